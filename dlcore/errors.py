@@ -1,0 +1,218 @@
+"""Every error that dlcore raises, in one tree.
+
+Guarantees: each class has a stable ``code`` for programs and an ``exit_status`` for the
+command line; each message names the thing and the place, each ``remedy`` what to do about it.
+No secret is ever part of a message: URLs are redacted before they get here.
+
+Imports nothing of dlcore. Exit statuses follow the table in ``docs/exit-codes.md``; new ones
+may be added, so a caller treats an unknown one as a failure.
+"""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import ClassVar
+
+
+class Fault(enum.StrEnum):
+    """What went wrong with one range, as the schedule needs to know it."""
+
+    CONNECT = "connect"  # no connection, or it broke before the first byte
+    TRUNCATED = "truncated"  # the body ended early
+    STALL = "stall"  # no byte for too long
+    BUSY = "busy"  # 429, 503: the endpoint asks for less
+    SERVER = "server"  # 5xx and 408: might work again later
+    REFUSED = "refused"  # another status, redirect or body coding: not an answer to what was asked
+    RANGE = "range"  # a Content-Range, length or total that was not asked for
+    NOT_FOUND = "not-found"  # the object is not there
+    AUTH = "auth"  # not allowed, and renewing did not help
+    TLS = "tls"  # the endpoint could not prove who it is
+    CORRUPT = "corrupt"  # a block did not match its digest
+
+
+class DlcoreError(Exception):
+    """Root of all errors of dlcore.
+
+    Args:
+        message: What happened, to which thing, where.
+        remedy: What the reader can do about it; may be empty.
+    """
+
+    code: ClassVar[str] = "error"
+    exit_status: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class ConfigError(DlcoreError):
+    """A setting or argument cannot be used. The caller's fault: correct it and run again."""
+
+    code = "config"
+    exit_status = 2
+
+
+class DocumentError(DlcoreError):
+    """A manifest, catalog or task sequence is malformed or hostile. Its author's fault.
+
+    Nothing was written to disk on its behalf.
+    """
+
+    code = "document"
+    exit_status = 3
+
+
+class ManifestError(DocumentError):
+    """A manifest or catalog was refused."""
+
+    code = "manifest"
+
+
+class TaskSequenceError(DocumentError):
+    """A task sequence export was refused."""
+
+    code = "task-sequence"
+
+
+class NotFoundError(DlcoreError):
+    """A package, step, object or file is not where it was looked for."""
+
+    code = "not-found"
+    exit_status = 4
+
+
+class TransferError(DlcoreError):
+    """One request to one endpoint failed; the schedule decides what follows.
+
+    Args:
+        message: What happened.
+        fault: The kind of failure, which decides between retry, another endpoint and giving up.
+        endpoint: Name of the endpoint.
+        retry_after_s: Seconds the endpoint asked to wait, if it did.
+        remedy: What the reader can do about it.
+    """
+
+    code = "transfer"
+    exit_status = 6
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        fault: Fault,
+        endpoint: str,
+        retry_after_s: float | None = None,
+        remedy: str = "",
+    ) -> None:
+        super().__init__(f"{endpoint}: {message}", remedy=remedy)
+        self.fault = fault
+        self.endpoint = endpoint
+        self.retry_after_s = retry_after_s
+
+
+class AuthError(TransferError):
+    """An endpoint does not accept this client, even with a renewed token."""
+
+    code = "auth"
+    exit_status = 5
+
+
+class TlsError(TransferError):
+    """An endpoint's certificate does not verify. Never retried without verification."""
+
+    code = "tls"
+    exit_status = 13
+
+
+class ExhaustedError(DlcoreError):
+    """Every endpoint failed for some blocks of a package. What was verified stays on disk.
+
+    Args:
+        message: Which package, how many blocks are missing.
+        causes: The last failure of each endpoint.
+        remedy: What the reader can do about it.
+    """
+
+    code = "exhausted"
+    exit_status = 6
+
+    def __init__(
+        self, message: str, *, causes: tuple[TransferError, ...] = (), remedy: str = ""
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.causes = causes
+
+
+class IntegrityError(DlcoreError):
+    """Content does not match its digest. Nothing of it is visible to a step.
+
+    Args:
+        message: What does not match.
+        path: File inside the package, or the object's name.
+        offset_bytes: Where in that file the mismatch begins.
+        remedy: What the reader can do about it.
+    """
+
+    code = "integrity"
+    exit_status = 7
+
+    def __init__(
+        self, message: str, *, path: str = "", offset_bytes: int = 0, remedy: str = ""
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.path = path
+        self.offset_bytes = offset_bytes
+
+
+class StorageError(DlcoreError):
+    """The local disk failed or refused. Verified blocks stay; run again to go on.
+
+    Args:
+        message: What failed.
+        path: The file or folder concerned.
+        remedy: What the reader can do about it.
+    """
+
+    code = "storage"
+    exit_status = 9
+
+    def __init__(self, message: str, *, path: Path | None = None, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.path = path
+
+
+class DiskFullError(StorageError):
+    """No room left. State is kept: free some space and run again."""
+
+    code = "disk-full"
+    exit_status = 8
+
+
+class LockedError(StorageError):
+    """Another process holds the state directory; the message says which."""
+
+    code = "locked"
+    exit_status = 10
+
+
+class PreflightError(DlcoreError):
+    """At least one prerequisite is missing; nothing was run. The message lists all of them."""
+
+    code = "preflight"
+    exit_status = 14
+
+
+class StepError(DlcoreError):
+    """A step failed and neither it nor its groups continue on error."""
+
+    code = "step"
+    exit_status = 15
+
+
+class InternalError(DlcoreError):
+    """An invariant of dlcore is broken: our fault. Please report it with the message."""
+
+    code = "internal"

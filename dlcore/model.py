@@ -1,0 +1,197 @@
+"""The vocabulary: packages, files, objects, blocks and ranges as frozen structs.
+
+Guarantees: instances never change; offsets are half-open ``[start, end)``; every count of
+bytes says so in its name. Assumes values were validated where they entered (``manifest``
+refuses hostile ones). Holds no I/O and no policy, only the geometry that every room shares:
+files are extents of objects, objects are cut into blocks, blocks are numbered through the package.
+
+A package's blocks are numbered ``0, 1, 2, ...`` through its objects in manifest order; that
+number is what the schedule, the journal and the store exchange.
+"""
+
+from __future__ import annotations
+
+import bisect
+import enum
+import functools
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import NamedTuple
+
+import msgspec
+
+DIGEST_BYTES = 32  # SHA-256
+DEFAULT_BLOCK_BYTES = 1 << 20
+CATALOG_KEY = "catalog.json"
+
+
+def manifest_key(digest: str) -> str:
+    """Where a published manifest lies below an endpoint's root; ``digest`` is SHA-256 in hex."""
+    return f"manifests/{digest}.json"
+
+
+def object_key(name: str) -> str:
+    """Where a published object lies below an endpoint's root."""
+    return f"objects/{name}"
+
+
+class EndpointKind(enum.StrEnum):
+    """A kind of source of objects."""
+
+    CMG = "cmg"
+    CLOUD_DP = "cloud-dp"
+    DP = "dp"
+    BLOB = "blob"
+    HTTP = "http"
+    FILE = "file"
+
+
+class Object(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A thing with a length at an endpoint, cut into blocks.
+
+    Attributes:
+        name: Key of the object, unique in its package.
+        length_bytes: At least 1; an empty file has no object.
+        digests: SHA-256 of each block in order, concatenated; empty if only ``sha256`` is known.
+        sha256: SHA-256 of the whole object; empty unless ``digests`` is.
+    """
+
+    name: str
+    length_bytes: int
+    digests: bytes = b""
+    sha256: bytes = b""
+
+
+class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A file of a package: one extent of one object.
+
+    Attributes:
+        path: Relative to the package, parts separated by ``/``.
+        length_bytes: 0 or more.
+        object: Index into the manifest's objects; -1 for an empty file.
+        offset_bytes: Where the file begins in its object.
+    """
+
+    path: str
+    length_bytes: int
+    object: int = -1
+    offset_bytes: int = 0
+
+
+class Extent(NamedTuple):
+    """A stretch of one file: ``length_bytes`` from ``offset_bytes`` of ``files[file]``."""
+
+    file: int
+    offset_bytes: int
+    length_bytes: int
+
+
+class BlockRange(NamedTuple):
+    """A run of contiguous blocks ``[first, last)`` of one object; blocks numbered in the object."""
+
+    object: int
+    first: int
+    last: int
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """What a package consists of; trusted because its own digest is.
+
+    Attributes:
+        schema: Version of the format, 1.
+        package_id: ``ABC00012``.
+        version: Source version of the package, 1 or more.
+        block_bytes: Length of every block but an object's last.
+        objects: In manifest order; blocks are numbered through them.
+        files: In path order; together they cover every byte of every object exactly once.
+        folders: Empty folders only; the others follow from the files.
+    """
+
+    schema: int
+    package_id: str
+    version: int
+    block_bytes: int
+    objects: tuple[Object, ...]
+    files: tuple[File, ...]
+    folders: tuple[str, ...] = ()
+
+    @functools.cached_property
+    def first_blocks(self) -> tuple[int, ...]:
+        """Package-wide number of each object's first block, then the package's block count."""
+        return tuple(accumulate((self.block_count(o) for o in range(len(self.objects))), initial=0))
+
+    @functools.cached_property
+    def content_bytes(self) -> int:
+        """Length of all files together."""
+        return sum(o.length_bytes for o in self.objects)
+
+    @functools.cached_property
+    def _files_by_object(self) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
+        """Per object the start offsets and the indices of its files, in offset order."""
+        placed: list[list[tuple[int, int]]] = [[] for _ in self.objects]
+        for index, file in enumerate(self.files):
+            if file.length_bytes:
+                placed[file.object].append((file.offset_bytes, index))
+        return tuple(
+            (tuple(start for start, _ in sorted(row)), tuple(index for _, index in sorted(row)))
+            for row in placed
+        )
+
+    def block_count(self, object_index: int) -> int:
+        """Number of blocks of one object."""
+        return -(-self.objects[object_index].length_bytes // self.block_bytes)
+
+    def block_number(self, object_index: int, block: int) -> int:
+        """Package-wide number of an object's block."""
+        return self.first_blocks[object_index] + block
+
+    def locate_block(self, number: int) -> tuple[int, int]:
+        """Object index and block in that object of a package-wide block number."""
+        object_index = bisect.bisect_right(self.first_blocks, number) - 1
+        return object_index, number - self.first_blocks[object_index]
+
+    def block_span(self, object_index: int, block: int) -> tuple[int, int]:
+        """Bytes ``[start, end)`` of a block in its object."""
+        start = block * self.block_bytes
+        return start, min(start + self.block_bytes, self.objects[object_index].length_bytes)
+
+    def range_span(self, blocks: BlockRange) -> tuple[int, int]:
+        """Bytes ``[start, end)`` of a range in its object."""
+        return self.block_span(blocks.object, blocks.first)[0], self.block_span(
+            blocks.object, blocks.last - 1
+        )[1]
+
+    def extents(self, object_index: int, start: int, end: int) -> Iterator[Extent]:
+        """The stretches of files that bytes ``[start, end)`` of an object are, in order."""
+        starts, indices = self._files_by_object[object_index]
+        at = bisect.bisect_right(starts, start) - 1
+        while start < end:
+            file = self.files[indices[at]]
+            offset = start - file.offset_bytes
+            length = min(file.length_bytes - offset, end - start)
+            yield Extent(indices[at], offset, length)
+            start += length
+            at += 1
+
+
+class CatalogEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The current version of one package.
+
+    Attributes:
+        version: Source version.
+        manifest: SHA-256 of the manifest document, hex.
+        manifest_bytes: Length of the manifest document: no more than that is ever read.
+        content_bytes: Length of all files together, for planning before the manifest is read.
+    """
+
+    version: int
+    manifest: str
+    manifest_bytes: int
+    content_bytes: int
+
+
+class Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The trusted statement of each package's version and manifest digest, by package id."""
+
+    schema: int
+    packages: dict[str, CatalogEntry]

@@ -1,0 +1,93 @@
+"""Which room may import which: the architecture, enforced."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "dlcore"
+
+# Each room and the rooms it may import; `native` is the sole importer of dlcore_ext.
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "model": {"errors"},
+    "native": {"errors"},
+    "manifest": {"errors", "model", "native"},
+    "tasksequence": {"errors", "model"},
+    "schedule": {"errors", "model"},
+    "store": {"errors", "model", "native", "manifest"},
+    "transfer": {"errors", "model"},
+    "publish": {"errors", "model", "native", "manifest"},
+    "emulator": {"errors", "model", "manifest"},
+    "engine": {
+        *("errors", "model", "native", "manifest"),
+        *("tasksequence", "schedule", "store", "transfer"),
+    },
+    "sync": {"errors", "model", "engine", "tasksequence"},
+}
+FRONTS = {"cli", "__init__", "__main__"}  # may import every room
+ONLY_IN = {
+    "dlcore_ext": {"native"},
+    "aiohttp": {"transfer", "emulator"},  # the emulator uses its server side
+    "obstore": {"publish"},
+    "defusedxml": {"tasksequence", "transfer", "manifest"},
+    "click": {"cli"},
+    "rich": {"cli"},
+    "cryptography": {"emulator"},
+}
+PURE = {"schedule", "tasksequence", "model", "errors"}
+NOT_IN_PURE = {"asyncio", "socket", "time", "threading", "random"}
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            module = node.module or ""
+            names.update(f"{module}.{alias.name}" for alias in node.names)
+    return names
+
+
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_room_imports_only_what_lies_below_it(path: Path) -> None:
+    room = room_of(path)
+    for name in imports_of(path):
+        top, _, rest = name.partition(".")
+        if top == "dlcore" and room not in FRONTS:
+            target = rest.partition(".")[0]
+            assert target == room or target in ALLOWED[room], f"{path}: {room} imports {name}"
+        if top in ONLY_IN and room not in FRONTS - {"cli"} - {"__init__"}:
+            assert room in ONLY_IN[top], f"{path}: only {ONLY_IN[top]} may import {top}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_pure_rooms_have_no_clock_no_loop_no_chance(path: Path) -> None:
+    if room_of(path) in PURE:
+        assert not {n.partition(".")[0] for n in imports_of(path)} & NOT_IN_PURE
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(
+        p
+        for folder in ("dlcore", "dlcore_ext", "tests", "bench")
+        for pattern in ("*.py", "*.pyx", "*.c", "*.h")
+        for p in (ROOT / folder).rglob(pattern)
+    ),
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
+def test_no_file_is_over_500_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 500
