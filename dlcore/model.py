@@ -16,7 +16,7 @@ import enum
 import functools
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -195,3 +195,31 @@ class Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     schema: int
     packages: dict[str, CatalogEntry]
+
+
+class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How to reach one source of objects. Secrets are named by where they lie, never held here.
+
+    Attributes:
+        name: Unique among the endpoints in use; appears in logs, errors and reports.
+        kind: What sort of source it is.
+        url: Base URL, or for the kind ``file`` a folder, local or UNC.
+        token_file: File with the registration token of a ``cmg`` or ``cloud-dp``.
+        token_env: Environment variable with that token, in place of a file.
+        sas_file: File with the shared access signature of a ``blob``; re-read when it is rejected.
+        sas_env: Environment variable with that signature, in place of a file.
+        ca_file: PEM file of the authorities to trust in place of the system's.
+        connections: Most connections to open to it at once, 1 to 256.
+        serves_content: Whether the service was set up to serve content; only ``cmg`` may not be.
+    """
+
+    name: str
+    kind: EndpointKind
+    url: str
+    token_file: str = ""
+    token_env: str = ""
+    sas_file: str = ""
+    sas_env: str = ""
+    ca_file: str = ""
+    connections: Annotated[int, msgspec.Meta(ge=1, le=256)] = 4
+    serves_content: bool = True
