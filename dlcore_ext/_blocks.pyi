@@ -1,0 +1,3 @@
+from typing_extensions import Buffer
+
+def block_digests(data: Buffer, block_bytes: int) -> bytes: ...
