@@ -1,0 +1,22 @@
+"""Decides what is fetched next, from whom, and what a failure means.
+
+PURE: bytes, times and failures go in as plain values, decisions come out. No I/O, no clock, no
+event loop, no chance: the caller passes the time in seconds on any monotonic clock and a jitter
+in ``[0, 1)``. So the same code is property-tested, and simulated against the lower bound.
+"""
+
+from dlcore.schedule.bound import Need as Need
+from dlcore.schedule.bound import lower_bound_s as lower_bound_s
+from dlcore.schedule.bound import without_overlap_s as without_overlap_s
+from dlcore.schedule.health import Policy as Policy
+from dlcore.schedule.planner import Assignment as Assignment
+from dlcore.schedule.planner import Planner as Planner
+
+__all__ = [
+    "Assignment",
+    "Need",
+    "Planner",
+    "Policy",
+    "lower_bound_s",
+    "without_overlap_s",
+]

@@ -1,0 +1,44 @@
+"""How fast a sequence can possibly be: the yardstick of every run.
+
+Steps run in a fixed order and share one link, which makes the sequence a two-machine flow shop
+with a given permutation: machine one is the link, machine two runs the steps. With ``D_i`` the
+time the link needs for the content of steps ``1..i`` and ``r_k`` the run time of step ``k``, no
+schedule ends before ``max_i (D_i + sum of r_k for k >= i)``, nor before the sum of all ``r_k``.
+Giving the whole link to the earliest-needed package reaches it.
+
+Source: Johnson, "Optimal two- and three-stage production schedules with setup times included",
+Naval Research Logistics Quarterly 1, 1954 (the makespan of a given permutation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Need(NamedTuple):
+    """One step: the bytes that must arrive for it and for no earlier step, and its run time."""
+
+    new_bytes: int
+    run_s: float
+
+
+def lower_bound_s(needs: Sequence[Need], link_bps: float) -> float:
+    """Seconds that no schedule can beat over a link of ``link_bps`` bytes per second."""
+    remaining_s = sum(need.run_s for need in needs)
+    bound_s = remaining_s
+    arrived_bytes = 0
+    for need in needs:
+        arrived_bytes += need.new_bytes
+        bound_s = max(bound_s, arrived_bytes / link_bps + remaining_s)
+        remaining_s -= need.run_s
+    return bound_s
+
+
+def without_overlap_s(total_bytes: int, run_s: float, link_bps: float) -> float:
+    """Seconds when nothing is downloaded while a step runs.
+
+    This is download-first with the bytes of every referenced package, and stop-at-every-step
+    with the bytes of the steps that run.
+    """
+    return total_bytes / link_bps + run_s

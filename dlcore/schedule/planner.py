@@ -1,0 +1,204 @@
+"""The state machine that answers one question: which range should this connection fetch now?
+
+Guarantees:
+
+* The earliest-needed package is served first, with the whole link; later ones get what is left.
+* Packages that perhaps nobody will need are served only when nothing else is missing or under way.
+* A block is under way at most once, and is done only when its verifier said so.
+* What a failed range did not deliver is missing again at once.
+
+A new order takes effect with the next range. Towards the end of a package ranges get shorter, so
+that its last bytes do not wait for one slow connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from dlcore.errors import Fault
+from dlcore.model import BlockRange, Manifest
+from dlcore.schedule.demand import Demand
+from dlcore.schedule.health import Health, Policy
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """One range to fetch.
+
+    Attributes:
+        package: Key of the package.
+        endpoint: Who is to serve it.
+        blocks: What to ask for.
+    """
+
+    package: str
+    endpoint: str
+    blocks: BlockRange
+
+
+class _Source:
+    """One endpoint as the planner sees it."""
+
+    def __init__(self, policy: Policy, connections: int) -> None:
+        self.health = Health(policy)
+        self.connections = connections
+        self.held: dict[str, set[int]] = {}
+
+    def holds(self, package: str, object_index: int) -> bool:
+        return not self.health.dropped and object_index in self.held.get(package, ())
+
+
+class Planner:
+    """Demand and endpoints in, ranges out."""
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self._policy = policy or Policy()
+        self._demands: dict[str, Demand] = {}
+        self._sources: dict[str, _Source] = {}
+        self._urgent: tuple[str, ...] = ()
+        self._idle: tuple[str, ...] = ()
+
+    # What is wanted
+
+    def want(self, package: str, manifest: Manifest, have: bytes | bytearray) -> None:
+        """Add a package, with one byte per block that is non-zero where it is done already."""
+        self._demands[package] = Demand(manifest, have)
+
+    def order(self, urgent: Sequence[str], idle: Sequence[str] = ()) -> None:
+        """Set the deadline order; packages in neither list are not fetched for now.
+
+        Args:
+            urgent: Keys of packages that will be needed, earliest first.
+            idle: Keys of packages that may be needed, earliest first.
+        """
+        self._urgent, self._idle = tuple(urgent), tuple(idle)
+
+    # Who has it
+
+    def add_endpoint(self, endpoint: str, connections: int) -> None:
+        """Add an endpoint that is asked over that many connections."""
+        self._sources[endpoint] = _Source(self._policy, connections)
+
+    def place(self, package: str, endpoint: str, held: frozenset[int]) -> None:
+        """The endpoint holds these objects of the package."""
+        self._sources[endpoint].held[package] = set(held)
+
+    # Decisions
+
+    def next_range(self, endpoint: str, now_s: float) -> Assignment | None:
+        """Decide what a free connection to ``endpoint`` fetches; None: nothing for now."""
+        source = self._sources[endpoint]
+        if source.health.dropped or now_s < source.health.resume_at_s:
+            return None
+        for package in self._candidates():
+            blocks = self._take(package, endpoint, source)
+            if blocks:
+                return Assignment(package, endpoint, blocks)
+        return None
+
+    def resume_at_s(self, endpoint: str) -> float:
+        """The endpoint is not asked before this time."""
+        return self._sources[endpoint].health.resume_at_s
+
+    def dropped(self, endpoint: str) -> str:
+        """Why the endpoint is not asked any more; empty while it is."""
+        return self._sources[endpoint].health.dropped
+
+    # What happened
+
+    def blocks_done(self, package: str, blocks: BlockRange) -> None:
+        """Blocks of a range were verified and written."""
+        self._demands[package].done(blocks)
+
+    def block_bad(self, assignment: Assignment, block: int, now_s: float) -> None:
+        """A block of a range did not match its digest: its endpoint is blamed."""
+        self._demands[assignment.package].bad(assignment.blocks.object, block, assignment.endpoint)
+        self._sources[assignment.endpoint].health.failed(Fault.CORRUPT, now_s, None, 0.0)
+
+    def object_bad(self, assignment: Assignment, now_s: float) -> None:
+        """A whole object without block digests did not match: all of it is missing again."""
+        self._demands[assignment.package].undo(assignment.blocks.object)
+        self._sources[assignment.endpoint].health.failed(Fault.CORRUPT, now_s, None, 0.0)
+
+    def range_ended(
+        self,
+        assignment: Assignment,
+        now_s: float,
+        *,
+        fault: Fault | None = None,
+        retry_after_s: float | None = None,
+        jitter: float = 0.0,
+    ) -> None:
+        """A range came to its end; what was not done of it is missing again.
+
+        Args:
+            assignment: The range.
+            now_s: The time.
+            fault: What went wrong; None if all bytes arrived.
+            retry_after_s: Seconds the endpoint asked to wait, if it did.
+            jitter: In ``[0, 1)``.
+        """
+        self._demands[assignment.package].give_back(assignment.blocks)
+        source = self._sources[assignment.endpoint]
+        if fault is None:
+            source.health.succeeded()
+            return
+        if fault is Fault.NOT_FOUND:
+            source.held[assignment.package].discard(assignment.blocks.object)
+        source.health.failed(fault, now_s, retry_after_s, jitter)
+
+    def revive(self) -> None:
+        """Begin a retry: dropped endpoints are asked again, except quarantined ones."""
+        for source in self._sources.values():
+            source.health.revive()
+
+    # Answers
+
+    def is_complete(self, package: str) -> bool:
+        """Whether every block of the package is done."""
+        return self._demands[package].is_complete
+
+    def is_exhausted(self, package: str) -> bool:
+        """Whether blocks are missing, none is under way, and nobody is left to ask for any."""
+        demand = self._demands[package]
+        return bool(demand.missing and not demand.flying) and not demand.is_servable(
+            lambda index: any(s.holds(package, index) for s in self._sources.values())
+        )
+
+    def missing_blocks(self, package: str) -> int:
+        """Number of blocks not done yet."""
+        demand = self._demands[package]
+        return demand.missing + demand.flying
+
+    def _candidates(self) -> tuple[str, ...]:
+        """The packages to serve, in order."""
+        wanted = [self._demands[p] for p in self._urgent if p in self._demands]
+        if all(demand.is_complete for demand in wanted):
+            return tuple(p for p in self._idle if p in self._demands)
+        return tuple(p for p in self._urgent if p in self._demands)
+
+    def _take(self, package: str, endpoint: str, source: _Source) -> BlockRange | None:
+        demand = self._demands[package]
+        if not demand.missing:
+            return None
+        return demand.take(
+            lambda index: source.holds(package, index),
+            lambda number: self._leaves_to_others(package, demand, endpoint, number),
+            self._most_blocks(demand),
+        )
+
+    def _leaves_to_others(self, package: str, demand: Demand, endpoint: str, number: int) -> bool:
+        """Whether ``endpoint`` served the block bad and somebody else has not yet."""
+        culprits = demand.served_bad[number]
+        object_index, _ = demand.manifest.locate_block(number)
+        return endpoint in culprits and any(
+            name not in culprits and source.holds(package, object_index)
+            for name, source in self._sources.items()
+        )
+
+    def _most_blocks(self, demand: Demand) -> int:
+        """The longest range now: a full one, or a fair share of what is left of the package."""
+        full = max(1, self._policy.range_bytes // demand.manifest.block_bytes)
+        connections = sum(s.connections for s in self._sources.values() if not s.health.dropped)
+        return max(1, min(full, demand.missing // (2 * max(1, connections))))
