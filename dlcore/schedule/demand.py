@@ -77,7 +77,8 @@ class Demand:
 
     def undo(self, object_index: int) -> None:
         """No block of the object counts any more: as a whole it did not match its digest."""
-        self._move(*self.manifest.first_blocks[object_index : object_index + 2], DONE, MISSING)
+        firsts = self.manifest.first_blocks
+        self._move(firsts[object_index], firsts[object_index + 1], DONE, MISSING)
 
     def give_back(self, blocks: BlockRange) -> None:
         """What is still under way of a range is missing again."""
