@@ -1,0 +1,35 @@
+"""Documents in and out: native manifests and catalogs, Metalink 4, piece hash files.
+
+Everything that comes from outside is refused with a `ManifestError` or obeys all rules of
+``docs/formats.md``; nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+from dlcore.manifest.catalog import MAX_CATALOG_BYTES, decode_catalog, encode_catalog
+from dlcore.manifest.described import Described, read_any
+from dlcore.manifest.document import MAX_MANIFEST_BYTES, decode, encode
+from dlcore.manifest.geometry import check_package_id, is_block_length
+from dlcore.manifest.identity import digest_of, object_name
+from dlcore.manifest.metalink import decode_metalink
+from dlcore.manifest.names import check_path, check_together
+from dlcore.manifest.phf import decode_phf
+
+__all__ = [
+    "MAX_CATALOG_BYTES",
+    "MAX_MANIFEST_BYTES",
+    "Described",
+    "check_package_id",
+    "check_path",
+    "check_together",
+    "decode",
+    "decode_catalog",
+    "decode_metalink",
+    "decode_phf",
+    "digest_of",
+    "encode",
+    "encode_catalog",
+    "is_block_length",
+    "object_name",
+    "read_any",
+]

@@ -1,0 +1,64 @@
+"""The catalog document, in and out: which version of each package is current.
+
+Guarantees as `document`: strict in, deterministic out.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from dlcore.errors import ManifestError
+from dlcore.manifest.document import MAX_MANIFEST_BYTES
+from dlcore.manifest.geometry import LIMIT, check_package_id
+from dlcore.manifest.refusal import refusing
+from dlcore.manifest.strictjson import parse
+from dlcore.model import Catalog, CatalogEntry
+
+MAX_CATALOG_BYTES = 16 << 20  # some 80,000 packages
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def decode_catalog(data: bytes, *, source: str) -> Catalog:
+    """Read a catalog.
+
+    Raises:
+        ManifestError: The document is malformed or hostile; its author's fault.
+    """
+    with refusing(source, "catalog"):
+        catalog = parse(data, Catalog, limit_bytes=MAX_CATALOG_BYTES)
+        _check(catalog)
+        return catalog
+
+
+def encode_catalog(catalog: Catalog) -> bytes:
+    """Write a catalog, packages sorted by id.
+
+    Raises:
+        ManifestError: `decode_catalog` would refuse it.
+    """
+    _check(catalog)
+    return msgspec.json.encode(catalog, order="deterministic")
+
+
+def _check(catalog: Catalog) -> None:
+    if catalog.schema != 1:
+        raise ManifestError(
+            f"schema {catalog.schema} is not known", remedy="Use a newer version of dlcore."
+        )
+    for package_id, entry in catalog.packages.items():
+        check_package_id(package_id)
+        _check_entry(entry, f"package {package_id}")
+
+
+def _check_entry(entry: CatalogEntry, place: str) -> None:
+    if not 1 <= entry.version < LIMIT:
+        raise ManifestError(f"{place}: version {entry.version} is not 1 or more")
+    if not _DIGEST.fullmatch(entry.manifest):
+        raise ManifestError(f"{place}: manifest is not a SHA-256 in lower-case hex")
+    if not 1 <= entry.manifest_bytes <= MAX_MANIFEST_BYTES:
+        raise ManifestError(f"{place}: manifest_bytes {entry.manifest_bytes} is out of range")
+    if not 0 <= entry.content_bytes < LIMIT:
+        raise ManifestError(f"{place}: content_bytes {entry.content_bytes} is out of range")

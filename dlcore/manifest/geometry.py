@@ -1,0 +1,122 @@
+"""The arithmetic of a manifest: objects, blocks and files fit together to the byte."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from dlcore.errors import ManifestError
+from dlcore.manifest.identity import object_name
+from dlcore.manifest.names import check_path, check_together
+from dlcore.manifest.refusal import shown
+from dlcore.model import DIGEST_BYTES, File, Manifest, Object
+
+MIN_BLOCK_BYTES = 4 << 10
+MAX_BLOCK_BYTES = 16 << 20
+LIMIT = 1 << 63  # every number of a manifest is below; so are all sums of lengths
+
+_PACKAGE_ID = re.compile(r"[0-9A-Z]{8}")
+
+
+def check_package_id(package_id: str) -> None:
+    """Accept a package id.
+
+    Raises:
+        ManifestError: It is not eight digits and upper-case letters.
+    """
+    if not _PACKAGE_ID.fullmatch(package_id):
+        raise ManifestError(
+            f"'{shown(package_id)}' is not a package id",
+            remedy="A package id is a site code and a number, such as ABC00012.",
+        )
+
+
+def is_block_length(block_bytes: int) -> bool:
+    """Whether objects may be cut into blocks of this length."""
+    return MIN_BLOCK_BYTES <= block_bytes <= MAX_BLOCK_BYTES and block_bytes.bit_count() == 1
+
+
+def check(manifest: Manifest) -> None:
+    """Accept a manifest as a whole.
+
+    Raises:
+        ManifestError: A rule of ``docs/formats.md`` is broken; the message says where.
+    """
+    _check_head(manifest)
+    for index, item in enumerate(manifest.objects):
+        _check_object(item, manifest.block_bytes, f"objects[{index}]")
+    if sum(item.length_bytes for item in manifest.objects) >= LIMIT:
+        raise ManifestError("objects are longer than 2**63 bytes together")
+    _check_names(manifest)
+    _check_cover(manifest)
+
+
+def _check_head(manifest: Manifest) -> None:
+    if manifest.schema != 1:
+        raise ManifestError(
+            f"schema {manifest.schema} is not known", remedy="Use a newer version of dlcore."
+        )
+    check_package_id(manifest.package_id)
+    if not 1 <= manifest.version < LIMIT:
+        raise ManifestError(f"version {manifest.version} is not 1 or more")
+    if not is_block_length(manifest.block_bytes):
+        raise ManifestError(
+            f"block_bytes {manifest.block_bytes} is not a power of two from 4 KiB to 16 MiB"
+        )
+
+
+def _check_object(item: Object, block_bytes: int, place: str) -> None:
+    if not 1 <= item.length_bytes < LIMIT:
+        raise ManifestError(f"{place}: length_bytes {item.length_bytes} is not 1 or more")
+    if bool(item.digests) == bool(item.sha256):
+        raise ManifestError(f"{place}: needs digests or sha256, and not both")
+    expected = DIGEST_BYTES * -(-item.length_bytes // block_bytes)
+    if item.digests and len(item.digests) != expected:
+        raise ManifestError(f"{place}: digests of {len(item.digests)} bytes, not {expected}")
+    if item.sha256 and len(item.sha256) != DIGEST_BYTES:
+        raise ManifestError(f"{place}: sha256 of {len(item.sha256)} bytes, not {DIGEST_BYTES}")
+    name = item.sha256.hex() or object_name(item.length_bytes, block_bytes, item.digests)
+    if item.name != name:
+        raise ManifestError(f"{place}: name '{shown(item.name)}' does not follow from its digests")
+
+
+def _check_names(manifest: Manifest) -> None:
+    paths = [file.path for file in manifest.files]
+    for place, listed in (("files", paths), ("folders", list(manifest.folders))):
+        for path in listed:
+            check_path(path)
+        for first, second in pairwise(listed):
+            if first >= second:
+                raise ManifestError(f"{place}: '{shown(second)}' is repeated or out of order")
+    check_together([*paths, *manifest.folders])
+
+
+def _check_cover(manifest: Manifest) -> None:
+    placed: list[list[File]] = [[] for _ in manifest.objects]
+    for file in manifest.files:
+        _check_file(file, len(manifest.objects))
+        if file.length_bytes:
+            placed[file.object].append(file)
+    for index, (item, files) in enumerate(zip(manifest.objects, placed, strict=True)):
+        end = 0
+        for file in sorted(files, key=lambda file: file.offset_bytes):
+            if file.offset_bytes != end:
+                problem = "covered twice" if file.offset_bytes < end else "in no file"
+                at = min(file.offset_bytes, end)
+                raise ManifestError(f"objects[{index}]: bytes from {at} are {problem}")
+            end += file.length_bytes
+        if end != item.length_bytes:
+            raise ManifestError(
+                f"objects[{index}]: files end at {end}, the object at {item.length_bytes}"
+            )
+
+
+def _check_file(file: File, objects: int) -> None:
+    place = f"file '{shown(file.path)}'"
+    if not (0 <= file.length_bytes < LIMIT and 0 <= file.offset_bytes < LIMIT):
+        raise ManifestError(f"{place}: length_bytes or offset_bytes is out of range")
+    if file.length_bytes == 0:
+        if (file.object, file.offset_bytes) != (-1, 0):
+            raise ManifestError(f"{place}: is empty and yet placed in an object")
+    elif not 0 <= file.object < objects:
+        raise ManifestError(f"{place}: object {file.object} does not exist")
