@@ -1,0 +1,75 @@
+"""What an emulator has done so far, for tests and reports."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Mapping
+
+import msgspec
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """What was done up to one moment.
+
+    Attributes:
+        tokens_issued: Access tokens.
+        locations_issued: Answers with signed locations, one a package asked for.
+        ranges_served: Bodies of objects and files that were sent to their end.
+        bytes_served: Bytes of objects and files sent, those of broken bodies included.
+        document_bytes: Bytes of catalogs and manifests sent.
+        refused: Answers of status 400 and above, by status.
+    """
+
+    tokens_issued: int
+    locations_issued: int
+    ranges_served: int
+    bytes_served: int
+    document_bytes: int
+    refused: Mapping[int, int]
+
+
+class Counters:
+    """Running counts; belongs to the emulator's event loop."""
+
+    def __init__(self) -> None:
+        self._tokens_issued = 0
+        self._locations_issued = 0
+        self._ranges_served = 0
+        self._bytes_served = 0
+        self._document_bytes = 0
+        self._refused: collections.Counter[int] = collections.Counter()
+
+    def snapshot(self) -> Counts:
+        """The counts as of now; never changes."""
+        return Counts(
+            tokens_issued=self._tokens_issued,
+            locations_issued=self._locations_issued,
+            ranges_served=self._ranges_served,
+            bytes_served=self._bytes_served,
+            document_bytes=self._document_bytes,
+            refused=dict(self._refused),
+        )
+
+    def token_issued(self) -> None:
+        """Count an access token."""
+        self._tokens_issued += 1
+
+    def locations_issued(self) -> None:
+        """Count an answer with signed locations."""
+        self._locations_issued += 1
+
+    def range_served(self) -> None:
+        """Count a body that was sent to its end."""
+        self._ranges_served += 1
+
+    def content_sent(self, count: int) -> None:
+        """Count bytes of an object or file."""
+        self._bytes_served += count
+
+    def document_sent(self, count: int) -> None:
+        """Count bytes of a catalog or manifest."""
+        self._document_bytes += count
+
+    def refused(self, status: int) -> None:
+        """Count an answer of status 400 or above."""
+        self._refused[status] += 1

@@ -1,0 +1,191 @@
+"""Starts and stops the services over one published folder.
+
+Guarantees: when ``async with`` is left, every connection is closed and every task has ended;
+what was served until then is whole or visibly broken. Keeps its certificates and the registration
+token in a state folder of the caller's, private to its owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from dlcore.emulator.authority import ensure_identity
+from dlcore.emulator.counters import Counters
+from dlcore.emulator.credentials import Clock, Signatures, Tokens
+from dlcore.emulator.distribution_point import DistributionPoint
+from dlcore.emulator.front import application
+from dlcore.emulator.private import registration_token
+from dlcore.emulator.published import Published
+from dlcore.emulator.sender import Sender, Sleep
+from dlcore.emulator.service import Service
+from dlcore.emulator.settings import Settings
+from dlcore.emulator.storage import Storage
+from dlcore.errors import ConfigError, NotFoundError, StorageError
+from dlcore.model import CATALOG_KEY
+
+_SHUTDOWN_S = 1.0  # for bodies that are under way when the emulator stops
+
+log = logging.getLogger("dlcore.emulator")
+
+
+_LOCAL = {"127.0.0.1", "::1", "0.0.0.0", "::"}  # noqa: S104  # compared, not bound
+
+
+def _reached_as(host: str) -> str:
+    """The host part of a URL that reaches a listening address from this machine."""
+    if host in _LOCAL:
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+def steady_clock() -> Clock:
+    """A clock of seconds since 1970 that no correction of the system's time can move."""
+    offset_s = time.time() - time.monotonic()
+    return lambda: time.monotonic() + offset_s
+
+
+class Emulator:
+    """A content-enabled gateway, and on request a distribution point, as a context manager.
+
+    Args:
+        folder: What ``dlcore publish`` wrote.
+        settings: How to behave.
+        state: Folder for certificates and the registration token; made if it does not exist.
+        clock: Seconds since 1970 that do not run backwards; by default the steady clock.
+        sleep: Waits for some seconds of that clock.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Settings,
+        *,
+        state: Path,
+        clock: Clock | None = None,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.counters = Counters()
+        self._folder = folder
+        self._settings = settings
+        self._state = state
+        self._clock = clock or steady_clock()
+        self._sleep = sleep
+        self._stack = contextlib.AsyncExitStack()
+        self._port = 0
+        self._dp_port = 0
+
+    @property
+    def url(self) -> str:
+        """Where the gateway is reached while the emulator runs."""
+        return f"https://{_reached_as(self._settings.host)}:{self._port}"
+
+    @property
+    def dp_url(self) -> str:
+        """Where the distribution point is reached, if the settings ask for one."""
+        return f"http://{_reached_as(self._settings.host)}:{self._dp_port}"
+
+    @property
+    def ca_file(self) -> Path:
+        """Certificate of the authority that clients have to trust, PEM."""
+        return self._state / "ca.pem"
+
+    @property
+    def registration_token_file(self) -> Path:
+        """File with the registration token, mode 0600."""
+        return self._state / "registration-token"
+
+    async def __aenter__(self) -> Self:
+        """Start to listen.
+
+        Raises:
+            NotFoundError: The folder holds no catalog.
+            StorageError: The state folder cannot be used.
+            ConfigError: The address or port cannot be listened at.
+        """
+        if not (self._folder / CATALOG_KEY).is_file():
+            raise NotFoundError(
+                f"{self._folder} holds no {CATALOG_KEY}",
+                remedy="name the folder that `dlcore publish` wrote to",
+            )
+        registration, context = await asyncio.to_thread(self._prepare)
+        async with contextlib.AsyncExitStack() as stack:
+            await self._start(stack, registration, context)
+            self._stack = stack.pop_all()
+        log.info("%s over %s at %s", self._settings.kind, self._folder, self.url)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    def _prepare(self) -> tuple[str, ssl.SSLContext]:
+        names = {"localhost", "127.0.0.1", "::1", socket.gethostname(), self._settings.host}
+        try:
+            self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            token = registration_token(self.registration_token_file)
+            identity = ensure_identity(self._state, names, datetime.now(UTC))
+        except OSError as error:
+            raise StorageError(
+                f"the emulator's state folder {self._state} cannot be used: {error.strerror}",
+                path=self._state,
+                remedy="name a folder that you may write to",
+            ) from error
+        return token, identity.context()
+
+    async def _start(
+        self, stack: contextlib.AsyncExitStack, registration: str, context: ssl.SSLContext
+    ) -> None:
+        settings, counters = self._settings, self.counters
+        published = Published(self._folder)
+        sender = Sender(settings.bandwidth_bps, self._clock, self._sleep)
+        tokens = Tokens(registration, settings.token_life_s, self._clock)
+        signatures = Signatures(settings.location_life_s, self._clock)
+        service = Service(settings, published, tokens, signatures, sender, counters)
+        storage = Storage(published, signatures, sender, counters)
+        self._port = await stack.enter_async_context(
+            self._serve(service.routes() + storage.routes(), settings.port, context)
+        )
+        if settings.dp:
+            point = DistributionPoint(published, sender, counters)
+            self._dp_port = await stack.enter_async_context(
+                self._serve(point.routes(), settings.dp_port, None)
+            )
+
+    @contextlib.asynccontextmanager
+    async def _serve(
+        self, routes: list[web.RouteDef], port: int, context: ssl.SSLContext | None
+    ) -> AsyncIterator[int]:
+        """Serve routes at a port, which is yielded."""
+        settings = self._settings
+        app = application(routes, self.counters, settings.latency_s, self._sleep)
+        runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_S
+        )
+        await runner.setup()
+        try:
+            try:
+                await web.TCPSite(runner, settings.host, port, ssl_context=context).start()
+            except OSError as error:
+                raise ConfigError(
+                    f"cannot listen at {settings.host} port {port}: {error.strerror}",
+                    remedy="choose another port, or 0 for a free one",
+                ) from error
+            yield runner.addresses[0][1]
+        finally:
+            await runner.cleanup()

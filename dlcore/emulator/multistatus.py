@@ -1,0 +1,69 @@
+"""A folder's listing in the shape in which a distribution point answers ``PROPFIND``.
+
+Pure. Members, their order and their emptiness follow a reply that was observed; ``getetag`` is
+empty there too. Links are absolute; ``sccm?/`` stands before the last component of a collection's
+link, and between package and path in a file's.
+
+Source: reply to ``PROPFIND`` quoted in maurice-daly/DriverAutomationTool issue 21.
+"""
+
+from __future__ import annotations
+
+import email.utils
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import quote
+from xml.sax.saxutils import escape
+
+_RESPONSE = (
+    "<D:response><D:href>{href}</D:href><D:propstat><D:status>HTTP/1.1 200 OK</D:status><D:prop>"
+    "<D:getcontenttype/><D:supportedlock/><D:getetag/><D:creationdate/>"
+    "<D:iscollection>{iscollection}</D:iscollection>"
+    "<D:resourcetype>{resourcetype}</D:resourcetype><D:ishidden>0</D:ishidden>"
+    "<D:displayname>{displayname}</D:displayname>"
+    "<D:getlastmodified>{getlastmodified}</D:getlastmodified><D:getcontentlanguage/>"
+    "<D:getcontentlength>{getcontentlength}</D:getcontentlength></D:prop></D:propstat>"
+    "</D:response>"
+)
+
+
+class Site(NamedTuple):
+    """Where a package is: its virtual folder's URL, its id, and when it was published."""
+
+    root: str
+    package_id: str
+    modified_s: float
+
+
+def multistatus(responses: Iterable[str]) -> bytes:
+    """The document that holds the responses."""
+    return (
+        '<?xml version="1.0" encoding="utf-8" ?><D:multistatus xmlns:D="DAV:">'
+        f"{''.join(responses)}</D:multistatus>"
+    ).encode()
+
+
+def collection(site: Site, path: str) -> str:
+    """The response about a folder of the package; ``""`` is the package itself."""
+    parent, _, name = "/".join(filter(None, (site.package_id, path))).rpartition("/")
+    above = f"{quote(parent)}/" if parent else ""
+    return _RESPONSE.format(
+        href=escape(f"{site.root}/{above}sccm?/{quote(name)}/"),
+        iscollection=1,
+        resourcetype="<D:collection/>",
+        displayname=escape(name),
+        getlastmodified="",
+        getcontentlength=0,
+    )
+
+
+def member(site: Site, path: str, length_bytes: int) -> str:
+    """The response about a file of the package."""
+    return _RESPONSE.format(
+        href=escape(f"{site.root}/{quote(site.package_id)}/sccm?/{quote(path)}"),
+        iscollection=0,
+        resourcetype="",
+        displayname=escape(path.rpartition("/")[2]),
+        getlastmodified=email.utils.formatdate(site.modified_s, usegmt=True),
+        getcontentlength=length_bytes,
+    )

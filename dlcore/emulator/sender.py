@@ -1,0 +1,127 @@
+"""The bodies of answers: from a file, through the one link, to the connection.
+
+Guarantees: reading never blocks the event loop; nothing is left open when a body is cancelled;
+at most 256 KiB a body are held in memory; with a limit the total rate of all bodies is the
+link's, whatever their number. A file that is missing or too short breaks the connection, as a
+disk fault at a real service would, and is logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from aiohttp import web
+
+from dlcore.emulator.credentials import Clock
+from dlcore.emulator.link import Link
+
+_READ_BYTES = 256 << 10
+_SLICE_BYTES = 64 << 10  # what one body takes of the link before another has its turn
+# A body that comes back for more within this time was held up by the event loop, not by its
+# client, and gets the time it lost; a longer pause is the client's and is not made up for.
+_LATE_S = 0.05
+
+log = logging.getLogger("dlcore.emulator")
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Span(NamedTuple):
+    """Bytes ``[start, end)`` of a file on disk."""
+
+    path: Path
+    start: int
+    end: int
+
+
+class Sender:
+    """Sends bodies.
+
+    Args:
+        bandwidth_bps: Bytes a second that all bodies share; None for no limit.
+        clock: Seconds; does not run backwards.
+        sleep: Waits for some seconds.
+    """
+
+    def __init__(self, bandwidth_bps: float | None, clock: Clock, sleep: Sleep) -> None:
+        self._link = None if bandwidth_bps is None else Link(bandwidth_bps)
+        self._clock = clock
+        self._sleep = sleep
+
+    async def send(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        span: Span,
+        sent: Callable[[int], None],
+    ) -> bool:
+        """Send a head that is ready, then a span of a file; a HEAD request gets the head only.
+
+        Args:
+            request: What is answered.
+            response: Status and headers.
+            span: What the body consists of.
+            sent: Told of each count of bytes that were handed to the connection.
+
+        Returns:
+            Whether the body was sent to its end.
+
+        Raises:
+            ConnectionError: The client has gone.
+        """
+        response.content_length = span.end - span.start
+        await response.prepare(request)
+        if request.method == "HEAD":
+            return False
+        try:
+            await self._send_body(response, span, sent)
+        except ConnectionError:
+            raise
+        except (OSError, EOFError) as error:
+            log.error("%s cannot be read to its end: %s", span.path.name, error)
+            if request.transport is not None:
+                request.transport.abort()
+            return False
+        return True
+
+    async def _send_body(
+        self, response: web.StreamResponse, span: Span, sent: Callable[[int], None]
+    ) -> None:
+        slice_bytes = _READ_BYTES if self._link is None else _SLICE_BYTES
+        ready_s = self._clock()
+        for start in range(span.start, span.end, _READ_BYTES):
+            count = min(_READ_BYTES, span.end - start)
+            data = memoryview(await asyncio.to_thread(_read_at, span.path, start, count))
+            for at in range(0, count, slice_bytes):
+                taken = data[at : at + slice_bytes]
+                ready_s = await self._pass_link(ready_s, len(taken))
+                await response.write(taken)
+                sent(len(taken))
+
+    async def _pass_link(self, ready_s: float, count: int) -> float:
+        """Wait until ``count`` bytes are through the link; returns when that was due."""
+        if self._link is None:
+            return ready_s
+        now_s = self._clock()
+        ready_s = max(ready_s, now_s - _LATE_S)
+        through_s = ready_s + self._link.reserve(ready_s, count)
+        if through_s > now_s:
+            await self._sleep(through_s - now_s)
+        return through_s
+
+
+def _read_at(path: Path, offset: int, count: int) -> bytes:
+    """Read exactly ``count`` bytes; opens anew each time, so that no cancellation can leak."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        data = os.read(descriptor, count)
+    finally:
+        os.close(descriptor)
+    if len(data) != count:
+        raise EOFError(f"{len(data)} of {count} bytes at offset {offset}")
+    return data

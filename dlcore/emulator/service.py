@@ -1,0 +1,128 @@
+"""The front end of a content-enabled gateway: tokens, documents and locations.
+
+Speaks steps 1 to 3 of the protocol in ``docs/protocols.md``; the bytes come from ``storage``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import urllib.parse
+
+import msgspec
+from aiohttp import web
+
+from dlcore.emulator.counters import Counters
+from dlcore.emulator.credentials import Signatures, Tokens
+from dlcore.emulator.published import Published
+from dlcore.emulator.sender import Sender, Span
+from dlcore.emulator.settings import Settings
+from dlcore.emulator.storage import blob_path
+from dlcore.model import Manifest
+
+log = logging.getLogger("dlcore.emulator")
+
+
+class Service:
+    """Answers clients that show a registration or access token."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        published: Published,
+        tokens: Tokens,
+        signatures: Signatures,
+        sender: Sender,
+        counters: Counters,
+    ) -> None:
+        self._settings = settings
+        self._published = published
+        self._tokens = tokens
+        self._signatures = signatures
+        self._sender = sender
+        self._counters = counters
+
+    def routes(self) -> list[web.RouteDef]:
+        """The paths of the service."""
+        service = "/downloadrestservice.svc"
+        return [
+            web.post("/ccm_system_TokenAuth/token", self.token),
+            web.get(f"{service}/document", self.document),
+            web.get(f"{service}/getcontentxmlsecure", self.locations),
+        ]
+
+    async def token(self, request: web.Request) -> web.Response:
+        """Exchange the registration token for an access token."""
+        token = self._tokens.issue(_bearer(request))
+        if token is None:
+            return _unauthorised("the registration token is not known here")
+        self._counters.token_issued()
+        return _json({"access_token": token, "expires_in_s": self._settings.token_life_s})
+
+    async def document(self, request: web.Request) -> web.StreamResponse:
+        """Send the catalog or a manifest."""
+        if not self._tokens.accepts(_bearer(request)):
+            return _unauthorised("the access token has expired or is not known here")
+        path = await asyncio.to_thread(self._published.document, request.query.get("key", ""))
+        if path is None:
+            return _refusal(404, "there is no such document")
+        length = (await asyncio.to_thread(path.stat)).st_size
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        span = Span(path, 0, length)
+        await self._sender.send(request, response, span, self._counters.document_sent)
+        return response
+
+    async def locations(self, request: web.Request) -> web.Response:
+        """Tell where exactly the objects of a package are, for a while."""
+        if not self._tokens.accepts(_bearer(request)):
+            return _unauthorised("the access token has expired or is not known here")
+        if not self._settings.serve_content:
+            return _refusal(503, "this service is not set to serve content from Azure storage")
+        package_id = request.query.get("pid", "")
+        digest = request.query.get("cid", "")
+        manifest = await asyncio.to_thread(self._published.manifest, digest)
+        if manifest is None or manifest.package_id != package_id:
+            return _refusal(404, "the package is not on this service")
+        lengths = await asyncio.to_thread(self._published.lengths, manifest.objects)
+        self._counters.locations_issued()
+        return _json(self._located(manifest, lengths, f"https://{request.host}"))
+
+    def _located(
+        self, manifest: Manifest, lengths: dict[str, int], origin: str
+    ) -> dict[str, object]:
+        missing = len(manifest.objects) - len(lengths)
+        if missing:
+            log.error("%s: %d objects are missing on disk", manifest.package_id, missing)
+        return {
+            "package_id": manifest.package_id,
+            "expires_in_s": self._settings.location_life_s,
+            "objects": {
+                name: {"url": self._url(origin, manifest.package_id, name), "length_bytes": length}
+                for name, length in lengths.items()
+            },
+        }
+
+    def _url(self, origin: str, package_id: str, name: str) -> str:
+        path = blob_path(package_id, name)
+        return f"{origin}{urllib.parse.quote(path)}?{self._signatures.sign(path)}"
+
+
+def _bearer(request: web.Request) -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _json(body: object, status: int = 200) -> web.Response:
+    return web.Response(
+        status=status, body=msgspec.json.encode(body), content_type="application/json"
+    )
+
+
+def _refusal(status: int, reason: str) -> web.Response:
+    return _json({"error": reason}, status)
+
+
+def _unauthorised(reason: str) -> web.Response:
+    response = _refusal(401, reason)
+    response.headers["WWW-Authenticate"] = "Bearer"
+    return response

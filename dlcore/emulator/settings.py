@@ -1,0 +1,35 @@
+"""How an emulator shall behave."""
+
+from __future__ import annotations
+
+import msgspec
+
+from dlcore.model import EndpointKind
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of one emulator.
+
+    Attributes:
+        kind: ``cmg`` or ``cloud-dp``: the same service under two names.
+        host: Address or name to listen at; also part of the certificate.
+        port: Port of the HTTPS service; 0 takes a free one.
+        serve_content: The gateway's setting "serve content from Azure storage".
+        dp: Also serve the folder as an on-premises distribution point, over plain HTTP.
+        dp_port: Port of the distribution point; 0 takes a free one.
+        bandwidth_bps: Bytes a second that all answers share; None for no limit.
+        latency_s: Seconds before the first byte of each answer.
+        token_life_s: Seconds for which an access token is valid.
+        location_life_s: Seconds for which a signed location is valid.
+    """
+
+    kind: EndpointKind = EndpointKind.CMG
+    host: str = "127.0.0.1"
+    port: int = 0
+    serve_content: bool = True
+    dp: bool = False
+    dp_port: int = 0
+    bandwidth_bps: float | None = None
+    latency_s: float = 0.0
+    token_life_s: float = 8 * 3600.0
+    location_life_s: float = 3600.0
