@@ -1,0 +1,168 @@
+"""The ``[[endpoint]]`` tables of a deployment file, as settings that can be used as they stand.
+
+Guarantees: each endpoint has a name of its own and exactly the keys that its kind takes; paths
+are absolute; no credential stands in the file, in a key or in a URL; none would travel in the
+clear. Not for reaching an endpoint: nothing is opened here, not even the files that are named.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path, PureWindowsPath
+from urllib.parse import urlsplit
+
+import msgspec
+
+from dlcore.errors import ConfigError
+from dlcore.model import EndpointKind, EndpointSettings
+from dlcore.tasksequence import tables
+
+_COMMON = ("name", "kind", "connections")
+_WEB = (*_COMMON, "url", "ca_file")
+_KEYS = {
+    EndpointKind.CMG: (*_WEB, "token_file", "token_env", "serves_content"),
+    EndpointKind.CLOUD_DP: (*_WEB, "token_file", "token_env"),
+    EndpointKind.BLOB: (*_WEB, "sas_file", "sas_env"),
+    EndpointKind.DP: _WEB,
+    EndpointKind.HTTP: _WEB,
+    EndpointKind.FILE: (*_COMMON, "path"),
+}
+_PATHS = ("token_file", "sas_file", "ca_file")
+_UNSAFE = re.compile(r"[^\x21-\x7e]")
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """The keys that say how the others are read."""
+
+    name: str
+    kind: EndpointKind
+
+
+def read_endpoints(value: object, path: Path, connections: int) -> tuple[EndpointSettings, ...]:
+    """Make settings of the ``[[endpoint]]`` tables, in their order.
+
+    Args:
+        value: What the file holds below ``endpoint``.
+        path: The file.
+        connections: What an endpoint gets that does not say how many.
+
+    Raises:
+        ConfigError: A setting cannot be used, or two endpoints share a name.
+    """
+    if not isinstance(value, list):
+        raise ConfigError(
+            f"{path}: endpoint is not a list of tables",
+            remedy="Write [[endpoint]], with two brackets, above each endpoint.",
+        )
+    endpoints: list[EndpointSettings] = []
+    for number, table in enumerate(value, 1):
+        endpoint = _read_endpoint(table, path, number, connections)
+        if any(endpoint.name == other.name for other in endpoints):
+            raise ConfigError(
+                f'{path}: two endpoints are named "{endpoint.name}"',
+                remedy="Give each its own name: reports and errors speak of endpoints by name.",
+            )
+        endpoints.append(endpoint)
+    return tuple(endpoints)
+
+
+def resolve(path: Path, text: str) -> str:
+    """A path in the file as an absolute one; a drive or UNC path is absolute on any system."""
+    return text if PureWindowsPath(text).is_absolute() else str(path.parent / text)
+
+
+def is_protected(endpoint: EndpointSettings) -> bool:
+    """Whether what travels cannot be read or altered on the way: TLS, or never off this machine."""
+    if endpoint.kind is EndpointKind.FILE:
+        return True
+    parts = urlsplit(endpoint.url)
+    return parts.scheme == "https" or _is_loopback(parts.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _read_endpoint(value: object, path: Path, number: int, connections: int) -> EndpointSettings:
+    """One endpoint; until its name is known messages call it by its place in the file."""
+    where = f"{path}: endpoint {number}"
+    table = tables.as_table(value, where)
+    head = tables.build(_Head, {key: table[key] for key in ("name", "kind") if key in table}, where)
+    where = f'{path}: endpoint "{head.name}"'
+    _refuse_inline_secrets(table, where)
+    tables.refuse_unknown(table, _KEYS[head.kind], f"{where} of kind {head.kind.value}")
+    key = "path" if head.kind is EndpointKind.FILE else "url"
+    place = table.get(key)
+    if not isinstance(place, str) or not place:
+        raise ConfigError(
+            f"{where}: {key} is missing or not a string",
+            remedy=f'An endpoint of kind {head.kind.value} needs {key} = "...".',
+        )
+    rest = {name: item for name, item in table.items() if name != key}
+    endpoint = tables.build(
+        EndpointSettings, {"connections": connections, **rest, "url": place}, where
+    )
+    if head.kind is EndpointKind.FILE:
+        return msgspec.structs.replace(endpoint, url=resolve(path, place))
+    _check_url(endpoint, where)
+    _check_credentials(endpoint, where)
+    named = {name: getattr(endpoint, name) for name in _PATHS}
+    return msgspec.structs.replace(
+        endpoint, **{name: resolve(path, text) for name, text in named.items() if text}
+    )
+
+
+def _refuse_inline_secrets(table: tables.Table, where: str) -> None:
+    """Refuse a credential in the file itself, which is copied, mailed and committed."""
+    for key in ("token", "sas"):
+        if key in table:
+            raise ConfigError(
+                f"{where}: {key} would put a secret into this file",
+                remedy=f"Put it into a file that only dlcore's user can read and name that with"
+                f" {key}_file, or into an environment variable and name that with {key}_env.",
+            )
+
+
+def _check_url(endpoint: EndpointSettings, where: str) -> None:
+    """Refuse what is not the bare address of a site or container; the URL is never repeated."""
+    try:
+        parts = urlsplit(endpoint.url)
+        is_web = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        _ = parts.port  # a port out of range shows only here
+    except ValueError:
+        is_web = False
+    if not is_web or _UNSAFE.search(endpoint.url):
+        raise ConfigError(
+            f"{where}.url: not an http or https URL",
+            remedy='Write it as in "https://cmg1.contoso.com", special characters quoted as %XX.',
+        )
+    if "@" in parts.netloc or "?" in endpoint.url or "#" in endpoint.url:
+        raise ConfigError(
+            f"{where}.url: a user name, query or fragment may hold a secret, and is not used",
+            remedy="End the URL before ? or #. The signature of a blob container's URL belongs into"
+            " a file named with sas_file, or an environment variable named with sas_env.",
+        )
+
+
+def _check_credentials(endpoint: EndpointSettings, where: str) -> None:
+    """Refuse a credential that is missing, named twice or sent where others can read it."""
+    prefix = "sas" if endpoint.kind is EndpointKind.BLOB else "token"
+    named = [key for key in (f"{prefix}_file", f"{prefix}_env") if getattr(endpoint, key)]
+    if len(named) == 2:
+        raise ConfigError(
+            f"{where}: has both {named[0]} and {named[1]}", remedy="Leave out one of them."
+        )
+    if not named and endpoint.kind in {EndpointKind.CMG, EndpointKind.CLOUD_DP}:
+        raise ConfigError(
+            f"{where}: has no registration token",
+            remedy="Name the file that holds it with token_file, or the variable with token_env.",
+        )
+    if named and not is_protected(endpoint):
+        raise ConfigError(
+            f"{where}: its credential would travel without TLS, where others can read it",
+            remedy="Use an https URL.",
+        )
