@@ -1,0 +1,46 @@
+"""Exported task sequences: steps, groups, conditions, and what content each step needs.
+
+The way through the room: ``archive`` and ``markup`` read hostile bytes, ``forms`` finds the task
+sequences in them, ``builder`` (with ``expressions`` and ``parameters``) makes the frozen ``tree``
+of them; ``conditions``, ``content`` and ``dataflow`` answer questions about it, with ``variables``
+and an evaluator from ``evaluators`` or ``windows``.
+"""
+
+from dlcore.tasksequence.conditions import ConditionEvaluator as ConditionEvaluator
+from dlcore.tasksequence.conditions import Verdict as Verdict
+from dlcore.tasksequence.conditions import evaluate as evaluate
+from dlcore.tasksequence.content import downloads as downloads
+from dlcore.tasksequence.content import needs as needs
+from dlcore.tasksequence.content import package_id as package_id
+from dlcore.tasksequence.content import packages_in_order as packages_in_order
+from dlcore.tasksequence.content import unresolved_needs as unresolved_needs
+from dlcore.tasksequence.dataflow import ALL as ALL
+from dlcore.tasksequence.dataflow import may_write as may_write
+from dlcore.tasksequence.dataflow import variables_read as variables_read
+from dlcore.tasksequence.dataflow import variables_written as variables_written
+from dlcore.tasksequence.evaluators import default_evaluator as default_evaluator
+from dlcore.tasksequence.evaluators import from_facts as from_facts
+from dlcore.tasksequence.evaluators import undecided as undecided
+from dlcore.tasksequence.reading import load as load
+from dlcore.tasksequence.reading import read as read
+from dlcore.tasksequence.tree import And as And
+from dlcore.tasksequence.tree import Condition as Condition
+from dlcore.tasksequence.tree import Expression as Expression
+from dlcore.tasksequence.tree import FileExpression as FileExpression
+from dlcore.tasksequence.tree import FolderExpression as FolderExpression
+from dlcore.tasksequence.tree import Group as Group
+from dlcore.tasksequence.tree import Node as Node
+from dlcore.tasksequence.tree import Not as Not
+from dlcore.tasksequence.tree import Operator as Operator
+from dlcore.tasksequence.tree import Or as Or
+from dlcore.tasksequence.tree import OtherExpression as OtherExpression
+from dlcore.tasksequence.tree import Reference as Reference
+from dlcore.tasksequence.tree import RegistryExpression as RegistryExpression
+from dlcore.tasksequence.tree import Step as Step
+from dlcore.tasksequence.tree import Subsequence as Subsequence
+from dlcore.tasksequence.tree import TaskSequence as TaskSequence
+from dlcore.tasksequence.tree import VariableExpression as VariableExpression
+from dlcore.tasksequence.tree import WmiExpression as WmiExpression
+from dlcore.tasksequence.variables import FrozenVariables as FrozenVariables
+from dlcore.tasksequence.variables import Variables as Variables
+from dlcore.tasksequence.windows import windows_evaluator as windows_evaluator

@@ -1,0 +1,156 @@
+"""Which packages a step needs.
+
+Guarantees: only the variables that the table below names for the step's type count; text that
+merely looks like a package id (``C1900200`` is an exit code of Windows setup) never does, nor do
+child task sequences, applications and the placeholder ``00000000``. Ids come in upper case, in
+the order in which the step uses them, each once. Assumes that the caller looks at ``enabled`` and
+at conditions: a disabled step's needs are told as well.
+
+An id that depends on variables is resolved only with the variables given; what is left open is
+told by `unresolved_needs`. Not for boot images: no step of a running upgrade needs one.
+
+Source: exports published by Microsoft and by users; ConfigMgr SDK, task sequence action classes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from dlcore.tasksequence.tree import Step, TaskSequence
+from dlcore.tasksequence.variables import FrozenVariables, frozen
+
+_PREFIX = "SMS_TaskSequence_"
+_ID = re.compile(r"[A-Z0-9]{3}[0-9A-F]{5}", re.ASCII)
+_PLACEHOLDER = "00000000"
+_DOWNLOAD = _PREFIX + "DownloadPackageContentAction"
+_INSTALL = _PREFIX + "InstallSoftwareAction"
+_LIST_MEMBERS = 999  # documented for lists of three digits
+_DOWNLOADS = 10_000
+
+# For each step type its package variables in order of use, and for those that the action repeats,
+# how: old exports have the action only.
+_SOURCES: dict[str, tuple[tuple[str, str], ...]] = {
+    _PREFIX + "ApplyOperatingSystemAction": (
+        ("ImagePackageID", r"/image:([^\s,\"]*)"),
+        ("InstallPackageID", r"/install:([^\s,\"]*)"),
+        ("ConfigFilePackage", r"/config:([^\s,\"]*)"),
+    ),
+    _PREFIX + "ApplyDataImageAction": (("ImagePackageID", r"/image:([^\s,\"]*)"),),
+    _PREFIX + "ApplyDriverPackageAction": (
+        ("OSDApplyDriverDriverPackageID", r"/install:([^\s,\"]*)"),
+    ),
+    _INSTALL: (("PackageID", r"^\s*\"?smsswd\.exe\"?\s+/pkg:([^\s\"]*)"),),
+    _PREFIX + "RunCommandLineAction": (("PackageID", r"^\s*\"?smsswd\.exe\"?\s+/run:([^\s\"]*)"),),
+    _PREFIX + "RunPowerShellScriptAction": (("OSDRunPowerShellScriptPackageID", ""),),
+    _PREFIX + "UpgradeOperatingSystemAction": (
+        ("OSDUpgradeInstallPackageID", ""),
+        ("OSDUpgradeDriverPackageID", ""),
+    ),
+    _PREFIX + "CaptureUserStateAction": (("_OSDMigrateUsmtPackageID", ""),),
+    _PREFIX + "RestoreUserStateAction": (("_OSDMigrateUsmtRestorePackageID", ""),),
+    _PREFIX + "SetupWindowsAndSMSAction": (
+        ("_SMSClientPackageID", ""),
+        ("_SMSClientPreProductionPackageID", ""),
+    ),
+    "BDD_UsePackage": (("BDDPackageID", ""),),
+}
+
+
+def package_id(text: str) -> str | None:
+    """The package id that ``text`` is, in upper case; None if it is none.
+
+    An id is the site's code of three letters or digits and a number of five hexadecimal digits.
+    """
+    wanted = text.strip().upper()
+    return wanted if _ID.fullmatch(wanted) and wanted != _PLACEHOLDER else None
+
+
+def needs(step: Step, variables: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The packages that a step needs, in the order in which it uses them.
+
+    Args:
+        step: Enabled or not.
+        variables: Current values, for ids that are quoted from variables and for dynamic lists
+            (``/basevar:``); without them those are left out.
+    """
+    found = (package_id(text) for text in _texts(step, variables))
+    return tuple(dict.fromkeys(wanted for wanted in found if wanted))
+
+
+def unresolved_needs(step: Step, variables: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """What in a step's package variables is no package id, as its author wrote it.
+
+    A reference to a variable that is not set (``%WINPKG01%``), or a text that is no id. Without
+    variables, a dynamic list counts too, as ``BASE001``; with them, a list without members is
+    empty, not unresolved.
+    """
+    left = [
+        text
+        for text in _texts(step, variables)
+        if package_id(text) is None and text.strip() not in ("", _PLACEHOLDER)
+    ]
+    base = _list_base(step)
+    if base and variables is None:
+        left.append(f"{base}001")
+    return tuple(dict.fromkeys(left))
+
+
+def packages_in_order(sequence: TaskSequence) -> tuple[str, ...]:
+    """Every package that some enabled step needs, in order of first need.
+
+    Conditions are not looked at, and ids that depend on variables are left out: this is what the
+    export alone tells.
+    """
+    return tuple(
+        dict.fromkeys(wanted for step in sequence.steps if step.enabled for wanted in needs(step))
+    )
+
+
+def downloads(step: Step, variables: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The packages of a Download Package Content step, in the order of its numbered variables."""
+    return needs(step, variables) if step.type == _DOWNLOAD else ()
+
+
+def _texts(step: Step, variables: Mapping[str, str] | None) -> Iterator[str]:
+    """The values in which a step's package ids stand, expanded as far as can be."""
+    known = frozen(variables)
+    for text in _named(step):
+        yield known.expand(text)
+    yield from _list_members(_list_base(step), known)
+
+
+def _named(step: Step) -> Iterator[str]:
+    if step.type == _DOWNLOAD:
+        yield from _downloaded(step.variables)
+    for name, switch in _SOURCES.get(step.type, ()):
+        if name in step.variables:
+            yield step.variables[name]
+        elif switch and (found := re.search(switch, step.action, re.IGNORECASE)):
+            yield found[1]
+
+
+def _downloaded(parameters: FrozenVariables) -> Iterator[str]:
+    yield from parameters.get("OSDDownloadDownloadPackages", "").split(",")
+    count = parameters.get("OSDPackageCount", "").strip()
+    if re.fullmatch(r"[0-9]{1,5}", count):
+        for number in range(min(int(count), _DOWNLOADS)):
+            yield parameters.get(f"OSDPackage{number}PackageId", "")
+
+
+def _list_base(step: Step) -> str:
+    """Base name of the variables that list an Install Package step's packages; mostly empty."""
+    if step.type != _INSTALL:
+        return ""
+    if "BaseVariableName" in step.variables:
+        return step.variables["BaseVariableName"].strip()
+    found = re.search(r"\s/basevar:([^\s\"]*)", step.action, re.IGNORECASE)
+    return found[1] if found else ""
+
+
+def _list_members(base: str, known: FrozenVariables) -> Iterator[str]:
+    for number in range(1, _LIST_MEMBERS + 1 if base else 0):
+        value = known.get(f"{base}{number:03}") or known.get(f"{base}{number:02}")
+        if not value:  # the engine stops at the first gap, too
+            return
+        yield known.expand(value).partition(":")[0]

@@ -1,0 +1,133 @@
+"""Task sequence variables: names that ignore case, values that may quote other variables.
+
+Guarantees: looking a name up ignores case, listing gives it as it was first written; `expand`
+always ends, and its result is bounded. Assumes the text of a value is nobody's secret: masking
+is the executor's business. Not for the operating system's environment: a ``%windir%`` that no
+variable answers stays as it is, for the shell that runs the command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+
+from dlcore.errors import TaskSequenceError
+
+EXPANDED_CHARACTERS = 1 << 20  # the engine's whole environment is documented as 8 KB
+
+
+class FrozenVariables(Mapping[str, str]):
+    """Variables that do not change.
+
+    Args:
+        values: Names and values; of names that differ only in case the last one counts.
+    """
+
+    __slots__ = ("_named",)
+
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self._named: dict[str, tuple[str, str]] = {}
+        for name, value in (values or {}).items():
+            self._named[name.upper()] = (self._spelling(name), value)
+
+    def _spelling(self, name: str) -> str:
+        return self._named.get(name.upper(), (name, ""))[0]
+
+    def __getitem__(self, name: str) -> str:
+        try:
+            return self._named[name.upper()][1]
+        except KeyError:
+            raise KeyError(name) from None
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.upper() in self._named
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._named.values())
+
+    def __len__(self) -> int:
+        return len(self._named)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return _by_upper(self) == _by_upper(other)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(_by_upper(self).items()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({dict(self)!r})"
+
+    def expand(self, text: str) -> str:
+        """Replace each ``%NAME%`` by its value, and once more inside the value.
+
+        Args:
+            text: May hold any number of references. Unknown ones, and those two levels deep,
+                are left as they are.
+
+        Raises:
+            TaskSequenceError: The result would be longer than `EXPANDED_CHARACTERS`.
+        """
+        return self._replace(text, lambda value: self._replace(value, lambda inner: inner))
+
+    def _replace(self, text: str, inside: Callable[[str], str]) -> str:
+        done: list[str] = []
+        size, at = 0, 0
+        while at < len(text):
+            opening = text.find("%", at)
+            closing = text.find("%", opening + 1) if opening >= 0 else -1
+            if closing < 0:
+                done.append(text[at:])
+                break
+            value = self.get(text[opening + 1 : closing])
+            done.append(text[at:opening])
+            if value is None:
+                done.append(text[opening:closing])  # its closing sign may open the next name
+                at = closing
+            else:
+                done.append(inside(value))
+                at = closing + 1
+            size += sum(map(len, done[-2:]))
+            if size > EXPANDED_CHARACTERS:
+                raise TaskSequenceError(
+                    f"a value expands to over {EXPANDED_CHARACTERS} characters: {text[:60]!r}",
+                    remedy="Check the variables that it quotes.",
+                )
+        return "".join(done)
+
+
+class Variables(FrozenVariables, MutableMapping[str, str]):
+    """Variables that steps set and read while the sequence runs."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]  # it changes, so it has no hash
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self._named[name.upper()] = (self._spelling(name), value)
+
+    def __delitem__(self, name: str) -> None:
+        try:
+            del self._named[name.upper()]
+        except KeyError:
+            raise KeyError(name) from None
+
+    def freeze(self) -> FrozenVariables:
+        """A copy that later changes do not reach."""
+        return FrozenVariables(self)
+
+
+def _by_upper(values: Mapping[str, str]) -> dict[str, str]:
+    return {str(name).upper(): value for name, value in values.items()}
+
+
+def frozen(values: Mapping[str, str] | None) -> FrozenVariables:
+    """``values`` with `FrozenVariables`' way of looking up; the same object if it has it."""
+    return values if isinstance(values, FrozenVariables) else FrozenVariables(values)
+
+
+def names_quoted(text: str) -> frozenset[str]:
+    """Every name, in upper case, that expanding ``text`` might look up.
+
+    A superset: what stands between two percent signs counts even if it is no variable.
+    """
+    return frozenset(name.upper() for name in text.split("%")[1:-1] if name)

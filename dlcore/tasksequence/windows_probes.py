@@ -1,0 +1,119 @@
+"""Asks a Windows computer what conditions want to know.
+
+Guarantees: read-only; text from a task sequence reaches PowerShell only through its environment,
+never as part of a command. Assumes Windows: elsewhere the registry cannot be asked, which is an
+OSError like every other question that finds no answer.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from dlcore.tasksequence.windows import RegistryValue
+
+_TIMEOUT_S = 60  # a WMI provider may take long to start
+_WMI = (
+    "if (Get-CimInstance -Namespace $env:DLCORE_NAMESPACE -Query $env:DLCORE_QUERY"
+    " -ErrorAction Stop | Select-Object -First 1) { 'True' } else { 'False' }"
+)
+_VERSION = "[string](Get-Item -LiteralPath $env:DLCORE_PATH).VersionInfo.FileVersionRaw"
+_HIVES = {
+    "HKLM": "HKEY_LOCAL_MACHINE",
+    "HKCU": "HKEY_CURRENT_USER",
+    "HKCR": "HKEY_CLASSES_ROOT",
+    "HKU": "HKEY_USERS",
+    "HKCC": "HKEY_CURRENT_CONFIG",
+}
+
+
+class SystemProbes:
+    """Implements ``windows.Probes``.
+
+    Args:
+        powershell: Executable to ask for WMI and file versions.
+    """
+
+    def __init__(self, powershell: str = "powershell.exe") -> None:
+        self._powershell = powershell
+
+    def file_exists(self, path: str) -> bool:
+        """See `Probes`."""
+        return _path(path).is_file()
+
+    def folder_exists(self, path: str) -> bool:
+        """See `Probes`."""
+        return _path(path).is_dir()
+
+    def created(self, path: str) -> datetime.datetime:
+        """See `Probes`."""
+        # Windows keeps the time of creation in st_ctime
+        return datetime.datetime.fromtimestamp(_path(path).stat().st_ctime, tz=datetime.UTC)
+
+    def file_version(self, path: str) -> str:
+        """See `Probes`."""
+        return self._ask(_VERSION, DLCORE_PATH=str(_path(path)))
+
+    def wmi_answers(self, namespace: str, query: str) -> bool:
+        """See `Probes`."""
+        return self._ask(_WMI, DLCORE_NAMESPACE=namespace, DLCORE_QUERY=query) == "True"
+
+    def key_exists(self, key_path: str) -> bool:
+        """See `Probes`."""
+        if sys.platform != "win32":
+            raise OSError("there is no registry")
+        import winreg
+
+        hive, below = _split(key_path)
+        access = winreg.KEY_READ | winreg.KEY_WOW64_64KEY
+        try:
+            winreg.OpenKey(getattr(winreg, hive), below, 0, access).Close()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def registry_value(self, key_path: str, name: str) -> RegistryValue | None:
+        """See `Probes`."""
+        if sys.platform != "win32":
+            raise OSError("there is no registry")
+        import winreg
+
+        hive, below = _split(key_path)
+        access = winreg.KEY_READ | winreg.KEY_WOW64_64KEY
+        try:
+            with winreg.OpenKey(getattr(winreg, hive), below, 0, access) as key:
+                data, number = winreg.QueryValueEx(key, name)
+        except FileNotFoundError:
+            return None
+        types = ("NONE", "SZ", "EXPAND_SZ", "BINARY", "DWORD", "MULTI_SZ", "QWORD")
+        kind = next((t for t in types if getattr(winreg, f"REG_{t}") == number), str(number))
+        return RegistryValue(f"REG_{kind}", str(data) if isinstance(data, int | str) else None)
+
+    def _ask(self, command: str, **values: str) -> str:
+        try:
+            done = subprocess.run(  # noqa: S603  # our own command; the values are its environment
+                [self._powershell, "-NoProfile", "-NonInteractive", "-Command", command],
+                env={**os.environ, **values},
+                capture_output=True,
+                text=True,
+                timeout=_TIMEOUT_S,
+                check=True,
+            )
+        except (subprocess.SubprocessError, ValueError) as error:
+            raise OSError(f"PowerShell did not answer: {error}") from error
+        return done.stdout.strip()
+
+
+def _path(text: str) -> Path:
+    return Path(os.path.expandvars(text))
+
+
+def _split(key_path: str) -> tuple[str, str]:
+    hive, _, below = key_path.strip("\\").partition("\\")
+    name = _HIVES.get(hive.upper(), hive.upper())
+    if name not in _HIVES.values():
+        raise OSError(f"{hive} is no hive of the registry")
+    return name, below
