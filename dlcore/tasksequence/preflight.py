@@ -1,0 +1,53 @@
+"""May this task sequence run on demand here? Every prerequisite as one named check.
+
+Guarantees: all checks are made, always in the same order, and each tells one fault alone: what
+could not be looked at because another check failed passes and says so, so that the failed checks
+are all there is to do and nothing twice. Does no I/O: facts come in, answers go out; gathering
+them (the sequence, the catalog, what each endpoint holds, the disk) is the caller's part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from dlcore.tasksequence import preflight_content as content
+from dlcore.tasksequence import preflight_settings as settings
+from dlcore.tasksequence.preflight_facts import Answer, Check, Facts, Need, UnresolvedNeed
+
+__all__ = ["Answer", "Check", "Facts", "Need", "UnresolvedNeed", "checks", "failed", "render"]
+
+_CHECKS: tuple[Callable[[Facts], Check], ...] = (
+    settings.upgrade_sequence,
+    settings.download_setting,
+    settings.internet_allowed,
+    settings.cmg_client_setting,
+    settings.cloud_dp_client_setting,
+    settings.cmg_serves_content,
+    settings.launch,
+    settings.endpoints,
+    content.references_resolved,
+    content.catalog,
+    content.content_distributed,
+    content.disk_space,
+)
+
+
+def checks(facts: Facts) -> tuple[Check, ...]:
+    """Check every prerequisite."""
+    return tuple(check(facts) for check in _CHECKS)
+
+
+def failed(results: Iterable[Check]) -> tuple[Check, ...]:
+    """The checks that did not pass, in their order."""
+    return tuple(check for check in results if not check.passed)
+
+
+def render(results: Iterable[Check]) -> str:
+    """Checks as plain text, one line each, whatever foreign text their details quote."""
+    return "\n".join(_line(check) for check in results)
+
+
+def _line(check: Check) -> str:
+    verdict = "passed" if check.passed else "failed"
+    text = f"{verdict}  {check.name}: {check.detail}. {check.remedy}"
+    return "".join(c if c.isprintable() else " " for c in text).rstrip()
