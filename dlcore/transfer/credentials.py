@@ -1,0 +1,60 @@
+"""Where secrets come from: a file or an environment variable, read anew each time.
+
+Guarantees: a secret is never part of a message, a repr or a setting; what is returned is one line
+of printable ASCII, fit for a header or a query.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from dlcore.errors import ConfigError
+
+Secret = Callable[[], str]
+
+_FIT = re.compile(r"[\x21-\x7e]+")
+
+
+def secret_of(endpoint: str, what: str, *, file: str, env: str) -> Secret | None:
+    """How to read a secret; ``None`` if neither place is named.
+
+    Args:
+        endpoint: Name of the endpoint, for messages.
+        what: ``token`` or ``sas``, the prefix of the two settings.
+        file: Path of a file with the secret.
+        env: Name of an environment variable with the secret.
+
+    Raises:
+        ConfigError: Both are named; when called, that the secret is not there or not fit.
+    """
+    if file and env:
+        raise ConfigError(
+            f"endpoint {endpoint}: both {what}_file and {what}_env are set", remedy="keep one"
+        )
+    if not file and not env:
+        return None
+    place = f"{what}_file {file}" if file else f"{what}_env {env}"
+
+    def read() -> str:
+        text = (_read_file(endpoint, place, file) if file else os.environ.get(env, "")).strip()
+        if not _FIT.fullmatch(text):
+            raise ConfigError(
+                f"endpoint {endpoint}: {place} does not hold one line of printable ASCII",
+                remedy=f"put the {what} there, and nothing else",
+            )
+        return text
+
+    return read
+
+
+def _read_file(endpoint: str, place: str, file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="ascii", errors="replace")
+    except OSError as error:
+        raise ConfigError(
+            f"endpoint {endpoint}: {place} cannot be read: {error.strerror}",
+            remedy="create the file, readable for this user only",
+        ) from None

@@ -1,0 +1,163 @@
+"""From settings to endpoints.
+
+Guarantees: what cannot work is refused here, before anything is asked of a network: a URL that
+is not exact, a credential over plain http, a missing token. Endpoint modules are imported when
+one of their kind is opened, since aiohttp takes long to import.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlcore.errors import ConfigError
+from dlcore.model import EndpointKind, EndpointSettings
+from dlcore.transfer.credentials import secret_of
+from dlcore.transfer.interface import Endpoint, Observer, ignore
+from dlcore.transfer.redact import redact
+
+if TYPE_CHECKING:
+    from yarl import URL
+
+    from dlcore.transfer.http_client import HttpClient
+    from dlcore.transfer.probe import Probed
+
+_MAY_BE_PLAIN = {EndpointKind.DP, EndpointKind.HTTP}
+
+
+def open_endpoint(
+    settings: EndpointSettings,
+    *,
+    observer: Observer = ignore,
+    clock: Callable[[], float] = time.monotonic,
+) -> Endpoint:
+    """Make an endpoint; it connects when it is first used.
+
+    Args:
+        settings: How to reach it.
+        observer: Told of each renewal of a token, locations or a signature.
+        clock: Monotonic seconds, for the life of credentials.
+
+    Raises:
+        ConfigError: The settings cannot be used.
+    """
+    if settings.kind is EndpointKind.FILE:
+        from dlcore.transfer.file import FileEndpoint
+
+        return FileEndpoint(settings.name, Path(settings.url), connections=settings.connections)
+    base_url = _base_url(settings)
+    client = _client(settings)
+    if settings.kind is EndpointKind.BLOB:
+        from dlcore.transfer.blob import BlobEndpoint
+
+        sas = secret_of(settings.name, "sas", file=settings.sas_file, env=settings.sas_env)
+        return BlobEndpoint(settings.name, base_url, sas, client, observer)
+    if settings.kind is EndpointKind.DP:
+        from dlcore.transfer.dp import DpEndpoint
+
+        return DpEndpoint(settings.name, base_url, client)
+    if settings.kind is EndpointKind.HTTP:
+        from dlcore.transfer.http import HttpEndpoint
+
+        return HttpEndpoint(settings.name, base_url, client)
+    return _open_cmg(settings, base_url, client, observer, clock)
+
+
+def open_urls(
+    name: str, urls: Mapping[str, str], *, connections: int = 4, ca_file: str = ""
+) -> Endpoint:
+    """Make an endpoint of objects at explicit URLs: one mirror.
+
+    Args:
+        name: Name of the endpoint.
+        urls: URL of each object, by the object's name.
+        connections: Most ranges to read at once.
+        ca_file: PEM file of the authorities to trust; empty for the system's store.
+
+    Raises:
+        ConfigError: A URL cannot be used.
+    """
+    from dlcore.transfer.http import UrlEndpoint
+    from dlcore.transfer.http_client import HttpClient
+
+    for url in urls.values():
+        _exact(name, url)
+    return UrlEndpoint(name, dict(urls), HttpClient(name, connections=connections, ca_file=ca_file))
+
+
+async def probe_url(url: str, *, ca_file: str = "") -> Probed:
+    """Find out length and name of what lies at a URL.
+
+    Raises:
+        ConfigError: The URL cannot be used.
+        TransferError: The server cannot be asked, or does not say how long it is.
+    """
+    from dlcore.transfer.http_client import HttpClient
+    from dlcore.transfer.probe import probe
+
+    host = _exact("url", url).raw_host or ""
+    client = HttpClient(host, ca_file=ca_file)
+    try:
+        return await probe(url, client)
+    finally:
+        await client.aclose()
+
+
+def _open_cmg(
+    settings: EndpointSettings,
+    base_url: str,
+    client: HttpClient,
+    observer: Observer,
+    clock: Callable[[], float],
+) -> Endpoint:
+    from dlcore.transfer.cmg import CmgEndpoint
+
+    token = secret_of(settings.name, "token", file=settings.token_file, env=settings.token_env)
+    if token is None:
+        raise ConfigError(
+            f"endpoint {settings.name}: a {settings.kind} needs a registration token",
+            remedy="set token_file or token_env",
+        )
+    return CmgEndpoint(
+        settings.name, settings.kind, base_url, token, client, observer=observer, clock=clock
+    )
+
+
+def _client(settings: EndpointSettings) -> HttpClient:
+    from dlcore.transfer.http_client import HttpClient
+    from dlcore.transfer.tls import tls_context
+
+    if settings.ca_file:
+        tls_context(settings.ca_file)  # a file that cannot be used is the caller's fault, now
+    return HttpClient(settings.name, connections=settings.connections, ca_file=settings.ca_file)
+
+
+def _base_url(settings: EndpointSettings) -> str:
+    from dlcore.transfer.urls import is_protected
+
+    url = _exact(settings.name, settings.url)
+    if url.raw_query_string or url.raw_fragment:
+        raise ConfigError(
+            f"endpoint {settings.name}: {redact(settings.url)} has a query or fragment",
+            remedy="give the base URL; put a shared access signature into sas_file or sas_env",
+        )
+    if settings.kind not in _MAY_BE_PLAIN and not is_protected(url):
+        raise ConfigError(
+            f"endpoint {settings.name}: a {settings.kind} is reached by https only",
+            remedy=f"change {redact(settings.url)} to https",
+        )
+    return settings.url.rstrip("/")
+
+
+def _exact(name: str, url: str) -> URL:
+    from dlcore.transfer.urls import exact_url
+
+    try:
+        return exact_url(url)
+    except ValueError as error:
+        raise ConfigError(
+            f"endpoint {name}: {redact(url)} {error}",
+            remedy="give an absolute http or https URL, percent-encoded, without a password",
+        ) from None

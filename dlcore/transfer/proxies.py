@@ -1,0 +1,20 @@
+"""Which proxy leads to a URL, by the environment's or the system's settings.
+
+Read here rather than by aiohttp's ``trust_env``, which would also send ``.netrc`` passwords along
+with signed URLs and look the settings up in a thread for each request.
+"""
+
+from __future__ import annotations
+
+import functools
+from urllib.request import getproxies, proxy_bypass
+
+from dlcore.transfer.urls import is_loopback
+
+
+@functools.lru_cache(maxsize=256)
+def proxy_of(scheme: str, host: str) -> str | None:
+    """URL of the proxy for a scheme and host; ``None`` to connect directly."""
+    if is_loopback(host) or proxy_bypass(host):
+        return None
+    return getproxies().get(scheme)

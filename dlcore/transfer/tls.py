@@ -1,0 +1,35 @@
+"""Whom to trust: the system's store, or one named authority. Verification is never off."""
+
+from __future__ import annotations
+
+import functools
+import ssl
+from pathlib import Path
+
+from dlcore.errors import ConfigError
+
+
+@functools.cache
+def tls_context(ca_file: str) -> ssl.SSLContext:
+    """A client context that verifies certificate and host name.
+
+    Args:
+        ca_file: PEM file of the authorities to trust; empty for the system's store.
+
+    Raises:
+        ConfigError: The file cannot be used.
+    """
+    if ca_file:
+        try:
+            context = ssl.create_default_context(cafile=Path(ca_file))
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(
+                f"ca_file {ca_file} cannot be used: {error.strerror or type(error).__name__}",
+                remedy="name a readable PEM file with at least one certificate",
+            ) from None
+    else:
+        import truststore  # slow to import, and not needed for endpoints without TLS
+
+        context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
