@@ -14,14 +14,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from xml.etree.ElementTree import Element, ParseError
 
 from dlcore.errors import ManifestError
 from dlcore.manifest.geometry import check, is_block_length
 from dlcore.manifest.identity import object_name
 from dlcore.manifest.refusal import refusing, shown
 from dlcore.model import DEFAULT_BLOCK_BYTES, DIGEST_BYTES, File, Manifest, Object
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 MAX_METALINK_BYTES = 16 << 20  # a parsed tree takes many times the memory of its text
 
@@ -65,6 +68,8 @@ def decode_metalink(data: bytes, *, source: str, package_id: str) -> tuple[Manif
 
 
 def _root(data: bytes) -> Element:
+    from xml.etree.ElementTree import ParseError
+
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import fromstring
 
