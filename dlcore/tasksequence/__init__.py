@@ -14,8 +14,8 @@ from dlcore.tasksequence.content import needs as needs
 from dlcore.tasksequence.content import package_id as package_id
 from dlcore.tasksequence.content import packages_in_order as packages_in_order
 from dlcore.tasksequence.content import unresolved_needs as unresolved_needs
-from dlcore.tasksequence.dataflow import ALL as ALL
-from dlcore.tasksequence.dataflow import may_write as may_write
+from dlcore.tasksequence.dataflow import ANY as ANY
+from dlcore.tasksequence.dataflow import names_read as names_read
 from dlcore.tasksequence.dataflow import variables_read as variables_read
 from dlcore.tasksequence.dataflow import variables_written as variables_written
 from dlcore.tasksequence.evaluators import default_evaluator as default_evaluator

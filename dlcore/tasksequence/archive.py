@@ -25,6 +25,7 @@ TOTAL_BYTES = 64 << 20
 RATIO = 200  # XML of real exports shrinks to a twentieth
 RATIO_FROM_BYTES = 1 << 20
 _READ_BYTES = 1 << 16
+_ENTRY_MARK = b"PK\x01\x02"
 _SEQUENCE = re.compile(r"(?:^|/)SMS_TaskSequencePackage/([^/]{1,64})/object\.xml$", re.IGNORECASE)
 _XML = re.compile(r"(?:^|/)[^/\[\]]+\.xml$", re.IGNORECASE)
 
@@ -55,6 +56,8 @@ def read_documents(data: bytes, where: str) -> list[Document]:
     import struct
     import zipfile
 
+    if data.count(_ENTRY_MARK) > ENTRIES:  # before zipfile makes an object of each
+        raise TaskSequenceError(f"{where}: over {ENTRIES} entries", remedy="Distrust the file.")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return _read_chosen(archive, where)
@@ -70,8 +73,6 @@ def read_documents(data: bytes, where: str) -> list[Document]:
 
 def _read_chosen(archive: ZipFile, where: str) -> list[Document]:
     entries = archive.infolist()
-    if len(entries) > ENTRIES:
-        raise TaskSequenceError(f"{where}: over {ENTRIES} entries", remedy="Distrust the file.")
     named = [(entry, _SEQUENCE.search(entry.filename)) for entry in entries]
     chosen = [(entry, found[1].upper()) for entry, found in named if found]
     if not chosen:

@@ -1,19 +1,20 @@
 """Which variables a condition reads and a step writes: what may be decided before its time.
 
-Guarantees: `variables_read` is a superset of what evaluating looks up; `variables_written` covers
-what a step is documented to set. A step whose list of variables is open (Set Dynamic Variables,
-MDT's Gather, a name that is itself quoted from a variable) writes `ALL`.
+Guarantees: both answers are sets of names in upper case, and plain set arithmetic is right: if a
+step's `variables_written` and a condition's `variables_read` have nothing in common, running the
+step as its parameters say does not change the verdict. To that end a step whose list of variables
+is open (Set Dynamic Variables, MDT's Gather, a name that is itself quoted from a variable) writes
+`ANY`, and whatever reads a variable reads `ANY` too.
 
-Assumes that no other step sets variables behind its parameters' back: a script may, through the
-COM object ``Microsoft.SMS.TSEnvironment``, and nothing in an export tells. Whoever decides a
+Assumes that no step sets variables behind its parameters' back: a script may, through the COM
+object ``Microsoft.SMS.TSEnvironment``, and nothing in an export tells. Whoever decides a
 condition early because of this module decides it again when its step is due.
 """
 
 from __future__ import annotations
 
-import enum
 import re
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from dlcore.tasksequence.content import downloads, needs
 from dlcore.tasksequence.tree import (
@@ -31,18 +32,9 @@ from dlcore.tasksequence.tree import (
 )
 from dlcore.tasksequence.variables import names_quoted
 
-
-class Everything(enum.Enum):
-    """The type of `ALL`."""
-
-    ALL = "all"
-
-
-ALL: Final = Everything.ALL
-Written: TypeAlias = frozenset[str] | Literal[Everything.ALL]
+ANY: Final = "*"  # no variable can have this name
 
 _PREFIX = "SMS_TaskSequence_"
-_OPEN_TYPES = {_PREFIX + "SetDynamicVariablesAction", "BDD_Gather"}
 _ALWAYS = (
     "_SMSTSLastActionRetCode",
     "_SMSTSLastActionSucceeded",
@@ -50,6 +42,8 @@ _ALWAYS = (
     "_SMSTSLastContentDownloadLocation",
 )
 _BY_TYPE = {
+    _PREFIX + "SetDynamicVariablesAction": (ANY,),
+    "BDD_Gather": (ANY,),
     _PREFIX + "UpgradeOperatingSystemAction": (
         "_SMSTSOSUpgradeActionReturnCode",
         "_SMSTSSetupRollback",
@@ -68,43 +62,50 @@ _DESTINATION = "OSDDownloadDestinationVariable"
 
 
 def variables_read(condition: Condition | None) -> frozenset[str]:
-    """Names, in upper case, of all variables on which a condition depends."""
+    """Names of all variables on which a condition depends, and `ANY` if there are some."""
+    return _with_any(_read(condition))
+
+
+def names_read(text: str) -> frozenset[str]:
+    """Names of all variables that a text quotes, and `ANY` if there are some."""
+    return _with_any(names_quoted(text))
+
+
+def _with_any(names: frozenset[str]) -> frozenset[str]:
+    return names | {ANY} if names else names
+
+
+def _read(condition: Condition | None) -> frozenset[str]:
     match condition:
         case None:
             return frozenset()
         case And(operands) | Or(operands):
-            return frozenset[str]().union(*map(variables_read, operands))
+            return frozenset[str]().union(*map(_read, operands))
         case Not(operand):
-            return variables_read(operand)
+            return _read(operand)
         case VariableExpression(name=name, value=value):
             return names_quoted(value) | {name.upper()}
         case FileExpression(path=path, version=version):
-            return names_quoted(path) | names_quoted(version)
+            return _quoted(path, version)
         case FolderExpression(path=path):
             return names_quoted(path)
         case RegistryExpression(key_path=key, value_name=value, data=data):
-            return names_quoted(key) | names_quoted(value) | names_quoted(data)
+            return _quoted(key, value, data)
         case WmiExpression(query=query, namespace=namespace):
-            return names_quoted(query) | names_quoted(namespace)
+            return _quoted(query, namespace)
         case OtherExpression(parameters=parameters):
-            return frozenset[str]().union(*map(names_quoted, parameters.values()))
+            return _quoted(*parameters.values())
 
 
-def variables_written(step: Step) -> Written:
-    """Names, in upper case, of the variables that running a step may set, or `ALL`."""
-    if step.type in _OPEN_TYPES:
-        return ALL
+def _quoted(*texts: str) -> frozenset[str]:
+    return frozenset[str]().union(*map(names_quoted, texts))
+
+
+def variables_written(step: Step) -> frozenset[str]:
+    """Names of the variables that running a step may set; `ANY` among them if the list is open."""
     named = [*_ALWAYS, *_BY_TYPE.get(step.type, ()), *_named_in(step), *_download_paths(step)]
     named += [f"_SMSTS{package}" for package in needs(step)]
-    if any("%" in name for name in named):
-        return ALL
-    return frozenset(name.upper() for name in named)
-
-
-def may_write(step: Step, names: frozenset[str]) -> bool:
-    """Whether running a step may set any of ``names`` (in upper case)."""
-    written = variables_written(step)
-    return bool(names) if written is ALL else not names.isdisjoint(written)
+    return frozenset(ANY if "%" in name else name.upper() for name in named)
 
 
 def _named_in(step: Step) -> list[str]:

@@ -48,19 +48,24 @@ def exports_in(data: bytes, where: str) -> list[Export]:
     Raises:
         TaskSequenceError: The file is hostile or malformed, or holds none.
     """
-    if not is_archive(data):
-        return _exports_of(parse(data, where), where)
-    found: list[Export] = []
-    for document in read_documents(data, where):
-        inside = f"{where}!{document.name}"
-        found += (
+    if is_archive(data):
+        found = [
             export._replace(package_id=export.package_id or document.package_id)
-            for export in _exports_of(parse(document.data, inside), inside)
+            for document in read_documents(data, where)
+            for export in _exports_of(document.data, f"{where}!{document.name}")
+        ]
+    else:
+        found = _exports_of(data, where)
+    if not found:
+        raise TaskSequenceError(
+            f"{where}: holds no task sequence",
+            remedy="Give an exported task sequence: a zip file, its object.xml or its <sequence>.",
         )
     return found
 
 
-def _exports_of(root: Element, where: str) -> list[Export]:
+def _exports_of(document: bytes, where: str) -> list[Export]:
+    root = parse(document, where)
     if root.tag == "sequence":
         return [Export("", root.get("name", ""), "", root, where)]
     found = [_from_2007(element, where) for element in root.iter("SmsTaskSequencePackage")]
@@ -69,11 +74,6 @@ def _exports_of(root: Element, where: str) -> list[Export]:
         for element in root.iter("INSTANCE")
         if element.get("CLASSNAME") == _CIM_CLASS
     ]
-    if not found:
-        raise TaskSequenceError(
-            f"{where}: <{root.tag[:60]}> holds no task sequence",
-            remedy="Give an exported task sequence: a zip file, its object.xml or its <sequence>.",
-        )
     return found
 
 

@@ -1,8 +1,8 @@
 """Task sequence variables: names that ignore case, values that may quote other variables.
 
 Guarantees: looking a name up ignores case, listing gives it as it was first written; `expand`
-always ends, and its result is bounded. Assumes the text of a value is nobody's secret: masking
-is the executor's business. Not for the operating system's environment: a ``%windir%`` that no
+always ends and adds no more than `EXPANDED_CHARACTERS`. Values may be passwords, so no message or
+``repr`` here tells one. Not for the operating system's environment: a ``%windir%`` that no
 variable answers stays as it is, for the shell that runs the command.
 """
 
@@ -56,44 +56,43 @@ class FrozenVariables(Mapping[str, str]):
         return hash(frozenset(_by_upper(self).items()))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({dict(self)!r})"
+        return f"{type(self).__name__}({', '.join(self)})"
 
     def expand(self, text: str) -> str:
         """Replace each ``%NAME%`` by its value, and once more inside the value.
 
         Args:
-            text: May hold any number of references. Unknown ones, and those two levels deep,
-                are left as they are.
+            text: May hold any number of references. Unknown ones, those with white space, and
+                those two levels deep are left as they are.
 
         Raises:
-            TaskSequenceError: The result would be longer than `EXPANDED_CHARACTERS`.
+            TaskSequenceError: The values together are longer than `EXPANDED_CHARACTERS`.
         """
         return self._replace(text, lambda value: self._replace(value, lambda inner: inner))
 
     def _replace(self, text: str, inside: Callable[[str], str]) -> str:
         done: list[str] = []
-        size, at = 0, 0
+        added, at = 0, 0
         while at < len(text):
             opening = text.find("%", at)
             closing = text.find("%", opening + 1) if opening >= 0 else -1
             if closing < 0:
-                done.append(text[at:])
                 break
-            value = self.get(text[opening + 1 : closing])
-            done.append(text[at:opening])
+            name = text[opening + 1 : closing]
+            value = self.get(name) if _is_name(name) else None
             if value is None:
-                done.append(text[opening:closing])  # its closing sign may open the next name
+                done.append(text[at:closing])  # the closing sign may open the next name
                 at = closing
-            else:
-                done.append(inside(value))
-                at = closing + 1
-            size += sum(map(len, done[-2:]))
-            if size > EXPANDED_CHARACTERS:
+                continue
+            done += text[at:opening], inside(value)
+            at = closing + 1
+            added += len(done[-1])
+            if added > EXPANDED_CHARACTERS:
                 raise TaskSequenceError(
-                    f"a value expands to over {EXPANDED_CHARACTERS} characters: {text[:60]!r}",
+                    f"%{name[:60]}% expands a text by over {EXPANDED_CHARACTERS} characters",
                     remedy="Check the variables that it quotes.",
                 )
-        return "".join(done)
+        return "".join((*done, text[at:]))
 
 
 class Variables(FrozenVariables, MutableMapping[str, str]):
@@ -130,4 +129,9 @@ def names_quoted(text: str) -> frozenset[str]:
 
     A superset: what stands between two percent signs counts even if it is no variable.
     """
-    return frozenset(name.upper() for name in text.split("%")[1:-1] if name)
+    return frozenset(name.upper() for name in text.split("%")[1:-1] if _is_name(name))
+
+
+def _is_name(text: str) -> bool:
+    """White space tells the ``%`` of a WMI pattern from one that quotes a variable."""
+    return text != "" and not any(character.isspace() for character in text)
