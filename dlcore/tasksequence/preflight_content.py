@@ -1,8 +1,8 @@
 """The prerequisites that lie in content: known, published, distributed, and room for it.
 
-Guarantees: each function makes one check and tells its own fault alone; a package is named with
-the first step that needs it. Conditions do not count: as in ConfigMgr, content that an enabled
-step refers to must be there even if the step may turn out not to run.
+Guarantees: each function makes one check; a package is named with the first step that needs it.
+Conditions do not count: as in ConfigMgr, content that an enabled step refers to must be there even
+if the step may turn out not to run.
 
 Source: Microsoft Learn, "Deploy a task sequence over the internet", section "Deploy Windows 10
 in-place upgrade via CMG": all content must be distributed, or devices cannot run the sequence.

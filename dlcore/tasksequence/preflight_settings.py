@@ -1,7 +1,7 @@
 """The prerequisites that lie in settings: of the sequence, the deployment, client and endpoints.
 
-Guarantees: each function makes one check and tells its own fault alone. The rules are those of
-the feature over the internet; what an intranet client does not need passes and says so.
+Guarantees: each function makes one check. The rules are those of the feature over the internet;
+what an intranet client does not need passes and says so.
 
 Source: Microsoft Learn, "Deploy a task sequence over the internet", section "Deploy Windows 10
 in-place upgrade via CMG", and "Deploy a task sequence", section "Deployment options".

@@ -1,0 +1,233 @@
+"""Each prerequisite: what passes, what fails, and what a reader is told."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from dlcore.tasksequence.deployment import (
+    DeploymentOptions,
+    Download,
+    Launch,
+    LaunchSettings,
+)
+from dlcore.tasksequence.preflight import Check, Facts, Need, UnresolvedNeed, checks, failed, render
+from tests.deployment.helpers import (
+    BLOB,
+    CLOUD_DP,
+    CMG,
+    DP,
+    FOLDER,
+    GOOD_FACTS,
+    HTTP,
+    check_named,
+    client,
+    deployed,
+)
+
+NAMES = [
+    *("upgrade-sequence", "download-setting", "internet-allowed", "cmg-client-setting"),
+    *("cloud-dp-client-setting", "cmg-serves-content", "launch", "endpoints"),
+    *("references-resolved", "catalog", "content-distributed", "disk-space"),
+]
+INTRANET = client(deployed(GOOD_FACTS, endpoints=(DP, CMG)), on_internet=False)
+OFF_CMG = msgspec.structs.replace(CMG, serves_content=False)
+
+
+def with_(**changes: object) -> Facts:
+    return msgspec.structs.replace(GOOD_FACTS, **changes)
+
+
+def options(download: Download, *, allow_on_internet: bool = True) -> DeploymentOptions:
+    return DeploymentOptions(download, allow_on_internet)
+
+
+FAILURES: list[tuple[str, Facts, list[str]]] = [
+    ("upgrade-sequence", with_(upgrade_steps=()), ["no enabled step", "Upgrade Operating System"]),
+    (
+        "download-setting",
+        deployed(GOOD_FACTS, options=options(Download.FROM_DP)),
+        ["SMB", "never verified", "when-needed", "before-start"],
+    ),
+    (
+        "internet-allowed",
+        deployed(GOOD_FACTS, options=options(Download.WHEN_NEEDED, allow_on_internet=False)),
+        ["Allow task sequence to run for client on the Internet", "allow_on_internet = true"],
+    ),
+    (
+        "cmg-client-setting",
+        client(GOOD_FACTS, use_cmg=False),
+        ["Enable clients to use a cloud management gateway", "cmg1", "client.use_cmg = true"],
+    ),
+    (
+        "cloud-dp-client-setting",
+        client(deployed(GOOD_FACTS, endpoints=(HTTP, CLOUD_DP, BLOB)), allow_cloud_dp=False),
+        ["Allow access to cloud distribution point", "cdp1, blob1", "allow_cloud_dp = true"],
+    ),
+    (
+        "cmg-serves-content",
+        deployed(GOOD_FACTS, endpoints=(OFF_CMG, HTTP)),
+        ["function as a cloud distribution point", "cmg1", "serves_content = true"],
+    ),
+    *(
+        (
+            "launch",
+            deployed(GOOD_FACTS, launch=LaunchSettings(origin)),
+            [origin.value, "Windows PE", "Software Center"],
+        )
+        for origin in (Launch.WINDOWS_PE, Launch.PXE, Launch.MEDIA)
+    ),
+    ("endpoints", deployed(GOOD_FACTS, endpoints=()), ["no endpoint is listed", "[[endpoint]]"]),
+    (
+        "endpoints",
+        deployed(GOOD_FACTS, endpoints=(DP,)),
+        ["dp1 (an on-premises distribution point cannot be reached from the internet)"],
+    ),
+    (
+        "references-resolved",
+        with_(
+            unresolved=(UnresolvedNeed("Apply image", "%IMAGE%"), UnresolvedNeed("Apps", "X001"))
+        ),
+        ['%IMAGE% (step "Apply image")', 'X001 (step "Apps")', "[variables]"],
+    ),
+    (
+        "catalog",
+        with_(catalog=frozenset({"ABC00001"})),
+        ['not in the catalog: ABC00002 (step "Drivers").', "dlcore publish"],
+    ),
+    (
+        "catalog",
+        with_(catalog="cmg1: certificate has expired"),
+        ["cannot be read: cmg1: certificate has expired", "catalog.path"],
+    ),
+    (
+        "content-distributed",
+        with_(holdings={"cmg1": frozenset({"ABC00001"}), "mirror": "timed out"}),
+        ['ABC00002 (step "Drivers")', "cmg1: not there", "mirror: timed out", "Distribute"],
+    ),
+    (
+        "content-distributed",
+        with_(holdings={"cmg1": frozenset({"ABC00002"})}),
+        ['ABC00001 (step "Upgrade Windows")', "mirror: was not asked"],
+    ),
+    (
+        "disk-space",
+        with_(free_bytes=5_999_999_999),
+        ["/var/lib/dlcore has 5,999 MB free", "5,000 MB", "1,000 MB to stay free", "Free 1 MB"],
+    ),
+]
+
+
+def test_every_prerequisite_is_one_check_and_passes_when_met() -> None:
+    results = checks(GOOD_FACTS)
+    assert [check.name for check in results] == NAMES
+    assert failed(results) == ()
+
+
+@pytest.mark.parametrize(("name", "facts", "said"), FAILURES)
+def test_a_prerequisite_not_met_fails_alone_and_says_what_to_do(
+    name: str, facts: Facts, said: list[str]
+) -> None:
+    (check,) = failed(checks(facts))
+    assert check.name == name
+    assert check.remedy
+    line = render([check])
+    for text in said:
+        assert text in line
+
+
+def test_every_check_has_a_case_in_which_it_fails() -> None:
+    assert {name for name, _, _ in FAILURES} == set(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("upgrade-sequence", msgspec.structs.replace(INTRANET, upgrade_steps=())),
+        ("internet-allowed", deployed(INTRANET, options=DeploymentOptions())),
+        ("cmg-client-setting", client(INTRANET, use_cmg=False)),
+        ("cloud-dp-client-setting", client(INTRANET, allow_cloud_dp=False)),
+        ("cmg-serves-content", deployed(INTRANET, endpoints=(DP, OFF_CMG))),
+        ("cmg-client-setting", client(deployed(GOOD_FACTS, endpoints=(HTTP,)), use_cmg=False)),
+        ("cloud-dp-client-setting", client(deployed(GOOD_FACTS, endpoints=(HTTP,)))),
+        ("cmg-serves-content", deployed(GOOD_FACTS, endpoints=(HTTP, FOLDER))),
+        ("disk-space", with_(fetch_bytes=0, free_bytes=0)),
+    ],
+)
+def test_a_check_that_does_not_apply_passes_and_says_so(name: str, changed: Facts) -> None:
+    check = check_named(name, changed)
+    assert check.passed
+    assert "does not apply" in check.detail
+
+
+def test_on_the_intranet_an_open_reference_passes_and_is_named() -> None:
+    facts = msgspec.structs.replace(INTRANET, unresolved=(UnresolvedNeed("Apps", "APP001"),))
+    check = check_named("references-resolved", facts)
+    assert check.passed
+    assert 'APP001 (step "Apps")' in check.detail
+
+
+@pytest.mark.parametrize("download", [Download.WHEN_NEEDED, Download.BEFORE_START])
+def test_both_ways_to_download_are_allowed(download: Download) -> None:
+    facts = deployed(GOOD_FACTS, options=options(download))
+    assert check_named("download-setting", facts).passed
+
+
+def test_content_may_be_spread_over_endpoints_while_another_does_not_answer() -> None:
+    facts = deployed(GOOD_FACTS, endpoints=(CLOUD_DP, CMG, HTTP))
+    spread = {"cmg1": frozenset({"ABC00001"}), "mirror": frozenset({"ABC00002"})}
+    facts = msgspec.structs.replace(facts, holdings={**spread, "cdp1": "timed out"})
+    assert failed(checks(facts)) == ()
+
+
+def test_content_on_an_endpoint_that_this_client_may_not_use_does_not_count() -> None:
+    everything = frozenset({"ABC00001", "ABC00002"})
+    facts = deployed(GOOD_FACTS, endpoints=(DP, CMG))
+    facts = msgspec.structs.replace(facts, holdings={"dp1": everything, "cmg1": frozenset()})
+    (check,) = failed(checks(facts))
+    assert check.name == "content-distributed"
+    assert "dp1" not in check.detail
+
+
+def test_a_package_needed_twice_is_named_once_with_the_first_step() -> None:
+    needs = (Need("ABC00009", "First"), Need("ABC00009", "Second"))
+    (check,) = failed(checks(with_(needs=needs)))
+    assert check.detail == 'not in the catalog: ABC00009 (step "First")'
+
+
+@pytest.mark.parametrize(
+    "facts", [deployed(GOOD_FACTS, endpoints=()), with_(catalog="it is not there")]
+)
+def test_distribution_is_not_looked_at_when_there_is_nothing_to_ask(facts: Facts) -> None:
+    check = check_named("content-distributed", msgspec.structs.replace(facts, holdings={}))
+    assert check.passed
+    assert "not looked at" in check.detail
+
+
+def test_an_endpoint_left_out_is_named_although_the_check_passes() -> None:
+    check = check_named("endpoints", deployed(GOOD_FACTS, endpoints=(HTTP, DP)))
+    assert check.passed
+    assert check.detail.startswith("in use: mirror; left out: dp1 (")
+
+
+def test_a_sequence_without_packages_needs_none_in_the_catalog() -> None:
+    assert failed(checks(with_(needs=(), catalog=frozenset(), holdings={}))) == ()
+
+
+def test_disk_space_that_fits_to_the_byte_is_enough() -> None:
+    facts = with_(fetch_bytes=7, reserve_bytes=3, free_bytes=10)
+    assert check_named("disk-space", facts).passed
+    assert not check_named("disk-space", msgspec.structs.replace(facts, free_bytes=9)).passed
+
+
+def test_rendering_gives_one_printable_line_a_check_whatever_it_quotes() -> None:
+    text = render(
+        [
+            Check("launch", True, "started\nfrom \x1b[31mSoftware\u202e Center"),
+            Check("catalog", False, "not there", "Put it there."),
+        ]
+    )
+    assert text.splitlines() == [
+        "passed  launch: started from  [31mSoftware  Center.",
+        "failed  catalog: not there. Put it there.",
+    ]
