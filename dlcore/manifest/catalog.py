@@ -55,7 +55,7 @@ def _check(catalog: Catalog) -> None:
 
 def _check_entry(entry: CatalogEntry, place: str) -> None:
     if not 1 <= entry.version < LIMIT:
-        raise ManifestError(f"{place}: version {entry.version} is not 1 or more")
+        raise ManifestError(f"{place}: version {entry.version} is out of range")
     if not _DIGEST.fullmatch(entry.manifest):
         raise ManifestError(f"{place}: manifest is not a SHA-256 in lower-case hex")
     if not 1 <= entry.manifest_bytes <= MAX_MANIFEST_BYTES:

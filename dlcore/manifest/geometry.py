@@ -58,7 +58,7 @@ def _check_head(manifest: Manifest) -> None:
         )
     check_package_id(manifest.package_id)
     if not 1 <= manifest.version < LIMIT:
-        raise ManifestError(f"version {manifest.version} is not 1 or more")
+        raise ManifestError(f"version {manifest.version} is out of range")
     if not is_block_length(manifest.block_bytes):
         raise ManifestError(
             f"block_bytes {manifest.block_bytes} is not a power of two from 4 KiB to 16 MiB"
@@ -67,7 +67,7 @@ def _check_head(manifest: Manifest) -> None:
 
 def _check_object(item: Object, block_bytes: int, place: str) -> None:
     if not 1 <= item.length_bytes < LIMIT:
-        raise ManifestError(f"{place}: length_bytes {item.length_bytes} is not 1 or more")
+        raise ManifestError(f"{place}: length_bytes {item.length_bytes} is out of range")
     if bool(item.digests) == bool(item.sha256):
         raise ManifestError(f"{place}: needs digests or sha256, and not both")
     expected = DIGEST_BYTES * -(-item.length_bytes // block_bytes)

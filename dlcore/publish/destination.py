@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
-
-from dlcore.errors import ConfigError
 
 Change = Callable[[bytes | None], bytes | None]
 
@@ -52,29 +48,3 @@ class Destination(Protocol):
                 to change. It is called again when another publisher was faster.
         """
         ...
-
-
-def open_destination(where: str) -> Destination:
-    """Open a folder, or an object store by its URL.
-
-    Raises:
-        ConfigError: The URL cannot be used. No message repeats its query or credentials.
-    """
-    # Both import this module for what a destination is.
-    from dlcore.publish.bucket import SCHEMES, BucketDestination
-    from dlcore.publish.folder import FolderDestination
-
-    if "://" not in where:
-        return FolderDestination(Path(where))
-    parts = urlsplit(where)
-    if parts.query or parts.fragment or "@" in parts.netloc:
-        raise ConfigError(
-            f"the {parts.scheme} URL to publish to has a query or credentials",
-            remedy="Give credentials in the environment, such as AZURE_STORAGE_ACCOUNT_KEY.",
-        )
-    if parts.scheme not in SCHEMES or not parts.netloc:
-        raise ConfigError(
-            f"cannot publish to '{where}'",
-            remedy="Give a folder, or a URL such as az://container/prefix, s3://... or gs://...",
-        )
-    return BucketDestination(where)

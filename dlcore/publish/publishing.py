@@ -27,9 +27,10 @@ from dlcore.model import (
     object_key,
 )
 from dlcore.publish.admission import refuse_older, with_entry
-from dlcore.publish.destination import Destination, open_destination
+from dlcore.publish.destination import Destination
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.layout import lay_out
+from dlcore.publish.opening import open_destination
 from dlcore.publish.reading import Advance, digest_objects, verified_windows
 from dlcore.publish.source import Source, list_source
 

@@ -1,0 +1,83 @@
+"""Manifests to test with: one by hand, and any that hypothesis can think of."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+
+from hypothesis import strategies as st
+
+from dlcore.errors import ManifestError
+from dlcore.manifest import check_path, check_together, object_name
+from dlcore.model import File, Manifest, Object
+
+BLOCK = 4096
+
+
+def object_of(length_bytes: int, block_bytes: int = BLOCK) -> Object:
+    """An object of a given length, with digests that nobody will check against content."""
+    count = -(-length_bytes // block_bytes)
+    digests = b"".join(hashlib.sha256(b"%d" % i).digest() for i in range(count))
+    return Object(object_name(length_bytes, block_bytes, digests), length_bytes, digests)
+
+
+def example() -> Manifest:
+    """Two packed files, one that is its own object, an empty file and an empty folder."""
+    return Manifest(
+        schema=1,
+        package_id="ABC00012",
+        version=3,
+        block_bytes=BLOCK,
+        objects=(object_of(30), object_of(2 * BLOCK + 1)),
+        files=(
+            File("a.txt", 10, 0, 0),
+            File("drivers/b.inf", 20, 0, 10),
+            File("drivers/empty", 0),
+            File("install.wim", 2 * BLOCK + 1, 1),
+        ),
+        folders=("logs/none",),
+    )
+
+
+def _is_legal(path: str) -> bool:
+    try:
+        check_path(path)
+    except ManifestError:
+        return False
+    return True
+
+
+def _live_together(paths: list[str]) -> bool:
+    try:
+        check_together(paths)
+    except ManifestError:
+        return False
+    return True
+
+
+parts = st.text(min_size=1, max_size=6).map(lambda text: unicodedata.normalize("NFC", text))
+legal_paths = st.lists(parts, min_size=1, max_size=4).map("/".join).filter(_is_legal)
+
+
+@st.composite
+def manifests(draw: st.DrawFn) -> Manifest:
+    """Any legal manifest."""
+    paths = draw(st.lists(legal_paths, max_size=8, unique=True).filter(_live_together))
+    cut = draw(st.integers(0, len(paths)))
+    lengths: list[int] = []
+    files: list[File] = []
+    for path in sorted(paths[:cut]):
+        length = draw(st.integers(0, 3 * BLOCK))
+        if length == 0:
+            files.append(File(path, 0))
+            continue
+        if not lengths or draw(st.booleans()):
+            lengths.append(0)
+        index = draw(st.integers(0, len(lengths) - 1)) if all(lengths) else len(lengths) - 1
+        files.append(File(path, length, index, lengths[index]))
+        lengths[index] += length
+    version = draw(st.integers(1, 2**31))
+    objects = tuple(object_of(length) for length in lengths)
+    return Manifest(
+        1, "ABC00012", version, BLOCK, objects, tuple(files), tuple(sorted(paths[cut:]))
+    )

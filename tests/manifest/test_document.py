@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+
+from dlcore.errors import ManifestError
+from dlcore.manifest import decode, document, encode
+from dlcore.model import File, Manifest, Object
+from tests.manifest.helpers import BLOCK, example, manifests, object_of
+
+
+@given(manifests())
+def test_a_manifest_survives_the_round_trip(manifest: Manifest) -> None:
+    data = encode(manifest)
+    assert decode(data, source="test") == manifest
+    assert encode(decode(data, source="test")) == data
+
+
+def test_the_document_is_what_the_format_says() -> None:
+    manifest = Manifest(1, "ABC00012", 1, BLOCK, (object_of(3),), (File("é", 3, 0),))
+    digest = "X+zrZv/IbzjZUnhsbWlsecLbwjndTpG0ZynXOif7V+k="  # of b"0", by openssl
+    name = object_of(3).name
+    assert encode(manifest).decode() == (
+        '{"schema":1,"package_id":"ABC00012","version":1,"block_bytes":4096,'
+        f'"objects":[{{"name":"{name}","length_bytes":3,"digests":"{digest}"}}],'
+        '"files":[{"path":"é","length_bytes":3,"object":0}],"folders":[]}'
+    )
+
+
+def test_an_object_with_one_digest_of_the_whole_is_accepted() -> None:
+    item = Object("ab" * 32, 5, sha256=b"\xab" * 32)
+    manifest = Manifest(1, "ABC00012", 1, BLOCK, (item,), (File("a", 5, 0),))
+    assert decode(encode(manifest), source="test") == manifest
+
+
+def test_lengths_beyond_four_gibibytes_and_beyond_doubles_are_kept() -> None:
+    length = (1 << 53) + 1
+    item = Object("ab" * 32, length, sha256=b"\xab" * 32)
+    manifest = Manifest(1, "ABC00012", 1, BLOCK, (item,), (File("a", length, 0),))
+    assert decode(encode(manifest), source="test").content_bytes == length
+
+
+def change(**members: Any) -> Manifest:
+    return msgspec.structs.replace(example(), **members)
+
+
+A, B = object_of(30), object_of(2 * BLOCK + 1)
+FILES = example().files
+HUGE = Object("ab" * 32, (1 << 62) + 1, sha256=b"\xab" * 32)
+
+BROKEN: dict[str, tuple[Manifest, str]] = {
+    "schema": (change(schema=2), "schema 2"),
+    "package id": (change(package_id="../../etc"), "package id"),
+    "package id in lower case": (change(package_id="abc00012"), "package id"),
+    "version": (change(version=0), "version 0"),
+    "block of 0": (change(block_bytes=0), "block_bytes 0"),
+    "negative block": (change(block_bytes=-4096), "block_bytes -4096"),
+    "odd block": (change(block_bytes=5000), "block_bytes 5000"),
+    "small block": (change(block_bytes=2048), "block_bytes 2048"),
+    "large block": (change(block_bytes=32 << 20), "block_bytes"),
+    "empty object": (change(objects=(Object("x", 0), B)), "objects[0]: length_bytes 0"),
+    "negative object": (change(objects=(Object("x", -1), B)), "objects[0]: length_bytes -1"),
+    "object of 2**64": (change(objects=(Object("x", 1 << 64), B)), "objects[0]: length_bytes"),
+    "no digest": (change(objects=(Object(A.name, 30), B)), "needs digests or sha256"),
+    "both digests": (
+        change(objects=(Object(A.name, 30, A.digests, A.digests), B)),
+        "needs digests or sha256",
+    ),
+    "digest missing": (
+        change(objects=(A, Object(B.name, B.length_bytes, B.digests[:-32]))),
+        "objects[1]: digests of 64 bytes, not 96",
+    ),
+    "short sha256": (change(objects=(Object("ab", 30, sha256=b"\xab"), B)), "sha256 of 1 bytes"),
+    "wrong name": (change(objects=(Object("00" * 32, 30, A.digests), B)), "does not follow"),
+    "name that is a path": (change(objects=(Object("../x", 30, A.digests), B)), "does not follow"),
+    "sum": (
+        change(objects=(HUGE, HUGE), files=(File("a", 1 << 62, 0), File("b", 1 << 62, 1))),
+        "2**63",
+    ),
+    "files out of order": (change(files=FILES[::-1]), "out of order"),
+    "file twice": (change(files=(FILES[0], *FILES)), "repeated"),
+    "hostile file name": (change(files=(File("..", 0), *FILES)), "'..'"),
+    "hostile folder name": (change(folders=("/abs",)), "absolute"),
+    "folders out of order": (change(folders=("z", "y")), "out of order"),
+    "folder is a file": (change(folders=("a.txt",)), "a.txt"),
+    "folder that is not empty": (change(folders=("drivers",)), "drivers"),
+    "case": (change(folders=("A.TXT",)), "differ only in case"),
+    "unknown object": (change(files=(*FILES[:3], File("x", 5, 2))), "object 2 does not exist"),
+    "no object": (change(files=(*FILES[:3], File("x", 5))), "object -1 does not exist"),
+    "negative index": (change(files=(*FILES[:3], File("x", 5, -2))), "object -2"),
+    "empty file in an object": (change(files=(File("0", 0, 0), *FILES)), "is empty and yet"),
+    "empty file with offset": (change(files=(File("0", 0, -1, 5), *FILES)), "is empty and yet"),
+    "negative length": (change(files=(File("0", -5, 0), *FILES)), "out of range"),
+    "negative offset": (change(files=(File("0", 5, 0, -5), *FILES)), "out of range"),
+    "overlap": (
+        change(files=(FILES[0], File("b", 20, 0, 9), *FILES[2:])),
+        "objects[0]: bytes from 9 are covered twice",
+    ),
+    "gap": (
+        change(files=(FILES[0], File("b", 19, 0, 11), *FILES[2:])),
+        "objects[0]: bytes from 10 are in no file",
+    ),
+    "end missing": (change(files=FILES[:3]), "objects[1]: files end at 0"),
+    "beyond the end": (
+        change(files=(*FILES[:3], File("x", B.length_bytes + 1, 1))),
+        "objects[1]: files end at 8194, the object at 8193",
+    ),
+}
+
+
+@pytest.mark.parametrize(("manifest", "reason"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_rule_is_refused_with_place_and_remedy(manifest: Manifest, reason: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        decode(msgspec.json.encode(manifest), source="https://dp/manifest")
+    assert caught.value.message.startswith("https://dp/manifest: ")
+    assert reason in caught.value.message
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize(("manifest", "reason"), BROKEN.values(), ids=BROKEN)
+def test_what_would_be_refused_is_never_written(manifest: Manifest, reason: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        encode(manifest)
+    assert reason in caught.value.message
+
+
+TEXT = encode(example()).decode()
+MALFORMED: dict[str, tuple[bytes, str]] = {
+    "nothing": (b"", "not a manifest"),
+    "cut short": (TEXT[:-1].encode(), "not a manifest"),
+    "more behind": ((TEXT + "{}").encode(), "not a manifest"),
+    "unknown member": (TEXT.replace('"schema"', '"x":1,"schema"').encode(), "unknown field `x`"),
+    "unknown member inside": (TEXT.replace('"path"', '"mode":1,"path"', 1).encode(), "mode"),
+    "member twice": (TEXT.replace('"schema":1', '"schema":1,"schema":1').encode(), "twice"),
+    "member twice inside": (
+        TEXT.replace('"length_bytes":10', '"length_bytes":9,"length_bytes" : 10').encode(),
+        "'length_bytes' given twice",
+    ),
+    "member twice in disguise": (
+        TEXT.replace('"version":3', '"version":3,"\\u0076ersion":3').encode(),
+        "'version' given twice",
+    ),
+    "fraction": (TEXT.replace('"version":3', '"version":3.5').encode(), "$.version"),
+    "infinity": (TEXT.replace('"version":3', '"version":1e999').encode(), "not a manifest"),
+    "NaN": (TEXT.replace('"version":3', '"version":NaN').encode(), "not a manifest"),
+    "26 digits": (TEXT.replace('"version":3', f'"version":{"9" * 26}').encode(), "version 9999"),
+    "9,000 digits": (TEXT.replace('"version":3', f'"version":{"9" * 9000}').encode(), "manifest"),
+    "not base64": (TEXT.replace('"digests":"', '"digests":"*').encode(), "base64"),
+    "not UTF-8": (TEXT.encode().replace(b"a.txt", b"\xff.txt"), "utf-8"),
+    "half a surrogate": (TEXT.replace("a.txt", "\\ud800").encode(), "surrogate"),
+    "byte order mark": (b"\xef\xbb\xbf" + TEXT.encode(), "not a manifest"),
+    "array": (b"[]", "Expected `object`"),
+    "deep": (b"[" * 200_000, "not a manifest"),
+    "deep inside": (b'{"folders":' + b'[{"a":' * 100_000, "not a manifest"),
+    "escape sequence": (b'{"\\u001b[2J":1}', "unknown field"),
+}
+
+
+@pytest.mark.parametrize(("data", "reason"), MALFORMED.values(), ids=MALFORMED)
+def test_malformed_json_is_refused_in_a_printable_message(data: bytes, reason: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        decode(data, source="dp")
+    assert reason.lower() in caught.value.message.lower()
+    assert caught.value.message.isprintable()
+    assert len(caught.value.message) < 300
+
+
+def test_white_space_and_order_of_members_do_not_matter() -> None:
+    members = json.loads(TEXT)
+    shuffled = json.dumps(dict(reversed(members.items())), indent=2).encode()
+    assert decode(shuffled, source="test") == example()
+
+
+def test_a_document_over_the_limit_is_refused_unparsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document, "MAX_MANIFEST_BYTES", len(TEXT) - 1)
+    with pytest.raises(ManifestError, match="at most"):
+        decode(TEXT.encode(), source="test")
+    with pytest.raises(ManifestError, match="would be"):
+        encode(example())
+
+
+def test_nesting_that_exhausts_the_stack_is_refused() -> None:
+    nested = b'{"schema":' + b"[" * 100_000
+    with pytest.raises(ManifestError):
+        decode(nested, source="test")
