@@ -1,0 +1,13 @@
+"""The only writer of content: the state directory, and what survives in it.
+
+Guarantees: no byte that does not match its manifest is ever visible under a package's final
+name; no verified byte that was synced is lost, whatever dies when.
+"""
+
+from dlcore.store.partial import Partial as Partial
+from dlcore.store.store import Store as Store
+from dlcore.store.verify import Bad as Bad
+from dlcore.store.verify import Reason as Reason
+from dlcore.store.verify import verify_tree as verify_tree
+
+__all__ = ["Bad", "Partial", "Reason", "Store", "verify_tree"]

@@ -1,0 +1,74 @@
+"""Hashing what lies on disk with all cores: shared by resume and verify.
+
+Work is handed out in runs of contiguous blocks, each worker with a buffer of its own, more
+workers than cores so that some read while others hash. Memory is bounded by the workers.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from dlcore.model import BlockRange, Manifest
+
+RUN_BYTES = 4 << 20  # arbitrary: a few blocks, so that several are hashed side by side
+_T = TypeVar("_T")
+
+
+def buffer_bytes(manifest: Manifest) -> int:
+    """How long a worker's buffer is."""
+    return max(RUN_BYTES, manifest.block_bytes)
+
+
+def runs(manifest: Manifest, wanted: bytes | bytearray) -> Iterator[BlockRange]:
+    """The wanted blocks as ranges that fit a worker's buffer, in order.
+
+    Args:
+        manifest: The package.
+        wanted: One byte a package-wide block, 1 if wanted. Not to be changed meanwhile.
+    """
+    most = buffer_bytes(manifest) // manifest.block_bytes
+    for index, (base, end) in enumerate(
+        zip(manifest.first_blocks, manifest.first_blocks[1:], strict=False)
+    ):
+        at = wanted.find(1, base, end)
+        while at >= 0:
+            limit = min(at + most, end)
+            stop = wanted.find(0, at, limit)
+            stop = limit if stop < 0 else stop
+            yield BlockRange(index, at - base, stop - base)
+            at = wanted.find(1, stop, end)
+
+
+def in_parallel(
+    items: Iterable[_T], work: Callable[[_T, memoryview], None], buffer_length: int
+) -> None:
+    """Call ``work(item, buffer)`` for every item, from several threads.
+
+    Raises:
+        Exception: The first that ``work`` raised, after all threads have ended.
+    """
+    source = iter(items)
+    lock = threading.Lock()
+    stopped = threading.Event()
+
+    def drain() -> None:
+        buffer = memoryview(bytearray(buffer_length))
+        while not stopped.is_set():
+            with lock:
+                item = next(source, None)
+            if item is None:
+                return
+            try:
+                work(item, buffer)
+            except BaseException:
+                stopped.set()
+                raise
+
+    workers = 2 * (os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers, thread_name_prefix="dlcore-check") as pool:
+        for future in [pool.submit(drain) for _ in range(workers)]:
+            future.result()

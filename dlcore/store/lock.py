@@ -1,0 +1,88 @@
+"""One process at a time on a state directory.
+
+The operating system holds the lock, so it ends with its process, however that ends. The file
+beside it says who holds it: information for people, never believed by programs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import socket
+import sys
+from pathlib import Path
+
+import filelock
+import msgspec
+
+from dlcore.errors import LockedError
+
+POLL_S = 0.05
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """Who holds the lock.
+
+    Attributes:
+        pid: Process id.
+        host: Name of the machine.
+        command: Name of the program, without its arguments: they may hold secrets.
+        since: When it got the lock, UTC, ISO 8601.
+    """
+
+    pid: int
+    host: str
+    command: str
+    since: str
+
+
+class StateLock:
+    """The lock of one state directory, held from construction to `release`.
+
+    Args:
+        state: The state directory; exists.
+        wait_s: How long to wait for whoever holds it.
+
+    Raises:
+        LockedError: Somebody holds it still; the message says who.
+        OSError: The lock file cannot be made.
+    """
+
+    def __init__(self, state: Path, wait_s: float) -> None:
+        self._owner_file = state / "lock.owner"
+        self._lock = filelock.FileLock(state / "lock", timeout=wait_s, mode=0o600)
+        try:
+            self._lock.acquire(poll_interval=POLL_S)
+        except filelock.Timeout:
+            raise _locked(state, self._owner_file) from None
+        self._sign()
+
+    def release(self) -> None:
+        """Let others have it. Idempotent."""
+        if self._lock.is_locked:
+            self._owner_file.unlink(missing_ok=True)
+            self._lock.release()
+
+    def _sign(self) -> None:
+        owner = Owner(
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            command=Path(sys.argv[0]).name,
+            since=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        )
+        with contextlib.suppress(OSError):  # a full disk must not keep a run from going on
+            self._owner_file.write_bytes(msgspec.json.encode(owner))
+
+
+def _locked(state: Path, owner_file: Path) -> LockedError:
+    try:
+        owner = msgspec.json.decode(owner_file.read_bytes(), type=Owner)
+        holder = f"{owner.command} (process {owner.pid} on {owner.host}, since {owner.since})"
+    except (OSError, msgspec.DecodeError):
+        holder = "another process"
+    return LockedError(
+        f"the state directory is in use by {holder}: {state}",
+        path=state,
+        remedy="wait for it to end, or choose another state directory",
+    )

@@ -1,0 +1,309 @@
+"""One unfinished package: verified blocks in, a finished folder out.
+
+Guarantees: only bytes that match the manifest reach ``content/`` (for objects that have but one
+digest: are kept there); a block is claimed in the journal only after it was synced; the folder
+gets its final name only when every block is there and durable. After a failed sync nothing is
+believed that it should have covered, and sync is never tried again: begin the package anew.
+
+Threads: `write_run` may be called by many at once; `sync`, `missing` and `complete` by any while
+writes go on; `finish` and `close` once the writers have returned.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from dlcore.errors import IntegrityError, InternalError, StorageError
+from dlcore.model import DIGEST_BYTES, BlockRange, Manifest
+from dlcore.native import block_digests
+from dlcore.store import journal
+from dlcore.store.faults import translated
+from dlcore.store.files import Files, read_document, write_document, write_fully
+from dlcore.store.resume import find_blocks
+from dlcore.store.tree import Tree
+from dlcore.store.whole import WholeObject
+
+JOURNAL = "journal"
+CONTENT = "content"
+
+
+class Partial:
+    """A package being filled. Made by `Store.begin`.
+
+    Attributes:
+        manifest: What is to be filled in.
+        have: One byte a package-wide block: 1 if it is on disk and verified.
+        rechecked_bytes: Read at the beginning to find out what is there.
+        reused_bytes: Found there, and not to be fetched again.
+        discarded_blocks: Claimed by the journal, but not found to be so.
+        closed: Whether `close` or `finish` was called.
+    """
+
+    def __init__(
+        self, files: Files, folder: Path, target: Path, manifest: Manifest, digest: bytes
+    ) -> None:
+        self.manifest = manifest
+        self.closed = False
+        self.have = bytearray(manifest.first_blocks[-1])
+        self.rechecked_bytes = 0
+        self.reused_bytes = 0
+        self.discarded_blocks = 0
+        self._files = files
+        self._folder = folder
+        self._target = target
+        self._digest = digest
+        self._tree = Tree(files, folder / CONTENT, manifest)
+        self._whole = {
+            index: WholeObject(manifest, index, self._tree.read)
+            for index, item in enumerate(manifest.objects)
+            if not item.digests
+        }
+        self._lock = threading.Lock()  # guards _pending
+        self._sync_lock = threading.Lock()
+        self._pending: list[tuple[int, bytes]] = []  # written, and not yet claimed
+        self._journal_fd = -1
+        self._journal_bytes = 0
+        self._broken = False
+
+    def begin(self) -> None:
+        """Find out what is on disk already. Called by the store, once."""
+        with self._translated("begin"):
+            data = read_document(self._files, self._folder / JOURNAL)
+            self._tree.prepare()
+            claims = journal.decode(data or b"", self._digest, len(self.have))
+            claims = claims or journal.Claims.none(len(self.have))
+            found = find_blocks(self.manifest, self._tree, claims)
+            self._start_journal(found.claims)
+            for number in [n for n, held in enumerate(found.claims.held) if held]:
+                self.have[number] = 1
+            self._record(found.unclaimed)
+            self._resume_whole_objects()
+        self.rechecked_bytes = found.rechecked_bytes
+        self.reused_bytes = self.manifest.content_bytes - self._missing_bytes()
+        self.discarded_blocks = sum(
+            claimed > held for claimed, held in zip(claims.held, self.have, strict=True)
+        )
+
+    def _start_journal(self, claims: journal.Claims) -> None:
+        data = journal.encode(self._digest, claims)
+        write_document(self._files, self._folder / JOURNAL, data)
+        self._journal_fd = self._files.open(self._folder / JOURNAL)
+        self._journal_bytes = len(data)
+
+    def _resume_whole_objects(self) -> None:
+        for index, whole in self._whole.items():
+            for block in range(self.manifest.block_count(index)):
+                if self.have[self.manifest.block_number(index, block)]:
+                    blocks = BlockRange(index, block, block + 1)
+                    whole.take(block, 1)
+                    if whole.written(blocks) is False:
+                        self._drop_object(index)
+
+    def write_run(self, object_index: int, first_block: int, data: memoryview) -> tuple[int, ...]:
+        """Verify whole contiguous blocks and write the good ones. Idempotent; thread-safe.
+
+        Args:
+            object_index: Which object they are of.
+            first_block: Number of the first in that object.
+            data: Their bytes; the last may be the object's short last block.
+
+        Returns:
+            The numbers, in the object, of the blocks that do not match: nothing of them was
+            written. Always empty for an object that has but one digest.
+
+        Raises:
+            IntegrityError: This was the last block of an object that has but one digest, and the
+                object does not match: all its blocks are missing again. The source's fault.
+            StorageError: The disk failed. Blocks of this call may be on disk but do not count.
+        """
+        blocks = self._range_of(object_index, first_block, len(data))
+        self._check_usable()
+        with self._translated("write"):
+            if object_index in self._whole:
+                self._write_whole(blocks, data)
+                return ()
+            return self._write_verified(blocks, data)
+
+    def _write_verified(self, blocks: BlockRange, data: memoryview) -> tuple[int, ...]:
+        found = block_digests(data, self.manifest.block_bytes)
+        wanted = self.manifest.objects[blocks.object].digests
+        bad = tuple(
+            block
+            for at, block in enumerate(range(blocks.first, blocks.last))
+            if found[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES]
+            != wanted[block * DIGEST_BYTES : (block + 1) * DIGEST_BYTES]
+        )
+        for run in self._unheld(blocks, set(bad)):
+            self._write(run, self._slice(blocks, run, data))
+        return bad
+
+    def _write_whole(self, blocks: BlockRange, data: memoryview) -> None:
+        whole = self._whole[blocks.object]
+        for run in whole.take(blocks.first, blocks.last - blocks.first):
+            part = self._slice(blocks, run, data)
+            try:
+                self._write(run, part)
+            except BaseException:
+                whole.give_back(run)
+                raise
+            if whole.written(run, part) is False:
+                self._drop_object(run.object)
+                raise IntegrityError(
+                    f"object {self.manifest.objects[run.object].name} of package "
+                    f"{self.manifest.package_id} does not match its digest",
+                    path=self.manifest.objects[run.object].name,
+                    remedy="all of it is fetched again; if that repeats, its source is bad",
+                )
+
+    def _write(self, run: BlockRange, data: memoryview) -> None:
+        claims = block_digests(data, self.manifest.block_bytes, "xxh3_128")
+        self._tree.write(run, data)
+        first = self.manifest.block_number(run.object, run.first)
+        size = journal.CLAIM_BYTES
+        self._record(
+            [
+                (first + at, claims[at * size : (at + 1) * size])
+                for at in range(run.last - run.first)
+            ]
+        )
+
+    def _record(self, claims: list[tuple[int, bytes]]) -> None:
+        with self._lock:
+            self._pending += claims
+            for number, _ in claims:
+                self.have[number] = 1
+
+    def _drop_object(self, index: int) -> None:
+        first, last = self.manifest.first_blocks[index : index + 2]
+        with self._lock:
+            self.have[first:last] = bytes(last - first)
+            self._pending += [(number, journal.WITHDRAWN) for number in range(first, last)]
+
+    def sync(self) -> None:
+        """Make durable what was written before this call, then claim it in the journal.
+
+        Raises:
+            StorageError: Everything since the last good sync counts as lost, and this object is
+                no longer of use: close it, and begin again to find out what is on disk.
+        """
+        self._check_usable()
+        with self._sync_lock, self._translated("sync"):
+            with self._lock:
+                pending, self._pending = self._pending, []
+            try:
+                self._tree.sync()
+                self._append(pending)
+            except BaseException:
+                self._broken = True
+                self._forget(pending)
+                raise
+
+    def _append(self, pending: list[tuple[int, bytes]]) -> None:
+        if not pending:
+            return
+        data = journal.encode_records(self._digest, len(self.have), pending)
+        write_fully(self._files, self._journal_fd, memoryview(data), self._journal_bytes)
+        self._journal_bytes += len(data)
+        self._files.sync_data(self._journal_fd)
+
+    def _forget(self, pending: list[tuple[int, bytes]]) -> None:
+        with self._lock:
+            for number, _ in pending + self._pending:
+                self.have[number] = 0
+            self._pending = []
+
+    def missing(self) -> int:
+        """How many blocks are still to come."""
+        return self.have.count(0)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every block is there and verified."""
+        return not self.missing() and all(whole.verified for whole in self._whole.values())
+
+    def finish(self) -> Path:
+        """Make all of it durable and give the folder its final name.
+
+        Returns:
+            The content folder of the finished package.
+
+        Raises:
+            StorageError: The disk failed; as for `sync`. If only the journal could not be
+                deleted, nothing is raised: it is harmless there.
+        """
+        if not self.complete:
+            raise InternalError(f"package {self.manifest.package_id} lacks {self.missing()} blocks")
+        self.sync()
+        self.close()
+        with self._translated("finish"):
+            self._files.move(self._folder, self._target)
+            self._files.sync_folder(self._target.parent)
+            self._files.sync_folder(self._folder.parent)
+            with contextlib.suppress(OSError):
+                self._files.remove(self._target / JOURNAL)
+        return self._target / CONTENT
+
+    def close(self) -> None:
+        """Wait for what is being written and close the files. All state stays. Idempotent."""
+        self.closed = True
+        with self._translated("close"):
+            self._tree.close()
+            fd, self._journal_fd = self._journal_fd, -1
+            self._files.close(fd)
+
+    def _check_usable(self) -> None:
+        if self.closed:
+            raise InternalError(f"package {self.manifest.package_id} was used after its end")
+        if self._broken:
+            raise StorageError(
+                f"package {self.manifest.package_id} could not be synced before",
+                path=self._folder,
+                remedy="run again: what is on disk is checked and kept",
+            )
+
+    def _range_of(self, object_index: int, first: int, length_bytes: int) -> BlockRange:
+        blocks = -(-length_bytes // self.manifest.block_bytes)
+        span = BlockRange(object_index, first, first + blocks)
+        with contextlib.suppress(IndexError):
+            start, end = self.manifest.range_span(span)
+            in_object = 0 <= first < span.last <= self.manifest.block_count(object_index)
+            if in_object and end - start == length_bytes:
+                return span
+        raise InternalError(f"{length_bytes} bytes are not whole blocks from {first}")
+
+    def _unheld(self, blocks: BlockRange, bad: set[int]) -> list[BlockRange]:
+        """The good blocks that are not there yet, as few ranges."""
+        runs: list[BlockRange] = []
+        base = self.manifest.first_blocks[blocks.object]
+        for block in range(blocks.first, blocks.last):
+            if block in bad or self.have[base + block]:
+                continue
+            if runs and runs[-1].last == block:
+                runs[-1] = runs[-1]._replace(last=block + 1)
+            else:
+                runs.append(BlockRange(blocks.object, block, block + 1))
+        return runs
+
+    def _slice(self, blocks: BlockRange, run: BlockRange, data: memoryview) -> memoryview:
+        origin = blocks.first * self.manifest.block_bytes
+        start, end = self.manifest.range_span(run)
+        return data[start - origin : end - origin]
+
+    def _missing_bytes(self) -> int:
+        spans = (
+            self.manifest.block_span(*self.manifest.locate_block(number))
+            for number, held in enumerate(self.have)
+            if not held
+        )
+        return sum(end - start for start, end in spans)
+
+    def _translated(self, doing: str) -> AbstractContextManager[None]:
+        return translated(
+            f"{doing} package {self.manifest.package_id}",
+            self._folder,
+            lambda: self._files.free_bytes(self._folder),
+            self._missing_bytes,
+        )

@@ -1,0 +1,162 @@
+"""What differs between operating systems, each behind one function.
+
+Linux is the reference. macOS: ``fsync`` does not reach the medium there, ``F_FULLFSYNC`` does.
+Windows: no positional reads and writes, no folder sync, and a rename is refused while a virus
+scanner holds a file, for seconds. Not here: policy; errors pass through as ``OSError``.
+
+Source: man 2 fsync, syncfs, lseek, fallocate (Linux); man 2 fcntl (macOS); MoveFileExW.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+RENAME_PATIENCE_S = 60.0  # as long as graceful-fs and VS Code wait; 1 s was seen to be too short
+NOT_SUPPORTED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+_seek_lock = threading.Lock()
+
+
+@functools.cache
+def _libc() -> Any:  # ctypes has no types for what a library holds
+    import ctypes
+
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _call(name: str, *arguments: Any) -> None:
+    import ctypes
+
+    if getattr(_libc(), name)(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def write_at(fd: int, data: memoryview, offset: int) -> int:
+    """Write at an offset; may write less than all. Returns the number of bytes written."""
+    if hasattr(os, "pwrite"):
+        return os.pwrite(fd, data, offset)
+    with _seek_lock:
+        os.lseek(fd, offset, os.SEEK_SET)
+        return os.write(fd, data)
+
+
+def read_at(fd: int, view: memoryview, offset: int) -> int:
+    """Read at an offset into ``view``; may read less. Returns the bytes read, 0 at the end."""
+    if hasattr(os, "preadv"):
+        return os.preadv(fd, [view], offset)
+    with _seek_lock:
+        os.lseek(fd, offset, os.SEEK_SET)
+        data = os.read(fd, len(view))
+    view[: len(data)] = data
+    return len(data)
+
+
+def sync(fd: int, *, data_only: bool = False) -> None:
+    """Make a file durable: with ``data_only``, no more of its metadata than reading it needs."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+    elif data_only and hasattr(os, "fdatasync"):
+        os.fdatasync(fd)
+    else:
+        os.fsync(fd)
+
+
+def sync_filesystem(fd: int) -> bool:
+    """Make the whole file system of ``fd`` durable by one call.
+
+    Since Linux 5.8 it reports write-back errors that happened since ``fd`` was opened.
+
+    Returns:
+        False where there is no such call.
+    """
+    if sys.platform != "linux":
+        return False
+    _call("syncfs", fd)
+    return True
+
+
+def sync_folder(path: Path) -> None:
+    """Make a folder's entries durable. Windows offers no way; NTFS journals them itself."""
+    if sys.platform == "win32":
+        return
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        sync(fd)
+    finally:
+        os.close(fd)
+
+
+def allocate(fd: int, length_bytes: int) -> None:
+    """Give a file its length, and where the file system can, the room for it.
+
+    Not ``os.posix_fallocate``: where the file system cannot, the C library would write a byte
+    into every page instead.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        try:
+            _call("fallocate64", fd, 0, ctypes.c_int64(0), ctypes.c_int64(length_bytes))
+        except OSError as error:
+            if error.errno not in NOT_SUPPORTED:
+                raise
+        except AttributeError:  # musl has 64-bit offsets only, and one name
+            _call("fallocate", fd, 0, ctypes.c_int64(0), ctypes.c_int64(length_bytes))
+    os.ftruncate(fd, length_bytes)
+
+
+def has_data(fd: int, offset: int, length_bytes: int) -> bool:
+    """Whether anything was ever written there; True where the system cannot tell."""
+    if sys.platform != "linux":
+        return True
+    try:
+        return os.lseek(fd, offset, os.SEEK_DATA) < offset + length_bytes
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            return False
+        if error.errno in NOT_SUPPORTED:
+            return True
+        raise
+
+
+def advise(fd: int, offset: int, length_bytes: int, *, again: bool) -> None:
+    """Have bytes read ahead, or (``again``) have the next read come from the medium."""
+    if hasattr(os, "posix_fadvise"):
+        advice = os.POSIX_FADV_DONTNEED if again else os.POSIX_FADV_WILLNEED
+        os.posix_fadvise(fd, offset, length_bytes, advice)
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename, and where the system would only do it later, wait until it is done."""
+    if sys.platform == "win32":
+        _move_windows(source, target)
+    else:
+        source.replace(target)
+
+
+if sys.platform == "win32":
+    SHARING = {5, 32}  # ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION: a scanner is reading
+
+    def _move_windows(source: Path, target: Path) -> None:
+        import ctypes
+
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        replace, write_through = 1, 8  # replacing is refused for folders
+        flags = write_through | (0 if source.is_dir() else replace)
+        until = time.monotonic() + RENAME_PATIENCE_S
+        pause_s = 0.01
+        while not kernel.MoveFileExW(str(source), str(target), flags):
+            code = ctypes.get_last_error()
+            if code not in SHARING or time.monotonic() > until:
+                raise ctypes.WinError(code)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, 1.0)

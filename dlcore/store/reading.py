@@ -1,0 +1,65 @@
+"""Blocks read back from the files that they are extents of. Thread-safe."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from dlcore.model import BlockRange, Extent, Manifest
+from dlcore.store.descriptors import Descriptors
+from dlcore.store.files import Files, read_fully
+
+
+class BlockReader:
+    """The files of a package, seen as its objects.
+
+    Args:
+        files: The disk.
+        manifest: The package.
+        paths: Where each of the manifest's files lies.
+        open_path: Opens one.
+    """
+
+    def __init__(
+        self,
+        files: Files,
+        manifest: Manifest,
+        paths: Sequence[Path],
+        open_path: Callable[[Path], int],
+    ) -> None:
+        self._files = files
+        self._manifest = manifest
+        self._paths = paths
+        self.open_files = Descriptors(lambda file: open_path(paths[file]), files.close)
+
+    def extents(self, blocks: BlockRange) -> Iterator[tuple[Extent, int]]:
+        """A range's extents, each with its place in the range."""
+        at = 0
+        for extent in self._manifest.extents(blocks.object, *self._manifest.range_span(blocks)):
+            yield extent, at
+            at += extent.length_bytes
+
+    def read(self, blocks: BlockRange, buffer: memoryview, *, again: bool = False) -> memoryview:
+        """Read a range's bytes into the front of ``buffer``.
+
+        Args:
+            blocks: What to read.
+            buffer: At least as long as the range.
+            again: Distrust what the memory holds: ask the medium where it can be asked.
+
+        Returns:
+            The part of ``buffer`` that was filled.
+
+        Raises:
+            OSError: ``EIO`` also if a file ends early.
+        """
+        start, end = self._manifest.range_span(blocks)
+        for extent, at in self.extents(blocks):
+            with self.open_files.use(extent.file) as fd:
+                if again:
+                    self._files.read_again(fd, extent.offset_bytes, extent.length_bytes)
+                view = buffer[at : at + extent.length_bytes]
+                if read_fully(self._files, fd, view, extent.offset_bytes) < len(view):
+                    raise OSError(errno.EIO, "the file ends early", str(self._paths[extent.file]))
+        return buffer[: end - start]

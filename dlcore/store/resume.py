@@ -1,0 +1,140 @@
+"""What of an unfinished package can be believed: found by reading the disk, never by trust.
+
+A block that the journal claims is compared with its XXH3-128, at memory speed. Any other block
+that was ever written to (the process died before it was synced, or the journal is lost) is
+compared with the manifest's SHA-256. So a lost journal costs time, not bytes.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from dlcore.model import DIGEST_BYTES, BlockRange, Manifest
+from dlcore.native import block_digests
+from dlcore.store.checking import buffer_bytes, in_parallel, runs
+from dlcore.store.journal import CLAIM_BYTES, Claims
+from dlcore.store.tree import Tree
+
+
+class Found(NamedTuple):
+    """What is on disk.
+
+    Attributes:
+        claims: The claims that hold. Their blocks were synced before.
+        unclaimed: Blocks that match the manifest but that no record vouches for, with their
+            XXH3-128. They may not have been synced.
+        rechecked_bytes: How much was read to find that out.
+    """
+
+    claims: Claims
+    unclaimed: list[tuple[int, bytes]]
+    rechecked_bytes: int
+
+
+def find_blocks(manifest: Manifest, tree: Tree, claims: Claims) -> Found:
+    """Read back what may be there.
+
+    Args:
+        manifest: The package.
+        tree: Its files, prepared.
+        claims: What the journal says; is not changed.
+
+    Raises:
+        OSError: The disk fails otherwise than by not giving back some block.
+    """
+    found = Found(Claims(bytearray(len(claims.held)), claims.digests), [], 0)
+    rechecked = _check(
+        manifest,
+        tree,
+        claims.held,
+        lambda blocks, buffer: _recheck(manifest, tree, found.claims, blocks, buffer),
+    )
+    candidates = _written_blocks(manifest, tree, found.claims.held)
+    rechecked += _check(
+        manifest,
+        tree,
+        candidates,
+        lambda blocks, buffer: _rehash(manifest, tree, found.unclaimed, blocks, buffer),
+    )
+    return found._replace(rechecked_bytes=rechecked)
+
+
+def _check(
+    manifest: Manifest,
+    tree: Tree,
+    wanted: bytearray,
+    check: Callable[[BlockRange, memoryview], None],
+) -> int:
+    """Check all wanted blocks in parallel. Returns how many bytes they are."""
+
+    def check_run(blocks: BlockRange, buffer: memoryview) -> None:
+        try:
+            check(blocks, buffer)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            if blocks.last - blocks.first > 1:  # one bad sector costs one block
+                for block in range(blocks.first, blocks.last):
+                    check_run(BlockRange(blocks.object, block, block + 1), buffer)
+
+    in_parallel(runs(manifest, wanted), check_run, buffer_bytes(manifest))
+    spans = (manifest.range_span(blocks) for blocks in runs(manifest, wanted))
+    return sum(end - start for start, end in spans)
+
+
+def _recheck(
+    manifest: Manifest, tree: Tree, claims: Claims, blocks: BlockRange, buffer: memoryview
+) -> None:
+    data = tree.read(blocks, buffer)
+    found = block_digests(data, manifest.block_bytes, "xxh3_128")
+    first = manifest.block_number(blocks.object, blocks.first)
+    for number, digest in enumerate(_digests(found, CLAIM_BYTES), first):
+        claims.held[number] = digest == claims.digest(number)
+
+
+def _rehash(
+    manifest: Manifest,
+    tree: Tree,
+    unclaimed: list[tuple[int, bytes]],
+    blocks: BlockRange,
+    buffer: memoryview,
+) -> None:
+    # Bytes that an earlier failed sync left in memory only must not be mistaken for the disk's.
+    data = tree.read(blocks, buffer, again=True)
+    found = block_digests(data, manifest.block_bytes)
+    claims = block_digests(data, manifest.block_bytes, "xxh3_128")
+    wanted = manifest.objects[blocks.object].digests[
+        blocks.first * DIGEST_BYTES : blocks.last * DIGEST_BYTES
+    ]
+    wanted = wanted or found  # an object with one digest is judged as a whole, by the caller
+    rows = zip(
+        range(blocks.first, blocks.last),
+        _digests(found, DIGEST_BYTES),
+        _digests(wanted, DIGEST_BYTES),
+        _digests(claims, CLAIM_BYTES),
+        strict=True,
+    )
+    for block, digest, expected, claim in rows:
+        if digest == expected:
+            unclaimed.append((manifest.block_number(blocks.object, block), claim))
+            tree.touch(BlockRange(blocks.object, block, block + 1))
+
+
+def _written_blocks(manifest: Manifest, tree: Tree, held: bytearray) -> bytearray:
+    """Blocks not held that were ever written to, and so may be what they should."""
+    written = bytearray(len(held))
+    for index, item in enumerate(manifest.objects):
+        base, end = manifest.first_blocks[index : index + 2]
+        found = bytes(
+            not held[number] and tree.has_data(BlockRange(index, number - base, number - base + 1))
+            for number in range(base, end)
+        )
+        if item.digests or all(found):  # without digests of their own, all blocks or none
+            written[base:end] = found
+    return written
+
+
+def _digests(joined: bytes, length: int) -> Iterator[bytes]:
+    return (joined[at : at + length] for at in range(0, len(joined), length))

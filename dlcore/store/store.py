@@ -1,0 +1,217 @@
+"""The state directory: what is finished, what is under way, and who holds it.
+
+Guarantees: a package below ``packages/`` is complete: it got there by one rename, after all of
+it was durable. One process holds the directory at a time. Layout: ``docs/formats.md``, section
+"State directory"; why it is safe: ``docs/durability.md``.
+
+Threads: calls for different packages may overlap; ``open`` and ``close`` are the owner's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from dlcore.errors import InternalError, ManifestError
+from dlcore.model import Manifest
+from dlcore.store.faults import translated
+from dlcore.store.files import Files, read_document, write_document
+from dlcore.store.lock import StateLock
+from dlcore.store.partial import CONTENT, Partial
+from dlcore.store.tree import ensure_folder
+
+MANIFEST = "manifest.json"
+_PACKAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def package_key(package_id: str, version: int, manifest_digest: str) -> str:
+    """Name of a package's folder: ``ABC00012.1-<first 16 hex of the manifest digest>``.
+
+    Raises:
+        ManifestError: The id is not fit to be a folder's name.
+    """
+    if not _PACKAGE_ID.fullmatch(package_id):
+        raise ManifestError(f"not a package id: {package_id!r}")
+    return f"{package_id}.{version}-{manifest_digest[:16].lower()}"
+
+
+class Store:
+    """A state directory, held. Made by `open`; a context manager.
+
+    Args:
+        state: The directory.
+        files: The disk.
+        lock: What is released at the end.
+    """
+
+    def __init__(self, state: Path, files: Files, lock: StateLock | None = None) -> None:
+        self._state = state
+        self._files = files
+        self._lock = lock
+        self._packages = state / "packages"
+        self._partials = state / "partial"
+        self._removed = state / "removed"
+        self._begun: dict[str, Partial] = {}
+
+    @classmethod
+    def open(cls, state: Path, *, wait_s: float = 0.0) -> Self:
+        """Take hold of a state directory, making it (mode 0700) if need be.
+
+        Args:
+            state: The directory.
+            wait_s: How long to wait while another process holds it.
+
+        Raises:
+            LockedError: It still does; the message says who.
+            StorageError: The directory cannot be used.
+        """
+        state = state.absolute()
+        files = Files()
+        with _translated(files, "open the state directory", state):
+            state.parent.mkdir(parents=True, exist_ok=True)
+            ensure_folder(files, state)
+            lock = StateLock(state, wait_s)
+            try:
+                store = cls(state, files, lock)
+                store.prepare()
+            except BaseException:
+                lock.release()
+                raise
+            return store
+
+    def prepare(self) -> None:
+        """Make the folders and finish what an earlier `remove` left. Called by `open`."""
+        for folder in (self._packages, self._partials, self._removed):
+            ensure_folder(self._files, folder)
+        self._files.sync_folder(self._state)
+        for name in self._files.names(self._removed):
+            self._files.remove_tree(self._removed / name)
+
+    def close(self) -> None:
+        """Close what is under way, keeping its state, and let go of the directory. Idempotent."""
+        try:
+            for partial in self._begun.values():
+                partial.close()
+        finally:
+            if self._lock:
+                self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def find(self, manifest_digest: str, manifest: Manifest) -> Path | None:
+        """Content folder of a finished package; as `find_package`."""
+        return self.find_package(manifest.package_id, manifest_digest, manifest.version)
+
+    def find_package(self, package_id: str, manifest_digest: str, version: int) -> Path | None:
+        """Content folder of a finished package, if there is one of exactly this manifest.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        folder = self._packages / package_key(package_id, version, manifest_digest)
+        if self._read_manifest(folder, manifest_digest) is None:
+            return None
+        return folder / CONTENT
+
+    def read_manifest(self, package_id: str, manifest_digest: str, version: int) -> bytes | None:
+        """The manifest document kept by a finished or unfinished package, if it is intact.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        key = package_key(package_id, version, manifest_digest)
+        return self._read_manifest(self._packages / key, manifest_digest) or self._read_manifest(
+            self._partials / key, manifest_digest
+        )
+
+    def begin(self, manifest: Manifest, document: bytes) -> Partial:
+        """Start to fill a package, or go on where an earlier process ended.
+
+        Takes as long as reading back what is there takes: call it from a thread.
+
+        Args:
+            manifest: What it consists of.
+            document: The bytes of that manifest; their SHA-256 names the package.
+
+        Returns:
+            The package, to be filled; ``have`` says what is there.
+
+        Raises:
+            InternalError: It is finished (see `find`), or begun and not closed.
+            StorageError: The disk failed, or something is in the way. Nothing is lost.
+        """
+        digest = hashlib.sha256(document)
+        key = package_key(manifest.package_id, manifest.version, digest.hexdigest())
+        earlier = self._begun.get(key)
+        target = self._packages / key
+        if earlier and not earlier.closed:
+            raise InternalError(f"package {manifest.package_id} is being filled already")
+        with self._translated(f"begin package {manifest.package_id}"):
+            if self._files.status(target):
+                raise InternalError(f"package {manifest.package_id} is finished")
+            self._keep_manifest(key, digest.hexdigest(), document)
+        partial = Partial(self._files, self._partials / key, target, manifest, digest.digest())
+        try:
+            partial.begin()
+        except BaseException:
+            partial.close()
+            raise
+        self._begun[key] = partial
+        return partial
+
+    def remove(self, package_id: str, manifest_digest: str, version: int) -> bool:
+        """Delete a package, finished or not; it is gone from its place at once.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            InternalError: It is being filled.
+            StorageError: The disk failed. What is left is deleted by the next `open`.
+        """
+        key = package_key(package_id, version, manifest_digest)
+        if key in self._begun and not self._begun[key].closed:
+            raise InternalError(f"package {package_id} is being filled")
+        found = False
+        with self._translated(f"remove package {package_id}"):
+            for folder in (self._packages, self._partials):
+                if self._files.status(folder / key):
+                    self._files.move(folder / key, self._removed / key)
+                    self._files.sync_folder(folder)
+                    self._files.remove_tree(self._removed / key)
+                    found = True
+        return found
+
+    def _keep_manifest(self, key: str, manifest_digest: str, document: bytes) -> None:
+        folder = self._partials / key
+        ensure_folder(self._files, folder)
+        if self._read_manifest(folder, manifest_digest) is None:
+            write_document(self._files, folder / MANIFEST, document)
+        self._files.sync_folder(self._partials)
+
+    def _read_manifest(self, folder: Path, manifest_digest: str) -> bytes | None:
+        with self._translated("read a manifest"):
+            document = read_document(self._files, folder / MANIFEST)
+        if document is None or hashlib.sha256(document).hexdigest() != manifest_digest.lower():
+            return None
+        return document
+
+    def _translated(self, doing: str) -> AbstractContextManager[None]:
+        return _translated(self._files, doing, self._state)
+
+
+def _translated(files: Files, doing: str, folder: Path) -> AbstractContextManager[None]:
+    return translated(doing, folder, lambda: files.free_bytes(folder), lambda: 0)

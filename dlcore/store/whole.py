@@ -1,0 +1,124 @@
+"""Objects of which only the SHA-256 of the whole is known.
+
+Their blocks cannot be verified one by one. They are written as they come, and a hash follows the
+contiguous front: from memory when a block arrives just there, read back from disk only for what
+had to wait. The last block decides over all of them.
+
+Guarantees: bytes that were hashed are the bytes on disk: a block is taken once, and a second
+delivery of it is ignored, whatever it holds. Thread-safe.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+
+from dlcore.model import BlockRange, Manifest
+
+Read = Callable[[BlockRange, memoryview], memoryview]
+
+_FREE, _TAKEN, _WRITTEN = 0, 1, 2
+
+
+class WholeObject:
+    """One such object.
+
+    Args:
+        manifest: The package.
+        index: Which of its objects.
+        read: Reads a range from disk into a buffer.
+    """
+
+    def __init__(self, manifest: Manifest, index: int, read: Read) -> None:
+        self._manifest = manifest
+        self._index = index
+        self._read = read
+        self._lock = threading.Lock()
+        self._states = bytearray(manifest.block_count(index))
+        self._restart()
+
+    def _restart(self) -> None:
+        self._hash = hashlib.sha256()
+        self._front = 0
+        self._hashing = False
+        self.verified = False
+
+    def take(self, first: int, count: int) -> list[BlockRange]:
+        """Reserve those of ``count`` blocks from ``first`` that nobody has taken yet.
+
+        Returns:
+            Ranges to be written now by the caller, who then calls `written` or `give_back`.
+        """
+        with self._lock:
+            taken: list[BlockRange] = []
+            for block in range(first, first + count):
+                if self._states[block] != _FREE:
+                    continue
+                self._states[block] = _TAKEN
+                if taken and taken[-1].last == block:
+                    taken[-1] = taken[-1]._replace(last=block + 1)
+                else:
+                    taken.append(BlockRange(self._index, block, block + 1))
+            return taken
+
+    def give_back(self, blocks: BlockRange) -> None:
+        """Undo `take`: writing failed."""
+        with self._lock:
+            self._states[blocks.first : blocks.last] = bytes(_count(blocks))
+
+    def written(self, blocks: BlockRange, data: memoryview | None = None) -> bool | None:
+        """Take note that blocks are on disk, and hash what is contiguous.
+
+        Args:
+            blocks: Which.
+            data: Their bytes, if they are in memory.
+
+        Returns:
+            None while blocks are missing or another thread is hashing; then whether the object
+            matches. After False all its blocks are free again.
+
+        Raises:
+            OSError: Reading back failed; the blocks count as written all the same.
+        """
+        with self._lock:
+            self._states[blocks.first : blocks.last] = bytes([_WRITTEN]) * _count(blocks)
+            if self._hashing:
+                return None
+            self._hashing = True
+        try:
+            if data is not None and blocks.first == self._front:
+                self._hash.update(data)
+                self._front = blocks.last
+            return self._follow()
+        except BaseException:
+            self._hashing = False
+            raise
+
+    def _follow(self) -> bool | None:
+        """Hash from disk what lies in front; only the one thread that is `_hashing` is here."""
+        while True:
+            with self._lock:
+                at = self._front
+                if at == len(self._states):
+                    return self._decide()
+                if self._states[at] != _WRITTEN:
+                    self._hashing = False
+                    return None
+            start, end = self._manifest.block_span(self._index, at)
+            block = BlockRange(self._index, at, at + 1)
+            self._hash.update(self._read(block, memoryview(bytearray(end - start))))
+            self._front = at + 1
+
+    def _decide(self) -> bool:
+        if self._hash.digest() == self._manifest.objects[self._index].sha256:
+            self._hashing = False
+            self.verified = True
+        else:
+            self._states = bytearray(len(self._states))
+            self._restart()
+        return self.verified
+
+
+def _count(blocks: BlockRange) -> int:
+    return blocks.last - blocks.first
