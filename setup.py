@@ -5,24 +5,29 @@
 
 import os
 import sys
+from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-COMPILE_ARGS = ["/O2"] if sys.platform == "win32" else ["-O3", "-Wall", "-Wextra", "-Wno-unused-parameter"]
-LINK_ARGS: list[str] = []
-if os.environ.get("DLCORE_SANITIZE") == "1":
-    SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+CSRC = Path("dlcore_ext/csrc")
+SANITIZE = os.environ.get("DLCORE_SANITIZE") == "1"
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+if sys.platform == "win32":
+    COMPILE_ARGS = ["/O2"]
+elif SANITIZE:
     COMPILE_ARGS = ["-O1", "-g", "-fno-omit-frame-pointer", *SANITIZERS]
-    LINK_ARGS = SANITIZERS
+else:
+    COMPILE_ARGS = ["-O3", "-Wall", "-Wextra", "-Wno-unused-parameter"]
 
 EXTENSIONS = [
     Extension(
         "dlcore_ext._blocks",
-        sources=["dlcore_ext/_blocks.pyx"],
-        include_dirs=["dlcore_ext/csrc"],
+        sources=["dlcore_ext/_blocks.pyx", *sorted(map(str, CSRC.glob("*.c")))],
+        depends=sorted(map(str, CSRC.glob("*.h"))),
+        include_dirs=[str(CSRC)],
         extra_compile_args=COMPILE_ARGS,
-        extra_link_args=LINK_ARGS,
+        extra_link_args=SANITIZERS if SANITIZE else [],
     ),
 ]
 
@@ -34,7 +39,7 @@ setup(
             "language_level": 3,
             "auto_pickle": False,
             "binding": True,
-            "boundscheck": os.environ.get("DLCORE_SANITIZE") == "1",
+            "boundscheck": SANITIZE,
             "wraparound": False,
         },
     )
