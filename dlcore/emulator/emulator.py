@@ -93,8 +93,8 @@ class Emulator:
 
     @property
     def dp_url(self) -> str:
-        """Where the distribution point is reached, if the settings ask for one."""
-        return f"http://{_reached_as(self._settings.host)}:{self._dp_port}"
+        """The distribution point's virtual folder of packages, if the settings ask for one."""
+        return f"http://{_reached_as(self._settings.host)}:{self._dp_port}/SMS_DP_SMSPKG$"
 
     @property
     def ca_file(self) -> Path:

@@ -18,7 +18,9 @@ SETUP = f"{ROOT}/{PACKAGE_ID}/sccm?/setup.exe"
 
 @pytest.fixture
 def dp(emulator: Emulator) -> str:
-    return emulator.dp_url
+    """The origin of the distribution point."""
+    assert emulator.dp_url.endswith(ROOT)
+    return emulator.dp_url.removesuffix(ROOT)
 
 
 def listed(answer: Answer) -> dict[str, ET.Element]:
