@@ -133,8 +133,9 @@ class CmgEndpoint:
 
     async def aclose(self) -> None:
         """Close all connections. Idempotent."""
-        for lease in (*self._leases, self._token):
+        for lease in self._leases:
             await lease.aclose()
+        await self._token.aclose()
         await self._client.aclose()
 
     async def _ask(self, question: str, limit_bytes: int) -> bytes:

@@ -98,7 +98,7 @@ def error_of_exception(
             f"{request}: the certificate was not accepted: {_reason(error)}",
             fault=Fault.TLS,
             endpoint=endpoint,
-            remedy="if the certificate authority is your own, name it with ca_file; check the clock",
+            remedy="name the authority with ca_file if it is your own; check the clock",
         )
     if answered:
         fault, what = Fault.TRUNCATED, "the connection broke in the body"

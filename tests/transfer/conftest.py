@@ -1,0 +1,114 @@
+"""The package under test, and every source that serves it, by name."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+
+from dlcore.emulator import Emulator, Settings
+from dlcore.model import EndpointKind, EndpointSettings
+from tests import azurite as azurite_server
+from tests import nginx
+from tests.azurite import Azurite
+from tests.transfer.packages import Package, make_package
+
+Source = Callable[[], AbstractAsyncContextManager[EndpointSettings]]
+
+SOURCES = ["cmg", "cloud-dp", "dp", "blob", "nginx", "nginx-tls", "file"]
+_CONTAINER = "content"
+
+
+@pytest.fixture(scope="session")
+def package() -> Package:
+    return make_package()
+
+
+@pytest.fixture(scope="session")
+def published(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return package.publish(tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture(scope="session")
+def nginx_url(published: Path) -> Iterator[str]:
+    with nginx.running(published) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def nginx_tls(
+    published: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Path]]:
+    """Base URL and the file of the authority to trust."""
+    folder = tmp_path_factory.mktemp("tls")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    certificate = authority.issue_cert("localhost")
+    certificate.private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
+    with nginx.running(published, certificate=folder / "server.pem") as url:
+        yield url, folder / "ca.pem"
+
+
+@pytest.fixture(scope="session")
+def azurite(package: Package) -> Iterator[Azurite]:
+    """A server that holds the package in a container."""
+    with azurite_server.running() as server:
+        server.create_container(_CONTAINER)
+        for key, data in package.published().items():
+            server.put_blob(_CONTAINER, key, data)
+        yield server
+
+
+@pytest.fixture
+def source(request: pytest.FixtureRequest, published: Path, tmp_path: Path) -> Source:
+    """Settings of one endpoint while its server runs; parametrised with a name of `SOURCES`."""
+    name: str = request.param
+    if name in {"cmg", "cloud-dp", "dp"}:
+        return lambda: _emulated(EndpointKind(name), published, tmp_path / "state")
+    return lambda: _still(_lasting(name, request, published, tmp_path))
+
+
+@asynccontextmanager
+async def _emulated(
+    kind: EndpointKind, published: Path, state: Path
+) -> AsyncIterator[EndpointSettings]:
+    is_dp = kind is EndpointKind.DP
+    settings = Settings(kind=EndpointKind.CMG if is_dp else kind, dp=is_dp)
+    async with Emulator(published, settings, state=state) as emulator:
+        if is_dp:
+            yield EndpointSettings("dp", kind, f"{emulator.dp_url}/SMS_DP_SMSPKG$")
+        else:
+            yield EndpointSettings(
+                kind.value,
+                kind,
+                emulator.url,
+                token_file=str(emulator.registration_token_file),
+                ca_file=str(emulator.ca_file),
+            )
+
+
+@asynccontextmanager
+async def _still(settings: EndpointSettings) -> AsyncIterator[EndpointSettings]:
+    yield settings
+
+
+def _lasting(
+    name: str, request: pytest.FixtureRequest, published: Path, tmp_path: Path
+) -> EndpointSettings:
+    """Settings of an endpoint whose server runs for the whole session."""
+    if name == "file":
+        return EndpointSettings(name, EndpointKind.FILE, str(published))
+    if name == "nginx":
+        return EndpointSettings(name, EndpointKind.HTTP, request.getfixturevalue("nginx_url"))
+    if name == "nginx-tls":
+        url, ca_file = request.getfixturevalue("nginx_tls")
+        return EndpointSettings(name, EndpointKind.HTTP, url, ca_file=str(ca_file))
+    server: Azurite = request.getfixturevalue("azurite")
+    sas_file = tmp_path / "sas"
+    sas_file.write_text(server.container_sas(_CONTAINER) + "\n")
+    return EndpointSettings(
+        name, EndpointKind.BLOB, f"{server.url}/{_CONTAINER}", sas_file=str(sas_file)
+    )
