@@ -1,0 +1,17 @@
+"""Runs a task sequence: gates each step on its content, and survives a restart.
+
+The way through the room: `client` opens everything; `session` gates steps on content, ordered by
+`lookahead` with the verdicts of `judge`; `content` begins packages, `downloads` fetches them with
+`range_fetch` and `sink`; `run` takes the steps in turn with an `executor`, keeps its `state` and
+ends with a `report`; `gather` asks what preflight has to know.
+"""
+
+from dlcore.engine.client import Client as Client
+from dlcore.engine.commands import CommandExecutor as CommandExecutor
+from dlcore.engine.executor import Executor as Executor
+from dlcore.engine.executor import Outcome as Outcome
+from dlcore.engine.executor import SimulatingExecutor as SimulatingExecutor
+from dlcore.engine.gather import preflight as preflight
+from dlcore.engine.report import Report as Report
+from dlcore.engine.session import Session as Session
+from dlcore.engine.work import run_sequence as run_sequence

@@ -24,13 +24,16 @@ class Need(NamedTuple):
 
 
 def lower_bound_s(needs: Sequence[Need], link_bps: float) -> float:
-    """Seconds that no schedule can beat over a link of ``link_bps`` bytes per second."""
+    """Seconds that no schedule can beat over a link of ``link_bps`` bytes per second.
+
+    A rate of 0.0 means that the link does not matter, because nothing has to be fetched.
+    """
     remaining_s = sum(need.run_s for need in needs)
     bound_s = remaining_s
     arrived_bytes = 0
     for need in needs:
         arrived_bytes += need.new_bytes
-        bound_s = max(bound_s, arrived_bytes / link_bps + remaining_s)
+        bound_s = max(bound_s, _seconds(arrived_bytes, link_bps) + remaining_s)
         remaining_s -= need.run_s
     return bound_s
 
@@ -41,4 +44,8 @@ def without_overlap_s(total_bytes: int, run_s: float, link_bps: float) -> float:
     This is download-first with the bytes of every referenced package, and stop-at-every-step
     with the bytes of the steps that run.
     """
-    return total_bytes / link_bps + run_s
+    return _seconds(total_bytes, link_bps) + run_s
+
+
+def _seconds(count_bytes: int, link_bps: float) -> float:
+    return count_bytes / link_bps if link_bps else 0.0

@@ -1,0 +1,189 @@
+"""A client of content: endpoints, catalog, state directory and downloads behind one ``async with``.
+
+The library's front door. Opening it takes hold of the state directory; nothing is asked of a
+network before the first package, session or check is.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from dlcore.engine.content import Content
+from dlcore.engine.downloads import Downloads
+from dlcore.engine.events import EndpointRenewed, Event, EventBus
+from dlcore.engine.judge import Judge
+from dlcore.engine.library import Library, read_catalog
+from dlcore.engine.session import Session
+from dlcore.engine.state import RunState, load
+from dlcore.engine.threads import in_thread
+from dlcore.errors import ConfigError
+from dlcore.model import Catalog
+from dlcore.store import Store
+from dlcore.tasksequence import TaskSequence, default_evaluator, from_facts
+from dlcore.tasksequence import load as load_sequence
+from dlcore.tasksequence.deployment import Deployment, load_deployment, usable_endpoints
+from dlcore.transfer import Endpoint, Renewed, open_endpoint
+
+
+class Client:
+    """Fetches packages and runs task sequences on one state directory.
+
+    Args:
+        deployment: Settings: endpoints, catalog, conditions.
+        state: The state directory; made if need be. One process holds it at a time.
+        wait_s: How long to wait while another process holds it.
+        rng: Spreads waits after failures.
+
+    Example:
+        ``async with Client(deployment, state) as client: path = await client.fetch("ABC00012")``
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        state: Path,
+        *,
+        wait_s: float = 0.0,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.deployment = deployment
+        self.state = state
+        self.bus = EventBus()
+        self.renewals = 0
+        self._wait_s = wait_s
+        self._rng = rng or random.Random()  # noqa: S311  # spreads waits, guards nothing
+        self._stack = AsyncExitStack()
+        self._library: Library | None = None
+        self._content: Content | None = None
+        self._connections: dict[str, int] = {}
+        self.endpoints: list[Endpoint] = []
+
+    @classmethod
+    def from_config(cls, config: Path, state: Path, *, wait_s: float = 0.0) -> Self:
+        """A client with the settings of a TOML file.
+
+        Raises:
+            ConfigError: A setting cannot be used.
+        """
+        return cls(load_deployment(config), state, wait_s=wait_s)
+
+    async def __aenter__(self) -> Self:
+        """Take hold of the state directory.
+
+        Raises:
+            LockedError: Another process holds it; the message says which.
+            StorageError: It cannot be used.
+            ConfigError: An endpoint's settings cannot be used.
+        """
+        async with AsyncExitStack() as stack:
+            stack.callback(self.bus.close)
+            self.store = await in_thread(Store.open, self.state, wait_s=self._wait_s)
+            stack.callback(self.store.close)
+            for settings, obstacle in usable_endpoints(self.deployment):
+                if not obstacle:
+                    endpoint = open_endpoint(settings, observer=self._renewed)
+                    stack.push_async_callback(endpoint.aclose)
+                    self.endpoints.append(endpoint)
+                    self._connections[settings.name] = settings.connections
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    def events(self) -> AsyncIterator[Event]:
+        """Everything that happens from now on, until the client is closed."""
+        return self.bus.listen()
+
+    async def library(self) -> Library:
+        """What is known of the packages; the catalog is read when this is first asked.
+
+        Raises:
+            DlcoreError: The catalog cannot be read.
+        """
+        if self._library is None:
+            catalog = await self._read_catalog()
+            path = self.deployment.catalog.path
+            folder = Path(path).parent if path else None
+            self._library = Library(catalog, self.endpoints, self.store, folder)
+        return self._library
+
+    async def fetch(self, package_id: str) -> Path:
+        """Fetch one package, or find it finished.
+
+        Returns:
+            The folder with its files, complete and verified.
+
+        Raises:
+            NotFoundError: The catalog or the endpoints do not know it.
+            ExhaustedError: Nobody is left to serve some of its blocks; what came is kept.
+            IntegrityError: Everybody served some block wrong.
+            StorageError: The local disk failed, or is full; state is kept.
+        """
+        content = await self.content()
+        content.order((package_id,))
+        return await content.path(package_id)
+
+    async def session(self, sequence: TaskSequence | Path) -> Session:
+        """Begin a task sequence, or go on with one that was under way in the state directory.
+
+        Raises:
+            TaskSequenceError: The export is malformed.
+            DlcoreError: The catalog cannot be read.
+        """
+        if isinstance(sequence, Path):
+            sequence = load_sequence(sequence)
+        download = self.deployment.options.download.value
+        run = load(self.state, sequence.digest, download)
+        if run:
+            run.restarts += 1
+        else:
+            run = RunState(sequence.digest, download, dict(self.deployment.variables))
+        return Session(sequence, run, await self.content(), self.judge(), self.bus)
+
+    async def content(self) -> Content:
+        """What hands out packages; downloads begin with its first order.
+
+        Raises:
+            DlcoreError: The catalog cannot be read.
+        """
+        if self._content is None:
+            library = await self.library()
+            downloads = Downloads(
+                self.store, self._connections, library.locate, self.bus, self._rng
+            )
+            self._content = Content(library, downloads)
+            self._stack.push_async_callback(self._content.aclose)
+        return self._content
+
+    def judge(self) -> Judge:
+        """Decides conditions: by the deployment's facts, else as this machine can."""
+        settings = self.deployment.conditions
+        return Judge(from_facts(settings.facts, default_evaluator()), settings.undecided)
+
+    async def _read_catalog(self) -> Catalog:
+        settings = self.deployment.catalog
+        if settings.path:
+            return await read_catalog(path=Path(settings.path), sha256=settings.sha256)
+        for endpoint in self.endpoints:
+            if endpoint.name == settings.endpoint:
+                return await read_catalog(endpoint=endpoint, sha256=settings.sha256)
+        raise ConfigError(
+            f"the catalog is to be read from endpoint {settings.endpoint}, "
+            "which this client may not use",
+            remedy="Name another endpoint or a path under [catalog].",
+        )
+
+    def _renewed(self, renewed: Renewed) -> None:
+        self.renewals += 1
+        self.bus.emit(EndpointRenewed(renewed.endpoint, renewed.what, renewed.reason))

@@ -1,0 +1,93 @@
+"""Content by package id: begins downloads in deadline order and hands out finished folders.
+
+Guarantees: a package is begun (its manifest read, its objects located, its room on disk taken)
+when the order first names it, in that order, and never before; a package that cannot be begun
+fails only those who wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from dlcore.engine.downloads import Downloads
+from dlcore.engine.library import Library
+from dlcore.errors import DlcoreError
+
+
+class Content:
+    """Hands out packages.
+
+    Args:
+        library: What is known of each package.
+        downloads: What is under way.
+    """
+
+    def __init__(self, library: Library, downloads: Downloads) -> None:
+        self.library = library
+        self.downloads = downloads
+        self._order: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+        self._begun: dict[str, asyncio.Task[None]] = {}
+        self._preparing: asyncio.Task[None] | None = None
+
+    @property
+    def begun(self) -> frozenset[str]:
+        """Ids of the packages begun so far."""
+        return frozenset(self._begun)
+
+    def order(self, urgent: Sequence[str], idle: Sequence[str] = ()) -> None:
+        """Set what is wanted, earliest first; see `Planner.order`."""
+        self._order = (tuple(urgent), tuple(idle))
+        self.downloads.order(*self._order)
+        if self._preparing is None or self._preparing.done():
+            self._preparing = asyncio.ensure_future(self._prepare())
+
+    async def path(self, package_id: str) -> Path:
+        """Wait for a package; it is begun now if it is not yet.
+
+        Returns:
+            The folder with its files, complete and verified.
+
+        Raises:
+            NotFoundError: The catalog or the endpoints do not know the package.
+            ExhaustedError: Nobody is left to serve some of its blocks.
+            IntegrityError: Everybody served some block wrong.
+            StorageError: The local disk failed.
+        """
+        await self._begin(package_id)
+        try:
+            return await self.downloads.path(package_id)
+        except DlcoreError:
+            self._begun.pop(package_id, None)  # whoever asks next tries again
+            raise
+
+    def location(self, package_id: str) -> str:
+        """Where a package was last downloaded from: endpoint and id; empty if from nowhere."""
+        return self.downloads.location(package_id)
+
+    async def aclose(self) -> None:
+        """Stop; what is verified stays. Idempotent."""
+        tasks = [task for task in (self._preparing, *self._begun.values()) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.downloads.aclose()
+
+    async def _prepare(self) -> None:
+        """Begin what is wanted, one after the other, the earliest first."""
+        while waiting := [p for part in self._order for p in part if p not in self._begun]:
+            try:
+                await self._begin(waiting[0])
+            except DlcoreError:
+                continue  # it is raised to those who wait for the package
+
+    async def _begin(self, package_id: str) -> None:
+        task = self._begun.get(package_id)
+        if task is None or (task.done() and not task.cancelled() and task.exception()):
+            task = self._begun[package_id] = asyncio.ensure_future(self._start(package_id))
+        await asyncio.shield(task)
+
+    async def _start(self, package_id: str) -> None:
+        manifest, document = await self.library.manifest(package_id)
+        await self.downloads.begin(package_id, manifest, document)

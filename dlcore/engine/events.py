@@ -1,0 +1,186 @@
+"""What the engine tells its listeners, as typed events.
+
+An event is a statement about something that has happened; nothing waits for a listener. Encoded
+as JSON (`encode`) an event is one object with the member ``event``; members are only ever added.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="event", tag=True):
+    """Base of all events."""
+
+
+class PackageStarted(Event, frozen=True):
+    """A package's download began, or went on from what an earlier run left.
+
+    Attributes:
+        package: Its id.
+        content_bytes: Length of all its files.
+        reused_bytes: Verified bytes that were on disk already.
+    """
+
+    package: str
+    content_bytes: int
+    reused_bytes: int
+
+
+class PackageReady(Event, frozen=True):
+    """A package is complete, verified and visible at ``path``."""
+
+    package: str
+    path: str
+
+
+class PackageFailed(Event, frozen=True):
+    """A package could not be completed; what was verified of it stays on disk."""
+
+    package: str
+    message: str
+
+
+class BlockRejected(Event, frozen=True):
+    """A block did not match its digest; it is fetched again, and its endpoint is blamed.
+
+    Attributes:
+        package: Id of the package.
+        object_name: Name of the object.
+        block: Number of the block in the object.
+        endpoint: Who served it.
+    """
+
+    package: str
+    object_name: str
+    block: int
+    endpoint: str
+
+
+class RangeFailed(Event, frozen=True):
+    """A request failed; ``fault`` is the kind (see ``dlcore.errors.Fault``)."""
+
+    package: str
+    endpoint: str
+    fault: str
+    message: str
+
+
+class EndpointDropped(Event, frozen=True):
+    """An endpoint is not asked any more until the next download retry."""
+
+    endpoint: str
+    fault: str
+
+
+class EndpointRenewed(Event, frozen=True):
+    """A token or signed locations were renewed; ``reason`` is ``expiring`` or ``rejected``."""
+
+    endpoint: str
+    what: str
+    reason: str
+
+
+class DownloadRetried(Event, frozen=True):
+    """No endpoint was left for a package; all are asked again after ``delay_s`` seconds."""
+
+    package: str
+    attempt: int
+    of: int
+    delay_s: float
+
+
+class Progress(Event, frozen=True):
+    """How far the download is, several times a second while it runs.
+
+    Attributes:
+        verified_bytes: Bytes on disk and verified, of all packages begun.
+        wanted_bytes: Length of all packages begun.
+        rate_bps: Bytes per second lately.
+    """
+
+    verified_bytes: int
+    wanted_bytes: int
+    rate_bps: float
+
+
+class StepSkipped(Event, frozen=True):
+    """A step does not run.
+
+    Attributes:
+        index: Of the step.
+        name: Of the step.
+        why: ``disabled``, ``condition``, ``undecided`` or ``group failed``.
+    """
+
+    index: int
+    name: str
+    why: str
+
+
+class StepWaiting(Event, frozen=True):
+    """A step's turn has come and some of its packages are not complete yet."""
+
+    index: int
+    name: str
+    packages: tuple[str, ...]
+
+
+class StepStarted(Event, frozen=True):
+    """A step starts, after it waited ``stall_s`` seconds for its content."""
+
+    index: int
+    name: str
+    stall_s: float
+
+
+class StepEnded(Event, frozen=True):
+    """A step ended: ``outcome`` is ``succeeded``, ``failed`` or ``restart``."""
+
+    index: int
+    name: str
+    outcome: str
+    exit_code: int
+    run_s: float
+
+
+def encode(event: Event) -> bytes:
+    """The event as one line of JSON, without the line's end."""
+    return msgspec.json.encode(event)
+
+
+class EventBus:
+    """Passes each event to every listener that is there when it happens."""
+
+    def __init__(self) -> None:
+        self._queues: list[asyncio.Queue[Event | None]] = []
+        self._closed = False
+
+    def emit(self, event: Event) -> None:
+        """Tell all listeners; never waits."""
+        for queue in self._queues:
+            queue.put_nowait(event)
+
+    def listen(self) -> AsyncIterator[Event]:
+        """All events from now on, until the bus is closed."""
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._queues.append(queue)
+        if self._closed:
+            queue.put_nowait(None)
+        return self._drain(queue)
+
+    def close(self) -> None:
+        """End all iterations once they have seen what was emitted."""
+        self._closed = True
+        for queue in self._queues:
+            queue.put_nowait(None)
+
+    async def _drain(self, queue: asyncio.Queue[Event | None]) -> AsyncIterator[Event]:
+        try:
+            while (event := await queue.get()) is not None:
+                yield event
+        finally:
+            self._queues.remove(queue)

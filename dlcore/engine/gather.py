@@ -1,0 +1,137 @@
+"""Gathers the facts that preflight judges: asks the catalog, every endpoint and the disk.
+
+Guarantees: fetches no content but the first byte of each package, which proves that an endpoint
+really serves it; a question that fails becomes a fact, never an error of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from dlcore.engine.client import Client
+from dlcore.engine.library import Library
+from dlcore.engine.threads import in_thread
+from dlcore.errors import DlcoreError, Fault, TransferError
+from dlcore.model import Manifest
+from dlcore.tasksequence import TaskSequence, Variables, needs, unresolved_needs
+from dlcore.tasksequence.preflight import Answer, Check, Facts, Need, UnresolvedNeed, checks
+from dlcore.transfer import Endpoint
+
+UPGRADE = "SMS_TaskSequence_UpgradeOperatingSystemAction"
+RESERVE_BYTES = 64 << 20  # for the journal, the state and everybody else on that disk
+
+
+async def preflight(client: Client, sequence: TaskSequence) -> tuple[Check, ...]:
+    """Check every prerequisite of running a sequence on demand.
+
+    Args:
+        client: Open.
+        sequence: What is to run.
+    """
+    return checks(await gather(client, sequence))
+
+
+async def gather(client: Client, sequence: TaskSequence) -> Facts:
+    """Collect what the checks look at."""
+    variables = Variables({**sequence.variables, **client.deployment.variables})
+    enabled = [step for step in sequence.steps if step.enabled]
+    wanted = tuple(Need(p, step.name) for step in enabled for p in needs(step, variables))
+    packages = tuple(dict.fromkeys(need.package_id for need in wanted))
+    catalog: Answer
+    holdings: dict[str, Answer] = {}
+    fetch_bytes = 0
+    try:
+        library = await client.library()
+    except DlcoreError as error:
+        catalog = error.message
+    else:
+        catalog = frozenset(library.catalog.packages)
+        listed = [package for package in packages if package in catalog]
+        holdings = await _holdings(client.endpoints, library, listed)
+        fetch_bytes = await _fetch_bytes(client, library, listed)
+    return Facts(
+        deployment=client.deployment,
+        upgrade_steps=tuple(step.name for step in enabled if step.type == UPGRADE),
+        needs=wanted,
+        unresolved=tuple(
+            UnresolvedNeed(step.name, reference)
+            for step in enabled
+            for reference in unresolved_needs(step, variables)
+        ),
+        catalog=catalog,
+        holdings=holdings,
+        fetch_bytes=fetch_bytes,
+        free_bytes=await in_thread(_free_bytes, client.state),
+        reserve_bytes=RESERVE_BYTES,
+        state_path=client.state,
+    )
+
+
+async def _holdings(
+    endpoints: Sequence[Endpoint], library: Library, packages: Sequence[str]
+) -> dict[str, Answer]:
+    """What each endpoint really serves, or why it cannot be asked."""
+    manifests: list[Manifest] = []
+    for package in packages:
+        with contextlib.suppress(DlcoreError):  # nobody has its manifest: nobody has the package
+            manifests.append((await library.manifest(package))[0])
+    answers = await asyncio.gather(*(_holding(endpoint, manifests) for endpoint in endpoints))
+    return {e.name: answer for e, answer in zip(endpoints, answers, strict=True)}
+
+
+async def _holding(endpoint: Endpoint, manifests: Sequence[Manifest]) -> Answer:
+    held: set[str] = set()
+    for manifest in manifests:
+        try:
+            if await _serves(endpoint, manifest):
+                held.add(manifest.package_id)
+        except TransferError as error:
+            if error.fault is not Fault.NOT_FOUND:
+                return error.message
+    return frozenset(held)
+
+
+async def _serves(endpoint: Endpoint, manifest: Manifest) -> bool:
+    """Whether every object is there, as far as locating them and one byte tell."""
+    placement = await endpoint.locate(manifest)
+    if len(placement.held) < len(manifest.objects):
+        return False
+    if manifest.objects:
+        await placement.read_range(0, 0, 1, _OneByte())
+    return True
+
+
+class _OneByte:
+    """A sink for a question whose answer does not matter."""
+
+    def __init__(self) -> None:
+        self._byte = bytearray(1)
+
+    def buffer(self) -> memoryview:
+        return memoryview(self._byte)
+
+    def advance(self, count: int) -> bool:
+        return True
+
+    async def ready(self) -> None:
+        return
+
+
+async def _fetch_bytes(client: Client, library: Library, packages: Sequence[str]) -> int:
+    """Content that needs room on disk which it does not have yet."""
+    total = 0
+    for package in packages:
+        entry = library.entry(package)
+        reserved = await in_thread(
+            client.store.reserved_bytes, package, entry.manifest, entry.version
+        )
+        total += max(0, entry.content_bytes - reserved)
+    return total
+
+
+def _free_bytes(path: Path) -> int:
+    return shutil.disk_usage(path).free

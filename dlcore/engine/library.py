@@ -1,0 +1,165 @@
+"""What is known of each package: its catalog entry, its manifest, and who holds its objects.
+
+Guarantees: a manifest is used only if its SHA-256 is the one the catalog states, whoever sent it;
+each is read once. Endpoints are asked in the order of preference for documents, and all at once
+for objects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dlcore import manifest as documents
+from dlcore.engine.package import Located
+from dlcore.engine.threads import in_thread
+from dlcore.errors import IntegrityError, NotFoundError, StorageError, TransferError
+from dlcore.model import CATALOG_KEY, Catalog, CatalogEntry, Manifest, manifest_key
+from dlcore.store import Store
+from dlcore.transfer.interface import Endpoint, Placement
+
+MOST_CATALOG_BYTES = 16 << 20
+
+
+class Library:
+    """Packages by id.
+
+    Args:
+        catalog: The trusted statement of versions and manifest digests.
+        endpoints: In order of preference.
+        store: Asked first for the manifests of packages that it holds.
+        folder: Where manifests may lie beside the catalog, to be asked before any endpoint.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        endpoints: Sequence[Endpoint],
+        store: Store,
+        folder: Path | None = None,
+    ) -> None:
+        self.catalog = catalog
+        self._endpoints = tuple(endpoints)
+        self._store = store
+        self._folder = folder
+        self._manifests: dict[str, tuple[Manifest, bytes]] = {}
+        self._located: dict[str, dict[str, Placement | TransferError]] = {}
+
+    def entry(self, package_id: str) -> CatalogEntry:
+        """The package's catalog entry.
+
+        Raises:
+            NotFoundError: The catalog does not know the package.
+        """
+        try:
+            return self.catalog.packages[package_id]
+        except KeyError:
+            raise NotFoundError(
+                f"package {package_id} is not in the catalog",
+                remedy="Publish the package, or correct its id in the task sequence.",
+            ) from None
+
+    async def manifest(self, package_id: str) -> tuple[Manifest, bytes]:
+        """The package's manifest, and the document that it was read from.
+
+        Raises:
+            NotFoundError: The catalog does not know the package, or nobody has its manifest.
+            ManifestError: The manifest is malformed, though its digest is right.
+        """
+        if package_id not in self._manifests:
+            entry = self.entry(package_id)
+            document = await in_thread(
+                self._store.read_manifest, package_id, entry.manifest, entry.version
+            ) or await self._read(manifest_key(entry.manifest), entry, package_id)
+            source = f"manifest of {package_id}"
+            manifest = documents.decode(document, source=source)
+            self._manifests[package_id] = (manifest, document)
+        return self._manifests[package_id]
+
+    async def locate(self, manifest: Manifest) -> Located:
+        """Find a package's objects at every endpoint; failures are asked again the next time."""
+        known = self._located.setdefault(manifest.package_id, {})
+        for endpoint, result in (await self._locate_all(manifest, known)).items():
+            known[endpoint] = result
+        return known
+
+    async def _locate_all(
+        self, manifest: Manifest, known: Mapping[str, Placement | TransferError]
+    ) -> Located:
+        async def ask(endpoint: Endpoint) -> Placement | TransferError:
+            try:
+                return await endpoint.locate(manifest)
+            except TransferError as error:
+                return error
+
+        asked = [e for e in self._endpoints if isinstance(known.get(e.name), TransferError | None)]
+        answers = await asyncio.gather(*(ask(endpoint) for endpoint in asked))
+        return {e.name: answer for e, answer in zip(asked, answers, strict=True)}
+
+    async def _read(self, key: str, entry: CatalogEntry, package_id: str) -> bytes:
+        """The manifest document from the first place whose copy has the right digest."""
+        complaints: list[str] = []
+        if self._folder:
+            document = await in_thread(read_if_there, self._folder / key, entry.manifest_bytes)
+            if document is not None and documents.digest_of(document) == entry.manifest:
+                return document
+        for endpoint in self._endpoints:
+            try:
+                document = await endpoint.read_document(key, entry.manifest_bytes)
+            except TransferError as error:
+                complaints.append(error.message)
+                continue
+            if documents.digest_of(document) == entry.manifest:
+                return document
+            complaints.append(f"{endpoint.name}: the manifest does not match its digest")
+        raise NotFoundError(
+            f"no endpoint has the manifest of package {package_id} version {entry.version}: "
+            + "; ".join(complaints),
+            remedy="Distribute the package to an endpoint that this client may use.",
+        )
+
+
+def read_if_there(path: Path, limit_bytes: int) -> bytes | None:
+    """A file's bytes if it exists and is no longer than that."""
+    try:
+        with path.open("rb") as file:
+            document = file.read(limit_bytes + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}", path=path) from error
+    return document if len(document) <= limit_bytes else None
+
+
+async def read_catalog(
+    *, path: Path | None = None, endpoint: Endpoint | None = None, sha256: str = ""
+) -> Catalog:
+    """Read the catalog from a file or, over verified TLS, from an endpoint.
+
+    Args:
+        path: A local file.
+        endpoint: Whom to trust for the catalog, if there is no file.
+        sha256: Digest that the document must have, hex; empty for any.
+
+    Raises:
+        NotFoundError: It is not there.
+        TransferError: The endpoint cannot be asked.
+        IntegrityError: It does not have the digest.
+        ManifestError: It is malformed.
+    """
+    if path:
+        document = await in_thread(read_if_there, path, MOST_CATALOG_BYTES)
+        source = str(path)
+        if document is None:
+            raise NotFoundError(f"there is no catalog at {path}", remedy="Check [catalog] path.")
+    else:
+        assert endpoint is not None
+        document = await endpoint.read_document(CATALOG_KEY, MOST_CATALOG_BYTES)
+        source = f"catalog of endpoint {endpoint.name}"
+    if sha256 and documents.digest_of(document) != sha256.lower():
+        raise IntegrityError(
+            f"{source} does not have the SHA-256 {sha256}",
+            remedy="Correct the pin in [catalog] sha256 if the catalog was updated on purpose.",
+        )
+    return documents.decode_catalog(document, source=source)

@@ -1,0 +1,129 @@
+"""Fetches one range: receives it, has it verified and written, reports what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from concurrent.futures import ThreadPoolExecutor
+
+from dlcore.engine.events import BlockRejected, EndpointDropped, EventBus, RangeFailed
+from dlcore.engine.meter import Meter
+from dlcore.engine.package import PackageDownload
+from dlcore.engine.sink import Lane, RangeSink
+from dlcore.errors import Fault, IntegrityError, TransferError
+from dlcore.model import BlockRange
+from dlcore.schedule import Assignment, Planner
+
+
+class RangeFetcher:
+    """Does what the planner assigned, and tells it the outcome.
+
+    Args:
+        planner: Learns of every block and every failure.
+        meter: Counts the bytes.
+        bus: Hears of failures and rejected blocks.
+        disk: Threads that hash and write.
+        rng: Spreads the waits after failures.
+    """
+
+    def __init__(
+        self,
+        planner: Planner,
+        meter: Meter,
+        bus: EventBus,
+        disk: ThreadPoolExecutor,
+        rng: random.Random,
+    ) -> None:
+        self._planner = planner
+        self._meter = meter
+        self._bus = bus
+        self._disk = disk
+        self._rng = rng
+        self._now_s = asyncio.get_running_loop().time
+
+    async def fetch(self, package: PackageDownload, assignment: Assignment, lane: Lane) -> None:
+        """Fetch one range.
+
+        Endpoint failures are reported to the planner, not raised.
+
+        Raises:
+            StorageError: The local disk failed.
+        """
+        error: TransferError | None = None
+        package.location = f"{assignment.endpoint}/{package.package_id}"
+        self._meter.range_began(self._now_s())
+        try:
+            await self._receive(package, assignment, lane)
+        except TransferError as caught:
+            error = caught
+        finally:
+            self._meter.range_ended(self._now_s())
+            self._report(package, assignment, error)
+
+    async def _receive(self, package: PackageDownload, assignment: Assignment, lane: Lane) -> None:
+        async def verify(run: BlockRange, data: memoryview) -> None:
+            await self._verify(package, assignment, run, data)
+
+        def received(count: int) -> None:
+            self._meter.received(package.package_id, assignment.endpoint, count, self._now_s())
+
+        blocks = assignment.blocks
+        start, end = package.manifest.range_span(blocks)
+        sink = RangeSink(package.manifest, blocks, lane, verify, received)
+        placement = package.placements[assignment.endpoint]
+        try:
+            await placement.read_range(blocks.object, start, end, sink)
+        finally:
+            await sink.drain()
+
+    async def _verify(
+        self, package: PackageDownload, assignment: Assignment, run: BlockRange, data: memoryview
+    ) -> None:
+        """Check and write a run of whole blocks; the good ones count from now on."""
+        loop = asyncio.get_running_loop()
+        write = package.partial.write_run
+        try:
+            bad = await loop.run_in_executor(self._disk, write, run.object, run.first, data)
+        except IntegrityError:
+            self._planner.object_bad(assignment, self._now_s())
+            return
+        package.unsynced = True
+        for block in bad:
+            self._reject(package, assignment, block)
+        self._planner.blocks_done(package.package_id, run)
+        package.verified_bytes += sum(
+            end - start
+            for block in range(run.first, run.last)
+            if block not in bad
+            for start, end in [package.manifest.block_span(run.object, block)]
+        )
+
+    def _reject(self, package: PackageDownload, assignment: Assignment, block: int) -> None:
+        name = package.manifest.objects[assignment.blocks.object].name
+        self._bus.emit(BlockRejected(package.package_id, name, block, assignment.endpoint))
+        self._planner.block_bad(assignment, block, self._now_s())
+        package.causes[assignment.endpoint] = TransferError(
+            f"block {block} of object {name} does not match its digest",
+            fault=Fault.CORRUPT,
+            endpoint=assignment.endpoint,
+        )
+
+    def _report(
+        self, package: PackageDownload, assignment: Assignment, error: TransferError | None
+    ) -> None:
+        before = self._planner.dropped(assignment.endpoint)
+        self._planner.range_ended(
+            assignment,
+            self._now_s(),
+            fault=error.fault if error else None,
+            retry_after_s=error.retry_after_s if error else None,
+            jitter=self._rng.random(),
+        )
+        if error:
+            package.causes[assignment.endpoint] = error
+            fault = error.fault.value
+            event = RangeFailed(package.package_id, assignment.endpoint, fault, error.message)
+            self._bus.emit(event)
+        after = self._planner.dropped(assignment.endpoint)
+        if after and not before:
+            self._bus.emit(EndpointDropped(assignment.endpoint, after))

@@ -1,0 +1,105 @@
+"""What a run came to: makespan against the bound, stalls, and where the bytes went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from dlcore.engine.state import RunState, StepResult
+from dlcore.schedule import Need, lower_bound_s, without_overlap_s
+
+
+class Report(msgspec.Struct, frozen=True):
+    """The figures of a run; times in seconds, rates in bytes per second.
+
+    Attributes:
+        outcome: ``succeeded``, ``failed`` or ``restart`` (run again to go on).
+        makespan_s: From the start of the run to the end of its last step, without the time
+            between restarts.
+        lower_bound_s: What no schedule can beat, given the link's rate and the steps' run times.
+        efficiency: ``lower_bound_s / makespan_s``.
+        link_bps: The link's rate that the bound assumes.
+        link_rate: ``given`` or ``measured`` (mean while at least one range was under way).
+        stall_s: Time that steps waited for their content, in all.
+        download_first_s: What this run would have taken with every referenced package first.
+        stop_at_every_step_s: What it would have taken with each step's content at its turn.
+        bytes_fetched: Payload bytes received.
+        bytes_reused: Verified bytes that were on disk before.
+        bytes_never_needed: Of the bytes fetched, those of packages that no step needed.
+        steps_run: Steps executed.
+        restarts: How often the run was begun again.
+        renewals: Tokens and locations renewed on the way.
+        steps: What became of each step.
+    """
+
+    outcome: str
+    makespan_s: float
+    lower_bound_s: float
+    efficiency: float
+    link_bps: float
+    link_rate: str
+    stall_s: float
+    download_first_s: float
+    stop_at_every_step_s: float
+    bytes_fetched: int
+    bytes_reused: int
+    bytes_never_needed: int
+    steps_run: int
+    restarts: int
+    renewals: int
+    steps: tuple[StepResult, ...]
+
+
+def make_report(
+    run: RunState, outcome: str, never_asked_bytes: int, link_bps: float = 0.0
+) -> Report:
+    """Work out the figures of a run.
+
+    Args:
+        run: Where it stands at its end.
+        outcome: How it ended.
+        never_asked_bytes: Content bytes of the packages that enabled steps refer to and that were
+            never asked for; download-first would have fetched them too.
+        link_bps: The link's rate; 0.0 to take the measured one.
+    """
+    fetched_bytes = sum(run.fetched_bytes.values())
+    measured_bps = fetched_bytes / run.busy_s if run.busy_s else 0.0
+    rate_bps = link_bps or measured_bps
+    executed = [step for step in run.results if step.outcome != "skipped"]
+    needs = _needs(executed, run.fetched_bytes)
+    run_s = sum(step.run_s for step in executed)
+    needed = {package for step in executed for package in step.packages}
+    unneeded = sum(n for package, n in run.fetched_bytes.items() if package not in needed)
+    bound_s = lower_bound_s(needs, rate_bps)
+    first_bytes = fetched_bytes + never_asked_bytes
+    needed_bytes = sum(need.new_bytes for need in needs)
+    return Report(
+        outcome=outcome,
+        makespan_s=run.elapsed_s,
+        lower_bound_s=bound_s,
+        efficiency=bound_s / run.elapsed_s if run.elapsed_s else 1.0,
+        link_bps=rate_bps,
+        link_rate="given" if link_bps else "measured",
+        stall_s=sum(step.stall_s for step in run.results),
+        download_first_s=without_overlap_s(first_bytes, run_s, rate_bps),
+        stop_at_every_step_s=without_overlap_s(needed_bytes, run_s, rate_bps),
+        bytes_fetched=fetched_bytes,
+        bytes_reused=run.reused_bytes,
+        bytes_never_needed=unneeded,
+        steps_run=len(executed),
+        restarts=run.restarts,
+        renewals=run.renewals,
+        steps=tuple(run.results),
+    )
+
+
+def _needs(executed: list[StepResult], fetched_bytes: Mapping[str, int]) -> list[Need]:
+    """Per executed step the bytes fetched for it and for no earlier one, and its run time."""
+    seen: set[str] = set()
+    needs = []
+    for step in executed:
+        new = [package for package in step.packages if package not in seen]
+        seen.update(new)
+        needs.append(Need(sum(fetched_bytes.get(p, 0) for p in new), step.run_s))
+    return needs

@@ -1,0 +1,107 @@
+"""A whole run: preflight, the steps, their state on disk, and the report at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections import Counter
+from pathlib import Path
+
+from dlcore.engine.client import Client
+from dlcore.engine.executor import Executor
+from dlcore.engine.gather import preflight
+from dlcore.engine.report import Report, make_report
+from dlcore.engine.run import Runner
+from dlcore.engine.session import Session
+from dlcore.engine.state import forget, save
+from dlcore.engine.threads import in_thread
+from dlcore.errors import PreflightError, StepError
+from dlcore.tasksequence import TaskSequence, load, packages_in_order
+from dlcore.tasksequence.preflight import failed, render
+
+
+async def run_sequence(client: Client, sequence: TaskSequence | Path, executor: Executor) -> Report:
+    """Check the prerequisites, run a task sequence, and say what it came to.
+
+    A run that was under way in the state directory goes on at the step where it was.
+
+    Args:
+        client: Open.
+        sequence: The task sequence, or the file it was exported to.
+        executor: Runs the steps.
+
+    Returns:
+        The figures; ``outcome`` is ``failed`` if a step failed for good.
+
+    Raises:
+        PreflightError: A prerequisite is missing; nothing was run.
+        StorageError: The local disk failed, or is full; run again to go on.
+    """
+    if isinstance(sequence, Path):
+        sequence = load(sequence)
+    missing = failed(await preflight(client, sequence))
+    if missing:
+        raise PreflightError(
+            f"{len(missing)} prerequisites are missing, nothing was run:\n{render(missing)}",
+            remedy="Mend all of them and run again.",
+        )
+    return await _Work(client, await client.session(sequence)).run(executor)
+
+
+class _Work:
+    """Keeps a run's state up to date while its steps run.
+
+    The state's figures are sums over all lives of the run: what earlier ones came to, plus what
+    this one measures. A life that was killed counts up to its last finished step.
+    """
+
+    def __init__(self, client: Client, session: Session) -> None:
+        self._client = client
+        self._session = session
+        self._earlier = copy.copy(session.run)
+        self._now_s = asyncio.get_running_loop().time
+        self._started_s = self._now_s()
+
+    async def run(self, executor: Executor) -> Report:
+        """Run what is left, and report."""
+        await in_thread(self._save)
+        try:
+            outcome = await Runner(self._session, executor, self._saved).run()
+        except StepError:
+            outcome = "failed"
+        self._measure()
+        if outcome == "restart":
+            await in_thread(self._save)
+        else:
+            await in_thread(forget, self._client.state)
+        link_bps = self._client.deployment.transfer.link_bps
+        return make_report(self._session.run, outcome, await self._never_asked_bytes(), link_bps)
+
+    async def _saved(self) -> None:
+        self._measure()
+        await in_thread(self._save)
+
+    def _save(self) -> None:
+        save(self._client.state, self._session.run)
+
+    def _measure(self) -> None:
+        """Bring the state's figures up to date."""
+        run, earlier, meter = self._session.run, self._earlier, self._session.meter
+        now_s = self._now_s()
+        run.variables = dict(self._session.variables)
+        run.elapsed_s = earlier.elapsed_s + now_s - self._started_s
+        run.busy_s = earlier.busy_s + meter.busy_s(now_s)
+        run.fetched_bytes = dict(Counter(earlier.fetched_bytes) + meter.received_bytes)
+        run.renewals = earlier.renewals + self._client.renewals
+        if not run.restarts:
+            run.reused_bytes = self._session.reused_bytes
+
+    async def _never_asked_bytes(self) -> int:
+        """Content that download-first would have fetched too."""
+        catalog = (await self._client.library()).catalog.packages
+        asked = {*self._session.run.fetched_bytes, *self._session.asked}
+        return sum(
+            catalog[package].content_bytes
+            for package in packages_in_order(self._session.sequence)
+            if package not in asked
+        )
