@@ -161,12 +161,6 @@ class Candidate(NamedTuple):
     obstacle: str
 
 
-class _Variables(msgspec.Struct, frozen=True):
-    """The shape of the table ``variables``, whose keys are the user's own."""
-
-    variables: dict[str, str] = {}
-
-
 _TABLES = (
     *("deployment", "client", "launch", "catalog", "transfer"),
     *("conditions", "variables", "endpoint"),
@@ -209,7 +203,7 @@ def parse_deployment(text: bytes, path: Path) -> Deployment:
 
     transfer = settings(TransferSettings, "transfer")
     endpoints = read_endpoints(table.get("endpoint", []), path, transfer.connections)
-    named = {"variables": table.get("variables", {})}
+    variables = table.get("variables", {})
     return Deployment(
         catalog=_usable_catalog(settings(CatalogSettings, "catalog"), endpoints, path),
         endpoints=endpoints,
@@ -218,7 +212,7 @@ def parse_deployment(text: bytes, path: Path) -> Deployment:
         launch=settings(LaunchSettings, "launch"),
         transfer=transfer,
         conditions=settings(ConditionSettings, "conditions"),
-        variables=tables.build(_Variables, named, str(path)).variables,
+        variables=tables.convert(dict[str, str], variables, f"{path}: variables"),
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import enum
-import inspect
 import tomllib
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -58,7 +57,7 @@ def build(shape: type[T], table: object, where: str) -> T:
     for key, field in fields.items():
         if field.required and key not in table:
             raise ConfigError(f"{where}: {key} is missing", remedy=f"Add {key} = ... there.")
-    values = {key: _value(fields[key].type, table[key], f"{where}.{key}") for key in table}
+    values = {key: convert(fields[key].type, table[key], f"{where}.{key}") for key in table}
     return shape(**{fields[key].name: value for key, value in values.items()})
 
 
@@ -90,15 +89,19 @@ def refuse_unknown(table: Table, known: Iterable[str], where: str) -> None:
         )
 
 
-def _value(kind: Any, value: object, where: str) -> Any:
-    """A value of the stated type; the values of a table of its own are checked one by one."""
+def convert(kind: Any, value: object, where: str) -> Any:
+    """A value of the stated type; a table of the user's own keys is checked value by value.
+
+    Raises:
+        ConfigError: It is of another type, or not one of the allowed values.
+    """
     if getattr(kind, "__origin__", None) is dict:
         items = as_table(value, where).items()
-        return {key: _value(kind.__args__[1], item, f'{where}."{key}"') for key, item in items}
+        return {key: convert(kind.__args__[1], item, f'{where}."{key}"') for key, item in items}
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        is_enum = inspect.isclass(kind) and issubclass(kind, enum.Enum)
+        is_enum = isinstance(kind, type) and issubclass(kind, enum.Enum)
         problem = "not an allowed value" if is_enum else str(error).replace("`", "")
         raise ConfigError(f"{where}: {problem}", remedy=_allowed(kind)) from None
 
@@ -109,6 +112,6 @@ def _allowed(kind: Any) -> str:
         return "Allowed: true, false (without quotes)."
     if kind is str:
         return 'Write it between quotes: "...".'
-    if inspect.isclass(kind) and issubclass(kind, enum.Enum):
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return "Allowed: " + ", ".join(f'"{member.value}"' for member in kind) + "."
     return "Allowed: a whole number in the stated bounds (without quotes)."
