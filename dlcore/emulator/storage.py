@@ -50,16 +50,16 @@ class Storage:
         """Send a range of an object, or the whole."""
         if "Authorization" in request.headers:
             message = "A signature and an Authorization header must not be used together."
-            return _error(request, 400, "InvalidAuthenticationInfo", message)
+            return _error(400, "InvalidAuthenticationInfo", message)
         refusal = self._signatures.refusal(request.path, request.query)
         if refusal is not None:
             message = "Server failed to authenticate the request."
-            return _error(request, 403, "AuthenticationFailed", message, detail=refusal)
+            return _error(403, "AuthenticationFailed", message, detail=refusal)
         name = request.match_info["name"]
         stored = await asyncio.to_thread(self._published.stored, name)
         if stored is None:
             log.error("object %s is missing on disk", name)
-            return _error(request, 404, "BlobNotFound", "The specified blob does not exist.")
+            return _error(404, "BlobNotFound", "The specified blob does not exist.")
         return await self._send(request, name, stored)
 
     async def _send(self, request: web.Request, name: str, stored: Stored) -> web.StreamResponse:
@@ -67,7 +67,7 @@ class Storage:
         answer = ranged(header, stored.length_bytes)
         if answer.status == 416:
             message = "The range specified is invalid for the current size of the resource."
-            response: web.StreamResponse = _error(request, 416, "InvalidRange", message)
+            response: web.StreamResponse = _error(416, "InvalidRange", message)
             response.headers.update(answer.headers)
             return response
         response = web.StreamResponse(
@@ -91,9 +91,7 @@ def _identification() -> dict[str, str]:
     return {"x-ms-request-id": str(uuid.uuid4()), "x-ms-version": SERVICE_VERSION}
 
 
-def _error(
-    request: web.Request, status: int, code: str, message: str, *, detail: str = ""
-) -> web.Response:
+def _error(status: int, code: str, message: str, *, detail: str = "") -> web.Response:
     headers = {"x-ms-error-code": code, **_identification()}
     more = f"<AuthenticationErrorDetail>{escape(detail)}</AuthenticationErrorDetail>"
     text = (
@@ -101,5 +99,4 @@ def _error(
         f"<Error><Code>{code}</Code><Message>{escape(message)}\n"
         f"RequestId:{headers['x-ms-request-id']}</Message>{more if detail else ''}</Error>"
     )
-    body = b"" if request.method == "HEAD" else text.encode()
-    return web.Response(status=status, body=body, content_type="application/xml", headers=headers)
+    return web.Response(status=status, text=text, content_type="application/xml", headers=headers)

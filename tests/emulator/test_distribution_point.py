@@ -131,7 +131,8 @@ async def test_a_range_behind_the_end_gets_416(client: Client, dp: str) -> None:
     assert (answer.status, answer.headers["Content-Range"]) == (416, "bytes */600000")
 
 
-async def test_an_empty_file_is_served(client: Client, dp: str) -> None:
+async def test_an_empty_file_needs_no_object(client: Client, dp: str, sample: Sample) -> None:
+    (sample.folder / object_key(sample.large.name)).unlink()
     answer = await client.ask("GET", f"{dp}{ROOT}/{PACKAGE_ID}/sccm?/Drivers/Net/empty.txt")
     assert (answer.status, answer.body) == (200, b"")
 

@@ -80,6 +80,12 @@ async def test_head_gives_the_length_and_no_body(client: Client, url: str) -> No
     assert answer.headers["Content-Length"] == "600000"
 
 
+async def test_head_of_what_is_refused_has_no_body(client: Client, url: str) -> None:
+    answer = await client.ask("HEAD", url + "x")
+    assert (answer.status, answer.body) == (403, b"")
+    assert answer.headers["x-ms-error-code"] == "AuthenticationFailed"
+
+
 async def test_an_expired_signature_gets_403_as_azure_says_it(
     client: Client, url: str, time: Time
 ) -> None:
