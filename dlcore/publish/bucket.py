@@ -10,14 +10,14 @@ import random
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from dlcore.errors import AuthError, ConfigError, Fault, NotFoundError, TransferError
 from dlcore.model import CATALOG_KEY
 from dlcore.publish.destination import Change
 
 if TYPE_CHECKING:
-    from obstore import PutMode, UpdateVersion
+    from obstore import ObjectMeta, PutMode, UpdateVersion
     from obstore.store import ObjectStore
 
 SCHEMES = frozenset({"az", "s3", "gs"})
@@ -106,8 +106,7 @@ class BucketDestination:
         try:
             with self._faults():
                 found = obstore.get(self._store, CATALOG_KEY)
-                version = {"e_tag": found.meta["e_tag"], "version": found.meta["version"]}
-                return bytes(found.bytes()), cast("UpdateVersion", version)
+                return bytes(found.bytes()), _version(found.meta)
         except NotFoundError:
             return None, "create"
 
@@ -163,6 +162,15 @@ def _open(url: str) -> ObjectStore:
             remedy="Set the store's variables in the environment, such as"
             " AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY.",
         ) from error
+
+
+def _version(meta: ObjectMeta) -> UpdateVersion:
+    known: UpdateVersion = {}
+    if meta["e_tag"] is not None:
+        known["e_tag"] = meta["e_tag"]
+    if meta["version"] is not None:
+        known["version"] = meta["version"]
+    return known
 
 
 def _first_line(error: Exception) -> str:

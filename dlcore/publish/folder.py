@@ -64,6 +64,7 @@ class FolderDestination:
     def settle(self) -> None:
         """Sync the folders, and so the names in them."""
         with disk_faults(self.root):
+            _make_folder(self.root)
             for folder in (*self.root.iterdir(), self.root):
                 if folder.is_dir():
                     _sync_folder(folder)

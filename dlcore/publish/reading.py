@@ -17,7 +17,7 @@ import msgspec
 from dlcore.errors import StorageError
 from dlcore.manifest import object_name
 from dlcore.model import DIGEST_BYTES, Extent, Manifest, Object
-from dlcore.native import block_digests
+from dlcore.native import block_digests, verify_blocks
 from dlcore.publish.disk import disk_faults
 from dlcore.publish.source import Source, SourceFile
 
@@ -84,11 +84,13 @@ def verified_windows(source: Source, manifest: Manifest, object_index: int) -> I
     digests = manifest.objects[object_index].digests
     for window in windows(manifest, object_index):
         data = _read(source, manifest, window)
-        first = window.start // size * DIGEST_BYTES
-        found = block_digests(data, size)
-        if found != digests[first : first + len(found)]:
-            extents = manifest.extents(object_index, window.start, window.end)
-            raise _changed(*(source.files[extent.file] for extent in extents))
+        first, last = window.start // size, -(-window.end // size)
+        expected = digests[first * DIGEST_BYTES : last * DIGEST_BYTES]
+        if bad := verify_blocks(data, size, expected):
+            start, end = manifest.block_span(object_index, first + bad[0])
+            raise _changed(
+                *(source.files[e.file] for e in manifest.extents(object_index, start, end))
+            )
         yield data
 
 

@@ -1,0 +1,169 @@
+"""Publishing to a real Azure Blob server."""
+
+from __future__ import annotations
+
+import os
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from dlcore.errors import AuthError, ConfigError, NotFoundError, StorageError, TransferError
+from dlcore.publish import Progress, Published, Stage, bucket, publish
+from dlcore.publish.bucket import BucketDestination
+from tests.azurite import Azurite
+from tests.publish.helpers import Read, content, published_tree, sample, write_tree
+
+NAMES = (f"publish{n}" for n in range(1000))
+
+
+@pytest.fixture
+def container(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A container of its own, and the environment to write to it."""
+    for name, value in azurite.environment().items():
+        monkeypatch.setenv(name, value)
+    name = next(NAMES)
+    azurite.create_container(name)
+    return name
+
+
+@pytest.fixture
+def read(azurite: Azurite, container: str) -> Read:
+    """Reads blobs below the prefix as a client would, with a signature."""
+    signature = azurite.container_sas(container)
+
+    def read_key(key: str) -> bytes:
+        url = f"{azurite.url}/{container}/pre/fix/{key}?{signature}"
+        with urllib.request.urlopen(url, timeout=30) as response:
+            data: bytes = response.read()
+            return data
+
+    return read_key
+
+
+def publish_to_container(
+    source: Path,
+    container: str,
+    package_id: str = "ABC00012",
+    version: int = 1,
+    progress: Callable[[Progress], None] | None = None,
+) -> Published:
+    return publish(
+        source,
+        package_id=package_id,
+        version=version,
+        destination=f"az://{container}/pre/fix",
+        progress=progress,
+    )
+
+
+def test_a_folder_survives_the_round_trip_and_is_sent_once(
+    tmp_path: Path, container: str, read: Read
+) -> None:
+    tree = {**sample(), "in many parts": content(20_000_000)}
+    source = write_tree(tmp_path / "source", tree)
+    first = publish_to_container(source, container)
+    assert published_tree(read, "ABC00012") == tree
+    again = publish_to_container(source, container)
+    assert (again.objects_written, again.objects_present) == (0, first.objects_written)
+    assert again.manifest == first.manifest
+
+
+def test_all_entries_of_publishers_at_work_at_once_survive(
+    tmp_path: Path, container: str, read: Read
+) -> None:
+    ids = [f"ABC0000{n}" for n in range(6)]
+    start = threading.Barrier(len(ids))
+
+    def publish_one(package_id: str) -> None:
+        source = write_tree(tmp_path / package_id, {"file": package_id.encode()})
+        start.wait()
+        publish_to_container(source, container, package_id)
+
+    with ThreadPoolExecutor(len(ids)) as pool:
+        list(pool.map(publish_one, ids))
+    for package_id in ids:
+        assert published_tree(read, package_id) == {"file": package_id.encode()}
+
+
+def test_a_catalog_that_changes_every_time_is_given_up_on(
+    container: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket, "CATALOG_ATTEMPTS", 3)
+    store, rival = (BucketDestination(f"az://{container}/pre/fix") for _ in range(2))
+    calls: list[bytes | None] = []
+
+    def change(current: bytes | None) -> bytes:
+        calls.append(current)
+        rival.change_catalog(lambda _: b"rival %d" % len(calls))
+        return b"ours"
+
+    with pytest.raises(TransferError, match="3 times in a row"):
+        store.change_catalog(change)
+    assert calls == [None, b"rival 1", b"rival 2"]
+    assert store.read_catalog() == b"rival 3"
+
+
+def test_other_content_of_the_same_version_is_refused(tmp_path: Path, container: str) -> None:
+    publish_to_container(write_tree(tmp_path / "one", {"a": b"1"}), container)
+    with pytest.raises(ConfigError, match=r"az://.*/catalog.json: ABC00012 version 1 has other"):
+        publish_to_container(write_tree(tmp_path / "two", {"a": b"2"}), container)
+
+
+@pytest.mark.parametrize("length", [1000, 30_000_000])
+def test_a_file_that_changes_meanwhile_never_appears(
+    tmp_path: Path, container: str, read: Read, length: int
+) -> None:
+    source = write_tree(tmp_path / "source", {"file": content(length)})
+    keys: list[str] = []
+
+    def progress(at: Progress) -> None:
+        if at.stage is Stage.HASH and at.done_bytes == at.total_bytes:
+            with (source / "file").open("r+b") as file:
+                file.seek(-1, os.SEEK_END)
+                file.write(b"!")
+
+    with pytest.raises(StorageError, match="changed while") as caught:
+        publish_to_container(source, container, progress=progress)
+    assert caught.value.path == source / "file"
+    listing = read("../..?restype=container&comp=list") if keys else b""
+    assert b"objects/" not in listing
+
+
+def test_a_signature_in_the_environment_is_enough(
+    azurite: Azurite,
+    tmp_path: Path,
+    container: str,
+    read: Read,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_KEY")
+    sas = azurite.container_sas(container, permissions="rwcl")
+    monkeypatch.setenv("AZURE_STORAGE_SAS_TOKEN", sas)
+    publish_to_container(write_tree(tmp_path / "source", {"a": b"1"}), container)
+    assert published_tree(read, "ABC00012") == {"a": b"1"}
+
+
+def test_a_signature_that_does_not_suffice_is_never_shown(
+    azurite: Azurite, tmp_path: Path, container: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_KEY")
+    sas = azurite.container_sas(container, permissions="r")
+    monkeypatch.setenv("AZURE_STORAGE_SAS_TOKEN", sas)
+    with pytest.raises(AuthError) as caught:
+        publish_to_container(write_tree(tmp_path / "source", {"a": b"1"}), container)
+    shown = repr(caught.value) + caught.value.remedy + repr(caught.value.__cause__)
+    assert sas.rpartition("sig=")[2] not in shown
+    assert "AuthorizationPermissionMismatch" not in caught.value.message
+    assert f"az://{container}/pre/fix" in caught.value.message
+
+
+def test_a_container_that_does_not_exist_is_named(tmp_path: Path, container: str) -> None:
+    source = write_tree(tmp_path / "source", {"a": b"1"})
+    with pytest.raises(NotFoundError, match="az://missing/pre/fix") as caught:
+        publish(source, package_id="ABC00012", version=1, destination="az://missing/pre/fix")
+    assert "container" in caught.value.remedy

@@ -1,0 +1,84 @@
+"""Files that change while they are being published."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dlcore.errors import StorageError
+from dlcore.publish import Progress, Stage, publish
+from tests.publish.helpers import BLOCK, content, write_tree
+
+
+def publish_while(folder: Path, out: Path, change: Callable[[], None]) -> StorageError:
+    """Publish; the change happens once all is hashed and nothing is written."""
+
+    def progress(at: Progress) -> None:
+        if at.stage is Stage.HASH and at.done_bytes == at.total_bytes:
+            change()
+
+    with pytest.raises(StorageError, match="changed while it was being published") as caught:
+        publish(
+            folder,
+            package_id="ABC00012",
+            version=1,
+            destination=str(out),
+            block_bytes=BLOCK,
+            progress=progress,
+        )
+    assert not (out / "catalog.json").exists()
+    assert not list(out.glob("manifests/*"))
+    assert not list(out.glob("*/.*"))
+    return caught.value
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return write_tree(
+        tmp_path / "source", {"a": content(5 * BLOCK), "b": content(100), "c": content(200)}
+    )
+
+
+@pytest.mark.parametrize("name", ["a", "b", "c"])
+@pytest.mark.parametrize("length", [0, 50, 6 * BLOCK])
+def test_a_file_of_another_length_is_named(
+    source: Path, tmp_path: Path, name: str, length: int
+) -> None:
+    error = publish_while(source, tmp_path / "out", lambda: os.truncate(source / name, length))
+    assert error.path == source / name
+
+
+def test_a_file_of_the_same_length_and_age_is_named(source: Path, tmp_path: Path) -> None:
+    def change() -> None:
+        times = (source / "a").stat()
+        (source / "a").write_bytes(content(5 * BLOCK, 1))
+        os.utime(source / "a", ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    assert publish_while(source, tmp_path / "out", change).path == source / "a"
+
+
+def test_a_packed_file_of_the_same_length_and_age_is_among_those_named(
+    source: Path, tmp_path: Path
+) -> None:
+    def change() -> None:
+        times = (source / "c").stat()
+        (source / "c").write_bytes(content(200, 1))
+        os.utime(source / "c", ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    message = publish_while(source, tmp_path / "out", change).message
+    assert f"{source / 'b'} (or one of the 1 files after it)" in message
+
+
+def test_a_file_that_disappears_is_named(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(StorageError) as caught:
+        publish(
+            source,
+            package_id="ABC00012",
+            version=1,
+            destination=str(tmp_path / "out"),
+            progress=lambda _: (source / "a").unlink(missing_ok=True),
+        )
+    assert caught.value.path == source / "a"

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from dlcore.errors import DiskFullError, LockedError, StorageError
+from dlcore.publish import folder as room
+from dlcore.publish import publish
+from dlcore.publish.folder import LOCK_NAME, FolderDestination
+from tests.publish.helpers import content, from_folder, published_tree, sample, write_tree
+
+
+def test_all_entries_of_publishers_at_work_at_once_survive(tmp_path: Path) -> None:
+    start = threading.Barrier(6)
+    out = tmp_path / "out"
+
+    def publish_some(publisher: int) -> None:
+        start.wait()
+        for n in range(5):
+            package_id = f"ABC0{publisher}00{n}"
+            source = write_tree(tmp_path / package_id, {"file": package_id.encode()})
+            publish(source, package_id=package_id, version=1, destination=str(out))
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(publish_some, range(6)))
+    for publisher in range(6):
+        for n in range(5):
+            package_id = f"ABC0{publisher}00{n}"
+            tree = published_tree(from_folder(out), package_id)
+            assert tree == {"file": package_id.encode()}
+
+
+def test_content_is_synced_before_its_name_and_each_stage_before_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace: list[tuple[str, str]] = []
+    fsync, replace = os.fsync, os.replace
+
+    def traced_fsync(descriptor: int) -> None:
+        fsync(descriptor)
+        trace.append(("sync", str(Path(f"/proc/self/fd/{descriptor}").readlink())))
+
+    def traced_replace(source: Path, target: Path) -> None:
+        assert ("sync", str(source)) in trace
+        replace(source, target)
+        trace.append(("name", str(target)))
+
+    monkeypatch.setattr(os, "fsync", traced_fsync)
+    monkeypatch.setattr(os, "replace", traced_replace)
+    out = tmp_path / "out"
+    published = publish(
+        write_tree(tmp_path / "source", sample()),
+        package_id="ABC00012",
+        version=1,
+        destination=str(out),
+    )
+    named = [Path(path) for what, path in trace if what == "name"]
+    manifest = out / "manifests" / f"{published.manifest}.json"
+    assert named[-2:] == [manifest, out / "catalog.json"]
+    assert {path.parent for path in named[:-2]} == {out / "objects"}
+    at = {path: trace.index(("name", str(path))) for path in named}
+    before_manifest = trace[at[named[-3]] + 1 : at[manifest]]
+    assert ("sync", str(out / "objects")) in before_manifest
+    before_catalog = trace[at[manifest] + 1 : at[named[-1]]]
+    assert {("sync", str(out / "manifests")), ("sync", str(out))} <= set(before_catalog)
+    assert ("sync", str(out)) in trace[at[named[-1]] + 1 :]
+    assert ("sync", str(tmp_path)) in trace
+
+
+def test_a_full_disk_is_reported_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    def windows() -> Iterator[memoryview]:
+        yield memoryview(content(100))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(DiskFullError) as caught:
+        FolderDestination(tmp_path).write("objects/x", windows(), 200)
+    assert caught.value.path == tmp_path / "objects/x"
+    assert not list((tmp_path / "objects").iterdir())
+
+
+def test_a_destination_that_is_a_file_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    with pytest.raises(StorageError) as caught:
+        FolderDestination(tmp_path / "out").write("objects/x", [], 0)
+    assert caught.value.path == tmp_path / "out/objects/x"
+
+
+def test_a_publisher_does_not_wait_for_a_lock_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "LOCK_TIMEOUT_S", 0.0)
+    with FileLock(tmp_path / LOCK_NAME), pytest.raises(LockedError, match="another publisher"):
+        FolderDestination(tmp_path).change_catalog(lambda _: b"")
+
+
+def test_leftovers_of_killed_publishers_are_removed_after_a_day(tmp_path: Path) -> None:
+    (tmp_path / "objects").mkdir()
+    old, fresh = tmp_path / "objects/.a.0.tmp", tmp_path / "objects/.b.0.tmp"
+    for path, age_s in ((old, 90_000), (fresh, 80_000)):
+        path.touch()
+        os.utime(path, (0, time.time() - age_s))
+    FolderDestination(tmp_path).change_catalog(lambda _: None)
+    assert not old.exists()
+    assert fresh.exists()

@@ -1,0 +1,139 @@
+"""Publishers that are interrupted, and those that come after them."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dlcore.publish import Published
+from dlcore.publish.destination import Change
+from dlcore.publish.folder import FolderDestination
+from dlcore.publish.publishing import Terms, publish_to
+from tests.publish.helpers import (
+    BLOCK,
+    content,
+    files_below,
+    from_folder,
+    published_tree,
+    write_tree,
+)
+
+OLD = {"file": content(2 * BLOCK)}
+NEW = {
+    **{f"large {n}": content(3 * BLOCK + n, n) for n in range(4)},
+    **{f"small {n}": content(10, n) for n in range(5)},
+    "larger": content(9_000_000),
+}
+
+
+class InterruptionError(Exception):
+    pass
+
+
+class Fragile:
+    """A real folder that fails at the n-th moment of what is asked of it."""
+
+    def __init__(self, root: Path, moments: int) -> None:
+        self._folder = FolderDestination(root)
+        self._moments = moments
+        self.name = str(root)
+        self.writers = 1
+
+    def _moment(self) -> None:
+        self._moments -= 1
+        if self._moments < 0:
+            raise InterruptionError
+
+    def length_of(self, key: str) -> int | None:
+        self._moment()
+        return self._folder.length_of(key)
+
+    def write(self, key: str, windows: Iterable[memoryview], length_bytes: int) -> None:
+        self._moment()
+        self._folder.write(key, self._interrupted(windows), length_bytes)
+        self._moment()
+
+    def _interrupted(self, windows: Iterable[memoryview]) -> Iterator[memoryview]:
+        for window in windows:
+            yield window[: len(window) // 2]
+            self._moment()
+            yield window[len(window) // 2 :]
+        self._moment()
+
+    def settle(self) -> None:
+        self._moment()
+        self._folder.settle()
+
+    def read_catalog(self) -> bytes | None:
+        self._moment()
+        return self._folder.read_catalog()
+
+    def change_catalog(self, change: Change) -> None:
+        self._moment()
+        self._folder.change_catalog(change)
+        self._moment()
+
+
+def publish_version(root: Path, source: Path, version: int, moments: int = 10**9) -> Published:
+    terms = Terms("ABC00012", version, BLOCK)
+    return publish_to(Fragile(root, moments), source, terms, lambda _: None)
+
+
+def test_an_interruption_at_any_moment_leaves_a_valid_catalog_and_is_made_good(
+    tmp_path: Path,
+) -> None:
+    old, new = write_tree(tmp_path / "old", OLD), write_tree(tmp_path / "new", NEW)
+    interrupted = 0
+    for moments in itertools.count():
+        root = tmp_path / f"out {moments}"
+        publish_version(root, old, 1)
+        try:
+            publish_version(root, new, 2, moments)
+        except InterruptionError:
+            interrupted += 1
+        else:
+            break
+        assert published_tree(from_folder(root), "ABC00012") in (OLD, NEW)
+        assert not list(root.glob("*/.*"))
+        there = set(files_below(root / "objects"))
+        again = publish_version(root, new, 2)
+        assert published_tree(from_folder(root), "ABC00012") == NEW
+        assert again.objects_present == len(there) - 1  # all but the old version's
+    assert interrupted > 20
+    assert published_tree(from_folder(root), "ABC00012") == NEW
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from dlcore.publish import publish
+left = int(sys.argv[3])
+def progress(_):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+publish(Path(sys.argv[1]), package_id="ABC00012", version=2, destination=sys.argv[2],
+        block_bytes=4096, progress=progress)
+"""
+
+
+@pytest.mark.parametrize("moments", [0, 6, 7, 9, 11])
+def test_a_killed_publisher_leaves_a_valid_catalog_and_is_made_good(
+    tmp_path: Path, moments: int
+) -> None:
+    root = tmp_path / "out"
+    new = write_tree(tmp_path / "new", NEW)
+    publish_version(root, write_tree(tmp_path / "old", OLD), 1)
+    command = [sys.executable, "-c", KILLED, str(new), str(root), str(moments)]
+    killed = subprocess.run(command, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert published_tree(from_folder(root), "ABC00012") == OLD
+    publish_version(root, new, 2)
+    assert published_tree(from_folder(root), "ABC00012") == NEW

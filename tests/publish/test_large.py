@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from dlcore.manifest import decode, object_name
+from dlcore.model import manifest_key, object_key
+from dlcore.publish import publish
+
+MIB = 1 << 20
+LENGTH = (1 << 32) + 1
+
+
+def test_a_sparse_file_of_four_gibibytes_and_a_byte_is_published(tmp_path: Path) -> None:
+    blocks = LENGTH // MIB
+    digests = hashlib.sha256(bytes(MIB)).digest() * blocks + hashlib.sha256(b"\0").digest()
+    name = object_name(LENGTH, MIB, digests)
+    source, out = tmp_path / "source", tmp_path / "out"
+    # What is there already is not written: hashing is what is to be seen, not this disk's speed.
+    for place in (source / "large", out / object_key(name)):
+        place.parent.mkdir(parents=True)
+        with place.open("wb") as file:
+            file.truncate(LENGTH)
+    published = publish(source, package_id="ABC00012", version=1, destination=str(out))
+    assert (published.objects_present, published.objects_written) == (1, 0)
+    assert published.content_bytes == LENGTH
+    document = (out / manifest_key(published.manifest)).read_bytes()
+    manifest = decode(document, source="test")
+    assert manifest.objects[0].digests == digests
+    assert manifest.block_span(0, blocks) == (LENGTH - 1, LENGTH)

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import random
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlcore.publish import Progress, Published, Stage, publish
+from tests.publish.helpers import (
+    BLOCK,
+    content,
+    files_below,
+    from_folder,
+    published_tree,
+    sample,
+    write_tree,
+)
+
+
+def publish_blocks(
+    folder: Path, out: Path, block_bytes: int = BLOCK, *, pack: bool = True
+) -> Published:
+    return publish(
+        folder,
+        package_id="ABC00012",
+        version=1,
+        destination=str(out),
+        block_bytes=block_bytes,
+        pack=pack,
+    )
+
+
+@pytest.mark.parametrize("pack", [True, False])
+@pytest.mark.parametrize("block_bytes", [BLOCK, 1 << 20, 16 << 20])
+def test_a_folder_survives_the_round_trip(tmp_path: Path, block_bytes: int, pack: bool) -> None:
+    source = write_tree(tmp_path / "source", sample())
+    publish_blocks(source, tmp_path / "out", block_bytes, pack=pack)
+    assert published_tree(from_folder(tmp_path / "out"), "ABC00012") == sample()
+
+
+@given(
+    lengths=st.lists(
+        st.integers(0, 4).flatmap(
+            lambda blocks: st.integers(max(0, blocks * BLOCK - 1), blocks * BLOCK + 1)
+        ),
+        max_size=6,
+    )
+)
+def test_files_around_whole_blocks_survive(
+    tmp_path_factory: pytest.TempPathFactory, lengths: list[int]
+) -> None:
+    tmp_path = tmp_path_factory.mktemp("trip")
+    tree = {f"f{index}": content(length, index) for index, length in enumerate(lengths)}
+    publish_blocks(write_tree(tmp_path / "source", tree), tmp_path / "out")
+    assert published_tree(from_folder(tmp_path / "out"), "ABC00012") == tree
+
+
+def test_an_empty_folder_can_be_published(tmp_path: Path) -> None:
+    published = publish_blocks(write_tree(tmp_path / "source", {}), tmp_path / "out")
+    assert (published.files, published.content_bytes, published.objects_written) == (0, 0, 0)
+    assert published_tree(from_folder(tmp_path / "out"), "ABC00012") == {}
+
+
+def test_the_order_of_creation_changes_no_byte(tmp_path: Path) -> None:
+    outs = []
+    shuffled = random.Random(7).sample(sorted(sample()), len(sample()))
+    for name, paths in {"forwards": sorted(sample()), "shuffled": shuffled}.items():
+        source = write_tree(tmp_path / f"source {name}", {path: sample()[path] for path in paths})
+        publish_blocks(source, tmp_path / name)
+        outs.append(files_below(tmp_path / name))
+    assert outs[0] == outs[1]
+
+
+def test_the_same_content_has_the_same_name_in_every_release(tmp_path: Path) -> None:
+    source = write_tree(tmp_path / "source", {"a": b"a" * 5000, "b/c": b"c", "d": None})
+    published = publish_blocks(source, tmp_path / "out")
+    assert published.manifest == GOLDEN
+
+
+GOLDEN = "cffad98a93d0111d40291e2e6a180d3c6f7e481c29342b34b2391ba8be4674c8"
+
+
+def test_equal_files_are_stored_once(tmp_path: Path) -> None:
+    tree = {"one": content(3 * BLOCK), "two": content(3 * BLOCK)}
+    published = publish_blocks(write_tree(tmp_path / "source", tree), tmp_path / "out")
+    assert (published.objects_written, published.written_bytes) == (1, 3 * BLOCK)
+    assert published.content_bytes == 6 * BLOCK
+    assert published_tree(from_folder(tmp_path / "out"), "ABC00012") == tree
+
+
+def test_thousands_of_small_files_become_a_handful_of_objects(tmp_path: Path) -> None:
+    source = write_tree(tmp_path / "source", {f"{n:04}": content(100, n) for n in range(2000)})
+    assert publish_blocks(source, tmp_path / "out", 1 << 20).objects_written == 1
+
+
+def test_what_is_there_already_is_not_written_again(tmp_path: Path) -> None:
+    source = write_tree(tmp_path / "source", sample())
+    first = publish_blocks(source, tmp_path / "out")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.json")}
+    again = publish_blocks(source, tmp_path / "out")
+    assert (again.objects_written, again.written_bytes) == (0, 0)
+    assert again.objects_present == first.objects_written
+    catalog = tmp_path / "out" / "catalog.json"
+    assert catalog.stat().st_mtime_ns == before[catalog]
+
+
+def test_an_object_of_the_wrong_length_is_written_again(tmp_path: Path) -> None:
+    source = write_tree(tmp_path / "source", sample())
+    publish_blocks(source, tmp_path / "out")
+    broken = max((tmp_path / "out" / "objects").iterdir(), key=lambda path: path.stat().st_size)
+    broken.write_bytes(b"torn")
+    assert publish_blocks(source, tmp_path / "out").objects_written == 1
+    assert published_tree(from_folder(tmp_path / "out"), "ABC00012") == sample()
+
+
+def test_published_files_can_be_read_by_a_server_of_another_user(tmp_path: Path) -> None:
+    publish_blocks(write_tree(tmp_path / "source", sample()), tmp_path / "out")
+    plain = tmp_path / "plain"
+    plain.touch()
+    for path in (tmp_path / "out").rglob("[!.]*"):
+        if path.is_file():
+            assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
+
+
+def test_progress_counts_every_byte_once_in_each_stage(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    source = write_tree(tmp_path / "source", sample())
+    published = publish(
+        source,
+        package_id="ABC00012",
+        version=1,
+        destination=str(tmp_path / "out"),
+        progress=told.append,
+    )
+    for stage, total in (
+        (Stage.HASH, published.content_bytes),
+        (Stage.WRITE, published.written_bytes),
+    ):
+        done = [p.done_bytes for p in told if p.stage is stage]
+        assert done == sorted(done)
+        assert done[-1] == total
+        assert {p.total_bytes for p in told if p.stage is stage} == {total}
+
+
+def test_a_relative_destination_and_new_parent_folders_are_fine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_tree(tmp_path / "source", sample())
+    publish_blocks(Path("source"), Path("new/parents/out"))
+    assert published_tree(from_folder(tmp_path / "new/parents/out"), "ABC00012") == sample()
