@@ -64,13 +64,13 @@ class Answer:
         """
         self._watchdog.wait_begins()
         try:
-            data, more = await self._response.content.readchunk()
-            while more and not data:
-                data, more = await self._response.content.readchunk()
+            while not self._response.content.at_eof():
+                data, _ = await self._response.content.readchunk()
+                if data:  # a chunk's end comes without
+                    return data
+            return b""
         except NETWORK_ERRORS as error:
             failure = self._failure(error)
-        else:
-            return data
         finally:
             self._watchdog.wait_ends()
         raise failure

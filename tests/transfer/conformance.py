@@ -188,8 +188,9 @@ class Conformance:
             await endpoint.aclose()
             await endpoint.aclose()
             async with asyncio.timeout(10):  # the server's side notices on its own time
-                while _open_sockets() > sockets or len(asyncio.all_tasks()) > tasks:
-                    await asyncio.sleep(0.005)  # noqa: ASYNC110  nothing tells of a closed socket
+                # Nothing tells when a socket of the server is closed.
+                while _open_sockets() > sockets or len(asyncio.all_tasks()) > tasks:  # noqa: ASYNC110
+                    await asyncio.sleep(0.005)
 
 
 def _open_sockets() -> int:

@@ -79,7 +79,7 @@ async def _emulated(
     settings = Settings(kind=EndpointKind.CMG if is_dp else kind, dp=is_dp)
     async with Emulator(published, settings, state=state) as emulator:
         if is_dp:
-            yield EndpointSettings("dp", kind, f"{emulator.dp_url}/SMS_DP_SMSPKG$")
+            yield EndpointSettings("dp", kind, emulator.dp_url)
         else:
             yield EndpointSettings(
                 kind.value,

@@ -1,0 +1,94 @@
+"""A server that answers with scripted bytes, right or wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+HANG = "hang"  # keep the connection open after the script
+RESET = "reset"  # break it with a TCP reset
+CLOSE = "close"  # end it in order
+
+
+@dataclass(frozen=True)
+class Script:
+    """What one connection gets to hear after its first request: bytes, then the end."""
+
+    said: Sequence[bytes]
+    end: str = CLOSE
+
+    @classmethod
+    def answer(cls, status: str, body: bytes = b"", *, end: str = CLOSE, **headers: str) -> Script:
+        """One answer; ``Content_Length="5"`` becomes the header ``Content-Length: 5``."""
+        lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        head = "\r\n".join([f"HTTP/1.1 {status}", *lines, "", ""])
+        return cls([head.encode("latin-1"), body], end)
+
+
+@dataclass
+class Hostile:
+    """A running server; each connection takes the next script, the last one again and again."""
+
+    scripts: list[Script]
+    port: int = 0
+    scheme: str = "http"
+    requests: list[bytes] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://localhost:{self.port}"
+
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                await self._follow_script(reader, writer)
+        finally:
+            writer.transport.abort()
+
+    async def _follow_script(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.requests.append(await reader.readuntil(b"\r\n\r\n"))
+        script = self.scripts[min(len(self.requests), len(self.scripts)) - 1]
+        for data in script.said:
+            writer.write(data)
+            await writer.drain()
+        if script.end == HANG:
+            await reader.read()
+        elif script.end == RESET:
+            await asyncio.sleep(0.01)  # else the reset overtakes what was said
+            connection: socket.socket = writer.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            writer.close()
+            await writer.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def hostile(*scripts: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[Hostile]:
+    """Run the server on a free loopback port."""
+    server = Hostile(list(scripts), scheme="https" if tls else "http")
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        await server.converse(reader, writer)
+
+    listener = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+    server.port = listener.sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        listener.close()
+        for task in tuple(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await listener.wait_closed()
