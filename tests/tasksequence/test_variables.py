@@ -1,0 +1,146 @@
+"""Variables ignore the case of their names and expand without end or surprise."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from dlcore.errors import TaskSequenceError
+from dlcore.tasksequence import FrozenVariables, Variables
+from dlcore.tasksequence.variables import EXPANDED_CHARACTERS, names_quoted
+from tests.tasksequence.documents import LAW
+
+NAMES = st.sampled_from(["A", "a", "B", "Bb", "_x", "LONG-NAME", "é"])
+TEXTS = st.lists(
+    st.one_of(
+        NAMES.map(lambda n: f"%{n}%"), st.sampled_from(["%", "%%", "100% of ", "x", "A", " "])
+    )
+).map("".join)
+VALUES = st.dictionaries(NAMES, TEXTS)
+
+
+def test_names_ignore_case_and_keep_their_first_spelling() -> None:
+    known = Variables({"OsdName": "1"})
+    known["OSDNAME"] = "2"
+    assert known["osdname"] == "2"
+    assert list(known) == ["OsdName"]
+    assert "oSdNaMe" in known
+    del known["OSDname"]
+    assert len(known) == 0
+    with pytest.raises(KeyError, match="OSDname"):
+        known["OSDname"]
+    with pytest.raises(KeyError):
+        del known["OSDname"]
+
+
+def test_a_frozen_copy_stays_as_it_was() -> None:
+    known = Variables({"A": "1"})
+    copy = known.freeze()
+    known["A"] = "2"
+    assert copy["a"] == "1"
+    assert copy == FrozenVariables({"a": "1"})
+    assert hash(copy) == hash(FrozenVariables({"a": "1"}))
+    assert copy != known
+
+
+def test_no_repr_tells_a_value() -> None:
+    assert "hunter2" not in repr(Variables({"OSDJoinPassword": "hunter2"}))
+    assert "OSDJoinPassword" in repr(Variables({"OSDJoinPassword": "hunter2"}))
+
+
+class LikeADict(RuleBasedStateMachine):
+    """`Variables` does what a dict of upper-case names does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.real = Variables()
+        self.model: dict[str, str] = {}
+
+    @rule(name=NAMES, value=st.text(max_size=3))
+    def set(self, name: str, value: str) -> None:
+        self.real[name] = value
+        self.model[name.upper()] = value
+
+    @rule(name=NAMES)
+    def remove(self, name: str) -> None:
+        assert self.real.pop(name, None) == self.model.pop(name.upper(), None)
+
+    @invariant()
+    def same(self) -> None:
+        assert {name.upper(): value for name, value in self.real.items()} == self.model
+        assert self.real == self.model
+        assert len(self.real) == len(self.model)
+
+
+TestLikeADict = LikeADict.TestCase
+TestLikeADict.settings = LAW
+
+
+@pytest.mark.parametrize(
+    ("text", "expanded"),
+    [
+        ("%name%", "World"),
+        ("Hello %NAME%!", "Hello World!"),
+        ("%unknown%", "%unknown%"),
+        ("100% of %name%", "100% of World"),
+        ("%unknown%name%", "%unknownWorld"),
+        ("%%name%%", "%World%"),
+        ("%outer%", "<World>"),
+        ("%deep%", "<<%name%>>"),
+        ("%self%", "%self%"),
+        ("%", "%"),
+        ("", ""),
+        ("LIKE '%a name%'", "LIKE '%a name%'"),
+    ],
+)
+def test_references_are_replaced_two_levels_deep(text: str, expanded: str) -> None:
+    known = Variables(
+        {
+            "Name": "World",
+            "outer": "<%name%>",
+            "deep": "<%outer%>",
+            "self": "%self%",
+            "a name": "never",
+        }
+    )
+    assert known.expand(text) == expanded
+
+
+@LAW
+@given(VALUES, TEXTS)
+def test_expanding_replaces_no_more_than_it_quotes(values: dict[str, str], text: str) -> None:
+    known = FrozenVariables(values)
+    expanded = known.expand(text)
+    quoted = names_quoted(text) & {name.upper() for name in values}
+    if not quoted:
+        assert expanded == text
+    inner = frozenset[str]().union(*(names_quoted(known[name]) for name in quoted))
+    others = {n: v for n, v in values.items() if n.upper() not in names_quoted(text) | inner}
+    assert FrozenVariables({**dict(known), **dict.fromkeys(others, "changed")}).expand(text) == (
+        expanded
+    )
+
+
+@LAW
+@given(st.dictionaries(NAMES, st.sampled_from(["", "x", "y z"])), TEXTS)
+def test_plain_values_leave_nothing_known_to_expand(values: dict[str, str], text: str) -> None:
+    known = FrozenVariables(values)
+    once = known.expand(text)
+    if "%" not in once:
+        assert known.expand(once) == once
+
+
+@LAW
+@given(st.text(alphabet=st.characters(exclude_characters="%")), VALUES)
+def test_text_without_percent_stays(text: str, values: dict[str, str]) -> None:
+    assert FrozenVariables(values).expand(text) == text
+
+
+def test_a_text_that_grows_without_bound_is_refused_without_telling_values() -> None:
+    known = Variables({"A": "secret" * 100_000, "B": "%A%" * 100_000})
+    with pytest.raises(TaskSequenceError, match="%A% expands") as caught:
+        known.expand("%B%")
+    assert "secret" not in str(caught.value)
+    assert len(known.expand("x" * (2 * EXPANDED_CHARACTERS) + "%nothing%")) > EXPANDED_CHARACTERS
