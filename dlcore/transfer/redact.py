@@ -19,7 +19,8 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _USERINFO = re.compile(r"^([^/?#]*//)[^/?#]*@")
-_MEMBER = re.compile(r"([?&;#])([^?&;#=]*)=([^&;#]*)")
+_NAME = re.compile(r"[?&;#]([^?&;#=]*)=")
+_VALUE = re.compile(r"[^&;#]*")
 _PUBLISHED_KEY = re.compile(r"catalog\.json|manifests(/|%2F)[0-9a-f]{64}\.json")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
@@ -30,7 +31,14 @@ def redact(url: str) -> str:
     Source: the list of query names that OpenTelemetry's semantic conventions redact, extended.
     """
     shown = _USERINFO.sub(rf"\1{HIDDEN}@", url)
-    return printable(_MEMBER.sub(_hide, shown), limit=10 * SHOWN_CHARACTERS)
+    at = 0
+    while name := _NAME.search(shown, at):
+        at = name.end()
+        value = _VALUE.match(shown, at)
+        assert value is not None  # it may be empty
+        if _is_secret(name[1], value[0]):
+            shown = f"{shown[:at]}{HIDDEN}{shown[value.end() :]}"
+    return printable(shown, limit=10 * SHOWN_CHARACTERS)
 
 
 def printable(text: str, *, limit: int = SHOWN_CHARACTERS) -> str:
@@ -39,7 +47,6 @@ def printable(text: str, *, limit: int = SHOWN_CHARACTERS) -> str:
     return clean if len(clean) <= limit else clean[:limit] + "..."
 
 
-def _hide(member: re.Match[str]) -> str:
-    mark, name, value = member.groups()
-    secret = _SECRET_NAME.fullmatch(unquote(name)) and not _PUBLISHED_KEY.fullmatch(value)
-    return f"{mark}{name}={HIDDEN if secret else value}"
+def _is_secret(name: str, value: str) -> bool:
+    known = _SECRET_NAME.fullmatch(unquote(name)) is not None
+    return known and not _PUBLISHED_KEY.fullmatch(value)

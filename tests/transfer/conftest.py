@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from hypothesis import settings
 
 from dlcore.emulator import Emulator, Settings
 from dlcore.model import EndpointKind, EndpointSettings
@@ -20,6 +21,9 @@ Source = Callable[[], AbstractAsyncContextManager[EndpointSettings]]
 
 SOURCES = ["cmg", "cloud-dp", "dp", "blob", "nginx", "nginx-tls", "file"]
 _CONTAINER = "content"
+
+settings.register_profile("steady", derandomize=True, deadline=None, database=None)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

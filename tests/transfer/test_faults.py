@@ -115,7 +115,10 @@ FAULTS: dict[str, tuple[Script, Fault]] = {
     "unavailable": (status("503 Service Unavailable"), Fault.BUSY),
     "gateway timeout": (status("504 Gateway Timeout"), Fault.SERVER),
     "status 999": (status("999 Whatever"), Fault.REFUSED),
-    "header bomb": (partial(**{f"X_{i}": "x" for i in range(5000)}), Fault.REFUSED),
+    "header bomb": (
+        partial(RIGHT, ASKED, end=CLOSE, **{f"X_{i}": "x" for i in range(5000)}),
+        Fault.REFUSED,
+    ),
     "long header": (partial(X_Long="x" * 100_000), Fault.REFUSED),
     "two lengths": (
         Script(
