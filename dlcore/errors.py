@@ -199,10 +199,20 @@ class LockedError(StorageError):
 
 
 class PreflightError(DlcoreError):
-    """At least one prerequisite is missing; nothing was run. The message lists all of them."""
+    """At least one prerequisite is missing; nothing was run. The message lists all of them.
+
+    Args:
+        message: What is missing, each with its remedy.
+        missing: Names of the failed checks.
+        remedy: What the reader can do about it.
+    """
 
     code = "preflight"
     exit_status = 14
+
+    def __init__(self, message: str, *, missing: tuple[str, ...] = (), remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.missing = missing
 
 
 class StepError(DlcoreError):

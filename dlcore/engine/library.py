@@ -28,7 +28,7 @@ class Library:
     Args:
         catalog: The trusted statement of versions and manifest digests.
         endpoints: In order of preference.
-        store: Asked first for the manifests of packages that it holds.
+        store: Asked first for the manifests of packages that it holds, if there is one.
         folder: Where manifests may lie beside the catalog, to be asked before any endpoint.
     """
 
@@ -36,7 +36,7 @@ class Library:
         self,
         catalog: Catalog,
         endpoints: Sequence[Endpoint],
-        store: Store,
+        store: Store | None,
         folder: Path | None = None,
     ) -> None:
         self.catalog = catalog
@@ -69,9 +69,7 @@ class Library:
         """
         if package_id not in self._manifests:
             entry = self.entry(package_id)
-            document = await in_thread(
-                self._store.read_manifest, package_id, entry.manifest, entry.version
-            ) or await self._read(manifest_key(entry.manifest), entry, package_id)
+            document = await self._kept(entry, package_id) or await self._read(entry, package_id)
             source = f"manifest of {package_id}"
             manifest = documents.decode(document, source=source)
             self._manifests[package_id] = (manifest, document)
@@ -97,8 +95,15 @@ class Library:
         answers = await asyncio.gather(*(ask(endpoint) for endpoint in asked))
         return {e.name: answer for e, answer in zip(asked, answers, strict=True)}
 
-    async def _read(self, key: str, entry: CatalogEntry, package_id: str) -> bytes:
+    async def _kept(self, entry: CatalogEntry, package_id: str) -> bytes | None:
+        """The manifest document that the store keeps with the package."""
+        if self._store is None:
+            return None
+        return await in_thread(self._store.read_manifest, package_id, entry.manifest, entry.version)
+
+    async def _read(self, entry: CatalogEntry, package_id: str) -> bytes:
         """The manifest document from the first place whose copy has the right digest."""
+        key = manifest_key(entry.manifest)
         complaints: list[str] = []
         if self._folder:
             document = await in_thread(read_if_there, self._folder / key, entry.manifest_bytes)

@@ -43,6 +43,7 @@ async def run_sequence(client: Client, sequence: TaskSequence | Path, executor: 
     if missing:
         raise PreflightError(
             f"{len(missing)} prerequisites are missing, nothing was run:\n{render(missing)}",
+            missing=tuple(check.name for check in missing),
             remedy="Mend all of them and run again.",
         )
     return await _Work(client, await client.session(sequence)).run(executor)

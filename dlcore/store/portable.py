@@ -128,6 +128,15 @@ def has_data(fd: int, offset: int, length_bytes: int) -> bool:
         raise
 
 
+def allocated_bytes(path: Path) -> int:
+    """Room that a file takes on disk; its length where the system does not tell; 0 if gone."""
+    try:
+        status = path.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return 0
+    return getattr(status, "st_blocks", -(-status.st_size // 512)) * 512
+
+
 def advise(fd: int, offset: int, length_bytes: int, *, again: bool) -> None:
     """Have bytes read ahead, or (``again``) have the next read come from the medium."""
     if hasattr(os, "posix_fadvise"):

@@ -10,6 +10,7 @@ Threads: calls for different packages may overlap; ``open`` and ``close`` are th
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -22,6 +23,7 @@ from dlcore.store.faults import translated
 from dlcore.store.files import Files, read_document, write_document
 from dlcore.store.lock import StateLock
 from dlcore.store.partial import CONTENT, Partial
+from dlcore.store.portable import allocated_bytes
 from dlcore.store.tree import ensure_folder
 
 MANIFEST = "manifest.json"
@@ -72,24 +74,29 @@ class Store:
         state = state.absolute()
         files = Files()
         with _translated(files, "open the state directory", state):
-            state.parent.mkdir(parents=True, exist_ok=True)
-            ensure_folder(files, state)
+            make_state_folder(files, state)
             lock = StateLock(state, wait_s)
-            try:
-                store = cls(state, files, lock)
-                store.prepare()
-            except BaseException:
-                lock.release()
-                raise
-            return store
+        store = cls(state, files, lock)
+        try:
+            store.prepare()
+        except BaseException:
+            lock.release()
+            raise
+        return store
 
     def prepare(self) -> None:
-        """Make the folders and finish what an earlier `remove` left. Called by `open`."""
-        for folder in (self._packages, self._partials, self._removed):
-            ensure_folder(self._files, folder)
-        self._files.sync_folder(self._state)
-        for name in self._files.names(self._removed):
-            self._files.remove_tree(self._removed / name)
+        """Make the folders and finish what an earlier `remove` left. Called by `open`.
+
+        Raises:
+            StorageError: The directory cannot be used.
+        """
+        with self._translated("open the state directory"):
+            make_state_folder(self._files, self._state)
+            for folder in (self._packages, self._partials, self._removed):
+                ensure_folder(self._files, folder)
+            self._files.sync_folder(self._state)
+            for name in self._files.names(self._removed):
+                self._files.remove_tree(self._removed / name)
 
     def close(self) -> None:
         """Close what is under way, keeping its state, and let go of the directory. Idempotent."""
@@ -136,6 +143,21 @@ class Store:
         return self._read_manifest(self._packages / key, manifest_digest) or self._read_manifest(
             self._partials / key, manifest_digest
         )
+
+    def reserved_bytes(self, package_id: str, manifest_digest: str, version: int) -> int:
+        """Room on disk that a package has already, finished or not; 0 if it was never begun.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        key = package_key(package_id, version, manifest_digest)
+        with self._translated("look for a package"):
+            return sum(
+                allocated_bytes(Path(folder) / name)
+                for parent in (self._packages, self._partials)
+                for folder, _, names in os.walk(parent / key)
+                for name in names
+            )
 
     def begin(self, manifest: Manifest, document: bytes) -> Partial:
         """Start to fill a package, or go on where an earlier process ended.
@@ -211,6 +233,19 @@ class Store:
 
     def _translated(self, doing: str) -> AbstractContextManager[None]:
         return _translated(self._files, doing, self._state)
+
+
+def make_state_folder(files: Files, state: Path) -> None:
+    """Make the state directory and what leads to it, durably.
+
+    Raises:
+        OSError: The disk refused.
+    """
+    if files.status(state) is not None:
+        return
+    make_state_folder(files, state.parent)
+    files.make_folder(state)
+    files.sync_folder(state.parent)
 
 
 def _translated(files: Files, doing: str, folder: Path) -> AbstractContextManager[None]:

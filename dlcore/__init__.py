@@ -1,0 +1,77 @@
+"""dlcore: downloads the packages of a task sequence on demand, verified, just before each step.
+
+The layers, each importing only what stands before it::
+
+    errors      the whole hierarchy
+    model       the vocabulary: packages, files, objects, blocks, ranges
+    native      hashing of blocks (sole importer of dlcore_ext)
+    manifest    documents in and out
+    tasksequence  exported XML -> steps, conditions, needs; settings and preflight
+    schedule    pure: deadlines, which range goes where, the makespan bound
+    store       the only writer of content     transfer  the only client of the network
+    publish     folder -> objects + manifest   emulator  a gateway for demo and tests
+    engine      gates each step on its content
+    cli         the command line               sync      the engine without asyncio
+
+What is listed in ``__all__`` is the public API; it is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dlcore.engine import Client as Client
+    from dlcore.engine import CommandExecutor as CommandExecutor
+    from dlcore.engine import Executor as Executor
+    from dlcore.engine import Outcome as Outcome
+    from dlcore.engine import Report as Report
+    from dlcore.engine import Session as Session
+    from dlcore.engine import SimulatingExecutor as SimulatingExecutor
+    from dlcore.engine import preflight as preflight
+    from dlcore.engine import run_sequence as run_sequence
+    from dlcore.errors import DlcoreError as DlcoreError
+    from dlcore.publish import publish as publish
+    from dlcore.store import verify_tree as verify_tree
+    from dlcore.tasksequence import load as load_sequence
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    **dict.fromkeys(
+        (
+            *("Client", "CommandExecutor", "Executor", "Outcome", "Report", "Session"),
+            *("SimulatingExecutor", "preflight", "run_sequence"),
+        ),
+        ("dlcore.engine", ""),
+    ),
+    "DlcoreError": ("dlcore.errors", ""),
+    "publish": ("dlcore.publish", ""),
+    "verify_tree": ("dlcore.store", ""),
+    "load_sequence": ("dlcore.tasksequence", "load"),
+}
+
+__all__ = [
+    "Client",
+    "CommandExecutor",
+    "DlcoreError",
+    "Executor",
+    "Outcome",
+    "Report",
+    "Session",
+    "SimulatingExecutor",
+    "load_sequence",
+    "preflight",
+    "publish",
+    "run_sequence",
+    "verify_tree",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from the room where it lives."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dlcore' has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    return getattr(importlib.import_module(module), attribute or name)

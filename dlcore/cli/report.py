@@ -1,0 +1,43 @@
+"""Shows a run's report as tables."""
+
+from __future__ import annotations
+
+from dlcore.cli.output import amount, show_table
+from dlcore.engine.report import Report
+
+
+def show_report(report: Report) -> None:
+    """Print the steps, then the figures."""
+    show_table(
+        ("step", "name", "outcome", "stall s", "run s", "packages needed"),
+        (
+            (
+                str(step.index),
+                step.name,
+                f"{step.outcome} ({step.why})" if step.why else step.outcome,
+                f"{step.stall_s:.2f}",
+                f"{step.run_s:.2f}",
+                " ".join(step.packages),
+            )
+            for step in report.steps
+        ),
+    )
+    show_table(
+        ("", ""),
+        (
+            ("outcome", report.outcome),
+            ("makespan", f"{report.makespan_s:.2f} s"),
+            ("lower bound", f"{report.lower_bound_s:.2f} s at {_rate(report)}"),
+            ("efficiency", f"{report.efficiency:.3f}"),
+            ("waited for content", f"{report.stall_s:.2f} s"),
+            ("download-first would take", f"{report.download_first_s:.2f} s"),
+            ("stop-at-every-step would take", f"{report.stop_at_every_step_s:.2f} s"),
+            ("fetched", amount(report.bytes_fetched)),
+            ("found on disk", amount(report.bytes_reused)),
+            ("fetched but never needed", amount(report.bytes_never_needed)),
+        ),
+    )
+
+
+def _rate(report: Report) -> str:
+    return f"{amount(report.link_bps)}/s ({report.link_rate})"

@@ -1,0 +1,126 @@
+"""What ``dlcore fetch`` is to fetch: a package of a catalog, a file at a URL, or a manifest's."""
+
+from __future__ import annotations
+
+import re
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from dlcore import manifest as documents
+from dlcore.cli.sources import Access, open_mirrors, open_sources
+from dlcore.engine.library import Library, read_catalog
+from dlcore.errors import ConfigError, NotFoundError
+from dlcore.model import DEFAULT_BLOCK_BYTES, File, Manifest, Object
+from dlcore.transfer import Endpoint, probe_url
+
+LOCAL_ID = "LOCAL000"  # the package id of content that has none
+
+
+class Asked(NamedTuple):
+    """What is wanted, as the command line says it."""
+
+    what: str
+    sources: tuple[str, ...]
+    sha256: str
+    catalog: Path | None
+    catalog_sha256: str
+
+
+class Found(NamedTuple):
+    """What is to be fetched, and from whom."""
+
+    manifest: Manifest
+    endpoints: list[Endpoint]
+
+
+async def find(asked: Asked, access: Access, stack: AsyncExitStack) -> Found:
+    """Find out what is wanted and open its endpoints.
+
+    Args:
+        asked: What the command line says.
+        access: What opens endpoints.
+        stack: Closes them.
+
+    Raises:
+        ConfigError: It cannot be fetched as asked.
+        NotFoundError: There is no such thing.
+        TransferError: It had to be asked for, and that failed.
+        ManifestError: What describes it is malformed.
+    """
+    if asked.what.startswith(("http://", "https://")):
+        return await _find_url(asked, access, stack)
+    if _is_file(asked.what):
+        return _find_described(asked, access, stack)
+    if re.fullmatch(r"[A-Za-z0-9]{8}", asked.what):
+        return await _find_package(asked, access, stack)
+    raise NotFoundError(
+        f"{asked.what!r} is no package id, no http(s) URL, and no file that exists",
+        remedy="A package id has eight letters and digits, such as ABC00012.",
+    )
+
+
+def _is_file(path: str) -> bool:
+    return Path(path).is_file()
+
+
+async def _find_url(asked: Asked, access: Access, stack: AsyncExitStack) -> Found:
+    """A single file, of which the user vouches for the digest."""
+    if not re.fullmatch(r"[0-9A-Fa-f]{64}", asked.sha256):
+        raise ConfigError(
+            "a file at a URL is fetched only with its digest, so that it can be verified",
+            remedy="Give --sha256 with 64 hexadecimal digits, or a manifest.",
+        )
+    probed = await probe_url(asked.what, ca_file=access.ca_file)
+    name = _safe_name(probed.name)
+    content = Object("content", probed.length_bytes, sha256=bytes.fromhex(asked.sha256))
+    manifest = Manifest(
+        schema=1,
+        package_id=LOCAL_ID,
+        version=1,
+        block_bytes=DEFAULT_BLOCK_BYTES,
+        objects=(content,) if probed.length_bytes else (),
+        files=(File(name, probed.length_bytes, 0 if probed.length_bytes else -1),),
+    )
+    return Found(manifest, open_mirrors([[asked.what, *asked.sources]], manifest, access, stack))
+
+
+def _safe_name(name: str) -> str:
+    """The file name that a URL ends in, if it can be one everywhere."""
+    documents.check_path(name or "content")
+    return name or "content"
+
+
+def _find_described(asked: Asked, access: Access, stack: AsyncExitStack) -> Found:
+    """What a manifest file describes."""
+    path = Path(asked.what)
+    described = documents.read_any(
+        path.read_bytes(), source=str(path), package_id=LOCAL_ID, path=path.stem
+    )
+    manifest = described.manifest
+    if manifest.package_id != LOCAL_ID:
+        return Found(manifest, open_sources(asked.sources, access, stack))
+    urls = [list(own) for own in described.urls] or [[] for _ in manifest.objects]
+    if len(manifest.objects) == 1:
+        urls[0] += asked.sources
+    return Found(manifest, open_mirrors(urls, manifest, access, stack))
+
+
+async def _find_package(asked: Asked, access: Access, stack: AsyncExitStack) -> Found:
+    """A package of a catalog."""
+    endpoints = open_sources(asked.sources, access, stack)
+    first = asked.sources[0]
+    if not (asked.catalog or asked.catalog_sha256) and urlsplit(first).scheme.endswith("http"):
+        raise ConfigError(
+            f"the catalog at {first} is read without TLS, so anyone could alter it",
+            remedy="Use https, or give --catalog or --catalog-sha256.",
+        )
+    catalog = await read_catalog(
+        path=asked.catalog,
+        endpoint=None if asked.catalog else endpoints[0],
+        sha256=asked.catalog_sha256,
+    )
+    beside = asked.catalog.parent if asked.catalog else None
+    manifest, _ = await Library(catalog, endpoints, None, beside).manifest(asked.what.upper())
+    return Found(manifest, endpoints)

@@ -1,0 +1,140 @@
+"""The client for programs that do not use asyncio: the same calls, each waiting for its end.
+
+A `Client` runs an event loop in a thread of its own, so downloads go on between calls: while the
+caller runs one step, the content of the next ones arrives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from dlcore import engine
+from dlcore.engine import Executor, Report
+from dlcore.engine.events import Event
+from dlcore.tasksequence import Step, TaskSequence, Variables
+from dlcore.tasksequence.deployment import Deployment, load_deployment
+from dlcore.tasksequence.preflight import Check
+
+T = TypeVar("T")
+
+
+class _Loop:
+    """An event loop in a thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="dlcore-loop", daemon=True
+        )
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for a coroutine; an interrupt cancels it and waits for its end."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def close(self) -> None:
+        """End the thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class Client:
+    """As `dlcore.Client`, in a plain ``with``.
+
+    Args:
+        deployment: Settings.
+        state: The state directory.
+        wait_s: How long to wait while another process holds it.
+    """
+
+    def __init__(self, deployment: Deployment, state: Path, *, wait_s: float = 0.0) -> None:
+        self._client = engine.Client(deployment, state, wait_s=wait_s)
+
+    @classmethod
+    def from_config(cls, config: Path, state: Path, *, wait_s: float = 0.0) -> Self:
+        """A client with the settings of a TOML file; see `dlcore.Client.from_config`."""
+        return cls(load_deployment(config), state, wait_s=wait_s)
+
+    def __enter__(self) -> Self:
+        """Take hold of the state directory; see `dlcore.Client`."""
+        self._loop = _Loop()
+        try:
+            self._loop.run(self._client.__aenter__())
+        except BaseException:
+            self._loop.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._loop.run(self._client.__aexit__(kind, error, trace))
+        finally:
+            self._loop.close()
+
+    def fetch(self, package_id: str) -> Path:
+        """See `dlcore.Client.fetch`."""
+        return self._loop.run(self._client.fetch(package_id))
+
+    def preflight(self, sequence: TaskSequence) -> tuple[Check, ...]:
+        """See `dlcore.preflight`."""
+        return self._loop.run(engine.preflight(self._client, sequence))
+
+    def run(self, sequence: TaskSequence | Path, executor: Executor) -> Report:
+        """See `dlcore.run_sequence`."""
+        return self._loop.run(engine.run_sequence(self._client, sequence, executor))
+
+    def session(self, sequence: TaskSequence | Path) -> Session:
+        """See `dlcore.Client.session`."""
+        return Session(self._loop, self._loop.run(self._client.session(sequence)))
+
+    def events(self) -> Iterator[Event]:
+        """Events from now on, until the client is closed; to be read in another thread."""
+        stream = self._loop.run(_listen(self._client))
+        while (event := self._loop.run(_next(stream))) is not None:
+            yield event
+
+
+class Session:
+    """As `dlcore.Session`: each step's content is there when `content` returns."""
+
+    def __init__(self, loop: _Loop, session: engine.Session) -> None:
+        self._loop = loop
+        self._session = session
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps in order of execution, disabled ones too."""
+        return self._session.steps
+
+    @property
+    def variables(self) -> Variables:
+        """Task sequence variables, to be read and set between calls."""
+        return self._session.variables
+
+    def content(self, step: Step) -> dict[str, Path]:
+        """See `dlcore.Session.content`."""
+        return self._loop.run(self._session.content(step))
+
+
+async def _listen(client: engine.Client) -> AsyncIterator[Event]:
+    return client.events()
+
+
+async def _next(stream: AsyncIterator[Event]) -> Event | None:
+    return await anext(stream, None)
