@@ -112,11 +112,12 @@ def _check_cover(manifest: Manifest) -> None:
 
 
 def _check_file(file: File, objects: int) -> None:
-    place = f"file '{shown(file.path)}'"
+    problem = None
     if not (0 <= file.length_bytes < LIMIT and 0 <= file.offset_bytes < LIMIT):
-        raise ManifestError(f"{place}: length_bytes or offset_bytes is out of range")
-    if file.length_bytes == 0:
-        if (file.object, file.offset_bytes) != (-1, 0):
-            raise ManifestError(f"{place}: is empty and yet placed in an object")
-    elif not 0 <= file.object < objects:
-        raise ManifestError(f"{place}: object {file.object} does not exist")
+        problem = "length_bytes or offset_bytes is out of range"
+    elif file.length_bytes and not 0 <= file.object < objects:
+        problem = f"object {file.object} does not exist"
+    elif not file.length_bytes and (file.object, file.offset_bytes) != (-1, 0):
+        problem = "is empty and yet placed in an object"
+    if problem:
+        raise ManifestError(f"file '{shown(file.path)}': {problem}")

@@ -18,7 +18,7 @@ from dlcore.errors import ManifestError
 from dlcore.manifest.refusal import shown
 
 MAX_PATH_CHARACTERS = 1024
-MAX_PART_BYTES = 255
+MAX_NAME_BYTES = 255
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _BIDI = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -36,7 +36,7 @@ def check_path(path: str) -> None:
     """
     reason = _fault_of_path(path)
     if reason is None:
-        reason = next(filter(None, map(_fault_of_part, path.split("/"))), None)
+        reason = next(filter(None, map(_fault_of_name, path.split("/"))), None)
     if reason is not None:
         raise ManifestError(f"path '{shown(path)}' {reason}", remedy="Rename the file or folder.")
 
@@ -55,14 +55,14 @@ def _fault_of_path(path: str) -> str | None:
     return None
 
 
-def _fault_of_part(part: str) -> str | None:
-    if part in ("", ".", ".."):
+def _fault_of_name(name: str) -> str | None:
+    if name in ("", ".", ".."):
         return "is absolute, or has an empty, '.' or '..' part"
-    if len(part.encode()) > MAX_PART_BYTES:
-        return f"has a part of more than {MAX_PART_BYTES} bytes"
-    if part[-1] in ". ":
+    if len(name.encode()) > MAX_NAME_BYTES:
+        return f"has a part of more than {MAX_NAME_BYTES} bytes"
+    if name[-1] in ". ":
         return "has a part that ends in a dot or a space"
-    if _DEVICE.match(part):
+    if _DEVICE.match(name):
         return "has a part that is the name of a Windows device"
     return None
 

@@ -37,12 +37,15 @@ def parse(data: bytes, kind: type[T], *, limit_bytes: int) -> T:
 
 def _refuse_repeated_members(data: bytes) -> None:
     # msgspec lets the last of two equal members win; another reader may believe the first.
-    objects: list[set[str]] = []
+    objects: list[set[bytes]] = []
     for token in _TOKEN.finditer(data):
         if token[2] is not None:
-            name = json.loads(b'"%b"' % token[1])
+            name = token[1]
+            if b"\\" in name:  # the same name can be written in many ways
+                name = json.loads(b'"%b"' % name).encode(errors="surrogatepass")
             if name in objects[-1]:
-                raise ManifestError(f"member {shown(name)!r} given twice (byte {token.start()})")
+                place = f"member '{shown(name.decode(errors='replace'))}'"
+                raise ManifestError(f"{place} given twice (byte {token.start()})")
             objects[-1].add(name)
         elif data[token.start()] == ord("{"):
             objects.append(set())

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 SCHEMES = frozenset({"az", "s3", "gs"})
 CATALOG_ATTEMPTS = 20
 
-_PART_BYTES = 8 << 20  # of an upload; a shorter object goes up in one request
-_PARTS_AT_ONCE = 4
+_REQUEST_BYTES = 8 << 20  # a shorter object goes up in one request
+_REQUESTS_AT_ONCE = 4
 
 
 class BucketDestination:
@@ -66,15 +66,15 @@ class BucketDestination:
         import obstore
 
         with self._faults():
-            if length_bytes <= _PART_BYTES:
+            if length_bytes <= _REQUEST_BYTES:
                 obstore.put(self._store, key, b"".join(windows), use_multipart=False)
             else:
                 obstore.put(
                     self._store,
                     key,
                     iter(windows),
-                    chunk_size=_PART_BYTES,
-                    max_concurrency=_PARTS_AT_ONCE,
+                    chunk_size=_REQUEST_BYTES,
+                    max_concurrency=_REQUESTS_AT_ONCE,
                 )
 
     def settle(self) -> None:
