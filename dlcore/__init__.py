@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dlcore.engine import preflight as preflight
     from dlcore.engine import run_sequence as run_sequence
     from dlcore.errors import DlcoreError as DlcoreError
-    from dlcore.publish import publish as publish
+    from dlcore.publish import publish as publish_folder
     from dlcore.store import verify_tree as verify_tree
     from dlcore.tasksequence import load as load_sequence
 
@@ -47,7 +47,7 @@ _HOMES = {
         ("dlcore.engine", ""),
     ),
     "DlcoreError": ("dlcore.errors", ""),
-    "publish": ("dlcore.publish", ""),
+    "publish_folder": ("dlcore.publish", "publish"),
     "verify_tree": ("dlcore.store", ""),
     "load_sequence": ("dlcore.tasksequence", "load"),
 }
@@ -63,7 +63,7 @@ __all__ = [
     "SimulatingExecutor",
     "load_sequence",
     "preflight",
-    "publish",
+    "publish_folder",
     "run_sequence",
     "verify_tree",
 ]

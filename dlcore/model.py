@@ -50,7 +50,8 @@ class Object(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """A thing with a length at an endpoint, cut into blocks.
 
     Attributes:
-        name: Key of the object, unique in its package.
+        name: Key of the object at its endpoints. Objects of equal content share it, so within a
+            package an object is known by its index.
         length_bytes: At least 1; an empty file has no object.
         digests: SHA-256 of each block in order, concatenated; empty if only ``sha256`` is known.
         sha256: SHA-256 of the whole object; empty unless ``digests`` is.

@@ -1,0 +1,32 @@
+# The front door: each target works as the first command in a fresh clone.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
+
+.PHONY: demo test check bench clean
+.DEFAULT_GOAL := demo
+
+$(VENV)/ready: pyproject.toml setup.py $(NATIVE)
+	$(PYTHON) -m venv $(VENV) || { echo "On Debian: apt-get install python3-venv python3-dev gcc" >&2; exit 1; }
+	$(RUN) -m pip install --quiet --upgrade pip
+	$(RUN) -m pip install --quiet --editable '.[test,check]'
+	touch $@
+
+demo: $(VENV)/ready  ## Publish, serve and run an in-place upgrade, every byte compared
+	$(RUN) -m bench.demo
+
+test: $(VENV)/ready  ## All tests; those that need a server that is not installed skip and say so
+	$(RUN) -m pytest -q -rs
+
+check: $(VENV)/ready  ## Format, lint, types
+	$(RUN) -m ruff format --check
+	$(RUN) -m ruff check
+	$(RUN) -m mypy
+	PATH="$(VENV)/bin:$$PATH" cython-lint dlcore_ext
+
+bench: $(VENV)/ready  ## Timings against others, as ratios within one run
+	$(RUN) -m pytest bench -q -rs --benchmark-only --benchmark-sort=name
+
+clean:
+	rm -rf build $(VENV) dist *.egg-info dlcore_ext/*.so

@@ -1,0 +1,1 @@
+"""The demonstration: an in-place upgrade over the internet, its packages arriving just in time."""
