@@ -66,7 +66,7 @@ def block_digests(data, Py_ssize_t block_bytes, str algorithm="sha256"):
     Args:
         data: Any contiguous buffer.
         block_bytes: Length of a block, at least 1; the last may be shorter.
-        algorithm: ``sha256`` (32 bytes a digest) or ``xxh3_128`` (16 bytes, big-endian).
+        algorithm: ``sha256`` (32 bytes a digest) or ``xxh3_128`` (16 bytes, canonical).
 
     Returns:
         The digests in order, concatenated; nothing for no data.

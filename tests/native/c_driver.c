@@ -1,0 +1,61 @@
+/* Hashes with one backend, for tests of the C code without Python.
+ *
+ * Without arguments: prints the names of the usable backends. With the name of one: reads lines of
+ * "<block_bytes> <data in hex>" and prints the digests of each line's blocks in hex. Every buffer is
+ * allocated at its exact size, for a sanitizer to guard its ends.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sha256.h"
+
+static const struct sha256_backend *find(const char *name) {
+    for (const struct sha256_backend *const *each = sha256_backends; *each; each++)
+        if (!strcmp((*each)->name, name) && (*each)->usable()) return *each;
+    return NULL;
+}
+
+static void list(void) {
+    for (const struct sha256_backend *const *each = sha256_backends; *each; each++)
+        if ((*each)->usable()) puts((*each)->name);
+}
+
+static int digit(char hex) { return hex <= '9' ? hex - '0' : hex - 'a' + 10; }
+
+static uint8_t *from_hex(const char *hex, size_t length) {
+    uint8_t *data = malloc(length);
+    for (size_t i = 0; i < length; i++)
+        data[i] = (uint8_t)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
+    return data;
+}
+
+static void hash_line(const struct sha256_backend *backend, const char *line) {
+    char *hex;
+    size_t block_bytes = strtoul(line, &hex, 10);
+    size_t length = strspn(++hex, "0123456789abcdef") / 2;
+    size_t digests_bytes = (length + block_bytes - 1) / block_bytes * SHA256_DIGEST_BYTES;
+    uint8_t *data = from_hex(hex, length), *digests = malloc(digests_bytes);
+    sha256_blocks(backend, data, length, block_bytes, digests);
+    for (size_t i = 0; i < digests_bytes; i++) printf("%02x", digests[i]);
+    putchar('\n');
+    free(data);
+    free(digests);
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        list();
+        return 0;
+    }
+    const struct sha256_backend *backend = find(argv[1]);
+    if (!backend) {
+        fprintf(stderr, "%s cannot run here\n", argv[1]);
+        return 2;
+    }
+    char *line = NULL;
+    size_t size = 0;
+    while (getline(&line, &size, stdin) > 0) hash_line(backend, line);
+    free(line);
+    return 0;
+}

@@ -1,0 +1,145 @@
+"""The digests of blocks are those of hashlib and xxhash, however the data is cut."""
+
+from __future__ import annotations
+
+import array
+import hashlib
+import mmap
+import random
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import xxhash
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dlcore.native import block_digests
+from tests.native.backends import each_backend, using
+
+NOISE = random.Random(20240229).randbytes(1 << 17)
+EDGES = [1, 2, 54, 55, 56, 57, 63, 64, 65, 118, 119, 120, 127, 128, 129, 191, 192, 4096]
+block_lengths = st.sampled_from(EDGES) | st.integers(1, 700)
+
+
+def one_by_one(data: memoryview, block_bytes: int) -> bytes:
+    blocks = (data[at : at + block_bytes] for at in range(0, len(data), block_bytes))
+    return b"".join(hashlib.sha256(block).digest() for block in blocks)
+
+
+@each_backend
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(
+    block_bytes=block_lengths,
+    blocks=st.integers(0, 35),
+    short=st.floats(0, 1),
+    at=st.integers(0, 64),
+)
+def test_sha256_is_hashlibs_for_every_length_alignment_and_number_of_blocks(
+    backend: str, block_bytes: int, blocks: int, short: float, at: int
+) -> None:
+    length = min(max(0, block_bytes * blocks - int(block_bytes * short)), len(NOISE) - 64)
+    data = memoryview(NOISE)[at : at + length]
+    with using(backend):
+        assert block_digests(data, block_bytes) == one_by_one(data, block_bytes)
+
+
+@settings(derandomize=True, deadline=None)
+@given(block_bytes=block_lengths, length=st.integers(0, 5000), at=st.integers(0, 64))
+def test_xxh3_is_xxhashs_for_every_length_and_alignment(
+    block_bytes: int, length: int, at: int
+) -> None:
+    data = memoryview(NOISE)[at : at + length]
+    blocks = (data[at : at + block_bytes] for at in range(0, length, block_bytes))
+    expected = b"".join(xxhash.xxh3_128(block).digest() for block in blocks)
+    assert block_digests(data, block_bytes, "xxh3_128") == expected
+
+
+@each_backend
+def test_every_number_of_blocks_around_the_lanes_is_hashed(backend: str) -> None:
+    with using(backend):
+        for length in range(1, 50 * 100):
+            data = memoryview(NOISE)[:length]
+            if length % 100 in {0, 1, 99}:
+                assert block_digests(data, 100) == one_by_one(data, 100), length
+
+
+@each_backend
+def test_a_single_block_of_every_short_length_is_hashed(backend: str) -> None:
+    with using(backend):
+        for length in range(1, 300):
+            expected = hashlib.sha256(NOISE[:length]).digest()
+            assert block_digests(NOISE[:length], length) == expected
+            assert block_digests(NOISE[:length], sys.maxsize) == expected
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "xxh3_128"])
+@each_backend
+def test_no_data_has_no_digests(backend: str, algorithm: str) -> None:
+    with using(backend):
+        assert block_digests(b"", 64, algorithm) == b""  # type: ignore[arg-type]  # parametrized
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "xxh3_128"])
+def test_any_contiguous_buffer_will_do(algorithm: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(NOISE)
+    with (tmp_path / "file").open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    buffers = [bytearray(NOISE), memoryview(NOISE), array.array("Q", NOISE), mapped]
+    expected = block_digests(NOISE, 1000, algorithm)  # type: ignore[arg-type]  # parametrized
+    for buffer in buffers:
+        found = block_digests(buffer, 1000, algorithm)  # type: ignore[arg-type]  # parametrized
+        assert found == expected
+    mapped.close()
+
+
+def test_a_buffer_with_gaps_is_refused() -> None:
+    with pytest.raises(BufferError):
+        block_digests(memoryview(NOISE)[::2], 64)
+
+
+def test_a_block_of_no_bytes_is_refused() -> None:
+    with pytest.raises(ValueError, match="block_bytes is 0"):
+        block_digests(NOISE, 0)
+
+
+def test_an_unknown_algorithm_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="'md5'"):
+        block_digests(NOISE, 64, "md5")  # type: ignore[arg-type]  # what the test is about
+
+
+@each_backend
+def test_a_resizable_buffer_is_let_go_of_afterwards(backend: str) -> None:
+    data = bytearray(NOISE)
+    with using(backend):
+        block_digests(data, 64)
+    with pytest.raises(ValueError, match="algorithm"):
+        block_digests(data, 64, "md5")  # type: ignore[arg-type]  # fails after taking the buffer
+    data.append(0)  # BufferError if somebody still held on to it
+
+
+@each_backend
+def test_other_threads_run_while_blocks_are_hashed(backend: str) -> None:
+    data = bytes(16 << 20)
+    go, ran = threading.Event(), threading.Event()
+
+    def wait_and_run() -> None:
+        go.wait()
+        ran.set()
+
+    thread = threading.Thread(target=wait_and_run)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1000)  # the GIL moves only if it is released
+    try:
+        thread.start()
+        go.set()
+        with using(backend):
+            for _ in range(50):
+                block_digests(data, 1 << 20)
+                if ran.is_set():
+                    break
+        assert ran.is_set()
+    finally:
+        sys.setswitchinterval(before)
+        thread.join()

@@ -1,0 +1,120 @@
+"""The C code alone, per compiler and processor: NIST's vectors, and blocks of any length.
+
+arm64 is compiled with a cross compiler and run by qemu's user mode emulation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.native import nist
+
+HERE = Path(__file__).parent
+CSRC = HERE.parent.parent / "dlcore_ext" / "csrc"
+SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+
+class Toolchain(NamedTuple):
+    compiler: str
+    flags: tuple[str, ...]
+    runner: tuple[str, ...] = ()
+    expected: str = ""  # a backend that must be usable
+
+
+TOOLCHAINS = {
+    "gcc": Toolchain("gcc", ("-O3",)),
+    "gcc-sanitized": Toolchain("gcc", SANITIZE),
+    "clang": Toolchain("clang", ("-O3",)),
+    "arm64": Toolchain("aarch64-linux-gnu-gcc", ("-O3", "-static"), ("qemu-aarch64",), "armv8"),
+}
+
+
+class Driver:
+    """The compiled driver."""
+
+    def __init__(self, command: tuple[str, ...]) -> None:
+        self._command = command
+
+    def backends(self) -> list[str]:
+        return self._run([], "").split()
+
+    def digests(self, backend: str, blocks: list[tuple[int, bytes]]) -> list[str]:
+        lines = "".join(f"{block_bytes} {data.hex()}\n" for block_bytes, data in blocks)
+        return self._run([backend], lines).split()
+
+    def _run(self, arguments: list[str], lines: str) -> str:
+        command = [*self._command, *arguments]
+        done = subprocess.run(command, input=lines, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module", params=TOOLCHAINS)
+def driver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Driver:
+    toolchain = TOOLCHAINS[request.param]
+    for tool in (toolchain.compiler, *toolchain.runner):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    program = tmp_path_factory.mktemp("driver") / "driver"
+    sources = [HERE / "c_driver.c", *sorted(CSRC.glob("*.c"))]
+    warnings = ("-std=gnu11", "-Wall", "-Wextra", "-Werror")
+    command = [toolchain.compiler, *toolchain.flags, *warnings, f"-I{CSRC}", *map(str, sources)]
+    built = subprocess.run(
+        [*command, "-o", str(program)], capture_output=True, text=True, check=False
+    )
+    if "cannot find" in built.stderr and "san" in built.stderr:
+        pytest.skip("the sanitizers' libraries are not installed")
+    assert built.returncode == 0, built.stderr
+    driver = Driver((*toolchain.runner, str(program)))
+    if toolchain.expected:
+        assert toolchain.expected in driver.backends()
+    if not driver.backends():
+        pytest.skip("this CPU can run none of the backends")
+    return driver
+
+
+def hash_one_by_one(block_bytes: int, data: bytes) -> str:
+    blocks = (data[at : at + block_bytes] for at in range(0, len(data), block_bytes))
+    return "".join(hashlib.sha256(block).hexdigest() for block in blocks)
+
+
+def test_published_messages_have_their_digests_in_every_lane(driver: Driver) -> None:
+    vectors = nist.messages()
+    for backend in driver.backends():
+        for copies in (1, 2, 3, 8, 16, 19):
+            blocks = [(len(message), message * copies) for message, _ in vectors]
+            expected = [digest.hex() * copies for _, digest in vectors]
+            assert driver.digests(backend, blocks) == expected, (backend, copies)
+
+
+def test_blocks_of_any_length_have_hashlibs_digests(driver: Driver) -> None:
+    noise = random.Random(51)
+    blocks = [
+        (block_bytes, noise.randbytes(block_bytes * count - noise.randrange(block_bytes)))
+        for block_bytes in (1, 2, 54, 55, 56, 57, 63, 64, 65, 119, 120, 128, 129, 1000)
+        for count in range(1, 36)
+    ]
+    expected = [hash_one_by_one(*each) for each in blocks]
+    for backend in driver.backends():
+        assert driver.digests(backend, blocks) == expected, backend
+
+
+def test_a_chain_of_a_thousand_digests_meets_its_checkpoint(driver: Driver) -> None:
+    seed, checkpoints = nist.monte_carlo()
+    messages: list[bytes] = []
+
+    def digest(message: bytes) -> bytes:
+        messages.append(message)
+        return hashlib.sha256(message).digest()
+
+    assert nist.monte_carlo_checkpoint(seed, digest) == checkpoints[0]
+    chained = [message[-32:].hex() for message in messages[1:]] + [checkpoints[0].hex()]
+    for backend in driver.backends():
+        assert driver.digests(backend, [(96, message) for message in messages]) == chained

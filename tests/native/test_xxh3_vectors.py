@@ -1,0 +1,38 @@
+"""XXH3-128 gives the digests of the reference implementation's own check, big-endian."""
+
+from __future__ import annotations
+
+import pytest
+
+from dlcore.native import block_digests
+
+# Source: xxHash, cli/xsum_sanity_check.c: length, low and high half of the digest without a seed.
+REFERENCE = [
+    (1, 0xC44BDFF4074EECDB, 0xA6CD5E9392000F6A),
+    (6, 0x3E7039BDDA43CFC6, 0x082AFE0B8162D12A),
+    (12, 0x061A192713F69AD9, 0x6E3EFD8FC7802B18),
+    (24, 0x1E7044D28B1B901D, 0x0CE966E4678D3761),
+    (48, 0xF942219AED80F67B, 0xA002AC4E5478227E),
+    (81, 0x5E8BAFB9F95FB803, 0x4952F58181AB0042),
+    (222, 0xF1AEBD597CEC6B3A, 0x337E09641B948717),
+    (403, 0xCDEB804D65C6DEA4, 0x1B6DE21E332DD73D),
+    (512, 0x617E49599013CB6B, 0x18D2D110DCC9BCA1),
+    (2048, 0xDD59E2C3A5F038E0, 0xF736557FD47073A5),
+    (2240, 0x6E73A90539CF2948, 0xCCB134FBFA7CE49D),
+    (2367, 0xCB37AEB9E5D361ED, 0xE89C0F6FF369B427),
+]
+
+
+def reference_input(length: int) -> bytes:
+    """The pseudo-random bytes that the reference hashes."""
+    state, out = 2654435761, bytearray()
+    for _ in range(length):
+        out.append(state >> 56)
+        state = state * 11400714785074694797 % 2**64
+    return bytes(out)
+
+
+@pytest.mark.parametrize(("length", "low", "high"), REFERENCE)
+def test_a_block_has_the_reference_digest(length: int, low: int, high: int) -> None:
+    digest = high.to_bytes(8, "big") + low.to_bytes(8, "big")
+    assert block_digests(reference_input(length) * 3, length, "xxh3_128") == digest * 3
