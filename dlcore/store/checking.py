@@ -6,6 +6,7 @@ workers than cores so that some read while others hash. Memory is bounded by the
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -52,6 +53,10 @@ def in_parallel(
         Exception: The first that ``work`` raised, after all threads have ended.
     """
     source = iter(items)
+    first = list(itertools.islice(source, 1))
+    if not first:
+        return  # a new package: no thread is worth starting
+    source = itertools.chain(first, source)
     lock = threading.Lock()
     stopped = threading.Event()
 

@@ -47,6 +47,7 @@ class Descriptors:
         self._open: OrderedDict[int, _Open] = OrderedDict()
         self._idle = threading.Condition()
         self._closed_files: set[int] = set()
+        self._fault: OSError | None = None
         self._ended = False
 
     @contextlib.contextmanager
@@ -61,17 +62,27 @@ class Descriptors:
                 self._idle.notify_all()
 
     def take_closed(self) -> set[int]:
-        """Numbers of the files that were closed since the last call."""
+        """Numbers of the files that were closed since the last call.
+
+        Raises:
+            OSError: Closing one failed at any time before: what was written to it may be lost.
+        """
         with self._idle:
+            self._raise_fault()
             closed, self._closed_files = self._closed_files, set()
             return closed
 
     def close(self) -> None:
-        """Close all, once nobody uses them. Idempotent."""
+        """Close all, once nobody uses them. Idempotent.
+
+        Raises:
+            OSError: As for `take_closed`. All are closed all the same.
+        """
         with self._idle:
             self._ended = True
             self._idle.wait_for(lambda: not any(e.users for e in self._open.values()))
             self._close_beyond(0)
+            self._raise_fault()
 
     def _take(self, file: int) -> _Open:
         with self._idle:
@@ -89,4 +100,11 @@ class Descriptors:
         idle = [file for file, entry in self._open.items() if not entry.users]
         for file in idle[: max(0, len(self._open) - most)]:
             self._closed_files.add(file)
-            self._close_file(self._open.pop(file).fd)
+            try:
+                self._close_file(self._open.pop(file).fd)
+            except OSError as error:  # it concerns that file, not whoever needs another one now
+                self._fault = error
+
+    def _raise_fault(self) -> None:
+        if self._fault is not None:
+            raise self._fault

@@ -1,0 +1,104 @@
+"""The journal as bytes: whatever happens to them, no wrong claim and no crash."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dlcore.store import journal
+from dlcore.store.journal import CLAIM_BYTES, HEADER_BYTES, RECORD_BYTES, WITHDRAWN, Claims
+
+DIGEST = bytes(range(32))
+BLOCKS = 20
+DIGESTS = st.binary(min_size=CLAIM_BYTES, max_size=CLAIM_BYTES).filter(lambda d: d != WITHDRAWN)
+WITHDRAWALS = st.just(WITHDRAWN)
+BLOCK_CLAIMS = st.dictionaries(st.integers(0, BLOCKS - 1), DIGESTS)
+
+
+def claims_of(rows: dict[int, bytes]) -> Claims:
+    claims = Claims.none(BLOCKS)
+    for number, digest in rows.items():
+        claims.set(number, digest)
+    return claims
+
+
+def rows_of(claims: Claims | None) -> dict[int, bytes]:
+    assert claims is not None
+    return {n: claims.digest(n) for n, held in enumerate(claims.held) if held}
+
+
+SAMPLE = {0: b"\x01" * 16, 7: b"\x02" * 16, 19: b"\xff" * 16}
+ENCODED = journal.encode(DIGEST, claims_of(SAMPLE))
+
+
+@settings(derandomize=True)
+@given(BLOCK_CLAIMS)
+def test_what_was_encoded_is_decoded(rows: dict[int, bytes]) -> None:
+    assert rows_of(journal.decode(journal.encode(DIGEST, claims_of(rows)), DIGEST, BLOCKS)) == rows
+
+
+@settings(derandomize=True)
+@given(BLOCK_CLAIMS, st.lists(st.tuples(st.integers(0, BLOCKS - 1), DIGESTS | WITHDRAWALS)))
+def test_the_last_record_for_a_block_decides(
+    rows: dict[int, bytes], appended: list[tuple[int, bytes]]
+) -> None:
+    data = journal.encode(DIGEST, claims_of(rows))
+    data += journal.encode_records(DIGEST, BLOCKS, appended)
+    expected = {n: d for n, d in (rows | dict(appended)).items() if d != WITHDRAWN}
+    assert rows_of(journal.decode(data, DIGEST, BLOCKS)) == expected
+
+
+def test_a_journal_cut_at_any_byte_keeps_its_whole_records_and_no_other() -> None:
+    order = sorted(SAMPLE)
+    for length in range(len(ENCODED)):
+        claims = journal.decode(ENCODED[:length], DIGEST, BLOCKS)
+        if length < HEADER_BYTES:
+            assert claims is None
+        else:
+            whole = order[: (length - HEADER_BYTES) // RECORD_BYTES]
+            assert rows_of(claims) == {n: SAMPLE[n] for n in whole}
+
+
+def test_one_flipped_bit_anywhere_costs_its_record_and_changes_no_other() -> None:
+    for bit in range(8 * len(ENCODED)):
+        flipped = bytearray(ENCODED)
+        flipped[bit // 8] ^= 1 << bit % 8
+        claims = journal.decode(bytes(flipped), DIGEST, BLOCKS)
+        if bit // 8 < HEADER_BYTES:
+            assert claims is None
+        else:
+            lost = sorted(SAMPLE)[(bit // 8 - HEADER_BYTES) // RECORD_BYTES]
+            assert rows_of(claims) == {n: d for n, d in SAMPLE.items() if n != lost}
+
+
+@settings(derandomize=True)
+@given(st.binary(max_size=300))
+def test_any_bytes_after_the_header_are_read_without_a_crash(tail: bytes) -> None:
+    data = ENCODED[:HEADER_BYTES] + tail
+    assert len(rows_of(journal.decode(data, DIGEST, BLOCKS))) <= len(tail) // RECORD_BYTES
+
+
+@settings(derandomize=True)
+@given(st.binary(max_size=200))
+def test_any_bytes_at_all_are_refused_without_a_crash(data: bytes) -> None:
+    assert journal.decode(data, DIGEST, BLOCKS) is None
+
+
+def test_zeros_after_a_loss_of_power_are_no_claims() -> None:
+    data = ENCODED + bytes(10 * RECORD_BYTES)
+    assert rows_of(journal.decode(data, DIGEST, BLOCKS)) == SAMPLE
+
+
+def test_the_journal_of_another_manifest_is_refused() -> None:
+    assert journal.decode(ENCODED, bytes(32), BLOCKS) is None
+    assert journal.decode(ENCODED, DIGEST, BLOCKS + 1) is None
+
+
+def test_a_record_of_another_journal_is_no_claim() -> None:
+    stale = journal.encode_records(bytes(32), BLOCKS, [(3, b"\x05" * 16)])
+    assert rows_of(journal.decode(ENCODED + stale, DIGEST, BLOCKS)) == SAMPLE
+
+
+def test_a_record_beyond_the_package_is_no_claim() -> None:
+    far = journal.encode_records(DIGEST, BLOCKS, [(BLOCKS, b"\x05" * 16)])
+    assert rows_of(journal.decode(ENCODED + far, DIGEST, BLOCKS)) == SAMPLE

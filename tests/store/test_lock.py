@@ -1,0 +1,91 @@
+"""One process at a time on a state directory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from dlcore.errors import LockedError
+from dlcore.store import Store
+
+OPEN = """
+import sys, pathlib
+from dlcore.errors import LockedError
+from dlcore.store import Store
+try:
+    with Store.open(pathlib.Path(sys.argv[1]), wait_s=float(sys.argv[2])):
+        print("opened", flush=True)
+        sys.stdin.read()
+except LockedError as error:
+    print(error.message)
+    sys.exit(error.exit_status)
+"""
+
+
+def other_process(state: Path, wait_s: float) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", OPEN, str(state), str(wait_s)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_second_process_is_told_who_holds_the_state_directory(tmp_path: Path) -> None:
+    with Store.open(tmp_path):
+        process = other_process(tmp_path, 0)
+        output, _ = process.communicate()
+    assert process.returncode == 10
+    assert f"process {os.getpid()} on " in output
+    assert str(tmp_path) in output
+
+
+def test_a_second_process_that_may_wait_gets_its_turn(tmp_path: Path) -> None:
+    store = Store.open(tmp_path)
+    with other_process(tmp_path, 60) as process:
+        assert process.stdout
+        assert process.poll() is None
+        store.close()
+        assert process.stdout.readline() == "opened\n"
+        process.communicate()
+    assert process.returncode == 0
+
+
+def test_a_killed_holder_leaves_no_lock_behind(tmp_path: Path) -> None:
+    with other_process(tmp_path, 0) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "opened\n"
+        with pytest.raises(LockedError, match=f"process {process.pid}"):
+            Store.open(tmp_path)
+        process.kill()
+        process.wait()
+    Store.open(tmp_path).close()
+
+
+def test_one_process_cannot_open_it_twice_either(tmp_path: Path) -> None:
+    with Store.open(tmp_path), pytest.raises(LockedError):
+        Store.open(tmp_path)
+
+
+def test_a_store_may_be_closed_by_another_thread_and_twice(tmp_path: Path) -> None:
+    store = Store.open(tmp_path)
+    thread = threading.Thread(target=store.close)
+    thread.start()
+    thread.join()
+    store.close()
+    Store.open(tmp_path).close()
+
+
+def test_the_arguments_of_the_holder_are_not_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/dlcore", "--token", "canary"])
+    with Store.open(tmp_path):
+        owner = (tmp_path / "lock.owner").read_text()
+    assert '"command":"dlcore"' in owner
+    assert "canary" not in owner
