@@ -1,0 +1,113 @@
+"""No token and no signature ever reaches a log, an error, a traceback or a repr."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import traceback
+from collections.abc import Iterator
+
+import pytest
+
+from dlcore.errors import TransferError
+from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
+from dlcore.transfer import Endpoint, open_endpoint, open_urls
+from tests.transfer.fakes import REGISTRATION, fake_cloud
+from tests.transfer.hostile import HANG, hostile
+from tests.transfer.packages import Package
+from tests.transfer.sinks import Collector
+from tests.transfer.test_faults import FAULTS
+
+CANARY = "canary"
+
+
+@pytest.fixture(autouse=True)
+def everything_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    with caplog.at_level(logging.DEBUG):
+        yield
+    assert CANARY not in caplog.text
+
+
+def said(error: BaseException) -> str:
+    """All that a program could print of an error, its hidden context included."""
+    chain = []
+    link: BaseException | None = error
+    while link is not None:
+        chain += [str(link), repr(link), str(link.args), *map(str, vars(link).values())]
+        link = link.__cause__ or link.__context__
+    return "".join([*chain, *traceback.format_exception(error)])
+
+
+def tell_all(endpoint: Endpoint) -> str:
+    return f"{endpoint!r}{endpoint}"
+
+
+@pytest.mark.parametrize("name", [n for n, (script, _) in FAULTS.items() if script.end != HANG])
+async def test_a_fault_shows_no_signature(name: str, package: Package) -> None:
+    script = FAULTS[name][0]
+    async with hostile(script) as server:
+        url = f"{server.url}/o?sv=1&sig={CANARY}"
+        endpoint = open_urls("edge", {package.manifest.objects[0].name: url})
+        placement = await endpoint.locate(package.manifest)
+        with pytest.raises(TransferError) as caught:
+            await placement.read_range(0, 100, 150, Collector(50))
+        await endpoint.aclose()
+    assert CANARY not in said(caught.value) + tell_all(endpoint)
+
+
+async def test_no_connection_shows_no_signature(package: Package) -> None:
+    url = f"https://host.invalid/o?sig={CANARY}"
+    endpoint = open_urls("edge", {package.manifest.objects[0].name: url})
+    placement = await endpoint.locate(package.manifest)
+    with pytest.raises(TransferError) as caught:
+        await placement.read_range(0, 0, 1, Collector(1))
+    await endpoint.aclose()
+    assert CANARY not in said(caught.value)
+
+
+@pytest.mark.parametrize("broken", ["token", "signature", "locations", "service"])
+async def test_the_cloud_flow_shows_no_token_and_no_signature(
+    package: Package, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    assert CANARY in REGISTRATION
+    monkeypatch.setenv("TOKEN", REGISTRATION)
+    names = [wanted.name for wanted in package.manifest.objects]
+    errors: list[BaseException] = []
+    async with fake_cloud(dict(zip(names, package.contents, strict=True))) as cloud:
+        settings = EndpointSettings("edge", EndpointKind.CMG, cloud.url, token_env="TOKEN")
+        endpoint = open_endpoint(settings)
+        placement = await endpoint.locate(package.manifest)
+        cloud.signatures += 1
+        cloud.accept_token = broken != "token"
+        cloud.accept_signature = broken != "signature"
+        cloud.location_status = 500 if broken == "service" else 200
+        if broken == "locations":
+            cloud.reply_with(objects=[cloud.signature, cloud.token])
+        for attempt in (
+            placement.read_range(0, 0, 9, Collector(9)),
+            endpoint.read_document(CATALOG_KEY, 9),
+        ):
+            with pytest.raises(TransferError) as caught:
+                await attempt
+            errors.append(caught.value)
+        await endpoint.aclose()
+    assert CANARY not in "".join(map(said, errors)) + tell_all(endpoint)
+
+
+async def test_nothing_alive_shows_a_credential_in_its_repr(
+    package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", REGISTRATION)
+    names = [wanted.name for wanted in package.manifest.objects]
+    async with fake_cloud(dict(zip(names, package.contents, strict=True))) as cloud:
+        settings = EndpointSettings("edge", EndpointKind.CMG, cloud.url, token_env="TOKEN")
+        endpoint = open_endpoint(settings)
+        await endpoint.locate(package.manifest)
+        ours = [one for one in gc.get_objects() if is_ours(one)]
+        await endpoint.aclose()
+    assert len(ours) > 3
+    assert not [type(one) for one in ours if CANARY in repr(one)]
+
+
+def is_ours(thing: object) -> bool:
+    return str(type(thing).__module__).startswith("dlcore.transfer")
