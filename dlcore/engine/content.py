@@ -2,7 +2,8 @@
 
 Guarantees: a package is begun (its manifest read, its objects located, its room on disk taken)
 when the order first names it, in that order, and never before; a package that cannot be begun
-fails only those who wait for it.
+fails only those who wait for it. Whatever somebody waits for comes before all the rest, so that
+no wait depends on what the order says.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ class Content:
     def __init__(self, library: Library, downloads: Downloads) -> None:
         self.library = library
         self.downloads = downloads
-        self._order: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+        self._urgent: tuple[str, ...] = ()
+        self._idle: tuple[str, ...] = ()
+        self._awaited: list[str] = []
         self._begun: dict[str, asyncio.Task[None]] = {}
         self._preparing: asyncio.Task[None] | None = None
 
@@ -38,13 +41,13 @@ class Content:
 
     def order(self, urgent: Sequence[str], idle: Sequence[str] = ()) -> None:
         """Set what is wanted, earliest first; see `Planner.order`."""
-        self._order = (tuple(urgent), tuple(idle))
-        self.downloads.order(*self._order)
+        self._urgent, self._idle = tuple(urgent), tuple(idle)
+        self._pass_on()
         if self._preparing is None or self._preparing.done():
             self._preparing = asyncio.ensure_future(self._prepare())
 
     async def path(self, package_id: str) -> Path:
-        """Wait for a package; it is begun now if it is not yet.
+        """Wait for a package; it is begun now if it is not yet, and served first.
 
         Returns:
             The folder with its files, complete and verified.
@@ -55,12 +58,17 @@ class Content:
             IntegrityError: Everybody served some block wrong.
             StorageError: The local disk failed.
         """
-        await self._begin(package_id)
+        self._awaited.append(package_id)
+        self._pass_on()
         try:
+            await self._begin(package_id)
             return await self.downloads.path(package_id)
         except DlcoreError:
             self._begun.pop(package_id, None)  # whoever asks next tries again
             raise
+        finally:
+            self._awaited.remove(package_id)
+            self._pass_on()
 
     def location(self, package_id: str) -> str:
         """Where a package was last downloaded from: endpoint and id; empty if from nowhere."""
@@ -74,9 +82,13 @@ class Content:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.downloads.aclose()
 
+    def _pass_on(self) -> None:
+        """Tell the downloads the order, with what somebody waits for in front."""
+        self.downloads.order(tuple(dict.fromkeys((*self._awaited, *self._urgent))), self._idle)
+
     async def _prepare(self) -> None:
         """Begin what is wanted, one after the other, the earliest first."""
-        while waiting := [p for part in self._order for p in part if p not in self._begun]:
+        while waiting := [p for p in (*self._urgent, *self._idle) if p not in self._begun]:
             try:
                 await self._begin(waiting[0])
             except DlcoreError:

@@ -30,15 +30,22 @@ from dlcore.engine.events import (
     Progress,
 )
 from dlcore.engine.meter import Meter
-from dlcore.engine.package import Located, PackageDownload
+from dlcore.engine.package import PackageDownload
 from dlcore.engine.range_fetch import RangeFetcher
 from dlcore.engine.sink import Lane
-from dlcore.engine.threads import in_thread
-from dlcore.errors import DlcoreError, ExhaustedError, Fault, IntegrityError
+from dlcore.engine.threads import in_thread, settle
+from dlcore.errors import DlcoreError, TransferError
 from dlcore.manifest import digest_of
 from dlcore.model import Manifest
 from dlcore.schedule import Planner
 from dlcore.store import Store
+from dlcore.transfer.interface import Placement
+
+Found = Callable[[str, Placement | TransferError], None]
+"""Told an endpoint's name and the package's objects there, or why they cannot be located."""
+
+Locate = Callable[[Manifest, Found], Awaitable[None]]
+"""Asks every endpoint for a package, and returns when all have answered."""
 
 SYNC_EVERY_S = 1.0  # at most this much work is fetched again after a power loss
 PROGRESS_EVERY_S = 0.5
@@ -66,7 +73,7 @@ class Downloads:
     Args:
         store: Where packages are written.
         connections: Endpoint name -> number of connections to it.
-        locate: Finds a package's objects at every endpoint.
+        locate: Asks every endpoint for a package's objects.
         bus: Hears what happens.
         rng: Spreads the waits after failures.
     """
@@ -75,7 +82,7 @@ class Downloads:
         self,
         store: Store,
         connections: dict[str, int],
-        locate: Callable[[Manifest], Awaitable[Located]],
+        locate: Locate,
         bus: EventBus,
         rng: random.Random,
     ) -> None:
@@ -92,6 +99,7 @@ class Downloads:
         self._finished: dict[str, Path] = {}
         self._beginning = asyncio.Lock()
         self._changed = asyncio.Event()
+        self._failure: BaseException | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._now_s = asyncio.get_running_loop().time
         for endpoint, count in connections.items():
@@ -110,13 +118,16 @@ class Downloads:
             StorageError: The state directory cannot be used, or there is no room.
         """
         async with self._beginning:
+            if self._failure:
+                raise self._failure
             if package_id not in self._finished and not self._is_under_way(package_id):
                 await self._begin(package_id, manifest, document)
 
     def order(self, urgent: Sequence[str], idle: Sequence[str]) -> None:
         """Set the deadline order (`Planner.order`); takes effect with the next range."""
-        self._planner.order(urgent, idle)
-        self._notify()
+        if not self._failure:
+            self._planner.order(urgent, idle)
+            self._notify()
 
     async def path(self, package_id: str) -> Path:
         """Wait until a package that was begun is complete.
@@ -139,7 +150,10 @@ class Downloads:
         return package.location if package else ""
 
     async def aclose(self) -> None:
-        """Stop; what is verified is synced and stays. Idempotent."""
+        """Stop; what is verified is synced and stays. Idempotent; a cancellation waits for it."""
+        await settle([asyncio.ensure_future(self._stop())])
+
+    async def _stop(self) -> None:
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -157,28 +171,31 @@ class Downloads:
     async def _connection(self, endpoint: str) -> None:
         lane = Lane()
         while True:
-            assignment = self._planner.next_range(endpoint, self._now_s())
+            now_s = self._now_s()
+            assignment = self._planner.next_range(endpoint, now_s)
             if assignment is None:
-                await self._wait_for_work(endpoint)
+                await self._wait_for_work(self._planner.resume_at_s(endpoint) - now_s)
                 continue
             package = self._packages[assignment.package]
             await self._fetcher.fetch(package, assignment, lane)
             self._review_all()
             self._notify()
 
-    async def _wait_for_work(self, endpoint: str) -> None:
-        """Until something changes, or the endpoint may be asked again."""
-        wait_s = self._planner.resume_at_s(endpoint) - self._now_s()
+    async def _wait_for_work(self, rest_s: float) -> None:
+        """Until something changes, or the endpoint's rest is over, if it has one."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), wait_s if wait_s > 0 else None)
+            # Not wait_for: before Python 3.12 a cancellation can get lost in it.
+            async with asyncio.timeout(rest_s if rest_s > 0 else None):
+                await self._changed.wait()
 
     async def _sync_regularly(self) -> None:
         while True:
             await asyncio.sleep(SYNC_EVERY_S)
             for package in list(self._packages.values()):
-                if package.unsynced and not package.ending:
-                    package.unsynced = False
-                    await in_thread(package.partial.sync)
+                async with package.disk:
+                    if package.unsynced and not package.ending:
+                        package.unsynced = False
+                        await in_thread(package.partial.sync)
 
     async def _tell_progress(self) -> None:
         while True:
@@ -204,16 +221,28 @@ class Downloads:
             self.reused_bytes += manifest.content_bytes
             self._bus.emit(PackageReady(package_id, str(finished)))
             return
-        located = await self._locate(manifest)
         partial = await in_thread(self._store.begin, manifest, document)
-        package = PackageDownload(package_id, manifest, partial, located)
+        package = PackageDownload(package_id, manifest, partial)
         self._packages[package_id] = package
         self.reused_bytes += partial.reused_bytes
         self._bus.emit(PackageStarted(package_id, manifest.content_bytes, partial.reused_bytes))
         self._planner.want(package_id, manifest, partial.have)
-        self._place(package)
+        self._spawn(self._search(package))
+
+    async def _search(self, package: PackageDownload) -> None:
+        """Ask every endpoint for the package; who answers first is put to work first."""
+
+        def found(endpoint: str, result: Placement | TransferError) -> None:
+            if isinstance(result, TransferError):
+                package.causes[endpoint] = result
+            else:
+                package.placements[endpoint] = result
+                self._planner.place(package.package_id, endpoint, result.held)
+                self._notify()
+
+        await self._locate(package.manifest, found)
+        package.searching = False
         self._review(package)
-        self._notify()
 
     def _review_all(self) -> None:
         for package in self._packages.values():
@@ -226,55 +255,60 @@ class Downloads:
         if self._planner.is_complete(package.package_id):
             package.ending = True
             self._spawn(self._finish(package))
-        elif self._planner.is_exhausted(package.package_id):
+        elif not package.searching and self._planner.is_exhausted(package.package_id):
             package.ending = True
-            self._spawn(self._try_again(package))
+            package.attempts += 1
+            if package.attempts > self.retry.count:
+                self._spawn(self._give_up(package, self._forget(package)))
+            else:
+                self._spawn(self._try_again(package))
+
+    def _forget(self, package: PackageDownload) -> DlcoreError:
+        """From now on no range of the package is assigned; tells why."""
+        missing = self._planner.missing_blocks(package.package_id)
+        dropped = {e: f for e, f in self._fetcher.failures.items() if self._planner.dropped(e)}
+        self._planner.forget(package.package_id)
+        return package.exhausted(missing, dropped)
 
     async def _finish(self, package: PackageDownload) -> None:
-        path = await in_thread(package.partial.finish)
+        async with package.disk:
+            path = await in_thread(package.partial.finish)
         package.partial.close()
         self._finished[package.package_id] = path
-        package.path.set_result(path)
+        if not package.path.done():
+            package.path.set_result(path)
         self._bus.emit(PackageReady(package.package_id, str(path)))
 
     async def _try_again(self, package: PackageDownload) -> None:
-        package.attempts += 1
-        if package.attempts > self.retry.count:
-            await self._give_up(package)
-            return
         delay_s = self.retry.delay_s
         event = DownloadRetried(package.package_id, package.attempts, self.retry.count, delay_s)
         self._bus.emit(event)
         await asyncio.sleep(delay_s)
-        package.located(await self._locate(package.manifest))
-        self._place(package)
         self._planner.revive()
-        package.ending = False
-        self._review(package)
-        self._notify()
+        package.searching, package.ending = True, False
+        await self._search(package)
 
-    async def _give_up(self, package: PackageDownload) -> None:
-        await in_thread(package.partial.sync)
+    async def _give_up(self, package: PackageDownload, error: DlcoreError) -> None:
+        async with package.disk:
+            await in_thread(package.partial.sync)
         package.partial.close()
-        error = exhausted(package, self._planner.missing_blocks(package.package_id))
         self._bus.emit(PackageFailed(package.package_id, error.message))
-        package.path.set_exception(error)
-        package.path.exception()  # it is the waiter's to raise, and there may be none
+        self._fail(package, error)
+
+    def _fail(self, package: PackageDownload, error: BaseException) -> None:
+        if not package.path.done():
+            package.path.set_exception(error)
+            package.path.exception()  # it is the waiter's to raise, and there may be none
 
     def _fail_all(self, error: BaseException) -> None:
         """The local disk failed: nothing can go on."""
+        self._failure = self._failure or error
+        self._planner.order(())
         for package in self._packages.values():
             package.ending = True
-            if not package.path.done():
-                package.path.set_exception(error)
-                package.path.exception()
-        self.order((), ())
+            self._fail(package, error)
 
     # Helpers
-
-    def _place(self, package: PackageDownload) -> None:
-        for endpoint, placement in package.placements.items():
-            self._planner.place(package.package_id, endpoint, placement.held)
 
     def _notify(self) -> None:
         """Wake all connections that wait for work."""
@@ -290,17 +324,3 @@ class Downloads:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             self._fail_all(error)
-
-
-def exhausted(package: PackageDownload, missing_blocks: int) -> ExhaustedError | IntegrityError:
-    """Say why a package could not be completed, endpoint by endpoint."""
-    causes = tuple(package.causes.values())
-    why = "; ".join(cause.message for cause in causes) or "no endpoint holds it"
-    message = (
-        f"package {package.package_id} version {package.manifest.version}: "
-        f"{missing_blocks} of {package.manifest.first_blocks[-1]} blocks are missing: {why}"
-    )
-    remedy = "What was verified is kept: run again when an endpoint can serve the package."
-    if causes and all(cause.fault is Fault.CORRUPT for cause in causes):
-        return IntegrityError(message, remedy=remedy)
-    return ExhaustedError(message, causes=causes, remedy=remedy)

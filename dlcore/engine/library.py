@@ -1,20 +1,25 @@
 """What is known of each package: its catalog entry, its manifest, and who holds its objects.
 
 Guarantees: a manifest is used only if its SHA-256 is the one the catalog states, whoever sent it;
-each is read once. Endpoints are asked in the order of preference for documents, and all at once
-for objects.
+each is read once. For documents, endpoints are asked in the order of preference, those that failed
+before last; for objects all at once, and a slow one holds up no other.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dlcore import manifest as documents
-from dlcore.engine.package import Located
 from dlcore.engine.threads import in_thread
-from dlcore.errors import IntegrityError, NotFoundError, StorageError, TransferError
+from dlcore.errors import (
+    IntegrityError,
+    ManifestError,
+    NotFoundError,
+    StorageError,
+    TransferError,
+)
 from dlcore.model import CATALOG_KEY, Catalog, CatalogEntry, Manifest, manifest_key
 from dlcore.store import Store
 from dlcore.transfer.interface import Endpoint, Placement
@@ -44,7 +49,8 @@ class Library:
         self._store = store
         self._folder = folder
         self._manifests: dict[str, tuple[Manifest, bytes]] = {}
-        self._located: dict[str, dict[str, Placement | TransferError]] = {}
+        self._located: dict[str, dict[str, Placement]] = {}
+        self._failed: set[str] = set()  # endpoints whose last document could not be read
 
     def entry(self, package_id: str) -> CatalogEntry:
         """The package's catalog entry.
@@ -65,35 +71,44 @@ class Library:
 
         Raises:
             NotFoundError: The catalog does not know the package, or nobody has its manifest.
-            ManifestError: The manifest is malformed, though its digest is right.
+            ManifestError: The manifest is malformed or of another package, though its digest is
+                right.
         """
         if package_id not in self._manifests:
             entry = self.entry(package_id)
             document = await self._kept(entry, package_id) or await self._read(entry, package_id)
             source = f"manifest of {package_id}"
             manifest = documents.decode(document, source=source)
+            if (manifest.package_id, manifest.version) != (package_id, entry.version):
+                raise ManifestError(
+                    f"the catalog's manifest of package {package_id} version {entry.version} is "
+                    f"that of {manifest.package_id} version {manifest.version}",
+                    remedy="Publish the package again; the catalog was not made by dlcore.",
+                )
             self._manifests[package_id] = (manifest, document)
         return self._manifests[package_id]
 
-    async def locate(self, manifest: Manifest) -> Located:
-        """Find a package's objects at every endpoint; failures are asked again the next time."""
+    async def locate(
+        self, manifest: Manifest, found: Callable[[str, Placement | TransferError], None]
+    ) -> None:
+        """Ask every endpoint for a package's objects; those that failed before are asked again.
+
+        Args:
+            manifest: The package's.
+            found: Told each endpoint's name and answer as soon as it is there.
+        """
         known = self._located.setdefault(manifest.package_id, {})
-        for endpoint, result in (await self._locate_all(manifest, known)).items():
-            known[endpoint] = result
-        return known
 
-    async def _locate_all(
-        self, manifest: Manifest, known: Mapping[str, Placement | TransferError]
-    ) -> Located:
-        async def ask(endpoint: Endpoint) -> Placement | TransferError:
+        async def ask(endpoint: Endpoint) -> None:
             try:
-                return await endpoint.locate(manifest)
+                if endpoint.name not in known:
+                    known[endpoint.name] = await endpoint.locate(manifest)
             except TransferError as error:
-                return error
+                found(endpoint.name, error)
+            else:
+                found(endpoint.name, known[endpoint.name])
 
-        asked = [e for e in self._endpoints if isinstance(known.get(e.name), TransferError | None)]
-        answers = await asyncio.gather(*(ask(endpoint) for endpoint in asked))
-        return {e.name: answer for e, answer in zip(asked, answers, strict=True)}
+        await asyncio.gather(*(ask(endpoint) for endpoint in self._endpoints))
 
     async def _kept(self, entry: CatalogEntry, package_id: str) -> bytes | None:
         """The manifest document that the store keeps with the package."""
@@ -109,12 +124,14 @@ class Library:
             document = await in_thread(read_if_there, self._folder / key, entry.manifest_bytes)
             if document is not None and documents.digest_of(document) == entry.manifest:
                 return document
-        for endpoint in self._endpoints:
+        for endpoint in sorted(self._endpoints, key=lambda e: e.name in self._failed):
             try:
                 document = await endpoint.read_document(key, entry.manifest_bytes)
             except TransferError as error:
+                self._failed.add(endpoint.name)
                 complaints.append(error.message)
                 continue
+            self._failed.discard(endpoint.name)
             if documents.digest_of(document) == entry.manifest:
                 return document
             complaints.append(f"{endpoint.name}: the manifest does not match its digest")

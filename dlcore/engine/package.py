@@ -6,13 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from dlcore.errors import TransferError
+from dlcore.errors import ExhaustedError, Fault, IntegrityError, TransferError
 from dlcore.model import Manifest
 from dlcore.store import Partial
 from dlcore.transfer.interface import Placement
-
-Located = Mapping[str, Placement | TransferError]
-"""Endpoint name -> the package's objects there, or why they could not be located."""
 
 
 class PackageDownload:
@@ -24,11 +21,11 @@ class PackageDownload:
         unsynced: Whether blocks were written since the last sync.
         location: Name of the endpoint that was last asked, and the package's id.
         ending: Whether it is being finished, retried or has failed: leave it alone.
+        searching: Whether endpoints are still being asked for its objects.
+        disk: Held while a thread syncs or finishes it.
     """
 
-    def __init__(
-        self, package_id: str, manifest: Manifest, partial: Partial, located: Located
-    ) -> None:
+    def __init__(self, package_id: str, manifest: Manifest, partial: Partial) -> None:
         self.package_id = package_id
         self.manifest = manifest
         self.partial = partial
@@ -38,14 +35,27 @@ class PackageDownload:
         self.location = ""
         self.unsynced = False
         self.ending = False
+        self.searching = True
+        self.disk = asyncio.Lock()
         self.verified_bytes = partial.reused_bytes
         self.path: asyncio.Future[Path] = asyncio.get_running_loop().create_future()
-        self.located(located)
 
-    def located(self, located: Located) -> None:
-        """Take note of where the objects are."""
-        for endpoint, result in located.items():
-            if isinstance(result, TransferError):
-                self.causes[endpoint] = result
-            else:
-                self.placements[endpoint] = result
+    def exhausted(
+        self, missing_blocks: int, failures: Mapping[str, TransferError]
+    ) -> ExhaustedError | IntegrityError:
+        """Say why the package could not be completed, endpoint by endpoint.
+
+        Args:
+            missing_blocks: How many are.
+            failures: Why endpoints are not asked any more, for those that never were for this one.
+        """
+        causes = {**failures, **self.causes}.values()
+        why = "; ".join(cause.message for cause in causes) or "no endpoint holds it"
+        message = (
+            f"package {self.package_id} version {self.manifest.version}: "
+            f"{missing_blocks} of {self.manifest.first_blocks[-1]} blocks are missing: {why}"
+        )
+        remedy = "What was verified is kept: run again when an endpoint can serve the package."
+        if causes and all(cause.fault is Fault.CORRUPT for cause in causes):
+            return IntegrityError(message, remedy=remedy)
+        return ExhaustedError(message, causes=tuple(causes), remedy=remedy)

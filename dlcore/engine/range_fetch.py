@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from dlcore.engine.events import BlockRejected, EndpointDropped, EventBus, RangeFailed
@@ -24,6 +26,9 @@ class RangeFetcher:
         bus: Hears of failures and rejected blocks.
         disk: Threads that hash and write.
         rng: Spreads the waits after failures.
+
+    Attributes:
+        failures: The last failure of each endpoint, whatever it was asked for.
     """
 
     def __init__(
@@ -40,6 +45,7 @@ class RangeFetcher:
         self._disk = disk
         self._rng = rng
         self._now_s = asyncio.get_running_loop().time
+        self.failures: dict[str, TransferError] = {}
 
     async def fetch(self, package: PackageDownload, assignment: Assignment, lane: Lane) -> None:
         """Fetch one range.
@@ -85,45 +91,69 @@ class RangeFetcher:
         try:
             bad = await loop.run_in_executor(self._disk, write, run.object, run.first, data)
         except IntegrityError:
-            self._planner.object_bad(assignment, self._now_s())
+            self._reject_object(package, assignment)
             return
         package.unsynced = True
         for block in bad:
             self._reject(package, assignment, block)
-        self._planner.blocks_done(package.package_id, run)
-        package.verified_bytes += sum(
-            end - start
-            for block in range(run.first, run.last)
-            if block not in bad
-            for start, end in [package.manifest.block_span(run.object, block)]
-        )
+        for block in range(run.first, run.last):
+            self._count(package, assignment, BlockRange(run.object, block, block + 1))
+
+    def _count(self, package: PackageDownload, assignment: Assignment, block: BlockRange) -> None:
+        """Count a block as done if it is.
+
+        The store has the last word: a bad block is not there, and a block of an object with but
+        one digest may have been withdrawn while its thread was on its way back.
+        """
+        if package.partial.have[package.manifest.block_number(block.object, block.first)]:
+            self._planner.blocks_done(assignment, block)
+            start, end = package.manifest.range_span(block)
+            package.verified_bytes += end - start
 
     def _reject(self, package: PackageDownload, assignment: Assignment, block: int) -> None:
         name = package.manifest.objects[assignment.blocks.object].name
         self._bus.emit(BlockRejected(package.package_id, name, block, assignment.endpoint))
-        self._planner.block_bad(assignment, block, self._now_s())
-        package.causes[assignment.endpoint] = TransferError(
-            f"block {block} of object {name} does not match its digest",
-            fault=Fault.CORRUPT,
-            endpoint=assignment.endpoint,
+        self._blame(package, assignment, f"block {block} of object {name}")
+        with self._telling_drops(assignment.endpoint):
+            self._planner.block_bad(assignment, block, self._now_s())
+
+    def _reject_object(self, package: PackageDownload, assignment: Assignment) -> None:
+        name = package.manifest.objects[assignment.blocks.object].name
+        error = self._blame(package, assignment, f"object {name}")
+        fault = error.fault.value
+        self._bus.emit(RangeFailed(package.package_id, assignment.endpoint, fault, error.message))
+        with self._telling_drops(assignment.endpoint):
+            package.verified_bytes -= self._planner.object_bad(assignment, self._now_s())
+
+    def _blame(self, package: PackageDownload, assignment: Assignment, what: str) -> TransferError:
+        error = TransferError(
+            f"{what} does not match its digest", fault=Fault.CORRUPT, endpoint=assignment.endpoint
         )
+        package.causes[assignment.endpoint] = self.failures[assignment.endpoint] = error
+        return error
 
     def _report(
         self, package: PackageDownload, assignment: Assignment, error: TransferError | None
     ) -> None:
-        before = self._planner.dropped(assignment.endpoint)
-        self._planner.range_ended(
-            assignment,
-            self._now_s(),
-            fault=error.fault if error else None,
-            retry_after_s=error.retry_after_s if error else None,
-            jitter=self._rng.random(),
-        )
+        with self._telling_drops(assignment.endpoint):
+            self._planner.range_ended(
+                assignment,
+                self._now_s(),
+                fault=error.fault if error else None,
+                retry_after_s=error.retry_after_s if error else None,
+                jitter=self._rng.random(),
+            )
         if error:
-            package.causes[assignment.endpoint] = error
+            package.causes[assignment.endpoint] = self.failures[assignment.endpoint] = error
             fault = error.fault.value
             event = RangeFailed(package.package_id, assignment.endpoint, fault, error.message)
             self._bus.emit(event)
-        after = self._planner.dropped(assignment.endpoint)
+
+    @contextlib.contextmanager
+    def _telling_drops(self, endpoint: str) -> Iterator[None]:
+        """Tell listeners if the endpoint is dropped meanwhile."""
+        before = self._planner.dropped(endpoint)
+        yield
+        after = self._planner.dropped(endpoint)
         if after and not before:
-            self._bus.emit(EndpointDropped(assignment.endpoint, after))
+            self._bus.emit(EndpointDropped(endpoint, after))

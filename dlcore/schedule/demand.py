@@ -1,7 +1,9 @@
 """Which blocks of one package are wanted, under way, or done.
 
 A `Demand` keeps one byte per package-wide block number, so finding the next missing block is a
-search at memory speed however large the package is.
+search at memory speed however large the package is. A block under way belongs to the range that
+took it, and only that range can end its flight: a block that is fetched again elsewhere while the
+range that served it bad is still running stays with its new range.
 """
 
 from __future__ import annotations
@@ -22,28 +24,37 @@ class Demand:
 
     Attributes:
         missing: Number of blocks that nobody is fetching.
-        flying: Number of blocks under way.
         served_bad: Block number -> endpoints from which it did not match its digest.
     """
 
     def __init__(self, manifest: Manifest, have: bytes | bytearray) -> None:
         self.manifest = manifest
         self._states = bytearray(DONE if done else MISSING for done in have)
+        self._owners: dict[int, int] = {}  # block under way -> the range that took it
         self.missing = self._states.count(MISSING)
-        self.flying = 0
         self.served_bad: dict[int, set[str]] = {}
+
+    @property
+    def flying(self) -> int:
+        """Number of blocks under way."""
+        return len(self._owners)
 
     @property
     def is_complete(self) -> bool:
         """Whether every block is done."""
-        return not self.missing and not self.flying
+        return not self.missing and not self._owners
 
     def take(
-        self, holds: Callable[[int], bool], avoids: Callable[[int], bool], most_blocks: int
+        self,
+        owner: int,
+        holds: Callable[[int], bool],
+        avoids: Callable[[int], bool],
+        most_blocks: int,
     ) -> BlockRange | None:
         """Take the first run of missing blocks that somebody can serve; it is now under way.
 
         Args:
+            owner: Number of the range that takes them, never used before.
             holds: Whether the taker's endpoint holds the object of that index.
             avoids: Whether that endpoint should leave the block of that number to others.
             most_blocks: The longest run to take; 1 or more.
@@ -61,28 +72,42 @@ class Demand:
                 number = self._states.find(MISSING, number + 1)
             else:
                 end = self._run_end(number, min(object_end, number + most_blocks))
-                self._move(number, end, MISSING, FLYING)
+                self._states[number:end] = bytes([FLYING]) * (end - number)
+                self._owners.update(dict.fromkeys(range(number, end), owner))
+                self.missing -= end - number
                 return BlockRange(object_index, block, block + end - number)
         return None
 
-    def done(self, blocks: BlockRange) -> None:
+    def done(self, owner: int, blocks: BlockRange) -> None:
         """The blocks are verified and written."""
-        self._move(*self._numbers(blocks), FLYING, DONE)
+        self._land(owner, self._numbers(blocks), DONE)
 
-    def bad(self, object_index: int, block: int, endpoint: str) -> None:
+    def bad(self, owner: int, object_index: int, block: int, endpoint: str) -> None:
         """A block from ``endpoint`` did not match: it is missing again."""
         number = self.manifest.block_number(object_index, block)
         self.served_bad.setdefault(number, set()).add(endpoint)
-        self._move(number, number + 1, FLYING, MISSING)
+        self._land(owner, range(number, number + 1), MISSING)
 
-    def undo(self, object_index: int) -> None:
-        """No block of the object counts any more: as a whole it did not match its digest."""
-        firsts = self.manifest.first_blocks
-        self._move(firsts[object_index], firsts[object_index + 1], DONE, MISSING)
+    def undo(self, object_index: int, endpoint: str) -> int:
+        """No block of the object counts any more: as a whole it did not match its digest.
 
-    def give_back(self, blocks: BlockRange) -> None:
+        Returns:
+            The bytes that were done and are missing again.
+        """
+        undone_bytes = 0
+        for block in range(self.manifest.block_count(object_index)):
+            number = self.manifest.block_number(object_index, block)
+            self.served_bad.setdefault(number, set()).add(endpoint)
+            if self._states[number] == DONE:
+                self._states[number] = MISSING
+                self.missing += 1
+                start, end = self.manifest.block_span(object_index, block)
+                undone_bytes += end - start
+        return undone_bytes
+
+    def give_back(self, owner: int, blocks: BlockRange) -> None:
         """What is still under way of a range is missing again."""
-        self._move(*self._numbers(blocks), FLYING, MISSING)
+        self._land(owner, self._numbers(blocks), MISSING)
 
     def is_servable(self, held: Callable[[int], bool]) -> bool:
         """Whether somebody holds an object with missing blocks.
@@ -98,9 +123,9 @@ class Demand:
             number = self._states.find(MISSING, self.manifest.first_blocks[object_index + 1])
         return False
 
-    def _numbers(self, blocks: BlockRange) -> tuple[int, int]:
+    def _numbers(self, blocks: BlockRange) -> range:
         base = self.manifest.first_blocks[blocks.object]
-        return base + blocks.first, base + blocks.last
+        return range(base + blocks.first, base + blocks.last)
 
     def _run_end(self, number: int, limit: int) -> int:
         end = number + 1
@@ -108,10 +133,10 @@ class Demand:
             end += 1
         return end
 
-    def _move(self, start: int, end: int, old: int, new: int) -> None:
-        """Change every block of ``[start, end)`` that is ``old`` to ``new``."""
-        for number in range(start, end):
-            if self._states[number] == old:
-                self._states[number] = new
-                self.missing += (new == MISSING) - (old == MISSING)
-                self.flying += (new == FLYING) - (old == FLYING)
+    def _land(self, owner: int, numbers: range, state: int) -> None:
+        """End the flight of those blocks that still belong to ``owner``."""
+        for number in numbers:
+            if self._owners.get(number) == owner:
+                del self._owners[number]
+                self._states[number] = state
+                self.missing += state == MISSING

@@ -62,7 +62,13 @@ class Health:
         self._weather = self._busy = 0
 
     def failed(
-        self, fault: Fault, now_s: float, retry_after_s: float | None, jitter: float
+        self,
+        fault: Fault,
+        now_s: float,
+        retry_after_s: float | None,
+        jitter: float,
+        *,
+        is_news: bool = True,
     ) -> None:
         """Take note of a fault; afterwards `dropped` and `resume_at_s` say what follows.
 
@@ -71,6 +77,8 @@ class Health:
             now_s: The time.
             retry_after_s: Seconds the endpoint asked to wait, if it did.
             jitter: In ``[0, 1)``: spreads waits, so that many clients do not return at once.
+            is_news: Whether it was asked after its last failure; if not, patience is not spent
+                on the same weather twice.
         """
         if fault in HOPELESS:
             self.dropped = fault.value
@@ -81,11 +89,11 @@ class Health:
             self._corrupt += 1
             self._drop_if(fault, self._corrupt >= self._policy.corrupt_patience)
         elif fault is Fault.BUSY:
-            self._busy += 1
+            self._busy += is_news
             self._drop_if(fault, self._busy >= self._policy.busy_patience)
             self._wait(now_s, self._busy, retry_after_s, jitter)
         elif fault is not Fault.NOT_FOUND:
-            self._weather += 1
+            self._weather += is_news
             self._drop_if(fault, self._weather >= self._policy.weather_patience)
             self._wait(now_s, self._weather, retry_after_s, jitter)
 

@@ -27,11 +27,13 @@ class Assignment(msgspec.Struct, frozen=True):
     """One range to fetch.
 
     Attributes:
+        number: Counts the ranges: no two have the same, a later one has a higher.
         package: Key of the package.
         endpoint: Who is to serve it.
         blocks: What to ask for.
     """
 
+    number: int
     package: str
     endpoint: str
     blocks: BlockRange
@@ -44,6 +46,7 @@ class _Source:
         self.health = Health(policy)
         self.connections = connections
         self.held: dict[str, set[int]] = {}
+        self.news_from = 0  # ranges with lower numbers were asked before its last news
 
     def holds(self, package: str, object_index: int) -> bool:
         return not self.health.dropped and object_index in self.held.get(package, ())
@@ -58,12 +61,19 @@ class Planner:
         self._sources: dict[str, _Source] = {}
         self._urgent: tuple[str, ...] = ()
         self._idle: tuple[str, ...] = ()
+        self._next_number = 0
 
     # What is wanted
 
     def want(self, package: str, manifest: Manifest, have: bytes | bytearray) -> None:
         """Add a package, with one byte per block that is non-zero where it is done already."""
         self._demands[package] = Demand(manifest, have)
+
+    def forget(self, package: str) -> None:
+        """The package is not wanted any more; none of its blocks is under way."""
+        del self._demands[package]
+        for source in self._sources.values():
+            source.held.pop(package, None)
 
     def order(self, urgent: Sequence[str], idle: Sequence[str] = ()) -> None:
         """Set the deadline order; packages in neither list are not fetched for now.
@@ -94,7 +104,8 @@ class Planner:
         for package in self._candidates():
             blocks = self._take(package, endpoint, source)
             if blocks:
-                return Assignment(package, endpoint, blocks)
+                self._next_number += 1
+                return Assignment(self._next_number - 1, package, endpoint, blocks)
         return None
 
     def resume_at_s(self, endpoint: str) -> float:
@@ -107,19 +118,27 @@ class Planner:
 
     # What happened
 
-    def blocks_done(self, package: str, blocks: BlockRange) -> None:
+    def blocks_done(self, assignment: Assignment, blocks: BlockRange) -> None:
         """Blocks of a range were verified and written."""
-        self._demands[package].done(blocks)
+        self._demands[assignment.package].done(assignment.number, blocks)
 
     def block_bad(self, assignment: Assignment, block: int, now_s: float) -> None:
         """A block of a range did not match its digest: its endpoint is blamed."""
-        self._demands[assignment.package].bad(assignment.blocks.object, block, assignment.endpoint)
-        self._sources[assignment.endpoint].health.failed(Fault.CORRUPT, now_s, None, 0.0)
+        demand, endpoint = self._demands[assignment.package], assignment.endpoint
+        demand.bad(assignment.number, assignment.blocks.object, block, endpoint)
+        self._sources[endpoint].health.failed(Fault.CORRUPT, now_s, None, 0.0)
 
-    def object_bad(self, assignment: Assignment, now_s: float) -> None:
-        """A whole object without block digests did not match: all of it is missing again."""
-        self._demands[assignment.package].undo(assignment.blocks.object)
-        self._sources[assignment.endpoint].health.failed(Fault.CORRUPT, now_s, None, 0.0)
+    def object_bad(self, assignment: Assignment, now_s: float) -> int:
+        """A whole object without block digests did not match: all of it is missing again.
+
+        Who brought the last of it is blamed, as it cannot be told whose bytes were wrong.
+
+        Returns:
+            The bytes that were done and are missing again.
+        """
+        demand, endpoint = self._demands[assignment.package], assignment.endpoint
+        self._sources[endpoint].health.failed(Fault.CORRUPT, now_s, None, 0.0)
+        return demand.undo(assignment.blocks.object, endpoint)
 
     def range_ended(
         self,
@@ -132,6 +151,9 @@ class Planner:
     ) -> None:
         """A range came to its end; what was not done of it is missing again.
 
+        Ranges that were under way when their endpoint failed say nothing new when they fail too:
+        they are one failure, however many connections there are.
+
         Args:
             assignment: The range.
             now_s: The time.
@@ -139,14 +161,18 @@ class Planner:
             retry_after_s: Seconds the endpoint asked to wait, if it did.
             jitter: In ``[0, 1)``.
         """
-        self._demands[assignment.package].give_back(assignment.blocks)
+        self._demands[assignment.package].give_back(assignment.number, assignment.blocks)
         source = self._sources[assignment.endpoint]
         if fault is None:
             source.health.succeeded()
             return
         if fault is Fault.NOT_FOUND:
             source.held[assignment.package].discard(assignment.blocks.object)
-        source.health.failed(fault, now_s, retry_after_s, jitter)
+            return
+        is_news = assignment.number >= source.news_from
+        if is_news:
+            source.news_from = self._next_number
+        source.health.failed(fault, now_s, retry_after_s, jitter, is_news=is_news)
 
     def revive(self) -> None:
         """Begin a retry: dropped endpoints are asked again, except quarantined ones."""
@@ -183,6 +209,7 @@ class Planner:
         if not demand.missing:
             return None
         return demand.take(
+            self._next_number,
             lambda index: source.holds(package, index),
             lambda number: self._leaves_to_others(package, demand, endpoint, number),
             self._most_blocks(demand),
