@@ -43,7 +43,7 @@ class RejectedError(AuthError):
             message,
             fault=Fault.AUTH,
             endpoint=endpoint,
-            remedy="check the token or shared access signature of this endpoint",
+            remedy="check the credentials of this endpoint, and what they may read",
         )
         self.status = status
         self.detail = detail

@@ -14,7 +14,8 @@ from dlcore.transfer.urls import is_loopback
 
 @functools.lru_cache(maxsize=256)
 def proxy_of(scheme: str, host: str) -> str | None:
-    """URL of the proxy for a scheme and host; ``None`` to connect directly."""
-    if is_loopback(host) or proxy_bypass(host):
+    """URL of the proxy for a scheme and host, perhaps with a password; None to connect directly."""
+    setting = getproxies().get(scheme)
+    if setting is None or is_loopback(host) or proxy_bypass(host):
         return None
-    return getproxies().get(scheme)
+    return setting if "://" in setting else f"http://{setting}"

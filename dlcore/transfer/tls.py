@@ -9,7 +9,6 @@ from pathlib import Path
 from dlcore.errors import ConfigError
 
 
-@functools.cache
 def tls_context(ca_file: str) -> ssl.SSLContext:
     """A client context that verifies certificate and host name.
 
@@ -19,17 +18,24 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
     Raises:
         ConfigError: The file cannot be used.
     """
-    if ca_file:
-        try:
-            context = ssl.create_default_context(cafile=Path(ca_file))
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(
-                f"ca_file {ca_file} cannot be used: {error.strerror or type(error).__name__}",
-                remedy="name a readable PEM file with at least one certificate",
-            ) from None
-    else:
-        import truststore  # slow to import, and not needed for endpoints without TLS
+    if not ca_file:
+        return _system_context()
+    try:
+        return _modern(ssl.create_default_context(cafile=Path(ca_file)))
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"ca_file {ca_file} cannot be used: {error.strerror or type(error).__name__}",
+            remedy="name a readable PEM file with at least one certificate",
+        ) from None
 
-        context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+@functools.cache
+def _system_context() -> ssl.SSLContext:
+    import truststore  # slow to import, and loads the whole store
+
+    return _modern(truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+
+
+def _modern(context: ssl.SSLContext) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -10,7 +10,6 @@ from dlcore.errors import ConfigError, Fault, TransferError
 from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.transfer import open_endpoint, open_urls
 from dlcore.transfer.credentials import secret_of
-from dlcore.transfer.proxies import proxy_of
 from tests.transfer.hostile import Script, hostile
 from tests.transfer.packages import Package
 from tests.transfer.sinks import Collector
@@ -134,20 +133,3 @@ class TestUrls:
             await endpoint.locate(package.manifest)
         assert caught.value.fault is Fault.NOT_FOUND
         await endpoint.aclose()
-
-
-class TestProxies:
-    """The environment's proxies lead to hosts elsewhere, never to this machine."""
-
-    @pytest.fixture(autouse=True)
-    def environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        proxy_of.cache_clear()
-        monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
-        monkeypatch.setenv("no_proxy", "inside.example")
-
-    def test_a_host_elsewhere_is_reached_by_the_proxy(self) -> None:
-        assert proxy_of("https", "host.example") == "http://proxy.example:3128"
-
-    @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "inside.example"])
-    def test_these_are_reached_directly(self, host: str) -> None:
-        assert proxy_of("https", host) is None

@@ -15,6 +15,7 @@ from dlcore.errors import AuthError, Fault, TlsError, TransferError
 from dlcore.transfer.http_client import HttpClient
 from dlcore.transfer.intake import Intake
 from dlcore.transfer.range_reader import read_range
+from dlcore.transfer.tls import _system_context
 from tests.transfer.hostile import CLOSE, HANG, RESET, Hostile, Script, hostile
 from tests.transfer.sinks import Collector
 
@@ -325,6 +326,19 @@ class TestTls:
         sink = Collector(END - START)
         async with hostile(partial(), tls=context) as server:
             await fetch(server, sink, ca_file=ca_file)
+        assert sink.received == ASKED
+
+    async def test_the_systems_store_is_trusted(
+        self, authority: trustme.CA, ca_file: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", ca_file)  # where OpenSSL looks for that store
+        _system_context.cache_clear()
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert("localhost").configure_cert(context)
+        sink = Collector(END - START)
+        async with hostile(partial(), tls=context) as server:
+            await fetch(server, sink)
+        _system_context.cache_clear()
         assert sink.received == ASKED
 
     async def test_an_unknown_authority_is_a_tls_error(self, ca_file: str) -> None:
