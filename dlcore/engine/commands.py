@@ -39,7 +39,9 @@ class CommandExecutor:
         """Run the step's command and wait for its end."""
         if step.type == REBOOT:
             return Outcome(restart=True)
-        with tempfile.TemporaryDirectory(prefix="dlcore-step-") as scratch:
+        with tempfile.TemporaryDirectory(
+            prefix="dlcore-step-", ignore_cleanup_errors=True
+        ) as scratch:
             try:
                 command = _command(step, variables, content, Path(scratch))
             except ValueError as error:
@@ -128,7 +130,9 @@ async def _execute(
     except OSError as error:
         return Outcome(CANNOT_RUN, message=f"cannot start: {error}")
     try:
-        code = await asyncio.wait_for(process.wait(), step.timeout_s)
+        # Not wait_for: before Python 3.12 a cancellation can get lost in it.
+        async with asyncio.timeout(step.timeout_s):
+            code = await process.wait()
     except TimeoutError:
         return Outcome(TIMED_OUT, message=f"ran longer than {step.timeout_s} s")
     finally:
@@ -173,8 +177,9 @@ def _environment(variables: Variables) -> dict[str, str]:
 
 
 def _take_over(variables: Variables, answers: Path) -> None:
-    """Set what the command asked to be set."""
-    for line in answers.read_text(encoding="utf-8", errors="replace").splitlines():
-        name, found, value = line.partition("=")
+    """Set what the command asked to be set; it may have removed the file."""
+    text = answers.read_text(encoding="utf-8", errors="replace") if answers.is_file() else ""
+    for line in text.split("\n"):
+        name, found, value = line.removesuffix("\r").partition("=")
         if found and name.strip():
             variables[name.strip()] = value

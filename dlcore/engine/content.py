@@ -34,11 +34,6 @@ class Content:
         self._begun: dict[str, asyncio.Task[None]] = {}
         self._preparing: asyncio.Task[None] | None = None
 
-    @property
-    def begun(self) -> frozenset[str]:
-        """Ids of the packages begun so far."""
-        return frozenset(self._begun)
-
     def order(self, urgent: Sequence[str], idle: Sequence[str] = ()) -> None:
         """Set what is wanted, earliest first; see `Planner.order`."""
         self._urgent, self._idle = tuple(urgent), tuple(idle)

@@ -19,6 +19,7 @@ variables" of the same step.
 
 from __future__ import annotations
 
+import os
 import shutil
 import uuid
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ from dlcore.engine.disk import guarded
 from dlcore.engine.executor import Outcome
 from dlcore.engine.threads import in_thread
 from dlcore.errors import ConfigError, DlcoreError
+from dlcore.store.files import Files
 from dlcore.tasksequence import Step, Variables
 
 Arrived = Mapping[str, Path | DlcoreError]
@@ -94,7 +96,9 @@ async def _place(step: Step, variables: Variables, package: str, stored: Path) -
 
 
 def copy_tree(source: Path, destination: Path) -> None:
-    """Copy a folder to a place where it appears complete or not at all; replaces an old one.
+    """Copy a folder to a place where it appears complete and durable, or not at all.
+
+    Replaces an old one.
 
     Raises:
         StorageError: The disk failed; the old one may still be there.
@@ -103,12 +107,20 @@ def copy_tree(source: Path, destination: Path) -> None:
     with guarded(f"copy a package to {destination}", destination.parent):
         destination.parent.mkdir(parents=True, exist_ok=True)
         try:
-            shutil.copytree(source, temporary)
+            shutil.copytree(source, temporary, copy_function=_copy_durably)
             if destination.exists():
                 shutil.rmtree(destination)
             temporary.rename(destination)
+            Files().sync_folder(destination.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _copy_durably(source: str, destination: str) -> None:
+    """The state on disk will say that the step has run, so its work must be there as well."""
+    shutil.copyfile(source, destination)
+    with Path(destination).open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _parameter(step: Step, variables: Variables, name: str) -> str:

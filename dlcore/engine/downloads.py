@@ -144,6 +144,17 @@ class Downloads:
             return self._finished[package_id]
         return await asyncio.shield(self._packages[package_id].path)
 
+    def is_finished(self, package_id: str) -> bool:
+        """Whether `path` would answer at once."""
+        return package_id in self._finished
+
+    def verified_bytes(self, package_id: str, content_bytes: int) -> int:
+        """How much of a package of that length is known to be on disk; 0 before it was begun."""
+        if package_id in self._finished:
+            return content_bytes
+        package = self._packages.get(package_id)
+        return package.verified_bytes if package else 0
+
     def location(self, package_id: str) -> str:
         """Where a package was last downloaded from; empty before its first range."""
         package = self._packages.get(package_id)

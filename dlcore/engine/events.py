@@ -138,7 +138,7 @@ class StepStarted(Event, frozen=True):
 
 
 class StepEnded(Event, frozen=True):
-    """A step ended: ``outcome`` is ``succeeded``, ``failed`` or ``restart``."""
+    """A step ended: ``outcome`` is ``succeeded`` or ``failed``."""
 
     index: int
     name: str

@@ -84,15 +84,19 @@ async def _holdings(
 
 
 async def _holding(endpoint: Endpoint, manifests: Sequence[Manifest]) -> Answer:
-    held: set[str] = set()
-    for manifest in manifests:
+    """What it serves; if that is nothing, why, unless it just has nothing."""
+    complaints: list[str] = []
+
+    async def ask(manifest: Manifest) -> str:
         try:
-            if await _serves(endpoint, manifest):
-                held.add(manifest.package_id)
+            return manifest.package_id if await _serves(endpoint, manifest) else ""
         except TransferError as error:
             if error.fault is not Fault.NOT_FOUND:
-                return error.message
-    return frozenset(held)
+                complaints.append(error.message)
+            return ""
+
+    held = frozenset(filter(None, await asyncio.gather(*map(ask, manifests))))
+    return held if held or not complaints else complaints[0]
 
 
 async def _serves(endpoint: Endpoint, manifest: Manifest) -> bool:

@@ -12,11 +12,13 @@ condition at its own turn.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from dlcore.engine.judge import Judge
 from dlcore.tasksequence import (
+    ANY,
     Group,
     Step,
     TaskSequence,
@@ -28,6 +30,7 @@ from dlcore.tasksequence import (
 )
 
 SET_VARIABLE = "SMS_TaskSequence_SetVariableAction"
+_TSENV = re.compile(r'\s*"?tsenv\.exe"?\s+"?([^="\s]+)=(.*?)"?\s*', re.IGNORECASE | re.DOTALL)
 
 
 class Outlook(NamedTuple):
@@ -40,6 +43,15 @@ class Outlook(NamedTuple):
 
     urgent: tuple[str, ...]
     idle: tuple[str, ...]
+
+
+def assignment(step: Step) -> tuple[str, str]:
+    """Name and value of a `SET_VARIABLE` step, not expanded; old exports have the action only."""
+    name = step.variables.get("VariableName", "").strip()
+    if name:
+        return name, step.variables.get("VariableValue", "")
+    found = _TSENV.fullmatch(step.action)
+    return (found[1], found[2]) if found else ("", "")
 
 
 def look_ahead(
@@ -92,13 +104,23 @@ class _Walk:
         verdict = self._verdict(step)
         if verdict is Verdict.FALSE:
             return
-        wanted = self.urgent if verdict is Verdict.TRUE else self.idle
-        wanted.extend(needs(step, self._variables))
+        if verdict is Verdict.TRUE:
+            self.urgent.extend(needs(step, self._settled()))
+        self.idle.extend(needs(step, self._variables))
+        unknown_before = self._unknown
         self._unknown |= variables_written(step)
-        if verdict is Verdict.TRUE and step.type == SET_VARIABLE:
-            self._set(step)
-        else:
+        if step.type != SET_VARIABLE:
             self._disk_may_change = True
+        elif verdict is Verdict.TRUE:
+            self._set(step, unknown_before)
+
+    def _settled(self) -> Variables:
+        """The variables that nobody changes any more before the step's turn."""
+        if ANY in self._unknown:
+            return Variables()
+        return Variables(
+            {n: v for n, v in self._variables.items() if n.upper() not in self._unknown}
+        )
 
     def _verdict(self, step: Step) -> Verdict:
         """Whether the step runs: all its groups' conditions and its own."""
@@ -118,10 +140,10 @@ class _Walk:
             node.condition, self._variables, self._unknown, disk_may_change=self._disk_may_change
         )
 
-    def _set(self, step: Step) -> None:
+    def _set(self, step: Step, unknown: frozenset[str]) -> None:
         """A variable will have a value that can be told now, if it quotes no unknown one."""
-        name = step.variables.get("VariableName", "")
-        value = step.variables.get("VariableValue", "")
-        if self._unknown.isdisjoint(names_read(value)):
+        name, value = assignment(step)
+        if name and unknown.isdisjoint(names_read(f"{name} {value}")):
+            name = self._variables.expand(name)
             self._variables[name] = self._variables.expand(value)
             self._unknown -= {name.upper()}

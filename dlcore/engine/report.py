@@ -51,16 +51,14 @@ class Report(msgspec.Struct, frozen=True):
     steps: tuple[StepResult, ...]
 
 
-def make_report(
-    run: RunState, outcome: str, never_asked_bytes: int, link_bps: float = 0.0
-) -> Report:
+def make_report(run: RunState, outcome: str, spared_bytes: int, link_bps: float = 0.0) -> Report:
     """Work out the figures of a run.
 
     Args:
         run: Where it stands at its end.
         outcome: How it ended.
-        never_asked_bytes: Content bytes of the packages that enabled steps refer to and that were
-            never asked for; download-first would have fetched them too.
+        spared_bytes: Content of the packages that enabled steps refer to and that was not
+            fetched; download-first would have fetched it too.
         link_bps: The link's rate; 0.0 to take the measured one.
     """
     fetched_bytes = sum(run.fetched_bytes.values())
@@ -72,7 +70,7 @@ def make_report(
     needed = {package for step in executed for package in step.packages}
     unneeded = sum(n for package, n in run.fetched_bytes.items() if package not in needed)
     bound_s = lower_bound_s(needs, rate_bps)
-    first_bytes = fetched_bytes + never_asked_bytes
+    first_bytes = fetched_bytes + spared_bytes
     needed_bytes = sum(need.new_bytes for need in needs)
     return Report(
         outcome=outcome,

@@ -18,7 +18,7 @@ from pathlib import Path
 from dlcore.engine.download_step import DOWNLOAD_CONTENT, FAILED, Arrived, download_content
 from dlcore.engine.events import StepEnded, StepSkipped, StepStarted, StepWaiting
 from dlcore.engine.executor import Executor, Outcome
-from dlcore.engine.lookahead import SET_VARIABLE
+from dlcore.engine.lookahead import SET_VARIABLE, assignment
 from dlcore.engine.session import Session
 from dlcore.engine.state import Ended, StepResult
 from dlcore.errors import DlcoreError, StepError, StorageError
@@ -59,7 +59,6 @@ class Runner:
         if self._run.download == Download.BEFORE_START:
             await self._session.everything()
         for step in self._session.steps[self._run.position :]:
-            self._session.look_ahead(step.index)
             result, restart = await self._turn(step)
             self._run.results.append(result)
             self._run.position = step.index + 1
@@ -116,17 +115,16 @@ class Runner:
         return verdict
 
     async def _gate(self, step: Step, packages: tuple[str, ...]) -> Arrived:
-        """Wait for the step's content.
+        """Order the downloads from this step on, and wait for its content.
 
         *Download Package Content* decides itself what a missing package means; any other step
         does not start without its content.
         """
-        if not packages:
-            return {}
-        self._session.bus.emit(StepWaiting(step.index, step.name, packages))
-        if step.type != DOWNLOAD_CONTENT:
-            return dict(await self._session.content(step))
         self._session.look_ahead(step.index)
+        if not all(map(self._session.is_complete, packages)):
+            self._session.bus.emit(StepWaiting(step.index, step.name, packages))
+        if step.type != DOWNLOAD_CONTENT:
+            return {package: await self._session.package(package) for package in packages}
         return {package: await self._arrival(package) for package in packages}
 
     async def _arrival(self, package: str) -> Path | DlcoreError:
@@ -141,17 +139,22 @@ class Runner:
         """Run the step, and again as often as it may be retried."""
         outcome = Outcome()
         for _ in range(1 + step.retry_count):
-            outcome = await self._execute_once(step, arrived)
-            if outcome.exit_code in step.success_codes or outcome.restart:
+            try:
+                outcome = await self._execute_once(step, arrived)
+            except StorageError:
+                raise
+            except DlcoreError as error:  # its parameters cannot be used: no retry helps
+                return Outcome(FAILED, message=error.message)
+            if _succeeded(step, outcome) or outcome.restart:
                 break
         return outcome
 
     async def _execute_once(self, step: Step, arrived: Arrived) -> Outcome:
         variables = self._session.variables
         if step.type == SET_VARIABLE:
-            name = step.variables.get("VariableName", "")
+            name, value = assignment(step)
             if name:
-                variables[name] = variables.expand(step.variables.get("VariableValue", ""))
+                variables[variables.expand(name)] = variables.expand(value)
             return Outcome()
         if step.type == DOWNLOAD_CONTENT:
             return await download_content(step, variables, arrived)
@@ -163,7 +166,7 @@ class Runner:
     def _result(
         self, step: Step, packages: tuple[str, ...], outcome: Outcome, stall_s: float, run_s: float
     ) -> StepResult:
-        succeeded = outcome.exit_code in step.success_codes
+        succeeded = _succeeded(step, outcome)
         word: Ended = "succeeded" if succeeded else "failed"
         variables = self._session.variables
         variables["_SMSTSLastActionRetCode"] = str(outcome.exit_code)
@@ -191,3 +194,8 @@ class Runner:
             f"step {step.index} {step.name!r} failed: {why}",
             remedy="The report tells what ran. Content that was verified is kept.",
         )
+
+
+def _succeeded(step: Step, outcome: Outcome) -> bool:
+    """Exit codes have 32 bits: -1 and 4294967295 are the same one."""
+    return outcome.exit_code & 0xFFFFFFFF in {code & 0xFFFFFFFF for code in step.success_codes}

@@ -17,14 +17,7 @@ from dlcore.engine.lookahead import look_ahead
 from dlcore.engine.meter import Meter
 from dlcore.engine.state import RunState
 from dlcore.errors import ConfigError
-from dlcore.tasksequence import (
-    Step,
-    TaskSequence,
-    Variables,
-    Verdict,
-    needs,
-    packages_in_order,
-)
+from dlcore.tasksequence import Step, TaskSequence, Variables, Verdict, needs
 from dlcore.tasksequence.deployment import Download
 
 
@@ -69,11 +62,6 @@ class Session:
         """Verified bytes that were on disk when their packages were begun."""
         return self._content.downloads.reused_bytes
 
-    @property
-    def asked(self) -> frozenset[str]:
-        """Ids of the packages begun so far."""
-        return self._content.begun
-
     def events(self) -> AsyncIterator[Event]:
         """Everything that happens from now on, until the client is closed."""
         return self.bus.listen()
@@ -81,6 +69,14 @@ class Session:
     def packages(self, step: Step) -> tuple[str, ...]:
         """Ids of the packages that a step needs, with the variables as they are now."""
         return needs(step, self.variables)
+
+    def is_complete(self, package_id: str) -> bool:
+        """Whether a package is on disk, complete and verified, as far as is known yet."""
+        return self._content.downloads.is_finished(package_id)
+
+    def missing_bytes(self, package_id: str, content_bytes: int) -> int:
+        """How much of a package of that length is not known to be verified on disk."""
+        return content_bytes - self._content.downloads.verified_bytes(package_id, content_bytes)
 
     def look_ahead(self, position: int) -> None:
         """Order the downloads for the steps from ``position`` on, as far as it can be told now."""
@@ -136,7 +132,8 @@ class Session:
         Raises:
             DlcoreError: As `content`; nothing may run then.
         """
-        packages = packages_in_order(self.sequence)
+        enabled = (step for step in self.sequence.steps if step.enabled)
+        packages = tuple(dict.fromkeys(p for step in enabled for p in self.packages(step)))
         self._content.downloads.retry = retry_rule(self.variables)
         self._content.order(packages)
         for package in packages:

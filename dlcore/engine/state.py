@@ -123,3 +123,4 @@ def forget(state: Path) -> None:
     """
     with guarded("remove the run's state", state):
         (state / STATE_FILE).unlink(missing_ok=True)
+        Files().sync_folder(state)

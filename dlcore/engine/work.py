@@ -76,7 +76,7 @@ class _Work:
         else:
             await in_thread(forget, self._client.state)
         link_bps = self._client.deployment.transfer.link_bps
-        return make_report(self._session.run, outcome, await self._never_asked_bytes(), link_bps)
+        return make_report(self._session.run, outcome, await self._spared_bytes(), link_bps)
 
     async def _saved(self) -> None:
         self._measure()
@@ -97,12 +97,13 @@ class _Work:
         if not run.restarts:
             run.reused_bytes = self._session.reused_bytes
 
-    async def _never_asked_bytes(self) -> int:
-        """Content that download-first would have fetched too."""
+    async def _spared_bytes(self) -> int:
+        """Content that was not fetched, and that download-first would have fetched too."""
         catalog = (await self._client.library()).catalog.packages
-        asked = {*self._session.run.fetched_bytes, *self._session.asked}
-        return sum(
-            catalog[package].content_bytes
-            for package in packages_in_order(self._session.sequence)
-            if package not in asked
-        )
+        spared = 0
+        for package in packages_in_order(self._session.sequence):
+            content_bytes = catalog[package].content_bytes
+            missing = self._session.missing_bytes(package, content_bytes)
+            fetched = self._session.run.fetched_bytes.get(package, 0)  # by earlier lives, too
+            spared += max(0, min(missing, content_bytes - fetched))
+        return spared
