@@ -24,7 +24,8 @@ EXTENSIONS = [
     Extension(
         "dlcore_ext._blocks",
         sources=["dlcore_ext/_blocks.pyx", *sorted(map(str, CSRC.glob("*.c")))],
-        depends=sorted(map(str, CSRC.glob("*.h"))),
+        # An sdist has what is named here; by itself it would have the generated C only.
+        depends=["dlcore_ext/_blocks.pyx", *sorted(map(str, CSRC.glob("*.h")))],
         include_dirs=[str(CSRC)],
         extra_compile_args=COMPILE_ARGS,
         extra_link_args=SANITIZERS if SANITIZE else [],

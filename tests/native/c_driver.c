@@ -1,8 +1,8 @@
 /* Hashes with one backend, for tests of the C code without Python.
  *
- * Without arguments: prints the names of the usable backends. With the name of one: reads lines of
- * "<block_bytes> <data in hex>" and prints the digests of each line's blocks in hex. Every buffer is
- * allocated at its exact size, for a sanitizer to guard its ends.
+ * Without arguments: prints the names of the usable backends. With the name of one: reads lines
+ * of "<block_bytes> <data in hex>" and prints the digests of each line's blocks in hex. Every
+ * buffer is allocated at its exact size, for a sanitizer to guard its ends.
  */
 #include <stdio.h>
 #include <stdlib.h>
