@@ -150,7 +150,10 @@ def read_fully(files: Files, fd: int, view: memoryview, offset: int) -> int:
 
 
 def write_document(files: Files, path: Path, data: bytes) -> None:
-    """Write a small file whole, durably and all at once: readers see the old one or the new."""
+    """Write a small file all at once: readers see the old one or the new, each whole.
+
+    Which of them a loss of power leaves is open until the folder is synced.
+    """
     fresh = path.with_name(path.name + ".new")
     fd = files.open(fresh, create=True)
     try:
@@ -160,7 +163,6 @@ def write_document(files: Files, path: Path, data: bytes) -> None:
     finally:
         files.close(fd)
     files.move(fresh, path)
-    files.sync_folder(path.parent)
 
 
 def read_document(files: Files, path: Path) -> bytes | None:

@@ -179,8 +179,8 @@ class Partial:
     def _drop_object(self, index: int) -> None:
         first, last = self.manifest.first_blocks[index : index + 2]
         with self._lock:
+            # What the journal may say of them is compared with the disk by the next process.
             self.have[first:last] = bytes(last - first)
-            self._pending += [(number, journal.WITHDRAWN) for number in range(first, last)]
 
     def sync(self) -> None:
         """Make durable what was written before this call, then claim it in the journal.

@@ -18,7 +18,7 @@ class BlockReader:
         files: The disk.
         manifest: The package.
         paths: Where each of the manifest's files lies.
-        open_path: Opens one.
+        open_file: Opens the file of a number.
     """
 
     def __init__(
@@ -26,12 +26,12 @@ class BlockReader:
         files: Files,
         manifest: Manifest,
         paths: Sequence[Path],
-        open_path: Callable[[Path], int],
+        open_file: Callable[[int], int],
     ) -> None:
         self._files = files
         self._manifest = manifest
         self._paths = paths
-        self.open_files = Descriptors(lambda file: open_path(paths[file]), files.close)
+        self.open_files = Descriptors(open_file, files.close)
 
     def extents(self, blocks: BlockRange) -> Iterator[tuple[Extent, int]]:
         """A range's extents, each with its place in the range."""

@@ -24,7 +24,7 @@ class Found(NamedTuple):
     Attributes:
         claims: The claims that hold. Their blocks were synced before.
         unclaimed: Blocks that match the manifest but that no record vouches for, with their
-            XXH3-128. They may not have been synced.
+            XXH3-128. They may not be durable: the tree's first sync covers them.
         rechecked_bytes: How much was read to find that out.
     """
 
@@ -119,7 +119,6 @@ def _rehash(
     for block, digest, expected, claim in rows:
         if digest == expected:
             unclaimed.append((manifest.block_number(blocks.object, block), claim))
-            tree.touch(BlockRange(blocks.object, block, block + 1))
 
 
 def _written_blocks(manifest: Manifest, tree: Tree, held: bytearray) -> bytearray:

@@ -1,5 +1,8 @@
 """The files of one package on disk: made, opened, read, written and synced by block.
 
+Folders, empty files and files of a block or more are made at the beginning, the latter with the
+room they need; the many small ones when their first byte comes, while the next is on its way.
+
 Guarantees: nothing outside the given folder is touched: paths are joined from checked parts, and
 neither a folder nor a file on the way may be a link. Assumes that nobody else changes the folder
 (the state directory is private, mode 0700). Thread-safe, except `prepare`.
@@ -11,8 +14,8 @@ import errno
 import os
 import stat
 import threading
-from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from dlcore.errors import ManifestError
 from dlcore.model import BlockRange, Extent, Manifest
@@ -46,6 +49,20 @@ def folders_of(manifest: Manifest) -> list[str]:
     return sorted(paths)
 
 
+class _Unsynced(NamedTuple):
+    """What a loss of power may take back.
+
+    Attributes:
+        fresh: Files met for the first time, whose length may be as new as they are.
+        written: Files written to.
+        folders: Folders of which an entry may be new.
+    """
+
+    fresh: set[int]
+    written: set[int]
+    folders: set[Path]
+
+
 class Tree:
     """A package's ``content`` folder.
 
@@ -61,15 +78,15 @@ class Tree:
         self._manifest = manifest
         self._paths = [path_of(folder, file.path) for file in manifest.files]
         self._folders = [folder, *(path_of(folder, path) for path in folders_of(manifest))]
-        self._reader = BlockReader(files, manifest, self._paths, files.open)
+        self._reader = BlockReader(files, manifest, self._paths, self._open_file)
         self._open = self._reader.open_files
-        self._dirty: set[int] = set()
-        self._dirty_lock = threading.Lock()
-        self._all_synced = False
+        self._lock = threading.Lock()  # guards the next two
+        self._unsynced = _Unsynced(set(), set(), {folder.parent, *self._folders})
+        self._met = bytearray(len(self._paths))
         self._watch = -1
 
     def prepare(self) -> None:
-        """Make every folder and file, empty ones too, each file with its length.
+        """Make what is made at the beginning, and check what is there.
 
         Raises:
             OSError: The disk refused, or something else is in the way.
@@ -77,12 +94,28 @@ class Tree:
         for folder in self._folders:
             ensure_folder(self._files, folder)
         self._watch = self._files.watch(self._folder)
-        for path, file in zip(self._paths, self._manifest.files, strict=True):
-            fd = self._files.open(path, create=True)
-            try:
-                self._give_length(fd, file.length_bytes)
-            finally:
-                self._files.close(fd)
+        for index, (path, file) in enumerate(zip(self._paths, self._manifest.files, strict=True)):
+            small = 0 < file.length_bytes < self._manifest.block_bytes
+            if not small or self._files.status(path):
+                with self._open.use(index):
+                    pass
+
+    def _open_file(self, index: int) -> int:
+        """Open a file; the first time make it if need be, and give it its length."""
+        path = self._paths[index]
+        fd = self._files.open(path, create=True)
+        if self._met[index]:
+            return fd
+        try:
+            self._give_length(fd, self._manifest.files[index].length_bytes)
+        except BaseException:
+            self._files.close(fd)
+            raise
+        with self._lock:
+            self._met[index] = 1
+            self._unsynced.fresh.add(index)
+            self._unsynced.folders.add(path.parent)
+        return fd
 
     def _give_length(self, fd: int, length_bytes: int) -> None:
         if self._files.size(fd) == length_bytes:
@@ -101,7 +134,8 @@ class Tree:
                     self._files, fd, data[at : at + extent.length_bytes], extent.offset_bytes
                 )
             touched.append(extent.file)
-        self._mark_dirty(touched)
+        with self._lock:
+            self._unsynced.written.update(touched)
 
     def read(self, blocks: BlockRange, buffer: memoryview, *, again: bool = False) -> memoryview:
         """Read a range's bytes into the front of ``buffer``: `BlockReader.read`."""
@@ -112,50 +146,40 @@ class Tree:
         return all(self._extent_has_data(extent) for extent, _ in self._reader.extents(block))
 
     def _extent_has_data(self, extent: Extent) -> bool:
+        if not self._met[extent.file]:
+            return False
         with self._open.use(extent.file) as fd:
             return self._files.has_data(fd, extent.offset_bytes, extent.length_bytes)
 
-    def touch(self, blocks: BlockRange) -> None:
-        """Have the next `sync` cover a range that an earlier process wrote."""
-        self._mark_dirty(extent.file for extent, _ in self._reader.extents(blocks))
-
     def sync(self) -> None:
-        """Make durable what was written before this call; the first time, the whole tree.
+        """Make durable what was written before this call, and the names that lead to it.
 
-        One ``syncfs`` takes the place of many ``fdatasync``. It is also needed when a dirty file
-        was closed to make room for others: a write-back error may not reach a descriptor opened
-        later, but reaches the one that watches the file system.
+        One ``syncfs`` takes the place of many ``fdatasync``. It is also needed when an unsynced
+        file was closed to make room for others: a write-back error may not reach a descriptor
+        opened later, but reaches the one that watches the file system.
 
         Raises:
             OSError: What was written since the last `sync` must be taken for lost.
         """
-        with self._dirty_lock:
-            dirty, self._dirty = self._dirty, set()
+        with self._lock:
+            unsynced, self._unsynced = self._unsynced, _Unsynced(set(), set(), set())
+        files = unsynced.fresh | unsynced.written
         closed = self._open.take_closed()
-        targets = dirty if self._all_synced else set(range(len(self._paths)))
-        many = len(targets) > MOST_OPEN or (not self._all_synced and len(self._folders) > MOST_OPEN)
-        if not ((many or dirty & closed) and self._files.sync_filesystem(self._watch)):
-            self._sync_each(targets)
-        self._all_synced = True
-
-    def _sync_each(self, targets: set[int]) -> None:
-        sync_file = self._files.sync_data if self._all_synced else self._files.sync
-        for file in sorted(targets):
-            with self._open.use(file) as fd:
-                sync_file(fd)
-        if not self._all_synced:
-            for folder in reversed([self._folder.parent, *self._folders]):
-                self._files.sync_folder(folder)
+        at_once = len(files) + len(unsynced.folders) > MOST_OPEN or bool(files & closed)
+        if at_once and self._files.sync_filesystem(self._watch):
+            return
+        for index in sorted(files):
+            with self._open.use(index) as fd:
+                sync = self._files.sync if index in unsynced.fresh else self._files.sync_data
+                sync(fd)
+        for folder in sorted(unsynced.folders, reverse=True):
+            self._files.sync_folder(folder)
 
     def close(self) -> None:
         """Wait for what is being written and close all files. Idempotent."""
         self._open.close()
         self._files.close(self._watch)
         self._watch = -1
-
-    def _mark_dirty(self, touched: Iterable[int]) -> None:
-        with self._dirty_lock:
-            self._dirty.update(touched)
 
 
 def ensure_folder(files: Files, path: Path) -> None:

@@ -87,7 +87,9 @@ class _Verification:
         self._bad: set[Bad] = set()
         files = Files()
         paths = [path_of(folder, file.path) for file in manifest.files]
-        self._reader = BlockReader(files, manifest, paths, files.open_to_read)
+        self._reader = BlockReader(
+            files, manifest, paths, lambda index: files.open_to_read(paths[index])
+        )
 
     def run(self) -> set[Bad]:
         """Compare all. Returns what is wrong."""

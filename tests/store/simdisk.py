@@ -206,12 +206,15 @@ class SimDisk(Files):
     # What survives
 
     def sync(self, fd: int) -> None:
+        self._settle(fd)
+
+    def sync_data(self, fd: int) -> None:
+        self._settle(fd)
+
+    def _settle(self, fd: int) -> None:
         self._open[fd].settle()
         if self.ordered:
             self._commit(set(range(len(self._changes))))
-
-    def sync_data(self, fd: int) -> None:
-        self.sync(fd)
 
     def sync_folder(self, path: Path) -> None:
         folder = self._folder(path)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.store import Partial, Store
-from tests.store.helpers import Package, make_package
+from tests.store.helpers import Package, fill, make_package
 from tests.store.simdisk import PowerCutError, SimDisk
 
 STATE = Path("/state")
@@ -74,6 +74,36 @@ class Run:
         return True
 
 
+def test_a_length_put_right_at_the_beginning_is_durable_before_the_package_is_published() -> None:
+    run = Run(PACKAGE, SimDisk(ordered=False))
+    store = Store(STATE, run.disk)
+    store.prepare()
+    partial = store.begin(PACKAGE.manifest, PACKAGE.document)
+    fill(partial, PACKAGE)
+    partial.sync()
+    partial.close()
+    folder = STATE / "partial" / run.content.parent.name / "content"
+    fd = run.disk.open(folder / "b" / "empty")
+    run.disk.write_at(fd, memoryview(b"left by somebody"), 0)
+    run.disk.sync(fd)
+    store.begin(PACKAGE.manifest, PACKAGE.document).finish()
+    run.disk = run.disk.after_power_loss(random.Random(SEED))
+    assert run.check_published()
+
+
+def test_only_what_was_written_since_is_synced_again() -> None:
+    disk = SimDisk()
+    store = Store(STATE, disk)
+    store.prepare()
+    partial = store.begin(PACKAGE.manifest, PACKAGE.document)
+    partial.sync()
+    fill(partial, PACKAGE, [2])
+    calls: list[str] = []
+    disk.before = lambda _, call: calls.append(call)
+    partial.sync()
+    assert calls == ["sync_data", "write_at", "sync_data"]  # the file, then its claim
+
+
 def cut_at(count: int) -> Callable[[SimDisk, str], None]:
     left = [count]
 
@@ -112,7 +142,8 @@ def test_no_loss_of_power_publishes_a_wrong_byte_or_loses_a_synced_block(
             run.check_published()
             states += 1
         run.live(chance)
-        assert run.check_published()
+        run.disk = run.disk.after_power_loss(chance)
+        assert run.check_published(), "what was finished stays finished"
         reused += run.reused
     record_property("losses_of_power", states)
     record_property("blocks_reused", reused)

@@ -1,0 +1,80 @@
+"""The hash that follows an object's contiguous front, whoever brings its blocks."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from dlcore.model import BlockRange
+from dlcore.store.whole import WholeObject
+from tests.store.helpers import BLOCK_BYTES, make_package
+
+PACKAGE = make_package({"a": 3 * BLOCK_BYTES}, whole=True)
+
+
+def block(at: int) -> BlockRange:
+    return BlockRange(0, at, at + 1)
+
+
+def read(blocks: BlockRange, buffer: memoryview, *, again: bool = False) -> memoryview:
+    buffer[:] = PACKAGE.run(blocks)
+    return buffer
+
+
+def taken(whole: WholeObject) -> WholeObject:
+    assert whole.take(0, 3) == [BlockRange(0, 0, 3)]
+    return whole
+
+
+def test_a_block_that_comes_while_another_thread_hashes_is_hashed_by_that_thread() -> None:
+    reading, go_on = threading.Event(), threading.Event()
+
+    def slow_read(blocks: BlockRange, buffer: memoryview) -> memoryview:
+        reading.set()
+        assert go_on.wait(30)
+        return read(blocks, buffer)
+
+    whole = taken(WholeObject(PACKAGE.manifest, 0, slow_read))
+    assert whole.written(block(1), PACKAGE.run(block(1))) is None
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(whole.written, block(0), PACKAGE.run(block(0)))
+        assert reading.wait(30)
+        assert whole.written(block(2), PACKAGE.run(block(2))) is None
+        assert not whole.verified
+        go_on.set()
+        assert first.result() is True
+    assert whole.verified
+
+
+def test_a_block_is_taken_by_one_writer_until_it_is_given_back() -> None:
+    whole = WholeObject(PACKAGE.manifest, 0, read)
+    assert whole.take(1, 1) == [block(1)]
+    assert whole.take(0, 3) == [block(0), block(2)]
+    whole.give_back(block(1))
+    assert whole.take(0, 3) == [block(1)]
+
+
+def test_a_read_that_failed_can_be_made_good_by_the_next_call() -> None:
+    failing = [True]
+
+    def read_once_bad(blocks: BlockRange, buffer: memoryview) -> memoryview:
+        if failing.pop() if failing else False:
+            raise OSError("bad sector")
+        return read(blocks, buffer)
+
+    whole = taken(WholeObject(PACKAGE.manifest, 0, read_once_bad))
+    whole.written(block(1), PACKAGE.run(block(1)))
+    whole.written(block(2), PACKAGE.run(block(2)))
+    with pytest.raises(OSError, match="bad sector"):
+        whole.written(block(0), PACKAGE.run(block(0)))
+    assert whole.written(block(0)) is True
+
+
+def test_after_a_mismatch_all_blocks_are_free_again() -> None:
+    whole = taken(WholeObject(PACKAGE.manifest, 0, read))
+    assert whole.written(BlockRange(0, 0, 3), memoryview(bytes(3 * BLOCK_BYTES))) is False
+    assert not whole.verified
+    taken(whole)
+    assert whole.written(BlockRange(0, 0, 3), PACKAGE.run(BlockRange(0, 0, 3))) is True
