@@ -17,9 +17,12 @@ CLOSE = "close"  # end it in order
 
 @dataclass(frozen=True)
 class Script:
-    """What one connection gets to hear after its first request: bytes, then the end."""
+    """What one connection gets to hear after its first request: bytes, then the end.
 
-    said: Sequence[bytes]
+    An event among the bytes is waited for.
+    """
+
+    said: Sequence[bytes | asyncio.Event]
     end: str = CLOSE
 
     @classmethod
@@ -56,8 +59,11 @@ class Hostile:
         self.requests.append(await reader.readuntil(b"\r\n\r\n"))
         script = self.scripts[min(len(self.requests), len(self.scripts)) - 1]
         for data in script.said:
-            writer.write(data)
-            await writer.drain()
+            if isinstance(data, asyncio.Event):
+                await data.wait()
+            else:
+                writer.write(data)
+                await writer.drain()
         if script.end == HANG:
             await reader.read()
         elif script.end == RESET:

@@ -219,6 +219,15 @@ async def test_a_200_of_another_length_is_not_the_object(length: str) -> None:
     assert sink.filled_bytes == 0
 
 
+async def test_a_200_as_long_as_the_range_is_not_the_object_it_begins() -> None:
+    sink = Collector(END)
+    async with hostile(status("200 OK", CONTENT[:END])) as server:
+        with pytest.raises(TransferError) as caught:
+            await fetch(server, sink, (0, END))
+    assert caught.value.fault is Fault.REFUSED
+    assert sink.filled_bytes == 0
+
+
 async def test_a_200_without_a_length_is_not_trusted_to_be_whole() -> None:
     sink = Collector(TOTAL)
     async with hostile(Script.answer("200 OK", CONTENT)) as server:
@@ -384,10 +393,11 @@ async def test_a_rejection_says_what_to_check() -> None:
 async def test_a_slow_disk_is_not_taken_for_a_stalled_endpoint() -> None:
     gate = asyncio.Event()
     sink = Collector(END - START, buffer_bytes=10, gate=gate)
-    async with hostile(partial(end=HANG)) as server:
-        reading = asyncio.ensure_future(fetch(server, sink, stall_s=0.02))
+    head = partial(body=b"", Content_Length="50").said
+    async with hostile(Script([*head, ASKED[:20], gate, ASKED[20:]])) as server:
+        reading = asyncio.ensure_future(fetch(server, sink, stall_s=0.03))
         await sink.waiting.wait()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
         gate.set()
         await reading
     assert sink.received == ASKED
