@@ -1,11 +1,12 @@
 """A client of content: endpoints, catalog, state directory and downloads behind one ``async with``.
 
-The library's front door. Opening it takes hold of the state directory; nothing is asked of a
-network before the first package, session or check is.
+The library's front door. Opening it costs nothing: the state directory is taken hold of for the
+first package or session, and nothing is asked of a network before that or the first check.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -16,11 +17,11 @@ from typing import Self
 from dlcore.engine.content import Content
 from dlcore.engine.downloads import Downloads
 from dlcore.engine.events import EndpointRenewed, Event, EventBus
+from dlcore.engine.holding import hold
 from dlcore.engine.judge import Judge
 from dlcore.engine.library import Library, read_catalog
 from dlcore.engine.session import Session
 from dlcore.engine.state import RunState, load
-from dlcore.engine.threads import in_thread
 from dlcore.errors import ConfigError
 from dlcore.model import Catalog
 from dlcore.store import Store
@@ -35,9 +36,13 @@ class Client:
 
     Args:
         deployment: Settings: endpoints, catalog, conditions.
-        state: The state directory; made if need be. One process holds it at a time.
+        state: The state directory; made when it is first needed. One process holds it at a time.
         wait_s: How long to wait while another process holds it.
         rng: Spreads waits after failures.
+
+    Attributes:
+        endpoints: Those that this client may use, in order of preference.
+        renewals: Tokens and locations renewed so far.
 
     Example:
         ``async with Client(deployment, state) as client: path = await client.fetch("ABC00012")``
@@ -61,6 +66,9 @@ class Client:
         self._library: Library | None = None
         self._content: Content | None = None
         self._connections: dict[str, int] = {}
+        self._holding = asyncio.Lock()
+        self._held = False
+        self.store = Store.look(state)
         self.endpoints: list[Endpoint] = []
 
     @classmethod
@@ -73,17 +81,13 @@ class Client:
         return cls(load_deployment(config), state, wait_s=wait_s)
 
     async def __aenter__(self) -> Self:
-        """Take hold of the state directory.
+        """Open the endpoints that this client may use.
 
         Raises:
-            LockedError: Another process holds it; the message says which.
-            StorageError: It cannot be used.
             ConfigError: An endpoint's settings cannot be used.
         """
         async with AsyncExitStack() as stack:
             stack.callback(self.bus.close)
-            self.store = await in_thread(Store.open, self.state, wait_s=self._wait_s)
-            stack.callback(self.store.close)
             for settings, obstacle in usable_endpoints(self.deployment):
                 if not obstacle:
                     endpoint = open_endpoint(settings, observer=self._renewed)
@@ -100,6 +104,19 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         await self._stack.aclose()
+
+    async def hold(self) -> None:
+        """Take hold of the state directory until the end. Idempotent; `fetch` and `session` do it.
+
+        Raises:
+            LockedError: Another process holds it; the message says which.
+            StorageError: It cannot be used.
+        """
+        async with self._holding:
+            if not self._held:
+                self.store = await hold(self.state, self._wait_s)
+                self._stack.callback(self.store.close)
+                self._held = True
 
     def events(self) -> AsyncIterator[Event]:
         """Everything that happens from now on, until the client is closed."""
@@ -131,7 +148,6 @@ class Client:
             StorageError: The local disk failed, or is full; state is kept.
         """
         content = await self.content()
-        content.order((package_id,))
         return await content.path(package_id)
 
     async def session(self, sequence: TaskSequence | Path) -> Session:
@@ -139,26 +155,32 @@ class Client:
 
         Raises:
             TaskSequenceError: The export is malformed.
+            LockedError: Another process holds the state directory; the message says which.
+            StorageError: It cannot be used.
             DlcoreError: The catalog cannot be read.
         """
         if isinstance(sequence, Path):
             sequence = load_sequence(sequence)
+        content = await self.content()
         download = self.deployment.options.download.value
         run = load(self.state, sequence.digest, download)
         if run:
             run.restarts += 1
         else:
             run = RunState(sequence.digest, download, dict(self.deployment.variables))
-        return Session(sequence, run, await self.content(), self.judge(), self.bus)
+        return Session(sequence, run, content, self.judge(), self.bus)
 
     async def content(self) -> Content:
         """What hands out packages; downloads begin with its first order.
 
         Raises:
+            LockedError: Another process holds the state directory; the message says which.
+            StorageError: It cannot be used.
             DlcoreError: The catalog cannot be read.
         """
+        await self.hold()
+        library = await self.library()
         if self._content is None:
-            library = await self.library()
             downloads = Downloads(
                 self.store, self._connections, library.locate, self.bus, self._rng
             )

@@ -29,7 +29,7 @@ async def preflight(client: Client, sequence: TaskSequence) -> tuple[Check, ...]
     """Check every prerequisite of running a sequence on demand.
 
     Args:
-        client: Open.
+        client: Open; the state directory is only looked at, whoever holds it.
         sequence: What is to run.
     """
     return checks(await gather(client, sequence))
@@ -138,4 +138,6 @@ async def _fetch_bytes(client: Client, library: Library, packages: Sequence[str]
 
 
 def _free_bytes(path: Path) -> int:
-    return shutil.disk_usage(path).free
+    """Room on the disk where the state directory is, or will be made."""
+    path = path.absolute()
+    return shutil.disk_usage(next(p for p in (path, *path.parents) if p.exists())).free

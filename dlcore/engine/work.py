@@ -34,11 +34,13 @@ async def run_sequence(client: Client, sequence: TaskSequence | Path, executor: 
         The figures; ``outcome`` is ``failed`` if a step failed for good.
 
     Raises:
+        LockedError: Another process holds the state directory; the message says which.
         PreflightError: A prerequisite is missing; nothing was run.
         StorageError: The local disk failed, or is full; run again to go on.
     """
     if isinstance(sequence, Path):
         sequence = load(sequence)
+    await client.hold()
     missing = failed(await preflight(client, sequence))
     if missing:
         raise PreflightError(

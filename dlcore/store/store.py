@@ -42,7 +42,7 @@ def package_key(package_id: str, version: int, manifest_digest: str) -> str:
 
 
 class Store:
-    """A state directory, held. Made by `open`; a context manager.
+    """A state directory. Made by `open`, which holds it, or `look`; a context manager.
 
     Args:
         state: The directory.
@@ -83,6 +83,14 @@ class Store:
             lock.release()
             raise
         return store
+
+    @classmethod
+    def look(cls, state: Path) -> Self:
+        """Look at a state directory that anybody may hold, or that does not exist; change nothing.
+
+        Only for `find`, `find_package`, `read_manifest` and `reserved_bytes`.
+        """
+        return cls(state.absolute(), Files())
 
     def prepare(self) -> None:
         """Make the folders and finish what an earlier `remove` left. Called by `open`.

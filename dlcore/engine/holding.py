@@ -1,0 +1,34 @@
+"""Taking hold of a state directory, so that waiting for it can be interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from dlcore.engine.threads import in_thread
+from dlcore.errors import LockedError
+from dlcore.store import Store
+
+ASK_EVERY_S = 0.2
+
+
+async def hold(state: Path, wait_s: float) -> Store:
+    """Take hold of a state directory, making it if need be.
+
+    Args:
+        state: The directory.
+        wait_s: How long to wait while another process holds it.
+
+    Raises:
+        LockedError: It still does; the message says who.
+        StorageError: The directory cannot be used.
+    """
+    now_s = asyncio.get_running_loop().time
+    end_s = now_s() + wait_s
+    while True:
+        try:
+            return await in_thread(Store.open, state)
+        except LockedError:
+            if now_s() >= end_s:
+                raise
+        await asyncio.sleep(ASK_EVERY_S)
