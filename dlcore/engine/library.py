@@ -14,6 +14,7 @@ from pathlib import Path
 from dlcore import manifest as documents
 from dlcore.engine.threads import in_thread
 from dlcore.errors import (
+    Fault,
     IntegrityError,
     ManifestError,
     NotFoundError,
@@ -63,7 +64,7 @@ class Library:
         except KeyError:
             raise NotFoundError(
                 f"package {package_id} is not in the catalog",
-                remedy="Publish the package, or correct its id in the task sequence.",
+                remedy="Publish the package, or correct its id where it is asked for.",
             ) from None
 
     async def manifest(self, package_id: str) -> tuple[Manifest, bytes]:
@@ -174,14 +175,26 @@ async def read_catalog(
         document = await in_thread(read_if_there, path, MOST_CATALOG_BYTES)
         source = str(path)
         if document is None:
-            raise NotFoundError(f"there is no catalog at {path}", remedy="Check [catalog] path.")
+            raise NotFoundError(f"there is no catalog at {path}", remedy="Check the path.")
     else:
         assert endpoint is not None
-        document = await endpoint.read_document(CATALOG_KEY, MOST_CATALOG_BYTES)
+        document = await _read_from(endpoint)
         source = f"catalog of endpoint {endpoint.name}"
     if sha256 and documents.digest_of(document) != sha256.lower():
         raise IntegrityError(
             f"{source} does not have the SHA-256 {sha256}",
-            remedy="Correct the pin in [catalog] sha256 if the catalog was updated on purpose.",
+            remedy="Correct the pin of the catalog if it was updated on purpose.",
         )
     return documents.decode_catalog(document, source=source)
+
+
+async def _read_from(endpoint: Endpoint) -> bytes:
+    try:
+        return await endpoint.read_document(CATALOG_KEY, MOST_CATALOG_BYTES)
+    except TransferError as error:
+        if error.fault is not Fault.NOT_FOUND:
+            raise
+        raise NotFoundError(
+            f"there is no catalog: {error.message}",
+            remedy="Check the address: the catalog lies where `dlcore publish` put it.",
+        ) from error

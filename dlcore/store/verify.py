@@ -6,6 +6,7 @@ that several small files share does not match, each of them is named.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import hashlib
 import os
@@ -54,16 +55,19 @@ class Bad(msgspec.Struct, frozen=True, order=True):
     reason: Reason
 
 
-def verify_tree(folder: Path, manifest: Manifest, *, progress: Progress | None = None) -> list[Bad]:
+def verify_tree(
+    folder: Path, manifest: Manifest, *, progress: Progress | None = None, strict: bool = True
+) -> list[Bad]:
     """Compare a folder with a manifest, with all cores.
 
     Args:
         folder: The content folder.
         manifest: What it should be.
         progress: Told the bytes read so far, now and then, from any thread, one at a time.
+        strict: Whether anything that the manifest does not tell of is wrong.
 
     Returns:
-        All that is wrong, by path and offset; empty if the folder is exactly as it should be.
+        All that is wrong, by path and offset; empty if the folder is as it should be.
 
     Raises:
         NotFoundError: There is no such folder.
@@ -72,16 +76,19 @@ def verify_tree(folder: Path, manifest: Manifest, *, progress: Progress | None =
     if not folder.is_dir():
         raise NotFoundError(f"no such folder: {folder}", remedy="check the path")
     with translated("verify", folder, lambda: 0, lambda: 0):
-        return sorted(_Verification(folder, manifest, progress).run())
+        return sorted(_Verification(folder, manifest, progress, strict).run())
 
 
 class _Verification:
     """One comparison under way."""
 
-    def __init__(self, folder: Path, manifest: Manifest, progress: Progress | None) -> None:
+    def __init__(
+        self, folder: Path, manifest: Manifest, progress: Progress | None, strict: bool
+    ) -> None:
         self._folder = folder
         self._manifest = manifest
         self._progress = progress
+        self._strict = strict
         self._lock = threading.Lock()
         self._done_bytes = 0
         self._bad: set[Bad] = set()
@@ -105,7 +112,7 @@ class _Verification:
 
     def _compare_names(self) -> set[int]:
         """Compare kinds and lengths. Returns the files that cannot be read to their end."""
-        found = _entries(self._folder)
+        found = _entries(self._folder) if self._strict else self._described()
         for path in folders_of(self._manifest):
             status = found.pop(path, None)
             if status is None:
@@ -124,6 +131,14 @@ class _Verification:
         for path in found:
             self._blame(path, 0, Reason.UNEXPECTED)
         return unreadable
+
+    def _described(self) -> dict[str, os.stat_result]:
+        """What there is of the manifest's files and folders."""
+        found = {}
+        for path in (*folders_of(self._manifest), *(f.path for f in self._manifest.files)):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                found[path] = path_of(self._folder, path).lstat()
+        return found
 
     def _readable(self, unreadable: set[int]) -> tuple[bytearray, list[int]]:
         """Blocks with digests, and objects without, of which every byte is there."""
