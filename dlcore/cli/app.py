@@ -7,9 +7,9 @@ import sys
 
 import click
 
-from dlcore.cli.loop import Terminated
-from dlcore.cli.output import show_error, wants_json
-from dlcore.errors import DlcoreError
+from dlcore.cli.endings import ending_of, show_ending
+from dlcore.cli.loop import Terminated, terminable
+from dlcore.cli.output import OutputClosed, drop_output, never_fail_to_encode
 
 # Name -> summary. The command itself lies in the module of that name, imported when it is used.
 COMMANDS = {
@@ -20,7 +20,7 @@ COMMANDS = {
     "fetch": "Fetch one package or file, verified and resumable.",
     "verify": "Check a folder against its manifest.",
 }
-INTERRUPTED, TERMINATED = 130, 143
+OUTPUT_CLOSED = 141  # what a shell says of a process that died of SIGPIPE
 
 
 class Commands(click.Group):
@@ -47,30 +47,38 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="dlcore-engine", prog_name="dlcore")
 def group() -> None:
-    """Download the packages of a task sequence on demand: verified, resumable, in parallel."""
+    """Download the packages of a task sequence on demand: verified, resumable, in parallel.
+
+    Results go to standard output, progress and errors to standard error. Exit statuses are listed
+    in docs/exit-codes.md. DLCORE_DEBUG=1 shows the traceback of an error.
+    """
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    sys.exit(_status(arguments))
+    sys.exit(_status(arguments or ["--help"]))
 
 
 def _status(arguments: list[str]) -> int:
+    never_fail_to_encode()
     try:
-        result = group.main(arguments, prog_name="dlcore", standalone_mode=False)
-    except DlcoreError as error:
-        show_error(error, as_json=wants_json(arguments))
-        return error.exit_status
+        return _ended(arguments)
+    except OutputClosed:
+        drop_output()
+        return OUTPUT_CLOSED
+
+
+def _ended(arguments: list[str]) -> int:
+    try:
+        with terminable():
+            result = group.main(arguments, prog_name="dlcore", standalone_mode=False)
     except click.exceptions.Exit as error:
         return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except Terminated:
-        click.echo("terminated: what was verified is kept, run again to go on", err=True)
-        return TERMINATED
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: what was verified is kept, run again to go on", err=True)
-        return INTERRUPTED
+    except OutputClosed:
+        raise
+    except (Exception, KeyboardInterrupt, Terminated) as error:
+        ending = ending_of(error)
+        show_ending(ending, error, as_json="--json" in arguments)
+        return ending.exit_status
     return result if isinstance(result, int) else 0

@@ -9,11 +9,14 @@ import click
 import msgspec
 
 from dlcore.cli.loop import run_async
-from dlcore.cli.output import amount, json_option, quiet_option, show_json
-from dlcore.cli.progress import open_view, shown
+from dlcore.cli.output import amount, json_option, quiet_option, say, show_json
+from dlcore.cli.paths import EXISTING_FILE
+from dlcore.cli.progress import shown
 from dlcore.cli.sources import Access
 from dlcore.cli.state import wait_option
+from dlcore.cli.views import open_view
 from dlcore.cli.wanted import Asked, find
+from dlcore.engine.downloads import Retry
 from dlcore.engine.events import EventBus
 from dlcore.engine.fetch import Fetched, fetch_into
 
@@ -25,9 +28,9 @@ from dlcore.engine.fetch import Fetched, fetch_into
     "sources",
     multiple=True,
     metavar="ENDPOINT",
-    help="Where from; may be repeated. A folder, http(s)://..., cmg+https://..., "
-    "cloud-dp+https://..., blob+https://... or dp+http://...; for a URL or foreign "
-    "manifest, URLs of the same file elsewhere.",
+    help="Where from; may be repeated, all are used at once. A published folder or "
+    "http(s)://..., cmg+https://..., cloud-dp+https://..., blob+https://... or dp+http://...; "
+    "for a URL or foreign manifest, URLs of the same file elsewhere.",
 )
 @click.option(
     "-o",
@@ -35,19 +38,53 @@ from dlcore.engine.fetch import Fetched, fetch_into
     "folder",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for the files; appears complete or not at all.",
+    help="Folder that becomes the package, complete or not at all; a single file by URL or "
+    "foreign manifest is put into it.",
 )
-@click.option("--sha256", default="", metavar="HEX", help="Digest of the file at a URL.")
 @click.option(
-    "--catalog",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Trusted catalog; by default the first endpoint's.",
+    "--sha256", default="", metavar="HEX", help="SHA-256 of the file at a URL; needed for a URL."
 )
-@click.option("--catalog-sha256", default="", metavar="HEX", help="Digest of the catalog.")
-@click.option("--token-file", default="", help="Registration token of a CMG or cloud DP.")
-@click.option("--sas-file", default="", help="Shared access signature of a blob endpoint.")
-@click.option("--ca-file", default="", help="Authorities to trust in place of the system's.")
-@click.option("--connections", type=click.IntRange(1, 256), default=4, show_default=True)
+@click.option(
+    "--catalog", type=EXISTING_FILE, help="Trusted catalog; by default the first endpoint's."
+)
+@click.option(
+    "--catalog-sha256", default="", metavar="HEX", help="SHA-256 that the catalog must have."
+)
+@click.option(
+    "--token-file",
+    default="",
+    metavar="FILE",
+    help="File with the registration token of a CMG or cloud DP; by default the environment "
+    "variable DLCORE_TOKEN has the token.",
+)
+@click.option(
+    "--sas-file",
+    default="",
+    metavar="FILE",
+    help="File with the shared access signature of a blob endpoint; by default the environment "
+    "variable DLCORE_SAS has it, or the container is public.",
+)
+@click.option(
+    "--ca-file",
+    default="",
+    metavar="FILE",
+    help="Certificate authorities (PEM) to trust in place of the system's.",
+)
+@click.option(
+    "--connections",
+    type=click.IntRange(1, 256),
+    default=4,
+    show_default=True,
+    help="Most connections to open to each endpoint.",
+)
+@click.option(
+    "--retries",
+    type=click.IntRange(0, 999_999),
+    default=Retry().count,
+    show_default=True,
+    help=f"How often to ask all endpoints again, each time after {Retry().delay_s:.0f} seconds, "
+    "when none is left that serves the content.",
+)
 @wait_option
 @quiet_option
 @json_option
@@ -62,37 +99,44 @@ def command(
     sas_file: str,
     ca_file: str,
     connections: int,
+    retries: int,
     wait_s: float,
     quiet: bool,
     as_json: bool,
 ) -> None:
     """Fetch a package by ID, a file by URL, or what a MANIFEST describes.
 
-    MANIFEST is a file: a native manifest, a Metalink or a piece hash file. Broken off, the same
-    command goes on where it was; secrets come from files or, for tokens and signatures, from the
-    environment variables DLCORE_TOKEN and DLCORE_SAS.
+    MANIFEST is a file: a native manifest, a Metalink 4 or a Delivery Optimization piece hash file.
+
+    Every block is verified before it counts. Broken off, the same command goes on where it was;
+    what is there already is verified and not fetched again.
     """
     access = Access(token_file, sas_file, ca_file, connections)
     asked = Asked(what, sources, sha256, catalog, catalog_sha256)
-    fetched = run_async(_fetch(asked, folder, access, wait_s, quiet))
+    retry = Retry(count=retries)
+    fetched = run_async(_fetch(asked, folder, access, retry, wait_s, quiet))
     if as_json:
         show_json({**msgspec.to_builtins(fetched), "verified": True})
     else:
-        click.echo(
+        say(
             f"{fetched.package}: {amount(fetched.content_bytes)} verified at {fetched.path} "
             f"({amount(fetched.bytes_fetched)} fetched, {amount(fetched.bytes_reused)} reused)"
         )
 
 
-async def _fetch(asked: Asked, folder: Path, access: Access, wait_s: float, quiet: bool) -> Fetched:
+async def _fetch(
+    asked: Asked, folder: Path, access: Access, retry: Retry, wait_s: float, quiet: bool
+) -> Fetched:
     bus = EventBus()
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(shown(bus.listen(), open_view(quiet=quiet)))
-        manifest, endpoints = await find(asked, access, stack)
+    async with shown(bus.listen(), open_view(quiet=quiet)), AsyncExitStack() as stack:
+        stack.callback(bus.close)
+        manifest, endpoints, beside = await find(asked, access, stack)
         return await fetch_into(
             folder,
             manifest,
             [(endpoint, access.connections) for endpoint in endpoints],
             bus,
+            beside=beside,
+            retry=retry,
             wait_s=wait_s,
         )

@@ -1,58 +1,84 @@
-"""What all commands print alike: JSON, errors, tables, amounts."""
+"""What commands print: results on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 
 import click
 
-from dlcore.errors import DlcoreError, PreflightError
+from dlcore.errors import DiskFullError, StorageError
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
-
-
-def wants_json(arguments: Iterable[str]) -> bool:
-    """Whether the command line asks for JSON, even if the command never got to see it."""
-    return "--json" in arguments
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document on standard output."
+)
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show no progress, only errors.")
 
 
-def show_json(result: object) -> None:
-    """Print a result as one JSON document on standard output."""
-    click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+class OutputClosed(Exception):  # noqa: N818  # no error: the reader has read enough
+    """Nobody reads standard output any more."""
 
 
-def show_error(error: DlcoreError, *, as_json: bool) -> None:
-    """Print an error: for people on standard error, for programs on standard output too."""
-    click.echo(f"{click.style('error', fg='red')} ({error.code}): {error.message}", err=True)
-    if error.remedy:
-        click.echo(f"  {error.remedy}", err=True)
-    if as_json:
-        fields: dict[str, object] = {
-            "code": error.code,
-            "exit_status": error.exit_status,
-            "message": error.message,
-            "remedy": error.remedy,
-        }
-        if isinstance(error, PreflightError):
-            fields["missing"] = list(error.missing)
-        show_json({"error": fields})
+def say(text: str) -> None:
+    """Print a result.
+
+    Raises:
+        OutputClosed: Nobody reads it.
+        StorageError: It is a file that cannot be written.
+    """
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        raise OutputClosed from None
+    except OSError as error:
+        drop_output()
+        kind = DiskFullError if error.errno == errno.ENOSPC else StorageError
+        raise kind(
+            f"cannot write to standard output: {error.strerror}",
+            remedy="What the command did is done; send its output elsewhere.",
+        ) from error
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:
-    """Print a table on standard output, as wide as the terminal or, elsewhere, as it needs."""
+def tell(text: str) -> None:
+    """Print progress or an error; never fails, even if nobody listens."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
+
+
+def show_json(result: object, *, one_line: bool = False) -> None:
+    """Print a result as one JSON document; raises as `say`."""
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    say(json.dumps(result, indent=None if one_line else 2, ensure_ascii=not unicode))
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table, folded to the width of the terminal; elsewhere a row is a line.
+
+    Args:
+        columns: Headings; a column of amounts ends in a unit and is set to the right.
+        rows: Cells.
+
+    Raises:
+        OutputClosed: As `say`.
+        StorageError: As `say`.
+    """
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, show_header=any(columns))
     for column in columns:
-        table.add_column(column, justify="right" if column.endswith(("s", "bytes")) else "left")
+        table.add_column(column, justify="right" if column.endswith(" s") else "left")
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160).print(table)
+        table.add_row(*(Text(cell) for cell in row))
+    drawn = io.StringIO()
+    Console(file=drawn, width=None if sys.stdout.isatty() else 10_000).print(table)
+    say("\n".join(line.rstrip() for line in drawn.getvalue().splitlines()))
 
 
 def amount(count_bytes: float) -> str:
@@ -62,3 +88,16 @@ def amount(count_bytes: float) -> str:
             return f"{count_bytes:.0f} {unit}" if unit == "bytes" else f"{count_bytes:.1f} {unit}"
         count_bytes /= 1024
     return f"{count_bytes:.1f} TiB"
+
+
+def never_fail_to_encode() -> None:
+    """Print what a terminal or a file name's encoding cannot say with backslashes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def drop_output() -> None:
+    """Forget what standard output still holds, so that the interpreter can end in peace."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,27 +8,31 @@ import click
 import msgspec
 
 from dlcore.cli.loop import run_async
-from dlcore.cli.output import json_option, show_json, show_table
-from dlcore.cli.state import state_option
+from dlcore.cli.output import json_option, say, show_json, show_table
+from dlcore.cli.paths import EXISTING_FILE
+from dlcore.cli.state import sequence_id_option, state_option
 from dlcore.tasksequence import FrozenVariables, Step, TaskSequence, load, needs, unresolved_needs
 from dlcore.tasksequence.deployment import Deployment, load_deployment
 from dlcore.tasksequence.preflight import Check
 
 
 @click.command()
-@click.argument("sequence", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("sequence", type=EXISTING_FILE)
 @click.option(
     "--config",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Deployment settings (TOML): also check every prerequisite.",
+    type=EXISTING_FILE,
+    help="Deployment settings (TOML): also check every prerequisite of a run.",
 )
-@click.option("--sequence-id", help="Which task sequence of an export that holds several.")
+@sequence_id_option
 @state_option
 @json_option
 def command(
     sequence: Path, config: Path | None, sequence_id: str | None, state: Path, as_json: bool
 ) -> None:
-    """Show what SEQUENCE needs: an exported task sequence (XML, object.xml or zip)."""
+    """Show what SEQUENCE needs: an exported task sequence (XML, object.xml or zip).
+
+    Changes nothing, and ends with status 0 even if a prerequisite is missing.
+    """
     loaded = load(sequence, package_id=sequence_id)
     deployment = load_deployment(config) if config else None
     variables = FrozenVariables(
@@ -90,14 +94,17 @@ def _show(sequence: TaskSequence, variables: FrozenVariables, checks: tuple[Chec
         ),
     )
     packages = _packages(sequence, variables)
-    click.echo(f"\npackages in order of first need: {' '.join(packages) or 'none'}")
+    say(f"\npackages in order of first need: {' '.join(packages) or 'none'}")
+    for step in _enabled(sequence):
+        for reference in unresolved_needs(step, variables):
+            say(f"step {step.index} {step.name}: which package {reference} is will be known later")
     if checks:
-        click.echo()
-        rows = (
-            (check.name, "pass" if check.passed else "FAIL", check.detail, check.remedy)
-            for check in checks
-        )
-        show_table(("check", "", "found", "remedy"), rows)
+        say("")
+        rows = ((c.name, "pass" if c.passed else "FAIL", c.detail) for c in checks)
+        show_table(("check", "", "found"), rows)
+        for check in checks:
+            if not check.passed:
+                say(f"{check.name}: {check.remedy}")
 
 
 def _enabled(sequence: TaskSequence) -> list[Step]:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import click
 import msgspec
 
-from dlcore.cli.output import amount, json_option, show_json
+from dlcore.cli.output import amount, json_option, quiet_option, say, show_json
+from dlcore.cli.paths import EXISTING_FOLDER
+from dlcore.cli.views import open_view
 from dlcore.model import DEFAULT_BLOCK_BYTES
-from dlcore.publish import publish
+from dlcore.publish import Stage, publish
+
+DONE = {Stage.HASH: "hashed", Stage.WRITE: "written"}
 
 
 @click.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--package-id", required=True, help="Id of the package, such as ABC00012.")
-@click.option("--version", type=int, default=1, show_default=True, help="Source version.")
+@click.argument("folder", type=EXISTING_FOLDER)
+@click.option(
+    "--package-id", required=True, metavar="ID", help="Id of the package, such as ABC00012."
+)
+@click.option(
+    "--version", type=int, default=1, show_default=True, help="Source version, counted from 1."
+)
 @click.option(
     "--to",
     "destination",
@@ -24,13 +33,20 @@ from dlcore.publish import publish
     help="A folder, or an object store: az://container/prefix, s3://..., gs://...; "
     "credentials come from the environment.",
 )
-@click.option("--block-bytes", type=int, default=DEFAULT_BLOCK_BYTES, show_default=True)
+@click.option(
+    "--block-bytes",
+    type=int,
+    default=DEFAULT_BLOCK_BYTES,
+    show_default=True,
+    help="Length of the blocks that are verified one by one: a power of two from 4096 to 16777216.",
+)
 @click.option(
     "--no-pack", is_flag=True, help="Give every file, however small, an object of its own."
 )
 @click.option(
     "--replace", is_flag=True, help="Replace other content of the same or a later version."
 )
+@quiet_option
 @json_option
 def command(
     folder: Path,
@@ -40,6 +56,7 @@ def command(
     block_bytes: int,
     no_pack: bool,
     replace: bool,
+    quiet: bool,
     as_json: bool,
 ) -> None:
     """Publish FOLDER as a version of a package.
@@ -47,19 +64,21 @@ def command(
     Objects that are there already are not written again; clients see the new version only when
     everything of it is in place.
     """
-    published = publish(
-        folder,
-        package_id=package_id,
-        version=version,
-        destination=destination,
-        block_bytes=block_bytes,
-        pack=not no_pack,
-        replace=replace,
-    )
+    with contextlib.closing(open_view(quiet=quiet)) as view:
+        published = publish(
+            folder,
+            package_id=package_id,
+            version=version,
+            destination=destination,
+            block_bytes=block_bytes,
+            pack=not no_pack,
+            replace=replace,
+            progress=lambda p: view.progress(DONE[p.stage], p.done_bytes, p.total_bytes),
+        )
     if as_json:
         show_json(msgspec.to_builtins(published))
         return
-    click.echo(
+    say(
         f"published {package_id} version {version}: {published.files} files, "
         f"{amount(published.content_bytes)}; {published.objects_written} objects written "
         f"({amount(published.written_bytes)}), {published.objects_present} there already\n"

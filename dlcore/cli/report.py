@@ -9,15 +9,16 @@ from dlcore.engine.report import Report
 def show_report(report: Report) -> None:
     """Print the steps, then the figures."""
     show_table(
-        ("step", "name", "outcome", "stall s", "run s", "packages needed"),
+        ("step", "name", "outcome", "stall s", "run s", "packages needed", "why"),
         (
             (
                 str(step.index),
                 step.name,
-                f"{step.outcome} ({step.why})" if step.why else step.outcome,
+                step.outcome,
                 f"{step.stall_s:.2f}",
                 f"{step.run_s:.2f}",
                 " ".join(step.packages),
+                step.why,
             )
             for step in report.steps
         ),

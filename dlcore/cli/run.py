@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import tomllib
 from pathlib import Path
 
@@ -9,10 +11,12 @@ import click
 import msgspec
 
 from dlcore.cli.loop import run_async
-from dlcore.cli.output import json_option, quiet_option, show_json
-from dlcore.cli.progress import open_view, shown
+from dlcore.cli.output import json_option, quiet_option, show_json, tell
+from dlcore.cli.paths import EXISTING_FILE
+from dlcore.cli.progress import shown
 from dlcore.cli.report import show_report
-from dlcore.cli.state import state_option, wait_option
+from dlcore.cli.state import sequence_id_option, state_option, wait_option
+from dlcore.cli.views import open_view
 from dlcore.engine import (
     Client,
     CommandExecutor,
@@ -29,18 +33,14 @@ RESTART = 16  # a step asked for a restart: run again to go on
 
 
 @click.command()
-@click.argument("sequence", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--config",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Deployment settings (TOML).",
-)
-@click.option("--sequence-id", help="Which task sequence of an export that holds several.")
+@click.argument("sequence", type=EXISTING_FILE)
+@click.option("--config", required=True, type=EXISTING_FILE, help="Deployment settings (TOML).")
+@sequence_id_option
 @click.option(
     "--simulate",
     metavar="SECONDS|FILE",
-    help="Execute nothing: spend so many seconds on each step, or what a TOML file says.",
+    help="Execute nothing: spend so many seconds on each step, or what a TOML file says: "
+    'default_s, and by step name [durations_s], [exit_codes] and [sets."NAME"].',
 )
 @state_option
 @wait_option
@@ -59,7 +59,8 @@ def command(
     """Run SEQUENCE: an exported task sequence (XML, object.xml or zip).
 
     Refuses to start while a prerequisite is missing. Killed or interrupted, it goes on at the
-    step where it was when it is run again.
+    step where it was when it is run again. Ends with status 15 if a step failed for good, and
+    with 16 if a step asked for a restart of the machine: run it again afterwards.
     """
     loaded = load(sequence, package_id=sequence_id)
     executor = _executor(simulate)
@@ -68,6 +69,9 @@ def command(
         show_json(msgspec.to_builtins(report))
     else:
         show_report(report)
+    if report.outcome == "failed":
+        last = report.steps[-1]
+        tell(f"error ({StepError.code}): step {last.index} {last.name!r} failed: {last.why}")
     return {"failed": StepError.exit_status, "restart": RESTART}.get(report.outcome, 0)
 
 
@@ -79,10 +83,8 @@ async def _run(
     wait_s: float,
     quiet: bool,
 ) -> Report:
-    async with (
-        Client(deployment, state, wait_s=wait_s) as client,
-        shown(client.events(), open_view(quiet=quiet)),
-    ):
+    client = Client(deployment, state, wait_s=wait_s)
+    async with shown(client.events(), open_view(quiet=quiet)), client:
         return await run_sequence(client, sequence, executor)
 
 
@@ -105,16 +107,26 @@ class Simulation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def _executor(simulate: str | None) -> Executor:
     if simulate is None:
         return CommandExecutor()
-    try:
-        return SimulatingExecutor(default_s=max(0.0, float(simulate)))
-    except ValueError:
-        told = _simulation(Path(simulate))
+    with contextlib.suppress(ValueError):
+        return SimulatingExecutor(default_s=_checked_s(float(simulate), simulate))
+    told = _simulation(Path(simulate))
+    for name, duration_s in (*told.durations_s.items(), ("default_s", told.default_s)):
+        _checked_s(duration_s, name)
     return SimulatingExecutor(
         told.durations_s,
         default_s=told.default_s,
         exit_codes=told.exit_codes,
         sets=told.sets,
     )
+
+
+def _checked_s(duration_s: float, place: str) -> float:
+    if not 0 <= duration_s < math.inf:
+        raise ConfigError(
+            f"--simulate: {place}: {duration_s} is no duration",
+            remedy="Give seconds, 0 or more.",
+        )
+    return duration_s
 
 
 def _simulation(path: Path) -> Simulation:

@@ -3,32 +3,69 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import os
+import shlex
 from pathlib import Path
 
 import click
 
 from dlcore.cli.loop import run_async
-from dlcore.cli.output import json_option, show_json
+from dlcore.cli.output import json_option, say, show_json
+from dlcore.cli.paths import EXISTING_FOLDER
 from dlcore.emulator import Emulator, Settings
 from dlcore.model import EndpointKind
 
 
 @click.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: any free one.")
-@click.option("--kind", type=click.Choice(["cmg", "cloud-dp"]), default="cmg", show_default=True)
+@click.argument("folder", type=EXISTING_FOLDER)
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Name or address to listen at."
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="TCP port to listen at; 0: a free one."
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["cmg", "cloud-dp"]),
+    default="cmg",
+    show_default=True,
+    help="A cloud management gateway, or a cloud distribution point.",
+)
 @click.option("--no-content", is_flag=True, help='As if "serve content" were switched off.')
 @click.option("--dp", is_flag=True, help="Also serve as an on-premises distribution point.")
-@click.option("--bandwidth-bps", type=click.FloatRange(min=1), help="Bytes/s of the whole link.")
-@click.option("--latency-s", type=click.FloatRange(min=0), default=0.0, show_default=True)
-@click.option("--token-life-s", type=click.FloatRange(min=1), default=28800.0, show_default=True)
-@click.option("--location-life-s", type=click.FloatRange(min=1), default=3600.0, show_default=True)
+@click.option(
+    "--bandwidth-bps",
+    type=click.FloatRange(min=1),
+    help="Bytes/s that all clients together get; by default as much as the machine can.",
+)
+@click.option(
+    "--latency-s",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="Seconds that every answer is held back.",
+)
+@click.option(
+    "--token-life-s",
+    type=click.FloatRange(min=1),
+    default=28800.0,
+    show_default=True,
+    help="Seconds until an access token expires.",
+)
+@click.option(
+    "--location-life-s",
+    type=click.FloatRange(min=1),
+    default=3600.0,
+    show_default=True,
+    help="Seconds until a signed blob location expires.",
+)
 @click.option(
     "--state",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for certificates, the registration token and client.toml.",
+    help="Folder for certificates, the registration token and client.toml. [default: "
+    "dlcore/emulator where the user's programs keep their state]",
 )
 @json_option
 def command(
@@ -45,10 +82,11 @@ def command(
     state: Path | None,
     as_json: bool,
 ) -> None:
-    """Serve FOLDER, which `dlcore publish` wrote, until interrupted.
+    """Serve FOLDER, which `dlcore publish` wrote, until interrupted: that is its good end.
 
     Makes a certificate authority and a registration token of its own, and writes a client.toml
-    that `dlcore plan` and `dlcore run` take as --config.
+    that `dlcore plan` and `dlcore run` take as --config. With --json, the document is one line,
+    printed when it is ready.
     """
     settings = Settings(
         kind=EndpointKind(kind),
@@ -78,11 +116,13 @@ async def _serve(folder: Path, settings: Settings, state: Path, as_json: bool) -
         await asyncio.to_thread(config.write_text, client_config(emulator, settings), "utf-8")
         if as_json:
             ready = {"url": emulator.url, "config": str(config), "pid": os.getpid()}
-            show_json(ready | ({"dp_url": emulator.dp_url} if settings.dp else {}))
+            more = {"dp_url": emulator.dp_url} if settings.dp else {}
+            show_json(ready | more, one_line=True)
         else:
-            click.echo(f"serving {folder} at {emulator.url}")
-            click.echo(f"try: dlcore run SEQUENCE --config {config}")
-        await asyncio.Event().wait()
+            say(f"serving {folder} at {emulator.url}")
+            say(f"try: dlcore run SEQUENCE --config {shlex.quote(str(config))}")
+        with contextlib.suppress(asyncio.CancelledError):  # interrupted or terminated
+            await asyncio.Event().wait()
 
 
 def client_config(emulator: Emulator, settings: Settings) -> str:
@@ -100,9 +140,14 @@ def client_config(emulator: Emulator, settings: Settings) -> str:
         'name = "emulator"',
         f'kind = "{settings.kind.value}"',
         f'url = "{emulator.url}"',
-        f"token_file = '{emulator.registration_token_file}'",
-        f"ca_file = '{emulator.ca_file}'",
+        f"token_file = {_toml(emulator.registration_token_file)}",
+        f"ca_file = {_toml(emulator.ca_file)}",
     ]
     if settings.kind is EndpointKind.CMG:
         lines.append(f"serves_content = {str(settings.serve_content).lower()}")
     return "\n".join(lines) + "\n"
+
+
+def _toml(path: Path) -> str:
+    """A path as a TOML string: JSON's are a kind of those."""
+    return json.dumps(str(path), ensure_ascii=False)

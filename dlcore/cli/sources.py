@@ -35,6 +35,8 @@ def open_sources(sources: Sequence[str], access: Access, stack: AsyncExitStack) 
     Raises:
         ConfigError: There is none, or one cannot be used.
     """
+    if not all(sources):
+        raise ConfigError("--from is empty", remedy="Name a folder or a URL.")
     if not sources:
         raise ConfigError(
             "no endpoint is named", remedy="Say where to fetch from: --from ENDPOINT."
@@ -86,6 +88,11 @@ def _settings(source: str, number: int, access: Access) -> EndpointSettings:
     host = urlsplit(url).hostname if "://" in url else ""
     name = f"{host or kind} #{number + 1}" if number else host or kind
     tokens = kind in {"cmg", "cloud-dp"}
+    if tokens and not access.token_file and TOKEN_ENV not in os.environ:
+        raise ConfigError(
+            f"{source} asks for a registration token",
+            remedy=f"Give --token-file FILE, or the token in the environment variable {TOKEN_ENV}.",
+        )
     blob = kind == "blob"
     return EndpointSettings(
         name=name,

@@ -1,4 +1,4 @@
-"""The option that says where state is kept."""
+"""Options that several commands have."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ state_option = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     default=_default,
     envvar="DLCORE_STATE",
-    help="State directory: packages, and where a run stands. [default: the user's own]",
+    help="State directory: packages, and where a run stands. [env: DLCORE_STATE; default: "
+    "dlcore/state where the user's programs keep their state]",
+)
+sequence_id_option = click.option(
+    "--sequence-id",
+    metavar="ID",
+    help="Package id of the task sequence to take, of an export that holds several.",
 )
 wait_option = click.option(
     "--wait",
@@ -26,5 +32,6 @@ wait_option = click.option(
     type=click.FloatRange(min=0),
     default=0.0,
     metavar="SECONDS",
-    help="How long to wait while another process holds the state directory.",
+    show_default=True,
+    help="How long to wait while another process works on the same.",
 )

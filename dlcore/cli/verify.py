@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sys
+import contextlib
 from pathlib import Path
 
 import click
 import msgspec
 
 from dlcore import manifest as documents
-from dlcore.cli.output import amount, json_option, show_json
+from dlcore.cli.output import amount, json_option, quiet_option, say, show_json
+from dlcore.cli.paths import EXISTING_FILE, EXISTING_FOLDER
+from dlcore.cli.views import open_view
 from dlcore.errors import IntegrityError, NotFoundError
 from dlcore.model import Manifest
 from dlcore.store import verify_tree
@@ -18,21 +20,27 @@ KEPT = "manifest.json"  # beside the content of a package in a state directory
 
 
 @click.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", type=EXISTING_FOLDER)
 @click.option(
     "--manifest",
     "manifest_path",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Manifest, Metalink or piece hash file; by default the one kept with the package.",
+    type=EXISTING_FILE,
+    help="Manifest, Metalink 4 or piece hash file; by default the one kept with the package.",
 )
+@quiet_option
 @json_option
-def command(folder: Path, manifest_path: Path | None, as_json: bool) -> int:
+def command(folder: Path, manifest_path: Path | None, quiet: bool, as_json: bool) -> int:
     """Check FOLDER against its manifest and name every bad file and offset.
 
-    FOLDER is a content folder, or a package's folder in a state directory.
+    FOLDER is a content folder, or a package's folder in a state directory. Changes nothing. Ends
+    with status 7 if anything is wrong.
     """
     folder, manifest = _locate(folder, manifest_path)
-    bad = verify_tree(folder, manifest)
+    with contextlib.closing(open_view(quiet=quiet)) as view:
+        total_bytes = manifest.content_bytes
+        bad = verify_tree(
+            folder, manifest, progress=lambda done: view.progress("read", done, total_bytes)
+        )
     if as_json:
         show_json(
             {
@@ -46,12 +54,11 @@ def command(folder: Path, manifest_path: Path | None, as_json: bool) -> int:
         )
     else:
         for item in bad:
-            click.echo(f"{item.path}: {item.reason.value} at offset {item.offset_bytes}")
+            say(f"{item.path}: {item.reason.value} at offset {item.offset_bytes}")
         verdict = f"{len(bad)} faults" if bad else "all verified"
-        click.echo(
+        say(
             f"{manifest.package_id} version {manifest.version}: {len(manifest.files)} files, "
-            f"{amount(manifest.content_bytes)}: {verdict}",
-            file=sys.stdout,
+            f"{amount(total_bytes)}: {verdict}"
         )
     return IntegrityError.exit_status if bad else 0
 

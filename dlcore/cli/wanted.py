@@ -33,6 +33,7 @@ class Found(NamedTuple):
 
     manifest: Manifest
     endpoints: list[Endpoint]
+    beside: bool  # a file like any other, that may be put beside what is in the folder
 
 
 async def find(asked: Asked, access: Access, stack: AsyncExitStack) -> Found:
@@ -49,7 +50,8 @@ async def find(asked: Asked, access: Access, stack: AsyncExitStack) -> Found:
         TransferError: It had to be asked for, and that failed.
         ManifestError: What describes it is malformed.
     """
-    if asked.what.startswith(("http://", "https://")):
+    _check_digests(asked)
+    if _is_url(asked.what):
         return await _find_url(asked, access, stack)
     if _is_file(asked.what):
         return _find_described(asked, access, stack)
@@ -61,13 +63,31 @@ async def find(asked: Asked, access: Access, stack: AsyncExitStack) -> Found:
     )
 
 
+def _check_digests(asked: Asked) -> None:
+    """Refuse digests that cannot be one, or that nothing would be compared with."""
+    for option, value in (("--sha256", asked.sha256), ("--catalog-sha256", asked.catalog_sha256)):
+        if value and not re.fullmatch(r"[0-9A-Fa-f]{64}", value):
+            raise ConfigError(
+                f"{option} is no SHA-256", remedy="Give 64 hexadecimal digits, as sha256sum prints."
+            )
+    if asked.sha256 and not _is_url(asked.what):
+        raise ConfigError(
+            f"--sha256 is the digest of a file at a URL, which {asked.what} is not",
+            remedy="Leave it out: the manifest has the digests. --catalog-sha256 pins a catalog.",
+        )
+
+
+def _is_url(what: str) -> bool:
+    return what.lower().startswith(("http://", "https://"))
+
+
 def _is_file(path: str) -> bool:
     return Path(path).is_file()
 
 
 async def _find_url(asked: Asked, access: Access, stack: AsyncExitStack) -> Found:
     """A single file, of which the user vouches for the digest."""
-    if not re.fullmatch(r"[0-9A-Fa-f]{64}", asked.sha256):
+    if not asked.sha256:
         raise ConfigError(
             "a file at a URL is fetched only with its digest, so that it can be verified",
             remedy="Give --sha256 with 64 hexadecimal digits, or a manifest.",
@@ -83,7 +103,8 @@ async def _find_url(asked: Asked, access: Access, stack: AsyncExitStack) -> Foun
         objects=(content,) if probed.length_bytes else (),
         files=(File(name, probed.length_bytes, 0 if probed.length_bytes else -1),),
     )
-    return Found(manifest, open_mirrors([[asked.what, *asked.sources]], manifest, access, stack))
+    urls = [[asked.what, *asked.sources]] if probed.length_bytes else []
+    return Found(manifest, open_mirrors(urls, manifest, access, stack), beside=True)
 
 
 def _safe_name(name: str) -> str:
@@ -100,11 +121,16 @@ def _find_described(asked: Asked, access: Access, stack: AsyncExitStack) -> Foun
     )
     manifest = described.manifest
     if manifest.package_id != LOCAL_ID:
-        return Found(manifest, open_sources(asked.sources, access, stack))
+        return Found(manifest, open_sources(asked.sources, access, stack), beside=False)
     urls = [list(own) for own in described.urls] or [[] for _ in manifest.objects]
     if len(manifest.objects) == 1:
         urls[0] += asked.sources
-    return Found(manifest, open_mirrors(urls, manifest, access, stack))
+    elif asked.sources:
+        raise ConfigError(
+            f"{path} tells of {len(manifest.objects)} files, so --from cannot say whose URL it is",
+            remedy="Leave --from out, or add the URLs to the manifest.",
+        )
+    return Found(manifest, open_mirrors(urls, manifest, access, stack), beside=True)
 
 
 async def _find_package(asked: Asked, access: Access, stack: AsyncExitStack) -> Found:
@@ -123,4 +149,4 @@ async def _find_package(asked: Asked, access: Access, stack: AsyncExitStack) -> 
     )
     beside = asked.catalog.parent if asked.catalog else None
     manifest, _ = await Library(catalog, endpoints, None, beside).manifest(asked.what.upper())
-    return Found(manifest, endpoints)
+    return Found(manifest, endpoints, beside=False)

@@ -1,0 +1,116 @@
+"""How a command can end badly, and what that looks like: one message, one JSON form, one status."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from dlcore.cli.loop import Terminated
+from dlcore.cli.output import show_json, tell
+from dlcore.errors import (
+    ConfigError,
+    DlcoreError,
+    ExhaustedError,
+    IntegrityError,
+    InternalError,
+    PreflightError,
+    TransferError,
+)
+
+PACKAGE = Path(__file__).parent.parent
+DEBUG_ENV = "DLCORE_DEBUG"
+
+
+class Ending(NamedTuple):
+    """What programs and people are told.
+
+    Attributes:
+        code: A stable word.
+        exit_status: See ``docs/exit-codes.md``.
+        message: What happened.
+        remedy: What to do about it; may be empty.
+        details: More for programs, by the kind of error.
+    """
+
+    code: str
+    exit_status: int
+    message: str
+    remedy: str
+    details: dict[str, object]
+
+
+def ending_of(error: BaseException) -> Ending:
+    """What an exception means for the command that ends with it."""
+    match error:
+        case DlcoreError():
+            details = _details(error)
+            return Ending(error.code, error.exit_status, error.message, error.remedy, details)
+        case click.ClickException():
+            message = error.format_message()
+            return Ending(ConfigError.code, ConfigError.exit_status, message, _help(error), {})
+        case Terminated():
+            return Ending("terminated", 143, "terminated", RUN_AGAIN, {})
+        case KeyboardInterrupt() | click.Abort():
+            return Ending("interrupted", 130, "interrupted", RUN_AGAIN, {})
+        case _:
+            return _internal(error)
+
+
+RUN_AGAIN = "Run the same command again: it goes on from what is there."
+
+
+def show_ending(ending: Ending, error: BaseException, *, as_json: bool) -> None:
+    """Tell people on standard error and, if asked for JSON, programs on standard output."""
+    if os.environ.get(DEBUG_ENV):
+        tell("".join(traceback.format_exception(error)))
+    tell(f"{click.style('error', fg='red')} ({ending.code}): {ending.message}")
+    if ending.remedy:
+        tell(f"  {ending.remedy}")
+    if as_json:
+        fields = {
+            "code": ending.code,
+            "exit_status": ending.exit_status,
+            "message": ending.message,
+            "remedy": ending.remedy,
+        }
+        show_json({"error": {**fields, **ending.details}})
+
+
+def _details(error: DlcoreError) -> dict[str, object]:
+    match error:
+        case PreflightError():
+            return {"missing": list(error.missing)}
+        case IntegrityError(path=path) if path:
+            return {"path": path, "offset_bytes": error.offset_bytes}
+        case ExhaustedError():
+            return {"causes": [_cause(cause) for cause in error.causes]}
+        case TransferError():
+            return {"endpoint": error.endpoint, "fault": error.fault.value}
+        case _:
+            return {}
+
+
+def _cause(cause: TransferError) -> dict[str, object]:
+    return {"endpoint": cause.endpoint, "fault": cause.fault.value, "message": cause.message}
+
+
+def _help(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"'{context.command_path} --help' tells what can be given." if context else ""
+
+
+def _internal(error: BaseException) -> Ending:
+    """A fault of ours. The exception's own words stay out: they may hold anything."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = (_place(f) for f in reversed(frames) if Path(f.filename).is_relative_to(PACKAGE))
+    message = f"this is a fault of dlcore: {type(error).__name__} at {next(places, 'its start')}"
+    remedy = f"Please report it, with the traceback that {DEBUG_ENV}=1 shows."
+    return Ending(InternalError.code, InternalError.exit_status, message, remedy, {})
+
+
+def _place(frame: traceback.FrameSummary) -> str:
+    return f"{Path(frame.filename).relative_to(PACKAGE.parent)}:{frame.lineno}"

@@ -1,0 +1,26 @@
+"""Paths that a command reads: one that is not there is not found, not misused."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dlcore.errors import NotFoundError
+
+
+class _Existing(click.Path):
+    """As `click.Path`, but a missing path ends with the status of missing things."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        if not os.path.lexists(value):
+            raise NotFoundError(f"{value} does not exist", remedy="Check the path.")
+        return super().convert(value, param, ctx)
+
+
+EXISTING_FILE = _Existing(exists=True, dir_okay=False, path_type=Path)
+EXISTING_FOLDER = _Existing(exists=True, file_okay=False, path_type=Path)
