@@ -1,0 +1,33 @@
+"""The ratios that the pytest-benchmark runs left in their JSON, as figures of the common table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.figures import Figure, Outcome
+from dlcore.native import backend
+
+RATIO = "_x"  # ends the name of every ratio among a benchmark's extra_info
+
+
+def read(path: Path) -> list[Outcome]:
+    """Ratios of the backend in use; other backends' are in the JSON."""
+    if not path.exists():
+        return [Outcome("micro", 0, {}, [], [f"micro: {path} is not there (pytest bench)"])]
+    found = msgspec.json.decode(path.read_bytes())["benchmarks"]
+    figures = [figure for benchmark in found for figure in _figures(benchmark)]
+    return [Outcome("micro", 0, {}, figures, [])]
+
+
+def _figures(benchmark: dict[str, Any]) -> list[Figure]:
+    way = (benchmark["params"] or {}).get("way", backend())
+    if way != backend():
+        return []
+    return [
+        Figure(f"{benchmark['group']}, {way} / {name.removesuffix(RATIO)}", [value])
+        for name, value in benchmark["extra_info"].items()
+        if name.endswith(RATIO)
+    ]
