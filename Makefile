@@ -25,8 +25,10 @@ check: $(VENV)/ready  ## Format, lint, types
 	$(RUN) -m mypy
 	PATH="$(VENV)/bin:$$PATH" cython-lint dlcore_ext
 
-bench: $(VENV)/ready  ## Timings against others, as ratios within one run
-	$(RUN) -m pytest bench -q -rs --benchmark-only --benchmark-sort=name
+bench: $(VENV)/ready  ## Timings against others, as ratios within one run; BENCH_MIB=256 for a quick look
+	mkdir -p build/bench
+	$(RUN) -m pytest bench -q -rs --benchmark-only --benchmark-sort=name --benchmark-json=build/bench/micro.json
+	$(RUN) -m bench
 
 clean:
 	rm -rf build $(VENV) dist *.egg-info dlcore_ext/*.so
