@@ -1,0 +1,24 @@
+"""Manifests without content, and the settings of laws: the schedule looks at shapes only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import settings
+
+from dlcore.model import DIGEST_BYTES, File, Manifest, Object
+
+BLOCK_BYTES = 4096
+LAW = settings(derandomize=True, deadline=None)
+
+
+def shape(blocks: Sequence[int], *, package_id: str = "ABC00001") -> Manifest:
+    """A package of objects with that many blocks; the last block of each is one byte long."""
+    objects = tuple(
+        Object(f"{index:02}", (count - 1) * BLOCK_BYTES + 1, digests=bytes(DIGEST_BYTES * count))
+        for index, count in enumerate(blocks)
+    )
+    files = tuple(
+        File(f"{index:02}", item.length_bytes, index) for index, item in enumerate(objects)
+    )
+    return Manifest(1, package_id, 1, BLOCK_BYTES, objects, files)
