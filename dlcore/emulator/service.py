@@ -90,7 +90,7 @@ class Service:
     def _located(
         self, manifest: Manifest, lengths: dict[str, int], origin: str
     ) -> dict[str, object]:
-        missing = len(manifest.objects) - len(lengths)
+        missing = len({item.name for item in manifest.objects} - lengths.keys())
         if missing:
             log.error("%s: %d objects are missing on disk", manifest.package_id, missing)
         return {
