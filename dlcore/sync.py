@@ -1,12 +1,14 @@
 """The client for programs that do not use asyncio: the same calls, each waiting for its end.
 
 A `Client` runs an event loop in a thread of its own, so downloads go on between calls: while the
-caller runs one step, the content of the next ones arrives.
+caller runs one step, the content of the next ones arrives. An interrupted call (Ctrl-C) is
+cancelled, and raises only when it has come to its end; the client can be used again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
@@ -33,24 +35,37 @@ class _Loop:
         )
         self._thread.start()
 
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start a coroutine."""
+
+        async def start() -> asyncio.Task[T]:
+            return asyncio.ensure_future(work)
+
+        return asyncio.run_coroutine_threadsafe(start(), self._loop).result()
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for a coroutine; an interrupt cancels it and waits for its end."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        task = self.start(work)
+        ended = threading.Event()
+        self._loop.call_soon_threadsafe(task.add_done_callback, lambda _: ended.set())
         try:
-            return future.result()
+            ended.wait()
         except BaseException:
-            future.cancel()
+            self._loop.call_soon_threadsafe(task.cancel)
+            ended.wait()
             raise
+        return task.result()
 
     def close(self) -> None:
-        """End the thread."""
+        """End the thread, and those that the loop has started."""
+        self.run(self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
 
 class Client:
-    """As `dlcore.Client`, in a plain ``with``.
+    """As `dlcore.Client`, in a plain ``with``. Calls may come from any thread.
 
     Args:
         deployment: Settings.
@@ -60,6 +75,7 @@ class Client:
 
     def __init__(self, deployment: Deployment, state: Path, *, wait_s: float = 0.0) -> None:
         self._client = engine.Client(deployment, state, wait_s=wait_s)
+        self._listeners: list[asyncio.Task[None]] = []
 
     @classmethod
     def from_config(cls, config: Path, state: Path, *, wait_s: float = 0.0) -> Self:
@@ -67,7 +83,7 @@ class Client:
         return cls(load_deployment(config), state, wait_s=wait_s)
 
     def __enter__(self) -> Self:
-        """Take hold of the state directory; see `dlcore.Client`."""
+        """Open the endpoints; see `dlcore.Client`."""
         self._loop = _Loop()
         try:
             self._loop.run(self._client.__aenter__())
@@ -83,7 +99,7 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         try:
-            self._loop.run(self._client.__aexit__(kind, error, trace))
+            self._loop.run(self._close(kind, error, trace))
         finally:
             self._loop.close()
 
@@ -104,10 +120,22 @@ class Client:
         return Session(self._loop, self._loop.run(self._client.session(sequence)))
 
     def events(self) -> Iterator[Event]:
-        """Events from now on, until the client is closed; to be read in another thread."""
-        stream = self._loop.run(_listen(self._client))
-        while (event := self._loop.run(_next(stream))) is not None:
-            yield event
+        """Everything that happens from now on, until the client is closed.
+
+        Meant for another thread: each step of the iteration waits for the next event.
+        """
+        events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._listeners.append(self._loop.start(_pass_on(self._client.events(), events)))
+        return iter(events.get, None)
+
+    async def _close(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._client.__aexit__(kind, error, trace)
+        await asyncio.gather(*self._listeners)
 
 
 class Session:
@@ -132,9 +160,10 @@ class Session:
         return self._loop.run(self._session.content(step))
 
 
-async def _listen(client: engine.Client) -> AsyncIterator[Event]:
-    return client.events()
-
-
-async def _next(stream: AsyncIterator[Event]) -> Event | None:
-    return await anext(stream, None)
+async def _pass_on(stream: AsyncIterator[Event], events: queue.SimpleQueue[Event | None]) -> None:
+    """Hand events to another thread, and None at their end."""
+    try:
+        async for event in stream:
+            events.put(event)
+    finally:
+        events.put(None)
