@@ -2,7 +2,7 @@
  *
  * A *backend* is a way to hash that this CPU may or may not offer. It consists of *kernels*, each
  * of which advances a fixed number of *lanes* (independent messages) by the same number of
- * *steps* (64 bytes of each message). `sha256_blocks` feeds the lanes: padding, unequal lengths
+ * *steps* (64 bytes of each message). `sha256_messages` feeds the lanes: padding, unequal lengths
  * and more or fewer messages than lanes are its business alone; kernels know only full steps.
  *
  * No allocation, no mutable global state, no Python; any thread may call anything here.
@@ -38,6 +38,19 @@ extern const struct sha256_backend *const sha256_backends[];
 /* How many of `messages` messages of equal length to hash here. The rest would leave most lanes
  * of the narrowest kernel idle: a library that hashes one at a time is faster. */
 size_t sha256_worthwhile(const struct sha256_backend *backend, size_t messages);
+
+struct sha256_message {
+    const uint8_t *data;
+    size_t length;
+    uint8_t *digest; /* where it goes */
+};
+
+/* Gives the next message of a source, wherever in memory it lies; returns 0 if none is left. */
+typedef int sha256_next(void *source, struct sha256_message *message);
+
+/* Hashes the next `count` messages of a source, or as many as it has. */
+void sha256_messages(const struct sha256_backend *backend, sha256_next *next, void *source,
+                     size_t count);
 
 /* Writes the digest of each block of `data` to `digests` (32 bytes each, in order). The last
  * block may be shorter; `block_bytes` is at least 1. No data, no digests. */

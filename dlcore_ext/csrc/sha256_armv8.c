@@ -5,7 +5,7 @@
  */
 #include "sha256_kernels.h"
 
-#ifdef SHA256_ARM
+#ifdef DLCORE_ARM
 #include <arm_neon.h>
 
 #ifdef __clang__

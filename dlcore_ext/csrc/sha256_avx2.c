@@ -1,7 +1,7 @@
 /* SHA-256 of eight messages at once with AVX2, for CPUs that have nothing better. */
 #include "sha256_kernels.h"
 
-#ifdef SHA256_X86
+#ifdef DLCORE_X86
 #include <immintrin.h>
 
 #define TARGET __attribute__((target("avx2")))

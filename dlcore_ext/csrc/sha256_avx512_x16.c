@@ -1,7 +1,7 @@
 /* SHA-256 of sixteen messages at once with AVX-512. */
 #include "sha256_kernels.h"
 
-#ifdef SHA256_X86
+#ifdef DLCORE_X86
 #include <immintrin.h>
 
 #define TARGET __attribute__((target("avx512f,avx512bw")))

@@ -17,7 +17,7 @@ const uint32_t sha256_constants[64] = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
-#ifdef SHA256_X86
+#ifdef DLCORE_X86
 #include <cpuid.h>
 
 #define SSE41_AND_SSSE3 (1u << 19 | 1u << 9) /* leaf 1, ecx */
@@ -77,7 +77,7 @@ const struct sha256_backend *const sha256_backends[] = {
     &avx512_sha_ni, &sha_ni, &avx512, &avx2, NULL,
 };
 
-#elif defined(SHA256_ARM)
+#elif defined(DLCORE_ARM)
 #if defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>

@@ -11,16 +11,15 @@ struct lane {
     uint32_t state[8];
     const uint8_t *at; /* the next step: in the message, later in `padding` */
     size_t steps;      /* left at `at` */
-    size_t length;     /* of the message */
-    uint8_t *digest;   /* where it goes */
+    struct sha256_message message;
     int padded;
     uint8_t padding[2 * SHA256_STEP_BYTES];
 };
 
 struct run {
-    const uint8_t *data;
-    size_t length, block_bytes;
-    uint8_t *digests;
+    sha256_next *next;
+    void *source;
+    size_t left; /* so many messages to start */
     size_t busy; /* so many lanes, at the front of `lanes` */
     struct lane *lanes[SHA256_MAX_LANES];
 };
@@ -34,38 +33,34 @@ static void store_big_endian(uint8_t *to, uint64_t value, int bytes) {
 
 /* The rest of the message, a one bit, zeros, and the length in bits: one or two steps. */
 static void pad(struct lane *lane) {
-    size_t rest = lane->length % SHA256_STEP_BYTES;
+    size_t rest = lane->message.length % SHA256_STEP_BYTES;
     size_t padded = rest + 9 <= SHA256_STEP_BYTES ? SHA256_STEP_BYTES : 2 * SHA256_STEP_BYTES;
     memset(lane->padding, 0, sizeof lane->padding);
     if (rest) memcpy(lane->padding, lane->at, rest);
     lane->padding[rest] = 0x80;
-    store_big_endian(lane->padding + padded - 8, (uint64_t)lane->length * 8, 8);
+    store_big_endian(lane->padding + padded - 8, (uint64_t)lane->message.length * 8, 8);
     lane->at = lane->padding;
     lane->steps = padded / SHA256_STEP_BYTES;
     lane->padded = 1;
 }
 
-/* Whether there was a block left to start. */
+/* Whether there was a message left to start. */
 static int start_next(struct run *run, struct lane *lane) {
-    if (!run->length) return 0;
-    lane->at = run->data;
-    lane->length = run->length < run->block_bytes ? run->length : run->block_bytes;
-    lane->steps = lane->length / SHA256_STEP_BYTES;
-    lane->digest = run->digests;
+    if (!run->left || !run->next(run->source, &lane->message)) return 0;
+    run->left--;
+    lane->at = lane->message.data;
+    lane->steps = lane->message.length / SHA256_STEP_BYTES;
     lane->padded = 0;
     memcpy(lane->state, initial_state, sizeof initial_state);
-    run->data += lane->length;
-    run->length -= lane->length;
-    run->digests += SHA256_DIGEST_BYTES;
     if (!lane->steps) pad(lane);
     return 1;
 }
 
 static void finish(const struct lane *lane) {
-    for (int i = 0; i < 8; i++) store_big_endian(lane->digest + 4 * i, lane->state[i], 4);
+    for (int i = 0; i < 8; i++) store_big_endian(lane->message.digest + 4 * i, lane->state[i], 4);
 }
 
-/* After its last step a lane goes on to its padding, to another block, or behind the busy ones. */
+/* After its last step a lane goes on to its padding, to another message, or behind the busy ones. */
 static void go_on(struct run *run, size_t index) {
     struct lane *lane = run->lanes[index];
     if (!lane->padded) {
@@ -106,15 +101,38 @@ static void advance(struct run *run, const struct sha256_kernel *kernel) {
     }
 }
 
-void sha256_blocks(const struct sha256_backend *backend, const uint8_t *data, size_t length,
-                   size_t block_bytes, uint8_t *digests) {
+void sha256_messages(const struct sha256_backend *backend, sha256_next *next, void *source,
+                     size_t count) {
     struct lane lanes[SHA256_MAX_LANES];
-    struct run run = {data, length, block_bytes, digests, 0, {NULL}};
+    struct run run = {next, source, count, 0, {NULL}};
     for (size_t i = 0; i < backend->kernels[0].lanes; i++) {
         run.lanes[i] = &lanes[i];
         if (start_next(&run, &lanes[i])) run.busy++;
     }
     while (run.busy) advance(&run, kernel_for(backend, run.busy));
+}
+
+struct blocks {
+    const uint8_t *data;
+    size_t length, block_bytes;
+    uint8_t *digests;
+};
+
+static int next_block(void *source, struct sha256_message *message) {
+    struct blocks *blocks = source;
+    if (!blocks->length) return 0;
+    size_t length = blocks->length < blocks->block_bytes ? blocks->length : blocks->block_bytes;
+    *message = (struct sha256_message){blocks->data, length, blocks->digests};
+    blocks->data += length;
+    blocks->length -= length;
+    blocks->digests += SHA256_DIGEST_BYTES;
+    return 1;
+}
+
+void sha256_blocks(const struct sha256_backend *backend, const uint8_t *data, size_t length,
+                   size_t block_bytes, uint8_t *digests) {
+    struct blocks blocks = {data, length, block_bytes, digests};
+    sha256_messages(backend, next_block, &blocks, SIZE_MAX);
 }
 
 size_t sha256_worthwhile(const struct sha256_backend *backend, size_t messages) {

@@ -6,7 +6,7 @@
  */
 #include "sha256_kernels.h"
 
-#ifdef SHA256_X86
+#ifdef DLCORE_X86
 #include <immintrin.h>
 
 #define TARGET __attribute__((target("sha,sse4.1")))
