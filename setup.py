@@ -25,7 +25,10 @@ EXTENSIONS = [
         "dlcore_ext._blocks",
         sources=["dlcore_ext/_blocks.pyx", *sorted(map(str, CSRC.glob("*.c")))],
         # An sdist has what is named here; by itself it would have the generated C only.
-        depends=["dlcore_ext/_blocks.pyx", *sorted(map(str, CSRC.glob("*.h")))],
+        depends=[
+            *("dlcore_ext/_blocks.pyx", "dlcore_ext/_csrc.pxd"),
+            *sorted(map(str, CSRC.glob("*.h"))),
+        ],
         include_dirs=[str(CSRC)],
         extra_compile_args=COMPILE_ARGS,
         extra_link_args=SANITIZERS if SANITIZE else [],

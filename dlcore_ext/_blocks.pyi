@@ -1,6 +1,9 @@
-from typing import Literal
+from collections.abc import Iterable
+from typing import Final, Literal
 
 from typing_extensions import Buffer
+
+CAN_WRITE: Final[bool]
 
 def backends() -> tuple[str, ...]: ...
 def backend() -> str: ...
@@ -8,3 +11,6 @@ def use_backend(name: str) -> None: ...
 def block_digests(
     data: Buffer, block_bytes: int, algorithm: Literal["sha256", "xxh3_128"] = "sha256"
 ) -> bytes: ...
+def verify_and_write(
+    runs: Iterable[tuple[Buffer, int, Buffer, Iterable[tuple[int, int, int]]]],
+) -> list[tuple[tuple[int, ...], bytes, int]]: ...

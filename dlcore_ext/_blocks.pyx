@@ -1,36 +1,62 @@
-"""Digests of blocks: the C kernels where they are faster, hashlib where they are not.
+"""Digests of blocks, and jobs that verify and write them: the C code for Python.
+
+SHA-256 is the C kernels where they are faster, hashlib where they are not.
 
 Guarantees: every backend gives the same digests; the GIL is released while more than
-two kilobytes are hashed; memory grows with the digests only. Assumes that nobody
-writes to ``data`` meanwhile. Not for a message that arrives bit by bit: hashlib is.
+two kilobytes are hashed and while files are written; memory grows with the digests
+only. Assumes that nobody writes to a buffer meanwhile. Not for a message that arrives
+bit by bit: hashlib is.
 """
 
-from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport (
+    PyBUF_READ,
+    PyBUF_SIMPLE,
+    PyBuffer_Release,
+    PyObject_GetBuffer,
+)
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.stdint cimport uint8_t
+from libc.string cimport memcpy
+
+from dlcore_ext._csrc cimport (
+    SHA256_DIGEST_BYTES,
+    XXH3_DIGEST_BYTES,
+    job as c_job,
+    job_blocks,
+    job_can_write,
+    job_close_up,
+    job_extent,
+    job_judge,
+    job_messages,
+    job_next_message,
+    job_run,
+    job_write,
+    sha256_backend,
+    sha256_backends,
+    sha256_blocks,
+    sha256_message,
+    sha256_messages,
+    sha256_worthwhile,
+    xxh3_128_blocks,
+    xxh3_way,
+    xxh3_ways,
+)
 
 from hashlib import sha256 as _sha256
-
-from xxhash import xxh3_128_digest as _xxh3_128_digest
-
-cdef extern from "sha256.h" nogil:
-    enum:
-        SHA256_DIGEST_BYTES
-
-    struct sha256_backend:
-        const char *name
-        int (*usable)()
-
-    const sha256_backend *const *sha256_backends
-    size_t sha256_worthwhile(const sha256_backend *backend, size_t messages)
-    void sha256_blocks(const sha256_backend *backend, const uint8_t *data,
-                       size_t length, size_t block_bytes, uint8_t *digests)
 
 # Hashing less than this is cheaper than letting go of the GIL; hashlib's limit too.
 cdef enum:
     RELEASE_FROM_BYTES = 2048
 
 cdef const sha256_backend *_backend = NULL  # null: hashlib, which is usually OpenSSL
+cdef const xxh3_way *const *_xxh3_way = xxh3_ways
+
+while not _xxh3_way[0].usable():  # the last one is
+    _xxh3_way += 1
+
+CAN_WRITE = bool(job_can_write)
 
 
 def backends():
@@ -83,7 +109,7 @@ def block_digests(data, Py_ssize_t block_bytes, str algorithm="sha256"):
         if algorithm == "sha256":
             return _sha256_digests(data, &view, block_bytes)
         if algorithm == "xxh3_128":
-            return _digests_one_by_one(_xxh3_128_digest, data, 0, block_bytes)
+            return _xxh3_digests(&view, block_bytes)
     finally:
         PyBuffer_Release(&view)
     raise ValueError(f"algorithm is {algorithm!r}, must be 'sha256' or 'xxh3_128'")
@@ -97,7 +123,7 @@ cdef bytes _sha256_digests(data, Py_buffer *view, Py_ssize_t block_bytes):
     if here == 0:
         if count == 1:
             return _sha256(data).digest()
-        return _digests_one_by_one(_sha256_digest, data, 0, block_bytes)
+        return _sha256_one_by_one(data, 0, block_bytes)
     cdef bytes digests = PyBytes_FromStringAndSize(NULL, here * SHA256_DIGEST_BYTES)
     cdef uint8_t *out = <uint8_t *>PyBytes_AS_STRING(digests)
     cdef const uint8_t *start = <const uint8_t *>view.buf
@@ -109,17 +135,173 @@ cdef bytes _sha256_digests(data, Py_buffer *view, Py_ssize_t block_bytes):
             sha256_blocks(backend, start, length, block_bytes, out)
     if here == count:
         return digests
-    return digests + _digests_one_by_one(_sha256_digest, data, length, block_bytes)
+    return digests + _sha256_one_by_one(data, length, block_bytes)
 
 
-def _sha256_digest(block):
-    return _sha256(block).digest()
-
-
-cdef bytes _digests_one_by_one(digest, data, Py_ssize_t start, Py_ssize_t block_bytes):
+cdef bytes _sha256_one_by_one(data, Py_ssize_t start, Py_ssize_t block_bytes):
     cdef object blocks = memoryview(data).cast("B")
     cdef list digests = []
     while start < len(blocks):
-        digests.append(digest(blocks[start:start + block_bytes]))
+        digests.append(_sha256(blocks[start:start + block_bytes]).digest())
         start += block_bytes
     return b"".join(digests)
+
+
+cdef bytes _xxh3_digests(Py_buffer *view, Py_ssize_t block_bytes):
+    cdef Py_ssize_t count = view.len // block_bytes + (view.len % block_bytes != 0)
+    cdef bytes digests = PyBytes_FromStringAndSize(NULL, count * XXH3_DIGEST_BYTES)
+    cdef uint8_t *out = <uint8_t *>PyBytes_AS_STRING(digests)
+    cdef const uint8_t *start = <const uint8_t *>view.buf
+    if view.len < RELEASE_FROM_BYTES:
+        xxh3_128_blocks(_xxh3_way[0], start, view.len, block_bytes, out)
+    else:
+        with nogil:
+            xxh3_128_blocks(_xxh3_way[0], start, view.len, block_bytes, out)
+    return digests
+
+
+def verify_and_write(runs):
+    """Do a job; `dlcore.native.verify_and_write` says what it is and wraps the outcome.
+
+    Args:
+        runs: Of each run its data, block_bytes, digests and extents.
+
+    Returns:
+        Of each run the numbers of the bad blocks, the XXH3-128 digests of those that
+        were written, and the errno of a failed write, or 0.
+
+    Raises:
+        ValueError, OverflowError, TypeError, BufferError: A run makes no sense; nothing
+            was written.
+    """
+    cdef _Job job = _Job(list(runs))
+    job.verify_and_write()
+    return [job.outcome(index) for index in range(job.job.count)]
+
+
+cdef class _Job:
+    """The memory of a job: buffers pinned, everything else laid out in one arena."""
+
+    cdef c_job job
+    cdef Py_buffer *views  # those of run i are 2i, its data, and 2i + 1, its digests
+    cdef Py_ssize_t pinned
+    cdef void *arena
+
+    def __cinit__(self, list runs):
+        cdef Py_ssize_t count = len(runs), extents = 0
+        self.views = <Py_buffer *>_calloc(2 * count, sizeof(Py_buffer))
+        self.job.runs = <job_run *>_calloc(count, sizeof(job_run))
+        cdef list places = []  # tuples: their lengths stay what they are
+        for data, block_bytes, digests, extents_of_run in runs:
+            self._pin(data, block_bytes, digests)
+            place = tuple(extents_of_run)
+            places.append(place)
+            extents += len(place)
+        self._lay_out(extents)
+        cdef job_extent *extent = <job_extent *>self.arena
+        for index in range(count):
+            extent = _place(&self.job.runs[index], extent, places[index])
+
+    def __dealloc__(self):
+        for index in range(self.pinned):
+            PyBuffer_Release(&self.views[index])
+        PyMem_Free(self.views)
+        PyMem_Free(self.job.runs)
+        PyMem_Free(self.arena)
+
+    cdef int _pin(self, data, Py_ssize_t block_bytes, digests) except -1:
+        cdef job_run *run = &self.job.runs[self.job.count]
+        if block_bytes < 1:
+            raise ValueError(f"block_bytes is {block_bytes}, must be at least 1")
+        cdef Py_buffer *view = &self.views[self.pinned]
+        for buffer in (data, digests):
+            PyObject_GetBuffer(buffer, &self.views[self.pinned], PyBUF_SIMPLE)
+            self.pinned += 1
+        run.data, run.length = <const uint8_t *>view[0].buf, view[0].len
+        run.block_bytes = block_bytes
+        cdef Py_ssize_t needed = job_blocks(run) * SHA256_DIGEST_BYTES
+        if view[1].len:
+            run.expected = <const uint8_t *>view[1].buf
+            if view[1].len != needed:
+                given = view[1].len
+                raise ValueError(f"{given} bytes of digests given, {needed} needed")
+        self.job.count += 1
+        return 0
+
+    cdef int _lay_out(self, Py_ssize_t extents) except -1:
+        """The extents of all runs, then what is found out about their blocks."""
+        cdef size_t blocks = 0, index
+        for index in range(self.job.count):
+            blocks += job_blocks(&self.job.runs[index])
+        cdef size_t room = SHA256_DIGEST_BYTES + XXH3_DIGEST_BYTES + 1
+        self.arena = _calloc(1, extents * sizeof(job_extent) + blocks * room)
+        cdef uint8_t *found = <uint8_t *>(<job_extent *>self.arena + extents)
+        cdef uint8_t *xxh3 = found + blocks * SHA256_DIGEST_BYTES
+        cdef uint8_t *bad = xxh3 + blocks * XXH3_DIGEST_BYTES
+        for index in range(self.job.count):
+            run = &self.job.runs[index]
+            run.found, run.xxh3, run.bad = found, xxh3, bad
+            blocks = job_blocks(run)
+            found += blocks * SHA256_DIGEST_BYTES
+            xxh3 += blocks * XXH3_DIGEST_BYTES
+            bad += blocks
+        return 0
+
+    cdef int verify_and_write(self) except -1:
+        cdef const sha256_backend *backend = _backend
+        cdef job_messages messages = job_messages(&self.job, 0, 0)
+        cdef sha256_message message
+        cdef size_t here = 0
+        if backend != NULL:
+            here = sha256_worthwhile(backend, self._messages())
+        with nogil:
+            if here:
+                sha256_messages(backend, job_next_message, &messages, here)
+        while job_next_message(&messages, &message):  # hashlib is faster with those
+            _hash_by_hashlib(&message)
+        with nogil:
+            job_judge(&self.job, _xxh3_way[0])
+            job_write(&self.job)
+        return 0
+
+    cdef size_t _messages(self):
+        cdef size_t count = 0, index
+        for index in range(self.job.count):
+            if self.job.runs[index].expected != NULL:
+                count += job_blocks(&self.job.runs[index])
+        return count
+
+    cdef tuple outcome(self, size_t index):
+        cdef job_run *run = &self.job.runs[index]
+        cdef size_t block
+        bad = tuple([block for block in range(job_blocks(run)) if run.bad[block]])
+        cdef size_t length = job_close_up(run) * XXH3_DIGEST_BYTES
+        return bad, PyBytes_FromStringAndSize(<char *>run.xxh3, length), run.error
+
+
+cdef void *_calloc(size_t count, size_t size) except NULL:
+    cdef void *memory = PyMem_Calloc(count, size)
+    if memory == NULL:
+        raise MemoryError
+    return memory
+
+
+cdef job_extent *_place(job_run *run, job_extent *extent, tuple extents) except NULL:
+    """Put a run's extents into the arena; returns where those of the next go."""
+    cdef size_t rest = run.length
+    run.extents = extent
+    for extent.fd, extent.offset, extent.length in extents:
+        if extent.length > rest:
+            raise ValueError(f"extents are longer than the run of {run.length} bytes")
+        rest -= extent.length
+        extent += 1
+    if rest:
+        raise ValueError(f"extents are {rest} bytes short of the run")
+    return extent
+
+
+cdef int _hash_by_hashlib(sha256_message *message) except -1:
+    block = PyMemoryView_FromMemory(<char *>message.data, message.length, PyBUF_READ)
+    cdef bytes digest = _sha256(block).digest()
+    memcpy(message.digest, PyBytes_AS_STRING(digest), SHA256_DIGEST_BYTES)
+    return 0

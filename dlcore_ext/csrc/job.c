@@ -1,0 +1,174 @@
+#define _FILE_OFFSET_BITS 64
+#define _GNU_SOURCE /* pwritev */
+#include "job.h"
+
+#include <errno.h>
+#include <string.h>
+
+size_t job_blocks(const struct job_run *run) {
+    return run->length / run->block_bytes + (run->length % run->block_bytes != 0);
+}
+
+static size_t end_of_block(const struct job_run *run, size_t block) {
+    size_t rest = run->length - block * run->block_bytes;
+    return block * run->block_bytes + (rest < run->block_bytes ? rest : run->block_bytes);
+}
+
+int job_next_message(void *source, struct sha256_message *message) {
+    struct job_messages *messages = source;
+    for (; messages->run < messages->job->count; messages->run++, messages->block = 0) {
+        const struct job_run *run = &messages->job->runs[messages->run];
+        if (!run->expected || messages->block == job_blocks(run)) continue;
+        size_t block = messages->block++, start = block * run->block_bytes;
+        message->data = run->data + start;
+        message->length = end_of_block(run, block) - start;
+        message->digest = run->found + block * SHA256_DIGEST_BYTES;
+        return 1;
+    }
+    return 0;
+}
+
+static void judge_run(const struct job_run *run, const struct xxh3_way *way) {
+    for (size_t block = 0; block < job_blocks(run); block++) {
+        size_t start = block * run->block_bytes, at = block * SHA256_DIGEST_BYTES;
+        run->bad[block] =
+            run->expected && memcmp(run->found + at, run->expected + at, SHA256_DIGEST_BYTES);
+        if (run->bad[block]) continue;
+        xxh3_128(way, run->data + start, end_of_block(run, block) - start,
+                 run->xxh3 + block * XXH3_DIGEST_BYTES);
+    }
+}
+
+void job_judge(const struct job *job, const struct xxh3_way *way) {
+    for (size_t i = 0; i < job->count; i++) judge_run(&job->runs[i], way);
+}
+
+size_t job_close_up(const struct job_run *run) {
+    size_t count = 0;
+    for (size_t block = 0; block < job_blocks(run); block++) {
+        if (run->bad[block] || end_of_block(run, block) > run->written) continue;
+        memmove(run->xxh3 + count++ * XXH3_DIGEST_BYTES, run->xxh3 + block * XXH3_DIGEST_BYTES,
+                XXH3_DIGEST_BYTES);
+    }
+    return count;
+}
+
+#ifdef _WIN32
+const int job_can_write = 0;
+
+void job_write(const struct job *job) {
+    for (size_t i = 0; i < job->count; i++) job->runs[i].error = ENOSYS;
+}
+#else
+#include <sys/uio.h>
+#include <unistd.h>
+
+const int job_can_write = 1;
+
+/* How many stretches to write at once; far below every system's limit, far above what adjoins. */
+#define MOST_STRETCHES 64
+
+/* Up to where a job has been written. */
+struct cursor {
+    const struct job *job;
+    size_t run;
+    size_t at;                       /* in the run */
+    const struct job_extent *extent; /* the one that `at` is in */
+    size_t in_extent;
+};
+
+static void start_run(struct cursor *cursor, size_t run) {
+    cursor->run = run;
+    cursor->at = cursor->in_extent = 0;
+    cursor->extent = run < cursor->job->count ? cursor->job->runs[run].extents : NULL;
+}
+
+static void move(struct cursor *cursor, size_t bytes) {
+    cursor->at += bytes;
+    cursor->in_extent += bytes;
+}
+
+static size_t smaller(size_t x, size_t y) { return x < y ? x : y; }
+
+/* Moves on to the next byte to write. Returns its run; null at the end. */
+static struct job_run *settle(struct cursor *cursor) {
+    while (cursor->run < cursor->job->count) {
+        struct job_run *run = &cursor->job->runs[cursor->run];
+        if (cursor->at == run->length) {
+            start_run(cursor, cursor->run + 1);
+        } else if (cursor->in_extent == cursor->extent->length) {
+            cursor->extent++;
+            cursor->in_extent = 0;
+        } else if (run->bad[cursor->at / run->block_bytes]) {
+            size_t to_next = end_of_block(run, cursor->at / run->block_bytes) - cursor->at;
+            move(cursor, smaller(to_next, cursor->extent->length - cursor->in_extent));
+        } else {
+            return run;
+        }
+    }
+    return NULL;
+}
+
+/* How many bytes from here on are good, adjoin in memory and are of this extent. */
+static size_t stretch(const struct cursor *cursor, const struct job_run *run) {
+    size_t end = cursor->at + (cursor->extent->length - cursor->in_extent);
+    size_t block = cursor->at / run->block_bytes, good = cursor->at;
+    while (good < end && !run->bad[block]) good = end_of_block(run, block++);
+    return smaller(good, end) - cursor->at;
+}
+
+/* Fills `parts` with what can be written at the cursor's place in its file in one call. */
+static int gather(struct cursor cursor, struct iovec *parts) {
+    const struct job_extent *first = cursor.extent;
+    uint64_t end = first->offset + cursor.in_extent;
+    int count = 0;
+    while (count < MOST_STRETCHES) {
+        const struct job_run *run = settle(&cursor);
+        if (!run || cursor.extent->fd != first->fd ||
+            cursor.extent->offset + cursor.in_extent != end)
+            break;
+        size_t bytes = stretch(&cursor, run);
+        parts[count].iov_base = (void *)(run->data + cursor.at);
+        parts[count++].iov_len = bytes;
+        move(&cursor, bytes);
+        end += bytes;
+    }
+    return count;
+}
+
+/* May write less than all, or only the first part. */
+static ssize_t write_at(int fd, const struct iovec *parts, int count, uint64_t offset) {
+#ifdef __linux__
+    if (count > 1) return pwritev(fd, parts, count, (off_t)offset);
+#endif
+    (void)count;
+    return pwrite(fd, parts->iov_base, parts->iov_len, (off_t)offset);
+}
+
+/* Moves the cursor over bytes that are on disk now. */
+static void account(struct cursor *cursor, size_t bytes) {
+    while (bytes) {
+        struct job_run *run = settle(cursor);
+        size_t here = smaller(bytes, stretch(cursor, run));
+        move(cursor, here);
+        run->written = cursor->at;
+        bytes -= here;
+    }
+}
+
+void job_write(const struct job *job) {
+    struct iovec parts[MOST_STRETCHES];
+    struct cursor cursor = {.job = job};
+    start_run(&cursor, 0);
+    for (struct job_run *run; (run = settle(&cursor));) {
+        uint64_t offset = cursor.extent->offset + cursor.in_extent;
+        ssize_t bytes = write_at(cursor.extent->fd, parts, gather(cursor, parts), offset);
+        if (bytes > 0) {
+            account(&cursor, (size_t)bytes);
+        } else if (bytes == 0 || errno != EINTR) {
+            run->error = bytes ? errno : EIO;
+            start_run(&cursor, cursor.run + 1);
+        }
+    }
+}
+#endif
