@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 from dlcore import manifest as documents
 from dlcore.cli.sources import Access, open_mirrors, open_sources
 from dlcore.engine.library import Library, read_catalog
-from dlcore.errors import ConfigError, NotFoundError
+from dlcore.errors import ConfigError, IntegrityError, NotFoundError
 from dlcore.model import DEFAULT_BLOCK_BYTES, File, Manifest, Object
 from dlcore.transfer import Endpoint, probe_url
 
+_OTHER_URL = "Check the URL and the digest."
 LOCAL_ID = "LOCAL000"  # the package id of content that has none
 
 
@@ -94,7 +95,12 @@ async def _find_url(asked: Asked, access: Access, stack: AsyncExitStack) -> Foun
         )
     probed = await probe_url(asked.what, ca_file=access.ca_file)
     name = _safe_name(probed.name)
-    content = Object("content", probed.length_bytes, sha256=bytes.fromhex(asked.sha256))
+    sha256 = asked.sha256.lower()
+    if not probed.length_bytes and sha256 != documents.digest_of(b""):
+        raise IntegrityError(
+            f"{name} is empty there, which its SHA-256 says it is not", path=name, remedy=_OTHER_URL
+        )
+    content = Object(sha256, probed.length_bytes, sha256=bytes.fromhex(sha256))
     manifest = Manifest(
         schema=1,
         package_id=LOCAL_ID,

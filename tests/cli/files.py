@@ -1,0 +1,75 @@
+"""A plain web server for files, with ranges, as a mirror would be: right, wrong or slow."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Mirror(ThreadingHTTPServer):
+    """Serves some bytes below any path.
+
+    Attributes:
+        content: What it serves.
+        asked: Ranges asked for, as the clients wrote them.
+        gate: Bodies of GET wait for it.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.content = content
+        self.asked: list[str] = []
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def url(self, name: str = "file.bin") -> str:
+        """Where a client finds it."""
+        return f"http://127.0.0.1:{self.server_address[1]}/{name}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Mirror
+
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.server.content)))
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("ETag", '"one"')
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        content, asked = self.server.content, self.headers.get("Range", "")
+        self.server.asked.append(asked)
+        found = re.fullmatch(r"bytes=(\d+)-(\d+)", asked)
+        first, last = (int(found[1]), int(found[2])) if found else (0, len(content) - 1)
+        self.send_response(206 if found else 200)
+        self.send_header("Content-Length", str(last + 1 - first))
+        self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
+        self.send_header("ETag", '"one"')
+        self.end_headers()
+        self.server.gate.wait(30)
+        with contextlib.suppress(OSError):
+            self.wfile.write(content[first : last + 1])
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's name
+        """Keep quiet."""
+
+
+@contextlib.contextmanager
+def mirror(content: bytes) -> Iterator[Mirror]:
+    """Serve some bytes."""
+    with Mirror(content) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.gate.set()
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,116 @@
+"""The command line as users have it: as real processes, or in this one where that will do."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from dlcore.cli import main
+
+COMMAND = (sys.executable, "-m", "dlcore")
+PLAIN = {"TERM": "dumb", "NO_COLOR": "1"}
+
+
+class Ended(NamedTuple):
+    """What a command came to."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document on standard output; fails if there is anything else."""
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> Any:
+        """What the document says of the error."""
+        return self.document["error"]
+
+
+class Here:
+    """Runs commands in this process."""
+
+    def __init__(self, capture: pytest.CaptureFixture[str]) -> None:
+        self._capture = capture
+
+    def __call__(self, *arguments: object) -> Ended:
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        out, err = self._capture.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Ended(ended.value.code, out, err)
+
+
+def start(
+    *arguments: object, env: Mapping[str, str] | None = None, **streams: Any
+) -> subprocess.Popen[str]:
+    """Start a command as a process of its own."""
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, **PLAIN, **(env or {})},
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams},
+    )
+
+
+def wait(process: subprocess.Popen[str]) -> Ended:
+    """Wait for its end."""
+    with process:
+        out, err = process.communicate(timeout=60)
+    return Ended(process.returncode, out or "", err or "")
+
+
+def dlcore(*arguments: object, env: Mapping[str, str] | None = None) -> Ended:
+    """Run a command as a process of its own."""
+    return wait(start(*arguments, env=env))
+
+
+class Served(NamedTuple):
+    """A gateway that runs: where it is and what opens it."""
+
+    url: str
+    config: Path
+    access: tuple[str, ...]
+
+
+@contextlib.contextmanager
+def served(folder: Path, state: Path, *options: object) -> Iterator[Served]:
+    """Run ``dlcore serve``."""
+    process = start("serve", folder, "--state", state, "--json", *options)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, wait(process).err
+        ready = json.loads(line)
+        access = ("--token-file", str(state / "registration-token"))
+        ca = ("--ca-file", str(state / "ca.pem"))
+        yield Served(ready["url"], Path(ready["config"]), (*access, *ca))
+    finally:
+        process.terminate()
+        ended = wait(process)
+    assert (ended.status, ended.out, ended.err) == (0, "", ""), ended
+
+
+def digest(data: bytes) -> str:
+    """What `tree` says of a file."""
+    return f"{len(data)} bytes, {hashlib.sha256(data).hexdigest()}"
+
+
+def tree(folder: Path) -> dict[str, str | None]:
+    """All that is in a folder: files with their digests, folders with None."""
+    return {
+        str(path.relative_to(folder)): digest(path.read_bytes()) if path.is_file() else None
+        for path in folder.rglob("*")
+    }

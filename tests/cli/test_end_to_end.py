@@ -1,0 +1,58 @@
+"""The whole way, as a newcomer goes it: publish, serve, plan, run, verify, fetch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.conftest import Site
+from tests.cli.helpers import dlcore, tree
+
+
+def test_what_was_published_arrives_verified_and_only_once(site: Site, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    where = ("--config", site.gateway.config, "--state", state)
+
+    plan = dlcore("plan", site.sequence, *where, "--json").document
+    assert plan["packages"] == ["ABC00001", "ABC00002"]
+    assert all(check["passed"] for check in plan["checks"]), plan["checks"]
+    assert not state.exists()
+
+    first = dlcore("run", site.sequence, *where, "--simulate", "0", "--json")
+    assert first.status == 0, first.err
+    assert first.document["outcome"] == "succeeded"
+    again = dlcore("run", site.sequence, *where, "--simulate", "0", "--json").document
+    assert (again["bytes_fetched"], again["outcome"]) == (0, "succeeded")
+
+    folders = {path.name.split(".")[0]: path for path in (state / "packages").iterdir()}
+    assert folders.keys() == {"ABC00001", "ABC00002"}
+    for package_id, folder in folders.items():
+        assert dlcore("verify", folder).status == 0
+        assert tree(folder / "content") == tree(site.source(package_id))
+
+
+def test_publish_and_fetch_keep_every_kind_of_file(site: Site, tmp_path: Path) -> None:
+    published, folder = tmp_path / "published", tmp_path / "folder"
+    source = site.source("ABC00001")
+    told = dlcore("publish", source, "--package-id", "ABC00001", "--to", published, "--json")
+    assert told.document["files"] == 6
+    fetched = dlcore("fetch", "ABC00001", "--from", published, "-o", folder, "--json").document
+    assert fetched["verified"] is True
+    assert tree(folder) == tree(source)
+
+
+def test_fetch_by_id_from_a_gateway_fetches_nothing_twice(site: Site, tmp_path: Path) -> None:
+    source = ("--from", f"cmg+{site.gateway.url}", *site.gateway.access)
+    command = ("fetch", "ABC00001", *source, "-o", tmp_path / "folder", "--json")
+    first = dlcore(*command)
+    assert first.status == 0, first.err
+    total = sum(
+        path.stat().st_size for path in site.source("ABC00001").rglob("*") if path.is_file()
+    )
+    # Files of the same content are one object, which is fetched once for each of them.
+    assert first.document["content_bytes"] == total
+    assert first.document["bytes_fetched"] <= total
+    assert tree(tmp_path / "folder") == tree(site.source("ABC00001"))
+
+    again = dlcore(*command).document
+    assert (again["bytes_fetched"], again["bytes_reused"]) == (0, total)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder"]

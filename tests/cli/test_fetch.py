@@ -1,0 +1,269 @@
+"""``dlcore fetch``: what it takes, where it puts it, and how it goes on."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import random
+import signal
+import stat
+import struct
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Site
+from tests.cli.files import mirror
+from tests.cli.helpers import Here, digest, dlcore, served, start, tree, wait
+
+CONTENT = random.Random(7).randbytes((5 << 20) + 3)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+BLOCK = 1 << 20
+
+
+def metalink(path: Path, *urls: str) -> Path:
+    """A Metalink 4 of CONTENT with digests of its blocks."""
+    blocks = (CONTENT[at : at + BLOCK] for at in range(0, len(CONTENT), BLOCK))
+    hashes = "".join(f"<hash>{hashlib.sha256(block).hexdigest()}</hash>" for block in blocks)
+    places = "".join(f'<url priority="{n}">{url}</url>' for n, url in enumerate(urls, 1))
+    path.write_text(
+        '<metalink xmlns="urn:ietf:params:xml:ns:metalink"><file name="file.bin">'
+        f'<size>{len(CONTENT)}</size><hash type="sha-256">{SHA256}</hash>'
+        f'<pieces length="{BLOCK}" type="sha-256">{hashes}</pieces>{places}</file></metalink>'
+    )
+    return path
+
+
+def piece_hash_file(path: Path) -> Path:
+    """A Delivery Optimization piece hash file of CONTENT."""
+    blocks = (CONTENT[at : at + BLOCK] for at in range(0, len(CONTENT), BLOCK))
+    digests = [hashlib.sha256(block).digest() for block in blocks]
+    head = struct.pack("<IQI", 1, len(CONTENT), BLOCK)
+    told = {
+        "MajorVersion": 1,
+        "MinorVersion": 0,
+        "HashOfHashes": base64.b64encode(
+            hashlib.sha256(head + b"".join(digests)).digest()
+        ).decode(),
+        "ContentLength": len(CONTENT),
+        "PieceSize": BLOCK,
+        "Pieces": [base64.b64encode(digest).decode() for digest in digests],
+    }
+    path.write_text(json.dumps(told))
+    return path
+
+
+# What it takes
+
+
+def test_a_url_with_its_digest_is_put_beside_other_files(here: Here, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    with mirror(CONTENT) as server:
+        command = ("fetch", server.url(), "--sha256", SHA256, "-o", tmp_path, "--json")
+        first, again = here(*command), here(*command)
+    assert first.document["path"] == str(tmp_path / "file.bin")
+    assert (first.document["bytes_fetched"], first.document["verified"]) == (len(CONTENT), True)
+    assert again.document["bytes_fetched"] == 0
+    assert tree(tmp_path) == {"mine": digest(b"mine"), "file.bin": digest(CONTENT)}
+
+
+def test_a_url_without_a_digest_is_refused(here: Here, tmp_path: Path) -> None:
+    ended = here("fetch", "https://localhost:1/file.bin", "-o", tmp_path, "--json")
+    assert (ended.status, ended.error["code"]) == (2, "config")
+    assert "--sha256" in ended.error["remedy"]
+
+
+def test_a_wrong_file_at_a_url_never_appears(here: Here, tmp_path: Path) -> None:
+    with mirror(bytes(len(CONTENT))) as server:
+        ended = here(
+            *("fetch", server.url(), "--sha256", SHA256, "-o", tmp_path / "to"),
+            *("--retries", "0", "--json"),
+        )
+    assert (ended.status, ended.error["code"]) == (7, "integrity")
+    assert not (tmp_path / "to" / "file.bin").exists()
+
+
+def test_a_metalink_is_fetched_from_the_good_one_of_two_mirrors(here: Here, tmp_path: Path) -> None:
+    with mirror(bytes(len(CONTENT))) as bad, mirror(CONTENT) as good:
+        path = metalink(tmp_path / "file.meta4", bad.url(), good.url())
+        ended = here("fetch", path, "-o", tmp_path / "to", "--json")
+    assert ended.status == 0, ended.err
+    assert tree(tmp_path / "to") == {"file.bin": digest(CONTENT)}
+    assert "does not match" in ended.err
+
+
+def test_a_piece_hash_file_is_fetched_from_the_url_that_is_named(
+    here: Here, tmp_path: Path
+) -> None:
+    path = piece_hash_file(tmp_path / "file.bin.phf")
+    with mirror(CONTENT) as server:
+        ended = here("fetch", path, "--from", server.url(), "-o", tmp_path / "to", "--json")
+    assert ended.status == 0, ended.err
+    assert tree(tmp_path / "to") == {"file.bin": digest(CONTENT)}
+
+
+def test_a_piece_hash_file_alone_tells_no_place(here: Here, tmp_path: Path) -> None:
+    path = piece_hash_file(tmp_path / "file.bin.phf")
+    ended = here("fetch", path, "-o", tmp_path / "to", "--json")
+    assert (ended.status, ended.error["remedy"]) == (2, "Say where the file is: --from URL.")
+
+
+def test_a_native_manifest_is_fetched_from_a_folder(here: Here, site: Site, tmp_path: Path) -> None:
+    catalog = json.loads((site.published / "catalog.json").read_bytes())
+    digest = catalog["packages"]["ABC00001"]["manifest"]
+    path = site.published / "manifests" / f"{digest}.json"
+    ended = here("fetch", path, "--from", site.published, "-o", tmp_path / "to", "--json")
+    assert ended.status == 0, ended.err
+    assert tree(tmp_path / "to") == tree(site.source("ABC00001"))
+
+
+def test_a_catalog_over_plain_http_needs_a_pin(here: Here, site: Site, tmp_path: Path) -> None:
+    document = (site.published / "catalog.json").read_bytes()
+    pin = hashlib.sha256(document).hexdigest()
+    with mirror(document) as server:
+        source = server.url("").rstrip("/")
+        command = ("fetch", "ABC00009", "--from", source, "-o", tmp_path / "to", "--json")
+        refused, pinned = here(*command), here(*command, "--catalog-sha256", pin)
+        wrong = here(*command, "--catalog-sha256", "0" * 64)
+    assert (refused.status, refused.error["code"]) == (2, "config")
+    assert "not in the catalog" in pinned.error["message"]
+    assert (wrong.status, wrong.error["code"]) == (7, "integrity")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("ABC00002", "--sha256", "0" * 64), "--sha256"),
+        (("ABC00002", "--catalog-sha256", "12"), "--catalog-sha256"),
+        (("ABC00002", "--from", ""), "--from"),
+        (("ABC00002",), "no endpoint"),
+        (("ABC00002", "--from", "ftp://localhost/x"), "ftp://localhost/x"),
+        (("ABC00002", "--from", "cmg+https://localhost"), "token"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused(
+    arguments: tuple[str, ...],
+    word: str,
+    here: Here,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("DLCORE_TOKEN", raising=False)
+    ended = here("fetch", *arguments, "-o", tmp_path / "to", "--json")
+    assert (ended.status, ended.error["code"]) == (2, "config")
+    assert word in ended.error["message"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_file_at_a_url_must_be_meant_to_be_empty(here: Here, tmp_path: Path) -> None:
+    with mirror(b"") as server:
+        command = ("fetch", server.url(), "-o", tmp_path, "--json", "--sha256")
+        wrong = here(*command, SHA256)
+        right = here(*command, hashlib.sha256().hexdigest())
+    assert (wrong.status, wrong.error["code"]) == (7, "integrity")
+    assert right.status == 0, right.err
+    assert tree(tmp_path) == {"file.bin": digest(b"")}
+
+
+# Where it puts it
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(
+    here: Here, site: Site, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").write_text("mine")
+    ended = here("fetch", "ABC00002", "--from", site.published, "-o", tmp_path, "--json")
+    assert (ended.status, ended.error["code"]) == (2, "config")
+    assert tree(tmp_path) == {"mine": digest(b"mine")}
+
+
+def test_an_empty_folder_becomes_the_package(here: Here, site: Site, tmp_path: Path) -> None:
+    folder = tmp_path / "to"
+    folder.mkdir()
+    assert here("fetch", "ABC00001", "--from", site.published, "-o", folder).status == 0
+    assert tree(folder) == tree(site.source("ABC00001"))
+
+
+def test_a_package_cannot_become_a_file_system(here: Here, site: Site) -> None:
+    ended = here("fetch", "ABC00001", "--from", site.published, "-o", "/", "--json")
+    assert (ended.status, ended.error["code"]) == (2, "config")
+
+
+def test_a_file_that_differs_is_not_replaced(here: Here, tmp_path: Path) -> None:
+    (tmp_path / "file.bin").write_bytes(b"mine")
+    with mirror(CONTENT) as server:
+        ended = here("fetch", server.url(), "--sha256", SHA256, "-o", tmp_path, "--json")
+    assert (ended.status, ended.error["code"]) == (2, "config")
+    assert tree(tmp_path) == {"file.bin": digest(b"mine")}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights are POSIX's here")
+def test_what_is_fetched_has_the_rights_of_any_new_file(
+    here: Here, site: Site, tmp_path: Path
+) -> None:
+    before = os.umask(0o027)
+    try:
+        here("fetch", "ABC00001", "--from", site.published, "-o", tmp_path / "to")
+    finally:
+        os.umask(before)
+    modes = {
+        path.name: stat.S_IMODE(path.stat().st_mode)
+        for path in (tmp_path / "to", tmp_path / "to" / "a", tmp_path / "to" / "empty")
+    }
+    assert modes == {"to": 0o750, "a": 0o750, "empty": 0o640}
+
+
+# How it goes on
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_fetch_that_was_broken_off_goes_on(
+    ending: signal.Signals, site: Site, tmp_path: Path
+) -> None:
+    folder = tmp_path / "to"
+    with served(site.published, tmp_path / "emulator", "--bandwidth-bps", "3e6") as gateway:
+        source = ("--from", f"cmg+{gateway.url}", *gateway.access)
+        command = ("fetch", "ABC00002", *source, "-o", folder, "--json")
+        process = start(*command)
+        partial = tmp_path / ".to.dlcore" / "partial"
+        while not any(map(has_journal, partial.glob("*/*"))):
+            assert process.poll() is None, wait(process)
+        process.send_signal(ending)
+        broken = wait(process)
+    assert not folder.exists()
+    if ending is signal.SIGKILL:
+        assert broken.status == -signal.SIGKILL
+    else:
+        expected = {signal.SIGTERM: (143, "terminated"), signal.SIGINT: (130, "interrupted")}
+        assert (broken.status, broken.error["code"]) == expected[ending]
+
+    done = dlcore("fetch", "ABC00002", "--from", site.published, "-o", folder, "--json").document
+    assert tree(folder) == tree(site.source("ABC00002"))
+    assert done["bytes_reused"] > 0
+    assert done["bytes_reused"] + done["bytes_fetched"] == done["content_bytes"]
+    assert not (tmp_path / ".to.dlcore").exists()
+
+
+def has_journal(path: Path) -> bool:
+    return path.name == "journal" and path.stat().st_size > 64
+
+
+def test_a_second_fetch_into_the_same_folder_waits_or_says_who_is_there(
+    site: Site, tmp_path: Path
+) -> None:
+    with mirror(CONTENT) as server:
+        server.gate.clear()
+        command = ("fetch", server.url(), "--sha256", SHA256, "-o", tmp_path / "to", "--json")
+        first = start(*command)
+        while not server.asked:
+            assert first.poll() is None, wait(first)
+        refused = dlcore(*command)
+        waiting = start(*command, "--wait", "60")
+        server.gate.set()
+        ended, waited = wait(first), wait(waiting)
+    assert (refused.status, refused.error["code"]) == (10, "locked")
+    assert str(first.pid) in refused.error["message"]
+    assert (ended.status, waited.status) == (0, 0), waited.err
+    assert waited.document["bytes_fetched"] == 0
