@@ -27,7 +27,7 @@ check: $(VENV)/ready  ## Format, lint, types
 
 bench: $(VENV)/ready  ## Timings against others, as ratios within one run; BENCH_MIB=256 for a quick look
 	mkdir -p build/bench
-	$(RUN) -m pytest bench -q -rs --benchmark-only --benchmark-sort=name --benchmark-json=build/bench/micro.json
+	$(RUN) -m pytest bench -q -rs --benchmark-only --benchmark-sort=name --benchmark-columns=median,iqr,rounds --benchmark-max-time=0.3 --benchmark-json=build/bench/pytest.json
 	$(RUN) -m bench
 
 clean:

@@ -36,7 +36,7 @@ def main(*wanted: str) -> None:
         "fetch": lambda: fetch.run(folder, mib, rounds),
         "tree": lambda: tree.run(folder, mib, rounds),
         "startup": lambda: startup.run(rounds),
-        "micro": lambda: micro.read(RESULTS / "micro.json"),
+        "micro": lambda: micro.read(RESULTS / "pytest.json"),
     }
     versions = _versions()
     outcomes: list[figures.Outcome] = []

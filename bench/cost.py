@@ -55,6 +55,15 @@ def measure(command: Sequence[str]) -> Cost:
         return msgspec.json.decode(target.read_bytes(), type=Cost)
 
 
+def touch_memory(length_bytes: int) -> None:
+    """Use memory once, so that whoever gets it next finds it there.
+
+    A hypervisor may have taken back what was free; to touch that again costs ten times what
+    writing to it does, and would fall on one way or another by chance.
+    """
+    subprocess.run([sys.executable, "-c", f"b'1' * {length_bytes}"], check=True)
+
+
 def take_turns(
     ways: Mapping[str, Sequence[str]],
     rounds: int,

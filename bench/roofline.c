@@ -21,7 +21,7 @@
 
 #include "sha256.h"
 
-#define BUFFER_BYTES ((size_t)2 << 20) /* as dlcore has them: several blocks side by side */
+#define BUFFER_BYTES ((size_t)8 << 20) /* a range: enough blocks for the widest kernel */
 #define PAGE_BYTES ((size_t)4096)
 #define RANGE_BYTES ((uint64_t)8 << 20)
 #define HEAD_BYTES ((size_t)16 << 10)

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from bench.content import make_tree
-from bench.cost import Cost, take_turns
+from bench.cost import Cost, take_turns, touch_memory
 from bench.figures import MIB, Figure, Outcome, ratio
 
 DLCORE = str(Path(sys.executable).with_name("dlcore"))
@@ -33,6 +33,7 @@ def _publish(tree: Path, published: Path, mib: int, rounds: int) -> Outcome:
     def clear() -> None:
         shutil.rmtree(published, ignore_errors=True)
         os.sync()
+        touch_memory(mib * MIB)
 
     command = [DLCORE, "publish", str(tree), "--package-id", "BNC00002", "--to", str(published)]
     copy = f"cp -r {shlex.quote(str(tree))} {shlex.quote(str(published))}"
