@@ -20,6 +20,7 @@ from dlcore.model import DIGEST_BYTES
 MAGIC = b"dlcorejl"
 VERSION = 1
 CLAIM_BYTES = 16  # XXH3-128
+WITHDRAWN = bytes(CLAIM_BYTES)
 
 _HEADER = struct.Struct(f"<8sHHI{DIGEST_BYTES}s")
 _RECORD = struct.Struct(f"<I{CLAIM_BYTES}s")
@@ -68,7 +69,7 @@ def encode(manifest_digest: bytes, claims: Claims) -> bytes:
 def encode_records(
     manifest_digest: bytes, block_count: int, claims: list[tuple[int, bytes]]
 ) -> bytes:
-    """Records to append: ``(block number, XXH3-128)``."""
+    """Records to append: ``(block number, XXH3-128)``, or `WITHDRAWN` to take a claim back."""
     header = _header(manifest_digest, block_count)
     return b"".join(_record(header, number, digest) for number, digest in claims)
 
@@ -95,6 +96,7 @@ def decode(data: bytes, manifest_digest: bytes, block_count: int) -> Claims | No
         if number >= block_count or data[at : at + RECORD_BYTES] != _record(header, number, digest):
             continue
         claims.set(number, digest)
+        claims.held[number] = digest != WITHDRAWN
     return claims
 
 

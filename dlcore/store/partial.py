@@ -179,8 +179,11 @@ class Partial:
     def _drop_object(self, index: int) -> None:
         first, last = self.manifest.first_blocks[index : index + 2]
         with self._lock:
-            # What the journal may say of them is compared with the disk by the next process.
             self.have[first:last] = bytes(last - first)
+            # Believed by the next process, they would spoil the object again: whoever delivered
+            # the rest of it would be blamed.
+            self._pending = [claim for claim in self._pending if not first <= claim[0] < last]
+            self._pending += [(number, journal.WITHDRAWN) for number in range(first, last)]
 
     def sync(self) -> None:
         """Make durable what was written before this call, then claim it in the journal.

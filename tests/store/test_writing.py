@@ -158,6 +158,41 @@ def test_content_that_did_not_match_as_a_whole_is_not_believed_by_the_next_proce
         assert partial.have.count(1) == 0
 
 
+def test_what_spoiled_an_object_once_does_not_spoil_it_again(tmp_path: Path) -> None:
+    bad = memoryview(b"\xaa" * BLOCK_BYTES)
+    with Store.open(tmp_path) as store:
+        partial = begin(store, WHOLE)
+        partial.write_run(LARGE, 1, bad)
+        partial.sync()
+        partial.write_run(LARGE, 0, WHOLE.run(BlockRange(LARGE, 0, 1)))
+        with pytest.raises(IntegrityError):
+            partial.write_run(LARGE, 2, WHOLE.run(BlockRange(LARGE, 2, 3)))
+        partial.write_run(LARGE, 0, WHOLE.run(BlockRange(LARGE, 0, 1)))
+        partial.sync()
+    with Store.open(tmp_path) as store:
+        partial = begin(store, WHOLE)
+        first = WHOLE.manifest.block_number(LARGE, 0)
+        assert list(partial.have[first : first + 3]) == [1, 0, 0]
+        fill(partial, WHOLE)
+        assert read_back(partial.finish()) == WHOLE.contents
+
+
+def test_garbage_found_without_a_journal_is_not_claimed_by_the_next_one(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        fill(begin(store, WHOLE), WHOLE)
+    folder = next((tmp_path / "partial").iterdir())
+    (folder / "journal").unlink()
+    (folder / "content/a/exact.bin").write_bytes(b"\xaa" * 3 * BLOCK_BYTES)
+    first = WHOLE.manifest.block_number(LARGE, 0)
+    with Store.open(tmp_path) as store:
+        partial = begin(store, WHOLE)
+        partial.write_run(LARGE, 0, WHOLE.run(BlockRange(LARGE, 0, 1)))
+        partial.sync()
+    with Store.open(tmp_path) as store:
+        partial = begin(store, WHOLE)
+        assert list(partial.have[first : first + 3]) == [1, 0, 0]
+
+
 def test_only_what_had_to_wait_is_read_back_for_the_digest_of_a_whole_object() -> None:
     disk = SimDisk()
     store = Store(Path("/state"), disk)
