@@ -52,7 +52,7 @@ def tell(text: str) -> None:
 
 def show_json(result: object, *, one_line: bool = False) -> None:
     """Print a result as one JSON document; raises as `say`."""
-    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    unicode = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
     say(json.dumps(result, indent=None if one_line else 2, ensure_ascii=not unicode))
 
 
@@ -77,7 +77,8 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     drawn = io.StringIO()
-    Console(file=drawn, width=None if sys.stdout.isatty() else 10_000).print(table)
+    live = sys.stdout is not None and sys.stdout.isatty()
+    Console(file=drawn, width=None if live else 10_000).print(table)
     say("\n".join(line.rstrip() for line in drawn.getvalue().splitlines()))
 
 

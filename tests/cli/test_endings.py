@@ -1,0 +1,340 @@
+"""How commands end: one message, one JSON document, the documented status, no traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from dlcore.cli import plan as plan_module
+from dlcore.errors import InternalError
+from tests.cli.conftest import Site
+from tests.cli.helpers import COMMAND, Ended, Here, dlcore, start, wait
+from tests.engine.scene import sequence, step
+
+COMMANDS = ("publish", "serve", "plan", "run", "fetch", "verify")
+SIMULATED_FAILURE = "default_s = 0\n[exit_codes]\nDrivers = 1603\n"
+
+
+def refused(ended: Ended, status: int, code: str) -> dict[str, object]:
+    """Check the form of an error. Returns what programs are told."""
+    assert (ended.status, ended.error["code"]) == (status, code), ended.err
+    assert ended.error["exit_status"] == status
+    message = ended.error["message"]
+    assert isinstance(message, str)
+    assert ended.err.splitlines()[-2 if ended.error["remedy"] else -1]
+    assert f"error ({code}): {message}" in ended.err
+    assert "Traceback" not in ended.err
+    fields: dict[str, object] = ended.error
+    return fields
+
+
+# Each status
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_wrong_usage_of_each_command_is_status_2(command: str, here: Here) -> None:
+    refused(here(command, "--no-such-option", "--json"), 2, "config")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_without_json_nothing_is_on_standard_output(command: str, here: Here) -> None:
+    ended = here(command, "--no-such-option")
+    assert (ended.status, ended.out) == (2, "")
+    assert "error (config): No such option" in ended.err
+
+
+@pytest.mark.parametrize("command", ["publish", "serve", "plan", "run", "verify"])
+def test_a_path_that_is_not_there_is_status_4(command: str, here: Here, tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    fields = refused(here(command, missing, "--json"), 4, "not-found")
+    assert str(missing) in str(fields["message"])
+
+
+def test_an_unknown_command_is_status_2(here: Here) -> None:
+    refused(here("nonsense", "--json"), 2, "config")
+
+
+def test_no_command_at_all_shows_the_help(here: Here) -> None:
+    ended = here()
+    assert ended.status == 0
+    assert "Usage: dlcore" in ended.out
+
+
+def test_a_config_that_is_no_toml_is_status_2(here: Here, site: Site) -> None:
+    refused(here("plan", site.sequence, "--config", site.sequence, "--json"), 2, "config")
+
+
+def test_a_sequence_that_is_none_is_status_3(here: Here, site: Site) -> None:
+    refused(here("plan", site.published / "catalog.json", "--json"), 3, "task-sequence")
+
+
+def test_a_corrupt_manifest_is_status_3(here: Here, site: Site, tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    path.write_bytes(next((site.published / "manifests").iterdir()).read_bytes()[:-9])
+    refused(here("verify", tmp_path, "--manifest", path, "--json"), 3, "manifest")
+    refused(
+        here("fetch", path, "--from", site.published, "-o", tmp_path / "to", "--json"),
+        3,
+        "manifest",
+    )
+
+
+def test_a_package_that_nobody_knows_is_status_4(here: Here, site: Site, tmp_path: Path) -> None:
+    source = ("--from", site.published, "-o", tmp_path / "to", "--json")
+    refused(here("fetch", "ABC00099", *source), 4, "not-found")
+    refused(here("fetch", "no such thing", *source), 4, "not-found")
+    refused(here("fetch", "ABC00001", "--from", tmp_path, *source[2:]), 4, "not-found")
+
+
+def test_a_wrong_token_is_status_5(here: Here, site: Site, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("wrong")
+    access = ("--token-file", tmp_path / "token", *site.gateway.access[2:])
+    source = ("--from", f"cmg+{site.gateway.url}", *access)
+    fields = refused(here("fetch", "ABC00001", *source, "-o", tmp_path / "to", "--json"), 5, "auth")
+    assert (fields["endpoint"], fields["fault"]) == ("localhost", "auth")
+
+
+def test_an_unreachable_endpoint_is_status_6(here: Here, tmp_path: Path) -> None:
+    source = ("--from", "https://localhost:1", "-o", tmp_path / "to", "--json")
+    fields = refused(here("fetch", "ABC00001", *source), 6, "transfer")
+    assert fields["fault"] == "connect"
+
+
+def test_an_exhausted_package_is_status_6_with_the_cause_of_each_endpoint(
+    here: Here, site: Site, tmp_path: Path
+) -> None:
+    half = tmp_path / "published"
+    shutil.copytree(site.published, half)
+    shutil.rmtree(half / "objects")
+    source = ("--from", half, "--retries", "0", "-o", tmp_path / "to", "--json")
+    fields = refused(here("fetch", "ABC00002", *source), 6, "exhausted")
+    assert "ABC00002" in str(fields["message"])
+
+
+def test_a_verify_that_finds_faults_is_status_7_and_names_each(
+    here: Here, site: Site, tmp_path: Path
+) -> None:
+    folder = tmp_path / "to"
+    here("fetch", "ABC00001", "--from", site.published, "-o", folder)
+    catalog = json.loads((site.published / "catalog.json").read_bytes())
+    name = catalog["packages"]["ABC00001"]["manifest"] + ".json"
+    options = ("--manifest", site.published / "manifests" / name, "--json")
+    assert here("verify", folder, *options).document["verified"] is True
+
+    with (folder / "same.bin").open("r+b") as file:
+        file.seek((2 << 20) + 5)
+        file.write(b"wrong")
+    (folder / "empty").unlink()
+    (folder / os.fsdecode(b"more \xff")).touch()
+    ended = here("verify", folder, *options)
+    assert ended.status == 7
+    assert ended.document["verified"] is False
+    found = {(bad["path"], bad["offset_bytes"], bad["reason"]) for bad in ended.document["bad"]}
+    assert {("same.bin", 2 << 20, "mismatch"), ("empty", 0, "missing")} <= found
+    assert len(found) == 3
+    plain = here("verify", folder, *options[:-1])
+    assert "same.bin: mismatch at offset 2097152" in plain.out
+    assert (plain.status, plain.err) == (7, "")
+
+
+def test_a_folder_that_cannot_be_written_is_status_9(here: Here, site: Site) -> None:
+    source = ("--from", site.published, "-o", site.sequence / "folder", "--json")
+    refused(here("fetch", "ABC00001", *source), 9, "storage")
+    where = ("--config", site.gateway.config, "--state", site.sequence / "state", "--json")
+    refused(here("run", site.sequence, *where, "--simulate", "0"), 9, "storage")
+
+
+def test_a_state_directory_in_use_is_status_10_but_a_plan_is_not_refused(
+    site: Site, tmp_path: Path
+) -> None:
+    where = ("--config", site.gateway.config, "--state", tmp_path / "state")
+    holder = start("run", site.sequence, *where, "--simulate", "60", "-q")
+    while not (tmp_path / "state" / "run.json").exists():
+        assert holder.poll() is None, wait(holder)
+    second = dlcore("run", site.sequence, *where, "--simulate", "0", "--json")
+    waiting = start("run", site.sequence, *where, "--simulate", "0", "--json", "--wait", "60")
+    plan = dlcore("plan", site.sequence, *where, "--json")
+    waiting.send_signal(signal.SIGINT)
+    interrupted = wait(waiting)
+    holder.terminate()
+    assert wait(holder).status == 143
+    assert str(holder.pid) in str(refused(second, 10, "locked")["message"])
+    refused(interrupted, 130, "interrupted")
+    assert all(check["passed"] for check in plan.document["checks"])
+
+
+def test_an_unknown_authority_is_status_13(here: Here, site: Site, tmp_path: Path) -> None:
+    source = ("--from", f"cmg+{site.gateway.url}", *site.gateway.access[:2])
+    refused(here("fetch", "ABC00001", *source, "-o", tmp_path / "to", "--json"), 13, "tls")
+
+
+def test_a_missing_prerequisite_is_status_14_and_all_are_listed(
+    here: Here, site: Site, tmp_path: Path
+) -> None:
+    path = tmp_path / "sequence.xml"
+    path.write_bytes(sequence(step("Unknown", package="ABC00099")))
+    where = ("--config", site.gateway.config, "--state", tmp_path / "state", "--json")
+    fields = refused(here("run", path, *where, "--simulate", "0"), 14, "preflight")
+    assert fields["missing"] == ["upgrade-sequence", "catalog"]
+    checks = here("plan", path, *where).document["checks"]
+    assert [c["name"] for c in checks if not c["passed"]] == fields["missing"]
+
+
+def test_a_step_that_failed_is_status_15_with_the_report(
+    here: Here, site: Site, tmp_path: Path
+) -> None:
+    (tmp_path / "simulation.toml").write_text(SIMULATED_FAILURE)
+    where = ("--config", site.gateway.config, "--state", tmp_path / "state", "--json")
+    ended = here("run", site.sequence, *where, "--simulate", tmp_path / "simulation.toml")
+    assert (ended.status, ended.document["outcome"]) == (15, "failed")
+    assert ended.document["steps"][-1]["exit_code"] == 1603
+    assert "error (step): step 1 'Drivers' failed" in ended.err
+
+
+def test_a_step_that_asks_for_a_restart_is_status_16_and_the_run_goes_on_behind_it(
+    here: Here, site: Site, tmp_path: Path
+) -> None:
+    (tmp_path / "sequence.xml").write_bytes(sequence(step("Restart", "RebootAction")))
+    (tmp_path / "intranet.toml").write_text(
+        f"[client]\non_internet = false\n[catalog]\npath = '{site.published}/catalog.json'\n"
+        f"[[endpoint]]\nname = 'disk'\nkind = 'file'\npath = '{site.published}'\n"
+    )
+    where = ("--config", tmp_path / "intranet.toml", "--state", tmp_path / "state", "--json")
+    first, second = (here("run", tmp_path / "sequence.xml", *where) for _ in range(2))
+    assert (first.status, first.document["outcome"]) == (16, "restart")
+    assert (second.status, second.document["outcome"]) == (0, "succeeded")
+    assert second.document["restarts"] == 1
+
+
+@pytest.mark.parametrize("told", ["nan", "inf", "-1", "abc", ".", "durations_s.Upgrade = -1"])
+def test_a_simulation_that_makes_no_sense_is_status_2(
+    told: str, here: Here, site: Site, tmp_path: Path
+) -> None:
+    if "=" in told:
+        (tmp_path / "simulation.toml").write_text(told)
+        told = str(tmp_path / "simulation.toml")
+    where = ("--config", site.gateway.config, "--state", tmp_path / "state", "--json")
+    refused(here("run", site.sequence, *where, "--simulate", told), 2, "config")
+    assert not (tmp_path / "state").exists()
+
+
+# Signals
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "code"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_run_that_is_stopped_says_so_and_goes_on_at_its_step(
+    number: signal.Signals, status: int, code: str, site: Site, tmp_path: Path
+) -> None:
+    (tmp_path / "simulation.toml").write_text("[durations_s]\nDrivers = 60\n")
+    where = ("--config", site.gateway.config, "--state", tmp_path / "state")
+    command = ("run", site.sequence, *where, "--json")
+    process = start(*command, "--simulate", tmp_path / "simulation.toml")
+    assert process.stderr is not None
+    while "Drivers: starts" not in (line := process.stderr.readline()):
+        assert line, wait(process)
+    process.send_signal(number)
+    refused(wait(process), status, code)
+    report = dlcore(*command, "--simulate", "0").document
+    assert (report["outcome"], report["restarts"]) == ("succeeded", 1)
+    assert [step["name"] for step in report["steps"]] == ["Upgrade", "Drivers"]
+
+
+def test_a_command_without_a_loop_can_be_terminated_too(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    with (source / "large.bin").open("wb") as file:
+        file.truncate(64 << 30)  # a hole: costs nothing, and takes long to hash
+    process = start(
+        *("publish", source, "--package-id", "ABC00001", "--to", tmp_path / "to", "--json")
+    )
+    time.sleep(1)  # it is hashing, or on its way there: both must do
+    process.terminate()
+    refused(wait(process), 143, "terminated")
+
+
+# Output that cannot be written
+
+
+def test_a_reader_that_has_read_enough_is_no_error(site: Site) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = wait(start("plan", site.sequence, stdout=writing))
+    os.close(writing)
+    assert (ended.status, ended.err) == (141, "")
+
+
+def test_progress_that_nobody_reads_does_not_end_a_run(site: Site, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    where = ("--config", site.gateway.config, "--state", tmp_path / "state", "--json")
+    process = start("run", site.sequence, *where, "--simulate", "0", stderr=writing)
+    ended = wait(process)
+    os.close(writing)
+    assert (ended.status, ended.document["outcome"]) == (0, "succeeded")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_output_to_a_full_disk_is_status_8(site: Site) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = wait(start("plan", site.sequence, stdout=full))
+    assert ended.status == 8
+    assert "error (disk-full): cannot write to standard output" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_process_without_standard_output_works(site: Site) -> None:
+    command = subprocess.list2cmdline([*COMMAND, "plan", str(site.sequence), "--json"])
+    assert subprocess.run(f"{command} >&- 2>&-", shell=True, check=False).returncode == 0
+
+
+def test_names_that_the_output_cannot_say_are_escaped(site: Site, tmp_path: Path) -> None:
+    path = tmp_path / "sequence.xml"
+    path.write_bytes(sequence(step("größe 日本")))
+    for encoding in ("ascii", "utf-8"):
+        ended = dlcore("plan", path, "--json", env={"PYTHONIOENCODING": encoding})
+        assert ended.document["steps"][0]["name"] == "größe 日本"
+        assert dlcore("plan", path, env={"PYTHONIOENCODING": encoding}).status == 0
+
+
+# A fault of ours
+
+
+class UnforeseenError(Exception):
+    """What nobody expects."""
+
+
+def broken(*arguments: object, **options: object) -> None:
+    """Stands for any function with a fault."""
+    raise UnforeseenError("https://localhost/?sig=CANARY")
+
+
+def test_an_unexpected_exception_is_a_fault_of_ours_to_report(
+    here: Here, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan_module, "load", broken)
+    ended = here("plan", site.sequence, "--json")
+    fields = refused(ended, 1, InternalError.code)
+    assert "this is a fault of dlcore: UnforeseenError" in str(fields["message"])
+    assert "report" in str(fields["remedy"])
+    assert "CANARY" not in ended.out + ended.err
+
+
+def test_its_traceback_is_shown_on_request(
+    here: Here, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan_module, "load", broken)
+    monkeypatch.setenv("DLCORE_DEBUG", "1")
+    ended = here("plan", site.sequence, "--json")
+    assert (ended.status, ended.error["code"]) == (1, "internal")
+    assert "Traceback" in ended.err
+    assert "in broken" in ended.err

@@ -1,0 +1,106 @@
+"""Progress: plain lines elsewhere, a live bar on a terminal, nothing for those who want quiet."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dlcore.cli import views
+from dlcore.cli.views import Lines, Nothing, open_view
+from tests.cli.conftest import Site
+from tests.cli.helpers import COMMAND, Here, served
+
+
+def test_elsewhere_progress_is_plain_lines_on_standard_error(
+    here: Here, site: Site, tmp_path: Path
+) -> None:
+    ended = here("fetch", "ABC00002", "--from", site.published, "-o", tmp_path / "to")
+    assert ended.err.splitlines() == ["ABC00002: fetching 6.0 MiB", "ABC00002: ready"]
+    assert len(ended.out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["fetch", "run", "publish", "verify"])
+def test_quiet_commands_show_no_progress(
+    command: str, here: Here, site: Site, tmp_path: Path
+) -> None:
+    arguments: dict[str, tuple[object, ...]] = {
+        "fetch": ("ABC00002", "--from", site.published, "-o", tmp_path / "to"),
+        "run": (
+            *(site.sequence, "--config", site.gateway.config),
+            *("--state", tmp_path / "state", "--simulate", "0"),
+        ),
+        "publish": (site.source("ABC00002"), "--package-id", "ABC00002", "--to", tmp_path / "p"),
+        "verify": (tmp_path, "--manifest", next((site.published / "manifests").iterdir())),
+    }
+    ended = here(command, *arguments[command], "--quiet")
+    assert ended.err == ""
+    assert ended.out
+
+
+def test_lines_come_every_few_seconds_at_most(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now_s = 100.0
+    monkeypatch.setattr(views.time, "monotonic", lambda: now_s)
+    view = Lines()
+    for _ in range(20):
+        now_s += 1.0
+        view.progress("verified", 1 << 20, 1 << 30, 2_097_152.0)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["1.0 MiB of 1.0 GiB verified, 2.0 MiB/s"] * 4
+
+
+def test_a_terminal_shows_a_live_bar_and_leaves_the_lines(site: Site, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    with served(site.published, tmp_path / "emulator", "--bandwidth-bps", "6e6") as gateway:
+        source = ("--from", f"cmg+{gateway.url}", *gateway.access)
+        env = {k: v for k, v in os.environ.items() if k not in {"CI", "NO_COLOR"}}
+        with subprocess.Popen(
+            [*COMMAND, "fetch", "ABC00002", *source, "-o", str(tmp_path / "to"), "--json"],
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            env={**env, "TERM": "xterm-256color", "COLUMNS": "100"},
+        ) as process:
+            os.close(theirs)
+            shown = read_all(ours)
+            assert process.stdout is not None
+            document = process.stdout.read()
+    os.close(ours)
+    assert b"verified" in shown
+    assert b"MiB" in shown
+    assert b"\x1b[" in shown
+    assert b"ABC00002: ready" in shown
+    assert b"\x1b" not in document
+
+
+def read_all(terminal: int) -> bytes:
+    """All that a terminal shows until the other side is closed."""
+    shown = b""
+    while True:
+        try:
+            data = os.read(terminal, 65536)
+        except OSError:  # Linux's end of a terminal
+            return shown
+        if not data:
+            return shown
+        shown += data
+
+
+@pytest.mark.parametrize(("name", "value"), [("TERM", "dumb"), ("CI", "true")])
+def test_a_terminal_that_is_none_gets_lines(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views.sys, "stderr", FakeTerminal())
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv(name, value)
+    assert isinstance(open_view(quiet=False), Lines)
+    assert isinstance(open_view(quiet=True), Nothing)
+
+
+class FakeTerminal:
+    def isatty(self) -> bool:
+        return True

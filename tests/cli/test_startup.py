@@ -1,0 +1,47 @@
+"""Starting is quick: what a command does not need is not imported."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from dlcore.cli.app import COMMANDS
+from tests.cli.helpers import Here
+
+HEAVY = {"aiohttp", "rich", "cryptography", "obstore", "platformdirs", "dlcore_ext", "zipfile"}
+LOADED = "import json; print(json.dumps(sorted(n.partition('.')[0] for n in sys.modules)))"
+
+
+def loaded(program: str) -> set[str]:
+    """Modules at the end of a program."""
+    code = f"import sys\n{program}\n{LOADED}"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(json.loads(told.stdout.splitlines()[-1]))
+
+
+def test_the_package_itself_imports_nothing_heavy() -> None:
+    assert not loaded("import dlcore") & (HEAVY | {"click", "msgspec", "asyncio"})
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_the_command_line_itself_imports_nothing_heavy(option: str) -> None:
+    program = f"from dlcore.cli import main\ntry:\n main(['{option}'])\nexcept SystemExit: pass"
+    assert not loaded(program) & (HEAVY - {"zipfile"})  # the version's metadata may be zipped
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_explained(command: str, here: Here) -> None:
+    from dlcore.cli.app import group
+
+    context = group.make_context("dlcore", [command], resilient_parsing=True)
+    found = group.get_command(context, command)
+    assert found is not None
+    for parameter in found.get_params(context):
+        if parameter.param_type_name == "option":
+            assert parameter.to_info_dict()["help"], f"{command} {parameter.name} has no help"
+    ended = here(command, "--help")
+    assert (ended.status, ended.err) == (0, "")
+    assert all(len(line) <= 80 for line in ended.out.splitlines())
