@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from typing import TypeVar
 
 import aiohttp
 from multidict import CIMultiDictProxy
@@ -25,6 +26,9 @@ from dlcore.transfer.redact import redact
 from dlcore.transfer.tls import tls_context
 from dlcore.transfer.urls import exact_url
 from dlcore.transfer.watchdog import Watchdog
+from dlcore.transfer.wire import Wire, take
+
+Arrived = TypeVar("Arrived")
 
 CONNECT_S = 10.0
 STALL_S = 20.0
@@ -38,13 +42,20 @@ class Answer:
     """Status and headers of one answer, and its body as it comes."""
 
     def __init__(
-        self, endpoint: str, request: str, response: aiohttp.ClientResponse, stall_s: float
+        self,
+        endpoint: str,
+        request: str,
+        response: aiohttp.ClientResponse,
+        stall_s: float,
+        *,
+        proxied: bool,
     ) -> None:
         self._endpoint = endpoint
         self._request = request
         self._response = response
         self._stall_s = stall_s
-        self._watchdog = Watchdog(stall_s, response.close)
+        self._proxied = proxied
+        self._watchdog = Watchdog(stall_s, self._give_up)
 
     @property
     def status(self) -> int:
@@ -62,18 +73,43 @@ class Answer:
         Raises:
             TransferError: ``STALL`` or ``TRUNCATED``.
         """
+        return await self.arrival(self._next())
+
+    async def _next(self) -> bytes:
+        while not self._response.content.at_eof():
+            data, _ = await self._response.content.readchunk()
+            if data:  # a chunk's end comes without
+                return data
+        return b""
+
+    async def arrival(self, awaited: Awaitable[Arrived]) -> Arrived:
+        """Wait for what the network brings.
+
+        Raises:
+            TransferError: ``STALL`` or ``TRUNCATED``.
+        """
         self._watchdog.wait_begins()
         try:
-            while not self._response.content.at_eof():
-                data, _ = await self._response.content.readchunk()
-                if data:  # a chunk's end comes without
-                    return data
-            return b""
+            return await awaited
         except NETWORK_ERRORS as error:
             failure = self._failure(error)
         finally:
             self._watchdog.wait_ends()
         raise failure
+
+    def arrived(self) -> None:
+        """Some of what is awaited has come: the endpoint is not stalled."""
+        self._watchdog.wait_begins()
+
+    def wire(self) -> Wire | None:
+        """The connection, to be read by the caller from now on; None where it must not be."""
+        return None if self._proxied else take(self._response)
+
+    def _give_up(self) -> None:
+        connection = self._response.connection
+        if connection and connection.transport:  # one that stalls will not say goodbye either
+            connection.transport.abort()
+        self._response.close()
 
     def _failure(self, error: BaseException) -> TransferError:
         if self._watchdog.barked:
@@ -141,9 +177,7 @@ class HttpClient:
         Raises:
             TransferError: ``CONNECT``, ``STALL``, ``TLS``, or ``REFUSED`` for what is not HTTP.
         """
-        request = f"{method} {redact(url)}"
-        response = await self._send(request, method, url, headers or {})
-        answer = Answer(self.endpoint, request, response, self._stall_s)
+        answer = await self._send(f"{method} {redact(url)}", method, url, headers or {})
         try:
             yield answer
         finally:
@@ -151,19 +185,19 @@ class HttpClient:
 
     async def _send(
         self, request: str, method: str, url: str, headers: Mapping[str, str]
-    ) -> aiohttp.ClientResponse:
+    ) -> Answer:
         failure: TransferError
         late = asyncio.timeout(self._stall_s)
         try:
             target = exact_url(url)
+            proxy = proxy_of(target.scheme, target.raw_host or "")
             async with late:
-                return await self._open_session().request(
-                    method,
-                    target,
-                    headers=headers,
-                    allow_redirects=False,
-                    proxy=proxy_of(target.scheme, target.raw_host or ""),
+                response = await self._open_session().request(
+                    method, target, headers=headers, allow_redirects=False, proxy=proxy
                 )
+            return Answer(
+                self.endpoint, request, response, self._stall_s, proxied=proxy is not None
+            )
         except NETWORK_ERRORS as error:
             if late.expired():
                 failure = TransferError(

@@ -20,10 +20,24 @@ class Intake:
         """Copy all of ``data`` into the sink."""
         view = memoryview(data)
         while view:
-            if not self._free:
-                await self._sink.ready()
-            place = self._sink.buffer()
-            count = min(len(place), len(view))
-            place[:count] = view[:count]
-            self._free = self._sink.advance(count)
+            await self.ready()
+            place = self.place(len(view))
+            count = len(place)
+            place[:] = view[:count]
+            self.placed(count)
             view = view[count:]
+
+    async def ready(self) -> None:
+        """Wait until `place` may be called."""
+        if not self._free:
+            await self._sink.ready()
+            self._free = True
+
+    def place(self, most: int) -> memoryview:
+        """Where the next bytes go, at most so many."""
+        return self._sink.buffer()[:most]
+
+    def placed(self, count: int) -> bool:
+        """``count`` bytes are in the last `place`; whether the next is free now."""
+        self._free = self._sink.advance(count)
+        return self._free

@@ -2,10 +2,10 @@
 
 Guarantees: the sink gets exactly bytes ``[start, end)`` in order or an error is raised; no byte
 beyond ``end`` reaches it; an answer to another question (other status, range, total, length or
-body coding) is an error before its first byte is used. Bytes are counted here, for a body without
-``Content-Length`` ends early without a complaint from below.
+body coding) is an error before its first byte is used.
 
-Not here: whether the bytes are the right ones. Blocks are verified behind the sink.
+Not here: how the body gets into the sink (`receive`); whether the bytes are the right ones.
+Blocks are verified behind the sink.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dlcore.transfer.content_range import parse_content_range
 from dlcore.transfer.faults import PORTAL_REMEDY
 from dlcore.transfer.http_client import Answer, HttpClient
 from dlcore.transfer.intake import Intake
+from dlcore.transfer.receive import receive
 
 _NO_RANGES = "the server must support byte ranges; use another endpoint"
 
@@ -107,19 +108,3 @@ def check_coding(answer: Answer) -> None:
             "sent a compressed body although none was asked for",
             remedy="switch compression off for these URLs at the server or the proxy",
         )
-
-
-async def receive(answer: Answer, count: int, intake: Intake) -> None:
-    """Move a body of exactly ``count`` bytes into the sink: the plain receive path.
-
-    Raises:
-        TransferError: ``TRUNCATED``, ``STALL``, or ``RANGE`` for a longer body.
-    """
-    left = count
-    while data := await answer.read():
-        await intake.put(memoryview(data)[:left])
-        left -= len(data)
-        if left < 0:
-            raise answer.error(Fault.RANGE, f"sent more than the {count} bytes asked for")
-    if left:
-        raise answer.error(Fault.TRUNCATED, f"the body ended {left} bytes early")

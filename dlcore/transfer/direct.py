@@ -1,0 +1,107 @@
+"""The direct receive path: the kernel or OpenSSL writes a body straight into the sink's buffers.
+
+Guarantees: what `plain` does, with the same faults. No bytes object is made for a read, and no
+byte is copied but those that came along with the headers. Where the sink is full the connection
+is paused; it gets no place for more than the body, and none after the reception has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import aiohttp
+
+from dlcore.transfer.http_client import Answer
+from dlcore.transfer.intake import Intake
+from dlcore.transfer.wire import Wire
+
+
+async def receive(answer: Answer, wire: Wire, count: int, intake: Intake) -> None:
+    """Move a body of exactly ``count`` bytes into the sink.
+
+    Raises:
+        TransferError: ``TRUNCATED`` or ``STALL``.
+    """
+    reception = _Reception(wire, intake, count - len(wire.head), answer.arrived)
+    try:
+        await intake.put(wire.head)
+        while reception.left:
+            await intake.ready()
+            await answer.arrival(reception.more())
+        await wire.finish()
+    finally:
+        reception.end()
+
+
+class _Reception(asyncio.BufferedProtocol):
+    """Speaks to the connection while the body arrives.
+
+    Attributes:
+        left: Bytes still to come.
+    """
+
+    def __init__(self, wire: Wire, intake: Intake, left: int, arrived: Callable[[], None]) -> None:
+        self.left = left
+        self._wire = wire
+        self._intake = intake
+        self._arrived = arrived
+        self._ended = False
+        self._error: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        wire.transport.set_protocol(self)
+
+    def more(self) -> asyncio.Future[None]:
+        """Done when the sink is full or the body complete; fails when the connection does."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        if self._error:
+            self._waiter.set_exception(self._error)
+        else:
+            self._wire.transport.resume_reading()
+        return self._waiter
+
+    def end(self) -> None:
+        """Break the connection if the body is not complete."""
+        if self.left:
+            self._ended = True
+            self._wire.transport.abort()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next bytes go: never more than the body, never after the end."""
+        if self._ended:
+            raise ConnectionAbortedError
+        return self._intake.place(self.left)
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """They are there."""
+        self._arrived()
+        self.left -= nbytes
+        free = self._intake.placed(nbytes)
+        if not self.left:
+            self._wire.give_back()
+            self._wake(None)
+        elif not free:
+            self._wire.transport.pause_reading()
+            self._wake(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The body ended early."""
+        self._wire.handler.connection_lost(exc)
+        self._error = exc or aiohttp.ClientPayloadError()
+        self._wake(self._error)
+
+    def pause_writing(self) -> None:
+        """The request is still on its way; aiohttp waits for it."""
+        self._wire.handler.pause_writing()
+
+    def resume_writing(self) -> None:
+        """It can go on."""
+        self._wire.handler.resume_writing()
+
+    def _wake(self, error: Exception | None) -> None:
+        if self._waiter is None or self._waiter.done():
+            return
+        if error is None:
+            self._waiter.set_result(None)
+        else:
+            self._waiter.set_exception(error)
