@@ -8,10 +8,11 @@ import sys
 import pytest
 
 SCRIPT = """
+import os
 import resource
 import sys
 
-from dlcore.native import block_digests, verify_blocks
+from dlcore.native import Run, block_digests, verify_and_write, verify_blocks
 from dlcore_ext import _blocks
 
 CALLS = 40_000
@@ -19,29 +20,41 @@ data = bytes(1100)
 digests = block_digests(data, 64)
 wrong = bytes(len(digests))
 gaps = memoryview(data)[::2]
+null = os.open("/dev/null", os.O_WRONLY)
+extents = [(null, 0, 500), (null, 500, 600)]
+good = Run(data, 200, b"", extents)
+bad = Run(data, 200, bytes(6 * 32), extents)
+unwritable = Run(data, 1100, b"", [(-1, 0, 1100)])
+senseless = [good, good._replace(block_bytes=0)]
 
 
-def refused(*arguments):
+def refused(call, *arguments):
     try:
-        block_digests(*arguments)
+        call(*arguments)
     except (ValueError, BufferError):
         return
     raise AssertionError(arguments)
 
 
 def call_everything():
-    for _ in range(CALLS):
+    for number in range(CALLS):
         block_digests(data, 64)
         block_digests(data, 2000)
         block_digests(data, 700, "xxh3_128")
         verify_blocks(data, 64, digests)
-        refused(data, 0)
-        refused(gaps, 64)
+        refused(block_digests, data, 0)
+        refused(block_digests, gaps, 64)
+        if number % 4 == 0:
+            verify_and_write([good, bad, unwritable])
+            refused(verify_and_write, senseless)
     verify_blocks(data, 64, wrong)
 
 
+THINGS = (data, digests, wrong, gaps, null, extents, good, bad, unwritable, senseless)
+
+
 def used():
-    references = [sys.getrefcount(thing) for thing in (data, digests, wrong, gaps)]
+    references = [sys.getrefcount(thing) for thing in THINGS]
     return references, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 

@@ -1,10 +1,17 @@
-"""XXH3-128 gives the digests of the reference implementation's own check, big-endian."""
+"""XXH3-128 gives the digests of the reference implementation and its own check, big-endian."""
 
 from __future__ import annotations
 
+import random
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from xxhash import xxh3_128_digest as xxh3_128
 
 from dlcore.native import block_digests
+
+NOISE = memoryview(random.Random(128).randbytes((2 << 20) + 64))
 
 # Source: xxHash, cli/xsum_sanity_check.c: length, low and high half of the digest without a seed.
 REFERENCE = [
@@ -36,3 +43,15 @@ def reference_input(length: int) -> bytes:
 def test_a_block_has_the_reference_digest(length: int, low: int, high: int) -> None:
     digest = high.to_bytes(8, "big") + low.to_bytes(8, "big")
     assert block_digests(reference_input(length) * 3, length, "xxh3_128") == digest * 3
+
+
+def test_every_length_up_to_the_vector_loop_has_its_digest() -> None:
+    for length in range(1, 2200):
+        assert block_digests(NOISE[:length], length, "xxh3_128") == xxh3_128(NOISE[:length])
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(length=st.integers(1, 2 << 20), at=st.integers(0, 64))
+def test_every_length_up_to_two_mebibytes_has_its_digest(length: int, at: int) -> None:
+    data = NOISE[at : at + length]
+    assert block_digests(data, length, "xxh3_128") == xxh3_128(data)

@@ -1,0 +1,204 @@
+"""A job verifies and writes what its plain Python twin does, whatever the blocks and extents."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+import xxhash
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dlcore.native import CAN_WRITE, Buffer, Run, Written, verify_and_write
+from tests.native import twin
+from tests.native.backends import each_backend, using
+
+pytestmark = pytest.mark.skipif(not CAN_WRITE, reason="jobs do not write on this system")
+
+NOISE = random.Random(4711).randbytes(1 << 16)
+FILES = 3
+
+
+def digests_of(data: Buffer, block_bytes: int) -> bytes:
+    blocks = (data[at : at + block_bytes] for at in range(0, len(data), block_bytes))
+    return b"".join(hashlib.sha256(block).digest() for block in blocks)
+
+
+@contextmanager
+def empty_files() -> Iterator[list[int]]:
+    with ExitStack() as files:
+        yield [files.enter_context(tempfile.TemporaryFile()).fileno() for _ in range(FILES)]
+
+
+def contents(fds: list[int]) -> list[bytes]:
+    return [os.pread(fd, 1 << 20, 0) for fd in fds]
+
+
+class Plan:
+    """Runs for any three files, made from a seed: the two sides of a comparison get the same."""
+
+    def __init__(self, seed: int, runs: int, most_block_bytes: int) -> None:
+        self._chance = random.Random(seed)
+        self._ends = [0] * FILES
+        self._runs = [self._run(most_block_bytes) for _ in range(runs)]
+
+    def runs(self, fds: list[int]) -> list[Run]:
+        return [
+            run._replace(extents=[(fds[file], offset, length) for file, offset, length in places])
+            for run, places in self._runs
+        ]
+
+    def _run(self, most_block_bytes: int) -> tuple[Run, list[tuple[int, int, int]]]:
+        chance = self._chance
+        block_bytes = chance.randint(1, most_block_bytes)
+        length = chance.randint(0, 20 * block_bytes)
+        start = chance.randrange(64)
+        data = bytearray(NOISE[start : start + length])
+        digests = b"" if chance.random() < 0.2 else digests_of(data, block_bytes)
+        for _ in range(chance.choice([0, 0, 1, 5]) if data else 0):
+            data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        shifted = memoryview(bytes(start) + data)[start:]
+        return Run(shifted, block_bytes, digests, ()), [*self._places(len(data))]
+
+    def _places(self, length: int) -> Iterator[tuple[int, int, int]]:
+        """Most adjoin what was placed in the same file before; some are empty, some overlap."""
+        chance = self._chance
+        while length:
+            part = min(length, chance.choice([0, 1, 7, 100, 5000]))
+            file = chance.randrange(FILES) if chance.random() < 0.4 else 0
+            offset = self._ends[file] if chance.random() < 0.8 else chance.randrange(1 << 14)
+            self._ends[file] = offset + part
+            length -= part
+            yield file, offset, part
+
+
+@each_backend
+@settings(derandomize=True, deadline=None, max_examples=150)
+@given(
+    seed=st.integers(0, 1 << 32),
+    runs=st.integers(0, 12),
+    most_block_bytes=st.sampled_from([1, 70, 300, 3000]),
+)
+def test_a_job_does_what_its_twin_does(
+    backend: str, seed: int, runs: int, most_block_bytes: int
+) -> None:
+    plan = Plan(seed, runs, most_block_bytes)
+    with empty_files() as ours, empty_files() as theirs, using(backend):
+        assert verify_and_write(plan.runs(ours)) == twin.verify_and_write(plan.runs(theirs))
+        assert contents(ours) == contents(theirs)
+
+
+def test_many_adjoining_runs_become_one_file() -> None:
+    runs = 200  # more than are written at once
+    with tempfile.TemporaryFile() as file:
+        fd = file.fileno()
+        blocks = [memoryview(NOISE)[at : at + 100] for at in range(0, 100 * runs, 100)]
+        job = [
+            Run(block, 100, digests_of(block, 100), [(fd, 100 * at, 100)])
+            for at, block in enumerate(blocks)
+        ]
+        written = verify_and_write(job)
+        assert os.pread(fd, 1 << 20, 0) == NOISE[: 100 * runs]
+    assert [each.xxh3 for each in written] == [xxhash.xxh3_128_digest(block) for block in blocks]
+
+
+@each_backend
+def test_of_a_bad_block_nothing_is_written(backend: str) -> None:
+    digests = bytearray(digests_of(NOISE[:1000], 100))
+    digests[32 * 3] ^= 1
+    digests[32 * 9 + 31] ^= 128
+    with tempfile.TemporaryFile() as file, using(backend):
+        (written,) = verify_and_write([Run(NOISE[:1000], 100, digests, [(file.fileno(), 0, 1000)])])
+        assert os.pread(file.fileno(), 2000, 0) == NOISE[:300] + bytes(100) + NOISE[400:900]
+    assert written.bad == (3, 9)
+    assert [block for block, _ in written.claims()] == [0, 1, 2, 4, 5, 6, 7, 8]
+
+
+def test_claims_pair_the_blocks_on_disk_with_their_digests() -> None:
+    written = Written((0, 2), b"a" * 16 + b"b" * 16 + b"c" * 16, None)
+    assert [*written.claims()] == [(1, b"a" * 16), (3, b"b" * 16), (4, b"c" * 16)]
+    assert [*Written((0,), b"", None).claims()] == []
+
+
+def test_without_digests_every_block_is_good() -> None:
+    with tempfile.TemporaryFile() as file:
+        (written,) = verify_and_write([Run(NOISE[:250], 100, b"", [(file.fileno(), 0, 250)])])
+        assert os.pread(file.fileno(), 1000, 0) == NOISE[:250]
+    blocks = (NOISE[:100], NOISE[100:200], NOISE[200:250])
+    assert written == Written((), b"".join(map(xxhash.xxh3_128_digest, blocks)), None)
+
+
+def test_no_runs_and_no_data_are_no_work() -> None:
+    assert verify_and_write([]) == []
+    assert verify_and_write([Run(b"", 1, b"", [])]) == [Written((), b"", None)]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"block_bytes": 0}, ValueError, "block_bytes is 0"),
+        ({"digests": bytes(32)}, ValueError, "32 bytes of digests given, 64 needed"),
+        ({"extents": [(0, 0, 101)]}, ValueError, "19 bytes short"),
+        ({"extents": []}, ValueError, "120 bytes short"),
+        ({"extents": [(0, 0, 100), (0, 0, 21)]}, ValueError, "longer than the run of 120"),
+        ({"extents": [(0, 0, 2**64 - 1), (0, 0, 121)]}, ValueError, "longer than the run"),
+        ({"extents": [(0, -1, 120)]}, OverflowError, "negative"),
+        ({"extents": [(0, 0, -120)]}, OverflowError, "negative"),
+        ({"extents": [(2**40, 0, 120)]}, OverflowError, "too large"),
+        ({"data": memoryview(NOISE)[:240:2]}, BufferError, "not C-contiguous"),
+        ({"data": NOISE[:120].decode("latin1")}, TypeError, "bytes-like"),
+    ],
+)
+def test_a_run_that_makes_no_sense_is_refused_and_nothing_is_written(
+    change: dict[str, object], error: type[Exception], message: str
+) -> None:
+    with tempfile.TemporaryFile() as file:
+        good = Run(bytearray(NOISE[:120]), 100, b"", [(file.fileno(), 0, 120)])
+        with pytest.raises(error, match=message):
+            verify_and_write([good, good._replace(**change)])  # type: ignore[arg-type]  # parametrized
+        assert os.pread(file.fileno(), 1000, 0) == b""
+    assert isinstance(good.data, bytearray)
+    good.data.append(0)  # BufferError if somebody still held on to it
+
+
+def test_a_buffer_is_let_go_of_afterwards(tmp_path: Path) -> None:
+    data, digests = bytearray(NOISE[:120]), bytearray(digests_of(NOISE[:120], 100))
+    with (tmp_path / "file").open("wb") as file:
+        verify_and_write([Run(data, 100, digests, [(file.fileno(), 0, 120)])])
+    data.append(0)
+    digests.append(0)
+
+
+@each_backend
+def test_other_threads_run_during_a_job(backend: str) -> None:
+    data = bytes(1 << 20)
+    digests = digests_of(data, 1 << 16)
+    go, ran = threading.Event(), threading.Event()
+
+    def wait_and_run() -> None:
+        go.wait()
+        ran.set()
+
+    thread = threading.Thread(target=wait_and_run)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1000)  # the GIL moves only if it is released
+    try:
+        thread.start()
+        go.set()
+        with tempfile.TemporaryFile() as file, using(backend):
+            for _ in range(200):
+                verify_and_write([Run(data, 1 << 16, digests, [(file.fileno(), 0, 1 << 20)])])
+                if ran.is_set():
+                    break
+        assert ran.is_set()
+    finally:
+        sys.setswitchinterval(before)
+        thread.join()

@@ -1,0 +1,143 @@
+"""A fault of the disk stops its run at a known block and leaves the other runs alone."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import xxhash
+
+from dlcore.native import Run, Written, block_digests, verify_and_write
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+
+HERE = Path(__file__).parent
+DATA = random.Random(28).randbytes(1000)
+XXH3 = [xxhash.xxh3_128_digest(DATA[at : at + 100]) for at in range(0, 1000, 100)]
+
+
+@pytest.fixture
+def fd() -> Iterator[int]:
+    with tempfile.TemporaryFile() as file:
+        yield file.fileno()
+
+
+@pytest.fixture
+def full() -> Iterator[int]:
+    with Path("/dev/full").open("wb") as file:
+        yield file.fileno()
+
+
+def run_over(*extents: tuple[int, int, int], digests: bytes = b"") -> Run:
+    return Run(DATA, 100, digests, extents)
+
+
+def code_of(written: Written) -> int | None:
+    if written.error is None:
+        return None
+    code = written.error.errno
+    assert code is not None
+    assert written.error.strerror == os.strerror(code)
+    return code
+
+
+def test_a_full_disk_ends_the_run_at_its_first_block(full: int) -> None:
+    (written,) = verify_and_write([run_over((full, 0, 1000))])
+    assert (written.bad, written.xxh3, code_of(written)) == ((), b"", errno.ENOSPC)
+
+
+def test_blocks_before_the_fault_count_and_the_torn_one_does_not(fd: int, full: int) -> None:
+    (written,) = verify_and_write([run_over((fd, 0, 350), (full, 0, 50), (fd, 400, 600))])
+    assert [block for block, _ in written.claims()] == [0, 1, 2]
+    assert code_of(written) == errno.ENOSPC
+    assert os.pread(fd, 2000, 0) == DATA[:350]
+
+
+def test_bad_blocks_are_named_even_if_the_fault_comes_before_them(fd: int, full: int) -> None:
+    digests = bytearray(block_digests(DATA, 100))
+    digests[0] ^= 1
+    digests[32 * 8] ^= 1
+    job = [run_over((fd, 0, 200), (full, 0, 800), digests=bytes(digests))]
+    (written,) = verify_and_write(job)
+    assert written.bad == (0, 8)
+    assert [*written.claims()] == [(1, XXH3[1])]
+    assert code_of(written) == errno.ENOSPC
+
+
+def test_other_runs_are_written_all_the_same(fd: int, full: int) -> None:
+    runs = [run_over((fd, 0, 1000)), run_over((full, 1000, 1000)), run_over((fd, 1000, 1000))]
+    written = verify_and_write(runs)
+    assert [code_of(each) for each in written] == [None, errno.ENOSPC, None]
+    assert [each.xxh3 for each in written] == [b"".join(XXH3), b"", b"".join(XXH3)]
+    assert os.pread(fd, 3000, 0) == DATA * 2
+
+
+def test_a_closed_descriptor_is_a_fault_of_its_run(fd: int) -> None:
+    closed = os.dup(fd)
+    os.close(closed)
+    written = verify_and_write([run_over((closed, 0, 1000)), run_over((-1, 0, 1000))])
+    assert [code_of(each) for each in written] == [errno.EBADF] * 2
+
+
+def test_a_file_open_only_to_read_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (tmp_path / "file").open("rb") as file:
+        (written,) = verify_and_write([run_over((file.fileno(), 0, 1000))])
+    assert code_of(written) == errno.EBADF
+
+
+def test_a_pipe_has_no_offsets() -> None:
+    reader, writer = os.pipe()
+    (written,) = verify_and_write([run_over((writer, 0, 1000))])
+    os.close(reader)
+    os.close(writer)
+    assert code_of(written) == errno.ESPIPE
+
+
+@pytest.mark.parametrize("offset", [2**63 - 1, 2**63, 2**64 - 1000])
+def test_an_offset_that_no_file_has_is_a_fault(fd: int, offset: int) -> None:
+    (written,) = verify_and_write([run_over((fd, offset, 1000))])
+    assert code_of(written) in {errno.EINVAL, errno.EFBIG}
+
+
+LIMITED = """
+import errno, os, resource, sys, tempfile
+from dlcore.native import Run, verify_and_write
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (650, 650))
+data = bytes(range(1, 101)) * 10
+with tempfile.TemporaryFile(dir=sys.argv[1], buffering=0) as file:
+    fd = file.fileno()
+    halves = [Run(data[at : at + 500], 100, b"", [(fd, at, 500)]) for at in (0, 500)]
+    first, second = verify_and_write(halves)
+    assert (len(first.xxh3), first.error) == (5 * 16, None)
+    assert (len(second.xxh3), second.error.errno) == (1 * 16, errno.EFBIG)
+    assert os.pread(fd, 2000, 0) == data[:650]
+"""
+
+
+def test_a_limit_on_the_file_tears_a_write_of_two_runs_in_the_second(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", LIMITED, str(tmp_path)], check=True)
+
+
+@pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")
+def test_torn_and_interrupted_writes_are_continued(tmp_path: Path) -> None:
+    library = tmp_path / "torn.so"
+    build = ["gcc", "-O1", "-Wall", "-Werror", "-shared", "-fPIC"]
+    subprocess.run([*build, "-o", str(library), str(HERE / "torn_writes.c")], check=True)
+    environment = os.environ | {"LD_PRELOAD": str(library)}
+    probe = "import os; fd = os.memfd_create(''); assert os.pwrite(fd, bytes(100), 0) == 97"
+    subprocess.run([sys.executable, "-c", probe], env=environment, check=True)
+    again = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "test_verify_and_write.py"]
+    done = subprocess.run(
+        [sys.executable, *again], cwd=HERE, env=environment, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stdout.decode()
