@@ -113,23 +113,27 @@ class RangeFetcher:
     def _reject(self, package: PackageDownload, assignment: Assignment, block: int) -> None:
         name = package.manifest.objects[assignment.blocks.object].name
         self._bus.emit(BlockRejected(package.package_id, name, block, assignment.endpoint))
-        self._blame(package, assignment, f"block {block} of object {name}")
+        self._blame(package, assignment.endpoint, f"block {block} of object {name}")
         with self._telling_drops(assignment.endpoint):
             self._planner.block_bad(assignment, block, self._now_s())
 
     def _reject_object(self, package: PackageDownload, assignment: Assignment) -> None:
         name = package.manifest.objects[assignment.blocks.object].name
-        error = self._blame(package, assignment, f"object {name}")
-        fault = error.fault.value
-        self._bus.emit(RangeFailed(package.package_id, assignment.endpoint, fault, error.message))
         with self._telling_drops(assignment.endpoint):
-            package.verified_bytes -= self._planner.object_bad(assignment, self._now_s())
+            culprit, undone_bytes = self._planner.object_bad(assignment, self._now_s())
+        package.verified_bytes -= undone_bytes
+        if culprit:
+            message = self._blame(package, culprit, f"object {name}").message
+        else:
+            message = f"object {name} from several endpoints does not match its digest"
+        endpoint = culprit or assignment.endpoint
+        self._bus.emit(RangeFailed(package.package_id, endpoint, Fault.CORRUPT.value, message))
 
-    def _blame(self, package: PackageDownload, assignment: Assignment, what: str) -> TransferError:
+    def _blame(self, package: PackageDownload, endpoint: str, what: str) -> TransferError:
         error = TransferError(
-            f"{what} does not match its digest", fault=Fault.CORRUPT, endpoint=assignment.endpoint
+            f"{what} does not match its digest", fault=Fault.CORRUPT, endpoint=endpoint
         )
-        package.causes[assignment.endpoint] = self.failures[assignment.endpoint] = error
+        package.causes[endpoint] = self.failures[endpoint] = error
         return error
 
     def _report(

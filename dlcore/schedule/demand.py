@@ -25,6 +25,9 @@ class Demand:
     Attributes:
         missing: Number of blocks that nobody is fetching.
         served_bad: Block number -> endpoints from which it did not match its digest.
+        alone: Object that did not match as a whole -> who alone serves it from then on, so that it
+            can be told whose bytes are wrong; empty until somebody has begun.
+        failed_alone: Object -> endpoints that served it wrong, alone.
     """
 
     def __init__(self, manifest: Manifest, have: bytes | bytearray) -> None:
@@ -33,6 +36,8 @@ class Demand:
         self._owners: dict[int, int] = {}  # block under way -> the range that took it
         self.missing = self._states.count(MISSING)
         self.served_bad: dict[int, set[str]] = {}
+        self.alone: dict[int, str] = {}
+        self.failed_alone: dict[int, set[str]] = {}
 
     @property
     def flying(self) -> int:
@@ -88,22 +93,25 @@ class Demand:
         self.served_bad.setdefault(number, set()).add(endpoint)
         self._land(owner, range(number, number + 1), MISSING)
 
-    def undo(self, object_index: int, endpoint: str) -> int:
+    def undo(self, object_index: int) -> tuple[str, int]:
         """No block of the object counts any more: as a whole it did not match its digest.
 
         Returns:
-            The bytes that were done and are missing again.
+            Whose fault it is, empty if several served it; and the bytes that are missing again.
         """
+        culprit = self.alone.get(object_index, "")
+        if culprit:
+            self.failed_alone.setdefault(object_index, set()).add(culprit)
+        self.alone[object_index] = ""
         undone_bytes = 0
         for block in range(self.manifest.block_count(object_index)):
             number = self.manifest.block_number(object_index, block)
-            self.served_bad.setdefault(number, set()).add(endpoint)
             if self._states[number] == DONE:
                 self._states[number] = MISSING
                 self.missing += 1
                 start, end = self.manifest.block_span(object_index, block)
                 undone_bytes += end - start
-        return undone_bytes
+        return culprit, undone_bytes
 
     def give_back(self, owner: int, blocks: BlockRange) -> None:
         """What is still under way of a range is missing again."""

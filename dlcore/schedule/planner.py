@@ -13,7 +13,7 @@ that its last bytes do not wait for one slow connection.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import msgspec
 
@@ -128,17 +128,19 @@ class Planner:
         demand.bad(assignment.number, assignment.blocks.object, block, endpoint)
         self._sources[endpoint].health.failed(Fault.CORRUPT, now_s, None, 0.0)
 
-    def object_bad(self, assignment: Assignment, now_s: float) -> int:
+    def object_bad(self, assignment: Assignment, now_s: float) -> tuple[str, int]:
         """A whole object without block digests did not match: all of it is missing again.
 
-        Who brought the last of it is blamed, as it cannot be told whose bytes were wrong.
+        Whose bytes were wrong cannot be told if several endpoints served it. From now on one at a
+        time does, and is blamed if that fails.
 
         Returns:
-            The bytes that were done and are missing again.
+            Who is blamed, empty if nobody is; and the bytes that were done and are missing again.
         """
-        demand, endpoint = self._demands[assignment.package], assignment.endpoint
-        self._sources[endpoint].health.failed(Fault.CORRUPT, now_s, None, 0.0)
-        return demand.undo(assignment.blocks.object, endpoint)
+        culprit, undone_bytes = self._demands[assignment.package].undo(assignment.blocks.object)
+        if culprit:
+            self._sources[culprit].health.failed(Fault.CORRUPT, now_s, None, 0.0)
+        return culprit, undone_bytes
 
     def range_ended(
         self,
@@ -208,19 +210,37 @@ class Planner:
         demand = self._demands[package]
         if not demand.missing:
             return None
-        return demand.take(
+        blocks = demand.take(
             self._next_number,
-            lambda index: source.holds(package, index),
-            lambda number: self._leaves_to_others(package, demand, endpoint, number),
+            lambda index: (
+                source.holds(package, index) and self._is_its_turn(package, demand, endpoint, index)
+            ),
+            lambda number: self._leaves_to_others(
+                package,
+                demand.manifest.locate_block(number)[0],
+                endpoint,
+                demand.served_bad[number],
+            ),
             self._most_blocks(demand),
         )
+        if blocks and blocks.object in demand.alone:
+            demand.alone[blocks.object] = endpoint
+        return blocks
 
-    def _leaves_to_others(self, package: str, demand: Demand, endpoint: str, number: int) -> bool:
-        """Whether ``endpoint`` served the block bad and somebody else has not yet."""
-        culprits = demand.served_bad[number]
-        object_index, _ = demand.manifest.locate_block(number)
+    def _is_its_turn(self, package: str, demand: Demand, endpoint: str, index: int) -> bool:
+        """Whether ``endpoint`` may serve an object that only one at a time may."""
+        alone = demand.alone.get(index, endpoint)
+        if alone and self._sources[alone].holds(package, index):
+            return alone == endpoint
+        culprits = demand.failed_alone.get(index, set())
+        return not self._leaves_to_others(package, index, endpoint, culprits)
+
+    def _leaves_to_others(
+        self, package: str, index: int, endpoint: str, culprits: Container[str]
+    ) -> bool:
+        """Whether ``endpoint`` served the object's bytes wrong and somebody else has not yet."""
         return endpoint in culprits and any(
-            name not in culprits and source.holds(package, object_index)
+            name not in culprits and source.holds(package, index)
             for name, source in self._sources.items()
         )
 

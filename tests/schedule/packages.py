@@ -13,9 +13,15 @@ LAW = settings(derandomize=True, deadline=None)
 
 
 def shape(blocks: Sequence[int], *, package_id: str = "ABC00001") -> Manifest:
-    """A package of objects with that many blocks; the last block of each is one byte long."""
+    """A package of objects with that many blocks; the last block of each is one byte long.
+
+    The first object and each second one after it have digests for their blocks, the others only
+    one for the whole.
+    """
     objects = tuple(
-        Object(f"{index:02}", (count - 1) * BLOCK_BYTES + 1, digests=bytes(DIGEST_BYTES * count))
+        Object(f"{index:02}", (count - 1) * BLOCK_BYTES + 1, sha256=bytes(DIGEST_BYTES))
+        if index % 2
+        else Object(f"{index:02}", (count - 1) * BLOCK_BYTES + 1, bytes(DIGEST_BYTES * count))
         for index, count in enumerate(blocks)
     )
     files = tuple(

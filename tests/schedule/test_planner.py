@@ -46,6 +46,8 @@ class PlannerMachine(RuleBasedStateMachine):
         self.owner: dict[Block, int] = {}
         self.done: set[Block] = set()
         self.bad: dict[Block, set[str]] = {}
+        self.alone: dict[tuple[str, int], str] = {}
+        self.failed_alone: dict[tuple[str, int], set[str]] = {}
         self.manifests: dict[str, Manifest] = {}
         self.held: dict[tuple[str, str], set[int]] = {}
         self.endpoints = [f"e{n}" for n in range(data.draw(st.integers(1, 4)))]
@@ -102,6 +104,8 @@ class PlannerMachine(RuleBasedStateMachine):
         assert {(assignment.package, n) for n in numbers} <= set(expected)
         for number in numbers:
             self.owner[assignment.package, number] = assignment.number
+        if (assignment.package, blocks.object) in self.alone:
+            self.alone[assignment.package, blocks.object] = endpoint
         self.flights.append(Flight(assignment, numbers))
         return True
 
@@ -110,7 +114,7 @@ class PlannerMachine(RuleBasedStateMachine):
     def judge(self, data: st.DataObject, good: bool) -> None:
         assignment, unjudged = data.draw(st.sampled_from(self.flights))
         if unjudged:
-            self._judge(assignment, unjudged, good)
+            self._judge(assignment, unjudged, good or not self._has_digests(assignment))
 
     def _judge(self, assignment: Assignment, unjudged: list[int], good: bool) -> None:
         package, number = assignment.package, unjudged.pop(0)
@@ -124,17 +128,20 @@ class PlannerMachine(RuleBasedStateMachine):
             self.bad.setdefault((package, number), set()).add(assignment.endpoint)
 
     @precondition(lambda self: self.flights)
-    @rule(data=st.data(), really=st.integers(0, 4))
-    def object_fails(self, data: st.DataObject, really: int) -> None:
-        if really:
-            return
+    @rule(data=st.data())
+    def object_fails(self, data: st.DataObject) -> None:
         assignment, _ = data.draw(st.sampled_from(self.flights))
-        self.planner.object_bad(assignment, self.now_s)
+        if self._has_digests(assignment):
+            return
+        culprit, _ = self.planner.object_bad(assignment, self.now_s)
         manifest, index = self.manifests[assignment.package], assignment.blocks.object
+        assert culprit == self.alone.get((assignment.package, index), "")
+        self.alone[assignment.package, index] = ""
+        if culprit:
+            self.failed_alone.setdefault((assignment.package, index), set()).add(culprit)
         every = BlockRange(index, 0, manifest.block_count(index))
         for number in self._numbers(assignment.package, every):
             self.done.discard((assignment.package, number))
-            self.bad.setdefault((assignment.package, number), set()).add(assignment.endpoint)
 
     @precondition(lambda self: self.flights)
     @rule(
@@ -194,6 +201,10 @@ class PlannerMachine(RuleBasedStateMachine):
 
     # The model
 
+    def _has_digests(self, assignment: Assignment) -> bool:
+        objects = self.manifests[assignment.package].objects
+        return bool(objects[assignment.blocks.object].digests)
+
     def _open(self, package: str) -> list[int]:
         numbers = range(self.manifests[package].first_blocks[-1])
         return [n for n in numbers if (package, n) not in self.done]
@@ -225,9 +236,16 @@ class PlannerMachine(RuleBasedStateMachine):
         ]
 
     def _may_serve(self, endpoint: str, package: str, number: int) -> bool:
+        index, _ = self.manifests[package].locate_block(number)
         holders = self._holders(package, number)
-        culprits = self.bad.get((package, number), set())
-        return endpoint in holders and (endpoint not in culprits or holders <= culprits)
+        alone = self.alone.get((package, index))
+        if alone is not None and alone in holders:
+            return alone == endpoint
+        culprits = self.failed_alone.get((package, index), set()) if alone is not None else set()
+        return all(
+            endpoint in holders and (endpoint not in known or holders <= known)
+            for known in (culprits, self.bad.get((package, number), set()))
+        )
 
 
 def test_the_planner_keeps_its_word_whatever_happens() -> None:
