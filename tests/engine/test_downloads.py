@@ -1,0 +1,285 @@
+"""Downloads over endpoints that fail in every way, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from dlcore.engine.downloads import Retry
+from dlcore.engine.events import BlockRejected, DownloadRetried, EndpointDropped, PackageFailed
+from dlcore.errors import ExhaustedError, Fault, IntegrityError, ManifestError, NotFoundError
+from tests.engine.fakes import (
+    GOOD,
+    Asked,
+    FakeEndpoint,
+    Recorder,
+    Reply,
+    entry_of,
+    fetch,
+    opened,
+    package,
+)
+from tests.engine.virtual_time import virtually
+from tests.store.helpers import BLOCK_BYTES, read_back
+
+ONE = package("ABC00001")
+TWO = package("ABC00002", {"x": 9 * BLOCK_BYTES, "y": 5})
+BOTH = {"ABC00001": ONE, "ABC00002": TWO}
+LARGE = {"ABC00003": package("ABC00003", {"x": 200 * BLOCK_BYTES})}
+AT_ONCE = Retry(count=0)
+
+
+def failing(fault: Fault) -> Reply:
+    return Reply(fault)
+
+
+def lies_about(*blocks: int) -> Reply:
+    return Reply(flips=frozenset(block * BLOCK_BYTES for block in blocks))
+
+
+def test_everything_arrives_once_from_all_endpoints(tmp_path: Path) -> None:
+    endpoints = [FakeEndpoint(name, BOTH) for name in ("a", "b")]
+    virtually(fetch(tmp_path, BOTH, endpoints))
+    content_bytes = sum(item.manifest.content_bytes for item in BOTH.values())
+    assert sum(endpoint.delivered_bytes for endpoint in endpoints) == content_bytes
+    assert all(endpoint.asked for endpoint in endpoints)
+
+
+def test_a_second_run_fetches_nothing(tmp_path: Path) -> None:
+    virtually(fetch(tmp_path, BOTH, [FakeEndpoint("a", BOTH)]))
+    silent = FakeEndpoint("a", {})
+    virtually(fetch(tmp_path, BOTH, [silent]))
+    assert not silent.asked
+
+
+def test_a_bad_block_is_fetched_elsewhere_and_its_endpoint_blamed(tmp_path: Path) -> None:
+    liar = FakeEndpoint("liar", LARGE, lambda asked: lies_about(3))
+    honest = FakeEndpoint("honest", LARGE, rate_bps=1e5)
+    bus = Recorder()
+    virtually(fetch(tmp_path, LARGE, [liar, honest], bus=bus))
+    rejected = bus.of(BlockRejected)
+    assert [(e.block, e.endpoint) for e in rejected if isinstance(e, BlockRejected)] == [
+        (3, "liar")
+    ]
+    again = (3 * BLOCK_BYTES, 4 * BLOCK_BYTES)
+    assert again in [(asked.start, asked.end) for asked in honest.asked]
+
+
+def test_an_endpoint_that_keeps_lying_is_quarantined_and_told_once(tmp_path: Path) -> None:
+    liar = FakeEndpoint("liar", LARGE, lambda asked: lies_about(*range(200)))
+    bus = Recorder()
+    virtually(fetch(tmp_path, LARGE, [liar, FakeEndpoint("honest", LARGE, rate_bps=1e5)], bus=bus))
+    assert bus.of(EndpointDropped) == [EndpointDropped("liar", "corrupt")]
+
+
+def test_when_everybody_lies_it_is_an_integrity_error(tmp_path: Path) -> None:
+    liars = [FakeEndpoint(name, BOTH, lambda asked: lies_about(0)) for name in ("a", "b")]
+    with pytest.raises(IntegrityError, match=r"a: block 0.*b: block 0|b: block 0.*a: block 0"):
+        virtually(fetch(tmp_path, BOTH, liars))
+
+
+@pytest.mark.parametrize("fault", [Fault.AUTH, Fault.TLS, Fault.REFUSED, Fault.RANGE])
+def test_a_hopeless_endpoint_is_dropped_and_the_rest_carry_on(tmp_path: Path, fault: Fault) -> None:
+    hopeless = FakeEndpoint("hopeless", BOTH, lambda asked: failing(fault))
+    bus = Recorder()
+    virtually(fetch(tmp_path, BOTH, [hopeless, FakeEndpoint("good", BOTH)], bus=bus))
+    assert bus.of(EndpointDropped) == [EndpointDropped("hopeless", fault.value)]
+    assert len(hopeless.asked) <= 3
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.CONNECT, Fault.TRUNCATED, Fault.STALL, Fault.BUSY, Fault.SERVER]
+)
+def test_weather_passes(tmp_path: Path, fault: Fault) -> None:
+    def script(asked: Asked) -> Reply:
+        return GOOD if asked.number % 3 else Reply(fault, after_bytes=BLOCK_BYTES + 5)
+
+    virtually(fetch(tmp_path, BOTH, [FakeEndpoint("a", BOTH, script)], connections=3))
+
+
+def test_what_arrived_before_a_range_broke_off_is_kept(tmp_path: Path) -> None:
+    def script(asked: Asked) -> Reply:
+        return GOOD if asked.number else Reply(Fault.TRUNCATED, after_bytes=10 * BLOCK_BYTES + 99)
+
+    endpoint = FakeEndpoint("a", LARGE, script)
+    virtually(fetch(tmp_path, LARGE, [endpoint], connections=1))
+    assert endpoint.delivered_bytes == 200 * BLOCK_BYTES + 99
+
+
+def test_retry_after_is_waited_for_and_then_work_goes_on(tmp_path: Path) -> None:
+    def script(asked: Asked) -> Reply:
+        return Reply(Fault.BUSY, retry_after_s=120.0) if asked.number == 0 else GOOD
+
+    async def timed() -> float:
+        started_s = asyncio.get_running_loop().time()
+        await fetch(tmp_path, BOTH, [FakeEndpoint("a", BOTH, script)], connections=1)
+        return asyncio.get_running_loop().time() - started_s
+
+    assert 120.0 <= virtually(timed()) < 125.0
+
+
+def test_retries_are_as_many_and_as_late_as_asked_for(tmp_path: Path) -> None:
+    async def timed() -> float:
+        started_s = asyncio.get_running_loop().time()
+        dead = FakeEndpoint("dead", BOTH, lambda asked: failing(Fault.AUTH))
+        with pytest.raises(ExhaustedError):
+            await fetch(tmp_path, BOTH, [dead], retry=Retry(3, 100.0), bus=bus)
+        return asyncio.get_running_loop().time() - started_s
+
+    bus = Recorder()
+    assert 300.0 <= virtually(timed()) < 310.0
+    retried = [e for e in bus.of(DownloadRetried) if isinstance(e, DownloadRetried)]
+    assert [e.attempt for e in retried if e.package == "ABC00001"] == [1, 2, 3]
+    assert PackageFailed in {type(event) for event in bus.events}
+
+
+def test_a_retry_finds_an_endpoint_that_came_back(tmp_path: Path) -> None:
+    endpoint = FakeEndpoint("a", BOTH)
+    endpoint.locate_fault = Fault.CONNECT
+
+    async def come_back() -> None:
+        await asyncio.sleep(20)
+        endpoint.locate_fault = None
+
+    async def main() -> None:
+        task = asyncio.create_task(come_back())
+        await fetch(tmp_path, BOTH, [endpoint])
+        await task
+
+    virtually(main())
+
+
+def test_the_error_names_the_cause_of_every_endpoint(tmp_path: Path) -> None:
+    endpoints = [
+        FakeEndpoint("expired", BOTH, lambda asked: failing(Fault.AUTH)),
+        FakeEndpoint("down", BOTH, lambda asked: failing(Fault.CONNECT)),
+        FakeEndpoint("empty", {}),
+    ]
+    with pytest.raises(ExhaustedError) as caught:
+        virtually(fetch(tmp_path, BOTH, endpoints, retry=AT_ONCE))
+    assert {cause.endpoint for cause in caught.value.causes} == {"expired", "down", "empty"}
+    assert all(name in caught.value.message for name in ("expired", "down", "empty"))
+
+
+def test_an_endpoint_dropped_over_another_package_is_named_too(tmp_path: Path) -> None:
+    async def main() -> ExhaustedError:
+        async with opened(tmp_path, BOTH, [expired], retry=AT_ONCE) as content:
+            with pytest.raises(ExhaustedError):
+                await content.path("ABC00001")
+            with pytest.raises(ExhaustedError) as caught:
+                await content.path("ABC00002")
+            return caught.value
+
+    expired = FakeEndpoint("expired", BOTH, lambda asked: failing(Fault.AUTH))
+    assert [cause.endpoint for cause in virtually(main()).causes] == ["expired"]
+
+
+def test_a_package_given_up_leaves_the_others_alone(tmp_path: Path) -> None:
+    """The second package's retry revives the endpoint that the first was given up for."""
+    revived = False
+
+    def refuse(asked: Asked) -> Reply:
+        return GOOD if revived else failing(Fault.AUTH)
+
+    async def main() -> None:
+        nonlocal revived
+        async with opened(tmp_path, BOTH, [early, late], retry=Retry(1, 5.0)) as content:
+            content.order(list(BOTH))
+            with pytest.raises(ExhaustedError):
+                await content.path("ABC00001")
+            revived = True
+            assert read_back(await content.path("ABC00002")) == TWO.contents
+            assert read_back(await content.path("ABC00001")) == ONE.contents
+
+    early = FakeEndpoint("early", {"ABC00001": ONE}, refuse)
+    late = FakeEndpoint(
+        "late",
+        {"ABC00002": TWO},
+        lambda asked: GOOD if asked.number else failing(Fault.AUTH),
+        latency_s=3,
+    )
+    virtually(main())
+
+
+def test_a_dead_endpoint_holds_up_no_other(tmp_path: Path) -> None:
+    async def timed() -> float:
+        started_s = asyncio.get_running_loop().time()
+        await fetch(tmp_path, BOTH, [dead, FakeEndpoint("good", BOTH)])
+        return asyncio.get_running_loop().time() - started_s
+
+    dead = FakeEndpoint("dead", {}, latency_s=30.0)
+    assert virtually(timed()) < 35.0, "only the first manifest is waited for"
+
+
+def test_two_waits_for_one_package_are_one_download(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with opened(tmp_path, BOTH, [endpoint]) as content:
+            first, second = await asyncio.gather(content.path("ABC00001"), content.path("ABC00001"))
+            assert first == second
+
+    endpoint = FakeEndpoint("a", BOTH)
+    virtually(main())
+    assert endpoint.delivered_bytes == ONE.manifest.content_bytes
+
+
+def test_what_nobody_ordered_arrives_if_somebody_waits_for_it(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with opened(tmp_path, BOTH, [FakeEndpoint("a", BOTH)]) as content:
+            content.order(["ABC00001"])
+            paths = await asyncio.gather(content.path("ABC00002"), content.path("ABC00001"))
+            assert [read_back(path) for path in paths] == [TWO.contents, ONE.contents]
+
+    virtually(main())
+
+
+def test_the_earliest_needed_package_is_complete_first(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with opened(tmp_path, everything, [endpoint], connections=1) as content:
+            content.order(["ABC00003", "ABC00001"], ["ABC00002"])
+            await content.path("ABC00003")
+            await content.path("ABC00001")
+            await content.path("ABC00002")
+
+    everything = BOTH | LARGE
+    endpoint = FakeEndpoint("a", everything)
+    virtually(main())
+    order = [asked.package for asked in endpoint.asked]
+    assert order == sorted(order, key=["ABC00003", "ABC00001", "ABC00002"].index)
+
+
+def test_an_object_with_one_digest_is_fetched_again_elsewhere(tmp_path: Path) -> None:
+    whole = {"ABC00004": package("ABC00004", {"x": 40 * BLOCK_BYTES + 7}, whole=True)}
+    liar = FakeEndpoint("liar", whole, lambda asked: lies_about(5))
+    honest = FakeEndpoint("honest", whole, rate_bps=1e5)
+    virtually(fetch(tmp_path, whole, [liar, honest], retry=AT_ONCE))
+    assert honest.asked
+
+
+def test_an_object_with_one_digest_that_all_serve_wrong_is_an_integrity_error(
+    tmp_path: Path,
+) -> None:
+    whole = {"ABC00004": package("ABC00004", {"x": 40 * BLOCK_BYTES + 7}, whole=True)}
+    liar = FakeEndpoint("liar", whole, lambda asked: lies_about(5))
+    with pytest.raises(IntegrityError, match=r"liar: object .* does not match"):
+        virtually(fetch(tmp_path, whole, [liar], retry=AT_ONCE))
+
+
+def test_an_unknown_package_is_named(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with opened(tmp_path, BOTH, [FakeEndpoint("a", BOTH)]) as content:
+            with pytest.raises(NotFoundError, match="ABC0000F is not in the catalog"):
+                await content.path("ABC0000F")
+
+    virtually(main())
+
+
+def test_a_catalog_that_swaps_manifests_is_refused(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with opened(tmp_path, BOTH, [FakeEndpoint("a", BOTH)]) as content:
+            content.library.catalog.packages["ABC00001"] = entry_of(TWO)
+            with pytest.raises(ManifestError, match="ABC00002"):
+                await content.path("ABC00001")
+
+    virtually(main())

@@ -1,0 +1,85 @@
+"""An event loop whose time jumps: hours pass at once, in the right order.
+
+Time moves only when nothing else can happen: no callback is due and no thread is at work. If then
+nobody waits for a time either, everything waits for ever, and that is an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+A = TypeVar("A")
+PATIENCE_S = 2.0  # real time in which a thread that is no executor's may still wake the loop
+
+
+class DeadlockError(Exception):
+    """Every task waits, and nothing is under way that could wake one."""
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """See the module's head.
+
+    Attributes:
+        turns: How often the loop has looked for what to do.
+        each_turn: Called at each of them.
+    """
+
+    def __init__(self) -> None:
+        self.turns = 0
+        self.each_turn: Callable[[int], None] = lambda turn: None
+        self._virtual_s = 1000.0
+        self._at_work = 0
+        super().__init__(_JumpingSelector(self))
+
+    def time(self) -> float:
+        return self._virtual_s
+
+    def run_in_executor(  # type: ignore[override]  # typeshed has a TypeVarTuple here
+        self, executor: Executor | None, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
+        future = super().run_in_executor(executor, func, *args)
+        self._at_work += 1
+        future.add_done_callback(self._worked)
+        return future
+
+    def _worked(self, _: asyncio.Future[T]) -> None:
+        self._at_work -= 1
+
+    def jump(self, timeout_s: float | None) -> float | None:
+        """How long to wait for real; moves the time if that is not at all."""
+        self.turns += 1
+        self.each_turn(self.turns)
+        if self._at_work or timeout_s is None:
+            return timeout_s
+        self._virtual_s += max(0.0, timeout_s)
+        return 0.0
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    def __init__(self, loop: VirtualTimeLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is not None and timeout <= 0:
+            self._loop.jump(0.0)
+            return super().select(0.0)
+        wait_s = self._loop.jump(timeout)
+        if wait_s != 0.0:
+            # A thread wakes the loop; what is due in virtual time waits for it.
+            found = super().select(60.0 if timeout is not None else PATIENCE_S)
+            if not found and timeout is None:
+                raise DeadlockError("every task waits, and nothing is under way")
+            return found
+        return super().select(0.0)
+
+
+def virtually(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in virtual time, to its end."""
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        return runner.run(main)
