@@ -18,7 +18,7 @@ from tests.store.helpers import fill, make_package, read_back
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 
 SEED = int(os.environ.get("DLCORE_SEED", "20261122"))
-KILLS = int(os.environ.get("DLCORE_KILLS", "36"))
+KILLS = int(os.environ.get("DLCORE_KILLS", "30"))
 SIZES = {f"{i:02}.bin": 20_000 * (i % 12) for i in range(48)} | {f"s{i}": 500 for i in range(90)}
 PACKAGE = make_package(SIZES)
 NUMBER_BYTES = 4

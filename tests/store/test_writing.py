@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from dlcore.errors import IntegrityError, InternalError
 from dlcore.model import BlockRange
 from dlcore.store import Partial, Store
+from dlcore.store.journal import decode
 from tests.store.helpers import BLOCK_BYTES, Package, fill, make_package, read_back
 from tests.store.simdisk import SimDisk
 
@@ -188,6 +189,10 @@ def test_garbage_found_without_a_journal_is_not_claimed_by_the_next_one(tmp_path
         partial = begin(store, WHOLE)
         partial.write_run(LARGE, 0, WHOLE.run(BlockRange(LARGE, 0, 1)))
         partial.sync()
+    written = (folder / "journal").read_bytes()
+    for length in range(len(written) + 1):  # torn anywhere, it does not claim them either
+        claims = decode(written[:length], bytes.fromhex(WHOLE.digest), len(partial.have))
+        assert claims is None or not any(claims.held[first + 1 : first + 3])
     with Store.open(tmp_path) as store:
         partial = begin(store, WHOLE)
         assert list(partial.have[first : first + 3]) == [1, 0, 0]
