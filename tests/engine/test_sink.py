@@ -1,0 +1,161 @@
+"""However bytes come in, exactly the blocks go out, through two buffers."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlcore.engine import sink as sinks
+from dlcore.engine.sink import Lane, RangeSink
+from dlcore.errors import StorageError
+from dlcore.model import BlockRange, Manifest, Object
+from tests.engine.virtual_time import DeadlockError, virtually
+from tests.schedule.packages import LAW
+
+BLOCK_BYTES = 8
+BUFFER_BYTES = 24  # three blocks
+BLOCKS = 11
+CONTENT = bytes(range(BLOCKS * BLOCK_BYTES - 5))
+MANIFEST = Manifest(1, "ABC00001", 1, BLOCK_BYTES, (Object("x", len(CONTENT)),), ())
+EVERYTHING = BlockRange(0, 0, BLOCKS)
+
+
+@pytest.fixture(autouse=True)
+def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sinks, "BUFFER_BYTES", BUFFER_BYTES)
+
+
+class Verifier:
+    """Takes note of what it is given, some virtual seconds later."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+        self.got: dict[BlockRange, bytes] = {}
+        self.at_work = 0
+        self.most_at_work = 0
+
+    async def __call__(self, run: BlockRange, data: memoryview) -> None:
+        self.at_work += 1
+        self.most_at_work = max(self.most_at_work, self.at_work)
+        before = bytes(data)
+        await asyncio.sleep(self.seconds)
+        assert bytes(data) == before, "the buffer was reused too early"
+        self.got[run] = before
+        self.at_work -= 1
+
+    @property
+    def content(self) -> dict[int, bytes]:
+        """Bytes by block."""
+        return {
+            run.first + at: data[at * BLOCK_BYTES : (at + 1) * BLOCK_BYTES]
+            for run, data in self.got.items()
+            for at in range(run.last - run.first)
+        }
+
+
+async def deliver(sink: RangeSink, data: bytes, strides: list[int]) -> None:
+    """Deliver as an endpoint does, in pieces of the given lengths over and over."""
+    at = turn = 0
+    is_free = True
+    while at < len(data):
+        if not is_free:
+            await sink.ready()
+        place = sink.buffer()
+        assert len(place) > 0
+        count = min(strides[turn % len(strides)], len(place), len(data) - at)
+        place[:count] = data[at : at + count]
+        is_free = sink.advance(count)
+        at += count
+        turn += 1
+
+
+def blocks_of(first: int, last: int) -> dict[int, bytes]:
+    return {n: CONTENT[n * BLOCK_BYTES : (n + 1) * BLOCK_BYTES] for n in range(first, last)}
+
+
+@LAW
+@given(
+    ends=st.tuples(st.integers(0, BLOCKS), st.integers(0, BLOCKS)).filter(lambda e: e[0] != e[1]),
+    strides=st.lists(st.integers(1, 30), min_size=1, max_size=5),
+    seconds=st.sampled_from([0.0, 1.0]),
+    share=st.floats(0, 1),
+)
+def test_exactly_the_whole_blocks_that_arrived_go_out(
+    ends: tuple[int, int], strides: list[int], seconds: float, share: float
+) -> None:
+    first, last = min(ends), max(ends)
+    start, end = MANIFEST.range_span(BlockRange(0, first, last))
+    count = int((end - start) * share)
+    verify = Verifier(seconds)
+    received: list[int] = []
+
+    async def main() -> None:
+        sink = RangeSink(MANIFEST, BlockRange(0, first, last), Lane(), verify, received.append)
+        await deliver(sink, CONTENT[start : start + count], strides)
+        await sink.drain()
+
+    virtually(main())
+    whole = last if count == end - start else first + count // BLOCK_BYTES
+    assert verify.content == blocks_of(first, whole)
+    assert sum(received) == count
+    assert verify.most_at_work <= 2
+
+
+def test_a_slow_verifier_holds_the_reader_back() -> None:
+    async def main() -> float:
+        sink = RangeSink(MANIFEST, EVERYTHING, Lane(), Verifier(10.0), lambda count: None)
+        started_s = asyncio.get_running_loop().time()
+        await deliver(sink, CONTENT, [5])
+        return asyncio.get_running_loop().time() - started_s
+
+    # Four runs, two buffers: the third waits for the first, the fourth for the second.
+    assert virtually(main()) == pytest.approx(10.0)
+
+
+def test_a_lane_is_used_again_without_new_memory() -> None:
+    async def main() -> None:
+        lane = Lane()
+        first = lane.buffers(48)
+        first[0][:] = bytes([7]) * 48
+        assert bytes(lane.buffers(24)[0]) == bytes([7]) * 48
+
+    virtually(main())
+
+
+def test_a_disk_that_fails_stops_the_reader() -> None:
+    async def fail(run: BlockRange, data: memoryview) -> None:
+        raise StorageError("broken")
+
+    async def main() -> None:
+        sink = RangeSink(MANIFEST, EVERYTHING, Lane(), fail, lambda count: None)
+        with pytest.raises(StorageError):
+            await deliver(sink, CONTENT, [5])
+        with pytest.raises(StorageError):
+            await sink.drain()
+
+    virtually(main())
+
+
+def test_draining_waits_for_the_verifier_even_if_cancelled() -> None:
+    verify = Verifier(10.0)
+
+    async def main() -> None:
+        sink = RangeSink(MANIFEST, EVERYTHING, Lane(), verify, lambda count: None)
+        await deliver(sink, CONTENT[:30], [30])
+        draining = asyncio.ensure_future(sink.drain())
+        for _ in range(3):
+            await asyncio.sleep(1)
+            draining.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await draining
+        assert verify.content == blocks_of(0, 3)
+
+    virtually(main())
+
+
+def test_virtual_time_knows_a_deadlock() -> None:
+    with pytest.raises(DeadlockError):
+        virtually(asyncio.Event().wait())
