@@ -110,6 +110,23 @@ def test_many_adjoining_runs_become_one_file() -> None:
     assert [each.xxh3 for each in written] == [xxhash.xxh3_128_digest(block) for block in blocks]
 
 
+def write_calls() -> int:
+    """How often this process has asked the kernel to write."""
+    counters = Path("/proc/self/io").read_text(encoding="ascii")
+    return int(counters.partition("syscw:")[2].split()[0])
+
+
+@pytest.mark.skipif(not os.access("/proc/self/io", os.R_OK), reason="nobody counts here")
+def test_what_adjoins_on_disk_is_written_at_once() -> None:
+    with tempfile.TemporaryFile() as file:
+        fd = file.fileno()
+        places = [(fd, 100 * at, 100) for at in range(64)]
+        runs = [Run(NOISE[:100], 60, b"", [place]) for place in places]
+        before = write_calls()
+        verify_and_write([*runs[:30], *runs[31:]])  # with a gap
+        assert write_calls() - before == 2
+
+
 @each_backend
 def test_of_a_bad_block_nothing_is_written(backend: str) -> None:
     digests = bytearray(digests_of(NOISE[:1000], 100))
