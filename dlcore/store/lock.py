@@ -51,7 +51,9 @@ class StateLock:
 
     def __init__(self, state: Path, wait_s: float) -> None:
         self._owner_file = state / "lock.owner"
-        self._lock = filelock.FileLock(state / "lock", timeout=wait_s, mode=0o600)
+        self._lock = filelock.FileLock(
+            state / "lock", timeout=wait_s, mode=0o600, thread_local=False
+        )
         try:
             self._lock.acquire(poll_interval=POLL_S)
         except filelock.Timeout:
@@ -61,7 +63,8 @@ class StateLock:
     def release(self) -> None:
         """Let others have it. Idempotent."""
         if self._lock.is_locked:
-            self._owner_file.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # only information: never in the way of the lock
+                self._owner_file.unlink()
             self._lock.release()
 
     def _sign(self) -> None:

@@ -77,8 +77,10 @@ def test_a_store_may_be_closed_by_another_thread_and_twice(tmp_path: Path) -> No
     thread = threading.Thread(target=store.close)
     thread.start()
     thread.join()
-    store.close()
-    Store.open(tmp_path).close()
+    with Store.open(tmp_path):
+        store.close()
+        with pytest.raises(LockedError):  # the second close did not let go of what others hold
+            Store.open(tmp_path)
 
 
 def test_the_arguments_of_the_holder_are_not_written_down(
