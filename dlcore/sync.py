@@ -24,6 +24,8 @@ from dlcore.tasksequence.preflight import Check
 
 T = TypeVar("T")
 
+POLL_S = 0.5  # on Windows an interrupt does not end a wait
+
 
 class _Loop:
     """An event loop in a thread."""
@@ -49,7 +51,8 @@ class _Loop:
         ended = threading.Event()
         self._loop.call_soon_threadsafe(task.add_done_callback, lambda _: ended.set())
         try:
-            ended.wait()
+            while not ended.wait(POLL_S):
+                pass
         except BaseException:
             self._loop.call_soon_threadsafe(task.cancel)
             ended.wait()
