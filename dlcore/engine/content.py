@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dlcore.engine.downloads import Downloads
 from dlcore.engine.library import Library
+from dlcore.engine.threads import settle
 from dlcore.errors import DlcoreError
 
 
@@ -70,7 +71,10 @@ class Content:
         return self.downloads.location(package_id)
 
     async def aclose(self) -> None:
-        """Stop; what is verified stays. Idempotent."""
+        """Stop; what is verified stays. Idempotent; a cancellation waits for its end."""
+        await settle([asyncio.ensure_future(self._stop())])
+
+    async def _stop(self) -> None:
         tasks = [task for task in (self._preparing, *self._begun.values()) if task]
         for task in tasks:
             task.cancel()

@@ -1,0 +1,177 @@
+"""Cancelled at any moment, downloads leave nothing running and a state to go on from."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from dlcore.engine.threads import in_thread
+from dlcore.errors import DiskFullError, DlcoreError
+from dlcore.store import portable
+from tests.engine.fakes import FakeEndpoint, Reply, entry_of, fetch, opened, package
+from tests.engine.virtual_time import VirtualTimeLoop, virtually
+from tests.store.helpers import BLOCK_BYTES, read_back
+
+PACKAGES = {
+    "ABC00001": package("ABC00001", {"x": 30 * BLOCK_BYTES, "y": 5, "z/w": 700}),
+    "ABC00002": package("ABC00002", {"x": 11 * BLOCK_BYTES + 1}, whole=True),
+}
+CONTENT_BYTES = sum(item.manifest.content_bytes for item in PACKAGES.values())
+EVERY_TURNS = 11
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def fetch_until_turn(state: Path, turn: int, endpoint: FakeEndpoint) -> bool:
+    """Fetch all and cancel when the loop looks for work the given time; False if never."""
+    cancelled = False
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        task = asyncio.create_task(fetch(state, PACKAGES, [endpoint]))
+
+        begun = loop.turns
+
+        def look(now: int) -> None:
+            nonlocal cancelled
+            if now - begun == turn:
+                cancelled = task.cancel()
+                loop.call_soon(int)  # the cancellation is to be looked at now
+
+        loop.each_turn = look
+        await asyncio.wait([task])
+        assert task.cancelled() == cancelled
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        assert not others, "something is left running"
+        assert not [t.name for t in threading.enumerate() if t.name.startswith("dlcore-")]
+
+    virtually(main())
+    return cancelled
+
+
+def test_a_cancellation_at_any_moment_leaves_nothing_behind(tmp_path: Path) -> None:
+    endpoint = FakeEndpoint("a", PACKAGES)
+    fetch_until_turn(tmp_path / "warm", 10, endpoint)
+    before = open_files()
+    turn = 1
+    while fetch_until_turn(tmp_path / str(turn), turn, endpoint):
+        assert open_files() == before
+        again = FakeEndpoint("a", PACKAGES)
+        virtually(fetch(tmp_path / str(turn), PACKAGES, [again]))
+        assert again.delivered_bytes <= CONTENT_BYTES
+        turn += EVERY_TURNS
+    assert turn > 50
+
+
+def test_what_was_verified_before_a_cancellation_is_not_fetched_again(tmp_path: Path) -> None:
+    endpoint = FakeEndpoint("a", PACKAGES)
+    lives = 1
+    while fetch_until_turn(tmp_path, 20 * lives, endpoint):
+        lives += 1
+    assert lives > 3
+    # Each of two connections loses the block that it was receiving.
+    assert endpoint.delivered_bytes <= CONTENT_BYTES + 2 * BLOCK_BYTES * lives
+
+
+@pytest.mark.parametrize("room_bytes", [0, 3 * BLOCK_BYTES, 20 * BLOCK_BYTES])
+def test_a_full_disk_is_told_and_a_later_run_goes_on(
+    tmp_path: Path, room_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = room_bytes
+    write_at = portable.write_at
+
+    def write_if_there_is_room(fd: int, data: memoryview, offset: int) -> int:
+        nonlocal left
+        if len(data) >= BLOCK_BYTES:
+            left -= len(data)
+            if left < 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write_at(fd, data, offset)
+
+    async def main() -> None:
+        async with opened(tmp_path, PACKAGES, [FakeEndpoint("a", PACKAGES)]) as content:
+            with pytest.raises(DiskFullError, match="still to come") as caught:
+                await content.path("ABC00001")
+            assert "make room" in caught.value.remedy
+            with pytest.raises(DiskFullError):
+                await content.path("ABC00002")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(portable, "write_at", write_if_there_is_room)
+        virtually(main())
+    endpoint = FakeEndpoint("a", PACKAGES)
+    virtually(fetch(tmp_path, PACKAGES, [endpoint]))
+    assert endpoint.delivered_bytes <= CONTENT_BYTES
+
+
+def test_closing_while_endpoints_are_still_asked_ends_at_once(tmp_path: Path) -> None:
+    async def main() -> float:
+        started_s = asyncio.get_running_loop().time()
+        slow = FakeEndpoint("slow", PACKAGES, latency_s=1000.0)
+        async with opened(tmp_path, PACKAGES, [slow]) as content:
+            content.order(list(PACKAGES))
+            await asyncio.sleep(1.0)
+        return asyncio.get_running_loop().time() - started_s
+
+    assert virtually(main()) == pytest.approx(1.0)
+
+
+def test_a_waiter_may_leave_and_the_download_goes_on(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with opened(tmp_path, PACKAGES, [FakeEndpoint("a", PACKAGES)]) as content:
+            content.order(list(PACKAGES))
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.06):
+                    await content.path("ABC00001")
+            path = await content.path("ABC00001")
+            assert read_back(path) == PACKAGES["ABC00001"].contents
+
+    virtually(main())
+
+
+def test_a_thread_is_waited_for_even_if_cancelled() -> None:
+    entered, release = threading.Event(), threading.Event()
+    ended = False
+
+    def work() -> None:
+        nonlocal ended
+        entered.set()
+        release.wait()
+        ended = True
+
+    async def main() -> None:
+        task = asyncio.create_task(in_thread(work))
+        await asyncio.to_thread(entered.wait)
+        task.cancel()
+        await asyncio.sleep(0)
+        assert not task.done()
+        release.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended
+
+    asyncio.run(main())
+
+
+def test_an_error_in_the_engine_itself_reaches_every_waiter(tmp_path: Path) -> None:
+    def script(_: object) -> Reply:
+        raise DlcoreError("a fault of ours")
+
+    async def main() -> None:
+        endpoint = FakeEndpoint("a", PACKAGES, script)
+        async with opened(tmp_path, PACKAGES, [endpoint]) as content:
+            results = await asyncio.gather(
+                content.path("ABC00001"), content.path("ABC00002"), return_exceptions=True
+            )
+        assert [str(result) for result in results] == ["a fault of ours"] * 2
+
+    virtually(main())
+    assert entry_of(PACKAGES["ABC00001"]).version == 1
