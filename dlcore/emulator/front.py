@@ -43,9 +43,12 @@ def application(
         except DlcoreError as error:  # the folder is damaged: say so, and go on serving
             log.error("%s", error)
             raise web.HTTPInternalServerError from error
-        except (ConnectionError, asyncio.CancelledError):
+        except asyncio.CancelledError:
             status = _CLIENT_GONE
             raise
+        except ConnectionError as error:  # noticed by writing before the server library told us
+            status = _CLIENT_GONE
+            raise asyncio.CancelledError from error
         finally:
             if status >= 400 and status != _CLIENT_GONE:
                 counters.refused(status)
