@@ -87,14 +87,23 @@ def sequence(*children: str) -> bytes:
     return f'<sequence version="3.10">{"".join(children)}</sequence>'.encode()
 
 
-def deployment(root: Path, more: Sequence[str] = (), *, endpoints: str = "") -> Deployment:
+def deployment(
+    root: Path,
+    more: Sequence[str] = (),
+    *,
+    endpoints: str = "",
+    download: str = "when-needed",
+    variables: Mapping[str, str] | None = None,
+) -> Deployment:
     """Settings that read everything from the published folder."""
     published = root / "published"
     text = "\n".join(
         [
-            "[deployment]\nallow_on_internet = true",
+            f"[deployment]\nallow_on_internet = true\ndownload = '{download}'",
             "[client]\nallow_cloud_dp = true",
             f"[catalog]\npath = '{published}/catalog.json'",
+            "[variables]",
+            *(f"{name} = '{value}'" for name, value in (variables or {}).items()),
             *more,
             endpoints or f"[[endpoint]]\nname = 'disk'\nkind = 'file'\npath = '{published}'",
         ]
