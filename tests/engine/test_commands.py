@@ -1,0 +1,223 @@
+"""Real command lines: what they see, what they set, how they end."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from dlcore.engine.commands import CANNOT_RUN, TIMED_OUT, CommandExecutor
+from dlcore.engine.executor import Outcome
+from dlcore.tasksequence import Step, Variables, read
+from tests.engine.scene import sequence, step
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="the commands are for sh")
+PACKAGE = "ABC00001"
+
+
+def parsed(xml: str) -> Step:
+    return read(sequence(xml), source="test").steps[0]
+
+
+def command(line: str, **more: str) -> Step:
+    return parsed(step("command", CommandLine=line, **more))
+
+
+async def run(
+    item: Step, variables: Variables | None = None, content: Mapping[str, Path] | None = None
+) -> Outcome:
+    given = Variables() if variables is None else variables
+    return await CommandExecutor().run(item, given, content or {})
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended; one that nobody has asked for its exit code has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+async def gone(pid: int) -> bool:
+    """Whether the process ends within seconds."""
+    for _ in range(100):
+        if is_gone(pid):
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
+async def test_a_commands_exit_code_is_the_steps() -> None:
+    assert (await run(command("exit 7"))).exit_code == 7
+
+
+async def test_a_command_runs_in_its_packages_folder(tmp_path: Path) -> None:
+    (tmp_path / "marker").touch()
+    item = command("test -f marker", package=PACKAGE)
+    assert (await run(item, content={PACKAGE: tmp_path})).exit_code == 0
+
+
+async def test_a_command_starts_where_it_says(tmp_path: Path) -> None:
+    (tmp_path / "marker").touch()
+    item = parsed(step("c", attributes='startIn="%WHERE%"', CommandLine="test -f marker"))
+    assert (await run(item, Variables({"WHERE": str(tmp_path)}))).exit_code == 0
+
+
+async def test_variables_are_expanded_and_in_the_environment() -> None:
+    item = command('test "%A%" = x && test "$B" = y')
+    assert (await run(item, Variables({"A": "x", "B": "y"}))).exit_code == 0
+
+
+async def test_a_variable_unfit_for_the_environment_does_no_harm() -> None:
+    variables = Variables({"A=B": "x", "": "y", "NUL": "a\0b"})
+    assert (await run(command("true"), variables)).exit_code == 0
+
+
+async def test_a_command_sets_variables() -> None:
+    variables = Variables({"Old": "1"})
+    line = r"""printf 'OLD=2\nNew = a=b\013c \r\nno value\n=x\n' >> "$DLCORE_VARIABLES" """
+    assert (await run(command(line), variables)).exit_code == 0
+    assert dict(variables) == {"Old": "2", "New": " a=b\x0bc "}
+
+
+async def test_a_command_may_remove_the_file_for_variables() -> None:
+    assert (await run(command('rm "$DLCORE_VARIABLES"'))).exit_code == 0
+
+
+async def test_the_command_of_an_old_export_stands_in_its_action() -> None:
+    item = parsed(
+        '<step type="SMS_TaskSequence_RunCommandLineAction" name="old">'
+        "<action>smsswd.exe /run:ABC00001 exit 3</action></step>"
+    )
+    assert (await run(item)).exit_code == 3
+
+
+async def test_a_step_without_a_command_fails_saying_so() -> None:
+    outcome = await run(command(" "))
+    assert (outcome.exit_code, outcome.message) == (CANNOT_RUN, "the step has no command line")
+
+
+async def test_a_folder_that_is_missing_fails_the_step(tmp_path: Path) -> None:
+    item = parsed(step("c", attributes=f'startIn="{tmp_path}/nowhere"', CommandLine="true"))
+    outcome = await run(item)
+    assert outcome.exit_code == CANNOT_RUN
+    assert "cannot start" in outcome.message
+
+
+async def test_other_steps_are_refused_by_type() -> None:
+    outcome = await run(parsed(step("x", "UpgradeOperatingSystemAction")))
+    assert outcome.exit_code == CANNOT_RUN
+    assert "UpgradeOperatingSystemAction" in outcome.message
+
+
+async def test_a_reboot_step_asks_for_a_restart() -> None:
+    assert (await run(parsed(step("x", "RebootAction")))).restart
+
+
+async def test_a_time_out_ends_the_command_and_its_children(tmp_path: Path) -> None:
+    line = f"sleep 600 & echo $! > {tmp_path}/child; wait"
+    item = parsed(step("slow", attributes='timeout="1"', CommandLine=line))
+    started_s = time.monotonic()
+    outcome = await run(item)
+    assert time.monotonic() - started_s < 10
+    assert (outcome.exit_code, outcome.message) == (TIMED_OUT, "ran longer than 1 s")
+    assert await gone(int((tmp_path / "child").read_text()))
+
+
+async def test_a_cancelled_step_leaves_no_process(tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    task = asyncio.create_task(run(command(f"sleep 600 & echo $! > {child}; wait")))
+    for _ in range(200):
+        if child.exists() and child.read_text().strip():
+            break
+        await asyncio.sleep(0.02)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await gone(int(child.read_text()))
+
+
+async def test_a_command_that_a_signal_ends_has_failed() -> None:
+    outcome = await run(command("kill -9 $$"))
+    assert outcome.exit_code == -signal.SIGKILL & 0xFFFFFFFF
+
+
+async def test_output_goes_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+    await run(command("echo said; echo complained >&2"))
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert captured.err.split() == ["said", "complained"]
+
+
+def powershell(**more: str) -> Step:
+    return parsed(step("script", "RunPowerShellScriptAction", **more))
+
+
+async def test_without_powershell_the_step_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    outcome = await run(powershell())
+    assert (outcome.exit_code, outcome.message) == (CANNOT_RUN, "PowerShell is not installed")
+
+
+def called(log: Path) -> list[str]:
+    """What the fake PowerShell was called with; nothing if it was not."""
+    return log.read_text().split("\n") if log.exists() else []
+
+
+@pytest.fixture
+def pwsh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A PowerShell that only writes down how it was called."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    shell = folder / "pwsh"
+    shell.write_text(
+        f'#!{sys.executable}\nimport sys\nopen({str(tmp_path / "called")!r}, "w").write('
+        '"\\n".join(sys.argv[1:]))\nsys.exit(4)\n'
+    )
+    shell.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    return tmp_path / "called"
+
+
+async def test_a_script_of_the_package_is_called(pwsh: Path, tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "it's.ps1").touch()
+    item = powershell(
+        OSDRunPowerShellScriptPackageID=PACKAGE,
+        OSDRunPowerShellScriptScriptName="sub\\it's.ps1",
+        OSDRunPowerShellScriptParameters="-Name %WHO%",
+    )
+    outcome = await run(item, Variables({"WHO": "me"}), {PACKAGE: tmp_path})
+    assert outcome.exit_code == 4
+    *_, policy, _, line = called(pwsh)
+    assert policy == "AllSigned"
+    assert line == f"& '{tmp_path}/sub/it''s.ps1' -Name me; exit $LASTEXITCODE"
+
+
+async def test_a_script_in_the_step_is_written_out(pwsh: Path) -> None:
+    source = base64.b64encode("\ufeffWrite-Host 'é'".encode("utf-16-le")).decode()
+    item = powershell(OSDRunPowerShellScriptSourceScript=source)
+    assert (await run(item)).exit_code == 4
+    assert "script.ps1" in called(pwsh)[-1]
+
+
+@pytest.mark.parametrize("source", ["***", base64.b64encode(b"odd").decode()])
+async def test_a_script_that_is_none_fails_the_step(pwsh: Path, source: str) -> None:
+    outcome = await run(powershell(OSDRunPowerShellScriptSourceScript=source))
+    assert (outcome.exit_code, "base64" in outcome.message) == (CANNOT_RUN, True)
+    assert not called(pwsh)
+
+
+async def test_a_script_that_is_not_there_is_named(pwsh: Path) -> None:
+    outcome = await run(powershell(OSDRunPowerShellScriptScriptName="gone.ps1"))
+    assert (outcome.exit_code, "'gone.ps1'" in outcome.message) == (CANNOT_RUN, True)
+    assert not called(pwsh)

@@ -1,0 +1,108 @@
+"""Each missing prerequisite is found against what is really published, all at once."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dlcore.engine import Client, gather, preflight
+from dlcore.tasksequence import read
+from dlcore.tasksequence.preflight import Check, failed
+from tests.engine.conftest import EXTRA, OS, TOOLS, TREES
+from tests.engine.scene import deployment, sequence, step, upgrade
+
+
+@pytest.fixture
+def root(published: Path, tmp_path: Path) -> Path:
+    """A copy that may be damaged."""
+    shutil.copytree(published / "published", tmp_path / "published")
+    return tmp_path
+
+
+async def check(root: Path, *children: str, endpoints: str = "") -> dict[str, Check]:
+    tree = read(sequence(*children), source="test")
+    async with Client(deployment(root, endpoints=endpoints), root / "state") as client:
+        return {check.name: check for check in await preflight(client, tree)}
+
+
+def failures(checks: dict[str, Check]) -> set[str]:
+    return {check.name for check in failed(tuple(checks.values()))}
+
+
+def file_endpoint(name: str, folder: Path) -> str:
+    return f"[[endpoint]]\nname = '{name}'\nkind = 'file'\npath = '{folder}'\n"
+
+
+def objects(root: Path, *, length_bytes: int | None = None) -> list[Path]:
+    """The published objects, or those of one length."""
+    found = (root / "published" / "objects").iterdir()
+    return [path for path in found if length_bytes in (None, path.stat().st_size)]
+
+
+async def test_all_is_well_where_all_is_there(root: Path) -> None:
+    checks = await check(root, upgrade(OS), step("tools", package=TOOLS))
+    assert failures(checks) == set()
+
+
+async def test_everything_that_is_missing_is_told_at_once(root: Path) -> None:
+    for path in objects(root):
+        path.unlink()
+    checks = await check(
+        root, step("1", package="ABC000FF"), step("2", package=OS), step("3", package="%PKG%")
+    )
+    assert failures(checks) == {
+        "upgrade-sequence",
+        "references-resolved",
+        "catalog",
+        "content-distributed",
+    }
+    assert "ABC000FF" in checks["catalog"].detail
+    assert OS in checks["content-distributed"].detail
+    assert "%PKG%" in checks["references-resolved"].detail
+
+
+async def test_a_package_whose_objects_are_gone_is_named_alone(root: Path) -> None:
+    for path in objects(root, length_bytes=30_000):
+        path.unlink()
+    checks = await check(root, upgrade(OS), step("extra", package=EXTRA))
+    assert failures(checks) == {"content-distributed"}
+    assert EXTRA in checks["content-distributed"].detail
+    assert OS not in checks["content-distributed"].detail
+
+
+async def test_an_object_of_another_length_is_as_good_as_none(root: Path) -> None:
+    for path in objects(root, length_bytes=30_000):
+        path.write_bytes(b"short")
+    checks = await check(root, upgrade(OS), step("extra", package=EXTRA))
+    assert failures(checks) == {"content-distributed"}
+    assert f"{EXTRA} (" in checks["content-distributed"].detail
+    assert f"{OS} (" not in checks["content-distributed"].detail
+
+
+async def test_one_endpoint_that_has_it_is_enough(root: Path) -> None:
+    both = file_endpoint("gone", root / "nowhere") + file_endpoint("disk", root / "published")
+    assert failures(await check(root, upgrade(OS), endpoints=both)) == set()
+
+
+async def test_a_catalog_that_cannot_be_read_is_told(root: Path) -> None:
+    (root / "published" / "catalog.json").write_text("{")
+    assert "catalog" in failures(await check(root, upgrade(OS)))
+
+
+async def test_a_disk_that_is_too_small_is_told(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dlcore.engine.gather._free_bytes", lambda path: 10_000)
+    assert failures(await check(root, upgrade(OS))) == {"disk-space"}
+
+
+async def test_content_that_is_there_needs_no_room(root: Path) -> None:
+    tree = read(sequence(upgrade(OS), step("tools", package=TOOLS)), source="test")
+    async with Client(deployment(root), root / "state") as client:
+        before = (await gather.gather(client, tree)).fetch_bytes
+        await client.fetch(OS)
+        after = (await gather.gather(client, tree)).fetch_bytes
+    assert before == sum(TREES[OS].values()) + sum(TREES[TOOLS].values())
+    assert after == sum(TREES[TOOLS].values())

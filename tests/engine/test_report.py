@@ -1,0 +1,77 @@
+"""A run's figures, computed by hand."""
+
+from __future__ import annotations
+
+from dlcore.engine.meter import Meter
+from dlcore.engine.report import make_report
+from dlcore.engine.state import RunState, StepResult
+
+
+def a_run() -> RunState:
+    """Three steps that ran, one that did not; a link of 100 B/s that was busy for 12 s."""
+    return RunState(
+        sequence="digest",
+        download="when-needed",
+        variables={},
+        results=[
+            StepResult(0, "a", "succeeded", stall_s=2.0, run_s=3.0, packages=("A",)),
+            StepResult(1, "b", "skipped", "condition", packages=()),
+            StepResult(2, "c", "succeeded", stall_s=0.0, run_s=4.0, packages=("A", "C")),
+            StepResult(3, "d", "failed", "exit code 1", 1, 1.0, 1.0, ("D",)),
+        ],
+        elapsed_s=15.0,
+        busy_s=12.0,
+        fetched_bytes={"A": 200, "C": 100, "D": 600, "B": 300},
+        reused_bytes=50,
+        renewals=2,
+        restarts=1,
+    )
+
+
+def test_the_figures_of_a_run() -> None:
+    report = make_report(a_run(), "failed", 500, 100.0)
+    # Content is there after 2, 3 and 9 s; steps run 2..5, 5..9, 9..10.
+    assert report.lower_bound_s == 10.0
+    assert report.makespan_s == 15.0
+    assert report.efficiency == 10.0 / 15.0
+    assert (report.link_bps, report.link_rate) == (100.0, "given")
+    assert report.stall_s == 3.0
+    assert report.download_first_s == 17.0 + 8.0  # 1,200 bytes and 500 that were spared
+    assert report.stop_at_every_step_s == 9.0 + 8.0
+    assert (report.bytes_fetched, report.bytes_reused) == (1200, 50)
+    assert report.bytes_never_needed == 300
+    assert (report.steps_run, report.restarts, report.renewals) == (3, 1, 2)
+    assert report.outcome == "failed"
+
+
+def test_without_a_given_rate_the_measured_one_counts() -> None:
+    report = make_report(a_run(), "succeeded", 0)
+    assert (report.link_bps, report.link_rate) == (100.0, "measured")
+
+
+def test_a_run_of_nothing_has_no_figures_to_divide_by() -> None:
+    report = make_report(RunState("digest", "when-needed", {}), "succeeded", 0)
+    assert (report.lower_bound_s, report.efficiency, report.link_bps) == (0.0, 1.0, 0.0)
+
+
+def test_the_link_is_busy_while_any_range_is_under_way() -> None:
+    meter = Meter()
+    for at_s, change in ((1.0, meter.range_began), (2.0, meter.range_began)):
+        change(at_s)
+    meter.range_ended(3.0)
+    assert meter.busy_s(4.0) == 3.0
+    meter.range_ended(5.0)
+    assert meter.busy_s(9.0) == 4.0
+    meter.range_began(10.0)
+    assert meter.busy_s(11.0) == 5.0
+
+
+def test_the_recent_rate_forgets() -> None:
+    meter = Meter()
+    meter.received("A", "e", 300, 0.0)
+    meter.received("A", "f", 300, 2.0)
+    assert meter.recent_bps(2.5) == 200.0
+    assert meter.recent_bps(4.0) == 100.0
+    assert meter.recent_bps(10.0) == 0.0
+    assert meter.received_bytes["A"] == 600
+    assert dict(meter.by_endpoint) == {"e": 300, "f": 300}
