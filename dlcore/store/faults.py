@@ -11,17 +11,19 @@ from dlcore.errors import DiskFullError, StorageError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _REMEDIES = {
-    errno.EROFS: "mount it writable, or choose another state directory",
-    errno.EACCES: "give this user the right to write there, or choose another state directory",
-    errno.EPERM: "give this user the right to write there, or choose another state directory",
-    errno.ENAMETOOLONG: "choose a state directory with a shorter path",
-    errno.EMFILE: "raise the limit of open files (ulimit -n) or use fewer connections",
-    errno.ENFILE: "close other programs: the system is out of open files",
-    errno.EFBIG: "choose a state directory on a file system that holds files this long",
-    errno.EIO: "check the disk; what cannot be read back is fetched again by the next run",
-    errno.ELOOP: "remove the symbolic link and run again",
-    errno.ENOTDIR: "remove what is in the way and run again",
-    errno.EISDIR: "remove what is in the way and run again",
+    errno.ENOENT: "Check the path; choose another if it cannot be made.",
+    errno.EEXIST: "Remove what is in the way and run again.",
+    errno.EROFS: "Mount it writable, or choose another state directory.",
+    errno.EACCES: "Give this user the right to write there, or choose another state directory.",
+    errno.EPERM: "Give this user the right to write there, or choose another state directory.",
+    errno.ENAMETOOLONG: "Choose a state directory with a shorter path.",
+    errno.EMFILE: "Raise the limit of open files (ulimit -n) or use fewer connections.",
+    errno.ENFILE: "Close other programs: the system is out of open files.",
+    errno.EFBIG: "Choose a state directory on a file system that holds files this long.",
+    errno.EIO: "Check the disk; what cannot be read back is fetched again by the next run.",
+    errno.ELOOP: "Remove the symbolic link and run again.",
+    errno.ENOTDIR: "Remove what is in the way and run again.",
+    errno.EISDIR: "Remove what is in the way and run again.",
 }
 
 
@@ -46,7 +48,7 @@ def translated(
         raise StorageError(
             f"cannot {doing}: {error.strerror or error}: {path}",
             path=path,
-            remedy=_REMEDIES.get(error.errno or 0, "what was verified is kept: run again"),
+            remedy=_REMEDIES.get(error.errno or 0, "What was verified is kept: run again."),
         ) from error
 
 
@@ -60,5 +62,5 @@ def _disk_full(
     return DiskFullError(
         f"cannot {doing}: {error.strerror}: {path}: {needed} bytes are still to come, {free}",
         path=path,
-        remedy="what was verified is kept: make room and run again",
+        remedy="What was verified is kept: make room and run again.",
     )

@@ -11,8 +11,17 @@ import errno
 import os
 import shutil
 import stat
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from dlcore.native import (
+    CAN_WRITE,
+    Run,
+    Written,
+    block_digests,
+    verify_and_write,
+    verify_blocks,
+)
 from dlcore.store import portable
 
 _FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -46,6 +55,17 @@ class Files:
             raise OSError(errno.EEXIST, "not a plain file with one name", str(path))
         return fd
 
+    def open_direct(self, path: Path) -> int:
+        """Open an existing file for writes past the page cache; -1 where there are none."""
+        if not hasattr(os, "O_DIRECT") or not CAN_WRITE:
+            return -1
+        try:
+            return os.open(path, os.O_WRONLY | os.O_DIRECT | os.O_CLOEXEC | _NO_FOLLOW)
+        except OSError as error:
+            if error.errno in portable.NOT_SUPPORTED:
+                return -1
+            raise
+
     def open_to_read(self, path: Path) -> int:
         """Open a regular file only to read; a link is refused."""
         fd = os.open(path, _FLAGS & ~os.O_RDWR | os.O_RDONLY | _NO_FOLLOW)
@@ -72,6 +92,10 @@ class Files:
     def write_at(self, fd: int, data: memoryview, offset: int) -> int:
         """Write; may write less than all. Returns the number of bytes written."""
         return portable.write_at(fd, data, offset)
+
+    def verify_and_write(self, runs: Sequence[Run]) -> list[Written]:
+        """Verify runs of blocks and write the good ones; see `dlcore.native.verify_and_write`."""
+        return verify_and_write(runs) if CAN_WRITE else [portable_job(self, run) for run in runs]
 
     def read_at(self, fd: int, view: memoryview, offset: int) -> int:
         """Read into ``view``; may read less. Returns the number of bytes, 0 at the end."""
@@ -136,6 +160,35 @@ def write_fully(files: Files, fd: int, data: memoryview, offset: int) -> None:
         count = files.write_at(fd, data, offset)
         data = data[count:]
         offset += count
+
+
+def portable_job(files: Files, run: Run) -> Written:
+    """What the native job does with one run, call by call."""
+    view = memoryview(run.data)
+    bad = verify_blocks(view, run.block_bytes, bytes(run.digests)) if run.digests else ()
+    xxh3 = b""
+    for block, start in enumerate(range(0, len(view), run.block_bytes)):
+        if block in bad:
+            continue
+        data = view[start : start + run.block_bytes]
+        try:
+            _write_stretch(files, run.extents, start, data)
+        except OSError as error:
+            return Written(bad, xxh3, error)
+        xxh3 += block_digests(data, run.block_bytes, "xxh3_128")
+    return Written(bad, xxh3, None)
+
+
+def _write_stretch(
+    files: Files, extents: Iterable[tuple[int, int, int]], start: int, data: memoryview
+) -> None:
+    """Write the bytes that lie ``start`` bytes into the extents."""
+    end, at = start + len(data), 0
+    for fd, offset, length in extents:
+        first, last = max(start, at), min(end, at + length)
+        if first < last:
+            write_fully(files, fd, data[first - start : last - start], offset + first - at)
+        at += length
 
 
 def read_fully(files: Files, fd: int, view: memoryview, offset: int) -> int:

@@ -87,5 +87,5 @@ def _locked(state: Path, owner_file: Path) -> LockedError:
     return LockedError(
         f"the state directory is in use by {holder}: {state}",
         path=state,
-        remedy="wait for it to end, or choose another state directory",
+        remedy="Wait for it to end, or choose another state directory.",
     )

@@ -10,16 +10,19 @@ neither a folder nor a file on the way may be a link. Assumes that nobody else c
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from dlcore.errors import ManifestError
 from dlcore.model import BlockRange, Extent, Manifest
-from dlcore.store.descriptors import MOST_OPEN
+from dlcore.store.descriptors import MOST_OPEN, Descriptors
+from dlcore.store.direct import is_paged, prefers_direct
 from dlcore.store.files import Files, write_fully
 from dlcore.store.reading import BlockReader
 
@@ -84,6 +87,7 @@ class Tree:
         self._unsynced = _Unsynced(set(), set(), {folder.parent, *self._folders})
         self._met = bytearray(len(self._paths))
         self._watch = -1
+        self._direct: Descriptors | None = None
 
     def prepare(self) -> None:
         """Make what is made at the beginning, and check what is there.
@@ -94,6 +98,10 @@ class Tree:
         for folder in self._folders:
             ensure_folder(self._files, folder)
         self._watch = self._files.watch(self._folder)
+        if prefers_direct(self._files, self._folder.parent, self._manifest.content_bytes):
+            self._direct = Descriptors(
+                lambda index: self._files.open_direct(self._paths[index]), self._files.close
+            )
         for index, (path, file) in enumerate(zip(self._paths, self._manifest.files, strict=True)):
             small = 0 < file.length_bytes < self._manifest.block_bytes
             if not small or self._files.status(path):
@@ -124,6 +132,22 @@ class Tree:
             self._files.truncate(fd, length_bytes)
         else:
             self._files.allocate(fd, length_bytes)
+
+    @contextlib.contextmanager
+    def writer_of(self, extent: Extent, data: memoryview) -> Iterator[int]:
+        """A descriptor to write one extent with; its file is dirty from then on, until `sync`.
+
+        Args:
+            extent: Where the bytes go.
+            data: Them: whole pages at page boundaries may be written past the page cache.
+        """
+        direct = self._direct if is_paged(extent, data) else None
+        try:
+            with (direct or self._open).use(extent.file) as fd:
+                yield fd
+        finally:
+            with self._lock:
+                self._unsynced.written.add(extent.file)
 
     def write(self, blocks: BlockRange, data: memoryview) -> None:
         """Write a range's bytes to its files. They are dirty from then on, until `sync`."""
@@ -177,6 +201,8 @@ class Tree:
 
     def close(self) -> None:
         """Wait for what is being written and close all files. Idempotent."""
+        if self._direct:
+            self._direct.close()
         self._open.close()
         self._files.close(self._watch)
         self._watch = -1

@@ -74,7 +74,7 @@ def verify_tree(
         StorageError: Something cannot be read.
     """
     if not folder.is_dir():
-        raise NotFoundError(f"no such folder: {folder}", remedy="check the path")
+        raise NotFoundError(f"no such folder: {folder}", remedy="Check the path.")
     with translated("verify", folder, lambda: 0, lambda: 0):
         return sorted(_Verification(folder, manifest, progress, strict).run())
 

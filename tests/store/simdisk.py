@@ -17,10 +17,11 @@ import os
 import random
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from dlcore.store.files import Files
+from dlcore.native import Run, Written
+from dlcore.store.files import Files, portable_job
 
 SECTOR_BYTES = 512
 
@@ -182,6 +183,12 @@ class SimDisk(Files):
         data = data[: self.longest_write]
         self._open[fd].change(offset, bytes(data))
         return len(data)
+
+    def open_direct(self, path: Path) -> int:
+        return -1
+
+    def verify_and_write(self, runs: Sequence[Run]) -> list[Written]:
+        return [portable_job(self, run) for run in runs]
 
     def read_at(self, fd: int, view: memoryview, offset: int) -> int:
         data = self._open[fd].data[offset : offset + len(view)]

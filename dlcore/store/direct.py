@@ -1,0 +1,91 @@
+"""Whether large files are better written past the page cache (``O_DIRECT``).
+
+On a virtual machine the page cache can cost more than everything else: a copy of each byte, and
+write-back that comes in bursts. Elsewhere, and on file systems in memory, it is the faster way.
+So it is measured, once for each state directory, when the first large package begins.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from dlcore.errors import ConfigError
+from dlcore.model import Extent
+from dlcore.native import aligned_buffer
+from dlcore.store.files import Files, write_fully
+
+VARIABLE = "DLCORE_WRITE"  # direct, buffered or auto
+PAGE_BYTES = 4096  # no disk wants coarser alignment
+WORTH_BYTES = 64 << 20  # for less, measuring costs more than the difference
+PROBE_BYTES = 8 << 20
+PROBE_WRITE_BYTES = 2 << 20
+
+
+def is_paged(extent: Extent, data: memoryview) -> bool:
+    """Whether bytes lie at page boundaries in memory and in their file, to whole pages."""
+    if extent.offset_bytes % PAGE_BYTES or extent.length_bytes % PAGE_BYTES or data.readonly:
+        return False
+    return ctypes.addressof(ctypes.c_char.from_buffer(data)) % PAGE_BYTES == 0
+
+
+def in_pages(extent: Extent) -> Iterator[Extent]:
+    """An extent as its whole pages and the rest, if it begins at a page boundary."""
+    rest = extent.length_bytes % PAGE_BYTES
+    pages = extent.length_bytes - rest
+    if extent.offset_bytes % PAGE_BYTES or not rest or not pages:
+        yield extent
+    else:
+        yield extent._replace(length_bytes=pages)
+        yield extent._replace(offset_bytes=extent.offset_bytes + pages, length_bytes=rest)
+
+
+def prefers_direct(files: Files, folder: Path, content_bytes: int) -> bool:
+    """Whether a package's large files shall be written directly.
+
+    Args:
+        files: The disk.
+        folder: Where a file for the measurement may be made for a moment.
+        content_bytes: Length of the package.
+
+    Raises:
+        ConfigError: The variable ``DLCORE_WRITE`` says something else than it may.
+        OSError: The disk failed.
+    """
+    wish = os.environ.get(VARIABLE, "auto")
+    if wish not in {"direct", "buffered", "auto"}:
+        raise ConfigError(
+            f"{VARIABLE}={wish}: there is no such way to write",
+            remedy="Set it to direct, buffered or auto, or leave it out.",
+        )
+    if wish == "buffered" or (wish == "auto" and content_bytes < WORTH_BYTES):
+        return False
+    path = folder / "probe"
+    buffered = files.open(path, create=True)
+    direct = -1
+    try:
+        direct = files.open_direct(path)
+        if direct < 0 or wish == "direct":
+            return direct >= 0
+        return _time_s(files, direct) < _time_s(files, buffered)
+    except OSError:
+        return False  # a file system that opens for direct writes, and then refuses them
+    finally:
+        files.close(direct)
+        files.close(buffered)
+        files.remove(path)
+
+
+def _time_s(files: Files, fd: int) -> float:
+    """Seconds to write some bytes durably."""
+    buffer = aligned_buffer(PROBE_WRITE_BYTES)
+    files.truncate(fd, 0)
+    files.allocate(fd, PROBE_BYTES)
+    began_s = time.perf_counter()
+    for offset in range(0, PROBE_BYTES, PROBE_WRITE_BYTES):
+        write_fully(files, fd, buffer, offset)
+    files.sync_data(fd)
+    return time.perf_counter() - began_s

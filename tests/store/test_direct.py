@@ -1,0 +1,102 @@
+"""Writing past the page cache: chosen by measurement or wish, with the same bytes on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from dlcore.errors import ConfigError
+from dlcore.model import BlockRange, Extent
+from dlcore.native import Run, Written, aligned_buffer
+from dlcore.store import Store
+from dlcore.store.direct import (
+    PAGE_BYTES,
+    VARIABLE,
+    WORTH_BYTES,
+    in_pages,
+    is_paged,
+    prefers_direct,
+)
+from dlcore.store.files import Files
+from tests.store.helpers import make_package, read_back
+
+PACKAGE = make_package({"large": 9 * PAGE_BYTES + 777, "exact": 4 * PAGE_BYTES, "small": 5})
+
+
+class Calls(Files):
+    """A real disk that takes note of what is written directly."""
+
+    def __init__(self) -> None:
+        self.direct: set[int] = set()
+        self.directly_written = 0
+        self.supported = False
+
+    def open_direct(self, path: Path) -> int:
+        fd = super().open_direct(path)
+        self.supported = fd >= 0
+        self.direct.add(fd)
+        return fd
+
+    def close(self, fd: int) -> None:
+        self.direct.discard(fd)
+        super().close(fd)
+
+    def verify_and_write(self, runs: Sequence[Run]) -> list[Written]:
+        for run in runs:
+            self.directly_written += sum(n for fd, _, n in run.extents if fd in self.direct)
+        return super().verify_and_write(runs)
+
+
+def test_only_whole_pages_at_page_boundaries_are_written_directly() -> None:
+    page = aligned_buffer(2 * PAGE_BYTES)
+    assert is_paged(Extent(0, 0, PAGE_BYTES), page[:PAGE_BYTES])
+    assert not is_paged(Extent(0, 1, PAGE_BYTES), page[:PAGE_BYTES])
+    assert not is_paged(Extent(0, 0, 5), page[:5])
+    assert not is_paged(Extent(0, 0, PAGE_BYTES), page[1 : PAGE_BYTES + 1])
+    assert not is_paged(Extent(0, 0, PAGE_BYTES), memoryview(bytes(PAGE_BYTES)))
+
+
+@pytest.mark.parametrize("way", ["direct", "buffered"])
+def test_a_package_is_the_same_however_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setenv(VARIABLE, way)
+    files = Calls()
+    store = Store(tmp_path / "state", files)
+    (tmp_path / "state").mkdir()
+    store.prepare()
+    partial = store.begin(PACKAGE.manifest, PACKAGE.document)
+    for index, item in enumerate(PACKAGE.manifest.objects):
+        data = aligned_buffer(item.length_bytes)
+        data[:] = PACKAGE.run(BlockRange(index, 0, PACKAGE.manifest.block_count(index)))
+        assert partial.write_run(index, 0, data) == ()
+    assert read_back(partial.finish()) == PACKAGE.contents
+    assert files.directly_written == (13 * PAGE_BYTES if files.supported else 0)
+
+
+def test_the_end_of_a_file_is_all_that_is_not_whole_pages() -> None:
+    assert list(in_pages(Extent(3, 0, 9 * PAGE_BYTES + 7))) == [
+        Extent(3, 0, 9 * PAGE_BYTES),
+        Extent(3, 9 * PAGE_BYTES, 7),
+    ]
+    for whole in (Extent(0, 0, PAGE_BYTES), Extent(0, 1, PAGE_BYTES), Extent(0, 0, 5)):
+        assert list(in_pages(whole)) == [whole]
+
+
+def test_a_small_package_is_not_worth_the_measurement(tmp_path: Path) -> None:
+    assert not prefers_direct(Files(), tmp_path / "does not exist", WORTH_BYTES - 1)
+
+
+def test_the_measurement_leaves_nothing_behind(tmp_path: Path) -> None:
+    prefers_direct(Files(), tmp_path, WORTH_BYTES)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_wish_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, "sideways")
+    with pytest.raises(ConfigError, match="sideways"):
+        prefers_direct(Files(), tmp_path, WORTH_BYTES)
