@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import threading
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pytest
 
 from dlcore.engine.threads import in_thread
 from dlcore.errors import DiskFullError, DlcoreError
-from dlcore.store import portable
+from dlcore.store import Partial
 from tests.engine.fakes import FakeEndpoint, Reply, entry_of, fetch, opened, package
 from tests.engine.virtual_time import VirtualTimeLoop, virtually
 from tests.store.helpers import BLOCK_BYTES, read_back
@@ -86,30 +84,31 @@ def test_a_full_disk_is_told_and_a_later_run_goes_on(
     tmp_path: Path, room_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = room_bytes
-    write_at = portable.write_at
+    write_run = Partial.write_run
 
-    def write_if_there_is_room(fd: int, data: memoryview, offset: int) -> int:
+    def write_if_there_is_room(
+        partial: Partial, object_index: int, first_block: int, data: memoryview
+    ) -> tuple[int, ...]:
         nonlocal left
-        if len(data) >= BLOCK_BYTES:
-            left -= len(data)
-            if left < 0:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write_at(fd, data, offset)
+        left -= len(data)
+        if left < 0:
+            raise DiskFullError("no room", remedy="make some")
+        return write_run(partial, object_index, first_block, data)
 
     async def main() -> None:
         async with opened(tmp_path, PACKAGES, [FakeEndpoint("a", PACKAGES)]) as content:
-            with pytest.raises(DiskFullError, match="still to come") as caught:
+            with pytest.raises(DiskFullError, match="no room"):
                 await content.path("ABC00001")
-            assert "make room" in caught.value.remedy
-            with pytest.raises(DiskFullError):
+            with pytest.raises(DiskFullError, match="no room"):
                 await content.path("ABC00002")
 
     with monkeypatch.context() as patch:
-        patch.setattr(portable, "write_at", write_if_there_is_room)
+        patch.setattr(Partial, "write_run", write_if_there_is_room)
         virtually(main())
     endpoint = FakeEndpoint("a", PACKAGES)
     virtually(fetch(tmp_path, PACKAGES, [endpoint]))
     assert endpoint.delivered_bytes <= CONTENT_BYTES
+    assert (endpoint.delivered_bytes < CONTENT_BYTES) == (room_bytes > 0)
 
 
 def test_closing_while_endpoints_are_still_asked_ends_at_once(tmp_path: Path) -> None:
