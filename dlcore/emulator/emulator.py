@@ -117,7 +117,7 @@ class Emulator:
         if not (self._folder / CATALOG_KEY).is_file():
             raise NotFoundError(
                 f"{self._folder} holds no {CATALOG_KEY}",
-                remedy="name the folder that `dlcore publish` wrote to",
+                remedy="Name the folder that `dlcore publish` wrote to.",
             )
         registration, context = await asyncio.to_thread(self._prepare)
         async with contextlib.AsyncExitStack() as stack:
@@ -144,7 +144,7 @@ class Emulator:
             raise StorageError(
                 f"the emulator's state folder {self._state} cannot be used: {error.strerror}",
                 path=self._state,
-                remedy="name a folder that you may write to",
+                remedy="Name a folder that you may write to.",
             ) from error
         return token, identity.context()
 
@@ -184,7 +184,7 @@ class Emulator:
             except OSError as error:
                 raise ConfigError(
                     f"cannot listen at {settings.host} port {port}: {error.strerror}",
-                    remedy="choose another port, or 0 for a free one",
+                    remedy="Choose another port, or 0 for a free one.",
                 ) from error
             yield runner.addresses[0][1]
         finally:

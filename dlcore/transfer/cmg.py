@@ -198,7 +198,7 @@ class CmgEndpoint:
             f"the answer with the {what} cannot be used: {why}",
             fault=Fault.REFUSED,
             endpoint=self.name,
-            remedy="check that the URL is that of a dlcore content service",
+            remedy="Check that the URL is that of a dlcore content service.",
         )
 
     def _missing(self, what: str) -> TransferError:

@@ -32,7 +32,7 @@ def secret_of(endpoint: str, what: str, *, file: str, env: str) -> Secret | None
     """
     if file and env:
         raise ConfigError(
-            f"endpoint {endpoint}: both {what}_file and {what}_env are set", remedy="keep one"
+            f"endpoint {endpoint}: both {what}_file and {what}_env are set", remedy="Keep one."
         )
     if not file and not env:
         return None
@@ -43,7 +43,7 @@ def secret_of(endpoint: str, what: str, *, file: str, env: str) -> Secret | None
         if not _FIT.fullmatch(text):
             raise ConfigError(
                 f"endpoint {endpoint}: {place} does not hold one line of printable ASCII",
-                remedy=f"put the {what} there, and nothing else",
+                remedy=f"Put the {what} there, and nothing else.",
             )
         return text
 
@@ -56,5 +56,5 @@ def _read_file(endpoint: str, place: str, file: str) -> str:
     except OSError as error:
         raise ConfigError(
             f"endpoint {endpoint}: {place} cannot be read: {error.strerror}",
-            remedy="create the file, readable for this user only",
+            remedy="Create the file, readable for this user only.",
         ) from None

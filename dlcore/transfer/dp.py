@@ -120,7 +120,7 @@ class DpEndpoint:
                 str(error),
                 fault=Fault.REFUSED,
                 endpoint=self.name,
-                remedy="check that the URL is that of a distribution point's package folder",
+                remedy="Check that the URL is that of a distribution point's package folder.",
             ) from None
 
     def _missing(self, message: str) -> TransferError:

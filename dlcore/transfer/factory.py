@@ -118,7 +118,7 @@ def _open_cmg(
     if token is None:
         raise ConfigError(
             f"endpoint {settings.name}: a {settings.kind} needs a registration token",
-            remedy="set token_file or token_env",
+            remedy="Set token_file or token_env.",
         )
     return CmgEndpoint(
         settings.name, settings.kind, base_url, token, client, observer=observer, clock=clock
@@ -141,12 +141,12 @@ def _base_url(settings: EndpointSettings) -> str:
     if url.raw_query_string or url.raw_fragment:
         raise ConfigError(
             f"endpoint {settings.name}: {redact(settings.url)} has a query or fragment",
-            remedy="give the base URL; put a shared access signature into sas_file or sas_env",
+            remedy="Give the base URL; put a shared access signature into sas_file or sas_env.",
         )
     if settings.kind not in _MAY_BE_PLAIN and not is_protected(url):
         raise ConfigError(
             f"endpoint {settings.name}: a {settings.kind} is reached by https only",
-            remedy=f"change {redact(settings.url)} to https",
+            remedy=f"Change {redact(settings.url)} to https.",
         )
     return settings.url.rstrip("/")
 
@@ -159,5 +159,5 @@ def _exact(name: str, url: str) -> URL:
     except ValueError as error:
         raise ConfigError(
             f"endpoint {name}: {redact(url)} {error}",
-            remedy="give an absolute http or https URL, percent-encoded, without a password",
+            remedy="Give an absolute http or https URL, percent-encoded, without a password.",
         ) from None

@@ -27,7 +27,8 @@ _BY_STATUS = {
     429: Fault.BUSY,
     503: Fault.BUSY,
 }
-PORTAL_REMEDY = "sign in to the network, or correct the URL"
+_CONNECT_REMEDY = "Check the address, the network, and the proxy that the environment names."
+PORTAL_REMEDY = "Sign in to the network, or correct the URL."
 
 
 class RejectedError(AuthError):
@@ -43,7 +44,7 @@ class RejectedError(AuthError):
             message,
             fault=Fault.AUTH,
             endpoint=endpoint,
-            remedy="check the credentials of this endpoint, and what they may read",
+            remedy="Check the credentials of this endpoint, and what they may read.",
         )
         self.status = status
         self.detail = detail
@@ -98,7 +99,7 @@ def error_of_exception(
             f"{request}: the certificate was not accepted: {_reason(error)}",
             fault=Fault.TLS,
             endpoint=endpoint,
-            remedy="name the authority with ca_file if it is your own; check the clock",
+            remedy="Name the authority with ca_file if it is your own; check the clock.",
         )
     if answered:
         fault, what = Fault.TRUNCATED, "the connection broke in the body"
@@ -110,7 +111,9 @@ def error_of_exception(
         fault, what = Fault.REFUSED, "the URL or a header cannot be sent"
     else:
         fault, what = Fault.CONNECT, "no connection"
-    return TransferError(f"{request}: {what}{_because(error)}", fault=fault, endpoint=endpoint)
+    remedy = _CONNECT_REMEDY if fault is Fault.CONNECT else ""
+    message = f"{request}: {what}{_because(error)}"
+    return TransferError(message, fault=fault, endpoint=endpoint, remedy=remedy)
 
 
 def _because(error: BaseException) -> str:

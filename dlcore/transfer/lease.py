@@ -174,5 +174,5 @@ class Lease(Generic[T]):
             f"the {self._what} was rejected, and renewing it did not help",
             fault=Fault.AUTH,
             endpoint=self._endpoint,
-            remedy="check what this client is registered for and may read",
+            remedy="Check what this client is registered for and may read.",
         )

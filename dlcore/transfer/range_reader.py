@@ -19,7 +19,7 @@ from dlcore.transfer.http_client import Answer, HttpClient
 from dlcore.transfer.intake import Intake
 from dlcore.transfer.receive import receive
 
-_NO_RANGES = "the server must support byte ranges; use another endpoint"
+_NO_RANGES = "The server must support byte ranges; use another endpoint."
 
 
 async def read_range(
@@ -106,5 +106,5 @@ def check_coding(answer: Answer) -> None:
         raise answer.error(
             Fault.REFUSED,
             "sent a compressed body although none was asked for",
-            remedy="switch compression off for these URLs at the server or the proxy",
+            remedy="Switch compression off for these URLs at the server or the proxy.",
         )

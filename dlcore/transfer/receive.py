@@ -29,7 +29,7 @@ def receive_path() -> str:
     if forced not in {"direct", "plain"}:
         raise ConfigError(
             f"{PATH_VARIABLE}={forced}: no such receive path",
-            remedy=f"set {PATH_VARIABLE} to direct or plain, or unset it",
+            remedy=f"Set {PATH_VARIABLE} to direct or plain, or unset it.",
         )
     return forced if aiohttp_is_known() else "plain"
 

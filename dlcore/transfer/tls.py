@@ -25,7 +25,7 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
             f"ca_file {ca_file} cannot be used: {error.strerror or type(error).__name__}",
-            remedy="name a readable PEM file with at least one certificate",
+            remedy="Name a readable PEM file with at least one certificate.",
         ) from None
 
 
