@@ -8,7 +8,9 @@ is paused; it gets no place for more than the body, and none after the reception
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
+from typing import cast
 
 import aiohttp
 
@@ -52,12 +54,14 @@ class _Reception(asyncio.BufferedProtocol):
         wire.transport.set_protocol(self)
 
     def more(self) -> asyncio.Future[None]:
-        """Done when the sink is full or the body complete; fails when the connection does."""
+        """Done when the sink is full or the body complete; fails if the body ends early."""
         self._waiter = asyncio.get_running_loop().create_future()
-        if self._error:
-            self._waiter.set_exception(self._error)
-        else:
+        if self._error is None:
             self._wire.transport.resume_reading()
+        elif self._salvage():
+            self._waiter.set_result(None)
+        else:
+            self._waiter.set_exception(self._error)
         return self._waiter
 
     def end(self) -> None:
@@ -79,16 +83,16 @@ class _Reception(asyncio.BufferedProtocol):
         free = self._intake.placed(nbytes)
         if not self.left:
             self._wire.give_back()
-            self._wake(None)
+            self._wake()
         elif not free:
             self._wire.transport.pause_reading()
-            self._wake(None)
+            self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The body ended early."""
+        """Nothing more comes, but TLS may still hold some of what came."""
         self._wire.handler.connection_lost(exc)
         self._error = exc or aiohttp.ClientPayloadError()
-        self._wake(self._error)
+        self._wake()
 
     def pause_writing(self) -> None:
         """The request is still on its way; aiohttp waits for it."""
@@ -98,10 +102,19 @@ class _Reception(asyncio.BufferedProtocol):
         """It can go on."""
         self._wire.handler.resume_writing()
 
-    def _wake(self, error: Exception | None) -> None:
-        if self._waiter is None or self._waiter.done():
-            return
-        if error is None:
+    def _salvage(self) -> bool:
+        """Take what TLS holds; at its end the event loop asks for no more than one buffer."""
+        if self._wire.tls is None:
+            return False
+        try:
+            # Into a buffer, it returns how many; its stub knows bytes only.
+            count = cast("int", self._wire.tls.read(self.left, self._intake.place(self.left)))
+        except ssl.SSLError:  # it holds no whole record
+            return False
+        self.left -= count
+        self._intake.placed(count)
+        return count > 0
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-        else:
-            self._waiter.set_exception(error)

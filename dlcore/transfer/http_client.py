@@ -26,7 +26,7 @@ from dlcore.transfer.redact import redact
 from dlcore.transfer.tls import tls_context
 from dlcore.transfer.urls import exact_url
 from dlcore.transfer.watchdog import Watchdog
-from dlcore.transfer.wire import Wire, take
+from dlcore.transfer.wire import Wire, forget_broken, take
 
 Arrived = TypeVar("Arrived")
 
@@ -242,4 +242,5 @@ class HttpClient:
         self._closed = True
         session, self._session = self._session, None
         if session is not None:
+            forget_broken(session.connector)
             await session.close()

@@ -12,6 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
+import ssl
+from collections.abc import Iterable
 from typing import Any, cast
 
 import aiohttp
@@ -39,6 +42,7 @@ class Wire:
         transport: The connection, paused.
         head: What aiohttp had read of the body.
         handler: aiohttp's protocol; must hear of everything that is not body.
+        tls: Holds what arrived and was not asked for, even after the connection has ended.
     """
 
     def __init__(
@@ -51,11 +55,12 @@ class Wire:
         self.head = response.content.read_nowait()  # resumes reading
         transport.pause_reading()
         self.handler = handler
+        self.tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         self._content = response.content
 
     def give_back(self) -> None:
         """Let aiohttp have the connection again, for the whole body was read."""
-        self.handler._parser = cast(Any, _NothingMore())
+        self.handler._parser = cast("Any", _NothingMore())
         self.transport.set_protocol(self.handler)
 
     async def finish(self) -> None:
@@ -80,6 +85,18 @@ def take(response: aiohttp.ClientResponse) -> Wire | None:
     if transport is None or transport.is_closing() or not transport.is_reading():
         return None
     return Wire(response, transport, handler)
+
+
+def forget_broken(connector: aiohttp.BaseConnector | None) -> None:
+    """Take the transport from idle connections that are no more.
+
+    One that the server broke by surplus bytes over TLS lets aiohttp's own closing fail.
+    """
+    idle: Iterable[Iterable[tuple[ResponseHandler, float]]]
+    idle = getattr(connector, "_conns", {}).values()
+    for handler, _ in itertools.chain.from_iterable(idle):
+        if not handler.is_connected():
+            handler.transport = None
 
 
 class _NothingMore:

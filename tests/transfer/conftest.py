@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import asyncio
+import importlib
+import importlib.util
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from hypothesis import settings
 
 from dlcore.emulator import Emulator, Settings
 from dlcore.model import EndpointKind, EndpointSettings
+from dlcore.transfer.receive import PATH_VARIABLE
 from tests import azurite as azurite_server
 from tests import nginx
 from tests.azurite import Azurite
@@ -20,10 +24,31 @@ from tests.transfer.packages import Package, make_package
 Source = Callable[[], AbstractAsyncContextManager[EndpointSettings]]
 
 SOURCES = ["cmg", "cloud-dp", "dp", "blob", "nginx", "nginx-tls", "file"]
+PATHS = ["plain", "direct"]
 _CONTAINER = "content"
+_ON_EACH_LOOP = {"test_conformance.py", "test_faults.py", "test_receive.py"}
 
 settings.register_profile("steady", derandomize=True, deadline=None, database=None)
 settings.load_profile("steady")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The event loops that a test runs on: uvloop's too, if it is installed, where it matters."""
+    loops = {"asyncio": asyncio.new_event_loop}
+    if item.path.name in _ON_EACH_LOOP and importlib.util.find_spec("uvloop"):
+        loops["uvloop"] = importlib.import_module("uvloop").new_event_loop
+    return loops
+
+
+@pytest.fixture(params=PATHS)
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The receive path, forced."""
+    name: str = request.param
+    monkeypatch.setenv(PATH_VARIABLE, name)
+    return name
 
 
 @pytest.fixture(scope="session")

@@ -9,15 +9,21 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 HANG = "hang"  # keep the connection open after the script
 RESET = "reset"  # break it with a TCP reset
 CLOSE = "close"  # end it in order
+CUT = "cut"  # end it without a word, as TLS has one
+DEAF = "deaf"  # keep it open and listen to nothing more
+AGAIN = "again"  # the next request takes the next script
+
+_TURNS = 30  # of the event loop: a client that shares it has read and acted by then
 
 
 @dataclass(frozen=True)
 class Script:
-    """What one connection gets to hear after its first request: bytes, then the end.
+    """What one connection gets to hear after a request: bytes, then the end.
 
     An event among the bytes is waited for.
     """
@@ -35,27 +41,36 @@ class Script:
 
 @dataclass
 class Hostile:
-    """A running server; each connection takes the next script, the last one again and again."""
+    """A running server; each request takes the next script, the last one again and again.
+
+    Attributes:
+        apart: Whether the client is let read between two utterances of a script.
+        connections: How many there have been.
+    """
 
     scripts: list[Script]
     port: int = 0
     scheme: str = "http"
     requests: list[bytes] = field(default_factory=list)
+    apart: bool = True
+    connections: int = 0
 
     @property
     def url(self) -> str:
         return f"{self.scheme}://localhost:{self.port}"
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-                await self._follow_script(reader, writer)
+                while await self._follow_script(reader, writer) == AGAIN:
+                    pass
         finally:
             writer.transport.abort()
 
     async def _follow_script(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    ) -> str:
         self.requests.append(await reader.readuntil(b"\r\n\r\n"))
         script = self.scripts[min(len(self.requests), len(self.scripts)) - 1]
         for data in script.said:
@@ -64,21 +79,31 @@ class Hostile:
             else:
                 writer.write(data)
                 await writer.drain()
+                for _ in range(_TURNS * self.apart):
+                    await asyncio.sleep(0)
         if script.end == HANG:
             await reader.read()
         elif script.end == RESET:
             await asyncio.sleep(0.01)  # else the reset overtakes what was said
             connection: socket.socket = writer.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        else:
+        elif script.end == CUT:
+            writer.transport.abort()
+        elif script.end == DEAF:
+            cast("asyncio.ReadTransport", writer.transport).pause_reading()
+            await asyncio.Event().wait()
+        elif script.end == CLOSE:
             writer.close()
             await writer.wait_closed()
+        return script.end
 
 
 @contextlib.asynccontextmanager
-async def hostile(*scripts: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[Hostile]:
+async def hostile(
+    *scripts: Script, tls: ssl.SSLContext | None = None, apart: bool = True
+) -> AsyncIterator[Hostile]:
     """Run the server on a free loopback port."""
-    server = Hostile(list(scripts), scheme="https" if tls else "http")
+    server = Hostile(list(scripts), scheme="https" if tls else "http", apart=apart)
     tasks: set[asyncio.Task[None]] = set()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -8,6 +8,7 @@ from tests.transfer.conformance import Conformance
 from tests.transfer.conftest import SOURCES
 
 
+@pytest.mark.usefixtures("path")
 @pytest.mark.parametrize("source", SOURCES, indirect=True)
 class TestEveryEndpoint(Conformance):
-    """All of the suite for each source."""
+    """All of the suite for each source and each receive path."""

@@ -19,6 +19,8 @@ from dlcore.transfer.tls import _system_context
 from tests.transfer.hostile import CLOSE, HANG, RESET, Hostile, Script, hostile
 from tests.transfer.sinks import Collector
 
+pytestmark = pytest.mark.usefixtures("path")
+
 TOTAL = 1000
 START, END = 100, 150
 CONTENT = bytes(i % 251 for i in range(TOTAL))
