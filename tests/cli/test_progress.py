@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.cli import views
 from dlcore.cli.views import Lines, Nothing, open_view
 from tests.cli.conftest import Site
 from tests.cli.helpers import COMMAND, Here, served
@@ -45,7 +44,7 @@ def test_lines_come_every_few_seconds_at_most(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now_s = 100.0
-    monkeypatch.setattr(views.time, "monotonic", lambda: now_s)
+    monkeypatch.setattr("dlcore.cli.views.time.monotonic", lambda: now_s)
     view = Lines()
     for _ in range(20):
         now_s += 1.0
@@ -94,7 +93,7 @@ def read_all(terminal: int) -> bytes:
 def test_a_terminal_that_is_none_gets_lines(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views.sys, "stderr", FakeTerminal())
+    monkeypatch.setattr("sys.stderr", FakeTerminal())
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv(name, value)
     assert isinstance(open_view(quiet=False), Lines)
