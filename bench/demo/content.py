@@ -25,7 +25,9 @@ class Package(NamedTuple):
 
 
 PACKAGES = (
-    Package("DEM00001", (("readiness/check{n:02}.exe", 6, 4 * MIB), ("readiness/rules.xml", 1, 900))),
+    Package(
+        "DEM00001", (("readiness/check{n:02}.exe", 6, 4 * MIB), ("readiness/rules.xml", 1, 900))
+    ),
     Package("DEM00002", (("fod/language{n}.cab", 3, 24 * MIB), ("fod/empty.marker", 1, 0))),
     Package("DEM00003", (("drivers/{n:04}/driver{n:04}.sys", 2000, 20_000),)),
     Package("DEM00004", (("drivers/other{n}.cab", 4, 30 * MIB),)),

@@ -16,11 +16,11 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 
+from dlcore.engine.buffers import BufferPool
 from dlcore.engine.events import (
     DownloadRetried,
     EventBus,
@@ -32,8 +32,8 @@ from dlcore.engine.events import (
 from dlcore.engine.meter import Meter
 from dlcore.engine.package import PackageDownload
 from dlcore.engine.range_fetch import RangeFetcher
-from dlcore.engine.sink import Lane
 from dlcore.engine.threads import in_thread, settle
+from dlcore.engine.verifier import Verifier
 from dlcore.errors import DlcoreError, TransferError
 from dlcore.manifest import digest_of
 from dlcore.model import Manifest
@@ -49,7 +49,8 @@ Locate = Callable[[Manifest, Found], Awaitable[None]]
 
 SYNC_EVERY_S = 1.0  # at most this much work is fetched again after a power loss
 PROGRESS_EVERY_S = 0.5
-DISK_THREADS = 4
+MEMORY_BYTES = 40 << 20  # of all buffers: sixteen blocks to hash, as many to receive, and some
+SPARE_BUFFERS = 4
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -93,8 +94,9 @@ class Downloads:
         self._locate = locate
         self._bus = bus
         self._planner = Planner()
-        self._disk = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="dlcore-disk")
-        self._fetcher = RangeFetcher(self._planner, self.meter, bus, self._disk, rng)
+        self._verifier = Verifier()
+        pool = BufferPool(MEMORY_BYTES, least=sum(connections.values()) + SPARE_BUFFERS)
+        self._fetcher = RangeFetcher(self._planner, self.meter, bus, pool, self._verifier, rng)
         self._packages: dict[str, PackageDownload] = {}
         self._finished: dict[str, Path] = {}
         self._beginning = asyncio.Lock()
@@ -175,12 +177,11 @@ class Downloads:
                 with contextlib.suppress(DlcoreError):
                     await in_thread(package.partial.sync)
             package.partial.close()
-        self._disk.shutdown()
+        self._verifier.close()
 
     # The tasks
 
     async def _connection(self, endpoint: str) -> None:
-        lane = Lane()
         while True:
             now_s = self._now_s()
             assignment = self._planner.next_range(endpoint, now_s)
@@ -188,7 +189,7 @@ class Downloads:
                 await self._wait_for_work(self._planner.resume_at_s(endpoint) - now_s)
                 continue
             package = self._packages[assignment.package]
-            await self._fetcher.fetch(package, assignment, lane)
+            await self._fetcher.fetch(package, assignment)
             self._review_all()
             self._notify()
 

@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
+from dlcore.engine.buffers import BufferPool
 from dlcore.engine.events import BlockRejected, EndpointDropped, EventBus, RangeFailed
 from dlcore.engine.meter import Meter
 from dlcore.engine.package import PackageDownload
-from dlcore.engine.sink import Lane, RangeSink
+from dlcore.engine.sink import RangeSink
+from dlcore.engine.verifier import Verifier
 from dlcore.errors import Fault, IntegrityError, TransferError
 from dlcore.model import BlockRange
 from dlcore.schedule import Assignment, Planner
@@ -24,7 +25,8 @@ class RangeFetcher:
         planner: Learns of every block and every failure.
         meter: Counts the bytes.
         bus: Hears of failures and rejected blocks.
-        disk: Threads that hash and write.
+        pool: Where buffers come from.
+        verifier: Hashes and writes.
         rng: Spreads the waits after failures.
 
     Attributes:
@@ -36,18 +38,20 @@ class RangeFetcher:
         planner: Planner,
         meter: Meter,
         bus: EventBus,
-        disk: ThreadPoolExecutor,
+        pool: BufferPool,
+        verifier: Verifier,
         rng: random.Random,
     ) -> None:
         self._planner = planner
         self._meter = meter
         self._bus = bus
-        self._disk = disk
+        self._pool = pool
+        self._verifier = verifier
         self._rng = rng
         self._now_s = asyncio.get_running_loop().time
         self.failures: dict[str, TransferError] = {}
 
-    async def fetch(self, package: PackageDownload, assignment: Assignment, lane: Lane) -> None:
+    async def fetch(self, package: PackageDownload, assignment: Assignment) -> None:
         """Fetch one range.
 
         Endpoint failures are reported to the planner, not raised.
@@ -59,14 +63,14 @@ class RangeFetcher:
         package.location = f"{assignment.endpoint}/{package.package_id}"
         self._meter.range_began(self._now_s())
         try:
-            await self._receive(package, assignment, lane)
+            await self._receive(package, assignment)
         except TransferError as caught:
             error = caught
         finally:
             self._meter.range_ended(self._now_s())
             self._report(package, assignment, error)
 
-    async def _receive(self, package: PackageDownload, assignment: Assignment, lane: Lane) -> None:
+    async def _receive(self, package: PackageDownload, assignment: Assignment) -> None:
         async def verify(run: BlockRange, data: memoryview) -> None:
             await self._verify(package, assignment, run, data)
 
@@ -75,9 +79,10 @@ class RangeFetcher:
 
         blocks = assignment.blocks
         start, end = package.manifest.range_span(blocks)
-        sink = RangeSink(package.manifest, blocks, lane, verify, received)
+        sink = RangeSink(package.manifest, blocks, self._pool, verify, received)
         placement = package.placements[assignment.endpoint]
         try:
+            await sink.ready()
             await placement.read_range(blocks.object, start, end, sink)
         finally:
             await sink.drain()
@@ -86,10 +91,8 @@ class RangeFetcher:
         self, package: PackageDownload, assignment: Assignment, run: BlockRange, data: memoryview
     ) -> None:
         """Check and write a run of whole blocks; the good ones count from now on."""
-        loop = asyncio.get_running_loop()
-        write = package.partial.write_run
         try:
-            bad = await loop.run_in_executor(self._disk, write, run.object, run.first, data)
+            bad = await self._verifier.verify(package.partial, run, data)
         except IntegrityError:
             self._reject_object(package, assignment)
             return

@@ -125,7 +125,7 @@ class FakePlacement:
         endpoint.asked.append(asked)
         reply = endpoint.script(asked)
         await asyncio.sleep(endpoint.latency_s)
-        stop = start + reply.after_bytes if reply.fault else end
+        stop = min(end, start + reply.after_bytes) if reply.fault else end
         data = bytearray(self._package.objects[object_index][start:stop])
         for at in reply.flips:
             if start <= at < stop:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -84,16 +85,16 @@ def test_a_full_disk_is_told_and_a_later_run_goes_on(
     tmp_path: Path, room_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = room_bytes
-    write_run = Partial.write_run
+    write_runs = Partial.write_runs
 
     def write_if_there_is_room(
-        partial: Partial, object_index: int, first_block: int, data: memoryview
-    ) -> tuple[int, ...]:
+        partial: Partial, runs: Sequence[tuple[int, int, memoryview]]
+    ) -> list[tuple[int, ...]]:
         nonlocal left
-        left -= len(data)
+        left -= sum(len(data) for _, _, data in runs)
         if left < 0:
             raise DiskFullError("no room", remedy="make some")
-        return write_run(partial, object_index, first_block, data)
+        return write_runs(partial, runs)
 
     async def main() -> None:
         async with opened(tmp_path, PACKAGES, [FakeEndpoint("a", PACKAGES)]) as content:
@@ -103,7 +104,7 @@ def test_a_full_disk_is_told_and_a_later_run_goes_on(
                 await content.path("ABC00002")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Partial, "write_run", write_if_there_is_room)
+        patch.setattr(Partial, "write_runs", write_if_there_is_room)
         virtually(main())
     endpoint = FakeEndpoint("a", PACKAGES)
     virtually(fetch(tmp_path, PACKAGES, [endpoint]))

@@ -16,8 +16,7 @@ import pytest
 
 from dlcore.cli.serve import client_config
 from dlcore.emulator import Emulator, Settings
-from dlcore.engine.downloads import SYNC_EVERY_S
-from dlcore.engine.sink import BUFFER_BYTES
+from dlcore.engine.downloads import MEMORY_BYTES, SYNC_EVERY_S
 from tests.engine.scene import publish_packages, sequence, step, upgrade
 
 KILLS = int(os.environ.get("DLCORE_TEST_KILLS", "50"))
@@ -32,9 +31,9 @@ PACKAGES = {
     "ABC00004": {"app/größe.msi": 4 << 20},
 }
 CONTENT_BYTES = sum(sum(files.values()) for files in PACKAGES.values())
-# What one kill can cost: what came since the last sync began, what is in the connections'
+# What one kill can cost: what came since the last sync began, what is in
 # buffers and not written yet, and what the sockets still held (a few MiB on loopback).
-COST_BYTES = int(2 * SYNC_EVERY_S * LINK_BPS) + CONNECTIONS * (2 * BUFFER_BYTES + (4 << 20))
+COST_BYTES = int(2 * SYNC_EVERY_S * LINK_BPS) + MEMORY_BYTES + CONNECTIONS * (4 << 20)
 
 
 class Scene:

@@ -1,4 +1,4 @@
-"""However bytes come in, exactly the blocks go out, through two buffers."""
+"""However bytes come in, exactly the blocks go out, through pooled buffers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcore.engine import sink as sinks
-from dlcore.engine.sink import Lane, RangeSink
+from dlcore.engine.buffers import BufferPool
+from dlcore.engine.sink import RangeSink
 from dlcore.errors import StorageError
 from dlcore.model import BlockRange, Manifest, Object
 from tests.engine.virtual_time import DeadlockError, virtually
@@ -56,10 +57,14 @@ class Verifier:
         }
 
 
+def pool(buffers: int = 2) -> BufferPool:
+    return BufferPool(buffers * BUFFER_BYTES, least=1)
+
+
 async def deliver(sink: RangeSink, data: bytes, strides: list[int]) -> None:
     """Deliver as an endpoint does, in pieces of the given lengths over and over."""
     at = turn = 0
-    is_free = True
+    is_free = False
     while at < len(data):
         if not is_free:
             await sink.ready()
@@ -93,7 +98,7 @@ def test_exactly_the_whole_blocks_that_arrived_go_out(
     received: list[int] = []
 
     async def main() -> None:
-        sink = RangeSink(MANIFEST, BlockRange(0, first, last), Lane(), verify, received.append)
+        sink = RangeSink(MANIFEST, BlockRange(0, first, last), pool(), verify, received.append)
         await deliver(sink, CONTENT[start : start + count], strides)
         await sink.drain()
 
@@ -106,7 +111,7 @@ def test_exactly_the_whole_blocks_that_arrived_go_out(
 
 def test_a_slow_verifier_holds_the_reader_back() -> None:
     async def main() -> float:
-        sink = RangeSink(MANIFEST, EVERYTHING, Lane(), Verifier(10.0), lambda count: None)
+        sink = RangeSink(MANIFEST, EVERYTHING, pool(), Verifier(10.0), lambda count: None)
         started_s = asyncio.get_running_loop().time()
         await deliver(sink, CONTENT, [5])
         return asyncio.get_running_loop().time() - started_s
@@ -115,12 +120,14 @@ def test_a_slow_verifier_holds_the_reader_back() -> None:
     assert virtually(main()) == pytest.approx(10.0)
 
 
-def test_a_lane_is_used_again_without_new_memory() -> None:
+def test_a_range_that_ends_leaves_its_buffers_to_the_next() -> None:
     async def main() -> None:
-        lane = Lane()
-        first = lane.buffers(48)
-        first[0][:] = bytes([7]) * 48
-        assert bytes(lane.buffers(24)[0]) == bytes([7]) * 48
+        shared = pool(1)
+        for _ in range(3):
+            sink = RangeSink(MANIFEST, EVERYTHING, shared, Verifier(), lambda count: None)
+            await deliver(sink, CONTENT[:50], [7])
+            await sink.drain()
+        assert shared.take_now(BUFFER_BYTES) is not None
 
     virtually(main())
 
@@ -130,7 +137,7 @@ def test_a_disk_that_fails_stops_the_reader() -> None:
         raise StorageError("broken")
 
     async def main() -> None:
-        sink = RangeSink(MANIFEST, EVERYTHING, Lane(), fail, lambda count: None)
+        sink = RangeSink(MANIFEST, EVERYTHING, pool(), fail, lambda count: None)
         with pytest.raises(StorageError):
             await deliver(sink, CONTENT, [5])
         with pytest.raises(StorageError):
@@ -143,7 +150,7 @@ def test_draining_waits_for_the_verifier_even_if_cancelled() -> None:
     verify = Verifier(10.0)
 
     async def main() -> None:
-        sink = RangeSink(MANIFEST, EVERYTHING, Lane(), verify, lambda count: None)
+        sink = RangeSink(MANIFEST, EVERYTHING, pool(), verify, lambda count: None)
         await deliver(sink, CONTENT[:30], [30])
         draining = asyncio.ensure_future(sink.drain())
         for _ in range(3):

@@ -1,0 +1,109 @@
+"""Gathers what all connections have received into jobs that verify and write it.
+
+Hashing sixteen blocks side by side takes hardly longer than hashing four. So while a job is under
+way, buffers from all connections gather for the next one: the faster the network, the larger the
+jobs, without anybody waiting for a job to fill up. For one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from dlcore.model import BlockRange
+from dlcore.store import Partial
+
+JOB_BYTES = 16 << 20  # sixteen blocks of 1 MiB fill the widest lanes
+
+
+class _Item(NamedTuple):
+    """A run of blocks in memory, and who waits for it."""
+
+    partial: Partial
+    run: BlockRange
+    data: memoryview
+    bad: asyncio.Future[tuple[int, ...]]
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it must be a job of its own: its last block may decide over an object."""
+        return not self.partial.manifest.objects[self.run.object].digests
+
+
+class Verifier:
+    """Verifies and writes runs of blocks in threads."""
+
+    def __init__(self) -> None:
+        self._most_jobs = max(1, min(4, (os.cpu_count() or 1) - 1))  # one core is the network's
+        self._threads = ThreadPoolExecutor(self._most_jobs, thread_name_prefix="dlcore-disk")
+        self._queue: deque[_Item] = deque()
+        self._jobs: set[asyncio.Task[None]] = set()
+
+    async def verify(self, partial: Partial, run: BlockRange, data: memoryview) -> tuple[int, ...]:
+        """Verify a run of whole blocks and write the good ones.
+
+        Waits for the end even if cancelled: a thread may be reading the data.
+
+        Returns:
+            Numbers, in the object, of the blocks that do not match.
+
+        Raises:
+            IntegrityError: An object that has but one digest does not match.
+            StorageError: The local disk failed.
+        """
+        bad: asyncio.Future[tuple[int, ...]] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Item(partial, run, data, bad))
+        self._start_jobs()
+        cancelled = False
+        while not bad.done():
+            try:
+                await asyncio.shield(bad)
+            except asyncio.CancelledError:
+                cancelled = True
+            except Exception:  # noqa: S110  # raised below, from the future itself
+                pass
+        if cancelled:
+            bad.exception()
+            raise asyncio.CancelledError
+        return bad.result()
+
+    def close(self) -> None:
+        """End the threads; nobody is waiting any more."""
+        self._threads.shutdown()
+
+    def _start_jobs(self) -> None:
+        while self._queue and len(self._jobs) < self._most_jobs:
+            job = asyncio.ensure_future(self._run(self._next_job()))
+            self._jobs.add(job)
+            job.add_done_callback(self._ended)
+
+    def _ended(self, job: asyncio.Task[None]) -> None:
+        self._jobs.discard(job)
+        self._start_jobs()
+
+    def _next_job(self) -> list[_Item]:
+        """The longest-waiting run, and what has gathered of the same package."""
+        job = [self._queue.popleft()]
+        length_bytes = len(job[0].data)
+        while self._queue and not job[0].is_alone:
+            item = self._queue[0]
+            length_bytes += len(item.data)
+            if item.partial is not job[0].partial or item.is_alone or length_bytes > JOB_BYTES:
+                break
+            job.append(self._queue.popleft())
+        return job
+
+    async def _run(self, job: list[_Item]) -> None:
+        runs = [(item.run.object, item.run.first, item.data) for item in job]
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.run_in_executor(self._threads, job[0].partial.write_runs, runs)
+        except BaseException as error:  # it is for those who wait
+            for item in job:
+                item.bad.set_exception(error)
+            return
+        for item, bad in zip(job, found, strict=True):
+            item.bad.set_result(bad)
