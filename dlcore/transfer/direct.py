@@ -111,8 +111,9 @@ class _Reception(asyncio.BufferedProtocol):
             count = cast("int", self._wire.tls.read(self.left, self._intake.place(self.left)))
         except ssl.SSLError:  # it holds no whole record
             return False
-        self.left -= count
-        self._intake.placed(count)
+        if count:  # none after an orderly goodbye
+            self.left -= count
+            self._intake.placed(count)
         return count > 0
 
     def _wake(self) -> None:

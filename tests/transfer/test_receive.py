@@ -254,6 +254,21 @@ class TestBothPaths:
             await reading
         assert sink.received == data
 
+    @pytest.mark.parametrize("end", [CLOSE, CUT])
+    async def test_a_sink_that_was_held_back_learns_that_the_body_ended_early(
+        self, server: Server, end: str
+    ) -> None:
+        gate = asyncio.Event()
+        sink = Collector(len(DATA), buffer_bytes=3000, gate=gate)
+        async with server.asked(Script([HEAD, DATA[:20_000]], end)) as asked:
+            reading = asyncio.ensure_future(fault_of(*asked, sink))
+            await sink.waiting.wait()
+            for _ in range(100):  # turns of the loop
+                await asyncio.sleep(0)
+            gate.set()
+            assert await reading is Fault.TRUNCATED
+        assert sink.filled_bytes == 20_000
+
     async def test_a_place_longer_than_the_body_gets_no_surplus(self, server: Server) -> None:
         sink = Collector(len(DATA) + 100, buffer_bytes=2 * len(DATA))
         async with server.asked(Script([HEAD, DATA + b"surplus"])) as asked:
