@@ -114,3 +114,15 @@ def tree(folder: Path) -> dict[str, str | None]:
         str(path.relative_to(folder)): digest(path.read_bytes()) if path.is_file() else None
         for path in folder.rglob("*")
     }
+
+
+def refused(ended: Ended, status: int, code: str) -> dict[str, object]:
+    """Check how a command ended with an error. Returns what programs are told."""
+    assert (ended.status, ended.error["code"]) == (status, code), ended.err
+    assert ended.error["exit_status"] == status
+    message = ended.error["message"]
+    assert isinstance(message, str)
+    assert f"error ({code}): {message}" in ended.err
+    assert "Traceback" not in ended.err
+    fields: dict[str, object] = ended.error
+    return fields

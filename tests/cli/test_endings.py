@@ -6,33 +6,17 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from dlcore.cli import plan as plan_module
-from dlcore.errors import InternalError
 from tests.cli.conftest import Site
-from tests.cli.helpers import COMMAND, Ended, Here, dlcore, start, wait
+from tests.cli.helpers import Here, dlcore, refused, start, wait
 from tests.engine.scene import sequence, step
 
 COMMANDS = ("publish", "serve", "plan", "run", "fetch", "verify")
 SIMULATED_FAILURE = "default_s = 0\n[exit_codes]\nDrivers = 1603\n"
-
-
-def refused(ended: Ended, status: int, code: str) -> dict[str, object]:
-    """Check the form of an error. Returns what programs are told."""
-    assert (ended.status, ended.error["code"]) == (status, code), ended.err
-    assert ended.error["exit_status"] == status
-    message = ended.error["message"]
-    assert isinstance(message, str)
-    assert ended.err.splitlines()[-2 if ended.error["remedy"] else -1]
-    assert f"error ({code}): {message}" in ended.err
-    assert "Traceback" not in ended.err
-    fields: dict[str, object] = ended.error
-    return fields
 
 
 # Each status
@@ -260,81 +244,3 @@ def test_a_command_without_a_loop_can_be_terminated_too(tmp_path: Path) -> None:
     time.sleep(1)  # it is hashing, or on its way there: both must do
     process.terminate()
     refused(wait(process), 143, "terminated")
-
-
-# Output that cannot be written
-
-
-def test_a_reader_that_has_read_enough_is_no_error(site: Site) -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    ended = wait(start("plan", site.sequence, stdout=writing))
-    os.close(writing)
-    assert (ended.status, ended.err) == (141, "")
-
-
-def test_progress_that_nobody_reads_does_not_end_a_run(site: Site, tmp_path: Path) -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    where = ("--config", site.gateway.config, "--state", tmp_path / "state", "--json")
-    process = start("run", site.sequence, *where, "--simulate", "0", stderr=writing)
-    ended = wait(process)
-    os.close(writing)
-    assert (ended.status, ended.document["outcome"]) == (0, "succeeded")
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_output_to_a_full_disk_is_status_8(site: Site) -> None:
-    with Path("/dev/full").open("w") as full:
-        ended = wait(start("plan", site.sequence, stdout=full))
-    assert ended.status == 8
-    assert "error (disk-full): cannot write to standard output" in ended.err
-    assert "Traceback" not in ended.err
-
-
-def test_a_process_without_standard_output_works(site: Site) -> None:
-    command = subprocess.list2cmdline([*COMMAND, "plan", str(site.sequence), "--json"])
-    assert subprocess.run(f"{command} >&- 2>&-", shell=True, check=False).returncode == 0
-
-
-def test_names_that_the_output_cannot_say_are_escaped(site: Site, tmp_path: Path) -> None:
-    path = tmp_path / "sequence.xml"
-    path.write_bytes(sequence(step("größe 日本")))
-    for encoding in ("ascii", "utf-8"):
-        ended = dlcore("plan", path, "--json", env={"PYTHONIOENCODING": encoding})
-        assert ended.document["steps"][0]["name"] == "größe 日本"
-        assert dlcore("plan", path, env={"PYTHONIOENCODING": encoding}).status == 0
-
-
-# A fault of ours
-
-
-class UnforeseenError(Exception):
-    """What nobody expects."""
-
-
-def broken(*arguments: object, **options: object) -> None:
-    """Stands for any function with a fault."""
-    raise UnforeseenError("https://localhost/?sig=CANARY")
-
-
-def test_an_unexpected_exception_is_a_fault_of_ours_to_report(
-    here: Here, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(plan_module, "load", broken)
-    ended = here("plan", site.sequence, "--json")
-    fields = refused(ended, 1, InternalError.code)
-    assert "this is a fault of dlcore: UnforeseenError" in str(fields["message"])
-    assert "report" in str(fields["remedy"])
-    assert "CANARY" not in ended.out + ended.err
-
-
-def test_its_traceback_is_shown_on_request(
-    here: Here, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(plan_module, "load", broken)
-    monkeypatch.setenv("DLCORE_DEBUG", "1")
-    ended = here("plan", site.sequence, "--json")
-    assert (ended.status, ended.error["code"]) == (1, "internal")
-    assert "Traceback" in ended.err
-    assert "in broken" in ended.err

@@ -1,0 +1,92 @@
+"""Output that cannot be written or said, and faults of our own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dlcore.cli import plan as plan_module
+from dlcore.errors import InternalError
+from tests.cli.conftest import Site
+from tests.cli.helpers import COMMAND, Here, dlcore, refused, start, wait
+from tests.engine.scene import sequence, step
+
+# Output that cannot be written
+
+
+def test_a_reader_that_has_read_enough_is_no_error(site: Site) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = wait(start("plan", site.sequence, stdout=writing))
+    os.close(writing)
+    assert (ended.status, ended.err) == (141, "")
+
+
+def test_progress_that_nobody_reads_does_not_end_a_run(site: Site, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    where = ("--config", site.gateway.config, "--state", tmp_path / "state", "--json")
+    process = start("run", site.sequence, *where, "--simulate", "0", stderr=writing)
+    ended = wait(process)
+    os.close(writing)
+    assert (ended.status, ended.document["outcome"]) == (0, "succeeded")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_output_to_a_full_disk_is_status_8(site: Site) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = wait(start("plan", site.sequence, stdout=full))
+    assert ended.status == 8
+    assert "error (disk-full): cannot write to standard output" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_process_without_standard_output_works(site: Site) -> None:
+    command = subprocess.list2cmdline([*COMMAND, "plan", str(site.sequence), "--json"])
+    assert subprocess.run(f"{command} >&- 2>&-", shell=True, check=False).returncode == 0
+
+
+def test_names_that_the_output_cannot_say_are_escaped(site: Site, tmp_path: Path) -> None:
+    path = tmp_path / "sequence.xml"
+    path.write_bytes(sequence(step("größe 日本")))
+    for encoding in ("ascii", "utf-8"):
+        ended = dlcore("plan", path, "--json", env={"PYTHONIOENCODING": encoding})
+        assert ended.document["steps"][0]["name"] == "größe 日本"
+        assert dlcore("plan", path, env={"PYTHONIOENCODING": encoding}).status == 0
+
+
+# A fault of ours
+
+
+class UnforeseenError(Exception):
+    """What nobody expects."""
+
+
+def broken(*arguments: object, **options: object) -> None:
+    """Stands for any function with a fault."""
+    raise UnforeseenError("https://localhost/?sig=CANARY")
+
+
+def test_an_unexpected_exception_is_a_fault_of_ours_to_report(
+    here: Here, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan_module, "load", broken)
+    ended = here("plan", site.sequence, "--json")
+    fields = refused(ended, 1, InternalError.code)
+    assert "this is a fault of dlcore: UnforeseenError" in str(fields["message"])
+    assert "report" in str(fields["remedy"])
+    assert "CANARY" not in ended.out + ended.err
+
+
+def test_its_traceback_is_shown_on_request(
+    here: Here, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan_module, "load", broken)
+    monkeypatch.setenv("DLCORE_DEBUG", "1")
+    ended = here("plan", site.sequence, "--json")
+    assert (ended.status, ended.error["code"]) == (1, "internal")
+    assert "Traceback" in ended.err
+    assert "in broken" in ended.err
