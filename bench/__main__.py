@@ -18,6 +18,7 @@ from bench import fetch, figures, micro, startup, tree
 
 RESULTS = Path("build/bench")
 TOOLS = {
+    "commit": ["git", "describe", "--always", "--dirty"],
     "aria2": ["aria2c", "--version"],
     "curl": ["curl", "--version"],
     "openssl": ["openssl", "version"],
@@ -56,7 +57,7 @@ def _versions() -> dict[str, str]:
 def _first_line(command: list[str]) -> str:
     if shutil.which(command[0]) is None:
         return "not installed"
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     return " ".join(said.split("\n")[0].split()[:4])
 
 
