@@ -7,6 +7,7 @@ of the largest process.
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -55,13 +56,16 @@ def measure(command: Sequence[str]) -> Cost:
         return msgspec.json.decode(target.read_bytes(), type=Cost)
 
 
-def touch_memory(length_bytes: int) -> None:
-    """Use memory once, so that whoever gets it next finds it there.
+def touch_memory(content_bytes: int) -> None:
+    """Use nearly all free memory once, so that whoever gets it next finds it there.
 
-    A hypervisor may have taken back what was free; to touch that again costs ten times what
-    writing to it does, and would fall on one way or another by chance.
+    A hypervisor may have taken back what was free; to touch that again costs up to ten times
+    what writing to it does, and would fall on one way or another by chance. Where much more is
+    free than the content takes, eight times that will do.
     """
-    subprocess.run([sys.executable, "-c", f"b'1' * {length_bytes}"], check=True)
+    free_bytes = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    length = min(free_bytes * 9 // 10, 8 * content_bytes)
+    subprocess.run([sys.executable, "-c", f"b'1' * {length}"], check=True)
 
 
 def take_turns(
