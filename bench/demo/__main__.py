@@ -24,8 +24,9 @@ import msgspec
 import dlcore
 from bench.demo import content
 from dlcore.cli.output import amount, show_table
-from dlcore.cli.progress import open_view, shown
+from dlcore.cli.progress import shown
 from dlcore.cli.report import show_report
+from dlcore.cli.views import open_view
 from dlcore.engine.events import EndpointRenewed
 from dlcore.tasksequence.deployment import load_deployment
 
@@ -81,14 +82,14 @@ def gateway(published: Path, state: Path) -> Iterator[Path]:
         *("--state", str(state), "--bandwidth-bps", str(LINK_BPS), "--latency-s", str(LATENCY_S)),
         *("--token-life-s", str(TOKEN_LIFE_S), "--location-life-s", str(LOCATION_LIFE_S)),
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    state.mkdir(exist_ok=True)
+    with (
+        (state / "log").open("w") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+    ):
         try:
             assert process.stdout is not None
-            ready = ""
-            for line in process.stdout:
-                ready += line
-                if line.startswith("}"):
-                    break
+            ready = process.stdout.readline()  # one line of JSON, once it serves
             yield Path(json.loads(ready)["config"])
         finally:
             process.terminate()
@@ -116,11 +117,11 @@ async def run(sequence: Path, config: Path, state: Path) -> tuple[dlcore.Report,
         async for event in client.events():
             renewals += isinstance(event, EndpointRenewed) and event.what == "token"
 
-    async with dlcore.Client(load_deployment(config), state) as client:
-        counting = asyncio.ensure_future(count(client))
-        async with shown(client.events(), open_view(quiet=False)):
-            executor = dlcore.SimulatingExecutor(content.RUN_TIMES_S)
-            report = await dlcore.run_sequence(client, sequence, executor)
+    client = dlcore.Client(load_deployment(config), state)
+    counting = asyncio.ensure_future(count(client))
+    async with shown(client.events(), open_view(quiet=False)), client:
+        executor = dlcore.SimulatingExecutor(content.RUN_TIMES_S)
+        report = await dlcore.run_sequence(client, sequence, executor)
     await counting
     return report, renewals
 
@@ -158,10 +159,10 @@ def show(report: dlcore.Report, renewals: int, *, verified: bool) -> None:
         ("stop at every step", report.stop_at_every_step_s, "computed, without any overhead"),
         ("download everything first", report.download_first_s, "computed, without any overhead"),
     )
+    click.echo("\nthe same upgrade, by the way of downloading:")
     show_table(
         ("way", "seconds", "times the bound", ""),
         ((way, f"{s:.2f}", f"{s / report.lower_bound_s:.3f}", how) for way, s, how in rows),
-        title="\nthe same upgrade, by the way of downloading",
     )
     click.echo(f"\naccess tokens renewed on the way: {renewals}")
     click.echo(f"every file compared with its source: {'identical' if verified else 'DIFFERENT'}")

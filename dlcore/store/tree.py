@@ -22,7 +22,7 @@ from typing import NamedTuple
 from dlcore.errors import ManifestError
 from dlcore.model import BlockRange, Extent, Manifest
 from dlcore.store.descriptors import MOST_OPEN, Descriptors
-from dlcore.store.direct import is_paged, prefers_direct
+from dlcore.store.direct import in_pages, is_paged, prefers_direct
 from dlcore.store.files import Files, write_fully
 from dlcore.store.reading import BlockReader
 
@@ -133,21 +133,31 @@ class Tree:
         else:
             self._files.allocate(fd, length_bytes)
 
+    def stretches(self, extent: Extent) -> Iterator[Extent]:
+        """An extent as it is written: what may go past the page cache apart from the rest."""
+        return in_pages(extent) if self._is_direct(extent.file) else iter((extent,))
+
     @contextlib.contextmanager
-    def writer_of(self, extent: Extent, data: memoryview) -> Iterator[int]:
-        """A descriptor to write one extent with; its file is dirty from then on, until `sync`.
+    def writer_of(self, stretch: Extent, data: memoryview) -> Iterator[int]:
+        """A descriptor to write a stretch with; its file is dirty from then on, until `sync`.
 
         Args:
-            extent: Where the bytes go.
+            stretch: Where the bytes go.
             data: Them: whole pages at page boundaries may be written past the page cache.
         """
-        direct = self._direct if is_paged(extent, data) else None
+        goes_direct = self._is_direct(stretch.file) and is_paged(stretch, data)
+        files = self._direct if self._direct and goes_direct else self._open
         try:
-            with (direct or self._open).use(extent.file) as fd:
+            with files.use(stretch.file) as fd:
                 yield fd
         finally:
             with self._lock:
-                self._unsynced.written.add(extent.file)
+                self._unsynced.written.add(stretch.file)
+
+    def _is_direct(self, file: int) -> bool:
+        """Small files are not: they are made when their bytes come, and seldom hold whole pages."""
+        is_large = self._manifest.files[file].length_bytes >= self._manifest.block_bytes
+        return self._direct is not None and is_large
 
     def write(self, blocks: BlockRange, data: memoryview) -> None:
         """Write a range's bytes to its files. They are dirty from then on, until `sync`."""

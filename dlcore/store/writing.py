@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 from dlcore.model import DIGEST_BYTES, BlockRange, Manifest
 from dlcore.native import Run, Written, block_digests, verify_blocks
-from dlcore.store.direct import in_pages
 from dlcore.store.files import Files
 from dlcore.store.tree import Tree
 
@@ -113,7 +112,7 @@ class Writer:
         extents = []
         at = 0
         whole = self._manifest.extents(part.blocks.object, *span)
-        for extent in chain.from_iterable(map(in_pages, whole)):
+        for extent in chain.from_iterable(map(self._tree.stretches, whole)):
             view = part.data[at : at + extent.length_bytes]
             at += extent.length_bytes
             fd = open_files.enter_context(self._tree.writer_of(extent, view))
