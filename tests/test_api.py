@@ -61,7 +61,8 @@ async def test_an_agent_runs_the_steps_itself(site: Path) -> None:
     await listener
 
     assert ran == ["Upgrade", "Drivers", "Last"]
-    assert [e.package for e in heard if isinstance(e, PackageReady)] == ["ABC00001", "ABC00002"]
+    ready = {event.package for event in heard if isinstance(event, PackageReady)}
+    assert ready == {"ABC00001", "ABC00002"}  # in any order: a longer one takes longer to finish
     assert session.variables["_SMSTSABC00002"].endswith("content")
 
 
