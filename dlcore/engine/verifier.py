@@ -37,7 +37,7 @@ class Verifier:
     """Verifies and writes runs of blocks in threads."""
 
     def __init__(self) -> None:
-        self._most_jobs = max(1, min(4, (os.cpu_count() or 1) - 1))  # one core is the network's
+        self._most_jobs = max(2, min(4, os.cpu_count() or 1))  # one hashes while another writes
         self._threads = ThreadPoolExecutor(self._most_jobs, thread_name_prefix="dlcore-disk")
         self._queue: deque[_Item] = deque()
         self._jobs: set[asyncio.Task[None]] = set()
