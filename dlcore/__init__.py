@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dlcore.engine import SimulatingExecutor as SimulatingExecutor
     from dlcore.engine import preflight as preflight
     from dlcore.engine import run_sequence as run_sequence
+    from dlcore.engine.events import Event as Event
     from dlcore.errors import DlcoreError as DlcoreError
     from dlcore.publish import publish as publish_folder
     from dlcore.store import verify_tree as verify_tree
@@ -47,6 +48,7 @@ _HOMES = {
         ("dlcore.engine", ""),
     ),
     "DlcoreError": ("dlcore.errors", ""),
+    "Event": ("dlcore.engine.events", ""),
     "publish_folder": ("dlcore.publish", "publish"),
     "verify_tree": ("dlcore.store", ""),
     "load_sequence": ("dlcore.tasksequence", "load"),
@@ -56,6 +58,7 @@ __all__ = [
     "Client",
     "CommandExecutor",
     "DlcoreError",
+    "Event",
     "Executor",
     "Outcome",
     "Report",
