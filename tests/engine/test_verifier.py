@@ -71,8 +71,9 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 async def until_busy(bench: Bench, jobs: int) -> None:
-    while len(bench.partial.jobs) < jobs:  # threads tell of their start here, and nowhere else
-        await asyncio.sleep(0)  # noqa: ASYNC110
+    # Threads tell of their start here, and nowhere else.
+    while len(bench.partial.jobs) < jobs:  # noqa: ASYNC110
+        await asyncio.sleep(0)
 
 
 async def test_what_comes_during_jobs_goes_together_in_the_next(bench: Bench) -> None:
