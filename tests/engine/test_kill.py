@@ -19,8 +19,8 @@ from dlcore.emulator import Emulator, Settings
 from dlcore.engine.downloads import MEMORY_BYTES, SYNC_EVERY_S
 from tests.engine.scene import publish_packages, sequence, step, upgrade
 
-KILLS = int(os.environ.get("DLCORE_TEST_KILLS", "50"))
-SEED = int(os.environ.get("DLCORE_TEST_SEED", "20261122"))
+KILLS = int(os.environ.get("DLCORE_KILLS", "50"))
+SEED = int(os.environ.get("DLCORE_SEED", "20261122"))
 LINK_BPS = 16 << 20
 CONNECTIONS = 4
 BLOCK_BYTES = 64 << 10
