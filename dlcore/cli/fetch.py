@@ -16,7 +16,7 @@ from dlcore.cli.sources import Access
 from dlcore.cli.state import wait_option
 from dlcore.cli.views import open_view
 from dlcore.cli.wanted import Asked, find
-from dlcore.engine.downloads import Retry
+from dlcore.engine.download.downloads import Retry
 from dlcore.engine.events import EventBus
 from dlcore.engine.fetch import Fetched, fetch_into
 

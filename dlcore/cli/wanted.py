@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from dlcore import manifest as documents
 from dlcore.cli.sources import Access, open_mirrors, open_sources
-from dlcore.engine.library import Library, read_catalog
+from dlcore.engine.download.library import Library, read_catalog
 from dlcore.errors import ConfigError, IntegrityError, NotFoundError
 from dlcore.model import DEFAULT_BLOCK_BYTES, File, Manifest, Object
 from dlcore.transfer import Endpoint, probe_url

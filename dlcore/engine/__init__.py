@@ -1,9 +1,9 @@
 """Runs a task sequence: gates each step on its content, and survives a restart.
 
 The way through the room: `client` opens everything; `session` gates steps on content, ordered by
-`lookahead` with the verdicts of `judge`; `content` begins packages, `downloads` fetches them with
-`range_fetch` and `sink`; `run` takes the steps in turn with an `executor`, keeps its `state` and
-ends with a `report`; `gather` asks what preflight has to know.
+`lookahead` with the verdicts of `judge`; `content` begins packages, which `download` fetches;
+`run` takes the steps in turn with an `executor`, keeps its `state` and ends with a `report`;
+`gather` asks what preflight has to know; `fetch` gets one package outside any sequence.
 """
 
 from dlcore.engine.client import Client as Client

@@ -15,11 +15,11 @@ from types import TracebackType
 from typing import Self
 
 from dlcore.engine.content import Content
-from dlcore.engine.downloads import Downloads
+from dlcore.engine.download.downloads import Downloads
+from dlcore.engine.download.library import Library, read_catalog
 from dlcore.engine.events import EndpointRenewed, Event, EventBus
 from dlcore.engine.holding import hold
 from dlcore.engine.judge import Judge
-from dlcore.engine.library import Library, read_catalog
 from dlcore.engine.session import Session
 from dlcore.engine.state import RunState, load
 from dlcore.errors import ConfigError

@@ -12,8 +12,8 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from dlcore.engine.downloads import Downloads
-from dlcore.engine.library import Library
+from dlcore.engine.download.downloads import Downloads
+from dlcore.engine.download.library import Library
 from dlcore.engine.threads import settle
 from dlcore.errors import DlcoreError
 

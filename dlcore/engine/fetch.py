@@ -17,10 +17,10 @@ import msgspec
 
 from dlcore import manifest as documents
 from dlcore.engine.disk import guarded
-from dlcore.engine.downloads import Downloads, Retry
+from dlcore.engine.download.downloads import Downloads, Retry
+from dlcore.engine.download.library import Library
 from dlcore.engine.events import EventBus
 from dlcore.engine.holding import hold
-from dlcore.engine.library import Library
 from dlcore.engine.target import Target, target
 from dlcore.engine.threads import in_thread
 from dlcore.model import Catalog, Manifest

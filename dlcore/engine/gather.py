@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dlcore.engine.client import Client
-from dlcore.engine.library import Library
+from dlcore.engine.download.library import Library
 from dlcore.engine.threads import in_thread
 from dlcore.errors import DlcoreError, Fault, TransferError
 from dlcore.model import Manifest

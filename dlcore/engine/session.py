@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from dlcore.engine.content import Content
-from dlcore.engine.downloads import Retry
+from dlcore.engine.download.downloads import Retry
+from dlcore.engine.download.meter import Meter
 from dlcore.engine.events import Event, EventBus
 from dlcore.engine.judge import Judge
 from dlcore.engine.lookahead import look_ahead
-from dlcore.engine.meter import Meter
 from dlcore.engine.state import RunState
 from dlcore.errors import ConfigError
 from dlcore.tasksequence import Step, TaskSequence, Variables, Verdict, needs

@@ -14,9 +14,9 @@ import msgspec
 
 from dlcore import manifest as documents
 from dlcore.engine.content import Content
-from dlcore.engine.downloads import Downloads, Retry
+from dlcore.engine.download.downloads import Downloads, Retry
+from dlcore.engine.download.library import Library
 from dlcore.engine.events import Event, EventBus
-from dlcore.engine.library import Library
 from dlcore.errors import Fault, TransferError
 from dlcore.model import Catalog, CatalogEntry, EndpointKind, Manifest
 from dlcore.store import Store

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.engine.buffers import BufferPool
+from dlcore.engine.download.buffers import BufferPool
 from tests.engine.virtual_time import virtually
 from tests.schedule.packages import LAW
 

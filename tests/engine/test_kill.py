@@ -16,7 +16,7 @@ import pytest
 
 from dlcore.cli.serve import client_config
 from dlcore.emulator import Emulator, Settings
-from dlcore.engine.downloads import MEMORY_BYTES, SYNC_EVERY_S
+from dlcore.engine.download.downloads import MEMORY_BYTES, SYNC_EVERY_S
 from tests.engine.scene import publish_packages, sequence, step, upgrade
 
 KILLS = int(os.environ.get("DLCORE_KILLS", "50"))

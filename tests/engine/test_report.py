@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlcore.engine.meter import Meter
+from dlcore.engine.download.meter import Meter
 from dlcore.engine.report import make_report
 from dlcore.engine.state import RunState, StepResult
 

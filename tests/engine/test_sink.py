@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.engine import sink as sinks
-from dlcore.engine.buffers import BufferPool
-from dlcore.engine.sink import RangeSink
+from dlcore.engine.download import sink as sinks
+from dlcore.engine.download.buffers import BufferPool
+from dlcore.engine.download.sink import RangeSink
 from dlcore.errors import StorageError
 from dlcore.model import BlockRange, Manifest, Object
 from tests.engine.virtual_time import DeadlockError, virtually

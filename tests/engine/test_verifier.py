@@ -9,8 +9,8 @@ from typing import cast
 
 import pytest
 
-from dlcore.engine import verifier as verifiers
-from dlcore.engine.verifier import Verifier
+from dlcore.engine.download import verifier as verifiers
+from dlcore.engine.download.verifier import Verifier
 from dlcore.errors import StorageError
 from dlcore.model import BlockRange, Manifest, Object
 from dlcore.store import Partial

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from dlcore.engine.buffers import BufferPool
+from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.threads import settle
 from dlcore.model import BlockRange, Manifest
 

@@ -7,12 +7,12 @@ import contextlib
 import random
 from collections.abc import Iterator
 
-from dlcore.engine.buffers import BufferPool
+from dlcore.engine.download.buffers import BufferPool
+from dlcore.engine.download.meter import Meter
+from dlcore.engine.download.package import PackageDownload
+from dlcore.engine.download.sink import RangeSink
+from dlcore.engine.download.verifier import Verifier
 from dlcore.engine.events import BlockRejected, EndpointDropped, EventBus, RangeFailed
-from dlcore.engine.meter import Meter
-from dlcore.engine.package import PackageDownload
-from dlcore.engine.sink import RangeSink
-from dlcore.engine.verifier import Verifier
 from dlcore.errors import Fault, IntegrityError, TransferError
 from dlcore.model import BlockRange
 from dlcore.schedule import Assignment, Planner

@@ -20,7 +20,11 @@ from pathlib import Path
 
 import msgspec
 
-from dlcore.engine.buffers import BufferPool
+from dlcore.engine.download.buffers import BufferPool
+from dlcore.engine.download.meter import Meter
+from dlcore.engine.download.package import PackageDownload
+from dlcore.engine.download.range_fetch import RangeFetcher
+from dlcore.engine.download.verifier import Verifier
 from dlcore.engine.events import (
     DownloadRetried,
     EventBus,
@@ -29,11 +33,7 @@ from dlcore.engine.events import (
     PackageStarted,
     Progress,
 )
-from dlcore.engine.meter import Meter
-from dlcore.engine.package import PackageDownload
-from dlcore.engine.range_fetch import RangeFetcher
 from dlcore.engine.threads import in_thread, settle
-from dlcore.engine.verifier import Verifier
 from dlcore.errors import DlcoreError, TransferError
 from dlcore.manifest import digest_of
 from dlcore.model import Manifest
