@@ -112,6 +112,7 @@ class Partial:
         """Verify runs of whole blocks and write the good ones. Idempotent; thread-safe.
 
         The more blocks at a time, the faster they are hashed: sixteen fill the widest lanes.
+        Blocks that are there already are neither looked at nor written again.
 
         Args:
             runs: Of each its object, the number of its first block in that object, and its bytes;
