@@ -5,18 +5,24 @@ event loop, no chance: the caller passes the time in seconds on any monotonic cl
 in ``[0, 1)``. So the same code is property-tested, and simulated against the lower bound.
 """
 
+from dlcore.schedule.assignment import Assignment as Assignment
+from dlcore.schedule.assignment import Note as Note
+from dlcore.schedule.assignment import Strip as Strip
 from dlcore.schedule.bound import Need as Need
 from dlcore.schedule.bound import lower_bound_s as lower_bound_s
 from dlcore.schedule.bound import without_overlap_s as without_overlap_s
 from dlcore.schedule.health import Policy as Policy
-from dlcore.schedule.planner import Assignment as Assignment
 from dlcore.schedule.planner import Planner as Planner
+from dlcore.schedule.terms import Terms as Terms
 
 __all__ = [
     "Assignment",
     "Need",
+    "Note",
     "Planner",
     "Policy",
+    "Strip",
+    "Terms",
     "lower_bound_s",
     "without_overlap_s",
 ]

@@ -15,36 +15,20 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-import msgspec
-
 from dlcore.errors import Fault
 from dlcore.model import BlockRange, Manifest
+from dlcore.schedule.assignment import Assignment, Note
 from dlcore.schedule.demand import Demand
 from dlcore.schedule.health import Health, Policy
-
-
-class Assignment(msgspec.Struct, frozen=True):
-    """One range to fetch.
-
-    Attributes:
-        number: Counts the ranges: no two have the same, a later one has a higher.
-        package: Key of the package.
-        endpoint: Who is to serve it.
-        blocks: What to ask for.
-    """
-
-    number: int
-    package: str
-    endpoint: str
-    blocks: BlockRange
+from dlcore.schedule.terms import Terms
 
 
 class _Source:
     """One endpoint as the planner sees it."""
 
-    def __init__(self, policy: Policy, connections: int) -> None:
+    def __init__(self, policy: Policy, terms: Terms) -> None:
         self.health = Health(policy)
-        self.connections = connections
+        self.terms = terms
         self.held: dict[str, set[int]] = {}
         self.news_from = 0  # ranges with lower numbers were asked before its last news
 
@@ -53,7 +37,11 @@ class _Source:
 
 
 class Planner:
-    """Demand and endpoints in, ranges out."""
+    """Demand and endpoints in, ranges out.
+
+    Attributes:
+        wasted_bytes: Received and not used: of races lost and of ranges stopped.
+    """
 
     def __init__(self, policy: Policy | None = None) -> None:
         self._policy = policy or Policy()
@@ -62,6 +50,7 @@ class Planner:
         self._urgent: tuple[str, ...] = ()
         self._idle: tuple[str, ...] = ()
         self._next_number = 0
+        self.wasted_bytes = 0
 
     # What is wanted
 
@@ -75,26 +64,40 @@ class Planner:
         for source in self._sources.values():
             source.held.pop(package, None)
 
-    def order(self, urgent: Sequence[str], idle: Sequence[str] = ()) -> None:
+    def order(
+        self, urgent: Sequence[str], idle: Sequence[str] = (), waiting: Container[str] = ()
+    ) -> None:
         """Set the deadline order; packages in neither list are not fetched for now.
 
         Args:
             urgent: Keys of packages that will be needed, earliest first.
             idle: Keys of packages that may be needed, earliest first.
+            waiting: Keys of packages for which a step waits now.
         """
         self._urgent, self._idle = tuple(urgent), tuple(idle)
 
     # Who has it
 
-    def add_endpoint(self, endpoint: str, connections: int) -> None:
-        """Add an endpoint that is asked over that many connections."""
-        self._sources[endpoint] = _Source(self._policy, connections)
+    def add_endpoint(self, endpoint: str, terms: Terms | int) -> None:
+        """Add an endpoint; a number means that many connections at most."""
+        if isinstance(terms, int):
+            terms = Terms(terms)
+        self._sources[endpoint] = _Source(self._policy, terms)
+
+    def set_terms(self, endpoint: str, terms: Terms) -> None:
+        """From now on these terms hold."""
+        self._sources[endpoint].terms = terms
 
     def place(self, package: str, endpoint: str, held: frozenset[int]) -> None:
         """The endpoint holds these objects of the package."""
         self._sources[endpoint].held[package] = set(held)
 
     # Decisions
+
+    def connections(self, endpoint: str, now_s: float) -> int:
+        """How many connections should be at work now; 0 once the endpoint is dropped."""
+        source = self._sources[endpoint]
+        return 0 if source.health.dropped else source.terms.most_connections
 
     def next_range(self, endpoint: str, now_s: float) -> Assignment | None:
         """Decide what a free connection to ``endpoint`` fetches; None: nothing for now."""
@@ -116,7 +119,35 @@ class Planner:
         """Why the endpoint is not asked any more; empty while it is."""
         return self._sources[endpoint].health.dropped
 
+    def last_block(self, assignment: Assignment) -> int:
+        """Where a range is to end now: it shrinks when its end was given to another connection.
+
+        Returns:
+            Number in the object of the first block that it need not deliver any more.
+        """
+        return assignment.blocks.last
+
+    def superseded(self) -> tuple[int, ...]:
+        """Numbers of ranges whose bytes nobody needs any more; each is told once."""
+        return ()
+
+    def notes(self) -> tuple[Note, ...]:
+        """What was decided about endpoints since it was last asked, and why."""
+        return ()
+
     # What happened
+
+    def received(self, assignment: Assignment, count_bytes: int, now_s: float) -> None:
+        """Bytes of a range arrived."""
+
+    def strip_arrived(self, assignment: Assignment) -> bool:
+        """All bytes of a strip are in its block's buffer.
+
+        Returns:
+            Whether the block is whole now: then it is to be verified, and `blocks_done` or
+            `block_bad` told with this assignment.
+        """
+        return True
 
     def blocks_done(self, assignment: Assignment, blocks: BlockRange) -> None:
         """Blocks of a range were verified and written."""
@@ -150,6 +181,7 @@ class Planner:
         fault: Fault | None = None,
         retry_after_s: float | None = None,
         jitter: float = 0.0,
+        dismissed: bool = False,
     ) -> None:
         """A range came to its end; what was not done of it is missing again.
 
@@ -162,9 +194,13 @@ class Planner:
             fault: What went wrong; None if all bytes arrived.
             retry_after_s: Seconds the endpoint asked to wait, if it did.
             jitter: In ``[0, 1)``.
+            dismissed: It was stopped because of `last_block` or `superseded`, which says nothing
+                about its endpoint.
         """
         self._demands[assignment.package].give_back(assignment.number, assignment.blocks)
         source = self._sources[assignment.endpoint]
+        if dismissed:
+            return
         if fault is None:
             source.health.succeeded()
             return
@@ -247,5 +283,7 @@ class Planner:
     def _most_blocks(self, demand: Demand) -> int:
         """The longest range now: a full one, or a fair share of what is left of the package."""
         full = max(1, self._policy.range_bytes // demand.manifest.block_bytes)
-        connections = sum(s.connections for s in self._sources.values() if not s.health.dropped)
+        connections = sum(
+            s.terms.most_connections for s in self._sources.values() if not s.health.dropped
+        )
         return max(1, min(full, demand.missing // (2 * max(1, connections))))
