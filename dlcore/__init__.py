@@ -22,16 +22,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dlcore.engine import Client as Client
-    from dlcore.engine import CommandExecutor as CommandExecutor
-    from dlcore.engine import Executor as Executor
-    from dlcore.engine import Outcome as Outcome
-    from dlcore.engine import Report as Report
-    from dlcore.engine import Session as Session
-    from dlcore.engine import SimulatingExecutor as SimulatingExecutor
-    from dlcore.engine import preflight as preflight
-    from dlcore.engine import run_sequence as run_sequence
+    from dlcore.engine.client import Client as Client
+    from dlcore.engine.commands import CommandExecutor as CommandExecutor
     from dlcore.engine.events import Event as Event
+    from dlcore.engine.executor import Executor as Executor
+    from dlcore.engine.executor import Outcome as Outcome
+    from dlcore.engine.executor import SimulatingExecutor as SimulatingExecutor
+    from dlcore.engine.gather import preflight as preflight
+    from dlcore.engine.report import Report as Report
+    from dlcore.engine.run import run_sequence as run_sequence
+    from dlcore.engine.session import Session as Session
     from dlcore.errors import DlcoreError as DlcoreError
     from dlcore.publish import publish as publish_folder
     from dlcore.store import verify_tree as verify_tree
@@ -40,15 +40,17 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    **dict.fromkeys(
-        (
-            *("Client", "CommandExecutor", "Executor", "Outcome", "Report", "Session"),
-            *("SimulatingExecutor", "preflight", "run_sequence"),
-        ),
-        ("dlcore.engine", ""),
-    ),
+    "Client": ("dlcore.engine.client", ""),
+    "CommandExecutor": ("dlcore.engine.commands", ""),
     "DlcoreError": ("dlcore.errors", ""),
     "Event": ("dlcore.engine.events", ""),
+    "Executor": ("dlcore.engine.executor", ""),
+    "Outcome": ("dlcore.engine.executor", ""),
+    "Report": ("dlcore.engine.report", ""),
+    "Session": ("dlcore.engine.session", ""),
+    "SimulatingExecutor": ("dlcore.engine.executor", ""),
+    "preflight": ("dlcore.engine.gather", ""),
+    "run_sequence": ("dlcore.engine.run", ""),
     "publish_folder": ("dlcore.publish", "publish"),
     "verify_tree": ("dlcore.store", ""),
     "load_sequence": ("dlcore.tasksequence", "load"),

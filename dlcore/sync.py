@@ -15,9 +15,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from dlcore import engine
-from dlcore.engine import Executor, Report
+from dlcore.engine.client import Client as AsyncClient
 from dlcore.engine.events import Event
+from dlcore.engine.executor import Executor
+from dlcore.engine.gather import preflight
+from dlcore.engine.report import Report
+from dlcore.engine.run import run_sequence
+from dlcore.engine.session import Session as AsyncSession
 from dlcore.tasksequence import Step, TaskSequence, Variables
 from dlcore.tasksequence.deployment import Deployment, load_deployment
 from dlcore.tasksequence.preflight import Check
@@ -77,7 +81,7 @@ class Client:
     """
 
     def __init__(self, deployment: Deployment, state: Path, *, wait_s: float = 0.0) -> None:
-        self._client = engine.Client(deployment, state, wait_s=wait_s)
+        self._client = AsyncClient(deployment, state, wait_s=wait_s)
         self._listeners: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -112,11 +116,11 @@ class Client:
 
     def preflight(self, sequence: TaskSequence) -> tuple[Check, ...]:
         """See `dlcore.preflight`."""
-        return self._loop.run(engine.preflight(self._client, sequence))
+        return self._loop.run(preflight(self._client, sequence))
 
     def run(self, sequence: TaskSequence | Path, executor: Executor) -> Report:
         """See `dlcore.run_sequence`."""
-        return self._loop.run(engine.run_sequence(self._client, sequence, executor))
+        return self._loop.run(run_sequence(self._client, sequence, executor))
 
     def session(self, sequence: TaskSequence | Path) -> Session:
         """See `dlcore.Client.session`."""
@@ -144,7 +148,7 @@ class Client:
 class Session:
     """As `dlcore.Session`: each step's content is there when `content` returns."""
 
-    def __init__(self, loop: _Loop, session: engine.Session) -> None:
+    def __init__(self, loop: _Loop, session: AsyncSession) -> None:
         self._loop = loop
         self._session = session
 

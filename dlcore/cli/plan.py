@@ -49,7 +49,8 @@ def command(
 
 
 async def _check(sequence: TaskSequence, deployment: Deployment, state: Path) -> tuple[Check, ...]:
-    from dlcore.engine import Client, preflight
+    from dlcore.engine.client import Client
+    from dlcore.engine.gather import preflight
 
     async with Client(deployment, state) as client:
         return await preflight(client, sequence)

@@ -17,14 +17,11 @@ from dlcore.cli.progress import shown
 from dlcore.cli.report import show_report
 from dlcore.cli.state import sequence_id_option, state_option, wait_option
 from dlcore.cli.views import open_view
-from dlcore.engine import (
-    Client,
-    CommandExecutor,
-    Executor,
-    Report,
-    SimulatingExecutor,
-    run_sequence,
-)
+from dlcore.engine.client import Client
+from dlcore.engine.commands import CommandExecutor
+from dlcore.engine.executor import Executor, SimulatingExecutor
+from dlcore.engine.report import Report
+from dlcore.engine.run import run_sequence
 from dlcore.errors import ConfigError, StepError
 from dlcore.tasksequence import TaskSequence, load
 from dlcore.tasksequence.deployment import Deployment, load_deployment

@@ -5,14 +5,6 @@ The way through the room: `client` opens everything; `session` gates steps on co
 `run` is a whole run: its `runner` takes the steps in turn with an `executor`, its `state` is kept
 on disk, and it ends with a `report`. `gather` asks what preflight has to know; `fetch` gets one
 package outside any sequence.
-"""
 
-from dlcore.engine.client import Client as Client
-from dlcore.engine.commands import CommandExecutor as CommandExecutor
-from dlcore.engine.executor import Executor as Executor
-from dlcore.engine.executor import Outcome as Outcome
-from dlcore.engine.executor import SimulatingExecutor as SimulatingExecutor
-from dlcore.engine.gather import preflight as preflight
-from dlcore.engine.report import Report as Report
-from dlcore.engine.run import run_sequence as run_sequence
-from dlcore.engine.session import Session as Session
+Nothing is imported here: who fetches one package does not wait for what runs a sequence.
+"""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dlcore.transfer.factory import open_endpoint, open_urls, probe_url
 from dlcore.transfer.interface import Endpoint, Observer, Placement, Renewed, Sink, ignore
-from dlcore.transfer.receive import receive_path
 
 __all__ = [
     "Endpoint",
@@ -20,5 +19,4 @@ __all__ = [
     "open_endpoint",
     "open_urls",
     "probe_url",
-    "receive_path",
 ]

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine import Client, gather, preflight
+from dlcore.engine import gather
+from dlcore.engine.client import Client
+from dlcore.engine.gather import preflight
 from dlcore.tasksequence import read
 from dlcore.tasksequence.preflight import Check, failed
 from tests.engine.conftest import EXTRA, OS, TOOLS, TREES

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine import Client, Outcome, Report, SimulatingExecutor, run_sequence
-from dlcore.engine.executor import REBOOT, Executor
+from dlcore.engine.client import Client
+from dlcore.engine.executor import REBOOT, Executor, Outcome, SimulatingExecutor
+from dlcore.engine.report import Report
+from dlcore.engine.run import run_sequence
 from dlcore.engine.state import STATE_FILE
 from dlcore.errors import PreflightError
 from dlcore.tasksequence import Step, TaskSequence, Variables, read
