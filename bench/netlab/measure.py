@@ -1,0 +1,104 @@
+"""One command in the client's namespace: what it took, and what arrived."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from bench.cost import LAUNCH, Cost
+from bench.netlab import namespaces
+from bench.netlab.link import MTU, SEGMENT, Traffic
+from bench.netlab.namespaces import LaboratoryError
+
+
+class Run(msgspec.Struct, frozen=True):
+    """What one run of one tool came to.
+
+    Attributes:
+        wanted_bytes: Payload that was asked for.
+        received_bytes: Payload on disk at the end: all of it, unless the run was cut short.
+        cost: Wall time, CPU time and peak memory of the whole process.
+        cut_short: Whether its time was over before it was done.
+        said: What it printed on standard output.
+    """
+
+    wanted_bytes: int
+    received_bytes: int
+    cost: Cost
+    cut_short: bool
+    said: str = ""
+
+    @property
+    def rate_bps(self) -> float:
+        return self.received_bytes / self.cost.wall_s
+
+
+class Result(msgspec.Struct, frozen=True):
+    """A run and what the link saw of it.
+
+    Attributes:
+        run: What the command took.
+        traffic: What the link carried meanwhile.
+        share: Of the link's payload rate.
+    """
+
+    run: Run
+    traffic: Traffic
+    share: float
+
+
+def execute(command: Sequence[str], output: Path, wanted_bytes: int, most_s: float) -> Run:
+    """Run a command that fetches into ``output`` or beside it, for at most so long.
+
+    Raises:
+        LaboratoryError: It failed; says how.
+    """
+    with TemporaryDirectory(prefix="netlab-") as folder:
+        target = Path(folder) / "cost.json"
+        launched = [
+            *namespaces.inside(namespaces.CLIENT),
+            *(sys.executable, "-I", "-S", str(LAUNCH), str(target)),
+            *("timeout", "-s", "KILL", f"{most_s}", *command),
+        ]
+        environment = os.environ | {"HOME": folder}  # nobody's settings
+        done = subprocess.run(
+            launched, capture_output=True, text=True, check=False, env=environment
+        )
+        if not target.exists():
+            raise LaboratoryError(f"{' '.join(command)}: {done.stderr.strip()}")
+        cost = msgspec.json.decode(target.read_bytes(), type=Cost)
+    cut_short = done.returncode != 0 and cost.wall_s >= most_s
+    if done.returncode and not cut_short:
+        raise LaboratoryError(f"{' '.join(command)}\nfailed: {done.stdout}{done.stderr}")
+    received = min(_on_disk(output.parent), wanted_bytes) if cut_short else wanted_bytes
+    return Run(wanted_bytes, received, cost, cut_short, done.stdout)
+
+
+def bounded(run: Run, traffic: Traffic) -> Run:
+    """A run that was cut short got no more than the link delivered, however much room it took."""
+    most = traffic.delivered_bytes * SEGMENT // MTU
+    return msgspec.structs.replace(run, received_bytes=min(run.received_bytes, most))
+
+
+def clear(folder: Path) -> None:
+    """An empty folder, and nothing of the last run still on its way to the disk."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.sync()
+
+
+def file_system(folder: Path) -> str:
+    """Kind of file system that a folder lies on."""
+    return namespaces.run(["stat", "-f", "-c", "%T", str(folder)]).strip()
+
+
+def _on_disk(folder: Path) -> int:
+    """Bytes that have been written: files may be as long as they will be, with holes."""
+    return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,54 @@
+"""The links and contents that are measured, and what dlcore should reach on them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bench.netlab.link import Link
+
+
+class Profile(NamedTuple):
+    """One link and what to fetch over it.
+
+    Attributes:
+        name: Of the profile.
+        link: What it is like.
+        mib: Size of the object that dlcore fetches.
+        rival_mib: Size of the object that the others fetch: smaller where they are slow.
+        files: Number of files of 16 KiB to fetch in place of one object.
+        congestion: The server's TCP congestion control.
+        tls: Whether over TLS.
+        at_least: Share of the link that dlcore should reach.
+        lead: How many times the best rival's share dlcore should reach; 0.0: not asked.
+    """
+
+    name: str
+    link: Link
+    mib: int
+    rival_mib: int
+    files: int = 0
+    congestion: str = "cubic"
+    tls: bool = False
+    at_least: float = 0.0
+    lead: float = 0.0
+
+
+SMALL_FILE_BYTES = 16 << 10
+CLEAN = Link(1000, 40)
+FAR = Link(500, 80, 0.001)
+POOR = Link(100, 50, 0.005)
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile("clean", CLEAN, 1024, 1024, at_least=0.95, lead=0.99),
+        Profile("far", FAR, 1024, 256, at_least=0.90, lead=1.4),
+        Profile("poor", POOR, 256, 64, at_least=0.93, lead=1.4),
+        Profile("small", FAR, 0, 0, files=2000, at_least=0.5, lead=1.4),
+        Profile("far-bbr", FAR, 1024, 256, congestion="bbr", at_least=0.93),
+        Profile("poor-bbr", POOR, 256, 64, congestion="bbr", at_least=0.93),
+        Profile("clean-tls", CLEAN, 1024, 1024, tls=True),
+        Profile("far-tls", FAR, 1024, 256, tls=True),
+    )
+}
+USUAL = ("clean", "far", "poor", "small", "far-bbr", "poor-bbr")
