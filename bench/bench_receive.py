@@ -48,7 +48,7 @@ class Discard:
 
 async def receive_all(url: str, ca_file: str, connections: int) -> float:
     """Read the object once; CPU seconds of this process."""
-    client = HttpClient("bench", ca_file=ca_file, connections=connections)
+    client = HttpClient("bench", ca_file=ca_file)
     buffers = [bytearray(BUFFER_BYTES) for _ in range(connections)]
     starts = iter(range(0, OBJECT_BYTES, RANGE_BYTES))
 

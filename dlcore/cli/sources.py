@@ -72,7 +72,7 @@ def open_mirrors(
         }
         host = urlsplit(next(iter(named.values()))).hostname or "url"
         name = f"{host} #{rank + 1}" if rank else host
-        endpoint = open_urls(name, named, connections=access.connections, ca_file=access.ca_file)
+        endpoint = open_urls(name, named, ca_file=access.ca_file)
         stack.push_async_callback(endpoint.aclose)
         endpoints.append(endpoint)
     if manifest.objects and not endpoints:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dlcore.transfer.factory import open_endpoint, open_urls, probe_url
 from dlcore.transfer.interface import Endpoint, Observer, Placement, Renewed, Sink, ignore
+from dlcore.transfer.network import Network
 
 __all__ = [
     "Endpoint",
+    "Network",
     "Observer",
     "Placement",
     "Renewed",

@@ -14,7 +14,7 @@ from typing import cast
 
 import aiohttp
 
-from dlcore.transfer.http_client import Answer
+from dlcore.transfer.answer import Answer
 from dlcore.transfer.intake import Intake
 from dlcore.transfer.wire import Wire
 
@@ -43,7 +43,9 @@ class _Reception(asyncio.BufferedProtocol):
         left: Bytes still to come.
     """
 
-    def __init__(self, wire: Wire, intake: Intake, left: int, arrived: Callable[[], None]) -> None:
+    def __init__(
+        self, wire: Wire, intake: Intake, left: int, arrived: Callable[[int], None]
+    ) -> None:
         self.left = left
         self._wire = wire
         self._intake = intake
@@ -78,7 +80,7 @@ class _Reception(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """They are there."""
-        self._arrived()
+        self._arrived(nbytes)
         self.left -= nbytes
         free = self._intake.placed(nbytes)
         if not self.left:

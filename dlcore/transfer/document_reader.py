@@ -31,7 +31,7 @@ async def read_document(
     Raises:
         TransferError: ``RANGE`` if longer than the limit; else see `dlcore.errors.Fault`.
     """
-    async with client.request(method, url, headers=headers) as answer:
+    with await client.request(method, url, headers=headers) as answer:
         if answer.status != status:
             raise await answer.refusal()
         check_coding(answer)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from dlcore.transfer.http_client import HttpClient
+    from dlcore.transfer.network import Network
     from dlcore.transfer.probe import Probed
 
 _MAY_BE_PLAIN = {EndpointKind.DP, EndpointKind.HTTP}
@@ -30,6 +31,7 @@ _MAY_BE_PLAIN = {EndpointKind.DP, EndpointKind.HTTP}
 def open_endpoint(
     settings: EndpointSettings,
     *,
+    network: Network | None = None,
     observer: Observer = ignore,
     clock: Callable[[], float] = time.monotonic,
 ) -> Endpoint:
@@ -37,6 +39,7 @@ def open_endpoint(
 
     Args:
         settings: How to reach it.
+        network: What it shares with the other endpoints of the process; else one of its own.
         observer: Told of each renewal of a token, locations or a signature.
         clock: Monotonic seconds, for the life of credentials.
 
@@ -48,7 +51,7 @@ def open_endpoint(
 
         return FileEndpoint(settings.name, Path(settings.url), connections=settings.connections)
     base_url = _base_url(settings)
-    client = _client(settings)
+    client = _client(settings, network)
     if settings.kind is EndpointKind.BLOB:
         from dlcore.transfer.blob import BlobEndpoint
 
@@ -57,7 +60,7 @@ def open_endpoint(
     if settings.kind is EndpointKind.DP:
         from dlcore.transfer.dp import DpEndpoint
 
-        return DpEndpoint(settings.name, base_url, client)
+        return DpEndpoint(settings.name, base_url, client, connections=settings.connections)
     if settings.kind is EndpointKind.HTTP:
         from dlcore.transfer.http import HttpEndpoint
 
@@ -66,14 +69,14 @@ def open_endpoint(
 
 
 def open_urls(
-    name: str, urls: Mapping[str, str], *, connections: int = 4, ca_file: str = ""
+    name: str, urls: Mapping[str, str], *, network: Network | None = None, ca_file: str = ""
 ) -> Endpoint:
     """Make an endpoint of objects at explicit URLs: one mirror.
 
     Args:
         name: Name of the endpoint.
         urls: URL of each object, by the object's name.
-        connections: Most ranges to read at once.
+        network: What it shares with the other endpoints of the process; else one of its own.
         ca_file: PEM file of the authorities to trust; empty for the system's store.
 
     Raises:
@@ -84,7 +87,7 @@ def open_urls(
 
     for url in urls.values():
         _exact(name, url)
-    return UrlEndpoint(name, dict(urls), HttpClient(name, connections=connections, ca_file=ca_file))
+    return UrlEndpoint(name, dict(urls), HttpClient(name, network, ca_file=ca_file))
 
 
 async def probe_url(url: str, *, ca_file: str = "") -> Probed:
@@ -125,13 +128,14 @@ def _open_cmg(
     )
 
 
-def _client(settings: EndpointSettings) -> HttpClient:
+def _client(settings: EndpointSettings, network: Network | None) -> HttpClient:
     from dlcore.transfer.http_client import HttpClient
-    from dlcore.transfer.tls import tls_context
+    from dlcore.transfer.network import Network
 
+    network = network or Network()
     if settings.ca_file:
-        tls_context(settings.ca_file)  # a file that cannot be used is the caller's fault, now
-    return HttpClient(settings.name, connections=settings.connections, ca_file=settings.ca_file)
+        network.trust(settings.ca_file)  # a file that cannot be used is the caller's fault, now
+    return HttpClient(settings.name, network, ca_file=settings.ca_file)
 
 
 def _base_url(settings: EndpointSettings) -> str:

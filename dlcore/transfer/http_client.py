@@ -1,246 +1,159 @@
-"""The only place that speaks HTTP: one aiohttp session for each endpoint.
+"""The only place that speaks HTTP: one endpoint's requests over the shared network.
 
-Guarantees: TLS is always verified; no redirect is followed, no cookie kept, no body decoded, no
-URL quoted again; headers are bounded; an endpoint that sends nothing for ``stall_s`` is given up;
-whatever goes wrong below comes out as a `TransferError` without secrets, and without the foreign
-exception as its context, for that might print them. An answer that was not read to its end takes
-its connection with it.
+Guarantees: no redirect is followed, no URL quoted again; a connection that the server closed while
+it was idle costs a new one, not an error; an endpoint that does not answer for ``stall_s`` is
+given up; whatever goes wrong below comes out as a `TransferError` without secrets, and without the
+foreign exception as its context, for that might print them.
 
-Assumes one event loop. Not here: what an answer means (`range_reader`, `document_reader`).
+Assumes one event loop, and that asking twice does no harm: nothing that is asked here changes
+anything at a server. Not here: what comes after the headers (`answer`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import aiohttp
-from multidict import CIMultiDictProxy
+from yarl import URL
 
 from dlcore.errors import Fault, TransferError
-from dlcore.transfer.faults import NETWORK_ERRORS, error_of_exception, error_of_status
+from dlcore.transfer.answer import Answer
+from dlcore.transfer.faults import NETWORK_ERRORS, error_of_exception
+from dlcore.transfer.network import Network
 from dlcore.transfer.proxies import proxy_of
 from dlcore.transfer.redact import redact
-from dlcore.transfer.tls import tls_context
 from dlcore.transfer.urls import exact_url
-from dlcore.transfer.watchdog import Watchdog
-from dlcore.transfer.wire import Wire, forget_broken, take
 
-Arrived = TypeVar("Arrived")
-
-CONNECT_S = 10.0
 STALL_S = 20.0
-KEEPALIVE_S = 60.0  # connections stay warm between the packages of two steps
-HEADER_BYTES = 8190
-HEADER_COUNT = 128
-LEFTOVER_BYTES = 64 << 10  # an error's body up to this is read, to keep the connection
 
-
-class Answer:
-    """Status and headers of one answer, and its body as it comes."""
-
-    def __init__(
-        self,
-        endpoint: str,
-        request: str,
-        response: aiohttp.ClientResponse,
-        stall_s: float,
-        *,
-        proxied: bool,
-    ) -> None:
-        self._endpoint = endpoint
-        self._request = request
-        self._response = response
-        self._stall_s = stall_s
-        self._proxied = proxied
-        self._watchdog = Watchdog(stall_s, self._give_up)
-
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
-        return self._response.status
-
-    @property
-    def headers(self) -> CIMultiDictProxy[str]:
-        """The headers; untrusted text."""
-        return self._response.headers
-
-    async def read(self) -> bytes:
-        """The next bytes of the body as they arrived; empty at its end.
-
-        Raises:
-            TransferError: ``STALL`` or ``TRUNCATED``.
-        """
-        return await self.arrival(self._next())
-
-    async def _next(self) -> bytes:
-        while not self._response.content.at_eof():
-            data, _ = await self._response.content.readchunk()
-            if data:  # a chunk's end comes without
-                return data
-        return b""
-
-    async def arrival(self, awaited: Awaitable[Arrived]) -> Arrived:
-        """Wait for what the network brings.
-
-        Raises:
-            TransferError: ``STALL`` or ``TRUNCATED``.
-        """
-        self._watchdog.wait_begins()
-        try:
-            return await awaited
-        except NETWORK_ERRORS as error:
-            failure = self._failure(error)
-        finally:
-            self._watchdog.wait_ends()
-        raise failure
-
-    def arrived(self) -> None:
-        """Some of what is awaited has come: the endpoint is not stalled."""
-        self._watchdog.wait_begins()
-
-    def wire(self) -> Wire | None:
-        """The connection, to be read by the caller from now on; None where it must not be."""
-        return None if self._proxied else take(self._response)
-
-    def _give_up(self) -> None:
-        connection = self._response.connection
-        if connection and connection.transport:  # one that stalls will not say goodbye either
-            connection.transport.abort()
-        self._response.close()
-
-    def _failure(self, error: BaseException) -> TransferError:
-        if self._watchdog.barked:
-            return self.error(Fault.STALL, f"sent nothing for {self._stall_s:g} s")
-        return error_of_exception(self._endpoint, self._request, error, answered=True)
-
-    def error(self, fault: Fault, message: str, *, remedy: str = "") -> TransferError:
-        """A fault of this answer, to be raised."""
-        return TransferError(
-            f"{self._request}: {message}", fault=fault, endpoint=self._endpoint, remedy=remedy
-        )
-
-    async def refusal(self) -> TransferError:
-        """What a status that was not hoped for means, to be raised."""
-        left = LEFTOVER_BYTES
-        with contextlib.suppress(TransferError):
-            while left > 0 and (data := await self.read()):
-                left -= len(data)
-        return error_of_status(self._endpoint, self._request, self.status, self.headers)
-
-    def close(self) -> None:
-        """Release the connection; break it if the body was not read to its end."""
-        self._watchdog.stop()
-        self._response.close()
+_REPEATED_BY_AIOHTTP = frozenset({"GET", "HEAD"})
+_STALE = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 
 
 class HttpClient:
-    """One endpoint's connections.
+    """One endpoint's way to its hosts.
 
     Args:
         endpoint: Name of the endpoint, for errors.
-        connections: Most ranges to read at once.
+        network: Shared with other endpoints; one of its own by default.
         ca_file: PEM file of the authorities to trust; empty for the system's store.
-        connect_s: Seconds to wait for a connection.
-        stall_s: Seconds without a byte after which an answer is given up.
+        stall_s: Seconds without progress after which a request is given up.
     """
 
     def __init__(
         self,
         endpoint: str,
+        network: Network | None = None,
         *,
-        connections: int = 4,
         ca_file: str = "",
-        connect_s: float = CONNECT_S,
         stall_s: float = STALL_S,
     ) -> None:
         self.endpoint = endpoint
-        self.turn = asyncio.Semaphore(connections)
+        self._network = network or Network()
         self._ca_file = ca_file
-        self._connect_s = connect_s
         self._stall_s = stall_s
-        self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
-    @contextlib.asynccontextmanager
     async def request(
         self,
         method: str,
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[Answer]:
-        """Send a request without a body; the connection is free again when the block ends.
+        in_turn: bool = False,
+    ) -> Answer:
+        """Send a request without a body; leave the answer (``with``) to free the connection.
+
+        Args:
+            method: The method.
+            url: What to ask for, exact.
+            headers: More request headers.
+            in_turn: Whether it counts towards the bound on its host, and waits if that is reached.
 
         Raises:
             TransferError: ``CONNECT``, ``STALL``, ``TLS``, or ``REFUSED`` for what is not HTTP.
         """
-        answer = await self._send(f"{method} {redact(url)}", method, url, headers or {})
+        target = self._target(method, url)
+        if not in_turn:
+            return await self._send(method, target, headers, _nothing)
+        turns = self._network.turns(target)
+        await turns.take()
         try:
-            yield answer
-        finally:
-            answer.close()
+            return await self._send(method, target, headers, turns.give_back)
+        except BaseException:
+            turns.give_back()
+            raise
 
-    async def _send(
-        self, request: str, method: str, url: str, headers: Mapping[str, str]
-    ) -> Answer:
-        failure: TransferError
-        late = asyncio.timeout(self._stall_s)
+    def _target(self, method: str, url: str) -> URL:
         try:
-            target = exact_url(url)
-            proxy = proxy_of(target.scheme, target.raw_host or "")
-            async with late:
-                response = await self._open_session().request(
-                    method, target, headers=headers, allow_redirects=False, proxy=proxy
-                )
-            return Answer(
-                self.endpoint, request, response, self._stall_s, proxied=proxy is not None
-            )
-        except NETWORK_ERRORS as error:
-            if late.expired():
-                failure = TransferError(
-                    f"{request}: no answer for {self._stall_s:g} s",
-                    fault=Fault.STALL,
-                    endpoint=self.endpoint,
-                )
-            else:
-                failure = error_of_exception(self.endpoint, request, error, answered=False)
+            return exact_url(url)
+        except ValueError as error:
+            failure = self._failure(method, url, error)
         raise failure
 
-    def _open_session(self) -> aiohttp.ClientSession:
+    async def _send(
+        self,
+        method: str,
+        target: URL,
+        headers: Mapping[str, str] | None,
+        left: Callable[[], None],
+    ) -> Answer:
+        session = self._session()
+        late = asyncio.timeout(self._stall_s)
+        try:
+            proxy = proxy_of(target.scheme, target.raw_host or "")
+            tls = self._network.trust(self._ca_file)
+            async with late:
+                response = await _answered(
+                    session, method, target, headers=headers, ssl=tls, proxy=proxy
+                )
+            return Answer(
+                self.endpoint, response, self._stall_s, proxied=proxy is not None, left=left
+            )
+        except NETWORK_ERRORS as error:
+            if isinstance(error, aiohttp.ClientConnectorError):
+                self._network.forget_address(target)
+            failure = self._failure(method, str(target), error, is_late=late.expired())
+        raise failure
+
+    def _session(self) -> aiohttp.ClientSession:
         if self._closed:
             raise TransferError(
                 "the endpoint was closed", fault=Fault.CONNECT, endpoint=self.endpoint
             )
-        if self._session is None:
-            self._session = self._new_session()
-        return self._session
+        return self._network.session(self)
 
-    def _new_session(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            ssl=tls_context(self._ca_file),
-            limit=0,  # `turn` bounds the ranges; a renewal must not queue behind them
-            keepalive_timeout=KEEPALIVE_S,
-        )
-        return aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            headers={"Accept-Encoding": "identity", "User-Agent": "dlcore"},
-            timeout=aiohttp.ClientTimeout(
-                total=None, connect=None, sock_connect=self._connect_s, sock_read=None
-            ),
-            max_line_size=HEADER_BYTES,
-            max_field_size=HEADER_BYTES,
-            max_headers=HEADER_COUNT,
-        )
+    def _failure(
+        self, method: str, url: str, error: Exception, *, is_late: bool = False
+    ) -> TransferError:
+        request = f"{method} {redact(url)}"
+        if is_late:
+            return TransferError(
+                f"{request}: no answer for {self._stall_s:g} s",
+                fault=Fault.STALL,
+                endpoint=self.endpoint,
+            )
+        return error_of_exception(self.endpoint, request, error, answered=False)
 
     async def aclose(self) -> None:
-        """Close all connections. Idempotent."""
+        """Ask nothing more; close all connections unless others use the network. Idempotent."""
         self._closed = True
-        session, self._session = self._session, None
-        if session is not None:
-            forget_broken(session.connector)
-            await session.close()
+        await self._network.leave(self)
+
+
+async def _answered(
+    session: aiohttp.ClientSession, method: str, target: URL, **options: Any
+) -> aiohttp.ClientResponse:
+    """The answer's headers; asks again if the connection that was taken is no more."""
+    try:
+        return await session.request(method, target, allow_redirects=False, **options)
+    except _STALE as error:
+        if method in _REPEATED_BY_AIOHTTP or isinstance(error, aiohttp.ClientConnectorError):
+            raise
+    return await session.request(method, target, allow_redirects=False, **options)
+
+
+def _nothing() -> None:
+    """What follows a request that took no turn."""

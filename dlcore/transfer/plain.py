@@ -7,7 +7,7 @@ for a body without ``Content-Length`` ends early without a complaint from below.
 from __future__ import annotations
 
 from dlcore.errors import Fault
-from dlcore.transfer.http_client import Answer
+from dlcore.transfer.answer import Answer
 from dlcore.transfer.intake import Intake
 
 

@@ -7,8 +7,9 @@ from urllib.parse import unquote
 import msgspec
 
 from dlcore.errors import Fault
+from dlcore.transfer.answer import Answer
 from dlcore.transfer.content_range import LIMIT, parse_content_range
-from dlcore.transfer.http_client import Answer, HttpClient
+from dlcore.transfer.http_client import HttpClient
 from dlcore.transfer.range_reader import check_coding
 
 
@@ -32,12 +33,12 @@ async def probe(url: str, client: HttpClient) -> Probed:
     Raises:
         TransferError: The server cannot be asked, or does not say how long it is.
     """
-    async with client.request("HEAD", url) as answer:
+    with await client.request("HEAD", url) as answer:
         length = _length(answer)
         if answer.status == 200 and length is not None and _offers_ranges(answer):
             check_coding(answer)
             return Probed(length, True, _name(url))
-    async with client.request("GET", url, headers={"Range": "bytes=0-0"}) as answer:
+    with await client.request("GET", url, headers={"Range": "bytes=0-0"}) as answer:
         if answer.status not in {200, 206, 416}:
             raise await answer.refusal()
         check_coding(answer)

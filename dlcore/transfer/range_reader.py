@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dlcore.errors import Fault, TransferError
+from dlcore.transfer.answer import Answer
 from dlcore.transfer.content_range import parse_content_range
 from dlcore.transfer.faults import PORTAL_REMEDY
-from dlcore.transfer.http_client import Answer, HttpClient
+from dlcore.transfer.http_client import HttpClient
 from dlcore.transfer.intake import Intake
 from dlcore.transfer.receive import receive
 
@@ -46,7 +47,7 @@ async def read_range(
     """
     start, end = span
     asked = {**(headers or {}), "Range": f"bytes={start}-{end - 1}"}
-    async with client.turn, client.request("GET", url, headers=asked) as answer:
+    with await client.request("GET", url, headers=asked, in_turn=True) as answer:
         if answer.status not in {200, 206}:
             raise await answer.refusal()
         if answer.status == 206:

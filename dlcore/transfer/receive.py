@@ -9,7 +9,7 @@ import os
 
 from dlcore.errors import ConfigError
 from dlcore.transfer import direct, plain
-from dlcore.transfer.http_client import Answer
+from dlcore.transfer.answer import Answer
 from dlcore.transfer.intake import Intake
 from dlcore.transfer.wire import aiohttp_is_known
 

@@ -7,6 +7,7 @@ foreign schemes get as far as a request line.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from urllib.parse import quote
@@ -16,6 +17,7 @@ from yarl import URL
 _UNSAFE = re.compile(r"[^\x21-\x7e]")
 
 
+@functools.lru_cache(maxsize=1024)
 def exact_url(text: str) -> URL:
     """The URL as it stands.
 

@@ -1,7 +1,7 @@
-"""Notices that nothing has arrived for too long.
+"""Notices that too little arrives for too long.
 
 Guarantees: costs one timer per stall period, not one per read; only time spent waiting for the
-network counts, so that a slow disk is never taken for a stalled endpoint.
+network counts, so that neither a slow disk nor a cap of ours is taken for a stalled endpoint.
 """
 
 from __future__ import annotations
@@ -9,9 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+LEAST_BPS = 1024  # an endpoint that brings less is as good as silent
+
 
 class Watchdog:
-    """Calls ``bark`` once when one wait lasts ``stall_s`` seconds on the loop's clock.
+    """Calls ``bark`` once if ``stall_s`` seconds of waiting bring less than `LEAST_BPS`.
+
+    They are counted from the last time that so much had arrived: a silence is noticed no later
+    than ``stall_s`` after the last byte, unless it begins while we hold the endpoint back.
 
     Attributes:
         barked: Whether it has.
@@ -20,28 +25,40 @@ class Watchdog:
     def __init__(self, stall_s: float, bark: Callable[[], None]) -> None:
         self.barked = False
         self._stall_s = stall_s
+        self._least_bytes = LEAST_BPS * stall_s
         self._bark = bark
         self._loop = asyncio.get_running_loop()
-        self._waiting_since: float | None = None
-        self._timer = self._loop.call_later(stall_s, self._look)
+        self._since_s = self._held_s = self._loop.time()
+        self._waiting = False
+        self._arrived_bytes = 0
+        self._timer = self._loop.call_at(self._since_s + stall_s, self._look)
 
     def wait_begins(self) -> None:
-        """The next byte is being waited for."""
-        self._waiting_since = self._loop.time()
+        """The next bytes are being waited for."""
+        self._since_s += self._loop.time() - self._held_s
+        self._waiting = True
 
     def wait_ends(self) -> None:
-        """It has arrived."""
-        self._waiting_since = None
+        """From now on they are not."""
+        self._held_s = self._loop.time()
+        self._waiting = False
+
+    def arrived(self, count_bytes: int) -> None:
+        """So many of the awaited bytes are there."""
+        self._arrived_bytes += count_bytes
+        if self._arrived_bytes >= self._least_bytes:
+            self._arrived_bytes = 0
+            self._since_s = self._loop.time()
 
     def stop(self) -> None:
         """Never bark again."""
         self._timer.cancel()
 
     def _look(self) -> None:
-        now = self._loop.time()
-        since = now if self._waiting_since is None else self._waiting_since
-        if now - since >= self._stall_s:
+        if not self._waiting:
+            self._timer = self._loop.call_later(self._stall_s, self._look)
+        elif self._loop.time() >= self._since_s + self._stall_s:
             self.barked = True
             self._bark()
         else:
-            self._timer = self._loop.call_at(since + self._stall_s, self._look)
+            self._timer = self._loop.call_at(self._since_s + self._stall_s, self._look)

@@ -298,18 +298,28 @@ class TestBothPaths:
                 await client.aclose()
         assert sink.filled_bytes == 1000
 
-    async def test_a_body_that_trickles_does_not_stall(self, server: Server) -> None:
-        steps = [asyncio.Event() for _ in range(6)]
-        said = [HEAD, *(item for step in steps for item in (DATA[:1], step)), DATA[6:]]
-        data = DATA[:1] * 6 + DATA[6:]
+    @pytest.mark.parametrize("step_bytes", [1, 1000])
+    async def test_a_body_that_trickles_stalls_if_it_brings_too_little(
+        self, server: Server, step_bytes: int
+    ) -> None:
+        steps = [asyncio.Event() for _ in range(9)]
+        said = [item for step in steps for item in (DATA[:step_bytes], step)]
+        data = DATA[:step_bytes] * 9 + DATA[step_bytes * 9 :]
         sink = Collector(len(DATA), buffer_bytes=len(DATA))
-        async with server.asked(Script(said), stall_s=0.2) as asked:
+        async with server.asked(
+            Script([HEAD, *said, DATA[step_bytes * 9 :]]), stall_s=0.2
+        ) as asked:
             reading = asyncio.ensure_future(fetch(*asked, sink))
             for step in steps:
-                await asyncio.sleep(0.06)  # all of them together take longer than a stall
+                await asyncio.sleep(0.05)  # all of them together take longer than a stall
                 step.set()
-            await reading
-        assert sink.received == data
+            if step_bytes == 1:
+                with pytest.raises(TransferError) as caught:
+                    await reading
+                assert caught.value.fault is Fault.STALL
+            else:
+                await reading
+                assert sink.received == data
 
     async def test_nothing_reaches_the_sink_after_a_read_was_cancelled(
         self, server: Server
