@@ -1,8 +1,9 @@
 """An on-premises distribution point: a package as plain files, listed by ``PROPFIND``.
 
 Guarantees: links are asked for as the server spells them; an object is held only if each of its
-files is listed with the right length; a range of an object that packs many files is read as the
-sequence of its files' ranges. Files are found whatever the case of their names, as on Windows.
+files is listed with the right length; a range of an object that packs many files is read as its
+files' ranges, several at once where connections are left. Files are found whatever the case of
+their names, as on Windows.
 
 Assumes a virtual folder that admits this client without Windows authentication
 (``NOCERT_SMS_DP_SMSPKG$``, or anonymous access).
@@ -15,7 +16,8 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from dlcore.errors import Fault, TransferError
-from dlcore.model import EndpointKind, Manifest
+from dlcore.model import EndpointKind, Extent, Manifest
+from dlcore.transfer.abreast import Crowd, Stretch, read_abreast
 from dlcore.transfer.document_reader import read_document
 from dlcore.transfer.dp_listing import Entry, parse_listing
 from dlcore.transfer.http_client import HttpClient
@@ -41,13 +43,15 @@ class DpEndpoint:
         name: Name of the endpoint.
         base_url: URL of the virtual folder, ``http://dp/SMS_DP_SMSPKG$``.
         client: Connections.
+        connections: Most files to read at once beside others.
     """
 
     kind = EndpointKind.DP
 
-    def __init__(self, name: str, base_url: str, client: HttpClient) -> None:
+    def __init__(self, name: str, base_url: str, client: HttpClient, *, connections: int) -> None:
         self.name = name
         self._client = client
+        self._crowd = Crowd(connections)
         parts = urlsplit(base_url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._folder = parts.path
@@ -70,16 +74,20 @@ class DpEndpoint:
             path = manifest.files[min(missing)].path
             raise self._missing(f"package {manifest.package_id} has no {path} of the right length")
 
-        async def read(index: int, span: tuple[int, int], intake: Intake) -> None:
-            for extent in manifest.extents(index, *span):
-                end = extent.offset_bytes + extent.length_bytes
-                await read_range(
+        def stretch(extent: Extent) -> Stretch:
+            return Stretch(
+                extent.length_bytes,
+                lambda intake: read_range(
                     self._client,
                     self._origin + listed[extent.file].link,
-                    (extent.offset_bytes, end),
+                    (extent.offset_bytes, extent.offset_bytes + extent.length_bytes),
                     manifest.files[extent.file].length_bytes,
                     intake,
-                )
+                ),
+            )
+
+        async def read(index: int, span: tuple[int, int], intake: Intake) -> None:
+            await read_abreast(map(stretch, manifest.extents(index, *span)), intake, self._crowd)
 
         return Located(held, read)
 
