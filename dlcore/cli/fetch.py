@@ -19,6 +19,7 @@ from dlcore.cli.wanted import Asked, find
 from dlcore.engine.download.downloads import Retry
 from dlcore.engine.events import EventBus
 from dlcore.engine.fetch import Fetched, fetch_into
+from dlcore.schedule import Terms
 
 
 @click.command()
@@ -134,7 +135,7 @@ async def _fetch(
         return await fetch_into(
             folder,
             manifest,
-            [(endpoint, access.connections) for endpoint in endpoints],
+            [(endpoint, Terms(access.connections)) for endpoint in endpoints],
             bus,
             beside=beside,
             retry=retry,

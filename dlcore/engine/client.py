@@ -24,6 +24,7 @@ from dlcore.engine.session import Session
 from dlcore.engine.state import RunState, load
 from dlcore.errors import ConfigError
 from dlcore.model import Catalog
+from dlcore.schedule import Terms
 from dlcore.store import Store
 from dlcore.tasksequence import TaskSequence, default_evaluator, from_facts
 from dlcore.tasksequence import load as load_sequence
@@ -65,7 +66,7 @@ class Client:
         self._stack = AsyncExitStack()
         self._library: Library | None = None
         self._content: Content | None = None
-        self._connections: dict[str, int] = {}
+        self._terms: dict[str, Terms] = {}
         self._holding = asyncio.Lock()
         self._held = False
         self.store = Store.look(state)
@@ -93,7 +94,7 @@ class Client:
                     endpoint = open_endpoint(settings, observer=self._renewed)
                     stack.push_async_callback(endpoint.aclose)
                     self.endpoints.append(endpoint)
-                    self._connections[settings.name] = settings.connections
+                    self._terms[settings.name] = Terms(settings.connections)
             self._stack = stack.pop_all()
         return self
 
@@ -181,9 +182,7 @@ class Client:
         await self.hold()
         library = await self.library()
         if self._content is None:
-            downloads = Downloads(
-                self.store, self._connections, library.locate, self.bus, self._rng
-            )
+            downloads = Downloads(self.store, self._terms, library.locate, self.bus, self._rng)
             self._content = Content(library, downloads)
             self._stack.push_async_callback(self._content.aclose)
         return self._content

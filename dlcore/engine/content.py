@@ -83,7 +83,8 @@ class Content:
 
     def _pass_on(self) -> None:
         """Tell the downloads the order, with what somebody waits for in front."""
-        self.downloads.order(tuple(dict.fromkeys((*self._awaited, *self._urgent))), self._idle)
+        urgent = tuple(dict.fromkeys((*self._awaited, *self._urgent)))
+        self.downloads.order(urgent, self._idle, tuple(self._awaited))
 
     async def _prepare(self) -> None:
         """Begin what is wanted, one after the other, the earliest first."""

@@ -76,6 +76,20 @@ class EndpointDropped(Event, frozen=True):
     fault: str
 
 
+class EndpointNote(Event, frozen=True):
+    """The schedule decided something about an endpoint.
+
+    Attributes:
+        endpoint: Its name.
+        what: ``backed off``, ``half-open``, ``resumed``, ``quarantined``, ``dropped``, ...
+        reason: Why, in words.
+    """
+
+    endpoint: str
+    what: str
+    reason: str
+
+
 class EndpointRenewed(Event, frozen=True):
     """A token or signed locations were renewed; ``reason`` is ``expiring`` or ``rejected``."""
 
@@ -93,6 +107,18 @@ class DownloadRetried(Event, frozen=True):
     delay_s: float
 
 
+class EndpointProgress(msgspec.Struct, frozen=True):
+    """What is going on at one endpoint.
+
+    Attributes:
+        connections: Ranges under way.
+        rate_bps: Bytes per second lately.
+    """
+
+    connections: int
+    rate_bps: float
+
+
 class Progress(Event, frozen=True):
     """How far the download is, several times a second while it runs.
 
@@ -100,11 +126,15 @@ class Progress(Event, frozen=True):
         verified_bytes: Bytes on disk and verified, of all packages begun.
         wanted_bytes: Length of all packages begun.
         rate_bps: Bytes per second lately.
+        wasted_bytes: Bytes received and not used: of races lost and of ranges stopped.
+        endpoints: What is going on at each endpoint.
     """
 
     verified_bytes: int
     wanted_bytes: int
     rate_bps: float
+    wasted_bytes: int = 0
+    endpoints: dict[str, EndpointProgress] = {}
 
 
 class StepSkipped(Event, frozen=True):

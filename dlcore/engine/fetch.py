@@ -18,12 +18,14 @@ import msgspec
 from dlcore import manifest as documents
 from dlcore.engine.disk import guarded
 from dlcore.engine.download.downloads import Downloads, Retry
+from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.download.library import Library
 from dlcore.engine.events import EventBus
 from dlcore.engine.holding import hold
 from dlcore.engine.target import Target, target
 from dlcore.engine.threads import in_thread
 from dlcore.model import Catalog, Manifest
+from dlcore.schedule import Terms
 from dlcore.store import Store
 from dlcore.transfer import Endpoint
 
@@ -38,6 +40,8 @@ class Fetched(msgspec.Struct, frozen=True):
         bytes_fetched: Payload bytes received.
         bytes_reused: Verified bytes that were on disk before.
         endpoints: Payload bytes by endpoint.
+        bytes_wasted: Of those fetched, the ones that turned out not to be needed.
+        sources: What each endpoint did.
     """
 
     package: str
@@ -46,16 +50,19 @@ class Fetched(msgspec.Struct, frozen=True):
     bytes_fetched: int
     bytes_reused: int
     endpoints: dict[str, int]
+    bytes_wasted: int = 0
+    sources: dict[str, EndpointFigures] = {}
 
 
 async def fetch_into(
     folder: Path,
     manifest: Manifest,
-    endpoints: Sequence[tuple[Endpoint, int]],
+    endpoints: Sequence[tuple[Endpoint, Terms]],
     bus: EventBus,
     *,
     beside: bool = False,
     retry: Retry | None = None,
+    cap_bps: float = 0.0,
     wait_s: float = 0.0,
 ) -> Fetched:
     """Fetch a package's files into a folder.
@@ -63,10 +70,11 @@ async def fetch_into(
     Args:
         folder: Is made; or is empty, or holds exactly these files already.
         manifest: What to fetch; the caller vouches for it.
-        endpoints: Whom to ask, and over how many connections; they stay open.
+        endpoints: Whom to ask, and how they may be used; they stay open.
         bus: Hears what happens.
         beside: Whether a single file may be put beside what else is in the folder.
         retry: When nobody is left to serve it.
+        cap_bps: Most bytes per second from all endpoints together; 0.0: no cap.
         wait_s: How long to wait while another process fetches into the same folder.
 
     Raises:
@@ -86,7 +94,7 @@ async def fetch_into(
         if await in_thread(goal.is_there, manifest):  # by whoever held it
             fetched = _found(goal, manifest)
         else:
-            fetched = await _fetch(goal, manifest, endpoints, store, bus, retry or Retry())
+            fetched = await _fetch(goal, manifest, endpoints, store, bus, retry or Retry(), cap_bps)
         await in_thread(shutil.rmtree, goal.state, ignore_errors=True)
     finally:
         store.close()
@@ -101,18 +109,20 @@ def _found(goal: Target, manifest: Manifest) -> Fetched:
 async def _fetch(
     goal: Target,
     manifest: Manifest,
-    endpoints: Sequence[tuple[Endpoint, int]],
+    endpoints: Sequence[tuple[Endpoint, Terms]],
     store: Store,
     bus: EventBus,
     retry: Retry,
+    cap_bps: float,
 ) -> Fetched:
     library = Library(Catalog(1, {}), [endpoint for endpoint, _ in endpoints], store)
-    connections = {endpoint.name: count for endpoint, count in endpoints}
+    terms = {endpoint.name: own for endpoint, own in endpoints}
     async with AsyncExitStack() as stack:
-        downloads = Downloads(store, connections, library.locate, bus, random.Random())  # noqa: S311  # spreads waits
+        downloads = Downloads(store, terms, library.locate, bus, random.Random())  # noqa: S311  # spreads waits
         stack.push_async_callback(downloads.aclose)
         downloads.retry = retry
-        downloads.order((manifest.package_id,), ())
+        downloads.limit(cap_bps)
+        downloads.order((manifest.package_id,), (), (manifest.package_id,))
         await downloads.begin(manifest.package_id, manifest, documents.encode(manifest))
         content = await downloads.path(manifest.package_id)
         await in_thread(goal.deliver, content)
@@ -123,4 +133,6 @@ async def _fetch(
             downloads.meter.received_bytes.total(),
             downloads.reused_bytes,
             dict(downloads.meter.by_endpoint),
+            downloads.wasted_bytes,
+            downloads.figures(),
         )

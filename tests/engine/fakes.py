@@ -19,6 +19,7 @@ from dlcore.engine.download.library import Library
 from dlcore.engine.events import Event, EventBus
 from dlcore.errors import Fault, TransferError
 from dlcore.model import Catalog, CatalogEntry, EndpointKind, Manifest
+from dlcore.schedule import Terms
 from dlcore.store import Store
 from dlcore.transfer.interface import Endpoint, Sink
 from tests.store.helpers import FILES, Package, make_package, read_back
@@ -139,10 +140,9 @@ class FakePlacement:
         while data:
             if not is_free:
                 await sink.ready()
-            place = sink.buffer()
-            count = min(len(place), len(data), STRIDE_BYTES)
+            count = min(len(sink.buffer()), len(data), STRIDE_BYTES)
             await asyncio.sleep(count / self._endpoint.rate_bps)
-            place[:count] = data[:count]
+            sink.buffer()[:count] = data[:count]
             is_free = sink.advance(count)
             self._endpoint.delivered_bytes += count
             data = data[count:]
@@ -200,7 +200,7 @@ async def opened(
         library = Library(catalog, endpoints, store)
         downloads = Downloads(
             store,
-            {endpoint.name: connections for endpoint in endpoints},
+            {endpoint.name: Terms(connections) for endpoint in endpoints},
             library.locate,
             bus or EventBus(),
             random.Random(1),

@@ -16,13 +16,12 @@ from tests.schedule.packages import LAW
 @LAW
 @given(
     ceiling=st.integers(0, 60),
-    least=st.integers(1, 4),
     wishes=st.lists(st.tuples(st.integers(1, 20), st.integers(0, 5)), max_size=30),
 )
 def test_everybody_gets_a_buffer_and_the_ceiling_holds(
-    ceiling: int, least: int, wishes: list[tuple[int, int]]
+    ceiling: int, wishes: list[tuple[int, int]]
 ) -> None:
-    pool = BufferPool(ceiling, least)
+    pool = BufferPool(ceiling)
     in_use: list[memoryview] = []
     served = 0
 
@@ -32,7 +31,7 @@ def test_everybody_gets_a_buffer_and_the_ceiling_holds(
         assert len(buffer) == length_bytes
         assert all(buffer is not other for other in in_use)
         in_use.append(buffer)
-        assert sum(map(len, in_use)) <= ceiling or len(in_use) <= least
+        assert sum(map(len, in_use)) <= ceiling or len(in_use) == 1
         await asyncio.sleep(seconds)
         in_use[:] = [other for other in in_use if other is not buffer]
         pool.give_back(buffer)
@@ -47,7 +46,7 @@ def test_everybody_gets_a_buffer_and_the_ceiling_holds(
 
 def test_who_stops_waiting_takes_no_buffer_along() -> None:
     async def main() -> None:
-        pool = BufferPool(8, least=1)
+        pool = BufferPool(8)
         only = await pool.take(8)
         waiters = [asyncio.ensure_future(pool.take(8)) for _ in range(3)]
         await asyncio.sleep(0)
@@ -64,7 +63,7 @@ def test_who_stops_waiting_takes_no_buffer_along() -> None:
 
 def test_nobody_overtakes_those_who_wait() -> None:
     async def main() -> None:
-        pool = BufferPool(8, least=1)
+        pool = BufferPool(8)
         only = await pool.take(8)
         waiter = asyncio.ensure_future(pool.take(8))
         await asyncio.sleep(0)

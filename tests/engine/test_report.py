@@ -56,14 +56,16 @@ def test_a_run_of_nothing_has_no_figures_to_divide_by() -> None:
 
 def test_the_link_is_busy_while_any_range_is_under_way() -> None:
     meter = Meter()
-    for at_s, change in ((1.0, meter.range_began), (2.0, meter.range_began)):
-        change(at_s)
-    meter.range_ended(3.0)
+    meter.range_began("e", 1.0)
+    meter.range_began("f", 2.0)
+    meter.range_ended("e", 3.0)
     assert meter.busy_s(4.0) == 3.0
-    meter.range_ended(5.0)
+    meter.range_ended("f", 5.0)
     assert meter.busy_s(9.0) == 4.0
-    meter.range_began(10.0)
+    meter.range_began("e", 10.0)
     assert meter.busy_s(11.0) == 5.0
+    assert meter.connections["e"].busy_s(11.0) == 3.0
+    assert meter.connections["e"].most_flying == 1
 
 
 def test_the_recent_rate_forgets() -> None:
@@ -72,6 +74,7 @@ def test_the_recent_rate_forgets() -> None:
     meter.received("A", "f", 300, 2.0)
     assert meter.recent_bps(2.5) == 200.0
     assert meter.recent_bps(4.0) == 100.0
+    assert meter.recent_bps(4.0, "f") == 100.0
     assert meter.recent_bps(10.0) == 0.0
     assert meter.received_bytes["A"] == 600
     assert dict(meter.by_endpoint) == {"e": 300, "f": 300}

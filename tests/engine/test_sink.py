@@ -58,7 +58,25 @@ class Verifier:
 
 
 def pool(buffers: int = 2) -> BufferPool:
-    return BufferPool(buffers * BUFFER_BYTES, least=1)
+    return BufferPool(buffers * BUFFER_BYTES)
+
+
+class FreeFlow:
+    """Holds nothing back; counts, and may be cut short."""
+
+    def __init__(self, last: int = BLOCKS) -> None:
+        self.received: list[int] = []
+        self.last = last
+
+    def passed(self, count: int) -> bool:
+        self.received.append(count)
+        return True
+
+    async def ready(self) -> None:
+        return
+
+    def last_block(self) -> int:
+        return self.last
 
 
 async def deliver(sink: RangeSink, data: bytes, strides: list[int]) -> None:
@@ -95,23 +113,23 @@ def test_exactly_the_whole_blocks_that_arrived_go_out(
     start, end = MANIFEST.range_span(BlockRange(0, first, last))
     count = int((end - start) * share)
     verify = Verifier(seconds)
-    received: list[int] = []
+    flow = FreeFlow(last)
 
     async def main() -> None:
-        sink = RangeSink(MANIFEST, BlockRange(0, first, last), pool(), verify, received.append)
+        sink = RangeSink(MANIFEST, BlockRange(0, first, last), pool(), verify, flow)
         await deliver(sink, CONTENT[start : start + count], strides)
         await sink.drain()
 
     virtually(main())
     whole = last if count == end - start else first + count // BLOCK_BYTES
     assert verify.content == blocks_of(first, whole)
-    assert sum(received) == count
+    assert sum(flow.received) == count
     assert verify.most_at_work <= 2
 
 
 def test_a_slow_verifier_holds_the_reader_back() -> None:
     async def main() -> float:
-        sink = RangeSink(MANIFEST, EVERYTHING, pool(), Verifier(10.0), lambda count: None)
+        sink = RangeSink(MANIFEST, EVERYTHING, pool(), Verifier(10.0), FreeFlow())
         started_s = asyncio.get_running_loop().time()
         await deliver(sink, CONTENT, [5])
         return asyncio.get_running_loop().time() - started_s
@@ -124,7 +142,7 @@ def test_a_range_that_ends_leaves_its_buffers_to_the_next() -> None:
     async def main() -> None:
         shared = pool(1)
         for _ in range(3):
-            sink = RangeSink(MANIFEST, EVERYTHING, shared, Verifier(), lambda count: None)
+            sink = RangeSink(MANIFEST, EVERYTHING, shared, Verifier(), FreeFlow())
             await deliver(sink, CONTENT[:50], [7])
             await sink.drain()
         assert shared.take_now(BUFFER_BYTES) is not None
@@ -137,7 +155,7 @@ def test_a_disk_that_fails_stops_the_reader() -> None:
         raise StorageError("broken")
 
     async def main() -> None:
-        sink = RangeSink(MANIFEST, EVERYTHING, pool(), fail, lambda count: None)
+        sink = RangeSink(MANIFEST, EVERYTHING, pool(), fail, FreeFlow())
         with pytest.raises(StorageError):
             await deliver(sink, CONTENT, [5])
         with pytest.raises(StorageError):
@@ -150,7 +168,7 @@ def test_draining_waits_for_the_verifier_even_if_cancelled() -> None:
     verify = Verifier(10.0)
 
     async def main() -> None:
-        sink = RangeSink(MANIFEST, EVERYTHING, pool(), verify, lambda count: None)
+        sink = RangeSink(MANIFEST, EVERYTHING, pool(), verify, FreeFlow())
         await deliver(sink, CONTENT[:30], [30])
         draining = asyncio.ensure_future(sink.drain())
         for _ in range(3):

@@ -1,13 +1,24 @@
 """Page-aligned buffers, used again and again, never more than fit under a ceiling.
 
 The ceiling is the engine's memory: who needs a buffer when all are in use waits, and so slows the
-network down to what the disk can take. First come, first served. For one event loop.
+network down to what the disk can take. First come, first served. A buffer longer than the ceiling
+is lent when no other is. For one event loop.
+
+Nobody waits for ever, because nobody who waits holds a buffer, and each that is held comes back
+without another one: a range fills its own from the network and lets go of it before it asks for
+the next; a verification needs none; a block put together from strips (`assembly`) needs only its
+strips, which need no buffer either. What those strips need is a connection, and the connections
+may all be in ranges that wait here. So while somebody waits, one more connection is allowed
+(`Connections`); and what is begun without a buffer for its start is not begun (`take_now`), so
+that the one connection more is for strips of blocks that have theirs. The schedule asks for those
+first.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
+from collections.abc import Callable
 
 from dlcore.native import aligned_buffer
 
@@ -17,16 +28,23 @@ class BufferPool:
 
     Args:
         ceiling_bytes: All buffers together.
-        least: So many may be in use even if that breaks the ceiling: one for each connection and
-            some to be verified, or everybody would wait for everybody.
+
+    Attributes:
+        freed: Called when a buffer has come back that nobody was waiting for.
     """
 
-    def __init__(self, ceiling_bytes: int, least: int) -> None:
+    def __init__(self, ceiling_bytes: int) -> None:
+        self.freed: Callable[[], None] = lambda: None
         self._ceiling_bytes = ceiling_bytes
-        self._least = least
         self._free: dict[int, list[memoryview]] = {}
-        self._in_use: Counter[int] = Counter()
+        self._free_bytes = 0
+        self._lent_bytes = 0
         self._waiting: deque[tuple[int, asyncio.Future[memoryview]]] = deque()
+
+    @property
+    def is_short(self) -> bool:
+        """Whether somebody waits."""
+        return bool(self._waiting)
 
     def take_now(self, length_bytes: int) -> memoryview | None:
         """A buffer of that length, if one is free and nobody waits for one."""
@@ -44,13 +62,22 @@ class BufferPool:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.give_back(turn.result())
+            else:
+                self._serve()  # who comes behind may need less
             raise
 
     def give_back(self, buffer: memoryview) -> None:
         """The buffer may be used by others."""
         length_bytes = len(buffer)
-        self._in_use[length_bytes] -= 1
+        self._lent_bytes -= length_bytes
+        self._free_bytes += length_bytes
         self._free.setdefault(length_bytes, []).append(buffer)
+        self._serve()
+        if not self._waiting:
+            self.freed()
+
+    def _serve(self) -> None:
+        """Lend to those who wait, in their order, as long as there is something to lend."""
         while self._waiting:
             length_bytes, turn = self._waiting[0]
             if not turn.cancelled():
@@ -61,15 +88,14 @@ class BufferPool:
             self._waiting.popleft()
 
     def _find(self, length_bytes: int) -> memoryview | None:
-        in_use_bytes = sum(length * count for length, count in self._in_use.items())
-        fits = in_use_bytes + length_bytes <= self._ceiling_bytes
-        if not fits and self._in_use.total() >= self._least:
+        if self._lent_bytes and self._lent_bytes + length_bytes > self._ceiling_bytes:
             return None
-        self._in_use[length_bytes] += 1
+        self._lent_bytes += length_bytes
         free = self._free.get(length_bytes)
         if free:
+            self._free_bytes -= length_bytes
             return free.pop()
-        free_bytes = sum(length * len(some) for length, some in self._free.items())
-        if in_use_bytes + free_bytes + length_bytes > self._ceiling_bytes:
+        if self._lent_bytes + self._free_bytes > self._ceiling_bytes:
             self._free.clear()  # of other lengths: they make room
+            self._free_bytes = 0
         return aligned_buffer(length_bytes)

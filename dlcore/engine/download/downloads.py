@@ -1,6 +1,7 @@
-"""The loop that binds schedule, transfer and store: one task per connection.
+"""All packages under way: the loop that binds schedule, transfer and store.
 
-Each connection asks the schedule for a range, fetches it (`range_fetch`), and asks again.
+`connections` keeps ranges under way (`range_fetch`); here is the life of the packages that they
+fill, from the search for their objects to the rename that completes them.
 
 Guarantees: a package's path is given out only after its last rename is on disk; a failure of the
 local disk fails everything (nothing can go on without it), a failure of endpoints fails only the
@@ -15,18 +16,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Container, Coroutine, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from dlcore.engine.download.buffers import BufferPool
+from dlcore.engine.download.connections import Connections
+from dlcore.engine.download.figures import EndpointFigures, figures_of
+from dlcore.engine.download.ledger import Ledger
+from dlcore.engine.download.limits import Limits
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.range_fetch import RangeFetcher
 from dlcore.engine.download.verifier import Verifier
 from dlcore.engine.events import (
     DownloadRetried,
+    EndpointProgress,
     EventBus,
     PackageFailed,
     PackageReady,
@@ -37,7 +43,7 @@ from dlcore.engine.threads import in_thread, settle
 from dlcore.errors import DlcoreError, TransferError
 from dlcore.manifest import digest_of
 from dlcore.model import Manifest
-from dlcore.schedule import Planner
+from dlcore.schedule import Planner, Terms
 from dlcore.store import Store
 from dlcore.transfer.interface import Placement
 
@@ -50,7 +56,6 @@ Locate = Callable[[Manifest, Found], Awaitable[None]]
 SYNC_EVERY_S = 1.0  # at most this much work is fetched again after a power loss
 PROGRESS_EVERY_S = 0.5
 MEMORY_BYTES = 40 << 20  # of all buffers: sixteen blocks to hash, as many to receive, and some
-SPARE_BUFFERS = 4
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -73,16 +78,21 @@ class Downloads:
 
     Args:
         store: Where packages are written.
-        connections: Endpoint name -> number of connections to it.
+        endpoints: Names of those to be asked, and how they may be used.
         locate: Asks every endpoint for a package's objects.
         bus: Hears what happens.
         rng: Spreads the waits after failures.
+
+    Attributes:
+        meter: Counts the bytes.
+        retry: When nobody is left to serve a package.
+        reused_bytes: Verified bytes that were on disk when their packages were begun.
     """
 
     def __init__(
         self,
         store: Store,
-        connections: dict[str, int],
+        endpoints: Mapping[str, Terms],
         locate: Locate,
         bus: EventBus,
         rng: random.Random,
@@ -91,23 +101,36 @@ class Downloads:
         self.retry = Retry()
         self.reused_bytes = 0
         self._store = store
+        self._terms = dict(endpoints)
         self._locate = locate
         self._bus = bus
         self._planner = Planner()
         self._verifier = Verifier()
-        pool = BufferPool(MEMORY_BYTES, least=sum(connections.values()) + SPARE_BUFFERS)
-        self._fetcher = RangeFetcher(self._planner, self.meter, bus, pool, self._verifier, rng)
+        self._limits = Limits()
+        self._ledger = Ledger(self._planner, self.meter, bus, rng)
         self._packages: dict[str, PackageDownload] = {}
         self._finished: dict[str, Path] = {}
         self._beginning = asyncio.Lock()
-        self._changed = asyncio.Event()
         self._failure: BaseException | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._now_s = asyncio.get_running_loop().time
-        for endpoint, count in connections.items():
-            self._planner.add_endpoint(endpoint, count)
-            for _ in range(count):
-                self._spawn(self._connection(endpoint))
+        pool = BufferPool(MEMORY_BYTES)
+        self._fetcher = RangeFetcher(
+            self._planner, self.meter, self._ledger, pool, self._verifier, self._limits
+        )
+        self._connections = Connections(
+            endpoints,
+            self._planner,
+            self._fetcher,
+            pool,
+            self._packages,
+            self._spawn,
+            self._review_all,
+        )
+        for endpoint, terms in endpoints.items():
+            self._planner.add_endpoint(endpoint, terms)
+            self.set_terms(endpoint, terms)
+        self._spawn(self._connections.review_regularly())
         self._spawn(self._sync_regularly())
         self._spawn(self._tell_progress())
 
@@ -125,11 +148,35 @@ class Downloads:
             if package_id not in self._finished and not self._is_under_way(package_id):
                 await self._begin(package_id, manifest, document)
 
-    def order(self, urgent: Sequence[str], idle: Sequence[str]) -> None:
+    def order(
+        self, urgent: Sequence[str], idle: Sequence[str], waiting: Container[str] = ()
+    ) -> None:
         """Set the deadline order (`Planner.order`); takes effect with the next range."""
         if not self._failure:
-            self._planner.order(urgent, idle)
-            self._notify()
+            self._planner.order(urgent, idle, waiting)
+            self._connections.refill()
+
+    def limit(self, cap_bps: float) -> None:
+        """Cap the bytes per second from all endpoints together, at once; 0.0: no cap."""
+        self._limits.limit(cap_bps)
+        for endpoint, terms in self._terms.items():
+            self.set_terms(endpoint, terms)
+
+    def set_terms(self, endpoint: str, terms: Terms) -> None:
+        """Change how an endpoint may be used, at once.
+
+        Raises:
+            KeyError: There is no such endpoint.
+        """
+        if endpoint not in self._terms:
+            raise KeyError(endpoint)
+        self._terms[endpoint] = terms
+        self._limits.limit_endpoint(endpoint, terms.cap_bps)
+        caps = [cap for cap in (terms.cap_bps, self._limits.cap_bps) if cap]
+        self._planner.set_terms(
+            endpoint, msgspec.structs.replace(terms, cap_bps=min(caps, default=0.0))
+        )
+        self._connections.refill()
 
     async def path(self, package_id: str) -> Path:
         """Wait until a package that was begun is complete.
@@ -162,11 +209,22 @@ class Downloads:
         package = self._packages.get(package_id)
         return package.location if package else ""
 
+    @property
+    def wasted_bytes(self) -> int:
+        """Bytes received and not used: of races lost and of ranges stopped."""
+        return self._planner.wasted_bytes
+
+    def figures(self) -> dict[str, EndpointFigures]:
+        """What each endpoint has done so far."""
+        self._ledger.pass_on_notes()
+        return figures_of(self._terms, self.meter, self._ledger.notes, self._now_s())
+
     async def aclose(self) -> None:
         """Stop; what is verified is synced and stays. Idempotent; a cancellation waits for it."""
         await settle([asyncio.ensure_future(self._stop())])
 
     async def _stop(self) -> None:
+        self._connections.close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -178,27 +236,9 @@ class Downloads:
                     await in_thread(package.partial.sync)
             package.partial.close()
         self._verifier.close()
+        self._ledger.pass_on_notes()
 
     # The tasks
-
-    async def _connection(self, endpoint: str) -> None:
-        while True:
-            now_s = self._now_s()
-            assignment = self._planner.next_range(endpoint, now_s)
-            if assignment is None:
-                await self._wait_for_work(self._planner.resume_at_s(endpoint) - now_s)
-                continue
-            package = self._packages[assignment.package]
-            await self._fetcher.fetch(package, assignment)
-            self._review_all()
-            self._notify()
-
-    async def _wait_for_work(self, rest_s: float) -> None:
-        """Until something changes, or the endpoint's rest is over, if it has one."""
-        with contextlib.suppress(TimeoutError):
-            # Not wait_for: before Python 3.12 a cancellation can get lost in it.
-            async with asyncio.timeout(rest_s if rest_s > 0 else None):
-                await self._changed.wait()
 
     async def _sync_regularly(self) -> None:
         while True:
@@ -212,11 +252,23 @@ class Downloads:
     async def _tell_progress(self) -> None:
         while True:
             await asyncio.sleep(PROGRESS_EVERY_S)
+            self._ledger.pass_on_notes()
             packages = self._packages.values()
-            verified_bytes = sum(p.verified_bytes for p in packages)
-            wanted_bytes = sum(p.manifest.content_bytes for p in packages)
-            rate_bps = self.meter.recent_bps(self._now_s())
-            self._bus.emit(Progress(verified_bytes, wanted_bytes, rate_bps))
+            now_s = self._now_s()
+            self._bus.emit(
+                Progress(
+                    sum(p.verified_bytes for p in packages),
+                    sum(p.manifest.content_bytes for p in packages),
+                    self.meter.recent_bps(now_s),
+                    self.wasted_bytes,
+                    {
+                        name: EndpointProgress(
+                            self.meter.connections[name].flying, self.meter.recent_bps(now_s, name)
+                        )
+                        for name in self._terms
+                    },
+                )
+            )
 
     # The life of a package
 
@@ -250,11 +302,12 @@ class Downloads:
             else:
                 package.placements[endpoint] = result
                 self._planner.place(package.package_id, endpoint, result.held)
-                self._notify()
+                self._connections.refill()
 
         await self._locate(package.manifest, found)
         package.searching = False
         self._review(package)
+        self._connections.refill()
 
     def _review_all(self) -> None:
         for package in self._packages.values():
@@ -262,7 +315,7 @@ class Downloads:
 
     def _review(self, package: PackageDownload) -> None:
         """Finish a package that is complete, retry one that nobody is left to serve."""
-        if package.ending:
+        if package.ending or package.flights:
             return
         if self._planner.is_complete(package.package_id):
             package.ending = True
@@ -278,8 +331,9 @@ class Downloads:
     def _forget(self, package: PackageDownload) -> DlcoreError:
         """From now on no range of the package is assigned; tells why."""
         missing = self._planner.missing_blocks(package.package_id)
-        dropped = {e: f for e, f in self._fetcher.failures.items() if self._planner.dropped(e)}
+        dropped = {e: f for e, f in self._ledger.failures.items() if self._planner.dropped(e)}
         self._planner.forget(package.package_id)
+        self._fetcher.forget(package.package_id)
         return package.exhausted(missing, dropped)
 
     async def _finish(self, package: PackageDownload) -> None:
@@ -321,11 +375,6 @@ class Downloads:
             self._fail(package, error)
 
     # Helpers
-
-    def _notify(self) -> None:
-        """Wake all connections that wait for work."""
-        self._changed.set()
-        self._changed = asyncio.Event()
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)

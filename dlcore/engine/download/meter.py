@@ -1,61 +1,102 @@
-"""Counts what the download does: bytes, and the time in which it was at work."""
+"""Counts what the download does: bytes, connections, and the time in which it was at work."""
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 
 WINDOW_S = 3.0
+SLOTS = 30  # of a window: bytes that came together are counted together
+
+
+class Rate:
+    """Bytes per second lately. Times are seconds on any monotonic clock."""
+
+    def __init__(self) -> None:
+        self._slots: deque[list[float]] = deque()  # when it began, and its bytes
+
+    def received(self, count: int, now_s: float) -> None:
+        """Bytes arrived."""
+        slots = self._slots
+        if slots and now_s < slots[-1][0] + WINDOW_S / SLOTS:
+            slots[-1][1] += count
+        else:
+            slots.append([now_s, count])
+            if len(slots) > SLOTS:
+                slots.popleft()
+
+    def bps(self, now_s: float) -> float:
+        """Bytes per second over the last `WINDOW_S` seconds."""
+        return sum(count for at_s, count in self._slots if at_s >= now_s - WINDOW_S) / WINDOW_S
+
+
+class Busy:
+    """The time in which at least one range was under way."""
+
+    def __init__(self) -> None:
+        self.flying = 0
+        self.most_flying = 0
+        self._busy_s = 0.0
+        self._since_s = 0.0
+
+    def began(self, now_s: float) -> None:
+        """A request was sent."""
+        if not self.flying:
+            self._since_s = now_s
+        self.flying += 1
+        self.most_flying = max(self.most_flying, self.flying)
+
+    def ended(self, now_s: float) -> None:
+        """A request came to its end."""
+        self.flying -= 1
+        if not self.flying:
+            self._busy_s += now_s - self._since_s
+
+    def busy_s(self, now_s: float) -> float:
+        """Seconds so far."""
+        return self._busy_s + (now_s - self._since_s if self.flying else 0.0)
 
 
 class Meter:
-    """Bytes received per package and endpoint, and the link's rate.
+    """Bytes received per package and endpoint, and the rates.
 
     Times are seconds on any monotonic clock, given by the caller.
 
     Attributes:
         received_bytes: Payload bytes received, by package.
         by_endpoint: The same, by endpoint.
+        connections: Of each endpoint, how many are at work, and for how long.
+        faults: Of each endpoint, how often which fault occurred.
     """
 
     def __init__(self) -> None:
         self.received_bytes: Counter[str] = Counter()
         self.by_endpoint: Counter[str] = Counter()
-        self._busy_s = 0.0
-        self._busy_since_s: float | None = None
-        self._flying = 0
-        self._recent: deque[tuple[float, int]] = deque()
+        self.connections: defaultdict[str, Busy] = defaultdict(Busy)
+        self.faults: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._rates: defaultdict[str, Rate] = defaultdict(Rate)
+        self._link = Busy()
 
-    def range_began(self, now_s: float) -> None:
+    def range_began(self, endpoint: str, now_s: float) -> None:
         """A request was sent."""
-        self._flying += 1
-        if self._busy_since_s is None:
-            self._busy_since_s = now_s
+        self._link.began(now_s)
+        self.connections[endpoint].began(now_s)
 
-    def range_ended(self, now_s: float) -> None:
+    def range_ended(self, endpoint: str, now_s: float) -> None:
         """A request came to its end."""
-        self._flying -= 1
-        if not self._flying and self._busy_since_s is not None:
-            self._busy_s += now_s - self._busy_since_s
-            self._busy_since_s = None
+        self._link.ended(now_s)
+        self.connections[endpoint].ended(now_s)
 
     def received(self, package: str, endpoint: str, count: int, now_s: float) -> None:
         """``count`` payload bytes arrived."""
         self.received_bytes[package] += count
         self.by_endpoint[endpoint] += count
-        self._recent.append((now_s, count))
-        while self._recent and self._recent[0][0] < now_s - WINDOW_S:
-            self._recent.popleft()
+        self._rates[endpoint].received(count, now_s)
 
     def busy_s(self, now_s: float) -> float:
         """Seconds in which at least one range was under way."""
-        running_s = now_s - self._busy_since_s if self._busy_since_s is not None else 0.0
-        return self._busy_s + running_s
+        return self._link.busy_s(now_s)
 
-    def mean_bps(self, now_s: float) -> float:
-        """Bytes per second over all the time at work; 0.0 before the first."""
-        busy_s = self.busy_s(now_s)
-        return self.received_bytes.total() / busy_s if busy_s > 0 else 0.0
-
-    def recent_bps(self, now_s: float) -> float:
-        """Bytes per second over the last `WINDOW_S` seconds."""
-        return sum(n for at_s, n in self._recent if at_s >= now_s - WINDOW_S) / WINDOW_S
+    def recent_bps(self, now_s: float, endpoint: str | None = None) -> float:
+        """Bytes per second over the last `WINDOW_S` seconds, of one endpoint or of all."""
+        rates = self._rates.values() if endpoint is None else [self._rates[endpoint]]
+        return sum(rate.bps(now_s) for rate in rates)

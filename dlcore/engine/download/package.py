@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dlcore.errors import ExhaustedError, Fault, IntegrityError, TransferError
-from dlcore.model import Manifest
+from dlcore.model import BlockRange, Manifest
 from dlcore.store import Partial
 from dlcore.transfer.interface import Placement
 
@@ -23,6 +23,8 @@ class PackageDownload:
         ending: Whether it is being finished, retried or has failed: leave it alone.
         searching: Whether endpoints are still being asked for its objects.
         disk: Held while a thread syncs or finishes it.
+        flights: Number of its ranges under way; it ends when none is.
+        verified_bytes: Known to be on disk.
     """
 
     def __init__(self, package_id: str, manifest: Manifest, partial: Partial) -> None:
@@ -37,8 +39,30 @@ class PackageDownload:
         self.ending = False
         self.searching = True
         self.disk = asyncio.Lock()
+        self.flights = 0
         self.verified_bytes = partial.reused_bytes
         self.path: asyncio.Future[Path] = asyncio.get_running_loop().create_future()
+        self._counted = bytearray(partial.have)
+
+    def count(self, block: BlockRange) -> bool:
+        """Whether a block is on disk, verified; its bytes count from the first time on."""
+        number = self.manifest.block_number(block.object, block.first)
+        if not self.partial.have[number]:
+            return False
+        if not self._counted[number]:
+            self._counted[number] = 1
+            start, end = self.manifest.range_span(block)
+            self.verified_bytes += end - start
+        return True
+
+    def undo(self, object_index: int) -> None:
+        """No block of the object counts any more."""
+        first, last = self.manifest.first_blocks[object_index : object_index + 2]
+        for number in range(first, last):
+            if self._counted[number]:
+                start, end = self.manifest.block_span(*self.manifest.locate_block(number))
+                self.verified_bytes -= end - start
+        self._counted[first:last] = bytes(last - first)
 
     def exhausted(
         self, missing_blocks: int, failures: Mapping[str, TransferError]

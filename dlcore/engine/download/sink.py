@@ -3,8 +3,9 @@
 While the network fills one buffer, threads hash and write the ones before without the GIL. If the
 disk is slower than the network, no buffer is free and the reader waits.
 
-A buffer holds a run of whole blocks. When a range breaks off, the whole blocks that did arrive
-are still verified and kept; only the broken block is fetched again.
+A buffer holds a run of whole blocks. When a range breaks off or is cut short, the whole blocks
+that did arrive are still verified and kept; only the broken block is fetched again. Strips, which
+are less than a block, have a sink of their own (`assembly`).
 """
 
 from __future__ import annotations
@@ -13,74 +14,87 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from dlcore.engine.download.buffers import BufferPool
+from dlcore.engine.download.flow import Flow
 from dlcore.engine.threads import settle
 from dlcore.model import BlockRange, Manifest
 
 BUFFER_BYTES = 2 << 20  # where blocks are shorter; a longer block has a buffer of its own
+LEAST_BUFFER_BYTES = 4096  # a page
 
 Verify = Callable[[BlockRange, memoryview], Awaitable[None]]
 
 
+class StoppedError(Exception):
+    """The rest of the range is somebody else's; raised to whoever reads it from the network."""
+
+
 class RangeSink:
-    """Receives one range. Await `ready` before the first `buffer`.
+    """Receives one range of whole blocks.
 
     Args:
         manifest: The package's.
         blocks: The range.
         pool: Where buffers come from.
         verify: Checks and writes a run of whole blocks; its errors surface in `ready` and `drain`.
-        received: Told the number of bytes whenever some have arrived.
+        flow: Told of the bytes; says where the range ends, and how fast it may come.
     """
 
     def __init__(
-        self,
-        manifest: Manifest,
-        blocks: BlockRange,
-        pool: BufferPool,
-        verify: Verify,
-        received: Callable[[int], None],
+        self, manifest: Manifest, blocks: BlockRange, pool: BufferPool, verify: Verify, flow: Flow
     ) -> None:
         self._manifest = manifest
         self._range = blocks
         self._pool = pool
         self._verify = verify
-        self._received = received
+        self._flow = flow
+        self._last = blocks.last
         self._blocks_per_run = max(1, BUFFER_BYTES // manifest.block_bytes)
-        self._buffer_bytes = self._blocks_per_run * manifest.block_bytes
-        self._run = self._run_from(blocks.first)
+        self._buffer_bytes = self._buffer_length()
         self._buffer: memoryview | None = None
         self._filled_bytes = 0
         self._tasks: list[asyncio.Task[None]] = []
+        self._run, self._run_bytes = self._run_from(blocks.first)
+
+    def begin(self) -> bool:
+        """Take the first buffer, if one is free; without it `buffer` must not be called."""
+        self._buffer = self._pool.take_now(self._buffer_bytes)
+        return self._buffer is not None
 
     def buffer(self) -> memoryview:
         """The free rest of the buffer in use."""
         assert self._buffer is not None, "ready was not awaited"
-        return self._buffer[self._filled_bytes : self._run_bytes(self._run)]
+        return self._buffer[self._filled_bytes : self._run_bytes]
 
     def advance(self, count: int) -> bool:
         """``count`` bytes were placed; a full buffer goes to its verification."""
         self._filled_bytes += count
-        self._received(count)
-        if self._filled_bytes < self._run_bytes(self._run):
-            return True
+        flows = self._flow.passed(count)
+        if self._flow.last_block() < self._last:
+            self._shorten()
+        if self._filled_bytes < self._run_bytes:
+            return flows
         self._hand_over(self._run)
-        if self._run.last == self._range.last:
-            return True
-        self._run = self._run_from(self._run.last)
+        if self._run.last >= self._last:
+            return not self._is_cut_short()
+        self._run, self._run_bytes = self._run_from(self._run.last)
         if not self._has_failed():
             self._buffer = self._pool.take_now(self._buffer_bytes)
-        return self._buffer is not None
+        return flows and self._buffer is not None
 
     async def ready(self) -> None:
-        """Wait for a free buffer.
+        """Wait for a free buffer, and until more may be read.
 
         Raises:
             StorageError: What was handed over before could not be written.
+            StoppedError: The range was cut short, and all that is left of it has arrived.
         """
         if self._has_failed():
             await settle(self._tasks)
+        if self._is_cut_short() and self._buffer is None:
+            raise StoppedError
         if self._buffer is None:
             self._buffer = await self._pool.take(self._buffer_bytes)
+        await self._flow.ready()
 
     async def drain(self) -> None:
         """Verify the whole blocks of an unfinished buffer and wait for all verifications.
@@ -88,34 +102,54 @@ class RangeSink:
         Waits even if cancelled: a thread may be writing from the buffers.
         """
         whole = self._filled_bytes // self._manifest.block_bytes
-        if whole:
-            self._hand_over(
-                BlockRange(self._range.object, self._run.first, self._run.first + whole)
-            )
-        elif self._buffer is not None:
-            self._pool.give_back(self._buffer)
-            self._buffer = None
+        if self._buffer is not None:
+            self._hand_over(self._run._replace(last=min(self._run.last, self._run.first + whole)))
         await settle(self._tasks)
+
+    def _shorten(self) -> None:
+        """Somebody else fetches the end of the range."""
+        self._last = self._flow.last_block()
+        if self._run.last > self._last:
+            self._run = self._run._replace(last=max(self._last, self._run.first))
+            self._run_bytes = self._bytes_of(self._run)
+
+    def _is_cut_short(self) -> bool:
+        return self._last < self._range.last
 
     def _has_failed(self) -> bool:
         return any(task.done() and task.exception() for task in self._tasks)
 
     def _hand_over(self, run: BlockRange) -> None:
+        """The buffer goes to verification, or back if it holds no whole block that is wanted."""
         assert self._buffer is not None
-        self._tasks.append(asyncio.ensure_future(self._verified(run, self._buffer)))
-        self._buffer = None
+        buffer, self._buffer = self._buffer, None
         self._filled_bytes = 0
+        if run.last > run.first:
+            self._tasks.append(asyncio.ensure_future(self._verified(run, buffer)))
+        else:
+            self._pool.give_back(buffer)
 
     async def _verified(self, run: BlockRange, buffer: memoryview) -> None:
         try:
-            await self._verify(run, buffer[: self._run_bytes(run)])
+            await self._verify(run, buffer[: self._bytes_of(run)])
         finally:
             self._pool.give_back(buffer)
 
-    def _run_from(self, first: int) -> BlockRange:
-        last = min(first + self._blocks_per_run, self._range.last)
-        return BlockRange(self._range.object, first, last)
+    def _run_from(self, first: int) -> tuple[BlockRange, int]:
+        """The next run and its length."""
+        last = min(first + self._blocks_per_run, self._last)
+        run = BlockRange(self._range.object, first, last)
+        return run, self._bytes_of(run)
 
-    def _run_bytes(self, run: BlockRange) -> int:
+    def _bytes_of(self, run: BlockRange) -> int:
+        if run.last == run.first:
+            return 0
         start, end = self._manifest.range_span(run)
         return end - start
+
+    def _buffer_length(self) -> int:
+        """Room for a run; less for a shorter range, in few lengths so that buffers fit again."""
+        first, last = self._range.first, self._range.last
+        most = BlockRange(self._range.object, first, min(last, first + self._blocks_per_run))
+        room = 1 << (self._bytes_of(most) - 1).bit_length()
+        return min(max(room, LEAST_BUFFER_BYTES), self._blocks_per_run * self._manifest.block_bytes)
