@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Iterator
+from typing import NoReturn
 
 import click
 
 from dlcore.cli.endings import ending_of, show_ending
 from dlcore.cli.loop import Terminated, terminable
 from dlcore.cli.output import OutputClosed, drop_output, never_fail_to_encode
+from dlcore.cli.process import leave, load
 
 # Name -> summary. The command itself lies in the module of that name, imported when it is used.
 COMMANDS = {
@@ -54,24 +57,32 @@ def group() -> None:
     """
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with its status."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    sys.exit(_status(arguments or ["--help"]))
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run a command line and exit with its status.
+
+    Args:
+        arguments: Of a command line inside another program; by default the process's own, with
+            which it ends.
+    """
+    if arguments is None:
+        leave(_status(sys.argv[1:], is_process=True))
+    sys.exit(_status(arguments))
 
 
-def _status(arguments: list[str]) -> int:
+def _status(arguments: list[str], *, is_process: bool = False) -> int:
     never_fail_to_encode()
     try:
-        return _ended(arguments)
+        return _ended(arguments or ["--help"], is_process)
     except OutputClosed:
         drop_output()
         return OUTPUT_CLOSED
 
 
-def _ended(arguments: list[str]) -> int:
+def _ended(arguments: list[str], is_process: bool) -> int:
     try:
         with terminable():
+            if is_process:
+                load(_needed(arguments))
             result = group.main(arguments, prog_name="dlcore", standalone_mode=False)
     except click.exceptions.Exit as error:
         return error.exit_code
@@ -82,3 +93,11 @@ def _ended(arguments: list[str]) -> int:
         show_ending(ending, error, as_json="--json" in arguments)
         return ending.exit_status
     return result if isinstance(result, int) else 0
+
+
+def _needed(arguments: list[str]) -> Iterator[str]:
+    """Modules that a command line is sure, or as good as sure, to need."""
+    if arguments[0] in COMMANDS:
+        yield f"dlcore.cli.{arguments[0]}"
+    if arguments[0] == "run" or any("://" in argument for argument in arguments):
+        yield "dlcore.transfer.http"

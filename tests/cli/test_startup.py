@@ -1,25 +1,38 @@
-"""Starting is quick: what a command does not need is not imported."""
+"""Starting is quick: what a command does not need is not imported. So is ending."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import trustme
 
 from dlcore.cli.app import COMMANDS
 from tests.cli.helpers import Here
 
 HEAVY = {"aiohttp", "rich", "cryptography", "obstore", "platformdirs", "dlcore_ext", "zipfile"}
-LOADED = "import json; print(json.dumps(sorted(n.partition('.')[0] for n in sys.modules)))"
+SEQUENCES = {"dlcore.tasksequence", "dlcore.engine.client", "xml", "tomllib"}
+LOADED = "import json; print(json.dumps(sorted(sys.modules)))"
 
 
 def loaded(program: str) -> set[str]:
     """Modules at the end of a program."""
-    code = f"import sys\n{program}\n{LOADED}"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    told = run(f"import sys\n{program}\n{LOADED}")
     return set(json.loads(told.stdout.splitlines()[-1]))
+
+
+def run(program: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **env},
+    )
 
 
 def test_the_package_itself_imports_nothing_heavy() -> None:
@@ -30,6 +43,33 @@ def test_the_package_itself_imports_nothing_heavy() -> None:
 def test_the_command_line_itself_imports_nothing_heavy(option: str) -> None:
     program = f"from dlcore.cli import main\ntry:\n main(['{option}'])\nexcept SystemExit: pass"
     assert not loaded(program) & (HEAVY - {"zipfile"})  # the version's metadata may be zipped
+
+
+def test_a_fetch_over_http_imports_nothing_that_only_sequences_or_https_need() -> None:
+    found = loaded("import dlcore.cli.fetch, dlcore.transfer.http")
+    assert "aiohttp" in found
+    assert not found & (SEQUENCES | HEAVY - {"aiohttp", "dlcore_ext"} | {"truststore"})
+
+
+def test_the_certificates_that_nobody_here_uses_are_not_read(tmp_path: Path) -> None:
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "system.pem"))
+    program = """
+import gc, os
+from dlcore.cli.process import load
+load(["dlcore.transfer.http"])
+from aiohttp import connector
+print(os.environ["SSL_CERT_FILE"], os.environ["SSL_CERT_DIR"], gc.isenabled())
+print(connector._SSL_CONTEXT_VERIFIED.cert_store_stats()["x509"])
+"""
+    told = run(program, SSL_CERT_FILE=str(tmp_path / "system.pem"), SSL_CERT_DIR="none")
+    assert told.stdout == f"{tmp_path / 'system.pem'} none True\n0\n"
+
+
+def test_a_process_that_leaves_has_said_all_and_keeps_its_status() -> None:
+    program = "import sys; from dlcore.cli.process import leave; sys.stdout.write('all'); leave(3)"
+    with pytest.raises(subprocess.CalledProcessError) as ended:
+        run(program, PYTHONUNBUFFERED="")
+    assert (ended.value.returncode, ended.value.stdout) == (3, "all")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
