@@ -1,8 +1,8 @@
 """Reads several small things at once into one sink, in its order.
 
-Guarantees: the sink is told of bytes in order, so that a failure leaves exactly what lies before
-it; none is copied or kept aside on the way; when the reading ends, however it ends, nothing is
-written into the sink any more.
+Guarantees: the sink gets its bytes in order, so that a failure leaves exactly what lies before it;
+what has come before its turn is kept aside, for a whole endpoint no more than `ASIDE_BYTES`; when
+the reading ends, however it ends, nothing of it is under way any more.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dlcore.transfer.intake import Intake
 
 SMALL_BYTES = 128 << 10  # a longer one takes its connection longer than its round trip
 ABREAST = 8  # of one range
+ASIDE_BYTES = 4 << 20
 
 Read = Callable[[Intake], Awaitable[None]]
 
@@ -28,34 +29,37 @@ class Stretch(NamedTuple):
 
 
 class Crowd:
-    """What one endpoint is being asked for, by all ranges.
+    """The requests under way to one endpoint, for all ranges.
 
     Args:
-        most: No request is added beside others if there are so many.
+        most: Requests. Whatever their number, a range always makes one.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._count = 0
+        self._aside_bytes = 0
 
-    @property
-    def has_room(self) -> bool:
-        """Whether one more may be added."""
-        return self._count < self._most
+    def has_room(self, length_bytes: int) -> bool:
+        """Whether one more may be begun whose bytes are kept aside."""
+        return self._count < self._most and self._aside_bytes + length_bytes <= ASIDE_BYTES
 
-    def enter(self) -> None:
-        """One more."""
+    def enter(self, aside_bytes: int = 0) -> None:
+        """A request begins."""
         self._count += 1
+        self._aside_bytes += aside_bytes
 
     def leave(self) -> None:
-        """One less."""
+        """It has ended."""
         self._count -= 1
+
+    def forget(self, aside_bytes: int) -> None:
+        """So many bytes are not kept aside any more."""
+        self._aside_bytes -= aside_bytes
 
 
 async def read_abreast(stretches: Iterable[Stretch], intake: Intake, crowd: Crowd) -> None:
     """Read everything in order; small things begin before those ahead of them have ended.
-
-    One that does not fit into what is left of the sink's buffer waits for its turn.
 
     Raises:
         TransferError: That of the first one that failed.
@@ -64,7 +68,6 @@ async def read_abreast(stretches: Iterable[Stretch], intake: Intake, crowd: Crow
     row = _Row(intake, crowd)
     try:
         while waiting or row.is_busy:
-            await intake.ready()
             row.fill(waiting)
             if row.is_busy:
                 await row.first_ends()
@@ -83,13 +86,12 @@ async def _read_alone(stretch: Stretch, intake: Intake, crowd: Crowd) -> None:
 
 
 class _Row:
-    """What is under way ahead of the sink's front."""
+    """What is under way for one range, first what comes first."""
 
     def __init__(self, intake: Intake, crowd: Crowd) -> None:
         self._intake = intake
         self._crowd = crowd
-        self._tasks: deque[tuple[int, asyncio.Future[None]]] = deque()
-        self._ahead_bytes = 0
+        self._tasks: deque[tuple[memoryview, asyncio.Future[None]]] = deque()
 
     @property
     def is_busy(self) -> bool:
@@ -97,29 +99,27 @@ class _Row:
 
     def fill(self, waiting: deque[Stretch]) -> None:
         """Begin what can be begun; never a single one, which needs no company."""
-        while len(waiting) + len(self._tasks) > 1 and waiting and self._begin(waiting[0]):
+        while waiting and len(waiting) + len(self._tasks) > 1 and self._begin(waiting[0]):
             waiting.popleft()
 
     def _begin(self, stretch: Stretch) -> bool:
-        if len(self._tasks) >= ABREAST or not self._crowd.has_room:
-            return False
         length = stretch.length_bytes
-        place = self._intake.ahead(self._ahead_bytes, length) if length <= SMALL_BYTES else None
-        if place is None:
+        if len(self._tasks) == ABREAST or length > SMALL_BYTES or not self._crowd.has_room(length):
             return False
-        self._crowd.enter()
-        task = asyncio.ensure_future(stretch.read(Intake(_Place(place))))
+        aside = memoryview(bytearray(length))
+        self._crowd.enter(length)
+        task = asyncio.ensure_future(stretch.read(Intake(_Aside(aside))))
         task.add_done_callback(lambda _: self._crowd.leave())
-        self._tasks.append((length, task))
-        self._ahead_bytes += length
+        self._tasks.append((aside, task))
         return True
 
     async def first_ends(self) -> None:
-        length, task = self._tasks[0]
-        await task
+        aside, task = self._tasks[0]
+        await asyncio.wait({task})  # a cancellation of ours is not to reach it twice
+        task.result()
+        await self._intake.put(aside)
         self._tasks.popleft()
-        self._ahead_bytes -= length
-        self._intake.placed(length)
+        self._crowd.forget(len(aside))
 
     async def aclose(self) -> None:
         """Stop what is under way, and wait until it has stopped, even if cancelled meanwhile."""
@@ -135,12 +135,13 @@ class _Row:
         for task in tasks:
             if not task.cancelled():
                 task.exception()  # looked at: only the first one counts
+        self._crowd.forget(sum(len(aside) for aside, _ in self._tasks))
         if cancelled:
             raise cancelled
 
 
-class _Place:
-    """A sink of exactly one place."""
+class _Aside:
+    """A sink for what comes before its turn."""
 
     def __init__(self, place: memoryview) -> None:
         self._left = place

@@ -37,14 +37,6 @@ class Intake:
         """Where the next bytes go, at most so many."""
         return self._sink.buffer()[:most]
 
-    def ahead(self, skip: int, count: int) -> memoryview | None:
-        """Where ``count`` bytes go that come ``skip`` bytes later; None if that is not known yet.
-
-        They are `placed` when all bytes before them are.
-        """
-        place = self._sink.buffer()[skip : skip + count] if self._free else memoryview(b"")
-        return place if len(place) == count else None
-
     def placed(self, count: int) -> bool:
         """``count`` bytes are in the last `place`; whether the next is free now."""
         self._free = self._sink.advance(count)

@@ -28,11 +28,7 @@ class Sink(Protocol):
     """Where the bytes of one range go, in order."""
 
     def buffer(self) -> memoryview:
-        """The writable place of the next bytes; never empty before the range is full.
-
-        It stays where it is until it is full: bytes may be written further on in it before those
-        in between have come, though never after ``read_range`` has ended.
-        """
+        """The writable place of the next bytes; never empty before the range is full."""
         ...
 
     def advance(self, count: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -22,11 +23,20 @@ FOLDER = "/SMS_DP_SMSPKG$"
 
 @dataclass
 class FakePoint:
-    """Lists and serves ``files``; listings can be replaced."""
+    """Lists and serves ``files``; listings can be replaced.
+
+    Attributes:
+        together: So many files are served at once, and none before all are asked for.
+        most: How many were asked for at once.
+    """
 
     files: dict[str, bytes]
     listings: dict[str, bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    together: int = 1
+    most: int = 0
+    _at_once: int = 0
+    _all_here: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def answer(self, request: web.Request) -> web.Response:
         self.asked.append(f"{request.method} {request.raw_path}")
@@ -35,6 +45,13 @@ class FakePoint:
         if request.method == "PROPFIND":
             assert request.headers["Depth"] == "1"
             return web.Response(status=207, body=self.listings.get(path) or self.listed(path))
+        self._at_once += 1
+        self.most = max(self.most, self._at_once)
+        if self._at_once == self.together:
+            self._all_here.set()
+        await self._all_here.wait()
+        await asyncio.sleep(0.005)  # so that others come meanwhile
+        self._at_once -= 1
         data = self.files[path]
         start, end = request.http_range.start, request.http_range.stop
         return web.Response(
@@ -69,14 +86,14 @@ def point(package: Package) -> FakePoint:
 
 
 @contextlib.asynccontextmanager
-async def served(point: FakePoint) -> AsyncIterator[Endpoint]:
+async def served(point: FakePoint, *, connections: int = 256) -> AsyncIterator[Endpoint]:
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", point.answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}{FOLDER}"
-    endpoint = open_endpoint(EndpointSettings("dp", EndpointKind.DP, url))
+    endpoint = open_endpoint(EndpointSettings("dp", EndpointKind.DP, url, connections=connections))
     try:
         yield endpoint
     finally:
@@ -107,6 +124,31 @@ async def test_a_packed_object_is_read_as_the_sequence_of_its_files(
     assert sink.received == data[:-10]
     packed = [f for f in package.manifest.files if f.object == 0]
     assert len(point.asked) == len(packed)
+
+
+async def test_the_files_of_a_packed_object_are_asked_for_side_by_side(
+    point: FakePoint, package: Package
+) -> None:
+    packed = {f.path for f in package.manifest.files if f.object == 0}
+    point.together = len(packed)
+    data = package.contents[0]
+    sink = Collector(len(data), buffer_bytes=64)
+    async with served(point) as endpoint, asyncio.timeout(10):
+        placement = await endpoint.locate(package.manifest)
+        await placement.read_range(0, 0, len(data), sink)  # hangs if one waits for another
+    assert sink.received == data
+
+
+async def test_no_more_files_are_asked_for_at_once_than_connections_are_allowed(
+    point: FakePoint, package: Package
+) -> None:
+    data = package.contents[0]
+    sink = Collector(len(data), buffer_bytes=64)
+    async with served(point, connections=2) as endpoint:
+        placement = await endpoint.locate(package.manifest)
+        await placement.read_range(0, 0, len(data), sink)
+    assert sink.received == data
+    assert point.most == 2
 
 
 @pytest.mark.parametrize("path", ["a/b/c.inf", "a/web.config"])
