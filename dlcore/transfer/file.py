@@ -14,10 +14,10 @@ from typing import TypeVar
 
 from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, Manifest, object_key
-from dlcore.transfer.http_client import STALL_S
 from dlcore.transfer.intake import Intake
 from dlcore.transfer.placement import Located, everything
 from dlcore.transfer.redact import printable
+from dlcore.transfer.watchdog import STALL_S
 
 STRIDE_BYTES = 4 << 20  # read by one hop into a thread
 MOST_READS = 4  # at once: who waits for a thread must not be taken for stalled

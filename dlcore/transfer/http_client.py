@@ -12,8 +12,10 @@ anything at a server. Not here: what comes after the headers (`answer`).
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
@@ -25,8 +27,7 @@ from dlcore.transfer.network import Network
 from dlcore.transfer.proxies import proxy_of
 from dlcore.transfer.redact import redact
 from dlcore.transfer.urls import exact_url
-
-STALL_S = 20.0
+from dlcore.transfer.watchdog import STALL_S
 
 _REPEATED_BY_AIOHTTP = frozenset({"GET", "HEAD"})
 _STALE = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
@@ -104,7 +105,7 @@ class HttpClient:
         late = asyncio.timeout(self._stall_s)
         try:
             proxy = proxy_of(target.scheme, target.raw_host or "")
-            tls = self._network.trust(self._ca_file)
+            tls = self._trust(target, proxy)
             async with late:
                 response = await _answered(
                     session, method, target, headers=headers, ssl=tls, proxy=proxy
@@ -117,6 +118,12 @@ class HttpClient:
                 self._network.forget_address(target)
             failure = self._failure(method, str(target), error, is_late=late.expired())
         raise failure
+
+    def _trust(self, target: URL, proxy: str | None) -> ssl.SSLContext | bool:
+        """How to verify; where there is no TLS the authorities are not read, which takes long."""
+        if "https" in {target.scheme, urlsplit(proxy or "").scheme}:
+            return self._network.trust(self._ca_file)
+        return True
 
     def _session(self) -> aiohttp.ClientSession:
         if self._closed:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import functools
 import ssl
+import sys
 from pathlib import Path
 
 from dlcore.errors import ConfigError
+
+# Where distributions keep the authorities: Debian and Arch, Fedora, SUSE, Alpine and BSD.
+_BUNDLES = (
+    Path("/etc/ssl/certs/ca-certificates.crt"),
+    Path("/etc/pki/tls/certs/ca-bundle.crt"),
+    Path("/etc/ssl/ca-bundle.pem"),
+    Path("/etc/ssl/cert.pem"),
+)
 
 
 def tls_context(ca_file: str) -> ssl.SSLContext:
@@ -31,9 +40,17 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
 
 @functools.cache
 def _system_context() -> ssl.SSLContext:
-    import truststore  # slow to import, and loads the whole store
+    if sys.platform in {"darwin", "win32"}:  # the system itself judges each certificate
+        import truststore
 
-    return _modern(truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        return _modern(truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    # OpenSSL judges, here and below truststore, which reads all authorities for each connection.
+    context = ssl.create_default_context()
+    known = ssl.get_default_verify_paths()
+    if not known.cafile and not known.capath:  # a Python that was built for another distribution
+        for bundle in filter(Path.exists, _BUNDLES):
+            context.load_verify_locations(bundle)
+    return _modern(context)
 
 
 def _modern(context: ssl.SSLContext) -> ssl.SSLContext:

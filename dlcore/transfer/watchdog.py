@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+STALL_S = 20.0
 LEAST_BPS = 1024  # an endpoint that brings less is as good as silent
 
 

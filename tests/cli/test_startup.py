@@ -51,6 +51,10 @@ def test_a_fetch_over_http_imports_nothing_that_only_sequences_or_https_need() -
     assert not found & (SEQUENCES | HEAVY - {"aiohttp", "dlcore_ext"} | {"truststore"})
 
 
+def test_a_fetch_from_a_folder_imports_no_http() -> None:
+    assert "aiohttp" not in loaded("import dlcore.cli.fetch, dlcore.transfer.file")
+
+
 def test_the_certificates_that_nobody_here_uses_are_not_read(tmp_path: Path) -> None:
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "system.pem"))
     program = """

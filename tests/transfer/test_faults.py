@@ -352,6 +352,17 @@ class TestTls:
         _system_context.cache_clear()
         assert sink.received == ASKED
 
+    def test_a_python_that_knows_no_store_finds_the_distributions(
+        self, tmp_path: Path, ca_file: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+            monkeypatch.setenv(variable, str(tmp_path / "nothing"))
+        monkeypatch.setattr("dlcore.transfer.tls._BUNDLES", (tmp_path / "none", Path(ca_file)))
+        _system_context.cache_clear()
+        found = _system_context().get_ca_certs(binary_form=True)
+        _system_context.cache_clear()
+        assert found == [ssl.PEM_cert_to_DER_cert(Path(ca_file).read_text(encoding="ascii"))]
+
     async def test_an_unknown_authority_is_a_tls_error(self, ca_file: str) -> None:
         error = await self.error(trustme.CA().issue_cert("localhost"), ca_file)
         assert isinstance(error, TlsError)
