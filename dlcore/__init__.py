@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from dlcore.engine.session import Session as Session
     from dlcore.errors import DlcoreError as DlcoreError
     from dlcore.publish import publish as publish_folder
+    from dlcore.schedule import Terms as Terms
     from dlcore.store import verify_tree as verify_tree
     from dlcore.tasksequence import load as load_sequence
 
@@ -49,6 +50,7 @@ _HOMES = {
     "Report": ("dlcore.engine.report", ""),
     "Session": ("dlcore.engine.session", ""),
     "SimulatingExecutor": ("dlcore.engine.executor", ""),
+    "Terms": ("dlcore.schedule", ""),
     "preflight": ("dlcore.engine.gather", ""),
     "run_sequence": ("dlcore.engine.run", ""),
     "publish_folder": ("dlcore.publish", "publish"),
@@ -66,6 +68,7 @@ __all__ = [
     "Report",
     "Session",
     "SimulatingExecutor",
+    "Terms",
     "load_sequence",
     "preflight",
     "publish_folder",

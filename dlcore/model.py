@@ -211,6 +211,8 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
         sas_env: Environment variable with that signature, in place of a file.
         ca_file: PEM file of the authorities to trust in place of the system's.
         connections: Most connections to open to it at once, 1 to 256.
+        cost: Of using it; an endpoint that costs more than another is spared where that will do.
+        cap_bps: Most bytes per second to read from it; 0 for no cap.
         serves_content: Whether the service was set up to serve content; only ``cmg`` may not be.
     """
 
@@ -223,4 +225,6 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     sas_env: str = ""
     ca_file: str = ""
     connections: Annotated[int, msgspec.Meta(ge=1, le=256)] = 4
+    cost: Annotated[int, msgspec.Meta(ge=0)] = 0
+    cap_bps: Annotated[int, msgspec.Meta(ge=0)] = 0
     serves_content: bool = True

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -22,6 +22,7 @@ from dlcore.engine.gather import preflight
 from dlcore.engine.report import Report
 from dlcore.engine.run import run_sequence
 from dlcore.engine.session import Session as AsyncSession
+from dlcore.schedule import Terms
 from dlcore.tasksequence import Step, TaskSequence, Variables
 from dlcore.tasksequence.deployment import Deployment, load_deployment
 from dlcore.tasksequence.preflight import Check
@@ -62,6 +63,14 @@ class _Loop:
             ended.wait()
             raise
         return task.result()
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Call a function on the loop."""
+
+        async def call() -> None:
+            function()
+
+        self.run(call())
 
     def close(self) -> None:
         """End the thread, and those that the loop has started."""
@@ -125,6 +134,18 @@ class Client:
     def session(self, sequence: TaskSequence | Path) -> Session:
         """See `dlcore.Client.session`."""
         return Session(self._loop, self._loop.run(self._client.session(sequence)))
+
+    def limit(self, cap_bps: float) -> None:
+        """See `dlcore.Client.limit`."""
+        self._loop.call(lambda: self._client.limit(cap_bps))
+
+    def set_terms(self, endpoint: str, terms: Terms) -> None:
+        """See `dlcore.Client.set_terms`."""
+        self._loop.call(lambda: self._client.set_terms(endpoint, terms))
+
+    def limit_hosts(self, most_connections: int) -> None:
+        """See `dlcore.Client.limit_hosts`."""
+        self._loop.call(lambda: self._client.limit_hosts(most_connections))
 
     def events(self) -> Iterator[Event]:
         """Everything that happens from now on, until the client is closed.

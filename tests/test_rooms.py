@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
         *("errors", "model", "native", "manifest"),
         *("tasksequence", "schedule", "store", "transfer"),
     },
-    "sync": {"errors", "model", "engine", "tasksequence"},
+    "sync": {"errors", "model", "engine", "tasksequence", "schedule"},
 }
 FRONTS = {"cli", "__init__", "__main__"}  # may import every room
 ONLY_IN = {

@@ -29,7 +29,7 @@ from dlcore.store import Store
 from dlcore.tasksequence import TaskSequence, default_evaluator, from_facts
 from dlcore.tasksequence import load as load_sequence
 from dlcore.tasksequence.deployment import Deployment, load_deployment, usable_endpoints
-from dlcore.transfer import Endpoint, Renewed, open_endpoint
+from dlcore.transfer import Endpoint, Network, Renewed, open_endpoint
 
 
 class Client:
@@ -61,12 +61,14 @@ class Client:
         self.state = state
         self.bus = EventBus()
         self.renewals = 0
+        self._network = Network()
         self._wait_s = wait_s
         self._rng = rng or random.Random()  # noqa: S311  # spreads waits, guards nothing
         self._stack = AsyncExitStack()
         self._library: Library | None = None
         self._content: Content | None = None
         self._terms: dict[str, Terms] = {}
+        self._cap_bps = float(deployment.transfer.cap_bps)
         self._holding = asyncio.Lock()
         self._held = False
         self.store = Store.look(state)
@@ -91,10 +93,14 @@ class Client:
             stack.callback(self.bus.close)
             for settings, obstacle in usable_endpoints(self.deployment):
                 if not obstacle:
-                    endpoint = open_endpoint(settings, observer=self._renewed)
+                    endpoint = open_endpoint(
+                        settings, network=self._network, observer=self._renewed
+                    )
                     stack.push_async_callback(endpoint.aclose)
                     self.endpoints.append(endpoint)
-                    self._terms[settings.name] = Terms(settings.connections)
+                    self._terms[settings.name] = Terms(
+                        settings.connections, settings.cost, settings.cap_bps
+                    )
             self._stack = stack.pop_all()
         return self
 
@@ -122,6 +128,43 @@ class Client:
     def events(self) -> AsyncIterator[Event]:
         """Everything that happens from now on, until the client is closed."""
         return self.bus.listen()
+
+    def limit(self, cap_bps: float) -> None:
+        """Cap what is read from all endpoints together, at once, whatever is under way.
+
+        Args:
+            cap_bps: Bytes per second, 1024 or more; 0.0 for no cap.
+        """
+        self._cap_bps = cap_bps
+        if self._content:
+            self._content.downloads.limit(cap_bps)
+
+    def set_terms(self, endpoint: str, terms: Terms) -> None:
+        """Change how an endpoint may be used, at once, whatever is under way.
+
+        Args:
+            endpoint: Name of one of the `endpoints`.
+            terms: Its connections, its cost and its own cap.
+
+        Raises:
+            ConfigError: This client has no such endpoint.
+        """
+        if endpoint not in self._terms:
+            raise ConfigError(
+                f"no endpoint is named {endpoint}",
+                remedy=f"Endpoints in use: {', '.join(self._terms) or 'none'}.",
+            )
+        self._terms[endpoint] = terms
+        if self._content:
+            self._content.downloads.set_terms(endpoint, terms)
+
+    def limit_hosts(self, most_connections: int) -> None:
+        """Bound the connections to each host, whichever endpoints are there; at first 256.
+
+        Args:
+            most_connections: 1 or more; a lower bound is reached as ranges end.
+        """
+        self._network.limit(most_connections)
 
     async def library(self) -> Library:
         """What is known of the packages; the catalog is read when this is first asked.
@@ -183,6 +226,7 @@ class Client:
         library = await self.library()
         if self._content is None:
             downloads = Downloads(self.store, self._terms, library.locate, self.bus, self._rng)
+            downloads.limit(self._cap_bps)
             self._content = Content(library, downloads)
             self._stack.push_async_callback(self._content.aclose)
         return self._content
