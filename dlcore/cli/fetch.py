@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import msgspec
 
 from dlcore.cli.loop import run_async
-from dlcore.cli.output import amount, json_option, quiet_option, say, show_json
+from dlcore.cli.output import (
+    amount,
+    json_option,
+    quiet_option,
+    say,
+    show_json,
+    verbose_option,
+)
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.progress import shown
+from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.sources import Access
 from dlcore.cli.state import wait_option
 from dlcore.cli.views import open_view
@@ -86,8 +95,10 @@ from dlcore.schedule import Terms
     help=f"How often to ask all endpoints again, each time after {Retry().delay_s:.0f} seconds, "
     "when none is left that serves the content.",
 )
+@limit_rate_option
 @wait_option
 @quiet_option
+@verbose_option
 @json_option
 def command(
     what: str,
@@ -101,8 +112,10 @@ def command(
     ca_file: str,
     connections: int,
     retries: int,
+    cap_bps: float | None,
     wait_s: float,
     quiet: bool,
+    verbose: bool,
     as_json: bool,
 ) -> None:
     """Fetch a package by ID, a file by URL, or what a MANIFEST describes.
@@ -115,7 +128,8 @@ def command(
     access = Access(token_file, sas_file, ca_file, connections)
     asked = Asked(what, sources, sha256, catalog, catalog_sha256)
     retry = Retry(count=retries)
-    fetched = run_async(_fetch(asked, folder, access, retry, wait_s, quiet))
+    manner = Manner(retry, cap_bps or 0.0, wait_s, quiet, verbose)
+    fetched = run_async(_fetch(asked, folder, access, manner))
     if as_json:
         show_json({**msgspec.to_builtins(fetched), "verified": True})
     else:
@@ -125,11 +139,20 @@ def command(
         )
 
 
-async def _fetch(
-    asked: Asked, folder: Path, access: Access, retry: Retry, wait_s: float, quiet: bool
-) -> Fetched:
+class Manner(NamedTuple):
+    """How to go about it."""
+
+    retry: Retry
+    cap_bps: float
+    wait_s: float
+    quiet: bool
+    verbose: bool
+
+
+async def _fetch(asked: Asked, folder: Path, access: Access, manner: Manner) -> Fetched:
     bus = EventBus()
-    async with shown(bus.listen(), open_view(quiet=quiet)), AsyncExitStack() as stack:
+    view = open_view(quiet=manner.quiet)
+    async with shown(bus.listen(), view, verbose=manner.verbose), AsyncExitStack() as stack:
         stack.callback(bus.close)
         manifest, endpoints, beside = await find(asked, access, stack)
         return await fetch_into(
@@ -138,6 +161,7 @@ async def _fetch(
             [(endpoint, Terms(access.connections)) for endpoint in endpoints],
             bus,
             beside=beside,
-            retry=retry,
-            wait_s=wait_s,
+            retry=manner.retry,
+            cap_bps=manner.cap_bps,
+            wait_s=manner.wait_s,
         )

@@ -12,14 +12,17 @@ from dlcore.engine import events
 
 
 @contextlib.asynccontextmanager
-async def shown(stream: AsyncIterator[events.Event], view: View) -> AsyncIterator[None]:
+async def shown(
+    stream: AsyncIterator[events.Event], view: View, *, verbose: bool = False
+) -> AsyncIterator[None]:
     """Show all events of a stream while the body runs, to the last one.
 
     Args:
         stream: Ends when its bus is closed, which the body has to see to.
         view: Where to show them; closed at the end.
+        verbose: Whether to show what is decided about endpoints, too.
     """
-    task = asyncio.ensure_future(_show(stream, view))
+    task = asyncio.ensure_future(_show(stream, view, verbose))
     try:
         yield
     finally:
@@ -29,10 +32,12 @@ async def shown(stream: AsyncIterator[events.Event], view: View) -> AsyncIterato
             view.close()
 
 
-async def _show(stream: AsyncIterator[events.Event], view: View) -> None:
+async def _show(stream: AsyncIterator[events.Event], view: View, verbose: bool) -> None:
     async for event in stream:
         if isinstance(event, events.Progress):
             view.progress("verified", event.verified_bytes, event.wanted_bytes, event.rate_bps)
+        elif isinstance(event, events.EndpointNote) and not verbose:
+            continue
         elif text := describe(event):
             view.line(text)
 
@@ -53,6 +58,8 @@ def describe(event: events.Event) -> str:
             return f"{message} ({fault})"
         case events.EndpointDropped(endpoint, fault):
             return f"{endpoint}: not asked any more ({fault})"
+        case events.EndpointNote(endpoint, what, reason):
+            return f"{endpoint}: {what}: {reason}"
         case events.EndpointRenewed(endpoint, what, reason):
             return f"{endpoint}: {what} renewed ({reason})"
         case events.DownloadRetried(package, attempt, of, delay_s):

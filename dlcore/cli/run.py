@@ -11,12 +11,13 @@ import click
 import msgspec
 
 from dlcore.cli.loop import run_async
-from dlcore.cli.output import json_option, quiet_option, show_json, tell
+from dlcore.cli.output import json_option, quiet_option, show_json, tell, verbose_option
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.progress import shown
+from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.report import show_report
 from dlcore.cli.state import sequence_id_option, state_option, wait_option
-from dlcore.cli.views import open_view
+from dlcore.cli.views import View, open_view
 from dlcore.engine.client import Client
 from dlcore.engine.commands import CommandExecutor
 from dlcore.engine.executor import Executor, SimulatingExecutor
@@ -24,7 +25,7 @@ from dlcore.engine.report import Report
 from dlcore.engine.run import run_sequence
 from dlcore.errors import ConfigError, StepError
 from dlcore.tasksequence import TaskSequence, load
-from dlcore.tasksequence.deployment import Deployment, load_deployment
+from dlcore.tasksequence.deployment import load_deployment
 
 RESTART = 16  # a step asked for a restart: run again to go on
 
@@ -40,8 +41,10 @@ RESTART = 16  # a step asked for a restart: run again to go on
     'default_s, and by step name [durations_s], [exit_codes] and [sets."NAME"].',
 )
 @state_option
+@limit_rate_option
 @wait_option
 @quiet_option
+@verbose_option
 @json_option
 def command(
     sequence: Path,
@@ -49,8 +52,10 @@ def command(
     sequence_id: str | None,
     simulate: str | None,
     state: Path,
+    cap_bps: float | None,
     wait_s: float,
     quiet: bool,
+    verbose: bool,
     as_json: bool,
 ) -> int:
     """Run SEQUENCE: an exported task sequence (XML, object.xml or zip).
@@ -61,7 +66,11 @@ def command(
     """
     loaded = load(sequence, package_id=sequence_id)
     executor = _executor(simulate)
-    report = run_async(_run(loaded, load_deployment(config), executor, state, wait_s, quiet))
+    client = Client(load_deployment(config), state, wait_s=wait_s)
+    if cap_bps is not None:
+        client.limit(cap_bps)
+    view = open_view(quiet=quiet)
+    report = run_async(_run(client, loaded, executor, view, verbose))
     if as_json:
         show_json(msgspec.to_builtins(report))
     else:
@@ -73,15 +82,9 @@ def command(
 
 
 async def _run(
-    sequence: TaskSequence,
-    deployment: Deployment,
-    executor: Executor,
-    state: Path,
-    wait_s: float,
-    quiet: bool,
+    client: Client, sequence: TaskSequence, executor: Executor, view: View, verbose: bool
 ) -> Report:
-    client = Client(deployment, state, wait_s=wait_s)
-    async with shown(client.events(), open_view(quiet=quiet)), client:
+    async with shown(client.events(), view, verbose=verbose), client:
         return await run_sequence(client, sequence, executor)
 
 
