@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from dlcore.errors import ConfigError
 from dlcore.model import EndpointKind, EndpointSettings, Manifest
-from dlcore.transfer import Endpoint, open_endpoint, open_urls
+from dlcore.transfer import Endpoint, Network, open_endpoint, open_urls
 
 TOKEN_ENV, SAS_ENV = "DLCORE_TOKEN", "DLCORE_SAS"  # names of variables
 
@@ -41,9 +41,9 @@ def open_sources(sources: Sequence[str], access: Access, stack: AsyncExitStack) 
         raise ConfigError(
             "no endpoint is named", remedy="Say where to fetch from: --from ENDPOINT."
         )
-    endpoints = []
+    endpoints, network = [], Network()
     for number, source in enumerate(sources):
-        endpoint = open_endpoint(_settings(source, number, access))
+        endpoint = open_endpoint(_settings(source, number, access), network=network)
         stack.push_async_callback(endpoint.aclose)
         endpoints.append(endpoint)
     return endpoints
@@ -64,6 +64,7 @@ def open_mirrors(
         ConfigError: There is none, or one cannot be used.
     """
     endpoints: list[Endpoint] = []
+    network = Network()
     for rank in range(max(map(len, urls), default=0)):
         named = {
             item.name: own[rank]
@@ -72,7 +73,7 @@ def open_mirrors(
         }
         host = urlsplit(next(iter(named.values()))).hostname or "url"
         name = f"{host} #{rank + 1}" if rank else host
-        endpoint = open_urls(name, named, ca_file=access.ca_file)
+        endpoint = open_urls(name, named, network=network, ca_file=access.ca_file)
         stack.push_async_callback(endpoint.aclose)
         endpoints.append(endpoint)
     if manifest.objects and not endpoints:
