@@ -197,8 +197,10 @@ async def test_a_name_is_looked_up_once_for_all_connections_of_all_endpoints(
     network, gated = Network(), Gated()
     clients = [HttpClient(name, network) for name in ("one", "other")]
     async with hostile(gated.script) as server:
-        reads = [asyncio.ensure_future(fetch(clients[n % 2], server)) for n in range(8)]
-        await asked(server, 8)
+        reads = []
+        for n in range(8):
+            reads.append(asyncio.ensure_future(fetch(clients[n % 2], server)))
+            await asked(server, n + 1)
         gated.gate.set()
         await asyncio.gather(*reads)
         for client in clients:
