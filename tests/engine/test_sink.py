@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 from hypothesis import given
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 
 from dlcore.engine.download import sink as sinks
 from dlcore.engine.download.buffers import BufferPool
-from dlcore.engine.download.sink import RangeSink
+from dlcore.engine.download.sink import RangeSink, StoppedError
 from dlcore.errors import StorageError
 from dlcore.model import BlockRange, Manifest, Object
+from tests.engine.flows import FreeFlow
 from tests.engine.virtual_time import DeadlockError, virtually
 from tests.schedule.packages import LAW
 
@@ -61,24 +63,6 @@ def pool(buffers: int = 2) -> BufferPool:
     return BufferPool(buffers * BUFFER_BYTES)
 
 
-class FreeFlow:
-    """Holds nothing back; counts, and may be cut short."""
-
-    def __init__(self, last: int = BLOCKS) -> None:
-        self.received: list[int] = []
-        self.last = last
-
-    def passed(self, count: int) -> bool:
-        self.received.append(count)
-        return True
-
-    async def ready(self) -> None:
-        return
-
-    def last_block(self) -> int:
-        return self.last
-
-
 async def deliver(sink: RangeSink, data: bytes, strides: list[int]) -> None:
     """Deliver as an endpoint does, in pieces of the given lengths over and over."""
     at = turn = 0
@@ -125,6 +109,30 @@ def test_exactly_the_whole_blocks_that_arrived_go_out(
     assert verify.content == blocks_of(first, whole)
     assert sum(flow.received) == count
     assert verify.most_at_work <= 2
+
+
+@LAW
+@given(
+    cut=st.integers(1, BLOCKS),
+    strides=st.lists(st.integers(1, 30), min_size=1, max_size=5),
+    after=st.integers(0, len(CONTENT)),
+)
+def test_a_range_that_is_cut_short_stops_there_and_keeps_what_is_whole(
+    cut: int, strides: list[int], after: int
+) -> None:
+    verify, flow = Verifier(), FreeFlow()
+
+    async def main() -> None:
+        sink = RangeSink(MANIFEST, EVERYTHING, pool(), verify, flow)
+        await deliver(sink, CONTENT[:after], strides)
+        flow.last = max(cut, -(-after // BLOCK_BYTES))  # what has begun is not given away
+        with contextlib.suppress(StoppedError):
+            await deliver(sink, CONTENT[after:], strides)
+        await sink.drain()
+
+    virtually(main())
+    assert verify.content == blocks_of(0, min(flow.last, BLOCKS))
+    assert sum(flow.received) <= max(after, flow.last * BLOCK_BYTES) + max(strides)
 
 
 def test_a_slow_verifier_holds_the_reader_back() -> None:

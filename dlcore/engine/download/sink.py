@@ -48,6 +48,7 @@ class RangeSink:
         self._verify = verify
         self._flow = flow
         self._last = blocks.last
+        self._is_stopped = False
         self._blocks_per_run = max(1, BUFFER_BYTES // manifest.block_bytes)
         self._buffer_bytes = self._buffer_length()
         self._buffer: memoryview | None = None
@@ -75,7 +76,8 @@ class RangeSink:
             return flows
         self._hand_over(self._run)
         if self._run.last >= self._last:
-            return not self._is_cut_short()
+            self._is_stopped = self._last < self._range.last
+            return not self._is_stopped
         self._run, self._run_bytes = self._run_from(self._run.last)
         if not self._has_failed():
             self._buffer = self._pool.take_now(self._buffer_bytes)
@@ -90,7 +92,7 @@ class RangeSink:
         """
         if self._has_failed():
             await settle(self._tasks)
-        if self._is_cut_short() and self._buffer is None:
+        if self._is_stopped:
             raise StoppedError
         if self._buffer is None:
             self._buffer = await self._pool.take(self._buffer_bytes)
@@ -112,9 +114,6 @@ class RangeSink:
         if self._run.last > self._last:
             self._run = self._run._replace(last=max(self._last, self._run.first))
             self._run_bytes = self._bytes_of(self._run)
-
-    def _is_cut_short(self) -> bool:
-        return self._last < self._range.last
 
     def _has_failed(self) -> bool:
         return any(task.done() and task.exception() for task in self._tasks)

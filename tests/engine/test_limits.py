@@ -1,0 +1,96 @@
+"""Caps hold, in all and for each endpoint, whoever reads and however they change."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlcore.engine.download.limits import Limits
+from dlcore.schedule.pace import BURST_S
+from tests.engine.virtual_time import virtually
+from tests.schedule.packages import LAW
+
+FOR_S = 30.0
+
+
+async def read(limits: Limits, endpoint: str, stride: int, until_s: float) -> int:
+    """Read as fast as the limits allow; the network could bring any amount."""
+    now_s = asyncio.get_running_loop().time
+    count = 0
+    while now_s() < until_s:
+        wait_s = limits.spend(endpoint, stride, now_s())
+        count += stride
+        await limits.wait(endpoint, now_s() + wait_s)
+        await asyncio.sleep(0)
+    return count
+
+
+@LAW
+@given(
+    cap_bps=st.integers(1024, 10 << 20),
+    reads_s=st.lists(st.floats(0.05, 2.0), min_size=1, max_size=8),
+)
+def test_the_total_holds_for_all_readers_together(cap_bps: int, reads_s: list[float]) -> None:
+    """Each reader reads at once what the cap lets through in so many seconds."""
+    strides = [int(cap_bps * read_s) for read_s in reads_s]
+
+    async def main() -> int:
+        limits = Limits()
+        limits.limit(cap_bps)
+        until_s = asyncio.get_running_loop().time() + FOR_S
+        readers = (read(limits, f"e{at % 2}", s, until_s) for at, s in enumerate(strides))
+        return sum(await asyncio.gather(*readers))
+
+    most_at_once = sum(strides)  # each reader's last one is paid for later
+    assert virtually(main()) == pytest.approx(
+        cap_bps * FOR_S, rel=0.01, abs=most_at_once + cap_bps * BURST_S
+    )
+
+
+def test_an_endpoint_has_a_cap_of_its_own_within_the_total() -> None:
+    async def main() -> list[int]:
+        limits = Limits()
+        limits.limit(100_000)
+        limits.limit_endpoint("costly", 20_000)
+        until_s = asyncio.get_running_loop().time() + FOR_S
+        return await asyncio.gather(
+            read(limits, "costly", 1000, until_s), read(limits, "cheap", 1000, until_s)
+        )
+
+    costly, cheap = virtually(main())
+    assert costly <= 20_000 * FOR_S * 1.02
+    assert costly + cheap == pytest.approx(100_000 * FOR_S, rel=0.02)
+
+
+@pytest.mark.parametrize("cap_bps", [0.0, 1e9])
+def test_a_cap_that_is_lifted_frees_those_who_wait(cap_bps: float) -> None:
+    async def main() -> float:
+        limits = Limits()
+        limits.limit(1024)
+        now_s = asyncio.get_running_loop().time
+        began_s = now_s()
+        until_s = began_s + limits.spend("e", 1 << 20, began_s)
+        waiting = asyncio.ensure_future(limits.wait("e", until_s))
+        await asyncio.sleep(5.0)
+        assert not waiting.done()
+        limits.limit(cap_bps)
+        await waiting
+        return now_s() - began_s
+
+    assert virtually(main()) == pytest.approx(5.0, abs=0.1)
+
+
+def test_a_cap_that_is_lowered_makes_those_who_wait_wait_on() -> None:
+    async def main() -> int:
+        limits = Limits()
+        limits.limit(100_000)
+        until_s = asyncio.get_running_loop().time() + FOR_S
+        reading = asyncio.ensure_future(read(limits, "e", 1000, until_s))
+        await asyncio.sleep(10.0)
+        limits.limit(10_000)
+        return await reading
+
+    assert virtually(main()) == pytest.approx(10 * 100_000 + 20 * 10_000, rel=0.02)
