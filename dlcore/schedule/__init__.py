@@ -11,11 +11,13 @@ from dlcore.schedule.assignment import Strip as Strip
 from dlcore.schedule.bound import Need as Need
 from dlcore.schedule.bound import lower_bound_s as lower_bound_s
 from dlcore.schedule.bound import without_overlap_s as without_overlap_s
-from dlcore.schedule.health import Policy as Policy
 from dlcore.schedule.planner import Planner as Planner
+from dlcore.schedule.policy import Policy as Policy
+from dlcore.schedule.tail import LOOK_S as LOOK_S
 from dlcore.schedule.terms import Terms as Terms
 
 __all__ = [
+    "LOOK_S",
     "Assignment",
     "Need",
     "Note",

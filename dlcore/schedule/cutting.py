@@ -1,0 +1,73 @@
+"""How much of what is left one range takes.
+
+While much is left: as long as `lengths.range_bytes` says. Towards the end less and less, each
+connection in proportion to its rate, so that all of them end at about the same time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dlcore.schedule.lengths import LEAST_BYTES, range_bytes
+from dlcore.schedule.policy import Policy
+from dlcore.schedule.source import Source
+
+LEAST_S = 0.02  # a shorter range is mostly overhead, however fast the connection
+SHARE = 1 / 2  # of what would end all at once: what is left evens out what was not foreseen
+
+
+def next_length(
+    policy: Policy,
+    source: Source,
+    sources: Iterable[Source],
+    block_bytes: int,
+    left_bytes: int,
+    cap_bps: float,
+) -> int:
+    """Bytes that the next range should have.
+
+    Args:
+        policy: The memory, and the longest range.
+        source: Who is asked.
+        sources: All endpoints.
+        block_bytes: Length of the package's blocks.
+        left_bytes: What nobody has been asked for yet.
+        cap_bps: The total bandwidth cap; 0.0: none.
+
+    Returns:
+        A multiple of ``block_bytes``, or ``block_bytes / 2**k``, which is then a strip.
+    """
+    in_use = [other for other in sources if not other.health.dropped]
+    connections = max(1, sum(other.wanted for other in in_use))
+    caps = [cap for cap in (cap_bps, source.terms.cap_bps) if cap]
+    full = range_bytes(
+        rate_bps=source.connection_bps,
+        round_trip_s=source.round_trip_s,
+        connections=connections,
+        block_bytes=block_bytes,
+        memory_bytes=policy.memory_bytes,
+        cap_bps=min(caps, default=0.0),
+    )
+    share = left_bytes * SHARE * _part(source, in_use, connections)
+    least_bps = source.connection_bps or 0.0
+    least = max(LEAST_BYTES, least_bps * max(LEAST_S, source.round_trip_s / 2))
+    longest = max(policy.range_bytes, block_bytes)
+    return _rounded(min(max(full, LEAST_BYTES), max(share, least), longest), block_bytes)
+
+
+def _part(source: Source, in_use: Iterable[Source], connections: int) -> float:
+    """One connection's part of all that is delivered."""
+    own_bps = source.connection_bps
+    if not own_bps:
+        return 1 / connections
+    total_bps = sum((o.connection_bps or 0.0) * max(o.wanted, o.at_work) for o in in_use)
+    return own_bps / max(own_bps, total_bps)
+
+
+def _rounded(length_bytes: float, block_bytes: int) -> int:
+    if length_bytes >= block_bytes:
+        return int(length_bytes // block_bytes) * block_bytes
+    strip = block_bytes
+    while strip > length_bytes and -(-strip // 2) >= LEAST_BYTES:
+        strip = -(-strip // 2)
+    return strip

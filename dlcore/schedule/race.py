@@ -1,0 +1,138 @@
+"""What an idle connection does for a late range: takes over its end, or races it.
+
+Taking over blocks that a range has not begun wastes nothing. When only one block or strip is left
+of it, the idle connection fetches that too, and the first delivery counts; what the loser received
+is wasted, so races have a budget.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dlcore.model import BlockRange
+from dlcore.schedule.flight import FOREVER_S, Flight
+
+LATE = 1.5  # times what the idle connection would need: below, the loser has too good a chance
+LEAST_GAIN_S = 0.1  # less is not worth a request and a connection that breaks off
+MOST_RACES = 2  # for the same bytes
+SLOW = 1 / 8  # of its endpoint's usual rate: the connection is worse than unlucky
+LEAST_BYTES = 1 << 20  # of waste allowed, if blocks are that long
+
+
+class Prospect(NamedTuple):
+    """What the idle connection can do: its rate, 0.0 if unknown, and time until a first byte."""
+
+    rate_bps: float
+    latency_s: float
+
+    def needs_s(self, count_bytes: int) -> float:
+        """Seconds to fetch so much."""
+        return self.latency_s + count_bytes / self.rate_bps if self.rate_bps else FOREVER_S
+
+
+class Outlook(NamedTuple):
+    """How a range will go on: its rate, the seconds until it ends, its endpoint's round trip."""
+
+    rate_bps: float
+    eta_s: float
+    round_trip_s: float
+
+    def kept_until(self, flight: Flight) -> int:
+        """End of the blocks that are begun, or on their way already."""
+        on_its_way_bytes = 0.0
+        if self.eta_s < FOREVER_S:
+            on_its_way_bytes = self.rate_bps * self.round_trip_s
+        _, first, last = flight.rest
+        return min(last, first + 1 + int(on_its_way_bytes // flight.demand.manifest.block_bytes))
+
+
+class Rescue(NamedTuple):
+    """What to do.
+
+    Attributes:
+        flight: The late range.
+        blocks: What the idle connection fetches of it.
+        is_race: Whether the late range goes on with it too.
+        stake_bytes: What the race will probably waste.
+    """
+
+    flight: Flight
+    blocks: BlockRange
+    is_race: bool
+    stake_bytes: int
+
+
+class Budget:
+    """What races may waste.
+
+    Args:
+        share: Of the bytes wanted.
+
+    Attributes:
+        wanted_bytes: All that was ever wanted and not there.
+        least_bytes: May be wasted however little is wanted: one block.
+        wasted_bytes: Received and not used.
+    """
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._stakes: dict[int, int] = {}
+        self.wanted_bytes = 0
+        self.least_bytes = 0
+        self.wasted_bytes = 0
+
+    def want(self, wanted_bytes: int, block_bytes: int) -> None:
+        """So much more is wanted, in blocks of that length."""
+        self.wanted_bytes += wanted_bytes
+        self.least_bytes = max(self.least_bytes, min(block_bytes, LEAST_BYTES))
+
+    def allows(self, stake_bytes: int) -> bool:
+        """Whether one more race may begin."""
+        spent_bytes = self.wasted_bytes + sum(self._stakes.values()) + stake_bytes
+        return spent_bytes <= max(self._share * self.wanted_bytes, self.least_bytes)
+
+    def began(self, number: int, stake_bytes: int) -> None:
+        """A range races another."""
+        self._stakes[number] = stake_bytes
+
+    def ended(self, number: int, wasted_bytes: int) -> None:
+        """A range ended, whether it raced or not."""
+        self._stakes.pop(number, None)
+        self.wasted_bytes += wasted_bytes
+
+
+def rescue(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue | None:
+    """Decide what an idle connection can do for a range; None: nothing that helps."""
+    if outlook.eta_s < prospect.latency_s + LEAST_GAIN_S:
+        return None
+    if flight.rest.last - flight.rest.first > 1:
+        return _take_over(flight, outlook, prospect)
+    return _race(flight, outlook, prospect)
+
+
+def _take_over(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue | None:
+    """Give the idle connection as many blocks as let both end at the same time."""
+    block_bytes = flight.demand.manifest.block_bytes
+    object_index, _, last = flight.rest
+    moved_bytes = float(flight.rest_bytes)
+    if outlook.eta_s < FOREVER_S:
+        if not prospect.rate_bps:
+            return None
+        both_bps = outlook.rate_bps + prospect.rate_bps
+        gain_s = outlook.eta_s - prospect.latency_s
+        moved_bytes = gain_s * outlook.rate_bps * prospect.rate_bps / both_bps
+    first = max(outlook.kept_until(flight), last - int(moved_bytes // block_bytes))
+    return Rescue(flight, BlockRange(object_index, first, last), False, 0) if first < last else None
+
+
+def _race(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue | None:
+    blocks, strip = flight.rest, flight.assignment.strip
+    if not flight.demand.manifest.objects[blocks.object].digests:
+        return None  # whose bytes were written last would decide over the whole object
+    start, end = strip or flight.demand.manifest.range_span(blocks)
+    is_stalled = outlook.eta_s == FOREVER_S
+    if not is_stalled and outlook.eta_s <= LATE * prospect.needs_s(end - start):
+        return None
+    arrived_bytes = end - start - flight.rest_bytes
+    stake_bytes = arrived_bytes if is_stalled else end - start
+    return Rescue(flight, blocks, True, stake_bytes)

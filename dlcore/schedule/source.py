@@ -1,0 +1,134 @@
+"""One endpoint as the planner sees it: what it holds, how it stands, how fast it is."""
+
+from __future__ import annotations
+
+from dlcore.errors import Fault
+from dlcore.schedule.assignment import Note
+from dlcore.schedule.crew import Crew
+from dlcore.schedule.health import Health
+from dlcore.schedule.policy import Policy
+from dlcore.schedule.terms import Terms
+
+FASTEST_BPS = float("inf")
+
+
+class Source:
+    """One endpoint.
+
+    Attributes:
+        name: The endpoint's.
+        terms: What is allowed.
+        health: Its standing.
+        crew: How many connections it gets, and what was measured of them.
+        held: Package -> objects of it that the endpoint holds.
+        at_work: Number of ranges whose bytes are still arriving.
+    """
+
+    def __init__(self, name: str, policy: Policy, terms: Terms) -> None:
+        self.name = name
+        self.terms = terms
+        self.health = Health(policy)
+        self.crew = Crew(terms.most_connections)
+        self.held: dict[str, set[int]] = {}
+        self.at_work = 0
+        self._wanted = 1
+        self._news_from = 0  # ranges with lower numbers were asked before its last news
+        self._latest = -1
+        self._trials: set[int] = set()
+        self._asked_s: float | None = None
+        self._preferred: set[str] = set()
+        self._patience_s = policy.patience_s
+
+    def holds(self, package: str, object_index: int) -> bool:
+        """Whether the object is there to be asked for, now or after a rest."""
+        return not self.health.dropped and object_index in self.held.get(package, ())
+
+    def is_askable(self, now_s: float) -> bool:
+        """Whether one more range may be asked for now."""
+        if self.health.dropped or now_s < self.health.resume_at_s:
+            return False
+        most_trials = self.health.most_trials
+        return most_trials is None or len(self._trials) < most_trials
+
+    def connections(self, now_s: float) -> int:
+        """How many connections should be at work."""
+        self._wanted = max(1, self.crew.wanted(now_s, self.at_work))
+        if self.health.dropped:
+            return 0
+        return min(self._wanted, self.health.most_trials or self._wanted)
+
+    @property
+    def connection_bps(self) -> float | None:
+        """Rate of one connection; None: not measured yet."""
+        return self.crew.connection_bps
+
+    @property
+    def round_trip_s(self) -> float:
+        """From a request to its first byte; 0.0: not measured yet."""
+        return self.crew.round_trip_s or 0.0
+
+    @property
+    def wanted(self) -> int:
+        """How many connections should have been at work when it was last asked."""
+        return self._wanted
+
+    def total_bps(self, now_s: float) -> float:
+        """What it delivers with all its connections; infinite while that is not known."""
+        if self.health.dropped or now_s < self.health.resume_at_s:
+            return 0.0
+        if self.connection_bps is not None:
+            return self.connection_bps * max(self._wanted, self.at_work)
+        is_mute = self._asked_s is not None and now_s - self._asked_s > self._patience_s
+        return 0.0 if is_mute else FASTEST_BPS
+
+    def asked(self, number: int, now_s: float) -> None:
+        """A range of that number is under way."""
+        self.at_work += 1
+        self._latest = number
+        if self._asked_s is None:
+            self._asked_s = now_s
+        if self.health.most_trials is not None:
+            self._trials.add(number)
+            if self.health.most_trials == 1:
+                self.health.told.append(("half-open", "one range tries it"))
+
+    def ended(
+        self,
+        number: int,
+        fault: Fault | None,
+        now_s: float,
+        retry_after_s: float | None,
+        jitter: float,
+    ) -> None:
+        """A range came to its end; faults change its standing.
+
+        Ranges that were under way when it failed say nothing new when they fail too: they are one
+        failure, however many connections there are.
+        """
+        self._trials.discard(number)
+        if fault is None:
+            self.health.succeeded()
+            return
+        is_news = number >= self._news_from
+        if is_news and fault is not Fault.NOT_FOUND:
+            self._news_from = self._latest + 1
+            self._trials.clear()
+        self.health.failed(fault, now_s, retry_after_s, jitter, is_news=is_news)
+        if is_news and fault is Fault.BUSY:
+            self.crew.pushed_back(now_s)
+
+    def dismissed(self, number: int) -> None:
+        """A range was stopped for our own reasons."""
+        self._trials.discard(number)
+
+    def notes(self) -> list[Note]:
+        """What was decided since it was last asked."""
+        told, self.health.told = self.health.told, []
+        return [Note(self.name, what, reason) for what, reason in told]
+
+    def prefer(self, package: str, patience_s: float) -> None:
+        """It gets work although it costs more than others."""
+        if package not in self._preferred:
+            self._preferred.add(package)
+            reason = f"a step waits for {package}; cheaper ones alone need over {patience_s:g} s"
+            self.health.told.append(("put to work", reason))

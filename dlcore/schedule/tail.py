@@ -1,0 +1,134 @@
+"""Finds the range under way that an idle connection should help, and those in the way of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from dlcore.schedule.flight import FOREVER_S, Flight
+from dlcore.schedule.policy import Policy
+from dlcore.schedule.race import (
+    MOST_RACES,
+    SLOW,
+    Budget,
+    Outlook,
+    Prospect,
+    Rescue,
+    rescue,
+)
+from dlcore.schedule.rights import Rights
+from dlcore.schedule.source import Source
+
+LOOK_S = 0.05  # so often ranges under way are looked at
+STALL_ROUND_TRIPS = 4
+READ_BYTES = 64 << 10  # under a bandwidth cap, bytes come in reads of about that length
+SOON_S = 1.0  # a range in the way of a step may go on if it ends within that time
+
+
+class Tail:
+    """Looks at the ranges under way.
+
+    Attributes:
+        cap_bps: The bandwidth cap of all endpoints together; 0.0: none.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        flights: Mapping[int, Flight],
+        sources: Mapping[str, Source],
+        rights: Rights,
+        budget: Budget,
+    ) -> None:
+        self._policy = policy
+        self._flights = flights
+        self._sources = sources
+        self._rights = rights
+        self._budget = budget
+        self._looked_s: dict[tuple[str, bool], float] = {}
+        self.cap_bps = 0.0
+
+    def latest(
+        self, source: Source, packages: Sequence[str], now_s: float, *, idle: bool
+    ) -> Rescue | None:
+        """The range of these packages that will end last, among those that can be helped.
+
+        Args:
+            source: Whose connection is free.
+            packages: Nothing of them is missing.
+            now_s: The time.
+            idle: Whether the connection has nothing else to do. Otherwise only ranges that stall,
+                or that a step waits for, are helped.
+        """
+        key = source.name, idle
+        if not packages or now_s < self._looked_s.get(key, 0.0) + LOOK_S:
+            return None
+        prospect = self._prospect(source)
+        by_eta = sorted(self._late(source, packages, now_s, idle), key=lambda pair: -pair[1].eta_s)
+        for flight, outlook in by_eta:
+            found = rescue(flight, outlook, prospect)
+            if found and (not found.is_race or self._budget.allows(found.stake_bytes)):
+                return found
+        self._looked_s[key] = now_s
+        return None
+
+    def in_the_way(self, now_s: float) -> Iterator[Flight]:
+        """Ranges that no step waits for and that will not end soon."""
+        for flight in self._flights.values():
+            if (
+                flight.is_at_work
+                and flight.assignment.package not in self._rights.waiting
+                and not flight.assignment.strip
+                and self._outlook(flight, now_s).eta_s > SOON_S
+            ):
+                yield flight
+
+    def kept_until(self, flight: Flight, now_s: float) -> int:
+        """End of the blocks that are begun or on their way already."""
+        outlook = self._outlook(flight, now_s)
+        return outlook.kept_until(flight)
+
+    def _late(
+        self, source: Source, packages: Sequence[str], now_s: float, idle: bool
+    ) -> Iterator[tuple[Flight, Outlook]]:
+        for flight in self._flights.values():
+            package = flight.assignment.package
+            if not flight.is_at_work or package not in packages:
+                continue
+            if not self._can_help(source, flight, now_s):
+                continue
+            outlook = self._outlook(flight, now_s)
+            if idle or package in self._rights.waiting or self._is_slow(flight, outlook):
+                yield flight, outlook
+
+    def _can_help(self, source: Source, flight: Flight, now_s: float) -> bool:
+        demand, strip = flight.demand, flight.assignment.strip
+        index, first, _ = flight.rest
+        number = demand.manifest.block_number(index, first)
+        if strip:
+            opened = demand.open.get(number)
+            races = opened.races[strip] if opened else MOST_RACES
+        else:
+            races = demand.races[number]
+        return (
+            races < MOST_RACES
+            and self._rights.may_serve(source, demand, index, now_s)
+            and not self._rights.avoids(source, demand, number)
+        )
+
+    def _is_slow(self, flight: Flight, outlook: Outlook) -> bool:
+        usual_bps = self._sources[flight.assignment.endpoint].connection_bps or 0.0
+        return outlook.eta_s == FOREVER_S or outlook.rate_bps < SLOW * usual_bps
+
+    def _outlook(self, flight: Flight, now_s: float) -> Outlook:
+        source = self._sources[flight.assignment.endpoint]
+        usual_bps = source.connection_bps or 0.0
+        patience_s = self._policy.stall_s + STALL_ROUND_TRIPS * source.round_trip_s
+        cap_bps = self.cap_bps or source.terms.cap_bps
+        if cap_bps:
+            patience_s += STALL_ROUND_TRIPS * READ_BYTES * len(self._flights) / cap_bps
+        eta_s = flight.eta_s(now_s, usual_bps, source.round_trip_s, patience_s)
+        return Outlook(flight.rate_bps(now_s, usual_bps), eta_s, source.round_trip_s)
+
+    def _prospect(self, source: Source) -> Prospect:
+        """A connection that may have to be opened first: one more round trip."""
+        return Prospect(source.connection_bps or 0.0, 2 * source.round_trip_s)
