@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench bench-net clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/ready: pyproject.toml setup.py $(NATIVE)
@@ -29,6 +29,9 @@ bench: $(VENV)/ready  ## Timings against others, as ratios within one run; BENCH
 	mkdir -p build/bench
 	$(RUN) -m pytest bench -q -rs --benchmark-only --benchmark-sort=name --benchmark-columns=median,iqr,rounds --benchmark-max-time=0.3 --benchmark-json=build/bench/pytest.json
 	$(RUN) -m bench
+
+bench-net: $(VENV)/ready  ## Share of a lossy link filled, dlcore and others (root); BENCH_NET_PROFILES=far,poor for a part
+	$(RUN) -m bench.netlab
 
 clean:
 	rm -rf build $(VENV) dist *.egg-info dlcore_ext/*.so

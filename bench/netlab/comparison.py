@@ -11,12 +11,10 @@ import msgspec
 
 from bench.netlab import measure
 from bench.netlab.laboratory import Laboratory, laboratory
-from bench.netlab.measure import Result
+from bench.netlab.measure import Result, ToolError
 from bench.netlab.profiles import Profile
 from bench.netlab.supplies import Supply, many_files, one_object
-from bench.netlab.tools import TOOLS, Job, Tool, Way
-
-MOST_S = 60.0
+from bench.netlab.tools import Job, Tool, Way
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -51,10 +49,15 @@ def compare(
     with laboratory(folder, [profile.link], profile.congestion) as lab:
         for number in range(1, rounds + 1):
             for entry, (tool, way) in zip(entries, ways, strict=True):
-                result = once(folder, lab, profile, supplies[tool.name], tool, way, number)
+                try:
+                    result = once(folder, lab, profile, supplies[tool.name], tool, way, number)
+                except ToolError as fault:
+                    print(f"  {number}/{rounds} {tool.name}: {fault}", file=sys.stderr)
+                    skipped.append(f"{profile.name}, {tool.name}: {fault}")
+                    continue
                 entry.results.append(result)
                 print(f"  {number}/{rounds} {tool.name}: {told(result)}", file=sys.stderr)
-    return entries, skipped
+    return [entry for entry in entries if entry.results], skipped
 
 
 def once(
@@ -75,11 +78,11 @@ def once(
         output.mkdir()
     wire = lab.sides[0].wire
     wire.set(profile.link, seed)
-    run = measure.execute(command, output, supply.length_bytes, MOST_S)
+    run = measure.execute(command, output, supply.length_bytes)
     traffic = wire.traffic()
     run = measure.bounded(run, traffic)
     if not run.cut_short:
-        supply.check(tool.name, output)
+        supply.check(output)
     measure.clear(output.parent)
     return Result(run, traffic, run.rate_bps / profile.link.payload_bps)
 
@@ -90,8 +93,13 @@ def job_for(
     """What a tool is told: dlcore fetches what is published, the others plain files."""
     below = supply.published if published else supply.plain
     return Job(
-        *(lab.urls(below, folder, tls=tls), supply.object, supply.listed),
-        *(supply.manifest, supply.sha256, output, lab.authority if tls else None),
+        bases=lab.urls(below, folder, tls=tls),
+        object=supply.object,
+        listed=supply.listed,
+        manifest=supply.manifest,
+        sha256=supply.sha256,
+        output=output,
+        authority=lab.authority if tls else None,
     )
 
 
@@ -126,8 +134,3 @@ def _supply(folder: Path, profile: Profile, tool: Tool) -> Supply:
     if profile.files:
         return many_files(folder, profile.files)
     return one_object(folder, profile.mib if tool.name == "dlcore" else profile.rival_mib)
-
-
-def named(names: Sequence[str]) -> list[Tool]:
-    """Tools by name; all of them if there are none."""
-    return [TOOLS[name] for name in names or TOOLS]

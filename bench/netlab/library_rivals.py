@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import ssl
 import sys
@@ -63,7 +64,7 @@ async def with_obstore(url: str, target: str, authority: str | None) -> None:
 
 async def with_azure(url: str, target: str, authority: str | None) -> None:
     """The client's own 16 connections; nginx knows the range by its usual name."""
-    from azure.storage.blob import BlobClient
+    blobs: Any = importlib.import_module("azure.storage.blob")
 
     def usual_range(request: Any) -> None:
         headers = request.http_request.headers
@@ -72,7 +73,7 @@ async def with_azure(url: str, target: str, authority: str | None) -> None:
 
     def download() -> None:
         trust = {"connection_verify": authority} if authority else {}
-        with BlobClient.from_blob_url(url, **trust) as blob, Path(target).open("wb") as file:
+        with blobs.BlobClient.from_blob_url(url, **trust) as blob, Path(target).open("wb") as file:
             reader = blob.download_blob(max_concurrency=CONNECTIONS, raw_request_hook=usual_range)
             reader.readinto(file)
 
@@ -80,11 +81,10 @@ async def with_azure(url: str, target: str, authority: str | None) -> None:
 
 
 async def with_pypdl(url: str, target: str, authority: str | None) -> None:
-    from pypdl import Pypdl
-
+    pypdl: Any = importlib.import_module("pypdl")
     trust = {"ssl": ssl.create_default_context(cafile=authority)} if authority else {}
     await asyncio.to_thread(
-        lambda: Pypdl().start(url, target, segments=CONNECTIONS, display=False, **trust)
+        lambda: pypdl.Pypdl().start(url, target, segments=CONNECTIONS, display=False, **trust)
     )
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +16,13 @@ from bench.cost import LAUNCH, Cost
 from bench.netlab import namespaces
 from bench.netlab.link import MTU, SEGMENT, Traffic
 from bench.netlab.namespaces import LaboratoryError
+
+MOST_S = 60.0
+LOOK_EVERY_S = 0.02
+
+
+class ToolError(Exception):
+    """A tool failed, or fetched something else than it was asked for."""
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -54,11 +61,24 @@ class Result(msgspec.Struct, frozen=True):
     share: float
 
 
-def execute(command: Sequence[str], output: Path, wanted_bytes: int, most_s: float) -> Run:
+def execute(
+    command: Sequence[str],
+    output: Path,
+    wanted_bytes: int,
+    most_s: float = MOST_S,
+    watch: Callable[[], None] = lambda: None,
+) -> Run:
     """Run a command that fetches into ``output`` or beside it, for at most so long.
 
+    Args:
+        command: What to run in the client's namespace.
+        output: Where it puts what it fetches; what lies beside it counts too if it is cut short.
+        wanted_bytes: Payload that it is to fetch.
+        most_s: When it is cut short.
+        watch: Called every few milliseconds while it runs.
+
     Raises:
-        LaboratoryError: It failed; says how.
+        ToolError: It failed; says how.
     """
     with TemporaryDirectory(prefix="netlab-") as folder:
         target = Path(folder) / "cost.json"
@@ -67,18 +87,35 @@ def execute(command: Sequence[str], output: Path, wanted_bytes: int, most_s: flo
             *(sys.executable, "-I", "-S", str(LAUNCH), str(target)),
             *("timeout", "-s", "KILL", f"{most_s}", *command),
         ]
-        environment = os.environ | {"HOME": folder}  # nobody's settings
-        done = subprocess.run(
-            launched, capture_output=True, text=True, check=False, env=environment
-        )
+        status, said, complained = _watched(launched, {"HOME": folder}, watch)
         if not target.exists():
-            raise LaboratoryError(f"{' '.join(command)}: {done.stderr.strip()}")
+            raise LaboratoryError(f"{' '.join(command)}: {complained.strip()}")
         cost = msgspec.json.decode(target.read_bytes(), type=Cost)
-    cut_short = done.returncode != 0 and cost.wall_s >= most_s
-    if done.returncode and not cut_short:
-        raise LaboratoryError(f"{' '.join(command)}\nfailed: {done.stdout}{done.stderr}")
+    cut_short = status != 0 and cost.wall_s >= most_s
+    if status and not cut_short:
+        raise ToolError(f"failed: {complained.strip() or said.strip()}")
     received = min(_on_disk(output.parent), wanted_bytes) if cut_short else wanted_bytes
-    return Run(wanted_bytes, received, cost, cut_short, done.stdout)
+    return Run(wanted_bytes, received, cost, cut_short, said)
+
+
+def _watched(
+    command: Sequence[str], environment: dict[str, str], watch: Callable[[], None]
+) -> tuple[int, str, str]:
+    """Run a command; returns its status and what it printed on both streams."""
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,  # a home of its own: nobody's settings
+    ) as process:
+        while True:
+            try:
+                said, complained = process.communicate(timeout=LOOK_EVERY_S)
+            except subprocess.TimeoutExpired:
+                watch()
+            else:
+                return process.returncode, said, complained
 
 
 def bounded(run: Run, traffic: Traffic) -> Run:
@@ -96,7 +133,7 @@ def clear(folder: Path) -> None:
 
 def file_system(folder: Path) -> str:
     """Kind of file system that a folder lies on."""
-    return namespaces.run(["stat", "-f", "-c", "%T", str(folder)]).strip()
+    return namespaces.run(["df", "--output=fstype", str(folder)]).split()[-1]
 
 
 def _on_disk(folder: Path) -> int:

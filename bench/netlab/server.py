@@ -1,4 +1,8 @@
-"""nginx on the far side of a link, plain and with TLS."""
+"""nginx on the far side of a link, plain and with TLS.
+
+It says ``Accept-Ranges`` with partial responses too, as Azure Blob does and nginx alone does not:
+pypdl would take it for a server without ranges.
+"""
 
 from __future__ import annotations
 
@@ -40,11 +44,13 @@ http {{
     ssl_certificate_key {state}/server.pem;
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_session_cache shared:tls:8m;
+    map $http_range $said_with_ranges {{ default ""; "~." bytes; }}
     server {{
         listen {plain} backlog=4096;
         listen {tls} ssl backlog=4096;
         root {root};
         autoindex on;
+        add_header Accept-Ranges $said_with_ranges;
     }}
 }}
 """

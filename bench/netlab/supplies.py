@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from bench.content import random_object
 from bench.netlab import namespaces
-from bench.netlab.namespaces import LaboratoryError
+from bench.netlab.measure import ToolError
 from bench.netlab.profiles import SMALL_FILE_BYTES
 from bench.netlab.tools import DLCORE
 
@@ -38,11 +38,11 @@ class Supply(NamedTuple):
     sha256: str
     length_bytes: int
 
-    def check(self, name: str, output: Path) -> None:
+    def check(self, output: Path) -> None:
         """Check that a client got the right bytes: without them it has no speed.
 
         Raises:
-            LaboratoryError: It did not.
+            ToolError: It did not.
         """
         pairs = [(self.source, output / "image.bin")]
         if self.source.is_dir():
@@ -50,7 +50,7 @@ class Supply(NamedTuple):
             pairs = [(self.source / path, output / path) for path in paths]
         for wanted, found in pairs:
             if not found.exists() or not filecmp.cmp(wanted, found, shallow=False):
-                raise LaboratoryError(f"{name}: {found} is not what was asked for")
+                raise ToolError(f"{found.relative_to(output)} is not what was asked for")
 
 
 def one_object(folder: Path, mib: int) -> Supply:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 DLCORE = [sys.executable, "-m", "dlcore"]  # that of the tree one stands in
 LIBRARIES = str(Path(__file__).with_name("library_rivals.py"))
@@ -109,7 +110,8 @@ def _wget2(job: Job) -> list[str]:
 
 def _wget2_many(job: Job) -> list[str]:
     listed = job.spelled("wget2", "{url}")
-    options = ["-q", "--no-config", "--max-threads=64", "-x", "-nH"]
+    above = urlsplit(job.bases[0]).path.strip("/").count("/") + 1
+    options = ["-q", "--no-config", "--max-threads=64", "-x", "-nH", f"--cut-dirs={above}"]
     return ["wget2", *options, "-P", str(job.output), "-i", listed]
 
 

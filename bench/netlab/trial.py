@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.netlab import measure
-from bench.netlab.comparison import MOST_S, job_for, told
+from bench.netlab.comparison import job_for, told
 from bench.netlab.laboratory import laboratory
 from bench.netlab.measure import Result
 from bench.netlab.profiles import PROFILES
@@ -43,7 +43,7 @@ def run(folder: Path, words: Sequence[str]) -> int:
         )
         wire = lab.sides[0].wire
         wire.set(profile.link)
-        done = measure.execute(["sh", "-c", filled], output, supply.length_bytes, MOST_S)
+        done = measure.execute(["sh", "-c", filled], output, supply.length_bytes)
         traffic = wire.traffic()
         done = measure.bounded(done, traffic)
         result = Result(done, traffic, done.rate_bps / profile.link.payload_bps)

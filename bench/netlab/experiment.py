@@ -1,0 +1,59 @@
+"""What the experiments with dlcore alone share: fetch once in a laboratory, and look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from bench.netlab import measure
+from bench.netlab.laboratory import Laboratory
+from bench.netlab.link import MTU, SEGMENT
+from bench.netlab.measure import Run
+from bench.netlab.supplies import Supply
+from bench.netlab.tools import DLCORE
+
+
+class Fetch(NamedTuple):
+    """A fetch and what dlcore reported of it."""
+
+    run: Run
+    report: dict[str, Any]
+
+
+def fetch(
+    folder: Path,
+    supply: Supply,
+    sources: Sequence[str],
+    *options: str,
+    watch: Callable[[], None] = lambda: None,
+    most_s: float = 2 * measure.MOST_S,
+) -> Fetch:
+    """Fetch with dlcore from these sources, compare every byte, and remove it.
+
+    Raises:
+        ToolError: It failed, fetched something else, or took longer than it may.
+    """
+    output = folder / "out" / "experiment" / "got"
+    measure.clear(output.parent)
+    named = [word for source in sources for word in ("--from", source)]
+    command = [*DLCORE, "fetch", str(supply.manifest), *named, "-o", str(output), "-q", "--json"]
+    run = measure.execute([*command, *options], output, supply.length_bytes, most_s, watch)
+    if run.cut_short:
+        raise measure.ToolError(f"not done after {most_s:.0f} s")
+    supply.check(output)
+    measure.clear(output.parent)
+    return Fetch(run, msgspec.json.decode(run.said))
+
+
+def carried_bytes(lab: Laboratory) -> int:
+    """Payload that all links have delivered so far, as full packets have it."""
+    delivered = sum(side.wire.traffic().delivered_bytes for side in lab.sides)
+    return delivered * SEGMENT // MTU
+
+
+def named_urls(lab: Laboratory, folder: Path, supply: Supply) -> list[str]:
+    """Where each server has what dlcore fetches."""
+    return lab.urls(supply.published, folder)

@@ -1,0 +1,74 @@
+"""Two endpoints on paths of their own, used together; then the faster one fails half-way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.netlab import experiment
+from bench.netlab.laboratory import Laboratory, laboratory
+from bench.netlab.link import Link
+from bench.netlab.outcome import Outcome, Verdict
+from bench.netlab.supplies import Supply, one_object
+
+LINKS = (Link(200, 40), Link(50, 60))
+MIB = 256
+SHARE = 0.93
+
+
+class Failure:
+    """Makes the faster endpoint fail once half of the content has arrived.
+
+    Attributes:
+        at_s: When that was; 0.0 before.
+        left_bytes: What had not arrived by then.
+    """
+
+    def __init__(self, lab: Laboratory, supply: Supply, fail: Callable[[], None]) -> None:
+        self._lab, self._fail = lab, fail
+        self._wanted_bytes = supply.length_bytes
+        self.at_s = 0.0
+        self.left_bytes = 0
+
+    def watch(self) -> None:
+        """Look how far it is."""
+        if self.at_s:
+            return
+        got_bytes = experiment.carried_bytes(self._lab)
+        if got_bytes >= self._wanted_bytes // 2:
+            self._fail()
+            self.at_s = time.monotonic()
+            self.left_bytes = self._wanted_bytes - got_bytes
+
+
+def run(folder: Path) -> Outcome:
+    """Measure all three: together, the faster one unplugged, the faster one's server gone."""
+    supply = one_object(folder, MIB)
+    share, notes = _together(folder, supply)
+    verdicts = [Verdict("share of both links' sum", share, SHARE)]
+    for how in ("unplugged", "server stopped"):
+        left, note = _failing(folder, supply, how)
+        verdicts.append(Verdict(f"share of the slower link, the faster {how}", left, SHARE))
+        notes.append(note)
+    return Outcome("two", "; ".join(map(str, LINKS)), [], verdicts, [], notes)
+
+
+def _together(folder: Path, supply: Supply) -> tuple[float, list[str]]:
+    with laboratory(folder, LINKS) as lab:
+        done = experiment.fetch(folder, supply, experiment.named_urls(lab, folder, supply))
+    share = done.run.rate_bps / sum(link.payload_bps for link in LINKS)
+    return share, [f"together {done.run.cost.wall_s:.2f} s, by endpoint {done.report['endpoints']}"]
+
+
+def _failing(folder: Path, supply: Supply, how: str) -> tuple[float, str]:
+    with laboratory(folder, LINKS) as lab:
+        faster = lab.sides[0]
+        fail = faster.wire.cut if how == "unplugged" else faster.server.stop
+        failure = Failure(lab, supply, fail)
+        sources = experiment.named_urls(lab, folder, supply)
+        done = experiment.fetch(folder, supply, sources, watch=failure.watch)
+        rest_s = time.monotonic() - failure.at_s
+    share = failure.left_bytes / rest_s / LINKS[1].payload_bps
+    told = done.report.get("sources", {})
+    return share, f"{how}: {failure.left_bytes / 1e6:.0f} MB left, {rest_s:.2f} s; {told}"
