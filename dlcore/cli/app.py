@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Iterator
-from typing import NoReturn
 
 import click
 
 from dlcore.cli.endings import ending_of, show_ending
-from dlcore.cli.loop import Terminated, terminable
 from dlcore.cli.output import OutputClosed, drop_output, never_fail_to_encode
-from dlcore.cli.process import leave, load
+from dlcore.cli.process import load
+from dlcore.cli.termination import Terminated, terminable
 
 # Name -> summary. The command itself lies in the module of that name, imported when it is used.
 COMMANDS = {
@@ -57,19 +55,16 @@ def group() -> None:
     """
 
 
-def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run a command line and exit with its status.
+def status_of(arguments: list[str], *, is_process: bool = False) -> int:
+    """Run a command line to its end.
 
     Args:
-        arguments: Of a command line inside another program; by default the process's own, with
-            which it ends.
+        arguments: The command and what is given to it.
+        is_process: Whether the process is nothing but this command line.
+
+    Returns:
+        The exit status; see ``docs/exit-codes.md``.
     """
-    if arguments is None:
-        leave(_status(sys.argv[1:], is_process=True))
-    sys.exit(_status(arguments))
-
-
-def _status(arguments: list[str], *, is_process: bool = False) -> int:
     never_fail_to_encode()
     try:
         return _ended(arguments or ["--help"], is_process)

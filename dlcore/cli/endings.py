@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import click
 
-from dlcore.cli.loop import Terminated
 from dlcore.cli.output import show_json, tell
+from dlcore.cli.termination import Terminated
 from dlcore.errors import (
     ConfigError,
     DlcoreError,

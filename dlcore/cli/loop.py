@@ -5,29 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import threading
-from collections.abc import Coroutine, Iterator
-from types import FrameType
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from dlcore.cli.termination import Terminated
 
 T = TypeVar("T")
-
-
-class Terminated(BaseException):
-    """The process was asked to end (``SIGTERM``), and everything was left in order."""
-
-
-@contextlib.contextmanager
-def terminable() -> Iterator[None]:
-    """Raise `Terminated` in the main thread when the process is asked to end."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, _terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
@@ -57,7 +40,3 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
         if terminated:
             raise Terminated from None
         raise
-
-
-def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    raise Terminated

@@ -1,7 +1,7 @@
 """The start and the end of a process that is nothing but dlcore.
 
 Quicker than Python's own ways, which have to suit every program. No command depends on either: a
-program that calls `dlcore.cli.main` with arguments of its own has neither.
+program that calls `main` with arguments of its own has neither.
 """
 
 from __future__ import annotations
@@ -15,6 +15,22 @@ from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # where OpenSSL looks for the system's
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run a command line and exit with its status.
+
+    Args:
+        arguments: Of a command line inside another program; by default the process's own, with
+            which it ends.
+    """
+    if arguments is None:
+        load(["dlcore.cli.app"])
+    from dlcore.cli.app import status_of  # it takes long: not before `load` has done it
+
+    if arguments is None:
+        leave(status_of(sys.argv[1:], is_process=True))
+    sys.exit(status_of(arguments))
 
 
 def load(modules: Iterable[str]) -> None:

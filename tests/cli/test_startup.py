@@ -42,13 +42,18 @@ def test_the_package_itself_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_the_command_line_itself_imports_nothing_heavy(option: str) -> None:
     program = f"from dlcore.cli import main\ntry:\n main(['{option}'])\nexcept SystemExit: pass"
-    assert not loaded(program) & (HEAVY - {"zipfile"})  # the version's metadata may be zipped
+    heavy = HEAVY - {"zipfile"}  # the version's metadata may be zipped
+    assert not loaded(program) & (heavy | {"asyncio"})
 
 
 def test_a_fetch_over_http_imports_nothing_that_only_sequences_or_https_need() -> None:
     found = loaded("import dlcore.cli.fetch, dlcore.transfer.http")
     assert "aiohttp" in found
     assert not found & (SEQUENCES | HEAVY - {"aiohttp", "dlcore_ext"} | {"truststore"})
+
+
+def test_a_verification_imports_neither_a_loop_nor_http() -> None:
+    assert not loaded("import dlcore.cli.verify") & {"asyncio", "aiohttp"}
 
 
 def test_a_fetch_from_a_folder_imports_no_http() -> None:
