@@ -11,12 +11,13 @@ import datetime
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 
-import filelock
 import msgspec
 
 from dlcore.errors import LockedError
+from dlcore.store import portable
 
 POLL_S = 0.05
 
@@ -51,21 +52,21 @@ class StateLock:
 
     def __init__(self, state: Path, wait_s: float) -> None:
         self._owner_file = state / "lock.owner"
-        self._lock = filelock.FileLock(
-            state / "lock", timeout=wait_s, mode=0o600, thread_local=False
-        )
-        try:
-            self._lock.acquire(poll_interval=POLL_S)
-        except filelock.Timeout:
-            raise _locked(state, self._owner_file) from None
+        until_s = time.monotonic() + wait_s
+        while (fd := _take(state / "lock")) < 0:
+            if time.monotonic() >= until_s:
+                raise _locked(state, self._owner_file)
+            time.sleep(POLL_S)
+        self._fd = fd
         self._sign()
 
     def release(self) -> None:
         """Let others have it. Idempotent."""
-        if self._lock.is_locked:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
             with contextlib.suppress(OSError):  # only information: never in the way of the lock
                 self._owner_file.unlink()
-            self._lock.release()
+            os.close(fd)
 
     def _sign(self) -> None:
         owner = Owner(
@@ -76,6 +77,24 @@ class StateLock:
         )
         with contextlib.suppress(OSError):  # a full disk must not keep a run from going on
             self._owner_file.write_bytes(msgspec.json.encode(owner))
+
+
+def _take(path: Path) -> int:
+    """A descriptor that holds the lock; -1 if somebody else does.
+
+    Or did until now and deleted the file, as a fetch does with its state: such a lock locks nobody
+    out who opens the name anew.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    try:
+        if portable.try_lock(fd) and os.fstat(fd).st_nlink:
+            return fd
+    except BaseException:
+        os.close(fd)
+        raise
+    os.close(fd)
+    return -1
 
 
 def _locked(state: Path, owner_file: Path) -> LockedError:

@@ -38,6 +38,24 @@ def _call(name: str, *arguments: Any) -> None:
         raise OSError(number, os.strerror(number))
 
 
+def try_lock(fd: int) -> bool:
+    """Lock a file against all other descriptors, until this one is closed; False if one has it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in {errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}:
+            return False
+        raise
+    return True
+
+
 def write_at(fd: int, data: memoryview, offset: int) -> int:
     """Write at an offset; may write less than all. Returns the number of bytes written."""
     if hasattr(os, "pwrite"):

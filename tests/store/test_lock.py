@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.errors import LockedError
-from dlcore.store import Store
+from dlcore.store import Store, portable
 
 OPEN = """
 import sys, pathlib
@@ -81,6 +81,21 @@ def test_a_store_may_be_closed_by_another_thread_and_twice(tmp_path: Path) -> No
         store.close()
         with pytest.raises(LockedError):  # the second close did not let go of what others hold
             Store.open(tmp_path)
+
+
+def test_a_lock_whose_file_was_deleted_meanwhile_is_taken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try_lock = portable.try_lock
+
+    def after_its_holder_deleted_all(fd: int) -> bool:
+        monkeypatch.setattr(portable, "try_lock", try_lock)
+        (tmp_path / "lock").unlink()
+        return try_lock(fd)
+
+    monkeypatch.setattr(portable, "try_lock", after_its_holder_deleted_all)
+    with Store.open(tmp_path, wait_s=60), pytest.raises(LockedError):
+        Store.open(tmp_path)
 
 
 def test_the_arguments_of_the_holder_are_not_written_down(
