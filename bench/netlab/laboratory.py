@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import trustme
@@ -46,7 +46,7 @@ def laboratory(
     """Set up, and take everything down at the end, however it comes.
 
     Args:
-        root: What every server serves.
+        root: What every server serves; its folder ``out`` is emptied before and removed afterwards.
         links: One server each.
         congestion: The servers' TCP congestion control: cubic, bbr or reno.
         wait: For another laboratory on this machine to end.
@@ -56,8 +56,8 @@ def laboratory(
     """
     namespaces.require()
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="netlab-")))
         stack.enter_context(namespaces.alone(wait=wait))
+        folder = stack.enter_context(_scratch(root / "out"))
         program = build_relay(folder)
         trust = trustme.CA()
         trust.cert_pem.write_to_path(folder / "ca.pem")
@@ -68,9 +68,21 @@ def laboratory(
             namespaces.make(space)
             wire = stack.enter_context(wired(program, number, space, link))
             _send_by(space, number, congestion)
-            server = serving(root, space, f"10.77.{number}.2", trust)
+            server = serving(root, folder / space, space, f"10.77.{number}.2", trust)
             sides.append(Side(wire, stack.enter_context(server)))
         yield Laboratory(sides, folder / "ca.pem")
+
+
+@contextlib.contextmanager
+def _scratch(out: Path) -> Iterator[Path]:
+    """A folder for what the laboratory itself needs, beside what is fetched."""
+    shutil.rmtree(out, ignore_errors=True)  # of a run that was killed
+    folder = out / "laboratory"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
 
 
 def _send_by(space: str, number: int, congestion: str) -> None:

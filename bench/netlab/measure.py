@@ -80,7 +80,7 @@ def execute(
     Raises:
         ToolError: It failed; says how.
     """
-    with TemporaryDirectory(prefix="netlab-") as folder:
+    with TemporaryDirectory(dir=output.parents[1]) as folder:
         target = Path(folder) / "cost.json"
         launched = [
             *namespaces.inside(namespaces.CLIENT),

@@ -49,8 +49,7 @@ def run(folder: Path, name: str = "sequence") -> Outcome:
     """Run the sequence once over the link."""
     root, link = folder / "sequence", LINKS[name]
     _make(root)
-    state = folder / "out" / "state"
-    measure.clear(state.parent)
+    state = folder / "out" / "sequence" / "state"
     with laboratory(folder, [link]) as lab:
         (url,) = lab.urls(root / "published", folder)
         config = root / "deployment.toml"
@@ -59,8 +58,8 @@ def run(folder: Path, name: str = "sequence") -> Outcome:
             *(*DLCORE, "run", str(root / "sequence.xml"), "--config", str(config)),
             *("--simulate", str(root / "times.toml"), "--state", str(state), "-q", "--json"),
         ]
+        measure.clear(state.parent)
         done = measure.execute(command, state, 0)
-    measure.clear(state.parent)
     report = msgspec.json.decode(done.said)
     bound_s, makespan_s = report["lower_bound_s"], report["makespan_s"]
     note = (

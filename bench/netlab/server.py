@@ -11,7 +11,6 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import trustme
 
@@ -79,9 +78,9 @@ class Server:
 
 @contextlib.contextmanager
 def serving(
-    root: Path, space: str, address: str, authority: trustme.CA | None = None
+    root: Path, state: Path, space: str, address: str, authority: trustme.CA
 ) -> Iterator[Server]:
-    """Serve ``root`` in a namespace that has this address.
+    """Serve ``root`` in a namespace that has this address; ``state`` becomes nginx's own folder.
 
     Raises:
         LaboratoryError: nginx is not installed, or does not start.
@@ -89,21 +88,18 @@ def serving(
     executable = find_nginx()
     if executable is None:
         raise LaboratoryError("nginx is not installed: apt-get install nginx-light")
-    authority = authority or trustme.CA()
-    with TemporaryDirectory(prefix="netlab-nginx-") as folder:
-        state = Path(folder)
-        authority.issue_cert(address).private_key_and_cert_chain_pem.write_to_path(
-            state / "server.pem"
-        )
-        config = _CONFIG.format(state=state, root=root, plain=PLAIN, tls=TLS)
-        (state / "nginx.conf").write_text(config, encoding="utf-8")
-        command = [executable, "-p", folder, "-e", f"{folder}/error.log", "-c", "nginx.conf"]
-        with subprocess.Popen([*namespaces.inside(space), *command]) as process:
-            try:
-                _await_listening(process, space, state / "error.log")
-                yield Server(process, address)
-            finally:
-                process.kill()
+    state.mkdir()
+    certificate = authority.issue_cert(address).private_key_and_cert_chain_pem
+    certificate.write_to_path(state / "server.pem")
+    config = _CONFIG.format(state=state, root=root, plain=PLAIN, tls=TLS)
+    (state / "nginx.conf").write_text(config, encoding="utf-8")
+    command = [executable, "-p", str(state), "-e", f"{state}/error.log", "-c", "nginx.conf"]
+    with subprocess.Popen([*namespaces.inside(space), *command]) as process:
+        try:
+            _await_listening(process, space, state / "error.log")
+            yield Server(process, address)
+        finally:
+            process.kill()
 
 
 def _await_listening(process: subprocess.Popen[bytes], space: str, log: Path) -> None:

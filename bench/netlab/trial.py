@@ -30,8 +30,8 @@ def run(folder: Path, words: Sequence[str]) -> int:
     mib = int(names[1]) if len(names) > 1 else profile.mib
     supply = many_files(folder, profile.files) if profile.files else one_object(folder, mib)
     output = folder / "out" / "trial" / "got"
-    measure.clear(output.parent)
     with laboratory(folder, [profile.link], profile.congestion) as lab:
+        measure.clear(output.parent)
         job = job_for(lab, folder, supply, output, published=True, tls=profile.tls)
         filled = command.format(
             manifest=job.manifest,
@@ -47,7 +47,6 @@ def run(folder: Path, words: Sequence[str]) -> int:
         traffic = wire.traffic()
         done = measure.bounded(done, traffic)
         result = Result(done, traffic, done.rate_bps / profile.link.payload_bps)
-    measure.clear(output.parent)
     print(done.said, end="")
     print(told(result))
     return 0
