@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -109,13 +110,15 @@ def _watched(
         text=True,
         env=os.environ | environment,  # a home of its own: nobody's settings
     ) as process:
-        while True:
-            try:
-                said, complained = process.communicate(timeout=LOOK_EVERY_S)
-            except subprocess.TimeoutExpired:
+        try:
+            while True:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    said, complained = process.communicate(timeout=LOOK_EVERY_S)
+                    return process.returncode, said, complained
                 watch()
-            else:
-                return process.returncode, said, complained
+        except BaseException:
+            process.kill()  # what it started ends with its namespace
+            raise
 
 
 def bounded(run: Run, traffic: Traffic) -> Run:
