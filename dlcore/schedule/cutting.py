@@ -12,6 +12,7 @@ from dlcore.schedule.lengths import LEAST_BYTES, range_bytes
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.source import Source
 
+FIRST_BYTES = 128 << 10  # while no rate is known: what a slow endpoint may hold up at the start
 LEAST_S = 0.02  # a shorter range is mostly overhead, however fast the connection
 SHARE = 1 / 2  # of what would end all at once: what is left evens out what was not foreseen
 
@@ -48,6 +49,8 @@ def next_length(
         memory_bytes=policy.memory_bytes,
         cap_bps=min(caps, default=0.0),
     )
+    if source.connection_bps is None:
+        full = min(full, FIRST_BYTES)
     share = left_bytes * SHARE * _part(source, in_use, connections)
     least_bps = source.connection_bps or 0.0
     least = max(LEAST_BYTES, least_bps * max(LEAST_S, source.round_trip_s / 2))

@@ -25,6 +25,7 @@ class Flight:
         received_bytes: What arrived so far.
         began_s: When it was assigned.
         latest_s: When bytes arrived last; when it was assigned, if none did.
+        rival: Who races it because it stalled.
     """
 
     __slots__ = (
@@ -37,6 +38,7 @@ class Flight:
         "latest_s",
         "length_bytes",
         "received_bytes",
+        "rival",
     )
 
     def __init__(self, assignment: Assignment, demand: Demand, now_s: float) -> None:
@@ -47,6 +49,7 @@ class Flight:
         self.length_bytes = strip.end - strip.start if strip else self._span(self.last_block)
         self.received_bytes = 0
         self.is_at_work = True
+        self.rival: Flight | None = None
         self.began_s = self.latest_s = now_s
         self._first_s: float | None = None
 
@@ -68,6 +71,12 @@ class Flight:
             return blocks._replace(last=self.last_block)
         first = blocks.first + self.received_bytes // self.demand.manifest.block_bytes
         return BlockRange(blocks.object, min(first, self.last_block), self.last_block)
+
+    @property
+    def next_number(self) -> int:
+        """Number in the package of the first block that is not complete."""
+        rest = self.rest
+        return self.demand.manifest.block_number(rest.object, rest.first)
 
     def received(self, count_bytes: int, now_s: float) -> bool:
         """Bytes arrived; True if they are the first."""

@@ -63,7 +63,7 @@ class Planner:
     def want(self, package: str, manifest: Manifest, have: bytes | bytearray) -> None:
         """Add a package, with one byte per block that is non-zero where it is done already."""
         demand = self._demands[package] = Demand(package, manifest, have)
-        self._budget.want(demand.missing * manifest.block_bytes, manifest.block_bytes)
+        self._budget.want(_missing_bytes(demand), manifest.block_bytes)
         self._candidates = None
 
     def forget(self, package: str) -> None:
@@ -173,6 +173,8 @@ class Planner:
             source.crew.answered(now_s - flight.began_s)
         source.crew.received(count_bytes, now_s)
         self._count_out(flight)
+        if flight.rival:
+            self._decide(flight, flight.rival)
 
     def strip_arrived(self, assignment: Assignment) -> bool:
         """All bytes of a strip are in its block's buffer.
@@ -409,7 +411,7 @@ class Planner:
         found = self._tail.latest(source, packages, self._now_s, idle=idle)
         if found is None:
             return None
-        flight, blocks, is_race, stake_bytes = found
+        flight, blocks, is_race, is_stalled, stake_bytes = found
         demand, old = flight.demand, flight.assignment
         if not is_race:
             demand.hand_over(old.number, self._next_number, blocks)
@@ -421,7 +423,20 @@ class Planner:
             demand.race(self._next_number, blocks)
         elif opened := self._open_block(old):
             opened.race(old.strip, self._next_number)
-        return self._assign(source, demand, blocks, old.strip, race=True)
+        assignment = self._assign(source, demand, blocks, old.strip, race=True)
+        if is_stalled:
+            flight.rival = self._flights[assignment.number]
+        return assignment
+
+    def _decide(self, flight: Flight, rival: Flight) -> None:
+        """A range that had stalled moves again: who has more to go leaves the rest to the other.
+
+        So the race wastes no more than what had arrived when it began.
+        """
+        flight.rival = None
+        if rival.is_at_work and flight.is_at_work:
+            slower = flight if flight.rest_bytes > rival.rest_bytes else rival
+            self._supersede([slower.assignment.number], flight.rest)
 
     def _make_way(self) -> None:
         """While a step waits, long ranges of other packages end as soon as they can."""
@@ -466,3 +481,9 @@ class Planner:
 
 def _owner(assignment: Assignment) -> int:
     return STRIPS if assignment.strip else assignment.number
+
+
+def _missing_bytes(demand: Demand) -> int:
+    """How much is missing; about, if something is there already."""
+    count = demand.manifest.first_blocks[-1]
+    return demand.manifest.content_bytes * demand.missing // max(1, count)

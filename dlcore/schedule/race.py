@@ -16,6 +16,7 @@ LATE = 1.5  # times what the idle connection would need: below, the loser has to
 LEAST_GAIN_S = 0.1  # less is not worth a request and a connection that breaks off
 MOST_RACES = 2  # for the same bytes
 SLOW = 1 / 8  # of its endpoint's usual rate: the connection is worse than unlucky
+FOR_LATE = 3 / 4  # of the budget; the rest is kept for ranges that stall
 LEAST_BYTES = 1 << 20  # of waste allowed, if blocks are that long
 
 
@@ -53,12 +54,14 @@ class Rescue(NamedTuple):
         flight: The late range.
         blocks: What the idle connection fetches of it.
         is_race: Whether the late range goes on with it too.
-        stake_bytes: What the race will probably waste.
+        is_stalled: Whether the late range does not move at all.
+        stake_bytes: What the race may waste.
     """
 
     flight: Flight
     blocks: BlockRange
     is_race: bool
+    is_stalled: bool
     stake_bytes: int
 
 
@@ -86,10 +89,11 @@ class Budget:
         self.wanted_bytes += wanted_bytes
         self.least_bytes = max(self.least_bytes, min(block_bytes, LEAST_BYTES))
 
-    def allows(self, stake_bytes: int) -> bool:
-        """Whether one more race may begin."""
-        spent_bytes = self.wasted_bytes + sum(self._stakes.values()) + stake_bytes
-        return spent_bytes <= max(self._share * self.wanted_bytes, self.least_bytes)
+    def allows(self, found: Rescue) -> bool:
+        """Whether one more race may begin; against a stall even when little is left to spend."""
+        spent_bytes = self.wasted_bytes + sum(self._stakes.values()) + found.stake_bytes
+        most_bytes = max(self._share * self.wanted_bytes, self.least_bytes)
+        return spent_bytes <= most_bytes * (1.0 if found.is_stalled else FOR_LATE)
 
     def began(self, number: int, stake_bytes: int) -> None:
         """A range races another."""
@@ -122,7 +126,11 @@ def _take_over(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue |
         gain_s = outlook.eta_s - prospect.latency_s
         moved_bytes = gain_s * outlook.rate_bps * prospect.rate_bps / both_bps
     first = max(outlook.kept_until(flight), last - int(moved_bytes // block_bytes))
-    return Rescue(flight, BlockRange(object_index, first, last), False, 0) if first < last else None
+    return (
+        Rescue(flight, BlockRange(object_index, first, last), False, False, 0)
+        if first < last
+        else None
+    )
 
 
 def _race(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue | None:
@@ -135,4 +143,4 @@ def _race(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue | None
         return None
     arrived_bytes = end - start - flight.rest_bytes
     stake_bytes = arrived_bytes if is_stalled else end - start
-    return Rescue(flight, blocks, True, stake_bytes)
+    return Rescue(flight, blocks, True, is_stalled, stake_bytes)

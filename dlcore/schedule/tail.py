@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from dlcore.schedule.assignment import Strip
 from dlcore.schedule.flight import FOREVER_S, Flight
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.race import (
@@ -66,7 +67,7 @@ class Tail:
         by_eta = sorted(self._late(source, packages, now_s, idle), key=lambda pair: -pair[1].eta_s)
         for flight, outlook in by_eta:
             found = rescue(flight, outlook, prospect)
-            if found and (not found.is_race or self._budget.allows(found.stake_bytes)):
+            if found and (not found.is_race or self._budget.allows(found)):
                 return found
         self._looked_s[key] = now_s
         return None
@@ -89,21 +90,24 @@ class Tail:
 
     def _late(
         self, source: Source, packages: Sequence[str], now_s: float, idle: bool
-    ) -> Iterator[tuple[Flight, Outlook]]:
+    ) -> list[tuple[Flight, Outlook]]:
+        """Ranges that the source can help; of those that fetch the same bytes the soonest."""
+        soonest: dict[tuple[str, int, Strip | None], tuple[Flight, Outlook]] = {}
         for flight in self._flights.values():
             package = flight.assignment.package
             if not flight.is_at_work or package not in packages:
                 continue
-            if not self._can_help(source, flight, now_s):
-                continue
             outlook = self._outlook(flight, now_s)
             if idle or package in self._rights.waiting or self._is_slow(flight, outlook):
-                yield flight, outlook
+                place = package, flight.next_number, flight.assignment.strip
+                other = soonest.get(place)
+                if other is None or outlook.eta_s < other[1].eta_s:
+                    soonest[place] = flight, outlook
+        return [pair for pair in soonest.values() if self._can_help(source, pair[0], now_s)]
 
     def _can_help(self, source: Source, flight: Flight, now_s: float) -> bool:
         demand, strip = flight.demand, flight.assignment.strip
-        index, first, _ = flight.rest
-        number = demand.manifest.block_number(index, first)
+        index, number = flight.rest.object, flight.next_number
         if strip:
             opened = demand.open.get(number)
             races = opened.races[strip] if opened else MOST_RACES
