@@ -53,7 +53,7 @@ def next_length(
         full = min(full, FIRST_BYTES)
     share = left_bytes * SHARE * _part(source, in_use, connections)
     least_bps = source.connection_bps or 0.0
-    least = max(LEAST_BYTES, least_bps * max(LEAST_S, source.round_trip_s / 2))
+    least = max(LEAST_BYTES, least_bps * max(LEAST_S, source.round_trip_s))
     longest = max(policy.range_bytes, block_bytes)
     return _rounded(min(max(full, LEAST_BYTES), max(share, least), longest), block_bytes)
 

@@ -184,14 +184,13 @@ class Planner:
             `block_bad` told with this assignment.
         """
         opened = self._open_block(assignment)
-        assert assignment.strip is not None
-        losers = (
-            opened.arrived(assignment.strip, assignment.number, assignment.endpoint)
-            if opened
-            else None
-        )
-        self._supersede(losers if losers is not None else [assignment.number], assignment.blocks)
-        return opened is not None and losers is not None and opened.is_whole
+        if opened is None or assignment.strip is None:
+            return False
+        losers = opened.arrived(assignment.strip, assignment.number, assignment.endpoint)
+        if losers is None:  # it was superseded itself
+            return False
+        self._supersede(losers, assignment.blocks)
+        return opened.is_whole
 
     def blocks_done(self, assignment: Assignment, blocks: BlockRange) -> None:
         """Blocks of a range were verified and written."""
@@ -413,6 +412,8 @@ class Planner:
             return None
         flight, blocks, is_race, is_stalled, stake_bytes = found
         demand, old = flight.demand, flight.assignment
+        if not is_race and old.strip:
+            return self._take_strip(source, flight, old.strip)
         if not is_race:
             demand.hand_over(old.number, self._next_number, blocks)
             flight.shorten(blocks.first)
@@ -427,6 +428,17 @@ class Planner:
         if is_stalled:
             flight.rival = self._flights[assignment.number]
         return assignment
+
+    def _take_strip(self, source: Source, flight: Flight, strip: Strip) -> Assignment | None:
+        """The rest of a strip that does not move any more is another connection's."""
+        old, opened = flight.assignment, self._open_block(flight.assignment)
+        if opened is None:
+            return None
+        arrived_bytes = flight.received_bytes
+        rest, losers = opened.take_over(strip, arrived_bytes, old.endpoint, self._next_number)
+        self._supersede(losers, old.blocks)
+        flight.length_bytes = arrived_bytes
+        return self._assign(source, flight.demand, old.blocks, rest)
 
     def _decide(self, flight: Flight, rival: Flight) -> None:
         """A range that had stalled moves again: who has more to go leaves the rest to the other.

@@ -1,8 +1,9 @@
 """What an idle connection does for a late range: takes over its end, or races it.
 
-Taking over blocks that a range has not begun wastes nothing. When only one block or strip is left
-of it, the idle connection fetches that too, and the first delivery counts; what the loser received
-is wasted, so races have a budget.
+Taking over blocks that a range has not begun, or the rest of a strip that does not move any more,
+wastes nothing. Otherwise, when only one block or strip is left of a range, the idle connection
+fetches that too, and the first delivery counts; what the loser received is wasted, so races have a
+budget.
 """
 
 from __future__ import annotations
@@ -126,21 +127,23 @@ def _take_over(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue |
         gain_s = outlook.eta_s - prospect.latency_s
         moved_bytes = gain_s * outlook.rate_bps * prospect.rate_bps / both_bps
     first = max(outlook.kept_until(flight), last - int(moved_bytes // block_bytes))
-    return (
-        Rescue(flight, BlockRange(object_index, first, last), False, False, 0)
-        if first < last
-        else None
-    )
+    blocks = BlockRange(object_index, first, last)
+    return Rescue(flight, blocks, False, False, 0) if first < last else None
 
 
 def _race(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue | None:
     blocks, strip = flight.rest, flight.assignment.strip
+    if strip and not flight.assignment.race and outlook.eta_s == FOREVER_S:
+        return Rescue(flight, blocks, False, True, 0)  # what arrived of it is in its place
     if not flight.demand.manifest.objects[blocks.object].digests:
         return None  # whose bytes were written last would decide over the whole object
     start, end = strip or flight.demand.manifest.range_span(blocks)
-    is_stalled = outlook.eta_s == FOREVER_S
-    if not is_stalled and outlook.eta_s <= LATE * prospect.needs_s(end - start):
-        return None
     arrived_bytes = end - start - flight.rest_bytes
-    stake_bytes = arrived_bytes if is_stalled else end - start
-    return Rescue(flight, blocks, True, is_stalled, stake_bytes)
+    if outlook.eta_s == FOREVER_S:
+        return Rescue(flight, blocks, True, True, arrived_bytes)
+    needed_s = prospect.needs_s(end - start)
+    if outlook.eta_s <= LATE * needed_s:
+        return None
+    lost_bytes = arrived_bytes + 2 * int(outlook.rate_bps * needed_s)  # it may yet speed up
+    stake_bytes = min(end - start, lost_bytes)
+    return Rescue(flight, blocks, True, False, stake_bytes)

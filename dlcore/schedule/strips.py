@@ -76,6 +76,29 @@ class OpenBlock:
         self.races[strip] += 1
         self._flying[strip].append(owner)
 
+    def take_over(
+        self, strip: Strip, arrived_bytes: int, endpoint: str, new: int
+    ) -> tuple[Strip, list[int]]:
+        """What arrived of a strip stays; the rest is from now on another range's.
+
+        Args:
+            strip: The strip.
+            arrived_bytes: So much of it is in the buffer.
+            endpoint: From there.
+            new: The other range.
+
+        Returns:
+            The rest, and the ranges that fetch it in vain now.
+        """
+        losers = self._flying.pop(strip)
+        if arrived_bytes:
+            self._arrived_bytes += arrived_bytes
+            self.served_by.add(endpoint)
+        rest = Strip(strip.start + arrived_bytes, strip.end)
+        self._flying[rest] = [new]
+        self.races[rest] = self.races[strip] + 1
+        return rest, losers
+
     def arrived(self, strip: Strip, owner: int, endpoint: str) -> list[int] | None:
         """A strip is in the buffer.
 

@@ -98,12 +98,16 @@ class Tail:
             if not flight.is_at_work or package not in packages:
                 continue
             outlook = self._outlook(flight, now_s)
-            if idle or package in self._rights.waiting or self._is_slow(flight, outlook):
-                place = package, flight.next_number, flight.assignment.strip
-                other = soonest.get(place)
-                if other is None or outlook.eta_s < other[1].eta_s:
-                    soonest[place] = flight, outlook
-        return [pair for pair in soonest.values() if self._can_help(source, pair[0], now_s)]
+            place = package, flight.next_number, flight.assignment.strip
+            other = soonest.get(place)
+            if other is None or outlook.eta_s < other[1].eta_s:
+                soonest[place] = flight, outlook
+        return [
+            (flight, outlook)
+            for flight, outlook in soonest.values()
+            if (idle or self._is_pressing(flight, outlook))
+            and self._can_help(source, flight, now_s)
+        ]
 
     def _can_help(self, source: Source, flight: Flight, now_s: float) -> bool:
         demand, strip = flight.demand, flight.assignment.strip
@@ -119,7 +123,10 @@ class Tail:
             and not self._rights.avoids(source, demand, number)
         )
 
-    def _is_slow(self, flight: Flight, outlook: Outlook) -> bool:
+    def _is_pressing(self, flight: Flight, outlook: Outlook) -> bool:
+        """Whether to help it although the connection has other work: a step waits, or it stalls."""
+        if flight.assignment.package in self._rights.waiting:
+            return True
         usual_bps = self._sources[flight.assignment.endpoint].connection_bps or 0.0
         return outlook.eta_s == FOREVER_S or outlook.rate_bps < SLOW * usual_bps
 

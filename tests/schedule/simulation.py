@@ -92,6 +92,7 @@ class Simulation:
         self._at_work: Counter[str] = Counter()
         self._warm: Counter[str] = Counter()  # connections that are open and idle
         self._assemblies: dict[tuple[str, int], dict[Strip, str]] = {}
+        self._taken_over: set[int] = set()
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self._played = Counter[str]()
@@ -198,6 +199,8 @@ class Simulation:
         if self._chance.random() < terrain.stalls:
             item.stall_s = self._chance.uniform(*STALLS_S)
             item.stalls_at = item.length_bytes * self._chance.random()
+        if assignment.strip and not assignment.race:
+            self._keep_prefix(assignment, assignment.strip)
         self._ranges[assignment.number] = item
         self._at_work[assignment.endpoint] += 1
         wait_s = terrain.round_trip_s
@@ -331,11 +334,28 @@ class Simulation:
             self._played["lost"] += item.seen_bytes - kept_bytes
         assert before_bytes == self.planner.wasted_bytes
 
-    def _land_strip(self, assignment: Assignment, strip: Strip) -> None:
+    def _keep_prefix(self, assignment: Assignment, strip: Strip) -> None:
+        """What arrived of a strip whose rest is fetched by another range now stays in its place."""
+        for item in self._ranges.values():
+            old = item.assignment
+            if old.package == assignment.package and old.blocks == assignment.blocks:
+                if old.strip and old.strip.end == strip.end and not old.race:
+                    assert strip.start - old.strip.start == item.seen_bytes
+                    self._taken_over.add(old.number)
+                    if item.seen_bytes:
+                        prefix = Strip(old.strip.start, strip.start)
+                        self._assembly(old)[prefix] = old.endpoint
+
+    def _assembly(self, assignment: Assignment) -> dict[Strip, str]:
+        """The strips of a block that are in its buffer, and whose they are."""
         manifest, blocks = self._manifests[assignment.package], assignment.blocks
         number = manifest.block_number(blocks.object, blocks.first)
-        assembly = self._assemblies.setdefault((assignment.package, number), {})
-        if strip in assembly:
+        return self._assemblies.setdefault((assignment.package, number), {})
+
+    def _land_strip(self, assignment: Assignment, strip: Strip) -> None:
+        manifest, blocks = self._manifests[assignment.package], assignment.blocks
+        assembly = self._assembly(assignment)
+        if strip in assembly or assignment.number in self._taken_over:
             assert not self.planner.strip_arrived(assignment)
             return
         assembly[strip] = assignment.endpoint
@@ -345,8 +365,9 @@ class Simulation:
                 assert start == at, "strips lie side by side"
                 at = end
             assert at == manifest.range_span(blocks)[1] - manifest.range_span(blocks)[0]
-            del self._assemblies[assignment.package, number]
-            self._judge(assignment, blocks.first, set(assembly.values()))
+            servers = set(assembly.values())
+            assembly.clear()
+            self._judge(assignment, blocks.first, servers)
 
     def _judge(self, assignment: Assignment, block: int, servers: set[str]) -> None:
         index = assignment.blocks.object
