@@ -154,13 +154,14 @@ async def _fetch(asked: Asked, folder: Path, access: Access, manner: Manner) -> 
     view = open_view(quiet=manner.quiet)
     async with shown(bus.listen(), view, verbose=manner.verbose), AsyncExitStack() as stack:
         stack.callback(bus.close)
-        manifest, endpoints, beside = await find(asked, access, stack)
+        found = await find(asked, access, stack)
         return await fetch_into(
             folder,
-            manifest,
-            [(endpoint, Terms(access.connections)) for endpoint in endpoints],
+            found.manifest,
+            found.document,
+            [(endpoint, Terms(access.connections)) for endpoint in found.endpoints],
             bus,
-            beside=beside,
+            beside=found.beside,
             retry=manner.retry,
             cap_bps=manner.cap_bps,
             wait_s=manner.wait_s,

@@ -30,11 +30,19 @@ class Asked(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What is to be fetched, and from whom."""
+    """What is to be fetched, and from whom.
+
+    Attributes:
+        manifest: What it is.
+        document: The manifest's bytes.
+        endpoints: Who has it.
+        beside: A file like any other, that may be put beside what is in the folder.
+    """
 
     manifest: Manifest
+    document: bytes
     endpoints: list[Endpoint]
-    beside: bool  # a file like any other, that may be put beside what is in the folder
+    beside: bool
 
 
 async def find(asked: Asked, access: Access, stack: AsyncExitStack) -> Found:
@@ -110,7 +118,8 @@ async def _find_url(asked: Asked, access: Access, stack: AsyncExitStack) -> Foun
         files=(File(name, probed.length_bytes, 0 if probed.length_bytes else -1),),
     )
     urls = [[asked.what, *asked.sources]] if probed.length_bytes else []
-    return Found(manifest, open_mirrors(urls, manifest, access, stack), beside=True)
+    endpoints = open_mirrors(urls, manifest, access, stack)
+    return Found(manifest, documents.encode(manifest), endpoints, beside=True)
 
 
 def _safe_name(name: str) -> str:
@@ -122,12 +131,12 @@ def _safe_name(name: str) -> str:
 def _find_described(asked: Asked, access: Access, stack: AsyncExitStack) -> Found:
     """What a manifest file describes."""
     path = Path(asked.what)
-    described = documents.read_any(
-        path.read_bytes(), source=str(path), package_id=LOCAL_ID, path=path.stem
-    )
+    document = path.read_bytes()
+    described = documents.read_any(document, source=str(path), package_id=LOCAL_ID, path=path.stem)
     manifest = described.manifest
     if manifest.package_id != LOCAL_ID:
-        return Found(manifest, open_sources(asked.sources, access, stack), beside=False)
+        endpoints = open_sources(asked.sources, access, stack)
+        return Found(manifest, document, endpoints, beside=False)
     urls = [list(own) for own in described.urls] or [[] for _ in manifest.objects]
     if len(manifest.objects) == 1:
         urls[0] += asked.sources
@@ -136,7 +145,8 @@ def _find_described(asked: Asked, access: Access, stack: AsyncExitStack) -> Foun
             f"{path} tells of {len(manifest.objects)} files, so --from cannot say whose URL it is",
             remedy="Leave --from out, or add the URLs to the manifest.",
         )
-    return Found(manifest, open_mirrors(urls, manifest, access, stack), beside=True)
+    endpoints = open_mirrors(urls, manifest, access, stack)
+    return Found(manifest, documents.encode(manifest), endpoints, beside=True)
 
 
 async def _find_package(asked: Asked, access: Access, stack: AsyncExitStack) -> Found:
@@ -154,5 +164,7 @@ async def _find_package(asked: Asked, access: Access, stack: AsyncExitStack) -> 
         sha256=asked.catalog_sha256,
     )
     beside = asked.catalog.parent if asked.catalog else None
-    manifest, _ = await Library(catalog, endpoints, None, beside).manifest(asked.what.upper())
-    return Found(manifest, endpoints, beside=False)
+    manifest, document = await Library(catalog, endpoints, None, beside).manifest(
+        asked.what.upper()
+    )
+    return Found(manifest, document, endpoints, beside=False)

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import msgspec
 
-from dlcore import manifest as documents
 from dlcore.engine.disk import guarded
 from dlcore.engine.download.downloads import Downloads, Retry
 from dlcore.engine.download.figures import EndpointFigures
@@ -57,6 +56,7 @@ class Fetched(msgspec.Struct, frozen=True):
 async def fetch_into(
     folder: Path,
     manifest: Manifest,
+    document: bytes,
     endpoints: Sequence[tuple[Endpoint, Terms]],
     bus: EventBus,
     *,
@@ -70,6 +70,7 @@ async def fetch_into(
     Args:
         folder: Is made; or is empty, or holds exactly these files already.
         manifest: What to fetch; the caller vouches for it.
+        document: The manifest's bytes, to be kept.
         endpoints: Whom to ask, and how they may be used; they stay open.
         bus: Hears what happens.
         beside: Whether a single file may be put beside what else is in the folder.
@@ -94,7 +95,10 @@ async def fetch_into(
         if await in_thread(goal.is_there, manifest):  # by whoever held it
             fetched = _found(goal, manifest)
         else:
-            fetched = await _fetch(goal, manifest, endpoints, store, bus, retry or Retry(), cap_bps)
+            described = (manifest, document)
+            fetched = await _fetch(
+                goal, described, endpoints, store, bus, retry or Retry(), cap_bps
+            )
         await in_thread(shutil.rmtree, goal.state, ignore_errors=True)
     finally:
         store.close()
@@ -108,13 +112,14 @@ def _found(goal: Target, manifest: Manifest) -> Fetched:
 
 async def _fetch(
     goal: Target,
-    manifest: Manifest,
+    described: tuple[Manifest, bytes],
     endpoints: Sequence[tuple[Endpoint, Terms]],
     store: Store,
     bus: EventBus,
     retry: Retry,
     cap_bps: float,
 ) -> Fetched:
+    manifest, document = described
     library = Library(Catalog(1, {}), [endpoint for endpoint, _ in endpoints], store)
     terms = {endpoint.name: own for endpoint, own in endpoints}
     async with AsyncExitStack() as stack:
@@ -123,7 +128,7 @@ async def _fetch(
         downloads.retry = retry
         downloads.limit(cap_bps)
         downloads.order((manifest.package_id,), (), (manifest.package_id,))
-        await downloads.begin(manifest.package_id, manifest, documents.encode(manifest))
+        await downloads.begin(manifest.package_id, manifest, document)
         content = await downloads.path(manifest.package_id)
         await in_thread(goal.deliver, content)
         return Fetched(
