@@ -1,7 +1,8 @@
 """A bounded set of open files: packages have thousands of files, processes few descriptors.
 
 Guarantees: a file in use is not closed; at most ``most`` are open besides those in use; after
-`close` none is open and none can be opened. Thread-safe.
+`close` none is open and none can be opened. Thread-safe: while one file is being opened, which
+may take long, others can be had.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ MOST_OPEN = 64  # arbitrary: far below the usual limit of 1024, far above the fi
 
 
 class _Open:
-    """An open file and how many use it now."""
+    """An open file, or with ``fd`` -1 one that is being opened, and how many want it now."""
 
     __slots__ = ("fd", "users")
 
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
+    def __init__(self) -> None:
+        self.fd = -1
         self.users = 0
 
 
@@ -44,8 +45,10 @@ class Descriptors:
         self._open_file = open_file
         self._close_file = close_file
         self._most = most
-        self._open: OrderedDict[int, _Open] = OrderedDict()
-        self._idle = threading.Condition()
+        self._open: dict[int, _Open] = {}
+        self._unused: OrderedDict[int, _Open] = OrderedDict()  # of these, longest unused first
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._closed_files: set[int] = set()
         self._fault: OSError | None = None
         self._ended = False
@@ -53,13 +56,39 @@ class Descriptors:
     @contextlib.contextmanager
     def use(self, file: int) -> Iterator[int]:
         """The descriptor of a file, sure to stay open inside the ``with``."""
-        entry = self._take(file)
+        fd = self.take(file)
         try:
-            yield entry.fd
+            yield fd
         finally:
-            with self._idle:
-                entry.users -= 1
-                self._idle.notify_all()
+            self.give_back(file)
+
+    def take(self, file: int) -> int:
+        """The descriptor of a file, sure to stay open until it is given back as often."""
+        with self._lock:
+            entry = self._found(file)
+            entry.users += 1
+            if entry.fd >= 0:
+                return entry.fd
+        try:
+            fd = self._open_file(file)
+        except BaseException:
+            with self._lock:
+                del self._open[file]
+                self._changed.notify_all()
+            raise
+        with self._lock:
+            entry.fd = fd
+            self._changed.notify_all()
+        return fd
+
+    def give_back(self, file: int) -> None:
+        """Undo one `take`."""
+        with self._lock:
+            entry = self._open[file]
+            entry.users -= 1
+            if not entry.users:
+                self._unused[file] = entry
+                self._changed.notify_all()
 
     def take_closed(self) -> set[int]:
         """Numbers of the files that were closed since the last call.
@@ -67,7 +96,7 @@ class Descriptors:
         Raises:
             OSError: Closing one failed at any time before: what was written to it may be lost.
         """
-        with self._idle:
+        with self._lock:
             self._raise_fault()
             closed, self._closed_files = self._closed_files, set()
             return closed
@@ -78,30 +107,33 @@ class Descriptors:
         Raises:
             OSError: As for `take_closed`. All are closed all the same.
         """
-        with self._idle:
+        with self._lock:
             self._ended = True
-            self._idle.wait_for(lambda: not any(e.users for e in self._open.values()))
+            self._changed.wait_for(lambda: len(self._unused) == len(self._open))
             self._close_beyond(0)
             self._raise_fault()
 
-    def _take(self, file: int) -> _Open:
-        with self._idle:
+    def _found(self, file: int) -> _Open:
+        """The open file, after whoever is opening it; or a new entry, which the caller opens."""
+        while True:
             if self._ended:
                 raise InternalError("a package was used after it was closed")
             entry = self._open.get(file)
             if entry is None:
                 self._close_beyond(self._most - 1)
-                entry = self._open[file] = _Open(self._open_file(file))
-            self._open.move_to_end(file)
-            entry.users += 1
-            return entry
+                return self._open.setdefault(file, _Open())
+            if entry.fd >= 0:
+                self._unused.pop(file, None)
+                return entry
+            self._changed.wait()
 
     def _close_beyond(self, most: int) -> None:
-        idle = [file for file, entry in self._open.items() if not entry.users]
-        for file in idle[: max(0, len(self._open) - most)]:
+        while self._unused and len(self._open) > most:
+            file, entry = self._unused.popitem(last=False)
+            del self._open[file]
             self._closed_files.add(file)
             try:
-                self._close_file(self._open.pop(file).fd)
+                self._close_file(entry.fd)
             except OSError as error:  # it concerns that file, not whoever needs another one now
                 self._fault = error
 

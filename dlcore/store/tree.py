@@ -15,7 +15,7 @@ import errno
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,11 +59,13 @@ class _Unsynced(NamedTuple):
         fresh: Files met for the first time, whose length may be as new as they are.
         written: Files written to.
         folders: Folders of which an entry may be new.
+
+    All by number; folder 0 is what holds the content folder.
     """
 
     fresh: set[int]
     written: set[int]
-    folders: set[Path]
+    folders: set[int]
 
 
 class Tree:
@@ -80,11 +82,14 @@ class Tree:
         self._folder = folder
         self._manifest = manifest
         self._paths = [path_of(folder, file.path) for file in manifest.files]
-        self._folders = [folder, *(path_of(folder, path) for path in folders_of(manifest))]
+        inner = folders_of(manifest)
+        self._folders = [folder.parent, folder, *(path_of(folder, path) for path in inner)]
+        numbers = {path: number for number, path in enumerate(["", *inner], 1)}
+        self._parents = [numbers[file.path.rpartition("/")[0]] for file in manifest.files]
         self._reader = BlockReader(files, manifest, self._paths, self._open_file)
         self._open = self._reader.open_files
         self._lock = threading.Lock()  # guards the next two
-        self._unsynced = _Unsynced(set(), set(), {folder.parent, *self._folders})
+        self._unsynced = _Unsynced(set(), set(), set(range(len(self._folders))))
         self._met = bytearray(len(self._paths))
         self._watch = -1
         self._direct: Descriptors | None = None
@@ -95,7 +100,8 @@ class Tree:
         Raises:
             OSError: The disk refused, or something else is in the way.
         """
-        for folder in self._folders:
+        is_new = ensure_folder(self._files, self._folder)
+        for folder in self._folders[2:]:
             ensure_folder(self._files, folder)
         self._watch = self._files.watch(self._folder)
         if prefers_direct(self._files, self._folder.parent, self._manifest.content_bytes):
@@ -104,7 +110,7 @@ class Tree:
             )
         for index, (path, file) in enumerate(zip(self._paths, self._manifest.files, strict=True)):
             small = 0 < file.length_bytes < self._manifest.block_bytes
-            if not small or self._files.status(path):
+            if not small or not (is_new or self._files.status(path) is None):
                 with self._open.use(index):
                     pass
 
@@ -122,7 +128,7 @@ class Tree:
         with self._lock:
             self._met[index] = 1
             self._unsynced.fresh.add(index)
-            self._unsynced.folders.add(path.parent)
+            self._unsynced.folders.add(self._parents[index])
         return fd
 
     def _give_length(self, fd: int, length_bytes: int) -> None:
@@ -138,21 +144,27 @@ class Tree:
         return in_pages(extent) if self._is_direct(extent.file) else iter((extent,))
 
     @contextlib.contextmanager
-    def writer_of(self, stretch: Extent, data: memoryview) -> Iterator[int]:
-        """A descriptor to write a stretch with; its file is dirty from then on, until `sync`.
+    def writers_of(self, stretches: Iterable[tuple[Extent, memoryview]]) -> Iterator[list[int]]:
+        """Descriptors to write stretches with; their files are dirty from then on, until `sync`.
 
         Args:
-            stretch: Where the bytes go.
-            data: Them: whole pages at page boundaries may be written past the page cache.
+            stretches: Where bytes go, and them: whole pages at page boundaries may be written
+                past the page cache.
         """
-        goes_direct = self._is_direct(stretch.file) and is_paged(stretch, data)
-        files = self._direct if self._direct and goes_direct else self._open
+        taken: list[tuple[Descriptors, int]] = []
+        fds = []
         try:
-            with files.use(stretch.file) as fd:
-                yield fd
+            for stretch, data in stretches:
+                goes_direct = self._is_direct(stretch.file) and is_paged(stretch, data)
+                files = self._direct if self._direct and goes_direct else self._open
+                fds.append(files.take(stretch.file))
+                taken.append((files, stretch.file))
+            yield fds
         finally:
             with self._lock:
-                self._unsynced.written.add(stretch.file)
+                self._unsynced.written.update(file for _, file in taken)
+            for files, file in taken:
+                files.give_back(file)
 
     def _is_direct(self, file: int) -> bool:
         """Small files are not: they are made when their bytes come, and seldom hold whole pages."""
@@ -206,8 +218,8 @@ class Tree:
             with self._open.use(index) as fd:
                 sync = self._files.sync if index in unsynced.fresh else self._files.sync_data
                 sync(fd)
-        for folder in sorted(unsynced.folders, reverse=True):
-            self._files.sync_folder(folder)
+        for number in sorted(unsynced.folders, reverse=True):  # what is inside comes first
+            self._files.sync_folder(self._folders[number])
 
     def close(self) -> None:
         """Wait for what is being written and close all files. Idempotent."""
@@ -218,8 +230,11 @@ class Tree:
         self._watch = -1
 
 
-def ensure_folder(files: Files, path: Path) -> None:
+def ensure_folder(files: Files, path: Path) -> bool:
     """Make a folder unless it is there.
+
+    Returns:
+        Whether it is new, so that nothing is in it.
 
     Raises:
         OSError: The parent is missing, or something else than a folder is in the way.
@@ -229,3 +244,4 @@ def ensure_folder(files: Files, path: Path) -> None:
         files.make_folder(path)
     elif not stat.S_ISDIR(status.st_mode):
         raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+    return status is None

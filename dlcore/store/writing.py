@@ -4,17 +4,16 @@ Guarantees: nothing of a block that does not match is written; what is reported 
 its files, not yet synced. A disk fault of one run leaves the others alone: they are recorded
 before it is raised. Thread-safe, as far as different blocks are concerned.
 
-Whole pages of large files go past the page cache where that is faster (`Tree.writer_of`).
+Whole pages of large files go past the page cache where that is faster (`Tree.writers_of`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from itertools import chain
 from typing import NamedTuple
 
-from dlcore.model import DIGEST_BYTES, BlockRange, Manifest
+from dlcore.model import DIGEST_BYTES, BlockRange, Extent, Manifest
 from dlcore.native import Run, Written, block_digests, verify_blocks
 from dlcore.store.files import Files
 from dlcore.store.tree import Tree
@@ -103,21 +102,28 @@ class Writer:
     def _write_batch(self, batch: list[Part]) -> list[Written]:
         if len(batch) == 1 and self._extent_count(batch[0]) > MOST_EXTENTS:
             return [self._write_scattered(batch[0])]
-        with ExitStack() as open_files:
-            runs = [self._run(part, open_files) for part in batch]
+        places = [list(self._stretches(part)) for part in batch]
+        with self._tree.writers_of(chain.from_iterable(places)) as fds:
+            fd = iter(fds)
+            runs = [
+                Run(
+                    part.data,
+                    self._manifest.block_bytes,
+                    self._digests(part),
+                    [(next(fd), e.offset_bytes, e.length_bytes) for e, _ in stretches],
+                )
+                for part, stretches in zip(batch, places, strict=True)
+            ]
             return self._files.verify_and_write(runs)
 
-    def _run(self, part: Part, open_files: ExitStack) -> Run:
+    def _stretches(self, part: Part) -> Iterator[tuple[Extent, memoryview]]:
+        """Where a part's bytes go, each stretch with them."""
         span = self._manifest.range_span(part.blocks)
-        extents = []
-        at = 0
         whole = self._manifest.extents(part.blocks.object, *span)
-        for extent in chain.from_iterable(map(self._tree.stretches, whole)):
-            view = part.data[at : at + extent.length_bytes]
-            at += extent.length_bytes
-            fd = open_files.enter_context(self._tree.writer_of(extent, view))
-            extents.append((fd, extent.offset_bytes, extent.length_bytes))
-        return Run(part.data, self._manifest.block_bytes, self._digests(part), extents)
+        at = 0
+        for stretch in chain.from_iterable(map(self._tree.stretches, whole)):
+            yield stretch, part.data[at : at + stretch.length_bytes]
+            at += stretch.length_bytes
 
     def _digests(self, part: Part) -> memoryview | bytes:
         if not part.is_verifiable:

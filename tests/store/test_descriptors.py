@@ -96,3 +96,59 @@ def test_threads_never_see_the_descriptor_of_another_file() -> None:
         list(pool.map(use_all, range(8)))
     descriptors.close()
     assert not disk.open
+
+
+class Slow(Opened):
+    """Opens file 1 only when it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opening = threading.Event()
+        self.may_open = threading.Event()
+
+    def open_file(self, file: int) -> int:
+        if file == 1:
+            self.opening.set()
+            self.may_open.wait()
+        return super().open_file(file)
+
+
+def test_while_one_file_is_being_opened_others_can_be_had() -> None:
+    disk = Slow()
+    descriptors = Descriptors(disk.open_file, disk.close_file)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(descriptors.take, 1)
+        disk.opening.wait()
+        with descriptors.use(2) as fd:
+            assert disk.open[fd] == 2
+        disk.may_open.set()
+        assert disk.open[first.result()] == 1
+
+
+def test_who_wants_a_file_that_is_being_opened_gets_the_same_descriptor() -> None:
+    disk = Slow()
+    descriptors = Descriptors(disk.open_file, disk.close_file)
+    with ThreadPoolExecutor(2) as pool:
+        takers = [pool.submit(descriptors.take, 1) for _ in range(2)]
+        disk.opening.wait()
+        disk.may_open.set()
+        assert takers[0].result() == takers[1].result()
+    assert disk.opened == 1
+
+
+def test_a_file_that_could_not_be_opened_is_tried_again_by_the_next() -> None:
+    disk = Opened()
+    refusals = [OSError("refused")]
+
+    def open_file(file: int) -> int:
+        if refusals:
+            raise refusals.pop()
+        return disk.open_file(file)
+
+    descriptors = Descriptors(open_file, disk.close_file)
+    with pytest.raises(OSError, match="refused"), descriptors.use(1):
+        pass
+    with descriptors.use(1) as fd:
+        assert disk.open[fd] == 1
+    descriptors.close()
+    assert not disk.open
