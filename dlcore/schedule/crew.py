@@ -1,10 +1,70 @@
-"""How many connections one endpoint gets, found by measuring what more of them bring."""
+"""How many connections one endpoint gets, found by measuring what more of them bring.
+
+One TCP connection fills a clean path, but where packets are lost its rate is bounded by loss and
+round trip, whatever the link; and a server may throttle each connection. So the number is looked
+for: it grows while growing pays, and shrinks, gently, where fewer do as well.
+
+Two signs tell that there are enough. *Full*: round trips are longer than the path's own, a queue
+stands, so the link is full and more connections would only lengthen the queue (or the rate is at
+the cap). *Fruitless*: more connections brought less than a fifth of what they would if each
+counted. A rate that falls while the link is not full means that connections lost their windows,
+as they do in the first seconds on a lossy path: it is answered by growth. A rate that falls while
+the link is full means a slower link, and is accepted.
+
+Nothing is concluded from idle times, from windows in which not as many connections were at work
+as were wanted, or from the slow start of new ones; but growth that shows at once is followed by
+more. Not for: dividing connections between endpoints, or choosing ranges.
+"""
 
 from __future__ import annotations
 
-from dlcore.schedule.pulse import Pulse
+from enum import Enum, auto
+from math import ceil, log2
+from typing import NamedTuple
 
-START = 8
+from dlcore.schedule.pulse import Pulse, Window
+
+START = 8  # until the round trip is known
+START_NEAR = 6  # a local network: more would only cost CPU, and 8 are the most it tries for nothing
+START_FAR = 24  # slow starts fill 1 Gbit/s at 40 ms in four round trips, and leave no window idle
+FEW = 4  # not worth shrinking further: idle round trips would begin to show
+FAR_S = 0.005  # a longer round trip is no local network's
+CAPPED_BPS = 256 << 10  # under a cap, begin with one connection for so much of it
+WINDOW_S, WINDOW_ROUND_TRIPS = 0.2, 4  # bursts and sawtooths even out over it
+OPENING_ROUND_TRIPS = 2  # slow start doubles every one, so its growth shows within two
+STILL_OPENING = 1.25  # grew by more: slow starts are not over
+LOOKS = 3  # windows that a belief is made of
+OFF_COUNT = 0.15  # a window with so many more or fewer at work than wanted tells nothing
+QUEUED = 0.5  # of the answers were late: the queue stood most of the time
+INITIAL_WINDOW_BYTES = 14_480  # ten segments. Source: RFC 6928
+MOST_DOUBLINGS = 8  # of slow start, to 3.7 MB a round trip: the rest may be measured
+GROW, GROW_FAST, GROW_NEAR = 1.5, 2.0, 4 / 3
+PROPORTIONAL = 0.5  # of linear gain: the number is far from enough
+FRUITFUL = 0.2  # of linear gain, as in AzCopy's tuner (concurrencyTuner.go)
+PATIENCE_S, MOST_PATIENCE_S = 1.0, 32.0  # between fruitless growths; doubles with each
+FELL = 0.94  # of the best: less is more than the noise of three windows
+STRIKES = 3  # so often growth may fail to bring a lost rate back; then the loss is believed
+SHRINK, SHRINK_AFTER_S = 0.9, 3.0  # gently: the windows of the others grow back only slowly
+SAME = 0.97  # of the rate before: fewer did as well
+CALM_S = 1.0  # all connections may be pushed back at once: that is one push
+REGROW, REGROW_S = 1.25, 5.0  # after a push back, so much more every so often
+
+
+class State(Enum):
+    """What the latest change of the number was for."""
+
+    OPENING = auto()  # all are in slow start: the rate rises by itself
+    GROWN = auto()
+    SHRUNK = auto()
+    STEADY = auto()
+
+
+class Level(NamedTuple):
+    """What so many connections delivered together."""
+
+    connections: int
+    rate_bps: float
+    is_full: bool
 
 
 class Crew:
@@ -13,32 +73,64 @@ class Crew:
     Args:
         most: Never more connections than this.
         cap_bps: The endpoint's bandwidth cap in bytes per second; 0.0: none.
-
-    Attributes:
-        connection_bps: Bytes per second of one connection at work; None: not measured yet.
-        round_trip_s: From a request to its first byte; None: nothing answered yet.
     """
 
     def __init__(self, most: int, cap_bps: float = 0.0) -> None:
         self._pulse = Pulse()
-        self.connection_bps: float | None = None
+        self._state = State.OPENING
+        self._count = START
+        self._most, self._cap_bps = 1, 0.0
+        self._ceiling: int | None = None  # since the endpoint pushed back
+        self._pushed_s = self._regrow_s = float("-inf")
+        self._window_ends_s: float | None = None
+        self._is_settling = self._is_queued = False
+        self._looks: list[Level] = []  # windows since the number changed, latest last
+        self._before = Level(START, 0.0, False)  # the latest change
+        self._way_back = 0  # to what fruitless growth began with; 0: nothing to take back
+        self._best_bps, self._strikes = 0.0, 0
+        self._patience_s, self._grow_s = PATIENCE_S, 0.0
+        self._shrink_after_s, self._shrink_s = SHRINK_AFTER_S, 0.0
         self.limit(most, cap_bps)
+
+    # What is allowed, and what happens
+
+    def limit(self, most: int, cap_bps: float = 0.0) -> None:
+        """Change what is allowed, at once."""
+        if cap_bps and cap_bps != self._cap_bps:
+            self._count = min(self._count, ceil(cap_bps / CAPPED_BPS))
+        self._most, self._cap_bps = max(1, most), cap_bps
+
+    def received(self, count_bytes: int, now_s: float) -> None:
+        """Bytes arrived, over whichever connection."""
+        self._pulse.received(count_bytes)
+
+    def answered(self, round_trip_s: float) -> None:
+        """The first byte of a range came, that long after it was asked for."""
+        if self._pulse.round_trip_s is None and self._count == START:
+            self._count = START_FAR if round_trip_s > FAR_S else START_NEAR
+            self.limit(self._most, self._cap_bps)
+        self._pulse.answered(round_trip_s)
+
+    def pushed_back(self, now_s: float) -> None:
+        """The endpoint said that it is too much (429, 503): half as many, more again slowly."""
+        if now_s - self._pushed_s < CALM_S:
+            return
+        self._pushed_s, self._regrow_s = now_s, now_s + REGROW_S
+        self._ceiling = max(1, min(self._count, self._allowed) // 2)
+        self._best_bps, self._strikes, self._way_back = 0.0, 0, 0
+        self._change(self._ceiling, State.STEADY, now_s)
+
+    # What follows from it
 
     @property
     def round_trip_s(self) -> float | None:
         """From a request to its first byte, smoothed; None: nothing answered yet."""
         return self._pulse.round_trip_s
 
-    def limit(self, most: int, cap_bps: float = 0.0) -> None:
-        """Change what is allowed, at once."""
-        self._most, self._cap_bps = max(1, most), cap_bps
-
-    def received(self, count_bytes: int, now_s: float) -> None:
-        """Bytes arrived, over whichever connection."""
-
-    def answered(self, round_trip_s: float) -> None:
-        """The first byte of a range came, that long after it was asked for."""
-        self._pulse.answered(round_trip_s)
+    @property
+    def connection_bps(self) -> float | None:
+        """Bytes per second of one connection at work, of late; None: nothing received yet."""
+        return self._pulse.connection_bps
 
     def wanted(self, now_s: float, at_work: int) -> int:
         """How many connections should be at work now.
@@ -46,8 +138,159 @@ class Crew:
         Args:
             now_s: The time.
             at_work: How many are: they have a range, if only just asked for.
-        """
-        return min(START, self._most)
 
-    def pushed_back(self, now_s: float) -> None:
-        """The endpoint said that it is too much (429, 503)."""
+        Returns:
+            At least 1, at most what is allowed.
+        """
+        self._pulse.look(now_s, at_work)
+        self._regrow(now_s)
+        if self._pulse.round_trip_s is None:
+            pass
+        elif self._window_ends_s is None:
+            self._begin_window(now_s)
+        elif now_s >= self._window_ends_s:
+            self._end_window(now_s)
+        return min(self._count, self._allowed)
+
+    @property
+    def _allowed(self) -> int:
+        return self._most if self._ceiling is None else min(self._most, self._ceiling)
+
+    def _regrow(self, now_s: float) -> None:
+        if self._ceiling is not None and now_s >= self._regrow_s:
+            self._regrow_s = now_s + REGROW_S
+            higher = ceil(self._ceiling * REGROW)
+            self._ceiling = higher if higher < self._most else None
+
+    # Windows
+
+    def _begin_window(self, now_s: float) -> None:
+        self._pulse.cut()
+        round_trips = OPENING_ROUND_TRIPS if self._state is State.OPENING else WINDOW_ROUND_TRIPS
+        self._window_ends_s = now_s + max(WINDOW_S, round_trips * self._pulse.path_s)
+
+    def _end_window(self, now_s: float) -> None:
+        window = self._pulse.cut()
+        if self._is_settling:
+            self._is_settling = False
+        elif self._tells_something(window):
+            if window.answers:
+                self._is_queued = window.late > QUEUED * window.answers
+            is_full = self._is_queued or 0.0 < 0.9 * self._cap_bps < window.rate_bps
+            latest = Level(self._count, window.rate_bps, is_full)
+            self._looks = [*self._looks[1 - LOOKS :], latest]
+            self._judge(now_s)
+        if not self._is_settling:
+            self._begin_window(now_s)
+
+    def _tells_something(self, window: Window) -> bool:
+        count = min(self._count, self._allowed)
+        is_manned = abs(window.connections - count) <= max(1.0, OFF_COUNT * count)
+        return window.received_bytes > 0 and (is_manned or self._state is State.OPENING)
+
+    def _change(self, count: int, state: State, now_s: float) -> None:
+        self._count, self._state, self._looks = count, state, []
+        self._is_settling = True
+        self._window_ends_s = now_s + self._settle_s()
+
+    def _settle_s(self) -> float:
+        """Until new connections are as fast as the others.
+
+        Two round trips to their first bytes, and one for every doubling in slow start.
+        """
+        window_bytes = (self._pulse.connection_bps or 0.0) * self._pulse.path_s
+        doublings = min(MOST_DOUBLINGS, log2(1 + window_bytes / INITIAL_WINDOW_BYTES))
+        return max(WINDOW_S / 2, self._pulse.path_s * (2 + doublings))
+
+    # Decisions
+
+    def _judge(self, now_s: float) -> None:
+        rate_bps = sum(look.rate_bps for look in self._looks) / len(self._looks)
+        level = Level(self._count, rate_bps, all(look.is_full for look in self._looks))
+        if self._state is State.OPENING:
+            self._open(self._looks[-1], now_s)
+        elif self._state is State.GROWN:
+            self._weigh_growth(level, now_s)
+        elif self._state is State.SHRUNK:
+            self._weigh_shrinking(level, now_s)
+        elif len(self._looks) == LOOKS:
+            self._keep(level, now_s)
+
+    def _open(self, level: Level, now_s: float) -> None:
+        is_opening = level.rate_bps > STILL_OPENING * self._before.rate_bps
+        self._before = level
+        if is_opening:
+            return
+        self._best_bps = level.rate_bps
+        self._rest(now_s, SHRINK_AFTER_S)
+        if not level.is_full:
+            self._grow(level, now_s)
+
+    def _weigh_growth(self, level: Level, now_s: float) -> None:
+        grew = level.connections / self._before.connections - 1
+        gain = (level.rate_bps / self._before.rate_bps - 1) / grew
+        if gain < PROPORTIONAL and len(self._looks) < 2:
+            return
+        if gain < FRUITFUL:
+            self._regret(level, now_s)
+            return
+        self._rest(now_s, self._shrink_after_s)
+        self._patience_s, self._strikes, self._way_back = PATIENCE_S, 0, 0
+        self._best_bps = max(self._best_bps, level.rate_bps)
+        if not level.is_full:
+            self._grow(level, now_s, GROW_FAST if gain >= PROPORTIONAL else GROW)
+
+    def _regret(self, level: Level, now_s: float) -> None:
+        """Growth was fruitless: take it back, unless the rate is still less than it was."""
+        self._way_back = self._way_back or self._before.connections
+        self._grow_s = now_s + self._patience_s
+        self._rest(now_s, PATIENCE_S)
+        self._patience_s = min(MOST_PATIENCE_S, 2 * self._patience_s)
+        if level.is_full or level.rate_bps >= FELL * self._best_bps:
+            return
+        self._strikes += 1
+        if self._strikes < STRIKES:
+            self._grow(level, now_s)
+        else:
+            self._best_bps, self._strikes = level.rate_bps, 0
+
+    def _keep(self, level: Level, now_s: float) -> None:
+        is_near = self._pulse.path_s <= FAR_S
+        fell = level.rate_bps < FELL * self._best_bps and not is_near  # near, windows grow at once
+        if level.is_full:
+            self._best_bps, self._strikes = level.rate_bps, 0
+        self._best_bps = max(self._best_bps, level.rate_bps)
+        if not level.is_full and (fell or now_s >= self._grow_s):
+            self._grow(level, now_s, GROW_NEAR if is_near else GROW)
+        elif now_s >= self._shrink_s and (self._way_back or level.is_full):
+            self._shrink(level, now_s)
+
+    def _grow(self, level: Level, now_s: float, factor: float = GROW) -> None:
+        count = min(self._allowed, ceil(self._count * factor))
+        if count > self._count:
+            self._before = level
+            self._change(count, State.GROWN, now_s)
+
+    def _shrink(self, level: Level, now_s: float) -> None:
+        count = max(self._way_back or FEW, int(self._count * SHRINK))
+        if count < self._count:
+            self._before = level
+            self._change(count, State.SHRUNK, now_s)
+        else:
+            self._way_back = 0
+
+    def _weigh_shrinking(self, level: Level, now_s: float) -> None:
+        if len(self._looks) < 2:
+            return
+        lost_bps = self._before.rate_bps * SAME - level.rate_bps
+        if lost_bps > 0 or (self._before.is_full and not level.is_full):
+            self._way_back = 0
+            self._shrink_after_s = min(MOST_PATIENCE_S, 2 * self._shrink_after_s)
+            self._change(self._before.connections, State.STEADY, now_s)
+            self._rest(now_s, self._shrink_after_s)
+        else:
+            self._shrink_after_s = SHRINK_AFTER_S
+            self._rest(now_s, 0.0 if self._way_back else SHRINK_AFTER_S)
+
+    def _rest(self, now_s: float, no_shrinking_s: float) -> None:
+        self._state, self._shrink_s = State.STEADY, now_s + no_shrinking_s

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 LEAST_BYTES = 64 << 10  # below it the request and its answer's head cost more than they are worth
 MOST_BYTES = 16 << 20  # the longest that is lost or raced when a connection breaks or slows
-LEAST_S, MOST_S = 0.5, 2.0  # below, requests cost CPU (and Azure's 500 a second); above, balance
-ROUND_TRIPS = 10  # one idle round trip in eleven; the spare connections hide it
+LEAST_S, MOST_S = 1.0, 2.0  # below, requests cost CPU (and Azure's 500 a second); above, balance
+ROUND_TRIPS = 16  # one idle round trip in seventeen; the spare connections hide it
 CAPPED_S = 0.5  # what sockets may swallow ahead of a bandwidth cap, all connections together
 
 
