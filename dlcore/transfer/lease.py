@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from dlcore.errors import AuthError, Fault
+from dlcore.errors import AuthError, Fault, TransferError
 from dlcore.transfer.faults import RejectedError
 from dlcore.transfer.interface import Observer, Renewed
 
@@ -24,7 +24,7 @@ EXPIRING = "expiring"
 REJECTED = "rejected"
 FOREVER_S = math.inf
 MARGIN_S = 60.0  # most time left at which a renewal begins
-RETRY_S = 5.0  # between two attempts to renew what still has some life
+RETRY_S = 5.0  # at least, between two attempts to renew what still has some life
 DISTRUST_S = 30.0  # how long a value that was rejected when new is not worth another renewal
 
 T = TypeVar("T")
@@ -157,8 +157,12 @@ class Lease(Generic[T]):
 
     def _ended(self, renewal: asyncio.Task[Held[T]]) -> None:
         self._renewal = None
-        if renewal.cancelled() or renewal.exception():  # looked at: perhaps nobody waits for it
-            self._quiet_until_s = self._clock() + RETRY_S
+        if renewal.cancelled():
+            return
+        error = renewal.exception()  # looked at: perhaps nobody waits for it
+        if error:
+            asked_s = error.retry_after_s if isinstance(error, TransferError) else None
+            self._quiet_until_s = self._clock() + max(RETRY_S, asked_s or 0.0)
 
     async def _renew(self, reason: str) -> Held[T]:
         sent_s = self._clock()

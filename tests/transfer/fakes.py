@@ -31,7 +31,9 @@ class FakeCloud:
     signatures: int = 0
     accept_token: bool = True
     accept_signature: bool = True
+    token_status: int = 200
     location_status: int = 200
+    refusal_headers: dict[str, str] = field(default_factory=dict)
     location_reply: bytes | None = None
     asked_service: list[web.Request] = field(default_factory=list)
     asked_storage: list[web.Request] = field(default_factory=list)
@@ -42,13 +44,15 @@ class FakeCloud:
         if request.path == "/ccm_system_TokenAuth/token":
             if request.method != "POST" or bearer != REGISTRATION:
                 return web.Response(status=401)
+            if self.token_status != 200:
+                return web.Response(status=self.token_status, headers=self.refusal_headers)
             self.tokens += 1
             reply = {"access_token": self.token, "expires_in_s": self.token_life_s}
             return web.json_response(reply)
         if bearer != self.token or not self.accept_token:
             return web.Response(status=401)
         if self.location_status != 200:
-            return web.Response(status=self.location_status)
+            return web.Response(status=self.location_status, headers=self.refusal_headers)
         self.signatures += 1
         if self.location_reply is not None:
             return web.Response(body=self.location_reply, content_type="application/json")

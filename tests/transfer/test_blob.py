@@ -111,3 +111,19 @@ async def test_the_signature_goes_over_the_wire_as_it_stands(package: Package) -
     name = package.manifest.objects[0].name
     assert head[0] == f"GET /account/c/prefix/objects/{name}?{signature} HTTP/1.1"
     assert "x-ms-version: 2021-12-02" in head
+
+
+async def test_a_busy_storage_account_is_busy_and_not_broken(package: Package) -> None:
+    body = b"<?xml version='1.0'?><Error><Code>ServerBusy</Code></Error>"
+    busy = Script.answer(
+        "503 Egress is over the account limit.",
+        body,
+        x_ms_error_code="ServerBusy",
+        Content_Type="application/xml",
+        Content_Length=str(len(body)),
+        Retry_After="2",
+    )
+    async with hostile(busy) as server:
+        with pytest.raises(TransferError, match="503 ServerBusy") as caught:
+            await read(package, server.url, Vault("sig=s"))
+    assert (caught.value.fault, caught.value.retry_after_s) == (Fault.BUSY, 2.0)

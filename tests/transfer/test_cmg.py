@@ -153,6 +153,27 @@ async def test_the_service_says_why_there_are_no_locations(
     assert len(cloud.asked_service) == requests
 
 
+@pytest.mark.parametrize("what", ["token", "locations"])
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_busy_service_says_when_to_ask_again(
+    cloud: FakeCloud, client: Client, package: Package, what: str, status: int
+) -> None:
+    placement = await client.endpoint.locate(package.manifest)
+    cloud.refusal_headers = {"Retry-After": "17"}
+    if what == "token":
+        cloud.token_status, cloud.accept_token = status, False
+    else:
+        cloud.location_status = status
+    cloud.accept_signature = False  # so that a range needs what the service does not give
+    for asking in (
+        client.endpoint.locate(package.manifest),
+        placement.read_range(0, 0, 10, Collector(10)),
+    ):
+        with pytest.raises(TransferError) as caught:
+            await asking
+        assert (caught.value.fault, caught.value.retry_after_s) == (Fault.BUSY, 17.0)
+
+
 async def test_only_objects_of_the_right_length_are_held(
     cloud: FakeCloud, client: Client, package: Package
 ) -> None:

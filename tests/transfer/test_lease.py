@@ -34,6 +34,7 @@ class Issuer:
         self.under_way = 0
         self.most_under_way = 0
         self.fails = False
+        self.error = FAILED
         self.same = False
         self.open = asyncio.Event()
         self.open.set()
@@ -51,7 +52,7 @@ class Issuer:
         finally:
             self.under_way -= 1
         if self.fails:
-            raise FAILED
+            raise self.error
         return f"value-{1 if self.same else self.fetches}", self.life_s
 
 
@@ -147,6 +148,19 @@ async def test_a_failed_early_renewal_hurts_nobody_and_is_not_repeated_at_once()
     await issuer.lease.get()
     await settle()
     assert issuer.fetches == 3
+
+
+async def test_an_early_renewal_comes_no_sooner_than_the_endpoint_asked_for() -> None:
+    issuer = Issuer()
+    await issuer.lease.get()
+    issuer.error = TransferError("no", fault=Fault.BUSY, endpoint="edge", retry_after_s=20.0)
+    issuer.fails = True
+    issuer.now_s += LIFE_S - 50
+    for fetches in (2, 2, 2, 2, 3):
+        await issuer.lease.get()
+        await settle()
+        assert issuer.fetches == fetches
+        issuer.now_s += RETRY_S
 
 
 async def test_a_failed_first_fetch_reaches_every_waiter_and_is_tried_again_later() -> None:
