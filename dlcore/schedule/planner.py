@@ -20,19 +20,17 @@ from collections.abc import Container, Iterable, Sequence
 
 from dlcore.errors import Fault
 from dlcore.model import BlockRange, Manifest
-from dlcore.schedule.assignment import Assignment, Note, Strip
+from dlcore.schedule.assignment import Assignment, Note
 from dlcore.schedule.cutting import next_length
 from dlcore.schedule.demand import STRIPS, Demand
-from dlcore.schedule.flight import Flight
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.race import Budget
 from dlcore.schedule.rights import Rights
 from dlcore.schedule.source import Source
-from dlcore.schedule.strips import OpenBlock
 from dlcore.schedule.tail import Tail
+from dlcore.schedule.taking import Taking
 from dlcore.schedule.terms import Terms
-
-OPEN_SHARE = 3 / 4  # of the memory for blocks made of strips; the rest are being verified
+from dlcore.schedule.under_way import UnderWay, open_block
 
 
 class Planner:
@@ -42,15 +40,17 @@ class Planner:
         self._policy = policy or Policy()
         self._demands: dict[str, Demand] = {}
         self._sources: dict[str, Source] = {}
-        self._flights: dict[int, Flight] = {}
+        self._cap_bps = 0.0
         self._rights = Rights(self._policy, self._sources)
         self._budget = Budget(self._policy.waste)
-        self._tail = Tail(self._policy, self._flights, self._sources, self._rights, self._budget)
+        self._under_way = UnderWay(self._sources, self._budget)
+        self._taking = Taking(
+            self._policy, self._demands, self._sources, self._rights, self._under_way
+        )
+        self._tail = Tail(self._policy, self._under_way, self._sources, self._rights, self._budget)
         self._urgent: tuple[str, ...] = ()
         self._idle: tuple[str, ...] = ()
         self._candidates: list[Demand] | None = None
-        self._superseded: list[int] = []
-        self._next_number = 0
         self._now_s = 0.0
 
     @property
@@ -104,7 +104,7 @@ class Planner:
 
     def limit(self, cap_bps: float) -> None:
         """Set the bandwidth cap of all endpoints together; 0.0: none."""
-        self._tail.cap_bps = cap_bps
+        self._cap_bps = self._tail.cap_bps = cap_bps
         self._share_cap()
 
     def place(self, package: str, endpoint: str, held: frozenset[int]) -> None:
@@ -124,15 +124,21 @@ class Planner:
         self._now_s = now_s
         if not source.is_askable(now_s):
             return None
-        under_way: list[str] = []  # packages before the one at hand
+        before: list[str] = []  # packages of which nothing is left for this endpoint
         for demand in self._to_serve():
             if demand.missing or demand.open:
-                assignment = self._rescue(source, under_way, idle=False)
-                assignment = assignment or self._begin(source, demand)
+                assignment = self._tail.help(source, before, now_s, idle=False)
+                assignment = assignment or self._take(source, demand)
                 if assignment:
                     return assignment
-            under_way.append(demand.package)
-        return self._finish_open(source) or self._rescue(source, under_way, idle=True)
+            before.append(demand.package)
+        for demand in self._demands.values():
+            if demand.open:
+                length_bytes = self._length_bytes(source, demand)
+                assignment = self._taking.finish(source, demand, length_bytes, now_s)
+                if assignment:
+                    return assignment
+        return self._tail.help(source, before, now_s, idle=True)
 
     def resume_at_s(self, endpoint: str) -> float:
         """The endpoint is not asked before this time."""
@@ -148,13 +154,12 @@ class Planner:
         Returns:
             Number in the object of the first block that it need not deliver any more.
         """
-        flight = self._flights.get(assignment.number)
+        flight = self._under_way.flights.get(assignment.number)
         return flight.last_block if flight else assignment.blocks.last
 
     def superseded(self) -> tuple[int, ...]:
         """Numbers of ranges whose bytes nobody needs any more; each is told once."""
-        numbers, self._superseded = tuple(self._superseded), []
-        return numbers
+        return self._under_way.superseded()
 
     def notes(self) -> tuple[Note, ...]:
         """What was decided about endpoints since it was last asked, and why."""
@@ -165,16 +170,7 @@ class Planner:
     def received(self, assignment: Assignment, count_bytes: int, now_s: float) -> None:
         """Bytes of a range arrived."""
         self._now_s = now_s
-        flight = self._flights.get(assignment.number)
-        if flight is None:
-            return
-        source = self._sources[assignment.endpoint]
-        if flight.received(count_bytes, now_s):
-            source.crew.answered(now_s - flight.began_s)
-        source.crew.received(count_bytes, now_s)
-        self._count_out(flight)
-        if flight.rival:
-            self._decide(flight, flight.rival)
+        self._under_way.received(assignment.number, count_bytes, now_s)
 
     def strip_arrived(self, assignment: Assignment) -> bool:
         """All bytes of a strip are in its block's buffer.
@@ -183,13 +179,13 @@ class Planner:
             Whether the block is whole now: then it is to be verified, and `blocks_done` or
             `block_bad` told with this assignment.
         """
-        opened = self._open_block(assignment)
+        opened = open_block(self._demands[assignment.package], assignment)
         if opened is None or assignment.strip is None:
             return False
         losers = opened.arrived(assignment.strip, assignment.number, assignment.endpoint)
         if losers is None:  # it was superseded itself
             return False
-        self._supersede(losers, assignment.blocks)
+        self._under_way.supersede(losers, assignment.blocks)
         return opened.is_whole
 
     def blocks_done(self, assignment: Assignment, blocks: BlockRange) -> None:
@@ -197,7 +193,7 @@ class Planner:
         demand = self._demands[assignment.package]
         losers = demand.done(_owner(assignment), blocks)
         if losers:
-            self._supersede(losers, blocks)
+            self._under_way.supersede(losers, blocks)
         if demand.is_complete:
             self._candidates = None
 
@@ -209,7 +205,7 @@ class Planner:
             is fetched again whole, from one.
         """
         demand, culprit = self._demands[assignment.package], assignment.endpoint
-        opened = self._open_block(assignment)
+        opened = open_block(demand, assignment) if assignment.strip else None
         if opened and opened.served_by != {culprit}:
             culprit = ""
         demand.bad(_owner(assignment), assignment.blocks.object, block, culprit)
@@ -254,16 +250,9 @@ class Planner:
                 about its endpoint.
         """
         self._now_s = now_s
-        flight = self._flights.pop(assignment.number, None)
-        if flight is None:
+        if not self._under_way.end(assignment):
             return
         source = self._sources[assignment.endpoint]
-        self._count_out(flight, has_ended=True)
-        self._budget.ended(assignment.number, flight.surplus_bytes)
-        if assignment.strip is None:
-            flight.demand.give_back(assignment.number, assignment.blocks)
-        elif opened := self._open_block(assignment):
-            opened.failed(assignment.strip, assignment.number)
         if fault is Fault.NOT_FOUND:
             source.held.get(assignment.package, set()).discard(assignment.blocks.object)
         if dismissed:
@@ -307,72 +296,9 @@ class Planner:
         demands = [self._demands[package] for package in packages if package in self._demands]
         return [demand for demand in demands if not demand.is_complete]
 
-    def _begin(self, source: Source, demand: Demand) -> Assignment | None:
-        """The next strip of an open block, or the next missing blocks of a package."""
+    def _take(self, source: Source, demand: Demand) -> Assignment | None:
         length_bytes = self._length_bytes(source, demand)
-        for opened in demand.open.values():
-            if opened.has_rest and self._continues(source, demand, opened):
-                return self._cut(source, demand, opened, length_bytes)
-        if not demand.missing:
-            return None
-        is_divided = length_bytes < demand.manifest.block_bytes
-        if is_divided and self._is_full(demand.manifest.block_bytes):
-            return None
-        return self._take(source, demand, length_bytes, is_divided)
-
-    def _take(
-        self, source: Source, demand: Demand, length_bytes: int, is_divided: bool
-    ) -> Assignment | None:
-        blocks = demand.take(
-            self._next_number,
-            lambda index: self._rights.may_serve(source, demand, index, self._now_s),
-            lambda number: self._rights.avoids(source, demand, number),
-            max(1, length_bytes // demand.manifest.block_bytes),
-        )
-        if blocks is None:
-            return None
-        number = demand.manifest.block_number(blocks.object, blocks.first)
-        if blocks.object in demand.alone:
-            demand.alone[blocks.object] = source.name
-        elif is_divided and number not in demand.served_bad:
-            start, end = demand.manifest.range_span(blocks)
-            if length_bytes < end - start:
-                opened = demand.open_up(self._next_number, blocks, source.name)
-                return self._cut(source, demand, opened, length_bytes)
-        return self._assign(source, demand, blocks)
-
-    def _cut(
-        self, source: Source, demand: Demand, opened: OpenBlock, length_bytes: int
-    ) -> Assignment:
-        opened.endpoint = source.name
-        blocks = BlockRange(opened.object_index, opened.block, opened.block + 1)
-        strip = opened.cut(length_bytes, self._next_number)
-        return self._assign(source, demand, blocks, strip)
-
-    def _continues(self, source: Source, demand: Demand, opened: OpenBlock) -> bool:
-        """Whether an open block is this endpoint's to go on with."""
-        if not self._rights.may_serve(source, demand, opened.object_index, self._now_s):
-            return False
-        server = self._sources[opened.endpoint]
-        return server is source or not (
-            server.is_askable(self._now_s) and server.holds(demand.package, opened.object_index)
-        )
-
-    def _finish_open(self, source: Source) -> Assignment | None:
-        """Nothing else can be begun: go on with whatever block is open, whoever serves it."""
-        for demand in self._demands.values():
-            for opened in demand.open.values():
-                if opened.has_rest and self._rights.may_serve(
-                    source, demand, opened.object_index, self._now_s
-                ):
-                    length_bytes = self._length_bytes(source, demand)
-                    return self._cut(source, demand, opened, length_bytes)
-        return None
-
-    def _is_full(self, block_bytes: int) -> bool:
-        """Whether no more blocks may be opened; one always may."""
-        most = max(1, int(self._policy.memory_bytes * OPEN_SHARE) // block_bytes)
-        return sum(len(demand.open) for demand in self._demands.values()) >= most
+        return self._taking.take(source, demand, length_bytes, self._now_s)
 
     def _length_bytes(self, source: Source, demand: Demand) -> int:
         block_bytes = demand.manifest.block_bytes
@@ -385,107 +311,17 @@ class Planner:
             self._sources.values(),
             block_bytes,
             left_bytes,
-            self._tail.cap_bps,
+            self._cap_bps,
         )
-
-    # Ranges under way
-
-    def _assign(
-        self,
-        source: Source,
-        demand: Demand,
-        blocks: BlockRange,
-        strip: Strip | None = None,
-        race: bool = False,
-    ) -> Assignment:
-        number = self._next_number
-        self._next_number += 1
-        assignment = Assignment(number, demand.package, source.name, blocks, strip, race)
-        self._flights[number] = Flight(assignment, demand, self._now_s)
-        source.asked(number, self._now_s)
-        return assignment
-
-    def _rescue(self, source: Source, packages: Sequence[str], *, idle: bool) -> Assignment | None:
-        """Help the latest range of these packages, if that is worth it."""
-        found = self._tail.latest(source, packages, self._now_s, idle=idle)
-        if found is None:
-            return None
-        flight, blocks, is_race, is_stalled, stake_bytes = found
-        demand, old = flight.demand, flight.assignment
-        if not is_race and old.strip:
-            return self._take_strip(source, flight, old.strip)
-        if not is_race:
-            demand.hand_over(old.number, self._next_number, blocks)
-            flight.shorten(blocks.first)
-            self._count_out(flight)
-            return self._assign(source, demand, blocks)
-        self._budget.began(self._next_number, stake_bytes)
-        if old.strip is None:
-            demand.race(self._next_number, blocks)
-        elif opened := self._open_block(old):
-            opened.race(old.strip, self._next_number)
-        assignment = self._assign(source, demand, blocks, old.strip, race=True)
-        if is_stalled:
-            flight.rival = self._flights[assignment.number]
-        return assignment
-
-    def _take_strip(self, source: Source, flight: Flight, strip: Strip) -> Assignment | None:
-        """The rest of a strip that does not move any more is another connection's."""
-        old, opened = flight.assignment, self._open_block(flight.assignment)
-        if opened is None:
-            return None
-        arrived_bytes = flight.received_bytes
-        rest, losers = opened.take_over(strip, arrived_bytes, old.endpoint, self._next_number)
-        self._supersede(losers, old.blocks)
-        flight.length_bytes = arrived_bytes
-        return self._assign(source, flight.demand, old.blocks, rest)
-
-    def _decide(self, flight: Flight, rival: Flight) -> None:
-        """A range that had stalled moves again: who has more to go leaves the rest to the other.
-
-        So the race wastes no more than what had arrived when it began.
-        """
-        flight.rival = None
-        if rival.is_at_work and flight.is_at_work:
-            slower = flight if flight.rest_bytes > rival.rest_bytes else rival
-            self._supersede([slower.assignment.number], flight.rest)
 
     def _make_way(self) -> None:
         """While a step waits, long ranges of other packages end as soon as they can."""
         waiting = self._rights.waiting
-        if not any(d.missing for d in self._to_serve() if d.package in waiting):
-            return
-        for flight in self._tail.in_the_way(self._now_s):
-            blocks = flight.rest._replace(first=self._tail.kept_until(flight, self._now_s))
-            if blocks.first < blocks.last:
-                flight.demand.give_back(flight.assignment.number, blocks)
-                flight.shorten(blocks.first)
-                self._count_out(flight)
-
-    def _supersede(self, numbers: Iterable[int], blocks: BlockRange) -> None:
-        """Nobody needs what these ranges have to deliver from the raced block on."""
-        for number in numbers:
-            flight = self._flights.get(number)
-            if flight:
-                flight.shorten(blocks.first)
-                self._count_out(flight)
-                self._superseded.append(number)
-
-    def _count_out(self, flight: Flight, *, has_ended: bool = False) -> None:
-        """A connection is free again as soon as the last byte that it is to deliver is there."""
-        if flight.is_at_work and (has_ended or not flight.rest_bytes):
-            flight.is_at_work = False
-            self._sources[flight.assignment.endpoint].at_work -= 1
-
-    def _open_block(self, assignment: Assignment) -> OpenBlock | None:
-        if assignment.strip is None or assignment.package not in self._demands:
-            return None
-        demand = self._demands[assignment.package]
-        number = demand.manifest.block_number(assignment.blocks.object, assignment.blocks.first)
-        return demand.open.get(number)
+        if any(d.missing for d in self._to_serve() if d.package in waiting):
+            self._tail.make_way(self._now_s)
 
     def _share_cap(self) -> None:
-        total = self._tail.cap_bps
+        total = self._cap_bps
         for source in self._sources.values():
             caps = [cap for cap in (total, source.terms.cap_bps) if cap]
             source.crew.limit(source.terms.most_connections, min(caps, default=0.0))

@@ -1,10 +1,10 @@
-"""Finds the range under way that an idle connection should help, and those in the way of a step."""
+"""Finds the late range that a connection should help, and ends those in the way of a step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from dlcore.schedule.assignment import Strip
+from dlcore.schedule.assignment import Assignment, Strip
 from dlcore.schedule.flight import FOREVER_S, Flight
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.race import (
@@ -18,6 +18,7 @@ from dlcore.schedule.race import (
 )
 from dlcore.schedule.rights import Rights
 from dlcore.schedule.source import Source
+from dlcore.schedule.under_way import UnderWay, open_block
 
 LOOK_S = 0.05  # so often ranges under way are looked at
 STALL_ROUND_TRIPS = 4
@@ -35,23 +36,24 @@ class Tail:
     def __init__(
         self,
         policy: Policy,
-        flights: Mapping[int, Flight],
+        under_way: UnderWay,
         sources: Mapping[str, Source],
         rights: Rights,
         budget: Budget,
     ) -> None:
         self._policy = policy
-        self._flights = flights
+        self._under_way = under_way
+        self._flights = under_way.flights
         self._sources = sources
         self._rights = rights
         self._budget = budget
         self._looked_s: dict[tuple[str, bool], float] = {}
         self.cap_bps = 0.0
 
-    def latest(
+    def help(
         self, source: Source, packages: Sequence[str], now_s: float, *, idle: bool
-    ) -> Rescue | None:
-        """The range of these packages that will end last, among those that can be helped.
+    ) -> Assignment | None:
+        """Help the range of these packages that will end last, if that is worth it.
 
         Args:
             source: Whose connection is free.
@@ -64,29 +66,52 @@ class Tail:
         if not packages or now_s < self._looked_s.get(key, 0.0) + LOOK_S:
             return None
         prospect = self._prospect(source)
-        by_eta = sorted(self._late(source, packages, now_s, idle), key=lambda pair: -pair[1].eta_s)
+        by_eta = sorted(self._late(source, packages, now_s, idle), key=lambda p: -p[1].eta_s)
         for flight, outlook in by_eta:
             found = rescue(flight, outlook, prospect)
             if found and (not found.is_race or self._budget.allows(found)):
-                return found
+                return self._apply(source, found, now_s)
         self._looked_s[key] = now_s
         return None
 
-    def in_the_way(self, now_s: float) -> Iterator[Flight]:
-        """Ranges that no step waits for and that will not end soon."""
+    def make_way(self, now_s: float) -> None:
+        """Ranges that no step waits for end as soon as they can, unless they end soon anyway."""
         for flight in self._flights.values():
+            assignment = flight.assignment
             if (
-                flight.is_at_work
-                and flight.assignment.package not in self._rights.waiting
-                and not flight.assignment.strip
-                and self._outlook(flight, now_s).eta_s > SOON_S
+                not flight.is_at_work
+                or assignment.strip
+                or assignment.package in self._rights.waiting
             ):
-                yield flight
+                continue
+            outlook = self._outlook(flight, now_s)
+            blocks = flight.rest._replace(first=outlook.kept_until(flight))
+            if outlook.eta_s > SOON_S and blocks.first < blocks.last:
+                flight.demand.give_back(assignment.number, blocks)
+                self._under_way.shorten(flight, blocks.first)
 
-    def kept_until(self, flight: Flight, now_s: float) -> int:
-        """End of the blocks that are begun or on their way already."""
-        outlook = self._outlook(flight, now_s)
-        return outlook.kept_until(flight)
+    def _apply(self, source: Source, found: Rescue, now_s: float) -> Assignment:
+        flight, blocks, is_race, is_stalled, stake_bytes = found
+        demand, old, new = flight.demand, flight.assignment, self._under_way.next_number
+        opened = open_block(demand, old) if old.strip else None
+        strip = old.strip
+        if is_race:
+            self._budget.began(new, stake_bytes)
+            if strip and opened:
+                opened.race(strip, new)
+            else:
+                demand.race(new, blocks)
+        elif strip and opened:
+            strip, losers = opened.take_over(strip, flight.received_bytes, old.endpoint, new)
+            self._under_way.supersede(losers, blocks)
+            self._under_way.keep(flight)
+        else:
+            demand.hand_over(old.number, new, blocks)
+            self._under_way.shorten(flight, blocks.first)
+        assignment = self._under_way.begin(source, demand, blocks, now_s, strip=strip, race=is_race)
+        if is_race and is_stalled:
+            flight.rival = self._flights[assignment.number]
+        return assignment
 
     def _late(
         self, source: Source, packages: Sequence[str], now_s: float, idle: bool

@@ -338,13 +338,13 @@ class Simulation:
         """What arrived of a strip whose rest is fetched by another range now stays in its place."""
         for item in self._ranges.values():
             old = item.assignment
-            if old.package == assignment.package and old.blocks == assignment.blocks:
-                if old.strip and old.strip.end == strip.end and not old.race:
-                    assert strip.start - old.strip.start == item.seen_bytes
-                    self._taken_over.add(old.number)
-                    if item.seen_bytes:
-                        prefix = Strip(old.strip.start, strip.start)
-                        self._assembly(old)[prefix] = old.endpoint
+            is_same_block = (old.package, old.blocks) == (assignment.package, assignment.blocks)
+            if is_same_block and old.strip and old.strip.end == strip.end and not old.race:
+                assert strip.start - old.strip.start == item.seen_bytes
+                self._taken_over.add(old.number)
+                if item.seen_bytes:
+                    prefix = Strip(old.strip.start, strip.start)
+                    self._assembly(old)[prefix] = old.endpoint
 
     def _assembly(self, assignment: Assignment) -> dict[Strip, str]:
         """The strips of a block that are in its buffer, and whose they are."""
