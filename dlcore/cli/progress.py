@@ -53,7 +53,8 @@ def describe(event: events.Event) -> str:
         case events.PackageFailed(package, message):
             return f"{package}: failed: {message}"
         case events.BlockRejected(package, _, block, endpoint):
-            return f"{package}: block {block} from {endpoint} does not match, fetching it again"
+            source = endpoint or "several endpoints"
+            return f"{package}: block {block} from {source} does not match, fetching it again"
         case events.RangeFailed(_, _, fault, message):
             return f"{message} ({fault})"
         case events.EndpointDropped(endpoint, fault):

@@ -45,13 +45,13 @@ class PackageFailed(Event, frozen=True):
 
 
 class BlockRejected(Event, frozen=True):
-    """A block did not match its digest; it is fetched again, and its endpoint is blamed.
+    """A block did not match its digest; it is fetched again.
 
     Attributes:
         package: Id of the package.
         object_name: Name of the object.
         block: Number of the block in the object.
-        endpoint: Who served it.
+        endpoint: Who served it; empty if several did, then nobody is blamed.
     """
 
     package: str

@@ -51,7 +51,7 @@ def test_strips_in_any_order_are_the_block(
     order.shuffle(sinks)
     for sink in sinks:
         fill(sink, stride)
-        assert block.take(sink, "a")
+        assert block.take(sink)
     assert bytes(block.data) == BLOCK
 
 
@@ -61,22 +61,21 @@ def test_who_lost_the_race_writes_nowhere_any_more() -> None:
     slow.buffer()[:50] = BLOCK[:50]
     slow.advance(50)
     fill(quick)
-    assert block.take(quick, "a")
+    assert block.take(quick)
     slow.buffer()[:70] = bytes(70)
     slow.advance(70)
-    assert not block.take(slow, "b")
+    assert not block.take(slow)
     assert bytes(block.data[:120]) == BLOCK[:120]
-    assert block.endpoints == {"a"}
 
 
 def test_a_racer_that_is_late_changes_nothing() -> None:
     block = assembly()
     first, late = sink_of(block, FIRST), sink_of(block, FIRST, race=True)
     fill(first)
-    assert block.take(first, "a")
+    assert block.take(first)
     late.buffer()[:] = bytes(120)
     late.advance(120)
-    assert not block.take(late, "b")
+    assert not block.take(late)
     assert bytes(block.data[:120]) == BLOCK[:120]
 
 
@@ -84,14 +83,13 @@ def test_a_strip_that_failed_is_fetched_again_into_the_same_block() -> None:
     block = assembly()
     failed, other = sink_of(block, FIRST), sink_of(block, SECOND)
     fill(other)
-    block.take(other, "a")
+    block.take(other)
     block.leave(failed)
     again = sink_of(block, FIRST)
     fill(again)
     failed.buffer()[:] = bytes(120)
-    assert block.take(again, "b")
+    assert block.take(again)
     assert bytes(block.data) == BLOCK
-    assert block.endpoints == {"a", "b"}
 
 
 def test_a_block_that_is_there_has_no_writers() -> None:

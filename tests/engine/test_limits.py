@@ -51,7 +51,7 @@ def test_the_total_holds_for_all_readers_together(cap_bps: int, reads_s: list[fl
 
 
 def test_an_endpoint_has_a_cap_of_its_own_within_the_total() -> None:
-    async def main() -> list[int]:
+    async def main() -> tuple[int, int]:
         limits = Limits()
         limits.limit(100_000)
         limits.limit_endpoint("costly", 20_000)

@@ -63,13 +63,11 @@ class Assembly:
 
     Attributes:
         data: The block, as far as it is there.
-        endpoints: Whose bytes are in it.
     """
 
     def __init__(self, buffer: memoryview, length_bytes: int) -> None:
         self.buffer = buffer
         self.data = buffer[:length_bytes]
-        self.endpoints: set[str] = set()
         self._sinks: dict[StripSink, bool] = {}  # whether it has a place of its own
 
     def sink(self, strip: Strip, flow: Flow, *, race: bool) -> StripSink:
@@ -79,7 +77,7 @@ class Assembly:
         self._sinks[sink] = race
         return sink
 
-    def take(self, sink: StripSink, endpoint: str) -> bool:
+    def take(self, sink: StripSink) -> bool:
         """All bytes of a strip have arrived; whether they are the first ones."""
         is_apart = self._sinks.pop(sink, None)
         if is_apart is None:
@@ -89,7 +87,6 @@ class Assembly:
             self.leave(rival)
         if is_apart:
             sink.copy_to(self.data[start:end])
-        self.endpoints.add(endpoint)
         return True
 
     def leave(self, sink: StripSink) -> None:

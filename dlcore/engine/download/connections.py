@@ -17,7 +17,7 @@ from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.range_fetch import Flight, RangeFetcher
 from dlcore.schedule import Planner
 
-REVIEW_S = 0.1  # how late a back-off's end or a new number of connections may be noticed
+REVIEW_S = 0.05  # how late a back-off's end, or a range that is late, may be noticed
 
 
 class Connections:
@@ -31,6 +31,7 @@ class Connections:
         packages: Key -> package.
         spawn: Runs a task to its end.
         ended: Told of each range that has ended.
+        failed: Told of an error of our own: nothing goes on after it.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Connections:
         packages: dict[str, PackageDownload],
         spawn: Callable[[Coroutine[None, None, None]], None],
         ended: Callable[[], None],
+        failed: Callable[[BaseException], None],
     ) -> None:
         self._endpoints = tuple(endpoints)
         self._planner = planner
@@ -50,6 +52,7 @@ class Connections:
         self._packages = packages
         self._spawn = spawn
         self._ended = ended
+        self._failed = failed
         self._flights: dict[int, Flight] = {}
         self._at_work = Counter[str]()
         self._loop = asyncio.get_running_loop()
@@ -78,11 +81,14 @@ class Connections:
         if self._closed:
             return
         self._lacks_memory = False
-        for number in self._planner.superseded():
-            if number in self._flights:
-                self._flights[number].dismiss()
-        for endpoint in self._endpoints:
-            self._fill(endpoint)
+        try:
+            for number in self._planner.superseded():
+                if number in self._flights:
+                    self._flights[number].dismiss()
+            for endpoint in self._endpoints:
+                self._fill(endpoint)
+        except Exception as error:  # whoever waits for a package must hear of it
+            self._failed(error)
 
     def _fill(self, endpoint: str) -> None:
         now_s = self._loop.time()

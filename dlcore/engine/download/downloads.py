@@ -43,7 +43,7 @@ from dlcore.engine.threads import in_thread, settle
 from dlcore.errors import DlcoreError, TransferError
 from dlcore.manifest import digest_of
 from dlcore.model import Manifest
-from dlcore.schedule import Planner, Terms
+from dlcore.schedule import Planner, Policy, Terms
 from dlcore.store import Store
 from dlcore.transfer.interface import Placement
 
@@ -104,7 +104,7 @@ class Downloads:
         self._terms = dict(endpoints)
         self._locate = locate
         self._bus = bus
-        self._planner = Planner()
+        self._planner = Planner(Policy(memory_bytes=MEMORY_BYTES))
         self._verifier = Verifier()
         self._limits = Limits()
         self._ledger = Ledger(self._planner, self.meter, bus, rng)
@@ -126,6 +126,7 @@ class Downloads:
             self._packages,
             self._spawn,
             self._review_all,
+            self._fail_all,
         )
         for endpoint, terms in endpoints.items():
             self._planner.add_endpoint(endpoint, terms)
@@ -159,8 +160,8 @@ class Downloads:
     def limit(self, cap_bps: float) -> None:
         """Cap the bytes per second from all endpoints together, at once; 0.0: no cap."""
         self._limits.limit(cap_bps)
-        for endpoint, terms in self._terms.items():
-            self.set_terms(endpoint, terms)
+        self._planner.limit(cap_bps)
+        self._connections.refill()
 
     def set_terms(self, endpoint: str, terms: Terms) -> None:
         """Change how an endpoint may be used, at once.
@@ -172,10 +173,7 @@ class Downloads:
             raise KeyError(endpoint)
         self._terms[endpoint] = terms
         self._limits.limit_endpoint(endpoint, terms.cap_bps)
-        caps = [cap for cap in (terms.cap_bps, self._limits.cap_bps) if cap]
-        self._planner.set_terms(
-            endpoint, msgspec.structs.replace(terms, cap_bps=min(caps, default=0.0))
-        )
+        self._planner.set_terms(endpoint, terms)
         self._connections.refill()
 
     async def path(self, package_id: str) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.package import PackageDownload
@@ -54,7 +54,6 @@ class Ledger:
         assignment: Assignment,
         run: BlockRange,
         bad: tuple[int, ...],
-        servers: Set[str],
     ) -> None:
         """Blocks were verified, and the good ones written.
 
@@ -63,11 +62,10 @@ class Ledger:
             assignment: The range that brought the last of their bytes.
             run: All of them.
             bad: Numbers of those that do not match.
-            servers: Endpoints whose bytes they are.
         """
         package.unsynced = True
         for block in bad:
-            self._reject(package, assignment, block, servers)
+            self._reject(package, assignment, block)
         for block in range(run.first, run.last):
             self._count(package, assignment, BlockRange(run.object, block, block + 1))
 
@@ -125,16 +123,13 @@ class Ledger:
         if package.count(block):
             self._planner.blocks_done(assignment, block)
 
-    def _reject(
-        self, package: PackageDownload, assignment: Assignment, block: int, servers: Set[str]
-    ) -> None:
+    def _reject(self, package: PackageDownload, assignment: Assignment, block: int) -> None:
         name = package.manifest.objects[assignment.blocks.object].name
-        endpoint = assignment.endpoint if len(servers) == 1 else ""
-        self._bus.emit(BlockRejected(package.package_id, name, block, endpoint))
-        if endpoint:
-            self._blame(package, endpoint, f"block {block} of object {name}")
         with self._telling_drops(assignment.endpoint):
-            self._planner.block_bad(assignment, block, self._now_s())
+            culprit = self._planner.block_bad(assignment, block, self._now_s())
+        self._bus.emit(BlockRejected(package.package_id, name, block, culprit))
+        if culprit:
+            self._blame(package, culprit, f"block {block} of object {name}")
 
     def _blame(self, package: PackageDownload, endpoint: str, what: str) -> TransferError:
         error = TransferError(

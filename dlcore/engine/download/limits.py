@@ -22,11 +22,6 @@ class Limits:
         self._own: defaultdict[str, Pace] = defaultdict(Pace)
         self._changed = asyncio.Event()
 
-    @property
-    def cap_bps(self) -> float:
-        """The cap of all endpoints together, in bytes per second; 0.0: none."""
-        return self._total.cap_bps
-
     def limit(self, cap_bps: float) -> None:
         """Set the cap of all endpoints together."""
         self._total.cap_bps = cap_bps

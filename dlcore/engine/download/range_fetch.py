@@ -11,7 +11,7 @@ called off because nobody needs its bytes any more. The whole blocks that it has
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Set
+from collections.abc import Callable
 
 from dlcore.engine.download.assembly import Assemblies, Assembly, BlockKey, StripSink
 from dlcore.engine.download.buffers import BufferPool
@@ -141,7 +141,7 @@ class RangeFetcher:
             return Flight(package, assignment, strip_sink, assembly)
 
         async def verify(run: BlockRange, data: memoryview) -> None:
-            await self._verify(package, assignment, run, data, {assignment.endpoint})
+            await self._verify(package, assignment, run, data)
 
         sink = RangeSink(package.manifest, assignment.blocks, self._pool, verify, flow)
         return Flight(package, assignment, sink, None) if sink.begin() else None
@@ -186,7 +186,7 @@ class RangeFetcher:
         if not flight.assembly or flight.error or flight.dismissed:
             return
         assert isinstance(flight.sink, StripSink)
-        if flight.assembly.take(flight.sink, flight.assignment.endpoint):
+        if flight.assembly.take(flight.sink):
             flight.completes = self._planner.strip_arrived(flight.assignment)
         else:
             flight.dismissed = True
@@ -205,9 +205,7 @@ class RangeFetcher:
         package, assignment = flight.package, flight.assignment
         assembly = self._assemblies.take(_key(package, assignment.blocks))
         try:
-            await self._verify(
-                package, assignment, assignment.blocks, assembly.data, assembly.endpoints
-            )
+            await self._verify(package, assignment, assignment.blocks, assembly.data)
         finally:
             self._pool.give_back(assembly.buffer)
 
@@ -217,7 +215,6 @@ class RangeFetcher:
         assignment: Assignment,
         run: BlockRange,
         data: memoryview,
-        servers: Set[str],
     ) -> None:
         """Check and write a run of whole blocks; the good ones count from now on."""
         try:
@@ -225,7 +222,7 @@ class RangeFetcher:
         except IntegrityError:
             self._ledger.object_rejected(package, assignment)
             return
-        self._ledger.verified(package, assignment, run, bad, servers)
+        self._ledger.verified(package, assignment, run, bad)
         for block in range(run.first, run.last):
             if block not in bad:
                 self._assemblies.drop((package.package_id, run.object, block))
