@@ -36,7 +36,7 @@ def main(*wanted: str) -> None:
     benchmarks: dict[str, Callable[[], list[figures.Outcome]]] = {
         "fetch": lambda: fetch.run(folder, mib, rounds),
         "tree": lambda: tree.run(folder, mib, rounds),
-        "startup": lambda: startup.run(rounds),
+        "startup": lambda: startup.run(folder, rounds),
         "micro": lambda: micro.read(RESULTS / "pytest.json"),
     }
     versions = _versions()
