@@ -92,6 +92,19 @@ def test_a_strip_that_failed_is_fetched_again_into_the_same_block() -> None:
     assert bytes(block.data) == BLOCK
 
 
+def test_the_rest_of_a_strip_goes_to_another_and_what_is_there_stays() -> None:
+    block = assembly()
+    stalled = sink_of(block, Strip(0, 200))
+    stalled.buffer()[:50] = BLOCK[:50]
+    stalled.advance(50)
+    rest = sink_of(block, Strip(50, 200))
+    stalled.buffer()[:] = bytes(150)
+    fill(rest)
+    assert block.take(rest)
+    assert not block.take(stalled)
+    assert bytes(block.data) == BLOCK
+
+
 def test_a_block_that_is_there_has_no_writers() -> None:
     assemblies = Assemblies(BufferPool(1000))
     block = assemblies.open(KEY, 256, len(BLOCK))

@@ -71,7 +71,9 @@ class Assembly:
         self._sinks: dict[StripSink, bool] = {}  # whether it has a place of its own
 
     def sink(self, strip: Strip, flow: Flow, *, race: bool) -> StripSink:
-        """Where a strip is to be received."""
+        """Where a strip is to be received; one that is under way there has lost it, or races it."""
+        if not race:
+            self._clear(strip)
         place = _own_place(strip) if race else self.data[strip.start : strip.end]
         sink = StripSink(strip, place, flow)
         self._sinks[sink] = race
@@ -82,17 +84,21 @@ class Assembly:
         is_apart = self._sinks.pop(sink, None)
         if is_apart is None:
             return False
-        start, end = sink.strip
-        for rival in [s for s in self._sinks if s.strip.start < end and start < s.strip.end]:
-            self.leave(rival)
+        self._clear(sink.strip)
         if is_apart:
-            sink.copy_to(self.data[start:end])
+            sink.copy_to(self.data[sink.strip.start : sink.strip.end])
         return True
 
     def leave(self, sink: StripSink) -> None:
         """The sink's bytes are not for this block any more."""
         if self._sinks.pop(sink, None) is not None:
             sink.shut_out()
+
+    def _clear(self, strip: Strip) -> None:
+        """Nobody writes there from now on; what is there stays."""
+        for sink in list(self._sinks):
+            if sink.strip.start < strip.end and strip.start < sink.strip.end:
+                self.leave(sink)
 
     def close(self) -> None:
         """Nobody writes here from now on."""

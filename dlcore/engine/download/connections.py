@@ -82,9 +82,7 @@ class Connections:
             return
         self._lacks_memory = False
         try:
-            for number in self._planner.superseded():
-                if number in self._flights:
-                    self._flights[number].dismiss()
+            self._call_off()
             for endpoint in self._endpoints:
                 self._fill(endpoint)
         except Exception as error:  # whoever waits for a package must hear of it
@@ -96,6 +94,7 @@ class Connections:
         # One more while memory is short: see `buffers` for what it is good for.
         while self._at_work[endpoint] < wanted + self._pool.is_short:
             assignment = self._planner.next_range(endpoint, now_s)
+            self._call_off()
             if assignment is None:
                 return
             flight = self._fetcher.begin(self._packages[assignment.package], assignment)
@@ -107,6 +106,11 @@ class Connections:
             flight.package.flights += 1
             self._flights[assignment.number] = flight
             self._spawn(self._fly(flight))
+
+    def _call_off(self) -> None:
+        for number in self._planner.superseded():
+            if number in self._flights:
+                self._flights[number].dismiss()
 
     async def _fly(self, flight: Flight) -> None:
         assignment = flight.assignment
