@@ -79,12 +79,11 @@ def once(
     wire = lab.sides[0].wire
     wire.set(profile.link, seed)
     run = measure.execute(command, output, supply.length_bytes)
-    traffic = wire.traffic()
-    run = measure.bounded(run, traffic)
+    result = measure.counted(run, wire.traffic(), profile.link)
     if not run.cut_short:
         supply.check(output)
     measure.clear(output.parent)
-    return Result(run, traffic, run.rate_bps / profile.link.payload_bps)
+    return result
 
 
 def job_for(

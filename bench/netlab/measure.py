@@ -15,7 +15,7 @@ import msgspec
 
 from bench.cost import LAUNCH, Cost
 from bench.netlab import namespaces
-from bench.netlab.link import MTU, SEGMENT, Traffic
+from bench.netlab.link import MTU, SEGMENT, Link, Traffic
 from bench.netlab.namespaces import LaboratoryError
 
 MOST_S = 60.0
@@ -31,7 +31,7 @@ class Run(msgspec.Struct, frozen=True):
 
     Attributes:
         wanted_bytes: Payload that was asked for.
-        received_bytes: Payload on disk at the end: all of it, unless the run was cut short.
+        received_bytes: Payload at the end: all of it, unless the run was cut short.
         cost: Wall time, CPU time and peak memory of the whole process.
         cut_short: Whether its time was over before it was done.
         said: What it printed on standard output.
@@ -69,11 +69,11 @@ def execute(
     most_s: float = MOST_S,
     watch: Callable[[], None] = lambda: None,
 ) -> Run:
-    """Run a command that fetches into ``output`` or beside it, for at most so long.
+    """Run a command that fetches into ``output``, for at most so long.
 
     Args:
         command: What to run in the client's namespace.
-        output: Where it puts what it fetches; what lies beside it counts too if it is cut short.
+        output: Where it puts what it fetches; its parent's parent gets what this needs itself.
         wanted_bytes: Payload that it is to fetch.
         most_s: When it is cut short.
         watch: Called every few milliseconds while it runs.
@@ -95,8 +95,7 @@ def execute(
     cut_short = status != 0 and cost.wall_s >= most_s
     if status and not cut_short:
         raise ToolError(f"failed: {complained.strip() or said.strip()}")
-    received = min(_on_disk(output.parent), wanted_bytes) if cut_short else wanted_bytes
-    return Run(wanted_bytes, received, cost, cut_short, said)
+    return Run(wanted_bytes, 0 if cut_short else wanted_bytes, cost, cut_short, said)
 
 
 def _watched(
@@ -121,10 +120,13 @@ def _watched(
             raise
 
 
-def bounded(run: Run, traffic: Traffic) -> Run:
-    """A run that was cut short got no more than the link delivered, however much room it took."""
-    most = traffic.delivered_bytes * SEGMENT // MTU
-    return msgspec.structs.replace(run, received_bytes=min(run.received_bytes, most))
+def counted(run: Run, traffic: Traffic, link: Link) -> Result:
+    """A run with its share; one that was cut short got what the link delivered to it."""
+    if run.cut_short:
+        delivered = traffic.delivered_bytes * SEGMENT // MTU
+        received = min(delivered, run.wanted_bytes)
+        run = msgspec.structs.replace(run, received_bytes=received)
+    return Result(run, traffic, run.received_bytes / run.cost.wall_s / link.payload_bps)
 
 
 def clear(folder: Path) -> None:
@@ -137,8 +139,3 @@ def clear(folder: Path) -> None:
 def file_system(folder: Path) -> str:
     """Kind of file system that a folder lies on."""
     return namespaces.run(["df", "--output=fstype", str(folder)]).split()[-1]
-
-
-def _on_disk(folder: Path) -> int:
-    """Bytes that have been written: files may be as long as they will be, with holes."""
-    return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())

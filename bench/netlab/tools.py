@@ -50,6 +50,10 @@ class Job(NamedTuple):
     def trust(self, option: str) -> list[str]:
         return [f"{option}{self.authority}"] if self.authority else []
 
+    def trusting(self) -> list[str]:
+        """What to put before a program that has no option for it, but asks OpenSSL's variable."""
+        return ["env", *self.trust("SSL_CERT_FILE=")] if self.authority else []
+
     def spelled(self, name: str, line: str) -> str:
         """A list with each file written as one tool wants it; its path."""
         path = self.listed.with_name(f"{name}.list")
@@ -129,13 +133,13 @@ def _aria2_many(job: Job) -> list[str]:
 
 
 def _axel(job: Job) -> list[str]:
-    return ["axel", "-q", "-n", "16", "-o", job.target, job.url]
+    return [*job.trusting(), "axel", "-q", "-n", "16", "-o", job.target, job.url]
 
 
 def _rclone(job: Job) -> list[str]:
     return [
         *("rclone", "copyto", "-q", "--config=", "--multi-thread-streams=16"),
-        *("--multi-thread-cutoff=16M", *job.trust("--ca-cert=")),
+        *("--multi-thread-cutoff=4M", *job.trust("--ca-cert=")),
         *(f"--http-url={job.bases[0]}", f":http:{job.object}", job.target),
     ]
 
@@ -151,7 +155,7 @@ def _rclone_many(job: Job) -> list[str]:
 def _library(name: str) -> Way:
     def command(job: Job) -> list[str]:
         trust = [str(job.authority)] if job.authority else []
-        return [sys.executable, LIBRARIES, name, job.url, job.target, *trust]
+        return [*job.trusting(), sys.executable, LIBRARIES, name, job.url, job.target, *trust]
 
     return command
 

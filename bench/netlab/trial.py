@@ -9,7 +9,6 @@ from pathlib import Path
 from bench.netlab import measure
 from bench.netlab.comparison import job_for, told
 from bench.netlab.laboratory import laboratory
-from bench.netlab.measure import Result
 from bench.netlab.profiles import PROFILES
 from bench.netlab.supplies import many_files, one_object
 
@@ -44,9 +43,7 @@ def run(folder: Path, words: Sequence[str]) -> int:
         wire = lab.sides[0].wire
         wire.set(profile.link)
         done = measure.execute(["sh", "-c", filled], output, supply.length_bytes)
-        traffic = wire.traffic()
-        done = measure.bounded(done, traffic)
-        result = Result(done, traffic, done.rate_bps / profile.link.payload_bps)
+        result = measure.counted(done, wire.traffic(), profile.link)
     print(done.said, end="")
     print(told(result))
     return 0

@@ -9,7 +9,8 @@ import pytest
 
 from bench.netlab import outcome
 from bench.netlab.comparison import Entry
-from bench.netlab.measure import bounded
+from bench.netlab.link import Link
+from bench.netlab.measure import counted
 from bench.netlab.outcome import Outcome
 from bench.netlab.profiles import PROFILES
 from tests.netlab.samples import entry, result, traffic
@@ -51,10 +52,16 @@ def test_an_upper_bound_is_reached_from_below() -> None:
     assert not outcome.Verdict("makespan", 1.04, 1.03, at_most=True).reached
 
 
-def test_a_run_cut_short_got_no_more_than_the_link_delivered() -> None:
+def test_a_run_cut_short_got_what_the_link_delivered() -> None:
     run = result(0.5, cut_short=True).run
-    assert bounded(run, traffic(1500)).received_bytes == 1448
-    assert bounded(run, traffic(1 << 40)).received_bytes == run.received_bytes
+    assert counted(run, traffic(1500), FAR.link).run.received_bytes == 1448
+    assert counted(run, traffic(1 << 40), FAR.link).run.received_bytes == run.wanted_bytes
+
+
+def test_the_share_is_that_of_the_payload_rate() -> None:
+    run = result(0.5).run
+    link = Link(rate_mbit=run.received_bytes / 10 * 8 / 1e6 * 1500 / 1448, rtt_ms=1)
+    assert counted(run, traffic(0), link).share == pytest.approx(1.0)
 
 
 def test_the_document_has_every_run(tmp_path: Path) -> None:
