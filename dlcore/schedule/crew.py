@@ -29,11 +29,14 @@ START_NEAR = 6  # a local network: more would only cost CPU, and 8 are the most 
 START_FAR = 24  # slow starts fill 1 Gbit/s at 40 ms in four round trips, and leave no window idle
 FEW = 4  # not worth shrinking further: idle round trips would begin to show
 FAR_S = 0.005  # a longer round trip is no local network's
-CAPPED_BPS = 256 << 10  # under a cap, begin with one connection for so much of it
+CAPPED_BPS = 256 << 10  # under a cap, begin with one connection for so much of it,
+LEAST_CAPPED_BPS = 16 << 10  # and have no more than one for so much
+AT_CAP = 0.9  # of the cap: full; reads come in bursts
 WINDOW_S, WINDOW_ROUND_TRIPS = 0.2, 4  # bursts and sawtooths even out over it
 OPENING_ROUND_TRIPS = 2  # slow start doubles every one, so its growth shows within two
 STILL_OPENING = 1.25  # grew by more: slow starts are not over
 LOOKS = 3  # windows that a belief is made of
+LOOKS_KEPT = 9  # a cap lets few and large bursts through: it takes longer to see that it is used
 OFF_COUNT = 0.15  # a window with so many more or fewer at work than wanted tells nothing
 QUEUED = 0.5  # of the answers were late: the queue stood most of the time
 INITIAL_WINDOW_BYTES = 14_480  # ten segments. Source: RFC 6928
@@ -42,6 +45,7 @@ GROW, GROW_FAST, GROW_NEAR = 1.5, 2.0, 4 / 3
 PROPORTIONAL = 0.5  # of linear gain: the number is far from enough
 FRUITFUL = 0.2  # of linear gain, as in AzCopy's tuner (concurrencyTuner.go)
 PATIENCE_S, MOST_PATIENCE_S = 1.0, 32.0  # between fruitless growths; doubles with each
+REGRET_S = 2.0
 FELL = 0.94  # of the best: less is more than the noise of three windows
 STRIKES = 3  # so often growth may fail to bring a lost rate back; then the loss is believed
 SHRINK, SHRINK_AFTER_S = 0.9, 3.0  # gently: the windows of the others grow back only slowly
@@ -96,9 +100,13 @@ class Crew:
 
     def limit(self, most: int, cap_bps: float = 0.0) -> None:
         """Change what is allowed, at once."""
-        if cap_bps and cap_bps != self._cap_bps:
-            self._count = min(self._count, ceil(cap_bps / CAPPED_BPS))
+        is_other_cap = cap_bps != self._cap_bps
         self._most, self._cap_bps = max(1, most), cap_bps
+        if is_other_cap:
+            self._count = self._under_cap(self._count)
+
+    def _under_cap(self, count: int) -> int:
+        return min(count, ceil(self._cap_bps / CAPPED_BPS)) if self._cap_bps else count
 
     def received(self, count_bytes: int, now_s: float) -> None:
         """Bytes arrived, over whichever connection."""
@@ -107,8 +115,7 @@ class Crew:
     def answered(self, round_trip_s: float) -> None:
         """The first byte of a range came, that long after it was asked for."""
         if self._pulse.round_trip_s is None and self._count == START:
-            self._count = START_FAR if round_trip_s > FAR_S else START_NEAR
-            self.limit(self._most, self._cap_bps)
+            self._count = self._under_cap(START_FAR if round_trip_s > FAR_S else START_NEAR)
         self._pulse.answered(round_trip_s)
 
     def pushed_back(self, now_s: float) -> None:
@@ -154,13 +161,18 @@ class Crew:
 
     @property
     def _allowed(self) -> int:
-        return self._most if self._ceiling is None else min(self._most, self._ceiling)
+        most = self._most if self._ceiling is None else min(self._most, self._ceiling)
+        return min(most, ceil(self._cap_bps / LEAST_CAPPED_BPS)) if self._cap_bps else most
 
     def _regrow(self, now_s: float) -> None:
         if self._ceiling is not None and now_s >= self._regrow_s:
             self._regrow_s = now_s + REGROW_S
             higher = ceil(self._ceiling * REGROW)
             self._ceiling = higher if higher < self._most else None
+
+    @property
+    def _is_near(self) -> bool:
+        return self._pulse.path_s <= FAR_S
 
     # Windows
 
@@ -176,9 +188,8 @@ class Crew:
         elif self._tells_something(window):
             if window.answers:
                 self._is_queued = window.late > QUEUED * window.answers
-            is_full = self._is_queued or 0.0 < 0.9 * self._cap_bps < window.rate_bps
-            latest = Level(self._count, window.rate_bps, is_full)
-            self._looks = [*self._looks[1 - LOOKS :], latest]
+            latest = Level(self._count, window.rate_bps, self._is_queued)
+            self._looks = [*self._looks[1 - LOOKS_KEPT :], latest]
             self._judge(now_s)
         if not self._is_settling:
             self._begin_window(now_s)
@@ -205,48 +216,53 @@ class Crew:
     # Decisions
 
     def _judge(self, now_s: float) -> None:
-        rate_bps = sum(look.rate_bps for look in self._looks) / len(self._looks)
-        level = Level(self._count, rate_bps, all(look.is_full for look in self._looks))
+        recent = self._looks[-LOOKS:]
+        is_queued = all(look.is_full for look in recent)
+        is_capped = 0.0 < AT_CAP * self._cap_bps < _mean_bps(self._looks)
+        level = Level(self._count, _mean_bps(recent), is_queued or is_capped)
         if self._state is State.OPENING:
-            self._open(self._looks[-1], now_s)
+            self._open(level, now_s)
         elif self._state is State.GROWN:
             self._weigh_growth(level, now_s)
         elif self._state is State.SHRUNK:
             self._weigh_shrinking(level, now_s)
-        elif len(self._looks) == LOOKS:
+        elif len(self._looks) >= LOOKS:
             self._keep(level, now_s)
 
     def _open(self, level: Level, now_s: float) -> None:
-        is_opening = level.rate_bps > STILL_OPENING * self._before.rate_bps
-        self._before = level
-        if is_opening:
+        latest = self._looks[-1]
+        if latest.rate_bps > STILL_OPENING * self._looks[0].rate_bps:
+            self._looks = [latest]
+        if len(self._looks) < LOOKS:
             return
+        level = level._replace(is_full=level.is_full or latest.is_full)
         self._best_bps = level.rate_bps
         self._rest(now_s, SHRINK_AFTER_S)
-        if not level.is_full:
-            self._grow(level, now_s)
+        self._grow_s = now_s + PATIENCE_S if self._is_near else now_s
+        self._keep(level, now_s)
 
     def _weigh_growth(self, level: Level, now_s: float) -> None:
         grew = level.connections / self._before.connections - 1
         gain = (level.rate_bps / self._before.rate_bps - 1) / grew
-        if gain < PROPORTIONAL and len(self._looks) < 2:
+        if len(self._looks) < 2 and (gain < PROPORTIONAL or self._is_near):
             return
-        if gain < FRUITFUL:
+        if gain < (PROPORTIONAL if self._is_near else FRUITFUL):
             self._regret(level, now_s)
             return
         self._rest(now_s, self._shrink_after_s)
         self._patience_s, self._strikes, self._way_back = PATIENCE_S, 0, 0
         self._best_bps = max(self._best_bps, level.rate_bps)
         if not level.is_full:
-            self._grow(level, now_s, GROW_FAST if gain >= PROPORTIONAL else GROW)
+            is_fast = gain >= PROPORTIONAL and not self._is_near
+            self._grow(level, now_s, GROW_FAST if is_fast else GROW)
 
     def _regret(self, level: Level, now_s: float) -> None:
         """Growth was fruitless: take it back, unless the rate is still less than it was."""
         self._way_back = self._way_back or self._before.connections
         self._grow_s = now_s + self._patience_s
-        self._rest(now_s, PATIENCE_S)
+        self._rest(now_s, 0.0 if self._is_near else REGRET_S)
         self._patience_s = min(MOST_PATIENCE_S, 2 * self._patience_s)
-        if level.is_full or level.rate_bps >= FELL * self._best_bps:
+        if not self._fell(level):
             return
         self._strikes += 1
         if self._strikes < STRIKES:
@@ -255,13 +271,12 @@ class Crew:
             self._best_bps, self._strikes = level.rate_bps, 0
 
     def _keep(self, level: Level, now_s: float) -> None:
-        is_near = self._pulse.path_s <= FAR_S
-        fell = level.rate_bps < FELL * self._best_bps and not is_near  # near, windows grow at once
+        fell = self._fell(level)
         if level.is_full:
             self._best_bps, self._strikes = level.rate_bps, 0
         self._best_bps = max(self._best_bps, level.rate_bps)
         if not level.is_full and (fell or now_s >= self._grow_s):
-            self._grow(level, now_s, GROW_NEAR if is_near else GROW)
+            self._grow(level, now_s, GROW_NEAR if self._is_near else GROW)
         elif now_s >= self._shrink_s and (self._way_back or level.is_full):
             self._shrink(level, now_s)
 
@@ -280,6 +295,10 @@ class Crew:
             self._way_back = 0
 
     def _weigh_shrinking(self, level: Level, now_s: float) -> None:
+        if self._fell(level):
+            self._way_back = 0
+            self._grow(level, now_s)
+            return
         if len(self._looks) < 2:
             return
         lost_bps = self._before.rate_bps * SAME - level.rate_bps
@@ -292,5 +311,13 @@ class Crew:
             self._shrink_after_s = SHRINK_AFTER_S
             self._rest(now_s, 0.0 if self._way_back else SHRINK_AFTER_S)
 
+    def _fell(self, level: Level) -> bool:
+        """Whether connections seem to have lost their windows; near, those grow back at once."""
+        return not (level.is_full or self._is_near) and level.rate_bps < FELL * self._best_bps
+
     def _rest(self, now_s: float, no_shrinking_s: float) -> None:
         self._state, self._shrink_s = State.STEADY, now_s + no_shrinking_s
+
+
+def _mean_bps(looks: list[Level]) -> float:
+    return sum(look.rate_bps for look in looks) / len(looks)
