@@ -98,6 +98,8 @@ class UnderWay:
         if assignment.strip is None:
             flight.demand.give_back(assignment.number, assignment.blocks)
         elif opened := open_block(flight.demand, assignment):
+            if opened.completed_by == assignment.number:  # and nobody said what became of it
+                flight.demand.close(opened)
             opened.failed(assignment.strip, assignment.number)
         return True
 

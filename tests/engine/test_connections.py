@@ -26,7 +26,7 @@ from tests.engine.fakes import (
 )
 from tests.engine.strip_planner import StripPlanner
 from tests.engine.virtual_time import virtually
-from tests.store.helpers import BLOCK_BYTES
+from tests.store.helpers import BLOCK_BYTES, Package
 
 ONE = {"ABC00001": package("ABC00001", {"x": 60 * BLOCK_BYTES, "y": 5})}
 BOTH = ONE | {"ABC00002": package("ABC00002", {"x": 30 * BLOCK_BYTES + 9, "z": 700})}
@@ -203,3 +203,36 @@ def test_terms_change_while_ranges_are_under_way(tmp_path: Path) -> None:
                 content.downloads.set_terms("nobody", Terms())
 
     virtually(main())
+
+
+MIB = 1 << 20
+SLOW_BPS = 100_000.0  # of a connection: a block would take ten seconds
+
+
+def blocks_of_a_mebibyte(*, whole: bool) -> dict[str, Package]:
+    return {"ABC00005": package("ABC00005", {"x": 5 * MIB + 3}, whole=whole, block_bytes=MIB)}
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_slow_connections_share_the_blocks_and_every_byte_arrives_once(
+    whole: bool, tmp_path: Path
+) -> None:
+    packages = blocks_of_a_mebibyte(whole=whole)
+    endpoint = FakeEndpoint("a", packages, rate_bps=SLOW_BPS)
+    virtually(fetch(tmp_path, packages, [endpoint], connections=40))
+    strips = [
+        asked for asked in endpoint.asked if asked.start % MIB or asked.end - asked.start < MIB
+    ]
+    assert len(strips) > 10
+    assert endpoint.delivered_bytes <= 1.02 * packages["ABC00005"].manifest.content_bytes + MIB
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_strips_that_do_not_match_are_fetched_elsewhere(whole: bool, tmp_path: Path) -> None:
+    packages = blocks_of_a_mebibyte(whole=whole)
+    liar = FakeEndpoint(
+        "liar", packages, lambda asked: Reply(flips=frozenset({2 * MIB})), rate_bps=SLOW_BPS
+    )
+    honest = FakeEndpoint("honest", packages, rate_bps=SLOW_BPS)
+    virtually(fetch(tmp_path, packages, [liar, honest], connections=20))
+    assert honest.asked
