@@ -224,7 +224,7 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     sas_file: str = ""
     sas_env: str = ""
     ca_file: str = ""
-    connections: Annotated[int, msgspec.Meta(ge=1, le=256)] = 4
+    connections: Annotated[int, msgspec.Meta(ge=1, le=256)] = 256
     cost: Annotated[int, msgspec.Meta(ge=0)] = 0
     cap_bps: Annotated[int, msgspec.Meta(ge=0)] = 0
     serves_content: bool = True

@@ -83,9 +83,9 @@ from dlcore.schedule import Terms
 @click.option(
     "--connections",
     type=click.IntRange(1, 256),
-    default=4,
+    default=256,
     show_default=True,
-    help="Most connections to open to each endpoint.",
+    help="Most connections to each endpoint; how many bring something is measured.",
 )
 @click.option(
     "--retries",

@@ -114,7 +114,7 @@ class TransferSettings(msgspec.Struct, frozen=True):
             0 if unknown.
     """
 
-    connections: Annotated[int, msgspec.Meta(ge=1, le=256)] = 4
+    connections: Annotated[int, msgspec.Meta(ge=1, le=256)] = 256
     cap_bps: Annotated[int, msgspec.Meta(ge=0)] = 0
     link_bps: Annotated[int, msgspec.Meta(ge=0)] = 0
 

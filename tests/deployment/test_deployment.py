@@ -46,7 +46,7 @@ def test_what_is_left_out_is_as_in_configmgr() -> None:
     assert deployment.options == DeploymentOptions(Download.WHEN_NEEDED, allow_on_internet=False)
     assert deployment.client == ClientSettings(on_internet=True, use_cmg=True, allow_cloud_dp=False)
     assert deployment.launch == LaunchSettings(Launch.SOFTWARE_CENTER)
-    assert deployment.transfer == TransferSettings(connections=4, link_bps=0)
+    assert deployment.transfer == TransferSettings(connections=256, cap_bps=0, link_bps=0)
     assert deployment.conditions.undecided is Undecided.SKIP
     assert (deployment.conditions.facts, deployment.variables, deployment.endpoints) == ({}, {}, ())
 

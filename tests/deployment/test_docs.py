@@ -45,7 +45,7 @@ def test_the_full_example_uses_every_setting_and_would_pass() -> None:
     held = {endpoint.name: frozenset({"ABC00001", "ABC00002"}) for endpoint in full.endpoints}
     assert failed(checks(msgspec.structs.replace(facts, holdings=held))) == ()
     assert full.conditions.facts["C:\\Windows\\System32\\reagentc.exe"] is True
-    assert [endpoint.connections for endpoint in full.endpoints] == [4, 16, 4]
+    assert [endpoint.connections for endpoint in full.endpoints] == [64, 16, 64]
     assert [endpoint.cost for endpoint in full.endpoints] == [0, 1, 0]
     assert [endpoint.cap_bps for endpoint in full.endpoints] == [0, 5_000_000, 0]
 
