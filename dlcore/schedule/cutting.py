@@ -12,7 +12,8 @@ from dlcore.schedule.lengths import LEAST_BYTES, range_bytes
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.source import Source
 
-FIRST_BYTES = 128 << 10  # while no rate is known: what a slow endpoint may hold up at the start
+FIRST_BYTES = 128 << 10  # of the first ranges: what a slow endpoint may hold up at the start
+GROWTH = 4  # times the longest range that arrived: a rate measured over moments may be wrong
 LEAST_S = 0.02  # a shorter range is mostly overhead, however fast the connection
 SHARE = 1 / 2  # of what would end all at once: what is left evens out what was not foreseen
 
@@ -49,8 +50,7 @@ def next_length(
         memory_bytes=policy.memory_bytes,
         cap_bps=min(caps, default=0.0),
     )
-    if source.connection_bps is None:
-        full = min(full, FIRST_BYTES)
+    full = min(full, max(FIRST_BYTES, GROWTH * source.longest_bytes))
     share = left_bytes * SHARE * _part(source, in_use, connections)
     least_bps = source.connection_bps or 0.0
     least = max(LEAST_BYTES, least_bps * max(LEAST_S, source.round_trip_s))

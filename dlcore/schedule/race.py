@@ -126,7 +126,10 @@ def _take_over(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue |
         both_bps = outlook.rate_bps + prospect.rate_bps
         gain_s = outlook.eta_s - prospect.latency_s
         moved_bytes = gain_s * outlook.rate_bps * prospect.rate_bps / both_bps
-    first = max(outlook.kept_until(flight), last - int(moved_bytes // block_bytes))
+    moved = int(moved_bytes // block_bytes)
+    if not moved and outlook.eta_s > LATE * prospect.needs_s(block_bytes):
+        moved = 1
+    first = max(outlook.kept_until(flight), last - moved)
     blocks = BlockRange(object_index, first, last)
     return Rescue(flight, blocks, False, False, 0) if first < last else None
 
@@ -144,6 +147,6 @@ def _race(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue | None
     needed_s = prospect.needs_s(end - start)
     if outlook.eta_s <= LATE * needed_s:
         return None
-    lost_bytes = arrived_bytes + 2 * int(outlook.rate_bps * needed_s)  # it may yet speed up
+    lost_bytes = arrived_bytes + int(1.5 * outlook.rate_bps * needed_s)  # it may yet speed up
     stake_bytes = min(end - start, lost_bytes)
     return Rescue(flight, blocks, True, False, stake_bytes)

@@ -22,6 +22,7 @@ class Source:
         crew: How many connections it gets, and what was measured of them.
         held: Package -> objects of it that the endpoint holds.
         at_work: Number of ranges whose bytes are still arriving.
+        longest_bytes: The longest range that arrived.
     """
 
     def __init__(self, name: str, policy: Policy, terms: Terms) -> None:
@@ -31,6 +32,7 @@ class Source:
         self.crew = Crew(terms.most_connections)
         self.held: dict[str, set[int]] = {}
         self.at_work = 0
+        self.longest_bytes = 0
         self._wanted = 1
         self._news_from = 0  # ranges with lower numbers were asked before its last news
         self._latest = -1

@@ -26,7 +26,6 @@ class OpenBlock:
     Attributes:
         served_by: Endpoints whose bytes are in the buffer.
         races: How often a strip was raced.
-        completed_by: The range that brought the last strip; -1 before.
     """
 
     def __init__(
@@ -39,7 +38,6 @@ class OpenBlock:
         self.endpoint = endpoint
         self.served_by: set[str] = set()
         self.races: Counter[Strip] = Counter()
-        self.completed_by = -1
         self._rest = [Strip(0, length_bytes)]  # not asked for; the next at the end
         self._flying: dict[Strip, list[int]] = {}
         self._arrived_bytes = 0
@@ -113,8 +111,6 @@ class OpenBlock:
         del self._flying[strip]
         self._arrived_bytes += strip.end - strip.start
         self.served_by.add(endpoint)
-        if self.is_whole:
-            self.completed_by = owner
         return [number for number in owners if number != owner]
 
     def failed(self, strip: Strip, owner: int) -> None:

@@ -94,12 +94,13 @@ class UnderWay:
         if flight is None:
             return False
         self._count_out(flight, has_ended=True)
+        if not flight.rest_bytes:
+            source = self._sources[assignment.endpoint]
+            source.longest_bytes = max(source.longest_bytes, flight.length_bytes)
         self._budget.ended(assignment.number, flight.surplus_bytes)
         if assignment.strip is None:
             flight.demand.give_back(assignment.number, assignment.blocks)
         elif opened := open_block(flight.demand, assignment):
-            if opened.completed_by == assignment.number:  # and nobody said what became of it
-                flight.demand.close(opened)
             opened.failed(assignment.strip, assignment.number)
         return True
 

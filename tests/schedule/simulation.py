@@ -22,6 +22,7 @@ from tests.schedule.network import CLOSED, Flow, Path, Terrain
 
 Steps = list[tuple[Manifest | None, float]]
 TICK_S = 0.1  # so often the engine looks at everything
+FRESH_S = 0.02  # the planner knows at least what had arrived then
 WATCHDOG_S = 15.0  # without a byte, a range fails
 SLOW = 0.15  # of the others' rate is what a slow connection carries
 STALLS_S = (0.5, 30.0)
@@ -99,7 +100,7 @@ class Simulation:
         self._faults: Counter[Fault] = Counter()
         self._notes: list[Note] = []
         self._due: dict[str, float] = {}
-        self._tick_s = 0.0
+        self._tick_s = self._told_s = 0.0
         for endpoint, terrain in terrains.items():
             self.planner.add_endpoint(endpoint, Terms(terrain.most_connections))
             for at_s, factor in terrain.changes:
@@ -139,14 +140,21 @@ class Simulation:
         """The engine's regular look at everything."""
         if self._tick_s > self._now_s:
             return
+        self._tell_all()
         for item in list(self._ranges.values()):
-            self._tell(item)
             if self._now_s - item.latest_s >= WATCHDOG_S:
                 item.fault = Fault.STALL
                 self._end(item)
         self._refill()
 
+    def _tell_all(self) -> None:
+        self._told_s = self._now_s
+        for item in list(self._ranges.values()):
+            self._tell(item)
+
     def _refill(self) -> None:
+        if self._now_s >= self._told_s + FRESH_S:
+            self._tell_all()
         for number in self.planner.superseded():
             if number in self._ranges:
                 self._dismiss(self._ranges[number])
