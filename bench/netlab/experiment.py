@@ -57,3 +57,16 @@ def carried_bytes(lab: Laboratory) -> int:
 def named_urls(lab: Laboratory, folder: Path, supply: Supply) -> list[str]:
     """Where each server has what dlcore fetches."""
     return lab.urls(supply.published, folder)
+
+
+def by_endpoint(report: dict[str, Any]) -> str:
+    """What each endpoint did, as dlcore reports it, in a few words each."""
+    return "; ".join(_endpoint(name, own) for name, own in report["sources"].items())
+
+
+def _endpoint(name: str, own: dict[str, Any]) -> str:
+    words = [f"{name}: {own['bytes_fetched'] / 1e6:.0f} MB"]
+    words.append(f"at most {own['most_connections']} connections")
+    words.extend(f"{count} x {fault}" for fault, count in own["faults"].items())
+    words.extend(own["notes"][-1:])
+    return ", ".join(words)

@@ -30,8 +30,8 @@ def run(folder: Path) -> Outcome:
         without = experiment.fetch(folder, supply, honest[:2])
         three = experiment.fetch(folder, supply, honest)
     times_s = [done.run.cost.wall_s for done in (lying, without, three)]
-    told = lying.report.get("sources", {})
-    caught = [name.split()[0] for name, own in told.items() if "quarantine" in str(own)]
+    told = lying.report["sources"]
+    caught = [who.split()[0] for who, own in told.items() if "quarantine" in str(own["notes"])]
     verdicts = [
         Verdict("time with the liar / without it", times_s[0] / times_s[1], SLOWER, at_most=True),
         Verdict("the liar is named and quarantined, nobody else", float(caught == [name]), 1.0),
@@ -39,7 +39,7 @@ def run(folder: Path) -> Outcome:
     notes = [
         "every byte compared: right",
         "with the liar {:.2f} s, without it {:.2f} s, three honest ones {:.2f} s".format(*times_s),
-        f"by endpoint {lying.report['endpoints']}; {told}",
+        experiment.by_endpoint(lying.report),
     ]
     return Outcome("liar", "; ".join(map(str, LINKS)), [], verdicts, [], notes)
 

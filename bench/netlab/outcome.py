@@ -121,7 +121,7 @@ def _table_of_verdicts(outcomes: Sequence[Outcome]) -> Table:
     for outcome in outcomes:
         for verdict in outcome.verdicts:
             sign = "<=" if verdict.at_most else ">="
-            wanted, reached = f"{sign} {verdict.wanted:g}", "yes" if verdict.reached else "no"
+            wanted, reached = f"{sign} {verdict.wanted:.3g}", "yes" if verdict.reached else "no"
             table.add_row(outcome.name, verdict.what, f"{verdict.value:.3f}", wanted, reached)
     return table
 

@@ -18,7 +18,7 @@ from bench.netlab.supplies import publish
 from bench.netlab.tools import DLCORE
 
 LINKS = {"sequence": Link(200, 40), "sequence-far": Link(500, 80, 0.001)}
-TIMES = 1.03
+TIMES = {"sequence": 1.03, "sequence-far": 1 / 0.9}  # the bound knows no loss; 0.9 is for `far`
 
 
 class Step(NamedTuple):
@@ -67,7 +67,7 @@ def run(folder: Path, name: str = "sequence") -> Outcome:
         f"{done.cost.wall_s:.2f} s; download first {report['download_first_s']:.2f} s, "
         f"stop at every step {report['stop_at_every_step_s']:.2f} s"
     )
-    verdicts = [Verdict("makespan / lower bound", makespan_s / bound_s, TIMES, at_most=True)]
+    verdicts = [Verdict("makespan / lower bound", makespan_s / bound_s, TIMES[name], at_most=True)]
     return Outcome(name, str(link), [], verdicts, [], [note])
 
 

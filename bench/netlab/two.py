@@ -58,7 +58,8 @@ def _together(folder: Path, supply: Supply) -> tuple[float, list[str]]:
     with laboratory(folder, LINKS) as lab:
         done = experiment.fetch(folder, supply, experiment.named_urls(lab, folder, supply))
     share = done.run.rate_bps / sum(link.payload_bps for link in LINKS)
-    return share, [f"together {done.run.cost.wall_s:.2f} s, by endpoint {done.report['endpoints']}"]
+    told = experiment.by_endpoint(done.report)
+    return share, [f"together {done.run.cost.wall_s:.2f} s; {told}"]
 
 
 def _failing(folder: Path, supply: Supply, how: str) -> tuple[float, str]:
@@ -70,5 +71,5 @@ def _failing(folder: Path, supply: Supply, how: str) -> tuple[float, str]:
         done = experiment.fetch(folder, supply, sources, watch=failure.watch)
         rest_s = time.monotonic() - failure.at_s
     share = failure.left_bytes / rest_s / LINKS[1].payload_bps
-    told = done.report.get("sources", {})
+    told = experiment.by_endpoint(done.report)
     return share, f"{how}: {failure.left_bytes / 1e6:.0f} MB left, {rest_s:.2f} s; {told}"
