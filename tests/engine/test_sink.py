@@ -29,6 +29,7 @@ EVERYTHING = BlockRange(0, 0, BLOCKS)
 @pytest.fixture(autouse=True)
 def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sinks, "BUFFER_BYTES", BUFFER_BYTES)
+    monkeypatch.setattr(sinks, "BUFFERS_PER_RANGE", 1)
 
 
 class Verifier:
@@ -192,3 +193,19 @@ def test_draining_waits_for_the_verifier_even_if_cancelled() -> None:
 def test_virtual_time_knows_a_deadlock() -> None:
     with pytest.raises(DeadlockError):
         virtually(asyncio.Event().wait())
+
+
+@pytest.mark.parametrize(("blocks", "per_buffer"), [(1, 1), (4, 1), (8, 2), (11, 3)])
+def test_a_shorter_range_holds_less_memory(
+    blocks: int, per_buffer: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sinks, "BUFFERS_PER_RANGE", 3)
+    verify = Verifier()
+
+    async def main() -> None:
+        sink = RangeSink(MANIFEST, BlockRange(0, 0, blocks), pool(8), verify, FreeFlow(blocks))
+        await deliver(sink, CONTENT[: blocks * BLOCK_BYTES], [7])
+        await sink.drain()
+
+    virtually(main())
+    assert max(run.last - run.first for run in verify.got) == per_buffer

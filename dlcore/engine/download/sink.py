@@ -3,7 +3,8 @@
 While the network fills one buffer, threads hash and write the ones before without the GIL. If the
 disk is slower than the network, no buffer is free and the reader waits.
 
-A buffer holds a run of whole blocks. When a range breaks off or is cut short, the whole blocks
+A buffer holds a run of whole blocks: several of a long range, which a fast connection has, and one
+of a shorter one, for there are many slow connections and each holds a buffer. When a range breaks off or is cut short, the whole blocks
 that did arrive are still verified and kept; only the broken block is fetched again. Strips, which
 are less than a block, have a sink of their own (`assembly`).
 """
@@ -18,7 +19,8 @@ from dlcore.engine.download.flow import Flow
 from dlcore.engine.threads import settle
 from dlcore.model import BlockRange, Manifest
 
-BUFFER_BYTES = 2 << 20  # where blocks are shorter; a longer block has a buffer of its own
+BUFFER_BYTES = 2 << 20  # no longer, unless a block is
+BUFFERS_PER_RANGE = 8  # no fewer, unless they would be shorter than a block
 LEAST_BUFFER_BYTES = 4096  # a page
 
 Verify = Callable[[BlockRange, memoryview], Awaitable[None]]
@@ -49,7 +51,8 @@ class RangeSink:
         self._flow = flow
         self._last = blocks.last
         self._is_stopped = False
-        self._blocks_per_run = max(1, BUFFER_BYTES // manifest.block_bytes)
+        most_bytes = min(BUFFER_BYTES, self._bytes_of(blocks) // BUFFERS_PER_RANGE)
+        self._blocks_per_run = max(1, most_bytes // manifest.block_bytes)
         self._buffer_bytes = self._buffer_length()
         self._buffer: memoryview | None = None
         self._filled_bytes = 0
