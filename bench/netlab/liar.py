@@ -1,4 +1,7 @@
-"""One endpoint of three serves bad blocks: what that costs, and whether it is found out."""
+"""One endpoint of three serves bad blocks: what that costs, and whether it is found out.
+
+The content is so large that the liar's third has seven bad blocks or so, and not one by chance.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from bench.netlab.supplies import Supply, one_object
 from dlcore.model import DEFAULT_BLOCK_BYTES
 
 LINKS = (Link(200, 40),) * 3
-MIB = 1024
+MIB = 2048
 BAD = 0.01  # share of the blocks
 SLOWER = 1.10
 
