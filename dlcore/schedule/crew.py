@@ -29,10 +29,12 @@ START_NEAR = 6  # a local network: more would only cost CPU, and 8 are the most 
 START_FAR = 24  # slow starts fill 1 Gbit/s at 40 ms in four round trips, and leave no window idle
 FEW = 4  # not worth shrinking further: idle round trips would begin to show
 FAR_S = 0.005  # a longer round trip is no local network's
+SURELY_FAR_S = 0.02  # nor is it if the first answer takes longer, with opening and TLS
 CAPPED_BPS = 256 << 10  # under a cap, begin with one connection for so much of it,
 LEAST_CAPPED_BPS = 16 << 10  # and have no more than one for so much
 AT_CAP = 0.9  # of the cap: full; reads come in bursts
 WINDOW_S, WINDOW_ROUND_TRIPS = 0.2, 4  # bursts and sawtooths even out over it
+STRETCH, MOST_STRETCH = 10, 4  # the more windows differ, the longer they get
 OPENING_ROUND_TRIPS = 2  # slow start doubles every one, so its growth shows within two
 STILL_OPENING = 1.25  # grew by more: slow starts are not over
 LOOKS = 3  # windows that a belief is made of
@@ -45,11 +47,12 @@ GROW, GROW_FAST, GROW_NEAR = 1.5, 2.0, 4 / 3
 PROPORTIONAL = 0.5  # of linear gain: the number is far from enough
 FRUITFUL = 0.2  # of linear gain, as in AzCopy's tuner (concurrencyTuner.go)
 PATIENCE_S, MOST_PATIENCE_S = 1.0, 32.0  # between fruitless growths; doubles with each
-REGRET_S = 2.0
-FELL = 0.94  # of the best: less is more than the noise of three windows
+REGRET_S = 2.0  # fruitless growth stays that long: a lossy path shows by then that it was needed
+FELL = 0.06  # of the best: that much less is a loss,
+NOISES, NOISE_SMOOTHING = 1.5, 1 / 8  # if it is also so many times what windows differ anyway
 STRIKES = 3  # so often growth may fail to bring a lost rate back; then the loss is believed
 SHRINK, SHRINK_AFTER_S = 0.9, 3.0  # gently: the windows of the others grow back only slowly
-SAME = 0.97  # of the rate before: fewer did as well
+SAME = 0.03  # of the rate before: if no more was lost, and no more than noise, fewer do as well
 CALM_S = 1.0  # all connections may be pushed back at once: that is one push
 REGROW, REGROW_S = 1.25, 5.0  # after a push back, so much more every so often
 
@@ -86,12 +89,13 @@ class Crew:
         self._most, self._cap_bps = 1, 0.0
         self._ceiling: int | None = None  # since the endpoint pushed back
         self._pushed_s = self._regrow_s = float("-inf")
+        self._idle_s = float("inf")  # none was at work yet
         self._window_ends_s: float | None = None
         self._is_settling = self._is_queued = False
         self._looks: list[Level] = []  # windows since the number changed, latest last
         self._before = Level(START, 0.0, False)  # the latest change
         self._way_back = 0  # to what fruitless growth began with; 0: nothing to take back
-        self._best_bps, self._strikes = 0.0, 0
+        self._best_bps, self._strikes, self._noise = 0.0, 0, 0.0
         self._patience_s, self._grow_s = PATIENCE_S, 0.0
         self._shrink_after_s, self._shrink_s = SHRINK_AFTER_S, 0.0
         self.limit(most, cap_bps)
@@ -104,6 +108,8 @@ class Crew:
         self._most, self._cap_bps = max(1, most), cap_bps
         if is_other_cap:
             self._count = self._under_cap(self._count)
+            self._looks, self._best_bps = [], 0.0
+            self._patience_s, self._grow_s = PATIENCE_S, 0.0
 
     def _under_cap(self, count: int) -> int:
         return min(count, ceil(self._cap_bps / CAPPED_BPS)) if self._cap_bps else count
@@ -114,7 +120,7 @@ class Crew:
 
     def answered(self, round_trip_s: float) -> None:
         """The first byte of a range came, that long after it was asked for."""
-        if self._pulse.round_trip_s is None and self._count == START:
+        if self._pulse.round_trip_s is None:
             self._count = self._under_cap(START_FAR if round_trip_s > FAR_S else START_NEAR)
         self._pulse.answered(round_trip_s)
 
@@ -152,12 +158,19 @@ class Crew:
         self._pulse.look(now_s, at_work)
         self._regrow(now_s)
         if self._pulse.round_trip_s is None:
-            pass
+            self._await(now_s, at_work)
         elif self._window_ends_s is None:
             self._begin_window(now_s)
         elif now_s >= self._window_ends_s:
             self._end_window(now_s)
         return min(self._count, self._allowed)
+
+    def _await(self, now_s: float, at_work: int) -> None:
+        """No answer yet: soon that alone tells that the endpoint is not near."""
+        if not at_work:
+            self._idle_s = now_s
+        elif now_s - self._idle_s > SURELY_FAR_S:
+            self._count = self._under_cap(START_FAR)
 
     @property
     def _allowed(self) -> int:
@@ -179,7 +192,8 @@ class Crew:
     def _begin_window(self, now_s: float) -> None:
         self._pulse.cut()
         round_trips = OPENING_ROUND_TRIPS if self._state is State.OPENING else WINDOW_ROUND_TRIPS
-        self._window_ends_s = now_s + max(WINDOW_S, round_trips * self._pulse.path_s)
+        stretch = min(MOST_STRETCH, 1 + STRETCH * self._noise)
+        self._window_ends_s = now_s + stretch * max(WINDOW_S, round_trips * self._pulse.path_s)
 
     def _end_window(self, now_s: float) -> None:
         window = self._pulse.cut()
@@ -189,6 +203,8 @@ class Crew:
             if window.answers:
                 self._is_queued = window.late > QUEUED * window.answers
             latest = Level(self._count, window.rate_bps, self._is_queued)
+            if self._looks and self._state is not State.OPENING:
+                self._hear(self._looks[-1].rate_bps, latest.rate_bps)
             self._looks = [*self._looks[1 - LOOKS_KEPT :], latest]
             self._judge(now_s)
         if not self._is_settling:
@@ -197,7 +213,14 @@ class Crew:
     def _tells_something(self, window: Window) -> bool:
         count = min(self._count, self._allowed)
         is_manned = abs(window.connections - count) <= max(1.0, OFF_COUNT * count)
-        return window.received_bytes > 0 and (is_manned or self._state is State.OPENING)
+        if self._state is State.OPENING:
+            return window.rate_bps > 0 and window.answers > 0
+        return window.rate_bps > 0 and is_manned
+
+    def _hear(self, earlier_bps: float, later_bps: float) -> None:
+        """How much rates differ from window to window, although nothing was changed."""
+        noise = abs(later_bps - earlier_bps) / (later_bps + earlier_bps)
+        self._noise += (noise - self._noise) * NOISE_SMOOTHING
 
     def _change(self, count: int, state: State, now_s: float) -> None:
         self._count, self._state, self._looks = count, state, []
@@ -217,7 +240,7 @@ class Crew:
 
     def _judge(self, now_s: float) -> None:
         recent = self._looks[-LOOKS:]
-        is_queued = all(look.is_full for look in recent)
+        is_queued = all(look.is_full for look in recent[-2:])
         is_capped = 0.0 < AT_CAP * self._cap_bps < _mean_bps(self._looks)
         level = Level(self._count, _mean_bps(recent), is_queued or is_capped)
         if self._state is State.OPENING:
@@ -233,7 +256,7 @@ class Crew:
         latest = self._looks[-1]
         if latest.rate_bps > STILL_OPENING * self._looks[0].rate_bps:
             self._looks = [latest]
-        if len(self._looks) < LOOKS:
+        if len(self._looks) < 2:
             return
         level = level._replace(is_full=level.is_full or latest.is_full)
         self._best_bps = level.rate_bps
@@ -243,7 +266,8 @@ class Crew:
 
     def _weigh_growth(self, level: Level, now_s: float) -> None:
         grew = level.connections / self._before.connections - 1
-        gain = (level.rate_bps / self._before.rate_bps - 1) / grew
+        more = level.rate_bps / self._before.rate_bps - 1
+        gain = more / grew if more > self._noise else 0.0
         if len(self._looks) < 2 and (gain < PROPORTIONAL or self._is_near):
             return
         if gain < (PROPORTIONAL if self._is_near else FRUITFUL):
@@ -258,10 +282,13 @@ class Crew:
 
     def _regret(self, level: Level, now_s: float) -> None:
         """Growth was fruitless: take it back, unless the rate is still less than it was."""
-        self._way_back = self._way_back or self._before.connections
         self._grow_s = now_s + self._patience_s
-        self._rest(now_s, 0.0 if self._is_near else REGRET_S)
         self._patience_s = min(MOST_PATIENCE_S, 2 * self._patience_s)
+        if self._is_near:
+            self._change(self._before.connections, State.STEADY, now_s)
+            return
+        self._way_back = self._way_back or self._before.connections
+        self._rest(now_s, REGRET_S)
         if not self._fell(level):
             return
         self._strikes += 1
@@ -301,8 +328,8 @@ class Crew:
             return
         if len(self._looks) < 2:
             return
-        lost_bps = self._before.rate_bps * SAME - level.rate_bps
-        if lost_bps > 0 or (self._before.is_full and not level.is_full):
+        lost = 1 - level.rate_bps / self._before.rate_bps
+        if lost > max(SAME, self._noise) or (self._before.is_full and not level.is_full):
             self._way_back = 0
             self._shrink_after_s = min(MOST_PATIENCE_S, 2 * self._shrink_after_s)
             self._change(self._before.connections, State.STEADY, now_s)
@@ -312,8 +339,9 @@ class Crew:
             self._rest(now_s, 0.0 if self._way_back else SHRINK_AFTER_S)
 
     def _fell(self, level: Level) -> bool:
-        """Whether connections seem to have lost their windows; near, those grow back at once."""
-        return not (level.is_full or self._is_near) and level.rate_bps < FELL * self._best_bps
+        """Whether connections seem to have lost their windows; near, they grow again at once."""
+        kept = 1 - max(FELL, NOISES * self._noise)
+        return not (level.is_full or self._is_near) and level.rate_bps < kept * self._best_bps
 
     def _rest(self, now_s: float, no_shrinking_s: float) -> None:
         self._state, self._shrink_s = State.STEADY, now_s + no_shrinking_s
