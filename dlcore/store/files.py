@@ -18,11 +18,10 @@ from dlcore.native import (
     CAN_WRITE,
     Run,
     Written,
-    block_digests,
     verify_and_write,
-    verify_blocks,
 )
 from dlcore.store import portable
+from dlcore.store.job import verify_and_write_each
 
 _FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -164,19 +163,11 @@ def write_fully(files: Files, fd: int, data: memoryview, offset: int) -> None:
 
 def portable_job(files: Files, run: Run) -> Written:
     """What the native job does with one run, call by call."""
-    view = memoryview(run.data)
-    bad = verify_blocks(view, run.block_bytes, bytes(run.digests)) if run.digests else ()
-    xxh3 = b""
-    for block, start in enumerate(range(0, len(view), run.block_bytes)):
-        if block in bad:
-            continue
-        data = view[start : start + run.block_bytes]
-        try:
-            _write_stretch(files, run.extents, start, data)
-        except OSError as error:
-            return Written(bad, xxh3, error)
-        xxh3 += block_digests(data, run.block_bytes, "xxh3_128")
-    return Written(bad, xxh3, None)
+
+    def write(block: int, data: memoryview) -> None:
+        _write_stretch(files, run.extents, block * run.block_bytes, data)
+
+    return verify_and_write_each(memoryview(run.data), run.block_bytes, run.digests, write)
 
 
 def _write_stretch(

@@ -25,7 +25,7 @@ from dlcore.store.files import Files, read_document, write_document, write_fully
 from dlcore.store.resume import find_blocks
 from dlcore.store.tree import Tree
 from dlcore.store.whole import WholeObject
-from dlcore.store.writing import Claim, Part, Writer
+from dlcore.store.writing import Arrival, Claim, Writer
 
 JOURNAL = "journal"
 CONTENT = "content"
@@ -130,7 +130,7 @@ class Partial:
         spans = [self._range_of(index, first, len(data)) for index, first, data in runs]
         self._check_usable()
         bad: list[tuple[int, ...]] = [()] * len(runs)
-        parts: list[Part] = []
+        arrivals: list[Arrival] = []
         owners: list[int] = []
         with self._translated("write"):
             for at, (span, (index, _, data)) in enumerate(zip(spans, runs, strict=True)):
@@ -138,22 +138,22 @@ class Partial:
                     self._write_whole(span, data)
                     continue
                 for run in self._unheld(span):
-                    parts.append(Part(run, self._slice(span, run, data), True))
+                    arrivals.append(Arrival(run, self._slice(span, run, data), True))
                     owners.append(at)
-            for at, found in zip(owners, self._writer.write(parts), strict=True):
+            for at, found in zip(owners, self._writer.write(arrivals), strict=True):
                 bad[at] += found
         return bad
 
     def _write_whole(self, blocks: BlockRange, data: memoryview) -> None:
         whole = self._whole[blocks.object]
         for run in whole.take(blocks.first, blocks.last - blocks.first):
-            part = self._slice(blocks, run, data)
+            arrived = self._slice(blocks, run, data)
             try:
-                self._writer.write([Part(run, part, False)])
+                self._writer.write([Arrival(run, arrived, False)])
             except BaseException:
                 whole.give_back(run)
                 raise
-            if whole.written(run, part) is False:
+            if whole.written(run, arrived) is False:
                 self._drop_object(run.object)
                 raise IntegrityError(
                     f"object {self.manifest.objects[run.object].name} of package "

@@ -14,8 +14,9 @@ from itertools import chain
 from typing import NamedTuple
 
 from dlcore.model import DIGEST_BYTES, BlockRange, Extent, Manifest
-from dlcore.native import Run, Written, block_digests, verify_blocks
+from dlcore.native import Run, Written
 from dlcore.store.files import Files
+from dlcore.store.job import verify_and_write_each
 from dlcore.store.tree import Tree
 
 MOST_EXTENTS = 64  # of one native call: each is an open file at worst
@@ -23,8 +24,8 @@ CLAIM_BYTES = 16  # XXH3-128
 Claim = tuple[int, bytes]  # package-wide block number, XXH3-128 of its bytes
 
 
-class Part(NamedTuple):
-    """Whole contiguous blocks to be written.
+class Arrival(NamedTuple):
+    """Whole contiguous blocks that have arrived, to be written.
 
     Attributes:
         blocks: Which.
@@ -59,92 +60,85 @@ class Writer:
         self._tree = tree
         self._record = record
 
-    def write(self, parts: Sequence[Part]) -> list[tuple[int, ...]]:
+    def write(self, arrivals: Sequence[Arrival]) -> list[tuple[int, ...]]:
         """Verify and write.
 
         Returns:
-            For each part the numbers, in its object, of the blocks that do not match.
+            For each arrival the numbers, in its object, of the blocks that do not match.
 
         Raises:
-            OSError: A part could not be written as a whole; the others were.
+            OSError: An arrival could not be written as a whole; the others were.
         """
         bad: list[tuple[int, ...]] = []
         faults: list[OSError] = []
-        for batch in self._batches(parts):
-            for part, written in zip(batch, self._write_batch(batch), strict=True):
-                first = self._manifest.block_number(part.blocks.object, part.blocks.first)
+        for batch in self._batches(arrivals):
+            for arrival, written in zip(batch, self._write_batch(batch), strict=True):
+                first = self._manifest.block_number(arrival.blocks.object, arrival.blocks.first)
                 self._record([(first + block, xxh3) for block, xxh3 in written.claims()])
-                bad.append(tuple(part.blocks.first + block for block in written.bad))
+                bad.append(tuple(arrival.blocks.first + block for block in written.bad))
                 if written.error:
                     faults.append(written.error)
         if faults:
             raise faults[0]
         return bad
 
-    def _batches(self, parts: Sequence[Part]) -> Iterator[list[Part]]:
-        """As many parts together as have few enough extents."""
-        batch: list[Part] = []
+    def _batches(self, arrivals: Sequence[Arrival]) -> Iterator[list[Arrival]]:
+        """As many arrivals together as have few enough extents."""
+        batch: list[Arrival] = []
         count = 0
-        for part in parts:
-            extents = self._extent_count(part)
+        for arrival in arrivals:
+            extents = self._extent_count(arrival)
             if batch and count + extents > MOST_EXTENTS:
                 yield batch
                 batch, count = [], 0
-            batch.append(part)
+            batch.append(arrival)
             count += extents
         if batch:
             yield batch
 
-    def _extent_count(self, part: Part) -> int:
-        span = self._manifest.range_span(part.blocks)
-        return sum(1 for _ in self._manifest.extents(part.blocks.object, *span))
+    def _extent_count(self, arrival: Arrival) -> int:
+        span = self._manifest.range_span(arrival.blocks)
+        return sum(1 for _ in self._manifest.extents(arrival.blocks.object, *span))
 
-    def _write_batch(self, batch: list[Part]) -> list[Written]:
+    def _write_batch(self, batch: list[Arrival]) -> list[Written]:
         if len(batch) == 1 and self._extent_count(batch[0]) > MOST_EXTENTS:
             return [self._write_scattered(batch[0])]
-        places = [list(self._stretches(part)) for part in batch]
+        places = [list(self._stretches(arrival)) for arrival in batch]
         with self._tree.writers_of(chain.from_iterable(places)) as fds:
             fd = iter(fds)
             runs = [
                 Run(
-                    part.data,
+                    arrival.data,
                     self._manifest.block_bytes,
-                    self._digests(part),
+                    self._digests(arrival),
                     [(next(fd), e.offset_bytes, e.length_bytes) for e, _ in stretches],
                 )
-                for part, stretches in zip(batch, places, strict=True)
+                for arrival, stretches in zip(batch, places, strict=True)
             ]
             return self._files.verify_and_write(runs)
 
-    def _stretches(self, part: Part) -> Iterator[tuple[Extent, memoryview]]:
-        """Where a part's bytes go, each stretch with them."""
-        span = self._manifest.range_span(part.blocks)
-        whole = self._manifest.extents(part.blocks.object, *span)
+    def _stretches(self, arrival: Arrival) -> Iterator[tuple[Extent, memoryview]]:
+        """Where an arrival's bytes go, each stretch with them."""
+        span = self._manifest.range_span(arrival.blocks)
+        whole = self._manifest.extents(arrival.blocks.object, *span)
         at = 0
         for stretch in chain.from_iterable(map(self._tree.stretches, whole)):
-            yield stretch, part.data[at : at + stretch.length_bytes]
+            yield stretch, arrival.data[at : at + stretch.length_bytes]
             at += stretch.length_bytes
 
-    def _digests(self, part: Part) -> memoryview | bytes:
-        if not part.is_verifiable:
+    def _digests(self, arrival: Arrival) -> memoryview | bytes:
+        if not arrival.is_verifiable:
             return b""
-        digests = memoryview(self._manifest.objects[part.blocks.object].digests)
-        return digests[part.blocks.first * DIGEST_BYTES : part.blocks.last * DIGEST_BYTES]
+        digests = memoryview(self._manifest.objects[arrival.blocks.object].digests)
+        return digests[arrival.blocks.first * DIGEST_BYTES : arrival.blocks.last * DIGEST_BYTES]
 
-    def _write_scattered(self, part: Part) -> Written:
+    def _write_scattered(self, arrival: Arrival) -> Written:
         """Blocks of hundreds of tiny files: opening those costs more than any hash."""
-        block_bytes = self._manifest.block_bytes
-        digests = self._digests(part)
-        bad = verify_blocks(part.data, block_bytes, digests) if digests else ()
-        xxh3 = b""
-        for block in range(part.blocks.last - part.blocks.first):
-            if block in bad:
-                continue
-            data = part.data[block * block_bytes : (block + 1) * block_bytes]
-            first = part.blocks.first + block
-            try:
-                self._tree.write(BlockRange(part.blocks.object, first, first + 1), data)
-            except OSError as error:
-                return Written(bad, xxh3, error)
-            xxh3 += block_digests(data, block_bytes, "xxh3_128")
-        return Written(bad, xxh3, None)
+
+        def write(block: int, data: memoryview) -> None:
+            first = arrival.blocks.first + block
+            self._tree.write(BlockRange(arrival.blocks.object, first, first + 1), data)
+
+        return verify_and_write_each(
+            arrival.data, self._manifest.block_bytes, self._digests(arrival), write
+        )
