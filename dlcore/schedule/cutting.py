@@ -15,6 +15,8 @@ from dlcore.schedule.source import Source
 FIRST_BYTES = 128 << 10  # of the first ranges: what a slow endpoint may hold up at the start
 GROWTH = 4  # times the longest range that arrived: a rate measured over moments may be wrong
 LEAST_S = 0.02  # a shorter range is mostly overhead, however fast the connection
+UNIT_BYTES = 16 << 10  # lengths are weighed in steps of it
+IN_USE = 0.5  # of the memory by connections: a block waits for its slowest strip, then its check
 SHARE = 1 / 2  # of what would end all at once: what is left evens out what was not foreseen
 
 
@@ -37,19 +39,22 @@ def next_length(
         cap_bps: The total bandwidth cap; 0.0: none.
 
     Returns:
-        A multiple of ``block_bytes``, or ``block_bytes / 2**k``, which is then a strip.
+        A multiple of ``block_bytes``, or an equal part of it, which is then a strip.
     """
     in_use = [other for other in sources if not other.health.dropped]
     connections = max(1, sum(other.wanted for other in in_use))
     caps = [cap for cap in (cap_bps, source.terms.cap_bps) if cap]
-    full = range_bytes(
+    full: float = range_bytes(
         rate_bps=source.connection_bps,
         round_trip_s=source.round_trip_s,
         connections=connections,
-        block_bytes=block_bytes,
+        block_bytes=min(block_bytes, UNIT_BYTES),
         memory_bytes=policy.memory_bytes,
         cap_bps=min(caps, default=0.0),
     )
+    memory_share = policy.memory_bytes * IN_USE / connections
+    if memory_share < block_bytes:
+        full = min(full, memory_share)
     full = min(full, max(FIRST_BYTES, GROWTH * source.longest_bytes))
     share = left_bytes * SHARE * _part(source, in_use, connections)
     least_bps = source.connection_bps or 0.0
@@ -68,9 +73,8 @@ def _part(source: Source, in_use: Iterable[Source], connections: int) -> float:
 
 
 def _rounded(length_bytes: float, block_bytes: int) -> int:
+    """Whole blocks, or an equal part of one: the least number of strips of that length at most."""
     if length_bytes >= block_bytes:
         return int(length_bytes // block_bytes) * block_bytes
-    strip = block_bytes
-    while strip > length_bytes and -(-strip // 2) >= LEAST_BYTES:
-        strip = -(-strip // 2)
-    return strip
+    strips = min(-int(-block_bytes // length_bytes), max(1, block_bytes // LEAST_BYTES))
+    return -(-block_bytes // strips)

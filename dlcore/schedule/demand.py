@@ -157,6 +157,11 @@ class Demand:
             self.open.pop(number, None)
         self._give_back(owner, number)
 
+    def close(self, opened: OpenBlock) -> None:
+        """All strips of a block arrived, and it came to nothing: it is missing again."""
+        del self.open[opened.number]
+        self._give_back(STRIPS, opened.number)
+
     def undo(self, object_index: int) -> tuple[str, int]:
         """No block of the object counts any more: as a whole it did not match its digest.
 

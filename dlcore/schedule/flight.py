@@ -22,6 +22,7 @@ class Flight:
         last_block: End of the blocks it still has to deliver, in the object.
         length_bytes: What it has to deliver in all; 0 once nobody needs it.
         is_at_work: Whether its connection still has bytes to deliver.
+        is_superseded: Whether nobody needs its bytes any more.
         received_bytes: What arrived so far.
         began_s: When it was assigned.
         latest_s: When bytes arrived last; when it was assigned, if none did.
@@ -34,6 +35,7 @@ class Flight:
         "began_s",
         "demand",
         "is_at_work",
+        "is_superseded",
         "last_block",
         "latest_s",
         "length_bytes",
@@ -49,6 +51,7 @@ class Flight:
         self.length_bytes = strip.end - strip.start if strip else self._span(self.last_block)
         self.received_bytes = 0
         self.is_at_work = True
+        self.is_superseded = False
         self.rival: Flight | None = None
         self.began_s = self.latest_s = now_s
         self._first_s: float | None = None

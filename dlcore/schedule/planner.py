@@ -131,6 +131,8 @@ class Planner:
                 assignment = assignment or self._take(source, demand)
                 if assignment:
                     return assignment
+                if self._taking.is_short:
+                    break
             before.append(demand.package)
         for demand in self._demands.values():
             if demand.open:

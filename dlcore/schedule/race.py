@@ -17,7 +17,7 @@ LATE = 1.5  # times what the idle connection would need: below, the loser has to
 LEAST_GAIN_S = 0.1  # less is not worth a request and a connection that breaks off
 MOST_RACES = 2  # for the same bytes
 SLOW = 1 / 8  # of its endpoint's usual rate: the connection is worse than unlucky
-FOR_LATE = 3 / 4  # of the budget; the rest is kept for ranges that stall
+FOR_LATE = 1 / 2  # of the budget: losers may lose more than foreseen, and stalls need some too
 LEAST_BYTES = 1 << 20  # of waste allowed, if blocks are that long
 
 

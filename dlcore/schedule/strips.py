@@ -26,6 +26,7 @@ class OpenBlock:
     Attributes:
         served_by: Endpoints whose bytes are in the buffer.
         races: How often a strip was raced.
+        completed_by: The range that brought the last strip; -1 before.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class OpenBlock:
         self.endpoint = endpoint
         self.served_by: set[str] = set()
         self.races: Counter[Strip] = Counter()
+        self.completed_by = -1
         self._rest = [Strip(0, length_bytes)]  # not asked for; the next at the end
         self._flying: dict[Strip, list[int]] = {}
         self._arrived_bytes = 0
@@ -65,7 +67,8 @@ class OpenBlock:
     def cut(self, most_bytes: int, owner: int) -> Strip:
         """The next strip, now under way in the range of that number."""
         start, end = self._rest.pop()
-        strip = Strip(start, min(end, start + most_bytes))
+        is_nearly_all = end - start < most_bytes * 5 // 4  # a short rest is not worth a request
+        strip = Strip(start, end if is_nearly_all else start + most_bytes)
         if strip.end < end:
             self._rest.append(Strip(strip.end, end))
         self._flying[strip] = [owner]
@@ -111,6 +114,8 @@ class OpenBlock:
         del self._flying[strip]
         self._arrived_bytes += strip.end - strip.start
         self.served_by.add(endpoint)
+        if self.is_whole:
+            self.completed_by = owner
         return [number for number in owners if number != owner]
 
     def failed(self, strip: Strip, owner: int) -> None:

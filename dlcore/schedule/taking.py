@@ -16,7 +16,7 @@ from dlcore.schedule.source import Source
 from dlcore.schedule.strips import OpenBlock
 from dlcore.schedule.under_way import UnderWay
 
-OPEN_SHARE = 3 / 4  # of the memory for blocks made of strips; the rest are being verified
+OPEN_SHARE = 0.9  # of the memory for blocks made of strips; the rest are being verified
 
 
 class Taking:
@@ -28,6 +28,9 @@ class Taking:
         sources: All endpoints.
         rights: Who may serve what.
         under_way: Where ranges begin.
+
+    Attributes:
+        is_short: Whether memory was short when it was last asked.
     """
 
     def __init__(
@@ -43,16 +46,21 @@ class Taking:
         self._sources = sources
         self._rights = rights
         self._under_way = under_way
+        self.is_short = False
 
     def take(
         self, source: Source, demand: Demand, length_bytes: int, now_s: float
     ) -> Assignment | None:
         """The next range of a package, about so long; None: there is none for this endpoint."""
+        self.is_short = False
         for opened in demand.open.values():
             if opened.has_rest and self._continues(source, demand, opened, now_s):
                 return self._cut(source, demand, opened, length_bytes, now_s)
         block_bytes = demand.manifest.block_bytes
-        if not demand.missing or (length_bytes < block_bytes and self._is_full(block_bytes)):
+        if not demand.missing:
+            return None
+        self.is_short = length_bytes < block_bytes and self._is_full(block_bytes)
+        if self.is_short:
             return None
         blocks = demand.take(
             self._under_way.next_number,
@@ -105,6 +113,17 @@ class Taking:
         return is_one and length_bytes < end - start and number not in demand.served_bad
 
     def _is_full(self, block_bytes: int) -> bool:
-        """Whether no more blocks may be opened; one always may."""
+        """Whether no more blocks may be opened; one always may.
+
+        Blocks that nobody can go on with do not count, or they would keep everybody waiting.
+        """
         most = max(1, int(self._policy.memory_bytes * OPEN_SHARE) // block_bytes)
-        return sum(len(demand.open) for demand in self._demands.values()) >= most
+        count = sum(len(demand.open) for demand in self._demands.values())
+        if count < most:
+            return False
+        stuck = sum(
+            opened.is_resting and not self._rights.is_held(demand.package, opened.object_index)
+            for demand in self._demands.values()
+            for opened in demand.open.values()
+        )
+        return count - stuck >= most

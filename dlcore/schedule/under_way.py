@@ -71,7 +71,9 @@ class UnderWay:
     def supersede(self, numbers: Iterable[int], blocks: BlockRange) -> None:
         """Nobody needs what these ranges have to deliver from the raced block on."""
         for number in numbers:
-            if flight := self.flights.get(number):
+            flight = self.flights.get(number)
+            if flight and not flight.is_superseded:
+                flight.is_superseded = True
                 self.shorten(flight, blocks.first)
                 self._superseded.append(number)
 
@@ -101,6 +103,8 @@ class UnderWay:
         if assignment.strip is None:
             flight.demand.give_back(assignment.number, assignment.blocks)
         elif opened := open_block(flight.demand, assignment):
+            if opened.completed_by == assignment.number:  # and nobody said what became of it
+                flight.demand.close(opened)
             opened.failed(assignment.strip, assignment.number)
         return True
 

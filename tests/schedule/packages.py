@@ -12,19 +12,21 @@ BLOCK_BYTES = 4096
 LAW = settings(derandomize=True, deadline=None)
 
 
-def shape(blocks: Sequence[int], *, package_id: str = "ABC00001") -> Manifest:
+def shape(
+    blocks: Sequence[int], *, package_id: str = "ABC00001", block_bytes: int = BLOCK_BYTES
+) -> Manifest:
     """A package of objects with that many blocks; the last block of each is one byte long.
 
     The first object and each second one after it have digests for their blocks, the others only
     one for the whole.
     """
     objects = tuple(
-        Object(f"{index:02}", (count - 1) * BLOCK_BYTES + 1, sha256=bytes(DIGEST_BYTES))
+        Object(f"{index:02}", (count - 1) * block_bytes + 1, sha256=bytes(DIGEST_BYTES))
         if index % 2
-        else Object(f"{index:02}", (count - 1) * BLOCK_BYTES + 1, bytes(DIGEST_BYTES * count))
+        else Object(f"{index:02}", (count - 1) * block_bytes + 1, bytes(DIGEST_BYTES * count))
         for index, count in enumerate(blocks)
     )
     files = tuple(
         File(f"{index:02}", item.length_bytes, index) for index, item in enumerate(objects)
     )
-    return Manifest(1, package_id, 1, BLOCK_BYTES, objects, files)
+    return Manifest(1, package_id, 1, block_bytes, objects, files)

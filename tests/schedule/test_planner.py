@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
 from dlcore.errors import Fault
 from dlcore.model import BlockRange
 from dlcore.schedule import Planner, Policy
+from tests.schedule.machine import PlannerMachine
 from tests.schedule.packages import BLOCK_BYTES, shape
 
 
@@ -56,3 +60,12 @@ def test_a_block_fetched_again_stays_with_its_new_range_when_the_old_one_ends() 
     other = planner.next_range("honest", 0.0)
     assert other is not None
     assert other.blocks.first > 0
+
+
+def test_the_planner_keeps_its_word_whatever_happens() -> None:
+    run_state_machine_as_test(
+        PlannerMachine,
+        settings=settings(
+            derandomize=True, deadline=None, max_examples=150, stateful_step_count=50
+        ),
+    )
