@@ -1,7 +1,7 @@
 """Keeps as many ranges under way at each endpoint as the schedule wants there now.
 
 A connection is not a task that lives: whenever something has changed (a range landed or ended, an
-order, a term, memory came back) and every `REVIEW_S`, each endpoint with too few ranges gets more,
+order, a term, memory came back) and every so often besides, each endpoint with too few ranges gets more,
 until the schedule has none for it. What changes together is looked at once. A range that cannot
 have memory for its start is given back to the schedule and asked for again when memory is there.
 """
@@ -17,7 +17,8 @@ from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.range_fetch import Flight, RangeFetcher
 from dlcore.schedule import Planner
 
-REVIEW_S = 0.05  # how late a back-off's end, or a range that is late, may be noticed
+REVIEW_S = 0.02  # while ranges are under way: how late it is noticed that one is late
+REST_S = 0.2  # else: how late the end of a back-off is noticed
 
 
 class Connections:
@@ -69,7 +70,7 @@ class Connections:
     async def review_regularly(self) -> None:
         """Notice what only time changes."""
         while True:
-            await asyncio.sleep(REVIEW_S)
+            await asyncio.sleep(REVIEW_S if self._flights else REST_S)
             self.refill()
 
     def close(self) -> None:
