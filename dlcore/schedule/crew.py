@@ -40,6 +40,7 @@ STILL_OPENING = 1.25  # grew by more: slow starts are not over
 LOOKS = 3  # windows that a belief is made of
 LOOKS_KEPT = 9  # a cap lets few and large bursts through: it takes longer to see that it is used
 OFF_COUNT = 0.15  # a window with so many more or fewer at work than wanted tells nothing
+OFF_OPENING = 0.5  # at the beginning they only gather
 QUEUED = 0.5  # of the answers were late: the queue stood most of the time
 INITIAL_WINDOW_BYTES = 14_480  # ten segments. Source: RFC 6928
 MOST_DOUBLINGS = 8  # of slow start, to 3.7 MB a round trip: the rest may be measured
@@ -47,6 +48,8 @@ GROW, GROW_FAST, GROW_NEAR = 1.5, 2.0, 4 / 3
 PROPORTIONAL = 0.5  # of linear gain: the number is far from enough
 FRUITFUL = 0.2  # of linear gain, as in AzCopy's tuner (concurrencyTuner.go)
 PATIENCE_S, MOST_PATIENCE_S = 1.0, 32.0  # between fruitless growths; doubles with each
+PATIENCE_PER_S = 12  # times that for a round trip of 1 s: growth takes round trips to judge
+HARMFUL = 0.7  # of the rate before, and less: ranges got too short, or the server is overloaded
 REGRET_S = 2.0  # fruitless growth stays that long: a lossy path shows by then that it was needed
 FELL = 0.06  # of the best: that much less is a loss,
 NOISES, NOISE_SMOOTHING = 1.5, 1 / 8  # if it is also so many times what windows differ anyway
@@ -212,10 +215,10 @@ class Crew:
 
     def _tells_something(self, window: Window) -> bool:
         count = min(self._count, self._allowed)
-        is_manned = abs(window.connections - count) <= max(1.0, OFF_COUNT * count)
-        if self._state is State.OPENING:
-            return window.rate_bps > 0 and window.answers > 0
-        return window.rate_bps > 0 and is_manned
+        is_opening = self._state is State.OPENING
+        off = max(1.0, (OFF_OPENING if is_opening else OFF_COUNT) * count)
+        is_manned = abs(window.connections - count) <= off
+        return is_manned and window.rate_bps > 0 and not (is_opening and not window.answers)
 
     def _hear(self, earlier_bps: float, later_bps: float) -> None:
         """How much rates differ from window to window, although nothing was changed."""
@@ -282,9 +285,10 @@ class Crew:
 
     def _regret(self, level: Level, now_s: float) -> None:
         """Growth was fruitless: take it back, unless the rate is still less than it was."""
-        self._grow_s = now_s + self._patience_s
+        self._grow_s = now_s + self._patience_s * max(1.0, PATIENCE_PER_S * self._pulse.path_s)
         self._patience_s = min(MOST_PATIENCE_S, 2 * self._patience_s)
-        if self._is_near:
+        if self._is_near or level.rate_bps < HARMFUL * self._before.rate_bps:
+            self._best_bps = 0.0
             self._change(self._before.connections, State.STEADY, now_s)
             return
         self._way_back = self._way_back or self._before.connections
