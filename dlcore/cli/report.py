@@ -35,7 +35,21 @@ def show_report(report: Report) -> None:
             ("stop-at-every-step would take", f"{report.stop_at_every_step_s:.2f} s"),
             ("fetched", amount(report.bytes_fetched)),
             ("found on disk", amount(report.bytes_reused)),
+            ("fetched twice or in vain", amount(report.bytes_wasted)),
             ("fetched but never needed", amount(report.bytes_never_needed)),
+        ),
+    )
+    show_table(
+        ("endpoint", "fetched", "mean rate", "most connections", "faults"),
+        (
+            (
+                name,
+                amount(own.bytes_fetched),
+                f"{amount(own.mean_bps)}/s",
+                str(own.most_connections),
+                ", ".join(f"{fault} {count}" for fault, count in own.faults.items()),
+            )
+            for name, own in report.endpoints.items()
         ),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.state import RunState, StepResult
 from dlcore.schedule import Need, lower_bound_s, without_overlap_s
 
@@ -26,11 +27,13 @@ class Report(msgspec.Struct, frozen=True):
         stop_at_every_step_s: What it would have taken with each step's content at its turn.
         bytes_fetched: Payload bytes received.
         bytes_reused: Verified bytes that were on disk before.
+        bytes_wasted: Of the bytes fetched, those that arrived twice, or were not used.
         bytes_never_needed: Of the bytes fetched, those of packages that no step needed.
         steps_run: Steps executed.
         restarts: How often the run was begun again.
         renewals: Tokens and locations renewed on the way.
         steps: What became of each step.
+        endpoints: What each endpoint did.
     """
 
     outcome: str
@@ -44,11 +47,13 @@ class Report(msgspec.Struct, frozen=True):
     stop_at_every_step_s: float
     bytes_fetched: int
     bytes_reused: int
+    bytes_wasted: int
     bytes_never_needed: int
     steps_run: int
     restarts: int
     renewals: int
     steps: tuple[StepResult, ...]
+    endpoints: dict[str, EndpointFigures]
 
 
 def make_report(run: RunState, outcome: str, spared_bytes: int, link_bps: float = 0.0) -> Report:
@@ -84,11 +89,13 @@ def make_report(run: RunState, outcome: str, spared_bytes: int, link_bps: float 
         stop_at_every_step_s=without_overlap_s(needed_bytes, run_s, rate_bps),
         bytes_fetched=fetched_bytes,
         bytes_reused=run.reused_bytes,
+        bytes_wasted=run.wasted_bytes,
         bytes_never_needed=unneeded,
         steps_run=len(executed),
         restarts=run.restarts,
         renewals=run.renewals,
         steps=tuple(run.results),
+        endpoints=run.endpoints,
     )
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from dlcore.engine.client import Client
+from dlcore.engine.download.figures import added
 from dlcore.engine.executor import Executor
 from dlcore.engine.gather import preflight
 from dlcore.engine.report import Report, make_report
@@ -95,6 +96,8 @@ class _Work:
         run.elapsed_s = earlier.elapsed_s + now_s - self._started_s
         run.busy_s = earlier.busy_s + meter.busy_s(now_s)
         run.fetched_bytes = dict(Counter(earlier.fetched_bytes) + meter.received_bytes)
+        run.wasted_bytes = earlier.wasted_bytes + self._session.wasted_bytes
+        run.endpoints = added(earlier.endpoints, self._session.endpoints())
         run.renewals = earlier.renewals + self._client.renewals
         if not run.restarts:
             run.reused_bytes = self._session.reused_bytes

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dlcore.engine.content import Content
 from dlcore.engine.download.downloads import Retry
+from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.events import Event, EventBus
 from dlcore.engine.judge import Judge
@@ -61,6 +62,15 @@ class Session:
     def reused_bytes(self) -> int:
         """Verified bytes that were on disk when their packages were begun."""
         return self._content.downloads.reused_bytes
+
+    @property
+    def wasted_bytes(self) -> int:
+        """Bytes received and not used: of races lost and of ranges stopped."""
+        return self._content.downloads.wasted_bytes
+
+    def endpoints(self) -> dict[str, EndpointFigures]:
+        """What each endpoint has done so far."""
+        return self._content.downloads.figures()
 
     def events(self) -> AsyncIterator[Event]:
         """Everything that happens from now on, until the client is closed."""

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from dlcore.engine.disk import guarded
+from dlcore.engine.download.figures import EndpointFigures
 from dlcore.store.files import Files, read_document, write_document
 
 STATE_FILE = "run.json"
@@ -61,6 +62,8 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         elapsed_s: Seconds the run has been under way, without the time between restarts.
         busy_s: Of these, seconds in which the link was at work.
         fetched_bytes: Payload bytes received, by package.
+        wasted_bytes: Of those received, the ones that turned out not to be needed.
+        endpoints: What each endpoint did.
         reused_bytes: Verified bytes found on disk when the run began.
         renewals: Tokens and locations renewed.
         restarts: How often the run was begun again.
@@ -76,6 +79,8 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
     elapsed_s: float = 0.0
     busy_s: float = 0.0
     fetched_bytes: dict[str, int] = msgspec.field(default_factory=dict)
+    wasted_bytes: int = 0
+    endpoints: dict[str, EndpointFigures] = msgspec.field(default_factory=dict)
     reused_bytes: int = 0
     renewals: int = 0
     restarts: int = 0

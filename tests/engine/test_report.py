@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dlcore.engine.download.figures import MOST_NOTES, EndpointFigures, added
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.report import make_report
 from dlcore.engine.state import RunState, StepResult
@@ -22,6 +23,10 @@ def a_run() -> RunState:
         elapsed_s=15.0,
         busy_s=12.0,
         fetched_bytes={"A": 200, "C": 100, "D": 600, "B": 300},
+        wasted_bytes=20,
+        endpoints={
+            "a": EndpointFigures(1200, 12.0, 100.0, 3, {"stall": 1}, ("backed off: weather",))
+        },
         reused_bytes=50,
         renewals=2,
         restarts=1,
@@ -39,7 +44,8 @@ def test_the_figures_of_a_run() -> None:
     assert report.download_first_s == 17.0 + 8.0  # 1,200 bytes and 500 that were spared
     assert report.stop_at_every_step_s == 9.0 + 8.0
     assert (report.bytes_fetched, report.bytes_reused) == (1200, 50)
-    assert report.bytes_never_needed == 300
+    assert (report.bytes_wasted, report.bytes_never_needed) == (20, 300)
+    assert report.endpoints["a"].most_connections == 3
     assert (report.steps_run, report.restarts, report.renewals) == (3, 1, 2)
     assert report.outcome == "failed"
 
@@ -78,3 +84,21 @@ def test_the_recent_rate_forgets() -> None:
     assert meter.recent_bps(10.0) == 0.0
     assert meter.received_bytes["A"] == 600
     assert dict(meter.by_endpoint) == {"e": 300, "f": 300}
+
+
+def test_the_figures_of_two_lives_of_a_run_add_up() -> None:
+    one = {
+        "a": EndpointFigures(100, 2.0, 50.0, 3, {"stall": 1}, ("x: y",)),
+        "b": EndpointFigures(7),
+    }
+    other = {"a": EndpointFigures(200, 1.0, 200.0, 2, {"stall": 2, "busy": 1}, ("z: w",))}
+    both = added(one, other)
+    assert both["a"] == EndpointFigures(
+        300, 3.0, 100.0, 3, {"stall": 3, "busy": 1}, ("x: y", "z: w")
+    )
+    assert both["b"] == one["b"]
+
+
+def test_an_endpoint_that_flaps_for_ever_does_not_fill_the_disk() -> None:
+    figures = {"a": EndpointFigures(notes=("flap: flap",) * MOST_NOTES)}
+    assert len(added(figures, figures)["a"].notes) == MOST_NOTES

@@ -1,9 +1,10 @@
 """Keeps as many ranges under way at each endpoint as the schedule wants there now.
 
 A connection is not a task that lives: whenever something has changed (a range landed or ended, an
-order, a term, memory came back) and every so often besides, each endpoint with too few ranges gets more,
-until the schedule has none for it. What changes together is looked at once. A range that cannot
-have memory for its start is given back to the schedule and asked for again when memory is there.
+order, a term, memory came back) and every so often besides, each endpoint with too few ranges gets
+more, until the schedule has none for it. What changes together is looked at once. A range that
+cannot have memory for its start is given back to the schedule, and asked for again when memory is
+there.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@ While the network fills one buffer, threads hash and write the ones before witho
 disk is slower than the network, no buffer is free and the reader waits.
 
 A buffer holds a run of whole blocks: several of a long range, which a fast connection has, and one
-of a shorter one, for there are many slow connections and each holds a buffer. When a range breaks off or is cut short, the whole blocks
-that did arrive are still verified and kept; only the broken block is fetched again. Strips, which
-are less than a block, have a sink of their own (`assembly`).
+of a shorter one, for there are many slow connections and each holds a buffer. When a range breaks
+off or is cut short, the whole blocks that did arrive are still verified and kept; only the broken
+block is fetched again. Strips, which are less than a block, have a sink of their own (`assembly`).
 """
 
 from __future__ import annotations
