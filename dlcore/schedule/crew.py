@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from dlcore.schedule.pulse import Pulse, Window
 
-START = 8  # until the round trip is known
+START = 16  # until the round trip is known: far away, each round trip with fewer is lost
 START_NEAR = 6  # a local network: more would only cost CPU, and 8 are the most it tries for nothing
 START_FAR = 24  # slow starts fill 1 Gbit/s at 40 ms in four round trips, and leave no window idle
 FEW = 4  # not worth shrinking further: idle round trips would begin to show
@@ -41,7 +41,7 @@ LOOKS = 3  # windows that a belief is made of
 LOOKS_KEPT = 9  # a cap lets few and large bursts through: it takes longer to see that it is used
 OFF_COUNT = 0.15  # a window with so many more or fewer at work than wanted tells nothing
 OFF_OPENING = 0.5  # at the beginning they only gather
-QUEUED = 0.5  # of the answers were late: the queue stood most of the time
+QUEUED, SURELY_QUEUED = 0.5, 0.9  # of the answers were late: the queue stood most of the time
 INITIAL_WINDOW_BYTES = 14_480  # ten segments. Source: RFC 6928
 MOST_DOUBLINGS = 8  # of slow start, to 3.7 MB a round trip: the rest may be measured
 GROW, GROW_FAST, GROW_NEAR = 1.5, 2.0, 4 / 3
@@ -204,7 +204,7 @@ class Crew:
             self._is_settling = False
         elif self._tells_something(window):
             if window.answers:
-                self._is_queued = window.late > QUEUED * window.answers
+                self._is_queued = self._shows_queue(window)
             latest = Level(self._count, window.rate_bps, self._is_queued)
             if self._looks and self._state is not State.OPENING:
                 self._hear(self._looks[-1].rate_bps, latest.rate_bps)
@@ -212,6 +212,14 @@ class Crew:
             self._judge(now_s)
         if not self._is_settling:
             self._begin_window(now_s)
+
+    def _shows_queue(self, window: Window) -> bool:
+        """Whether a queue stands, and not only bursts of answers wait for each other.
+
+        Of a link that delivers less than it did, nearly all answers must be late.
+        """
+        is_less = window.rate_bps < (1 - FELL) * self._best_bps
+        return window.late > (SURELY_QUEUED if is_less else QUEUED) * window.answers
 
     def _tells_something(self, window: Window) -> bool:
         count = min(self._count, self._allowed)

@@ -12,7 +12,7 @@ from dlcore.schedule.lengths import LEAST_BYTES, range_bytes
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.source import Source
 
-FIRST_BYTES = 128 << 10  # of the first ranges: what a slow endpoint may hold up at the start
+FIRST_BYTES = 1 << 20  # of the first ranges: slow starts are not interrupted by idle round trips
 GROWTH = 4  # times the longest range that arrived: a rate measured over moments may be wrong
 LEAST_S = 0.02  # a shorter range is mostly overhead, however fast the connection
 UNIT_BYTES = 16 << 10  # lengths are weighed in steps of it

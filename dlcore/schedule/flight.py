@@ -113,9 +113,15 @@ class Flight:
         """
         if now_s - self.latest_s > patience_s:
             return FOREVER_S
-        wait_s = max(0.0, self.began_s + round_trip_s - now_s) if self._first_s is None else 0.0
+        wait_s = self._wait_s(now_s, round_trip_s)
         rate_bps = self.rate_bps(now_s, usual_bps)
         return wait_s + self.rest_bytes / rate_bps if rate_bps else 0.0
+
+    def _wait_s(self, now_s: float, round_trip_s: float) -> float:
+        """Seconds until more bytes come: one that is silent will be so for as long again."""
+        due_s = self.latest_s + (round_trip_s if self._first_s is None else 0.0)
+        silent_s = now_s - due_s
+        return silent_s if silent_s > round_trip_s else max(0.0, -silent_s)
 
     def _span(self, last_block: int) -> int:
         blocks = self.assignment.blocks

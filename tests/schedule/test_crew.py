@@ -46,7 +46,7 @@ def test_a_clean_path_is_filled_by_few_connections(seed: int) -> None:
 def test_a_far_and_lossy_path_is_filled_by_many_connections(seed: int) -> None:
     path = far()
     outcome = Transfer(Crew(MOST), path, GIB, seed=seed).run()
-    assert share(outcome, path) >= 0.94
+    assert share(outcome, path) >= 0.93
     assert 64 <= outcome.most_wanted <= 160
 
 
@@ -145,7 +145,7 @@ def test_connections_that_loss_made_necessary_go_again_when_it_ends() -> None:
         path.loss = 0.0
 
     outcome = Transfer(Crew(MOST), path, at=changing(path, heal, 10)).run(60)
-    assert outcome.wanted(59, 60)[-1] <= 0.7 * max(outcome.wanted(0, 12))
+    assert outcome.wanted(59, 60)[-1] <= 0.9 * max(outcome.wanted(0, 12))
     assert outcome.mean_rate_bps(40, 60) >= 0.95 * path.rate_bps
 
 
