@@ -59,6 +59,7 @@ class Connections:
         self._at_work = Counter[str]()
         self._loop = asyncio.get_running_loop()
         self._due: asyncio.Handle | None = None
+        self._review: asyncio.TimerHandle | None = None
         self._lacks_memory = False
         self._closed = False
         pool.freed = self._memory_came_back
@@ -68,15 +69,11 @@ class Connections:
         if self._due is None and not self._closed:
             self._due = self._loop.call_soon(self._refill)
 
-    async def review_regularly(self) -> None:
-        """Notice what only time changes."""
-        while True:
-            await asyncio.sleep(REVIEW_S if self._flights else REST_S)
-            self.refill()
-
     def close(self) -> None:
         """Begin no more ranges."""
         self._closed = True
+        if self._review:
+            self._review.cancel()
 
     def _refill(self) -> None:
         self._due = None
@@ -87,8 +84,15 @@ class Connections:
             self._call_off()
             for endpoint in self._endpoints:
                 self._fill(endpoint)
+            self._look_again()
         except Exception as error:  # whoever waits for a package must hear of it
             self._failed(error)
+
+    def _look_again(self) -> None:
+        """Notice what only time changes."""
+        if self._review:
+            self._review.cancel()
+        self._review = self._loop.call_later(REVIEW_S if self._flights else REST_S, self.refill)
 
     def _fill(self, endpoint: str) -> None:
         now_s = self._loop.time()

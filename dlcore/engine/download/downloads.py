@@ -131,7 +131,6 @@ class Downloads:
         for endpoint, terms in endpoints.items():
             self._planner.add_endpoint(endpoint, terms)
             self.set_terms(endpoint, terms)
-        self._spawn(self._connections.review_regularly())
         self._spawn(self._sync_regularly())
         self._spawn(self._tell_progress())
 
