@@ -13,10 +13,12 @@ from dlcore.schedule.policy import Policy
 from dlcore.schedule.source import Source
 
 FIRST_BYTES = 1 << 20  # of the first ranges: slow starts are not interrupted by idle round trips
+FIRST_OF_SEVERAL_BYTES = 128 << 10  # where a slow endpoint could hold up what another has soon
 GROWTH = 4  # times the longest range that arrived: a rate measured over moments may be wrong
 LEAST_S = 0.02  # a shorter range is mostly overhead, however fast the connection
 UNIT_BYTES = 16 << 10  # lengths are weighed in steps of it
-IN_USE = 0.5  # of the memory by connections: a block waits for its slowest strip, then its check
+WHOLE_BLOCKS = 0.75  # of the memory: strips from there on, if each connection held a block
+IN_STRIPS = 0.5  # of the memory then: a block waits for its slowest strip, and for its check
 SHARE = 1 / 2  # of what would end all at once: what is left evens out what was not foreseen
 
 
@@ -52,10 +54,13 @@ def next_length(
         memory_bytes=policy.memory_bytes,
         cap_bps=min(caps, default=0.0),
     )
-    memory_share = policy.memory_bytes * IN_USE / connections
-    if memory_share < block_bytes:
-        full = min(full, memory_share)
-    full = min(full, max(FIRST_BYTES, GROWTH * source.longest_bytes))
+    first = FIRST_BYTES if len(in_use) == 1 else FIRST_OF_SEVERAL_BYTES
+    if source.connection_bps is None:
+        full = first
+    memory_share = policy.memory_bytes / connections
+    if memory_share * WHOLE_BLOCKS < block_bytes:
+        full = min(full, memory_share * IN_STRIPS)
+    full = min(full, max(first, GROWTH * source.longest_bytes))
     share = left_bytes * SHARE * _part(source, in_use, connections)
     least_bps = source.connection_bps or 0.0
     least = max(LEAST_BYTES, least_bps * max(LEAST_S, source.round_trip_s))

@@ -16,6 +16,7 @@ from dlcore.schedule.flight import FOREVER_S, Flight
 LATE = 1.5  # times what the idle connection would need: below, the loser has too good a chance
 LEAST_GAIN_S = 0.1  # less is not worth a request and a connection that breaks off
 MOST_RACES = 2  # for the same bytes
+SPEEDS_UP = 1.5  # times its rate so far: what others leave of the link is its
 SLOW = 1 / 8  # of its endpoint's usual rate: the connection is worse than unlucky
 FOR_LATE = 1 / 2  # of the budget: losers may lose more than foreseen, and stalls need some too
 LEAST_BYTES = 1 << 20  # of waste allowed, if blocks are that long
@@ -147,6 +148,8 @@ def _race(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue | None
     needed_s = prospect.needs_s(end - start)
     if outlook.eta_s <= LATE * needed_s:
         return None
-    lost_bytes = arrived_bytes + int(1.5 * outlook.rate_bps * needed_s)  # it may yet speed up
-    stake_bytes = min(end - start, lost_bytes)
+    stake_bytes = end - start  # if nothing has come of it yet, it may still come at once
+    if arrived_bytes:
+        lost_bytes = arrived_bytes + int(SPEEDS_UP * outlook.rate_bps * needed_s)
+        stake_bytes = min(stake_bytes, lost_bytes)
     return Rescue(flight, blocks, True, False, stake_bytes)

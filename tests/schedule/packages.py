@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from dlcore.model import DIGEST_BYTES, File, Manifest, Object
 
 BLOCK_BYTES = 4096
 LAW = settings(derandomize=True, deadline=None)
+
+
+def run_machine(machine: type[RuleBasedStateMachine]) -> None:
+    """Play it, always the same way."""
+    run_state_machine_as_test(
+        machine, settings=settings(LAW, max_examples=150, stateful_step_count=50)
+    )
 
 
 def shape(

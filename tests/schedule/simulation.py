@@ -22,9 +22,10 @@ from tests.schedule.network import CLOSED, Flow, Path, Terrain
 
 Steps = list[tuple[Manifest | None, float]]
 TICK_S = 0.1  # so often the engine looks at everything
-FRESH_S = 0.02  # the planner knows at least what had arrived then
+FRESH_S = 0.05  # the planner knows at least what had arrived then
 WATCHDOG_S = 15.0  # without a byte, a range fails
 SLOW = 0.15  # of the others' rate is what a slow connection carries
+RETRY_S, MOST_RETRIES = 15.0, 4
 STALLS_S = (0.5, 30.0)
 
 
@@ -114,7 +115,9 @@ class Simulation:
         """Run all steps, each behind its gate."""
         self._next_step()
         while self._step < len(self._steps):
-            assert self._events, "nothing is under way and nobody waits"
+            if not self._events:
+                self._try_again()
+                continue
             self._now_s, _, event = heapq.heappop(self._events)
             assert self._now_s < 1e5, "it never ends"
             event()
@@ -129,6 +132,16 @@ class Simulation:
             self._played["ranges"],
             self._notes,
         )
+
+    def _try_again(self) -> None:
+        """Nobody is left to ask: as the engine does, ask all of them again after a while."""
+        package = str(self._step)
+        assert self.planner.is_exhausted(package), "nothing is under way and nobody waits"
+        assert self._played["retries"] < MOST_RETRIES, "nobody is left for good"
+        self._played["retries"] += 1
+        self._now_s += RETRY_S
+        self.planner.revive()
+        self._refill()
 
     # Time
 

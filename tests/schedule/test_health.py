@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dlcore.errors import Fault
 from dlcore.schedule import Policy
-from dlcore.schedule.health import Health
+from dlcore.schedule.health import FIRST_TRIALS, Health
 from tests.schedule.packages import LAW
 
 POLICY = Policy()
@@ -131,3 +131,40 @@ def test_the_mean_of_waits_doubles() -> None:
         now_s = health.resume_at_s
         health.failed(Fault.CONNECT, now_s, None, 0.5)
         assert health.resume_at_s - now_s == pytest.approx(expected_s)
+
+
+def test_the_first_break_since_a_success_is_tried_again_at_once_by_a_few() -> None:
+    health = Health(POLICY)
+    health.succeeded()
+    fail(health, Fault.TRUNCATED)
+    assert health.resume_at_s == 0.0
+    assert health.most_trials == FIRST_TRIALS
+    fail(health, Fault.TRUNCATED)
+    assert health.resume_at_s > 0.0
+    assert health.most_trials == 1, "half-open: one range tries it"
+
+
+@pytest.mark.parametrize("fault", WEATHER)
+def test_a_success_opens_an_endpoint_that_was_half_open(fault: Fault) -> None:
+    health = Health(POLICY)
+    fail(health, fault, 2)
+    assert health.most_trials == 1
+    health.succeeded()
+    assert health.most_trials is None
+
+
+def test_busy_asks_for_a_wait_but_is_no_weather() -> None:
+    health = Health(POLICY)
+    health.failed(Fault.BUSY, 0.0, 3.0, 0.0)
+    assert health.resume_at_s == 3.0
+    assert health.most_trials is None
+
+
+def test_each_decision_is_told_once_with_its_reason() -> None:
+    health = Health(POLICY)
+    fail(health, Fault.CONNECT, 2)
+    fail(health, Fault.CORRUPT, POLICY.corrupt_patience)
+    whats = [what for what, _ in health.told]
+    assert whats == ["backed off", "backed off", "quarantined"]
+    assert "2 in a row" in health.told[1][1]
+    assert f"{POLICY.corrupt_patience} bad blocks" in health.told[2][1]

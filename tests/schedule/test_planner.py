@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
-from hypothesis.stateful import run_state_machine_as_test
-
 from dlcore.errors import Fault
 from dlcore.model import BlockRange
 from dlcore.schedule import Planner, Policy
 from tests.schedule.machine import PlannerMachine
-from tests.schedule.packages import BLOCK_BYTES, shape
+from tests.schedule.packages import BLOCK_BYTES, run_machine, shape
+from tests.schedule.scene import MIB, Scene
 
 
 def test_ranges_that_were_under_way_when_an_endpoint_failed_are_one_failure() -> None:
@@ -62,10 +60,82 @@ def test_a_block_fetched_again_stays_with_its_new_range_when_the_old_one_ends() 
     assert other.blocks.first > 0
 
 
+def test_while_half_open_one_range_tries_an_endpoint() -> None:
+    scene = Scene({"p": 400}, {"e": 0})
+    flying = [scene.ask() for _ in range(8)]
+    scene.end(flying.pop(), Fault.CONNECT)
+    assert scene.has_none(), "it rests"
+    scene.now_s = scene.planner.resume_at_s("e")
+    trial = scene.ask()
+    assert scene.has_none()
+    assert scene.planner.connections("e", scene.now_s) == 1
+    assert scene.whats() == [("e", "backed off"), ("e", "half-open")]
+    scene.deliver(trial)
+    assert not scene.has_none()
+    assert scene.planner.connections("e", scene.now_s) > 1
+    assert scene.whats() == [("e", "resumed")]
+
+
+def test_a_trial_that_was_stopped_leaves_room_for_another() -> None:
+    scene = Scene({"p": 400}, {"e": 0})
+    scene.end(scene.ask(), Fault.CONNECT)
+    scene.now_s = scene.planner.resume_at_s("e")
+    scene.planner.range_ended(scene.ask(), scene.now_s, dismissed=True)
+    assert not scene.has_none()
+
+
+def test_a_range_that_was_stopped_says_nothing_of_its_endpoint() -> None:
+    scene = Scene({"p": 400}, {"e": 0})
+    for _ in range(50):
+        scene.planner.range_ended(scene.ask(), scene.now_s, fault=Fault.AUTH, dismissed=True)
+    assert scene.planner.dropped("e") == ""
+
+
+def test_only_the_endpoint_that_is_busy_gets_fewer_connections() -> None:
+    scene = Scene({"p": 400}, {"e": 0, "f": 0})
+    before = scene.planner.connections("f", scene.now_s)
+    assert scene.planner.connections("e", scene.now_s) == before
+    scene.end(scene.ask("e"), Fault.BUSY)
+    assert scene.planner.connections("e", scene.now_s) < before
+    assert scene.planner.connections("f", scene.now_s) == before
+
+
+def test_the_first_ranges_are_short_and_grow_as_they_arrive() -> None:
+    scene = Scene({"p": 400}, {"e": 0, "f": 0})
+    lengths = []
+    for _ in range(10):
+        assignment = scene.ask("e")
+        lengths.append(scene.length_bytes(assignment))
+        scene.deliver(assignment, lengths[-1] / (16 * MIB))
+    assert lengths[0] == MIB // 8
+    assert lengths[-1] >= 8 * MIB
+
+
+def test_where_nobody_else_could_be_quicker_the_first_ranges_are_long() -> None:
+    scene = Scene({"p": 400}, {"e": 0})
+    assert scene.length_bytes(scene.ask()) == MIB
+
+
+def test_towards_the_end_ranges_get_shorter() -> None:
+    scene = Scene({"p": 200}, {"e": 0})
+    scene.warm_up("e", 16 * MIB, ranges=10)
+    lengths = []
+    while not scene.planner.is_complete("p"):
+        assignment = scene.ask()
+        lengths.append(scene.length_bytes(assignment))
+        scene.deliver(assignment, lengths[-1] / (16 * MIB))
+    assert lengths[0] >= 2 * MIB
+    assert lengths[-2] < MIB
+
+
+def test_a_cap_keeps_ranges_short() -> None:
+    scene = Scene({"p": 200}, {"e": 0})
+    scene.warm_up("e", 16 * MIB, ranges=10)
+    scene.planner.limit(64 << 10)
+    assert scene.length_bytes(scene.ask()) == 64 << 10
+    scene.planner.limit(0.0)
+    assert scene.length_bytes(scene.ask()) > 64 << 10
+
+
 def test_the_planner_keeps_its_word_whatever_happens() -> None:
-    run_state_machine_as_test(
-        PlannerMachine,
-        settings=settings(
-            derandomize=True, deadline=None, max_examples=150, stateful_step_count=50
-        ),
-    )
+    run_machine(PlannerMachine)

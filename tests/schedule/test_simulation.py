@@ -1,65 +1,76 @@
-"""The planner's makespan over simulated networks, against the lower bound, for many sequences."""
+"""The planner over simulated networks: what must hold in every run, and makespans by the bound.
+
+`DLCORE_SIMULATIONS` tells how many runs of each kind are played.
+"""
 
 from __future__ import annotations
 
+import functools
 import os
-import random
+import statistics
 
 import pytest
 
-from dlcore.model import DEFAULT_BLOCK_BYTES, DIGEST_BYTES, Manifest, Object
-from tests.schedule.network import Terrain
-from tests.schedule.simulation import Played, Simulation, Steps
+from dlcore.schedule import Policy
+from tests.schedule.sequences import KINDS, Run, play
 
-RUNS = int(os.environ.get("DLCORE_SIMULATIONS", "40"))
-MISHAPS: dict[str, dict[str, float]] = {
-    "none": {},
-    "slow": {"slow": 0.1},
-    "breaks": {"breaks": 0.1},
-    "stalls": {"stalls": 0.02},
-}
+RUNS = int(os.environ.get("DLCORE_SIMULATIONS", "150"))
+# The medians asserted below leave some room above what was measured over 1,000 runs of each kind:
+# 1.005 without mishaps, at most 1.014 with any.
 
 
-def random_steps(chance: random.Random) -> Steps:
-    """A sequence: some steps have content, from 64 KiB to 200 MB."""
-    steps: Steps = []
-    for number in range(chance.randint(1, 10)):
-        lengths = [int(2 ** chance.uniform(16, 26)) for _ in range(chance.randint(1, 3))]
-        objects = tuple(
-            Object(str(n), length, bytes(DIGEST_BYTES * -(-length // DEFAULT_BLOCK_BYTES)))
-            for n, length in enumerate(lengths)
-        )
-        manifest = Manifest(1, f"ABC{number:05}", 1, DEFAULT_BLOCK_BYTES, objects, ())
-        has_content = chance.random() < 0.7
-        steps.append((manifest if has_content else None, chance.uniform(0, 10)))
-    return steps
+@functools.cache
+def runs(kind: str) -> list[Run]:
+    return [play(seed, KINDS[kind]) for seed in range(RUNS)]
 
 
-def random_terrain(chance: random.Random, mishaps: dict[str, float]) -> Terrain:
-    rate_bps = 2 ** chance.uniform(21, 26)
-    terrain = Terrain(
-        rate_bps,
-        rate_bps / chance.choice([1, 2, 4, 8, 12]),
-        chance.choice([0.0, 0.002, 0.01, 0.03, 0.08]),
-        chance.randint(4, 24),
-    )
-    return terrain._replace(
-        slow=mishaps.get("slow", 0.0),
-        breaks=mishaps.get("breaks", 0.0),
-        stalls=mishaps.get("stalls", 0.0),
-    )
-
-
-def play(seed: int, mishaps: dict[str, float]) -> Played:
-    chance = random.Random(seed)
-    steps = random_steps(chance)
-    terrains = {f"e{n}": random_terrain(chance, mishaps) for n in range(chance.randint(1, 3))}
-    return Simulation(steps, terrains, chance).play()
-
-
-@pytest.mark.parametrize("mishap", MISHAPS)
-def test_every_byte_that_arrives_is_content_or_accounted_for(mishap: str) -> None:
-    for seed in range(RUNS):
-        played = play(seed, MISHAPS[mishap])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_byte_that_arrives_is_content_or_accounted_for(kind: str) -> None:
+    for run in runs(kind):
+        played = run.played
         accounted = played.content_bytes + played.wasted_bytes + played.lost_bytes
-        assert played.arrived_bytes == accounted, seed
+        assert played.arrived_bytes == accounted, run
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_races_and_stopped_ranges_waste_no_more_than_they_may(kind: str) -> None:
+    for run in runs(kind):
+        most_bytes = max(Policy().waste * run.played.content_bytes, 1 << 20)
+        assert run.played.wasted_bytes <= most_bytes, run
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nobody_beats_the_bound(kind: str) -> None:
+    assert min(run.ratio for run in runs(kind)) >= 1 - 1e-9
+
+
+def test_without_mishaps_a_sequence_is_as_quick_as_its_links_allow() -> None:
+    assert statistics.median(run.ratio for run in runs("none")) <= 1.01
+    for run in runs("none"):
+        assert run.ratio <= 1.10 or run.explained_ratio <= 1.10, run
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_mishaps_cost_little(kind: str) -> None:
+    assert statistics.median(run.ratio for run in runs(kind)) <= 1.03
+
+
+def test_an_endpoint_that_serves_bad_blocks_is_quarantined_and_named() -> None:
+    told = 0
+    for run in runs("an endpoint that serves bad blocks"):
+        quarantined = [note for note in run.played.notes if note.what == "quarantined"]
+        assert {note.endpoint for note in quarantined} <= {"e0"}, (
+            "the others serve what they should"
+        )
+        assert all("3 bad blocks" in note.reason for note in quarantined)
+        told += len(quarantined)
+    assert told
+
+
+def test_an_endpoint_that_comes_back_is_tried_by_one_range_first() -> None:
+    whats = {
+        note.what
+        for run in runs("endpoints that slow down, fall silent, close and come back")
+        for note in run.played.notes
+    }
+    assert {"backed off", "half-open", "resumed"} <= whats

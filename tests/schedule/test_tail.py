@@ -1,0 +1,200 @@
+"""What idle connections do for late ranges: take over, race, and at what cost."""
+
+from __future__ import annotations
+
+import pytest
+
+from dlcore.model import BlockRange
+from dlcore.schedule import Assignment, Strip
+from dlcore.schedule.demand import Demand
+from dlcore.schedule.flight import FOREVER_S, Flight
+from dlcore.schedule.race import Budget, Outlook, Prospect, Rescue, rescue
+from tests.schedule.packages import shape
+from tests.schedule.scene import MIB, Scene
+
+IDLE = Prospect(MIB, 0.1)  # the idle connection: one block a second
+
+
+def flight(blocks: int, received_bytes: int = 0, strip: Strip | None = None) -> Flight:
+    manifest = shape([20], block_bytes=MIB)
+    assignment = Assignment(0, "p", "e", BlockRange(0, 0, blocks), strip)
+    result = Flight(assignment, Demand("p", manifest, bytes(20)), 0.0)
+    result.received(received_bytes, 1.0)
+    return result
+
+
+def late(rate_bps: float, item: Flight) -> Outlook:
+    return Outlook(rate_bps, item.rest_bytes / rate_bps if rate_bps else FOREVER_S, 0.1)
+
+
+# The decision
+
+
+def test_a_range_that_ends_soon_is_left_alone() -> None:
+    item = flight(8, 8 * MIB - 1000)
+    assert rescue(item, late(MIB, item), IDLE) is None
+
+
+@pytest.mark.parametrize(("rate_bps", "kept"), [(MIB, 5), (MIB / 4, 2), (MIB / 1000, 1), (0, 1)])
+def test_the_end_of_a_late_range_is_divided_so_that_both_end_together(
+    rate_bps: float, kept: int
+) -> None:
+    item = flight(8)
+    found = rescue(item, late(rate_bps, item), IDLE)
+    assert found is not None
+    assert found.blocks == BlockRange(0, kept, 8)
+    assert not found.is_race
+
+
+def test_what_is_on_its_way_already_stays_with_the_late_range() -> None:
+    item = flight(4)
+    outlook = Outlook(MIB, 4.0, round_trip_s=2.5)
+    found = rescue(item, outlook, Prospect(100 * MIB, 0.0))
+    assert found is not None
+    assert found.blocks == BlockRange(0, 3, 4)
+
+
+def test_a_range_with_one_block_left_is_raced_if_the_idle_connection_is_much_quicker() -> None:
+    item = flight(8, 7 * MIB + MIB // 2)
+    assert rescue(item, late(MIB / 2, item), IDLE) is None
+    found = rescue(item, late(MIB / 8, item), IDLE)
+    assert found is not None
+    assert (found.blocks, found.is_race) == (BlockRange(0, 7, 8), True)
+    assert MIB // 2 < found.stake_bytes <= MIB
+
+
+def test_of_an_object_with_but_one_digest_nothing_is_raced() -> None:
+    manifest = shape([1, 8], block_bytes=MIB)
+    assignment = Assignment(0, "p", "e", BlockRange(1, 0, 1))
+    item = Flight(assignment, Demand("p", manifest, bytes(9)), 0.0)
+    assert rescue(item, late(0, item), IDLE) is None
+
+
+def test_a_strip_that_stalls_is_no_race_but_one_that_crawls_is() -> None:
+    item = flight(1, 1000, Strip(0, 65536))
+    stalled, crawling = (rescue(item, late(bps, item), IDLE) for bps in (0.0, 1000.0))
+    assert stalled is not None
+    assert crawling is not None
+    assert (stalled.is_race, crawling.is_race) == (False, True)
+
+
+def test_late_ranges_leave_some_of_the_budget_to_stalls() -> None:
+    budget = Budget(0.02)
+    budget.want(100 * MIB, MIB)
+    late_race, stall_race = (
+        Rescue(flight(1), BlockRange(0, 0, 1), True, is_stalled, MIB)
+        for is_stalled in (False, True)
+    )
+    for number, (late_fits, stall_fits) in enumerate([(True, True), (False, True), (False, False)]):
+        assert budget.allows(late_race) == late_fits
+        assert budget.allows(stall_race) == stall_fits
+        budget.began(number, MIB)
+
+
+def test_what_a_race_wasted_is_not_at_stake_any_more() -> None:
+    budget = Budget(0.02)
+    budget.want(100 * MIB, MIB)
+    race = Rescue(flight(1), BlockRange(0, 0, 1), True, True, 2 * MIB)
+    budget.began(1, MIB)
+    assert not budget.allows(race)
+    budget.ended(1, 0)
+    assert budget.allows(race)
+    budget.ended(2, 1)
+    assert budget.wasted_bytes == 1
+    assert not budget.allows(race)
+
+
+# In the planner
+
+
+def last_ranges(scene: Scene) -> list[Assignment]:
+    """Ask until there is nothing left; everything is under way then."""
+    found = []
+    while assignment := scene.planner.next_range("e", scene.now_s):
+        found.append(assignment)
+    return found
+
+
+def test_what_was_taken_over_is_delivered_by_the_taker_and_not_by_the_late_range() -> None:
+    scene = Scene({"p": 200}, {"e": 0, "f": 0})
+    for endpoint in ("e", "f"):
+        scene.warm_up(endpoint, 8 * MIB)
+    slow = scene.ask("e")
+    assert slow.blocks.last - slow.blocks.first >= 4
+    while (taker := scene.ask("f")).blocks.first not in range(*slow.blocks[1:]):
+        scene.deliver(taker, 0.1)
+    kept = scene.planner.last_block(slow)
+    assert taker.blocks == slow.blocks._replace(first=kept)
+    assert not taker.race
+    scene.deliver(taker)
+    scene.deliver(slow)
+    assert scene.planner.is_complete("p")
+    assert scene.planner.wasted_bytes == 0
+
+
+def test_a_strip_that_stalls_keeps_what_arrived_and_its_rest_is_fetched_elsewhere() -> None:
+    scene = Scene({"p": 2}, {"e": 0, "f": 0})
+    stalled, *others = last_ranges(scene)
+    assert stalled.strip
+    scene.planner.received(stalled, 1000, scene.now_s)
+    for other in others:
+        scene.deliver(other)
+    scene.now_s += 5.0
+    taker = scene.ask()
+    assert (taker.strip, taker.race) == (Strip(1000, stalled.strip.end), False)
+    assert scene.planner.superseded() == (stalled.number,)
+    scene.planner.range_ended(stalled, scene.now_s, dismissed=True)
+    scene.deliver(taker)
+    assert scene.planner.is_complete("p")
+    assert scene.planner.wasted_bytes == 0
+
+
+def test_the_loser_of_a_race_is_superseded_and_its_bytes_are_waste() -> None:
+    scene = Scene({"p": 2}, {"e": 0, "f": 0}, block_bytes=65536)  # too short for strips
+    planner = scene.planner
+    first = scene.ask("e")
+    scene.deliver(scene.ask("e"))
+    planner.received(first, 1000, 0.0)
+    scene.now_s = 5.0
+    second = scene.ask("f")
+    assert (second.blocks, second.race) == (first.blocks, True)
+    scene.deliver(second)
+    assert planner.superseded() == (first.number,)
+    planner.received(first, 500, scene.now_s)
+    planner.range_ended(first, scene.now_s, dismissed=True)
+    assert planner.is_complete("p")
+    assert planner.wasted_bytes == 1500
+
+
+def test_later_packages_come_before_races() -> None:
+    scene = Scene({"p": 40, "q": 400}, {"e": 0})
+    scene.warm_up("e", 8 * MIB)
+    while (assignment := scene.ask()).package == "p":
+        pass
+    scene.now_s += 0.2
+    assert assignment.package == scene.ask().package == "q"
+
+
+def test_while_a_step_waits_its_late_ranges_are_helped_before_later_packages() -> None:
+    for waiting, served in (({"p"}, "p"), (set[str](), "q")):
+        scene = Scene({"p": 100, "q": 400}, {"e": 0, "f": 0})
+        for endpoint in ("e", "f"):
+            scene.warm_up(endpoint, 8 * MIB)
+        slow = scene.ask("e")
+        scene.planner.order(["p", "q"], (), waiting)
+        while (assignment := scene.ask("f")).package == "p" and assignment.blocks > slow.blocks:
+            scene.deliver(assignment, 0.01)
+            scene.receive(slow, 0.001, 0.0)
+        assert assignment.package == served
+
+
+def test_a_long_range_of_another_package_makes_way_for_a_step_that_waits() -> None:
+    scene = Scene({"p": 400, "q": 400}, {"e": 0})
+    scene.warm_up("e", 8 * MIB)
+    long = scene.ask()
+    scene.receive(long, 0.1, 0.2 * (long.blocks.last - long.blocks.first))
+    scene.planner.order(["q", "p"], (), {"q"})
+    assert scene.planner.last_block(long) < long.blocks.last
+    assert scene.ask().package == "q"
+    scene.planner.order(["p"])
+    assert scene.ask().blocks.first == scene.planner.last_block(long)
