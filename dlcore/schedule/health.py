@@ -37,6 +37,7 @@ class Health:
     Attributes:
         dropped: Why it is not asked any more; empty while it is.
         resume_at_s: Not asked before this time.
+        is_proven: Whether something went well since the last failure.
         told: What was decided and why, not yet told.
     """
 
@@ -46,7 +47,7 @@ class Health:
         self._busy = 0
         self._lies = 0
         self._corrupt = 0
-        self._is_proven = False  # something went well since the last failure
+        self.is_proven = False
         self._has_waited = False
         self.dropped = ""
         self.resume_at_s = 0.0
@@ -64,7 +65,7 @@ class Health:
         if self._has_waited:
             self.told.append(("resumed", "a range arrived"))
         self._weather = self._busy = 0
-        self._is_proven, self._has_waited = True, False
+        self.is_proven, self._has_waited = True, False
 
     def failed(
         self,
@@ -111,12 +112,12 @@ class Health:
         if self.dropped != Fault.CORRUPT:
             self.dropped = ""
             self._weather = self._busy = 0
-            self._is_proven = self._has_waited = False
+            self.is_proven = self._has_waited = False
             self.resume_at_s = 0.0
 
     def _is_worth_a_rest(self, is_news: bool, retry_after_s: float | None) -> bool:
         """The first failure since something went well is not, unless it was asked for."""
-        was_proven, self._is_proven = self._is_proven, False
+        was_proven, self.is_proven = self.is_proven, False
         return retry_after_s is not None or (is_news and not was_proven)
 
     def _rest(

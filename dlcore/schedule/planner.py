@@ -90,12 +90,10 @@ class Planner:
 
     # Who has it
 
-    def add_endpoint(self, endpoint: str, terms: Terms | int) -> None:
-        """Add an endpoint; a number means that many connections at most."""
-        if isinstance(terms, int):
-            terms = Terms(terms)
+    def add_endpoint(self, endpoint: str, terms: Terms) -> None:
+        """Add an endpoint that is asked on these terms."""
         self._sources[endpoint] = Source(endpoint, self._policy, terms)
-        self.set_terms(endpoint, terms)
+        self._share_cap()
 
     def set_terms(self, endpoint: str, terms: Terms) -> None:
         """From now on these terms hold."""

@@ -9,6 +9,7 @@ from dlcore.schedule.health import Health
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.terms import Terms
 
+REFUSALS_S = 1.0  # two connections refused within that time, others doing well, are too many
 FASTEST_BPS = float("inf")
 
 
@@ -38,6 +39,7 @@ class Source:
         self._latest = -1
         self._trials: set[int] = set()
         self._asked_s: float | None = None
+        self._refused_s = -2 * REFUSALS_S
         self._preferred: set[str] = set()
         self._patience_s = policy.patience_s
 
@@ -112,12 +114,21 @@ class Source:
             self.health.succeeded()
             return
         is_news = number >= self._news_from
+        if is_news and self._asks_for_less(fault, now_s):
+            self.crew.pushed_back(now_s)
         if is_news and fault is not Fault.NOT_FOUND:
             self._news_from = self._latest + 1
             self._trials.clear()
         self.health.failed(fault, now_s, retry_after_s, jitter, is_news=is_news)
-        if is_news and fault is Fault.BUSY:
-            self.crew.pushed_back(now_s)
+
+    def _asks_for_less(self, fault: Fault, now_s: float) -> bool:
+        """Whether it has too many connections: it says so, or refuses some while others do well."""
+        if fault is not Fault.CONNECT:
+            return fault is Fault.BUSY
+        if not self.health.is_proven:
+            return False
+        refused_s, self._refused_s = self._refused_s, now_s
+        return now_s - refused_s <= REFUSALS_S
 
     def dismissed(self, number: int) -> None:
         """A range was stopped for our own reasons."""

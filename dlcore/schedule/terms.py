@@ -10,7 +10,7 @@ class Terms(msgspec.Struct, frozen=True):
 
     Attributes:
         most_connections: Never more connections to it at once; 1 or more.
-        cost: Endpoints that cost more get work only by the rule of `preference`.
+        cost: Endpoints that cost more get work only by the rule that `rights` states.
         cap_bps: Bytes a second that it may be asked for; 0.0: no cap.
     """
 

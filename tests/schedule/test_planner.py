@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dlcore.errors import Fault
 from dlcore.model import BlockRange
-from dlcore.schedule import Planner, Policy
+from dlcore.schedule import Planner, Policy, Terms
 from tests.schedule.machine import PlannerMachine
 from tests.schedule.packages import BLOCK_BYTES, run_machine, shape
 from tests.schedule.scene import MIB, Scene
@@ -12,7 +12,7 @@ from tests.schedule.scene import MIB, Scene
 
 def test_ranges_that_were_under_way_when_an_endpoint_failed_are_one_failure() -> None:
     planner = Planner(Policy(range_bytes=BLOCK_BYTES, weather_patience=2))
-    planner.add_endpoint("e", 32)
+    planner.add_endpoint("e", Terms())
     planner.want("p", shape([100]), bytes(100))
     planner.place("p", "e", frozenset([0]))
     planner.order(["p"])
@@ -29,7 +29,7 @@ def test_ranges_that_were_under_way_when_an_endpoint_failed_are_one_failure() ->
 
 def test_a_package_that_was_forgotten_is_not_fetched_any_more() -> None:
     planner = Planner()
-    planner.add_endpoint("e", 1)
+    planner.add_endpoint("e", Terms())
     for package in ("p", "q"):
         planner.want(package, shape([1]), bytes(1))
         planner.place(package, "e", frozenset([0]))
@@ -43,7 +43,7 @@ def test_a_package_that_was_forgotten_is_not_fetched_any_more() -> None:
 def test_a_block_fetched_again_stays_with_its_new_range_when_the_old_one_ends() -> None:
     planner = Planner()
     for endpoint in ("liar", "honest"):
-        planner.add_endpoint(endpoint, 1)
+        planner.add_endpoint(endpoint, Terms())
     planner.want("p", shape([8]), bytes(8))
     for endpoint in ("liar", "honest"):
         planner.place("p", endpoint, frozenset([0]))
@@ -98,6 +98,17 @@ def test_only_the_endpoint_that_is_busy_gets_fewer_connections() -> None:
     scene.end(scene.ask("e"), Fault.BUSY)
     assert scene.planner.connections("e", scene.now_s) < before
     assert scene.planner.connections("f", scene.now_s) == before
+
+
+def test_an_endpoint_that_refuses_some_connections_gets_fewer() -> None:
+    scene = Scene({"p": 400}, {"e": 0})
+    counts = []
+    for _ in range(2):
+        scene.deliver(scene.ask())
+        counts.append(scene.planner.connections("e", scene.now_s))
+        scene.end(scene.ask(), Fault.CONNECT)
+    scene.deliver(scene.ask())
+    assert counts[0] == counts[1] > scene.planner.connections("e", scene.now_s)
 
 
 def test_the_first_ranges_are_short_and_grow_as_they_arrive() -> None:
