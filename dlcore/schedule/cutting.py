@@ -47,7 +47,7 @@ def next_length(
     connections = max(1, sum(other.wanted for other in in_use))
     caps = [cap for cap in (cap_bps, source.terms.cap_bps) if cap]
     full: float = range_bytes(
-        rate_bps=source.connection_bps,
+        rate_bps=source.connection_bps or FIRST_BYTES,  # as if a second brought so much
         round_trip_s=source.round_trip_s,
         connections=connections,
         block_bytes=min(block_bytes, UNIT_BYTES),

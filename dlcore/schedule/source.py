@@ -23,6 +23,7 @@ class Source:
         crew: How many connections it gets, and what was measured of them.
         held: Package -> objects of it that the endpoint holds.
         at_work: Number of ranges whose bytes are still arriving.
+        most_at_work: The most that ever were: so many connections may be open.
         longest_bytes: The longest range that arrived.
     """
 
@@ -32,7 +33,7 @@ class Source:
         self.health = Health(policy)
         self.crew = Crew(terms.most_connections)
         self.held: dict[str, set[int]] = {}
-        self.at_work = 0
+        self.at_work = self.most_at_work = 0
         self.longest_bytes = 0
         self._wanted = 1
         self._news_from = 0  # ranges with lower numbers were asked before its last news
@@ -88,6 +89,7 @@ class Source:
     def asked(self, number: int, now_s: float) -> None:
         """A range of that number is under way."""
         self.at_work += 1
+        self.most_at_work = max(self.most_at_work, self.at_work)
         self._latest = number
         if self._asked_s is None:
             self._asked_s = now_s

@@ -166,5 +166,6 @@ class Tail:
         return Outlook(flight.rate_bps(now_s, usual_bps), eta_s, source.round_trip_s)
 
     def _prospect(self, source: Source) -> Prospect:
-        """A connection that may have to be opened first: one more round trip."""
-        return Prospect(source.connection_bps or 0.0, 2 * source.round_trip_s)
+        """A connection that was at work before, or one to be opened first: a round trip more."""
+        round_trips = 1 if source.at_work < source.most_at_work else 2
+        return Prospect(source.connection_bps or 0.0, round_trips * source.round_trip_s)
