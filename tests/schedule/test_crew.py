@@ -156,15 +156,33 @@ def shallow() -> Path:
     return Path(goodput(200), 0.03, queue_s=0.002)
 
 
-def test_a_loss_of_rate_that_growth_does_not_bring_back_is_believed() -> None:
+def test_a_rate_that_growth_does_not_bring_back_is_believed() -> None:
+    crew, counts = Crew(MOST), [START]
+    for tick in range(2400):  # bytes come as they come, however many ask for them
+        crew.received(1_000_000 if tick < 1200 else 750_000, tick * 0.05)
+        crew.answered(0.05)
+        counts.append(crew.wanted(tick * 0.05, counts[-1]))
+    assert max(counts[1200:]) <= 1.5**3 * counts[1200] + 2
+    assert counts[-1] == counts[1200]
+
+
+def test_growth_that_harms_is_taken_back_at_once() -> None:
+    crew, counts = Crew(MOST), [START]
+    for tick in range(1200):
+        crew.received(1_000_000 if counts[-1] <= START_FAR else 400_000, tick * 0.05)
+        crew.answered(0.05)
+        counts.append(crew.wanted(tick * 0.05, counts[-1]))
+    assert sum(count > START_FAR for count in counts) < 0.1 * len(counts)
+
+
+def test_loss_is_answered_at_once_although_growth_had_become_rare() -> None:
     path = shallow()
 
-    def halve(path: Path) -> None:
-        path.rate_bps = goodput(100)
+    def lose(path: Path) -> None:
+        path.loss = 0.01
 
-    outcome = Transfer(Crew(MOST), path, at=changing(path, halve, 40)).run(80)
-    assert max(outcome.wanted(40, 80)) <= 3.4 * max(outcome.wanted(39, 40))
-    assert outcome.wanted(79, 80)[-1] <= 1.5 * outcome.wanted(39, 40)[-1]
+    outcome = Transfer(Crew(MOST), path, at=changing(path, lose, 70)).run(85)
+    assert outcome.mean_rate_bps(72, 85) >= 0.97 * path.rate_bps
 
 
 def test_growth_that_brings_nothing_is_tried_ever_more_rarely() -> None:
