@@ -1,10 +1,11 @@
 """Which blocks of one package are wanted, under way, or done.
 
 A `Demand` keeps one byte per package-wide block number, so finding the next missing block is a
-search at memory speed however large the package is. A block under way belongs to the range that
-took it, or to nobody but its strips while it is open; a raced block belongs to two ranges. Only
-its owners can end its flight: a block that is fetched again elsewhere while the range that served
-it bad is still running stays with its new range.
+search at memory speed however large the package is. Small objects and the others are taken in step
+(`backlog`), each sort in the manifest's order. A block under way belongs to the range that took it,
+or to nobody but its strips while it is open; a raced block belongs to two ranges. Only its owners
+can end its flight: a block that is fetched again elsewhere while the range that served it bad is
+still running stays with its new range.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from collections import Counter
 from collections.abc import Callable
 
 from dlcore.model import BlockRange, Manifest
+from dlcore.schedule.backlog import MISSING, MISSING_SMALL, SMALL_BYTES, Backlog
 from dlcore.schedule.strips import OpenBlock
 
-MISSING, FLYING, DONE = 0, 1, 2
+FLYING, DONE = 2, 3  # besides the states that are missing
 STRIPS = -1  # owner of an open block
 
 
@@ -28,7 +30,6 @@ class Demand:
         have: One byte per block, non-zero where it is verified on disk already.
 
     Attributes:
-        missing: Number of blocks that nobody is fetching.
         open: Block number -> block whose strips are being fetched.
         races: How often a block was raced.
         served_bad: Block number -> endpoints from which it did not match its digest; none if it
@@ -43,13 +44,23 @@ class Demand:
         self.manifest = manifest
         self._states = bytearray(DONE if done else MISSING for done in have)
         self._owners: dict[int, tuple[int, ...]] = {}  # block under way -> ranges that fetch it
-        self._front = 0  # no block before it is missing
-        self.missing = self._states.count(MISSING)
+        self._backlogs = Backlog(MISSING), Backlog(MISSING_SMALL)
+        self._fill_backlogs()
         self.open: dict[int, OpenBlock] = {}
         self.races: Counter[int] = Counter()
         self.served_bad: dict[int, set[str]] = {}
         self.alone: dict[int, str] = {}
         self.failed_alone: dict[int, set[str]] = {}
+
+    @property
+    def missing(self) -> int:
+        """Number of blocks that nobody is fetching."""
+        return sum(backlog.left for backlog in self._backlogs)
+
+    @property
+    def missing_bytes(self) -> int:
+        """Length of the blocks that nobody is fetching."""
+        return sum(backlog.left_bytes for backlog in self._backlogs)
 
     @property
     def unfinished(self) -> int:
@@ -77,7 +88,7 @@ class Demand:
         avoids: Callable[[int], bool],
         most_blocks: int,
     ) -> BlockRange | None:
-        """Take the first run of missing blocks that somebody can serve; it is now under way.
+        """Take the first run of missing blocks that the taker can serve; it is now under way.
 
         Args:
             owner: Number of the range that takes them, never used before.
@@ -88,20 +99,12 @@ class Demand:
         Returns:
             The run, all in one object; None if the endpoint can serve nothing that is missing.
         """
-        number = self._front = self._find(self._front)
-        while number < len(self._states):
-            object_index, block = self.manifest.locate_block(number)
-            object_end = self.manifest.first_blocks[object_index + 1]
-            if not holds(object_index):
-                number = self._find(object_end)
-            elif number in self.served_bad and avoids(number):
-                number = self._find(number + 1)
-            else:
-                end = self._run_end(number, min(object_end, number + most_blocks))
-                self._states[number:end] = bytes([FLYING]) * (end - number)
-                self._owners.update(dict.fromkeys(range(number, end), (owner,)))
-                self.missing -= end - number
-                return BlockRange(object_index, block, block + end - number)
+        for backlog in sorted(self._backlogs, key=lambda backlog: -backlog.share):
+            number = self._next(backlog, holds, avoids)
+            if number is not None:
+                blocks = self._run(backlog, number, most_blocks)
+                self._begin(backlog, owner, blocks)
+                return blocks
         return None
 
     def open_up(self, owner: int, blocks: BlockRange, endpoint: str) -> OpenBlock:
@@ -196,28 +199,66 @@ class Demand:
         """
         if any(held(block.object_index) for block in self.open.values()):
             return True
-        number = self._find(self._front)
-        while number < len(self._states):
-            object_index, _ = self.manifest.locate_block(number)
-            if held(object_index):
-                return True
-            number = self._find(self.manifest.first_blocks[object_index + 1])
-        return False
+        return any(
+            self._next(backlog, held, lambda _: False) is not None for backlog in self._backlogs
+        )
 
     def _numbers(self, blocks: BlockRange) -> range:
         base = self.manifest.first_blocks[blocks.object]
         return range(base + blocks.first, base + blocks.last)
 
-    def _find(self, number: int) -> int:
-        """The first missing block from that number on; the number of blocks if there is none."""
-        found = self._states.find(MISSING, number)
+    def _fill_backlogs(self) -> None:
+        states, block_bytes = self._states, self.manifest.block_bytes
+        for index, item in enumerate(self.manifest.objects):
+            first, last = self.manifest.first_blocks[index : index + 2]
+            count = states.count(MISSING, first, last)
+            if count:
+                short_bytes = (last - first) * block_bytes - item.length_bytes
+                ends_short = states[last - 1] == MISSING
+                backlog = self._backlog(index)
+                backlog.add(count, count * block_bytes - ends_short * short_bytes)
+                states[first:last] = states[first:last].replace(
+                    bytes([MISSING]), bytes([backlog.state])
+                )
+
+    def _backlog(self, object_index: int) -> Backlog:
+        return self._backlogs[self.manifest.objects[object_index].length_bytes <= SMALL_BYTES]
+
+    def _next(
+        self, backlog: Backlog, holds: Callable[[int], bool], avoids: Callable[[int], bool]
+    ) -> int | None:
+        """The first missing block that somebody can serve; see `take`."""
+        number = backlog.front = self._find(backlog, backlog.front)
+        while number < len(self._states):
+            object_index, _ = self.manifest.locate_block(number)
+            if not holds(object_index):
+                number = self._find(backlog, self.manifest.first_blocks[object_index + 1])
+            elif number in self.served_bad and avoids(number):
+                number = self._find(backlog, number + 1)
+            else:
+                return number
+        return None
+
+    def _find(self, backlog: Backlog, number: int) -> int:
+        """The backlog's first missing block from that number on, or the number of all blocks."""
+        found = self._states.find(backlog.state, number)
         return len(self._states) if found < 0 else found
 
-    def _run_end(self, number: int, limit: int) -> int:
+    def _run(self, backlog: Backlog, number: int, most_blocks: int) -> BlockRange:
+        """The missing blocks from that number on."""
+        object_index, first = self.manifest.locate_block(number)
+        limit = min(self.manifest.first_blocks[object_index + 1], number + most_blocks)
         end = number + 1
-        while end < limit and self._states[end] == MISSING and end not in self.served_bad:
+        while end < limit and self._states[end] == backlog.state and end not in self.served_bad:
             end += 1
-        return end
+        return BlockRange(object_index, first, first + end - number)
+
+    def _begin(self, backlog: Backlog, owner: int, blocks: BlockRange) -> None:
+        numbers = self._numbers(blocks)
+        start, end = self.manifest.range_span(blocks)
+        backlog.take(len(numbers), end - start)
+        self._states[numbers.start : numbers.stop] = bytes([FLYING]) * len(numbers)
+        self._owners.update(dict.fromkeys(numbers, (owner,)))
 
     def _give_back(self, owner: int, number: int) -> None:
         owners = self._owners.get(number, ())
@@ -230,6 +271,9 @@ class Demand:
             self._set_missing(number)
 
     def _set_missing(self, number: int) -> None:
-        self._states[number] = MISSING
-        self._front = min(self._front, number)
-        self.missing += 1
+        object_index, block = self.manifest.locate_block(number)
+        start, end = self.manifest.block_span(object_index, block)
+        backlog = self._backlog(object_index)
+        backlog.add(1, end - start)
+        backlog.front = min(backlog.front, number)
+        self._states[number] = backlog.state

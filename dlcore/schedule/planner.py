@@ -63,7 +63,7 @@ class Planner:
     def want(self, package: str, manifest: Manifest, have: bytes | bytearray) -> None:
         """Add a package, with one byte per block that is non-zero where it is done already."""
         demand = self._demands[package] = Demand(package, manifest, have)
-        self._budget.want(_missing_bytes(demand), manifest.block_bytes)
+        self._budget.want(demand.missing_bytes, manifest.block_bytes)
         self._candidates = None
 
     def forget(self, package: str) -> None:
@@ -304,7 +304,7 @@ class Planner:
         block_bytes = demand.manifest.block_bytes
         is_awaited = demand.package in self._rights.waiting
         left = [demand] if is_awaited else self._to_serve()
-        left_bytes = sum(other.missing * other.manifest.block_bytes for other in left)
+        left_bytes = sum(other.missing_bytes for other in left)
         return next_length(
             self._policy,
             source,
@@ -329,9 +329,3 @@ class Planner:
 
 def _owner(assignment: Assignment) -> int:
     return STRIPS if assignment.strip else assignment.number
-
-
-def _missing_bytes(demand: Demand) -> int:
-    """How much is missing; about, if something is there already."""
-    count = demand.manifest.first_blocks[-1]
-    return demand.manifest.content_bytes * demand.missing // max(1, count)

@@ -1,0 +1,164 @@
+"""Small objects and long ones in step: neither the link nor the round trips wait for the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlcore.model import DIGEST_BYTES, BlockRange, Manifest, Object
+from dlcore.schedule.backlog import SMALL_BYTES
+from dlcore.schedule.demand import Demand
+from tests.schedule.packages import LAW
+
+BLOCK_BYTES = 256 << 10
+MOST_BYTES = 16 << 20
+SLACK = 1.3  # a few connections that wait by turns neither fill a link nor are all at work
+
+
+class Path(NamedTuple):
+    """Some connections, the link that they share, and what each request costs besides.
+
+    Attributes:
+        connections: Number of them.
+        link_bps: Of all together.
+        connection_bps: The most of one.
+        overhead_s: Before the first byte of each range.
+    """
+
+    connections: int
+    link_bps: float
+    connection_bps: float
+    overhead_s: float
+
+    def makespan_s(self, lengths: Callable[[], int | None]) -> float:
+        """Time until all ranges are there; who is free takes the next one, until there is none."""
+        now_s = 0.0
+        waits: list[float] = []
+        rests: list[float] = []
+        while True:
+            while len(waits) < self.connections and (length_bytes := lengths()):
+                waits.append(self.overhead_s)
+                rests.append(length_bytes)
+            if not waits:
+                return now_s
+            flowing = sum(not wait_s for wait_s in waits)
+            rate_bps = min(self.connection_bps, self.link_bps / max(1, flowing))
+            pairs = list(zip(waits, rests, strict=True))
+            step_s = min(wait_s or rest / rate_bps for wait_s, rest in pairs)
+            now_s += step_s
+            rests = [rest if w else rest - step_s * rate_bps for w, rest in pairs]
+            waits = [max(0.0, w - step_s) if w - step_s > 1e-9 else 0.0 for w in waits]
+            there = [at for at, rest in enumerate(rests) if rest < 1e-3]
+            waits = [w for at, w in enumerate(waits) if at not in there]
+            rests = [rest for at, rest in enumerate(rests) if at not in there]
+
+    def bound_s(self, lengths: list[int]) -> float:
+        """No order is quicker: the link is full all the time, or each connection is at work."""
+        all_bytes = sum(lengths)
+        requests = sum(-(-length // BLOCK_BYTES) for length in lengths)
+        work_s = requests * self.overhead_s + all_bytes / self.connection_bps
+        return max(all_bytes / self.link_bps, work_s / self.connections)
+
+    @property
+    def range_s(self) -> float:
+        """The longest that one range may take."""
+        share_bps = min(self.connection_bps, self.link_bps / self.connections)
+        return self.overhead_s + BLOCK_BYTES / share_bps
+
+
+def package(lengths: list[int]) -> Manifest:
+    objects = tuple(
+        Object(str(index), length, bytes(DIGEST_BYTES * -(-length // BLOCK_BYTES)))
+        for index, length in enumerate(lengths)
+    )
+    return Manifest(1, "ABC00001", 1, BLOCK_BYTES, objects, ())
+
+
+def taken(lengths: list[int]) -> Callable[[], int | None]:
+    """Lengths of the ranges, one block each, as a demand gives them out."""
+    manifest = package(lengths)
+    demand = Demand("p", manifest, bytes(manifest.first_blocks[-1]))
+
+    def ranges() -> Iterator[int]:
+        owner = 0
+        while blocks := demand.take(owner, lambda _: True, lambda _: False, 1):
+            start, end = manifest.range_span(blocks)
+            yield end - start
+            owner += 1
+
+    each = ranges()
+    return lambda: next(each, None)
+
+
+@LAW
+@given(
+    small=st.lists(st.integers(1, SMALL_BYTES), min_size=1, max_size=20),
+    times=st.integers(20, 40),
+    long=st.lists(st.integers(SMALL_BYTES + 1, MOST_BYTES), min_size=1, max_size=20),
+    order=st.sampled_from([1, -1]),
+    connections=st.sampled_from([4, 8, 16, 32]),
+    overhead_s=st.sampled_from([0.005, 0.02, 0.08]),
+    full_for=st.sampled_from([0.5, 0.7, 1.0, 1.4, 2.0]),
+)
+def test_whatever_is_the_bottleneck_it_is_busy_all_the_time(
+    small: list[int],
+    times: int,
+    long: list[int],
+    order: int,
+    connections: int,
+    overhead_s: float,
+    full_for: float,
+) -> None:
+    """The link is full for that share of the time for which all connections are at work."""
+    lengths = [*(small * times), *long][::order]
+    path = Path(connections, 1e12, 1e8, overhead_s)
+    path = path._replace(link_bps=sum(lengths) / (path.bound_s(lengths) * full_for))
+    alone_s = max(path.makespan_s(taken(sort)) for sort in (small * times, long))
+    least_s = max(alone_s, path.bound_s(lengths))
+    assert path.makespan_s(taken(lengths)) <= SLACK * least_s + 2 * path.range_s
+
+
+def test_one_after_the_other_takes_as_long_as_both_together() -> None:
+    path = Path(connections=16, link_bps=1e7, connection_bps=1e7, overhead_s=0.08)
+    small, long = [4000] * 2000, [BLOCK_BYTES] * 400
+    apart_s = path.makespan_s(taken(small)) + path.makespan_s(taken(long))
+    for lengths in (small + long, long + small):
+        assert path.makespan_s(taken(lengths)) < 0.6 * apart_s
+
+
+def test_small_objects_are_not_all_left_for_the_end_nor_long_ones() -> None:
+    manifest = package([*([1000] * 100), *([BLOCK_BYTES] * 100)])
+    demand = Demand("p", manifest, bytes(200))
+    kinds = [take(demand, owner).object >= 100 for owner in range(200)]
+    assert all(abs(sum(kinds[:at]) - at / 2) <= 1 for at in range(200))
+
+
+def test_an_endpoint_that_holds_only_one_sort_is_given_that() -> None:
+    demand = Demand("p", package([1000] * 10 + [BLOCK_BYTES] * 10), bytes(20))
+    for owner in range(10):
+        blocks = demand.take(owner, lambda index: index >= 10, lambda _: False, 1)
+        assert blocks
+        assert blocks.object == 10 + owner
+    assert demand.take(10, lambda index: index >= 10, lambda _: False, 1) is None
+    assert demand.is_servable(lambda index: index < 10)
+    assert not demand.is_servable(lambda index: index >= 10)
+
+
+def test_what_is_missing_is_known_to_the_byte() -> None:
+    lengths = [SMALL_BYTES, SMALL_BYTES + 1, 3 * BLOCK_BYTES + 5]
+    demand = Demand("p", package(lengths), bytes([0, 0, 0, 1, 0, 0]))
+    assert (demand.missing, demand.missing_bytes) == (5, sum(lengths) - BLOCK_BYTES)
+    blocks = [take(demand, owner) for owner in range(5)]
+    assert (demand.missing, demand.missing_bytes) == (0, 0)
+    for owner, block in enumerate(blocks):
+        demand.give_back(owner, block)
+    assert (demand.missing, demand.missing_bytes) == (5, sum(lengths) - BLOCK_BYTES)
+
+
+def take(demand: Demand, owner: int) -> BlockRange:
+    blocks = demand.take(owner, lambda _: True, lambda _: False, 1)
+    assert blocks
+    return blocks
