@@ -154,7 +154,7 @@ async def _fetch(asked: Asked, folder: Path, access: Access, manner: Manner) -> 
     view = open_view(quiet=manner.quiet)
     async with shown(bus.listen(), view, verbose=manner.verbose), AsyncExitStack() as stack:
         stack.callback(bus.close)
-        found = await find(asked, access, stack)
+        found = await find(asked, access, stack, bus)
         return await fetch_into(
             folder,
             found.manifest,

@@ -61,6 +61,8 @@ def describe(event: events.Event) -> str:
             return f"{endpoint}: not asked any more ({fault})"
         case events.EndpointNote(endpoint, what, reason):
             return f"{endpoint}: {what}: {reason}"
+        case events.EndpointBusy(endpoint, wait_s):
+            return f"{endpoint}: too busy to say what it holds, asked again in {wait_s:.0f} s"
         case events.EndpointRenewed(endpoint, what, reason):
             return f"{endpoint}: {what} renewed ({reason})"
         case events.DownloadRetried(package, attempt, of, delay_s):

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from dlcore import manifest as documents
 from dlcore.cli.sources import Access, open_mirrors, open_sources
 from dlcore.engine.download.library import Library, read_catalog
+from dlcore.engine.events import EventBus
 from dlcore.errors import ConfigError, IntegrityError, NotFoundError
 from dlcore.model import DEFAULT_BLOCK_BYTES, File, Manifest, Object
 from dlcore.transfer import Endpoint, probe_url
@@ -45,13 +46,14 @@ class Found(NamedTuple):
     beside: bool
 
 
-async def find(asked: Asked, access: Access, stack: AsyncExitStack) -> Found:
+async def find(asked: Asked, access: Access, stack: AsyncExitStack, bus: EventBus) -> Found:
     """Find out what is wanted and open its endpoints.
 
     Args:
         asked: What the command line says.
         access: What opens endpoints.
         stack: Closes them.
+        bus: Hears of those that ask for time.
 
     Raises:
         ConfigError: It cannot be fetched as asked.
@@ -65,7 +67,7 @@ async def find(asked: Asked, access: Access, stack: AsyncExitStack) -> Found:
     if _is_file(asked.what):
         return _find_described(asked, access, stack)
     if re.fullmatch(r"[A-Za-z0-9]{8}", asked.what):
-        return await _find_package(asked, access, stack)
+        return await _find_package(asked, access, stack, bus)
     raise NotFoundError(
         f"{asked.what!r} is no package id, no http(s) URL, and no file that exists",
         remedy="A package id has eight letters and digits, such as ABC00012.",
@@ -149,7 +151,9 @@ def _find_described(asked: Asked, access: Access, stack: AsyncExitStack) -> Foun
     return Found(manifest, documents.encode(manifest), endpoints, beside=True)
 
 
-async def _find_package(asked: Asked, access: Access, stack: AsyncExitStack) -> Found:
+async def _find_package(
+    asked: Asked, access: Access, stack: AsyncExitStack, bus: EventBus
+) -> Found:
     """A package of a catalog."""
     endpoints = open_sources(asked.sources, access, stack)
     first = asked.sources[0]
@@ -162,9 +166,9 @@ async def _find_package(asked: Asked, access: Access, stack: AsyncExitStack) -> 
         path=asked.catalog,
         endpoint=None if asked.catalog else endpoints[0],
         sha256=asked.catalog_sha256,
+        tell=bus.emit,
     )
     beside = asked.catalog.parent if asked.catalog else None
-    manifest, document = await Library(catalog, endpoints, None, beside).manifest(
-        asked.what.upper()
-    )
+    library = Library(catalog, endpoints, None, beside, tell=bus.emit)
+    manifest, document = await library.manifest(asked.what.upper())
     return Found(manifest, document, endpoints, beside=False)

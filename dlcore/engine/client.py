@@ -176,7 +176,7 @@ class Client:
             catalog = await self._read_catalog()
             path = self.deployment.catalog.path
             folder = Path(path).parent if path else None
-            self._library = Library(catalog, self.endpoints, self.store, folder)
+            self._library = Library(catalog, self.endpoints, self.store, folder, tell=self.bus.emit)
         return self._library
 
     async def fetch(self, package_id: str) -> Path:
@@ -242,7 +242,9 @@ class Client:
             return await read_catalog(path=Path(settings.path), sha256=settings.sha256)
         for endpoint in self.endpoints:
             if endpoint.name == settings.endpoint:
-                return await read_catalog(endpoint=endpoint, sha256=settings.sha256)
+                return await read_catalog(
+                    endpoint=endpoint, sha256=settings.sha256, tell=self.bus.emit
+                )
         raise ConfigError(
             f"the catalog is to be read from endpoint {settings.endpoint}, "
             "which this client may not use",

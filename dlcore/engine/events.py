@@ -90,6 +90,13 @@ class EndpointNote(Event, frozen=True):
     reason: str
 
 
+class EndpointBusy(Event, frozen=True):
+    """An endpoint asked for time before it tells what it holds; asked again after ``wait_s``."""
+
+    endpoint: str
+    wait_s: float
+
+
 class EndpointRenewed(Event, frozen=True):
     """A token or signed locations were renewed; ``reason`` is ``expiring`` or ``rejected``."""
 

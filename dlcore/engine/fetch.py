@@ -120,7 +120,8 @@ async def _fetch(
     cap_bps: float,
 ) -> Fetched:
     manifest, document = described
-    library = Library(Catalog(1, {}), [endpoint for endpoint, _ in endpoints], store)
+    named = [endpoint for endpoint, _ in endpoints]
+    library = Library(Catalog(1, {}), named, store, tell=bus.emit)
     terms = {endpoint.name: own for endpoint, own in endpoints}
     async with AsyncExitStack() as stack:
         downloads = Downloads(store, terms, library.locate, bus, random.Random())  # noqa: S311  # spreads waits

@@ -79,17 +79,19 @@ async def _holdings(
     for package in packages:
         with contextlib.suppress(DlcoreError):  # nobody has its manifest: nobody has the package
             manifests.append((await library.manifest(package))[0])
-    answers = await asyncio.gather(*(_holding(endpoint, manifests) for endpoint in endpoints))
+    answers = await asyncio.gather(
+        *(_holding(endpoint, library, manifests) for endpoint in endpoints)
+    )
     return {e.name: answer for e, answer in zip(endpoints, answers, strict=True)}
 
 
-async def _holding(endpoint: Endpoint, manifests: Sequence[Manifest]) -> Answer:
+async def _holding(endpoint: Endpoint, library: Library, manifests: Sequence[Manifest]) -> Answer:
     """What it serves; if that is nothing, why, unless it just has nothing."""
     complaints: list[str] = []
 
     async def ask(manifest: Manifest) -> str:
         try:
-            return manifest.package_id if await _serves(endpoint, manifest) else ""
+            return manifest.package_id if await _serves(endpoint, library, manifest) else ""
         except TransferError as error:
             if error.fault is not Fault.NOT_FOUND:
                 complaints.append(error.message)
@@ -99,9 +101,9 @@ async def _holding(endpoint: Endpoint, manifests: Sequence[Manifest]) -> Answer:
     return held if held or not complaints else complaints[0]
 
 
-async def _serves(endpoint: Endpoint, manifest: Manifest) -> bool:
+async def _serves(endpoint: Endpoint, library: Library, manifest: Manifest) -> bool:
     """Whether every object is there, as far as locating them and one byte tell."""
-    placement = await endpoint.locate(manifest)
+    placement = await library.place(endpoint, manifest)
     if len(placement.held) < len(manifest.objects):
         return False
     if manifest.objects:

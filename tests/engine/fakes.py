@@ -196,13 +196,14 @@ async def opened(
 ) -> AsyncIterator[Content]:
     """Everything that fetches packages, over fake endpoints."""
     catalog = Catalog(1, {name: entry_of(item) for name, item in packages.items()})
+    bus = bus or EventBus()
     with Store.open(state) as store:
-        library = Library(catalog, endpoints, store)
+        library = Library(catalog, endpoints, store, tell=bus.emit)
         downloads = Downloads(
             store,
             {endpoint.name: Terms(connections) for endpoint in endpoints},
             library.locate,
-            bus or EventBus(),
+            bus,
             random.Random(1),
         )
         downloads.retry = retry or Retry()

@@ -2,16 +2,20 @@
 
 Guarantees: a manifest is used only if its SHA-256 is the one the catalog states, whoever sent it;
 each is read once. For documents, endpoints are asked in the order of preference, those that failed
-before last; for objects all at once, and a slow one holds up no other.
+before last, and those that ask for time once more if nobody else has it; for objects all at once,
+and a slow or busy one holds up no other.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from dlcore import manifest as documents
+from dlcore.engine.download.patience import Patience
+from dlcore.engine.events import Event
 from dlcore.engine.threads import in_thread
 from dlcore.errors import (
     Fault,
@@ -36,6 +40,7 @@ class Library:
         endpoints: In order of preference.
         store: Asked first for the manifests of packages that it holds, if there is one.
         folder: Where manifests may lie beside the catalog, to be asked before any endpoint.
+        tell: Hears of endpoints that ask for time.
     """
 
     def __init__(
@@ -44,6 +49,8 @@ class Library:
         endpoints: Sequence[Endpoint],
         store: Store | None,
         folder: Path | None = None,
+        *,
+        tell: Callable[[Event], None] = lambda _: None,
     ) -> None:
         self.catalog = catalog
         self._endpoints = tuple(endpoints)
@@ -52,6 +59,7 @@ class Library:
         self._manifests: dict[str, tuple[Manifest, bytes]] = {}
         self._located: dict[str, dict[str, Placement]] = {}
         self._failed: set[str] = set()  # endpoints whose last document could not be read
+        self._patience = Patience(tell)
 
     def entry(self, package_id: str) -> CatalogEntry:
         """The package's catalog entry.
@@ -103,13 +111,21 @@ class Library:
         async def ask(endpoint: Endpoint) -> None:
             try:
                 if endpoint.name not in known:
-                    known[endpoint.name] = await endpoint.locate(manifest)
+                    known[endpoint.name] = await self.place(endpoint, manifest)
             except TransferError as error:
                 found(endpoint.name, error)
             else:
                 found(endpoint.name, known[endpoint.name])
 
         await asyncio.gather(*(ask(endpoint) for endpoint in self._endpoints))
+
+    async def place(self, endpoint: Endpoint, manifest: Manifest) -> Placement:
+        """Find a package's objects at one endpoint, as soon as it has time.
+
+        Raises:
+            TransferError: As `Endpoint.locate`.
+        """
+        return await self._patience.ask(endpoint, lambda: endpoint.locate(manifest))
 
     async def _kept(self, entry: CatalogEntry, package_id: str) -> bytes | None:
         """The manifest document that the store keeps with the package."""
@@ -119,28 +135,41 @@ class Library:
 
     async def _read(self, entry: CatalogEntry, package_id: str) -> bytes:
         """The manifest document from the first place whose copy has the right digest."""
-        key = manifest_key(entry.manifest)
-        complaints: list[str] = []
         if self._folder:
-            document = await in_thread(read_if_there, self._folder / key, entry.manifest_bytes)
+            path = self._folder / manifest_key(entry.manifest)
+            document = await in_thread(read_if_there, path, entry.manifest_bytes)
             if document is not None and documents.digest_of(document) == entry.manifest:
                 return document
-        for endpoint in sorted(self._endpoints, key=lambda e: e.name in self._failed):
-            try:
-                document = await endpoint.read_document(key, entry.manifest_bytes)
-            except TransferError as error:
-                self._failed.add(endpoint.name)
-                complaints.append(error.message)
-                continue
-            self._failed.discard(endpoint.name)
-            if documents.digest_of(document) == entry.manifest:
-                return document
-            complaints.append(f"{endpoint.name}: the manifest does not match its digest")
+        complaints: dict[str, str] = {}
+        asked = sorted(self._endpoints, key=lambda e: e.name in self._failed)
+        for ask in (self._patience.ask_once, self._patience.ask):
+            busy: list[Endpoint] = []
+            for endpoint in asked:
+                try:
+                    document = await ask(endpoint, partial(_read_manifest, endpoint, entry))
+                except TransferError as error:
+                    self._failed.add(endpoint.name)
+                    complaints[endpoint.name] = error.message
+                    if error.retry_after_s is not None:
+                        busy.append(endpoint)
+                else:
+                    self._failed.discard(endpoint.name)
+                    return document
+            asked = busy
         raise NotFoundError(
             f"no endpoint has the manifest of package {package_id} version {entry.version}: "
-            + "; ".join(complaints),
+            + "; ".join(complaints.values()),
             remedy="Distribute the package to an endpoint that this client may use.",
         )
+
+
+async def _read_manifest(endpoint: Endpoint, entry: CatalogEntry) -> bytes:
+    document = await endpoint.read_document(manifest_key(entry.manifest), entry.manifest_bytes)
+    if documents.digest_of(document) != entry.manifest:
+        raise TransferError(
+            "the manifest does not match its digest", fault=Fault.CORRUPT, endpoint=endpoint.name
+        )
+    return document
 
 
 def read_if_there(path: Path, limit_bytes: int) -> bytes | None:
@@ -156,7 +185,11 @@ def read_if_there(path: Path, limit_bytes: int) -> bytes | None:
 
 
 async def read_catalog(
-    *, path: Path | None = None, endpoint: Endpoint | None = None, sha256: str = ""
+    *,
+    path: Path | None = None,
+    endpoint: Endpoint | None = None,
+    sha256: str = "",
+    tell: Callable[[Event], None] = lambda _: None,
 ) -> Catalog:
     """Read the catalog from a file or, over verified TLS, from an endpoint.
 
@@ -164,6 +197,7 @@ async def read_catalog(
         path: A local file.
         endpoint: Whom to trust for the catalog, if there is no file.
         sha256: Digest that the document must have, hex; empty for any.
+        tell: Hears if the endpoint asks for time.
 
     Raises:
         NotFoundError: It is not there.
@@ -178,7 +212,7 @@ async def read_catalog(
             raise NotFoundError(f"there is no catalog at {path}", remedy="Check the path.")
     else:
         assert endpoint is not None
-        document = await _read_from(endpoint)
+        document = await _read_from(endpoint, Patience(tell))
         source = f"catalog of endpoint {endpoint.name}"
     if sha256 and documents.digest_of(document) != sha256.lower():
         raise IntegrityError(
@@ -188,9 +222,11 @@ async def read_catalog(
     return documents.decode_catalog(document, source=source)
 
 
-async def _read_from(endpoint: Endpoint) -> bytes:
+async def _read_from(endpoint: Endpoint, patience: Patience) -> bytes:
     try:
-        return await endpoint.read_document(CATALOG_KEY, MOST_CATALOG_BYTES)
+        return await patience.ask(
+            endpoint, lambda: endpoint.read_document(CATALOG_KEY, MOST_CATALOG_BYTES)
+        )
     except TransferError as error:
         if error.fault is not Fault.NOT_FOUND:
             raise

@@ -1,0 +1,108 @@
+"""Asks endpoints for what is no range (documents, listings, locations) as often as they let us.
+
+Guarantees: an endpoint that asks for time (429 or 503 with ``Retry-After``) is not asked anything
+by anybody before that time is over; then one question at a time is put to it, until one is
+answered. Others are not affected. Patience ends: who asks for time too often in a row has failed.
+
+Not here: ranges, whose waits the schedule decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from dlcore.engine.events import EndpointBusy, Event
+from dlcore.errors import TransferError
+from dlcore.transfer.interface import Endpoint
+
+MOST_REFUSALS = 12  # in a row, as with ranges; transfer sees to it that each waits 300 s at most
+LEAST_WAIT_S = 0.1
+
+T = TypeVar("T")
+
+
+class Patience:
+    """Waits as long as endpoints ask.
+
+    Args:
+        tell: Hears of each wait.
+    """
+
+    def __init__(self, tell: Callable[[Event], None]) -> None:
+        self._tell = tell
+        self._doors: dict[str, _Door] = {}
+
+    async def ask(self, endpoint: Endpoint, question: Callable[[], Awaitable[T]]) -> T:
+        """Put a question to an endpoint, again if it asks for time.
+
+        Raises:
+            TransferError: Its answer, or it has asked for time too often.
+        """
+        try:
+            return await self.ask_once(endpoint, question)
+        except TransferError as error:
+            if error.retry_after_s is None:
+                raise
+        return await self._doors[endpoint.name].insist(question)
+
+    async def ask_once(self, endpoint: Endpoint, question: Callable[[], Awaitable[T]]) -> T:
+        """Put a question to an endpoint, unless it is too busy at present.
+
+        Raises:
+            TransferError: Its answer, or what it said when it asked for time.
+        """
+        if endpoint.name not in self._doors:
+            self._doors[endpoint.name] = _Door(endpoint.name, self._tell)
+        return await self._doors[endpoint.name].knock(question)
+
+
+class _Door:
+    """One endpoint; shut from a refusal until something is answered."""
+
+    def __init__(self, name: str, tell: Callable[[Event], None]) -> None:
+        self._name = name
+        self._tell = tell
+        self._now_s = asyncio.get_running_loop().time
+        self._turn = asyncio.Lock()
+        self._refusal: TransferError | None = None
+        self._refusals = 0  # in a row
+        self._resume_at_s = 0.0
+
+    async def knock(self, question: Callable[[], Awaitable[T]]) -> T:
+        if self._refusal:
+            raise self._refusal
+        return await self._put(question)
+
+    async def insist(self, question: Callable[[], Awaitable[T]]) -> T:
+        async with self._turn:
+            while True:
+                await asyncio.sleep(self._resume_at_s - self._now_s())
+                try:
+                    return await self._put(question)
+                except TransferError as error:
+                    if error.retry_after_s is None or self._refusals >= MOST_REFUSALS:
+                        raise
+
+    async def _put(self, question: Callable[[], Awaitable[T]]) -> T:
+        try:
+            answer = await question()
+        except TransferError as error:
+            self._refused(error)
+            raise
+        self._refusal, self._refusals = None, 0
+        return answer
+
+    def _refused(self, error: TransferError) -> None:
+        """Questions that were under way when it was first refused are refused together, once."""
+        if error.retry_after_s is None:
+            self._refusal, self._refusals = None, 0
+            return
+        self._refusal = error
+        now_s = self._now_s()
+        if now_s >= self._resume_at_s:
+            self._refusals += 1
+            wait_s = max(LEAST_WAIT_S, error.retry_after_s)
+            self._resume_at_s = now_s + wait_s
+            self._tell(EndpointBusy(self._name, wait_s))
