@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import pairwise
@@ -192,7 +192,7 @@ async def test_a_gateway_that_is_busy_costs_no_download_retry(
 ) -> None:
     published = publish_packages(tmp_path, {"ABC00001": {"x": 50_000}})
     refusals = 2
-    answer = getattr(Service, busy)
+    answer: Callable[[Service, web.Request], Awaitable[web.StreamResponse]] = getattr(Service, busy)
 
     async def refusing(self: Service, request: web.Request) -> web.StreamResponse:
         nonlocal refusals
