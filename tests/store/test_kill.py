@@ -1,13 +1,19 @@
-"""A process that fills a package is killed at a random moment; the next one goes on."""
+"""A process that fills a package is killed at a random point of its work; the next one goes on.
+
+A point is a written block, or whatever the interpreter audits: each file or folder that is opened,
+made, listed, renamed or removed. Points are counted, not seconds, so that a busy machine makes no
+difference; what the other thread is doing at that moment is left to chance.
+"""
 
 from __future__ import annotations
 
 import os
 import random
 import signal
-import time
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -22,10 +28,33 @@ KILLS = int(os.environ.get("DLCORE_KILLS", "30"))
 SIZES = {f"{i:02}.bin": 20_000 * (i % 12) for i in range(48)} | {f"s{i}": 500 for i in range(90)}
 PACKAGE = make_package(SIZES)
 NUMBER_BYTES = 4
+ENDING = 20  # points of a process that has written everything,
+LATE = 0.2  # where so many of them are killed
 
 
-def fill_and_tell(state: Path, seed: int, told: int) -> None:
-    """Fill the package from two threads, telling each block once it is written."""
+def count_points(last: int) -> Callable[[], int]:
+    """From now on count the points of this process; it is killed at the last one.
+
+    Returns:
+        Is to be called at points that are not audited; tells how many there were.
+    """
+    points = count(1)
+
+    def reached() -> int:
+        point = next(points)
+        if point == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return point
+
+    def audit(event: str, arguments: tuple[object, ...]) -> None:
+        reached()
+
+    sys.addaudithook(audit)
+    return reached
+
+
+def fill_and_tell(state: Path, seed: int, told: int, reached: Callable[[], int]) -> None:
+    """Fill the package from two threads; tell each block once it is written, then all points."""
     with Store.open(state, wait_s=10) as store:
         if store.find(PACKAGE.digest, PACKAGE.manifest):
             return
@@ -33,66 +62,67 @@ def fill_and_tell(state: Path, seed: int, told: int) -> None:
         wanted = [n for n, held in enumerate(partial.have) if not held]
         random.Random(seed).shuffle(wanted)
 
+        def tell(number: int) -> None:
+            os.write(told, number.to_bytes(NUMBER_BYTES))
+
         def write(number: int) -> None:
             assert partial.write_run(*PACKAGE.block(number)) == ()
-            os.write(told, number.to_bytes(NUMBER_BYTES))
+            tell(number)
+            reached()
             if number % 40 == 0:
                 partial.sync()
 
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(write, wanted))
         partial.finish()
+        tell(reached())
 
 
-def start(state: Path, seed: int) -> tuple[int, int]:
-    """Run `fill_and_tell` in a process of its own. Returns its id and what it tells through."""
+def run(state: Path, seed: int, last: int = 0) -> tuple[set[int], bool]:
+    """Run `fill_and_tell` in a process of its own, killed at that point if it comes so far.
+
+    Returns:
+        What it told, and whether it was killed.
+    """
     reading, telling = os.pipe()
     child = os.fork()
     if child == 0:
         status = 1
         try:
-            fill_and_tell(state, seed, telling)
+            fill_and_tell(state, seed, telling, count_points(last))
             status = 0
         finally:
             os._exit(status)
     os.close(telling)
-    return child, reading
-
-
-def end(child: int, reading: int) -> tuple[set[int], int]:
-    """Read what the process told until it ended. Returns the blocks and its exit status."""
     with os.fdopen(reading, "rb") as pipe:
         data = pipe.read()
     _, status = os.waitpid(child, 0)
-    told = range(0, len(data) - len(data) % NUMBER_BYTES, NUMBER_BYTES)
-    return {int.from_bytes(data[at : at + NUMBER_BYTES]) for at in told}, status
+    assert status in {0, signal.SIGKILL}
+    told = range(0, len(data), NUMBER_BYTES)
+    return {int.from_bytes(data[at : at + NUMBER_BYTES]) for at in told}, status != 0
 
 
-def duration_s(state: Path) -> float:
-    began = time.monotonic()
-    assert end(*start(state, SEED))[1] == 0
-    return time.monotonic() - began
-
-
-def test_a_kill_at_any_moment_loses_no_written_block_and_no_byte(
+def test_a_kill_at_any_point_loses_no_written_block_and_no_byte(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     chance = random.Random(SEED)
-    clean_s = min(duration_s(tmp_path / f"clean{at}") for at in range(3))
+    told, _ = run(tmp_path / "clean", SEED)
+    points = max(told)  # more than there are blocks
     kills = fetched = reused = 0
     while kills < KILLS:
-        state = tmp_path / f"after{kills}"
+        state, left = tmp_path / f"after{kills}", points
         for _ in range(3):
-            child, reading = start(state, chance.randrange(1 << 30))
-            time.sleep(chance.uniform(0, clean_s))  # the moment of the kill
-            os.kill(child, signal.SIGKILL)
-            written, _ = end(child, reading)
-            kills += 1
+            is_late = chance.random() < LATE
+            last = left - chance.randrange(ENDING) if is_late else chance.randint(1, left)
+            written, was_killed = run(state, chance.randrange(1 << 30), last)
+            kills += was_killed
             with Store.open(state, wait_s=10) as store:
                 if not store.find(PACKAGE.digest, PACKAGE.manifest):
+                    assert was_killed
                     have = store.begin(PACKAGE.manifest, PACKAGE.document).have
                     assert {n for n in written if not have[n]} == set(), f"seed {SEED}"
                     reused += have.count(1)
+                    left = points - have.count(1)
         with Store.open(state) as store:
             content = store.find(PACKAGE.digest, PACKAGE.manifest)
             if content is None:
