@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 from collections import Counter
 from pathlib import Path
@@ -14,11 +15,13 @@ from dlcore.engine.gather import preflight
 from dlcore.engine.report import Report, make_report
 from dlcore.engine.runner import Runner
 from dlcore.engine.session import Session
-from dlcore.engine.state import forget, save
+from dlcore.engine.state import RunState, forget, save
 from dlcore.engine.threads import in_thread
-from dlcore.errors import PreflightError, StepError
+from dlcore.errors import PreflightError, StepError, StorageError
 from dlcore.tasksequence import TaskSequence, load, packages_in_order
 from dlcore.tasksequence.preflight import failed, render
+
+SAVE_EVERY_S = 10.0  # so much of its figures a killed run may lose
 
 
 async def run_sequence(client: Client, sequence: TaskSequence | Path, executor: Executor) -> Report:
@@ -56,43 +59,60 @@ class _Work:
     """Keeps a run's state up to date while its steps run.
 
     The state's figures are sums over all lives of the run: what earlier ones came to, plus what
-    this one measures. A life that was killed counts up to its last finished step.
+    this one measures. A life that was killed counts up to the last time they were saved. Whatever
+    else the state says is saved when a step has ended, and only then.
     """
 
     def __init__(self, client: Client, session: Session) -> None:
         self._client = client
         self._session = session
         self._earlier = copy.copy(session.run)
+        self._saved = session.run
+        self._saving = asyncio.Lock()
         self._now_s = asyncio.get_running_loop().time
         self._started_s = self._now_s()
 
     async def run(self, executor: Executor) -> Report:
         """Run what is left, and report."""
-        await in_thread(self._save)
+        await self._save()
+        figures = asyncio.ensure_future(self._save_figures_regularly())
         try:
-            outcome = await Runner(self._session, executor, self._saved).run()
+            outcome = await Runner(self._session, executor, self._save).run()
         except StepError:
             outcome = "failed"
-        self._measure()
+        finally:
+            figures.cancel()
+            await asyncio.wait({figures})
+        self._measure(self._session.run)
         if outcome == "restart":
-            await in_thread(self._save)
+            await self._save()
         else:
             await in_thread(forget, self._client.state)
         link_bps = self._client.deployment.transfer.link_bps
         return make_report(self._session.run, outcome, await self._spared_bytes(), link_bps)
 
-    async def _saved(self) -> None:
-        self._measure()
-        await in_thread(self._save)
-
-    def _save(self) -> None:
-        save(self._client.state, self._session.run)
-
-    def _measure(self) -> None:
-        """Bring the state's figures up to date."""
-        run, earlier, meter = self._session.run, self._earlier, self._session.meter
-        now_s = self._now_s()
+    async def _save(self) -> None:
+        """Put the state on disk as it is between two steps."""
+        run = self._session.run
         run.variables = dict(self._session.variables)
+        self._measure(run)
+        self._saved = copy.deepcopy(run)
+        await self._write()
+
+    async def _save_figures_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_EVERY_S)
+            self._measure(self._saved)
+            with contextlib.suppress(StorageError):  # the step's end will tell
+                await self._write()
+
+    async def _write(self) -> None:
+        async with self._saving:
+            await in_thread(save, self._client.state, self._saved)
+
+    def _measure(self, run: RunState) -> None:
+        """Bring a state's figures up to date."""
+        earlier, meter, now_s = self._earlier, self._session.meter, self._now_s()
         run.elapsed_s = earlier.elapsed_s + now_s - self._started_s
         run.busy_s = earlier.busy_s + meter.busy_s(now_s)
         run.fetched_bytes = dict(Counter(earlier.fetched_bytes) + meter.received_bytes)

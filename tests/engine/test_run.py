@@ -11,7 +11,7 @@ import pytest
 from dlcore.engine.client import Client
 from dlcore.engine.executor import REBOOT, Executor, Outcome, SimulatingExecutor
 from dlcore.engine.report import Report
-from dlcore.engine.run import run_sequence
+from dlcore.engine.run import SAVE_EVERY_S, run_sequence
 from dlcore.engine.state import STATE_FILE
 from dlcore.errors import PreflightError
 from dlcore.tasksequence import Step, TaskSequence, Variables, read
@@ -262,6 +262,32 @@ def test_variables_survive_a_death(machine: Machine) -> None:
     assert (machine.state / STATE_FILE).stat().st_mode & 0o077 == 0
     machine.variables = {}
     machine.run(tree, Acting(act))
+
+
+class DiesLate:
+    """Dies in the first step, at its end; the second time nothing happens."""
+
+    def __init__(self) -> None:
+        self.has_died = False
+
+    async def run(self, step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        if not self.has_died:
+            variables["Trace"] = "left behind"
+            await asyncio.sleep(100.0)
+            self.has_died = True
+            raise CrashError
+        assert "Trace" not in variables
+        return Outcome()
+
+
+def test_what_a_run_did_before_it_died_in_a_long_step_counts(machine: Machine) -> None:
+    executor, tree = DiesLate(), parsed(step("tools", package=TOOLS))
+    with pytest.raises(CrashError):
+        machine.run(tree, executor)
+    report = machine.run(tree, executor)
+    assert report.bytes_fetched == sum(TREES[OS].values()) + sum(TREES[TOOLS].values())
+    assert 100.0 - SAVE_EVERY_S <= report.makespan_s <= 101.0
+    assert report.steps_run == 2
 
 
 def test_another_sequence_begins_anew(machine: Machine) -> None:
