@@ -182,11 +182,8 @@ class Planner:
         opened = open_block(self._demands[assignment.package], assignment)
         if opened is None or assignment.strip is None:
             return False
-        losers = opened.arrived(assignment.strip, assignment.number, assignment.endpoint)
-        if losers is None:  # it was superseded itself
-            return False
-        self._under_way.supersede(losers, assignment.blocks)
-        return opened.is_whole
+        counts = opened.arrived(assignment.strip, assignment.number, assignment.endpoint)
+        return counts and opened.is_whole
 
     def blocks_done(self, assignment: Assignment, blocks: BlockRange) -> None:
         """Blocks of a range were verified and written."""

@@ -1,9 +1,9 @@
-"""What an idle connection does for a late range: takes over its end, or races it.
+"""What idle connections do for a late range: take over its end, divide its rest, or race it.
 
-Taking over blocks that a range has not begun, or the rest of a strip that does not move any more,
-wastes nothing. Otherwise, when only one block or strip is left of a range, the idle connection
-fetches that too, and the first delivery counts; what the loser received is wasted, so races have a
-budget.
+Taking over blocks that a range has not begun wastes nothing. Neither does dividing the rest of a
+strip among the idle connections, for what arrived of it stays in its place. Otherwise, when only
+one block is left of a range, an idle connection fetches that too, and the first delivery counts;
+what the loser received is wasted, so races have a budget.
 """
 
 from __future__ import annotations
@@ -14,19 +14,28 @@ from dlcore.model import BlockRange
 from dlcore.schedule.flight import FOREVER_S, Flight
 
 LATE = 1.5  # times what the idle connection would need: below, the loser has too good a chance
-LEAST_GAIN_S = 0.1  # less is not worth a request and a connection that breaks off
+LEAST_GAIN_S = 0.05  # less is not worth a request and a connection that breaks off
 MOST_RACES = 2  # for the same bytes
+MOST_TAKERS = 8  # of the same bytes, one after the other
 SPEEDS_UP = 1.5  # times its rate so far: what others leave of the link is its
 SLOW = 1 / 8  # of its endpoint's usual rate: the connection is worse than unlucky
 FOR_LATE = 1 / 2  # of the budget: losers may lose more than foreseen, and stalls need some too
+LEAST_PART_BYTES = 16 << 10  # of a strip's rest: no more than slow start sends at once
 LEAST_BYTES = 1 << 20  # of waste allowed, if blocks are that long
 
 
 class Prospect(NamedTuple):
-    """What the idle connection can do: its rate, 0.0 if unknown, and time until a first byte."""
+    """What idle connections can do.
+
+    Attributes:
+        rate_bps: Of each; 0.0 if unknown.
+        latency_s: Until a first byte.
+        idle: How many there are.
+    """
 
     rate_bps: float
     latency_s: float
+    idle: int = 1
 
     def needs_s(self, count_bytes: int) -> float:
         """Seconds to fetch so much."""
@@ -56,15 +65,17 @@ class Rescue(NamedTuple):
         flight: The late range.
         blocks: What the idle connection fetches of it.
         is_race: Whether the late range goes on with it too.
-        is_stalled: Whether the late range does not move at all.
+        is_stalled: Of a race, whether the late range does not move at all.
         stake_bytes: What the race may waste.
+        part_bytes: How long the parts are into which the rest of a strip is divided.
     """
 
     flight: Flight
     blocks: BlockRange
     is_race: bool
-    is_stalled: bool
-    stake_bytes: int
+    is_stalled: bool = False
+    stake_bytes: int = 0
+    part_bytes: int = 0
 
 
 class Budget:
@@ -111,6 +122,8 @@ def rescue(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue | Non
     """Decide what an idle connection can do for a range; None: nothing that helps."""
     if outlook.eta_s < prospect.latency_s + LEAST_GAIN_S:
         return None
+    if flight.assignment.strip:
+        return _divide(flight, outlook, prospect)
     if flight.rest.last - flight.rest.first > 1:
         return _take_over(flight, outlook, prospect)
     return _race(flight, outlook, prospect)
@@ -132,19 +145,26 @@ def _take_over(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue |
         moved = 1
     first = max(outlook.kept_until(flight), last - moved)
     blocks = BlockRange(object_index, first, last)
-    return Rescue(flight, blocks, False, False, 0) if first < last else None
+    return Rescue(flight, blocks, False) if first < last else None
+
+
+def _divide(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue | None:
+    """Give the rest of a strip to the idle connections, to each as much as the others."""
+    part_bytes = max(LEAST_PART_BYTES, -(-flight.rest_bytes // prospect.idle))
+    needed_s = prospect.needs_s(min(part_bytes, flight.rest_bytes))
+    if outlook.eta_s < FOREVER_S and outlook.eta_s <= LATE * needed_s:
+        return None
+    return Rescue(flight, flight.rest, False, part_bytes=part_bytes)
 
 
 def _race(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue | None:
-    blocks, strip = flight.rest, flight.assignment.strip
-    if strip and not flight.assignment.race and outlook.eta_s == FOREVER_S:
-        return Rescue(flight, blocks, False, True, 0)  # what arrived of it is in its place
+    blocks = flight.rest
     if not flight.demand.manifest.objects[blocks.object].digests:
         return None  # whose bytes were written last would decide over the whole object
-    start, end = strip or flight.demand.manifest.range_span(blocks)
+    start, end = flight.demand.manifest.range_span(blocks)
     arrived_bytes = end - start - flight.rest_bytes
     if outlook.eta_s == FOREVER_S:
-        return Rescue(flight, blocks, True, True, arrived_bytes)
+        return Rescue(flight, blocks, True, is_stalled=True, stake_bytes=arrived_bytes)
     needed_s = prospect.needs_s(end - start)
     if outlook.eta_s <= LATE * needed_s:
         return None
@@ -152,4 +172,4 @@ def _race(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue | None
     if arrived_bytes:
         lost_bytes = arrived_bytes + int(SPEEDS_UP * outlook.rate_bps * needed_s)
         stake_bytes = min(stake_bytes, lost_bytes)
-    return Rescue(flight, blocks, True, False, stake_bytes)
+    return Rescue(flight, blocks, True, stake_bytes=stake_bytes)

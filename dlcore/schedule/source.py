@@ -23,7 +23,7 @@ class Source:
         crew: How many connections it gets, and what was measured of them.
         held: Package -> objects of it that the endpoint holds.
         at_work: Number of ranges whose bytes are still arriving.
-        most_at_work: The most that ever were: so many connections may be open.
+        open: So many connections to it are open, as far as can be told here.
         longest_bytes: The longest range that arrived.
     """
 
@@ -33,7 +33,7 @@ class Source:
         self.health = Health(policy)
         self.crew = Crew(terms.most_connections)
         self.held: dict[str, set[int]] = {}
-        self.at_work = self.most_at_work = 0
+        self.at_work = self.open = 0
         self.longest_bytes = 0
         self._wanted = 1
         self._news_from = 0  # ranges with lower numbers were asked before its last news
@@ -89,7 +89,7 @@ class Source:
     def asked(self, number: int, now_s: float) -> None:
         """A range of that number is under way."""
         self.at_work += 1
-        self.most_at_work = max(self.most_at_work, self.at_work)
+        self.open = max(self.open, self.at_work)
         self._latest = number
         if self._asked_s is None:
             self._asked_s = now_s
@@ -115,6 +115,7 @@ class Source:
         if fault is None:
             self.health.succeeded()
             return
+        self.broke_off()
         is_news = number >= self._news_from
         if is_news and self._asks_for_less(fault, now_s):
             self.crew.pushed_back(now_s)
@@ -131,6 +132,10 @@ class Source:
             return False
         refused_s, self._refused_s = self._refused_s, now_s
         return now_s - refused_s <= REFUSALS_S
+
+    def broke_off(self) -> None:
+        """A connection was given up in the middle of a range: it cannot be used again."""
+        self.open = max(self.at_work, self.open - 1)
 
     def dismissed(self, number: int) -> None:
         """A range was stopped for our own reasons."""

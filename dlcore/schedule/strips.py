@@ -1,14 +1,15 @@
 """A block that several connections fetch together, strip by strip, into one shared buffer.
 
 Strips of a block come from one endpoint as long as that is in use, so that blame stays clear. A
-strip that broke off is asked for again from its beginning; a late one may be raced, and then the
-first delivery counts.
+strip that broke off is asked for again from its beginning; the rest of a late one is divided among
+others.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from dlcore.schedule.assignment import Strip
 
@@ -25,7 +26,7 @@ class OpenBlock:
 
     Attributes:
         served_by: Endpoints whose bytes are in the buffer.
-        races: How often a strip was raced.
+        takers: How often a strip, or what it is a part of, was taken over.
         completed_by: The range that brought the last strip; -1 before.
     """
 
@@ -38,10 +39,10 @@ class OpenBlock:
         self.length_bytes = length_bytes
         self.endpoint = endpoint
         self.served_by: set[str] = set()
-        self.races: Counter[Strip] = Counter()
+        self.takers: Counter[Strip] = Counter()
         self.completed_by = -1
         self._rest = [Strip(0, length_bytes)]  # not asked for; the next at the end
-        self._flying: dict[Strip, list[int]] = {}
+        self._flying: dict[Strip, int] = {}
         self._arrived_bytes = 0
 
     @property
@@ -62,7 +63,7 @@ class OpenBlock:
     @property
     def flying(self) -> Sequence[int]:
         """The ranges that fetch strips of it."""
-        return [number for numbers in self._flying.values() for number in numbers]
+        return list(self._flying.values())
 
     def cut(self, most_bytes: int, owner: int) -> Strip:
         """The next strip, now under way in the range of that number."""
@@ -71,58 +72,59 @@ class OpenBlock:
         strip = Strip(start, end if is_nearly_all else start + most_bytes)
         if strip.end < end:
             self._rest.append(Strip(strip.end, end))
-        self._flying[strip] = [owner]
+        self._flying[strip] = owner
         return strip
 
-    def race(self, strip: Strip, owner: int) -> None:
-        """Another range fetches a strip that is under way."""
-        self.races[strip] += 1
-        self._flying[strip].append(owner)
-
     def take_over(
-        self, strip: Strip, arrived_bytes: int, endpoint: str, new: int
-    ) -> tuple[Strip, list[int]]:
-        """What arrived of a strip stays; the rest is from now on another range's.
+        self, strip: Strip, arrived_bytes: int, endpoint: str, new: int, most_bytes: int
+    ) -> Strip:
+        """What arrived of a strip stays; the rest is divided, and its beginning another range's.
 
         Args:
-            strip: The strip.
+            strip: The strip; nobody needs more of it from the range that fetched it.
             arrived_bytes: So much of it is in the buffer.
             endpoint: From there.
             new: The other range.
+            most_bytes: Of each part of the rest.
 
         Returns:
-            The rest, and the ranges that fetch it in vain now.
+            The beginning of the rest.
         """
-        losers = self._flying.pop(strip)
+        del self._flying[strip]
         if arrived_bytes:
             self._arrived_bytes += arrived_bytes
             self.served_by.add(endpoint)
-        rest = Strip(strip.start + arrived_bytes, strip.end)
-        self._flying[rest] = [new]
-        self.races[rest] = self.races[strip] + 1
-        return rest, losers
+        parts = _divided(Strip(strip.start + arrived_bytes, strip.end), most_bytes)
+        self.takers.update(dict.fromkeys(parts, self.takers[strip] + 1))
+        self._flying[parts[0]] = new
+        self._rest += reversed(parts[1:])
+        return parts[0]
 
-    def arrived(self, strip: Strip, owner: int, endpoint: str) -> list[int] | None:
+    def arrived(self, strip: Strip, owner: int, endpoint: str) -> bool:
         """A strip is in the buffer.
 
         Returns:
-            The ranges that fetch it in vain now; None if ``owner`` itself did.
+            Whether it counts: it is nobody else's by now.
         """
-        owners = self._flying.get(strip, ())
-        if owner not in owners:
-            return None
+        if self._flying.get(strip) != owner:
+            return False
         del self._flying[strip]
         self._arrived_bytes += strip.end - strip.start
         self.served_by.add(endpoint)
         if self.is_whole:
             self.completed_by = owner
-        return [number for number in owners if number != owner]
+        return True
 
     def failed(self, strip: Strip, owner: int) -> None:
         """A range ended without its strip."""
-        owners = self._flying.get(strip, [])
-        if owner in owners:
-            owners.remove(owner)
-            if not owners:
-                del self._flying[strip]
-                self._rest.append(strip)
+        if self._flying.get(strip) == owner:
+            del self._flying[strip]
+            self._rest.append(strip)
+
+
+def _divided(strip: Strip, most_bytes: int) -> list[Strip]:
+    """As few parts as may be, of nearly the same length."""
+    start, end = strip
+    count = max(1, -(-(end - start) // most_bytes))
+    cuts = [start + (end - start) * part // count for part in range(count + 1)]
+    return [Strip(*ends) for ends in pairwise(cuts)]

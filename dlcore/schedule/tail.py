@@ -1,4 +1,4 @@
-"""Finds the late range that a connection should help, and ends those in the way of a step."""
+"""Finds the late range that connections should help, and ends those in the way of a step."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dlcore.schedule.flight import FOREVER_S, Flight
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.race import (
     MOST_RACES,
+    MOST_TAKERS,
     SLOW,
     Budget,
     Outlook,
@@ -20,7 +21,7 @@ from dlcore.schedule.rights import Rights
 from dlcore.schedule.source import Source
 from dlcore.schedule.under_way import UnderWay, open_block
 
-LOOK_S = 0.05  # so often ranges under way are looked at
+LOOK_S = 0.02  # so often ranges under way are looked at
 STALL_ROUND_TRIPS = 4
 READ_BYTES = 64 << 10  # under a bandwidth cap, bytes come in reads of about that length
 SOON_S = 1.0  # a range in the way of a step may go on if it ends within that time
@@ -91,19 +92,17 @@ class Tail:
                 self._under_way.shorten(flight, blocks.first)
 
     def _apply(self, source: Source, found: Rescue, now_s: float) -> Assignment:
-        flight, blocks, is_race, is_stalled, stake_bytes = found
+        flight, blocks, is_race, is_stalled, stake_bytes, part_bytes = found
         demand, old, new = flight.demand, flight.assignment, self._under_way.next_number
         opened = open_block(demand, old) if old.strip else None
         strip = old.strip
         if is_race:
             self._budget.began(new, stake_bytes)
-            if strip and opened:
-                opened.race(strip, new)
-            else:
-                demand.race(new, blocks)
+            demand.race(new, blocks)
         elif strip and opened:
-            strip, losers = opened.take_over(strip, flight.received_bytes, old.endpoint, new)
-            self._under_way.supersede(losers, blocks)
+            arrived_bytes = flight.received_bytes
+            strip = opened.take_over(strip, arrived_bytes, old.endpoint, new, part_bytes)
+            self._under_way.supersede([old.number], blocks)
             self._under_way.keep(flight)
         else:
             demand.hand_over(old.number, new, blocks)
@@ -139,11 +138,11 @@ class Tail:
         index, number = flight.rest.object, flight.next_number
         if strip:
             opened = demand.open.get(number)
-            races = opened.races[strip] if opened else MOST_RACES
+            is_tried = opened is None or opened.takers[strip] >= MOST_TAKERS
         else:
-            races = demand.races[number]
+            is_tried = demand.races[number] >= MOST_RACES
         return (
-            races < MOST_RACES
+            not is_tried
             and self._rights.may_serve(source, demand, index, now_s)
             and not self._rights.avoids(source, demand, number)
         )
@@ -166,6 +165,9 @@ class Tail:
         return Outlook(flight.rate_bps(now_s, usual_bps), eta_s, source.round_trip_s)
 
     def _prospect(self, source: Source) -> Prospect:
-        """A connection that was at work before, or one to be opened first: a round trip more."""
-        round_trips = 1 if source.at_work < source.most_at_work else 2
-        return Prospect(source.connection_bps or 0.0, round_trips * source.round_trip_s)
+        """Connections that are open and idle, or one to be opened first: a round trip more."""
+        idle = source.open - source.at_work
+        round_trips = 1 if idle else 2
+        return Prospect(
+            source.connection_bps or 0.0, round_trips * source.round_trip_s, max(1, idle)
+        )

@@ -75,6 +75,7 @@ class UnderWay:
             if flight and not flight.is_superseded:
                 flight.is_superseded = True
                 self.shorten(flight, blocks.first)
+                self._sources[flight.assignment.endpoint].broke_off()
                 self._superseded.append(number)
 
     def keep(self, flight: Flight) -> None:

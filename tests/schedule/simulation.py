@@ -22,7 +22,7 @@ from tests.schedule.network import CLOSED, Flow, Path, Terrain
 
 Steps = list[tuple[Manifest | None, float]]
 TICK_S = 0.1  # so often the engine looks at everything
-FRESH_S = 0.05  # the planner knows at least what had arrived then
+FRESH_S = 0.02  # the planner knows at least what had arrived then
 WATCHDOG_S = 15.0  # without a byte, a range fails
 SLOW = 0.15  # of the others' rate is what a slow connection carries
 RETRY_S, MOST_RETRIES = 15.0, 4
@@ -168,9 +168,7 @@ class Simulation:
     def _refill(self) -> None:
         if self._now_s >= self._told_s + FRESH_S:
             self._tell_all()
-        for number in self.planner.superseded():
-            if number in self._ranges:
-                self._dismiss(self._ranges[number])
+        self._call_off()
         for endpoint in self._paths:
             wanted = self.planner.connections(endpoint, self._now_s)
             while self._at_work[endpoint] < wanted:
@@ -178,6 +176,7 @@ class Simulation:
                 if assignment is None:
                     break
                 self._begin(assignment)
+                self._call_off()
         self._notes += self.planner.notes()
         resume_s = [self.planner.resume_at_s(endpoint) for endpoint in self._paths]
         if self._tick_s <= self._now_s and (self._ranges or max(resume_s) > self._now_s):
@@ -204,6 +203,12 @@ class Simulation:
         self.planner.order(order, (), {package} if self._is_waiting else ())
         self._stop_shortened()
         self._refill()
+
+    def _call_off(self) -> None:
+        """Ranges that nobody needs any more end."""
+        for number in self.planner.superseded():
+            if number in self._ranges:
+                self._dismiss(self._ranges[number])
 
     # Ranges
 
@@ -341,7 +346,8 @@ class Simulation:
             if item.seen_bytes == length_bytes and not dismissed:
                 self._land_strip(assignment, assignment.strip)
             else:
-                self._played["lost"] += 0 if dismissed else item.seen_bytes
+                is_kept = dismissed or assignment.number in self._taken_over
+                self._played["lost"] += 0 if is_kept else item.seen_bytes
             return
         last = self.planner.last_block(assignment)
         kept_bytes = 0
@@ -360,7 +366,9 @@ class Simulation:
         for item in self._ranges.values():
             old = item.assignment
             is_same_block = (old.package, old.blocks) == (assignment.package, assignment.blocks)
-            if is_same_block and old.strip and old.strip.end == strip.end and not old.race:
+            is_theirs = old.strip and old.strip.start <= strip.start < old.strip.end
+            if is_same_block and is_theirs and not old.race and old.number not in self._taken_over:
+                assert old.strip
                 assert strip.start - old.strip.start == item.seen_bytes
                 self._taken_over.add(old.number)
                 if item.seen_bytes:

@@ -70,19 +70,27 @@ def test_of_an_object_with_but_one_digest_nothing_is_raced() -> None:
     assert rescue(item, late(0, item), IDLE) is None
 
 
-def test_a_strip_that_stalls_is_no_race_but_one_that_crawls_is() -> None:
-    item = flight(1, 1000, Strip(0, 65536))
-    stalled, crawling = (rescue(item, late(bps, item), IDLE) for bps in (0.0, 1000.0))
-    assert stalled is not None
-    assert crawling is not None
-    assert (stalled.is_race, crawling.is_race) == (False, True)
+@pytest.mark.parametrize("bps", [0.0, 1000.0])
+def test_the_rest_of_a_late_strip_is_divided_among_all_who_are_idle(bps: float) -> None:
+    item = flight(1, 1000, Strip(0, 101_000))
+    found = rescue(item, late(bps, item), IDLE._replace(idle=4))
+    assert found is not None
+    assert (found.is_race, found.part_bytes) == (False, 25_000)
+    assert rescue(item, late(MIB, item), IDLE._replace(idle=4)) is None
+
+
+def test_no_part_of_a_strip_is_shorter_than_what_slow_start_sends_at_once() -> None:
+    item = flight(1, 0, Strip(0, 65536))
+    found = rescue(item, late(0, item), IDLE._replace(idle=100))
+    assert found is not None
+    assert found.part_bytes == 16384
 
 
 def test_late_ranges_leave_some_of_the_budget_to_stalls() -> None:
     budget = Budget(0.02)
     budget.want(100 * MIB, MIB)
     late_race, stall_race = (
-        Rescue(flight(1), BlockRange(0, 0, 1), True, is_stalled, MIB)
+        Rescue(flight(1), BlockRange(0, 0, 1), True, is_stalled=is_stalled, stake_bytes=MIB)
         for is_stalled in (False, True)
     )
     for number, (late_fits, stall_fits) in enumerate([(True, True), (False, True), (False, False)]):
@@ -94,7 +102,7 @@ def test_late_ranges_leave_some_of_the_budget_to_stalls() -> None:
 def test_what_a_race_wasted_is_not_at_stake_any_more() -> None:
     budget = Budget(0.02)
     budget.want(100 * MIB, MIB)
-    race = Rescue(flight(1), BlockRange(0, 0, 1), True, True, 2 * MIB)
+    race = Rescue(flight(1), BlockRange(0, 0, 1), True, is_stalled=True, stake_bytes=2 * MIB)
     budget.began(1, MIB)
     assert not budget.allows(race)
     budget.ended(1, 0)
@@ -140,11 +148,16 @@ def test_a_strip_that_stalls_keeps_what_arrived_and_its_rest_is_fetched_elsewher
     for other in others:
         scene.deliver(other)
     scene.now_s += 5.0
-    taker = scene.ask()
-    assert (taker.strip, taker.race) == (Strip(1000, stalled.strip.end), False)
+    takers = last_ranges(scene)
     assert scene.planner.superseded() == (stalled.number,)
     scene.planner.range_ended(stalled, scene.now_s, dismissed=True)
-    scene.deliver(taker)
+    at = 1000
+    for taker in takers:
+        assert taker.strip
+        assert (taker.strip.start, taker.race) == (at, False)
+        at = taker.strip.end
+        scene.deliver(taker)
+    assert at == stalled.strip.end
     assert scene.planner.is_complete("p")
     assert scene.planner.wasted_bytes == 0
 
