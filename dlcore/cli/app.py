@@ -77,7 +77,7 @@ def _ended(arguments: list[str], is_process: bool) -> int:
     try:
         with terminable():
             if is_process:
-                load(_needed(arguments))
+                _prepare(arguments)
             result = group.main(arguments, prog_name="dlcore", standalone_mode=False)
     except click.exceptions.Exit as error:
         return error.exit_code
@@ -90,9 +90,23 @@ def _ended(arguments: list[str], is_process: bool) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _prepare(arguments: list[str]) -> None:
+    """Import what will be needed, while the connections that will be needed are opened."""
+    if arguments[0] == "fetch" and _names_urls(arguments):
+        load(["dlcore.cli.haste"])
+        from dlcore.cli.haste import connect_early
+
+        connect_early(arguments)
+    load(_needed(arguments))
+
+
 def _needed(arguments: list[str]) -> Iterator[str]:
     """Modules that a command line is sure, or as good as sure, to need."""
     if arguments[0] in COMMANDS:
         yield f"dlcore.cli.{arguments[0]}"
-    if arguments[0] == "run" or any("://" in argument for argument in arguments):
+    if arguments[0] == "run" or _names_urls(arguments):
         yield "dlcore.transfer.http"
+
+
+def _names_urls(arguments: list[str]) -> bool:
+    return any("://" in argument for argument in arguments)

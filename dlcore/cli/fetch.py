@@ -29,6 +29,7 @@ from dlcore.engine.download.downloads import Retry
 from dlcore.engine.events import EventBus
 from dlcore.engine.fetch import Fetched, fetch_into
 from dlcore.schedule import Terms
+from dlcore.transfer.early import EARLY
 
 
 @click.command()
@@ -154,6 +155,7 @@ async def _fetch(asked: Asked, folder: Path, access: Access, manner: Manner) -> 
     view = open_view(quiet=manner.quiet)
     async with shown(bus.listen(), view, verbose=manner.verbose), AsyncExitStack() as stack:
         stack.callback(bus.close)
+        stack.callback(EARLY.close)
         found = await find(asked, access, stack, bus)
         return await fetch_into(
             folder,

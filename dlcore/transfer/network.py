@@ -14,6 +14,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
+from dlcore.transfer.early import EARLY
 from dlcore.transfer.tls import tls_context
 from dlcore.transfer.turns import Turns
 
@@ -95,6 +96,7 @@ def _new_session() -> aiohttp.ClientSession:
     import aiohttp
 
     connector = aiohttp.TCPConnector(
+        socket_factory=EARLY.socket_for,
         limit=0,  # turns bound the ranges; a renewal must not queue behind them
         keepalive_timeout=KEEPALIVE_S,
         ttl_dns_cache=int(LOOKUP_S),

@@ -1,0 +1,93 @@
+"""TCP connections that are begun before there is anybody to use them.
+
+A program that knows a host long before it can ask for anything there, because it still has modules
+to import and documents to read, need not wait for the round trip of a connection afterwards.
+
+Guarantees: whoever opens a connection to such a host gets one that is under way, or established,
+as if it had begun it now; one that failed is forgotten. No connection is given out that has waited
+for more than `FRESH_S`, which a server may take for a dead one; what nobody wanted is closed then,
+or by `close`. Nothing is sent. Only on Linux, where a second ``connect`` on a socket goes on with
+the first; elsewhere nothing is begun.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from itertools import cycle, islice
+from typing import Any
+
+FRESH_S = 5.0
+
+Address = tuple[int, int, int, str, Any]
+"""As `socket.getaddrinfo` gives it; the last is the place to connect to."""
+
+
+class EarlyConnections:
+    """Connections under way, by address. Any thread may begin some."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._free: dict[Any, list[socket.socket]] = {}
+        self._begun_s = float("-inf")
+
+    def begin(self, host: str, port: int, count: int) -> None:
+        """Begin connections to a host, spread over its addresses."""
+        if sys.platform != "linux":
+            return
+        try:
+            self._open(_addresses(host, port, socket.AI_NUMERICHOST), count)
+        except (OSError, UnicodeError):  # it has a name: somebody has to be asked for its address
+            look_up = threading.Thread(
+                target=self._look_up, args=(host, port, count), name="dlcore-early", daemon=True
+            )
+            look_up.start()
+
+    def socket_for(self, address: Address) -> socket.socket:
+        """A socket to call ``connect`` on with this address."""
+        family, kind, proto, _, place = address
+        if time.monotonic() - self._begun_s > FRESH_S:
+            self.close()
+        while begun := self._taken(place):
+            if not begun.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                return begun
+            begun.close()  # whoever tries again meets what failed
+        return socket.socket(family, kind, proto)
+
+    def close(self) -> None:
+        """Close what nobody wanted."""
+        with self._lock:
+            for free in self._free.values():
+                for waiting in free:
+                    waiting.close()
+            self._free.clear()
+
+    def _taken(self, place: Any) -> socket.socket | None:
+        with self._lock:
+            free = self._free.get(place)
+            return free.pop(0) if free else None
+
+    def _look_up(self, host: str, port: int, count: int) -> None:
+        with contextlib.suppress(OSError, UnicodeError):  # whoever wants one looks it up again
+            self._open(_addresses(host, port), count)
+
+    def _open(self, addresses: Sequence[Address], count: int) -> None:
+        for family, kind, proto, _, place in islice(cycle(addresses), count):
+            begun = socket.socket(family, kind, proto)
+            begun.setblocking(False)
+            with contextlib.suppress(OSError):
+                begun.connect(place)  # is in progress, or has failed and will say so again
+            with self._lock:
+                self._free.setdefault(place, []).append(begun)
+        self._begun_s = time.monotonic()
+
+
+def _addresses(host: str, port: int, flags: int = 0) -> Sequence[Address]:
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+
+
+EARLY = EarlyConnections()
