@@ -29,6 +29,7 @@ from dlcore_ext._csrc cimport (
     job_close_up,
     job_extent,
     job_judge,
+    job_message_hashed,
     job_messages,
     job_next_message,
     job_run,
@@ -40,6 +41,7 @@ from dlcore_ext._csrc cimport (
     sha256_messages,
     sha256_worthwhile,
     xxh3_128_blocks,
+    xxh3_progress,
     xxh3_way,
     xxh3_ways,
 )
@@ -234,14 +236,18 @@ cdef class _Job:
         for index in range(self.job.count):
             blocks += job_blocks(&self.job.runs[index])
         cdef size_t room = SHA256_DIGEST_BYTES + XXH3_DIGEST_BYTES + 1
+        room += sizeof(xxh3_progress)
         self.arena = _calloc(1, extents * sizeof(job_extent) + blocks * room)
-        cdef uint8_t *found = <uint8_t *>(<job_extent *>self.arena + extents)
+        cdef job_extent *places = <job_extent *>self.arena
+        cdef xxh3_progress *progress = <xxh3_progress *>(places + extents)
+        cdef uint8_t *found = <uint8_t *>(progress + blocks)
         cdef uint8_t *xxh3 = found + blocks * SHA256_DIGEST_BYTES
         cdef uint8_t *bad = xxh3 + blocks * XXH3_DIGEST_BYTES
         for index in range(self.job.count):
             run = &self.job.runs[index]
-            run.found, run.xxh3, run.bad = found, xxh3, bad
+            run.progress, run.found, run.xxh3, run.bad = progress, found, xxh3, bad
             blocks = job_blocks(run)
+            progress += blocks
             found += blocks * SHA256_DIGEST_BYTES
             xxh3 += blocks * XXH3_DIGEST_BYTES
             bad += blocks
@@ -249,14 +255,16 @@ cdef class _Job:
 
     cdef int verify_and_write(self) except -1:
         cdef const sha256_backend *backend = _backend
-        cdef job_messages messages = job_messages(&self.job, 0, 0)
+        cdef job_messages messages = job_messages(&self.job, _xxh3_way[0], 0, 0)
         cdef sha256_message message
         cdef size_t here = 0
         if backend != NULL:
             here = sha256_worthwhile(backend, self._messages())
         with nogil:
             if here:
-                sha256_messages(backend, job_next_message, &messages, here)
+                sha256_messages(
+                    backend, job_next_message, job_message_hashed, &messages, here
+                )
         while job_next_message(&messages, &message):  # hashlib is faster with those
             _hash_by_hashlib(&message)
         with nogil:

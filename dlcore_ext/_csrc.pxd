@@ -18,8 +18,9 @@ cdef extern from "sha256.h" nogil:
         uint8_t *digest
 
     ctypedef int sha256_next(void *source, sha256_message *message)
-    void sha256_messages(const sha256_backend *backend, sha256_next *next, void *source,
-                         size_t count)
+    ctypedef void sha256_hashed(void *source, const sha256_message *message, size_t end)
+    void sha256_messages(const sha256_backend *backend, sha256_next *next,
+                         sha256_hashed *hashed, void *source, size_t count)
     void sha256_blocks(const sha256_backend *backend, const uint8_t *data,
                        size_t length, size_t block_bytes, uint8_t *digests)
 
@@ -29,6 +30,9 @@ cdef extern from "xxh3.h" nogil:
 
     struct xxh3_way:
         int (*usable)()
+
+    struct xxh3_progress:
+        pass
 
     const xxh3_way *const *xxh3_ways
     void xxh3_128_blocks(const xxh3_way *way, const uint8_t *data, size_t length,
@@ -46,6 +50,7 @@ cdef extern from "job.h" nogil:
         const uint8_t *expected
         uint8_t *found
         uint8_t *xxh3
+        xxh3_progress *progress
         uint8_t *bad
         const job_extent *extents
         int error
@@ -56,11 +61,13 @@ cdef extern from "job.h" nogil:
 
     struct job_messages:
         const job *job
+        const xxh3_way *way
         size_t run, block
 
     const int job_can_write
     size_t job_blocks(const job_run *run)
     int job_next_message(void *messages, sha256_message *message)
+    void job_message_hashed(void *messages, const sha256_message *message, size_t end)
     void job_judge(const job *job, const xxh3_way *way)
     void job_write(const job *job)
     size_t job_close_up(const job_run *run)

@@ -23,9 +23,15 @@ int job_next_message(void *source, struct sha256_message *message) {
         message->data = run->data + start;
         message->length = end_of_block(run, block) - start;
         message->digest = run->found + block * SHA256_DIGEST_BYTES;
+        message->mark = &run->progress[block];
         return 1;
     }
     return 0;
+}
+
+void job_message_hashed(void *source, const struct sha256_message *message, size_t end) {
+    const struct job_messages *messages = source;
+    xxh3_128_advance(messages->way, message->mark, message->data, end, message->length);
 }
 
 static void judge_run(const struct job_run *run, const struct xxh3_way *way) {
@@ -34,8 +40,8 @@ static void judge_run(const struct job_run *run, const struct xxh3_way *way) {
         run->bad[block] =
             run->expected && memcmp(run->found + at, run->expected + at, SHA256_DIGEST_BYTES);
         if (run->bad[block]) continue;
-        xxh3_128(way, run->data + start, end_of_block(run, block) - start,
-                 run->xxh3 + block * XXH3_DIGEST_BYTES);
+        xxh3_128_finish(way, &run->progress[block], run->data + start,
+                        end_of_block(run, block) - start, run->xxh3 + block * XXH3_DIGEST_BYTES);
     }
 }
 

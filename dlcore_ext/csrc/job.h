@@ -25,6 +25,7 @@ struct job_run {
     const uint8_t *expected;    /* a SHA-256 for each block; null: whatever it is, it is good */
     uint8_t *found;             /* room for as many; unused if `expected` is null */
     uint8_t *xxh3;              /* room for the digest of each block; bad ones get none */
+    struct xxh3_progress *progress; /* of each block, zero at first */
     uint8_t *bad;               /* room for a flag for each block */
     const struct job_extent *extents; /* `length` bytes together, in order */
     size_t written;             /* good blocks that end here or before are on disk */
@@ -42,11 +43,15 @@ size_t job_blocks(const struct job_run *run);
 /* The blocks to be hashed, as a source for `sha256_messages`. */
 struct job_messages {
     const struct job *job;
+    const struct xxh3_way *way;
     size_t run, block;
 };
 
 /* A `sha256_next`: the digest goes to its place in `found`. */
 int job_next_message(void *messages, struct sha256_message *message);
+
+/* A `sha256_hashed`: XXH3-128 takes the bytes from the cache, and not once more from memory. */
+void job_message_hashed(void *messages, const struct sha256_message *message, size_t end);
 
 /* Compares each block's digest with the expected one, and gives the good ones their XXH3-128. */
 void job_judge(const struct job *job, const struct xxh3_way *way);

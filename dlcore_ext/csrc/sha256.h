@@ -43,14 +43,19 @@ struct sha256_message {
     const uint8_t *data;
     size_t length;
     uint8_t *digest; /* where it goes */
+    void *mark;      /* the source's own */
 };
 
 /* Gives the next message of a source, wherever in memory it lies; returns 0 if none is left. */
 typedef int sha256_next(void *source, struct sha256_message *message);
 
-/* Hashes the next `count` messages of a source, or as many as it has. */
-void sha256_messages(const struct sha256_backend *backend, sha256_next *next, void *source,
-                     size_t count);
+/* Told that the first `end` bytes of a message have been hashed: the latest of them, some
+ * kilobytes, are still in the cache for whatever else is to be done with them. */
+typedef void sha256_hashed(void *source, const struct sha256_message *message, size_t end);
+
+/* Hashes the next `count` messages of a source, or as many as it has. `hashed` may be null. */
+void sha256_messages(const struct sha256_backend *backend, sha256_next *next,
+                     sha256_hashed *hashed, void *source, size_t count);
 
 /* Writes the digest of each block of `data` to `digests` (32 bytes each, in order). The last
  * block may be shorter; `block_bytes` is at least 1. No data, no digests. */

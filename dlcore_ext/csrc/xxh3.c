@@ -5,6 +5,8 @@
  */
 #include "xxh3.h"
 
+#include <string.h>
+
 #include "xxh3_math.h"
 
 #define MIX_1 UINT64_C(0x165667919E3779F9)
@@ -116,16 +118,34 @@ static uint64_t merge(const uint64_t *accumulators, const uint8_t *secret, uint6
     return avalanche(sum);
 }
 
-static struct digest of_long(const struct xxh3_way *way, const uint8_t *data, size_t length) {
-    uint64_t accumulators[8] = {PRIME32_3, PRIME64_1, PRIME64_2, PRIME64_3,
-                                PRIME64_4, PRIME32_2, PRIME64_5, PRIME32_1};
-    way->absorb(accumulators, data, length);
+static const uint64_t initial_accumulators[8] = {
+    PRIME32_3, PRIME64_1, PRIME64_2, PRIME64_3, PRIME64_4, PRIME32_2, PRIME64_5, PRIME32_1,
+};
+
+void xxh3_128_advance(const struct xxh3_way *way, struct xxh3_progress *progress,
+                      const uint8_t *data, size_t end, size_t length) {
+    if (end == length) end--; /* the last byte belongs to the rest */
+    size_t sections = (end - progress->taken) / XXH3_SECTION_BYTES;
+    if (!sections) return;
+    if (!progress->taken)
+        memcpy(progress->accumulators, initial_accumulators, sizeof initial_accumulators);
+    way->take_sections(progress->accumulators, data + progress->taken, sections);
+    progress->taken += sections * XXH3_SECTION_BYTES;
+}
+
+static struct digest of_long(const struct xxh3_way *way, const struct xxh3_progress *progress,
+                             const uint8_t *data, size_t length) {
+    uint64_t accumulators[8];
+    memcpy(accumulators, progress->taken ? progress->accumulators : initial_accumulators,
+           sizeof accumulators);
+    way->take_rest(accumulators, data + progress->taken, length - progress->taken);
     return (struct digest){merge(accumulators, xxh3_secret + 11, length * PRIME64_1),
                            merge(accumulators, xxh3_secret + 117, ~(length * PRIME64_2))};
 }
 
-void xxh3_128(const struct xxh3_way *way, const uint8_t *data, size_t length, uint8_t *digest) {
-    struct digest words = length >= XXH3_LONG_BYTES ? of_long(way, data, length)
+void xxh3_128_finish(const struct xxh3_way *way, const struct xxh3_progress *progress,
+                     const uint8_t *data, size_t length, uint8_t *digest) {
+    struct digest words = length >= XXH3_LONG_BYTES ? of_long(way, progress, data, length)
                           : length > 128            ? of_129_to_240(data, length)
                           : length > 16             ? of_17_to_128(data, length)
                           : length > 8              ? of_9_to_16(data, length)
@@ -139,9 +159,10 @@ void xxh3_128(const struct xxh3_way *way, const uint8_t *data, size_t length, ui
 
 void xxh3_128_blocks(const struct xxh3_way *way, const uint8_t *data, size_t length,
                      size_t block_bytes, uint8_t *digests) {
+    const struct xxh3_progress nothing = {{0}, 0};
     for (; length; digests += XXH3_DIGEST_BYTES) {
         size_t block = length < block_bytes ? length : block_bytes;
-        xxh3_128(way, data, block, digests);
+        xxh3_128_finish(way, &nothing, data, block, digests);
         data += block;
         length -= block;
     }

@@ -2,7 +2,8 @@
  *
  * The including file first defines WAY (the name to give it), INLINE and TARGET, VECTOR_BYTES and
  * VECTOR with +, ^, <<, >> on its 64-bit words, `load` from any address, and `product` (of the low
- * halves of the words). It then has `absorb_WAY`; the definitions are gone, ready for others.
+ * halves of the words). It then has `take_sections_WAY` and `take_rest_WAY`; the definitions are
+ * gone, ready for others.
  */
 #define NAME_(name, way) name##_##way
 #define NAME__(name, way) NAME_(name, way)
@@ -40,15 +41,25 @@ INLINE void NAME(scramble)(VECTOR *accumulators) {
     }
 }
 
-/* Whole sections but for the last, which is what stripes are left and the last 64 bytes again. */
-TARGET static void NAME(absorb)(uint64_t *words, const uint8_t *data, size_t length) {
+TARGET static void NAME(take_sections)(uint64_t *words, const uint8_t *data, size_t count) {
     VECTOR accumulators[VECTORS];
-    const uint8_t *last = data + length - STRIPE_BYTES;
     memcpy(accumulators, words, sizeof accumulators);
-    for (; length > SECTION_BYTES; length -= SECTION_BYTES, data += SECTION_BYTES) {
-        NAME(stripes)(accumulators, data, xxh3_secret, SECTION_BYTES / STRIPE_BYTES);
+    for (; count--; data += XXH3_SECTION_BYTES) {
+        NAME(stripes)(accumulators, data, xxh3_secret, XXH3_SECTION_BYTES / STRIPE_BYTES);
         NAME(scramble)(accumulators);
     }
+    memcpy(words, accumulators, sizeof accumulators);
+}
+
+/* Whole sections but for the last, which is what stripes are left and the last 64 bytes again. */
+TARGET static void NAME(take_rest)(uint64_t *words, const uint8_t *data, size_t length) {
+    VECTOR accumulators[VECTORS];
+    const uint8_t *last = data + length - STRIPE_BYTES;
+    size_t sections = (length - 1) / XXH3_SECTION_BYTES;
+    NAME(take_sections)(words, data, sections);
+    data += sections * XXH3_SECTION_BYTES;
+    length -= sections * XXH3_SECTION_BYTES;
+    memcpy(accumulators, words, sizeof accumulators);
     NAME(stripes)(accumulators, data, xxh3_secret, (length - 1) / STRIPE_BYTES);
     NAME(stripes)(accumulators, last, xxh3_secret + LAST_AT, 1);
     memcpy(words, accumulators, sizeof accumulators);

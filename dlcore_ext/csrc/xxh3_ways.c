@@ -7,7 +7,6 @@
 
 #define STRIPE_BYTES 64
 #define STRIPE_WORDS 8
-#define SECTION_BYTES 1024 /* sixteen stripes, each with the secret eight bytes further on */
 #define SCRAMBLE_AT 128
 #define LAST_AT 121
 
@@ -64,9 +63,9 @@ VECTOR_TYPE(vector128, 16);
 static int has_avx512(void) { return __builtin_cpu_supports("avx512f"); }
 static int has_avx2(void) { return __builtin_cpu_supports("avx2"); }
 
-static const struct xxh3_way avx512 = {"avx512", has_avx512, absorb_avx512};
-static const struct xxh3_way avx2 = {"avx2", has_avx2, absorb_avx2};
-static const struct xxh3_way sse2 = {"sse2", always, absorb_sse2};
+static const struct xxh3_way avx512 = {"avx512", has_avx512, take_sections_avx512, take_rest_avx512};
+static const struct xxh3_way avx2 = {"avx2", has_avx2, take_sections_avx2, take_rest_avx2};
+static const struct xxh3_way sse2 = {"sse2", always, take_sections_sse2, take_rest_sse2};
 #define VECTOR_WAYS &avx512, &avx2, &sse2,
 
 #elif defined(DLCORE_ARM)
@@ -83,7 +82,7 @@ VECTOR_TYPE(vector128, 16);
 #define product(x, y) ((vector128)vmull_u32(low_halves(x), low_halves(y)))
 #include "xxh3_absorb.h"
 
-static const struct xxh3_way neon = {"neon", always, absorb_neon};
+static const struct xxh3_way neon = {"neon", always, take_sections_neon, take_rest_neon};
 #define VECTOR_WAYS &neon,
 
 #else
@@ -99,6 +98,6 @@ static const struct xxh3_way neon = {"neon", always, absorb_neon};
 #define product(x, y) (low_half(x) * low_half(y))
 #include "xxh3_absorb.h"
 
-static const struct xxh3_way plain = {"plain", always, absorb_plain};
+static const struct xxh3_way plain = {"plain", always, take_sections_plain, take_rest_plain};
 
 const struct xxh3_way *const xxh3_ways[] = {VECTOR_WAYS &plain, NULL};

@@ -110,6 +110,34 @@ def test_many_adjoining_runs_become_one_file() -> None:
     assert [each.xxh3 for each in written] == [xxhash.xxh3_128_digest(block) for block in blocks]
 
 
+@each_backend
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(
+    lengths=st.lists(
+        st.one_of(
+            st.integers(1, 1 << 16),
+            # around a section of XXH3, and around what the lanes take in at a time
+            st.builds(
+                int.__add__, st.sampled_from([1024, 2048, 16384, 32768]), st.integers(-64, 64)
+            ),
+        ),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_blocks_of_any_lengths_side_by_side_get_their_digests(
+    backend: str, lengths: list[int]
+) -> None:
+    blocks = [NOISE[:length] for length in lengths]
+    with tempfile.TemporaryFile() as file, using(backend):
+        job = [
+            Run(block, len(block), digests_of(block, len(block)), [(file.fileno(), 0, len(block))])
+            for block in blocks
+        ]
+        written = verify_and_write(job)
+    assert written == [Written((), xxhash.xxh3_128_digest(block), None) for block in blocks]
+
+
 def write_calls() -> int:
     """How often this process has asked the kernel to write."""
     counters = Path("/proc/self/io").read_text(encoding="ascii")
