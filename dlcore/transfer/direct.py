@@ -16,6 +16,7 @@ import aiohttp
 
 from dlcore.transfer.answer import Answer
 from dlcore.transfer.intake import Intake
+from dlcore.transfer.low_water import LowWater
 from dlcore.transfer.wire import Wire
 
 
@@ -47,6 +48,8 @@ class _Reception(asyncio.BufferedProtocol):
         self, wire: Wire, intake: Intake, left: int, arrived: Callable[[int], None]
     ) -> None:
         self.left = left
+        self._now_s = asyncio.get_running_loop().time
+        self._low_water = LowWater(wire.socket, self._now_s(), is_tls=wire.tls is not None)
         self._wire = wire
         self._intake = intake
         self._arrived = arrived
@@ -82,6 +85,7 @@ class _Reception(asyncio.BufferedProtocol):
         """They are there."""
         self._arrived(nbytes)
         self.left -= nbytes
+        self._low_water.arrived(nbytes, self.left, self._now_s())
         free = self._intake.placed(nbytes)
         if not self.left:
             self._wire.give_back()

@@ -22,6 +22,7 @@ from aiohttp.client_proto import ResponseHandler
 
 # Those of asyncio's Proactor loop would place bytes after a pause; others are not known.
 _TRANSPORTS = frozenset({"asyncio.selector_events", "asyncio.sslproto", "uvloop.loop"})
+HEAD_BYTES = 16 << 10  # room for a head of the longest allowed, and little else
 _INSIDE = {
     ResponseHandler: ("_parser", "connection_lost", "data_received", "set_response_params"),
     aiohttp.StreamReader: ("exception", "feed_eof", "is_eof", "read_nowait"),
@@ -43,6 +44,7 @@ class Wire:
         head: What aiohttp had read of the body.
         handler: aiohttp's protocol; must hear of everything that is not body.
         tls: Holds what arrived and was not asked for, even after the connection has ended.
+        socket: As the event loop shows it.
     """
 
     def __init__(
@@ -56,12 +58,15 @@ class Wire:
         transport.pause_reading()
         self.handler = handler
         self.tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+        self.socket: object = transport.get_extra_info("socket")
         self._content = response.content
 
     def give_back(self) -> None:
         """Let aiohttp have the connection again, for the whole body was read."""
         self.handler._parser = cast("Any", _NothingMore())
         self.transport.set_protocol(self.handler)
+        if hasattr(self.transport, "max_size"):  # what aiohttp reads with a head is copied twice
+            self.transport.max_size = HEAD_BYTES
 
     async def finish(self) -> None:
         """Tell aiohttp that the answer is complete, once surplus had the time to show."""

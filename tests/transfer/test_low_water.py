@@ -1,0 +1,93 @@
+"""How many bytes are waited for: never one that does not come."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from asyncio import trsock
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlcore.transfer.low_water import (
+    LEAST_BYTES,
+    MOST_BYTES,
+    MOST_TLS_BYTES,
+    TLS_HELD_BYTES,
+    WAIT_S,
+    LowWater,
+    worth_waiting_for,
+)
+
+MIB = 1 << 20
+LENGTHS = st.integers(0, 64 * MIB)
+TIMES = st.floats(0, 100)
+
+
+@given(arrived=LENGTHS, elapsed_s=TIMES, to_come=st.integers(-MIB, 64 * MIB))
+def test_nothing_is_waited_for_that_does_not_come(
+    arrived: int, elapsed_s: float, to_come: int
+) -> None:
+    mark = worth_waiting_for(arrived, elapsed_s, to_come)
+    assert mark == 1 or LEAST_BYTES <= mark <= min(to_come, arrived, MOST_BYTES)
+
+
+@given(arrived=LENGTHS, elapsed_s=st.floats(WAIT_S, 100))
+def test_what_is_waited_for_comes_in_about_the_time(arrived: int, elapsed_s: float) -> None:
+    mark = worth_waiting_for(arrived, elapsed_s, 64 * MIB)
+    assert mark == 1 or mark <= arrived / elapsed_s * WAIT_S
+    assert mark == MOST_BYTES or 2 * max(mark, LEAST_BYTES) > arrived / elapsed_s * WAIT_S - 1
+
+
+def test_the_last_read_brings_all_that_is_left() -> None:
+    assert worth_waiting_for(10 * MIB, 0.01, MIB - 1) == MIB - 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the mark is set on Linux only")
+class TestMark:
+    """The mark of a real socket."""
+
+    @pytest.fixture
+    def end(self) -> Iterator[trsock.TransportSocket]:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            yield trsock.TransportSocket(ours)
+
+    @staticmethod
+    def mark(end: trsock.TransportSocket) -> int:
+        return end.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT)
+
+    def test_it_rises_while_bytes_come_fast_and_is_gone_at_the_end(
+        self, end: trsock.TransportSocket
+    ) -> None:
+        low_water, left, marks = LowWater(end, 0.0, is_tls=False), 3 * MIB, []
+        for number in range(1, 13):
+            left -= MIB // 4
+            low_water.arrived(MIB // 4, left, 0.001 * number)
+            marks.append(self.mark(end))
+        assert marks[:4] == [MIB // 4, MIB // 2, MIB // 2, MIB]
+        assert marks[-4:] == [3 * MIB // 4, MIB // 2, MIB // 4, 1]
+
+    def test_it_falls_with_the_rate(self, end: trsock.TransportSocket) -> None:
+        low_water = LowWater(end, 0.0, is_tls=False)
+        low_water.arrived(MIB, 10 * MIB, 0.001)
+        assert self.mark(end) == MIB
+        low_water.arrived(1, 10 * MIB - 1, 10.0)
+        assert self.mark(end) == 1
+
+    def test_over_tls_what_may_be_held_already_is_not_waited_for(
+        self, end: trsock.TransportSocket
+    ) -> None:
+        low_water = LowWater(end, 0.0, is_tls=True)
+        low_water.arrived(4 * MIB, TLS_HELD_BYTES + LEAST_BYTES, 0.001)
+        assert self.mark(end) == LEAST_BYTES
+        low_water.arrived(1, TLS_HELD_BYTES + LEAST_BYTES - 1, 0.001)
+        assert self.mark(end) == 1
+        low_water.arrived(4 * MIB, 10 * MIB, 0.002)
+        assert self.mark(end) == MOST_TLS_BYTES
+
+
+def test_a_connection_of_an_unknown_kind_is_left_alone() -> None:
+    LowWater(object(), 0.0, is_tls=False).arrived(MIB, MIB, 0.001)
