@@ -76,34 +76,40 @@ async def until_busy(bench: Bench, jobs: int) -> None:
         await asyncio.sleep(0)
 
 
-async def test_what_comes_during_jobs_goes_together_in_the_next(bench: Bench) -> None:
-    first = bench.start(0, 1)
-    await until_busy(bench, 2)  # one each, for nothing else was there
+async def test_what_comes_during_a_job_goes_together_in_the_next(bench: Bench) -> None:
+    first = bench.start(0)
+    await until_busy(bench, 1)
     gathered = bench.start(2, 13, 4, 5)
     await asyncio.sleep(0)
     bench.partial.go.set()
-    assert await asyncio.gather(*first, *gathered) == [(), (), (), (13,), (), ()]
-    assert bench.partial.jobs[2:] == [[(0, 2), (0, 13), (0, 4), (0, 5)]]
+    assert await asyncio.gather(*first, *gathered) == [(), (), (13,), (), ()]
+    assert bench.partial.jobs == [[(0, 0)], [(0, 2), (0, 13), (0, 4), (0, 5)]]
     bench.verifier.close()
 
 
-async def test_a_job_is_no_longer_than_fills_the_lanes(
+async def test_a_second_job_begins_when_it_is_full_and_no_fuller(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verifiers, "JOB_BYTES", 3 * BLOCK_BYTES)
-    tasks = bench.start(0, 1)
+    tasks = bench.start(0)
+    await until_busy(bench, 1)
+    tasks += bench.start(1, 2)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert len(bench.partial.jobs) == 1
+    tasks += bench.start(3, 4)
     await until_busy(bench, 2)
-    tasks += bench.start(*range(2, 9))
+    assert bench.partial.jobs[1] == [(0, 1), (0, 2), (0, 3)]
     bench.partial.go.set()
     await asyncio.gather(*tasks)
-    assert max(map(len, bench.partial.jobs)) == 3
     bench.verifier.close()
 
 
 async def test_a_run_that_may_decide_over_its_object_is_a_job_of_its_own(bench: Bench) -> None:
-    tasks = bench.start(0, 1)
-    await until_busy(bench, 2)
-    tasks += [*bench.start(2), *bench.start(3, index=1), *bench.start(4, 5)]
+    tasks = bench.start(0)
+    await until_busy(bench, 1)
+    tasks += [*bench.start(3, index=1), *bench.start(2), *bench.start(4, 5)]
+    await until_busy(bench, 2)  # it need not wait for others
     bench.partial.go.set()
     await asyncio.gather(*tasks)
     assert [(1, 3)] in bench.partial.jobs
@@ -112,8 +118,8 @@ async def test_a_run_that_may_decide_over_its_object_is_a_job_of_its_own(bench: 
 
 async def test_a_disk_that_fails_is_told_to_everybody_in_the_job(bench: Bench) -> None:
     bench.partial.fails = True
-    tasks = bench.start(0, 1)
-    await until_busy(bench, 2)
+    tasks = bench.start(0)
+    await until_busy(bench, 1)
     tasks += bench.start(2, 3)
     bench.partial.go.set()
     results = await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,8 +1,9 @@
 """Gathers what all connections have received into jobs that verify and write it.
 
 Hashing sixteen blocks side by side takes hardly longer than hashing four. So while a job is under
-way, buffers from all connections gather for the next one: the faster the network, the larger the
-jobs, without anybody waiting for a job to fill up. For one event loop.
+way, buffers from all connections gather for the next one, which begins beside it when it is full:
+the faster the network, the larger the jobs, and nobody waits while nothing is done. For one event
+loop.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Verifier:
         self._most_jobs = max(2, min(4, os.cpu_count() or 1))  # one hashes while another writes
         self._threads = ThreadPoolExecutor(self._most_jobs, thread_name_prefix="dlcore-disk")
         self._queue: deque[_Item] = deque()
+        self._queued_bytes = 0
         self._jobs: set[asyncio.Task[None]] = set()
 
     async def verify(self, partial: Partial, run: BlockRange, data: memoryview) -> tuple[int, ...]:
@@ -56,6 +58,7 @@ class Verifier:
         """
         bad: asyncio.Future[tuple[int, ...]] = asyncio.get_running_loop().create_future()
         self._queue.append(_Item(partial, run, data, bad))
+        self._queued_bytes += len(data)
         self._start_jobs()
         cancelled = False
         while not bad.done():
@@ -75,10 +78,16 @@ class Verifier:
         self._threads.shutdown()
 
     def _start_jobs(self) -> None:
-        while self._queue and len(self._jobs) < self._most_jobs:
+        while self._is_time_for_a_job():
             job = asyncio.ensure_future(self._run(self._next_job()))
             self._jobs.add(job)
             job.add_done_callback(self._ended)
+
+    def _is_time_for_a_job(self) -> bool:
+        if not self._queue or len(self._jobs) == self._most_jobs:
+            return False
+        is_full = self._queued_bytes >= JOB_BYTES or self._queue[0].is_alone
+        return is_full or not self._jobs
 
     def _ended(self, job: asyncio.Task[None]) -> None:
         self._jobs.discard(job)
@@ -94,6 +103,7 @@ class Verifier:
             if item.partial is not job[0].partial or item.is_alone or length_bytes > JOB_BYTES:
                 break
             job.append(self._queue.popleft())
+        self._queued_bytes -= sum(len(item.data) for item in job)
         return job
 
     async def _run(self, job: list[_Item]) -> None:
