@@ -24,7 +24,7 @@ class Policy(msgspec.Struct, frozen=True):
     """
 
     range_bytes: int = 16 << 20
-    memory_bytes: int = 40 << 20
+    memory_bytes: int = 48 << 20
     backoff_base_s: float = 0.5
     backoff_cap_s: float = 30.0
     weather_patience: int = 6

@@ -20,7 +20,7 @@ from dlcore.schedule.pace import Pace
 
 MSS_BYTES = 1448
 BLOCK_BYTES = 1 << 20
-MEMORY_BYTES = 40 << 20
+MEMORY_BYTES = 48 << 20
 WINDOW_BYTES = 6 << 20  # the largest receive window of Linux (tcp_rmem)
 LEAST_DIVIDED_BYTES = 128 << 10
 REVIEW_S = 0.05  # how often the caller asks for the number of connections

@@ -55,7 +55,7 @@ Locate = Callable[[Manifest, Found], Awaitable[None]]
 
 SYNC_EVERY_S = 1.0  # at most this much work is fetched again after a power loss
 PROGRESS_EVERY_S = 0.5
-MEMORY_BYTES = 40 << 20  # of all buffers: sixteen blocks to hash, as many to receive, and some
+MEMORY_BYTES = 48 << 20  # of all buffers: sixteen blocks to hash, to write, and to receive
 
 
 class Retry(msgspec.Struct, frozen=True):
