@@ -14,7 +14,7 @@ from dlcore.cli.views import open_view
 from dlcore.model import DEFAULT_BLOCK_BYTES
 from dlcore.publish import Stage, publish
 
-DONE = {Stage.HASH: "hashed", Stage.WRITE: "written"}
+DONE = {Stage.CHECK: "checked", Stage.HASH: "hashed", Stage.WRITE: "written"}
 
 
 @click.command()
@@ -23,7 +23,9 @@ DONE = {Stage.HASH: "hashed", Stage.WRITE: "written"}
     "--package-id", required=True, metavar="ID", help="Id of the package, such as ABC00012."
 )
 @click.option(
-    "--version", type=int, default=1, show_default=True, help="Source version, counted from 1."
+    "--version",
+    type=int,
+    help="Source version, counted from 1; by default that of the content library, else 1.",
 )
 @click.option(
     "--to",
@@ -44,6 +46,12 @@ DONE = {Stage.HASH: "hashed", Stage.WRITE: "written"}
     "--no-pack", is_flag=True, help="Give every file, however small, an object of its own."
 )
 @click.option(
+    "--content-library",
+    is_flag=True,
+    help="FOLDER is the content library of a distribution point (SCCMContentLib): publish the "
+    "package from there.",
+)
+@click.option(
     "--replace", is_flag=True, help="Replace other content of the same or a later version."
 )
 @quiet_option
@@ -51,10 +59,11 @@ DONE = {Stage.HASH: "hashed", Stage.WRITE: "written"}
 def command(
     folder: Path,
     package_id: str,
-    version: int,
+    version: int | None,
     destination: str,
     block_bytes: int,
     no_pack: bool,
+    content_library: bool,
     replace: bool,
     quiet: bool,
     as_json: bool,
@@ -73,13 +82,14 @@ def command(
             block_bytes=block_bytes,
             pack=not no_pack,
             replace=replace,
+            content_library=content_library,
             progress=lambda p: view.progress(DONE[p.stage], p.done_bytes, p.total_bytes),
         )
     if as_json:
         show_json(msgspec.to_builtins(published))
         return
     say(
-        f"published {package_id} version {version}: {published.files} files, "
+        f"published {package_id} version {published.version}: {published.files} files, "
         f"{amount(published.content_bytes)}; {published.objects_written} objects written "
         f"({amount(published.written_bytes)}), {published.objects_present} there already\n"
         f"manifest sha256 {published.manifest}"

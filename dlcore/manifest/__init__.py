@@ -1,4 +1,4 @@
-"""Documents in and out: native manifests and catalogs, Metalink 4, piece hash files.
+"""Documents in and out: native manifests and catalogs, Metalink 4, piece hash files, library INI.
 
 Everything that comes from outside is refused with a `ManifestError` or obeys all rules of
 ``docs/formats.md``; nothing here does I/O.
@@ -7,6 +7,7 @@ Everything that comes from outside is refused with a `ManifestError` or obeys al
 from __future__ import annotations
 
 from dlcore.manifest.catalog import MAX_CATALOG_BYTES, decode_catalog, encode_catalog
+from dlcore.manifest.content_library import decode_file_ini, decode_package_ini
 from dlcore.manifest.described import Described, read_any
 from dlcore.manifest.document import MAX_MANIFEST_BYTES, decode, encode
 from dlcore.manifest.geometry import check_package_id, is_block_length
@@ -24,7 +25,9 @@ __all__ = [
     "check_together",
     "decode",
     "decode_catalog",
+    "decode_file_ini",
     "decode_metalink",
+    "decode_package_ini",
     "decode_phf",
     "digest_of",
     "encode",

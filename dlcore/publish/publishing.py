@@ -30,14 +30,16 @@ from dlcore.publish.admission import refuse_older, with_entry
 from dlcore.publish.destination import Destination
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.layout import lay_out
+from dlcore.publish.library import list_library
 from dlcore.publish.opening import open_destination
-from dlcore.publish.reading import Advance, digest_objects, verified_windows
+from dlcore.publish.reading import Advance, check_files, digest_objects, verified_windows
 from dlcore.publish.source import Source, list_source
 
 
 class Stage(enum.StrEnum):
     """What a publisher is doing."""
 
+    CHECK = "check"
     HASH = "hash"
     WRITE = "write"
 
@@ -78,11 +80,12 @@ def publish(
     folder: Path,
     *,
     package_id: str,
-    version: int,
+    version: int | None = None,
     destination: str,
     block_bytes: int = DEFAULT_BLOCK_BYTES,
     pack: bool = True,
     replace: bool = False,
+    content_library: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Published:
     """Publish a folder as a version of a package.
@@ -90,24 +93,28 @@ def publish(
     Args:
         folder: What to publish.
         package_id: Id of the package, ``ABC00012``.
-        version: Source version, 1 or more.
+        version: Source version, 1 or more; None for that of the content library, else 1.
         destination: A folder, or an object store URL such as ``az://container/prefix``; its
             credentials come from the environment.
         block_bytes: Length of a block: a power of two from 4 KiB to 16 MiB.
         pack: Whether files shorter than a block share objects.
         replace: Whether other content of the same version, or a later version, may be replaced.
+        content_library: Whether the folder is a distribution point's content library, to publish
+            the package from.
         progress: Told how far it is; from several threads, one at a time.
 
     Raises:
         ConfigError: An argument, a name in the folder or the catalog forbids it.
-        ManifestError: The catalog at the destination is malformed.
+        ManifestError: The catalog at the destination is malformed, or the content library is.
+        NotFoundError: The content library does not hold the package whole.
+        IntegrityError: A file of the content library does not have the digest that it states.
         StorageError: The disk failed, or a file changed meanwhile. The catalog is as it was.
         TransferError: The object store failed. The catalog is as it was.
     """
     return publish_to(
         open_destination(destination),
         folder,
-        Terms(package_id, version, block_bytes, pack, replace),
+        Terms(package_id, version, block_bytes, pack, replace, content_library),
         progress or (lambda _: None),
     )
 
@@ -116,10 +123,11 @@ class Terms(msgspec.Struct, frozen=True):
     """How a folder is to be published; see `publish`."""
 
     package_id: str
-    version: int
+    version: int | None = None
     block_bytes: int = DEFAULT_BLOCK_BYTES
     pack: bool = True
     replace: bool = False
+    content_library: bool = False
 
 
 def publish_to(
@@ -129,13 +137,14 @@ def publish_to(
     _check_terms(terms)
     _refuse_own_source(target, folder)
     catalog_name = f"{target.name}/{CATALOG_KEY}"
-    source = list_source(folder)
+    source = _listed(folder, terms)
+    version = terms.version or source.version
     if not terms.replace:
-        refuse_older(target.read_catalog(), terms.package_id, terms.version, source=catalog_name)
-    manifest = _digested(source, terms, progress)
+        refuse_older(target.read_catalog(), terms.package_id, version, source=catalog_name)
+    manifest = _digested(source, version, terms, progress)
     document = encode(manifest)
     digest = digest_of(document)
-    entry = CatalogEntry(terms.version, digest, len(document), manifest.content_bytes)
+    entry = CatalogEntry(version, digest, len(document), manifest.content_bytes)
 
     def change(current: bytes | None) -> bytes | None:
         return with_entry(
@@ -156,7 +165,7 @@ def _check_terms(terms: Terms) -> None:
         check_package_id(terms.package_id)
     except ManifestError as error:
         raise ConfigError(error.message, remedy=error.remedy) from error
-    if not 1 <= terms.version < 1 << 31:
+    if terms.version is not None and not 1 <= terms.version < 1 << 31:
         raise ConfigError(
             f"version {terms.version} cannot be used", remedy="Count versions from 1 upwards."
         )
@@ -176,11 +185,21 @@ def _refuse_own_source(target: Destination, folder: Path) -> None:
         )
 
 
-def _digested(source: Source, terms: Terms, progress: Callable[[Progress], None]) -> Manifest:
+def _listed(folder: Path, terms: Terms) -> Source:
+    return list_library(folder, terms.package_id) if terms.content_library else list_source(folder)
+
+
+def _digested(
+    source: Source, version: int, terms: Terms, progress: Callable[[Progress], None]
+) -> Manifest:
+    if terms.content_library:
+        lengths = {file.location: file.length_bytes for file in source.files}
+        advance = _meter(Stage.CHECK, sum(lengths.values()), progress)
+        check_files(source, os.cpu_count() or 1, advance)
     layout = lay_out(
         source,
         package_id=terms.package_id,
-        version=terms.version,
+        version=version,
         block_bytes=terms.block_bytes,
         pack=terms.pack,
     )

@@ -6,6 +6,7 @@ what `verified_windows` yields matches the digests that `digest_objects` found e
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from dlcore.errors import StorageError
+from dlcore.errors import IntegrityError, StorageError
 from dlcore.manifest import object_name
 from dlcore.model import DIGEST_BYTES, Extent, Manifest, Object
 from dlcore.native import block_digests, verify_blocks
@@ -40,6 +41,39 @@ def windows(manifest: Manifest, object_index: int) -> Iterator[Window]:
     length = manifest.objects[object_index].length_bytes
     for start in range(0, length, step):
         yield Window(object_index, start, min(start + step, length))
+
+
+def check_files(source: Source, workers: int, advance: Advance) -> None:
+    """Compare the files whose digests were stated beforehand with these.
+
+    Args:
+        source: Where the files are.
+        workers: Number of threads to read and hash with.
+        advance: Told the number of bytes hashed since it was last told.
+
+    Raises:
+        IntegrityError: A file does not match.
+        StorageError: A file cannot be read or changes meanwhile.
+    """
+    stated = {file.location: file for file in source.files if file.sha256}
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in pool.map(lambda file: _check_file(file, advance), stated.values()):
+            pass
+
+
+def _check_file(file: SourceFile, advance: Advance) -> None:
+    digest = hashlib.sha256()
+    for start in range(0, file.length_bytes, WINDOW_BYTES):
+        data = memoryview(bytearray(min(WINDOW_BYTES, file.length_bytes - start)))
+        _read_extent(file, Extent(0, start, len(data)), data)
+        digest.update(data)
+        advance(len(data))
+    if digest.digest() != file.sha256:
+        raise IntegrityError(
+            f"{file.location} does not have the SHA-256 that is its name",
+            path=file.path,
+            remedy="Validate the content on the distribution point, or distribute it again.",
+        )
 
 
 def digest_objects(source: Source, manifest: Manifest, workers: int, advance: Advance) -> Manifest:

@@ -29,19 +29,28 @@ class SourceFile(msgspec.Struct, frozen=True):
         location: Where it is on disk.
         length_bytes: Its length when the folder was listed.
         modified_ns: When it had been modified, as the disk said then.
+        sha256: What its digest must be; empty if nobody has said so.
     """
 
     path: str
     location: Path
     length_bytes: int
     modified_ns: int
+    sha256: bytes = b""
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A folder to be published: its files, and the paths of its empty folders."""
+    """What is to be published.
+
+    Attributes:
+        files: In path order.
+        folders: Paths of the empty ones.
+        version: What it says of its own version; 1 if nothing.
+    """
 
     files: tuple[SourceFile, ...]
     folders: tuple[str, ...]
+    version: int = 1
 
 
 def list_source(root: Path) -> Source:
@@ -66,7 +75,7 @@ def list_source(root: Path) -> Source:
                 pending.append(location)
             else:
                 files.append(_file(root, location, status))
-    with _blaming(root):
+    with blaming(root):
         check_together([*(file.path for file in files), *empty])
     return Source(tuple(sorted(files, key=lambda file: file.path)), tuple(sorted(empty)))
 
@@ -88,13 +97,13 @@ def _file(root: Path, location: Path, status: os.stat_result) -> SourceFile:
 
 def _package_path(root: Path, location: Path) -> str:
     path = unicodedata.normalize("NFC", location.relative_to(root).as_posix())
-    with _blaming(root):
+    with blaming(root):
         check_path(path)
     return path
 
 
 @contextmanager
-def _blaming(root: Path) -> Iterator[None]:
+def blaming(root: Path) -> Iterator[None]:
     """Blame the folder for names that a manifest must not hold."""
     try:
         yield

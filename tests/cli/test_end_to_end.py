@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.cli.conftest import Site
 from tests.cli.helpers import dlcore, tree
+from tests.publish.library import write_library
 
 
 def test_what_was_published_arrives_verified_and_only_once(site: Site, tmp_path: Path) -> None:
@@ -38,6 +39,17 @@ def test_publish_and_fetch_keep_every_kind_of_file(site: Site, tmp_path: Path) -
     fetched = dlcore("fetch", "ABC00001", "--from", published, "-o", folder, "--json").document
     assert fetched["verified"] is True
     assert tree(folder) == tree(source)
+
+
+def test_a_package_goes_from_a_content_library_to_a_client(tmp_path: Path) -> None:
+    files: dict[str, bytes | None] = {"a/größe.inf": b"[Version]", "setup.exe": bytes(70_000)}
+    library = write_library(tmp_path / "SCCMContentLib", files, versions=(4,))
+    published, folder = tmp_path / "published", tmp_path / "folder"
+    command = ("publish", library, "--content-library", "--package-id", "ABC00012")
+    told = dlcore(*command, "--to", published)
+    assert "ABC00012 version 4" in told.out, told.err
+    assert dlcore("fetch", "ABC00012", "--from", published, "-o", folder).status == 0
+    assert {path: (folder / path).read_bytes() for path in files} == files
 
 
 def test_fetch_by_id_from_a_gateway_fetches_nothing_twice(site: Site, tmp_path: Path) -> None:
