@@ -30,13 +30,17 @@ class Stuck:
             self.woken.set()
 
 
+def stuck_emulator(sample: Sample, state: Path, stuck: Stuck) -> Emulator:
+    """An emulator whose bodies never move on."""
+    settings = Settings(bandwidth_bps=1)
+    return Emulator(sample.folder, settings, state=state, clock=Time(), sleep=stuck.sleep)
+
+
 @contextlib.asynccontextmanager
 async def stuck_body(sample: Sample, state: Path, stuck: Stuck) -> AsyncIterator[None]:
     """An emulator with one body that will never move on, and a client that waits for it."""
-    settings = Settings(bandwidth_bps=1)
-    time = Time()
     async with contextlib.AsyncExitStack() as stack:
-        emulator = Emulator(sample.folder, settings, state=state, clock=time, sleep=stuck.sleep)
+        emulator = stuck_emulator(sample, state, stuck)
         await stack.enter_async_context(emulator)
         session = aiohttp.ClientSession(connector=trusting(emulator.ca_file))
         await stack.enter_async_context(session)
@@ -56,16 +60,10 @@ async def test_a_client_that_goes_away_leaves_no_task(sample: Sample, tmp_path: 
 
 
 async def test_the_server_hears_of_it_when_a_client_goes_away(
-    sample: Sample, tmp_path: Path, time: Time
+    sample: Sample, tmp_path: Path
 ) -> None:
     stuck = Stuck()
-    emulator = Emulator(
-        sample.folder,
-        Settings(bandwidth_bps=1),
-        state=tmp_path / "state",
-        clock=time,
-        sleep=stuck.sleep,
-    )
+    emulator = stuck_emulator(sample, tmp_path / "state", stuck)
     async with emulator:
         async with aiohttp.ClientSession(connector=trusting(emulator.ca_file)) as session:
             url = await Client(emulator, session).url_of(sample, sample.large.name)
@@ -78,17 +76,11 @@ async def test_the_server_hears_of_it_when_a_client_goes_away(
 
 
 async def test_stopping_ends_bodies_that_are_under_way(
-    sample: Sample, tmp_path: Path, time: Time, monkeypatch: pytest.MonkeyPatch
+    sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dlcore.emulator.emulator._SHUTDOWN_S", 0.01)
     stuck = Stuck()
-    emulator = Emulator(
-        sample.folder,
-        Settings(bandwidth_bps=1),
-        state=tmp_path / "state",
-        clock=time,
-        sleep=stuck.sleep,
-    )
+    emulator = stuck_emulator(sample, tmp_path / "state", stuck)
     before = asyncio.all_tasks()
     await emulator.__aenter__()
     async with aiohttp.ClientSession(connector=trusting(emulator.ca_file)) as session:

@@ -7,7 +7,6 @@ import hashlib
 import mmap
 import random
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 
 from dlcore.native import block_digests
 from tests.native.backends import each_backend, using
+from tests.native.threads import others_run_during
 
 NOISE = random.Random(20240229).randbytes(1 << 17)
 EDGES = [1, 2, 54, 55, 56, 57, 63, 64, 65, 118, 119, 120, 127, 128, 129, 191, 192, 4096]
@@ -122,24 +122,5 @@ def test_a_resizable_buffer_is_let_go_of_afterwards(backend: str) -> None:
 @each_backend
 def test_other_threads_run_while_blocks_are_hashed(backend: str) -> None:
     data = bytes(16 << 20)
-    go, ran = threading.Event(), threading.Event()
-
-    def wait_and_run() -> None:
-        go.wait()
-        ran.set()
-
-    thread = threading.Thread(target=wait_and_run)
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1000)  # the GIL moves only if it is released
-    try:
-        thread.start()
-        go.set()
-        with using(backend):
-            for _ in range(50):
-                block_digests(data, 1 << 20)
-                if ran.is_set():
-                    break
-        assert ran.is_set()
-    finally:
-        sys.setswitchinterval(before)
-        thread.join()
+    with using(backend):
+        assert others_run_during(lambda: block_digests(data, 1 << 20), 50)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ from hypothesis import strategies as st
 from dlcore.native import CAN_WRITE, Buffer, Run, Written, verify_and_write
 from tests.native import twin
 from tests.native.backends import each_backend, using
+from tests.native.threads import others_run_during
 
 pytestmark = pytest.mark.skipif(not CAN_WRITE, reason="jobs do not write on this system")
 
@@ -226,24 +225,6 @@ def test_a_buffer_is_let_go_of_afterwards(tmp_path: Path) -> None:
 def test_other_threads_run_during_a_job(backend: str) -> None:
     data = bytes(1 << 20)
     digests = digests_of(data, 1 << 16)
-    go, ran = threading.Event(), threading.Event()
-
-    def wait_and_run() -> None:
-        go.wait()
-        ran.set()
-
-    thread = threading.Thread(target=wait_and_run)
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1000)  # the GIL moves only if it is released
-    try:
-        thread.start()
-        go.set()
-        with tempfile.TemporaryFile() as file, using(backend):
-            for _ in range(200):
-                verify_and_write([Run(data, 1 << 16, digests, [(file.fileno(), 0, 1 << 20)])])
-                if ran.is_set():
-                    break
-        assert ran.is_set()
-    finally:
-        sys.setswitchinterval(before)
-        thread.join()
+    with tempfile.TemporaryFile() as file, using(backend):
+        run = Run(data, 1 << 16, digests, [(file.fileno(), 0, 1 << 20)])
+        assert others_run_during(lambda: verify_and_write([run]), 200)

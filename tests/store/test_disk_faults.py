@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.errors import DiskFullError, StorageError
-from dlcore.store import Store
+from dlcore.store import Partial, Store
 from tests.store.helpers import Package, fill, make_package
 from tests.store.simdisk import SimDisk
 
@@ -91,14 +91,19 @@ def test_short_writes_are_carried_on() -> None:
     assert published(disk, PACKAGE) == PACKAGE.contents
 
 
-def test_a_failed_sync_makes_its_blocks_missing_and_is_never_tried_again() -> None:
-    disk = SimDisk()
-    store = prepared(disk)
+def about_to_fail_to_sync(disk: SimDisk, store: Store) -> Partial:
+    """Of four blocks the first one is synced, two more are written."""
     partial = store.begin(PACKAGE.manifest, PACKAGE.document)
     fill(partial, PACKAGE, [0])
     partial.sync()
     fill(partial, PACKAGE, [1, 2])
     disk.before = failing(disk.calls + 1, errno.EIO, persistent=False)
+    return partial
+
+
+def test_a_failed_sync_makes_its_blocks_missing_and_is_never_tried_again() -> None:
+    disk = SimDisk()
+    partial = about_to_fail_to_sync(disk, prepared(disk))
     with pytest.raises(StorageError, match="cannot sync package ABC00012: Input/output error"):
         partial.sync()
     assert list(partial.have) == [1, 0, 0, 0]
@@ -113,11 +118,7 @@ def test_a_failed_sync_makes_its_blocks_missing_and_is_never_tried_again() -> No
 def test_bytes_that_a_failed_sync_left_in_memory_only_are_not_believed() -> None:
     disk = SimDisk()
     store = prepared(disk)
-    partial = store.begin(PACKAGE.manifest, PACKAGE.document)
-    fill(partial, PACKAGE, [0])
-    partial.sync()
-    fill(partial, PACKAGE, [1, 2])
-    disk.before = failing(disk.calls + 1, errno.EIO, persistent=False)
+    partial = about_to_fail_to_sync(disk, store)
     with pytest.raises(StorageError):
         partial.sync()
     partial.close()
