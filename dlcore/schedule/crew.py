@@ -125,6 +125,8 @@ class Crew:
         """The first byte of a range came, that long after it was asked for."""
         if self._pulse.round_trip_s is None:
             self._count = self._under_cap(START_FAR if round_trip_s > FAR_S else START_NEAR)
+        elif self._state is State.OPENING and round_trip_s <= FAR_S:
+            self._count = min(self._count, START_NEAR)  # our own start had made the first one late
         self._pulse.answered(round_trip_s)
 
     def pushed_back(self, now_s: float) -> None:

@@ -320,6 +320,14 @@ def test_it_begins_with_a_few() -> None:
     assert Crew(MOST).wanted(0.0, 0) == START
 
 
+def test_a_late_first_answer_does_not_make_a_near_endpoint_far() -> None:
+    crew = Crew(256)
+    crew.answered(0.03)
+    assert crew.wanted(0.03, START) == START_FAR
+    crew.answered(0.001)
+    assert crew.wanted(0.04, START_FAR) == START_NEAR
+
+
 @pytest.mark.parametrize(("round_trip_s", "count"), [(0.0005, START_NEAR), (0.08, START_FAR)])
 def test_the_first_answer_tells_how_many_to_go_on_with(round_trip_s: float, count: int) -> None:
     crew = Crew(MOST)
