@@ -22,7 +22,8 @@ VARIABLE = "DLCORE_WRITE"  # direct, buffered or auto
 PAGE_BYTES = 4096  # no disk wants coarser alignment
 WORTH_BYTES = 64 << 20  # for less, measuring costs more than the difference
 WORTH_X = 1.5  # direct writes spare the CPU a copy, so the page cache must be clearly faster
-PROBE_BYTES = 8 << 20
+PROBES = 3  # a disk that is busy with something else for a moment must not decide
+PROBE_BYTES = 4 << 20
 PROBE_WRITE_BYTES = 2 << 20
 
 
@@ -71,7 +72,9 @@ def prefers_direct(files: Files, folder: Path, content_bytes: int) -> bool:
         direct = files.open_direct(path)
         if direct < 0 or wish == "direct":
             return direct >= 0
-        return _time_s(files, direct) < WORTH_X * _time_s(files, buffered)
+        return any(
+            _time_s(files, direct) < WORTH_X * _time_s(files, buffered) for _ in range(PROBES)
+        )
     except OSError:
         return False  # a file system that opens for direct writes, and then refuses them
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -95,6 +96,25 @@ def test_the_end_of_a_file_is_all_that_is_not_whole_pages() -> None:
 
 def test_a_small_package_is_not_worth_the_measurement(tmp_path: Path) -> None:
     assert not prefers_direct(Files(), tmp_path / "does not exist", WORTH_BYTES - 1)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_direct"),
+    [
+        ([1.4, 1.0], True),
+        ([9.0, 1.0, 9.0, 1.0, 1.0, 1.0], True),  # busy with something else, twice
+        ([1.6, 1.0, 1.6, 1.0, 1.6, 1.0], False),
+    ],
+    ids=["hardly slower", "once slower", "always slower"],
+)
+def test_the_page_cache_must_be_faster_time_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: list[float], is_direct: bool
+) -> None:
+    times = itertools.chain.from_iterable((100.0, 100.0 + each) for each in seconds)
+    monkeypatch.setattr("dlcore.store.direct.time.perf_counter", times.__next__)
+    files = Files()
+    monkeypatch.setattr(files, "open_direct", lambda path: files.open(path))
+    assert prefers_direct(files, tmp_path, WORTH_BYTES) is is_direct
 
 
 def test_the_measurement_leaves_nothing_behind(tmp_path: Path) -> None:
