@@ -11,6 +11,10 @@ counted. A rate that falls while the link is not full means that connections los
 as they do in the first seconds on a lossy path: it is answered by growth. A rate that falls while
 the link is full means a slower link, and is accepted.
 
+Small objects are over before slow start shows, and leave the link idle for a round trip each. So
+at the beginning, while there is nothing but these, the number doubles with every window until a
+queue stands, as slow start would double what each connection has on its way.
+
 Nothing is concluded from idle times, from windows in which not as many connections were at work
 as were wanted, or from the slow start of new ones; but growth that shows at once is followed by
 more. Not for: dividing connections between endpoints, or choosing ranges.
@@ -94,7 +98,7 @@ class Crew:
         self._pushed_s = self._regrow_s = float("-inf")
         self._idle_s = float("inf")  # none was at work yet
         self._window_ends_s: float | None = None
-        self._is_settling = self._is_queued = False
+        self._is_settling = self._is_queued = self._is_light = False
         self._looks: list[Level] = []  # windows since the number changed, latest last
         self._before = Level(START, 0.0, False)  # the latest change
         self._way_back = 0  # to what fruitless growth began with; 0: nothing to take back
@@ -150,17 +154,19 @@ class Crew:
         """Bytes per second of one connection at work, of late; None: nothing received yet."""
         return self._pulse.connection_bps
 
-    def wanted(self, now_s: float, at_work: int) -> int:
+    def wanted(self, now_s: float, at_work: int, *, is_light: bool = False) -> int:
         """How many connections should be at work now.
 
         Args:
             now_s: The time.
             at_work: How many are: they have a range, if only just asked for.
+            is_light: Whether all of them fetch small objects, over before slow start matters.
 
         Returns:
             At least 1, at most what is allowed.
         """
         self._pulse.look(now_s, at_work)
+        self._is_light = is_light
         self._regrow(now_s)
         if self._pulse.round_trip_s is None:
             self._await(now_s, at_work)
@@ -267,6 +273,10 @@ class Crew:
 
     def _open(self, level: Level, now_s: float) -> None:
         latest = self._looks[-1]
+        can_grow = not (latest.is_full or self._is_near) and self._count < self._allowed
+        if self._is_light and can_grow:  # what slow start does for long ranges, and as fast
+            self._count, self._looks = min(self._allowed, ceil(self._count * GROW_FAST)), []
+            return
         if latest.rate_bps > STILL_OPENING * self._looks[0].rate_bps:
             self._looks = [latest]
         if len(self._looks) < 2:

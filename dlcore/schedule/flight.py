@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dlcore.model import BlockRange
 from dlcore.schedule.assignment import Assignment
+from dlcore.schedule.backlog import SMALL_BYTES
 from dlcore.schedule.demand import Demand
 
 PRIOR_S = 0.25  # a flight's own rate counts as much as its endpoint's usual one after that time
@@ -55,6 +56,13 @@ class Flight:
         self.rival: Flight | None = None
         self.began_s = self.latest_s = now_s
         self._first_s: float | None = None
+
+    @property
+    def is_light(self) -> bool:
+        """Whether it fetches a small object."""
+        return (
+            self.demand.manifest.objects[self.assignment.blocks.object].length_bytes <= SMALL_BYTES
+        )
 
     @property
     def rest_bytes(self) -> int:

@@ -23,6 +23,7 @@ class Source:
         crew: How many connections it gets, and what was measured of them.
         held: Package -> objects of it that the endpoint holds.
         at_work: Number of ranges whose bytes are still arriving.
+        light_at_work: Number of those that fetch small objects.
         open: So many connections to it are open, as far as can be told here.
         longest_bytes: The longest range that arrived.
     """
@@ -33,7 +34,7 @@ class Source:
         self.health = Health(policy)
         self.crew = Crew(terms.most_connections)
         self.held: dict[str, set[int]] = {}
-        self.at_work = self.open = 0
+        self.at_work = self.light_at_work = self.open = 0
         self.longest_bytes = 0
         self._wanted = 1
         self._news_from = 0  # ranges with lower numbers were asked before its last news
@@ -57,7 +58,8 @@ class Source:
 
     def connections(self, now_s: float) -> int:
         """How many connections should be at work."""
-        self._wanted = max(1, self.crew.wanted(now_s, self.at_work))
+        is_light = 0 < self.at_work == self.light_at_work
+        self._wanted = max(1, self.crew.wanted(now_s, self.at_work, is_light=is_light))
         if self.health.dropped:
             return 0
         return min(self._wanted, self.health.most_trials or self._wanted)

@@ -46,8 +46,9 @@ class UnderWay:
         number = self.next_number
         self.next_number += 1
         assignment = Assignment(number, demand.package, source.name, blocks, strip, race)
-        self.flights[number] = Flight(assignment, demand, now_s)
+        flight = self.flights[number] = Flight(assignment, demand, now_s)
         source.asked(number, now_s)
+        source.light_at_work += flight.is_light
         return assignment
 
     def received(self, number: int, count_bytes: int, now_s: float) -> None:
@@ -123,7 +124,9 @@ class UnderWay:
         """A connection is free again as soon as the last byte that it is to deliver is there."""
         if flight.is_at_work and (has_ended or not flight.rest_bytes):
             flight.is_at_work = False
-            self._sources[flight.assignment.endpoint].at_work -= 1
+            source = self._sources[flight.assignment.endpoint]
+            source.at_work -= 1
+            source.light_at_work -= flight.is_light
 
 
 def open_block(demand: Demand, assignment: Assignment) -> OpenBlock | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from dlcore.model import DIGEST_BYTES, File, Manifest, Object
+from dlcore.model import DEFAULT_BLOCK_BYTES, DIGEST_BYTES, File, Manifest, Object
 
 BLOCK_BYTES = 4096
 LAW = settings(derandomize=True, deadline=None)
@@ -38,3 +38,12 @@ def shape(
         File(f"{index:02}", item.length_bytes, index) for index, item in enumerate(objects)
     )
     return Manifest(1, package_id, 1, block_bytes, objects, files)
+
+
+def sized(lengths: Sequence[int], *, block_bytes: int = DEFAULT_BLOCK_BYTES) -> Manifest:
+    """A package of objects of those lengths, without files."""
+    objects = tuple(
+        Object(str(index), length, bytes(DIGEST_BYTES * -(-length // block_bytes)))
+        for index, length in enumerate(lengths)
+    )
+    return Manifest(1, "ABC00001", 1, block_bytes, objects, ())

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.model import DIGEST_BYTES, BlockRange, Manifest, Object
+from dlcore.model import BlockRange, Manifest
 from dlcore.schedule.backlog import SMALL_BYTES
 from dlcore.schedule.demand import Demand
-from tests.schedule.packages import LAW
+from tests.schedule.packages import LAW, sized
 
 BLOCK_BYTES = 256 << 10
 MOST_BYTES = 16 << 20
@@ -70,11 +70,7 @@ class Path(NamedTuple):
 
 
 def package(lengths: list[int]) -> Manifest:
-    objects = tuple(
-        Object(str(index), length, bytes(DIGEST_BYTES * -(-length // BLOCK_BYTES)))
-        for index, length in enumerate(lengths)
-    )
-    return Manifest(1, "ABC00001", 1, BLOCK_BYTES, objects, ())
+    return sized(lengths, block_bytes=BLOCK_BYTES)
 
 
 def taken(lengths: list[int]) -> Callable[[], int | None]:

@@ -175,6 +175,34 @@ def test_growth_that_harms_is_taken_back_at_once() -> None:
     assert sum(count > START_FAR for count in counts) < 0.1 * len(counts)
 
 
+def fetch_small_objects(
+    round_trip_s: float, *, queued_from: int = 1000, is_light: bool = True
+) -> list[int]:
+    """How many connections are wanted, every 50 ms for 2 s, each with a request a round trip."""
+    crew, counts = Crew(MOST), [START]
+    for tick in range(40):
+        answers = int(counts[-1] * 0.05 / round_trip_s)
+        crew.received(answers * 16 * KIB, tick * 0.05)
+        late_s = 0.05 if counts[-1] >= queued_from else 0.0
+        for _ in range(answers):
+            crew.answered(round_trip_s + late_s)
+        counts.append(crew.wanted(tick * 0.05, counts[-1], is_light=is_light))
+    return counts
+
+
+def test_small_objects_far_away_soon_get_all_connections() -> None:
+    assert fetch_small_objects(0.08)[-1] == MOST
+    assert fetch_small_objects(0.08, is_light=False)[-1] < MOST
+
+
+def test_small_objects_get_no_more_connections_once_a_queue_stands() -> None:
+    assert max(fetch_small_objects(0.08, queued_from=48)) < 100
+
+
+def test_small_objects_of_a_local_network_get_few_connections() -> None:
+    assert max(fetch_small_objects(0.002)[5:]) <= 8
+
+
 def test_loss_is_answered_at_once_although_growth_had_become_rare() -> None:
     path = shallow()
 

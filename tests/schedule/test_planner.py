@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dlcore.errors import Fault
 from dlcore.model import BlockRange
-from dlcore.schedule import Planner, Policy, Terms
+from dlcore.schedule import Assignment, Planner, Policy, Terms
 from tests.schedule.machine import PlannerMachine
-from tests.schedule.packages import BLOCK_BYTES, run_machine, shape
+from tests.schedule.packages import BLOCK_BYTES, run_machine, shape, sized
 from tests.schedule.scene import MIB, Scene
 
 
@@ -125,6 +125,29 @@ def test_the_first_ranges_are_short_and_grow_as_they_arrive() -> None:
 def test_where_nobody_else_could_be_quicker_the_first_ranges_are_long() -> None:
     scene = Scene({"p": 400}, {"e": 0})
     assert scene.length_bytes(scene.ask()) == MIB
+
+
+def test_while_there_are_only_small_objects_connections_soon_double() -> None:
+    def wanted_after(lengths: list[int]) -> int:
+        planner = Planner()
+        planner.add_endpoint("e", Terms())
+        planner.want("p", sized(lengths), bytes(len(lengths)))
+        planner.place("p", "e", frozenset(range(len(lengths))))
+        planner.order(["p"])
+        for tick in range(20):
+            now_s, flying = tick * 0.08, list[Assignment]()
+            while len(flying) < planner.connections("e", now_s):
+                assignment = planner.next_range("e", now_s)
+                assert assignment
+                flying.append(assignment)
+            planner.connections("e", now_s + 0.07)
+            for assignment in flying:
+                planner.received(assignment, lengths[assignment.blocks.object], now_s + 0.08)
+                planner.blocks_done(assignment, assignment.blocks)
+                planner.range_ended(assignment, now_s + 0.08)
+        return planner.connections("e", 2.0)
+
+    assert wanted_after([16 << 10] * 5000) > 2 * wanted_after([16 << 10, 200 << 10] * 2500)
 
 
 def test_towards_the_end_ranges_get_shorter() -> None:
