@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from dlcore.transfer.early import EARLY
 
-COUNT = 16  # what `schedule` begins with
+COUNT = 32  # what `schedule` begins with far away, or some of it where the work is short
 BOUNDING = ("--connections", "--limit-rate")  # perhaps not so many are allowed
 PORTS = {"http": 80, "https": 443}
 

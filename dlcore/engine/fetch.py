@@ -27,6 +27,7 @@ from dlcore.model import Catalog, Manifest
 from dlcore.schedule import Terms
 from dlcore.store import Store
 from dlcore.transfer import Endpoint
+from dlcore.transfer.early import EARLY
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -128,6 +129,7 @@ async def _fetch(
         stack.push_async_callback(downloads.aclose)
         downloads.retry = retry
         downloads.limit(cap_bps)
+        downloads.expect(manifest.content_bytes, EARLY.round_trip_s())
         downloads.order((manifest.package_id,), (), (manifest.package_id,))
         await downloads.begin(manifest.package_id, manifest, document)
         content = await downloads.path(manifest.package_id)

@@ -26,6 +26,7 @@ from enum import Enum, auto
 from math import ceil, log2
 from typing import NamedTuple
 
+from dlcore.schedule.opening import INITIAL_WINDOW_BYTES, opening
 from dlcore.schedule.pulse import Pulse, Window
 
 START = 16  # until the round trip is known: far away, each round trip with fewer is lost
@@ -46,7 +47,6 @@ LOOKS_KEPT = 9  # a cap lets few and large bursts through: it takes longer to se
 OFF_COUNT = 0.15  # a window with so many more or fewer at work than wanted tells nothing
 OFF_OPENING = 0.5  # at the beginning they only gather
 QUEUED, SURELY_QUEUED = 0.5, 0.9  # of the answers were late: the queue stood most of the time
-INITIAL_WINDOW_BYTES = 14_480  # ten segments. Source: RFC 6928
 MOST_DOUBLINGS = 8  # of slow start, to 3.7 MB a round trip: the rest may be measured
 GROW, GROW_FAST, GROW_NEAR = 1.5, 2.0, 4 / 3
 PROPORTIONAL = 0.5  # of linear gain: the number is far from enough
@@ -93,6 +93,7 @@ class Crew:
         self._pulse = Pulse()
         self._state = State.OPENING
         self._count = START
+        self._start_far = START_FAR
         self._most, self._cap_bps = 1, 0.0
         self._ceiling: int | None = None  # since the endpoint pushed back
         self._pushed_s = self._regrow_s = float("-inf")
@@ -118,6 +119,17 @@ class Crew:
             self._looks, self._best_bps = [], 0.0
             self._patience_s, self._grow_s = PATIENCE_S, 0.0
 
+    def expect(self, wanted_bytes: float, round_trip_s: float) -> None:
+        """So much will be wanted in all: short work far away begins with more at once.
+
+        Args:
+            wanted_bytes: From this endpoint.
+            round_trip_s: As its connections were opened; 0.0: not known.
+        """
+        if round_trip_s > FAR_S:
+            self._start_far = opening(wanted_bytes, START_FAR)
+            self._count = self._under_cap(self._start_far)
+
     def _under_cap(self, count: int) -> int:
         return min(count, ceil(self._cap_bps / CAPPED_BPS)) if self._cap_bps else count
 
@@ -128,7 +140,7 @@ class Crew:
     def answered(self, round_trip_s: float) -> None:
         """The first byte of a range came, that long after it was asked for."""
         if self._pulse.round_trip_s is None:
-            self._count = self._under_cap(START_FAR if round_trip_s > FAR_S else START_NEAR)
+            self._count = self._under_cap(self._start_far if round_trip_s > FAR_S else START_NEAR)
         elif self._state is State.OPENING and round_trip_s <= FAR_S:
             self._count = min(self._count, START_NEAR)  # our own start had made the first one late
         self._pulse.answered(round_trip_s)
@@ -181,7 +193,7 @@ class Crew:
         if not at_work:
             self._idle_s = now_s
         elif now_s - self._idle_s > SURELY_FAR_S:
-            self._count = self._under_cap(START_FAR)
+            self._count = self._under_cap(self._start_far)
 
     @property
     def _allowed(self) -> int:

@@ -66,6 +66,16 @@ class Planner:
         self._budget.want(demand.missing_bytes, manifest.block_bytes)
         self._candidates = None
 
+    def expect(self, wanted_bytes: int, round_trip_s: float) -> None:
+        """No more will ever be wanted: short work begins with more connections.
+
+        Args:
+            wanted_bytes: All in all.
+            round_trip_s: To the nearest endpoint; 0.0: not known.
+        """
+        for source in self._sources.values():
+            source.crew.expect(wanted_bytes / len(self._sources), round_trip_s)
+
     def forget(self, package: str) -> None:
         """The package is not wanted any more; none of its blocks is under way."""
         del self._demands[package]

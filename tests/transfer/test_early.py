@@ -81,6 +81,16 @@ async def test_a_host_with_a_name_is_looked_up_aside(
         assert sock.getsockname()[1]
 
 
+def test_the_system_tells_the_round_trip_of_what_was_opened(
+    begun: EarlyConnections, server: socket.socket
+) -> None:
+    assert begun.round_trip_s() == 0.0
+    begin(begun, server.getsockname(), 1)
+    assert 0.0 < begun.round_trip_s() < LATE_S
+    begun.socket_for(address_of(server)).close()
+    assert begun.round_trip_s() == 0.0
+
+
 def test_what_waits_too_long_is_closed(
     begun: EarlyConnections, server: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

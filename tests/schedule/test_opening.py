@@ -1,0 +1,56 @@
+"""How many connections a download begins with."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlcore.schedule import Terms
+from dlcore.schedule.crew import START, START_FAR, START_NEAR
+from dlcore.schedule.opening import MOST, SHORT_BYTES, opening
+from tests.schedule.scene import MIB, Scene
+
+
+@given(st.integers(0, 2 * SHORT_BYTES), st.integers(0, MIB), st.integers(1, 200))
+def test_more_work_begins_with_no_fewer_until_it_is_long(
+    wanted_bytes: int, more_bytes: int, usual: int
+) -> None:
+    count, later = opening(wanted_bytes, usual), opening(wanted_bytes + more_bytes, usual)
+    assert usual <= count <= max(usual, MOST)
+    if wanted_bytes + more_bytes <= SHORT_BYTES:
+        assert later >= count
+    else:
+        assert later == usual
+
+
+def beginning(
+    expected_bytes: int, round_trip_s: float, most: int = 256, endpoints: str = "e"
+) -> int:
+    """How many connections are wanted before anything has come."""
+    scene = Scene({"p": 200}, dict.fromkeys(endpoints, 0))
+    scene.planner.set_terms("e", Terms(most))
+    scene.planner.expect(expected_bytes, round_trip_s)
+    return scene.planner.connections("e", 0.0)
+
+
+def test_short_work_far_away_begins_with_many() -> None:
+    assert beginning(32 * MIB, 0.08) == MOST
+    assert START_FAR < beginning(8 * MIB, 0.08) < MOST
+
+
+def test_long_work_near_endpoints_and_capped_connections_do_not() -> None:
+    assert beginning(200 * MIB, 0.08) == START_FAR
+    assert beginning(32 * MIB, 0.001) == beginning(32 * MIB, 0.0) == START
+    assert beginning(32 * MIB, 0.08, most=10) == 10
+
+
+def test_several_endpoints_share_short_work() -> None:
+    assert beginning(10 * MIB, 0.08, endpoints="ef") == beginning(5 * MIB, 0.08)
+
+
+def test_an_endpoint_that_turns_out_to_be_near_keeps_few() -> None:
+    scene = Scene({"p": 200}, {"e": 0})
+    scene.planner.expect(32 * MIB, 0.08)
+    assignment = scene.ask()
+    scene.planner.received(assignment, 1000, 0.001)
+    assert scene.planner.connections("e", 0.001) == START_NEAR
