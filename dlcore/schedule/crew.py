@@ -6,10 +6,17 @@ for: it grows while growing pays, and shrinks, gently, where fewer do as well.
 
 Two signs tell that there are enough. *Full*: round trips are longer than the path's own, a queue
 stands, so the link is full and more connections would only lengthen the queue (or the rate is at
-the cap). *Fruitless*: more connections brought less than a fifth of what they would if each
+the cap). *Fruitless*: more connections brought less than a tenth of what they would if each
 counted. A rate that falls while the link is not full means that connections lost their windows,
 as they do in the first seconds on a lossy path: it is answered by growth. A rate that falls while
 the link is full means a slower link, and is accepted.
+
+So senders that heed loss (CUBIC) are told from those that do not (BBR): the first leave the queue
+empty until there are enough of them. The others fill it, overflow it, and let it drain now and
+then; their bytes come in bursts, each behind a lost packet. More of them would only have shorter
+ranges and more idle round trips. Hence what windows differ by themselves, the *noise*, makes for
+longer windows, and less than twice as much is no change; rates are medians; and the more noise,
+the longer a queue must be gone before that is a reason to grow.
 
 Small objects are over before slow start shows, and leave the link idle for a round trip each. So
 at the beginning, while there is nothing but these, the number doubles with every window until a
@@ -24,6 +31,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 from math import ceil, log2
+from statistics import fmean, median
 from typing import NamedTuple
 
 from dlcore.schedule.opening import INITIAL_WINDOW_BYTES, opening
@@ -46,17 +54,19 @@ LOOKS = 3  # windows that a belief is made of
 LOOKS_KEPT = 9  # a cap lets few and large bursts through: it takes longer to see that it is used
 OFF_COUNT = 0.15  # a window with so many more or fewer at work than wanted tells nothing
 OFF_OPENING = 0.5  # at the beginning they only gather
-QUEUED, SURELY_QUEUED = 0.5, 0.9  # of the answers were late: the queue stood most of the time
+QUEUED = 0.5  # of the answers were late: the queue stood most of the time
 MOST_DOUBLINGS = 8  # of slow start, to 3.7 MB a round trip: the rest may be measured
 GROW, GROW_FAST, GROW_NEAR = 1.5, 2.0, 4 / 3
 PROPORTIONAL = 0.5  # of linear gain: the number is far from enough
-FRUITFUL = 0.2  # of linear gain, as in AzCopy's tuner (concurrencyTuner.go)
+FRUITFUL = 0.1  # of linear gain: slow starts have filled the link for now, and soon will not
+FULL_S = 40.0  # times noise: so soon may a queue be back that some senders let drain at times
 PATIENCE_S, MOST_PATIENCE_S = 1.0, 32.0  # between fruitless growths; doubles with each
 PATIENCE_PER_S = 12  # times that for a round trip of 1 s: growth takes round trips to judge
 HARMFUL = 0.7  # of the rate before, and less: ranges got too short, or the server is overloaded
 REGRET_S = 2.0  # fruitless growth stays that long: a lossy path shows by then that it was needed
 FELL = 0.06  # of the best: that much less is a loss,
-NOISES, NOISE_SMOOTHING = 1.5, 1 / 8  # if it is also so many times what windows differ anyway
+NOISES, NOISE_SMOOTHING = 2.0, 1 / 8  # if it is also so many times what windows differ anyway
+PLAIN = 5.0  # times noise: one window is enough to see it
 STRIKES = 3  # so often growth may fail to bring a lost rate back; then the loss is believed
 SHRINK, SHRINK_AFTER_S = 0.9, 3.0  # gently: the windows of the others grow back only slowly
 SAME = 0.03  # of the rate before: if no more was lost, and no more than noise, fewer do as well
@@ -71,6 +81,13 @@ class State(Enum):
     GROWN = auto()
     SHRUNK = auto()
     STEADY = auto()
+
+
+class Look(NamedTuple):
+    """One window: the rate of all connections, and what share of the answers was late."""
+
+    rate_bps: float
+    late: float
 
 
 class Level(NamedTuple):
@@ -99,8 +116,9 @@ class Crew:
         self._pushed_s = self._regrow_s = float("-inf")
         self._idle_s = float("inf")  # none was at work yet
         self._window_ends_s: float | None = None
-        self._is_settling = self._is_queued = self._is_light = False
-        self._looks: list[Level] = []  # windows since the number changed, latest last
+        self._is_settling = self._is_light = False
+        self._late = 0.0  # share of the answers, when there were any
+        self._looks: list[Look] = []  # windows since the number changed, latest last
         self._before = Level(START, 0.0, False)  # the latest change
         self._way_back = 0  # to what fruitless growth began with; 0: nothing to take back
         self._best_bps, self._strikes, self._noise = 0.0, 0, 0.0
@@ -224,22 +242,14 @@ class Crew:
             self._is_settling = False
         elif self._tells_something(window):
             if window.answers:
-                self._is_queued = self._shows_queue(window)
-            latest = Level(self._count, window.rate_bps, self._is_queued)
+                self._late = window.late / window.answers
+            latest = Look(window.rate_bps, self._late)
             if self._looks and self._state is not State.OPENING:
                 self._hear(self._looks[-1].rate_bps, latest.rate_bps)
             self._looks = [*self._looks[1 - LOOKS_KEPT :], latest]
             self._judge(now_s)
         if not self._is_settling:
             self._begin_window(now_s)
-
-    def _shows_queue(self, window: Window) -> bool:
-        """Whether a queue stands, and not only bursts of answers wait for each other.
-
-        Of a link that delivers less than it did, nearly all answers must be late.
-        """
-        is_less = window.rate_bps < (1 - FELL) * self._best_bps
-        return window.late > (SURELY_QUEUED if is_less else QUEUED) * window.answers
 
     def _tells_something(self, window: Window) -> bool:
         count = min(self._count, self._allowed)
@@ -270,10 +280,11 @@ class Crew:
     # Decisions
 
     def _judge(self, now_s: float) -> None:
-        recent = self._looks[-LOOKS:]
-        is_queued = all(look.is_full for look in recent[-2:])
-        is_capped = 0.0 < AT_CAP * self._cap_bps < _mean_bps(self._looks)
-        level = Level(self._count, _mean_bps(recent), is_queued or is_capped)
+        rate_bps = median(look.rate_bps for look in self._looks[-LOOKS:])
+        is_queued = min(look.late for look in self._looks[-2:]) > QUEUED
+        mean_bps = fmean(look.rate_bps for look in self._looks)
+        is_capped = 0.0 < AT_CAP * self._cap_bps < mean_bps
+        level = Level(self._count, rate_bps, is_queued or is_capped)
         if self._state is State.OPENING:
             self._open(level, now_s)
         elif self._state is State.GROWN:
@@ -285,7 +296,8 @@ class Crew:
 
     def _open(self, level: Level, now_s: float) -> None:
         latest = self._looks[-1]
-        can_grow = not (latest.is_full or self._is_near) and self._count < self._allowed
+        is_queued = latest.late > QUEUED
+        can_grow = not (is_queued or self._is_near) and self._count < self._allowed
         if self._is_light and can_grow:  # what slow start does for long ranges, and as fast
             self._count, self._looks = min(self._allowed, ceil(self._count * GROW_FAST)), []
             return
@@ -293,7 +305,7 @@ class Crew:
             self._looks = [latest]
         if len(self._looks) < 2:
             return
-        level = level._replace(is_full=level.is_full or latest.is_full)
+        level = level._replace(is_full=level.is_full or is_queued)
         self._best_bps = level.rate_bps
         self._rest(now_s, SHRINK_AFTER_S)
         self._grow_s = now_s + PATIENCE_S if self._is_near else now_s
@@ -302,7 +314,7 @@ class Crew:
     def _weigh_growth(self, level: Level, now_s: float) -> None:
         grew = level.connections / self._before.connections - 1
         more = level.rate_bps / self._before.rate_bps - 1
-        gain = more / grew if more > self._noise else 0.0
+        gain = more / grew if more > NOISES * self._noise else 0.0
         if len(self._looks) < 2 and (gain < PROPORTIONAL or self._is_near):
             return
         if gain < (PROPORTIONAL if self._is_near else FRUITFUL):
@@ -337,6 +349,7 @@ class Crew:
         fell = self._fell(level)
         if level.is_full:
             self._best_bps, self._strikes = level.rate_bps, 0
+            self._grow_s = max(self._grow_s, now_s + FULL_S * self._noise)
         self._best_bps = max(self._best_bps, level.rate_bps)
         if not level.is_full and (fell or now_s >= self._grow_s):
             self._grow(level, now_s, GROW_NEAR if self._is_near else GROW)
@@ -350,7 +363,9 @@ class Crew:
             self._change(count, State.GROWN, now_s)
 
     def _shrink(self, level: Level, now_s: float) -> None:
-        count = max(self._way_back or FEW, int(self._count * SHRINK))
+        can_be_told = NOISES * self._noise < 1 - SHRINK
+        fewest = self._way_back or (FEW if can_be_told else START_FAR)
+        count = max(fewest, int(self._count * SHRINK))
         if count < self._count:
             self._before = level
             self._change(count, State.SHRUNK, now_s)
@@ -358,13 +373,13 @@ class Crew:
             self._way_back = 0
 
     def _weigh_shrinking(self, level: Level, now_s: float) -> None:
+        lost = 1 - level.rate_bps / self._before.rate_bps
+        if len(self._looks) < 2 and lost < max(FELL, PLAIN * self._noise):
+            return
         if self._fell(level):
             self._way_back = 0
             self._grow(level, now_s)
             return
-        if len(self._looks) < 2:
-            return
-        lost = 1 - level.rate_bps / self._before.rate_bps
         if lost > max(SAME, self._noise) or (self._before.is_full and not level.is_full):
             self._way_back = 0
             self._shrink_after_s = min(MOST_PATIENCE_S, 2 * self._shrink_after_s)
@@ -381,7 +396,3 @@ class Crew:
 
     def _rest(self, now_s: float, no_shrinking_s: float) -> None:
         self._state, self._shrink_s = State.STEADY, now_s + no_shrinking_s
-
-
-def _mean_bps(looks: list[Level]) -> float:
-    return sum(look.rate_bps for look in looks) / len(looks)

@@ -41,7 +41,6 @@ class Path:
         loss: Probability that a segment is lost.
         throttle_bps: What the server gives one connection.
         latency_s: What the server needs before the first byte of each answer.
-        bbr: The sender takes no notice of loss.
         noise: The bottleneck's rate drops by up to this fraction, anew every 50 ms.
         queue_s: How much the bottleneck queues.
         refuses_above: With more connections than this, a request is pushed back (503).
@@ -52,7 +51,6 @@ class Path:
     loss: float = 0.0
     throttle_bps: float = float("inf")
     latency_s: float = 0.0
-    bbr: bool = False
     noise: float = 0.0
     queue_s: float = 0.05
     refuses_above: int = 1 << 30
@@ -100,7 +98,7 @@ class Connection:
         if self.left_bytes < 1:
             self.left_bytes, self.idle_since_s = 0.0, now_s
         segments = count_bytes / MSS_BYTES
-        self._until_loss -= 0 if self._path.bbr else segments * self._path.loss
+        self._until_loss -= segments * self._path.loss
         if self._until_loss <= 0 or self._chance.random() < overflow:
             self._until_loss = self._next_loss()
             self._lose(now_s, queue_s)
@@ -160,6 +158,7 @@ class Transfer:
         seed: Of all chance.
         pace: The bandwidth cap.
         at: Called at each review with the time, to change the path.
+        sender: Makes connections.
     """
 
     def __init__(
@@ -171,8 +170,9 @@ class Transfer:
         seed: int = 0,
         pace: Pace | None = None,
         at: Callable[[float], None] = lambda _: None,
+        sender: Callable[[Path, random.Random, float], Connection] = Connection,
     ) -> None:
-        self._crew, self._path, self._at = crew, path, at
+        self._crew, self._path, self._at, self._sender = crew, path, at, sender
         self._pace = pace or Pace()
         self._chance = random.Random(seed)
         self.left_bytes = total_bytes
@@ -214,7 +214,7 @@ class Transfer:
             connection = (
                 self._resting.pop()
                 if self._resting
-                else Connection(self._path, self._chance, self._now_s)
+                else self._sender(self._path, self._chance, self._now_s)
             )
             self._busy.append(connection)
             self._ask(connection)
