@@ -14,6 +14,7 @@ from dlcore.model import BlockRange
 from dlcore.schedule.flight import FOREVER_S, Flight
 
 LATE = 1.5  # times what the idle connection would need: below, the loser has too good a chance
+LATE_STRIP = 1.25  # the same where nothing but a connection is at stake
 LEAST_GAIN_S = 0.05  # less is not worth a request and a connection that breaks off
 MOST_RACES = 2  # for the same bytes
 MOST_TAKERS = 8  # of the same bytes, one after the other
@@ -152,7 +153,7 @@ def _divide(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue | No
     """Give the rest of a strip to the idle connections, to each as much as the others."""
     part_bytes = max(LEAST_PART_BYTES, -(-flight.rest_bytes // prospect.idle))
     needed_s = prospect.needs_s(min(part_bytes, flight.rest_bytes))
-    if outlook.eta_s < FOREVER_S and outlook.eta_s <= LATE * needed_s:
+    if outlook.eta_s < FOREVER_S and outlook.eta_s <= LATE_STRIP * needed_s:
         return None
     return Rescue(flight, flight.rest, False, part_bytes=part_bytes)
 
