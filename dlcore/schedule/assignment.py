@@ -25,7 +25,7 @@ class Assignment(msgspec.Struct, frozen=True):
         endpoint: Who is to serve it.
         blocks: What to ask for; exactly one block if ``strip``.
         strip: Which bytes of that block; None: all of ``blocks``.
-        race: Somebody else is fetching these bytes too: they need a buffer of their own.
+        race: Somebody else is fetching these blocks too.
     """
 
     number: int

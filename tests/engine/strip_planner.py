@@ -1,4 +1,4 @@
-"""A planner that cuts every block into strips and races some of them, without any reason."""
+"""A planner that cuts every block into strips and moves some of them, without any reason."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class OpenBlock:
         self.block = block
         self.missing = deque(strips)
         self.flying: dict[int, Strip] = {}
+        self.moved: set[Strip] = set()  # from one connection to another; each once
 
 
 class StripPlanner(Planner):
@@ -48,9 +49,14 @@ class StripPlanner(Planner):
             return None
         for opened in self._in_strips:
             if opened.missing:
-                return self._give_out(endpoint, opened, opened.missing.popleft(), race=False)
+                return self._give_out(endpoint, opened, opened.missing.popleft())
             if len(opened.flying) == 1 and self._dice.random() < 0.3:
-                return self._give_out(endpoint, opened, *opened.flying.values(), race=True)
+                number, strip = next(iter(opened.flying.items()))
+                if strip not in opened.moved:
+                    opened.moved.add(strip)
+                    self._losers.append(number)
+                    del opened.flying[number]
+                    return self._give_out(endpoint, opened, strip)
         base = super().next_range(endpoint, now_s)
         if base is None:
             return None
@@ -71,10 +77,7 @@ class StripPlanner(Planner):
 
     def strip_arrived(self, assignment: Assignment) -> bool:
         opened = self._block_of[assignment.number]
-        rivals = [n for n, strip in opened.flying.items() if strip == assignment.strip]
-        self._losers += [number for number in rivals if number != assignment.number]
-        for number in rivals:
-            del opened.flying[number]
+        del opened.flying[assignment.number]
         return not opened.missing and not opened.flying
 
     def blocks_done(self, assignment: Assignment, blocks: BlockRange) -> None:
@@ -101,7 +104,7 @@ class StripPlanner(Planner):
         """Whatever happens to the connection: the weather here is always fair."""
         opened = self._block_of.pop(assignment.number)
         strip = opened.flying.pop(assignment.number, None)
-        if strip and strip not in opened.flying.values():
+        if strip:
             opened.missing.append(strip)
 
     def _cut_up(self, base: Assignment, block: BlockRange) -> None:
@@ -110,14 +113,12 @@ class StripPlanner(Planner):
         strips = [Strip(*span) for span in pairwise(sorted(cuts))]
         self._in_strips.append(OpenBlock(base, block, strips))
 
-    def _give_out(
-        self, endpoint: str, opened: OpenBlock, strip: Strip, *, race: bool
-    ) -> Assignment:
+    def _give_out(self, endpoint: str, opened: OpenBlock, strip: Strip) -> Assignment:
         self._last_number += 1
         opened.flying[self._last_number] = strip
         self._block_of[self._last_number] = opened
         package = opened.base.package
-        return Assignment(self._last_number, package, endpoint, opened.block, strip, race=race)
+        return Assignment(self._last_number, package, endpoint, opened.block, strip)
 
     def _end_block(self, opened: OpenBlock) -> None:
         self._in_strips.remove(opened)

@@ -23,8 +23,8 @@ def assembly() -> Assembly:
     return Assembly(memoryview(bytearray(256)), len(BLOCK))
 
 
-def sink_of(block: Assembly, strip: Strip, *, race: bool = False) -> StripSink:
-    return block.sink(strip, FreeFlow(), race=race)
+def sink_of(block: Assembly, strip: Strip) -> StripSink:
+    return block.sink(strip, FreeFlow())
 
 
 def fill(sink: StripSink, stride: int = 1000) -> None:
@@ -40,14 +40,13 @@ def fill(sink: StripSink, stride: int = 1000) -> None:
     cuts=st.sets(st.integers(1, len(BLOCK) - 1), max_size=6),
     order=st.randoms(use_true_random=False),
     stride=st.integers(1, 80),
-    races=st.sets(st.integers(0, 6)),
 )
 def test_strips_in_any_order_are_the_block(
-    cuts: set[int], order: random.Random, stride: int, races: set[int]
+    cuts: set[int], order: random.Random, stride: int
 ) -> None:
     block = assembly()
     strips = [Strip(*span) for span in pairwise([0, *sorted(cuts), len(BLOCK)])]
-    sinks = [sink_of(block, strip, race=at in races) for at, strip in enumerate(strips)]
+    sinks = [sink_of(block, strip) for strip in strips]
     order.shuffle(sinks)
     for sink in sinks:
         fill(sink, stride)
@@ -55,27 +54,17 @@ def test_strips_in_any_order_are_the_block(
     assert bytes(block.data) == BLOCK
 
 
-def test_who_lost_the_race_writes_nowhere_any_more() -> None:
+def test_who_lost_a_strip_writes_nowhere_any_more() -> None:
     block = assembly()
-    slow, quick = sink_of(block, FIRST), sink_of(block, FIRST, race=True)
+    slow = sink_of(block, FIRST)
     slow.buffer()[:50] = BLOCK[:50]
     slow.advance(50)
+    quick = sink_of(block, FIRST)
     fill(quick)
     assert block.take(quick)
     slow.buffer()[:70] = bytes(70)
     slow.advance(70)
     assert not block.take(slow)
-    assert bytes(block.data[:120]) == BLOCK[:120]
-
-
-def test_a_racer_that_is_late_changes_nothing() -> None:
-    block = assembly()
-    first, late = sink_of(block, FIRST), sink_of(block, FIRST, race=True)
-    fill(first)
-    assert block.take(first)
-    late.buffer()[:] = bytes(120)
-    late.advance(120)
-    assert not block.take(late)
     assert bytes(block.data[:120]) == BLOCK[:120]
 
 

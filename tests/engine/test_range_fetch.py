@@ -112,11 +112,8 @@ class Scene:
         strip: Strip | None = None,
         *,
         endpoint: str = "a",
-        race: bool = False,
     ) -> tuple[Flight, asyncio.Task[None]]:
-        assignment = Assignment(
-            number, "ABC00001", endpoint, BlockRange(0, *blocks), strip, race=race
-        )
+        assignment = Assignment(number, "ABC00001", endpoint, BlockRange(0, *blocks), strip)
         flight = self.fetcher.begin(self.package, assignment)
         assert flight is not None
 
@@ -223,13 +220,13 @@ def test_a_bad_block_of_several_endpoints_is_blamed_on_nobody(tmp_path: Path) ->
     assert not scene.package.causes
 
 
-def test_the_first_of_two_racers_gives_the_strip(tmp_path: Path) -> None:
+def test_who_takes_over_a_strip_gives_it(tmp_path: Path) -> None:
     async def acts(scene: Scene) -> None:
         scene.planner.strips = [False, True]
         scene.endpoints["a"].rate_bps = 100.0
         slow, slow_task = scene.begin(1, (3, 4), FIRST, endpoint="a")
         await asyncio.sleep(5.0)
-        _, quick_task = scene.begin(2, (3, 4), FIRST, endpoint="b", race=True)
+        _, quick_task = scene.begin(2, (3, 4), FIRST, endpoint="b")
         await quick_task
         slow.dismiss()
         await slow_task
@@ -245,7 +242,7 @@ def test_a_loser_that_was_not_stopped_in_time_is_stopped_all_the_same(tmp_path: 
     async def acts(scene: Scene) -> None:
         scene.planner.strips = [False]
         _, one = scene.begin(1, (3, 4), FIRST)
-        _, other = scene.begin(2, (3, 4), FIRST, race=True)
+        _, other = scene.begin(2, (3, 4), FIRST)
         await asyncio.gather(one, other)
 
     told = play(tmp_path, acts).planner.told
@@ -334,14 +331,14 @@ def test_after_a_failure_the_connection_is_free_only_when_the_planner_knows(tmp_
 def test_a_block_that_is_there_already_ends_its_assembly(tmp_path: Path) -> None:
     async def acts(scene: Scene) -> None:
         scene.endpoints["a"].rate_bps = 100.0
-        flight, racer = scene.begin(1, (3, 4), FIRST, endpoint="a", race=True)
+        flight, late = scene.begin(1, (3, 4), FIRST, endpoint="a")
         await scene.begin(2, (3, 4), endpoint="b")[1]
         assert scene.have == [3]
         taken = scene.pool.take_now(MEMORY_BYTES)
         assert taken is not None, "the assembly has given back its buffer"
         scene.pool.give_back(taken)
         flight.dismiss()
-        await racer
+        await late
 
     assert play(tmp_path, acts).package.verified_bytes == BLOCK_BYTES
 

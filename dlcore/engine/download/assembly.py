@@ -1,10 +1,10 @@
 """Blocks that are put together from strips, which several connections fetch at once.
 
 An assembly is one pooled buffer for one block. Each strip is received straight into its place
-there; one that races another (`Assignment.race`) has a small buffer of its own and is copied in
-when it has won. Guarantees: a place has one writer at a time, and none once its bytes have
-arrived, the block is verified or nobody needs it any more: a sink that was shut out goes on
-receiving into a buffer that nobody looks at. A strip that fails leaves the assembly standing.
+there. Guarantees: a place has one writer at a time, and none once its bytes have arrived, the block
+is verified or nobody needs it any more: a sink that was shut out, because another connection took
+over, goes on receiving into a buffer that nobody looks at. A strip that fails leaves the assembly
+standing.
 """
 
 from __future__ import annotations
@@ -45,13 +45,9 @@ class StripSink:
         """Wait until more may be read."""
         await self._flow.ready()
 
-    def copy_to(self, place: memoryview) -> None:
-        """Put the bytes there."""
-        place[:] = self._place
-
     def shut_out(self) -> None:
         """Whatever comes from now on is not for the block."""
-        self._place = _own_place(self.strip)
+        self._place = memoryview(bytearray(self.strip.end - self.strip.start))
 
 
 class Assembly:
@@ -68,37 +64,28 @@ class Assembly:
     def __init__(self, buffer: memoryview, length_bytes: int) -> None:
         self.buffer = buffer
         self.data = buffer[:length_bytes]
-        self._sinks: dict[StripSink, bool] = {}  # whether it has a place of its own
+        self._sinks: set[StripSink] = set()
 
-    def sink(self, strip: Strip, flow: Flow, *, race: bool) -> StripSink:
-        """Where a strip is to be received; one that is under way there has lost it, or races it."""
-        if not race:
-            self._clear(strip)
-        place = _own_place(strip) if race else self.data[strip.start : strip.end]
-        sink = StripSink(strip, place, flow)
-        self._sinks[sink] = race
+    def sink(self, strip: Strip, flow: Flow) -> StripSink:
+        """Where a strip is to be received; who wrote there has lost it, and what is there stays."""
+        for other in list(self._sinks):
+            if other.strip.start < strip.end and strip.start < other.strip.end:
+                self.leave(other)
+        sink = StripSink(strip, self.data[strip.start : strip.end], flow)
+        self._sinks.add(sink)
         return sink
 
     def take(self, sink: StripSink) -> bool:
-        """All bytes of a strip have arrived; whether they are the first ones."""
-        is_apart = self._sinks.pop(sink, None)
-        if is_apart is None:
-            return False
-        self._clear(sink.strip)
-        if is_apart:
-            sink.copy_to(self.data[sink.strip.start : sink.strip.end])
-        return True
+        """All bytes of a strip have arrived; whether they are for this block."""
+        is_ours = sink in self._sinks
+        self._sinks.discard(sink)
+        return is_ours
 
     def leave(self, sink: StripSink) -> None:
         """The sink's bytes are not for this block any more."""
-        if self._sinks.pop(sink, None) is not None:
+        if sink in self._sinks:
+            self._sinks.remove(sink)
             sink.shut_out()
-
-    def _clear(self, strip: Strip) -> None:
-        """Nobody writes there from now on; what is there stays."""
-        for sink in list(self._sinks):
-            if sink.strip.start < strip.end and strip.start < sink.strip.end:
-                self.leave(sink)
 
     def close(self) -> None:
         """Nobody writes here from now on."""
@@ -145,7 +132,3 @@ class Assemblies:
         """Nobody needs the package's assemblies any more."""
         for key in [key for key in self._open if key[0] == package]:
             self.drop(key)
-
-
-def _own_place(strip: Strip) -> memoryview:
-    return memoryview(bytearray(strip.end - strip.start))

@@ -137,7 +137,7 @@ class RangeFetcher:
             assembly = self._open_assembly(package, assignment.blocks)
             if assembly is None:
                 return None
-            strip_sink = assembly.sink(assignment.strip, flow, race=assignment.race)
+            strip_sink = assembly.sink(assignment.strip, flow)
             return Flight(package, assignment, strip_sink, assembly)
 
         async def verify(run: BlockRange, data: memoryview) -> None:
