@@ -142,10 +142,12 @@ class Crew:
 
         Args:
             wanted_bytes: From this endpoint.
-            round_trip_s: As its connections were opened; 0.0: not known.
+            round_trip_s: As its connections were opened; 0.0: not known. Unlike the first answer's
+                it has nothing of the server's work in it, nor of ours.
         """
-        if round_trip_s > FAR_S:
-            self._start_far = opening(wanted_bytes, START_FAR)
+        if round_trip_s:
+            is_far = round_trip_s > FAR_S
+            self._start_far = opening(wanted_bytes, START_FAR) if is_far else START_NEAR
             self._count = self._under_cap(self._start_far)
 
     def _under_cap(self, count: int) -> int:

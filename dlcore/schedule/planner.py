@@ -21,6 +21,7 @@ from collections.abc import Container, Iterable, Sequence
 from dlcore.errors import Fault
 from dlcore.model import BlockRange, Manifest
 from dlcore.schedule.assignment import Assignment, Note
+from dlcore.schedule.crew import FAR_S
 from dlcore.schedule.cutting import next_length
 from dlcore.schedule.demand import STRIPS, Demand
 from dlcore.schedule.policy import Policy
@@ -73,6 +74,8 @@ class Planner:
             wanted_bytes: All in all.
             round_trip_s: To the nearest endpoint; 0.0: not known.
         """
+        if len(self._sources) > 1 and round_trip_s <= FAR_S:
+            return  # the others may be far
         for source in self._sources.values():
             source.crew.expect(wanted_bytes / len(self._sources), round_trip_s)
 

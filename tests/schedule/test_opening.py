@@ -38,10 +38,22 @@ def test_short_work_far_away_begins_with_many() -> None:
     assert START_FAR < beginning(8 * MIB, 0.08) < MOST
 
 
-def test_long_work_near_endpoints_and_capped_connections_do_not() -> None:
+def test_long_work_unknown_endpoints_and_capped_connections_do_not() -> None:
     assert beginning(200 * MIB, 0.08) == START_FAR
-    assert beginning(32 * MIB, 0.001) == beginning(32 * MIB, 0.0) == START
+    assert beginning(32 * MIB, 0.0) == START
     assert beginning(32 * MIB, 0.08, most=10) == 10
+
+
+def test_a_near_endpoint_begins_with_few_however_long_its_first_answer_takes() -> None:
+    scene = Scene({"p": 200}, {"e": 0})
+    scene.planner.expect(200 * MIB, 0.001)
+    scene.ask()
+    assert scene.planner.connections("e", 0.0) == START_NEAR
+    assert scene.planner.connections("e", 1.0) == START_NEAR
+
+
+def test_of_several_endpoints_only_the_nearest_is_known_to_be_near() -> None:
+    assert beginning(32 * MIB, 0.001, endpoints="ef") == START
 
 
 def test_several_endpoints_share_short_work() -> None:
