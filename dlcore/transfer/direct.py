@@ -48,8 +48,9 @@ class _Reception(asyncio.BufferedProtocol):
         self, wire: Wire, intake: Intake, left: int, arrived: Callable[[int], None]
     ) -> None:
         self.left = left
-        self._now_s = asyncio.get_running_loop().time
-        self._low_water = LowWater(wire.socket, self._now_s(), is_tls=wire.tls is not None)
+        self._low_water = LowWater(
+            wire.socket, asyncio.get_running_loop(), is_tls=wire.tls is not None
+        )
         self._wire = wire
         self._intake = intake
         self._arrived = arrived
@@ -71,6 +72,7 @@ class _Reception(asyncio.BufferedProtocol):
 
     def end(self) -> None:
         """Break the connection if the body is not complete."""
+        self._low_water.stop()
         if self.left:
             self._ended = True
             self._wire.transport.abort()
@@ -85,7 +87,7 @@ class _Reception(asyncio.BufferedProtocol):
         """They are there."""
         self._arrived(nbytes)
         self.left -= nbytes
-        self._low_water.arrived(nbytes, self.left, self._now_s())
+        self._low_water.arrived(nbytes, self.left)
         free = self._intake.placed(nbytes)
         if not self.left:
             self._wire.give_back()

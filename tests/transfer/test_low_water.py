@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 import sys
 from asyncio import trsock
@@ -15,6 +17,7 @@ from dlcore.transfer.low_water import (
     LEAST_BYTES,
     MOST_BYTES,
     MOST_TLS_BYTES,
+    PATIENCE_S,
     TLS_HELD_BYTES,
     WAIT_S,
     LowWater,
@@ -24,6 +27,26 @@ from dlcore.transfer.low_water import (
 MIB = 1 << 20
 LENGTHS = st.integers(0, 64 * MIB)
 TIMES = st.floats(0, 100)
+
+
+class Clock(asyncio.SelectorEventLoop):
+    """A loop whose time stands still unless it is moved."""
+
+    now_s = 0.0
+
+    def time(self) -> float:
+        return self.now_s
+
+    def move_to(self, now_s: float) -> None:
+        """Move the time, and call what is due then."""
+        self.now_s = now_s
+        self.run_until_complete(asyncio.sleep(0))
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    with contextlib.closing(Clock()) as clock:
+        yield clock
 
 
 @given(arrived=LENGTHS, elapsed_s=TIMES, to_come=st.integers(-MIB, 64 * MIB))
@@ -60,34 +83,46 @@ class TestMark:
         return end.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT)
 
     def test_it_rises_while_bytes_come_fast_and_is_gone_at_the_end(
-        self, end: trsock.TransportSocket
+        self, end: trsock.TransportSocket, clock: Clock
     ) -> None:
-        low_water, left, marks = LowWater(end, 0.0, is_tls=False), 3 * MIB, []
+        low_water, left, marks = LowWater(end, clock, is_tls=False), 3 * MIB, []
         for number in range(1, 13):
             left -= MIB // 4
-            low_water.arrived(MIB // 4, left, 0.001 * number)
+            clock.now_s = 0.001 * number
+            low_water.arrived(MIB // 4, left)
             marks.append(self.mark(end))
         assert marks[:4] == [MIB // 4, MIB // 2, MIB // 2, MIB]
         assert marks[-4:] == [3 * MIB // 4, MIB // 2, MIB // 4, 1]
 
-    def test_it_falls_with_the_rate(self, end: trsock.TransportSocket) -> None:
-        low_water = LowWater(end, 0.0, is_tls=False)
-        low_water.arrived(MIB, 10 * MIB, 0.001)
+    def test_it_falls_with_the_rate(self, end: trsock.TransportSocket, clock: Clock) -> None:
+        low_water = LowWater(end, clock, is_tls=False)
+        low_water.arrived(MIB, 10 * MIB)
         assert self.mark(end) == MIB
-        low_water.arrived(1, 10 * MIB - 1, 10.0)
+        clock.now_s = 10.0
+        low_water.arrived(1, 10 * MIB - 1)
+        assert self.mark(end) == 1
+
+    def test_what_has_come_of_a_connection_that_fell_silent_is_read(
+        self, end: trsock.TransportSocket, clock: Clock
+    ) -> None:
+        low_water = LowWater(end, clock, is_tls=False)
+        low_water.arrived(MIB, 10 * MIB)
+        clock.move_to(1.5 * PATIENCE_S)
+        assert self.mark(end) == MIB, "it brought something since the last look"
+        clock.move_to(3 * PATIENCE_S)
         assert self.mark(end) == 1
 
     def test_over_tls_what_may_be_held_already_is_not_waited_for(
-        self, end: trsock.TransportSocket
+        self, end: trsock.TransportSocket, clock: Clock
     ) -> None:
-        low_water = LowWater(end, 0.0, is_tls=True)
-        low_water.arrived(4 * MIB, TLS_HELD_BYTES + LEAST_BYTES, 0.001)
+        low_water = LowWater(end, clock, is_tls=True)
+        low_water.arrived(4 * MIB, TLS_HELD_BYTES + LEAST_BYTES)
         assert self.mark(end) == LEAST_BYTES
-        low_water.arrived(1, TLS_HELD_BYTES + LEAST_BYTES - 1, 0.001)
+        low_water.arrived(1, TLS_HELD_BYTES + LEAST_BYTES - 1)
         assert self.mark(end) == 1
-        low_water.arrived(4 * MIB, 10 * MIB, 0.002)
+        low_water.arrived(4 * MIB, 10 * MIB)
         assert self.mark(end) == MOST_TLS_BYTES
 
 
-def test_a_connection_of_an_unknown_kind_is_left_alone() -> None:
-    LowWater(object(), 0.0, is_tls=False).arrived(MIB, MIB, 0.001)
+def test_a_connection_of_an_unknown_kind_is_left_alone(clock: Clock) -> None:
+    LowWater(object(), clock, is_tls=False).arrived(MIB, MIB)
