@@ -23,7 +23,7 @@ from bench.cost import Costs, take_turns, touch_memory
 from bench.figures import MIB, Figure, Outcome, peak, ratio
 from dlcore.model import DEFAULT_BLOCK_BYTES
 from dlcore.native import backend
-from dlcore.schedule.crew import START_NEAR
+from dlcore.schedule.opening import START_NEAR
 from tests.nginx import find_nginx, running
 
 DLCORE = str(Path(sys.executable).with_name("dlcore"))

@@ -21,9 +21,9 @@ from collections.abc import Container, Iterable, Sequence
 from dlcore.errors import Fault
 from dlcore.model import BlockRange, Manifest
 from dlcore.schedule.assignment import Assignment, Note
-from dlcore.schedule.crew import FAR_S
 from dlcore.schedule.cutting import next_length
 from dlcore.schedule.demand import STRIPS, Demand
+from dlcore.schedule.opening import FAR_S
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.race import Budget
 from dlcore.schedule.rights import Rights

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dlcore.cli import haste
-from dlcore.schedule.crew import START_FAR
-from dlcore.schedule.opening import MOST
+from dlcore.schedule.opening import MOST, START_FAR
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcore.schedule import Terms
-from dlcore.schedule.crew import START, START_FAR, START_NEAR
-from dlcore.schedule.opening import MOST, SHORT_BYTES, opening
+from dlcore.schedule.crew import Crew
+from dlcore.schedule.opening import MOST, SHORT_BYTES, START, START_FAR, START_NEAR, opening
 from tests.schedule.scene import MIB, Scene
 
 
@@ -66,3 +67,40 @@ def test_an_endpoint_that_turns_out_to_be_near_keeps_few() -> None:
     assignment = scene.ask()
     scene.planner.received(assignment, 1000, 0.001)
     assert scene.planner.connections("e", 0.001) == START_NEAR
+
+
+# What the first answer, or none, tells
+
+
+def test_it_begins_with_a_few() -> None:
+    assert Crew(MOST).wanted(0.0, 0) == START
+
+
+def test_a_late_first_answer_does_not_make_a_near_endpoint_far() -> None:
+    crew = Crew(256)
+    crew.answered(0.03)
+    assert crew.wanted(0.03, START) == START_FAR
+    crew.answered(0.001)
+    assert crew.wanted(0.04, START_FAR) == START_NEAR
+
+
+@pytest.mark.parametrize(("round_trip_s", "count"), [(0.0005, START_NEAR), (0.08, START_FAR)])
+def test_the_first_answer_tells_how_many_to_go_on_with(round_trip_s: float, count: int) -> None:
+    crew = Crew(MOST)
+    crew.wanted(0.0, 0)
+    crew.answered(round_trip_s)
+    assert crew.wanted(0.1, START) == count
+
+
+def test_no_answer_for_a_while_tells_that_the_path_is_long() -> None:
+    crew = Crew(MOST)
+    crew.wanted(100.0, 0)
+    assert crew.wanted(100.01, START) == START
+    assert crew.wanted(100.05, START) == START_FAR
+
+
+def test_nothing_is_known_before_the_first_byte() -> None:
+    crew = Crew(MOST)
+    crew.wanted(0.0, 8)
+    assert crew.round_trip_s is None
+    assert crew.connection_bps is None
