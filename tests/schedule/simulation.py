@@ -16,8 +16,9 @@ from functools import partial
 from typing import NamedTuple
 
 from dlcore.errors import Fault
-from dlcore.model import BlockRange, Manifest
-from dlcore.schedule import Assignment, Need, Note, Planner, Policy, Strip, Terms
+from dlcore.model import Manifest
+from dlcore.schedule import Assignment, Need, Note, Planner, Policy, Terms
+from tests.schedule.landing import Landed, Landing
 from tests.schedule.network import CLOSED, Flow, Path, Terrain
 
 Steps = list[tuple[Manifest | None, float]]
@@ -90,11 +91,11 @@ class Simulation:
         self._now_s = 0.0
         self._paths = {endpoint: Path(terrain) for endpoint, terrain in terrains.items()}
         self._manifests = {str(n): m for n, (m, _) in enumerate(steps) if m}
+        bad = {endpoint: terrain.bad for endpoint, terrain in terrains.items()}
+        self._landing = Landing(self.planner, self._manifests, bad)
         self._ranges: dict[int, _Range] = {}
         self._at_work: Counter[str] = Counter()
         self._warm: Counter[str] = Counter()  # connections that are open and idle
-        self._assemblies: dict[tuple[str, int], dict[Strip, str]] = {}
-        self._taken_over: set[int] = set()
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self._played = Counter[str]()
@@ -127,7 +128,7 @@ class Simulation:
             content_bytes,
             self._played["arrived"],
             self.planner.wasted_bytes,
-            self._played["lost"],
+            self._landing.lost_bytes,
             self._faults,
             self._played["ranges"],
             self._notes,
@@ -225,8 +226,8 @@ class Simulation:
         if self._chance.random() < terrain.stalls:
             item.stall_s = self._chance.uniform(*STALLS_S)
             item.stalls_at = item.length_bytes * self._chance.random()
-        if assignment.strip and not assignment.race:
-            self._keep_prefix(assignment, assignment.strip)
+        others = [(other.assignment, other.seen_bytes) for other in self._ranges.values()]
+        self._landing.take_over(assignment, others)
         self._ranges[assignment.number] = item
         self._at_work[assignment.endpoint] += 1
         wait_s = terrain.round_trip_s
@@ -322,7 +323,8 @@ class Simulation:
         self._at_work[item.endpoint] -= 1
         is_short = self.planner.last_block(assignment) < assignment.blocks.last
         self._warm[item.endpoint] += not (dismissed or item.fault or is_short)
-        self._land(item, dismissed=dismissed)
+        landed = Landed(item.seen_bytes, bool(item.fault) and not dismissed, dismissed)
+        self._landing.land(assignment, landed, self._now_s)
         if item.fault and not dismissed:
             self._faults[item.fault] += 1
         self.planner.range_ended(
@@ -333,86 +335,6 @@ class Simulation:
             dismissed=dismissed or (is_short and not item.fault),
         )
         self._review()
-
-    # Blocks
-
-    def _land(self, item: _Range, *, dismissed: bool) -> None:
-        """Judge the whole blocks of what arrived."""
-        assignment, blocks = item.assignment, item.assignment.blocks
-        manifest = self._manifests[assignment.package]
-        before_bytes = self.planner.wasted_bytes
-        if assignment.strip:
-            length_bytes = assignment.strip.end - assignment.strip.start
-            if item.seen_bytes == length_bytes and not dismissed:
-                self._land_strip(assignment, assignment.strip)
-            else:
-                is_kept = dismissed or assignment.number in self._taken_over
-                self._played["lost"] += 0 if is_kept else item.seen_bytes
-            return
-        last = self.planner.last_block(assignment)
-        kept_bytes = 0
-        for block in range(blocks.first, last):
-            start, end = manifest.block_span(blocks.object, block)
-            if kept_bytes + end - start > item.seen_bytes:
-                break
-            kept_bytes += end - start
-            self._judge(assignment, block, {item.endpoint})
-        if item.fault and not dismissed:
-            self._played["lost"] += item.seen_bytes - kept_bytes
-        assert before_bytes == self.planner.wasted_bytes
-
-    def _keep_prefix(self, assignment: Assignment, strip: Strip) -> None:
-        """What arrived of a strip whose rest is fetched by another range now stays in its place."""
-        for item in self._ranges.values():
-            old = item.assignment
-            is_same_block = (old.package, old.blocks) == (assignment.package, assignment.blocks)
-            is_theirs = old.strip and old.strip.start <= strip.start < old.strip.end
-            if is_same_block and is_theirs and not old.race and old.number not in self._taken_over:
-                assert old.strip
-                assert strip.start - old.strip.start == item.seen_bytes
-                self._taken_over.add(old.number)
-                if item.seen_bytes:
-                    prefix = Strip(old.strip.start, strip.start)
-                    self._assembly(old)[prefix] = old.endpoint
-
-    def _assembly(self, assignment: Assignment) -> dict[Strip, str]:
-        """The strips of a block that are in its buffer, and whose they are."""
-        manifest, blocks = self._manifests[assignment.package], assignment.blocks
-        number = manifest.block_number(blocks.object, blocks.first)
-        return self._assemblies.setdefault((assignment.package, number), {})
-
-    def _land_strip(self, assignment: Assignment, strip: Strip) -> None:
-        manifest, blocks = self._manifests[assignment.package], assignment.blocks
-        assembly = self._assembly(assignment)
-        if strip in assembly or assignment.number in self._taken_over:
-            assert not self.planner.strip_arrived(assignment)
-            return
-        assembly[strip] = assignment.endpoint
-        if self.planner.strip_arrived(assignment):
-            at = 0
-            for start, end in sorted(assembly):
-                assert start == at, "strips lie side by side"
-                at = end
-            assert at == manifest.range_span(blocks)[1] - manifest.range_span(blocks)[0]
-            servers = set(assembly.values())
-            assembly.clear()
-            self._judge(assignment, blocks.first, servers)
-
-    def _judge(self, assignment: Assignment, block: int, servers: set[str]) -> None:
-        index = assignment.blocks.object
-        manifest = self._manifests[assignment.package]
-        place = assignment.package, index, block
-        is_bad = any(
-            random.Random(repr((place, endpoint))).random() < self._paths[endpoint].terrain.bad
-            for endpoint in servers
-            if self._paths[endpoint].terrain.bad
-        )
-        if is_bad:
-            start, end = manifest.block_span(index, block)
-            self._played["lost"] += end - start
-            self.planner.block_bad(assignment, block, self._now_s)
-        else:
-            self.planner.blocks_done(assignment, BlockRange(index, block, block + 1))
 
     # The network
 
