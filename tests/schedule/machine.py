@@ -263,16 +263,7 @@ class PlannerMachine(RuleBasedStateMachine):
             if any(flight.assignment.package == package for flight in live):
                 continue
             nobody = not any(self._holders(package, n) for n in open_blocks)
-            assert self.planner.is_exhausted(package) == bool(open_blocks and nobody), (
-                package,
-                nobody,
-                open_blocks,
-                self.planner._demands[package]._owners,
-                [
-                    (b.number, b._rest, b._flying, b._arrived_bytes)
-                    for b in self.planner._demands[package].open.values()
-                ],
-            )
+            assert self.planner.is_exhausted(package) == bool(open_blocks and nobody)
 
     @invariant()
     def the_number_of_connections_is_never_more_than_allowed(self) -> None:
@@ -298,19 +289,7 @@ class PlannerMachine(RuleBasedStateMachine):
                 if not self._ask_all():
                     break
         for package in self.manifests:
-            assert self.planner.is_complete(package) or self.planner.is_exhausted(package), (
-                package,
-                [
-                    (b.number, b._rest, b._flying, b._arrived_bytes)
-                    for b in self.planner._demands[package].open.values()
-                ],
-                self.planner._demands[package]._owners,
-                {
-                    e: (self.planner._sources[e].health.__dict__, self.planner._sources[e]._trials)
-                    for e in self.endpoints
-                },
-                self.flights,
-            )
+            assert self.planner.is_complete(package) or self.planner.is_exhausted(package)
 
     # The model
 
