@@ -87,7 +87,7 @@ class Search:
 
     def begin_again(self, count: int) -> None:
         """The cap is another: what was found before does not hold."""
-        self.count = count
+        self.count, self._state = count, State.STEADY
         self._looks.forget()
         self._best_bps = 0.0
         self._patience_s, self._grow_s = PATIENCE_S, 0.0

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlcore.schedule.allowance import CAPPED_BPS
 from dlcore.schedule.crew import Crew
-from dlcore.schedule.opening import START_FAR
+from dlcore.schedule.opening import START, START_FAR
 from dlcore.schedule.pace import Pace
 from tests.schedule.packages import LAW
 from tests.schedule.transfers import MOST, Transfer, far, running
@@ -30,6 +31,17 @@ def test_a_cap_set_while_running_takes_connections_away_at_once() -> None:
     Transfer(crew, far()).run(10)
     crew.limit(MOST, MIB)
     assert crew.wanted(10.0, 60) <= 4
+
+
+def test_a_cap_that_takes_growth_back_leaves_nothing_to_weigh() -> None:
+    crew, count, cap_bps = Crew(MOST), START, START_FAR * CAPPED_BPS
+    for tick in range(200):
+        if count > START_FAR:
+            crew.limit(MOST, cap_bps)
+        crew.received(count * (1_000 + tick), tick * 0.05)
+        crew.answered(0.05)
+        count = crew.wanted(tick * 0.05, count)
+    assert count == START_FAR
 
 
 def test_the_same_terms_again_change_nothing() -> None:
