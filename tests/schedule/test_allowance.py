@@ -34,14 +34,14 @@ def test_a_cap_set_while_running_takes_connections_away_at_once() -> None:
 
 
 def test_a_cap_that_takes_growth_back_leaves_nothing_to_weigh() -> None:
-    crew, count, cap_bps = Crew(MOST), START, START_FAR * CAPPED_BPS
+    crew, count = Crew(MOST), START
     for tick in range(200):
         if count > START_FAR:
-            crew.limit(MOST, cap_bps)
-        crew.received(count * (1_000 + tick), tick * 0.05)
+            crew.limit(MOST, START_FAR * CAPPED_BPS)
+        crew.received(count * (15_000 + 50 * tick), tick * 0.05)
         crew.answered(0.05)
         count = crew.wanted(tick * 0.05, count)
-    assert count == START_FAR
+    assert count <= START_FAR
 
 
 def test_the_same_terms_again_change_nothing() -> None:
