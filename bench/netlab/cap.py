@@ -29,7 +29,7 @@ def run(folder: Path) -> Outcome:
         with laboratory(folder, [LINK]) as lab:
             sources = experiment.named_urls(lab, folder, supply)
             done = experiment.fetch(folder, supply, sources, "--limit-rate", option)
-            seen = experiment.carried_bytes(lab)
+            seen = experiment.carried_bytes(lab.sides)
         off = abs(done.run.rate_bps / cap_bps - 1)
         verdicts.append(Verdict(f"{option}/s: rate off by", off, WITHIN, at_most=True))
         notes.append(

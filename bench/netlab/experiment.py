@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from bench.netlab import measure
-from bench.netlab.laboratory import Laboratory
+from bench.netlab.laboratory import Laboratory, Side
 from bench.netlab.link import MTU, SEGMENT
 from bench.netlab.measure import Run
 from bench.netlab.supplies import Supply
@@ -17,10 +18,11 @@ from bench.netlab.tools import DLCORE
 
 
 class Fetch(NamedTuple):
-    """A fetch and what dlcore reported of it."""
+    """A fetch, what dlcore reported of it, and when its process had ended (monotonic clock)."""
 
     run: Run
     report: dict[str, Any]
+    ended_s: float
 
 
 def fetch(
@@ -41,16 +43,17 @@ def fetch(
     named = [word for source in sources for word in ("--from", source)]
     command = [*DLCORE, "fetch", str(supply.manifest), *named, "-o", str(output), "-q", "--json"]
     run = measure.execute([*command, *options], output, supply.length_bytes, most_s, watch)
+    ended_s = time.monotonic()
     if run.cut_short:
         raise measure.ToolError(f"not done after {most_s:.0f} s")
     supply.check(output)
     measure.clear(output.parent)
-    return Fetch(run, msgspec.json.decode(run.said))
+    return Fetch(run, msgspec.json.decode(run.said), ended_s)
 
 
-def carried_bytes(lab: Laboratory) -> int:
-    """Payload that all links have delivered so far, as full packets have it."""
-    delivered = sum(side.wire.traffic().delivered_bytes for side in lab.sides)
+def carried_bytes(sides: Sequence[Side]) -> int:
+    """Payload that the links of these have delivered so far, as full packets have it."""
+    delivered = sum(side.wire.traffic().delivered_bytes for side in sides)
     return delivered * SEGMENT // MTU
 
 

@@ -22,24 +22,29 @@ class Failure:
 
     Attributes:
         at_s: When that was; 0.0 before.
-        left_bytes: What had not arrived by then.
     """
 
     def __init__(self, lab: Laboratory, supply: Supply, fail: Callable[[], None]) -> None:
-        self._lab, self._fail = lab, fail
+        self._sides, self._fail = lab.sides, fail
         self._wanted_bytes = supply.length_bytes
+        self._left_bytes = self._from_failed_bytes = 0
         self.at_s = 0.0
-        self.left_bytes = 0
 
     def watch(self) -> None:
         """Look how far it is."""
         if self.at_s:
             return
-        got_bytes = experiment.carried_bytes(self._lab)
+        got_bytes = experiment.carried_bytes(self._sides)
         if got_bytes >= self._wanted_bytes // 2:
+            self._from_failed_bytes = experiment.carried_bytes(self._sides[:1])
             self._fail()
             self.at_s = time.monotonic()
-            self.left_bytes = self._wanted_bytes - got_bytes
+            self._left_bytes = self._wanted_bytes - got_bytes
+
+    def left_bytes(self) -> int:
+        """What was left to the slower link: a server that has ended had sent more before."""
+        late_bytes = experiment.carried_bytes(self._sides[:1]) - self._from_failed_bytes
+        return self._left_bytes - late_bytes
 
 
 def run(folder: Path) -> Outcome:
@@ -69,7 +74,8 @@ def _failing(folder: Path, supply: Supply, how: str) -> tuple[float, str]:
         failure = Failure(lab, supply, fail)
         sources = experiment.named_urls(lab, folder, supply)
         done = experiment.fetch(folder, supply, sources, watch=failure.watch)
-        rest_s = time.monotonic() - failure.at_s
-    share = failure.left_bytes / rest_s / LINKS[1].payload_bps
+        left_bytes = failure.left_bytes()
+    rest_s = done.ended_s - failure.at_s
+    share = left_bytes / rest_s / LINKS[1].payload_bps
     told = experiment.by_endpoint(done.report)
-    return share, f"{how}: {failure.left_bytes / 1e6:.0f} MB left, {rest_s:.2f} s; {told}"
+    return share, f"{how}: {left_bytes / 1e6:.1f} MB left, {rest_s:.2f} s; {told}"
