@@ -1,8 +1,8 @@
 """A block that several connections fetch together, strip by strip, into one shared buffer.
 
-Strips of a block come from one endpoint as long as that is in use, so that blame stays clear. A
-strip that broke off is asked for again from its beginning; the rest of a late one is divided among
-others.
+Strips of a block come from one endpoint as long as that is in use, so that blame stays clear. What
+arrived of a strip that is late or broke off stays; the rest is divided among others, or asked for
+again.
 """
 
 from __future__ import annotations
@@ -90,11 +90,8 @@ class OpenBlock:
         Returns:
             The beginning of the rest.
         """
-        del self._flying[strip]
-        if arrived_bytes:
-            self._arrived_bytes += arrived_bytes
-            self.served_by.add(endpoint)
-        parts = _divided(Strip(strip.start + arrived_bytes, strip.end), most_bytes)
+        rest = self._keep(strip, arrived_bytes, endpoint)
+        parts = _divided(rest, most_bytes)
         self.takers.update(dict.fromkeys(parts, self.takers[strip] + 1))
         self._flying[parts[0]] = new
         self._rest += reversed(parts[1:])
@@ -108,18 +105,24 @@ class OpenBlock:
         """
         if self._flying.get(strip) != owner:
             return False
-        del self._flying[strip]
-        self._arrived_bytes += strip.end - strip.start
-        self.served_by.add(endpoint)
+        self._keep(strip, strip.end - strip.start, endpoint)
         if self.is_whole:
             self.completed_by = owner
         return True
 
-    def failed(self, strip: Strip, owner: int) -> None:
-        """A range ended without its strip."""
+    def failed(self, strip: Strip, owner: int, arrived_bytes: int, endpoint: str) -> None:
+        """A range ended without its strip; what failed although all was there is not trusted."""
         if self._flying.get(strip) == owner:
-            del self._flying[strip]
-            self._rest.append(strip)
+            is_all = arrived_bytes >= strip.end - strip.start
+            self._rest.append(self._keep(strip, 0 if is_all else arrived_bytes, endpoint))
+
+    def _keep(self, strip: Strip, arrived_bytes: int, endpoint: str) -> Strip:
+        """A strip is not under way any more; returns what is missing of it."""
+        del self._flying[strip]
+        if arrived_bytes:
+            self._arrived_bytes += arrived_bytes
+            self.served_by.add(endpoint)
+        return Strip(strip.start + arrived_bytes, strip.end)
 
 
 def _divided(strip: Strip, most_bytes: int) -> list[Strip]:

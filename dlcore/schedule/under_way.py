@@ -107,7 +107,9 @@ class UnderWay:
         elif opened := open_block(flight.demand, assignment):
             if opened.completed_by == assignment.number:  # and nobody said what became of it
                 flight.demand.close(opened)
-            opened.failed(assignment.strip, assignment.number)
+            opened.failed(
+                assignment.strip, assignment.number, flight.received_bytes, assignment.endpoint
+            )
         return True
 
     def _decide(self, flight: Flight, rival: Flight) -> None:

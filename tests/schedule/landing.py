@@ -97,8 +97,10 @@ class Landing:
         self, assignment: Assignment, strip: Strip, landed: Landed, now_s: float
     ) -> None:
         if landed.is_dismissed or landed.received_bytes < strip.end - strip.start:
-            is_kept = landed.is_dismissed or assignment.number in self._taken_over
-            self.lost_bytes += 0 if is_kept else landed.received_bytes
+            is_theirs = landed.is_dismissed or assignment.number in self._taken_over
+            if landed.received_bytes and not is_theirs:
+                kept = Strip(strip.start, strip.start + landed.received_bytes)
+                self._buffer(assignment)[kept] = assignment.endpoint
             return
         buffer = self._buffer(assignment)
         if strip in buffer or assignment.number in self._taken_over:

@@ -232,6 +232,8 @@ class PlannerMachine(RuleBasedStateMachine):
         flight = self.flights.pop(number)
         assignment = flight.assignment
         is_short = self.planner.last_block(assignment) < assignment.blocks.last
+        if assignment.strip and not flight.superseded:
+            self._keep_broken(flight, assignment.strip)
         self.planner.range_ended(
             assignment,
             self.now_s,
@@ -316,6 +318,14 @@ class PlannerMachine(RuleBasedStateMachine):
                 if flight.received_bytes:
                     prefix = Strip(old.strip.start, assignment.strip.start)
                     self.arrived.setdefault((old.package, number), {})[prefix] = old.endpoint
+
+    def _keep_broken(self, flight: Flight, strip: Strip) -> None:
+        """What had arrived of a strip that broke off stays where it is."""
+        (number,) = flight.numbers(flight.assignment.blocks.last)
+        place = flight.assignment.package, number
+        kept = Strip(strip.start, strip.start + flight.received_bytes)
+        if strip.start < kept.end < strip.end and place not in self.done:
+            self.arrived.setdefault(place, {})[kept] = flight.assignment.endpoint
 
     def _claims(self, flight: Flight) -> Iterator[tuple[int, Strip]]:
         """Package-wide block and bytes in it that a range is to deliver and has not yet."""

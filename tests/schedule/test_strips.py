@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from dlcore.errors import Fault
 from dlcore.schedule import Policy, Strip
 from dlcore.schedule.strips import OpenBlock
 from tests.schedule.packages import run_machine
@@ -51,7 +52,12 @@ class StripsMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def fail(self, data: st.DataObject) -> None:
         owner = data.draw(st.sampled_from(sorted(self.flying)))
-        self.block.failed(self.flying.pop(owner), owner)
+        strip = self.flying.pop(owner)
+        arrived_bytes = data.draw(st.integers(0, strip.end - strip.start))
+        self.block.failed(strip, owner, arrived_bytes, "e")
+        if arrived_bytes < strip.end - strip.start:
+            kept = Strip(strip.start, strip.start + arrived_bytes)
+            self.arrived[kept.start : kept.end] = b"\1" * arrived_bytes
 
     @precondition(lambda self: self.flying)
     @rule(data=st.data())
@@ -107,6 +113,23 @@ def test_strips_of_a_block_come_from_one_endpoint_while_it_is_in_use() -> None:
     assert (one.blocks.first, other.blocks.first) == (0, 1)
     assert scene.ask("e").blocks.first == 0
     assert scene.ask("f").blocks.first == 1
+
+
+def test_what_arrived_of_a_strip_that_broke_off_is_not_asked_for_again() -> None:
+    scene = Scene({"p": 20}, {"e": 0, "f": 0})
+    broken = scene.ask("e")
+    assert broken.strip
+    scene.planner.received(broken, 1000, scene.now_s)
+    scene.end(broken, Fault.TRUNCATED)
+    assert scene.ask("f").strip == Strip(broken.strip.start + 1000, broken.strip.end)
+
+
+def test_a_strip_that_failed_although_all_of_it_was_there_is_asked_for_again() -> None:
+    scene = Scene({"p": 20}, {"e": 0, "f": 0})
+    surplus = scene.ask("e")
+    scene.receive(surplus, 1.0)
+    scene.end(surplus, Fault.RANGE)
+    assert scene.ask("e").strip == surplus.strip
 
 
 def test_no_more_blocks_are_open_than_the_memory_holds() -> None:
