@@ -31,7 +31,7 @@ class Demand:
 
     Attributes:
         open: Block number -> block whose strips are being fetched.
-        races: How often a block was raced.
+        races: How often a block was raced, or its range called off.
         served_bad: Block number -> endpoints from which it did not match its digest; none if it
             was put together from several. Such a block is fetched whole.
         alone: Object that did not match as a whole -> who alone serves it from then on, so that it
@@ -116,6 +116,19 @@ class Demand:
         opened = OpenBlock(number, blocks.object, blocks.first, end - start, endpoint)
         self.open[number] = opened
         return opened
+
+    def break_open(self, owner: int, blocks: BlockRange, endpoint: str, arrived_bytes: int) -> bool:
+        """A range ends within a block, of which so much arrived: others fetch the rest by strips.
+
+        Returns:
+            Whether they do. Not if the block is not the range's alone, or is to come from one hand.
+        """
+        (number,) = self._numbers(blocks)
+        is_for_one = number in self.served_bad or blocks.object in self.alone
+        if self._owners.get(number) != (owner,) or is_for_one:
+            return False
+        self.open_up(owner, blocks, endpoint).begins_at(arrived_bytes)
+        return True
 
     def hand_over(self, old: int, new: int, blocks: BlockRange) -> None:
         """Blocks under way in one range now belong to another."""

@@ -27,7 +27,6 @@ class Flight:
         received_bytes: What arrived so far.
         began_s: When it was assigned.
         latest_s: When bytes arrived last; when it was assigned, if none did.
-        rival: Who races it because it stalled.
     """
 
     __slots__ = (
@@ -41,7 +40,6 @@ class Flight:
         "latest_s",
         "length_bytes",
         "received_bytes",
-        "rival",
     )
 
     def __init__(self, assignment: Assignment, demand: Demand, now_s: float) -> None:
@@ -53,7 +51,6 @@ class Flight:
         self.received_bytes = 0
         self.is_at_work = True
         self.is_superseded = False
-        self.rival: Flight | None = None
         self.began_s = self.latest_s = now_s
         self._first_s: float | None = None
 

@@ -127,7 +127,9 @@ class Planner:
 
     def connections(self, endpoint: str, now_s: float) -> int:
         """How many connections should be at work now; 0 once the endpoint is dropped."""
-        return self._sources[endpoint].connections(now_s)
+        source = self._sources[endpoint]
+        source.listen(now_s, self._tail.patience_s(source))
+        return source.connections(now_s)
 
     def next_range(self, endpoint: str, now_s: float) -> Assignment | None:
         """Decide what a free connection to ``endpoint`` fetches; None: nothing for now."""
@@ -197,6 +199,19 @@ class Planner:
             return False
         counts = opened.arrived(assignment.strip, assignment.number, assignment.endpoint)
         return counts and opened.is_whole
+
+    def keep_start(self, assignment: Assignment, block: int, arrived_bytes: int) -> bool:
+        """A range that was not for a strip ends within a block, and is about to be told ended.
+
+        Args:
+            assignment: The range.
+            block: Number of the block in the object.
+            arrived_bytes: Of its start; at least one, and not all.
+
+        Returns:
+            Whether they count: then they are to be in the block's buffer, as a strip would be.
+        """
+        return self._under_way.keep_start(assignment, block, arrived_bytes)
 
     def blocks_done(self, assignment: Assignment, blocks: BlockRange) -> None:
         """Blocks of a range were verified and written."""

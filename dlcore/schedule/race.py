@@ -3,7 +3,8 @@
 Taking over blocks that a range has not begun wastes nothing. Neither does dividing the rest of a
 strip among the idle connections, for what arrived of it stays in its place. Otherwise, when only
 one block is left of a range, an idle connection fetches that too, and the first delivery counts;
-what the loser received is wasted, so races have a budget.
+what the loser received is wasted, so races have a budget. But a range of which nothing comes any
+more is called off: what arrived of its block stays, and the rest of that is fetched by strips.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from dlcore.schedule.flight import FOREVER_S, Flight
 LATE = 1.5  # times what the idle connection would need: below, the loser has too good a chance
 LATE_STRIP = 1.25  # the same where nothing but a connection is at stake
 LEAST_GAIN_S = 0.05  # less is not worth a request and a connection that breaks off
-MOST_RACES = 2  # for the same bytes
+MOST_RACES = 2  # for the same bytes; so often may a range of them be called off
 MOST_TAKERS = 8  # of the same bytes, one after the other
 SPEEDS_UP = 1.5  # times its rate so far: what others leave of the link is its
 SLOW = 1 / 8  # of its endpoint's usual rate: the connection is worse than unlucky
-FOR_LATE = 1 / 2  # of the budget: losers may lose more than foreseen, and stalls need some too
+FORESEEN = 1 / 2  # of the budget: losers may lose more than that
 LEAST_PART_BYTES = 16 << 10  # of a strip's rest: no more than slow start sends at once
 LEAST_BYTES = 1 << 20  # of waste allowed, if blocks are that long
 
@@ -66,7 +67,7 @@ class Rescue(NamedTuple):
         flight: The late range.
         blocks: What the idle connection fetches of it.
         is_race: Whether the late range goes on with it too.
-        is_stalled: Of a race, whether the late range does not move at all.
+        is_called_off: Whether the late range is to end, and nothing is fetched yet.
         stake_bytes: What the race may waste.
         part_bytes: How long the parts are into which the rest of a strip is divided.
     """
@@ -74,7 +75,7 @@ class Rescue(NamedTuple):
     flight: Flight
     blocks: BlockRange
     is_race: bool
-    is_stalled: bool = False
+    is_called_off: bool = False
     stake_bytes: int = 0
     part_bytes: int = 0
 
@@ -104,10 +105,10 @@ class Budget:
         self.least_bytes = max(self.least_bytes, min(block_bytes, LEAST_BYTES))
 
     def allows(self, found: Rescue) -> bool:
-        """Whether one more race may begin; against a stall even when little is left to spend."""
+        """Whether one more race may begin."""
         spent_bytes = self.wasted_bytes + sum(self._stakes.values()) + found.stake_bytes
         most_bytes = max(self._share * self.wanted_bytes, self.least_bytes)
-        return spent_bytes <= most_bytes * (1.0 if found.is_stalled else FOR_LATE)
+        return spent_bytes <= most_bytes * FORESEEN
 
     def began(self, number: int, stake_bytes: int) -> None:
         """A range races another."""
@@ -160,12 +161,12 @@ def _divide(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue | No
 
 def _race(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue | None:
     blocks = flight.rest
+    if outlook.eta_s == FOREVER_S:
+        return Rescue(flight, blocks, False, is_called_off=True)
     if not flight.demand.manifest.objects[blocks.object].digests:
         return None  # whose bytes were written last would decide over the whole object
     start, end = flight.demand.manifest.range_span(blocks)
     arrived_bytes = end - start - flight.rest_bytes
-    if outlook.eta_s == FOREVER_S:
-        return Rescue(flight, blocks, True, is_stalled=True, stake_bytes=arrived_bytes)
     needed_s = prospect.needs_s(end - start)
     if outlook.eta_s <= LATE * needed_s:
         return None

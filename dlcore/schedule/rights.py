@@ -7,6 +7,9 @@ An endpoint serves an object if it holds it, unless
 * it costs more than another endpoint in use that holds the object. Then it gets work only while a
   step waits for the package and the cheaper ones together would need longer than
   `Policy.patience_s` for the rest of it, at the rate measured.
+
+One on trial begins blocks, but goes on with none that others can go on with: what has arrived of
+them would have to wait if it fails.
 """
 
 from __future__ import annotations
@@ -47,6 +50,15 @@ class Rights:
         culprits = demand.served_bad.get(number, ())
         index, _ = demand.manifest.locate_block(number)
         return self._leaves_to_others(source.name, demand.package, index, culprits)
+
+    def leaves_to_better(self, source: Source, demand: Demand, index: int, now_s: float) -> bool:
+        """Whether an endpoint is on trial, and one that is not may be asked for the object now."""
+        return source.is_on_trial and any(
+            other.is_relied_on
+            and other.is_askable(now_s)
+            and self.may_serve(other, demand, index, now_s)
+            for other in self._sources.values()
+        )
 
     def is_held(self, package: str, index: int) -> bool:
         """Whether anybody in use holds the object."""

@@ -26,6 +26,7 @@ class Source:
         light_at_work: Number of those that fetch small objects.
         open: So many connections to it are open, as far as can be told here.
         longest_bytes: The longest range that arrived.
+        is_mute: Nothing comes of what it was asked for; one range at a time tries it.
     """
 
     def __init__(self, name: str, policy: Policy, terms: Terms) -> None:
@@ -36,6 +37,8 @@ class Source:
         self.held: dict[str, set[int]] = {}
         self.at_work = self.light_at_work = self.open = 0
         self.longest_bytes = 0
+        self.is_mute = False
+        self._heard_s = 0.0  # of it last, or asked first
         self._wanted = 1
         self._news_from = 0  # ranges with lower numbers were asked before its last news
         self._latest = -1
@@ -53,8 +56,22 @@ class Source:
         """Whether one more range may be asked for now."""
         if self.health.dropped or now_s < self.health.resume_at_s:
             return False
-        most_trials = self.health.most_trials
+        most_trials = self._most_trials
         return most_trials is None or len(self._trials) < most_trials
+
+    @property
+    def is_on_trial(self) -> bool:
+        """Whether it has failed, or is mute, and has not done well since."""
+        return self._most_trials is not None
+
+    @property
+    def is_relied_on(self) -> bool:
+        """Whether it can be expected to deliver its part of what is left."""
+        return not (self.health.dropped or self.is_on_trial)
+
+    @property
+    def _most_trials(self) -> int | None:
+        return 1 if self.is_mute else self.health.most_trials
 
     def connections(self, now_s: float) -> int:
         """How many connections should be at work."""
@@ -90,15 +107,32 @@ class Source:
 
     def asked(self, number: int, now_s: float) -> None:
         """A range of that number is under way."""
+        if not self.at_work:
+            self._heard_s = now_s
         self.at_work += 1
         self.open = max(self.open, self.at_work)
         self._latest = number
         if self._asked_s is None:
             self._asked_s = now_s
-        if self.health.most_trials is not None:
+        if self.is_on_trial:
             self._trials.add(number)
             if self.health.most_trials == 1:
                 self.health.told.append(("half-open", "one range tries it"))
+
+    def heard(self, now_s: float) -> None:
+        """Bytes came of it."""
+        self._heard_s = now_s
+        if self.is_mute:
+            self.is_mute = False
+            self.health.told.append(("resumed", "it delivers again"))
+
+    def listen(self, now_s: float, patience_s: float) -> None:
+        """Notice that nothing has come for so long of all that it was asked for."""
+        if self.at_work and not self.is_mute and now_s - self._heard_s > patience_s:
+            self.is_mute = True
+            self._trials.clear()
+            reason = f"no byte for {patience_s:.1f} s; one range at a time tries it"
+            self.health.told.append(("fell silent", reason))
 
     def ended(
         self,

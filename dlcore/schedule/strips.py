@@ -65,6 +65,12 @@ class OpenBlock:
         """The ranges that fetch strips of it."""
         return list(self._flying.values())
 
+    def begins_at(self, arrived_bytes: int) -> None:
+        """So many bytes of its start are in the buffer already, from its endpoint."""
+        self._rest = [Strip(arrived_bytes, self.length_bytes)]
+        self._arrived_bytes = arrived_bytes
+        self.served_by.add(self.endpoint)
+
     def cut(self, most_bytes: int, owner: int) -> Strip:
         """The next strip, now under way in the range of that number."""
         start, end = self._rest.pop()

@@ -70,7 +70,9 @@ class Tail:
         by_eta = sorted(self._late(source, packages, now_s, idle), key=lambda p: -p[1].eta_s)
         for flight, outlook in by_eta:
             found = rescue(flight, outlook, prospect)
-            if found and (not found.is_race or self._budget.allows(found)):
+            if found and found.is_called_off:
+                self._call_off(found)
+            elif found and (not found.is_race or self._budget.allows(found)):
                 return self._apply(source, found, now_s)
         self._looked_s[key] = now_s
         return None
@@ -91,8 +93,22 @@ class Tail:
                 flight.demand.give_back(assignment.number, blocks)
                 self._under_way.shorten(flight, blocks.first)
 
+    def patience_s(self, source: Source) -> float:
+        """Silence of the endpoint for so long is a stall."""
+        patience_s = self._policy.stall_s + STALL_ROUND_TRIPS * source.round_trip_s
+        cap_bps = self.cap_bps or source.terms.cap_bps
+        if cap_bps:
+            patience_s += STALL_ROUND_TRIPS * READ_BYTES * len(self._flights) / cap_bps
+        return patience_s
+
+    def _call_off(self, found: Rescue) -> None:
+        """The block is somebody else's as soon as the range has ended."""
+        flight = found.flight
+        flight.demand.races[flight.next_number] += 1
+        self._under_way.supersede([flight.assignment.number], found.blocks)
+
     def _apply(self, source: Source, found: Rescue, now_s: float) -> Assignment:
-        flight, blocks, is_race, is_stalled, stake_bytes, part_bytes = found
+        flight, blocks, is_race, _, stake_bytes, part_bytes = found
         demand, old, new = flight.demand, flight.assignment, self._under_way.next_number
         opened = open_block(demand, old) if old.strip else None
         strip = old.strip
@@ -107,10 +123,7 @@ class Tail:
         else:
             demand.hand_over(old.number, new, blocks)
             self._under_way.shorten(flight, blocks.first)
-        assignment = self._under_way.begin(source, demand, blocks, now_s, strip=strip, race=is_race)
-        if is_race and is_stalled:
-            flight.rival = self._flights[assignment.number]
-        return assignment
+        return self._under_way.begin(source, demand, blocks, now_s, strip=strip, race=is_race)
 
     def _late(
         self, source: Source, packages: Sequence[str], now_s: float, idle: bool
@@ -145,6 +158,7 @@ class Tail:
             not is_tried
             and self._rights.may_serve(source, demand, index, now_s)
             and not self._rights.avoids(source, demand, number)
+            and not self._rights.leaves_to_better(source, demand, index, now_s)
         )
 
     def _is_pressing(self, flight: Flight, outlook: Outlook) -> bool:
@@ -157,11 +171,7 @@ class Tail:
     def _outlook(self, flight: Flight, now_s: float) -> Outlook:
         source = self._sources[flight.assignment.endpoint]
         usual_bps = source.connection_bps or 0.0
-        patience_s = self._policy.stall_s + STALL_ROUND_TRIPS * source.round_trip_s
-        cap_bps = self.cap_bps or source.terms.cap_bps
-        if cap_bps:
-            patience_s += STALL_ROUND_TRIPS * READ_BYTES * len(self._flights) / cap_bps
-        eta_s = flight.eta_s(now_s, usual_bps, source.round_trip_s, patience_s)
+        eta_s = flight.eta_s(now_s, usual_bps, source.round_trip_s, self.patience_s(source))
         return Outlook(flight.rate_bps(now_s, usual_bps), eta_s, source.round_trip_s)
 
     def _prospect(self, source: Source) -> Prospect:

@@ -82,9 +82,7 @@ class Taking:
     ) -> Assignment | None:
         """Go on with an open block, whoever serves it: nothing else can be begun."""
         for opened in demand.open.values():
-            if opened.has_rest and self._rights.may_serve(
-                source, demand, opened.object_index, now_s
-            ):
+            if opened.has_rest and self._may_go_on(source, demand, opened, now_s):
                 return self._cut(source, demand, opened, length_bytes, now_s)
         return None
 
@@ -98,12 +96,20 @@ class Taking:
 
     def _continues(self, source: Source, demand: Demand, opened: OpenBlock, now_s: float) -> bool:
         """Whether an open block is this endpoint's to go on with."""
-        if not self._rights.may_serve(source, demand, opened.object_index, now_s):
+        if not self._may_go_on(source, demand, opened, now_s):
             return False
         server = self._sources[opened.endpoint]
         return server is source or not (
-            server.is_askable(now_s) and server.holds(demand.package, opened.object_index)
+            server.is_askable(now_s)
+            and server.is_relied_on
+            and server.holds(demand.package, opened.object_index)
         )
+
+    def _may_go_on(self, source: Source, demand: Demand, opened: OpenBlock, now_s: float) -> bool:
+        index = opened.object_index
+        return self._rights.may_serve(
+            source, demand, index, now_s
+        ) and not self._rights.leaves_to_better(source, demand, index, now_s)
 
     def _is_divided(self, demand: Demand, blocks: BlockRange, length_bytes: int) -> bool:
         """Whether a block is fetched by strips; one that was served wrong is fetched whole."""

@@ -60,9 +60,8 @@ class UnderWay:
         if flight.received(count_bytes, now_s):
             source.crew.answered(now_s - flight.began_s)
         source.crew.received(count_bytes, now_s)
+        source.heard(now_s)
         self._count_out(flight)
-        if flight.rival:
-            self._decide(flight, flight.rival)
 
     def shorten(self, flight: Flight, last_block: int) -> None:
         """Blocks from ``last_block`` on are not needed from a range any more."""
@@ -88,6 +87,22 @@ class UnderWay:
         numbers, self._superseded = tuple(self._superseded), []
         return numbers
 
+    def keep_start(self, assignment: Assignment, block: int, arrived_bytes: int) -> bool:
+        """A range ends within a block: its start stays, and the rest is fetched by strips.
+
+        Returns:
+            Whether that is so; not if somebody else fetches or has the block.
+        """
+        flight = self.flights.get(assignment.number)
+        if flight is None:
+            return False
+        one = BlockRange(assignment.blocks.object, block, block + 1)
+        if not flight.demand.break_open(assignment.number, one, assignment.endpoint, arrived_bytes):
+            return False
+        if flight.is_superseded:
+            self.keep(flight)
+        return True
+
     def end(self, assignment: Assignment) -> bool:
         """A range came to its end; what was not done of it is missing again.
 
@@ -111,16 +126,6 @@ class UnderWay:
                 assignment.strip, assignment.number, flight.received_bytes, assignment.endpoint
             )
         return True
-
-    def _decide(self, flight: Flight, rival: Flight) -> None:
-        """A range that had stalled moves again: who has more to go leaves the rest to the other.
-
-        So the race wastes no more than what had arrived when it began.
-        """
-        flight.rival = None
-        if rival.is_at_work and flight.is_at_work:
-            slower = flight if flight.rest_bytes > rival.rest_bytes else rival
-            self.supersede([slower.assignment.number], flight.rest)
 
     def _count_out(self, flight: Flight, *, has_ended: bool = False) -> None:
         """A connection is free again as soon as the last byte that it is to deliver is there."""

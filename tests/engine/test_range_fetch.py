@@ -40,6 +40,7 @@ class HandPlanner(Planner):
         told: What it was told, in order.
         ends: Number of a range -> where it is to end.
         strips: What `strip_arrived` says, strip by strip.
+        keeps: What `keep_start` says.
         culprit: Who is to blame.
     """
 
@@ -48,6 +49,7 @@ class HandPlanner(Planner):
         self.told: list[tuple[object, ...]] = []
         self.ends: dict[int, int] = {}
         self.strips: list[bool] = []
+        self.keeps = False
         self.culprit = "a"
 
     def last_block(self, assignment: Assignment) -> int:
@@ -56,6 +58,10 @@ class HandPlanner(Planner):
     def strip_arrived(self, assignment: Assignment) -> bool:
         self.told.append(("strip", assignment.number))
         return self.strips.pop(0)
+
+    def keep_start(self, assignment: Assignment, block: int, arrived_bytes: int) -> bool:
+        self.told.append(("start", assignment.number, block, arrived_bytes))
+        return self.keeps
 
     def blocks_done(self, assignment: Assignment, blocks: BlockRange) -> None:
         self.told.append(("done", assignment.number, blocks.first))
@@ -175,7 +181,7 @@ def test_strips_from_several_connections_become_a_verified_block(tmp_path: Path)
     assert {("ended", 1), ("ended", 2)} <= set(told)
 
 
-def test_only_the_strip_that_failed_is_asked_for_again(tmp_path: Path) -> None:
+def test_of_a_strip_that_failed_only_the_rest_is_asked_for_again(tmp_path: Path) -> None:
     def script(asked: Asked) -> Reply:
         first_half = asked.start % BLOCK_BYTES == 0
         return GOOD if asked.number or not first_half else Reply(Fault.TRUNCATED, after_bytes=100)
@@ -186,13 +192,70 @@ def test_only_the_strip_that_failed_is_asked_for_again(tmp_path: Path) -> None:
         _, other = scene.begin(2, (3, 4), SECOND, endpoint="b")
         await asyncio.gather(failing, other)
         assert scene.have == []
-        await scene.begin(3, (3, 4), FIRST)[1]
+        await scene.begin(3, (3, 4), Strip(100, HALF))[1]
         assert scene.have == [3]
 
     scene = play(tmp_path, acts, script)
     assert ("truncated", 1) in scene.planner.told
     delivered_bytes = sum(endpoint.delivered_bytes for endpoint in scene.endpoints.values())
-    assert delivered_bytes == BLOCK_BYTES + 100
+    assert delivered_bytes == BLOCK_BYTES
+
+
+def breaks_off_within_block_4(asked: Asked) -> Reply:
+    is_whole = asked.end - asked.start <= BLOCK_BYTES
+    return GOOD if is_whole else Reply(Fault.TRUNCATED, after_bytes=BLOCK_BYTES + 100)
+
+
+def test_of_a_block_in_which_a_range_broke_off_a_strip_brings_the_rest(tmp_path: Path) -> None:
+    async def acts(scene: Scene) -> None:
+        scene.planner.keeps = True
+        scene.planner.strips = [True]
+        await scene.begin(1, (3, 6))[1]
+        assert scene.have == [3]
+        await scene.begin(2, (4, 5), Strip(100, BLOCK_BYTES))[1]
+        assert scene.have == [3, 4]
+
+    told = play(tmp_path, acts, breaks_off_within_block_4).planner.told
+    assert ("start", 1, 4, 100) in told
+    assert told.index(("start", 1, 4, 100)) < told.index(("truncated", 1))
+
+
+def test_a_start_that_the_planner_has_no_use_for_is_forgotten(tmp_path: Path) -> None:
+    async def acts(scene: Scene) -> None:
+        await scene.begin(1, (3, 6))[1]
+        everything = scene.pool.take_now(MEMORY_BYTES)
+        assert everything is not None, "its memory is free"
+        scene.pool.give_back(everything)
+
+    told = play(tmp_path, acts, breaks_off_within_block_4).planner.told
+    assert ("start", 1, 4, 100) in told
+
+
+def test_without_memory_the_start_of_a_broken_block_is_not_kept(tmp_path: Path) -> None:
+    async def acts(scene: Scene) -> None:
+        scene.planner.keeps = True
+        _, breaking = scene.begin(1, (3, 6))
+        rest = scene.pool.take_now(MEMORY_BYTES - BLOCK_BYTES)
+        assert rest is not None
+        await breaking
+        scene.pool.give_back(rest)
+
+    told = play(tmp_path, acts, breaks_off_within_block_4).planner.told
+    assert ("truncated", 1) in told
+    assert not [item for item in told if item[0] == "start"]
+
+
+def test_the_start_of_a_block_that_others_put_together_is_not_theirs(tmp_path: Path) -> None:
+    async def acts(scene: Scene) -> None:
+        scene.planner.keeps = True
+        scene.planner.strips = [False, True]
+        await scene.begin(1, (4, 5), FIRST, endpoint="b")[1]
+        await scene.begin(2, (3, 6))[1]
+        await scene.begin(3, (4, 5), SECOND, endpoint="b")[1]
+        assert scene.have == [3, 4]
+
+    told = play(tmp_path, acts, breaks_off_within_block_4).planner.told
+    assert not [item for item in told if item[0] == "start"]
 
 
 def test_a_bad_block_is_blamed_on_whom_the_planner_names(tmp_path: Path) -> None:

@@ -64,6 +64,10 @@ def pool(buffers: int = 2) -> BufferPool:
     return BufferPool(buffers * BUFFER_BYTES)
 
 
+def keep_none(block: int, start: memoryview) -> None:
+    """Nobody has a use for the start of a broken block."""
+
+
 async def deliver(sink: RangeSink, data: bytes, strides: list[int]) -> None:
     """Deliver as an endpoint does, in pieces of the given lengths over and over."""
     at = turn = 0
@@ -91,7 +95,7 @@ def blocks_of(first: int, last: int) -> dict[int, bytes]:
     seconds=st.sampled_from([0.0, 1.0]),
     share=st.floats(0, 1),
 )
-def test_exactly_the_whole_blocks_that_arrived_go_out(
+def test_exactly_the_whole_blocks_that_arrived_go_out_and_the_start_of_a_broken_one(
     ends: tuple[int, int], strides: list[int], seconds: float, share: float
 ) -> None:
     first, last = min(ends), max(ends)
@@ -99,15 +103,21 @@ def test_exactly_the_whole_blocks_that_arrived_go_out(
     count = int((end - start) * share)
     verify = Verifier(seconds)
     flow = FreeFlow(last)
+    starts: dict[int, bytes] = {}
+
+    def keep_start(block: int, start: memoryview) -> None:
+        starts[block] = bytes(start)
 
     async def main() -> None:
-        sink = RangeSink(MANIFEST, BlockRange(0, first, last), pool(), verify, flow)
+        sink = RangeSink(MANIFEST, BlockRange(0, first, last), pool(), verify, keep_start, flow)
         await deliver(sink, CONTENT[start : start + count], strides)
         await sink.drain()
 
     virtually(main())
     whole = last if count == end - start else first + count // BLOCK_BYTES
     assert verify.content == blocks_of(first, whole)
+    broken = CONTENT[whole * BLOCK_BYTES : start + count] if whole < last else b""
+    assert starts == ({whole: broken} if broken else {})
     assert sum(flow.received) == count
     assert verify.most_at_work <= 2
 
@@ -124,7 +134,7 @@ def test_a_range_that_is_cut_short_stops_there_and_keeps_what_is_whole(
     verify, flow = Verifier(), FreeFlow()
 
     async def main() -> None:
-        sink = RangeSink(MANIFEST, EVERYTHING, pool(), verify, flow)
+        sink = RangeSink(MANIFEST, EVERYTHING, pool(), verify, keep_none, flow)
         await deliver(sink, CONTENT[:after], strides)
         flow.last = max(cut, -(-after // BLOCK_BYTES))  # what has begun is not given away
         with contextlib.suppress(StoppedError):
@@ -138,7 +148,7 @@ def test_a_range_that_is_cut_short_stops_there_and_keeps_what_is_whole(
 
 def test_a_slow_verifier_holds_the_reader_back() -> None:
     async def main() -> float:
-        sink = RangeSink(MANIFEST, EVERYTHING, pool(), Verifier(10.0), FreeFlow())
+        sink = RangeSink(MANIFEST, EVERYTHING, pool(), Verifier(10.0), keep_none, FreeFlow())
         started_s = asyncio.get_running_loop().time()
         await deliver(sink, CONTENT, [5])
         return asyncio.get_running_loop().time() - started_s
@@ -151,7 +161,7 @@ def test_a_range_that_ends_leaves_its_buffers_to_the_next() -> None:
     async def main() -> None:
         shared = pool(1)
         for _ in range(3):
-            sink = RangeSink(MANIFEST, EVERYTHING, shared, Verifier(), FreeFlow())
+            sink = RangeSink(MANIFEST, EVERYTHING, shared, Verifier(), keep_none, FreeFlow())
             await deliver(sink, CONTENT[:50], [7])
             await sink.drain()
         assert shared.take_now(BUFFER_BYTES) is not None
@@ -164,7 +174,7 @@ def test_a_disk_that_fails_stops_the_reader() -> None:
         raise StorageError("broken")
 
     async def main() -> None:
-        sink = RangeSink(MANIFEST, EVERYTHING, pool(), fail, FreeFlow())
+        sink = RangeSink(MANIFEST, EVERYTHING, pool(), fail, keep_none, FreeFlow())
         with pytest.raises(StorageError):
             await deliver(sink, CONTENT, [5])
         with pytest.raises(StorageError):
@@ -177,7 +187,7 @@ def test_draining_waits_for_the_verifier_even_if_cancelled() -> None:
     verify = Verifier(10.0)
 
     async def main() -> None:
-        sink = RangeSink(MANIFEST, EVERYTHING, pool(), verify, FreeFlow())
+        sink = RangeSink(MANIFEST, EVERYTHING, pool(), verify, keep_none, FreeFlow())
         await deliver(sink, CONTENT[:30], [30])
         draining = asyncio.ensure_future(sink.drain())
         for _ in range(3):
@@ -203,7 +213,9 @@ def test_a_shorter_range_holds_less_memory(
     verify = Verifier()
 
     async def main() -> None:
-        sink = RangeSink(MANIFEST, BlockRange(0, 0, blocks), pool(8), verify, FreeFlow(blocks))
+        sink = RangeSink(
+            MANIFEST, BlockRange(0, 0, blocks), pool(8), verify, keep_none, FreeFlow(blocks)
+        )
         await deliver(sink, CONTENT[: blocks * BLOCK_BYTES], [7])
         await sink.drain()
 

@@ -10,6 +10,8 @@ import random
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from dlcore.model import BlockRange, Manifest
 from dlcore.schedule import Assignment, Planner, Strip
 
@@ -83,15 +85,30 @@ class Landing:
 
     def _land_blocks(self, assignment: Assignment, landed: Landed, now_s: float) -> None:
         blocks = assignment.blocks
-        kept_bytes = 0
+        kept_bytes, first_broken = 0, blocks.first
         for block in range(blocks.first, self._planner.last_block(assignment)):
             start, end = self._manifests[assignment.package].block_span(blocks.object, block)
             if kept_bytes + end - start > landed.received_bytes:
                 break
             kept_bytes += end - start
             self._judge(assignment, block, {assignment.endpoint}, now_s)
+            first_broken += 1
+        start_bytes = landed.received_bytes - kept_bytes
+        if start_bytes and self._keep_start(assignment, first_broken, start_bytes):
+            return
         if landed.is_broken:
-            self.lost_bytes += landed.received_bytes - kept_bytes
+            self.lost_bytes += start_bytes
+
+    def _keep_start(self, assignment: Assignment, block: int, start_bytes: int) -> bool:
+        if block == assignment.blocks.last:
+            return False
+        is_kept = self._planner.keep_start(assignment, block, start_bytes)
+        if is_kept:
+            one = assignment.blocks._replace(first=block, last=block + 1)
+            buffer = self._buffer(msgspec.structs.replace(assignment, blocks=one))
+            assert not buffer
+            buffer[Strip(0, start_bytes)] = assignment.endpoint
+        return is_kept
 
     def _land_strip(
         self, assignment: Assignment, strip: Strip, landed: Landed, now_s: float

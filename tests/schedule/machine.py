@@ -234,6 +234,8 @@ class PlannerMachine(RuleBasedStateMachine):
         is_short = self.planner.last_block(assignment) < assignment.blocks.last
         if assignment.strip and not flight.superseded:
             self._keep_broken(flight, assignment.strip)
+        elif not assignment.strip and number % 4:  # else there is no memory for it
+            self._keep_start(flight)
         self.planner.range_ended(
             assignment,
             self.now_s,
@@ -256,7 +258,7 @@ class PlannerMachine(RuleBasedStateMachine):
 
     @invariant()
     def answers_are_right(self) -> None:
-        live = [f for f in self.flights.values() if not f.superseded]
+        live = [f for f in self.flights.values() if not (f.superseded and f.assignment.strip)]
         for package, manifest in self.manifests.items():
             numbers = range(manifest.first_blocks[-1])
             open_blocks = [n for n in numbers if (package, n) not in self.done]
@@ -318,6 +320,19 @@ class PlannerMachine(RuleBasedStateMachine):
                 if flight.received_bytes:
                     prefix = Strip(old.strip.start, assignment.strip.start)
                     self.arrived.setdefault((old.package, number), {})[prefix] = old.endpoint
+
+    def _keep_start(self, flight: Flight) -> None:
+        """Strips fetch the rest of the block within which a range ends."""
+        assignment, blocks = flight.assignment, flight.assignment.blocks
+        whole, start_bytes = divmod(flight.received_bytes, BLOCK_BYTES)
+        if not start_bytes or flight.received_bytes == flight.length_bytes(blocks.last):
+            return
+        block = blocks.first + whole
+        if self.planner.keep_start(assignment, block, start_bytes):
+            place = assignment.package, flight.manifest.block_number(blocks.object, block)
+            assert place not in self.done
+            assert place not in self.arrived
+            self.arrived[place] = {Strip(0, start_bytes): assignment.endpoint}
 
     def _keep_broken(self, flight: Flight, strip: Strip) -> None:
         """What had arrived of a strip that broke off stays where it is."""

@@ -173,3 +173,66 @@ def test_a_cap_keeps_ranges_short() -> None:
 
 def test_the_planner_keeps_its_word_whatever_happens() -> None:
     run_machine(PlannerMachine)
+
+
+def fallen_silent(scene: Scene, count: int = 3) -> list[Assignment]:
+    """Nothing comes of some ranges that an endpoint was asked for, for long."""
+    asked = [scene.ask("e") for _ in range(count)]
+    scene.now_s += 5.0
+    scene.planner.connections("e", scene.now_s)
+    return asked
+
+
+def test_an_endpoint_that_falls_silent_is_tried_by_one_range_at_a_time() -> None:
+    scene = Scene({"p": 40}, {"e": 0, "f": 0})
+    fallen_silent(scene)
+    trial = scene.ask("e")
+    assert scene.has_none("e")
+    assert scene.whats() == [("e", "fell silent")]
+    scene.planner.range_ended(trial, scene.now_s, dismissed=True)
+    scene.ask("e")
+    assert scene.has_none("e")
+
+
+def test_an_endpoint_that_speaks_again_is_asked_as_before() -> None:
+    scene = Scene({"p": 40}, {"e": 0, "f": 0})
+    silent, *_ = fallen_silent(scene)
+    scene.planner.received(silent, 1000, scene.now_s)
+    assert scene.whats() == [("e", "fell silent"), ("e", "resumed")]
+    assert [scene.ask("e") for _ in range(5)]
+
+
+def test_an_endpoint_that_was_not_asked_for_anything_is_not_silent() -> None:
+    scene = Scene({"p": 40}, {"e": 0})
+    scene.deliver(scene.ask("e"), 1.0)
+    scene.now_s += 100.0
+    scene.planner.connections("e", scene.now_s)
+    scene.ask("e")
+    scene.now_s += 0.1
+    scene.planner.connections("e", scene.now_s)
+    assert scene.whats() == []
+
+
+def test_a_silent_endpoint_goes_on_with_no_block_that_others_can_go_on_with() -> None:
+    scene = Scene({"p": 40}, {"e": 0, "f": 0})
+    (silent,) = fallen_silent(scene, 1)
+    assert silent.strip
+    assert scene.ask("f").blocks == silent.blocks
+    assert scene.ask("e").blocks != silent.blocks
+
+
+def test_a_silent_endpoint_that_nobody_can_stand_in_for_goes_on_itself() -> None:
+    scene = Scene({"p": 40}, {"e": 0, "f": 0})
+    (silent,) = fallen_silent(scene, 1)
+    scene.planner.place("p", "f", frozenset())
+    assert scene.ask("e").blocks == silent.blocks
+
+
+def test_a_silent_endpoint_helps_no_late_range_that_others_can_help() -> None:
+    scene = Scene({"p": 8}, {"e": 0, "f": 0})
+    fallen_silent(scene, 1)
+    while scene.planner.next_range("f", scene.now_s):
+        pass
+    scene.now_s += 5.0
+    assert scene.has_none("e")
+    assert not scene.has_none("f")

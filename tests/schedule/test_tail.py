@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dlcore.errors import Fault
 from dlcore.model import BlockRange
 from dlcore.schedule import Assignment, Strip
 from dlcore.schedule.demand import Demand
@@ -12,6 +13,7 @@ from dlcore.schedule.race import Budget, Outlook, Prospect, Rescue, rescue
 from tests.schedule.packages import shape
 from tests.schedule.scene import MIB, Scene
 
+BLOCK_BYTES = 64 << 10  # too short for strips
 IDLE = Prospect(MIB, 0.1)  # the idle connection: one block a second
 
 
@@ -67,7 +69,13 @@ def test_of_an_object_with_but_one_digest_nothing_is_raced() -> None:
     manifest = shape([1, 8], block_bytes=MIB)
     assignment = Assignment(0, "p", "e", BlockRange(1, 0, 1))
     item = Flight(assignment, Demand("p", manifest, bytes(9)), 0.0)
-    assert rescue(item, late(0, item), IDLE) is None
+    assert rescue(item, late(1, item), IDLE) is None
+
+
+def test_a_range_of_which_nothing_comes_any_more_is_called_off_at_its_last_block() -> None:
+    item = flight(8, 7 * MIB + MIB // 2)
+    found = rescue(item, late(0, item), IDLE)
+    assert found == Rescue(item, BlockRange(0, 7, 8), False, is_called_off=True)
 
 
 @pytest.mark.parametrize("bps", [0.0, 1000.0])
@@ -86,24 +94,20 @@ def test_no_part_of_a_strip_is_shorter_than_what_slow_start_sends_at_once() -> N
     assert found.part_bytes == 16384
 
 
-def test_late_ranges_leave_some_of_the_budget_to_stalls() -> None:
+def test_races_leave_half_of_the_budget_to_what_was_not_foreseen() -> None:
     budget = Budget(0.02)
     budget.want(100 * MIB, MIB)
-    late_race, stall_race = (
-        Rescue(flight(1), BlockRange(0, 0, 1), True, is_stalled=is_stalled, stake_bytes=MIB)
-        for is_stalled in (False, True)
-    )
-    for number, (late_fits, stall_fits) in enumerate([(True, True), (False, True), (False, False)]):
-        assert budget.allows(late_race) == late_fits
-        assert budget.allows(stall_race) == stall_fits
-        budget.began(number, MIB)
+    race = Rescue(flight(1), BlockRange(0, 0, 1), True, stake_bytes=MIB)
+    assert budget.allows(race)
+    budget.began(1, MIB)
+    assert not budget.allows(race)
 
 
 def test_what_a_race_wasted_is_not_at_stake_any_more() -> None:
     budget = Budget(0.02)
     budget.want(100 * MIB, MIB)
-    race = Rescue(flight(1), BlockRange(0, 0, 1), True, is_stalled=True, stake_bytes=2 * MIB)
-    budget.began(1, MIB)
+    race = Rescue(flight(1), BlockRange(0, 0, 1), True, stake_bytes=MIB)
+    budget.began(1, 1)
     assert not budget.allows(race)
     budget.ended(1, 0)
     assert budget.allows(race)
@@ -162,21 +166,97 @@ def test_a_strip_that_stalls_keeps_what_arrived_and_its_rest_is_fetched_elsewher
     assert scene.planner.wasted_bytes == 0
 
 
-def test_the_loser_of_a_race_is_superseded_and_its_bytes_are_waste() -> None:
-    scene = Scene({"p": 2}, {"e": 0, "f": 0}, block_bytes=65536)  # too short for strips
-    planner = scene.planner
+def at_its_last_block(scene: Scene) -> tuple[Assignment, BlockRange]:
+    """A range of which the last block begins to arrive; everything else is there."""
     first = scene.ask("e")
-    scene.deliver(scene.ask("e"))
-    planner.received(first, 1000, 0.0)
-    scene.now_s = 5.0
+    _, _, end = first.blocks
+    done = first.blocks._replace(last=end - 1)
+    scene.planner.received(first, BLOCK_BYTES * (done.last - done.first), scene.now_s)
+    scene.planner.blocks_done(first, done)
+    while other := scene.planner.next_range("f", scene.now_s):
+        scene.deliver(other, 0.0001)
+    scene.planner.received(first, 1000, scene.now_s)
+    return first, first.blocks._replace(first=end - 1)
+
+
+def test_the_loser_of_a_race_is_superseded_and_its_bytes_are_waste() -> None:
+    scene = Scene({"p": 40}, {"e": 0, "f": 0}, block_bytes=BLOCK_BYTES)
+    planner = scene.planner
+    first, block = at_its_last_block(scene)
+    scene.now_s += 0.9  # nothing comes, but not for so long that it stalls
     second = scene.ask("f")
-    assert (second.blocks, second.race) == (first.blocks, True)
+    assert (second.blocks, second.race) == (block, True)
     scene.deliver(second)
     assert planner.superseded() == (first.number,)
     planner.received(first, 500, scene.now_s)
+    assert not planner.keep_start(first, block.first, 1500)
     planner.range_ended(first, scene.now_s, dismissed=True)
     assert planner.is_complete("p")
     assert planner.wasted_bytes == 1500
+
+
+def test_of_a_range_that_stalls_the_start_stays_and_the_rest_is_fetched_elsewhere() -> None:
+    scene = Scene({"p": 40}, {"e": 0, "f": 0}, block_bytes=BLOCK_BYTES)
+    stalled, block = at_its_last_block(scene)
+    scene.now_s += 5.0
+    assert scene.has_none("f")
+    assert scene.planner.superseded() == (stalled.number,)
+    assert scene.planner.keep_start(stalled, block.first, 1000)
+    scene.planner.range_ended(stalled, scene.now_s, dismissed=True)
+    rest = scene.ask("f")
+    assert (rest.blocks, rest.strip) == (block, Strip(1000, BLOCK_BYTES))
+    scene.deliver(rest)
+    assert scene.planner.is_complete("p")
+    assert scene.planner.wasted_bytes == 0
+
+
+def test_for_a_bad_block_of_which_another_endpoint_sent_the_start_nobody_is_blamed() -> None:
+    scene = Scene({"p": 40}, {"e": 0, "f": 0}, block_bytes=BLOCK_BYTES)
+    broken, block = at_its_last_block(scene)
+    assert scene.planner.keep_start(broken, block.first, 1000)
+    scene.end(broken, Fault.TRUNCATED)
+    rest = scene.ask("f")
+    scene.receive(rest, 1.0)
+    assert scene.planner.strip_arrived(rest)
+    assert scene.planner.block_bad(rest, block.first, scene.now_s) == ""
+
+
+def test_a_block_of_which_the_start_was_not_kept_is_fetched_whole() -> None:
+    scene = Scene({"p": 40}, {"e": 0, "f": 0}, block_bytes=BLOCK_BYTES)
+    stalled, block = at_its_last_block(scene)
+    scene.now_s += 5.0
+    assert scene.has_none("f")
+    scene.planner.range_ended(stalled, scene.now_s, dismissed=True)
+    again = scene.ask("f")
+    assert (again.blocks, again.strip, again.race) == (block, None, False)
+    scene.deliver(again)
+    assert scene.planner.is_complete("p")
+    assert scene.planner.wasted_bytes == 1000
+
+
+def test_ranges_of_the_same_block_are_called_off_no_more_than_twice() -> None:
+    scene = Scene({"p": 40}, {"e": 0, "f": 0}, block_bytes=BLOCK_BYTES)
+    latest, _ = at_its_last_block(scene)
+    for _ in range(2):
+        scene.now_s += 5.0
+        assert scene.has_none("f")
+        assert scene.planner.superseded() == (latest.number,)
+        scene.planner.range_ended(latest, scene.now_s, dismissed=True)
+        latest = scene.ask("f")
+    scene.now_s += 5.0
+    assert scene.has_none("f")
+    assert scene.planner.superseded() == ()
+
+
+def test_the_start_of_a_block_that_was_served_wrong_is_not_kept() -> None:
+    scene = Scene({"p": 40}, {"e": 0, "f": 0}, block_bytes=BLOCK_BYTES)
+    wrong, block = at_its_last_block(scene)
+    scene.planner.block_bad(wrong, block.first, scene.now_s)
+    scene.end(wrong)
+    again = scene.ask("f")
+    assert again.blocks == block
+    scene.planner.received(again, 1000, scene.now_s)
+    assert not scene.planner.keep_start(again, block.first, 1000)
 
 
 def test_later_packages_come_before_races() -> None:

@@ -117,6 +117,10 @@ class Assemblies:
             assembly = self._open[key] = Assembly(buffer, length_bytes)
         return assembly
 
+    def is_open(self, key: BlockKey) -> bool:
+        """Whether the block has an assembly."""
+        return key in self._open
+
     def take(self, key: BlockKey) -> Assembly:
         """A whole block, to be verified; the taker gives back its buffer."""
         assembly = self._open.pop(key)

@@ -143,7 +143,11 @@ class RangeFetcher:
         async def verify(run: BlockRange, data: memoryview) -> None:
             await self._verify(package, assignment, run, data)
 
-        sink = RangeSink(package.manifest, assignment.blocks, self._pool, verify, flow)
+        def keep_start(block: int, start: memoryview) -> None:
+            self._keep_start(package, assignment, block, start)
+
+        blocks = assignment.blocks
+        sink = RangeSink(package.manifest, blocks, self._pool, verify, keep_start, flow)
         return Flight(package, assignment, sink, None) if sink.begin() else None
 
     async def fetch(self, flight: Flight, landed: Landed) -> None:
@@ -180,6 +184,21 @@ class RangeFetcher:
         return self._assemblies.open(
             _key(package, block), package.manifest.block_bytes, end - start
         )
+
+    def _keep_start(
+        self, package: PackageDownload, assignment: Assignment, block: int, start: memoryview
+    ) -> None:
+        """A range breaks off within a block: let strips bring the rest, if there is memory."""
+        one = BlockRange(assignment.blocks.object, block, block + 1)
+        if self._assemblies.is_open(_key(package, one)):
+            return
+        assembly = self._open_assembly(package, one)
+        if assembly is None:
+            return
+        if self._planner.keep_start(assignment, block, len(start)):
+            assembly.data[: len(start)] = start
+        else:
+            self._assemblies.drop(_key(package, one))
 
     def _note_arrival(self, flight: Flight) -> None:
         """A strip that has arrived whole is part of its block now, if it is the first."""

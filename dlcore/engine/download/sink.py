@@ -5,8 +5,9 @@ disk is slower than the network, no buffer is free and the reader waits.
 
 A buffer holds a run of whole blocks: several of a long range, which a fast connection has, and one
 of a shorter one, for there are many slow connections and each holds a buffer. When a range breaks
-off or is cut short, the whole blocks that did arrive are still verified and kept; only the broken
-block is fetched again. Strips, which are less than a block, have a sink of their own (`assembly`).
+off or is cut short, the whole blocks that did arrive are still verified and kept, and the start of
+the broken block is offered to whoever can put the rest to it. Strips, which are less than a block,
+have a sink of their own (`assembly`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ BUFFERS_PER_RANGE = 8  # no fewer, unless they would be shorter than a block
 LEAST_BUFFER_BYTES = 4096  # a page
 
 Verify = Callable[[BlockRange, memoryview], Awaitable[None]]
+KeepStart = Callable[[int, memoryview], None]
+"""Given the number, in the object, of a broken block, and the bytes of its start."""
 
 
 class StoppedError(Exception):
@@ -38,16 +41,24 @@ class RangeSink:
         blocks: The range.
         pool: Where buffers come from.
         verify: Checks and writes a run of whole blocks; its errors surface in `ready` and `drain`.
+        keep_start: Copies the start of the block in which the range breaks off, if it is of use.
         flow: Told of the bytes; says where the range ends, and how fast it may come.
     """
 
     def __init__(
-        self, manifest: Manifest, blocks: BlockRange, pool: BufferPool, verify: Verify, flow: Flow
+        self,
+        manifest: Manifest,
+        blocks: BlockRange,
+        pool: BufferPool,
+        verify: Verify,
+        keep_start: KeepStart,
+        flow: Flow,
     ) -> None:
         self._manifest = manifest
         self._range = blocks
         self._pool = pool
         self._verify = verify
+        self._keep_start = keep_start
         self._flow = flow
         self._last = blocks.last
         self._is_stopped = False
@@ -106,8 +117,11 @@ class RangeSink:
 
         Waits even if cancelled: a thread may be writing from the buffers.
         """
-        whole = self._filled_bytes // self._manifest.block_bytes
+        whole, start_bytes = divmod(self._filled_bytes, self._manifest.block_bytes)
         if self._buffer is not None:
+            if start_bytes:
+                start = self._buffer[self._filled_bytes - start_bytes : self._filled_bytes]
+                self._keep_start(self._run.first + whole, start)
             self._hand_over(self._run._replace(last=min(self._run.last, self._run.first + whole)))
         await settle(self._tasks)
 
