@@ -1,7 +1,8 @@
 """How much of what is left one range takes.
 
 While much is left: as long as `lengths.range_bytes` says. Towards the end less and less, each
-connection in proportion to its rate, so that all of them end at about the same time.
+connection in proportion to its rate, so that all of them end at about the same time. Endpoints that
+are on trial are not counted on.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def next_length(
     Returns:
         A multiple of ``block_bytes``, or an equal part of it, which is then a strip.
     """
-    in_use = [other for other in sources if not other.health.dropped]
+    in_use = [other for other in sources if other is source or other.is_relied_on]
     connections = max(1, sum(other.wanted for other in in_use))
     caps = [cap for cap in (cap_bps, source.terms.cap_bps) if cap]
     full: float = range_bytes(

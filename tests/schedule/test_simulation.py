@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import functools
 import os
+import random
 import statistics
 
 import pytest
 
 from dlcore.schedule import Policy
+from tests.schedule.network import CLOSED, SILENT, Terrain
+from tests.schedule.packages import sized
 from tests.schedule.sequences import KINDS, Run, play
+from tests.schedule.simulation import Simulation
 
 RUNS = int(os.environ.get("DLCORE_SIMULATIONS", "150"))
 # The medians asserted below leave some room above what was measured over 1,000 runs of each kind:
@@ -74,3 +78,21 @@ def test_an_endpoint_that_comes_back_is_tried_by_one_range_first() -> None:
         for note in run.played.notes
     }
     assert {"backed off", "half-open", "resumed"} <= whats
+
+
+@pytest.mark.parametrize("fate", [SILENT, CLOSED])
+@pytest.mark.parametrize("connections", [4, 8, 16, 48])
+def test_an_endpoint_that_fails_half_way_costs_nothing_of_what_it_had_sent(
+    connections: int, fate: float
+) -> None:
+    fast_bps, slow_bps, fails_s = 24e6, 6e6, 3.0
+    manifest = sized([160 << 20])
+    terrains = {
+        "fast": Terrain(fast_bps, fast_bps / 4, 0.04, connections, changes=((fails_s, fate),)),
+        "slow": Terrain(slow_bps, slow_bps / 4, 0.06, connections),
+    }
+    played = Simulation([(manifest, 0.0)], terrains, random.Random(1)).play()
+    left_bytes = played.content_bytes - (fast_bps + slow_bps) * fails_s
+    assert played.lost_bytes == 0
+    assert played.wasted_bytes < 64 << 10
+    assert played.makespan_s <= 1.25 * (fails_s + left_bytes / slow_bps)
