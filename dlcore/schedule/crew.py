@@ -83,6 +83,16 @@ class Crew:
         """Bytes per second of one connection at work, of late; None: nothing received yet."""
         return self._pulse.connection_bps
 
+    @property
+    def window_bytes(self) -> float:
+        """What one connection carries in a round trip while bytes flow; 0.0: not known.
+
+        In slow start it is not what it will be.
+        """
+        if self._looks.is_opening:
+            return 0.0
+        return self._pulse.flow_bps * (self._pulse.round_trip_s or 0.0)
+
     def wanted(self, now_s: float, at_work: int, *, is_light: bool = False) -> int:
         """How many connections should be at work now.
 

@@ -1,8 +1,9 @@
 """How much of what is left one range takes.
 
 While much is left: as long as `lengths.range_bytes` says. Towards the end less and less, each
-connection in proportion to its rate, so that all of them end at about the same time. Endpoints that
-are on trial are not counted on.
+connection in proportion to its rate, so that all of them end at about the same time; but never so
+little that round trips in which connections wait leave the link idle. What is late then is divided
+by `race`. Endpoints that are on trial are not counted on.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ FIRST_BYTES = 1 << 20  # of the first ranges: slow starts are not interrupted by
 FIRST_OF_SEVERAL_BYTES = 128 << 10  # where a slow endpoint could hold up what another has soon
 GROWTH = 4  # times the longest range that arrived: a rate measured over moments may be wrong
 LEAST_S = 0.02  # a shorter range is mostly overhead, however fast the connection
+LEAST_WINDOWS = 2  # a connection then waits for its next range a third of the time, at most
 UNIT_BYTES = 16 << 10  # lengths are weighed in steps of it
 WHOLE_BLOCKS = 0.75  # of the memory: strips from there on, if each connection held a block
 IN_STRIPS = 0.5  # of the memory then: a block waits for its slowest strip, and for its check
@@ -63,8 +65,8 @@ def next_length(
         full = min(full, memory_share * IN_STRIPS)
     full = min(full, max(first, GROWTH * source.longest_bytes))
     share = left_bytes * SHARE * _part(source, in_use, connections)
-    least_bps = source.connection_bps or 0.0
-    least = max(LEAST_BYTES, least_bps * max(LEAST_S, source.round_trip_s))
+    moment_bytes = (source.connection_bps or 0.0) * max(LEAST_S, source.round_trip_s)
+    least = max(LEAST_BYTES, moment_bytes, LEAST_WINDOWS * source.window_bytes)
     longest = max(policy.range_bytes, block_bytes)
     return _rounded(min(max(full, LEAST_BYTES), max(share, least), longest), block_bytes)
 

@@ -30,6 +30,7 @@ class Window(NamedTuple):
         work_s: Seconds of work, summed over the connections.
         answers: Number of round trips measured.
         late: How many of them were longer than the path's own: they had to queue.
+        waited_s: Their sum: work in which a connection had nothing to receive yet.
     """
 
     received_bytes: float = 0.0
@@ -37,6 +38,7 @@ class Window(NamedTuple):
     work_s: float = 0.0
     answers: float = 0.0
     late: float = 0.0
+    waited_s: float = 0.0
 
     @property
     def rate_bps(self) -> float:
@@ -56,6 +58,7 @@ class Window(NamedTuple):
             self.work_s * fade + later.work_s,
             self.answers * fade + later.answers,
             self.late * fade + later.late,
+            self.waited_s * fade + later.waited_s,
         )
 
 
@@ -71,6 +74,7 @@ class Pulse:
         self._shortest_s = self._shortest_before_s = float("inf")
         self._answered_s = float("inf")  # the shortest since the last look
         self._answers = self._late = 0
+        self._waited_s = 0.0
         self._turned_s = 0.0
         self._window = self._recent = Window()
         self._arrived_bytes = 0
@@ -85,6 +89,7 @@ class Pulse:
         """A first byte came, that long after it was asked for."""
         self._late += self._is_late(round_trip_s)
         self._answers += 1
+        self._waited_s += round_trip_s
         self._answered_s = min(self._answered_s, round_trip_s)
         if self.round_trip_s is None:
             self.round_trip_s = round_trip_s
@@ -107,12 +112,23 @@ class Pulse:
             else None
         )
 
+    @property
+    def flow_bps(self) -> float:
+        """Bytes per second of one connection while they flow, of late; 0.0: cannot be told."""
+        flow_s = self._recent.work_s - self._recent.waited_s
+        return self._recent.received_bytes / flow_s if flow_s > 0 else 0.0
+
     def look(self, now_s: float, at_work: int) -> None:
         """Count what came since the last look; so many connections are at work from now on."""
         past_s = max(0.0, now_s - self._looked_s)
         busy_s = past_s if self._at_work else 0.0
         latest = Window(
-            self._arrived_bytes, busy_s, past_s * self._at_work, self._answers, self._late
+            self._arrived_bytes,
+            busy_s,
+            past_s * self._at_work,
+            self._answers,
+            self._late,
+            self._waited_s,
         )
         self._window = self._window.and_then(latest)
         self._keep_shortest(now_s)
@@ -120,6 +136,7 @@ class Pulse:
             self._recent = self._recent.and_then(latest, exp(-busy_s / RECENT_S))
         self._looked_s, self._at_work = now_s, at_work
         self._arrived_bytes = self._answers = self._late = 0
+        self._waited_s = 0.0
 
     def cut(self) -> Window:
         """End the window at the last look, begin another, and return the one that ended."""

@@ -92,6 +92,11 @@ class Source:
         return self.crew.round_trip_s or 0.0
 
     @property
+    def window_bytes(self) -> float:
+        """What one connection carries in a round trip while bytes flow; 0.0: not known."""
+        return self.crew.window_bytes
+
+    @property
     def wanted(self) -> int:
         """How many connections should have been at work when it was last asked."""
         return self._wanted

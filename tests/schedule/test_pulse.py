@@ -70,6 +70,27 @@ def test_waiting_for_the_first_answer_does_not_count_against_a_connection() -> N
     assert pulse.connection_bps == pytest.approx(1000)
 
 
+def test_a_connections_flow_is_its_rate_without_the_waits_for_answers() -> None:
+    pulse = Pulse()
+    pulse.answered(0.1)
+    pulse.look(0.0, 4)
+    for _ in range(4):
+        pulse.answered(0.1)
+    pulse.received(1600)
+    pulse.look(0.5, 4)
+    assert pulse.connection_bps == pytest.approx(800)
+    assert pulse.flow_bps == pytest.approx(1000, rel=0.03)
+
+
+def test_connections_that_only_wait_have_no_flow() -> None:
+    pulse = Pulse()
+    pulse.answered(0.1)
+    pulse.look(0.0, 1)
+    pulse.answered(0.6)
+    pulse.look(0.5, 1)
+    assert pulse.flow_bps == 0.0
+
+
 def test_a_connections_rate_follows_a_change_within_seconds() -> None:
     pulse = Pulse()
     pulse.answered(0.1)
