@@ -1,16 +1,16 @@
 """How much of what is left one range takes.
 
-While much is left: as long as `lengths.range_bytes` says. Towards the end less and less, each
-connection in proportion to its rate, so that all of them end at about the same time; but never so
-little that round trips in which connections wait leave the link idle. What is late then is divided
-by `race`. Endpoints that are on trial are not counted on.
+While much is left: as long as `lengths` says. Towards the end less and less, each connection in
+proportion to its rate, so that all of them end at about the same time; but never so little that
+the round trips in which connections wait leave the link idle. `race` divides what is late then.
+Endpoints that are on trial are not counted on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dlcore.schedule.lengths import LEAST_BYTES, range_bytes
+from dlcore.schedule.lengths import LEAST_BYTES, fitted, full_bytes
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.source import Source
 
@@ -19,9 +19,6 @@ FIRST_OF_SEVERAL_BYTES = 128 << 10  # where a slow endpoint could hold up what a
 GROWTH = 4  # times the longest range that arrived: a rate measured over moments may be wrong
 LEAST_S = 0.02  # a shorter range is mostly overhead, however fast the connection
 LEAST_WINDOWS = 2  # a connection then waits for its next range a third of the time, at most
-UNIT_BYTES = 16 << 10  # lengths are weighed in steps of it
-WHOLE_BLOCKS = 0.75  # of the memory: strips from there on, if each connection held a block
-IN_STRIPS = 0.5  # of the memory then: a block waits for its slowest strip, and for its check
 SHARE = 1 / 2  # of what would end all at once: what is left evens out what was not foreseen
 
 
@@ -49,26 +46,21 @@ def next_length(
     in_use = [other for other in sources if other is source or other.is_relied_on]
     connections = max(1, sum(other.wanted for other in in_use))
     caps = [cap for cap in (cap_bps, source.terms.cap_bps) if cap]
-    full: float = range_bytes(
-        rate_bps=source.connection_bps or FIRST_BYTES,  # as if a second brought so much
+    first = FIRST_BYTES if len(in_use) == 1 else FIRST_OF_SEVERAL_BYTES
+    full = full_bytes(
+        rate_bps=source.connection_bps or first,  # as if a second brought so much
         round_trip_s=source.round_trip_s,
         connections=connections,
-        block_bytes=min(block_bytes, UNIT_BYTES),
+        block_bytes=block_bytes,
         memory_bytes=policy.memory_bytes,
         cap_bps=min(caps, default=0.0),
     )
-    first = FIRST_BYTES if len(in_use) == 1 else FIRST_OF_SEVERAL_BYTES
-    if source.connection_bps is None:
-        full = first
-    memory_share = policy.memory_bytes / connections
-    if memory_share * WHOLE_BLOCKS < block_bytes:
-        full = min(full, memory_share * IN_STRIPS)
     full = min(full, max(first, GROWTH * source.longest_bytes))
     share = left_bytes * SHARE * _part(source, in_use, connections)
     moment_bytes = (source.connection_bps or 0.0) * max(LEAST_S, source.round_trip_s)
     least = max(LEAST_BYTES, moment_bytes, LEAST_WINDOWS * source.window_bytes)
     longest = max(policy.range_bytes, block_bytes)
-    return _rounded(min(max(full, LEAST_BYTES), max(share, least), longest), block_bytes)
+    return fitted(min(full, max(share, least), longest), block_bytes)
 
 
 def _part(source: Source, in_use: Iterable[Source], connections: int) -> float:
@@ -78,11 +70,3 @@ def _part(source: Source, in_use: Iterable[Source], connections: int) -> float:
         return 1 / connections
     total_bps = sum((o.connection_bps or 0.0) * max(o.wanted, o.at_work) for o in in_use)
     return own_bps / max(own_bps, total_bps)
-
-
-def _rounded(length_bytes: float, block_bytes: int) -> int:
-    """Whole blocks, or an equal part of one: the least number of strips of that length at most."""
-    if length_bytes >= block_bytes:
-        return int(length_bytes // block_bytes) * block_bytes
-    strips = min(-int(-block_bytes // length_bytes), max(1, block_bytes // LEAST_BYTES))
-    return -(-block_bytes // strips)

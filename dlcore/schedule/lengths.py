@@ -1,8 +1,8 @@
-"""How long one range is.
+"""How long one range is while much is left.
 
 Long enough that the round trip in which a connection waits for its next range does not show,
 short enough that work can be moved to another connection soon, and never so long that what all
-connections hold exceeds the memory. A pure function of what was measured.
+connections hold exceeds the memory. Pure functions of what was measured.
 """
 
 from __future__ import annotations
@@ -12,51 +12,47 @@ MOST_BYTES = 16 << 20  # the longest that is lost or raced when a connection bre
 LEAST_S, MOST_S = 1.0, 2.0  # below, requests cost CPU (and Azure's 500 a second); above, balance
 ROUND_TRIPS = 16  # one idle round trip in seventeen; the spare connections hide it
 CAPPED_S = 0.5  # what sockets may swallow ahead of a bandwidth cap, all connections together
+WHOLE_BLOCKS = 0.75  # of the memory: strips from there on, if each connection held a block
+IN_STRIPS = 0.5  # of the memory then: a block waits for its slowest strip, and for its check
 
 
-def range_bytes(
+def full_bytes(
     *,
-    rate_bps: float | None,
-    round_trip_s: float | None,
+    rate_bps: float,
+    round_trip_s: float,
     connections: int,
     block_bytes: int,
     memory_bytes: int,
     cap_bps: float,
-) -> int:
-    """Decide the length of the next range.
+) -> float:
+    """Length of a range while much is left.
 
     Args:
-        rate_bps: Of one connection; None: not measured yet, which means one block.
-        round_trip_s: From a request to its first byte; None: not measured yet.
-        connections: How many are at work.
+        rate_bps: Of one connection.
+        round_trip_s: From a request to its first byte.
+        connections: How many are at work; 1 or more.
         block_bytes: Length of the package's blocks.
-        memory_bytes: What the connections may hold together; each holds a block, or a strip.
+        memory_bytes: What the connections may hold together; each holds a block, or strips of one.
         cap_bps: The bandwidth cap; 0.0: none.
 
     Returns:
-        A multiple of `block_bytes`, or `block_bytes / 2**k` (rounded up), which is then a strip.
-        Between `LEAST_BYTES` and `MOST_BYTES`, except that a block smaller than `LEAST_BYTES` is
-        not divided.
+        Between `LEAST_BYTES` and `MOST_BYTES`.
     """
-    connections = max(1, connections)
-    wanted = _worth_asking_for(rate_bps, round_trip_s, block_bytes)
+    wanted = rate_bps * min(MOST_S, max(LEAST_S, ROUND_TRIPS * round_trip_s))
     if cap_bps:
         wanted = min(wanted, cap_bps * CAPPED_S / connections)
-    share = memory_bytes / connections
-    if min(wanted, share, MOST_BYTES) < block_bytes:
-        return _strip_bytes(min(wanted, share, MOST_BYTES), block_bytes)
-    return int(min(wanted, MOST_BYTES) // block_bytes) * block_bytes
+    held_bytes = memory_bytes / connections
+    if held_bytes * WHOLE_BLOCKS < block_bytes:
+        wanted = min(wanted, held_bytes * IN_STRIPS)
+    return max(LEAST_BYTES, min(wanted, MOST_BYTES))
 
 
-def _worth_asking_for(rate_bps: float | None, round_trip_s: float | None, block: int) -> float:
-    if rate_bps is None:
-        return block
-    return rate_bps * min(MOST_S, max(LEAST_S, ROUND_TRIPS * (round_trip_s or 0.0)))
+def fitted(length_bytes: float, block_bytes: int) -> int:
+    """Whole blocks, or an equal part of one: the least number of strips of that length at most.
 
-
-def _strip_bytes(most: float, block_bytes: int) -> int:
-    """The largest ``block_bytes / 2**k`` that is at most `most`, but no less than the least."""
-    strip = block_bytes
-    while strip > most and -(-strip // 2) >= LEAST_BYTES:
-        strip = -(-strip // 2)
-    return strip
+    A block is not divided into strips shorter than `LEAST_BYTES`.
+    """
+    if length_bytes >= block_bytes:
+        return int(length_bytes // block_bytes) * block_bytes
+    strips = min(-int(-block_bytes // length_bytes), max(1, block_bytes // LEAST_BYTES))
+    return -(-block_bytes // strips)

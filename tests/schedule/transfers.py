@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dlcore.schedule.crew import Crew
-from dlcore.schedule.lengths import range_bytes
+from dlcore.schedule.lengths import fitted, full_bytes
 from dlcore.schedule.pace import Pace
 from tests.schedule.tcp import MSS_BYTES, Connection, Path, goodput
 
@@ -128,14 +128,16 @@ class Transfer:
     def _ask(self, connection: Connection) -> None:
         if len(self._busy) > self._path.refuses_above:
             self._crew.pushed_back(self._now_s)
-        length = range_bytes(
-            rate_bps=self._crew.connection_bps,
-            round_trip_s=self._crew.round_trip_s,
+        rate_bps = self._crew.connection_bps or BLOCK_BYTES
+        length_bytes = full_bytes(
+            rate_bps=rate_bps,
+            round_trip_s=self._crew.round_trip_s or 0.0,
             connections=len(self._busy),
             block_bytes=BLOCK_BYTES,
             memory_bytes=MEMORY_BYTES,
             cap_bps=self._pace.cap_bps,
         )
+        length = fitted(length_bytes, BLOCK_BYTES)
         if not self.left_bytes:  # at the end, half of what somebody else has still to fetch
             victim = max(self._busy, key=lambda other: other.left_bytes)
             length = victim.left_bytes = int(victim.left_bytes // 2)
@@ -189,7 +191,9 @@ class Transfer:
 
 
 def running() -> Crew:
-    """A crew in the middle of a far transfer."""
+    """A crew after ten seconds of a far transfer, at a moment when nothing is left to judge."""
     crew = Crew(MOST)
-    Transfer(crew, far()).run(10)
+    Transfer(crew, far()).run(9)
+    for tick in range(20):
+        crew.wanted(9 + tick * REVIEW_S, 0)
     return crew
