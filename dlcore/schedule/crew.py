@@ -51,7 +51,7 @@ class Crew:
             self._opening.expect(wanted_bytes, round_trip_s)
             self._begin()
 
-    def received(self, count_bytes: int, now_s: float) -> None:
+    def received(self, count_bytes: int) -> None:
         """Bytes arrived, over whichever connection."""
         self._pulse.received(count_bytes)
 

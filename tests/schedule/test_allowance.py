@@ -38,7 +38,7 @@ def test_a_cap_that_takes_growth_back_leaves_nothing_to_weigh() -> None:
     for tick in range(200):
         if count > START_FAR:
             crew.limit(MOST, START_FAR * CAPPED_BPS)
-        crew.received(count * (15_000 + 50 * tick), tick * 0.05)
+        crew.received(count * (15_000 + 50 * tick))
         crew.answered(0.05)
         count = crew.wanted(tick * 0.05, count)
     assert count <= START_FAR
@@ -131,7 +131,7 @@ def test_the_number_is_always_at_least_one_and_at_most_what_is_allowed(
     for what, value in events:
         match what:
             case "received":
-                crew.received(int(value), now_s)
+                crew.received(int(value))
             case "answered":
                 crew.answered(value)
             case "pushed":

@@ -30,7 +30,7 @@ def at_work(seconds: float) -> Source:
             if turn_s < TICK_S:
                 source.crew.answered(ROUND_TRIP_S)
             if turn_s >= ROUND_TRIP_S:
-                source.crew.received(int(FLOW_BPS * TICK_S), now_s)
+                source.crew.received(int(FLOW_BPS * TICK_S))
     return source
 
 

@@ -20,7 +20,7 @@ def test_fewer_at_work_than_wanted_bring_no_more() -> None:
     crew.answered(0.05)
     for tick in range(400):
         crew.wanted(tick * 0.05, 4)
-        crew.received(50_000, tick * 0.05)
+        crew.received(50_000)
         crew.answered(0.05)
     assert crew.wanted(20.0, 4) == START_FAR
 

@@ -61,7 +61,7 @@ def test_bursts_behind_a_queue_that_drains_at_times_bring_few_connections() -> N
     crew, counts = Crew(MOST), [START]
     for tick in range(1200):
         now_s = tick * 0.05
-        crew.received(6_000_000 if now_s % 1 < 0.5 else 0, now_s)
+        crew.received(6_000_000 if now_s % 1 < 0.5 else 0)
         crew.answered(0.08 if now_s < 1 or now_s % 3 < 0.35 else 0.13)
         counts.append(crew.wanted(now_s, counts[-1]))
     assert max(counts) <= 1.5 * START_FAR
@@ -158,7 +158,7 @@ def shallow() -> Path:
 def test_a_rate_that_growth_does_not_bring_back_is_believed() -> None:
     crew, counts = Crew(MOST), [START]
     for tick in range(2400):  # bytes come as they come, however many ask for them
-        crew.received(1_000_000 if tick < 1200 else 750_000, tick * 0.05)
+        crew.received(1_000_000 if tick < 1200 else 750_000)
         crew.answered(0.05)
         counts.append(crew.wanted(tick * 0.05, counts[-1]))
     assert max(counts[1200:]) <= 1.5**3 * counts[1200] + 2
@@ -168,7 +168,7 @@ def test_a_rate_that_growth_does_not_bring_back_is_believed() -> None:
 def test_growth_that_harms_is_taken_back_at_once() -> None:
     crew, counts = Crew(MOST), [START]
     for tick in range(1200):
-        crew.received(1_000_000 if counts[-1] <= START_FAR else 400_000, tick * 0.05)
+        crew.received(1_000_000 if counts[-1] <= START_FAR else 400_000)
         crew.answered(0.05)
         counts.append(crew.wanted(tick * 0.05, counts[-1]))
     assert sum(count > START_FAR for count in counts) < 0.1 * len(counts)
@@ -181,7 +181,7 @@ def fetch_small_objects(
     crew, counts = Crew(MOST), [START]
     for tick in range(40):
         answers = int(counts[-1] * 0.05 / round_trip_s)
-        crew.received(answers * 16 * KIB, tick * 0.05)
+        crew.received(answers * 16 * KIB)
         late_s = 0.05 if counts[-1] >= queued_from else 0.0
         for _ in range(answers):
             crew.answered(round_trip_s + late_s)

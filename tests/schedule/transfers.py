@@ -172,7 +172,7 @@ class Transfer:
             self._crew.answered(connection.ready_s - connection.asked_s)
         count_bytes = connection.deliver(count, overflow, now_s, queue_s)
         self.outcome.received_bytes += count_bytes
-        self._crew.received(count_bytes, now_s)
+        self._crew.received(count_bytes)
         connection.held_until_s = now_s + self._pace.spend(count_bytes, now_s)
         if not connection.left_bytes:
             self._next(connection)
