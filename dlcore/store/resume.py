@@ -45,6 +45,8 @@ def find_blocks(manifest: Manifest, tree: Tree, claims: Claims) -> Found:
         OSError: The disk fails otherwise than by not giving back some block.
     """
     found = Found(Claims(bytearray(len(claims.held)), claims.digests), [], 0)
+    if tree.is_new:
+        return found
     rechecked = _check(
         manifest,
         tree,

@@ -75,9 +75,13 @@ class Tree:
         files: The disk.
         folder: The content folder; its parent exists.
         manifest: What belongs into it.
+
+    Attributes:
+        is_new: Whether it was made by `prepare`, so that nobody has written into it before.
     """
 
     def __init__(self, files: Files, folder: Path, manifest: Manifest) -> None:
+        self.is_new = False
         self._files = files
         self._folder = folder
         self._manifest = manifest
@@ -100,7 +104,7 @@ class Tree:
         Raises:
             OSError: The disk refused, or something else is in the way.
         """
-        is_new = ensure_folder(self._files, self._folder)
+        self.is_new = ensure_folder(self._files, self._folder)
         for folder in self._folders[2:]:
             ensure_folder(self._files, folder)
         self._watch = self._files.watch(self._folder)
@@ -110,7 +114,7 @@ class Tree:
             )
         for index, (path, file) in enumerate(zip(self._paths, self._manifest.files, strict=True)):
             small = 0 < file.length_bytes < self._manifest.block_bytes
-            if not small or not (is_new or self._files.status(path) is None):
+            if not small or not (self.is_new or self._files.status(path) is None):
                 with self._open.use(index):
                     pass
 

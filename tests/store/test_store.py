@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from dlcore.errors import InternalError, ManifestError, StorageError
 from dlcore.store import Partial, Store
+from dlcore.store.files import Files
 from tests.store.helpers import BLOCK_BYTES, Package, fill, make_package, read_back
 
 PACKAGE = make_package()
@@ -65,6 +67,35 @@ def test_the_state_is_for_the_owner_alone(tmp_path: Path) -> None:
         modes = {stat.S_IMODE(p.stat().st_mode) for p in [tmp_path / "state", content]}
         assert modes == {0o700}
         assert stat.S_IMODE((content / "long.bin").stat().st_mode) == 0o600
+
+
+def test_of_a_new_package_no_block_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = list[int]()
+
+    def has_data(self: Files, fd: int, offset: int, length_bytes: int) -> bool:
+        looked.append(offset)
+        return False
+
+    monkeypatch.setattr(Files, "has_data", has_data)
+    with Store.open(tmp_path) as store:
+        store.begin(PACKAGE.manifest, PACKAGE.document).close()
+        assert not looked
+    store, partial = resume(tmp_path)
+    with store:
+        assert looked, "where there was a process before, something may be"
+        assert partial.missing() == BLOCKS
+
+
+def test_a_journal_without_its_content_claims_nothing(tmp_path: Path) -> None:
+    leave_filled(tmp_path, [0, 2, 5])
+    for content in tmp_path.glob("partial/*/content"):
+        shutil.rmtree(content)
+    store, partial = resume(tmp_path)
+    with store:
+        assert partial.missing() == BLOCKS
+        assert partial.discarded_blocks == 3
 
 
 def test_synced_blocks_are_reused_by_the_next_process(tmp_path: Path) -> None:
