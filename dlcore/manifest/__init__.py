@@ -9,7 +9,7 @@ from __future__ import annotations
 from dlcore.manifest.catalog import MAX_CATALOG_BYTES, decode_catalog, encode_catalog
 from dlcore.manifest.content_library import decode_file_ini, decode_package_ini
 from dlcore.manifest.described import Described, read_any
-from dlcore.manifest.document import MAX_MANIFEST_BYTES, decode, encode
+from dlcore.manifest.document import MAX_MANIFEST_BYTES, decode, encode, said_bytes
 from dlcore.manifest.geometry import check_package_id, is_block_length
 from dlcore.manifest.identity import digest_of, object_name
 from dlcore.manifest.metalink import decode_metalink
@@ -35,4 +35,5 @@ __all__ = [
     "is_block_length",
     "object_name",
     "read_any",
+    "said_bytes",
 ]

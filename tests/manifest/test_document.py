@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from dlcore.errors import ManifestError
-from dlcore.manifest import decode, document, encode
+from dlcore.manifest import decode, document, encode, said_bytes
 from dlcore.model import File, Manifest, Object
 from tests.manifest.helpers import BLOCK, example, manifests, object_of
 
@@ -18,6 +18,17 @@ def test_a_manifest_survives_the_round_trip(manifest: Manifest) -> None:
     data = encode(manifest)
     assert decode(data, source="test") == manifest
     assert encode(decode(data, source="test")) == data
+
+
+@given(manifests())
+def test_what_a_manifest_says_of_its_length_is_what_its_objects_have(manifest: Manifest) -> None:
+    assert said_bytes(encode(manifest)) == sum(item.length_bytes for item in manifest.objects)
+
+
+@pytest.mark.parametrize("data", [b"", b"<m/>", b"{}", b'{"objects":[{}]}', b'{"objects":3}'])
+def test_what_is_no_manifest_says_no_length(data: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        said_bytes(data)
 
 
 def test_the_document_is_what_the_format_says() -> None:
