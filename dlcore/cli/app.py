@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
 
 import click
 
 from dlcore.cli.endings import ending_of, show_ending
 from dlcore.cli.output import OutputClosed, drop_output, never_fail_to_encode
-from dlcore.cli.process import load
 from dlcore.cli.termination import Terminated, terminable
 
 # Name -> summary. The command itself lies in the module of that name, imported when it is used.
@@ -55,29 +53,26 @@ def group() -> None:
     """
 
 
-def status_of(arguments: list[str], *, is_process: bool = False) -> int:
+def status_of(arguments: list[str]) -> int:
     """Run a command line to its end.
 
     Args:
         arguments: The command and what is given to it.
-        is_process: Whether the process is nothing but this command line.
 
     Returns:
         The exit status; see ``docs/exit-codes.md``.
     """
     never_fail_to_encode()
     try:
-        return _ended(arguments or ["--help"], is_process)
+        return _ended(arguments or ["--help"])
     except OutputClosed:
         drop_output()
         return OUTPUT_CLOSED
 
 
-def _ended(arguments: list[str], is_process: bool) -> int:
+def _ended(arguments: list[str]) -> int:
     try:
         with terminable():
-            if is_process:
-                _prepare(arguments)
             result = group.main(arguments, prog_name="dlcore", standalone_mode=False)
     except click.exceptions.Exit as error:
         return error.exit_code
@@ -88,25 +83,3 @@ def _ended(arguments: list[str], is_process: bool) -> int:
         show_ending(ending, error, as_json="--json" in arguments)
         return ending.exit_status
     return result if isinstance(result, int) else 0
-
-
-def _prepare(arguments: list[str]) -> None:
-    """Import what will be needed, while the connections that will be needed are opened."""
-    if arguments[0] == "fetch" and _names_urls(arguments):
-        load(["dlcore.cli.haste"])
-        from dlcore.cli.haste import connect_early
-
-        connect_early(arguments)
-    load(_needed(arguments))
-
-
-def _needed(arguments: list[str]) -> Iterator[str]:
-    """Modules that a command line is sure, or as good as sure, to need."""
-    if arguments[0] in COMMANDS:
-        yield f"dlcore.cli.{arguments[0]}"
-    if arguments[0] == "run" or _names_urls(arguments):
-        yield "dlcore.transfer.http"
-
-
-def _names_urls(arguments: list[str]) -> bool:
-    return any("://" in argument for argument in arguments)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import click
 import msgspec
 
+from dlcore.cli.haste import EARLY
 from dlcore.cli.loop import run_async
 from dlcore.cli.output import (
     amount,
@@ -29,7 +30,6 @@ from dlcore.engine.download.downloads import Retry
 from dlcore.engine.events import EventBus
 from dlcore.engine.fetch import Fetched, fetch_into
 from dlcore.schedule import Terms
-from dlcore.transfer.early import EARLY
 
 
 @click.command()
@@ -155,7 +155,7 @@ async def _fetch(asked: Asked, folder: Path, access: Access, manner: Manner) -> 
     view = open_view(quiet=manner.quiet)
     async with shown(bus.listen(), view, verbose=manner.verbose), AsyncExitStack() as stack:
         stack.callback(bus.close)
-        stack.callback(EARLY.close)
+        stack.callback(EARLY.connections.close)
         found = await find(asked, access, stack, bus)
         return await fetch_into(
             folder,
@@ -167,4 +167,5 @@ async def _fetch(asked: Asked, folder: Path, access: Access, manner: Manner) -> 
             retry=manner.retry,
             cap_bps=manner.cap_bps,
             wait_s=manner.wait_s,
+            round_trip_s=EARLY.connections.round_trip_s(),
         )

@@ -1,29 +1,48 @@
-"""Connects to the endpoints that a command line names, while there is still much to import."""
+"""What ``dlcore fetch`` can do for its first requests, while there is still much to import.
+
+Only in a process that is nothing but this command. Guarantees: what a command line does not allow,
+or may not lead to, is not connected to; nothing that is wrong with it is told here.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from dlcore.transfer.early import EARLY
+import msgspec
 
-COUNT = 32  # what `schedule` begins with far away, or some of it where the work is short
+from dlcore.cli.loading import load
+from dlcore.manifest import said_bytes
+from dlcore.schedule.opening import START_FAR, opening
+from dlcore.transfer.ahead import EarlyRequests
+from dlcore.transfer.early import EarlyConnections
+
 BOUNDING = ("--connections", "--limit-rate")  # perhaps not so many are allowed
+SHORT_DOCUMENT_BYTES = 4 << 20  # what a longer manifest describes is no short work
 PORTS = {"http": 80, "https": 443}
 
+EARLY = EarlyRequests(EarlyConnections(), load)
 
-def connect_early(arguments: Sequence[str]) -> None:
+
+def connect_early(arguments: Sequence[str]) -> bool:
     """Begin to connect to every endpoint that a command line is as good as sure to ask.
 
     Args:
-        arguments: The command and what is given to it; perhaps wrong, which is not told here.
+        arguments: The command and what is given to it; perhaps wrong.
+
+    Returns:
+        Whether the first requests need not wait until what speaks HTTP is imported.
     """
     is_bounded = any(argument.startswith(BOUNDING) for argument in arguments)
     has_proxy = any(name.lower().endswith("_proxy") for name in os.environ)
-    if not (is_bounded or has_proxy):
-        for host, port in _places(arguments):
-            EARLY.begin(host, port, COUNT)
+    if is_bounded or has_proxy:
+        return False
+    count = _count(arguments)
+    for host, port in _places(arguments):
+        EARLY.connections.begin(host, port, count)
+    return "://" not in arguments[1] and not any("https://" in told for told in arguments)
 
 
 def _places(arguments: Sequence[str]) -> Iterator[tuple[str, int]]:
@@ -37,3 +56,14 @@ def _places(arguments: Sequence[str]) -> Iterator[tuple[str, int]]:
                 yield url.hostname, url.port or PORTS[scheme]
         except ValueError:  # whoever opens the endpoint says what is wrong
             continue
+
+
+def _count(arguments: Sequence[str]) -> int:
+    """As many as `schedule` will begin with if the endpoint turns out to be far away."""
+    document = Path(arguments[1])
+    try:
+        if document.is_file() and document.stat().st_size <= SHORT_DOCUMENT_BYTES:
+            return opening(said_bytes(document.read_bytes()), START_FAR)
+    except (OSError, msgspec.DecodeError):  # whoever reads it says what is wrong
+        pass
+    return START_FAR

@@ -7,14 +7,13 @@ program that calls `main` with arguments of its own has neither.
 from __future__ import annotations
 
 import contextlib
-import gc
-import importlib
 import os
 import sys
-from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
-CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # where OpenSSL looks for the system's
+from dlcore.cli.loading import load
+
+INTERRUPTED = 130  # what a shell says of a process that the user interrupted
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -25,24 +24,30 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             which it ends.
     """
     if arguments is None:
-        load(["dlcore.cli.app"])
-    from dlcore.cli.app import status_of  # it takes long: not before `load` has done it
+        try:
+            prepare(sys.argv[1:])
+        except KeyboardInterrupt:  # so early that nothing need be said
+            leave(INTERRUPTED)
+    from dlcore.cli.app import status_of  # it takes long: not before `prepare` has done it
 
     if arguments is None:
-        leave(status_of(sys.argv[1:], is_process=True))
+        leave(status_of(sys.argv[1:]))
     sys.exit(status_of(arguments))
 
 
-def load(modules: Iterable[str]) -> None:
-    """Import what will be needed, while nothing else is under way."""
-    gc.disable()  # imports make a hundred thousand objects and no garbage
-    try:
-        with _certificates_unread():
-            for module in modules:
-                importlib.import_module(module)
-    finally:
-        gc.freeze()  # they stay: never look through them
-        gc.enable()
+def prepare(arguments: list[str]) -> None:
+    """Import what will be needed, while the connections that will be needed are opened."""
+    command = arguments[0] if arguments else ""
+    needs_http = command == "run"
+    if command == "fetch" and any("://" in argument for argument in arguments):
+        load(["dlcore.cli.haste"])
+        from dlcore.cli.haste import connect_early
+
+        needs_http = not connect_early(arguments)
+    load(["dlcore.cli.app"])
+    from dlcore.cli.app import COMMANDS
+
+    load([f"dlcore.cli.{command}"] * (command in COMMANDS) + ["dlcore.transfer.http"] * needs_http)
 
 
 def leave(status: int) -> NoReturn:
@@ -54,22 +59,3 @@ def leave(status: int) -> NoReturn:
         with contextlib.suppress(OSError, AttributeError):
             stream.flush()
     os._exit(status)
-
-
-@contextlib.contextmanager
-def _certificates_unread() -> Iterator[None]:
-    """Let OpenSSL find no certificates.
-
-    aiohttp reads the system's twice when it is imported, for contexts that nobody here uses
-    (`dlcore.transfer.tls` makes its own): half of the time that the import takes.
-    """
-    before = {name: os.environ.get(name) for name in CERTIFICATES}
-    os.environ.update(dict.fromkeys(CERTIFICATES, os.devnull))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

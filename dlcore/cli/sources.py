@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from dlcore.cli.haste import EARLY
 from dlcore.errors import ConfigError
 from dlcore.model import EndpointKind, EndpointSettings, Manifest
 from dlcore.transfer import Endpoint, Network, open_endpoint, open_urls
@@ -41,7 +42,7 @@ def open_sources(sources: Sequence[str], access: Access, stack: AsyncExitStack) 
         raise ConfigError(
             "no endpoint is named", remedy="Say where to fetch from: --from ENDPOINT."
         )
-    endpoints, network = [], Network()
+    endpoints, network = [], Network(early=EARLY)
     for number, source in enumerate(sources):
         endpoint = open_endpoint(_settings(source, number, access), network=network)
         stack.push_async_callback(endpoint.aclose)
@@ -64,7 +65,7 @@ def open_mirrors(
         ConfigError: There is none, or one cannot be used.
     """
     endpoints: list[Endpoint] = []
-    network = Network()
+    network = Network(early=EARLY)
     for rank in range(max(map(len, urls), default=0)):
         named = {
             item.name: own[rank]

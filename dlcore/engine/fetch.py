@@ -27,7 +27,6 @@ from dlcore.model import Catalog, Manifest
 from dlcore.schedule import Terms
 from dlcore.store import Store
 from dlcore.transfer import Endpoint
-from dlcore.transfer.early import EARLY
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -65,6 +64,7 @@ async def fetch_into(
     retry: Retry | None = None,
     cap_bps: float = 0.0,
     wait_s: float = 0.0,
+    round_trip_s: float = 0.0,
 ) -> Fetched:
     """Fetch a package's files into a folder.
 
@@ -78,6 +78,7 @@ async def fetch_into(
         retry: When nobody is left to serve it.
         cap_bps: Most bytes per second from all endpoints together; 0.0: no cap.
         wait_s: How long to wait while another process fetches into the same folder.
+        round_trip_s: To the nearest endpoint, as far as it is known; 0.0: not at all.
 
     Raises:
         ConfigError: The folder holds something else.
@@ -98,7 +99,7 @@ async def fetch_into(
         else:
             described = (manifest, document)
             fetched = await _fetch(
-                goal, described, endpoints, store, bus, retry or Retry(), cap_bps
+                goal, described, endpoints, store, bus, retry or Retry(), cap_bps, round_trip_s
             )
         await in_thread(shutil.rmtree, goal.state, ignore_errors=True)
     finally:
@@ -119,6 +120,7 @@ async def _fetch(
     bus: EventBus,
     retry: Retry,
     cap_bps: float,
+    round_trip_s: float,
 ) -> Fetched:
     manifest, document = described
     named = [endpoint for endpoint, _ in endpoints]
@@ -129,7 +131,7 @@ async def _fetch(
         stack.push_async_callback(downloads.aclose)
         downloads.retry = retry
         downloads.limit(cap_bps)
-        downloads.expect(manifest.content_bytes, EARLY.round_trip_s())
+        downloads.expect(manifest.content_bytes, round_trip_s)
         downloads.order((manifest.package_id,), (), (manifest.package_id,))
         await downloads.begin(manifest.package_id, manifest, document)
         content = await downloads.path(manifest.package_id)

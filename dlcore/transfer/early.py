@@ -33,6 +33,7 @@ class EarlyConnections:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._hosts: dict[tuple[str, int], Sequence[Address]] = {}
         self._free: dict[Any, list[socket.socket]] = {}
         self._begun_s = float("-inf")
 
@@ -41,12 +42,17 @@ class EarlyConnections:
         if sys.platform != "linux":
             return
         try:
-            self._open(_addresses(host, port, socket.AI_NUMERICHOST), count)
+            self._open(host, port, count, socket.AI_NUMERICHOST)
         except (OSError, UnicodeError):  # it has a name: somebody has to be asked for its address
             look_up = threading.Thread(
                 target=self._look_up, args=(host, port, count), name="dlcore-early", daemon=True
             )
             look_up.start()
+
+    def address_of(self, host: str, port: int) -> Address | None:
+        """Where connections to a host were begun; None: not, not yet, or at several places."""
+        found = self._hosts.get((host, port), ())
+        return found[0] if len(found) == 1 else None
 
     def socket_for(self, address: Address) -> socket.socket:
         """A socket to call ``connect`` on with this address."""
@@ -60,13 +66,17 @@ class EarlyConnections:
         return socket.socket(family, kind, proto)
 
     def round_trip_s(self) -> float:
-        """The shortest that the system measured as connections were opened; 0.0 if there is none.
+        """The shortest that the system measured as connections were opened.
 
-        Only of those that nobody has taken yet.
+        Where none is open yet, how long that has taken so far: it is no shorter. Only of those
+        that nobody has taken yet; 0.0 if there is none.
         """
         with self._lock:
             waiting = [begun for free in self._free.values() for begun in free]
-        return min(filter(None, map(_round_trip_s, waiting)), default=0.0)
+        measured_s = list(filter(None, map(_round_trip_s, waiting)))
+        if waiting and not measured_s:
+            return time.monotonic() - self._begun_s
+        return min(measured_s, default=0.0)
 
     def close(self) -> None:
         """Close what nobody wanted."""
@@ -83,9 +93,11 @@ class EarlyConnections:
 
     def _look_up(self, host: str, port: int, count: int) -> None:
         with contextlib.suppress(OSError, UnicodeError):  # whoever wants one looks it up again
-            self._open(_addresses(host, port), count)
+            self._open(host, port, count)
 
-    def _open(self, addresses: Sequence[Address], count: int) -> None:
+    def _open(self, host: str, port: int, count: int, flags: int = 0) -> None:
+        addresses = _addresses(host, port, flags)
+        self._begun_s = time.monotonic()
         for family, kind, proto, _, place in islice(cycle(addresses), count):
             begun = socket.socket(family, kind, proto)
             begun.setblocking(False)
@@ -93,7 +105,7 @@ class EarlyConnections:
                 begun.connect(place)  # is in progress, or has failed and will say so again
             with self._lock:
                 self._free.setdefault(place, []).append(begun)
-        self._begun_s = time.monotonic()
+        self._hosts[host, port] = addresses
 
 
 def _round_trip_s(begun: socket.socket) -> float:
@@ -103,8 +115,5 @@ def _round_trip_s(begun: socket.socket) -> float:
     return int.from_bytes(info[_RTT_AT:], sys.byteorder) / 1e6 if is_open else 0.0
 
 
-def _addresses(host: str, port: int, flags: int = 0) -> Sequence[Address]:
+def _addresses(host: str, port: int, flags: int) -> Sequence[Address]:
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
-
-
-EARLY = EarlyConnections()

@@ -51,6 +51,8 @@ def open_endpoint(
 
         return FileEndpoint(settings.name, Path(settings.url), connections=settings.connections)
     base_url = _base_url(settings)
+    if settings.kind is EndpointKind.HTTP:
+        return _open_http(settings, base_url, network)
     client = _client(settings, network)
     if settings.kind is EndpointKind.BLOB:
         from dlcore.transfer.blob import BlobEndpoint
@@ -61,10 +63,6 @@ def open_endpoint(
         from dlcore.transfer.dp import DpEndpoint
 
         return DpEndpoint(settings.name, base_url, client, connections=settings.connections)
-    if settings.kind is EndpointKind.HTTP:
-        from dlcore.transfer.http import HttpEndpoint
-
-        return HttpEndpoint(settings.name, base_url, client)
     return _open_cmg(settings, base_url, client, observer, clock)
 
 
@@ -106,6 +104,20 @@ async def probe_url(url: str, *, ca_file: str = "") -> Probed:
         return await probe(url, client)
     finally:
         await client.aclose()
+
+
+def _open_http(settings: EndpointSettings, base_url: str, network: Network | None) -> Endpoint:
+    def make() -> Endpoint:
+        from dlcore.transfer.http import HttpEndpoint
+
+        return HttpEndpoint(settings.name, base_url, _client(settings, network))
+
+    early = network.early if network else None
+    if early and early.can_ask(_exact(settings.name, base_url)) and not settings.ca_file:
+        from dlcore.transfer.late import LateEndpoint
+
+        return LateEndpoint(settings.name, base_url, early, make)
+    return make()
 
 
 def _open_cmg(

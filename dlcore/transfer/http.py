@@ -7,10 +7,10 @@ ranges. Plain http is allowed: the digest is the truth, and no credential is sen
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import quote
 
 from dlcore.errors import Fault, TransferError
-from dlcore.model import EndpointKind, Manifest, object_key
+from dlcore.model import EndpointKind, Manifest
+from dlcore.transfer.asking import object_url, published_url
 from dlcore.transfer.document_reader import read_document
 from dlcore.transfer.http_client import HttpClient
 from dlcore.transfer.intake import Intake
@@ -30,14 +30,14 @@ class HttpEndpoint:
 
     async def read_document(self, key: str, limit_bytes: int) -> bytes:
         """See `dlcore.transfer.interface.Endpoint.read_document`."""
-        return await read_document(self._client, self._url(key), limit_bytes)
+        return await read_document(self._client, published_url(self._base_url, key), limit_bytes)
 
     async def locate(self, manifest: Manifest) -> Located:
         """Every object; one that is missing is ``NOT_FOUND`` when it is read."""
 
         async def read(index: int, span: tuple[int, int], intake: Intake) -> None:
             wanted = manifest.objects[index]
-            url = self._url(object_key(wanted.name))
+            url = object_url(self._base_url, wanted.name)
             await read_range(self._client, url, span, wanted.length_bytes, intake)
 
         return Located(everything(len(manifest.objects)), read)
@@ -45,9 +45,6 @@ class HttpEndpoint:
     async def aclose(self) -> None:
         """Close all connections. Idempotent."""
         await self._client.aclose()
-
-    def _url(self, key: str) -> str:
-        return f"{self._base_url}/{quote(key)}"
 
 
 class UrlEndpoint:

@@ -14,13 +14,15 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from dlcore.transfer.early import EARLY
+from dlcore.transfer.asking import HEADERS
 from dlcore.transfer.tls import tls_context
 from dlcore.transfer.turns import Turns
 
 if TYPE_CHECKING:
     import aiohttp
     from yarl import URL
+
+    from dlcore.transfer.ahead import EarlyRequests
 
 MOST_CONNECTIONS = 256
 CONNECT_S = 10.0
@@ -35,9 +37,13 @@ class Network:
 
     Args:
         most_connections: Most ranges to read from one host at once.
+        early: What was begun before there was a network.
     """
 
-    def __init__(self, most_connections: int = MOST_CONNECTIONS) -> None:
+    def __init__(
+        self, most_connections: int = MOST_CONNECTIONS, early: EarlyRequests | None = None
+    ) -> None:
+        self.early = early
         self._most = most_connections
         self._hosts: dict[tuple[str, str, int], Turns] = {}
         self._contexts: dict[str, ssl.SSLContext] = {}
@@ -69,7 +75,7 @@ class Network:
         """The connections, for as long as the user does not `leave`."""
         self._users.add(user)
         if self._session is None:
-            self._session = _new_session()
+            self._session = _new_session(self.early)
         return self._session
 
     def forget_address(self, url: URL) -> None:
@@ -92,11 +98,11 @@ class Network:
         await session.close()
 
 
-def _new_session() -> aiohttp.ClientSession:
+def _new_session(early: EarlyRequests | None) -> aiohttp.ClientSession:
     import aiohttp
 
     connector = aiohttp.TCPConnector(
-        socket_factory=EARLY.socket_for,
+        socket_factory=early.socket_for if early else None,
         limit=0,  # turns bound the ranges; a renewal must not queue behind them
         keepalive_timeout=KEEPALIVE_S,
         ttl_dns_cache=int(LOOKUP_S),
@@ -105,7 +111,7 @@ def _new_session() -> aiohttp.ClientSession:
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
-        headers={"Accept-Encoding": "identity", "User-Agent": "dlcore"},
+        headers=HEADERS,
         timeout=aiohttp.ClientTimeout(
             total=None, connect=None, sock_connect=CONNECT_S, sock_read=None
         ),

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 from dlcore.errors import Fault, TransferError
 from dlcore.transfer.answer import Answer
+from dlcore.transfer.asking import range_header
 from dlcore.transfer.content_range import parse_content_range
 from dlcore.transfer.faults import PORTAL_REMEDY
 from dlcore.transfer.http_client import HttpClient
@@ -46,7 +47,7 @@ async def read_range(
         TransferError: See `dlcore.errors.Fault`.
     """
     start, end = span
-    asked = {**(headers or {}), "Range": f"bytes={start}-{end - 1}"}
+    asked = {**(headers or {}), **range_header(start, end)}
     with await client.request("GET", url, headers=asked, in_turn=True) as answer:
         if answer.status not in {200, 206}:
             raise await answer.refusal()

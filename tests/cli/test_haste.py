@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dlcore.cli import haste
+from dlcore.manifest import encode
+from dlcore.model import File, Manifest, Object
 from dlcore.schedule.opening import MOST, START_FAR
+from dlcore.transfer.ahead import EarlyRequests
+from dlcore.transfer.early import EarlyConnections
+
+Begun = tuple[str, int, int]  # host, port, number of connections
+MIB = 1 << 20
 
 
 @pytest.fixture
-def begun(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    found: list[tuple[str, int]] = []
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[Begun]:
+    found: list[Begun] = []
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
 
-    class Recorder:
+    class Recorder(EarlyConnections):
         def begin(self, host: str, port: int, count: int) -> None:
-            assert START_FAR <= count <= MOST, "as many as the schedule may begin with"
-            found.append((host, port))
+            found.append((host, port, count))
 
-    monkeypatch.setattr(haste, "EARLY", Recorder())
+    monkeypatch.setattr(haste, "EARLY", EarlyRequests(Recorder(), lambda _: None))
     return found
 
 
@@ -41,25 +49,65 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     ],
 )
 def test_every_url_is_connected_to(
-    arguments: list[str], places: list[tuple[str, int]], begun: list[tuple[str, int]]
+    arguments: list[str], places: list[tuple[str, int]], begun: list[Begun]
 ) -> None:
     haste.connect_early(["fetch", *arguments])
-    assert begun == places
+    assert begun == [(host, port, START_FAR) for host, port in places]
+
+
+@pytest.mark.parametrize(
+    ("content_bytes", "count"), [(32 * MIB, MOST), (200 * MIB, START_FAR), (1, START_FAR)]
+)
+def test_a_manifest_of_short_work_is_worth_more_connections(
+    content_bytes: int, count: int, begun: list[Begun], tmp_path: Path
+) -> None:
+    digest = bytes(32)
+    item = Object(digest.hex(), content_bytes, sha256=digest)
+    manifest = Manifest(1, "ABC00012", 1, MIB, (item,), (File("a", content_bytes, 0),))
+    path = tmp_path / "manifest"
+    path.write_bytes(encode(manifest))
+    haste.connect_early(["fetch", str(path), "--from", "http://dp.example/"])
+    assert begun == [("dp.example", 80, count)]
+
+
+@pytest.mark.parametrize("document", [b"", b"<metalink/>", b"[]", b'{"objects":[{}]}', b"\xff"])
+def test_what_is_no_manifest_is_told_by_others(
+    document: bytes, begun: list[Begun], tmp_path: Path
+) -> None:
+    path = tmp_path / "manifest"
+    path.write_bytes(document)
+    for what in (path, tmp_path, tmp_path / "missing"):
+        assert haste.connect_early(["fetch", str(what), "--from", "http://dp.example/"])
+    assert begun == [("dp.example", 80, START_FAR)] * 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "can_wait"),
+    [
+        (["m.json", "--from", "http://a/", "--from=http://b/"], True),
+        (["m.json", "--from", "http://a/", "--from=https://b/"], False),
+        (["P0000001", "--from", "cmg+https://a/"], False),
+        (["http://a/f", "--sha256", "00"], False),
+    ],
+)
+@pytest.mark.usefixtures("begun")
+def test_only_plain_servers_of_packages_are_asked_before_http_is_imported(
+    arguments: list[str], can_wait: bool
+) -> None:
+    assert haste.connect_early(["fetch", *arguments]) is can_wait
 
 
 @pytest.mark.parametrize(
     "bound", [["--connections", "4"], ["--connections=4"], ["--limit-rate", "64KiB"]]
 )
-def test_where_fewer_may_be_allowed_nothing_is_begun(
-    bound: list[str], begun: list[tuple[str, int]]
-) -> None:
-    haste.connect_early(["fetch", "m.json", "--from", "http://dp.example/", *bound])
+def test_where_fewer_may_be_allowed_nothing_is_begun(bound: list[str], begun: list[Begun]) -> None:
+    assert not haste.connect_early(["fetch", "m.json", "--from", "http://dp.example/", *bound])
     assert not begun
 
 
 def test_where_a_proxy_may_lead_there_nothing_is_begun(
-    monkeypatch: pytest.MonkeyPatch, begun: list[tuple[str, int]]
+    monkeypatch: pytest.MonkeyPatch, begun: list[Begun]
 ) -> None:
     monkeypatch.setenv("Https_Proxy", "http://proxy.example")
-    haste.connect_early(["fetch", "m.json", "--from", "http://dp.example/"])
+    assert not haste.connect_early(["fetch", "m.json", "--from", "http://dp.example/"])
     assert not begun

@@ -64,7 +64,7 @@ def test_the_certificates_that_nobody_here_uses_are_not_read(tmp_path: Path) -> 
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "system.pem"))
     program = """
 import gc, os
-from dlcore.cli.process import load
+from dlcore.cli.loading import load
 load(["dlcore.transfer.http"])
 from aiohttp import connector
 print(os.environ["SSL_CERT_FILE"], os.environ["SSL_CERT_DIR"], gc.isenabled())

@@ -46,6 +46,7 @@ class Hostile:
     Attributes:
         apart: Whether the client is let read between two utterances of a script.
         connections: How many there have been.
+        ended: How many of them are over.
     """
 
     scripts: list[Script]
@@ -54,6 +55,7 @@ class Hostile:
     requests: list[bytes] = field(default_factory=list)
     apart: bool = True
     connections: int = 0
+    ended: int = 0
 
     @property
     def url(self) -> str:
@@ -66,6 +68,7 @@ class Hostile:
                 while await self._follow_script(reader, writer) == AGAIN:
                     pass
         finally:
+            self.ended += 1
             writer.transport.abort()
 
     async def _follow_script(

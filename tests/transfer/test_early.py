@@ -12,8 +12,10 @@ import pytest
 
 from dlcore.errors import Fault, TransferError
 from dlcore.transfer import early
-from dlcore.transfer.early import EARLY, EarlyConnections
+from dlcore.transfer.ahead import EarlyRequests
+from dlcore.transfer.early import EarlyConnections
 from dlcore.transfer.http_client import HttpClient
+from dlcore.transfer.network import Network
 from tests.transfer.hostile import hostile
 from tests.transfer.test_network import fetch, partial
 
@@ -41,6 +43,10 @@ def address_of(server: socket.socket) -> early.Address:
 
 def begin(connections: EarlyConnections, place: tuple[str, int], count: int) -> None:
     connections.begin(place[0], place[1], count)
+
+
+def over(connections: EarlyConnections) -> Network:
+    return Network(early=EarlyRequests(connections, lambda _: None))
 
 
 async def connected(sock: socket.socket, server: socket.socket) -> bytes:
@@ -91,6 +97,15 @@ def test_the_system_tells_the_round_trip_of_what_was_opened(
     assert begun.round_trip_s() == 0.0
 
 
+def test_while_none_is_open_the_round_trip_is_no_shorter_than_that_has_taken(
+    begun: EarlyConnections, server: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(early, "_round_trip_s", lambda _: 0.0)  # as long as it is not open
+    begin(begun, server.getsockname(), 1)
+    first_s = begun.round_trip_s()
+    assert 0.0 < first_s <= begun.round_trip_s() < LATE_S
+
+
 def test_what_waits_too_long_is_closed(
     begun: EarlyConnections, server: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,31 +134,31 @@ def test_a_host_that_is_none_fails_where_it_is_used(begun: EarlyConnections, hos
 
 
 @pytest.mark.parametrize("early_count", [0, 1])
-async def test_a_request_takes_the_connection_that_was_begun(early_count: int) -> None:
+async def test_a_request_takes_the_connection_that_was_begun(
+    begun: EarlyConnections, early_count: int
+) -> None:
     async with hostile(partial()) as server:
-        EARLY.begin("127.0.0.1", server.port, early_count)
-        ports = [s.getsockname()[1] for free in EARLY._free.values() for s in free]
-        client = HttpClient("e")
+        begun.begin("127.0.0.1", server.port, early_count)
+        ports = [s.getsockname()[1] for free in begun._free.values() for s in free]
+        client = HttpClient("e", over(begun))
         try:
             assert await fetch(client, server) == b"0123456789"
             assert len(ports) == early_count
-            assert not any(EARLY._free.values())
+            assert not any(begun._free.values())
         finally:
             await client.aclose()
-            EARLY.close()
 
 
-async def test_the_error_is_the_same_as_without() -> None:
+async def test_the_error_is_the_same_as_without(begun: EarlyConnections) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         host, port = gone.getsockname()
     messages = []
     for count in (0, 1):
-        EARLY.begin(host, port, count)
-        client = HttpClient("e")
+        begun.begin(host, port, count)
+        client = HttpClient("e", over(begun))
         with pytest.raises(TransferError) as failed:
             await client.request("GET", f"http://{host}:{port}/x")
         await client.aclose()
         assert failed.value.fault is Fault.CONNECT
         messages.append(failed.value.message)
-    EARLY.close()
     assert messages[0] == messages[1]
