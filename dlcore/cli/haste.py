@@ -22,38 +22,47 @@ from dlcore.transfer.early import EarlyConnections
 BOUNDING = ("--connections", "--limit-rate")  # perhaps not so many are allowed
 SHORT_DOCUMENT_BYTES = 4 << 20  # what a longer manifest describes is no short work
 PORTS = {"http": 80, "https": 443}
+PLAIN = ("http", "http+http")  # a web server without TLS
 
 EARLY = EarlyRequests(EarlyConnections(), load)
 
 
-def connect_early(arguments: Sequence[str]) -> bool:
+def connect_early(arguments: Sequence[str]) -> None:
     """Begin to connect to every endpoint that a command line is as good as sure to ask.
 
     Args:
         arguments: The command and what is given to it; perhaps wrong.
-
-    Returns:
-        Whether the first requests need not wait until what speaks HTTP is imported.
     """
     is_bounded = any(argument.startswith(BOUNDING) for argument in arguments)
     has_proxy = any(name.lower().endswith("_proxy") for name in os.environ)
-    if is_bounded or has_proxy:
-        return False
-    count = _count(arguments)
-    for host, port in _places(arguments):
-        EARLY.connections.begin(host, port, count)
-    return "://" not in arguments[1] and not any("https://" in told for told in arguments)
+    if not (is_bounded or has_proxy):
+        count = _count(arguments)
+        for _, host, port in _places(arguments):
+            EARLY.connections.begin(host, port, count)
 
 
-def _places(arguments: Sequence[str]) -> Iterator[tuple[str, int]]:
-    """Host and port of every URL."""
+def can_wait(arguments: Sequence[str]) -> bool:
+    """Whether all that is asked for first can be, before what speaks HTTP is imported.
+
+    Args:
+        arguments: As for `connect_early`, which was called some time ago.
+    """
+    return "://" not in arguments[1] and all(
+        kind in PLAIN and EARLY.connections.address_of(host, port)
+        for kind, host, port in _places(arguments)
+    )
+
+
+def _places(arguments: Sequence[str]) -> Iterator[tuple[str, str, int]]:
+    """Kind and scheme, host, and port of every URL."""
     for argument in arguments:
         before, _, after = argument.partition("://")
-        scheme = before.rpartition("=")[2].rpartition("+")[2].lower()
+        kind = before.rpartition("=")[2].lower()
+        scheme = kind.rpartition("+")[2]
         try:
             url = urlsplit(f"//{after}")
             if scheme in PORTS and url.hostname:
-                yield url.hostname, url.port or PORTS[scheme]
+                yield kind, url.hostname, url.port or PORTS[scheme]
         except ValueError:  # whoever opens the endpoint says what is wrong
             continue
 

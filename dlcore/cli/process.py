@@ -38,16 +38,22 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def prepare(arguments: list[str]) -> None:
     """Import what will be needed, while the connections that will be needed are opened."""
     command = arguments[0] if arguments else ""
-    needs_http = command == "run"
     if command == "fetch" and any("://" in argument for argument in arguments):
         load(["dlcore.cli.haste"])
-        from dlcore.cli.haste import connect_early
+        from dlcore.cli.haste import can_wait, connect_early
 
-        needs_http = not connect_early(arguments)
+        connect_early(arguments)
+        load(["dlcore.cli.app", "dlcore.cli.fetch"])
+        if not can_wait(arguments):
+            load(["dlcore.transfer.http"])
+        return
     load(["dlcore.cli.app"])
     from dlcore.cli.app import COMMANDS
 
-    load([f"dlcore.cli.{command}"] * (command in COMMANDS) + ["dlcore.transfer.http"] * needs_http)
+    if command in COMMANDS:
+        load([f"dlcore.cli.{command}"])
+    if command == "run":
+        load(["dlcore.transfer.http"])
 
 
 def leave(status: int) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from socket import AF_INET, SOCK_STREAM
 
 import pytest
 
@@ -11,7 +12,7 @@ from dlcore.manifest import encode
 from dlcore.model import File, Manifest, Object
 from dlcore.schedule.opening import MOST, START_FAR
 from dlcore.transfer.ahead import EarlyRequests
-from dlcore.transfer.early import EarlyConnections
+from dlcore.transfer.early import Address, EarlyConnections
 
 Begun = tuple[str, int, int]  # host, port, number of connections
 MIB = 1 << 20
@@ -26,6 +27,10 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[Begun]:
     class Recorder(EarlyConnections):
         def begin(self, host: str, port: int, count: int) -> None:
             found.append((host, port, count))
+
+        def address_of(self, host: str, port: int) -> Address | None:
+            is_begun = any(place[:2] == (host, port) for place in found)
+            return (AF_INET, SOCK_STREAM, 0, "", (host, port)) if is_begun else None
 
     monkeypatch.setattr(haste, "EARLY", EarlyRequests(Recorder(), lambda _: None))
     return found
@@ -77,31 +82,33 @@ def test_what_is_no_manifest_is_told_by_others(
     path = tmp_path / "manifest"
     path.write_bytes(document)
     for what in (path, tmp_path, tmp_path / "missing"):
-        assert haste.connect_early(["fetch", str(what), "--from", "http://dp.example/"])
+        haste.connect_early(["fetch", str(what), "--from", "http://dp.example/"])
     assert begun == [("dp.example", 80, START_FAR)] * 3
 
 
 @pytest.mark.parametrize(
     ("arguments", "can_wait"),
     [
-        (["m.json", "--from", "http://a/", "--from=http://b/"], True),
+        (["m.json", "--from", "http://a/", "--from=http+HTTP://b/"], True),
+        (["m.json", "--from", "dp+http://a/"], False),
         (["m.json", "--from", "http://a/", "--from=https://b/"], False),
         (["P0000001", "--from", "cmg+https://a/"], False),
         (["http://a/f", "--sha256", "00"], False),
     ],
 )
-@pytest.mark.usefixtures("begun")
 def test_only_plain_servers_of_packages_are_asked_before_http_is_imported(
-    arguments: list[str], can_wait: bool
+    arguments: list[str], can_wait: bool, begun: list[Begun]
 ) -> None:
-    assert haste.connect_early(["fetch", *arguments]) is can_wait
+    assert not haste.can_wait(["fetch", *arguments]), "nothing was begun"
+    haste.connect_early(["fetch", *arguments])
+    assert haste.can_wait(["fetch", *arguments]) is can_wait
 
 
 @pytest.mark.parametrize(
     "bound", [["--connections", "4"], ["--connections=4"], ["--limit-rate", "64KiB"]]
 )
 def test_where_fewer_may_be_allowed_nothing_is_begun(bound: list[str], begun: list[Begun]) -> None:
-    assert not haste.connect_early(["fetch", "m.json", "--from", "http://dp.example/", *bound])
+    haste.connect_early(["fetch", "m.json", "--from", "http://dp.example/", *bound])
     assert not begun
 
 
@@ -109,5 +116,5 @@ def test_where_a_proxy_may_lead_there_nothing_is_begun(
     monkeypatch: pytest.MonkeyPatch, begun: list[Begun]
 ) -> None:
     monkeypatch.setenv("Https_Proxy", "http://proxy.example")
-    assert not haste.connect_early(["fetch", "m.json", "--from", "http://dp.example/"])
+    haste.connect_early(["fetch", "m.json", "--from", "http://dp.example/"])
     assert not begun
