@@ -26,7 +26,7 @@ class Source:
         light_at_work: Number of those that fetch small objects.
         open: So many connections to it are open, as far as can be told here.
         longest_bytes: The longest range that arrived.
-        is_mute: Nothing comes of what it was asked for; one range at a time tries it.
+        is_silent: Nothing comes of what it was asked for; one range at a time tries it.
     """
 
     def __init__(self, name: str, policy: Policy, terms: Terms) -> None:
@@ -37,7 +37,7 @@ class Source:
         self.held: dict[str, set[int]] = {}
         self.at_work = self.light_at_work = self.open = 0
         self.longest_bytes = 0
-        self.is_mute = False
+        self.is_silent = False
         self._heard_s = 0.0  # of it last, or asked first
         self._wanted = 1
         self._news_from = 0  # ranges with lower numbers were asked before its last news
@@ -61,7 +61,7 @@ class Source:
 
     @property
     def is_on_trial(self) -> bool:
-        """Whether it has failed, or is mute, and has not done well since."""
+        """Whether it has failed, or is silent, and has not done well since."""
         return self._most_trials is not None
 
     @property
@@ -71,7 +71,7 @@ class Source:
 
     @property
     def _most_trials(self) -> int | None:
-        return 1 if self.is_mute else self.health.most_trials
+        return 1 if self.is_silent else self.health.most_trials
 
     def connections(self, now_s: float) -> int:
         """How many connections should be at work."""
@@ -107,8 +107,8 @@ class Source:
             return 0.0
         if self.connection_bps is not None:
             return self.connection_bps * max(self._wanted, self.at_work)
-        is_mute = self._asked_s is not None and now_s - self._asked_s > self._patience_s
-        return 0.0 if is_mute else FASTEST_BPS
+        is_overdue = self._asked_s is not None and now_s - self._asked_s > self._patience_s
+        return 0.0 if is_overdue else FASTEST_BPS
 
     def asked(self, number: int, now_s: float) -> None:
         """A range of that number is under way."""
@@ -127,14 +127,14 @@ class Source:
     def heard(self, now_s: float) -> None:
         """Bytes came of it."""
         self._heard_s = now_s
-        if self.is_mute:
-            self.is_mute = False
+        if self.is_silent:
+            self.is_silent = False
             self.health.told.append(("resumed", "it delivers again"))
 
     def listen(self, now_s: float, patience_s: float) -> None:
         """Notice that nothing has come for so long of all that it was asked for."""
-        if self.at_work and not self.is_mute and now_s - self._heard_s > patience_s:
-            self.is_mute = True
+        if self.at_work and not self.is_silent and now_s - self._heard_s > patience_s:
+            self.is_silent = True
             self._trials.clear()
             reason = f"no byte for {patience_s:.1f} s; one range at a time tries it"
             self.health.told.append(("fell silent", reason))

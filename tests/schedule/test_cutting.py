@@ -64,7 +64,7 @@ def test_what_is_left_is_not_shared_with_an_endpoint_that_is_on_trial() -> None:
         return next_length(policy, source, [one, other], MIB, 100 * MIB, 0.0)
 
     shared_bytes = length_bytes(one)
-    other.is_mute = True
+    other.is_silent = True
     assert length_bytes(one) > shared_bytes
     assert length_bytes(other) == shared_bytes
 
