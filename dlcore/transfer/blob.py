@@ -13,9 +13,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
-from urllib.parse import quote
 
 from dlcore.model import EndpointKind, Manifest, object_key
+from dlcore.transfer.asking import published_url
 from dlcore.transfer.credentials import Secret
 from dlcore.transfer.document_reader import read_document
 from dlcore.transfer.faults import RejectedError
@@ -91,7 +91,7 @@ class BlobEndpoint:
         await self._client.aclose()
 
     async def _signed(self, key: str, attempt: Callable[[str], Awaitable[R]]) -> R:
-        url = f"{self._container_url}/{quote(key)}"
+        url = published_url(self._container_url, key)
         return await self._signature.use(
             lambda sas: attempt(f"{url}?{sas}" if sas else url), renews=is_curable
         )
