@@ -6,21 +6,27 @@ import contextlib
 import gc
 import importlib
 import os
+import threading
 from collections.abc import Iterable, Iterator
 
+_LOADING = threading.Lock()
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # where OpenSSL looks for the system's
 
 
 def load(modules: Iterable[str]) -> None:
-    """Import modules. Only in a process of our own: its environment changes meanwhile."""
-    gc.disable()  # imports make a hundred thousand objects and no garbage
-    try:
-        with _certificates_unread():
-            for module in modules:
-                importlib.import_module(module)
-    finally:
-        gc.freeze()  # they stay: never look through them
-        gc.enable()
+    """Import modules. Only in a process of our own: its environment changes meanwhile.
+
+    Thread-safe.
+    """
+    with _LOADING:
+        gc.disable()  # imports make a hundred thousand objects and no garbage
+        try:
+            with _certificates_unread():
+                for module in modules:
+                    importlib.import_module(module)
+        finally:
+            gc.freeze()  # they stay: never look through them
+            gc.enable()
 
 
 @contextlib.contextmanager

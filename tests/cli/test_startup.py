@@ -74,6 +74,21 @@ print(connector._SSL_CONTEXT_VERIFIED.cert_store_stats()["x509"])
     assert told.stdout == f"{tmp_path / 'system.pem'} none True\n0\n"
 
 
+def test_one_thread_imports_at_a_time_for_the_environment_is_everybodys() -> None:
+    program = """
+import importlib
+from dlcore.cli import loading
+real = importlib.import_module
+def watched(name):
+    print(name, loading._LOADING.locked())
+    return real(name)
+loading.importlib.import_module = watched
+loading.load(["json"])
+print(loading._LOADING.locked())
+"""
+    assert run(program).stdout == "json True\nFalse\n"
+
+
 def test_a_process_that_leaves_has_said_all_and_keeps_its_status() -> None:
     program = "import sys; from dlcore.cli.process import leave; sys.stdout.write('all'); leave(3)"
     with pytest.raises(subprocess.CalledProcessError) as ended:
