@@ -44,12 +44,19 @@ def connect_early(arguments: Sequence[str]) -> None:
 def can_wait(arguments: Sequence[str]) -> bool:
     """Whether all that is asked for first can be, before what speaks HTTP is imported.
 
+    Not of several endpoints: how long their first answers take has to tell how far each is.
+
     Args:
         arguments: As for `connect_early`, which was called some time ago.
     """
-    return "://" not in arguments[1] and all(
-        kind in PLAIN and EARLY.connections.address_of(host, port)
-        for kind, host, port in _places(arguments)
+    places = list(_places(arguments))
+    return (
+        "://" not in arguments[1]
+        and len(places) <= 1
+        and all(
+            kind in PLAIN and EARLY.connections.address_of(host, port)
+            for kind, host, port in places
+        )
     )
 
 

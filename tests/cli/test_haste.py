@@ -89,14 +89,16 @@ def test_what_is_no_manifest_is_told_by_others(
 @pytest.mark.parametrize(
     ("arguments", "can_wait"),
     [
-        (["m.json", "--from", "http://a/", "--from=http+HTTP://b/"], True),
+        (["m.json", "--from", "http://a/"], True),
+        (["m.json", "--from=http+HTTP://a/"], True),
+        (["m.json", "--from", "http://a/", "--from", "http://b/"], False),
         (["m.json", "--from", "dp+http://a/"], False),
         (["m.json", "--from", "http://a/", "--from=https://b/"], False),
         (["P0000001", "--from", "cmg+https://a/"], False),
         (["http://a/f", "--sha256", "00"], False),
     ],
 )
-def test_only_plain_servers_of_packages_are_asked_before_http_is_imported(
+def test_only_a_single_plain_server_is_asked_before_http_is_imported(
     arguments: list[str], can_wait: bool, begun: list[Begun]
 ) -> None:
     assert not haste.can_wait(["fetch", *arguments]), "nothing was begun"
