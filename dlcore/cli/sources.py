@@ -72,7 +72,7 @@ def open_mirrors(
             for item, own in zip(manifest.objects, urls, strict=True)
             if rank < len(own)
         }
-        host = urlsplit(next(iter(named.values()))).hostname or "url"
+        host = _host(next(iter(named.values()))) or "url"
         name = f"{host} #{rank + 1}" if rank else host
         endpoint = open_urls(name, named, network=network, ca_file=access.ca_file)
         stack.push_async_callback(endpoint.aclose)
@@ -87,7 +87,7 @@ def _settings(source: str, number: int, access: Access) -> EndpointSettings:
     kind, plus, url = source.partition("+")
     if not (plus and kind in {"cmg", "cloud-dp", "blob", "dp", "http", "file"}):
         kind, url = ("http", source) if "://" in source else ("file", source)
-    host = urlsplit(url).hostname if "://" in url else ""
+    host = _host(url) if "://" in url else ""
     name = f"{host or kind} #{number + 1}" if number else host or kind
     tokens = kind in {"cmg", "cloud-dp"}
     if tokens and not access.token_file and TOKEN_ENV not in os.environ:
@@ -107,3 +107,11 @@ def _settings(source: str, number: int, access: Access) -> EndpointSettings:
         ca_file=access.ca_file if kind != "file" else "",
         connections=access.connections,
     )
+
+
+def _host(url: str) -> str:
+    """The host of a URL; empty if it has none, which whoever opens it refuses."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""

@@ -6,7 +6,6 @@ import re
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from dlcore import manifest as documents
 from dlcore.cli.sources import Access, open_mirrors, open_sources
@@ -157,7 +156,8 @@ async def _find_package(
     """A package of a catalog."""
     endpoints = open_sources(asked.sources, access, stack)
     first = asked.sources[0]
-    if not (asked.catalog or asked.catalog_sha256) and urlsplit(first).scheme.endswith("http"):
+    is_open = re.match("[^:]*http://", first, re.IGNORECASE)
+    if is_open and not (asked.catalog or asked.catalog_sha256):
         raise ConfigError(
             f"the catalog at {first} is read without TLS, so anyone could alter it",
             remedy="Use https, or give --catalog or --catalog-sha256.",

@@ -140,6 +140,7 @@ def test_a_catalog_over_plain_http_needs_a_pin(here: Here, site: Site, tmp_path:
         (("ABC00002", "--from", ""), "--from"),
         (("ABC00002",), "no endpoint"),
         (("ABC00002", "--from", "ftp://localhost/x"), "ftp://localhost/x"),
+        (("ABC00002", "--from", "https://[/x"), "https://[/x"),
         (("ABC00002", "--from", "cmg+https://localhost"), "token"),
     ],
 )
