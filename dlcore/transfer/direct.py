@@ -75,7 +75,7 @@ class _Reception(asyncio.BufferedProtocol):
         self._low_water.stop()
         if self.left:
             self._ended = True
-            self._wire.transport.abort()
+            self._wire.break_off()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next bytes go: never more than the body, never after the end."""

@@ -68,6 +68,11 @@ class Wire:
         if hasattr(self.transport, "max_size"):  # what aiohttp reads with a head is copied twice
             self.transport.max_size = HEAD_BYTES
 
+    def break_off(self) -> None:
+        """Break the connection, unless somebody has: the TLS of Python 3.11.2 fails at it twice."""
+        if not self.transport.is_closing():
+            self.transport.abort()
+
     async def finish(self) -> None:
         """Tell aiohttp that the answer is complete, once surplus had the time to show."""
         await asyncio.sleep(0)
