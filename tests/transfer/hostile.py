@@ -7,7 +7,7 @@ import contextlib
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -17,6 +17,8 @@ CLOSE = "close"  # end it in order
 CUT = "cut"  # end it without a word, as TLS has one
 DEAF = "deaf"  # keep it open and listen to nothing more
 AGAIN = "again"  # the next request takes the next script
+
+LATE_S = 5.0  # for what should take no time
 
 _TURNS = 30  # of the event loop: a client that shares it has read and acted by then
 
@@ -56,10 +58,18 @@ class Hostile:
     apart: bool = True
     connections: int = 0
     ended: int = 0
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
         return f"{self.scheme}://localhost:{self.port}"
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something holds of its attributes."""
+        async with asyncio.timeout(LATE_S):
+            while not holds():
+                self._news.clear()
+                await self._news.wait()
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -69,12 +79,14 @@ class Hostile:
                     pass
         finally:
             self.ended += 1
+            self._news.set()
             writer.transport.abort()
 
     async def _follow_script(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> str:
         self.requests.append(await reader.readuntil(b"\r\n\r\n"))
+        self._news.set()
         script = self.scripts[min(len(self.requests), len(self.scripts)) - 1]
         for data in script.said:
             if isinstance(data, asyncio.Event):

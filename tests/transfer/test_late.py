@@ -17,15 +17,14 @@ from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.transfer import Endpoint, Network, open_endpoint
 from dlcore.transfer.ahead import EarlyRequests, _AskedSocket
-from dlcore.transfer.early import EarlyConnections
+from dlcore.transfer.early import Address, EarlyConnections
 from dlcore.transfer.http import HttpEndpoint
 from dlcore.transfer.late import LateEndpoint
 from tests.transfer import conformance
 from tests.transfer.conformance import Conformance, read
-from tests.transfer.hostile import AGAIN, CLOSE, HANG, Hostile, Script, hostile
+from tests.transfer.hostile import AGAIN, CLOSE, HANG, LATE_S, RESET, Hostile, Script, hostile
 from tests.transfer.packages import Package
 
-LATE_S = 5.0  # for what should take no time
 KIND = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is begun elsewhere")
 
@@ -47,6 +46,27 @@ def importing() -> Iterator[Importing]:
     found = Importing()
     yield found
     found.allowed.set()
+
+
+class Watched(EarlyConnections):
+    """Lets a test see what happens on the first connection that is given out."""
+
+    first: socket.socket | None = None
+
+    def socket_for(self, address: Address) -> socket.socket:
+        given = super().socket_for(address)
+        self.first = self.first or given.dup()
+        return given
+
+    async def is_over(self) -> None:
+        """Wait until the other side has ended it."""
+        assert self.first
+        over = asyncio.Event()
+        asyncio.get_running_loop().add_reader(self.first, over.set)
+        async with asyncio.timeout(LATE_S):
+            await over.wait()
+        asyncio.get_running_loop().remove_reader(self.first)
+        self.first.close()
 
 
 @pytest.fixture
@@ -101,9 +121,7 @@ def whole(package: Package, index: int, *, end: str = AGAIN) -> Script:
 
 
 async def asked(server: Hostile, count: int) -> None:
-    async with asyncio.timeout(LATE_S):
-        while len(server.requests) < count:  # noqa: ASYNC110 - nothing else tells
-            await asyncio.sleep(0.001)
+    await server.until(lambda: len(server.requests) >= count)
 
 
 def reading(endpoint: Endpoint, package: Package, index: int) -> asyncio.Task[bytes]:
@@ -158,13 +176,15 @@ async def test_a_server_that_ends_early_is_the_fault_that_it_is(
 
 
 async def test_a_connection_that_broke_meanwhile_is_asked_again(
-    package: Package, early: EarlyRequests, importing: Importing
+    package: Package, importing: Importing
 ) -> None:
-    async with hostile(Script([], "reset"), whole(package, 0)) as server:
+    watched = Watched()
+    early = EarlyRequests(watched, importing.load)
+    async with hostile(Script([], RESET), whole(package, 0)) as server:
         endpoint = late(early, server.url, 1)
         one = reading(endpoint, package, 0)
         await asked(server, 1)
-        await asyncio.sleep(0.05)  # for the reset
+        await watched.is_over()
         importing.allowed.set()
         assert await one == package.contents[0]
         assert server.connections == 2
@@ -200,9 +220,7 @@ async def test_what_is_cancelled_leaves_no_connection(
             await one
         importing.allowed.set()
         await endpoint.aclose()
-        async with asyncio.timeout(LATE_S):
-            while not server.ended:  # noqa: ASYNC110 - nothing else tells
-                await asyncio.sleep(0.001)
+        await server.until(lambda: server.ended == 1)
 
 
 async def test_a_question_waits_for_its_connection_to_take_it() -> None:
