@@ -2,16 +2,20 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+NEEDS := Python 3.11+ with its headers, a C compiler and a Python package index; \
+	on Debian: apt-get install python3-venv python3-dev gcc
 NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
 
 .PHONY: demo test check bench bench-net clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/ready: pyproject.toml setup.py $(NATIVE)
-	$(PYTHON) -m venv $(VENV) || { echo "On Debian: apt-get install python3-venv python3-dev gcc" >&2; exit 1; }
-	$(RUN) -m pip install --quiet --upgrade pip
-	$(RUN) -m pip install --quiet --editable '.[test,check]'
-	touch $@
+	@echo "setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV) \
+	&& $(RUN) -m pip install --quiet --upgrade pip \
+	&& $(RUN) -m pip install --quiet --editable '.[test,check]' \
+	&& touch $@ \
+	|| { printf '\nThis needs %s\n' "$(NEEDS)" >&2; exit 1; }
 
 demo: $(VENV)/ready  ## Publish, serve and run an in-place upgrade, every byte compared
 	$(RUN) -m bench.demo
