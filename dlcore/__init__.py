@@ -2,6 +2,7 @@
 
 The layers, each importing only what stands before it::
 
+    lazy        public names that are imported when they are first used
     errors      the whole hierarchy
     model       the vocabulary: packages, files, objects, blocks, ranges
     native      hashing of blocks (sole importer of dlcore_ext)
@@ -18,8 +19,9 @@ What is listed in ``__all__`` is the public API; it is imported when it is first
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from dlcore import lazy
 
 if TYPE_CHECKING:
     from dlcore.engine.client import Client as Client
@@ -37,26 +39,29 @@ if TYPE_CHECKING:
     from dlcore.schedule import Terms as Terms
     from dlcore.store import verify_tree as verify_tree
     from dlcore.tasksequence import load as load_sequence
+else:
+    __getattr__ = lazy.names(
+        __name__,
+        {
+            "Client": "engine.client",
+            "CommandExecutor": "engine.commands",
+            "DlcoreError": "errors",
+            "Event": "engine.events",
+            "Executor": "engine.executor",
+            "Outcome": "engine.executor",
+            "Report": "engine.report",
+            "Session": "engine.session",
+            "SimulatingExecutor": "engine.executor",
+            "Terms": "schedule",
+            "load_sequence": "tasksequence:load",
+            "preflight": "engine.gather",
+            "publish_folder": "publish:publish",
+            "run_sequence": "engine.run",
+            "verify_tree": "store",
+        },
+    )
 
 __version__ = "0.1.0"
-
-_HOMES = {
-    "Client": ("dlcore.engine.client", ""),
-    "CommandExecutor": ("dlcore.engine.commands", ""),
-    "DlcoreError": ("dlcore.errors", ""),
-    "Event": ("dlcore.engine.events", ""),
-    "Executor": ("dlcore.engine.executor", ""),
-    "Outcome": ("dlcore.engine.executor", ""),
-    "Report": ("dlcore.engine.report", ""),
-    "Session": ("dlcore.engine.session", ""),
-    "SimulatingExecutor": ("dlcore.engine.executor", ""),
-    "Terms": ("dlcore.schedule", ""),
-    "preflight": ("dlcore.engine.gather", ""),
-    "run_sequence": ("dlcore.engine.run", ""),
-    "publish_folder": ("dlcore.publish", "publish"),
-    "verify_tree": ("dlcore.store", ""),
-    "load_sequence": ("dlcore.tasksequence", "load"),
-}
 
 __all__ = [
     "Client",
@@ -75,11 +80,3 @@ __all__ = [
     "run_sequence",
     "verify_tree",
 ]
-
-
-def __getattr__(name: str) -> object:
-    """Import a public name from the room where it lives."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'dlcore' has no attribute {name!r}")
-    module, attribute = _HOMES[name]
-    return getattr(importlib.import_module(module), attribute or name)

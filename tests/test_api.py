@@ -131,10 +131,3 @@ async def test_a_wait_for_the_state_directory_can_be_cancelled(site: Path) -> No
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.05):
                     await waiting.fetch("ABC00001")
-
-
-def test_everything_that_is_public_can_be_had() -> None:
-    for name in dlcore.__all__:
-        assert getattr(dlcore, name) is not None
-    with pytest.raises(AttributeError, match="nonsense"):
-        _ = dlcore.nonsense
