@@ -155,7 +155,7 @@ async def _fetch(asked: Asked, folder: Path, access: Access, manner: Manner) -> 
     view = open_view(quiet=manner.quiet)
     async with shown(bus.listen(), view, verbose=manner.verbose), AsyncExitStack() as stack:
         stack.callback(bus.close)
-        stack.callback(EARLY.connections.close)
+        stack.callback(EARLY.close)
         found = await find(asked, access, stack, bus)
         return await fetch_into(
             folder,
@@ -167,5 +167,5 @@ async def _fetch(asked: Asked, folder: Path, access: Access, manner: Manner) -> 
             retry=manner.retry,
             cap_bps=manner.cap_bps,
             wait_s=manner.wait_s,
-            round_trip_s=EARLY.connections.round_trip_s(),
+            round_trip_s=EARLY.round_trip_s(),
         )

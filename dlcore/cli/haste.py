@@ -7,24 +7,20 @@ or may not lead to, is not connected to; nothing that is wrong with it is told h
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from urllib.parse import urlsplit
 
-import msgspec
-
-from dlcore.cli.loading import load
-from dlcore.manifest import said_bytes
+from dlcore.manifest.said import said_bytes
 from dlcore.schedule.opening import START_FAR, opening
-from dlcore.transfer.ahead import EarlyRequests
 from dlcore.transfer.early import EarlyConnections
 
 BOUNDING = ("--connections", "--limit-rate")  # perhaps not so many are allowed
-SHORT_DOCUMENT_BYTES = 4 << 20  # what a longer manifest describes is no short work
+SHORT_DOCUMENT_BYTES = 1 << 20  # what a longer manifest describes is no short work
 PORTS = {"http": 80, "https": 443}
 PLAIN = ("http", "http+http")  # a web server without TLS
 
-EARLY = EarlyRequests(EarlyConnections(), load)
+EARLY = EarlyConnections()
 
 
 def connect_early(arguments: Sequence[str]) -> None:
@@ -38,7 +34,7 @@ def connect_early(arguments: Sequence[str]) -> None:
     if not (is_bounded or has_proxy):
         count = _count(arguments)
         for _, host, port in _places(arguments):
-            EARLY.connections.begin(host, port, count)
+            EARLY.begin(host, port, count)
 
 
 def can_wait(arguments: Sequence[str]) -> bool:
@@ -53,10 +49,7 @@ def can_wait(arguments: Sequence[str]) -> bool:
     return (
         "://" not in arguments[1]
         and len(places) <= 1
-        and all(
-            kind in PLAIN and EARLY.connections.address_of(host, port)
-            for kind, host, port in places
-        )
+        and all(kind in PLAIN and EARLY.address_of(host, port) for kind, host, port in places)
     )
 
 
@@ -76,10 +69,19 @@ def _places(arguments: Sequence[str]) -> Iterator[tuple[str, str, int]]:
 
 def _count(arguments: Sequence[str]) -> int:
     """As many as `schedule` will begin with if the endpoint turns out to be far away."""
-    document = Path(arguments[1])
     try:
-        if document.is_file() and document.stat().st_size <= SHORT_DOCUMENT_BYTES:
-            return opening(said_bytes(document.read_bytes()), START_FAR)
-    except (OSError, msgspec.DecodeError):  # whoever reads it says what is wrong
+        document = _read(arguments[1])
+        if len(document) <= SHORT_DOCUMENT_BYTES:
+            return opening(said_bytes(document), START_FAR)
+    except (OSError, ValueError):  # whoever reads it says what is wrong
         pass
     return START_FAR
+
+
+def _read(path: str) -> bytes:
+    """The start of a file, if it is a regular one: from others it could be read only once."""
+    # Without pathlib, which takes longer to import than all that is needed here.
+    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
+        raise OSError(f"{path} is no regular file")
+    with open(path, "rb") as document:  # noqa: PTH123
+        return document.read(SHORT_DOCUMENT_BYTES + 1)

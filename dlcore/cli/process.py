@@ -39,7 +39,6 @@ def prepare(arguments: list[str]) -> None:
     """Import what will be needed, while the connections that will be needed are opened."""
     command = arguments[0] if arguments else ""
     if command == "fetch" and any("://" in argument for argument in arguments):
-        load(["dlcore.cli.haste"])
         from dlcore.cli.haste import can_wait, connect_early
 
         connect_early(arguments)

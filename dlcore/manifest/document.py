@@ -34,23 +34,6 @@ def decode(data: bytes, *, source: str) -> Manifest:
         return manifest
 
 
-class _Said(msgspec.Struct):
-    length_bytes: int
-
-
-class _Sizes(msgspec.Struct):
-    objects: list[_Said]
-
-
-def said_bytes(data: bytes) -> int:
-    """How long a manifest says its objects are, all together. Nothing else of it is looked at.
-
-    Raises:
-        msgspec.DecodeError: It is no manifest.
-    """
-    return sum(item.length_bytes for item in msgspec.json.decode(data, type=_Sizes).objects)
-
-
 def encode(manifest: Manifest) -> bytes:
     """Write a manifest; the same one always gives the same bytes.
 

@@ -11,7 +11,6 @@ from dlcore.cli import haste
 from dlcore.manifest import encode
 from dlcore.model import File, Manifest, Object
 from dlcore.schedule.opening import MOST, START_FAR
-from dlcore.transfer.ahead import EarlyRequests
 from dlcore.transfer.early import Address, EarlyConnections
 
 Begun = tuple[str, int, int]  # host, port, number of connections
@@ -32,7 +31,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[Begun]:
             is_begun = any(place[:2] == (host, port) for place in found)
             return (AF_INET, SOCK_STREAM, 0, "", (host, port)) if is_begun else None
 
-    monkeypatch.setattr(haste, "EARLY", EarlyRequests(Recorder(), lambda _: None))
+    monkeypatch.setattr(haste, "EARLY", Recorder())
     return found
 
 

@@ -52,6 +52,11 @@ def test_a_fetch_over_http_imports_nothing_that_only_sequences_or_https_need() -
     assert not found & (SEQUENCES | HEAVY - {"aiohttp", "dlcore_ext"} | {"truststore"})
 
 
+def test_connections_are_begun_before_anything_heavy_is_imported() -> None:
+    found = loaded("import dlcore.cli.process, dlcore.cli.haste")
+    assert not found & (HEAVY | {"asyncio", "click", "msgspec", "yarl"})
+
+
 def test_a_verification_imports_neither_a_loop_nor_http() -> None:
     assert not loaded("import dlcore.cli.verify") & {"asyncio", "aiohttp"}
 

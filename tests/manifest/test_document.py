@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 
 from dlcore.errors import ManifestError
-from dlcore.manifest import decode, document, encode, said_bytes
+from dlcore.manifest import decode, document, encode
+from dlcore.manifest.said import said_bytes
 from dlcore.model import File, Manifest, Object
 from tests.manifest.helpers import BLOCK, example, manifests, object_of
 
@@ -25,9 +26,17 @@ def test_what_a_manifest_says_of_its_length_is_what_its_objects_have(manifest: M
     assert said_bytes(encode(manifest)) == sum(item.length_bytes for item in manifest.objects)
 
 
-@pytest.mark.parametrize("data", [b"", b"<m/>", b"{}", b'{"objects":[{}]}', b'{"objects":3}'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"", b"\xff", b"<m/>", b"{}", b"[]", b'{"objects":[{}]}', b'{"objects":3}'),
+        *(b'{"objects":[{"length_bytes":%s}]}' % what for what in (b"null", b"NaN", b"1e999")),
+        b'{"objects":[{"length_bytes":%s}]}' % (b"9" * 5000),
+        b"[" * 100_000,
+    ],
+)
 def test_what_is_no_manifest_says_no_length(data: bytes) -> None:
-    with pytest.raises(msgspec.DecodeError):
+    with pytest.raises(ValueError):
         said_bytes(data)
 
 
