@@ -87,7 +87,7 @@ class Flight:
         return self.demand.manifest.block_number(rest.object, rest.first)
 
     def received(self, count_bytes: int, now_s: float) -> bool:
-        """Bytes arrived; True if they are the first."""
+        """Bytes arrived, or none yet of an answer that began; True if it is the first time."""
         self.received_bytes += count_bytes
         self.latest_s = now_s
         if self._first_s is not None:

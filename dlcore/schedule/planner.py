@@ -183,7 +183,7 @@ class Planner:
     # What happened
 
     def received(self, assignment: Assignment, count_bytes: int, now_s: float) -> None:
-        """Bytes of a range arrived."""
+        """Bytes of a range arrived; none: its answer began, and bytes will be handed over later."""
         self._now_s = now_s
         self._under_way.received(assignment.number, count_bytes, now_s)
 

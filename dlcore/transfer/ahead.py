@@ -54,16 +54,19 @@ class EarlyRequests:
         return url.scheme == "http" and self._address_of(url) is not None
 
     @contextlib.contextmanager
-    def asked(self, url: URL, headers: Mapping[str, str]) -> Iterator[None]:
+    def asked(
+        self, url: URL, headers: Mapping[str, str], answered: Callable[[], object]
+    ) -> Iterator[None]:
         """Ask, and give the connection to whoever in this task opens one to the same place.
 
         Args:
             url: What to ask for, over plain HTTP.
             headers: Besides those of every request.
+            answered: Called when the answer begins, if it does so before anybody could read it.
         """
         address = self._address_of(url)
         assert address, "see `can_ask`"
-        asked = _AskedSocket(self.connections.socket_for(address), address)
+        asked = _AskedSocket(self.connections.socket_for(address), address, answered)
         asked.ask(_head(url, headers))
         token = self._asked.set(asked)
         try:
@@ -88,11 +91,14 @@ class EarlyRequests:
 class _AskedSocket(socket.socket):
     """A connection that is under way, or open, and has a request on it as soon as it is."""
 
-    def __init__(self, begun: socket.socket, address: Address) -> None:
+    def __init__(
+        self, begun: socket.socket, address: Address, answered: Callable[[], object]
+    ) -> None:
         is_fresh = not begun.getsockname()[1]
         super().__init__(begun.family, begun.type, begun.proto, fileno=begun.detach())
         self.place = address[4]
         self.is_taken = False
+        self._answered = answered
         self._is_sent = False
         self._has_failed = False
         self.setblocking(False)
@@ -102,19 +108,32 @@ class _AskedSocket(socket.socket):
 
     def ask(self, head: bytes) -> None:
         """Send a request's head, now or once the connection is open."""
+        loop = asyncio.get_running_loop()
         try:
             self._is_sent = super().send(head) == len(head)
         except _BEFORE_OPEN:
-            asyncio.get_running_loop().add_writer(self, self._ask_now, head)
+            loop.add_writer(self, self._ask_now, head)
         except OSError:
             self._has_failed = True
+        else:
+            loop.add_reader(self, self._hear)
 
     def _ask_now(self, head: bytes) -> None:
         self._stop_waiting()
         self.ask(head)
 
+    def _hear(self) -> None:
+        self._stop_waiting()
+        try:
+            if self.recv(1, socket.MSG_PEEK):
+                self._answered()
+        except OSError:
+            self._has_failed = True
+
     def _stop_waiting(self) -> None:
-        asyncio.get_running_loop().remove_writer(self)
+        loop = asyncio.get_running_loop()
+        loop.remove_writer(self)
+        loop.remove_reader(self)
 
     def is_well(self) -> bool:
         """Whether it can be used; what has not been asked by now is left to the one who does."""

@@ -1,7 +1,7 @@
 """A web server that can be asked before what speaks HTTP is imported.
 
 Guarantees: is an endpoint as any other; the first ranges are asked for ahead (`ahead`), and what
-reads their answers is imported meanwhile, in a thread.
+reads their answers is imported meanwhile, in a thread. When those answers begin is told in time.
 """
 
 from __future__ import annotations
@@ -87,14 +87,16 @@ class _LatePlacement:
         """See `dlcore.transfer.interface.Placement.read_range`."""
         with contextlib.ExitStack() as asked:
             if not self._endpoint.is_imported:
-                asked.enter_context(self._asked(object_index, start, end))
+                asked.enter_context(self._asked(object_index, start, end, sink))
             placement = self._placement or await self._located()
             await placement.read_range(object_index, start, end, sink)
 
-    def _asked(self, object_index: int, start: int, end: int) -> AbstractContextManager[None]:
+    def _asked(
+        self, object_index: int, start: int, end: int, sink: Sink
+    ) -> AbstractContextManager[None]:
         name = self._manifest.objects[object_index].name
         url = exact_url(object_url(self._endpoint.base_url, name))
-        return self._endpoint.requests.asked(url, range_header(start, end))
+        return self._endpoint.requests.asked(url, range_header(start, end), lambda: sink.advance(0))
 
     async def _located(self) -> Placement:
         endpoint = await self._endpoint.imported()

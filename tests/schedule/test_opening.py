@@ -69,6 +69,15 @@ def test_an_endpoint_that_turns_out_to_be_near_keeps_few() -> None:
     assert scene.planner.connections("e", 0.001) == START_NEAR
 
 
+def test_an_answer_tells_how_far_it_came_when_it_begins_and_not_when_it_is_read() -> None:
+    scene = Scene({"p": 200}, {"e": 0})
+    scene.planner.expect(32 * MIB, 0.08)
+    assignment = scene.ask()
+    scene.planner.received(assignment, 0, 0.001)
+    scene.planner.received(assignment, 1000, 0.09)
+    assert scene.planner.connections("e", 0.09) == START_NEAR
+
+
 # What the first answer, or none, tells
 
 

@@ -21,6 +21,7 @@ class Collector:
         self.filled_bytes = 0
         self.waits = 0
         self.waiting = asyncio.Event()
+        self.answered = asyncio.Event()
         self._buffer_bytes = buffer_bytes
         self._gate = gate
         self._must_wait = False
@@ -36,7 +37,8 @@ class Collector:
         return memoryview(self.data)[self.filled_bytes : self._end()]
 
     def advance(self, count: int) -> bool:
-        assert 0 < count <= self._end() - self.filled_bytes
+        assert 0 <= count <= self._end() - self.filled_bytes
+        self.answered.set()
         full = self.filled_bytes + count == self._end()
         self.filled_bytes += count
         self._must_wait = full

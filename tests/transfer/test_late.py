@@ -24,6 +24,7 @@ from tests.transfer import conformance
 from tests.transfer.conformance import Conformance, read
 from tests.transfer.hostile import AGAIN, CLOSE, HANG, LATE_S, RESET, Hostile, Script, hostile
 from tests.transfer.packages import Package
+from tests.transfer.sinks import Collector
 
 KIND = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is begun elsewhere")
@@ -145,6 +146,24 @@ async def test_ranges_are_asked_for_once_each_while_the_import_goes_on(
         await endpoint.aclose()
 
 
+async def test_an_answer_that_begins_before_it_can_be_read_is_told(
+    package: Package, early: EarlyRequests, importing: Importing
+) -> None:
+    async with hostile(whole(package, 0)) as server:
+        endpoint = late(early, server.url, 1)
+        placement = await endpoint.locate(package.manifest)
+        sink = Collector(len(package.contents[0]))
+        one = asyncio.ensure_future(placement.read_range(0, 0, len(sink.data), sink))
+        async with asyncio.timeout(LATE_S):
+            await sink.answered.wait()
+        assert not sink.filled_bytes
+        assert not importing.imported
+        importing.allowed.set()
+        await one
+        assert sink.received == package.contents[0]
+        await endpoint.aclose()
+
+
 async def test_what_is_asked_ahead_is_what_would_be_asked_anyway(
     package: Package, early: EarlyRequests, importing: Importing
 ) -> None:
@@ -233,7 +252,7 @@ async def test_a_question_waits_for_its_connection_to_take_it() -> None:
     with contextlib.suppress(BlockingIOError):
         while True:
             junk_bytes += ours.send(bytes(1 << 16))
-    one = _AskedSocket(ours, (*KIND, place))
+    one = _AskedSocket(ours, (*KIND, place), lambda: None)
     one.ask(b"question")
     heard = b""
     async with asyncio.timeout(LATE_S):
