@@ -166,8 +166,9 @@ def test_a_strip_that_stalls_keeps_what_arrived_and_its_rest_is_fetched_elsewher
     assert scene.planner.wasted_bytes == 0
 
 
-def at_its_last_block(scene: Scene) -> tuple[Assignment, BlockRange]:
+def at_its_last_block() -> tuple[Scene, Assignment, BlockRange]:
     """A range of which the last block begins to arrive; everything else is there."""
+    scene = Scene({"p": 40}, {"e": 0, "f": 0}, block_bytes=BLOCK_BYTES)
     first = scene.ask("e")
     _, _, end = first.blocks
     done = first.blocks._replace(last=end - 1)
@@ -176,13 +177,25 @@ def at_its_last_block(scene: Scene) -> tuple[Assignment, BlockRange]:
     while other := scene.planner.next_range("f", scene.now_s):
         scene.deliver(other, 0.0001)
     scene.planner.received(first, 1000, scene.now_s)
-    return first, first.blocks._replace(first=end - 1)
+    return scene, first, first.blocks._replace(first=end - 1)
+
+
+def called_off(scene: Scene) -> tuple[int, ...]:
+    """Which ranges are, once nothing has come for so long that it is a stall."""
+    scene.now_s += 5.0
+    assert scene.has_none("f")
+    return scene.planner.superseded()
+
+
+def asked_after(scene: Scene, dismissed: Assignment) -> Assignment:
+    """What is asked for once a range that was called off has ended."""
+    scene.planner.range_ended(dismissed, scene.now_s, dismissed=True)
+    return scene.ask("f")
 
 
 def test_the_loser_of_a_race_is_superseded_and_its_bytes_are_waste() -> None:
-    scene = Scene({"p": 40}, {"e": 0, "f": 0}, block_bytes=BLOCK_BYTES)
+    scene, first, block = at_its_last_block()
     planner = scene.planner
-    first, block = at_its_last_block(scene)
     scene.now_s += 0.9  # nothing comes, but not for so long that it stalls
     second = scene.ask("f")
     assert (second.blocks, second.race) == (block, True)
@@ -196,14 +209,10 @@ def test_the_loser_of_a_race_is_superseded_and_its_bytes_are_waste() -> None:
 
 
 def test_of_a_range_that_stalls_the_start_stays_and_the_rest_is_fetched_elsewhere() -> None:
-    scene = Scene({"p": 40}, {"e": 0, "f": 0}, block_bytes=BLOCK_BYTES)
-    stalled, block = at_its_last_block(scene)
-    scene.now_s += 5.0
-    assert scene.has_none("f")
-    assert scene.planner.superseded() == (stalled.number,)
+    scene, stalled, block = at_its_last_block()
+    assert called_off(scene) == (stalled.number,)
     assert scene.planner.keep_start(stalled, block.first, 1000)
-    scene.planner.range_ended(stalled, scene.now_s, dismissed=True)
-    rest = scene.ask("f")
+    rest = asked_after(scene, stalled)
     assert (rest.blocks, rest.strip) == (block, Strip(1000, BLOCK_BYTES))
     scene.deliver(rest)
     assert scene.planner.is_complete("p")
@@ -211,8 +220,7 @@ def test_of_a_range_that_stalls_the_start_stays_and_the_rest_is_fetched_elsewher
 
 
 def test_for_a_bad_block_of_which_another_endpoint_sent_the_start_nobody_is_blamed() -> None:
-    scene = Scene({"p": 40}, {"e": 0, "f": 0}, block_bytes=BLOCK_BYTES)
-    broken, block = at_its_last_block(scene)
+    scene, broken, block = at_its_last_block()
     assert scene.planner.keep_start(broken, block.first, 1000)
     scene.end(broken, Fault.TRUNCATED)
     rest = scene.ask("f")
@@ -222,12 +230,9 @@ def test_for_a_bad_block_of_which_another_endpoint_sent_the_start_nobody_is_blam
 
 
 def test_a_block_of_which_the_start_was_not_kept_is_fetched_whole() -> None:
-    scene = Scene({"p": 40}, {"e": 0, "f": 0}, block_bytes=BLOCK_BYTES)
-    stalled, block = at_its_last_block(scene)
-    scene.now_s += 5.0
-    assert scene.has_none("f")
-    scene.planner.range_ended(stalled, scene.now_s, dismissed=True)
-    again = scene.ask("f")
+    scene, stalled, block = at_its_last_block()
+    assert called_off(scene) == (stalled.number,)
+    again = asked_after(scene, stalled)
     assert (again.blocks, again.strip, again.race) == (block, None, False)
     scene.deliver(again)
     assert scene.planner.is_complete("p")
@@ -235,22 +240,15 @@ def test_a_block_of_which_the_start_was_not_kept_is_fetched_whole() -> None:
 
 
 def test_ranges_of_the_same_block_are_called_off_no_more_than_twice() -> None:
-    scene = Scene({"p": 40}, {"e": 0, "f": 0}, block_bytes=BLOCK_BYTES)
-    latest, _ = at_its_last_block(scene)
+    scene, latest, _ = at_its_last_block()
     for _ in range(2):
-        scene.now_s += 5.0
-        assert scene.has_none("f")
-        assert scene.planner.superseded() == (latest.number,)
-        scene.planner.range_ended(latest, scene.now_s, dismissed=True)
-        latest = scene.ask("f")
-    scene.now_s += 5.0
-    assert scene.has_none("f")
-    assert scene.planner.superseded() == ()
+        assert called_off(scene) == (latest.number,)
+        latest = asked_after(scene, latest)
+    assert called_off(scene) == ()
 
 
 def test_the_start_of_a_block_that_was_served_wrong_is_not_kept() -> None:
-    scene = Scene({"p": 40}, {"e": 0, "f": 0}, block_bytes=BLOCK_BYTES)
-    wrong, block = at_its_last_block(scene)
+    scene, wrong, block = at_its_last_block()
     scene.planner.block_bad(wrong, block.first, scene.now_s)
     scene.end(wrong)
     again = scene.ask("f")
