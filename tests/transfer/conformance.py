@@ -190,7 +190,7 @@ class Conformance:
             async with asyncio.timeout(10):  # the server's side notices on its own time
                 # Nothing tells when a socket of the server is closed.
                 while _open_sockets() > sockets or len(asyncio.all_tasks()) > tasks:  # noqa: ASYNC110
-                    await asyncio.sleep(0.005)
+                    await asyncio.sleep(0)
 
 
 def _open_sockets() -> int:

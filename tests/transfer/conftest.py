@@ -8,6 +8,7 @@ import importlib.util
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trustme
@@ -15,10 +16,12 @@ from hypothesis import settings
 
 from dlcore.emulator import Emulator, Settings
 from dlcore.model import EndpointKind, EndpointSettings
+from dlcore.transfer import watchdog
 from dlcore.transfer.receive import PATH_VARIABLE
 from tests import azurite as azurite_server
 from tests import nginx
 from tests.azurite import Azurite
+from tests.transfer.clock import Clock
 from tests.transfer.packages import Package, make_package
 
 Source = Callable[[], AbstractAsyncContextManager[EndpointSettings]]
@@ -49,6 +52,14 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     name: str = request.param
     monkeypatch.setenv(PATH_VARIABLE, name)
     return name
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """What watchdogs go by; time stands still unless it is told to pass."""
+    clock = Clock()
+    monkeypatch.setattr(watchdog, "asyncio", SimpleNamespace(get_running_loop=lambda: clock))
+    return clock
 
 
 @pytest.fixture(scope="session")

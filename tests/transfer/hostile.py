@@ -99,7 +99,6 @@ class Hostile:
         if script.end == HANG:
             await reader.read()
         elif script.end == RESET:
-            await asyncio.sleep(0.01)  # else the reset overtakes what was said
             connection: socket.socket = writer.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         elif script.end == CUT:

@@ -145,7 +145,8 @@ async def test_nothing_is_under_way_after_a_cancellation_however_impatient(times
 
     stretches = [Stretch(10, stubborn) for _ in range(5)]
     reading = asyncio.ensure_future(read_abreast(stretches, Intake(Collector(50)), together))
-    await asyncio.sleep(0.001)
+    for _ in range(10):
+        await asyncio.sleep(0)
     assert under_way == 5
     for _ in range(times):
         reading.cancel()

@@ -50,7 +50,8 @@ class FakePoint:
         if self._at_once == self.together:
             self._all_here.set()
         await self._all_here.wait()
-        await asyncio.sleep(0.005)  # so that others come meanwhile
+        for _ in range(100):  # turns of the loop, in which others may come
+            await asyncio.sleep(0)
         self._at_once -= 1
         data = self.files[path]
         start, end = request.http_range.start, request.http_range.stop

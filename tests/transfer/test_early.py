@@ -16,10 +16,9 @@ from dlcore.transfer.ahead import EarlyRequests
 from dlcore.transfer.early import EarlyConnections
 from dlcore.transfer.http_client import HttpClient
 from dlcore.transfer.network import Network
-from tests.transfer.hostile import hostile
+from tests.transfer.hostile import LATE_S, hostile
 from tests.transfer.test_network import fetch, partial
 
-LATE_S = 5.0  # for what should take no time
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is begun elsewhere")
 
 

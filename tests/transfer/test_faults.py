@@ -16,6 +16,7 @@ from dlcore.transfer.http_client import HttpClient
 from dlcore.transfer.intake import Intake
 from dlcore.transfer.range_reader import read_range
 from dlcore.transfer.tls import _system_context
+from tests.transfer.clock import Clock
 from tests.transfer.hostile import CLOSE, HANG, RESET, Hostile, Script, hostile
 from tests.transfer.sinks import Collector
 
@@ -403,14 +404,15 @@ async def test_a_rejection_says_what_to_check() -> None:
     assert error.remedy
 
 
-async def test_a_slow_disk_is_not_taken_for_a_stalled_endpoint() -> None:
+async def test_a_slow_disk_is_not_taken_for_a_stalled_endpoint(clock: Clock) -> None:
     gate = asyncio.Event()
     sink = Collector(END - START, buffer_bytes=10, gate=gate)
     head = partial(body=b"", Content_Length="50").said
     async with hostile(Script([*head, ASKED[:20], gate, ASKED[20:]])) as server:
-        reading = asyncio.ensure_future(fetch(server, sink, stall_s=0.03))
+        reading = asyncio.ensure_future(fetch(server, sink, stall_s=5))
         await sink.waiting.wait()
-        await asyncio.sleep(0.1)
+        for _ in range(3):
+            clock.pass_by(5)
         gate.set()
         await reading
     assert sink.received == ASKED

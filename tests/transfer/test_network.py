@@ -14,10 +14,8 @@ from dlcore.transfer.http_client import HttpClient
 from dlcore.transfer.intake import Intake
 from dlcore.transfer.network import Network
 from dlcore.transfer.range_reader import read_range
-from tests.transfer.hostile import AGAIN, CLOSE, HANG, Hostile, Script, hostile
+from tests.transfer.hostile import AGAIN, CLOSE, HANG, LATE_S, Hostile, Script, hostile
 from tests.transfer.sinks import Collector
-
-LATE = 2.0  # for what should take no time
 
 
 def partial(*, end: str = AGAIN) -> Script:
@@ -42,9 +40,7 @@ class Gated:
 
 
 async def asked(server: Hostile, count: int) -> None:
-    async with asyncio.timeout(LATE):
-        while len(server.requests) < count:  # noqa: ASYNC110 - nothing else tells
-            await asyncio.sleep(0.001)
+    await server.until(lambda: len(server.requests) >= count)
     for _ in range(50):
         await asyncio.sleep(0)
     assert len(server.requests) == count
@@ -85,7 +81,7 @@ async def test_a_document_does_not_queue_behind_ranges() -> None:
     async with hostile(gated.script, document) as server:
         reading = asyncio.ensure_future(fetch(client, server))
         await asked(server, 1)
-        async with asyncio.timeout(LATE):
+        async with asyncio.timeout(LATE_S):
             assert await read_document(client, f"{server.url}/token", 9, method="POST") == b"{}"
         gated.gate.set()
         await reading
@@ -107,7 +103,7 @@ async def test_a_range_that_fails_gives_back_its_turn(how: str) -> None:
             reading.cancel()
         with pytest.raises((TransferError, asyncio.CancelledError)):
             await reading
-        async with asyncio.timeout(LATE):
+        async with asyncio.timeout(LATE_S):
             assert await fetch(client, server) == b"0123456789"
         await client.aclose()
 

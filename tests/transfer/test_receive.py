@@ -24,7 +24,19 @@ from dlcore.transfer.intake import Intake
 from dlcore.transfer.proxies import proxy_of
 from dlcore.transfer.range_reader import read_range
 from dlcore.transfer.receive import PATH_VARIABLE, receive_path
-from tests.transfer.hostile import AGAIN, CLOSE, CUT, DEAF, HANG, RESET, Hostile, Script, hostile
+from tests.transfer.clock import Clock
+from tests.transfer.hostile import (
+    AGAIN,
+    CLOSE,
+    CUT,
+    DEAF,
+    HANG,
+    LATE_S,
+    RESET,
+    Hostile,
+    Script,
+    hostile,
+)
 from tests.transfer.sinks import Collector
 
 DATA = bytes(range(251)) * 2000
@@ -69,6 +81,13 @@ async def fault_of(server: Hostile, client: HttpClient, sink: Collector) -> Faul
         await fetch(server, client, sink)
     assert sink.received == DATA[: sink.filled_bytes]
     return caught.value.fault
+
+
+async def brought(reading: asyncio.Future[Any], sink: Collector, count_bytes: int) -> None:
+    """Wait until a read has brought so much, or has ended."""
+    async with asyncio.timeout(LATE_S):
+        while sink.filled_bytes < count_bytes and not reading.done():  # noqa: ASYNC110 - none tells
+            await asyncio.sleep(0)
 
 
 @pytest.fixture(scope="module")
@@ -314,20 +333,19 @@ class TestBothPaths:
         assert sink.filled_bytes == 1000
 
     @pytest.mark.usefixtures("fragile")
-    @pytest.mark.parametrize("step_bytes", [1, 1000])
+    @pytest.mark.parametrize("step_bytes", [1, 2000])
     async def test_a_body_that_trickles_stalls_if_it_brings_too_little(
-        self, server: Server, step_bytes: int
+        self, server: Server, clock: Clock, step_bytes: int
     ) -> None:
         steps = [asyncio.Event() for _ in range(9)]
         said = [item for step in steps for item in (DATA[:step_bytes], step)]
         data = DATA[:step_bytes] * 9 + DATA[step_bytes * 9 :]
         sink = Collector(len(DATA), buffer_bytes=len(DATA))
-        async with server.asked(
-            Script([HEAD, *said, DATA[step_bytes * 9 :]]), stall_s=0.2
-        ) as asked:
+        async with server.asked(Script([HEAD, *said, DATA[step_bytes * 9 :]])) as asked:
             reading = asyncio.ensure_future(fetch(*asked, sink))
-            for step in steps:
-                await asyncio.sleep(0.05)  # all of them together take longer than a stall
+            for number, step in enumerate(steps, 1):
+                await brought(reading, sink, number * step_bytes)
+                clock.pass_by(1.0)  # all of them together take longer than a stall
                 step.set()
             if step_bytes == 1:
                 with pytest.raises(TransferError) as caught:
@@ -345,9 +363,7 @@ class TestBothPaths:
         script = Script([HEAD, DATA[:1000], more, DATA[1000:]], HANG)
         async with server.asked(script, Script([HEAD, DATA])) as (asked, client):
             reading = asyncio.ensure_future(fetch(asked, client, sink))
-            async with asyncio.timeout(5):
-                while sink.filled_bytes < 1000:  # noqa: ASYNC110 - nothing else tells
-                    await asyncio.sleep(0)
+            await brought(reading, sink, 1000)
             reading.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await reading
@@ -361,9 +377,7 @@ class TestBothPaths:
         script = Script([HEAD, DATA[:1000]], HANG)
         async with server.asked(script, stall_s=0.2) as (asked, client):
             reading = asyncio.ensure_future(fault_of(asked, client, sink))
-            async with asyncio.timeout(5):
-                while sink.filled_bytes < 1000:  # noqa: ASYNC110 - nothing else tells
-                    await asyncio.sleep(0)
+            await brought(reading, sink, 1000)
             await client.aclose()
             assert await reading in {Fault.TRUNCATED, Fault.STALL}
 
