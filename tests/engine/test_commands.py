@@ -18,7 +18,7 @@ from dlcore.engine.executor import Outcome
 from dlcore.tasksequence import Step, Variables, read
 from tests.engine.scene import sequence, step
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="the commands are for sh")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux tells when children end")
 PACKAGE = "ABC00001"
 
 
@@ -37,21 +37,22 @@ async def run(
     return await CommandExecutor().run(item, given, content or {})
 
 
-def is_gone(pid: int) -> bool:
-    """Whether a process has ended; one that nobody has asked for its exit code has."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
-
-
 async def gone(pid: int) -> bool:
     """Whether the process ends within seconds."""
-    for _ in range(100):
-        if is_gone(pid):
-            return True
-        await asyncio.sleep(0.05)
-    return False
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    ended, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_reader(process, ended.set)
+    try:
+        async with asyncio.timeout(5):
+            return await ended.wait()
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(process)
+        os.close(process)
 
 
 async def test_a_commands_exit_code_is_the_steps() -> None:
@@ -133,15 +134,13 @@ async def test_a_time_out_ends_the_command_and_its_children(tmp_path: Path) -> N
 
 async def test_a_cancelled_step_leaves_no_process(tmp_path: Path) -> None:
     child = tmp_path / "child"
+    os.mkfifo(child)
     task = asyncio.create_task(run(command(f"sleep 600 & echo $! > {child}; wait")))
-    for _ in range(200):
-        if child.exists() and child.read_text().strip():
-            break
-        await asyncio.sleep(0.02)
+    pid = int(await asyncio.to_thread(child.read_text))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await gone(int(child.read_text()))
+    assert await gone(pid)
 
 
 async def test_a_command_that_a_signal_ends_has_failed() -> None:
