@@ -1,4 +1,4 @@
-"""Published packages, made once."""
+"""Published packages, made once, and a state directory to run them on."""
 
 from __future__ import annotations
 
@@ -6,14 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.machine import TREES, Machine
 from tests.engine.scene import publish_packages
-
-OS, TOOLS, EXTRA = "ABC00001", "ABC00002", "ABC00003"
-TREES = {
-    OS: {"install.wim": 50_000, "sources/setup.exe": 4_097, "empty": 0},
-    TOOLS: {f"driver {n}.inf": 700 + n for n in range(20)},
-    EXTRA: {"x.bin": 30_000},
-}
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +16,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("packages")
     publish_packages(root, TREES, block_bytes=4096)
     return root
+
+
+@pytest.fixture
+def machine(published: Path, tmp_path: Path) -> Machine:
+    return Machine(published, tmp_path / "state")

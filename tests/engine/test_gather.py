@@ -12,7 +12,7 @@ from dlcore.engine.client import Client
 from dlcore.engine.gather import preflight
 from dlcore.tasksequence import read
 from dlcore.tasksequence.preflight import Check, failed
-from tests.engine.conftest import EXTRA, OS, TOOLS, TREES
+from tests.engine.machine import EXTRA, OS, TOOLS, TREES
 from tests.engine.scene import deployment, sequence, step, upgrade
 
 

@@ -1,0 +1,75 @@
+"""A state directory on which sequences run, with an executor that does as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dlcore.engine.client import Client
+from dlcore.engine.executor import Executor, Outcome
+from dlcore.engine.report import Report
+from dlcore.engine.run import run_sequence
+from dlcore.tasksequence import Step, TaskSequence, Variables, read
+from tests.engine.scene import deployment, sequence, upgrade
+from tests.engine.virtual_time import virtually
+
+OS, TOOLS, EXTRA = "ABC00001", "ABC00002", "ABC00003"
+TREES = {
+    OS: {"install.wim": 50_000, "sources/setup.exe": 4_097, "empty": 0},
+    TOOLS: {f"driver {n}.inf": 700 + n for n in range(20)},
+    EXTRA: {"x.bin": 30_000},
+}
+Act = Callable[[Step, Variables, Mapping[str, Path]], Outcome]
+GOES_ON = 'continueOnError="true"'
+
+
+class Acting:
+    """An executor that does as it is told, and remembers the steps it ran."""
+
+    def __init__(self, act: Act = lambda step, variables, content: Outcome()) -> None:
+        self.ran: list[str] = []
+        self._act = act
+
+    async def run(self, step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        await asyncio.sleep(1.0)
+        self.ran.append(step.name)
+        return self._act(step, variables, content)
+
+
+class CrashError(BaseException):
+    """The process dies."""
+
+
+def exits(**codes: int) -> Acting:
+    """Steps end with these codes, by name."""
+    return Acting(lambda step, variables, content: Outcome(codes.get(step.name, 0)))
+
+
+def parsed(*children: str) -> TaskSequence:
+    return read(sequence(upgrade(OS, "os"), *children), source="test")
+
+
+class Machine:
+    """A state directory on which sequences run."""
+
+    def __init__(self, root: Path, state: Path) -> None:
+        self.root = root
+        self.state = state
+        self.download = "when-needed"
+        self.variables: dict[str, str] = {}
+        self.more: list[str] = []
+
+    def run(self, tree: TaskSequence, executor: Executor | None = None) -> Report:
+        async def main() -> Report:
+            settings = deployment(
+                self.root, self.more, download=self.download, variables=self.variables
+            )
+            async with Client(settings, self.state) as client:
+                return await run_sequence(client, tree, executor or Acting())
+
+        return virtually(main())
+
+
+def outcomes(report: Report) -> dict[str, str]:
+    return {result.name: result.why or result.outcome for result in report.steps}

@@ -1,0 +1,118 @@
+"""Where a sequence goes on after a restart or a death, and what is still known then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from dlcore.engine.executor import REBOOT, Outcome
+from dlcore.engine.run import SAVE_EVERY_S
+from dlcore.engine.state import STATE_FILE
+from dlcore.tasksequence import Step, Variables
+from tests.engine.machine import OS, TOOLS, TREES, Acting, CrashError, Machine, parsed
+from tests.engine.scene import step
+
+
+def test_a_restart_is_told_and_the_next_run_goes_on_behind_it(machine: Machine) -> None:
+    def act(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        variables["Count"] = variables.get("Count", "") + "x"
+        return Outcome(restart=step.type == REBOOT)
+
+    tree = parsed(step("1"), step("reboot", "RebootAction"), step("2"))
+    executor = Acting(act)
+    assert machine.run(tree, executor).outcome == "restart"
+    assert executor.ran == ["os", "1", "reboot"]
+    report = machine.run(tree, executor)
+    assert executor.ran == ["os", "1", "reboot", "2"]
+    assert (report.outcome, report.restarts, report.steps_run) == ("succeeded", 1, 4)
+    assert report.bytes_fetched == sum(TREES[OS].values()), "figures are sums over all lives"
+
+
+@pytest.mark.parametrize("crash", range(5))
+def test_a_run_that_dies_goes_on_at_the_same_step(machine: Machine, crash: int) -> None:
+    died = False
+
+    def act(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        nonlocal died
+        if step.index == crash and not died:
+            died = True
+            raise CrashError
+        variables["Trace"] = variables.get("Trace", "") + step.name + " "
+        return Outcome()
+
+    executor = Acting(act)
+    names = ["os", "1", "2", "3", "4"]
+    tree = parsed(*(step(name, package=TOOLS if name == "3" else "") for name in names[1:]))
+    with pytest.raises(CrashError):
+        machine.run(tree, executor)
+    report = machine.run(tree, executor)
+    assert executor.ran == [*names[: crash + 1], *names[crash:]]
+    assert (report.outcome, report.restarts, report.steps_run) == ("succeeded", 1, 5)
+
+
+def test_variables_survive_a_death(machine: Machine) -> None:
+    def act(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        if step.name == "1":
+            variables["Secret"] = "kept"
+        if step.name == "2" and machine.variables:
+            raise CrashError
+        if step.name == "2":
+            assert (variables["Secret"], variables["Given"]) == ("kept", "at first")
+        return Outcome()
+
+    tree = parsed(step("1"), step("2"))
+    machine.variables = {"Given": "at first"}
+    with pytest.raises(CrashError):
+        machine.run(tree, Acting(act))
+    assert (machine.state / STATE_FILE).stat().st_mode & 0o077 == 0
+    machine.variables = {}
+    machine.run(tree, Acting(act))
+
+
+class DiesLate:
+    """Dies in the first step, at its end; the second time nothing happens."""
+
+    def __init__(self) -> None:
+        self.has_died = False
+
+    async def run(self, step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        if not self.has_died:
+            variables["Trace"] = "left behind"
+            await asyncio.sleep(100.0)
+            self.has_died = True
+            raise CrashError
+        assert "Trace" not in variables
+        return Outcome()
+
+
+def test_what_a_run_did_before_it_died_in_a_long_step_counts(machine: Machine) -> None:
+    executor, tree = DiesLate(), parsed(step("tools", package=TOOLS))
+    with pytest.raises(CrashError):
+        machine.run(tree, executor)
+    report = machine.run(tree, executor)
+    assert report.bytes_fetched == sum(TREES[OS].values()) + sum(TREES[TOOLS].values())
+    assert 100.0 - SAVE_EVERY_S <= report.makespan_s <= 101.0
+    assert report.steps_run == 2
+
+
+def test_another_sequence_begins_anew(machine: Machine) -> None:
+    def die(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        if step.name == "1":
+            raise CrashError
+        return Outcome()
+
+    with pytest.raises(CrashError):
+        machine.run(parsed(step("1")), Acting(die))
+    executor = Acting()
+    assert machine.run(parsed(step("2")), executor).restarts == 0
+    assert executor.ran == ["os", "2"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"\xff", b'{"schema": 99}'])
+def test_a_state_that_cannot_be_read_begins_anew(machine: Machine, damage: bytes) -> None:
+    machine.run(parsed())
+    (machine.state / STATE_FILE).write_bytes(damage)
+    assert machine.run(parsed()).restarts == 0
