@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.util
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -16,11 +17,12 @@ from hypothesis import settings
 
 from dlcore.emulator import Emulator, Settings
 from dlcore.model import EndpointKind, EndpointSettings
-from dlcore.transfer import watchdog
+from dlcore.transfer import direct, watchdog
 from dlcore.transfer.receive import PATH_VARIABLE
 from tests import azurite as azurite_server
 from tests import nginx
 from tests.azurite import Azurite
+from tests.transfer.bodies import Server
 from tests.transfer.clock import Clock
 from tests.transfer.packages import Package, make_package
 
@@ -29,7 +31,10 @@ Source = Callable[[], AbstractAsyncContextManager[EndpointSettings]]
 SOURCES = ["cmg", "cloud-dp", "dp", "blob", "nginx", "nginx-tls", "file"]
 PATHS = ["plain", "direct"]
 _CONTAINER = "content"
-_ON_EACH_LOOP = {"test_conformance.py", "test_faults.py", "test_receive.py"}
+_ON_EACH_LOOP = {
+    *("test_answers.py", "test_broken_bodies.py", "test_conformance.py", "test_faults.py"),
+    *("test_receive.py", "test_receive_path.py", "test_tls.py"),
+}
 
 settings.register_profile("steady", derandomize=True, deadline=None, database=None)
 settings.load_profile("steady")
@@ -52,6 +57,34 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     name: str = request.param
     monkeypatch.setenv(PATH_VARIABLE, name)
     return name
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(params=["tcp", "tls"])
+def server(
+    request: pytest.FixtureRequest,
+    authority: trustme.CA,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Server:
+    server = Server()
+    if request.param == "tls":
+        server.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert("localhost").configure_cert(server.tls)
+        server.ca_file = str(tmp_path / "ca.pem")
+        authority.cert_pem.write_to_path(server.ca_file)
+    real = direct.receive
+
+    async def counted(*args: object) -> None:
+        server.direct += 1
+        await real(*args)  # type: ignore[arg-type]  # handed on as they came
+
+    monkeypatch.setattr(direct, "receive", counted)
+    return server
 
 
 @pytest.fixture

@@ -1,0 +1,66 @@
+"""Bodies that a server sends over TCP or TLS, and what receives them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from dlcore.errors import Fault, TransferError
+from dlcore.transfer.http_client import HttpClient
+from dlcore.transfer.intake import Intake
+from dlcore.transfer.range_reader import read_range
+from tests.transfer.hostile import LATE_S, Hostile, Script, hostile
+from tests.transfer.sinks import Collector
+
+DATA = bytes(range(251)) * 2000
+HEAD = (
+    f"HTTP/1.1 206 Partial Content\r\nContent-Length: {len(DATA)}\r\n"
+    f"Content-Range: bytes 0-{len(DATA) - 1}/{len(DATA)}\r\n\r\n"
+).encode()
+
+
+@dataclass
+class Server:
+    """What is needed to run a `hostile` server and to trust it."""
+
+    tls: ssl.SSLContext | None = None
+    ca_file: str = ""
+    direct: int = field(default=0)  # bodies that were received directly
+
+    @contextlib.asynccontextmanager
+    async def asked(
+        self, *scripts: Script, apart: bool = True, stall_s: float = 5
+    ) -> AsyncIterator[tuple[Hostile, HttpClient]]:
+        async with hostile(*scripts, tls=self.tls, apart=apart) as server:
+            client = HttpClient("edge", ca_file=self.ca_file, stall_s=stall_s)
+            try:
+                yield server, client
+            finally:
+                await client.aclose()
+
+
+async def fetch(
+    server: Hostile, client: HttpClient, sink: Collector, data: bytes = DATA, url: str = ""
+) -> None:
+    target = url or f"{server.url}/object"
+    await read_range(client, target, (0, len(data)), len(data), Intake(sink))
+
+
+async def fault_of(server: Hostile, client: HttpClient, sink: Collector) -> Fault:
+    with pytest.raises(TransferError) as caught:
+        await fetch(server, client, sink)
+    assert sink.received == DATA[: sink.filled_bytes]
+    return caught.value.fault
+
+
+async def brought(reading: asyncio.Future[Any], sink: Collector, count_bytes: int) -> None:
+    """Wait until a read has brought so much, or has ended."""
+    async with asyncio.timeout(LATE_S):
+        while sink.filled_bytes < count_bytes and not reading.done():  # noqa: ASYNC110 - none tells
+            await asyncio.sleep(0)
