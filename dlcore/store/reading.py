@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dlcore.model import BlockRange, Extent, Manifest
@@ -17,7 +17,7 @@ class BlockReader:
     Args:
         files: The disk.
         manifest: The package.
-        paths: Where each of the manifest's files lies.
+        path_at: Where the file of a number lies.
         open_file: Opens the file of a number.
     """
 
@@ -25,12 +25,12 @@ class BlockReader:
         self,
         files: Files,
         manifest: Manifest,
-        paths: Sequence[Path],
+        path_at: Callable[[int], Path],
         open_file: Callable[[int], int],
     ) -> None:
         self._files = files
         self._manifest = manifest
-        self._paths = paths
+        self._path_at = path_at
         self.open_files = Descriptors(open_file, files.close)
 
     def extents(self, blocks: BlockRange) -> Iterator[tuple[Extent, int]]:
@@ -61,5 +61,5 @@ class BlockReader:
                     self._files.read_again(fd, extent.offset_bytes, extent.length_bytes)
                 view = buffer[at : at + extent.length_bytes]
                 if read_fully(self._files, fd, view, extent.offset_bytes) < len(view):
-                    raise OSError(errno.EIO, "the file ends early", str(self._paths[extent.file]))
+                    raise OSError(errno.EIO, "the file ends early", str(self._path_at(extent.file)))
         return buffer[: end - start]

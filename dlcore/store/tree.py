@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 import threading
 from collections.abc import Iterable, Iterator
@@ -26,18 +27,24 @@ from dlcore.store.direct import in_pages, is_paged, prefers_direct
 from dlcore.store.files import Files, write_fully
 from dlcore.store.reading import BlockReader
 
+_LEADS_OUT = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)|[\\:\0]")
 
-def path_of(folder: Path, path: str) -> Path:
-    """Join a manifest's path to ``folder``.
+
+def check_inside(path: str) -> None:
+    """Refuse a path that leads elsewhere than into the folder that it is joined to.
 
     Raises:
-        ManifestError: The path leads elsewhere. The manifest reader refuses it before; this is
-            the second lock on the same door.
+        ManifestError: It does. The manifest reader refuses it before; this is the second lock on
+            the same door.
     """
-    parts = path.split("/")
-    if any(p in ("", ".", "..") or "\\" in p or ":" in p or "\0" in p for p in parts):
+    if _LEADS_OUT.search(path):
         raise ManifestError(f"a path leads out of the package: {path!r}")
-    return folder.joinpath(*parts)
+
+
+def path_of(folder: Path, path: str) -> Path:
+    """Join a manifest's path to ``folder``; raises as `check_inside`."""
+    check_inside(path)
+    return folder.joinpath(*path.split("/"))
 
 
 def folders_of(manifest: Manifest) -> list[str]:
@@ -85,16 +92,17 @@ class Tree:
         self._files = files
         self._folder = folder
         self._manifest = manifest
-        self._paths = [path_of(folder, file.path) for file in manifest.files]
+        for file in manifest.files:
+            check_inside(file.path)
         inner = folders_of(manifest)
         self._folders = [folder.parent, folder, *(path_of(folder, path) for path in inner)]
         numbers = {path: number for number, path in enumerate(["", *inner], 1)}
         self._parents = [numbers[file.path.rpartition("/")[0]] for file in manifest.files]
-        self._reader = BlockReader(files, manifest, self._paths, self._open_file)
+        self._reader = BlockReader(files, manifest, self._path_at, self._open_file)
         self._open = self._reader.open_files
         self._lock = threading.Lock()  # guards the next two
         self._unsynced = _Unsynced(set(), set(), set(range(len(self._folders))))
-        self._met = bytearray(len(self._paths))
+        self._met = bytearray(len(manifest.files))
         self._watch = -1
         self._direct: Descriptors | None = None
 
@@ -110,18 +118,20 @@ class Tree:
         self._watch = self._files.watch(self._folder)
         if prefers_direct(self._files, self._folder.parent, self._manifest.content_bytes):
             self._direct = Descriptors(
-                lambda index: self._files.open_direct(self._paths[index]), self._files.close
+                lambda index: self._files.open_direct(self._path_at(index)), self._files.close
             )
-        for index, (path, file) in enumerate(zip(self._paths, self._manifest.files, strict=True)):
+        for index, file in enumerate(self._manifest.files):
             small = 0 < file.length_bytes < self._manifest.block_bytes
-            if not small or not (self.is_new or self._files.status(path) is None):
+            if not small or not (self.is_new or self._files.status(self._path_at(index)) is None):
                 with self._open.use(index):
                     pass
 
+    def _path_at(self, index: int) -> Path:
+        return path_of(self._folder, self._manifest.files[index].path)
+
     def _open_file(self, index: int) -> int:
         """Open a file; the first time make it if need be, and give it its length."""
-        path = self._paths[index]
-        fd = self._files.open(path, create=True)
+        fd = self._files.open(self._path_at(index), create=True)
         if self._met[index]:
             return fd
         try:

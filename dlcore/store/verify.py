@@ -95,7 +95,7 @@ class _Verification:
         files = Files()
         paths = [path_of(folder, file.path) for file in manifest.files]
         self._reader = BlockReader(
-            files, manifest, paths, lambda index: files.open_to_read(paths[index])
+            files, manifest, paths.__getitem__, lambda index: files.open_to_read(paths[index])
         )
 
     def run(self) -> set[Bad]:
