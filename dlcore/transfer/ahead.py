@@ -31,6 +31,7 @@ from dlcore.transfer.early import Address, EarlyConnections
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
+WATCHED = 4  # answers: one will meet the path's own time; each costs the import some of its own
 _BEFORE_OPEN = (BlockingIOError, InterruptedError)
 
 
@@ -47,6 +48,7 @@ class EarlyRequests:
     ) -> None:
         self.connections = connections
         self.load = load
+        self._watched = 0
         self._asked = ContextVar[_AskedSocket | None]("asked", default=None)
 
     def can_ask(self, url: URL) -> bool:
@@ -62,11 +64,16 @@ class EarlyRequests:
         Args:
             url: What to ask for, over plain HTTP.
             headers: Besides those of every request.
-            answered: Called when the answer begins, if it does so before anybody could read it.
+            answered: Called when the answer begins, if it does so before anybody could read it;
+                only for the first few questions.
         """
         address = self._address_of(url)
         assert address, "see `can_ask`"
-        asked = _AskedSocket(self.connections.socket_for(address), address, answered)
+        is_watched = self._watched < WATCHED
+        self._watched += is_watched
+        asked = _AskedSocket(
+            self.connections.socket_for(address), address, answered if is_watched else None
+        )
         asked.ask(_head(url, headers))
         token = self._asked.set(asked)
         try:
@@ -92,7 +99,7 @@ class _AskedSocket(socket.socket):
     """A connection that is under way, or open, and has a request on it as soon as it is."""
 
     def __init__(
-        self, begun: socket.socket, address: Address, answered: Callable[[], object]
+        self, begun: socket.socket, address: Address, answered: Callable[[], object] | None
     ) -> None:
         is_fresh = not begun.getsockname()[1]
         super().__init__(begun.family, begun.type, begun.proto, fileno=begun.detach())
@@ -116,17 +123,18 @@ class _AskedSocket(socket.socket):
         except OSError:
             self._has_failed = True
         else:
-            loop.add_reader(self, self._hear)
+            if self._answered:
+                loop.add_reader(self, self._hear, self._answered)
 
     def _ask_now(self, head: bytes) -> None:
         self._stop_waiting()
         self.ask(head)
 
-    def _hear(self) -> None:
+    def _hear(self, answered: Callable[[], object]) -> None:
         self._stop_waiting()
         try:
             if self.recv(1, socket.MSG_PEEK):
-                self._answered()
+                answered()
         except OSError:
             self._has_failed = True
 

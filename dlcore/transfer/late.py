@@ -61,11 +61,14 @@ class LateEndpoint:
     async def imported(self) -> Endpoint:
         """The endpoint itself."""
         if self._importing is None:
-            loop = asyncio.get_running_loop()
-            self._importing = loop.run_in_executor(None, self._import)
+            # A task: whoever is about to ask does so before the import takes the interpreter.
+            self._importing = asyncio.ensure_future(self._import())
         return await asyncio.shield(self._importing)
 
-    def _import(self) -> Endpoint:
+    async def _import(self) -> Endpoint:
+        return await asyncio.get_running_loop().run_in_executor(None, self._load)
+
+    def _load(self) -> Endpoint:
         self.requests.load(["dlcore.transfer.http"])
         return self._make()
 

@@ -252,7 +252,7 @@ async def test_a_question_waits_for_its_connection_to_take_it() -> None:
     with contextlib.suppress(BlockingIOError):
         while True:
             junk_bytes += ours.send(bytes(1 << 16))
-    one = _AskedSocket(ours, (*KIND, place), lambda: None)
+    one = _AskedSocket(ours, (*KIND, place), None)
     one.ask(b"question")
     heard = b""
     async with asyncio.timeout(LATE_S):
