@@ -17,7 +17,7 @@ FAR_S = 0.005  # a longer round trip is no local network's
 SURELY_FAR_S = 0.02  # nor is it if the first answer takes longer, with opening and TLS
 INITIAL_WINDOW_BYTES = 14_480  # ten segments. Source: RFC 6928
 ROUND_TRIPS = 4  # in which a window that doubles with each delivers fifteen times its first
-MOST = 96  # enough for 500 Mbit/s at 80 ms; their second windows still fit a queue of 50 ms there
+MOST = 80  # fill 500 Mbit/s at 80 ms in four round trips; with 96 some queues of 50 ms overflow
 SHORT_BYTES = 64 << 20  # a second or two on a link that is worth so many
 
 
