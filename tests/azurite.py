@@ -24,6 +24,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 import pytest
 
+from tests.servers import missing
+
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 API_VERSION = "2021-12-02"
@@ -124,10 +126,7 @@ def running() -> Iterator[Azurite]:
     """Run a server in a folder of its own; skip the test if Azurite is not installed."""
     executable = find_azurite()
     if executable is None:
-        reason = "Azurite is not installed (npm install azurite, or set DLCORE_AZURITE)"
-        if os.environ.get("DLCORE_REQUIRE_SERVERS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing("Azurite is not installed (npm install azurite, or set DLCORE_AZURITE)")
     options = ["--silent", "--skipApiVersionCheck", "--disableTelemetry", "--blobPort", "0"]
     with TemporaryDirectory(prefix="azurite-") as folder:
         command = [executable, *options, "--location", folder]

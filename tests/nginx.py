@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pytest
+from tests.servers import missing
 
 _CONFIG = """
 daemon off;
@@ -59,10 +59,7 @@ def running(root: Path, *, certificate: Path | None = None) -> Iterator[str]:
     """
     executable = find_nginx()
     if executable is None:
-        reason = "nginx is not installed (apt install nginx-light, or set DLCORE_NGINX)"
-        if os.environ.get("DLCORE_REQUIRE_SERVERS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing("nginx is not installed (apt install nginx-light, or set DLCORE_NGINX)")
     port = _free_port()
     with TemporaryDirectory(prefix="nginx-") as folder:
         config = Path(folder) / "nginx.conf"
