@@ -27,6 +27,7 @@ from dlcore.tasksequence import (
     evaluate,
     undecided,
 )
+from tests.tasksequence.conditions import conditions_of
 from tests.tasksequence.documents import (
     LAW,
     element,
@@ -215,15 +216,7 @@ def test_matching_a_hostile_pattern_takes_no_exponential_time() -> None:
 # the logic
 
 VERDICTS = st.sampled_from([YES, NO, UNKNOWN])
-CONDITIONS: st.SearchStrategy[Condition] = st.recursive(
-    VERDICTS,
-    lambda inner: st.one_of(
-        st.lists(inner, min_size=1, max_size=3).map(lambda c: And(tuple(c))),
-        st.lists(inner, min_size=1, max_size=3).map(lambda c: Or(tuple(c))),
-        inner.map(Not),
-    ),
-    max_leaves=12,
-)
+CONDITIONS = conditions_of(VERDICTS, fewest=1, max_leaves=12)
 
 
 @pytest.mark.parametrize(

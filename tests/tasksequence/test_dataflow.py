@@ -29,6 +29,7 @@ from dlcore.tasksequence import (
     variables_read,
     variables_written,
 )
+from tests.tasksequence.conditions import conditions_of
 from tests.tasksequence.documents import LAW, read_steps, step
 
 
@@ -128,15 +129,7 @@ EXPRESSIONS: st.SearchStrategy[Condition] = st.one_of(
     ),
     st.sampled_from([WmiExpression("%C%"), FolderExpression("%A%\\%B%"), FileExpression("f")]),
 )
-CONDITIONS: st.SearchStrategy[Condition] = st.recursive(
-    EXPRESSIONS,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3).map(lambda c: And(tuple(c))),
-        st.lists(inner, max_size=3).map(lambda c: Or(tuple(c))),
-        inner.map(Not),
-    ),
-    max_leaves=6,
-)
+CONDITIONS = conditions_of(EXPRESSIONS, fewest=0, max_leaves=6)
 
 
 def by_text(expression: Expression, variables: Mapping[str, str]) -> Verdict:

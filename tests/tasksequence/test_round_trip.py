@@ -27,6 +27,7 @@ from dlcore.tasksequence import (
     WmiExpression,
     read,
 )
+from tests.tasksequence.conditions import conditions_of
 from tests.tasksequence.documents import (
     LAW,
     PREFIX,
@@ -59,15 +60,7 @@ EXPRESSIONS: st.SearchStrategy[Condition] = st.one_of(
     st.builds(WmiExpression, TEXT, NAME),
     st.builds(OtherExpression, st.just(f"{PREFIX}SoftwareConditionExpression"), PARAMETERS),
 )
-CONDITIONS: st.SearchStrategy[Condition] = st.recursive(
-    EXPRESSIONS,
-    lambda inner: st.one_of(
-        st.lists(inner, min_size=2, max_size=3).map(lambda c: And(tuple(c))),
-        st.lists(inner, min_size=2, max_size=3).map(lambda c: Or(tuple(c))),
-        inner.map(Not),
-    ),
-    max_leaves=5,
-)
+CONDITIONS = conditions_of(EXPRESSIONS, fewest=2, max_leaves=5)
 STEPS = st.fixed_dictionaries(
     {
         "name": TEXT,
