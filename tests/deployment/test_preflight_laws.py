@@ -70,22 +70,24 @@ FAULTS: dict[str, Callable[[Facts], Facts]] = {
 }
 
 
+def _with_faults(names: set[str]) -> Facts:
+    facts = GOOD_FACTS
+    for name in sorted(names):
+        facts = FAULTS[name](facts)
+    return facts
+
+
 @settings(derandomize=True, max_examples=300)
 @given(st.sets(st.sampled_from(sorted(FAULTS))))
 def test_any_set_of_faults_is_reported_exactly(broken: set[str]) -> None:
-    facts = GOOD_FACTS
-    for name in sorted(broken):
-        facts = FAULTS[name](facts)
+    facts = _with_faults(broken)
     assert {check.name for check in failed(checks(facts))} == broken
 
 
 @settings(derandomize=True, max_examples=300)
 @given(st.sets(st.sampled_from(sorted(FAULTS))))
 def test_without_an_endpoint_only_what_depends_on_one_is_not_reported(broken: set[str]) -> None:
-    facts = GOOD_FACTS
-    for name in sorted(broken):
-        facts = FAULTS[name](facts)
-    facts = deployed(facts, endpoints=(DP,))
+    facts = deployed(_with_faults(broken), endpoints=(DP,))
     of_endpoints = {"cmg-client-setting", "cloud-dp-client-setting", "cmg-serves-content"}
     expected = broken - of_endpoints - {"content-distributed"} | {"endpoints"}
     assert {check.name for check in failed(checks(facts))} == expected

@@ -47,7 +47,7 @@ def _is_legal(path: str) -> bool:
     return True
 
 
-def _live_together(paths: list[str]) -> bool:
+def live_together(paths: list[str]) -> bool:
     try:
         check_together(paths)
     except ManifestError:
@@ -62,7 +62,7 @@ legal_paths = st.lists(parts, min_size=1, max_size=4).map("/".join).filter(_is_l
 @st.composite
 def manifests(draw: st.DrawFn) -> Manifest:
     """Any legal manifest."""
-    paths = draw(st.lists(legal_paths, max_size=8, unique=True).filter(_live_together))
+    paths = draw(st.lists(legal_paths, max_size=8, unique=True).filter(live_together))
     cut = draw(st.integers(0, len(paths)))
     lengths: list[int] = []
     files: list[File] = []

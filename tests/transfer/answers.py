@@ -150,8 +150,10 @@ async def fetch(
         await client.aclose()
 
 
-async def fault_of(script: Script, sink: Collector, *, stall_s: float = 5) -> TransferError:
+async def fault_of(
+    script: Script, sink: Collector, span: tuple[int, int] = (START, END), *, stall_s: float = 5
+) -> TransferError:
     async with hostile(script) as server:
         with pytest.raises(TransferError) as caught:
-            await fetch(server, sink, stall_s=stall_s)
+            await fetch(server, sink, span, stall_s=stall_s)
     return caught.value

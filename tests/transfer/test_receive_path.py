@@ -20,6 +20,13 @@ CHUNKED = HEAD.replace(f"Content-Length: {len(DATA)}".encode(), b"Transfer-Encod
 BOUNDLESS = HEAD.replace(f"Content-Length: {len(DATA)}\r\n".encode(), b"")
 
 
+async def bring(server: Server, said: list[bytes]) -> None:
+    sink = Collector(len(DATA))
+    async with server.asked(Script(said)) as asked:
+        await fetch(*asked, sink)
+    assert sink.received == DATA
+
+
 def test_direct_is_in_use_unless_the_environment_says_otherwise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -51,10 +58,7 @@ async def test_a_body_of_known_length_goes_the_way_that_is_named(
     path: str, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(PATH_VARIABLE, path)
-    sink = Collector(len(DATA))
-    async with server.asked(Script([HEAD, DATA])) as asked:
-        await fetch(*asked, sink)
-    assert sink.received == DATA
+    await bring(server, [HEAD, DATA])
     assert server.direct == (path == "direct")
 
 
@@ -67,10 +71,7 @@ async def test_a_body_of_known_length_goes_the_way_that_is_named(
     ids=["chunked", "until the end"],
 )
 async def test_a_body_of_unknown_length_is_read_plainly(said: list[bytes], server: Server) -> None:
-    sink = Collector(len(DATA))
-    async with server.asked(Script(said)) as asked:
-        await fetch(*asked, sink)
-    assert sink.received == DATA
+    await bring(server, said)
     assert server.direct == 0
 
 
@@ -78,10 +79,7 @@ async def test_a_connection_of_an_unknown_kind_is_read_plainly(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wire, "_TRANSPORTS", frozenset())
-    sink = Collector(len(DATA))
-    async with server.asked(Script([HEAD, DATA])) as asked:
-        await fetch(*asked, sink)
-    assert sink.received == DATA
+    await bring(server, [HEAD, DATA])
     assert server.direct == 0
 
 

@@ -42,27 +42,25 @@ def tell_all(endpoint: Endpoint) -> str:
     return f"{endpoint!r}{endpoint}"
 
 
+async def told_by(url: str, package: Package) -> str:
+    """What can be printed where a range of a URL cannot be had."""
+    endpoint = open_urls("edge", {package.manifest.objects[0].name: url})
+    placement = await endpoint.locate(package.manifest)
+    with pytest.raises(TransferError) as caught:
+        await placement.read_range(0, 100, 150, Collector(50))
+    await endpoint.aclose()
+    return said(caught.value) + tell_all(endpoint)
+
+
 @pytest.mark.parametrize("name", [n for n, (script, _) in FAULTS.items() if script.end != HANG])
 async def test_a_fault_shows_no_signature(name: str, package: Package) -> None:
     script = FAULTS[name][0]
     async with hostile(script) as server:
-        url = f"{server.url}/o?sv=1&sig={CANARY}"
-        endpoint = open_urls("edge", {package.manifest.objects[0].name: url})
-        placement = await endpoint.locate(package.manifest)
-        with pytest.raises(TransferError) as caught:
-            await placement.read_range(0, 100, 150, Collector(50))
-        await endpoint.aclose()
-    assert CANARY not in said(caught.value) + tell_all(endpoint)
+        assert CANARY not in await told_by(f"{server.url}/o?sv=1&sig={CANARY}", package)
 
 
 async def test_no_connection_shows_no_signature(package: Package) -> None:
-    url = f"https://host.invalid/o?sig={CANARY}"
-    endpoint = open_urls("edge", {package.manifest.objects[0].name: url})
-    placement = await endpoint.locate(package.manifest)
-    with pytest.raises(TransferError) as caught:
-        await placement.read_range(0, 0, 1, Collector(1))
-    await endpoint.aclose()
-    assert CANARY not in said(caught.value)
+    assert CANARY not in await told_by(f"https://host.invalid/o?sig={CANARY}", package)
 
 
 @pytest.mark.parametrize("broken", ["token", "signature", "locations", "service"])
