@@ -37,6 +37,7 @@ __all__ = [
     "backend",
     "backends",
     "block_digests",
+    "discard",
     "verify_and_write",
     "verify_blocks",
 ]
@@ -146,6 +147,15 @@ def aligned_buffer(length_bytes: int) -> memoryview:
         with contextlib.suppress(OSError):  # a kernel without huge pages
             pages.madvise(mmap.MADV_HUGEPAGE)
     return memoryview(pages)
+
+
+def discard(buffer: memoryview) -> None:
+    """Give the pages of an `aligned_buffer` back to the system, whoever still has a view of it.
+
+    What was in it is lost. Where that is not possible they go back with the last view.
+    """
+    if isinstance(buffer.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        buffer.obj.madvise(mmap.MADV_DONTNEED)
 
 
 def verify_blocks(data: Buffer, block_bytes: int, digests: bytes | memoryview) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlcore.engine.download import buffers
 from dlcore.engine.download.buffers import BufferPool
 from tests.engine.virtual_time import virtually
 from tests.schedule.packages import LAW
@@ -72,3 +73,19 @@ def test_nobody_overtakes_those_who_wait() -> None:
         assert await waiter is only
 
     virtually(main())
+
+
+def test_buffers_of_another_length_make_room_even_if_somebody_still_has_a_view(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    discarded: list[memoryview] = []
+    monkeypatch.setattr(buffers, "discard", discarded.append)
+    pool = BufferPool(8)
+    lent = [pool.take_now(2) for _ in range(4)]
+    for buffer in lent[:3]:
+        assert buffer is not None
+        pool.give_back(buffer)
+    assert pool.take_now(2) is not None
+    assert discarded == []
+    assert pool.take_now(3) is not None
+    assert [id(buffer) for buffer in discarded] == [id(buffer) for buffer in lent[:2]]

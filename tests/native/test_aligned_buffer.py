@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.native import Run, aligned_buffer, verify_and_write
+from dlcore.native import Run, aligned_buffer, discard, verify_and_write
 
 PAGE_BYTES = 4096
 
@@ -45,6 +45,23 @@ def test_the_memory_is_kept_for_the_last_view_and_then_given_back() -> None:
     assert bytes(view) == bytes(5)
     del view
     assert resident_kib() - before < 4 << 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_what_is_discarded_is_given_back_whoever_has_a_view() -> None:
+    before = resident_kib()
+    buffer = aligned_buffer(64 << 20)
+    buffer[::4096] = bytes(len(buffer[::4096]))
+    view = buffer[5:10]
+    discard(buffer)
+    assert resident_kib() - before < 4 << 10
+    assert bytes(view) == bytes(5)
+
+
+def test_memory_of_another_kind_is_not_discarded() -> None:
+    kept = bytearray(b"kept")
+    discard(memoryview(kept))
+    assert kept == b"kept"
 
 
 @pytest.mark.skipif(not hasattr(os, "O_DIRECT"), reason="no direct writes here")

@@ -19,8 +19,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from itertools import chain
 
-from dlcore.native import aligned_buffer
+from dlcore.native import aligned_buffer, discard
 
 
 class BufferPool:
@@ -96,6 +97,12 @@ class BufferPool:
             self._free_bytes -= length_bytes
             return free.pop()
         if self._lent_bytes + self._free_bytes > self._ceiling_bytes:
-            self._free.clear()  # of other lengths: they make room
-            self._free_bytes = 0
+            self._discard_free()
         return aligned_buffer(length_bytes)
+
+    def _discard_free(self) -> None:
+        """Those of other lengths make room, even if a job that is not over still knows of them."""
+        for buffer in chain.from_iterable(self._free.values()):
+            discard(buffer)
+        self._free.clear()
+        self._free_bytes = 0
