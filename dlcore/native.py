@@ -46,6 +46,7 @@ Buffer = bytes | bytearray | memoryview
 BACKEND_VARIABLE = "DLCORE_SHA256_BACKEND"
 _DIGEST_BYTES = 32
 _XXH3_BYTES = 16
+WRITE_BYTES = 4 << 20  # less at a time costs processor time, more keeps buffers from being filled
 
 
 class Run(NamedTuple):
@@ -91,12 +92,14 @@ class Written(NamedTuple):
             block += 1
 
 
-def verify_and_write(runs: Iterable[Run]) -> list[Written]:
-    """Verify blocks of any number of runs, and write the good ones to their files.
+def verify_and_write(runs: Iterable[Run]) -> Iterator[Written]:
+    """Verify blocks of any number of runs now, and write the good ones as it is iterated.
 
-    All of it happens in one call without the GIL. The more blocks a call gets, the better they fill
-    the lanes of the hash: with AVX-512 sixteen are nearly twice as fast as two. Runs that adjoin on
-    disk and follow each other here are written together.
+    All are hashed in one call without the GIL. The more blocks a call gets, the better they fill
+    the lanes: with AVX-512 sixteen are nearly twice as fast as two. Then a few runs are written at
+    a time, again without the GIL; those that adjoin on disk and follow each other, together. Once a
+    run's outcome is there, neither its data nor its digests are looked at any more: its buffer may
+    be filled again while the other runs are written.
 
     It does for many runs what this does for each, and a disk fault of one leaves the others alone::
 
@@ -110,7 +113,7 @@ def verify_and_write(runs: Iterable[Run]) -> list[Written]:
             ``Manifest.extents`` with the descriptor of the file in place of its index.
 
     Returns:
-        What became of each run, in order.
+        What became of each run, in order. What is not asked for is not written. For one thread.
 
     Raises:
         ValueError: A run makes no sense: block_bytes is less than 1, digests are not 32 bytes a
@@ -118,7 +121,13 @@ def verify_and_write(runs: Iterable[Run]) -> list[Written]:
         OverflowError: A descriptor, offset or length is no such thing; as before.
         BufferError: A buffer is not contiguous; as before.
     """
-    return [Written(bad, xxh3, _fault(code)) for bad, xxh3, code in _blocks.verify_and_write(runs)]
+    return _write(_blocks.Job(list(runs)))
+
+
+def _write(job: _blocks.Job) -> Iterator[Written]:
+    while outcomes := job.write(WRITE_BYTES):
+        for bad, xxh3, code in outcomes:
+            yield Written(bad, xxh3, _fault(code))
 
 
 def _fault(code: int) -> OSError | None:

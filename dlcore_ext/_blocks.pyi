@@ -1,7 +1,7 @@
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
-from typing_extensions import Buffer
+from typing_extensions import Buffer, disjoint_base
 
 CAN_WRITE: Final[bool]
 
@@ -11,6 +11,10 @@ def use_backend(name: str) -> None: ...
 def block_digests(
     data: Buffer, block_bytes: int, algorithm: Literal["sha256", "xxh3_128"] = "sha256"
 ) -> bytes: ...
-def verify_and_write(
-    runs: Iterable[tuple[Buffer, int, Buffer, Iterable[tuple[int, int, int]]]],
-) -> list[tuple[tuple[int, ...], bytes, int]]: ...
+
+@disjoint_base
+class Job:
+    def __new__(
+        cls, runs: list[tuple[Buffer, int, Buffer, Iterable[tuple[int, int, int]]]]
+    ) -> Self: ...
+    def write(self, least_bytes: int) -> list[tuple[tuple[int, ...], bytes, int]]: ...

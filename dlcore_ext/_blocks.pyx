@@ -162,31 +162,21 @@ cdef bytes _xxh3_digests(Py_buffer *view, Py_ssize_t block_bytes):
     return digests
 
 
-def verify_and_write(runs):
-    """Do a job; `dlcore.native.verify_and_write` says what it is and wraps the outcome.
+cdef class Job:
+    """Runs, verified and then written: what `dlcore.native.verify_and_write` needs.
+
+    Buffers are pinned until they are written, everything else is laid out in one arena.
 
     Args:
         runs: Of each run its data, block_bytes, digests and extents.
 
-    Returns:
-        Of each run the numbers of the bad blocks, the XXH3-128 digests of those that
-        were written, and the errno of a failed write, or 0.
-
     Raises:
-        ValueError, OverflowError, TypeError, BufferError: A run makes no sense; nothing
-            was written.
+        ValueError, OverflowError, TypeError, BufferError: A run makes no sense.
     """
-    cdef _Job job = _Job(list(runs))
-    job.verify_and_write()
-    return [job.outcome(index) for index in range(job.job.count)]
-
-
-cdef class _Job:
-    """The memory of a job: buffers pinned, everything else laid out in one arena."""
 
     cdef c_job job
     cdef Py_buffer *views  # those of run i are 2i, its data, and 2i + 1, its digests
-    cdef Py_ssize_t pinned
+    cdef Py_ssize_t pinned, let_go  # the views from the second to the first are held
     cdef void *arena
 
     def __cinit__(self, list runs):
@@ -203,10 +193,10 @@ cdef class _Job:
         cdef job_extent *extent = <job_extent *>self.arena
         for index in range(count):
             extent = _place(&self.job.runs[index], extent, places[index])
+        self._verify()
 
     def __dealloc__(self):
-        for index in range(self.pinned):
-            PyBuffer_Release(&self.views[index])
+        self._let_go(self.pinned)
         PyMem_Free(self.views)
         PyMem_Free(self.job.runs)
         PyMem_Free(self.arena)
@@ -253,7 +243,30 @@ cdef class _Job:
             bad += blocks
         return 0
 
-    cdef int verify_and_write(self) except -1:
+    def write(self, size_t least_bytes):
+        """Write the next runs, as few as are so long together; then unpin them.
+
+        Returns:
+            Of each the numbers of the bad blocks, the XXH3-128 digests of those that
+            were written, and the errno of a failed write, or 0. Nothing: none is left.
+        """
+        cdef size_t first = self.let_go // 2, last = first, length = 0, index
+        while last < self.job.count and length < least_bytes:
+            length += self.job.runs[last].length
+            last += 1
+        cdef c_job next_runs
+        next_runs.runs, next_runs.count = self.job.runs + first, last - first
+        with nogil:
+            job_write(&next_runs)
+        self._let_go(2 * last)
+        return [self._outcome(index) for index in range(first, last)]
+
+    cdef void _let_go(self, Py_ssize_t end):
+        while self.let_go < end:
+            PyBuffer_Release(&self.views[self.let_go])
+            self.let_go += 1
+
+    cdef int _verify(self) except -1:
         cdef const sha256_backend *backend = _backend
         cdef job_messages messages = job_messages(&self.job, _xxh3_way[0], 0, 0)
         cdef sha256_message message
@@ -269,7 +282,6 @@ cdef class _Job:
             _hash_by_hashlib(&message)
         with nogil:
             job_judge(&self.job, _xxh3_way[0])
-            job_write(&self.job)
         return 0
 
     cdef size_t _messages(self):
@@ -279,7 +291,7 @@ cdef class _Job:
                 count += job_blocks(&self.job.runs[index])
         return count
 
-    cdef tuple outcome(self, size_t index):
+    cdef tuple _outcome(self, size_t index):
         cdef job_run *run = &self.job.runs[index]
         cdef size_t block
         bad = tuple([block for block in range(job_blocks(run)) if run.bad[block]])

@@ -11,7 +11,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from dlcore.native import (
@@ -92,9 +92,9 @@ class Files:
         """Write; may write less than all. Returns the number of bytes written."""
         return portable.write_at(fd, data, offset)
 
-    def verify_and_write(self, runs: Sequence[Run]) -> list[Written]:
+    def verify_and_write(self, runs: Sequence[Run]) -> Iterator[Written]:
         """Verify runs of blocks and write the good ones; see `dlcore.native.verify_and_write`."""
-        return verify_and_write(runs) if CAN_WRITE else [portable_job(self, run) for run in runs]
+        return verify_and_write(runs) if CAN_WRITE else (portable_job(self, run) for run in runs)
 
     def read_at(self, fd: int, view: memoryview, offset: int) -> int:
         """Read into ``view``; may read less. Returns the number of bytes, 0 at the end."""

@@ -6,7 +6,7 @@ gets its final name only when every block is there and durable. After a failed s
 believed that it should have covered, and sync is never tried again: begin the package anew.
 
 Threads: `write_runs` may be called by many at once; `sync`, `missing` and `complete` by any while
-writes go on; `finish` and `close` once the writers have returned.
+writes go on; `finish` and `close` once all runs are settled.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from dlcore.store import journal
 from dlcore.store.faults import translated
 from dlcore.store.files import Files, read_document, write_document, write_fully
 from dlcore.store.resume import find_blocks
+from dlcore.store.tally import Settled, Tally
 from dlcore.store.tree import Tree
 from dlcore.store.whole import WholeObject
 from dlcore.store.writing import Arrival, Claim, Writer
@@ -105,10 +106,16 @@ class Partial:
                         self._drop_object(index)
 
     def write_run(self, object_index: int, first_block: int, data: memoryview) -> tuple[int, ...]:
-        """Verify whole contiguous blocks and write the good ones; as `write_runs` of one run."""
-        return self.write_runs([(object_index, first_block, data)])[0]
+        """Verify whole contiguous blocks and write the good ones; as `write_runs` of one run.
 
-    def write_runs(self, runs: Sequence[tuple[int, int, memoryview]]) -> list[tuple[int, ...]]:
+        Returns:
+            Numbers, in the object, of the blocks that do not match.
+        """
+        found: list[tuple[int, ...]] = []
+        self.write_runs([(object_index, first_block, data)], lambda _, bad: found.append(bad))
+        return found[0]
+
+    def write_runs(self, runs: Sequence[tuple[int, int, memoryview]], settled: Settled) -> None:
         """Verify runs of whole blocks and write the good ones. Idempotent; thread-safe.
 
         The more blocks at a time, the faster they are hashed: sixteen fill the widest lanes.
@@ -117,39 +124,35 @@ class Partial:
         Args:
             runs: Of each its object, the number of its first block in that object, and its bytes;
                 the last block may be the object's short last one.
-
-        Returns:
-            For each run the numbers, in the object, of the blocks that do not match: nothing of
-            them was written. Always empty for an object that has but one digest.
+            settled: Told, in this thread, of each run as soon as it is written: of its blocks that
+                do not match nothing was. There are none in an object that has but one digest.
 
         Raises:
             IntegrityError: This was the last block of an object that has but one digest, and the
                 object does not match: all its blocks are missing again. The source's fault.
-            StorageError: The disk failed. Blocks of this call may be on disk but do not count.
+            StorageError: The disk failed. Of runs that were not told of blocks may be on disk.
         """
         spans = [self._range_of(index, first, len(data)) for index, first, data in runs]
         self._check_usable()
-        bad: list[tuple[int, ...]] = [()] * len(runs)
         arrivals: list[Arrival] = []
-        owners: list[int] = []
+        tally = Tally(settled)
         with self._translated("write"):
             for at, (span, (index, _, data)) in enumerate(zip(spans, runs, strict=True)):
+                unheld: list[BlockRange] = []
                 if index in self._whole:
                     self._write_whole(span, data)
-                    continue
-                for run in self._unheld(span):
-                    arrivals.append(Arrival(run, self._slice(span, run, data), True))
-                    owners.append(at)
-            for at, found in zip(owners, self._writer.write(arrivals), strict=True):
-                bad[at] += found
-        return bad
+                else:
+                    unheld = self._unheld(span)
+                arrivals += [Arrival(run, self._slice(span, run, data), True) for run in unheld]
+                tally.expect(at, len(unheld))
+            self._writer.write(arrivals, tally.settle)
 
     def _write_whole(self, blocks: BlockRange, data: memoryview) -> None:
         whole = self._whole[blocks.object]
         for run in whole.take(blocks.first, blocks.last - blocks.first):
             arrived = self._slice(blocks, run, data)
             try:
-                self._writer.write([Arrival(run, arrived, False)])
+                self._writer.write([Arrival(run, arrived, False)], lambda _place, _bad: None)
             except BaseException:
                 whole.give_back(run)
                 raise

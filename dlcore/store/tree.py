@@ -159,7 +159,7 @@ class Tree:
 
     @contextlib.contextmanager
     def writers_of(self, stretches: Iterable[tuple[Extent, memoryview]]) -> Iterator[list[int]]:
-        """Descriptors to write stretches with; their files are dirty from then on, until `sync`.
+        """Descriptors to write stretches with. Whoever did so says so (`wrote`).
 
         Args:
             stretches: Where bytes go, and them: whole pages at page boundaries may be written
@@ -175,10 +175,17 @@ class Tree:
                 taken.append((files, stretch.file))
             yield fds
         finally:
-            with self._lock:
-                self._unsynced.written.update(file for _, file in taken)
             for files, file in taken:
                 files.give_back(file)
+
+    def wrote(self, files: Iterable[int]) -> None:
+        """Bytes of these files are for the next `sync` to make durable.
+
+        To be said after the write, for a `sync` before it does not cover it, and before the bytes
+        are claimed or the descriptor is given back.
+        """
+        with self._lock:
+            self._unsynced.written.update(files)
 
     def _is_direct(self, file: int) -> bool:
         """Small files are not: they are made when their bytes come, and seldom hold whole pages."""
@@ -194,8 +201,7 @@ class Tree:
                     self._files, fd, data[at : at + extent.length_bytes], extent.offset_bytes
                 )
             touched.append(extent.file)
-        with self._lock:
-            self._unsynced.written.update(touched)
+        self.wrote(touched)
 
     def read(self, blocks: BlockRange, buffer: memoryview, *, again: bool = False) -> memoryview:
         """Read a range's bytes into the front of ``buffer``: `BlockReader.read`."""

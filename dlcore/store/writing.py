@@ -1,14 +1,16 @@
 """Verifies blocks and writes the good ones: many runs of a package in one native call.
 
 Guarantees: nothing of a block that does not match is written; what is reported as written is on
-its files, not yet synced. A disk fault of one run leaves the others alone: they are recorded
-before it is raised. Thread-safe, as far as different blocks are concerned.
+its files, not yet synced, and its buffer not looked at any more, though others are still to be
+written. A disk fault of one run leaves the others alone: they are recorded before it is raised.
+Thread-safe, as far as different blocks are concerned.
 
 Whole pages of large files go past the page cache where that is faster (`Tree.writers_of`).
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -17,6 +19,7 @@ from dlcore.model import DIGEST_BYTES, BlockRange, Extent, Manifest
 from dlcore.native import Run, Written
 from dlcore.store.files import Files
 from dlcore.store.job import verify_and_write_each
+from dlcore.store.tally import Settled
 from dlcore.store.tree import Tree
 
 MOST_EXTENTS = 64  # of one native call: each is an open file at worst
@@ -60,27 +63,35 @@ class Writer:
         self._tree = tree
         self._record = record
 
-    def write(self, arrivals: Sequence[Arrival]) -> list[tuple[int, ...]]:
+    def write(self, arrivals: Sequence[Arrival], settled: Settled) -> None:
         """Verify and write.
 
-        Returns:
-            For each arrival the numbers, in its object, of the blocks that do not match.
+        Args:
+            arrivals: What.
+            settled: Told of each that was written, in their order, while others are still to be.
 
         Raises:
             OSError: An arrival could not be written as a whole; the others were.
         """
-        bad: list[tuple[int, ...]] = []
         faults: list[OSError] = []
+        place = 0
         for batch in self._batches(arrivals):
-            for arrival, written in zip(batch, self._write_batch(batch), strict=True):
-                first = self._manifest.block_number(arrival.blocks.object, arrival.blocks.first)
-                self._record([(first + block, xxh3) for block, xxh3 in written.claims()])
-                bad.append(tuple(arrival.blocks.first + block for block in written.bad))
-                if written.error:
-                    faults.append(written.error)
+            with self._outcomes(batch) as outcomes:
+                for blocks, written in zip([each.blocks for each in batch], outcomes, strict=True):
+                    self._note(blocks, written)
+                    if written.error:
+                        faults.append(written.error)
+                    else:
+                        settled(place, tuple(blocks.first + block for block in written.bad))
+                    place += 1
         if faults:
             raise faults[0]
-        return bad
+
+    def _note(self, blocks: BlockRange, written: Written) -> None:
+        span = self._manifest.range_span(blocks)
+        self._tree.wrote(extent.file for extent in self._manifest.extents(blocks.object, *span))
+        first = self._manifest.block_number(blocks.object, blocks.first)
+        self._record([(first + block, xxh3) for block, xxh3 in written.claims()])
 
     def _batches(self, arrivals: Sequence[Arrival]) -> Iterator[list[Arrival]]:
         """As many arrivals together as have few enough extents."""
@@ -100,9 +111,12 @@ class Writer:
         span = self._manifest.range_span(arrival.blocks)
         return sum(1 for _ in self._manifest.extents(arrival.blocks.object, *span))
 
-    def _write_batch(self, batch: list[Arrival]) -> list[Written]:
+    @contextlib.contextmanager
+    def _outcomes(self, batch: list[Arrival]) -> Iterator[Iterator[Written]]:
+        """What becomes of each arrival, in order; they are written as it is asked for."""
         if len(batch) == 1 and self._extent_count(batch[0]) > MOST_EXTENTS:
-            return [self._write_scattered(batch[0])]
+            yield iter([self._write_scattered(batch[0])])
+            return
         places = [list(self._stretches(arrival)) for arrival in batch]
         with self._tree.writers_of(chain.from_iterable(places)) as fds:
             fd = iter(fds)
@@ -115,7 +129,7 @@ class Writer:
                 )
                 for arrival, stretches in zip(batch, places, strict=True)
             ]
-            return self._files.verify_and_write(runs)
+            yield self._files.verify_and_write(runs)
 
     def _stretches(self, arrival: Arrival) -> Iterator[tuple[Extent, memoryview]]:
         """Where an arrival's bytes go, each stretch with them."""

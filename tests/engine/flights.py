@@ -151,7 +151,7 @@ def play(
                 assert scene.pool.take_now(MEMORY_BYTES) is not None, "a buffer was not given back"
             finally:
                 scene.package.partial.close()
-                scene.verifier.close()
+                await scene.verifier.aclose()
 
     async def main() -> None:
         async with opened() as scene:

@@ -12,6 +12,7 @@ import pytest
 from dlcore.engine.threads import in_thread
 from dlcore.errors import DiskFullError, DlcoreError
 from dlcore.store import Partial
+from dlcore.store.tally import Settled
 from tests.engine.fakes import FakeEndpoint, Reply, entry_of, fetch, opened, package
 from tests.engine.virtual_time import VirtualTimeLoop, virtually
 from tests.store.helpers import BLOCK_BYTES, read_back
@@ -88,13 +89,13 @@ def test_a_full_disk_is_told_and_a_later_run_goes_on(
     write_runs = Partial.write_runs
 
     def write_if_there_is_room(
-        partial: Partial, runs: Sequence[tuple[int, int, memoryview]]
-    ) -> list[tuple[int, ...]]:
+        partial: Partial, runs: Sequence[tuple[int, int, memoryview]], settled: Settled
+    ) -> None:
         nonlocal left
         left -= sum(len(data) for _, _, data in runs)
         if left < 0:
             raise DiskFullError("no room", remedy="make some")
-        return write_runs(partial, runs)
+        write_runs(partial, runs, settled)
 
     async def main() -> None:
         async with opened(tmp_path, PACKAGES, [FakeEndpoint("a", PACKAGES)]) as content:

@@ -14,6 +14,7 @@ from dlcore.engine.download.verifier import Verifier
 from dlcore.errors import StorageError
 from dlcore.model import BlockRange, Manifest, Object
 from dlcore.store import Partial
+from dlcore.store.tally import Settled
 
 BLOCK_BYTES = 4096
 DATA = memoryview(bytes(BLOCK_BYTES))
@@ -31,27 +32,38 @@ MANIFEST = Manifest(
 
 
 class FakePartial:
-    """Takes note of the jobs; each waits until it is let go. Block 13 is always bad."""
+    """Takes note of the jobs; each waits until it is let go. Block 13 is always bad.
+
+    Attributes:
+        halts_before: The block before which a job that was let go waits once more, for `on`.
+        fails: Whether the disk is broken, from that block on if there is one.
+    """
 
     def __init__(self) -> None:
         self.manifest = MANIFEST
         self.jobs: list[list[tuple[int, int]]] = []
-        self.go = threading.Event()
+        self.go, self.on = threading.Event(), threading.Event()
+        self.halts_before: int | None = None
         self.fails = False
+        self.ended = 0
 
-    def write_runs(self, runs: Sequence[tuple[int, int, memoryview]]) -> list[tuple[int, ...]]:
+    def write_runs(self, runs: Sequence[tuple[int, int, memoryview]], settled: Settled) -> None:
         self.jobs.append([(index, first) for index, first, _ in runs])
         assert self.go.wait(30)
-        if self.fails:
-            raise StorageError("broken")
-        return [(13,) if first == 13 else () for _, first, _ in runs]
+        for place, (_, first, _) in enumerate(runs):
+            if first == self.halts_before:
+                assert self.on.wait(30)
+            if self.fails and self.halts_before in {None, first}:
+                raise StorageError("broken")
+            settled(place, (13,) if first == 13 else ())
+        self.ended += 1
 
 
 class Bench:
-    """A verifier with two threads, the fewest there are, and a package."""
+    """A verifier with two threads and a package."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("os.cpu_count", lambda: 1)
+        monkeypatch.setattr(verifiers, "MOST_JOBS", 2)
         self.verifier = Verifier()
         self.partial = FakePartial()
 
@@ -84,7 +96,7 @@ async def test_what_comes_during_a_job_goes_together_in_the_next(bench: Bench) -
     bench.partial.go.set()
     assert await asyncio.gather(*first, *gathered) == [(), (), (13,), (), ()]
     assert bench.partial.jobs == [[(0, 0)], [(0, 2), (0, 13), (0, 4), (0, 5)]]
-    bench.verifier.close()
+    await bench.verifier.aclose()
 
 
 async def test_a_second_job_begins_when_it_is_full_and_no_fuller(
@@ -102,7 +114,7 @@ async def test_a_second_job_begins_when_it_is_full_and_no_fuller(
     assert bench.partial.jobs[1] == [(0, 1), (0, 2), (0, 3)]
     bench.partial.go.set()
     await asyncio.gather(*tasks)
-    bench.verifier.close()
+    await bench.verifier.aclose()
 
 
 async def test_a_run_that_may_decide_over_its_object_is_a_job_of_its_own(bench: Bench) -> None:
@@ -113,7 +125,7 @@ async def test_a_run_that_may_decide_over_its_object_is_a_job_of_its_own(bench: 
     bench.partial.go.set()
     await asyncio.gather(*tasks)
     assert [(1, 3)] in bench.partial.jobs
-    bench.verifier.close()
+    await bench.verifier.aclose()
 
 
 async def test_a_disk_that_fails_is_told_to_everybody_in_the_job(bench: Bench) -> None:
@@ -124,7 +136,7 @@ async def test_a_disk_that_fails_is_told_to_everybody_in_the_job(bench: Bench) -
     bench.partial.go.set()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert all(isinstance(result, StorageError) for result in results)
-    bench.verifier.close()
+    await bench.verifier.aclose()
 
 
 async def test_who_is_cancelled_waits_for_the_thread_that_reads_his_buffer(bench: Bench) -> None:
@@ -137,4 +149,57 @@ async def test_who_is_cancelled_waits_for_the_thread_that_reads_his_buffer(bench
     bench.partial.go.set()
     with pytest.raises(asyncio.CancelledError):
         await task
-    bench.verifier.close()
+    await bench.verifier.aclose()
+
+
+async def test_who_waits_hears_of_his_run_while_the_job_goes_on(bench: Bench) -> None:
+    tasks = bench.start(0)
+    await until_busy(bench, 1)
+    tasks += bench.start(1, 13, 3, 4)
+    bench.partial.halts_before = 3
+    bench.partial.go.set()
+    assert await asyncio.gather(*tasks[:3]) == [(), (), (13,)]
+    assert [task.done() for task in tasks[3:]] == [False, False]
+    bench.partial.on.set()
+    assert await asyncio.gather(*tasks[3:]) == [(), ()]
+    await bench.verifier.aclose()
+
+
+async def test_a_fault_is_told_to_those_whose_runs_are_not_on_disk(bench: Bench) -> None:
+    bench.partial.fails, bench.partial.halts_before = True, 3
+    bench.partial.on.set()
+    tasks = bench.start(0)
+    await until_busy(bench, 1)
+    tasks += bench.start(1, 2, 3, 4)
+    bench.partial.go.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert results[:3] == [(), (), ()]
+    assert [type(result) for result in results[3:]] == [StorageError, StorageError]
+    await bench.verifier.aclose()
+
+
+async def test_who_is_cancelled_while_his_job_writes_waits_for_his_own_run_alone(
+    bench: Bench,
+) -> None:
+    tasks = bench.start(0)
+    await until_busy(bench, 1)
+    tasks += bench.start(1, 2, 3)
+    bench.partial.halts_before = 2
+    await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    bench.partial.go.set()
+    await asyncio.wait(tasks[:2])
+    assert [task.done() for task in tasks] == [True, True, False, False]
+    bench.partial.on.set()
+    await asyncio.wait(tasks)
+    assert all(task.cancelled() for task in tasks)
+    await bench.verifier.aclose()
+
+
+async def test_closing_waits_for_jobs_of_which_everybody_has_heard(bench: Bench) -> None:
+    bench.partial.go.set()
+    await asyncio.gather(*bench.start(0), *bench.start(1, 2))
+    await bench.verifier.aclose()
+    assert bench.partial.ended == len(bench.partial.jobs)
+    assert asyncio.all_tasks() == {asyncio.current_task()}

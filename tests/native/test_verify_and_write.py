@@ -15,6 +15,7 @@ import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dlcore import native
 from dlcore.native import CAN_WRITE, Buffer, Run, Written, verify_and_write
 from tests.native import twin
 from tests.native.backends import each_backend, using
@@ -64,7 +65,7 @@ class Plan:
         digests = b"" if chance.random() < 0.2 else digests_of(data, block_bytes)
         for _ in range(chance.choice([0, 0, 1, 5]) if data else 0):
             data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
-        shifted = memoryview(bytes(start) + data)[start:]
+        shifted = memoryview(bytearray(start) + data)[start:]
         return Run(shifted, block_bytes, digests, ()), [*self._places(len(data))]
 
     def _places(self, length: int) -> Iterator[tuple[int, int, int]]:
@@ -79,19 +80,34 @@ class Plan:
             yield file, offset, part
 
 
+@contextmanager
+def writing(least_bytes: int) -> Iterator[None]:
+    """Write so many bytes at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "WRITE_BYTES", least_bytes)
+        yield
+
+
 @each_backend
 @settings(derandomize=True, deadline=None, max_examples=150)
 @given(
     seed=st.integers(0, 1 << 32),
     runs=st.integers(0, 12),
     most_block_bytes=st.sampled_from([1, 70, 300, 3000]),
+    write_bytes=st.sampled_from([1, 5000, 4 << 20]),
 )
-def test_a_job_does_what_its_twin_does(
-    backend: str, seed: int, runs: int, most_block_bytes: int
+def test_a_job_does_what_its_twin_does_and_looks_at_no_buffer_afterwards(
+    backend: str, seed: int, runs: int, most_block_bytes: int, write_bytes: int
 ) -> None:
     plan = Plan(seed, runs, most_block_bytes)
-    with empty_files() as ours, empty_files() as theirs, using(backend):
-        assert verify_and_write(plan.runs(ours)) == twin.verify_and_write(plan.runs(theirs))
+    with empty_files() as ours, empty_files() as theirs:
+        expected = twin.verify_and_write(plan.runs(theirs))
+        with using(backend), writing(write_bytes):
+            job = plan.runs(ours)
+            for run, written, wanted in zip(job, verify_and_write(job), expected, strict=True):
+                assert written == wanted
+                assert isinstance(run.data, memoryview)
+                run.data[:] = bytes(len(run.data))
         assert contents(ours) == contents(theirs)
 
 
@@ -104,7 +120,7 @@ def test_many_adjoining_runs_become_one_file() -> None:
             Run(block, 100, digests_of(block, 100), [(fd, 100 * at, 100)])
             for at, block in enumerate(blocks)
         ]
-        written = verify_and_write(job)
+        written = [*verify_and_write(job)]
         assert os.pread(fd, 1 << 20, 0) == NOISE[: 100 * runs]
     assert [each.xxh3 for each in written] == [xxhash.xxh3_128_digest(block) for block in blocks]
 
@@ -133,7 +149,7 @@ def test_blocks_of_any_lengths_side_by_side_get_their_digests(
             Run(block, len(block), digests_of(block, len(block)), [(file.fileno(), 0, len(block))])
             for block in blocks
         ]
-        written = verify_and_write(job)
+        written = [*verify_and_write(job)]
     assert written == [Written((), xxhash.xxh3_128_digest(block), None) for block in blocks]
 
 
@@ -150,7 +166,7 @@ def test_what_adjoins_on_disk_is_written_at_once() -> None:
         places = [(fd, 100 * at, 100) for at in range(64)]
         runs = [Run(NOISE[:100], 60, b"", [place]) for place in places]
         before = write_calls()
-        verify_and_write([*runs[:30], *runs[31:]])  # with a gap
+        assert len([*verify_and_write([*runs[:30], *runs[31:]])]) == 63  # with a gap
         assert write_calls() - before == 2
 
 
@@ -181,8 +197,8 @@ def test_without_digests_every_block_is_good() -> None:
 
 
 def test_no_runs_and_no_data_are_no_work() -> None:
-    assert verify_and_write([]) == []
-    assert verify_and_write([Run(b"", 1, b"", [])]) == [Written((), b"", None)]
+    assert [*verify_and_write([])] == []
+    assert [*verify_and_write([Run(b"", 1, b"", [])])] == [Written((), b"", None)]
 
 
 @pytest.mark.parametrize(
@@ -213,12 +229,29 @@ def test_a_run_that_makes_no_sense_is_refused_and_nothing_is_written(
     good.data.append(0)  # BufferError if somebody still held on to it
 
 
-def test_a_buffer_is_let_go_of_afterwards(tmp_path: Path) -> None:
-    data, digests = bytearray(NOISE[:120]), bytearray(digests_of(NOISE[:120], 100))
-    with (tmp_path / "file").open("wb") as file:
-        verify_and_write([Run(data, 100, digests, [(file.fileno(), 0, 120)])])
-    data.append(0)
-    digests.append(0)
+def is_held(buffer: bytearray) -> bool:
+    try:
+        buffer.append(0)
+    except BufferError:
+        return True
+    return False
+
+
+def test_a_buffer_is_let_go_of_when_its_run_is_written_or_nobody_asks_any_more() -> None:
+    data = [bytearray(NOISE[:120]) for _ in range(3)]
+    digests = [bytearray(digests_of(NOISE[:120], 100)) for _ in range(3)]
+    with tempfile.TemporaryFile() as file, writing(1):
+        runs = [
+            Run(data[at], 100, digests[at], [(file.fileno(), 200 * at, 120)]) for at in range(3)
+        ]
+        outcomes = verify_and_write(runs)
+        next(outcomes)
+        assert [*map(is_held, data + digests)] == [False, True, True] * 2
+        next(outcomes)
+        assert [*map(is_held, data + digests)] == [False, False, True] * 2
+        del outcomes
+        assert os.pread(file.fileno(), 1000, 0) == NOISE[:120] + bytes(80) + NOISE[:120]
+    assert not any(map(is_held, data + digests))
 
 
 @each_backend
@@ -227,4 +260,4 @@ def test_other_threads_run_during_a_job(backend: str) -> None:
     digests = digests_of(data, 1 << 16)
     with tempfile.TemporaryFile() as file, using(backend):
         run = Run(data, 1 << 16, digests, [(file.fileno(), 0, 1 << 20)])
-        assert others_run_during(lambda: verify_and_write([run]), 200)
+        assert others_run_during(lambda: [*verify_and_write([run])], 200)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import xxhash
 
+from dlcore import native
 from dlcore.native import Run, Written, block_digests, verify_and_write
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
@@ -76,9 +77,13 @@ def test_bad_blocks_are_named_even_if_the_fault_comes_before_them(fd: int, full:
     assert code_of(written) == errno.ENOSPC
 
 
-def test_other_runs_are_written_all_the_same(fd: int, full: int) -> None:
+@pytest.mark.parametrize("write_bytes", [1, 4 << 20], ids=["apart", "together"])
+def test_other_runs_are_written_all_the_same(
+    fd: int, full: int, write_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native, "WRITE_BYTES", write_bytes)
     runs = [run_over((fd, 0, 1000)), run_over((full, 1000, 1000)), run_over((fd, 1000, 1000))]
-    written = verify_and_write(runs)
+    written = [*verify_and_write(runs)]
     assert [code_of(each) for each in written] == [None, errno.ENOSPC, None]
     assert [each.xxh3 for each in written] == [b"".join(XXH3), b"", b"".join(XXH3)]
     assert os.pread(fd, 3000, 0) == DATA * 2
@@ -87,7 +92,7 @@ def test_other_runs_are_written_all_the_same(fd: int, full: int) -> None:
 def test_a_closed_descriptor_is_a_fault_of_its_run(fd: int) -> None:
     closed = os.dup(fd)
     os.close(closed)
-    written = verify_and_write([run_over((closed, 0, 1000)), run_over((-1, 0, 1000))])
+    written = [*verify_and_write([run_over((closed, 0, 1000)), run_over((-1, 0, 1000))])]
     assert [code_of(each) for each in written] == [errno.EBADF] * 2
 
 

@@ -187,8 +187,8 @@ class SimDisk(Files):
     def open_direct(self, path: Path) -> int:
         return -1
 
-    def verify_and_write(self, runs: Sequence[Run]) -> list[Written]:
-        return [portable_job(self, run) for run in runs]
+    def verify_and_write(self, runs: Sequence[Run]) -> Iterator[Written]:
+        return (portable_job(self, run) for run in runs)
 
     def read_at(self, fd: int, view: memoryview, offset: int) -> int:
         data = self._open[fd].data[offset : offset + len(view)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -52,7 +52,7 @@ class Calls(Files):
         self.direct.discard(fd)
         super().close(fd)
 
-    def verify_and_write(self, runs: Sequence[Run]) -> list[Written]:
+    def verify_and_write(self, runs: Sequence[Run]) -> Iterator[Written]:
         for run in runs:
             self.directly_written += sum(n for fd, _, n in run.extents if fd in self.direct)
         return super().verify_and_write(runs)

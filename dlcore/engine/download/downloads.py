@@ -236,7 +236,7 @@ class Downloads:
                 with contextlib.suppress(DlcoreError):
                     await in_thread(package.partial.sync)
             package.partial.close()
-        self._verifier.close()
+        await self._verifier.aclose()
         self._ledger.pass_on_notes()
 
     # The tasks

@@ -2,22 +2,24 @@
 
 Hashing sixteen blocks side by side takes hardly longer than hashing four. So while a job is under
 way, buffers from all connections gather for the next one, which begins beside it when it is full:
-the faster the network, the larger the jobs, and nobody waits while nothing is done. For one event
-loop.
+the faster the network, the larger the jobs, and nobody waits while nothing is done. A job hashes
+all it has, then writes it bit by bit, and whoever waits for a run hears of it as soon as that is on
+disk: its buffer is filled again while the job goes on. For one event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from dlcore.engine.threads import settle
 from dlcore.model import BlockRange
 from dlcore.store import Partial
 
 JOB_BYTES = 16 << 20  # sixteen blocks of 1 MiB fill the widest lanes
+MOST_JOBS = 4  # one or two hash while the others write; more would be short of memory
 
 
 class _Item(NamedTuple):
@@ -38,16 +40,17 @@ class Verifier:
     """Verifies and writes runs of blocks in threads."""
 
     def __init__(self) -> None:
-        self._most_jobs = max(2, min(4, os.cpu_count() or 1))  # one hashes while another writes
-        self._threads = ThreadPoolExecutor(self._most_jobs, thread_name_prefix="dlcore-disk")
+        self._threads = ThreadPoolExecutor(MOST_JOBS, thread_name_prefix="dlcore-disk")
         self._queue: deque[_Item] = deque()
         self._queued_bytes = 0
         self._jobs: set[asyncio.Task[None]] = set()
+        self._settled: deque[tuple[_Item, tuple[int, ...]]] = deque()  # and not told yet
+        self._tell_is_due = False
 
     async def verify(self, partial: Partial, run: BlockRange, data: memoryview) -> tuple[int, ...]:
         """Verify a run of whole blocks and write the good ones.
 
-        Waits for the end even if cancelled: a thread may be reading the data.
+        Waits even if cancelled: a thread may be reading the data. Afterwards none does.
 
         Returns:
             Numbers, in the object, of the blocks that do not match.
@@ -73,8 +76,9 @@ class Verifier:
             raise asyncio.CancelledError
         return bad.result()
 
-    def close(self) -> None:
-        """End the threads; nobody is waiting any more."""
+    async def aclose(self) -> None:
+        """End the threads; nobody is waiting for data any more."""
+        await settle(list(self._jobs))
         self._threads.shutdown()
 
     def _start_jobs(self) -> None:
@@ -84,7 +88,7 @@ class Verifier:
             job.add_done_callback(self._ended)
 
     def _is_time_for_a_job(self) -> bool:
-        if not self._queue or len(self._jobs) == self._most_jobs:
+        if not self._queue or len(self._jobs) == MOST_JOBS:
             return False
         is_full = self._queued_bytes >= JOB_BYTES or self._queue[0].is_alone
         return is_full or not self._jobs
@@ -109,11 +113,23 @@ class Verifier:
     async def _run(self, job: list[_Item]) -> None:
         runs = [(item.run.object, item.run.first, item.data) for item in job]
         loop = asyncio.get_running_loop()
+
+        def settled(place: int, bad: tuple[int, ...]) -> None:  # in the thread
+            self._settled.append((job[place], bad))
+            if not self._tell_is_due:  # waking the loop for each costs more than the rest of it
+                self._tell_is_due = True
+                loop.call_soon_threadsafe(self._tell)
+
+        write = job[0].partial.write_runs
         try:
-            found = await loop.run_in_executor(self._threads, job[0].partial.write_runs, runs)
+            await loop.run_in_executor(self._threads, write, runs, settled)
         except BaseException as error:  # it is for those who wait
             for item in job:
-                item.bad.set_exception(error)
-            return
-        for item, bad in zip(job, found, strict=True):
+                if not item.bad.done():
+                    item.bad.set_exception(error)
+
+    def _tell(self) -> None:
+        self._tell_is_due = False  # first: what settles from here on may be told once more
+        while self._settled:
+            item, bad = self._settled.popleft()
             item.bad.set_result(bad)

@@ -1,0 +1,186 @@
+"""Of many runs in one call each is told of once its own bytes are on disk, the rest or not."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dlcore import native
+from dlcore.errors import StorageError
+from dlcore.model import BlockRange
+from dlcore.store import Partial, Store
+from dlcore.store.tally import Tally
+from dlcore.store.tree import Tree
+from tests.store.helpers import BLOCK_BYTES, Package, fill, make_package, read_back
+from tests.store.simdisk import SimDisk
+
+PACKAGE = make_package()
+LARGE = 2  # index of the object that is a/large.bin: six blocks
+BASE = PACKAGE.manifest.first_blocks[LARGE]
+Told = list[tuple[int, tuple[int, ...]]]
+
+
+def run_of(first: int, last: int, index: int = LARGE) -> tuple[int, int, memoryview]:
+    return index, first, PACKAGE.run(BlockRange(index, first, last))
+
+
+def begun(disk: SimDisk) -> Partial:
+    store = Store(Path("/state"), disk)
+    store.prepare()
+    return store.begin(PACKAGE.manifest, PACKAGE.document)
+
+
+def held(partial: Partial) -> list[int]:
+    return list(partial.have[BASE : BASE + 6])
+
+
+@settings(derandomize=True)
+@given(st.lists(st.lists(st.lists(st.integers(0, 9), max_size=2).map(tuple), max_size=4)))
+def test_each_run_is_told_of_once_with_all_that_is_bad(runs: list[list[tuple[int, ...]]]) -> None:
+    told: Told = []
+    tally = Tally(lambda run, bad: told.append((run, bad)))
+    for at, arrivals in enumerate(runs):
+        tally.expect(at, len(arrivals))
+    assert told == [(at, ()) for at, arrivals in enumerate(runs) if not arrivals]
+    told.clear()
+    everything = [bad for arrivals in runs for bad in arrivals]
+    for arrival, bad in enumerate(everything):
+        tally.settle(arrival, bad)
+    assert told == [(at, sum(arrivals, ())) for at, arrivals in enumerate(runs) if arrivals]
+
+
+def test_a_run_counts_when_it_is_told_of_and_the_next_one_does_not_yet() -> None:
+    partial = begun(SimDisk())
+    seen: list[list[int]] = []
+    partial.write_runs([run_of(0, 2), run_of(2, 6)], lambda _run, _bad: seen.append(held(partial)))
+    assert seen == [[1, 1, 0, 0, 0, 0], [1] * 6]
+
+
+def test_a_run_with_its_middle_on_disk_is_told_of_once_with_all_its_bad_blocks() -> None:
+    partial = begun(SimDisk())
+    fill(partial, PACKAGE, [BASE + 2])
+    spoiled = bytearray(PACKAGE.objects[LARGE])
+    for block in (1, 2, 4):
+        spoiled[block * BLOCK_BYTES] ^= 1
+    told: Told = []
+    runs = [run_of(2, 3), (LARGE, 0, memoryview(spoiled)), run_of(0, 3, index=1)]
+    partial.write_runs(runs, lambda run, bad: told.append((run, bad)))
+    assert told == [(0, ()), (1, (1, 4)), (2, ())]
+    assert held(partial) == [1, 0, 1, 1, 0, 1]
+
+
+def test_runs_before_and_behind_one_that_cannot_be_written_are_told_of() -> None:
+    disk = SimDisk()
+    partial = begun(disk)
+    writes = 0
+
+    def fail_the_second(_: SimDisk, call: str) -> None:
+        nonlocal writes
+        writes += call == "write_at"
+        if call == "write_at" and writes == 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    disk.before = fail_the_second
+    told: list[int] = []
+    with pytest.raises(StorageError, match="Input/output error"):
+        partial.write_runs(
+            [run_of(at, at + 1) for at in (0, 3, 5)], lambda run, _bad: told.append(run)
+        )
+    assert told == [0, 2]
+    assert held(partial) == [1, 0, 0, 0, 0, 1]
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(seed=st.integers(0, 10**9), write_bytes=st.sampled_from([1, BLOCK_BYTES, 1 << 20]))
+def test_buffers_filled_again_as_soon_as_that_is_allowed_change_nothing(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, write_bytes: int
+) -> None:
+    chance = random.Random(seed)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Store.open(tmp_path_factory.mktemp("state")) as store,
+    ):
+        patch.setattr(native, "WRITE_BYTES", write_bytes)
+        partial = store.begin(PACKAGE.manifest, PACKAGE.document)
+        while not partial.complete:
+            runs = [any_run(PACKAGE, chance) for _ in range(chance.randint(1, 6))]
+
+            def fill_again(run: int, _bad: tuple[int, ...], runs: list[Owned] = runs) -> None:
+                buffer = runs[run][2]
+                buffer[:] = bytes(len(buffer))
+
+            partial.write_runs([(i, f, memoryview(data)) for i, f, data in runs], fill_again)
+        assert read_back(partial.finish()) == PACKAGE.contents
+
+
+Owned = tuple[int, int, bytearray]
+
+
+def any_run(package: Package, chance: random.Random) -> Owned:
+    """Some blocks of some object in a buffer of their own; sometimes one of them is bad."""
+    index = chance.randrange(len(package.objects))
+    count = package.manifest.block_count(index)
+    first = chance.randrange(count)
+    data = bytearray(package.run(BlockRange(index, first, chance.randint(first + 1, count))))
+    if chance.random() < 0.3:
+        data[chance.randrange(len(data))] ^= 1
+    return index, first, data
+
+
+class Syncs:
+    """A package that is synced at chosen moments, and what of it was believed after each."""
+
+    def __init__(self, disk: SimDisk, chance: random.Random) -> None:
+        self.partial = begun(disk)
+        self.partial.sync()
+        self._disk = disk
+        self._chance = chance
+        self._believed: list[tuple[list[int], SimDisk]] = []
+
+    def sync(self) -> None:
+        self.partial.sync()
+        self._believed.append((held(self.partial), self._disk.after_power_loss(self._chance)))
+
+    def check(self) -> None:
+        """Had power been lost after any of them, what was believed would have been there."""
+        for blocks, after in self._believed:
+            again = begun(after)
+            assert all(map(int.__ge__, held(again), blocks))
+            assert again.discarded_blocks == 0
+        assert len(self._believed) == 3
+
+
+RUNS = [run_of(0, 1), run_of(3, 5), run_of(5, 6)]
+
+
+@pytest.mark.parametrize("ordered", [True, False], ids=["ordered", "posix"])
+@pytest.mark.parametrize("seed", range(10))
+def test_a_sync_between_two_runs_claims_nothing_that_a_loss_of_power_takes_back(
+    seed: int, ordered: bool
+) -> None:
+    syncs = Syncs(SimDisk(ordered=ordered), random.Random(seed))
+    syncs.partial.write_runs(RUNS, lambda _run, _bad: syncs.sync())
+    syncs.check()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_sync_before_a_write_is_known_to_be_unsynced_does_not_claim_it(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    syncs = Syncs(SimDisk(), random.Random(seed))
+    wrote = Tree.wrote
+
+    def sync_just_before(tree: Tree, files: Iterable[int]) -> None:
+        syncs.sync()
+        wrote(tree, files)
+
+    monkeypatch.setattr(Tree, "wrote", sync_just_before)
+    syncs.partial.write_runs(RUNS, lambda _run, _bad: None)
+    syncs.check()
