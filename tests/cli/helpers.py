@@ -30,6 +30,7 @@ class Ended(NamedTuple):
     @property
     def document(self) -> Any:
         """The one JSON document on standard output; fails if there is anything else."""
+        assert self.out, self
         return json.loads(self.out)
 
     @property
