@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,14 @@ def test_a_folder_that_cannot_be_written_is_status_9(here: Here, site: Site) -> 
     refused(here("run", site.sequence, *where, "--simulate", "0"), 9, "storage")
 
 
+def sees_to_its_end(process: subprocess.Popen[str]) -> bool:
+    """Whether it catches `SIGTERM`; before, a command that is interrupted ends without a word."""
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii", errors="replace")
+    caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="/proc tells what is caught")
 def test_a_state_directory_in_use_is_status_10_but_a_plan_is_not_refused(
     site: Site, tmp_path: Path
 ) -> None:
@@ -145,6 +154,8 @@ def test_a_state_directory_in_use_is_status_10_but_a_plan_is_not_refused(
     second = dlcore("run", site.sequence, *where, "--simulate", "0", "--json")
     waiting = start("run", site.sequence, *where, "--simulate", "0", "--json", "--wait", "60")
     plan = dlcore("plan", site.sequence, *where, "--json")
+    while not sees_to_its_end(waiting):
+        assert waiting.poll() is None, wait(waiting)
     waiting.send_signal(signal.SIGINT)
     interrupted = wait(waiting)
     holder.terminate()
