@@ -9,11 +9,13 @@ NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
 .PHONY: demo test check bench bench-net clean
 .DEFAULT_GOAL := demo
 
+# An editable installation is not compiled, as others are: the first run would have to.
 $(VENV)/ready: pyproject.toml setup.py $(NATIVE)
 	@echo "setting up $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV) \
 	&& $(RUN) -m pip install --quiet --upgrade pip \
 	&& $(RUN) -m pip install --quiet --editable '.[test,check]' \
+	&& $(RUN) -m compileall -q dlcore \
 	&& touch $@ \
 	|| { printf '\nThis needs %s\n' "$(NEEDS)" >&2; exit 1; }
 
