@@ -33,13 +33,22 @@ async def shown(
 
 
 async def _show(stream: AsyncIterator[events.Event], view: View, verbose: bool) -> None:
+    told: events.Event | None = None
     async for event in stream:
         if isinstance(event, events.Progress):
             view.progress("verified", event.verified_bytes, event.wanted_bytes, event.rate_bps)
-        elif isinstance(event, events.EndpointNote) and not verbose:
+        elif not verbose and (isinstance(event, events.EndpointNote) or _is_one_more(told, event)):
             continue
         elif text := describe(event):
             view.line(text)
+            told = event
+
+
+def _is_one_more(told: events.Event | None, event: events.Event) -> bool:
+    """Whether it is one more failure in a row: all connections of an endpoint may fail at once."""
+    if not (isinstance(told, events.RangeFailed) and isinstance(event, events.RangeFailed)):
+        return False
+    return (told.endpoint, told.fault) == (event.endpoint, event.fault)
 
 
 def describe(event: events.Event) -> str:

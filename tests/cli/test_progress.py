@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.cli.progress import shown
 from dlcore.cli.views import Lines, Nothing, open_view
+from dlcore.engine.events import EventBus, RangeFailed
 from tests.cli.conftest import Site
 from tests.cli.helpers import COMMAND, Here, served
 
@@ -20,6 +22,20 @@ def test_elsewhere_progress_is_plain_lines_on_standard_error(
     ended = here("fetch", "ABC00002", "--from", site.published, "-o", tmp_path / "to")
     assert ended.err.splitlines() == ["ABC00002: fetching 6.0 MiB", "ABC00002: ready"]
     assert len(ended.out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+async def test_failures_in_a_row_of_one_endpoint_are_told_once_unless_all_is_wanted(
+    verbose: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bus = EventBus()
+    async with shown(bus.listen(), Lines(), verbose=verbose):
+        for endpoint in ("a", "a", "b", "a"):
+            bus.emit(RangeFailed("ABC00002", endpoint, "connect", f"{endpoint}: gone"))
+        bus.emit(RangeFailed("ABC00002", "a", "stall", "a: silent"))
+        bus.close()
+    told = [line.partition(":")[0] for line in capsys.readouterr().err.splitlines()]
+    assert told == (["a", "a", "b", "a", "a"] if verbose else ["a", "b", "a", "a"])
 
 
 @pytest.mark.parametrize("command", ["fetch", "run", "publish", "verify"])
