@@ -22,7 +22,8 @@ from itertools import cycle, islice
 from typing import Any
 
 FRESH_S = 5.0
-_ESTABLISHED, _RTT_AT = 1, 68  # a value and an offset in struct tcp_info
+_ESTABLISHED, _OPENING = 1, 2  # Source: enum of <linux/tcp.h>, TCP_ESTABLISHED and TCP_SYN_SENT
+_RTT_AT = 68  # an offset in struct tcp_info
 
 Address = tuple[int, int, int, str, Any]
 """As `socket.getaddrinfo` gives it; the last is the place to connect to."""
@@ -69,10 +70,11 @@ class EarlyConnections:
         """The shortest that the system measured as connections were opened.
 
         Where none is open yet, how long that has taken so far: it is no shorter. Only of those
-        that nobody has taken yet; 0.0 if there is none.
+        that nobody has taken yet and that did not fail; 0.0 if there is none.
         """
         with self._lock:
-            waiting = [begun for free in self._free.values() for begun in free]
+            begun = [one for free in self._free.values() for one in free]
+        waiting = [one for one in begun if _state(one) in (_ESTABLISHED, _OPENING)]
         measured_s = list(filter(None, map(_round_trip_s, waiting)))
         if waiting and not measured_s:
             return time.monotonic() - self._begun_s
@@ -113,6 +115,10 @@ def _round_trip_s(begun: socket.socket) -> float:
     info = begun.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RTT_AT + 4)
     is_open = info[0] == _ESTABLISHED
     return int.from_bytes(info[_RTT_AT:], sys.byteorder) / 1e6 if is_open else 0.0
+
+
+def _state(begun: socket.socket) -> int:
+    return begun.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
 
 
 def _addresses(host: str, port: int, flags: int) -> Sequence[Address]:

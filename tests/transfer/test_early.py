@@ -105,6 +105,13 @@ def test_while_none_is_open_the_round_trip_is_no_shorter_than_that_has_taken(
     assert 0.0 < first_s <= begun.round_trip_s() < LATE_S
 
 
+def test_what_was_refused_tells_nothing_of_the_way(begun: EarlyConnections) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        place = gone.getsockname()
+    begin(begun, place, 3)
+    assert begun.round_trip_s() == 0.0
+
+
 def test_what_waits_too_long_is_closed(
     begun: EarlyConnections, server: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
