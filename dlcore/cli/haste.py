@@ -40,7 +40,8 @@ def connect_early(arguments: Sequence[str]) -> None:
 def can_wait(arguments: Sequence[str]) -> bool:
     """Whether all that is asked for first can be, before what speaks HTTP is imported.
 
-    Not of several endpoints: how long their first answers take has to tell how far each is.
+    Not of several endpoints: only the first few answers are watched as they begin, so that it would
+    not be told how far each is.
 
     Args:
         arguments: As for `connect_early`, which was called some time ago.
