@@ -27,7 +27,7 @@ from dlcore_ext import _blocks
 pytestmark = pytest.mark.skipif(not CAN_WRITE, reason="jobs do not write on this system")
 
 BLOCK_BYTES = 1 << 20
-MOST_BLOCKS = 32
+MAX_BLOCKS = 32
 PAIRS = 21
 SHM = Path("/dev/shm")
 
@@ -54,8 +54,8 @@ def natively(runs: list[Run]) -> None:
 @pytest.fixture(scope="module")
 def blocks() -> list[memoryview]:
     """Buffers of their own, as those of several connections are."""
-    noise = random.Random(9).randbytes(MOST_BLOCKS * BLOCK_BYTES)
-    buffers = [aligned_buffer(BLOCK_BYTES) for _ in range(MOST_BLOCKS)]
+    noise = random.Random(9).randbytes(MAX_BLOCKS * BLOCK_BYTES)
+    buffers = [aligned_buffer(BLOCK_BYTES) for _ in range(MAX_BLOCKS)]
     for at, buffer in enumerate(buffers):
         buffer[:] = noise[at * BLOCK_BYTES : (at + 1) * BLOCK_BYTES]
     return buffers

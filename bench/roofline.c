@@ -25,7 +25,7 @@
 #define PAGE_BYTES ((size_t)4096)
 #define RANGE_BYTES ((uint64_t)8 << 20)
 #define HEAD_BYTES ((size_t)16 << 10)
-#define MOST_CONNECTIONS 64
+#define MAX_CONNECTIONS 64
 
 struct job {
     const struct sha256_backend *backend;
@@ -205,9 +205,9 @@ int main(int count, char **values) {
     job.direct = !strcmp(values[9], "direct");
     open_output(&job, values[6]);
 
-    pthread_t threads[MOST_CONNECTIONS];
+    pthread_t threads[MAX_CONNECTIONS];
     int connections = atoi(values[7]);
-    if (connections < 1 || connections > MOST_CONNECTIONS) fail("CONNECTIONS");
+    if (connections < 1 || connections > MAX_CONNECTIONS) fail("CONNECTIONS");
     for (int i = 0; i < connections; i++)
         if (pthread_create(&threads[i], NULL, run, &job)) fail("thread");
     for (int i = 0; i < connections; i++) pthread_join(threads[i], NULL);

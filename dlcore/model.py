@@ -212,7 +212,7 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
         ca_file: PEM file of the authorities to trust in place of the system's.
         connections: Most connections to open to it at once, 1 to 256.
         cost: Of using it; an endpoint that costs more than another is spared where that will do.
-        cap_bps: Most bytes per second to read from it; 0 for no cap.
+        cap_bytes_per_s: Most bytes per second to read from it; 0 for no cap.
         serves_content: Whether the service was set up to serve content; only ``cmg`` may not be.
     """
 
@@ -226,5 +226,5 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     ca_file: str = ""
     connections: Annotated[int, msgspec.Meta(ge=1, le=256)] = 256
     cost: Annotated[int, msgspec.Meta(ge=0)] = 0
-    cap_bps: Annotated[int, msgspec.Meta(ge=0)] = 0
+    cap_bytes_per_s: Annotated[int, msgspec.Meta(ge=0)] = 0
     serves_content: bool = True

@@ -135,17 +135,17 @@ class Client:
         """See `dlcore.Client.session`."""
         return Session(self._loop, self._loop.run(self._client.session(sequence)))
 
-    def limit(self, cap_bps: float) -> None:
+    def limit(self, cap_bytes_per_s: float) -> None:
         """See `dlcore.Client.limit`."""
-        self._loop.call(lambda: self._client.limit(cap_bps))
+        self._loop.call(lambda: self._client.limit(cap_bytes_per_s))
 
     def set_terms(self, endpoint: str, terms: Terms) -> None:
         """See `dlcore.Client.set_terms`."""
         self._loop.call(lambda: self._client.set_terms(endpoint, terms))
 
-    def limit_hosts(self, most_connections: int) -> None:
+    def limit_hosts(self, max_connections: int) -> None:
         """See `dlcore.Client.limit_hosts`."""
-        self._loop.call(lambda: self._client.limit_hosts(most_connections))
+        self._loop.call(lambda: self._client.limit_hosts(max_connections))
 
     def events(self) -> Iterator[Event]:
         """Everything that happens from now on, until the client is closed.

@@ -243,7 +243,7 @@ cdef class Job:
             bad += blocks
         return 0
 
-    def write(self, size_t least_bytes):
+    def write(self, size_t min_bytes):
         """Write the next runs, as few as are so long together; then unpin them.
 
         Returns:
@@ -251,7 +251,7 @@ cdef class Job:
             were written, and the errno of a failed write, or 0. Nothing: none is left.
         """
         cdef size_t first = self.let_go // 2, last = first, length = 0, index
-        while last < self.job.count and length < least_bytes:
+        while last < self.job.count and length < min_bytes:
             length += self.job.runs[last].length
             last += 1
         cdef c_job next_runs

@@ -31,7 +31,7 @@ from dlcore.engine.events import EndpointRenewed
 from dlcore.tasksequence.deployment import load_deployment
 
 ROOT = Path("build/demo")
-LINK_BPS = 64 * content.MIB
+LINK_BYTES_PER_S = 64 * content.MIB
 LATENCY_S = 0.02
 TOKEN_LIFE_S = 8.0
 LOCATION_LIFE_S = 12.0
@@ -54,7 +54,7 @@ def main() -> None:
         **msgspec.to_builtins(report),
         "token_renewals": renewals,
         "verified": verified,
-        "link_bps": LINK_BPS,
+        "link_bytes_per_s": LINK_BYTES_PER_S,
     }
     target = root / "summary.json"
     target.write_text(json.dumps(summary, indent=2), encoding="utf-8")
@@ -79,7 +79,14 @@ def gateway(published: Path, state: Path) -> Iterator[Path]:
     """A gateway in a process of its own; gives the settings for its clients."""
     command = [
         *(sys.executable, "-m", "dlcore", "serve", str(published), "--json"),
-        *("--state", str(state), "--bandwidth-bps", str(LINK_BPS), "--latency-s", str(LATENCY_S)),
+        *(
+            "--state",
+            str(state),
+            "--bandwidth-bytes_per_s",
+            str(LINK_BYTES_PER_S),
+            "--latency-s",
+            str(LATENCY_S),
+        ),
         *("--token-life-s", str(TOKEN_LIFE_S), "--location-life-s", str(LOCATION_LIFE_S)),
     ]
     state.mkdir(exist_ok=True)
@@ -99,7 +106,7 @@ def demo_config(client: Path, root: Path) -> Path:
     """The gateway's settings for clients, with this machine's model and the link's rate."""
     settings = client.read_text(encoding="utf-8")
     more = (
-        f"[transfer]\nlink_bps = {LINK_BPS}\n"
+        f"[transfer]\nlink_bytes_per_s = {LINK_BYTES_PER_S}\n"
         f"[variables]\nModel = 'This model'\nDemoDrivers = '{root / 'drivers'}'\n"
     )
     path = root / "deployment.toml"

@@ -24,13 +24,13 @@ def run(folder: Path) -> Outcome:
     if "--limit-rate" not in told.stdout:
         return Outcome("cap", str(LINK), skipped=["cap: dlcore fetch has no --limit-rate"])
     verdicts, notes = [], []
-    for option, cap_bps, mib in CAPS:
+    for option, cap_bytes_per_s, mib in CAPS:
         supply = one_object(folder, mib)
         with laboratory(folder, [LINK]) as lab:
             sources = experiment.named_urls(lab, folder, supply)
             done = experiment.fetch(folder, supply, sources, "--limit-rate", option)
             seen = experiment.carried_bytes(lab.sides)
-        off = abs(done.run.rate_bps / cap_bps - 1)
+        off = abs(done.run.rate_bytes_per_s / cap_bytes_per_s - 1)
         verdicts.append(Verdict(f"{option}/s: rate off by", off, WITHIN, at_most=True))
         notes.append(
             f"{option}/s: {mib} MiB in {done.run.cost.wall_s:.2f} s, {seen} bytes over the link"

@@ -31,7 +31,7 @@ def fetch(
     sources: Sequence[str],
     *options: str,
     watch: Callable[[], None] = lambda: None,
-    most_s: float = 2 * measure.MOST_S,
+    max_s: float = 2 * measure.MAX_S,
 ) -> Fetch:
     """Fetch with dlcore from these sources, compare every byte, and remove it.
 
@@ -42,10 +42,10 @@ def fetch(
     measure.clear(output.parent)
     named = [word for source in sources for word in ("--from", source)]
     command = [*DLCORE, "fetch", str(supply.manifest), *named, "-o", str(output), "-q", "--json"]
-    run = measure.execute([*command, *options], output, supply.length_bytes, most_s, watch)
+    run = measure.execute([*command, *options], output, supply.length_bytes, max_s, watch)
     ended_s = time.monotonic()
     if run.cut_short:
-        raise measure.ToolError(f"not done after {most_s:.0f} s")
+        raise measure.ToolError(f"not done after {max_s:.0f} s")
     supply.check(output)
     measure.clear(output.parent)
     return Fetch(run, msgspec.json.decode(run.said), ended_s)
@@ -69,7 +69,7 @@ def by_endpoint(report: dict[str, Any]) -> str:
 
 def _endpoint(name: str, own: dict[str, Any]) -> str:
     words = [f"{name}: {own['bytes_fetched'] / 1e6:.0f} MB"]
-    words.append(f"at most {own['most_connections']} connections")
+    words.append(f"at most {own['max_connections']} connections")
     words.extend(f"{count} x {fault}" for fault, count in own["faults"].items())
     words.extend(own["notes"][-1:])
     return ", ".join(words)

@@ -33,7 +33,7 @@ class Link(NamedTuple):
     queue_ms: float = 50.0
 
     @property
-    def payload_bps(self) -> float:
+    def payload_bytes_per_s(self) -> float:
         """Bytes/s of payload that fit through, at most."""
         return self.rate_mbit * 1e6 / 8 * SEGMENT / MTU
 
@@ -78,9 +78,9 @@ class Wire:
     def set(self, link: Link, seed: int = 1) -> None:
         """Make the link so from now on; its traffic is counted from zero."""
         self.link = link
-        rate_bps, loss = link.rate_mbit * 1e6 / 8, round(link.loss * 1e6)
+        rate_bytes_per_s, loss = link.rate_mbit * 1e6 / 8, round(link.loss * 1e6)
         one_way_us, queue_us = round(link.rtt_ms * 500), round(link.queue_ms * 1000)
-        self._tell(f"set {rate_bps:.0f} {one_way_us} {loss} {queue_us} {seed}")
+        self._tell(f"set {rate_bytes_per_s:.0f} {one_way_us} {loss} {queue_us} {seed}")
 
     def cut(self) -> None:
         """Let nothing pass any more, as if somebody pulled the plug."""

@@ -18,7 +18,7 @@ from bench.netlab import namespaces
 from bench.netlab.link import MTU, SEGMENT, Link, Traffic
 from bench.netlab.namespaces import LaboratoryError
 
-MOST_S = 60.0
+MAX_S = 60.0
 LOOK_EVERY_S = 0.02
 
 
@@ -44,7 +44,7 @@ class Run(msgspec.Struct, frozen=True):
     said: str = ""
 
     @property
-    def rate_bps(self) -> float:
+    def rate_bytes_per_s(self) -> float:
         return self.received_bytes / self.cost.wall_s
 
 
@@ -66,7 +66,7 @@ def execute(
     command: Sequence[str],
     output: Path,
     wanted_bytes: int,
-    most_s: float = MOST_S,
+    max_s: float = MAX_S,
     watch: Callable[[], None] = lambda: None,
 ) -> Run:
     """Run a command that fetches into ``output``, for at most so long.
@@ -75,7 +75,7 @@ def execute(
         command: What to run in the client's namespace.
         output: Where it puts what it fetches; its parent's parent gets what this needs itself.
         wanted_bytes: Payload that it is to fetch.
-        most_s: When it is cut short.
+        max_s: When it is cut short.
         watch: Called every few milliseconds while it runs.
 
     Raises:
@@ -86,13 +86,13 @@ def execute(
         launched = [
             *namespaces.inside(namespaces.CLIENT),
             *(sys.executable, "-I", "-S", str(LAUNCH), str(target)),
-            *("timeout", "-s", "KILL", f"{most_s}", *command),
+            *("timeout", "-s", "KILL", f"{max_s}", *command),
         ]
         status, said, complained = _watched(launched, {"HOME": folder}, watch)
         if not target.exists():
             raise LaboratoryError(f"{' '.join(command)}: {complained.strip()}")
         cost = msgspec.json.decode(target.read_bytes(), type=Cost)
-    cut_short = status != 0 and cost.wall_s >= most_s
+    cut_short = status != 0 and cost.wall_s >= max_s
     if status and not cut_short:
         raise ToolError(f"failed: {complained.strip() or said.strip()}")
     return Run(wanted_bytes, 0 if cut_short else wanted_bytes, cost, cut_short, said)
@@ -126,7 +126,7 @@ def counted(run: Run, traffic: Traffic, link: Link) -> Result:
         delivered = traffic.delivered_bytes * SEGMENT // MTU
         received = min(delivered, run.wanted_bytes)
         run = msgspec.structs.replace(run, received_bytes=received)
-    return Result(run, traffic, run.received_bytes / run.cost.wall_s / link.payload_bps)
+    return Result(run, traffic, run.received_bytes / run.cost.wall_s / link.payload_bytes_per_s)
 
 
 def clear(folder: Path) -> None:

@@ -111,6 +111,6 @@ def _config(root: Path, url: str, link: Link) -> str:
     return (
         "[client]\non_internet = false\n"
         f'[catalog]\npath = "{root / "published" / "catalog.json"}"\n'
-        f"[transfer]\nlink_bps = {link.payload_bps:.0f}\n"
+        f"[transfer]\nlink_bytes_per_s = {link.payload_bytes_per_s:.0f}\n"
         f'[[endpoint]]\nname = "far side"\nkind = "http"\nurl = "{url}"\n'
     )

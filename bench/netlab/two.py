@@ -62,7 +62,7 @@ def run(folder: Path) -> Outcome:
 def _together(folder: Path, supply: Supply) -> tuple[float, list[str]]:
     with laboratory(folder, LINKS) as lab:
         done = experiment.fetch(folder, supply, experiment.named_urls(lab, folder, supply))
-    share = done.run.rate_bps / sum(link.payload_bps for link in LINKS)
+    share = done.run.rate_bytes_per_s / sum(link.payload_bytes_per_s for link in LINKS)
     told = experiment.by_endpoint(done.report)
     return share, [f"together {done.run.cost.wall_s:.2f} s; {told}"]
 
@@ -76,6 +76,6 @@ def _failing(folder: Path, supply: Supply, how: str) -> tuple[float, str]:
         done = experiment.fetch(folder, supply, sources, watch=failure.watch)
         left_bytes = failure.left_bytes()
     rest_s = done.ended_s - failure.at_s
-    share = left_bytes / rest_s / LINKS[1].payload_bps
+    share = left_bytes / rest_s / LINKS[1].payload_bytes_per_s
     told = experiment.by_endpoint(done.report)
     return share, f"{how}: {left_bytes / 1e6:.1f} MB left, {rest_s:.2f} s; {told}"

@@ -113,7 +113,7 @@ def command(
     ca_file: str,
     connections: int,
     retries: int,
-    cap_bps: float | None,
+    cap_bytes_per_s: float | None,
     wait_s: float,
     quiet: bool,
     verbose: bool,
@@ -129,7 +129,7 @@ def command(
     access = Access(token_file, sas_file, ca_file, connections)
     asked = Asked(what, sources, sha256, catalog, catalog_sha256)
     retry = Retry(count=retries)
-    manner = Manner(retry, cap_bps or 0.0, wait_s, quiet, verbose)
+    manner = Manner(retry, cap_bytes_per_s or 0.0, wait_s, quiet, verbose)
     fetched = run_async(_fetch(asked, folder, access, manner))
     if as_json:
         show_json({**msgspec.to_builtins(fetched), "verified": True})
@@ -144,7 +144,7 @@ class Manner(NamedTuple):
     """How to go about it."""
 
     retry: Retry
-    cap_bps: float
+    cap_bytes_per_s: float
     wait_s: float
     quiet: bool
     verbose: bool
@@ -165,7 +165,7 @@ async def _fetch(asked: Asked, folder: Path, access: Access, manner: Manner) -> 
             bus,
             beside=found.beside,
             retry=manner.retry,
-            cap_bps=manner.cap_bps,
+            cap_bytes_per_s=manner.cap_bytes_per_s,
             wait_s=manner.wait_s,
             round_trip_s=EARLY.round_trip_s(),
         )

@@ -36,7 +36,9 @@ async def _show(stream: AsyncIterator[events.Event], view: View, verbose: bool) 
     told: events.Event | None = None
     async for event in stream:
         if isinstance(event, events.Progress):
-            view.progress("verified", event.verified_bytes, event.wanted_bytes, event.rate_bps)
+            view.progress(
+                "verified", event.verified_bytes, event.wanted_bytes, event.rate_bytes_per_s
+            )
         elif not verbose and (isinstance(event, events.EndpointNote) or _is_one_more(told, event)):
             continue
         elif text := describe(event):

@@ -45,8 +45,8 @@ def show_report(report: Report) -> None:
             (
                 name,
                 amount(own.bytes_fetched),
-                f"{amount(own.mean_bps)}/s",
-                str(own.most_connections),
+                f"{amount(own.mean_bytes_per_s)}/s",
+                str(own.max_connections),
                 ", ".join(f"{fault} {count}" for fault, count in own.faults.items()),
             )
             for name, own in report.endpoints.items()
@@ -55,4 +55,4 @@ def show_report(report: Report) -> None:
 
 
 def _rate(report: Report) -> str:
-    return f"{amount(report.link_bps)}/s ({report.link_rate})"
+    return f"{amount(report.link_bytes_per_s)}/s ({report.link_rate})"

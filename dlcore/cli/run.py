@@ -52,7 +52,7 @@ def command(
     sequence_id: str | None,
     simulate: str | None,
     state: Path,
-    cap_bps: float | None,
+    cap_bytes_per_s: float | None,
     wait_s: float,
     quiet: bool,
     verbose: bool,
@@ -67,8 +67,8 @@ def command(
     loaded = load(sequence, package_id=sequence_id)
     executor = _executor(simulate)
     client = Client(load_deployment(config), state, wait_s=wait_s)
-    if cap_bps is not None:
-        client.limit(cap_bps)
+    if cap_bytes_per_s is not None:
+        client.limit(cap_bytes_per_s)
     view = open_view(quiet=quiet)
     report = run_async(_run(client, loaded, executor, view, verbose))
     if as_json:

@@ -36,7 +36,7 @@ from dlcore.model import EndpointKind
 @click.option("--no-content", is_flag=True, help='As if "serve content" were switched off.')
 @click.option("--dp", is_flag=True, help="Also serve as an on-premises distribution point.")
 @click.option(
-    "--bandwidth-bps",
+    "--bandwidth-bytes_per_s",
     type=click.FloatRange(min=1),
     help="Bytes/s that all clients together get; by default as much as the machine can.",
 )
@@ -75,7 +75,7 @@ def command(
     kind: str,
     no_content: bool,
     dp: bool,
-    bandwidth_bps: float | None,
+    bandwidth_bytes_per_s: float | None,
     latency_s: float,
     token_life_s: float,
     location_life_s: float,
@@ -94,7 +94,7 @@ def command(
         port=port,
         serve_content=not no_content,
         dp=dp,
-        bandwidth_bps=bandwidth_bps,
+        bandwidth_bytes_per_s=bandwidth_bytes_per_s,
         latency_s=latency_s,
         token_life_s=token_life_s,
         location_life_s=location_life_s,

@@ -16,7 +16,9 @@ LINE_EVERY_S = 5.0
 class View(Protocol):
     """Somewhere to show progress. Never fails; thread-safe."""
 
-    def progress(self, what: str, done_bytes: int, total_bytes: int, rate_bps: float = 0) -> None:
+    def progress(
+        self, what: str, done_bytes: int, total_bytes: int, rate_bytes_per_s: float = 0
+    ) -> None:
         """Show how far it is: what has been done with how much; a rate of 0 is unknown."""
         ...
 
@@ -35,13 +37,15 @@ class Lines:
     def __init__(self) -> None:
         self._shown_s = time.monotonic()
 
-    def progress(self, what: str, done_bytes: int, total_bytes: int, rate_bps: float = 0) -> None:
+    def progress(
+        self, what: str, done_bytes: int, total_bytes: int, rate_bytes_per_s: float = 0
+    ) -> None:
         """A line, if the last one is long ago."""
         now_s = time.monotonic()
         if now_s - self._shown_s < LINE_EVERY_S or done_bytes >= total_bytes:
             return
         self._shown_s = now_s
-        rate = f", {amount(rate_bps)}/s" if rate_bps else ""
+        rate = f", {amount(rate_bytes_per_s)}/s" if rate_bytes_per_s else ""
         self.line(f"{amount(done_bytes)} of {amount(total_bytes)} {what}{rate}")
 
     def line(self, text: str) -> None:
@@ -70,7 +74,9 @@ class Terminal:
         self._task = self._bars.add_task("", total=None, visible=False, rate="")
         self._bars.start()
 
-    def progress(self, what: str, done_bytes: int, total_bytes: int, rate_bps: float = 0) -> None:
+    def progress(
+        self, what: str, done_bytes: int, total_bytes: int, rate_bytes_per_s: float = 0
+    ) -> None:
         """Move the bar."""
         self._bars.update(
             self._task,
@@ -78,7 +84,7 @@ class Terminal:
             completed=done_bytes,
             total=total_bytes or None,
             visible=True,
-            rate=f"{amount(rate_bps)}/s" if rate_bps else "",
+            rate=f"{amount(rate_bytes_per_s)}/s" if rate_bytes_per_s else "",
         )
 
     def line(self, text: str) -> None:
@@ -97,7 +103,9 @@ class Terminal:
 class Nothing:
     """For those who want quiet."""
 
-    def progress(self, what: str, done_bytes: int, total_bytes: int, rate_bps: float = 0) -> None:
+    def progress(
+        self, what: str, done_bytes: int, total_bytes: int, rate_bytes_per_s: float = 0
+    ) -> None:
         """Show nothing."""
 
     def line(self, text: str) -> None:

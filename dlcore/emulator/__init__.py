@@ -5,7 +5,7 @@ meet the real thing: HTTPS, tokens that expire, exact signed locations that expi
 as at Azure Blob Storage, a limited and distant link; and on request an on-premises distribution
 point over the same folder. ``docs/emulator.md`` says what is like the real thing and what is not.
 
-    async with Emulator(folder, Settings(bandwidth_bps=25e6), state=state) as emulator:
+    async with Emulator(folder, Settings(bandwidth_bytes_per_s=25e6), state=state) as emulator:
         print(emulator.url, emulator.ca_file, emulator.registration_token_file)
 """
 

@@ -153,7 +153,7 @@ class Emulator:
     ) -> None:
         settings, counters = self._settings, self.counters
         published = Published(self._folder)
-        sender = Sender(settings.bandwidth_bps, self._clock, self._sleep)
+        sender = Sender(settings.bandwidth_bytes_per_s, self._clock, self._sleep)
         tokens = Tokens(registration, settings.token_life_s, self._clock)
         signatures = Signatures(settings.location_life_s, self._clock)
         service = Service(settings, published, tokens, signatures, sender, counters)

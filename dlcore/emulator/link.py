@@ -12,13 +12,13 @@ from __future__ import annotations
 
 
 class Link:
-    """A link of ``bandwidth_bps`` bytes a second that serves reservations in turn.
+    """A link of ``bandwidth_bytes_per_s`` bytes a second that serves reservations in turn.
 
     Senders that reserve small slices one after the other share it evenly.
     """
 
-    def __init__(self, bandwidth_bps: float) -> None:
-        self._bandwidth_bps = bandwidth_bps
+    def __init__(self, bandwidth_bytes_per_s: float) -> None:
+        self._bandwidth_bytes_per_s = bandwidth_bytes_per_s
         self._busy_since_s = 0.0
         self._busy_bytes = 0
 
@@ -32,7 +32,7 @@ class Link:
         Returns:
             Seconds from ``now_s`` until the last of the bytes is through.
         """
-        if now_s > self._busy_since_s + self._busy_bytes / self._bandwidth_bps:
+        if now_s > self._busy_since_s + self._busy_bytes / self._bandwidth_bytes_per_s:
             self._busy_since_s, self._busy_bytes = now_s, 0
         self._busy_bytes += count
-        return self._busy_since_s + self._busy_bytes / self._bandwidth_bps - now_s
+        return self._busy_since_s + self._busy_bytes / self._bandwidth_bytes_per_s - now_s

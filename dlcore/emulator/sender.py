@@ -42,13 +42,13 @@ class Sender:
     """Sends bodies.
 
     Args:
-        bandwidth_bps: Bytes a second that all bodies share; None for no limit.
+        bandwidth_bytes_per_s: Bytes a second that all bodies share; None for no limit.
         clock: Seconds; does not run backwards.
         sleep: Waits for some seconds.
     """
 
-    def __init__(self, bandwidth_bps: float | None, clock: Clock, sleep: Sleep) -> None:
-        self._link = None if bandwidth_bps is None else Link(bandwidth_bps)
+    def __init__(self, bandwidth_bytes_per_s: float | None, clock: Clock, sleep: Sleep) -> None:
+        self._link = None if bandwidth_bytes_per_s is None else Link(bandwidth_bytes_per_s)
         self._clock = clock
         self._sleep = sleep
 

@@ -17,7 +17,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         serve_content: The gateway's setting "serve content from Azure storage".
         dp: Also serve the folder as an on-premises distribution point, over plain HTTP.
         dp_port: Port of the distribution point; 0 takes a free one.
-        bandwidth_bps: Bytes a second that all answers share; None for no limit.
+        bandwidth_bytes_per_s: Bytes a second that all answers share; None for no limit.
         latency_s: Seconds before the first byte of each answer.
         token_life_s: Seconds for which an access token is valid.
         location_life_s: Seconds for which a signed location is valid.
@@ -29,7 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     serve_content: bool = True
     dp: bool = False
     dp_port: int = 0
-    bandwidth_bps: float | None = None
+    bandwidth_bytes_per_s: float | None = None
     latency_s: float = 0.0
     token_life_s: float = 8 * 3600.0
     location_life_s: float = 3600.0

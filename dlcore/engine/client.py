@@ -68,7 +68,7 @@ class Client:
         self._library: Library | None = None
         self._content: Content | None = None
         self._terms: dict[str, Terms] = {}
-        self._cap_bps = float(deployment.transfer.cap_bps)
+        self._cap_bytes_per_s = float(deployment.transfer.cap_bytes_per_s)
         self._holding = asyncio.Lock()
         self._held = False
         self.store = Store.look(state)
@@ -99,7 +99,7 @@ class Client:
                     stack.push_async_callback(endpoint.aclose)
                     self.endpoints.append(endpoint)
                     self._terms[settings.name] = Terms(
-                        settings.connections, settings.cost, settings.cap_bps
+                        settings.connections, settings.cost, settings.cap_bytes_per_s
                     )
             self._stack = stack.pop_all()
         return self
@@ -129,15 +129,15 @@ class Client:
         """Everything that happens from now on, until the client is closed."""
         return self.bus.listen()
 
-    def limit(self, cap_bps: float) -> None:
+    def limit(self, cap_bytes_per_s: float) -> None:
         """Cap what is read from all endpoints together, at once, whatever is under way.
 
         Args:
-            cap_bps: Bytes per second, 1024 or more; 0.0 for no cap.
+            cap_bytes_per_s: Bytes per second, 1024 or more; 0.0 for no cap.
         """
-        self._cap_bps = cap_bps
+        self._cap_bytes_per_s = cap_bytes_per_s
         if self._content:
-            self._content.downloads.limit(cap_bps)
+            self._content.downloads.limit(cap_bytes_per_s)
 
     def set_terms(self, endpoint: str, terms: Terms) -> None:
         """Change how an endpoint may be used, at once, whatever is under way.
@@ -158,13 +158,13 @@ class Client:
         if self._content:
             self._content.downloads.set_terms(endpoint, terms)
 
-    def limit_hosts(self, most_connections: int) -> None:
+    def limit_hosts(self, max_connections: int) -> None:
         """Bound the connections to each host, whichever endpoints are there; at first 256.
 
         Args:
-            most_connections: 1 or more; a lower bound is reached as ranges end.
+            max_connections: 1 or more; a lower bound is reached as ranges end.
         """
-        self._network.limit(most_connections)
+        self._network.limit(max_connections)
 
     async def library(self) -> Library:
         """What is known of the packages; the catalog is read when this is first asked.
@@ -226,7 +226,7 @@ class Client:
         library = await self.library()
         if self._content is None:
             downloads = Downloads(self.store, self._terms, library.locate, self.bus, self._rng)
-            downloads.limit(self._cap_bps)
+            downloads.limit(self._cap_bytes_per_s)
             self._content = Content(library, downloads)
             self._stack.push_async_callback(self._content.aclose)
         return self._content

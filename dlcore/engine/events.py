@@ -119,11 +119,11 @@ class EndpointProgress(msgspec.Struct, frozen=True):
 
     Attributes:
         connections: Ranges under way.
-        rate_bps: Bytes per second lately.
+        rate_bytes_per_s: Bytes per second lately.
     """
 
     connections: int
-    rate_bps: float
+    rate_bytes_per_s: float
 
 
 class Progress(Event, frozen=True):
@@ -132,14 +132,14 @@ class Progress(Event, frozen=True):
     Attributes:
         verified_bytes: Bytes on disk and verified, of all packages begun.
         wanted_bytes: Length of all packages begun.
-        rate_bps: Bytes per second lately.
+        rate_bytes_per_s: Bytes per second lately.
         wasted_bytes: Bytes received and not used: of races lost and of ranges stopped.
         endpoints: What is going on at each endpoint.
     """
 
     verified_bytes: int
     wanted_bytes: int
-    rate_bps: float
+    rate_bytes_per_s: float
     wasted_bytes: int = 0
     endpoints: dict[str, EndpointProgress] = {}
 

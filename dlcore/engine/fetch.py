@@ -62,7 +62,7 @@ async def fetch_into(
     *,
     beside: bool = False,
     retry: Retry | None = None,
-    cap_bps: float = 0.0,
+    cap_bytes_per_s: float = 0.0,
     wait_s: float = 0.0,
     round_trip_s: float = 0.0,
 ) -> Fetched:
@@ -76,7 +76,7 @@ async def fetch_into(
         bus: Hears what happens.
         beside: Whether a single file may be put beside what else is in the folder.
         retry: When nobody is left to serve it.
-        cap_bps: Most bytes per second from all endpoints together; 0.0: no cap.
+        cap_bytes_per_s: Most bytes per second from all endpoints together; 0.0: no cap.
         wait_s: How long to wait while another process fetches into the same folder.
         round_trip_s: To the nearest endpoint, as far as it is known; 0.0: not at all.
 
@@ -99,7 +99,14 @@ async def fetch_into(
         else:
             described = (manifest, document)
             fetched = await _fetch(
-                goal, described, endpoints, store, bus, retry or Retry(), cap_bps, round_trip_s
+                goal,
+                described,
+                endpoints,
+                store,
+                bus,
+                retry or Retry(),
+                cap_bytes_per_s,
+                round_trip_s,
             )
         await in_thread(shutil.rmtree, goal.state, ignore_errors=True)
     finally:
@@ -119,7 +126,7 @@ async def _fetch(
     store: Store,
     bus: EventBus,
     retry: Retry,
-    cap_bps: float,
+    cap_bytes_per_s: float,
     round_trip_s: float,
 ) -> Fetched:
     manifest, document = described
@@ -130,7 +137,7 @@ async def _fetch(
         downloads = Downloads(store, terms, library.locate, bus, random.Random())  # noqa: S311  # spreads waits
         stack.push_async_callback(downloads.aclose)
         downloads.retry = retry
-        downloads.limit(cap_bps)
+        downloads.limit(cap_bytes_per_s)
         downloads.expect(manifest.content_bytes, round_trip_s)
         downloads.order((manifest.package_id,), (), (manifest.package_id,))
         await downloads.begin(manifest.package_id, manifest, document)

@@ -20,7 +20,7 @@ class Report(msgspec.Struct, frozen=True):
             between restarts.
         lower_bound_s: What no schedule can beat, given the link's rate and the steps' run times.
         efficiency: ``lower_bound_s / makespan_s``.
-        link_bps: The link's rate that the bound assumes.
+        link_bytes_per_s: The link's rate that the bound assumes.
         link_rate: ``given`` or ``measured`` (mean while at least one range was under way).
         stall_s: Time that steps waited for their content, in all.
         download_first_s: What this run would have taken with every referenced package first.
@@ -40,7 +40,7 @@ class Report(msgspec.Struct, frozen=True):
     makespan_s: float
     lower_bound_s: float
     efficiency: float
-    link_bps: float
+    link_bytes_per_s: float
     link_rate: str
     stall_s: float
     download_first_s: float
@@ -56,7 +56,9 @@ class Report(msgspec.Struct, frozen=True):
     endpoints: dict[str, EndpointFigures]
 
 
-def make_report(run: RunState, outcome: str, spared_bytes: int, link_bps: float = 0.0) -> Report:
+def make_report(
+    run: RunState, outcome: str, spared_bytes: int, link_bytes_per_s: float = 0.0
+) -> Report:
     """Work out the figures of a run.
 
     Args:
@@ -64,17 +66,17 @@ def make_report(run: RunState, outcome: str, spared_bytes: int, link_bps: float 
         outcome: How it ended.
         spared_bytes: Content of the packages that enabled steps refer to and that was not
             fetched; download-first would have fetched it too.
-        link_bps: The link's rate; 0.0 to take the measured one.
+        link_bytes_per_s: The link's rate; 0.0 to take the measured one.
     """
     fetched_bytes = sum(run.fetched_bytes.values())
-    measured_bps = fetched_bytes / run.busy_s if run.busy_s else 0.0
-    rate_bps = link_bps or measured_bps
+    measured_bytes_per_s = fetched_bytes / run.busy_s if run.busy_s else 0.0
+    rate_bytes_per_s = link_bytes_per_s or measured_bytes_per_s
     executed = [step for step in run.results if step.outcome != "skipped"]
     needs = _needs(executed, run.fetched_bytes)
     run_s = sum(step.run_s for step in executed)
     needed = {package for step in executed for package in step.packages}
     unneeded = sum(n for package, n in run.fetched_bytes.items() if package not in needed)
-    bound_s = lower_bound_s(needs, rate_bps)
+    bound_s = lower_bound_s(needs, rate_bytes_per_s)
     first_bytes = fetched_bytes + spared_bytes
     needed_bytes = sum(need.new_bytes for need in needs)
     return Report(
@@ -82,11 +84,11 @@ def make_report(run: RunState, outcome: str, spared_bytes: int, link_bps: float 
         makespan_s=run.elapsed_s,
         lower_bound_s=bound_s,
         efficiency=bound_s / run.elapsed_s if run.elapsed_s else 1.0,
-        link_bps=rate_bps,
-        link_rate="given" if link_bps else "measured",
+        link_bytes_per_s=rate_bytes_per_s,
+        link_rate="given" if link_bytes_per_s else "measured",
         stall_s=sum(step.stall_s for step in run.results),
-        download_first_s=without_overlap_s(first_bytes, run_s, rate_bps),
-        stop_at_every_step_s=without_overlap_s(needed_bytes, run_s, rate_bps),
+        download_first_s=without_overlap_s(first_bytes, run_s, rate_bytes_per_s),
+        stop_at_every_step_s=without_overlap_s(needed_bytes, run_s, rate_bytes_per_s),
         bytes_fetched=fetched_bytes,
         bytes_reused=run.reused_bytes,
         bytes_wasted=run.wasted_bytes,

@@ -88,8 +88,8 @@ class _Work:
             await self._save()
         else:
             await in_thread(forget, self._client.state)
-        link_bps = self._client.deployment.transfer.link_bps
-        return make_report(self._session.run, outcome, await self._spared_bytes(), link_bps)
+        link_bytes_per_s = self._client.deployment.transfer.link_bytes_per_s
+        return make_report(self._session.run, outcome, await self._spared_bytes(), link_bytes_per_s)
 
     async def _save(self) -> None:
         """Put the state on disk as it is between two steps."""

@@ -23,8 +23,8 @@ class Need(NamedTuple):
     run_s: float
 
 
-def lower_bound_s(needs: Sequence[Need], link_bps: float) -> float:
-    """Seconds that no schedule can beat over a link of ``link_bps`` bytes per second.
+def lower_bound_s(needs: Sequence[Need], link_bytes_per_s: float) -> float:
+    """Seconds that no schedule can beat over a link of ``link_bytes_per_s`` bytes per second.
 
     A rate of 0.0 means that the link does not matter, because nothing has to be fetched.
     """
@@ -33,19 +33,19 @@ def lower_bound_s(needs: Sequence[Need], link_bps: float) -> float:
     arrived_bytes = 0
     for need in needs:
         arrived_bytes += need.new_bytes
-        bound_s = max(bound_s, _seconds(arrived_bytes, link_bps) + remaining_s)
+        bound_s = max(bound_s, _seconds(arrived_bytes, link_bytes_per_s) + remaining_s)
         remaining_s -= need.run_s
     return bound_s
 
 
-def without_overlap_s(total_bytes: int, run_s: float, link_bps: float) -> float:
+def without_overlap_s(total_bytes: int, run_s: float, link_bytes_per_s: float) -> float:
     """Seconds when nothing is downloaded while a step runs.
 
     This is download-first with the bytes of every referenced package, and stop-at-every-step
     with the bytes of the steps that run.
     """
-    return _seconds(total_bytes, link_bps) + run_s
+    return _seconds(total_bytes, link_bytes_per_s) + run_s
 
 
-def _seconds(count_bytes: int, link_bps: float) -> float:
-    return count_bytes / link_bps if link_bps else 0.0
+def _seconds(count_bytes: int, link_bytes_per_s: float) -> float:
+    return count_bytes / link_bytes_per_s if link_bytes_per_s else 0.0

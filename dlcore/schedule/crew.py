@@ -21,22 +21,22 @@ class Crew:
 
     Args:
         most: Never more connections than this.
-        cap_bps: The endpoint's bandwidth cap in bytes per second; 0.0: none.
+        cap_bytes_per_s: The endpoint's bandwidth cap in bytes per second; 0.0: none.
     """
 
-    def __init__(self, most: int, cap_bps: float = 0.0) -> None:
+    def __init__(self, most: int, cap_bytes_per_s: float = 0.0) -> None:
         self._pulse = Pulse()
         self._looks = Looks(self._pulse)
         self._allowance = Allowance()
         self._opening = Opening()
         self._search = Search(self._pulse, self._looks, self._allowance, self._opening.count)
-        self.limit(most, cap_bps)
+        self.limit(most, cap_bytes_per_s)
 
     # What is allowed, and what happens
 
-    def limit(self, most: int, cap_bps: float = 0.0) -> None:
+    def limit(self, most: int, cap_bytes_per_s: float = 0.0) -> None:
         """Change what is allowed, at once."""
-        if self._allowance.limit(most, cap_bps):
+        if self._allowance.limit(most, cap_bytes_per_s):
             self._search.begin_again(self._allowance.to_begin_with(self._search.count))
 
     def expect(self, wanted_bytes: float, round_trip_s: float) -> None:
@@ -79,9 +79,9 @@ class Crew:
         return self._pulse.round_trip_s
 
     @property
-    def connection_bps(self) -> float | None:
+    def connection_bytes_per_s(self) -> float | None:
         """Bytes per second of one connection at work, of late; None: nothing received yet."""
-        return self._pulse.connection_bps
+        return self._pulse.connection_bytes_per_s
 
     @property
     def window_bytes(self) -> float:
@@ -91,7 +91,7 @@ class Crew:
         """
         if self._looks.is_opening:
             return 0.0
-        return self._pulse.flow_bps * (self._pulse.round_trip_s or 0.0)
+        return self._pulse.flow_bytes_per_s * (self._pulse.round_trip_s or 0.0)
 
     def wanted(self, now_s: float, at_work: int, *, is_light: bool = False) -> int:
         """How many connections should be at work now.

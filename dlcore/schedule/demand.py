@@ -86,7 +86,7 @@ class Demand:
         owner: int,
         holds: Callable[[int], bool],
         avoids: Callable[[int], bool],
-        most_blocks: int,
+        max_blocks: int,
     ) -> BlockRange | None:
         """Take the first run of missing blocks that the taker can serve; it is now under way.
 
@@ -94,7 +94,7 @@ class Demand:
             owner: Number of the range that takes them, never used before.
             holds: Whether the taker's endpoint may serve the object of that index.
             avoids: Whether that endpoint should leave the block of that number to others.
-            most_blocks: The longest run to take; 1 or more.
+            max_blocks: The longest run to take; 1 or more.
 
         Returns:
             The run, all in one object; None if the endpoint can serve nothing that is missing.
@@ -102,7 +102,7 @@ class Demand:
         for backlog in sorted(self._backlogs, key=lambda backlog: -backlog.share):
             number = self._next(backlog, holds, avoids)
             if number is not None:
-                blocks = self._run(backlog, number, most_blocks)
+                blocks = self._run(backlog, number, max_blocks)
                 self._begin(backlog, owner, blocks)
                 return blocks
         return None
@@ -257,10 +257,10 @@ class Demand:
         found = self._states.find(backlog.state, number)
         return len(self._states) if found < 0 else found
 
-    def _run(self, backlog: Backlog, number: int, most_blocks: int) -> BlockRange:
+    def _run(self, backlog: Backlog, number: int, max_blocks: int) -> BlockRange:
         """The missing blocks from that number on."""
         object_index, first = self.manifest.locate_block(number)
-        limit = min(self.manifest.first_blocks[object_index + 1], number + most_blocks)
+        limit = min(self.manifest.first_blocks[object_index + 1], number + max_blocks)
         end = number + 1
         while end < limit and self._states[end] == backlog.state and end not in self.served_bad:
             end += 1

@@ -100,27 +100,27 @@ class Flight:
         self.last_block = last_block
         self.length_bytes = self._span(last_block)
 
-    def rate_bps(self, now_s: float, usual_bps: float) -> float:
+    def rate_bytes_per_s(self, now_s: float, usual_bytes_per_s: float) -> float:
         """Its own rate, as far as it can be told already, else its endpoint's usual one."""
         since_s = now_s - (now_s if self._first_s is None else self._first_s)
-        return (self.received_bytes + usual_bps * PRIOR_S) / (since_s + PRIOR_S)
+        return (self.received_bytes + usual_bytes_per_s * PRIOR_S) / (since_s + PRIOR_S)
 
     def eta_s(
-        self, now_s: float, usual_bps: float, round_trip_s: float, patience_s: float
+        self, now_s: float, usual_bytes_per_s: float, round_trip_s: float, patience_s: float
     ) -> float:
         """Seconds until all of it will have arrived; 0.0 while that cannot be told.
 
         Args:
             now_s: The time.
-            usual_bps: Rate of a connection to its endpoint; 0.0: not known yet.
+            usual_bytes_per_s: Rate of a connection to its endpoint; 0.0: not known yet.
             round_trip_s: The endpoint's time to the first byte.
             patience_s: After so long without a byte it will never end.
         """
         if now_s - self.latest_s > patience_s:
             return FOREVER_S
         wait_s = self._wait_s(now_s, round_trip_s)
-        rate_bps = self.rate_bps(now_s, usual_bps)
-        return wait_s + self.rest_bytes / rate_bps if rate_bps else 0.0
+        rate_bytes_per_s = self.rate_bytes_per_s(now_s, usual_bytes_per_s)
+        return wait_s + self.rest_bytes / rate_bytes_per_s if rate_bytes_per_s else 0.0
 
     def _wait_s(self, now_s: float, round_trip_s: float) -> float:
         """Seconds until more bytes come: one that is silent will be so for as long again."""

@@ -54,7 +54,7 @@ class Health:
         self.told: list[tuple[str, str]] = []
 
     @property
-    def most_trials(self) -> int | None:
+    def max_trials(self) -> int | None:
         """How many ranges may try it since its last failure; None: as many as there are."""
         if not self._weather:
             return None
@@ -126,7 +126,7 @@ class Health:
         failures: int,
         patience: int,
         now_s: float,
-        least_s: float,
+        min_s: float,
         jitter: float,
     ) -> None:
         if failures >= patience:
@@ -134,7 +134,7 @@ class Health:
         ceiling_s = min(
             self._policy.backoff_cap_s, 2 * self._policy.backoff_base_s * 2 ** max(0, failures - 1)
         )
-        wait_s = max(jitter * ceiling_s, least_s)
+        wait_s = max(jitter * ceiling_s, min_s)
         if now_s + wait_s > self.resume_at_s:
             self.resume_at_s, self._has_waited = now_s + wait_s, True
             if not self.dropped:

@@ -16,10 +16,10 @@ from dlcore.schedule.opening import INITIAL_WINDOW_BYTES
 from dlcore.schedule.pulse import Pulse, Window
 
 WINDOW_S, WINDOW_ROUND_TRIPS = 0.2, 4  # bursts and sawtooths even out over it
-STRETCH, MOST_STRETCH = 10, 4  # the more windows differ, the longer they get
+STRETCH, MAX_STRETCH = 10, 4  # the more windows differ, the longer they get
 OPENING_ROUND_TRIPS = 2  # slow start doubles every one, so its growth shows within two
 STILL_OPENING = 1.25  # grew by more: slow starts are not over
-MOST_DOUBLINGS = 8  # of slow start, to 3.7 MB a round trip: the rest may be measured
+MAX_DOUBLINGS = 8  # of slow start, to 3.7 MB a round trip: the rest may be measured
 LOOKS = 3  # windows that a belief is made of
 LOOKS_KEPT = 9  # a cap lets few and large bursts through: it takes longer to see that it is used
 OFF_COUNT = 0.15  # a window with so many more or fewer at work than wanted tells nothing
@@ -31,7 +31,7 @@ NOISE_SMOOTHING = 1 / 8
 class Look(NamedTuple):
     """One window: the rate of all connections, and what share of the answers was late."""
 
-    rate_bps: float
+    rate_bytes_per_s: float
     late: float
 
 
@@ -63,14 +63,14 @@ class Looks:
         return len(self._looks)
 
     @property
-    def rate_bps(self) -> float:
+    def rate_bytes_per_s(self) -> float:
         """Of all connections together, of late."""
-        return median(look.rate_bps for look in self._looks[-LOOKS:])
+        return median(look.rate_bytes_per_s for look in self._looks[-LOOKS:])
 
     @property
-    def mean_bps(self) -> float:
+    def mean_bytes_per_s(self) -> float:
         """The same over a longer time, all bursts included."""
-        return fmean(look.rate_bps for look in self._looks)
+        return fmean(look.rate_bytes_per_s for look in self._looks)
 
     @property
     def is_queued(self) -> bool:
@@ -81,7 +81,7 @@ class Looks:
     @property
     def is_rising(self) -> bool:
         """Whether slow starts go on."""
-        return self._looks[-1].rate_bps > STILL_OPENING * self._looks[0].rate_bps
+        return self._looks[-1].rate_bytes_per_s > STILL_OPENING * self._looks[0].rate_bytes_per_s
 
     # Windows
 
@@ -102,9 +102,9 @@ class Looks:
             return False
         if window.answers:
             self._late = window.late / window.answers
-        latest = Look(window.rate_bps, self._late)
+        latest = Look(window.rate_bytes_per_s, self._late)
         if self._looks and not self.is_opening:
-            self._hear(self._looks[-1].rate_bps, latest.rate_bps)
+            self._hear(self._looks[-1].rate_bytes_per_s, latest.rate_bytes_per_s)
         self._looks = [*self._looks[1 - LOOKS_KEPT :], latest]
         return True
 
@@ -114,7 +114,7 @@ class Looks:
             return
         self._pulse.cut()
         round_trips = OPENING_ROUND_TRIPS if self.is_opening else WINDOW_ROUND_TRIPS
-        stretch = min(MOST_STRETCH, 1 + STRETCH * self.noise)
+        stretch = min(MAX_STRETCH, 1 + STRETCH * self.noise)
         self._ends_s = now_s + stretch * max(WINDOW_S, round_trips * self._pulse.path_s)
 
     def is_due(self, now_s: float) -> bool:
@@ -130,16 +130,22 @@ class Looks:
 
         Two round trips to their first bytes, and one for every doubling in slow start.
         """
-        window_bytes = (self._pulse.connection_bps or 0.0) * self._pulse.path_s
-        doublings = min(MOST_DOUBLINGS, log2(1 + window_bytes / INITIAL_WINDOW_BYTES))
+        window_bytes = (self._pulse.connection_bytes_per_s or 0.0) * self._pulse.path_s
+        doublings = min(MAX_DOUBLINGS, log2(1 + window_bytes / INITIAL_WINDOW_BYTES))
         self._ends_s = now_s + max(WINDOW_S / 2, self._pulse.path_s * (2 + doublings))
         self._looks, self._is_settling, self.is_opening = [], True, False
 
     def _tells_something(self, window: Window, wanted: int) -> bool:
         off = max(1.0, (OFF_OPENING if self.is_opening else OFF_COUNT) * wanted)
         is_manned = abs(window.connections - wanted) <= off
-        return is_manned and window.rate_bps > 0 and not (self.is_opening and not window.answers)
+        return (
+            is_manned
+            and window.rate_bytes_per_s > 0
+            and not (self.is_opening and not window.answers)
+        )
 
-    def _hear(self, earlier_bps: float, later_bps: float) -> None:
-        noise = abs(later_bps - earlier_bps) / (later_bps + earlier_bps)
+    def _hear(self, earlier_bytes_per_s: float, later_bytes_per_s: float) -> None:
+        noise = abs(later_bytes_per_s - earlier_bytes_per_s) / (
+            later_bytes_per_s + earlier_bytes_per_s
+        )
         self.noise += (noise - self.noise) * NOISE_SMOOTHING

@@ -17,7 +17,7 @@ FAR_S = 0.005  # a longer round trip is no local network's
 SURELY_FAR_S = 0.02  # nor is it if the first answer takes longer, with opening and TLS
 INITIAL_WINDOW_BYTES = 14_480  # ten segments. Source: RFC 6928
 ROUND_TRIPS = 4  # in which a window that doubles with each delivers fifteen times its first
-MOST = 80  # fill 500 Mbit/s at 80 ms in four round trips; with 96 some queues of 50 ms overflow
+MAX = 80  # fill 500 Mbit/s at 80 ms in four round trips; with 96 some queues of 50 ms overflow
 SHORT_BYTES = 64 << 20  # a second or two on a link that is worth so many
 
 
@@ -62,4 +62,4 @@ def opening(wanted_bytes: float, usual: int) -> int:
     if wanted_bytes > SHORT_BYTES:
         return usual
     each_bytes = INITIAL_WINDOW_BYTES * ((1 << ROUND_TRIPS) - 1)
-    return max(usual, min(MOST, ceil(wanted_bytes / each_bytes)))
+    return max(usual, min(MAX, ceil(wanted_bytes / each_bytes)))

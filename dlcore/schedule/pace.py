@@ -15,26 +15,28 @@ class Pace:
     """One cap, shared by whoever reads under it.
 
     Args:
-        cap_bps: Bytes per second; 0.0: no cap.
+        cap_bytes_per_s: Bytes per second; 0.0: no cap.
     """
 
-    def __init__(self, cap_bps: float = 0.0) -> None:
-        self._cap_bps = cap_bps
+    def __init__(self, cap_bytes_per_s: float = 0.0) -> None:
+        self._cap_bytes_per_s = cap_bytes_per_s
         self._owed_bytes = 0.0  # negative: credit
         self._as_of_s = 0.0
 
     @property
-    def cap_bps(self) -> float:
+    def cap_bytes_per_s(self) -> float:
         """Bytes per second; 0.0: no cap. May be set while readers wait: they then ask again."""
-        return self._cap_bps
+        return self._cap_bytes_per_s
 
-    @cap_bps.setter
-    def cap_bps(self, cap_bps: float) -> None:
-        if not cap_bps:
+    @cap_bytes_per_s.setter
+    def cap_bytes_per_s(self, cap_bytes_per_s: float) -> None:
+        if not cap_bytes_per_s:
             self._owed_bytes = 0.0
-        elif cap_bps < self._cap_bps:
-            self._owed_bytes *= cap_bps / self._cap_bps  # nobody waits longer for what it had
-        self._cap_bps = cap_bps
+        elif cap_bytes_per_s < self._cap_bytes_per_s:
+            self._owed_bytes *= (
+                cap_bytes_per_s / self._cap_bytes_per_s
+            )  # nobody waits longer for what it had
+        self._cap_bytes_per_s = cap_bytes_per_s
 
     def spend(self, count_bytes: int, now_s: float) -> float:
         """Count bytes that were read.
@@ -46,10 +48,12 @@ class Pace:
         Returns:
             Seconds to wait before reading on; 0.0: go on.
         """
-        if not self._cap_bps:
+        if not self._cap_bytes_per_s:
             self._as_of_s = now_s
             return 0.0
-        paid = (now_s - self._as_of_s) * self._cap_bps
+        paid = (now_s - self._as_of_s) * self._cap_bytes_per_s
         self._as_of_s = now_s
-        self._owed_bytes = max(self._owed_bytes - paid, -BURST_S * self._cap_bps) + count_bytes
-        return max(0.0, self._owed_bytes / self._cap_bps)
+        self._owed_bytes = (
+            max(self._owed_bytes - paid, -BURST_S * self._cap_bytes_per_s) + count_bytes
+        )
+        return max(0.0, self._owed_bytes / self._cap_bytes_per_s)

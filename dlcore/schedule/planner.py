@@ -41,7 +41,7 @@ class Planner:
         self._policy = policy or Policy()
         self._demands: dict[str, Demand] = {}
         self._sources: dict[str, Source] = {}
-        self._cap_bps = 0.0
+        self._cap_bytes_per_s = 0.0
         self._rights = Rights(self._policy, self._sources)
         self._budget = Budget(self._policy.waste)
         self._under_way = UnderWay(self._sources, self._budget)
@@ -113,9 +113,9 @@ class Planner:
         self._sources[endpoint].terms = terms
         self._share_cap()
 
-    def limit(self, cap_bps: float) -> None:
+    def limit(self, cap_bytes_per_s: float) -> None:
         """Set the bandwidth cap of all endpoints together; 0.0: none."""
-        self._cap_bps = self._tail.cap_bps = cap_bps
+        self._cap_bytes_per_s = self._tail.cap_bytes_per_s = cap_bytes_per_s
         self._share_cap()
 
     def place(self, package: str, endpoint: str, held: frozenset[int]) -> None:
@@ -336,7 +336,7 @@ class Planner:
             self._sources.values(),
             block_bytes,
             left_bytes,
-            self._cap_bps,
+            self._cap_bytes_per_s,
         )
 
     def _make_way(self) -> None:
@@ -346,10 +346,10 @@ class Planner:
             self._tail.make_way(self._now_s)
 
     def _share_cap(self) -> None:
-        total = self._cap_bps
+        total = self._cap_bytes_per_s
         for source in self._sources.values():
-            caps = [cap for cap in (total, source.terms.cap_bps) if cap]
-            source.crew.limit(source.terms.most_connections, min(caps, default=0.0))
+            caps = [cap for cap in (total, source.terms.cap_bytes_per_s) if cap]
+            source.crew.limit(source.terms.max_connections, min(caps, default=0.0))
 
 
 def _owner(assignment: Assignment) -> int:

@@ -18,7 +18,7 @@ PATH_S = 10.0  # the shortest round trip of that long is the path's own, without
 
 # A round trip is late if it is longer than the path's own by an eighth of it, within bounds.
 # Source: RFC 9406 (HyStart++), section 4.2
-LATE, LEAST_LATE_S, MOST_LATE_S = 1 / 8, 0.004, 0.016
+LATE, MIN_LATE_S, MAX_LATE_S = 1 / 8, 0.004, 0.016
 
 
 class Window(NamedTuple):
@@ -41,7 +41,7 @@ class Window(NamedTuple):
     waited_s: float = 0.0
 
     @property
-    def rate_bps(self) -> float:
+    def rate_bytes_per_s(self) -> float:
         """Of all connections together, while any was at work."""
         return self.received_bytes / self.busy_s if self.busy_s else 0.0
 
@@ -103,7 +103,7 @@ class Pulse:
         return min(self._shortest_s, self._shortest_before_s, self._answered_s, self.round_trip_s)
 
     @property
-    def connection_bps(self) -> float | None:
+    def connection_bytes_per_s(self) -> float | None:
         """Bytes per second of one connection at work, of late; None: nothing received yet."""
         recent = self._recent
         return (
@@ -113,7 +113,7 @@ class Pulse:
         )
 
     @property
-    def flow_bps(self) -> float:
+    def flow_bytes_per_s(self) -> float:
         """Bytes per second of one connection while they flow, of late; 0.0: cannot be told."""
         flow_s = self._recent.work_s - self._recent.waited_s
         return self._recent.received_bytes / flow_s if flow_s > 0 else 0.0
@@ -145,7 +145,7 @@ class Pulse:
 
     def _is_late(self, round_trip_s: float) -> bool:
         path_s = self.path_s or round_trip_s
-        return round_trip_s - path_s > min(MOST_LATE_S, max(LEAST_LATE_S, path_s * LATE))
+        return round_trip_s - path_s > min(MAX_LATE_S, max(MIN_LATE_S, path_s * LATE))
 
     def _keep_shortest(self, now_s: float) -> None:
         if now_s - self._turned_s > PATH_S / 2:

@@ -16,38 +16,42 @@ from dlcore.schedule.flight import FOREVER_S, Flight
 
 LATE = 1.5  # times what the idle connection would need: below, the loser has too good a chance
 LATE_STRIP = 1.25  # the same where nothing but a connection is at stake
-LEAST_GAIN_S = 0.05  # less is not worth a request and a connection that breaks off
-MOST_RACES = 2  # for the same bytes; so often may a range of them be called off
-MOST_TAKERS = 8  # of the same bytes, one after the other
+MIN_GAIN_S = 0.05  # less is not worth a request and a connection that breaks off
+MAX_RACES = 2  # for the same bytes; so often may a range of them be called off
+MAX_TAKERS = 8  # of the same bytes, one after the other
 SPEEDS_UP = 1.5  # times its rate so far: what others leave of the link is its
 SLOW = 1 / 8  # of its endpoint's usual rate: the connection is worse than unlucky
 FORESEEN = 1 / 2  # of the budget: losers may lose more than that
-LEAST_PART_BYTES = 16 << 10  # of a strip's rest: no more than slow start sends at once
-LEAST_BYTES = 1 << 20  # of waste allowed, if blocks are that long
+MIN_PART_BYTES = 16 << 10  # of a strip's rest: no more than slow start sends at once
+MIN_BYTES = 1 << 20  # of waste allowed, if blocks are that long
 
 
 class Prospect(NamedTuple):
     """What idle connections can do.
 
     Attributes:
-        rate_bps: Of each; 0.0 if unknown.
+        rate_bytes_per_s: Of each; 0.0 if unknown.
         latency_s: Until a first byte.
         idle: How many there are.
     """
 
-    rate_bps: float
+    rate_bytes_per_s: float
     latency_s: float
     idle: int = 1
 
     def needs_s(self, count_bytes: int) -> float:
         """Seconds to fetch so much."""
-        return self.latency_s + count_bytes / self.rate_bps if self.rate_bps else FOREVER_S
+        return (
+            self.latency_s + count_bytes / self.rate_bytes_per_s
+            if self.rate_bytes_per_s
+            else FOREVER_S
+        )
 
 
 class Outlook(NamedTuple):
     """How a range will go on: its rate, the seconds until it ends, its endpoint's round trip."""
 
-    rate_bps: float
+    rate_bytes_per_s: float
     eta_s: float
     round_trip_s: float
 
@@ -55,7 +59,7 @@ class Outlook(NamedTuple):
         """End of the blocks that are begun, or on their way already."""
         on_its_way_bytes = 0.0
         if self.eta_s < FOREVER_S:
-            on_its_way_bytes = self.rate_bps * self.round_trip_s
+            on_its_way_bytes = self.rate_bytes_per_s * self.round_trip_s
         _, first, last = flight.rest
         return min(last, first + 1 + int(on_its_way_bytes // flight.demand.manifest.block_bytes))
 
@@ -88,7 +92,7 @@ class Budget:
 
     Attributes:
         wanted_bytes: All that was ever wanted and not there.
-        least_bytes: May be wasted however little is wanted: one block.
+        min_bytes: May be wasted however little is wanted: one block.
         wasted_bytes: Received and not used.
     """
 
@@ -96,19 +100,19 @@ class Budget:
         self._share = share
         self._stakes: dict[int, int] = {}
         self.wanted_bytes = 0
-        self.least_bytes = 0
+        self.min_bytes = 0
         self.wasted_bytes = 0
 
     def want(self, wanted_bytes: int, block_bytes: int) -> None:
         """So much more is wanted, in blocks of that length."""
         self.wanted_bytes += wanted_bytes
-        self.least_bytes = max(self.least_bytes, min(block_bytes, LEAST_BYTES))
+        self.min_bytes = max(self.min_bytes, min(block_bytes, MIN_BYTES))
 
     def allows(self, found: Rescue) -> bool:
         """Whether one more race may begin."""
         spent_bytes = self.wasted_bytes + sum(self._stakes.values()) + found.stake_bytes
-        most_bytes = max(self._share * self.wanted_bytes, self.least_bytes)
-        return spent_bytes <= most_bytes * FORESEEN
+        max_bytes = max(self._share * self.wanted_bytes, self.min_bytes)
+        return spent_bytes <= max_bytes * FORESEEN
 
     def began(self, number: int, stake_bytes: int) -> None:
         """A range races another."""
@@ -122,7 +126,7 @@ class Budget:
 
 def rescue(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue | None:
     """Decide what an idle connection can do for a range; None: nothing that helps."""
-    if outlook.eta_s < prospect.latency_s + LEAST_GAIN_S:
+    if outlook.eta_s < prospect.latency_s + MIN_GAIN_S:
         return None
     if flight.assignment.strip:
         return _divide(flight, outlook, prospect)
@@ -137,11 +141,13 @@ def _take_over(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue |
     object_index, _, last = flight.rest
     moved_bytes = float(flight.rest_bytes)
     if outlook.eta_s < FOREVER_S:
-        if not prospect.rate_bps:
+        if not prospect.rate_bytes_per_s:
             return None
-        both_bps = outlook.rate_bps + prospect.rate_bps
+        both_bytes_per_s = outlook.rate_bytes_per_s + prospect.rate_bytes_per_s
         gain_s = outlook.eta_s - prospect.latency_s
-        moved_bytes = gain_s * outlook.rate_bps * prospect.rate_bps / both_bps
+        moved_bytes = (
+            gain_s * outlook.rate_bytes_per_s * prospect.rate_bytes_per_s / both_bytes_per_s
+        )
     moved = int(moved_bytes // block_bytes)
     if not moved and outlook.eta_s > LATE * prospect.needs_s(block_bytes):
         moved = 1
@@ -152,7 +158,7 @@ def _take_over(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue |
 
 def _divide(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue | None:
     """Give the rest of a strip to the idle connections, to each as much as the others."""
-    part_bytes = max(LEAST_PART_BYTES, -(-flight.rest_bytes // prospect.idle))
+    part_bytes = max(MIN_PART_BYTES, -(-flight.rest_bytes // prospect.idle))
     needed_s = prospect.needs_s(min(part_bytes, flight.rest_bytes))
     if outlook.eta_s < FOREVER_S and outlook.eta_s <= LATE_STRIP * needed_s:
         return None
@@ -172,6 +178,6 @@ def _race(flight: Flight, outlook: Outlook, prospect: Prospect) -> Rescue | None
         return None
     stake_bytes = end - start  # if nothing has come of it yet, it may still come at once
     if arrived_bytes:
-        lost_bytes = arrived_bytes + int(SPEEDS_UP * outlook.rate_bps * needed_s)
+        lost_bytes = arrived_bytes + int(SPEEDS_UP * outlook.rate_bytes_per_s * needed_s)
         stake_bytes = min(stake_bytes, lost_bytes)
     return Rescue(flight, blocks, True, stake_bytes=stake_bytes)

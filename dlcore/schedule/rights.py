@@ -94,8 +94,8 @@ class Rights:
         if demand.package not in self.waiting:
             return False
         left_bytes = demand.unfinished * demand.manifest.block_bytes
-        rate_bps = sum(other.total_bps(now_s) for other in cheaper)
-        if left_bytes <= rate_bps * self._policy.patience_s:
+        rate_bytes_per_s = sum(other.total_bytes_per_s(now_s) for other in cheaper)
+        if left_bytes <= rate_bytes_per_s * self._policy.patience_s:
             return False
         source.prefer(demand.package, self._policy.patience_s)
         return True

@@ -34,7 +34,7 @@ GROW, GROW_FAST, GROW_NEAR = 1.5, 2.0, 4 / 3
 PROPORTIONAL = 0.5  # of linear gain: the number is far from enough
 FRUITFUL = 0.1  # of linear gain: slow starts have filled the link for now, and soon will not
 FULL_S = 40.0  # times noise: so soon may a queue be back that some senders let drain at times
-PATIENCE_S, MOST_PATIENCE_S = 1.0, 32.0  # between fruitless growths; doubles with each
+PATIENCE_S, MAX_PATIENCE_S = 1.0, 32.0  # between fruitless growths; doubles with each
 PATIENCE_PER_S = 12  # times that for a round trip of 1 s: growth takes round trips to judge
 HARMFUL = 0.7  # of the rate before, and less: ranges got too short, or the server is overloaded
 REGRET_S = 2.0  # fruitless growth stays that long: a lossy path shows by then that it was needed
@@ -58,7 +58,7 @@ class Level(NamedTuple):
     """What so many connections delivered together."""
 
     connections: int
-    rate_bps: float
+    rate_bytes_per_s: float
     is_full: bool
 
 
@@ -81,7 +81,7 @@ class Search:
         self._state = State.STEADY
         self._before = Level(count, 0.0, False)  # the latest change
         self._way_back = 0  # to what fruitless growth began with; 0: nothing to take back
-        self._best_bps, self._strikes = 0.0, 0
+        self._best_bytes_per_s, self._strikes = 0.0, 0
         self._patience_s, self._grow_s = PATIENCE_S, 0.0
         self._shrink_after_s, self._shrink_s = SHRINK_AFTER_S, 0.0
 
@@ -89,12 +89,12 @@ class Search:
         """The cap is another: what was found before does not hold."""
         self.count, self._state = count, State.STEADY
         self._looks.forget()
-        self._best_bps = 0.0
+        self._best_bytes_per_s = 0.0
         self._patience_s, self._grow_s = PATIENCE_S, 0.0
 
     def fall_back(self, count: int, now_s: float) -> None:
         """The endpoint pushed back: only so many are left."""
-        self._best_bps, self._strikes, self._way_back = 0.0, 0, 0
+        self._best_bytes_per_s, self._strikes, self._way_back = 0.0, 0, 0
         self._change(count, State.STEADY, now_s)
 
     def judge(self, now_s: float, *, is_light: bool) -> None:
@@ -105,8 +105,8 @@ class Search:
             is_light: Whether there are only small objects.
         """
         looks = self._looks
-        is_full = looks.is_queued or self._allowance.is_cap_used(looks.mean_bps)
-        level = Level(self.count, looks.rate_bps, is_full)
+        is_full = looks.is_queued or self._allowance.is_cap_used(looks.mean_bytes_per_s)
+        level = Level(self.count, looks.rate_bytes_per_s, is_full)
         if looks.is_opening:
             self._open(level, now_s, is_light)
         elif self._state is State.GROWN:
@@ -133,7 +133,7 @@ class Search:
         if looks.count < 2:
             return
         looks.is_opening = False
-        self._best_bps = level.rate_bps
+        self._best_bytes_per_s = level.rate_bytes_per_s
         self._rest(now_s, SHRINK_AFTER_S)
         self._grow_s = now_s + PATIENCE_S if self._is_near else now_s
         self._keep(level, now_s)
@@ -142,9 +142,9 @@ class Search:
         """It is time to try whether more or fewer do better."""
         fell = self._fell(level)
         if level.is_full:
-            self._best_bps, self._strikes = level.rate_bps, 0
+            self._best_bytes_per_s, self._strikes = level.rate_bytes_per_s, 0
             self._grow_s = max(self._grow_s, now_s + FULL_S * self._looks.noise)
-        self._best_bps = max(self._best_bps, level.rate_bps)
+        self._best_bytes_per_s = max(self._best_bytes_per_s, level.rate_bytes_per_s)
         if not level.is_full and (fell or now_s >= self._grow_s):
             self._grow(level, now_s, GROW_NEAR if self._is_near else GROW)
         elif now_s >= self._shrink_s and (self._way_back or level.is_full):
@@ -160,7 +160,7 @@ class Search:
 
     def _weigh_growth(self, level: Level, now_s: float) -> None:
         grew = level.connections / self._before.connections - 1
-        more = level.rate_bps / self._before.rate_bps - 1
+        more = level.rate_bytes_per_s / self._before.rate_bytes_per_s - 1
         gain = more / grew if more > NOISES * self._looks.noise else 0.0
         if self._looks.count < 2 and (gain < PROPORTIONAL or self._is_near):
             return
@@ -169,7 +169,7 @@ class Search:
             return
         self._rest(now_s, self._shrink_after_s)
         self._patience_s, self._strikes, self._way_back = PATIENCE_S, 0, 0
-        self._best_bps = max(self._best_bps, level.rate_bps)
+        self._best_bytes_per_s = max(self._best_bytes_per_s, level.rate_bytes_per_s)
         if not level.is_full:
             is_fast = gain >= PROPORTIONAL and not self._is_near
             self._grow(level, now_s, GROW_FAST if is_fast else GROW)
@@ -177,9 +177,9 @@ class Search:
     def _regret(self, level: Level, now_s: float) -> None:
         """Growth was fruitless: take it back, unless the rate is still less than it was."""
         self._grow_s = now_s + self._patience_s * max(1.0, PATIENCE_PER_S * self._pulse.path_s)
-        self._patience_s = min(MOST_PATIENCE_S, 2 * self._patience_s)
-        if self._is_near or level.rate_bps < HARMFUL * self._before.rate_bps:
-            self._best_bps = 0.0
+        self._patience_s = min(MAX_PATIENCE_S, 2 * self._patience_s)
+        if self._is_near or level.rate_bytes_per_s < HARMFUL * self._before.rate_bytes_per_s:
+            self._best_bytes_per_s = 0.0
             self._change(self._before.connections, State.STEADY, now_s)
             return
         self._way_back = self._way_back or self._before.connections
@@ -190,7 +190,7 @@ class Search:
         if self._strikes < STRIKES:
             self._grow(level, now_s)
         else:
-            self._best_bps, self._strikes = level.rate_bps, 0
+            self._best_bytes_per_s, self._strikes = level.rate_bytes_per_s, 0
 
     # Fewer
 
@@ -206,7 +206,7 @@ class Search:
 
     def _weigh_shrinking(self, level: Level, now_s: float) -> None:
         noise = self._looks.noise
-        lost = 1 - level.rate_bps / self._before.rate_bps
+        lost = 1 - level.rate_bytes_per_s / self._before.rate_bytes_per_s
         if self._looks.count < 2 and lost < max(FELL, PLAIN * noise):
             return
         if self._fell(level):
@@ -215,7 +215,7 @@ class Search:
             return
         if lost > max(SAME, noise) or (self._before.is_full and not level.is_full):
             self._way_back = 0
-            self._shrink_after_s = min(MOST_PATIENCE_S, 2 * self._shrink_after_s)
+            self._shrink_after_s = min(MAX_PATIENCE_S, 2 * self._shrink_after_s)
             self._change(self._before.connections, State.STEADY, now_s)
             self._rest(now_s, self._shrink_after_s)
         else:
@@ -227,7 +227,10 @@ class Search:
     def _fell(self, level: Level) -> bool:
         """Whether connections seem to have lost their windows; near, they grow again at once."""
         kept = 1 - max(FELL, NOISES * self._looks.noise)
-        return not (level.is_full or self._is_near) and level.rate_bps < kept * self._best_bps
+        return (
+            not (level.is_full or self._is_near)
+            and level.rate_bytes_per_s < kept * self._best_bytes_per_s
+        )
 
     def _change(self, count: int, state: State, now_s: float) -> None:
         self.count, self._state = count, state

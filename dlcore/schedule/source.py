@@ -10,7 +10,7 @@ from dlcore.schedule.policy import Policy
 from dlcore.schedule.terms import Terms
 
 REFUSALS_S = 1.0  # two connections refused within that time, others doing well, are too many
-FASTEST_BPS = float("inf")
+FASTEST_BYTES_PER_S = float("inf")
 
 
 class Source:
@@ -33,7 +33,7 @@ class Source:
         self.name = name
         self.terms = terms
         self.health = Health(policy)
-        self.crew = Crew(terms.most_connections)
+        self.crew = Crew(terms.max_connections)
         self.held: dict[str, set[int]] = {}
         self.at_work = self.light_at_work = self.open = 0
         self.longest_bytes = 0
@@ -56,13 +56,13 @@ class Source:
         """Whether one more range may be asked for now."""
         if self.health.dropped or now_s < self.health.resume_at_s:
             return False
-        most_trials = self._most_trials
-        return most_trials is None or len(self._trials) < most_trials
+        max_trials = self._max_trials
+        return max_trials is None or len(self._trials) < max_trials
 
     @property
     def is_on_trial(self) -> bool:
         """Whether it has failed, or is silent, and has not done well since."""
-        return self._most_trials is not None
+        return self._max_trials is not None
 
     @property
     def is_relied_on(self) -> bool:
@@ -70,8 +70,8 @@ class Source:
         return not (self.health.dropped or self.is_on_trial)
 
     @property
-    def _most_trials(self) -> int | None:
-        return 1 if self.is_silent else self.health.most_trials
+    def _max_trials(self) -> int | None:
+        return 1 if self.is_silent else self.health.max_trials
 
     def connections(self, now_s: float) -> int:
         """How many connections should be at work."""
@@ -79,12 +79,12 @@ class Source:
         self._wanted = max(1, self.crew.wanted(now_s, self.at_work, is_light=is_light))
         if self.health.dropped:
             return 0
-        return min(self._wanted, self.health.most_trials or self._wanted)
+        return min(self._wanted, self.health.max_trials or self._wanted)
 
     @property
-    def connection_bps(self) -> float | None:
+    def connection_bytes_per_s(self) -> float | None:
         """Rate of one connection; None: not measured yet."""
-        return self.crew.connection_bps
+        return self.crew.connection_bytes_per_s
 
     @property
     def round_trip_s(self) -> float:
@@ -101,14 +101,14 @@ class Source:
         """How many connections should have been at work when it was last asked."""
         return self._wanted
 
-    def total_bps(self, now_s: float) -> float:
+    def total_bytes_per_s(self, now_s: float) -> float:
         """What it delivers with all its connections; infinite while that is not known."""
         if self.health.dropped or now_s < self.health.resume_at_s:
             return 0.0
-        if self.connection_bps is not None:
-            return self.connection_bps * max(self._wanted, self.at_work)
+        if self.connection_bytes_per_s is not None:
+            return self.connection_bytes_per_s * max(self._wanted, self.at_work)
         is_overdue = self._asked_s is not None and now_s - self._asked_s > self._patience_s
-        return 0.0 if is_overdue else FASTEST_BPS
+        return 0.0 if is_overdue else FASTEST_BYTES_PER_S
 
     def asked(self, number: int, now_s: float) -> None:
         """A range of that number is under way."""
@@ -121,7 +121,7 @@ class Source:
             self._asked_s = now_s
         if self.is_on_trial:
             self._trials.add(number)
-            if self.health.most_trials == 1:
+            if self.health.max_trials == 1:
                 self.health.told.append(("half-open", "one range tries it"))
 
     def heard(self, now_s: float) -> None:

@@ -71,18 +71,18 @@ class OpenBlock:
         self._arrived_bytes = arrived_bytes
         self.served_by.add(self.endpoint)
 
-    def cut(self, most_bytes: int, owner: int) -> Strip:
+    def cut(self, max_bytes: int, owner: int) -> Strip:
         """The next strip, now under way in the range of that number."""
         start, end = self._rest.pop()
-        is_nearly_all = end - start < most_bytes * 5 // 4  # a short rest is not worth a request
-        strip = Strip(start, end if is_nearly_all else start + most_bytes)
+        is_nearly_all = end - start < max_bytes * 5 // 4  # a short rest is not worth a request
+        strip = Strip(start, end if is_nearly_all else start + max_bytes)
         if strip.end < end:
             self._rest.append(Strip(strip.end, end))
         self._flying[strip] = owner
         return strip
 
     def take_over(
-        self, strip: Strip, arrived_bytes: int, endpoint: str, new: int, most_bytes: int
+        self, strip: Strip, arrived_bytes: int, endpoint: str, new: int, max_bytes: int
     ) -> Strip:
         """What arrived of a strip stays; the rest is divided, and its beginning another range's.
 
@@ -91,13 +91,13 @@ class OpenBlock:
             arrived_bytes: So much of it is in the buffer.
             endpoint: From there.
             new: The other range.
-            most_bytes: Of each part of the rest.
+            max_bytes: Of each part of the rest.
 
         Returns:
             The beginning of the rest.
         """
         rest = self._keep(strip, arrived_bytes, endpoint)
-        parts = _divided(rest, most_bytes)
+        parts = _divided(rest, max_bytes)
         self.takers.update(dict.fromkeys(parts, self.takers[strip] + 1))
         self._flying[parts[0]] = new
         self._rest += reversed(parts[1:])
@@ -131,9 +131,9 @@ class OpenBlock:
         return Strip(strip.start + arrived_bytes, strip.end)
 
 
-def _divided(strip: Strip, most_bytes: int) -> list[Strip]:
+def _divided(strip: Strip, max_bytes: int) -> list[Strip]:
     """As few parts as may be, of nearly the same length."""
     start, end = strip
-    count = max(1, -(-(end - start) // most_bytes))
+    count = max(1, -(-(end - start) // max_bytes))
     cuts = [start + (end - start) * part // count for part in range(count + 1)]
     return [Strip(*ends) for ends in pairwise(cuts)]

@@ -8,8 +8,8 @@ from dlcore.schedule.assignment import Assignment, Strip
 from dlcore.schedule.flight import FOREVER_S, Flight
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.race import (
-    MOST_RACES,
-    MOST_TAKERS,
+    MAX_RACES,
+    MAX_TAKERS,
     SLOW,
     Budget,
     Outlook,
@@ -31,7 +31,7 @@ class Tail:
     """Looks at the ranges under way.
 
     Attributes:
-        cap_bps: The bandwidth cap of all endpoints together; 0.0: none.
+        cap_bytes_per_s: The bandwidth cap of all endpoints together; 0.0: none.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Tail:
         self._rights = rights
         self._budget = budget
         self._looked_s: dict[tuple[str, bool], float] = {}
-        self.cap_bps = 0.0
+        self.cap_bytes_per_s = 0.0
 
     def help(
         self, source: Source, packages: Sequence[str], now_s: float, *, idle: bool
@@ -96,9 +96,9 @@ class Tail:
     def patience_s(self, source: Source) -> float:
         """Silence of the endpoint for so long is a stall."""
         patience_s = self._policy.stall_s + STALL_ROUND_TRIPS * source.round_trip_s
-        cap_bps = self.cap_bps or source.terms.cap_bps
-        if cap_bps:
-            patience_s += STALL_ROUND_TRIPS * READ_BYTES * len(self._flights) / cap_bps
+        cap_bytes_per_s = self.cap_bytes_per_s or source.terms.cap_bytes_per_s
+        if cap_bytes_per_s:
+            patience_s += STALL_ROUND_TRIPS * READ_BYTES * len(self._flights) / cap_bytes_per_s
         return patience_s
 
     def _call_off(self, found: Rescue) -> None:
@@ -151,9 +151,9 @@ class Tail:
         index, number = flight.rest.object, flight.next_number
         if strip:
             opened = demand.open.get(number)
-            is_tried = opened is None or opened.takers[strip] >= MOST_TAKERS
+            is_tried = opened is None or opened.takers[strip] >= MAX_TAKERS
         else:
-            is_tried = demand.races[number] >= MOST_RACES
+            is_tried = demand.races[number] >= MAX_RACES
         return (
             not is_tried
             and self._rights.may_serve(source, demand, index, now_s)
@@ -165,19 +165,21 @@ class Tail:
         """Whether to help it although the connection has other work: a step waits, or it stalls."""
         if flight.assignment.package in self._rights.waiting:
             return True
-        usual_bps = self._sources[flight.assignment.endpoint].connection_bps or 0.0
-        return outlook.eta_s == FOREVER_S or outlook.rate_bps < SLOW * usual_bps
+        usual_bytes_per_s = self._sources[flight.assignment.endpoint].connection_bytes_per_s or 0.0
+        return outlook.eta_s == FOREVER_S or outlook.rate_bytes_per_s < SLOW * usual_bytes_per_s
 
     def _outlook(self, flight: Flight, now_s: float) -> Outlook:
         source = self._sources[flight.assignment.endpoint]
-        usual_bps = source.connection_bps or 0.0
-        eta_s = flight.eta_s(now_s, usual_bps, source.round_trip_s, self.patience_s(source))
-        return Outlook(flight.rate_bps(now_s, usual_bps), eta_s, source.round_trip_s)
+        usual_bytes_per_s = source.connection_bytes_per_s or 0.0
+        eta_s = flight.eta_s(now_s, usual_bytes_per_s, source.round_trip_s, self.patience_s(source))
+        return Outlook(
+            flight.rate_bytes_per_s(now_s, usual_bytes_per_s), eta_s, source.round_trip_s
+        )
 
     def _prospect(self, source: Source) -> Prospect:
         """Connections that are open and idle, or one to be opened first: a round trip more."""
         idle = source.open - source.at_work
         round_trips = 1 if idle else 2
         return Prospect(
-            source.connection_bps or 0.0, round_trips * source.round_trip_s, max(1, idle)
+            source.connection_bytes_per_s or 0.0, round_trips * source.round_trip_s, max(1, idle)
         )

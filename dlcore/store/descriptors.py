@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 from dlcore.errors import InternalError
 
-MOST_OPEN = 64  # arbitrary: far below the usual limit of 1024, far above the files in use at once
+MAX_OPEN = 64  # arbitrary: far below the usual limit of 1024, far above the files in use at once
 
 
 class _Open:
@@ -40,7 +40,7 @@ class Descriptors:
         self,
         open_file: Callable[[int], int],
         close_file: Callable[[int], None],
-        most: int = MOST_OPEN,
+        most: int = MAX_OPEN,
     ) -> None:
         self._open_file = open_file
         self._close_file = close_file

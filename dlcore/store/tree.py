@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from dlcore.errors import ManifestError
 from dlcore.model import BlockRange, Extent, Manifest
-from dlcore.store.descriptors import MOST_OPEN, Descriptors
+from dlcore.store.descriptors import MAX_OPEN, Descriptors
 from dlcore.store.direct import in_pages, is_paged, prefers_direct
 from dlcore.store.files import Files, write_fully
 from dlcore.store.reading import BlockReader
@@ -231,7 +231,7 @@ class Tree:
             unsynced, self._unsynced = self._unsynced, _Unsynced(set(), set(), set())
         files = unsynced.fresh | unsynced.written
         closed = self._open.take_closed()
-        at_once = len(files) + len(unsynced.folders) > MOST_OPEN or bool(files & closed)
+        at_once = len(files) + len(unsynced.folders) > MAX_OPEN or bool(files & closed)
         if at_once and self._files.sync_filesystem(self._watch):
             return
         for index in sorted(files):

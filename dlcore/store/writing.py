@@ -22,7 +22,7 @@ from dlcore.store.job import verify_and_write_each
 from dlcore.store.tally import Settled
 from dlcore.store.tree import Tree
 
-MOST_EXTENTS = 64  # of one native call: each is an open file at worst
+MAX_EXTENTS = 64  # of one native call: each is an open file at worst
 CLAIM_BYTES = 16  # XXH3-128
 Claim = tuple[int, bytes]  # package-wide block number, XXH3-128 of its bytes
 
@@ -99,7 +99,7 @@ class Writer:
         count = 0
         for arrival in arrivals:
             extents = self._extent_count(arrival)
-            if batch and count + extents > MOST_EXTENTS:
+            if batch and count + extents > MAX_EXTENTS:
                 yield batch
                 batch, count = [], 0
             batch.append(arrival)
@@ -114,7 +114,7 @@ class Writer:
     @contextlib.contextmanager
     def _outcomes(self, batch: list[Arrival]) -> Iterator[Iterator[Written]]:
         """What becomes of each arrival, in order; they are written as it is asked for."""
-        if len(batch) == 1 and self._extent_count(batch[0]) > MOST_EXTENTS:
+        if len(batch) == 1 and self._extent_count(batch[0]) > MAX_EXTENTS:
             yield iter([self._write_scattered(batch[0])])
             return
         places = [list(self._stretches(arrival)) for arrival in batch]

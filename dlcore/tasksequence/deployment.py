@@ -109,14 +109,14 @@ class TransferSettings(msgspec.Struct, frozen=True):
 
     Attributes:
         connections: Most connections an endpoint, where the endpoint does not say otherwise.
-        cap_bps: Most bytes per second to read from all endpoints together; 0 for no cap.
-        link_bps: Rate of the client's link in bytes/s, for the lower bound in plans and reports;
-            0 if unknown.
+        cap_bytes_per_s: Most bytes per second to read from all endpoints together; 0 for no cap.
+        link_bytes_per_s: Rate of the client's link, for the lower bound in plans and reports; 0 if
+            unknown.
     """
 
     connections: Annotated[int, msgspec.Meta(ge=1, le=256)] = 256
-    cap_bps: Annotated[int, msgspec.Meta(ge=0)] = 0
-    link_bps: Annotated[int, msgspec.Meta(ge=0)] = 0
+    cap_bytes_per_s: Annotated[int, msgspec.Meta(ge=0)] = 0
+    link_bytes_per_s: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class ConditionSettings(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ from dlcore.errors import ConfigError
 from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.tasksequence import tables
 
-_COMMON = ("name", "kind", "connections", "cost", "cap_bps")
+_COMMON = ("name", "kind", "connections", "cost", "cap_bytes_per_s")
 _WEB = (*_COMMON, "url", "ca_file")
 _KEYS = {
     EndpointKind.CMG: (*_WEB, "token_file", "token_env", "serves_content"),

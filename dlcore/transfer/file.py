@@ -20,7 +20,7 @@ from dlcore.transfer.redact import printable
 from dlcore.transfer.watchdog import STALL_S
 
 STRIDE_BYTES = 4 << 20  # read by one hop into a thread
-MOST_READS = 4  # at once: who waits for a thread must not be taken for stalled
+MAX_READS = 4  # at once: who waits for a thread must not be taken for stalled
 
 R = TypeVar("R")
 
@@ -42,7 +42,7 @@ class FileEndpoint:
     ) -> None:
         self.name = name
         self._folder = folder
-        self._turn = asyncio.Semaphore(min(connections, MOST_READS))
+        self._turn = asyncio.Semaphore(min(connections, MAX_READS))
         self._stall_s = stall_s
 
     async def read_document(self, key: str, limit_bytes: int) -> bytes:

@@ -20,9 +20,9 @@ from asyncio import trsock
 
 WAIT_S = 0.02  # bytes may lie in the kernel that long: a tenth of what a rate is measured over
 PATIENCE_S = 1.0  # whatever has come by then is read; far less than makes a stall
-LEAST_BYTES = 16 << 10  # less is not worth the asking
-MOST_BYTES = 1 << 20  # half a buffer: reads of that length cost next to nothing a byte
-MOST_TLS_BYTES = 256 << 10  # what asyncio reads of TLS at a time,
+MIN_BYTES = 16 << 10  # less is not worth the asking
+MAX_BYTES = 1 << 20  # half a buffer: reads of that length cost next to nothing a byte
+MAX_TLS_BYTES = 256 << 10  # what asyncio reads of TLS at a time,
 TLS_HELD_BYTES = 512 << 10  # and, at most twice that, may hold already of what is still to come
 
 
@@ -35,11 +35,11 @@ def worth_waiting_for(arrived_bytes: int, elapsed_s: float, to_come_bytes: int) 
         to_come_bytes: Will surely still come.
 
     Returns:
-        1 (whatever comes) to `MOST_BYTES`, a power of two or all that is to come; never more than
+        1 (whatever comes) to `MAX_BYTES`, a power of two or all that is to come; never more than
         that, or than has come: the first moments tell little of the rate.
     """
-    wanted = min(int(arrived_bytes * WAIT_S / max(elapsed_s, WAIT_S)), MOST_BYTES)
-    if min(wanted, to_come_bytes) < LEAST_BYTES:
+    wanted = min(int(arrived_bytes * WAIT_S / max(elapsed_s, WAIT_S)), MAX_BYTES)
+    if min(wanted, to_come_bytes) < MIN_BYTES:
         return 1
     return min(to_come_bytes, 1 << (wanted.bit_length() - 1))
 
@@ -77,7 +77,7 @@ class LowWater:
         elapsed_s = self._loop.time() - self._since_s
         mark = worth_waiting_for(self._arrived_bytes, elapsed_s, to_come_bytes)
         if self._is_tls:
-            mark = min(mark, MOST_TLS_BYTES)
+            mark = min(mark, MAX_TLS_BYTES)
         self._set(mark)
 
     def stop(self) -> None:

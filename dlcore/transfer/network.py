@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from dlcore.transfer.ahead import EarlyRequests
 
-MOST_CONNECTIONS = 256
+MAX_CONNECTIONS = 256
 CONNECT_S = 10.0
 KEEPALIVE_S = 60.0  # warm between the packages of two steps; before a firewall forgets them
 LOOKUP_S = 60.0
@@ -36,25 +36,25 @@ class Network:
     """Pass one to all endpoints of a process.
 
     Args:
-        most_connections: Most ranges to read from one host at once.
+        max_connections: Most ranges to read from one host at once.
         early: What was begun before there was a network.
     """
 
     def __init__(
-        self, most_connections: int = MOST_CONNECTIONS, early: EarlyRequests | None = None
+        self, max_connections: int = MAX_CONNECTIONS, early: EarlyRequests | None = None
     ) -> None:
         self.early = early
-        self._most = most_connections
+        self._most = max_connections
         self._hosts: dict[tuple[str, str, int], Turns] = {}
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._users: set[object] = set()
         self._session: aiohttp.ClientSession | None = None
 
-    def limit(self, most_connections: int) -> None:
+    def limit(self, max_connections: int) -> None:
         """Change the bound on each host, at any time: a lower one as ranges end."""
-        self._most = most_connections
+        self._most = max_connections
         for turns in self._hosts.values():
-            turns.limit(most_connections)
+            turns.limit(max_connections)
 
     def turns(self, url: URL) -> Turns:
         """The bound on the host of a URL."""

@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import Callable
 
 STALL_S = 20.0
-LEAST_BPS = 1024  # an endpoint that brings less is as good as silent
+MIN_BYTES_PER_S = 1024  # an endpoint that brings less is as good as silent
 
 
 class Watchdog:
-    """Calls ``bark`` once if ``stall_s`` seconds of waiting bring less than `LEAST_BPS`.
+    """Calls ``bark`` once if ``stall_s`` seconds of waiting bring less than `MIN_BYTES_PER_S`.
 
     They are counted from the last time that so much had arrived: a silence is noticed no later
     than ``stall_s`` after the last byte, unless it begins while we hold the endpoint back.
@@ -26,7 +26,7 @@ class Watchdog:
     def __init__(self, stall_s: float, bark: Callable[[], None]) -> None:
         self.barked = False
         self._stall_s = stall_s
-        self._least_bytes = LEAST_BPS * stall_s
+        self._min_bytes = MIN_BYTES_PER_S * stall_s
         self._bark = bark
         self._loop = asyncio.get_running_loop()
         self._since_s = self._held_s = self._loop.time()
@@ -47,7 +47,7 @@ class Watchdog:
     def arrived(self, count_bytes: int) -> None:
         """So many of the awaited bytes are there."""
         self._arrived_bytes += count_bytes
-        if self._arrived_bytes >= self._least_bytes:
+        if self._arrived_bytes >= self._min_bytes:
             self._arrived_bytes = 0
             self._since_s = self._loop.time()
 

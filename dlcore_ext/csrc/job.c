@@ -72,7 +72,7 @@ void job_write(const struct job *job) {
 const int job_can_write = 1;
 
 /* How many stretches to write at once; far below every system's limit, far above what adjoins. */
-#define MOST_STRETCHES 64
+#define MAX_STRETCHES 64
 
 /* Up to where a job has been written. */
 struct cursor {
@@ -128,7 +128,7 @@ static int gather(struct cursor cursor, struct iovec *parts) {
     const struct job_extent *first = cursor.extent;
     uint64_t end = first->offset + cursor.in_extent;
     int count = 0;
-    while (count < MOST_STRETCHES) {
+    while (count < MAX_STRETCHES) {
         const struct job_run *run = settle(&cursor);
         if (!run || cursor.extent->fd != first->fd ||
             cursor.extent->offset + cursor.in_extent != end)
@@ -163,7 +163,7 @@ static void account(struct cursor *cursor, size_t bytes) {
 }
 
 void job_write(const struct job *job) {
-    struct iovec parts[MOST_STRETCHES];
+    struct iovec parts[MAX_STRETCHES];
     struct cursor cursor = {.job = job};
     start_run(&cursor, 0);
     for (struct job_run *run; (run = settle(&cursor));) {

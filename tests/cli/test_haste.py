@@ -10,7 +10,7 @@ import pytest
 from dlcore.cli import haste
 from dlcore.manifest import encode
 from dlcore.model import File, Manifest, Object
-from dlcore.schedule.opening import MOST, START_FAR
+from dlcore.schedule.opening import MAX, START_FAR
 from dlcore.transfer.early import Address, EarlyConnections
 
 Begun = tuple[str, int, int]  # host, port, number of connections
@@ -60,7 +60,7 @@ def test_every_url_is_connected_to(
 
 
 @pytest.mark.parametrize(
-    ("content_bytes", "count"), [(32 * MIB, MOST), (200 * MIB, START_FAR), (1, START_FAR)]
+    ("content_bytes", "count"), [(32 * MIB, MAX), (200 * MIB, START_FAR), (1, START_FAR)]
 )
 def test_a_manifest_of_short_work_is_worth_more_connections(
     content_bytes: int, count: int, begun: list[Begun], tmp_path: Path

@@ -46,7 +46,9 @@ def test_what_is_left_out_is_as_in_configmgr() -> None:
     assert deployment.options == DeploymentOptions(Download.WHEN_NEEDED, allow_on_internet=False)
     assert deployment.client == ClientSettings(on_internet=True, use_cmg=True, allow_cloud_dp=False)
     assert deployment.launch == LaunchSettings(Launch.SOFTWARE_CENTER)
-    assert deployment.transfer == TransferSettings(connections=256, cap_bps=0, link_bps=0)
+    assert deployment.transfer == TransferSettings(
+        connections=256, cap_bytes_per_s=0, link_bytes_per_s=0
+    )
     assert deployment.conditions.undecided is Undecided.SKIP
     assert (deployment.conditions.facts, deployment.variables, deployment.endpoints) == ({}, {}, ())
 
@@ -56,7 +58,7 @@ def test_every_setting_is_read() -> None:
         '[deployment]\ndownload = "from-dp"\nallow_on_internet = true\n'
         "[client]\non_internet = false\nuse_cmg = false\nallow_cloud_dp = true\n"
         '[launch]\nfrom = "media"\n'
-        "[transfer]\nconnections = 7\nlink_bps = 1_000_000\n"
+        "[transfer]\nconnections = 7\nlink_bytes_per_s = 1_000_000\n"
         '[conditions]\nundecided = "fail"\n[conditions.facts]\n"a = b" = true\n'
         '[variables]\nName = "value"\n'
     )
@@ -66,7 +68,7 @@ def test_every_setting_is_read() -> None:
         on_internet=False, use_cmg=False, allow_cloud_dp=True
     )
     assert deployment.launch.origin is Launch.MEDIA
-    assert deployment.transfer == TransferSettings(connections=7, link_bps=1_000_000)
+    assert deployment.transfer == TransferSettings(connections=7, link_bytes_per_s=1_000_000)
     assert deployment.conditions.undecided is Undecided.FAIL
     assert deployment.conditions.facts == {"a = b": True}
     assert deployment.variables == {"Name": "value"}
@@ -157,7 +159,10 @@ def test_a_catalog_may_come_from_an_endpoint_that_can_be_trusted_for_it(text: st
         ),
         (CATALOG + "[transfer]\nconnections = 0\n", ["transfer.connections", ">= 1"]),
         (CATALOG + "[transfer]\nconnections = 257\n", ["transfer.connections", "<= 256"]),
-        (CATALOG + "[transfer]\nlink_bps = 1.5\n", ["transfer.link_bps", "whole number"]),
+        (
+            CATALOG + "[transfer]\nlink_bytes_per_s = 1.5\n",
+            ["transfer.link_bytes_per_s", "whole number"],
+        ),
         (CATALOG + '[conditions]\nundecided = "ask"\n', ["undecided", '"skip", "run", "fail"']),
         (CATALOG + '[conditions.facts]\n"q" = "yes"\n', ['conditions.facts."q"', "true, false"]),
         (CATALOG + "[conditions]\nfacts = 1\n", ["conditions.facts is not a table"]),

@@ -47,7 +47,7 @@ def test_the_full_example_uses_every_setting_and_would_pass() -> None:
     assert full.conditions.facts["C:\\Windows\\System32\\reagentc.exe"] is True
     assert [endpoint.connections for endpoint in full.endpoints] == [64, 16, 64]
     assert [endpoint.cost for endpoint in full.endpoints] == [0, 1, 0]
-    assert [endpoint.cap_bps for endpoint in full.endpoints] == [0, 5_000_000, 0]
+    assert [endpoint.cap_bytes_per_s for endpoint in full.endpoints] == [0, 5_000_000, 0]
 
 
 def test_the_least_example_passes_on_the_intranet() -> None:

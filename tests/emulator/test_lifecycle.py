@@ -32,7 +32,7 @@ class Stuck:
 
 def stuck_emulator(sample: Sample, state: Path, stuck: Stuck) -> Emulator:
     """An emulator whose bodies never move on."""
-    settings = Settings(bandwidth_bps=1)
+    settings = Settings(bandwidth_bytes_per_s=1)
     return Emulator(sample.folder, settings, state=state, clock=Time(), sleep=stuck.sleep)
 
 

@@ -14,7 +14,7 @@ from tests.emulator.helpers import LARGE, Sample, Time
 async def test_a_body_takes_exactly_its_share_of_the_link(
     started: Started, sample: Sample, time: Time
 ) -> None:
-    async with started(Settings(bandwidth_bps=100_000)) as (_, client):
+    async with started(Settings(bandwidth_bytes_per_s=100_000)) as (_, client):
         url = await client.url_of(sample, sample.large.name)
         begun_s = time.now_s
         assert (await client.ask("GET", url)).body == LARGE
@@ -24,7 +24,7 @@ async def test_a_body_takes_exactly_its_share_of_the_link(
 async def test_sleeps_that_are_too_long_do_not_add_up(
     started: Started, sample: Sample, time: Time
 ) -> None:
-    async with started(Settings(bandwidth_bps=1_000_000)) as (_, client):
+    async with started(Settings(bandwidth_bytes_per_s=1_000_000)) as (_, client):
         url = await client.url_of(sample, sample.large.name)
         begun_s, time.late_s = time.now_s, 0.02
         await client.ask("GET", url)
@@ -34,7 +34,7 @@ async def test_sleeps_that_are_too_long_do_not_add_up(
 async def test_a_pause_between_bodies_gives_no_burst(
     started: Started, sample: Sample, time: Time
 ) -> None:
-    async with started(Settings(bandwidth_bps=100_000)) as (_, client):
+    async with started(Settings(bandwidth_bytes_per_s=100_000)) as (_, client):
         url = await client.url_of(sample, sample.large.name)
         await client.ask("GET", url, Range="bytes=0-99999")
         time.now_s += 100
@@ -44,7 +44,7 @@ async def test_a_pause_between_bodies_gives_no_burst(
 
 
 async def test_documents_share_the_link(started: Started, sample: Sample, time: Time) -> None:
-    async with started(Settings(bandwidth_bps=1000)) as (emulator, client):
+    async with started(Settings(bandwidth_bytes_per_s=1000)) as (emulator, client):
         token = await client.token()
         begun_s = time.now_s
         await client.read("/downloadrestservice.svc/document?key=catalog.json", token)

@@ -146,7 +146,7 @@ async def test_an_object_that_shrinks_while_it_is_read_breaks_the_connection(
             path.write_bytes(LARGE[:300_000])
             await super().sleep(wait_s)
 
-    time, settings = Cutting(), Settings(bandwidth_bps=1e6)
+    time, settings = Cutting(), Settings(bandwidth_bytes_per_s=1e6)
     async with (
         Emulator(
             sample.folder, settings, state=tmp_path / "state", clock=time, sleep=time.sleep

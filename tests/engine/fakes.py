@@ -64,7 +64,7 @@ class FakeEndpoint:
         packages: What it holds.
         script: Decides over each request.
         latency_s: Before the first byte of any answer.
-        rate_bps: Of each connection.
+        rate_bytes_per_s: Of each connection.
     """
 
     kind = EndpointKind.HTTP
@@ -76,13 +76,13 @@ class FakeEndpoint:
         script: Callable[[Asked], Reply] = lambda asked: GOOD,
         *,
         latency_s: float = 0.05,
-        rate_bps: float = 1e6,
+        rate_bytes_per_s: float = 1e6,
     ) -> None:
         self.name = name
         self.packages = packages
         self.script = script
         self.latency_s = latency_s
-        self.rate_bps = rate_bps
+        self.rate_bytes_per_s = rate_bytes_per_s
         self.locate_fault: Fault | None = None
         self.asked: list[Asked] = []
         self.delivered_bytes = 0
@@ -141,7 +141,7 @@ class FakePlacement:
             if not is_free:
                 await sink.ready()
             count = min(len(sink.buffer()), len(data), STRIDE_BYTES)
-            await asyncio.sleep(count / self._endpoint.rate_bps)
+            await asyncio.sleep(count / self._endpoint.rate_bytes_per_s)
             sink.buffer()[:count] = data[:count]
             is_free = sink.advance(count)
             self._endpoint.delivered_bytes += count

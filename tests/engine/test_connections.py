@@ -38,7 +38,7 @@ LONG_S = 100_000.0
     seed=st.integers(0, 1 << 32),
     memory_blocks=st.integers(1, 12),
     connections=st.integers(1, 6),
-    rates_bps=st.tuples(st.sampled_from([2e4, 1e6]), st.sampled_from([2e4, 1e6])),
+    rates_bytes_per_s=st.tuples(st.sampled_from([2e4, 1e6]), st.sampled_from([2e4, 1e6])),
     broken=st.frozensets(st.integers(0, 40), max_size=8),
     lies=st.frozensets(st.integers(0, 40), max_size=2),
 )
@@ -46,7 +46,7 @@ def test_whatever_the_strips_everything_arrives_in_any_memory(
     seed: int,
     memory_blocks: int,
     connections: int,
-    rates_bps: tuple[float, float],
+    rates_bytes_per_s: tuple[float, float],
     broken: frozenset[int],
     lies: frozenset[int],
 ) -> None:
@@ -57,8 +57,8 @@ def test_whatever_the_strips_everything_arrives_in_any_memory(
 
     async def main(state: Path) -> None:
         endpoints = [
-            FakeEndpoint(name, BOTH, script, rate_bps=rate_bps)
-            for name, rate_bps in zip(("a", "b"), rates_bps, strict=True)
+            FakeEndpoint(name, BOTH, script, rate_bytes_per_s=rate_bytes_per_s)
+            for name, rate_bytes_per_s in zip(("a", "b"), rates_bytes_per_s, strict=True)
         ]
         async with asyncio.timeout(LONG_S):
             await fetch(state, BOTH, endpoints, connections=connections)
@@ -94,7 +94,7 @@ def test_connections_come_and_go_as_the_schedule_wants(
     seen: list[int] = []
 
     async def main() -> None:
-        endpoint = FakeEndpoint("a", ONE, rate_bps=float(BLOCK_BYTES))
+        endpoint = FakeEndpoint("a", ONE, rate_bytes_per_s=float(BLOCK_BYTES))
         async with opened(tmp_path, ONE, [endpoint], connections=256) as content:
             content.order(["ABC00001"])
             for planner.wanted in (1, 5, 2, 0, 3):
@@ -149,8 +149,8 @@ def test_figures_and_progress_tell_each_endpoints_part(tmp_path: Path) -> None:
 
     bus = Recorder()
     endpoints = [
-        FakeEndpoint("a", ONE, script, rate_bps=40_000.0),
-        FakeEndpoint("b", ONE, rate_bps=20_000.0),
+        FakeEndpoint("a", ONE, script, rate_bytes_per_s=40_000.0),
+        FakeEndpoint("b", ONE, rate_bytes_per_s=20_000.0),
     ]
 
     async def main() -> None:
@@ -160,16 +160,20 @@ def test_figures_and_progress_tell_each_endpoints_part(tmp_path: Path) -> None:
             for endpoint in endpoints:
                 own = figures[endpoint.name]
                 assert own.bytes_fetched == endpoint.delivered_bytes
-                assert own.most_connections == 1
-                assert own.mean_bps == own.bytes_fetched / own.busy_s
-                assert 0.5 * endpoint.rate_bps < own.mean_bps <= endpoint.rate_bps
+                assert own.max_connections == 1
+                assert own.mean_bytes_per_s == own.bytes_fetched / own.busy_s
+                assert (
+                    0.5 * endpoint.rate_bytes_per_s
+                    < own.mean_bytes_per_s
+                    <= endpoint.rate_bytes_per_s
+                )
             assert figures["a"].faults == {"truncated": 1}
 
     virtually(main())
     shown = [event.endpoints for event in bus.events if isinstance(event, Progress)]
     assert all(set(at) == {"a", "b"} for at in shown)
     assert max(at["b"].connections for at in shown) == 1
-    assert max(at["b"].rate_bps for at in shown) > 0.5 * endpoints[1].rate_bps
+    assert max(at["b"].rate_bytes_per_s for at in shown) > 0.5 * endpoints[1].rate_bytes_per_s
 
 
 def test_a_cap_holds_from_the_first_byte_and_may_be_lifted_on_the_way(tmp_path: Path) -> None:
@@ -191,12 +195,12 @@ def test_a_cap_holds_from_the_first_byte_and_may_be_lifted_on_the_way(tmp_path: 
 def test_terms_change_while_ranges_are_under_way(tmp_path: Path) -> None:
     async def main() -> None:
         async with opened(tmp_path, ONE, [FakeEndpoint("a", ONE)]) as content:
-            content.downloads.set_terms("a", Terms(1, cap_bps=5_000.0))
+            content.downloads.set_terms("a", Terms(1, cap_bytes_per_s=5_000.0))
             content.order(["ABC00001"])
             await asyncio.sleep(10.0)
             meter = content.downloads.meter
             assert meter.by_endpoint["a"] == pytest.approx(50_000, abs=10_000)
-            assert meter.connections["a"].most_flying == 1
+            assert meter.connections["a"].max_flying == 1
             content.downloads.set_terms("a", Terms())
             await content.path("ABC00001")
             with pytest.raises(KeyError):
@@ -206,7 +210,7 @@ def test_terms_change_while_ranges_are_under_way(tmp_path: Path) -> None:
 
 
 MIB = 1 << 20
-SLOW_BPS = 100_000.0  # of a connection: a block would take ten seconds
+SLOW_BYTES_PER_S = 100_000.0  # of a connection: a block would take ten seconds
 
 
 def blocks_of_a_mebibyte(*, whole: bool) -> dict[str, Package]:
@@ -218,7 +222,7 @@ def test_slow_connections_share_the_blocks_and_every_byte_arrives_once(
     whole: bool, tmp_path: Path
 ) -> None:
     packages = blocks_of_a_mebibyte(whole=whole)
-    endpoint = FakeEndpoint("a", packages, rate_bps=SLOW_BPS)
+    endpoint = FakeEndpoint("a", packages, rate_bytes_per_s=SLOW_BYTES_PER_S)
     virtually(fetch(tmp_path, packages, [endpoint], connections=40))
     strips = [
         asked for asked in endpoint.asked if asked.start % MIB or asked.end - asked.start < MIB
@@ -231,8 +235,11 @@ def test_slow_connections_share_the_blocks_and_every_byte_arrives_once(
 def test_strips_that_do_not_match_are_fetched_elsewhere(whole: bool, tmp_path: Path) -> None:
     packages = blocks_of_a_mebibyte(whole=whole)
     liar = FakeEndpoint(
-        "liar", packages, lambda asked: Reply(flips=frozenset({2 * MIB})), rate_bps=SLOW_BPS
+        "liar",
+        packages,
+        lambda asked: Reply(flips=frozenset({2 * MIB})),
+        rate_bytes_per_s=SLOW_BYTES_PER_S,
     )
-    honest = FakeEndpoint("honest", packages, rate_bps=SLOW_BPS)
+    honest = FakeEndpoint("honest", packages, rate_bytes_per_s=SLOW_BYTES_PER_S)
     virtually(fetch(tmp_path, packages, [liar, honest], connections=20))
     assert honest.asked

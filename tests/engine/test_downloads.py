@@ -56,7 +56,7 @@ def test_a_second_run_fetches_nothing(tmp_path: Path) -> None:
 
 def test_a_bad_block_is_fetched_elsewhere_and_its_endpoint_blamed(tmp_path: Path) -> None:
     liar = FakeEndpoint("liar", LARGE, lambda asked: lies_about(0))
-    honest = FakeEndpoint("honest", LARGE, rate_bps=1e5)
+    honest = FakeEndpoint("honest", LARGE, rate_bytes_per_s=1e5)
     bus = Recorder()
     virtually(fetch(tmp_path, LARGE, [liar, honest], bus=bus))
     rejected = bus.of(BlockRejected)
@@ -70,7 +70,9 @@ def test_a_bad_block_is_fetched_elsewhere_and_its_endpoint_blamed(tmp_path: Path
 def test_an_endpoint_that_keeps_lying_is_quarantined_and_told_once(tmp_path: Path) -> None:
     liar = FakeEndpoint("liar", LARGE, lambda asked: lies_about(*range(200)))
     bus = Recorder()
-    virtually(fetch(tmp_path, LARGE, [liar, FakeEndpoint("honest", LARGE, rate_bps=1e5)], bus=bus))
+    virtually(
+        fetch(tmp_path, LARGE, [liar, FakeEndpoint("honest", LARGE, rate_bytes_per_s=1e5)], bus=bus)
+    )
     assert bus.of(EndpointDropped) == [EndpointDropped("liar", "corrupt")]
 
 
@@ -252,7 +254,7 @@ def test_the_earliest_needed_package_is_complete_first(tmp_path: Path) -> None:
 def test_an_object_with_one_digest_is_fetched_again_elsewhere(tmp_path: Path) -> None:
     whole = {"ABC00004": package("ABC00004", {"x": 40 * BLOCK_BYTES + 7}, whole=True)}
     liar = FakeEndpoint("liar", whole, lambda asked: lies_about(5))
-    honest = FakeEndpoint("honest", whole, rate_bps=1e5)
+    honest = FakeEndpoint("honest", whole, rate_bytes_per_s=1e5)
     virtually(fetch(tmp_path, whole, [liar, honest], retry=AT_ONCE))
     assert honest.asked
 

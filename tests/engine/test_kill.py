@@ -21,7 +21,7 @@ from tests.engine.scene import publish_packages, sequence, step, upgrade
 
 KILLS = int(os.environ.get("DLCORE_KILLS", "50"))
 SEED = int(os.environ.get("DLCORE_SEED", "20261122"))
-LINK_BPS = 16 << 20
+LINK_BYTES_PER_S = 16 << 20
 CONNECTIONS = 4
 BLOCK_BYTES = 64 << 10
 PACKAGES = {
@@ -101,7 +101,7 @@ async def test_a_run_killed_at_any_moment_goes_on_and_ends_identical(
         step("App", package="ABC00004"),
     )
     (tmp_path / "sequence.xml").write_bytes(sequence(*steps))
-    settings = Settings(bandwidth_bps=LINK_BPS)
+    settings = Settings(bandwidth_bytes_per_s=LINK_BYTES_PER_S)
     async with Emulator(tmp_path / "published", settings, state=tmp_path / "gateway") as emulator:
         config = tmp_path / "client.toml"
         config.write_text(client_config(emulator, settings), encoding="utf-8")

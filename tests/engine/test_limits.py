@@ -30,23 +30,25 @@ async def read(limits: Limits, endpoint: str, stride: int, until_s: float) -> in
 
 @LAW
 @given(
-    cap_bps=st.integers(1024, 10 << 20),
+    cap_bytes_per_s=st.integers(1024, 10 << 20),
     reads_s=st.lists(st.floats(0.05, 2.0), min_size=1, max_size=8),
 )
-def test_the_total_holds_for_all_readers_together(cap_bps: int, reads_s: list[float]) -> None:
+def test_the_total_holds_for_all_readers_together(
+    cap_bytes_per_s: int, reads_s: list[float]
+) -> None:
     """Each reader reads at once what the cap lets through in so many seconds."""
-    strides = [int(cap_bps * read_s) for read_s in reads_s]
+    strides = [int(cap_bytes_per_s * read_s) for read_s in reads_s]
 
     async def main() -> int:
         limits = Limits()
-        limits.limit(cap_bps)
+        limits.limit(cap_bytes_per_s)
         until_s = asyncio.get_running_loop().time() + FOR_S
         readers = (read(limits, f"e{at % 2}", s, until_s) for at, s in enumerate(strides))
         return sum(await asyncio.gather(*readers))
 
-    most_at_once = sum(strides)  # each reader's last one is paid for later
+    max_at_once = sum(strides)  # each reader's last one is paid for later
     assert virtually(main()) == pytest.approx(
-        cap_bps * FOR_S, rel=0.01, abs=most_at_once + cap_bps * BURST_S
+        cap_bytes_per_s * FOR_S, rel=0.01, abs=max_at_once + cap_bytes_per_s * BURST_S
     )
 
 
@@ -65,8 +67,8 @@ def test_an_endpoint_has_a_cap_of_its_own_within_the_total() -> None:
     assert costly + cheap == pytest.approx(100_000 * FOR_S, rel=0.02)
 
 
-@pytest.mark.parametrize("cap_bps", [0.0, 1e9])
-def test_a_cap_that_is_lifted_frees_those_who_wait(cap_bps: float) -> None:
+@pytest.mark.parametrize("cap_bytes_per_s", [0.0, 1e9])
+def test_a_cap_that_is_lifted_frees_those_who_wait(cap_bytes_per_s: float) -> None:
     async def main() -> float:
         limits = Limits()
         limits.limit(1024)
@@ -76,7 +78,7 @@ def test_a_cap_that_is_lifted_frees_those_who_wait(cap_bps: float) -> None:
         waiting = asyncio.ensure_future(limits.wait("e", until_s))
         await asyncio.sleep(5.0)
         assert not waiting.done()
-        limits.limit(cap_bps)
+        limits.limit(cap_bytes_per_s)
         await waiting
         return now_s() - began_s
 

@@ -17,7 +17,7 @@ from dlcore.emulator import Emulator, Settings
 from dlcore.emulator.service import Service
 from dlcore.engine.client import Client
 from dlcore.engine.download.downloads import Retry
-from dlcore.engine.download.patience import LEAST_WAIT_S, MOST_REFUSALS, Patience
+from dlcore.engine.download.patience import MAX_REFUSALS, MIN_WAIT_S, Patience
 from dlcore.engine.events import DownloadRetried, EndpointBusy
 from dlcore.errors import Fault, TransferError
 from dlcore.model import Manifest
@@ -51,7 +51,7 @@ class BusyEndpoint(FakeEndpoint):
         self.refusals = refusals
         self.wait_s = wait_s
         self.came_s: list[float] = []
-        self.waiting = self.most_waiting = 0  # for an answer, since it was refused
+        self.waiting = self.max_waiting = 0  # for an answer, since it was refused
 
     async def read_document(self, key: str, limit_bytes: int) -> bytes:
         async with self._question():
@@ -65,7 +65,7 @@ class BusyEndpoint(FakeEndpoint):
     async def _question(self) -> AsyncIterator[None]:
         self.came_s.append(asyncio.get_running_loop().time())
         self.waiting += 1
-        self.most_waiting = max(self.most_waiting, self.waiting)
+        self.max_waiting = max(self.max_waiting, self.waiting)
         try:
             await asyncio.sleep(self.latency_s)
             if self.refusals:
@@ -108,7 +108,7 @@ def test_meanwhile_the_others_serve(tmp_path: Path) -> None:
 def test_as_soon_as_it_has_time_it_helps(tmp_path: Path) -> None:
     large = {"ABC00009": package("ABC00009", {"x": 4 << 20})}
     busy = BusyEndpoint("a", large, refusals=1, wait_s=5.0)
-    slow = FakeEndpoint("b", large, rate_bps=2e5)
+    slow = FakeEndpoint("b", large, rate_bytes_per_s=2e5)
     virtually(fetch(tmp_path, large, [busy, slow], connections=1))
     assert busy.asked
 
@@ -123,7 +123,7 @@ def test_until_it_answers_one_question_at_a_time_is_put_to_it() -> None:
             for manifest in manifests:
                 group.create_task(patience.ask(endpoint, partial(endpoint.locate, manifest)))
             await asyncio.sleep(1.0)
-            endpoint.most_waiting = 0
+            endpoint.max_waiting = 0
             with pytest.raises(TransferError):
                 await patience.ask_once(endpoint, partial(endpoint.locate, manifests[0]))
 
@@ -132,7 +132,7 @@ def test_until_it_answers_one_question_at_a_time_is_put_to_it() -> None:
     assert later[0] >= first[0] + WAIT_S
     assert len(later) == 3 + 6
     assert all(b >= a + WAIT_S for a, b in pairwise(later[:4]))
-    assert endpoint.most_waiting == 1
+    assert endpoint.max_waiting == 1
 
 
 def test_patience_ends() -> None:
@@ -143,12 +143,12 @@ def test_patience_ends() -> None:
         manifest = ONE["ABC00001"].manifest
         with pytest.raises(TransferError, match="busy"):
             await patience.ask(endpoint, partial(endpoint.locate, manifest))
-        assert len(endpoint.came_s) == MOST_REFUSALS
+        assert len(endpoint.came_s) == MAX_REFUSALS
         with pytest.raises(TransferError, match="busy"):
             await patience.ask(endpoint, partial(endpoint.locate, manifest))
 
     virtually(main())
-    assert len(endpoint.came_s) == MOST_REFUSALS + 1
+    assert len(endpoint.came_s) == MAX_REFUSALS + 1
     assert all(b >= a + WAIT_S for a, b in pairwise(endpoint.came_s))
 
 
@@ -160,7 +160,7 @@ def test_no_wait_is_so_short_that_it_is_none() -> None:
         await Patience(lambda _: None).ask(endpoint, partial(endpoint.locate, manifest))
 
     virtually(main())
-    assert all(b >= a + LEAST_WAIT_S for a, b in pairwise(endpoint.came_s))
+    assert all(b >= a + MIN_WAIT_S for a, b in pairwise(endpoint.came_s))
 
 
 def test_who_fails_without_asking_for_time_is_not_waited_for() -> None:

@@ -18,7 +18,7 @@ from tests.store.helpers import BLOCK_BYTES
 
 def test_a_range_that_is_stopped_keeps_its_whole_blocks(tmp_path: Path) -> None:
     async def acts(scene: Scene) -> None:
-        scene.endpoints["a"].rate_bps = 1000.0
+        scene.endpoints["a"].rate_bytes_per_s = 1000.0
         flight, task = scene.begin(1, (0, 8))
         await asyncio.sleep(2.5 * BLOCK_BYTES / 1000)
         flight.dismiss()
@@ -32,7 +32,7 @@ def test_a_range_that_is_stopped_keeps_its_whole_blocks(tmp_path: Path) -> None:
 
 def test_a_range_whose_end_was_given_away_stops_before_it(tmp_path: Path) -> None:
     async def acts(scene: Scene) -> None:
-        scene.endpoints["a"].rate_bps = 1000.0
+        scene.endpoints["a"].rate_bytes_per_s = 1000.0
         _, task = scene.begin(1, (0, 8))
         await asyncio.sleep(2.5 * BLOCK_BYTES / 1000)
         scene.planner.ends[1] = 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlcore.engine.download.figures import MOST_NOTES, EndpointFigures, added
+from dlcore.engine.download.figures import MAX_NOTES, EndpointFigures, added
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.report import make_report
 from dlcore.engine.state import RunState, StepResult
@@ -39,25 +39,25 @@ def test_the_figures_of_a_run() -> None:
     assert report.lower_bound_s == 10.0
     assert report.makespan_s == 15.0
     assert report.efficiency == 10.0 / 15.0
-    assert (report.link_bps, report.link_rate) == (100.0, "given")
+    assert (report.link_bytes_per_s, report.link_rate) == (100.0, "given")
     assert report.stall_s == 3.0
     assert report.download_first_s == 17.0 + 8.0  # 1,200 bytes and 500 that were spared
     assert report.stop_at_every_step_s == 9.0 + 8.0
     assert (report.bytes_fetched, report.bytes_reused) == (1200, 50)
     assert (report.bytes_wasted, report.bytes_never_needed) == (20, 300)
-    assert report.endpoints["a"].most_connections == 3
+    assert report.endpoints["a"].max_connections == 3
     assert (report.steps_run, report.restarts, report.renewals) == (3, 1, 2)
     assert report.outcome == "failed"
 
 
 def test_without_a_given_rate_the_measured_one_counts() -> None:
     report = make_report(a_run(), "succeeded", 0)
-    assert (report.link_bps, report.link_rate) == (100.0, "measured")
+    assert (report.link_bytes_per_s, report.link_rate) == (100.0, "measured")
 
 
 def test_a_run_of_nothing_has_no_figures_to_divide_by() -> None:
     report = make_report(RunState("digest", "when-needed", {}), "succeeded", 0)
-    assert (report.lower_bound_s, report.efficiency, report.link_bps) == (0.0, 1.0, 0.0)
+    assert (report.lower_bound_s, report.efficiency, report.link_bytes_per_s) == (0.0, 1.0, 0.0)
 
 
 def test_the_link_is_busy_while_any_range_is_under_way() -> None:
@@ -71,17 +71,17 @@ def test_the_link_is_busy_while_any_range_is_under_way() -> None:
     meter.range_began("e", 10.0)
     assert meter.busy_s(11.0) == 5.0
     assert meter.connections["e"].busy_s(11.0) == 3.0
-    assert meter.connections["e"].most_flying == 1
+    assert meter.connections["e"].max_flying == 1
 
 
 def test_the_recent_rate_forgets() -> None:
     meter = Meter()
     meter.received("A", "e", 300, 0.0)
     meter.received("A", "f", 300, 2.0)
-    assert meter.recent_bps(2.5) == 200.0
-    assert meter.recent_bps(4.0) == 100.0
-    assert meter.recent_bps(4.0, "f") == 100.0
-    assert meter.recent_bps(10.0) == 0.0
+    assert meter.recent_bytes_per_s(2.5) == 200.0
+    assert meter.recent_bytes_per_s(4.0) == 100.0
+    assert meter.recent_bytes_per_s(4.0, "f") == 100.0
+    assert meter.recent_bytes_per_s(10.0) == 0.0
     assert meter.received_bytes["A"] == 600
     assert dict(meter.by_endpoint) == {"e": 300, "f": 300}
 
@@ -100,5 +100,5 @@ def test_the_figures_of_two_lives_of_a_run_add_up() -> None:
 
 
 def test_an_endpoint_that_flaps_for_ever_does_not_fill_the_disk() -> None:
-    figures = {"a": EndpointFigures(notes=("flap: flap",) * MOST_NOTES)}
-    assert len(added(figures, figures)["a"].notes) == MOST_NOTES
+    figures = {"a": EndpointFigures(notes=("flap: flap",) * MAX_NOTES)}
+    assert len(added(figures, figures)["a"].notes) == MAX_NOTES

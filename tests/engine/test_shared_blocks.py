@@ -135,7 +135,7 @@ def test_a_bad_block_of_several_endpoints_is_blamed_on_nobody(tmp_path: Path) ->
 def test_who_takes_over_a_strip_gives_it(tmp_path: Path) -> None:
     async def acts(scene: Scene) -> None:
         scene.planner.strips = [False, True]
-        scene.endpoints["a"].rate_bps = 100.0
+        scene.endpoints["a"].rate_bytes_per_s = 100.0
         slow, slow_task = scene.begin(1, (3, 4), FIRST, endpoint="a")
         await asyncio.sleep(5.0)
         _, quick_task = scene.begin(2, (3, 4), FIRST, endpoint="b")
@@ -164,7 +164,7 @@ def test_a_loser_that_was_not_stopped_in_time_is_stopped_all_the_same(tmp_path: 
 
 def test_a_block_that_is_there_already_ends_its_assembly(tmp_path: Path) -> None:
     async def acts(scene: Scene) -> None:
-        scene.endpoints["a"].rate_bps = 100.0
+        scene.endpoints["a"].rate_bytes_per_s = 100.0
         flight, late = scene.begin(1, (3, 4), FIRST, endpoint="a")
         await scene.begin(2, (3, 4), endpoint="b")[1]
         assert scene.have == [3]

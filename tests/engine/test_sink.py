@@ -39,11 +39,11 @@ class Verifier:
         self.seconds = seconds
         self.got: dict[BlockRange, bytes] = {}
         self.at_work = 0
-        self.most_at_work = 0
+        self.max_at_work = 0
 
     async def __call__(self, run: BlockRange, data: memoryview) -> None:
         self.at_work += 1
-        self.most_at_work = max(self.most_at_work, self.at_work)
+        self.max_at_work = max(self.max_at_work, self.at_work)
         before = bytes(data)
         await asyncio.sleep(self.seconds)
         assert bytes(data) == before, "the buffer was reused too early"
@@ -119,7 +119,7 @@ def test_exactly_the_whole_blocks_that_arrived_go_out_and_the_start_of_a_broken_
     broken = CONTENT[whole * BLOCK_BYTES : start + count] if whole < last else b""
     assert starts == ({whole: broken} if broken else {})
     assert sum(flow.received) == count
-    assert verify.most_at_work <= 2
+    assert verify.max_at_work <= 2
 
 
 @LAW

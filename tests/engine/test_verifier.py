@@ -63,7 +63,7 @@ class Bench:
     """A verifier with two threads and a package."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(verifiers, "MOST_JOBS", 2)
+        monkeypatch.setattr(verifiers, "MAX_JOBS", 2)
         self.verifier = Verifier()
         self.partial = FakePartial()
 

@@ -45,10 +45,10 @@ def contents(fds: list[int]) -> list[bytes]:
 class Plan:
     """Runs for any three files, made from a seed: the two sides of a comparison get the same."""
 
-    def __init__(self, seed: int, runs: int, most_block_bytes: int) -> None:
+    def __init__(self, seed: int, runs: int, max_block_bytes: int) -> None:
         self._chance = random.Random(seed)
         self._ends = [0] * FILES
-        self._runs = [self._run(most_block_bytes) for _ in range(runs)]
+        self._runs = [self._run(max_block_bytes) for _ in range(runs)]
 
     def runs(self, fds: list[int]) -> list[Run]:
         return [
@@ -56,9 +56,9 @@ class Plan:
             for run, places in self._runs
         ]
 
-    def _run(self, most_block_bytes: int) -> tuple[Run, list[tuple[int, int, int]]]:
+    def _run(self, max_block_bytes: int) -> tuple[Run, list[tuple[int, int, int]]]:
         chance = self._chance
-        block_bytes = chance.randint(1, most_block_bytes)
+        block_bytes = chance.randint(1, max_block_bytes)
         length = chance.randint(0, 20 * block_bytes)
         start = chance.randrange(64)
         data = bytearray(NOISE[start : start + length])
@@ -81,10 +81,10 @@ class Plan:
 
 
 @contextmanager
-def writing(least_bytes: int) -> Iterator[None]:
+def writing(min_bytes: int) -> Iterator[None]:
     """Write so many bytes at a time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(native, "WRITE_BYTES", least_bytes)
+        patch.setattr(native, "WRITE_BYTES", min_bytes)
         yield
 
 
@@ -93,13 +93,13 @@ def writing(least_bytes: int) -> Iterator[None]:
 @given(
     seed=st.integers(0, 1 << 32),
     runs=st.integers(0, 12),
-    most_block_bytes=st.sampled_from([1, 70, 300, 3000]),
+    max_block_bytes=st.sampled_from([1, 70, 300, 3000]),
     write_bytes=st.sampled_from([1, 5000, 4 << 20]),
 )
 def test_a_job_does_what_its_twin_does_and_looks_at_no_buffer_afterwards(
-    backend: str, seed: int, runs: int, most_block_bytes: int, write_bytes: int
+    backend: str, seed: int, runs: int, max_block_bytes: int, write_bytes: int
 ) -> None:
-    plan = Plan(seed, runs, most_block_bytes)
+    plan = Plan(seed, runs, max_block_bytes)
     with empty_files() as ours, empty_files() as theirs:
         expected = twin.verify_and_write(plan.runs(theirs))
         with using(backend), writing(write_bytes):

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 
-def others_run_during(work: Callable[[], object], most_times: int) -> bool:
+def others_run_during(work: Callable[[], object], max_times: int) -> bool:
     """Whether another thread runs before ``work`` was done so many times."""
     go, ran = threading.Event(), threading.Event()
 
@@ -21,7 +21,7 @@ def others_run_during(work: Callable[[], object], most_times: int) -> bool:
     try:
         thread.start()
         go.set()
-        for _ in range(most_times):
+        for _ in range(max_times):
             work()
             if ran.is_set():
                 return True

@@ -6,7 +6,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define MOST_BYTES 97
+#define MAX_BYTES 97
 
 static int interrupted(void) {
     static int calls;
@@ -17,13 +17,13 @@ static int interrupted(void) {
 
 ssize_t pwrite64(int fd, const void *data, size_t length, off64_t offset) {
     if (interrupted()) return -1;
-    return syscall(SYS_pwrite64, fd, data, length < MOST_BYTES ? length : MOST_BYTES, offset);
+    return syscall(SYS_pwrite64, fd, data, length < MAX_BYTES ? length : MAX_BYTES, offset);
 }
 
 /* Whole parts and the front of one more. */
 ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset) {
     struct iovec torn[16];
-    size_t left = MOST_BYTES;
+    size_t left = MAX_BYTES;
     int used = 0;
     if (interrupted()) return -1;
     for (; used < count && used < 16 && left; used++) {

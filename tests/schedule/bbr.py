@@ -28,7 +28,7 @@ class BbrConnection(Connection):
         super().__init__(path, chance, now_s)
         self._rates = deque([INITIAL_BYTES / path.round_trip_s], maxlen=FILTER_ROUND_TRIPS)
         self._round_s, self._round_bytes, self._was_idle = now_s, 0.0, True
-        self._rising_bps, self._patience = 0.0, PATIENCE
+        self._rising_bytes_per_s, self._patience = 0.0, PATIENCE
         self._phase = chance.randrange(len(CYCLE))
         self._opened_s = now_s
         self._waiting_bytes = 0.0  # behind a hole
@@ -38,19 +38,19 @@ class BbrConnection(Connection):
         super().ask(count_bytes, now_s, queue_s)
         self._was_idle = True
 
-    def offered_bps(self, now_s: float, queue_s: float) -> float:
+    def offered_bytes_per_s(self, now_s: float, queue_s: float) -> float:
         if not self.left_bytes or now_s < self.ready_s or now_s < self.held_until_s:
             return 0.0
-        path_s, rate_bps = self._path.round_trip_s, max(self._rates)
+        path_s, rate_bytes_per_s = self._path.round_trip_s, max(self._rates)
         is_probing = (now_s - self._opened_s) % PROBE_EVERY_S > PROBE_EVERY_S - PROBE_S
         if is_probing or self._waiting_bytes >= self.left_bytes:  # then it only fills the hole
             return PROBE_SEGMENTS * MSS_BYTES / (path_s + queue_s)
         if self._patience > 0:
-            return STARTUP_GAIN * self._zeal * rate_bps * path_s / (path_s + queue_s)
+            return STARTUP_GAIN * self._zeal * rate_bytes_per_s * path_s / (path_s + queue_s)
         if self._patience == 0:  # what startup put into the queue flows off
-            return rate_bps / STARTUP_GAIN
-        window_bytes = min(WINDOW_GAIN * rate_bps * path_s, WINDOW_BYTES)
-        return min(CYCLE[self._phase] * rate_bps, window_bytes / (path_s + queue_s))
+            return rate_bytes_per_s / STARTUP_GAIN
+        window_bytes = min(WINDOW_GAIN * rate_bytes_per_s * path_s, WINDOW_BYTES)
+        return min(CYCLE[self._phase] * rate_bytes_per_s, window_bytes / (path_s + queue_s))
 
     def deliver(self, count_bytes: float, overflow: float, now_s: float, queue_s: float) -> int:
         self._waiting_bytes += min(count_bytes, self.left_bytes - self._waiting_bytes)
@@ -69,11 +69,11 @@ class BbrConnection(Connection):
         return int(arrived_bytes)
 
     def _end_round(self, now_s: float) -> None:
-        rate_bps = self._round_bytes / (now_s - self._round_s)
-        if not self._was_idle or rate_bps > max(self._rates):
-            self._rates.append(rate_bps)
-        if rate_bps > STILL_RISING * self._rising_bps:
-            self._rising_bps, self._patience = rate_bps, PATIENCE
+        rate_bytes_per_s = self._round_bytes / (now_s - self._round_s)
+        if not self._was_idle or rate_bytes_per_s > max(self._rates):
+            self._rates.append(rate_bytes_per_s)
+        if rate_bytes_per_s > STILL_RISING * self._rising_bytes_per_s:
+            self._rising_bytes_per_s, self._patience = rate_bytes_per_s, PATIENCE
         else:
             self._patience = max(-1, self._patience - 1)
         self._phase = (self._phase + 1) % len(CYCLE)

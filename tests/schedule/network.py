@@ -20,10 +20,10 @@ class Terrain(NamedTuple):
     """What the way to one endpoint is like.
 
     Attributes:
-        rate_bps: Of all its connections together.
-        connection_bps: Of one.
+        rate_bytes_per_s: Of all its connections together.
+        connection_bytes_per_s: Of one.
         round_trip_s: Between a request and its first byte; opening a connection takes another.
-        most_connections: Allowed there.
+        max_connections: Allowed there.
         slow: Probability that a connection is slow.
         breaks: Probability that a range breaks off.
         stalls: Probability that a range stalls for some seconds.
@@ -33,10 +33,10 @@ class Terrain(NamedTuple):
             new ones are accepted.
     """
 
-    rate_bps: float
-    connection_bps: float
+    rate_bytes_per_s: float
+    connection_bytes_per_s: float
     round_trip_s: float
-    most_connections: int = 16
+    max_connections: int = 16
     slow: float = 0.0
     breaks: float = 0.0
     stalls: float = 0.0
@@ -44,9 +44,9 @@ class Terrain(NamedTuple):
     changes: tuple[tuple[float, float], ...] = ()
 
     @property
-    def full_bps(self) -> float:
+    def full_bytes_per_s(self) -> float:
         """What it carries when all connections are used."""
-        return min(self.rate_bps, self.connection_bps * self.most_connections)
+        return min(self.rate_bytes_per_s, self.connection_bytes_per_s * self.max_connections)
 
     @property
     def warm_up_s(self) -> float:
@@ -55,7 +55,7 @@ class Terrain(NamedTuple):
         Source: RFC 9293 (one round trip to open), RFC 5681 and RFC 6928 (doubling from 10 segments
         each round trip).
         """
-        window_bytes = min(self.connection_bps, self.rate_bps) * self.round_trip_s
+        window_bytes = min(self.connection_bytes_per_s, self.rate_bytes_per_s) * self.round_trip_s
         doublings = math.log2(max(1.0, window_bytes / INITIAL_WINDOW_BYTES))
         return self.round_trip_s * (1 + doublings / 2)
 
@@ -141,7 +141,7 @@ class Path:
     def _set_speed(self) -> None:
         if self._weight > 1e-9:
             factor = max(SILENT, self.factor)
-            share_bps = self.terrain.rate_bps * factor / self._weight
-            self._speed = min(self.terrain.connection_bps, share_bps)
+            share_bytes_per_s = self.terrain.rate_bytes_per_s * factor / self._weight
+            self._speed = min(self.terrain.connection_bytes_per_s, share_bytes_per_s)
         else:
             self._weight = self._speed = 0.0

@@ -84,11 +84,11 @@ class Scene:
         """A range comes to its end."""
         self.planner.range_ended(assignment, self.now_s, fault=fault, jitter=jitter)
 
-    def warm_up(self, endpoint: str, rate_bps: float, ranges: int = 6) -> None:
+    def warm_up(self, endpoint: str, rate_bytes_per_s: float, ranges: int = 6) -> None:
         """An endpoint delivers some ranges at that rate of a connection."""
         for _ in range(ranges):
             assignment = self.ask(endpoint)
-            self.deliver(assignment, self.length_bytes(assignment) / rate_bps)
+            self.deliver(assignment, self.length_bytes(assignment) / rate_bytes_per_s)
 
     def whats(self) -> list[tuple[str, str]]:
         """What was decided about endpoints since it was last asked."""

@@ -86,11 +86,11 @@ def random_steps(chance: random.Random) -> Steps:
 
 def random_terrain(chance: random.Random) -> Terrain:
     """A path that some connections fill; half as many again are allowed."""
-    rate_bps = 2 ** chance.uniform(21, 26)
+    rate_bytes_per_s = 2 ** chance.uniform(21, 26)
     filling = chance.choice([1, 2, 4, 8, 12])
     round_trip_s = chance.choice([0.0, 0.002, 0.01, 0.03, 0.08])
-    most_connections = chance.randint(filling + filling // 2 + 2, 24)
-    return Terrain(rate_bps, rate_bps / filling, round_trip_s, most_connections)
+    max_connections = chance.randint(filling + filling // 2 + 2, 24)
+    return Terrain(rate_bytes_per_s, rate_bytes_per_s / filling, round_trip_s, max_connections)
 
 
 def random_changes(chance: random.Random) -> tuple[tuple[float, float], ...]:
@@ -124,6 +124,6 @@ def play(seed: int, mishaps: Mishaps) -> Run:
     }
     played = Simulation(steps, terrains, chance).play()
     needs = [Need(manifest.content_bytes if manifest else 0, run_s) for manifest, run_s in steps]
-    bound_s = lower_bound_s(needs, sum(t.full_bps for t in terrains.values()))
+    bound_s = lower_bound_s(needs, sum(t.full_bytes_per_s for t in terrains.values()))
     opening_s = 2 * TICK_S + max(2 * (t.warm_up_s + t.round_trip_s) for t in terrains.values())
     return Run(seed, terrains, played, bound_s, opening_s)

@@ -26,7 +26,7 @@ TICK_S = 0.1  # so often the engine looks at everything
 FRESH_S = 0.02  # the planner knows at least what had arrived then
 WATCHDOG_S = 15.0  # without a byte, a range fails
 SLOW = 0.15  # of the others' rate is what a slow connection carries
-RETRY_S, MOST_RETRIES = 15.0, 4
+RETRY_S, MAX_RETRIES = 15.0, 4
 STALLS_S = (0.5, 30.0)
 
 
@@ -104,7 +104,7 @@ class Simulation:
         self._due: dict[str, float] = {}
         self._tick_s = self._told_s = 0.0
         for endpoint, terrain in terrains.items():
-            self.planner.add_endpoint(endpoint, Terms(terrain.most_connections))
+            self.planner.add_endpoint(endpoint, Terms(terrain.max_connections))
             for at_s, factor in terrain.changes:
                 self._at(at_s, partial(self._change, endpoint, factor))
         for package, manifest in self._manifests.items():
@@ -138,7 +138,7 @@ class Simulation:
         """Nobody is left to ask: as the engine does, ask all of them again after a while."""
         package = str(self._step)
         assert self.planner.is_exhausted(package), "nothing is under way and nobody waits"
-        assert self._played["retries"] < MOST_RETRIES, "nobody is left for good"
+        assert self._played["retries"] < MAX_RETRIES, "nobody is left for good"
         self._played["retries"] += 1
         self._now_s += RETRY_S
         self.planner.revive()

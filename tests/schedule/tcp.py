@@ -27,20 +27,20 @@ class Path:
     """What lies between client and server; may be changed while the transfer runs.
 
     Attributes:
-        rate_bps: Of the bottleneck, in bytes of payload per second.
+        rate_bytes_per_s: Of the bottleneck, in bytes of payload per second.
         round_trip_s: Without queueing.
         loss: Probability that a segment is lost.
-        throttle_bps: What the server gives one connection.
+        throttle_bytes_per_s: What the server gives one connection.
         latency_s: What the server needs before the first byte of each answer.
         noise: The bottleneck's rate drops by up to this fraction, anew every 50 ms.
         queue_s: How much the bottleneck queues.
         refuses_above: With more connections than this, a request is pushed back (503).
     """
 
-    rate_bps: float
+    rate_bytes_per_s: float
     round_trip_s: float
     loss: float = 0.0
-    throttle_bps: float = float("inf")
+    throttle_bytes_per_s: float = float("inf")
     latency_s: float = 0.0
     noise: float = 0.0
     queue_s: float = 0.05
@@ -62,7 +62,7 @@ class Connection:
         self._window = 10.0  # segments
         self._threshold = float("inf")
         self._peak = 0.0
-        self._throttle_bps = path.throttle_bps * chance.uniform(0.9, 1.1)
+        self._throttle_bytes_per_s = path.throttle_bytes_per_s * chance.uniform(0.9, 1.1)
         self._zeal = chance.uniform(0.6, 1.0)  # bursts and delayed answers: no two grow alike
         self._cut_s = -1.0
         self._back_s = 0.0  # from the cut until the window is at its peak again
@@ -77,11 +77,11 @@ class Connection:
         self.ready_s = sent_s + path.round_trip_s + path.latency_s + queue_s
         self.asked_s, self.left_bytes, self.answered = now_s, float(count_bytes), False
 
-    def offered_bps(self, now_s: float, queue_s: float) -> float:
+    def offered_bytes_per_s(self, now_s: float, queue_s: float) -> float:
         if not self.left_bytes or now_s < self.ready_s or now_s < self.held_until_s:
             return 0.0
         window_bytes = min(self._window * MSS_BYTES, WINDOW_BYTES)
-        return min(window_bytes / (self._path.round_trip_s + queue_s), self._throttle_bps)
+        return min(window_bytes / (self._path.round_trip_s + queue_s), self._throttle_bytes_per_s)
 
     def deliver(self, count_bytes: float, overflow: float, now_s: float, queue_s: float) -> int:
         count_bytes = min(count_bytes, self.left_bytes)

@@ -6,38 +6,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.schedule.allowance import CAPPED_BPS
+from dlcore.schedule.allowance import CAPPED_BYTES_PER_S
 from dlcore.schedule.crew import Crew
 from dlcore.schedule.opening import START, START_FAR
 from dlcore.schedule.pace import Pace
 from tests.schedule.packages import LAW
-from tests.schedule.transfers import MOST, Transfer, far, running
+from tests.schedule.transfers import MAX, Transfer, far, running
 
 MIB, KIB = 1 << 20, 1 << 10
 
 # Limits
 
 
-@pytest.mark.parametrize("cap_bps", [64 * KIB, MIB, 10 * MIB])
-def test_under_a_cap_there_are_few_connections_and_they_use_it(cap_bps: int) -> None:
-    outcome = Transfer(Crew(MOST, cap_bps), far(), pace=Pace(cap_bps)).run(30)
-    assert outcome.most_wanted <= max(4, START_FAR)
+@pytest.mark.parametrize("cap_bytes_per_s", [64 * KIB, MIB, 10 * MIB])
+def test_under_a_cap_there_are_few_connections_and_they_use_it(cap_bytes_per_s: int) -> None:
+    outcome = Transfer(Crew(MAX, cap_bytes_per_s), far(), pace=Pace(cap_bytes_per_s)).run(30)
+    assert outcome.max_wanted <= max(4, START_FAR)
     assert outcome.wanted(29, 30)[-1] <= outcome.wanted(5, 6)[0]
-    assert outcome.rate_bps == pytest.approx(cap_bps, rel=0.03)
+    assert outcome.rate_bytes_per_s == pytest.approx(cap_bytes_per_s, rel=0.03)
 
 
 def test_a_cap_set_while_running_takes_connections_away_at_once() -> None:
-    crew = Crew(MOST)
+    crew = Crew(MAX)
     Transfer(crew, far()).run(10)
-    crew.limit(MOST, MIB)
+    crew.limit(MAX, MIB)
     assert crew.wanted(10.0, 60) <= 4
 
 
 def test_a_cap_that_takes_growth_back_leaves_nothing_to_weigh() -> None:
-    crew, count = Crew(MOST), START
+    crew, count = Crew(MAX), START
     for tick in range(200):
         if count > START_FAR:
-            crew.limit(MOST, START_FAR * CAPPED_BPS)
+            crew.limit(MAX, START_FAR * CAPPED_BYTES_PER_S)
         crew.received(count * (15_000 + 50 * tick))
         crew.answered(0.05)
         count = crew.wanted(tick * 0.05, count)
@@ -45,20 +45,20 @@ def test_a_cap_that_takes_growth_back_leaves_nothing_to_weigh() -> None:
 
 
 def test_the_same_terms_again_change_nothing() -> None:
-    crew = Crew(MOST, 20 * MIB)
+    crew = Crew(MAX, 20 * MIB)
     Transfer(crew, far(), pace=Pace(20 * MIB)).run(10)
     before = crew.wanted(10.0, 40)
-    crew.limit(MOST, 20 * MIB)
+    crew.limit(MAX, 20 * MIB)
     assert crew.wanted(10.0, 40) == before
 
 
 def test_a_lower_limit_holds_at_once_and_a_higher_one_is_used() -> None:
     crew = Crew(10)
     path = far()
-    transfer = Transfer(crew, path, at=lambda now_s: crew.limit(MOST) if now_s >= 6 else None)
+    transfer = Transfer(crew, path, at=lambda now_s: crew.limit(MAX) if now_s >= 6 else None)
     outcome = transfer.run(20)
     assert max(outcome.wanted(0, 6)) == 10
-    assert outcome.mean_rate_bps(14, 20) >= 0.9 * path.rate_bps
+    assert outcome.mean_rate_bytes_per_s(14, 20) >= 0.9 * path.rate_bytes_per_s
     crew.limit(3)
     assert crew.wanted(20.0, 60) == 3
 
@@ -89,7 +89,7 @@ def test_pushes_that_go_on_leave_one_connection() -> None:
 
 
 def test_after_a_push_back_connections_come_back_slowly() -> None:
-    crew = Crew(MOST)
+    crew = Crew(MAX)
     path = far()
     pushes = [8.0]
 
@@ -102,7 +102,7 @@ def test_after_a_push_back_connections_come_back_slowly() -> None:
     before = outcome.wanted(7, 8)[-1]
     assert max(outcome.wanted(8.1, 12)) <= before // 2
     assert max(outcome.wanted(12, 17)) < before
-    assert outcome.mean_rate_bps(50, 60) >= 0.9 * path.rate_bps
+    assert outcome.mean_rate_bytes_per_s(50, 60) >= 0.9 * path.rate_bytes_per_s
 
 
 # Laws
@@ -126,7 +126,7 @@ EVENTS = st.lists(
 def test_the_number_is_always_at_least_one_and_at_most_what_is_allowed(
     events: list[tuple[str, float]],
 ) -> None:
-    most, cap_bps, now_s, at_work = 16, 0.0, 0.0, 0
+    most, cap_bytes_per_s, now_s, at_work = 16, 0.0, 0.0, 0
     crew = Crew(most)
     for what, value in events:
         match what:
@@ -138,10 +138,10 @@ def test_the_number_is_always_at_least_one_and_at_most_what_is_allowed(
                 crew.pushed_back(now_s)
             case "most":
                 most = max(1, int(value))
-                crew.limit(int(value), cap_bps)
+                crew.limit(int(value), cap_bytes_per_s)
             case "cap":
-                cap_bps = float(value)
-                crew.limit(most, cap_bps)
+                cap_bytes_per_s = float(value)
+                crew.limit(most, cap_bytes_per_s)
             case "passed":
                 now_s += value
             case _:

@@ -14,7 +14,7 @@ from dlcore.schedule.demand import Demand
 from tests.schedule.packages import LAW, sized
 
 BLOCK_BYTES = 256 << 10
-MOST_BYTES = 16 << 20
+MAX_BYTES = 16 << 20
 SLACK = 1.3  # a few connections that wait by turns neither fill a link nor are all at work
 
 
@@ -23,14 +23,14 @@ class Path(NamedTuple):
 
     Attributes:
         connections: Number of them.
-        link_bps: Of all together.
-        connection_bps: The most of one.
+        link_bytes_per_s: Of all together.
+        connection_bytes_per_s: The most of one.
         overhead_s: Before the first byte of each range.
     """
 
     connections: int
-    link_bps: float
-    connection_bps: float
+    link_bytes_per_s: float
+    connection_bytes_per_s: float
     overhead_s: float
 
     def makespan_s(self, lengths: Callable[[], int | None]) -> float:
@@ -45,11 +45,13 @@ class Path(NamedTuple):
             if not waits:
                 return now_s
             flowing = sum(not wait_s for wait_s in waits)
-            rate_bps = min(self.connection_bps, self.link_bps / max(1, flowing))
+            rate_bytes_per_s = min(
+                self.connection_bytes_per_s, self.link_bytes_per_s / max(1, flowing)
+            )
             pairs = list(zip(waits, rests, strict=True))
-            step_s = min(wait_s or rest / rate_bps for wait_s, rest in pairs)
+            step_s = min(wait_s or rest / rate_bytes_per_s for wait_s, rest in pairs)
             now_s += step_s
-            rests = [rest if w else rest - step_s * rate_bps for w, rest in pairs]
+            rests = [rest if w else rest - step_s * rate_bytes_per_s for w, rest in pairs]
             waits = [max(0.0, w - step_s) if w - step_s > 1e-9 else 0.0 for w in waits]
             there = [at for at, rest in enumerate(rests) if rest < 1e-3]
             waits = [w for at, w in enumerate(waits) if at not in there]
@@ -59,14 +61,16 @@ class Path(NamedTuple):
         """No order is quicker: the link is full all the time, or each connection is at work."""
         all_bytes = sum(lengths)
         requests = sum(-(-length // BLOCK_BYTES) for length in lengths)
-        work_s = requests * self.overhead_s + all_bytes / self.connection_bps
-        return max(all_bytes / self.link_bps, work_s / self.connections)
+        work_s = requests * self.overhead_s + all_bytes / self.connection_bytes_per_s
+        return max(all_bytes / self.link_bytes_per_s, work_s / self.connections)
 
     @property
     def range_s(self) -> float:
         """The longest that one range may take."""
-        share_bps = min(self.connection_bps, self.link_bps / self.connections)
-        return self.overhead_s + BLOCK_BYTES / share_bps
+        share_bytes_per_s = min(
+            self.connection_bytes_per_s, self.link_bytes_per_s / self.connections
+        )
+        return self.overhead_s + BLOCK_BYTES / share_bytes_per_s
 
 
 def package(lengths: list[int]) -> Manifest:
@@ -93,7 +97,7 @@ def taken(lengths: list[int]) -> Callable[[], int | None]:
 @given(
     small=st.lists(st.integers(1, SMALL_BYTES), min_size=1, max_size=20),
     times=st.integers(20, 40),
-    long=st.lists(st.integers(SMALL_BYTES + 1, MOST_BYTES), min_size=1, max_size=20),
+    long=st.lists(st.integers(SMALL_BYTES + 1, MAX_BYTES), min_size=1, max_size=20),
     order=st.sampled_from([1, -1]),
     connections=st.sampled_from([4, 8, 16, 32]),
     overhead_s=st.sampled_from([0.005, 0.02, 0.08]),
@@ -111,14 +115,14 @@ def test_whatever_is_the_bottleneck_it_is_busy_all_the_time(
     """The link is full for that share of the time for which all connections are at work."""
     lengths = [*(small * times), *long][::order]
     path = Path(connections, 1e12, 1e8, overhead_s)
-    path = path._replace(link_bps=sum(lengths) / (path.bound_s(lengths) * full_for))
+    path = path._replace(link_bytes_per_s=sum(lengths) / (path.bound_s(lengths) * full_for))
     alone_s = max(path.makespan_s(taken(sort)) for sort in (small * times, long))
-    least_s = max(alone_s, path.bound_s(lengths))
-    assert path.makespan_s(taken(lengths)) <= SLACK * least_s + 2 * path.range_s
+    min_s = max(alone_s, path.bound_s(lengths))
+    assert path.makespan_s(taken(lengths)) <= SLACK * min_s + 2 * path.range_s
 
 
 def test_one_after_the_other_takes_as_long_as_both_together() -> None:
-    path = Path(connections=16, link_bps=1e7, connection_bps=1e7, overhead_s=0.08)
+    path = Path(connections=16, link_bytes_per_s=1e7, connection_bytes_per_s=1e7, overhead_s=0.08)
     small, long = [4000] * 2000, [BLOCK_BYTES] * 400
     apart_s = path.makespan_s(taken(small)) + path.makespan_s(taken(long))
     for lengths in (small + long, long + small):

@@ -15,34 +15,38 @@ NEEDS = st.lists(
 LINKS = st.floats(1e3, 1e9)
 
 
-def ideal_makespan_s(needs: list[Need], link_bps: float) -> float:
+def ideal_makespan_s(needs: list[Need], link_bytes_per_s: float) -> float:
     """Play it: the whole link serves the next step's content, steps run as soon as they may."""
     arrived_s = free_s = 0.0
     for need in needs:
-        arrived_s += need.new_bytes / link_bps
+        arrived_s += need.new_bytes / link_bytes_per_s
         free_s = max(free_s, arrived_s) + need.run_s
     return free_s
 
 
 @LAW
 @given(NEEDS, LINKS)
-def test_the_bound_is_what_an_ideal_link_reaches(needs: list[Need], link_bps: float) -> None:
-    assert lower_bound_s(needs, link_bps) == pytest.approx(ideal_makespan_s(needs, link_bps))
+def test_the_bound_is_what_an_ideal_link_reaches(
+    needs: list[Need], link_bytes_per_s: float
+) -> None:
+    assert lower_bound_s(needs, link_bytes_per_s) == pytest.approx(
+        ideal_makespan_s(needs, link_bytes_per_s)
+    )
 
 
 @LAW
 @given(NEEDS, LINKS)
-def test_no_overlap_is_never_quicker(needs: list[Need], link_bps: float) -> None:
-    bound_s = lower_bound_s(needs, link_bps)
+def test_no_overlap_is_never_quicker(needs: list[Need], link_bytes_per_s: float) -> None:
+    bound_s = lower_bound_s(needs, link_bytes_per_s)
     total_bytes, run_s = sum(n.new_bytes for n in needs), sum(n.run_s for n in needs)
-    assert without_overlap_s(total_bytes, run_s, link_bps) >= bound_s * (1 - 1e-9)
-    assert bound_s * (1 + 1e-9) >= max(run_s, total_bytes / link_bps)
+    assert without_overlap_s(total_bytes, run_s, link_bytes_per_s) >= bound_s * (1 - 1e-9)
+    assert bound_s * (1 + 1e-9) >= max(run_s, total_bytes / link_bytes_per_s)
 
 
 @LAW
 @given(NEEDS.filter(len), LINKS, st.data())
 def test_more_work_never_lowers_the_bound(
-    needs: list[Need], link_bps: float, data: st.DataObject
+    needs: list[Need], link_bytes_per_s: float, data: st.DataObject
 ) -> None:
     at = data.draw(st.integers(0, len(needs) - 1))
     more = list(needs)
@@ -50,15 +54,19 @@ def test_more_work_never_lowers_the_bound(
         needs[at].new_bytes + data.draw(st.integers(0, 10**9)),
         needs[at].run_s + data.draw(st.floats(0, 1e4)),
     )
-    assert lower_bound_s(more, link_bps) >= lower_bound_s(needs, link_bps) * (1 - 1e-9)
+    assert lower_bound_s(more, link_bytes_per_s) >= lower_bound_s(needs, link_bytes_per_s) * (
+        1 - 1e-9
+    )
 
 
 @LAW
 @given(NEEDS, LINKS, st.floats(1, 100))
 def test_a_faster_link_never_raises_the_bound(
-    needs: list[Need], link_bps: float, factor: float
+    needs: list[Need], link_bytes_per_s: float, factor: float
 ) -> None:
-    assert lower_bound_s(needs, link_bps * factor) <= lower_bound_s(needs, link_bps) * (1 + 1e-9)
+    assert lower_bound_s(needs, link_bytes_per_s * factor) <= lower_bound_s(
+        needs, link_bytes_per_s
+    ) * (1 + 1e-9)
 
 
 def test_a_hand_computed_sequence() -> None:

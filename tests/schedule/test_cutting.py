@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcore.schedule import Policy, Terms
-from dlcore.schedule.cutting import LEAST_WINDOWS, next_length
+from dlcore.schedule.cutting import MIN_WINDOWS, next_length
 from dlcore.schedule.source import Source
 from tests.schedule.packages import LAW
 from tests.schedule.scene import MIB
 
 TICK_S, ROUND_TRIP_S = 0.05, 0.1
 RANGE_S = 0.4  # of them a connection waits for a round trip
-FLOW_BPS = 2 * MIB
+FLOW_BYTES_PER_S = 2 * MIB
 CONNECTIONS = 16
 
 
@@ -30,7 +30,7 @@ def at_work(seconds: float) -> Source:
             if turn_s < TICK_S:
                 source.crew.answered(ROUND_TRIP_S)
             if turn_s >= ROUND_TRIP_S:
-                source.crew.received(int(FLOW_BPS * TICK_S))
+                source.crew.received(int(FLOW_BYTES_PER_S * TICK_S))
     return source
 
 
@@ -48,8 +48,8 @@ def test_the_less_is_left_the_shorter_are_ranges(one_bytes: int, other_bytes: in
 
 def test_the_last_ranges_keep_connections_busy_for_longer_than_they_wait() -> None:
     last_bytes = length(SETTLED, 0)
-    window_bytes = FLOW_BPS * ROUND_TRIP_S
-    assert window_bytes <= last_bytes <= 1.1 * LEAST_WINDOWS * window_bytes
+    window_bytes = FLOW_BYTES_PER_S * ROUND_TRIP_S
+    assert window_bytes <= last_bytes <= 1.1 * MIN_WINDOWS * window_bytes
 
 
 def test_in_slow_start_the_last_ranges_are_as_short_as_may_be() -> None:

@@ -138,26 +138,26 @@ def test_the_first_break_since_a_success_is_tried_again_at_once_by_a_few() -> No
     health.succeeded()
     fail(health, Fault.TRUNCATED)
     assert health.resume_at_s == 0.0
-    assert health.most_trials == FIRST_TRIALS
+    assert health.max_trials == FIRST_TRIALS
     fail(health, Fault.TRUNCATED)
     assert health.resume_at_s > 0.0
-    assert health.most_trials == 1, "half-open: one range tries it"
+    assert health.max_trials == 1, "half-open: one range tries it"
 
 
 @pytest.mark.parametrize("fault", WEATHER)
 def test_a_success_opens_an_endpoint_that_was_half_open(fault: Fault) -> None:
     health = Health(POLICY)
     fail(health, fault, 2)
-    assert health.most_trials == 1
+    assert health.max_trials == 1
     health.succeeded()
-    assert health.most_trials is None
+    assert health.max_trials is None
 
 
 def test_busy_asks_for_a_wait_but_is_no_weather() -> None:
     health = Health(POLICY)
     health.failed(Fault.BUSY, 0.0, 3.0, 0.0)
     assert health.resume_at_s == 3.0
-    assert health.most_trials is None
+    assert health.max_trials is None
 
 
 def test_each_decision_is_told_once_with_its_reason() -> None:

@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.schedule.lengths import LEAST_BYTES, MOST_BYTES, fitted, full_bytes
+from dlcore.schedule.lengths import MAX_BYTES, MIN_BYTES, fitted, full_bytes
 from tests.schedule.packages import LAW
 
 KIB, MIB = 1 << 10, 1 << 20
 FAST: dict[str, Any] = {
-    "rate_bps": 15e6,
+    "rate_bytes_per_s": 15e6,
     "round_trip_s": 0.04,
     "connections": 8,
     "block_bytes": MIB,
     "memory_bytes": 40 * MIB,
-    "cap_bps": 0.0,
+    "cap_bytes_per_s": 0.0,
 }
 
 
@@ -29,12 +29,12 @@ def length(**changes: Any) -> float:
 BLOCKS = st.integers(1, 256 * MIB) | st.sampled_from([64 * KIB, MIB, 4 * MIB])
 ARGUMENTS = st.fixed_dictionaries(
     {
-        "rate_bps": st.floats(0.0, 1e10),
+        "rate_bytes_per_s": st.floats(0.0, 1e10),
         "round_trip_s": st.floats(0.0, 60.0),
         "connections": st.integers(1, 512),
         "block_bytes": BLOCKS,
         "memory_bytes": st.integers(1, 1 << 34),
-        "cap_bps": st.just(0.0) | st.floats(1024.0, 1e9),
+        "cap_bytes_per_s": st.just(0.0) | st.floats(1024.0, 1e9),
     }
 )
 
@@ -50,9 +50,9 @@ def test_a_range_is_a_run_of_blocks_or_an_equal_part_of_one(
         assert got == block or got <= length_bytes
     else:
         strips = -(-block // got)
-        assert got >= LEAST_BYTES
+        assert got >= MIN_BYTES
         assert 0 <= got * strips - block < strips
-        assert got <= max(length_bytes + 1, 2 * LEAST_BYTES)
+        assert got <= max(length_bytes + 1, 2 * MIN_BYTES)
 
 
 @LAW
@@ -61,16 +61,16 @@ def test_what_all_hold_fits_the_memory_unless_ranges_cannot_be_shorter(
     arguments: dict[str, Any],
 ) -> None:
     got, block = full_bytes(**arguments), arguments["block_bytes"]
-    assert LEAST_BYTES <= got <= MOST_BYTES
+    assert MIN_BYTES <= got <= MAX_BYTES
     held = min(got, block)
-    if held > LEAST_BYTES:
+    if held > MIN_BYTES:
         assert held * arguments["connections"] <= arguments["memory_bytes"] * 1.001
 
 
 @LAW
 @given(ARGUMENTS, st.floats(1.0, 100.0))
 def test_faster_connections_get_no_shorter_ranges(arguments: dict[str, Any], by: float) -> None:
-    faster = arguments | {"rate_bps": arguments["rate_bps"] * by}
+    faster = arguments | {"rate_bytes_per_s": arguments["rate_bytes_per_s"] * by}
     assert full_bytes(**faster) >= full_bytes(**arguments)
 
 
@@ -95,30 +95,32 @@ def test_more_memory_gives_no_shorter_ranges(arguments: dict[str, Any], more: in
     assert full_bytes(**roomy) >= full_bytes(**arguments)
 
 
-@pytest.mark.parametrize("rate_bps", [2e6, 5e6, 15e6])
-def test_a_round_trip_is_a_small_part_of_a_range(rate_bps: float) -> None:
-    assert length(rate_bps=rate_bps) / rate_bps >= 10 * 0.04
+@pytest.mark.parametrize("rate_bytes_per_s", [2e6, 5e6, 15e6])
+def test_a_round_trip_is_a_small_part_of_a_range(rate_bytes_per_s: float) -> None:
+    assert length(rate_bytes_per_s=rate_bytes_per_s) / rate_bytes_per_s >= 10 * 0.04
 
 
 @pytest.mark.parametrize("round_trip_s", [0.0, 0.04, 0.3, 10.0])
 def test_no_range_takes_much_longer_than_two_seconds(round_trip_s: float) -> None:
-    assert length(rate_bps=5e6, round_trip_s=round_trip_s) / 5e6 <= 2.0
+    assert length(rate_bytes_per_s=5e6, round_trip_s=round_trip_s) / 5e6 <= 2.0
 
 
 def test_slow_answers_make_ranges_longer() -> None:
-    assert length(rate_bps=4e6, round_trip_s=0.3) > length(rate_bps=4e6, round_trip_s=0.04)
+    assert length(rate_bytes_per_s=4e6, round_trip_s=0.3) > length(
+        rate_bytes_per_s=4e6, round_trip_s=0.04
+    )
 
 
 def test_many_slow_connections_share_blocks() -> None:
-    got = length(rate_bps=0.7e6, round_trip_s=0.08, connections=110)
+    got = length(rate_bytes_per_s=0.7e6, round_trip_s=0.08, connections=110)
     assert fitted(got, MIB) == -(-MIB // 6)
 
 
-@pytest.mark.parametrize("cap_bps", [64 * KIB, MIB, 10 * MIB])
-def test_sockets_swallow_no_more_than_half_a_second_of_a_cap(cap_bps: int) -> None:
-    connections = max(1, cap_bps // (256 * KIB))
-    got = length(cap_bps=float(cap_bps), connections=connections)
-    assert got * connections <= max(LEAST_BYTES, cap_bps / 2)
+@pytest.mark.parametrize("cap_bytes_per_s", [64 * KIB, MIB, 10 * MIB])
+def test_sockets_swallow_no_more_than_half_a_second_of_a_cap(cap_bytes_per_s: int) -> None:
+    connections = max(1, cap_bytes_per_s // (256 * KIB))
+    got = length(cap_bytes_per_s=float(cap_bytes_per_s), connections=connections)
+    assert got * connections <= max(MIN_BYTES, cap_bytes_per_s / 2)
 
 
 def test_small_blocks_are_never_divided() -> None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dlcore.schedule.crew import Crew
 from dlcore.schedule.opening import START_FAR
-from tests.schedule.transfers import MOST, running
+from tests.schedule.transfers import MAX, running
 
 
 def test_idle_time_changes_nothing() -> None:
     crew = running()
-    before = crew.wanted(10.0, 0), crew.connection_bps
+    before = crew.wanted(10.0, 0), crew.connection_bytes_per_s
     for tick in range(2000):
         crew.wanted(10 + tick * 0.05, 0)
-    assert (crew.wanted(110.0, 0), crew.connection_bps) == before
+    assert (crew.wanted(110.0, 0), crew.connection_bytes_per_s) == before
 
 
 def test_fewer_at_work_than_wanted_bring_no_more() -> None:
-    crew = Crew(MOST)
+    crew = Crew(MAX)
     crew.answered(0.05)
     for tick in range(400):
         crew.wanted(tick * 0.05, 4)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dlcore.schedule import Terms
 from dlcore.schedule.crew import Crew
-from dlcore.schedule.opening import MOST, SHORT_BYTES, START, START_FAR, START_NEAR, opening
+from dlcore.schedule.opening import MAX, SHORT_BYTES, START, START_FAR, START_NEAR, opening
 from tests.schedule.scene import MIB, Scene
 
 
@@ -17,7 +17,7 @@ def test_more_work_begins_with_no_fewer_until_it_is_long(
     wanted_bytes: int, more_bytes: int, usual: int
 ) -> None:
     count, later = opening(wanted_bytes, usual), opening(wanted_bytes + more_bytes, usual)
-    assert usual <= count <= max(usual, MOST)
+    assert usual <= count <= max(usual, MAX)
     if wanted_bytes + more_bytes <= SHORT_BYTES:
         assert later >= count
     else:
@@ -35,8 +35,8 @@ def beginning(
 
 
 def test_short_work_far_away_begins_with_many() -> None:
-    assert beginning(32 * MIB, 0.08) == MOST
-    assert START_FAR < beginning(8 * MIB, 0.08) < MOST
+    assert beginning(32 * MIB, 0.08) == MAX
+    assert START_FAR < beginning(8 * MIB, 0.08) < MAX
 
 
 def test_long_work_unknown_endpoints_and_capped_connections_do_not() -> None:
@@ -82,7 +82,7 @@ def test_an_answer_tells_how_far_it_came_when_it_begins_and_not_when_it_is_read(
 
 
 def test_it_begins_with_a_few() -> None:
-    assert Crew(MOST).wanted(0.0, 0) == START
+    assert Crew(MAX).wanted(0.0, 0) == START
 
 
 def test_a_late_first_answer_does_not_make_a_near_endpoint_far() -> None:
@@ -95,21 +95,21 @@ def test_a_late_first_answer_does_not_make_a_near_endpoint_far() -> None:
 
 @pytest.mark.parametrize(("round_trip_s", "count"), [(0.0005, START_NEAR), (0.08, START_FAR)])
 def test_the_first_answer_tells_how_many_to_go_on_with(round_trip_s: float, count: int) -> None:
-    crew = Crew(MOST)
+    crew = Crew(MAX)
     crew.wanted(0.0, 0)
     crew.answered(round_trip_s)
     assert crew.wanted(0.1, START) == count
 
 
 def test_no_answer_for_a_while_tells_that_the_path_is_long() -> None:
-    crew = Crew(MOST)
+    crew = Crew(MAX)
     crew.wanted(100.0, 0)
     assert crew.wanted(100.01, START) == START
     assert crew.wanted(100.05, START) == START_FAR
 
 
 def test_nothing_is_known_before_the_first_byte() -> None:
-    crew = Crew(MOST)
+    crew = Crew(MAX)
     crew.wanted(0.0, 8)
     assert crew.round_trip_s is None
-    assert crew.connection_bps is None
+    assert crew.connection_bytes_per_s is None

@@ -25,7 +25,7 @@ def read(
     *,
     readers: int = 1,
     late_s: float = 0.0,
-    least_step_s: float = 1e-3,
+    min_step_s: float = 1e-3,
 ) -> int:
     """Read as fast as is allowed for a while; how many bytes. Timers fire `late_s` late."""
     ready = [(0.0, reader) for reader in range(readers)]
@@ -36,17 +36,17 @@ def read(
         received += size
         wait_s = spend(size, now_s)
         later_s = wait_s + late_s if wait_s else 0.0
-        heapq.heappush(ready, (now_s + max(least_step_s, later_s), reader))
+        heapq.heappush(ready, (now_s + max(min_step_s, later_s), reader))
     return received
 
 
 @LAW
 @given(CAPS, SIZES, st.integers(1, 8))
 def test_never_more_than_the_cap_a_burst_and_one_read_of_each(
-    cap_bps: float, sizes: list[int], readers: int
+    cap_bytes_per_s: float, sizes: list[int], readers: int
 ) -> None:
-    received = read(Pace(cap_bps).spend, cycle(sizes), 3.0, readers=readers)
-    assert received <= cap_bps * (3.0 + BURST_S) + (readers + 1) * max(sizes)
+    received = read(Pace(cap_bytes_per_s).spend, cycle(sizes), 3.0, readers=readers)
+    assert received <= cap_bytes_per_s * (3.0 + BURST_S) + (readers + 1) * max(sizes)
 
 
 @LAW
@@ -56,10 +56,10 @@ def test_never_more_than_the_cap_a_burst_and_one_read_of_each(
     st.sampled_from([0.0, 0.001, 0.02]),
 )
 def test_a_cap_holds_within_one_in_a_hundred_over_30_s(
-    cap_bps: float, sizes: list[int], late_s: float
+    cap_bytes_per_s: float, sizes: list[int], late_s: float
 ) -> None:
-    received = read(Pace(cap_bps).spend, cycle(sizes), 30.0, readers=16, late_s=late_s)
-    assert received == pytest.approx(cap_bps * 30.0, rel=0.01)
+    received = read(Pace(cap_bytes_per_s).spend, cycle(sizes), 30.0, readers=16, late_s=late_s)
+    assert received == pytest.approx(cap_bytes_per_s * 30.0, rel=0.01)
 
 
 def test_a_cap_far_below_the_size_of_a_read_holds() -> None:
@@ -86,14 +86,14 @@ def test_the_first_read_earns_no_credit_from_a_clock_that_began_before() -> None
 def test_a_higher_cap_shortens_waits_under_way() -> None:
     pace = Pace(KIB)
     assert pace.spend(64 * KIB, 0.0) > 60
-    pace.cap_bps = 64.0 * MIB
+    pace.cap_bytes_per_s = 64.0 * MIB
     assert pace.spend(0, 0.01) == 0.0
 
 
 def test_a_lower_cap_holds_for_the_next_read_and_not_for_the_last() -> None:
     pace = Pace(float(MIB))
     before_s = pace.spend(MIB, 0.0)
-    pace.cap_bps = float(KIB)
+    pace.cap_bytes_per_s = float(KIB)
     assert pace.spend(0, 0.0) == pytest.approx(before_s)
     assert pace.spend(KIB, 0.0) == pytest.approx(before_s + 1.0)
 
@@ -101,9 +101,9 @@ def test_a_lower_cap_holds_for_the_next_read_and_not_for_the_last() -> None:
 def test_no_cap_any_more_forgets_what_was_owed() -> None:
     pace = Pace(KIB)
     pace.spend(MIB, 0.0)
-    pace.cap_bps = 0.0
+    pace.cap_bytes_per_s = 0.0
     assert pace.spend(MIB, 0.0) == 0.0
-    pace.cap_bps = float(MIB)
+    pace.cap_bytes_per_s = float(MIB)
     assert pace.spend(MIB, 0.0) <= 1.0
 
 
@@ -125,9 +125,9 @@ def test_two_endpoints_share_the_total() -> None:
 @LAW
 @given(CAPS, st.lists(st.tuples(st.integers(0, MIB), st.floats(0.0, 10.0)), max_size=50))
 def test_a_wait_is_never_negative_and_grows_with_what_was_read(
-    cap_bps: float, reads: list[tuple[int, float]]
+    cap_bytes_per_s: float, reads: list[tuple[int, float]]
 ) -> None:
-    less, more, now_s = Pace(cap_bps), Pace(cap_bps), 0.0
+    less, more, now_s = Pace(cap_bytes_per_s), Pace(cap_bytes_per_s), 0.0
     for count_bytes, past_s in reads:
         now_s += past_s
         assert 0.0 <= less.spend(count_bytes, now_s) <= more.spend(count_bytes + 1, now_s)

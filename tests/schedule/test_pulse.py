@@ -19,7 +19,7 @@ def test_a_window_counts_what_arrived_in_it() -> None:
     pulse.look(3.0, 2)
     window = pulse.cut()
     assert window.received_bytes == 4000
-    assert window.rate_bps == pytest.approx(4000 / 3)
+    assert window.rate_bytes_per_s == pytest.approx(4000 / 3)
     assert window.connections == pytest.approx((4 * 1 + 2 * 2) / 3)
 
 
@@ -31,7 +31,7 @@ def test_a_cut_begins_anew() -> None:
     pulse.cut()
     pulse.received(7)
     pulse.look(2.0, 1)
-    assert pulse.cut().rate_bps == pytest.approx(7)
+    assert pulse.cut().rate_bytes_per_s == pytest.approx(7)
 
 
 def test_idle_time_does_not_look_like_a_low_rate() -> None:
@@ -43,13 +43,13 @@ def test_idle_time_does_not_look_like_a_low_rate() -> None:
     pulse.received(1000)
     pulse.look(101.0, 2)
     window = pulse.cut()
-    assert window.rate_bps == pytest.approx(1000)
+    assert window.rate_bytes_per_s == pytest.approx(1000)
     assert window.connections == pytest.approx(2)
 
 
 def test_an_empty_window_has_no_rate() -> None:
     window = Pulse().cut()
-    assert (window.rate_bps, window.connections) == (0.0, 0.0)
+    assert (window.rate_bytes_per_s, window.connections) == (0.0, 0.0)
 
 
 def test_a_connections_rate_is_not_known_before_bytes_came() -> None:
@@ -57,7 +57,7 @@ def test_a_connections_rate_is_not_known_before_bytes_came() -> None:
     pulse.look(0.0, 2)
     pulse.answered(0.1)
     pulse.look(1.0, 2)
-    assert pulse.connection_bps is None
+    assert pulse.connection_bytes_per_s is None
 
 
 def test_waiting_for_the_first_answer_does_not_count_against_a_connection() -> None:
@@ -67,7 +67,7 @@ def test_waiting_for_the_first_answer_does_not_count_against_a_connection() -> N
     pulse.answered(10.0)
     pulse.received(100)
     pulse.look(10.1, 1)
-    assert pulse.connection_bps == pytest.approx(1000)
+    assert pulse.connection_bytes_per_s == pytest.approx(1000)
 
 
 def test_a_connections_flow_is_its_rate_without_the_waits_for_answers() -> None:
@@ -78,8 +78,8 @@ def test_a_connections_flow_is_its_rate_without_the_waits_for_answers() -> None:
         pulse.answered(0.1)
     pulse.received(1600)
     pulse.look(0.5, 4)
-    assert pulse.connection_bps == pytest.approx(800)
-    assert pulse.flow_bps == pytest.approx(1000, rel=0.03)
+    assert pulse.connection_bytes_per_s == pytest.approx(800)
+    assert pulse.flow_bytes_per_s == pytest.approx(1000, rel=0.03)
 
 
 def test_connections_that_only_wait_have_no_flow() -> None:
@@ -88,7 +88,7 @@ def test_connections_that_only_wait_have_no_flow() -> None:
     pulse.look(0.0, 1)
     pulse.answered(0.6)
     pulse.look(0.5, 1)
-    assert pulse.flow_bps == 0.0
+    assert pulse.flow_bytes_per_s == 0.0
 
 
 def test_a_connections_rate_follows_a_change_within_seconds() -> None:
@@ -98,7 +98,7 @@ def test_a_connections_rate_follows_a_change_within_seconds() -> None:
     for tick in range(1, 101):
         pulse.received(4000 if tick <= 50 else 400)
         pulse.look(tick * 0.1, 4)
-    assert pulse.connection_bps == pytest.approx(1000, rel=0.01)
+    assert pulse.connection_bytes_per_s == pytest.approx(1000, rel=0.01)
 
 
 def test_round_trips_are_smoothed() -> None:

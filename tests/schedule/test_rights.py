@@ -27,9 +27,9 @@ def test_the_costly_endpoint_serves_when_the_cheap_one_is_dropped() -> None:
 
 
 def test_a_step_that_waits_gets_the_costly_endpoint_only_if_the_cheap_one_is_too_slow() -> None:
-    for rate_bps, is_helped in ((100 * MIB, False), (MIB / 4, True)):
+    for rate_bytes_per_s, is_helped in ((100 * MIB, False), (MIB / 4, True)):
         scene = Scene({"p": 100}, {"cheap": 0, "costly": 1}, Policy(patience_s=10.0))
-        scene.warm_up("cheap", rate_bps, ranges=3)
+        scene.warm_up("cheap", rate_bytes_per_s, ranges=3)
         scene.planner.order(["p"], (), {"p"})
         assert scene.has_none("costly") == (not is_helped)
         assert scene.whats() == [("costly", "put to work")] * is_helped

@@ -12,14 +12,14 @@ from dlcore.schedule.crew import Crew
 from dlcore.schedule.opening import START, START_FAR
 from tests.schedule.bbr import BbrConnection
 from tests.schedule.tcp import Path, goodput
-from tests.schedule.transfers import MOST, Outcome, Transfer, clean, far
+from tests.schedule.transfers import MAX, Outcome, Transfer, clean, far
 
 GIB, KIB = 1 << 30, 1 << 10
 SEEDS = pytest.mark.parametrize("seed", range(3))
 
 
 def share(outcome: Outcome, path: Path) -> float:
-    return outcome.rate_bps / path.rate_bps
+    return outcome.rate_bytes_per_s / path.rate_bytes_per_s
 
 
 # Whole transfers, from cold
@@ -28,37 +28,37 @@ def share(outcome: Outcome, path: Path) -> float:
 @SEEDS
 def test_a_clean_path_is_filled_by_few_connections(seed: int) -> None:
     path = clean()
-    outcome = Transfer(Crew(MOST), path, GIB, seed=seed).run()
+    outcome = Transfer(Crew(MAX), path, GIB, seed=seed).run()
     assert share(outcome, path) >= 0.96
-    assert outcome.most_wanted <= START_FAR
+    assert outcome.max_wanted <= START_FAR
 
 
 @SEEDS
 def test_a_far_and_lossy_path_is_filled_by_many_connections(seed: int) -> None:
     path = far()
-    outcome = Transfer(Crew(MOST), path, GIB, seed=seed).run()
+    outcome = Transfer(Crew(MAX), path, GIB, seed=seed).run()
     assert share(outcome, path) >= 0.93
-    assert 64 <= outcome.most_wanted <= 160
+    assert 64 <= outcome.max_wanted <= 160
 
 
 @SEEDS
 def test_a_slow_and_lossy_path_is_filled_by_some_connections(seed: int) -> None:
     path = Path(goodput(100), 0.05, loss=0.005)
-    outcome = Transfer(Crew(MOST), path, GIB // 4, seed=seed).run()
+    outcome = Transfer(Crew(MAX), path, GIB // 4, seed=seed).run()
     assert share(outcome, path) >= 0.96
-    assert outcome.most_wanted <= 128
+    assert outcome.max_wanted <= 128
 
 
 @SEEDS
 def test_a_sender_that_ignores_loss_gets_few_connections(seed: int) -> None:
     path = far()
-    outcome = Transfer(Crew(MOST), path, GIB, seed=seed, sender=BbrConnection).run()
+    outcome = Transfer(Crew(MAX), path, GIB, seed=seed, sender=BbrConnection).run()
     assert share(outcome, path) >= 0.93
-    assert outcome.most_wanted <= 1.5 * START_FAR
+    assert outcome.max_wanted <= 1.5 * START_FAR
 
 
 def test_bursts_behind_a_queue_that_drains_at_times_bring_few_connections() -> None:
-    crew, counts = Crew(MOST), [START]
+    crew, counts = Crew(MAX), [START]
     for tick in range(1200):
         now_s = tick * 0.05
         crew.received(6_000_000 if now_s % 1 < 0.5 else 0)
@@ -70,33 +70,33 @@ def test_bursts_behind_a_queue_that_drains_at_times_bring_few_connections() -> N
 @SEEDS
 def test_a_local_network_gets_no_more_than_eight_connections_once_it_is_known(seed: int) -> None:
     path = Path(1e9, 0.0002, noise=0.3, queue_s=0.002)  # bound by a busy processor
-    outcome = Transfer(Crew(MOST), path, seed=seed).run(20)
+    outcome = Transfer(Crew(MAX), path, seed=seed).run(20)
     assert max(outcome.wanted(0.1, 20)) <= 8
 
 
 @SEEDS
 def test_connections_that_the_server_throttles_are_as_many_as_fill_the_link(seed: int) -> None:
     path = clean()
-    path.throttle_bps = 2e6
-    outcome = Transfer(Crew(MOST), path, seed=seed).run(10)
+    path.throttle_bytes_per_s = 2e6
+    outcome = Transfer(Crew(MAX), path, seed=seed).run(10)
     assert outcome.wanted(2.5, 3)[0] >= 48
     assert 55 <= median(outcome.wanted(3, 10)) <= 110
-    assert outcome.mean_rate_bps(3, 10) >= 0.75 * path.rate_bps
+    assert outcome.mean_rate_bytes_per_s(3, 10) >= 0.75 * path.rate_bytes_per_s
 
 
 def test_a_throttle_is_found_on_a_local_network_too() -> None:
-    path = Path(1e9, 0.0005, throttle_bps=20e6, queue_s=0.002)
-    outcome = Transfer(Crew(MOST), path).run(15)
-    assert outcome.mean_rate_bps(10, 15) >= 0.8 * path.rate_bps
+    path = Path(1e9, 0.0005, throttle_bytes_per_s=20e6, queue_s=0.002)
+    outcome = Transfer(Crew(MAX), path).run(15)
+    assert outcome.mean_rate_bytes_per_s(10, 15) >= 0.8 * path.rate_bytes_per_s
 
 
 @SEEDS
 def test_slow_answers_do_not_bring_hundreds_of_connections(seed: int) -> None:
     path = clean()
     path.latency_s = 0.3
-    outcome = Transfer(Crew(MOST), path, seed=seed).run(30)
-    assert outcome.most_wanted <= 64
-    assert outcome.mean_rate_bps(3, 30) >= 0.9 * path.rate_bps
+    outcome = Transfer(Crew(MAX), path, seed=seed).run(30)
+    assert outcome.max_wanted <= 64
+    assert outcome.mean_rate_bytes_per_s(3, 30) >= 0.9 * path.rate_bytes_per_s
 
 
 # Changes on the way
@@ -110,22 +110,22 @@ def test_a_path_at_half_its_rate_gets_no_more_connections() -> None:
     path = clean()
 
     def halve(path: Path) -> None:
-        path.rate_bps = goodput(500)
+        path.rate_bytes_per_s = goodput(500)
 
-    outcome = Transfer(Crew(MOST), path, at=changing(path, halve, 8)).run(16)
+    outcome = Transfer(Crew(MAX), path, at=changing(path, halve, 8)).run(16)
     assert max(outcome.wanted(8, 16)) <= START_FAR
-    assert outcome.mean_rate_bps(9, 16) >= 0.95 * path.rate_bps
+    assert outcome.mean_rate_bytes_per_s(9, 16) >= 0.95 * path.rate_bytes_per_s
 
 
 def test_a_path_that_recovers_is_filled_within_seconds() -> None:
     path = far()
-    path.rate_bps = goodput(250)
+    path.rate_bytes_per_s = goodput(250)
 
     def recover(path: Path) -> None:
-        path.rate_bps = goodput(500)
+        path.rate_bytes_per_s = goodput(500)
 
-    outcome = Transfer(Crew(MOST), path, at=changing(path, recover, 12)).run(22)
-    assert outcome.mean_rate_bps(16, 22) >= 0.92 * path.rate_bps
+    outcome = Transfer(Crew(MAX), path, at=changing(path, recover, 12)).run(22)
+    assert outcome.mean_rate_bytes_per_s(16, 22) >= 0.92 * path.rate_bytes_per_s
 
 
 def test_loss_that_appears_is_answered_within_seconds() -> None:
@@ -135,8 +135,8 @@ def test_loss_that_appears_is_answered_within_seconds() -> None:
     def lose(path: Path) -> None:
         path.loss = 0.001
 
-    outcome = Transfer(Crew(MOST), path, at=changing(path, lose, 8)).run(20)
-    assert outcome.mean_rate_bps(12, 20) >= 0.92 * path.rate_bps
+    outcome = Transfer(Crew(MAX), path, at=changing(path, lose, 8)).run(20)
+    assert outcome.mean_rate_bytes_per_s(12, 20) >= 0.92 * path.rate_bytes_per_s
 
 
 def test_connections_that_loss_made_necessary_go_again_when_it_ends() -> None:
@@ -145,9 +145,9 @@ def test_connections_that_loss_made_necessary_go_again_when_it_ends() -> None:
     def heal(path: Path) -> None:
         path.loss = 0.0
 
-    outcome = Transfer(Crew(MOST), path, at=changing(path, heal, 10)).run(60)
+    outcome = Transfer(Crew(MAX), path, at=changing(path, heal, 10)).run(60)
     assert outcome.wanted(59, 60)[-1] <= 0.9 * max(outcome.wanted(0, 12))
-    assert outcome.mean_rate_bps(40, 60) >= 0.95 * path.rate_bps
+    assert outcome.mean_rate_bytes_per_s(40, 60) >= 0.95 * path.rate_bytes_per_s
 
 
 def shallow() -> Path:
@@ -156,7 +156,7 @@ def shallow() -> Path:
 
 
 def test_a_rate_that_growth_does_not_bring_back_is_believed() -> None:
-    crew, counts = Crew(MOST), [START]
+    crew, counts = Crew(MAX), [START]
     for tick in range(2400):  # bytes come as they come, however many ask for them
         crew.received(1_000_000 if tick < 1200 else 750_000)
         crew.answered(0.05)
@@ -166,7 +166,7 @@ def test_a_rate_that_growth_does_not_bring_back_is_believed() -> None:
 
 
 def test_growth_that_harms_is_taken_back_at_once() -> None:
-    crew, counts = Crew(MOST), [START]
+    crew, counts = Crew(MAX), [START]
     for tick in range(1200):
         crew.received(1_000_000 if counts[-1] <= START_FAR else 400_000)
         crew.answered(0.05)
@@ -178,7 +178,7 @@ def fetch_small_objects(
     round_trip_s: float, *, queued_from: int = 1000, is_light: bool = True
 ) -> list[int]:
     """How many connections are wanted, every 50 ms for 2 s, each with a request a round trip."""
-    crew, counts = Crew(MOST), [START]
+    crew, counts = Crew(MAX), [START]
     for tick in range(40):
         answers = int(counts[-1] * 0.05 / round_trip_s)
         crew.received(answers * 16 * KIB)
@@ -190,8 +190,8 @@ def fetch_small_objects(
 
 
 def test_small_objects_far_away_soon_get_all_connections() -> None:
-    assert fetch_small_objects(0.08)[-1] == MOST
-    assert fetch_small_objects(0.08, is_light=False)[-1] < MOST
+    assert fetch_small_objects(0.08)[-1] == MAX
+    assert fetch_small_objects(0.08, is_light=False)[-1] < MAX
 
 
 def test_small_objects_get_no_more_connections_once_a_queue_stands() -> None:
@@ -208,12 +208,12 @@ def test_loss_is_answered_at_once_although_growth_had_become_rare() -> None:
     def lose(path: Path) -> None:
         path.loss = 0.01
 
-    outcome = Transfer(Crew(MOST), path, at=changing(path, lose, 70)).run(85)
-    assert outcome.mean_rate_bps(72, 85) >= 0.97 * path.rate_bps
+    outcome = Transfer(Crew(MAX), path, at=changing(path, lose, 70)).run(85)
+    assert outcome.mean_rate_bytes_per_s(72, 85) >= 0.97 * path.rate_bytes_per_s
 
 
 def test_growth_that_brings_nothing_is_tried_ever_more_rarely() -> None:
-    counts = Transfer(Crew(MOST), shallow()).run(90).wanted(0, 90)
+    counts = Transfer(Crew(MAX), shallow()).run(90).wanted(0, 90)
     grown = [at for at, (a, b) in enumerate(pairwise(counts)) if b > 1.2 * a]
     third = len(counts) / 3
     assert sum(at > 2 * third for at in grown) <= 2 < sum(at < third for at in grown)
@@ -222,5 +222,5 @@ def test_growth_that_brings_nothing_is_tried_ever_more_rarely() -> None:
 @SEEDS
 def test_rates_that_vary_by_themselves_bring_no_more_connections(seed: int) -> None:
     path = Path(goodput(50), 0.03, noise=0.9, queue_s=0.3)  # wireless
-    outcome = Transfer(Crew(MOST), path, seed=seed).run(40)
-    assert outcome.most_wanted <= 64
+    outcome = Transfer(Crew(MAX), path, seed=seed).run(40)
+    assert outcome.max_wanted <= 64

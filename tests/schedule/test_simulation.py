@@ -39,8 +39,8 @@ def test_every_byte_that_arrives_is_content_or_accounted_for(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_races_and_stopped_ranges_waste_no_more_than_they_may(kind: str) -> None:
     for run in runs(kind):
-        most_bytes = max(Policy().waste * run.played.content_bytes, 1 << 20)
-        assert run.played.wasted_bytes <= most_bytes, run
+        max_bytes = max(Policy().waste * run.played.content_bytes, 1 << 20)
+        assert run.played.wasted_bytes <= max_bytes, run
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -85,14 +85,16 @@ def test_an_endpoint_that_comes_back_is_tried_by_one_range_first() -> None:
 def test_an_endpoint_that_fails_half_way_costs_nothing_of_what_it_had_sent(
     connections: int, fate: float
 ) -> None:
-    fast_bps, slow_bps, fails_s = 24e6, 6e6, 3.0
+    fast_bytes_per_s, slow_bytes_per_s, fails_s = 24e6, 6e6, 3.0
     manifest = sized([160 << 20])
     terrains = {
-        "fast": Terrain(fast_bps, fast_bps / 4, 0.04, connections, changes=((fails_s, fate),)),
-        "slow": Terrain(slow_bps, slow_bps / 4, 0.06, connections),
+        "fast": Terrain(
+            fast_bytes_per_s, fast_bytes_per_s / 4, 0.04, connections, changes=((fails_s, fate),)
+        ),
+        "slow": Terrain(slow_bytes_per_s, slow_bytes_per_s / 4, 0.06, connections),
     }
     played = Simulation([(manifest, 0.0)], terrains, random.Random(1)).play()
-    left_bytes = played.content_bytes - (fast_bps + slow_bps) * fails_s
+    left_bytes = played.content_bytes - (fast_bytes_per_s + slow_bytes_per_s) * fails_s
     assert played.lost_bytes == 0
     assert played.wasted_bytes < 64 << 10
-    assert played.makespan_s <= 1.25 * (fails_s + left_bytes / slow_bps)
+    assert played.makespan_s <= 1.25 * (fails_s + left_bytes / slow_bytes_per_s)

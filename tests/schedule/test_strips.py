@@ -29,11 +29,11 @@ class StripsMachine(RuleBasedStateMachine):
         return self.number
 
     @precondition(lambda self: self.block.has_rest)
-    @rule(most_bytes=st.integers(1, LENGTH_BYTES))
-    def cut(self, most_bytes: int) -> None:
+    @rule(max_bytes=st.integers(1, LENGTH_BYTES))
+    def cut(self, max_bytes: int) -> None:
         owner = self._next()
-        strip = self.block.cut(most_bytes, owner)
-        assert 0 < strip.end - strip.start <= max(1, most_bytes * 5 // 4)
+        strip = self.block.cut(max_bytes, owner)
+        assert 0 < strip.end - strip.start <= max(1, max_bytes * 5 // 4)
         assert not any(self.arrived[strip.start : strip.end])
         assert all(s.end <= strip.start or strip.end <= s.start for s in self.flying.values())
         self.flying[owner] = strip
@@ -65,11 +65,11 @@ class StripsMachine(RuleBasedStateMachine):
         owner = data.draw(st.sampled_from(sorted(self.flying)))
         strip = self.flying[owner]
         arrived_bytes = data.draw(st.integers(0, strip.end - strip.start - 1))
-        new, most_bytes = self._next(), data.draw(st.integers(1, LENGTH_BYTES))
-        rest = self.block.take_over(strip, arrived_bytes, "e", new, most_bytes)
+        new, max_bytes = self._next(), data.draw(st.integers(1, LENGTH_BYTES))
+        rest = self.block.take_over(strip, arrived_bytes, "e", new, max_bytes)
         assert not self.block.arrived(strip, owner, "e"), "it is another range's"
         assert rest.start == strip.start + arrived_bytes
-        assert rest.start < rest.end <= min(strip.end, rest.start + most_bytes)
+        assert rest.start < rest.end <= min(strip.end, rest.start + max_bytes)
         del self.flying[owner]
         self.arrived[strip.start : rest.start] = b"\1" * arrived_bytes
         self.flying[new] = rest

@@ -25,8 +25,10 @@ def flight(blocks: int, received_bytes: int = 0, strip: Strip | None = None) -> 
     return result
 
 
-def late(rate_bps: float, item: Flight) -> Outlook:
-    return Outlook(rate_bps, item.rest_bytes / rate_bps if rate_bps else FOREVER_S, 0.1)
+def late(rate_bytes_per_s: float, item: Flight) -> Outlook:
+    return Outlook(
+        rate_bytes_per_s, item.rest_bytes / rate_bytes_per_s if rate_bytes_per_s else FOREVER_S, 0.1
+    )
 
 
 # The decision
@@ -37,12 +39,14 @@ def test_a_range_that_ends_soon_is_left_alone() -> None:
     assert rescue(item, late(MIB, item), IDLE) is None
 
 
-@pytest.mark.parametrize(("rate_bps", "kept"), [(MIB, 5), (MIB / 4, 2), (MIB / 1000, 1), (0, 1)])
+@pytest.mark.parametrize(
+    ("rate_bytes_per_s", "kept"), [(MIB, 5), (MIB / 4, 2), (MIB / 1000, 1), (0, 1)]
+)
 def test_the_end_of_a_late_range_is_divided_so_that_both_end_together(
-    rate_bps: float, kept: int
+    rate_bytes_per_s: float, kept: int
 ) -> None:
     item = flight(8)
-    found = rescue(item, late(rate_bps, item), IDLE)
+    found = rescue(item, late(rate_bytes_per_s, item), IDLE)
     assert found is not None
     assert found.blocks == BlockRange(0, kept, 8)
     assert not found.is_race
@@ -78,10 +82,10 @@ def test_a_range_of_which_nothing_comes_any_more_is_called_off_at_its_last_block
     assert found == Rescue(item, BlockRange(0, 7, 8), False, is_called_off=True)
 
 
-@pytest.mark.parametrize("bps", [0.0, 1000.0])
-def test_the_rest_of_a_late_strip_is_divided_among_all_who_are_idle(bps: float) -> None:
+@pytest.mark.parametrize("bytes_per_s", [0.0, 1000.0])
+def test_the_rest_of_a_late_strip_is_divided_among_all_who_are_idle(bytes_per_s: float) -> None:
     item = flight(1, 1000, Strip(0, 101_000))
-    found = rescue(item, late(bps, item), IDLE._replace(idle=4))
+    found = rescue(item, late(bytes_per_s, item), IDLE._replace(idle=4))
     assert found is not None
     assert (found.is_race, found.part_bytes) == (False, 25_000)
     assert rescue(item, late(MIB, item), IDLE._replace(idle=4)) is None

@@ -15,10 +15,10 @@ from dlcore.schedule.lengths import fitted, full_bytes
 from dlcore.schedule.pace import Pace
 from tests.schedule.tcp import MSS_BYTES, Connection, Path, goodput
 
-MOST = 256  # connections allowed
+MAX = 256  # connections allowed
 BLOCK_BYTES = 1 << 20
 MEMORY_BYTES = 48 << 20
-LEAST_DIVIDED_BYTES = 128 << 10
+MIN_DIVIDED_BYTES = 128 << 10
 REVIEW_S = 0.05  # how often the caller asks for the number of connections
 
 
@@ -38,15 +38,15 @@ class Outcome:
 
     elapsed_s: float = 0.0
     received_bytes: int = 0
-    most_wanted: int = 0
+    max_wanted: int = 0
     requests: int = 0
     history: list[tuple[float, int, float]] = field(default_factory=list)
 
     @property
-    def rate_bps(self) -> float:
+    def rate_bytes_per_s(self) -> float:
         return self.received_bytes / self.elapsed_s
 
-    def mean_rate_bps(self, from_s: float, to_s: float) -> float:
+    def mean_rate_bytes_per_s(self, from_s: float, to_s: float) -> float:
         rates = [rate for at_s, _, rate in self.history if from_s <= at_s < to_s]
         return sum(rates) / len(rates)
 
@@ -91,7 +91,7 @@ class Transfer:
 
     @property
     def _queue_s(self) -> float:
-        return self._backlog_bytes / self._path.rate_bps
+        return self._backlog_bytes / self._path.rate_bytes_per_s
 
     def run(self, seconds: float = float("inf")) -> Outcome:
         """Until all is there, or so many more seconds have gone by."""
@@ -110,12 +110,12 @@ class Transfer:
         self.outcome.elapsed_s = self._now_s
         return self.outcome
 
-    def _review(self, rate_bps: float) -> None:
+    def _review(self, rate_bytes_per_s: float) -> None:
         self._at(self._now_s)
         self._lost_rate = self._chance.random() * self._path.noise
         count = self._crew.wanted(self._now_s, len(self._busy))
-        self.outcome.most_wanted = max(count, self.outcome.most_wanted)
-        self.outcome.history.append((self._now_s, count, rate_bps))
+        self.outcome.max_wanted = max(count, self.outcome.max_wanted)
+        self.outcome.history.append((self._now_s, count, rate_bytes_per_s))
         while len(self._busy) < count and self.left_bytes:
             connection = (
                 self._resting.pop()
@@ -128,14 +128,14 @@ class Transfer:
     def _ask(self, connection: Connection) -> None:
         if len(self._busy) > self._path.refuses_above:
             self._crew.pushed_back(self._now_s)
-        rate_bps = self._crew.connection_bps or BLOCK_BYTES
+        rate_bytes_per_s = self._crew.connection_bytes_per_s or BLOCK_BYTES
         length_bytes = full_bytes(
-            rate_bps=rate_bps,
+            rate_bytes_per_s=rate_bytes_per_s,
             round_trip_s=self._crew.round_trip_s or 0.0,
             connections=len(self._busy),
             block_bytes=BLOCK_BYTES,
             memory_bytes=MEMORY_BYTES,
-            cap_bps=self._pace.cap_bps,
+            cap_bytes_per_s=self._pace.cap_bytes_per_s,
         )
         length = fitted(length_bytes, BLOCK_BYTES)
         if not self.left_bytes:  # at the end, half of what somebody else has still to fetch
@@ -149,12 +149,12 @@ class Transfer:
 
     def _step(self, step_s: float) -> None:
         now_s, queue_s = self._now_s, self._queue_s
-        rate_bps = self._path.rate_bps * (1 - self._lost_rate)
-        offers = [connection.offered_bps(now_s, queue_s) for connection in self._busy]
+        rate_bytes_per_s = self._path.rate_bytes_per_s * (1 - self._lost_rate)
+        offers = [connection.offered_bytes_per_s(now_s, queue_s) for connection in self._busy]
         inflow_bytes = sum(offers) * step_s
         there_bytes = self._backlog_bytes + inflow_bytes
-        through_bytes = min(there_bytes, rate_bps * step_s)
-        room_bytes = self._path.queue_s * self._path.rate_bps
+        through_bytes = min(there_bytes, rate_bytes_per_s * step_s)
+        room_bytes = self._path.queue_s * self._path.rate_bytes_per_s
         dropped_bytes = max(0.0, there_bytes - through_bytes - room_bytes)
         self._backlog_bytes = there_bytes - through_bytes - dropped_bytes
         overflow = dropped_bytes / MSS_BYTES / len(offers) if offers else 0.0
@@ -187,12 +187,12 @@ class Transfer:
         self._resting.append(connection)
 
     def _is_worth_dividing(self) -> bool:
-        return max(connection.left_bytes for connection in self._busy) > LEAST_DIVIDED_BYTES
+        return max(connection.left_bytes for connection in self._busy) > MIN_DIVIDED_BYTES
 
 
 def running() -> Crew:
     """A crew after ten seconds of a far transfer, at a moment when nothing is left to judge."""
-    crew = Crew(MOST)
+    crew = Crew(MAX)
     Transfer(crew, far()).run(9)
     for tick in range(20):
         crew.wanted(9 + tick * REVIEW_S, 0)

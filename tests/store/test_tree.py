@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from dlcore.model import BlockRange
-from dlcore.store.descriptors import MOST_OPEN
+from dlcore.store.descriptors import MAX_OPEN
 from dlcore.store.tree import Tree
 from tests.store.helpers import BLOCK_BYTES, make_package
 from tests.store.simdisk import SimDisk
 
-PACKAGE = make_package({f"{i:03}": BLOCK_BYTES for i in range(MOST_OPEN + 1)})
+PACKAGE = make_package({f"{i:03}": BLOCK_BYTES for i in range(MAX_OPEN + 1)})
 FIRST = BlockRange(0, 0, 1)
 
 

@@ -32,7 +32,7 @@ class Issuer:
         self.life_s = life_s
         self.fetches = 0
         self.under_way = 0
-        self.most_under_way = 0
+        self.max_under_way = 0
         self.fails = False
         self.error = FAILED
         self.same = False
@@ -46,7 +46,7 @@ class Issuer:
     async def fetch(self) -> tuple[str, float]:
         self.fetches += 1
         self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
+        self.max_under_way = max(self.max_under_way, self.under_way)
         try:
             await self.open.wait()
         finally:
@@ -331,7 +331,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def one_renewal_at_a_time(self) -> None:
-        assert self.issuer.most_under_way <= 1
+        assert self.issuer.max_under_way <= 1
 
     @invariant()
     def waiting_means_renewing(self) -> None:

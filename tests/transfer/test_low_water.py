@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcore.transfer.low_water import (
-    LEAST_BYTES,
-    MOST_BYTES,
-    MOST_TLS_BYTES,
+    MAX_BYTES,
+    MAX_TLS_BYTES,
+    MIN_BYTES,
     PATIENCE_S,
     TLS_HELD_BYTES,
     WAIT_S,
@@ -54,14 +54,14 @@ def test_nothing_is_waited_for_that_does_not_come(
     arrived: int, elapsed_s: float, to_come: int
 ) -> None:
     mark = worth_waiting_for(arrived, elapsed_s, to_come)
-    assert mark == 1 or LEAST_BYTES <= mark <= min(to_come, arrived, MOST_BYTES)
+    assert mark == 1 or MIN_BYTES <= mark <= min(to_come, arrived, MAX_BYTES)
 
 
 @given(arrived=LENGTHS, elapsed_s=st.floats(WAIT_S, 100))
 def test_what_is_waited_for_comes_in_about_the_time(arrived: int, elapsed_s: float) -> None:
     mark = worth_waiting_for(arrived, elapsed_s, 64 * MIB)
     assert mark == 1 or mark <= arrived / elapsed_s * WAIT_S
-    assert mark == MOST_BYTES or 2 * max(mark, LEAST_BYTES) > arrived / elapsed_s * WAIT_S - 1
+    assert mark == MAX_BYTES or 2 * max(mark, MIN_BYTES) > arrived / elapsed_s * WAIT_S - 1
 
 
 def test_the_last_read_brings_all_that_is_left() -> None:
@@ -116,12 +116,12 @@ class TestMark:
         self, end: trsock.TransportSocket, clock: Clock
     ) -> None:
         low_water = LowWater(end, clock, is_tls=True)
-        low_water.arrived(4 * MIB, TLS_HELD_BYTES + LEAST_BYTES)
-        assert self.mark(end) == LEAST_BYTES
-        low_water.arrived(1, TLS_HELD_BYTES + LEAST_BYTES - 1)
+        low_water.arrived(4 * MIB, TLS_HELD_BYTES + MIN_BYTES)
+        assert self.mark(end) == MIN_BYTES
+        low_water.arrived(1, TLS_HELD_BYTES + MIN_BYTES - 1)
         assert self.mark(end) == 1
         low_water.arrived(4 * MIB, 10 * MIB)
-        assert self.mark(end) == MOST_TLS_BYTES
+        assert self.mark(end) == MAX_TLS_BYTES
 
 
 def test_a_connection_of_an_unknown_kind_is_left_alone(clock: Clock) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.transfer.watchdog import LEAST_BPS, Watchdog
+from dlcore.transfer.watchdog import MIN_BYTES_PER_S, Watchdog
 from tests.engine.virtual_time import virtually
 
 STALL_S = 20.0
@@ -58,17 +58,17 @@ def test_a_byte_now_and_then_does_not_keep_an_endpoint_alive() -> None:
 
 
 def test_just_enough_is_not_a_stall() -> None:
-    assert barks_after(lambda dog: bring(dog, LEAST_BPS + 60, 1.0, 300)) is None
+    assert barks_after(lambda dog: bring(dog, MIN_BYTES_PER_S + 60, 1.0, 300)) is None
 
 
 def test_one_large_step_within_the_time_is_enough() -> None:
-    assert barks_after(lambda dog: bring(dog, int(LEAST_BPS * STALL_S), 19.0, 20)) is None
+    assert barks_after(lambda dog: bring(dog, int(MIN_BYTES_PER_S * STALL_S), 19.0, 20)) is None
 
 
 @given(good_s=st.integers(1, 200))
 def test_silence_after_progress_is_noticed_in_time(good_s: int) -> None:
     async def course(dog: Watchdog) -> None:
-        await bring(dog, 10 * LEAST_BPS, 1.0, good_s)
+        await bring(dog, 10 * MIN_BYTES_PER_S, 1.0, good_s)
         await silence(dog)
 
     barked_s = barks_after(course)

@@ -160,10 +160,10 @@ class Downloads:
         """No more will ever be wanted (`Planner.expect`); to be said before anything is begun."""
         self._planner.expect(wanted_bytes, round_trip_s)
 
-    def limit(self, cap_bps: float) -> None:
+    def limit(self, cap_bytes_per_s: float) -> None:
         """Cap the bytes per second from all endpoints together, at once; 0.0: no cap."""
-        self._limits.limit(cap_bps)
-        self._planner.limit(cap_bps)
+        self._limits.limit(cap_bytes_per_s)
+        self._planner.limit(cap_bytes_per_s)
         self._connections.refill()
 
     def set_terms(self, endpoint: str, terms: Terms) -> None:
@@ -175,7 +175,7 @@ class Downloads:
         if endpoint not in self._terms:
             raise KeyError(endpoint)
         self._terms[endpoint] = terms
-        self._limits.limit_endpoint(endpoint, terms.cap_bps)
+        self._limits.limit_endpoint(endpoint, terms.cap_bytes_per_s)
         self._planner.set_terms(endpoint, terms)
         self._connections.refill()
 
@@ -260,11 +260,12 @@ class Downloads:
                 Progress(
                     sum(p.verified_bytes for p in packages),
                     sum(p.manifest.content_bytes for p in packages),
-                    self.meter.recent_bps(now_s),
+                    self.meter.recent_bytes_per_s(now_s),
                     self.wasted_bytes,
                     {
                         name: EndpointProgress(
-                            self.meter.connections[name].flying, self.meter.recent_bps(now_s, name)
+                            self.meter.connections[name].flying,
+                            self.meter.recent_bytes_per_s(now_s, name),
                         )
                         for name in self._terms
                     },

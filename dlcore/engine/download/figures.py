@@ -10,7 +10,7 @@ import msgspec
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.events import EndpointNote
 
-MOST_NOTES = 100  # the latest of each endpoint: one that flaps for days must not fill the disk
+MAX_NOTES = 100  # the latest of each endpoint: one that flaps for days must not fill the disk
 
 
 class EndpointFigures(msgspec.Struct, frozen=True):
@@ -19,16 +19,16 @@ class EndpointFigures(msgspec.Struct, frozen=True):
     Attributes:
         bytes_fetched: Payload bytes received.
         busy_s: Seconds in which at least one range was under way there.
-        mean_bps: Bytes per second in that time.
-        most_connections: The most ranges under way at once.
+        mean_bytes_per_s: Bytes per second in that time.
+        max_connections: The most ranges under way at once.
         faults: How often which fault occurred (see `dlcore.errors.Fault`).
         notes: What was decided about it, and why; the latest ones.
     """
 
     bytes_fetched: int = 0
     busy_s: float = 0.0
-    mean_bps: float = 0.0
-    most_connections: int = 0
+    mean_bytes_per_s: float = 0.0
+    max_connections: int = 0
     faults: dict[str, int] = {}
     notes: tuple[str, ...] = ()
 
@@ -60,9 +60,9 @@ def _figures_of(
         received,
         busy_s,
         received / busy_s if busy_s else 0.0,
-        busy.most_flying,
+        busy.max_flying,
         dict(meter.faults[name]),
-        tuple(f"{n.what}: {n.reason}" for n in notes if n.endpoint == name)[-MOST_NOTES:],
+        tuple(f"{n.what}: {n.reason}" for n in notes if n.endpoint == name)[-MAX_NOTES:],
     )
 
 
@@ -72,7 +72,7 @@ def _added(one: EndpointFigures, other: EndpointFigures) -> EndpointFigures:
         received,
         busy_s,
         received / busy_s if busy_s else 0.0,
-        max(one.most_connections, other.most_connections),
+        max(one.max_connections, other.max_connections),
         dict(Counter(one.faults) + Counter(other.faults)),
-        (one.notes + other.notes)[-MOST_NOTES:],
+        (one.notes + other.notes)[-MAX_NOTES:],
     )

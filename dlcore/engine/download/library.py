@@ -29,7 +29,7 @@ from dlcore.model import CATALOG_KEY, Catalog, CatalogEntry, Manifest, manifest_
 from dlcore.store import Store
 from dlcore.transfer.interface import Endpoint, Placement
 
-MOST_CATALOG_BYTES = 16 << 20
+MAX_CATALOG_BYTES = 16 << 20
 
 
 class Library:
@@ -206,7 +206,7 @@ async def read_catalog(
         ManifestError: It is malformed.
     """
     if path:
-        document = await in_thread(read_if_there, path, MOST_CATALOG_BYTES)
+        document = await in_thread(read_if_there, path, MAX_CATALOG_BYTES)
         source = str(path)
         if document is None:
             raise NotFoundError(f"there is no catalog at {path}", remedy="Check the path.")
@@ -225,7 +225,7 @@ async def read_catalog(
 async def _read_from(endpoint: Endpoint, patience: Patience) -> bytes:
     try:
         return await patience.ask(
-            endpoint, lambda: endpoint.read_document(CATALOG_KEY, MOST_CATALOG_BYTES)
+            endpoint, lambda: endpoint.read_document(CATALOG_KEY, MAX_CATALOG_BYTES)
         )
     except TransferError as error:
         if error.fault is not Fault.NOT_FOUND:

@@ -22,14 +22,14 @@ class Limits:
         self._own: defaultdict[str, Pace] = defaultdict(Pace)
         self._changed = asyncio.Event()
 
-    def limit(self, cap_bps: float) -> None:
+    def limit(self, cap_bytes_per_s: float) -> None:
         """Set the cap of all endpoints together."""
-        self._total.cap_bps = cap_bps
+        self._total.cap_bytes_per_s = cap_bytes_per_s
         self._tell()
 
-    def limit_endpoint(self, endpoint: str, cap_bps: float) -> None:
+    def limit_endpoint(self, endpoint: str, cap_bytes_per_s: float) -> None:
         """Set the cap of one endpoint."""
-        self._own[endpoint].cap_bps = cap_bps
+        self._own[endpoint].cap_bytes_per_s = cap_bytes_per_s
         self._tell()
 
     def spend(self, endpoint: str, count_bytes: int, now_s: float) -> float:

@@ -24,7 +24,7 @@ class Rate:
             if len(slots) > SLOTS:
                 slots.popleft()
 
-    def bps(self, now_s: float) -> float:
+    def bytes_per_s(self, now_s: float) -> float:
         """Bytes per second over the last `WINDOW_S` seconds."""
         return sum(count for at_s, count in self._slots if at_s >= now_s - WINDOW_S) / WINDOW_S
 
@@ -34,7 +34,7 @@ class Busy:
 
     def __init__(self) -> None:
         self.flying = 0
-        self.most_flying = 0
+        self.max_flying = 0
         self._busy_s = 0.0
         self._since_s = 0.0
 
@@ -43,7 +43,7 @@ class Busy:
         if not self.flying:
             self._since_s = now_s
         self.flying += 1
-        self.most_flying = max(self.most_flying, self.flying)
+        self.max_flying = max(self.max_flying, self.flying)
 
     def ended(self, now_s: float) -> None:
         """A request came to its end."""
@@ -96,7 +96,7 @@ class Meter:
         """Seconds in which at least one range was under way."""
         return self._link.busy_s(now_s)
 
-    def recent_bps(self, now_s: float, endpoint: str | None = None) -> float:
+    def recent_bytes_per_s(self, now_s: float, endpoint: str | None = None) -> float:
         """Bytes per second over the last `WINDOW_S` seconds, of one endpoint or of all."""
         rates = self._rates.values() if endpoint is None else [self._rates[endpoint]]
-        return sum(rate.bps(now_s) for rate in rates)
+        return sum(rate.bytes_per_s(now_s) for rate in rates)

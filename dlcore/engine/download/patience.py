@@ -17,8 +17,8 @@ from dlcore.engine.events import EndpointBusy, Event
 from dlcore.errors import TransferError
 from dlcore.transfer.interface import Endpoint
 
-MOST_REFUSALS = 12  # in a row, as with ranges; transfer sees to it that each waits 300 s at most
-LEAST_WAIT_S = 0.1
+MAX_REFUSALS = 12  # in a row, as with ranges; transfer sees to it that each waits 300 s at most
+MIN_WAIT_S = 0.1
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ class _Door:
                 try:
                     return await self._put(question)
                 except TransferError as error:
-                    if error.retry_after_s is None or self._refusals >= MOST_REFUSALS:
+                    if error.retry_after_s is None or self._refusals >= MAX_REFUSALS:
                         raise
 
     async def _put(self, question: Callable[[], Awaitable[T]]) -> T:
@@ -103,6 +103,6 @@ class _Door:
         now_s = self._now_s()
         if now_s >= self._resume_at_s:
             self._refusals += 1
-            wait_s = max(LEAST_WAIT_S, error.retry_after_s)
+            wait_s = max(MIN_WAIT_S, error.retry_after_s)
             self._resume_at_s = now_s + wait_s
             self._tell(EndpointBusy(self._name, wait_s))

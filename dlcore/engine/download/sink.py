@@ -22,7 +22,7 @@ from dlcore.model import BlockRange, Manifest
 
 BUFFER_BYTES = 2 << 20  # no longer, unless a block is
 BUFFERS_PER_RANGE = 8  # no fewer, unless they would be shorter than a block
-LEAST_BUFFER_BYTES = 4096  # a page
+MIN_BUFFER_BYTES = 4096  # a page
 
 Verify = Callable[[BlockRange, memoryview], Awaitable[None]]
 KeepStart = Callable[[int, memoryview], None]
@@ -62,8 +62,8 @@ class RangeSink:
         self._flow = flow
         self._last = blocks.last
         self._is_stopped = False
-        most_bytes = min(BUFFER_BYTES, self._bytes_of(blocks) // BUFFERS_PER_RANGE)
-        self._blocks_per_run = max(1, most_bytes // manifest.block_bytes)
+        max_bytes = min(BUFFER_BYTES, self._bytes_of(blocks) // BUFFERS_PER_RANGE)
+        self._blocks_per_run = max(1, max_bytes // manifest.block_bytes)
         self._buffer_bytes = self._buffer_length()
         self._buffer: memoryview | None = None
         self._filled_bytes = 0
@@ -168,4 +168,4 @@ class RangeSink:
         first, last = self._range.first, self._range.last
         most = BlockRange(self._range.object, first, min(last, first + self._blocks_per_run))
         room = 1 << (self._bytes_of(most) - 1).bit_length()
-        return min(max(room, LEAST_BUFFER_BYTES), self._blocks_per_run * self._manifest.block_bytes)
+        return min(max(room, MIN_BUFFER_BYTES), self._blocks_per_run * self._manifest.block_bytes)

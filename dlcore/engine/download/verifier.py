@@ -19,7 +19,7 @@ from dlcore.model import BlockRange
 from dlcore.store import Partial
 
 JOB_BYTES = 16 << 20  # sixteen blocks of 1 MiB fill the widest lanes
-MOST_JOBS = 4  # one or two hash while the others write; more would be short of memory
+MAX_JOBS = 4  # one or two hash while the others write; more would be short of memory
 
 
 class _Item(NamedTuple):
@@ -40,7 +40,7 @@ class Verifier:
     """Verifies and writes runs of blocks in threads."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(MOST_JOBS, thread_name_prefix="dlcore-disk")
+        self._threads = ThreadPoolExecutor(MAX_JOBS, thread_name_prefix="dlcore-disk")
         self._queue: deque[_Item] = deque()
         self._queued_bytes = 0
         self._jobs: set[asyncio.Task[None]] = set()
@@ -88,7 +88,7 @@ class Verifier:
             job.add_done_callback(self._ended)
 
     def _is_time_for_a_job(self) -> bool:
-        if not self._queue or len(self._jobs) == MOST_JOBS:
+        if not self._queue or len(self._jobs) == MAX_JOBS:
             return False
         is_full = self._queued_bytes >= JOB_BYTES or self._queue[0].is_alone
         return is_full or not self._jobs
