@@ -2,7 +2,6 @@
 
 The layers, each importing only what stands before it::
 
-    lazy        public names that are imported when they are first used
     errors      the whole hierarchy
     model       the vocabulary: packages, files, objects, blocks, ranges
     native      hashing of blocks (sole importer of dlcore_ext)
@@ -19,9 +18,8 @@ What is listed in ``__all__`` is the public API; it is imported when it is first
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
-
-from dlcore import lazy
 
 if TYPE_CHECKING:
     from dlcore.engine.client import Client as Client
@@ -39,27 +37,25 @@ if TYPE_CHECKING:
     from dlcore.schedule import Terms as Terms
     from dlcore.store import verify_tree as verify_tree
     from dlcore.tasksequence import load as load_sequence
-else:
-    __getattr__ = lazy.names(
-        __name__,
-        {
-            "Client": "engine.client",
-            "CommandExecutor": "engine.commands",
-            "DlcoreError": "errors",
-            "Event": "engine.events",
-            "Executor": "engine.executor",
-            "Outcome": "engine.executor",
-            "Report": "engine.report",
-            "Session": "engine.session",
-            "SimulatingExecutor": "engine.executor",
-            "Terms": "schedule",
-            "load_sequence": "tasksequence:load",
-            "preflight": "engine.gather",
-            "publish_folder": "publish:publish",
-            "run_sequence": "engine.run",
-            "verify_tree": "store",
-        },
-    )
+
+# Public name -> module, and its name there where that differs.
+_HOMES = {
+    "Client": "engine.client",
+    "CommandExecutor": "engine.commands",
+    "DlcoreError": "errors",
+    "Event": "engine.events",
+    "Executor": "engine.executor",
+    "Outcome": "engine.executor",
+    "Report": "engine.report",
+    "Session": "engine.session",
+    "SimulatingExecutor": "engine.executor",
+    "Terms": "schedule",
+    "load_sequence": "tasksequence:load",
+    "preflight": "engine.gather",
+    "publish_folder": "publish:publish",
+    "run_sequence": "engine.run",
+    "verify_tree": "store",
+}
 
 __version__ = "0.1.0"
 
@@ -80,3 +76,13 @@ __all__ = [
     "run_sequence",
     "verify_tree",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used, so that ``dlcore --help`` need not import all."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _HOMES[name].partition(":")
+    found: object = getattr(importlib.import_module(f"{__name__}.{module}"), attribute or name)
+    globals()[name] = found
+    return found

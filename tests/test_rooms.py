@@ -12,7 +12,6 @@ PACKAGE = ROOT / "dlcore"
 
 # Each room and the rooms it may import; `native` is the sole importer of dlcore_ext.
 ALLOWED: dict[str, set[str]] = {
-    "lazy": set(),
     "errors": set(),
     "model": {"errors"},
     "native": {"errors"},
@@ -69,9 +68,7 @@ def test_a_room_imports_only_what_lies_below_it(path: Path) -> None:
         top, _, rest = name.partition(".")
         if top == "dlcore" and room not in FRONTS:
             target = rest.partition(".")[0]
-            assert target == room or target in ALLOWED[room] | {"lazy"}, (
-                f"{path}: {room} imports {name}"
-            )
+            assert target == room or target in ALLOWED[room], f"{path}: {room} imports {name}"
         if top in ONLY_IN and room not in FRONTS - {"cli"} - {"__init__"}:
             assert room in ONLY_IN[top], f"{path}: only {ONLY_IN[top]} may import {top}"
 

@@ -5,6 +5,6 @@ with a remedy and a documented exit status; nothing heavier than click is import
 command needs it.
 """
 
-from dlcore.cli.process import main as main
+from dlcore.cli.app import main as main
 
 __all__ = ["main"]

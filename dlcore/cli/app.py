@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from typing import NoReturn
 
 import click
 
@@ -51,6 +53,15 @@ def group() -> None:
     Results go to standard output, progress and errors to standard error. Exit statuses are listed
     in docs/exit-codes.md. DLCORE_DEBUG=1 shows the traceback of an error.
     """
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run a command line and exit with its status.
+
+    Args:
+        arguments: The command and its arguments; None for those of the process.
+    """
+    sys.exit(status_of(sys.argv[1:] if arguments is None else arguments))
 
 
 def status_of(arguments: list[str]) -> int:

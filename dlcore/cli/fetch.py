@@ -9,7 +9,6 @@ from typing import NamedTuple
 import click
 import msgspec
 
-from dlcore.cli.haste import EARLY
 from dlcore.cli.loop import run_async
 from dlcore.cli.output import (
     amount,
@@ -155,7 +154,6 @@ async def _fetch(asked: Asked, folder: Path, access: Access, manner: Manner) -> 
     view = open_view(quiet=manner.quiet)
     async with shown(bus.listen(), view, verbose=manner.verbose), AsyncExitStack() as stack:
         stack.callback(bus.close)
-        stack.callback(EARLY.close)
         found = await find(asked, access, stack, bus)
         return await fetch_into(
             folder,
@@ -167,5 +165,4 @@ async def _fetch(asked: Asked, folder: Path, access: Access, manner: Manner) -> 
             retry=manner.retry,
             cap_bytes_per_s=manner.cap_bytes_per_s,
             wait_s=manner.wait_s,
-            round_trip_s=EARLY.round_trip_s(),
         )

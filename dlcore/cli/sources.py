@@ -8,12 +8,9 @@ from contextlib import AsyncExitStack
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from dlcore.cli.haste import EARLY
-from dlcore.cli.loading import load
 from dlcore.errors import ConfigError
 from dlcore.model import EndpointKind, EndpointSettings, Manifest
 from dlcore.transfer import Endpoint, Network, open_endpoint, open_urls
-from dlcore.transfer.ahead import EarlyRequests
 
 TOKEN_ENV, SAS_ENV = "DLCORE_TOKEN", "DLCORE_SAS"  # names of variables
 
@@ -44,7 +41,7 @@ def open_sources(sources: Sequence[str], access: Access, stack: AsyncExitStack) 
         raise ConfigError(
             "no endpoint is named", remedy="Say where to fetch from: --from ENDPOINT."
         )
-    endpoints, network = [], Network(early=EarlyRequests(EARLY, load))
+    endpoints, network = [], Network()
     for number, source in enumerate(sources):
         endpoint = open_endpoint(_settings(source, number, access), network=network)
         stack.push_async_callback(endpoint.aclose)
@@ -67,7 +64,7 @@ def open_mirrors(
         ConfigError: There is none, or one cannot be used.
     """
     endpoints: list[Endpoint] = []
-    network = Network(early=EarlyRequests(EARLY, load))
+    network = Network()
     for rank in range(max(map(len, urls), default=0)):
         named = {
             item.name: own[rank]

@@ -64,7 +64,6 @@ async def fetch_into(
     retry: Retry | None = None,
     cap_bytes_per_s: float = 0.0,
     wait_s: float = 0.0,
-    round_trip_s: float = 0.0,
 ) -> Fetched:
     """Fetch a package's files into a folder.
 
@@ -78,7 +77,6 @@ async def fetch_into(
         retry: When nobody is left to serve it.
         cap_bytes_per_s: Most bytes per second from all endpoints together; 0.0: no cap.
         wait_s: How long to wait while another process fetches into the same folder.
-        round_trip_s: To the nearest endpoint, as far as it is known; 0.0: not at all.
 
     Raises:
         ConfigError: The folder holds something else.
@@ -106,7 +104,6 @@ async def fetch_into(
                 bus,
                 retry or Retry(),
                 cap_bytes_per_s,
-                round_trip_s,
             )
         await in_thread(shutil.rmtree, goal.state, ignore_errors=True)
     finally:
@@ -127,7 +124,6 @@ async def _fetch(
     bus: EventBus,
     retry: Retry,
     cap_bytes_per_s: float,
-    round_trip_s: float,
 ) -> Fetched:
     manifest, document = described
     named = [endpoint for endpoint, _ in endpoints]
@@ -138,7 +134,6 @@ async def _fetch(
         stack.push_async_callback(downloads.aclose)
         downloads.retry = retry
         downloads.limit(cap_bytes_per_s)
-        downloads.expect(manifest.content_bytes, round_trip_s)
         downloads.order((manifest.package_id,), (), (manifest.package_id,))
         await downloads.begin(manifest.package_id, manifest, document)
         content = await downloads.path(manifest.package_id)

@@ -6,44 +6,15 @@ Everything that comes from outside is refused with a `ManifestError` or obeys al
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from dlcore import lazy
-
-if TYPE_CHECKING:
-    from dlcore.manifest.catalog import MAX_CATALOG_BYTES, decode_catalog, encode_catalog
-    from dlcore.manifest.content_library import decode_file_ini, decode_package_ini
-    from dlcore.manifest.described import Described, read_any
-    from dlcore.manifest.document import MAX_MANIFEST_BYTES, decode, encode
-    from dlcore.manifest.geometry import check_package_id, is_block_length
-    from dlcore.manifest.identity import digest_of, object_name
-    from dlcore.manifest.metalink import decode_metalink
-    from dlcore.manifest.names import check_path, check_together
-    from dlcore.manifest.phf import decode_phf
-else:
-    __getattr__ = lazy.names(
-        __name__,
-        {
-            "MAX_CATALOG_BYTES": "catalog",
-            "decode_catalog": "catalog",
-            "encode_catalog": "catalog",
-            "decode_file_ini": "content_library",
-            "decode_package_ini": "content_library",
-            "Described": "described",
-            "read_any": "described",
-            "MAX_MANIFEST_BYTES": "document",
-            "decode": "document",
-            "encode": "document",
-            "check_package_id": "geometry",
-            "is_block_length": "geometry",
-            "digest_of": "identity",
-            "object_name": "identity",
-            "decode_metalink": "metalink",
-            "check_path": "names",
-            "check_together": "names",
-            "decode_phf": "phf",
-        },
-    )
+from dlcore.manifest.catalog import MAX_CATALOG_BYTES, decode_catalog, encode_catalog
+from dlcore.manifest.content_library import decode_file_ini, decode_package_ini
+from dlcore.manifest.described import Described, read_any
+from dlcore.manifest.document import MAX_MANIFEST_BYTES, decode, encode
+from dlcore.manifest.geometry import check_package_id, is_block_length
+from dlcore.manifest.identity import digest_of, object_name
+from dlcore.manifest.metalink import decode_metalink
+from dlcore.manifest.names import check_path, check_together
+from dlcore.manifest.phf import decode_phf
 
 __all__ = [
     "MAX_CATALOG_BYTES",

@@ -7,37 +7,16 @@ in ``[0, 1)``. So the same code is property-tested, and simulated against the lo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from dlcore import lazy
-
-if TYPE_CHECKING:
-    from dlcore.schedule.assignment import Assignment as Assignment
-    from dlcore.schedule.assignment import Note as Note
-    from dlcore.schedule.assignment import Strip as Strip
-    from dlcore.schedule.bound import Need as Need
-    from dlcore.schedule.bound import lower_bound_s as lower_bound_s
-    from dlcore.schedule.bound import without_overlap_s as without_overlap_s
-    from dlcore.schedule.planner import Planner as Planner
-    from dlcore.schedule.policy import Policy as Policy
-    from dlcore.schedule.tail import LOOK_S as LOOK_S
-    from dlcore.schedule.terms import Terms as Terms
-else:
-    __getattr__ = lazy.names(
-        __name__,
-        {
-            "Assignment": "assignment",
-            "Note": "assignment",
-            "Strip": "assignment",
-            "Need": "bound",
-            "lower_bound_s": "bound",
-            "without_overlap_s": "bound",
-            "Planner": "planner",
-            "Policy": "policy",
-            "LOOK_S": "tail",
-            "Terms": "terms",
-        },
-    )
+from dlcore.schedule.assignment import Assignment as Assignment
+from dlcore.schedule.assignment import Note as Note
+from dlcore.schedule.assignment import Strip as Strip
+from dlcore.schedule.bound import Need as Need
+from dlcore.schedule.bound import lower_bound_s as lower_bound_s
+from dlcore.schedule.bound import without_overlap_s as without_overlap_s
+from dlcore.schedule.planner import Planner as Planner
+from dlcore.schedule.policy import Policy as Policy
+from dlcore.schedule.tail import LOOK_S as LOOK_S
+from dlcore.schedule.terms import Terms as Terms
 
 __all__ = [
     "LOOK_S",

@@ -6,30 +6,9 @@ guarantees; `factory` makes them from settings; everything else is behind these 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from dlcore import lazy
-
-if TYPE_CHECKING:
-    from dlcore.transfer.factory import open_endpoint, open_urls, probe_url
-    from dlcore.transfer.interface import Endpoint, Observer, Placement, Renewed, Sink, ignore
-    from dlcore.transfer.network import Network
-else:
-    __getattr__ = lazy.names(
-        __name__,
-        {
-            "open_endpoint": "factory",
-            "open_urls": "factory",
-            "probe_url": "factory",
-            "Endpoint": "interface",
-            "Observer": "interface",
-            "Placement": "interface",
-            "Renewed": "interface",
-            "Sink": "interface",
-            "ignore": "interface",
-            "Network": "network",
-        },
-    )
+from dlcore.transfer.factory import open_endpoint, open_urls, probe_url
+from dlcore.transfer.interface import Endpoint, Observer, Placement, Renewed, Sink, ignore
+from dlcore.transfer.network import Network
 
 __all__ = [
     "Endpoint",

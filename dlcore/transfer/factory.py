@@ -1,8 +1,7 @@
 """From settings to endpoints.
 
 Guarantees: what cannot work is refused here, before anything is asked of a network: a URL that
-is not exact, a credential over plain http, a missing token. Endpoint modules are imported when
-one of their kind is opened, since aiohttp takes long to import.
+is not exact, a credential over plain http, a missing token.
 """
 
 from __future__ import annotations
@@ -10,20 +9,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from yarl import URL
 
 from dlcore.errors import ConfigError
 from dlcore.model import EndpointKind, EndpointSettings
+from dlcore.transfer.blob import BlobEndpoint
+from dlcore.transfer.cmg import CmgEndpoint
 from dlcore.transfer.credentials import secret_of
+from dlcore.transfer.dp import DpEndpoint
+from dlcore.transfer.file import FileEndpoint
+from dlcore.transfer.http import HttpEndpoint, UrlEndpoint
+from dlcore.transfer.http_client import HttpClient
 from dlcore.transfer.interface import Endpoint, Observer, ignore
+from dlcore.transfer.network import Network
+from dlcore.transfer.probe import Probed, probe
 from dlcore.transfer.redact import redact
-
-if TYPE_CHECKING:
-    from yarl import URL
-
-    from dlcore.transfer.http_client import HttpClient
-    from dlcore.transfer.network import Network
-    from dlcore.transfer.probe import Probed
+from dlcore.transfer.urls import exact_url, is_protected
 
 _MAY_BE_PLAIN = {EndpointKind.DP, EndpointKind.HTTP}
 
@@ -47,21 +49,15 @@ def open_endpoint(
         ConfigError: The settings cannot be used.
     """
     if settings.kind is EndpointKind.FILE:
-        from dlcore.transfer.file import FileEndpoint
-
         return FileEndpoint(settings.name, Path(settings.url), connections=settings.connections)
     base_url = _base_url(settings)
-    if settings.kind is EndpointKind.HTTP:
-        return _open_http(settings, base_url, network)
     client = _client(settings, network)
+    if settings.kind is EndpointKind.HTTP:
+        return HttpEndpoint(settings.name, base_url, client)
     if settings.kind is EndpointKind.BLOB:
-        from dlcore.transfer.blob import BlobEndpoint
-
         sas = secret_of(settings.name, "sas", file=settings.sas_file, env=settings.sas_env)
         return BlobEndpoint(settings.name, base_url, sas, client, observer)
     if settings.kind is EndpointKind.DP:
-        from dlcore.transfer.dp import DpEndpoint
-
         return DpEndpoint(settings.name, base_url, client, connections=settings.connections)
     return _open_cmg(settings, base_url, client, observer, clock)
 
@@ -80,9 +76,6 @@ def open_urls(
     Raises:
         ConfigError: A URL cannot be used.
     """
-    from dlcore.transfer.http import UrlEndpoint
-    from dlcore.transfer.http_client import HttpClient
-
     for url in urls.values():
         _exact(name, url)
     return UrlEndpoint(name, dict(urls), HttpClient(name, network, ca_file=ca_file))
@@ -95,29 +88,12 @@ async def probe_url(url: str, *, ca_file: str = "") -> Probed:
         ConfigError: The URL cannot be used.
         TransferError: The server cannot be asked, or does not say how long it is.
     """
-    from dlcore.transfer.http_client import HttpClient
-    from dlcore.transfer.probe import probe
-
     host = _exact("url", url).raw_host or ""
     client = HttpClient(host, ca_file=ca_file)
     try:
         return await probe(url, client)
     finally:
         await client.aclose()
-
-
-def _open_http(settings: EndpointSettings, base_url: str, network: Network | None) -> Endpoint:
-    def make() -> Endpoint:
-        from dlcore.transfer.http import HttpEndpoint
-
-        return HttpEndpoint(settings.name, base_url, _client(settings, network))
-
-    early = network.early if network else None
-    if early and early.can_ask(_exact(settings.name, base_url)) and not settings.ca_file:
-        from dlcore.transfer.late import LateEndpoint
-
-        return LateEndpoint(settings.name, base_url, early, make)
-    return make()
 
 
 def _open_cmg(
@@ -127,8 +103,6 @@ def _open_cmg(
     observer: Observer,
     clock: Callable[[], float],
 ) -> Endpoint:
-    from dlcore.transfer.cmg import CmgEndpoint
-
     token = secret_of(settings.name, "token", file=settings.token_file, env=settings.token_env)
     if token is None:
         raise ConfigError(
@@ -141,9 +115,6 @@ def _open_cmg(
 
 
 def _client(settings: EndpointSettings, network: Network | None) -> HttpClient:
-    from dlcore.transfer.http_client import HttpClient
-    from dlcore.transfer.network import Network
-
     network = network or Network()
     if settings.ca_file:
         network.trust(settings.ca_file)  # a file that cannot be used is the caller's fault, now
@@ -151,8 +122,6 @@ def _client(settings: EndpointSettings, network: Network | None) -> HttpClient:
 
 
 def _base_url(settings: EndpointSettings) -> str:
-    from dlcore.transfer.urls import is_protected
-
     url = _exact(settings.name, settings.url)
     if url.raw_query_string or url.raw_fragment:
         raise ConfigError(
@@ -168,8 +137,6 @@ def _base_url(settings: EndpointSettings) -> str:
 
 
 def _exact(name: str, url: str) -> URL:
-    from dlcore.transfer.urls import exact_url
-
     try:
         return exact_url(url)
     except ValueError as error:

@@ -34,9 +34,6 @@ class Sink(Protocol):
     def advance(self, count: int) -> bool:
         """Take note that ``count`` bytes were placed in the last `buffer`.
 
-        None at all, if the answer has begun before its bytes can be handed over: that tells how
-        far away the endpoint is.
-
         Returns:
             Whether the next `buffer` is free now; if not, await `ready` first.
         """

@@ -12,17 +12,14 @@ loop.
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
+
+import aiohttp
+from yarl import URL
 
 from dlcore.transfer.asking import HEADERS
 from dlcore.transfer.tls import tls_context
 from dlcore.transfer.turns import Turns
-
-if TYPE_CHECKING:
-    import aiohttp
-    from yarl import URL
-
-    from dlcore.transfer.ahead import EarlyRequests
+from dlcore.transfer.wire import forget_broken
 
 MAX_CONNECTIONS = 256
 CONNECT_S = 10.0
@@ -37,13 +34,9 @@ class Network:
 
     Args:
         max_connections: Most ranges to read from one host at once.
-        early: What was begun before there was a network.
     """
 
-    def __init__(
-        self, max_connections: int = MAX_CONNECTIONS, early: EarlyRequests | None = None
-    ) -> None:
-        self.early = early
+    def __init__(self, max_connections: int = MAX_CONNECTIONS) -> None:
         self._most = max_connections
         self._hosts: dict[tuple[str, str, int], Turns] = {}
         self._contexts: dict[str, ssl.SSLContext] = {}
@@ -75,21 +68,17 @@ class Network:
         """The connections, for as long as the user does not `leave`."""
         self._users.add(user)
         if self._session is None:
-            self._session = _new_session(self.early)
+            self._session = _new_session()
         return self._session
 
     def forget_address(self, url: URL) -> None:
         """Nobody answers there: look the host of a URL up again next time."""
-        import aiohttp
-
         connector = self._session.connector if self._session else None
         if isinstance(connector, aiohttp.TCPConnector) and url.host and url.port:
             connector.clear_dns_cache(url.host, url.port)
 
     async def leave(self, user: object) -> None:
         """Close all connections if this was the last user. Idempotent."""
-        from dlcore.transfer.wire import forget_broken
-
         self._users.discard(user)
         if self._users or self._session is None:
             return
@@ -98,11 +87,8 @@ class Network:
         await session.close()
 
 
-def _new_session(early: EarlyRequests | None) -> aiohttp.ClientSession:
-    import aiohttp
-
+def _new_session() -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
-        socket_factory=early.socket_for if early else None,
         limit=0,  # turns bound the ranges; a renewal must not queue behind them
         keepalive_timeout=KEEPALIVE_S,
         ttl_dns_cache=int(LOOKUP_S),

@@ -1,4 +1,4 @@
-"""Starting is quick: what a command does not need is not imported. So is ending."""
+"""Starting is quick: what a command does not need is not imported."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-import trustme
 
 from dlcore.cli.app import COMMANDS
 from tests.cli.helpers import Here
 
 HEAVY = {"aiohttp", "rich", "cryptography", "obstore", "platformdirs", "dlcore_ext", "zipfile"}
-SEQUENCES = {"dlcore.tasksequence", "dlcore.engine.client", "xml", "tomllib"}
 LOADED = "import json; print(json.dumps(sorted(sys.modules)))"
 
 
@@ -46,59 +43,8 @@ def test_the_command_line_itself_imports_nothing_heavy(option: str) -> None:
     assert not loaded(program) & (heavy | {"asyncio"})
 
 
-def test_a_fetch_over_http_imports_nothing_that_only_sequences_or_https_need() -> None:
-    found = loaded("import dlcore.cli.fetch, dlcore.transfer.http")
-    assert "aiohttp" in found
-    assert not found & (SEQUENCES | HEAVY - {"aiohttp", "dlcore_ext"} | {"truststore"})
-
-
-def test_connections_are_begun_before_anything_heavy_is_imported() -> None:
-    found = loaded("import dlcore.cli.process, dlcore.cli.haste")
-    assert not found & (HEAVY | {"asyncio", "click", "msgspec", "yarl"})
-
-
 def test_a_verification_imports_neither_a_loop_nor_http() -> None:
     assert not loaded("import dlcore.cli.verify") & {"asyncio", "aiohttp"}
-
-
-def test_a_fetch_from_a_folder_imports_no_http() -> None:
-    assert "aiohttp" not in loaded("import dlcore.cli.fetch, dlcore.transfer.file")
-
-
-def test_the_certificates_that_nobody_here_uses_are_not_read(tmp_path: Path) -> None:
-    trustme.CA().cert_pem.write_to_path(str(tmp_path / "system.pem"))
-    program = """
-import gc, os
-from dlcore.cli.loading import load
-load(["dlcore.transfer.http"])
-from aiohttp import connector
-print(os.environ["SSL_CERT_FILE"], os.environ["SSL_CERT_DIR"], gc.isenabled())
-print(connector._SSL_CONTEXT_VERIFIED.cert_store_stats()["x509"])
-"""
-    told = run(program, SSL_CERT_FILE=str(tmp_path / "system.pem"), SSL_CERT_DIR="none")
-    assert told.stdout == f"{tmp_path / 'system.pem'} none True\n0\n"
-
-
-def test_one_thread_imports_at_a_time_for_the_environment_is_everybodys() -> None:
-    program = """
-import importlib
-from dlcore.cli import loading
-real = importlib.import_module
-def watched(name):
-    print(name, loading._LOADING.locked())
-    return real(name)
-loading.importlib.import_module = watched
-loading.load(["json"])
-print(loading._LOADING.locked())
-"""
-    assert run(program).stdout == "json True\nFalse\n"
-
-
-def test_a_process_that_leaves_has_said_all_and_keeps_its_status() -> None:
-    program = "import sys; from dlcore.cli.process import leave; sys.stdout.write('all'); leave(3)"
-    with pytest.raises(subprocess.CalledProcessError) as ended:
-        run(program, PYTHONUNBUFFERED="")
-    assert (ended.value.returncode, ended.value.stdout) == (3, "all")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

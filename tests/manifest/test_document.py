@@ -9,7 +9,6 @@ from hypothesis import given
 
 from dlcore.errors import ManifestError
 from dlcore.manifest import decode, document, encode
-from dlcore.manifest.said import said_bytes
 from dlcore.model import File, Manifest, Object
 from tests.manifest.helpers import BLOCK, example, manifests, object_of
 
@@ -19,25 +18,6 @@ def test_a_manifest_survives_the_round_trip(manifest: Manifest) -> None:
     data = encode(manifest)
     assert decode(data, source="test") == manifest
     assert encode(decode(data, source="test")) == data
-
-
-@given(manifests())
-def test_what_a_manifest_says_of_its_length_is_what_its_objects_have(manifest: Manifest) -> None:
-    assert said_bytes(encode(manifest)) == sum(item.length_bytes for item in manifest.objects)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        *(b"", b"\xff", b"<m/>", b"{}", b"[]", b'{"objects":[{}]}', b'{"objects":3}'),
-        *(b'{"objects":[{"length_bytes":%s}]}' % what for what in (b"null", b"NaN", b"1e999")),
-        b'{"objects":[{"length_bytes":%s}]}' % (b"9" * 5000),
-        b"[" * 100_000,
-    ],
-)
-def test_what_is_no_manifest_says_no_length(data: bytes) -> None:
-    with pytest.raises(ValueError):
-        said_bytes(data)
 
 
 def test_the_document_is_what_the_format_says() -> None:
