@@ -23,12 +23,12 @@ from bench.cost import Costs, take_turns, touch_memory
 from bench.figures import MIB, Figure, Outcome, peak, ratio
 from dlcore.model import DEFAULT_BLOCK_BYTES
 from dlcore.native import backend
-from dlcore.schedule.opening import START_NEAR
+from dlcore.schedule.limit_policy import LimitPolicy
 from tests.nginx import find_nginx, running
 
 DLCORE = str(Path(sys.executable).with_name("dlcore"))
 CSRC = Path("dlcore_ext/csrc")
-CONNECTIONS = START_NEAR  # as many as dlcore uses unasked
+CONNECTIONS = LimitPolicy().initial_near  # as many as dlcore uses unasked
 LARGE_X = 10  # how much larger the object is with which memory is measured again
 
 Ways = dict[str, list[str]]

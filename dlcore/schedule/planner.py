@@ -23,7 +23,6 @@ from dlcore.model import BlockRange, Manifest
 from dlcore.schedule.assignment import Assignment, Note
 from dlcore.schedule.cutting import next_length
 from dlcore.schedule.demand import STRIPS, Demand
-from dlcore.schedule.opening import FAR_S
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.race import Budget
 from dlcore.schedule.rights import Rights
@@ -32,6 +31,8 @@ from dlcore.schedule.tail import Tail
 from dlcore.schedule.taking import Taking
 from dlcore.schedule.terms import Terms
 from dlcore.schedule.under_way import UnderWay, open_block
+
+LEFT_BYTES = 1 << 62  # short work is not told apart: more may be wanted at any time
 
 
 class Planner:
@@ -66,18 +67,6 @@ class Planner:
         demand = self._demands[package] = Demand(package, manifest, have)
         self._budget.want(demand.missing_bytes, manifest.block_bytes)
         self._candidates = None
-
-    def expect(self, wanted_bytes: int, round_trip_s: float) -> None:
-        """No more will ever be wanted: short work begins with more connections.
-
-        Args:
-            wanted_bytes: All in all.
-            round_trip_s: To the nearest endpoint; 0.0: not known.
-        """
-        if len(self._sources) > 1 and round_trip_s <= FAR_S:
-            return  # the others may be far
-        for source in self._sources.values():
-            source.crew.expect(wanted_bytes / len(self._sources), round_trip_s)
 
     def forget(self, package: str) -> None:
         """The package is not wanted any more; none of its blocks is under way."""
@@ -129,7 +118,7 @@ class Planner:
         """How many connections should be at work now; 0 once the endpoint is dropped."""
         source = self._sources[endpoint]
         source.listen(now_s, self._tail.patience_s(source))
-        return source.connections(now_s)
+        return source.connections(now_s, LEFT_BYTES)
 
     def next_range(self, endpoint: str, now_s: float) -> Assignment | None:
         """Decide what a free connection to ``endpoint`` fetches; None: nothing for now."""
@@ -349,7 +338,7 @@ class Planner:
         total = self._cap_bytes_per_s
         for source in self._sources.values():
             caps = [cap for cap in (total, source.terms.cap_bytes_per_s) if cap]
-            source.crew.limit(source.terms.max_connections, min(caps, default=0.0))
+            source.limit.configure(source.terms.max_connections, min(caps, default=0.0))
 
 
 def _owner(assignment: Assignment) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dlcore.errors import Fault
 from dlcore.schedule.assignment import Note
-from dlcore.schedule.crew import Crew
+from dlcore.schedule.concurrency_limit import ConcurrencyLimit
 from dlcore.schedule.health import Health
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.terms import Terms
@@ -20,7 +20,7 @@ class Source:
         name: The endpoint's.
         terms: What is allowed.
         health: Its standing.
-        crew: How many connections it gets, and what was measured of them.
+        limit: How many connections it gets, and what was measured of them.
         held: Package -> objects of it that the endpoint holds.
         at_work: Number of ranges whose bytes are still arriving.
         light_at_work: Number of those that fetch small objects.
@@ -33,7 +33,7 @@ class Source:
         self.name = name
         self.terms = terms
         self.health = Health(policy)
-        self.crew = Crew(terms.max_connections)
+        self.limit = ConcurrencyLimit(terms.max_connections)
         self.held: dict[str, set[int]] = {}
         self.at_work = self.light_at_work = self.open = 0
         self.longest_bytes = 0
@@ -73,10 +73,12 @@ class Source:
     def _max_trials(self) -> int | None:
         return 1 if self.is_silent else self.health.max_trials
 
-    def connections(self, now_s: float) -> int:
-        """How many connections should be at work."""
+    def connections(self, now_s: float, left_bytes: int) -> int:
+        """How many connections should be at work, with this much left to fetch from it."""
         is_light = 0 < self.at_work == self.light_at_work
-        self._wanted = max(1, self.crew.wanted(now_s, self.at_work, is_light=is_light))
+        self._wanted = self.limit.update(
+            now_s, self.at_work, is_light=is_light, left_bytes=left_bytes
+        )
         if self.health.dropped:
             return 0
         return min(self._wanted, self.health.max_trials or self._wanted)
@@ -84,17 +86,17 @@ class Source:
     @property
     def connection_bytes_per_s(self) -> float | None:
         """Rate of one connection; None: not measured yet."""
-        return self.crew.connection_bytes_per_s
+        return self.limit.connection_bytes_per_s
 
     @property
     def round_trip_s(self) -> float:
         """From a request to its first byte; 0.0: not measured yet."""
-        return self.crew.round_trip_s or 0.0
+        return self.limit.round_trip_s or 0.0
 
     @property
     def window_bytes(self) -> float:
         """What one connection carries in a round trip while bytes flow; 0.0: not known."""
-        return self.crew.window_bytes
+        return self.limit.window_bytes
 
     @property
     def wanted(self) -> int:
@@ -159,7 +161,7 @@ class Source:
         self.broke_off()
         is_news = number >= self._news_from
         if is_news and self._asks_for_less(fault, now_s):
-            self.crew.pushed_back(now_s)
+            self.limit.pushed_back(now_s)
         if is_news and fault is not Fault.NOT_FOUND:
             self._news_from = self._latest + 1
             self._trials.clear()

@@ -58,8 +58,8 @@ class UnderWay:
             return
         source = self._sources[flight.assignment.endpoint]
         if flight.received(count_bytes, now_s):
-            source.crew.answered(now_s - flight.began_s)
-        source.crew.received(count_bytes)
+            source.limit.answered(now_s - flight.began_s)
+        source.limit.received(count_bytes)
         source.heard(now_s)
         self._count_out(flight)
 

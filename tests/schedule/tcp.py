@@ -1,4 +1,4 @@
-"""A simulated path with TCP connections on it, in virtual time: what `Crew` has to cope with.
+"""A simulated path with TCP connections on it, in virtual time: what `ConcurrencyLimit` copes with.
 
 A connection opens in one round trip, asks for one range after the other (an idle round trip
 between them), starts slowly from ten segments, and from its first loss on follows CUBIC: a loss

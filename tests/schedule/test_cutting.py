@@ -22,15 +22,15 @@ def at_work(seconds: float) -> Source:
     source, now_s = Source("e", Policy(), Terms(CONNECTIONS)), 0.0
     source.longest_bytes = 16 * MIB
     while now_s < seconds:
-        count = source.connections(now_s)
+        count = source.connections(now_s, 0)
         now_s += TICK_S
         source.at_work = count
         for number in range(count):
             turn_s = (now_s + number * TICK_S) % RANGE_S
             if turn_s < TICK_S:
-                source.crew.answered(ROUND_TRIP_S)
+                source.limit.answered(ROUND_TRIP_S)
             if turn_s >= ROUND_TRIP_S:
-                source.crew.received(int(FLOW_BYTES_PER_S * TICK_S))
+                source.limit.received(int(FLOW_BYTES_PER_S * TICK_S))
     return source
 
 

@@ -1,4 +1,4 @@
-"""Transfers over a simulated path, in virtual time: a `Crew` decides over how many connections.
+"""Transfers over a simulated path, in virtual time, with as many connections as the limit says.
 
 A fluid model in small steps. All connections share one bottleneck with a queue that drops what
 does not fit.
@@ -10,12 +10,13 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from dlcore.schedule.crew import Crew
+from dlcore.schedule.concurrency_limit import ConcurrencyLimit
 from dlcore.schedule.lengths import fitted, full_bytes
 from dlcore.schedule.pace import Pace
 from tests.schedule.tcp import MSS_BYTES, Connection, Path, goodput
 
 MAX = 256  # connections allowed
+MUCH = 1 << 40  # bytes left: no short work
 BLOCK_BYTES = 1 << 20
 MEMORY_BYTES = 48 << 20
 MIN_DIVIDED_BYTES = 128 << 10
@@ -55,10 +56,10 @@ class Outcome:
 
 
 class Transfer:
-    """Fetches from one endpoint over a path, with as many connections as the crew wants.
+    """Fetches from one endpoint over a path, with as many connections as the limit wants.
 
     Args:
-        crew: Decides how many.
+        limit: Decides how many.
         path: What lies between.
         total_bytes: How much there is to fetch; it never runs out if not given.
         seed: Of all chance.
@@ -69,7 +70,7 @@ class Transfer:
 
     def __init__(
         self,
-        crew: Crew,
+        limit: ConcurrencyLimit,
         path: Path,
         total_bytes: float = float("inf"),
         *,
@@ -78,7 +79,7 @@ class Transfer:
         at: Callable[[float], None] = lambda _: None,
         sender: Callable[[Path, random.Random, float], Connection] = Connection,
     ) -> None:
-        self._crew, self._path, self._at, self._sender = crew, path, at, sender
+        self._limit, self._path, self._at, self._sender = limit, path, at, sender
         self._pace = pace or Pace()
         self._chance = random.Random(seed)
         self.left_bytes = total_bytes
@@ -113,7 +114,7 @@ class Transfer:
     def _review(self, rate_bytes_per_s: float) -> None:
         self._at(self._now_s)
         self._lost_rate = self._chance.random() * self._path.noise
-        count = self._crew.wanted(self._now_s, len(self._busy))
+        count = self._update()
         self.outcome.max_wanted = max(count, self.outcome.max_wanted)
         self.outcome.history.append((self._now_s, count, rate_bytes_per_s))
         while len(self._busy) < count and self.left_bytes:
@@ -125,13 +126,18 @@ class Transfer:
             self._busy.append(connection)
             self._ask(connection)
 
+    def _update(self) -> int:
+        left_bytes = int(min(self.left_bytes, MUCH))
+        in_flight = len(self._busy)
+        return self._limit.update(self._now_s, in_flight, is_light=False, left_bytes=left_bytes)
+
     def _ask(self, connection: Connection) -> None:
         if len(self._busy) > self._path.refuses_above:
-            self._crew.pushed_back(self._now_s)
-        rate_bytes_per_s = self._crew.connection_bytes_per_s or BLOCK_BYTES
+            self._limit.pushed_back(self._now_s)
+        rate_bytes_per_s = self._limit.connection_bytes_per_s or BLOCK_BYTES
         length_bytes = full_bytes(
             rate_bytes_per_s=rate_bytes_per_s,
-            round_trip_s=self._crew.round_trip_s or 0.0,
+            round_trip_s=self._limit.round_trip_s or 0.0,
             connections=len(self._busy),
             block_bytes=BLOCK_BYTES,
             memory_bytes=MEMORY_BYTES,
@@ -169,17 +175,17 @@ class Transfer:
         now_s = self._now_s
         if not connection.answered:
             connection.answered = True
-            self._crew.answered(connection.ready_s - connection.asked_s)
+            self._limit.answered(connection.ready_s - connection.asked_s)
         count_bytes = connection.deliver(count, overflow, now_s, queue_s)
         self.outcome.received_bytes += count_bytes
-        self._crew.received(count_bytes)
+        self._limit.received(count_bytes)
         connection.held_until_s = now_s + self._pace.spend(count_bytes, now_s)
         if not connection.left_bytes:
             self._next(connection)
 
     def _next(self, connection: Connection) -> None:
         """Its range has ended: it asks for another, or rests if there are enough without it."""
-        enough = len(self._busy) > self._crew.wanted(self._now_s, len(self._busy))
+        enough = len(self._busy) > self._update()
         if not enough and (self.left_bytes or self._is_worth_dividing()):
             self._ask(connection)
             return
@@ -190,10 +196,10 @@ class Transfer:
         return max(connection.left_bytes for connection in self._busy) > MIN_DIVIDED_BYTES
 
 
-def running() -> Crew:
-    """A crew after ten seconds of a far transfer, at a moment when nothing is left to judge."""
-    crew = Crew(MAX)
-    Transfer(crew, far()).run(9)
+def running() -> ConcurrencyLimit:
+    """A limit after ten seconds of a far transfer, at a moment when nothing is left to judge."""
+    limit = ConcurrencyLimit(MAX)
+    Transfer(limit, far()).run(9)
     for tick in range(20):
-        crew.wanted(9 + tick * REVIEW_S, 0)
-    return crew
+        limit.update(9 + tick * REVIEW_S, 0, is_light=False, left_bytes=MUCH)
+    return limit

@@ -156,10 +156,6 @@ class Downloads:
             self._planner.order(urgent, idle, waiting)
             self._connections.refill()
 
-    def expect(self, wanted_bytes: int, round_trip_s: float) -> None:
-        """No more will ever be wanted (`Planner.expect`); to be said before anything is begun."""
-        self._planner.expect(wanted_bytes, round_trip_s)
-
     def limit(self, cap_bytes_per_s: float) -> None:
         """Cap the bytes per second from all endpoints together, at once; 0.0: no cap."""
         self._limits.limit(cap_bytes_per_s)

@@ -8,11 +8,13 @@ from statistics import median
 
 import pytest
 
-from dlcore.schedule.crew import Crew
-from dlcore.schedule.opening import START, START_FAR
+from dlcore.schedule.concurrency_limit import ConcurrencyLimit
+from dlcore.schedule.limit_policy import LimitPolicy
 from tests.schedule.bbr import BbrConnection
 from tests.schedule.tcp import Path, goodput
-from tests.schedule.transfers import MAX, Outcome, Transfer, clean, far
+from tests.schedule.transfers import MAX, MUCH, Outcome, Transfer, clean, far
+
+POLICY = LimitPolicy()
 
 GIB, KIB = 1 << 30, 1 << 10
 SEEDS = pytest.mark.parametrize("seed", range(3))
@@ -28,15 +30,15 @@ def share(outcome: Outcome, path: Path) -> float:
 @SEEDS
 def test_a_clean_path_is_filled_by_few_connections(seed: int) -> None:
     path = clean()
-    outcome = Transfer(Crew(MAX), path, GIB, seed=seed).run()
+    outcome = Transfer(ConcurrencyLimit(MAX), path, GIB, seed=seed).run()
     assert share(outcome, path) >= 0.96
-    assert outcome.max_wanted <= START_FAR
+    assert outcome.max_wanted <= POLICY.initial_far
 
 
 @SEEDS
 def test_a_far_and_lossy_path_is_filled_by_many_connections(seed: int) -> None:
     path = far()
-    outcome = Transfer(Crew(MAX), path, GIB, seed=seed).run()
+    outcome = Transfer(ConcurrencyLimit(MAX), path, GIB, seed=seed).run()
     assert share(outcome, path) >= 0.93
     assert 64 <= outcome.max_wanted <= 160
 
@@ -44,7 +46,7 @@ def test_a_far_and_lossy_path_is_filled_by_many_connections(seed: int) -> None:
 @SEEDS
 def test_a_slow_and_lossy_path_is_filled_by_some_connections(seed: int) -> None:
     path = Path(goodput(100), 0.05, loss=0.005)
-    outcome = Transfer(Crew(MAX), path, GIB // 4, seed=seed).run()
+    outcome = Transfer(ConcurrencyLimit(MAX), path, GIB // 4, seed=seed).run()
     assert share(outcome, path) >= 0.96
     assert outcome.max_wanted <= 128
 
@@ -52,25 +54,25 @@ def test_a_slow_and_lossy_path_is_filled_by_some_connections(seed: int) -> None:
 @SEEDS
 def test_a_sender_that_ignores_loss_gets_few_connections(seed: int) -> None:
     path = far()
-    outcome = Transfer(Crew(MAX), path, GIB, seed=seed, sender=BbrConnection).run()
+    outcome = Transfer(ConcurrencyLimit(MAX), path, GIB, seed=seed, sender=BbrConnection).run()
     assert share(outcome, path) >= 0.93
-    assert outcome.max_wanted <= 1.5 * START_FAR
+    assert outcome.max_wanted <= 1.5 * POLICY.initial_far
 
 
 def test_bursts_behind_a_queue_that_drains_at_times_bring_few_connections() -> None:
-    crew, counts = Crew(MAX), [START]
+    limit, counts = ConcurrencyLimit(MAX), [POLICY.initial_limit]
     for tick in range(1200):
         now_s = tick * 0.05
-        crew.received(6_000_000 if now_s % 1 < 0.5 else 0)
-        crew.answered(0.08 if now_s < 1 or now_s % 3 < 0.35 else 0.13)
-        counts.append(crew.wanted(now_s, counts[-1]))
-    assert max(counts) <= 1.5 * START_FAR
+        limit.received(6_000_000 if now_s % 1 < 0.5 else 0)
+        limit.answered(0.08 if now_s < 1 or now_s % 3 < 0.35 else 0.13)
+        counts.append(limit.update(now_s, counts[-1], is_light=False, left_bytes=MUCH))
+    assert max(counts) <= 1.5 * POLICY.initial_far
 
 
 @SEEDS
 def test_a_local_network_gets_no_more_than_eight_connections_once_it_is_known(seed: int) -> None:
     path = Path(1e9, 0.0002, noise=0.3, queue_s=0.002)  # bound by a busy processor
-    outcome = Transfer(Crew(MAX), path, seed=seed).run(20)
+    outcome = Transfer(ConcurrencyLimit(MAX), path, seed=seed).run(20)
     assert max(outcome.wanted(0.1, 20)) <= 8
 
 
@@ -78,7 +80,7 @@ def test_a_local_network_gets_no_more_than_eight_connections_once_it_is_known(se
 def test_connections_that_the_server_throttles_are_as_many_as_fill_the_link(seed: int) -> None:
     path = clean()
     path.throttle_bytes_per_s = 2e6
-    outcome = Transfer(Crew(MAX), path, seed=seed).run(10)
+    outcome = Transfer(ConcurrencyLimit(MAX), path, seed=seed).run(10)
     assert outcome.wanted(2.5, 3)[0] >= 48
     assert 55 <= median(outcome.wanted(3, 10)) <= 110
     assert outcome.mean_rate_bytes_per_s(3, 10) >= 0.75 * path.rate_bytes_per_s
@@ -86,7 +88,7 @@ def test_connections_that_the_server_throttles_are_as_many_as_fill_the_link(seed
 
 def test_a_throttle_is_found_on_a_local_network_too() -> None:
     path = Path(1e9, 0.0005, throttle_bytes_per_s=20e6, queue_s=0.002)
-    outcome = Transfer(Crew(MAX), path).run(15)
+    outcome = Transfer(ConcurrencyLimit(MAX), path).run(15)
     assert outcome.mean_rate_bytes_per_s(10, 15) >= 0.8 * path.rate_bytes_per_s
 
 
@@ -94,7 +96,7 @@ def test_a_throttle_is_found_on_a_local_network_too() -> None:
 def test_slow_answers_do_not_bring_hundreds_of_connections(seed: int) -> None:
     path = clean()
     path.latency_s = 0.3
-    outcome = Transfer(Crew(MAX), path, seed=seed).run(30)
+    outcome = Transfer(ConcurrencyLimit(MAX), path, seed=seed).run(30)
     assert outcome.max_wanted <= 64
     assert outcome.mean_rate_bytes_per_s(3, 30) >= 0.9 * path.rate_bytes_per_s
 
@@ -112,8 +114,8 @@ def test_a_path_at_half_its_rate_gets_no_more_connections() -> None:
     def halve(path: Path) -> None:
         path.rate_bytes_per_s = goodput(500)
 
-    outcome = Transfer(Crew(MAX), path, at=changing(path, halve, 8)).run(16)
-    assert max(outcome.wanted(8, 16)) <= START_FAR
+    outcome = Transfer(ConcurrencyLimit(MAX), path, at=changing(path, halve, 8)).run(16)
+    assert max(outcome.wanted(8, 16)) <= POLICY.initial_far
     assert outcome.mean_rate_bytes_per_s(9, 16) >= 0.95 * path.rate_bytes_per_s
 
 
@@ -124,7 +126,7 @@ def test_a_path_that_recovers_is_filled_within_seconds() -> None:
     def recover(path: Path) -> None:
         path.rate_bytes_per_s = goodput(500)
 
-    outcome = Transfer(Crew(MAX), path, at=changing(path, recover, 12)).run(22)
+    outcome = Transfer(ConcurrencyLimit(MAX), path, at=changing(path, recover, 12)).run(22)
     assert outcome.mean_rate_bytes_per_s(16, 22) >= 0.92 * path.rate_bytes_per_s
 
 
@@ -135,7 +137,7 @@ def test_loss_that_appears_is_answered_within_seconds() -> None:
     def lose(path: Path) -> None:
         path.loss = 0.001
 
-    outcome = Transfer(Crew(MAX), path, at=changing(path, lose, 8)).run(20)
+    outcome = Transfer(ConcurrencyLimit(MAX), path, at=changing(path, lose, 8)).run(20)
     assert outcome.mean_rate_bytes_per_s(12, 20) >= 0.92 * path.rate_bytes_per_s
 
 
@@ -145,7 +147,7 @@ def test_connections_that_loss_made_necessary_go_again_when_it_ends() -> None:
     def heal(path: Path) -> None:
         path.loss = 0.0
 
-    outcome = Transfer(Crew(MAX), path, at=changing(path, heal, 10)).run(60)
+    outcome = Transfer(ConcurrencyLimit(MAX), path, at=changing(path, heal, 10)).run(60)
     assert outcome.wanted(59, 60)[-1] <= 0.9 * max(outcome.wanted(0, 12))
     assert outcome.mean_rate_bytes_per_s(40, 60) >= 0.95 * path.rate_bytes_per_s
 
@@ -156,36 +158,36 @@ def shallow() -> Path:
 
 
 def test_a_rate_that_growth_does_not_bring_back_is_believed() -> None:
-    crew, counts = Crew(MAX), [START]
+    limit, counts = ConcurrencyLimit(MAX), [POLICY.initial_limit]
     for tick in range(2400):  # bytes come as they come, however many ask for them
-        crew.received(1_000_000 if tick < 1200 else 750_000)
-        crew.answered(0.05)
-        counts.append(crew.wanted(tick * 0.05, counts[-1]))
+        limit.received(1_000_000 if tick < 1200 else 750_000)
+        limit.answered(0.05)
+        counts.append(limit.update(tick * 0.05, counts[-1], is_light=False, left_bytes=MUCH))
     assert max(counts[1200:]) <= 1.5**3 * counts[1200] + 2
     assert counts[-1] == counts[1200]
 
 
 def test_growth_that_harms_is_taken_back_at_once() -> None:
-    crew, counts = Crew(MAX), [START]
+    limit, counts = ConcurrencyLimit(MAX), [POLICY.initial_limit]
     for tick in range(1200):
-        crew.received(1_000_000 if counts[-1] <= START_FAR else 400_000)
-        crew.answered(0.05)
-        counts.append(crew.wanted(tick * 0.05, counts[-1]))
-    assert sum(count > START_FAR for count in counts) < 0.1 * len(counts)
+        limit.received(1_000_000 if counts[-1] <= POLICY.initial_far else 400_000)
+        limit.answered(0.05)
+        counts.append(limit.update(tick * 0.05, counts[-1], is_light=False, left_bytes=MUCH))
+    assert sum(count > POLICY.initial_far for count in counts) < 0.1 * len(counts)
 
 
 def fetch_small_objects(
     round_trip_s: float, *, queued_from: int = 1000, is_light: bool = True
 ) -> list[int]:
     """How many connections are wanted, every 50 ms for 2 s, each with a request a round trip."""
-    crew, counts = Crew(MAX), [START]
+    limit, counts = ConcurrencyLimit(MAX), [POLICY.initial_limit]
     for tick in range(40):
         answers = int(counts[-1] * 0.05 / round_trip_s)
-        crew.received(answers * 16 * KIB)
+        limit.received(answers * 16 * KIB)
         late_s = 0.05 if counts[-1] >= queued_from else 0.0
         for _ in range(answers):
-            crew.answered(round_trip_s + late_s)
-        counts.append(crew.wanted(tick * 0.05, counts[-1], is_light=is_light))
+            limit.answered(round_trip_s + late_s)
+        counts.append(limit.update(tick * 0.05, counts[-1], is_light=is_light, left_bytes=MUCH))
     return counts
 
 
@@ -208,12 +210,12 @@ def test_loss_is_answered_at_once_although_growth_had_become_rare() -> None:
     def lose(path: Path) -> None:
         path.loss = 0.01
 
-    outcome = Transfer(Crew(MAX), path, at=changing(path, lose, 70)).run(85)
+    outcome = Transfer(ConcurrencyLimit(MAX), path, at=changing(path, lose, 70)).run(85)
     assert outcome.mean_rate_bytes_per_s(72, 85) >= 0.97 * path.rate_bytes_per_s
 
 
 def test_growth_that_brings_nothing_is_tried_ever_more_rarely() -> None:
-    counts = Transfer(Crew(MAX), shallow()).run(90).wanted(0, 90)
+    counts = Transfer(ConcurrencyLimit(MAX), shallow()).run(90).wanted(0, 90)
     grown = [at for at, (a, b) in enumerate(pairwise(counts)) if b > 1.2 * a]
     third = len(counts) / 3
     assert sum(at > 2 * third for at in grown) <= 2 < sum(at < third for at in grown)
@@ -222,5 +224,5 @@ def test_growth_that_brings_nothing_is_tried_ever_more_rarely() -> None:
 @SEEDS
 def test_rates_that_vary_by_themselves_bring_no_more_connections(seed: int) -> None:
     path = Path(goodput(50), 0.03, noise=0.9, queue_s=0.3)  # wireless
-    outcome = Transfer(Crew(MAX), path, seed=seed).run(40)
+    outcome = Transfer(ConcurrencyLimit(MAX), path, seed=seed).run(40)
     assert outcome.max_wanted <= 64
