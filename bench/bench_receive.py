@@ -16,10 +16,10 @@ import pytest
 import trustme
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from dlcore.transfer.http_client import HttpClient
-from dlcore.transfer.intake import Intake
-from dlcore.transfer.range_reader import read_range
-from dlcore.transfer.receive import PATH_VARIABLE
+from dlcore.transfer.http.client import HttpClient
+from dlcore.transfer.http.readers import read_range
+from dlcore.transfer.http.receive import PATH_VARIABLE
+from dlcore.transfer.sink import Intake
 from tests.nginx import running
 
 OBJECT_BYTES = 256 << 20

@@ -6,9 +6,9 @@ guarantees; `factory` makes them from settings; everything else is behind these 
 
 from __future__ import annotations
 
-from dlcore.transfer.factory import open_endpoint, open_urls, probe_url
+from dlcore.transfer.endpoints.factory import open_endpoint, open_urls, probe_url
+from dlcore.transfer.http.pool import Network
 from dlcore.transfer.interface import Endpoint, Observer, Placement, Renewed, Sink, ignore
-from dlcore.transfer.network import Network
 
 __all__ = [
     "Endpoint",

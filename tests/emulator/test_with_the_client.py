@@ -9,7 +9,7 @@ import pytest
 from dlcore.emulator import Emulator
 from dlcore.manifest import MAX_CATALOG_BYTES
 from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
-from dlcore.transfer.factory import open_endpoint
+from dlcore.transfer.endpoints.factory import open_endpoint
 from dlcore.transfer.interface import Endpoint
 from tests.emulator.helpers import Sample
 

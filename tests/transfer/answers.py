@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dlcore.errors import Fault, TransferError
-from dlcore.transfer.http_client import HttpClient
-from dlcore.transfer.intake import Intake
-from dlcore.transfer.range_reader import read_range
+from dlcore.transfer.http.client import HttpClient
+from dlcore.transfer.http.readers import read_range
+from dlcore.transfer.sink import Intake
 from tests.transfer.hostile import CLOSE, HANG, RESET, Hostile, Script, hostile
 from tests.transfer.sinks import Collector
 

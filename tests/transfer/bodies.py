@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from dlcore.errors import Fault, TransferError
-from dlcore.transfer.http_client import HttpClient
-from dlcore.transfer.intake import Intake
-from dlcore.transfer.range_reader import read_range
+from dlcore.transfer.http.client import HttpClient
+from dlcore.transfer.http.readers import read_range
+from dlcore.transfer.sink import Intake
 from tests.transfer.hostile import LATE_S, Hostile, Script, hostile
 from tests.transfer.sinks import Collector
 

@@ -17,8 +17,9 @@ from hypothesis import settings
 
 from dlcore.emulator import Emulator, Settings
 from dlcore.model import EndpointKind, EndpointSettings
-from dlcore.transfer import direct, watchdog
-from dlcore.transfer.receive import PATH_VARIABLE
+from dlcore.transfer.http import direct
+from dlcore.transfer.http import stall_timer as watchdog
+from dlcore.transfer.http.receive import PATH_VARIABLE
 from tests import azurite as azurite_server
 from tests import nginx
 from tests.azurite import Azurite
@@ -32,7 +33,7 @@ SOURCES = ["cmg", "cloud-dp", "dp", "blob", "nginx", "nginx-tls", "file"]
 PATHS = ["plain", "direct"]
 _CONTAINER = "content"
 _ON_EACH_LOOP = {
-    *("test_answers.py", "test_broken_bodies.py", "test_conformance.py", "test_faults.py"),
+    *("test_responses.py", "test_broken_bodies.py", "test_conformance.py", "test_faults.py"),
     *("test_receive.py", "test_receive_path.py", "test_tls.py"),
 }
 

@@ -1,0 +1,1 @@
+"""The HTTP client: everything between a URL and the bytes of a response."""

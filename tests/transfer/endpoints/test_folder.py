@@ -1,0 +1,70 @@
+"""A folder as a source: its faults, and nothing outside of it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from dlcore.errors import Fault, TransferError
+from dlcore.model import object_key
+from dlcore.transfer.endpoints.folder import FileEndpoint
+from tests.transfer.packages import Package
+from tests.transfer.sinks import Collector
+
+
+@pytest.fixture
+def folder(package: Package, tmp_path: Path) -> Path:
+    return package.publish(tmp_path / "published")
+
+
+async def fault_of_reading(package: Package, folder: Path) -> Fault:
+    placement = await FileEndpoint("share", folder).locate(package.manifest)
+    with pytest.raises(TransferError) as caught:
+        await placement.read_range(0, 0, 100, Collector(100))
+    assert caught.value.endpoint == "share"
+    return caught.value.fault
+
+
+@pytest.mark.parametrize("change", ["longer", "shorter"])
+async def test_an_object_of_another_length_is_a_range_fault(
+    package: Package, folder: Path, change: str
+) -> None:
+    path = folder / object_key(package.manifest.objects[0].name)
+    data = path.read_bytes()
+    path.write_bytes(data + b"!" if change == "longer" else data[:-1])
+    assert await fault_of_reading(package, folder) is Fault.RANGE
+
+
+async def test_a_folder_in_place_of_an_object_is_not_found(package: Package, folder: Path) -> None:
+    path = folder / object_key(package.manifest.objects[0].name)
+    path.unlink()
+    path.mkdir()
+    assert await fault_of_reading(package, folder) is Fault.NOT_FOUND
+
+
+async def test_a_folder_that_is_not_there_is_not_found(package: Package, tmp_path: Path) -> None:
+    assert await fault_of_reading(package, tmp_path / "gone") is Fault.NOT_FOUND
+
+
+@pytest.mark.parametrize("key", ["../secret", "/etc/passwd", "objects/../../secret", "a\\b", "\0"])
+async def test_a_key_never_leads_out_of_the_folder(tmp_path: Path, key: str) -> None:
+    (tmp_path / "secret").write_text("x")
+    (tmp_path / "published" / "objects").mkdir(parents=True)
+    endpoint = FileEndpoint("share", tmp_path / "published")
+    with pytest.raises(TransferError) as caught:
+        await endpoint.read_document(key, 100)
+    assert caught.value.fault is Fault.REFUSED
+
+
+async def test_a_share_that_hangs_is_a_stall(
+    package: Package, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung = threading.Event()
+    monkeypatch.setattr(Path, "open", lambda *_, **__: hung.wait())
+    placement = await FileEndpoint("share", folder, stall_s=0.02).locate(package.manifest)
+    with pytest.raises(TransferError) as caught:
+        await placement.read_range(0, 0, 100, Collector(100))
+    hung.set()
+    assert caught.value.fault is Fault.STALL

@@ -1,0 +1,121 @@
+"""What a distribution point lists is read as it was observed, and stays inside the package."""
+
+from __future__ import annotations
+
+import unicodedata
+from urllib.parse import quote
+from xml.sax.saxutils import escape
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlcore.transfer.endpoints.propfind import Entry, parse_listing
+
+ROOT = "/SMS_DP_SMSPKG$/ABC00012"
+NAMES = st.text(
+    st.characters(blacklist_categories=("Cs", "Cc", "Cn", "Co"), blacklist_characters='/\\:*?"<>|'),
+    min_size=1,
+    max_size=12,
+).filter(lambda name: name not in {".", ".."})
+
+
+def listing(*responses: tuple[str, int, str]) -> bytes:
+    """A document of (href, iscollection, length) in the shape that was observed."""
+    body = "".join(
+        f"<D:response><D:href>{escape(href)}</D:href><D:propstat><D:status>HTTP/1.1 200 OK"
+        f"</D:status><D:prop><D:getetag/><D:iscollection>{folder}</D:iscollection>"
+        f"<D:getcontentlength>{length}</D:getcontentlength></D:prop></D:propstat></D:response>"
+        for href, folder, length in responses
+    )
+    return (
+        '<?xml version="1.0" encoding="utf-8"?><D:multistatus xmlns:D="DAV:">'
+        f"{body}</D:multistatus>"
+    ).encode()
+
+
+def read(href: str, *, folder: int = 0, length: str = "5") -> Entry:
+    (entry,) = parse_listing(listing((href, folder, length)), ROOT)
+    return entry
+
+
+def test_the_observed_forms_of_links_are_understood() -> None:
+    document = listing(
+        ("http://dp/sms_dp_smspkg$/sccm?/ABC00012/", 1, "0"),
+        ("http://dp/sms_dp_smspkg$/ABC00012/sccm?/a/", 1, "0"),
+        ("http://dp:80/SMS_DP_SMSPKG$/ABC00012/sccm?/run%20me.ps1", 0, "97400"),
+    )
+    assert parse_listing(document, ROOT) == [
+        Entry("", "/sms_dp_smspkg$/sccm?/ABC00012/", True, 0),
+        Entry("a", "/sms_dp_smspkg$/ABC00012/sccm?/a/", True, 0),
+        Entry("run me.ps1", "/SMS_DP_SMSPKG$/ABC00012/sccm?/run%20me.ps1", False, 97400),
+    ]
+
+
+@given(st.lists(NAMES, min_size=1, max_size=4), st.data())
+def test_any_path_is_found_wherever_the_mark_stands(names: list[str], data: st.DataObject) -> None:
+    parts = [*ROOT.split("/")[2:], *map(quote, names)]
+    parts.insert(data.draw(st.integers(0, len(parts) - 1)), "sccm?")
+    link = "/SMS_DP_SMSPKG$/" + "/".join(parts)
+    entry = read(f"http://dp{link}")
+    assert entry.path == unicodedata.normalize("NFC", "/".join(names))
+    assert entry.link == link
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "http://dp/SMS_DP_SMSPKG$/ABC00013/sccm?/a",
+        "http://dp/SMS_DP_SMSPKG$/ABC000120/sccm?/a",
+        "http://dp/sccm?/other",
+        "/SMS_DP_SMSPKG$/ABC00012/sccm?/../../a",
+        "/SMS_DP_SMSPKG$/ABC00012/sccm?/%2e%2e/a",
+        "/SMS_DP_SMSPKG$/ABC00012/sccm?/a//b",
+        "/SMS_DP_SMSPKG$/ABC00012/sccm?/a%5Cb",
+        "/SMS_DP_SMSPKG$/ABC00012/sccm?/./a",
+        "/SMS_DP_SMSPKG$/ABC00012/sccm?/%00",
+        "sccm?/a",
+        "file:///etc/passwd",
+        "",
+    ],
+)
+def test_a_link_out_of_the_package_is_refused(href: str) -> None:
+    with pytest.raises(ValueError):
+        read(href)
+
+
+def test_a_link_to_another_host_means_its_path_on_this_one() -> None:
+    assert read(f"http://elsewhere.example{ROOT}/sccm?/a").link == f"{ROOT}/sccm?/a"
+
+
+def test_what_cannot_stand_on_a_request_line_is_quoted_and_nothing_else() -> None:
+    assert read(f"http://dp{ROOT}/sccm?/Ä b%2B+$.txt").link == f"{ROOT}/sccm?/%C3%84%20b%2B+$.txt"
+
+
+@pytest.mark.parametrize("length", ["-1", "1e3", "99999999999999999999", "٣"])
+def test_a_length_that_is_not_a_number_is_refused(length: str) -> None:
+    with pytest.raises(ValueError):
+        read(f"{ROOT}/sccm?/a", length=length)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"<html><body>Sign in</body></html>",
+        b"not XML",
+        b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><D:multistatus xmlns:D="DAV:"/>',
+        b'<?xml version="1.0" encoding="no-such"?><a/>',
+        b"<a>" * 50_000,
+    ],
+    ids=["empty", "web page", "text", "entities", "encoding", "deep"],
+)
+def test_what_is_not_a_listing_is_refused(document: bytes) -> None:
+    with pytest.raises(ValueError):
+        parse_listing(document, ROOT)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_listing_or_refused(document: bytes) -> None:
+    with pytest.raises(ValueError):
+        parse_listing(document, ROOT)

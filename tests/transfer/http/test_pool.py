@@ -1,0 +1,228 @@
+"""What endpoints share: connections kept warm, a bound on each host, name lookups."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from dlcore.errors import Fault, TransferError
+from dlcore.transfer.http.client import HttpClient
+from dlcore.transfer.http.document_reader import read_document
+from dlcore.transfer.http.pool import Network
+from dlcore.transfer.http.readers import read_range
+from dlcore.transfer.sink import Intake
+from tests.transfer.hostile import AGAIN, CLOSE, HANG, LATE_S, Hostile, Script, hostile
+from tests.transfer.sinks import Collector
+
+
+def partial(*, end: str = AGAIN) -> Script:
+    return Script.answer(
+        "206 Partial", b"0123456789", end=end, Content_Range="bytes 0-9/10", Content_Length="10"
+    )
+
+
+async def fetch(client: HttpClient, server: Hostile, path: str = "object") -> bytes:
+    sink = Collector(10)
+    await read_range(client, f"{server.url}/{path}", (0, 10), 10, Intake(sink))
+    return sink.received
+
+
+class Gated:
+    """A server whose answers wait for a gate; counts who waits there."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        answer = partial()
+        self.script = Script([self.gate, *answer.said], AGAIN)
+
+
+async def asked(server: Hostile, count: int) -> None:
+    await server.until(lambda: len(server.requests) >= count)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert len(server.requests) == count
+
+
+async def test_endpoints_share_the_bound_on_a_host_and_it_changes_at_once() -> None:
+    network, gated = Network(2), Gated()
+    async with hostile(gated.script) as server:
+        clients = [HttpClient(name, network) for name in ("one", "other")]
+        reads = [asyncio.ensure_future(fetch(clients[n % 2], server)) for n in range(6)]
+        await asked(server, 2)
+        network.limit(5)
+        await asked(server, 5)
+        network.limit(1)
+        gated.gate.set()
+        assert await asyncio.gather(*reads) == [b"0123456789"] * 6
+        assert server.connections == 5
+        for client in clients:
+            await client.aclose()
+
+
+async def test_the_bound_is_one_for_each_host() -> None:
+    network, gated = Network(1), Gated()
+    client = HttpClient("edge", network)
+    async with hostile(gated.script) as one, hostile(gated.script) as other:
+        reads = [asyncio.ensure_future(fetch(client, server)) for server in (one, other)]
+        await asked(one, 1)
+        await asked(other, 1)
+        gated.gate.set()
+        await asyncio.gather(*reads)
+        await client.aclose()
+
+
+async def test_a_document_does_not_queue_behind_ranges() -> None:
+    network, gated = Network(1), Gated()
+    client = HttpClient("edge", network)
+    document = Script.answer("200 OK", b"{}", end=AGAIN, Content_Length="2")
+    async with hostile(gated.script, document) as server:
+        reading = asyncio.ensure_future(fetch(client, server))
+        await asked(server, 1)
+        async with asyncio.timeout(LATE_S):
+            assert await read_document(client, f"{server.url}/token", 9, method="POST") == b"{}"
+        gated.gate.set()
+        await reading
+        await client.aclose()
+
+
+@pytest.mark.parametrize("how", ["failed", "cancelled", "refused"])
+async def test_a_range_that_fails_gives_back_its_turn(how: str) -> None:
+    network = Network(1)
+    client = HttpClient("edge", network)
+    bad = {"failed": Script([]), "cancelled": Script([], HANG)}.get(
+        how, Script.answer("503 Busy", end=AGAIN, Content_Length="0")
+    )
+    attempts = 2 if how == "failed" else 1  # aiohttp asks once more by itself
+    async with hostile(*[bad] * attempts, partial()) as server:
+        reading = asyncio.ensure_future(fetch(client, server))
+        await asked(server, attempts)
+        if how == "cancelled":
+            reading.cancel()
+        with pytest.raises((TransferError, asyncio.CancelledError)):
+            await reading
+        async with asyncio.timeout(LATE_S):
+            assert await fetch(client, server) == b"0123456789"
+        await client.aclose()
+
+
+async def test_endpoints_use_each_others_warm_connections() -> None:
+    network = Network()
+    one, other = HttpClient("one", network), HttpClient("other", network)
+    async with hostile(partial()) as server:
+        await fetch(one, server)
+        await fetch(other, server)
+        assert server.connections == 1
+        await one.aclose()
+        await fetch(other, server)  # it is open for as long as somebody uses it
+        assert server.connections == 1
+        with pytest.raises(TransferError, match="was closed"):
+            await fetch(one, server)
+        await other.aclose()
+
+
+async def test_hundreds_of_idle_connections_are_used_again() -> None:
+    count, client, gated = 300, HttpClient("edge", Network(300)), Gated()
+    async with hostile(gated.script) as server:
+        for _ in range(3):
+            gated.gate.clear()
+            reads = [asyncio.ensure_future(fetch(client, server)) for _ in range(count)]
+            await asyncio.sleep(0)
+            gated.gate.set()
+            await asyncio.gather(*reads)
+        assert len(server.requests) == 3 * count
+        assert server.connections <= count
+        await client.aclose()
+
+
+@pytest.mark.parametrize("count", [1, 20])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PROPFIND"])
+async def test_connections_that_the_server_closed_while_idle_are_no_failure(
+    method: str, count: int
+) -> None:
+    """The end of all of them arrives only after the next requests were sent."""
+    body = b"" if method == "HEAD" else b"ok"
+    answer = Script.answer("200 OK", body, end=AGAIN, Content_Length="2")
+    client, gate = HttpClient("edge"), asyncio.Event()
+    closing = Script([gate, *answer.said], CLOSE)
+    async with hostile(*[closing] * count, answer) as server:
+
+        async def ask() -> int:
+            with await client.request(method, f"{server.url}/thing") as asked_for:
+                while await asked_for.read():
+                    pass
+                return asked_for.status
+
+        first = [asyncio.ensure_future(ask()) for _ in range(count)]
+        await asked(server, count)
+        gate.set()
+        await asyncio.gather(*first)  # as the last bytes come, the connections are being closed
+        assert await asyncio.gather(*(ask() for _ in range(count))) == [200] * count
+        await client.aclose()
+
+
+async def test_a_server_that_closes_every_connection_is_a_failure() -> None:
+    async with hostile(Script([])) as server:
+        client = HttpClient("edge")
+        with pytest.raises(TransferError) as caught:
+            await read_document(client, f"{server.url}/x", 9, method="PROPFIND")
+        assert caught.value.fault is Fault.CONNECT
+        assert len(server.requests) == 2
+        await client.aclose()
+
+
+@pytest.fixture
+def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names that were looked up; each is this machine's."""
+    asked_for: list[str] = []
+
+    async def getaddrinfo(self: object, host: str, port: int, **_: Any) -> list[Any]:
+        asked_for.append(host)
+        address = ("127.0.0.1", port)
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)]
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+    return asked_for
+
+
+async def test_a_name_is_looked_up_once_for_all_connections_of_all_endpoints(
+    lookups: list[str],
+) -> None:
+    network, gated = Network(), Gated()
+    clients = [HttpClient(name, network) for name in ("one", "other")]
+    async with hostile(gated.script) as server:
+        reads = []
+        for n in range(8):
+            reads.append(asyncio.ensure_future(fetch(clients[n % 2], server)))
+            await asked(server, n + 1)
+        gated.gate.set()
+        await asyncio.gather(*reads)
+        for client in clients:
+            await client.aclose()
+    assert server.connections == 8
+    assert lookups == ["localhost"]
+
+
+async def test_a_name_whose_addresses_fail_is_looked_up_again(lookups: list[str]) -> None:
+    async with hostile(Script([])) as server:
+        url = f"{server.url}/object"
+    client = HttpClient("edge")
+    for _ in range(2):
+        with pytest.raises(TransferError) as caught:
+            await read_document(client, url, 9)
+        assert caught.value.fault is Fault.CONNECT
+    assert lookups == ["localhost"] * 2
+    await client.aclose()
+
+
+async def test_small_requests_are_sent_without_delay() -> None:
+    client = HttpClient("edge")
+    async with hostile(partial(end=HANG)) as server:
+        with await client.request("GET", f"{server.url}/x") as answer:
+            wire = answer.wire()
+            assert wire is not None
+            connection: socket.socket = wire.transport.get_extra_info("socket")
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        await client.aclose()

@@ -1,0 +1,131 @@
+"""Which receive path is taken, and what the direct one alone has to see to."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from dlcore.errors import ConfigError, Fault
+from dlcore.transfer.http import aiohttp_internals as wire
+from dlcore.transfer.http import direct
+from dlcore.transfer.http.client import HttpClient
+from dlcore.transfer.http.proxies import proxy_of
+from dlcore.transfer.http.receive import PATH_VARIABLE, receive_path
+from tests.transfer.bodies import DATA, HEAD, Server, fault_of, fetch
+from tests.transfer.hostile import HANG, Script
+from tests.transfer.sinks import Collector
+
+CHUNKED = HEAD.replace(f"Content-Length: {len(DATA)}".encode(), b"Transfer-Encoding: chunked")
+BOUNDLESS = HEAD.replace(f"Content-Length: {len(DATA)}\r\n".encode(), b"")
+
+
+async def bring(server: Server, said: list[bytes]) -> None:
+    sink = Collector(len(DATA))
+    async with server.asked(Script(said)) as asked:
+        await fetch(*asked, sink)
+    assert sink.received == DATA
+
+
+def test_direct_is_in_use_unless_the_environment_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(PATH_VARIABLE, raising=False)
+    assert receive_path() == "direct"
+    for name in ("plain", "direct"):
+        monkeypatch.setenv(PATH_VARIABLE, name)
+        assert receive_path() == name
+
+
+def test_an_unknown_path_is_refused_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PATH_VARIABLE, "fast")
+    with pytest.raises(ConfigError, match="DLCORE_RECEIVE=fast") as caught:
+        receive_path()
+    assert "direct or plain" in caught.value.remedy
+
+
+def test_an_aiohttp_with_another_inside_is_read_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(wire._INSIDE, HttpClient, ("what_it_does_not_have",))
+    wire.aiohttp_is_known.cache_clear()
+    try:
+        assert receive_path() == "plain"
+    finally:
+        wire.aiohttp_is_known.cache_clear()
+
+
+@pytest.mark.parametrize("path", ["plain", "direct"])
+async def test_a_body_of_known_length_goes_the_way_that_is_named(
+    path: str, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PATH_VARIABLE, path)
+    await bring(server, [HEAD, DATA])
+    assert server.direct == (path == "direct")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [CHUNKED, f"{len(DATA):x}\r\n".encode(), DATA, b"\r\n0\r\n\r\n"],
+        [BOUNDLESS, DATA],
+    ],
+    ids=["chunked", "until the end"],
+)
+async def test_a_body_of_unknown_length_is_read_plainly(said: list[bytes], server: Server) -> None:
+    await bring(server, said)
+    assert server.direct == 0
+
+
+async def test_a_connection_of_an_unknown_kind_is_read_plainly(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "_TRANSPORTS", frozenset())
+    await bring(server, [HEAD, DATA])
+    assert server.direct == 0
+
+
+async def test_an_answer_through_a_proxy_is_read_plainly(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.tls = None
+    sink = Collector(len(DATA))
+    async with server.asked(Script([HEAD, DATA])) as (proxy, client):
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        proxy_of.cache_clear()
+        try:
+            await fetch(proxy, client, sink, url="http://host.example/object")
+        finally:
+            proxy_of.cache_clear()
+    assert sink.received == DATA
+    assert server.direct == 0
+
+
+async def test_an_answer_nobody_asked_for_costs_the_connection(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PATH_VARIABLE, "direct")
+    script = Script([HEAD, DATA + HEAD + DATA], HANG)
+    async with server.asked(script, Script([HEAD, DATA])) as (asked, client):
+        for _ in range(2):
+            sink = Collector(len(DATA))
+            await fetch(asked, client, sink)
+            assert sink.received == DATA
+        assert asked.connections == 2
+
+
+async def test_a_reception_that_ended_gives_no_place(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receptions: list[asyncio.BufferedProtocol] = []
+
+    class Kept(direct._Reception):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            receptions.append(self)
+
+    monkeypatch.setattr(direct, "_Reception", Kept)
+    async with server.asked(Script([HEAD, DATA[:1000]])) as asked:
+        assert await fault_of(*asked, Collector(len(DATA))) is Fault.TRUNCATED
+    (reception,) = receptions
+    with pytest.raises(ConnectionAbortedError):
+        reception.get_buffer(-1)

@@ -1,0 +1,109 @@
+"""Answers in another form than usual are as good, where they are sure to be the range."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from dlcore.errors import Fault, TransferError
+from dlcore.transfer.http.client import HttpClient
+from dlcore.transfer.http.readers import read_range
+from dlcore.transfer.sink import Intake
+from tests.transfer.answers import (
+    ASKED,
+    CONTENT,
+    END,
+    RIGHT,
+    START,
+    TOTAL,
+    endless,
+    fault_of,
+    fetch,
+    partial,
+    status,
+)
+from tests.transfer.clock import Clock
+from tests.transfer.hostile import HANG, Script, hostile
+from tests.transfer.sinks import Collector
+
+pytestmark = pytest.mark.usefixtures("path")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        partial(),
+        partial(end=HANG),
+        partial(Content_Encoding="identity"),
+        partial("Bytes 100-149/1000"),
+        endless(ASKED),
+        Script.answer(
+            "206 Partial Content",
+            b"14\r\n" + ASKED[:20] + b"\r\n1e\r\n" + ASKED[20:] + b"\r\n0\r\n\r\n",
+            Content_Range=RIGHT,
+            Transfer_Encoding="chunked",
+        ),
+    ],
+    ids=["plain", "keepalive", "identity", "unit in capitals", "until the end", "chunked"],
+)
+async def test_a_right_answer_in_another_form_is_accepted(script: Script) -> None:
+    sink = Collector(END - START, buffer_bytes=16)
+    async with hostile(script) as server:
+        await fetch(server, sink)
+    assert sink.received == ASKED
+
+
+async def test_a_200_with_the_whole_object_answers_the_range_that_is_the_whole() -> None:
+    sink = Collector(TOTAL)
+    async with hostile(status("200 OK", CONTENT)) as server:
+        await fetch(server, sink, (0, TOTAL))
+    assert sink.received == CONTENT
+
+
+@pytest.mark.parametrize("length", [str(TOTAL - 1), str(TOTAL + 1)])
+async def test_a_200_of_another_length_is_not_the_object(length: str) -> None:
+    sink = Collector(TOTAL)
+    script = Script.answer("200 OK", CONTENT[: int(length)], Content_Length=length)
+    assert (await fault_of(script, sink, (0, TOTAL))).fault is Fault.RANGE
+    assert sink.filled_bytes == 0
+
+
+async def test_a_200_as_long_as_the_range_is_not_the_object_it_begins() -> None:
+    sink = Collector(END)
+    script = status("200 OK", CONTENT[:END])
+    assert (await fault_of(script, sink, (0, END))).fault is Fault.REFUSED
+    assert sink.filled_bytes == 0
+
+
+async def test_a_200_without_a_length_is_not_trusted_to_be_whole() -> None:
+    sink = Collector(TOTAL)
+    script = Script.answer("200 OK", CONTENT)
+    assert (await fault_of(script, sink, (0, TOTAL))).fault is Fault.REFUSED
+    assert sink.filled_bytes == 0
+
+
+async def test_the_connection_of_a_refused_request_is_used_again() -> None:
+    async with hostile(
+        Script([b"HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nno"], HANG)
+    ) as server:
+        client = HttpClient("edge", stall_s=0.05)
+        for _ in range(2):
+            with pytest.raises(TransferError):
+                await read_range(client, f"{server.url}/o", (0, 1), 9, Intake(Collector(1)))
+        await client.aclose()
+    assert len(server.requests) == 1  # the second request went down the same connection
+
+
+async def test_a_slow_disk_is_not_taken_for_a_stalled_endpoint(clock: Clock) -> None:
+    gate = asyncio.Event()
+    sink = Collector(END - START, buffer_bytes=10, gate=gate)
+    head = partial(body=b"", Content_Length="50").said
+    async with hostile(Script([*head, ASKED[:20], gate, ASKED[20:]])) as server:
+        reading = asyncio.ensure_future(fetch(server, sink, stall_s=5))
+        await sink.waiting.wait()
+        for _ in range(3):
+            clock.pass_by(5)
+        gate.set()
+        await reading
+    assert sink.received == ASKED
