@@ -19,7 +19,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.readers import read_range
 from dlcore.transfer.http.receive import PATH_VARIABLE
-from dlcore.transfer.sink import Intake
+from dlcore.transfer.sink import SinkWriter
 from tests.nginx import running
 
 OBJECT_BYTES = 256 << 20
@@ -55,7 +55,7 @@ async def receive_all(url: str, ca_file: str, connections: int) -> float:
     async def read(buffer: bytearray, starts: Iterator[int]) -> None:
         for start in starts:
             span = (start, start + RANGE_BYTES)
-            await read_range(client, url, span, OBJECT_BYTES, Intake(Discard(buffer)))
+            await read_range(client, url, span, OBJECT_BYTES, SinkWriter(Discard(buffer)))
 
     await asyncio.gather(*(read(buffer, iter([0])) for buffer in buffers))  # connect
     begun_s = time.process_time()

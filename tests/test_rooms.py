@@ -31,19 +31,36 @@ ALLOWED: dict[str, set[str]] = {
 FRONTS = {"cli", "__init__", "__main__"}  # may import every room
 ONLY_IN = {
     "dlcore_ext": {"native"},
-    "aiohttp": {"transfer", "emulator"},  # the emulator uses its server side
+    "aiohttp": {"transfer/http", "emulator"},  # the emulator uses its server side
     "obstore": {"publish"},
     "defusedxml": {"tasksequence", "transfer", "manifest"},
     "click": {"cli"},
     "rich": {"cli"},
     "cryptography": {"emulator"},
 }
+# What an inner room may import of dlcore, and the only rooms that may import from an inner room.
+INNER_ALLOWED = {
+    "transfer/http": {
+        *("dlcore.errors", "dlcore.transfer.http"),
+        *("dlcore.transfer.policy", "dlcore.transfer.sink"),
+    },
+}
+INNER_USERS = {"dlcore.transfer.http": "transfer", "dlcore.transfer.endpoints": "transfer"}
 PURE = {"schedule", "tasksequence", "model", "errors"}
 NOT_IN_PURE = {"asyncio", "socket", "time", "threading", "random"}
 
 
 def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def is_inside(path: Path, room: str) -> bool:
+    """Whether a file is a room (``native``) or lies in it, or in an inner one (``transfer/http``)."""
+    return path.relative_to(PACKAGE).with_suffix("").is_relative_to(room)
+
+
+def is_module_of(name: str, package: str) -> bool:
+    return f"{name}.".startswith(f"{package}.")
 
 
 def imports_of(path: Path) -> set[str]:
@@ -70,7 +87,19 @@ def test_a_room_imports_only_what_lies_below_it(path: Path) -> None:
             target = rest.partition(".")[0]
             assert target == room or target in ALLOWED[room], f"{path}: {room} imports {name}"
         if top in ONLY_IN and room not in FRONTS - {"cli"} - {"__init__"}:
-            assert room in ONLY_IN[top], f"{path}: only {ONLY_IN[top]} may import {top}"
+            allowed = any(is_inside(path, place) for place in ONLY_IN[top])
+            assert allowed, f"{path}: only {ONLY_IN[top]} may import {top}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_inner_rooms_are_layered_and_used_through_their_room(path: Path) -> None:
+    for name in imports_of(path):
+        for inner, allowed in INNER_ALLOWED.items():
+            if is_inside(path, inner) and is_module_of(name, "dlcore"):
+                assert any(is_module_of(name, below) for below in allowed), f"{path}: {name}"
+        for inner, user in INNER_USERS.items():
+            if is_module_of(name, inner):
+                assert is_inside(path, user), f"{path}: import {name} from dlcore.{user}"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))

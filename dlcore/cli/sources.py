@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from dlcore.errors import ConfigError
 from dlcore.model import EndpointKind, EndpointSettings, Manifest
-from dlcore.transfer import Endpoint, Network, open_endpoint, open_urls
+from dlcore.transfer import ConnectionPool, Endpoint, open_endpoint, open_urls
 
 TOKEN_ENV, SAS_ENV = "DLCORE_TOKEN", "DLCORE_SAS"  # names of variables
 
@@ -41,9 +41,9 @@ def open_sources(sources: Sequence[str], access: Access, stack: AsyncExitStack) 
         raise ConfigError(
             "no endpoint is named", remedy="Say where to fetch from: --from ENDPOINT."
         )
-    endpoints, network = [], Network()
+    endpoints, pool = [], ConnectionPool()
     for number, source in enumerate(sources):
-        endpoint = open_endpoint(_settings(source, number, access), network=network)
+        endpoint = open_endpoint(_settings(source, number, access), pool=pool)
         stack.push_async_callback(endpoint.aclose)
         endpoints.append(endpoint)
     return endpoints
@@ -64,7 +64,7 @@ def open_mirrors(
         ConfigError: There is none, or one cannot be used.
     """
     endpoints: list[Endpoint] = []
-    network = Network()
+    pool = ConnectionPool()
     for rank in range(max(map(len, urls), default=0)):
         named = {
             item.name: own[rank]
@@ -73,7 +73,7 @@ def open_mirrors(
         }
         host = _host(next(iter(named.values()))) or "url"
         name = f"{host} #{rank + 1}" if rank else host
-        endpoint = open_urls(name, named, network=network, ca_file=access.ca_file)
+        endpoint = open_urls(name, named, pool=pool, ca_file=access.ca_file)
         stack.push_async_callback(endpoint.aclose)
         endpoints.append(endpoint)
     if manifest.objects and not endpoints:

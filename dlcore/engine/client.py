@@ -29,7 +29,7 @@ from dlcore.store import Store
 from dlcore.tasksequence import TaskSequence, default_evaluator, from_facts
 from dlcore.tasksequence import load as load_sequence
 from dlcore.tasksequence.deployment import Deployment, load_deployment, usable_endpoints
-from dlcore.transfer import Endpoint, Network, Renewed, open_endpoint
+from dlcore.transfer import ConnectionPool, Endpoint, Renewed, open_endpoint
 
 
 class Client:
@@ -61,7 +61,7 @@ class Client:
         self.state = state
         self.bus = EventBus()
         self.renewals = 0
-        self._network = Network()
+        self._pool = ConnectionPool()
         self._wait_s = wait_s
         self._rng = rng or random.Random()  # noqa: S311  # spreads waits, guards nothing
         self._stack = AsyncExitStack()
@@ -93,9 +93,7 @@ class Client:
             stack.callback(self.bus.close)
             for settings, obstacle in usable_endpoints(self.deployment):
                 if not obstacle:
-                    endpoint = open_endpoint(
-                        settings, network=self._network, observer=self._renewed
-                    )
+                    endpoint = open_endpoint(settings, pool=self._pool, observer=self._renewed)
                     stack.push_async_callback(endpoint.aclose)
                     self.endpoints.append(endpoint)
                     self._terms[settings.name] = Terms(
@@ -164,7 +162,7 @@ class Client:
         Args:
             max_connections: 1 or more; a lower bound is reached as ranges end.
         """
-        self._network.limit(max_connections)
+        self._pool.limit(max_connections)
 
     async def library(self) -> Library:
         """What is known of the packages; the catalog is read when this is first asked.

@@ -1,22 +1,43 @@
-"""Endpoints: where packages come from, and how ranges of them are read.
+"""Endpoints: where packages come from, and how ranges of their objects are read.
 
-The only room that speaks to a network as a client. `interface` says what every endpoint
-guarantees; `factory` makes them from settings; everything else is behind these two.
+This room is the only network client of dlcore. It has two inner rooms:
+
+* ``http``: the HTTP client, from a URL to the checked bytes of a response. It is the only importer
+  of aiohttp and knows nothing of packages or endpoints.
+* ``endpoints``: one module for each kind of endpoint, built on ``http`` (or on a file system).
+
+`interface` says what every endpoint guarantees, `sink` where the bytes go, `policy` which times
+and limits apply. Other rooms import from here.
 """
 
 from __future__ import annotations
 
 from dlcore.transfer.endpoints.factory import open_endpoint, open_urls, probe_url
-from dlcore.transfer.http.pool import Network
-from dlcore.transfer.interface import Endpoint, Observer, Placement, Renewed, Sink, ignore
+from dlcore.transfer.endpoints.probe import Probed
+from dlcore.transfer.http.pool import ConnectionPool
+from dlcore.transfer.interface import (
+    Endpoint,
+    Observer,
+    Placement,
+    Renewable,
+    RenewalReason,
+    Renewed,
+    Sink,
+    ignore,
+)
+from dlcore.transfer.policy import TransferPolicy
 
 __all__ = [
+    "ConnectionPool",
     "Endpoint",
-    "Network",
     "Observer",
     "Placement",
+    "Probed",
+    "Renewable",
+    "RenewalReason",
     "Renewed",
     "Sink",
+    "TransferPolicy",
     "ignore",
     "open_endpoint",
     "open_urls",

@@ -1,51 +1,46 @@
 """What an endpoint is to the rest of dlcore: it locates objects and reads ranges of them.
 
-Guarantees, for every implementation (the conformance suite in ``tests/transfer`` holds them to it):
+Every implementation guarantees this, and the conformance suite in ``tests/transfer`` checks it:
 
-* ``read_range`` hands the sink exactly the bytes ``[start, end)`` of the object in order, or
-  raises `TransferError`. A status, length, ``Content-Range`` or body coding that is not exactly
-  what was asked for is an error, never data. What was handed over before the error is right in
-  place and count, but nobody vouches for its content: blocks are verified behind the sink.
-* Retrying is not done here. An error says what kind of fault it is; ``schedule`` decides.
-* Renewing is: tokens and signed locations are renewed before they expire and once on 401/403,
-  by one request for all ranges that wait for it.
+* ``read_range`` gives the sink exactly the bytes ``[start, end)`` of the object, in order, or
+  raises `TransferError`. A status, length, ``Content-Range`` or content coding that does not fit
+  the request is an error and never data. Bytes that were delivered before an error have the right
+  position and count, but their content is not verified here: that happens behind the sink.
+* An endpoint does not retry. The error's ``fault`` says what happened; ``schedule`` decides.
+* An endpoint renews its own tokens and signed locations: shortly before they expire, and once
+  after a 401 or 403. All ranges that wait for a renewal share one request.
 * Cancellation leaves no connection in an unknown state.
 
-Everything runs on one event loop; nothing here is safe to share between threads.
+Everything runs on one event loop. Nothing here may be shared between threads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
 from dlcore.model import EndpointKind, Manifest
+from dlcore.transfer.sink import Sink
 
+__all__ = [
+    "Endpoint",
+    "Observer",
+    "Placement",
+    "Renewable",
+    "RenewalReason",
+    "Renewed",
+    "Sink",
+    "ignore",
+]
 
-class Sink(Protocol):
-    """Where the bytes of one range go, in order."""
-
-    def buffer(self) -> memoryview:
-        """The writable place of the next bytes; never empty before the range is full."""
-        ...
-
-    def advance(self, count: int) -> bool:
-        """Take note that ``count`` bytes were placed in the last `buffer`.
-
-        Returns:
-            Whether the next `buffer` is free now; if not, await `ready` first.
-        """
-        ...
-
-    async def ready(self) -> None:
-        """Wait until the next `buffer` is free: this is the back-pressure of a slow disk."""
-        ...
+Renewable = Literal["token", "locations", "signature"]
+RenewalReason = Literal["expiring", "rejected"]
 
 
 class Placement(Protocol):
-    """The objects of one package as one endpoint holds them."""
+    """The objects of one package at one endpoint."""
 
     @property
     def held(self) -> frozenset[int]:
@@ -55,8 +50,15 @@ class Placement(Protocol):
     async def read_range(self, object_index: int, start: int, end: int, sink: Sink) -> None:
         """Read bytes ``[start, end)`` of an object into ``sink``.
 
+        Args:
+            object_index: Which of the manifest's objects; one of `held`.
+            start: Offset of the first byte in the object.
+            end: Offset after the last byte; greater than ``start``.
+            sink: Takes the bytes. Those that arrived before an error stay there.
+
         Raises:
             TransferError: The endpoint or the network failed; ``fault`` says how.
+            ConfigError: A credential is not where the settings say, or cannot be used.
         """
         ...
 
@@ -71,7 +73,7 @@ class Endpoint(Protocol):
 
     @property
     def kind(self) -> EndpointKind:
-        """What sort of source it is."""
+        """Which kind of source it is."""
         ...
 
     async def read_document(self, key: str, limit_bytes: int) -> bytes:
@@ -79,14 +81,17 @@ class Endpoint(Protocol):
 
         Raises:
             TransferError: As `Placement.read_range`; ``RANGE`` if longer than ``limit_bytes``.
+            ConfigError: As `Placement.read_range`.
         """
         ...
 
     async def locate(self, manifest: Manifest) -> Placement:
-        """Find the package's objects here.
+        """Find the package's objects at this endpoint.
 
         Raises:
-            TransferError: ``NOT_FOUND`` if the endpoint does not hold the package at all.
+            TransferError: ``NOT_FOUND`` if the endpoint holds no object of the package; otherwise
+                as `Placement.read_range`.
+            ConfigError: As `Placement.read_range`.
         """
         ...
 
@@ -96,21 +101,21 @@ class Endpoint(Protocol):
 
 
 class Renewed(msgspec.Struct, frozen=True, tag=True):
-    """A token or a set of signed locations was renewed.
+    """A token, a signature or a set of signed locations was renewed.
 
     Attributes:
         endpoint: Name of the endpoint.
-        what: ``token`` or ``locations``.
-        reason: ``expiring`` (renewed ahead of time) or ``rejected`` (on 401 or 403).
+        what: What was renewed.
+        reason: ``expiring`` (renewed ahead of time) or ``rejected`` (after a 401 or 403).
     """
 
     endpoint: str
-    what: str
-    reason: str
+    what: Renewable
+    reason: RenewalReason
 
 
 Observer = Callable[[Renewed], None]
 
 
 def ignore(_: Renewed) -> None:
-    """The observer of those who do not care."""
+    """An observer that does nothing."""

@@ -1,43 +1,72 @@
-"""Puts bytes into a sink in order, waiting where the sink asks for it.
+"""Where the bytes of one range go, and the writer that respects the sink's back-pressure.
 
-Guarantees: `Sink.ready` is awaited between an `advance` that said no and the next `buffer`, and
-never after the last one; so one intake serves a range that is read in several requests.
+Guarantees of `SinkWriter`: `Sink.ready` is awaited between an `Sink.advance` that returned False
+and the next `Sink.buffer`, and never after the last byte of a range. One writer therefore serves a
+range that is read in several requests.
 """
 
 from __future__ import annotations
 
-from dlcore.transfer.interface import Sink
+from typing import Protocol
 
 
-class Intake:
-    """The way of one range's bytes into its sink."""
+class Sink(Protocol):
+    """Takes the bytes of one range, in order."""
+
+    def buffer(self) -> memoryview:
+        """Writable memory for the next bytes; never empty before the range is complete."""
+        ...
+
+    def advance(self, count: int) -> bool:
+        """Note that ``count`` bytes were written to the start of the last `buffer`.
+
+        Returns:
+            Whether the next `buffer` is free now. If not, await `ready` first.
+        """
+        ...
+
+    async def ready(self) -> None:
+        """Wait until the next `buffer` is free: this is the back-pressure of a slow disk."""
+        ...
+
+
+class SinkWriter:
+    """Writes the bytes of one range to its sink.
+
+    Args:
+        sink: Where the bytes go.
+    """
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._free = True
+        self._is_free = True
 
-    async def put(self, data: bytes | memoryview) -> None:
-        """Copy all of ``data`` into the sink."""
+    async def write(self, data: bytes | memoryview) -> None:
+        """Copy all of ``data`` to the sink, waiting whenever the sink is full."""
         view = memoryview(data)
         while view:
             await self.ready()
-            place = self.place(len(view))
-            count = len(place)
-            place[:] = view[:count]
-            self.placed(count)
+            buffer = self.buffer(len(view))
+            count = len(buffer)
+            buffer[:] = view[:count]
+            self.advance(count)
             view = view[count:]
 
     async def ready(self) -> None:
-        """Wait until `place` may be called."""
-        if not self._free:
+        """Wait until `buffer` may be called."""
+        if not self._is_free:
             await self._sink.ready()
-            self._free = True
+            self._is_free = True
 
-    def place(self, most: int) -> memoryview:
-        """Where the next bytes go, at most so many."""
-        return self._sink.buffer()[:most]
+    def buffer(self, max_bytes: int) -> memoryview:
+        """Memory for the next bytes, at most ``max_bytes`` of it."""
+        return self._sink.buffer()[:max_bytes]
 
-    def placed(self, count: int) -> bool:
-        """``count`` bytes are in the last `place`; whether the next is free now."""
-        self._free = self._sink.advance(count)
-        return self._free
+    def advance(self, count: int) -> bool:
+        """Note that ``count`` bytes were written to the last `buffer`.
+
+        Returns:
+            Whether the next `buffer` is free now. If not, await `ready` first.
+        """
+        self._is_free = self._sink.advance(count)
+        return self._is_free

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dlcore.errors import Fault, TransferError
-from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.readers import read_range
-from dlcore.transfer.sink import Intake
+from dlcore.transfer.sink import SinkWriter
+from tests.transfer.clients import client_for
 from tests.transfer.hostile import CLOSE, HANG, RESET, Hostile, Script, hostile
 from tests.transfer.sinks import Collector
 
@@ -142,10 +142,10 @@ async def fetch(
     url: str = "",
     stall_s: float = 5,
 ) -> None:
-    client = HttpClient("edge", ca_file=ca_file, stall_s=stall_s)
+    client = client_for(stall_s, ca_file)
     try:
         target = url or f"{server.url}/object?sig=canary"
-        await read_range(client, target, span, TOTAL, Intake(sink))
+        await read_range(client, target, span, TOTAL, SinkWriter(sink))
     finally:
         await client.aclose()
 

@@ -14,7 +14,8 @@ import pytest
 from dlcore.errors import Fault, TransferError
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.readers import read_range
-from dlcore.transfer.sink import Intake
+from dlcore.transfer.sink import SinkWriter
+from tests.transfer.clients import client_for
 from tests.transfer.hostile import LATE_S, Hostile, Script, hostile
 from tests.transfer.sinks import Collector
 
@@ -38,7 +39,7 @@ class Server:
         self, *scripts: Script, apart: bool = True, stall_s: float = 5
     ) -> AsyncIterator[tuple[Hostile, HttpClient]]:
         async with hostile(*scripts, tls=self.tls, apart=apart) as server:
-            client = HttpClient("edge", ca_file=self.ca_file, stall_s=stall_s)
+            client = client_for(stall_s, self.ca_file)
             try:
                 yield server, client
             finally:
@@ -49,7 +50,7 @@ async def fetch(
     server: Hostile, client: HttpClient, sink: Collector, data: bytes = DATA, url: str = ""
 ) -> None:
     target = url or f"{server.url}/object"
-    await read_range(client, target, (0, len(data)), len(data), Intake(sink))
+    await read_range(client, target, (0, len(data)), len(data), SinkWriter(sink))
 
 
 async def fault_of(server: Hostile, client: HttpClient, sink: Collector) -> Fault:

@@ -1,4 +1,4 @@
-"""A clock that goes on when it is told to, for what watches over an endpoint."""
+"""A clock that moves when a test tells it to, for stall timers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Timer:
 
 @dataclass
 class Clock:
-    """As much of an event loop as a `Watchdog` needs."""
+    """As much of an event loop as a `StallTimer` needs."""
 
     now_s: float = 0.0
     timers: list[Timer] = field(default_factory=list)

@@ -17,8 +17,7 @@ from hypothesis import settings
 
 from dlcore.emulator import Emulator, Settings
 from dlcore.model import EndpointKind, EndpointSettings
-from dlcore.transfer.http import direct
-from dlcore.transfer.http import stall_timer as watchdog
+from dlcore.transfer.http import direct, stall_timer
 from dlcore.transfer.http.receive import PATH_VARIABLE
 from tests import azurite as azurite_server
 from tests import nginx
@@ -90,9 +89,9 @@ def server(
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """What watchdogs go by; time stands still unless it is told to pass."""
+    """The clock of stall timers; it stands still until a test moves it."""
     clock = Clock()
-    monkeypatch.setattr(watchdog, "asyncio", SimpleNamespace(get_running_loop=lambda: clock))
+    monkeypatch.setattr(stall_timer, "asyncio", SimpleNamespace(get_running_loop=lambda: clock))
     return clock
 
 

@@ -1,8 +1,8 @@
 """Azure Blob Storage: the published layout below a container URL, read with a SAS.
 
-Guarantees: the signature comes from its provider, is used as it stands, and is read again when
-storage rejects it, once for all ranges; a rejection that another signature cannot cure is final
-at once.
+Guarantees: the shared access signature (SAS) is used exactly as its provider gives it. When storage
+rejects it, it is read again, once for all ranges. A rejection that a new signature cannot cure is
+final at once.
 
 Source: Microsoft Learn, "Get Blob" and "Blob service error codes". Azurite answers
 ``AuthorizationFailure`` where Azure answers ``AuthenticationFailed``.
@@ -16,26 +16,19 @@ from typing import TypeVar
 
 from dlcore.model import EndpointKind, Manifest, object_key
 from dlcore.transfer.endpoints.credentials import Secret
-from dlcore.transfer.endpoints.lease import FOREVER_S, Lease
-from dlcore.transfer.endpoints.placement import Located, everything
-from dlcore.transfer.http.asking import published_url
+from dlcore.transfer.endpoints.lease import NEVER_S, Lease
+from dlcore.transfer.endpoints.placement import PackagePlacement, all_objects
 from dlcore.transfer.http.client import HttpClient
-from dlcore.transfer.http.document_reader import read_document
 from dlcore.transfer.http.faults import RejectedError
-from dlcore.transfer.http.readers import read_range
+from dlcore.transfer.http.readers import read_document, read_range
+from dlcore.transfer.http.urls import join_key
 from dlcore.transfer.interface import Observer, ignore
-from dlcore.transfer.sink import Intake
+from dlcore.transfer.sink import SinkWriter
 
-HEADERS = {"x-ms-version": "2021-12-02"}
+_HEADERS = {"x-ms-version": "2021-12-02"}
+_CURABLE_CODES = frozenset({"AuthenticationFailed", "AuthorizationFailure"})
 
-_CURABLE = frozenset({"AuthenticationFailed", "AuthorizationFailure"})
-
-R = TypeVar("R")
-
-
-def is_curable(rejection: RejectedError) -> bool:
-    """Whether a fresh signature might be accepted: storage found this one wrong or expired."""
-    return rejection.detail in _CURABLE
+T = TypeVar("T")
 
 
 class BlobEndpoint:
@@ -43,9 +36,10 @@ class BlobEndpoint:
 
     Args:
         name: Name of the endpoint.
-        container_url: URL of the container, perhaps with a prefix; without query.
-        sas: Reads the shared access signature; ``None`` for a public container.
-        client: Connections.
+        container_url: URL of the container, perhaps with a prefix; without query and trailing
+            slash.
+        sas: Reads the shared access signature; None for a public container.
+        client: Sends the requests.
         observer: Told of each renewal.
     """
 
@@ -63,40 +57,48 @@ class BlobEndpoint:
         self._container_url = container_url
         self._sas = sas
         self._client = client
-        self._signature = Lease(name, "signature", self._read_signature, observer=observer)
-
-    async def read_document(self, key: str, limit_bytes: int) -> bytes:
-        """See `dlcore.transfer.interface.Endpoint.read_document`."""
-        return await self._signed(
-            key, lambda url: read_document(self._client, url, limit_bytes, headers=HEADERS)
+        self._signature = Lease(
+            name, "signature", self._read_signature, observer=observer, policy=client.policy
         )
 
-    async def locate(self, manifest: Manifest) -> Located:
-        """Every object; one that is missing is ``NOT_FOUND`` when it is read."""
+    async def read_document(self, key: str, limit_bytes: int) -> bytes:
+        """Read a published document; see `dlcore.transfer.interface.Endpoint.read_document`."""
+        return await self._signed(
+            key, lambda url: read_document(self._client, url, limit_bytes, headers=_HEADERS)
+        )
 
-        async def read(index: int, span: tuple[int, int], intake: Intake) -> None:
+    async def locate(self, manifest: Manifest) -> PackagePlacement:
+        """All objects, without asking; a missing one is ``NOT_FOUND`` when it is read."""
+
+        async def read(index: int, span: tuple[int, int], writer: SinkWriter) -> None:
             wanted = manifest.objects[index]
             await self._signed(
                 object_key(wanted.name),
                 lambda url: read_range(
-                    self._client, url, span, wanted.length_bytes, intake, headers=HEADERS
+                    self._client, url, span, wanted.length_bytes, writer, headers=_HEADERS
                 ),
             )
 
-        return Located(everything(len(manifest.objects)), read)
+        return PackagePlacement(all_objects(manifest), read)
 
     async def aclose(self) -> None:
         """Close all connections. Idempotent."""
         await self._signature.aclose()
         await self._client.aclose()
 
-    async def _signed(self, key: str, attempt: Callable[[str], Awaitable[R]]) -> R:
-        url = published_url(self._container_url, key)
+    async def _signed(self, key: str, attempt: Callable[[str], Awaitable[T]]) -> T:
+        """Run ``attempt`` with the signed URL of a key; again if a new signature may help."""
+        url = join_key(self._container_url, key)
         return await self._signature.use(
-            lambda sas: attempt(f"{url}?{sas}" if sas else url), renews=is_curable
+            lambda sas: attempt(f"{url}?{sas}" if sas else url), is_curable=_is_curable
         )
 
     async def _read_signature(self) -> tuple[str, float]:
         if self._sas is None:
-            return "", FOREVER_S
-        return (await asyncio.to_thread(self._sas)).removeprefix("?"), FOREVER_S
+            return "", NEVER_S
+        return (await asyncio.to_thread(self._sas)).removeprefix("?"), NEVER_S
+
+
+def _is_curable(rejection: RejectedError) -> bool:
+    """Whether a new signature may be accepted: storage found this one wrong or expired."""
+    return rejection.detail in _CURABLE_CODES

@@ -1,9 +1,9 @@
-"""Content-enabled cloud management gateway and cloud distribution point.
+"""Content-enabled cloud management gateway (CMG) and cloud distribution point.
 
-Guarantees: the registration token goes to the token service only, the access token to the service
-only, never to the storage that serves ranges: there the signed location is the credential.
-Token and locations are renewed ahead of time and once on a rejection, by one request for
-everybody; what was read before stays read.
+Guarantees: the registration token goes to the token service only, and the access token to the
+content service only. Storage, which serves the ranges, gets neither: there the signed location is
+the credential. Token and locations are renewed ahead of time, and once after a rejection, by one
+request for all ranges. What was read before stays read.
 
 The protocol is dlcore's own, modelled on the documented flow: see ``docs/protocols.md``.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import time
 from collections.abc import Callable
 from typing import Annotated, TypeVar
@@ -23,45 +24,49 @@ from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, Manifest
 from dlcore.transfer.endpoints.credentials import Secret
 from dlcore.transfer.endpoints.lease import Lease
-from dlcore.transfer.endpoints.placement import Located
+from dlcore.transfer.endpoints.placement import PackagePlacement, objects_named
 from dlcore.transfer.http.client import HttpClient
-from dlcore.transfer.http.document_reader import read_document
 from dlcore.transfer.http.faults import RejectedError
-from dlcore.transfer.http.readers import read_range
+from dlcore.transfer.http.readers import read_document, read_range
+from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.urls import exact_url, is_protected
-from dlcore.transfer.interface import Observer, ignore
-from dlcore.transfer.sink import Intake
+from dlcore.transfer.interface import Observer, Renewable, ignore
+from dlcore.transfer.sink import SinkWriter
+
+_log = logging.getLogger(__name__)
 
 TOKEN_PATH = "/ccm_system_TokenAuth/token"  # noqa: S105  a path, not a secret
 SERVICE_PATH = "/downloadrestservice.svc"
-TOKEN_REPLY_BYTES = 64 << 10
-LOCATIONS_REPLY_BYTES = 64 << 20
-LONGEST_LIFE_S = 30 * 86_400.0
+MAX_TOKEN_REPLY_BYTES = 64 << 10
+MAX_LOCATIONS_REPLY_BYTES = 64 << 20  # 200,000 objects with signed URLs of 300 characters
+MAX_LIFE_S = 30 * 86_400.0  # a longer life is a mistake of the service
 
-Life = Annotated[float, msgspec.Meta(gt=0, le=LONGEST_LIFE_S)]
-Locations = dict[str, str]  # URL by object name
+LifeSeconds = Annotated[float, msgspec.Meta(gt=0, le=MAX_LIFE_S)]
+Locations = dict[str, str]
+"""The signed URL of each object, by the object's name."""
+
 T = TypeVar("T")
 
 
 class TokenReply(msgspec.Struct, frozen=True):
-    """The token service's answer."""
+    """The token service's reply."""
 
     access_token: Annotated[str, msgspec.Meta(pattern=r"^[\x21-\x7e]+$")]
-    expires_in_s: Life
+    expires_in_s: LifeSeconds
 
 
 class Location(msgspec.Struct, frozen=True):
-    """Where one object lies."""
+    """Where one object is."""
 
     url: str
     length_bytes: int
 
 
 class LocationsReply(msgspec.Struct, frozen=True):
-    """The service's answer to ``getcontentxmlsecure``."""
+    """The content service's reply to ``getcontentxmlsecure``."""
 
     package_id: str
-    expires_in_s: Life
+    expires_in_s: LifeSeconds
     objects: dict[str, Location]
 
 
@@ -70,10 +75,10 @@ class CmgEndpoint:
 
     Args:
         name: Name of the endpoint.
-        kind: ``CMG`` or ``CLOUD_DP``; they speak alike.
+        kind: ``CMG`` or ``CLOUD_DP``; both use the same protocol.
         base_url: Scheme, host and port of the service.
-        registration: Reads the registration token.
-        client: Connections, to the service and to its storage.
+        registration_token: Reads that token.
+        client: Sends the requests, to the service and to its storage.
         observer: Told of each renewal.
         clock: Monotonic seconds.
     """
@@ -83,7 +88,7 @@ class CmgEndpoint:
         name: str,
         kind: EndpointKind,
         base_url: str,
-        registration: Secret,
+        registration_token: Secret,
         client: HttpClient,
         *,
         observer: Observer = ignore,
@@ -92,119 +97,127 @@ class CmgEndpoint:
         self.name = name
         self.kind = kind
         self._base_url = base_url
-        self._registration = registration
+        self._registration_token = registration_token
         self._client = client
         self._observer = observer
         self._clock = clock
-        self._token = Lease(name, "token", self._fetch_token, observer=observer, clock=clock)
-        self._leases: list[Lease[Locations]] = []
+        self._access_token = Lease(
+            name,
+            "token",
+            self._fetch_token,
+            observer=observer,
+            policy=client.policy,
+            clock=clock,
+        )
+        self._locations: list[Lease[Locations]] = []
 
     async def read_document(self, key: str, limit_bytes: int) -> bytes:
-        """See `dlcore.transfer.interface.Endpoint.read_document`."""
-        return await self._ask(f"document?key={quote(key, safe='')}", limit_bytes)
+        """Read a published document; see `dlcore.transfer.interface.Endpoint.read_document`."""
+        return await self._ask_service(f"document?key={quote(key, safe='')}", limit_bytes)
 
-    async def locate(self, manifest: Manifest) -> Located:
-        """Ask the service where the package's objects are; the answer is renewed as needed."""
+    async def locate(self, manifest: Manifest) -> PackagePlacement:
+        """Ask the service where the package's objects are; the reply is renewed as needed."""
         lease: Lease[Locations] = Lease(
             self.name,
             "locations",
             lambda: self._fetch_locations(manifest),
             observer=self._observer,
+            policy=self._client.policy,
             clock=self._clock,
         )
-        self._leases.append(lease)
-        urls = (await lease.get()).value
-        held = frozenset(i for i, wanted in enumerate(manifest.objects) if wanted.name in urls)
-        if manifest.objects and not held:
-            raise self._missing(f"no object of package {manifest.package_id}")
+        self._locations.append(lease)
+        held = objects_named(manifest, (await lease.get()).value, self.name)
 
-        async def read(index: int, span: tuple[int, int], intake: Intake) -> None:
+        async def read(index: int, span: tuple[int, int], writer: SinkWriter) -> None:
             wanted = manifest.objects[index]
 
             async def attempt(urls: Locations) -> None:
                 if wanted.name not in urls:
-                    raise self._missing(f"no longer object {wanted.name}")
+                    raise TransferError(
+                        f"no longer holds object {wanted.name}",
+                        fault=Fault.NOT_FOUND,
+                        endpoint=self.name,
+                    )
                 url = urls[wanted.name]
-                await read_range(self._client, url, span, wanted.length_bytes, intake)
+                await read_range(self._client, url, span, wanted.length_bytes, writer)
 
-            await lease.use(attempt, renews=lambda _: True)
+            await lease.use(attempt, is_curable=lambda _: True)
 
-        return Located(held, read)
+        return PackagePlacement(held, read)
 
     async def aclose(self) -> None:
         """Close all connections. Idempotent."""
-        for lease in self._leases:
+        for lease in self._locations:
             await lease.aclose()
-        await self._token.aclose()
+        await self._access_token.aclose()
         await self._client.aclose()
 
-    async def _ask(self, question: str, limit_bytes: int) -> bytes:
-        """One answer of the service, with the access token."""
-        return await self._token.use(
+    async def _ask_service(self, path_and_query: str, limit_bytes: int) -> bytes:
+        """One reply of the content service, with the access token."""
+        return await self._access_token.use(
             lambda token: read_document(
                 self._client,
-                f"{self._base_url}{SERVICE_PATH}/{question}",
+                f"{self._base_url}{SERVICE_PATH}/{path_and_query}",
                 limit_bytes,
                 headers={"Authorization": f"Bearer {token}"},
             ),
-            renews=_is_unknown_token,
+            is_curable=_is_unknown_token,
         )
 
     async def _fetch_token(self) -> tuple[str, float]:
-        registration = await asyncio.to_thread(self._registration)
+        registration_token = await asyncio.to_thread(self._registration_token)
         body = await read_document(
             self._client,
             f"{self._base_url}{TOKEN_PATH}",
-            TOKEN_REPLY_BYTES,
+            MAX_TOKEN_REPLY_BYTES,
             method="POST",
-            headers={"Authorization": f"Bearer {registration}"},
+            headers={"Authorization": f"Bearer {registration_token}"},
         )
         reply = self._decode(body, TokenReply, "token")
         return reply.access_token, reply.expires_in_s
 
     async def _fetch_locations(self, manifest: Manifest) -> tuple[Locations, float]:
         digest = hashlib.sha256(msgspec.json.encode(manifest)).hexdigest()
-        question = f"getcontentxmlsecure?pid={manifest.package_id}&cid={digest}"
-        body = await self._ask(question, LOCATIONS_REPLY_BYTES)
+        query = f"getcontentxmlsecure?pid={manifest.package_id}&cid={digest}"
+        body = await self._ask_service(query, MAX_LOCATIONS_REPLY_BYTES)
         reply = self._decode(body, LocationsReply, "locations")
         if reply.package_id != manifest.package_id:
-            raise self._unusable("locations", "they are of another package")
+            raise self._unusable("locations", "it is about another package")
         lengths = {wanted.name: wanted.length_bytes for wanted in manifest.objects}
         urls = {
-            name: self._checked(location.url)
+            name: self._checked_url(location.url)
             for name, location in reply.objects.items()
             if lengths.get(name) == location.length_bytes
         }
         return urls, reply.expires_in_s
 
-    def _checked(self, url: str) -> str:
+    def _checked_url(self, url: str) -> str:
         try:
-            safe = is_protected(exact_url(url))
+            is_safe = is_protected(exact_url(url))
         except ValueError:
-            safe = False
-        if not safe:
-            raise self._unusable("locations", "one is not an exact https URL")
+            is_safe = False
+        if not is_safe:
+            raise self._unusable("locations", "a URL in it is not an exact https URL")
         return url
 
-    def _decode(self, body: bytes, form: type[T], what: str) -> T:
+    def _decode(self, body: bytes, form: type[T], what: Renewable) -> T:
         try:
             return msgspec.json.decode(body, type=form)
         except (msgspec.MsgspecError, RecursionError):
-            pass  # the error's text may quote the answer, which is a secret
-        raise self._unusable(what, "not the documented form")
+            pass  # the error's text may quote the reply, which is a secret
+        raise self._unusable(what, "it does not have the documented form")
 
-    def _unusable(self, what: str, why: str) -> TransferError:
-        return TransferError(
-            f"the answer with the {what} cannot be used: {why}",
+    def _unusable(self, what: Renewable, why: str) -> TransferError:
+        error = TransferError(
+            f"the reply with the {what} from {redact(self._base_url)} cannot be used: {why}",
             fault=Fault.REFUSED,
             endpoint=self.name,
             remedy="Check that the URL is that of a dlcore content service.",
         )
-
-    def _missing(self, what: str) -> TransferError:
-        return TransferError(f"holds {what}", fault=Fault.NOT_FOUND, endpoint=self.name)
+        _log.warning("%s", error)
+        return error
 
 
 def _is_unknown_token(rejection: RejectedError) -> bool:
-    """A 403 means that this client may not have it, whatever its token."""
+    """Whether a new token may help. After a 403 it does not: this client has no permission."""
     return rejection.status == 401

@@ -1,8 +1,11 @@
-"""Reads several small things at once into one sink, in its order.
+"""Reads several small files at once into one sink, in the sink's order.
 
-Guarantees: the sink gets its bytes in order, so that a failure leaves exactly what lies before it;
-what has come before its turn is kept aside, for a whole endpoint no more than `ASIDE_BYTES`; when
-the reading ends, however it ends, nothing of it is under way any more.
+A small file costs one round trip, however fast the link is. So while the sink takes one file, the
+next ones are read into buffers.
+
+Guarantees: the sink gets its bytes in order, so after a failure it holds exactly what precedes the
+file that failed. For one endpoint, at most ``max_buffered_bytes`` wait in buffers. When
+`read_concurrently` ends, in whatever way, none of its reads is running any more.
 """
 
 from __future__ import annotations
@@ -12,146 +15,148 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple
 
-from dlcore.transfer.sink import Intake
-
-SMALL_BYTES = 128 << 10  # a longer one takes its connection longer than its round trip
-ABREAST = 8  # of one range
-ASIDE_BYTES = 4 << 20
-
-Read = Callable[[Intake], Awaitable[None]]
+from dlcore.transfer.policy import TransferPolicy
+from dlcore.transfer.sink import SinkWriter
+from dlcore.transfer.tasks import cancel_and_wait
 
 
-class Stretch(NamedTuple):
-    """One thing to read: how long it is, and how."""
+class FileRead(NamedTuple):
+    """One file, or part of it: its length, and how to read it."""
 
     length_bytes: int
-    read: Read
+    read: Callable[[SinkWriter], Awaitable[None]]
 
 
-class Crowd:
-    """The requests under way to one endpoint, for all ranges.
+class ReadBudget:
+    """The reads that one endpoint allows at once, for all of its ranges together.
+
+    A range makes one read at any time even if the budget is used up, so that all ranges advance.
 
     Args:
-        most: Requests. Whatever their number, a range always makes one.
+        max_reads: Reads at once.
+        policy: Gives the limits on buffers and on one range.
+
+    Attributes:
+        policy: The same.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._count = 0
-        self._aside_bytes = 0
+    def __init__(self, max_reads: int, policy: TransferPolicy) -> None:
+        self.policy = policy
+        self._max_reads = max_reads
+        self._reads = 0
+        self._buffered_bytes = 0
 
     def has_room(self, length_bytes: int) -> bool:
-        """Whether one more may be begun whose bytes are kept aside."""
-        return self._count < self._most and self._aside_bytes + length_bytes <= ASIDE_BYTES
+        """Whether one more read may begin whose bytes are buffered."""
+        return (
+            self._reads < self._max_reads
+            and self._buffered_bytes + length_bytes <= self.policy.max_buffered_bytes
+        )
 
-    def enter(self, aside_bytes: int = 0) -> None:
-        """A request begins."""
-        self._count += 1
-        self._aside_bytes += aside_bytes
+    def begin_read(self, buffered_bytes: int = 0) -> None:
+        """Count a read, and the length of its buffer if it has one."""
+        self._reads += 1
+        self._buffered_bytes += buffered_bytes
 
-    def leave(self) -> None:
-        """It has ended."""
-        self._count -= 1
+    def end_read(self) -> None:
+        """Count a read no more; its buffer stays until `free`."""
+        self._reads -= 1
 
-    def forget(self, aside_bytes: int) -> None:
-        """So many bytes are not kept aside any more."""
-        self._aside_bytes -= aside_bytes
+    def free(self, buffered_bytes: int) -> None:
+        """Count buffers of this total length no more."""
+        self._buffered_bytes -= buffered_bytes
 
 
-async def read_abreast(stretches: Iterable[Stretch], intake: Intake, crowd: Crowd) -> None:
-    """Read everything in order; small things begin before those ahead of them have ended.
+async def read_concurrently(
+    reads: Iterable[FileRead], writer: SinkWriter, budget: ReadBudget
+) -> None:
+    """Read all files in order; small ones begin before those ahead of them have ended.
 
     Raises:
-        TransferError: That of the first one that failed.
+        TransferError: The error of the first file that failed, in the sink's order.
     """
-    waiting = deque(stretches)
-    row = _Row(intake, crowd)
+    waiting = deque(reads)
+    ahead = _ReadAhead(writer, budget)
     try:
-        while waiting or row.is_busy:
-            row.fill(waiting)
-            if row.is_busy:
-                await row.first_ends()
+        while waiting or ahead.is_busy:
+            ahead.fill(waiting)
+            if ahead.is_busy:
+                await ahead.write_first()
             else:
-                await _read_alone(waiting.popleft(), intake, crowd)
+                await _read_unbuffered(waiting.popleft(), writer, budget)
     finally:
-        await row.aclose()
+        await ahead.aclose()
 
 
-async def _read_alone(stretch: Stretch, intake: Intake, crowd: Crowd) -> None:
-    crowd.enter()
+async def _read_unbuffered(file: FileRead, writer: SinkWriter, budget: ReadBudget) -> None:
+    budget.begin_read()
     try:
-        await stretch.read(intake)
+        await file.read(writer)
     finally:
-        crowd.leave()
+        budget.end_read()
 
 
-class _Row:
-    """What is under way for one range, first what comes first."""
+class _ReadAhead:
+    """The buffered reads of one range, in the sink's order."""
 
-    def __init__(self, intake: Intake, crowd: Crowd) -> None:
-        self._intake = intake
-        self._crowd = crowd
-        self._tasks: deque[tuple[memoryview, asyncio.Future[None]]] = deque()
+    def __init__(self, writer: SinkWriter, budget: ReadBudget) -> None:
+        self._writer = writer
+        self._budget = budget
+        self._reads: deque[tuple[memoryview, asyncio.Future[None]]] = deque()
 
     @property
     def is_busy(self) -> bool:
-        return bool(self._tasks)
+        return bool(self._reads)
 
-    def fill(self, waiting: deque[Stretch]) -> None:
-        """Begin what can be begun; never a single one, which needs no company."""
-        while waiting and len(waiting) + len(self._tasks) > 1 and self._begin(waiting[0]):
-            waiting.popleft()
+    def fill(self, waiting: deque[FileRead]) -> None:
+        """Begin what the limits allow. A file that is alone needs no buffer, so it is left."""
+        while waiting and len(waiting) + len(self._reads) > 1 and self._may_begin(waiting[0]):
+            self._begin(waiting.popleft())
 
-    def _begin(self, stretch: Stretch) -> bool:
-        length = stretch.length_bytes
-        if len(self._tasks) == ABREAST or length > SMALL_BYTES or not self._crowd.has_room(length):
-            return False
-        aside = memoryview(bytearray(length))
-        self._crowd.enter(length)
-        task = asyncio.ensure_future(stretch.read(Intake(_Aside(aside))))
-        task.add_done_callback(lambda _: self._crowd.leave())
-        self._tasks.append((aside, task))
-        return True
+    def _may_begin(self, file: FileRead) -> bool:
+        policy = self._budget.policy
+        return (
+            len(self._reads) < policy.max_reads_per_range
+            and file.length_bytes <= policy.max_small_read_bytes
+            and self._budget.has_room(file.length_bytes)
+        )
 
-    async def first_ends(self) -> None:
-        aside, task = self._tasks[0]
-        await asyncio.wait({task})  # a cancellation of ours is not to reach it twice
+    def _begin(self, file: FileRead) -> None:
+        buffer = memoryview(bytearray(file.length_bytes))
+        self._budget.begin_read(file.length_bytes)
+        task = asyncio.ensure_future(file.read(SinkWriter(_BufferSink(buffer))))
+        task.add_done_callback(lambda _: self._budget.end_read())
+        self._reads.append((buffer, task))
+
+    async def write_first(self) -> None:
+        """Wait for the first read, and write its bytes to the sink."""
+        buffer, task = self._reads[0]
+        await asyncio.wait({task})  # unlike awaiting the task, this does not pass a cancellation on
         task.result()
-        await self._intake.put(aside)
-        self._tasks.popleft()
-        self._crowd.forget(len(aside))
+        await self._writer.write(buffer)
+        self._reads.popleft()
+        self._budget.free(len(buffer))
 
     async def aclose(self) -> None:
-        """Stop what is under way, and wait until it has stopped, even if cancelled meanwhile."""
-        tasks = [task for _, task in self._tasks]
-        for task in tasks:
-            task.cancel()
-        cancelled: asyncio.CancelledError | None = None
-        while not all(task.done() for task in tasks):
-            try:
-                await asyncio.wait(tasks)
-            except asyncio.CancelledError as error:
-                cancelled = error
-        for task in tasks:
-            if not task.cancelled():
-                task.exception()  # looked at: only the first one counts
-        self._crowd.forget(sum(len(aside) for aside, _ in self._tasks))
-        if cancelled:
-            raise cancelled
+        """Cancel what is still running, and wait until it has ended."""
+        try:
+            await cancel_and_wait([task for _, task in self._reads])
+        finally:
+            self._budget.free(sum(len(buffer) for buffer, _ in self._reads))
 
 
-class _Aside:
-    """A sink for what comes before its turn."""
+class _BufferSink:
+    """A sink that writes to one buffer of the right length."""
 
-    def __init__(self, place: memoryview) -> None:
-        self._left = place
+    def __init__(self, buffer: memoryview) -> None:
+        self._rest = buffer
 
     def buffer(self) -> memoryview:
-        return self._left
+        return self._rest
 
     def advance(self, count: int) -> bool:
-        self._left = self._left[count:]
+        self._rest = self._rest[count:]
         return True
 
     async def ready(self) -> None:
-        """Always is."""
+        """Return at once: memory is always ready."""

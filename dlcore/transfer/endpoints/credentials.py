@@ -1,7 +1,7 @@
-"""Where secrets come from: a file or an environment variable, read anew each time.
+"""Where secrets come from: a file or an environment variable, read again each time.
 
-Guarantees: a secret is never part of a message, a repr or a setting; what is returned is one line
-of printable ASCII, fit for a header or a query.
+Guarantees: a secret is never part of a message, a repr or a setting. It is one line of printable
+ASCII, so it can be sent in a header or a query.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from pathlib import Path
 from dlcore.errors import ConfigError
 
 Secret = Callable[[], str]
+"""Reads a secret; raises `ConfigError` if it is not there or cannot be sent."""
 
-_FIT = re.compile(r"[\x21-\x7e]+")
+_ONE_LINE = re.compile(r"[\x21-\x7e]+")
 
 
 def secret_of(endpoint: str, what: str, *, file: str, env: str) -> Secret | None:
-    """How to read a secret; ``None`` if neither place is named.
+    """Make the reader of a secret; None if neither place is named.
 
     Args:
         endpoint: Name of the endpoint, for messages.
@@ -28,11 +29,12 @@ def secret_of(endpoint: str, what: str, *, file: str, env: str) -> Secret | None
         env: Name of an environment variable with the secret.
 
     Raises:
-        ConfigError: Both are named; when called, that the secret is not there or not fit.
+        ConfigError: Both places are named.
     """
     if file and env:
         raise ConfigError(
-            f"endpoint {endpoint}: both {what}_file and {what}_env are set", remedy="Keep one."
+            f"endpoint {endpoint}: both {what}_file and {what}_env are set",
+            remedy="Keep one of them.",
         )
     if not file and not env:
         return None
@@ -40,7 +42,7 @@ def secret_of(endpoint: str, what: str, *, file: str, env: str) -> Secret | None
 
     def read() -> str:
         text = (_read_file(endpoint, place, file) if file else os.environ.get(env, "")).strip()
-        if not _FIT.fullmatch(text):
+        if not _ONE_LINE.fullmatch(text):
             raise ConfigError(
                 f"endpoint {endpoint}: {place} does not hold one line of printable ASCII",
                 remedy=f"Put the {what} there, and nothing else.",

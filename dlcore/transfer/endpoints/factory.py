@@ -1,7 +1,8 @@
-"""From settings to endpoints.
+"""Makes endpoints from settings.
 
-Guarantees: what cannot work is refused here, before anything is asked of a network: a URL that
-is not exact, a credential over plain http, a missing token.
+Guarantees: settings that cannot work are refused here, before any request: a URL that cannot be
+sent as it stands, a credential over plain http, a missing token, an authority file that cannot be
+read.
 """
 
 from __future__ import annotations
@@ -17,79 +18,96 @@ from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.transfer.endpoints.blob import BlobEndpoint
 from dlcore.transfer.endpoints.cmg import CmgEndpoint
 from dlcore.transfer.endpoints.credentials import secret_of
-from dlcore.transfer.endpoints.distribution_point import DpEndpoint
-from dlcore.transfer.endpoints.folder import FileEndpoint
+from dlcore.transfer.endpoints.distribution_point import DistributionPointEndpoint
+from dlcore.transfer.endpoints.folder import FolderEndpoint
 from dlcore.transfer.endpoints.probe import Probed, probe
-from dlcore.transfer.endpoints.web_server import HttpEndpoint, UrlEndpoint
+from dlcore.transfer.endpoints.web_server import UrlEndpoint, WebServerEndpoint
 from dlcore.transfer.http.client import HttpClient
-from dlcore.transfer.http.pool import Network
+from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.urls import exact_url, is_protected
 from dlcore.transfer.interface import Endpoint, Observer, ignore
 
-_MAY_BE_PLAIN = {EndpointKind.DP, EndpointKind.HTTP}
+_MAY_USE_PLAIN_HTTP = {EndpointKind.DP, EndpointKind.HTTP}  # neither is sent a credential
 
 
 def open_endpoint(
     settings: EndpointSettings,
     *,
-    network: Network | None = None,
+    pool: ConnectionPool | None = None,
     observer: Observer = ignore,
     clock: Callable[[], float] = time.monotonic,
 ) -> Endpoint:
-    """Make an endpoint; it connects when it is first used.
+    """Make an endpoint. It connects when it is first used.
 
     Args:
         settings: How to reach it.
-        network: What it shares with the other endpoints of the process; else one of its own.
+        pool: The connections that all endpoints of the process share; new ones if None.
         observer: Told of each renewal of a token, locations or a signature.
         clock: Monotonic seconds, for the life of credentials.
 
     Raises:
         ConfigError: The settings cannot be used.
     """
+    pool = pool or ConnectionPool()
     if settings.kind is EndpointKind.FILE:
-        return FileEndpoint(settings.name, Path(settings.url), connections=settings.connections)
+        return FolderEndpoint(
+            settings.name,
+            Path(settings.url),
+            connections=settings.connections,
+            policy=pool.policy,
+        )
     base_url = _base_url(settings)
-    client = _client(settings, network)
-    if settings.kind is EndpointKind.HTTP:
-        return HttpEndpoint(settings.name, base_url, client)
-    if settings.kind is EndpointKind.BLOB:
-        sas = secret_of(settings.name, "sas", file=settings.sas_file, env=settings.sas_env)
-        return BlobEndpoint(settings.name, base_url, sas, client, observer)
-    if settings.kind is EndpointKind.DP:
-        return DpEndpoint(settings.name, base_url, client, connections=settings.connections)
-    return _open_cmg(settings, base_url, client, observer, clock)
+    client = _client(settings, pool)
+    match settings.kind:
+        case EndpointKind.HTTP:
+            return WebServerEndpoint(settings.name, base_url, client)
+        case EndpointKind.BLOB:
+            sas = secret_of(settings.name, "sas", file=settings.sas_file, env=settings.sas_env)
+            return BlobEndpoint(settings.name, base_url, sas, client, observer)
+        case EndpointKind.DP:
+            return DistributionPointEndpoint(
+                settings.name, base_url, client, connections=settings.connections
+            )
+        case EndpointKind.CMG | EndpointKind.CLOUD_DP:
+            return _open_cmg(settings, base_url, client, observer, clock)
 
 
 def open_urls(
-    name: str, urls: Mapping[str, str], *, network: Network | None = None, ca_file: str = ""
+    name: str,
+    urls: Mapping[str, str],
+    *,
+    pool: ConnectionPool | None = None,
+    ca_file: str = "",
 ) -> Endpoint:
     """Make an endpoint of objects at explicit URLs: one mirror.
 
     Args:
         name: Name of the endpoint.
         urls: URL of each object, by the object's name.
-        network: What it shares with the other endpoints of the process; else one of its own.
+        pool: The connections that all endpoints of the process share; new ones if None.
         ca_file: PEM file of the authorities to trust; empty for the system's store.
 
     Raises:
         ConfigError: A URL cannot be used.
     """
     for url in urls.values():
-        _exact(name, url)
-    return UrlEndpoint(name, dict(urls), HttpClient(name, network, ca_file=ca_file))
+        _checked_url(name, url)
+    return UrlEndpoint(name, dict(urls), HttpClient(name, pool, ca_file=ca_file))
 
 
 async def probe_url(url: str, *, ca_file: str = "") -> Probed:
-    """Find out length and name of what lies at a URL.
+    """Find out the length and name of what is at a URL.
+
+    Args:
+        url: Absolute, http or https; sent exactly as given.
+        ca_file: PEM file of the authorities to trust; empty for the system's store.
 
     Raises:
-        ConfigError: The URL cannot be used.
-        TransferError: The server cannot be asked, or does not say how long it is.
+        ConfigError: The URL or the file cannot be used.
+        TransferError: The server cannot be reached, refuses, or does not say the length.
     """
-    host = _exact("url", url).raw_host or ""
-    client = HttpClient(host, ca_file=ca_file)
+    client = HttpClient(_checked_url("url", url).raw_host or "", ca_file=ca_file)
     try:
         return await probe(url, client)
     finally:
@@ -114,21 +132,20 @@ def _open_cmg(
     )
 
 
-def _client(settings: EndpointSettings, network: Network | None) -> HttpClient:
-    network = network or Network()
+def _client(settings: EndpointSettings, pool: ConnectionPool) -> HttpClient:
     if settings.ca_file:
-        network.trust(settings.ca_file)  # a file that cannot be used is the caller's fault, now
-    return HttpClient(settings.name, network, ca_file=settings.ca_file)
+        pool.tls_context(settings.ca_file)  # refuses a bad file now, not at the first request
+    return HttpClient(settings.name, pool, ca_file=settings.ca_file)
 
 
 def _base_url(settings: EndpointSettings) -> str:
-    url = _exact(settings.name, settings.url)
+    url = _checked_url(settings.name, settings.url)
     if url.raw_query_string or url.raw_fragment:
         raise ConfigError(
             f"endpoint {settings.name}: {redact(settings.url)} has a query or fragment",
             remedy="Give the base URL; put a shared access signature into sas_file or sas_env.",
         )
-    if settings.kind not in _MAY_BE_PLAIN and not is_protected(url):
+    if settings.kind not in _MAY_USE_PLAIN_HTTP and not is_protected(url):
         raise ConfigError(
             f"endpoint {settings.name}: a {settings.kind} is reached by https only",
             remedy=f"Change {redact(settings.url)} to https.",
@@ -136,7 +153,7 @@ def _base_url(settings: EndpointSettings) -> str:
     return settings.url.rstrip("/")
 
 
-def _exact(name: str, url: str) -> URL:
+def _checked_url(name: str, url: str) -> URL:
     try:
         return exact_url(url)
     except ValueError as error:

@@ -1,52 +1,57 @@
 """The published layout in a folder, local or UNC.
 
-Guarantees: nothing outside of the folder is read by a key; a thread that was left behind by a
-cancellation only touches memory of its own. Assumes that the folder may be slow or vanish, as
-network shares do.
+Guarantees: a key never reads outside of the folder. A thread that a cancellation leaves behind
+writes only to memory of its own. Assumes that the folder may be slow or vanish, as network shares
+do.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, Manifest, object_key
-from dlcore.transfer.endpoints.placement import Located, everything
+from dlcore.transfer.endpoints.placement import PackagePlacement, all_objects
 from dlcore.transfer.http.redaction import printable
-from dlcore.transfer.http.stall_timer import STALL_S
-from dlcore.transfer.sink import Intake
+from dlcore.transfer.policy import TransferPolicy
+from dlcore.transfer.sink import SinkWriter
 
-STRIDE_BYTES = 4 << 20  # read by one hop into a thread
-MAX_READS = 4  # at once: who waits for a thread must not be taken for stalled
+_log = logging.getLogger(__name__)
 
-R = TypeVar("R")
+T = TypeVar("T")
 
 
-class FileEndpoint:
+class FolderEndpoint:
     """A folder.
 
     Args:
         name: Name of the endpoint.
         folder: Root of the published layout.
-        connections: Most ranges to read at once.
-        stall_s: Seconds after which a read that does not return is given up.
+        connections: Ranges to read at once, at most.
+        policy: Gives the length of one read, and when a read is given up.
     """
 
     kind = EndpointKind.FILE
 
     def __init__(
-        self, name: str, folder: Path, *, connections: int = 4, stall_s: float = STALL_S
+        self,
+        name: str,
+        folder: Path,
+        *,
+        connections: int = 4,
+        policy: TransferPolicy | None = None,
     ) -> None:
         self.name = name
         self._folder = folder
-        self._turn = asyncio.Semaphore(min(connections, MAX_READS))
-        self._stall_s = stall_s
+        self._policy = policy or TransferPolicy()
+        self._reads = asyncio.Semaphore(min(connections, self._policy.max_folder_reads))
 
     async def read_document(self, key: str, limit_bytes: int) -> bytes:
-        """See `dlcore.transfer.interface.Endpoint.read_document`."""
+        """Read a published document; see `dlcore.transfer.interface.Endpoint.read_document`."""
         path = self._path(key)
 
         def read() -> bytes:
@@ -55,50 +60,52 @@ class FileEndpoint:
 
         data = await self._in_thread(path, read)
         if len(data) > limit_bytes:
-            raise self._error(Fault.RANGE, f"{path} is over {limit_bytes} bytes long")
+            raise self._error(Fault.RANGE, f"{path} is longer than {limit_bytes} bytes")
         return data
 
-    async def locate(self, manifest: Manifest) -> Located:
-        """Every object; one that is missing is ``NOT_FOUND`` when it is read."""
+    async def locate(self, manifest: Manifest) -> PackagePlacement:
+        """All objects, without looking; a missing one is ``NOT_FOUND`` when it is read."""
 
-        async def read(index: int, span: tuple[int, int], intake: Intake) -> None:
+        async def read(index: int, span: tuple[int, int], writer: SinkWriter) -> None:
             wanted = manifest.objects[index]
             path = self._path(object_key(wanted.name))
             start, end = span
-            async with self._turn:
+            async with self._reads:
                 while start < end:
-                    stop = min(start + STRIDE_BYTES, end)
-                    await intake.put(await self._stride(path, start, stop, wanted.length_bytes))
+                    stop = min(start + self._policy.folder_read_bytes, end)
+                    await writer.write(await self._read(path, start, stop, wanted.length_bytes))
                     start = stop
 
-        return Located(everything(len(manifest.objects)), read)
+        return PackagePlacement(all_objects(manifest), read)
 
     async def aclose(self) -> None:
-        """Nothing is open between reads."""
+        """Do nothing: no file is open between reads."""
 
-    async def _stride(self, path: Path, start: int, end: int, total_bytes: int) -> bytes:
+    async def _read(self, path: Path, start: int, end: int, total_bytes: int) -> bytes:
         def read() -> tuple[int, bytes]:
             with path.open("rb", buffering=0) as file:
-                length = file.seek(0, 2)
+                length_bytes = file.seek(0, 2)
                 file.seek(start)
-                return length, file.read(end - start)
+                return length_bytes, file.read(end - start)
 
-        length, data = await self._in_thread(path, read)
-        if length != total_bytes:
-            raise self._error(Fault.RANGE, f"{path} is {length} bytes long, not {total_bytes}")
+        length_bytes, data = await self._in_thread(path, read)
+        if length_bytes != total_bytes:
+            raise self._error(
+                Fault.RANGE, f"{path} is {length_bytes} bytes long, not {total_bytes}"
+            )
         if len(data) != end - start:
             raise self._error(Fault.TRUNCATED, f"{path} ended at byte {start + len(data)}")
         return data
 
-    async def _in_thread(self, path: Path, read: Callable[[], R]) -> R:
-        late = asyncio.timeout(self._stall_s)
+    async def _in_thread(self, path: Path, read: Callable[[], T]) -> T:
+        timeout = asyncio.timeout(self._policy.stall_s)
         try:
-            async with late:
+            async with timeout:
                 return await asyncio.to_thread(read)
         except OSError as error:
-            if late.expired():
+            if timeout.expired():
                 raise self._error(
-                    Fault.STALL, f"{path}: nothing could be read for {self._stall_s:g} s"
+                    Fault.STALL, f"{path}: nothing could be read for {self._policy.stall_s:g} s"
                 ) from None
             reason = printable(error.strerror or type(error).__name__)
             raise self._error(_fault_of(error), f"{path}: {reason}") from None
@@ -110,7 +117,9 @@ class FileEndpoint:
         return self._folder / relative
 
     def _error(self, fault: Fault, message: str) -> TransferError:
-        return TransferError(message, fault=fault, endpoint=self.name)
+        error = TransferError(message, fault=fault, endpoint=self.name)
+        _log.warning("%s", error)
+        return error
 
 
 def _fault_of(error: OSError) -> Fault:

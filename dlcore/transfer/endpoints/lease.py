@@ -1,177 +1,197 @@
-"""A credential with a life time, renewed by one request for everybody who needs it.
+"""A credential with a life time, renewed by one request for all that need it.
 
-Guarantees: at most one renewal is under way; a waiter that is cancelled does not cancel it for
-the others; the value is renewed in the background when a tenth of its life (at most 60 s) is
-left, so that nobody waits; a value that is rejected as soon as it was renewed is an `AuthError`,
-never a loop. Life times are counted on the given monotonic clock from the moment the request was
-sent: a skewed wall clock does not matter.
+Guarantees: at most one renewal runs at a time; cancelling one waiter does not cancel it for the
+others. The value is renewed in the background when a tenth of its life (at most 60 s) is left, so
+that normally nothing waits. A value that is rejected as soon as it was renewed is an `AuthError`,
+never a loop. Life times are counted on the given monotonic clock, from the moment the request was
+sent, so the wall clocks of client and server do not matter.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from dlcore.errors import AuthError, Fault, TransferError
+from dlcore.errors import AuthError, DlcoreError, Fault, TransferError
 from dlcore.transfer.http.faults import RejectedError
-from dlcore.transfer.interface import Observer, Renewed
+from dlcore.transfer.interface import Observer, Renewable, RenewalReason, Renewed
+from dlcore.transfer.policy import TransferPolicy
+from dlcore.transfer.tasks import cancel_and_wait
 
-EXPIRING = "expiring"
-REJECTED = "rejected"
-FOREVER_S = math.inf
-MARGIN_S = 60.0  # most time left at which a renewal begins
-RETRY_S = 5.0  # at least, between two attempts to renew what still has some life
-DISTRUST_S = 30.0  # how long a value that was rejected when new is not worth another renewal
+_log = logging.getLogger(__name__)
+
+NEVER_S = math.inf
+"""The life of a value that does not expire."""
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class Held(Generic[T]):
-    """One version of a lease's value; its repr does not show it."""
+class Leased(Generic[T]):
+    """One version of a lease's value; its repr does not show the value.
+
+    Attributes:
+        value: The credential.
+        version: Counts from 1 with each renewal.
+        reason: Why it was fetched.
+        sent_at_s: When the request for it was sent, on the lease's clock.
+        life_s: How long it is valid from then on, in seconds.
+    """
 
     value: T = field(repr=False)
     version: int
-    reason: str
-    born_s: float
+    reason: RenewalReason
+    sent_at_s: float
     life_s: float
 
-    def is_expired(self, now_s: float) -> bool:
+    def has_expired(self, now_s: float) -> bool:
         """Whether it must not be used any more."""
-        return now_s >= self.born_s + self.life_s
+        return now_s >= self.sent_at_s + self.life_s
 
-    def is_expiring(self, now_s: float) -> bool:
-        """Whether it is time to renew it."""
-        return now_s >= self.born_s + self.life_s - min(self.life_s / 10, MARGIN_S)
+    def is_expiring(self, now_s: float, max_lead_s: float) -> bool:
+        """Whether it should be renewed: a tenth of its life or ``max_lead_s`` is left."""
+        return now_s >= self.sent_at_s + self.life_s - min(self.life_s / 10, max_lead_s)
 
 
 class Lease(Generic[T]):
     """A value that can be renewed.
 
     Args:
-        endpoint: Name of the endpoint, for errors and events.
-        what: ``token``, ``locations`` or ``signature``.
-        fetch: Gets the value and its life in seconds (`FOREVER_S` if it has no end).
+        endpoint: Name of the endpoint, for errors, logs and events.
+        what: What the value is.
+        fetch: Gets a new value and its life in seconds; `NEVER_S` if it does not expire.
         observer: Told of each renewal.
+        policy: Gives the lead of a renewal and the pauses between renewals.
         clock: Monotonic seconds.
     """
 
     def __init__(
         self,
         endpoint: str,
-        what: str,
+        what: Renewable,
         fetch: Callable[[], Awaitable[tuple[T, float]]],
         *,
         observer: Observer,
+        policy: TransferPolicy,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._endpoint = endpoint
         self._what = what
         self._fetch = fetch
         self._observer = observer
+        self._policy = policy
         self._clock = clock
-        self._held: Held[T] | None = None
-        self._renewal: asyncio.Task[Held[T]] | None = None
-        self._proven = 0  # the last version known to have been accepted
-        self._quiet_until_s = -math.inf
+        self._current: Leased[T] | None = None
+        self._renewal: asyncio.Task[Leased[T]] | None = None
+        self._accepted_version = 0  # the last one that a server is known to have accepted
+        self._next_early_renewal_s = -math.inf
 
-    async def get(self) -> Held[T]:
-        """The value, fresh enough to be used.
-
-        Raises:
-            TransferError: There is none and fetching one failed.
-        """
-        held, now = self._held, self._clock()
-        if held is None or held.is_expired(now):
-            return await self._join(EXPIRING)
-        if held.is_expiring(now) and now >= self._quiet_until_s:
-            self._begin(EXPIRING)
-        return held
-
-    async def renew(self, seen_version: int, reason: str) -> Held[T]:
-        """A newer value than the version seen; one request serves all who ask for it.
+    async def get(self) -> Leased[T]:
+        """The value, still valid.
 
         Raises:
-            AuthError: The version seen was itself the fruit of a rejection a moment ago.
-            TransferError: Fetching failed.
+            DlcoreError: The first value, or one in place of an expired one, could not be fetched.
         """
-        held = self._held
-        if held is not None and held.version != seen_version:
+        current, now_s = self._current, self._clock()
+        if current is None or current.has_expired(now_s):
+            return await self._join_renewal("expiring")
+        is_expiring = current.is_expiring(now_s, self._policy.max_renewal_lead_s)
+        if is_expiring and now_s >= self._next_early_renewal_s:
+            self._begin_renewal("expiring")
+        return current
+
+    async def renew(self, seen_version: int, reason: RenewalReason) -> Leased[T]:
+        """A newer value than ``seen_version``; one request serves all that ask for it.
+
+        Raises:
+            AuthError: The version seen was itself fetched after a rejection a moment ago.
+            DlcoreError: Fetching failed.
+        """
+        current = self._current
+        if current is not None and current.version != seen_version:
             return await self.get()
-        if held is not None and reason == REJECTED and self._is_distrusted(held):
+        if current is not None and reason == "rejected" and self._is_distrusted(current):
             raise self._rejected_again()
-        return await self._join(reason)
+        return await self._join_renewal(reason)
 
     async def use(
-        self, attempt: Callable[[T], Awaitable[R]], *, renews: Callable[[RejectedError], bool]
+        self, attempt: Callable[[T], Awaitable[R]], *, is_curable: Callable[[RejectedError], bool]
     ) -> R:
-        """Run ``attempt`` with the value; if it is rejected, once more with a renewed one.
+        """Run ``attempt`` with the value; if it is rejected, once more with a renewed value.
 
         Args:
-            attempt: What needs the value; a rejection must not leave anything behind.
-            renews: Whether a rejection is one that renewing might cure.
+            attempt: What needs the value. An attempt that is rejected must have no effect.
+            is_curable: Whether a renewed value might be accepted after this rejection.
 
         Raises:
-            AuthError: RejectedError, and renewing cannot or did not help.
-            TransferError: What ``attempt`` or the renewal raised.
+            AuthError: The value was rejected, and renewing it cannot or did not help.
+            DlcoreError: What ``attempt`` or the renewal raised.
         """
-        held = await self.get()
+        leased = await self.get()
         try:
-            result = await attempt(held.value)
+            result = await attempt(leased.value)
         except RejectedError as rejection:
-            if not renews(rejection):
+            if not is_curable(rejection):
                 raise
         else:
-            self._proven = max(self._proven, held.version)
+            self._note_accepted(leased)
             return result
-        renewed = await self.renew(held.version, REJECTED)
-        if renewed.value == held.value:
+        renewed = await self.renew(leased.version, "rejected")
+        if renewed.value == leased.value:
             raise self._rejected_again()
         result = await attempt(renewed.value)
-        self._proven = max(self._proven, renewed.version)
+        self._note_accepted(renewed)
         return result
 
     async def aclose(self) -> None:
-        """Stop a renewal that is under way. Idempotent."""
+        """Cancel a renewal that is running. Idempotent."""
         if self._renewal is not None:
-            self._renewal.cancel()
-            await asyncio.wait({self._renewal})
+            await cancel_and_wait([self._renewal])
 
-    def _is_distrusted(self, held: Held[T]) -> bool:
-        unproven = held.reason == REJECTED and held.version > self._proven
-        return unproven and self._clock() < held.born_s + DISTRUST_S
+    def _note_accepted(self, leased: Leased[T]) -> None:
+        self._accepted_version = max(self._accepted_version, leased.version)
 
-    async def _join(self, reason: str) -> Held[T]:
-        return await asyncio.shield(self._begin(reason))
+    def _is_distrusted(self, leased: Leased[T]) -> bool:
+        is_unproven = leased.reason == "rejected" and leased.version > self._accepted_version
+        return is_unproven and self._clock() < leased.sent_at_s + self._policy.distrust_s
 
-    def _begin(self, reason: str) -> asyncio.Task[Held[T]]:
+    async def _join_renewal(self, reason: RenewalReason) -> Leased[T]:
+        return await asyncio.shield(self._begin_renewal(reason))
+
+    def _begin_renewal(self, reason: RenewalReason) -> asyncio.Task[Leased[T]]:
         if self._renewal is None:
             self._renewal = asyncio.ensure_future(self._renew(reason))
-            self._renewal.add_done_callback(self._ended)
+            self._renewal.add_done_callback(self._renewal_ended)
         return self._renewal
 
-    def _ended(self, renewal: asyncio.Task[Held[T]]) -> None:
+    def _renewal_ended(self, renewal: asyncio.Task[Leased[T]]) -> None:
         self._renewal = None
         if renewal.cancelled():
             return
-        error = renewal.exception()  # looked at: perhaps nobody waits for it
+        error = renewal.exception()  # looked at, because there may be no waiter
         if error:
-            asked_s = error.retry_after_s if isinstance(error, TransferError) else None
-            self._quiet_until_s = self._clock() + max(RETRY_S, asked_s or 0.0)
+            if isinstance(error, DlcoreError):
+                _log.warning("%s: cannot get a new %s: %s", self._endpoint, self._what, error)
+            retry_after_s = error.retry_after_s if isinstance(error, TransferError) else None
+            pause_s = max(self._policy.min_renewal_interval_s, retry_after_s or 0.0)
+            self._next_early_renewal_s = self._clock() + pause_s
 
-    async def _renew(self, reason: str) -> Held[T]:
-        sent_s = self._clock()
+    async def _renew(self, reason: RenewalReason) -> Leased[T]:
+        sent_at_s = self._clock()
         value, life_s = await self._fetch()
-        version = self._held.version + 1 if self._held else 1
-        first, self._held = self._held is None, Held(value, version, reason, sent_s, life_s)
-        if not first:
+        previous = self._current
+        version = previous.version + 1 if previous else 1
+        self._current = Leased(value, version, reason, sent_at_s, life_s)
+        if previous:
+            _log.info("%s: renewed the %s (%s)", self._endpoint, self._what, reason)
             self._observer(Renewed(self._endpoint, self._what, reason))
-        return self._held
+        return self._current
 
     def _rejected_again(self) -> AuthError:
         return AuthError(

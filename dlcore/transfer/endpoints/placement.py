@@ -1,21 +1,24 @@
-"""The common shape of every endpoint's `Placement`."""
+"""Which objects of a package an endpoint holds, and how it reads them."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 
+from dlcore.errors import Fault, TransferError
+from dlcore.model import Manifest
 from dlcore.transfer.interface import Sink
-from dlcore.transfer.sink import Intake
+from dlcore.transfer.sink import SinkWriter
 
-ReadSpan = Callable[[int, tuple[int, int], Intake], Awaitable[None]]
+ReadSpan = Callable[[int, tuple[int, int], SinkWriter], Awaitable[None]]
+"""Reads bytes ``[start, end)`` of the object with that index."""
 
 
-class Located:
-    """Objects that an endpoint holds, and how it reads a span of one.
+class PackagePlacement:
+    """The placement that every kind of endpoint returns.
 
     Args:
-        held: Indices of the manifest's objects.
-        read: Reads bytes ``[start, end)`` of an object into an intake.
+        held: Indices of the manifest's objects that can be read.
+        read: Reads a span of one of them.
     """
 
     def __init__(self, held: frozenset[int], read: ReadSpan) -> None:
@@ -23,10 +26,32 @@ class Located:
         self._read = read
 
     async def read_range(self, object_index: int, start: int, end: int, sink: Sink) -> None:
-        """See `dlcore.transfer.interface.Placement.read_range`."""
-        await self._read(object_index, (start, end), Intake(sink))
+        """Read bytes ``[start, end)``; see `dlcore.transfer.interface.Placement.read_range`."""
+        await self._read(object_index, (start, end), SinkWriter(sink))
 
 
-def everything(count: int) -> frozenset[int]:
-    """All objects of a manifest: whether each exists is found out by reading it."""
-    return frozenset(range(count))
+def all_objects(manifest: Manifest) -> frozenset[int]:
+    """All objects: whether one exists is found out by reading it."""
+    return frozenset(range(len(manifest.objects)))
+
+
+def objects_named(manifest: Manifest, names: Container[str], endpoint: str) -> frozenset[int]:
+    """The objects with one of these names.
+
+    Args:
+        manifest: The package.
+        names: Names of the objects that an endpoint holds.
+        endpoint: Name of the endpoint, for the error.
+
+    Raises:
+        TransferError: ``NOT_FOUND``: the package has objects, but none with such a name.
+    """
+    held = frozenset(i for i, wanted in enumerate(manifest.objects) if wanted.name in names)
+    if manifest.objects and not held:
+        raise TransferError(
+            f"holds no object of package {manifest.package_id}",
+            fault=Fault.NOT_FOUND,
+            endpoint=endpoint,
+            remedy="Distribute the package to this endpoint, or use another one.",
+        )
+    return held

@@ -1,4 +1,4 @@
-"""Finds out the length of what lies at a plain URL, before anything of it is fetched."""
+"""Finds out the length of what is at a plain URL, before any of it is fetched."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import msgspec
 
 from dlcore.errors import Fault
 from dlcore.transfer.http.client import HttpClient
-from dlcore.transfer.http.content_range import LIMIT, parse_content_range
-from dlcore.transfer.http.readers import check_coding
-from dlcore.transfer.http.response import Answer
+from dlcore.transfer.http.headers import parse_content_length, parse_content_range, range_header
+from dlcore.transfer.http.readers import check_content_coding
+from dlcore.transfer.http.response import Response
 
 
 class Probed(msgspec.Struct, frozen=True):
@@ -18,8 +18,8 @@ class Probed(msgspec.Struct, frozen=True):
 
     Attributes:
         length_bytes: Length of the whole.
-        accepts_ranges: Whether parts of it can be asked for.
-        name: Last component of the URL's path; may be empty, and is not safe as a file name.
+        accepts_ranges: Whether the server can send parts of it.
+        name: Last component of the URL's path. May be empty, and may be unsafe as a file name.
     """
 
     length_bytes: int
@@ -28,41 +28,40 @@ class Probed(msgspec.Struct, frozen=True):
 
 
 async def probe(url: str, client: HttpClient) -> Probed:
-    """Ask with ``HEAD``; where that does not tell all, with ``GET`` for the first byte.
+    """Ask with ``HEAD``, and with ``GET`` for the first byte if that does not tell everything.
 
     Raises:
-        TransferError: The server cannot be asked, or does not say how long it is.
+        TransferError: The server cannot be reached, refuses, or does not say the length.
     """
-    with await client.request("HEAD", url) as answer:
-        length = _length(answer)
-        if answer.status == 200 and length is not None and _offers_ranges(answer):
-            check_coding(answer)
-            return Probed(length, True, _name(url))
-    with await client.request("GET", url, headers={"Range": "bytes=0-0"}) as answer:
-        if answer.status not in {200, 206, 416}:
-            raise await answer.refusal()
-        check_coding(answer)
-        partial = answer.status == 206
-        length = _total(answer) if partial else _length(answer)
-        if length is None or answer.status == 416:
-            raise answer.error(Fault.RANGE, "the server does not say how long this is")
-        return Probed(length, partial, _name(url))
+    async with client.request("HEAD", url) as response:
+        length_bytes = _content_length(response)
+        if response.status == 200 and length_bytes is not None and _offers_ranges(response):
+            check_content_coding(response)
+            return Probed(length_bytes, True, _last_component(url))
+    async with client.request("GET", url, headers=range_header(0, 1)) as response:
+        if response.status not in {200, 206, 416}:
+            raise await response.status_error()
+        check_content_coding(response)
+        is_partial = response.status == 206
+        length_bytes = _total(response) if is_partial else _content_length(response)
+        if length_bytes is None or response.status == 416:
+            raise response.error(Fault.RANGE, "the server does not say how long this file is")
+        return Probed(length_bytes, is_partial, _last_component(url))
 
 
-def _offers_ranges(answer: Answer) -> bool:
-    return answer.headers.get("Accept-Ranges", "").strip().lower() == "bytes"
+def _offers_ranges(response: Response) -> bool:
+    return response.headers.get("Accept-Ranges", "").strip().lower() == "bytes"
 
 
-def _length(answer: Answer) -> int | None:
-    text = answer.headers.get("Content-Length", "")
-    return int(text) if text.isascii() and text.isdigit() and int(text) <= LIMIT else None
+def _content_length(response: Response) -> int | None:
+    return parse_content_length(response.headers.get("Content-Length", ""))
 
 
-def _total(answer: Answer) -> int | None:
-    found = parse_content_range(answer.headers.get("Content-Range", ""))
+def _total(response: Response) -> int | None:
+    found = parse_content_range(response.headers.get("Content-Range", ""))
     return found.total if found and found.start == 0 and found.end == 1 else None
 
 
-def _name(url: str) -> str:
+def _last_component(url: str) -> str:
     path = url.partition("#")[0].partition("?")[0].partition("://")[2]
     return unquote(path.partition("/")[2].rpartition("/")[2])

@@ -1,12 +1,12 @@
-"""The answer of a distribution point to ``PROPFIND``: what it lists, and the links to it.
+"""A distribution point's reply to ``PROPFIND``: the files and folders it lists, and their links.
 
-Guarantees: pure; an entry's path is relative to the package and stays inside; its link is the
-server's own spelling of path and query, since everything after ``?`` must stand as it is. Where a
-link says another host, its path on the host that was asked is meant: a distribution point has
-several names, and nothing is ever asked of a foreign one.
+Guarantees: pure. An entry's path is relative to the package and stays inside it. Its link keeps the
+server's spelling of path and query, because everything after ``?`` must be sent unchanged. If a
+link names another host, its path is used on the host that was asked: a distribution point has
+several names, and no request ever goes to a host that the settings do not name.
 
 Source: the reply quoted in maurice-daly/DriverAutomationTool, issue 21: an empty ``getetag``, and
-``sccm?/`` before the last component of a collection or between package and file.
+``sccm?/`` before the last component of a collection, or between package and file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from xml.etree.ElementTree import Element, ParseError
 from dlcore.transfer.http.urls import quote_unsafe
 
 _DAV = "{DAV:}"
-_MARK = "sccm?/"
+_SCCM_MARK = "sccm?/"
 _AUTHORITY = re.compile(r"^https?://[^/?#]*", re.IGNORECASE)
 _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -28,8 +28,11 @@ _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
 class Entry(NamedTuple):
     """One file or folder of a package.
 
-    ``path`` is relative to the package, ``""`` for itself; ``link`` is path and query on the
-    server; ``length_bytes`` is 0 for a folder.
+    Attributes:
+        path: Relative to the package; empty for the package's own folder.
+        link: Path and query on the server.
+        is_folder: Whether it is a folder.
+        length_bytes: Length of a file; 0 for a folder.
     """
 
     path: str
@@ -42,11 +45,13 @@ def parse_listing(document: bytes, root: str) -> list[Entry]:
     """Read a multistatus document.
 
     Args:
-        document: The body.
+        document: The body of the reply.
         root: Path of the package on the server, ``/SMS_DP_SMSPKG$/ABC00012``.
 
     Raises:
-        ValueError: It is malformed, or a link leads out of the package.
+        ValueError: It is malformed, or a link leads out of the package. The text says which.
+
+    Source: RFC 4918, section 13.
     """
     import defusedxml
     from defusedxml.ElementTree import fromstring
@@ -54,9 +59,9 @@ def parse_listing(document: bytes, root: str) -> list[Entry]:
     try:
         tree = fromstring(document, forbid_dtd=True)
     except (ParseError, defusedxml.DefusedXmlException, LookupError):
-        raise ValueError("the listing is not plain XML") from None
+        raise ValueError("it is not plain XML") from None
     if tree.tag != f"{_DAV}multistatus":
-        raise ValueError("the listing is not a multistatus document")
+        raise ValueError("it is not a WebDAV multistatus document")
     return [_entry(response, root) for response in tree.iter(f"{_DAV}response")]
 
 
@@ -65,8 +70,8 @@ def _entry(response: Element, root: str) -> Entry:
     is_folder = _text(response, "iscollection") == "1"
     length = _text(response, "getcontentlength") or "0"
     if not _DIGITS.fullmatch(length):
-        raise ValueError("a length in the listing is not a number")
-    return Entry(_inside(link, root), link, is_folder, 0 if is_folder else int(length))
+        raise ValueError("the length of a file is not a number")
+    return Entry(_relative_path(link, root), link, is_folder, 0 if is_folder else int(length))
 
 
 def _text(response: Element, name: str) -> str:
@@ -74,23 +79,23 @@ def _text(response: Element, name: str) -> str:
     return (found.text or "").strip() if found is not None else ""
 
 
-def _inside(link: str, root: str) -> str:
-    """Path of a link relative to the package.
+def _relative_path(link: str, root: str) -> str:
+    """The path of a link, relative to the package.
 
     Raises:
-        ValueError: It is not inside.
+        ValueError: It is not inside the package.
     """
-    path = _plain(link.replace(_MARK, "", 1))
-    base = _plain(root)
+    path = _decoded_path(link.replace(_SCCM_MARK, "", 1))
+    base = _decoded_path(root)
     if path.casefold() == base.casefold():
         return ""
     if not path.casefold().startswith(f"{base.casefold()}/"):
-        raise ValueError("a link in the listing leads out of the package")
+        raise ValueError("a link leads out of the package")
     relative = path[len(base) + 1 :]
     if any(name in {"", ".", ".."} or "\\" in name or "\0" in name for name in relative.split("/")):
-        raise ValueError("a link in the listing is not a plain path")
+        raise ValueError("a link is not a plain path")
     return relative
 
 
-def _plain(path: str) -> str:
+def _decoded_path(path: str) -> str:
     return unicodedata.normalize("NFC", unquote(path)).rstrip("/")

@@ -1,7 +1,7 @@
 """A web server with the published layout below a base URL, or objects at URLs of their own.
 
-Guarantees: nothing beyond `dlcore.transfer.interface`. Assumes a server that supports byte
-ranges. Plain http is allowed: the digest is the truth, and no credential is sent.
+Guarantees: those of `dlcore.transfer.interface`. Assumes a server that supports byte ranges. Plain
+http is allowed: blocks are verified against the manifest, and no credential is sent.
 """
 
 from __future__ import annotations
@@ -9,17 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dlcore.errors import Fault, TransferError
-from dlcore.model import EndpointKind, Manifest
-from dlcore.transfer.endpoints.placement import Located, everything
-from dlcore.transfer.http.asking import object_url, published_url
+from dlcore.model import EndpointKind, Manifest, object_key
+from dlcore.transfer.endpoints.placement import PackagePlacement, all_objects, objects_named
 from dlcore.transfer.http.client import HttpClient
-from dlcore.transfer.http.document_reader import read_document
-from dlcore.transfer.http.readers import read_range
-from dlcore.transfer.sink import Intake
+from dlcore.transfer.http.readers import read_document, read_range
+from dlcore.transfer.http.urls import join_key
+from dlcore.transfer.sink import SinkWriter
 
 
-class HttpEndpoint:
-    """The published layout below ``base_url``."""
+class WebServerEndpoint:
+    """The published layout below ``base_url``.
+
+    Args:
+        name: Name of the endpoint.
+        base_url: Without a trailing slash.
+        client: Sends the requests.
+    """
 
     kind = EndpointKind.HTTP
 
@@ -29,18 +34,18 @@ class HttpEndpoint:
         self._client = client
 
     async def read_document(self, key: str, limit_bytes: int) -> bytes:
-        """See `dlcore.transfer.interface.Endpoint.read_document`."""
-        return await read_document(self._client, published_url(self._base_url, key), limit_bytes)
+        """Read a published document; see `dlcore.transfer.interface.Endpoint.read_document`."""
+        return await read_document(self._client, join_key(self._base_url, key), limit_bytes)
 
-    async def locate(self, manifest: Manifest) -> Located:
-        """Every object; one that is missing is ``NOT_FOUND`` when it is read."""
+    async def locate(self, manifest: Manifest) -> PackagePlacement:
+        """All objects, without asking; a missing one is ``NOT_FOUND`` when it is read."""
 
-        async def read(index: int, span: tuple[int, int], intake: Intake) -> None:
+        async def read(index: int, span: tuple[int, int], writer: SinkWriter) -> None:
             wanted = manifest.objects[index]
-            url = object_url(self._base_url, wanted.name)
-            await read_range(self._client, url, span, wanted.length_bytes, intake)
+            url = join_key(self._base_url, object_key(wanted.name))
+            await read_range(self._client, url, span, wanted.length_bytes, writer)
 
-        return Located(everything(len(manifest.objects)), read)
+        return PackagePlacement(all_objects(manifest), read)
 
     async def aclose(self) -> None:
         """Close all connections. Idempotent."""
@@ -53,7 +58,7 @@ class UrlEndpoint:
     Args:
         name: Name of the endpoint.
         urls: URL of each object, by the object's name.
-        client: Connections.
+        client: Sends the requests.
     """
 
     kind = EndpointKind.HTTP
@@ -64,26 +69,22 @@ class UrlEndpoint:
         self._client = client
 
     async def read_document(self, key: str, limit_bytes: int) -> bytes:
-        """Never there: bare URLs come without documents."""
-        raise TransferError(f"has no document {key}", fault=Fault.NOT_FOUND, endpoint=self.name)
+        """Always ``NOT_FOUND``: documents are published only beside the published layout."""
+        raise TransferError(
+            f"holds no document {key}: it has only objects",
+            fault=Fault.NOT_FOUND,
+            endpoint=self.name,
+        )
 
-    async def locate(self, manifest: Manifest) -> Located:
+    async def locate(self, manifest: Manifest) -> PackagePlacement:
         """The objects that have a URL here."""
-        names = [wanted.name for wanted in manifest.objects]
-        held = frozenset(index for index, name in enumerate(names) if name in self._urls)
 
-        async def read(index: int, span: tuple[int, int], intake: Intake) -> None:
+        async def read(index: int, span: tuple[int, int], writer: SinkWriter) -> None:
             wanted = manifest.objects[index]
             url = self._urls[wanted.name]
-            await read_range(self._client, url, span, wanted.length_bytes, intake)
+            await read_range(self._client, url, span, wanted.length_bytes, writer)
 
-        if names and not held:
-            raise TransferError(
-                f"has no object of package {manifest.package_id}",
-                fault=Fault.NOT_FOUND,
-                endpoint=self.name,
-            )
-        return Located(held, read)
+        return PackagePlacement(objects_named(manifest, self._urls, self.name), read)
 
     async def aclose(self) -> None:
         """Close all connections. Idempotent."""

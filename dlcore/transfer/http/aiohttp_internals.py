@@ -1,11 +1,11 @@
-"""The connection below an answer, taken out of aiohttp's hands for the time of a body.
+"""Borrows a connection from aiohttp while a body is read, and returns it.
 
-The only place that knows aiohttp's inside. Guarantees: nothing is taken unless aiohttp, the
-event loop and the connection are as this module knows them; what aiohttp had already read of the
-body is handed over with the connection; a connection that is given back is free for the next
-request, and one that brings bytes which nobody asked for is closed, not used again.
+This is the only module that knows aiohttp's internals. Guarantees: nothing is borrowed unless
+aiohttp, the event loop and the connection are of the kinds listed here. What aiohttp has already
+read of the body comes with the connection. A returned connection serves the next request, unless
+the server sends bytes that were not asked for: then it is closed.
 
-Assumes a body of known length, in no coding.
+Assumes a body of known length without a content coding.
 """
 
 from __future__ import annotations
@@ -20,31 +20,34 @@ from typing import Any, cast
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-# Those of asyncio's Proactor loop would place bytes after a pause; others are not known.
-_TRANSPORTS = frozenset({"asyncio.selector_events", "asyncio.sslproto", "uvloop.loop"})
-HEAD_BYTES = 16 << 10  # room for a head of the longest allowed, and little else
-_INSIDE = {
+_KNOWN_TRANSPORTS = frozenset({"asyncio.selector_events", "asyncio.sslproto", "uvloop.loop"})
+"""Modules of transports that stop reading at once when paused. asyncio's Proactor does not."""
+
+_NEEDED_ATTRIBUTES = {
     ResponseHandler: ("_parser", "connection_lost", "data_received", "set_response_params"),
     aiohttp.StreamReader: ("exception", "feed_eof", "is_eof", "read_nowait"),
     aiohttp.ClientResponse: ("connection", "content"),
 }
 
+_TLS_READ_BYTES_BETWEEN_BODIES = 16 << 10  # enough for the longest headers that we allow
+
 
 @functools.cache
-def aiohttp_is_known() -> bool:
-    """Whether aiohttp has the inside that this module was written for."""
-    return all(hasattr(kind, name) for kind, names in _INSIDE.items() for name in names)
+def is_known_aiohttp() -> bool:
+    """Whether the installed aiohttp has the internals that this module needs."""
+    return all(hasattr(kind, name) for kind, names in _NEEDED_ATTRIBUTES.items() for name in names)
 
 
-class Wire:
+class BorrowedConnection:
     """A connection in the middle of a body.
 
     Attributes:
-        transport: The connection, paused.
-        head: What aiohttp had read of the body.
-        handler: aiohttp's protocol; must hear of everything that is not body.
-        tls: Holds what arrived and was not asked for, even after the connection has ended.
-        socket: As the event loop shows it.
+        transport: The connection; reading is paused.
+        first_bytes: What aiohttp had already read of the body.
+        handler: aiohttp's protocol. It must be told of everything that is not body.
+        tls: Decrypts the body; None without TLS. It may still hold bytes after the connection has
+            ended.
+        socket: As the event loop gives it.
     """
 
     def __init__(
@@ -54,7 +57,7 @@ class Wire:
         handler: ResponseHandler,
     ) -> None:
         self.transport = transport
-        self.head = response.content.read_nowait()  # resumes reading
+        self.first_bytes = response.content.read_nowait()  # this resumes reading
         transport.pause_reading()
         self.handler = handler
         self.tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
@@ -62,45 +65,46 @@ class Wire:
         self._content = response.content
 
     def give_back(self) -> None:
-        """Let aiohttp have the connection again, for the whole body was read."""
-        self.handler._parser = cast("Any", _NothingMore())
+        """Return the connection to aiohttp: the whole body was read."""
+        self.handler._parser = cast("Any", _SurplusParser())
         self.transport.set_protocol(self.handler)
-        if hasattr(self.transport, "max_size"):  # what aiohttp reads with a head is copied twice
-            self.transport.max_size = HEAD_BYTES
+        if hasattr(self.transport, "max_size"):
+            # Body bytes that asyncio reads together with the next headers are copied twice more.
+            self.transport.max_size = _TLS_READ_BYTES_BETWEEN_BODIES
 
-    def break_off(self) -> None:
-        """Break the connection, unless somebody has: the TLS of Python 3.11.2 fails at it twice."""
+    def abort(self) -> None:
+        """Break the connection, once only: the TLS of Python 3.11.2 fails the second time."""
         if not self.transport.is_closing():
             self.transport.abort()
 
     async def finish(self) -> None:
-        """Tell aiohttp that the answer is complete, once surplus had the time to show."""
+        """Tell aiohttp that the response is complete, after surplus bytes had time to show."""
         await asyncio.sleep(0)
         self._content.feed_eof()
 
 
-def take(response: aiohttp.ClientResponse) -> Wire | None:
-    """The connection below an answer whose headers have been read.
+def borrow_connection(response: aiohttp.ClientResponse) -> BorrowedConnection | None:
+    """Take over the connection of a response whose headers have arrived.
 
     Returns:
-        None if it must stay where it is: all of the body has arrived, it is broken or held back,
-        or not of a known kind.
+        None if aiohttp must keep it: the whole body has arrived, the connection is broken or
+        paused, or its kind is not known here.
     """
     connection, content = response.connection, response.content
     if connection is None or content.is_eof() or content.exception() is not None:
         return None
     transport, handler = connection.transport, connection.protocol
-    if type(handler) is not ResponseHandler or type(transport).__module__ not in _TRANSPORTS:
+    if type(handler) is not ResponseHandler or type(transport).__module__ not in _KNOWN_TRANSPORTS:
         return None
     if transport is None or transport.is_closing() or not transport.is_reading():
         return None
-    return Wire(response, transport, handler)
+    return BorrowedConnection(response, transport, handler)
 
 
-def forget_broken(connector: aiohttp.BaseConnector | None) -> None:
-    """Take the transport from idle connections that are no more.
+def forget_broken_connections(connector: aiohttp.BaseConnector | None) -> None:
+    """Take broken connections from a pool that is about to be closed.
 
-    One that the server broke by surplus bytes over TLS lets aiohttp's own closing fail.
+    When surplus bytes have broken an idle TLS connection, closing it fails inside aiohttp.
     """
     idle: Iterable[Iterable[tuple[ResponseHandler, float]]]
     idle = getattr(connector, "_conns", {}).values()
@@ -109,16 +113,16 @@ def forget_broken(connector: aiohttp.BaseConnector | None) -> None:
             handler.transport = None
 
 
-class _NothingMore:
-    """Stands for aiohttp's parser between two answers: every byte is surplus."""
+class _SurplusParser:
+    """Stands for aiohttp's parser until the next request: every byte is one too many."""
 
     def feed_data(self, data: bytes) -> tuple[tuple[()], bool, bytes]:
         if data:
-            raise aiohttp.ClientPayloadError("surplus")  # aiohttp closes the connection
+            raise aiohttp.ClientPayloadError("surplus")  # aiohttp then closes the connection
         return (), False, b""
 
     def feed_eof(self) -> None:
-        """The connection ends in order."""
+        """Accept an orderly end of the connection."""
 
     def pause_reading(self) -> None:
-        """There is nothing to hold back."""
+        """Do nothing: this parser holds no data back."""

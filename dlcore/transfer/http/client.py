@@ -1,19 +1,21 @@
-"""The only place that speaks HTTP: one endpoint's requests over the shared network.
+"""Sends the HTTP requests of one endpoint through the shared connection pool.
 
-Guarantees: no redirect is followed, no URL quoted again; a connection that the server closed while
-it was idle costs a new one, not an error; an endpoint that does not answer for ``stall_s`` is
-given up; whatever goes wrong below comes out as a `TransferError` without secrets, and without the
-foreign exception as its context, for that might print them.
+Guarantees: redirects are not followed, and a URL is sent exactly as given. If the server closed an
+idle connection, the request is sent again on a new one and no error is raised. An endpoint that
+sends no response headers for ``stall_s`` is given up. Every failure comes out as a `TransferError`
+without secrets. The exception of aiohttp is not kept as its context, for its text may hold secrets.
 
-Assumes one event loop, and that asking twice does no harm: nothing that is asked here changes
-anything at a server. Not here: what comes after the headers (`answer`).
+Assumes one event loop, and that a request may be repeated: none of them changes anything at a
+server. What follows the headers is in `response`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,70 +24,76 @@ from yarl import URL
 
 from dlcore.errors import Fault, TransferError
 from dlcore.transfer.http.faults import NETWORK_ERRORS, error_of_exception
-from dlcore.transfer.http.pool import Network
+from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.proxies import proxy_of
 from dlcore.transfer.http.redaction import redact
-from dlcore.transfer.http.response import Answer
-from dlcore.transfer.http.stall_timer import STALL_S
+from dlcore.transfer.http.response import Response
 from dlcore.transfer.http.urls import exact_url
 
-_REPEATED_BY_AIOHTTP = frozenset({"GET", "HEAD"})
-_STALE = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
+_log = logging.getLogger(__name__)
+
+_RESENT_BY_AIOHTTP = frozenset({"GET", "HEAD"})
+_STALE_CONNECTION = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 
 
 class HttpClient:
-    """One endpoint's way to its hosts.
+    """The client of one endpoint, for all of its hosts.
 
     Args:
-        endpoint: Name of the endpoint, for errors.
-        network: Shared with other endpoints; one of its own by default.
+        endpoint: Name of the endpoint, for errors and logs.
+        pool: Shared with other endpoints; a new one if None.
         ca_file: PEM file of the authorities to trust; empty for the system's store.
-        stall_s: Seconds without progress after which a request is given up.
+
+    Attributes:
+        endpoint: Name of the endpoint.
+        policy: Times and limits: those of the pool.
     """
 
     def __init__(
-        self,
-        endpoint: str,
-        network: Network | None = None,
-        *,
-        ca_file: str = "",
-        stall_s: float = STALL_S,
+        self, endpoint: str, pool: ConnectionPool | None = None, *, ca_file: str = ""
     ) -> None:
         self.endpoint = endpoint
-        self._network = network or Network()
+        self._pool = pool or ConnectionPool()
+        self.policy = self._pool.policy
         self._ca_file = ca_file
-        self._stall_s = stall_s
-        self._closed = False
+        self._is_closed = False
 
+    @contextlib.asynccontextmanager
     async def request(
         self,
         method: str,
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        in_turn: bool = False,
-    ) -> Answer:
-        """Send a request without a body; leave the answer (``with``) to free the connection.
+        is_range: bool = False,
+    ) -> AsyncIterator[Response]:
+        """Send a request without a body; leaving the context frees the connection.
 
         Args:
-            method: The method.
-            url: What to ask for, exact.
-            headers: More request headers.
-            in_turn: Whether it counts towards the bound on its host, and waits if that is reached.
+            method: The HTTP method.
+            url: Sent exactly as given.
+            headers: Further request headers.
+            is_range: Whether the request counts towards the limit of its host. It waits while
+                that limit is reached.
 
         Raises:
-            TransferError: ``CONNECT``, ``STALL``, ``TLS``, or ``REFUSED`` for what is not HTTP.
+            TransferError: ``CONNECT``, ``STALL``, ``TLS``, or ``REFUSED`` if the response is not
+                HTTP or the URL cannot be sent.
         """
-        target = self._target(method, url)
-        if not in_turn:
-            return await self._send(method, target, headers, _nothing)
-        turns = self._network.turns(target)
-        await turns.take()
         try:
-            return await self._send(method, target, headers, turns.give_back)
-        except BaseException:
-            turns.give_back()
+            target = self._target(method, url)
+            limit = self._pool.host_limit(target) if is_range else contextlib.nullcontext()
+            async with limit:
+                with await self._send(method, target, headers) as response:
+                    yield response
+        except TransferError as error:
+            _log.warning("%s", error)
             raise
+
+    async def aclose(self) -> None:
+        """Refuse further requests; close the connections unless others use the pool. Idempotent."""
+        self._is_closed = True
+        await self._pool.leave(self)
 
     def _target(self, method: str, url: str) -> URL:
         try:
@@ -94,73 +102,69 @@ class HttpClient:
             failure = self._failure(method, url, error)
         raise failure
 
-    async def _send(
-        self,
-        method: str,
-        target: URL,
-        headers: Mapping[str, str] | None,
-        left: Callable[[], None],
-    ) -> Answer:
+    async def _send(self, method: str, target: URL, headers: Mapping[str, str] | None) -> Response:
         session = self._session()
-        late = asyncio.timeout(self._stall_s)
+        timeout = asyncio.timeout(self.policy.stall_s)
+        self._log_exchange(method, target, "is sent")
         try:
             proxy = proxy_of(target.scheme, target.raw_host or "")
-            tls = self._trust(target, proxy)
-            async with late:
-                response = await _answered(
+            tls = self._tls(target, proxy)
+            async with timeout:
+                raw = await _send_again_if_stale(
                     session, method, target, headers=headers, ssl=tls, proxy=proxy
                 )
-            return Answer(
-                self.endpoint, response, self._stall_s, proxied=proxy is not None, left=left
-            )
         except NETWORK_ERRORS as error:
             if isinstance(error, aiohttp.ClientConnectorError):
-                self._network.forget_address(target)
-            failure = self._failure(method, str(target), error, is_late=late.expired())
+                self._pool.forget_address(target)
+            failure = self._failure(method, str(target), error, has_timed_out=timeout.expired())
+        else:
+            self._log_exchange(method, target, f"was answered {raw.status}")
+            return Response(self.endpoint, raw, self.policy, is_proxied=proxy is not None)
         raise failure
 
-    def _trust(self, target: URL, proxy: str | None) -> ssl.SSLContext | bool:
-        """How to verify; where there is no TLS the authorities are not read, which takes long."""
+    def _tls(self, target: URL, proxy: str | None) -> ssl.SSLContext | bool:
+        """The TLS context. It is made for https only, because reading the authorities is slow."""
         if "https" in {target.scheme, urlsplit(proxy or "").scheme}:
-            return self._network.trust(self._ca_file)
+            return self._pool.tls_context(self._ca_file)
         return True
 
     def _session(self) -> aiohttp.ClientSession:
-        if self._closed:
+        if self._is_closed:
             raise TransferError(
                 "the endpoint was closed", fault=Fault.CONNECT, endpoint=self.endpoint
             )
-        return self._network.session(self)
+        return self._pool.session(self)
 
     def _failure(
-        self, method: str, url: str, error: Exception, *, is_late: bool = False
+        self, method: str, url: str, error: Exception, *, has_timed_out: bool = False
     ) -> TransferError:
         request = f"{method} {redact(url)}"
-        if is_late:
+        if has_timed_out:
             return TransferError(
-                f"{request}: no answer for {self._stall_s:g} s",
+                f"{request}: no response within {self.policy.stall_s:g} s",
                 fault=Fault.STALL,
                 endpoint=self.endpoint,
+                remedy="Check whether the server and its network are overloaded.",
             )
-        return error_of_exception(self.endpoint, request, error, answered=False)
+        return error_of_exception(self.endpoint, request, error, has_headers=False)
 
-    async def aclose(self) -> None:
-        """Ask nothing more; close all connections unless others use the network. Idempotent."""
-        self._closed = True
-        await self._network.leave(self)
+    def _log_exchange(self, method: str, target: URL, event: str) -> None:
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug("%s: %s %s %s", self.endpoint, method, redact(str(target)), event)
 
 
-async def _answered(
+async def _send_again_if_stale(
     session: aiohttp.ClientSession, method: str, target: URL, **options: Any
 ) -> aiohttp.ClientResponse:
-    """The answer's headers; asks again if the connection that was taken is no more."""
+    """Send a request and wait for the response's headers.
+
+    The pooled connection may have been closed by the server meanwhile. aiohttp itself then sends
+    GET and HEAD again; all other methods are sent again here.
+    """
     try:
         return await session.request(method, target, allow_redirects=False, **options)
-    except _STALE as error:
-        if method in _REPEATED_BY_AIOHTTP or isinstance(error, aiohttp.ClientConnectorError):
+    except _STALE_CONNECTION as error:
+        if method in _RESENT_BY_AIOHTTP or isinstance(error, aiohttp.ClientConnectorError):
             raise
+        _log.warning("%s: the connection was closed; sending %s again", target.raw_host, method)
     return await session.request(method, target, allow_redirects=False, **options)
-
-
-def _nothing() -> None:
-    """What follows a request that took no turn."""

@@ -1,129 +1,158 @@
-"""The direct receive path: the kernel or OpenSSL writes a body straight into the sink's buffers.
+"""The direct receive path: the kernel writes a body straight into the sink's buffers.
 
-Guarantees: what `plain` does, with the same faults. No bytes object is made for a read, and no
-byte is copied but those that came along with the headers. Where the sink is full the connection
-is paused; it gets no place for more than the body, and none after the reception has ended.
+Usually asyncio reads a socket into a new bytes object, aiohttp's parser copies that into a queue,
+and we copy it from there into the sink. A body of known length needs no parser, so:
+
+1. aiohttp reads the headers. `aiohttp_internals` then pauses the connection and lends it to us,
+   with the first bytes of the body that came along with the headers. `receive` copies these.
+2. `_BodyProtocol` takes the place of aiohttp's protocol. asyncio asks it where the next bytes
+   shall go (`get_buffer`). It answers with the sink's own buffer, cut to what the body still
+   lacks. The kernel writes there (``recv_into``); with TLS, OpenSSL decrypts to there.
+3. When the sink is full, reading is paused until `Sink.ready`. TCP then slows the server down.
+4. With the last byte, aiohttp gets its connection back for the next request. If the body does not
+   become complete, the connection is closed.
+
+`receive_low_water` lets each of these reads bring many bytes.
+
+Guarantees: the same bytes and faults as the plain path. asyncio never gets memory for more than the
+body, nor any after `receive` has ended.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
 from typing import cast
 
 import aiohttp
 
-from dlcore.transfer.http.aiohttp_internals import Wire
-from dlcore.transfer.http.low_water import LowWater
-from dlcore.transfer.http.response import Answer
-from dlcore.transfer.sink import Intake
+from dlcore.transfer.http.aiohttp_internals import BorrowedConnection
+from dlcore.transfer.http.receive_low_water import ReceiveLowWater
+from dlcore.transfer.http.response import Response
+from dlcore.transfer.sink import SinkWriter
 
 
-async def receive(answer: Answer, wire: Wire, count: int, intake: Intake) -> None:
+async def receive(
+    response: Response, connection: BorrowedConnection, count: int, writer: SinkWriter
+) -> None:
     """Move a body of exactly ``count`` bytes into the sink.
 
     Raises:
         TransferError: ``TRUNCATED`` or ``STALL``.
     """
-    reception = _Reception(wire, intake, count - len(wire.head), answer.arrived)
+    body = _BodyProtocol(response, connection, count - len(connection.first_bytes), writer)
     try:
-        await intake.put(wire.head)
-        while reception.left:
-            await intake.ready()
-            await answer.arrival(reception.more())
-        await wire.finish()
+        await writer.write(connection.first_bytes)
+        while body.left_bytes:
+            await writer.ready()
+            await response.wait(body.resume())
+        await connection.finish()
     finally:
-        reception.end()
+        body.stop()
 
 
-class _Reception(asyncio.BufferedProtocol):
-    """Speaks to the connection while the body arrives.
+class _BodyProtocol(asyncio.BufferedProtocol):
+    """asyncio's counterpart on the connection while the body arrives.
 
     Attributes:
-        left: Bytes still to come.
+        left_bytes: Bytes of the body that are still missing.
     """
 
     def __init__(
-        self, wire: Wire, intake: Intake, left: int, arrived: Callable[[int], None]
+        self,
+        response: Response,
+        connection: BorrowedConnection,
+        left_bytes: int,
+        writer: SinkWriter,
     ) -> None:
-        self.left = left
-        self._low_water = LowWater(
-            wire.socket, asyncio.get_running_loop(), is_tls=wire.tls is not None
+        self.left_bytes = left_bytes
+        self._low_water = ReceiveLowWater(
+            connection.socket,
+            asyncio.get_running_loop(),
+            response.policy,
+            is_tls=connection.tls is not None,
         )
-        self._wire = wire
-        self._intake = intake
-        self._arrived = arrived
-        self._ended = False
+        self._response = response
+        self._connection = connection
+        self._writer = writer
+        self._has_stopped = False
         self._error: Exception | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        wire.transport.set_protocol(self)
+        self._pause: asyncio.Future[None] | None = None
+        connection.transport.set_protocol(self)
 
-    def more(self) -> asyncio.Future[None]:
-        """Done when the sink is full or the body complete; fails if the body ends early."""
-        self._waiter = asyncio.get_running_loop().create_future()
+    def resume(self) -> asyncio.Future[None]:
+        """Read on; the sink must be ready.
+
+        Returns:
+            Done when the sink is full or the body complete. Fails if the body ends early.
+        """
+        self._pause = asyncio.get_running_loop().create_future()
         if self._error is None:
-            self._wire.transport.resume_reading()
-        elif self._salvage():
-            self._waiter.set_result(None)
+            self._connection.transport.resume_reading()
+        elif self._drain_tls():
+            self._pause.set_result(None)
         else:
-            self._waiter.set_exception(self._error)
-        return self._waiter
+            self._pause.set_exception(self._error)
+        return self._pause
 
-    def end(self) -> None:
-        """Break the connection if the body is not complete."""
+    def stop(self) -> None:
+        """Hand out no more memory; break the connection if the body is not complete."""
         self._low_water.stop()
-        if self.left:
-            self._ended = True
-            self._wire.break_off()
+        if self.left_bytes:
+            self._has_stopped = True
+            self._connection.abort()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where the next bytes go: never more than the body, never after the end."""
-        if self._ended:
+        """Memory for the next bytes: at most the rest of the body, and none after `stop`."""
+        if self._has_stopped:
             raise ConnectionAbortedError
-        return self._intake.place(self.left)
+        return self._writer.buffer(self.left_bytes)
 
     def buffer_updated(self, nbytes: int) -> None:
-        """They are there."""
-        self._arrived(nbytes)
-        self.left -= nbytes
-        self._low_water.arrived(nbytes, self.left)
-        free = self._intake.placed(nbytes)
-        if not self.left:
-            self._wire.give_back()
+        """Note that ``nbytes`` were written there."""
+        self._response.received(nbytes)
+        self.left_bytes -= nbytes
+        self._low_water.received(nbytes, self.left_bytes)
+        is_free = self._writer.advance(nbytes)
+        if not self.left_bytes:
+            self._connection.give_back()
             self._wake()
-        elif not free:
-            self._wire.transport.pause_reading()
+        elif not is_free:
+            self._connection.transport.pause_reading()
             self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing more comes, but TLS may still hold some of what came."""
-        self._wire.handler.connection_lost(exc)
+        """Note that the connection has ended; TLS may still hold bytes of the body."""
+        self._connection.handler.connection_lost(exc)
         self._error = exc or aiohttp.ClientPayloadError()
         self._wake()
 
     def pause_writing(self) -> None:
-        """The request is still on its way; aiohttp waits for it."""
-        self._wire.handler.pause_writing()
+        """Pass on to aiohttp, which may still be sending the request."""
+        self._connection.handler.pause_writing()
 
     def resume_writing(self) -> None:
-        """It can go on."""
-        self._wire.handler.resume_writing()
+        """Pass on to aiohttp."""
+        self._connection.handler.resume_writing()
 
-    def _salvage(self) -> bool:
-        """Take what TLS holds; at its end the event loop asks for no more than one buffer."""
-        if self._wire.tls is None:
+    def _drain_tls(self) -> bool:
+        """Read what TLS holds after the connection has ended; False if that is nothing.
+
+        asyncio asks for one buffer at the end of a connection, not for more.
+        """
+        if self._connection.tls is None:
             return False
+        buffer = self._writer.buffer(self.left_bytes)
         try:
-            # Into a buffer, it returns how many; its stub knows bytes only.
-            count = cast("int", self._wire.tls.read(self.left, self._intake.place(self.left)))
-        except ssl.SSLError:  # it holds no whole record
+            # Reading into a buffer returns a count; the type stub knows only the form with bytes.
+            count = cast("int", self._connection.tls.read(self.left_bytes, buffer))
+        except ssl.SSLError:  # it holds less than a whole record
             return False
-        if count:  # none after an orderly goodbye
-            self.left -= count
-            self._intake.placed(count)
+        if count:  # 0 after an orderly end of TLS
+            self.left_bytes -= count
+            self._writer.advance(count)
         return count > 0
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self._pause is not None and not self._pause.done():
+            self._pause.set_result(None)

@@ -1,6 +1,6 @@
 """What a status or an exception means: the map from HTTP, aiohttp, ssl and the OS to `Fault`.
 
-Guarantees: pure; no message repeats the text of an aiohttp error, for some of them print the URL
+Guarantees: pure. No message repeats the text of an aiohttp error, because some of them hold the URL
 with its signature.
 """
 
@@ -14,29 +14,34 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from dlcore.errors import AuthError, Fault, TlsError, TransferError
+from dlcore.transfer.http.headers import parse_date, parse_retry_after_s
 from dlcore.transfer.http.redaction import printable, redact
-from dlcore.transfer.http.retry_after import parse_date, retry_after_s
 
 NETWORK_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
+"""What aiohttp raises when a request or a body fails."""
 
-_SERVER_MAY_RECOVER = frozenset({408, 500, 502, 504})
+PORTAL_REMEDY = "Sign in to the network, or correct the URL."
+_CONNECT_REMEDY = "Check the address, the network, and the proxy that the environment names."
+
 _BY_STATUS = {
     404: Fault.NOT_FOUND,
+    408: Fault.SERVER,
     410: Fault.NOT_FOUND,
     416: Fault.RANGE,
     429: Fault.BUSY,
+    500: Fault.SERVER,
+    502: Fault.SERVER,
     503: Fault.BUSY,
+    504: Fault.SERVER,
 }
-_CONNECT_REMEDY = "Check the address, the network, and the proxy that the environment names."
-PORTAL_REMEDY = "Sign in to the network, or correct the URL."
 
 
 class RejectedError(AuthError):
-    """A 401 or 403: perhaps a renewed credential is accepted.
+    """A 401 or 403: a renewed credential may be accepted.
 
     Attributes:
         status: 401 or 403.
-        detail: Value of ``x-ms-error-code``, if any.
+        detail: Value of ``x-ms-error-code``; empty if there is none.
     """
 
     def __init__(self, message: str, *, endpoint: str, status: int, detail: str) -> None:
@@ -53,76 +58,79 @@ class RejectedError(AuthError):
 def error_of_status(
     endpoint: str, request: str, status: int, headers: Mapping[str, str]
 ) -> TransferError:
-    """What an answer that is not the one asked for means.
+    """The error for a response with an unexpected status.
 
     Args:
         endpoint: Name of the endpoint.
         request: Method and redacted URL.
         status: The status.
-        headers: The answer's headers.
+        headers: The response's headers.
     """
-    detail = printable(headers.get("x-ms-error-code", ""), limit=60)
+    detail = printable(headers.get("x-ms-error-code", ""), max_characters=60)
     message = f"{request} was answered {status}{' ' + detail if detail else ''}"
     if status in {401, 403}:
         return RejectedError(message, endpoint=endpoint, status=status, detail=detail)
-    fault = _BY_STATUS.get(status, Fault.SERVER if status in _SERVER_MAY_RECOVER else Fault.REFUSED)
-    portal = 300 <= status < 400 or status == 511
-    if portal:
-        message += f", a way to {redact(headers.get('Location', '')) or 'nowhere'}: captive portal?"
+    fault = _BY_STATUS.get(status, Fault.REFUSED)
+    is_portal = 300 <= status < 400 or status == 511
+    if is_portal:
+        location = redact(headers.get("Location", "")) or "nowhere"
+        message += f", a redirect to {location}: captive portal?"
     return TransferError(
         message,
         fault=fault,
         endpoint=endpoint,
         retry_after_s=_retry_after_s(headers) if fault in {Fault.BUSY, Fault.SERVER} else None,
-        remedy=PORTAL_REMEDY if portal else "",
+        remedy=PORTAL_REMEDY if is_portal else "",
     )
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     now = parse_date(headers.get("Date", "")) or datetime.now(UTC)
-    return retry_after_s(headers.get("Retry-After", ""), now)
+    return parse_retry_after_s(headers.get("Retry-After", ""), now)
 
 
 def error_of_exception(
-    endpoint: str, request: str, error: BaseException, *, answered: bool
+    endpoint: str, request: str, error: BaseException, *, has_headers: bool
 ) -> TransferError:
-    """What a failure below HTTP means.
+    """The error for a failure below HTTP.
 
     Args:
         endpoint: Name of the endpoint.
         request: Method and redacted URL.
         error: One of `NETWORK_ERRORS`.
-        answered: Whether the headers of the answer had arrived.
+        has_headers: Whether the headers of the response had arrived.
     """
     if isinstance(error, aiohttp.ClientSSLError | ssl.SSLCertVerificationError):
         return TlsError(
             f"{request}: the certificate was not accepted: {_reason(error)}",
             fault=Fault.TLS,
             endpoint=endpoint,
-            remedy="Name the authority with ca_file if it is your own; check the clock.",
+            remedy="Name your own authority with ca_file; check this machine's clock.",
         )
-    if answered:
-        fault, what = Fault.TRUNCATED, "the connection broke in the body"
-    elif isinstance(error, aiohttp.ClientHttpProxyError):
-        fault, what = Fault.CONNECT, f"the proxy answered {error.status}"
-    elif isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
-        fault, what = Fault.REFUSED, "the answer is not valid HTTP"
-    elif isinstance(error, aiohttp.InvalidURL | ValueError):
-        fault, what = Fault.REFUSED, "the URL or a header cannot be sent"
-    else:
-        fault, what = Fault.CONNECT, "no connection"
-    remedy = _CONNECT_REMEDY if fault is Fault.CONNECT else ""
-    message = f"{request}: {what}{_because(error)}"
-    return TransferError(message, fault=fault, endpoint=endpoint, remedy=remedy)
-
-
-def _because(error: BaseException) -> str:
+    fault, what = _classify(error, has_headers=has_headers)
     reason = _reason(error)
-    return f": {reason}" if reason else ""
+    return TransferError(
+        f"{request}: {what}{': ' + reason if reason else ''}",
+        fault=fault,
+        endpoint=endpoint,
+        remedy=_CONNECT_REMEDY if fault is Fault.CONNECT else "",
+    )
+
+
+def _classify(error: BaseException, *, has_headers: bool) -> tuple[Fault, str]:
+    if has_headers:
+        return Fault.TRUNCATED, "the connection broke in the body"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return Fault.CONNECT, f"the proxy answered {error.status}"
+    if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
+        return Fault.REFUSED, "the response is not valid HTTP"
+    if isinstance(error, aiohttp.InvalidURL | ValueError):
+        return Fault.REFUSED, "the URL or a header cannot be sent"
+    return Fault.CONNECT, "no connection"
 
 
 def _reason(error: BaseException) -> str:
-    """The system's own words, which never hold a URL."""
+    """The operating system's or OpenSSL's own text, which never holds a URL; else the type."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         cause: object = error.certificate_error
     elif isinstance(error, aiohttp.ClientConnectorError):

@@ -1,11 +1,11 @@
-"""What all endpoints of a process share: connections, name lookups, the bound on each host.
+"""The connection pool that all endpoints of a process share, with its limit for each host.
 
-Guarantees: at most so many ranges are read from one host (scheme, name and port) at once,
-whichever endpoints they are for. Connections stay warm for `KEEPALIVE_S` and serve whoever asks
-next; a name is looked up once in `LOOKUP_S`, and again at once when its addresses fail. TLS is
-always verified; no cookie is kept, no body decoded, headers are bounded.
+Guarantees: at most ``max_connections_per_host`` ranges are read at once from one host (scheme, name
+and port), for all endpoints together. An idle connection serves the next request to its host. A
+host name is looked up once for all connections, and again at once if its addresses fail. TLS
+certificates are always verified. Cookies are not kept, bodies are not decoded, headers are limited.
 
-Opened by the first request, closed when the last endpoint that made one closes. For one event
+Connections are opened by the first request, and closed when the last client has left. For one event
 loop.
 """
 
@@ -16,92 +16,96 @@ import ssl
 import aiohttp
 from yarl import URL
 
-from dlcore.transfer.http.aiohttp_internals import forget_broken
-from dlcore.transfer.http.asking import HEADERS
-from dlcore.transfer.http.semaphore import Turns
+from dlcore.transfer.http.aiohttp_internals import forget_broken_connections
+from dlcore.transfer.http.headers import COMMON_HEADERS
+from dlcore.transfer.http.semaphore import ResizableSemaphore
 from dlcore.transfer.http.tls import tls_context
-
-MAX_CONNECTIONS = 256
-CONNECT_S = 10.0
-KEEPALIVE_S = 60.0  # warm between the packages of two steps; before a firewall forgets them
-LOOKUP_S = 60.0
-HEADER_BYTES = 8190
-HEADER_COUNT = 128
+from dlcore.transfer.policy import TransferPolicy
 
 
-class Network:
+class ConnectionPool:
     """Pass one to all endpoints of a process.
 
     Args:
-        max_connections: Most ranges to read from one host at once.
+        policy: Times and limits, for this pool and for all that use it.
+
+    Attributes:
+        policy: The same.
     """
 
-    def __init__(self, max_connections: int = MAX_CONNECTIONS) -> None:
-        self._most = max_connections
-        self._hosts: dict[tuple[str, str, int], Turns] = {}
-        self._contexts: dict[str, ssl.SSLContext] = {}
-        self._users: set[object] = set()
+    def __init__(self, policy: TransferPolicy | None = None) -> None:
+        self.policy = policy or TransferPolicy()
+        self._max_connections = self.policy.max_connections_per_host
+        self._host_limits: dict[tuple[str, str, int], ResizableSemaphore] = {}
+        self._tls_contexts: dict[str, ssl.SSLContext] = {}
+        self._clients: set[object] = set()
         self._session: aiohttp.ClientSession | None = None
 
     def limit(self, max_connections: int) -> None:
-        """Change the bound on each host, at any time: a lower one as ranges end."""
-        self._most = max_connections
-        for turns in self._hosts.values():
-            turns.limit(max_connections)
+        """Change the limit of every host at any time; a lower one is reached as ranges end.
 
-    def turns(self, url: URL) -> Turns:
-        """The bound on the host of a URL."""
+        Args:
+            max_connections: Ranges read from one host at once; at least 1.
+        """
+        self._max_connections = max_connections
+        for semaphore in self._host_limits.values():
+            semaphore.resize(max_connections)
+
+    def host_limit(self, url: URL) -> ResizableSemaphore:
+        """The limit of the host of a URL; a range holds it while it is read."""
         host = (url.scheme, url.raw_host or "", url.port or 0)
-        found = self._hosts.get(host)
-        if found is None:
-            found = self._hosts[host] = Turns(self._most)
-        return found
+        if host not in self._host_limits:
+            self._host_limits[host] = ResizableSemaphore(self._max_connections)
+        return self._host_limits[host]
 
-    def trust(self, ca_file: str) -> ssl.SSLContext:
-        """How to verify: see `dlcore.transfer.http.tls.tls_context`."""
-        found = self._contexts.get(ca_file)
-        if found is None:
-            found = self._contexts[ca_file] = tls_context(ca_file)
-        return found
+    def tls_context(self, ca_file: str) -> ssl.SSLContext:
+        """The TLS context for an authority file; see `dlcore.transfer.http.tls.tls_context`.
 
-    def session(self, user: object) -> aiohttp.ClientSession:
-        """The connections, for as long as the user does not `leave`."""
-        self._users.add(user)
+        Raises:
+            ConfigError: The file cannot be used.
+        """
+        if ca_file not in self._tls_contexts:
+            self._tls_contexts[ca_file] = tls_context(ca_file)
+        return self._tls_contexts[ca_file]
+
+    def session(self, client: object) -> aiohttp.ClientSession:
+        """The session to send requests with; open until every client has called `leave`."""
+        self._clients.add(client)
         if self._session is None:
-            self._session = _new_session()
+            self._session = _new_session(self.policy)
         return self._session
 
     def forget_address(self, url: URL) -> None:
-        """Nobody answers there: look the host of a URL up again next time."""
+        """Look the host of a URL up again at the next connection: its addresses do not answer."""
         connector = self._session.connector if self._session else None
         if isinstance(connector, aiohttp.TCPConnector) and url.host and url.port:
             connector.clear_dns_cache(url.host, url.port)
 
-    async def leave(self, user: object) -> None:
-        """Close all connections if this was the last user. Idempotent."""
-        self._users.discard(user)
-        if self._users or self._session is None:
+    async def leave(self, client: object) -> None:
+        """Close all connections if this was the last client. Idempotent."""
+        self._clients.discard(client)
+        if self._clients or self._session is None:
             return
         session, self._session = self._session, None
-        forget_broken(session.connector)
+        forget_broken_connections(session.connector)
         await session.close()
 
 
-def _new_session() -> aiohttp.ClientSession:
+def _new_session(policy: TransferPolicy) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
-        limit=0,  # turns bound the ranges; a renewal must not queue behind them
-        keepalive_timeout=KEEPALIVE_S,
-        ttl_dns_cache=int(LOOKUP_S),
+        limit=0,  # the host limits count ranges only: a renewal must not queue behind ranges
+        keepalive_timeout=policy.keepalive_s,
+        ttl_dns_cache=int(policy.name_cache_s),
     )
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
-        headers=HEADERS,
+        headers=COMMON_HEADERS,
         timeout=aiohttp.ClientTimeout(
-            total=None, connect=None, sock_connect=CONNECT_S, sock_read=None
+            total=None, connect=None, sock_connect=policy.connect_timeout_s, sock_read=None
         ),
-        max_line_size=HEADER_BYTES,
-        max_field_size=HEADER_BYTES,
-        max_headers=HEADER_COUNT,
+        max_line_size=policy.max_header_bytes,
+        max_field_size=policy.max_header_bytes,
+        max_headers=policy.max_header_count,
     )

@@ -1,11 +1,11 @@
-"""Reads one range of one object over HTTP, trusting nothing the server says.
+"""Reads one range or one document over HTTP, and trusts nothing that the server says.
 
-Guarantees: the sink gets exactly bytes ``[start, end)`` in order or an error is raised; no byte
-beyond ``end`` reaches it; an answer to another question (other status, range, total, length or
-body coding) is an error before its first byte is used.
+Guarantees: the sink gets exactly bytes ``[start, end)`` in order, or an error is raised. No byte
+after ``end`` reaches it. A response that does not fit the request (status, range, total, length or
+content coding) is an error before its first byte is used.
 
-Not here: how the body gets into the sink (`receive`); whether the bytes are the right ones.
-Blocks are verified behind the sink.
+How the body gets into the sink is in `receive`. Whether the bytes are the right ones is checked
+behind the sink, block by block.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dlcore.errors import Fault, TransferError
-from dlcore.transfer.http.asking import range_header
 from dlcore.transfer.http.client import HttpClient
-from dlcore.transfer.http.content_range import parse_content_range
 from dlcore.transfer.http.faults import PORTAL_REMEDY
+from dlcore.transfer.http.headers import parse_content_length, parse_content_range, range_header
 from dlcore.transfer.http.receive import receive
-from dlcore.transfer.http.response import Answer
-from dlcore.transfer.sink import Intake
+from dlcore.transfer.http.redaction import printable
+from dlcore.transfer.http.response import Response
+from dlcore.transfer.sink import SinkWriter
 
-_NO_RANGES = "The server must support byte ranges; use another endpoint."
+_NO_RANGES_REMEDY = "The server must support byte ranges; use another endpoint."
 
 
 async def read_range(
@@ -29,84 +29,133 @@ async def read_range(
     url: str,
     span: tuple[int, int],
     total_bytes: int,
-    intake: Intake,
+    writer: SinkWriter,
     *,
     headers: Mapping[str, str] | None = None,
 ) -> None:
     """Read bytes ``[start, end)`` of the object at ``url``.
 
     Args:
-        client: The endpoint's connections.
-        url: The object, exact.
-        span: ``start`` and ``end``, at least one byte.
+        client: Sends the request.
+        url: The object; sent exactly as given.
+        span: ``start`` and ``end``; at least one byte.
         total_bytes: Length of the whole object, known beforehand.
-        intake: Where the bytes go.
-        headers: More request headers.
+        writer: Where the bytes go.
+        headers: Further request headers.
 
     Raises:
-        TransferError: See `dlcore.errors.Fault`.
+        TransferError: Any fault that `dlcore.errors.Fault` lists, except ``CORRUPT``. What was
+            written before it has the right position and count.
     """
     start, end = span
-    asked = {**(headers or {}), **range_header(start, end)}
-    with await client.request("GET", url, headers=asked, in_turn=True) as answer:
-        if answer.status not in {200, 206}:
-            raise await answer.refusal()
-        if answer.status == 206:
-            _check_partial(answer, start, end, total_bytes)
+    range_headers = {**(headers or {}), **range_header(start, end)}
+    async with client.request("GET", url, headers=range_headers, is_range=True) as response:
+        if response.status == 206:
+            _check_partial(response, start, end, total_bytes)
+        elif response.status == 200:
+            _check_whole(response, start, end, total_bytes)
         else:
-            _check_whole(answer, start, end, total_bytes)
-        check_coding(answer)
-        await receive(answer, end - start, intake)
+            raise await response.status_error()
+        check_content_coding(response)
+        await receive(response, end - start, writer)
 
 
-def _check_partial(answer: Answer, start: int, end: int, total_bytes: int) -> None:
-    if answer.headers.get("Content-Type", "").strip().lower().startswith("multipart/"):
-        raise answer.error(Fault.REFUSED, "answered with several ranges", remedy=_NO_RANGES)
-    values = answer.headers.getall("Content-Range", [])
-    found = parse_content_range(values[0]) if len(values) == 1 else None
-    if found != (start, end, total_bytes):
-        got = "no readable range" if found is None else f"{found.start}-{found.end}/{found.total}"
-        raise answer.error(
-            Fault.RANGE, f"asked for bytes {start}-{end}/{total_bytes} (half-open), got {got}"
-        )
-    _check_length(answer, end - start)
+async def read_document(
+    client: HttpClient,
+    url: str,
+    limit_bytes: int,
+    *,
+    headers: Mapping[str, str] | None = None,
+    method: str = "GET",
+    expected_status: int = 200,
+) -> bytes:
+    """Read the whole body of one response.
+
+    Args:
+        client: Sends the request.
+        url: The document; sent exactly as given.
+        limit_bytes: Longest body to accept, in bytes.
+        headers: Further request headers.
+        method: The HTTP method.
+        expected_status: Any other status is an error.
+
+    Raises:
+        TransferError: ``RANGE`` if longer than the limit; otherwise any fault that
+            `dlcore.errors.Fault` lists, except ``CORRUPT``.
+    """
+    async with client.request(method, url, headers=headers) as response:
+        if response.status != expected_status:
+            raise await response.status_error()
+        check_content_coding(response)
+        announced_bytes = parse_content_length(response.headers.get("Content-Length", ""))
+        body = bytearray()
+        while data := await response.read():
+            body += data
+            if len(body) > limit_bytes:
+                raise response.error(
+                    Fault.RANGE, f"the document is longer than {limit_bytes} bytes"
+                )
+        if announced_bytes is not None and len(body) != announced_bytes:
+            raise response.error(Fault.TRUNCATED, f"{len(body)} of {announced_bytes} bytes arrived")
+        return bytes(body)
 
 
-def _check_whole(answer: Answer, start: int, end: int, total_bytes: int) -> None:
-    """A 200 is the answer to a range only if that range is the whole object."""
-    length = answer.headers.get("Content-Length")
-    if (start, end) != (0, total_bytes) or length is None:
-        raise _not_a_range(answer)
-    _check_length(answer, end)
-
-
-def _not_a_range(answer: Answer) -> TransferError:
-    html = answer.headers.get("Content-Type", "").strip().lower().startswith("text/html")
-    return answer.error(
-        Fault.REFUSED,
-        f"answered a range with {answer.status}{' and a web page; captive portal?' * html}",
-        remedy=PORTAL_REMEDY if html else _NO_RANGES,
-    )
-
-
-def _check_length(answer: Answer, expected_bytes: int) -> None:
-    length = answer.headers.get("Content-Length", str(expected_bytes))
-    if length != str(expected_bytes):
-        raise answer.error(
-            Fault.RANGE, f"announced {length} bytes where {expected_bytes} were asked for"
-        )
-
-
-def check_coding(answer: Answer) -> None:
-    """Refuse a body that is not the object's own bytes.
+def check_content_coding(response: Response) -> None:
+    """Refuse a body that is compressed or otherwise not the object's own bytes.
 
     Raises:
         TransferError: ``REFUSED``.
     """
-    coding = answer.headers.get("Content-Encoding", "identity").strip().lower()
+    coding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if coding not in {"", "identity"}:
-        raise answer.error(
+        raise response.error(
             Fault.REFUSED,
-            "sent a compressed body although none was asked for",
+            "sent a compressed body, which was not asked for",
             remedy="Switch compression off for these URLs at the server or the proxy.",
+        )
+
+
+def _check_partial(response: Response, start: int, end: int, total_bytes: int) -> None:
+    if response.headers.get("Content-Type", "").strip().lower().startswith("multipart/"):
+        raise response.error(
+            Fault.REFUSED, "answered with several ranges", remedy=_NO_RANGES_REMEDY
+        )
+    values = response.headers.getall("Content-Range", [])
+    found = parse_content_range(values[0]) if len(values) == 1 else None
+    if found != (start, end, total_bytes):
+        got = "no readable range" if found is None else f"{found.start}-{found.end}/{found.total}"
+        raise response.error(
+            Fault.RANGE, f"asked for bytes {start}-{end}/{total_bytes} (half-open), got {got}"
+        )
+    _check_length(response, end - start)
+
+
+def _check_whole(response: Response, start: int, end: int, total_bytes: int) -> None:
+    """Accept a 200 only if the requested range is the whole object."""
+    length = response.headers.get("Content-Length")
+    if (start, end) != (0, total_bytes) or length is None:
+        raise _not_a_range(response)
+    _check_length(response, end)
+
+
+def _not_a_range(response: Response) -> TransferError:
+    if response.headers.get("Content-Type", "").strip().lower().startswith("text/html"):
+        return response.error(
+            Fault.REFUSED,
+            f"answered a range request with {response.status} and a web page; captive portal?",
+            remedy=PORTAL_REMEDY,
+        )
+    return response.error(
+        Fault.REFUSED,
+        f"answered a range request with {response.status}",
+        remedy=_NO_RANGES_REMEDY,
+    )
+
+
+def _check_length(response: Response, expected_bytes: int) -> None:
+    length = response.headers.get("Content-Length", str(expected_bytes))
+    if length != str(expected_bytes):
+        raise response.error(
+            Fault.RANGE,
+            f"announced {printable(length)} bytes where {expected_bytes} were asked for",
         )

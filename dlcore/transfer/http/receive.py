@@ -1,56 +1,78 @@
-"""Moves a body into a sink by the fastest way that the body and the connection allow.
+"""Moves a response body into a sink, by the fastest path that the body and connection allow.
 
-Guarantees: both ways give the same bytes and the same faults; the tests hold both to it.
+There are two paths. They deliver the same bytes and raise the same faults; the tests run on both.
+
+* *direct*: the kernel writes into the sink's buffers; see `direct`. For a body of known length.
+* *plain*: aiohttp reads the body, and its bytes are copied into the sink. For every body.
 """
 
 from __future__ import annotations
 
 import os
+from typing import Literal
 
-from dlcore.errors import ConfigError
-from dlcore.transfer.http import direct, plain
-from dlcore.transfer.http.aiohttp_internals import aiohttp_is_known
-from dlcore.transfer.http.response import Answer
-from dlcore.transfer.sink import Intake
+from dlcore.errors import ConfigError, Fault
+from dlcore.transfer.http import direct
+from dlcore.transfer.http.aiohttp_internals import is_known_aiohttp
+from dlcore.transfer.http.response import Response
+from dlcore.transfer.sink import SinkWriter
 
 PATH_VARIABLE = "DLCORE_RECEIVE"
 
+ReceivePath = Literal["direct", "plain"]
 
-def receive_path() -> str:
-    """The way in use for bodies that allow it: ``direct``, or ``plain`` for all.
 
-    ``plain`` if the environment variable ``DLCORE_RECEIVE`` says so, or if the installed aiohttp
-    is not one whose connections can be read directly.
+def receive_path() -> ReceivePath:
+    """The path for bodies of known length.
+
+    It is ``plain`` if the environment variable ``DLCORE_RECEIVE`` says so, or if this version of
+    aiohttp has other internals than the direct path needs. Otherwise it is ``direct``.
 
     Raises:
-        ConfigError: The variable names no path.
+        ConfigError: The variable has another value.
     """
     forced = os.environ.get(PATH_VARIABLE) or "direct"
     if forced not in {"direct", "plain"}:
         raise ConfigError(
-            f"{PATH_VARIABLE}={forced}: no such receive path",
+            f"{PATH_VARIABLE}={forced}: this receive path does not exist",
             remedy=f"Set {PATH_VARIABLE} to direct or plain, or unset it.",
         )
-    return forced if aiohttp_is_known() else "plain"
+    return "direct" if forced == "direct" and is_known_aiohttp() else "plain"
 
 
-async def receive(answer: Answer, count: int, intake: Intake) -> None:
+async def receive(response: Response, count: int, writer: SinkWriter) -> None:
     """Move a body of exactly ``count`` bytes into the sink.
 
     Args:
-        answer: Its headers have been checked: the body is in no coding.
-        count: Bytes asked for.
-        intake: Where they go.
+        response: Its headers were checked: the body has no content coding.
+        count: Length of the body that was asked for, in bytes.
+        writer: Where the bytes go.
 
     Raises:
         TransferError: ``TRUNCATED``, ``STALL``, or ``RANGE`` for a longer body.
     """
-    exact = (
-        answer.headers.get("Content-Length") == str(count)
-        and "Transfer-Encoding" not in answer.headers
+    has_exact_length = (
+        response.headers.get("Content-Length") == str(count)
+        and "Transfer-Encoding" not in response.headers
     )
-    wire = answer.wire() if exact and receive_path() == "direct" else None
-    if wire is None:
-        await plain.receive(answer, count, intake)
+    may_be_direct = has_exact_length and receive_path() == "direct"
+    connection = response.borrow_connection() if may_be_direct else None
+    if connection is None:
+        await _receive_plain(response, count, writer)
     else:
-        await direct.receive(answer, wire, count, intake)
+        await direct.receive(response, connection, count, writer)
+
+
+async def _receive_plain(response: Response, count: int, writer: SinkWriter) -> None:
+    """Copy a body of any form into the sink.
+
+    Its length is checked here: aiohttp does not know it if there is no ``Content-Length``.
+    """
+    left_bytes = count
+    while data := await response.read():
+        await writer.write(memoryview(data)[:left_bytes])
+        left_bytes -= len(data)
+        if left_bytes < 0:
+            raise response.error(Fault.RANGE, f"sent more than the {count} bytes asked for")
+    if left_bytes:
+        raise response.error(Fault.TRUNCATED, f"the body ended {left_bytes} bytes early")

@@ -1,8 +1,8 @@
-"""URLs as they may be shown: credentials replaced by ``***``.
+"""Makes URLs and foreign text safe to show: credentials are replaced by ``***``.
 
-Guarantees: the value of a query or fragment member whose name says that it is a credential, and
-whatever stands before ``@`` in the authority, is not in the result; never raises, whatever the
-text. Assumes that credentials do not hide in the path: none of the endpoints puts them there.
+Guarantees: the result does not contain the value of a query or fragment parameter whose name stands
+for a credential, nor anything before ``@`` in the authority. Never raises, whatever the text.
+Assumes that the path holds no credentials: no kind of endpoint puts them there.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from urllib.parse import unquote
 
 HIDDEN = "***"
-SHOWN_CHARACTERS = 200
+MAX_SHOWN_CHARACTERS = 200
 
 _SECRET_NAME = re.compile(
     r"sig|code|pwd|auth|key|awsaccesskeyid|x-amz-.*|x-goog-.*"
@@ -26,9 +26,9 @@ _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
 def redact(url: str) -> str:
-    """The URL, safe to print: no credentials, no control characters.
+    """The URL without credentials and control characters.
 
-    Source: the list of query names that OpenTelemetry's semantic conventions redact, extended.
+    Source: the query names that OpenTelemetry's semantic conventions redact, and more.
     """
     shown = _USERINFO.sub(rf"\1{HIDDEN}@", url)
     at = 0
@@ -38,13 +38,13 @@ def redact(url: str) -> str:
         assert value is not None  # it may be empty
         if _is_secret(name[1], value[0]):
             shown = f"{shown[:at]}{HIDDEN}{shown[value.end() :]}"
-    return printable(shown, limit=10 * SHOWN_CHARACTERS)
+    return printable(shown, max_characters=10 * MAX_SHOWN_CHARACTERS)
 
 
-def printable(text: str, *, limit: int = SHOWN_CHARACTERS) -> str:
-    """Foreign text, safe for a terminal and a log line: printable ASCII, shortened."""
+def printable(text: str, *, max_characters: int = MAX_SHOWN_CHARACTERS) -> str:
+    """Foreign text, safe for a terminal and a log: printable ASCII, cut to ``max_characters``."""
     clean = _UNPRINTABLE.sub("?", text)
-    return clean if len(clean) <= limit else clean[:limit] + "..."
+    return clean if len(clean) <= max_characters else clean[:max_characters] + "..."
 
 
 def _is_secret(name: str, value: str) -> bool:

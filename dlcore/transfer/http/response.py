@@ -1,144 +1,141 @@
-"""One answer to a request: status, headers, and the body as it comes.
+"""One HTTP response: its status, its headers, and its body as it arrives.
 
-Guarantees: an endpoint that brings too little for too long is given up; whatever goes wrong below
-comes out as a `TransferError` without secrets, and without the foreign exception as its context,
-for that might print them. An answer that was not read to its end takes its connection with it.
+Guarantees: a body that arrives too slowly for too long is given up. Every failure comes out as a
+`TransferError` without secrets. The exception of aiohttp is not kept as its context, for its text
+may hold secrets. A response whose body was not read to the end closes its connection.
 
-Not here: what an answer means (`range_reader`, `document_reader`).
+Whether a response fits its request is decided in `readers`.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable
-from types import TracebackType
+from collections.abc import Awaitable
 from typing import TypeVar
 
 import aiohttp
 
 from dlcore.errors import Fault, TransferError
-from dlcore.transfer.http.aiohttp_internals import Wire, take
+from dlcore.transfer.http.aiohttp_internals import BorrowedConnection, borrow_connection
 from dlcore.transfer.http.faults import NETWORK_ERRORS, error_of_exception, error_of_status
 from dlcore.transfer.http.redaction import redact
-from dlcore.transfer.http.stall_timer import Watchdog
+from dlcore.transfer.http.stall_timer import StallTimer
+from dlcore.transfer.policy import TransferPolicy
 
-Arrived = TypeVar("Arrived")
-
-LEFTOVER_BYTES = 64 << 10  # an error's body up to this is read, to keep the connection
+T = TypeVar("T")
 
 
-class Answer:
-    """Leave it (``with``) to free its connection.
+class Response:
+    """A response whose headers have arrived; leave its context (``with``) to free the connection.
 
     Args:
         endpoint: Name of the endpoint, for errors.
-        response: Its headers have arrived.
-        stall_s: Seconds that may pass without progress.
-        proxied: Whether there is a proxy between.
-        left: Called once when it is left.
+        raw: The response as aiohttp gives it.
+        policy: Times and limits.
+        is_proxied: Whether it came through a proxy.
 
     Attributes:
         status: The HTTP status.
         headers: Untrusted text.
+        policy: Times and limits.
     """
 
     def __init__(
         self,
         endpoint: str,
-        response: aiohttp.ClientResponse,
-        stall_s: float,
+        raw: aiohttp.ClientResponse,
+        policy: TransferPolicy,
         *,
-        proxied: bool,
-        left: Callable[[], None],
+        is_proxied: bool,
     ) -> None:
-        self.status = response.status
-        self.headers = response.headers
+        self.status = raw.status
+        self.headers = raw.headers
+        self.policy = policy
         self._endpoint = endpoint
-        self._response = response
-        self._stall_s = stall_s
-        self._proxied = proxied
-        self._left = left
-        self._watchdog = Watchdog(stall_s, self._give_up)
+        self._raw = raw
+        self._is_proxied = is_proxied
+        self._stall_timer = StallTimer(policy, self._give_up)
 
-    def __enter__(self) -> Answer:
+    def __enter__(self) -> Response:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Release the connection; break it if the body was not read to its end."""
-        self._watchdog.stop()
-        self._response.close()
-        self._left()
+    def __exit__(self, *_: object) -> None:
+        self._stall_timer.stop()
+        self._raw.close()
 
     async def read(self) -> bytes:
-        """The next bytes of the body as they arrived; empty at its end.
+        """The next bytes of the body as they arrive; empty at the end of the body.
 
         Raises:
             TransferError: ``STALL`` or ``TRUNCATED``.
         """
-        data = await self.arrival(self._next())
-        self.arrived(len(data))
+        data = await self.wait(self._next_chunk())
+        self.received(len(data))
         return data
 
-    async def _next(self) -> bytes:
-        while not self._response.content.at_eof():
-            data, _ = await self._response.content.readchunk()
-            if data:  # a chunk's end comes without
-                return data
-        return b""
-
-    async def arrival(self, awaited: Awaitable[Arrived]) -> Arrived:
-        """Wait for what the network brings.
+    async def wait(self, bytes_from_network: Awaitable[T]) -> T:
+        """Await something that the network brings, while the stall timer runs.
 
         Raises:
             TransferError: ``STALL`` or ``TRUNCATED``.
         """
-        self._watchdog.wait_begins()
+        self._stall_timer.resume()
         try:
-            return await awaited
+            return await bytes_from_network
         except NETWORK_ERRORS as error:
             failure = self._failure(error)
         finally:
-            self._watchdog.wait_ends()
+            self._stall_timer.pause()
         raise failure
 
-    def arrived(self, count_bytes: int) -> None:
-        """So much of what is awaited has come."""
-        self._watchdog.arrived(count_bytes)
+    def received(self, count_bytes: int) -> None:
+        """Tell the stall timer that bytes of the body have arrived."""
+        self._stall_timer.received(count_bytes)
 
-    def wire(self) -> Wire | None:
-        """The connection, to be read by the caller from now on; None where it must not be."""
-        return None if self._proxied else take(self._response)
-
-    def _give_up(self) -> None:
-        connection = self._response.connection
-        if connection and connection.transport:  # one that stalls will not say goodbye either
-            connection.transport.abort()
-        self._response.close()
-
-    def _failure(self, error: BaseException) -> TransferError:
-        if self._watchdog.barked:
-            return self.error(Fault.STALL, f"hardly a byte for {self._stall_s:g} s")
-        return error_of_exception(self._endpoint, self._request, error, answered=True)
+    def borrow_connection(self) -> BorrowedConnection | None:
+        """Take the connection over to read the body from it; None if that is not possible."""
+        return None if self._is_proxied else borrow_connection(self._raw)
 
     def error(self, fault: Fault, message: str, *, remedy: str = "") -> TransferError:
-        """A fault of this answer, to be raised."""
+        """An error that names this request, for the caller to raise."""
         return TransferError(
             f"{self._request}: {message}", fault=fault, endpoint=self._endpoint, remedy=remedy
         )
 
-    async def refusal(self) -> TransferError:
-        """What a status that was not hoped for means, to be raised."""
-        left = LEFTOVER_BYTES
+    async def status_error(self) -> TransferError:
+        """What an unexpected status means, for the caller to raise.
+
+        Reads a short body to its end, so that the connection can be used again.
+        """
+        left_bytes = self.policy.max_drained_bytes
         with contextlib.suppress(TransferError):
-            while left > 0 and (data := await self.read()):
-                left -= len(data)
+            while left_bytes > 0 and (data := await self.read()):
+                left_bytes -= len(data)
         return error_of_status(self._endpoint, self._request, self.status, self.headers)
+
+    async def _next_chunk(self) -> bytes:
+        while not self._raw.content.at_eof():
+            data, _ = await self._raw.content.readchunk()
+            if data:  # the end of an HTTP chunk may come without data
+                return data
+        return b""
+
+    def _give_up(self) -> None:
+        connection = self._raw.connection
+        if connection and connection.transport:  # closing in order would wait for the peer
+            connection.transport.abort()
+        self._raw.close()
+
+    def _failure(self, error: BaseException) -> TransferError:
+        if self._stall_timer.has_expired:
+            return self.error(
+                Fault.STALL,
+                f"less than {self.policy.min_bytes_per_s} bytes/s "
+                f"arrived for {self.policy.stall_s:g} s",
+                remedy="Check whether the server and its network are overloaded.",
+            )
+        return error_of_exception(self._endpoint, self._request, error, has_headers=True)
 
     @property
     def _request(self) -> str:
-        return f"{self._response.method} {redact(str(self._response.url))}"
+        return f"{self._raw.method} {redact(str(self._raw.url))}"

@@ -1,7 +1,7 @@
-"""A bound on how many do something at once, which may change at any time.
+"""A semaphore whose limit can be changed at any time.
 
-Guarantees: first come, first served; who holds a turn keeps it when the bound is lowered; a waiter
-that is cancelled takes none with it. For one event loop.
+Guarantees: first come, first served. Holders keep their slot when the limit is lowered. A waiter
+that is cancelled does not take a slot with it. For one event loop.
 """
 
 from __future__ import annotations
@@ -10,41 +10,51 @@ import asyncio
 from collections import deque
 
 
-class Turns:
-    """At most ``most`` turns are taken at once."""
+class ResizableSemaphore:
+    """Lets at most ``limit`` holders in at once; an async context manager.
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._taken = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+    Args:
+        limit: At least 1.
+    """
 
-    def limit(self, most: int) -> None:
-        """Change the bound; a lower one takes effect as turns are given back."""
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._holders = 0
+        self._waiters: deque[asyncio.Future[None]] = deque()
+
+    async def __aenter__(self) -> None:
+        await self.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.release()
+
+    def resize(self, limit: int) -> None:
+        """Change the limit; a lower one takes effect as holders `release`."""
+        self._limit = limit
         self._admit()
 
-    async def take(self) -> None:
-        """Wait for a turn; `give_back` it."""
-        if self._taken < self._most:  # then nobody waits
-            self._taken += 1
+    async def acquire(self) -> None:
+        """Wait for a slot, and take it until `release`."""
+        if self._holders < self._limit:  # then there are no waiters
+            self._holders += 1
             return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(admitted)
         try:
-            await turn
+            await admitted
         except asyncio.CancelledError:
-            if not turn.cancelled():
-                self.give_back()
+            if not admitted.cancelled():  # the slot was granted at the same moment
+                self.release()
             raise
 
-    def give_back(self) -> None:
-        """The turn is free for the next."""
-        self._taken -= 1
+    def release(self) -> None:
+        """Give the slot to the next waiter."""
+        self._holders -= 1
         self._admit()
 
     def _admit(self) -> None:
-        while self._waiting and self._taken < self._most:
-            turn = self._waiting.popleft()
-            if not turn.cancelled():
-                self._taken += 1
-                turn.set_result(None)
+        while self._waiters and self._holders < self._limit:
+            admitted = self._waiters.popleft()
+            if not admitted.cancelled():
+                self._holders += 1
+                admitted.set_result(None)

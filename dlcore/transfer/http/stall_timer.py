@@ -1,7 +1,7 @@
-"""Notices that too little arrives for too long.
+"""Notices that a response receives too little for too long.
 
-Guarantees: costs one timer per stall period, not one per read; only time spent waiting for the
-network counts, so that neither a slow disk nor a cap of ours is taken for a stalled endpoint.
+Guarantees: costs one timer for each stall period, not one for each read. Only time spent waiting
+for the network counts, so neither a slow disk nor a cap of our own is taken for a stall.
 """
 
 from __future__ import annotations
@@ -9,57 +9,63 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-STALL_S = 20.0
-MIN_BYTES_PER_S = 1024  # an endpoint that brings less is as good as silent
+from dlcore.transfer.policy import TransferPolicy
 
 
-class Watchdog:
-    """Calls ``bark`` once if ``stall_s`` seconds of waiting bring less than `MIN_BYTES_PER_S`.
+class StallTimer:
+    """Calls ``on_stall`` once if ``stall_s`` seconds of waiting bring too few bytes.
 
-    They are counted from the last time that so much had arrived: a silence is noticed no later
-    than ``stall_s`` after the last byte, unless it begins while we hold the endpoint back.
+    Too few is less than ``min_bytes_per_s * stall_s``. The seconds are counted from the last
+    moment at which that many bytes had arrived. Silence is noticed at most ``stall_s`` after the
+    last byte, or twice that if it begins while the timer is paused.
+
+    The timer begins paused.
+
+    Args:
+        policy: Gives ``stall_s`` and ``min_bytes_per_s``.
+        on_stall: Called from the event loop.
 
     Attributes:
-        barked: Whether it has.
+        has_expired: Whether ``on_stall`` was called.
     """
 
-    def __init__(self, stall_s: float, bark: Callable[[], None]) -> None:
-        self.barked = False
-        self._stall_s = stall_s
-        self._min_bytes = MIN_BYTES_PER_S * stall_s
-        self._bark = bark
+    def __init__(self, policy: TransferPolicy, on_stall: Callable[[], None]) -> None:
+        self.has_expired = False
+        self._stall_s = policy.stall_s
+        self._min_bytes = policy.min_bytes_per_s * policy.stall_s
+        self._on_stall = on_stall
         self._loop = asyncio.get_running_loop()
-        self._since_s = self._held_s = self._loop.time()
-        self._waiting = False
-        self._arrived_bytes = 0
-        self._timer = self._loop.call_at(self._since_s + stall_s, self._look)
+        self._since_s = self._paused_at_s = self._loop.time()
+        self._is_running = False
+        self._received_bytes = 0
+        self._timer = self._loop.call_at(self._since_s + self._stall_s, self._check)
 
-    def wait_begins(self) -> None:
-        """The next bytes are being waited for."""
-        self._since_s += self._loop.time() - self._held_s
-        self._waiting = True
+    def resume(self) -> None:
+        """Count the time from now on: the next bytes are awaited."""
+        self._since_s += self._loop.time() - self._paused_at_s
+        self._is_running = True
 
-    def wait_ends(self) -> None:
-        """From now on they are not."""
-        self._held_s = self._loop.time()
-        self._waiting = False
+    def pause(self) -> None:
+        """Stop counting: nothing is awaited from the network."""
+        self._paused_at_s = self._loop.time()
+        self._is_running = False
 
-    def arrived(self, count_bytes: int) -> None:
-        """So many of the awaited bytes are there."""
-        self._arrived_bytes += count_bytes
-        if self._arrived_bytes >= self._min_bytes:
-            self._arrived_bytes = 0
+    def received(self, count_bytes: int) -> None:
+        """Note that bytes have arrived."""
+        self._received_bytes += count_bytes
+        if self._received_bytes >= self._min_bytes:
+            self._received_bytes = 0
             self._since_s = self._loop.time()
 
     def stop(self) -> None:
-        """Never bark again."""
+        """End the timer for good."""
         self._timer.cancel()
 
-    def _look(self) -> None:
-        if not self._waiting:
-            self._timer = self._loop.call_later(self._stall_s, self._look)
+    def _check(self) -> None:
+        if not self._is_running:
+            self._timer = self._loop.call_later(self._stall_s, self._check)
         elif self._loop.time() >= self._since_s + self._stall_s:
-            self.barked = True
-            self._bark()
+            self.has_expired = True
+            self._on_stall()
         else:
-            self._timer = self._loop.call_at(self._since_s + self._stall_s, self._look)
+            self._timer = self._loop.call_at(self._since_s + self._stall_s, self._check)

@@ -1,4 +1,4 @@
-"""Whom to trust: the system's store, or one named authority. Verification is never off."""
+"""Which authorities to trust: the system's, or those in one file. Verification is always on."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 
 from dlcore.errors import ConfigError
 
-# Where distributions keep the authorities: Debian and Arch, Fedora, SUSE, Alpine and BSD.
+# Where distributions keep the system's authorities.
 _BUNDLES = (
-    Path("/etc/ssl/certs/ca-certificates.crt"),
-    Path("/etc/pki/tls/certs/ca-bundle.crt"),
-    Path("/etc/ssl/ca-bundle.pem"),
-    Path("/etc/ssl/cert.pem"),
+    Path("/etc/ssl/certs/ca-certificates.crt"),  # Debian, Arch
+    Path("/etc/pki/tls/certs/ca-bundle.crt"),  # Fedora
+    Path("/etc/ssl/ca-bundle.pem"),  # SUSE
+    Path("/etc/ssl/cert.pem"),  # Alpine, BSD
 )
 
 
 def tls_context(ca_file: str) -> ssl.SSLContext:
-    """A client context that verifies certificate and host name.
+    """A client context that verifies certificates and host names; TLS 1.2 or later.
 
     Args:
         ca_file: PEM file of the authorities to trust; empty for the system's store.
@@ -30,7 +30,7 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
     if not ca_file:
         return _system_context()
     try:
-        return _modern(ssl.create_default_context(cafile=Path(ca_file)))
+        return _require_tls_1_2(ssl.create_default_context(cafile=Path(ca_file)))
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
             f"ca_file {ca_file} cannot be used: {error.strerror or type(error).__name__}",
@@ -40,19 +40,20 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
 
 @functools.cache
 def _system_context() -> ssl.SSLContext:
-    if sys.platform in {"darwin", "win32"}:  # the system itself judges each certificate
+    if sys.platform in {"darwin", "win32"}:  # the system itself checks each certificate
         import truststore
 
-        return _modern(truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-    # OpenSSL judges, here and below truststore, which reads all authorities for each connection.
+        return _require_tls_1_2(truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    # Here OpenSSL checks them, with or without truststore. truststore would read all authorities
+    # again for each connection.
     context = ssl.create_default_context()
-    known = ssl.get_default_verify_paths()
-    if not known.cafile and not known.capath:  # a Python that was built for another distribution
+    paths = ssl.get_default_verify_paths()
+    if not paths.cafile and not paths.capath:  # this Python was built for another distribution
         for bundle in filter(Path.exists, _BUNDLES):
             context.load_verify_locations(bundle)
-    return _modern(context)
+    return _require_tls_1_2(context)
 
 
-def _modern(context: ssl.SSLContext) -> ssl.SSLContext:
+def _require_tls_1_2(context: ssl.SSLContext) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -1,8 +1,8 @@
-"""URLs as they go over the wire: exact, absolute, free of surprises.
+"""URLs that are sent exactly as they were given.
 
-Guarantees: what passes is used byte for byte, never quoted again or normalised (yarl would turn
-``%2F`` in a signature's query into ``/``); no control characters, spaces, userinfo or
-foreign schemes get as far as a request line.
+Guarantees: an accepted URL is used byte for byte. It is neither quoted again nor normalised: yarl
+would turn a ``%2F`` in a signature's query into ``/``. A URL with control characters, spaces, a
+user name or another scheme never gets as far as a request line.
 """
 
 from __future__ import annotations
@@ -19,27 +19,32 @@ _UNSAFE = re.compile(r"[^\x21-\x7e]")
 
 @functools.lru_cache(maxsize=1024)
 def exact_url(text: str) -> URL:
-    """The URL as it stands.
+    """Check a URL and keep its spelling.
 
     Raises:
-        ValueError: It cannot be requested; the text of the error does not repeat the URL.
+        ValueError: It cannot be requested. The error's text says why, and does not repeat the URL.
     """
     if _UNSAFE.search(text):
         raise ValueError("has a space or a character outside of ASCII")
     try:
         url = URL(text, encoded=True)
-        _ = url.port  # a port out of range shows only here
+        _ = url.port  # a port that is out of range is noticed only here
     except ValueError:
         raise ValueError("cannot be read as a URL") from None
     if url.scheme not in {"http", "https"} or not url.raw_host:
         raise ValueError("is not an absolute http or https URL")
     if url.raw_user is not None or url.raw_password is not None:
-        raise ValueError("carries a user name or password")
+        raise ValueError("contains a user name or password")
     return url
 
 
+def join_key(base_url: str, key: str) -> str:
+    """The URL of a published key below a base URL without a trailing slash."""
+    return f"{base_url}/{quote(key)}"
+
+
 def is_protected(url: URL) -> bool:
-    """Whether a credential may travel there: https, or a loopback host."""
+    """Whether a credential may be sent there: over https, or to a loopback host."""
     return url.scheme == "https" or is_loopback(url.raw_host or "")
 
 
@@ -52,5 +57,5 @@ def is_loopback(host: str) -> bool:
 
 
 def quote_unsafe(text: str) -> str:
-    """Percent-encode only what cannot stand in a request line; all else is left as it is."""
+    """Percent-encode only what cannot stand in a request line; leave everything else as it is."""
     return _UNSAFE.sub(lambda match: quote(match[0]), text)

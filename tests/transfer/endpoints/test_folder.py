@@ -9,7 +9,8 @@ import pytest
 
 from dlcore.errors import Fault, TransferError
 from dlcore.model import object_key
-from dlcore.transfer.endpoints.folder import FileEndpoint
+from dlcore.transfer.endpoints.folder import FolderEndpoint
+from dlcore.transfer.policy import TransferPolicy
 from tests.transfer.packages import Package
 from tests.transfer.sinks import Collector
 
@@ -20,7 +21,7 @@ def folder(package: Package, tmp_path: Path) -> Path:
 
 
 async def fault_of_reading(package: Package, folder: Path) -> Fault:
-    placement = await FileEndpoint("share", folder).locate(package.manifest)
+    placement = await FolderEndpoint("share", folder).locate(package.manifest)
     with pytest.raises(TransferError) as caught:
         await placement.read_range(0, 0, 100, Collector(100))
     assert caught.value.endpoint == "share"
@@ -52,7 +53,7 @@ async def test_a_folder_that_is_not_there_is_not_found(package: Package, tmp_pat
 async def test_a_key_never_leads_out_of_the_folder(tmp_path: Path, key: str) -> None:
     (tmp_path / "secret").write_text("x")
     (tmp_path / "published" / "objects").mkdir(parents=True)
-    endpoint = FileEndpoint("share", tmp_path / "published")
+    endpoint = FolderEndpoint("share", tmp_path / "published")
     with pytest.raises(TransferError) as caught:
         await endpoint.read_document(key, 100)
     assert caught.value.fault is Fault.REFUSED
@@ -63,7 +64,9 @@ async def test_a_share_that_hangs_is_a_stall(
 ) -> None:
     hung = threading.Event()
     monkeypatch.setattr(Path, "open", lambda *_, **__: hung.wait())
-    placement = await FileEndpoint("share", folder, stall_s=0.02).locate(package.manifest)
+    placement = await FolderEndpoint("share", folder, policy=TransferPolicy(stall_s=0.02)).locate(
+        package.manifest
+    )
     with pytest.raises(TransferError) as caught:
         await placement.read_range(0, 0, 100, Collector(100))
     hung.set()

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from dlcore.errors import AuthError, Fault, TransferError
-from dlcore.transfer.endpoints.lease import DISTRUST_S, FOREVER_S, REJECTED, RETRY_S, Held, Lease
+from dlcore.transfer.endpoints.lease import NEVER_S, Lease, Leased
 from dlcore.transfer.http.faults import RejectedError
 from dlcore.transfer.interface import Renewed
+from dlcore.transfer.policy import TransferPolicy
 
 LIFE_S = 1000.0
+POLICY = TransferPolicy()
 FAILED = TransferError("down", fault=Fault.CONNECT, endpoint="edge")
 
 
@@ -40,7 +42,12 @@ class Issuer:
         self.open.set()
         self.renewals: list[Renewed] = []
         self.lease = Lease(
-            "edge", "token", self.fetch, observer=self.renewals.append, clock=lambda: self.now_s
+            "edge",
+            "token",
+            self.fetch,
+            observer=self.renewals.append,
+            policy=POLICY,
+            clock=lambda: self.now_s,
         )
 
     async def fetch(self) -> tuple[str, float]:
@@ -144,7 +151,7 @@ async def test_a_failed_early_renewal_hurts_nobody_and_is_not_repeated_at_once()
         assert (await issuer.lease.get()).value == "value-1"
         await settle()
     assert issuer.fetches == 2
-    issuer.now_s += RETRY_S
+    issuer.now_s += POLICY.min_renewal_interval_s
     await issuer.lease.get()
     await settle()
     assert issuer.fetches == 3
@@ -160,7 +167,7 @@ async def test_an_early_renewal_comes_no_sooner_than_the_endpoint_asked_for() ->
         await issuer.lease.get()
         await settle()
         assert issuer.fetches == fetches
-        issuer.now_s += RETRY_S
+        issuer.now_s += POLICY.min_renewal_interval_s
 
 
 async def test_a_failed_first_fetch_reaches_every_waiter_and_is_tried_again_later() -> None:
@@ -176,7 +183,7 @@ async def test_a_failed_first_fetch_reaches_every_waiter_and_is_tried_again_late
 async def test_a_rejected_value_is_renewed_once_for_all_and_all_go_on() -> None:
     issuer = Issuer()
     used = await asyncio.gather(
-        *(issuer.lease.use(accepting("value-2"), renews=always) for _ in range(30))
+        *(issuer.lease.use(accepting("value-2"), is_curable=always) for _ in range(30))
     )
     assert used == ["value-2"] * 30
     assert issuer.fetches == 2
@@ -186,27 +193,28 @@ async def test_a_rejected_value_is_renewed_once_for_all_and_all_go_on() -> None:
 async def test_a_renewed_value_that_is_rejected_is_an_auth_error_and_no_loop() -> None:
     issuer = Issuer()
     results = await asyncio.gather(
-        *(issuer.lease.use(accepting(), renews=always) for _ in range(30)), return_exceptions=True
+        *(issuer.lease.use(accepting(), is_curable=always) for _ in range(30)),
+        return_exceptions=True,
     )
     assert all(isinstance(result, AuthError) for result in results)
     assert issuer.fetches == 2
     with pytest.raises(AuthError, match="renewing it did not help"):
-        await issuer.lease.use(accepting(), renews=always)
+        await issuer.lease.use(accepting(), is_curable=always)
     assert issuer.fetches == 2  # not even asked again
 
 
 async def test_a_lasting_rejection_may_be_cured_later() -> None:
     issuer = Issuer()
     with pytest.raises(AuthError):
-        await issuer.lease.use(accepting(), renews=always)
-    issuer.now_s += DISTRUST_S
-    assert await issuer.lease.use(accepting("value-3"), renews=always) == "value-3"
+        await issuer.lease.use(accepting(), is_curable=always)
+    issuer.now_s += POLICY.distrust_s
+    assert await issuer.lease.use(accepting("value-3"), is_curable=always) == "value-3"
 
 
 async def test_a_value_that_was_accepted_may_be_renewed_on_rejection_at_once() -> None:
     issuer = Issuer()
     for wanted in ("value-2", "value-3", "value-4"):
-        assert await issuer.lease.use(accepting(wanted), renews=always) == wanted
+        assert await issuer.lease.use(accepting(wanted), is_curable=always) == wanted
 
 
 async def test_a_renewal_that_brings_the_same_value_is_not_tried() -> None:
@@ -219,20 +227,20 @@ async def test_a_renewal_that_brings_the_same_value_is_not_tried() -> None:
         raise rejection()
 
     with pytest.raises(AuthError, match="renewing it did not help"):
-        await issuer.lease.use(attempt, renews=always)
+        await issuer.lease.use(attempt, is_curable=always)
     assert attempts == ["value-1"]
 
 
 async def test_a_rejection_that_renewing_cannot_cure_is_raised_as_it_is() -> None:
     issuer = Issuer()
     with pytest.raises(RejectedError) as caught:
-        await issuer.lease.use(accepting(), renews=lambda _: False)
+        await issuer.lease.use(accepting(), is_curable=lambda _: False)
     assert caught.value.status == 401
     assert issuer.fetches == 1
 
 
 async def test_a_value_without_end_is_never_renewed_by_time() -> None:
-    issuer = Issuer(life_s=FOREVER_S)
+    issuer = Issuer(life_s=NEVER_S)
     await issuer.lease.get()
     issuer.now_s += 1e12
     assert (await issuer.lease.get()).value == "value-1"
@@ -266,7 +274,7 @@ async def test_closing_ends_a_renewal_under_way_and_may_be_repeated() -> None:
 
 
 def test_the_repr_of_what_is_held_does_not_show_it() -> None:
-    assert "canary" not in repr(Held("canary", 1, REJECTED, 0.0, 1.0))
+    assert "canary" not in repr(Leased("canary", 1, "rejected", 0.0, 1.0))
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -275,7 +283,7 @@ class AnyOrder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.waiters: list[asyncio.Task[Held[str]]] = []
+        self.waiters: list[asyncio.Task[Leased[str]]] = []
         self.versions: list[int] = []
 
         async def start() -> Issuer:
@@ -291,8 +299,8 @@ class AnyOrder(RuleBasedStateMachine):
             if not waiter.cancelled() and not waiter.exception():
                 self.versions.append(waiter.result().version)
 
-    def add(self, waiting: Callable[[], Awaitable[Held[str]]]) -> None:
-        async def begin() -> asyncio.Task[Held[str]]:
+    def add(self, waiting: Callable[[], Awaitable[Leased[str]]]) -> None:
+        async def begin() -> asyncio.Task[Leased[str]]:
             return asyncio.ensure_future(waiting())
 
         self.waiters.append(self.runner.run(begin()))
@@ -306,7 +314,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(data=st.data())
     def reject(self, data: st.DataObject) -> None:
         version = data.draw(st.sampled_from(sorted(set(self.versions))))
-        self.add(lambda: self.issuer.lease.renew(version, REJECTED))
+        self.add(lambda: self.issuer.lease.renew(version, "rejected"))
 
     @precondition(lambda self: self.waiters)
     @rule(data=st.data())

@@ -9,14 +9,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dlcore.transfer.http.content_range import LIMIT, ContentRange, parse_content_range
-from dlcore.transfer.http.retry_after import LONGEST_S, parse_date, retry_after_s
+from dlcore.transfer.http.headers import (
+    MAX_LENGTH_BYTES,
+    MAX_RETRY_AFTER_S,
+    ContentRange,
+    parse_content_range,
+    parse_date,
+    parse_retry_after_s,
+)
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 MOMENTS = st.integers(86_400, 32_000_000_000).map(lambda s: datetime.fromtimestamp(s, UTC))
 
 
-@given(st.lists(st.integers(0, LIMIT), min_size=3, max_size=3).map(sorted))
+@given(st.lists(st.integers(0, MAX_LENGTH_BYTES), min_size=3, max_size=3).map(sorted))
 def test_a_content_range_is_read_exactly_when_it_is_in_order(bounds: list[int]) -> None:
     first, last, total = bounds
     expected = ContentRange(first, last + 1, total) if last < total else None
@@ -34,7 +40,7 @@ def test_a_content_range_is_read_exactly_when_it_is_in_order(bounds: list[int]) 
 @example("bytes 0-0/*")
 @example("bytes 5-4/10")
 @example("bytes 0-10/10")
-@example(f"bytes 0-0/{LIMIT + 1}")
+@example(f"bytes 0-0/{MAX_LENGTH_BYTES + 1}")
 @example(f"bytes 0-0/{10**40}")
 @example("0-0/1")
 @example("")
@@ -48,19 +54,19 @@ def test_what_is_not_exactly_a_content_range_is_none(text: str) -> None:
 @example("9" * 5000, NOW)
 @example("²", NOW)
 def test_retry_after_never_raises_and_is_always_clamped(text: str, now: datetime) -> None:
-    wait_s = retry_after_s(text, now)
-    assert wait_s is None or 0 <= wait_s <= LONGEST_S
+    wait_s = parse_retry_after_s(text, now)
+    assert wait_s is None or 0 <= wait_s <= MAX_RETRY_AFTER_S
 
 
 @given(st.integers(0, 10**30))
 def test_retry_after_in_seconds_is_clamped_from_above(seconds: int) -> None:
-    assert retry_after_s(str(seconds), NOW) == min(seconds, LONGEST_S)
+    assert parse_retry_after_s(str(seconds), NOW) == min(seconds, MAX_RETRY_AFTER_S)
 
 
 @given(MOMENTS, st.integers(-(10**6), 10**6))
 def test_retry_after_as_a_date_is_the_time_until_then(now: datetime, offset_s: int) -> None:
     then = format_datetime(now + timedelta(seconds=offset_s), usegmt=True)
-    assert retry_after_s(then, now) == min(max(offset_s, 0), LONGEST_S)
+    assert parse_retry_after_s(then, now) == min(max(offset_s, 0), MAX_RETRY_AFTER_S)
 
 
 def test_a_date_without_a_zone_is_universal_time() -> None:
@@ -69,9 +75,9 @@ def test_a_date_without_a_zone_is_universal_time() -> None:
 
 def test_a_date_of_another_zone_is_converted() -> None:
     there = NOW.astimezone(timezone(timedelta(hours=5)))
-    assert retry_after_s(format_datetime(there), NOW - timedelta(seconds=9)) == 9.0
+    assert parse_retry_after_s(format_datetime(there), NOW - timedelta(seconds=9)) == 9.0
 
 
 @pytest.mark.parametrize("text", ["", "never", "12.5", "0x10", "-1"])
 def test_what_is_neither_seconds_nor_a_date_is_none(text: str) -> None:
-    assert retry_after_s(text, NOW) is None
+    assert parse_retry_after_s(text, NOW) is None

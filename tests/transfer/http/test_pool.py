@@ -10,12 +10,16 @@ import pytest
 
 from dlcore.errors import Fault, TransferError
 from dlcore.transfer.http.client import HttpClient
-from dlcore.transfer.http.document_reader import read_document
-from dlcore.transfer.http.pool import Network
-from dlcore.transfer.http.readers import read_range
-from dlcore.transfer.sink import Intake
+from dlcore.transfer.http.pool import ConnectionPool
+from dlcore.transfer.http.readers import read_document, read_range
+from dlcore.transfer.policy import TransferPolicy
+from dlcore.transfer.sink import SinkWriter
 from tests.transfer.hostile import AGAIN, CLOSE, HANG, LATE_S, Hostile, Script, hostile
 from tests.transfer.sinks import Collector
+
+
+def pool_for(max_connections: int) -> ConnectionPool:
+    return ConnectionPool(TransferPolicy(max_connections_per_host=max_connections))
 
 
 def partial(*, end: str = AGAIN) -> Script:
@@ -26,7 +30,7 @@ def partial(*, end: str = AGAIN) -> Script:
 
 async def fetch(client: HttpClient, server: Hostile, path: str = "object") -> bytes:
     sink = Collector(10)
-    await read_range(client, f"{server.url}/{path}", (0, 10), 10, Intake(sink))
+    await read_range(client, f"{server.url}/{path}", (0, 10), 10, SinkWriter(sink))
     return sink.received
 
 
@@ -47,14 +51,14 @@ async def asked(server: Hostile, count: int) -> None:
 
 
 async def test_endpoints_share_the_bound_on_a_host_and_it_changes_at_once() -> None:
-    network, gated = Network(2), Gated()
+    pool, gated = pool_for(2), Gated()
     async with hostile(gated.script) as server:
-        clients = [HttpClient(name, network) for name in ("one", "other")]
+        clients = [HttpClient(name, pool) for name in ("one", "other")]
         reads = [asyncio.ensure_future(fetch(clients[n % 2], server)) for n in range(6)]
         await asked(server, 2)
-        network.limit(5)
+        pool.limit(5)
         await asked(server, 5)
-        network.limit(1)
+        pool.limit(1)
         gated.gate.set()
         assert await asyncio.gather(*reads) == [b"0123456789"] * 6
         assert server.connections == 5
@@ -63,8 +67,8 @@ async def test_endpoints_share_the_bound_on_a_host_and_it_changes_at_once() -> N
 
 
 async def test_the_bound_is_one_for_each_host() -> None:
-    network, gated = Network(1), Gated()
-    client = HttpClient("edge", network)
+    pool, gated = pool_for(1), Gated()
+    client = HttpClient("edge", pool)
     async with hostile(gated.script) as one, hostile(gated.script) as other:
         reads = [asyncio.ensure_future(fetch(client, server)) for server in (one, other)]
         await asked(one, 1)
@@ -75,8 +79,8 @@ async def test_the_bound_is_one_for_each_host() -> None:
 
 
 async def test_a_document_does_not_queue_behind_ranges() -> None:
-    network, gated = Network(1), Gated()
-    client = HttpClient("edge", network)
+    pool, gated = pool_for(1), Gated()
+    client = HttpClient("edge", pool)
     document = Script.answer("200 OK", b"{}", end=AGAIN, Content_Length="2")
     async with hostile(gated.script, document) as server:
         reading = asyncio.ensure_future(fetch(client, server))
@@ -90,8 +94,8 @@ async def test_a_document_does_not_queue_behind_ranges() -> None:
 
 @pytest.mark.parametrize("how", ["failed", "cancelled", "refused"])
 async def test_a_range_that_fails_gives_back_its_turn(how: str) -> None:
-    network = Network(1)
-    client = HttpClient("edge", network)
+    pool = pool_for(1)
+    client = HttpClient("edge", pool)
     bad = {"failed": Script([]), "cancelled": Script([], HANG)}.get(
         how, Script.answer("503 Busy", end=AGAIN, Content_Length="0")
     )
@@ -109,8 +113,8 @@ async def test_a_range_that_fails_gives_back_its_turn(how: str) -> None:
 
 
 async def test_endpoints_use_each_others_warm_connections() -> None:
-    network = Network()
-    one, other = HttpClient("one", network), HttpClient("other", network)
+    pool = ConnectionPool()
+    one, other = HttpClient("one", pool), HttpClient("other", pool)
     async with hostile(partial()) as server:
         await fetch(one, server)
         await fetch(other, server)
@@ -124,7 +128,7 @@ async def test_endpoints_use_each_others_warm_connections() -> None:
 
 
 async def test_hundreds_of_idle_connections_are_used_again() -> None:
-    count, client, gated = 300, HttpClient("edge", Network(300)), Gated()
+    count, client, gated = 300, HttpClient("edge", pool_for(300)), Gated()
     async with hostile(gated.script) as server:
         for _ in range(3):
             gated.gate.clear()
@@ -150,7 +154,7 @@ async def test_connections_that_the_server_closed_while_idle_are_no_failure(
     async with hostile(*[closing] * count, answer) as server:
 
         async def ask() -> int:
-            with await client.request(method, f"{server.url}/thing") as asked_for:
+            async with client.request(method, f"{server.url}/thing") as asked_for:
                 while await asked_for.read():
                     pass
                 return asked_for.status
@@ -190,8 +194,8 @@ def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def test_a_name_is_looked_up_once_for_all_connections_of_all_endpoints(
     lookups: list[str],
 ) -> None:
-    network, gated = Network(), Gated()
-    clients = [HttpClient(name, network) for name in ("one", "other")]
+    pool, gated = ConnectionPool(), Gated()
+    clients = [HttpClient(name, pool) for name in ("one", "other")]
     async with hostile(gated.script) as server:
         reads = []
         for n in range(8):
@@ -220,9 +224,9 @@ async def test_a_name_whose_addresses_fail_is_looked_up_again(lookups: list[str]
 async def test_small_requests_are_sent_without_delay() -> None:
     client = HttpClient("edge")
     async with hostile(partial(end=HANG)) as server:
-        with await client.request("GET", f"{server.url}/x") as answer:
-            wire = answer.wire()
-            assert wire is not None
-            connection: socket.socket = wire.transport.get_extra_info("socket")
+        async with client.request("GET", f"{server.url}/x") as response:
+            borrowed = response.borrow_connection()
+            assert borrowed is not None
+            connection: socket.socket = borrowed.transport.get_extra_info("socket")
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         await client.aclose()

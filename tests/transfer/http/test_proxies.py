@@ -11,7 +11,7 @@ from dlcore.errors import Fault, TransferError
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.proxies import proxy_of
 from dlcore.transfer.http.readers import read_range
-from dlcore.transfer.sink import Intake
+from dlcore.transfer.sink import SinkWriter
 from tests.transfer.hostile import Script, hostile
 from tests.transfer.sinks import Collector
 from tests.transfer.test_secrets import said
@@ -59,7 +59,7 @@ async def test_a_proxy_is_asked_and_told_its_password(
         client = HttpClient("edge")
         with pytest.raises(TransferError) as caught:
             await read_range(
-                client, f"{scheme}://host.example/o?sig=a%2Fb", (0, 1), 9, Intake(Collector(1))
+                client, f"{scheme}://host.example/o?sig=a%2Fb", (0, 1), 9, SinkWriter(Collector(1))
             )
         await client.aclose()
     assert caught.value.fault is (Fault.SERVER if scheme == "http" else Fault.CONNECT)

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from dlcore.errors import ConfigError, Fault
-from dlcore.transfer.http import aiohttp_internals as wire
-from dlcore.transfer.http import direct
+from dlcore.transfer.http import aiohttp_internals, direct
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.proxies import proxy_of
 from dlcore.transfer.http.receive import PATH_VARIABLE, receive_path
@@ -46,12 +45,14 @@ def test_an_unknown_path_is_refused_with_its_remedy(monkeypatch: pytest.MonkeyPa
 
 
 def test_an_aiohttp_with_another_inside_is_read_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(wire._INSIDE, HttpClient, ("what_it_does_not_have",))
-    wire.aiohttp_is_known.cache_clear()
+    monkeypatch.setitem(
+        aiohttp_internals._NEEDED_ATTRIBUTES, HttpClient, ("what_it_does_not_have",)
+    )
+    aiohttp_internals.is_known_aiohttp.cache_clear()
     try:
         assert receive_path() == "plain"
     finally:
-        wire.aiohttp_is_known.cache_clear()
+        aiohttp_internals.is_known_aiohttp.cache_clear()
 
 
 @pytest.mark.parametrize("path", ["plain", "direct"])
@@ -79,7 +80,7 @@ async def test_a_body_of_unknown_length_is_read_plainly(said: list[bytes], serve
 async def test_a_connection_of_an_unknown_kind_is_read_plainly(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "_TRANSPORTS", frozenset())
+    monkeypatch.setattr(aiohttp_internals, "_KNOWN_TRANSPORTS", frozenset())
     await bring(server, [HEAD, DATA])
     assert server.direct == 0
 
@@ -116,16 +117,16 @@ async def test_an_answer_nobody_asked_for_costs_the_connection(
 async def test_a_reception_that_ended_gives_no_place(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    receptions: list[asyncio.BufferedProtocol] = []
+    bodies: list[asyncio.BufferedProtocol] = []
 
-    class Kept(direct._Reception):
+    class Kept(direct._BodyProtocol):
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
-            receptions.append(self)
+            bodies.append(self)
 
-    monkeypatch.setattr(direct, "_Reception", Kept)
+    monkeypatch.setattr(direct, "_BodyProtocol", Kept)
     async with server.asked(Script([HEAD, DATA[:1000]])) as asked:
         assert await fault_of(*asked, Collector(len(DATA))) is Fault.TRUNCATED
-    (reception,) = receptions
+    (body,) = bodies
     with pytest.raises(ConnectionAbortedError):
-        reception.get_buffer(-1)
+        body.get_buffer(-1)

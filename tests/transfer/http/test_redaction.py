@@ -66,4 +66,4 @@ def test_the_rest_of_a_signed_url_stays_readable() -> None:
 
 
 def test_foreign_text_is_shortened() -> None:
-    assert printable("x" * 1000, limit=10) == "x" * 10 + "..."
+    assert printable("x" * 1000, max_characters=10) == "x" * 10 + "..."

@@ -7,9 +7,8 @@ import asyncio
 import pytest
 
 from dlcore.errors import Fault, TransferError
-from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.readers import read_range
-from dlcore.transfer.sink import Intake
+from dlcore.transfer.sink import SinkWriter
 from tests.transfer.answers import (
     ASKED,
     CONTENT,
@@ -23,6 +22,7 @@ from tests.transfer.answers import (
     partial,
     status,
 )
+from tests.transfer.clients import client_for
 from tests.transfer.clock import Clock
 from tests.transfer.hostile import HANG, Script, hostile
 from tests.transfer.sinks import Collector
@@ -87,10 +87,10 @@ async def test_the_connection_of_a_refused_request_is_used_again() -> None:
     async with hostile(
         Script([b"HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nno"], HANG)
     ) as server:
-        client = HttpClient("edge", stall_s=0.05)
+        client = client_for(0.05)
         for _ in range(2):
             with pytest.raises(TransferError):
-                await read_range(client, f"{server.url}/o", (0, 1), 9, Intake(Collector(1)))
+                await read_range(client, f"{server.url}/o", (0, 1), 9, SinkWriter(Collector(1)))
         await client.aclose()
     assert len(server.requests) == 1  # the second request went down the same connection
 

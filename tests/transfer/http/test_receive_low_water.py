@@ -13,15 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.transfer.http.low_water import (
-    MAX_BYTES,
-    MAX_TLS_BYTES,
-    MIN_BYTES,
-    PATIENCE_S,
-    TLS_HELD_BYTES,
-    WAIT_S,
-    LowWater,
-    worth_waiting_for,
+from dlcore.transfer.http.receive_low_water import (
+    MAX_TLS_HELD_BYTES,
+    MAX_TLS_READ_BYTES,
+    ReceiveLowWater,
+    low_water_mark,
+)
+from dlcore.transfer.policy import TransferPolicy
+
+POLICY = TransferPolicy()
+DELAY_S, MIN_BYTES, MAX_BYTES = (
+    POLICY.low_water_delay_s,
+    POLICY.min_low_water_bytes,
+    POLICY.max_low_water_bytes,
 )
 
 MIB = 1 << 20
@@ -53,19 +57,22 @@ def clock() -> Iterator[Clock]:
 def test_nothing_is_waited_for_that_does_not_come(
     arrived: int, elapsed_s: float, to_come: int
 ) -> None:
-    mark = worth_waiting_for(arrived, elapsed_s, to_come)
+    mark = low_water_mark(arrived, elapsed_s, to_come, POLICY)
     assert mark == 1 or MIN_BYTES <= mark <= min(to_come, arrived, MAX_BYTES)
 
 
-@given(arrived=LENGTHS, elapsed_s=st.floats(WAIT_S, 100))
+@given(arrived=LENGTHS, elapsed_s=st.floats(POLICY.low_water_delay_s, 100))
 def test_what_is_waited_for_comes_in_about_the_time(arrived: int, elapsed_s: float) -> None:
-    mark = worth_waiting_for(arrived, elapsed_s, 64 * MIB)
-    assert mark == 1 or mark <= arrived / elapsed_s * WAIT_S
-    assert mark == MAX_BYTES or 2 * max(mark, MIN_BYTES) > arrived / elapsed_s * WAIT_S - 1
+    mark = low_water_mark(arrived, elapsed_s, 64 * MIB, POLICY)
+    assert mark == 1 or mark <= arrived / elapsed_s * DELAY_S
+    assert (
+        mark == POLICY.max_low_water_bytes
+        or 2 * max(mark, MIN_BYTES) > arrived / elapsed_s * DELAY_S - 1
+    )
 
 
 def test_the_last_read_brings_all_that_is_left() -> None:
-    assert worth_waiting_for(10 * MIB, 0.01, MIB - 1) == MIB - 1
+    assert low_water_mark(10 * MIB, 0.01, MIB - 1, POLICY) == MIB - 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the mark is set on Linux only")
@@ -85,44 +92,44 @@ class TestMark:
     def test_it_rises_while_bytes_come_fast_and_is_gone_at_the_end(
         self, end: trsock.TransportSocket, clock: Clock
     ) -> None:
-        low_water, left, marks = LowWater(end, clock, is_tls=False), 3 * MIB, []
+        low_water, left, marks = ReceiveLowWater(end, clock, POLICY, is_tls=False), 3 * MIB, []
         for number in range(1, 13):
             left -= MIB // 4
             clock.now_s = 0.001 * number
-            low_water.arrived(MIB // 4, left)
+            low_water.received(MIB // 4, left)
             marks.append(self.mark(end))
         assert marks[:4] == [MIB // 4, MIB // 2, MIB // 2, MIB]
         assert marks[-4:] == [3 * MIB // 4, MIB // 2, MIB // 4, 1]
 
     def test_it_falls_with_the_rate(self, end: trsock.TransportSocket, clock: Clock) -> None:
-        low_water = LowWater(end, clock, is_tls=False)
-        low_water.arrived(MIB, 10 * MIB)
+        low_water = ReceiveLowWater(end, clock, POLICY, is_tls=False)
+        low_water.received(MIB, 10 * MIB)
         assert self.mark(end) == MIB
         clock.now_s = 10.0
-        low_water.arrived(1, 10 * MIB - 1)
+        low_water.received(1, 10 * MIB - 1)
         assert self.mark(end) == 1
 
     def test_what_has_come_of_a_connection_that_fell_silent_is_read(
         self, end: trsock.TransportSocket, clock: Clock
     ) -> None:
-        low_water = LowWater(end, clock, is_tls=False)
-        low_water.arrived(MIB, 10 * MIB)
-        clock.move_to(1.5 * PATIENCE_S)
+        low_water = ReceiveLowWater(end, clock, POLICY, is_tls=False)
+        low_water.received(MIB, 10 * MIB)
+        clock.move_to(1.5 * POLICY.low_water_silence_s)
         assert self.mark(end) == MIB, "it brought something since the last look"
-        clock.move_to(3 * PATIENCE_S)
+        clock.move_to(3 * POLICY.low_water_silence_s)
         assert self.mark(end) == 1
 
     def test_over_tls_what_may_be_held_already_is_not_waited_for(
         self, end: trsock.TransportSocket, clock: Clock
     ) -> None:
-        low_water = LowWater(end, clock, is_tls=True)
-        low_water.arrived(4 * MIB, TLS_HELD_BYTES + MIN_BYTES)
-        assert self.mark(end) == MIN_BYTES
-        low_water.arrived(1, TLS_HELD_BYTES + MIN_BYTES - 1)
+        low_water = ReceiveLowWater(end, clock, POLICY, is_tls=True)
+        low_water.received(4 * MIB, MAX_TLS_HELD_BYTES + POLICY.min_low_water_bytes)
+        assert self.mark(end) == POLICY.min_low_water_bytes
+        low_water.received(1, MAX_TLS_HELD_BYTES + POLICY.min_low_water_bytes - 1)
         assert self.mark(end) == 1
-        low_water.arrived(4 * MIB, 10 * MIB)
-        assert self.mark(end) == MAX_TLS_BYTES
+        low_water.received(4 * MIB, 10 * MIB)
+        assert self.mark(end) == MAX_TLS_READ_BYTES
 
 
 def test_a_connection_of_an_unknown_kind_is_left_alone(clock: Clock) -> None:
-    LowWater(object(), clock, is_tls=False).arrived(MIB, MIB)
+    ReceiveLowWater(object(), clock, POLICY, is_tls=False).received(MIB, MIB)

@@ -1,0 +1,87 @@
+"""Header fields: those that every request sends, and strict readers of those that responses bring.
+
+Guarantees: pure. A value that cannot be read gives None, never an exception and never a guess.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+
+COMMON_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "dlcore"}
+"""Sent with every request."""
+
+MAX_LENGTH_BYTES = (1 << 63) - 1  # the largest file offset that the operating systems know
+MAX_RETRY_AFTER_S = 300.0  # waiting longer than 5 minutes is worse than asking once more
+
+_CONTENT_RANGE = re.compile(r"(?i:bytes) ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})", re.ASCII)
+_SECONDS = re.compile(r"[0-9]+", re.ASCII)
+
+
+class ContentRange(NamedTuple):
+    """Bytes ``[start, end)`` of an object of ``total`` bytes."""
+
+    start: int
+    end: int
+    total: int
+
+
+def range_header(start: int, end: int) -> dict[str, str]:
+    """The ``Range`` header that asks for bytes ``[start, end)``.
+
+    Source: RFC 9110, section 14.2; its last position is inclusive.
+    """
+    return {"Range": f"bytes={start}-{end - 1}"}
+
+
+def parse_content_range(value: str) -> ContentRange | None:
+    """Read the ``Content-Range`` of one satisfied range, such as ``bytes 0-99/1000``.
+
+    An unknown total (``*``) gives None too: the length of every object is known beforehand.
+
+    Source: RFC 9110, section 14.4.
+    """
+    match = _CONTENT_RANGE.fullmatch(value)
+    if match is None:
+        return None
+    first, last, total = (int(digits) for digits in match.groups())
+    if not first <= last < total <= MAX_LENGTH_BYTES:
+        return None
+    return ContentRange(first, last + 1, total)
+
+
+def parse_content_length(value: str) -> int | None:
+    """Read a ``Content-Length``; None unless it is a number of bytes that a file can have."""
+    if not (value.isascii() and value.isdigit()) or len(value) > len(str(MAX_LENGTH_BYTES)):
+        return None
+    length = int(value)
+    return length if length <= MAX_LENGTH_BYTES else None
+
+
+def parse_retry_after_s(value: str, now: datetime) -> float | None:
+    """Read ``Retry-After``: the seconds to wait, at most `MAX_RETRY_AFTER_S`.
+
+    Args:
+        value: The header's value: seconds, or a date.
+        now: The server's own time, so that a difference between the clocks does not matter.
+
+    Source: RFC 9110, section 10.2.3.
+    """
+    text = value.strip()
+    if _SECONDS.fullmatch(text):
+        return min(float(text[:20]), MAX_RETRY_AFTER_S)
+    date = parse_date(text)
+    if date is None:
+        return None
+    return min(max((date - now).total_seconds(), 0.0), MAX_RETRY_AFTER_S)
+
+
+def parse_date(value: str) -> datetime | None:
+    """Read an HTTP date. A date without a zone is in UTC."""
+    try:
+        date = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return date if date.tzinfo is not None else date.replace(tzinfo=UTC)

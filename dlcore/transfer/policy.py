@@ -1,0 +1,74 @@
+"""The times and limits that the transfer room chooses, each with its reason.
+
+One `TransferPolicy` is passed to the connection pool; whatever needs a value takes it from there.
+Limits on the form of a foreign document stand beside the code that reads that document.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+KIB = 1 << 10
+MIB = 1 << 20
+
+
+class TransferPolicy(msgspec.Struct, frozen=True):
+    """Times and limits of the HTTP client and of the endpoints.
+
+    Attributes:
+        max_connections_per_host: Ranges read from one host at once, at most. No endpoint's own
+            ``connections`` setting can be higher.
+        connect_timeout_s: A connection that is not open after this time has failed.
+        keepalive_s: An idle connection is closed after this time. It outlasts the pause between
+            two steps, and most firewalls remember a connection for longer.
+        name_cache_s: A host name is looked up again after this time, so that a moved service is
+            found within a minute.
+        max_header_bytes: Length of one header line. Source: aiohttp's and Apache's default, 8190.
+        max_header_count: Header lines in one response. Source: aiohttp's default, 128.
+        max_drained_bytes: The body of an error response is read up to this length, so that its
+            connection can be used again. A longer body costs the connection.
+        stall_s: A request is given up when it receives less than ``min_bytes_per_s`` for this
+            time.
+        min_bytes_per_s: An endpoint that sends less is treated as silent.
+        low_water_delay_s: Bytes wait in the kernel for at most this time, so that each read
+            returns many of them. It is a tenth of the time over which a throughput is measured.
+        low_water_silence_s: A connection that received nothing for this time is read at every
+            byte again. It is far below ``stall_s``.
+        min_low_water_bytes: Waiting for less than this is not worth the system call that asks.
+        max_low_water_bytes: Longer reads cost hardly less for each byte. Half of a buffer.
+        max_small_read_bytes: Files up to this length are read concurrently. A longer file keeps
+            its connection busy for longer than a round trip, so reading ahead gains little.
+        max_reads_per_range: Small files of one range that are read at once.
+        max_buffered_bytes: Bytes of one endpoint that arrived before their turn.
+        folder_read_bytes: Length of one read from a folder. Each costs one hop to a thread.
+        max_folder_reads: Reads from one folder at once. More would queue for asyncio's threads,
+            and the time in that queue would count as a stall.
+        max_renewal_lead_s: A credential is renewed when a tenth of its life is left, but at most
+            this long before it expires.
+        min_renewal_interval_s: Pause after a failed renewal of a credential that still has some
+            life left.
+        distrust_s: A credential that was rejected as soon as it was renewed is not renewed again
+            for this time.
+    """
+
+    max_connections_per_host: int = 256
+    connect_timeout_s: float = 10.0
+    keepalive_s: float = 60.0
+    name_cache_s: float = 60.0
+    max_header_bytes: int = 8190
+    max_header_count: int = 128
+    max_drained_bytes: int = 64 * KIB
+    stall_s: float = 20.0
+    min_bytes_per_s: int = 1024
+    low_water_delay_s: float = 0.02
+    low_water_silence_s: float = 1.0
+    min_low_water_bytes: int = 16 * KIB
+    max_low_water_bytes: int = MIB
+    max_small_read_bytes: int = 128 * KIB
+    max_reads_per_range: int = 8
+    max_buffered_bytes: int = 4 * MIB
+    folder_read_bytes: int = 4 * MIB
+    max_folder_reads: int = 4
+    max_renewal_lead_s: float = 60.0
+    min_renewal_interval_s: float = 5.0
+    distrust_s: float = 30.0
