@@ -55,7 +55,7 @@ def room_of(path: Path) -> str:
 
 
 def is_inside(path: Path, room: str) -> bool:
-    """Whether a file is a room (``native``) or lies in it, or in an inner one (``transfer/http``)."""
+    """Whether a file belongs to a room (``native``) or to an inner one (``transfer/http``)."""
     return path.relative_to(PACKAGE).with_suffix("").is_relative_to(room)
 
 

@@ -26,6 +26,14 @@ def everything_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     with caplog.at_level(logging.DEBUG):
         yield
     assert CANARY not in caplog.text
+    for record in caplog.records:  # what a structured formatter could print
+        assert CANARY not in f"{vars(record)}{record.args}"
+
+
+def log_of(caplog: pytest.LogCaptureFixture) -> str:
+    """What this room logged; a test that looks for secrets in no log at all cannot fail."""
+    records = [r for r in caplog.records if r.name.startswith("dlcore.transfer")]
+    return "\n".join(f"{record.levelname} {record.getMessage()}" for record in records)
 
 
 def said(error: BaseException) -> str:
@@ -53,10 +61,16 @@ async def told_by(url: str, package: Package) -> str:
 
 
 @pytest.mark.parametrize("name", [n for n, (script, _) in FAULTS.items() if script.end != HANG])
-async def test_a_fault_shows_no_signature(name: str, package: Package) -> None:
+async def test_a_fault_shows_no_signature(
+    name: str, package: Package, caplog: pytest.LogCaptureFixture
+) -> None:
     script = FAULTS[name][0]
     async with hostile(script) as server:
         assert CANARY not in await told_by(f"{server.url}/o?sv=1&sig={CANARY}", package)
+    log = log_of(caplog)
+    assert "DEBUG edge: GET http://localhost" in log
+    assert "WARNING edge: GET http://localhost" in log
+    assert "/o?sv=1&sig=***" in log
 
 
 async def test_no_connection_shows_no_signature(package: Package) -> None:
@@ -65,7 +79,10 @@ async def test_no_connection_shows_no_signature(package: Package) -> None:
 
 @pytest.mark.parametrize("broken", ["token", "signature", "locations", "service"])
 async def test_the_cloud_flow_shows_no_token_and_no_signature(
-    package: Package, monkeypatch: pytest.MonkeyPatch, broken: str
+    package: Package,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    broken: str,
 ) -> None:
     assert CANARY in REGISTRATION
     monkeypatch.setenv("TOKEN", REGISTRATION)
@@ -90,6 +107,10 @@ async def test_the_cloud_flow_shows_no_token_and_no_signature(
             errors.append(caught.value)
         await endpoint.aclose()
     assert CANARY not in "".join(map(said, errors)) + tell_all(endpoint)
+    log = log_of(caplog)
+    assert "DEBUG edge: POST" in log
+    assert "?sig=***" in log
+    assert "WARNING edge: " in log
 
 
 async def test_nothing_alive_shows_a_credential_in_its_repr(

@@ -176,8 +176,9 @@ class Lease(Generic[T]):
             return
         error = renewal.exception()  # looked at, because there may be no waiter
         if error:
-            if isinstance(error, DlcoreError):
-                _log.warning("%s: cannot get a new %s: %s", self._endpoint, self._what, error)
+            # The text of a foreign error may hold a secret.
+            reason = error if isinstance(error, DlcoreError) else type(error).__name__
+            _log.warning("%s: cannot get a new %s: %s", self._endpoint, self._what, reason)
             retry_after_s = error.retry_after_s if isinstance(error, TransferError) else None
             pause_s = max(self._policy.min_renewal_interval_s, retry_after_s or 0.0)
             self._next_early_renewal_s = self._clock() + pause_s
