@@ -22,18 +22,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from dlcore.model import EndpointKind, Manifest
-from dlcore.transfer.sink import Sink
-
-__all__ = [
-    "Endpoint",
-    "Observer",
-    "Placement",
-    "Renewable",
-    "RenewalReason",
-    "Renewed",
-    "Sink",
-    "ignore",
-]
+from dlcore.transfer.sink import Sink as Sink
 
 Renewable = Literal["token", "locations", "signature"]
 RenewalReason = Literal["expiring", "rejected"]

@@ -33,12 +33,12 @@ async def probe(url: str, client: HttpClient) -> Probed:
     Raises:
         TransferError: The server cannot be reached, refuses, or does not say the length.
     """
-    async with client.request("HEAD", url) as response:
+    with await client.request("HEAD", url) as response:
         length_bytes = _content_length(response)
         if response.status == 200 and length_bytes is not None and _offers_ranges(response):
             check_content_coding(response)
             return Probed(length_bytes, True, _last_component(url))
-    async with client.request("GET", url, headers=range_header(0, 1)) as response:
+    with await client.request("GET", url, headers=range_header(0, 1)) as response:
         if response.status not in {200, 206, 416}:
             raise await response.status_error()
         check_content_coding(response)

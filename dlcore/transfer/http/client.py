@@ -12,10 +12,9 @@ server. What follows the headers is in `response`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +27,7 @@ from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.proxies import proxy_of
 from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.response import Response
+from dlcore.transfer.http.semaphore import ResizableSemaphore
 from dlcore.transfer.http.urls import exact_url
 
 _log = logging.getLogger(__name__)
@@ -58,37 +58,36 @@ class HttpClient:
         self._ca_file = ca_file
         self._is_closed = False
 
-    @contextlib.asynccontextmanager
     async def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        is_range: bool = False,
-    ) -> AsyncIterator[Response]:
-        """Send a request without a body; leaving the context frees the connection.
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """Send a request without a body and wait for the headers of its response.
 
         Args:
             method: The HTTP method.
             url: Sent exactly as given.
             headers: Further request headers.
-            is_range: Whether the request counts towards the limit of its host. It waits while
-                that limit is reached.
+
+        Returns:
+            The response. Leave its context (``with``) to free the connection.
 
         Raises:
             TransferError: ``CONNECT``, ``STALL``, ``TLS``, or ``REFUSED`` if the response is not
                 HTTP or the URL cannot be sent.
         """
         try:
-            target = self._target(method, url)
-            limit = self._pool.host_limit(target) if is_range else contextlib.nullcontext()
-            async with limit:
-                with await self._send(method, target, headers) as response:
-                    yield response
+            return await self._send(method, self._target(method, url), headers)
         except TransferError as error:
             _log.warning("%s", error)
             raise
+
+    def host_limit(self, url: str) -> ResizableSemaphore:
+        """The limit of the URL's host; a range holds it (``async with``) while it is read.
+
+        Raises:
+            TransferError: ``REFUSED``: the URL cannot be sent.
+        """
+        return self._pool.host_limit(self._target("GET", url))
 
     async def aclose(self) -> None:
         """Refuse further requests; close the connections unless others use the pool. Idempotent."""
@@ -105,7 +104,9 @@ class HttpClient:
     async def _send(self, method: str, target: URL, headers: Mapping[str, str] | None) -> Response:
         session = self._session()
         timeout = asyncio.timeout(self.policy.stall_s)
-        self._log_exchange(method, target, "is sent")
+        is_logged = _log.isEnabledFor(logging.DEBUG)
+        if is_logged:
+            self._log_exchange(method, target, "is sent")
         try:
             proxy = proxy_of(target.scheme, target.raw_host or "")
             tls = self._tls(target, proxy)
@@ -118,7 +119,8 @@ class HttpClient:
                 self._pool.forget_address(target)
             failure = self._failure(method, str(target), error, has_timed_out=timeout.expired())
         else:
-            self._log_exchange(method, target, f"was answered {raw.status}")
+            if is_logged:
+                self._log_exchange(method, target, f"was answered {raw.status}")
             return Response(self.endpoint, raw, self.policy, is_proxied=proxy is not None)
         raise failure
 
@@ -149,8 +151,7 @@ class HttpClient:
         return error_of_exception(self.endpoint, request, error, has_headers=False)
 
     def _log_exchange(self, method: str, target: URL, event: str) -> None:
-        if _log.isEnabledFor(logging.DEBUG):
-            _log.debug("%s: %s %s %s", self.endpoint, method, redact(str(target)), event)
+        _log.debug("%s: %s %s %s", self.endpoint, method, redact(str(target)), event)
 
 
 async def _send_again_if_stale(

@@ -49,15 +49,16 @@ async def read_range(
     """
     start, end = span
     range_headers = {**(headers or {}), **range_header(start, end)}
-    async with client.request("GET", url, headers=range_headers, is_range=True) as response:
-        if response.status == 206:
-            _check_partial(response, start, end, total_bytes)
-        elif response.status == 200:
-            _check_whole(response, start, end, total_bytes)
-        else:
-            raise await response.status_error()
-        check_content_coding(response)
-        await receive(response, end - start, writer)
+    async with client.host_limit(url):
+        with await client.request("GET", url, headers=range_headers) as response:
+            if response.status == 206:
+                _check_partial(response, start, end, total_bytes)
+            elif response.status == 200:
+                _check_whole(response, start, end, total_bytes)
+            else:
+                raise await response.status_error()
+            check_content_coding(response)
+            await receive(response, end - start, writer)
 
 
 async def read_document(
@@ -83,7 +84,7 @@ async def read_document(
         TransferError: ``RANGE`` if longer than the limit; otherwise any fault that
             `dlcore.errors.Fault` lists, except ``CORRUPT``.
     """
-    async with client.request(method, url, headers=headers) as response:
+    with await client.request(method, url, headers=headers) as response:
         if response.status != expected_status:
             raise await response.status_error()
         check_content_coding(response)

@@ -10,6 +10,7 @@ Whether a response fits its request is decided in `readers`.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -21,6 +22,8 @@ from dlcore.transfer.http.faults import NETWORK_ERRORS, error_of_exception, erro
 from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.stall_timer import StallTimer
 from dlcore.transfer.policy import TransferPolicy
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -59,7 +62,9 @@ class Response:
     def __enter__(self) -> Response:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, TransferError):
+            _log.warning("%s", error)
         self._stall_timer.stop()
         self._raw.close()
 

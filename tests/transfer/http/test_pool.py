@@ -154,7 +154,7 @@ async def test_connections_that_the_server_closed_while_idle_are_no_failure(
     async with hostile(*[closing] * count, answer) as server:
 
         async def ask() -> int:
-            async with client.request(method, f"{server.url}/thing") as asked_for:
+            with await client.request(method, f"{server.url}/thing") as asked_for:
                 while await asked_for.read():
                     pass
                 return asked_for.status
@@ -224,7 +224,7 @@ async def test_a_name_whose_addresses_fail_is_looked_up_again(lookups: list[str]
 async def test_small_requests_are_sent_without_delay() -> None:
     client = HttpClient("edge")
     async with hostile(partial(end=HANG)) as server:
-        async with client.request("GET", f"{server.url}/x") as response:
+        with await client.request("GET", f"{server.url}/x") as response:
             borrowed = response.borrow_connection()
             assert borrowed is not None
             connection: socket.socket = borrowed.transport.get_extra_info("socket")
