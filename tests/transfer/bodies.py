@@ -1,4 +1,4 @@
-"""Bodies that a server sends over TCP or TLS, and what receives them."""
+"""Bodies that a server sends over TCP or TLS, and a client that receives them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.readers import read_range
 from dlcore.transfer.sink import SinkWriter
 from tests.transfer.clients import client_for
-from tests.transfer.hostile import LATE_S, Hostile, Script, hostile
+from tests.transfer.hostile import MAX_WAIT_S, Hostile, Script, hostile
 from tests.transfer.sinks import Collector
 
 DATA = bytes(range(251)) * 2000
@@ -28,7 +28,7 @@ HEAD = (
 
 @dataclass
 class Server:
-    """What is needed to run a `hostile` server and to trust it."""
+    """How to run a `hostile` server, and how to trust it."""
 
     tls: ssl.SSLContext | None = None
     ca_file: str = ""
@@ -61,7 +61,7 @@ async def fault_of(server: Hostile, client: HttpClient, sink: Collector) -> Faul
 
 
 async def brought(reading: asyncio.Future[Any], sink: Collector, count_bytes: int) -> None:
-    """Wait until a read has brought so much, or has ended."""
-    async with asyncio.timeout(LATE_S):
+    """Wait until a read has brought ``count_bytes``, or has ended."""
+    async with asyncio.timeout(MAX_WAIT_S):
         while sink.filled_bytes < count_bytes and not reading.done():  # noqa: ASYNC110 - none tells
             await asyncio.sleep(0)

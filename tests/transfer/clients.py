@@ -1,4 +1,4 @@
-"""HTTP clients with a policy of their own."""
+"""HTTP clients with another policy than the default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every endpoint must do, whatever its kind: collected by `test_conformance`."""
+"""The contract of every endpoint kind, as tests; `test_conformance` runs them on each source."""
 
 from __future__ import annotations
 

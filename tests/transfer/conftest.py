@@ -28,7 +28,17 @@ from tests.transfer.packages import Package, make_package
 
 Source = Callable[[], AbstractAsyncContextManager[EndpointSettings]]
 
-SOURCES = ["cmg", "cloud-dp", "dp", "blob", "nginx", "nginx-tls", "file"]
+SOURCES = {
+    "cmg": EndpointKind.CMG,
+    "cloud-dp": EndpointKind.CLOUD_DP,
+    "dp": EndpointKind.DP,
+    "blob": EndpointKind.BLOB,
+    "nginx": EndpointKind.HTTP,
+    "nginx-tls": EndpointKind.HTTP,
+    "file": EndpointKind.FILE,
+}
+"""Servers by name, and the kind of endpoint that the conformance suite tests with each."""
+
 PATHS = ["plain", "direct"]
 _CONTAINER = "content"
 _ON_EACH_LOOP = {
@@ -139,8 +149,9 @@ def azurite(package: Package) -> Iterator[Azurite]:
 def source(request: pytest.FixtureRequest, published: Path, tmp_path: Path) -> Source:
     """Settings of one endpoint while its server runs; parametrised with a name of `SOURCES`."""
     name: str = request.param
-    if name in {"cmg", "cloud-dp", "dp"}:
-        return lambda: _emulated(EndpointKind(name), published, tmp_path / "state")
+    kind = SOURCES[name]
+    if kind in {EndpointKind.CMG, EndpointKind.CLOUD_DP, EndpointKind.DP}:
+        return lambda: _emulated(kind, published, tmp_path / "state")
     return lambda: _still(_lasting(name, request, published, tmp_path))
 
 

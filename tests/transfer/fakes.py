@@ -1,6 +1,6 @@
-"""A content service and its storage that say what a test tells them to, by the documented protocol.
+"""A content service and its storage, which speak the documented protocol as a test tells them.
 
-Unlike the emulator it can lie, and it shows every request it got.
+Unlike the emulator, they can send false responses, and they keep every request.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ REGISTRATION = "registration-canary-0001"
 
 @dataclass
 class FakeCloud:
-    """Service and storage on two origins; each a list of the requests it got.
+    """Service and storage on two origins, each with a list of its requests.
 
-    ``tokens`` and ``signatures`` are what is accepted; the next ones are numbered on.
+    ``tokens`` and ``signatures`` count what was given out; only the last one is accepted.
     """
 
     contents: dict[str, bytes]

@@ -1,4 +1,4 @@
-"""A server that answers with scripted bytes, right or wrong."""
+"""A server whose responses are scripted bytes, right or wrong."""
 
 from __future__ import annotations
 
@@ -14,28 +14,30 @@ from typing import cast
 HANG = "hang"  # keep the connection open after the script
 RESET = "reset"  # break it with a TCP reset
 CLOSE = "close"  # end it in order
-CUT = "cut"  # end it without a word, as TLS has one
+CUT = "cut"  # end it without the closing message of TLS
 DEAF = "deaf"  # keep it open and listen to nothing more
 AGAIN = "again"  # the next request takes the next script
 
-LATE_S = 5.0  # for what should take no time
+MAX_WAIT_S = 5.0  # for what takes hardly any time
 
-_TURNS = 30  # of the event loop: a client that shares it has read and acted by then
+_LOOP_ITERATIONS = 30  # enough for a client on the same event loop to read and act
 
 
 @dataclass(frozen=True)
 class Script:
-    """What one connection gets to hear after a request: bytes, then the end.
+    """What one connection receives after a request: bytes, and how it then ends.
 
-    An event among the bytes is waited for.
+    The server waits for an event among the bytes.
     """
 
     said: Sequence[bytes | asyncio.Event]
     end: str = CLOSE
 
     @classmethod
-    def answer(cls, status: str, body: bytes = b"", *, end: str = CLOSE, **headers: str) -> Script:
-        """One answer; ``Content_Length="5"`` becomes the header ``Content-Length: 5``."""
+    def response(
+        cls, status: str, body: bytes = b"", *, end: str = CLOSE, **headers: str
+    ) -> Script:
+        """One response; ``Content_Length="5"`` becomes the header ``Content-Length: 5``."""
         lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         head = "\r\n".join([f"HTTP/1.1 {status}", *lines, "", ""])
         return cls([head.encode("latin-1"), body], end)
@@ -43,12 +45,12 @@ class Script:
 
 @dataclass
 class Hostile:
-    """A running server; each request takes the next script, the last one again and again.
+    """A running server. Each request takes the next script; the last one is used for all others.
 
     Attributes:
-        apart: Whether the client is let read between two utterances of a script.
-        connections: How many there have been.
-        ended: How many of them are over.
+        apart: Whether the client has time to read between two pieces of a script.
+        connections: How many were opened.
+        ended: How many of them have ended.
     """
 
     scripts: list[Script]
@@ -65,8 +67,8 @@ class Hostile:
         return f"{self.scheme}://localhost:{self.port}"
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait until something holds of its attributes."""
-        async with asyncio.timeout(LATE_S):
+        """Wait until a condition on the attributes is true."""
+        async with asyncio.timeout(MAX_WAIT_S):
             while not holds():
                 self._news.clear()
                 await self._news.wait()
@@ -94,7 +96,7 @@ class Hostile:
             else:
                 writer.write(data)
                 await writer.drain()
-                for _ in range(_TURNS * self.apart):
+                for _ in range(_LOOP_ITERATIONS if self.apart else 0):
                     await asyncio.sleep(0)
         if script.end == HANG:
             await reader.read()

@@ -1,4 +1,4 @@
-"""Sinks that hold the reader to the interface and remember what it did."""
+"""A sink that checks that its writer keeps to the interface."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import asyncio
 
 
 class Collector:
-    """Takes exactly one range, in small buffers, and says "not free" after each full one.
+    """Takes exactly one range, in small buffers, and must be awaited after each full one.
 
     Args:
         length_bytes: Length of the range; one byte more is an error.
         buffer_bytes: Length of a buffer.
-        gate: Set while the disk is quick; `ready` waits for it.
+        gate: `ready` waits for it, as for a slow disk.
     """
 
     def __init__(
@@ -21,7 +21,7 @@ class Collector:
         self.filled_bytes = 0
         self.waits = 0
         self.waiting = asyncio.Event()
-        self.answered = asyncio.Event()
+        self.has_bytes = asyncio.Event()
         self._buffer_bytes = buffer_bytes
         self._gate = gate
         self._must_wait = False
@@ -38,7 +38,7 @@ class Collector:
 
     def advance(self, count: int) -> bool:
         assert 0 <= count <= self._end() - self.filled_bytes
-        self.answered.set()
+        self.has_bytes.set()
         full = self.filled_bytes + count == self._end()
         self.filled_bytes += count
         self._must_wait = full

@@ -15,7 +15,7 @@ from dlcore.transfer.interface import ignore
 from dlcore.transfer.policy import TransferPolicy
 from tests.transfer.hostile import AGAIN, CLOSE, Script, hostile
 
-OK = Script.answer("200 OK", b"{}", end=AGAIN, Content_Length="2")
+OK = Script.response("200 OK", b"{}", end=AGAIN, Content_Length="2")
 
 
 def logged(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
@@ -42,7 +42,7 @@ async def test_each_request_and_response_is_a_debug_message(
 
 async def test_a_refusal_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     client = HttpClient("edge")
-    async with hostile(Script.answer("503 Busy", Content_Length="0")) as server:
+    async with hostile(Script.response("503 Busy", Content_Length="0")) as server:
         with pytest.raises(TransferError):
             await read_document(client, f"{server.url}/x", 9)
         await client.aclose()

@@ -12,10 +12,10 @@ import pytest
 from dlcore.errors import TransferError
 from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
 from dlcore.transfer import Endpoint, open_endpoint, open_urls
-from tests.transfer.answers import FAULTS
 from tests.transfer.fakes import REGISTRATION, fake_cloud
 from tests.transfer.hostile import HANG, hostile
 from tests.transfer.packages import Package
+from tests.transfer.responses import FAULTS
 from tests.transfer.sinks import Collector
 
 CANARY = "canary"

@@ -16,6 +16,7 @@ from typing import TypeVar
 from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, Manifest, object_key
 from dlcore.transfer.endpoints.placement import PackagePlacement, all_objects
+from dlcore.transfer.http.faults import REMEDIES
 from dlcore.transfer.http.redaction import printable
 from dlcore.transfer.policy import TransferPolicy
 from dlcore.transfer.sink import SinkWriter
@@ -117,7 +118,8 @@ class FolderEndpoint:
         return self._folder / relative
 
     def _error(self, fault: Fault, message: str) -> TransferError:
-        error = TransferError(message, fault=fault, endpoint=self.name)
+        remedy = REMEDIES.get(fault, "Check that this user may read the folder.")
+        error = TransferError(message, fault=fault, endpoint=self.name, remedy=remedy)
         _log.warning("%s", error)
         return error
 

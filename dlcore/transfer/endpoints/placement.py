@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Container
 
 from dlcore.errors import Fault, TransferError
 from dlcore.model import Manifest
+from dlcore.transfer.http.faults import REMEDIES
 from dlcore.transfer.interface import Sink
 from dlcore.transfer.sink import SinkWriter
 
@@ -52,6 +53,6 @@ def objects_named(manifest: Manifest, names: Container[str], endpoint: str) -> f
             f"holds no object of package {manifest.package_id}",
             fault=Fault.NOT_FOUND,
             endpoint=endpoint,
-            remedy="Distribute the package to this endpoint, or use another one.",
+            remedy=REMEDIES[Fault.NOT_FOUND],
         )
     return held

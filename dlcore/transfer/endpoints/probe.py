@@ -45,7 +45,11 @@ async def probe(url: str, client: HttpClient) -> Probed:
         is_partial = response.status == 206
         length_bytes = _total(response) if is_partial else _content_length(response)
         if length_bytes is None or response.status == 416:
-            raise response.error(Fault.RANGE, "the server does not say how long this file is")
+            raise response.error(
+                Fault.RANGE,
+                "the server does not say how long this file is",
+                remedy="Use a server that sends Content-Length or Content-Range.",
+            )
         return Probed(length_bytes, is_partial, _last_component(url))
 
 

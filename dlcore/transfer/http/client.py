@@ -22,7 +22,7 @@ import aiohttp
 from yarl import URL
 
 from dlcore.errors import Fault, TransferError
-from dlcore.transfer.http.faults import NETWORK_ERRORS, error_of_exception
+from dlcore.transfer.http.faults import NETWORK_ERRORS, REMEDIES, error_of_exception
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.proxies import proxy_of
 from dlcore.transfer.http.redaction import redact
@@ -146,7 +146,7 @@ class HttpClient:
                 f"{request}: no response within {self.policy.stall_s:g} s",
                 fault=Fault.STALL,
                 endpoint=self.endpoint,
-                remedy="Check whether the server and its network are overloaded.",
+                remedy=REMEDIES[Fault.STALL],
             )
         return error_of_exception(self.endpoint, request, error, has_headers=False)
 

@@ -21,7 +21,18 @@ NETWORK_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
 """What aiohttp raises when a request or a body fails."""
 
 PORTAL_REMEDY = "Sign in to the network, or correct the URL."
-_CONNECT_REMEDY = "Check the address, the network, and the proxy that the environment names."
+
+REMEDIES = {
+    Fault.CONNECT: "Check the address, the network, and the proxy that the environment names.",
+    Fault.TRUNCATED: "Try again; if that does not help, check the network and the server's log.",
+    Fault.STALL: "Check whether the server or its network is overloaded.",
+    Fault.BUSY: "Try again later, or allow fewer connections to this endpoint.",
+    Fault.SERVER: "Try again later; look into the server's log.",
+    Fault.REFUSED: "Check the URL, and that no proxy changes the server's responses.",
+    Fault.RANGE: "Check that this endpoint holds the package's current version.",
+    Fault.NOT_FOUND: "Put the package on this endpoint, or use another one.",
+}
+"""What the reader can do, where nothing more precise is known."""
 
 _BY_STATUS = {
     404: Fault.NOT_FOUND,
@@ -80,7 +91,7 @@ def error_of_status(
         fault=fault,
         endpoint=endpoint,
         retry_after_s=_retry_after_s(headers) if fault in {Fault.BUSY, Fault.SERVER} else None,
-        remedy=PORTAL_REMEDY if is_portal else "",
+        remedy=PORTAL_REMEDY if is_portal else REMEDIES[fault],
     )
 
 
@@ -113,7 +124,7 @@ def error_of_exception(
         f"{request}: {what}{': ' + reason if reason else ''}",
         fault=fault,
         endpoint=endpoint,
-        remedy=_CONNECT_REMEDY if fault is Fault.CONNECT else "",
+        remedy=REMEDIES[fault],
     )
 
 

@@ -94,7 +94,9 @@ async def read_document(
             body += data
             if len(body) > limit_bytes:
                 raise response.error(
-                    Fault.RANGE, f"the document is longer than {limit_bytes} bytes"
+                    Fault.RANGE,
+                    f"the document is longer than {limit_bytes} bytes",
+                    remedy="Check that the URL is that of the document.",
                 )
         if announced_bytes is not None and len(body) != announced_bytes:
             raise response.error(Fault.TRUNCATED, f"{len(body)} of {announced_bytes} bytes arrived")

@@ -18,7 +18,12 @@ import aiohttp
 
 from dlcore.errors import Fault, TransferError
 from dlcore.transfer.http.aiohttp_internals import BorrowedConnection, borrow_connection
-from dlcore.transfer.http.faults import NETWORK_ERRORS, error_of_exception, error_of_status
+from dlcore.transfer.http.faults import (
+    NETWORK_ERRORS,
+    REMEDIES,
+    error_of_exception,
+    error_of_status,
+)
 from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.stall_timer import StallTimer
 from dlcore.transfer.policy import TransferPolicy
@@ -102,9 +107,18 @@ class Response:
         return None if self._is_proxied else borrow_connection(self._raw)
 
     def error(self, fault: Fault, message: str, *, remedy: str = "") -> TransferError:
-        """An error that names this request, for the caller to raise."""
+        """An error that names this request, for the caller to raise.
+
+        Args:
+            fault: What kind of failure it is.
+            message: What happened.
+            remedy: What the reader can do; that of `REMEDIES` if empty.
+        """
         return TransferError(
-            f"{self._request}: {message}", fault=fault, endpoint=self._endpoint, remedy=remedy
+            f"{self._request}: {message}",
+            fault=fault,
+            endpoint=self._endpoint,
+            remedy=remedy or REMEDIES[fault],
         )
 
     async def status_error(self) -> TransferError:
@@ -137,7 +151,6 @@ class Response:
                 Fault.STALL,
                 f"less than {self.policy.min_bytes_per_s} bytes/s "
                 f"arrived for {self.policy.stall_s:g} s",
-                remedy="Check whether the server and its network are overloaded.",
             )
         return error_of_exception(self._endpoint, self._request, error, has_headers=True)
 

@@ -93,7 +93,7 @@ async def test_a_permission_that_is_not_there_is_final_at_once(
 async def test_the_error_code_decides_what_is_done(
     package: Package, status: str, code: str, fault: Fault, reads: int
 ) -> None:
-    script = Script.answer(status, Content_Length="0", x_ms_error_code=code)
+    script = Script.response(status, Content_Length="0", x_ms_error_code=code)
     vault = Vault("sig=first", "sig=second")
     async with hostile(script) as server:
         with pytest.raises(TransferError, match=code) as caught:
@@ -104,7 +104,7 @@ async def test_the_error_code_decides_what_is_done(
 
 async def test_the_signature_goes_over_the_wire_as_it_stands(package: Package) -> None:
     signature = "sv=2021&se=2026-01-01T00%3A00%3A00Z&sig=a%2Fb%2Bc%3D"
-    async with hostile(Script.answer("404 No", Content_Length="0")) as server:
+    async with hostile(Script.response("404 No", Content_Length="0")) as server:
         with pytest.raises(TransferError):
             await read(package, f"{server.url}/account/c/prefix", Vault(signature))
     head = server.requests[0].decode().split("\r\n")
@@ -115,7 +115,7 @@ async def test_the_signature_goes_over_the_wire_as_it_stands(package: Package) -
 
 async def test_a_busy_storage_account_is_busy_and_not_broken(package: Package) -> None:
     body = b"<?xml version='1.0'?><Error><Code>ServerBusy</Code></Error>"
-    busy = Script.answer(
+    busy = Script.response(
         "503 Egress is over the account limit.",
         body,
         x_ms_error_code="ServerBusy",

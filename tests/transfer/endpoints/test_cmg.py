@@ -236,7 +236,7 @@ async def test_locations_of_another_form_are_refused_and_not_repeated(
 
 
 @pytest.mark.parametrize("reply", [b"", b"<html>", b"{", b"[" * 100_000, b"\xff"])
-async def test_an_answer_that_is_no_json_is_refused(
+async def test_a_reply_that_is_not_json_is_refused(
     cloud: FakeCloud, client: Client, package: Package, reply: bytes
 ) -> None:
     cloud.location_reply = reply

@@ -1,4 +1,4 @@
-"""Several small things at once into one sink, in order, whatever comes first."""
+"""Several small files are read at once into one sink, in order, whichever arrives first."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_the_sink_gets_everything_before_the_first_failure_and_nothing_else(
     virtually(run())
 
 
-def test_small_ones_take_hardly_longer_together_than_one() -> None:
+def test_small_files_together_take_no_longer_than_one() -> None:
     async def run() -> float:
         source, sink = Source(), Collector(POLICY.max_reads_per_range * 10)
         begun_s = asyncio.get_running_loop().time()
@@ -99,21 +99,23 @@ def test_small_ones_take_hardly_longer_together_than_one() -> None:
     assert virtually(run()) == 1.0
 
 
-async def test_long_ones_come_one_after_the_other() -> None:
+async def test_long_files_are_read_one_after_the_other() -> None:
     source, sink = Source(), Collector(3 * (POLICY.max_small_read_bytes + 1))
     reads = [source.file_read(n, POLICY.max_small_read_bytes + 1, 0.0) for n in range(3)]
     await read_concurrently(reads, SinkWriter(sink), budget())
     assert source.max_reads == 1
 
 
-async def test_ranges_share_the_bound_and_all_of_them_get_on() -> None:
+async def test_ranges_share_the_budget_and_all_of_them_advance() -> None:
     source, shared = Source(), ReadBudget(5, POLICY)
     sinks = [Collector(100) for _ in range(4)]
     await asyncio.gather(
         *(read_concurrently(source.file_reads(10), SinkWriter(sink), shared) for sink in sinks)
     )
     assert all(sink.received == b"".join(body(n, 10) for n in range(10)) for sink in sinks)
-    assert source.max_reads <= 5 + 3  # one range took all places; the other three read alone
+    assert (
+        source.max_reads <= 5 + 3
+    )  # one range uses the whole budget; each of the others makes one read
 
 
 async def test_what_waits_in_buffers_is_limited() -> None:
@@ -138,7 +140,9 @@ async def test_a_sink_that_is_held_back_holds_the_reading_back() -> None:
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
-async def test_nothing_is_under_way_after_a_cancellation_however_impatient(times: int) -> None:
+async def test_no_read_is_running_after_one_or_more_cancellations(
+    times: int,
+) -> None:
     running, shared = 0, budget()
 
     async def stubborn(writer: SinkWriter) -> None:
@@ -148,7 +152,7 @@ async def test_nothing_is_under_way_after_a_cancellation_however_impatient(times
             await asyncio.sleep(1000)
         finally:
             for _ in range(10):
-                await asyncio.sleep(0)  # as one that closes its connection
+                await asyncio.sleep(0)  # as a read does that closes its connection
             running -= 1
 
     reads = [FileRead(10, stubborn) for _ in range(5)]

@@ -1,11 +1,16 @@
-"""Every endpoint, against a server as a user would have it."""
+"""Every kind of endpoint, against a server such as users have."""
 
 from __future__ import annotations
 
 import pytest
 
+from dlcore.model import EndpointKind
 from tests.transfer.conformance import Conformance
 from tests.transfer.conftest import SOURCES
+
+
+def test_every_kind_of_endpoint_has_a_source() -> None:
+    assert set(SOURCES.values()) == set(EndpointKind)
 
 
 @pytest.mark.usefixtures("path")

@@ -110,7 +110,7 @@ class TestUrls:
 
     async def test_an_object_is_read_at_its_own_url(self, package: Package) -> None:
         data = package.contents[0]
-        script = Script.answer(
+        script = Script.response(
             "206 P",
             data[5:20],
             Content_Range=f"bytes 5-19/{len(data)}",

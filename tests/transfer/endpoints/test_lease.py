@@ -33,8 +33,8 @@ class Issuer:
         self.now_s = 50.0
         self.life_s = life_s
         self.fetches = 0
-        self.under_way = 0
-        self.max_under_way = 0
+        self.running = 0
+        self.max_running = 0
         self.fails = False
         self.error = FAILED
         self.same = False
@@ -52,12 +52,12 @@ class Issuer:
 
     async def fetch(self) -> tuple[str, float]:
         self.fetches += 1
-        self.under_way += 1
-        self.max_under_way = max(self.max_under_way, self.under_way)
+        self.running += 1
+        self.max_running = max(self.max_running, self.running)
         try:
             await self.open.wait()
         finally:
-            self.under_way -= 1
+            self.running -= 1
         if self.fails:
             raise self.error
         return f"value-{1 if self.same else self.fetches}", self.life_s
@@ -78,12 +78,12 @@ def always(_: RejectedError) -> bool:
     return True
 
 
-async def settle() -> None:
+async def run_pending() -> None:
     for _ in range(20):
         await asyncio.sleep(0)
 
 
-async def test_a_fresh_value_is_fetched_once_for_everybody() -> None:
+async def test_a_first_value_is_fetched_once_for_all() -> None:
     issuer = Issuer()
     held = await asyncio.gather(*(issuer.lease.get() for _ in range(50)))
     assert {h.value for h in held} == {"value-1"}
@@ -91,7 +91,7 @@ async def test_a_fresh_value_is_fetched_once_for_everybody() -> None:
     assert issuer.renewals == []  # the first is no renewal
 
 
-async def test_it_is_renewed_ahead_of_time_and_nobody_waits() -> None:
+async def test_it_is_renewed_ahead_of_time_and_no_caller_waits() -> None:
     issuer = Issuer()
     await issuer.lease.get()
     issuer.open.clear()
@@ -100,10 +100,10 @@ async def test_it_is_renewed_ahead_of_time_and_nobody_waits() -> None:
     assert issuer.fetches == 1
     issuer.now_s += 2  # 59 of 1,000 seconds left: less than a minute
     assert (await issuer.lease.get()).value == "value-1"
-    await settle()
+    await run_pending()
     assert issuer.fetches == 2
     issuer.open.set()
-    await settle()
+    await run_pending()
     assert (await issuer.lease.get()).value == "value-2"
     assert issuer.renewals == [Renewed("edge", "token", "expiring")]
 
@@ -114,7 +114,7 @@ async def test_a_short_life_is_renewed_when_a_tenth_is_left() -> None:
     for elapsed_s, fetches in [(17.9, 1), (0.2, 2)]:
         issuer.now_s += elapsed_s
         await issuer.lease.get()
-        await settle()
+        await run_pending()
         assert issuer.fetches == fetches
 
 
@@ -122,7 +122,7 @@ async def test_life_counts_from_the_moment_the_request_was_sent() -> None:
     issuer = Issuer(life_s=20)
     issuer.open.clear()
     getting = asyncio.ensure_future(issuer.lease.get())
-    await settle()
+    await run_pending()
     issuer.now_s += 15
     issuer.open.set()
     await getting
@@ -136,24 +136,24 @@ async def test_an_expired_value_is_not_used_while_the_renewal_runs() -> None:
     issuer.now_s += LIFE_S
     issuer.open.clear()
     getting = asyncio.ensure_future(issuer.lease.get())
-    await settle()
+    await run_pending()
     assert not getting.done()
     issuer.open.set()
     assert (await getting).value == "value-2"
 
 
-async def test_a_failed_early_renewal_hurts_nobody_and_is_not_repeated_at_once() -> None:
+async def test_a_failed_early_renewal_does_no_harm_and_is_not_repeated_at_once() -> None:
     issuer = Issuer()
     await issuer.lease.get()
     issuer.fails = True
     issuer.now_s += LIFE_S - 30
     for _ in range(10):
         assert (await issuer.lease.get()).value == "value-1"
-        await settle()
+        await run_pending()
     assert issuer.fetches == 2
     issuer.now_s += POLICY.min_renewal_interval_s
     await issuer.lease.get()
-    await settle()
+    await run_pending()
     assert issuer.fetches == 3
 
 
@@ -165,7 +165,7 @@ async def test_an_early_renewal_comes_no_sooner_than_the_endpoint_asked_for() ->
     issuer.now_s += LIFE_S - 50
     for fetches in (2, 2, 2, 2, 3):
         await issuer.lease.get()
-        await settle()
+        await run_pending()
         assert issuer.fetches == fetches
         issuer.now_s += POLICY.min_renewal_interval_s
 
@@ -244,7 +244,7 @@ async def test_a_value_without_end_is_never_renewed_by_time() -> None:
     await issuer.lease.get()
     issuer.now_s += 1e12
     assert (await issuer.lease.get()).value == "value-1"
-    await settle()
+    await run_pending()
     assert issuer.fetches == 1
 
 
@@ -252,25 +252,25 @@ async def test_a_cancelled_waiter_does_not_cancel_the_renewal_of_the_others() ->
     issuer = Issuer()
     issuer.open.clear()
     first, second = (asyncio.ensure_future(issuer.lease.get()) for _ in range(2))
-    await settle()
+    await run_pending()
     first.cancel()
-    await settle()
+    await run_pending()
     issuer.open.set()
     assert (await second).value == "value-1"
     assert first.cancelled()
     assert issuer.fetches == 1
 
 
-async def test_closing_ends_a_renewal_under_way_and_may_be_repeated() -> None:
+async def test_closing_ends_a_renewal_running_and_may_be_repeated() -> None:
     issuer = Issuer()
     issuer.open.clear()
     getting = asyncio.ensure_future(issuer.lease.get())
-    await settle()
+    await run_pending()
     await issuer.lease.aclose()
     await issuer.lease.aclose()
     with contextlib.suppress(asyncio.CancelledError):
         await getting
-    assert issuer.under_way == 0
+    assert issuer.running == 0
 
 
 def test_the_repr_of_what_is_held_does_not_show_it() -> None:
@@ -293,7 +293,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.issuer.open.clear()
 
     def step(self) -> None:
-        self.runner.run(settle())
+        self.runner.run(run_pending())
         for waiter in [waiter for waiter in self.waiters if waiter.done()]:
             self.waiters.remove(waiter)
             if not waiter.cancelled() and not waiter.exception():
@@ -319,10 +319,10 @@ class AnyOrder(RuleBasedStateMachine):
     @precondition(lambda self: self.waiters)
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
-        before = self.issuer.under_way
+        before = self.issuer.running
         data.draw(st.sampled_from(self.waiters)).cancel()
         self.step()
-        assert self.issuer.under_way == before
+        assert self.issuer.running == before
 
     @rule(fails=st.booleans())
     def end_a_renewal(self, *, fails: bool) -> None:
@@ -330,7 +330,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.issuer.open.set()
         self.step()
         self.issuer.open.clear()
-        assert self.issuer.under_way == 0
+        assert self.issuer.running == 0
         assert not self.waiters
 
     @rule(seconds=st.floats(0, 120))
@@ -339,11 +339,11 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def one_renewal_at_a_time(self) -> None:
-        assert self.issuer.max_under_way <= 1
+        assert self.issuer.max_running <= 1
 
     @invariant()
     def waiting_means_renewing(self) -> None:
-        assert not self.waiters or self.issuer.under_way == 1
+        assert not self.waiters or self.issuer.running == 1
 
     def teardown(self) -> None:
         self.issuer.open.set()

@@ -12,7 +12,7 @@ from dlcore.transfer.endpoints.probe import Probed
 from tests.transfer.hostile import Script, hostile
 from tests.transfer.packages import LARGE_BYTES, Package
 
-NO_HEAD = Script.answer("405 No", Content_Length="0")
+NO_HEAD = Script.response("405 No", Content_Length="0")
 
 
 async def probed(*scripts: Script, path: str = "/a/file.iso") -> Probed:
@@ -30,7 +30,7 @@ async def test_a_real_server_tells_length_and_ranges(
 
 
 async def test_head_is_enough_where_it_tells_all() -> None:
-    head = Script.answer("200 OK", Content_Length="1234", Accept_Ranges="bytes")
+    head = Script.response("200 OK", Content_Length="1234", Accept_Ranges="bytes")
     assert await probed(head) == Probed(1234, True, "file.iso")
 
 
@@ -38,31 +38,31 @@ async def test_head_is_enough_where_it_tells_all() -> None:
     "head",
     [
         NO_HEAD,
-        Script.answer("200 OK"),
-        Script.answer("200 OK", Content_Length="99"),
-        Script.answer("403 No", Content_Length="99", Accept_Ranges="bytes"),
+        Script.response("200 OK"),
+        Script.response("200 OK", Content_Length="99"),
+        Script.response("403 No", Content_Length="99", Accept_Ranges="bytes"),
     ],
     ids=["not allowed", "no length", "no word of ranges", "forbidden"],
 )
 async def test_the_first_byte_tells_what_head_does_not(head: Script) -> None:
-    first = Script.answer("206 P", b"x", Content_Length="1", Content_Range="bytes 0-0/5000000000")
+    first = Script.response("206 P", b"x", Content_Length="1", Content_Range="bytes 0-0/5000000000")
     assert await probed(head, first) == Probed(5_000_000_000, True, "file.iso")
 
 
 async def test_a_server_without_ranges_is_known_by_its_200() -> None:
-    whole = Script.answer("200 OK", b"x" * 40, Content_Length="40")
+    whole = Script.response("200 OK", b"x" * 40, Content_Length="40")
     assert await probed(NO_HEAD, whole) == Probed(40, False, "file.iso")
 
 
 @pytest.mark.parametrize(
     ("script", "fault"),
     [
-        (Script.answer("404 No", Content_Length="0"), Fault.NOT_FOUND),
-        (Script.answer("302 Found", Content_Length="0", Location="https://login"), Fault.REFUSED),
-        (Script.answer("200 OK", b"x"), Fault.RANGE),
-        (Script.answer("206 P", b"x", Content_Length="1", Content_Range="0-0/*"), Fault.RANGE),
-        (Script.answer("416 No", Content_Length="0"), Fault.RANGE),
-        (Script.answer("200 OK", b"x", Content_Length="1", Content_Encoding="br"), Fault.REFUSED),
+        (Script.response("404 No", Content_Length="0"), Fault.NOT_FOUND),
+        (Script.response("302 Found", Content_Length="0", Location="https://login"), Fault.REFUSED),
+        (Script.response("200 OK", b"x"), Fault.RANGE),
+        (Script.response("206 P", b"x", Content_Length="1", Content_Range="0-0/*"), Fault.RANGE),
+        (Script.response("416 No", Content_Length="0"), Fault.RANGE),
+        (Script.response("200 OK", b"x", Content_Length="1", Content_Encoding="br"), Fault.REFUSED),
     ],
     ids=["missing", "redirect", "no length", "no total", "unsatisfiable", "compressed"],
 )
@@ -77,10 +77,10 @@ async def test_what_cannot_be_measured_is_a_fault(script: Script, fault: Fault) 
     [("/a/b%20c.iso?x=/y#z", "b c.iso"), ("/", ""), ("", ""), ("?/a", ""), ("/a/", "")],
 )
 async def test_the_name_is_the_last_component_of_the_path(path: str, name: str) -> None:
-    head = Script.answer("200 OK", Content_Length="1", Accept_Ranges="bytes")
+    head = Script.response("200 OK", Content_Length="1", Accept_Ranges="bytes")
     assert (await probed(head, path=path)).name == name
 
 
-async def test_a_url_that_is_none_is_the_callers_fault() -> None:
+async def test_a_text_that_is_not_a_url_is_the_callers_fault() -> None:
     with pytest.raises(ConfigError):
         await probe_url("not a url")

@@ -1,4 +1,4 @@
-"""Every wrong answer to a range is the right fault, and never a wrong byte."""
+"""Every wrong response to a range request gives the right fault, and never a wrong byte."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from email.utils import format_datetime
 import pytest
 
 from dlcore.errors import AuthError, Fault, TransferError
-from tests.transfer.answers import ASKED, END, FAULTS, START, fault_of, fetch, status
 from tests.transfer.hostile import HANG, Hostile, Script, hostile
+from tests.transfer.responses import ASKED, END, FAULTS, START, fault_of, fetch, status
 from tests.transfer.sinks import Collector
 
 pytestmark = pytest.mark.usefixtures("path")
 
 
 @pytest.mark.parametrize("name", FAULTS)
-async def test_a_wrong_answer_is_its_fault_and_never_a_wrong_byte(name: str) -> None:
+async def test_a_wrong_response_is_its_fault_and_never_a_wrong_byte(name: str) -> None:
     script, fault = FAULTS[name]
     sink = Collector(END - START, buffer_bytes=16)
     error = await fault_of(script, sink, stall_s=0.05 if script.end == HANG else 5)
@@ -27,7 +27,7 @@ async def test_a_wrong_answer_is_its_fault_and_never_a_wrong_byte(name: str) -> 
         assert sink.filled_bytes == 0
 
 
-async def test_nobody_listening_is_a_connect_fault() -> None:
+async def test_a_closed_port_is_a_connect_fault() -> None:
     async with hostile(Script([])) as server:
         url = f"{server.url}/object"
     with pytest.raises(TransferError, match=r"edge: GET .*Connect call failed") as caught:

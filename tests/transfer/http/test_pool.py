@@ -1,4 +1,4 @@
-"""What endpoints share: connections kept warm, a bound on each host, name lookups."""
+"""What endpoints share: idle connections, a limit for each host, name lookups."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.readers import read_document, read_range
 from dlcore.transfer.policy import TransferPolicy
 from dlcore.transfer.sink import SinkWriter
-from tests.transfer.hostile import AGAIN, CLOSE, HANG, LATE_S, Hostile, Script, hostile
+from tests.transfer.hostile import AGAIN, CLOSE, HANG, MAX_WAIT_S, Hostile, Script, hostile
 from tests.transfer.sinks import Collector
 
 
@@ -23,7 +23,7 @@ def pool_for(max_connections: int) -> ConnectionPool:
 
 
 def partial(*, end: str = AGAIN) -> Script:
-    return Script.answer(
+    return Script.response(
         "206 Partial", b"0123456789", end=end, Content_Range="bytes 0-9/10", Content_Length="10"
     )
 
@@ -35,7 +35,7 @@ async def fetch(client: HttpClient, server: Hostile, path: str = "object") -> by
 
 
 class Gated:
-    """A server whose answers wait for a gate; counts who waits there."""
+    """A script whose response waits for a gate."""
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()
@@ -50,7 +50,7 @@ async def asked(server: Hostile, count: int) -> None:
     assert len(server.requests) == count
 
 
-async def test_endpoints_share_the_bound_on_a_host_and_it_changes_at_once() -> None:
+async def test_endpoints_share_the_limit_of_a_host_and_it_changes_at_once() -> None:
     pool, gated = pool_for(2), Gated()
     async with hostile(gated.script) as server:
         clients = [HttpClient(name, pool) for name in ("one", "other")]
@@ -66,7 +66,7 @@ async def test_endpoints_share_the_bound_on_a_host_and_it_changes_at_once() -> N
             await client.aclose()
 
 
-async def test_the_bound_is_one_for_each_host() -> None:
+async def test_each_host_has_its_own_limit() -> None:
     pool, gated = pool_for(1), Gated()
     client = HttpClient("edge", pool)
     async with hostile(gated.script) as one, hostile(gated.script) as other:
@@ -81,11 +81,11 @@ async def test_the_bound_is_one_for_each_host() -> None:
 async def test_a_document_does_not_queue_behind_ranges() -> None:
     pool, gated = pool_for(1), Gated()
     client = HttpClient("edge", pool)
-    document = Script.answer("200 OK", b"{}", end=AGAIN, Content_Length="2")
+    document = Script.response("200 OK", b"{}", end=AGAIN, Content_Length="2")
     async with hostile(gated.script, document) as server:
         reading = asyncio.ensure_future(fetch(client, server))
         await asked(server, 1)
-        async with asyncio.timeout(LATE_S):
+        async with asyncio.timeout(MAX_WAIT_S):
             assert await read_document(client, f"{server.url}/token", 9, method="POST") == b"{}"
         gated.gate.set()
         await reading
@@ -93,11 +93,11 @@ async def test_a_document_does_not_queue_behind_ranges() -> None:
 
 
 @pytest.mark.parametrize("how", ["failed", "cancelled", "refused"])
-async def test_a_range_that_fails_gives_back_its_turn(how: str) -> None:
+async def test_a_range_that_fails_releases_the_host_limit(how: str) -> None:
     pool = pool_for(1)
     client = HttpClient("edge", pool)
     bad = {"failed": Script([]), "cancelled": Script([], HANG)}.get(
-        how, Script.answer("503 Busy", end=AGAIN, Content_Length="0")
+        how, Script.response("503 Busy", end=AGAIN, Content_Length="0")
     )
     attempts = 2 if how == "failed" else 1  # aiohttp asks once more by itself
     async with hostile(*[bad] * attempts, partial()) as server:
@@ -107,12 +107,12 @@ async def test_a_range_that_fails_gives_back_its_turn(how: str) -> None:
             reading.cancel()
         with pytest.raises((TransferError, asyncio.CancelledError)):
             await reading
-        async with asyncio.timeout(LATE_S):
+        async with asyncio.timeout(MAX_WAIT_S):
             assert await fetch(client, server) == b"0123456789"
         await client.aclose()
 
 
-async def test_endpoints_use_each_others_warm_connections() -> None:
+async def test_endpoints_use_each_others_idle_connections() -> None:
     pool = ConnectionPool()
     one, other = HttpClient("one", pool), HttpClient("other", pool)
     async with hostile(partial()) as server:
@@ -120,7 +120,7 @@ async def test_endpoints_use_each_others_warm_connections() -> None:
         await fetch(other, server)
         assert server.connections == 1
         await one.aclose()
-        await fetch(other, server)  # it is open for as long as somebody uses it
+        await fetch(other, server)  # the pool is open while it has a client
         assert server.connections == 1
         with pytest.raises(TransferError, match="was closed"):
             await fetch(one, server)
@@ -148,7 +148,7 @@ async def test_connections_that_the_server_closed_while_idle_are_no_failure(
 ) -> None:
     """The end of all of them arrives only after the next requests were sent."""
     body = b"" if method == "HEAD" else b"ok"
-    answer = Script.answer("200 OK", body, end=AGAIN, Content_Length="2")
+    answer = Script.response("200 OK", body, end=AGAIN, Content_Length="2")
     client, gate = HttpClient("edge"), asyncio.Event()
     closing = Script([gate, *answer.said], CLOSE)
     async with hostile(*[closing] * count, answer) as server:

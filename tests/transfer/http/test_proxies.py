@@ -54,7 +54,7 @@ def test_this_machine_and_what_no_proxy_names_are_reached_directly(
 async def test_a_proxy_is_asked_and_told_its_password(
     monkeypatch: pytest.MonkeyPatch, scheme: str, asked: str
 ) -> None:
-    async with hostile(Script.answer("502 Bad Gateway", Content_Length="0")) as proxy:
+    async with hostile(Script.response("502 Bad Gateway", Content_Length="0")) as proxy:
         monkeypatch.setenv(f"{scheme}_proxy", f"http://me:p%40canary@127.0.0.1:{proxy.port}")
         client = HttpClient("edge")
         with pytest.raises(TransferError) as caught:

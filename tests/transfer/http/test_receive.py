@@ -1,4 +1,4 @@
-"""Both receive paths bring the same bytes, over TCP and TLS alike."""
+"""Both receive paths deliver the same bytes, over TCP and over TLS."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def test_what_came_before_the_end_reaches_a_sink_that_was_held_back(
     assert sink.received == data
 
 
-async def test_a_place_longer_than_the_body_gets_no_surplus(server: Server) -> None:
+async def test_a_buffer_longer_than_the_body_gets_no_surplus(server: Server) -> None:
     sink = Collector(len(DATA) + 100, buffer_bytes=2 * len(DATA))
     async with server.asked(Script([HEAD, DATA + b"surplus"])) as asked:
         await fetch(*asked, sink)

@@ -1,4 +1,4 @@
-"""How many bytes are waited for: never one that does not come."""
+"""How many bytes the kernel collects: never one that does not come."""
 
 from __future__ import annotations
 

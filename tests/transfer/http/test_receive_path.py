@@ -1,4 +1,4 @@
-"""Which receive path is taken, and what the direct one alone has to see to."""
+"""Which receive path is chosen, and what only the direct one must take care of."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_an_unknown_path_is_refused_with_its_remedy(monkeypatch: pytest.MonkeyPa
     assert "direct or plain" in caught.value.remedy
 
 
-def test_an_aiohttp_with_another_inside_is_read_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_aiohttp_with_other_internals_is_read_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
         aiohttp_internals._NEEDED_ATTRIBUTES, HttpClient, ("what_it_does_not_have",)
     )
@@ -85,7 +85,7 @@ async def test_a_connection_of_an_unknown_kind_is_read_plainly(
     assert server.direct == 0
 
 
-async def test_an_answer_through_a_proxy_is_read_plainly(
+async def test_a_response_through_a_proxy_is_read_plainly(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.tls = None
@@ -101,7 +101,7 @@ async def test_an_answer_through_a_proxy_is_read_plainly(
     assert server.direct == 0
 
 
-async def test_an_answer_nobody_asked_for_costs_the_connection(
+async def test_a_response_without_a_request_costs_the_connection(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(PATH_VARIABLE, "direct")
@@ -114,7 +114,7 @@ async def test_an_answer_nobody_asked_for_costs_the_connection(
         assert asked.connections == 2
 
 
-async def test_a_reception_that_ended_gives_no_place(
+async def test_a_body_that_has_ended_gives_no_memory(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bodies: list[asyncio.BufferedProtocol] = []

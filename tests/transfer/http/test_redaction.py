@@ -57,7 +57,7 @@ def test_any_text_is_redacted_to_printable_ascii(text: str) -> None:
         "https://cmg/downloadrestservice.svc/getcontentxmlsecure?pid=ABC00012&cid=00ff",
     ],
 )
-def test_what_is_no_secret_stays_readable(url: str) -> None:
+def test_a_url_without_secrets_stays_readable(url: str) -> None:
     assert redact(url) == url
 
 

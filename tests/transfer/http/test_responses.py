@@ -1,4 +1,4 @@
-"""Answers in another form than usual are as good, where they are sure to be the range."""
+"""A response in an unusual form is accepted if it is certain to be the requested range."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import pytest
 from dlcore.errors import Fault, TransferError
 from dlcore.transfer.http.readers import read_range
 from dlcore.transfer.sink import SinkWriter
-from tests.transfer.answers import (
+from tests.transfer.clients import client_for
+from tests.transfer.clock import Clock
+from tests.transfer.hostile import HANG, Script, hostile
+from tests.transfer.responses import (
     ASKED,
     CONTENT,
     END,
@@ -22,9 +25,6 @@ from tests.transfer.answers import (
     partial,
     status,
 )
-from tests.transfer.clients import client_for
-from tests.transfer.clock import Clock
-from tests.transfer.hostile import HANG, Script, hostile
 from tests.transfer.sinks import Collector
 
 pytestmark = pytest.mark.usefixtures("path")
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("path")
         partial(Content_Encoding="identity"),
         partial("Bytes 100-149/1000"),
         endless(ASKED),
-        Script.answer(
+        Script.response(
             "206 Partial Content",
             b"14\r\n" + ASKED[:20] + b"\r\n1e\r\n" + ASKED[20:] + b"\r\n0\r\n\r\n",
             Content_Range=RIGHT,
@@ -47,7 +47,7 @@ pytestmark = pytest.mark.usefixtures("path")
     ],
     ids=["plain", "keepalive", "identity", "unit in capitals", "until the end", "chunked"],
 )
-async def test_a_right_answer_in_another_form_is_accepted(script: Script) -> None:
+async def test_a_right_response_in_another_form_is_accepted(script: Script) -> None:
     sink = Collector(END - START, buffer_bytes=16)
     async with hostile(script) as server:
         await fetch(server, sink)
@@ -64,7 +64,7 @@ async def test_a_200_with_the_whole_object_answers_the_range_that_is_the_whole()
 @pytest.mark.parametrize("length", [str(TOTAL - 1), str(TOTAL + 1)])
 async def test_a_200_of_another_length_is_not_the_object(length: str) -> None:
     sink = Collector(TOTAL)
-    script = Script.answer("200 OK", CONTENT[: int(length)], Content_Length=length)
+    script = Script.response("200 OK", CONTENT[: int(length)], Content_Length=length)
     assert (await fault_of(script, sink, (0, TOTAL))).fault is Fault.RANGE
     assert sink.filled_bytes == 0
 
@@ -78,7 +78,7 @@ async def test_a_200_as_long_as_the_range_is_not_the_object_it_begins() -> None:
 
 async def test_a_200_without_a_length_is_not_trusted_to_be_whole() -> None:
     sink = Collector(TOTAL)
-    script = Script.answer("200 OK", CONTENT)
+    script = Script.response("200 OK", CONTENT)
     assert (await fault_of(script, sink, (0, TOTAL))).fault is Fault.REFUSED
     assert sink.filled_bytes == 0
 

@@ -1,4 +1,4 @@
-"""Certificates prove what they must, or nothing is asked."""
+"""A certificate proves the host, or no request is sent."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import trustme
 
 from dlcore.errors import Fault, TlsError, TransferError
 from dlcore.transfer.http.tls import _system_context
-from tests.transfer.answers import ASKED, END, START, fetch, partial
 from tests.transfer.hostile import Hostile, hostile
+from tests.transfer.responses import ASKED, END, START, fetch, partial
 from tests.transfer.sinks import Collector
 
 pytestmark = pytest.mark.usefixtures("path")

@@ -1,4 +1,4 @@
-"""What goes onto a request line is what was given, or nothing."""
+"""A request line has the URL exactly as given, or the URL is refused."""
 
 from __future__ import annotations
 

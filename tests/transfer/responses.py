@@ -1,4 +1,4 @@
-"""Answers to one range, right and wrong, and what asks for it."""
+"""Responses to a range request, right and wrong, and a client that asks for the range."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def partial(
 ) -> Script:
     """A 206 with a Content-Length that fits the body, unless another is given."""
     headers = {"Content_Range": content_range, "Content_Length": str(len(body)), **more}
-    return Script.answer("206 Partial Content", body, end=end, **headers)
+    return Script.response("206 Partial Content", body, end=end, **headers)
 
 
 def endless(body: bytes, *, end: str = CLOSE) -> Script:
     """A 206 that only the end of the connection delimits."""
-    return Script.answer("206 Partial Content", body, end=end, Content_Range=RIGHT)
+    return Script.response("206 Partial Content", body, end=end, Content_Range=RIGHT)
 
 
 def status(line: str, body: bytes = b"no", **headers: str) -> Script:
-    return Script.answer(line, body, Content_Length=str(len(body)), **headers)
+    return Script.response(line, body, Content_Length=str(len(body)), **headers)
 
 
 FAULTS: dict[str, tuple[Script, Fault]] = {
@@ -40,7 +40,7 @@ FAULTS: dict[str, tuple[Script, Fault]] = {
     "truncated at once": (partial(body=b"", Content_Length="50"), Fault.TRUNCATED),
     "truncated without length": (endless(ASKED[:20]), Fault.TRUNCATED),
     "truncated in a chunk": (
-        Script.answer(
+        Script.response(
             "206 Partial Content",
             b"32\r\n" + ASKED[:9],
             Content_Range=RIGHT,
@@ -65,7 +65,7 @@ FAULTS: dict[str, tuple[Script, Fault]] = {
     "unknown total": (partial("bytes 100-149/*"), Fault.RANGE),
     "unsatisfied range": (partial("bytes */1000"), Fault.RANGE),
     "no range": (
-        Script.answer("206 Partial Content", ASKED, Content_Length="50"),
+        Script.response("206 Partial Content", ASKED, Content_Length="50"),
         Fault.RANGE,
     ),
     "two ranges": (
@@ -91,8 +91,8 @@ FAULTS: dict[str, tuple[Script, Fault]] = {
     "redirect": (status("302 Found", Location="http://elsewhere/?sig=s"), Fault.REFUSED),
     "permanent redirect": (status("308 Moved", Location="/there"), Fault.REFUSED),
     "login page": (status("511 Network Authentication Required"), Fault.REFUSED),
-    "no content": (Script.answer("204 No Content"), Fault.REFUSED),
-    "not modified": (Script.answer("304 Not Modified"), Fault.REFUSED),
+    "no content": (Script.response("204 No Content"), Fault.REFUSED),
+    "not modified": (Script.response("304 Not Modified"), Fault.REFUSED),
     "bad request": (status("400 Bad Request"), Fault.REFUSED),
     "conflict": (status("409 Conflict"), Fault.REFUSED),
     "not satisfiable": (status("416 No", Content_Range="bytes */90"), Fault.RANGE),
