@@ -21,7 +21,14 @@ import pytest
 import xxhash
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from dlcore.native import CAN_WRITE, Run, aligned_buffer, block_digests, verify_and_write
+from dlcore.native import (
+    CAN_WRITE,
+    Run,
+    aligned_buffer,
+    block_checksums,
+    block_digests,
+    verify_and_write,
+)
 from dlcore_ext import _blocks
 
 pytestmark = pytest.mark.skipif(not CAN_WRITE, reason="jobs do not write on this system")
@@ -127,7 +134,7 @@ def test_the_parts(benchmark: BenchmarkFixture, blocks: list[memoryview], fd: in
 
     def parts(runs: list[Run]) -> None:
         block_digests(whole, BLOCK_BYTES)
-        block_digests(whole, BLOCK_BYTES, "xxh3_128")
+        block_checksums(whole, BLOCK_BYTES)
         os.pwrite(fd, whole, 0)
 
     compare(benchmark, natively, parts, runs_of(blocks[:16], fd), "parts_x")
@@ -142,22 +149,3 @@ def test_two_threads(benchmark: BenchmarkFixture, blocks: list[memoryview], fd: 
             list(threads.map(natively, [runs[:16], runs[16:]]))
 
         compare(benchmark, in_parallel, natively, runs, "one_thread_x")
-
-
-@pytest.mark.parametrize("length", [64, 1 << 10, 16 << 10, 256 << 10, 1 << 20, 8 << 20])
-def test_xxh3(benchmark: BenchmarkFixture, length: int) -> None:
-    benchmark.group = f"XXH3-128 of {length} bytes"
-    data = random.Random(1).randbytes(length)
-    calls = max(1, (1 << 20) // max(length, 1 << 10))
-
-    def ours(_: list[Run]) -> None:
-        for _call in range(calls):
-            block_digests(data, length, "xxh3_128")
-
-    def theirs(_: list[Run]) -> None:
-        for _call in range(calls):
-            xxhash.xxh3_128_digest(data)
-
-    ratios = [seconds(theirs, []) / seconds(ours, []) for _ in range(PAIRS)]
-    benchmark(ours, [])
-    benchmark.extra_info["xxhash_x"] = round(statistics.median(ratios), 3)

@@ -18,6 +18,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import xxhash
+
 from dlcore.errors import ConfigError
 from dlcore_ext import _blocks
 from dlcore_ext._blocks import (  # direct: a wrapper would cost
@@ -36,6 +38,7 @@ __all__ = [
     "aligned_buffer",
     "backend",
     "backends",
+    "block_checksums",
     "block_digests",
     "discard",
     "verify_and_write",
@@ -45,7 +48,7 @@ __all__ = [
 Buffer = bytes | bytearray | memoryview
 BACKEND_VARIABLE = "DLCORE_SHA256_BACKEND"
 _DIGEST_BYTES = 32
-_XXH3_BYTES = 16
+CHECKSUM_BYTES = 16  # XXH3-128
 WRITE_BYTES = 4 << 20  # less at a time costs processor time, more keeps buffers from being filled
 
 
@@ -72,23 +75,23 @@ class Written(NamedTuple):
 
     Attributes:
         bad: Numbers, in the run, of the blocks that do not match. Nothing of them was written.
-        xxh3: XXH3-128 of each block that is on disk (not yet synced), in order, concatenated:
+        checksums: XXH3-128 of each block that is on disk (not yet synced), in order, concatenated:
             all that are not bad, if ``error`` is None.
         error: Why writing ended early; it did at the first block that is neither bad nor on disk,
             of which a part may be. The other runs are not concerned.
     """
 
     bad: tuple[int, ...]
-    xxh3: bytes
+    checksums: bytes
     error: OSError | None
 
     def claims(self) -> Iterator[tuple[int, bytes]]:
         """Number in the run and XXH3-128 of each block that is on disk, in order."""
         block, bad = 0, set(self.bad)
-        for at in range(0, len(self.xxh3), _XXH3_BYTES):
+        for at in range(0, len(self.checksums), CHECKSUM_BYTES):
             while block in bad:
                 block += 1
-            yield block, self.xxh3[at : at + _XXH3_BYTES]
+            yield block, self.checksums[at : at + CHECKSUM_BYTES]
             block += 1
 
 
@@ -104,7 +107,7 @@ def verify_and_write(runs: Iterable[Run]) -> Iterator[Written]:
     It does for many runs what this does for each, and a disk fault of one leaves the others alone::
 
         bad = verify_blocks(run.data, run.block_bytes, run.digests) if run.digests else ()
-        xxh3 = block_digests(good_blocks, run.block_bytes, "xxh3_128")
+        checksums = block_checksums(good_blocks, run.block_bytes)
         os.pwrite(...)  # each stretch of good blocks to its extents, until all is written
 
     Args:
@@ -121,13 +124,46 @@ def verify_and_write(runs: Iterable[Run]) -> Iterator[Written]:
         OverflowError: A descriptor, offset or length is no such thing; as before.
         BufferError: A buffer is not contiguous; as before.
     """
-    return _write(_blocks.Job(list(runs)))
+    all_runs = list(runs)
+    return _write(_blocks.Job(list(all_runs)), all_runs)
 
 
-def _write(job: _blocks.Job) -> Iterator[Written]:
+def _write(job: _blocks.Job, runs: list[Run]) -> Iterator[Written]:
+    each = iter(runs)
     while outcomes := job.write(WRITE_BYTES):
-        for bad, xxh3, code in outcomes:
-            yield Written(bad, xxh3, _fault(code))
+        for (bad, written_bytes, code), run in zip(outcomes, each, strict=False):
+            yield Written(bad, _checksums(run, bad, written_bytes), _fault(code))
+
+
+def _checksums(run: Run, bad: tuple[int, ...], written_bytes: int) -> bytes:
+    """XXH3-128 of the good blocks that end within the first ``written_bytes`` of a run."""
+    data, found = memoryview(run.data).cast("B"), []
+    for block, start in enumerate(range(0, written_bytes, run.block_bytes)):
+        end = min(start + run.block_bytes, len(data))
+        if end <= written_bytes and block not in bad:
+            found.append(xxhash.xxh3_128_digest(data[start:end]))
+    return b"".join(found)
+
+
+def block_checksums(data: Buffer, block_bytes: int) -> bytes:
+    """XXH3-128 (16 bytes, canonical) of every block of ``data``, in order, concatenated.
+
+    Args:
+        data: Any contiguous buffer.
+        block_bytes: Length of a block, at least 1; the last block may be shorter.
+
+    Raises:
+        ValueError: ``block_bytes`` is less than 1.
+        BufferError: ``data`` is not contiguous.
+    """
+    if block_bytes < 1:
+        raise ValueError(f"block_bytes is {block_bytes}, must be at least 1")
+    view = memoryview(data)
+    if not view.c_contiguous:
+        raise BufferError("the buffer is not contiguous")
+    view = view.cast("B")
+    starts = range(0, len(view), block_bytes)
+    return b"".join(xxhash.xxh3_128_digest(view[at : at + block_bytes]) for at in starts)
 
 
 def _fault(code: int) -> OSError | None:

@@ -22,14 +22,11 @@ from libc.string cimport memcpy
 
 from dlcore_ext._csrc cimport (
     SHA256_DIGEST_BYTES,
-    XXH3_DIGEST_BYTES,
     job as c_job,
     job_blocks,
     job_can_write,
-    job_close_up,
     job_extent,
     job_judge,
-    job_message_hashed,
     job_messages,
     job_next_message,
     job_run,
@@ -40,10 +37,6 @@ from dlcore_ext._csrc cimport (
     sha256_message,
     sha256_messages,
     sha256_worthwhile,
-    xxh3_128_blocks,
-    xxh3_progress,
-    xxh3_way,
-    xxh3_ways,
 )
 
 from hashlib import sha256 as _sha256
@@ -53,10 +46,6 @@ cdef enum:
     RELEASE_FROM_BYTES = 2048
 
 cdef const sha256_backend *_backend = NULL  # null: hashlib, which is usually OpenSSL
-cdef const xxh3_way *const *_xxh3_way = xxh3_ways
-
-while not _xxh3_way[0].usable():  # the last one is
-    _xxh3_way += 1
 
 CAN_WRITE = bool(job_can_write)
 
@@ -88,33 +77,16 @@ def use_backend(str name):
     _backend = each[0]
 
 
-def block_digests(data, Py_ssize_t block_bytes, str algorithm="sha256"):
-    """Hash every block of ``data``.
-
-    Args:
-        data: Any contiguous buffer.
-        block_bytes: Length of a block, at least 1; the last may be shorter.
-        algorithm: ``sha256`` (32 bytes a digest) or ``xxh3_128`` (16 bytes, canonical).
-
-    Returns:
-        The digests in order, concatenated; nothing for no data.
-
-    Raises:
-        ValueError: ``block_bytes`` is less than 1, or ``algorithm`` is another.
-        BufferError: ``data`` is not contiguous.
-    """
+def block_digests(data, Py_ssize_t block_bytes):
+    """`dlcore.native.block_digests`."""
     if block_bytes < 1:
         raise ValueError(f"block_bytes is {block_bytes}, must be at least 1")
     cdef Py_buffer view
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
-        if algorithm == "sha256":
-            return _sha256_digests(data, &view, block_bytes)
-        if algorithm == "xxh3_128":
-            return _xxh3_digests(&view, block_bytes)
+        return _sha256_digests(data, &view, block_bytes)
     finally:
         PyBuffer_Release(&view)
-    raise ValueError(f"algorithm is {algorithm!r}, must be 'sha256' or 'xxh3_128'")
 
 
 cdef bytes _sha256_digests(data, Py_buffer *view, Py_ssize_t block_bytes):
@@ -147,19 +119,6 @@ cdef bytes _sha256_one_by_one(data, Py_ssize_t start, Py_ssize_t block_bytes):
         digests.append(_sha256(blocks[start:start + block_bytes]).digest())
         start += block_bytes
     return b"".join(digests)
-
-
-cdef bytes _xxh3_digests(Py_buffer *view, Py_ssize_t block_bytes):
-    cdef Py_ssize_t count = view.len // block_bytes + (view.len % block_bytes != 0)
-    cdef bytes digests = PyBytes_FromStringAndSize(NULL, count * XXH3_DIGEST_BYTES)
-    cdef uint8_t *out = <uint8_t *>PyBytes_AS_STRING(digests)
-    cdef const uint8_t *start = <const uint8_t *>view.buf
-    if view.len < RELEASE_FROM_BYTES:
-        xxh3_128_blocks(_xxh3_way[0], start, view.len, block_bytes, out)
-    else:
-        with nogil:
-            xxh3_128_blocks(_xxh3_way[0], start, view.len, block_bytes, out)
-    return digests
 
 
 cdef class Job:
@@ -225,30 +184,25 @@ cdef class Job:
         cdef size_t blocks = 0, index
         for index in range(self.job.count):
             blocks += job_blocks(&self.job.runs[index])
-        cdef size_t room = SHA256_DIGEST_BYTES + XXH3_DIGEST_BYTES + 1
-        room += sizeof(xxh3_progress)
+        cdef size_t room = SHA256_DIGEST_BYTES + 1
         self.arena = _calloc(1, extents * sizeof(job_extent) + blocks * room)
-        cdef job_extent *places = <job_extent *>self.arena
-        cdef xxh3_progress *progress = <xxh3_progress *>(places + extents)
-        cdef uint8_t *found = <uint8_t *>(progress + blocks)
-        cdef uint8_t *xxh3 = found + blocks * SHA256_DIGEST_BYTES
-        cdef uint8_t *bad = xxh3 + blocks * XXH3_DIGEST_BYTES
+        cdef uint8_t *found = <uint8_t *>(<job_extent *>self.arena + extents)
+        cdef uint8_t *bad = found + blocks * SHA256_DIGEST_BYTES
         for index in range(self.job.count):
             run = &self.job.runs[index]
-            run.progress, run.found, run.xxh3, run.bad = progress, found, xxh3, bad
+            run.found, run.bad = found, bad
             blocks = job_blocks(run)
-            progress += blocks
             found += blocks * SHA256_DIGEST_BYTES
-            xxh3 += blocks * XXH3_DIGEST_BYTES
             bad += blocks
         return 0
 
     def write(self, size_t min_bytes):
-        """Write the next runs, as few as are so long together; then unpin them.
+        """Write the next runs, until at least ``min_bytes`` are done, and unpin them.
 
         Returns:
-            Of each the numbers of the bad blocks, the XXH3-128 digests of those that
-            were written, and the errno of a failed write, or 0. Nothing: none is left.
+            For each run the numbers of its bad blocks, how far it was written (good
+            blocks that end there or before are on disk), and the errno that ended the
+            writing, or 0. An empty list when no run is left.
         """
         cdef size_t first = self.let_go // 2, last = first, length = 0, index
         while last < self.job.count and length < min_bytes:
@@ -268,20 +222,18 @@ cdef class Job:
 
     cdef int _verify(self) except -1:
         cdef const sha256_backend *backend = _backend
-        cdef job_messages messages = job_messages(&self.job, _xxh3_way[0], 0, 0)
+        cdef job_messages messages = job_messages(&self.job, 0, 0)
         cdef sha256_message message
         cdef size_t here = 0
         if backend != NULL:
             here = sha256_worthwhile(backend, self._messages())
         with nogil:
             if here:
-                sha256_messages(
-                    backend, job_next_message, job_message_hashed, &messages, here
-                )
+                sha256_messages(backend, job_next_message, &messages, here)
         while job_next_message(&messages, &message):  # hashlib is faster with those
             _hash_by_hashlib(&message)
         with nogil:
-            job_judge(&self.job, _xxh3_way[0])
+            job_judge(&self.job)
         return 0
 
     cdef size_t _messages(self):
@@ -295,8 +247,7 @@ cdef class Job:
         cdef job_run *run = &self.job.runs[index]
         cdef size_t block
         bad = tuple([block for block in range(job_blocks(run)) if run.bad[block]])
-        cdef size_t length = job_close_up(run) * XXH3_DIGEST_BYTES
-        return bad, PyBytes_FromStringAndSize(<char *>run.xxh3, length), run.error
+        return bad, run.written, run.error
 
 
 cdef void *_calloc(size_t count, size_t size) except NULL:

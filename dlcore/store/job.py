@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dlcore.native import Buffer, Written, block_digests, verify_blocks
+from dlcore.native import Buffer, Written, block_checksums, verify_blocks
 
 
 def verify_and_write_each(
@@ -26,7 +26,7 @@ def verify_and_write_each(
         write: Given a block's number in ``data`` and its bytes; raises OSError if it cannot.
     """
     bad = verify_blocks(data, block_bytes, memoryview(digests)) if digests else ()
-    xxh3 = b""
+    checksums = b""
     for block, start in enumerate(range(0, len(data), block_bytes)):
         if block in bad:
             continue
@@ -34,6 +34,6 @@ def verify_and_write_each(
         try:
             write(block, view)
         except OSError as error:
-            return Written(bad, xxh3, error)
-        xxh3 += block_digests(view, block_bytes, "xxh3_128")
-    return Written(bad, xxh3, None)
+            return Written(bad, checksums, error)
+        checksums += block_checksums(view, block_bytes)
+    return Written(bad, checksums, None)

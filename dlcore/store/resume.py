@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from dlcore.model import DIGEST_BYTES, BlockRange, Manifest
-from dlcore.native import block_digests
+from dlcore.native import block_checksums, block_digests
 from dlcore.store.checking import buffer_bytes, in_parallel, runs
 from dlcore.store.journal import CLAIM_BYTES, Claims
 from dlcore.store.tree import Tree
@@ -90,7 +90,7 @@ def _recheck(
     manifest: Manifest, tree: Tree, claims: Claims, blocks: BlockRange, buffer: memoryview
 ) -> None:
     data = tree.read(blocks, buffer)
-    found = block_digests(data, manifest.block_bytes, "xxh3_128")
+    found = block_checksums(data, manifest.block_bytes)
     first = manifest.block_number(blocks.object, blocks.first)
     for number, digest in enumerate(_digests(found, CLAIM_BYTES), first):
         claims.held[number] = digest == claims.digest(number)
@@ -106,7 +106,7 @@ def _rehash(
     # Bytes that an earlier failed sync left in memory only must not be mistaken for the disk's.
     data = tree.read(blocks, buffer, again=True)
     found = block_digests(data, manifest.block_bytes)
-    claims = block_digests(data, manifest.block_bytes, "xxh3_128")
+    claims = block_checksums(data, manifest.block_bytes)
     wanted = manifest.objects[blocks.object].digests[
         blocks.first * DIGEST_BYTES : blocks.last * DIGEST_BYTES
     ]

@@ -23,40 +23,21 @@ int job_next_message(void *source, struct sha256_message *message) {
         message->data = run->data + start;
         message->length = end_of_block(run, block) - start;
         message->digest = run->found + block * SHA256_DIGEST_BYTES;
-        message->mark = &run->progress[block];
         return 1;
     }
     return 0;
 }
 
-void job_message_hashed(void *source, const struct sha256_message *message, size_t end) {
-    const struct job_messages *messages = source;
-    xxh3_128_advance(messages->way, message->mark, message->data, end, message->length);
-}
-
-static void judge_run(const struct job_run *run, const struct xxh3_way *way) {
+static void judge_run(const struct job_run *run) {
+    if (!run->expected) return;
     for (size_t block = 0; block < job_blocks(run); block++) {
-        size_t start = block * run->block_bytes, at = block * SHA256_DIGEST_BYTES;
-        run->bad[block] =
-            run->expected && memcmp(run->found + at, run->expected + at, SHA256_DIGEST_BYTES);
-        if (run->bad[block]) continue;
-        xxh3_128_finish(way, &run->progress[block], run->data + start,
-                        end_of_block(run, block) - start, run->xxh3 + block * XXH3_DIGEST_BYTES);
+        size_t at = block * SHA256_DIGEST_BYTES;
+        run->bad[block] = memcmp(run->found + at, run->expected + at, SHA256_DIGEST_BYTES) != 0;
     }
 }
 
-void job_judge(const struct job *job, const struct xxh3_way *way) {
-    for (size_t i = 0; i < job->count; i++) judge_run(&job->runs[i], way);
-}
-
-size_t job_close_up(const struct job_run *run) {
-    size_t count = 0;
-    for (size_t block = 0; block < job_blocks(run); block++) {
-        if (run->bad[block] || end_of_block(run, block) > run->written) continue;
-        memmove(run->xxh3 + count++ * XXH3_DIGEST_BYTES, run->xxh3 + block * XXH3_DIGEST_BYTES,
-                XXH3_DIGEST_BYTES);
-    }
-    return count;
+void job_judge(const struct job *job) {
+    for (size_t i = 0; i < job->count; i++) judge_run(&job->runs[i]);
 }
 
 #ifdef _WIN32
@@ -71,10 +52,11 @@ void job_write(const struct job *job) {
 
 const int job_can_write = 1;
 
-/* How many stretches to write at once; far below every system's limit, far above what adjoins. */
+/* How many parts to write in one call: far below every system's limit, and more than adjoin in
+ * practice. */
 #define MAX_STRETCHES 64
 
-/* Up to where a job has been written. */
+/* How far a job has been written. */
 struct cursor {
     const struct job *job;
     size_t run;
@@ -96,8 +78,8 @@ static void move(struct cursor *cursor, size_t bytes) {
 
 static size_t smaller(size_t x, size_t y) { return x < y ? x : y; }
 
-/* Moves on to the next byte to write. Returns its run; null at the end. */
-static struct job_run *settle(struct cursor *cursor) {
+/* Moves to the next byte that is to be written. Returns its run; null at the end. */
+static struct job_run *seek_good(struct cursor *cursor) {
     while (cursor->run < cursor->job->count) {
         struct job_run *run = &cursor->job->runs[cursor->run];
         if (cursor->at == run->length) {
@@ -115,7 +97,7 @@ static struct job_run *settle(struct cursor *cursor) {
     return NULL;
 }
 
-/* How many bytes from here on are good, adjoin in memory and are of this extent. */
+/* How many bytes from the cursor on are good, adjoin in memory and belong to one extent. */
 static size_t stretch(const struct cursor *cursor, const struct job_run *run) {
     size_t end = cursor->at + (cursor->extent->length - cursor->in_extent);
     size_t block = cursor->at / run->block_bytes, good = cursor->at;
@@ -123,13 +105,13 @@ static size_t stretch(const struct cursor *cursor, const struct job_run *run) {
     return smaller(good, end) - cursor->at;
 }
 
-/* Fills `parts` with what can be written at the cursor's place in its file in one call. */
+/* Fills `parts` with what one call can write at the cursor's place in its file. */
 static int gather(struct cursor cursor, struct iovec *parts) {
     const struct job_extent *first = cursor.extent;
     uint64_t end = first->offset + cursor.in_extent;
     int count = 0;
     while (count < MAX_STRETCHES) {
-        const struct job_run *run = settle(&cursor);
+        const struct job_run *run = seek_good(&cursor);
         if (!run || cursor.extent->fd != first->fd ||
             cursor.extent->offset + cursor.in_extent != end)
             break;
@@ -142,7 +124,7 @@ static int gather(struct cursor cursor, struct iovec *parts) {
     return count;
 }
 
-/* May write less than all, or only the first part. */
+/* May write less than all the parts. */
 static ssize_t write_at(int fd, const struct iovec *parts, int count, uint64_t offset) {
 #ifdef __linux__
     if (count > 1) return pwritev(fd, parts, count, (off_t)offset);
@@ -151,10 +133,10 @@ static ssize_t write_at(int fd, const struct iovec *parts, int count, uint64_t o
     return pwrite(fd, parts->iov_base, parts->iov_len, (off_t)offset);
 }
 
-/* Moves the cursor over bytes that are on disk now. */
+/* Moves the cursor past bytes that are on disk now. */
 static void account(struct cursor *cursor, size_t bytes) {
     while (bytes) {
-        struct job_run *run = settle(cursor);
+        struct job_run *run = seek_good(cursor);
         size_t here = smaller(bytes, stretch(cursor, run));
         move(cursor, here);
         run->written = cursor->at;
@@ -166,7 +148,7 @@ void job_write(const struct job *job) {
     struct iovec parts[MAX_STRETCHES];
     struct cursor cursor = {.job = job};
     start_run(&cursor, 0);
-    for (struct job_run *run; (run = settle(&cursor));) {
+    for (struct job_run *run; (run = seek_good(&cursor));) {
         uint64_t offset = cursor.extent->offset + cursor.in_extent;
         ssize_t bytes = write_at(cursor.extent->fd, parts, gather(cursor, parts), offset);
         if (bytes > 0) {

@@ -2,8 +2,8 @@
  *
  * A *backend* is a way to hash that this CPU may or may not offer. It consists of *kernels*, each
  * of which advances a fixed number of *lanes* (independent messages) by the same number of
- * *steps* (64 bytes of each message). `sha256_messages` feeds the lanes: padding, unequal lengths
- * and more or fewer messages than lanes are its business alone; kernels know only full steps.
+ * *steps* (64 bytes of each message). `sha256_messages` feeds the lanes: it alone deals with padding,
+ * unequal lengths, and more or fewer messages than lanes; kernels know only full steps.
  *
  * No allocation, no mutable global state, no Python; any thread may call anything here.
  */
@@ -23,7 +23,7 @@ typedef void sha256_compress(uint32_t *const *states, const uint8_t *const *at, 
 struct sha256_kernel {
     sha256_compress *compress;
     size_t lanes;
-    size_t from_lanes; /* worth its cost from so many messages at once */
+    size_t from_lanes; /* worth its cost from this number of messages on */
 };
 
 struct sha256_backend {
@@ -35,27 +35,22 @@ struct sha256_backend {
 /* The backends this program was compiled with, the best guess first; null ends the list. */
 extern const struct sha256_backend *const sha256_backends[];
 
-/* How many of `messages` messages of equal length to hash here. The rest would leave most lanes
- * of the narrowest kernel idle: a library that hashes one at a time is faster. */
+/* How many of `messages` messages of equal length to hash here. The others would leave most lanes
+ * of the narrowest kernel idle: a library that hashes one at a time is faster for them. */
 size_t sha256_worthwhile(const struct sha256_backend *backend, size_t messages);
 
 struct sha256_message {
     const uint8_t *data;
     size_t length;
     uint8_t *digest; /* where it goes */
-    void *mark;      /* the source's own */
 };
 
-/* Gives the next message of a source, wherever in memory it lies; returns 0 if none is left. */
+/* Gives the next message of a source, anywhere in memory; returns 0 if none is left. */
 typedef int sha256_next(void *source, struct sha256_message *message);
 
-/* Told that the first `end` bytes of a message have been hashed: the latest of them, some
- * kilobytes, are still in the cache for whatever else is to be done with them. */
-typedef void sha256_hashed(void *source, const struct sha256_message *message, size_t end);
-
-/* Hashes the next `count` messages of a source, or as many as it has. `hashed` may be null. */
-void sha256_messages(const struct sha256_backend *backend, sha256_next *next,
-                     sha256_hashed *hashed, void *source, size_t count);
+/* Hashes the next `count` messages of a source, or all of them if there are fewer. */
+void sha256_messages(const struct sha256_backend *backend, sha256_next *next, void *source,
+                     size_t count);
 
 /* Writes the digest of each block of `data` to `digests` (32 bytes each, in order). The last
  * block may be shorter; `block_bytes` is at least 1. No data, no digests. */

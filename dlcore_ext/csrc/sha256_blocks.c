@@ -3,8 +3,6 @@
 
 #include "sha256.h"
 
-#define SLICE_STEPS ((size_t)256) /* sixteen lanes' slices fit into a second-level cache */
-
 static const uint32_t initial_state[8] = {
     0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 };
@@ -20,10 +18,9 @@ struct lane {
 
 struct run {
     sha256_next *next;
-    sha256_hashed *hashed;
     void *source;
-    size_t left; /* so many messages to start */
-    size_t busy; /* so many lanes, at the front of `lanes` */
+    size_t left; /* messages still to start */
+    size_t busy; /* lanes in use, at the front of `lanes` */
     struct lane *lanes[SHA256_MAX_LANES];
 };
 
@@ -82,11 +79,9 @@ static const struct sha256_kernel *kernel_for(const struct sha256_backend *backe
     return kernel;
 }
 
-static void move(const struct run *run, struct lane *lane, size_t steps) {
+static void move(struct lane *lane, size_t steps) {
     lane->at += steps * SHA256_STEP_BYTES;
     lane->steps -= steps;
-    if (run->hashed && !lane->padded)
-        run->hashed(run->source, &lane->message, (size_t)(lane->at - lane->message.data));
 }
 
 /* One call of a kernel: as many steps as the lane that is nearest to its end allows. */
@@ -94,7 +89,7 @@ static void advance(struct run *run, const struct sha256_kernel *kernel) {
     uint32_t *states[SHA256_MAX_LANES], idle[8] = {0};
     const uint8_t *at[SHA256_MAX_LANES];
     size_t lanes = run->busy < kernel->lanes ? run->busy : kernel->lanes;
-    size_t steps = run->hashed ? SLICE_STEPS : SIZE_MAX;
+    size_t steps = SIZE_MAX;
     for (size_t i = 0; i < lanes; i++) {
         states[i] = run->lanes[i]->state;
         at[i] = run->lanes[i]->at;
@@ -106,15 +101,15 @@ static void advance(struct run *run, const struct sha256_kernel *kernel) {
     }
     kernel->compress(states, at, steps);
     for (size_t i = lanes; i-- > 0;) { /* backwards: `go_on` may move a lane from the end */
-        move(run, run->lanes[i], steps);
+        move(run->lanes[i], steps);
         if (!run->lanes[i]->steps) go_on(run, i);
     }
 }
 
-void sha256_messages(const struct sha256_backend *backend, sha256_next *next,
-                     sha256_hashed *hashed, void *source, size_t count) {
+void sha256_messages(const struct sha256_backend *backend, sha256_next *next, void *source,
+                     size_t count) {
     struct lane lanes[SHA256_MAX_LANES];
-    struct run run = {next, hashed, source, count, 0, {NULL}};
+    struct run run = {next, source, count, 0, {NULL}};
     for (size_t i = 0; i < backend->kernels[0].lanes; i++) {
         run.lanes[i] = &lanes[i];
         if (start_next(&run, &lanes[i])) run.busy++;
@@ -132,7 +127,7 @@ static int next_block(void *source, struct sha256_message *message) {
     struct blocks *blocks = source;
     if (!blocks->length) return 0;
     size_t length = blocks->length < blocks->block_bytes ? blocks->length : blocks->block_bytes;
-    *message = (struct sha256_message){blocks->data, length, blocks->digests, NULL};
+    *message = (struct sha256_message){blocks->data, length, blocks->digests};
     blocks->data += length;
     blocks->length -= length;
     blocks->digests += SHA256_DIGEST_BYTES;
@@ -142,7 +137,7 @@ static int next_block(void *source, struct sha256_message *message) {
 void sha256_blocks(const struct sha256_backend *backend, const uint8_t *data, size_t length,
                    size_t block_bytes, uint8_t *digests) {
     struct blocks blocks = {data, length, block_bytes, digests};
-    sha256_messages(backend, next_block, NULL, &blocks, SIZE_MAX);
+    sha256_messages(backend, next_block, &blocks, SIZE_MAX);
 }
 
 size_t sha256_worthwhile(const struct sha256_backend *backend, size_t messages) {

@@ -1,4 +1,4 @@
-"""The digests of blocks are those of hashlib and xxhash, however the data is cut."""
+"""The digests of blocks are those of hashlib, however the data is cut."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import mmap
 import random
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,17 +45,6 @@ def test_sha256_is_hashlibs_for_every_length_alignment_and_number_of_blocks(
         assert block_digests(data, block_bytes) == one_by_one(data, block_bytes)
 
 
-@settings(derandomize=True, deadline=None)
-@given(block_bytes=block_lengths, length=st.integers(0, 5000), at=st.integers(0, 64))
-def test_xxh3_is_xxhashs_for_every_length_and_alignment(
-    block_bytes: int, length: int, at: int
-) -> None:
-    data = memoryview(NOISE)[at : at + length]
-    blocks = (data[at : at + block_bytes] for at in range(0, length, block_bytes))
-    expected = b"".join(xxhash.xxh3_128(block).digest() for block in blocks)
-    assert block_digests(data, block_bytes, "xxh3_128") == expected
-
-
 @each_backend
 def test_every_number_of_blocks_around_the_lanes_is_hashed(backend: str) -> None:
     with using(backend):
@@ -74,23 +63,20 @@ def test_a_single_block_of_every_short_length_is_hashed(backend: str) -> None:
             assert block_digests(NOISE[:length], sys.maxsize) == expected
 
 
-@pytest.mark.parametrize("algorithm", ["sha256", "xxh3_128"])
 @each_backend
-def test_no_data_has_no_digests(backend: str, algorithm: str) -> None:
+def test_no_data_has_no_digests(backend: str) -> None:
     with using(backend):
-        assert block_digests(b"", 64, algorithm) == b""  # type: ignore[arg-type]  # parametrized
+        assert block_digests(b"", 64) == b""
 
 
-@pytest.mark.parametrize("algorithm", ["sha256", "xxh3_128"])
-def test_any_contiguous_buffer_will_do(algorithm: str, tmp_path: Path) -> None:
+def test_any_contiguous_buffer_will_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(NOISE)
     with (tmp_path / "file").open("rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    buffers = [bytearray(NOISE), memoryview(NOISE), array.array("Q", NOISE), mapped]
-    expected = block_digests(NOISE, 1000, algorithm)  # type: ignore[arg-type]  # parametrized
+    buffers: list[Any] = [bytearray(NOISE), memoryview(NOISE), array.array("Q", NOISE), mapped]
+    expected = block_digests(NOISE, 1000)
     for buffer in buffers:
-        found = block_digests(buffer, 1000, algorithm)  # type: ignore[arg-type]  # parametrized
-        assert found == expected
+        assert block_digests(buffer, 1000) == expected
     mapped.close()
 
 
@@ -104,18 +90,11 @@ def test_a_block_of_no_bytes_is_refused() -> None:
         block_digests(NOISE, 0)
 
 
-def test_an_unknown_algorithm_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="'md5'"):
-        block_digests(NOISE, 64, "md5")  # type: ignore[arg-type]  # what the test is about
-
-
 @each_backend
 def test_a_resizable_buffer_is_let_go_of_afterwards(backend: str) -> None:
     data = bytearray(NOISE)
     with using(backend):
         block_digests(data, 64)
-    with pytest.raises(ValueError, match="algorithm"):
-        block_digests(data, 64, "md5")  # type: ignore[arg-type]  # fails after taking the buffer
     data.append(0)  # BufferError if somebody still held on to it
 
 

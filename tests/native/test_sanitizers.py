@@ -17,7 +17,6 @@ UNDER_SANITIZERS = [
     "test_verify_and_write.py",
     "test_verify_blocks.py",
     "test_write_faults.py",
-    "test_xxh3_vectors.py",
 ]
 
 

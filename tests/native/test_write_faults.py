@@ -52,7 +52,7 @@ def code_of(written: Written) -> int | None:
 
 def test_a_full_disk_ends_the_run_at_its_first_block(full: int) -> None:
     (written,) = verify_and_write([run_over((full, 0, 1000))])
-    assert (written.bad, written.xxh3, code_of(written)) == ((), b"", errno.ENOSPC)
+    assert (written.bad, written.checksums, code_of(written)) == ((), b"", errno.ENOSPC)
 
 
 @pytest.mark.parametrize(("bytes_before", "blocks"), [(299, 2), (300, 3), (301, 3), (350, 3)])
@@ -85,7 +85,7 @@ def test_other_runs_are_written_all_the_same(
     runs = [run_over((fd, 0, 1000)), run_over((full, 1000, 1000)), run_over((fd, 1000, 1000))]
     written = [*verify_and_write(runs)]
     assert [code_of(each) for each in written] == [None, errno.ENOSPC, None]
-    assert [each.xxh3 for each in written] == [b"".join(XXH3), b"", b"".join(XXH3)]
+    assert [each.checksums for each in written] == [b"".join(XXH3), b"", b"".join(XXH3)]
     assert os.pread(fd, 3000, 0) == DATA * 2
 
 
@@ -127,8 +127,8 @@ with tempfile.TemporaryFile(dir=sys.argv[1], buffering=0) as file:
     fd = file.fileno()
     halves = [Run(data[at : at + 500], 100, b"", [(fd, at, 500)]) for at in (0, 500)]
     first, second = verify_and_write(halves)
-    assert (len(first.xxh3), first.error) == (5 * 16, None)
-    assert (len(second.xxh3), second.error.errno) == (1 * 16, errno.EFBIG)
+    assert (len(first.checksums), first.error) == (5 * 16, None)
+    assert (len(second.checksums), second.error.errno) == (1 * 16, errno.EFBIG)
     assert os.pread(fd, 2000, 0) == data[:650]
 """
 
