@@ -4,7 +4,8 @@ The layers, each importing only what stands before it::
 
     errors      the whole hierarchy
     model       the vocabulary: packages, files, objects, blocks, ranges
-    native      hashing of blocks (sole importer of dlcore_ext)
+    disk        system calls, locks between processes, what a disk's errors mean
+    native      hashing and writing of blocks, in C or in Python
     manifest    documents in and out
     tasksequence  exported XML -> steps, conditions, needs; settings and preflight
     schedule    pure: deadlines, which range goes where, the makespan bound

@@ -6,7 +6,7 @@ import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from dlcore.store.faults import translated
+from dlcore.disk.faults import translated
 
 
 def guarded(doing: str, folder: Path, needed_bytes: int = 0) -> AbstractContextManager[None]:

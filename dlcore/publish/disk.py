@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dlcore.errors import DiskFullError, StorageError
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+from dlcore.disk.faults import storage_error
 
 
 @contextmanager
@@ -18,12 +15,5 @@ def disk_faults(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            raise DiskFullError(
-                f"{path}: no room left", path=path, remedy="Free some space and publish again."
-            ) from error
-        raise StorageError(
-            f"{path}: {error.strerror or error}",
-            path=path,
-            remedy="Check the disk and the rights to this path, then publish again.",
-        ) from error
+        remedy = "Check the disk, its free space and the rights to this path; publish again."
+        raise storage_error(error, "publish", path, remedy=remedy) from error

@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from dlcore.disk.lock import FileLock
+from dlcore.disk.system import sync_folder
 from dlcore.errors import LockedError
 from dlcore.model import CATALOG_KEY
 from dlcore.publish.destination import Change
@@ -67,7 +69,7 @@ class FolderDestination:
             _make_folder(self.root)
             for folder in (*self.root.iterdir(), self.root):
                 if folder.is_dir():
-                    _sync_folder(folder)
+                    sync_folder(folder)
 
     def read_catalog(self) -> bytes | None:
         """The catalog document, or None if there is none yet."""
@@ -77,13 +79,12 @@ class FolderDestination:
 
     def change_catalog(self, change: Change) -> None:
         """Replace the catalog under a lock; see `Destination.change_catalog`."""
-        from filelock import FileLock, Timeout
-
         lock = self.root / LOCK_NAME
         with disk_faults(lock), contextlib.ExitStack() as held:
+            _make_folder(self.root)
             try:
-                held.enter_context(FileLock(lock, timeout=LOCK_TIMEOUT_S))
-            except Timeout as error:
+                held.enter_context(FileLock(lock, LOCK_TIMEOUT_S))
+            except LockedError as error:
                 raise LockedError(
                     f"{lock}: held by another publisher for {LOCK_TIMEOUT_S:.0f} s",
                     path=lock,
@@ -116,14 +117,4 @@ def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
         _make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
-        _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return  # folders cannot be synced there; NTFS journals their names
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync_folder(folder.parent)

@@ -1,7 +1,7 @@
 """Hashing what lies on disk with all cores: shared by resume and verify.
 
-Work is handed out in runs of contiguous blocks, each worker with a buffer of its own, more
-workers than cores so that some read while others hash. Memory is bounded by the workers.
+Work is handed out in runs of contiguous blocks. Each worker has a buffer of its own; there are more
+workers than cores, so that some read while others hash. The number of workers bounds the memory.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import TypeVar
 
 from dlcore.model import BlockRange, Manifest
 
-RUN_BYTES = 4 << 20  # arbitrary: a few blocks, so that several are hashed side by side
+RUN_BYTES = 4 << 20  # arbitrary: several blocks, which are hashed side by side
 _T = TypeVar("_T")
 
 
 def buffer_bytes(manifest: Manifest) -> int:
-    """How long a worker's buffer is."""
+    """Length of a worker's buffer."""
     return max(RUN_BYTES, manifest.block_bytes)
 
 
@@ -29,15 +29,15 @@ def runs(manifest: Manifest, wanted: bytes | bytearray) -> Iterator[BlockRange]:
 
     Args:
         manifest: The package.
-        wanted: One byte a package-wide block, 1 if wanted. Not to be changed meanwhile.
+        wanted: One byte for each block of the package, 1 if wanted. Must not change meanwhile.
     """
-    most = buffer_bytes(manifest) // manifest.block_bytes
+    max_blocks = buffer_bytes(manifest) // manifest.block_bytes
     for index, (base, end) in enumerate(
         zip(manifest.first_blocks, manifest.first_blocks[1:], strict=False)
     ):
         at = wanted.find(1, base, end)
         while at >= 0:
-            limit = min(at + most, end)
+            limit = min(at + max_blocks, end)
             stop = wanted.find(0, at, limit)
             stop = limit if stop < 0 else stop
             yield BlockRange(index, at - base, stop - base)

@@ -1,8 +1,8 @@
-"""A bounded set of open files: packages have thousands of files, processes few descriptors.
+"""A bounded set of open files: a package has thousands of files, a process few descriptors.
 
-Guarantees: a file in use is not closed; at most ``most`` are open besides those in use; after
-`close` none is open and none can be opened. Thread-safe: while one file is being opened, which
-may take long, others can be had.
+Guarantees: a file in use is not closed; at most ``max_open`` files that are not in use stay open;
+after `close` none is open and none can be opened. Thread-safe: opening a file may take long, and
+other files can be taken in the meantime.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ MAX_OPEN = 64  # arbitrary: far below the usual limit of 1024, far above the fil
 
 
 class _Open:
-    """An open file, or with ``fd`` -1 one that is being opened, and how many want it now."""
+    """An open file and the number of its users now; ``fd`` is None while it is being opened."""
 
     __slots__ = ("fd", "users")
 
     def __init__(self) -> None:
-        self.fd = -1
+        self.fd: int | None = None
         self.users = 0
 
 
@@ -33,20 +33,20 @@ class Descriptors:
     Args:
         open_file: Opens the file of a number.
         close_file: Closes what ``open_file`` returned.
-        most: How many to keep open.
+        max_open: How many files to keep open that are not in use.
     """
 
     def __init__(
         self,
         open_file: Callable[[int], int],
         close_file: Callable[[int], None],
-        most: int = MAX_OPEN,
+        max_open: int = MAX_OPEN,
     ) -> None:
         self._open_file = open_file
         self._close_file = close_file
-        self._most = most
+        self._max_open = max_open
         self._open: dict[int, _Open] = {}
-        self._unused: OrderedDict[int, _Open] = OrderedDict()  # of these, longest unused first
+        self._unused: OrderedDict[int, _Open] = OrderedDict()  # of `_open`, longest unused first
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._closed_files: set[int] = set()
@@ -55,7 +55,7 @@ class Descriptors:
 
     @contextlib.contextmanager
     def use(self, file: int) -> Iterator[int]:
-        """The descriptor of a file, sure to stay open inside the ``with``."""
+        """The descriptor of a file, which stays open inside the ``with``."""
         fd = self.take(file)
         try:
             yield fd
@@ -63,11 +63,11 @@ class Descriptors:
             self.give_back(file)
 
     def take(self, file: int) -> int:
-        """The descriptor of a file, sure to stay open until it is given back as often."""
+        """The descriptor of a file, which stays open until every `take` was undone (`give_back`)."""
         with self._lock:
             entry = self._found(file)
             entry.users += 1
-            if entry.fd >= 0:
+            if entry.fd is not None:
                 return entry.fd
         try:
             fd = self._open_file(file)
@@ -94,7 +94,7 @@ class Descriptors:
         """Numbers of the files that were closed since the last call.
 
         Raises:
-            OSError: Closing one failed at any time before: what was written to it may be lost.
+            OSError: Closing one failed at some time: what was written to it may be lost.
         """
         with self._lock:
             self._raise_fault()
@@ -102,10 +102,10 @@ class Descriptors:
             return closed
 
     def close(self) -> None:
-        """Close all, once nobody uses them. Idempotent.
+        """Wait until no file is in use, and close them all. Idempotent.
 
         Raises:
-            OSError: As for `take_closed`. All are closed all the same.
+            OSError: As for `take_closed`. All files are closed nevertheless.
         """
         with self._lock:
             self._ended = True
@@ -114,27 +114,28 @@ class Descriptors:
             self._raise_fault()
 
     def _found(self, file: int) -> _Open:
-        """The open file, after whoever is opening it; or a new entry, which the caller opens."""
+        """The open file, if need be after another thread opened it; or a new entry to be opened."""
         while True:
             if self._ended:
                 raise InternalError("a package was used after it was closed")
             entry = self._open.get(file)
             if entry is None:
-                self._close_beyond(self._most - 1)
+                self._close_beyond(self._max_open - 1)
                 return self._open.setdefault(file, _Open())
-            if entry.fd >= 0:
+            if entry.fd is not None:
                 self._unused.pop(file, None)
                 return entry
             self._changed.wait()
 
-    def _close_beyond(self, most: int) -> None:
-        while self._unused and len(self._open) > most:
+    def _close_beyond(self, max_open: int) -> None:
+        while self._unused and len(self._open) > max_open:
             file, entry = self._unused.popitem(last=False)
             del self._open[file]
             self._closed_files.add(file)
+            assert entry.fd is not None, "a file without users is open"
             try:
                 self._close_file(entry.fd)
-            except OSError as error:  # it concerns that file, not whoever needs another one now
+            except OSError as error:  # concerns that file, not the one that is needed now
                 self._fault = error
 
     def _raise_fault(self) -> None:

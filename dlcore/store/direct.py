@@ -1,8 +1,9 @@
 """Whether large files are better written past the page cache (``O_DIRECT``).
 
 On a virtual machine the page cache can cost more than everything else: a copy of each byte, and
-write-back that comes in bursts. Elsewhere, and on file systems in memory, it is the faster way.
-So it is measured, once for each state directory, when the first large package begins.
+write-back in bursts. On other machines, and on file systems in memory, it is faster. So it is
+measured for each large package when the package begins; that writes 8 to 24 MiB. One measurement
+for a state directory would have to be kept, and would not notice that the disk's load changes.
 """
 
 from __future__ import annotations
@@ -19,23 +20,23 @@ from dlcore.native import aligned_buffer
 from dlcore.store.files import Files, write_fully
 
 VARIABLE = "DLCORE_WRITE"  # direct, buffered or auto
-PAGE_BYTES = 4096  # no disk wants coarser alignment
-WORTH_BYTES = 64 << 20  # for less, measuring costs more than the difference
-WORTH_X = 1.5  # direct writes spare the CPU a copy, so the page cache must be clearly faster
-PROBES = 3  # a disk that is busy with something else for a moment must not decide
+PAGE_BYTES = 4096  # no known disk needs a coarser alignment
+MIN_MEASURED_BYTES = 64 << 20  # below, measuring costs more than the difference
+MAX_SLOWER_X = 1.5  # direct writes save the CPU a copy, so they may take a little longer
+PROBES = 3  # a disk that is busy for a moment must not decide
 PROBE_BYTES = 4 << 20
 PROBE_WRITE_BYTES = 2 << 20
 
 
 def is_paged(extent: Extent, data: memoryview) -> bool:
-    """Whether bytes lie at page boundaries in memory and in their file, to whole pages."""
+    """Whether bytes are whole pages at page boundaries, in memory and in their file."""
     if extent.offset_bytes % PAGE_BYTES or extent.length_bytes % PAGE_BYTES or data.readonly:
         return False
     return ctypes.addressof(ctypes.c_char.from_buffer(data)) % PAGE_BYTES == 0
 
 
 def in_pages(extent: Extent) -> Iterator[Extent]:
-    """An extent as its whole pages and the rest, if it begins at a page boundary."""
+    """Split an extent that begins at a page boundary into its whole pages and the rest."""
     rest = extent.length_bytes % PAGE_BYTES
     pages = extent.length_bytes - rest
     if extent.offset_bytes % PAGE_BYTES or not rest or not pages:
@@ -46,45 +47,46 @@ def in_pages(extent: Extent) -> Iterator[Extent]:
 
 
 def prefers_direct(files: Files, folder: Path, content_bytes: int) -> bool:
-    """Whether a package's large files shall be written directly.
+    """Whether a package's large files should be written directly.
 
     Args:
         files: The disk.
-        folder: Where a file for the measurement may be made for a moment.
+        folder: Where a temporary file for the measurement may be made.
         content_bytes: Length of the package.
 
     Raises:
-        ConfigError: The variable ``DLCORE_WRITE`` says something else than it may.
+        ConfigError: ``DLCORE_WRITE`` has an unknown value.
         OSError: The disk failed.
     """
     wish = os.environ.get(VARIABLE, "auto")
     if wish not in {"direct", "buffered", "auto"}:
         raise ConfigError(
             f"{VARIABLE}={wish}: there is no such way to write",
-            remedy="Set it to direct, buffered or auto, or leave it out.",
+            remedy="Set it to direct, buffered or auto, or unset it.",
         )
-    if wish == "buffered" or (wish == "auto" and content_bytes < WORTH_BYTES):
+    if wish == "buffered" or (wish == "auto" and content_bytes < MIN_MEASURED_BYTES):
         return False
     path = folder / "probe"
     buffered = files.open(path, create=True)
-    direct = -1
+    direct = None
     try:
         direct = files.open_direct(path)
-        if direct < 0 or wish == "direct":
-            return direct >= 0
+        if direct is None or wish == "direct":
+            return direct is not None
         return any(
-            _time_s(files, direct) < WORTH_X * _time_s(files, buffered) for _ in range(PROBES)
+            _time_s(files, direct) < MAX_SLOWER_X * _time_s(files, buffered) for _ in range(PROBES)
         )
     except OSError:
-        return False  # a file system that opens for direct writes, and then refuses them
+        return False  # a file system that opens files for direct writes and then refuses the writes
     finally:
-        files.close(direct)
+        if direct is not None:
+            files.close(direct)
         files.close(buffered)
         files.remove(path)
 
 
 def _time_s(files: Files, fd: int) -> float:
-    """Seconds to write some bytes durably."""
+    """Measure how many seconds it takes to write some bytes durably."""
     buffer = aligned_buffer(PROBE_WRITE_BYTES)
     files.truncate(fd, 0)
     files.allocate(fd, PROBE_BYTES)

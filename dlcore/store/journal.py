@@ -1,12 +1,12 @@
-"""The journal's bytes: which blocks are on disk, and by what to recognise them there.
+"""The journal's bytes: which blocks are on disk, with a checksum of each.
 
 Guarantees: `decode` accepts any bytes and never raises; a record that was torn, changed or
-written for another manifest is not a claim. Even so a claim is only a hint: whoever reads one
-compares the block on disk with its XXH3-128 before believing it.
+written for another manifest is not a claim. A claim is only a hint: the reader compares the block
+on disk with its XXH3-128 before believing it.
 
 PURE: bytes in, bytes out. The layout is in ``docs/formats.md``, section "State directory".
-Rejected: one text line a record (a torn line can still parse), a checksum over the whole
-journal (one flipped bit would cost every claim), SQLite (a journal below our journal).
+Rejected: a text line for each record (a torn line can still parse), a checksum over the whole
+journal (one flipped bit would cost every claim), SQLite (a journal below this one).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import zlib
 from typing import NamedTuple
 
 from dlcore.model import DIGEST_BYTES
+from dlcore.native import CHECKSUM_BYTES
 
 MAGIC = b"dlcorejl"
 VERSION = 1
-CLAIM_BYTES = 16  # XXH3-128
-WITHDRAWN = bytes(CLAIM_BYTES)
+WITHDRAWN = bytes(CHECKSUM_BYTES)
 
 _HEADER = struct.Struct(f"<8sHHI{DIGEST_BYTES}s")
-_RECORD = struct.Struct(f"<I{CLAIM_BYTES}s")
+_RECORD = struct.Struct(f"<I{CHECKSUM_BYTES}s")
 _CRC = struct.Struct("<I")
 HEADER_BYTES = _HEADER.size + _CRC.size
 RECORD_BYTES = _RECORD.size + _CRC.size
@@ -33,8 +33,8 @@ class Claims(NamedTuple):
     """What a journal says is on disk, by package-wide block number.
 
     Attributes:
-        held: One byte a block: 1 if claimed.
-        digests: XXH3-128 of each block, concatenated; meaningless where not claimed.
+        held: One byte for each block: 1 if claimed.
+        digests: XXH3-128 of each block, concatenated; undefined where not claimed.
     """
 
     held: bytearray
@@ -43,16 +43,16 @@ class Claims(NamedTuple):
     @classmethod
     def none(cls, block_count: int) -> Claims:
         """No claims on a package of ``block_count`` blocks."""
-        return cls(bytearray(block_count), bytearray(block_count * CLAIM_BYTES))
+        return cls(bytearray(block_count), bytearray(block_count * CHECKSUM_BYTES))
 
     def digest(self, number: int) -> bytes:
         """The XXH3-128 claimed for a block."""
-        return bytes(self.digests[number * CLAIM_BYTES : (number + 1) * CLAIM_BYTES])
+        return bytes(self.digests[number * CHECKSUM_BYTES : (number + 1) * CHECKSUM_BYTES])
 
     def set(self, number: int, digest: bytes) -> None:
         """Claim a block."""
         self.held[number] = 1
-        self.digests[number * CLAIM_BYTES : (number + 1) * CLAIM_BYTES] = digest
+        self.digests[number * CHECKSUM_BYTES : (number + 1) * CHECKSUM_BYTES] = digest
 
 
 def encode(manifest_digest: bytes, claims: Claims) -> bytes:
@@ -79,12 +79,12 @@ def decode(data: bytes, manifest_digest: bytes, block_count: int) -> Claims | No
 
     Args:
         data: The whole file.
-        manifest_digest: SHA-256 of the manifest document the journal must belong to.
+        manifest_digest: SHA-256 of the manifest document that the journal must belong to.
         block_count: Number of blocks of the package.
 
     Returns:
-        The claims of all sound records, the last one for a block deciding; None if the journal
-        is not one for this manifest, or of another version.
+        The claims of all sound records; of several records for one block the last one counts.
+        None if the journal belongs to another manifest or has another version.
     """
     header = _header(manifest_digest, block_count)
     if data[:HEADER_BYTES] != header:
@@ -107,5 +107,5 @@ def _header(manifest_digest: bytes, block_count: int) -> bytes:
 
 def _record(header: bytes, number: int, digest: bytes) -> bytes:
     body = _RECORD.pack(number, digest)
-    # Seeded with the header's CRC, a stale record of another package's journal is no claim here.
+    # Seeded with the header's CRC, so that a stale record of another package's journal is invalid.
     return body + _CRC.pack(zlib.crc32(body, *_CRC.unpack(header[-_CRC.size :])))

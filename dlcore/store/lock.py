@@ -1,7 +1,7 @@
 """One process at a time on a state directory.
 
-The operating system holds the lock, so it ends with its process, however that ends. The file
-beside it says who holds it: information for people, never believed by programs.
+The lock itself is the operating system's. A file beside it says who holds it: information for
+people, which no program believes.
 """
 
 from __future__ import annotations
@@ -11,15 +11,12 @@ import datetime
 import os
 import socket
 import sys
-import time
 from pathlib import Path
 
 import msgspec
 
+from dlcore.disk.lock import FileLock
 from dlcore.errors import LockedError
-from dlcore.store import portable
-
-POLL_S = 0.05
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -43,30 +40,29 @@ class StateLock:
 
     Args:
         state: The state directory; exists.
-        wait_s: How long to wait for whoever holds it.
+        wait_s: How long to wait while another process holds the lock.
 
     Raises:
-        LockedError: Somebody holds it still; the message says who.
+        LockedError: Another process still holds it; the message says which.
         OSError: The lock file cannot be made.
     """
 
     def __init__(self, state: Path, wait_s: float) -> None:
         self._owner_file = state / "lock.owner"
-        until_s = time.monotonic() + wait_s
-        while (fd := _take(state / "lock")) < 0:
-            if time.monotonic() >= until_s:
-                raise _locked(state, self._owner_file)
-            time.sleep(POLL_S)
-        self._fd = fd
+        try:
+            self._lock = FileLock(state / "lock", wait_s)
+        except LockedError as error:
+            raise _locked(state, self._owner_file) from error
+        self._is_held = True
         self._sign()
 
     def release(self) -> None:
-        """Let others have it. Idempotent."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
+        """End the lock. Idempotent."""
+        if self._is_held:
+            self._is_held = False
             with contextlib.suppress(OSError):  # only information: never in the way of the lock
                 self._owner_file.unlink()
-            os.close(fd)
+            self._lock.release()
 
     def _sign(self) -> None:
         owner = Owner(
@@ -77,24 +73,6 @@ class StateLock:
         )
         with contextlib.suppress(OSError):  # a full disk must not keep a run from going on
             self._owner_file.write_bytes(msgspec.json.encode(owner))
-
-
-def _take(path: Path) -> int:
-    """A descriptor that holds the lock; -1 if somebody else does.
-
-    Or did until now and deleted the file, as a fetch does with its state: such a lock locks nobody
-    out who opens the name anew.
-    """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    try:
-        if portable.try_lock(fd) and os.fstat(fd).st_nlink:
-            return fd
-    except BaseException:
-        os.close(fd)
-        raise
-    os.close(fd)
-    return -1
 
 
 def _locked(state: Path, owner_file: Path) -> LockedError:

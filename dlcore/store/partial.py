@@ -1,12 +1,12 @@
 """One unfinished package: verified blocks in, a finished folder out.
 
-Guarantees: only bytes that match the manifest reach ``content/`` (for objects that have but one
-digest: are kept there); a block is claimed in the journal only after it was synced; the folder
-gets its final name only when every block is there and durable. After a failed sync nothing is
-believed that it should have covered, and sync is never tried again: begin the package anew.
+Guarantees: only bytes that match the manifest reach ``content/`` (of an object that has only one
+digest: stay there). A block is claimed in the journal only after it was synced. The folder gets
+its final name only when every block is on disk and durable. After a failed sync nothing that it
+should have covered is believed, and sync is never retried: begin the package anew.
 
-Threads: `write_runs` may be called by many at once; `sync`, `missing` and `complete` by any while
-writes go on; `finish` and `close` once all runs are settled.
+Threads: `write_runs` may be called by several at once; `sync`, `missing` and `complete` by any
+thread while writes go on; `finish` and `close` when all calls of `write_runs` have returned.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from dlcore.disk.faults import translated
 from dlcore.errors import IntegrityError, InternalError, StorageError
 from dlcore.model import BlockRange, Manifest
 from dlcore.store import journal
-from dlcore.store.faults import translated
 from dlcore.store.files import Files, read_document, write_document, write_fully
+from dlcore.store.pending_runs import OnWritten, PendingRuns
 from dlcore.store.resume import find_blocks
-from dlcore.store.tally import Settled, Tally
 from dlcore.store.tree import Tree
 from dlcore.store.whole import WholeObject
 from dlcore.store.writing import Arrival, Claim, Writer
@@ -36,11 +36,11 @@ class Partial:
     """A package being filled. Made by `Store.begin`.
 
     Attributes:
-        manifest: What is to be filled in.
+        manifest: The package.
         have: One byte a package-wide block: 1 if it is on disk and verified.
-        rechecked_bytes: Read at the beginning to find out what is there.
-        reused_bytes: Found there, and not to be fetched again.
-        discarded_blocks: Claimed by the journal, but not found to be so.
+        rechecked_bytes: Bytes read at the beginning to find out what is on disk.
+        reused_bytes: Bytes found on disk, which need not be fetched again.
+        discarded_blocks: Number of blocks that the journal claims but the disk does not have.
         closed: Whether `close` or `finish` was called.
     """
 
@@ -67,12 +67,12 @@ class Partial:
         self._lock = threading.Lock()  # guards _pending
         self._sync_lock = threading.Lock()
         self._pending: list[Claim] = []  # written, and not yet claimed
-        self._journal_fd = -1
+        self._journal_fd: int | None = None
         self._journal_bytes = 0
         self._broken = False
 
     def begin(self) -> None:
-        """Find out what is on disk already. Called by the store, once."""
+        """Find out what is on disk already. Called once, by the store."""
         with self._translated("begin"):
             data = read_document(self._files, self._folder / JOURNAL)
             self._tree.prepare()
@@ -87,7 +87,7 @@ class Partial:
         self.rechecked_bytes = found.rechecked_bytes
         self.reused_bytes = self.manifest.content_bytes - self._missing_bytes()
         self.discarded_blocks = sum(
-            claimed > held for claimed, held in zip(claims.held, self.have, strict=True)
+            1 for claimed, held in zip(claims.held, self.have, strict=True) if claimed and not held
         )
 
     def _start_journal(self, claims: journal.Claims) -> None:
@@ -106,7 +106,7 @@ class Partial:
                         self._drop_object(index)
 
     def write_run(self, object_index: int, first_block: int, data: memoryview) -> tuple[int, ...]:
-        """Verify whole contiguous blocks and write the good ones; as `write_runs` of one run.
+        """Verify whole contiguous blocks and write the good ones: `write_runs` with one run.
 
         Returns:
             Numbers, in the object, of the blocks that do not match.
@@ -115,27 +115,31 @@ class Partial:
         self.write_runs([(object_index, first_block, data)], lambda _, bad: found.append(bad))
         return found[0]
 
-    def write_runs(self, runs: Sequence[tuple[int, int, memoryview]], settled: Settled) -> None:
+    def write_runs(
+        self, runs: Sequence[tuple[int, int, memoryview]], on_written: OnWritten
+    ) -> None:
         """Verify runs of whole blocks and write the good ones. Idempotent; thread-safe.
 
         The more blocks at a time, the faster they are hashed: sixteen fill the widest lanes.
-        Blocks that are there already are neither looked at nor written again.
+        Blocks that are on disk already are neither verified nor written again.
 
         Args:
-            runs: Of each its object, the number of its first block in that object, and its bytes;
-                the last block may be the object's short last one.
-            settled: Told, in this thread, of each run as soon as it is written: of its blocks that
-                do not match nothing was. There are none in an object that has but one digest.
+            runs: For each run its object, the number of its first block in that object, and its
+                bytes; the last block may be the object's short last one.
+            on_written: Called in this thread for each run as soon as it is written, with the
+                numbers of its bad blocks, of which nothing was written. Blocks of an object that
+                has only one digest are never bad by themselves.
 
         Raises:
-            IntegrityError: This was the last block of an object that has but one digest, and the
+            IntegrityError: This was the last block of an object that has only one digest, and the
                 object does not match: all its blocks are missing again. The source's fault.
-            StorageError: The disk failed. Of runs that were not told of blocks may be on disk.
+            StorageError: The disk failed. Some blocks of the runs that ``on_written`` was not
+                called for may be on disk.
         """
         spans = [self._range_of(index, first, len(data)) for index, first, data in runs]
         self._check_usable()
         arrivals: list[Arrival] = []
-        tally = Tally(settled)
+        pending = PendingRuns(on_written)
         with self._translated("write"):
             for at, (span, (index, _, data)) in enumerate(zip(spans, runs, strict=True)):
                 unheld: list[BlockRange] = []
@@ -144,8 +148,8 @@ class Partial:
                 else:
                     unheld = self._unheld(span)
                 arrivals += [Arrival(run, self._slice(span, run, data), True) for run in unheld]
-                tally.expect(at, len(unheld))
-            self._writer.write(arrivals, tally.settle)
+                pending.expect(at, len(unheld))
+            self._writer.write(arrivals, pending.arrival_written)
 
     def _write_whole(self, blocks: BlockRange, data: memoryview) -> None:
         whole = self._whole[blocks.object]
@@ -175,8 +179,8 @@ class Partial:
         first, last = self.manifest.first_blocks[index : index + 2]
         with self._lock:
             self.have[first:last] = bytes(last - first)
-            # Believed by the next process, they would spoil the object again: whoever delivered
-            # the rest of it would be blamed.
+            # If the next process believed them, the object would not match again, and the endpoint
+            # that delivered the rest of it would be blamed.
             self._pending = [claim for claim in self._pending if not first <= claim[0] < last]
             self._pending += [(number, journal.WITHDRAWN) for number in range(first, last)]
 
@@ -184,8 +188,8 @@ class Partial:
         """Make durable what was written before this call, then claim it in the journal.
 
         Raises:
-            StorageError: Everything since the last good sync counts as lost, and this object is
-                no longer of use: close it, and begin again to find out what is on disk.
+            StorageError: Everything since the last good sync counts as lost, and this object can
+                no longer be used: close it, and begin again to find out what is on disk.
         """
         self._check_usable()
         with self._sync_lock, self._translated("sync"):
@@ -202,6 +206,7 @@ class Partial:
     def _append(self, pending: list[tuple[int, bytes]]) -> None:
         if not pending:
             return
+        assert self._journal_fd is not None, "begin was called"
         data = journal.encode_records(self._digest, len(self.have), pending)
         write_fully(self._files, self._journal_fd, memoryview(data), self._journal_bytes)
         self._journal_bytes += len(data)
@@ -214,23 +219,23 @@ class Partial:
             self._pending = []
 
     def missing(self) -> int:
-        """How many blocks are still to come."""
+        """Number of blocks that are not on disk yet."""
         return self.have.count(0)
 
     @property
     def complete(self) -> bool:
-        """Whether every block is there and verified."""
+        """Whether every block is on disk and verified."""
         return not self.missing() and all(whole.verified for whole in self._whole.values())
 
     def finish(self) -> Path:
-        """Make all of it durable and give the folder its final name.
+        """Make the package durable and give the folder its final name.
 
         Returns:
             The content folder of the finished package.
 
         Raises:
-            StorageError: The disk failed; as for `sync`. If only the journal could not be
-                deleted, nothing is raised: it is harmless there.
+            StorageError: The disk failed; as for `sync`. A journal that cannot be deleted is
+                harmless and raises nothing.
         """
         if not self.complete:
             raise InternalError(f"package {self.manifest.package_id} lacks {self.missing()} blocks")
@@ -245,12 +250,13 @@ class Partial:
         return self._target / CONTENT
 
     def close(self) -> None:
-        """Wait for what is being written and close the files. All state stays. Idempotent."""
+        """Wait for writes that have begun and close the files. All state stays. Idempotent."""
         self.closed = True
         with self._translated("close"):
             self._tree.close()
-            fd, self._journal_fd = self._journal_fd, -1
-            self._files.close(fd)
+            fd, self._journal_fd = self._journal_fd, None
+            if fd is not None:
+                self._files.close(fd)
 
     def _check_usable(self) -> None:
         if self.closed:
@@ -273,7 +279,7 @@ class Partial:
         raise InternalError(f"{length_bytes} bytes are not whole blocks from {first}")
 
     def _unheld(self, blocks: BlockRange) -> list[BlockRange]:
-        """The blocks that are not there yet, as few ranges."""
+        """The blocks that are not on disk yet, in as few ranges as possible."""
         runs: list[BlockRange] = []
         base = self.manifest.first_blocks[blocks.object]
         for block in range(blocks.first, blocks.last):

@@ -17,8 +17,8 @@ class BlockReader:
     Args:
         files: The disk.
         manifest: The package.
-        path_at: Where the file of a number lies.
-        open_file: Opens the file of a number.
+        path_at: Path of the file with a number.
+        open_file: Opens the file with a number.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class BlockReader:
         Args:
             blocks: What to read.
             buffer: At least as long as the range.
-            again: Distrust what the memory holds: ask the medium where it can be asked.
+            again: Distrust the copy in memory: read from the medium where the system allows it.
 
         Returns:
             The part of ``buffer`` that was filled.

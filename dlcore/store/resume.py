@@ -1,8 +1,8 @@
-"""What of an unfinished package can be believed: found by reading the disk, never by trust.
+"""What an unfinished package has on disk: found by reading, never by trust.
 
 A block that the journal claims is compared with its XXH3-128, at memory speed. Any other block
-that was ever written to (the process died before it was synced, or the journal is lost) is
-compared with the manifest's SHA-256. So a lost journal costs time, not bytes.
+that was ever written (the process died before it was synced, or the journal is lost) is compared
+with the manifest's SHA-256. So a lost journal costs time, but nothing is fetched again.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from dlcore.model import DIGEST_BYTES, BlockRange, Manifest
-from dlcore.native import block_checksums, block_digests
+from dlcore.native import CHECKSUM_BYTES, block_checksums, block_digests
 from dlcore.store.checking import buffer_bytes, in_parallel, runs
-from dlcore.store.journal import CLAIM_BYTES, Claims
+from dlcore.store.journal import Claims
 from dlcore.store.tree import Tree
 
 
@@ -22,10 +22,10 @@ class Found(NamedTuple):
     """What is on disk.
 
     Attributes:
-        claims: The claims that hold. Their blocks were synced before.
-        unclaimed: Blocks that match the manifest but that no record vouches for, with their
-            XXH3-128. They may not be durable: the tree's first sync covers them.
-        rechecked_bytes: How much was read to find that out.
+        claims: The claims that are true. Their blocks were synced before.
+        unclaimed: Blocks that match the manifest but that no record claims, with their XXH3-128.
+            They may not be durable: the tree's first sync covers them.
+        rechecked_bytes: Number of bytes read to find that out.
     """
 
     claims: Claims
@@ -34,15 +34,15 @@ class Found(NamedTuple):
 
 
 def find_blocks(manifest: Manifest, tree: Tree, claims: Claims) -> Found:
-    """Read back what may be there.
+    """Read back what may be on disk.
 
     Args:
         manifest: The package.
         tree: Its files, prepared.
-        claims: What the journal says; is not changed.
+        claims: What the journal says; not changed.
 
     Raises:
-        OSError: The disk fails otherwise than by not giving back some block.
+        OSError: The disk failed in another way than by not returning a block.
     """
     found = Found(Claims(bytearray(len(claims.held)), claims.digests), [], 0)
     if tree.is_new:
@@ -69,7 +69,7 @@ def _check(
     wanted: bytearray,
     check: Callable[[BlockRange, memoryview], None],
 ) -> int:
-    """Check all wanted blocks in parallel. Returns how many bytes they are."""
+    """Check all wanted blocks in parallel. Returns their length in bytes."""
 
     def check_run(blocks: BlockRange, buffer: memoryview) -> None:
         try:
@@ -92,7 +92,7 @@ def _recheck(
     data = tree.read(blocks, buffer)
     found = block_checksums(data, manifest.block_bytes)
     first = manifest.block_number(blocks.object, blocks.first)
-    for number, digest in enumerate(_digests(found, CLAIM_BYTES), first):
+    for number, digest in enumerate(_digests(found, CHECKSUM_BYTES), first):
         claims.held[number] = digest == claims.digest(number)
 
 
@@ -103,19 +103,19 @@ def _rehash(
     blocks: BlockRange,
     buffer: memoryview,
 ) -> None:
-    # Bytes that an earlier failed sync left in memory only must not be mistaken for the disk's.
+    # `again`: an earlier failed sync may have left bytes in memory that are not on the disk.
     data = tree.read(blocks, buffer, again=True)
     found = block_digests(data, manifest.block_bytes)
     claims = block_checksums(data, manifest.block_bytes)
     wanted = manifest.objects[blocks.object].digests[
         blocks.first * DIGEST_BYTES : blocks.last * DIGEST_BYTES
     ]
-    wanted = wanted or found  # an object with one digest is judged as a whole, by the caller
+    wanted = wanted or found  # the caller judges an object with one digest as a whole
     rows = zip(
         range(blocks.first, blocks.last),
         _digests(found, DIGEST_BYTES),
         _digests(wanted, DIGEST_BYTES),
-        _digests(claims, CLAIM_BYTES),
+        _digests(claims, CHECKSUM_BYTES),
         strict=True,
     )
     for block, digest, expected, claim in rows:
@@ -124,7 +124,7 @@ def _rehash(
 
 
 def _written_blocks(manifest: Manifest, tree: Tree, held: bytearray) -> bytearray:
-    """Blocks not held that were ever written to, and so may be what they should."""
+    """Blocks that are not known to be on disk but were written to, and so may match."""
     written = bytearray(len(held))
     for index, item in enumerate(manifest.objects):
         base, end = manifest.first_blocks[index : index + 2]
@@ -132,7 +132,7 @@ def _written_blocks(manifest: Manifest, tree: Tree, held: bytearray) -> bytearra
             not held[number] and tree.has_data(BlockRange(index, number - base, number - base + 1))
             for number in range(base, end)
         )
-        if item.digests or all(found):  # without digests of their own, all blocks or none
+        if item.digests or all(found):  # without digests of their own: all blocks or none
             written[base:end] = found
     return written
 

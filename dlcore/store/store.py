@@ -1,7 +1,7 @@
-"""The state directory: what is finished, what is under way, and who holds it.
+"""The state directory: finished packages, unfinished ones, and the lock on it.
 
-Guarantees: a package below ``packages/`` is complete: it got there by one rename, after all of
-it was durable. One process holds the directory at a time. Layout: ``docs/formats.md``, section
+Guarantees: a package below ``packages/`` is complete: it got there by one rename after all of it
+was durable. One process holds the directory at a time. Layout: ``docs/formats.md``, section
 "State directory"; why it is safe: ``docs/durability.md``.
 
 Threads: calls for different packages may overlap; ``open`` and ``close`` are the owner's.
@@ -17,13 +17,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from dlcore.disk.faults import translated
+from dlcore.disk.system import allocated_bytes
 from dlcore.errors import InternalError, ManifestError
 from dlcore.model import Manifest
-from dlcore.store.faults import translated
 from dlcore.store.files import Files, read_document, write_document
 from dlcore.store.lock import StateLock
 from dlcore.store.partial import CONTENT, Partial
-from dlcore.store.portable import allocated_bytes
 from dlcore.store.tree import ensure_folder
 
 MANIFEST = "manifest.json"
@@ -34,7 +34,7 @@ def package_key(package_id: str, version: int, manifest_digest: str) -> str:
     """Name of a package's folder: ``ABC00012.1-<first 16 hex of the manifest digest>``.
 
     Raises:
-        ManifestError: The id is not fit to be a folder's name.
+        ManifestError: The id cannot be the name of a folder.
     """
     if not _PACKAGE_ID.fullmatch(package_id):
         raise ManifestError(f"not a package id: {package_id!r}")
@@ -47,7 +47,7 @@ class Store:
     Args:
         state: The directory.
         files: The disk.
-        lock: What is released at the end.
+        lock: Released by `close`; None if the store was made by `look`.
     """
 
     def __init__(self, state: Path, files: Files, lock: StateLock | None = None) -> None:
@@ -61,14 +61,14 @@ class Store:
 
     @classmethod
     def open(cls, state: Path, *, wait_s: float = 0.0) -> Self:
-        """Take hold of a state directory, making it (mode 0700) if need be.
+        """Lock a state directory; make it (mode 0700) if it does not exist.
 
         Args:
             state: The directory.
             wait_s: How long to wait while another process holds it.
 
         Raises:
-            LockedError: It still does; the message says who.
+            LockedError: It still does; the message says which.
             StorageError: The directory cannot be used.
         """
         state = state.absolute()
@@ -86,14 +86,14 @@ class Store:
 
     @classmethod
     def look(cls, state: Path) -> Self:
-        """Look at a state directory that anybody may hold, or that does not exist; change nothing.
+        """Read a state directory without a lock; it need not exist, and nothing is changed.
 
         Only for `find`, `find_package`, `read_manifest` and `reserved_bytes`.
         """
         return cls(state.absolute(), Files())
 
     def prepare(self) -> None:
-        """Make the folders and finish what an earlier `remove` left. Called by `open`.
+        """Make the folders and finish an interrupted `remove`. Called by `open`.
 
         Raises:
             StorageError: The directory cannot be used.
@@ -107,7 +107,7 @@ class Store:
                 self._files.remove_tree(self._removed / name)
 
     def close(self) -> None:
-        """Close what is under way, keeping its state, and let go of the directory. Idempotent."""
+        """Close unfinished packages, keeping their state, and release the lock. Idempotent."""
         try:
             for partial in self._begun.values():
                 partial.close()
@@ -127,11 +127,11 @@ class Store:
         self.close()
 
     def find(self, manifest_digest: str, manifest: Manifest) -> Path | None:
-        """Content folder of a finished package; as `find_package`."""
+        """Content folder of a finished package: `find_package`."""
         return self.find_package(manifest.package_id, manifest_digest, manifest.version)
 
     def find_package(self, package_id: str, manifest_digest: str, version: int) -> Path | None:
-        """Content folder of a finished package, if there is one of exactly this manifest.
+        """Content folder of a finished package of exactly this manifest; None if there is none.
 
         Raises:
             StorageError: The disk failed.
@@ -142,7 +142,7 @@ class Store:
         return folder / CONTENT
 
     def read_manifest(self, package_id: str, manifest_digest: str, version: int) -> bytes | None:
-        """The manifest document kept by a finished or unfinished package, if it is intact.
+        """The manifest document of a finished or unfinished package; None if it is not intact.
 
         Raises:
             StorageError: The disk failed.
@@ -153,7 +153,7 @@ class Store:
         )
 
     def reserved_bytes(self, package_id: str, manifest_digest: str, version: int) -> int:
-        """Room on disk that a package has already, finished or not; 0 if it was never begun.
+        """Disk space that a package occupies, finished or not; 0 if it was never begun.
 
         Raises:
             StorageError: The disk failed.
@@ -168,20 +168,20 @@ class Store:
             )
 
     def begin(self, manifest: Manifest, document: bytes) -> Partial:
-        """Start to fill a package, or go on where an earlier process ended.
+        """Start to fill a package, or continue where an earlier process ended.
 
-        Takes as long as reading back what is there takes: call it from a thread.
+        Reads back what is on disk, which may take long: call it from a thread.
 
         Args:
-            manifest: What it consists of.
-            document: The bytes of that manifest; their SHA-256 names the package.
+            manifest: The package.
+            document: The manifest's bytes; their SHA-256 names the package.
 
         Returns:
-            The package, to be filled; ``have`` says what is there.
+            The package, to be filled; ``have`` says which blocks are on disk.
 
         Raises:
             InternalError: It is finished (see `find`), or begun and not closed.
-            StorageError: The disk failed, or something is in the way. Nothing is lost.
+            StorageError: The disk failed, or something else is at its path. Nothing is lost.
         """
         digest = hashlib.sha256(document)
         key = package_key(manifest.package_id, manifest.version, digest.hexdigest())
@@ -203,10 +203,10 @@ class Store:
         return partial
 
     def remove(self, package_id: str, manifest_digest: str, version: int) -> bool:
-        """Delete a package, finished or not; it is gone from its place at once.
+        """Delete a package, finished or not; it leaves its place at once.
 
         Returns:
-            Whether there was one.
+            Whether it existed.
 
         Raises:
             InternalError: It is being filled.
@@ -244,7 +244,7 @@ class Store:
 
 
 def make_state_folder(files: Files, state: Path) -> None:
-    """Make the state directory and what leads to it, durably.
+    """Make the state directory and its parents, durably.
 
     Raises:
         OSError: The disk refused.

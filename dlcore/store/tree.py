@@ -1,10 +1,11 @@
 """The files of one package on disk: made, opened, read, written and synced by block.
 
 Folders, empty files and files of a block or more are made at the beginning, the latter with the
-room they need; the many small ones when their first byte comes, while the next is on its way.
+disk space they need. Smaller files, of which there may be many, are made when their first byte
+arrives, while the next bytes are on their way.
 
-Guarantees: nothing outside the given folder is touched: paths are joined from checked parts, and
-neither a folder nor a file on the way may be a link. Assumes that nobody else changes the folder
+Guarantees: nothing outside the given folder is touched. Paths are joined from checked parts, and
+no folder or file on the way may be a link. It is assumed that no other program changes the folder
 (the state directory is private, mode 0700). Thread-safe, except `prepare`.
 """
 
@@ -24,18 +25,18 @@ from dlcore.errors import ManifestError
 from dlcore.model import BlockRange, Extent, Manifest
 from dlcore.store.descriptors import MAX_OPEN, Descriptors
 from dlcore.store.direct import in_pages, is_paged, prefers_direct
-from dlcore.store.files import Files, write_fully
+from dlcore.store.files import Files
 from dlcore.store.reading import BlockReader
 
 _LEADS_OUT = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)|[\\:\0]")
 
 
 def check_inside(path: str) -> None:
-    """Refuse a path that leads elsewhere than into the folder that it is joined to.
+    """Refuse a path that leads out of the folder that it is joined to.
 
     Raises:
-        ManifestError: It does. The manifest reader refuses it before; this is the second lock on
-            the same door.
+        ManifestError: It does. The manifest reader refuses such paths too; this is a second check
+            of the same rule.
     """
     if _LEADS_OUT.search(path):
         raise ManifestError(f"a path leads out of the package: {path!r}")
@@ -60,14 +61,12 @@ def folders_of(manifest: Manifest) -> list[str]:
 
 
 class _Unsynced(NamedTuple):
-    """What a loss of power may take back.
+    """What a power loss may undo, all by number; folder 0 holds the content folder.
 
     Attributes:
-        fresh: Files met for the first time, whose length may be as new as they are.
+        fresh: Files that this process opened for the first time: their length may be new.
         written: Files written to.
-        folders: Folders of which an entry may be new.
-
-    All by number; folder 0 is what holds the content folder.
+        folders: Folders that may have a new entry.
     """
 
     fresh: set[int]
@@ -81,10 +80,10 @@ class Tree:
     Args:
         files: The disk.
         folder: The content folder; its parent exists.
-        manifest: What belongs into it.
+        manifest: The package.
 
     Attributes:
-        is_new: Whether it was made by `prepare`, so that nobody has written into it before.
+        is_new: Whether `prepare` made the folder, so that nothing was written to it before.
     """
 
     def __init__(self, files: Files, folder: Path, manifest: Manifest) -> None:
@@ -103,34 +102,39 @@ class Tree:
         self._lock = threading.Lock()  # guards the next two
         self._unsynced = _Unsynced(set(), set(), set(range(len(self._folders))))
         self._met = bytearray(len(manifest.files))
-        self._watch = -1
+        self._watch: int | None = None
         self._direct: Descriptors | None = None
 
     def prepare(self) -> None:
-        """Make what is made at the beginning, and check what is there.
+        """Make what is made at the beginning, and check what exists.
 
         Raises:
-            OSError: The disk refused, or something else is in the way.
+            OSError: The disk refused, or there is something at a path that does not belong there.
         """
         self.is_new = ensure_folder(self._files, self._folder)
         for folder in self._folders[2:]:
             ensure_folder(self._files, folder)
         self._watch = self._files.watch(self._folder)
         if prefers_direct(self._files, self._folder.parent, self._manifest.content_bytes):
-            self._direct = Descriptors(
-                lambda index: self._files.open_direct(self._path_at(index)), self._files.close
-            )
+            self._direct = Descriptors(self._open_file_direct, self._files.close)
         for index, file in enumerate(self._manifest.files):
             small = 0 < file.length_bytes < self._manifest.block_bytes
             if not small or not (self.is_new or self._files.status(self._path_at(index)) is None):
                 with self._open.use(index):
                     pass
 
+    def _open_file_direct(self, index: int) -> int:
+        fd = self._files.open_direct(self._path_at(index))
+        if fd is None:
+            reason = "the file system refuses direct writes that it allowed before"
+            raise OSError(errno.EINVAL, reason, str(self._path_at(index)))
+        return fd
+
     def _path_at(self, index: int) -> Path:
         return path_of(self._folder, self._manifest.files[index].path)
 
     def _open_file(self, index: int) -> int:
-        """Open a file; the first time make it if need be, and give it its length."""
+        """Open a file; the first time make it if it is missing, and set its length."""
         fd = self._files.open(self._path_at(index), create=True)
         if self._met[index]:
             return fd
@@ -154,15 +158,15 @@ class Tree:
             self._files.allocate(fd, length_bytes)
 
     def stretches(self, extent: Extent) -> Iterator[Extent]:
-        """An extent as it is written: what may go past the page cache apart from the rest."""
+        """Split an extent into what may go past the page cache and what may not."""
         return in_pages(extent) if self._is_direct(extent.file) else iter((extent,))
 
     @contextlib.contextmanager
     def writers_of(self, stretches: Iterable[tuple[Extent, memoryview]]) -> Iterator[list[int]]:
-        """Descriptors to write stretches with. Whoever did so says so (`wrote`).
+        """Open files to write stretches with; the caller reports the write (`wrote`).
 
         Args:
-            stretches: Where bytes go, and them: whole pages at page boundaries may be written
+            stretches: Where bytes go, and the bytes. Whole pages at page boundaries may be written
                 past the page cache.
         """
         taken: list[tuple[Descriptors, int]] = []
@@ -179,29 +183,29 @@ class Tree:
                 files.give_back(file)
 
     def wrote(self, files: Iterable[int]) -> None:
-        """Bytes of these files are for the next `sync` to make durable.
+        """Report that bytes of these files were written: the next `sync` makes them durable.
 
-        To be said after the write, for a `sync` before it does not cover it, and before the bytes
+        Called after the write, because a `sync` in between does not cover it, and before the bytes
         are claimed or the descriptor is given back.
         """
         with self._lock:
             self._unsynced.written.update(files)
 
     def _is_direct(self, file: int) -> bool:
-        """Small files are not: they are made when their bytes come, and seldom hold whole pages."""
+        """Small files are not: they are made when their bytes arrive; few hold whole pages."""
         is_large = self._manifest.files[file].length_bytes >= self._manifest.block_bytes
         return self._direct is not None and is_large
 
-    def write(self, blocks: BlockRange, data: memoryview) -> None:
-        """Write a range's bytes to its files. They are dirty from then on, until `sync`."""
-        touched = []
-        for extent, at in self._reader.extents(blocks):
-            with self._open.use(extent.file) as fd:
-                write_fully(
-                    self._files, fd, data[at : at + extent.length_bytes], extent.offset_bytes
-                )
-            touched.append(extent.file)
-        self.wrote(touched)
+    def write_at(self, file: int, data: memoryview, offset_bytes: int) -> int:
+        """Write to a file of the package, given its number; may write less than all.
+
+        Returns:
+            The number of bytes written. They are dirty from then on, until `sync`.
+        """
+        with self._open.use(file) as fd:
+            count = self._files.write_at(fd, data, offset_bytes)
+            self.wrote([file])
+        return count
 
     def read(self, blocks: BlockRange, buffer: memoryview, *, again: bool = False) -> memoryview:
         """Read a range's bytes into the front of ``buffer``: `BlockReader.read`."""
@@ -220,44 +224,46 @@ class Tree:
     def sync(self) -> None:
         """Make durable what was written before this call, and the names that lead to it.
 
-        One ``syncfs`` takes the place of many ``fdatasync``. It is also needed when an unsynced
-        file was closed to make room for others: a write-back error may not reach a descriptor
-        opened later, but reaches the one that watches the file system.
+        One ``syncfs`` replaces many ``fdatasync``. It is also needed when an unsynced file was
+        closed in favour of others: a descriptor that is opened later may not see a write-back
+        error, but the one that watches the file system does.
 
         Raises:
-            OSError: What was written since the last `sync` must be taken for lost.
+            OSError: What was written since the last `sync` must be considered lost.
         """
         with self._lock:
             unsynced, self._unsynced = self._unsynced, _Unsynced(set(), set(), set())
         files = unsynced.fresh | unsynced.written
         closed = self._open.take_closed()
         at_once = len(files) + len(unsynced.folders) > MAX_OPEN or bool(files & closed)
-        if at_once and self._files.sync_filesystem(self._watch):
+        watch = self._watch
+        if at_once and watch is not None and self._files.sync_filesystem(watch):
             return
         for index in sorted(files):
             with self._open.use(index) as fd:
                 sync = self._files.sync if index in unsynced.fresh else self._files.sync_data
                 sync(fd)
-        for number in sorted(unsynced.folders, reverse=True):  # what is inside comes first
+        for number in sorted(unsynced.folders, reverse=True):  # inner folders first
             self._files.sync_folder(self._folders[number])
 
     def close(self) -> None:
-        """Wait for what is being written and close all files. Idempotent."""
+        """Wait for writes that have begun and close all files. Idempotent."""
         if self._direct:
             self._direct.close()
         self._open.close()
-        self._files.close(self._watch)
-        self._watch = -1
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            self._files.close(watch)
 
 
 def ensure_folder(files: Files, path: Path) -> bool:
-    """Make a folder unless it is there.
+    """Make a folder unless it exists.
 
     Returns:
-        Whether it is new, so that nothing is in it.
+        Whether it is new, and therefore empty.
 
     Raises:
-        OSError: The parent is missing, or something else than a folder is in the way.
+        OSError: The parent is missing, or there is something at the path that is not a folder.
     """
     status = files.status(path)
     if status is None:

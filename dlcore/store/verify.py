@@ -1,7 +1,7 @@
-"""Whether a folder is what a manifest says: names every bad file and place, changes nothing.
+"""Compares a folder with a manifest: names every bad file and place, changes nothing.
 
-Needs no state directory: any folder will do. What has one digest is judged together: if a block
-that several small files share does not match, each of them is named.
+Any folder can be verified, without a state directory. What shares a digest is judged together: if a
+block that several small files share does not match, each of these files is named.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pathlib import Path
 
 import msgspec
 
+from dlcore.disk.faults import translated
 from dlcore.errors import NotFoundError
 from dlcore.model import DIGEST_BYTES, BlockRange, Manifest
 from dlcore.native import block_digests
 from dlcore.store.checking import buffer_bytes, in_parallel, runs
-from dlcore.store.faults import translated
 from dlcore.store.files import Files
 from dlcore.store.reading import BlockReader
 from dlcore.store.tree import folders_of, path_of
@@ -37,17 +37,17 @@ class Reason(enum.StrEnum):
     SHORTER = "shorter"
     MISMATCH = "mismatch"
     UNEXPECTED = "unexpected"
-    NOT_A_FILE = "not a file"  # a link, a device, or a folder; for a folder: no folder
+    NOT_A_FILE = "not a file"  # a link, a device, or a folder; for a folder: anything else
     UNCHECKED = "unchecked"  # shares a block with a file that is missing or too short
 
 
 class Bad(msgspec.Struct, frozen=True, order=True):
-    """Something wrong.
+    """Something that differs from the manifest.
 
     Attributes:
         path: Relative to the folder, parts separated by ``/``.
         offset_bytes: Where in the file it begins.
-        reason: What it is.
+        reason: What is wrong.
     """
 
     path: str
@@ -62,15 +62,15 @@ def verify_tree(
 
     Args:
         folder: The content folder.
-        manifest: What it should be.
-        progress: Told the bytes read so far, now and then, from any thread, one at a time.
-        strict: Whether anything that the manifest does not tell of is wrong.
+        manifest: What the folder should hold.
+        progress: Called with the bytes read so far, from any thread, one call at a time.
+        strict: Whether files and folders that are not in the manifest are reported.
 
     Returns:
-        All that is wrong, by path and offset; empty if the folder is as it should be.
+        All differences, by path and offset; empty if the folder matches.
 
     Raises:
-        NotFoundError: There is no such folder.
+        NotFoundError: The folder does not exist.
         StorageError: Something cannot be read.
     """
     if not folder.is_dir():
@@ -80,7 +80,7 @@ def verify_tree(
 
 
 class _Verification:
-    """One comparison under way."""
+    """One comparison."""
 
     def __init__(
         self, folder: Path, manifest: Manifest, progress: Progress | None, strict: bool
@@ -99,7 +99,7 @@ class _Verification:
         )
 
     def run(self) -> set[Bad]:
-        """Compare all. Returns what is wrong."""
+        """Compare everything. Returns the differences."""
         try:
             unreadable = self._compare_names()
             blocks, objects = self._readable(unreadable)
@@ -133,7 +133,7 @@ class _Verification:
         return unreadable
 
     def _described(self) -> dict[str, os.stat_result]:
-        """What there is of the manifest's files and folders."""
+        """The status of those of the manifest's files and folders that exist."""
         found = {}
         for path in (*folders_of(self._manifest), *(f.path for f in self._manifest.files)):
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
@@ -141,7 +141,7 @@ class _Verification:
         return found
 
     def _readable(self, unreadable: set[int]) -> tuple[bytearray, list[int]]:
-        """Blocks with digests, and objects without, of which every byte is there."""
+        """Blocks with digests, and objects without, that can be read completely."""
         blocks = bytearray(self._manifest.first_blocks[-1])
         objects = []
         for index, item in enumerate(self._manifest.objects):
@@ -213,7 +213,7 @@ def _wrong_with(status: os.stat_result | None, length_bytes: int) -> Reason | No
 
 
 def _entries(folder: Path) -> dict[str, os.stat_result]:
-    """All that lies below a folder, by relative path; links are not followed."""
+    """Everything below a folder, by relative path; links are not followed."""
     found: dict[str, os.stat_result] = {}
     waiting = [""]
     while waiting:

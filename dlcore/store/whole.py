@@ -1,11 +1,11 @@
 """Objects of which only the SHA-256 of the whole is known.
 
-Their blocks cannot be verified one by one. They are written as they come, and a hash follows the
-contiguous front: from memory when a block arrives just there, read back from disk only for what
-had to wait. The last block decides over all of them.
+Their blocks cannot be verified one by one. They are written as they arrive, and a hash follows the
+contiguous front: from memory if a block arrives exactly there, else read back from disk. The last
+block decides about all of them.
 
-Guarantees: bytes that were hashed are the bytes on disk: a block is taken once, and a second
-delivery of it is ignored, whatever it holds. Thread-safe.
+Guarantees: the bytes that were hashed are the bytes on disk. A block is taken once; a second
+delivery of it is ignored. Thread-safe.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class WholeObject:
         self.verified = False
 
     def take(self, first: int, count: int) -> list[BlockRange]:
-        """Reserve those of ``count`` blocks from ``first`` that nobody has taken yet.
+        """Reserve those of ``count`` blocks from ``first`` that no caller has taken yet.
 
         Returns:
-            Ranges to be written now by the caller, who then calls `written` or `give_back`.
+            Ranges that the caller now writes; then it calls `written` or `give_back`.
         """
         with self._lock:
             taken: list[BlockRange] = []
@@ -68,18 +68,18 @@ class WholeObject:
             self._states[blocks.first : blocks.last] = bytes(_count(blocks))
 
     def written(self, blocks: BlockRange, data: memoryview | None = None) -> bool | None:
-        """Take note that blocks are on disk, and hash what is contiguous.
+        """Record that blocks are on disk, and hash what is contiguous.
 
         Args:
-            blocks: Which.
+            blocks: Which blocks.
             data: Their bytes, if they are in memory.
 
         Returns:
-            None while blocks are missing or another thread is hashing; then whether the object
-            matches. After False all its blocks are free again.
+            None while blocks are missing or another thread is hashing, else whether the object
+            matches. After False all its blocks can be taken again.
 
         Raises:
-            OSError: Reading back failed; the blocks count as written all the same.
+            OSError: Reading back failed; the blocks count as written nevertheless.
         """
         with self._lock:
             self._states[blocks.first : blocks.last] = bytes([_WRITTEN]) * _count(blocks)
@@ -96,7 +96,7 @@ class WholeObject:
             raise
 
     def _follow(self) -> bool | None:
-        """Hash from disk what lies in front; only the one thread that is `_hashing` is here."""
+        """Hash the next blocks from disk; only one thread at a time is here (`_hashing`)."""
         while True:
             with self._lock:
                 at = self._front

@@ -1,9 +1,9 @@
-"""Verifies blocks and writes the good ones: many runs of a package in one native call.
+"""Verifies blocks and writes the good ones: many runs of a package in one call of the core.
 
-Guarantees: nothing of a block that does not match is written; what is reported as written is on
-its files, not yet synced, and its buffer not looked at any more, though others are still to be
-written. A disk fault of one run leaves the others alone: they are recorded before it is raised.
-Thread-safe, as far as different blocks are concerned.
+Guarantees: nothing of a block that does not match is written. What is reported as written is in
+its files, not yet synced, and its buffer is not read any more, even while other runs are still to
+be written. A disk fault of one run does not affect the others: they are recorded before it is
+raised. Thread-safe for different blocks.
 
 Whole pages of large files go past the page cache where that is faster (`Tree.writers_of`).
 """
@@ -16,22 +16,20 @@ from itertools import chain
 from typing import NamedTuple
 
 from dlcore.model import DIGEST_BYTES, BlockRange, Extent, Manifest
-from dlcore.native import Run, Written
+from dlcore.native import Run, Written, block_digests, portable
 from dlcore.store.files import Files
-from dlcore.store.job import verify_and_write_each
-from dlcore.store.tally import Settled
+from dlcore.store.pending_runs import OnWritten
 from dlcore.store.tree import Tree
 
-MAX_EXTENTS = 64  # of one native call: each is an open file at worst
-CLAIM_BYTES = 16  # XXH3-128
+MAX_EXTENTS = 64  # of one call: in the worst case each is an open file
 Claim = tuple[int, bytes]  # package-wide block number, XXH3-128 of its bytes
 
 
 class Arrival(NamedTuple):
-    """Whole contiguous blocks that have arrived, to be written.
+    """Whole contiguous blocks that have arrived and are to be written.
 
     Attributes:
-        blocks: Which.
+        blocks: Which blocks.
         data: Their bytes.
         is_verifiable: Whether the manifest has their digests.
     """
@@ -48,7 +46,7 @@ class Writer:
         files: The disk.
         manifest: The package.
         tree: Its files.
-        record: Told the claims of what was written.
+        record: Called with the claims of what was written.
     """
 
     def __init__(
@@ -63,15 +61,15 @@ class Writer:
         self._tree = tree
         self._record = record
 
-    def write(self, arrivals: Sequence[Arrival], settled: Settled) -> None:
+    def write(self, arrivals: Sequence[Arrival], on_written: OnWritten) -> None:
         """Verify and write.
 
         Args:
-            arrivals: What.
-            settled: Told of each that was written, in their order, while others are still to be.
+            arrivals: What to write.
+            on_written: Called for each arrival as soon as it is written, in order.
 
         Raises:
-            OSError: An arrival could not be written as a whole; the others were.
+            OSError: An arrival could not be written completely. The others were.
         """
         faults: list[OSError] = []
         place = 0
@@ -82,7 +80,7 @@ class Writer:
                     if written.error:
                         faults.append(written.error)
                     else:
-                        settled(place, tuple(blocks.first + block for block in written.bad))
+                        on_written(place, tuple(blocks.first + block for block in written.bad))
                     place += 1
         if faults:
             raise faults[0]
@@ -91,10 +89,10 @@ class Writer:
         span = self._manifest.range_span(blocks)
         self._tree.wrote(extent.file for extent in self._manifest.extents(blocks.object, *span))
         first = self._manifest.block_number(blocks.object, blocks.first)
-        self._record([(first + block, xxh3) for block, xxh3 in written.claims()])
+        self._record([(first + block, checksum) for block, checksum in written.claims()])
 
     def _batches(self, arrivals: Sequence[Arrival]) -> Iterator[list[Arrival]]:
-        """As many arrivals together as have few enough extents."""
+        """Group arrivals so that each group has few enough extents."""
         batch: list[Arrival] = []
         count = 0
         for arrival in arrivals:
@@ -113,9 +111,9 @@ class Writer:
 
     @contextlib.contextmanager
     def _outcomes(self, batch: list[Arrival]) -> Iterator[Iterator[Written]]:
-        """What becomes of each arrival, in order; they are written as it is asked for."""
+        """The outcome of each arrival, in order; arrivals are written as it is iterated."""
         if len(batch) == 1 and self._extent_count(batch[0]) > MAX_EXTENTS:
-            yield iter([self._write_scattered(batch[0])])
+            yield self._write_scattered(batch[0])
             return
         places = [list(self._stretches(arrival)) for arrival in batch]
         with self._tree.writers_of(chain.from_iterable(places)) as fds:
@@ -132,7 +130,7 @@ class Writer:
             yield self._files.verify_and_write(runs)
 
     def _stretches(self, arrival: Arrival) -> Iterator[tuple[Extent, memoryview]]:
-        """Where an arrival's bytes go, each stretch with them."""
+        """Where an arrival's bytes go: each stretch, and its bytes."""
         span = self._manifest.range_span(arrival.blocks)
         whole = self._manifest.extents(arrival.blocks.object, *span)
         at = 0
@@ -146,13 +144,9 @@ class Writer:
         digests = memoryview(self._manifest.objects[arrival.blocks.object].digests)
         return digests[arrival.blocks.first * DIGEST_BYTES : arrival.blocks.last * DIGEST_BYTES]
 
-    def _write_scattered(self, arrival: Arrival) -> Written:
-        """Blocks of hundreds of tiny files: opening those costs more than any hash."""
-
-        def write(block: int, data: memoryview) -> None:
-            first = arrival.blocks.first + block
-            self._tree.write(BlockRange(arrival.blocks.object, first, first + 1), data)
-
-        return verify_and_write_each(
-            arrival.data, self._manifest.block_bytes, self._digests(arrival), write
-        )
+    def _write_scattered(self, arrival: Arrival) -> Iterator[Written]:
+        """Write to hundreds of tiny files, one at a time: they cannot all be open together."""
+        span = self._manifest.range_span(arrival.blocks)
+        extents = self._manifest.extents(arrival.blocks.object, *span)
+        run = Run(arrival.data, self._manifest.block_bytes, self._digests(arrival), extents)
+        return portable.verify_and_write([run], self._tree.write_at, block_digests)

@@ -12,7 +12,7 @@ import pytest
 from dlcore.engine.threads import in_thread
 from dlcore.errors import DiskFullError, DlcoreError
 from dlcore.store import Partial
-from dlcore.store.tally import Settled
+from dlcore.store.pending_runs import OnWritten
 from tests.engine.fakes import FakeEndpoint, Reply, entry_of, fetch, opened, package
 from tests.engine.virtual_time import VirtualTimeLoop, virtually
 from tests.store.helpers import BLOCK_BYTES, read_back
@@ -89,7 +89,7 @@ def test_a_full_disk_is_told_and_a_later_run_goes_on(
     write_runs = Partial.write_runs
 
     def write_if_there_is_room(
-        partial: Partial, runs: Sequence[tuple[int, int, memoryview]], settled: Settled
+        partial: Partial, runs: Sequence[tuple[int, int, memoryview]], settled: OnWritten
     ) -> None:
         nonlocal left
         left -= sum(len(data) for _, _, data in runs)

@@ -14,7 +14,7 @@ from dlcore.engine.download.verifier import Verifier
 from dlcore.errors import StorageError
 from dlcore.model import BlockRange, Manifest, Object
 from dlcore.store import Partial
-from dlcore.store.tally import Settled
+from dlcore.store.pending_runs import OnWritten
 
 BLOCK_BYTES = 4096
 DATA = memoryview(bytes(BLOCK_BYTES))
@@ -47,7 +47,7 @@ class FakePartial:
         self.fails = False
         self.ended = 0
 
-    def write_runs(self, runs: Sequence[tuple[int, int, memoryview]], settled: Settled) -> None:
+    def write_runs(self, runs: Sequence[tuple[int, int, memoryview]], settled: OnWritten) -> None:
         self.jobs.append([(index, first) for index, first, _ in runs])
         assert self.go.wait(30)
         for place, (_, first, _) in enumerate(runs):

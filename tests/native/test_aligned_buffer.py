@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.native import Run, aligned_buffer, discard, verify_and_write
+from dlcore.native import Run, aligned_buffer, discard
+from dlcore.native.interface import Core
+from tests.native.cores import each_core
 
 PAGE_BYTES = 4096
 
@@ -64,8 +66,9 @@ def test_memory_of_another_kind_is_not_discarded() -> None:
     assert kept == b"kept"
 
 
+@each_core
 @pytest.mark.skipif(not hasattr(os, "O_DIRECT"), reason="no direct writes here")
-def test_direct_writes_take_it(tmp_path: Path) -> None:
+def test_direct_writes_take_it(core: Core, tmp_path: Path) -> None:
     try:
         fd = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT | os.O_DIRECT)
     except OSError as error:
@@ -74,6 +77,6 @@ def test_direct_writes_take_it(tmp_path: Path) -> None:
     for number, buffer in enumerate(buffers):
         buffer[:] = bytes([number + 1]) * 8192
     runs = [Run(b, 4096, b"", [(fd, 8192 * at, 8192)]) for at, b in enumerate(buffers)]
-    assert [written.error for written in verify_and_write(runs)] == [None, None]
+    assert [written.error for written in core.verify_and_write(runs)] == [None, None]
     os.close(fd)
     assert (tmp_path / "file").read_bytes() == b"".join(map(bytes, buffers))

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.native.cores import needs_compiled
+
 HERE = Path(__file__).parent
 
 
+@needs_compiled
 def test_the_stubs_match_the_extension_modules() -> None:
     pytest.importorskip("mypy", reason="mypy is not installed")
     command = [sys.executable, "-m", "mypy.stubtest", "dlcore_ext"]

@@ -1,4 +1,4 @@
-"""A job verifies and writes what its plain Python twin does, whatever the blocks and extents."""
+"""Both cores verify and write what a plain model does, whatever the blocks and extents."""
 
 from __future__ import annotations
 
@@ -15,13 +15,10 @@ import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcore import native
-from dlcore.native import CAN_WRITE, Buffer, Run, Written, verify_and_write
-from tests.native import twin
-from tests.native.backends import each_backend, using
+from dlcore.native.interface import Buffer, Core, Run, Written
+from tests.native import model
+from tests.native.cores import each_backend, each_core, needs_compiled, using
 from tests.native.threads import others_run_during
-
-pytestmark = pytest.mark.skipif(not CAN_WRITE, reason="jobs do not write on this system")
 
 NOISE = random.Random(4711).randbytes(1 << 16)
 FILES = 3
@@ -80,12 +77,13 @@ class Plan:
             yield file, offset, part
 
 
-@contextmanager
-def writing(min_bytes: int) -> Iterator[None]:
-    """Write so many bytes at a time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(native, "WRITE_BYTES", min_bytes)
-        yield
+def verify_and_write(core: Core, runs: list[Run], write_bytes: int) -> Iterator[Written]:
+    """The compiled core writes in groups of at least ``write_bytes``; the portable one does not."""
+    if core.NAME == "portable":
+        return core.verify_and_write(runs)
+    from dlcore.native import compiled
+
+    return compiled.verify_and_write(runs, write_bytes)
 
 
 @each_backend
@@ -96,22 +94,24 @@ def writing(min_bytes: int) -> Iterator[None]:
     max_block_bytes=st.sampled_from([1, 70, 300, 3000]),
     write_bytes=st.sampled_from([1, 5000, 4 << 20]),
 )
-def test_a_job_does_what_its_twin_does_and_looks_at_no_buffer_afterwards(
-    backend: str, seed: int, runs: int, max_block_bytes: int, write_bytes: int
+def test_a_core_does_what_the_model_does_and_looks_at_no_buffer_afterwards(
+    core: Core, backend: str, seed: int, runs: int, max_block_bytes: int, write_bytes: int
 ) -> None:
     plan = Plan(seed, runs, max_block_bytes)
     with empty_files() as ours, empty_files() as theirs:
-        expected = twin.verify_and_write(plan.runs(theirs))
-        with using(backend), writing(write_bytes):
+        expected = model.verify_and_write(plan.runs(theirs))
+        with using(core, backend):
             job = plan.runs(ours)
-            for run, written, wanted in zip(job, verify_and_write(job), expected, strict=True):
+            outcomes = verify_and_write(core, job, write_bytes)
+            for run, written, wanted in zip(job, outcomes, expected, strict=True):
                 assert written == wanted
                 assert isinstance(run.data, memoryview)
                 run.data[:] = bytes(len(run.data))
         assert contents(ours) == contents(theirs)
 
 
-def test_many_adjoining_runs_become_one_file() -> None:
+@each_core
+def test_many_adjoining_runs_become_one_file(core: Core) -> None:
     runs = 200  # more than are written at once
     with tempfile.TemporaryFile() as file:
         fd = file.fileno()
@@ -120,7 +120,7 @@ def test_many_adjoining_runs_become_one_file() -> None:
             Run(block, 100, digests_of(block, 100), [(fd, 100 * at, 100)])
             for at, block in enumerate(blocks)
         ]
-        written = [*verify_and_write(job)]
+        written = [*core.verify_and_write(job)]
         assert os.pread(fd, 1 << 20, 0) == NOISE[: 100 * runs]
     assert [each.checksums for each in written] == [
         xxhash.xxh3_128_digest(block) for block in blocks
@@ -143,15 +143,15 @@ def test_many_adjoining_runs_become_one_file() -> None:
     )
 )
 def test_blocks_of_any_lengths_side_by_side_get_their_digests(
-    backend: str, lengths: list[int]
+    core: Core, backend: str, lengths: list[int]
 ) -> None:
     blocks = [NOISE[:length] for length in lengths]
-    with tempfile.TemporaryFile() as file, using(backend):
+    with tempfile.TemporaryFile() as file, using(core, backend):
         job = [
             Run(block, len(block), digests_of(block, len(block)), [(file.fileno(), 0, len(block))])
             for block in blocks
         ]
-        written = [*verify_and_write(job)]
+        written = [*core.verify_and_write(job)]
     assert written == [Written((), xxhash.xxh3_128_digest(block), None) for block in blocks]
 
 
@@ -162,23 +162,28 @@ def write_calls() -> int:
 
 
 @pytest.mark.skipif(not os.access("/proc/self/io", os.R_OK), reason="nobody counts here")
-def test_what_adjoins_on_disk_is_written_at_once() -> None:
+@needs_compiled
+def test_what_adjoins_on_disk_is_written_at_once_by_the_compiled_core() -> None:
+    from dlcore.native import compiled
+
     with tempfile.TemporaryFile() as file:
         fd = file.fileno()
         places = [(fd, 100 * at, 100) for at in range(64)]
         runs = [Run(NOISE[:100], 60, b"", [place]) for place in places]
         before = write_calls()
-        assert len([*verify_and_write([*runs[:30], *runs[31:]])]) == 63  # with a gap
+        assert len([*compiled.verify_and_write([*runs[:30], *runs[31:]])]) == 63  # with a gap
         assert write_calls() - before == 2
 
 
 @each_backend
-def test_of_a_bad_block_nothing_is_written(backend: str) -> None:
+def test_of_a_bad_block_nothing_is_written(core: Core, backend: str) -> None:
     digests = bytearray(digests_of(NOISE[:1000], 100))
     digests[32 * 3] ^= 1
     digests[32 * 9 + 31] ^= 128
-    with tempfile.TemporaryFile() as file, using(backend):
-        (written,) = verify_and_write([Run(NOISE[:1000], 100, digests, [(file.fileno(), 0, 1000)])])
+    with tempfile.TemporaryFile() as file, using(core, backend):
+        (written,) = core.verify_and_write(
+            [Run(NOISE[:1000], 100, digests, [(file.fileno(), 0, 1000)])]
+        )
         assert os.pread(file.fileno(), 2000, 0) == NOISE[:300] + bytes(100) + NOISE[400:900]
     assert written.bad == (3, 9)
     assert [block for block, _ in written.claims()] == [0, 1, 2, 4, 5, 6, 7, 8]
@@ -190,19 +195,22 @@ def test_claims_pair_the_blocks_on_disk_with_their_digests() -> None:
     assert [*Written((0,), b"", None).claims()] == []
 
 
-def test_without_digests_every_block_is_good() -> None:
+@each_core
+def test_without_digests_every_block_is_good(core: Core) -> None:
     with tempfile.TemporaryFile() as file:
-        (written,) = verify_and_write([Run(NOISE[:250], 100, b"", [(file.fileno(), 0, 250)])])
+        (written,) = core.verify_and_write([Run(NOISE[:250], 100, b"", [(file.fileno(), 0, 250)])])
         assert os.pread(file.fileno(), 1000, 0) == NOISE[:250]
     blocks = (NOISE[:100], NOISE[100:200], NOISE[200:250])
     assert written == Written((), b"".join(map(xxhash.xxh3_128_digest, blocks)), None)
 
 
-def test_no_runs_and_no_data_are_no_work() -> None:
-    assert [*verify_and_write([])] == []
-    assert [*verify_and_write([Run(b"", 1, b"", [])])] == [Written((), b"", None)]
+@each_core
+def test_no_runs_and_no_data_are_no_work(core: Core) -> None:
+    assert [*core.verify_and_write([])] == []
+    assert [*core.verify_and_write([Run(b"", 1, b"", [])])] == [Written((), b"", None)]
 
 
+@each_core
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
@@ -215,17 +223,17 @@ def test_no_runs_and_no_data_are_no_work() -> None:
         ({"extents": [(0, -1, 120)]}, OverflowError, "negative"),
         ({"extents": [(0, 0, -120)]}, OverflowError, "negative"),
         ({"extents": [(2**40, 0, 120)]}, OverflowError, "too large"),
-        ({"data": memoryview(NOISE)[:240:2]}, BufferError, "not C-contiguous"),
+        ({"data": memoryview(NOISE)[:240:2]}, BufferError, "contiguous"),
         ({"data": NOISE[:120].decode("latin1")}, TypeError, "bytes-like"),
     ],
 )
-def test_a_run_that_makes_no_sense_is_refused_and_nothing_is_written(
-    change: dict[str, object], error: type[Exception], message: str
+def test_an_inconsistent_run_is_refused_and_nothing_is_written(
+    core: Core, change: dict[str, object], error: type[Exception], message: str
 ) -> None:
     with tempfile.TemporaryFile() as file:
         good = Run(bytearray(NOISE[:120]), 100, b"", [(file.fileno(), 0, 120)])
         with pytest.raises(error, match=message):
-            verify_and_write([good, good._replace(**change)])  # type: ignore[arg-type]  # parametrized
+            core.verify_and_write([good, good._replace(**change)])  # type: ignore[arg-type]  # parametrized
         assert os.pread(file.fileno(), 1000, 0) == b""
     assert isinstance(good.data, bytearray)
     good.data.append(0)  # BufferError if somebody still held on to it
@@ -239,14 +247,15 @@ def is_held(buffer: bytearray) -> bool:
     return False
 
 
-def test_a_buffer_is_let_go_of_when_its_run_is_written_or_nobody_asks_any_more() -> None:
+@each_core
+def test_a_buffer_is_released_when_its_run_is_written_or_the_rest_is_dropped(core: Core) -> None:
     data = [bytearray(NOISE[:120]) for _ in range(3)]
     digests = [bytearray(digests_of(NOISE[:120], 100)) for _ in range(3)]
-    with tempfile.TemporaryFile() as file, writing(1):
+    with tempfile.TemporaryFile() as file:
         runs = [
             Run(data[at], 100, digests[at], [(file.fileno(), 200 * at, 120)]) for at in range(3)
         ]
-        outcomes = verify_and_write(runs)
+        outcomes = verify_and_write(core, runs, 1)
         next(outcomes)
         assert [*map(is_held, data + digests)] == [False, True, True] * 2
         next(outcomes)
@@ -257,9 +266,9 @@ def test_a_buffer_is_let_go_of_when_its_run_is_written_or_nobody_asks_any_more()
 
 
 @each_backend
-def test_other_threads_run_during_a_job(backend: str) -> None:
+def test_other_threads_run_during_a_call(core: Core, backend: str) -> None:
     data = bytes(1 << 20)
     digests = digests_of(data, 1 << 16)
-    with tempfile.TemporaryFile() as file, using(backend):
+    with tempfile.TemporaryFile() as file, using(core, backend):
         run = Run(data, 1 << 16, digests, [(file.fileno(), 0, 1 << 20)])
-        assert others_run_during(lambda: [*verify_and_write([run])], 200)
+        assert others_run_during(lambda: [*core.verify_and_write([run])], 200)

@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 import xxhash
 
-from dlcore import native
-from dlcore.native import Run, Written, block_digests, verify_and_write
+from dlcore.native import block_digests
+from dlcore.native.choice import CORE_VARIABLE
+from dlcore.native.interface import Core, Run, Written
+from tests.native.cores import each_core
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
@@ -50,77 +52,84 @@ def code_of(written: Written) -> int | None:
     return code
 
 
-def test_a_full_disk_ends_the_run_at_its_first_block(full: int) -> None:
-    (written,) = verify_and_write([run_over((full, 0, 1000))])
+@each_core
+def test_a_full_disk_ends_the_run_at_its_first_block(core: Core, full: int) -> None:
+    (written,) = core.verify_and_write([run_over((full, 0, 1000))])
     assert (written.bad, written.checksums, code_of(written)) == ((), b"", errno.ENOSPC)
 
 
+@each_core
 @pytest.mark.parametrize(("bytes_before", "blocks"), [(299, 2), (300, 3), (301, 3), (350, 3)])
 def test_blocks_before_the_fault_count_and_the_torn_one_does_not(
-    fd: int, full: int, bytes_before: int, blocks: int
+    core: Core, fd: int, full: int, bytes_before: int, blocks: int
 ) -> None:
     rest = (fd, bytes_before + 1, 999 - bytes_before)
-    (written,) = verify_and_write([run_over((fd, 0, bytes_before), (full, 0, 1), rest)])
+    (written,) = core.verify_and_write([run_over((fd, 0, bytes_before), (full, 0, 1), rest)])
     assert [*written.claims()] == [*enumerate(XXH3[:blocks])]
     assert code_of(written) == errno.ENOSPC
     assert os.pread(fd, 2000, 0) == DATA[:bytes_before]
 
 
-def test_bad_blocks_are_named_even_if_the_fault_comes_before_them(fd: int, full: int) -> None:
+@each_core
+def test_bad_blocks_are_named_even_if_the_fault_comes_before_them(
+    core: Core, fd: int, full: int
+) -> None:
     digests = bytearray(block_digests(DATA, 100))
     digests[0] ^= 1
     digests[32 * 8] ^= 1
     job = [run_over((fd, 0, 200), (full, 0, 800), digests=bytes(digests))]
-    (written,) = verify_and_write(job)
+    (written,) = core.verify_and_write(job)
     assert written.bad == (0, 8)
     assert [*written.claims()] == [(1, XXH3[1])]
     assert code_of(written) == errno.ENOSPC
 
 
-@pytest.mark.parametrize("write_bytes", [1, 4 << 20], ids=["apart", "together"])
-def test_other_runs_are_written_all_the_same(
-    fd: int, full: int, write_bytes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(native, "WRITE_BYTES", write_bytes)
+@each_core
+def test_other_runs_are_written_all_the_same(core: Core, fd: int, full: int) -> None:
     runs = [run_over((fd, 0, 1000)), run_over((full, 1000, 1000)), run_over((fd, 1000, 1000))]
-    written = [*verify_and_write(runs)]
+    written = [*core.verify_and_write(runs)]
     assert [code_of(each) for each in written] == [None, errno.ENOSPC, None]
     assert [each.checksums for each in written] == [b"".join(XXH3), b"", b"".join(XXH3)]
     assert os.pread(fd, 3000, 0) == DATA * 2
 
 
-def test_a_closed_descriptor_is_a_fault_of_its_run(fd: int) -> None:
+@each_core
+def test_a_closed_descriptor_is_a_fault_of_its_run(core: Core, fd: int) -> None:
     closed = os.dup(fd)
     os.close(closed)
-    written = [*verify_and_write([run_over((closed, 0, 1000)), run_over((-1, 0, 1000))])]
+    written = [*core.verify_and_write([run_over((closed, 0, 1000)), run_over((-1, 0, 1000))])]
     assert [code_of(each) for each in written] == [errno.EBADF] * 2
 
 
-def test_a_file_open_only_to_read_is_a_fault(tmp_path: Path) -> None:
+@each_core
+def test_a_file_open_only_to_read_is_a_fault(core: Core, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (tmp_path / "file").open("rb") as file:
-        (written,) = verify_and_write([run_over((file.fileno(), 0, 1000))])
+        (written,) = core.verify_and_write([run_over((file.fileno(), 0, 1000))])
     assert code_of(written) == errno.EBADF
 
 
-def test_a_pipe_has_no_offsets() -> None:
+@each_core
+def test_a_pipe_has_no_offsets(core: Core) -> None:
     reader, writer = os.pipe()
-    (written,) = verify_and_write([run_over((writer, 0, 1000))])
+    (written,) = core.verify_and_write([run_over((writer, 0, 1000))])
     os.close(reader)
     os.close(writer)
     assert code_of(written) == errno.ESPIPE
 
 
+@each_core
 @pytest.mark.parametrize("offset", [2**63 - 1, 2**63, 2**64 - 1000])
-def test_an_offset_that_no_file_has_is_a_fault(fd: int, offset: int) -> None:
-    (written,) = verify_and_write([run_over((fd, offset, 1000))])
+def test_an_offset_that_no_file_has_is_a_fault(core: Core, fd: int, offset: int) -> None:
+    (written,) = core.verify_and_write([run_over((fd, offset, 1000))])
     assert code_of(written) in {errno.EINVAL, errno.EFBIG}
 
 
 LIMITED = """
 import errno, os, resource, sys, tempfile
-from dlcore.native import Run, verify_and_write
+from dlcore.native import Run, core_name, verify_and_write
 
+assert core_name() == sys.argv[2]
 resource.setrlimit(resource.RLIMIT_FSIZE, (650, 650))
 data = bytes(range(1, 101)) * 10
 with tempfile.TemporaryFile(dir=sys.argv[1], buffering=0) as file:
@@ -133,8 +142,13 @@ with tempfile.TemporaryFile(dir=sys.argv[1], buffering=0) as file:
 """
 
 
-def test_a_limit_on_the_file_tears_a_write_of_two_runs_in_the_second(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-c", LIMITED, str(tmp_path)], check=True)
+@each_core
+def test_a_limit_on_the_file_tears_a_write_of_two_runs_in_the_second(
+    core: Core, tmp_path: Path
+) -> None:
+    environment = os.environ | {CORE_VARIABLE: core.NAME}
+    command = [sys.executable, "-c", LIMITED, str(tmp_path), core.NAME]
+    subprocess.run(command, env=environment, check=True)
 
 
 @pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")

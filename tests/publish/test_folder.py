@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
+from dlcore.disk.lock import FileLock
 from dlcore.errors import DiskFullError, LockedError, StorageError
 from dlcore.publish import folder as room
 from dlcore.publish import publish
@@ -97,7 +97,10 @@ def test_a_publisher_does_not_wait_for_a_lock_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "LOCK_TIMEOUT_S", 0.0)
-    with FileLock(tmp_path / LOCK_NAME), pytest.raises(LockedError, match="another publisher"):
+    with (
+        FileLock(tmp_path / LOCK_NAME, wait_s=0),
+        pytest.raises(LockedError, match="another publisher"),
+    ):
         FolderDestination(tmp_path).change_catalog(lambda _: b"")
 
 

@@ -20,8 +20,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from dlcore.native import Run, Written
-from dlcore.store.files import Files, portable_job
+from dlcore.native import Run, Written, portable
+from dlcore.store.files import Files
 
 SECTOR_BYTES = 512
 
@@ -184,11 +184,11 @@ class SimDisk(Files):
         self._open[fd].change(offset, bytes(data))
         return len(data)
 
-    def open_direct(self, path: Path) -> int:
-        return -1
+    def open_direct(self, path: Path) -> None:
+        return None
 
     def verify_and_write(self, runs: Sequence[Run]) -> Iterator[Written]:
-        return (portable_job(self, run) for run in runs)
+        return portable.verify_and_write(runs, self.write_at)
 
     def read_at(self, fd: int, view: memoryview, offset: int) -> int:
         data = self._open[fd].data[offset : offset + len(view)]

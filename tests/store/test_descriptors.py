@@ -40,7 +40,7 @@ def test_a_file_is_opened_once_for_many_uses() -> None:
 
 def test_the_file_that_was_not_used_for_longest_is_closed_first() -> None:
     disk = Opened()
-    descriptors = Descriptors(disk.open_file, disk.close_file, most=2)
+    descriptors = Descriptors(disk.open_file, disk.close_file, max_open=2)
     for file in (1, 2, 1, 3):
         with descriptors.use(file):
             pass
@@ -51,7 +51,7 @@ def test_the_file_that_was_not_used_for_longest_is_closed_first() -> None:
 
 def test_a_file_in_use_stays_open_however_many_others_are_needed() -> None:
     disk = Opened()
-    descriptors = Descriptors(disk.open_file, disk.close_file, most=1)
+    descriptors = Descriptors(disk.open_file, disk.close_file, max_open=1)
     with descriptors.use(1) as fd:
         for file in range(2, 10):
             with descriptors.use(file):
@@ -73,7 +73,7 @@ def test_closing_waits_for_the_last_user_and_then_refuses_new_ones() -> None:
 
 def test_a_failure_to_close_is_reported_with_the_next_sync_not_to_a_stranger() -> None:
     disk = Opened()
-    descriptors = Descriptors(disk.open_file, disk.close_file, most=1)
+    descriptors = Descriptors(disk.open_file, disk.close_file, max_open=1)
     disk.failing = True
     for file in (1, 2):
         with descriptors.use(file):
@@ -84,7 +84,7 @@ def test_a_failure_to_close_is_reported_with_the_next_sync_not_to_a_stranger() -
 
 def test_threads_never_see_the_descriptor_of_another_file() -> None:
     disk = Opened()
-    descriptors = Descriptors(disk.open_file, disk.close_file, most=3)
+    descriptors = Descriptors(disk.open_file, disk.close_file, max_open=3)
 
     def use_all(start: int) -> None:
         for at in range(2_000):

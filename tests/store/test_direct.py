@@ -13,9 +13,9 @@ from dlcore.model import BlockRange, Extent
 from dlcore.native import Run, Written, aligned_buffer
 from dlcore.store import Store
 from dlcore.store.direct import (
+    MIN_MEASURED_BYTES,
     PAGE_BYTES,
     VARIABLE,
-    WORTH_BYTES,
     in_pages,
     is_paged,
     prefers_direct,
@@ -42,10 +42,11 @@ class Calls(Files):
         self.directly_written = 0
         self.supported = False
 
-    def open_direct(self, path: Path) -> int:
+    def open_direct(self, path: Path) -> int | None:
         fd = super().open_direct(path)
-        self.supported = fd >= 0
-        self.direct.add(fd)
+        self.supported = fd is not None
+        if fd is not None:
+            self.direct.add(fd)
         return fd
 
     def close(self, fd: int) -> None:
@@ -95,7 +96,7 @@ def test_the_end_of_a_file_is_all_that_is_not_whole_pages() -> None:
 
 
 def test_a_small_package_is_not_worth_the_measurement(tmp_path: Path) -> None:
-    assert not prefers_direct(Files(), tmp_path / "does not exist", WORTH_BYTES - 1)
+    assert not prefers_direct(Files(), tmp_path / "does not exist", MIN_MEASURED_BYTES - 1)
 
 
 @pytest.mark.parametrize(
@@ -114,11 +115,11 @@ def test_the_page_cache_must_be_faster_time_and_again(
     monkeypatch.setattr("dlcore.store.direct.time.perf_counter", times.__next__)
     files = Files()
     monkeypatch.setattr(files, "open_direct", lambda path: files.open(path))
-    assert prefers_direct(files, tmp_path, WORTH_BYTES) is is_direct
+    assert prefers_direct(files, tmp_path, MIN_MEASURED_BYTES) is is_direct
 
 
 def test_the_measurement_leaves_nothing_behind(tmp_path: Path) -> None:
-    prefers_direct(Files(), tmp_path, WORTH_BYTES)
+    prefers_direct(Files(), tmp_path, MIN_MEASURED_BYTES)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -127,4 +128,4 @@ def test_an_unknown_wish_is_refused_by_name(
 ) -> None:
     monkeypatch.setenv(VARIABLE, "sideways")
     with pytest.raises(ConfigError, match="sideways"):
-        prefers_direct(Files(), tmp_path, WORTH_BYTES)
+        prefers_direct(Files(), tmp_path, MIN_MEASURED_BYTES)

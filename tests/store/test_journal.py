@@ -5,12 +5,15 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dlcore.native import CHECKSUM_BYTES
 from dlcore.store import journal
-from dlcore.store.journal import CLAIM_BYTES, HEADER_BYTES, RECORD_BYTES, WITHDRAWN, Claims
+from dlcore.store.journal import HEADER_BYTES, RECORD_BYTES, WITHDRAWN, Claims
 
 DIGEST = bytes(range(32))
 BLOCKS = 20
-DIGESTS = st.binary(min_size=CLAIM_BYTES, max_size=CLAIM_BYTES).filter(lambda d: d != WITHDRAWN)
+DIGESTS = st.binary(min_size=CHECKSUM_BYTES, max_size=CHECKSUM_BYTES).filter(
+    lambda d: d != WITHDRAWN
+)
 BLOCK_CLAIMS = st.dictionaries(st.integers(0, BLOCKS - 1), DIGESTS)
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.disk import lock
 from dlcore.errors import LockedError
-from dlcore.store import Store, portable
+from dlcore.store import Store
 
 OPEN = """
 import sys, pathlib
@@ -86,14 +87,14 @@ def test_a_store_may_be_closed_by_another_thread_and_twice(tmp_path: Path) -> No
 def test_a_lock_whose_file_was_deleted_meanwhile_is_taken_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    try_lock = portable.try_lock
+    try_lock = lock._try_lock
 
     def after_its_holder_deleted_all(fd: int) -> bool:
-        monkeypatch.setattr(portable, "try_lock", try_lock)
+        monkeypatch.setattr(lock, "_try_lock", try_lock)
         (tmp_path / "lock").unlink()
         return try_lock(fd)
 
-    monkeypatch.setattr(portable, "try_lock", after_its_holder_deleted_all)
+    monkeypatch.setattr(lock, "_try_lock", after_its_holder_deleted_all)
     with Store.open(tmp_path, wait_s=60), pytest.raises(LockedError):
         Store.open(tmp_path)
 

@@ -30,6 +30,13 @@ def tree(disk: SimDisk) -> Tree:
     return tree
 
 
+def write(tree: Tree, blocks: BlockRange) -> None:
+    file, offset_bytes, length_bytes = next(
+        PACKAGE.manifest.extents(blocks.object, *PACKAGE.manifest.range_span(blocks))
+    )
+    assert tree.write_at(file, PACKAGE.run(blocks), offset_bytes) == length_bytes
+
+
 def calls_of_sync(disk: SimDisk, tree: Tree) -> list[str]:
     calls: list[str] = []
     disk.before = lambda _, call: calls.append(call)
@@ -38,14 +45,14 @@ def calls_of_sync(disk: SimDisk, tree: Tree) -> list[str]:
 
 
 def test_a_file_that_stayed_open_is_synced_by_itself(disk: SimDisk, tree: Tree) -> None:
-    tree.write(FIRST, PACKAGE.run(FIRST))
+    write(tree, FIRST)
     assert calls_of_sync(disk, tree) == ["sync_data"]
 
 
 def test_after_an_unsynced_file_was_closed_the_file_system_is_asked(
     disk: SimDisk, tree: Tree
 ) -> None:
-    tree.write(FIRST, PACKAGE.run(FIRST))
+    write(tree, FIRST)
     buffer = memoryview(bytearray(BLOCK_BYTES))
     for index in range(1, len(PACKAGE.objects)):
         tree.read(BlockRange(index, 0, 1), buffer)
@@ -55,7 +62,7 @@ def test_after_an_unsynced_file_was_closed_the_file_system_is_asked(
 def test_many_files_are_synced_by_one_call(disk: SimDisk, tree: Tree) -> None:
     for index in range(len(PACKAGE.objects)):
         blocks = BlockRange(index, 0, 1)
-        tree.write(blocks, PACKAGE.run(blocks))
+        write(tree, blocks)
     assert calls_of_sync(disk, tree) == ["sync_filesystem"]
 
 

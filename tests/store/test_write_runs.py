@@ -5,18 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcore import native
 from dlcore.errors import StorageError
 from dlcore.model import BlockRange
+from dlcore.native import Run, Written, core_name
 from dlcore.store import Partial, Store
-from dlcore.store.tally import Tally
+from dlcore.store.files import Files
+from dlcore.store.pending_runs import PendingRuns
 from dlcore.store.tree import Tree
 from tests.store.helpers import BLOCK_BYTES, Package, fill, make_package, read_back
 from tests.store.simdisk import SimDisk
@@ -45,14 +46,14 @@ def held(partial: Partial) -> list[int]:
 @given(st.lists(st.lists(st.lists(st.integers(0, 9), max_size=2).map(tuple), max_size=4)))
 def test_each_run_is_told_of_once_with_all_that_is_bad(runs: list[list[tuple[int, ...]]]) -> None:
     told: Told = []
-    tally = Tally(lambda run, bad: told.append((run, bad)))
+    pending = PendingRuns(lambda run, bad: told.append((run, bad)))
     for at, arrivals in enumerate(runs):
-        tally.expect(at, len(arrivals))
+        pending.expect(at, len(arrivals))
     assert told == [(at, ()) for at, arrivals in enumerate(runs) if not arrivals]
     told.clear()
     everything = [bad for arrivals in runs for bad in arrivals]
     for arrival, bad in enumerate(everything):
-        tally.settle(arrival, bad)
+        pending.arrival_written(arrival, bad)
     assert told == [(at, sum(arrivals, ())) for at, arrivals in enumerate(runs) if arrivals]
 
 
@@ -97,17 +98,29 @@ def test_runs_before_and_behind_one_that_cannot_be_written_are_told_of() -> None
     assert held(partial) == [1, 0, 0, 0, 0, 1]
 
 
+class WritesInGroups(Files):
+    """A real disk; the compiled core writes in groups of at least ``write_bytes``."""
+
+    def __init__(self, write_bytes: int) -> None:
+        self._write_bytes = write_bytes
+
+    def verify_and_write(self, runs: Sequence[Run]) -> Iterator[Written]:
+        if core_name() == "portable":
+            return super().verify_and_write(runs)
+        from dlcore.native import compiled
+
+        return compiled.verify_and_write(runs, self._write_bytes)
+
+
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(seed=st.integers(0, 10**9), write_bytes=st.sampled_from([1, BLOCK_BYTES, 1 << 20]))
 def test_buffers_filled_again_as_soon_as_that_is_allowed_change_nothing(
     tmp_path_factory: pytest.TempPathFactory, seed: int, write_bytes: int
 ) -> None:
     chance = random.Random(seed)
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        Store.open(tmp_path_factory.mktemp("state")) as store,
-    ):
-        patch.setattr(native, "WRITE_BYTES", write_bytes)
+    state = tmp_path_factory.mktemp("state")
+    with Store(state, WritesInGroups(write_bytes)) as store:
+        store.prepare()
         partial = store.begin(PACKAGE.manifest, PACKAGE.document)
         while not partial.complete:
             runs = [any_run(PACKAGE, chance) for _ in range(chance.randint(1, 6))]

@@ -1,8 +1,8 @@
 """What differs between operating systems, each behind one function.
 
-Linux is the reference. macOS: ``fsync`` does not reach the medium there, ``F_FULLFSYNC`` does.
-Windows: no positional reads and writes, no folder sync, and a rename is refused while a virus
-scanner holds a file, for seconds. Not here: policy; errors pass through as ``OSError``.
+Linux is the reference. On macOS ``fsync`` does not reach the medium; ``F_FULLFSYNC`` does. Windows
+has no positioned reads and writes in Python and no folder sync, and it refuses a rename while a
+virus scanner holds the file, which can take seconds. Errors pass through as ``OSError``.
 
 Source: man 2 fsync, syncfs, lseek, fallocate (Linux); man 2 fcntl (macOS); MoveFileExW.
 """
@@ -18,9 +18,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-RENAME_PATIENCE_S = 60.0  # as long as graceful-fs and VS Code wait; 1 s was seen to be too short
+MAX_RENAME_WAIT_S = 60.0  # as graceful-fs and VS Code; 1 s was observed to be too short
 NOT_SUPPORTED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
-_seek_lock = threading.Lock()
+_seek_lock = threading.Lock()  # makes a seek and the read or write behind it one operation
 
 
 @functools.cache
@@ -36,24 +36,6 @@ def _call(name: str, *arguments: Any) -> None:
     if getattr(_libc(), name)(*arguments) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
-
-
-def try_lock(fd: int) -> bool:
-    """Lock a file against all other descriptors, until this one is closed; False if one has it."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in {errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}:
-            return False
-        raise
-    return True
 
 
 def write_at(fd: int, data: memoryview, offset: int) -> int:
@@ -77,7 +59,7 @@ def read_at(fd: int, view: memoryview, offset: int) -> int:
 
 
 def sync(fd: int, *, data_only: bool = False) -> None:
-    """Make a file durable: with ``data_only``, no more of its metadata than reading it needs."""
+    """Make a file durable; with ``data_only`` only the metadata that reading it needs."""
     if sys.platform == "darwin":
         import fcntl
 
@@ -91,7 +73,7 @@ def sync(fd: int, *, data_only: bool = False) -> None:
 def sync_filesystem(fd: int) -> bool:
     """Make the whole file system of ``fd`` durable by one call.
 
-    Since Linux 5.8 it reports write-back errors that happened since ``fd`` was opened.
+    Since Linux 5.8 it reports the write-back errors since ``fd`` was opened.
 
     Returns:
         False where there is no such call.
@@ -103,7 +85,7 @@ def sync_filesystem(fd: int) -> bool:
 
 
 def sync_folder(path: Path) -> None:
-    """Make a folder's entries durable. Windows offers no way; NTFS journals them itself."""
+    """Make a folder's entries durable. Windows has no such call; NTFS journals them itself."""
     if sys.platform == "win32":
         return
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -114,10 +96,10 @@ def sync_folder(path: Path) -> None:
 
 
 def allocate(fd: int, length_bytes: int) -> None:
-    """Give a file its length, and where the file system can, the room for it.
+    """Give a file its length and, where the file system supports it, the disk space for it.
 
-    Not ``os.posix_fallocate``: where the file system cannot, the C library would write a byte
-    into every page instead.
+    ``os.posix_fallocate`` is not used: where the file system has no support, the C library writes a
+    byte into every page instead.
     """
     if sys.platform == "linux":
         import ctypes
@@ -127,7 +109,7 @@ def allocate(fd: int, length_bytes: int) -> None:
         except OSError as error:
             if error.errno not in NOT_SUPPORTED:
                 raise
-        except AttributeError:  # musl has 64-bit offsets only, and one name
+        except AttributeError:  # musl has only 64-bit offsets and a single name
             _call("fallocate", fd, 0, ctypes.c_int64(0), ctypes.c_int64(length_bytes))
     os.ftruncate(fd, length_bytes)
 
@@ -147,7 +129,7 @@ def has_data(fd: int, offset: int, length_bytes: int) -> bool:
 
 
 def allocated_bytes(path: Path) -> int:
-    """Room that a file takes on disk; its length where the system does not tell; 0 if gone."""
+    """Disk space of a file; its length where the system does not tell; 0 if it does not exist."""
     try:
         status = path.stat(follow_symlinks=False)
     except FileNotFoundError:
@@ -156,14 +138,14 @@ def allocated_bytes(path: Path) -> int:
 
 
 def advise(fd: int, offset: int, length_bytes: int, *, again: bool) -> None:
-    """Have bytes read ahead, or (``again``) have the next read come from the medium."""
+    """Read bytes ahead, or (``again``) make the next read come from the medium."""
     if hasattr(os, "posix_fadvise"):
         advice = os.POSIX_FADV_DONTNEED if again else os.POSIX_FADV_WILLNEED
         os.posix_fadvise(fd, offset, length_bytes, advice)
 
 
 def move(source: Path, target: Path) -> None:
-    """Rename, and where the system would only do it later, wait until it is done."""
+    """Rename; on Windows wait for up to 60 s while another program holds the file."""
     if sys.platform == "win32":
         _move_windows(source, target)
     else:
@@ -179,7 +161,7 @@ if sys.platform == "win32":
         kernel = ctypes.WinDLL("kernel32", use_last_error=True)
         replace, write_through = 1, 8  # replacing is refused for folders
         flags = write_through | (0 if source.is_dir() else replace)
-        until = time.monotonic() + RENAME_PATIENCE_S
+        until = time.monotonic() + MAX_RENAME_WAIT_S
         pause_s = 0.01
         while not kernel.MoveFileExW(str(source), str(target), flags):
             code = ctypes.get_last_error()

@@ -1,4 +1,4 @@
-"""What `dlcore.native.verify_and_write` does, in the plainest Python."""
+"""What `Core.verify_and_write` does to disks without faults, as plainly as possible."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import xxhash
 
-from dlcore.native import Run, Written
+from dlcore.native.interface import Run, Written
 
 
 def blocks_of(run: Run) -> Iterator[tuple[int, int]]:
@@ -24,7 +24,7 @@ def verify_and_write(runs: list[Run]) -> list[Written]:
 
 def _verify_and_write(run: Run) -> Written:
     bad: list[int] = []
-    xxh3 = b""
+    checksums = b""
     for block, (start, end) in enumerate(blocks_of(run)):
         data = bytes(run.data[start:end])
         expected = bytes(run.digests[32 * block : 32 * block + 32])
@@ -33,8 +33,8 @@ def _verify_and_write(run: Run) -> Written:
             continue
         for fd, offset, part in _parts(run, start, end):
             _write_fully(fd, part, offset)
-        xxh3 += xxhash.xxh3_128_digest(data)
-    return Written(tuple(bad), xxh3, None)
+        checksums += xxhash.xxh3_128_digest(data)
+    return Written(tuple(bad), checksums, None)
 
 
 def _parts(run: Run, start: int, end: int) -> Iterator[tuple[int, int, bytes]]:

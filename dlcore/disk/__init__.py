@@ -1,0 +1,1 @@
+"""What every room that touches the disk shares: system calls, locks, and what errors mean."""

@@ -1,0 +1,76 @@
+"""What a disk's ``OSError`` means to the user: the only place where it is translated."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from dlcore.errors import DiskFullError, StorageError
+
+_RUN_AGAIN = "What was verified is kept: run again."
+_MAKE_ROOM = "What was verified is kept: make room and run again."
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_REMEDIES = {
+    errno.ENOENT: "Check the path; choose another one if it cannot be created.",
+    errno.EEXIST: "Remove what is at that path and run again.",
+    errno.EROFS: "Mount it writable, or choose another folder.",
+    errno.EACCES: "Give this user the right to write there, or choose another folder.",
+    errno.EPERM: "Give this user the right to write there, or choose another folder.",
+    errno.ENAMETOOLONG: "Choose a folder with a shorter path.",
+    errno.EMFILE: "Raise the limit of open files (ulimit -n) or use fewer connections.",
+    errno.ENFILE: "Close other programs: the system has run out of open files.",
+    errno.EFBIG: "Choose a folder on a file system that allows files of this length.",
+    errno.EIO: "Check the disk. The next run fetches again what it cannot read back.",
+    errno.ELOOP: "Remove the symbolic link and run again.",
+    errno.ENOTDIR: "Remove what is at that path and run again.",
+    errno.EISDIR: "Remove what is at that path and run again.",
+}
+
+
+@contextlib.contextmanager
+def translated(
+    doing: str, folder: Path, free_bytes: Callable[[], int], needed_bytes: Callable[[], int]
+) -> Iterator[None]:
+    """Raise `StorageError` or `DiskFullError` in place of any ``OSError``.
+
+    Args:
+        doing: What is being done, as in "cannot <doing>".
+        folder: Where, if the error does not say.
+        free_bytes: Returns the free space of the disk; called only if the disk is full.
+        needed_bytes: Returns how much is still to be written; called only if the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        path = Path(error.filename) if isinstance(error.filename, str) else folder
+        space = _space(free_bytes, needed_bytes()) if error.errno in _FULL else ""
+        raise storage_error(error, doing, path, space=space) from error
+
+
+def storage_error(
+    error: OSError, doing: str, path: Path, *, space: str = "", remedy: str = ""
+) -> StorageError:
+    """The error that a user sees in place of an ``OSError``.
+
+    Args:
+        error: What the system said.
+        doing: What was being done, as in "cannot <doing>".
+        path: Where.
+        space: What to add if the disk is full.
+        remedy: What to do; if empty, it depends on the error.
+    """
+    message = f"cannot {doing}: {error.strerror or error}: {path}"
+    if error.errno in _FULL:
+        return DiskFullError(message + space, path=path, remedy=remedy or _MAKE_ROOM)
+    remedy = remedy or _REMEDIES.get(error.errno or 0, _RUN_AGAIN)
+    return StorageError(message, path=path, remedy=remedy)
+
+
+def _space(free_bytes: Callable[[], int], needed_bytes: int) -> str:
+    try:
+        free = f"{free_bytes()} bytes are free"
+    except OSError:
+        free = "the free space is unknown"
+    return f": {needed_bytes} bytes are still to come, {free}"

@@ -1,0 +1,74 @@
+"""Which core and which SHA-256 backend a process uses: chosen once, when it is imported."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from dlcore.errors import ConfigError
+from dlcore.native import portable
+from dlcore.native.interface import Core
+
+CORE_VARIABLE = "DLCORE_NATIVE"  # compiled or portable
+BACKEND_VARIABLE = "DLCORE_SHA256_BACKEND"
+
+
+def load_compiled() -> Core | None:
+    """The compiled core; None where the extension is not built or cannot be loaded."""
+    try:
+        from dlcore.native import compiled
+    except ImportError:
+        return None
+    return compiled
+
+
+def choose_core(environment: Mapping[str, str], compiled: Core | None) -> Core:
+    """The compiled core if there is one, unless ``DLCORE_NATIVE`` demands another choice.
+
+    Args:
+        environment: The process's environment variables.
+        compiled: The compiled core, or None if there is none.
+
+    Raises:
+        ConfigError: The variable has an unknown value, or demands a core that is not there.
+    """
+    wish = environment.get(CORE_VARIABLE)
+    if wish and wish not in {"compiled", "portable"}:
+        raise ConfigError(
+            f"{CORE_VARIABLE}={wish}: there is no such core",
+            remedy="Set it to compiled or portable, or unset it.",
+        )
+    if wish == "compiled" and compiled is None:
+        raise ConfigError(
+            f"{CORE_VARIABLE}={wish}: the compiled core is not installed",
+            remedy="Install a C compiler and reinstall dlcore, or unset the variable.",
+        )
+    return portable if wish == "portable" or compiled is None else compiled
+
+
+def choose_backend(environment: Mapping[str, str], core: Core) -> str:
+    """The fastest SHA-256 backend, unless ``DLCORE_SHA256_BACKEND`` names another one.
+
+    Raises:
+        ConfigError: It names one that this core or CPU does not have.
+    """
+    wish = environment.get(BACKEND_VARIABLE)
+    if wish and wish not in core.backends():
+        raise ConfigError(
+            f"{BACKEND_VARIABLE}={wish}: this CPU has no such SHA-256 backend",
+            remedy=f"Unset it, or use one of: {', '.join(core.backends())}.",
+        )
+    return wish or core.fastest_backend()
+
+
+def description(core: Core, compiled: Core | None, platform: str = sys.platform) -> str:
+    """One line about a core: its name, its SHA-256 backend, and what is slower, and why."""
+    if core.NAME == "compiled":
+        return f"native core ({core.backend()})"
+    if compiled:
+        advice = f"unset {CORE_VARIABLE} for the native core"
+    elif platform == "win32":
+        advice = "there is no native core for Windows"
+    else:
+        advice = "install a C compiler and reinstall for the native core"
+    return f"portable core (hashlib): hashing up to 2x slower; {advice}"
