@@ -63,7 +63,7 @@ class Descriptors:
             self.give_back(file)
 
     def take(self, file: int) -> int:
-        """The descriptor of a file, which stays open until every `take` was undone (`give_back`)."""
+        """The descriptor of a file, which stays open until `give_back` has undone every `take`."""
         with self._lock:
             entry = self._found(file)
             entry.users += 1
