@@ -2,11 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
-NEEDS := Python 3.11+ with its headers, a C compiler and a Python package index; \
-	on Debian: apt-get install python3-venv python3-dev gcc
+NEEDS := Python 3.11+ and a Python package index, and for the native core (optional) \
+	Python's headers and a C compiler; on Debian: apt-get install python3-venv python3-dev gcc
 NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
 
-.PHONY: demo test check bench bench-net clean
+.PHONY: demo test test-portable check bench bench-net clean
 .DEFAULT_GOAL := demo
 
 # An editable installation is not compiled, as others are: the first run would have to.
@@ -24,6 +24,11 @@ demo: $(VENV)/ready  ## Publish, serve and run an in-place upgrade, every byte c
 
 test: $(VENV)/ready  ## All tests; those that need a server that is not installed skip and say so
 	$(RUN) -m pytest -q -rs
+
+# Only the rooms that hash or write content: the others do not depend on the core.
+test-portable: $(VENV)/ready  ## The tests that depend on the core, with the portable one
+	DLCORE_NATIVE=portable $(RUN) -m pytest -q -rs -k "not compiled" \
+		tests/native tests/store tests/engine tests/publish tests/cli
 
 check: $(VENV)/ready  ## Format, lint, types
 	$(RUN) -m ruff format --check
