@@ -27,7 +27,7 @@ test: $(VENV)/ready  ## All tests; those that need a server that is not installe
 
 # Only the rooms that hash or write content: the others do not depend on the core.
 test-portable: $(VENV)/ready  ## The tests that depend on the core, with the portable one
-	DLCORE_NATIVE=portable $(RUN) -m pytest -q -rs -k "not compiled" \
+	DLCORE_NATIVE=portable $(RUN) -m pytest -q -rs -m "not builds_c" -k "not compiled" \
 		tests/native tests/store tests/engine tests/publish tests/cli
 
 check: $(VENV)/ready  ## Format, lint, types

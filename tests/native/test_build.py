@@ -16,7 +16,10 @@ sys.modules.update(dict.fromkeys(sys.argv.pop(1).split(), None))
 runpy.run_path("setup.py", run_name="__main__")
 """
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="not built there")
+pytestmark = [
+    pytest.mark.builds_c,
+    pytest.mark.skipif(sys.platform == "win32", reason="not built there"),
+]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ import pytest
 
 from tests.native import nist
 
+pytestmark = pytest.mark.builds_c
+
 HERE = Path(__file__).parent
 CSRC = HERE.parent.parent / "dlcore_ext" / "csrc"
 SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")

@@ -12,6 +12,8 @@ import pytest
 from dlcore.native.choice import CORE_VARIABLE
 from tests.native.project import copy_project, run
 
+pytestmark = [pytest.mark.builds_c, pytest.mark.timeout(300)]  # the build alone takes a minute
+
 UNDER_SANITIZERS = [
     "test_block_digests.py",
     "test_nist_vectors.py",
