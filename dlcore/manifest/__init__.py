@@ -1,7 +1,12 @@
-"""Documents in and out: native manifests and catalogs, Metalink 4, piece hash files, library INI.
+"""Reads and writes the documents that describe content. Does no I/O.
 
-Everything that comes from outside is refused with a `ManifestError` or obeys all rules of
-``docs/formats.md``; nothing here does I/O.
+Native manifests and catalogs are read and written. Metalink 4, Delivery Optimization's piece hash
+files and the INI files of a content library are only read.
+
+Guarantees: a document either obeys all rules of ``docs/formats.md``, or raises `ManifestError`.
+
+To add a format: write ``decode_<format>`` in a file of its own; build a `Manifest`; call
+`geometry.check` on it; let `read_any` recognise the document; add a fuzz target.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The catalog document, in and out: which version of each package is current.
+"""The catalog document, read and written: which version of each package is current.
 
-Guarantees as `document`: strict in, deterministic out.
+Guarantees: as in `document`. Reading is strict; the same catalog always gives the same bytes.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import msgspec
 
 from dlcore.errors import ManifestError
 from dlcore.manifest.document import MAX_MANIFEST_BYTES
-from dlcore.manifest.geometry import LIMIT, check_package_id
+from dlcore.manifest.geometry import MAX_NUMBER, check_package_id
 from dlcore.manifest.refusal import refusing
 from dlcore.manifest.strictjson import parse
 from dlcore.model import Catalog, CatalogEntry
 
-MAX_CATALOG_BYTES = 16 << 20  # some 80,000 packages
+MAX_CATALOG_BYTES = 16 << 20  # about 80,000 packages
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -24,11 +24,15 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 def decode_catalog(data: bytes, *, source: str) -> Catalog:
     """Read a catalog.
 
+    Args:
+        data: The document.
+        source: Where it came from, for messages; without secrets.
+
     Raises:
         ManifestError: The document is malformed or hostile; its author's fault.
     """
     with refusing(source, "catalog"):
-        catalog = parse(data, Catalog, limit_bytes=MAX_CATALOG_BYTES)
+        catalog = parse(data, Catalog, max_bytes=MAX_CATALOG_BYTES)
         _check(catalog)
         return catalog
 
@@ -46,7 +50,7 @@ def encode_catalog(catalog: Catalog) -> bytes:
 def _check(catalog: Catalog) -> None:
     if catalog.schema != 1:
         raise ManifestError(
-            f"schema {catalog.schema} is not known", remedy="Use a newer version of dlcore."
+            f"schema {catalog.schema} is not supported", remedy="Use a newer version of dlcore."
         )
     for package_id, entry in catalog.packages.items():
         check_package_id(package_id)
@@ -54,11 +58,11 @@ def _check(catalog: Catalog) -> None:
 
 
 def _check_entry(entry: CatalogEntry, place: str) -> None:
-    if not 1 <= entry.version < LIMIT:
+    if not 1 <= entry.version <= MAX_NUMBER:
         raise ManifestError(f"{place}: version {entry.version} is out of range")
     if not _DIGEST.fullmatch(entry.manifest):
-        raise ManifestError(f"{place}: manifest is not a SHA-256 in lower-case hex")
+        raise ManifestError(f"{place}: manifest is not a SHA-256 digest in lower-case hex")
     if not 1 <= entry.manifest_bytes <= MAX_MANIFEST_BYTES:
         raise ManifestError(f"{place}: manifest_bytes {entry.manifest_bytes} is out of range")
-    if not 0 <= entry.content_bytes < LIMIT:
+    if not 0 <= entry.content_bytes <= MAX_NUMBER:
         raise ManifestError(f"{place}: content_bytes {entry.content_bytes} is out of range")

@@ -1,13 +1,14 @@
-"""The INI files of a distribution point's content library, of which each says one thing.
+"""The INI files of a distribution point's content library.
 
-``PkgLib/<package id>.INI`` lists the versions of a package's content, ``DataLib/<content id>/...``
-has an INI file in the place of each file, with its digest, under which it lies in ``FileLib``.
+``PkgLib/<package id>.INI`` lists the versions of a package's content. ``DataLib/<content id>/...``
+holds one INI file for each file of the content. It states the file's digest, which is also the
+name of the file in ``FileLib``.
 
-Guarantees: a digest is a SHA-256, so that the name made of it leads nowhere else; sections and keys
-that are not needed are let pass.
+Guarantees: a digest is always 64 hex digits, so a path built from it stays inside ``FileLib``.
+Unknown sections and keys are ignored.
 
-Source: Microsoft Learn, "The content library in Configuration Manager", for the three folders; the
-sections and keys are not documented, but as observed.
+Source: Microsoft Learn, "The content library in Configuration Manager", for the three folders. The
+sections and keys are not documented; they are as observed.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from dlcore.errors import ManifestError
-from dlcore.manifest.geometry import LIMIT
-from dlcore.manifest.refusal import refusing, shown
+from dlcore.manifest.geometry import MAX_NUMBER
+from dlcore.manifest.refusal import printable, refusing
 
-MAX_INI_BYTES = 1 << 20
+MAX_INI_BYTES = 1 << 20  # real ones have a few hundred bytes
 
 _EMPTY = hashlib.sha256().digest()
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -30,14 +31,14 @@ _DIGEST = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
 
 
 class ContentFile(NamedTuple):
-    """What the content library says of a file."""
+    """The length and SHA-256 digest that the content library states for a file."""
 
     length_bytes: int
     sha256: bytes
 
 
 def decode_package_ini(data: bytes, *, source: str, package_id: str) -> int:
-    """The latest version of a package's content that the library lists.
+    """Read the latest version of a package's content.
 
     Args:
         data: The document, ``PkgLib/<package id>.INI``.
@@ -45,7 +46,7 @@ def decode_package_ini(data: bytes, *, source: str, package_id: str) -> int:
         package_id: The package; its content ids are ``<package id>.<version>``.
 
     Raises:
-        ManifestError: The document is malformed, or lists none.
+        ManifestError: The document is malformed, or lists no version.
     """
     with refusing(source, "content library's INI file"):
         listed = re.compile(
@@ -54,27 +55,27 @@ def decode_package_ini(data: bytes, *, source: str, package_id: str) -> int:
         found = [listed.fullmatch(key) for key in _section(data, "packages")]
         versions = [int(match[1]) for match in found if match]
         if not versions:
-            raise ManifestError(f"[Packages] lists no content of {package_id}")
+            raise ManifestError(f"[Packages] lists no content for {package_id}")
         return max(versions)
 
 
 def decode_file_ini(data: bytes, *, source: str) -> ContentFile:
-    """What stands for a file in ``DataLib``.
+    """Read the INI file that describes one file in ``DataLib``.
 
     Args:
         data: The document.
         source: Where it came from, for messages.
 
     Raises:
-        ManifestError: The document is malformed, or its digest is no SHA-256.
+        ManifestError: The document is malformed, or its digest is not a SHA-256 digest.
     """
     with refusing(source, "content library's INI file"):
         section = _section(data, "file")
         size, digest = section.get("size") or "", section.get("hash") or ""
-        if not _NUMBER.fullmatch(size) or int(size) >= LIMIT:
-            raise ManifestError("Size is no length")
+        if not _NUMBER.fullmatch(size) or int(size) > MAX_NUMBER:
+            raise ManifestError("Size is not a length in bytes")
         if not _DIGEST.fullmatch(digest):
-            raise ManifestError("Hash is no SHA-256")
+            raise ManifestError("Hash is not a SHA-256 digest")
         file = ContentFile(int(size), bytes.fromhex(digest))
         if not file.length_bytes and file.sha256 != _EMPTY:
             raise ManifestError("Size is 0, but Hash is not that of an empty file")
@@ -82,26 +83,26 @@ def decode_file_ini(data: bytes, *, source: str) -> ContentFile:
 
 
 def _section(data: bytes, name: str) -> Mapping[str, str | None]:
-    """One section; keys in lower case, like all names in an INI file they have none."""
+    """The named section, with keys in lower case: names in an INI file are case-insensitive."""
     import configparser
 
     if len(data) > MAX_INI_BYTES:
-        raise ManifestError(f"is over {MAX_INI_BYTES} bytes long")
+        raise ManifestError(f"is longer than {MAX_INI_BYTES} bytes")
     parser = configparser.RawConfigParser(
         allow_no_value=True, delimiters=("=",), comment_prefixes=(";",), default_section=""
     )
     try:
         parser.read_string(_text(data))
     except configparser.Error as error:
-        raise ManifestError(shown(error.message.splitlines()[0])) from None
+        raise ManifestError(printable(error.message.splitlines()[0])) from None
     for section in parser.sections():
         if section.lower() == name:
             return parser[section]
-    raise ManifestError(f"there is no section [{name.capitalize()}]")
+    raise ManifestError(f"section [{name.capitalize()}] is missing")
 
 
 def _text(data: bytes) -> str:
-    """The text; Windows writes these files in one byte a character, or in UTF-16 with a mark."""
+    """Decode the document: Windows writes one byte per character, or UTF-16 with a BOM."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16")
     return data.removeprefix(codecs.BOM_UTF8).decode("latin-1")

@@ -1,4 +1,4 @@
-"""Any description of content, told apart by its first characters and its members."""
+"""Reads any description of content; its first characters and its members tell which kind it is."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dlcore.model import Manifest
 
 
 class Described(msgspec.Struct, frozen=True):
-    """Content, and where its author says it is.
+    """A manifest and the URLs that its author gave for the content.
 
     Attributes:
-        manifest: What the content is.
-        urls: For each of the manifest's objects its URLs, best first; empty if the document
-            names none.
+        manifest: Describes the content.
+        urls: The URLs of each of the manifest's objects, best first. Empty if the document
+            gives none.
     """
 
     manifest: Manifest
@@ -29,11 +29,11 @@ def read_any(data: bytes, *, source: str, package_id: str, path: str = "content"
     Args:
         data: The document.
         source: Where it came from, for messages; without secrets.
-        package_id: Id for a package whose description has none.
-        path: Path for a file whose description has none.
+        package_id: The package id to use if the document has none.
+        path: The file's path to use if the document has none.
 
     Raises:
-        ManifestError: The document is of neither kind, malformed or hostile.
+        ManifestError: The document is of an unknown kind, malformed or hostile; its author's fault.
     """
     start = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith(b"<"):

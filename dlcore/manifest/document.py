@@ -1,8 +1,9 @@
-"""The native manifest document, in and out.
+"""The native manifest document, read and written.
 
-Guarantees: what `decode` returns obeys every rule of ``docs/formats.md``, whoever wrote it, and
-nothing but `ManifestError` comes out of it otherwise. The same manifest gives the same bytes.
-Whether a document is the right one is its digest's business, not this module's.
+Guarantees: a manifest that `decode` returns obeys every rule of ``docs/formats.md``; any other
+document raises `ManifestError`. The same manifest always gives the same bytes.
+
+This module does not check whether a document is the expected one. The caller compares its digest.
 """
 
 from __future__ import annotations
@@ -29,23 +30,23 @@ def decode(data: bytes, *, source: str) -> Manifest:
         ManifestError: The document is malformed or hostile; its author's fault.
     """
     with refusing(source, "manifest"):
-        manifest = parse(data, Manifest, limit_bytes=MAX_MANIFEST_BYTES)
+        manifest = parse(data, Manifest, max_bytes=MAX_MANIFEST_BYTES)
         check(manifest)
         return manifest
 
 
 def encode(manifest: Manifest) -> bytes:
-    """Write a manifest; the same one always gives the same bytes.
+    """Write a manifest.
 
     Raises:
-        ManifestError: `decode` would refuse it.
+        ManifestError: `decode` would refuse it; the caller's fault.
     """
     check(manifest)
     data = msgspec.json.encode(manifest)
     if len(data) > MAX_MANIFEST_BYTES:
         raise ManifestError(
             f"the manifest of {manifest.package_id} would be {len(data)} bytes long,"
-            f" where at most {MAX_MANIFEST_BYTES} are accepted",
+            f" but at most {MAX_MANIFEST_BYTES} bytes are accepted",
             remedy="Use longer blocks, or split the package.",
         )
     return data

@@ -1,4 +1,4 @@
-"""The arithmetic of a manifest: objects, blocks and files fit together to the byte."""
+"""Checks that the objects, blocks and files of a manifest fit together to the byte."""
 
 from __future__ import annotations
 
@@ -8,45 +8,45 @@ from itertools import pairwise
 from dlcore.errors import ManifestError
 from dlcore.manifest.identity import object_name
 from dlcore.manifest.names import check_path, check_together
-from dlcore.manifest.refusal import shown
+from dlcore.manifest.refusal import printable
 from dlcore.model import DIGEST_BYTES, File, Manifest, Object
 
 MIN_BLOCK_BYTES = 4 << 10
 MAX_BLOCK_BYTES = 16 << 20
-LIMIT = 1 << 63  # every number of a manifest is below; so are all sums of lengths
+MAX_NUMBER = (1 << 63) - 1  # for every number in a manifest, and for the sum of all lengths
 
 _PACKAGE_ID = re.compile(r"[0-9A-Z]{8}")
 
 
 def check_package_id(package_id: str) -> None:
-    """Accept a package id.
+    """Check a package id.
 
     Raises:
-        ManifestError: It is not eight digits and upper-case letters.
+        ManifestError: It is not eight characters, each a digit or an upper-case letter.
     """
     if not _PACKAGE_ID.fullmatch(package_id):
         raise ManifestError(
-            f"'{shown(package_id)}' is not a package id",
-            remedy="A package id is a site code and a number, such as ABC00012.",
+            f"'{printable(package_id)}' is not a package id",
+            remedy="A package id is a site code and a number, for example ABC00012.",
         )
 
 
 def is_block_length(block_bytes: int) -> bool:
-    """Whether objects may be cut into blocks of this length."""
+    """Whether blocks may have this length."""
     return MIN_BLOCK_BYTES <= block_bytes <= MAX_BLOCK_BYTES and block_bytes.bit_count() == 1
 
 
 def check(manifest: Manifest) -> None:
-    """Accept a manifest as a whole.
+    """Check a whole manifest.
 
     Raises:
-        ManifestError: A rule of ``docs/formats.md`` is broken; the message says where.
+        ManifestError: It breaks a rule of ``docs/formats.md``; the message says which and where.
     """
     _check_head(manifest)
     for index, item in enumerate(manifest.objects):
         _check_object(item, manifest.block_bytes, f"objects[{index}]")
-    if sum(item.length_bytes for item in manifest.objects) >= LIMIT:
-        raise ManifestError("objects are longer than 2**63 bytes together")
+    if sum(item.length_bytes for item in manifest.objects) > MAX_NUMBER:
+        raise ManifestError("objects: their lengths add up to 2**63 bytes or more")
     _check_names(manifest)
     _check_cover(manifest)
 
@@ -54,10 +54,10 @@ def check(manifest: Manifest) -> None:
 def _check_head(manifest: Manifest) -> None:
     if manifest.schema != 1:
         raise ManifestError(
-            f"schema {manifest.schema} is not known", remedy="Use a newer version of dlcore."
+            f"schema {manifest.schema} is not supported", remedy="Use a newer version of dlcore."
         )
     check_package_id(manifest.package_id)
-    if not 1 <= manifest.version < LIMIT:
+    if not 1 <= manifest.version <= MAX_NUMBER:
         raise ManifestError(f"version {manifest.version} is out of range")
     if not is_block_length(manifest.block_bytes):
         raise ManifestError(
@@ -66,18 +66,18 @@ def _check_head(manifest: Manifest) -> None:
 
 
 def _check_object(item: Object, block_bytes: int, place: str) -> None:
-    if not 1 <= item.length_bytes < LIMIT:
+    if not 1 <= item.length_bytes <= MAX_NUMBER:
         raise ManifestError(f"{place}: length_bytes {item.length_bytes} is out of range")
     if bool(item.digests) == bool(item.sha256):
-        raise ManifestError(f"{place}: needs digests or sha256, and not both")
+        raise ManifestError(f"{place}: must have either digests or sha256, and not both")
     expected = DIGEST_BYTES * -(-item.length_bytes // block_bytes)
     if item.digests and len(item.digests) != expected:
-        raise ManifestError(f"{place}: digests of {len(item.digests)} bytes, not {expected}")
+        raise ManifestError(f"{place}: digests is {len(item.digests)} bytes long, not {expected}")
     if item.sha256 and len(item.sha256) != DIGEST_BYTES:
-        raise ManifestError(f"{place}: sha256 of {len(item.sha256)} bytes, not {DIGEST_BYTES}")
+        raise ManifestError(f"{place}: sha256 is {len(item.sha256)} bytes long, not {DIGEST_BYTES}")
     name = item.sha256.hex() or object_name(item.length_bytes, block_bytes, item.digests)
     if item.name != name:
-        raise ManifestError(f"{place}: name '{shown(item.name)}' does not follow from its digests")
+        raise ManifestError(f"{place}: name '{printable(item.name)}' does not match its digests")
 
 
 def _check_names(manifest: Manifest) -> None:
@@ -87,7 +87,7 @@ def _check_names(manifest: Manifest) -> None:
             check_path(path)
         for first, second in pairwise(listed):
             if first >= second:
-                raise ManifestError(f"{place}: '{shown(second)}' is repeated or out of order")
+                raise ManifestError(f"{place}: '{printable(second)}' is repeated or out of order")
     check_together([*paths, *manifest.folders])
 
 
@@ -101,23 +101,23 @@ def _check_cover(manifest: Manifest) -> None:
         end = 0
         for file in sorted(files, key=lambda file: file.offset_bytes):
             if file.offset_bytes != end:
-                problem = "covered twice" if file.offset_bytes < end else "in no file"
+                problem = "in two files" if file.offset_bytes < end else "not in any file"
                 at = min(file.offset_bytes, end)
                 raise ManifestError(f"objects[{index}]: bytes from {at} are {problem}")
             end += file.length_bytes
         if end != item.length_bytes:
             raise ManifestError(
-                f"objects[{index}]: files end at {end}, the object at {item.length_bytes}"
+                f"objects[{index}]: its files end at byte {end}, but it ends at {item.length_bytes}"
             )
 
 
 def _check_file(file: File, objects: int) -> None:
     problem = None
-    if not (0 <= file.length_bytes < LIMIT and 0 <= file.offset_bytes < LIMIT):
+    if not (0 <= file.length_bytes <= MAX_NUMBER and 0 <= file.offset_bytes <= MAX_NUMBER):
         problem = "length_bytes or offset_bytes is out of range"
     elif file.length_bytes and not 0 <= file.object < objects:
         problem = f"object {file.object} does not exist"
     elif not file.length_bytes and (file.object, file.offset_bytes) != (-1, 0):
-        problem = "is empty and yet placed in an object"
+        problem = "is empty, but placed in an object"
     if problem:
-        raise ManifestError(f"file '{shown(file.path)}': {problem}")
+        raise ManifestError(f"file '{printable(file.path)}': {problem}")

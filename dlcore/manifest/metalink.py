@@ -1,17 +1,18 @@
 """Metalink 4: files with digests, and the URLs that serve them.
 
-Guarantees: every file is described by SHA-256, of blocks or of the whole; weaker digests are
-ignored, and a file without better ones is refused. URLs are ``http`` or ``https``, in the order
-of their priority, and hold no credentials. The document's DTD, if any, is refused unread.
+Guarantees: every file has SHA-256 digests, either of its blocks or of the whole file. Weaker
+digests are ignored, and a file that has only weaker ones is refused. URLs are ``http`` or
+``https``, in order of priority, and hold no credentials. A document with a DTD is refused.
 
-A manifest has one block length. It is that of the first file with usable ``pieces``; a file on
-another grid is verified as a whole, and refused if it has no digest of the whole.
+A manifest has one block length: that of the first file with usable ``pieces``. A file with pieces
+of another length is verified as a whole, and refused if it has no digest of the whole.
 
 Source: RFC 5854.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -20,13 +21,13 @@ from urllib.parse import urlsplit
 from dlcore.errors import ManifestError
 from dlcore.manifest.geometry import check, is_block_length
 from dlcore.manifest.identity import object_name
-from dlcore.manifest.refusal import refusing, shown
+from dlcore.manifest.refusal import printable, refusing
 from dlcore.model import DEFAULT_BLOCK_BYTES, DIGEST_BYTES, File, Manifest, Object
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-MAX_METALINK_BYTES = 16 << 20  # a parsed tree takes many times the memory of its text
+MAX_METALINK_BYTES = 16 << 20  # the parsed tree takes many times as much memory
 
 Urls = tuple[tuple[str, ...], ...]
 
@@ -34,7 +35,7 @@ _NAMESPACE = "{urn:ietf:params:xml:ns:metalink}"
 _NUMBER = re.compile(r"[0-9]{1,19}")
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 _LAST_PRIORITY = 999_999
-_REMEDY = "Ask its author for one with SHA-256 digests, of equal power-of-two pieces or of files."
+_REMEDY = "Ask its author for SHA-256 digests of the whole files, or of pieces of 2**n bytes."
 
 
 def decode_metalink(data: bytes, *, source: str, package_id: str) -> tuple[Manifest, Urls]:
@@ -43,17 +44,17 @@ def decode_metalink(data: bytes, *, source: str, package_id: str) -> tuple[Manif
     Args:
         data: The document.
         source: Where it came from, for messages; without secrets.
-        package_id: Id to give the package; the document has none.
+        package_id: The package's id; the document has none.
 
     Returns:
-        The manifest, and for each of its objects the URLs, best first.
+        The manifest, and the URLs of each of its objects, best first.
 
     Raises:
         ManifestError: The document is malformed or hostile; its author's fault.
     """
     with refusing(source, "Metalink"):
         files = sorted(_root(data).iterfind(f"{_NAMESPACE}file"), key=_path)
-        block_bytes = next(filter(None, map(_grid, files)), DEFAULT_BLOCK_BYTES)
+        block_bytes = next(filter(None, map(_piece_bytes, files)), DEFAULT_BLOCK_BYTES)
         whole = [file for file in files if _length(file)]
         manifest = Manifest(
             schema=1,
@@ -74,22 +75,23 @@ def _root(data: bytes) -> Element:
     from defusedxml.ElementTree import fromstring
 
     if len(data) > MAX_METALINK_BYTES:
-        raise ManifestError(f"{len(data)} bytes long, at most {MAX_METALINK_BYTES} are accepted")
+        raise ManifestError(f"is {len(data)} bytes long; at most {MAX_METALINK_BYTES} are accepted")
     try:
         root: Element = fromstring(data, forbid_dtd=True)
     except (ParseError, DefusedXmlException, LookupError) as error:
-        raise ManifestError(f"not usable XML: {shown(str(error))}") from error
+        raise ManifestError(f"not usable as XML: {printable(str(error))}") from error
     if root.tag != f"{_NAMESPACE}metalink":
-        raise ManifestError("not a Metalink 4", remedy="Ask its author for a Metalink 4.")
+        raise ManifestError(
+            "not a Metalink 4 document", remedy="Ask its author for a Metalink 4 document."
+        )
     return root
 
 
 def _files(files: list[Element]) -> Iterator[File]:
-    placed = 0
+    objects = itertools.count()  # each file that is not empty is an object of its own
     for file in files:
         length = _length(file)
-        yield File(_path(file), length, placed if length else -1)
-        placed += bool(length)
+        yield File(_path(file), length, next(objects)) if length else File(_path(file), 0)
 
 
 def _path(file: Element) -> str:
@@ -99,12 +101,12 @@ def _path(file: Element) -> str:
 def _length(file: Element) -> int:
     text = file.findtext(f"{_NAMESPACE}size", "").strip()
     if not _NUMBER.fullmatch(text):
-        raise ManifestError(f"file '{shown(_path(file))}': size is missing or not a number")
+        raise ManifestError(f"file '{printable(_path(file))}': size is missing or not a number")
     return int(text)
 
 
-def _grid(file: Element) -> int | None:
-    """Length of the file's blocks, if it is cut into usable ones."""
+def _piece_bytes(file: Element) -> int | None:
+    """The length of the file's pieces; None if they cannot serve as blocks."""
     for pieces in file.iterfind(f"{_NAMESPACE}pieces"):
         length = pieces.get("length", "")
         if pieces.get("type") == "sha-256" and _NUMBER.fullmatch(length):
@@ -114,23 +116,29 @@ def _grid(file: Element) -> int | None:
 
 def _object(file: Element, block_bytes: int) -> Object:
     length = _length(file)
-    if _grid(file) == block_bytes:
+    if _piece_bytes(file) == block_bytes:
         pieces = next(p for p in file.iterfind(f"{_NAMESPACE}pieces") if p.get("type") == "sha-256")
         digests = b"".join(_digest(file, e) for e in pieces.iterfind(f"{_NAMESPACE}hash"))
         if len(digests) != DIGEST_BYTES * -(-length // block_bytes):
-            raise ManifestError(f"file '{shown(_path(file))}': pieces do not cover its size")
+            raise ManifestError(
+                f"file '{printable(_path(file))}': the number of pieces does not match its size"
+            )
         return Object(object_name(length, block_bytes, digests), length, digests)
     for digest in file.iterfind(f"{_NAMESPACE}hash"):
         if digest.get("type") == "sha-256":
             sha256 = _digest(file, digest)
             return Object(sha256.hex(), length, sha256=sha256)
-    raise ManifestError(f"file '{shown(_path(file))}': no usable SHA-256 digest", remedy=_REMEDY)
+    raise ManifestError(
+        f"file '{printable(_path(file))}': has no usable SHA-256 digest", remedy=_REMEDY
+    )
 
 
 def _digest(file: Element, element: Element) -> bytes:
     text = (element.text or "").strip()
     if not _DIGEST.fullmatch(text):
-        raise ManifestError(f"file '{shown(_path(file))}': a hash is not a SHA-256 in hex")
+        raise ManifestError(
+            f"file '{printable(_path(file))}': a hash is not a SHA-256 digest in hex"
+        )
     return bytes.fromhex(text)
 
 
@@ -148,15 +156,18 @@ def _priority(url: Element) -> int:
 
 
 def _is_usable(file: Element, url: str) -> bool:
-    """Whether dlcore can read the URL; other schemes may be there for other programs."""
+    """Whether dlcore can read the URL. URLs of other schemes are left to other programs."""
     parts = urlsplit(url)
-    place = f"file '{shown(_path(file))}'"
+    place = f"file '{printable(_path(file))}'"
     if parts.scheme.lower() not in ("http", "https"):
         return False
     if not url.isascii() or not url.isprintable() or " " in url or not parts.hostname:
-        raise ManifestError(f"{place}: a URL has no host, or has characters that URLs do not have")
+        raise ManifestError(
+            f"{place}: a URL has no host, or characters that are not allowed in URLs"
+        )
     if parts.username is not None or parts.password is not None:
         raise ManifestError(
-            f"{place}: a URL holds credentials", remedy="Ask its author for URLs without them."
+            f"{place}: a URL holds credentials",
+            remedy="Ask its author for URLs without credentials.",
         )
     return True

@@ -1,8 +1,8 @@
-"""Which file names are safe everywhere, and which sets of names can live side by side.
+"""Checks that file names are safe on every system and can exist side by side.
 
-Guarantees: a path that passes stays below the folder it is joined to on Linux, macOS and
-Windows, means the same file on all of them, and is shown as it is. Names are refused, never
-mended: a mended name would be another file than its author meant.
+Guarantees: an accepted path stays below the folder that it is joined to, names the same file on
+Linux, macOS and Windows, and is displayed as it is spelled. Bad names are refused, never repaired:
+a repaired name would not be the file that the author meant.
 
 Source: Microsoft, "Naming Files, Paths, and Namespaces"; Unicode Standard Annex 9 (bidi controls).
 """
@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from dlcore.errors import ManifestError
-from dlcore.manifest.refusal import shown
+from dlcore.manifest.refusal import printable
 
 MAX_PATH_CHARACTERS = 1024
 MAX_NAME_BYTES = 255
@@ -29,27 +29,29 @@ _DEVICE = re.compile(
 
 
 def check_path(path: str) -> None:
-    """Accept a path of a file or folder inside a package.
+    """Check the path of a file or folder inside a package.
 
     Raises:
-        ManifestError: The path breaks a rule of ``docs/formats.md``; the message says which.
+        ManifestError: It breaks a rule of ``docs/formats.md``; the message says which.
     """
     reason = _fault_of_path(path)
     if reason is None:
         reason = next(filter(None, map(_fault_of_name, path.split("/"))), None)
     if reason is not None:
-        raise ManifestError(f"path '{shown(path)}' {reason}", remedy="Rename the file or folder.")
+        raise ManifestError(
+            f"path '{printable(path)}' {reason}", remedy="Rename the file or folder."
+        )
 
 
 def _fault_of_path(path: str) -> str | None:
     if len(path) > MAX_PATH_CHARACTERS:
         return f"is longer than {MAX_PATH_CHARACTERS} characters"
     if _CONTROL.search(path):
-        return "has a control character, or bytes that are not text"
+        return "contains a control character, or bytes that are not text"
     if _BIDI.search(path):
-        return "has a character that changes the direction of writing"
+        return "contains a character that changes the writing direction"
     if found := _RESERVED.search(path):
-        return f"has a {found[0]}, which Windows reserves"
+        return f"contains {found[0]}, which Windows reserves"
     if not unicodedata.is_normalized("NFC", path):
         return "is not in Unicode normalization form C"
     return None
@@ -57,9 +59,9 @@ def _fault_of_path(path: str) -> str | None:
 
 def _fault_of_name(name: str) -> str | None:
     if name in ("", ".", ".."):
-        return "is absolute, or has an empty, '.' or '..' part"
+        return "is absolute, or has a part that is empty, '.' or '..'"
     if len(name.encode()) > MAX_NAME_BYTES:
-        return f"has a part of more than {MAX_NAME_BYTES} bytes"
+        return f"has a part that is longer than {MAX_NAME_BYTES} bytes"
     if name[-1] in ". ":
         return "has a part that ends in a dot or a space"
     if _DEVICE.match(name):
@@ -68,22 +70,25 @@ def _fault_of_name(name: str) -> str | None:
 
 
 def check_together(paths: Iterable[str]) -> None:
-    """Accept the paths of files and empty folders as one tree.
+    """Check that files and empty folders can exist together in one tree.
+
+    Args:
+        paths: The paths of all files and all empty folders; each passed `check_path`.
 
     Raises:
-        ManifestError: Two paths are equal, differ only in case, or need one name for a file (or
-            a folder said to be empty) and for a folder.
+        ManifestError: Two paths are equal or differ only in case, or a path lies inside a file or
+            inside a folder that is said to be empty.
     """
-    # NUL sorts before all that names may hold, so paths that clash in leading parts are neighbours.
+    # NUL sorts before every character allowed in a name, so clashing paths become neighbours.
     folded = sorted((_folded(path), path) for path in paths)
     for (folded_first, first), (folded_second, second) in pairwise(folded):
         parts = folded_first.split("\0")
         common = _common_length(parts, folded_second.split("\0"))
         same = first.split("/")[:common] == second.split("/")[:common]
         if not same or common == len(parts):
-            why = "are equal, or one lies in the other" if same else "differ only in case"
+            why = "are equal, or one is inside the other" if same else "differ only in case"
             raise ManifestError(
-                f"paths '{shown(first)}' and '{shown(second)}' {why}",
+                f"paths '{printable(first)}' and '{printable(second)}' {why}",
                 remedy="Rename one of them.",
             )
 

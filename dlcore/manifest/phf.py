@@ -1,9 +1,9 @@
 """Delivery Optimization's piece hash file: one object, described block by block.
 
-Guarantees: the digests are the ones that the file's own *HashOfHashes* stands for. Unknown
-members are let pass, since a later minor version may add some.
+Guarantees: the digests match the file's own *HashOfHashes*. Unknown members are ignored, since a
+later minor version may add some.
 
-Source: samples served at ``/filestreamingservice/files/<guid>/pieceshash``; the formula is checked
+Source: samples served at ``/filestreamingservice/files/<guid>/pieceshash``. The formula is checked
     against two of them in the tests.
 """
 
@@ -14,7 +14,7 @@ import base64
 import msgspec
 
 from dlcore.errors import ManifestError
-from dlcore.manifest.geometry import LIMIT, check, is_block_length
+from dlcore.manifest.geometry import MAX_NUMBER, check, is_block_length
 from dlcore.manifest.identity import object_name
 from dlcore.manifest.refusal import refusing
 from dlcore.manifest.strictjson import parse
@@ -37,19 +37,19 @@ def decode_phf(data: bytes, *, source: str, package_id: str, path: str) -> Manif
     Args:
         data: The document.
         source: Where it came from, for messages; without secrets.
-        package_id: Id to give the package; the document has none.
-        path: Path to give the file; the document has none.
+        package_id: The package's id; the document has none.
+        path: The file's path; the document has none.
 
     Raises:
         ManifestError: The document is malformed or hostile; its author's fault.
     """
     with refusing(source, "piece hash file"):
-        described = parse(data, _PieceHashes, limit_bytes=MAX_PHF_BYTES)
+        described = parse(data, _PieceHashes, max_bytes=MAX_PHF_BYTES)
         digests = _verified_digests(described)
         length = described.content_length
         name = described.hash_of_hashes.hex()
         objects = (Object(name, length, digests),) if length else ()
-        files = (File(path, length, 0 if length else -1),)
+        files = (File(path, length, 0) if length else File(path, 0),)
         manifest = Manifest(1, package_id, 1, described.piece_size, objects, files)
         check(manifest)
         return manifest
@@ -57,8 +57,8 @@ def decode_phf(data: bytes, *, source: str, package_id: str, path: str) -> Manif
 
 def _verified_digests(described: _PieceHashes) -> bytes:
     if described.major_version != 1:
-        raise ManifestError(f"MajorVersion {described.major_version} is not known")
-    if not 0 <= described.content_length < LIMIT:
+        raise ManifestError(f"MajorVersion {described.major_version} is not supported")
+    if not 0 <= described.content_length <= MAX_NUMBER:
         raise ManifestError(f"ContentLength {described.content_length} is out of range")
     if not is_block_length(described.piece_size):
         raise ManifestError(
@@ -68,5 +68,5 @@ def _verified_digests(described: _PieceHashes) -> bytes:
     name = object_name(described.content_length, described.piece_size, digests)
     if described.hash_of_hashes.hex() != name:
         expected = base64.b64encode(bytes.fromhex(name)).decode()
-        raise ManifestError(f"HashOfHashes does not follow from Pieces, which give {expected}")
+        raise ManifestError(f"HashOfHashes does not match Pieces, which give {expected}")
     return digests

@@ -51,7 +51,7 @@ def test_a_broken_catalog_is_neither_read_nor_written(catalog: Catalog, reason: 
 def test_a_package_listed_twice_is_refused() -> None:
     entry = msgspec.json.encode(ENTRY)
     data = b'{"schema":1,"packages":{"ABC00012":%b,"ABC00012":%b}}' % (entry, entry)
-    with pytest.raises(ManifestError, match="'ABC00012' given twice"):
+    with pytest.raises(ManifestError, match="'ABC00012' is given twice"):
         decode_catalog(data, source="dp")
 
 

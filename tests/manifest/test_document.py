@@ -65,18 +65,21 @@ BROKEN: dict[str, tuple[Manifest, str]] = {
     "empty object": (change(objects=(Object("x", 0), B)), "objects[0]: length_bytes 0"),
     "negative object": (change(objects=(Object("x", -1), B)), "objects[0]: length_bytes -1"),
     "object of 2**64": (change(objects=(Object("x", 1 << 64), B)), "objects[0]: length_bytes"),
-    "no digest": (change(objects=(Object(A.name, 30), B)), "needs digests or sha256"),
+    "no digest": (change(objects=(Object(A.name, 30), B)), "must have either digests or sha256"),
     "both digests": (
         change(objects=(Object(A.name, 30, A.digests, A.digests), B)),
-        "needs digests or sha256",
+        "must have either digests or sha256",
     ),
     "digest missing": (
         change(objects=(A, Object(B.name, B.length_bytes, B.digests[:-32]))),
-        "objects[1]: digests of 64 bytes, not 96",
+        "objects[1]: digests is 64 bytes long, not 96",
     ),
-    "short sha256": (change(objects=(Object("ab", 30, sha256=b"\xab"), B)), "sha256 of 1 bytes"),
-    "wrong name": (change(objects=(Object("00" * 32, 30, A.digests), B)), "does not follow"),
-    "name that is a path": (change(objects=(Object("../x", 30, A.digests), B)), "does not follow"),
+    "short sha256": (
+        change(objects=(Object("ab", 30, sha256=b"\xab"), B)),
+        "sha256 is 1 bytes long",
+    ),
+    "wrong name": (change(objects=(Object("00" * 32, 30, A.digests), B)), "does not match"),
+    "name that is a path": (change(objects=(Object("../x", 30, A.digests), B)), "does not match"),
     "sum": (
         change(objects=(HUGE, HUGE), files=(File("a", 1 << 62, 0), File("b", 1 << 62, 1))),
         "2**63",
@@ -92,22 +95,22 @@ BROKEN: dict[str, tuple[Manifest, str]] = {
     "unknown object": (change(files=(*FILES[:3], File("x", 5, 2))), "object 2 does not exist"),
     "no object": (change(files=(*FILES[:3], File("x", 5))), "object -1 does not exist"),
     "negative index": (change(files=(*FILES[:3], File("x", 5, -2))), "object -2"),
-    "empty file in an object": (change(files=(File("0", 0, 0), *FILES)), "is empty and yet"),
-    "empty file with offset": (change(files=(File("0", 0, -1, 5), *FILES)), "is empty and yet"),
+    "empty file in an object": (change(files=(File("0", 0, 0), *FILES)), "is empty, but placed"),
+    "empty file with offset": (change(files=(File("0", 0, -1, 5), *FILES)), "is empty, but placed"),
     "negative length": (change(files=(File("0", -5, 0), *FILES)), "out of range"),
     "negative offset": (change(files=(File("0", 5, 0, -5), *FILES)), "out of range"),
     "overlap": (
         change(files=(FILES[0], File("b", 20, 0, 9), *FILES[2:])),
-        "objects[0]: bytes from 9 are covered twice",
+        "objects[0]: bytes from 9 are in two files",
     ),
     "gap": (
         change(files=(FILES[0], File("b", 19, 0, 11), *FILES[2:])),
-        "objects[0]: bytes from 10 are in no file",
+        "objects[0]: bytes from 10 are not in any file",
     ),
-    "end missing": (change(files=FILES[:3]), "objects[1]: files end at 0"),
+    "end missing": (change(files=FILES[:3]), "objects[1]: its files end at byte 0"),
     "beyond the end": (
         change(files=(*FILES[:3], File("x", B.length_bytes + 1, 1))),
-        "objects[1]: files end at 8194, the object at 8193",
+        "objects[1]: its files end at byte 8194, but it ends at 8193",
     ),
 }
 
@@ -138,11 +141,11 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     "member twice": (TEXT.replace('"schema":1', '"schema":1,"schema":1').encode(), "twice"),
     "member twice inside": (
         TEXT.replace('"length_bytes":10', '"length_bytes":9,"length_bytes" : 10').encode(),
-        "'length_bytes' given twice",
+        "'length_bytes' is given twice",
     ),
     "member twice in disguise": (
         TEXT.replace('"version":3', '"version":3,"\\u0076ersion":3').encode(),
-        "'version' given twice",
+        "'version' is given twice",
     ),
     "fraction": (TEXT.replace('"version":3', '"version":3.5').encode(), "$.version"),
     "infinity": (TEXT.replace('"version":3', '"version":1e999').encode(), "not a manifest"),
