@@ -1,4 +1,4 @@
-"""Whether a package may take its place in a catalog."""
+"""Decides whether a package may be entered into a catalog."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ from dlcore.model import Catalog, CatalogEntry
 
 
 def refuse_older(current: bytes | None, package_id: str, version: int, *, source: str) -> None:
-    """Refuse a version below the catalog's.
+    """Refuse a version that is older than the catalog's.
+
+    Args:
+        current: The catalog document; None if there is none yet.
+        package_id: Id of the package.
+        version: The version to be published.
+        source: Where the catalog is, for messages.
 
     Raises:
-        ConfigError: The catalog names a later version.
+        ConfigError: The catalog states a later version; the caller's fault.
         ManifestError: The catalog is malformed.
     """
     known = _read(current, source).packages.get(package_id)
     if known is not None and version < known.version:
         raise ConfigError(
-            f"{source}: {package_id} is at version {known.version}, later than {version}",
-            remedy="Publish a later version, or replace it on purpose.",
+            f"{source}: {package_id} is already at version {known.version}, later than {version}",
+            remedy="Publish a later version, or replace the newer one on purpose (--replace).",
         )
 
 
@@ -30,18 +36,18 @@ def with_entry(
     """Put a package into a catalog document.
 
     Args:
-        current: The document as it is; None if there is none yet.
-        package_id: Which package.
-        entry: What the catalog is to say of it.
-        replace: Whether it may take the place of a later version, or of other content of the
-            same version.
+        current: The catalog document; None if there is none yet.
+        package_id: Id of the package.
+        entry: The catalog's new statement about it.
+        replace: Whether the entry may replace a later version, or other content of the same
+            version.
         source: Where the catalog is, for messages.
 
     Returns:
-        The new document; None if the catalog says so already.
+        The new document; None if the catalog already holds this entry.
 
     Raises:
-        ConfigError: The entry would replace what it must not.
+        ConfigError: The entry would replace one that it may not replace; the caller's fault.
         ManifestError: The catalog is malformed.
     """
     catalog = _read(current, source)
@@ -52,8 +58,8 @@ def with_entry(
         refuse_older(current, package_id, entry.version, source=source)
         if known.version == entry.version:
             raise ConfigError(
-                f"{source}: {package_id} version {entry.version} has other content already",
-                remedy="Publish the new content as a later version, or replace it on purpose.",
+                f"{source}: {package_id} version {entry.version} already has other content",
+                remedy="Publish the new content as a later version, or replace the old content (--replace).",
             )
     packages = catalog.packages | {package_id: entry}
     return encode_catalog(msgspec.structs.replace(catalog, packages=packages))

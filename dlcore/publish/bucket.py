@@ -1,7 +1,7 @@
 """Publishes into an object store: Azure Blob Storage, Amazon S3, Google Cloud Storage.
 
-Guarantees: a key appears whole; the catalog is replaced only if it is still the one that was
-read. Credentials come from the environment alone and are never part of a message.
+Guarantees: an object appears complete or not at all. The catalog is replaced only if it did not
+change since it was read. Credentials come from the environment only and are in no message.
 """
 
 from __future__ import annotations
@@ -15,44 +15,43 @@ from typing import TYPE_CHECKING
 from dlcore.errors import AuthError, ConfigError, Fault, NotFoundError, TransferError
 from dlcore.model import CATALOG_KEY
 from dlcore.publish.destination import Change
+from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta, PutMode, UpdateVersion
     from obstore.store import ObjectStore
 
 SCHEMES = frozenset({"az", "s3", "gs"})
-CATALOG_ATTEMPTS = 20
-
-_REQUEST_BYTES = 8 << 20  # a shorter object goes up in one request
-_REQUESTS_AT_ONCE = 4
 
 
 class BucketDestination:
-    """A `Destination` that is an object store.
+    """A `Destination` in an object store.
 
     Args:
         url: Scheme, bucket or container, and prefix.
+        policy: Limits and sizes.
 
     Raises:
-        ConfigError: The environment does not say how to reach the store.
+        ConfigError: The environment does not say how to reach the store; the user's fault.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, policy: PublishPolicy = DEFAULT_POLICY) -> None:
         self._name = url
+        self._policy = policy
         self._store = _open(url)
 
     @property
     def name(self) -> str:
-        """The URL."""
+        """The URL, which holds no credentials."""
         return self._name
 
     @property
     def writers(self) -> int:
-        """A few, so that the latency of many objects overlaps."""
-        return 4
+        """A few, so that the round trips of many objects overlap."""
+        return self._policy.bucket_writers
 
     def length_of(self, key: str) -> int | None:
-        """Length of a blob; None if there is none."""
+        """Length of the object under a key, in bytes; None if there is none."""
         import obstore
 
         try:
@@ -61,46 +60,47 @@ class BucketDestination:
         except NotFoundError:
             return None
 
-    def write(self, key: str, windows: Iterable[memoryview], length_bytes: int) -> None:
-        """Upload content; it appears when all of it is there."""
+    def write(self, key: str, content: Iterable[memoryview], length_bytes: int) -> None:
+        """Upload content; it appears under its key when the upload is complete."""
         import obstore
 
         with self._faults():
-            if length_bytes <= _REQUEST_BYTES:
-                obstore.put(self._store, key, b"".join(windows), use_multipart=False)
+            if length_bytes <= self._policy.request_bytes:
+                obstore.put(self._store, key, b"".join(content), use_multipart=False)
             else:
                 obstore.put(
                     self._store,
                     key,
-                    iter(windows),
-                    chunk_size=_REQUEST_BYTES,
-                    max_concurrency=_REQUESTS_AT_ONCE,
+                    iter(content),
+                    chunk_size=self._policy.request_bytes,
+                    max_concurrency=self._policy.max_requests_per_object,
                 )
 
-    def settle(self) -> None:
-        """Nothing to do: a store answers when content is safe."""
+    def sync(self) -> None:
+        """Do nothing: an object store answers only when content is durable."""
 
     def read_catalog(self) -> bytes | None:
-        """The catalog document, or None if there is none yet."""
+        """The catalog document; None if there is none yet."""
         return self._read_catalog()[0]
 
     def change_catalog(self, change: Change) -> None:
-        """Replace the catalog if nobody else has; see `Destination.change_catalog`."""
-        for attempt in range(CATALOG_ATTEMPTS):
+        """Replace the catalog if no other publisher has done so; see `Destination`."""
+        for attempt in range(self._policy.max_catalog_attempts):
             current, mode = self._read_catalog()
             document = change(current)
             if document is None or self._replaced_catalog(document, mode):
                 return
             time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - spreads load
         raise TransferError(
-            f"the catalog was changed by others {CATALOG_ATTEMPTS} times in a row",
+            "other publishers changed the catalog"
+            f" {self._policy.max_catalog_attempts} times in a row",
             fault=Fault.BUSY,
             endpoint=self._name,
-            remedy="Publish again; objects that are there already are not sent again.",
+            remedy="Publish again; objects that are already stored are not sent again.",
         )
 
     def _read_catalog(self) -> tuple[bytes | None, PutMode]:
-        """The catalog, and the condition under which it may be replaced."""
+        """The catalog, and the condition on which it may be replaced."""
         import obstore
 
         try:
@@ -123,7 +123,7 @@ class BucketDestination:
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
-        """Turn the store's errors into ours; a condition that does not hold passes as it is."""
+        """Translate the store's errors; those about an unmet condition pass unchanged."""
         from obstore import exceptions as store
 
         try:
@@ -135,7 +135,7 @@ class BucketDestination:
                 _first_line(error),
                 fault=Fault.AUTH,
                 endpoint=self._name,
-                remedy="Check the credentials in the environment, and the rights they give.",
+                remedy="Check the credentials in the environment and their permissions.",
             ) from error
         except (FileNotFoundError, store.NotFoundError) as error:
             raise NotFoundError(
@@ -146,7 +146,7 @@ class BucketDestination:
                 _first_line(error),
                 fault=Fault.SERVER,
                 endpoint=self._name,
-                remedy="Publish again; objects that are there already are not sent again.",
+                remedy="Publish again; objects that are already stored are not sent again.",
             ) from error
 
 
@@ -159,7 +159,7 @@ def _open(url: str) -> ObjectStore:
     except (BaseError, ValueError) as error:
         raise ConfigError(
             f"cannot reach {url}: {_first_line(error)}",
-            remedy="Set the store's variables in the environment, such as"
+            remedy="Set the store's variables in the environment, for example"
             " AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY.",
         ) from error
 
@@ -174,5 +174,5 @@ def _version(meta: ObjectMeta) -> UpdateVersion:
 
 
 def _first_line(error: Exception) -> str:
-    # The store redacts signed URLs itself; what follows the first line is its internals.
+    # The library redacts signed URLs. The lines after the first are internal details.
     return str(error).partition("\n")[0]

@@ -1,4 +1,4 @@
-"""Where packages are published to, as the rest of this room sees it."""
+"""The interface of a place that packages are published to."""
 
 from __future__ import annotations
 
@@ -9,42 +9,48 @@ Change = Callable[[bytes | None], bytes | None]
 
 
 class Destination(Protocol):
-    """A place for documents and objects by key.
+    """A place that stores documents and objects by key.
 
-    All methods but `change_catalog` may be called from several threads at once.
+    Every method except `change_catalog` may be called from several threads at once.
     """
 
     @property
     def name(self) -> str:
-        """What to call it in messages; holds no secret."""
+        """Its name in messages; holds no secret."""
         ...
 
     @property
     def writers(self) -> int:
-        """How many objects are best written at once."""
+        """Number of objects to write at the same time."""
         ...
 
     def length_of(self, key: str) -> int | None:
-        """Length of what is stored under a key, in bytes; None if nothing is."""
+        """Length of the object under a key, in bytes; None if there is none."""
         ...
 
-    def write(self, key: str, windows: Iterable[memoryview], length_bytes: int) -> None:
-        """Store content that appears under its key as a whole, or not at all if this raises."""
+    def write(self, key: str, content: Iterable[memoryview], length_bytes: int) -> None:
+        """Store content under a key, completely or (if this raises) not at all.
+
+        Args:
+            key: Where to store it.
+            content: The bytes, in order.
+            length_bytes: Their number.
+        """
         ...
 
-    def settle(self) -> None:
-        """Make all that was written survive a loss of power."""
+    def sync(self) -> None:
+        """Make everything that was written survive a power loss."""
         ...
 
     def read_catalog(self) -> bytes | None:
-        """The catalog document, or None if there is none yet."""
+        """The catalog document; None if there is none yet."""
         ...
 
     def change_catalog(self, change: Change) -> None:
-        """Replace the catalog in one step, which no other publisher's can come between.
+        """Replace the catalog atomically, also when other publishers do so at the same time.
 
         Args:
-            change: Makes the new document of the current one; None means that there is nothing
-                to change. It is called again when another publisher was faster.
+            change: Returns the new document for the current one, or None if there is nothing to
+                change. It is called again if another publisher changed the catalog meanwhile.
         """
         ...

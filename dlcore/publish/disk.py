@@ -1,4 +1,4 @@
-"""What the operating system says about a disk, in the errors of dlcore."""
+"""Translates errors of the operating system about a disk into errors of dlcore."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def disk_faults(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        remedy = "Check the disk, its free space and the rights to this path; publish again."
+        remedy = "Check the disk, its free space and the permissions of this path, then publish again."
         raise storage_error(error, "publish", path, remedy=remedy) from error

@@ -1,8 +1,8 @@
-"""Publishes into a folder of a local or mounted disk.
+"""Publishes into a folder on a local or mounted disk.
 
-Guarantees: a key appears by one rename, after its content was synced; the catalog changes under
-a lock. Other publishers may work on the same folder. A killed one leaves a temporary file, which
-a later one removes after a day.
+Guarantees: a file appears under its key by one rename, after its content was synced. The catalog
+changes under a lock. Several publishers may work on the same folder. A publisher that was killed
+leaves a temporary file, which a later publisher removes once it is old (`PublishPolicy.stale_s`).
 """
 
 from __future__ import annotations
@@ -20,19 +20,24 @@ from dlcore.errors import LockedError
 from dlcore.model import CATALOG_KEY
 from dlcore.publish.destination import Change
 from dlcore.publish.disk import disk_faults
+from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 
 LOCK_NAME = ".catalog.lock"
-LOCK_TIMEOUT_S = 60.0
-STALE_S = 86_400.0
 
 _TEMPORARY = ".tmp"
 
 
 class FolderDestination:
-    """A `Destination` that is a folder; it is created when something is written."""
+    """A `Destination` in a folder.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: The folder; it is created by the first write.
+        policy: Limits and sizes.
+    """
+
+    def __init__(self, root: Path, policy: PublishPolicy = DEFAULT_POLICY) -> None:
         self.root = root
+        self._policy = policy
 
     @property
     def name(self) -> str:
@@ -41,30 +46,30 @@ class FolderDestination:
 
     @property
     def writers(self) -> int:
-        """One per core: writing includes hashing."""
+        """One for each core, because writing includes hashing."""
         return os.cpu_count() or 1
 
     def length_of(self, key: str) -> int | None:
-        """Length of a file; None if there is none."""
+        """Length of the file under a key, in bytes; None if there is none."""
         path = self.root / key
         with disk_faults(path):
             return path.stat().st_size if path.is_file() else None
 
-    def write(self, key: str, windows: Iterable[memoryview], length_bytes: int) -> None:
-        """Write a file beside its place, sync it, and rename it there."""
+    def write(self, key: str, content: Iterable[memoryview], length_bytes: int) -> None:
+        """Write a temporary file next to the final one, sync it, and rename it."""
         path = self.root / key
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_TEMPORARY}")
         with disk_faults(path):
             _make_folder(path.parent)
             try:
-                _write_synced(temporary, windows)
+                _write_synced(temporary, content)
                 temporary.replace(path)
             except BaseException:
                 temporary.unlink(missing_ok=True)
                 raise
 
-    def settle(self) -> None:
-        """Sync the folders, and so the names in them."""
+    def sync(self) -> None:
+        """Sync the folders, so that the new names survive a power loss."""
         with disk_faults(self.root):
             _make_folder(self.root)
             for folder in (*self.root.iterdir(), self.root):
@@ -72,44 +77,47 @@ class FolderDestination:
                     sync_folder(folder)
 
     def read_catalog(self) -> bytes | None:
-        """The catalog document, or None if there is none yet."""
+        """The catalog document; None if there is none yet."""
         path = self.root / CATALOG_KEY
         with disk_faults(path):
             return path.read_bytes() if path.exists() else None
 
     def change_catalog(self, change: Change) -> None:
-        """Replace the catalog under a lock; see `Destination.change_catalog`."""
+        """Replace the catalog under a lock; see `Destination`."""
         lock = self.root / LOCK_NAME
+        timeout_s = self._policy.lock_timeout_s
         with disk_faults(lock), contextlib.ExitStack() as held:
             _make_folder(self.root)
             try:
-                held.enter_context(FileLock(lock, LOCK_TIMEOUT_S))
+                held.enter_context(FileLock(lock, timeout_s))
             except LockedError as error:
                 raise LockedError(
-                    f"{lock}: held by another publisher for {LOCK_TIMEOUT_S:.0f} s",
+                    f"{lock}: another publisher has held this lock for {timeout_s:.0f} s",
                     path=lock,
-                    remedy="Wait for it to end, then publish again.",
+                    remedy="Wait until it has finished, then publish again.",
                 ) from error
             self._remove_stale()
             document = change(self.read_catalog())
             if document is not None:
                 self.write(CATALOG_KEY, [memoryview(document)], len(document))
-                self.settle()
+                self.sync()
 
     def _remove_stale(self) -> None:
         for path in self.root.glob(f"*/.*{_TEMPORARY}"):
-            with contextlib.suppress(FileNotFoundError):  # its writer was alive after all
-                if time.time() - path.stat().st_mtime > STALE_S:
+            with contextlib.suppress(
+                FileNotFoundError
+            ):  # its publisher was still alive and renamed it
+                if time.time() - path.stat().st_mtime > self._policy.stale_s:
                     path.unlink()
 
 
-def _write_synced(path: Path, windows: Iterable[memoryview]) -> None:
-    # Not `tempfile`: published files have the rights that the umask gives, so servers may read.
+def _write_synced(path: Path, content: Iterable[memoryview]) -> None:
+    # `tempfile` would make files that only their owner may read; servers must read these.
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(path, flags, 0o666), "wb", buffering=0) as file:
-        for window in windows:
-            while window:
-                window = window[file.write(window) :]
+        for data in content:
+            while data:
+                data = data[file.write(data) :]
         os.fsync(file.fileno())
 
 

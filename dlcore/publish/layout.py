@@ -1,11 +1,11 @@
-"""Which file goes into which object. Pure arithmetic."""
+"""Decides which file goes into which object. Pure arithmetic."""
 
 from __future__ import annotations
 
 from dlcore.model import File, Manifest, Object
 from dlcore.publish.source import Source
 
-PACK_BYTES = 64 << 20
+MAX_PACK_BYTES = 64 << 20  # a rule of docs/formats.md
 
 
 def lay_out(
@@ -13,26 +13,38 @@ def lay_out(
 ) -> Manifest:
     """Place every file in an object.
 
-    Files shorter than a block share pack objects of at most 64 MiB, in path order; each longer
-    one is an object of its own. Objects stand in the order of their first file.
+    Files shorter than a block share pack objects of at most `MAX_PACK_BYTES`, in path order. Each
+    longer file is an object of its own. Objects are in the order of their first file.
+
+    Args:
+        source: The files.
+        package_id: Id of the package.
+        version: Its version.
+        block_bytes: Length of a block.
+        pack: Whether short files share objects.
 
     Returns:
-        The manifest, whose objects have lengths and neither names nor digests yet.
+        The manifest. Its objects have lengths, but neither names nor digests yet.
     """
     lengths: list[int] = []
     files: list[File] = []
-    shared = -1
+    pack_index: int | None = None  # of the pack object that is being filled
     for file in source.files:
         if file.length_bytes == 0:
             files.append(File(file.path, 0))
             continue
-        small = pack and file.length_bytes < block_bytes
-        fits = small and shared >= 0 and lengths[shared] + file.length_bytes <= PACK_BYTES
-        if not fits:
+        is_short = pack and file.length_bytes < block_bytes
+        if (
+            is_short
+            and pack_index is not None
+            and lengths[pack_index] + file.length_bytes <= MAX_PACK_BYTES
+        ):
+            index = pack_index
+        else:
+            index = len(lengths)
             lengths.append(0)
-        index = shared if fits else len(lengths) - 1
-        if small:
-            shared = index
+        if is_short:
+            pack_index = index
         files.append(File(file.path, file.length_bytes, index, lengths[index]))
         lengths[index] += file.length_bytes
     objects = tuple(Object("", length) for length in lengths)

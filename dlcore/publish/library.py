@@ -1,7 +1,7 @@
-"""A package in a distribution point's content library, as it is before anything is read from it.
+"""Lists a package in a distribution point's content library, without reading its content.
 
-Guarantees: as `source`; besides, each file is there with the length that the library states. Its
-digest is compared when it is read (`reading.check_files`).
+Guarantees: as in `source`. Also, each file exists and has the length that the library states.
+Digests are compared later, when the files are read (`reading.check_files`).
 """
 
 from __future__ import annotations
@@ -16,29 +16,28 @@ from dlcore.manifest.content_library import MAX_INI_BYTES
 from dlcore.publish.disk import disk_faults
 from dlcore.publish.source import Source, SourceFile, blaming, list_source
 
-READERS = 16  # of small files on a share, each of which is a few round trips
-
 _SUFFIX = ".ini"
-_OTHER = "Check on the distribution point, or distribute the content to it again."
+_REMEDY = "Validate the content on the distribution point, or distribute it again."
 
 
-def list_library(root: Path, package_id: str) -> Source:
-    """List a package's latest content.
+def list_library(root: Path, package_id: str, max_readers: int) -> Source:
+    """List the latest content of a package.
 
     Args:
         root: The content library, ``SCCMContentLib``.
-        package_id: Which package.
+        package_id: Id of the package.
+        max_readers: Number of INI files to read at the same time.
 
     Raises:
-        ConfigError: It is no content library, or has a name that cannot be published.
-        ManifestError: What the library says of the package is malformed.
-        NotFoundError: The package is not there, or a file of it.
+        ConfigError: It is not a content library, or holds a name that cannot be published.
+        ManifestError: An INI file about the package is malformed; the library's fault.
+        NotFoundError: The package, or one of its files, is not in the library.
         IntegrityError: A file does not have the length that the library states.
-        StorageError: The disk refuses to list or to read it.
+        StorageError: The disk cannot be listed or read.
     """
     tree, version = _content(root, package_id)
     described = list_source(tree)
-    with ThreadPoolExecutor(READERS) as pool:
+    with ThreadPoolExecutor(max_readers) as pool:
         files = tuple(pool.map(partial(_file, root), described.files))
     with blaming(tree):
         check_together([*(file.path for file in files), *described.folders])
@@ -51,27 +50,29 @@ def _content(root: Path, package_id: str) -> tuple[Path, int]:
     for name in ("PkgLib", "DataLib", "FileLib"):
         if not (root / name).is_dir():
             raise ConfigError(
-                f"{root} is no content library: there is no folder {name}",
+                f"{root} is not a content library: it has no folder {name}",
                 remedy="Name the folder SCCMContentLib, or the share SCCMContentLib$.",
             )
     listed_at = root / "PkgLib" / f"{package_id}.INI"
     if not listed_at.is_file():
         raise NotFoundError(
             f"package {package_id} is not in the content library {root}",
-            remedy="Distribute it to that distribution point.",
+            remedy="Distribute it to this distribution point.",
         )
     version = decode_package_ini(_read(listed_at), source=str(listed_at), package_id=package_id)
     tree = root / "DataLib" / f"{package_id}.{version}"
     if not tree.is_dir():
-        raise NotFoundError(f"there is no folder {tree}, which {listed_at} lists", remedy=_OTHER)
+        raise NotFoundError(
+            f"{listed_at} lists a version whose folder is missing: {tree}", remedy=_REMEDY
+        )
     return tree, version
 
 
 def _file(root: Path, ini: SourceFile) -> SourceFile:
-    """The file that an INI file stands for."""
+    """The file that an INI file describes."""
     path = ini.path[: -len(_SUFFIX)]
     if not ini.path.lower().endswith(_SUFFIX):
-        raise ManifestError(f"{ini.location} stands for no file", remedy=_OTHER)
+        raise ManifestError(f"{ini.location} is not an INI file", remedy=_REMEDY)
     with blaming(ini.location):
         check_path(path)
     stated = decode_file_ini(_read(ini.location), source=str(ini.location))
@@ -84,14 +85,14 @@ def _file(root: Path, ini: SourceFile) -> SourceFile:
         status = location.stat() if is_there else None
     if status is None:
         raise NotFoundError(
-            f"{path} of the package is not in the content library: there is no {location}",
-            remedy=f"{_OTHER} A library on several drives has to be put together first.",
+            f"{path} of the package is not in the content library: {location} is missing",
+            remedy=f"{_REMEDY} Copy a library that spans several drives to one folder first.",
         )
     if status.st_size != stated.length_bytes:
         raise IntegrityError(
             f"{location} is {status.st_size} bytes long, not {stated.length_bytes}",
             path=path,
-            remedy=_OTHER,
+            remedy=_REMEDY,
         )
     return SourceFile(path, location, status.st_size, status.st_mtime_ns, stated.sha256)
 

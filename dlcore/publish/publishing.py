@@ -1,8 +1,9 @@
-"""From a folder to a published package.
+"""Publishes a folder as a package.
 
-Guarantees: a catalog never names what is not there. Objects come first, then the manifest, then
-the catalog, each made durable before the next. Whatever interrupts a publisher, the catalog is
-valid, either the old or the new one; publishing again sends only what is missing.
+Guarantees: a catalog never names content that is not stored. Objects are written first, then the
+manifest, then the catalog; each is durable before the next begins. If publishing is interrupted,
+the catalog is valid, and either the old or the new one. Publishing again sends only what is
+missing.
 """
 
 from __future__ import annotations
@@ -32,12 +33,13 @@ from dlcore.publish.folder import FolderDestination
 from dlcore.publish.layout import lay_out
 from dlcore.publish.library import list_library
 from dlcore.publish.opening import open_destination
-from dlcore.publish.reading import Advance, check_files, digest_objects, verified_windows
+from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
+from dlcore.publish.reading import Advance, check_files, digest_objects, verified_spans
 from dlcore.publish.source import Source, list_source
 
 
 class Stage(enum.StrEnum):
-    """What a publisher is doing."""
+    """The stages of publishing, in order; `CHECK` only for a content library."""
 
     CHECK = "check"
     HASH = "hash"
@@ -45,7 +47,7 @@ class Stage(enum.StrEnum):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a publisher has come with one stage."""
+    """How many bytes of one stage are done."""
 
     stage: Stage
     done_bytes: int
@@ -53,17 +55,17 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class Published(msgspec.Struct, frozen=True):
-    """What was published.
+    """The result of publishing.
 
     Attributes:
-        package_id: Which package.
+        package_id: Id of the package.
         version: Its source version.
-        manifest: SHA-256 of the manifest document, hex.
+        manifest: SHA-256 digest of the manifest document, in hex.
         files: Number of files.
         content_bytes: Length of all files together.
-        objects_written: Number of objects written now.
-        objects_present: Number of objects that were there already.
-        written_bytes: Length of the objects written now.
+        objects_written: Number of objects that were written.
+        objects_present: Number of objects that were already stored.
+        written_bytes: Length of the objects that were written.
     """
 
     package_id: str
@@ -91,36 +93,39 @@ def publish(
     """Publish a folder as a version of a package.
 
     Args:
-        folder: What to publish.
-        package_id: Id of the package, ``ABC00012``.
-        version: Source version, 1 or more; None for that of the content library, else 1.
+        folder: The folder to publish.
+        package_id: Id of the package, such as ``ABC00012``.
+        version: Source version, 1 or more. None for the version that the content library states,
+            or 1 for a folder.
         destination: A folder, or an object store URL such as ``az://container/prefix``; its
             credentials come from the environment.
         block_bytes: Length of a block: a power of two from 4 KiB to 16 MiB.
         pack: Whether files shorter than a block share objects.
         replace: Whether other content of the same version, or a later version, may be replaced.
-        content_library: Whether the folder is a distribution point's content library, to publish
-            the package from.
-        progress: Told how far it is; from several threads, one at a time.
+        content_library: Whether the folder is a distribution point's content library that holds
+            the package.
+        progress: Called with the progress; from several threads, but never at the same time.
+
+    After an error the catalog is unchanged. Objects that were stored stay, and are not sent again.
 
     Raises:
-        ConfigError: An argument, a name in the folder or the catalog forbids it.
-        ManifestError: The catalog at the destination is malformed, or the content library is.
-        NotFoundError: The content library does not hold the package whole.
-        IntegrityError: A file of the content library does not have the digest that it states.
-        StorageError: The disk failed, or a file changed meanwhile. The catalog is as it was.
-        TransferError: The object store failed. The catalog is as it was.
+        ConfigError: An argument, a name in the folder or the catalog forbids it; the user's fault.
+        ManifestError: The catalog at the destination, or the content library, is malformed.
+        NotFoundError: The package, or one of its files, is not in the content library.
+        IntegrityError: A file of the content library does not have the digest that is stated.
+        StorageError: The disk failed, or a file changed while it was being published.
+        TransferError: The object store failed.
     """
     return publish_to(
         open_destination(destination),
         folder,
-        Terms(package_id, version, block_bytes, pack, replace, content_library),
+        PublishOptions(package_id, version, block_bytes, pack, replace, content_library),
         progress or (lambda _: None),
     )
 
 
-class Terms(msgspec.Struct, frozen=True):
-    """How a folder is to be published; see `publish`."""
+class PublishOptions(msgspec.Struct, frozen=True):
+    """How to publish a folder; the arguments of `publish`."""
 
     package_id: str
     version: int | None = None
@@ -131,47 +136,52 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 def publish_to(
-    target: Destination, folder: Path, terms: Terms, progress: Callable[[Progress], None]
+    target: Destination,
+    folder: Path,
+    options: PublishOptions,
+    progress: Callable[[Progress], None],
+    policy: PublishPolicy = DEFAULT_POLICY,
 ) -> Published:
-    """Publish to a destination that is open; otherwise as `publish`."""
-    _check_terms(terms)
+    """Publish to a destination that is already open; otherwise like `publish`."""
+    _check_options(options)
     _refuse_own_source(target, folder)
     catalog_name = f"{target.name}/{CATALOG_KEY}"
-    source = _listed(folder, terms)
-    version = terms.version or source.version
-    if not terms.replace:
-        refuse_older(target.read_catalog(), terms.package_id, version, source=catalog_name)
-    manifest = _digested(source, version, terms, progress)
+    source = _listed(folder, options, policy)
+    version = options.version or source.version
+    if not options.replace:
+        refuse_older(target.read_catalog(), options.package_id, version, source=catalog_name)
+    manifest = _digested(source, version, options, progress, policy)
     document = encode(manifest)
     digest = digest_of(document)
     entry = CatalogEntry(version, digest, len(document), manifest.content_bytes)
 
     def change(current: bytes | None) -> bytes | None:
         return with_entry(
-            current, terms.package_id, entry, replace=terms.replace, source=catalog_name
+            current, options.package_id, entry, replace=options.replace, source=catalog_name
         )
 
-    change(target.read_catalog())  # to be refused before hours of writing, not after
-    written = _write_objects(target, source, manifest, progress)
-    target.settle()
+    change(target.read_catalog())  # so that a refusal comes before hours of writing
+    written = _write_objects(target, source, manifest, progress, policy)
+    target.sync()
     target.write(manifest_key(digest), [memoryview(document)], len(document))
-    target.settle()
+    target.sync()
     target.change_catalog(change)
     return _summary(manifest, digest, written)
 
 
-def _check_terms(terms: Terms) -> None:
+def _check_options(options: PublishOptions) -> None:
     try:
-        check_package_id(terms.package_id)
+        check_package_id(options.package_id)
     except ManifestError as error:
         raise ConfigError(error.message, remedy=error.remedy) from error
-    if terms.version is not None and not 1 <= terms.version < 1 << 31:
+    if options.version is not None and not 1 <= options.version < 1 << 31:
         raise ConfigError(
-            f"version {terms.version} cannot be used", remedy="Count versions from 1 upwards."
+            f"version {options.version} cannot be used",
+            remedy="Choose a version from 1 to 2147483647.",
         )
-    if not is_block_length(terms.block_bytes):
+    if not is_block_length(options.block_bytes):
         raise ConfigError(
-            f"blocks of {terms.block_bytes} bytes cannot be used",
+            f"blocks of {options.block_bytes} bytes cannot be used",
             remedy="Choose a power of two from 4096 to 16777216.",
         )
 
@@ -181,36 +191,47 @@ def _refuse_own_source(target: Destination, folder: Path) -> None:
     if inside and Path(target.name).resolve().is_relative_to(folder.resolve()):
         raise ConfigError(
             f"{target.name} lies in {folder}, the folder to be published",
-            remedy="Publish to a folder outside of it.",
+            remedy="Publish to a folder outside it.",
         )
 
 
-def _listed(folder: Path, terms: Terms) -> Source:
-    return list_library(folder, terms.package_id) if terms.content_library else list_source(folder)
+def _listed(folder: Path, options: PublishOptions, policy: PublishPolicy) -> Source:
+    if options.content_library:
+        return list_library(folder, options.package_id, policy.library_readers)
+    return list_source(folder)
 
 
 def _digested(
-    source: Source, version: int, terms: Terms, progress: Callable[[Progress], None]
+    source: Source,
+    version: int,
+    options: PublishOptions,
+    progress: Callable[[Progress], None],
+    policy: PublishPolicy,
 ) -> Manifest:
-    if terms.content_library:
+    workers, span_bytes = os.cpu_count() or 1, policy.span_bytes
+    if options.content_library:
         lengths = {file.location: file.length_bytes for file in source.files}
         advance = _meter(Stage.CHECK, sum(lengths.values()), progress)
-        check_files(source, os.cpu_count() or 1, advance)
+        check_files(source, workers, span_bytes, advance)
     layout = lay_out(
         source,
-        package_id=terms.package_id,
+        package_id=options.package_id,
         version=version,
-        block_bytes=terms.block_bytes,
-        pack=terms.pack,
+        block_bytes=options.block_bytes,
+        pack=options.pack,
     )
     advance = _meter(Stage.HASH, layout.content_bytes, progress)
-    return digest_objects(source, layout, os.cpu_count() or 1, advance)
+    return digest_objects(source, layout, workers, span_bytes, advance)
 
 
 def _write_objects(
-    target: Destination, source: Source, manifest: Manifest, progress: Callable[[Progress], None]
+    target: Destination,
+    source: Source,
+    manifest: Manifest,
+    progress: Callable[[Progress], None],
+    policy: PublishPolicy,
 ) -> dict[str, int]:
-    """Write the objects that are missing; returns the length of each one written, by name."""
+    """Write the objects that are missing; returns the bytes written for each object, by name."""
     distinct = {item.name: index for index, item in enumerate(manifest.objects)}
     advance = _meter(
         Stage.WRITE, sum(manifest.objects[i].length_bytes for i in distinct.values()), progress
@@ -222,27 +243,28 @@ def _write_objects(
         if target.length_of(object_key(name)) == length:
             advance(length)
             return name, 0
-        target.write(object_key(name), _content(source, manifest, index, stop, advance), length)
+        content = verified_spans(source, manifest, index, policy.span_bytes)
+        target.write(object_key(name), _until_stopped(content, stop, advance), length)
         return name, length
 
     with ThreadPoolExecutor(target.writers) as pool:
         try:
-            under_way = [pool.submit(write, name, index) for name, index in distinct.items()]
-            return dict(future.result() for future in as_completed(under_way))
+            in_flight = [pool.submit(write, name, index) for name, index in distinct.items()]
+            return dict(future.result() for future in as_completed(in_flight))
         except BaseException:
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _content(
-    source: Source, manifest: Manifest, index: int, stop: threading.Event, advance: Advance
+def _until_stopped(
+    content: Iterator[memoryview], stop: threading.Event, advance: Advance
 ) -> Iterator[memoryview]:
-    for window in verified_windows(source, manifest, index):
+    for data in content:
         if stop.is_set():
             raise CancelledError
-        yield window
-        advance(len(window))
+        yield data
+        advance(len(data))
 
 
 def _meter(stage: Stage, total_bytes: int, progress: Callable[[Progress], None]) -> Advance:

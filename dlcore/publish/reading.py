@@ -1,7 +1,7 @@
-"""Reads objects out of the source folder, hashes them, and notices when a file changes.
+"""Reads objects from the source folder, hashes them, and detects files that change meanwhile.
 
-Guarantees: content is read in windows of whole blocks, one a worker in memory at once;
-what `verified_windows` yields matches the digests that `digest_objects` found earlier.
+Guarantees: content is read in spans of whole blocks; each worker holds one span in memory. What
+`verified_spans` yields matches the digests that `digest_objects` computed before.
 """
 
 from __future__ import annotations
@@ -22,84 +22,87 @@ from dlcore.native import block_digests, verify_blocks
 from dlcore.publish.disk import disk_faults
 from dlcore.publish.source import Source, SourceFile
 
-WINDOW_BYTES = 8 << 20
-
 Advance = Callable[[int], None]
+"""Called with the number of bytes that were processed since the last call."""
 
 
-class Window(msgspec.Struct, frozen=True):
-    """Bytes ``[start, end)`` of an object; ``start`` is where a block begins."""
+class ObjectSpan(msgspec.Struct, frozen=True):
+    """Bytes ``[start, end)`` of an object; a block begins at ``start``."""
 
     object: int
     start: int
     end: int
 
 
-def windows(manifest: Manifest, object_index: int) -> Iterator[Window]:
-    """Cut an object into windows of whole blocks."""
-    step = max(WINDOW_BYTES, manifest.block_bytes)
+def spans(manifest: Manifest, object_index: int, span_bytes: int) -> Iterator[ObjectSpan]:
+    """Cut an object into spans of whole blocks, each of ``span_bytes`` or one longer block."""
+    step = max(span_bytes, manifest.block_bytes)
     length = manifest.objects[object_index].length_bytes
     for start in range(0, length, step):
-        yield Window(object_index, start, min(start + step, length))
+        yield ObjectSpan(object_index, start, min(start + step, length))
 
 
-def check_files(source: Source, workers: int, advance: Advance) -> None:
-    """Compare the files whose digests were stated beforehand with these.
+def check_files(source: Source, workers: int, span_bytes: int, advance: Advance) -> None:
+    """Compare each file with the digest that was stated for it, if any.
 
     Args:
-        source: Where the files are.
-        workers: Number of threads to read and hash with.
-        advance: Told the number of bytes hashed since it was last told.
+        source: The files.
+        workers: Number of threads that read and hash.
+        span_bytes: Number of bytes that each of them reads at a time.
+        advance: Called as bytes are hashed.
 
     Raises:
-        IntegrityError: A file does not match.
-        StorageError: A file cannot be read or changes meanwhile.
+        IntegrityError: A file does not match its digest; the content library's fault.
+        StorageError: A file cannot be read, or changed meanwhile.
     """
     stated = {file.location: file for file in source.files if file.sha256}
     with ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(lambda file: _check_file(file, advance), stated.values()):
+        for _ in pool.map(lambda file: _check_file(file, span_bytes, advance), stated.values()):
             pass
 
 
-def _check_file(file: SourceFile, advance: Advance) -> None:
+def _check_file(file: SourceFile, span_bytes: int, advance: Advance) -> None:
     digest = hashlib.sha256()
-    for start in range(0, file.length_bytes, WINDOW_BYTES):
-        data = memoryview(bytearray(min(WINDOW_BYTES, file.length_bytes - start)))
+    for start in range(0, file.length_bytes, span_bytes):
+        data = memoryview(bytearray(min(span_bytes, file.length_bytes - start)))
         _read_extent(file, Extent(0, start, len(data)), data)
         digest.update(data)
         advance(len(data))
     if digest.digest() != file.sha256:
         raise IntegrityError(
-            f"{file.location} does not have the SHA-256 that is its name",
+            f"{file.location} does not match the SHA-256 digest in its name",
             path=file.path,
             remedy="Validate the content on the distribution point, or distribute it again.",
         )
 
 
-def digest_objects(source: Source, manifest: Manifest, workers: int, advance: Advance) -> Manifest:
+def digest_objects(
+    source: Source, manifest: Manifest, workers: int, span_bytes: int, advance: Advance
+) -> Manifest:
     """Hash every block of every object.
 
     Args:
-        source: Where the files are.
+        source: The files.
         manifest: The layout, as `lay_out` made it.
-        workers: Number of threads to read and hash with.
-        advance: Told the number of bytes hashed since it was last told.
+        workers: Number of threads that read and hash.
+        span_bytes: Number of bytes that each of them reads at a time.
+        advance: Called as bytes are hashed.
 
     Returns:
         The manifest with digests and names.
 
     Raises:
-        StorageError: A file cannot be read or changes meanwhile.
+        StorageError: A file cannot be read, or changed meanwhile.
     """
     digests: list[list[bytes]] = [[] for _ in manifest.objects]
 
-    def digest(window: Window) -> tuple[Window, bytes]:
-        return window, block_digests(_read(source, manifest, window), manifest.block_bytes)
+    def digest(span: ObjectSpan) -> tuple[ObjectSpan, bytes]:
+        return span, block_digests(_read(source, manifest, span), manifest.block_bytes)
 
-    todo = (window for index in range(len(digests)) for window in windows(manifest, index))
-    for window, found in _map_ahead(digest, todo, workers):
-        digests[window.object].append(found)
-        advance(window.end - window.start)
+    todo = (span for index in range(len(digests)) for span in spans(manifest, index, span_bytes))
+    for span, found in _map_ahead(digest, todo, workers):
+        digests[span.object].append(found)
+        advance(span.end - span.start)
     named = zip(manifest.objects, map(b"".join, digests), strict=True)
     objects = tuple(
         Object(object_name(o.length_bytes, manifest.block_bytes, d), o.length_bytes, d)
@@ -108,17 +111,19 @@ def digest_objects(source: Source, manifest: Manifest, workers: int, advance: Ad
     return msgspec.structs.replace(manifest, objects=objects)
 
 
-def verified_windows(source: Source, manifest: Manifest, object_index: int) -> Iterator[memoryview]:
-    """Read an object again, window by window.
+def verified_spans(
+    source: Source, manifest: Manifest, object_index: int, span_bytes: int
+) -> Iterator[memoryview]:
+    """Read an object a second time, span by span.
 
     Raises:
-        StorageError: A file cannot be read, or is no longer what was hashed.
+        StorageError: A file cannot be read, or no longer matches the digests.
     """
     size = manifest.block_bytes
     digests = manifest.objects[object_index].digests
-    for window in windows(manifest, object_index):
-        data = _read(source, manifest, window)
-        first, last = window.start // size, -(-window.end // size)
+    for span in spans(manifest, object_index, span_bytes):
+        data = _read(source, manifest, span)
+        first, last = span.start // size, -(-span.end // size)
         expected = digests[first * DIGEST_BYTES : last * DIGEST_BYTES]
         if bad := verify_blocks(data, size, expected):
             start, end = manifest.block_span(object_index, first + bad[0])
@@ -128,10 +133,10 @@ def verified_windows(source: Source, manifest: Manifest, object_index: int) -> I
         yield data
 
 
-def _read(source: Source, manifest: Manifest, window: Window) -> memoryview:
-    data = memoryview(bytearray(window.end - window.start))
+def _read(source: Source, manifest: Manifest, span: ObjectSpan) -> memoryview:
+    data = memoryview(bytearray(span.end - span.start))
     at = 0
-    for extent in manifest.extents(window.object, window.start, window.end):
+    for extent in manifest.extents(span.object, span.start, span.end):
         _read_extent(source.files[extent.file], extent, data[at : at + extent.length_bytes])
         at += extent.length_bytes
     return data
@@ -156,19 +161,21 @@ def _changed(*suspects: SourceFile) -> StorageError:
     return StorageError(
         f"{path}{others} changed while it was being published",
         path=path,
-        remedy="Publish again when nothing writes to the folder; the catalog is as it was.",
+        remedy="Publish again when nothing writes to the folder; the catalog is unchanged.",
     )
 
 
 def _map_ahead(
-    work: Callable[[Window], tuple[Window, bytes]], items: Iterator[Window], workers: int
-) -> Iterator[tuple[Window, bytes]]:
-    """Results in the order of the items, with a bounded number of them under way."""
+    work: Callable[[ObjectSpan], tuple[ObjectSpan, bytes]],
+    items: Iterator[ObjectSpan],
+    workers: int,
+) -> Iterator[tuple[ObjectSpan, bytes]]:
+    """Yield the results in the order of the items; a bounded number of them is in flight."""
     with ThreadPoolExecutor(workers) as pool:
-        under_way: deque[Future[tuple[Window, bytes]]] = deque()
+        in_flight: deque[Future[tuple[ObjectSpan, bytes]]] = deque()
         for item in items:
-            under_way.append(pool.submit(work, item))
-            if len(under_way) > 2 * workers:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
+            in_flight.append(pool.submit(work, item))
+            if len(in_flight) > 2 * workers:
+                yield in_flight.popleft().result()
+        while in_flight:
+            yield in_flight.popleft().result()

@@ -1,8 +1,8 @@
-"""The folder to be published, as it is before anything is read from it.
+"""Lists the folder to be published, without reading its content.
 
-Guarantees: only plain files and folders with names that are safe everywhere; sorted by path, so
-that the same tree gives the same result whatever order the disk lists it in. A name that is not
-in Unicode normalization form C on disk is published in that form and read by its own.
+Guarantees: only plain files and folders, with names that are safe on every system. They are sorted
+by path, so the same tree always gives the same result. A name that is not in Unicode normalization
+form C on disk is published in form C, and read under the name that it has on disk.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class SourceFile(msgspec.Struct, frozen=True):
     """A file to be published.
 
     Attributes:
-        path: Its path in the package.
+        path: Its path inside the package.
         location: Where it is on disk.
         length_bytes: Its length when the folder was listed.
-        modified_ns: When it had been modified, as the disk said then.
-        sha256: What its digest must be; empty if nobody has said so.
+        modified_ns: Its time of modification when the folder was listed, in ns since 1970.
+        sha256: The SHA-256 digest that it must have; empty if none was stated.
     """
 
     path: str
@@ -40,12 +40,12 @@ class SourceFile(msgspec.Struct, frozen=True):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """What is to be published.
+    """The files and empty folders to be published.
 
     Attributes:
-        files: In path order.
-        folders: Paths of the empty ones.
-        version: What it says of its own version; 1 if nothing.
+        files: The files, in path order.
+        folders: Paths of the empty folders, in order.
+        version: The version that the source states for itself; 1 if it states none.
     """
 
     files: tuple[SourceFile, ...]
@@ -54,11 +54,12 @@ class Source(msgspec.Struct, frozen=True):
 
 
 def list_source(root: Path) -> Source:
-    """List a folder and all below it.
+    """List a folder and everything below it.
 
     Raises:
-        ConfigError: It is not a folder, or holds something that cannot be published.
-        StorageError: The disk refuses to list it.
+        ConfigError: It is not a folder, or holds something that cannot be published; the user's
+            fault.
+        StorageError: The disk cannot be listed.
     """
     if not root.is_dir():
         raise ConfigError(f"{root} is not a folder", remedy="Name the folder to be published.")
@@ -90,7 +91,7 @@ def _file(root: Path, location: Path, status: os.stat_result) -> SourceFile:
     if not stat.S_ISREG(status.st_mode):
         raise ConfigError(
             f"{location} is a link or a special file",
-            remedy="Replace it by a plain file or folder, or remove it.",
+            remedy="Replace it with a plain file or folder, or remove it.",
         )
     return SourceFile(path, location, status.st_size, status.st_mtime_ns)
 
@@ -104,7 +105,7 @@ def _package_path(root: Path, location: Path) -> str:
 
 @contextmanager
 def blaming(root: Path) -> Iterator[None]:
-    """Blame the folder for names that a manifest must not hold."""
+    """Turn a refused name into a `ConfigError` that names the folder."""
     try:
         yield
     except ManifestError as error:

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from dlcore.errors import AuthError, ConfigError, NotFoundError, StorageError, TransferError
-from dlcore.publish import Progress, Published, Stage, bucket, publish
+from dlcore.publish import Progress, Published, Stage, publish
 from dlcore.publish.bucket import BucketDestination
+from dlcore.publish.policy import PublishPolicy
 from tests.azurite import Azurite
 from tests.publish.helpers import Read, content, published_tree, sample, write_tree
 
@@ -89,11 +90,9 @@ def test_all_entries_of_publishers_at_work_at_once_survive(
         assert published_tree(read, package_id) == {"file": package_id.encode()}
 
 
-def test_a_catalog_that_changes_every_time_is_given_up_on(
-    container: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bucket, "CATALOG_ATTEMPTS", 3)
-    store, rival = (BucketDestination(f"az://{container}/pre/fix") for _ in range(2))
+def test_a_catalog_that_changes_every_time_is_given_up_on(container: str) -> None:
+    policy = PublishPolicy(max_catalog_attempts=3)
+    store, rival = (BucketDestination(f"az://{container}/pre/fix", policy) for _ in range(2))
     calls: list[bytes | None] = []
 
     def change(current: bytes | None) -> bytes:
@@ -109,7 +108,9 @@ def test_a_catalog_that_changes_every_time_is_given_up_on(
 
 def test_other_content_of_the_same_version_is_refused(tmp_path: Path, container: str) -> None:
     publish_to_container(write_tree(tmp_path / "one", {"a": b"1"}), container)
-    with pytest.raises(ConfigError, match=r"az://.*/catalog.json: ABC00012 version 1 has other"):
+    with pytest.raises(
+        ConfigError, match=r"az://.*/catalog.json: ABC00012 version 1 already has other"
+    ):
         publish_to_container(write_tree(tmp_path / "two", {"a": b"2"}), container)
 
 

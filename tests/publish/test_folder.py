@@ -12,9 +12,9 @@ import pytest
 
 from dlcore.disk.lock import FileLock
 from dlcore.errors import DiskFullError, LockedError, StorageError
-from dlcore.publish import folder as room
 from dlcore.publish import publish
 from dlcore.publish.folder import LOCK_NAME, FolderDestination
+from dlcore.publish.policy import PublishPolicy
 from tests.publish.helpers import content, from_folder, published_tree, sample, write_tree
 
 
@@ -93,15 +93,13 @@ def test_a_destination_that_is_a_file_is_reported(tmp_path: Path) -> None:
     assert caught.value.path == tmp_path / "out/objects/x"
 
 
-def test_a_publisher_does_not_wait_for_a_lock_for_ever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(room, "LOCK_TIMEOUT_S", 0.0)
+def test_a_publisher_does_not_wait_for_a_lock_for_ever(tmp_path: Path) -> None:
+    folder = FolderDestination(tmp_path, PublishPolicy(lock_timeout_s=0.0))
     with (
         FileLock(tmp_path / LOCK_NAME, wait_s=0),
         pytest.raises(LockedError, match="another publisher"),
     ):
-        FolderDestination(tmp_path).change_catalog(lambda _: b"")
+        folder.change_catalog(lambda _: b"")
 
 
 def test_leftovers_of_killed_publishers_are_removed_after_a_day(tmp_path: Path) -> None:

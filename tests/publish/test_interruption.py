@@ -14,7 +14,7 @@ import pytest
 from dlcore.publish import Published
 from dlcore.publish.destination import Change
 from dlcore.publish.folder import FolderDestination
-from dlcore.publish.publishing import Terms, publish_to
+from dlcore.publish.publishing import PublishOptions, publish_to
 from tests.publish.helpers import (
     BLOCK,
     content,
@@ -54,21 +54,21 @@ class Fragile:
         self._moment()
         return self._folder.length_of(key)
 
-    def write(self, key: str, windows: Iterable[memoryview], length_bytes: int) -> None:
+    def write(self, key: str, content: Iterable[memoryview], length_bytes: int) -> None:
         self._moment()
-        self._folder.write(key, self._interrupted(windows), length_bytes)
+        self._folder.write(key, self._interrupted(content), length_bytes)
         self._moment()
 
-    def _interrupted(self, windows: Iterable[memoryview]) -> Iterator[memoryview]:
-        for window in windows:
-            yield window[: len(window) // 2]
+    def _interrupted(self, content: Iterable[memoryview]) -> Iterator[memoryview]:
+        for data in content:
+            yield data[: len(data) // 2]
             self._moment()
-            yield window[len(window) // 2 :]
+            yield data[len(data) // 2 :]
         self._moment()
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         self._moment()
-        self._folder.settle()
+        self._folder.sync()
 
     def read_catalog(self) -> bytes | None:
         self._moment()
@@ -81,8 +81,8 @@ class Fragile:
 
 
 def publish_version(root: Path, source: Path, version: int, moments: int = 10**9) -> Published:
-    terms = Terms("ABC00012", version, BLOCK)
-    return publish_to(Fragile(root, moments), source, terms, lambda _: None)
+    options = PublishOptions("ABC00012", version, BLOCK)
+    return publish_to(Fragile(root, moments), source, options, lambda _: None)
 
 
 def test_an_interruption_at_any_moment_leaves_a_valid_catalog_and_is_made_good(

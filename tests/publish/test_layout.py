@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcore.model import Manifest
-from dlcore.publish.layout import PACK_BYTES, lay_out
+from dlcore.publish.layout import MAX_PACK_BYTES, lay_out
 from dlcore.publish.source import Source, SourceFile
 
 MIB = 1 << 20
@@ -31,10 +31,10 @@ def test_small_files_share_an_object_and_larger_ones_do_not() -> None:
 
 def test_a_pack_is_filled_to_64_mebibytes_and_not_a_byte_more() -> None:
     exact = placed([512 * 1024] * 129)
-    assert objects(exact) == [PACK_BYTES, 512 * 1024]
+    assert objects(exact) == [MAX_PACK_BYTES, 512 * 1024]
     over = placed([MIB - 1] * 64 + [64, 1])
-    assert objects(over) == [PACK_BYTES, 1]
-    assert objects(placed([MIB - 1] * 64 + [65])) == [PACK_BYTES - 64, 65]
+    assert objects(over) == [MAX_PACK_BYTES, 1]
+    assert objects(placed([MIB - 1] * 64 + [65])) == [MAX_PACK_BYTES - 64, 65]
 
 
 def test_without_packing_each_file_is_an_object() -> None:

@@ -31,8 +31,8 @@ def publish_bytes(out: Path, data: bytes, version: int, *, replace: bool = False
 @pytest.mark.parametrize(
     ("data", "version", "reason"),
     [
-        (b"other", 5, "ABC00012 version 5 has other content already"),
-        (b"five", 4, "ABC00012 is at version 5, later than 4"),
+        (b"other", 5, "ABC00012 version 5 already has other content"),
+        (b"five", 4, "ABC00012 is already at version 5, later than 4"),
     ],
 )
 def test_the_catalog_is_not_turned_back(out: Path, data: bytes, version: int, reason: str) -> None:

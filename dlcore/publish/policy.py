@@ -1,0 +1,38 @@
+"""The sizes and limits of publishing, with their reasons."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class PublishPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Sizes and limits of publishing.
+
+    Attributes:
+        span_bytes: Length of the spans that a source is read, hashed and written in. A multiple of
+            the default block; long enough for the widest SHA-256 kernels and to amortise a read.
+        request_bytes: Shorter objects are uploaded to an object store in one request, longer ones
+            in several requests of this length.
+        max_requests_per_object: Requests in flight for one long object.
+        bucket_writers: Objects that are uploaded to an object store at the same time.
+        library_readers: INI files of a content library that are read at the same time. Each takes
+            a few round trips on a share, so many are read at once.
+        max_catalog_attempts: Attempts to replace the catalog of an object store while other
+            publishers replace it too.
+        lock_timeout_s: Time to wait for the lock on a folder's catalog. A publisher holds it for
+            the time of one small write.
+        stale_s: Age at which a temporary file counts as left over by a publisher that was killed.
+            No object takes a day to write.
+    """
+
+    span_bytes: int = 8 << 20
+    request_bytes: int = 8 << 20
+    max_requests_per_object: int = 4
+    bucket_writers: int = 4
+    library_readers: int = 16
+    max_catalog_attempts: int = 20
+    lock_timeout_s: float = 60.0
+    stale_s: float = 86_400.0
+
+
+DEFAULT_POLICY = PublishPolicy()
