@@ -59,7 +59,7 @@ def with_entry(
         if known.version == entry.version:
             raise ConfigError(
                 f"{source}: {package_id} version {entry.version} already has other content",
-                remedy="Publish the new content as a later version, or replace the old content (--replace).",
+                remedy="Publish it as a later version, or replace the old content (--replace).",
             )
     packages = catalog.packages | {package_id: entry}
     return encode_catalog(msgspec.structs.replace(catalog, packages=packages))
