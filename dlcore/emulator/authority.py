@@ -1,10 +1,10 @@
-"""A certificate authority for one server, made on the spot.
+"""Makes a certificate authority that signs the certificate of one server.
 
-Guarantees: the authority's key signs one server certificate and is then forgotten, so that
-whoever trusts the authority trusts that one server and nothing else, ever. Certificates live 30
-days; a set that is complete, covers the names and has a day left is used again.
+Guarantees: the authority's key signs one certificate and is never stored, so a client that trusts
+the authority trusts only this server. Certificates are valid for 30 days. Existing files are used
+again if they are complete, cover all names and are valid for at least one more day.
 
-Assumes that the operator hands ``ca.pem`` to clients. Not for production.
+Assumes that the operator gives ``ca.pem`` to the clients. Not for production.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dlcore.emulator.private import write_private
+from dlcore.emulator.private_files import write_private
 
 if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
 
-_LIFE = timedelta(days=30)
-_MARGIN = timedelta(days=1)
-_SKEW = timedelta(hours=1)  # of a client whose clock is behind
+_VALIDITY = timedelta(days=30)
+_MIN_REMAINING = timedelta(days=1)  # longer than a demonstration runs
+_MAX_CLOCK_SKEW = timedelta(hours=1)  # tolerated for a client with a slow clock
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Where a server's certificate lies.
+    """The files of a server's certificate.
 
     Attributes:
-        ca_file: Certificate of the authority, PEM: what a client trusts.
-        server_file: Certificate and key of the server, PEM, mode 0600.
+        ca_file: The authority's certificate, PEM; clients trust it.
+        server_file: The server's certificate and key, PEM, mode 0600.
     """
 
     ca_file: Path
     server_file: Path
 
     def context(self) -> ssl.SSLContext:
-        """The server's side of TLS 1.2 and above."""
+        """A context for the server side of TLS, version 1.2 or later."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self.server_file)
@@ -49,23 +49,23 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 def ensure_identity(folder: Path, names: Collection[str], now: datetime) -> Identity:
-    """The identity kept in ``folder``, made anew if it is missing, damaged, expiring or too narrow.
+    """Return the identity in ``folder``; make a new one if the old one cannot be used.
 
     Args:
         folder: An existing folder.
-        names: Host names and IP addresses under which the server is reached.
-        now: The present, with a time zone.
+        names: Host names and IP addresses that clients use for the server.
+        now: The current time, with a time zone.
 
     Raises:
         OSError: The folder cannot be written.
     """
     identity = Identity(folder / "ca.pem", folder / "server.pem")
-    if not _usable(identity, names, now):
+    if not _is_usable(identity, names, now):
         _make(identity, names, now)
     return identity
 
 
-def _usable(identity: Identity, names: Collection[str], now: datetime) -> bool:
+def _is_usable(identity: Identity, names: Collection[str], now: datetime) -> bool:
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature
 
@@ -77,7 +77,8 @@ def _usable(identity: Identity, names: Collection[str], now: datetime) -> bool:
         identity.context()
     except (OSError, ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
         return False
-    return now + _MARGIN < server.not_valid_after_utc and set(_general_names(names)) <= set(covered)
+    expires = server.not_valid_after_utc
+    return now + _MIN_REMAINING < expires and set(_general_names(names)) <= set(covered)
 
 
 def _make(identity: Identity, names: Collection[str], now: datetime) -> None:
@@ -147,8 +148,8 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _SKEW)
-        .not_valid_after(now + _LIFE)
+        .not_valid_before(now - _MAX_CLOCK_SKEW)
+        .not_valid_after(now + _VALIDITY)
     )
 
 

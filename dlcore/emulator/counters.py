@@ -1,4 +1,4 @@
-"""What an emulator has done so far, for tests and reports."""
+"""Counts what an emulator has served, for tests and reports."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import msgspec
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """What was done up to one moment.
+    """The counts at one moment.
 
     Attributes:
         tokens_issued: Access tokens.
-        locations_issued: Answers with signed locations, one a package asked for.
-        ranges_served: Bodies of objects and files that were sent to their end.
-        bytes_served: Bytes of objects and files sent, those of broken bodies included.
-        document_bytes: Bytes of catalogs and manifests sent.
-        refused: Answers of status 400 and above, by status.
+        locations_issued: Responses with signed locations, one for each package that is asked for.
+        ranges_served: Response bodies of objects and files that were sent completely.
+        bytes_served: Bytes of objects and files that were sent, including incomplete bodies.
+        document_bytes: Bytes of catalogs and manifests that were sent.
+        refused: Responses with status 400 or above, by status.
     """
 
     tokens_issued: int
@@ -29,7 +29,7 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class Counters:
-    """Running counts; belongs to the emulator's event loop."""
+    """The running counts. Only the emulator's event loop may use them."""
 
     def __init__(self) -> None:
         self._tokens_issued = 0
@@ -40,7 +40,7 @@ class Counters:
         self._refused: collections.Counter[int] = collections.Counter()
 
     def snapshot(self) -> Counts:
-        """The counts as of now; never changes."""
+        """The counts at this moment."""
         return Counts(
             tokens_issued=self._tokens_issued,
             locations_issued=self._locations_issued,
@@ -55,11 +55,11 @@ class Counters:
         self._tokens_issued += 1
 
     def locations_issued(self) -> None:
-        """Count an answer with signed locations."""
+        """Count a response with signed locations."""
         self._locations_issued += 1
 
     def range_served(self) -> None:
-        """Count a body that was sent to its end."""
+        """Count a body that was sent completely."""
         self._ranges_served += 1
 
     def content_sent(self, count: int) -> None:
@@ -71,5 +71,5 @@ class Counters:
         self._document_bytes += count
 
     def refused(self, status: int) -> None:
-        """Count an answer of status 400 or above."""
+        """Count a response with status 400 or above."""
         self._refused[status] += 1

@@ -1,9 +1,10 @@
-"""What a client shows to be let in: access tokens and signed blob locations.
+"""Issues and checks the credentials of clients: access tokens and signed blob locations.
 
-Guarantees: neither can be made or altered without a key that never leaves this process; every
-comparison takes the same time wherever the difference lies; nothing secret is in any ``repr``.
-Both are stateless: what they are good for is written in them, under an HMAC. A new process has a
-new key, so whatever was issued before a restart is refused and has to be renewed.
+Guarantees: neither can be made or altered without a key that never leaves this process. Secrets
+are compared in constant time and appear in no ``repr``.
+
+Both are stateless: they state what they permit, protected by an HMAC. Each process has a new key,
+so credentials from before a restart are refused and must be renewed.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import urllib.parse
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-SERVICE_VERSION = "2025-11-05"  # of the Blob service, in signatures and answers
+SERVICE_VERSION = "2025-11-05"  # of the Blob service; part of signatures and responses
 
 Clock = Callable[[], float]
 
 
 def _bytes(text: str) -> bytes:
-    """The bytes of whatever a client sent, stray surrogates included."""
+    """Text from a client as bytes; also works for lone surrogates."""
     return text.encode("utf-8", "backslashreplace")
 
 
@@ -30,29 +31,29 @@ def _mac(key: bytes, *fields: str) -> str:
 
 
 class Tokens:
-    """Gives access tokens to registered clients and knows its own again.
+    """Issues access tokens to registered clients and recognises them.
 
     Args:
-        registration: The registration token, handed to clients out of band.
-        life_s: Seconds for which an access token is valid.
+        registration: The registration token, which clients get out of band.
+        lifetime_s: Time for which an access token is valid.
         clock: Seconds since 1970.
     """
 
-    def __init__(self, registration: str, life_s: float, clock: Clock) -> None:
+    def __init__(self, registration: str, lifetime_s: float, clock: Clock) -> None:
         self._registration = registration
-        self._life_s = life_s
+        self._lifetime_s = lifetime_s
         self._clock = clock
         self._key = secrets.token_bytes(32)
 
     def issue(self, registration: str) -> str | None:
-        """A new access token, or None if this is not the registration token."""
+        """A new access token; None if ``registration`` is not the registration token."""
         if not hmac.compare_digest(_bytes(registration), _bytes(self._registration)):
             return None
-        claim = f"{_microseconds(self._clock() + self._life_s)}-{secrets.token_hex(8)}"
+        claim = f"{_microseconds(self._clock() + self._lifetime_s)}-{secrets.token_hex(8)}"
         return f"{claim}.{_mac(self._key, claim)}"
 
     def accepts(self, token: str) -> bool:
-        """Whether an access token is ours and has not expired."""
+        """Whether this process issued an access token that has not expired."""
         claim, _, mac = token.partition(".")
         if not hmac.compare_digest(_bytes(mac), _bytes(_mac(self._key, claim))):
             return False
@@ -60,34 +61,34 @@ class Tokens:
 
 
 class Signatures:
-    """Signs locations the way a shared access signature does, and checks them.
+    """Signs locations in the style of a shared access signature, and checks them.
 
-    Source: "Create a service SAS", for the names of the members; the string that is signed is
-    not Azure's.
+    Source: Microsoft Learn, "Create a service SAS", for the names of the members. The string that
+    is signed differs from Azure's.
 
     Args:
-        life_s: Seconds for which a location is valid.
+        lifetime_s: Time for which a location is valid.
         clock: Seconds since 1970.
     """
 
-    def __init__(self, life_s: float, clock: Clock) -> None:
-        self._life_s = life_s
+    def __init__(self, lifetime_s: float, clock: Clock) -> None:
+        self._lifetime_s = lifetime_s
         self._clock = clock
         self._key = secrets.token_bytes(32)
 
     def sign(self, path: str) -> str:
-        """The query string that opens ``path`` for reading, percent-encoded and exact."""
+        """The query string that permits reading ``path``; percent-encoded, to be used unchanged."""
         members = {
             "sv": SERVICE_VERSION,
             "sr": "b",
             "sp": "r",
-            "se": _timestamp(self._clock() + self._life_s),
+            "se": _timestamp(self._clock() + self._lifetime_s),
         }
         members["sig"] = self._signature(path, members)
         return urllib.parse.urlencode(members, quote_via=urllib.parse.quote, safe="")
 
     def refusal(self, path: str, members: Mapping[str, str]) -> str | None:
-        """Why a location is not valid now, in words without its signature; None if it is."""
+        """Why a location is not valid, without its signature; None if it is valid."""
         expected = self._signature(path, members)
         if not hmac.compare_digest(_bytes(members.get("sig", "")), _bytes(expected)):
             return "Signature did not match."

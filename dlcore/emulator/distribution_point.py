@@ -1,8 +1,9 @@
-"""An on-premises distribution point over the published folder: plain files by HTTP.
+"""Serves the published folder as an on-premises distribution point: plain files over HTTP.
 
-Follows what is documented or was observed: ``PROPFIND`` with the real reply's shape, ``sccm?/``
-anywhere in the path, ranges, no ``ETag``. Files are cut out of the published objects. Anonymous:
-plays the virtual folder that asks for no credentials. Does not list by ``GET``.
+Follows what is documented or was observed: ``PROPFIND`` with the form of the real reply,
+``sccm?/`` anywhere in the path, ranges, no ``ETag``. A file is served as an extent of a published
+object. Access is anonymous, as in the virtual folder that asks for no credentials. ``GET`` does
+not list folders.
 """
 
 from __future__ import annotations
@@ -20,30 +21,30 @@ from aiohttp import web
 
 from dlcore.emulator.counters import Counters
 from dlcore.emulator.multistatus import Site, collection, member, multistatus
-from dlcore.emulator.published import Published
-from dlcore.emulator.ranges import ranged
+from dlcore.emulator.published_folder import PublishedFolder
+from dlcore.emulator.ranges import answer_range
 from dlcore.emulator.sender import Sender, Span
 from dlcore.emulator.tree import Tree
 from dlcore.model import File, Manifest
 
-_TARGET = re.compile(
+_TARGET_FORM = re.compile(
     r"/(?P<root>(?:NOCERT_)?SMS_DP_SMSPKG(?:\$|%24))/(?P<rest>.*)", re.IGNORECASE | re.DOTALL
 )
-_REMEMBERED = 8
+_MAX_CACHED_PACKAGES = 8  # a test serves a few; a manifest may take many MB
 
 log = logging.getLogger("dlcore.emulator")
 
 
 class _Package(NamedTuple):
-    """A package's current version."""
+    """The current version of a package."""
 
     manifest: Manifest
     tree: Tree
     modified_s: float
 
 
-class _Asked(NamedTuple):
-    """What a request is about."""
+class _Target(NamedTuple):
+    """The package, and the path inside it, that a request names."""
 
     site: Site
     package: _Package
@@ -51,25 +52,25 @@ class _Asked(NamedTuple):
 
 
 class DistributionPoint:
-    """Answers listings and reads below ``/SMS_DP_SMSPKG$/`` and ``/NOCERT_SMS_DP_SMSPKG$/``."""
+    """Answers requests below ``/SMS_DP_SMSPKG$/`` and ``/NOCERT_SMS_DP_SMSPKG$/``."""
 
-    def __init__(self, published: Published, sender: Sender, counters: Counters) -> None:
+    def __init__(self, published: PublishedFolder, sender: Sender, counters: Counters) -> None:
         self._published = published
         self._sender = sender
         self._counters = counters
-        self._opened = functools.lru_cache(_REMEMBERED)(self._open)
+        self._opened = functools.lru_cache(_MAX_CACHED_PACKAGES)(self._open)
 
     def routes(self) -> list[web.RouteDef]:
-        """All paths: the router would take ``?`` for the end of one."""
+        """Routes for all paths: the router would end a path at the ``?`` of ``sccm?/``."""
         return [
             web.route("PROPFIND", "/{path:.*}", self.propfind),
             web.get("/{path:.*}", self.get),
         ]
 
     async def propfind(self, request: web.Request) -> web.Response:
-        """List a folder, or with ``Depth: 0`` name one thing."""
-        asked = await self._find(request)
-        site, tree, path = asked.site, asked.package.tree, asked.path
+        """List a folder; with ``Depth: 0`` describe the folder or file itself."""
+        target = await self._find(request)
+        site, tree, path = target.site, target.package.tree, target.path
         file = tree.file(path)
         folder = tree.folder(path)
         if file is not None:
@@ -86,34 +87,34 @@ class DistributionPoint:
         )
 
     async def get(self, request: web.Request) -> web.StreamResponse:
-        """Send a range of a file, or the whole."""
-        asked = await self._find(request)
-        file = asked.package.tree.file(asked.path)
+        """Send a range of a file, or the whole file."""
+        target = await self._find(request)
+        file = target.package.tree.file(target.path)
         if file is None:
             raise web.HTTPNotFound
-        answer = ranged(request.headers.get("Range"), file.length_bytes)
-        if answer.status == 416:
-            return web.Response(status=416, headers=answer.headers)
-        span = await asyncio.to_thread(self._span, asked.package, file, answer.start, answer.end)
+        head = answer_range(request.headers.get("Range"), file.length_bytes)
+        if head.status == 416:
+            return web.Response(status=416, headers=head.headers)
+        span = await asyncio.to_thread(self._span, target.package, file, head.start, head.end)
         response = web.StreamResponse(
-            status=answer.status,
+            status=head.status,
             headers={
                 "Content-Type": "application/octet-stream",
-                "Last-Modified": email.utils.formatdate(asked.site.modified_s, usegmt=True),
-                **answer.headers,
+                "Last-Modified": email.utils.formatdate(target.site.modified_s, usegmt=True),
+                **head.headers,
             },
         )
         if await self._sender.send(request, response, span, self._counters.content_sent):
             self._counters.range_served()
         return response
 
-    async def _find(self, request: web.Request) -> _Asked:
-        """The package and path that a request's target means.
+    async def _find(self, request: web.Request) -> _Target:
+        """Find the package and the path that a request names.
 
         Raises:
-            HTTPException: There is no such package, or the target is none of ours.
+            HTTPException: The package does not exist, or the path is not a distribution point's.
         """
-        match = _TARGET.fullmatch(request.raw_path)
+        match = _TARGET_FORM.fullmatch(request.raw_path)
         if match is None:
             raise web.HTTPNotFound
         try:
@@ -126,7 +127,7 @@ class DistributionPoint:
             raise web.HTTPNotFound
         root = f"http://{request.host}/{match['root']}"
         site = Site(root, package.manifest.package_id, package.modified_s)
-        return _Asked(site, package, path.strip("/"))
+        return _Target(site, package, path.strip("/"))
 
     def _package(self, package_id: str) -> _Package | None:
         entry = self._published.current(package_id)
@@ -140,13 +141,13 @@ class DistributionPoint:
         return _Package(manifest, Tree(manifest), self._published.modified_s(digest))
 
     def _span(self, package: _Package, file: File, start: int, end: int) -> Span:
-        """Where bytes of a file lie on disk.
+        """Find bytes ``[start, end)`` of a file on disk.
 
         Raises:
             HTTPNotFound: The object's file is missing.
         """
         if start == end:
-            return Span(Path(), 0, 0)  # an empty file is in no object
+            return Span(Path(), 0, 0)  # an empty file has no object
         name = package.manifest.objects[file.object].name
         stored = self._published.stored(name)
         if stored is None:

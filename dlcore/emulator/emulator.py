@@ -1,8 +1,8 @@
 """Starts and stops the services over one published folder.
 
-Guarantees: when ``async with`` is left, every connection is closed and every task has ended;
-what was served until then is whole or visibly broken. Keeps its certificates and the registration
-token in a state folder of the caller's, private to its owner.
+Guarantees: after ``async with``, every connection is closed and every task has ended. A response
+that was in progress was sent completely, or broke off visibly. The certificates and the
+registration token are kept in the caller's state folder, which only its owner can read.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from dlcore.emulator.authority import ensure_identity
 from dlcore.emulator.counters import Counters
 from dlcore.emulator.credentials import Clock, Signatures, Tokens
 from dlcore.emulator.distribution_point import DistributionPoint
-from dlcore.emulator.front import application
-from dlcore.emulator.private import registration_token
-from dlcore.emulator.published import Published
+from dlcore.emulator.middleware import application
+from dlcore.emulator.private_files import registration_token
+from dlcore.emulator.published_folder import PublishedFolder
 from dlcore.emulator.sender import Sender, Sleep
 from dlcore.emulator.service import Service
 from dlcore.emulator.settings import Settings
@@ -35,36 +35,36 @@ from dlcore.emulator.storage import Storage
 from dlcore.errors import ConfigError, NotFoundError, StorageError
 from dlcore.model import CATALOG_KEY
 
-_SHUTDOWN_S = 1.0  # for bodies that are under way when the emulator stops
-
 log = logging.getLogger("dlcore.emulator")
 
+_LOCAL_ADDRESSES = {"127.0.0.1", "::1", "0.0.0.0", "::"}  # noqa: S104  # compared, not bound
 
-_LOCAL = {"127.0.0.1", "::1", "0.0.0.0", "::"}  # noqa: S104  # compared, not bound
 
-
-def _reached_as(host: str) -> str:
-    """The host part of a URL that reaches a listening address from this machine."""
-    if host in _LOCAL:
+def _url_host(host: str) -> str:
+    """The host in a URL with which this machine reaches a listening address."""
+    if host in _LOCAL_ADDRESSES:
         return "localhost"
     return f"[{host}]" if ":" in host else host
 
 
 def steady_clock() -> Clock:
-    """A clock of seconds since 1970 that no correction of the system's time can move."""
+    """A clock of seconds since 1970 that changes of the system's time do not affect."""
     offset_s = time.time() - time.monotonic()
     return lambda: time.monotonic() + offset_s
 
 
 class Emulator:
-    """A content-enabled gateway, and on request a distribution point, as a context manager.
+    """A content-enabled gateway and (if the settings ask for it) a distribution point.
+
+    An asynchronous context manager: it serves while ``async with`` runs.
 
     Args:
-        folder: What ``dlcore publish`` wrote.
-        settings: How to behave.
-        state: Folder for certificates and the registration token; made if it does not exist.
-        clock: Seconds since 1970 that do not run backwards; by default the steady clock.
-        sleep: Waits for some seconds of that clock.
+        folder: A folder that ``dlcore publish`` wrote.
+        settings: The emulator's settings.
+        state: Folder for certificates and the registration token; created if missing.
+        clock: Seconds since 1970, never running backwards; `steady_clock` by default.
+        sleep: Waits for a number of seconds of that clock.
+        shutdown_timeout_s: Time to finish the responses that are being sent when it stops.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class Emulator:
         state: Path,
         clock: Clock | None = None,
         sleep: Sleep = asyncio.sleep,
+        shutdown_timeout_s: float = 1.0,
     ) -> None:
         self.counters = Counters()
         self._folder = folder
@@ -82,23 +83,24 @@ class Emulator:
         self._state = state
         self._clock = clock or steady_clock()
         self._sleep = sleep
+        self._shutdown_timeout_s = shutdown_timeout_s
         self._stack = contextlib.AsyncExitStack()
         self._port = 0
         self._dp_port = 0
 
     @property
     def url(self) -> str:
-        """Where the gateway is reached while the emulator runs."""
-        return f"https://{_reached_as(self._settings.host)}:{self._port}"
+        """The gateway's URL while the emulator runs."""
+        return f"https://{_url_host(self._settings.host)}:{self._port}"
 
     @property
     def dp_url(self) -> str:
-        """The distribution point's virtual folder of packages, if the settings ask for one."""
-        return f"http://{_reached_as(self._settings.host)}:{self._dp_port}/SMS_DP_SMSPKG$"
+        """The URL of the distribution point's packages, if the settings ask for one."""
+        return f"http://{_url_host(self._settings.host)}:{self._dp_port}/SMS_DP_SMSPKG$"
 
     @property
     def ca_file(self) -> Path:
-        """Certificate of the authority that clients have to trust, PEM."""
+        """File with the certificate that clients must trust, PEM."""
         return self._state / "ca.pem"
 
     @property
@@ -110,9 +112,9 @@ class Emulator:
         """Start to listen.
 
         Raises:
-            NotFoundError: The folder holds no catalog.
+            NotFoundError: The folder holds no catalog; the caller's fault.
             StorageError: The state folder cannot be used.
-            ConfigError: The address or port cannot be listened at.
+            ConfigError: The address or port cannot be listened on; the caller's fault.
         """
         if not (self._folder / CATALOG_KEY).is_file():
             raise NotFoundError(
@@ -144,7 +146,7 @@ class Emulator:
             raise StorageError(
                 f"the emulator's state folder {self._state} cannot be used: {error.strerror}",
                 path=self._state,
-                remedy="Name a folder that you may write to.",
+                remedy="Name a folder that you can write to.",
             ) from error
         return token, identity.context()
 
@@ -152,7 +154,7 @@ class Emulator:
         self, stack: contextlib.AsyncExitStack, registration: str, context: ssl.SSLContext
     ) -> None:
         settings, counters = self._settings, self.counters
-        published = Published(self._folder)
+        published = PublishedFolder(self._folder)
         sender = Sender(settings.bandwidth_bytes_per_s, self._clock, self._sleep)
         tokens = Tokens(registration, settings.token_life_s, self._clock)
         signatures = Signatures(settings.location_life_s, self._clock)
@@ -171,11 +173,14 @@ class Emulator:
     async def _serve(
         self, routes: list[web.RouteDef], port: int, context: ssl.SSLContext | None
     ) -> AsyncIterator[int]:
-        """Serve routes at a port, which is yielded."""
+        """Serve routes on a port; yields the port."""
         settings = self._settings
         app = application(routes, self.counters, settings.latency_s, self._sleep)
         runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_S
+            app,
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=self._shutdown_timeout_s,
         )
         await runner.setup()
         try:
@@ -183,8 +188,8 @@ class Emulator:
                 await web.TCPSite(runner, settings.host, port, ssl_context=context).start()
             except OSError as error:
                 raise ConfigError(
-                    f"cannot listen at {settings.host} port {port}: {error.strerror}",
-                    remedy="Choose another port, or 0 for a free one.",
+                    f"cannot listen on {settings.host} port {port}: {error.strerror}",
+                    remedy="Choose another port, or 0 for any free port.",
                 ) from error
             yield runner.addresses[0][1]
         finally:

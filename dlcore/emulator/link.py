@@ -1,20 +1,22 @@
-"""One virtual network link that every connection shares.
+"""A virtual network link that all connections share.
 
-Guarantees: the bytes that are through the link at any time never exceed its rate times the time
-in which it was wanted; over a busy time of any length the error is one rounding, not one a
-reservation. An idle link saves nothing up, so there is no burst after a pause.
+Guarantees: the link never carries more bytes than its bandwidth allows for the time that it was
+busy. Rounding errors do not add up over a busy period. An idle link saves nothing up, so there is
+no burst after a pause.
 
-Pure: times come in and go out as plain seconds; whoever reserves does the waiting. Not for
-several threads.
+Pure: times are plain seconds, and the caller waits. Not thread-safe.
 """
 
 from __future__ import annotations
 
 
 class Link:
-    """A link of ``bandwidth_bytes_per_s`` bytes a second that serves reservations in turn.
+    """A link that serves reservations in order.
 
-    Senders that reserve small slices one after the other share it evenly.
+    Senders that reserve small slices in turn share it evenly.
+
+    Args:
+        bandwidth_bytes_per_s: The bandwidth, above 0.
     """
 
     def __init__(self, bandwidth_bytes_per_s: float) -> None:
@@ -23,14 +25,14 @@ class Link:
         self._busy_bytes = 0
 
     def reserve(self, now_s: float, count: int) -> float:
-        """Take the next ``count`` bytes of the link.
+        """Reserve the link for the next ``count`` bytes.
 
         Args:
-            now_s: When the sender was ready, in seconds of any clock that does not run backwards.
-            count: Bytes to send, 1 or more.
+            now_s: Time at which the sender was ready, by any clock that never runs backwards.
+            count: Number of bytes to send, 1 or more.
 
         Returns:
-            Seconds from ``now_s`` until the last of the bytes is through.
+            Seconds from ``now_s`` until the last byte has passed the link.
         """
         if now_s > self._busy_since_s + self._busy_bytes / self._bandwidth_bytes_per_s:
             self._busy_since_s, self._busy_bytes = now_s, 0

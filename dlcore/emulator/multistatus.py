@@ -1,8 +1,8 @@
-"""A folder's listing in the shape in which a distribution point answers ``PROPFIND``.
+"""Writes a folder's listing as a distribution point answers ``PROPFIND``.
 
-Pure. Members, their order and their emptiness follow a reply that was observed; ``getetag`` is
-empty there too. Links are absolute; ``sccm?/`` stands before the last component of a collection's
-link, and between package and path in a file's.
+Pure. The members, their order and which of them are empty (``getetag``, for one) follow a reply
+that was observed. Links are absolute. ``sccm?/`` is before the last component in the link of a
+collection, and between package and path in the link of a file.
 
 Source: reply to ``PROPFIND`` quoted in maurice-daly/DriverAutomationTool issue 21.
 """
@@ -28,7 +28,7 @@ _RESPONSE = (
 
 
 class Site(NamedTuple):
-    """Where a package is: its virtual folder's URL, its id, and when it was published."""
+    """The URL of the virtual folder, a package's id, and its time of publication since 1970."""
 
     root: str
     package_id: str
@@ -36,7 +36,7 @@ class Site(NamedTuple):
 
 
 def multistatus(responses: Iterable[str]) -> bytes:
-    """The document that holds the responses."""
+    """The document with these responses."""
     return (
         '<?xml version="1.0" encoding="utf-8" ?><D:multistatus xmlns:D="DAV:">'
         f"{''.join(responses)}</D:multistatus>"
@@ -44,7 +44,7 @@ def multistatus(responses: Iterable[str]) -> bytes:
 
 
 def collection(site: Site, path: str) -> str:
-    """The response about a folder of the package; ``""`` is the package itself."""
+    """The response for a folder of the package; ``""`` is the package itself."""
     parent, _, name = "/".join(filter(None, (site.package_id, path))).rpartition("/")
     above = f"{quote(parent)}/" if parent else ""
     return _RESPONSE.format(
@@ -58,7 +58,7 @@ def collection(site: Site, path: str) -> str:
 
 
 def member(site: Site, path: str, length_bytes: int) -> str:
-    """The response about a file of the package."""
+    """The response for a file of the package."""
     return _RESPONSE.format(
         href=escape(f"{site.root}/{quote(site.package_id)}/sccm?/{quote(path)}"),
         iscollection=0,

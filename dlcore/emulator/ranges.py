@@ -1,8 +1,8 @@
-"""What a ``Range`` header asks for and how the head of the answer says it.
+"""Decides how to answer a ``Range`` header.
 
-Pure. Understands one range of the forms ``bytes=first-last`` and ``bytes=first-``, as Azure Blob
-Storage does; anything else is ignored, as RFC 9110 section 14.2 allows, and the whole is answered.
-Not a client's parser: a client has to be strict about ``Content-Range``.
+Pure. Understands a single range of the form ``bytes=first-last`` or ``bytes=first-``, as Azure
+Blob Storage does. Any other header is ignored, as RFC 9110 section 14.2 permits, and the whole
+resource is sent. For servers only: a client must be strict about ``Content-Range``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import NamedTuple
 _RANGE = re.compile(r"bytes=([0-9]{1,19})-([0-9]{0,19})")
 
 
-class Ranged(NamedTuple):
-    """The head of an answer, and the bytes ``[start, end)`` that are its body."""
+class RangeAnswer(NamedTuple):
+    """Status and headers of a response, and the bytes ``[start, end)`` of its body."""
 
     status: int
     headers: dict[str, str]
@@ -22,22 +22,27 @@ class Ranged(NamedTuple):
     end: int
 
 
-def ranged(header: str | None, length_bytes: int) -> Ranged:
-    """Answer a ``Range`` header, or none, about something of a length.
+def answer_range(header: str | None, length_bytes: int) -> RangeAnswer:
+    """Answer a request for a resource.
+
+    Args:
+        header: The value of ``Range``; None if the request has no such header.
+        length_bytes: Length of the resource.
 
     Source: RFC 9110 sections 14.1 to 14.4, 15.3.7 and 15.5.17.
 
     Returns:
-        Status 206 and the range, cut to the length; 416 and nothing; or 200 and the whole.
+        Status 206 and the range, cut to the length; 416 and nothing; or 200 and the whole
+        resource.
     """
     match = _RANGE.fullmatch(header or "")
     start = int(match[1]) if match else 0
     last = int(match[2]) if match and match[2] else max(start, length_bytes - 1)
     if match is None or last < start:
-        return Ranged(200, {"Accept-Ranges": "bytes"}, 0, length_bytes)
+        return RangeAnswer(200, {"Accept-Ranges": "bytes"}, 0, length_bytes)
     if start >= length_bytes:
-        return Ranged(416, {"Content-Range": f"bytes */{length_bytes}"}, 0, 0)
+        return RangeAnswer(416, {"Content-Range": f"bytes */{length_bytes}"}, 0, 0)
     end = min(last + 1, length_bytes)
     content_range = f"bytes {start}-{end - 1}/{length_bytes}"
     headers = {"Accept-Ranges": "bytes", "Content-Range": content_range}
-    return Ranged(206, headers, start, end)
+    return RangeAnswer(206, headers, start, end)

@@ -1,9 +1,9 @@
-"""The bodies of answers: from a file, through the one link, to the connection.
+"""Sends response bodies from files through the shared link.
 
-Guarantees: reading never blocks the event loop; nothing is left open when a body is cancelled;
-at most 256 KiB a body are held in memory; with a limit the total rate of all bodies is the
-link's, whatever their number. A file that is missing or too short breaks the connection, as a
-disk fault at a real service would, and is logged.
+Guarantees: reading never blocks the event loop. A cancelled response leaves no file open. Each
+response holds at most 256 KiB in memory. All responses together keep to the link's bandwidth. If a
+file is missing or too short, that is logged and the connection is broken, as a disk fault in a
+real service would.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from dlcore.emulator.credentials import Clock
 from dlcore.emulator.link import Link
 
 _READ_BYTES = 256 << 10
-_SLICE_BYTES = 64 << 10  # what one body takes of the link before another has its turn
-# A body that comes back for more within this time was held up by the event loop, not by its
-# client, and gets the time it lost; a longer pause is the client's and is not made up for.
-_LATE_S = 0.05
+_SLICE_BYTES = 64 << 10  # a response reserves this much of the link, then others may reserve
+# A sender that is late by up to this time was delayed by the event loop, and may catch up. A longer
+# delay was caused by the client, and the time is lost.
+_MAX_CATCH_UP_S = 0.05
 
 log = logging.getLogger("dlcore.emulator")
 Sleep = Callable[[float], Awaitable[None]]
@@ -39,12 +39,12 @@ class Span(NamedTuple):
 
 
 class Sender:
-    """Sends bodies.
+    """Sends response bodies.
 
     Args:
-        bandwidth_bytes_per_s: Bytes a second that all bodies share; None for no limit.
-        clock: Seconds; does not run backwards.
-        sleep: Waits for some seconds.
+        bandwidth_bytes_per_s: Bandwidth that all responses share; None if it is not limited.
+        clock: Seconds; never runs backwards.
+        sleep: Waits for a number of seconds.
     """
 
     def __init__(self, bandwidth_bytes_per_s: float | None, clock: Clock, sleep: Sleep) -> None:
@@ -59,19 +59,19 @@ class Sender:
         span: Span,
         sent: Callable[[int], None],
     ) -> bool:
-        """Send a head that is ready, then a span of a file; a HEAD request gets the head only.
+        """Send a response whose body is a span of a file; a HEAD request gets no body.
 
         Args:
-            request: What is answered.
+            request: The request that is answered.
             response: Status and headers.
-            span: What the body consists of.
-            sent: Told of each count of bytes that were handed to the connection.
+            span: The body.
+            sent: Called with the number of bytes whenever some were written to the connection.
 
         Returns:
-            Whether the body was sent to its end.
+            Whether the body was sent completely.
 
         Raises:
-            ConnectionError: The client has gone.
+            ConnectionError: The client closed the connection.
         """
         response.content_length = span.end - span.start
         await response.prepare(request)
@@ -103,11 +103,11 @@ class Sender:
                 sent(len(taken))
 
     async def _pass_link(self, ready_s: float, count: int) -> float:
-        """Wait until ``count`` bytes are through the link; returns when that was due."""
+        """Wait until ``count`` bytes have passed the link; returns when that was due."""
         if self._link is None:
             return ready_s
         now_s = self._clock()
-        ready_s = max(ready_s, now_s - _LATE_S)
+        ready_s = max(ready_s, now_s - _MAX_CATCH_UP_S)
         through_s = ready_s + self._link.reserve(ready_s, count)
         if through_s > now_s:
             await self._sleep(through_s - now_s)
@@ -115,7 +115,7 @@ class Sender:
 
 
 def _read_at(path: Path, offset: int, count: int) -> bytes:
-    """Read exactly ``count`` bytes; opens anew each time, so that no cancellation can leak."""
+    """Read exactly ``count`` bytes; opens the file each time, so a cancellation leaks nothing."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
         os.lseek(descriptor, offset, os.SEEK_SET)

@@ -1,6 +1,6 @@
-"""The front end of a content-enabled gateway: tokens, documents and locations.
+"""The service of a content-enabled gateway: issues tokens, documents and locations.
 
-Speaks steps 1 to 3 of the protocol in ``docs/protocols.md``; the bytes come from ``storage``.
+Implements steps 1 to 3 of the protocol in ``docs/protocols.md``. `storage` implements step 4.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from aiohttp import web
 
 from dlcore.emulator.counters import Counters
 from dlcore.emulator.credentials import Signatures, Tokens
-from dlcore.emulator.published import Published
+from dlcore.emulator.published_folder import PublishedFolder
 from dlcore.emulator.sender import Sender, Span
 from dlcore.emulator.settings import Settings
 from dlcore.emulator.storage import blob_path
@@ -24,12 +24,12 @@ log = logging.getLogger("dlcore.emulator")
 
 
 class Service:
-    """Answers clients that show a registration or access token."""
+    """Answers clients that present a registration token or an access token."""
 
     def __init__(
         self,
         settings: Settings,
-        published: Published,
+        published: PublishedFolder,
         tokens: Tokens,
         signatures: Signatures,
         sender: Sender,
@@ -43,7 +43,7 @@ class Service:
         self._counters = counters
 
     def routes(self) -> list[web.RouteDef]:
-        """The paths of the service."""
+        """The routes of the service."""
         service = "/downloadrestservice.svc"
         return [
             web.post("/ccm_system_TokenAuth/token", self.token),
@@ -55,17 +55,17 @@ class Service:
         """Exchange the registration token for an access token."""
         token = self._tokens.issue(_bearer(request))
         if token is None:
-            return _unauthorised("the registration token is not known here")
+            return _unauthorised("this service does not know the registration token")
         self._counters.token_issued()
         return _json({"access_token": token, "expires_in_s": self._settings.token_life_s})
 
     async def document(self, request: web.Request) -> web.StreamResponse:
         """Send the catalog or a manifest."""
         if not self._tokens.accepts(_bearer(request)):
-            return _unauthorised("the access token has expired or is not known here")
+            return _unauthorised("the access token has expired or is not from this service")
         path = await asyncio.to_thread(self._published.document, request.query.get("key", ""))
         if path is None:
-            return _refusal(404, "there is no such document")
+            return _refusal(404, "the document does not exist")
         length = (await asyncio.to_thread(path.stat)).st_size
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         span = Span(path, 0, length)
@@ -73,11 +73,11 @@ class Service:
         return response
 
     async def locations(self, request: web.Request) -> web.Response:
-        """Tell where exactly the objects of a package are, for a while."""
+        """Send the signed locations of a package's objects."""
         if not self._tokens.accepts(_bearer(request)):
-            return _unauthorised("the access token has expired or is not known here")
+            return _unauthorised("the access token has expired or is not from this service")
         if not self._settings.serve_content:
-            return _refusal(503, "this service is not set to serve content from Azure storage")
+            return _refusal(503, "this service is not configured to serve content from storage")
         package_id = request.query.get("pid", "")
         digest = request.query.get("cid", "")
         manifest = await asyncio.to_thread(self._published.manifest, digest)

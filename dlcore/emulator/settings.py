@@ -1,4 +1,4 @@
-"""How an emulator shall behave."""
+"""The settings of an emulator."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dlcore.model import EndpointKind
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings of one emulator.
+    """The settings of one emulator.
 
     Attributes:
         kind: ``cmg`` or ``cloud-dp``: the same service under two names.
-        host: Address or name to listen at; also part of the certificate.
-        port: Port of the HTTPS service; 0 takes a free one.
+        host: Address or name to listen on; also part of the certificate.
+        port: Port of the HTTPS service; 0 for any free port.
         serve_content: The gateway's setting "serve content from Azure storage".
-        dp: Also serve the folder as an on-premises distribution point, over plain HTTP.
-        dp_port: Port of the distribution point; 0 takes a free one.
-        bandwidth_bytes_per_s: Bytes a second that all answers share; None for no limit.
-        latency_s: Seconds before the first byte of each answer.
-        token_life_s: Seconds for which an access token is valid.
-        location_life_s: Seconds for which a signed location is valid.
+        dp: Whether to serve the folder as an on-premises distribution point too, over plain HTTP.
+        dp_port: Port of the distribution point; 0 for any free port.
+        bandwidth_bytes_per_s: Bandwidth that all responses share; None if it is not limited.
+        latency_s: Delay before the first byte of each response.
+        token_life_s: Time for which an access token is valid.
+        location_life_s: Time for which a signed location is valid.
     """
 
     kind: EndpointKind = EndpointKind.CMG

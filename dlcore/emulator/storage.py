@@ -1,8 +1,8 @@
-"""Blob storage behind a gateway: ranges of objects to whoever has a signed location.
+"""The blob storage behind a gateway: serves ranges of objects to holders of a signed location.
 
 Follows Azure Blob Storage as its clients see it: statuses, ``Content-Range``, ``ETag``,
-``x-ms-error-code`` and the XML of errors. The signature is the only credential; it is checked
-when the request arrives, so a body that is under way outlives it.
+``x-ms-error-code`` and the XML of errors. The signature is the only credential. It is checked when
+the request arrives, so a response may go on after it has expired.
 
 Source: "Get Blob", "Status and error codes" and "Blob service error codes" of the REST reference.
 """
@@ -19,23 +19,23 @@ from aiohttp import web
 
 from dlcore.emulator.counters import Counters
 from dlcore.emulator.credentials import SERVICE_VERSION, Signatures
-from dlcore.emulator.published import Published, Stored
-from dlcore.emulator.ranges import ranged
+from dlcore.emulator.published_folder import PublishedFolder, StoredObject
+from dlcore.emulator.ranges import answer_range
 from dlcore.emulator.sender import Sender, Span
 
 log = logging.getLogger("dlcore.emulator")
 
 
 def blob_path(package_id: str, name: str) -> str:
-    """The path of an object; each package has a container of its own, named by its id."""
+    """The path of an object; each package has its own container, named after its id."""
     return f"/storage/{package_id.lower()}/objects/{name}"
 
 
 class Storage:
-    """Answers clients that show a signature."""
+    """Answers clients that present a signature."""
 
     def __init__(
-        self, published: Published, signatures: Signatures, sender: Sender, counters: Counters
+        self, published: PublishedFolder, signatures: Signatures, sender: Sender, counters: Counters
     ) -> None:
         self._published = published
         self._signatures = signatures
@@ -43,11 +43,11 @@ class Storage:
         self._counters = counters
 
     def routes(self) -> list[web.RouteDef]:
-        """The paths of the storage; ``web.get`` also answers HEAD."""
+        """The routes of the storage; ``web.get`` also answers HEAD."""
         return [web.get("/storage/{container}/objects/{name}", self.blob)]
 
     async def blob(self, request: web.Request) -> web.StreamResponse:
-        """Send a range of an object, or the whole."""
+        """Send a range of an object, or the whole object."""
         if "Authorization" in request.headers:
             message = "A signature and an Authorization header must not be used together."
             return _error(400, "InvalidAuthenticationInfo", message)
@@ -62,26 +62,28 @@ class Storage:
             return _error(404, "BlobNotFound", "The specified blob does not exist.")
         return await self._send(request, name, stored)
 
-    async def _send(self, request: web.Request, name: str, stored: Stored) -> web.StreamResponse:
+    async def _send(
+        self, request: web.Request, name: str, stored: StoredObject
+    ) -> web.StreamResponse:
         header = request.headers.get("x-ms-range", request.headers.get("Range"))
-        answer = ranged(header, stored.length_bytes)
-        if answer.status == 416:
+        head = answer_range(header, stored.length_bytes)
+        if head.status == 416:
             message = "The range specified is invalid for the current size of the resource."
             response: web.StreamResponse = _error(416, "InvalidRange", message)
-            response.headers.update(answer.headers)
+            response.headers.update(head.headers)
             return response
         response = web.StreamResponse(
-            status=answer.status,
+            status=head.status,
             headers={
                 "Content-Type": "application/octet-stream",
                 "ETag": f'"0x{name[:16].upper()}"',
                 "Last-Modified": email.utils.formatdate(stored.modified_s, usegmt=True),
                 "x-ms-blob-type": "BlockBlob",
-                **answer.headers,
+                **head.headers,
                 **_identification(),
             },
         )
-        span = Span(stored.path, answer.start, answer.end)
+        span = Span(stored.path, head.start, head.end)
         if await self._sender.send(request, response, span, self._counters.content_sent):
             self._counters.range_served()
         return response

@@ -1,6 +1,6 @@
-"""A manifest as the tree of folders and files that a distribution point shows.
+"""Turns a manifest into the tree of folders and files that a distribution point lists.
 
-Pure. Names are found whatever their case, as on Windows.
+Pure. Paths are looked up without regard to case, as on Windows.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dlcore.model import File, Manifest
 
 
 class Listing(NamedTuple):
-    """What a folder holds: the paths of its folders, and its files, each in path order."""
+    """The content of a folder: the paths of its folders, and its files, each in path order."""
 
     path: str
     folders: list[str]
@@ -33,15 +33,15 @@ class Tree:
             listing.folders.sort()
 
     def file(self, path: str) -> File | None:
-        """The file at a path."""
+        """The file at a path; None if there is none."""
         return self._files.get(path.casefold())
 
     def folder(self, path: str) -> Listing | None:
-        """The folder at a path."""
+        """The folder at a path; None if there is none."""
         return self._folders.get(path.casefold())
 
     def _folder(self, path: str) -> Listing:
-        """The listing of a folder, entered into its parents if it is new."""
+        """The listing of a folder; a new one is also added to its parents."""
         key = path.casefold()
         if key not in self._folders:
             self._folders[key] = Listing(path, [], [])

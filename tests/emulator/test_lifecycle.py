@@ -32,8 +32,14 @@ class Stuck:
 
 def stuck_emulator(sample: Sample, state: Path, stuck: Stuck) -> Emulator:
     """An emulator whose bodies never move on."""
-    settings = Settings(bandwidth_bytes_per_s=1)
-    return Emulator(sample.folder, settings, state=state, clock=Time(), sleep=stuck.sleep)
+    return Emulator(
+        sample.folder,
+        Settings(bandwidth_bytes_per_s=1),
+        state=state,
+        clock=Time(),
+        sleep=stuck.sleep,
+        shutdown_timeout_s=0.01,
+    )
 
 
 @contextlib.asynccontextmanager
@@ -75,10 +81,7 @@ async def test_the_server_hears_of_it_when_a_client_goes_away(
     assert (counts.ranges_served, counts.bytes_served, dict(counts.refused)) == (0, 0, {})
 
 
-async def test_stopping_ends_bodies_that_are_under_way(
-    sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("dlcore.emulator.emulator._SHUTDOWN_S", 0.01)
+async def test_stopping_ends_bodies_that_are_being_sent(sample: Sample, tmp_path: Path) -> None:
     stuck = Stuck()
     emulator = stuck_emulator(sample, tmp_path / "state", stuck)
     before = asyncio.all_tasks()
@@ -126,7 +129,7 @@ async def test_a_port_that_is_taken_is_refused_and_nothing_is_left(
     async with Emulator(sample.folder, Settings(), state=state) as emulator:
         before = asyncio.all_tasks()
         port = URL(emulator.url).port or 0
-        with pytest.raises(ConfigError, match=f"cannot listen at 127.0.0.1 port {port}"):
+        with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1 port {port}"):
             async with Emulator(sample.folder, Settings(dp=True, dp_port=port), state=state):
                 pass
         assert asyncio.all_tasks() == before

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcore.emulator.ranges import ranged
+from dlcore.emulator.ranges import answer_range
 
 
 @pytest.mark.parametrize(
@@ -30,21 +30,21 @@ from dlcore.emulator.ranges import ranged
 def test_a_range_is_answered_as_azure_does(
     header: str | None, status: int, content_range: str | None, start: int, end: int
 ) -> None:
-    answer = ranged(header, 10)
+    answer = answer_range(header, 10)
     assert (answer.status, answer.start, answer.end) == (status, start, end)
     assert answer.headers.get("Content-Range") == content_range
 
 
 def test_an_empty_thing_has_a_whole_but_no_range() -> None:
-    assert ranged(None, 0).status == 200
-    assert ranged("bytes=0-0", 0).status == 416
-    assert ranged("bytes=0-", 0).status == 416
+    assert answer_range(None, 0).status == 200
+    assert answer_range("bytes=0-0", 0).status == 416
+    assert answer_range("bytes=0-", 0).status == 416
 
 
 @settings(derandomize=True)
 @given(st.integers(0, 100), st.integers(0, 100), st.integers(1, 50))
 def test_what_is_answered_is_what_was_asked_and_exists(first: int, last: int, length: int) -> None:
-    answer = ranged(f"bytes={first}-{last}", length)
+    answer = answer_range(f"bytes={first}-{last}", length)
     body = range(length)[answer.start : answer.end]
     if last < first:
         assert list(body) == list(range(length))

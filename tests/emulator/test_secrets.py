@@ -8,7 +8,7 @@ import pytest
 
 from dlcore.emulator import Emulator
 from dlcore.emulator.credentials import Signatures, Tokens
-from dlcore.emulator.private import write_private
+from dlcore.emulator.private_files import write_private
 from dlcore.model import object_key
 from tests.emulator.helpers import Client, Sample, Time, locations_path
 

@@ -121,7 +121,7 @@ async def test_a_gateway_that_does_not_serve_content_says_so(
         token = await client.token()
         answer = await client.read(locations_path(sample), token)
         assert answer.status == 503
-        assert "not set to serve content" in parsed(answer)["error"]
+        assert "not configured to serve content" in parsed(answer)["error"]
         assert (await client.read(DOCUMENT + CATALOG_KEY, token)).status == 200
 
 

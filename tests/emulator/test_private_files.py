@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.emulator.private import registration_token, write_private
+from dlcore.emulator.private_files import registration_token, write_private
 
 
 def mode(path: Path) -> int:

@@ -1,7 +1,7 @@
-"""What every answer has in common: latency, the access log and the count of refusals.
+"""Delays, logs and counts every response of the emulator.
 
-Guarantees: a log line names method, path and status, never a query string: that is where
-signatures are.
+Guarantees: a log line has the method, path and status, but never the query string, because that
+holds signatures.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from dlcore.errors import DlcoreError
 log = logging.getLogger("dlcore.emulator.access")
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_CLIENT_GONE = 499
+_CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that has gone; never sent
 
 
 def application(
     routes: list[web.RouteDef], counters: Counters, latency_s: float, sleep: Sleep
 ) -> web.Application:
-    """An application of ``routes`` whose answers are delayed, counted and logged."""
+    """An application that serves ``routes`` and delays, counts and logs its responses."""
 
     @web.middleware
     async def observe(request: web.Request, handler: _Handler) -> web.StreamResponse:
-        begun_s = time.perf_counter()
+        started_s = time.perf_counter()
         status = 500
         try:
             if latency_s:
@@ -40,19 +40,19 @@ def application(
         except web.HTTPException as error:
             status = error.status
             raise
-        except DlcoreError as error:  # the folder is damaged: say so, and go on serving
+        except DlcoreError as error:  # the folder is damaged: log it and keep serving
             log.error("%s", error)
             raise web.HTTPInternalServerError from error
         except asyncio.CancelledError:
-            status = _CLIENT_GONE
+            status = _CLIENT_CLOSED_REQUEST
             raise
-        except ConnectionError as error:  # noticed by writing before the server library told us
-            status = _CLIENT_GONE
+        except ConnectionError as error:  # a write failed before aiohttp cancelled this handler
+            status = _CLIENT_CLOSED_REQUEST
             raise asyncio.CancelledError from error
         finally:
-            if status >= 400 and status != _CLIENT_GONE:
+            if status >= 400 and status != _CLIENT_CLOSED_REQUEST:
                 counters.refused(status)
-            taken_s = time.perf_counter() - begun_s
+            taken_s = time.perf_counter() - started_s
             log.info("%s %s %d %.3f s", request.method, request.path, status, taken_s)
         return response
 

@@ -1,7 +1,7 @@
-"""Files that only their owner may read.
+"""Writes files that only their owner may read.
 
-Guarantees: at no moment can another user read what is written here, and a reader sees the old
-content or the new, never a half. Not durable against power loss: everything here can be made anew.
+Guarantees: no other user can read them at any moment, and a reader sees either the old or the new
+content. They may not survive a power loss; everything written here can be made again.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _TOKEN_BYTES = 32
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file with mode 0600, replacing what was there.
+    """Write a file with mode 0600, replacing an existing one.
 
     Raises:
-        OSError: The folder cannot be written; nothing was replaced.
+        OSError: The folder cannot be written; an existing file is unchanged.
     """
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -32,12 +32,12 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def registration_token(path: Path) -> str:
-    """The registration token in ``path``; a new random one if there is none that is private.
+    """Read the registration token in ``path``, or write a new random one.
 
-    Clients stay registered when the service restarts.
+    A file that others can read is not used. Clients stay registered when the service restarts.
 
     Raises:
-        OSError: The file can be neither read nor written.
+        OSError: The file cannot be read or written.
     """
     if path.is_file() and not path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         token = path.read_text(encoding="ascii").strip()

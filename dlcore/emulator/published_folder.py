@@ -1,8 +1,8 @@
-"""The published folder as the services see it: documents, manifests and object files.
+"""Finds documents, manifests and object files in a published folder.
 
-Guarantees: nothing outside the folder can be named through here. Reads on every call, so a
-publication that happens while the emulator runs is seen; only manifests are remembered, because
-they never change. Blocking: call it from a thread.
+Guarantees: no argument can name a file outside the folder. Every call reads the disk, so packages
+that are published while the emulator runs are served. Only manifests are cached, because they
+never change. The functions block: call them from a thread.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ from dlcore.model import (
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MANIFEST_KEY = re.compile(r"manifests/[0-9a-f]{64}\.json")
-_REMEMBERED = 32
+_MAX_CACHED_MANIFESTS = 32
 
 
-class Stored(NamedTuple):
-    """The file of an object, as it lies on disk; ``modified_s`` counts from 1970."""
+class StoredObject(NamedTuple):
+    """The file of an object on disk; ``modified_s`` is in seconds since 1970."""
 
     path: Path
     length_bytes: int
     modified_s: float
 
 
-class Published:
-    """What ``dlcore publish`` wrote below ``folder``."""
+class PublishedFolder:
+    """A folder that ``dlcore publish`` wrote."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._decoded = functools.lru_cache(_REMEMBERED)(self._decode)
+        self._decoded = functools.lru_cache(_MAX_CACHED_MANIFESTS)(self._decode)
 
     def document(self, key: str) -> Path | None:
-        """Where the document with a published key lies; None if there is no such document."""
+        """The file of the document with a key; None if there is none."""
         if key != CATALOG_KEY and not _MANIFEST_KEY.fullmatch(key):
             return None
         path = self._folder / key
         return path if path.is_file() else None
 
     def current(self, package_id: str) -> CatalogEntry | None:
-        """The catalog's entry of a package.
+        """The catalog's entry for a package; None if there is none.
 
         Raises:
             OSError: There is no catalog.
@@ -60,7 +60,7 @@ class Published:
         return decode_catalog(document, source=CATALOG_KEY).packages.get(package_id)
 
     def manifest(self, digest: str) -> Manifest | None:
-        """The manifest with a digest, which may be that of an older version.
+        """The manifest with a digest, also of an older version; None if there is none.
 
         Raises:
             ManifestError: The manifest is malformed: the publisher's fault.
@@ -70,19 +70,19 @@ class Published:
         return self._decoded(digest)
 
     def modified_s(self, digest: str) -> float:
-        """When a manifest was published, in seconds since 1970."""
+        """The time at which a manifest was published, in seconds since 1970."""
         return (self._folder / manifest_key(digest)).stat().st_mtime
 
-    def stored(self, name: str) -> Stored | None:
-        """The file of an object; None if it is missing or this cannot be an object's name."""
+    def stored(self, name: str) -> StoredObject | None:
+        """The file of an object; None if it is missing or the name is not an object's."""
         path = self._folder / object_key(name)
         if not _DIGEST.fullmatch(name) or not path.is_file():
             return None
         status = path.stat()
-        return Stored(path, status.st_size, status.st_mtime)
+        return StoredObject(path, status.st_size, status.st_mtime)
 
     def lengths(self, objects: tuple[Object, ...]) -> dict[str, int]:
-        """Bytes of the file of each object that is not missing, by name."""
+        """Length of each object's file in bytes, by name; objects without a file are left out."""
         found = {o.name: self.stored(o.name) for o in objects}
         return {name: file.length_bytes for name, file in found.items() if file is not None}
 

@@ -2,21 +2,21 @@ from __future__ import annotations
 
 import pytest
 
-from dlcore.emulator.published import Published
+from dlcore.emulator.published_folder import PublishedFolder
 from dlcore.model import CATALOG_KEY, Object
 from tests.emulator.helpers import LARGE, PACKAGE_ID, Sample
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", f"../{CATALOG_KEY}", "/etc/passwd", "a" * 63])
 def test_nothing_outside_the_folder_can_be_named(sample: Sample, name: str) -> None:
-    published = Published(sample.folder / "objects" / "..")
+    published = PublishedFolder(sample.folder / "objects" / "..")
     assert published.stored(name) is None
     assert published.document(name) is None
     assert published.manifest(name) is None
 
 
 def test_what_is_published_is_found(sample: Sample) -> None:
-    published = Published(sample.folder)
+    published = PublishedFolder(sample.folder)
     stored = published.stored(sample.large.name)
     entry = published.current(PACKAGE_ID)
     assert stored is not None
@@ -28,12 +28,12 @@ def test_what_is_published_is_found(sample: Sample) -> None:
 
 def test_objects_that_are_missing_have_no_length(sample: Sample) -> None:
     absent = Object("0" * 64, 1)
-    lengths = Published(sample.folder).lengths((*sample.manifest.objects, absent))
+    lengths = PublishedFolder(sample.folder).lengths((*sample.manifest.objects, absent))
     assert lengths == {one.name: one.length_bytes for one in sample.manifest.objects}
 
 
 def test_a_new_version_is_seen_at_once(sample: Sample) -> None:
-    published = Published(sample.folder)
+    published = PublishedFolder(sample.folder)
     assert published.current(PACKAGE_ID) is not None
     (sample.folder / CATALOG_KEY).write_bytes(b'{"schema":1,"packages":{}}')
     assert published.current(PACKAGE_ID) is None
