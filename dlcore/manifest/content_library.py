@@ -92,13 +92,21 @@ def _section(data: bytes, name: str) -> Mapping[str, str | None]:
         allow_no_value=True, delimiters=("=",), comment_prefixes=(";",), default_section=""
     )
     try:
-        parser.read_string(_text(data))
+        parser.read_string(_without_indentation(_text(data)))
     except configparser.Error as error:
         raise ManifestError(printable(error.message.splitlines()[0])) from None
     for section in parser.sections():
         if section.lower() == name:
             return parser[section]
     raise ManifestError(f"section [{name.capitalize()}] is missing")
+
+
+def _without_indentation(text: str) -> str:
+    """The text without the white space around its lines.
+
+    Indented lines continue a value for `configparser`, but not in the INI files of Windows.
+    """
+    return "\n".join(line.strip() for line in text.split("\n"))
 
 
 def _text(data: bytes) -> str:

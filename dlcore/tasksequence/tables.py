@@ -33,7 +33,7 @@ def parse(text: bytes, file: str) -> Table:
         raise ConfigError(
             f"{file}: byte {error.start} is not UTF-8", remedy="Save the file as UTF-8."
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(
             f"{file}: {error}",
             remedy="Correct the TOML there. Strings need quotes; a Windows path needs single ones.",

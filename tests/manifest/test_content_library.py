@@ -33,6 +33,7 @@ def file(data: str) -> ContentFile:
         "[packages]\nabc00012.3\n",
         "; written by hand\n[Packages]\nABC00012.1=1\nABC00012.3=\nABC00012.2=\nABC00099.8=\n",
         "[Packages]\nABC00012.3 = x\nContent_4a1b.1=\n",
+        "[Packages]\nABC00012.1\n  ABC00012.3\n",
     ],
 )
 def test_the_latest_content_is_found(text: str) -> None:

@@ -203,7 +203,7 @@ class CmgEndpoint:
     def _decode(self, body: bytes, form: type[T], what: Renewable) -> T:
         try:
             return msgspec.json.decode(body, type=form)
-        except (msgspec.MsgspecError, RecursionError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             pass  # the error's text may quote the reply, which is a secret
         raise self._unusable(what, "it does not have the documented form")
 
