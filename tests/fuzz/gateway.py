@@ -1,0 +1,78 @@
+"""The targets that parse a gateway's replies, through the endpoint that asks for them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+from multidict import CIMultiDict
+
+from dlcore.errors import Fault, TransferError
+from dlcore.model import EndpointKind, File, Manifest, Object
+from dlcore.transfer.cmg import TOKEN_PATH, CmgEndpoint
+from dlcore.transfer.http_client import HttpClient
+from tests.fuzz.target import target
+
+OBJECT = Object("ab" * 32, 5, sha256=b"\xab" * 32)
+MANIFEST = Manifest(1, "ABC00012", 1, 4096, (OBJECT,), (File("a", 5, 0),))
+TOKEN_REPLY = b'{"access_token": "abc", "expires_in_s": 3600}'
+
+
+class _Response:
+    """A response with status 200, no headers and a body that arrives at once."""
+
+    status = 200
+
+    def __init__(self, body: bytes) -> None:
+        self.headers: CIMultiDict[str] = CIMultiDict()
+        self._body = body
+
+    def __enter__(self) -> _Response:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def error(self, fault: Fault, message: str) -> TransferError:
+        return TransferError(message, fault=fault, endpoint="gateway")
+
+    async def read(self) -> bytes:
+        body, self._body = self._body, b""
+        return body
+
+
+class _Gateway:
+    """A client whose gateway always gives the same two replies."""
+
+    def __init__(self, token_reply: bytes, locations_reply: bytes) -> None:
+        self._token_reply = token_reply
+        self._locations_reply = locations_reply
+
+    async def request(self, _method: str, url: str, **_: object) -> _Response:
+        return _Response(self._token_reply if TOKEN_PATH in url else self._locations_reply)
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def _locate(token_reply: bytes, locations_reply: bytes) -> frozenset[int]:
+    client = cast("HttpClient", _Gateway(token_reply, locations_reply))
+    endpoint = CmgEndpoint(
+        "gateway", EndpointKind.CMG, "https://gateway", lambda: "registration", client
+    )
+    try:
+        return frozenset((await endpoint.locate(MANIFEST)).held)
+    finally:
+        await endpoint.aclose()
+
+
+@target(TransferError)
+def gateway_token(data: bytes) -> None:
+    reply = b'{"package_id": "ABC00012", "expires_in_s": 60, "objects": {"%b": %b}}'
+    location = b'{"url": "https://storage/a?sig=b", "length_bytes": 5}'
+    asyncio.run(_locate(data, reply % (OBJECT.name.encode(), location)))
+
+
+@target(TransferError)
+def gateway_locations(data: bytes) -> None:
+    assert asyncio.run(_locate(TOKEN_REPLY, data)) == {0}

@@ -1,0 +1,137 @@
+"""One target for each parser of foreign bytes: only the documented errors may come out.
+
+To add one, write a function here and put at least one valid input into ``corpus/<its name>``.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dlcore.errors import ConfigError, ManifestError, TaskSequenceError
+from dlcore.manifest import (
+    decode,
+    decode_catalog,
+    decode_file_ini,
+    decode_metalink,
+    decode_package_ini,
+    decode_phf,
+    encode,
+    encode_catalog,
+    read_any,
+)
+from dlcore.model import Manifest
+from dlcore.store import journal
+from dlcore.tasksequence import packages_in_order, read, unresolved_needs
+from dlcore.tasksequence.archive import TOTAL_BYTES, read_documents
+from dlcore.tasksequence.deployment import parse_deployment
+from dlcore.transfer.content_range import parse_content_range
+from dlcore.transfer.dp_listing import parse_listing
+from dlcore.transfer.retry_after import LONGEST_S, retry_after_s
+from tests.fuzz.target import RefusedError, target
+
+SOURCE = "fuzz"
+PACKAGE_ID = "ABC00012"
+ROOT = f"/SMS_DP_SMSPKG$/{PACKAGE_ID}"
+MANIFEST_DIGEST = bytes(range(32))
+BLOCK_COUNT = 20
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+def _check_manifest(manifest: Manifest) -> None:
+    assert decode(encode(manifest), source=SOURCE) == manifest
+
+
+@target(ManifestError)
+def native_manifest(data: bytes) -> None:
+    _check_manifest(decode(data, source=SOURCE))
+
+
+@target(ManifestError)
+def catalog(data: bytes) -> None:
+    parsed = decode_catalog(data, source=SOURCE)
+    assert decode_catalog(encode_catalog(parsed), source=SOURCE) == parsed
+
+
+@target(ManifestError)
+def metalink(data: bytes) -> None:
+    manifest, urls = decode_metalink(data, source=SOURCE, package_id=PACKAGE_ID)
+    _check_manifest(manifest)
+    assert len(urls) == len(manifest.objects)
+
+
+@target(ManifestError)
+def piece_hash_file(data: bytes) -> None:
+    _check_manifest(decode_phf(data, source=SOURCE, package_id=PACKAGE_ID, path="content"))
+
+
+@target(ManifestError)
+def any_description(data: bytes) -> None:
+    _check_manifest(read_any(data, source=SOURCE, package_id=PACKAGE_ID).manifest)
+
+
+@target(ManifestError)
+def library_package_ini(data: bytes) -> None:
+    assert decode_package_ini(data, source=SOURCE, package_id=PACKAGE_ID) >= 1
+
+
+@target(ManifestError)
+def library_file_ini(data: bytes) -> None:
+    file = decode_file_ini(data, source=SOURCE)
+    assert file.length_bytes >= 0
+    assert len(file.sha256) == 32
+
+
+@target(TaskSequenceError)
+def task_sequence(data: bytes) -> None:
+    sequence = read(data, source=SOURCE)
+    packages_in_order(sequence)
+    for step in sequence.steps:
+        unresolved_needs(step)
+
+
+@target(TaskSequenceError)
+def export_archive(data: bytes) -> None:
+    documents = read_documents(data, SOURCE)
+    assert documents
+    assert sum(len(document.data) for document in documents) <= TOTAL_BYTES
+
+
+@target(RefusedError)
+def journal_file(data: bytes) -> None:
+    claims = journal.decode(data, MANIFEST_DIGEST, BLOCK_COUNT)
+    if claims is None:
+        raise RefusedError
+    encoded = journal.encode(MANIFEST_DIGEST, claims)
+    assert journal.decode(encoded, MANIFEST_DIGEST, BLOCK_COUNT) == claims
+
+
+@target(ValueError)
+def distribution_point_listing(data: bytes) -> None:
+    for entry in parse_listing(data, ROOT):
+        assert not {"..", "."} & set(entry.path.split("/"))
+        assert not entry.path.startswith("/")
+        assert entry.length_bytes >= 0
+        assert entry.link.isascii()
+
+
+@target(RefusedError)
+def content_range(data: bytes) -> None:
+    parsed = parse_content_range(data.decode("latin-1"))
+    if parsed is None:
+        raise RefusedError
+    assert 0 <= parsed.start < parsed.end <= parsed.total
+
+
+@target(RefusedError)
+def retry_after(data: bytes) -> None:
+    delay_s = retry_after_s(data.decode("latin-1"), NOW)
+    if delay_s is None:
+        raise RefusedError
+    assert 0.0 <= delay_s <= LONGEST_S
+
+
+@target(ConfigError)
+def deployment(data: bytes) -> None:
+    parsed = parse_deployment(data, Path("/etc/dlcore/deployment.toml"))
+    assert all(Path(e.token_file).is_absolute() for e in parsed.endpoints if e.token_file)
