@@ -6,7 +6,7 @@ NEEDS := Python 3.11+ and a Python package index, and for the native core (optio
 	Python's headers and a C compiler; on Debian: apt-get install python3-venv python3-dev gcc
 NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
 
-.PHONY: demo test test-portable check bench bench-net clean
+.PHONY: demo test test-portable check check-format check-lint check-types check-cython fuzz bench bench-net clean
 .DEFAULT_GOAL := demo
 
 # An editable installation is not compiled, as others are: the first run would have to.
@@ -25,16 +25,26 @@ demo: $(VENV)/ready  ## Publish, serve and run an in-place upgrade, every byte c
 test: $(VENV)/ready  ## All tests; those that need a server that is not installed skip and say so
 	$(RUN) -m pytest -q -rs
 
-# Only the rooms that hash or write content: the others do not depend on the core.
-test-portable: $(VENV)/ready  ## The tests that depend on the core, with the portable one
-	DLCORE_NATIVE=portable $(RUN) -m pytest -q -rs -m "not builds_c" -k "not compiled" \
-		tests/native tests/store tests/engine tests/publish tests/cli
+test-portable: $(VENV)/ready  ## The same without the native core, less the tests that compile C
+	DLCORE_NATIVE=portable $(RUN) -m pytest -q -rs -m "not builds_c" -k "not compiled"
 
-check: $(VENV)/ready  ## Format, lint, types
+check: check-format check-lint check-types check-cython  ## Format, lint, types
+
+check-format: $(VENV)/ready
 	$(RUN) -m ruff format --check
+
+check-lint: $(VENV)/ready
 	$(RUN) -m ruff check
+
+check-types: $(VENV)/ready
 	$(RUN) -m mypy
+
+check-cython: $(VENV)/ready
 	PATH="$(VENV)/bin:$$PATH" cython-lint dlcore_ext
+
+fuzz: $(VENV)/ready  ## Every parser of foreign bytes for FUZZ_MINUTES (1); with coverage if atheris is installed
+	for target in $$(ls tests/fuzz/corpus); do \
+		$(RUN) -m tests.fuzz $$target --minutes $${FUZZ_MINUTES:-1} || exit 1; done
 
 bench: $(VENV)/ready  ## Timings against others, as ratios within one run; BENCH_MIB=256 for a quick look
 	mkdir -p build/bench
