@@ -6,6 +6,7 @@ change since it was read. Credentials come from the environment only and are in 
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 SCHEMES = frozenset({"az", "s3", "gs"})
+
+log = logging.getLogger("dlcore.publish")
 
 
 class BucketDestination:
@@ -90,6 +93,7 @@ class BucketDestination:
             document = change(current)
             if document is None or self._replaced_catalog(document, mode):
                 return
+            log.info("%s: another publisher changed the catalog; trying again", self._name)
             time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - spreads load
         raise TransferError(
             "other publishers changed the catalog"

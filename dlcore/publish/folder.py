@@ -8,6 +8,7 @@ leaves a temporary file, which a later publisher removes once it is old (`Publis
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import time
@@ -25,6 +26,8 @@ from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 LOCK_NAME = ".catalog.lock"
 
 _TEMPORARY = ".tmp"
+
+log = logging.getLogger("dlcore.publish")
 
 
 class FolderDestination:
@@ -109,6 +112,7 @@ class FolderDestination:
             ):  # its publisher was still alive and renamed it
                 if time.time() - path.stat().st_mtime > self._policy.stale_s:
                     path.unlink()
+                    log.info("removed %s, left by a publisher that was killed", path)
 
 
 def _write_synced(path: Path, content: Iterable[memoryview]) -> None:

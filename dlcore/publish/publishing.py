@@ -9,6 +9,7 @@ missing.
 from __future__ import annotations
 
 import enum
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -36,6 +37,8 @@ from dlcore.publish.opening import open_destination
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.reading import Advance, check_files, digest_objects, verified_spans
 from dlcore.publish.source import Source, list_source
+
+log = logging.getLogger("dlcore.publish")
 
 
 class Stage(enum.StrEnum):
@@ -160,12 +163,20 @@ def publish_to(
             current, options.package_id, entry, replace=options.replace, source=catalog_name
         )
 
+    log.info(
+        "%s version %d to %s: %d bytes",
+        options.package_id,
+        version,
+        target.name,
+        entry.content_bytes,
+    )
     change(target.read_catalog())  # so that a refusal comes before hours of writing
     written = _write_objects(target, source, manifest, progress, policy)
     target.sync()
     target.write(manifest_key(digest), [memoryview(document)], len(document))
     target.sync()
     target.change_catalog(change)
+    log.info("%s version %d is published as manifest %s", options.package_id, version, digest)
     return _summary(manifest, digest, written)
 
 
@@ -241,10 +252,12 @@ def _write_objects(
     def write(name: str, index: int) -> tuple[str, int]:
         length = manifest.objects[index].length_bytes
         if target.length_of(object_key(name)) == length:
+            log.debug("object %s is already stored", name)
             advance(length)
             return name, 0
         content = verified_spans(source, manifest, index, policy.span_bytes)
         target.write(object_key(name), _until_stopped(content, stop, advance), length)
+        log.debug("object %s is written: %d bytes", name, length)
         return name, length
 
     with ThreadPoolExecutor(target.writers) as pool:

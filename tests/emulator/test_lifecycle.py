@@ -16,7 +16,7 @@ from tests.emulator.helpers import Client, Sample, Time, trusting
 
 
 class Stuck:
-    """A sleep that never ends, and says when somebody has fallen asleep."""
+    """A sleep that never ends, with events for its begin and its cancellation."""
 
     def __init__(self) -> None:
         self.asleep = asyncio.Event()
@@ -31,7 +31,7 @@ class Stuck:
 
 
 def stuck_emulator(sample: Sample, state: Path, stuck: Stuck) -> Emulator:
-    """An emulator whose bodies never move on."""
+    """An emulator that never finishes a response."""
     return Emulator(
         sample.folder,
         Settings(bandwidth_bytes_per_s=1),
@@ -44,7 +44,7 @@ def stuck_emulator(sample: Sample, state: Path, stuck: Stuck) -> Emulator:
 
 @contextlib.asynccontextmanager
 async def stuck_body(sample: Sample, state: Path, stuck: Stuck) -> AsyncIterator[None]:
-    """An emulator with one body that will never move on, and a client that waits for it."""
+    """An emulator with one response that never finishes, and a client that waits for it."""
     async with contextlib.AsyncExitStack() as stack:
         emulator = stuck_emulator(sample, state, stuck)
         await stack.enter_async_context(emulator)

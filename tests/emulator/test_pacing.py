@@ -67,7 +67,7 @@ async def test_every_answer_waits_for_the_latency(
 async def test_bodies_sent_at_once_share_the_link_evenly(
     sample: Sample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each body sleeps on a virtual clock that wakes whoever is due first."""
+    """Responses sleep on a virtual clock, which wakes the one that is due first."""
     sleeping: list[tuple[float, int, asyncio.Event]] = []
     order = itertools.count()
     now_s = 0.0

@@ -1,4 +1,4 @@
-"""Manifests to test with: one by hand, and any that hypothesis can think of."""
+"""Manifests for tests: one written by hand, and a strategy for any valid one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BLOCK = 4096
 
 
 def object_of(length_bytes: int, block_bytes: int = BLOCK) -> Object:
-    """An object of a given length, with digests that nobody will check against content."""
+    """An object of a given length, with digests of no particular content."""
     count = -(-length_bytes // block_bytes)
     digests = b"".join(hashlib.sha256(b"%d" % i).digest() for i in range(count))
     return Object(object_name(length_bytes, block_bytes, digests), length_bytes, digests)
@@ -61,7 +61,7 @@ legal_paths = st.lists(parts, min_size=1, max_size=4).map("/".join).filter(_is_l
 
 @st.composite
 def manifests(draw: st.DrawFn) -> Manifest:
-    """Any legal manifest."""
+    """Any valid manifest."""
     paths = draw(st.lists(legal_paths, max_size=8, unique=True).filter(live_together))
     cut = draw(st.integers(0, len(paths)))
     lengths: list[int] = []

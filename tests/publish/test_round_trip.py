@@ -152,3 +152,17 @@ def test_a_relative_destination_and_new_parent_folders_are_fine(
     write_tree(tmp_path / "source", sample())
     publish_blocks(Path("source"), Path("new/parents/out"))
     assert published_tree(from_folder(tmp_path / "new/parents/out"), "ABC00012") == sample()
+
+
+def test_the_log_tells_what_was_written_and_what_was_stored_already(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = write_tree(tmp_path / "source", {"file": content(3 * BLOCK)})
+    caplog.set_level("DEBUG", "dlcore.publish")
+    published = publish_blocks(source, tmp_path / "out")
+    assert "is written: 12288 bytes" in caplog.text
+    assert f"is published as manifest {published.manifest}" in caplog.text
+    caplog.clear()
+    publish_blocks(source, tmp_path / "out")
+    assert "is already stored" in caplog.text
+    assert "is written" not in caplog.text
