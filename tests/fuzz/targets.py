@@ -22,7 +22,17 @@ from dlcore.manifest import (
 )
 from dlcore.model import Manifest
 from dlcore.store import journal
-from dlcore.tasksequence import packages_in_order, read, unresolved_needs
+from dlcore.tasksequence import (
+    Variables,
+    evaluate,
+    needs,
+    packages_in_order,
+    read,
+    undecided,
+    unresolved_needs,
+    variables_read,
+    variables_written,
+)
 from dlcore.tasksequence.archive import TOTAL_BYTES, read_documents
 from dlcore.tasksequence.deployment import parse_deployment
 from dlcore.transfer.content_range import parse_content_range
@@ -86,8 +96,13 @@ def library_file_ini(data: bytes) -> None:
 def task_sequence(data: bytes) -> None:
     sequence = read(data, source=SOURCE)
     packages_in_order(sequence)
+    variables = Variables(sequence.variables)
     for step in sequence.steps:
-        unresolved_needs(step)
+        assert len(set(needs(step, variables))) == len(needs(step, variables))
+        unresolved_needs(step, variables)
+        variables_written(step)
+        variables_read(step.condition)
+        evaluate(step.condition, variables, undecided)
 
 
 @target(TaskSequenceError)
