@@ -37,6 +37,7 @@ from dlcore.tasksequence.archive import TOTAL_BYTES, read_documents
 from dlcore.tasksequence.deployment import parse_deployment
 from dlcore.transfer.content_range import parse_content_range
 from dlcore.transfer.dp_listing import parse_listing
+from dlcore.transfer.redact import redact
 from dlcore.transfer.retry_after import LONGEST_S, retry_after_s
 from tests.fuzz.target import RefusedError, target
 
@@ -144,6 +145,16 @@ def retry_after(data: bytes) -> None:
     if delay_s is None:
         raise RefusedError
     assert 0.0 <= delay_s <= LONGEST_S
+
+
+@target()
+def redacted_url(data: bytes) -> None:
+    shown = redact(data.decode("latin-1"))
+    assert shown.isascii()
+    assert shown.isprintable()
+    secret = "s3cr3t"
+    assert secret not in redact(f"{data.decode('latin-1')}?sig={secret}")
+    assert secret not in redact(f"https://{secret}@{data.decode('latin-1')}")
 
 
 @target(ConfigError)

@@ -49,7 +49,7 @@ def test_the_corpus_is_accepted_or_refused_as_its_names_say(target: Target) -> N
 @EACH_TARGET
 def test_mutated_inputs_are_accepted_or_refused(target: Target) -> None:
     accepted = play(target, TRIALS, Random(f"{SEED} {target.name}"))
-    assert accepted < TRIALS
+    assert accepted < TRIALS or not target.refusals
 
 
 def test_an_undocumented_error_is_a_finding() -> None:
