@@ -15,5 +15,7 @@ def disk_faults(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        remedy = "Check the disk, its free space and the permissions of this path, then publish again."
+        remedy = (
+            "Check the disk, its free space and the permissions of this path, then publish again."
+        )
         raise storage_error(error, "publish", path, remedy=remedy) from error

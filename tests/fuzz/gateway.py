@@ -9,8 +9,9 @@ from multidict import CIMultiDict
 
 from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, File, Manifest, Object
-from dlcore.transfer.cmg import TOKEN_PATH, CmgEndpoint
-from dlcore.transfer.http_client import HttpClient
+from dlcore.transfer import TransferPolicy
+from dlcore.transfer.endpoints.cmg import TOKEN_PATH, CmgEndpoint
+from dlcore.transfer.http.client import HttpClient
 from tests.fuzz.target import target
 
 OBJECT = Object("ab" * 32, 5, sha256=b"\xab" * 32)
@@ -33,8 +34,8 @@ class _Response:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def error(self, fault: Fault, message: str) -> TransferError:
-        return TransferError(message, fault=fault, endpoint="gateway")
+    def error(self, fault: Fault, message: str, *, remedy: str = "") -> TransferError:
+        return TransferError(message, fault=fault, endpoint="gateway", remedy=remedy)
 
     async def read(self) -> bytes:
         body, self._body = self._body, b""
@@ -43,6 +44,8 @@ class _Response:
 
 class _Gateway:
     """A client whose gateway always gives the same two replies."""
+
+    policy = TransferPolicy()
 
     def __init__(self, token_reply: bytes, locations_reply: bytes) -> None:
         self._token_reply = token_reply

@@ -35,10 +35,9 @@ from dlcore.tasksequence import (
 )
 from dlcore.tasksequence.archive import TOTAL_BYTES, read_documents
 from dlcore.tasksequence.deployment import parse_deployment
-from dlcore.transfer.content_range import parse_content_range
-from dlcore.transfer.dp_listing import parse_listing
-from dlcore.transfer.redact import redact
-from dlcore.transfer.retry_after import LONGEST_S, retry_after_s
+from dlcore.transfer.endpoints.propfind import parse_listing
+from dlcore.transfer.http.headers import MAX_RETRY_AFTER_S, parse_content_range, parse_retry_after_s
+from dlcore.transfer.http.redaction import redact
 from tests.fuzz.target import RefusedError, target
 
 SOURCE = "fuzz"
@@ -141,10 +140,10 @@ def content_range(data: bytes) -> None:
 
 @target(RefusedError)
 def retry_after(data: bytes) -> None:
-    delay_s = retry_after_s(data.decode("latin-1"), NOW)
+    delay_s = parse_retry_after_s(data.decode("latin-1"), NOW)
     if delay_s is None:
         raise RefusedError
-    assert 0.0 <= delay_s <= LONGEST_S
+    assert 0.0 <= delay_s <= MAX_RETRY_AFTER_S
 
 
 @target()
