@@ -10,10 +10,12 @@ import pytest
 from dlcore.errors import TransferError
 from dlcore.transfer.endpoints.lease import Lease
 from dlcore.transfer.http.client import HttpClient
-from dlcore.transfer.http.readers import read_document
+from dlcore.transfer.http.readers import read_document, read_range
 from dlcore.transfer.interface import ignore
 from dlcore.transfer.policy import TransferPolicy
+from dlcore.transfer.sink import SinkWriter
 from tests.transfer.hostile import AGAIN, CLOSE, Script, hostile
+from tests.transfer.sinks import Collector
 
 OK = Script.response("200 OK", b"{}", end=AGAIN, Content_Length="2")
 
@@ -47,6 +49,14 @@ async def test_a_refusal_is_one_warning(caplog: pytest.LogCaptureFixture) -> Non
             await read_document(client, f"{server.url}/x", 9)
         await client.aclose()
     assert logged(caplog, logging.WARNING) == [f"edge: GET {server.url}/x was answered 503"]
+
+
+async def test_a_url_that_cannot_be_sent_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    client = HttpClient("edge")
+    with pytest.raises(TransferError):
+        await read_range(client, "ftp://host/x", (0, 1), 1, SinkWriter(Collector(1)))
+    (warning,) = logged(caplog, logging.WARNING)
+    assert warning.startswith("edge: GET ftp://host/x: the URL or a header cannot be sent")
 
 
 async def test_a_request_that_is_sent_again_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:

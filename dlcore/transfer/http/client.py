@@ -75,8 +75,9 @@ class HttpClient:
             TransferError: ``CONNECT``, ``STALL``, ``TLS``, or ``REFUSED`` if the response is not
                 HTTP or the URL cannot be sent.
         """
+        target = self._target(method, url)
         try:
-            return await self._send(method, self._target(method, url), headers)
+            return await self._send(method, target, headers)
         except TransferError as error:
             _log.warning("%s", error)
             raise
@@ -99,6 +100,7 @@ class HttpClient:
             return exact_url(url)
         except ValueError as error:
             failure = self._failure(method, url, error)
+        _log.warning("%s", failure)
         raise failure
 
     async def _send(self, method: str, target: URL, headers: Mapping[str, str] | None) -> Response:
