@@ -1,9 +1,7 @@
 from collections.abc import Iterable
-from typing import Final, Self
+from typing import Self
 
 from typing_extensions import Buffer, disjoint_base
-
-CAN_WRITE: Final[bool]
 
 def backends() -> tuple[str, ...]: ...
 def backend() -> str: ...

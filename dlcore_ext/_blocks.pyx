@@ -1,11 +1,10 @@
-"""Digests of blocks, and jobs that verify and write them: the C code for Python.
+"""Python's view of the C code: digests of blocks, and jobs that verify and write.
 
-SHA-256 is the C kernels where they are faster, hashlib where they are not.
+The C kernels hash where they are faster, hashlib where they are not.
 
-Guarantees: every backend gives the same digests; the GIL is released while more than
-two kilobytes are hashed and while files are written; memory grows with the digests
-only. Assumes that nobody writes to a buffer meanwhile. Not for a message that arrives
-bit by bit: hashlib is.
+Guarantees: every backend gives the same digests. The GIL is released while 2 KiB or
+more are hashed, and while files are written. Memory grows with the digests only.
+Nothing may change a buffer while it is hashed.
 """
 
 from cpython.buffer cimport (
@@ -24,7 +23,6 @@ from dlcore_ext._csrc cimport (
     SHA256_DIGEST_BYTES,
     job as c_job,
     job_blocks,
-    job_can_write,
     job_extent,
     job_judge,
     job_messages,
@@ -41,13 +39,11 @@ from dlcore_ext._csrc cimport (
 
 from hashlib import sha256 as _sha256
 
-# Hashing less than this is cheaper than letting go of the GIL; hashlib's limit too.
+# Hashing less than this is cheaper than releasing the GIL; hashlib has the same limit.
 cdef enum:
     RELEASE_FROM_BYTES = 2048
 
 cdef const sha256_backend *_backend = NULL  # null: hashlib, which is usually OpenSSL
-
-CAN_WRITE = bool(job_can_write)
 
 
 def backends():
@@ -90,9 +86,9 @@ def block_digests(data, Py_ssize_t block_bytes):
 
 
 cdef bytes _sha256_digests(data, Py_buffer *view, Py_ssize_t block_bytes):
-    """Most blocks in one native call, those that are not worth it through hashlib."""
+    """Hash as many blocks as is worthwhile in one C call, the others by hashlib."""
     cdef const sha256_backend *backend = _backend
-    cdef Py_ssize_t count = view.len // block_bytes + (view.len % block_bytes != 0)
+    cdef Py_ssize_t count = 1 + (view.len - 1) // block_bytes if view.len else 0
     cdef Py_ssize_t here = 0 if backend == NULL else sha256_worthwhile(backend, count)
     if here == 0:
         if count == 1:
@@ -122,27 +118,27 @@ cdef bytes _sha256_one_by_one(data, Py_ssize_t start, Py_ssize_t block_bytes):
 
 
 cdef class Job:
-    """Runs, verified and then written: what `dlcore.native.verify_and_write` needs.
+    """Runs that are verified at once and written in groups, for `compiled`.
 
-    Buffers are pinned until they are written, everything else is laid out in one arena.
+    Buffers are pinned until they are written; everything else is in one arena.
 
     Args:
         runs: Of each run its data, block_bytes, digests and extents.
 
     Raises:
-        ValueError, OverflowError, TypeError, BufferError: A run makes no sense.
+        ValueError, OverflowError, TypeError, BufferError: A run is inconsistent.
     """
 
     cdef c_job job
-    cdef Py_buffer *views  # those of run i are 2i, its data, and 2i + 1, its digests
-    cdef Py_ssize_t pinned, let_go  # the views from the second to the first are held
+    cdef Py_buffer *views  # of run i: 2i is its data, 2i + 1 its digests
+    cdef Py_ssize_t pinned, unpinned  # views from `unpinned` to `pinned` are held
     cdef void *arena
 
     def __cinit__(self, list runs):
         cdef Py_ssize_t count = len(runs), extents = 0
         self.views = <Py_buffer *>_calloc(2 * count, sizeof(Py_buffer))
         self.job.runs = <job_run *>_calloc(count, sizeof(job_run))
-        cdef list places = []  # tuples: their lengths stay what they are
+        cdef list places = []  # tuples, because their lengths must not change
         for data, block_bytes, digests, extents_of_run in runs:
             self._pin(data, block_bytes, digests)
             place = tuple(extents_of_run)
@@ -155,7 +151,7 @@ cdef class Job:
         self._verify()
 
     def __dealloc__(self):
-        self._let_go(self.pinned)
+        self._unpin(self.pinned)
         PyMem_Free(self.views)
         PyMem_Free(self.job.runs)
         PyMem_Free(self.arena)
@@ -180,7 +176,7 @@ cdef class Job:
         return 0
 
     cdef int _lay_out(self, Py_ssize_t extents) except -1:
-        """The extents of all runs, then what is found out about their blocks."""
+        """Allocate: the extents of all runs, then the results for their blocks."""
         cdef size_t blocks = 0, index
         for index in range(self.job.count):
             blocks += job_blocks(&self.job.runs[index])
@@ -204,7 +200,7 @@ cdef class Job:
             blocks that end there or before are on disk), and the errno that ended the
             writing, or 0. An empty list when no run is left.
         """
-        cdef size_t first = self.let_go // 2, last = first, length = 0, index
+        cdef size_t first = self.unpinned // 2, last = first, length = 0, index
         while last < self.job.count and length < min_bytes:
             length += self.job.runs[last].length
             last += 1
@@ -212,13 +208,13 @@ cdef class Job:
         next_runs.runs, next_runs.count = self.job.runs + first, last - first
         with nogil:
             job_write(&next_runs)
-        self._let_go(2 * last)
+        self._unpin(2 * last)
         return [self._outcome(index) for index in range(first, last)]
 
-    cdef void _let_go(self, Py_ssize_t end):
-        while self.let_go < end:
-            PyBuffer_Release(&self.views[self.let_go])
-            self.let_go += 1
+    cdef void _unpin(self, Py_ssize_t end):
+        while self.unpinned < end:
+            PyBuffer_Release(&self.views[self.unpinned])
+            self.unpinned += 1
 
     cdef int _verify(self) except -1:
         cdef const sha256_backend *backend = _backend
@@ -230,7 +226,7 @@ cdef class Job:
         with nogil:
             if here:
                 sha256_messages(backend, job_next_message, &messages, here)
-        while job_next_message(&messages, &message):  # hashlib is faster with those
+        while job_next_message(&messages, &message):  # hashlib is faster for these
             _hash_by_hashlib(&message)
         with nogil:
             job_judge(&self.job)
@@ -258,7 +254,7 @@ cdef void *_calloc(size_t count, size_t size) except NULL:
 
 
 cdef job_extent *_place(job_run *run, job_extent *extent, tuple extents) except NULL:
-    """Put a run's extents into the arena; returns where those of the next go."""
+    """Put a run's extents into the arena; returns the place for the next run's."""
     cdef size_t rest = run.length
     run.extents = extent
     for extent.fd, extent.offset, extent.length in extents:

@@ -47,7 +47,6 @@ cdef extern from "job.h" nogil:
         const job *job
         size_t run, block
 
-    const int job_can_write
     size_t job_blocks(const job_run *run)
     int job_next_message(void *messages, sha256_message *message)
     void job_judge(const job *job)

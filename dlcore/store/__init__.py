@@ -1,7 +1,7 @@
 """The only writer of content: the state directory, and what survives in it.
 
 Guarantees: no byte that does not match its manifest is ever visible under a package's final
-name; no verified byte that was synced is lost, whatever dies when.
+name; no verified byte that was synced is lost, whenever a process or the power fails.
 """
 
 from dlcore.store.partial import Partial as Partial

@@ -29,7 +29,8 @@ def runs(manifest: Manifest, wanted: bytes | bytearray) -> Iterator[BlockRange]:
 
     Args:
         manifest: The package.
-        wanted: One byte for each block of the package, 1 if wanted. Must not change meanwhile.
+        wanted: One byte for each block of the package, 1 if wanted. It must not change while
+            the result is iterated.
     """
     max_blocks = buffer_bytes(manifest) // manifest.block_bytes
     for index, (base, end) in enumerate(

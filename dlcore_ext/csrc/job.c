@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 size_t job_blocks(const struct job_run *run) {
     return run->length / run->block_bytes + (run->length % run->block_bytes != 0);
@@ -39,18 +41,6 @@ static void judge_run(const struct job_run *run) {
 void job_judge(const struct job *job) {
     for (size_t i = 0; i < job->count; i++) judge_run(&job->runs[i]);
 }
-
-#ifdef _WIN32
-const int job_can_write = 0;
-
-void job_write(const struct job *job) {
-    for (size_t i = 0; i < job->count; i++) job->runs[i].error = ENOSYS;
-}
-#else
-#include <sys/uio.h>
-#include <unistd.h>
-
-const int job_can_write = 1;
 
 /* How many parts to write in one call: far below every system's limit, and more than adjoin in
  * practice. */
@@ -159,4 +149,3 @@ void job_write(const struct job *job) {
         }
     }
 }
-#endif

@@ -49,9 +49,6 @@ int job_next_message(void *messages, struct sha256_message *message);
 /* Compares each block's digest with the expected one and sets `bad`. */
 void job_judge(const struct job *job);
 
-/* Whether `job_write` can write on this system; where it cannot, each run gets ENOSYS. */
-extern const int job_can_write;
-
 /* Writes the good blocks to their extents, run by run. Parts that adjoin on disk are written in
  * one call, even if they come from several runs. A failure ends the writing of its run only. */
 void job_write(const struct job *job);

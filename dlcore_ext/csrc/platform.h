@@ -2,8 +2,8 @@
 #ifndef DLCORE_PLATFORM_H
 #define DLCORE_PLATFORM_H
 
-/* Intrinsics beyond the baseline are compiled per function, which GCC and Clang can and MSVC
- * cannot: there everything is plain C, and SHA-256 is hashed in another way. */
+/* Intrinsics beyond the baseline are compiled per function, which needs GCC or Clang. Without any
+ * kernel, hashlib does all hashing. */
 #if defined(__GNUC__) && defined(__x86_64__)
 #define DLCORE_X86 1
 #elif defined(__GNUC__) && defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__)

@@ -1,8 +1,8 @@
 /* SHA-256 with the SHA extensions of x86-64, one to three messages interleaved.
  *
  * The rounds of one message wait for each other. On AMD Zen that leaves most of the unit idle, and
- * two and three messages at once are about 1.9 and 2.2 times as fast. Intel's unit is nearly full
- * with one (two gain 1.2, a third nothing): there AVX-512 is the better way for many messages.
+ * two and three messages at once are about 1.9 and 2.2 times as fast. On Intel one message nearly
+ * fills the unit (two gain 1.2, a third nothing): there AVX-512 is better for many messages.
  */
 #include "sha256_kernels.h"
 

@@ -50,7 +50,7 @@ def test_the_memory_is_kept_for_the_last_view_and_then_given_back() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-def test_what_is_discarded_is_given_back_whoever_has_a_view() -> None:
+def test_what_is_discarded_is_given_back_even_while_a_view_exists() -> None:
     before = resident_kib()
     buffer = aligned_buffer(64 << 20)
     buffer[::4096] = bytes(len(buffer[::4096]))

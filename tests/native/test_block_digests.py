@@ -94,11 +94,11 @@ def test_a_block_of_no_bytes_is_refused(core: Core) -> None:
 
 
 @each_backend
-def test_a_resizable_buffer_is_let_go_of_afterwards(core: Core, backend: str) -> None:
+def test_a_resizable_buffer_is_released_afterwards(core: Core, backend: str) -> None:
     data = bytearray(NOISE)
     with using(core, backend):
         core.block_digests(data, 64)
-    data.append(0)  # BufferError if somebody still held on to it
+    data.append(0)  # BufferError if a view of it still existed
 
 
 @each_backend

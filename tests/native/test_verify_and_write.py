@@ -161,7 +161,9 @@ def write_calls() -> int:
     return int(counters.partition("syscw:")[2].split()[0])
 
 
-@pytest.mark.skipif(not os.access("/proc/self/io", os.R_OK), reason="nobody counts here")
+@pytest.mark.skipif(
+    not os.access("/proc/self/io", os.R_OK), reason="the system does not count writes"
+)
 @needs_compiled
 def test_what_adjoins_on_disk_is_written_at_once_by_the_compiled_core() -> None:
     from dlcore.native import compiled
@@ -236,7 +238,7 @@ def test_an_inconsistent_run_is_refused_and_nothing_is_written(
             core.verify_and_write([good, good._replace(**change)])  # type: ignore[arg-type]  # parametrized
         assert os.pread(file.fileno(), 1000, 0) == b""
     assert isinstance(good.data, bytearray)
-    good.data.append(0)  # BufferError if somebody still held on to it
+    good.data.append(0)  # BufferError if a view of it still existed
 
 
 def is_held(buffer: bytearray) -> bool:

@@ -1,4 +1,4 @@
-"""Whether other Python threads run meanwhile."""
+"""Whether other Python threads run during a call."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def others_run_during(work: Callable[[], object], max_times: int) -> bool:
-    """Whether another thread runs before ``work`` was done so many times."""
+    """Whether another thread runs before ``work`` was called ``max_times`` times."""
     go, ran = threading.Event(), threading.Event()
 
     def wait_and_run() -> None:

@@ -42,7 +42,7 @@ class Inode:
         self.log.append((at, data))
         apply(self.data, at, data)
 
-    def settle(self, *, lost: bool = False) -> None:
+    def clean(self, *, lost: bool = False) -> None:
         if not lost:
             self.durable = bytes(self.data)
         self.log.clear()
@@ -213,13 +213,13 @@ class SimDisk(Files):
     # What survives
 
     def sync(self, fd: int) -> None:
-        self._settle(fd)
+        self._make_durable(fd)
 
     def sync_data(self, fd: int) -> None:
-        self._settle(fd)
+        self._make_durable(fd)
 
-    def _settle(self, fd: int) -> None:
-        self._open[fd].settle()
+    def _make_durable(self, fd: int) -> None:
+        self._open[fd].clean()
         if self.ordered:
             self._commit(set(range(len(self._changes))))
 
@@ -235,13 +235,13 @@ class SimDisk(Files):
     def sync_filesystem(self, fd: int) -> bool:
         self._commit(set(range(len(self._changes))))
         for inode in inodes(self.root):
-            inode.settle()
+            inode.clean()
         return True
 
     def lose_dirty_bytes(self) -> None:
         """What a failed sync does: all is clean now, nothing of it was written."""
         for inode in inodes(self.root):
-            inode.settle(lost=True)
+            inode.clean(lost=True)
 
     def after_power_loss(self, chance: random.Random) -> SimDisk:
         """The disk as the machine finds it when power returns."""

@@ -1,4 +1,4 @@
-"""The journal as bytes: whatever happens to them, no wrong claim and no crash."""
+"""The journal as bytes: however they are damaged, they yield neither a wrong claim nor a crash."""
 
 from __future__ import annotations
 

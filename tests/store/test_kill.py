@@ -29,7 +29,7 @@ SIZES = {f"{i:02}.bin": 20_000 * (i % 12) for i in range(48)} | {f"s{i}": 500 fo
 PACKAGE = make_package(SIZES)
 NUMBER_BYTES = 4
 ENDING = 20  # points of a process that has written everything,
-LATE = 0.2  # where so many of them are killed
+LATE = 0.2  # this share of them is killed late
 
 
 def count_points(last: int) -> Callable[[], int]:

@@ -80,11 +80,11 @@ def test_a_store_may_be_closed_by_another_thread_and_twice(tmp_path: Path) -> No
     thread.join()
     with Store.open(tmp_path):
         store.close()
-        with pytest.raises(LockedError):  # the second close did not let go of what others hold
+        with pytest.raises(LockedError):  # the second close did not release the lock of others
             Store.open(tmp_path)
 
 
-def test_a_lock_whose_file_was_deleted_meanwhile_is_taken_anew(
+def test_a_lock_whose_file_was_deleted_while_waiting_is_taken_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     try_lock = lock._try_lock

@@ -1,4 +1,4 @@
-"""The hash that follows an object's contiguous front, whoever brings its blocks."""
+"""The hash that follows an object's contiguous front, in whatever order blocks arrive."""
 
 from __future__ import annotations
 

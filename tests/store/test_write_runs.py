@@ -1,4 +1,4 @@
-"""Of many runs in one call each is told of once its own bytes are on disk, the rest or not."""
+"""Each of many runs in one call is reported when its bytes are on disk, before the others are."""
 
 from __future__ import annotations
 
@@ -84,8 +84,10 @@ def test_runs_before_and_behind_one_that_cannot_be_written_are_told_of() -> None
 
     def fail_the_second(_: SimDisk, call: str) -> None:
         nonlocal writes
-        writes += call == "write_at"
-        if call == "write_at" and writes == 2:
+        if call != "write_at":
+            return
+        writes += 1
+        if writes == 2:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     disk.before = fail_the_second
