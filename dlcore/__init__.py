@@ -7,7 +7,8 @@ The layers, each importing only what stands before it::
     disk        system calls, locks between processes, what a disk's errors mean
     native      hashing and writing of blocks, in C or in Python
     manifest    documents in and out
-    tasksequence  exported XML -> steps, conditions, needs; settings and preflight
+    tasksequence  exported XML -> steps, conditions, needs
+    deployment  settings of a deployment, preflight checks
     schedule    pure: deadlines, which range goes where, the makespan bound
     store       the only writer of content     transfer  the only client of the network
     publish     folder -> objects + manifest   emulator  a gateway for demo and tests

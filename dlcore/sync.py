@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from dlcore.deployment import Check, Deployment, load_deployment
 from dlcore.engine.client import Client as AsyncClient
 from dlcore.engine.events import Event
 from dlcore.engine.executor import Executor
@@ -24,8 +25,6 @@ from dlcore.engine.run import run_sequence
 from dlcore.engine.session import Session as AsyncSession
 from dlcore.schedule import Terms
 from dlcore.tasksequence import Step, TaskSequence, Variables
-from dlcore.tasksequence.deployment import Deployment, load_deployment
-from dlcore.tasksequence.preflight import Check
 
 T = TypeVar("T")
 

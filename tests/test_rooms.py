@@ -18,6 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "native": {"errors", "disk"},
     "manifest": {"errors", "model", "native"},
     "tasksequence": {"errors", "model"},
+    "deployment": {"errors", "model", "tasksequence"},
     "schedule": {"errors", "model"},
     "store": {"errors", "model", "disk", "native", "manifest"},
     "transfer": {"errors", "model"},
@@ -25,9 +26,9 @@ ALLOWED: dict[str, set[str]] = {
     "emulator": {"errors", "model", "manifest"},
     "engine": {
         *("errors", "model", "disk", "native", "manifest"),
-        *("tasksequence", "schedule", "store", "transfer"),
+        *("tasksequence", "deployment", "schedule", "store", "transfer"),
     },
-    "sync": {"errors", "model", "engine", "tasksequence", "schedule"},
+    "sync": {"errors", "model", "engine", "tasksequence", "deployment", "schedule"},
 }
 FRONTS = {"cli", "__init__", "__main__"}  # may import every room
 ONLY_IN = {
@@ -48,7 +49,7 @@ INNER_ALLOWED = {
     },
 }
 INNER_USERS = {"dlcore.transfer.http": "transfer", "dlcore.transfer.endpoints": "transfer"}
-PURE = {"schedule", "tasksequence", "model", "errors"}
+PURE = {"schedule", "tasksequence", "deployment", "model", "errors"}
 NOT_IN_PURE = {"asyncio", "socket", "time", "threading", "random"}
 
 

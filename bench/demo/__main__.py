@@ -27,8 +27,8 @@ from dlcore.cli.output import amount, show_table
 from dlcore.cli.progress import shown
 from dlcore.cli.report import show_report
 from dlcore.cli.views import open_view
+from dlcore.deployment import load_deployment
 from dlcore.engine.events import EndpointRenewed
-from dlcore.tasksequence.deployment import load_deployment
 
 ROOT = Path("build/demo")
 LINK_BYTES_PER_S = 64 * content.MIB

@@ -11,9 +11,8 @@ from dlcore.cli.loop import run_async
 from dlcore.cli.output import json_option, say, show_json, show_table
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.state import sequence_id_option, state_option
+from dlcore.deployment import Check, Deployment, load_deployment
 from dlcore.tasksequence import FrozenVariables, Step, TaskSequence, load, needs, unresolved_needs
-from dlcore.tasksequence.deployment import Deployment, load_deployment
-from dlcore.tasksequence.preflight import Check
 
 
 @click.command()

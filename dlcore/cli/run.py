@@ -18,6 +18,7 @@ from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.report import show_report
 from dlcore.cli.state import sequence_id_option, state_option, wait_option
 from dlcore.cli.views import View, open_view
+from dlcore.deployment import load_deployment
 from dlcore.engine.client import Client
 from dlcore.engine.commands import CommandExecutor
 from dlcore.engine.executor import Executor, SimulatingExecutor
@@ -25,7 +26,6 @@ from dlcore.engine.report import Report
 from dlcore.engine.run import run_sequence
 from dlcore.errors import ConfigError, StepError
 from dlcore.tasksequence import TaskSequence, load
-from dlcore.tasksequence.deployment import load_deployment
 
 RESTART = 16  # a step asked for a restart: run again to go on
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from dlcore.deployment import Deployment, load_deployment, usable_endpoints
 from dlcore.engine.content import Content
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.library import Library, read_catalog
@@ -28,7 +29,6 @@ from dlcore.schedule import Terms
 from dlcore.store import Store
 from dlcore.tasksequence import TaskSequence, default_evaluator, from_facts
 from dlcore.tasksequence import load as load_sequence
-from dlcore.tasksequence.deployment import Deployment, load_deployment, usable_endpoints
 from dlcore.transfer import ConnectionPool, Endpoint, Renewed, open_endpoint
 
 

@@ -12,13 +12,13 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from dlcore.deployment import Answer, Check, Facts, Need, UnresolvedNeed, checks
 from dlcore.engine.client import Client
 from dlcore.engine.download.library import Library
 from dlcore.engine.threads import in_thread
 from dlcore.errors import DlcoreError, Fault, TransferError
 from dlcore.model import Manifest
 from dlcore.tasksequence import TaskSequence, Variables, needs, unresolved_needs
-from dlcore.tasksequence.preflight import Answer, Check, Facts, Need, UnresolvedNeed, checks
 from dlcore.transfer import Endpoint
 
 UPGRADE = "SMS_TaskSequence_UpgradeOperatingSystemAction"

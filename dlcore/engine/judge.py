@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dlcore.deployment import Undecided
 from dlcore.errors import StepError
 from dlcore.tasksequence import (
     And,
@@ -21,7 +22,6 @@ from dlcore.tasksequence import (
     evaluate,
     variables_read,
 )
-from dlcore.tasksequence.deployment import Undecided
 
 OPEN = OtherExpression("open", FrozenVariables())  # stands for what cannot be told yet
 ON_DISK = (FileExpression, FolderExpression, RegistryExpression)

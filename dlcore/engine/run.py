@@ -8,6 +8,7 @@ import copy
 from collections import Counter
 from pathlib import Path
 
+from dlcore.deployment import failed, render
 from dlcore.engine.client import Client
 from dlcore.engine.download.figures import added
 from dlcore.engine.executor import Executor
@@ -19,7 +20,6 @@ from dlcore.engine.state import RunState, forget, save
 from dlcore.engine.threads import in_thread
 from dlcore.errors import PreflightError, StepError, StorageError
 from dlcore.tasksequence import TaskSequence, load, packages_in_order
-from dlcore.tasksequence.preflight import failed, render
 
 SAVE_EVERY_S = 10.0  # so much of its figures a killed run may lose
 

@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from dlcore.deployment import Download
 from dlcore.engine.download_step import DOWNLOAD_CONTENT, FAILED, Arrived, download_content
 from dlcore.engine.events import StepEnded, StepSkipped, StepStarted, StepWaiting
 from dlcore.engine.executor import Executor, Outcome
@@ -23,7 +24,6 @@ from dlcore.engine.session import Session
 from dlcore.engine.state import Ended, StepResult
 from dlcore.errors import DlcoreError, StepError, StorageError
 from dlcore.tasksequence import Group, Step, Verdict
-from dlcore.tasksequence.deployment import Download
 
 NOT_MET = {Verdict.FALSE: "condition", Verdict.UNDECIDED: "undecided"}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from dlcore.deployment import Download
 from dlcore.engine.content import Content
 from dlcore.engine.download.downloads import Retry
 from dlcore.engine.download.figures import EndpointFigures
@@ -19,7 +20,6 @@ from dlcore.engine.lookahead import look_ahead
 from dlcore.engine.state import RunState
 from dlcore.errors import ConfigError
 from dlcore.tasksequence import Step, TaskSequence, Variables, Verdict, needs
-from dlcore.tasksequence.deployment import Download
 
 
 class Session:

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import msgspec
 
-from dlcore.model import EndpointKind, EndpointSettings
-from dlcore.tasksequence.deployment import (
+from dlcore.deployment import (
     CatalogSettings,
+    Check,
     ClientSettings,
     Deployment,
     DeploymentOptions,
+    Facts,
+    Need,
+    checks,
 )
-from dlcore.tasksequence.preflight import Check, Facts, Need, checks
+from dlcore.model import EndpointKind, EndpointSettings
 
 CMG = EndpointSettings(
     "cmg1", EndpointKind.CMG, "https://cmg1.contoso.com", token_file="/etc/dlcore/token"

@@ -7,9 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dlcore.errors import ConfigError
-from dlcore.model import EndpointKind
-from dlcore.tasksequence.deployment import (
+from dlcore.deployment import (
     ClientSettings,
     DeploymentOptions,
     Download,
@@ -21,6 +19,8 @@ from dlcore.tasksequence.deployment import (
     parse_deployment,
     usable_endpoints,
 )
+from dlcore.errors import ConfigError
+from dlcore.model import EndpointKind
 from tests.deployment.helpers import BLOB, CLOUD_DP, CMG, DP, FOLDER, GOOD_DEPLOYMENT, HTTP
 
 PATH = Path("/etc/dlcore/deployment.toml")

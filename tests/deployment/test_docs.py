@@ -9,11 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dlcore import errors
+from dlcore import deployment, errors
+from dlcore.deployment import Deployment, checks, failed, parse_deployment
 from dlcore.model import EndpointKind, EndpointSettings
-from dlcore.tasksequence import deployment
-from dlcore.tasksequence.deployment import Deployment, parse_deployment
-from dlcore.tasksequence.preflight import checks, failed
 from tests.deployment.helpers import GOOD_FACTS
 
 DOCS = Path(__file__).parent.parent.parent / "docs"

@@ -5,13 +5,19 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from dlcore.tasksequence.deployment import (
+from dlcore.deployment import (
+    Check,
     DeploymentOptions,
     Download,
+    Facts,
     Launch,
     LaunchSettings,
+    Need,
+    UnresolvedNeed,
+    checks,
+    failed,
+    render,
 )
-from dlcore.tasksequence.preflight import Check, Facts, Need, UnresolvedNeed, checks, failed, render
 from tests.deployment.helpers import (
     BLOB,
     CLOUD_DP,

@@ -8,15 +8,19 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcore.model import EndpointKind
-from dlcore.tasksequence.deployment import (
+from dlcore.deployment import (
     ClientSettings,
     Download,
+    Facts,
     Launch,
     LaunchSettings,
+    Need,
+    UnresolvedNeed,
+    checks,
+    failed,
     usable_endpoints,
 )
-from dlcore.tasksequence.preflight import Facts, Need, UnresolvedNeed, checks, failed
+from dlcore.model import EndpointKind
 from tests.deployment.helpers import (
     BLOB,
     CLOUD_DP,

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
+from dlcore.deployment import Deployment, parse_deployment
 from dlcore.model import DEFAULT_BLOCK_BYTES
 from dlcore.publish import publish
-from dlcore.tasksequence.deployment import Deployment, parse_deployment
 
 PREFIX = "SMS_TaskSequence_"
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.deployment import Check, failed
 from dlcore.engine import gather
 from dlcore.engine.client import Client
 from dlcore.engine.gather import preflight
 from dlcore.tasksequence import read
-from dlcore.tasksequence.preflight import Check, failed
 from tests.engine.machine import EXTRA, OS, TOOLS, TREES
 from tests.engine.scene import deployment, sequence, step, upgrade
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlcore.deployment import Undecided
 from dlcore.engine.judge import Judge
 from dlcore.errors import StepError
 from dlcore.tasksequence import (
@@ -26,7 +27,6 @@ from dlcore.tasksequence import (
     from_facts,
     undecided,
 )
-from dlcore.tasksequence.deployment import Undecided
 from tests.schedule.packages import LAW
 
 YES, NO, OPEN = Verdict.TRUE, Verdict.FALSE, Verdict.UNDECIDED

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dlcore.deployment import parse_deployment
 from dlcore.errors import ConfigError, ManifestError, TaskSequenceError
 from dlcore.manifest import (
     decode,
@@ -34,7 +35,6 @@ from dlcore.tasksequence import (
     variables_written,
 )
 from dlcore.tasksequence.archive import TOTAL_BYTES, read_documents
-from dlcore.tasksequence.deployment import parse_deployment
 from dlcore.transfer.endpoints.propfind import parse_listing
 from dlcore.transfer.http.headers import MAX_RETRY_AFTER_S, parse_content_range, parse_retry_after_s
 from dlcore.transfer.http.redaction import redact

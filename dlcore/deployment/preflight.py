@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from dlcore.tasksequence import preflight_content as content
-from dlcore.tasksequence import preflight_settings as settings
-from dlcore.tasksequence.preflight_facts import Answer, Check, Facts, Need, UnresolvedNeed
-
-__all__ = ["Answer", "Check", "Facts", "Need", "UnresolvedNeed", "checks", "failed", "render"]
+from dlcore.deployment import content_checks as content
+from dlcore.deployment import settings_checks as settings
+from dlcore.deployment.facts import Check, Facts
 
 _CHECKS: tuple[Callable[[Facts], Check], ...] = (
     settings.upgrade_sequence,

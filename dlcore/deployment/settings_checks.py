@@ -11,17 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dlcore.model import EndpointKind, EndpointSettings
-from dlcore.tasksequence.deployment import (
+from dlcore.deployment.facts import Check, Facts
+from dlcore.deployment.settings import Download, Launch
+from dlcore.deployment.usable_endpoints import (
     ALLOW_CLOUD_DP,
     CLOUD_KINDS,
     SERVE_CONTENT,
     USE_CMG,
-    Download,
-    Launch,
     usable_endpoints,
 )
-from dlcore.tasksequence.preflight_facts import Check, Facts
+from dlcore.model import EndpointKind, EndpointSettings
 
 _ALLOW_ON_INTERNET = '"Allow task sequence to run for client on the Internet"'
 _INTRANET = "does not apply: this client is on the intranet"

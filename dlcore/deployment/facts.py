@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from dlcore.tasksequence.deployment import Deployment
+from dlcore.deployment.settings import Deployment
 
 Answer = frozenset[str] | str  # package ids, or the text of the error that asking gave
 

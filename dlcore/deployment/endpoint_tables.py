@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from dlcore.deployment import toml_tables as tables
 from dlcore.errors import ConfigError
 from dlcore.model import EndpointKind, EndpointSettings
-from dlcore.tasksequence import tables
 
 _COMMON = ("name", "kind", "connections", "cost", "cap_bytes_per_s")
 _WEB = (*_COMMON, "url", "ca_file")

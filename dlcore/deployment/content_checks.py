@@ -10,8 +10,8 @@ in-place upgrade via CMG": all content must be distributed, or devices cannot ru
 
 from __future__ import annotations
 
-from dlcore.tasksequence.deployment import usable_endpoints
-from dlcore.tasksequence.preflight_facts import Check, Facts
+from dlcore.deployment.facts import Check, Facts
+from dlcore.deployment.usable_endpoints import usable_endpoints
 
 
 def references_resolved(facts: Facts) -> Check:

@@ -1,0 +1,122 @@
+"""Reads a deployment file.
+
+Guarantees: a `Deployment` that was read here is complete and consistent in itself, its paths are
+absolute, and it holds no secret.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dlcore.deployment import toml_tables as tables
+from dlcore.deployment.endpoint_tables import is_protected, read_endpoints, resolve
+from dlcore.deployment.settings import (
+    CatalogSettings,
+    ClientSettings,
+    ConditionSettings,
+    Deployment,
+    DeploymentOptions,
+    LaunchSettings,
+    TransferSettings,
+)
+from dlcore.errors import ConfigError
+from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
+
+_TABLES = (
+    *("deployment", "client", "launch", "catalog", "transfer"),
+    *("conditions", "variables", "endpoint"),
+)
+
+
+def load_deployment(path: Path) -> Deployment:
+    """Read a deployment from a TOML file.
+
+    Raises:
+        ConfigError: The file cannot be read, or a setting in it cannot be used.
+    """
+    path = path.absolute()
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror}",
+            remedy="Name a deployment file that exists and may be read.",
+        ) from None
+    return parse_deployment(text, path)
+
+
+def parse_deployment(text: bytes, path: Path) -> Deployment:
+    """Parse the text of a deployment file.
+
+    Args:
+        text: The TOML document.
+        path: Absolute path it was read from: named in messages; relative paths in the document
+            are meant from its folder.
+
+    Raises:
+        ConfigError: A setting cannot be used; the message names the file and the key.
+    """
+    table = tables.parse(text, str(path))
+    tables.refuse_unknown(table, _TABLES, str(path))
+
+    def settings(shape: type[tables.T], key: str) -> tables.T:
+        return tables.build(shape, table.get(key, {}), f"{path}: {key}")
+
+    transfer = settings(TransferSettings, "transfer")
+    endpoints = read_endpoints(table.get("endpoint", []), path, transfer.connections)
+    variables = table.get("variables", {})
+    return Deployment(
+        catalog=_usable_catalog(settings(CatalogSettings, "catalog"), endpoints, path),
+        endpoints=endpoints,
+        options=settings(DeploymentOptions, "deployment"),
+        client=settings(ClientSettings, "client"),
+        launch=settings(LaunchSettings, "launch"),
+        transfer=transfer,
+        conditions=settings(ConditionSettings, "conditions"),
+        variables=tables.convert(dict[str, str], variables, f"{path}: variables"),
+    )
+
+
+def _usable_catalog(
+    catalog: CatalogSettings, endpoints: tuple[EndpointSettings, ...], path: Path
+) -> CatalogSettings:
+    """The catalog's settings with its path made absolute, refused if nothing could vouch for it."""
+    where = f"{path}: catalog"
+    if bool(catalog.path) == bool(catalog.endpoint):
+        raise ConfigError(
+            f"{where}: names {'both a path and an endpoint' if catalog.path else 'no catalog'}",
+            remedy=f'Write path = "{CATALOG_KEY}", or endpoint = "..." with an endpoint\'s name.',
+        )
+    sha256 = catalog.sha256.lower()
+    if sha256 and (len(sha256) != 64 or set(sha256) - set("0123456789abcdef")):
+        raise ConfigError(
+            f"{where}.sha256: not 64 hexadecimal digits",
+            remedy="Write what sha256sum prints for the catalog, or leave the key out.",
+        )
+    if catalog.endpoint:
+        _refuse_untrusted(catalog, endpoints, where)
+        return CatalogSettings(endpoint=catalog.endpoint, sha256=sha256)
+    return CatalogSettings(path=resolve(path, catalog.path), sha256=sha256)
+
+
+def _refuse_untrusted(
+    catalog: CatalogSettings, endpoints: tuple[EndpointSettings, ...], where: str
+) -> None:
+    """Refuse an endpoint that has no catalog, or that anyone on the way could alter unnoticed."""
+    by_name = {endpoint.name: endpoint for endpoint in endpoints}
+    endpoint = by_name.get(catalog.endpoint)
+    if endpoint is None:
+        raise ConfigError(
+            f'{where}.endpoint: no endpoint is named "{catalog.endpoint}"',
+            remedy=f"Endpoints listed: {', '.join(by_name) or 'none'}.",
+        )
+    if endpoint.kind is EndpointKind.DP:
+        raise ConfigError(
+            f'{where}.endpoint: "{endpoint.name}" is a distribution point, which has no catalog',
+            remedy="Name another endpoint, or the catalog's path.",
+        )
+    if not (catalog.sha256 or is_protected(endpoint)):
+        raise ConfigError(
+            f'{where}.endpoint: "{endpoint.name}" is read without TLS, so anyone could alter it',
+            remedy="Use an https URL, or pin the catalog with sha256.",
+        )

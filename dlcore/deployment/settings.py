@@ -1,0 +1,143 @@
+"""The settings of one deployment: what is deployed to whom, and from where.
+
+Guarantees: instances never change, and hold no secret: credentials are named by the file or
+environment variable that holds them. Settings that ConfigMgr has and the feature does not allow
+can be stated; `dlcore.deployment.preflight` refuses them together with everything else.
+``docs/configuration.md`` describes every key.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated
+
+import msgspec
+
+from dlcore.model import EndpointSettings
+
+
+class Download(enum.StrEnum):
+    """When content is fetched: ConfigMgr's three deployment options."""
+
+    WHEN_NEEDED = "when-needed"
+    BEFORE_START = "before-start"
+    FROM_DP = "from-dp"  # refused by preflight
+
+
+class Launch(enum.StrEnum):
+    """What starts the task sequence; all but Software Center are refused by preflight."""
+
+    SOFTWARE_CENTER = "software-center"
+    WINDOWS_PE = "windows-pe"
+    PXE = "pxe"
+    MEDIA = "media"
+
+
+class Undecided(enum.StrEnum):
+    """What a step does whose condition nobody could decide."""
+
+    SKIP = "skip"
+    RUN = "run"
+    FAIL = "fail"
+
+
+class DeploymentOptions(msgspec.Struct, frozen=True):
+    """The settings of the deployment.
+
+    Attributes:
+        download: When content is fetched.
+        allow_on_internet: "Allow task sequence to run for client on the Internet".
+    """
+
+    download: Download = Download.WHEN_NEEDED
+    allow_on_internet: bool = False
+
+
+class ClientSettings(msgspec.Struct, frozen=True):
+    """Where this client is, and its client settings of the group Cloud Services.
+
+    Attributes:
+        on_internet: Whether the client is on the internet, away from on-premises servers.
+        use_cmg: "Enable clients to use a cloud management gateway"; ConfigMgr's default is yes.
+        allow_cloud_dp: "Allow access to cloud distribution point"; ConfigMgr's default is no.
+    """
+
+    on_internet: bool = True
+    use_cmg: bool = True
+    allow_cloud_dp: bool = False
+
+
+class LaunchSettings(msgspec.Struct, frozen=True, rename={"origin": "from"}):
+    """How the task sequence is started.
+
+    Attributes:
+        origin: The key ``from``.
+    """
+
+    origin: Launch = Launch.SOFTWARE_CENTER
+
+
+class CatalogSettings(msgspec.Struct, frozen=True):
+    """Where the trusted catalog is read: a path or an endpoint, never both.
+
+    Attributes:
+        path: Absolute path of the document.
+        endpoint: Name of the endpoint that has it.
+        sha256: Digest the document must have, lower-case hex; empty if it is not pinned.
+    """
+
+    path: str = ""
+    endpoint: str = ""
+    sha256: str = ""
+
+
+class TransferSettings(msgspec.Struct, frozen=True):
+    """How content is fetched.
+
+    Attributes:
+        connections: Most connections an endpoint, where the endpoint does not say otherwise.
+        cap_bytes_per_s: Most bytes per second to read from all endpoints together; 0 for no cap.
+        link_bytes_per_s: Rate of the client's link, for the lower bound in plans and reports; 0 if
+            unknown.
+    """
+
+    connections: Annotated[int, msgspec.Meta(ge=1, le=256)] = 256
+    cap_bytes_per_s: Annotated[int, msgspec.Meta(ge=0)] = 0
+    link_bytes_per_s: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class ConditionSettings(msgspec.Struct, frozen=True):
+    """Answers to the conditions that cannot be evaluated on this machine.
+
+    Attributes:
+        undecided: What a step does whose condition stays undecided.
+        facts: WMI query, file, folder or registry path, as the task sequence writes it, and
+            whether it holds.
+    """
+
+    undecided: Undecided = Undecided.SKIP
+    facts: dict[str, bool] = {}
+
+
+class Deployment(msgspec.Struct, frozen=True):
+    """One deployment of one task sequence to one client.
+
+    Attributes:
+        catalog: Where the trusted catalog is read.
+        endpoints: Sources of content in preference order.
+        options: The settings of the deployment.
+        client: The settings of the client.
+        launch: How the task sequence is started.
+        transfer: How content is fetched.
+        conditions: Answers to conditions that cannot be evaluated here.
+        variables: Task sequence variables set before the first step (collection variables).
+    """
+
+    catalog: CatalogSettings
+    endpoints: tuple[EndpointSettings, ...]
+    options: DeploymentOptions = DeploymentOptions()
+    client: ClientSettings = ClientSettings()
+    launch: LaunchSettings = LaunchSettings()
+    transfer: TransferSettings = TransferSettings()
+    conditions: ConditionSettings = ConditionSettings()
+    variables: dict[str, str] = {}
