@@ -82,7 +82,7 @@ def gateway(published: Path, state: Path) -> Iterator[Path]:
         *(
             "--state",
             str(state),
-            "--bandwidth-bytes_per_s",
+            "--bandwidth",
             str(LINK_BYTES_PER_S),
             "--latency-s",
             str(LATENCY_S),

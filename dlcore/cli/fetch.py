@@ -112,7 +112,7 @@ def command(
     ca_file: str,
     connections: int,
     retries: int,
-    cap_bytes_per_s: float | None,
+    cap_bytes_per_s: int | None,
     wait_s: float,
     quiet: bool,
     verbose: bool,

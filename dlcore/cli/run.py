@@ -52,7 +52,7 @@ def command(
     sequence_id: str | None,
     simulate: str | None,
     state: Path,
-    cap_bytes_per_s: float | None,
+    cap_bytes_per_s: int | None,
     wait_s: float,
     quiet: bool,
     verbose: bool,

@@ -14,6 +14,7 @@ import click
 from dlcore.cli.loop import run_async
 from dlcore.cli.output import json_option, say, show_json
 from dlcore.cli.paths import EXISTING_FOLDER
+from dlcore.cli.rates import rate_of
 from dlcore.emulator import Emulator, Settings
 from dlcore.model import EndpointKind
 
@@ -36,9 +37,12 @@ from dlcore.model import EndpointKind
 @click.option("--no-content", is_flag=True, help='As if "serve content" were switched off.')
 @click.option("--dp", is_flag=True, help="Also serve as an on-premises distribution point.")
 @click.option(
-    "--bandwidth-bytes_per_s",
-    type=click.FloatRange(min=1),
-    help="Bytes/s that all clients together get; by default as much as the machine can.",
+    "--bandwidth",
+    "bandwidth_bytes_per_s",
+    callback=rate_of,
+    metavar="RATE",
+    help="What all clients together get: bytes per second, or with a unit, as in "
+    '"100 Mbit/s"; by default as much as the machine can.',
 )
 @click.option(
     "--latency-s",
@@ -75,7 +79,7 @@ def command(
     kind: str,
     no_content: bool,
     dp: bool,
-    bandwidth_bytes_per_s: float | None,
+    bandwidth_bytes_per_s: int | None,
     latency_s: float,
     token_life_s: float,
     location_life_s: float,
@@ -94,7 +98,7 @@ def command(
         port=port,
         serve_content=not no_content,
         dp=dp,
-        bandwidth_bytes_per_s=bandwidth_bytes_per_s,
+        bandwidth_bytes_per_s=bandwidth_bytes_per_s or None,
         latency_s=latency_s,
         token_life_s=token_life_s,
         location_life_s=location_life_s,

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from dlcore.deployment import toml_tables as tables
+from dlcore.deployment.rates import with_rates
 from dlcore.errors import ConfigError
 from dlcore.model import EndpointKind, EndpointSettings
 
@@ -94,6 +95,7 @@ def _read_endpoint(value: object, path: Path, number: int, connections: int) -> 
     head = tables.build(_Head, {key: table[key] for key in ("name", "kind") if key in table}, where)
     where = f'{path}: endpoint "{head.name}"'
     _refuse_inline_secrets(table, where)
+    table = with_rates(table, ("cap_bytes_per_s",), where)
     tables.refuse_unknown(table, _KEYS[head.kind], f"{where} of kind {head.kind.value}")
     key = "path" if head.kind is EndpointKind.FILE else "url"
     place = table.get(key)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dlcore.deployment import toml_tables as tables
 from dlcore.deployment.endpoint_tables import is_protected, read_endpoints, resolve
+from dlcore.deployment.rates import with_rates
 from dlcore.deployment.settings import (
     CatalogSettings,
     ClientSettings,
@@ -62,7 +63,7 @@ def parse_deployment(text: bytes, path: Path) -> Deployment:
     def settings(shape: type[tables.T], key: str) -> tables.T:
         return tables.build(shape, table.get(key, {}), f"{path}: {key}")
 
-    transfer = settings(TransferSettings, "transfer")
+    transfer = _read_transfer(table.get("transfer", {}), f"{path}: transfer")
     endpoints = read_endpoints(table.get("endpoint", []), path, transfer.connections)
     variables = table.get("variables", {})
     return Deployment(
@@ -75,6 +76,12 @@ def parse_deployment(text: bytes, path: Path) -> Deployment:
         conditions=settings(ConditionSettings, "conditions"),
         variables=tables.convert(dict[str, str], variables, f"{path}: variables"),
     )
+
+
+def _read_transfer(value: object, where: str) -> TransferSettings:
+    table = tables.as_table(value, where)
+    rates = with_rates(table, ("cap_bytes_per_s", "link_bytes_per_s"), where)
+    return tables.build(TransferSettings, rates, where)
 
 
 def _usable_catalog(

@@ -224,7 +224,7 @@ def test_a_fetch_that_was_broken_off_goes_on(
     ending: signal.Signals, site: Site, tmp_path: Path
 ) -> None:
     folder = tmp_path / "to"
-    with served(site.published, tmp_path / "emulator", "--bandwidth-bytes_per_s", "3e6") as gateway:
+    with served(site.published, tmp_path / "emulator", "--bandwidth", "3 MB/s") as gateway:
         source = ("--from", f"cmg+{gateway.url}", *gateway.access)
         command = ("fetch", "ABC00002", *source, "-o", folder, "--json")
         process = start(*command)

@@ -71,7 +71,7 @@ def test_lines_come_every_few_seconds_at_most(
 
 def test_a_terminal_shows_a_live_bar_and_leaves_the_lines(site: Site, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    with served(site.published, tmp_path / "emulator", "--bandwidth-bytes_per_s", "6e6") as gateway:
+    with served(site.published, tmp_path / "emulator", "--bandwidth", "6 MB/s") as gateway:
         source = ("--from", f"cmg+{gateway.url}", *gateway.access)
         env = {k: v for k, v in os.environ.items() if k not in {"CI", "NO_COLOR"}}
         with subprocess.Popen(

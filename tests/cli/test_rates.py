@@ -1,42 +1,36 @@
-"""Rates are understood as people write them."""
+"""Options that are rates."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import click
 import pytest
 
-from dlcore.cli.rates import rate_bytes_per_s
 from tests.cli.conftest import Site
 from tests.cli.helpers import Here
 
 
-@pytest.mark.parametrize(
-    ("text", "expected_bytes_per_s"),
-    [
-        ("65536", 65536),
-        ("1KiB", 1024),
-        ("1 MiB/s", 1 << 20),
-        ("1.5mib", 1.5 * (1 << 20)),
-        ("500kB", 500_000),
-        ("2G", 2e9),
-        ("0", 0),
-    ],
-)
-def test_a_rate_is_bytes_per_second(text: str, expected_bytes_per_s: float) -> None:
-    assert rate_bytes_per_s(text) == expected_bytes_per_s
-
-
-@pytest.mark.parametrize("text", ["", "fast", "-1", "1TiB", "1 Mbit/s", "nan", "100", "1e6"])
-def test_what_is_no_rate_or_too_low_is_refused(text: str) -> None:
-    with pytest.raises(click.BadParameter):
-        rate_bytes_per_s(text)
-
-
-def test_a_fetch_refuses_a_rate_that_is_none(here: Here, site: Site, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rate", ["fast", "1 Mb/s", "100", "1mib"])
+def test_a_fetch_refuses_a_rate_that_is_none(
+    here: Here, site: Site, tmp_path: Path, rate: str
+) -> None:
     source = ("--from", site.published, "-o", tmp_path / "to")
-    ended = here("fetch", "ABC00002", *source, "--limit-rate", "fast")
+    ended = here("fetch", "ABC00002", *source, "--limit-rate", rate)
     assert ended.status == 2
     assert "--limit-rate" in ended.err
+    assert '"100 Mbit/s"' in ended.err
     assert not (tmp_path / "to").exists()
+
+
+@pytest.mark.parametrize("rate", ["1 Gbit/s", "100MB/s", "100 MiB", "100000000", "0"])
+def test_a_fetch_takes_a_rate_with_its_unit(
+    here: Here, site: Site, tmp_path: Path, rate: str
+) -> None:
+    source = ("--from", site.published, "-o", tmp_path / "to")
+    assert here("fetch", "ABC00002", *source, "--limit-rate", rate).status == 0
+
+
+def test_the_old_name_of_an_option_is_told_the_new_one(here: Here, site: Site) -> None:
+    ended = here("serve", site.published, "--bandwidth-bps", "1000000")
+    assert ended.status == 2
+    assert "--bandwidth" in ended.err.replace("--bandwidth-bps", "")
