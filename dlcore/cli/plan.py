@@ -13,6 +13,7 @@ from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.state import sequence_id_option, state_option
 from dlcore.deployment import Check, Deployment, load_deployment
 from dlcore.tasksequence import FrozenVariables, Step, TaskSequence, load, needs, unresolved_needs
+from dlcore.tasksequence.step_types import PREFIX
 
 
 @click.command()
@@ -87,7 +88,7 @@ def _show(sequence: TaskSequence, variables: FrozenVariables, checks: tuple[Chec
                 str(step.index),
                 " / ".join(step.path),
                 step.name if step.enabled else f"{step.name} (disabled)",
-                step.type.removeprefix("SMS_TaskSequence_"),
+                step.type.removeprefix(PREFIX),
                 " ".join(needs(step, variables)),
             )
             for step in sequence.steps

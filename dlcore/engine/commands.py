@@ -23,11 +23,10 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from dlcore.engine.executor import REBOOT, Outcome
+from dlcore.engine.executor import Outcome
 from dlcore.tasksequence import Step, Variables, needs
+from dlcore.tasksequence.step_types import RESTART, RUN_COMMAND_LINE, RUN_POWERSHELL
 
-RUN_COMMAND_LINE = "SMS_TaskSequence_RunCommandLineAction"
-RUN_POWERSHELL = "SMS_TaskSequence_RunPowerShellScriptAction"
 CANNOT_RUN = 0x80004005  # E_FAIL, which the task sequence engine reports for steps it cannot run
 TIMED_OUT = 0x800705B4  # ERROR_TIMEOUT as an HRESULT
 
@@ -37,7 +36,7 @@ class CommandExecutor:
 
     async def run(self, step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
         """Run the step's command and wait for its end."""
-        if step.type == REBOOT:
+        if step.type == RESTART:
             return Outcome(restart=True)
         with tempfile.TemporaryDirectory(
             prefix="dlcore-step-", ignore_cleanup_errors=True

@@ -35,7 +35,6 @@ from dlcore.tasksequence import Step, Variables
 Arrived = Mapping[str, Path | DlcoreError]
 """Package id -> its folder in the store, or why it could not be had."""
 
-DOWNLOAD_CONTENT = "SMS_TaskSequence_DownloadPackageContentAction"
 FAILED = 0x80004005  # E_FAIL
 
 
@@ -43,7 +42,7 @@ async def download_content(step: Step, variables: Variables, arrived: Arrived) -
     """Run the step.
 
     Args:
-        step: Of the type `DOWNLOAD_CONTENT`.
+        step: Of the type `step_types.DOWNLOAD_CONTENT`.
         variables: Read, and given the paths.
         arrived: What became of each of the step's packages, in the step's order.
 

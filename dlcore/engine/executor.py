@@ -16,8 +16,6 @@ import msgspec
 
 from dlcore.tasksequence import Step, Variables
 
-REBOOT = "SMS_TaskSequence_RebootAction"
-
 
 class Outcome(msgspec.Struct, frozen=True):
     """How an execution ended.

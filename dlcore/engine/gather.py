@@ -19,9 +19,9 @@ from dlcore.engine.threads import in_thread
 from dlcore.errors import DlcoreError, Fault, TransferError
 from dlcore.model import Manifest
 from dlcore.tasksequence import TaskSequence, Variables, needs, unresolved_needs
+from dlcore.tasksequence.step_types import UPGRADE
 from dlcore.transfer import Endpoint
 
-UPGRADE = "SMS_TaskSequence_UpgradeOperatingSystemAction"
 RESERVE_BYTES = 64 << 20  # for the journal, the state and everybody else on that disk
 
 

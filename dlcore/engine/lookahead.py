@@ -12,7 +12,6 @@ condition at its own turn.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -24,13 +23,12 @@ from dlcore.tasksequence import (
     TaskSequence,
     Variables,
     Verdict,
+    assignment,
     names_read,
     needs,
     variables_written,
 )
-
-SET_VARIABLE = "SMS_TaskSequence_SetVariableAction"
-_TSENV = re.compile(r'\s*"?tsenv\.exe"?\s+"?([^="\s]+)=(.*?)"?\s*', re.IGNORECASE | re.DOTALL)
+from dlcore.tasksequence.step_types import SET_VARIABLE
 
 
 class Outlook(NamedTuple):
@@ -43,15 +41,6 @@ class Outlook(NamedTuple):
 
     urgent: tuple[str, ...]
     idle: tuple[str, ...]
-
-
-def assignment(step: Step) -> tuple[str, str]:
-    """Name and value of a `SET_VARIABLE` step, not expanded; old exports have the action only."""
-    name = step.variables.get("VariableName", "").strip()
-    if name:
-        return name, step.variables.get("VariableValue", "")
-    found = _TSENV.fullmatch(step.action)
-    return (found[1], found[2]) if found else ("", "")
 
 
 def look_ahead(

@@ -16,14 +16,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from dlcore.deployment import Download
-from dlcore.engine.download_step import DOWNLOAD_CONTENT, FAILED, Arrived, download_content
+from dlcore.engine.download_step import FAILED, Arrived, download_content
 from dlcore.engine.events import StepEnded, StepSkipped, StepStarted, StepWaiting
 from dlcore.engine.executor import Executor, Outcome
-from dlcore.engine.lookahead import SET_VARIABLE, assignment
 from dlcore.engine.session import Session
 from dlcore.engine.state import Ended, StepResult
 from dlcore.errors import DlcoreError, StepError, StorageError
-from dlcore.tasksequence import Group, Step, Verdict
+from dlcore.tasksequence import Group, Step, Verdict, assignment
+from dlcore.tasksequence.step_types import DOWNLOAD_CONTENT, SET_VARIABLE
 
 NOT_MET = {Verdict.FALSE: "condition", Verdict.UNDECIDED: "undecided"}
 

@@ -23,6 +23,7 @@ from dlcore.tasksequence.evaluators import from_facts as from_facts
 from dlcore.tasksequence.evaluators import undecided as undecided
 from dlcore.tasksequence.reading import load as load
 from dlcore.tasksequence.reading import read as read
+from dlcore.tasksequence.set_variable import assignment as assignment
 from dlcore.tasksequence.tree import And as And
 from dlcore.tasksequence.tree import Condition as Condition
 from dlcore.tasksequence.tree import Expression as Expression

@@ -19,12 +19,12 @@ from dlcore.tasksequence.expressions import read_condition
 from dlcore.tasksequence.forms import Export
 from dlcore.tasksequence.markup import DEPTH
 from dlcore.tasksequence.parameters import text_of, variables_in
+from dlcore.tasksequence.step_types import RUN_COMMAND_LINE, SUBSEQUENCE
 from dlcore.tasksequence.tree import Group, Node, Reference, Step, Subsequence
 
 NODES = 50_000  # children inlined twice by children inlined twice grow exponentially
-SUBSEQUENCE_TYPE = "SMS_TaskSequence_SubTasksequence"
 SUBSEQUENCE_ID = "OSDSubTasksequencePackageID"
-DEFAULT_TYPE = "SMS_TaskSequence_RunCommandLineAction"  # MDT leaves it out for command lines
+DEFAULT_TYPE = RUN_COMMAND_LINE  # MDT leaves it out for command lines
 _NODES = ("step", "group", "subtasksequence")
 _CODE = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 
@@ -48,7 +48,7 @@ def child_ids(sequence: Element) -> frozenset[str]:
 
 def _is_subsequence(element: Element) -> bool:
     return element.tag == "subtasksequence" or (
-        element.tag == "step" and element.get("type") == SUBSEQUENCE_TYPE
+        element.tag == "step" and element.get("type") == SUBSEQUENCE
     )
 
 
@@ -170,7 +170,7 @@ class Builder:
     ) -> Step:
         named = f"{where}: step {'/'.join((*path, element.get('name', '')))[:300]!r}"
         variables = variables_in(element.find("defaultVarList"))
-        default = SUBSEQUENCE_TYPE if element.tag == "subtasksequence" else DEFAULT_TYPE
+        default = SUBSEQUENCE if element.tag == "subtasksequence" else DEFAULT_TYPE
         action = element.find("action")
         return Step(
             index=len(self._steps),

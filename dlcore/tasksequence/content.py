@@ -17,43 +17,39 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from dlcore.tasksequence import step_types as types
 from dlcore.tasksequence.tree import Step, TaskSequence
 from dlcore.tasksequence.variables import FrozenVariables, frozen
 
-_PREFIX = "SMS_TaskSequence_"
 _ID = re.compile(r"[A-Z0-9]{3}[0-9A-F]{5}", re.ASCII)
 _PLACEHOLDER = "00000000"
-_DOWNLOAD = _PREFIX + "DownloadPackageContentAction"
-_INSTALL = _PREFIX + "InstallSoftwareAction"
 _LIST_MEMBERS = 999  # documented for lists of three digits
 _DOWNLOADS = 10_000
 
 # For each step type its package variables in order of use, and for those that the action repeats,
 # how: old exports have the action only.
 _SOURCES: dict[str, tuple[tuple[str, str], ...]] = {
-    _PREFIX + "ApplyOperatingSystemAction": (
+    types.APPLY_OPERATING_SYSTEM: (
         ("ImagePackageID", r"/image:([^\s,\"]*)"),
         ("InstallPackageID", r"/install:([^\s,\"]*)"),
         ("ConfigFilePackage", r"/config:([^\s,\"]*)"),
     ),
-    _PREFIX + "ApplyDataImageAction": (("ImagePackageID", r"/image:([^\s,\"]*)"),),
-    _PREFIX + "ApplyDriverPackageAction": (
-        ("OSDApplyDriverDriverPackageID", r"/install:([^\s,\"]*)"),
-    ),
-    _INSTALL: (("PackageID", r"^\s*\"?smsswd\.exe\"?\s+/pkg:([^\s\"]*)"),),
-    _PREFIX + "RunCommandLineAction": (("PackageID", r"^\s*\"?smsswd\.exe\"?\s+/run:([^\s\"]*)"),),
-    _PREFIX + "RunPowerShellScriptAction": (("OSDRunPowerShellScriptPackageID", ""),),
-    _PREFIX + "UpgradeOperatingSystemAction": (
+    types.APPLY_DATA_IMAGE: (("ImagePackageID", r"/image:([^\s,\"]*)"),),
+    types.APPLY_DRIVER_PACKAGE: (("OSDApplyDriverDriverPackageID", r"/install:([^\s,\"]*)"),),
+    types.INSTALL_SOFTWARE: (("PackageID", r"^\s*\"?smsswd\.exe\"?\s+/pkg:([^\s\"]*)"),),
+    types.RUN_COMMAND_LINE: (("PackageID", r"^\s*\"?smsswd\.exe\"?\s+/run:([^\s\"]*)"),),
+    types.RUN_POWERSHELL: (("OSDRunPowerShellScriptPackageID", ""),),
+    types.UPGRADE: (
         ("OSDUpgradeInstallPackageID", ""),
         ("OSDUpgradeDriverPackageID", ""),
     ),
-    _PREFIX + "CaptureUserStateAction": (("_OSDMigrateUsmtPackageID", ""),),
-    _PREFIX + "RestoreUserStateAction": (("_OSDMigrateUsmtRestorePackageID", ""),),
-    _PREFIX + "SetupWindowsAndSMSAction": (
+    types.CAPTURE_USER_STATE: (("_OSDMigrateUsmtPackageID", ""),),
+    types.RESTORE_USER_STATE: (("_OSDMigrateUsmtRestorePackageID", ""),),
+    types.SETUP_WINDOWS: (
         ("_SMSClientPackageID", ""),
         ("_SMSClientPreProductionPackageID", ""),
     ),
-    "BDD_UsePackage": (("BDDPackageID", ""),),
+    types.MDT_USE_PACKAGE: (("BDDPackageID", ""),),
 }
 
 
@@ -109,7 +105,7 @@ def packages_in_order(sequence: TaskSequence) -> tuple[str, ...]:
 
 def downloads(step: Step, variables: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """The packages of a Download Package Content step, in the order of its numbered variables."""
-    return needs(step, variables) if step.type == _DOWNLOAD else ()
+    return needs(step, variables) if step.type == types.DOWNLOAD_CONTENT else ()
 
 
 def _texts(step: Step, variables: Mapping[str, str] | None) -> Iterator[str]:
@@ -121,7 +117,7 @@ def _texts(step: Step, variables: Mapping[str, str] | None) -> Iterator[str]:
 
 
 def _named(step: Step) -> Iterator[str]:
-    if step.type == _DOWNLOAD:
+    if step.type == types.DOWNLOAD_CONTENT:
         yield from _downloaded(step.variables)
     for name, switch in _SOURCES.get(step.type, ()):
         if name in step.variables:
@@ -140,7 +136,7 @@ def _downloaded(parameters: FrozenVariables) -> Iterator[str]:
 
 def _list_base(step: Step) -> str:
     """Base name of the variables that list an Install Package step's packages; mostly empty."""
-    if step.type != _INSTALL:
+    if step.type != types.INSTALL_SOFTWARE:
         return ""
     if "BaseVariableName" in step.variables:
         return step.variables["BaseVariableName"].strip()

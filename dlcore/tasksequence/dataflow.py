@@ -13,10 +13,11 @@ condition early because of this module decides it again when its step is due.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
+from dlcore.tasksequence import step_types as types
 from dlcore.tasksequence.content import downloads, needs
+from dlcore.tasksequence.set_variable import assignment
 from dlcore.tasksequence.tree import (
     And,
     Condition,
@@ -34,7 +35,6 @@ from dlcore.tasksequence.variables import names_quoted
 
 ANY: Final = "*"  # no variable can have this name
 
-_PREFIX = "SMS_TaskSequence_"
 _ALWAYS = (
     "_SMSTSLastActionRetCode",
     "_SMSTSLastActionSucceeded",
@@ -42,21 +42,19 @@ _ALWAYS = (
     "_SMSTSLastContentDownloadLocation",
 )
 _BY_TYPE = {
-    _PREFIX + "SetDynamicVariablesAction": (ANY,),
-    "BDD_Gather": (ANY,),
-    _PREFIX + "UpgradeOperatingSystemAction": (
+    types.SET_DYNAMIC_VARIABLES: (ANY,),
+    types.MDT_GATHER: (ANY,),
+    types.UPGRADE: (
         "_SMSTSOSUpgradeActionReturnCode",
         "_SMSTSSetupRollback",
     ),
-    _PREFIX + "RebootAction": ("_SMSTSInWinPE",),
-    _PREFIX + "PrestartCheckAction": (
+    types.RESTART: ("_SMSTSInWinPE",),
+    types.PRESTART_CHECK: (
         *("_TS_CRMEMORY", "_TS_CRSPEED", "_TS_CRDISK", "_TS_CROSTYPE", "_TS_CRARCH"),
         *("_TS_CRMINOSVER", "_TS_CRMAXOSVER", "_TS_CRCLIENTMINVER", "_TS_CROSLANGUAGE"),
         *("_TS_CRACPOWER", "_TS_CRNETWORK", "_TS_CRWIRED"),
     ),
 }
-_SET_VARIABLE = _PREFIX + "SetVariableAction"
-_SET_ACTION = re.compile(r'^\s*"?tsenv\.exe"?\s+"?([^="\s]+)=', re.IGNORECASE)
 _OUTPUT_SUFFIX = "OUTPUTVARIABLENAME"
 _DESTINATION = "OSDDownloadDestinationVariable"
 
@@ -115,9 +113,8 @@ def _named_in(step: Step) -> list[str]:
         for name, value in step.variables.items()
         if name.upper().endswith(_OUTPUT_SUFFIX)
     ]
-    if step.type == _SET_VARIABLE:
-        found = _SET_ACTION.match(step.action)
-        named.append(step.variables.get("VariableName") or (found[1] if found else ""))
+    if step.type == types.SET_VARIABLE:
+        named.append(assignment(step)[0])
     return [name for name in named if name]
 
 

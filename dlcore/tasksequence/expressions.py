@@ -14,6 +14,7 @@ from collections.abc import Callable
 from xml.etree.ElementTree import Element
 
 from dlcore.tasksequence.parameters import variables_in
+from dlcore.tasksequence.step_types import PREFIX
 from dlcore.tasksequence.tree import (
     And,
     Condition,
@@ -73,7 +74,7 @@ def _combine(kind: str, operands: tuple[Condition, ...]) -> Condition | None:
 def _expression(element: Element) -> Expression:
     kind = element.get("type", "")
     values = variables_in(element)
-    read = _READERS.get(kind.removeprefix("SMS_TaskSequence_").removesuffix("ConditionExpression"))
+    read = _READERS.get(kind.removeprefix(PREFIX).removesuffix("ConditionExpression"))
     return (read and read(values)) or OtherExpression(kind, values)
 
 

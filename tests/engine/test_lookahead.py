@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from dlcore.deployment import Undecided
 from dlcore.engine.judge import Judge
-from dlcore.engine.lookahead import Outlook, assignment, look_ahead
-from dlcore.tasksequence import Verdict, from_facts, read
+from dlcore.engine.lookahead import Outlook, look_ahead
+from dlcore.tasksequence import Verdict, assignment, from_facts, read
 from tests.engine.scene import PREFIX, group, sequence, step, upgrade, when
 
 A, B, C = "ABC0000A", "ABC0000B", "ABC0000C"

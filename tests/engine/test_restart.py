@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.executor import REBOOT, Outcome
+from dlcore.engine.executor import Outcome
 from dlcore.engine.run import SAVE_EVERY_S
 from dlcore.engine.state import STATE_FILE
 from dlcore.tasksequence import Step, Variables
+from dlcore.tasksequence.step_types import RESTART
 from tests.engine.machine import OS, TOOLS, TREES, Acting, CrashError, Machine, parsed
 from tests.engine.scene import step
 
@@ -19,7 +20,7 @@ from tests.engine.scene import step
 def test_a_restart_is_told_and_the_next_run_goes_on_behind_it(machine: Machine) -> None:
     def act(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
         variables["Count"] = variables.get("Count", "") + "x"
-        return Outcome(restart=step.type == REBOOT)
+        return Outcome(restart=step.type == RESTART)
 
     tree = parsed(step("1"), step("reboot", "RebootAction"), step("2"))
     executor = Acting(act)
