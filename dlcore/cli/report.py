@@ -26,7 +26,7 @@ def show_report(report: Report) -> None:
     show_table(
         ("", ""),
         (
-            ("outcome", report.outcome),
+            ("outcome", report.outcome or "under way"),
             ("makespan", f"{report.makespan_s:.2f} s"),
             ("lower bound", f"{report.lower_bound_s:.2f} s at {_rate(report)}"),
             ("efficiency", f"{report.efficiency:.3f}"),

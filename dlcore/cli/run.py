@@ -22,6 +22,7 @@ from dlcore.deployment import load_deployment
 from dlcore.engine.client import Client
 from dlcore.engine.commands import CommandExecutor
 from dlcore.engine.executor import Executor, SimulatingExecutor
+from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.report import Report
 from dlcore.engine.run import run_sequence
 from dlcore.errors import ConfigError, StepError
@@ -75,10 +76,11 @@ def command(
         show_json(msgspec.to_builtins(report))
     else:
         show_report(report)
-    if report.outcome == "failed":
+    if report.outcome is RunOutcome.FAILED:
         last = report.steps[-1]
         tell(f"error ({StepError.code}): step {last.index} {last.name!r} failed: {last.why}")
-    return {"failed": StepError.exit_status, "restart": RESTART}.get(report.outcome, 0)
+        return StepError.exit_status
+    return RESTART if report.outcome is RunOutcome.RESTART else 0
 
 
 async def _run(

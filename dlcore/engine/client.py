@@ -207,10 +207,21 @@ class Client:
         download = self.deployment.options.download.value
         run = load(self.state, sequence.digest, download)
         if run:
-            run.restarts += 1
+            run.begin_again()
         else:
             run = RunState(sequence.digest, download, dict(self.deployment.variables))
-        return Session(sequence, run, content, self.judge(), self.bus)
+        session = Session(
+            sequence,
+            run,
+            content,
+            self.judge(),
+            self.bus,
+            state=self.state,
+            renewals=lambda: self.renewals,
+            link_bytes_per_s=self.deployment.transfer.link_bytes_per_s,
+        )
+        self._stack.push_async_callback(session.aclose)
+        return session
 
     async def content(self) -> Content:
         """What hands out packages; downloads begin with its first order.

@@ -23,11 +23,10 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from dlcore.engine.executor import Outcome
+from dlcore.engine.executor import CANNOT_RUN, Outcome
 from dlcore.tasksequence import Step, Variables, needs
 from dlcore.tasksequence.step_types import RESTART, RUN_COMMAND_LINE, RUN_POWERSHELL
 
-CANNOT_RUN = 0x80004005  # E_FAIL, which the task sequence engine reports for steps it cannot run
 TIMED_OUT = 0x800705B4  # ERROR_TIMEOUT as an HRESULT
 
 

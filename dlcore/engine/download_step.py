@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dlcore.engine.disk import guarded
-from dlcore.engine.executor import Outcome
+from dlcore.engine.executor import CANNOT_RUN, Outcome
 from dlcore.engine.threads import in_thread
 from dlcore.errors import ConfigError, DlcoreError
 from dlcore.store.files import Files
@@ -34,8 +34,6 @@ from dlcore.tasksequence import Step, Variables
 
 Arrived = Mapping[str, Path | DlcoreError]
 """Package id -> its folder in the store, or why it could not be had."""
-
-FAILED = 0x80004005  # E_FAIL
 
 
 async def download_content(step: Step, variables: Variables, arrived: Arrived) -> Outcome:
@@ -63,7 +61,7 @@ async def download_content(step: Step, variables: Variables, arrived: Arrived) -
         variables[f"_SMSTSPackageCacheLocation{package}"] = str(folder)
         if prefix:
             variables[f"{prefix}{number:02}"] = str(folder)
-    return Outcome(FAILED, message="; ".join(failures)) if failures else Outcome()
+    return Outcome(CANNOT_RUN, message="; ".join(failures)) if failures else Outcome()
 
 
 async def _place(step: Step, variables: Variables, package: str, stored: Path) -> Path:

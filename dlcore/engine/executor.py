@@ -16,6 +16,8 @@ import msgspec
 
 from dlcore.tasksequence import Step, Variables
 
+CANNOT_RUN = 0x80004005  # E_FAIL, which the task sequence engine reports for such steps
+
 
 class Outcome(msgspec.Struct, frozen=True):
     """How an execution ended.

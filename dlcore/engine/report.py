@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from dlcore.engine.download.figures import EndpointFigures
+from dlcore.engine.outcomes import RateOrigin, RunOutcome, StepOutcome
 from dlcore.engine.state import RunState, StepResult
 from dlcore.schedule import Need, lower_bound_s, without_overlap_s
 
@@ -15,14 +16,15 @@ class Report(msgspec.Struct, frozen=True):
     """The figures of a run; times in seconds, rates in bytes per second.
 
     Attributes:
-        outcome: ``succeeded``, ``failed`` or ``restart`` (run again to go on).
+        outcome: How the run ended; None while it is under way.
         makespan_s: From the start of the run to the end of its last step, without the time
             between restarts.
         lower_bound_s: What no schedule can beat, given the link's rate and the steps' run times.
         efficiency: ``lower_bound_s / makespan_s``.
         link_bytes_per_s: The link's rate that the bound assumes.
-        link_rate: ``given`` or ``measured`` (mean while at least one range was under way).
-        stall_s: Time that steps waited for their content, in all.
+        link_rate: Whether that rate was given, or measured: the mean while at least one range was
+            under way.
+        stall_s: Seconds that steps waited for their content, all together.
         download_first_s: What this run would have taken with every referenced package first.
         stop_at_every_step_s: What it would have taken with each step's content at its turn.
         bytes_fetched: Payload bytes received.
@@ -30,18 +32,18 @@ class Report(msgspec.Struct, frozen=True):
         bytes_wasted: Of the bytes fetched, those that arrived twice, or were not used.
         bytes_never_needed: Of the bytes fetched, those of packages that no step needed.
         steps_run: Steps executed.
-        restarts: How often the run was begun again.
+        restarts: How many times the run was begun again.
         renewals: Tokens and locations renewed on the way.
         steps: What became of each step.
         endpoints: What each endpoint did.
     """
 
-    outcome: str
+    outcome: RunOutcome | None
     makespan_s: float
     lower_bound_s: float
     efficiency: float
     link_bytes_per_s: float
-    link_rate: str
+    link_rate: RateOrigin
     stall_s: float
     download_first_s: float
     stop_at_every_step_s: float
@@ -57,13 +59,13 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def make_report(
-    run: RunState, outcome: str, spared_bytes: int, link_bytes_per_s: float = 0.0
+    run: RunState, outcome: RunOutcome | None, spared_bytes: int, link_bytes_per_s: float = 0.0
 ) -> Report:
     """Work out the figures of a run.
 
     Args:
         run: Where it stands at its end.
-        outcome: How it ended.
+        outcome: How it ended; None while it is under way.
         spared_bytes: Content of the packages that enabled steps refer to and that was not
             fetched; download-first would have fetched it too.
         link_bytes_per_s: The link's rate; 0.0 to take the measured one.
@@ -71,7 +73,7 @@ def make_report(
     fetched_bytes = sum(run.fetched_bytes.values())
     measured_bytes_per_s = fetched_bytes / run.busy_s if run.busy_s else 0.0
     rate_bytes_per_s = link_bytes_per_s or measured_bytes_per_s
-    executed = [step for step in run.results if step.outcome != "skipped"]
+    executed = [step for step in run.results if step.outcome is not StepOutcome.SKIPPED]
     needs = _needs(executed, run.fetched_bytes)
     run_s = sum(step.run_s for step in executed)
     needed = {package for step in executed for package in step.packages}
@@ -85,7 +87,7 @@ def make_report(
         lower_bound_s=bound_s,
         efficiency=bound_s / run.elapsed_s if run.elapsed_s else 1.0,
         link_bytes_per_s=rate_bytes_per_s,
-        link_rate="given" if link_bytes_per_s else "measured",
+        link_rate=RateOrigin.GIVEN if link_bytes_per_s else RateOrigin.MEASURED,
         stall_s=sum(step.stall_s for step in run.results),
         download_first_s=without_overlap_s(first_bytes, run_s, rate_bytes_per_s),
         stop_at_every_step_s=without_overlap_s(needed_bytes, run_s, rate_bytes_per_s),

@@ -1,175 +1,306 @@
-"""One task sequence on one client: each step's content is there when its turn comes.
+"""One task sequence on one client: which step's turn it is, and its content when it comes.
 
-An agent that runs the steps itself awaits `Session.content` before each; `dlcore run` does the
-same through ``run``. Meanwhile the packages of later steps arrive in deadline order.
+`Session.run_steps` is the one mechanism by which steps are run, by `dlcore.run_sequence` and by a
+program that runs the steps itself. Meanwhile the packages of later steps arrive in deadline order.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 
-from dlcore.deployment import Download
 from dlcore.engine.content import Content
-from dlcore.engine.download.downloads import Retry
-from dlcore.engine.download.figures import EndpointFigures
-from dlcore.engine.download.meter import Meter
-from dlcore.engine.events import Event, EventBus
+from dlcore.engine.download_step import Arrived
+from dlcore.engine.events import Event, EventBus, StepEnded, StepSkipped, StepStarted, StepWaiting
+from dlcore.engine.executor import CANNOT_RUN, Outcome
 from dlcore.engine.judge import Judge
-from dlcore.engine.lookahead import look_ahead
-from dlcore.engine.state import RunState
-from dlcore.errors import ConfigError
-from dlcore.tasksequence import Step, TaskSequence, Variables, Verdict, needs
+from dlcore.engine.keeper import RunKeeper
+from dlcore.engine.outcomes import RunOutcome, StepOutcome
+from dlcore.engine.own_steps import OWN_STEPS, run_own_step
+from dlcore.engine.report import Report, make_report
+from dlcore.engine.run_figures import RunFigures
+from dlcore.engine.state import RunState, StepResult
+from dlcore.engine.step_content import StepContent
+from dlcore.engine.turn import Turn
+from dlcore.engine.turns import Turns
+from dlcore.errors import ConfigError, DlcoreError, StepError, StorageError
+from dlcore.tasksequence import Step, TaskSequence, Variables, needs, packages_in_order
 
 
 class Session:
-    """A task sequence under way.
+    """A task sequence under way; `dlcore.Client.session` makes one.
 
     Args:
         sequence: What runs.
-        run: Where it stands; kept up to date.
+        run: Where it stands.
         content: Hands out packages.
         judge: Decides conditions.
         bus: Where events are heard.
+        state: The state directory.
+        renewals: Tells how many tokens and locations the client has renewed.
+        link_bytes_per_s: The link's rate, for the report's bound; 0.0 if unknown.
 
     Attributes:
+        sequence: What runs.
         variables: Task sequence variables, to be read and set.
+        outcome: How the run ended; None while it is under way.
+
+    Example::
+
+        async for step in session.run_steps():
+            folders = await session.content(step)  # package id -> folder, complete and verified
+            exit_code = await run_it(step, folders)
+            await session.completed(step, exit_code)
     """
 
     def __init__(
-        self, sequence: TaskSequence, run: RunState, content: Content, judge: Judge, bus: EventBus
+        self,
+        sequence: TaskSequence,
+        run: RunState,
+        content: Content,
+        judge: Judge,
+        bus: EventBus,
+        *,
+        state: Path,
+        renewals: Callable[[], int],
+        link_bytes_per_s: float = 0.0,
     ) -> None:
         self.sequence = sequence
-        self.run = run
-        self.judge = judge
-        self.bus = bus
         self.variables = Variables({**sequence.variables, **run.variables})
+        self.outcome: RunOutcome | None = None
+        self._run = run
         self._content = content
-        self._on_demand = run.download == Download.WHEN_NEEDED
-        self.variables["_SMSTSDownloadOnDemand"] = str(self._on_demand).lower()
+        self._bus = bus
+        self._figures = RunFigures(content, renewals)
+        self._link_bytes_per_s = link_bytes_per_s
+        self._keeper = RunKeeper(state, run, self._figures.measured)
+        self._turns = Turns(sequence, run, judge, self.variables)
+        self._step_content = StepContent(sequence, run, judge, self.variables, content)
+        self._turn: Turn | None = None
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """All steps in order of execution, disabled ones too."""
+        """All steps in order, those too that will not run; `run_steps` gives those that do."""
         return self.sequence.steps
-
-    @property
-    def meter(self) -> Meter:
-        """Counts the bytes."""
-        return self._content.downloads.meter
-
-    @property
-    def reused_bytes(self) -> int:
-        """Verified bytes that were on disk when their packages were begun."""
-        return self._content.downloads.reused_bytes
-
-    @property
-    def wasted_bytes(self) -> int:
-        """Bytes received and not used: of races lost and of ranges stopped."""
-        return self._content.downloads.wasted_bytes
-
-    def endpoints(self) -> dict[str, EndpointFigures]:
-        """What each endpoint has done so far."""
-        return self._content.downloads.figures()
 
     def events(self) -> AsyncIterator[Event]:
         """Everything that happens from now on, until the client is closed."""
-        return self.bus.listen()
+        return self._bus.listen()
 
     def packages(self, step: Step) -> tuple[str, ...]:
         """Ids of the packages that a step needs, with the variables as they are now."""
         return needs(step, self.variables)
 
-    def is_complete(self, package_id: str) -> bool:
-        """Whether a package is on disk, complete and verified, as far as is known yet."""
-        return self._content.downloads.is_finished(package_id)
+    # The steps
 
-    def missing_bytes(self, package_id: str, content_bytes: int) -> int:
-        """How much of a package of that length is not known to be verified on disk."""
-        return content_bytes - self._content.downloads.verified_bytes(package_id, content_bytes)
+    async def run_steps(self) -> AsyncGenerator[Step]:
+        """The steps to run, each when its turn has come; the caller reports each with `completed`.
 
-    def look_ahead(self, position: int) -> None:
-        """Order the downloads for the steps from ``position`` on, as far as it can be told now."""
-        if not self._on_demand:
-            return
-        self._content.downloads.retry = retry_rule(self.variables)
-        entered = {i: Verdict.of(met) for i, met in self.run.entered.items()}
-        outlook = look_ahead(
-            self.sequence,
-            position,
-            self.variables,
-            self.judge,
-            entered,
-            frozenset(self.run.abandoned),
-        )
-        self._content.order(outlook.urgent, outlook.idle)
+        Conditions are decided at their turn. Disabled steps, and steps whose condition or group's
+        condition is false, are left out, and their content is not fetched. The session runs *Set
+        Task Sequence Variable* and *Download Package Content* itself: they do not come out. A step
+        that failed and may be retried comes out again. A failure is followed by the next step if
+        the step continues on error, or by the step behind the innermost group that does. The run's
+        state is on disk after each step, so another process goes on where this one was.
+
+        The iteration ends, with `outcome` set, behind the last step, or when a step asked for a
+        restart of the machine.
+
+        Raises:
+            StepError: A step failed, and nothing around it continues on error. The run has ended.
+            ConfigError: The caller did not report the step before.
+            StorageError: The local disk failed; run again to go on.
+            DlcoreError: As `content`, if everything is to be downloaded before the first step.
+        """
+        await self._keeper.begin(dict(self.variables))
+        await self._step_content.begin()
+        for step in self.steps[self._run.position :]:
+            if await self._skips(step):
+                continue
+            turn = self._begin_turn(step)
+            while turn.result is None:
+                turn.attempt()
+                if step.type in OWN_STEPS:
+                    await self._run_own(step)
+                    continue
+                yield step
+                if not turn.is_reported:
+                    raise _not_reported(step)
+            if self.outcome is RunOutcome.FAILED:
+                raise _failed(turn.result)
+            if self.outcome is RunOutcome.RESTART:
+                return
+        self.outcome = RunOutcome.SUCCEEDED
+        await self._keeper.end()
+
+    async def completed(
+        self, step: Step, outcome: Outcome | int = 0, *, is_final: bool = False
+    ) -> None:
+        """Report how a step that `run_steps` gave has ended. It is on disk on return.
+
+        Args:
+            step: The step whose turn it is.
+            outcome: Its exit code, or more: an `Outcome` can also ask for a restart.
+            is_final: Whether another attempt would not help, whatever the step allows.
+
+        Raises:
+            ConfigError: It is not this step's turn, or it was reported already.
+            StorageError: The local disk failed.
+        """
+        turn = self._turn
+        if turn is None or turn.step is not step or turn.is_reported:
+            raise ConfigError(
+                f"step {step.index} {step.name!r} is not under way",
+                remedy="Report each step that run_steps() gives once, before asking for the next.",
+            )
+        if not isinstance(outcome, Outcome):
+            outcome = Outcome(outcome)
+        result = turn.end_attempt(outcome, _now_s(), is_final=is_final)
+        if result:
+            await self._end_turn(step, result, restart=outcome.restart)
 
     async def content(self, step: Step) -> dict[str, Path]:
         """Wait until all packages of a step are complete and verified.
 
         Meanwhile the whole link serves this step; afterwards, the steps behind it. Sets
-        ``_SMSTS<PackageID>`` to each package's folder.
+        ``_SMSTS<PackageID>`` to each package's folder. What the step needs is fetched whether or
+        not it is its turn.
 
         Args:
-            step: Whose turn it is.
+            step: One that `run_steps` gave.
 
         Returns:
             Package id -> folder.
 
         Raises:
             NotFoundError: The catalog or the endpoints do not know a package.
-            ExhaustedError: Nobody is left to serve some blocks of a package.
-            IntegrityError: Everybody served some block wrong.
-            StorageError: The local disk failed, or is full; state is kept.
+            ExhaustedError: No endpoint is left to serve some blocks of a package.
+            IntegrityError: Every endpoint served some block wrong.
+            StorageError: The local disk failed, or is full; what was verified is kept.
         """
-        self.look_ahead(step.index)
-        return {package: await self.package(package) for package in self.packages(step)}
+        self._wait_for(step)
+        folders = {
+            package: await self._step_content.package(package) for package in self.packages(step)
+        }
+        self._start(step)
+        return folders
 
-    async def package(self, package_id: str) -> Path:
-        """Wait for one package and set its variables; raises as `content`."""
+    def report(self) -> Report:
+        """What the run has come to so far; the final figures once `outcome` is set."""
+        if self.outcome is None:
+            self._keeper.measure()
+        packages = packages_in_order(self.sequence)
+        spared_bytes = self._figures.spared_bytes(packages, self._run.fetched_bytes)
+        return make_report(self._run, self.outcome, spared_bytes, self._link_bytes_per_s)
+
+    async def aclose(self) -> None:
+        """Stop saving the run's figures. The client does it; idempotent."""
+        await self._keeper.stop()
+
+    # One turn
+
+    async def _skips(self, step: Step) -> bool:
+        """Whether the step does not run; that is saved then."""
         try:
-            path = await self._content.path(package_id)
-        finally:
-            location = self._content.location(package_id)
-            if location:
-                self.variables["_SMSTSLastContentDownloadLocation"] = location
-        self.variables[f"_SMSTS{package_id}"] = str(path)
-        return path
+            reason = self._turns.skip_reason(step)
+        except StepError:
+            await self._fail()
+            raise
+        if reason:
+            self._bus.emit(StepSkipped(step.index, step.name, reason))
+            self._run.end_step(
+                StepResult(step.index, step.name, StepOutcome.SKIPPED, skip_reason=reason)
+            )
+            await self._keeper.save(dict(self.variables))
+        return reason is not None
 
-    async def everything(self) -> None:
-        """Download all content of the sequence, as the setting *before start* does.
+    def _begin_turn(self, step: Step) -> Turn:
+        packages = self.packages(step)
+        self._turn = Turn(step, packages, _now_s())
+        with contextlib.suppress(ConfigError):  # `content` raises it
+            self._step_content.order(step.index)
+        return self._turn
 
-        Raises:
-            DlcoreError: As `content`; nothing may run then.
-        """
-        enabled = (step for step in self.sequence.steps if step.enabled)
-        packages = tuple(dict.fromkeys(p for step in enabled for p in self.packages(step)))
-        self._content.downloads.retry = retry_rule(self.variables)
-        self._content.order(packages)
-        for package in packages:
-            await self.package(package)
+    def _wait_for(self, step: Step) -> None:
+        """Order the downloads from this step on."""
+        turn = self._turn_of(step)
+        if turn:
+            turn.wait(_now_s())
+        self._step_content.order(step.index)
+        packages = self.packages(step)
+        if turn and not all(map(self._content.downloads.is_finished, packages)):
+            self._bus.emit(StepWaiting(step.index, step.name, packages))
+
+    def _start(self, step: Step) -> None:
+        turn = self._turn_of(step)
+        if turn and not turn.has_started:
+            self._bus.emit(StepStarted(step.index, step.name, turn.start(_now_s())))
+
+    def _turn_of(self, step: Step) -> Turn | None:
+        return self._turn if self._turn and self._turn.step is step else None
+
+    async def _end_turn(self, step: Step, result: StepResult, *, restart: bool) -> None:
+        has_succeeded = result.outcome is StepOutcome.SUCCEEDED
+        self.variables["_SMSTSLastActionRetCode"] = str(result.exit_code)
+        self.variables["_SMSTSLastActionSucceeded"] = str(has_succeeded).lower()
+        self.variables["_SMSTSLastActionName"] = step.name
+        self._bus.emit(
+            StepEnded(step.index, step.name, result.outcome, result.exit_code, result.run_s)
+        )
+        self._run.end_step(result)
+        if not (has_succeeded or self._turns.goes_on_after(step)):
+            await self._fail()
+            return
+        await self._keeper.save(dict(self.variables))
+        if restart:
+            self.outcome = RunOutcome.RESTART
+            await self._keeper.stop()
+
+    async def _fail(self) -> None:
+        """The run has failed for good: the next one begins anew."""
+        self.outcome = RunOutcome.FAILED
+        await self._keeper.end()
+
+    async def _run_own(self, step: Step) -> None:
+        try:
+            arrived = await self._arrivals(step)
+            self._start(step)
+            outcome, is_final = await run_own_step(step, self.variables, arrived), False
+        except StorageError:
+            raise
+        except DlcoreError as error:  # its parameters cannot be used
+            outcome, is_final = Outcome(CANNOT_RUN, message=error.message), True
+        await self.completed(step, outcome, is_final=is_final)
+
+    async def _arrivals(self, step: Step) -> Arrived:
+        """Its packages; the step itself decides what a missing one means."""
+        self._wait_for(step)
+        arrived: dict[str, Path | DlcoreError] = {}
+        for package in self.packages(step):
+            try:
+                arrived[package] = await self._step_content.package(package)
+            except StorageError:
+                raise
+            except DlcoreError as error:
+                arrived[package] = error
+        return arrived
 
 
-def retry_rule(variables: Variables) -> Retry:
-    """The retries that the task sequence asks for.
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
 
-    Raises:
-        ConfigError: A variable is not a number.
-    """
-    defaults = Retry()
-    return Retry(
-        count=_number(variables, "SMSTSDownloadRetryCount", defaults.count),
-        delay_s=float(_number(variables, "SMSTSDownloadRetryDelay", int(defaults.delay_s))),
+
+def _not_reported(step: Step) -> ConfigError:
+    return ConfigError(
+        f"step {step.index} {step.name!r} was not reported",
+        remedy="Call completed(step, exit_code) before asking run_steps() for the next step.",
     )
 
 
-def _number(variables: Variables, name: str, default: int) -> int:
-    text = variables.get(name, "").strip()
-    if not text:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 7):
-        raise ConfigError(
-            f"the variable {name} is {text!r}, which is not a number from 0 to 999999",
-            remedy=f"Correct the step or the [variables] entry that sets {name}.",
-        )
-    return int(text)
+def _failed(result: StepResult) -> StepError:
+    return StepError(
+        f"step {result.index} {result.name!r} failed: {result.message}",
+        remedy="The report tells what ran. Content that was verified is kept.",
+    )

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.commands import CANNOT_RUN, TIMED_OUT, CommandExecutor
-from dlcore.engine.executor import Outcome
+from dlcore.engine.commands import TIMED_OUT, CommandExecutor
+from dlcore.engine.executor import CANNOT_RUN, Outcome
 from dlcore.tasksequence import Step, Variables, read
 from tests.engine.scene import sequence, step
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.download_step import FAILED, copy_tree, download_content
+from dlcore.engine.download_step import copy_tree, download_content
+from dlcore.engine.executor import CANNOT_RUN
 from dlcore.errors import ConfigError, DlcoreError, NotFoundError, StorageError
 from dlcore.tasksequence import Step, Variables, read
 from tests.engine.scene import make_tree, sequence, step
@@ -72,7 +73,7 @@ async def test_a_missing_package_stops_the_others_only_if_asked(
     variables = Variables({"OSDDownloadContinueDownloadOnError": goes_on})
     step = download(OSDDownloadDestinationVariable="Got")
     outcome = await download_content(step, variables, stored)
-    assert (outcome.exit_code, outcome.message) == (FAILED, "gone for good")
+    assert (outcome.exit_code, outcome.message) == (CANNOT_RUN, "gone for good")
     assert ("Got01" in variables, "Got02" in variables) == (True, False)
     assert ("Got03" in variables) == others
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dlcore.engine.download.figures import MAX_NOTES, EndpointFigures, added
 from dlcore.engine.download.meter import Meter
+from dlcore.engine.outcomes import RunOutcome, SkipReason, StepOutcome
 from dlcore.engine.report import make_report
 from dlcore.engine.state import RunState, StepResult
 
@@ -15,10 +16,10 @@ def a_run() -> RunState:
         download="when-needed",
         variables={},
         results=[
-            StepResult(0, "a", "succeeded", stall_s=2.0, run_s=3.0, packages=("A",)),
-            StepResult(1, "b", "skipped", "condition", packages=()),
-            StepResult(2, "c", "succeeded", stall_s=0.0, run_s=4.0, packages=("A", "C")),
-            StepResult(3, "d", "failed", "exit code 1", 1, 1.0, 1.0, ("D",)),
+            StepResult(0, "a", StepOutcome.SUCCEEDED, stall_s=2.0, run_s=3.0, packages=("A",)),
+            StepResult(1, "b", StepOutcome.SKIPPED, SkipReason.CONDITION),
+            StepResult(2, "c", StepOutcome.SUCCEEDED, stall_s=0.0, run_s=4.0, packages=("A", "C")),
+            StepResult(3, "d", StepOutcome.FAILED, None, "exit code 1", 1, 1.0, 1.0, ("D",)),
         ],
         elapsed_s=15.0,
         busy_s=12.0,
@@ -34,7 +35,7 @@ def a_run() -> RunState:
 
 
 def test_the_figures_of_a_run() -> None:
-    report = make_report(a_run(), "failed", 500, 100.0)
+    report = make_report(a_run(), RunOutcome.FAILED, 500, 100.0)
     # Content is there after 2, 3 and 9 s; steps run 2..5, 5..9, 9..10.
     assert report.lower_bound_s == 10.0
     assert report.makespan_s == 15.0
@@ -51,12 +52,12 @@ def test_the_figures_of_a_run() -> None:
 
 
 def test_without_a_given_rate_the_measured_one_counts() -> None:
-    report = make_report(a_run(), "succeeded", 0)
+    report = make_report(a_run(), RunOutcome.SUCCEEDED, 0)
     assert (report.link_bytes_per_s, report.link_rate) == (100.0, "measured")
 
 
 def test_a_run_of_nothing_has_no_figures_to_divide_by() -> None:
-    report = make_report(RunState("digest", "when-needed", {}), "succeeded", 0)
+    report = make_report(RunState("digest", "when-needed", {}), RunOutcome.SUCCEEDED, 0)
     assert (report.lower_bound_s, report.efficiency, report.link_bytes_per_s) == (0.0, 1.0, 0.0)
 
 

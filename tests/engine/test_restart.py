@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine.executor import Outcome
-from dlcore.engine.run import SAVE_EVERY_S
+from dlcore.engine.keeper import SAVE_EVERY_S
 from dlcore.engine.state import STATE_FILE
 from dlcore.tasksequence import Step, Variables
 from dlcore.tasksequence.step_types import RESTART

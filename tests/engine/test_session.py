@@ -6,7 +6,7 @@ import pytest
 
 from dlcore.engine.download.downloads import Retry
 from dlcore.engine.events import EventBus, PackageReady, encode
-from dlcore.engine.session import retry_rule
+from dlcore.engine.step_content import retry_rule
 from dlcore.errors import ConfigError
 from dlcore.tasksequence import Variables
 from tests.engine.virtual_time import virtually

@@ -1,0 +1,107 @@
+"""Keeps a run's state on disk while its steps run.
+
+The state's figures are sums over all lives of the run: what earlier processes came to, plus what
+this one measures. They are saved every few seconds, so a process that is killed loses little of
+them. Everything else in the state is saved when a step has ended, and only then: a step that was
+under way when the process died runs again with the variables that it began with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+from dlcore.engine.state import LifeFigures, RunState, forget, save
+from dlcore.engine.threads import in_thread
+from dlcore.errors import StorageError
+
+SAVE_EVERY_S = 10.0  # a run that is killed loses up to this much of its figures
+
+
+class RunKeeper:
+    """Owns a run's state, in memory and on disk.
+
+    Args:
+        folder: The state directory, which this process holds.
+        run: The state, as it was loaded or begun.
+        measured: Tells what this process has measured, given the seconds since `begin`.
+
+    Attributes:
+        run: The state.
+    """
+
+    def __init__(
+        self, folder: Path, run: RunState, measured: Callable[[float], LifeFigures]
+    ) -> None:
+        self.run = run
+        self._folder = folder
+        self._measured = measured
+        self._earlier = copy.copy(run)
+        self._saved = run
+        self._saving = asyncio.Lock()
+        self._began_s: float | None = None
+        self._figures: asyncio.Task[None] | None = None
+
+    async def begin(self, variables: dict[str, str]) -> None:
+        """Save the state, and its figures regularly from now on. Idempotent.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        if self._began_s is None:
+            self._began_s = asyncio.get_running_loop().time()
+            await self.save(variables)
+            self._figures = asyncio.ensure_future(self._save_figures_regularly())
+
+    async def save(self, variables: dict[str, str]) -> None:
+        """Put the state on disk as it is between two steps.
+
+        Raises:
+            StorageError: The disk failed; the state on disk is that before the last step.
+        """
+        self.run.set_variables(variables)
+        self.measure()
+        self._saved = copy.deepcopy(self.run)
+        await self._write()
+
+    async def end(self) -> None:
+        """Remove the state from disk: the run has ended.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        await self.stop()
+        self.measure()
+        await in_thread(forget, self._folder)
+
+    async def stop(self) -> None:
+        """Save nothing more. Idempotent."""
+        if self._figures:
+            self._figures.cancel()
+            await asyncio.wait({self._figures})
+            self._figures = None
+
+    def measure(self) -> None:
+        """Bring the state's figures up to date."""
+        self.run.measure(self._earlier, self._life())
+
+    def _life(self) -> LifeFigures:
+        began_s = self._began_s
+        return self._measured(0.0 if began_s is None else self._now_s() - began_s)
+
+    async def _save_figures_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_EVERY_S)
+            self._saved.measure(self._earlier, self._life())
+            with contextlib.suppress(StorageError):  # the end of the step will report it
+                await self._write()
+
+    async def _write(self) -> None:
+        async with self._saving:
+            await in_thread(save, self._folder, self._saved)
+
+    def _now_s(self) -> float:
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,92 @@
+"""One step's turn: it waits for its content, runs, perhaps again, and ends."""
+
+from __future__ import annotations
+
+from dlcore.engine.executor import Outcome
+from dlcore.engine.outcomes import StepOutcome
+from dlcore.engine.state import StepResult
+from dlcore.tasksequence import Step
+
+
+class Turn:
+    """The times and attempts of one step.
+
+    Args:
+        step: Whose turn it is.
+        packages: Ids of the packages it needs.
+        now_s: On any monotonic clock; so are all times here.
+
+    Attributes:
+        step: Whose turn it is.
+        is_reported: Whether the attempt under way was reported.
+        result: What became of the step; None before its last attempt was reported.
+    """
+
+    def __init__(self, step: Step, packages: tuple[str, ...], now_s: float) -> None:
+        self.step = step
+        self.is_reported = False
+        self.result: StepResult | None = None
+        self._packages = packages
+        self._asked_s = now_s
+        self._has_waited = False
+        self._started_s: float | None = None
+        self._attempts = 0
+
+    @property
+    def has_started(self) -> bool:
+        """Whether its content has come, if it needs any."""
+        return self._started_s is not None
+
+    def attempt(self) -> None:
+        """The step is about to be run, or run again."""
+        self.is_reported = False
+
+    def wait(self, now_s: float) -> None:
+        """Somebody begins to wait for the step's content; only the first time counts."""
+        if not self._has_waited:
+            self._asked_s = now_s
+            self._has_waited = True
+
+    def start(self, now_s: float) -> float:
+        """The content is there, and the step starts. Returns the seconds that it waited."""
+        self._started_s = now_s
+        return now_s - self._asked_s
+
+    def end_attempt(self, outcome: Outcome, now_s: float, *, is_final: bool) -> StepResult | None:
+        """An attempt ended.
+
+        Args:
+            outcome: How.
+            now_s: The time.
+            is_final: Whether another attempt would not help.
+
+        Returns:
+            What became of the step; None if it is to be run again.
+        """
+        self.is_reported = True
+        self._attempts += 1
+        has_succeeded = _is_success(self.step, outcome)
+        may_retry = not (has_succeeded or outcome.restart or is_final)
+        if may_retry and self._attempts <= self.step.retry_count:
+            return None
+        self.result = self._result(outcome, now_s, has_succeeded=has_succeeded)
+        return self.result
+
+    def _result(self, outcome: Outcome, now_s: float, *, has_succeeded: bool) -> StepResult:
+        never_started_s = now_s if self._has_waited else self._asked_s
+        started_s = never_started_s if self._started_s is None else self._started_s
+        return StepResult(
+            self.step.index,
+            self.step.name,
+            StepOutcome.SUCCEEDED if has_succeeded else StepOutcome.FAILED,
+            message="" if has_succeeded else outcome.message or f"exit code {outcome.exit_code}",
+            exit_code=outcome.exit_code,
+            stall_s=started_s - self._asked_s,
+            run_s=now_s - started_s,
+            packages=self._packages,
+        )
+
+
+def _is_success(step: Step, outcome: Outcome) -> bool:
+    """Exit codes have 32 bits: -1 and 4294967295 are the same one."""
+    return outcome.exit_code & 0xFFFFFFFF in {code & 0xFFFFFFFF for code in step.success_codes}
