@@ -23,12 +23,13 @@ import msgspec
 
 import dlcore
 from bench.demo import content
-from dlcore.cli.output import amount, show_table
+from dlcore.cli.output import show_table
 from dlcore.cli.progress import shown
 from dlcore.cli.report import show_report
 from dlcore.cli.views import open_view
 from dlcore.deployment import load_deployment
 from dlcore.engine.events import EndpointRenewed
+from dlcore.engine.units import amount
 
 ROOT = Path("build/demo")
 LINK_BYTES_PER_S = 64 * content.MIB

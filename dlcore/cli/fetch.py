@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+import contextlib
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 import msgspec
 
 from dlcore.cli.loop import run_async
 from dlcore.cli.output import (
-    amount,
     json_option,
     quiet_option,
     say,
@@ -21,14 +21,14 @@ from dlcore.cli.output import (
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
-from dlcore.cli.sources import Access
 from dlcore.cli.state import wait_option
-from dlcore.cli.views import open_view
-from dlcore.cli.wanted import Asked, find
+from dlcore.cli.views import View, open_view
 from dlcore.engine.download.downloads import Retry
 from dlcore.engine.events import EventBus
-from dlcore.engine.fetch import Fetched, fetch_into
-from dlcore.schedule import Terms
+from dlcore.engine.fetch import fetch
+from dlcore.engine.fetch_into import Fetched
+from dlcore.engine.sources import Access
+from dlcore.engine.units import amount
 
 
 @click.command()
@@ -85,15 +85,15 @@ from dlcore.schedule import Terms
     type=click.IntRange(1, 256),
     default=256,
     show_default=True,
-    help="Most connections to each endpoint; how many bring something is measured.",
+    help="Open at most this many connections to each endpoint; how many help is measured.",
 )
 @click.option(
     "--retries",
     type=click.IntRange(0, 999_999),
     default=Retry().count,
     show_default=True,
-    help=f"How often to ask all endpoints again, each time after {Retry().delay_s:.0f} seconds, "
-    "when none is left that serves the content.",
+    help=f"How many times to ask all endpoints again, each time after {Retry().delay_s:.0f} "
+    "seconds, when none is left that serves the content.",
 )
 @limit_rate_option
 @wait_option
@@ -125,11 +125,20 @@ def command(
     Every block is verified before it counts. Broken off, the same command goes on where it was;
     what is there already is verified and not fetched again.
     """
-    access = Access(token_file, sas_file, ca_file, connections)
-    asked = Asked(what, sources, sha256, catalog, catalog_sha256)
-    retry = Retry(count=retries)
-    manner = Manner(retry, cap_bytes_per_s or 0.0, wait_s, quiet, verbose)
-    fetched = run_async(_fetch(asked, folder, access, manner))
+    start = partial(
+        fetch,
+        what,
+        to=folder,
+        endpoints=sources,
+        sha256=sha256,
+        catalog=catalog,
+        catalog_sha256=catalog_sha256,
+        access=Access(token_file, sas_file, ca_file, connections),
+        retry=Retry(count=retries),
+        cap_bytes_per_s=cap_bytes_per_s or 0.0,
+        wait_s=wait_s,
+    )
+    fetched = run_async(_shown(start, open_view(quiet=quiet), verbose=verbose))
     if as_json:
         show_json({**msgspec.to_builtins(fetched), "verified": True})
     else:
@@ -139,30 +148,8 @@ def command(
         )
 
 
-class Manner(NamedTuple):
-    """How to go about it."""
-
-    retry: Retry
-    cap_bytes_per_s: float
-    wait_s: float
-    quiet: bool
-    verbose: bool
-
-
-async def _fetch(asked: Asked, folder: Path, access: Access, manner: Manner) -> Fetched:
+async def _shown(start: Callable[..., Awaitable[Fetched]], view: View, *, verbose: bool) -> Fetched:
     bus = EventBus()
-    view = open_view(quiet=manner.quiet)
-    async with shown(bus.listen(), view, verbose=manner.verbose), AsyncExitStack() as stack:
-        stack.callback(bus.close)
-        found = await find(asked, access, stack, bus)
-        return await fetch_into(
-            folder,
-            found.manifest,
-            found.document,
-            [(endpoint, Terms(access.connections)) for endpoint in found.endpoints],
-            bus,
-            beside=found.beside,
-            retry=manner.retry,
-            cap_bytes_per_s=manner.cap_bytes_per_s,
-            wait_s=manner.wait_s,
-        )
+    async with shown(bus.listen(), view, verbose=verbose):
+        with contextlib.closing(bus):
+            return await start(on_event=bus.emit)

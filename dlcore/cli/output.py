@@ -85,15 +85,6 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     say("\n".join(line.rstrip() for line in drawn.getvalue().splitlines()))
 
 
-def amount(count_bytes: float) -> str:
-    """A number of bytes for people: ``1.5 MiB``."""
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if count_bytes < 1024:
-            return f"{count_bytes:.0f} {unit}" if unit == "bytes" else f"{count_bytes:.1f} {unit}"
-        count_bytes /= 1024
-    return f"{count_bytes:.1f} TiB"
-
-
 def never_fail_to_encode() -> None:
     """Print what a terminal or a file name's encoding cannot say with backslashes."""
     for stream in (sys.stdout, sys.stderr):

@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 import msgspec
 
-from dlcore.cli.output import amount, json_option, quiet_option, say, show_json
+from dlcore.cli.output import json_option, quiet_option, say, show_json
 from dlcore.cli.paths import EXISTING_FOLDER
 from dlcore.cli.views import open_view
+from dlcore.engine.units import amount
 from dlcore.model import DEFAULT_BLOCK_BYTES
 from dlcore.publish import Stage, publish
 

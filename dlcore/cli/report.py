@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dlcore.cli.output import amount, show_table
+from dlcore.cli.output import show_table
 from dlcore.engine.report import Report
+from dlcore.engine.units import amount
 
 
 def show_report(report: Report) -> None:

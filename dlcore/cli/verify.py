@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 import msgspec
 
-from dlcore import manifest as documents
-from dlcore.cli.output import amount, json_option, quiet_option, say, show_json
+from dlcore.cli.output import json_option, quiet_option, say, show_json
 from dlcore.cli.paths import EXISTING_FILE, EXISTING_FOLDER
 from dlcore.cli.views import open_view
+from dlcore.engine.manifests import load_manifest
+from dlcore.engine.units import amount
 from dlcore.errors import IntegrityError, NotFoundError
 from dlcore.model import Manifest
 from dlcore.store import verify_tree
@@ -74,7 +75,4 @@ def _locate(folder: Path, manifest_path: Path | None) -> tuple[Path, Manifest]:
             raise NotFoundError(
                 f"no manifest is kept with {folder}", remedy="Name one with --manifest."
             )
-    described = documents.read_any(
-        manifest_path.read_bytes(), source=str(manifest_path), package_id="LOCAL000"
-    )
-    return folder, described.manifest
+    return folder, load_manifest(manifest_path)

@@ -8,7 +8,8 @@ import sys
 import time
 from typing import Protocol
 
-from dlcore.cli.output import amount, tell
+from dlcore.cli.output import tell
+from dlcore.engine.units import amount
 
 LINE_EVERY_S = 5.0
 

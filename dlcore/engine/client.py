@@ -18,6 +18,7 @@ from dlcore.deployment import Deployment, load_deployment, usable_endpoints
 from dlcore.engine.content import Content
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.library import Library, read_catalog
+from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import EndpointRenewed, Event, EventBus
 from dlcore.engine.holding import hold
 from dlcore.engine.judge import Judge
@@ -59,7 +60,7 @@ class Client:
     ) -> None:
         self.deployment = deployment
         self.state = state
-        self.bus = EventBus()
+        self.bus: EventBus = LoggedBus()
         self.renewals = 0
         self._pool = ConnectionPool()
         self._wait_s = wait_s

@@ -1,150 +1,85 @@
-"""Fetches one package whose manifest is at hand, outside any task sequence, into a folder.
-
-Guarantees: the content appears by one rename, complete and verified; until then everything is in
-a state folder close by, from which a later call goes on. Content that is right already costs one
-look at it and no byte of the network.
-"""
+"""Fetches a package or a file, outside any task sequence: `dlcore.fetch`."""
 
 from __future__ import annotations
 
-import random
-import shutil
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import msgspec
-
-from dlcore.engine.disk import guarded
-from dlcore.engine.download.downloads import Downloads, Retry
-from dlcore.engine.download.figures import EndpointFigures
-from dlcore.engine.download.library import Library
-from dlcore.engine.events import EventBus
-from dlcore.engine.holding import hold
-from dlcore.engine.target import Target, target
-from dlcore.engine.threads import in_thread
-from dlcore.model import Catalog, Manifest
-from dlcore.schedule import Terms
-from dlcore.store import Store
-from dlcore.transfer import Endpoint
+from dlcore.engine.download.downloads import Retry
+from dlcore.engine.event_log import LoggedBus
+from dlcore.engine.events import Event
+from dlcore.engine.fetch_into import Fetched, fetch_into
+from dlcore.engine.sources import Access
+from dlcore.engine.wanted import Wanted, find
+from dlcore.model import EndpointSettings
 
 
-class Fetched(msgspec.Struct, frozen=True):
-    """What a fetch came to.
-
-    Attributes:
-        package: Id of the package.
-        path: Where its files are, or its one file is.
-        content_bytes: Length of all files.
-        bytes_fetched: Payload bytes received.
-        bytes_reused: Verified bytes that were on disk before.
-        endpoints: Payload bytes by endpoint.
-        bytes_wasted: Of those fetched, the ones that turned out not to be needed.
-        sources: What each endpoint did.
-    """
-
-    package: str
-    path: str
-    content_bytes: int
-    bytes_fetched: int
-    bytes_reused: int
-    endpoints: dict[str, int]
-    bytes_wasted: int = 0
-    sources: dict[str, EndpointFigures] = {}
-
-
-async def fetch_into(
-    folder: Path,
-    manifest: Manifest,
-    document: bytes,
-    endpoints: Sequence[tuple[Endpoint, Terms]],
-    bus: EventBus,
+async def fetch(
+    what: str | Path,
     *,
-    beside: bool = False,
+    to: Path,
+    endpoints: Sequence[str | EndpointSettings] = (),
+    sha256: str = "",
+    catalog: Path | None = None,
+    catalog_sha256: str = "",
+    access: Access | None = None,
     retry: Retry | None = None,
     cap_bytes_per_s: float = 0.0,
     wait_s: float = 0.0,
+    on_event: Callable[[Event], None] | None = None,
 ) -> Fetched:
-    """Fetch a package's files into a folder.
+    """Fetch a package by its id, a file by its URL, or what a manifest describes.
+
+    Every block is verified before it counts. If it is broken off, the same call goes on where it
+    was; what is there already is verified and not fetched again.
 
     Args:
-        folder: Is made; or is empty, or holds exactly these files already.
-        manifest: What to fetch; the caller vouches for it.
-        document: The manifest's bytes, to be kept.
-        endpoints: Whom to ask, and how they may be used; they stay open.
-        bus: Hears what happens.
-        beside: Whether a single file may be put beside what else is in the folder.
-        retry: When nobody is left to serve it.
-        cap_bytes_per_s: Most bytes per second from all endpoints together; 0.0: no cap.
+        what: A package id, an ``http(s)://`` URL, or the path of a manifest: native, Metalink 4 or
+            Delivery Optimization piece hashes.
+        to: Folder that becomes the package, complete or not at all. A single file, by its URL or a
+            foreign manifest, is put into it beside what is there.
+        endpoints: Where from; all are used at once. Settings, or texts: a published folder,
+            ``http(s)://...``, ``cmg+https://...``, ``cloud-dp+https://...``, ``blob+https://...``
+            or ``dp+http://...``. For a URL or a foreign manifest: more URLs of the same file.
+        sha256: SHA-256 of the file at a URL, hex; needed for a URL, and only there.
+        catalog: Trusted catalog; by default that of the first endpoint, read over TLS.
+        catalog_sha256: SHA-256 that the catalog must have, hex.
+        access: What opens endpoints that are named by a text.
+        retry: What to do when no endpoint is left that serves the content.
+        cap_bytes_per_s: Read at most this much from all endpoints together, 1024 or more; 0.0 for
+            no cap.
         wait_s: How long to wait while another process fetches into the same folder.
+        on_event: Called with each event, in the event loop; must not block.
+
+    Returns:
+        Where it is, and what it took.
 
     Raises:
-        ConfigError: The folder holds something else.
-        ExhaustedError: Nobody is left to serve some blocks; what came is kept.
-        IntegrityError: Everybody served some block wrong.
+        ConfigError: It cannot be fetched as asked, or the folder holds something else.
+        NotFoundError: There is no such package, file or object.
+        ManifestError: What describes it is malformed.
+        TransferError: The catalog, or the length of the file, cannot be asked for.
+        ExhaustedError: No endpoint is left to serve some blocks; what was verified is kept.
+        IntegrityError: Every endpoint served some block wrong, or the catalog does not have its
+            digest.
         LockedError: Another process fetches into the same folder.
-        StorageError: The local disk failed, or is full; what came is kept.
+        StorageError: The local disk failed, or is full; what was verified is kept.
     """
-    goal = target(folder, manifest, beside=beside)
-    if await in_thread(goal.is_there, manifest):
-        return _found(goal, manifest)
-    with guarded(f"make a folder for {goal.path}", goal.path):
-        goal.state.parent.mkdir(parents=True, exist_ok=True)
-    store = await hold(goal.state, wait_s)
-    try:
-        if await in_thread(goal.is_there, manifest):  # by whoever held it
-            fetched = _found(goal, manifest)
-        else:
-            described = (manifest, document)
-            fetched = await _fetch(
-                goal,
-                described,
-                endpoints,
-                store,
-                bus,
-                retry or Retry(),
-                cap_bytes_per_s,
-            )
-        await in_thread(shutil.rmtree, goal.state, ignore_errors=True)
-    finally:
-        store.close()
-    return fetched
-
-
-def _found(goal: Target, manifest: Manifest) -> Fetched:
-    size = manifest.content_bytes
-    return Fetched(manifest.package_id, str(goal.path), size, 0, size, {})
-
-
-async def _fetch(
-    goal: Target,
-    described: tuple[Manifest, bytes],
-    endpoints: Sequence[tuple[Endpoint, Terms]],
-    store: Store,
-    bus: EventBus,
-    retry: Retry,
-    cap_bytes_per_s: float,
-) -> Fetched:
-    manifest, document = described
-    named = [endpoint for endpoint, _ in endpoints]
-    library = Library(Catalog(1, {}), named, store, tell=bus.emit)
-    terms = {endpoint.name: own for endpoint, own in endpoints}
+    bus = LoggedBus(on_event)
+    wanted = Wanted(str(what), endpoints, sha256, catalog, catalog_sha256)
     async with AsyncExitStack() as stack:
-        downloads = Downloads(store, terms, library.locate, bus, random.Random())  # noqa: S311  # spreads waits
-        stack.push_async_callback(downloads.aclose)
-        downloads.retry = retry
-        downloads.limit(cap_bytes_per_s)
-        downloads.order((manifest.package_id,), (), (manifest.package_id,))
-        await downloads.begin(manifest.package_id, manifest, document)
-        content = await downloads.path(manifest.package_id)
-        await in_thread(goal.deliver, content)
-        return Fetched(
-            manifest.package_id,
-            str(goal.path),
-            manifest.content_bytes,
-            downloads.meter.received_bytes.total(),
-            downloads.reused_bytes,
-            dict(downloads.meter.by_endpoint),
-            downloads.wasted_bytes,
-            downloads.figures(),
+        stack.enter_context(contextlib.closing(bus))
+        found = await find(wanted, access or Access(), stack, bus.emit)
+        return await fetch_into(
+            to,
+            found.manifest,
+            found.document,
+            found.sources,
+            bus,
+            beside=found.beside,
+            retry=retry,
+            cap_bytes_per_s=cap_bytes_per_s,
+            wait_s=wait_s,
         )

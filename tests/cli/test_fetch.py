@@ -107,7 +107,8 @@ def test_a_piece_hash_file_is_fetched_from_the_url_that_is_named(
 def test_a_piece_hash_file_alone_tells_no_place(here: Here, tmp_path: Path) -> None:
     path = piece_hash_file(tmp_path / "file.bin.phf")
     ended = here("fetch", path, "-o", tmp_path / "to", "--json")
-    assert (ended.status, ended.error["remedy"]) == (2, "Say where the file is: --from URL.")
+    assert ended.status == 2
+    assert "--from" in ended.error["remedy"]
 
 
 def test_a_native_manifest_is_fetched_from_a_folder(here: Here, site: Site, tmp_path: Path) -> None:
@@ -135,9 +136,9 @@ def test_a_catalog_over_plain_http_needs_a_pin(here: Here, site: Site, tmp_path:
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (("ABC00002", "--sha256", "0" * 64), "--sha256"),
-        (("ABC00002", "--catalog-sha256", "12"), "--catalog-sha256"),
-        (("ABC00002", "--from", ""), "--from"),
+        (("ABC00002", "--sha256", "0" * 64), "SHA-256 was given"),
+        (("ABC00002", "--catalog-sha256", "12"), "catalog's SHA-256"),
+        (("ABC00002", "--from", ""), "endpoint is empty"),
         (("ABC00002",), "no endpoint"),
         (("ABC00002", "--from", "ftp://localhost/x"), "ftp://localhost/x"),
         (("ABC00002", "--from", "https://[/x"), "https://[/x"),

@@ -1,0 +1,57 @@
+"""Events in the log: every event but progress is a record of the logger ``dlcore.events``.
+
+Levels: *error*, something failed for good; *warning*, something was dropped, rejected or is tried
+again; *info*, steps and packages; *debug*, what was decided about endpoints, and why.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from dlcore.engine import events
+from dlcore.engine.event_words import describe
+from dlcore.engine.outcomes import StepOutcome
+
+_log = logging.getLogger("dlcore.events")
+_WARNINGS = (
+    events.BlockRejected,
+    events.RangeFailed,
+    events.EndpointDropped,
+    events.EndpointBusy,
+    events.DownloadRetried,
+)
+
+
+class LoggedBus(events.EventBus):
+    """Passes events to its listeners, and to the log.
+
+    Args:
+        on_event: Called with each event as well.
+    """
+
+    def __init__(self, on_event: Callable[[events.Event], None] | None = None) -> None:
+        super().__init__()
+        self._on_event = on_event
+
+    def emit(self, event: events.Event) -> None:
+        """Tell the log, all listeners and the callback; never waits."""
+        text = describe(event)
+        if text:
+            _log.log(level_of(event), "%s", text)
+        super().emit(event)
+        if self._on_event:
+            self._on_event(event)
+
+
+def level_of(event: events.Event) -> int:
+    """The level of an event, as `logging` counts them."""
+    if isinstance(event, events.PackageFailed):
+        return logging.ERROR
+    if isinstance(event, events.StepEnded) and event.outcome == StepOutcome.FAILED:
+        return logging.ERROR
+    if isinstance(event, _WARNINGS):
+        return logging.WARNING
+    if isinstance(event, events.EndpointNote):
+        return logging.DEBUG
+    return logging.INFO

@@ -1,0 +1,54 @@
+"""Events in words, for people."""
+
+from __future__ import annotations
+
+from dlcore.engine import events
+from dlcore.engine.units import amount
+
+
+def describe(event: events.Event) -> str:
+    """One event in words; empty if it is not worth a line."""
+    match event:
+        case events.PackageStarted(package, content_bytes, reused_bytes):
+            kept = f", {amount(reused_bytes)} of it on disk" if reused_bytes else ""
+            return f"{package}: fetching {amount(content_bytes)}{kept}"
+        case events.PackageReady(package):
+            return f"{package}: ready"
+        case events.PackageFailed(package, message):
+            return f"{package}: failed: {message}"
+        case events.BlockRejected(package, _, block, endpoint):
+            source = endpoint or "several endpoints"
+            return f"{package}: block {block} from {source} does not match, fetching it again"
+        case events.DownloadRetried(package, attempt, of, delay_s):
+            return f"{package}: retry {attempt} of {of} in {delay_s:.0f} s"
+        case _:
+            return _of_endpoint(event) or _of_step(event)
+
+
+def _of_endpoint(event: events.Event) -> str:
+    match event:
+        case events.RangeFailed(_, _, fault, message):
+            return f"{message} ({fault})"
+        case events.EndpointDropped(endpoint, fault):
+            return f"{endpoint}: not asked any more ({fault})"
+        case events.EndpointNote(endpoint, what, reason):
+            return f"{endpoint}: {what}: {reason}"
+        case events.EndpointBusy(endpoint, wait_s):
+            return f"{endpoint}: too busy to say what it holds, asked again in {wait_s:.0f} s"
+        case events.EndpointRenewed(endpoint, what, reason):
+            return f"{endpoint}: {what} renewed ({reason})"
+        case _:
+            return ""
+
+
+def _of_step(event: events.Event) -> str:
+    match event:
+        case events.StepSkipped(index, name, why):
+            return f"step {index} {name}: skipped ({why})"
+        case events.StepStarted(index, name, stall_s):
+            waited = f" after waiting {stall_s:.1f} s" if stall_s >= 0.05 else ""
+            return f"step {index} {name}: starts{waited}"
+        case events.StepEnded(index, name, outcome, exit_code, run_s):
+            return f"step {index} {name}: {outcome} after {run_s:.1f} s (exit code {exit_code})"
+        case _:
+            return ""

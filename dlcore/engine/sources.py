@@ -1,0 +1,146 @@
+"""Endpoints as people name them: a folder, a URL, or a URL with the endpoint's kind before it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from dlcore.errors import ConfigError
+from dlcore.model import EndpointKind, EndpointSettings, Manifest
+from dlcore.schedule import Terms
+from dlcore.transfer import ConnectionPool, Endpoint, open_endpoint, open_urls
+
+TOKEN_ENV: Final = "DLCORE_TOKEN"  # noqa: S105  # the name of a variable
+SAS_ENV: Final = "DLCORE_SAS"
+_TOKEN_KINDS: Final = (EndpointKind.CMG, EndpointKind.CLOUD_DP)
+
+Source = tuple[Endpoint, Terms]
+"""An open endpoint, and how it may be used."""
+
+
+class Access(NamedTuple):
+    """What opens endpoints that are named by a text; secrets only by where they lie.
+
+    Attributes:
+        token_file: File with the registration token of a CMG or cloud DP; empty: the environment
+            variable ``DLCORE_TOKEN`` has the token.
+        sas_file: File with the shared access signature of a blob endpoint; empty: the environment
+            variable ``DLCORE_SAS`` has it, or the container is public.
+        ca_file: PEM file of the certificate authorities to trust; empty for the system's.
+        connections: The most connections to open to each endpoint, 1 to 256.
+    """
+
+    token_file: str = ""
+    sas_file: str = ""
+    ca_file: str = ""
+    connections: int = 256
+
+
+def open_sources(
+    named: Sequence[str | EndpointSettings], access: Access, stack: AsyncExitStack
+) -> list[Source]:
+    """Open endpoints, in their order.
+
+    Args:
+        named: Settings, or a text: ``kind+url``, a URL, or a folder.
+        access: What opens those that are named by a text.
+        stack: Closes them.
+
+    Raises:
+        ConfigError: There is none, or one cannot be used.
+    """
+    if not all(named):
+        raise ConfigError("the name of an endpoint is empty", remedy="Name a folder or a URL.")
+    if not named:
+        raise ConfigError(
+            "no endpoint is named",
+            remedy="Say where to fetch from, with --from or the argument endpoints.",
+        )
+    sources: list[Source] = []
+    pool = ConnectionPool()
+    for number, item in enumerate(named):
+        settings = _settings(item, number, access) if isinstance(item, str) else item
+        endpoint = open_endpoint(settings, pool=pool)
+        stack.push_async_callback(endpoint.aclose)
+        terms = Terms(settings.connections, settings.cost, settings.cap_bytes_per_s)
+        sources.append((endpoint, terms))
+    return sources
+
+
+def open_mirrors(
+    urls: Sequence[Sequence[str]], manifest: Manifest, access: Access, stack: AsyncExitStack
+) -> list[Source]:
+    """Open explicit URLs of a manifest's objects: the k-th URLs of all objects are one endpoint.
+
+    Args:
+        urls: For each object its URLs, best first.
+        manifest: What the objects are.
+        access: What opens them.
+        stack: Closes the endpoints.
+
+    Raises:
+        ConfigError: There is none, or one cannot be used.
+    """
+    sources: list[Source] = []
+    pool = ConnectionPool()
+    for rank in range(max(map(len, urls), default=0)):
+        named = {
+            item.name: own[rank]
+            for item, own in zip(manifest.objects, urls, strict=True)
+            if rank < len(own)
+        }
+        name = _name(_host(next(iter(named.values()))) or "url", rank)
+        endpoint = open_urls(name, named, pool=pool, ca_file=access.ca_file)
+        stack.push_async_callback(endpoint.aclose)
+        sources.append((endpoint, Terms(access.connections)))
+    if manifest.objects and not sources:
+        raise ConfigError(
+            "the manifest names no URL",
+            remedy="Say where the file is: a URL with --from or in the argument endpoints.",
+        )
+    return sources
+
+
+def _settings(source: str, number: int, access: Access) -> EndpointSettings:
+    kind, url = _kind_and_url(source)
+    is_blob, needs_token = kind is EndpointKind.BLOB, kind in _TOKEN_KINDS
+    if needs_token and not access.token_file and TOKEN_ENV not in os.environ:
+        raise ConfigError(
+            f"{source} asks for a registration token",
+            remedy="Name a file that has it, with --token-file or token_file, or put the token in"
+            f" the environment variable {TOKEN_ENV}.",
+        )
+    has_sas_env = is_blob and not access.sas_file and SAS_ENV in os.environ
+    return EndpointSettings(
+        name=_name((_host(url) if "://" in url else "") or kind.value, number),
+        kind=kind,
+        url=url,
+        token_file=access.token_file if needs_token else "",
+        token_env=TOKEN_ENV if needs_token and not access.token_file else "",
+        sas_file=access.sas_file if is_blob else "",
+        sas_env=SAS_ENV if has_sas_env else "",
+        ca_file="" if kind is EndpointKind.FILE else access.ca_file,
+        connections=access.connections,
+    )
+
+
+def _kind_and_url(source: str) -> tuple[EndpointKind, str]:
+    kind, plus, url = source.partition("+")
+    if plus and kind in list(EndpointKind):
+        return EndpointKind(kind), url
+    return (EndpointKind.HTTP if "://" in source else EndpointKind.FILE), source
+
+
+def _name(host: str, number: int) -> str:
+    return f"{host} #{number + 1}" if number else host
+
+
+def _host(url: str) -> str:
+    """The host of a URL; empty if it has none, which is refused when the URL is opened."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""

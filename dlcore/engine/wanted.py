@@ -1,0 +1,210 @@
+"""What a fetch is for: a package of a catalog, a file at a URL, or what a manifest describes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from dlcore import manifest as documents
+from dlcore.engine.download.library import Library, read_catalog
+from dlcore.engine.events import Event
+from dlcore.engine.manifests import LOCAL_ID, load_described
+from dlcore.engine.sources import Access, Source, open_mirrors, open_sources
+from dlcore.errors import ConfigError, IntegrityError, NotFoundError
+from dlcore.model import DEFAULT_BLOCK_BYTES, EndpointKind, EndpointSettings, File, Manifest, Object
+from dlcore.transfer import probe_url
+
+
+class Wanted(NamedTuple):
+    """What is wanted, as the user says it.
+
+    Attributes:
+        what: A package id, a URL, or the path of a manifest.
+        endpoints: Where from.
+        sha256: Digest of the file at a URL, hex; else empty.
+        catalog: The trusted catalog; None for the first endpoint's.
+        catalog_sha256: Digest that the catalog must have, hex; empty for any.
+    """
+
+    what: str
+    endpoints: Sequence[str | EndpointSettings]
+    sha256: str
+    catalog: Path | None
+    catalog_sha256: str
+
+
+class Found(NamedTuple):
+    """What is to be fetched, and from where.
+
+    Attributes:
+        manifest: What it is.
+        document: The manifest's bytes.
+        sources: The endpoints that may have it.
+        beside: Whether it is a single file that may be put beside what is in the folder.
+    """
+
+    manifest: Manifest
+    document: bytes
+    sources: list[Source]
+    beside: bool
+
+
+async def find(
+    wanted: Wanted, access: Access, stack: AsyncExitStack, tell: Callable[[Event], None]
+) -> Found:
+    """Find out what is wanted and open its endpoints.
+
+    Args:
+        wanted: What the user says.
+        access: What opens endpoints.
+        stack: Closes them.
+        tell: Hears of endpoints that ask for time.
+
+    Raises:
+        ConfigError: It cannot be fetched as asked.
+        NotFoundError: There is no such thing.
+        TransferError: An endpoint had to be asked for it, and that failed.
+        ManifestError: What describes it is malformed.
+    """
+    _check_digests(wanted)
+    if _is_url(wanted.what):
+        return await _find_url(wanted, access, stack)
+    if _is_file(wanted.what):
+        return _find_described(wanted, access, stack)
+    if re.fullmatch(r"[A-Za-z0-9]{8}", wanted.what):
+        return await _find_package(wanted, access, stack, tell)
+    raise NotFoundError(
+        f"{wanted.what!r} is neither a package id, nor an http(s) URL, nor a file that exists",
+        remedy="A package id has eight letters and digits, such as ABC00012.",
+    )
+
+
+def _check_digests(wanted: Wanted) -> None:
+    """Refuse what cannot be a digest, and a digest that nothing would be compared with."""
+    for name, value in (("SHA-256", wanted.sha256), ("catalog's SHA-256", wanted.catalog_sha256)):
+        if value and not re.fullmatch(r"[0-9A-Fa-f]{64}", value):
+            raise ConfigError(
+                f"the {name} does not have 64 hexadecimal digits",
+                remedy="Give it as sha256sum prints it.",
+            )
+    if wanted.sha256 and not _is_url(wanted.what):
+        raise ConfigError(
+            f"a SHA-256 was given for a file at a URL, but {wanted.what} is not a URL",
+            remedy="Leave --sha256 (sha256) out: the manifest has the digests. To pin a catalog,"
+            " give --catalog-sha256 (catalog_sha256).",
+        )
+
+
+def _is_url(what: str) -> bool:
+    return what.lower().startswith(("http://", "https://"))
+
+
+def _is_file(path: str) -> bool:
+    return Path(path).is_file()
+
+
+async def _find_url(wanted: Wanted, access: Access, stack: AsyncExitStack) -> Found:
+    """A single file, of which the user vouches for the digest."""
+    if not wanted.sha256:
+        raise ConfigError(
+            "a file at a URL is fetched only with its digest, so that it can be verified",
+            remedy="Give its SHA-256, with --sha256 or the argument sha256, or a manifest.",
+        )
+    probed = await probe_url(wanted.what, ca_file=access.ca_file)
+    sha256 = wanted.sha256.lower()
+    manifest = _manifest_of_file(probed.name or "content", probed.length_bytes, sha256)
+    urls = [[wanted.what, *_urls(wanted.endpoints)]] if probed.length_bytes else []
+    sources = open_mirrors(urls, manifest, access, stack)
+    return Found(manifest, documents.encode(manifest), sources, beside=True)
+
+
+def _manifest_of_file(name: str, length_bytes: int, sha256: str) -> Manifest:
+    """The manifest of a file of which only the digest of the whole is known."""
+    documents.check_path(name)  # a name that cannot be one everywhere is refused
+    objects: tuple[Object, ...] = ()
+    file = File(name, 0)
+    if length_bytes:
+        objects = (Object(sha256, length_bytes, sha256=bytes.fromhex(sha256)),)
+        file = File(name, length_bytes, 0)
+    elif sha256 != documents.digest_of(b""):
+        raise IntegrityError(
+            f"{name} is empty at its URL, but its SHA-256 is not that of an empty file",
+            path=name,
+            remedy="Check the URL and the digest.",
+        )
+    return Manifest(
+        schema=1,
+        package_id=LOCAL_ID,
+        version=1,
+        block_bytes=DEFAULT_BLOCK_BYTES,
+        objects=objects,
+        files=(file,),
+    )
+
+
+def _find_described(wanted: Wanted, access: Access, stack: AsyncExitStack) -> Found:
+    """What a manifest file describes."""
+    path = Path(wanted.what)
+    described, document = load_described(path)
+    manifest = described.manifest
+    if manifest.package_id != LOCAL_ID:
+        sources = open_sources(wanted.endpoints, access, stack)
+        return Found(manifest, document, sources, beside=False)
+    urls = [list(own) for own in described.urls] or [[] for _ in manifest.objects]
+    if len(manifest.objects) == 1:
+        urls[0] += _urls(wanted.endpoints)
+    elif wanted.endpoints:
+        raise ConfigError(
+            f"{path} describes {len(manifest.objects)} files, and a URL can be of only one",
+            remedy="Leave --from (endpoints) out, or add the URLs to the manifest.",
+        )
+    sources = open_mirrors(urls, manifest, access, stack)
+    return Found(manifest, documents.encode(manifest), sources, beside=True)
+
+
+def _urls(endpoints: Sequence[str | EndpointSettings]) -> list[str]:
+    """More URLs of a single file.
+
+    Raises:
+        ConfigError: An endpoint is given by its settings, not by a URL.
+    """
+    urls = [item for item in endpoints if isinstance(item, str)]
+    if len(urls) < len(endpoints):
+        raise ConfigError(
+            "a file at a URL is fetched from URLs only",
+            remedy="Name its other URLs as texts in place of endpoint settings.",
+        )
+    return urls
+
+
+async def _find_package(
+    wanted: Wanted, access: Access, stack: AsyncExitStack, tell: Callable[[Event], None]
+) -> Found:
+    """A package of a catalog."""
+    sources = open_sources(wanted.endpoints, access, stack)
+    endpoints = [endpoint for endpoint, _ in sources]
+    if _is_alterable(wanted.endpoints[0]) and not (wanted.catalog or wanted.catalog_sha256):
+        raise ConfigError(
+            f"the catalog at {endpoints[0].name} is read without TLS, so anyone could alter it",
+            remedy="Use https, or give --catalog or --catalog-sha256 (catalog, catalog_sha256).",
+        )
+    catalog = await read_catalog(
+        path=wanted.catalog,
+        endpoint=None if wanted.catalog else endpoints[0],
+        sha256=wanted.catalog_sha256,
+        tell=tell,
+    )
+    beside = wanted.catalog.parent if wanted.catalog else None
+    library = Library(catalog, endpoints, None, beside, tell=tell)
+    manifest, document = await library.manifest(wanted.what.upper())
+    return Found(manifest, document, sources, beside=False)
+
+
+def _is_alterable(endpoint: str | EndpointSettings) -> bool:
+    """Whether others could alter what is read from an endpoint: it has no TLS."""
+    if isinstance(endpoint, EndpointSettings):
+        return endpoint.kind is not EndpointKind.FILE and endpoint.url.lower().startswith("http:")
+    return re.match("[^:]*http://", endpoint, re.IGNORECASE) is not None
