@@ -1,21 +1,42 @@
 """dlcore: downloads the packages of a task sequence on demand, verified, just before each step.
 
-The layers, each importing only what stands before it::
+**The public API is what can be imported from here**, and `dlcore.sync`, which has the same calls
+for programs without asyncio. Every other module is internal and may change at any time.
 
-    errors      the whole hierarchy
-    model       the vocabulary: packages, files, objects, blocks, ranges
-    disk        system calls, locks between processes, what a disk's errors mean
-    native      hashing and writing of blocks, in C or in Python
-    manifest    documents in and out
+====================  ==========================================================================
+run a task sequence   `Client`, `Session`, `run_sequence`, `preflight`, `plan`, `load_sequence`,
+                      `load_deployment`, `Executor`, `CommandExecutor`, `SimulatingExecutor`,
+                      `Outcome`, `Report`, `StepResult`
+fetch                 `fetch`, `Client.fetch`, `Access`, `Retry`, `Terms`, `Fetched`
+publish and verify    `publish_folder`, `verify_tree`, `load_manifest`
+task sequences        `TaskSequence`, `Step`, `Group`, `Variables`, `Plan`
+settings              `Deployment` and what it is made of, `EndpointSettings`, `parse_rate`
+content               `Manifest`, `Object`, `File`, `Catalog`, `CatalogEntry`
+events                `Event` and its subclasses, `encode_event`
+errors                `DlcoreError` and its subclasses, `Fault`
+====================  ==========================================================================
+
+What waits for a network is a coroutine: `fetch`, `preflight`, `run_sequence`, and the methods of
+`Client` and `Session`. What only reads and writes files is a plain function that blocks; call it in
+a thread (`asyncio.to_thread`) where that matters: `publish_folder`, `verify_tree`, `plan` and the
+``load_...`` functions.
+
+`Client.hold`, `library`, `content`, `judge`, `bus`, `store` and `renewals` are internal too.
+
+The rooms, each importing only what stands before it::
+
+    errors        the whole hierarchy
+    model         the vocabulary: packages, files, objects, blocks, ranges
+    disk          system calls, locks between processes, what a disk's errors mean
+    native        hashing and writing of blocks, in C or in Python
+    manifest      documents in and out
     tasksequence  exported XML -> steps, conditions, needs
-    deployment  settings of a deployment, preflight checks
-    schedule    pure: deadlines, which range goes where, the makespan bound
-    store       the only writer of content     transfer  the only client of the network
-    publish     folder -> objects + manifest   emulator  a gateway for demo and tests
-    engine      gates each step on its content
-    cli         the command line               sync      the engine without asyncio
-
-What is listed in ``__all__`` is the public API; it is imported when it is first used.
+    deployment    settings of a deployment, preflight checks
+    schedule      pure: deadlines, what is requested where, the makespan bound
+    store         the only writer of content     transfer  the only client of the network
+    publish       folder -> objects + manifest   emulator  a gateway for demo and tests
+    engine        gates each step on its content
+    cli           the command line               sync      the engine without asyncio
 """
 
 from __future__ import annotations
@@ -24,67 +45,166 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dlcore.deployment import CatalogSettings as CatalogSettings
+    from dlcore.deployment import Check as Check
+    from dlcore.deployment import ClientSettings as ClientSettings
+    from dlcore.deployment import ConditionSettings as ConditionSettings
+    from dlcore.deployment import Deployment as Deployment
+    from dlcore.deployment import DeploymentOptions as DeploymentOptions
+    from dlcore.deployment import Download as Download
+    from dlcore.deployment import Launch as Launch
+    from dlcore.deployment import LaunchSettings as LaunchSettings
+    from dlcore.deployment import TransferSettings as TransferSettings
+    from dlcore.deployment import Undecided as Undecided
+    from dlcore.deployment import load_deployment as load_deployment
+    from dlcore.deployment import parse_rate as parse_rate
     from dlcore.engine.client import Client as Client
     from dlcore.engine.commands import CommandExecutor as CommandExecutor
+    from dlcore.engine.download.downloads import Retry as Retry
+    from dlcore.engine.events import BlockRejected as BlockRejected
+    from dlcore.engine.events import DownloadRetried as DownloadRetried
+    from dlcore.engine.events import EndpointBusy as EndpointBusy
+    from dlcore.engine.events import EndpointDropped as EndpointDropped
+    from dlcore.engine.events import EndpointNote as EndpointNote
+    from dlcore.engine.events import EndpointProgress as EndpointProgress
+    from dlcore.engine.events import EndpointRenewed as EndpointRenewed
     from dlcore.engine.events import Event as Event
+    from dlcore.engine.events import PackageFailed as PackageFailed
+    from dlcore.engine.events import PackageReady as PackageReady
+    from dlcore.engine.events import PackageStarted as PackageStarted
+    from dlcore.engine.events import Progress as Progress
+    from dlcore.engine.events import RangeFailed as RangeFailed
+    from dlcore.engine.events import StepEnded as StepEnded
+    from dlcore.engine.events import StepSkipped as StepSkipped
+    from dlcore.engine.events import StepStarted as StepStarted
+    from dlcore.engine.events import StepWaiting as StepWaiting
+    from dlcore.engine.events import encode as _encode_event
     from dlcore.engine.executor import Executor as Executor
     from dlcore.engine.executor import Outcome as Outcome
     from dlcore.engine.executor import SimulatingExecutor as SimulatingExecutor
+    from dlcore.engine.fetch import fetch as fetch
+    from dlcore.engine.fetch_into import Fetched as Fetched
     from dlcore.engine.gather import preflight as preflight
+    from dlcore.engine.manifests import load_manifest as load_manifest
+    from dlcore.engine.outcomes import RateOrigin as RateOrigin
+    from dlcore.engine.outcomes import RunOutcome as RunOutcome
+    from dlcore.engine.outcomes import SkipReason as SkipReason
+    from dlcore.engine.outcomes import StepOutcome as StepOutcome
     from dlcore.engine.report import Report as Report
     from dlcore.engine.run import run_sequence as run_sequence
     from dlcore.engine.session import Session as Session
+    from dlcore.engine.sources import Access as Access
+    from dlcore.engine.state import StepResult as StepResult
+    from dlcore.errors import AuthError as AuthError
+    from dlcore.errors import ConfigError as ConfigError
+    from dlcore.errors import DiskFullError as DiskFullError
     from dlcore.errors import DlcoreError as DlcoreError
-    from dlcore.publish import publish as publish_folder
+    from dlcore.errors import DocumentError as DocumentError
+    from dlcore.errors import ExhaustedError as ExhaustedError
+    from dlcore.errors import Fault as Fault
+    from dlcore.errors import IntegrityError as IntegrityError
+    from dlcore.errors import InternalError as InternalError
+    from dlcore.errors import LockedError as LockedError
+    from dlcore.errors import ManifestError as ManifestError
+    from dlcore.errors import NotFoundError as NotFoundError
+    from dlcore.errors import PreflightError as PreflightError
+    from dlcore.errors import StepError as StepError
+    from dlcore.errors import StorageError as StorageError
+    from dlcore.errors import TaskSequenceError as TaskSequenceError
+    from dlcore.errors import TlsError as TlsError
+    from dlcore.errors import TransferError as TransferError
+    from dlcore.model import Catalog as Catalog
+    from dlcore.model import CatalogEntry as CatalogEntry
+    from dlcore.model import EndpointKind as EndpointKind
+    from dlcore.model import EndpointSettings as EndpointSettings
+    from dlcore.model import File as File
+    from dlcore.model import Manifest as Manifest
+    from dlcore.model import Object as Object
+    from dlcore.publish import Progress as _PublishProgress
+    from dlcore.publish import Published as Published
+    from dlcore.publish import Stage as _PublishStage
+    from dlcore.publish import publish as _publish_folder
     from dlcore.schedule import Terms as Terms
+    from dlcore.store import Bad as _BadFile
+    from dlcore.store import Reason as _BadReason
     from dlcore.store import verify_tree as verify_tree
-    from dlcore.tasksequence import load as load_sequence
+    from dlcore.tasksequence import Group as Group
+    from dlcore.tasksequence import Plan as Plan
+    from dlcore.tasksequence import PlannedStep as PlannedStep
+    from dlcore.tasksequence import Step as Step
+    from dlcore.tasksequence import TaskSequence as TaskSequence
+    from dlcore.tasksequence import Unresolved as Unresolved
+    from dlcore.tasksequence import Variables as Variables
+    from dlcore.tasksequence import load as _load_sequence
+    from dlcore.tasksequence import plan as plan
 
-# Public name -> module, and its name there where that differs.
+    encode_event = _encode_event
+    publish_folder = _publish_folder
+    BadFile = _BadFile
+    PublishProgress = _PublishProgress
+    PublishStage = _PublishStage
+    BadReason = _BadReason
+    load_sequence = _load_sequence
+
+# Module -> its public names, each with ``:`` and the name it has here if that differs.
+_PUBLIC = {
+    "deployment": (
+        "CatalogSettings Check ClientSettings ConditionSettings Deployment "
+        "DeploymentOptions Download Launch LaunchSettings TransferSettings Undecided "
+        "load_deployment parse_rate"
+    ),
+    "engine.client": "Client",
+    "engine.commands": "CommandExecutor",
+    "engine.download.downloads": "Retry",
+    "engine.events": (
+        "BlockRejected DownloadRetried EndpointBusy EndpointDropped EndpointNote "
+        "EndpointProgress EndpointRenewed Event PackageFailed PackageReady "
+        "PackageStarted Progress RangeFailed StepEnded StepSkipped StepStarted "
+        "StepWaiting encode:encode_event"
+    ),
+    "engine.executor": "Executor Outcome SimulatingExecutor",
+    "engine.fetch": "fetch",
+    "engine.fetch_into": "Fetched",
+    "engine.gather": "preflight",
+    "engine.manifests": "load_manifest",
+    "engine.outcomes": "RateOrigin RunOutcome SkipReason StepOutcome",
+    "engine.report": "Report",
+    "engine.run": "run_sequence",
+    "engine.session": "Session",
+    "engine.sources": "Access",
+    "engine.state": "StepResult",
+    "errors": (
+        "AuthError ConfigError DiskFullError DlcoreError DocumentError ExhaustedError "
+        "Fault IntegrityError InternalError LockedError ManifestError NotFoundError "
+        "PreflightError StepError StorageError TaskSequenceError TlsError TransferError"
+    ),
+    "model": "Catalog CatalogEntry EndpointKind EndpointSettings File Manifest Object",
+    "publish": "Progress:PublishProgress Published Stage:PublishStage publish:publish_folder",
+    "schedule": "Terms",
+    "store": "Bad:BadFile Reason:BadReason verify_tree",
+    "tasksequence": (
+        "Group Plan PlannedStep Step TaskSequence Unresolved Variables load:load_sequence plan"
+    ),
+}
 _HOMES = {
-    "Client": "engine.client",
-    "CommandExecutor": "engine.commands",
-    "DlcoreError": "errors",
-    "Event": "engine.events",
-    "Executor": "engine.executor",
-    "Outcome": "engine.executor",
-    "Report": "engine.report",
-    "Session": "engine.session",
-    "SimulatingExecutor": "engine.executor",
-    "Terms": "schedule",
-    "load_sequence": "tasksequence:load",
-    "preflight": "engine.gather",
-    "publish_folder": "publish:publish",
-    "run_sequence": "engine.run",
-    "verify_tree": "store",
+    entry.rpartition(":")[2]: (module, entry.partition(":")[0])
+    for module, entries in _PUBLIC.items()
+    for entry in entries.split()
 }
 
 __version__ = "0.1.0"
-
-__all__ = [
-    "Client",
-    "CommandExecutor",
-    "DlcoreError",
-    "Event",
-    "Executor",
-    "Outcome",
-    "Report",
-    "Session",
-    "SimulatingExecutor",
-    "Terms",
-    "load_sequence",
-    "preflight",
-    "publish_folder",
-    "run_sequence",
-    "verify_tree",
-]
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used, so that ``dlcore --help`` need not import all."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, attribute = _HOMES[name].partition(":")
-    found: object = getattr(importlib.import_module(f"{__name__}.{module}"), attribute or name)
+    module, attribute = _HOMES[name]
+    found: object = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
     globals()[name] = found
     return found
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_HOMES]

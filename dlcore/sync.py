@@ -1,4 +1,4 @@
-"""The client for programs that do not use asyncio: the same calls, each waiting for its end.
+"""dlcore for programs that do not use asyncio: the same names and arguments, each call blocking.
 
 A `Client` runs an event loop in a thread of its own, so downloads go on between calls: while the
 caller runs one step, the content of the next ones arrives. An interrupted call (Ctrl-C) is
@@ -8,25 +8,58 @@ cancelled, and raises only when it has come to its end; the client can be used a
 from __future__ import annotations
 
 import asyncio
+import functools
 import queue
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+)
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, ParamSpec, Protocol, Self, TypeVar
 
 from dlcore.deployment import Check, Deployment, load_deployment
+from dlcore.engine import fetch as _fetch
+from dlcore.engine import gather as _gather
+from dlcore.engine import run as _run
 from dlcore.engine.client import Client as AsyncClient
 from dlcore.engine.events import Event
-from dlcore.engine.executor import Executor
-from dlcore.engine.gather import preflight
+from dlcore.engine.executor import Executor as AsyncExecutor
+from dlcore.engine.executor import Outcome
+from dlcore.engine.manifests import load_manifest
+from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.report import Report
-from dlcore.engine.run import run_sequence
 from dlcore.engine.session import Session as AsyncSession
+from dlcore.engine.threads import in_thread
+from dlcore.publish import publish as publish_folder
 from dlcore.schedule import Terms
-from dlcore.tasksequence import Step, TaskSequence, Variables
+from dlcore.store import verify_tree
+from dlcore.tasksequence import Step, TaskSequence, Variables, plan
+from dlcore.tasksequence import load as load_sequence
+
+__all__ = [
+    "Client",
+    "Executor",
+    "Session",
+    "fetch",
+    "load_deployment",
+    "load_manifest",
+    "load_sequence",
+    "plan",
+    "preflight",
+    "publish_folder",
+    "run_sequence",
+    "verify_tree",
+]
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 POLL_S = 0.5  # on Windows an interrupt does not end a wait
 
@@ -63,20 +96,58 @@ class _Loop:
             raise
         return task.result()
 
-    def call(self, function: Callable[[], None]) -> None:
+    def call(self, function: Callable[[], T]) -> T:
         """Call a function on the loop."""
 
-        async def call() -> None:
-            function()
+        async def call() -> T:
+            return function()
 
-        self.run(call())
+        return self.run(call())
 
     def close(self) -> None:
         """End the thread, and those that the loop has started."""
+        self.run(self._loop.shutdown_asyncgens())
         self.run(self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def _alone(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """A coroutine function as one that blocks, on a loop of its own."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        loop = _Loop()
+        try:
+            return loop.run(function(*args, **kwargs))
+        finally:
+            loop.close()
+
+    return call
+
+
+fetch = _alone(_fetch.fetch)
+
+
+class Executor(Protocol):
+    """As `dlcore.Executor`, with a method that blocks; it is called in a thread of its own."""
+
+    def run(self, step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        """Run a step whose packages lie complete in the folders of ``content``, by package id."""
+        ...
+
+
+class _Adapted:
+    """Runs an executor of either kind: calling a coroutine function does not block."""
+
+    def __init__(self, executor: Executor | AsyncExecutor) -> None:
+        self._executor = executor
+
+    async def run(self, step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        run: Callable[..., Outcome | Awaitable[Outcome]] = self._executor.run
+        outcome = await in_thread(run, step, variables, content)
+        return outcome if isinstance(outcome, Outcome) else await outcome
 
 
 class Client:
@@ -94,11 +165,11 @@ class Client:
 
     @classmethod
     def from_config(cls, config: Path, state: Path, *, wait_s: float = 0.0) -> Self:
-        """A client with the settings of a TOML file; see `dlcore.Client.from_config`."""
+        """A client with the settings of a TOML file; raises as `dlcore.Client.from_config`."""
         return cls(load_deployment(config), state, wait_s=wait_s)
 
     def __enter__(self) -> Self:
-        """Open the endpoints; see `dlcore.Client`."""
+        """Open the endpoints; raises as `dlcore.Client.__aenter__`."""
         self._loop = _Loop()
         try:
             self._loop.run(self._client.__aenter__())
@@ -119,31 +190,23 @@ class Client:
             self._loop.close()
 
     def fetch(self, package_id: str) -> Path:
-        """See `dlcore.Client.fetch`."""
+        """Fetch one package; returns and raises as `dlcore.Client.fetch`."""
         return self._loop.run(self._client.fetch(package_id))
 
-    def preflight(self, sequence: TaskSequence) -> tuple[Check, ...]:
-        """See `dlcore.preflight`."""
-        return self._loop.run(preflight(self._client, sequence))
-
-    def run(self, sequence: TaskSequence | Path, executor: Executor) -> Report:
-        """See `dlcore.run_sequence`."""
-        return self._loop.run(run_sequence(self._client, sequence, executor))
-
     def session(self, sequence: TaskSequence | Path) -> Session:
-        """See `dlcore.Client.session`."""
-        return Session(self._loop, self._loop.run(self._client.session(sequence)))
+        """Begin a task sequence, or go on with one; raises as `dlcore.Client.session`."""
+        return Session(self._loop, self._loop.run(self._client.session(sequence)), self.events)
 
     def limit(self, cap_bytes_per_s: float) -> None:
-        """See `dlcore.Client.limit`."""
+        """Cap what is read from all endpoints together, as `dlcore.Client.limit`."""
         self._loop.call(lambda: self._client.limit(cap_bytes_per_s))
 
     def set_terms(self, endpoint: str, terms: Terms) -> None:
-        """See `dlcore.Client.set_terms`."""
+        """Change how an endpoint may be used; raises as `dlcore.Client.set_terms`."""
         self._loop.call(lambda: self._client.set_terms(endpoint, terms))
 
     def limit_hosts(self, max_connections: int) -> None:
-        """See `dlcore.Client.limit_hosts`."""
+        """Bound the connections to each host, as `dlcore.Client.limit_hosts`."""
         self._loop.call(lambda: self._client.limit_hosts(max_connections))
 
     def events(self) -> Iterator[Event]:
@@ -152,7 +215,8 @@ class Client:
         Meant for another thread: each step of the iteration waits for the next event.
         """
         events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        self._listeners.append(self._loop.start(_pass_on(self._client.events(), events)))
+        stream = self._loop.call(self._client.events)
+        self._listeners.append(self._loop.start(_pass_on(stream, events)))
         return iter(events.get, None)
 
     async def _close(
@@ -164,17 +228,31 @@ class Client:
         await self._client.__aexit__(kind, error, trace)
         await asyncio.gather(*self._listeners)
 
+    def _preflight(self, sequence: TaskSequence) -> tuple[Check, ...]:
+        return self._loop.run(_gather.preflight(self._client, sequence))
+
+    def _run(self, sequence: TaskSequence | Path, executor: AsyncExecutor) -> Report:
+        return self._loop.run(_run.run_sequence(self._client, sequence, executor))
+
 
 class Session:
     """As `dlcore.Session`: each step's content is there when `content` returns."""
 
-    def __init__(self, loop: _Loop, session: AsyncSession) -> None:
+    def __init__(
+        self, loop: _Loop, session: AsyncSession, events: Callable[[], Iterator[Event]]
+    ) -> None:
         self._loop = loop
         self._session = session
+        self._events = events
+
+    @property
+    def sequence(self) -> TaskSequence:
+        """What runs."""
+        return self._session.sequence
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """All steps in order of execution, disabled ones too."""
+        """All steps in order, those too that will not run; `run_steps` gives those that do."""
         return self._session.steps
 
     @property
@@ -182,9 +260,61 @@ class Session:
         """Task sequence variables, to be read and set between calls."""
         return self._session.variables
 
+    @property
+    def outcome(self) -> RunOutcome | None:
+        """How the run ended; None while it is under way."""
+        return self._session.outcome
+
+    def events(self) -> Iterator[Event]:
+        """Everything that happens from now on, as `Client.events`."""
+        return self._events()
+
+    def packages(self, step: Step) -> tuple[str, ...]:
+        """Ids of the packages that a step needs, with the variables as they are now."""
+        return self._session.packages(step)
+
+    def run_steps(self) -> Iterator[Step]:
+        """The steps to run, each when its turn has come; raises as `dlcore.Session.run_steps`."""
+        steps = self._session.run_steps()
+        try:
+            while (step := self._loop.run(_next_of(steps))) is not None:
+                yield step
+        finally:
+            self._loop.run(steps.aclose())
+
     def content(self, step: Step) -> dict[str, Path]:
-        """See `dlcore.Session.content`."""
+        """Wait for a step's packages; returns and raises as `dlcore.Session.content`."""
         return self._loop.run(self._session.content(step))
+
+    def completed(self, step: Step, outcome: Outcome | int = 0, *, is_final: bool = False) -> None:
+        """Report how a step has ended; raises as `dlcore.Session.completed`."""
+        self._loop.run(self._session.completed(step, outcome, is_final=is_final))
+
+    def report(self) -> Report:
+        """What the run has come to so far, as `dlcore.Session.report`."""
+        return self._loop.call(self._session.report)
+
+
+def preflight(client: Client, sequence: TaskSequence) -> tuple[Check, ...]:
+    """Check every prerequisite of running a sequence on demand, as `dlcore.preflight`."""
+    return client._preflight(sequence)
+
+
+def run_sequence(
+    client: Client, sequence: TaskSequence | Path, executor: Executor | AsyncExecutor
+) -> Report:
+    """Run a task sequence; returns and raises as `dlcore.run_sequence`.
+
+    Args:
+        client: Open.
+        sequence: The task sequence, or the file it was exported to.
+        executor: Runs the steps: one that blocks, or one of `dlcore`'s.
+    """
+    return client._run(sequence, _Adapted(executor))
+
+
+async def _next_of(steps: AsyncGenerator[Step]) -> Step | None:
+    return await anext(steps, None)
 
 
 async def _pass_on(stream: AsyncIterator[Event], events: queue.SimpleQueue[Event | None]) -> None:

@@ -28,7 +28,10 @@ ALLOWED: dict[str, set[str]] = {
         *("errors", "model", "disk", "native", "manifest"),
         *("tasksequence", "deployment", "schedule", "store", "transfer"),
     },
-    "sync": {"errors", "model", "engine", "tasksequence", "deployment", "schedule"},
+    "sync": {
+        *("errors", "model", "engine", "tasksequence", "deployment", "schedule"),
+        *("publish", "store"),
+    },
 }
 FRONTS = {"cli", "__init__", "__main__"}  # may import every room
 ONLY_IN = {

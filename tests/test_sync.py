@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 import dlcore
 from dlcore import sync
 from dlcore.engine.events import PackageReady
-from dlcore.errors import NotFoundError
+from dlcore.errors import NotFoundError, StepError
 from tests.engine.scene import deployment, publish_packages, sequence, step, upgrade
 
 
@@ -46,21 +48,117 @@ def test_errors_are_those_of_the_engine(site: Path) -> None:
         client.fetch("ABC00099")
 
 
-def test_a_session_hands_out_content_step_by_step(site: Path) -> None:
+def test_a_program_runs_the_steps_itself(site: Path) -> None:
+    ran: list[tuple[str, list[str]]] = []
     with sync.Client(deployment(site), site / "state") as client:
         session = client.session(site / "upgrade.xml")
         session.variables["OSDComputerName"] = "PC1"
-        contents = [sorted(session.content(step)) for step in session.steps]
+        for due in session.run_steps():
+            assert session.outcome is None
+            ran.append((due.name, sorted(session.content(due))))
+            session.completed(due)
         assert session.variables["_SMSTSABC00001"].endswith("content")
-    assert contents == [["ABC00001"], ["ABC00002"]]
+        report = session.report()
+    assert ran == [("Upgrade", ["ABC00001"]), ("Drivers", ["ABC00002"])]
+    assert session.outcome is dlcore.RunOutcome.SUCCEEDED
+    assert report.steps_run == 2
+
+
+def test_a_step_that_fails_ends_the_loop(site: Path) -> None:
+    with sync.Client(deployment(site), site / "state") as client:
+        session = client.session(site / "upgrade.xml")
+        steps = session.run_steps()
+        session.completed(next(steps), 7)
+        with pytest.raises(StepError, match="exit code 7"):
+            next(steps)
+
+
+def test_a_loop_that_is_left_leaves_nothing_behind(site: Path) -> None:
+    with sync.Client(deployment(site), site / "state") as client:
+        for _ in client.session(site / "upgrade.xml").run_steps():
+            break
 
 
 def test_a_sequence_is_checked_and_run(site: Path) -> None:
     with sync.Client(deployment(site), site / "state") as client:
-        checks = client.preflight(dlcore.load_sequence(site / "upgrade.xml"))
-        report = client.run(site / "upgrade.xml", dlcore.SimulatingExecutor())
+        checks = sync.preflight(client, sync.load_sequence(site / "upgrade.xml"))
+        report = sync.run_sequence(client, site / "upgrade.xml", dlcore.SimulatingExecutor())
     assert all(check.passed for check in checks)
     assert (report.outcome, report.steps_run) == ("succeeded", 2)
+
+
+class Blocking:
+    """An executor without asyncio."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+        self.threads: set[int] = set()
+
+    def run(
+        self, step: dlcore.Step, variables: dlcore.Variables, content: Mapping[str, Path]
+    ) -> dlcore.Outcome:
+        self.ran.append(step.name)
+        self.threads.add(threading.get_ident())
+        assert all(folder.is_dir() for folder in content.values())
+        return dlcore.Outcome()
+
+
+def test_an_executor_may_block(site: Path) -> None:
+    executor = Blocking()
+    with sync.Client(deployment(site), site / "state") as client:
+        report = sync.run_sequence(client, site / "upgrade.xml", executor)
+    assert report.outcome is dlcore.RunOutcome.SUCCEEDED
+    assert executor.ran == ["Upgrade", "Drivers"]
+    assert threading.get_ident() not in executor.threads
+
+
+def test_a_package_is_fetched_without_a_client(site: Path) -> None:
+    heard: list[dlcore.Event] = []
+    fetched = sync.fetch(
+        "ABC00001", to=site / "to", endpoints=[str(site / "published")], on_event=heard.append
+    )
+    assert (site / "to" / "a").read_bytes() == (site / "source/ABC00001/a").read_bytes()
+    assert fetched.bytes_fetched == 300_000
+    assert any(isinstance(event, PackageReady) for event in heard)
+
+
+FUNCTIONS = [name for name in dlcore.__all__ if inspect.isfunction(getattr(dlcore, name))]
+NOT_IN_SYNC = {"encode_event", "parse_rate"}  # pure: nothing about them waits
+
+
+def parameters(function: Callable[..., object]) -> list[tuple[str, object, object]]:
+    found = inspect.signature(function).parameters.values()
+    return [(p.name, p.kind, p.default) for p in found]
+
+
+@pytest.mark.parametrize("name", sorted({*FUNCTIONS} - NOT_IN_SYNC))
+def test_every_function_is_there_with_the_same_arguments(name: str) -> None:
+    mine = getattr(sync, name)
+    assert parameters(mine) == parameters(getattr(dlcore, name))
+    assert not inspect.iscoroutinefunction(inspect.unwrap(mine)) or mine is sync.fetch
+    assert name in sync.__all__
+
+
+INTERNAL = {"aclose", "hold", "library", "content", "judge"}  # of a client; `content` of a session
+
+
+@pytest.mark.parametrize(
+    ("theirs", "mine", "internal"),
+    [
+        (dlcore.Client, sync.Client, INTERNAL),
+        (dlcore.Session, sync.Session, {"aclose"}),
+    ],
+)
+def test_every_method_is_there_with_the_same_arguments(
+    theirs: type, mine: type, internal: set[str]
+) -> None:
+    public = {name for name in vars(theirs) if not name.startswith("_")} - internal
+    assert public >= {"events"}
+    for name in public:
+        one, other = inspect.getattr_static(theirs, name), inspect.getattr_static(mine, name)
+        assert type(one) is type(other), name
+        if not isinstance(one, property):
+            assert parameters(getattr(theirs, name)) == parameters(getattr(mine, name)), name
 
 
 def test_another_thread_hears_every_event_to_the_last(site: Path) -> None:

@@ -12,7 +12,7 @@ from dlcore.cli.output import json_option, say, show_json, show_table
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.state import sequence_id_option, state_option
 from dlcore.deployment import Check, Deployment, load_deployment
-from dlcore.tasksequence import FrozenVariables, Step, TaskSequence, load, needs, unresolved_needs
+from dlcore.tasksequence import Plan, TaskSequence, load, plan
 from dlcore.tasksequence.step_types import PREFIX
 
 
@@ -35,17 +35,14 @@ def command(
     """
     loaded = load(sequence, package_id=sequence_id)
     deployment = load_deployment(config) if config else None
-    variables = FrozenVariables(
-        {**loaded.variables, **(deployment.variables if deployment else {})}
-    )
+    planned = plan(loaded, deployment.variables if deployment else None)
     checks = run_async(_check(loaded, deployment, state)) if deployment else ()
     if as_json:
-        result = _as_json(loaded, variables)
-        if deployment:
-            result["checks"] = msgspec.to_builtins(checks)
-        show_json(result)
+        found = {"checks": msgspec.to_builtins(checks)} if deployment else {}
+        show_json({**msgspec.to_builtins(planned), **found})
     else:
-        _show(loaded, variables, checks)
+        _show(planned)
+        _show_checks(checks)
 
 
 async def _check(sequence: TaskSequence, deployment: Deployment, state: Path) -> tuple[Check, ...]:
@@ -56,31 +53,7 @@ async def _check(sequence: TaskSequence, deployment: Deployment, state: Path) ->
         return await preflight(client, sequence)
 
 
-def _as_json(sequence: TaskSequence, variables: FrozenVariables) -> dict[str, object]:
-    return {
-        "name": sequence.name,
-        "package_id": sequence.package_id,
-        "steps": [
-            {
-                "index": step.index,
-                "path": list(step.path),
-                "name": step.name,
-                "type": step.type,
-                "enabled": step.enabled,
-                "packages": list(needs(step, variables)),
-            }
-            for step in sequence.steps
-        ],
-        "packages": list(_packages(sequence, variables)),
-        "unresolved": [
-            {"index": step.index, "name": step.name, "reference": reference}
-            for step in _enabled(sequence)
-            for reference in unresolved_needs(step, variables)
-        ],
-    }
-
-
-def _show(sequence: TaskSequence, variables: FrozenVariables, checks: tuple[Check, ...]) -> None:
+def _show(planned: Plan) -> None:
     show_table(
         ("step", "where", "name", "type", "packages needed"),
         (
@@ -89,29 +62,22 @@ def _show(sequence: TaskSequence, variables: FrozenVariables, checks: tuple[Chec
                 " / ".join(step.path),
                 step.name if step.enabled else f"{step.name} (disabled)",
                 step.type.removeprefix(PREFIX),
-                " ".join(needs(step, variables)),
+                " ".join(step.packages),
             )
-            for step in sequence.steps
+            for step in planned.steps
         ),
     )
-    packages = _packages(sequence, variables)
-    say(f"\npackages in order of first need: {' '.join(packages) or 'none'}")
-    for step in _enabled(sequence):
-        for reference in unresolved_needs(step, variables):
-            say(f"step {step.index} {step.name}: which package {reference} is will be known later")
-    if checks:
-        say("")
-        rows = ((c.name, "pass" if c.passed else "FAIL", c.detail) for c in checks)
-        show_table(("check", "", "found"), rows)
-        for check in checks:
-            if not check.passed:
-                say(f"{check.name}: {check.remedy}")
+    say(f"\npackages in order of first need: {' '.join(planned.packages) or 'none'}")
+    for need in planned.unresolved:
+        say(f"step {need.index} {need.name}: the package of {need.reference} is not known yet")
 
 
-def _enabled(sequence: TaskSequence) -> list[Step]:
-    return [step for step in sequence.steps if step.enabled]
-
-
-def _packages(sequence: TaskSequence, variables: FrozenVariables) -> tuple[str, ...]:
-    found = (package for step in _enabled(sequence) for package in needs(step, variables))
-    return tuple(dict.fromkeys(found))
+def _show_checks(checks: tuple[Check, ...]) -> None:
+    if not checks:
+        return
+    say("")
+    rows = ((c.name, "pass" if c.passed else "FAIL", c.detail) for c in checks)
+    show_table(("check", "", "found"), rows)
+    for check in checks:
+        if not check.passed:
+            say(f"{check.name}: {check.remedy}")

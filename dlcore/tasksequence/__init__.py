@@ -21,6 +21,10 @@ from dlcore.tasksequence.dataflow import variables_written as variables_written
 from dlcore.tasksequence.evaluators import default_evaluator as default_evaluator
 from dlcore.tasksequence.evaluators import from_facts as from_facts
 from dlcore.tasksequence.evaluators import undecided as undecided
+from dlcore.tasksequence.planning import Plan as Plan
+from dlcore.tasksequence.planning import PlannedStep as PlannedStep
+from dlcore.tasksequence.planning import Unresolved as Unresolved
+from dlcore.tasksequence.planning import plan as plan
 from dlcore.tasksequence.reading import load as load
 from dlcore.tasksequence.reading import read as read
 from dlcore.tasksequence.set_variable import assignment as assignment
