@@ -9,7 +9,7 @@ from typing import NoReturn
 import click
 
 from dlcore.cli.endings import ending_of, show_ending
-from dlcore.cli.output import OutputClosed, drop_output, never_fail_to_encode
+from dlcore.cli.output import OutputClosed, drop_output, never_fail_to_encode, say
 from dlcore.cli.termination import Terminated, terminable
 
 # Name -> summary. The command itself lies in the module of that name, imported when it is used.
@@ -45,14 +45,28 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="dlcore-engine", prog_name="dlcore")
-def group() -> None:
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option("--version", is_flag=True, help="Show the version; with -v, those of all parts.")
+@click.option("-v", "--verbose", "verbosity", count=True, help="As -v of each command.")
+@click.pass_context
+def group(ctx: click.Context, version: bool, verbosity: int) -> None:
     """Download the packages of a task sequence on demand: verified, resumable, in parallel.
 
     Results go to standard output, progress and errors to standard error. Exit statuses are listed
     in docs/exit-codes.md. DLCORE_DEBUG=1 shows the traceback of an error.
     """
+    if version:
+        from dlcore.cli.versions import version_lines
+
+        for line in version_lines(verbose=verbosity > 0):
+            say(line)
+        ctx.exit()
+    if ctx.invoked_subcommand is None:
+        raise click.UsageError("no command is named", ctx)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

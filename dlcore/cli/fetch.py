@@ -10,13 +10,13 @@ from pathlib import Path
 import click
 import msgspec
 
+from dlcore.cli.logs import LoggedCommand, is_verbose
 from dlcore.cli.loop import run_async
 from dlcore.cli.output import (
     json_option,
     quiet_option,
     say,
     show_json,
-    verbose_option,
 )
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.progress import shown
@@ -31,7 +31,7 @@ from dlcore.engine.sources import Access
 from dlcore.engine.units import amount
 
 
-@click.command()
+@click.command(cls=LoggedCommand)
 @click.argument("what", metavar="ID|URL|MANIFEST")
 @click.option(
     "--from",
@@ -98,7 +98,6 @@ from dlcore.engine.units import amount
 @limit_rate_option
 @wait_option
 @quiet_option
-@verbose_option
 @json_option
 def command(
     what: str,
@@ -115,7 +114,6 @@ def command(
     cap_bytes_per_s: int | None,
     wait_s: float,
     quiet: bool,
-    verbose: bool,
     as_json: bool,
 ) -> None:
     """Fetch a package by ID, a file by URL, or what a MANIFEST describes.
@@ -138,7 +136,7 @@ def command(
         cap_bytes_per_s=cap_bytes_per_s or 0.0,
         wait_s=wait_s,
     )
-    fetched = run_async(_shown(start, open_view(quiet=quiet), verbose=verbose))
+    fetched = run_async(_shown(start, open_view(quiet=quiet)))
     if as_json:
         show_json({**msgspec.to_builtins(fetched), "verified": True})
     else:
@@ -148,8 +146,8 @@ def command(
         )
 
 
-async def _shown(start: Callable[..., Awaitable[Fetched]], view: View, *, verbose: bool) -> Fetched:
+async def _shown(start: Callable[..., Awaitable[Fetched]], view: View) -> Fetched:
     bus = EventBus()
-    async with shown(bus.listen(), view, verbose=verbose):
+    async with shown(bus.listen(), view, verbose=is_verbose()):
         with contextlib.closing(bus):
             return await start(on_event=bus.emit)

@@ -18,9 +18,6 @@ json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document on standard output."
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show no progress, only errors.")
-verbose_option = click.option(
-    "-v", "--verbose", is_flag=True, help="Also tell what is decided about endpoints, and why."
-)
 
 
 class OutputClosed(Exception):  # noqa: N818  # no error: the reader has read enough

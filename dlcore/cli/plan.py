@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.loop import run_async
 from dlcore.cli.output import json_option, say, show_json, show_table
 from dlcore.cli.paths import EXISTING_FILE
@@ -16,7 +17,7 @@ from dlcore.tasksequence import Plan, TaskSequence, load, plan
 from dlcore.tasksequence.step_types import PREFIX
 
 
-@click.command()
+@click.command(cls=LoggedCommand)
 @click.argument("sequence", type=EXISTING_FILE)
 @click.option(
     "--config",

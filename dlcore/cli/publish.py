@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from pathlib import Path
 
 import click
 import msgspec
 
+from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, quiet_option, say, show_json
 from dlcore.cli.paths import EXISTING_FOLDER
 from dlcore.cli.views import open_view
@@ -15,10 +17,12 @@ from dlcore.engine.units import amount
 from dlcore.model import DEFAULT_BLOCK_BYTES
 from dlcore.publish import Stage, publish
 
+_log = logging.getLogger(__name__)
+
 DONE = {Stage.CHECK: "checked", Stage.HASH: "hashed", Stage.WRITE: "written"}
 
 
-@click.command()
+@click.command(cls=LoggedCommand)
 @click.argument("folder", type=EXISTING_FOLDER)
 @click.option(
     "--package-id", required=True, metavar="ID", help="Id of the package, such as ABC00012."
@@ -86,6 +90,7 @@ def command(
             content_library=content_library,
             progress=lambda p: view.progress(DONE[p.stage], p.done_bytes, p.total_bytes),
         )
+    _log.info("published %s version %d", package_id, published.version)
     if as_json:
         show_json(msgspec.to_builtins(published))
         return

@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 import msgspec
 
+from dlcore.cli.logs import LoggedCommand, is_verbose
 from dlcore.cli.loop import run_async
-from dlcore.cli.output import json_option, quiet_option, show_json, tell, verbose_option
+from dlcore.cli.output import json_option, quiet_option, show_json, tell
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
@@ -31,7 +32,7 @@ from dlcore.tasksequence import TaskSequence, load
 RESTART = 16  # a step asked for a restart: run again to go on
 
 
-@click.command()
+@click.command(cls=LoggedCommand)
 @click.argument("sequence", type=EXISTING_FILE)
 @click.option("--config", required=True, type=EXISTING_FILE, help="Deployment settings (TOML).")
 @sequence_id_option
@@ -45,7 +46,6 @@ RESTART = 16  # a step asked for a restart: run again to go on
 @limit_rate_option
 @wait_option
 @quiet_option
-@verbose_option
 @json_option
 def command(
     sequence: Path,
@@ -56,7 +56,6 @@ def command(
     cap_bytes_per_s: int | None,
     wait_s: float,
     quiet: bool,
-    verbose: bool,
     as_json: bool,
 ) -> int:
     """Run SEQUENCE: an exported task sequence (XML, object.xml or zip).
@@ -71,7 +70,7 @@ def command(
     if cap_bytes_per_s is not None:
         client.limit(cap_bytes_per_s)
     view = open_view(quiet=quiet)
-    report = run_async(_run(client, loaded, executor, view, verbose))
+    report = run_async(_run(client, loaded, executor, view))
     if as_json:
         show_json(msgspec.to_builtins(report))
     else:
@@ -83,10 +82,8 @@ def command(
     return RESTART if report.outcome is RunOutcome.RESTART else 0
 
 
-async def _run(
-    client: Client, sequence: TaskSequence, executor: Executor, view: View, verbose: bool
-) -> Report:
-    async with shown(client.events(), view, verbose=verbose), client:
+async def _run(client: Client, sequence: TaskSequence, executor: Executor, view: View) -> Report:
+    async with shown(client.events(), view, verbose=is_verbose()), client:
         return await run_sequence(client, sequence, executor)
 
 

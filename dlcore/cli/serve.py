@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.loop import run_async
 from dlcore.cli.output import json_option, say, show_json
 from dlcore.cli.paths import EXISTING_FOLDER
@@ -19,7 +20,7 @@ from dlcore.emulator import Emulator, Settings
 from dlcore.model import EndpointKind
 
 
-@click.command()
+@click.command(cls=LoggedCommand)
 @click.argument("folder", type=EXISTING_FOLDER)
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Name or address to listen at."

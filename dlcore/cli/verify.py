@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from pathlib import Path
 
 import click
 import msgspec
 
+from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, quiet_option, say, show_json
 from dlcore.cli.paths import EXISTING_FILE, EXISTING_FOLDER
 from dlcore.cli.views import open_view
@@ -17,10 +19,12 @@ from dlcore.errors import IntegrityError, NotFoundError
 from dlcore.model import Manifest
 from dlcore.store import verify_tree
 
+_log = logging.getLogger(__name__)
+
 KEPT = "manifest.json"  # beside the content of a package in a state directory
 
 
-@click.command()
+@click.command(cls=LoggedCommand)
 @click.argument("folder", type=EXISTING_FOLDER)
 @click.option(
     "--manifest",
@@ -42,6 +46,8 @@ def command(folder: Path, manifest_path: Path | None, quiet: bool, as_json: bool
         bad = verify_tree(
             folder, manifest, progress=lambda done: view.progress("read", done, total_bytes)
         )
+    for item in bad:
+        _log.error("%s: %s at offset %d", item.path, item.reason.value, item.offset_bytes)
     if as_json:
         show_json(
             {

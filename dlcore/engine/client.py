@@ -7,6 +7,7 @@ first package or session, and nothing is asked of a network before that or the f
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -31,6 +32,8 @@ from dlcore.store import Store
 from dlcore.tasksequence import TaskSequence, default_evaluator, from_facts
 from dlcore.tasksequence import load as load_sequence
 from dlcore.transfer import ConnectionPool, Endpoint, Renewed, open_endpoint
+
+_log = logging.getLogger(__name__)
 
 
 class Client:
@@ -222,6 +225,7 @@ class Client:
             link_bytes_per_s=self.deployment.transfer.link_bytes_per_s,
         )
         self._stack.push_async_callback(session.aclose)
+        _log.info("task sequence of %d steps, at step %d", len(sequence.steps), run.position)
         return session
 
     async def content(self) -> Content:

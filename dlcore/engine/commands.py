@@ -14,6 +14,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import logging
 import os
 import re
 import shutil
@@ -26,6 +27,8 @@ from pathlib import Path
 from dlcore.engine.executor import CANNOT_RUN, Outcome
 from dlcore.tasksequence import Step, Variables, needs
 from dlcore.tasksequence.step_types import RESTART, RUN_COMMAND_LINE, RUN_POWERSHELL
+
+_log = logging.getLogger(__name__)
 
 TIMED_OUT = 0x800705B4  # ERROR_TIMEOUT as an HRESULT
 
@@ -136,6 +139,7 @@ async def _execute(
     finally:
         await _end(process)
     _take_over(variables, answers)
+    _log.debug("step %d: exit code %d", step.index, code)
     return Outcome(code & 0xFFFFFFFF)
 
 

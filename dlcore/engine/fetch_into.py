@@ -7,6 +7,7 @@ look at it and no byte of the network.
 
 from __future__ import annotations
 
+import logging
 import random
 import shutil
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ from dlcore.engine.target import Target, target
 from dlcore.engine.threads import in_thread
 from dlcore.model import Catalog, Manifest
 from dlcore.store import Store
+
+_log = logging.getLogger(__name__)
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -111,6 +114,7 @@ async def fetch_into(
 
 
 def _found(goal: Target, manifest: Manifest) -> Fetched:
+    _log.info("%s is at %s already", manifest.package_id, goal.path)
     size = manifest.content_bytes
     return Fetched(manifest.package_id, str(goal.path), size, 0, size, {})
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from dlcore.deployment import Answer, Check, Facts, Need, UnresolvedNeed, checks
+from dlcore.deployment import Answer, Check, Facts, Need, UnresolvedNeed, checks, failed
 from dlcore.engine.client import Client
 from dlcore.engine.download.library import Library
 from dlcore.engine.threads import in_thread
@@ -21,6 +22,8 @@ from dlcore.model import Manifest
 from dlcore.tasksequence import TaskSequence, Variables, needs, unresolved_needs
 from dlcore.tasksequence.step_types import UPGRADE
 from dlcore.transfer import Endpoint
+
+_log = logging.getLogger(__name__)
 
 RESERVE_BYTES = 64 << 20  # for the journal, the state and everybody else on that disk
 
@@ -32,7 +35,12 @@ async def preflight(client: Client, sequence: TaskSequence) -> tuple[Check, ...]
         client: Open; the state directory is only looked at, whoever holds it.
         sequence: What is to run.
     """
-    return checks(await gather(client, sequence))
+    found = checks(await gather(client, sequence))
+    missing = [check.name for check in failed(found)]
+    _log.info("%d of %d checks passed", len(found) - len(missing), len(found))
+    if missing:
+        _log.error("prerequisites that are missing: %s", ", ".join(missing))
+    return found
 
 
 async def gather(client: Client, sequence: TaskSequence) -> Facts:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 
 from dlcore.engine.threads import in_thread
 from dlcore.errors import LockedError
 from dlcore.store import Store
+
+_log = logging.getLogger(__name__)
 
 ASK_EVERY_S = 0.2
 
@@ -31,4 +34,5 @@ async def hold(state: Path, wait_s: float) -> Store:
         except LockedError:
             if now_s() >= end_s:
                 raise
+            _log.debug("%s is held by another process: waiting", state)
         await asyncio.sleep(ASK_EVERY_S)

@@ -9,14 +9,16 @@ under way when the process died runs again with the variables that it began with
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
 from dlcore.engine.state import LifeFigures, RunState, forget, save
 from dlcore.engine.threads import in_thread
 from dlcore.errors import StorageError
+
+_log = logging.getLogger(__name__)
 
 SAVE_EVERY_S = 10.0  # a run that is killed loses up to this much of its figures
 
@@ -96,8 +98,10 @@ class RunKeeper:
         while True:
             await asyncio.sleep(SAVE_EVERY_S)
             self._saved.measure(self._earlier, self._life())
-            with contextlib.suppress(StorageError):  # the end of the step will report it
+            try:
                 await self._write()
+            except StorageError as error:  # the end of the step raises it, if it lasts
+                _log.warning("the run's figures were not saved: %s", error.message)
 
     async def _write(self) -> None:
         async with self._saving:

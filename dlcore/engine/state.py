@@ -9,6 +9,7 @@ begins anew.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,8 @@ from dlcore.engine.disk import guarded
 from dlcore.engine.download.figures import EndpointFigures, added
 from dlcore.engine.outcomes import SkipReason, StepOutcome
 from dlcore.store.files import Files, read_document, write_document
+
+_log = logging.getLogger(__name__)
 
 STATE_FILE = "run.json"
 SCHEMA = 2
@@ -170,9 +173,13 @@ def load(state: Path, sequence: str, download: str) -> RunState | None:
     try:
         run = msgspec.json.decode(document, type=RunState)
     except (msgspec.DecodeError, UnicodeDecodeError):
+        _log.warning("%s cannot be read: the run begins anew", path)
         return None
     same = (run.schema, run.sequence, run.download) == (SCHEMA, sequence, download)
-    return run if same else None
+    if not same:
+        _log.warning("%s is of another task sequence or setting: the run begins anew", path)
+        return None
+    return run
 
 
 def save(state: Path, run: RunState) -> None:

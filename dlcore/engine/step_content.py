@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from dlcore.deployment import Download
@@ -12,6 +13,8 @@ from dlcore.engine.lookahead import look_ahead
 from dlcore.engine.state import RunState
 from dlcore.errors import ConfigError
 from dlcore.tasksequence import TaskSequence, Variables, Verdict, needs
+
+_log = logging.getLogger(__name__)
 
 
 class StepContent:
@@ -73,6 +76,7 @@ class StepContent:
             {index: Verdict.of(met) for index, met in self._run.entered.items()},
             frozenset(self._run.abandoned),
         )
+        _log.debug("wanted: %s; if the link is idle: %s", outlook.urgent, outlook.idle)
         self._content.order(outlook.urgent, outlook.idle)
 
     async def package(self, package_id: str) -> Path:

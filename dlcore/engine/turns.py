@@ -6,12 +6,15 @@ what was decided is part of the run's state, so a restart does not decide it aga
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from dlcore.engine.judge import Judge
 from dlcore.engine.outcomes import SkipReason
 from dlcore.engine.state import RunState
 from dlcore.tasksequence import Group, Step, TaskSequence, Verdict
+
+_log = logging.getLogger(__name__)
 
 _NOT_MET = {Verdict.FALSE: SkipReason.CONDITION, Verdict.UNDECIDED: SkipReason.UNDECIDED}
 
@@ -62,6 +65,9 @@ class Turns:
             return True
         for index in reversed(failed.groups):
             if self._sequence.groups[index].continue_on_error:
+                _log.warning(
+                    "step %d failed: the rest of group %d is left out", failed.index, index
+                )
                 self._run.abandon(index)
                 return True
         return False
@@ -70,5 +76,6 @@ class Turns:
         if group.index in self._run.entered:
             return Verdict.of(self._run.entered[group.index])
         verdict = self._judge.decide(group.condition, self._variables, group.name)
+        _log.debug("group %d %s: %s", group.index, group.name, verdict.name.lower())
         self._run.enter(group.index, met=verdict is Verdict.TRUE)
         return verdict

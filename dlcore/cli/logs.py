@@ -1,0 +1,215 @@
+"""The log of a command: ``-v``, ``--log-file`` and ``--log-format`` on every command.
+
+Standard error gets the log only if ``-v`` is given: *info* and above, with ``-vv`` *debug* too. A
+log file always gets *info* and above, and *debug* if ``-v`` is given. What the progress display or
+the final error message shows anyway is not repeated on standard error.
+
+A CMTrace line is what ConfigMgr's own log viewer colours and sorts. Source: Microsoft Learn,
+"CMTrace"; the layout is that of ConfigMgr's client logs.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import logging
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from dlcore.cli.endings import ending_of
+from dlcore.cli.output import OutputClosed, tell
+from dlcore.errors import ConfigError
+
+SHOWN_ELSEWHERE: Final = ("dlcore.events", "dlcore.ending")
+VERBOSITY: Final = "dlcore.verbosity"  # key in a context's `meta`
+_ending_log = logging.getLogger("dlcore.ending")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
+
+
+class LogFormat(enum.StrEnum):
+    """How a line of the log is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    CMTRACE = "cmtrace"
+
+
+class LoggedCommand(click.Command):
+    """A command with the options of the log, which it opens while the command runs."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += _options()
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command with its log open."""
+        verbosity = ctx.params.pop("verbosity") + _verbosity(ctx.parent)
+        log_file, log_format = ctx.params.pop("log_file"), ctx.params.pop("log_format")
+        ctx.meta[VERBOSITY] = verbosity
+        with opened(verbosity, log_file, LogFormat(log_format)):
+            try:
+                return super().invoke(ctx)
+            except (click.exceptions.Exit, OutputClosed):
+                raise
+            except BaseException as error:
+                ending = ending_of(error)
+                _ending_log.error("%s: %s", ending.code, ending.message)
+                raise
+
+
+def is_verbose() -> bool:
+    """Whether the command that runs was given ``-v``."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(VERBOSITY))
+
+
+@contextmanager
+def opened(verbosity: int, log_file: Path | None, log_format: LogFormat) -> Iterator[None]:
+    """Write the log of ``dlcore.*`` to where the options say.
+
+    Args:
+        verbosity: How many times ``-v`` was given.
+        log_file: Appended to; None for none.
+        log_format: Of the file; of standard error if there is no file.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
+    handlers: list[logging.Handler] = [logging.NullHandler()]  # or warnings go to standard error
+    detail = logging.DEBUG if verbosity > 1 or (verbosity and log_file) else logging.INFO
+    if log_file:
+        handlers.append(_file_handler(log_file, log_format))
+    if verbosity:
+        handlers.append(_StandardError(LogFormat.TEXT if log_file else log_format, verbosity))
+    logger = logging.getLogger("dlcore")
+    before = logger.level, logger.propagate
+    logger.setLevel(detail)
+    logger.propagate = False
+    for handler in handlers:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.level, logger.propagate = before
+        for handler in handlers:
+            logger.removeHandler(handler)
+            handler.close()
+
+
+def formatter(log_format: LogFormat) -> logging.Formatter:
+    """What writes the lines of a format."""
+    return {
+        LogFormat.TEXT: TextFormatter,
+        LogFormat.JSON: JsonFormatter,
+        LogFormat.CMTRACE: CMTraceFormatter,
+    }[log_format]()
+
+
+class TextFormatter(logging.Formatter):
+    """``2026-11-28T18:05:00.123Z warning dlcore.events: text``, one line a record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's line."""
+        text = _one_line(record.getMessage())
+        return f"{_utc(record)} {record.levelname.lower()} {record.name}: {text}"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: ``time``, ``level``, ``logger``, ``message``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's line."""
+        fields = {
+            "time": _utc(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        return json.dumps(fields)
+
+
+class CMTraceFormatter(logging.Formatter):
+    """A line of ConfigMgr's client logs; times are local, with the minutes to add for UTC."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's line."""
+        local = time.localtime(record.created)
+        minutes_to_utc = -local.tm_gmtoff // 60
+        text = _one_line(record.getMessage()).replace("]LOG]!>", "]LOG] !>")
+        type_ = 3 if record.levelno >= logging.ERROR else 2 if record.levelno > logging.INFO else 1
+        thread = (record.thread or 0) & 0xFFFFFFFF
+        clock = f"{time.strftime('%H:%M:%S', local)}.{int(record.msecs):03}{minutes_to_utc:+04}"
+        return (
+            f'<![LOG[{text}]LOG]!><time="{clock}" date="{time.strftime("%m-%d-%Y", local)}" '
+            f'component="{record.name}" context="" type="{type_}" '
+            f'thread="{thread}" file="{record.filename}:{record.lineno}">'
+        )
+
+
+class _StandardError(logging.Handler):
+    """Writes to standard error, above a live progress bar if there is one."""
+
+    def __init__(self, log_format: LogFormat, verbosity: int) -> None:
+        super().__init__(logging.DEBUG if verbosity > 1 else logging.INFO)
+        self.setFormatter(formatter(log_format))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name not in SHOWN_ELSEWHERE:
+            tell(self.format(record))
+
+
+def _file_handler(path: Path, log_format: LogFormat) -> logging.Handler:
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise ConfigError(
+            f"--log-file: {path} cannot be written: {error.strerror}",
+            remedy="Name a file in a folder that exists and may be written.",
+        ) from None
+    handler.setFormatter(formatter(log_format))
+    return handler
+
+
+def _options() -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["-v", "--verbose", "verbosity"],
+            count=True,
+            help="Write the log to standard error too, and tell what is decided about endpoints, "
+            "and why; -vv: in all detail.",
+        ),
+        click.Option(
+            ["--log-file"],
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
+            help="Append the log to this file.",
+        ),
+        click.Option(
+            ["--log-format"],
+            type=click.Choice([item.value for item in LogFormat]),
+            default=LogFormat.TEXT.value,
+            show_default=True,
+            help="How the log file is written; without one, the log on standard error. cmtrace is "
+            "what ConfigMgr's log viewer reads.",
+        ),
+    ]
+
+
+def _verbosity(parent: click.Context | None) -> int:
+    return int(parent.params.get("verbosity", 0)) if parent else 0
+
+
+def _utc(record: logging.LogRecord) -> str:
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+    return f"{moment}.{int(record.msecs):03}Z"
+
+
+def _one_line(text: str) -> str:
+    """A message that cannot pass for several: foreign text may be part of it."""
+    return _CONTROL.sub(" ", text)
