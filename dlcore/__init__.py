@@ -26,6 +26,7 @@ a thread (`asyncio.to_thread`) where that matters: `publish_folder`, `verify_tre
 The rooms, each importing only what stands before it::
 
     errors        the whole hierarchy
+    extras        what is installed on request
     model         the vocabulary: packages, files, objects, blocks, ranges
     disk          system calls, locks between processes, what a disk's errors mean
     native        hashing and writing of blocks, in C or in Python

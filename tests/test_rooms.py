@@ -13,6 +13,7 @@ PACKAGE = ROOT / "dlcore"
 # Each room and the rooms it may import; `native` is the sole importer of dlcore_ext.
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
+    "extras": {"errors"},
     "model": {"errors"},
     "disk": {"errors"},
     "native": {"errors", "disk"},
@@ -22,8 +23,8 @@ ALLOWED: dict[str, set[str]] = {
     "schedule": {"errors", "model"},
     "store": {"errors", "model", "disk", "native", "manifest"},
     "transfer": {"errors", "model"},
-    "publish": {"errors", "model", "disk", "native", "manifest"},
-    "emulator": {"errors", "model", "manifest"},
+    "publish": {"errors", "extras", "model", "disk", "native", "manifest"},
+    "emulator": {"errors", "extras", "model", "manifest"},
     "engine": {
         *("errors", "model", "disk", "native", "manifest"),
         *("tasksequence", "deployment", "schedule", "store", "transfer"),

@@ -8,11 +8,13 @@ import io
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 import click
 
 from dlcore.errors import DiskFullError, StorageError
+from dlcore.extras import is_installed
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document on standard output."
@@ -67,6 +69,39 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         OutputClosed: As `say`.
         StorageError: As `say`.
     """
+    is_live = sys.stdout is not None and sys.stdout.isatty()
+    rows = [tuple(row) for row in rows]
+    if is_live and is_installed("cli"):
+        say(_folded(columns, rows))
+    else:
+        say(_aligned(columns, rows))
+
+
+def _aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A row is a line, whatever its length."""
+    lines = [*([columns] if any(columns) else []), *rows]
+    widths = [max(map(_cells, column), default=0) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            _adjusted(text, width, to_right=column.endswith(" s"))
+            for column, text, width in zip(columns, line, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _adjusted(text: str, width: int, *, to_right: bool) -> str:
+    padding = " " * (width - _cells(text))
+    return padding + text if to_right else text + padding
+
+
+def _cells(text: str) -> int:
+    """The columns that a text takes on a terminal: wide characters take two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "FW" else 1 for c in text)
+
+
+def _folded(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Cells are folded so that the table fits the terminal."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -77,9 +112,8 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     drawn = io.StringIO()
-    live = sys.stdout is not None and sys.stdout.isatty()
-    Console(file=drawn, width=None if live else 10_000).print(table)
-    say("\n".join(line.rstrip() for line in drawn.getvalue().splitlines()))
+    Console(file=drawn).print(table)
+    return "\n".join(line.rstrip() for line in drawn.getvalue().splitlines())
 
 
 def never_fail_to_encode() -> None:

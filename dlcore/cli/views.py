@@ -10,6 +10,7 @@ from typing import Protocol
 
 from dlcore.cli.output import tell
 from dlcore.engine.units import amount
+from dlcore.extras import is_installed
 
 LINE_EVERY_S = 5.0
 
@@ -120,9 +121,6 @@ def open_view(*, quiet: bool) -> View:
     """The view that suits standard error."""
     if quiet:
         return Nothing()
-    live = sys.stderr is not None and sys.stderr.isatty()
-    return (
-        Terminal()
-        if live and os.environ.get("TERM") != "dumb" and "CI" not in os.environ
-        else Lines()
-    )
+    is_live = sys.stderr is not None and sys.stderr.isatty()
+    is_wanted = os.environ.get("TERM") != "dumb" and "CI" not in os.environ
+    return Terminal() if is_live and is_wanted and is_installed("cli") else Lines()

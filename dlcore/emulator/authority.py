@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dlcore.emulator.private_files import write_private
+from dlcore.extras import require
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -58,7 +59,9 @@ def ensure_identity(folder: Path, names: Collection[str], now: datetime) -> Iden
 
     Raises:
         OSError: The folder cannot be written.
+        ConfigError: The extra ``serve`` is not installed.
     """
+    require("serve")
     identity = Identity(folder / "ca.pem", folder / "server.pem")
     if not _is_usable(identity, names, now):
         _make(identity, names, now)

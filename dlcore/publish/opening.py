@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dlcore.errors import ConfigError
+from dlcore.extras import require
 from dlcore.publish.bucket import SCHEMES, BucketDestination
 from dlcore.publish.destination import Destination
 from dlcore.publish.folder import FolderDestination
@@ -16,8 +17,8 @@ def open_destination(where: str, policy: PublishPolicy = DEFAULT_POLICY) -> Dest
     """Open a folder, or an object store by its URL.
 
     Raises:
-        ConfigError: The URL cannot be used; the user's fault. No message repeats its query or
-            credentials.
+        ConfigError: The URL cannot be used, or the extra ``publish`` is not installed; the user's
+            fault. No message repeats the URL's query or credentials.
     """
     if "://" not in where:
         return FolderDestination(Path(where), policy)
@@ -32,4 +33,5 @@ def open_destination(where: str, policy: PublishPolicy = DEFAULT_POLICY) -> Dest
             f"cannot publish to '{where}'",
             remedy="Name a folder, or a URL such as az://container/prefix, s3://... or gs://...",
         )
+    require("publish")
     return BucketDestination(where, policy)

@@ -1,0 +1,36 @@
+"""Parts that are installed on request: what a client that only fetches does not need."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Final, Literal
+
+from dlcore.errors import ConfigError
+
+Extra = Literal["cli", "publish", "serve"]
+"""Name of an extra, as in ``pip install 'dlcore-engine[publish]'``."""
+
+_MODULES: Final[dict[Extra, str]] = {"cli": "rich", "publish": "obstore", "serve": "cryptography"}
+_PURPOSES: Final[dict[Extra, str]] = {
+    "cli": "live progress",
+    "publish": "publishing to an object store",
+    "serve": "serving as a gateway",
+}
+
+
+def is_installed(extra: Extra) -> bool:
+    """Whether what an extra brings can be imported."""
+    return importlib.util.find_spec(_MODULES[extra]) is not None
+
+
+def require(extra: Extra) -> None:
+    """Refuse to go on without an extra.
+
+    Raises:
+        ConfigError: It is not installed; the remedy says how to install it.
+    """
+    if not is_installed(extra):
+        raise ConfigError(
+            f"{_PURPOSES[extra]} needs the package {_MODULES[extra]}, which is not installed",
+            remedy=f"Install it: pip install 'dlcore-engine[{extra}]'",
+        )
