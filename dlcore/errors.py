@@ -21,7 +21,7 @@ class Fault(enum.StrEnum):
     CONNECT = "connect"  # no connection, or it broke before the first byte
     TRUNCATED = "truncated"  # the body ended early
     STALL = "stall"  # no byte for too long
-    BUSY = "busy"  # 429, 503: the endpoint asks for less
+    BUSY = "busy"  # 429, 503: the endpoint asks for fewer requests
     SERVER = "server"  # 5xx and 408: might work again later
     REFUSED = "refused"  # another status, redirect or body coding: not an answer to what was asked
     RANGE = "range"  # a Content-Range, length or total that was not asked for
@@ -223,6 +223,6 @@ class StepError(DlcoreError):
 
 
 class InternalError(DlcoreError):
-    """An invariant of dlcore is broken: our fault. Please report it with the message."""
+    """An invariant of dlcore is broken: a fault of dlcore. Please report it with the message."""
 
     code = "internal"

@@ -21,7 +21,7 @@ COMMANDS = {
     "fetch": "Fetch one package or file, verified and resumable.",
     "verify": "Check a folder against its manifest.",
 }
-OUTPUT_CLOSED = 141  # what a shell says of a process that died of SIGPIPE
+OUTPUT_CLOSED = 141  # what a shell reports for a process that SIGPIPE ended
 
 
 class Commands(click.Group):
@@ -85,7 +85,7 @@ def status_of(arguments: list[str]) -> int:
         arguments: The command and what is given to it.
 
     Returns:
-        The exit status; see ``docs/exit-codes.md``.
+        The exit status, as ``docs/exit-codes.md`` lists them.
     """
     never_fail_to_encode()
     try:

@@ -30,7 +30,7 @@ class Ending(NamedTuple):
 
     Attributes:
         code: A stable word.
-        exit_status: See ``docs/exit-codes.md``.
+        exit_status: As ``docs/exit-codes.md`` lists them.
         message: What happened.
         remedy: What to do about it; may be empty.
         details: More for programs, by the kind of error.
@@ -100,11 +100,11 @@ def _cause(cause: TransferError) -> dict[str, object]:
 
 def _help(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
-    return f"'{context.command_path} --help' tells what can be given." if context else ""
+    return f"'{context.command_path} --help' lists the options." if context else ""
 
 
 def _internal(error: BaseException) -> Ending:
-    """A fault of ours. The exception's own words stay out: they may hold anything."""
+    """A fault of dlcore itself. The exception's own text is left out: it may hold a secret."""
     frames = traceback.extract_tb(error.__traceback__)
     places = (_place(f) for f in reversed(frames) if Path(f.filename).is_relative_to(PACKAGE))
     message = f"this is a fault of dlcore: {type(error).__name__} at {next(places, 'its start')}"

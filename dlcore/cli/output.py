@@ -22,15 +22,15 @@ json_option = click.option(
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show no progress, only errors.")
 
 
-class OutputClosed(Exception):  # noqa: N818  # no error: the reader has read enough
-    """Nobody reads standard output any more."""
+class OutputClosed(Exception):  # noqa: N818  # not an error: the reader has read enough
+    """The reader of standard output has closed it."""
 
 
 def say(text: str) -> None:
     """Print a result.
 
     Raises:
-        OutputClosed: Nobody reads it.
+        OutputClosed: Its reader has closed it.
         StorageError: It is a file that cannot be written.
     """
     try:
@@ -47,7 +47,7 @@ def say(text: str) -> None:
 
 
 def tell(text: str) -> None:
-    """Print progress or an error; never fails, even if nobody listens."""
+    """Print progress or an error; never fails, even if standard error is closed."""
     with contextlib.suppress(OSError):
         click.echo(text, err=True)
 
@@ -117,13 +117,13 @@ def _folded(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def never_fail_to_encode() -> None:
-    """Print what a terminal or a file name's encoding cannot say with backslashes."""
+    """Print with backslashes what the encoding of an output cannot express."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def drop_output() -> None:
-    """Forget what standard output still holds, so that the interpreter can end in peace."""
+    """Drop what standard output still holds, so that the interpreter's end does not fail on it."""
     with contextlib.suppress(OSError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Paths that a command reads: one that is not there is not found, not misused."""
+"""Paths that a command reads; a missing one ends with the status for missing things."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shows what the engine tells, event by event, in words."""
+"""Shows the engine's events in words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def shown(
     """Show all events of a stream while the body runs, to the last one.
 
     Args:
-        stream: Ends when its bus is closed, which the body has to see to.
+        stream: Ends when its bus is closed, which the body must do.
         view: Where to show them; closed at the end.
         verbose: Whether to show what is decided about endpoints, too.
     """
@@ -47,7 +47,7 @@ async def _show(stream: AsyncIterator[events.Event], view: View, verbose: bool) 
 
 
 def _is_one_more(told: events.Event | None, event: events.Event) -> bool:
-    """Whether it is one more failure in a row: all connections of an endpoint may fail at once."""
+    """Whether it repeats the last failure: all connections of an endpoint may fail at once."""
     if not (isinstance(told, events.RangeFailed) and isinstance(event, events.RangeFailed)):
         return False
     return (told.endpoint, told.fault) == (event.endpoint, event.fault)

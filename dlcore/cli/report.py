@@ -36,7 +36,7 @@ def show_report(report: Report) -> None:
             ("stop-at-every-step would take", f"{report.stop_at_every_step_s:.2f} s"),
             ("fetched", amount(report.bytes_fetched)),
             ("found on disk", amount(report.bytes_reused)),
-            ("fetched twice or in vain", amount(report.bytes_wasted)),
+            ("fetched twice or not used", amount(report.bytes_wasted)),
             ("fetched but never needed", amount(report.bytes_never_needed)),
         ),
     )

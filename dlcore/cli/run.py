@@ -39,7 +39,7 @@ RESTART = 16  # a step asked for a restart: run again to go on
 @click.option(
     "--simulate",
     metavar="SECONDS|FILE",
-    help="Execute nothing: spend so many seconds on each step, or what a TOML file says: "
+    help="Execute nothing: spend this number of seconds on each step, or what a TOML file says: "
     'default_s, and by step name [durations_s], [exit_codes] and [sets."NAME"].',
 )
 @state_option
@@ -88,7 +88,7 @@ async def _run(client: Client, sequence: TaskSequence, executor: Executor, view:
 
 
 class Simulation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a simulation file says; steps go by their names.
+    """What a simulation file says; steps are listed by name.
 
     Attributes:
         default_s: Seconds for steps that are not listed.
@@ -122,7 +122,7 @@ def _executor(simulate: str | None) -> Executor:
 def _checked_s(duration_s: float, place: str) -> float:
     if not 0 <= duration_s < math.inf:
         raise ConfigError(
-            f"--simulate: {place}: {duration_s} is no duration",
+            f"--simulate: {place}: {duration_s} is not a duration",
             remedy="Give seconds, 0 or more.",
         )
     return duration_s

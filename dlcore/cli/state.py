@@ -33,5 +33,5 @@ wait_option = click.option(
     default=0.0,
     metavar="SECONDS",
     show_default=True,
-    help="How long to wait while another process works on the same.",
+    help="How long to wait while another process holds the same state directory.",
 )

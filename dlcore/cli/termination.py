@@ -11,7 +11,7 @@ from typing import NoReturn
 
 
 class Terminated(BaseException):
-    """The process was asked to end (``SIGTERM``), and everything was left in order."""
+    """The process was asked to end (``SIGTERM``); what was verified is kept."""
 
 
 @contextlib.contextmanager

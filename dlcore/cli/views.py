@@ -42,7 +42,7 @@ class Lines:
     def progress(
         self, what: str, done_bytes: int, total_bytes: int, rate_bytes_per_s: float = 0
     ) -> None:
-        """A line, if the last one is long ago."""
+        """Print a line, if the last one was printed at least `LINE_EVERY_S` ago."""
         now_s = time.monotonic()
         if now_s - self._shown_s < LINE_EVERY_S or done_bytes >= total_bytes:
             return
@@ -103,7 +103,7 @@ class Terminal:
 
 
 class Nothing:
-    """For those who want quiet."""
+    """Shows nothing, for --quiet."""
 
     def progress(
         self, what: str, done_bytes: int, total_bytes: int, rate_bytes_per_s: float = 0

@@ -59,9 +59,9 @@ def content_distributed(facts: Facts) -> Check:
     name = "content-distributed"
     usable = [c.endpoint.name for c in usable_endpoints(facts.deployment) if not c.obstacle]
     if not usable:
-        return Check(name, True, "not looked at: there is no endpoint to ask")
+        return Check(name, True, "not checked: no endpoint can be asked")
     if isinstance(facts.catalog, str):
-        return Check(name, True, "not looked at: without the catalog there is nothing to ask for")
+        return Check(name, True, "not checked: the catalog is needed first")
     answers = {endpoint: facts.holdings.get(endpoint, "was not asked") for endpoint in usable}
     held = {package for a in answers.values() if not isinstance(a, str) for package in a}
     wanted = {
@@ -74,8 +74,8 @@ def content_distributed(facts: Facts) -> Check:
     return Check(
         name,
         False,
-        f"on no endpoint that this client may use: {missing}; what they said: {', '.join(said)}",
-        "Distribute these packages to one of these endpoints, or see to it that it answers.",
+        f"on no endpoint that this client may use: {missing}; their answers: {', '.join(said)}",
+        "Distribute these packages to one of these endpoints, or make sure that it answers.",
     )
 
 

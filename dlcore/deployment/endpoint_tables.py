@@ -2,7 +2,7 @@
 
 Guarantees: each endpoint has a name of its own and exactly the keys that its kind takes; paths
 are absolute; no credential stands in the file, in a key or in a URL; none would travel in the
-clear. Not for reaching an endpoint: nothing is opened here, not even the files that are named.
+clear. Nothing is opened here, not even the files that are named.
 """
 
 from __future__ import annotations

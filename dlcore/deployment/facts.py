@@ -1,6 +1,6 @@
 """What preflight looks at and what it answers: plain values, gathered elsewhere.
 
-Guarantees: nothing here can do I/O or decide anything. Assumes that whoever gathers the facts has
+Guarantees: nothing here does I/O or decides anything. Assumes that the caller has
 redacted the error texts among them.
 """
 
@@ -29,7 +29,7 @@ class Need(msgspec.Struct, frozen=True):
 
 
 class UnresolvedNeed(msgspec.Struct, frozen=True):
-    """A need whose package nobody can tell before the sequence runs.
+    """A need whose package is not known before the sequence runs.
 
     Attributes:
         step: Name of the step.

@@ -1,9 +1,9 @@
 """May this task sequence run on demand here? Every prerequisite as one named check.
 
-Guarantees: all checks are made, always in the same order, so one look tells everything there is
-to correct. What cannot be looked at because another check failed passes and says so. Does no I/O:
-facts come in, answers go out; gathering the facts (the sequence, the catalog, what each endpoint
-holds, the disk) is the caller's part.
+Guarantees: all checks are made, always in the same order, so one run of
+them lists all that must be corrected. A check that depends on one that failed passes and says so.
+Does no I/O: facts come in, answers go out; the caller gathers the facts (the sequence, the catalog,
+what each endpoint holds, the disk).
 """
 
 from __future__ import annotations

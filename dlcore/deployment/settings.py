@@ -34,7 +34,7 @@ class Launch(enum.StrEnum):
 
 
 class Undecided(enum.StrEnum):
-    """What a step does whose condition nobody could decide."""
+    """What a step does whose condition cannot be decided."""
 
     SKIP = "skip"
     RUN = "run"
@@ -95,8 +95,8 @@ class TransferSettings(msgspec.Struct, frozen=True):
     """How content is fetched.
 
     Attributes:
-        connections: Most connections an endpoint, where the endpoint does not say otherwise.
-        cap_bytes_per_s: Most bytes per second to read from all endpoints together; 0 for no cap.
+        connections: The most connections to an endpoint that has no number of its own.
+        cap_bytes_per_s: The highest rate of reading from all endpoints together; 0 for no cap.
         link_bytes_per_s: Rate of the client's link, for the lower bound in plans and reports; 0 if
             unknown.
     """

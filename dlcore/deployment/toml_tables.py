@@ -2,7 +2,7 @@
 
 Guarantees: every key of the text is used or refused; every value has the type its struct states;
 each refusal names the file and the key, says what is allowed, and never repeats a value, which
-might be a secret. Not for meaning: whether settings fit together is for those who read them.
+might be a secret. Whether settings fit together is checked by the caller.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 The way through the room: `client` opens everything; `session` gates steps on content, ordered by
 `lookahead` with the verdicts of `judge`; `content` begins packages, which `download` fetches;
-`run` is a whole run: its `runner` takes the steps in turn with an `executor`, its `state` is kept
-on disk, and it ends with a `report`. `gather` asks what preflight has to know; `fetch` gets one
-package outside any sequence.
+a session's `turns` decide which steps run and a `turn` follows one; its `keeper` keeps the `state`
+on disk, and it ends with a `report`. `run` is a whole run with an `executor`. `gather` collects
+what preflight has to know; `fetch` gets one package outside any sequence, whose endpoints
+`sources` opens and whose manifest `wanted` finds.
 
-Nothing is imported here: who fetches one package does not wait for what runs a sequence.
+Nothing is imported here, so a fetch of one package does not import what runs a sequence.
 """

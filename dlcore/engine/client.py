@@ -1,7 +1,7 @@
 """A client of content: endpoints, catalog, state directory and downloads behind one ``async with``.
 
-The library's front door. Opening it costs nothing: the state directory is taken hold of for the
-first package or session, and nothing is asked of a network before that or the first check.
+Opening it costs nothing: the state directory is locked for the first package or session, and no
+network is asked anything before that or the first check.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Client:
 
     Args:
         deployment: Settings: endpoints, catalog, conditions.
-        state: The state directory; made when it is first needed. One process holds it at a time.
+        state: The state directory; made when it is first needed. Only one process can hold it.
         wait_s: How long to wait while another process holds it.
-        rng: Spreads waits after failures.
+        rng: Spreads the waits after failures.
 
     Attributes:
         endpoints: Those that this client may use, in order of preference.
@@ -115,7 +115,9 @@ class Client:
         await self._stack.aclose()
 
     async def hold(self) -> None:
-        """Take hold of the state directory until the end. Idempotent; `fetch` and `session` do it.
+        """Lock the state directory until the client is closed. Idempotent.
+
+        `fetch` and `session` do it themselves.
 
         Raises:
             LockedError: Another process holds it; the message says which.
@@ -132,7 +134,7 @@ class Client:
         return self.bus.listen()
 
     def limit(self, cap_bytes_per_s: float) -> None:
-        """Cap what is read from all endpoints together, at once, whatever is under way.
+        """Cap what is read from all endpoints together, from now on, also for what is in flight.
 
         Args:
             cap_bytes_per_s: Bytes per second, 1024 or more; 0.0 for no cap.
@@ -142,7 +144,7 @@ class Client:
             self._content.downloads.limit(cap_bytes_per_s)
 
     def set_terms(self, endpoint: str, terms: Terms) -> None:
-        """Change how an endpoint may be used, at once, whatever is under way.
+        """Change how an endpoint may be used, from now on, also for what is in flight.
 
         Args:
             endpoint: Name of one of the `endpoints`.
@@ -161,15 +163,15 @@ class Client:
             self._content.downloads.set_terms(endpoint, terms)
 
     def limit_hosts(self, max_connections: int) -> None:
-        """Bound the connections to each host, whichever endpoints are there; at first 256.
+        """Bound the connections to each host, for all its endpoints together; 256 if never called.
 
         Args:
-            max_connections: 1 or more; a lower bound is reached as ranges end.
+            max_connections: 1 or more; a lower bound is reached as requests end.
         """
         self._pool.limit(max_connections)
 
     async def library(self) -> Library:
-        """What is known of the packages; the catalog is read when this is first asked.
+        """What is known of the packages; the catalog is read at the first call.
 
         Raises:
             DlcoreError: The catalog cannot be read.
@@ -189,8 +191,8 @@ class Client:
 
         Raises:
             NotFoundError: The catalog or the endpoints do not know it.
-            ExhaustedError: Nobody is left to serve some of its blocks; what came is kept.
-            IntegrityError: Everybody served some block wrong.
+            ExhaustedError: No endpoint is left to serve some blocks; what was verified is kept.
+            IntegrityError: Every endpoint served some block wrong.
             StorageError: The local disk failed, or is full; state is kept.
         """
         content = await self.content()
@@ -229,7 +231,7 @@ class Client:
         return session
 
     async def content(self) -> Content:
-        """What hands out packages; downloads begin with its first order.
+        """Hands out packages; downloads begin with its first order.
 
         Raises:
             LockedError: Another process holds the state directory; the message says which.

@@ -4,7 +4,7 @@ Knows the step types *Run Command Line*, *Run PowerShell Script* and *Restart Co
 need an executor that can do what they stand for, and fail here saying so.
 
 A command starts in the step's own folder if it names one, else in its package's. Task sequence
-variables are in its environment. As there is no COM object off Windows, a command sets variables
+variables are in its environment. The COM object exists only on Windows, so a command sets variables
 by appending ``NAME=value`` lines to the file that ``DLCORE_VARIABLES`` names.
 """
 

@@ -2,8 +2,8 @@
 
 Guarantees: a package is begun (its manifest read, its objects located, its room on disk taken)
 when the order first names it, in that order, and never before; a package that cannot be begun
-fails only those who wait for it. Whatever somebody waits for comes before all the rest, so that
-no wait depends on what the order says.
+fails only its own callers. A package that a caller waits for comes before all others, so no wait
+depends on the order.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.library import Library
-from dlcore.engine.threads import settle
+from dlcore.engine.threads import wait_for_all
 from dlcore.errors import DlcoreError
 
 
@@ -50,8 +50,8 @@ class Content:
 
         Raises:
             NotFoundError: The catalog or the endpoints do not know the package.
-            ExhaustedError: Nobody is left to serve some of its blocks.
-            IntegrityError: Everybody served some block wrong.
+            ExhaustedError: No endpoint is left to serve some of its blocks.
+            IntegrityError: Every endpoint served some block wrong.
             StorageError: The local disk failed.
         """
         self._awaited.append(package_id)
@@ -60,7 +60,7 @@ class Content:
             await self._begin(package_id)
             return await self.downloads.path(package_id)
         except DlcoreError:
-            self._begun.pop(package_id, None)  # whoever asks next tries again
+            self._begun.pop(package_id, None)  # the next caller tries again
             raise
         finally:
             self._awaited.remove(package_id)
@@ -71,8 +71,8 @@ class Content:
         return self.downloads.location(package_id)
 
     async def aclose(self) -> None:
-        """Stop; what is verified stays. Idempotent; a cancellation waits for its end."""
-        await settle([asyncio.ensure_future(self._stop())])
+        """Stop; what is verified stays. Idempotent. A cancellation waits until it has stopped."""
+        await wait_for_all([asyncio.ensure_future(self._stop())])
 
     async def _stop(self) -> None:
         tasks = [task for task in (self._preparing, *self._begun.values()) if task]
@@ -82,7 +82,7 @@ class Content:
         await self.downloads.aclose()
 
     def _pass_on(self) -> None:
-        """Tell the downloads the order, with what somebody waits for in front."""
+        """Tell the downloads the order, with what callers wait for in front."""
         urgent = tuple(dict.fromkeys((*self._awaited, *self._urgent)))
         self.downloads.order(urgent, self._idle, tuple(self._awaited))
 
@@ -92,7 +92,7 @@ class Content:
             try:
                 await self._begin(waiting[0])
             except DlcoreError:
-                continue  # it is raised to those who wait for the package
+                continue  # it is raised to the callers that wait for the package
 
     async def _begin(self, package_id: str) -> None:
         task = self._begun.get(package_id)

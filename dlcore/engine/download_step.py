@@ -7,8 +7,8 @@ Three destinations, as the step defines them:
 * ``Custom``: a copy in ``OSDDownloadDestinationPath``, in a folder named by the package id.
 
 The paths are saved in the variables ``<OSDDownloadDestinationVariable>01``, ``02``, ... in the
-order of the list. If a package fails, the step goes on with the next one when
-``OSDDownloadContinueDownloadOnError`` is true, which it is unless stated otherwise.
+order of the list. If a package fails, the step goes on with the next one
+unless ``OSDDownloadContinueDownloadOnError`` is false.
 
 A copy appears under its name by one rename, complete. Unlike the original, which moves, a package
 is copied: a later step may need it too, and it would have to be downloaded again.
@@ -33,7 +33,7 @@ from dlcore.store.files import Files
 from dlcore.tasksequence import Step, Variables
 
 Arrived = Mapping[str, Path | DlcoreError]
-"""Package id -> its folder in the store, or why it could not be had."""
+"""Package id -> its folder in the store, or why it could not be fetched."""
 
 
 async def download_content(step: Step, variables: Variables, arrived: Arrived) -> Outcome:
@@ -121,6 +121,6 @@ def _copy_durably(source: str, destination: str) -> None:
 
 
 def _parameter(step: Step, variables: Variables, name: str) -> str:
-    """A parameter of the step; a task sequence variable of that name has the last word."""
+    """A parameter of the step; a task sequence variable of that name overrides it."""
     value = variables.get(name) or step.variables.get(name, "")
     return variables.expand(value)

@@ -1,6 +1,6 @@
 """What runs a step: the interface of executors, and the two that come with dlcore.
 
-`SimulatingExecutor` spends a given time on each step and changes nothing. The one that runs
+`SimulatingExecutor` waits for a given time at each step and changes nothing else. The one that runs
 command lines and scripts for real is in `commands`. An agent brings its own for the actions of
 Windows setup.
 """

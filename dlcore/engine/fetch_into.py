@@ -1,8 +1,8 @@
 """Fetches one package whose manifest is at hand, outside any task sequence, into a folder.
 
 Guarantees: the content appears by one rename, complete and verified; until then everything is in
-a state folder close by, from which a later call goes on. Content that is right already costs one
-look at it and no byte of the network.
+a state folder close by, from which a later call goes on. Content that is right already is
+read once, and no byte is fetched.
 """
 
 from __future__ import annotations

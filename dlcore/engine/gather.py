@@ -25,14 +25,14 @@ from dlcore.transfer import Endpoint
 
 _log = logging.getLogger(__name__)
 
-RESERVE_BYTES = 64 << 20  # for the journal, the state and everybody else on that disk
+RESERVE_BYTES = 64 << 20  # for the journal, the state and other programs on that disk
 
 
 async def preflight(client: Client, sequence: TaskSequence) -> tuple[Check, ...]:
     """Check every prerequisite of running a sequence on demand.
 
     Args:
-        client: Open; the state directory is only looked at, whoever holds it.
+        client: Open; the state directory is only read, also while another process holds it.
         sequence: What is to run.
     """
     found = checks(await gather(client, sequence))
@@ -44,7 +44,7 @@ async def preflight(client: Client, sequence: TaskSequence) -> tuple[Check, ...]
 
 
 async def gather(client: Client, sequence: TaskSequence) -> Facts:
-    """Collect what the checks look at."""
+    """Collect the facts that the checks judge."""
     variables = Variables({**sequence.variables, **client.deployment.variables})
     enabled = [step for step in sequence.steps if step.enabled]
     wanted = tuple(Need(p, step.name) for step in enabled for p in needs(step, variables))
@@ -85,7 +85,7 @@ async def _holdings(
     """What each endpoint really serves, or why it cannot be asked."""
     manifests: list[Manifest] = []
     for package in packages:
-        with contextlib.suppress(DlcoreError):  # nobody has its manifest: nobody has the package
+        with contextlib.suppress(DlcoreError):  # then no endpoint has the package
             manifests.append((await library.manifest(package))[0])
     answers = await asyncio.gather(
         *(_holding(endpoint, library, manifests) for endpoint in endpoints)

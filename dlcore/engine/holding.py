@@ -1,4 +1,4 @@
-"""Taking hold of a state directory, so that waiting for it can be interrupted."""
+"""Locks a state directory; a wait for it can be interrupted."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from dlcore.store import Store
 
 _log = logging.getLogger(__name__)
 
-ASK_EVERY_S = 0.2
+RETRY_EVERY_S = 0.2
 
 
 async def hold(state: Path, wait_s: float) -> Store:
-    """Take hold of a state directory, making it if need be.
+    """Lock a state directory, which is made if it is missing.
 
     Args:
         state: The directory.
         wait_s: How long to wait while another process holds it.
 
     Raises:
-        LockedError: It still does; the message says who.
+        LockedError: It still holds it; the message says which one.
         StorageError: The directory cannot be used.
     """
     now_s = asyncio.get_running_loop().time
@@ -35,4 +35,4 @@ async def hold(state: Path, wait_s: float) -> Store:
             if now_s() >= end_s:
                 raise
             _log.debug("%s is held by another process: waiting", state)
-        await asyncio.sleep(ASK_EVERY_S)
+        await asyncio.sleep(RETRY_EVERY_S)

@@ -1,4 +1,4 @@
-"""Decides conditions: for good when a step's turn has come, and beforehand as far as possible."""
+"""Decides conditions: for good when a step is due, and beforehand as far as possible."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Judge:
 
     Args:
         evaluator: Answers the expressions that are not about variables.
-        undecided: What becomes of a step whose condition nobody could decide.
+        undecided: What a step does whose condition cannot be decided.
     """
 
     def __init__(
@@ -44,10 +44,10 @@ class Judge:
     def decide(
         self, condition: Condition | None, variables: Mapping[str, str], name: str
     ) -> Verdict:
-        """Decide now; ``UNDECIDED`` means that the step is skipped for want of an answer.
+        """Decide now; ``UNDECIDED`` means that the step is skipped, as there is no answer.
 
         Raises:
-            StepError: Nobody could decide, and the settings say to fail then.
+            StepError: It cannot be decided, and the settings say to fail then.
         """
         verdict = evaluate(condition, variables, self._evaluator)
         if verdict is Verdict.UNDECIDED and self._undecided is Undecided.RUN:
@@ -67,14 +67,14 @@ class Judge:
         *,
         disk_may_change: bool,
     ) -> Verdict:
-        """Tell what `decide` will say later, if that is certain already.
+        """Tell what `decide` will answer later, if that is certain already.
 
         Args:
             condition: The condition.
             variables: As they are now.
             unknown: Names of the variables that may have another value by then, as
                 `variables_written` gives them.
-            disk_may_change: Whether files, folders and the registry may be others by then.
+            disk_may_change: Whether files, folders and the registry may change before then.
         """
         if condition is None:
             return Verdict.TRUE

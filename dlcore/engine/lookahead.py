@@ -1,13 +1,13 @@
 """What will be needed, in which order, as far as it can be told now.
 
 Walks the steps that are still to come with the variables as they are now. A condition that no
-earlier step can change any more decides early: content of a step that will not run is never
+earlier step can still change decides early: content of a step that will not run is never
 asked for. What cannot be told yet is fetched last, and only when the link is idle.
 
 What earlier steps may change: the variables they are known to write (`variables_written`), and
 files, folders and the registry. Hardware, as WMI tells it, is taken not to change. A script may
-break these assumptions: then content arrives late or in vain, but a step still runs or not by its
-condition at its own turn.
+break these assumptions: then content arrives late or is not needed, but each step still runs or
+not by its condition when it is due.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class _Walk:
         if verdict is Verdict.FALSE:
             return
         if verdict is Verdict.TRUE:
-            self.urgent.extend(needs(step, self._settled()))
+            self.urgent.extend(needs(step, self._certain_variables()))
         self.idle.extend(needs(step, self._variables))
         unknown_before = self._unknown
         self._unknown |= variables_written(step)
@@ -103,8 +103,8 @@ class _Walk:
         elif verdict is Verdict.TRUE:
             self._set(step, unknown_before)
 
-    def _settled(self) -> Variables:
-        """The variables that nobody changes any more before the step's turn."""
+    def _certain_variables(self) -> Variables:
+        """The variables that no earlier step may still change."""
         if ANY in self._unknown:
             return Variables()
         return Variables(

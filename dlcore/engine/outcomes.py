@@ -18,7 +18,7 @@ class SkipReason(enum.StrEnum):
 
     DISABLED = "disabled"
     CONDITION = "condition"  # its own, or that of a group around it, is false
-    UNDECIDED = "undecided"  # nobody could tell whether its condition holds
+    UNDECIDED = "undecided"  # it cannot be told whether its condition holds
     GROUP_FAILED = "group failed"  # an earlier step of a group that continues on error failed
 
 

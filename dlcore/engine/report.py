@@ -1,4 +1,4 @@
-"""What a run came to: makespan against the bound, stalls, and where the bytes went."""
+"""A run's figures: makespan against the bound, stalls, and where the bytes went."""
 
 from __future__ import annotations
 

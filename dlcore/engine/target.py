@@ -53,7 +53,7 @@ class OwnFolder:
         self.state = self.path.parent / f".{self.path.name}.dlcore"
 
     def is_there(self, manifest: Manifest) -> bool:
-        """See `Target`; an empty folder is as good as none."""
+        """Whether the folder holds exactly the content; an empty one counts as none."""
         if self.path.is_mount():
             raise ConfigError(
                 f"{self.path} is a file system of its own, which a package cannot become",
@@ -67,7 +67,7 @@ class OwnFolder:
         return True
 
     def deliver(self, content: Path) -> None:
-        """See `Target`."""
+        """Rename the content folder to the final name."""
         files = Files()
         with guarded(f"put the package at {self.path}", self.path.parent):
             _permit(content, self.state)
@@ -86,7 +86,7 @@ class OneFile:
         self.state = self._folder / f".{name}.dlcore"
 
     def is_there(self, manifest: Manifest) -> bool:
-        """See `Target`."""
+        """Whether the folder holds exactly this file."""
         if not self.path.is_symlink() and not self.path.exists():
             return False
         bad = verify_tree(self._folder, manifest, strict=False)
@@ -95,7 +95,7 @@ class OneFile:
         return True
 
     def deliver(self, content: Path) -> None:
-        """See `Target`."""
+        """Rename the content's only file to the final name."""
         files = Files()
         with guarded(f"put the file at {self.path}", self._folder):
             _permit(content, self.state)
@@ -120,7 +120,7 @@ def target(folder: Path, manifest: Manifest, *, beside: bool) -> Target:
 def _in_the_way(folder: Path, manifest: Manifest, bad: list[Bad]) -> ConfigError:
     first = next((item for item in bad if item.reason is not Reason.MISSING), bad[0])
     return ConfigError(
-        f"{folder} holds something else than what is to be fetched ({manifest.package_id}): "
+        f"{folder} does not hold what is to be fetched ({manifest.package_id}): "
         f"{first.path} is {_WORDS.get(first.reason, 'different')}",
         remedy="Name a folder that does not exist, or is empty.",
     )

@@ -1,7 +1,7 @@
-"""Waiting for work that must not be abandoned half-way, such as a thread that writes to disk.
+"""Waiting for work that must not be left half done, such as a thread that writes to disk.
 
 Cancelling a coroutine does not stop the thread it waits for: the thread goes on using buffers and
-file descriptors that its owner thinks free. So here a cancellation waits for the work to end.
+file descriptors that its owner believes free. So a cancellation here waits for the work to end.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def settle(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Wait for all tasks, however often this is cancelled meanwhile.
+async def wait_for_all(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Wait for all tasks; a cancellation is raised only after they have ended.
 
     Raises:
         CancelledError: This was cancelled; all tasks have ended.
@@ -41,5 +41,5 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     async def run() -> None:
         results.append(await asyncio.to_thread(function, *args, **kwargs))
 
-    await settle([asyncio.ensure_future(run())])
+    await wait_for_all([asyncio.ensure_future(run())])
     return results[0]

@@ -14,16 +14,16 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlcore.errors import TaskSequenceError
-from dlcore.tasksequence.markup import DOCUMENT_BYTES
+from dlcore.tasksequence.markup import MAX_DOCUMENT_BYTES
 
 if TYPE_CHECKING:
     from zipfile import ZipFile, ZipInfo
 
-ENTRIES = 20_000
-SEQUENCES = 256
-TOTAL_BYTES = 64 << 20
-RATIO = 200  # XML of real exports shrinks to a twentieth
-RATIO_FROM_BYTES = 1 << 20
+MAX_ENTRIES = 20_000
+MAX_SEQUENCES = 256
+MAX_TOTAL_BYTES = 64 << 20
+MAX_RATIO = 200  # XML of real exports shrinks to a twentieth
+MIN_BYTES_FOR_RATIO = 1 << 20
 _READ_BYTES = 1 << 16
 _ENTRY_MARK = b"PK\x01\x02"
 _SEQUENCE = re.compile(r"(?:^|/)SMS_TaskSequencePackage/([^/]{1,64})/object\.xml$", re.IGNORECASE)
@@ -56,8 +56,8 @@ def read_documents(data: bytes, where: str) -> list[Document]:
     import struct
     import zipfile
 
-    if data.count(_ENTRY_MARK) > ENTRIES:  # before zipfile makes an object of each
-        raise TaskSequenceError(f"{where}: over {ENTRIES} entries", remedy="Distrust the file.")
+    if data.count(_ENTRY_MARK) > MAX_ENTRIES:  # before zipfile makes an object of each
+        raise TaskSequenceError(f"{where}: over {MAX_ENTRIES} entries", remedy="Distrust the file.")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return _read_chosen(archive, where)
@@ -77,15 +77,15 @@ def _read_chosen(archive: ZipFile, where: str) -> list[Document]:
     chosen = [(entry, found[1].upper()) for entry, found in named if found]
     if not chosen:
         chosen = [(entry, "") for entry in entries if _XML.search(entry.filename)]
-    if not chosen or len(chosen) > SEQUENCES:
+    if not chosen or len(chosen) > MAX_SEQUENCES:
         raise TaskSequenceError(
             f"{where}: {len(chosen)} task sequences in the archive",
-            remedy=f"Give an export of 1 to {SEQUENCES} task sequences.",
+            remedy=f"Give an export of 1 to {MAX_SEQUENCES} task sequences.",
         )
     documents: list[Document] = []
-    left = TOTAL_BYTES
+    left = MAX_TOTAL_BYTES
     for entry, package_id in chosen:
-        content = _read_entry(archive, entry, min(left, DOCUMENT_BYTES), where)
+        content = _read_entry(archive, entry, min(left, MAX_DOCUMENT_BYTES), where)
         left -= len(content)
         documents.append(Document(entry.filename, package_id, content))
     return documents
@@ -96,7 +96,7 @@ def _read_entry(archive: ZipFile, entry: ZipInfo, limit_bytes: int, where: str) 
     with archive.open(entry) as stream:
         while data := stream.read(_READ_BYTES):
             content += data
-            over_ratio = len(content) > max(RATIO_FROM_BYTES, RATIO * entry.compress_size)
+            over_ratio = len(content) > max(MIN_BYTES_FOR_RATIO, MAX_RATIO * entry.compress_size)
             if len(content) > limit_bytes or over_ratio:
                 raise TaskSequenceError(
                     f"{where}!{entry.filename[:200]}: expands to far more than a task sequence",

@@ -1,9 +1,9 @@
 """Builds the frozen tree out of exported elements.
 
 Guarantees: nodes are numbered in order of execution; child sequences of the same export are
-inlined; a cycle of child sequences, more than `NODES` nodes, or groups nested over ``DEPTH`` deep
-are refused. Assumes that ``markup`` has bounded the elements. A malformed number is refused with
-the name of its step: guessing one might turn a failed step into a successful one.
+inlined; a cycle of child sequences, more than `MAX_NODES` nodes, or groups nested over
+``MAX_DEPTH`` deep are refused. Assumes that ``markup`` has bounded the elements. A malformed number
+is refused with the name of its step: a guess might turn a failed step into a successful one.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import msgspec
 from dlcore.errors import TaskSequenceError
 from dlcore.tasksequence.expressions import read_condition
 from dlcore.tasksequence.forms import Export
-from dlcore.tasksequence.markup import DEPTH
+from dlcore.tasksequence.markup import MAX_DEPTH
 from dlcore.tasksequence.parameters import text_of, variables_in
 from dlcore.tasksequence.step_types import RUN_COMMAND_LINE, SUBSEQUENCE
 from dlcore.tasksequence.tree import Group, Node, Reference, Step, Subsequence
 
-NODES = 50_000  # children inlined twice by children inlined twice grow exponentially
+MAX_NODES = 50_000  # children inlined twice by children inlined twice grow exponentially
 SUBSEQUENCE_ID = "OSDSubTasksequencePackageID"
 DEFAULT_TYPE = RUN_COMMAND_LINE  # MDT leaves it out for command lines
 _NODES = ("step", "group", "subtasksequence")
@@ -98,8 +98,8 @@ class Builder:
         where: str,
     ) -> Group:
         """Fill ``group`` with the nodes in ``holder``; ``path`` and ``around`` lead to it."""
-        if len(around) > DEPTH:
-            raise TaskSequenceError(f"{where}: groups nested over {DEPTH} deep")
+        if len(around) > MAX_DEPTH:
+            raise TaskSequenceError(f"{where}: groups nested over {MAX_DEPTH} deep")
         self._groups.append(None)  # its number is taken before those of its children
         inside = (*around, group.index)
         children = tuple(
@@ -117,8 +117,8 @@ class Builder:
         around: tuple[int, ...],
         where: str,
     ) -> Node:
-        if len(self._steps) + len(self._groups) >= NODES:
-            raise TaskSequenceError(f"{where}: over {NODES} steps and groups")
+        if len(self._steps) + len(self._groups) >= MAX_NODES:
+            raise TaskSequenceError(f"{where}: over {MAX_NODES} steps and groups")
         name = element.get("name", "")
         if element.tag == "group":
             return self._group(element, self._header(element, parent), (*path, name), around, where)

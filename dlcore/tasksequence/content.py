@@ -23,8 +23,8 @@ from dlcore.tasksequence.variables import FrozenVariables, frozen
 
 _ID = re.compile(r"[A-Z0-9]{3}[0-9A-F]{5}", re.ASCII)
 _PLACEHOLDER = "00000000"
-_LIST_MEMBERS = 999  # documented for lists of three digits
-_DOWNLOADS = 10_000
+_MAX_LIST_MEMBERS = 999  # documented for lists of three digits
+_MAX_DOWNLOADS = 10_000
 
 # For each step type its package variables in order of use, and for those that the action repeats,
 # how: old exports have the action only.
@@ -54,7 +54,7 @@ _SOURCES: dict[str, tuple[tuple[str, str], ...]] = {
 
 
 def package_id(text: str) -> str | None:
-    """The package id that ``text`` is, in upper case; None if it is none.
+    """The package id that ``text`` is, in upper case; None if it is not one.
 
     An id is the site's code of three letters or digits and a number of five hexadecimal digits.
     """
@@ -75,9 +75,9 @@ def needs(step: Step, variables: Mapping[str, str] | None = None) -> tuple[str, 
 
 
 def unresolved_needs(step: Step, variables: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """What in a step's package variables is no package id, as its author wrote it.
+    """The texts in a step's package variables that are not package ids, as their author wrote them.
 
-    A reference to a variable that is not set (``%WINPKG01%``), or a text that is no id. Without
+    A reference to a variable that is not set (``%WINPKG01%``), or a text that is not an id. Without
     variables, a dynamic list counts too, as ``BASE001``; with them, a list without members is
     empty, not unresolved.
     """
@@ -130,7 +130,7 @@ def _downloaded(parameters: FrozenVariables) -> Iterator[str]:
     yield from parameters.get("OSDDownloadDownloadPackages", "").split(",")
     count = parameters.get("OSDPackageCount", "").strip()
     if re.fullmatch(r"[0-9]{1,5}", count):
-        for number in range(min(int(count), _DOWNLOADS)):
+        for number in range(min(int(count), _MAX_DOWNLOADS)):
             yield parameters.get(f"OSDPackage{number}PackageId", "")
 
 
@@ -145,7 +145,7 @@ def _list_base(step: Step) -> str:
 
 
 def _list_members(base: str, known: FrozenVariables) -> Iterator[str]:
-    for number in range(1, _LIST_MEMBERS + 1 if base else 0):
+    for number in range(1, _MAX_LIST_MEMBERS + 1 if base else 0):
         value = known.get(f"{base}{number:03}") or known.get(f"{base}{number:02}")
         if not value:  # the engine stops at the first gap, too
             return

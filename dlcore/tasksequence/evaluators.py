@@ -1,7 +1,7 @@
-"""Deciding the expressions that are about the computer rather than about variables.
+"""Decides the expressions that are about the computer rather than about variables.
 
-Guarantees: an evaluator that does not know says undecided; it never guesses. Off Windows nothing
-is known by itself, but an operator or a test may state facts.
+Guarantees: an evaluator that does not know answers undecided; it never guesses. Off Windows every
+expression is undecided unless an operator or a test states the fact.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dlcore.tasksequence.variables import frozen
 
 
 def undecided(expression: Expression, variables: Mapping[str, str]) -> Verdict:
-    """Knows nothing of any computer."""
+    """Answers nothing: every expression is undecided."""
     del expression, variables
     return Verdict.UNDECIDED
 

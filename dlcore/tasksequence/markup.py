@@ -1,10 +1,10 @@
-"""Reads XML that nobody vouches for.
+"""Reads XML from untrusted sources.
 
-Guarantees: no DTD, no entity, no external reference, no document over `DOCUMENT_BYTES`, no more
-than `ELEMENTS` elements, none nested deeper than `DEPTH`; every refusal is a `TaskSequenceError`
-that names the document and the line. What was accepted can be walked recursively. The encoding is
-taken from the bytes: an XML declaration that says otherwise (as texts saved by another program
-than the one that wrote them often carry) is not believed.
+Guarantees: no DTD, no entity, no external reference, no document over `MAX_DOCUMENT_BYTES`,
+no more than `MAX_ELEMENTS` elements, none nested deeper than `MAX_DEPTH`; every refusal is a
+`TaskSequenceError` that names the document and the line. What was accepted can be walked
+recursively. The encoding is taken from the bytes: an XML declaration that says otherwise, as texts
+saved by another program often have, is not believed.
 
 Names come without namespaces. Not for documents that need DTDs.
 """
@@ -18,9 +18,9 @@ from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
 from dlcore.errors import TaskSequenceError
 
-DOCUMENT_BYTES = 16 << 20  # the largest sequence ConfigMgr keeps is 2 MB
-ELEMENTS = 500_000
-DEPTH = 100
+MAX_DOCUMENT_BYTES = 16 << 20  # the largest sequence ConfigMgr keeps is 2 MB
+MAX_ELEMENTS = 500_000
+MAX_DEPTH = 100
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -40,9 +40,9 @@ def parse(document: bytes | str, where: str) -> Element:
     Raises:
         TaskSequenceError: It is not well-formed, or hostile. Its author's fault.
     """
-    if len(document) > DOCUMENT_BYTES:
+    if len(document) > MAX_DOCUMENT_BYTES:
         raise TaskSequenceError(
-            f"{where}: over {DOCUMENT_BYTES >> 20} MiB of XML",
+            f"{where}: over {MAX_DOCUMENT_BYTES >> 20} MiB of XML",
             remedy="Export the task sequence without content.",
         )
     text = document if isinstance(document, str) else decode(document, where)
@@ -69,10 +69,10 @@ def parse(document: bytes | str, where: str) -> Element:
 
 
 def decode(data: bytes, where: str) -> str:
-    """The text of a document, by its byte order mark or else by the look of its first bytes.
+    """The text of a document, by its byte order mark, or else by its first bytes.
 
     Raises:
-        TaskSequenceError: The bytes are no text in any encoding that task sequences come in.
+        TaskSequenceError: The bytes are not text in any encoding that task sequences come in.
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
@@ -117,11 +117,11 @@ class _Builder(TreeBuilder):
     def start(self, tag: str, attrs: dict[str, str], /) -> Element:
         self._depth += 1
         self._elements += 1
-        if self._depth > DEPTH or self._elements > ELEMENTS:
+        if self._depth > MAX_DEPTH or self._elements > MAX_ELEMENTS:
             limit = (
-                f"elements nested over {DEPTH} deep"
-                if self._depth > DEPTH
-                else f"over {ELEMENTS} elements"
+                f"elements nested over {MAX_DEPTH} deep"
+                if self._depth > MAX_DEPTH
+                else f"over {MAX_ELEMENTS} elements"
             )
             raise TaskSequenceError(
                 f"{self._where}: line {self.line}: {limit}",

@@ -23,7 +23,7 @@ def load(path: Path, *, package_id: str | None = None) -> TaskSequence:
 
     Args:
         path: An exported zip file, an ``object.xml`` or a bare ``<sequence>``.
-        package_id: Which one, if the file holds several and not just one is nobody's child.
+        package_id: Which one, if the file holds several that are not children of another.
 
     Raises:
         NotFoundError: There is no such file.
@@ -85,7 +85,7 @@ def _by_id(exports: list[Export], source: str) -> dict[str, Export]:
 
 
 def _choose(exports: list[Export], package_id: str | None, source: str) -> Export:
-    """The export that is meant: the one named, or else the only one that is nobody's child."""
+    """The export that is named, or else the only one that no other runs as a child."""
     ids = ", ".join(sorted(export.package_id or "(no id)" for export in exports))
     if package_id is not None:
         wanted = package_id.upper()
@@ -101,7 +101,7 @@ def _choose(exports: list[Export], package_id: str | None, source: str) -> Expor
     parents = [export for export in exports if export.package_id not in children]
     if len(parents) != 1:
         raise TaskSequenceError(
-            f"{source}: several task sequences, and none or more than one is nobody's child: {ids}",
+            f"{source}: several task sequences, and more than one, or none, is not a child: {ids}",
             remedy="Say which one by its package id.",
         )
     return parents[0]

@@ -148,7 +148,7 @@ class Step(msgspec.Struct, frozen=True):
         enabled: Neither the step nor any group around it is disabled.
         continue_on_error: The sequence goes on if the step fails.
         success_codes: Exit codes that count as success.
-        retry_count: How often a failed step is run again.
+        retry_count: How many times a failed step is run again.
         timeout_s: Seconds the step may run; None: no limit.
         start_in: Working directory; may quote variables.
         run_in: ``WinPE``, ``FullOS`` or ``WinPEandFullOS``.

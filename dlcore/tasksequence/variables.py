@@ -1,8 +1,8 @@
 """Task sequence variables: names that ignore case, values that may quote other variables.
 
 Guarantees: looking a name up ignores case, listing gives it as it was first written; `expand`
-always ends and adds no more than `EXPANDED_CHARACTERS`. Values may be passwords, so no message or
-``repr`` here tells one. Not for the operating system's environment: a ``%windir%`` that no
+always ends and adds no more than `MAX_EXPANDED_CHARACTERS`. Values may be passwords, so no message
+or ``repr`` here contains one. Not for the operating system's environment: a ``%windir%`` that no
 variable answers stays as it is, for the shell that runs the command.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 
 from dlcore.errors import TaskSequenceError
 
-EXPANDED_CHARACTERS = 1 << 20  # the engine's whole environment is documented as 8 KB
+MAX_EXPANDED_CHARACTERS = 1 << 20  # the engine's whole environment is documented as 8 KB
 
 
 class FrozenVariables(Mapping[str, str]):
@@ -66,7 +66,7 @@ class FrozenVariables(Mapping[str, str]):
                 those two levels deep are left as they are.
 
         Raises:
-            TaskSequenceError: The values together are longer than `EXPANDED_CHARACTERS`.
+            TaskSequenceError: The values together are longer than `MAX_EXPANDED_CHARACTERS`.
         """
         return self._replace(text, lambda value: self._replace(value, lambda inner: inner))
 
@@ -87,9 +87,9 @@ class FrozenVariables(Mapping[str, str]):
             done += text[at:opening], inside(value)
             at = closing + 1
             added += len(done[-1])
-            if added > EXPANDED_CHARACTERS:
+            if added > MAX_EXPANDED_CHARACTERS:
                 raise TaskSequenceError(
-                    f"%{name[:60]}% expands a text by over {EXPANDED_CHARACTERS} characters",
+                    f"%{name[:60]}% expands a text by over {MAX_EXPANDED_CHARACTERS} characters",
                     remedy="Check the variables that it quotes.",
                 )
         return "".join((*done, text[at:]))
@@ -127,7 +127,7 @@ def frozen(values: Mapping[str, str] | None) -> FrozenVariables:
 def names_quoted(text: str) -> frozenset[str]:
     """Every name, in upper case, that expanding ``text`` might look up.
 
-    A superset: what stands between two percent signs counts even if it is no variable.
+    A superset: a name between two percent signs counts even if no such variable exists.
     """
     return frozenset(name.upper() for name in text.split("%")[1:-1] if _is_name(name))
 

@@ -5,7 +5,7 @@ asking changes nothing on the computer. All questions go through `Probes`, so th
 are tested anywhere. Registry data is compared as text, or as numbers where an order is asked for,
 whatever its type: the SDK says that the type counts only for existence.
 
-A timestamp is that of creation, compared in UTC; CIM's form (``20200105014820.000000+000``) and
+A timestamp is the time of creation, compared in UTC; CIM's form (``20200105014820.000000+000``) and
 ISO 8601 are understood. A missing file, key or value makes every comparison false.
 
 Source: SDK classes SMS_TaskSequence_{File,Folder,Registry,WMI}ConditionExpression.
@@ -31,7 +31,7 @@ from dlcore.tasksequence.variables import FrozenVariables, frozen
 
 
 class RegistryValue(NamedTuple):
-    """A value of the registry; ``text`` is None for data that is no single text or number."""
+    """A value of the registry; ``text`` is None for data that is neither one text nor a number."""
 
     type: str
     text: str | None

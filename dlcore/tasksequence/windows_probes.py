@@ -41,30 +41,29 @@ class SystemProbes:
         self._powershell = powershell
 
     def file_exists(self, path: str) -> bool:
-        """See `Probes`."""
+        """Whether the file exists."""
         return _path(path).is_file()
 
     def folder_exists(self, path: str) -> bool:
-        """See `Probes`."""
+        """Whether the folder exists."""
         return _path(path).is_dir()
 
     def created(self, path: str) -> datetime.datetime:
-        """See `Probes`."""
-        # Windows keeps the time of creation in st_ctime
+        """The time of creation; Windows keeps it in ``st_ctime``."""
         return datetime.datetime.fromtimestamp(_path(path).stat().st_ctime, tz=datetime.UTC)
 
     def file_version(self, path: str) -> str:
-        """See `Probes`."""
+        """The version in the file's resources."""
         return self._ask(_VERSION, DLCORE_PATH=str(_path(path)))
 
     def wmi_answers(self, namespace: str, query: str) -> bool:
-        """See `Probes`."""
+        """Whether the query gives an instance."""
         return self._ask(_WMI, DLCORE_NAMESPACE=namespace, DLCORE_QUERY=query) == "True"
 
     def key_exists(self, key_path: str) -> bool:
-        """See `Probes`."""
+        """Whether the key exists."""
         if sys.platform != "win32":
-            raise OSError("there is no registry")
+            raise OSError("this system has no registry")
         import winreg
 
         hive, below = _split(key_path)
@@ -76,9 +75,9 @@ class SystemProbes:
         return True
 
     def registry_value(self, key_path: str, name: str) -> RegistryValue | None:
-        """See `Probes`."""
+        """The value; None if it does not exist."""
         if sys.platform != "win32":
-            raise OSError("there is no registry")
+            raise OSError("this system has no registry")
         import winreg
 
         hive, below = _split(key_path)
@@ -115,5 +114,5 @@ def _split(key_path: str) -> tuple[str, str]:
     hive, _, below = key_path.strip("\\").partition("\\")
     name = _HIVES.get(hive.upper(), hive.upper())
     if name not in _HIVES.values():
-        raise OSError(f"{hive} is no hive of the registry")
+        raise OSError(f"{hive} is not a hive of the registry")
     return name, below

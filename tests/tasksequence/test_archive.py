@@ -75,14 +75,14 @@ def test_a_stored_entry_over_the_limit_is_refused() -> None:
 
 
 def test_all_entries_together_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "TOTAL_BYTES", 3 * len(GOOD))
+    monkeypatch.setattr(archive, "MAX_TOTAL_BYTES", 3 * len(GOOD))
     texts = {f"SMS_TaskSequencePackage/ABC0000{n}/object.xml": GOOD.encode() for n in range(4)}
     with pytest.raises(TaskSequenceError, match=r"ABC00003/object\.xml: expands to far more"):
         read(bytes(written(texts)), source="bomb.zip")
 
 
 def test_entries_that_share_their_bytes_count_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "TOTAL_BYTES", 3 * len(GOOD))
+    monkeypatch.setattr(archive, "MAX_TOTAL_BYTES", 3 * len(GOOD))
     data = bytes(written({ENTRY: GOOD.encode()}))
     start = data.index(b"PK\x01\x02")
     end = data.index(b"PK\x05\x06")

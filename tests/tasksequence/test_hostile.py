@@ -58,14 +58,14 @@ def test_an_undeclared_entity_is_refused() -> None:
         read_text("<sequence>&nbsp;</sequence>")
 
 
-@pytest.mark.parametrize("depth", [markup.DEPTH, 100_000])
+@pytest.mark.parametrize("depth", [markup.MAX_DEPTH, 100_000])
 def test_elements_nested_too_deep_are_refused_with_the_line(depth: int) -> None:
     with pytest.raises(TaskSequenceError, match="line 2: elements nested over 100 deep"):
         read_text("<sequence>\n" + "<group>" * depth + "</group>" * depth + "</sequence>")
 
 
 def test_the_deepest_allowed_nesting_is_read_and_walked() -> None:
-    depth = markup.DEPTH - 1
+    depth = markup.MAX_DEPTH - 1
     text = "<sequence>" + "<group>" * depth + "</group>" * depth + "</sequence>"
     result = read_text(text)
     assert len(result.groups) == depth + 1
@@ -80,14 +80,14 @@ def test_deep_conditions_are_refused_before_anything_recurses() -> None:
 
 
 def test_too_many_elements_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(markup, "ELEMENTS", 1000)
+    monkeypatch.setattr(markup, "MAX_ELEMENTS", 1000)
     with pytest.raises(TaskSequenceError, match="line 1: over 1000 elements"):
         read_text("<sequence>" + "<step/>" * 1000 + "</sequence>")
 
 
 def test_a_document_over_the_limit_is_refused_unread() -> None:
     with pytest.raises(TaskSequenceError, match="over 16 MiB of XML"):
-        read(b"<" * (markup.DOCUMENT_BYTES + 1), source="big.xml")
+        read(b"<" * (markup.MAX_DOCUMENT_BYTES + 1), source="big.xml")
 
 
 def test_a_huge_attribute_costs_no_more_than_its_size() -> None:

@@ -77,7 +77,7 @@ STEPS = st.fixed_dictionaries(
         "variables": PARAMETERS,
     }
 )
-NODES: st.SearchStrategy[dict[str, Any]] = st.recursive(
+MAX_NODES: st.SearchStrategy[dict[str, Any]] = st.recursive(
     STEPS,
     lambda inner: st.fixed_dictionaries(
         {
@@ -199,7 +199,7 @@ def check_view(result: TaskSequence) -> None:
 
 
 @LAW
-@given(st.lists(NODES, max_size=3))
+@given(st.lists(MAX_NODES, max_size=3))
 def test_a_tree_that_was_written_is_read_back_the_same_in_every_form(
     drawn: list[dict[str, Any]],
 ) -> None:

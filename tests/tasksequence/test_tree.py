@@ -235,7 +235,7 @@ def test_one_id_twice_in_a_document_is_refused() -> None:
 
 
 def test_children_that_double_at_every_level_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(builder_module, "NODES", 1000)
+    monkeypatch.setattr(builder_module, "MAX_NODES", 1000)
     texts = {
         f"ABC{level:05}": sequence(*[subsequence(f"ABC{level + 1:05}")] * 2) for level in range(40)
     }

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from dlcore.errors import TaskSequenceError
 from dlcore.tasksequence import FrozenVariables, Variables
-from dlcore.tasksequence.variables import EXPANDED_CHARACTERS, names_quoted
+from dlcore.tasksequence.variables import MAX_EXPANDED_CHARACTERS, names_quoted
 from tests.tasksequence.documents import LAW
 
 NAMES = st.sampled_from(["A", "a", "B", "Bb", "_x", "LONG-NAME", "é"])
@@ -143,4 +143,7 @@ def test_a_text_that_grows_without_bound_is_refused_without_telling_values() -> 
     with pytest.raises(TaskSequenceError, match="%A% expands") as caught:
         known.expand("%B%")
     assert "secret" not in str(caught.value)
-    assert len(known.expand("x" * (2 * EXPANDED_CHARACTERS) + "%nothing%")) > EXPANDED_CHARACTERS
+    assert (
+        len(known.expand("x" * (2 * MAX_EXPANDED_CHARACTERS) + "%nothing%"))
+        > MAX_EXPANDED_CHARACTERS
+    )

@@ -39,7 +39,7 @@ from dlcore.engine.events import (
     PackageStarted,
     Progress,
 )
-from dlcore.engine.threads import in_thread, settle
+from dlcore.engine.threads import in_thread, wait_for_all
 from dlcore.errors import DlcoreError, TransferError
 from dlcore.manifest import digest_of
 from dlcore.model import Manifest
@@ -218,7 +218,7 @@ class Downloads:
 
     async def aclose(self) -> None:
         """Stop; what is verified is synced and stays. Idempotent; a cancellation waits for it."""
-        await settle([asyncio.ensure_future(self._stop())])
+        await wait_for_all([asyncio.ensure_future(self._stop())])
 
     async def _stop(self) -> None:
         self._connections.close()

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.flow import Flow
-from dlcore.engine.threads import settle
+from dlcore.engine.threads import wait_for_all
 from dlcore.model import BlockRange, Manifest
 
 BUFFER_BYTES = 2 << 20  # no longer, unless a block is
@@ -105,7 +105,7 @@ class RangeSink:
             StoppedError: The range was cut short, and all that is left of it has arrived.
         """
         if self._has_failed():
-            await settle(self._tasks)
+            await wait_for_all(self._tasks)
         if self._is_stopped:
             raise StoppedError
         if self._buffer is None:
@@ -123,7 +123,7 @@ class RangeSink:
                 start = self._buffer[self._filled_bytes - start_bytes : self._filled_bytes]
                 self._keep_start(self._run.first + whole, start)
             self._hand_over(self._run._replace(last=min(self._run.last, self._run.first + whole)))
-        await settle(self._tasks)
+        await wait_for_all(self._tasks)
 
     def _shorten(self) -> None:
         """Somebody else fetches the end of the range."""

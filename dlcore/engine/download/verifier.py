@@ -14,7 +14,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from dlcore.engine.threads import settle
+from dlcore.engine.threads import wait_for_all
 from dlcore.model import BlockRange
 from dlcore.store import Partial
 
@@ -78,7 +78,7 @@ class Verifier:
 
     async def aclose(self) -> None:
         """End the threads; nobody is waiting for data any more."""
-        await settle(list(self._jobs))
+        await wait_for_all(list(self._jobs))
         self._threads.shutdown()
 
     def _start_jobs(self) -> None:
