@@ -29,7 +29,7 @@ from dlcore.errors import ConfigError
 SHOWN_ELSEWHERE: Final = ("dlcore.events", "dlcore.ending")
 VERBOSITY: Final = "dlcore.verbosity"  # key in a context's `meta`
 _ending_log = logging.getLogger("dlcore.ending")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 
 
 class LogFormat(enum.StrEnum):

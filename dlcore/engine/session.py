@@ -110,10 +110,12 @@ class Session:
 
         Raises:
             StepError: A step failed, and nothing around it continues on error. The run has ended.
-            ConfigError: The caller did not report the step before.
+            ConfigError: The caller did not report the step before, or the run has ended.
             StorageError: The local disk failed; run again to go on.
             DlcoreError: As `content`, if everything is to be downloaded before the first step.
         """
+        if self.outcome is not None:
+            raise ConfigError("the run has ended", remedy="Begin another session to run it again.")
         await self._keeper.begin(dict(self.variables))
         await self._step_content.begin()
         for step in self.steps[self._run.position :]:

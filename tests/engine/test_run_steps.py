@@ -156,6 +156,15 @@ def test_a_restart_ends_the_loop_and_the_next_goes_on_behind_it(machine: Machine
     assert steps.outcome is RunOutcome.SUCCEEDED
 
 
+def test_a_run_that_has_ended_does_not_go_on_in_its_session(machine: Machine) -> None:
+    async def loop(session: Session) -> None:
+        await Steps()(session)
+        with pytest.raises(ConfigError, match="the run has ended"):
+            await anext(session.run_steps())
+
+    run(machine, parsed(), loop)
+
+
 @pytest.mark.parametrize("done", range(4))
 def test_a_program_that_stops_goes_on_at_the_same_step(machine: Machine, done: int) -> None:
     tree = parsed(step("1"), step("2", package=TOOLS), step("3"))
