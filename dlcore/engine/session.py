@@ -207,7 +207,10 @@ class Session:
         """Whether the step does not run; that is saved then."""
         try:
             reason = self._turns.skip_reason(step)
-        except StepError:
+        except StepError as error:
+            self._run.end_step(
+                StepResult(step.index, step.name, StepOutcome.FAILED, message=error.message)
+            )
             await self._fail()
             raise
         if reason:
@@ -221,6 +224,8 @@ class Session:
     def _begin_turn(self, step: Step) -> Turn:
         packages = self.packages(step)
         self._turn = Turn(step, packages, _now_s())
+        if not packages:  # nothing to wait for, so the caller need not ask for its content
+            self._start(step)
         with contextlib.suppress(ConfigError):  # `content` raises it
             self._step_content.order(step.index)
         return self._turn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -154,6 +155,21 @@ def test_a_restart_ends_the_loop_and_the_next_goes_on_behind_it(machine: Machine
     run(machine, tree, steps)
     assert steps.ran == ["last"]
     assert steps.outcome is RunOutcome.SUCCEEDED
+
+
+def test_a_step_that_needs_nothing_starts_without_being_asked_for_content(
+    machine: Machine,
+) -> None:
+    async def loop(session: Session) -> None:
+        async for due in session.run_steps():
+            if due.name == "os":
+                await session.content(due)
+            await asyncio.sleep(5.0)
+            await session.completed(due)
+        assert [round(result.run_s) for result in session.report().steps] == [5, 5]
+
+    events = run(machine, parsed(step("last")), loop)
+    assert [e.name for e in events if isinstance(e, StepStarted)] == ["os", "last"]
 
 
 def test_a_run_that_has_ended_does_not_go_on_in_its_session(machine: Machine) -> None:
