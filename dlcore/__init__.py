@@ -21,7 +21,8 @@ What waits for a network is a coroutine: `fetch`, `preflight`, `run_sequence`, a
 a thread (`asyncio.to_thread`) where that matters: `publish_folder`, `verify_tree`, `plan` and the
 ``load_...`` functions.
 
-`Client.hold`, `library`, `content`, `judge`, `bus`, `store` and `renewals` are internal too.
+`Client.hold`, `library`, `content`, `judge`, `bus`, `store`, `policy` and `renewals` are internal
+too.
 
 The rooms, each importing only what stands before it::
 

@@ -23,6 +23,7 @@ from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import EndpointRenewed, Event, EventBus
 from dlcore.engine.holding import hold
 from dlcore.engine.judge import Judge
+from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.session import Session
 from dlcore.engine.state import RunState, load
 from dlcore.errors import ConfigError
@@ -44,6 +45,7 @@ class Client:
         state: The state directory; made when it is first needed. Only one process can hold it.
         wait_s: How long to wait while another process holds it.
         rng: Spreads the waits after failures.
+        policy: The engine's constants.
 
     Attributes:
         endpoints: Those that this client may use, in order of preference.
@@ -60,10 +62,12 @@ class Client:
         *,
         wait_s: float = 0.0,
         rng: random.Random | None = None,
+        policy: EnginePolicy | None = None,
     ) -> None:
         self.deployment = deployment
         self.state = state
         self.bus: EventBus = LoggedBus()
+        self.policy = policy or EnginePolicy()
         self.renewals = 0
         self._pool = ConnectionPool()
         self._wait_s = wait_s
@@ -125,7 +129,7 @@ class Client:
         """
         async with self._holding:
             if not self._held:
-                self.store = await hold(self.state, self._wait_s)
+                self.store = await hold(self.state, self._wait_s, self.policy.lock_retry_s)
                 self._stack.callback(self.store.close)
                 self._held = True
 
@@ -225,6 +229,7 @@ class Client:
             state=self.state,
             renewals=lambda: self.renewals,
             link_bytes_per_s=self.deployment.transfer.link_bytes_per_s,
+            policy=self.policy,
         )
         self._stack.push_async_callback(session.aclose)
         _log.info("task sequence of %d steps, at step %d", len(sequence.steps), run.position)

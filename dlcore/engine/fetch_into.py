@@ -22,6 +22,7 @@ from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.download.library import Library
 from dlcore.engine.events import EventBus
 from dlcore.engine.holding import hold
+from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.sources import Source
 from dlcore.engine.target import Target, target
 from dlcore.engine.threads import in_thread
@@ -92,7 +93,7 @@ async def fetch_into(
         return _found(goal, manifest)
     with guarded(f"make a folder for {goal.path}", goal.path):
         goal.state.parent.mkdir(parents=True, exist_ok=True)
-    store = await hold(goal.state, wait_s)
+    store = await hold(goal.state, wait_s, EnginePolicy().lock_retry_s)
     try:
         if await in_thread(goal.is_there, manifest):  # another process may have put it there
             fetched = _found(goal, manifest)

@@ -25,8 +25,6 @@ from dlcore.transfer import Endpoint
 
 _log = logging.getLogger(__name__)
 
-RESERVE_BYTES = 64 << 20  # for the journal, the state and other programs on that disk
-
 
 async def preflight(client: Client, sequence: TaskSequence) -> tuple[Check, ...]:
     """Check every prerequisite of running a sequence on demand.
@@ -74,7 +72,7 @@ async def gather(client: Client, sequence: TaskSequence) -> Facts:
         holdings=holdings,
         fetch_bytes=fetch_bytes,
         free_bytes=await in_thread(_free_bytes, client.state),
-        reserve_bytes=RESERVE_BYTES,
+        reserve_bytes=client.policy.reserve_bytes,
         state_path=client.state,
     )
 

@@ -12,15 +12,14 @@ from dlcore.store import Store
 
 _log = logging.getLogger(__name__)
 
-RETRY_EVERY_S = 0.2
 
-
-async def hold(state: Path, wait_s: float) -> Store:
+async def hold(state: Path, wait_s: float, retry_s: float) -> Store:
     """Lock a state directory, which is made if it is missing.
 
     Args:
         state: The directory.
         wait_s: How long to wait while another process holds it.
+        retry_s: Seconds between two attempts.
 
     Raises:
         LockedError: It still holds it; the message says which one.
@@ -35,4 +34,4 @@ async def hold(state: Path, wait_s: float) -> Store:
             if now_s() >= end_s:
                 raise
             _log.debug("%s is held by another process: waiting", state)
-        await asyncio.sleep(RETRY_EVERY_S)
+        await asyncio.sleep(retry_s)

@@ -20,8 +20,6 @@ from dlcore.errors import StorageError
 
 _log = logging.getLogger(__name__)
 
-SAVE_EVERY_S = 10.0  # a run that is killed loses up to this much of its figures
-
 
 class RunKeeper:
     """Owns a run's state, in memory and on disk.
@@ -30,17 +28,23 @@ class RunKeeper:
         folder: The state directory, which this process holds.
         run: The state, as it was loaded or begun.
         measured: Tells what this process has measured, given the seconds since `begin`.
+        save_every_s: Seconds between two saves of the figures.
 
     Attributes:
         run: The state.
     """
 
     def __init__(
-        self, folder: Path, run: RunState, measured: Callable[[float], LifeFigures]
+        self,
+        folder: Path,
+        run: RunState,
+        measured: Callable[[float], LifeFigures],
+        save_every_s: float,
     ) -> None:
         self.run = run
         self._folder = folder
         self._measured = measured
+        self._save_every_s = save_every_s
         self._earlier = copy.copy(run)
         self._saved = run
         self._saving = asyncio.Lock()
@@ -96,7 +100,7 @@ class RunKeeper:
 
     async def _save_figures_regularly(self) -> None:
         while True:
-            await asyncio.sleep(SAVE_EVERY_S)
+            await asyncio.sleep(self._save_every_s)
             self._saved.measure(self._earlier, self._life())
             try:
                 await self._write()

@@ -19,6 +19,7 @@ from dlcore.engine.judge import Judge
 from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.outcomes import RunOutcome, StepOutcome
 from dlcore.engine.own_steps import OWN_STEPS, run_own_step
+from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.report import Report, make_report
 from dlcore.engine.run_figures import RunFigures
 from dlcore.engine.state import RunState, StepResult
@@ -41,6 +42,7 @@ class Session:
         state: The state directory.
         renewals: Tells how many tokens and locations the client has renewed.
         link_bytes_per_s: The link's rate, for the report's bound; 0.0 if unknown.
+        policy: The engine's constants.
 
     Attributes:
         sequence: What runs.
@@ -65,7 +67,8 @@ class Session:
         *,
         state: Path,
         renewals: Callable[[], int],
-        link_bytes_per_s: float = 0.0,
+        link_bytes_per_s: float,
+        policy: EnginePolicy,
     ) -> None:
         self.sequence = sequence
         self.variables = Variables({**sequence.variables, **run.variables})
@@ -75,7 +78,7 @@ class Session:
         self._bus = bus
         self._figures = RunFigures(content, renewals)
         self._link_bytes_per_s = link_bytes_per_s
-        self._keeper = RunKeeper(state, run, self._figures.measured)
+        self._keeper = RunKeeper(state, run, self._figures.measured, policy.save_every_s)
         self._turns = Turns(sequence, run, judge, self.variables)
         self._step_content = StepContent(sequence, run, judge, self.variables, content)
         self._turn: Turn | None = None

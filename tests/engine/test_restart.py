@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine.executor import Outcome
-from dlcore.engine.keeper import SAVE_EVERY_S
+from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.state import STATE_FILE
 from dlcore.tasksequence import Step, Variables
 from dlcore.tasksequence.step_types import RESTART
@@ -95,7 +95,7 @@ def test_what_a_run_did_before_it_died_in_a_long_step_counts(machine: Machine) -
         machine.run(tree, executor)
     report = machine.run(tree, executor)
     assert report.bytes_fetched == sum(TREES[OS].values()) + sum(TREES[TOOLS].values())
-    assert 100.0 - SAVE_EVERY_S <= report.makespan_s <= 101.0
+    assert 100.0 - EnginePolicy().save_every_s <= report.makespan_s <= 101.0
     assert report.steps_run == 2
 
 

@@ -1,0 +1,22 @@
+"""The engine's own constants, each with its reason."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class EnginePolicy(msgspec.Struct, frozen=True):
+    """How the engine goes about a run.
+
+    Attributes:
+        save_every_s: Seconds between two saves of a run's figures. A run that is killed loses up
+            to this much of them; a save is one small file and one sync.
+        lock_retry_s: Seconds between two attempts to lock a state directory that another process
+            holds. Short for a person who waits, long for a processor.
+        reserve_bytes: Free space that preflight leaves on the disk of the state directory, for the
+            journal, the state and other programs.
+    """
+
+    save_every_s: float = 10.0
+    lock_retry_s: float = 0.2
+    reserve_bytes: int = 64 << 20
