@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from pathlib import Path
 
 import click
@@ -16,8 +15,6 @@ from dlcore.cli.views import open_view
 from dlcore.engine.units import amount
 from dlcore.model import DEFAULT_BLOCK_BYTES
 from dlcore.publish import Stage, publish
-
-_log = logging.getLogger(__name__)
 
 DONE = {Stage.CHECK: "checked", Stage.HASH: "hashed", Stage.WRITE: "written"}
 
@@ -90,7 +87,6 @@ def command(
             content_library=content_library,
             progress=lambda p: view.progress(DONE[p.stage], p.done_bytes, p.total_bytes),
         )
-    _log.info("published %s version %d", package_id, published.version)
     if as_json:
         show_json(msgspec.to_builtins(published))
         return

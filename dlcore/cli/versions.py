@@ -24,7 +24,7 @@ def version_lines(*, verbose: bool) -> list[str]:
         lines += [
             f"Python {platform.python_version()} ({sys.executable})",
             f"system {platform.platform()}",
-            f"native core {native.backend()}",
+            native.describe(),
             *(f"{part} {_version_of(part)}" for part in PARTS),
         ]
     return lines

@@ -34,7 +34,7 @@ from dlcore.tasksequence import (
     variables_read,
     variables_written,
 )
-from dlcore.tasksequence.archive import TOTAL_BYTES, read_documents
+from dlcore.tasksequence.archive import MAX_TOTAL_BYTES, read_documents
 from dlcore.transfer.endpoints.propfind import parse_listing
 from dlcore.transfer.http.headers import MAX_RETRY_AFTER_S, parse_content_range, parse_retry_after_s
 from dlcore.transfer.http.redaction import redact
@@ -109,7 +109,7 @@ def task_sequence(data: bytes) -> None:
 def export_archive(data: bytes) -> None:
     documents = read_documents(data, SOURCE)
     assert documents
-    assert sum(len(document.data) for document in documents) <= TOTAL_BYTES
+    assert sum(len(document.data) for document in documents) <= MAX_TOTAL_BYTES
 
 
 @target(RefusedError)
