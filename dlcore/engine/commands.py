@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 
 from dlcore.engine.executor import CANNOT_RUN, Outcome
+from dlcore.engine.threads import wait_for_all
 from dlcore.tasksequence import Step, Variables, needs
 from dlcore.tasksequence.step_types import RESTART, RUN_COMMAND_LINE, RUN_POWERSHELL
 
@@ -146,20 +147,33 @@ async def _execute(
 async def _start(
     command: str | list[str], where: Path, environment: dict[str, str]
 ) -> asyncio.subprocess.Process:
-    """Start the command; its output goes to standard error, since the report owns the other."""
+    """Start the command; its output goes to standard error, since the report owns the other.
+
+    A cancellation waits until it has started, and ends it. asyncio would end only the shell, which
+    may have started other processes by then.
+    """
     start = (
         partial(asyncio.create_subprocess_shell, command)
         if isinstance(command, str)
         else partial(asyncio.create_subprocess_exec, *command)
     )
-    return await start(
-        cwd=where,
-        env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=sys.stderr,
-        stderr=sys.stderr,
-        start_new_session=os.name == "posix",
+    starting = asyncio.ensure_future(
+        start(
+            cwd=where,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=sys.stderr,
+            stderr=sys.stderr,
+            start_new_session=os.name == "posix",
+        )
     )
+    try:
+        await wait_for_all([starting])
+    except asyncio.CancelledError:
+        if not starting.exception():
+            await _end(starting.result())
+        raise
+    return starting.result()
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def wait_for_all(tasks: Sequence[asyncio.Task[None]]) -> None:
+async def wait_for_all(tasks: Sequence[asyncio.Task[Any]]) -> None:
     """Wait for all tasks; a cancellation is raised only after they have ended.
 
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import select
 import signal
 import sys
 import time
@@ -137,6 +138,22 @@ async def test_a_cancelled_step_leaves_no_process(tmp_path: Path) -> None:
     os.mkfifo(child)
     task = asyncio.create_task(run(command(f"sleep 600 & echo $! > {child}; wait")))
     pid = int(await asyncio.to_thread(child.read_text))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await gone(pid)
+
+
+async def test_a_step_cancelled_while_it_starts_leaves_no_process(tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    os.mkfifo(child)
+    said = os.open(child, os.O_RDONLY | os.O_NONBLOCK)
+    task = asyncio.create_task(run(command(f"sleep 600 & echo $! > {child}; wait")))
+    for _ in range(2):  # the shell is started, and asyncio has not noticed yet
+        await asyncio.sleep(0)
+    select.select([said], [], [], 10)  # blocks the event loop on purpose
+    pid = int(os.read(said, 100))
+    os.close(said)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
