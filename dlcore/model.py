@@ -16,13 +16,22 @@ import enum
 import functools
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, NewType
 
 import msgspec
 
 DIGEST_BYTES = 32  # SHA-256
 DEFAULT_BLOCK_BYTES = 1 << 20
 CATALOG_KEY = "catalog.json"
+
+ObjectIndex = NewType("ObjectIndex", int)
+"""Place of an object in its package's manifest."""
+
+BlockInObject = NewType("BlockInObject", int)
+"""Number of a block, counted from the beginning of its object."""
+
+BlockInPackage = NewType("BlockInPackage", int)
+"""Number of a block, counted through all objects of its package."""
 
 
 def manifest_key(digest: str) -> str:
@@ -88,11 +97,16 @@ class Extent(NamedTuple):
 
 
 class BlockRange(NamedTuple):
-    """A run of contiguous blocks ``[first, last)`` of one object; blocks numbered in the object."""
+    """A run of contiguous blocks ``[first, last)`` of one object."""
 
-    object: int
-    first: int
-    last: int
+    object: ObjectIndex
+    first: BlockInObject
+    last: BlockInObject
+
+    @classmethod
+    def of(cls, object_index: int, first: int, last: int) -> BlockRange:
+        """The run of these numbers, which the caller knows to be an object's and its blocks'."""
+        return cls(ObjectIndex(object_index), BlockInObject(first), BlockInObject(last))
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -142,25 +156,26 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
         """Number of blocks of one object."""
         return -(-self.objects[object_index].length_bytes // self.block_bytes)
 
-    def block_number(self, object_index: int, block: int) -> int:
+    def block_number(self, object_index: ObjectIndex, block: BlockInObject) -> BlockInPackage:
         """Package-wide number of an object's block."""
-        return self.first_blocks[object_index] + block
+        return BlockInPackage(self.first_blocks[object_index] + block)
 
-    def locate_block(self, number: int) -> tuple[int, int]:
+    def locate_block(self, number: BlockInPackage) -> tuple[ObjectIndex, BlockInObject]:
         """Object index and block in that object of a package-wide block number."""
         object_index = bisect.bisect_right(self.first_blocks, number) - 1
-        return object_index, number - self.first_blocks[object_index]
+        block = number - self.first_blocks[object_index]
+        return ObjectIndex(object_index), BlockInObject(block)
 
-    def block_span(self, object_index: int, block: int) -> tuple[int, int]:
+    def block_span(self, object_index: ObjectIndex, block: BlockInObject) -> tuple[int, int]:
         """Bytes ``[start, end)`` of a block in its object."""
         start = block * self.block_bytes
         return start, min(start + self.block_bytes, self.objects[object_index].length_bytes)
 
     def range_span(self, blocks: BlockRange) -> tuple[int, int]:
         """Bytes ``[start, end)`` of a range in its object."""
-        return self.block_span(blocks.object, blocks.first)[0], self.block_span(
-            blocks.object, blocks.last - 1
-        )[1]
+        start, _ = self.block_span(blocks.object, blocks.first)
+        _, end = self.block_span(blocks.object, BlockInObject(blocks.last - 1))
+        return start, end
 
     def extents(self, object_index: int, start: int, end: int) -> Iterator[Extent]:
         """The stretches of files that bytes ``[start, end)`` of an object are, in order."""

@@ -1,31 +1,58 @@
-"""Decides what is fetched next, from whom, and what a failure means.
+"""Decides what is fetched next, from which endpoint, and what a failure means.
 
-PURE: bytes, times and failures go in as plain values, decisions come out. No I/O, no clock, no
-event loop, no chance: the caller passes the time in seconds on any monotonic clock and a jitter
-in ``[0, 1)``. So the same code is property-tested, and simulated against the lower bound.
+PURE and sans-I/O: bytes, times and failures go in as plain values, and every input returns the
+events that follow. No I/O, no clock, no event loop, no chance: the caller passes the time in
+seconds on any monotonic clock, and a jitter in ``[0, 1)``. So the same code is property-tested,
+and simulated against the lower bound.
 """
 
 from __future__ import annotations
 
-from dlcore.schedule.assignment import Assignment as Assignment
-from dlcore.schedule.assignment import Note as Note
-from dlcore.schedule.assignment import Strip as Strip
-from dlcore.schedule.bound import Need as Need
-from dlcore.schedule.bound import lower_bound_s as lower_bound_s
-from dlcore.schedule.bound import without_overlap_s as without_overlap_s
-from dlcore.schedule.planner import Planner as Planner
+from dlcore.schedule.interface import Scheduler as Scheduler
+from dlcore.schedule.makespan import StepLoad as StepLoad
+from dlcore.schedule.makespan import lower_bound_s as lower_bound_s
+from dlcore.schedule.makespan import without_overlap_s as without_overlap_s
 from dlcore.schedule.policy import Policy as Policy
-from dlcore.schedule.tail import LOOK_S as LOOK_S
-from dlcore.schedule.terms import Terms as Terms
+from dlcore.schedule.scheduler import DeadlineScheduler as DeadlineScheduler
+from dlcore.schedule.types import Answer as Answer
+from dlcore.schedule.types import BlockRejected as BlockRejected
+from dlcore.schedule.types import EndpointChange as EndpointChange
+from dlcore.schedule.types import EndpointChanged as EndpointChanged
+from dlcore.schedule.types import Event as Event
+from dlcore.schedule.types import Events as Events
+from dlcore.schedule.types import ObjectRejected as ObjectRejected
+from dlcore.schedule.types import PackageComplete as PackageComplete
+from dlcore.schedule.types import PackageExhausted as PackageExhausted
+from dlcore.schedule.types import Request as Request
+from dlcore.schedule.types import RequestCancelled as RequestCancelled
+from dlcore.schedule.types import RequestNumber as RequestNumber
+from dlcore.schedule.types import RequestShortened as RequestShortened
+from dlcore.schedule.types import Span as Span
+from dlcore.schedule.types import SplitBlockFilled as SplitBlockFilled
+from dlcore.schedule.types import StartKept as StartKept
+from dlcore.schedule.types import Terms as Terms
 
 __all__ = [
-    "LOOK_S",
-    "Assignment",
-    "Need",
-    "Note",
-    "Planner",
+    "Answer",
+    "BlockRejected",
+    "DeadlineScheduler",
+    "EndpointChange",
+    "EndpointChanged",
+    "Event",
+    "Events",
+    "ObjectRejected",
+    "PackageComplete",
+    "PackageExhausted",
     "Policy",
-    "Strip",
+    "Request",
+    "RequestCancelled",
+    "RequestNumber",
+    "RequestShortened",
+    "Scheduler",
+    "Span",
+    "SplitBlockFilled",
+    "StartKept",
+    "StepLoad",
     "Terms",
     "lower_bound_s",
     "without_overlap_s",

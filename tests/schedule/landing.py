@@ -1,158 +1,182 @@
-"""Where arriving bytes land, simulated: strips in the buffer of their block, blocks on the disk.
+"""Where arriving bytes land, simulated: parts in the buffer of their block, blocks on the disk.
 
-Whole blocks are judged, and the planner is told. Strips must lie side by side; no byte may land
+Whole blocks are judged, and the scheduler is told. Parts must lie side by side; no byte may land
 twice.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
 
-from dlcore.model import BlockRange, Manifest
-from dlcore.schedule import Assignment, Planner, Strip
+from dlcore.model import BlockInObject, BlockRange, Manifest, ObjectIndex
+from dlcore.schedule import (
+    DeadlineScheduler,
+    Events,
+    Request,
+    RequestNumber,
+    Span,
+    SplitBlockFilled,
+    StartKept,
+)
 
 
 class Landed(NamedTuple):
-    """What a range brought until it ended.
+    """What a request brought until it ended.
 
     Attributes:
-        received_bytes: So much.
+        received_bytes: Number of bytes.
+        last_block: Where it was to end.
         is_broken: It failed.
-        is_dismissed: Nobody needed more of it.
+        is_cancelled: Nobody needed more of it.
     """
 
     received_bytes: int
+    last_block: BlockInObject
     is_broken: bool
-    is_dismissed: bool
+    is_cancelled: bool
 
 
 class Landing:
     """The buffers and the judge.
 
     Args:
-        planner: Is told.
+        scheduler: Is told.
+        note: Hears what the scheduler returned.
         manifests: Package -> what it consists of.
         bad: Endpoint -> probability that it serves a block wrong, always.
 
     Attributes:
-        lost_bytes: Of ranges that broke, and of bad blocks.
+        lost_bytes: Of requests that broke, and of bad blocks.
     """
 
     def __init__(
-        self, planner: Planner, manifests: Mapping[str, Manifest], bad: Mapping[str, float]
+        self,
+        scheduler: DeadlineScheduler,
+        note: Callable[[Events], None],
+        manifests: Mapping[str, Manifest],
+        bad: Mapping[str, float],
     ) -> None:
         self.lost_bytes = 0
-        self._planner = planner
+        self._scheduler = scheduler
+        self._note = note
         self._manifests = manifests
         self._bad = bad
-        self._buffers: dict[tuple[str, int], dict[Strip, str]] = {}
-        self._taken_over: set[int] = set()
+        self._buffers: dict[tuple[str, int], dict[Span, str]] = {}
+        self._taken_over: set[RequestNumber] = set()
 
-    def land(self, assignment: Assignment, landed: Landed, now_s: float) -> None:
-        """A range ends: judge the whole blocks of what arrived."""
-        wasted_bytes = self._planner.wasted_bytes
-        if assignment.strip:
-            self._land_strip(assignment, assignment.strip, landed, now_s)
+    def land(self, request: Request, landed: Landed, now_s: float) -> None:
+        """A request ends: judge the whole blocks of what arrived."""
+        wasted_bytes = self._scheduler.wasted_bytes
+        if request.part:
+            self._land_part(request, request.part, landed, now_s)
         else:
-            self._land_blocks(assignment, landed, now_s)
-            assert wasted_bytes == self._planner.wasted_bytes
+            if not landed.is_broken:
+                self._note(self._scheduler.arrived(request.number))
+            self._land_blocks(request, landed, now_s)
+            assert wasted_bytes == self._scheduler.wasted_bytes
 
-    def take_over(self, new: Assignment, others: Iterable[tuple[Assignment, int]]) -> None:
-        """A strip begins.
+    def take_over(self, new: Request, others: Iterable[tuple[Request, int]]) -> None:
+        """A request for a part begins.
 
         What arrived of another, whose rest it fetches, stays in its place.
 
         Args:
-            new: The strip's range.
-            others: The other ranges under way, and what was received of them.
+            new: The request.
+            others: The other requests in flight, and what was received of them.
         """
-        strip = new.strip
-        if not strip or new.race:
+        part = new.part
+        if not part or new.is_race:
             return
         for old, received_bytes in others:
             is_same_block = (old.package, old.blocks) == (new.package, new.blocks)
-            is_theirs = old.strip and old.strip.start <= strip.start < old.strip.end
-            if is_same_block and is_theirs and not old.race and old.number not in self._taken_over:
-                assert old.strip
-                assert strip.start - old.strip.start == received_bytes
+            is_theirs = old.part and old.part.start <= part.start < old.part.end
+            if is_same_block and is_theirs and old.number not in self._taken_over:
+                assert old.part
+                assert part.start - old.part.start == received_bytes
                 self._taken_over.add(old.number)
                 if received_bytes:
-                    self._buffer(old)[Strip(old.strip.start, strip.start)] = old.endpoint
+                    self._buffer(old)[Span(old.part.start, part.start)] = old.endpoint
 
-    def _land_blocks(self, assignment: Assignment, landed: Landed, now_s: float) -> None:
-        blocks = assignment.blocks
+    def _land_blocks(self, request: Request, landed: Landed, now_s: float) -> None:
+        blocks = request.blocks
         kept_bytes, first_broken = 0, blocks.first
-        for block in range(blocks.first, self._planner.last_block(assignment)):
-            start, end = self._manifests[assignment.package].block_span(blocks.object, block)
+        for number in range(blocks.first, landed.last_block):
+            block = BlockInObject(number)
+            start, end = self._manifests[request.package].block_span(blocks.object, block)
             if kept_bytes + end - start > landed.received_bytes:
                 break
             kept_bytes += end - start
-            self._judge(assignment, block, {assignment.endpoint}, now_s)
-            first_broken += 1
+            self._judge(request, block, {request.endpoint}, now_s)
+            first_broken = BlockInObject(block + 1)
         start_bytes = landed.received_bytes - kept_bytes
-        if start_bytes and self._keep_start(assignment, first_broken, start_bytes):
+        if start_bytes and self._keep_start(request, first_broken, start_bytes):
             return
         if landed.is_broken:
             self.lost_bytes += start_bytes
 
-    def _keep_start(self, assignment: Assignment, block: int, start_bytes: int) -> bool:
-        if block == assignment.blocks.last:
+    def _keep_start(self, request: Request, block: BlockInObject, start_bytes: int) -> bool:
+        if block == request.blocks.last:
             return False
-        is_kept = self._planner.keep_start(assignment, block, start_bytes)
+        events = self._scheduler.start_arrived(request.number, block, start_bytes)
+        self._note(events)
+        is_kept = StartKept(request.number, block) in events
         if is_kept:
-            one = assignment.blocks._replace(first=block, last=block + 1)
-            buffer = self._buffer(msgspec.structs.replace(assignment, blocks=one))
+            one = BlockRange.of(request.blocks.object, block, block + 1)
+            buffer = self._buffer(msgspec.structs.replace(request, blocks=one))
             assert not buffer
-            buffer[Strip(0, start_bytes)] = assignment.endpoint
+            buffer[Span(0, start_bytes)] = request.endpoint
         return is_kept
 
-    def _land_strip(
-        self, assignment: Assignment, strip: Strip, landed: Landed, now_s: float
-    ) -> None:
-        if landed.is_dismissed or landed.received_bytes < strip.end - strip.start:
-            is_theirs = landed.is_dismissed or assignment.number in self._taken_over
-            if landed.received_bytes and not is_theirs:
-                kept = Strip(strip.start, strip.start + landed.received_bytes)
-                self._buffer(assignment)[kept] = assignment.endpoint
+    def _land_part(self, request: Request, part: Span, landed: Landed, now_s: float) -> None:
+        is_taken = request.number in self._taken_over
+        if landed.is_cancelled or landed.received_bytes < part.length_bytes:
+            if landed.received_bytes and not landed.is_cancelled and not is_taken:
+                kept = Span(part.start, part.start + landed.received_bytes)
+                self._buffer(request)[kept] = request.endpoint
             return
-        buffer = self._buffer(assignment)
-        if strip in buffer or assignment.number in self._taken_over:
-            assert not self._planner.strip_arrived(assignment)
+        buffer = self._buffer(request)
+        if part in buffer or is_taken:
+            assert not self._scheduler.arrived(request.number)
             return
-        buffer[strip] = assignment.endpoint
-        if self._planner.strip_arrived(assignment):
-            at, blocks = 0, assignment.blocks
+        buffer[part] = request.endpoint
+        events = self._scheduler.arrived(request.number)
+        self._note(events)
+        if SplitBlockFilled(request.number) in events:
+            at, blocks = 0, request.blocks
             for start, end in sorted(buffer):
-                assert start == at, "strips lie side by side"
+                assert start == at, "parts lie side by side"
                 at = end
-            first, last = self._manifests[assignment.package].range_span(blocks)
+            first, last = self._manifests[request.package].range_span(blocks)
             assert at == last - first
             servers = set(buffer.values())
             buffer.clear()
-            self._judge(assignment, blocks.first, servers, now_s)
+            self._judge(request, blocks.first, servers, now_s)
 
-    def _buffer(self, assignment: Assignment) -> dict[Strip, str]:
-        """The strips of a block that have landed, and whose they are."""
-        manifest, blocks = self._manifests[assignment.package], assignment.blocks
+    def _buffer(self, request: Request) -> dict[Span, str]:
+        """The parts of a block that have landed, and where they came from."""
+        manifest, blocks = self._manifests[request.package], request.blocks
         number = manifest.block_number(blocks.object, blocks.first)
-        return self._buffers.setdefault((assignment.package, number), {})
+        return self._buffers.setdefault((request.package, number), {})
 
     def _judge(
-        self, assignment: Assignment, block: int, servers: Iterable[str], now_s: float
+        self, request: Request, block: BlockInObject, servers: Iterable[str], now_s: float
     ) -> None:
-        index = assignment.blocks.object
-        place = assignment.package, index, block
-        if any(self._is_bad(place, endpoint) for endpoint in servers):
-            start, end = self._manifests[assignment.package].block_span(index, block)
+        index = request.blocks.object
+        if any(self._is_bad(request.package, index, block, endpoint) for endpoint in servers):
+            start, end = self._manifests[request.package].block_span(index, block)
             self.lost_bytes += end - start
-            self._planner.block_bad(assignment, block, now_s)
+            self._note(self._scheduler.rejected(request.number, block, now_s))
         else:
-            self._planner.blocks_done(assignment, BlockRange(index, block, block + 1))
+            blocks = BlockRange.of(index, block, block + 1)
+            self._note(self._scheduler.verified(request.number, blocks))
 
-    def _is_bad(self, place: tuple[str, int, int], endpoint: str) -> bool:
+    def _is_bad(
+        self, package: str, index: ObjectIndex, block: BlockInObject, endpoint: str
+    ) -> bool:
         probability = self._bad[endpoint]
-        return bool(probability) and random.Random(repr((place, endpoint))).random() < probability
+        seed = repr(((package, index, block), endpoint))
+        return bool(probability) and random.Random(seed).random() < probability

@@ -1,4 +1,4 @@
-"""The planner against a plain model of who fetches which bytes, in any order of events."""
+"""The scheduler against a plain model of which request fetches which bytes, in any order."""
 
 from __future__ import annotations
 
@@ -8,384 +8,499 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from dlcore.errors import Fault
-from dlcore.model import BlockRange, Manifest
-from dlcore.schedule import Assignment, Planner, Policy, Strip, Terms
+from dlcore.model import BlockInObject, BlockInPackage, BlockRange, Manifest, ObjectIndex
+from dlcore.schedule import (
+    BlockRejected,
+    DeadlineScheduler,
+    EndpointChange,
+    EndpointChanged,
+    Event,
+    Events,
+    PackageComplete,
+    PackageExhausted,
+    Policy,
+    Request,
+    RequestCancelled,
+    RequestNumber,
+    RequestShortened,
+    Span,
+    SplitBlockFilled,
+    StartKept,
+    Terms,
+)
 from tests.schedule.packages import shape
 
 BLOCK_BYTES = 256 << 10
+PLENTY_BYTES = 1 << 40
 POLICY = Policy(
-    range_bytes=3 * BLOCK_BYTES,
+    max_request_bytes=3 * BLOCK_BYTES,
     memory_bytes=4 * BLOCK_BYTES,
-    weather_patience=3,
-    busy_patience=4,
-    corrupt_patience=20,
+    max_failures=3,
+    max_busy_answers=4,
+    max_bad_blocks=20,
 )
-Block = tuple[str, int]  # package, number in the package
+Block = tuple[str, BlockInPackage]
 
 
 class Flight:
-    """A range under way.
+    """A request in flight, as the model knows it.
 
     Attributes:
-        received_bytes: So much of it has arrived.
-        judged: So many of its blocks have been.
-        superseded: Whether the planner said that nobody needs it any more.
+        received_bytes: What of it has arrived.
+        last: The block before which it is to end.
+        is_cancelled: Whether the scheduler said that nobody needs it any more.
+        uses_connection: Whether it counts against its endpoint's limit.
     """
 
-    def __init__(self, assignment: Assignment, manifest: Manifest) -> None:
-        self.assignment = assignment
+    def __init__(self, request: Request, manifest: Manifest) -> None:
+        self.request = request
         self.manifest = manifest
         self.received_bytes = 0
-        self.judged = 0
-        self.superseded = False
+        self.last = request.blocks.last
+        self.is_cancelled = False
+        self.uses_connection = True
 
-    def length_bytes(self, last_block: int) -> int:
-        """What it is to deliver if it ends before that block."""
-        blocks, strip = self.assignment.blocks, self.assignment.strip
-        if strip:
-            return strip.end - strip.start
-        if last_block <= blocks.first:
+    @property
+    def length_bytes(self) -> int:
+        """What it is to deliver."""
+        blocks = self.request.blocks
+        if self.request.part:
+            return self.request.part.length_bytes
+        if self.last <= blocks.first:
             return 0
-        start, end = self.manifest.range_span(blocks._replace(last=last_block))
+        start, end = self.manifest.range_span(blocks._replace(last=self.last))
         return end - start
 
-    def numbers(self, last_block: int) -> range:
-        """Package-wide numbers of its blocks up to that one."""
-        blocks = self.assignment.blocks
+    @property
+    def numbers(self) -> list[BlockInPackage]:
+        """The blocks that it is to deliver, or of which it is to deliver a part."""
+        blocks = self.request.blocks
         base = self.manifest.first_blocks[blocks.object]
-        return range(base + blocks.first, base + max(blocks.first, last_block))
+        last = blocks.last if self.request.part else max(blocks.first, self.last)
+        return [BlockInPackage(base + block) for block in range(blocks.first, last)]
 
 
-class PlannerMachine(RuleBasedStateMachine):
+class SchedulerMachine(RuleBasedStateMachine):
     """Packages p0, p1, ... and endpoints e0, e1, ..."""
 
     @initialize(data=st.data())
     def begin(self, data: st.DataObject) -> None:
         self.now_s = 0.0
-        self.planner = Planner(POLICY)
-        self.flights: dict[int, Flight] = {}
-        self.done: set[Block] = set()
-        self.arrived: dict[Block, dict[Strip, str]] = {}  # strips in the buffers of open blocks
+        self.flights: dict[RequestNumber, Flight] = {}
+        self.verified: set[Block] = set()
+        self.arrived: dict[Block, dict[Span, str]] = {}  # parts in the buffers of split blocks
         self.bad: set[Block] = set()
         self.manifests: dict[str, Manifest] = {}
-        self.cost: dict[str, int] = {}
-        self.held: dict[tuple[str, str], set[int]] = {}
+        self.held: dict[tuple[str, str], set[ObjectIndex]] = {}
+        self.unlocated: set[tuple[str, str]] = set()
+        self.dropped: set[str] = set()
+        self.complete: set[str] = set()
+        self.exhausted: set[str] = set()
         self.endpoints = [f"e{n}" for n in range(data.draw(st.integers(1, 3)))]
-        for endpoint in self.endpoints:
-            self.cost[endpoint] = data.draw(st.integers(0, 1))
-            terms = Terms(data.draw(st.integers(1, 9)), self.cost[endpoint])
-            self.planner.add_endpoint(endpoint, terms)
+        self.cost = {endpoint: data.draw(st.integers(0, 1)) for endpoint in self.endpoints}
+        self.scheduler = DeadlineScheduler(
+            {
+                endpoint: Terms(data.draw(st.integers(1, 9)), self.cost[endpoint])
+                for endpoint in self.endpoints
+            },
+            POLICY,
+        )
         for number in range(data.draw(st.integers(1, 3))):
             self._want(f"p{number}", data)
-        self.urgent, self.idle = list(self.manifests), list[str]()
-        self.planner.order(self.urgent)
+        self.needed, self.maybe_needed = list(self.manifests), list[str]()
+        self._note(self.scheduler.order(self.needed))
+        self._note(self.scheduler.tick(self.now_s))
         self.has_begun = True
 
     def _want(self, package: str, data: st.DataObject) -> None:
-        manifest = shape(
-            data.draw(st.lists(st.integers(1, 20), max_size=3)), block_bytes=BLOCK_BYTES
-        )
+        lengths = data.draw(st.lists(st.integers(1, 20), max_size=3))
+        manifest = self.manifests[package] = shape(lengths, block_bytes=BLOCK_BYTES)
         count = manifest.first_blocks[-1]
         there = data.draw(st.sets(st.integers(0, count - 1), max_size=4)) if count else set()
-        self.manifests[package] = manifest
-        self.done |= {(package, number) for number in there}
-        self.planner.want(package, manifest, bytes(number in there for number in range(count)))
-        indices = list(range(len(manifest.objects)))
+        self.verified |= {(package, BlockInPackage(number)) for number in there}
         for endpoint in self.endpoints:
-            held = set(indices)
-            if indices and data.draw(st.integers(0, 3)) == 0:
-                held = data.draw(st.sets(st.sampled_from(indices)))
-            self.held[package, endpoint] = held
-            self.planner.place(package, endpoint, frozenset(held))
+            self.held[package, endpoint] = set()
+            self.unlocated.add((package, endpoint))
+        have = bytes(number in there for number in range(count))
+        self._note(self.scheduler.want(package, manifest, have))
+        for endpoint in self.endpoints:
+            if data.draw(st.integers(0, 5)):
+                self._locate(package, endpoint, data)
+
+    def _locate(self, package: str, endpoint: str, data: st.DataObject) -> None:
+        indices = [ObjectIndex(index) for index in range(len(self.manifests[package].objects))]
+        held = set(indices)
+        if indices and data.draw(st.integers(0, 3)) == 0:
+            held = data.draw(st.sets(st.sampled_from(indices)))
+        self._note_located(package, endpoint, held)
+
+    def _note_located(self, package: str, endpoint: str, held: set[ObjectIndex]) -> None:
+        self.held[package, endpoint] = held
+        self.unlocated.discard((package, endpoint))
+        self._note(self.scheduler.located(package, endpoint, frozenset(held)))
 
     # What may happen
+
+    @precondition(lambda self: self.unlocated)
+    @rule(data=st.data())
+    def locate(self, data: st.DataObject) -> None:
+        self._locate(*data.draw(st.sampled_from(sorted(self.unlocated))), data)
 
     @rule(data=st.data())
     def order(self, data: st.DataObject) -> None:
         shuffled = data.draw(st.permutations([*self.manifests, "unknown"]))
         first = data.draw(st.integers(0, len(shuffled)))
         last = data.draw(st.integers(first, len(shuffled)))
-        self.urgent, self.idle = shuffled[:first], shuffled[first:last]
-        waiting = set(self.urgent[: data.draw(st.integers(0, 1))])
-        self.planner.order(self.urgent, self.idle, waiting)
+        self.needed, self.maybe_needed = shuffled[:first], shuffled[first:last]
+        awaited = set(self.needed[: data.draw(st.integers(0, 1))])
+        self._note(self.scheduler.order(self.needed, self.maybe_needed, awaited))
 
-    @rule(data=st.data(), times=st.integers(1, 8))
-    def ask(self, data: st.DataObject, times: int) -> None:
+    @rule(
+        data=st.data(),
+        times=st.integers(1, 8),
+        free_bytes=st.sampled_from([PLENTY_BYTES, PLENTY_BYTES, BLOCK_BYTES, BLOCK_BYTES - 1, 0]),
+    )
+    def ask(self, data: st.DataObject, times: int, free_bytes: int) -> None:
         endpoint = data.draw(st.sampled_from(self.endpoints))
         for _ in range(times):
-            self._ask(endpoint)
+            self._ask(endpoint, free_bytes)
 
-    def _ask(self, endpoint: str) -> bool:
-        before = {n: list(self._claims(f)) for n, f in self.flights.items() if not f.superseded}
+    def _ask(self, endpoint: str, free_bytes: int = PLENTY_BYTES) -> bool:
+        before = {n: list(self._claims(f)) for n, f in self.flights.items() if not f.is_cancelled}
         untouched = set(self._untouched(endpoint))
-        assignment = self.planner.next_range(endpoint, self.now_s)
-        if assignment is None:
+        limit, in_use = self.scheduler.limit(endpoint), self._connections(endpoint)
+        answer = self.scheduler.next_request(endpoint, self.now_s, free_bytes)
+        self._note(answer.events)
+        request = answer.request
+        if request is None:
             return False
-        flight = Flight(assignment, self.manifests[assignment.package])
-        assert not self.planner.dropped(endpoint)
-        assert self.now_s >= self.planner.resume_at_s(endpoint)
-        blocks = assignment.blocks
-        assert blocks.object in self.held[assignment.package, endpoint]
+        flight = Flight(request, self.manifests[request.package])
+        blocks = request.blocks
+        self._check_limit(request, limit, in_use, free_bytes)
+        assert blocks.object in self.held[request.package, endpoint]
         assert 0 <= blocks.first < blocks.last <= flight.manifest.block_count(blocks.object)
-        assert flight.length_bytes(blocks.last) <= POLICY.range_bytes
-        self._check_order(assignment, untouched)
-        self._note_superseded()
-        self._keep_prefixes(assignment, [self.flights[n] for n in before])
+        assert flight.length_bytes <= POLICY.max_request_bytes
+        self._check_order(request, untouched)
+        self._keep_prefixes(request, [self.flights[n] for n in before])
         claims = {number for number, _ in self._claims(flight)}
-        assert not {(assignment.package, number) for number in claims} & self.done
-        others = [
+        assert not {(request.package, number) for number in claims} & self.verified
+        rivals = [
             n
             for n in before
-            if self.flights[n].assignment.package == assignment.package
-            and not self.flights[n].superseded
+            if self.flights[n].request.package == request.package
+            and not self.flights[n].is_cancelled
             and any(
                 _overlap(a, b) for a in self._claims(flight) for b in self._claims(self.flights[n])
             )
         ]
-        assert bool(others) == assignment.race, "only a race fetches what is being fetched"
-        assert len(others) <= 2
-        self.flights[assignment.number] = flight
+        assert bool(rivals) == request.is_race, "only a race fetches what is being fetched"
+        assert len(rivals) <= 2
+        self.flights[request.number] = flight
         return True
 
+    def _check_limit(self, request: Request, limit: int, in_use: int, free_bytes: int) -> None:
+        """No more than the limit, but for one part while memory is short."""
+        assert request.endpoint not in self.dropped
+        assert request.buffer_bytes <= free_bytes
+        if in_use >= limit:
+            assert in_use == limit
+            assert free_bytes < BLOCK_BYTES
+            assert request.part
+            assert request.buffer_bytes == 0
+
     def _ask_all(self) -> bool:
-        """Ask each endpoint once; whether any was given a range."""
+        """Ask each endpoint once; whether any was given a request."""
         asked = [self._ask(endpoint) for endpoint in self.endpoints]
         return any(asked)
 
-    def _check_order(self, assignment: Assignment, untouched: set[Block]) -> None:
+    def _check_order(self, request: Request, untouched: set[Block]) -> None:
         """Nothing later is begun while something earlier is untouched, unless memory is short."""
-        is_open = assignment.strip is not None or assignment.race
-        rank = {package: n for n, package in enumerate([*self.urgent, *self.idle])}
-        if is_open or assignment.package not in rank:
+        rank = {package: n for n, package in enumerate([*self.needed, *self.maybe_needed])}
+        if request.part or request.is_race or request.package not in rank:
             return
-        assert not [p for p, _ in untouched if rank[p] < rank[assignment.package]]
+        assert not [p for p, _ in untouched if rank[p] < rank[request.package]]
 
     @precondition(lambda self: self.flights)
     @rule(data=st.data(), share=st.floats(0.1, 1.0))
     def receive(self, data: st.DataObject, share: float) -> None:
         self._receive(data.draw(st.sampled_from(sorted(self.flights))), share)
 
-    def _receive(self, number: int, share: float) -> None:
+    def _receive(self, number: RequestNumber, share: float) -> None:
         flight = self.flights[number]
-        last = self.planner.last_block(flight.assignment)
-        left_bytes = flight.length_bytes(last) - flight.received_bytes
+        left_bytes = flight.length_bytes - flight.received_bytes
         if left_bytes > 0:
             count_bytes = max(1, int(left_bytes * share))
-            self.planner.received(flight.assignment, count_bytes, self.now_s)
             flight.received_bytes += count_bytes
-            self._note_superseded()
+            self._note(self.scheduler.received(number, count_bytes, self.now_s))
 
     @precondition(lambda self: self.flights)
     @rule(data=st.data(), fault=st.sampled_from([None, None, None, *Fault]), good=st.booleans())
     def end(self, data: st.DataObject, fault: Fault | None, good: bool) -> None:
-        """A range ends; all of it has arrived unless there is a fault or nobody needs it."""
+        """A request ends; all of it has arrived unless there is a fault or it is cancelled."""
         number = data.draw(st.sampled_from(sorted(self.flights)))
-        flight = self.flights[number]
-        if fault is None and not flight.superseded:
+        if fault is None and not self.flights[number].is_cancelled:
             self._receive(number, 1.0)
-        self._judge(flight, good)
+        self._judge(self.flights[number], good)
         self._close(number, fault)
 
     def _judge(self, flight: Flight, good: bool) -> None:
-        assignment = flight.assignment
-        last = self.planner.last_block(assignment)
-        if assignment.strip:
-            if flight.received_bytes == flight.length_bytes(last) and not flight.superseded:
-                self._strip_arrived(flight, assignment.strip, good=good)
+        request = flight.request
+        if request.part:
+            if flight.received_bytes == flight.length_bytes and not flight.is_cancelled:
+                self._part_arrived(flight, request.part, good=good)
             return
+        if flight.received_bytes >= flight.length_bytes:
+            assert self._arrived(flight) == ()
         at = 0
-        for number in flight.numbers(last):
-            index, block = flight.manifest.locate_block(number)
-            start, end = flight.manifest.block_span(index, block)
+        for number in flight.numbers:
+            start, end = flight.manifest.block_span(*flight.manifest.locate_block(number))
             at += end - start
             if at > flight.received_bytes:
                 break
-            self._verdict(flight, number, good=good or not self._has_digests(assignment))
+            self._verdict(flight, number, good=good or not self._has_digests(request))
 
-    def _strip_arrived(self, flight: Flight, strip: Strip, *, good: bool) -> None:
-        assignment = flight.assignment
-        (number,) = flight.numbers(assignment.blocks.last)
-        arrived = self.arrived.setdefault((assignment.package, number), {})
-        is_whole = self.planner.strip_arrived(assignment)
-        self._note_superseded()
-        assert all(strip.end <= a.start or a.end <= strip.start for a in arrived)
-        arrived[strip] = assignment.endpoint
-        start, end = flight.manifest.range_span(assignment.blocks)
-        assert is_whole == (sum(s.end - s.start for s in arrived) == end - start)
+    def _arrived(self, flight: Flight) -> Events:
+        flight.uses_connection = False
+        return self._note(self.scheduler.arrived(flight.request.number))
+
+    def _part_arrived(self, flight: Flight, part: Span, *, good: bool) -> None:
+        request = flight.request
+        (number,) = flight.numbers
+        arrived = self.arrived.setdefault((request.package, number), {})
+        events = self._arrived(flight)
+        assert all(part.end <= a.start or a.end <= part.start for a in arrived)
+        arrived[part] = request.endpoint
+        start, end = flight.manifest.range_span(request.blocks)
+        is_whole = sum(span.length_bytes for span in arrived) == end - start
+        assert events == ((SplitBlockFilled(request.number),) if is_whole else ())
         if is_whole:
-            self._verdict(flight, number, good=good or not self._has_digests(assignment))
+            self._verdict(flight, number, good=good or not self._has_digests(request))
 
-    def _verdict(self, flight: Flight, number: int, *, good: bool) -> None:
-        assignment, place = flight.assignment, (flight.assignment.package, number)
+    def _verdict(self, flight: Flight, number: BlockInPackage, *, good: bool) -> None:
+        request, place = flight.request, (flight.request.package, number)
         index, block = flight.manifest.locate_block(number)
-        servers = set(self.arrived.pop(place, {}).values()) or {assignment.endpoint}
+        servers = set(self.arrived.pop(place, {}).values()) or {request.endpoint}
         if good:
-            self.planner.blocks_done(assignment, BlockRange(index, block, block + 1))
-            self.done.add(place)
-            self._note_superseded()
-        elif place not in self.done:
-            culprit = self.planner.block_bad(assignment, block, self.now_s)
-            assert culprit == (assignment.endpoint if len(servers) == 1 else "")
+            blocks = BlockRange.of(index, block, block + 1)
+            self.verified.add(place)
+            self._note(self.scheduler.verified(request.number, blocks))
+        elif place not in self.verified:
+            events = self._note(self.scheduler.rejected(request.number, block, self.now_s))
+            culprit = request.endpoint if len(servers) == 1 else None
+            assert events[0] == BlockRejected(request.package, index, block, culprit)
             self.bad.add(place)
 
-    def _close(self, number: int, fault: Fault | None) -> None:
-        flight = self.flights.pop(number)
-        assignment = flight.assignment
-        is_short = self.planner.last_block(assignment) < assignment.blocks.last
-        if assignment.strip and not flight.superseded:
-            self._keep_broken(flight, assignment.strip)
-        elif not assignment.strip and number % 4:  # else there is no memory for it
+    def _close(self, number: RequestNumber, fault: Fault | None) -> None:
+        flight = self.flights[number]
+        request = flight.request
+        is_short = flight.last < request.blocks.last
+        if request.part and not flight.is_cancelled:
+            self._keep_broken(flight, request.part)
+        elif not request.part and number % 4:  # else there is no memory for it
             self._keep_start(flight)
-        self.planner.range_ended(
-            assignment,
-            self.now_s,
-            fault=fault,
-            jitter=0.5,
-            dismissed=flight.superseded or (is_short and not fault),
-        )
-        if fault is Fault.NOT_FOUND and not flight.superseded:
-            self.held[assignment.package, assignment.endpoint].discard(assignment.blocks.object)
+        del self.flights[number]
+        if flight.is_cancelled or (is_short and not fault):
+            self._note(self.scheduler.cancelled(number, self.now_s))
+        elif fault:
+            if fault is Fault.NOT_FOUND:
+                self.held[request.package, request.endpoint].discard(request.blocks.object)
+            self._note(self.scheduler.failed(number, self.now_s, fault, jitter=0.5))
+        else:
+            self._note(self.scheduler.finished(number, self.now_s))
 
     @rule(seconds=st.floats(0, 40))
     def wait(self, seconds: float) -> None:
         self.now_s += seconds
+        self._note(self.scheduler.tick(self.now_s))
 
-    @rule()
-    def revive(self) -> None:
-        self.planner.revive()
+    @rule(data=st.data())
+    def retry(self, data: st.DataObject) -> None:
+        package = data.draw(st.sampled_from(sorted(self.manifests)))
+        self.unlocated |= {(package, endpoint) for endpoint in self.endpoints}
+        self.exhausted.discard(package)
+        self._note(self.scheduler.retry(package))
 
     # What must hold
 
-    @invariant()
-    def answers_are_right(self) -> None:
-        live = [f for f in self.flights.values() if not (f.superseded and f.assignment.strip)]
-        for package, manifest in self.manifests.items():
-            numbers = range(manifest.first_blocks[-1])
-            open_blocks = [n for n in numbers if (package, n) not in self.done]
-            assert self.planner.missing_blocks(package) == len(open_blocks)
-            assert self.planner.is_complete(package) == (not open_blocks)
-            if any(flight.assignment.package == package for flight in live):
-                continue
-            nobody = not any(self._holders(package, n) for n in open_blocks)
-            assert self.planner.is_exhausted(package) == bool(open_blocks and nobody)
+    def _note(self, events: Events) -> Events:
+        """Each event is right at the moment when it is told, and told once."""
+        for event in events:
+            self._check_event(event)
+        return events
+
+    def _check_event(self, event: Event) -> None:
+        match event:
+            case RequestCancelled(number):
+                assert not self.flights[number].is_cancelled, "each is told once"
+                self.flights[number].is_cancelled = True
+                self.flights[number].uses_connection = False
+            case RequestShortened(number, last_block):
+                assert last_block < self.flights[number].last
+                self.flights[number].last = last_block
+            case EndpointChanged(endpoint, change):
+                self._check_change(endpoint, change)
+            case PackageComplete(package):
+                assert package not in self.complete
+                assert not self._missing(package)
+                assert not self._in_flight(package)
+                self.complete.add(package)
+            case PackageExhausted(package, missing, dropped):
+                assert package not in self.exhausted
+                assert missing == len(self._missing(package))
+                assert set(dropped) == self.dropped
+                assert self._is_exhausted(package)
+                self.exhausted.add(package)
+            case _:
+                pass
+
+    def _check_change(self, endpoint: str, change: EndpointChange) -> None:
+        if change in {EndpointChange.DROPPED, EndpointChange.QUARANTINED}:
+            assert endpoint not in self.dropped
+            self.dropped.add(endpoint)
+        elif change is EndpointChange.RESUMED:
+            self.dropped.discard(endpoint)
 
     @invariant()
-    def the_number_of_connections_is_never_more_than_allowed(self) -> None:
-        for endpoint in self.endpoints:
-            wanted = self.planner.connections(endpoint, self.now_s)
-            assert (wanted == 0) == bool(self.planner.dropped(endpoint))
+    def what_packages_come_to_is_told(self) -> None:
+        if not hasattr(self, "has_begun"):
+            return
+        for package in self.manifests:
+            if not self._missing(package) and not self._in_flight(package):
+                assert package in self.complete
+            elif self._is_exhausted(package):
+                assert package in self.exhausted
+
+    def _is_exhausted(self, package: str) -> bool:
+        missing = self._missing(package)
+        return (
+            bool(missing)
+            and not self._in_flight(package)
+            and not any((package, endpoint) in self.unlocated for endpoint in self.endpoints)
+            and not any(self._holders(package, number) for number in missing)
+        )
 
     def teardown(self) -> None:
         """Whatever happened, from here on all goes well: then all that can be fetched is."""
         if not hasattr(self, "has_begun"):
             return
-        self.planner.order(list(self.manifests), (), set(self.manifests))
-        self.urgent, self.idle = list(self.manifests), []
+        for package, endpoint in sorted(self.unlocated):
+            indices = range(len(self.manifests[package].objects))
+            self._note_located(package, endpoint, {ObjectIndex(index) for index in indices})
+        self.needed, self.maybe_needed = list(self.manifests), []
+        self._note(self.scheduler.order(self.needed, (), set(self.manifests)))
         for _ in range(2000):
-            self.now_s += 1.0
+            self.wait(1.0)
             for number in sorted(self.flights):
-                if not self.flights[number].superseded:
+                if not self.flights[number].is_cancelled:
                     self._receive(number, 1.0)
                 self._judge(self.flights[number], good=True)
                 self._close(number, None)
             if not self._ask_all() and not self.flights:
-                self.now_s += 1000.0
+                self.wait(1000.0)
                 if not self._ask_all():
                     break
-        for package in self.manifests:
-            assert self.planner.is_complete(package) or self.planner.is_exhausted(package)
+        assert set(self.manifests) <= self.complete | self.exhausted
 
     # The model
 
-    def _note_superseded(self) -> None:
-        for number in self.planner.superseded():
-            if number in self.flights:
-                assert not self.flights[number].superseded, "each is told once"
-                self.flights[number].superseded = True
+    def _missing(self, package: str) -> list[BlockInPackage]:
+        count = self.manifests[package].first_blocks[-1]
+        numbers = [BlockInPackage(number) for number in range(count)]
+        return [number for number in numbers if (package, number) not in self.verified]
 
-    def _keep_prefixes(self, assignment: Assignment, flights: list[Flight]) -> None:
-        """What a range had of a strip whose rest is another's now stays where it is."""
-        if assignment.race or not assignment.strip:
+    def _in_flight(self, package: str) -> bool:
+        return any(flight.request.package == package for flight in self.flights.values())
+
+    def _connections(self, endpoint: str) -> int:
+        flights = [f for f in self.flights.values() if f.request.endpoint == endpoint]
+        return len([flight for flight in flights if flight.uses_connection])
+
+    def _keep_prefixes(self, request: Request, flights: list[Flight]) -> None:
+        """What a request had of a part whose rest is another's now stays where it is."""
+        if request.is_race or not request.part:
             return
         for flight in flights:
-            old = flight.assignment
-            if (old.package, old.blocks) == (assignment.package, assignment.blocks) and (
-                old.strip
-                and old.strip.start <= assignment.strip.start < old.strip.end
-                and not old.race
+            old = flight.request
+            if (old.package, old.blocks) == (request.package, request.blocks) and (
+                old.part and old.part.start <= request.part.start < old.part.end
             ):
-                assert flight.superseded
-                assert assignment.strip.start == old.strip.start + flight.received_bytes
-                (number,) = flight.numbers(old.blocks.last)
+                assert flight.is_cancelled
+                assert request.part.start == old.part.start + flight.received_bytes
+                (number,) = flight.numbers
                 if flight.received_bytes:
-                    prefix = Strip(old.strip.start, assignment.strip.start)
+                    prefix = Span(old.part.start, request.part.start)
                     self.arrived.setdefault((old.package, number), {})[prefix] = old.endpoint
 
     def _keep_start(self, flight: Flight) -> None:
-        """Strips fetch the rest of the block within which a range ends."""
-        assignment, blocks = flight.assignment, flight.assignment.blocks
+        """Requests for parts fetch the rest of the block within which a request ends."""
+        request, blocks = flight.request, flight.request.blocks
         whole, start_bytes = divmod(flight.received_bytes, BLOCK_BYTES)
-        if not start_bytes or flight.received_bytes == flight.length_bytes(blocks.last):
+        start, end = flight.manifest.range_span(blocks)
+        if not start_bytes or flight.received_bytes == end - start:
             return
-        block = blocks.first + whole
-        if self.planner.keep_start(assignment, block, start_bytes):
-            place = assignment.package, flight.manifest.block_number(blocks.object, block)
-            assert place not in self.done
+        block = BlockInObject(blocks.first + whole)
+        events = self._note(self.scheduler.start_arrived(request.number, block, start_bytes))
+        if events:
+            assert events == (StartKept(request.number, block),)
+            place = request.package, flight.manifest.block_number(blocks.object, block)
+            assert place not in self.verified
             assert place not in self.arrived
-            self.arrived[place] = {Strip(0, start_bytes): assignment.endpoint}
+            self.arrived[place] = {Span(0, start_bytes): request.endpoint}
 
-    def _keep_broken(self, flight: Flight, strip: Strip) -> None:
-        """What had arrived of a strip that broke off stays where it is."""
-        (number,) = flight.numbers(flight.assignment.blocks.last)
-        place = flight.assignment.package, number
-        kept = Strip(strip.start, strip.start + flight.received_bytes)
-        if strip.start < kept.end < strip.end and place not in self.done:
-            self.arrived.setdefault(place, {})[kept] = flight.assignment.endpoint
+    def _keep_broken(self, flight: Flight, part: Span) -> None:
+        """What had arrived of a part that broke off stays where it is."""
+        (number,) = flight.numbers
+        place = flight.request.package, number
+        kept = Span(part.start, part.start + flight.received_bytes)
+        if part.start < kept.end < part.end and place not in self.verified:
+            self.arrived.setdefault(place, {})[kept] = flight.request.endpoint
 
-    def _claims(self, flight: Flight) -> Iterator[tuple[int, Strip]]:
-        """Package-wide block and bytes in it that a range is to deliver and has not yet."""
-        assignment = flight.assignment
-        for number in flight.numbers(self.planner.last_block(assignment)):
-            index, block = flight.manifest.locate_block(number)
-            start, end = flight.manifest.block_span(index, block)
-            if (assignment.package, number) not in self.done:
-                yield number, assignment.strip or Strip(0, end - start)
+    def _claims(self, flight: Flight) -> Iterator[tuple[BlockInPackage, Span]]:
+        """The blocks, and the bytes in them, that a request is to deliver and has not yet."""
+        for number in flight.numbers:
+            start, end = flight.manifest.block_span(*flight.manifest.locate_block(number))
+            if (flight.request.package, number) not in self.verified:
+                yield number, flight.request.part or Span(0, end - start)
 
     def _untouched(self, endpoint: str) -> Iterator[Block]:
         """Blocks that the endpoint could serve and nobody has begun."""
-        urgent = [p for p in self.urgent if p in self.manifests]
-        is_busy = any(not self.planner.is_complete(p) for p in urgent)
-        idle = [] if is_busy else [p for p in self.idle if p in self.manifests]
+        needed = [p for p in self.needed if p in self.manifests]
+        is_busy = any(self._missing(package) for package in needed)
+        maybe = [] if is_busy else [p for p in self.maybe_needed if p in self.manifests]
         taken = {
-            (flight.assignment.package, number)
+            (flight.request.package, number)
             for flight in self.flights.values()
-            for number in flight.numbers(flight.assignment.blocks.last)
+            for number in self._all_numbers(flight)
         }
-        for package in [*urgent, *idle]:
-            manifest = self.manifests[package]
-            for number in range(manifest.first_blocks[-1]):
+        for package in [*needed, *maybe]:
+            for number in self._missing(package):
                 place = package, number
-                is_theirs = place in self.done or place in taken or place in self.arrived
+                is_theirs = place in taken or place in self.arrived
                 if not is_theirs and place not in self.bad and self._is_free(endpoint, place):
                     yield place
+
+    def _all_numbers(self, flight: Flight) -> list[BlockInPackage]:
+        """The blocks of a request, those that it need not deliver any more included."""
+        base, blocks = flight.manifest.first_blocks, flight.request.blocks
+        return [BlockInPackage(base[blocks.object] + n) for n in range(blocks.first, blocks.last)]
 
     def _is_free(self, endpoint: str, place: Block) -> bool:
         """Whether nothing but the order keeps the endpoint from serving the block."""
         holders = self._holders(*place)
         return endpoint in holders and self.cost[endpoint] == min(self.cost[e] for e in holders)
 
-    def _has_digests(self, assignment: Assignment) -> bool:
-        objects = self.manifests[assignment.package].objects
-        return bool(objects[assignment.blocks.object].digests)
+    def _has_digests(self, request: Request) -> bool:
+        objects = self.manifests[request.package].objects
+        return bool(objects[request.blocks.object].digests)
 
-    def _holders(self, package: str, number: int) -> set[str]:
+    def _holders(self, package: str, number: BlockInPackage) -> set[str]:
         index, _ = self.manifests[package].locate_block(number)
         return {
             endpoint
             for endpoint in self.endpoints
-            if not self.planner.dropped(endpoint) and index in self.held[package, endpoint]
+            if endpoint not in self.dropped and index in self.held[package, endpoint]
         }
 
 
-def _overlap(one: tuple[int, Strip], other: tuple[int, Strip]) -> bool:
+def _overlap(one: tuple[int, Span], other: tuple[int, Span]) -> bool:
     return one[0] == other[0] and one[1].start < other[1].end and other[1].start < one[1].end

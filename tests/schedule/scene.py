@@ -1,15 +1,36 @@
-"""A planner with one package and some endpoints, and short ways to say what happens to it."""
+"""A scheduler with some packages and endpoints, and short ways to say what happens to it."""
 
 from __future__ import annotations
 
 from collections import Counter
 
 from dlcore.errors import Fault
-from dlcore.model import Manifest
-from dlcore.schedule import Assignment, Planner, Policy, Terms
+from dlcore.model import BlockInObject, Manifest, ObjectIndex
+from dlcore.schedule import (
+    BlockRejected,
+    DeadlineScheduler,
+    EndpointChange,
+    EndpointChanged,
+    Event,
+    Events,
+    PackageComplete,
+    Policy,
+    Request,
+    RequestCancelled,
+    RequestNumber,
+    RequestShortened,
+    SplitBlockFilled,
+    StartKept,
+    Terms,
+)
+from dlcore.schedule.limit_policy import LimitPolicy
 from tests.schedule.packages import shape
 
 MIB = 1 << 20
+PLENTY_BYTES = 1 << 40  # of free memory
+WIDE = LimitPolicy(initial_limit=200, initial_near=200, initial_far=200, max_initial=200)
+DROPPED = {EndpointChange.DROPPED, EndpointChange.QUARANTINED}
+EVERYTHING = frozenset([ObjectIndex(0)])
 
 
 class Scene:
@@ -18,8 +39,11 @@ class Scene:
     Args:
         packages: Key -> blocks of its only object.
         endpoints: Name -> cost; each holds everything.
-        policy: The planner's.
+        policy: The scheduler's.
         block_bytes: Of every package.
+
+    Attributes:
+        events: All that the scheduler returned, and `take` has not taken.
     """
 
     def __init__(
@@ -30,66 +54,152 @@ class Scene:
         *,
         block_bytes: int = MIB,
     ) -> None:
-        self.planner = Planner(policy)
+        self.scheduler = DeadlineScheduler(
+            {name: Terms(cost=cost) for name, cost in endpoints.items()}, policy
+        )
         self.now_s = 0.0
-        self.received: Counter[int] = Counter()
+        self.events: list[Event] = []
+        self.received: Counter[RequestNumber] = Counter()
+        self.last_block: dict[RequestNumber, BlockInObject] = {}
         self.manifests: dict[str, Manifest] = {}
-        for endpoint, cost in endpoints.items():
-            self.planner.add_endpoint(endpoint, Terms(cost=cost))
+        self.complete: set[str] = set()
+        self.dropped: set[str] = set()
         for package, count in packages.items():
             self.manifests[package] = shape([count], block_bytes=block_bytes)
-            self.planner.want(package, self.manifests[package], bytes(count))
+            self.note(self.scheduler.want(package, self.manifests[package], bytes(count)))
             for endpoint in endpoints:
-                self.planner.place(package, endpoint, frozenset([0]))
-        self.planner.order(list(packages))
+                self.note(self.scheduler.located(package, endpoint, EVERYTHING))
+        self.note(self.scheduler.order(list(packages)))
+        self.tick()
 
-    def ask(self, endpoint: str = "e") -> Assignment:
-        """The next range of an endpoint; there must be one."""
-        assignment = self.planner.next_range(endpoint, self.now_s)
-        assert assignment
-        return assignment
+    def note(self, events: Events) -> Events:
+        """Keep what the scheduler returned."""
+        self.events += events
+        for event in events:
+            if isinstance(event, RequestShortened):
+                self.last_block[event.number] = event.last_block
+            if isinstance(event, PackageComplete):
+                self.complete.add(event.package)
+            if isinstance(event, EndpointChanged) and event.change in DROPPED:
+                self.dropped.add(event.endpoint)
+        return events
+
+    def is_complete(self, package: str) -> bool:
+        """Whether the scheduler said so."""
+        return package in self.complete
+
+    def is_dropped(self, endpoint: str) -> bool:
+        """Whether the scheduler said so."""
+        return endpoint in self.dropped
+
+    def last_of(self, request: Request) -> BlockInObject:
+        """Where a request is to end now."""
+        return self.last_block.get(request.number, request.blocks.last)
+
+    def take(self, kind: type[Event]) -> list[Event]:
+        """The events of a kind since this was last asked for."""
+        found = [event for event in self.events if isinstance(event, kind)]
+        self.events = [event for event in self.events if not isinstance(event, kind)]
+        return found
+
+    def next_request(self, endpoint: str = "e", free_bytes: int = PLENTY_BYTES) -> Request | None:
+        """What the endpoint is asked for next, with as many connections as there are requests."""
+        answer = self.scheduler.next_request(endpoint, self.now_s, free_bytes)
+        self.note(answer.events)
+        return answer.request
+
+    def ask(self, endpoint: str = "e") -> Request:
+        """The next request of an endpoint; there must be one."""
+        request = self.next_request(endpoint)
+        assert request
+        return request
 
     def has_none(self, endpoint: str = "e") -> bool:
         """Whether there is nothing for an endpoint."""
-        return self.planner.next_range(endpoint, self.now_s) is None
+        return self.next_request(endpoint) is None
 
-    def length_bytes(self, assignment: Assignment) -> int:
-        """What a range is to deliver now."""
-        if assignment.strip:
-            return assignment.strip.end - assignment.strip.start
-        blocks = assignment.blocks._replace(last=self.planner.last_block(assignment))
-        start, end = self.manifests[assignment.package].range_span(blocks)
+    def tick(self) -> None:
+        """Time has passed."""
+        self.note(self.scheduler.tick(self.now_s))
+
+    def length_bytes(self, request: Request) -> int:
+        """What a request is to deliver now."""
+        if request.part:
+            return request.part.length_bytes
+        last = self.last_of(request)
+        start, end = self.manifests[request.package].range_span(request.blocks._replace(last=last))
         return end - start
 
-    def receive(self, assignment: Assignment, share: float, seconds: float = 0.0) -> None:
-        """So much of a range arrives, evenly within so many seconds."""
-        count_bytes = int(self.length_bytes(assignment) * share)
+    def receive(self, request: Request, share: float, seconds: float = 0.0) -> None:
+        """A share of a request arrives, evenly within some seconds."""
+        count_bytes = int(self.length_bytes(request) * share)
         for part in range(10):
             self.now_s += seconds / 10
-            self.planner.connections(assignment.endpoint, self.now_s)
+            self.tick()
             part_bytes = count_bytes * (part + 1) // 10 - count_bytes * part // 10
-            self.planner.received(assignment, part_bytes, self.now_s)
-        self.received[assignment.number] += count_bytes
+            self.arrive(request, part_bytes)
+        self.received[request.number] += count_bytes
 
-    def deliver(self, assignment: Assignment, seconds: float = 0.0) -> None:
-        """The rest of a range arrives, is verified and done."""
-        length_bytes = self.length_bytes(assignment)
-        self.receive(assignment, 1 - self.received[assignment.number] / length_bytes, seconds)
-        last = self.planner.last_block(assignment)
-        if not assignment.strip or self.planner.strip_arrived(assignment):
-            self.planner.blocks_done(assignment, assignment.blocks._replace(last=last))
-        self.end(assignment)
+    def arrive(self, request: Request, count_bytes: int) -> None:
+        """Bytes of a request arrive now."""
+        self.note(self.scheduler.received(request.number, count_bytes, self.now_s))
 
-    def end(self, assignment: Assignment, fault: Fault | None = None, jitter: float = 0.5) -> None:
-        """A range comes to its end."""
-        self.planner.range_ended(assignment, self.now_s, fault=fault, jitter=jitter)
+    def fills(self, request: Request) -> bool:
+        """All of a request has arrived; whether that makes a split block whole."""
+        events = self.note(self.scheduler.arrived(request.number))
+        return events == (SplitBlockFilled(request.number),)
 
-    def warm_up(self, endpoint: str, rate_bytes_per_s: float, ranges: int = 6) -> None:
-        """An endpoint delivers some ranges at that rate of a connection."""
-        for _ in range(ranges):
-            assignment = self.ask(endpoint)
-            self.deliver(assignment, self.length_bytes(assignment) / rate_bytes_per_s)
+    def keeps_start(self, request: Request, block: int, arrived_bytes: int) -> bool:
+        """A request ends within a block; whether the start of that is of use."""
+        number = BlockInObject(block)
+        events = self.note(self.scheduler.start_arrived(request.number, number, arrived_bytes))
+        return events == (StartKept(request.number, number),)
 
-    def whats(self) -> list[tuple[str, str]]:
-        """What was decided about endpoints since it was last asked."""
-        return [(note.endpoint, note.what) for note in self.planner.notes()]
+    def deliver(self, request: Request, seconds: float = 0.0) -> None:
+        """The rest of a request arrives and is verified."""
+        length_bytes = self.length_bytes(request)
+        self.receive(request, 1 - self.received[request.number] / length_bytes, seconds)
+        last = self.last_of(request)
+        is_filled = self.fills(request)
+        if not request.part or is_filled:
+            blocks = request.blocks._replace(last=last)
+            self.note(self.scheduler.verified(request.number, blocks))
+        self.end(request)
+
+    def reject(self, request: Request, block: int = 0) -> str | None:
+        """A block of a request does not match; who is blamed."""
+        number = BlockInObject(block)
+        events = self.note(self.scheduler.rejected(request.number, number, self.now_s))
+        (rejected,) = [event for event in events if isinstance(event, BlockRejected)]
+        assert rejected.block == number
+        return rejected.endpoint
+
+    def end(self, request: Request, fault: Fault | None = None, jitter: float = 0.5) -> None:
+        """A request comes to its end."""
+        if fault:
+            self.note(self.scheduler.failed(request.number, self.now_s, fault, jitter=jitter))
+        else:
+            self.note(self.scheduler.finished(request.number, self.now_s))
+
+    def cancel(self, request: Request) -> None:
+        """A request is stopped."""
+        self.note(self.scheduler.cancelled(request.number, self.now_s))
+
+    def warm_up(self, endpoint: str, rate_bytes_per_s: float, requests: int = 6) -> None:
+        """An endpoint delivers some requests at that rate of a connection."""
+        for _ in range(requests):
+            request = self.ask(endpoint)
+            self.deliver(request, self.length_bytes(request) / rate_bytes_per_s)
+
+    def order(self, needed: list[str], awaited: set[str] | None = None) -> None:
+        """Set the deadline order."""
+        self.note(self.scheduler.order(needed, (), awaited or set()))
+
+    def cancelled(self) -> list[RequestNumber]:
+        """The requests that were cancelled since this was last asked for."""
+        return [e.number for e in self.take(RequestCancelled) if isinstance(e, RequestCancelled)]
+
+    def changes(self) -> list[tuple[str, EndpointChange]]:
+        """What was decided about endpoints since this was last asked for."""
+        found = self.take(EndpointChanged)
+        return [(e.endpoint, e.change) for e in found if isinstance(e, EndpointChanged)]

@@ -6,7 +6,7 @@ import random
 from typing import NamedTuple
 
 from dlcore.model import DEFAULT_BLOCK_BYTES, DIGEST_BYTES, Manifest, Object
-from dlcore.schedule import Need, lower_bound_s
+from dlcore.schedule import StepLoad, lower_bound_s
 from tests.schedule.network import CLOSED, SILENT, Terrain
 from tests.schedule.simulation import TICK_S, Played, Simulation, Steps
 
@@ -24,8 +24,8 @@ class Mishaps(NamedTuple):
 KINDS = {
     "none": Mishaps(),
     "slow connections": Mishaps(slow=0.1),
-    "ranges that break off": Mishaps(breaks=0.1),
-    "ranges that stall": Mishaps(stalls=0.02),
+    "requests that break off": Mishaps(breaks=0.1),
+    "requests that stall": Mishaps(stalls=0.02),
     "an endpoint that serves bad blocks": Mishaps(bad=0.1),
     "endpoints that slow down, fall silent, close and come back": Mishaps(is_changing=True),
 }
@@ -123,7 +123,9 @@ def play(seed: int, mishaps: Mishaps) -> Run:
         for n in range(count)
     }
     played = Simulation(steps, terrains, chance).play()
-    needs = [Need(manifest.content_bytes if manifest else 0, run_s) for manifest, run_s in steps]
-    bound_s = lower_bound_s(needs, sum(t.full_bytes_per_s for t in terrains.values()))
+    loads = [
+        StepLoad(manifest.content_bytes if manifest else 0, run_s) for manifest, run_s in steps
+    ]
+    bound_s = lower_bound_s(loads, sum(t.full_bytes_per_s for t in terrains.values()))
     opening_s = 2 * TICK_S + max(2 * (t.warm_up_s + t.round_trip_s) for t in terrains.values())
     return Run(seed, terrains, played, bound_s, opening_s)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dlcore.schedule.concurrency_limit import ConcurrencyLimit
 from dlcore.schedule.limit_policy import LimitPolicy
-from dlcore.schedule.pace import Pace
+from dlcore.schedule.token_bucket import TokenBucket
 from tests.schedule.packages import LAW
 from tests.schedule.transfers import MAX, MUCH, Transfer, far, running
 
@@ -22,7 +22,7 @@ MIB, KIB = 1 << 20, 1 << 10
 @pytest.mark.parametrize("cap_bytes_per_s", [64 * KIB, MIB, 10 * MIB])
 def test_under_a_cap_there_are_few_connections_and_they_use_it(cap_bytes_per_s: int) -> None:
     outcome = Transfer(
-        ConcurrencyLimit(MAX, cap_bytes_per_s), far(), pace=Pace(cap_bytes_per_s)
+        ConcurrencyLimit(MAX, cap_bytes_per_s), far(), pace=TokenBucket(cap_bytes_per_s)
     ).run(30)
     assert outcome.max_wanted <= max(4, POLICY.initial_far)
     assert outcome.wanted(29, 30)[-1] <= outcome.wanted(5, 6)[0]
@@ -49,7 +49,7 @@ def test_a_cap_that_takes_growth_back_leaves_nothing_to_weigh() -> None:
 
 def test_the_same_terms_again_change_nothing() -> None:
     limit = ConcurrencyLimit(MAX, 20 * MIB)
-    Transfer(limit, far(), pace=Pace(20 * MIB)).run(10)
+    Transfer(limit, far(), pace=TokenBucket(20 * MIB)).run(10)
     before = limit.update(10.0, 40, is_light=False, left_bytes=MUCH)
     limit.configure(MAX, 20 * MIB)
     assert limit.update(10.0, 40, is_light=False, left_bytes=MUCH) == before

@@ -1,4 +1,4 @@
-"""The planner over simulated networks: what must hold in every run, and makespans by the bound.
+"""The scheduler over simulated networks: what must hold in every run, and makespans by the bound.
 
 `DLCORE_SIMULATIONS` tells how many runs of each kind are played.
 """
@@ -12,7 +12,7 @@ import statistics
 
 import pytest
 
-from dlcore.schedule import Policy
+from dlcore.schedule import EndpointChange, Policy
 from tests.schedule.network import CLOSED, SILENT, Terrain
 from tests.schedule.packages import sized
 from tests.schedule.sequences import KINDS, Run, play
@@ -37,9 +37,9 @@ def test_every_byte_that_arrives_is_content_or_accounted_for(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_races_and_stopped_ranges_waste_no_more_than_they_may(kind: str) -> None:
+def test_races_and_cancelled_requests_waste_no_more_than_they_may(kind: str) -> None:
     for run in runs(kind):
-        max_bytes = max(Policy().waste * run.played.content_bytes, 1 << 20)
+        max_bytes = max(Policy().waste_share * run.played.content_bytes, 1 << 20)
         assert run.played.wasted_bytes <= max_bytes, run
 
 
@@ -62,22 +62,24 @@ def test_mishaps_cost_little(kind: str) -> None:
 def test_an_endpoint_that_serves_bad_blocks_is_quarantined_and_named() -> None:
     told = 0
     for run in runs("an endpoint that serves bad blocks"):
-        quarantined = [note for note in run.played.notes if note.what == "quarantined"]
-        assert {note.endpoint for note in quarantined} <= {"e0"}, (
+        quarantined = [
+            event for event in run.played.changes if event.change is EndpointChange.QUARANTINED
+        ]
+        assert {event.endpoint for event in quarantined} <= {"e0"}, (
             "the others serve what they should"
         )
-        assert all("3 bad blocks" in note.reason for note in quarantined)
+        assert all("3 bad blocks" in event.reason for event in quarantined)
         told += len(quarantined)
     assert told
 
 
-def test_an_endpoint_that_comes_back_is_tried_by_one_range_first() -> None:
-    whats = {
-        note.what
+def test_an_endpoint_that_comes_back_is_tried_by_one_request_first() -> None:
+    changes = {
+        event.change
         for run in runs("endpoints that slow down, fall silent, close and come back")
-        for note in run.played.notes
+        for event in run.played.changes
     }
-    assert {"backed off", "half-open", "resumed"} <= whats
+    assert {EndpointChange.BACKED_OFF, EndpointChange.HALF_OPEN, EndpointChange.RESUMED} <= changes
 
 
 @pytest.mark.parametrize("fate", [SILENT, CLOSED])

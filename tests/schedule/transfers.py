@@ -11,14 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dlcore.schedule.concurrency_limit import ConcurrencyLimit
-from dlcore.schedule.lengths import fitted, full_bytes
-from dlcore.schedule.pace import Pace
+from dlcore.schedule.policy import Policy
+from dlcore.schedule.request_size import fitted_bytes, full_bytes
+from dlcore.schedule.token_bucket import TokenBucket
 from tests.schedule.tcp import MSS_BYTES, Connection, Path, goodput
 
 MAX = 256  # connections allowed
 MUCH = 1 << 40  # bytes left: no short work
 BLOCK_BYTES = 1 << 20
-MEMORY_BYTES = 48 << 20
+POLICY = Policy()
 MIN_DIVIDED_BYTES = 128 << 10
 REVIEW_S = 0.05  # how often the caller asks for the number of connections
 
@@ -75,12 +76,12 @@ class Transfer:
         total_bytes: float = float("inf"),
         *,
         seed: int = 0,
-        pace: Pace | None = None,
+        pace: TokenBucket | None = None,
         at: Callable[[float], None] = lambda _: None,
         sender: Callable[[Path, random.Random, float], Connection] = Connection,
     ) -> None:
         self._limit, self._path, self._at, self._sender = limit, path, at, sender
-        self._pace = pace or Pace()
+        self._pace = pace or TokenBucket()
         self._chance = random.Random(seed)
         self.left_bytes = total_bytes
         self._busy: list[Connection] = []
@@ -136,14 +137,14 @@ class Transfer:
             self._limit.pushed_back(self._now_s)
         rate_bytes_per_s = self._limit.connection_bytes_per_s or BLOCK_BYTES
         length_bytes = full_bytes(
+            POLICY,
             rate_bytes_per_s=rate_bytes_per_s,
             round_trip_s=self._limit.round_trip_s or 0.0,
             connections=len(self._busy),
             block_bytes=BLOCK_BYTES,
-            memory_bytes=MEMORY_BYTES,
             cap_bytes_per_s=self._pace.cap_bytes_per_s,
         )
-        length = fitted(length_bytes, BLOCK_BYTES)
+        length = fitted_bytes(POLICY, length_bytes, BLOCK_BYTES)
         if not self.left_bytes:  # at the end, half of what somebody else has still to fetch
             victim = max(self._busy, key=lambda other: other.left_bytes)
             length = victim.left_bytes = int(victim.left_bytes // 2)

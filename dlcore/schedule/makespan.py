@@ -1,8 +1,8 @@
-"""How fast a sequence can possibly be: the yardstick of every run.
+"""The shortest possible makespan of a sequence: every run is measured by it.
 
 Steps run in a fixed order and share one link, which makes the sequence a two-machine flow shop
 with a given permutation: machine one is the link, machine two runs the steps. With ``D_i`` the
-time the link needs for the content of steps ``1..i`` and ``r_k`` the run time of step ``k``, no
+time the link steps for the content of steps ``1..i`` and ``r_k`` the run time of step ``k``, no
 schedule ends before ``max_i (D_i + sum of r_k for k >= i)``, nor before the sum of all ``r_k``.
 Giving the whole link to the earliest-needed package reaches it.
 
@@ -16,25 +16,25 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 
-class Need(NamedTuple):
+class StepLoad(NamedTuple):
     """One step: the bytes that must arrive for it and for no earlier step, and its run time."""
 
     new_bytes: int
     run_s: float
 
 
-def lower_bound_s(needs: Sequence[Need], link_bytes_per_s: float) -> float:
+def lower_bound_s(steps: Sequence[StepLoad], link_bytes_per_s: float) -> float:
     """Seconds that no schedule can beat over a link of ``link_bytes_per_s`` bytes per second.
 
     A rate of 0.0 means that the link does not matter, because nothing has to be fetched.
     """
-    remaining_s = sum(need.run_s for need in needs)
+    remaining_s = sum(step.run_s for step in steps)
     bound_s = remaining_s
     arrived_bytes = 0
-    for need in needs:
-        arrived_bytes += need.new_bytes
+    for step in steps:
+        arrived_bytes += step.new_bytes
         bound_s = max(bound_s, _seconds(arrived_bytes, link_bytes_per_s) + remaining_s)
-        remaining_s -= need.run_s
+        remaining_s -= step.run_s
     return bound_s
 
 

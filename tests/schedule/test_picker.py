@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dlcore.errors import Fault
 from dlcore.model import BlockRange
-from dlcore.schedule import Policy
+from dlcore.schedule import EndpointChange, Policy
 from tests.schedule.scene import MIB, Scene
 
 
@@ -16,7 +16,7 @@ def test_the_costly_endpoint_has_no_work_while_the_cheap_one_holds_the_object() 
 
 def test_the_costly_endpoint_serves_what_no_cheap_one_holds() -> None:
     scene = Scene({"p": 100}, {"cheap": 0, "costly": 1})
-    scene.planner.place("p", "cheap", frozenset())
+    scene.note(scene.scheduler.located("p", "cheap", frozenset()))
     assert not scene.has_none("costly")
 
 
@@ -27,17 +27,18 @@ def test_the_costly_endpoint_serves_when_the_cheap_one_is_dropped() -> None:
 
 
 def test_a_step_that_waits_gets_the_costly_endpoint_only_if_the_cheap_one_is_too_slow() -> None:
-    for rate_bytes_per_s, is_helped in ((100 * MIB, False), (MIB / 4, True)):
-        scene = Scene({"p": 100}, {"cheap": 0, "costly": 1}, Policy(patience_s=10.0))
-        scene.warm_up("cheap", rate_bytes_per_s, ranges=3)
-        scene.planner.order(["p"], (), {"p"})
+    for rate_bytes_per_s, is_helped in ((100 * MIB, False), (MIB / 16, True)):
+        scene = Scene({"p": 100}, {"cheap": 0, "costly": 1}, Policy(max_cheap_wait_s=10.0))
+        scene.warm_up("cheap", rate_bytes_per_s, requests=3)
+        scene.order(["p"], {"p"})
         assert scene.has_none("costly") == (not is_helped)
-        assert scene.whats() == [("costly", "put to work")] * is_helped
+        put_to_work = [("costly", EndpointChange.PUT_TO_WORK)]
+        assert scene.changes() == (put_to_work if is_helped else [])
 
 
-def test_a_cheap_endpoint_that_says_nothing_is_waited_for_no_longer_than_the_patience() -> None:
-    scene = Scene({"p": 100}, {"cheap": 0, "costly": 1}, Policy(patience_s=10.0))
-    scene.planner.order(["p"], (), {"p"})
+def test_a_cheap_endpoint_that_says_nothing_is_waited_for_only_so_long() -> None:
+    scene = Scene({"p": 100}, {"cheap": 0, "costly": 1}, Policy(max_cheap_wait_s=10.0))
+    scene.order(["p"], {"p"})
     scene.ask("cheap")
     scene.now_s = 9.0
     assert scene.has_none("costly")
@@ -48,29 +49,31 @@ def test_a_cheap_endpoint_that_says_nothing_is_waited_for_no_longer_than_the_pat
 def test_a_block_served_wrong_is_left_to_those_who_have_not_served_it_wrong() -> None:
     scene = Scene({"p": 1}, {"e": 0, "f": 0}, block_bytes=4096)
     wrong = scene.ask("e")
-    assert scene.planner.block_bad(wrong, 0, 0.0) == "e"
+    assert scene.reject(wrong, 0) == "e"
     scene.end(wrong)
     assert scene.has_none("e")
     also_wrong = scene.ask("f")
-    scene.planner.block_bad(also_wrong, 0, 0.0)
+    scene.reject(also_wrong, 0)
     scene.end(also_wrong)
-    assert scene.ask("e").blocks == BlockRange(0, 0, 1), "all have: nobody is better than another"
+    assert scene.ask("e").blocks == BlockRange.of(0, 0, 1), (
+        "all have: nobody is better than another"
+    )
 
 
 def test_a_block_from_several_endpoints_that_does_not_match_blames_nobody() -> None:
     scene = Scene({"p": 2}, {"e": 0, "f": 0})
     one = scene.ask("e")
-    assert one.strip
+    assert one.part
     scene.deliver(one)
     scene.end(scene.ask("e"), Fault.AUTH)
     while True:
         other = scene.ask("f")
         scene.receive(other, 1.0)
-        if scene.planner.strip_arrived(other):
+        if scene.fills(other):
             break
         scene.end(other)
-    assert scene.planner.block_bad(other, 0, scene.now_s) == ""
+    assert scene.reject(other, 0) is None
     scene.end(other)
-    assert scene.planner.dropped("f") == ""
+    assert not scene.is_dropped("f")
     again = scene.ask("f")
-    assert again.strip is None, "it is fetched again whole, from one endpoint"
+    assert again.part is None, "it is fetched again whole, from one endpoint"

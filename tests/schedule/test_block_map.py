@@ -8,11 +8,13 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.model import BlockRange, Manifest
-from dlcore.schedule.backlog import SMALL_BYTES
-from dlcore.schedule.demand import Demand
+from dlcore.model import BlockRange, Manifest, ObjectIndex
+from dlcore.schedule import Policy, RequestNumber
+from dlcore.schedule.block_map import BlockMap
 from tests.schedule.packages import LAW, sized
 
+POLICY = Policy()
+SMALL_BYTES = POLICY.small_object_bytes
 BLOCK_BYTES = 256 << 10
 MAX_BYTES = 16 << 20
 SLACK = 1.3  # a few connections that wait by turns neither fill a link nor are all at work
@@ -34,7 +36,7 @@ class Path(NamedTuple):
     overhead_s: float
 
     def makespan_s(self, lengths: Callable[[], int | None]) -> float:
-        """Time until all ranges are there; who is free takes the next one, until there is none."""
+        """Time until all has arrived; each free connection takes the next request."""
         now_s = 0.0
         waits: list[float] = []
         rests: list[float] = []
@@ -78,13 +80,13 @@ def package(lengths: list[int]) -> Manifest:
 
 
 def taken(lengths: list[int]) -> Callable[[], int | None]:
-    """Lengths of the ranges, one block each, as a demand gives them out."""
+    """Lengths of the requests, one block each, as a block map gives them out."""
     manifest = package(lengths)
-    demand = Demand("p", manifest, bytes(manifest.first_blocks[-1]))
+    block_map = BlockMap("p", manifest, bytes(manifest.first_blocks[-1]), POLICY)
 
     def ranges() -> Iterator[int]:
         owner = 0
-        while blocks := demand.take(owner, lambda _: True, lambda _: False, 1):
+        while blocks := take(block_map, owner):
             start, end = manifest.range_span(blocks)
             yield end - start
             owner += 1
@@ -131,34 +133,39 @@ def test_one_after_the_other_takes_as_long_as_both_together() -> None:
 
 def test_small_objects_are_not_all_left_for_the_end_nor_long_ones() -> None:
     manifest = package([*([1000] * 100), *([BLOCK_BYTES] * 100)])
-    demand = Demand("p", manifest, bytes(200))
-    kinds = [take(demand, owner).object >= 100 for owner in range(200)]
+    block_map = BlockMap("p", manifest, bytes(200), POLICY)
+    taken = [take(block_map, owner) for owner in range(200)]
+    kinds = [blocks.object >= 100 for blocks in taken if blocks]
     assert all(abs(sum(kinds[:at]) - at / 2) <= 1 for at in range(200))
 
 
 def test_an_endpoint_that_holds_only_one_sort_is_given_that() -> None:
-    demand = Demand("p", package([1000] * 10 + [BLOCK_BYTES] * 10), bytes(20))
+    block_map = BlockMap("p", package([1000] * 10 + [BLOCK_BYTES] * 10), bytes(20), POLICY)
     for owner in range(10):
-        blocks = demand.take(owner, lambda index: index >= 10, lambda _: False, 1)
+        blocks = take(block_map, owner, lambda index: index >= 10)
         assert blocks
         assert blocks.object == 10 + owner
-    assert demand.take(10, lambda index: index >= 10, lambda _: False, 1) is None
-    assert demand.is_servable(lambda index: index < 10)
-    assert not demand.is_servable(lambda index: index >= 10)
+    assert take(block_map, 10, lambda index: index >= 10) is None
+    assert block_map.is_servable(lambda index: index < 10)
+    assert not block_map.is_servable(lambda index: index >= 10)
 
 
 def test_what_is_missing_is_known_to_the_byte() -> None:
     lengths = [SMALL_BYTES, SMALL_BYTES + 1, 3 * BLOCK_BYTES + 5]
-    demand = Demand("p", package(lengths), bytes([0, 0, 0, 1, 0, 0]))
-    assert (demand.missing, demand.missing_bytes) == (5, sum(lengths) - BLOCK_BYTES)
-    blocks = [take(demand, owner) for owner in range(5)]
-    assert (demand.missing, demand.missing_bytes) == (0, 0)
-    for owner, block in enumerate(blocks):
-        demand.give_back(owner, block)
-    assert (demand.missing, demand.missing_bytes) == (5, sum(lengths) - BLOCK_BYTES)
+    block_map = BlockMap("p", package(lengths), bytes([0, 0, 0, 1, 0, 0]), POLICY)
+    assert (block_map.missing, block_map.missing_bytes) == (5, sum(lengths) - BLOCK_BYTES)
+    taken_blocks = [take(block_map, owner) for owner in range(5)]
+    assert (block_map.missing, block_map.missing_bytes) == (0, 0)
+    for owner, blocks in enumerate(taken_blocks):
+        assert blocks
+        block_map.give_back(RequestNumber(owner), blocks)
+    assert (block_map.missing, block_map.missing_bytes) == (5, sum(lengths) - BLOCK_BYTES)
 
 
-def take(demand: Demand, owner: int) -> BlockRange:
-    blocks = demand.take(owner, lambda _: True, lambda _: False, 1)
-    assert blocks
+def take(
+    block_map: BlockMap, number: int, may_serve: Callable[[ObjectIndex], bool] = lambda _: True
+) -> BlockRange | None:
+    blocks = block_map.next_missing(may_serve, lambda _: False, 1)
+    if blocks:
+        block_map.begin(RequestNumber(number), blocks, "e")
     return blocks

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.schedule.pace import BURST_S, Pace
+from dlcore.schedule.token_bucket import BURST_S, TokenBucket
 from tests.schedule.packages import LAW
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -45,7 +45,7 @@ def read(
 def test_never_more_than_the_cap_a_burst_and_one_read_of_each(
     cap_bytes_per_s: float, sizes: list[int], readers: int
 ) -> None:
-    received = read(Pace(cap_bytes_per_s).spend, cycle(sizes), 3.0, readers=readers)
+    received = read(TokenBucket(cap_bytes_per_s).spend, cycle(sizes), 3.0, readers=readers)
     assert received <= cap_bytes_per_s * (3.0 + BURST_S) + (readers + 1) * max(sizes)
 
 
@@ -58,57 +58,59 @@ def test_never_more_than_the_cap_a_burst_and_one_read_of_each(
 def test_a_cap_holds_within_one_in_a_hundred_over_30_s(
     cap_bytes_per_s: float, sizes: list[int], late_s: float
 ) -> None:
-    received = read(Pace(cap_bytes_per_s).spend, cycle(sizes), 30.0, readers=16, late_s=late_s)
+    received = read(
+        TokenBucket(cap_bytes_per_s).spend, cycle(sizes), 30.0, readers=16, late_s=late_s
+    )
     assert received == pytest.approx(cap_bytes_per_s * 30.0, rel=0.01)
 
 
 def test_a_cap_far_below_the_size_of_a_read_holds() -> None:
-    received = read(Pace(1.0 * KIB).spend, cycle([64 * KIB]), 6400.0)
+    received = read(TokenBucket(1.0 * KIB).spend, cycle([64 * KIB]), 6400.0)
     assert received == pytest.approx(KIB * 6400.0, rel=0.011)
 
 
 def test_without_a_cap_nobody_waits() -> None:
-    pace = Pace()
-    assert [pace.spend(MIB, at_s * 0.001) for at_s in range(100)] == [0.0] * 100
+    bucket = TokenBucket()
+    assert [bucket.spend(MIB, at_s * 0.001) for at_s in range(100)] == [0.0] * 100
 
 
 def test_idle_time_earns_no_more_than_a_short_burst() -> None:
-    pace = Pace(1000.0)
-    pace.spend(0, 0.0)
-    assert pace.spend(int(1000 * BURST_S), 3600.0) == 0.0
-    assert pace.spend(1000, 3600.0) == pytest.approx(1.0)
+    bucket = TokenBucket(1000.0)
+    bucket.spend(0, 0.0)
+    assert bucket.spend(int(1000 * BURST_S), 3600.0) == 0.0
+    assert bucket.spend(1000, 3600.0) == pytest.approx(1.0)
 
 
 def test_the_first_read_earns_no_credit_from_a_clock_that_began_before() -> None:
-    assert Pace(1000.0).spend(1000, 1e9) >= 1.0 - BURST_S
+    assert TokenBucket(1000.0).spend(1000, 1e9) >= 1.0 - BURST_S
 
 
 def test_a_higher_cap_shortens_waits_under_way() -> None:
-    pace = Pace(KIB)
-    assert pace.spend(64 * KIB, 0.0) > 60
-    pace.cap_bytes_per_s = 64.0 * MIB
-    assert pace.spend(0, 0.01) == 0.0
+    bucket = TokenBucket(KIB)
+    assert bucket.spend(64 * KIB, 0.0) > 60
+    bucket.set_cap(64.0 * MIB)
+    assert bucket.spend(0, 0.01) == 0.0
 
 
 def test_a_lower_cap_holds_for_the_next_read_and_not_for_the_last() -> None:
-    pace = Pace(float(MIB))
-    before_s = pace.spend(MIB, 0.0)
-    pace.cap_bytes_per_s = float(KIB)
-    assert pace.spend(0, 0.0) == pytest.approx(before_s)
-    assert pace.spend(KIB, 0.0) == pytest.approx(before_s + 1.0)
+    bucket = TokenBucket(float(MIB))
+    before_s = bucket.spend(MIB, 0.0)
+    bucket.set_cap(float(KIB))
+    assert bucket.spend(0, 0.0) == pytest.approx(before_s)
+    assert bucket.spend(KIB, 0.0) == pytest.approx(before_s + 1.0)
 
 
 def test_no_cap_any_more_forgets_what_was_owed() -> None:
-    pace = Pace(KIB)
-    pace.spend(MIB, 0.0)
-    pace.cap_bytes_per_s = 0.0
-    assert pace.spend(MIB, 0.0) == 0.0
-    pace.cap_bytes_per_s = float(MIB)
-    assert pace.spend(MIB, 0.0) <= 1.0
+    bucket = TokenBucket(KIB)
+    bucket.spend(MIB, 0.0)
+    bucket.set_cap(0.0)
+    assert bucket.spend(MIB, 0.0) == 0.0
+    bucket.set_cap(float(MIB))
+    assert bucket.spend(MIB, 0.0) <= 1.0
 
 
 def test_under_two_caps_the_lower_one_holds() -> None:
-    total, endpoint = Pace(2.0 * MIB), Pace(1.0 * MIB)
+    total, endpoint = TokenBucket(2.0 * MIB), TokenBucket(1.0 * MIB)
 
     def spend(count_bytes: int, now_s: float) -> float:
         return max(total.spend(count_bytes, now_s), endpoint.spend(count_bytes, now_s))
@@ -117,7 +119,7 @@ def test_under_two_caps_the_lower_one_holds() -> None:
 
 
 def test_two_endpoints_share_the_total() -> None:
-    total = Pace(1.0 * MIB)
+    total = TokenBucket(1.0 * MIB)
     received = read(total.spend, cycle([16 * KIB]), 30.0, readers=2)
     assert received == pytest.approx(30 * MIB, rel=0.01)
 
@@ -127,7 +129,7 @@ def test_two_endpoints_share_the_total() -> None:
 def test_a_wait_is_never_negative_and_grows_with_what_was_read(
     cap_bytes_per_s: float, reads: list[tuple[int, float]]
 ) -> None:
-    less, more, now_s = Pace(cap_bytes_per_s), Pace(cap_bytes_per_s), 0.0
+    less, more, now_s = TokenBucket(cap_bytes_per_s), TokenBucket(cap_bytes_per_s), 0.0
     for count_bytes, past_s in reads:
         now_s += past_s
         assert 0.0 <= less.spend(count_bytes, now_s) <= more.spend(count_bytes + 1, now_s)

@@ -1,0 +1,199 @@
+"""Finds the late request that a connection should help, and ends those in the way of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from dlcore.schedule.endpoint import Endpoint
+from dlcore.schedule.inflight import FOREVER_S, InFlight, InFlightTable
+from dlcore.schedule.picker import Eligibility
+from dlcore.schedule.policy import Policy
+from dlcore.schedule.rescue import Forecast, Helper, Means, Rescue, WasteBudget, rescue
+from dlcore.schedule.types import Request
+
+
+class Endgame:
+    """Looks at the requests in flight.
+
+    Args:
+        policy: The room's constants.
+        in_flight: The requests.
+        endpoints: All endpoints by name.
+        eligibility: Says which endpoint may serve what.
+        budget: What races may waste.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        in_flight: InFlightTable,
+        endpoints: Mapping[str, Endpoint],
+        eligibility: Eligibility,
+        budget: WasteBudget,
+    ) -> None:
+        self._policy = policy
+        self._in_flight = in_flight
+        self._endpoints = endpoints
+        self._eligibility = eligibility
+        self._budget = budget
+        self._cap_bytes_per_s = 0.0
+        self._checked_s: dict[tuple[str, bool], float] = {}  # when nothing was found to help
+
+    def set_cap(self, cap_bytes_per_s: float) -> None:
+        """The bandwidth cap of all endpoints together; 0.0: none."""
+        self._cap_bytes_per_s = cap_bytes_per_s
+
+    def stall_s(self, endpoint: Endpoint) -> float:
+        """An endpoint that is silent for this time has stalled."""
+        policy = self._policy
+        stall_s = policy.stall_s + policy.stall_round_trips * endpoint.round_trip_s
+        cap_bytes_per_s = self._cap_bytes_per_s or endpoint.terms.cap_bytes_per_s
+        if cap_bytes_per_s:
+            turn_bytes = policy.capped_read_bytes * len(self._in_flight.items)
+            stall_s += policy.stall_round_trips * turn_bytes / cap_bytes_per_s
+        return stall_s
+
+    def help(
+        self,
+        endpoint: Endpoint,
+        packages: Sequence[str],
+        now_s: float,
+        free_bytes: int,
+        *,
+        is_idle: bool,
+    ) -> Request | None:
+        """Help the request of these packages that will end last, if that pays.
+
+        Args:
+            endpoint: Its connection is free.
+            packages: Nothing of them is missing.
+            now_s: The time.
+            free_bytes: Free buffer memory.
+            is_idle: Whether the connection has nothing else to do. If it has, only requests that
+                have stalled, or that a step waits for, are helped.
+        """
+        key = endpoint.name, is_idle
+        if not packages or now_s < self._checked_s.get(key, 0.0) + self._policy.check_s:
+            return None
+        helper = self._helper(endpoint)
+        late = self._late(endpoint, packages, now_s, is_idle)
+        for item, forecast in sorted(late, key=lambda pair: -pair[1].eta_s):
+            found = rescue(self._policy, item, forecast, helper)
+            if found is None or not self._is_possible(found, free_bytes):
+                continue
+            if found.means is Means.CANCEL:
+                self._cancel_stalled(found)
+            else:
+                return self._begin(endpoint, found, now_s)
+        self._checked_s[key] = now_s
+        return None
+
+    def make_way(self, now_s: float) -> None:
+        """Requests that no step waits for end as soon as they can, unless they end soon anyway."""
+        for item in self._in_flight.items:
+            request = item.request
+            is_awaited = self._eligibility.is_awaited(request.package)
+            if not item.is_delivering or request.part or is_awaited:
+                continue
+            forecast = self._forecast(item, now_s)
+            first = forecast.has_begun_until(item)
+            blocks = item.left._replace(first=first)
+            if forecast.eta_s > self._policy.finishes_soon_s and first < blocks.last:
+                item.block_map.give_back(request.number, blocks)
+                self._in_flight.shorten(item, first)
+
+    def _is_possible(self, found: Rescue, free_bytes: int) -> bool:
+        """Whether there is memory for it, and budget if it is a race."""
+        if found.means in {Means.DIVIDE, Means.CANCEL}:
+            return True
+        if found.item.block_map.buffer_bytes(found.blocks.object) > free_bytes:
+            return False
+        return found.means is not Means.RACE or self._budget.allows(found.stake_bytes)
+
+    def _cancel_stalled(self, found: Rescue) -> None:
+        """The block can be fetched again as soon as the request has ended."""
+        found.item.block_map.stalled(found.item.next_block)
+        self._in_flight.cancel(found.item.request.number, found.blocks.first)
+
+    def _begin(self, endpoint: Endpoint, found: Rescue, now_s: float) -> Request:
+        item, means, blocks, stake_bytes, part_bytes = found
+        block_map, late, number = item.block_map, item.request, self._in_flight.next_number
+        part, buffer_bytes = None, block_map.buffer_bytes(blocks.object)
+        if means is Means.RACE:
+            self._budget.began(number, stake_bytes)
+            block_map.race(number, blocks)
+        elif means is Means.TAKE_OVER:
+            block_map.hand_over(late.number, number, blocks)
+            self._in_flight.shorten(item, blocks.first)
+        elif late.part and (split := item.split_block):
+            part = split.take_over(
+                late.part, item.received_bytes, late.endpoint, number, part_bytes
+            )
+            self._in_flight.cancel(late.number, blocks.first)
+            item.keep_arrived()
+            buffer_bytes = 0
+        return self._in_flight.begin(
+            endpoint,
+            block_map,
+            blocks,
+            now_s,
+            part=part,
+            is_race=means is Means.RACE,
+            buffer_bytes=buffer_bytes,
+        )
+
+    def _late(
+        self, endpoint: Endpoint, packages: Sequence[str], now_s: float, is_idle: bool
+    ) -> list[tuple[InFlight, Forecast]]:
+        """Requests that the endpoint can help; of two for the same bytes, the faster one."""
+        first: dict[object, tuple[InFlight, Forecast]] = {}
+        for item in self._in_flight.items:
+            package = item.request.package
+            if not item.is_delivering or package not in packages:
+                continue
+            forecast = self._forecast(item, now_s)
+            place = package, item.next_block, item.request.part
+            rival = first.get(place)
+            if rival is None or forecast.eta_s < rival[1].eta_s:
+                first[place] = item, forecast
+        return [
+            (item, forecast)
+            for item, forecast in first.values()
+            if (is_idle or self._is_pressing(item, forecast))
+            and self._can_help(endpoint, item, now_s)
+        ]
+
+    def _can_help(self, endpoint: Endpoint, item: InFlight, now_s: float) -> bool:
+        block_map, part, number = item.block_map, item.request.part, item.next_block
+        if part:
+            split = item.split_block
+            is_tried = split is None or split.takeovers(part) >= self._policy.max_takeovers
+        else:
+            is_tried = block_map.races(number) >= self._policy.max_races
+        index = item.left.object
+        return (
+            not is_tried
+            and self._eligibility.may_serve(endpoint, block_map, index, now_s)
+            and not self._eligibility.avoids(endpoint, block_map, number)
+            and not self._eligibility.leaves_to_better(endpoint, block_map, index, now_s)
+        )
+
+    def _is_pressing(self, item: InFlight, forecast: Forecast) -> bool:
+        """Whether a connection with other work should help: a step waits, or it has stalled."""
+        if self._eligibility.is_awaited(item.request.package):
+            return True
+        usual_bytes_per_s = item.endpoint.connection_bytes_per_s or 0.0
+        is_slow = forecast.rate_bytes_per_s < self._policy.slow_share * usual_bytes_per_s
+        return is_slow or forecast.eta_s == FOREVER_S
+
+    def _forecast(self, item: InFlight, now_s: float) -> Forecast:
+        eta_s = item.eta_s(now_s, self.stall_s(item.endpoint), self._policy)
+        rate_bytes_per_s = item.rate_bytes_per_s(now_s, self._policy)
+        return Forecast(rate_bytes_per_s, eta_s, item.endpoint.round_trip_s)
+
+    def _helper(self, endpoint: Endpoint) -> Helper:
+        """Its open idle connections; if it has none, one to be opened, a round trip later."""
+        idle = endpoint.idle_connections
+        round_trips = 1 if idle else 2
+        rate_bytes_per_s = endpoint.connection_bytes_per_s or 0.0
+        return Helper(rate_bytes_per_s, round_trips * endpoint.round_trip_s, max(1, idle))

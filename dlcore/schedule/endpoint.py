@@ -1,0 +1,298 @@
+"""One endpoint as the scheduler sees it: what it holds, how it stands, how fast it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dlcore.errors import Fault
+from dlcore.model import ObjectIndex
+from dlcore.schedule.circuit_breaker import CircuitBreaker
+from dlcore.schedule.concurrency_limit import ConcurrencyLimit
+from dlcore.schedule.policy import Policy
+from dlcore.schedule.types import EndpointChange, EndpointChanged, Event, RequestNumber, Terms
+
+UNKNOWN_BYTES_PER_S = float("inf")  # an endpoint that has only just been asked counts as fast
+
+
+class Endpoint:
+    """One endpoint, its requests in flight as numbers, and what was measured of them.
+
+    Args:
+        name: Unique among the endpoints.
+        policy: The room's constants.
+        terms: How it may be used.
+        tell: Hears what was decided about it.
+    """
+
+    def __init__(
+        self, name: str, policy: Policy, terms: Terms, tell: Callable[[Event], None]
+    ) -> None:
+        self.name = name
+        self._policy = policy
+        self._terms = terms
+        self._tell_event = tell
+        self._breaker = CircuitBreaker(policy, self._tell)
+        self._concurrency = ConcurrencyLimit(terms.max_connections, policy=policy.concurrency)
+        self._wanted = 1
+        self._objects: dict[str, set[ObjectIndex]] = {}
+        self._in_flight = self._small_in_flight = 0
+        self._connections_in_use = self._open_connections = 0
+        self._longest_bytes = 0
+        self._is_silent = False
+        self._heard_s = 0.0  # its last byte, or its first request since it was idle
+        self._last_number = RequestNumber(0)
+        self._failed_up_to: RequestNumber | None = None  # requests before its last failure
+        self._trials: set[RequestNumber] = set()
+        self._first_asked_s: float | None = None
+        self._refused_s = float("-inf")
+        self._needed_for: set[str] = set()
+
+    # What it holds, and on which terms
+
+    @property
+    def terms(self) -> Terms:
+        """How it may be used."""
+        return self._terms
+
+    def set_terms(self, terms: Terms, cap_bytes_per_s: float) -> None:
+        """These terms hold from now on; the cap is the lower one of its own and the total."""
+        self._terms = terms
+        self._concurrency.configure(terms.max_connections, cap_bytes_per_s)
+
+    def located(self, package: str, objects: frozenset[ObjectIndex]) -> None:
+        """It holds these objects of a package, and no others."""
+        self._objects[package] = set(objects)
+
+    def lost(self, package: str, index: ObjectIndex) -> None:
+        """It does not hold the object after all."""
+        self._objects.get(package, set()).discard(index)
+
+    def forget(self, package: str) -> None:
+        """Nothing of the package will be asked any more."""
+        self._objects.pop(package, None)
+
+    def holds(self, package: str, index: ObjectIndex) -> bool:
+        """Whether the object can be asked for, now or after a back-off."""
+        return not self.is_dropped and index in self._objects.get(package, ())
+
+    # How it stands
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether it is not asked for anything any more."""
+        return self._breaker.dropped_for is not None
+
+    @property
+    def resume_at_s(self) -> float:
+        """It is not asked before this time."""
+        return self._breaker.resume_at_s
+
+    @property
+    def is_on_trial(self) -> bool:
+        """Whether it has failed or fallen silent, and has not succeeded since."""
+        return self._max_trials is not None
+
+    @property
+    def is_relied_on(self) -> bool:
+        """Whether it can be expected to deliver its part of what is left."""
+        return not (self.is_dropped or self.is_on_trial)
+
+    def may_be_asked(self, now_s: float) -> bool:
+        """Whether its standing allows one more request now."""
+        if self.is_dropped or now_s < self.resume_at_s:
+            return False
+        max_trials = self._max_trials
+        return max_trials is None or len(self._trials) < max_trials
+
+    def reset(self) -> None:
+        """Ask it again although it was dropped, unless it is quarantined."""
+        self._breaker.reset()
+
+    @property
+    def _max_trials(self) -> int | None:
+        return 1 if self._is_silent else self._breaker.max_trials
+
+    # How many requests, and how fast
+
+    @property
+    def limit(self) -> int:
+        """Number of requests that should be in flight."""
+        if self.is_dropped:
+            return 0
+        return min(self.concurrency, self._breaker.max_trials or self.concurrency)
+
+    @property
+    def concurrency(self) -> int:
+        """Number of requests that pay by the last measurement, whatever its standing."""
+        return self._wanted
+
+    @property
+    def in_flight(self) -> int:
+        """Number of requests with bytes still to arrive."""
+        return self._in_flight
+
+    @property
+    def spare_connections(self) -> int:
+        """How many more requests may begin; negative if there are more than the limit."""
+        return self.limit - self._connections_in_use
+
+    @property
+    def idle_connections(self) -> int:
+        """Connections that are open and have no request, as far as can be known here."""
+        return self._open_connections - self._in_flight
+
+    @property
+    def longest_bytes(self) -> int:
+        """Length of the longest request that arrived whole."""
+        return self._longest_bytes
+
+    @property
+    def connection_bytes_per_s(self) -> float | None:
+        """Rate of one connection; None: not measured yet."""
+        return self._concurrency.connection_bytes_per_s
+
+    @property
+    def round_trip_s(self) -> float:
+        """From a request to its first byte; 0.0: not measured yet."""
+        return self._concurrency.round_trip_s or 0.0
+
+    @property
+    def window_bytes(self) -> float:
+        """What one connection carries in a round trip while bytes flow; 0.0: not known."""
+        return self._concurrency.window_bytes
+
+    def total_bytes_per_s(self, now_s: float) -> float:
+        """Rate of all its connections; infinite while it is not known and not overdue."""
+        if self.is_dropped or now_s < self.resume_at_s:
+            return 0.0
+        if self.connection_bytes_per_s is not None:
+            return self.connection_bytes_per_s * max(self.concurrency, self.in_flight)
+        asked_s = self._first_asked_s
+        is_overdue = asked_s is not None and now_s - asked_s > self._policy.max_cheap_wait_s
+        return 0.0 if is_overdue else UNKNOWN_BYTES_PER_S
+
+    def tick(self, now_s: float, *, stall_s: float, left_bytes: int) -> None:
+        """Notice what only time changes.
+
+        Args:
+            now_s: The time.
+            stall_s: If nothing has come of its requests for this time, it has fallen silent.
+            left_bytes: What is still to be fetched from it, as far as is known.
+        """
+        if self._in_flight and not self._is_silent and now_s - self._heard_s > stall_s:
+            self._is_silent = True
+            self._trials.clear()
+            reason = f"no byte for {stall_s:.1f} s; one request at a time tries it"
+            self._tell(EndpointChange.FELL_SILENT, reason, None)
+        self._wanted = self._concurrency.update(
+            now_s,
+            self._in_flight,
+            is_light=0 < self._in_flight == self._small_in_flight,
+            left_bytes=left_bytes,
+        )
+
+    # What happens to its requests
+
+    def began(self, number: RequestNumber, now_s: float, *, is_small: bool) -> None:
+        """A request is in flight; ``is_small``: it is for a small object."""
+        if not self._in_flight:
+            self._heard_s = now_s
+        self._in_flight += 1
+        self._connections_in_use += 1
+        self._small_in_flight += 1 if is_small else 0
+        self._open_connections = max(self._open_connections, self._in_flight)
+        self._last_number = number
+        if self._first_asked_s is None:
+            self._first_asked_s = now_s
+        if self.is_on_trial:
+            self._trials.add(number)
+            if self._breaker.is_half_open:
+                self._tell(EndpointChange.HALF_OPEN, "one request tries it", None)
+
+    def answered(self, round_trip_s: float) -> None:
+        """The first byte of a request came, that long after it was sent."""
+        self._concurrency.answered(round_trip_s)
+
+    def received(self, count_bytes: int, now_s: float) -> None:
+        """Bytes of any request arrived."""
+        self._concurrency.received(count_bytes)
+        self._heard_s = now_s
+        if self._is_silent:
+            self._is_silent = False
+            self._tell(EndpointChange.RESUMED, "it delivers again", None)
+
+    def delivered(self, *, is_small: bool) -> None:
+        """A request has no more bytes to deliver."""
+        self._in_flight -= 1
+        self._small_in_flight -= 1 if is_small else 0
+
+    def connection_freed(self) -> None:
+        """A connection can take the next request, or was closed."""
+        self._connections_in_use -= 1
+
+    def arrived_whole(self, length_bytes: int) -> None:
+        """A request of that length arrived whole."""
+        self._longest_bytes = max(self._longest_bytes, length_bytes)
+
+    def connection_closed(self) -> None:
+        """A connection was given up in the middle of a request and cannot be used again."""
+        self._open_connections = max(self._in_flight, self._open_connections - 1)
+
+    def finished(self, number: RequestNumber, *, is_sound: bool) -> None:
+        """A request ended without a failure; ``is_sound``: none of its blocks was rejected."""
+        self._trials.discard(number)
+        if is_sound:
+            self._breaker.succeeded()
+
+    def cancelled(self, number: RequestNumber) -> None:
+        """A request was stopped for our own reasons, which says nothing about the endpoint."""
+        self._trials.discard(number)
+
+    def failed(
+        self,
+        number: RequestNumber,
+        fault: Fault,
+        now_s: float,
+        retry_after_s: float | None,
+        jitter: float,
+    ) -> None:
+        """A request failed.
+
+        Requests that were in flight at a failure and then fail too are the same failure: they
+        count once, however many connections there are.
+        """
+        self._trials.discard(number)
+        self.connection_closed()
+        is_new = self._failed_up_to is None or number > self._failed_up_to
+        if is_new and self._has_too_many_connections(fault, now_s):
+            self._concurrency.pushed_back(now_s)
+        if is_new and fault is not Fault.NOT_FOUND:
+            self._failed_up_to = self._last_number
+            self._trials.clear()
+        self._breaker.failed(
+            fault, now_s, retry_after_s=retry_after_s, jitter=jitter, is_new=is_new
+        )
+
+    def served_bad_block(self, now_s: float) -> None:
+        """A block of which it sent all bytes did not match its digest."""
+        self._breaker.failed(Fault.CORRUPT, now_s)
+
+    def needed_for(self, package: str) -> None:
+        """It gets work for a package although others cost less."""
+        if package not in self._needed_for:
+            self._needed_for.add(package)
+            wait_s = self._policy.max_cheap_wait_s
+            reason = f"a step waits for {package}; cheaper ones alone need over {wait_s:g} s"
+            self._tell(EndpointChange.PUT_TO_WORK, reason, None)
+
+    def _has_too_many_connections(self, fault: Fault, now_s: float) -> bool:
+        """Whether it says so, or refuses some connections while others succeed."""
+        if fault is not Fault.CONNECT:
+            return fault is Fault.BUSY
+        if not self._breaker.is_proven:
+            return False
+        refused_s, self._refused_s = self._refused_s, now_s
+        return now_s - refused_s <= self._policy.refusals_s
+
+    def _tell(self, change: EndpointChange, reason: str, fault: Fault | None) -> None:
+        self._tell_event(EndpointChanged(self.name, change, reason, fault))

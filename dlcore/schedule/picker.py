@@ -1,0 +1,286 @@
+"""Picks what an endpoint fetches next: which endpoint may serve what, and which bytes come first.
+
+An endpoint serves an object that it holds, unless
+
+* it sent those very bytes wrong, and another endpoint has not yet;
+* the object did not match as a whole, and another endpoint serves it alone now;
+* it costs more than another endpoint in use that holds the object. Then it gets work only while a
+  step waits for the package, and the cheaper ones together would need longer than
+  `Policy.max_cheap_wait_s` for the rest of it at the measured rate.
+
+An endpoint on trial begins blocks, but does not continue one that others can continue: what has
+arrived of it would have to wait if the endpoint fails.
+
+Parts of split blocks come before untouched blocks, because split blocks occupy memory.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection, Container, Mapping
+
+from dlcore.model import BlockInPackage, BlockRange, ObjectIndex
+from dlcore.schedule.block_map import BlockMap
+from dlcore.schedule.endpoint import Endpoint
+from dlcore.schedule.inflight import InFlightTable
+from dlcore.schedule.policy import Policy
+from dlcore.schedule.split_block import SplitBlock
+from dlcore.schedule.types import Request
+
+
+class Shortage(enum.Enum):
+    """Why there is no request although blocks are missing."""
+
+    MEMORY = enum.auto()
+
+
+class Eligibility:
+    """Says which endpoint may serve what.
+
+    Args:
+        policy: How long a step waits for cheap endpoints.
+        endpoints: All endpoints by name.
+    """
+
+    def __init__(self, policy: Policy, endpoints: Mapping[str, Endpoint]) -> None:
+        self._policy = policy
+        self._endpoints = endpoints
+        self._awaited: Container[str] = ()
+
+    def set_awaited(self, packages: Container[str]) -> None:
+        """Steps wait for these packages now."""
+        self._awaited = packages
+
+    def is_awaited(self, package: str) -> bool:
+        """Whether a step waits for the package now."""
+        return package in self._awaited
+
+    def is_held(self, package: str, index: ObjectIndex) -> bool:
+        """Whether any endpoint in use holds the object."""
+        return any(endpoint.holds(package, index) for endpoint in self._endpoints.values())
+
+    def may_serve(
+        self, endpoint: Endpoint, block_map: BlockMap, index: ObjectIndex, now_s: float
+    ) -> bool:
+        """Whether an endpoint may serve an object of a package now."""
+        return (
+            endpoint.holds(block_map.package, index)
+            and self._may_be_server(endpoint, block_map, index)
+            and self._is_worth_its_cost(endpoint, block_map, index, now_s)
+        )
+
+    def avoids(self, endpoint: Endpoint, block_map: BlockMap, number: BlockInPackage) -> bool:
+        """Whether an endpoint should leave a block to others, because it sent it wrong."""
+        culprits = block_map.served_bad(number) or ()
+        index, _ = block_map.manifest.locate_block(number)
+        return self._leaves_to_others(endpoint, block_map.package, index, culprits)
+
+    def leaves_to_better(
+        self, endpoint: Endpoint, block_map: BlockMap, index: ObjectIndex, now_s: float
+    ) -> bool:
+        """Whether an endpoint is on trial, and one that is not may be asked for the object now."""
+        return endpoint.is_on_trial and any(
+            other.is_relied_on
+            and other.may_be_asked(now_s)
+            and self.may_serve(other, block_map, index, now_s)
+            for other in self._endpoints.values()
+        )
+
+    def continues(
+        self, endpoint: Endpoint, block_map: BlockMap, split: SplitBlock, now_s: float
+    ) -> bool:
+        """Whether an endpoint is the one to continue a split block."""
+        if not self.may_continue(endpoint, block_map, split, now_s):
+            return False
+        server = self._endpoints[split.endpoint]
+        return server is endpoint or not (
+            server.may_be_asked(now_s)
+            and server.is_relied_on
+            and server.holds(block_map.package, split.blocks.object)
+        )
+
+    def may_continue(
+        self, endpoint: Endpoint, block_map: BlockMap, split: SplitBlock, now_s: float
+    ) -> bool:
+        """Whether an endpoint may continue a split block if it has nothing else to do."""
+        index = split.blocks.object
+        return self.may_serve(endpoint, block_map, index, now_s) and not self.leaves_to_better(
+            endpoint, block_map, index, now_s
+        )
+
+    def _may_be_server(self, endpoint: Endpoint, block_map: BlockMap, index: ObjectIndex) -> bool:
+        """Whether the endpoint may serve an object that only one endpoint at a time may serve."""
+        if not block_map.needs_one_server(index):
+            return True
+        server = block_map.sole_server(index)
+        if server and self._endpoints[server].holds(block_map.package, index):
+            return server == endpoint.name
+        culprits = block_map.failed_servers(index)
+        return not self._leaves_to_others(endpoint, block_map.package, index, culprits)
+
+    def _leaves_to_others(
+        self, endpoint: Endpoint, package: str, index: ObjectIndex, culprits: Collection[str]
+    ) -> bool:
+        """Whether the endpoint sent the object's bytes wrong, and another has not yet."""
+        return endpoint.name in culprits and any(
+            name not in culprits and other.holds(package, index)
+            for name, other in self._endpoints.items()
+        )
+
+    def _is_worth_its_cost(
+        self, endpoint: Endpoint, block_map: BlockMap, index: ObjectIndex, now_s: float
+    ) -> bool:
+        package = block_map.package
+        cheaper = [
+            other
+            for other in self._endpoints.values()
+            if other.terms.cost < endpoint.terms.cost and other.holds(package, index)
+        ]
+        if not cheaper:
+            return True
+        if not self.is_awaited(package):
+            return False
+        left_bytes = block_map.unverified * block_map.manifest.block_bytes
+        rate_bytes_per_s = sum(other.total_bytes_per_s(now_s) for other in cheaper)
+        if left_bytes <= rate_bytes_per_s * self._policy.max_cheap_wait_s:
+            return False
+        endpoint.needed_for(package)
+        return True
+
+
+class Picker:
+    """Begins requests for bytes that nobody fetches yet.
+
+    Args:
+        policy: The room's constants.
+        block_maps: All packages by key.
+        eligibility: Says which endpoint may serve what.
+        in_flight: Where requests begin.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        block_maps: Mapping[str, BlockMap],
+        eligibility: Eligibility,
+        in_flight: InFlightTable,
+    ) -> None:
+        self._policy = policy
+        self._block_maps = block_maps
+        self._eligibility = eligibility
+        self._in_flight = in_flight
+
+    def pick(
+        self,
+        endpoint: Endpoint,
+        block_map: BlockMap,
+        length_bytes: int,
+        now_s: float,
+        free_bytes: int,
+    ) -> Request | Shortage | None:
+        """Begin the next request of a package.
+
+        Args:
+            endpoint: The endpoint that is asked.
+            block_map: The package's blocks.
+            length_bytes: About how long the request should be.
+            now_s: The time.
+            free_bytes: Free buffer memory.
+
+        Returns:
+            The request; `Shortage` if there is too little memory to begin another block; None if
+            the endpoint can serve nothing that is missing.
+        """
+        for split in block_map.split_blocks:
+            if split.has_unasked and self._eligibility.continues(endpoint, block_map, split, now_s):
+                return self._cut(endpoint, block_map, split, length_bytes, now_s)
+        block_bytes = block_map.manifest.block_bytes
+        if not block_map.missing:
+            return None
+        if length_bytes < block_bytes and self._is_full(block_bytes):
+            return Shortage.MEMORY
+        blocks = block_map.next_missing(
+            lambda index: self._eligibility.may_serve(endpoint, block_map, index, now_s),
+            lambda number: self._eligibility.avoids(endpoint, block_map, number),
+            max(1, length_bytes // block_bytes),
+        )
+        if blocks is None:
+            return None
+        return self._begin(endpoint, block_map, blocks, length_bytes, now_s, free_bytes)
+
+    def pick_any_part(
+        self, endpoint: Endpoint, block_map: BlockMap, length_bytes: int, now_s: float
+    ) -> Request | None:
+        """Continue a split block, whichever endpoint serves it: nothing else can be begun."""
+        for split in block_map.split_blocks:
+            if split.has_unasked and self._eligibility.may_continue(
+                endpoint, block_map, split, now_s
+            ):
+                return self._cut(endpoint, block_map, split, length_bytes, now_s)
+        return None
+
+    def _begin(
+        self,
+        endpoint: Endpoint,
+        block_map: BlockMap,
+        blocks: BlockRange,
+        length_bytes: int,
+        now_s: float,
+        free_bytes: int,
+    ) -> Request | Shortage:
+        """Begin to fetch missing blocks, if there is memory for the first."""
+        is_split = self._is_split(block_map, blocks, length_bytes)
+        buffer_bytes = (
+            block_map.manifest.block_bytes if is_split else block_map.buffer_bytes(blocks.object)
+        )
+        if buffer_bytes > free_bytes:
+            return Shortage.MEMORY
+        if is_split:
+            split = block_map.split(blocks, endpoint.name)
+            return self._cut(endpoint, block_map, split, length_bytes, now_s, buffer_bytes)
+        block_map.begin(self._in_flight.next_number, blocks, endpoint.name)
+        return self._in_flight.begin(endpoint, block_map, blocks, now_s, buffer_bytes=buffer_bytes)
+
+    def _cut(
+        self,
+        endpoint: Endpoint,
+        block_map: BlockMap,
+        split: SplitBlock,
+        length_bytes: int,
+        now_s: float,
+        buffer_bytes: int = 0,
+    ) -> Request:
+        part = split.cut(length_bytes, self._in_flight.next_number, endpoint.name)
+        return self._in_flight.begin(
+            endpoint, block_map, split.blocks, now_s, part=part, buffer_bytes=buffer_bytes
+        )
+
+    def _is_split(self, block_map: BlockMap, blocks: BlockRange, length_bytes: int) -> bool:
+        """Whether a block is fetched in parts; one that was rejected is fetched whole."""
+        start, end = block_map.manifest.range_span(blocks)
+        number = block_map.manifest.block_number(blocks.object, blocks.first)
+        return (
+            blocks.last - blocks.first == 1
+            and length_bytes < end - start
+            and not block_map.needs_one_server(blocks.object)
+            and block_map.served_bad(number) is None
+        )
+
+    def _is_full(self, block_bytes: int) -> bool:
+        """Whether no more blocks may be split; one always may.
+
+        Split blocks that no endpoint can continue do not count, or they would block all others.
+        """
+        share_bytes = int(self._policy.memory_bytes * self._policy.split_block_share)
+        max_split = max(1, share_bytes // block_bytes)
+        count = sum(len(block_map.split_blocks) for block_map in self._block_maps.values())
+        if count < max_split:
+            return False
+        stuck = [
+            split
+            for block_map in self._block_maps.values()
+            for split in block_map.split_blocks
+            if split.is_at_rest
+            and not self._eligibility.is_held(block_map.package, split.blocks.object)
+        ]
+        return count - len(stuck) >= max_split

@@ -1,0 +1,479 @@
+"""The state machine that decides which bytes each connection fetches now.
+
+Guarantees:
+
+* The earliest-needed package is served first, with the whole link; later ones get what is left.
+  While a step waits for a package, long requests for others make way.
+* Packages that may not be needed are served only when all others are verified or in flight.
+* A block is done only when it was verified. No byte is in flight twice, except where a late
+  request is raced, which wastes at most `Policy.waste_share` of what is wanted.
+* What a failed request did not deliver is missing again at once.
+
+What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circuit_breaker`,
+`endpoint`) and a package (here):
+
+| From | Input | To | Event |
+|---|---|---|---|
+| Block: | | | |
+| missing | next_request | in flight or split | |
+| in flight | next_request, late | given to the new request | RequestShortened |
+| in flight | next_request, late | raced by the new request | |
+| in flight | next_request, stalled | missing when it has ended | RequestCancelled |
+| in flight | start_arrived | split | StartKept |
+| in flight | finished, failed, cancelled | missing | |
+| split | arrived | split, or to be verified | SplitBlockFilled |
+| split | next_request, late | its part divided anew | RequestCancelled |
+| in flight, split | verified | verified; a rival lost the race | RequestCancelled |
+| in flight, split | rejected | missing | BlockRejected |
+| verified | object_rejected | missing | ObjectRejected |
+| Endpoint: | | | |
+| closed | failed | closed with few trials, or open | EndpointChanged: backed off |
+| open | next_request, back-off over | half-open | EndpointChanged: half-open |
+| half-open | finished | closed | EndpointChanged: resumed |
+| any | failed | dropped | EndpointChanged: dropped |
+| any | rejected, object_rejected | quarantined | EndpointChanged: quarantined |
+| any | tick, no byte for long | silent, one trial at a time | EndpointChanged: fell silent |
+| silent | received | as before | EndpointChanged: resumed |
+| dropped | retry | closed | EndpointChanged: resumed |
+| Package, none of its requests in flight: | | | |
+| wanted | verified, finished, want | complete | PackageComplete |
+| wanted | failed, rejected, located | exhausted | PackageExhausted |
+| exhausted | retry | wanted | |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+
+from dlcore.errors import Fault
+from dlcore.model import BlockInObject, BlockRange, Manifest, ObjectIndex
+from dlcore.schedule.block_map import BlockMap
+from dlcore.schedule.endgame import Endgame
+from dlcore.schedule.endpoint import Endpoint
+from dlcore.schedule.inflight import InFlight, InFlightTable
+from dlcore.schedule.interface import Scheduler
+from dlcore.schedule.picker import Eligibility, Picker, Shortage
+from dlcore.schedule.policy import Policy
+from dlcore.schedule.request_size import request_bytes
+from dlcore.schedule.rescue import WasteBudget
+from dlcore.schedule.types import (
+    Answer,
+    BlockRejected,
+    Event,
+    Events,
+    ObjectRejected,
+    PackageComplete,
+    PackageExhausted,
+    Request,
+    RequestNumber,
+    SplitBlockFilled,
+    StartKept,
+    Terms,
+)
+
+
+class DeadlineScheduler(Scheduler):
+    """Serves the earliest deadline first; see `Scheduler` for its inputs.
+
+    Args:
+        endpoints: Name -> how the endpoint may be used.
+        policy: The room's constants.
+    """
+
+    def __init__(self, endpoints: Mapping[str, Terms], policy: Policy | None = None) -> None:
+        self._policy = policy or Policy()
+        self._events: list[Event] = []
+        tell = self._events.append
+        self._endpoints = {
+            name: Endpoint(name, self._policy, terms, tell) for name, terms in endpoints.items()
+        }
+        self._block_maps: dict[str, BlockMap] = {}
+        self._unlocated: dict[str, set[str]] = {}  # package -> endpoints that have not told yet
+        self._complete: set[str] = set()  # packages that were told to be so
+        self._exhausted: set[str] = set()  # the same
+        self._cap_bytes_per_s = 0.0
+        self._in_flight = InFlightTable(tell)
+        self._eligibility = Eligibility(self._policy, self._endpoints)
+        self._budget = WasteBudget(self._policy)
+        self._picker = Picker(self._policy, self._block_maps, self._eligibility, self._in_flight)
+        self._endgame = Endgame(
+            self._policy, self._in_flight, self._endpoints, self._eligibility, self._budget
+        )
+        self._needed: tuple[str, ...] = ()
+        self._maybe_needed: tuple[str, ...] = ()
+        self._to_serve: list[BlockMap] | None = None
+        self._now_s = 0.0
+        self._share_cap()
+
+    @property
+    def wasted_bytes(self) -> int:
+        """Bytes received and not used."""
+        return self._budget.wasted_bytes
+
+    # What is wanted
+
+    def want(self, package: str, manifest: Manifest, verified: bytes | bytearray) -> Events:
+        """Add a package."""
+        block_map = BlockMap(package, manifest, verified, self._policy)
+        self._block_maps[package] = block_map
+        self._unlocated[package] = set(self._endpoints)
+        self._complete.discard(package)
+        self._exhausted.discard(package)
+        self._budget.want(block_map.missing_bytes, manifest.block_bytes)
+        self._to_serve = None
+        self._review(package)
+        return self._take_events()
+
+    def forget(self, package: str) -> Events:
+        """Fetch nothing more of a package."""
+        del self._block_maps[package], self._unlocated[package]
+        for endpoint in self._endpoints.values():
+            endpoint.forget(package)
+        self._to_serve = None
+        return self._take_events()
+
+    def order(
+        self,
+        needed: Sequence[str],
+        maybe_needed: Sequence[str] = (),
+        awaited: Container[str] = (),
+    ) -> Events:
+        """Set the deadline order; takes effect with the next request."""
+        self._needed, self._maybe_needed = tuple(needed), tuple(maybe_needed)
+        self._eligibility.set_awaited(awaited)
+        self._to_serve = None
+        self._make_way()
+        return self._take_events()
+
+    def set_terms(self, endpoint: str, terms: Terms) -> Events:
+        """Change how an endpoint may be used."""
+        self._endpoints[endpoint].set_terms(terms, self._cap_of(terms))
+        return self._take_events()
+
+    def set_cap(self, cap_bytes_per_s: float) -> Events:
+        """Set the bandwidth cap of all endpoints together."""
+        self._cap_bytes_per_s = cap_bytes_per_s
+        self._endgame.set_cap(cap_bytes_per_s)
+        self._share_cap()
+        return self._take_events()
+
+    def located(self, package: str, endpoint: str, objects: frozenset[ObjectIndex]) -> Events:
+        """Note what an endpoint holds of a package."""
+        if package in self._block_maps:
+            self._endpoints[endpoint].located(package, objects)
+            self._unlocated[package].discard(endpoint)
+            self._make_way()
+            self._review(package)
+        return self._take_events()
+
+    def retry(self, package: str) -> Events:
+        """Ask all endpoints again, except quarantined ones."""
+        for endpoint in self._endpoints.values():
+            endpoint.reset()
+        self._unlocated[package] = set(self._endpoints)
+        self._exhausted.discard(package)
+        return self._take_events()
+
+    # What time changes, and what connections do
+
+    def tick(self, now_s: float) -> Events:
+        """Notice what only time changes."""
+        self._now_s = now_s
+        left_bytes = self._left_bytes()
+        for endpoint in self._endpoints.values():
+            stall_s = self._endgame.stall_s(endpoint)
+            endpoint.tick(now_s, stall_s=stall_s, left_bytes=left_bytes)
+        return self._take_events()
+
+    def wake_at_s(self, now_s: float) -> float | None:
+        """While requests are in flight, they are checked regularly; else back-offs end."""
+        if self._in_flight.items:
+            return now_s + self._policy.check_s
+        if not self._served():
+            return None
+        resume_s = [endpoint.resume_at_s for endpoint in self._endpoints.values()]
+        return min((at_s for at_s in resume_s if at_s > now_s), default=None)
+
+    def next_request(self, endpoint: str, now_s: float, free_bytes: int) -> Answer:
+        """Pick what a connection to the endpoint asks for."""
+        self._now_s = now_s
+        found = self._next_request(self._endpoints[endpoint], free_bytes)
+        if isinstance(found, Shortage):
+            return Answer(None, self._take_events(), lacks_memory=True)
+        return Answer(found, self._take_events(), lacks_memory=False)
+
+    def limit(self, endpoint: str) -> int:
+        """How many requests should be in flight at an endpoint; 0 if it is not asked any more."""
+        return self._endpoints[endpoint].limit
+
+    # What became of requests
+
+    def received(self, number: RequestNumber, count_bytes: int, now_s: float) -> Events:
+        """Count bytes that arrived."""
+        self._now_s = now_s
+        if item := self._in_flight.get(number):
+            item.received(count_bytes, now_s)
+        return self._take_events()
+
+    def arrived(self, number: RequestNumber) -> Events:
+        """Free the connection of a request; its part is in the buffer of its block."""
+        item = self._in_flight.get(number)
+        if item is None:
+            return self._take_events()
+        item.free_connection()
+        if item.request.part and (split := item.split_block):
+            counts = split.arrived(item.request.part, number, item.request.endpoint)
+            if counts and split.is_whole:
+                self._events.append(SplitBlockFilled(number))
+        return self._take_events()
+
+    def start_arrived(
+        self, number: RequestNumber, block: BlockInObject, arrived_bytes: int
+    ) -> Events:
+        """Have the rest of a broken block fetched in parts, if that is possible."""
+        item = self._in_flight.get(number)
+        if item is None:
+            return self._take_events()
+        blocks = BlockRange.of(item.request.blocks.object, block, block + 1)
+        endpoint = item.request.endpoint
+        if item.block_map.split_after_start(number, blocks, endpoint, arrived_bytes):
+            if item.is_cancelled:
+                item.keep_arrived()
+            self._events.append(StartKept(number, block))
+        return self._take_events()
+
+    def verified(self, number: RequestNumber, blocks: BlockRange) -> Events:
+        """Count blocks as verified; requests that lost a race for them are cancelled."""
+        item = self._in_flight.get(number)
+        if item is None:
+            return self._take_events()
+        if item.request.part is None:
+            for loser in item.block_map.verified(number, blocks):
+                self._in_flight.cancel(loser, blocks.first)
+        elif split := item.split_block:
+            item.block_map.split_verified(split)
+        if item.block_map.is_complete:
+            self._to_serve = None
+        return self._take_events()
+
+    def rejected(self, number: RequestNumber, block: BlockInObject, now_s: float) -> Events:
+        """Have a bad block fetched again, and blame the endpoint that sent it."""
+        item = self._in_flight.get(number)
+        if item is None:
+            return self._take_events()
+        item.rejected()
+        request, culprit = item.request, None
+        if request.part is None:
+            culprit = request.endpoint
+            item.block_map.rejected(number, request.blocks.object, block, culprit)
+        elif split := item.split_block:
+            culprit = item.block_map.split_rejected(split)
+        event = BlockRejected(request.package, request.blocks.object, block, culprit)
+        self._events.append(event)
+        self._blame(culprit, now_s)
+        return self._take_events()
+
+    def object_rejected(self, number: RequestNumber, now_s: float) -> Events:
+        """Have an object fetched again from one endpoint."""
+        item = self._in_flight.get(number)
+        if item is None:
+            return self._take_events()
+        item.rejected()
+        index = item.request.blocks.object
+        culprit = item.block_map.object_rejected(index)
+        self._to_serve = None
+        self._events.append(ObjectRejected(item.request.package, index, culprit))
+        self._blame(culprit, now_s)
+        return self._take_events()
+
+    def finished(self, number: RequestNumber, now_s: float) -> Events:
+        """End a request whose bytes have all arrived."""
+        if item := self._end(number, now_s):
+            item.endpoint.finished(number, is_sound=item.is_sound)
+            self._review(item.request.package)
+        return self._take_events()
+
+    def failed(
+        self,
+        number: RequestNumber,
+        now_s: float,
+        fault: Fault,
+        *,
+        retry_after_s: float | None = None,
+        jitter: float = 0.0,
+    ) -> Events:
+        """End a request that failed, and decide what that means for its endpoint."""
+        if item := self._end(number, now_s):
+            if fault is Fault.NOT_FOUND:
+                item.endpoint.lost(item.request.package, item.request.blocks.object)
+            item.endpoint.failed(number, fault, now_s, retry_after_s, jitter)
+            self._review(item.request.package)
+            self._review_if_dropped(item.endpoint)
+        return self._take_events()
+
+    def cancelled(self, number: RequestNumber, now_s: float) -> Events:
+        """End a request that was stopped on this side."""
+        if item := self._end(number, now_s):
+            item.endpoint.cancelled(number)
+            self._review(item.request.package)
+        return self._take_events()
+
+    # What is picked
+
+    def _next_request(self, endpoint: Endpoint, free_bytes: int) -> Request | Shortage | None:
+        if not endpoint.may_be_asked(self._now_s):
+            return None
+        spare = endpoint.spare_connections
+        if spare < 0:
+            return None
+        if spare == 0:
+            if not self._is_short(free_bytes):
+                return None
+            free_bytes = 0  # one request more, for a part of a block that has its buffer
+        return self._pick(endpoint, free_bytes)
+
+    def _pick(self, endpoint: Endpoint, free_bytes: int) -> Request | Shortage | None:
+        before: list[str] = []  # packages of which nothing is left for this endpoint
+        shortage: Shortage | None = None
+        for block_map in self._served():
+            if block_map.has_work:
+                found = self._help(endpoint, before, free_bytes, is_idle=False) or (
+                    self._pick_missing(endpoint, block_map, free_bytes)
+                )
+                if isinstance(found, Request):
+                    return found
+                if found:
+                    shortage = found
+                    break
+            before.append(block_map.package)
+        return (
+            self._pick_any_part(endpoint)
+            or self._help(endpoint, before, free_bytes, is_idle=True)
+            or shortage
+        )
+
+    def _pick_missing(
+        self, endpoint: Endpoint, block_map: BlockMap, free_bytes: int
+    ) -> Request | Shortage | None:
+        length_bytes = self._length_bytes(endpoint, block_map)
+        return self._picker.pick(endpoint, block_map, length_bytes, self._now_s, free_bytes)
+
+    def _pick_any_part(self, endpoint: Endpoint) -> Request | None:
+        for block_map in self._block_maps.values():
+            if block_map.split_blocks:
+                length_bytes = self._length_bytes(endpoint, block_map)
+                found = self._picker.pick_any_part(endpoint, block_map, length_bytes, self._now_s)
+                if found:
+                    return found
+        return None
+
+    def _help(
+        self, endpoint: Endpoint, packages: Sequence[str], free_bytes: int, *, is_idle: bool
+    ) -> Request | None:
+        return self._endgame.help(endpoint, packages, self._now_s, free_bytes, is_idle=is_idle)
+
+    def _is_short(self, free_bytes: int) -> bool:
+        """Whether the free memory does not suffice for a block of a split block's package."""
+        return any(
+            free_bytes < block_map.manifest.block_bytes
+            for block_map in self._block_maps.values()
+            if block_map.split_blocks
+        )
+
+    def _served(self) -> list[BlockMap]:
+        """The packages to serve, in order."""
+        if self._to_serve is None:
+            needed = self._incomplete(self._needed)
+            self._to_serve = needed or self._incomplete(self._maybe_needed)
+        return self._to_serve
+
+    def _incomplete(self, packages: Iterable[str]) -> list[BlockMap]:
+        wanted = [self._block_maps[key] for key in packages if key in self._block_maps]
+        return [block_map for block_map in wanted if not block_map.is_complete]
+
+    def _left_bytes(self) -> int:
+        """What is still to be asked of each endpoint, if all deliver the same."""
+        left_bytes = sum(block_map.missing_bytes for block_map in self._served())
+        askable = sum(not endpoint.is_dropped for endpoint in self._endpoints.values())
+        return left_bytes // max(1, askable)
+
+    def _length_bytes(self, endpoint: Endpoint, block_map: BlockMap) -> int:
+        is_awaited = self._eligibility.is_awaited(block_map.package)
+        left = [block_map] if is_awaited else self._served()
+        return request_bytes(
+            self._policy,
+            endpoint,
+            self._endpoints.values(),
+            block_bytes=block_map.manifest.block_bytes,
+            left_bytes=sum(other.missing_bytes for other in left),
+            cap_bytes_per_s=self._cap_bytes_per_s,
+        )
+
+    # What follows
+
+    def _end(self, number: RequestNumber, now_s: float) -> InFlight | None:
+        self._now_s = now_s
+        item = self._in_flight.end(number)
+        if item:
+            self._budget.ended(number, item.surplus_bytes)
+        return item
+
+    def _blame(self, culprit: str | None, now_s: float) -> None:
+        if culprit:
+            endpoint = self._endpoints[culprit]
+            endpoint.served_bad_block(now_s)
+            self._review_if_dropped(endpoint)
+
+    def _review_if_dropped(self, endpoint: Endpoint) -> None:
+        """Without an endpoint, any package may be exhausted."""
+        if endpoint.is_dropped:
+            for package in self._block_maps:
+                self._review(package)
+
+    def _review(self, package: str) -> None:
+        """Tell if a package is complete, or if no endpoint is left for it."""
+        block_map = self._block_maps.get(package)
+        if block_map is None or self._in_flight.count(package):
+            return
+        if block_map.is_complete:
+            self._tell_complete(package)
+        elif not self._unlocated[package] and not block_map.is_servable(
+            lambda index: self._eligibility.is_held(package, index)
+        ):
+            self._tell_exhausted(block_map)
+
+    def _tell_complete(self, package: str) -> None:
+        """Told once, even if it was exhausted before."""
+        if package not in self._complete:
+            self._complete.add(package)
+            self._events.append(PackageComplete(package))
+
+    def _tell_exhausted(self, block_map: BlockMap) -> None:
+        """Told once until it is retried."""
+        if block_map.package not in self._exhausted:
+            self._exhausted.add(block_map.package)
+            dropped = tuple(n for n, endpoint in self._endpoints.items() if endpoint.is_dropped)
+            event = PackageExhausted(block_map.package, block_map.unverified, dropped)
+            self._events.append(event)
+
+    def _make_way(self) -> None:
+        """While a step waits, long requests for other packages end as soon as they can."""
+        served = self._served()
+        if any(m.missing for m in served if self._eligibility.is_awaited(m.package)):
+            self._endgame.make_way(self._now_s)
+
+    def _share_cap(self) -> None:
+        for endpoint in self._endpoints.values():
+            endpoint.set_terms(endpoint.terms, self._cap_of(endpoint.terms))
+
+    def _cap_of(self, terms: Terms) -> float:
+        """The lower one of the endpoint's own cap and the total; 0.0: none."""
+        caps = [cap for cap in (self._cap_bytes_per_s, terms.cap_bytes_per_s) if cap]
+        return min(caps, default=0.0)
+
+    def _take_events(self) -> Events:
+        if not self._events:
+            return ()
+        events = tuple(self._events)
+        self._events.clear()
+        return events
