@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from dlcore.deployment import parse_rate as parse_rate
     from dlcore.engine.client import Client as Client
     from dlcore.engine.commands import CommandExecutor as CommandExecutor
-    from dlcore.engine.download.downloads import Retry as Retry
+    from dlcore.engine.download.packages import Retry as Retry
     from dlcore.engine.events import BlockRejected as BlockRejected
     from dlcore.engine.events import DownloadRetried as DownloadRetried
     from dlcore.engine.events import EndpointBusy as EndpointBusy

@@ -23,7 +23,7 @@ from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.state import wait_option
 from dlcore.cli.views import View, open_view
-from dlcore.engine.download.downloads import Retry
+from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import EventBus
 from dlcore.engine.fetch import fetch
 from dlcore.engine.fetch_into import Fetched

@@ -145,7 +145,7 @@ class Client:
         """
         self._cap_bytes_per_s = cap_bytes_per_s
         if self._content:
-            self._content.downloads.limit(cap_bytes_per_s)
+            self._content.downloads.set_cap(cap_bytes_per_s)
 
     def set_terms(self, endpoint: str, terms: Terms) -> None:
         """Change how an endpoint may be used, from now on, also for what is in flight.
@@ -247,7 +247,7 @@ class Client:
         library = await self.library()
         if self._content is None:
             downloads = Downloads(self.store, self._terms, library.locate, self.bus, self._rng)
-            downloads.limit(self._cap_bytes_per_s)
+            downloads.set_cap(self._cap_bytes_per_s)
             self._content = Content(library, downloads)
             self._stack.push_async_callback(self._content.aclose)
         return self._content

@@ -36,7 +36,7 @@ class Content:
         self._preparing: asyncio.Task[None] | None = None
 
     def order(self, urgent: Sequence[str], idle: Sequence[str] = ()) -> None:
-        """Set what is wanted, earliest first; see `Planner.order`."""
+        """Set what is wanted, earliest first; see `Scheduler.order`."""
         self._urgent, self._idle = tuple(urgent), tuple(idle)
         self._pass_on()
         if self._preparing is None or self._preparing.done():

@@ -51,7 +51,7 @@ class BlockRejected(Event, frozen=True):
         package: Id of the package.
         object_name: Name of the object.
         block: Number of the block in the object.
-        endpoint: Who served it; empty if several did, then nobody is blamed.
+        endpoint: The endpoint that served it; empty if several did, and none is blamed.
     """
 
     package: str
@@ -61,7 +61,14 @@ class BlockRejected(Event, frozen=True):
 
 
 class RangeFailed(Event, frozen=True):
-    """A request failed; ``fault`` is the kind (see ``dlcore.errors.Fault``)."""
+    """A request failed, or an object that has only one digest did not match it.
+
+    Attributes:
+        package: Id of the package.
+        endpoint: The endpoint that failed; empty if several served an object that did not match.
+        fault: The kind of failure (see ``dlcore.errors.Fault``).
+        message: What happened, in words.
+    """
 
     package: str
     endpoint: str
@@ -70,18 +77,22 @@ class RangeFailed(Event, frozen=True):
 
 
 class EndpointDropped(Event, frozen=True):
-    """An endpoint is not asked any more until the next download retry."""
+    """An endpoint is not asked any more.
+
+    A download retry asks it again, unless ``fault`` is ``corrupt``: then it is quarantined for the
+    rest of the run.
+    """
 
     endpoint: str
     fault: str
 
 
 class EndpointNote(Event, frozen=True):
-    """The schedule decided something about an endpoint.
+    """The scheduler decided something about an endpoint.
 
     Attributes:
         endpoint: Its name.
-        what: ``backed off``, ``half-open``, ``resumed``, ``quarantined``, ``dropped``, ...
+        what: One of `dlcore.schedule.EndpointChange`.
         reason: Why, in words.
     """
 
@@ -106,7 +117,7 @@ class EndpointRenewed(Event, frozen=True):
 
 
 class DownloadRetried(Event, frozen=True):
-    """No endpoint was left for a package; all are asked again after ``delay_s`` seconds."""
+    """No endpoint is left for a package; all are asked again after ``delay_s`` seconds."""
 
     package: str
     attempt: int
@@ -118,8 +129,8 @@ class EndpointProgress(msgspec.Struct, frozen=True):
     """What is going on at one endpoint.
 
     Attributes:
-        connections: Ranges under way.
-        rate_bytes_per_s: Bytes per second lately.
+        connections: Requests in flight.
+        rate_bytes_per_s: Recent bytes per second.
     """
 
     connections: int
@@ -132,8 +143,8 @@ class Progress(Event, frozen=True):
     Attributes:
         verified_bytes: Bytes on disk and verified, of all packages begun.
         wanted_bytes: Length of all packages begun.
-        rate_bytes_per_s: Bytes per second lately.
-        wasted_bytes: Bytes received and not used: of races lost and of ranges stopped.
+        rate_bytes_per_s: Recent bytes per second.
+        wasted_bytes: Bytes received and not used: of races lost and of requests cancelled.
         endpoints: What is going on at each endpoint.
     """
 

@@ -17,9 +17,10 @@ from pathlib import Path
 import msgspec
 
 from dlcore.engine.disk import guarded
-from dlcore.engine.download.downloads import Downloads, Retry
+from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.download.library import Library
+from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import EventBus
 from dlcore.engine.holding import hold
 from dlcore.engine.policy import EnginePolicy
@@ -136,8 +137,8 @@ async def _fetch(
     async with AsyncExitStack() as stack:
         downloads = Downloads(store, terms, library.locate, bus, random.Random())  # noqa: S311  # spreads waits
         stack.push_async_callback(downloads.aclose)
-        downloads.retry = retry
-        downloads.limit(cap_bytes_per_s)
+        downloads.set_retry(retry)
+        downloads.set_cap(cap_bytes_per_s)
         downloads.order((manifest.package_id,), (), (manifest.package_id,))
         await downloads.begin(manifest.package_id, manifest, document)
         content = await downloads.path(manifest.package_id)

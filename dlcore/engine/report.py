@@ -9,7 +9,7 @@ import msgspec
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.outcomes import RateOrigin, RunOutcome, StepOutcome
 from dlcore.engine.state import RunState, StepResult
-from dlcore.schedule import Need, lower_bound_s, without_overlap_s
+from dlcore.schedule import StepLoad, lower_bound_s, without_overlap_s
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -103,12 +103,12 @@ def make_report(
     )
 
 
-def _needs(executed: list[StepResult], fetched_bytes: Mapping[str, int]) -> list[Need]:
+def _needs(executed: list[StepResult], fetched_bytes: Mapping[str, int]) -> list[StepLoad]:
     """Per executed step the bytes fetched for it and for no earlier one, and its run time."""
     seen: set[str] = set()
     needs = []
     for step in executed:
         new = [package for package in step.packages if package not in seen]
         seen.update(new)
-        needs.append(Need(sum(fetched_bytes.get(p, 0) for p in new), step.run_s))
+        needs.append(StepLoad(sum(fetched_bytes.get(p, 0) for p in new), step.run_s))
     return needs

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dlcore.deployment import Download
 from dlcore.engine.content import Content
-from dlcore.engine.download.downloads import Retry
+from dlcore.engine.download.packages import Retry
 from dlcore.engine.judge import Judge
 from dlcore.engine.lookahead import look_ahead
 from dlcore.engine.state import RunState
@@ -54,7 +54,7 @@ class StepContent:
             return
         enabled = (step for step in self._sequence.steps if step.enabled)
         packages = tuple(dict.fromkeys(p for s in enabled for p in needs(s, self._variables)))
-        self._content.downloads.retry = retry_rule(self._variables)
+        self._content.downloads.set_retry(retry_rule(self._variables))
         self._content.order(packages)
         for package in packages:
             await self.package(package)
@@ -67,7 +67,7 @@ class StepContent:
         """
         if not self._on_demand:
             return
-        self._content.downloads.retry = retry_rule(self._variables)
+        self._content.downloads.set_retry(retry_rule(self._variables))
         outlook = look_ahead(
             self._sequence,
             position,

@@ -17,7 +17,14 @@ import msgspec
 
 from dlcore.errors import IntegrityError, StorageError
 from dlcore.manifest import object_name
-from dlcore.model import DIGEST_BYTES, Extent, Manifest, Object
+from dlcore.model import (
+    DIGEST_BYTES,
+    BlockInObject,
+    Extent,
+    Manifest,
+    Object,
+    ObjectIndex,
+)
 from dlcore.native import block_digests, verify_blocks
 from dlcore.publish.disk import disk_faults
 from dlcore.publish.source import Source, SourceFile
@@ -126,7 +133,9 @@ def verified_spans(
         first, last = span.start // size, -(-span.end // size)
         expected = digests[first * DIGEST_BYTES : last * DIGEST_BYTES]
         if bad := verify_blocks(data, size, expected):
-            start, end = manifest.block_span(object_index, first + bad[0])
+            start, end = manifest.block_span(
+                ObjectIndex(object_index), BlockInObject(first + bad[0])
+            )
             raise _changed(
                 *(source.files[e.file] for e in manifest.extents(object_index, start, end))
             )

@@ -86,7 +86,7 @@ class CircuitBreaker:
 
     def succeeded(self) -> None:
         """A request arrived whole, and every block of it was verified."""
-        if self._has_backed_off:
+        if self._has_backed_off and not self._dropped_for:
             self._tell(EndpointChange.RESUMED, "a request succeeded", None)
         self._failures = self._busy_answers = 0
         self._is_proven, self._has_backed_off = True, False

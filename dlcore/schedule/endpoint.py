@@ -219,7 +219,8 @@ class Endpoint:
         self._heard_s = now_s
         if self._is_silent:
             self._is_silent = False
-            self._tell(EndpointChange.RESUMED, "it delivers again", None)
+            if not self.is_dropped:
+                self._tell(EndpointChange.RESUMED, "it delivers again", None)
 
     def delivered(self, *, is_small: bool) -> None:
         """A request has no more bytes to deliver."""

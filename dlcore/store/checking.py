@@ -41,7 +41,7 @@ def runs(manifest: Manifest, wanted: bytes | bytearray) -> Iterator[BlockRange]:
             limit = min(at + max_blocks, end)
             stop = wanted.find(0, at, limit)
             stop = limit if stop < 0 else stop
-            yield BlockRange(index, at - base, stop - base)
+            yield BlockRange.of(index, at - base, stop - base)
             at = wanted.find(1, stop, end)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from dlcore.disk.faults import translated
 from dlcore.errors import IntegrityError, InternalError, StorageError
-from dlcore.model import BlockRange, Manifest
+from dlcore.model import BlockInObject, BlockInPackage, BlockRange, Manifest, ObjectIndex
 from dlcore.store import journal
 from dlcore.store.files import Files, read_document, write_document, write_fully
 from dlcore.store.pending_runs import OnWritten, PendingRuns
@@ -99,8 +99,8 @@ class Partial:
     def _resume_whole_objects(self) -> None:
         for index, whole in self._whole.items():
             for block in range(self.manifest.block_count(index)):
-                if self.have[self.manifest.block_number(index, block)]:
-                    blocks = BlockRange(index, block, block + 1)
+                if self.have[self.manifest.block_number(ObjectIndex(index), BlockInObject(block))]:
+                    blocks = BlockRange.of(index, block, block + 1)
                     whole.take(block, 1)
                     if whole.written(blocks) is False:
                         self._drop_object(index)
@@ -270,7 +270,7 @@ class Partial:
 
     def _range_of(self, object_index: int, first: int, length_bytes: int) -> BlockRange:
         blocks = -(-length_bytes // self.manifest.block_bytes)
-        span = BlockRange(object_index, first, first + blocks)
+        span = BlockRange.of(object_index, first, first + blocks)
         with contextlib.suppress(IndexError):
             start, end = self.manifest.range_span(span)
             in_object = 0 <= first < span.last <= self.manifest.block_count(object_index)
@@ -286,9 +286,9 @@ class Partial:
             if self.have[base + block]:
                 continue
             if runs and runs[-1].last == block:
-                runs[-1] = runs[-1]._replace(last=block + 1)
+                runs[-1] = runs[-1]._replace(last=BlockInObject(block + 1))
             else:
-                runs.append(BlockRange(blocks.object, block, block + 1))
+                runs.append(BlockRange.of(blocks.object, block, block + 1))
         return runs
 
     def _slice(self, blocks: BlockRange, run: BlockRange, data: memoryview) -> memoryview:
@@ -298,7 +298,7 @@ class Partial:
 
     def _missing_bytes(self) -> int:
         spans = (
-            self.manifest.block_span(*self.manifest.locate_block(number))
+            self.manifest.block_span(*self.manifest.locate_block(BlockInPackage(number)))
             for number, held in enumerate(self.have)
             if not held
         )

@@ -11,7 +11,7 @@ import errno
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from dlcore.model import DIGEST_BYTES, BlockRange, Manifest
+from dlcore.model import DIGEST_BYTES, BlockInObject, BlockRange, Manifest
 from dlcore.native import CHECKSUM_BYTES, block_checksums, block_digests
 from dlcore.store.checking import buffer_bytes, in_parallel, runs
 from dlcore.store.journal import Claims
@@ -79,7 +79,7 @@ def _check(
                 raise
             if blocks.last - blocks.first > 1:  # one bad sector costs one block
                 for block in range(blocks.first, blocks.last):
-                    check_run(BlockRange(blocks.object, block, block + 1), buffer)
+                    check_run(BlockRange.of(blocks.object, block, block + 1), buffer)
 
     in_parallel(runs(manifest, wanted), check_run, buffer_bytes(manifest))
     spans = (manifest.range_span(blocks) for blocks in runs(manifest, wanted))
@@ -120,7 +120,7 @@ def _rehash(
     )
     for block, digest, expected, claim in rows:
         if digest == expected:
-            unclaimed.append((manifest.block_number(blocks.object, block), claim))
+            unclaimed.append((manifest.block_number(blocks.object, BlockInObject(block)), claim))
 
 
 def _written_blocks(manifest: Manifest, tree: Tree, held: bytearray) -> bytearray:
@@ -129,7 +129,8 @@ def _written_blocks(manifest: Manifest, tree: Tree, held: bytearray) -> bytearra
     for index, item in enumerate(manifest.objects):
         base, end = manifest.first_blocks[index : index + 2]
         found = bytes(
-            not held[number] and tree.has_data(BlockRange(index, number - base, number - base + 1))
+            not held[number]
+            and tree.has_data(BlockRange.of(index, number - base, number - base + 1))
             for number in range(base, end)
         )
         if item.digests or all(found):  # without digests of their own: all blocks or none

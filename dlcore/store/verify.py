@@ -147,11 +147,11 @@ class _Verification:
         for index, item in enumerate(self._manifest.objects):
             base, end = self._manifest.first_blocks[index : index + 2]
             if not item.digests:
-                if self._can_read(BlockRange(index, 0, end - base), unreadable):
+                if self._can_read(BlockRange.of(index, 0, end - base), unreadable):
                     objects.append(index)
                 continue
             for block in range(end - base):
-                span = BlockRange(index, block, block + 1)
+                span = BlockRange.of(index, block, block + 1)
                 blocks[base + block] = self._can_read(span, unreadable)
         return blocks, objects
 
@@ -172,18 +172,18 @@ class _Verification:
         for at, block in enumerate(range(blocks.first, blocks.last)):
             digest = wanted[block * DIGEST_BYTES : (block + 1) * DIGEST_BYTES]
             if found[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES] != digest:
-                self._blame_range(BlockRange(blocks.object, block, block + 1))
+                self._blame_range(BlockRange.of(blocks.object, block, block + 1))
         self._advance(len(data))
 
     def _check_object(self, index: int, buffer: memoryview) -> None:
         digest = hashlib.sha256()
         count = self._manifest.block_count(index)
         for block in range(count):
-            data = self._reader.read(BlockRange(index, block, block + 1), buffer)
+            data = self._reader.read(BlockRange.of(index, block, block + 1), buffer)
             digest.update(data)
             self._advance(len(data))
         if digest.digest() != self._manifest.objects[index].sha256:
-            self._blame_range(BlockRange(index, 0, count))
+            self._blame_range(BlockRange.of(index, 0, count))
 
     def _blame_range(self, blocks: BlockRange) -> None:
         for extent, _ in self._reader.extents(blocks):

@@ -14,7 +14,7 @@ import hashlib
 import threading
 from collections.abc import Callable
 
-from dlcore.model import BlockRange, Manifest
+from dlcore.model import BlockInObject, BlockRange, Manifest, ObjectIndex
 
 Read = Callable[[BlockRange, memoryview], memoryview]
 
@@ -32,7 +32,7 @@ class WholeObject:
 
     def __init__(self, manifest: Manifest, index: int, read: Read) -> None:
         self._manifest = manifest
-        self._index = index
+        self._index = ObjectIndex(index)
         self._read = read
         self._lock = threading.Lock()
         self._states = bytearray(manifest.block_count(index))
@@ -57,9 +57,9 @@ class WholeObject:
                     continue
                 self._states[block] = _TAKEN
                 if taken and taken[-1].last == block:
-                    taken[-1] = taken[-1]._replace(last=block + 1)
+                    taken[-1] = taken[-1]._replace(last=BlockInObject(block + 1))
                 else:
-                    taken.append(BlockRange(self._index, block, block + 1))
+                    taken.append(BlockRange.of(self._index, block, block + 1))
             return taken
 
     def give_back(self, blocks: BlockRange) -> None:
@@ -105,8 +105,8 @@ class WholeObject:
                 if self._states[at] != _WRITTEN:
                     self._hashing = False
                     return None
-            start, end = self._manifest.block_span(self._index, at)
-            block = BlockRange(self._index, at, at + 1)
+            start, end = self._manifest.block_span(self._index, BlockInObject(at))
+            block = BlockRange.of(self._index, at, at + 1)
             self._hash.update(self._read(block, memoryview(bytearray(end - start))))
             self._front = at + 1
 

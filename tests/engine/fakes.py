@@ -14,12 +14,13 @@ import msgspec
 
 from dlcore import manifest as documents
 from dlcore.engine.content import Content
-from dlcore.engine.download.downloads import Downloads, Retry
+from dlcore.engine.download.downloads import MEMORY_BYTES, Downloads, MakeScheduler
 from dlcore.engine.download.library import Library
+from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import Event, EventBus
 from dlcore.errors import Fault, TransferError
 from dlcore.model import Catalog, CatalogEntry, EndpointKind, Manifest
-from dlcore.schedule import Terms
+from dlcore.schedule import DeadlineScheduler, Terms
 from dlcore.store import Store
 from dlcore.transfer.interface import Endpoint, Sink
 from tests.store.helpers import FILES, Package, make_package, read_back
@@ -193,6 +194,8 @@ async def opened(
     connections: int = 2,
     retry: Retry | None = None,
     bus: EventBus | None = None,
+    memory_bytes: int = MEMORY_BYTES,
+    make_scheduler: MakeScheduler = DeadlineScheduler,
 ) -> AsyncIterator[Content]:
     """Everything that fetches packages, over fake endpoints."""
     catalog = Catalog(1, {name: entry_of(item) for name, item in packages.items()})
@@ -205,8 +208,10 @@ async def opened(
             library.locate,
             bus,
             random.Random(1),
+            memory_bytes=memory_bytes,
+            make_scheduler=make_scheduler,
         )
-        downloads.retry = retry or Retry()
+        downloads.set_retry(retry or Retry())
         content = Content(library, downloads)
         try:
             yield content
@@ -231,10 +236,19 @@ async def fetch(
     connections: int = 2,
     retry: Retry | None = None,
     bus: EventBus | None = None,
+    memory_bytes: int = MEMORY_BYTES,
+    make_scheduler: MakeScheduler = DeadlineScheduler,
 ) -> None:
     """Fetch all packages in order, and compare every file."""
     async with opened(
-        state, packages, endpoints, connections=connections, retry=retry, bus=bus
+        state,
+        packages,
+        endpoints,
+        connections=connections,
+        retry=retry,
+        bus=bus,
+        memory_bytes=memory_bytes,
+        make_scheduler=make_scheduler,
     ) as content:
         content.order(list(packages))
         for name, item in packages.items():

@@ -1,18 +1,17 @@
-"""A range's flow that a test controls."""
+"""A request's flow that a test controls."""
 
 from __future__ import annotations
 
 
 class FreeFlow:
-    """Holds nothing back; counts, and may be cut short.
+    """Holds nothing back, and counts.
 
-    Args:
-        last: The block before which the range is to end.
+    Attributes:
+        received: The bytes of each read.
     """
 
-    def __init__(self, last: int = 1 << 30) -> None:
+    def __init__(self) -> None:
         self.received: list[int] = []
-        self.last = last
 
     def passed(self, count: int) -> bool:
         self.received.append(count)
@@ -20,6 +19,3 @@ class FreeFlow:
 
     async def ready(self) -> None:
         return
-
-    def last_block(self) -> int:
-        return self.last

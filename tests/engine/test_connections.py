@@ -1,8 +1,9 @@
-"""As many ranges as the schedule wants, at every moment, and never a deadlock over memory."""
+"""As many requests as the scheduler gives out, and never a deadlock over memory."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,10 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcore.engine.download import downloads as loop
 from dlcore.engine.events import EndpointNote, Progress
 from dlcore.errors import Fault
-from dlcore.schedule import Note, Planner, Policy, Terms
+from dlcore.schedule import (
+    Answer,
+    DeadlineScheduler,
+    EndpointChange,
+    EndpointChanged,
+    Events,
+    Policy,
+    RequestNumber,
+    Scheduler,
+    Terms,
+)
 from tests.engine.fakes import (
     GOOD,
     Asked,
@@ -24,7 +34,12 @@ from tests.engine.fakes import (
     opened,
     package,
 )
-from tests.engine.strip_planner import StripPlanner
+from tests.engine.schedulers import (
+    NOTHING,
+    DiceScheduler,
+    ForwardingScheduler,
+    IdleScheduler,
+)
 from tests.engine.virtual_time import virtually
 from tests.store.helpers import BLOCK_BYTES, Package
 
@@ -42,7 +57,7 @@ LONG_S = 100_000.0
     broken=st.frozensets(st.integers(0, 40), max_size=8),
     lies=st.frozensets(st.integers(0, 40), max_size=2),
 )
-def test_whatever_the_strips_everything_arrives_in_any_memory(
+def test_whatever_the_parts_everything_arrives_in_any_memory(
     seed: int,
     memory_blocks: int,
     connections: int,
@@ -61,86 +76,120 @@ def test_whatever_the_strips_everything_arrives_in_any_memory(
             for name, rate_bytes_per_s in zip(("a", "b"), rates_bytes_per_s, strict=True)
         ]
         async with asyncio.timeout(LONG_S):
-            await fetch(state, BOTH, endpoints, connections=connections)
+            await fetch(
+                state,
+                BOTH,
+                endpoints,
+                connections=connections,
+                memory_bytes=memory_blocks * BLOCK_BYTES,
+                make_scheduler=lambda terms, _: DiceScheduler(seed, terms),
+            )
 
-    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "MEMORY_BYTES", memory_blocks * BLOCK_BYTES)
-        patch.setattr(loop, "Planner", lambda policy: StripPlanner(seed))
+    with TemporaryDirectory() as folder:
         virtually(main(Path(folder)))
 
 
 @pytest.mark.parametrize("memory_blocks", [1, 3, 100])
-def test_ranges_of_whole_blocks_need_no_more_memory_than_there_is(
-    memory_blocks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_requests_for_whole_blocks_need_no_more_memory_than_there_is(
+    memory_blocks: int, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(loop, "MEMORY_BYTES", memory_blocks * BLOCK_BYTES)
-    virtually(fetch(tmp_path, BOTH, [FakeEndpoint("a", BOTH)], connections=8))
+    memory_bytes = memory_blocks * BLOCK_BYTES
+    endpoint = FakeEndpoint("a", BOTH)
+    virtually(fetch(tmp_path, BOTH, [endpoint], connections=8, memory_bytes=memory_bytes))
 
 
-class Numbered(Planner):
-    """Wants as many connections as the test says."""
-
-    wanted = 1
-
-    def connections(self, endpoint: str, now_s: float) -> int:
-        return self.wanted
-
-
-def test_connections_come_and_go_as_the_schedule_wants(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("memory_blocks", [1, 2, 5])
+def test_parts_of_blocks_need_no_more_memory_than_there_is(
+    memory_blocks: int, tmp_path: Path
 ) -> None:
-    planner = Numbered(Policy(range_bytes=BLOCK_BYTES))
-    monkeypatch.setattr(loop, "Planner", lambda policy: planner)
+    packages = blocks_of_a_mebibyte(whole=False)
+    endpoints = [
+        FakeEndpoint(name, packages, rate_bytes_per_s=SLOW_BYTES_PER_S) for name in ("a", "b")
+    ]
+    memory_bytes = memory_blocks * MIB
+    virtually(fetch(tmp_path, packages, endpoints, connections=20, memory_bytes=memory_bytes))
+
+
+class Numbered(ForwardingScheduler):
+    """Gives out as many requests as the test says."""
+
+    def __init__(self, endpoints: Mapping[str, Terms], policy: Policy) -> None:
+        super().__init__(DeadlineScheduler(endpoints, Policy(max_request_bytes=BLOCK_BYTES)))
+        self.wanted = 1
+        self.in_flight: set[RequestNumber] = set()
+
+    def next_request(self, endpoint: str, now_s: float, free_bytes: int) -> Answer:
+        if len(self.in_flight) >= self.wanted:
+            return NOTHING
+        answer = super().next_request(endpoint, now_s, free_bytes)
+        if answer.request:
+            self.in_flight.add(answer.request.number)
+        return answer
+
+    def arrived(self, number: RequestNumber) -> Events:
+        self.in_flight.discard(number)
+        return super().arrived(number)
+
+
+def test_connections_come_and_go_as_the_scheduler_wants(tmp_path: Path) -> None:
+    made: list[Numbered] = []
     seen: list[int] = []
+
+    def make(endpoints: Mapping[str, Terms], policy: Policy) -> Scheduler:
+        made.append(Numbered(endpoints, policy))
+        return made[0]
 
     async def main() -> None:
         endpoint = FakeEndpoint("a", ONE, rate_bytes_per_s=float(BLOCK_BYTES))
-        async with opened(tmp_path, ONE, [endpoint], connections=256) as content:
-            content.order(["ABC00001"])
-            for planner.wanted in (1, 5, 2, 0, 3):
-                await asyncio.sleep(3.0)  # a range takes one second
-                seen.append(content.downloads.meter.connections["a"].flying)
+        async with opened(
+            tmp_path, ONE, [endpoint], connections=256, make_scheduler=make
+        ) as content:
+            for made[0].wanted in (1, 5, 2, 0, 3):
+                content.order(["ABC00001"])
+                await asyncio.sleep(3.0)  # a request takes one second
+                seen.append(content.downloads.meter.connections["a"].in_flight)
 
     virtually(main())
     assert seen == [1, 5, 2, 0, 3]
 
 
-class Talkative(Planner):
-    """Has something to say about an endpoint."""
+class Talkative(ForwardingScheduler):
+    """Has something to say about an endpoint, once."""
 
-    told = False
+    def __init__(self, endpoints: Mapping[str, Terms], policy: Policy) -> None:
+        super().__init__(DeadlineScheduler(endpoints, policy))
+        change = EndpointChange.BACKED_OFF
+        self.events: Events = (EndpointChanged("a", change, "it had to", Fault.STALL),)
 
-    def notes(self) -> tuple[Note, ...]:
-        notes = () if self.told else (Note("a", "looked at", "somebody has to"),)
-        self.told = True
-        return notes
+    def tick(self, now_s: float) -> Events:
+        events, self.events = self.events, ()
+        return events + super().tick(now_s)
 
 
-def test_decisions_about_endpoints_are_told_and_kept_for_the_report(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loop, "Planner", Talkative)
+def test_decisions_about_endpoints_are_told_and_kept_for_the_report(tmp_path: Path) -> None:
     bus = Recorder()
 
     async def main() -> None:
-        async with opened(tmp_path, ONE, [FakeEndpoint("a", ONE)], bus=bus) as content:
+        async with opened(
+            tmp_path, ONE, [FakeEndpoint("a", ONE)], bus=bus, make_scheduler=Talkative
+        ) as content:
             await content.path("ABC00001")
-            assert content.downloads.figures()["a"].notes == ("looked at: somebody has to",)
+            assert content.downloads.figures()["a"].notes == ("backed off: it had to",)
 
     virtually(main())
-    assert bus.of(EndpointNote) == [EndpointNote("a", "looked at", "somebody has to")]
+    assert bus.of(EndpointNote) == [EndpointNote("a", "backed off", "it had to")]
 
 
-def test_an_error_in_the_schedule_reaches_every_waiter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Confused(Planner):
-        def next_range(self, endpoint: str, now_s: float) -> None:
-            raise RuntimeError("confused")
+class Confused(IdleScheduler):
+    def next_request(self, endpoint: str, now_s: float, free_bytes: int) -> Answer:
+        raise RuntimeError("confused")
 
-    monkeypatch.setattr(loop, "Planner", Confused)
+
+def test_an_error_in_the_scheduler_reaches_all_that_wait(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="confused"):
-        virtually(fetch(tmp_path, ONE, [FakeEndpoint("a", ONE)]))
+        virtually(
+            fetch(tmp_path, ONE, [FakeEndpoint("a", ONE)], make_scheduler=lambda *_: Confused())
+        )
 
 
 def test_figures_and_progress_tell_each_endpoints_part(tmp_path: Path) -> None:
@@ -180,12 +229,12 @@ def test_a_cap_holds_from_the_first_byte_and_may_be_lifted_on_the_way(tmp_path: 
     async def main() -> float:
         now_s = asyncio.get_running_loop().time
         async with opened(tmp_path, ONE, [FakeEndpoint("a", ONE)]) as content:
-            content.downloads.limit(10_000.0)
+            content.downloads.set_cap(10_000.0)
             began_s = now_s()
             content.order(["ABC00001"])
             await asyncio.sleep(10.0)
             assert content.downloads.meter.by_endpoint["a"] == pytest.approx(100_000, abs=10_000)
-            content.downloads.limit(0.0)
+            content.downloads.set_cap(0.0)
             await content.path("ABC00001")
             return now_s() - began_s
 
@@ -200,7 +249,7 @@ def test_terms_change_while_ranges_are_under_way(tmp_path: Path) -> None:
             await asyncio.sleep(10.0)
             meter = content.downloads.meter
             assert meter.by_endpoint["a"] == pytest.approx(50_000, abs=10_000)
-            assert meter.connections["a"].max_flying == 1
+            assert meter.connections["a"].max_in_flight == 1
             content.downloads.set_terms("a", Terms())
             await content.path("ABC00001")
             with pytest.raises(KeyError):
@@ -224,15 +273,15 @@ def test_slow_connections_share_the_blocks_and_every_byte_arrives_once(
     packages = blocks_of_a_mebibyte(whole=whole)
     endpoint = FakeEndpoint("a", packages, rate_bytes_per_s=SLOW_BYTES_PER_S)
     virtually(fetch(tmp_path, packages, [endpoint], connections=40))
-    strips = [
+    parts = [
         asked for asked in endpoint.asked if asked.start % MIB or asked.end - asked.start < MIB
     ]
-    assert len(strips) > 10
+    assert len(parts) > 10
     assert endpoint.delivered_bytes <= 1.02 * packages["ABC00005"].manifest.content_bytes + MIB
 
 
 @pytest.mark.parametrize("whole", [False, True])
-def test_strips_that_do_not_match_are_fetched_elsewhere(whole: bool, tmp_path: Path) -> None:
+def test_parts_that_do_not_match_are_fetched_elsewhere(whole: bool, tmp_path: Path) -> None:
     packages = blocks_of_a_mebibyte(whole=whole)
     liar = FakeEndpoint(
         "liar",

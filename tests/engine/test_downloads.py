@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.download.downloads import Retry
+from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import BlockRejected, DownloadRetried, EndpointDropped, PackageFailed
 from dlcore.errors import ExhaustedError, Fault, IntegrityError, ManifestError, NotFoundError
 from tests.engine.fakes import (

@@ -16,7 +16,7 @@ import pytest
 
 from dlcore.cli.serve import client_config
 from dlcore.emulator import Emulator, Settings
-from dlcore.engine.download.sink import BUFFER_BYTES
+from dlcore.engine.download.sink import BufferPolicy
 from tests.engine.scene import publish_packages, sequence, step, upgrade
 
 KILLS = int(os.environ.get("DLCORE_KILLS", "50"))
@@ -33,7 +33,7 @@ PACKAGES = {
 CONTENT_BYTES = sum(sum(files.values()) for files in PACKAGES.values())
 # What a kill costs on average: what was written is found again, synced or not, so each connection
 # loses the buffer that it was filling, half of it on average.
-COST_BYTES = CONNECTIONS * BUFFER_BYTES // 2
+COST_BYTES = CONNECTIONS * BufferPolicy().max_bytes // 2
 
 
 class Scene:

@@ -63,16 +63,16 @@ def test_a_run_of_nothing_has_no_figures_to_divide_by() -> None:
 
 def test_the_link_is_busy_while_any_range_is_under_way() -> None:
     meter = Meter()
-    meter.range_began("e", 1.0)
-    meter.range_began("f", 2.0)
-    meter.range_ended("e", 3.0)
+    meter.request_began("e", 1.0)
+    meter.request_began("f", 2.0)
+    meter.request_ended("e", 3.0)
     assert meter.busy_s(4.0) == 3.0
-    meter.range_ended("f", 5.0)
+    meter.request_ended("f", 5.0)
     assert meter.busy_s(9.0) == 4.0
-    meter.range_began("e", 10.0)
+    meter.request_began("e", 10.0)
     assert meter.busy_s(11.0) == 5.0
     assert meter.connections["e"].busy_s(11.0) == 3.0
-    assert meter.connections["e"].max_flying == 1
+    assert meter.connections["e"].max_in_flight == 1
 
 
 def test_the_recent_rate_forgets() -> None:

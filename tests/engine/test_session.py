@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dlcore.engine.download.downloads import Retry
+from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import EventBus, PackageReady, encode
 from dlcore.engine.step_content import retry_rule
 from dlcore.errors import ConfigError

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.engine.download import sink as sinks
 from dlcore.engine.download.buffers import BufferPool
-from dlcore.engine.download.sink import RangeSink, StoppedError
+from dlcore.engine.download.sink import BlockSink, BufferPolicy, ShortenedError
 from dlcore.errors import StorageError
-from dlcore.model import BlockRange, Manifest, Object
+from dlcore.model import BlockInObject, BlockRange, Manifest, Object
 from tests.engine.flows import FreeFlow
 from tests.engine.virtual_time import DeadlockError, virtually
 from tests.schedule.packages import LAW
@@ -21,15 +20,10 @@ from tests.schedule.packages import LAW
 BLOCK_BYTES = 8
 BUFFER_BYTES = 24  # three blocks
 BLOCKS = 11
+POLICY = BufferPolicy(max_bytes=BUFFER_BYTES, min_count=1)
 CONTENT = bytes(range(BLOCKS * BLOCK_BYTES - 5))
 MANIFEST = Manifest(1, "ABC00001", 1, BLOCK_BYTES, (Object("x", len(CONTENT)),), ())
-EVERYTHING = BlockRange(0, 0, BLOCKS)
-
-
-@pytest.fixture(autouse=True)
-def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sinks, "BUFFER_BYTES", BUFFER_BYTES)
-    monkeypatch.setattr(sinks, "BUFFERS_PER_RANGE", 1)
+EVERYTHING = BlockRange.of(0, 0, BLOCKS)
 
 
 class Verifier:
@@ -64,11 +58,11 @@ def pool(buffers: int = 2) -> BufferPool:
     return BufferPool(buffers * BUFFER_BYTES)
 
 
-def keep_none(block: int, start: memoryview) -> None:
+def keep_none(block: BlockInObject, start: memoryview) -> None:
     """Nobody has a use for the start of a broken block."""
 
 
-async def deliver(sink: RangeSink, data: bytes, strides: list[int]) -> None:
+async def deliver(sink: BlockSink, data: bytes, strides: list[int]) -> None:
     """Deliver as an endpoint does, in pieces of the given lengths over and over."""
     at = turn = 0
     is_free = False
@@ -99,17 +93,19 @@ def test_exactly_the_whole_blocks_that_arrived_go_out_and_the_start_of_a_broken_
     ends: tuple[int, int], strides: list[int], seconds: float, share: float
 ) -> None:
     first, last = min(ends), max(ends)
-    start, end = MANIFEST.range_span(BlockRange(0, first, last))
+    start, end = MANIFEST.range_span(BlockRange.of(0, first, last))
     count = int((end - start) * share)
     verify = Verifier(seconds)
-    flow = FreeFlow(last)
+    flow = FreeFlow()
     starts: dict[int, bytes] = {}
 
-    def keep_start(block: int, start: memoryview) -> None:
+    def keep_start(block: BlockInObject, start: memoryview) -> None:
         starts[block] = bytes(start)
 
     async def main() -> None:
-        sink = RangeSink(MANIFEST, BlockRange(0, first, last), pool(), verify, keep_start, flow)
+        sink = BlockSink(
+            MANIFEST, BlockRange.of(0, first, last), pool(), verify, keep_start, flow, POLICY
+        )
         await deliver(sink, CONTENT[start : start + count], strides)
         await sink.drain()
 
@@ -128,27 +124,30 @@ def test_exactly_the_whole_blocks_that_arrived_go_out_and_the_start_of_a_broken_
     strides=st.lists(st.integers(1, 30), min_size=1, max_size=5),
     after=st.integers(0, len(CONTENT)),
 )
-def test_a_range_that_is_cut_short_stops_there_and_keeps_what_is_whole(
+def test_a_request_that_is_shortened_stops_there_and_keeps_what_is_whole(
     cut: int, strides: list[int], after: int
 ) -> None:
     verify, flow = Verifier(), FreeFlow()
+    last = max(cut, -(-after // BLOCK_BYTES))  # what has begun is not given away
 
     async def main() -> None:
-        sink = RangeSink(MANIFEST, EVERYTHING, pool(), verify, keep_none, flow)
+        sink = BlockSink(MANIFEST, EVERYTHING, pool(), verify, keep_none, flow, POLICY)
         await deliver(sink, CONTENT[:after], strides)
-        flow.last = max(cut, -(-after // BLOCK_BYTES))  # what has begun is not given away
-        with contextlib.suppress(StoppedError):
+        sink.shorten(BlockInObject(last))
+        with contextlib.suppress(ShortenedError):
             await deliver(sink, CONTENT[after:], strides)
         await sink.drain()
 
     virtually(main())
-    assert verify.content == blocks_of(0, min(flow.last, BLOCKS))
-    assert sum(flow.received) <= max(after, flow.last * BLOCK_BYTES) + max(strides)
+    assert verify.content == blocks_of(0, min(last, BLOCKS))
+    assert sum(flow.received) <= max(after, last * BLOCK_BYTES) + max(strides)
 
 
 def test_a_slow_verifier_holds_the_reader_back() -> None:
     async def main() -> float:
-        sink = RangeSink(MANIFEST, EVERYTHING, pool(), Verifier(10.0), keep_none, FreeFlow())
+        sink = BlockSink(
+            MANIFEST, EVERYTHING, pool(), Verifier(10.0), keep_none, FreeFlow(), POLICY
+        )
         started_s = asyncio.get_running_loop().time()
         await deliver(sink, CONTENT, [5])
         return asyncio.get_running_loop().time() - started_s
@@ -157,11 +156,13 @@ def test_a_slow_verifier_holds_the_reader_back() -> None:
     assert virtually(main()) == pytest.approx(10.0)
 
 
-def test_a_range_that_ends_leaves_its_buffers_to_the_next() -> None:
+def test_a_request_that_ends_leaves_its_buffers_to_the_next() -> None:
     async def main() -> None:
         shared = pool(1)
         for _ in range(3):
-            sink = RangeSink(MANIFEST, EVERYTHING, shared, Verifier(), keep_none, FreeFlow())
+            sink = BlockSink(
+                MANIFEST, EVERYTHING, shared, Verifier(), keep_none, FreeFlow(), POLICY
+            )
             await deliver(sink, CONTENT[:50], [7])
             await sink.drain()
         assert shared.take_now(BUFFER_BYTES) is not None
@@ -174,7 +175,7 @@ def test_a_disk_that_fails_stops_the_reader() -> None:
         raise StorageError("broken")
 
     async def main() -> None:
-        sink = RangeSink(MANIFEST, EVERYTHING, pool(), fail, keep_none, FreeFlow())
+        sink = BlockSink(MANIFEST, EVERYTHING, pool(), fail, keep_none, FreeFlow(), POLICY)
         with pytest.raises(StorageError):
             await deliver(sink, CONTENT, [5])
         with pytest.raises(StorageError):
@@ -187,7 +188,7 @@ def test_draining_waits_for_the_verifier_even_if_cancelled() -> None:
     verify = Verifier(10.0)
 
     async def main() -> None:
-        sink = RangeSink(MANIFEST, EVERYTHING, pool(), verify, keep_none, FreeFlow())
+        sink = BlockSink(MANIFEST, EVERYTHING, pool(), verify, keep_none, FreeFlow(), POLICY)
         await deliver(sink, CONTENT[:30], [30])
         draining = asyncio.ensure_future(sink.drain())
         for _ in range(3):
@@ -206,15 +207,19 @@ def test_virtual_time_knows_a_deadlock() -> None:
 
 
 @pytest.mark.parametrize(("blocks", "per_buffer"), [(1, 1), (4, 1), (8, 2), (11, 3)])
-def test_a_shorter_range_holds_less_memory(
-    blocks: int, per_buffer: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sinks, "BUFFERS_PER_RANGE", 3)
+def test_a_shorter_request_holds_less_memory(blocks: int, per_buffer: int) -> None:
     verify = Verifier()
+    policy = BufferPolicy(max_bytes=BUFFER_BYTES, min_count=3)
 
     async def main() -> None:
-        sink = RangeSink(
-            MANIFEST, BlockRange(0, 0, blocks), pool(8), verify, keep_none, FreeFlow(blocks)
+        sink = BlockSink(
+            MANIFEST,
+            BlockRange.of(0, 0, blocks),
+            pool(8),
+            verify,
+            keep_none,
+            FreeFlow(),
+            policy,
         )
         await deliver(sink, CONTENT[: blocks * BLOCK_BYTES], [7])
         await sink.drain()

@@ -71,7 +71,7 @@ class Bench:
         partial = cast("Partial", self.partial)
         return [
             asyncio.ensure_future(
-                self.verifier.verify(partial, BlockRange(index, block, block + 1), DATA)
+                self.verifier.verify(partial, BlockRange.of(index, block, block + 1), DATA)
             )
             for block in blocks
         ]

@@ -185,13 +185,13 @@ def at_its_last_block() -> tuple[Scene, Request, BlockRange]:
     scene = Scene({"p": 40}, {"e": 0, "f": 0}, block_bytes=BLOCK_BYTES)
     first = scene.ask("e")
     _, _, end = first.blocks
-    done = first.blocks._replace(last=end - 1)
+    done = BlockRange.of(0, 0, end - 1)
     scene.arrive(first, BLOCK_BYTES * (done.last - done.first))
     scene.note(scene.scheduler.verified(first.number, done))
     while other := scene.next_request("f"):
         scene.deliver(other, 0.0001)
     scene.arrive(first, 1000)
-    return scene, first, first.blocks._replace(first=end - 1)
+    return scene, first, BlockRange.of(0, end - 1, end)
 
 
 def called_off(scene: Scene) -> list[RequestNumber]:

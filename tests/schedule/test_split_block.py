@@ -107,7 +107,7 @@ def test_each_byte_of_a_block_arrives_once() -> None:
 
 def test_connections_of_an_endpoint_go_on_with_its_split_block_first() -> None:
     scene = Scene({"p": 20}, {"e": 0, "f": 0})
-    blocks = [scene.ask().blocks.first for _ in range(16)]
+    blocks = [int(scene.ask().blocks.first) for _ in range(16)]
     assert blocks == sorted(blocks)
     assert blocks.count(0) == 8, "parts of 128 KiB, while no rate is known"
 

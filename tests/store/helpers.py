@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from dlcore.model import BlockRange, File, Manifest, Object
+from dlcore.model import BlockInPackage, BlockRange, File, Manifest, Object
 from dlcore.native import block_digests
 from dlcore.store import Partial
 
@@ -39,8 +39,8 @@ class Package(NamedTuple):
 
     def block(self, number: int) -> tuple[int, int, memoryview]:
         """Object, block in it, bytes: what `Partial.write_run` takes."""
-        index, block = self.manifest.locate_block(number)
-        return index, block, self.run(BlockRange(index, block, block + 1))
+        index, block = self.manifest.locate_block(BlockInPackage(number))
+        return index, block, self.run(BlockRange.of(index, block, block + 1))
 
     def run(self, blocks: BlockRange) -> memoryview:
         start, end = self.manifest.range_span(blocks)

@@ -80,7 +80,7 @@ def test_a_package_is_the_same_however_it_is_written(
     partial = store.begin(PACKAGE.manifest, PACKAGE.document)
     for index, item in enumerate(PACKAGE.manifest.objects):
         data = aligned_buffer(item.length_bytes)
-        data[:] = PACKAGE.run(BlockRange(index, 0, PACKAGE.manifest.block_count(index)))
+        data[:] = PACKAGE.run(BlockRange.of(index, 0, PACKAGE.manifest.block_count(index)))
         assert partial.write_run(index, 0, data) == ()
     assert read_back(partial.finish()) == PACKAGE.contents
     assert files.directly_written == (22 * PAGE_BYTES if files.supported else 0)

@@ -13,7 +13,7 @@ from tests.store.helpers import BLOCK_BYTES, make_package
 from tests.store.simdisk import SimDisk
 
 PACKAGE = make_package({f"{i:03}": BLOCK_BYTES for i in range(MAX_OPEN + 1)})
-FIRST = BlockRange(0, 0, 1)
+FIRST = BlockRange.of(0, 0, 1)
 
 
 @pytest.fixture
@@ -55,13 +55,13 @@ def test_after_an_unsynced_file_was_closed_the_file_system_is_asked(
     write(tree, FIRST)
     buffer = memoryview(bytearray(BLOCK_BYTES))
     for index in range(1, len(PACKAGE.objects)):
-        tree.read(BlockRange(index, 0, 1), buffer)
+        tree.read(BlockRange.of(index, 0, 1), buffer)
     assert calls_of_sync(disk, tree) == ["sync_filesystem"]
 
 
 def test_many_files_are_synced_by_one_call(disk: SimDisk, tree: Tree) -> None:
     for index in range(len(PACKAGE.objects)):
-        blocks = BlockRange(index, 0, 1)
+        blocks = BlockRange.of(index, 0, 1)
         write(tree, blocks)
     assert calls_of_sync(disk, tree) == ["sync_filesystem"]
 

@@ -15,7 +15,7 @@ PACKAGE = make_package({"a": 3 * BLOCK_BYTES}, whole=True)
 
 
 def block(at: int) -> BlockRange:
-    return BlockRange(0, at, at + 1)
+    return BlockRange.of(0, at, at + 1)
 
 
 def read(blocks: BlockRange, buffer: memoryview, *, again: bool = False) -> memoryview:
@@ -24,7 +24,7 @@ def read(blocks: BlockRange, buffer: memoryview, *, again: bool = False) -> memo
 
 
 def taken(whole: WholeObject) -> WholeObject:
-    assert whole.take(0, 3) == [BlockRange(0, 0, 3)]
+    assert whole.take(0, 3) == [BlockRange.of(0, 0, 3)]
     return whole
 
 
@@ -74,7 +74,7 @@ def test_a_read_that_failed_can_be_made_good_by_the_next_call() -> None:
 
 def test_after_a_mismatch_all_blocks_are_free_again() -> None:
     whole = taken(WholeObject(PACKAGE.manifest, 0, read))
-    assert whole.written(BlockRange(0, 0, 3), memoryview(bytes(3 * BLOCK_BYTES))) is False
+    assert whole.written(BlockRange.of(0, 0, 3), memoryview(bytes(3 * BLOCK_BYTES))) is False
     assert not whole.verified
     taken(whole)
-    assert whole.written(BlockRange(0, 0, 3), PACKAGE.run(BlockRange(0, 0, 3))) is True
+    assert whole.written(BlockRange.of(0, 0, 3), PACKAGE.run(BlockRange.of(0, 0, 3))) is True

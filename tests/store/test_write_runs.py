@@ -29,7 +29,7 @@ Told = list[tuple[int, tuple[int, ...]]]
 
 
 def run_of(first: int, last: int, index: int = LARGE) -> tuple[int, int, memoryview]:
-    return index, first, PACKAGE.run(BlockRange(index, first, last))
+    return index, first, PACKAGE.run(BlockRange.of(index, first, last))
 
 
 def begun(disk: SimDisk) -> Partial:
@@ -143,7 +143,7 @@ def any_run(package: Package, chance: random.Random) -> Owned:
     index = chance.randrange(len(package.objects))
     count = package.manifest.block_count(index)
     first = chance.randrange(count)
-    data = bytearray(package.run(BlockRange(index, first, chance.randint(first + 1, count))))
+    data = bytearray(package.run(BlockRange.of(index, first, chance.randint(first + 1, count))))
     if chance.random() < 0.3:
         data[chance.randrange(len(data))] ^= 1
     return index, first, data

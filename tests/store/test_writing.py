@@ -36,10 +36,10 @@ def begin(store: Store, package: Package) -> Partial:
 
 def test_a_bad_block_is_named_and_the_good_ones_around_it_count(store: Store) -> None:
     partial = begin(store, PACKAGE)
-    run = bytearray(PACKAGE.run(BlockRange(LARGE, 0, 3)))
+    run = bytearray(PACKAGE.run(BlockRange.of(LARGE, 0, 3)))
     run[BLOCK_BYTES + 9] ^= 1
     assert partial.write_run(LARGE, 0, memoryview(run)) == (1,)
-    first = PACKAGE.manifest.block_number(LARGE, 0)
+    first = PACKAGE.manifest.first_blocks[LARGE]
     assert list(partial.have[first : first + 3]) == [1, 0, 1]
 
 
@@ -93,7 +93,7 @@ def test_any_order_of_runs_repeats_and_syncs_gives_the_same_files(seed: int, who
         index = chance.randrange(len(package.objects))
         first = chance.randrange(package.manifest.block_count(index))
         last = chance.randint(first + 1, package.manifest.block_count(index))
-        partial.write_run(index, first, package.run(BlockRange(index, first, last)))
+        partial.write_run(index, first, package.run(BlockRange.of(index, first, last)))
         if chance.random() < 0.2:
             partial.sync()
     assert disk.read_tree(partial.finish()) == package.contents
@@ -126,8 +126,8 @@ def test_many_threads_write_while_one_syncs(store: Store, whole: bool) -> None:
 
 def test_an_object_with_one_digest_that_does_not_match_is_missing_again(store: Store) -> None:
     partial = begin(store, WHOLE)
-    first = WHOLE.manifest.block_number(LARGE, 0)
-    partial.write_run(LARGE, 1, WHOLE.run(BlockRange(LARGE, 1, 3)))
+    first = WHOLE.manifest.first_blocks[LARGE]
+    partial.write_run(LARGE, 1, WHOLE.run(BlockRange.of(LARGE, 1, 3)))
     with pytest.raises(IntegrityError, match="does not match its digest") as caught:
         partial.write_run(LARGE, 0, memoryview(b"\xaa" * BLOCK_BYTES))
     assert caught.value.path == WHOLE.manifest.objects[LARGE].name
@@ -138,7 +138,7 @@ def test_an_object_with_one_digest_that_does_not_match_is_missing_again(store: S
 
 def test_a_second_delivery_of_an_unverifiable_block_is_ignored(store: Store) -> None:
     partial = begin(store, WHOLE)
-    partial.write_run(LARGE, 0, WHOLE.run(BlockRange(LARGE, 0, 2)))
+    partial.write_run(LARGE, 0, WHOLE.run(BlockRange.of(LARGE, 0, 2)))
     partial.write_run(LARGE, 1, memoryview(b"\xaa" * BLOCK_BYTES))
     fill(partial, WHOLE)
     assert read_back(partial.finish()) == WHOLE.contents
@@ -149,7 +149,7 @@ def test_content_that_did_not_match_as_a_whole_is_not_believed_by_the_next_proce
 ) -> None:
     with Store.open(tmp_path) as store:
         partial = begin(store, WHOLE)
-        partial.write_run(LARGE, 1, WHOLE.run(BlockRange(LARGE, 1, 3)))
+        partial.write_run(LARGE, 1, WHOLE.run(BlockRange.of(LARGE, 1, 3)))
         partial.sync()
         with pytest.raises(IntegrityError):
             partial.write_run(LARGE, 0, memoryview(b"\xaa" * BLOCK_BYTES))
@@ -165,14 +165,14 @@ def test_what_spoiled_an_object_once_does_not_spoil_it_again(tmp_path: Path) -> 
         partial = begin(store, WHOLE)
         partial.write_run(LARGE, 1, bad)
         partial.sync()
-        partial.write_run(LARGE, 0, WHOLE.run(BlockRange(LARGE, 0, 1)))
+        partial.write_run(LARGE, 0, WHOLE.run(BlockRange.of(LARGE, 0, 1)))
         with pytest.raises(IntegrityError):
-            partial.write_run(LARGE, 2, WHOLE.run(BlockRange(LARGE, 2, 3)))
-        partial.write_run(LARGE, 0, WHOLE.run(BlockRange(LARGE, 0, 1)))
+            partial.write_run(LARGE, 2, WHOLE.run(BlockRange.of(LARGE, 2, 3)))
+        partial.write_run(LARGE, 0, WHOLE.run(BlockRange.of(LARGE, 0, 1)))
         partial.sync()
     with Store.open(tmp_path) as store:
         partial = begin(store, WHOLE)
-        first = WHOLE.manifest.block_number(LARGE, 0)
+        first = WHOLE.manifest.first_blocks[LARGE]
         assert list(partial.have[first : first + 3]) == [1, 0, 0]
         fill(partial, WHOLE)
         assert read_back(partial.finish()) == WHOLE.contents
@@ -184,10 +184,10 @@ def test_garbage_found_without_a_journal_is_not_claimed_by_the_next_one(tmp_path
     folder = next((tmp_path / "partial").iterdir())
     (folder / "journal").unlink()
     (folder / "content/a/exact.bin").write_bytes(b"\xaa" * 3 * BLOCK_BYTES)
-    first = WHOLE.manifest.block_number(LARGE, 0)
+    first = WHOLE.manifest.first_blocks[LARGE]
     with Store.open(tmp_path) as store:
         partial = begin(store, WHOLE)
-        partial.write_run(LARGE, 0, WHOLE.run(BlockRange(LARGE, 0, 1)))
+        partial.write_run(LARGE, 0, WHOLE.run(BlockRange.of(LARGE, 0, 1)))
         partial.sync()
     written = (folder / "journal").read_bytes()
     for length in range(len(written) + 1):  # torn anywhere, it does not claim them either
@@ -207,5 +207,5 @@ def test_only_what_had_to_wait_is_read_back_for_the_digest_of_a_whole_object() -
     disk.before = lambda _, call: calls.append(call)
     index = 2  # a/large.bin: six blocks
     for block in (0, 1, 3, 2, 4, 5):
-        partial.write_run(index, block, WHOLE.run(BlockRange(index, block, block + 1)))
+        partial.write_run(index, block, WHOLE.run(BlockRange.of(index, block, block + 1)))
     assert calls.count("read_at") == 1

@@ -1,22 +1,22 @@
-"""Page-aligned buffers, used again and again, never more than fit under a ceiling.
+"""Page-aligned buffers, used again and again, within a ceiling.
 
-The ceiling is the engine's memory: who needs a buffer when all are in use waits, and so slows the
-network down to what the disk can take. First come, first served. A buffer longer than the ceiling
-is lent when no other is. For one event loop.
+The ceiling is the engine's memory. A request that needs a buffer when all are in use waits, and so
+slows the network down to what the disk can take. First come, first served. A buffer longer than
+the ceiling is lent when no other is. For one event loop.
 
-Nobody waits for ever, because nobody who waits holds a buffer, and each that is held comes back
-without another one: a range fills its own from the network and lets go of it before it asks for
-the next; a verification needs none; a block put together from strips (`assembly`) needs only its
-strips, which need no buffer either. What those strips need is a connection, and the connections
-may all be in ranges that wait here. So while somebody waits, one more connection is allowed
-(`Connections`); and what is begun without a buffer for its start is not begun (`take_now`), so
-that the one connection more is for strips of blocks that have theirs. The schedule asks for those
-first.
+No wait lasts forever, because a waiting request holds no buffer, and each buffer that is held
+comes back without another one. A request fills its buffer from the network and gives it up before
+it asks for the next. A verification needs no other buffer. A split block needs only its parts,
+which need no buffer of their own. What those parts do need is a connection, and the connections
+may all be in requests that wait here. So while memory is short, the scheduler allows one request
+more than the limit, and only for a part of a block that has its buffer. It is told `free_bytes`
+for that, and begins nothing else without memory for its start.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Callable
 from itertools import chain
@@ -29,13 +29,10 @@ class BufferPool:
 
     Args:
         ceiling_bytes: All buffers together.
-
-    Attributes:
-        freed: Called when a buffer has come back that nobody was waiting for.
     """
 
     def __init__(self, ceiling_bytes: int) -> None:
-        self.freed: Callable[[], None] = lambda: None
+        self._freed: Callable[[], None] = lambda: None
         self._ceiling_bytes = ceiling_bytes
         self._free: dict[int, list[memoryview]] = {}
         self._free_bytes = 0
@@ -43,12 +40,20 @@ class BufferPool:
         self._waiting: deque[tuple[int, asyncio.Future[memoryview]]] = deque()
 
     @property
-    def is_short(self) -> bool:
-        """Whether somebody waits."""
-        return bool(self._waiting)
+    def free_bytes(self) -> int:
+        """Length of the longest buffer that `take_now` would lend; those that wait come first."""
+        if self._waiting:
+            return 0
+        if not self._lent_bytes:
+            return sys.maxsize
+        return max(0, self._ceiling_bytes - self._lent_bytes)
+
+    def on_free(self, freed: Callable[[], None]) -> None:
+        """Call that whenever a buffer has come back and nothing waits for one."""
+        self._freed = freed
 
     def take_now(self, length_bytes: int) -> memoryview | None:
-        """A buffer of that length, if one is free and nobody waits for one."""
+        """A buffer of that length, if one is free and nothing waits for one; else None."""
         return None if self._waiting else self._find(length_bytes)
 
     async def take(self, length_bytes: int) -> memoryview:
@@ -64,7 +69,7 @@ class BufferPool:
             if turn.done() and not turn.cancelled():
                 self.give_back(turn.result())
             else:
-                self._serve()  # who comes behind may need less
+                self._serve()  # the next in the queue may need less
             raise
 
     def give_back(self, buffer: memoryview) -> None:
@@ -75,10 +80,10 @@ class BufferPool:
         self._free.setdefault(length_bytes, []).append(buffer)
         self._serve()
         if not self._waiting:
-            self.freed()
+            self._freed()
 
     def _serve(self) -> None:
-        """Lend to those who wait, in their order, as long as there is something to lend."""
+        """Lend to those that wait, in their order, while there is something to lend."""
         while self._waiting:
             length_bytes, turn = self._waiting[0]
             if not turn.cancelled():
@@ -101,7 +106,7 @@ class BufferPool:
         return aligned_buffer(length_bytes)
 
     def _discard_free(self) -> None:
-        """Those of other lengths make room, even if a job that is not over still knows of them."""
+        """Free buffers make room for another length, even if a running job has a view of them."""
         for buffer in chain.from_iterable(self._free.values()):
             discard(buffer)
         self._free.clear()

@@ -18,9 +18,9 @@ class EndpointFigures(msgspec.Struct, frozen=True):
 
     Attributes:
         bytes_fetched: Payload bytes received.
-        busy_s: Seconds in which at least one range was under way there.
+        busy_s: Seconds in which at least one request was in flight there.
         mean_bytes_per_s: Bytes per second in that time.
-        max_connections: The most ranges under way at once.
+        max_connections: The most requests in flight at once.
         faults: How often which fault occurred (see `dlcore.errors.Fault`).
         notes: What was decided about it, and why; the latest ones.
     """
@@ -60,7 +60,7 @@ def _figures_of(
         received,
         busy_s,
         received / busy_s if busy_s else 0.0,
-        busy.max_flying,
+        busy.max_in_flight,
         dict(meter.faults[name]),
         tuple(f"{n.what}: {n.reason}" for n in notes if n.endpoint == name)[-MAX_NOTES:],
     )

@@ -1,20 +1,24 @@
-"""The bytes of one range on their way in: counted, held back to the caps, and cut short.
+"""The bytes of one request on their way in: counted, and held back to the caps.
 
-What every sink of a range has to ask and to tell, whatever it does with the bytes.
+What every sink tells and asks, whatever it does with the bytes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
-from dlcore.engine.download.limits import Limits
+from dlcore.engine.download.caps import BandwidthCaps
 from dlcore.engine.download.meter import Meter
-from dlcore.schedule import Assignment, Planner
+from dlcore.schedule import Request
+
+Received: TypeAlias = Callable[[Request, int, float], None]
+"""Hears of a request, a number of its bytes that arrived, and the time."""
 
 
 class Flow(Protocol):
-    """One range, as its sink sees it."""
+    """One request, as its sink sees it."""
 
     def passed(self, count: int) -> bool:
         """Bytes arrived; whether more may be read now. If not, await `ready` first."""
@@ -24,46 +28,38 @@ class Flow(Protocol):
         """Wait until more may be read."""
         ...
 
-    def last_block(self) -> int:
-        """The block in the object before which the range is to end; it may shrink."""
-        ...
 
-
-class RangeFlow:
-    """See `Flow`.
+class RequestFlow:
+    """The flow of a request from the network.
 
     Args:
-        assignment: The range.
-        planner: Learns of the bytes; decides where the range ends.
+        request: The request.
+        received: Hears of the bytes.
         meter: Counts them.
-        limits: Say how fast they may come.
+        caps: Say how fast they may come.
     """
 
     def __init__(
-        self, assignment: Assignment, planner: Planner, meter: Meter, limits: Limits
+        self, request: Request, received: Received, meter: Meter, caps: BandwidthCaps
     ) -> None:
-        self._assignment = assignment
-        self._planner = planner
+        self._request = request
+        self._received = received
         self._meter = meter
-        self._limits = limits
+        self._caps = caps
         self._now_s = asyncio.get_running_loop().time
         now_s = self._now_s()
-        self._resume_at_s = now_s + limits.spend(assignment.endpoint, 0, now_s)
+        self._resume_at_s = now_s + caps.spend(request.endpoint, 0, now_s)
 
     def passed(self, count: int) -> bool:
-        """See `Flow`."""
+        """Count bytes that arrived; whether more may be read now."""
         now_s = self._now_s()
-        assignment = self._assignment
-        self._meter.received(assignment.package, assignment.endpoint, count, now_s)
-        self._planner.received(assignment, count, now_s)
-        wait_s = self._limits.spend(assignment.endpoint, count, now_s)
+        request = self._request
+        self._meter.received(request.package, request.endpoint, count, now_s)
+        self._received(request, count, now_s)
+        wait_s = self._caps.spend(request.endpoint, count, now_s)
         self._resume_at_s = now_s + wait_s
         return not wait_s
 
     async def ready(self) -> None:
-        """See `Flow`."""
-        await self._limits.wait(self._assignment.endpoint, self._resume_at_s)
-
-    def last_block(self) -> int:
-        """See `Flow`."""
-        return self._planner.last_block(self._assignment)
+        """Wait until the bytes that arrived are paid for."""
+        await self._caps.wait(self._request.endpoint, self._resume_at_s)

@@ -1,9 +1,9 @@
 """What is known of each package: its catalog entry, its manifest, and who holds its objects.
 
-Guarantees: a manifest is used only if its SHA-256 is the one the catalog states, whoever sent it;
-each is read once. For documents, endpoints are asked in the order of preference, those that failed
-before last, and those that ask for time once more if nobody else has it; for objects all at once,
-and a slow or busy one holds up no other.
+Guarantees: a manifest is used only if its SHA-256 is the one that the catalog states, whatever its
+source; each is read once. For documents, endpoints are asked in the order of preference, with those
+that failed before at the end. An endpoint that asks for time is asked again if no other has the
+document. For objects, all endpoints are asked at once, and a slow or busy one delays no other.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from dlcore import manifest as documents
-from dlcore.engine.download.patience import Patience
+from dlcore.engine.download.retry_gate import RetryGate
 from dlcore.engine.events import Event
 from dlcore.engine.threads import in_thread
 from dlcore.errors import (
@@ -59,7 +59,7 @@ class Library:
         self._manifests: dict[str, tuple[Manifest, bytes]] = {}
         self._located: dict[str, dict[str, Placement]] = {}
         self._failed: set[str] = set()  # endpoints whose last document could not be read
-        self._patience = Patience(tell)
+        self._gate = RetryGate(tell)
 
     def entry(self, package_id: str) -> CatalogEntry:
         """The package's catalog entry.
@@ -79,7 +79,7 @@ class Library:
         """The package's manifest, and the document that it was read from.
 
         Raises:
-            NotFoundError: The catalog does not know the package, or nobody has its manifest.
+            NotFoundError: The catalog does not know the package, or no endpoint has its manifest.
             ManifestError: The manifest is malformed or of another package, though its digest is
                 right.
         """
@@ -125,7 +125,7 @@ class Library:
         Raises:
             TransferError: As `Endpoint.locate`.
         """
-        return await self._patience.ask(endpoint, lambda: endpoint.locate(manifest))
+        return await self._gate.ask(endpoint, lambda: endpoint.locate(manifest))
 
     async def _kept(self, entry: CatalogEntry, package_id: str) -> bytes | None:
         """The manifest document that the store keeps with the package."""
@@ -142,7 +142,7 @@ class Library:
                 return document
         complaints: dict[str, str] = {}
         asked = sorted(self._endpoints, key=lambda e: e.name in self._failed)
-        for ask in (self._patience.ask_once, self._patience.ask):
+        for ask in (self._gate.ask_once, self._gate.ask):
             busy: list[Endpoint] = []
             for endpoint in asked:
                 try:
@@ -195,7 +195,7 @@ async def read_catalog(
 
     Args:
         path: A local file.
-        endpoint: Whom to trust for the catalog, if there is no file.
+        endpoint: The endpoint to trust for the catalog, if there is no file.
         sha256: Digest that the document must have, hex; empty for any.
         tell: Hears if the endpoint asks for time.
 
@@ -212,7 +212,7 @@ async def read_catalog(
             raise NotFoundError(f"there is no catalog at {path}", remedy="Check the path.")
     else:
         assert endpoint is not None
-        document = await _read_from(endpoint, Patience(tell))
+        document = await _read_from(endpoint, RetryGate(tell))
         source = f"catalog of endpoint {endpoint.name}"
     if sha256 and documents.digest_of(document) != sha256.lower():
         raise IntegrityError(
@@ -222,9 +222,9 @@ async def read_catalog(
     return documents.decode_catalog(document, source=source)
 
 
-async def _read_from(endpoint: Endpoint, patience: Patience) -> bytes:
+async def _read_from(endpoint: Endpoint, gate: RetryGate) -> bytes:
     try:
-        return await patience.ask(
+        return await gate.ask(
             endpoint, lambda: endpoint.read_document(CATALOG_KEY, MAX_CATALOG_BYTES)
         )
     except TransferError as error:

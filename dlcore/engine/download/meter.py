@@ -1,15 +1,17 @@
-"""Counts what the download does: bytes, connections, and the time in which it was at work."""
+"""Counts what the download does: bytes, requests in flight, faults, and the time of work."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
+
+from dlcore.errors import Fault
 
 WINDOW_S = 3.0
 SLOTS = 30  # of a window: bytes that came together are counted together
 
 
 class Rate:
-    """Bytes per second lately. Times are seconds on any monotonic clock."""
+    """Recent bytes per second. Times are seconds on any monotonic clock."""
 
     def __init__(self) -> None:
         self._slots: deque[list[float]] = deque()  # when it began, and its bytes
@@ -30,30 +32,40 @@ class Rate:
 
 
 class Busy:
-    """The time in which at least one range was under way."""
+    """The time in which at least one request was in flight."""
 
     def __init__(self) -> None:
-        self.flying = 0
-        self.max_flying = 0
+        self._in_flight = 0
+        self._max_in_flight = 0
         self._busy_s = 0.0
         self._since_s = 0.0
 
+    @property
+    def in_flight(self) -> int:
+        """Number of requests in flight."""
+        return self._in_flight
+
+    @property
+    def max_in_flight(self) -> int:
+        """The most requests that were in flight at once."""
+        return self._max_in_flight
+
     def began(self, now_s: float) -> None:
         """A request was sent."""
-        if not self.flying:
+        if not self._in_flight:
             self._since_s = now_s
-        self.flying += 1
-        self.max_flying = max(self.max_flying, self.flying)
+        self._in_flight += 1
+        self._max_in_flight = max(self._max_in_flight, self._in_flight)
 
     def ended(self, now_s: float) -> None:
         """A request came to its end."""
-        self.flying -= 1
-        if not self.flying:
+        self._in_flight -= 1
+        if not self._in_flight:
             self._busy_s += now_s - self._since_s
 
     def busy_s(self, now_s: float) -> float:
         """Seconds so far."""
-        return self._busy_s + (now_s - self._since_s if self.flying else 0.0)
+        return self._busy_s + (now_s - self._since_s if self._in_flight else 0.0)
 
 
 class Meter:
@@ -64,7 +76,7 @@ class Meter:
     Attributes:
         received_bytes: Payload bytes received, by package.
         by_endpoint: The same, by endpoint.
-        connections: Of each endpoint, how many are at work, and for how long.
+        connections: Of each endpoint, how many requests are in flight, and for how long.
         faults: Of each endpoint, how often which fault occurred.
     """
 
@@ -76,15 +88,19 @@ class Meter:
         self._rates: defaultdict[str, Rate] = defaultdict(Rate)
         self._link = Busy()
 
-    def range_began(self, endpoint: str, now_s: float) -> None:
+    def request_began(self, endpoint: str, now_s: float) -> None:
         """A request was sent."""
         self._link.began(now_s)
         self.connections[endpoint].began(now_s)
 
-    def range_ended(self, endpoint: str, now_s: float) -> None:
+    def request_ended(self, endpoint: str, now_s: float) -> None:
         """A request came to its end."""
         self._link.ended(now_s)
         self.connections[endpoint].ended(now_s)
+
+    def failed(self, endpoint: str, fault: Fault) -> None:
+        """A request failed, or what it brought did not match its digest."""
+        self.faults[endpoint][fault.value] += 1
 
     def received(self, package: str, endpoint: str, count: int, now_s: float) -> None:
         """``count`` payload bytes arrived."""
@@ -93,7 +109,7 @@ class Meter:
         self._rates[endpoint].received(count, now_s)
 
     def busy_s(self, now_s: float) -> float:
-        """Seconds in which at least one range was under way."""
+        """Seconds in which at least one request was in flight."""
         return self._link.busy_s(now_s)
 
     def recent_bytes_per_s(self, now_s: float, endpoint: str | None = None) -> float:

@@ -1,13 +1,15 @@
-"""A package under way: what it consists of, where it is written, who has it."""
+"""A package being downloaded: what it consists of, where it is written, which endpoints have it."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from dlcore.errors import ExhaustedError, Fault, IntegrityError, TransferError
-from dlcore.model import BlockRange, Manifest
+from dlcore.engine.threads import in_thread
+from dlcore.errors import DlcoreError, ExhaustedError, Fault, IntegrityError, TransferError
+from dlcore.model import BlockInPackage, BlockRange, Manifest, ObjectIndex
 from dlcore.store import Partial
 from dlcore.transfer.interface import Placement
 
@@ -15,34 +17,64 @@ from dlcore.transfer.interface import Placement
 class PackageDownload:
     """The state of one package's download.
 
-    Attributes:
-        attempts: Download retries begun.
-        causes: The last failure of each endpoint.
-        unsynced: Whether blocks were written since the last sync.
-        location: Name of the endpoint that was last asked, and the package's id.
-        ending: Whether it is being finished, retried or has failed: leave it alone.
-        searching: Whether endpoints are still being asked for its objects.
-        disk: Held while a thread syncs or finishes it.
-        flights: Number of its ranges under way; it ends when none is.
-        verified_bytes: Known to be on disk.
+    Args:
+        package_id: Its id.
+        manifest: What it consists of.
+        partial: Where it is written.
     """
 
     def __init__(self, package_id: str, manifest: Manifest, partial: Partial) -> None:
         self.package_id = package_id
         self.manifest = manifest
         self.partial = partial
-        self.attempts = 0
-        self.causes: dict[str, TransferError] = {}
-        self.placements: dict[str, Placement] = {}
-        self.location = ""
-        self.unsynced = False
-        self.ending = False
-        self.searching = True
-        self.disk = asyncio.Lock()
-        self.flights = 0
-        self.verified_bytes = partial.reused_bytes
-        self.path: asyncio.Future[Path] = asyncio.get_running_loop().create_future()
         self._counted = bytearray(partial.have)
+        self._verified_bytes = partial.reused_bytes
+        self._placements: dict[str, Placement] = {}
+        self._failures: dict[str, TransferError] = {}
+        self._location = ""
+        self._attempts = 0
+        self._has_unsynced = False
+        self._disk = asyncio.Lock()  # held while a thread syncs or finishes it
+        self._path: asyncio.Future[Path] = asyncio.get_running_loop().create_future()
+
+    # Where it comes from
+
+    @property
+    def location(self) -> str:
+        """Name of the endpoint that was last asked, and the package's id; empty before."""
+        return self._location
+
+    def note_asked(self, endpoint: str) -> None:
+        """A request for it goes to that endpoint."""
+        self._location = f"{endpoint}/{self.package_id}"
+
+    def place(self, endpoint: str, placement: Placement) -> None:
+        """An endpoint holds objects of it."""
+        self._placements[endpoint] = placement
+
+    def placement(self, endpoint: str) -> Placement:
+        """The package at an endpoint that holds objects of it."""
+        return self._placements[endpoint]
+
+    def note_failure(self, endpoint: str, error: TransferError) -> None:
+        """An endpoint failed to serve some of it, or to locate it."""
+        self._failures[endpoint] = error
+
+    def begin_attempt(self) -> int:
+        """No endpoint is left for it; how often that has been so."""
+        self._attempts += 1
+        return self._attempts
+
+    # What is there
+
+    @property
+    def verified_bytes(self) -> int:
+        """Bytes known to be on disk and verified."""
+        return self._verified_bytes
+
+    def note_written(self) -> None:
+        """Something was written that is not synced."""
+        self._has_unsynced = True
 
     def count(self, block: BlockRange) -> bool:
         """Whether a block is on disk, verified; its bytes count from the first time on."""
@@ -52,28 +84,82 @@ class PackageDownload:
         if not self._counted[number]:
             self._counted[number] = 1
             start, end = self.manifest.range_span(block)
-            self.verified_bytes += end - start
+            self._verified_bytes += end - start
         return True
 
-    def undo(self, object_index: int) -> None:
+    def undo(self, object_index: ObjectIndex) -> None:
         """No block of the object counts any more."""
         first, last = self.manifest.first_blocks[object_index : object_index + 2]
         for number in range(first, last):
             if self._counted[number]:
-                start, end = self.manifest.block_span(*self.manifest.locate_block(number))
-                self.verified_bytes -= end - start
+                place = self.manifest.locate_block(BlockInPackage(number))
+                start, end = self.manifest.block_span(*place)
+                self._verified_bytes -= end - start
         self._counted[first:last] = bytes(last - first)
+
+    async def sync(self) -> None:
+        """What was written up to now survives a power loss."""
+        async with self._disk:
+            if self._has_unsynced and not self._path.done():
+                self._has_unsynced = False
+                await in_thread(self.partial.sync)
+
+    # Its end
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended without being complete."""
+        return self._path.done() and (self._path.cancelled() or self._path.exception() is not None)
+
+    async def path(self) -> Path:
+        """Wait until it is complete; raises what it failed with."""
+        return await asyncio.shield(self._path)
+
+    async def finish(self) -> Path:
+        """Every block is verified: make it visible.
+
+        Raises:
+            StorageError: The local disk failed.
+        """
+        async with self._disk:
+            path = await in_thread(self.partial.finish)
+            self.partial.close()
+        if not self._path.done():
+            self._path.set_result(path)
+        return path
+
+    async def give_up(self, error: DlcoreError) -> None:
+        """No endpoint is left for it: keep what is verified, and fail."""
+        async with self._disk:
+            await in_thread(self.partial.sync)
+            self.partial.close()
+        self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        """Those that wait for it get this error."""
+        if not self._path.done():
+            self._path.set_exception(error)
+            self._path.exception()  # raised by those that wait, and there may be none
+
+    async def aclose(self) -> None:
+        """Stop; what is verified stays, and is synced if the package had not ended."""
+        if not self._path.done():
+            self._path.cancel()
+            with contextlib.suppress(DlcoreError):
+                await in_thread(self.partial.sync)
+        self.partial.close()
 
     def exhausted(
         self, missing_blocks: int, failures: Mapping[str, TransferError]
     ) -> ExhaustedError | IntegrityError:
-        """Say why the package could not be completed, endpoint by endpoint.
+        """Say why it could not be completed, endpoint by endpoint.
 
         Args:
-            missing_blocks: How many are.
-            failures: Why endpoints are not asked any more, for those that never were for this one.
+            missing_blocks: How many blocks are missing.
+            failures: How endpoints failed that are not asked any more; for those that never
+                failed to serve this package.
         """
-        causes = {**failures, **self.causes}.values()
+        causes = {**failures, **self._failures}.values()
         why = "; ".join(cause.message for cause in causes) or "no endpoint holds it"
         message = (
             f"package {self.package_id} version {self.manifest.version}: "

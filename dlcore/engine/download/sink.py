@@ -1,48 +1,59 @@
-"""Where a range's bytes go: into pooled buffers, and from there verified to disk.
+"""Where whole blocks of a request go: into pooled buffers, and from there verified to disk.
 
 While the network fills one buffer, threads hash and write the ones before without the GIL. If the
 disk is slower than the network, no buffer is free and the reader waits.
 
-A buffer holds a run of whole blocks: several of a long range, which a fast connection has, and one
-of a shorter one, for there are many slow connections and each holds a buffer. When a range breaks
-off or is cut short, the whole blocks that did arrive are still verified and kept, and the start of
-the broken block is offered to whoever can put the rest to it. Strips, which are less than a block,
-have a sink of their own (`assembly`).
+A buffer holds a run of whole blocks: several blocks of a long request, which a fast connection
+has, and one of a shorter request, because there are many slow connections and each holds a buffer.
+When a request breaks off or is shortened, the whole blocks that did arrive are still verified and
+kept, and the start of the broken block is offered for others to complete. Parts of blocks have a
+sink of their own (`split_block_buffer`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import msgspec
 
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.flow import Flow
 from dlcore.engine.threads import wait_for_all
-from dlcore.model import BlockRange, Manifest
+from dlcore.model import BlockInObject, BlockRange, Manifest
 
-BUFFER_BYTES = 2 << 20  # no longer, unless a block is
-BUFFERS_PER_RANGE = 8  # no fewer, unless they would be shorter than a block
-MIN_BUFFER_BYTES = 4096  # a page
-
-Verify = Callable[[BlockRange, memoryview], Awaitable[None]]
-KeepStart = Callable[[int, memoryview], None]
-"""Given the number, in the object, of a broken block, and the bytes of its start."""
+Verify: TypeAlias = Callable[[BlockRange, memoryview], Awaitable[None]]
+KeepStart: TypeAlias = Callable[[BlockInObject, memoryview], None]
+"""Given the number of a broken block and the bytes of its start."""
 
 
-class StoppedError(Exception):
-    """The rest of the range is somebody else's; raised to whoever reads it from the network."""
+class BufferPolicy(msgspec.Struct, frozen=True):
+    """How long the buffers of a request are."""
+
+    # No buffer is longer, unless one block is.
+    max_bytes: int = 2 << 20
+    # A request is divided among at least this many, unless they would be shorter than a block.
+    min_count: int = 8
+    # One page.
+    min_bytes: int = 4096
 
 
-class RangeSink:
-    """Receives one range of whole blocks.
+class ShortenedError(Exception):
+    """Another request fetches the rest; raised to the code that reads from the network."""
+
+
+class BlockSink:
+    """Receives one request for whole blocks.
 
     Args:
         manifest: The package's.
-        blocks: The range.
+        blocks: The blocks of the request.
         pool: Where buffers come from.
         verify: Checks and writes a run of whole blocks; its errors surface in `ready` and `drain`.
-        keep_start: Copies the start of the block in which the range breaks off, if it is of use.
-        flow: Told of the bytes; says where the range ends, and how fast it may come.
+        keep_start: Copies the start of the block in which the request breaks off, if it is of use.
+        flow: Told of the bytes; says how fast they may come.
+        policy: How long buffers are.
     """
 
     def __init__(
@@ -53,16 +64,18 @@ class RangeSink:
         verify: Verify,
         keep_start: KeepStart,
         flow: Flow,
+        policy: BufferPolicy | None = None,
     ) -> None:
+        self._policy = policy = policy or BufferPolicy()
         self._manifest = manifest
-        self._range = blocks
+        self._blocks = blocks
         self._pool = pool
         self._verify = verify
         self._keep_start = keep_start
         self._flow = flow
-        self._last = blocks.last
-        self._is_stopped = False
-        max_bytes = min(BUFFER_BYTES, self._bytes_of(blocks) // BUFFERS_PER_RANGE)
+        self._last = self._wanted_last = blocks.last
+        self._is_shortened = False
+        max_bytes = min(policy.max_bytes, self._bytes_of(blocks) // policy.min_count)
         self._blocks_per_run = max(1, max_bytes // manifest.block_bytes)
         self._buffer_bytes = self._buffer_length()
         self._buffer: memoryview | None = None
@@ -70,10 +83,18 @@ class RangeSink:
         self._tasks: list[asyncio.Task[None]] = []
         self._run, self._run_bytes = self._run_from(blocks.first)
 
-    def begin(self) -> bool:
-        """Take the first buffer, if one is free; without it `buffer` must not be called."""
+    def begin(self, min_bytes: int) -> None:
+        """Take the first buffer; ``min_bytes`` are free, and enough for one block."""
         self._buffer = self._pool.take_now(self._buffer_bytes)
-        return self._buffer is not None
+        if self._buffer is None:
+            self._blocks_per_run, self._buffer_bytes = 1, min_bytes
+            self._run, self._run_bytes = self._run_from(self._blocks.first)
+            self._buffer = self._pool.take_now(min_bytes)
+        assert self._buffer is not None, "the scheduler knows how much memory is free"
+
+    def shorten(self, last_block: BlockInObject) -> None:
+        """Blocks from that one on are not wanted; takes effect with the next bytes."""
+        self._wanted_last = min(self._wanted_last, last_block)
 
     def buffer(self) -> memoryview:
         """The free rest of the buffer in use."""
@@ -81,33 +102,33 @@ class RangeSink:
         return self._buffer[self._filled_bytes : self._run_bytes]
 
     def advance(self, count: int) -> bool:
-        """``count`` bytes were placed; a full buffer goes to its verification."""
+        """Note that ``count`` bytes were placed; a full buffer goes to its verification."""
         self._filled_bytes += count
         flows = self._flow.passed(count)
-        if self._flow.last_block() < self._last:
-            self._shorten()
+        if self._wanted_last < self._last:
+            self._end_earlier()
         if self._filled_bytes < self._run_bytes:
             return flows
         self._hand_over(self._run)
         if self._run.last >= self._last:
-            self._is_stopped = self._last < self._range.last
-            return not self._is_stopped
+            self._is_shortened = self._last < self._blocks.last
+            return not self._is_shortened
         self._run, self._run_bytes = self._run_from(self._run.last)
         if not self._has_failed():
             self._buffer = self._pool.take_now(self._buffer_bytes)
         return flows and self._buffer is not None
 
     async def ready(self) -> None:
-        """Wait for a free buffer, and until more may be read.
+        """Wait for a free buffer, and until more may be placed.
 
         Raises:
             StorageError: What was handed over before could not be written.
-            StoppedError: The range was cut short, and all that is left of it has arrived.
+            ShortenedError: The request was shortened, and all that is wanted of it has arrived.
         """
         if self._has_failed():
             await wait_for_all(self._tasks)
-        if self._is_stopped:
-            raise StoppedError
+        if self._is_shortened:
+            raise ShortenedError
         if self._buffer is None:
             self._buffer = await self._pool.take(self._buffer_bytes)
         await self._flow.ready()
@@ -121,13 +142,14 @@ class RangeSink:
         if self._buffer is not None:
             if start_bytes:
                 start = self._buffer[self._filled_bytes - start_bytes : self._filled_bytes]
-                self._keep_start(self._run.first + whole, start)
-            self._hand_over(self._run._replace(last=min(self._run.last, self._run.first + whole)))
+                self._keep_start(BlockInObject(self._run.first + whole), start)
+            last = BlockInObject(min(self._run.last, self._run.first + whole))
+            self._hand_over(self._run._replace(last=last))
         await wait_for_all(self._tasks)
 
-    def _shorten(self) -> None:
-        """Somebody else fetches the end of the range."""
-        self._last = self._flow.last_block()
+    def _end_earlier(self) -> None:
+        """Another request fetches the end of this one."""
+        self._last = self._wanted_last
         if self._run.last > self._last:
             self._run = self._run._replace(last=max(self._last, self._run.first))
             self._run_bytes = self._bytes_of(self._run)
@@ -151,10 +173,10 @@ class RangeSink:
         finally:
             self._pool.give_back(buffer)
 
-    def _run_from(self, first: int) -> tuple[BlockRange, int]:
+    def _run_from(self, first: BlockInObject) -> tuple[BlockRange, int]:
         """The next run and its length."""
-        last = min(first + self._blocks_per_run, self._last)
-        run = BlockRange(self._range.object, first, last)
+        last = BlockInObject(min(first + self._blocks_per_run, self._last))
+        run = BlockRange(self._blocks.object, first, last)
         return run, self._bytes_of(run)
 
     def _bytes_of(self, run: BlockRange) -> int:
@@ -164,8 +186,9 @@ class RangeSink:
         return end - start
 
     def _buffer_length(self) -> int:
-        """Room for a run; less for a shorter range, in few lengths so that buffers fit again."""
-        first, last = self._range.first, self._range.last
-        most = BlockRange(self._range.object, first, min(last, first + self._blocks_per_run))
-        room = 1 << (self._bytes_of(most) - 1).bit_length()
-        return min(max(room, MIN_BUFFER_BYTES), self._blocks_per_run * self._manifest.block_bytes)
+        """Room for a run; less for a shorter request, in few lengths so that buffers fit again."""
+        index, first, last = self._blocks
+        longest = BlockRange.of(index, first, min(last, first + self._blocks_per_run))
+        room_bytes = 1 << (self._bytes_of(longest) - 1).bit_length()
+        max_bytes = self._blocks_per_run * self._manifest.block_bytes
+        return min(max(room_bytes, self._policy.min_bytes), max_bytes)

@@ -1,10 +1,10 @@
 """Gathers what all connections have received into jobs that verify and write it.
 
-Hashing sixteen blocks side by side takes hardly longer than hashing four. So while a job is under
-way, buffers from all connections gather for the next one, which begins beside it when it is full:
-the faster the network, the larger the jobs, and nobody waits while nothing is done. A job hashes
-all it has, then writes it bit by bit, and whoever waits for a run hears of it as soon as that is on
-disk: its buffer is filled again while the job goes on. For one event loop.
+Hashing sixteen blocks side by side takes hardly longer than hashing four. So while a job runs,
+buffers from all connections gather for the next one, which begins beside it when it is full: the
+faster the network, the larger the jobs, and no buffer waits while no job runs. A job hashes all it
+has, then writes it run by run, and the request that waits for a run hears of it as soon as that is
+on disk: its buffer is filled again while the job continues. For one event loop.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from dlcore.engine.threads import wait_for_all
-from dlcore.model import BlockRange
+from dlcore.model import BlockInObject, BlockRange
 from dlcore.store import Partial
 
 JOB_BYTES = 16 << 20  # sixteen blocks of 1 MiB fill the widest lanes
@@ -23,12 +23,12 @@ MAX_JOBS = 4  # one or two hash while the others write; more would be short of m
 
 
 class _Item(NamedTuple):
-    """A run of blocks in memory, and who waits for it."""
+    """A run of blocks in memory, and the future of its verdict."""
 
     partial: Partial
     run: BlockRange
     data: memoryview
-    bad: asyncio.Future[tuple[int, ...]]
+    bad: asyncio.Future[tuple[BlockInObject, ...]]
 
     @property
     def is_alone(self) -> bool:
@@ -44,22 +44,24 @@ class Verifier:
         self._queue: deque[_Item] = deque()
         self._queued_bytes = 0
         self._jobs: set[asyncio.Task[None]] = set()
-        self._settled: deque[tuple[_Item, tuple[int, ...]]] = deque()  # and not told yet
+        self._written: deque[tuple[_Item, tuple[BlockInObject, ...]]] = deque()  # and not told yet
         self._tell_is_due = False
 
-    async def verify(self, partial: Partial, run: BlockRange, data: memoryview) -> tuple[int, ...]:
+    async def verify(
+        self, partial: Partial, run: BlockRange, data: memoryview
+    ) -> tuple[BlockInObject, ...]:
         """Verify a run of whole blocks and write the good ones.
 
         Waits even if cancelled: a thread may be reading the data. Afterwards none does.
 
         Returns:
-            Numbers, in the object, of the blocks that do not match.
+            The blocks that do not match.
 
         Raises:
-            IntegrityError: An object that has but one digest does not match.
+            IntegrityError: An object that has only one digest does not match.
             StorageError: The local disk failed.
         """
-        bad: asyncio.Future[tuple[int, ...]] = asyncio.get_running_loop().create_future()
+        bad: asyncio.Future[tuple[BlockInObject, ...]] = asyncio.get_running_loop().create_future()
         self._queue.append(_Item(partial, run, data, bad))
         self._queued_bytes += len(data)
         self._start_jobs()
@@ -114,22 +116,22 @@ class Verifier:
         runs = [(item.run.object, item.run.first, item.data) for item in job]
         loop = asyncio.get_running_loop()
 
-        def settled(place: int, bad: tuple[int, ...]) -> None:  # in the thread
-            self._settled.append((job[place], bad))
+        def written(place: int, bad: tuple[int, ...]) -> None:  # in the thread
+            self._written.append((job[place], tuple(BlockInObject(block) for block in bad)))
             if not self._tell_is_due:  # waking the loop for each costs more than the rest of it
                 self._tell_is_due = True
                 loop.call_soon_threadsafe(self._tell)
 
         write = job[0].partial.write_runs
         try:
-            await loop.run_in_executor(self._threads, write, runs, settled)
-        except BaseException as error:  # it is for those who wait
+            await loop.run_in_executor(self._threads, write, runs, written)
+        except BaseException as error:  # it is for those that wait
             for item in job:
                 if not item.bad.done():
                     item.bad.set_exception(error)
 
     def _tell(self) -> None:
-        self._tell_is_due = False  # first: what settles from here on may be told once more
-        while self._settled:
-            item, bad = self._settled.popleft()
+        self._tell_is_due = False  # first: what is written from here on needs another call
+        while self._written:
+            item, bad = self._written.popleft()
             item.bad.set_result(bad)

@@ -8,22 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.engine.download.limits import Limits
-from dlcore.schedule.pace import BURST_S
+from dlcore.engine.download.caps import BandwidthCaps
+from dlcore.schedule.token_bucket import BURST_S
 from tests.engine.virtual_time import virtually
 from tests.schedule.packages import LAW
 
 FOR_S = 30.0
 
 
-async def read(limits: Limits, endpoint: str, stride: int, until_s: float) -> int:
-    """Read as fast as the limits allow; the network could bring any amount."""
+async def read(caps: BandwidthCaps, endpoint: str, stride: int, until_s: float) -> int:
+    """Read as fast as the caps allow; the network could bring any amount."""
     now_s = asyncio.get_running_loop().time
     count = 0
     while now_s() < until_s:
-        wait_s = limits.spend(endpoint, stride, now_s())
+        wait_s = caps.spend(endpoint, stride, now_s())
         count += stride
-        await limits.wait(endpoint, now_s() + wait_s)
+        await caps.wait(endpoint, now_s() + wait_s)
         await asyncio.sleep(0)
     return count
 
@@ -40,10 +40,10 @@ def test_the_total_holds_for_all_readers_together(
     strides = [int(cap_bytes_per_s * read_s) for read_s in reads_s]
 
     async def main() -> int:
-        limits = Limits()
-        limits.limit(cap_bytes_per_s)
+        caps = BandwidthCaps()
+        caps.set_total(cap_bytes_per_s)
         until_s = asyncio.get_running_loop().time() + FOR_S
-        readers = (read(limits, f"e{at % 2}", s, until_s) for at, s in enumerate(strides))
+        readers = (read(caps, f"e{at % 2}", s, until_s) for at, s in enumerate(strides))
         return sum(await asyncio.gather(*readers))
 
     max_at_once = sum(strides)  # each reader's last one is paid for later
@@ -54,12 +54,12 @@ def test_the_total_holds_for_all_readers_together(
 
 def test_an_endpoint_has_a_cap_of_its_own_within_the_total() -> None:
     async def main() -> tuple[int, int]:
-        limits = Limits()
-        limits.limit(100_000)
-        limits.limit_endpoint("costly", 20_000)
+        caps = BandwidthCaps()
+        caps.set_total(100_000)
+        caps.set_endpoint("costly", 20_000)
         until_s = asyncio.get_running_loop().time() + FOR_S
         return await asyncio.gather(
-            read(limits, "costly", 1000, until_s), read(limits, "cheap", 1000, until_s)
+            read(caps, "costly", 1000, until_s), read(caps, "cheap", 1000, until_s)
         )
 
     costly, cheap = virtually(main())
@@ -70,15 +70,15 @@ def test_an_endpoint_has_a_cap_of_its_own_within_the_total() -> None:
 @pytest.mark.parametrize("cap_bytes_per_s", [0.0, 1e9])
 def test_a_cap_that_is_lifted_frees_those_who_wait(cap_bytes_per_s: float) -> None:
     async def main() -> float:
-        limits = Limits()
-        limits.limit(1024)
+        caps = BandwidthCaps()
+        caps.set_total(1024)
         now_s = asyncio.get_running_loop().time
         began_s = now_s()
-        until_s = began_s + limits.spend("e", 1 << 20, began_s)
-        waiting = asyncio.ensure_future(limits.wait("e", until_s))
+        until_s = began_s + caps.spend("e", 1 << 20, began_s)
+        waiting = asyncio.ensure_future(caps.wait("e", until_s))
         await asyncio.sleep(5.0)
         assert not waiting.done()
-        limits.limit(cap_bytes_per_s)
+        caps.set_total(cap_bytes_per_s)
         await waiting
         return now_s() - began_s
 
@@ -87,12 +87,12 @@ def test_a_cap_that_is_lifted_frees_those_who_wait(cap_bytes_per_s: float) -> No
 
 def test_a_cap_that_is_lowered_makes_those_who_wait_wait_on() -> None:
     async def main() -> int:
-        limits = Limits()
-        limits.limit(100_000)
+        caps = BandwidthCaps()
+        caps.set_total(100_000)
         until_s = asyncio.get_running_loop().time() + FOR_S
-        reading = asyncio.ensure_future(read(limits, "e", 1000, until_s))
+        reading = asyncio.ensure_future(read(caps, "e", 1000, until_s))
         await asyncio.sleep(10.0)
-        limits.limit(10_000)
+        caps.set_total(10_000)
         return await reading
 
     assert virtually(main()) == pytest.approx(10 * 100_000 + 20 * 10_000, rel=0.02)

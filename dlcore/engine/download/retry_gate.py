@@ -1,10 +1,10 @@
-"""Asks endpoints for what is no range (documents, listings, locations) as often as they let us.
+"""Asks endpoints for documents, listings and locations, and honours ``Retry-After``.
 
-Guarantees: an endpoint that asks for time (429 or 503 with ``Retry-After``) is not asked anything
-by anybody before that time is over; then one question at a time is put to it, until one is
-answered. Others are not affected. Patience ends: who asks for time too often in a row has failed.
+Guarantees: an endpoint that asks for time (429 or 503 with ``Retry-After``) is asked nothing
+before that time is over. Then it is asked one question at a time, until it answers one. Other
+endpoints are not affected. An endpoint that asks for time too often in a row has failed.
 
-Not here: ranges, whose waits the schedule decides.
+Not here: requests for content, whose waits the scheduler decides.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from dlcore.engine.events import EndpointBusy, Event
 from dlcore.errors import TransferError
 from dlcore.transfer.interface import Endpoint
 
-MAX_REFUSALS = 12  # in a row, as with ranges; transfer sees to it that each waits 300 s at most
+# In a row, as for requests for content; `transfer` limits each wait to 300 s.
+MAX_REFUSALS = 12
 MIN_WAIT_S = 0.1
 
 T = TypeVar("T")
 
 
-class Patience:
+class RetryGate:
     """Waits as long as endpoints ask.
 
     Args:
@@ -32,10 +33,10 @@ class Patience:
 
     def __init__(self, tell: Callable[[Event], None]) -> None:
         self._tell = tell
-        self._doors: dict[str, _Door] = {}
+        self._gates: dict[str, _EndpointGate] = {}
 
     async def ask(self, endpoint: Endpoint, question: Callable[[], Awaitable[T]]) -> T:
-        """Put a question to an endpoint, again if it asks for time.
+        """Put a question to an endpoint, and again if it asks for time.
 
         Raises:
             TransferError: Its answer, or it has asked for time too often.
@@ -45,7 +46,7 @@ class Patience:
         except TransferError as error:
             if error.retry_after_s is None:
                 raise
-        return await self._doors[endpoint.name].insist(question)
+        return await self._gates[endpoint.name].wait_and_try(question)
 
     async def ask_once(self, endpoint: Endpoint, question: Callable[[], Awaitable[T]]) -> T:
         """Put a question to an endpoint, unless it is too busy at present.
@@ -53,13 +54,13 @@ class Patience:
         Raises:
             TransferError: Its answer, or what it said when it asked for time.
         """
-        if endpoint.name not in self._doors:
-            self._doors[endpoint.name] = _Door(endpoint.name, self._tell)
-        return await self._doors[endpoint.name].knock(question)
+        if endpoint.name not in self._gates:
+            self._gates[endpoint.name] = _EndpointGate(endpoint.name, self._tell)
+        return await self._gates[endpoint.name].try_once(question)
 
 
-class _Door:
-    """One endpoint; shut from a refusal until something is answered."""
+class _EndpointGate:
+    """The gate of one endpoint; shut from a refusal until a question is answered."""
 
     def __init__(self, name: str, tell: Callable[[Event], None]) -> None:
         self._name = name
@@ -70,22 +71,22 @@ class _Door:
         self._refusals = 0  # in a row
         self._resume_at_s = 0.0
 
-    async def knock(self, question: Callable[[], Awaitable[T]]) -> T:
+    async def try_once(self, question: Callable[[], Awaitable[T]]) -> T:
         if self._refusal:
             raise self._refusal
-        return await self._put(question)
+        return await self._ask(question)
 
-    async def insist(self, question: Callable[[], Awaitable[T]]) -> T:
+    async def wait_and_try(self, question: Callable[[], Awaitable[T]]) -> T:
         async with self._turn:
             while True:
                 await asyncio.sleep(self._resume_at_s - self._now_s())
                 try:
-                    return await self._put(question)
+                    return await self._ask(question)
                 except TransferError as error:
                     if error.retry_after_s is None or self._refusals >= MAX_REFUSALS:
                         raise
 
-    async def _put(self, question: Callable[[], Awaitable[T]]) -> T:
+    async def _ask(self, question: Callable[[], Awaitable[T]]) -> T:
         try:
             answer = await question()
         except TransferError as error:
@@ -95,7 +96,7 @@ class _Door:
         return answer
 
     def _refused(self, error: TransferError) -> None:
-        """Questions that were under way when it was first refused are refused together, once."""
+        """Questions that were in flight at the first refusal count as one refusal."""
         if error.retry_after_s is None:
             self._refusal, self._refusals = None, 0
             return

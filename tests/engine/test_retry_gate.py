@@ -16,8 +16,8 @@ from dlcore.cli.serve import client_config
 from dlcore.emulator import Emulator, Settings
 from dlcore.emulator.service import Service
 from dlcore.engine.client import Client
-from dlcore.engine.download.downloads import Retry
-from dlcore.engine.download.patience import MAX_REFUSALS, MIN_WAIT_S, Patience
+from dlcore.engine.download.packages import Retry
+from dlcore.engine.download.retry_gate import MAX_REFUSALS, MIN_WAIT_S, RetryGate
 from dlcore.engine.events import DownloadRetried, EndpointBusy
 from dlcore.errors import Fault, TransferError
 from dlcore.model import Manifest
@@ -117,15 +117,15 @@ def test_until_it_answers_one_question_at_a_time_is_put_to_it() -> None:
     endpoint = BusyEndpoint("a", PACKAGES, refusals=6 + 3)
 
     async def main() -> None:
-        patience = Patience(lambda _: None)
+        gate = RetryGate(lambda _: None)
         manifests = [item.manifest for item in PACKAGES.values()]
         async with asyncio.TaskGroup() as group:
             for manifest in manifests:
-                group.create_task(patience.ask(endpoint, partial(endpoint.locate, manifest)))
+                group.create_task(gate.ask(endpoint, partial(endpoint.locate, manifest)))
             await asyncio.sleep(1.0)
             endpoint.max_waiting = 0
             with pytest.raises(TransferError):
-                await patience.ask_once(endpoint, partial(endpoint.locate, manifests[0]))
+                await gate.ask_once(endpoint, partial(endpoint.locate, manifests[0]))
 
     virtually(main())
     first, later = endpoint.came_s[:6], endpoint.came_s[6:]
@@ -135,17 +135,17 @@ def test_until_it_answers_one_question_at_a_time_is_put_to_it() -> None:
     assert endpoint.max_waiting == 1
 
 
-def test_patience_ends() -> None:
+def test_it_does_not_ask_for_ever() -> None:
     endpoint = BusyEndpoint("a", ONE, refusals=1000)
 
     async def main() -> None:
-        patience = Patience(lambda _: None)
+        gate = RetryGate(lambda _: None)
         manifest = ONE["ABC00001"].manifest
         with pytest.raises(TransferError, match="busy"):
-            await patience.ask(endpoint, partial(endpoint.locate, manifest))
+            await gate.ask(endpoint, partial(endpoint.locate, manifest))
         assert len(endpoint.came_s) == MAX_REFUSALS
         with pytest.raises(TransferError, match="busy"):
-            await patience.ask(endpoint, partial(endpoint.locate, manifest))
+            await gate.ask(endpoint, partial(endpoint.locate, manifest))
 
     virtually(main())
     assert len(endpoint.came_s) == MAX_REFUSALS + 1
@@ -157,7 +157,7 @@ def test_no_wait_is_so_short_that_it_is_none() -> None:
     manifest = ONE["ABC00001"].manifest
 
     async def main() -> None:
-        await Patience(lambda _: None).ask(endpoint, partial(endpoint.locate, manifest))
+        await RetryGate(lambda _: None).ask(endpoint, partial(endpoint.locate, manifest))
 
     virtually(main())
     assert all(b >= a + MIN_WAIT_S for a, b in pairwise(endpoint.came_s))
@@ -168,7 +168,7 @@ def test_who_fails_without_asking_for_time_is_not_waited_for() -> None:
 
     async def main() -> None:
         with pytest.raises(TransferError, match="busy"):
-            await Patience(lambda _: None).ask(endpoint, lambda: endpoint.read_document("", 1))
+            await RetryGate(lambda _: None).ask(endpoint, lambda: endpoint.read_document("", 1))
 
     virtually(main())
     assert len(endpoint.came_s) == 1

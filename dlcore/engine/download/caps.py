@@ -1,0 +1,56 @@
+"""Holds the network back to the bandwidth caps: one for all endpoints, and one for each.
+
+Bytes are counted when they have been read; their reader waits until they are paid for, and the
+kernel's receive window then holds the sender back. Caps may be changed while readers wait: they
+ask again at once. For one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+
+from dlcore.schedule.token_bucket import TokenBucket
+
+
+class BandwidthCaps:
+    """The caps in force; there is none until one is set."""
+
+    def __init__(self) -> None:
+        self._total = TokenBucket()
+        self._by_endpoint: defaultdict[str, TokenBucket] = defaultdict(TokenBucket)
+        self._changed = asyncio.Event()
+
+    def set_total(self, cap_bytes_per_s: float) -> None:
+        """Set the cap of all endpoints together; 0.0: none."""
+        self._total.set_cap(cap_bytes_per_s)
+        self._wake_waiters()
+
+    def set_endpoint(self, endpoint: str, cap_bytes_per_s: float) -> None:
+        """Set the cap of one endpoint; 0.0: none."""
+        self._by_endpoint[endpoint].set_cap(cap_bytes_per_s)
+        self._wake_waiters()
+
+    def spend(self, endpoint: str, count_bytes: int, now_s: float) -> float:
+        """Count bytes from an endpoint.
+
+        Returns:
+            Seconds to wait before the next read; 0.0: none.
+        """
+        wait_s = self._by_endpoint[endpoint].spend(count_bytes, now_s)
+        return max(wait_s, self._total.spend(count_bytes, now_s))
+
+    async def wait(self, endpoint: str, until_s: float) -> None:
+        """Wait until that time, or until the new time if a cap is changed meanwhile."""
+        now_s = asyncio.get_running_loop().time
+        while (left_s := until_s - now_s()) > 0:
+            with contextlib.suppress(TimeoutError):
+                # Not wait_for: before Python 3.12 a cancellation can get lost in it.
+                async with asyncio.timeout(left_s):
+                    await self._changed.wait()
+                until_s = now_s() + self.spend(endpoint, 0, now_s())
+
+    def _wake_waiters(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

@@ -1,0 +1,115 @@
+"""Carries out what the scheduler decides: each event goes to the object that it concerns."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Protocol
+
+from dlcore import schedule
+from dlcore.engine.download.endpoint_log import EndpointLog
+from dlcore.engine.download.package import PackageDownload
+from dlcore.engine.download.receiver import Receiver
+from dlcore.engine.events import BlockRejected, EventBus, RangeFailed
+from dlcore.errors import Fault, TransferError
+from dlcore.schedule import RequestNumber
+
+logger = logging.getLogger(__name__)
+
+
+class PackageListener(Protocol):
+    """Hears what packages come to."""
+
+    def complete(self, package: str) -> None:
+        """Every block of a package is verified, and nothing of it is in flight."""
+        ...
+
+    def exhausted(self, event: schedule.PackageExhausted) -> None:
+        """No endpoint is left for a package."""
+        ...
+
+
+class Decisions:
+    """Carries out the events that the scheduler returns.
+
+    Args:
+        packages: Key -> package.
+        endpoints: Keeps what is decided about endpoints.
+        listener: Hears what packages come to.
+        bus: Hears of rejected blocks.
+    """
+
+    def __init__(
+        self,
+        packages: Mapping[str, PackageDownload],
+        endpoints: EndpointLog,
+        listener: PackageListener,
+        bus: EventBus,
+    ) -> None:
+        self._packages = packages
+        self._endpoints = endpoints
+        self._listener = listener
+        self._bus = bus
+        self._receivers: dict[RequestNumber, Receiver] = {}
+
+    def began(self, receiver: Receiver) -> None:
+        """A request is in flight: it may be cancelled or shortened."""
+        self._receivers[receiver.request.number] = receiver
+
+    def ended(self, receiver: Receiver) -> None:
+        """A request is not in flight any more."""
+        del self._receivers[receiver.request.number]
+
+    def apply(self, events: schedule.Events) -> None:
+        """Carry out what an input or a decision led to."""
+        for event in events:
+            match event:
+                case schedule.RequestCancelled(number):
+                    if number in self._receivers:
+                        self._receivers[number].cancel()
+                case schedule.RequestShortened(number, last_block):
+                    if number in self._receivers:
+                        self._receivers[number].shorten(last_block)
+                case schedule.EndpointChanged():
+                    self._endpoints.changed(event)
+                case schedule.BlockRejected():
+                    self._block_rejected(event)
+                case schedule.ObjectRejected():
+                    self._object_rejected(event)
+                case schedule.PackageComplete(package):
+                    self._listener.complete(package)
+                case schedule.PackageExhausted():
+                    self._listener.exhausted(event)
+                case schedule.SplitBlockFilled() | schedule.StartKept():
+                    pass  # these are answers to `Reporter`, which asked
+
+    def _block_rejected(self, event: schedule.BlockRejected) -> None:
+        package = self._packages[event.package]
+        name = package.manifest.objects[event.object].name
+        what = f"block {event.block} of object {name}"
+        logger.warning("%s from %s does not match", what, event.endpoint or "several endpoints")
+        self._bus.emit(
+            BlockRejected(event.package, name, event.block, endpoint=event.endpoint or "")
+        )
+        if event.endpoint:
+            self._endpoints.failed(package, event.endpoint, _mismatch(what, event.endpoint))
+
+    def _object_rejected(self, event: schedule.ObjectRejected) -> None:
+        package = self._packages[event.package]
+        package.undo(event.object)
+        what = f"object {package.manifest.objects[event.object].name}"
+        logger.warning("%s from %s does not match", what, event.endpoint or "several endpoints")
+        if event.endpoint:
+            error = _mismatch(what, event.endpoint)
+            self._endpoints.failed(package, event.endpoint, error)
+            message = error.message
+        else:
+            message = f"{what} from several endpoints does not match its digest"
+        fault = Fault.CORRUPT.value
+        self._bus.emit(RangeFailed(event.package, event.endpoint or "", fault, message))
+
+
+def _mismatch(what: str, endpoint: str) -> TransferError:
+    return TransferError(
+        f"{what} does not match its digest", fault=Fault.CORRUPT, endpoint=endpoint
+    )

@@ -1,0 +1,63 @@
+"""What is known of endpoints for people: how they failed last, and what was decided about them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+
+from dlcore.engine.download.meter import Meter
+from dlcore.engine.download.package import PackageDownload
+from dlcore.engine.events import EndpointDropped, EndpointNote, EventBus, RangeFailed
+from dlcore.errors import TransferError
+from dlcore.schedule import EndpointChange, EndpointChanged
+
+LOST = {EndpointChange.DROPPED, EndpointChange.QUARANTINED}
+
+logger = logging.getLogger(__name__)
+
+
+class EndpointLog:
+    """Keeps it, counts it, and tells listeners.
+
+    Args:
+        meter: Counts the faults.
+        bus: Hears of failures and decisions.
+    """
+
+    def __init__(self, meter: Meter, bus: EventBus) -> None:
+        self._meter = meter
+        self._bus = bus
+        self._failures: dict[str, TransferError] = {}
+        self._notes: list[EndpointNote] = []
+
+    @property
+    def notes(self) -> Sequence[EndpointNote]:
+        """What was decided about endpoints, oldest first."""
+        return self._notes
+
+    def last_failures(self, endpoints: Iterable[str]) -> dict[str, TransferError]:
+        """How each of these endpoints failed last, whatever it was asked for."""
+        return {name: self._failures[name] for name in endpoints if name in self._failures}
+
+    def failed(self, package: PackageDownload, endpoint: str, error: TransferError) -> None:
+        """An endpoint failed to serve something of a package, or served it wrong."""
+        package.note_failure(endpoint, error)
+        self._failures[endpoint] = error
+        self._meter.failed(endpoint, error.fault)
+
+    def request_failed(self, package: PackageDownload, endpoint: str, error: TransferError) -> None:
+        """A request failed."""
+        self.failed(package, endpoint, error)
+        fault = error.fault.value
+        self._bus.emit(RangeFailed(package.package_id, endpoint, fault, error.message))
+        logger.info("a request to %s failed (%s): %s", endpoint, fault, error.message)
+
+    def changed(self, event: EndpointChanged) -> None:
+        """The scheduler decided something about an endpoint."""
+        if event.change in LOST and event.fault:
+            self._bus.emit(EndpointDropped(event.endpoint, event.fault.value))
+        note = EndpointNote(event.endpoint, event.change.value, event.reason)
+        self._notes.append(note)
+        self._bus.emit(note)
+        level = logging.WARNING if event.change in LOST else logging.INFO
+        logger.log(level, "%s %s: %s", event.endpoint, event.change.value, event.reason)

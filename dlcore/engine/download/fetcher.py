@@ -1,0 +1,173 @@
+"""Fetches one request: receives it, has it verified and written, and reports its end.
+
+A connection is free for its next request when the last byte has arrived; what arrived is verified
+meanwhile. A request that fails frees its connection only when the rest is verified and the
+scheduler knows of the failure, so that the endpoint is not asked again before it is decided
+whether it should be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from dlcore.engine.download.buffers import BufferPool
+from dlcore.engine.download.caps import BandwidthCaps
+from dlcore.engine.download.flow import RequestFlow
+from dlcore.engine.download.meter import Meter
+from dlcore.engine.download.package import PackageDownload
+from dlcore.engine.download.receiver import Outcome, Receiver
+from dlcore.engine.download.reporter import Reporter
+from dlcore.engine.download.sink import BlockSink
+from dlcore.engine.download.split_block_buffer import (
+    BlockKey,
+    PartSink,
+    SplitBlockBuffer,
+    SplitBlockBuffers,
+)
+from dlcore.engine.download.verifier import Verifier
+from dlcore.errors import IntegrityError
+from dlcore.model import BlockInObject, BlockRange
+from dlcore.schedule import Request
+
+
+class RequestFetcher:
+    """Does what the scheduler asked for.
+
+    Args:
+        meter: Counts bytes and requests.
+        reporter: Tells the scheduler what became of requests and blocks.
+        pool: Where buffers come from.
+        verifier: Hashes and writes.
+        caps: Say how fast bytes may come.
+    """
+
+    def __init__(
+        self,
+        meter: Meter,
+        reporter: Reporter,
+        pool: BufferPool,
+        verifier: Verifier,
+        caps: BandwidthCaps,
+    ) -> None:
+        self._meter = meter
+        self._reporter = reporter
+        self._pool = pool
+        self._verifier = verifier
+        self._caps = caps
+        self._split_blocks = SplitBlockBuffers(pool)
+        self._now_s = asyncio.get_running_loop().time
+
+    def begin(self, package: PackageDownload, request: Request) -> Receiver:
+        """Take the memory that a request begins with; the scheduler knows that it is free."""
+        flow = RequestFlow(request, self._reporter.received, self._meter, self._caps)
+        if request.part:
+            buffer = self._open_split_block(package, request.blocks)
+            assert buffer, "a part is asked for only if its block has, or can have, its buffer"
+            return Receiver(package, request, buffer.sink(request.part, flow))
+
+        async def verify(run: BlockRange, data: memoryview) -> None:
+            await self._verify(package, request, run, data)
+
+        def keep_start(block: BlockInObject, start: memoryview) -> None:
+            self._keep_start(package, request, block, start)
+
+        sink = BlockSink(package.manifest, request.blocks, self._pool, verify, keep_start, flow)
+        sink.begin(request.buffer_bytes)
+        return Receiver(package, request, sink)
+
+    async def fetch(self, receiver: Receiver, connection_freed: Callable[[], None]) -> None:
+        """Fetch one request; failures of its endpoint are reported, not raised.
+
+        Raises:
+            StorageError: The local disk failed.
+        """
+        request = receiver.request
+        receiver.package.note_asked(request.endpoint)
+        self._meter.request_began(request.endpoint, self._now_s())
+        is_filled = False
+        try:
+            try:
+                await receiver.receive()
+            finally:
+                self._meter.request_ended(request.endpoint, self._now_s())
+            if receiver.outcome is not Outcome.FAILED:
+                is_filled = self._note_arrival(receiver)
+                connection_freed()
+        finally:
+            try:
+                await self._finish(receiver, is_filled=is_filled)
+            finally:
+                self._reporter.ended(receiver)
+
+    def forget(self, package_id: str) -> None:
+        """None of the package's requests is in flight, and none comes any more."""
+        self._split_blocks.forget(package_id)
+
+    def _open_split_block(
+        self, package: PackageDownload, block: BlockRange
+    ) -> SplitBlockBuffer | None:
+        start, end = package.manifest.range_span(block)
+        return self._split_blocks.open(
+            _key(package, block), package.manifest.block_bytes, end - start
+        )
+
+    def _keep_start(
+        self, package: PackageDownload, request: Request, block: BlockInObject, start: memoryview
+    ) -> None:
+        """A request ends within a block: let others fetch the rest of it, if there is memory."""
+        one = BlockRange.of(request.blocks.object, block, block + 1)
+        if self._split_blocks.is_open(_key(package, one)):
+            return
+        buffer = self._open_split_block(package, one)
+        if buffer is None:
+            return
+        if self._reporter.start_arrived(request, block, len(start)):
+            buffer.data[: len(start)] = start
+        else:
+            self._split_blocks.drop(_key(package, one))
+
+    def _note_arrival(self, receiver: Receiver) -> bool:
+        """Report what has arrived; whether a split block is whole with it."""
+        sink, request = receiver.sink, receiver.request
+        if receiver.outcome is Outcome.CANCELLED:
+            return False
+        if isinstance(sink, PartSink) and not sink.complete():
+            receiver.lost_part()
+            return False
+        return self._reporter.arrived(request)
+
+    async def _finish(self, receiver: Receiver, *, is_filled: bool) -> None:
+        """Verify what has arrived and is not verified; give back all buffers."""
+        if isinstance(receiver.sink, BlockSink):
+            await receiver.sink.drain()
+        elif is_filled:
+            await self._verify_split_block(receiver.package, receiver.request)
+        else:
+            receiver.sink.leave()
+
+    async def _verify_split_block(self, package: PackageDownload, request: Request) -> None:
+        """Verify and write a block of which all parts are there."""
+        buffer = self._split_blocks.take(_key(package, request.blocks))
+        try:
+            await self._verify(package, request, request.blocks, buffer.data)
+        finally:
+            self._pool.give_back(buffer.memory)
+
+    async def _verify(
+        self, package: PackageDownload, request: Request, run: BlockRange, data: memoryview
+    ) -> None:
+        """Check and write a run of whole blocks; the good ones count from now on."""
+        try:
+            bad = await self._verifier.verify(package.partial, run, data)
+        except IntegrityError:
+            self._reporter.object_rejected(request)
+            return
+        self._reporter.verified(package, request, run, bad)
+        for block in range(run.first, run.last):
+            if block not in bad:
+                self._split_blocks.drop((package.package_id, run.object, block))
+
+
+def _key(package: PackageDownload, block: BlockRange) -> BlockKey:
+    return package.package_id, block.object, block.first

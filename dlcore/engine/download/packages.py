@@ -1,0 +1,248 @@
+"""The life of packages: from the search for their objects to the rename that completes them.
+
+Guarantees: a package's path is given out only after its last rename is on disk; a failure of the
+local disk fails every package (nothing can go on without it), a failure of endpoints fails only the
+packages that no endpoint is left for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+
+from dlcore.engine.download.endpoint_log import EndpointLog
+from dlcore.engine.download.package import PackageDownload
+from dlcore.engine.download.tasks import Tasks
+from dlcore.engine.events import (
+    DownloadRetried,
+    EventBus,
+    PackageFailed,
+    PackageReady,
+    PackageStarted,
+)
+from dlcore.engine.threads import in_thread
+from dlcore.errors import DlcoreError, TransferError
+from dlcore.manifest import digest_of
+from dlcore.model import Manifest, ObjectIndex
+from dlcore.schedule import Events, PackageExhausted, Scheduler
+from dlcore.store import Store
+from dlcore.transfer.interface import Placement
+
+Found: TypeAlias = Callable[[str, Placement | TransferError], None]
+"""Told an endpoint's name and the package's objects there, or why they cannot be located."""
+
+Locate: TypeAlias = Callable[[Manifest, Found], Awaitable[None]]
+"""Asks every endpoint for a package, and returns when all have answered."""
+
+logger = logging.getLogger(__name__)
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """How often a package is tried again when no endpoint is left for it.
+
+    Attributes:
+        count: Retries after the first attempt.
+        delay_s: Seconds before each.
+
+    Source: Microsoft Learn, "Task sequence variables": SMSTSDownloadRetryCount (default 2) and
+    SMSTSDownloadRetryDelay (default 15 seconds).
+    """
+
+    count: int = 2
+    delay_s: float = 15.0
+
+
+class Packages:
+    """Begins, finishes, retries and gives up packages.
+
+    Args:
+        store: Where packages are written.
+        scheduler: Learns what is wanted, and where it is.
+        locate: Asks every endpoint for a package's objects.
+        endpoints: Knows how endpoints failed.
+        bus: Hears what happens.
+        tasks: Runs what takes time.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        scheduler: Scheduler,
+        locate: Locate,
+        endpoints: EndpointLog,
+        bus: EventBus,
+        tasks: Tasks,
+    ) -> None:
+        self._store = store
+        self._scheduler = scheduler
+        self._locate = locate
+        self._endpoints = endpoints
+        self._bus = bus
+        self._tasks = tasks
+        self._retry = Retry()
+        self._begun: dict[str, PackageDownload] = {}
+        self._finished: dict[str, Path] = {}
+        self._reused_bytes = 0
+        self._failure: BaseException | None = None
+        self._is_closed = False
+        self._beginning = asyncio.Lock()
+        self._apply: Callable[[Events], None] = lambda _: None
+        self._forget_buffers: Callable[[str], None] = lambda _: None
+        self._refill: Callable[[], None] = lambda: None
+
+    def connect(
+        self,
+        apply: Callable[[Events], None],
+        forget_buffers: Callable[[str], None],
+        refill: Callable[[], None],
+    ) -> None:
+        """Say how to carry out events, free a package's buffers, and wake the connections."""
+        self._apply, self._forget_buffers, self._refill = apply, forget_buffers, refill
+
+    def set_retry(self, retry: Retry) -> None:
+        """Change what happens when no endpoint is left for a package."""
+        self._retry = retry
+
+    # Answers
+
+    @property
+    def begun(self) -> Mapping[str, PackageDownload]:
+        """The packages that were begun, and not found finished, by id."""
+        return self._begun
+
+    @property
+    def reused_bytes(self) -> int:
+        """Verified bytes that were on disk when their packages were begun."""
+        return self._reused_bytes
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why nothing can go on; None while it can."""
+        return self._failure
+
+    def is_finished(self, package_id: str) -> bool:
+        """Whether the package is complete and visible."""
+        return package_id in self._finished
+
+    async def path(self, package_id: str) -> Path:
+        """Wait until a package that was begun is complete; raises what it failed with."""
+        if package_id in self._finished:
+            return self._finished[package_id]
+        return await self._begun[package_id].path()
+
+    # The life of a package
+
+    async def begin(self, package_id: str, manifest: Manifest, document: bytes) -> None:
+        """Start a package's download, or go on with what an earlier run left. Idempotent.
+
+        Raises:
+            StorageError: The state directory cannot be used, or there is no room.
+        """
+        async with self._beginning:
+            if self._failure:
+                raise self._failure
+            package = self._begun.get(package_id)
+            is_under_way = package is not None and not package.has_failed
+            if package_id not in self._finished and not is_under_way:
+                await self._begin(package_id, manifest, document)
+
+    async def _begin(self, package_id: str, manifest: Manifest, document: bytes) -> None:
+        finished = await in_thread(self._store.find, digest_of(document), manifest)
+        if finished:
+            self._finished[package_id] = finished
+            self._reused_bytes += manifest.content_bytes
+            self._bus.emit(PackageReady(package_id, str(finished)))
+            return
+        partial = await in_thread(self._store.begin, manifest, document)
+        package = self._begun[package_id] = PackageDownload(package_id, manifest, partial)
+        self._reused_bytes += partial.reused_bytes
+        logger.info("package %s: %d bytes", package_id, manifest.content_bytes)
+        self._bus.emit(PackageStarted(package_id, manifest.content_bytes, partial.reused_bytes))
+        self._apply(self._scheduler.want(package_id, manifest, partial.have))
+        self._tasks.spawn(self._search(package))
+
+    async def _search(self, package: PackageDownload) -> None:
+        """Ask every endpoint for the package; the first that answers is the first to serve it."""
+
+        def found(endpoint: str, result: Placement | TransferError) -> None:
+            objects = frozenset[ObjectIndex]()
+            if isinstance(result, TransferError):
+                package.note_failure(endpoint, result)
+            else:
+                package.place(endpoint, result)
+                objects = frozenset(ObjectIndex(index) for index in result.held)
+            self._apply(self._scheduler.located(package.package_id, endpoint, objects))
+            self._refill()
+
+        await self._locate(package.manifest, found)
+
+    def complete(self, package: str) -> None:
+        """Every block of a package is verified: finish it."""
+        if self._is_going_on:
+            self._tasks.spawn(self._finish(self._begun[package]))
+
+    def exhausted(self, event: PackageExhausted) -> None:
+        """No endpoint is left for a package: ask all again later, or give it up."""
+        if not self._is_going_on:
+            return
+        package = self._begun[event.package]
+        attempt = package.begin_attempt()
+        if attempt <= self._retry.count:
+            self._tasks.spawn(self._try_again(package, attempt))
+            return
+        self._apply(self._scheduler.forget(package.package_id))
+        self._forget_buffers(package.package_id)
+        failures = self._endpoints.last_failures(event.dropped)
+        error = package.exhausted(event.missing_blocks, failures)
+        self._tasks.spawn(self._give_up(package, error))
+
+    async def _finish(self, package: PackageDownload) -> None:
+        path = await package.finish()
+        self._finished[package.package_id] = path
+        logger.info("package %s is ready", package.package_id)
+        self._bus.emit(PackageReady(package.package_id, str(path)))
+
+    async def _try_again(self, package: PackageDownload, attempt: int) -> None:
+        retry = self._retry
+        logger.warning("package %s: no endpoint is left for it", package.package_id)
+        self._bus.emit(DownloadRetried(package.package_id, attempt, retry.count, retry.delay_s))
+        await asyncio.sleep(retry.delay_s)
+        if package.package_id in self._finished:  # by an endpoint that came back meanwhile
+            return
+        self._apply(self._scheduler.retry(package.package_id))
+        await self._search(package)
+
+    async def _give_up(self, package: PackageDownload, error: DlcoreError) -> None:
+        logger.error("package %s failed: %s", package.package_id, error.message)
+        self._bus.emit(PackageFailed(package.package_id, error.message))
+        await package.give_up(error)
+
+    def fail_all(self, error: BaseException) -> None:
+        """The local disk, or we ourselves, failed: nothing can go on."""
+        self._failure = self._failure or error
+        self._apply(self._scheduler.order(()))
+        for package in self._begun.values():
+            package.fail(error)
+
+    async def sync(self) -> None:
+        """What was written up to now survives a power loss."""
+        for package in list(self._begun.values()):
+            await package.sync()
+
+    def close(self) -> None:
+        """Begin, finish and retry nothing from now on."""
+        self._is_closed = True
+
+    async def aclose(self) -> None:
+        """Stop all packages; none of their requests is in flight."""
+        for package in self._begun.values():
+            await package.aclose()
+
+    @property
+    def _is_going_on(self) -> bool:
+        return not (self._is_closed or self._failure)

@@ -1,0 +1,107 @@
+"""Receives one request, and lets it be cancelled or shortened alone.
+
+A request may be stopped at any time: shortened because another request fetches its end, or
+cancelled because nobody needs more of its bytes. The whole blocks that it has are kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+
+from dlcore.engine.download.package import PackageDownload
+from dlcore.engine.download.sink import BlockSink, ShortenedError
+from dlcore.engine.download.split_block_buffer import PartSink
+from dlcore.errors import TransferError
+from dlcore.model import BlockInObject
+from dlcore.schedule import Request
+
+
+class Outcome(enum.Enum):
+    """What became of the bytes of a request."""
+
+    RECEIVED = enum.auto()  # all of them arrived
+    SHORTENED = enum.auto()  # all up to its new end arrived
+    CANCELLED = enum.auto()  # nobody needed more of them
+    FAILED = enum.auto()  # its endpoint failed
+
+
+class Receiver:
+    """One request in flight. What happens after its cancellation says nothing about it.
+
+    Args:
+        package: Its package.
+        request: What is fetched.
+        sink: Where it goes.
+    """
+
+    def __init__(
+        self, package: PackageDownload, request: Request, sink: BlockSink | PartSink
+    ) -> None:
+        self.package = package
+        self.request = request
+        self.sink = sink
+        self._outcome = Outcome.CANCELLED  # until something arrived
+        self._error: TransferError | None = None
+        self._is_cancelled = False
+        self._reading: asyncio.Task[None] | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of it."""
+        return self._outcome
+
+    @property
+    def error(self) -> TransferError | None:
+        """How it failed; None if it did not."""
+        return self._error
+
+    async def receive(self) -> None:
+        """Receive all of it, or as much as comes before it fails or is stopped.
+
+        Raises:
+            StorageError: What has arrived could not be written.
+        """
+        if self._is_cancelled:
+            return
+        self._reading = asyncio.ensure_future(self._read())
+        try:
+            await self._reading
+            self._note(Outcome.RECEIVED)
+        except TransferError as error:
+            self._note(Outcome.FAILED, error)
+        except ShortenedError:
+            self._note(Outcome.SHORTENED)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._is_cancelled or (task and task.cancelling()):
+                raise
+
+    def _note(self, outcome: Outcome, error: TransferError | None = None) -> None:
+        if not self._is_cancelled:
+            self._outcome, self._error = outcome, error
+
+    def cancel(self) -> None:
+        """Receive no more of it, unless all has arrived."""
+        if self._reading is None or not self._reading.done():
+            self._is_cancelled = True
+        if self._reading:
+            self._reading.cancel()
+
+    def shorten(self, last_block: BlockInObject) -> None:
+        """Receive no blocks from that one on."""
+        if isinstance(self.sink, BlockSink):
+            self.sink.shorten(last_block)
+
+    def lost_part(self) -> None:
+        """Its part was given to another request before it noticed."""
+        self._outcome = Outcome.CANCELLED
+
+    async def _read(self) -> None:
+        blocks, part = self.request.blocks, self.request.part
+        start, end = self.package.manifest.range_span(blocks)
+        if part:
+            start, end = start + part.start, start + part.end
+        placement = self.package.placement(self.request.endpoint)
+        await self.sink.ready()
+        await placement.read_range(blocks.object, start, end, self.sink)
