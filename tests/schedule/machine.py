@@ -28,6 +28,7 @@ from dlcore.schedule import (
     StartKept,
     Terms,
 )
+from tests.schedule.model_request import ModelRequest
 from tests.schedule.packages import shape
 
 BLOCK_BYTES = 256 << 10
@@ -42,51 +43,13 @@ POLICY = Policy(
 Block = tuple[str, BlockInPackage]
 
 
-class Flight:
-    """A request in flight, as the model knows it.
-
-    Attributes:
-        received_bytes: What of it has arrived.
-        last: The block before which it is to end.
-        is_cancelled: Whether the scheduler said that nobody needs it any more.
-        uses_connection: Whether it counts against its endpoint's limit.
-    """
-
-    def __init__(self, request: Request, manifest: Manifest) -> None:
-        self.request = request
-        self.manifest = manifest
-        self.received_bytes = 0
-        self.last = request.blocks.last
-        self.is_cancelled = False
-        self.uses_connection = True
-
-    @property
-    def length_bytes(self) -> int:
-        """What it is to deliver."""
-        blocks = self.request.blocks
-        if self.request.part:
-            return self.request.part.length_bytes
-        if self.last <= blocks.first:
-            return 0
-        start, end = self.manifest.range_span(blocks._replace(last=self.last))
-        return end - start
-
-    @property
-    def numbers(self) -> list[BlockInPackage]:
-        """The blocks that it is to deliver, or of which it is to deliver a part."""
-        blocks = self.request.blocks
-        base = self.manifest.first_blocks[blocks.object]
-        last = blocks.last if self.request.part else max(blocks.first, self.last)
-        return [BlockInPackage(base + block) for block in range(blocks.first, last)]
-
-
 class SchedulerMachine(RuleBasedStateMachine):
     """Packages p0, p1, ... and endpoints e0, e1, ..."""
 
     @initialize(data=st.data())
     def begin(self, data: st.DataObject) -> None:
         self.now_s = 0.0
-        self.flights: dict[RequestNumber, Flight] = {}
+        self.flights: dict[RequestNumber, ModelRequest] = {}
         self.verified: set[Block] = set()
         self.arrived: dict[Block, dict[Span, str]] = {}  # parts in the buffers of split blocks
         self.bad: set[Block] = set()
@@ -174,7 +137,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         request = answer.request
         if request is None:
             return False
-        flight = Flight(request, self.manifests[request.package])
+        flight = ModelRequest(request, self.manifests[request.package])
         blocks = request.blocks
         self._check_limit(request, limit, in_use, free_bytes)
         assert blocks.object in self.held[request.package, endpoint]
@@ -243,7 +206,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         self._judge(self.flights[number], good)
         self._close(number, fault)
 
-    def _judge(self, flight: Flight, good: bool) -> None:
+    def _judge(self, flight: ModelRequest, good: bool) -> None:
         request = flight.request
         if request.part:
             if flight.received_bytes == flight.length_bytes and not flight.is_cancelled:
@@ -259,11 +222,11 @@ class SchedulerMachine(RuleBasedStateMachine):
                 break
             self._verdict(flight, number, good=good or not self._has_digests(request))
 
-    def _arrived(self, flight: Flight) -> Events:
+    def _arrived(self, flight: ModelRequest) -> Events:
         flight.uses_connection = False
         return self._note(self.scheduler.arrived(flight.request.number))
 
-    def _part_arrived(self, flight: Flight, part: Span, *, good: bool) -> None:
+    def _part_arrived(self, flight: ModelRequest, part: Span, *, good: bool) -> None:
         request = flight.request
         (number,) = flight.numbers
         arrived = self.arrived.setdefault((request.package, number), {})
@@ -276,7 +239,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         if is_whole:
             self._verdict(flight, number, good=good or not self._has_digests(request))
 
-    def _verdict(self, flight: Flight, number: BlockInPackage, *, good: bool) -> None:
+    def _verdict(self, flight: ModelRequest, number: BlockInPackage, *, good: bool) -> None:
         request, place = flight.request, (flight.request.package, number)
         index, block = flight.manifest.locate_block(number)
         servers = set(self.arrived.pop(place, {}).values()) or {request.endpoint}
@@ -415,7 +378,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         flights = [f for f in self.flights.values() if f.request.endpoint == endpoint]
         return len([flight for flight in flights if flight.uses_connection])
 
-    def _keep_prefixes(self, request: Request, flights: list[Flight]) -> None:
+    def _keep_prefixes(self, request: Request, flights: list[ModelRequest]) -> None:
         """What a request had of a part whose rest is another's now stays where it is."""
         if request.is_race or not request.part:
             return
@@ -431,7 +394,7 @@ class SchedulerMachine(RuleBasedStateMachine):
                     prefix = Span(old.part.start, request.part.start)
                     self.arrived.setdefault((old.package, number), {})[prefix] = old.endpoint
 
-    def _keep_start(self, flight: Flight) -> None:
+    def _keep_start(self, flight: ModelRequest) -> None:
         """Requests for parts fetch the rest of the block within which a request ends."""
         request, blocks = flight.request, flight.request.blocks
         whole, start_bytes = divmod(flight.received_bytes, BLOCK_BYTES)
@@ -447,7 +410,7 @@ class SchedulerMachine(RuleBasedStateMachine):
             assert place not in self.arrived
             self.arrived[place] = {Span(0, start_bytes): request.endpoint}
 
-    def _keep_broken(self, flight: Flight, part: Span) -> None:
+    def _keep_broken(self, flight: ModelRequest, part: Span) -> None:
         """What had arrived of a part that broke off stays where it is."""
         (number,) = flight.numbers
         place = flight.request.package, number
@@ -455,7 +418,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         if part.start < kept.end < part.end and place not in self.verified:
             self.arrived.setdefault(place, {})[kept] = flight.request.endpoint
 
-    def _claims(self, flight: Flight) -> Iterator[tuple[BlockInPackage, Span]]:
+    def _claims(self, flight: ModelRequest) -> Iterator[tuple[BlockInPackage, Span]]:
         """The blocks, and the bytes in them, that a request is to deliver and has not yet."""
         for number in flight.numbers:
             start, end = flight.manifest.block_span(*flight.manifest.locate_block(number))
@@ -479,7 +442,7 @@ class SchedulerMachine(RuleBasedStateMachine):
                 if not is_theirs and place not in self.bad and self._is_free(endpoint, place):
                     yield place
 
-    def _all_numbers(self, flight: Flight) -> list[BlockInPackage]:
+    def _all_numbers(self, flight: ModelRequest) -> list[BlockInPackage]:
         """The blocks of a request, those that it need not deliver any more included."""
         base, blocks = flight.manifest.first_blocks, flight.request.blocks
         return [BlockInPackage(base[blocks.object] + n) for n in range(blocks.first, blocks.last)]

@@ -1,0 +1,44 @@
+"""One request in flight, as the model of the scheduler knows it."""
+
+from __future__ import annotations
+
+from dlcore.model import BlockInPackage, Manifest
+from dlcore.schedule import Request
+
+
+class ModelRequest:
+    """A request in flight, as the model knows it.
+
+    Attributes:
+        received_bytes: What of it has arrived.
+        last: The block before which it is to end.
+        is_cancelled: Whether the scheduler said that nobody needs it any more.
+        uses_connection: Whether it counts against its endpoint's limit.
+    """
+
+    def __init__(self, request: Request, manifest: Manifest) -> None:
+        self.request = request
+        self.manifest = manifest
+        self.received_bytes = 0
+        self.last = request.blocks.last
+        self.is_cancelled = False
+        self.uses_connection = True
+
+    @property
+    def length_bytes(self) -> int:
+        """What it is to deliver."""
+        blocks = self.request.blocks
+        if self.request.part:
+            return self.request.part.length_bytes
+        if self.last <= blocks.first:
+            return 0
+        start, end = self.manifest.range_span(blocks._replace(last=self.last))
+        return end - start
+
+    @property
+    def numbers(self) -> list[BlockInPackage]:
+        """The blocks that it is to deliver, or of which it is to deliver a part."""
+        blocks = self.request.blocks
+        base = self.manifest.first_blocks[blocks.object]
+        last = blocks.last if self.request.part else max(blocks.first, self.last)
+        return [BlockInPackage(base + block) for block in range(blocks.first, last)]
