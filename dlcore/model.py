@@ -6,7 +6,7 @@ refuses hostile ones). Holds no I/O and no policy, only the geometry that every 
 files are extents of objects, objects are cut into blocks, blocks are numbered through the package.
 
 A package's blocks are numbered ``0, 1, 2, ...`` through its objects in manifest order; that
-number is what the schedule, the journal and the store exchange.
+number is what the scheduler, the journal and the store exchange.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     Attributes:
         path: Relative to the package, parts separated by ``/``.
         length_bytes: 0 or more.
-        object: Index into the manifest's objects; -1 for an empty file.
+        object: Index into the manifest's objects. -1 if the file is empty (`is_empty`): the
+            documents leave it out then.
         offset_bytes: Where the file begins in its object.
     """
 
@@ -86,6 +87,11 @@ class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     length_bytes: int
     object: int = -1
     offset_bytes: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the file has no bytes, and so no object."""
+        return not self.length_bytes
 
 
 class Extent(NamedTuple):
@@ -145,7 +151,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
         """Per object the start offsets and the indices of its files, in offset order."""
         placed: list[list[tuple[int, int]]] = [[] for _ in self.objects]
         for index, file in enumerate(self.files):
-            if file.length_bytes:
+            if not file.is_empty:
                 placed[file.object].append((file.offset_bytes, index))
         return tuple(
             (tuple(start for start, _ in sorted(row)), tuple(index for _, index in sorted(row)))

@@ -95,7 +95,7 @@ def _check_cover(manifest: Manifest) -> None:
     placed: list[list[File]] = [[] for _ in manifest.objects]
     for file in manifest.files:
         _check_file(file, len(manifest.objects))
-        if file.length_bytes:
+        if not file.is_empty:
             placed[file.object].append(file)
     for index, (item, files) in enumerate(zip(manifest.objects, placed, strict=True)):
         end = 0
@@ -115,9 +115,9 @@ def _check_file(file: File, objects: int) -> None:
     problem = None
     if not (0 <= file.length_bytes <= MAX_NUMBER and 0 <= file.offset_bytes <= MAX_NUMBER):
         problem = "length_bytes or offset_bytes is out of range"
-    elif file.length_bytes and not 0 <= file.object < objects:
+    elif not file.is_empty and not 0 <= file.object < objects:
         problem = f"object {file.object} does not exist"
-    elif not file.length_bytes and (file.object, file.offset_bytes) != (-1, 0):
+    elif file.is_empty and (file.object, file.offset_bytes) != (-1, 0):
         problem = "is empty, but placed in an object"
     if problem:
         raise ManifestError(f"file '{printable(file.path)}': {problem}")
