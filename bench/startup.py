@@ -54,6 +54,8 @@ def _commands(rounds: int) -> Outcome:
         return [(one - other) * 1e3 for one, other in pairs]
 
     figures = [
+        Figure("wall, python alone", _ms(costs["python alone"], "wall_s"), "ms"),
+        Figure("wall, dlcore --help", _ms(costs["dlcore --help"], "wall_s"), "ms"),
         Figure("CPU, dlcore --help", _ms(costs["dlcore --help"], "cpu_s"), "ms", at_most=100),
         Figure("CPU, import dlcore", beyond_python("import dlcore"), "ms", at_most=100),
         Figure("CPU, from dlcore import Client", beyond_python("use dlcore"), "ms"),

@@ -13,7 +13,19 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench.netlab import cap, chart, comparison, facts, liar, outcome, sequence, trial, two
+from bench.netlab import (
+    cap,
+    chart,
+    comparison,
+    facts,
+    inside,
+    liar,
+    neighbour,
+    outcome,
+    sequence,
+    trial,
+    two,
+)
 from bench.netlab.measure import ToolError
 from bench.netlab.namespaces import LaboratoryError
 from bench.netlab.outcome import Outcome
@@ -27,6 +39,8 @@ EXPERIMENTS: dict[str, Callable[[Path], Outcome]] = {
     "sequence": sequence.run,
     "sequence-far": sequence.run_far,
     "cap": cap.run,
+    "inside": inside.run,
+    "neighbour": neighbour.run,
 }
 
 

@@ -86,8 +86,12 @@ class Tool(NamedTuple):
     many: Way | None = None
 
     def is_installed(self) -> bool:
+        """Whether it can be measured here."""
         if self.install.startswith("pip"):
-            return importlib.util.find_spec(self.needs) is not None
+            try:
+                return importlib.util.find_spec(self.needs) is not None
+            except ModuleNotFoundError:  # not even the package that the module is in
+                return False
         return shutil.which(self.needs) is not None
 
 

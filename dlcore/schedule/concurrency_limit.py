@@ -38,8 +38,8 @@ class ConcurrencyLimit:
         self._samples = ThroughputSamples(self._meter, policy)
         self._ceiling = Ceiling(policy)
         self._initial = InitialLimit(policy)
-        self._search = LimitSearch(self._meter, self._samples, policy, self._initial.count)
-        self._left_bytes = 0
+        self._search = LimitSearch(self._meter, self._samples, policy, policy.initial_limit)
+        self._has_begun = False
         self.configure(max_connections, cap_bytes_per_s)
 
     # What is allowed, and what happens
@@ -53,16 +53,18 @@ class ConcurrencyLimit:
         """Bytes arrived, over any connection."""
         self._meter.received(count_bytes)
 
-    def answered(self, round_trip_s: float) -> None:
-        """The first byte of an answer came, this many seconds after it was asked for."""
-        policy = self._policy
-        if self._meter.round_trip_s is None:
-            self._initial.answered(round_trip_s, self._left_bytes)
-            self._begin()
-        elif self._samples.is_startup and round_trip_s <= policy.near_s:
-            # Our own start had made the first answer late.
-            self._search.lower_to(policy.initial_near)
-        self._meter.answered(round_trip_s)
+    def answered(self, round_trip_s: float, *, on_new_connection: bool = False) -> None:
+        """The first byte of an answer came.
+
+        Args:
+            round_trip_s: Seconds since it was asked for.
+            on_new_connection: Whether they include opening a connection.
+        """
+        if not self._has_begun:
+            self._initial.answered(round_trip_s)
+        self._meter.answered(round_trip_s, on_new_connection=on_new_connection)
+        if self._samples.is_startup and self._is_near:
+            self._search.lower_to(self._policy.initial_near)
 
     def pushed_back(self, now_s: float) -> None:
         """The endpoint has too much (429, 503): half as many, and slowly more again."""
@@ -84,10 +86,12 @@ class ConcurrencyLimit:
         """
         self._meter.read(now_s, in_flight)
         self._ceiling.recover(now_s)
-        self._left_bytes = left_bytes
-        if self._meter.round_trip_s is None:
-            if self._initial.waited(now_s, in_flight, left_bytes):
-                self._begin()
+        if not self._has_begun:
+            initial = self._initial.decide(now_s, in_flight, left_bytes)
+            if initial is not None:
+                self._has_begun = True
+                initial = min(initial, self._policy.initial_near) if self._is_near else initial
+                self._search.begin(self._ceiling.to_begin_with(initial))
         elif self._samples.is_due(now_s):
             if self._samples.end_interval(self._limit):
                 self._decide(now_s, is_light=is_light)
@@ -117,11 +121,12 @@ class ConcurrencyLimit:
         return self._meter.flow_bytes_per_s * (self._meter.round_trip_s or 0.0)
 
     @property
+    def _is_near(self) -> bool:
+        return self._meter.base_round_trip_s <= self._policy.near_s
+
+    @property
     def _limit(self) -> int:
         return min(self._search.limit, self._ceiling.max_connections)
-
-    def _begin(self) -> None:
-        self._search.begin(self._ceiling.to_begin_with(self._initial.count))
 
     def _decide(self, now_s: float, *, is_light: bool) -> None:
         is_full = self._ceiling.is_cap_used(self._samples.mean_bytes_per_s)

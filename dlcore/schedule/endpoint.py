@@ -43,6 +43,7 @@ class Endpoint:
         self._last_number = RequestNumber(0)
         self._failed_up_to: RequestNumber | None = None  # requests before its last failure
         self._trials: set[RequestNumber] = set()
+        self._opening: set[RequestNumber] = set()  # each has to open a connection first
         self._first_asked_s: float | None = None
         self._refused_s = float("-inf")
         self._needed_for: set[str] = set()
@@ -200,7 +201,9 @@ class Endpoint:
         self._in_flight += 1
         self._connections_in_use += 1
         self._small_in_flight += 1 if is_small else 0
-        self._open_connections = max(self._open_connections, self._in_flight)
+        if self._in_flight > self._open_connections:
+            self._open_connections = self._in_flight
+            self._opening.add(number)
         self._last_number = number
         if self._first_asked_s is None:
             self._first_asked_s = now_s
@@ -209,9 +212,11 @@ class Endpoint:
             if self._breaker.is_half_open:
                 self._tell(EndpointChange.HALF_OPEN, "one request tries it", None)
 
-    def answered(self, round_trip_s: float) -> None:
-        """The first byte of a request came, that long after it was sent."""
-        self._concurrency.answered(round_trip_s)
+    def answered(self, number: RequestNumber, round_trip_s: float) -> None:
+        """The first byte of a request came, this many seconds after it was sent."""
+        is_on_new_connection = number in self._opening
+        self._opening.discard(number)
+        self._concurrency.answered(round_trip_s, on_new_connection=is_on_new_connection)
 
     def received(self, count_bytes: int, now_s: float) -> None:
         """Bytes of any request arrived."""
@@ -241,13 +246,13 @@ class Endpoint:
 
     def finished(self, number: RequestNumber, *, is_sound: bool) -> None:
         """A request ended without a failure; ``is_sound``: none of its blocks was rejected."""
-        self._trials.discard(number)
+        self._forget_request(number)
         if is_sound:
             self._breaker.succeeded()
 
     def cancelled(self, number: RequestNumber) -> None:
         """A request was stopped for our own reasons, which says nothing about the endpoint."""
-        self._trials.discard(number)
+        self._forget_request(number)
 
     def failed(
         self,
@@ -262,7 +267,7 @@ class Endpoint:
         Requests that were in flight at a failure and then fail too are the same failure: they
         count once, however many connections there are.
         """
-        self._trials.discard(number)
+        self._forget_request(number)
         self.connection_closed()
         is_new = self._failed_up_to is None or number > self._failed_up_to
         if is_new and self._has_too_many_connections(fault, now_s):
@@ -285,6 +290,10 @@ class Endpoint:
             wait_s = self._policy.max_cheap_wait_s
             reason = f"a step waits for {package}; cheaper ones alone need over {wait_s:g} s"
             self._tell(EndpointChange.PUT_TO_WORK, reason, None)
+
+    def _forget_request(self, number: RequestNumber) -> None:
+        self._trials.discard(number)
+        self._opening.discard(number)
 
     def _has_too_many_connections(self, fault: Fault, now_s: float) -> bool:
         """Whether it says so, or refuses some connections while others succeed."""

@@ -138,7 +138,7 @@ class InFlight:
         """Bytes arrived."""
         if self._first_s is None:
             self._first_s = now_s
-            self.endpoint.answered(now_s - self._began_s)
+            self.endpoint.answered(self.request.number, now_s - self._began_s)
         self._received_bytes += count_bytes
         self._latest_s = now_s
         self.endpoint.received(count_bytes, now_s)

@@ -1,9 +1,11 @@
 """How many connections to begin with, before their gain could be measured.
 
-Far away, where slow starts take longest, begin with more than in a local network. Work so short
-that it is done before gain could be measured is divided among as many connections as deliver it
-within a few round trips of slow start: a connection that loses a packet then delays little, and
-others fetch that. Longer work begins with few, and `LimitSearch` finds out how many pay.
+A few, which suffice on a clean path: what they lack, slow start brings within some round trips.
+Where these round trips are long, or a good part of the work, it begins with more, as far as the
+path has room for their first windows. The first answers tell that. All were asked for at once, so
+their round trips differ by the time that the bottleneck needed for the windows before them: they
+are a packet train (Jain and Routhier, 1986), which gives the bottleneck's rate. Where the server is
+what delays the answers, the rate seems lower, and the start is only less wide.
 """
 
 from __future__ import annotations
@@ -12,53 +14,70 @@ from math import ceil
 
 from dlcore.schedule.limit_policy import LimitPolicy
 
+MIN_SPREAD_S = 0.001  # what an event loop and a clock can tell apart
+
 
 class InitialLimit:
-    """What is known of one endpoint before its first answer.
+    """Waits for the first answers of one endpoint, and decides.
 
     Args:
         policy: The constants.
-
-    Attributes:
-        count: Connections to begin with, as far as is known.
     """
 
     def __init__(self, policy: LimitPolicy) -> None:
-        self.count = policy.initial_limit
         self._policy = policy
-        self._idle_s = float("inf")  # until then nothing was in flight
+        self._round_trips_s: list[float] = []
+        self._first_answer_s: float | None = None
 
-    def waited(self, now_s: float, in_flight: int, left_bytes: int) -> bool:
-        """Time passed without an answer.
+    def answered(self, round_trip_s: float) -> None:
+        """One of the first answers began, this long after it was asked for."""
+        self._round_trips_s.append(round_trip_s)
+
+    def decide(self, now_s: float, in_flight: int, left_bytes: int) -> int | None:
+        """How many connections to go on with.
+
+        Args:
+            now_s: The time in seconds.
+            in_flight: How many requests are.
+            left_bytes: What is still to be fetched from the endpoint.
 
         Returns:
-            Whether that alone shows that the endpoint is far away.
+            None until all answers have begun, or have been waited for long enough.
         """
-        if not in_flight:
-            self._idle_s = now_s
-        elif now_s - self._idle_s > self._policy.surely_far_s:
-            self.count = initial_far(left_bytes, self._policy)
-            return True
-        return False
+        if not self._round_trips_s:
+            return None
+        if self._first_answer_s is None:
+            self._first_answer_s = now_s
+        shortest_s, longest_s = min(self._round_trips_s), max(self._round_trips_s)
+        waited_s = now_s - self._first_answer_s
+        if waited_s > self._policy.first_answers_share * shortest_s:
+            return self._policy.initial_limit
+        if len(self._round_trips_s) < in_flight:
+            return None
+        train_bytes = (len(self._round_trips_s) - 1) * self._policy.initial_window_bytes
+        bytes_per_s = train_bytes / max(MIN_SPREAD_S, longest_s - shortest_s)
+        base_s = shortest_s / self._policy.opening_round_trips
+        return wide_limit(bytes_per_s, base_s, left_bytes, self._policy)
 
-    def answered(self, round_trip_s: float, left_bytes: int) -> None:
-        """The first answer came, this long after it was asked for."""
-        is_far = round_trip_s > self._policy.near_s
-        self.count = initial_far(left_bytes, self._policy) if is_far else self._policy.initial_near
 
-
-def initial_far(left_bytes: int, policy: LimitPolicy) -> int:
-    """Connections to begin with far away.
+def wide_limit(bytes_per_s: float, base_s: float, left_bytes: int, policy: LimitPolicy) -> int:
+    """Connections to begin with.
 
     Args:
-        left_bytes: What is still to be fetched from one endpoint.
+        bytes_per_s: Rate of the bottleneck.
+        base_s: The base round trip.
+        left_bytes: What is to be fetched.
         policy: The constants.
 
     Returns:
-        Between `initial_far` and `max_initial`.
+        Between `initial_limit` and `max_initial`.
     """
-    if left_bytes > policy.short_work_bytes:
-        return policy.initial_far
-    windows = (1 << policy.short_work_round_trips) - 1
-    wanted = ceil(left_bytes / (policy.initial_window_bytes * windows))
-    return max(policy.initial_far, min(policy.max_initial, wanted))
+    path_bytes = bytes_per_s * base_s
+    if left_bytes <= policy.brief_round_trips * path_bytes:
+        max_limit = policy.max_initial
+    elif left_bytes <= policy.short_round_trips * path_bytes or base_s >= policy.long_s:
+        max_limit = policy.lossy_limit
+    else:
+        max_limit = policy.initial_limit
+    fills = ceil(path_bytes / (policy.initial_window_bytes << policy.wide_doublings))
+    return max(policy.initial_limit, min(max_limit, fills))

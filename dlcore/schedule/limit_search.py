@@ -1,17 +1,21 @@
 """Searches for the concurrency limit: more while that pays, fewer while that costs nothing.
 
-Two signs tell that there are enough connections. *Full*: round trips exceed the base round trip, so
-a queue stands, the link is full, and more connections would only lengthen the queue (or the rate is
-at the cap). *Fruitless*: more connections brought less than a tenth of what they would if each
-counted. When the rate falls while the link is not full, connections lost their windows, as they do
-in the first seconds on a lossy path; the answer is growth. When the rate falls while the link is
-full, the link got slower, and that is accepted.
+1. *Slow start* (`_start_up`): wait while the rate rises. If it ends with a queue, the link is full.
+   If it ends without one, packets are lost: go on with several times as many.
+2. *Full* means that round trips exceed the base round trip, so a queue stands and more connections
+   would only lengthen it; or that the rate is at the cap. Then probe down now and then, and keep
+   what costs nothing.
+3. Not full, and the rate is less than the best: connections lost their windows, as they do in the
+   first seconds on a lossy path. Grow by as much as the rate fell.
+4. Not full, and the rate holds: probe up. Keep what brings at least a tenth of what it would if
+   each connection counted; take the rest back, and wait longer before the next probe.
 
-This tells senders that heed loss (CUBIC) from those that do not (BBR). The first leave the queue
-empty until there are enough of them. The others fill it, overflow it, and let it drain now and
-then; their bytes arrive in bursts, each behind a lost packet. More of them would only have shorter
-requests and more idle round trips. So less than twice the noise counts as no change, and the more
-noise there is, the longer a queue must be gone before that is a reason to grow.
+A rate that falls while the link is full means a slower link, and is accepted. This tells senders
+that heed loss (CUBIC) from those that do not (BBR). The first leave the queue empty until there are
+enough of them. The others fill it, overflow it, and let it drain now and then; their bytes arrive
+in bursts, each behind a lost packet. More of them would only have shorter requests and more idle
+round trips. So less than twice the noise counts as no change, and the more noise there is, the
+longer a queue must be gone before that is a reason to grow.
 
 Small objects are over before slow start shows, and each leaves the link idle for a round trip. So
 while there is nothing else at the beginning, the limit doubles with every interval until a queue
@@ -101,6 +105,8 @@ class LimitSearch:
         """
         samples = self._samples
         level = Level(self.limit, samples.bytes_per_s, samples.is_queued or is_capped)
+        if self._is_drained(level) and not is_capped:
+            level = level._replace(is_full=False)
         self._max_limit = max_limit
         if samples.is_startup:
             self._start_up(level, now_s, is_light)
@@ -120,37 +126,49 @@ class LimitSearch:
         samples, policy = self._samples, self._policy
         can_grow = not (samples.is_queued or self._is_near) and self.limit < self._max_limit
         if is_light and can_grow:  # what slow start does for long requests, and as fast
-            self.limit = min(self._max_limit, ceil(self.limit * policy.grow_fast))
+            self.limit = min(self._max_limit, ceil(self.limit * policy.grow))
             samples.forget()
             return
+        self._best_bytes_per_s = max(self._best_bytes_per_s, samples.latest_bytes_per_s)
         if samples.is_rising:
             samples.forget(all_but=1)
-        if samples.count < 2:
+        level = level._replace(bytes_per_s=samples.latest_bytes_per_s)
+        if samples.count < policy.samples:
             return
         samples.end_startup()
-        self._best_bytes_per_s = level.bytes_per_s
         self._rest(now_s, policy.shrink_after_s)
-        self._grow_at_s = now_s + policy.regrow_s if self._is_near else now_s
-        self._keep(level, now_s)
+        self._grow_at_s = now_s + policy.regrow_s
+        if not (level.is_full or self._is_near):
+            self._grow(level, now_s, max(policy.probe_up, policy.lossy_limit / self.limit))
 
     def _keep(self, level: Level, now_s: float) -> None:
         """It is time to try whether more or fewer do better."""
         policy = self._policy
         fell = self._fell(level)
         if level.is_full:
-            self._best_bytes_per_s, self._strikes = level.bytes_per_s, 0
             wait_s = policy.full_per_noise_s * self._samples.noise
             self._grow_at_s = max(self._grow_at_s, now_s + wait_s)
-        self._best_bytes_per_s = max(self._best_bytes_per_s, level.bytes_per_s)
+        if self._samples.is_fresh:  # else more may be a burst, and less not the link's
+            if level.is_full:
+                self._best_bytes_per_s, self._strikes = level.bytes_per_s, 0
+            self._best_bytes_per_s = max(self._best_bytes_per_s, level.bytes_per_s)
         if not level.is_full and (fell or now_s >= self._grow_at_s):
-            self._grow(level, now_s, policy.grow_near if self._is_near else policy.grow)
+            factor = self._recovering(level) if fell else policy.probe_up
+            self._grow(level, now_s, policy.grow_near if self._is_near else factor)
         elif now_s >= self._shrink_at_s and (self._way_back or level.is_full):
             self._shrink(level, now_s)
 
     # More
 
+    def _recovering(self, level: Level) -> float:
+        """By how much to grow so that a lost rate comes back."""
+        policy, lost = self._policy, self._best_bytes_per_s / level.bytes_per_s
+        return max(policy.probe_up, min(policy.max_grow, lost), policy.lossy_limit / self.limit)
+
     def _grow(self, level: Level, now_s: float, factor: float) -> None:
         limit = min(self._max_limit, ceil(self.limit * factor))
+        if self.limit < self._policy.initial_limit:  # shrinking had gone too far
+            limit = min(limit, self._policy.initial_limit)
         if limit > self.limit:
             self._before = level
             self._change(limit, State.GROWN, now_s)
@@ -170,7 +188,7 @@ class LimitSearch:
         self._best_bytes_per_s = max(self._best_bytes_per_s, level.bytes_per_s)
         if not level.is_full:
             is_fast = gain >= policy.proportional and not self._is_near
-            self._grow(level, now_s, policy.grow_fast if is_fast else policy.grow)
+            self._grow(level, now_s, policy.grow if is_fast else policy.probe_up)
 
     def _regret(self, level: Level, now_s: float) -> None:
         """Growth was fruitless: take it back, unless the rate is still less than it was."""
@@ -188,31 +206,33 @@ class LimitSearch:
             return
         self._strikes += 1
         if self._strikes < policy.strikes:
-            self._grow(level, now_s, policy.grow)
+            self._grow(level, now_s, self._recovering(level))
         else:
             self._best_bytes_per_s, self._strikes = level.bytes_per_s, 0
 
     # Fewer
 
     def _shrink(self, level: Level, now_s: float) -> None:
-        policy = self._policy
-        can_be_told = policy.fell_noises * self._samples.noise < 1 - policy.shrink
-        min_limit = self._way_back or (policy.min_limit if can_be_told else policy.initial_far)
-        limit = max(min_limit, int(self.limit * policy.shrink))
+        limit = max(self._way_back or self._min_limit, int(self.limit * self._policy.shrink))
         if limit < self.limit:
             self._before = level
             self._change(limit, State.SHRUNK, now_s)
         else:
             self._way_back = None
 
+    @property
+    def _min_limit(self) -> int:
+        """Where shrinking ends, unless it takes growth back."""
+        policy, meter = self._policy, self._meter
+        if (meter.round_trip_s or 0.0) > policy.deep_queue * meter.base_round_trip_s:
+            return policy.min_limit
+        can_be_told = policy.fell_noises * self._samples.noise < 1 - policy.shrink
+        return policy.initial_limit if can_be_told else policy.min_noisy_limit
+
     def _weigh_shrinking(self, level: Level, now_s: float) -> None:
         policy, noise = self._policy, self._samples.noise
         lost = 1 - level.bytes_per_s / self._before.bytes_per_s
         if self._samples.count < 2 and lost < max(policy.fell, policy.plain_noises * noise):
-            return
-        if self._fell(level):
-            self._way_back = None
-            self._grow(level, now_s, policy.grow)
             return
         if lost > max(policy.same, noise) or (self._before.is_full and not level.is_full):
             self._way_back = None
@@ -227,10 +247,22 @@ class LimitSearch:
 
     def _fell(self, level: Level) -> bool:
         """Whether connections seem to have lost their windows; near, they grow again at once."""
+        return self._is_less(level.bytes_per_s) and not (level.is_full or self._is_near)
+
+    def _is_drained(self, level: Level) -> bool:
+        """Whether the queue of earlier must be gone: no round trip is new, and the rate is less."""
+        samples, count = self._samples, self._policy.drained_samples
+        if samples.is_fresh:
+            return False
+        if samples.is_startup:
+            return self._is_less(level.bytes_per_s)
+        return samples.count >= count and self._is_less(samples.highest_bytes_per_s(count))
+
+    def _is_less(self, bytes_per_s: float) -> bool:
+        """Whether a rate is less than the best, and by more than noise."""
         policy = self._policy
         kept = 1 - max(policy.fell, policy.fell_noises * self._samples.noise)
-        has_less = level.bytes_per_s < kept * self._best_bytes_per_s
-        return has_less and not (level.is_full or self._is_near)
+        return bytes_per_s < kept * self._best_bytes_per_s
 
     def _change(self, limit: int, state: State, now_s: float) -> None:
         self.limit, self._state = limit, state

@@ -1,4 +1,4 @@
-"""What one endpoint delivers: round-trip samples, throughput samples, and what they say.
+"""What one endpoint delivers: throughput samples, and what they say.
 
 Idle time does not count: a rate is bytes per second in which at least one request was in flight,
 and a connection's rate is bytes per second of one request in flight. `Meter` counts the bytes as
@@ -18,6 +18,7 @@ from statistics import fmean, median
 from typing import NamedTuple
 
 from dlcore.schedule.limit_policy import LimitPolicy
+from dlcore.schedule.round_trip import RoundTrips
 
 
 class Interval(NamedTuple):
@@ -61,17 +62,11 @@ class Meter:
 
     Args:
         policy: The constants.
-
-    Attributes:
-        round_trip_s: From a request to its first byte, smoothed; None before the first answer.
     """
 
     def __init__(self, policy: LimitPolicy) -> None:
-        self.round_trip_s: float | None = None
         self._policy = policy
-        self._shortest_s = self._shortest_before_s = float("inf")
-        self._latest_shortest_s = float("inf")  # since the last reading
-        self._renewed_s = 0.0
+        self._path = RoundTrips(policy)
         self._received_bytes = 0  # this and the next three: since the last reading
         self._round_trips = self._late = 0
         self._waited_s = 0.0
@@ -83,24 +78,22 @@ class Meter:
         """Bytes arrived, over any connection."""
         self._received_bytes += count_bytes
 
-    def answered(self, round_trip_s: float) -> None:
-        """A first byte arrived, this long after it was asked for."""
-        if self._is_late(round_trip_s):
+    def answered(self, round_trip_s: float, *, on_new_connection: bool = False) -> None:
+        """A first byte arrived, this long after it was asked for; see `RoundTrips.add`."""
+        if self._path.add(round_trip_s, on_new_connection=on_new_connection):
             self._late += 1
         self._round_trips += 1
         self._waited_s += round_trip_s
-        self._latest_shortest_s = min(self._latest_shortest_s, round_trip_s)
-        if self.round_trip_s is None:
-            self.round_trip_s = round_trip_s
-        self.round_trip_s += (round_trip_s - self.round_trip_s) * self._policy.round_trip_smoothing
+
+    @property
+    def round_trip_s(self) -> float | None:
+        """From a request to its first byte, smoothed; None before the first answer."""
+        return self._path.smoothed_s
 
     @property
     def base_round_trip_s(self) -> float:
-        """The shortest round trip in the last half or whole `base_lifetime_s`; 0.0 before any."""
-        if self.round_trip_s is None:
-            return 0.0
-        shortest_s = min(self._shortest_s, self._shortest_before_s, self._latest_shortest_s)
-        return min(shortest_s, self.round_trip_s)
+        """That of the empty path; 0.0 before the first answer."""
+        return self._path.base_s
 
     @property
     def connection_bytes_per_s(self) -> float | None:
@@ -129,7 +122,7 @@ class Meter:
             self._waited_s,
         )
         self._interval = self._interval.and_then(latest)
-        self._renew_base(now_s)
+        self._path.renew(now_s)
         if self.round_trip_s is not None:  # nothing could arrive before
             self._recent = self._recent.and_then(latest, exp(-busy_s / self._policy.recent_s))
         self._read_s, self._in_flight = now_s, in_flight
@@ -141,24 +134,19 @@ class Meter:
         ended, self._interval = self._interval, Interval()
         return ended
 
-    def _is_late(self, round_trip_s: float) -> bool:
-        policy, base_s = self._policy, self.base_round_trip_s or round_trip_s
-        tolerance_s = max(policy.min_late_s, base_s * policy.late_share)
-        return round_trip_s - base_s > min(policy.max_late_s, tolerance_s)
-
-    def _renew_base(self, now_s: float) -> None:
-        if now_s - self._renewed_s > self._policy.base_lifetime_s / 2:
-            self._renewed_s = now_s
-            self._shortest_before_s, self._shortest_s = self._shortest_s, float("inf")
-        self._shortest_s = min(self._shortest_s, self._latest_shortest_s)
-        self._latest_shortest_s = float("inf")
-
 
 class ThroughputSample(NamedTuple):
-    """One interval: the rate of all connections, and the share of round trips that was late."""
+    """One interval.
+
+    Attributes:
+        bytes_per_s: Rate of all connections together.
+        late_share: Share of the round trips that was late; of an earlier interval if it had none.
+        is_fresh: Whether the interval had round-trip samples of its own.
+    """
 
     bytes_per_s: float
     late_share: float
+    is_fresh: bool
 
 
 class ThroughputSamples:
@@ -196,6 +184,15 @@ class ThroughputSamples:
         return median(sample.bytes_per_s for sample in latest)
 
     @property
+    def latest_bytes_per_s(self) -> float:
+        """Mean rate of the two latest samples, or of the only one: one alone may be a burst."""
+        return fmean(sample.bytes_per_s for sample in self._samples[-2:])
+
+    def highest_bytes_per_s(self, count: int) -> float:
+        """The highest rate of the latest samples."""
+        return max(sample.bytes_per_s for sample in self._samples[-count:])
+
+    @property
     def mean_bytes_per_s(self) -> float:
         """The same over a longer time, all bursts included."""
         return fmean(sample.bytes_per_s for sample in self._samples)
@@ -206,6 +203,11 @@ class ThroughputSamples:
         count = 1 if self.is_startup else 2
         late_share = min(sample.late_share for sample in self._samples[-count:])
         return late_share > self._policy.queued_share
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the latest sample had round trips: whether `is_queued` is about now."""
+        return self._samples[-1].is_fresh
 
     @property
     def is_rising(self) -> bool:
@@ -225,17 +227,17 @@ class ThroughputSamples:
             Whether it gave a sample. Then `begin_interval` is to be called.
         """
         interval = self._meter.cut()
+        if interval.round_trips:
+            self._late_share = interval.late / interval.round_trips
         if self._is_settling:
             self._is_settling = False
             return False
         if not self._tells_something(interval, limit):
             return False
-        if interval.round_trips:
-            self._late_share = interval.late / interval.round_trips
-        latest = ThroughputSample(interval.bytes_per_s, self._late_share)
-        if self._samples and not self.is_startup:
-            self._measure_noise(self._samples[-1].bytes_per_s, latest.bytes_per_s)
+        latest = ThroughputSample(interval.bytes_per_s, self._late_share, interval.round_trips > 0)
         self._samples = [*self._samples[1 - self._policy.max_samples :], latest]
+        if len(self._samples) > 2 and not self.is_startup:
+            self._measure_noise(*(sample.bytes_per_s for sample in self._samples[-3:]))
         return True
 
     def begin_interval(self, now_s: float) -> None:
@@ -244,9 +246,16 @@ class ThroughputSamples:
             return
         self._meter.cut()
         policy = self._policy
-        round_trips = policy.startup_round_trips if self.is_startup else policy.interval_round_trips
         stretch = min(policy.max_stretch, 1 + policy.noise_stretch * self.noise)
-        length_s = max(policy.interval_s, round_trips * self._meter.base_round_trip_s)
+        base_s, current_s = self._meter.base_round_trip_s, self._meter.round_trip_s or 0.0
+        if self.is_startup:
+            length_s = max(policy.startup_interval_s, base_s)
+        else:
+            round_trips_s = (
+                policy.interval_round_trips * base_s,
+                policy.queued_round_trips * current_s,
+            )
+            length_s = max(policy.interval_s, *round_trips_s)
         self._ends_s = now_s + stretch * length_s
 
     def is_due(self, now_s: float) -> bool:
@@ -276,10 +285,10 @@ class ThroughputSamples:
         policy = self._policy
         max_off = policy.max_off_startup if self.is_startup else policy.max_off
         is_manned = abs(interval.in_flight - limit) <= max(1.0, max_off * limit)
-        is_answered = bool(interval.round_trips) or not self.is_startup
-        return is_manned and interval.bytes_per_s > 0 and is_answered
+        return is_manned and interval.bytes_per_s > 0
 
-    def _measure_noise(self, earlier_bytes_per_s: float, later_bytes_per_s: float) -> None:
-        difference = abs(later_bytes_per_s - earlier_bytes_per_s)
-        noise = difference / (later_bytes_per_s + earlier_bytes_per_s)
+    def _measure_noise(self, first: float, second: float, third: float) -> None:
+        """A trend is not noise: what counts is how far a sample is off its neighbours' mean."""
+        difference = abs(first - 2 * second + third) / 3**0.5
+        noise = difference / (first + second + third) * 1.5
         self.noise += (noise - self.noise) * self._policy.noise_smoothing

@@ -28,7 +28,7 @@ from tests.schedule.packages import shape
 
 MIB = 1 << 20
 PLENTY_BYTES = 1 << 40  # of free memory
-WIDE = LimitPolicy(initial_limit=200, initial_near=200, initial_far=200, max_initial=200)
+WIDE = LimitPolicy(initial_limit=200, initial_near=200, max_initial=200)
 DROPPED = {EndpointChange.DROPPED, EndpointChange.QUARANTINED}
 EVERYTHING = frozenset([ObjectIndex(0)])
 

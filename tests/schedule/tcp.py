@@ -14,6 +14,7 @@ import random
 from dataclasses import dataclass
 
 MSS_BYTES = 1448
+INITIAL_WINDOW_BYTES = 10 * MSS_BYTES
 WINDOW_BYTES = 6 << 20  # the largest receive window of Linux (tcp_rmem)
 
 
@@ -53,11 +54,12 @@ class Connection:
     def __init__(self, path: Path, chance: random.Random, now_s: float) -> None:
         self._path, self._chance = path, chance
         # When it is open; later: when the first byte comes. No two take exactly as long.
-        self.ready_s = now_s + path.round_trip_s * chance.uniform(1.0, 1.2)
+        self.ready_s = now_s + path.round_trip_s * chance.uniform(1.0, 1.02)
         self.asked_s = now_s
         self.idle_since_s = now_s
         self.left_bytes = 0.0
         self.answered = True
+        self.is_new = True
         self.held_until_s = 0.0
         self._window = 10.0  # segments
         self._threshold = float("inf")

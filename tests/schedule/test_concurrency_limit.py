@@ -24,8 +24,8 @@ def test_under_a_cap_there_are_few_connections_and_they_use_it(cap_bytes_per_s: 
     outcome = Transfer(
         ConcurrencyLimit(MAX, cap_bytes_per_s), far(), pace=TokenBucket(cap_bytes_per_s)
     ).run(30)
-    assert outcome.max_wanted <= max(4, POLICY.initial_far)
-    assert outcome.wanted(29, 30)[-1] <= outcome.wanted(5, 6)[0]
+    assert outcome.max_wanted <= max(4, POLICY.lossy_limit)
+    assert outcome.wanted(29, 30)[-1] <= outcome.wanted(20, 21)[0]
     assert outcome.rate_bytes_per_s == pytest.approx(cap_bytes_per_s, rel=0.03)
 
 
@@ -39,12 +39,12 @@ def test_a_cap_set_while_running_takes_connections_away_at_once() -> None:
 def test_a_cap_that_takes_growth_back_leaves_nothing_to_weigh() -> None:
     limit, count = ConcurrencyLimit(MAX), POLICY.initial_limit
     for tick in range(200):
-        if count > POLICY.initial_far:
-            limit.configure(MAX, POLICY.initial_far * POLICY.capped_bytes_per_s)
+        if count > POLICY.initial_limit:
+            limit.configure(MAX, POLICY.initial_limit * POLICY.capped_bytes_per_s)
         limit.received(count * (15_000 + 50 * tick))
         limit.answered(0.05)
         count = limit.update(tick * 0.05, count, is_light=False, left_bytes=MUCH)
-    assert count <= POLICY.initial_far
+    assert count <= POLICY.initial_limit
 
 
 def test_the_same_terms_again_change_nothing() -> None:

@@ -165,7 +165,7 @@ def at_work(seconds: float) -> Endpoint:
         for number in range(item.in_flight):
             turn_s = (now_s + number * TICK_S) % REQUEST_S
             if turn_s < TICK_S:
-                item.answered(ROUND_TRIP_S)
+                item.answered(RequestNumber(0), ROUND_TRIP_S)
             if turn_s >= ROUND_TRIP_S:
                 item.received(int(FLOW_BYTES_PER_S * TICK_S), now_s)
     return item

@@ -177,3 +177,37 @@ def test_no_byte_and_no_second_is_counted_twice_or_lost(
     assert sum(w.received_bytes for w in intervals) == sum(count for _, _, count in steps)
     assert sum(w.in_flight_s for w in intervals) == pytest.approx(in_flight_s)
     assert all(w.in_flight >= 1 for w in intervals if w.busy_s > 1e-9)
+
+
+def test_a_new_connection_tells_twice_the_base_until_open_ones_are_known() -> None:
+    meter = Meter(POLICY)
+    meter.answered(0.1, on_new_connection=True)
+    assert meter.base_round_trip_s == pytest.approx(0.05)
+    meter.answered(0.09)
+    assert meter.base_round_trip_s == pytest.approx(0.05), "it had to queue"
+
+
+def test_what_a_server_takes_for_each_answer_is_part_of_the_base() -> None:
+    meter = Meter(POLICY)
+    meter.answered(0.38, on_new_connection=True)  # 40 ms to open, and an answer as below
+    for _ in range(POLICY.base_samples):
+        meter.answered(0.34)
+    assert meter.base_round_trip_s == pytest.approx(0.34)
+
+
+def test_the_base_outlives_a_time_without_answers() -> None:
+    meter = Meter(POLICY)
+    meter.answered(0.05)
+    for second in range(1, 1 + int(3 * POLICY.base_lifetime_s)):
+        meter.read(float(second), 1)
+    assert meter.base_round_trip_s == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(("other_s", "late"), [(0.105, 0), (0.13, 1)])
+def test_answers_on_new_connections_are_compared_with_each_other(other_s: float, late: int) -> None:
+    meter = Meter(POLICY)
+    meter.read(0.0, 2)
+    meter.answered(0.1, on_new_connection=True)
+    meter.answered(other_s, on_new_connection=True)
+    meter.read(1.0, 2)
+    assert meter.cut().late == late

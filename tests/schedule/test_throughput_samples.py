@@ -24,10 +24,10 @@ def test_fewer_at_work_than_wanted_bring_no_more() -> None:
     limit = ConcurrencyLimit(MAX)
     limit.answered(0.05)
     for tick in range(400):
-        limit.update(tick * 0.05, 4, is_light=False, left_bytes=MUCH)
+        limit.update(tick * 0.05, 3, is_light=False, left_bytes=MUCH)
         limit.received(50_000)
         limit.answered(0.05)
-    assert limit.update(20.0, 4, is_light=False, left_bytes=MUCH) == POLICY.initial_far
+    assert limit.update(20.0, 3, is_light=False, left_bytes=MUCH) == POLICY.initial_limit
 
 
 def test_a_stalled_endpoint_gets_no_more_connections() -> None:

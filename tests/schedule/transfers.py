@@ -14,7 +14,7 @@ from dlcore.schedule.concurrency_limit import ConcurrencyLimit
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.request_size import fitted_bytes, full_bytes
 from dlcore.schedule.token_bucket import TokenBucket
-from tests.schedule.tcp import MSS_BYTES, Connection, Path, goodput
+from tests.schedule.tcp import INITIAL_WINDOW_BYTES, MSS_BYTES, Connection, Path, goodput
 
 MAX = 256  # connections allowed
 MUCH = 1 << 40  # bytes left: no short work
@@ -89,6 +89,7 @@ class Transfer:
         self._backlog_bytes = 0.0
         self._now_s = 0.0
         self._lost_rate = 0.0
+        self._burst_until_s = 0.0
         self.outcome = Outcome()
 
     @property
@@ -176,13 +177,26 @@ class Transfer:
         now_s = self._now_s
         if not connection.answered:
             connection.answered = True
-            self._limit.answered(connection.ready_s - connection.asked_s)
+            is_new = connection.is_new
+            round_trip_s = connection.ready_s - connection.asked_s + self._burst_s(connection)
+            self._limit.answered(round_trip_s, on_new_connection=is_new)
         count_bytes = connection.deliver(count, overflow, now_s, queue_s)
         self.outcome.received_bytes += count_bytes
         self._limit.received(count_bytes)
         connection.held_until_s = now_s + self._pace.spend(count_bytes, now_s)
         if not connection.left_bytes:
             self._next(connection)
+
+    def _burst_s(self, connection: Connection) -> float:
+        """How long an answer over a new connection waits behind the first windows of others."""
+        if not connection.is_new:
+            return 0.0
+        connection.is_new = False
+        wait_s = max(0.0, self._burst_until_s - self._now_s)
+        self._burst_until_s = (
+            self._now_s + wait_s + INITIAL_WINDOW_BYTES / self._path.rate_bytes_per_s
+        )
+        return wait_s
 
     def _next(self, connection: Connection) -> None:
         """Its range has ended: it asks for another, or rests if there are enough without it."""
