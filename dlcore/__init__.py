@@ -44,6 +44,7 @@ The rooms, each importing only what stands before it::
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -196,6 +197,10 @@ _HOMES = {
 
 __version__ = "0.1.0"
 __all__ = sorted(_HOMES)
+
+
+# Source: Python's logging HOWTO, "Configuring Logging for a Library".
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> object:

@@ -81,7 +81,7 @@ def opened(verbosity: int, log_file: Path | None, log_format: LogFormat) -> Iter
     Raises:
         ConfigError: The file cannot be written.
     """
-    handlers: list[logging.Handler] = [logging.NullHandler()]  # or warnings go to standard error
+    handlers: list[logging.Handler] = []
     detail = logging.DEBUG if verbosity > 1 or (verbosity and log_file) else logging.INFO
     if log_file:
         handlers.append(_file_handler(log_file, log_format))

@@ -38,6 +38,7 @@ def show_report(report: Report) -> None:
             ("found on disk", amount(report.bytes_reused)),
             ("fetched twice or not used", amount(report.bytes_wasted)),
             ("fetched but never needed", amount(report.bytes_never_needed)),
+            ("hashed and written by", report.native_core),
         ),
     )
     show_table(

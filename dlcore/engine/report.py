@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from dlcore import native
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.outcomes import RateOrigin, RunOutcome, StepOutcome
 from dlcore.engine.state import RunState, StepResult
@@ -36,6 +37,8 @@ class Report(msgspec.Struct, frozen=True):
         renewals: Tokens and locations renewed on the way.
         steps: What became of each step.
         endpoints: What each endpoint did.
+        native_core: Which core hashed and wrote the blocks; if it is the portable one, also what
+            is slower.
     """
 
     outcome: RunOutcome | None
@@ -56,6 +59,7 @@ class Report(msgspec.Struct, frozen=True):
     renewals: int
     steps: tuple[StepResult, ...]
     endpoints: dict[str, EndpointFigures]
+    native_core: str
 
 
 def make_report(
@@ -100,6 +104,7 @@ def make_report(
         renewals=run.renewals,
         steps=tuple(run.results),
         endpoints=run.endpoints,
+        native_core=native.describe(),
     )
 
 

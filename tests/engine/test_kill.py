@@ -17,6 +17,7 @@ import pytest
 from dlcore.cli.serve import client_config
 from dlcore.emulator import Emulator, Settings
 from dlcore.engine.download.sink import BufferPolicy
+from dlcore.schedule import Policy
 from tests.engine.scene import publish_packages, sequence, step, upgrade
 
 KILLS = int(os.environ.get("DLCORE_KILLS", "50"))
@@ -34,6 +35,8 @@ CONTENT_BYTES = sum(sum(files.values()) for files in PACKAGES.values())
 # What a kill costs on average: what was written is found again, synced or not, so each connection
 # loses the buffer that it was filling, half of it on average.
 COST_BYTES = CONNECTIONS * BufferPolicy().max_bytes // 2
+EXPECTED_BYTES = CONTENT_BYTES + len(PACKAGES)  # a byte each for preflight
+MAX_WASTED_BYTES = int(CONTENT_BYTES * Policy().waste_share)  # in each run, by races
 
 
 class Scene:
@@ -106,7 +109,7 @@ async def test_a_run_killed_at_any_moment_goes_on_and_ends_identical(
         config = tmp_path / "client.toml"
         config.write_text(client_config(emulator, settings), encoding="utf-8")
         scene = Scene(tmp_path, config, emulator)
-        whole_s, probe_bytes = await _uninterrupted(scene, tmp_path / "state-0")
+        whole_s = await _uninterrupted(scene, tmp_path / "state-0")
         rng = random.Random(SEED)
         kills = rounds = 0
         while kills < KILLS:
@@ -118,21 +121,20 @@ async def test_a_run_killed_at_any_moment_goes_on_and_ends_identical(
                     assert await scene.run(state)
                     break
             assert scene.differences(state) == []
-        again = scene.received_bytes() - (rounds + 1) * probe_bytes
+        again = scene.received_bytes() - (rounds + 1) * EXPECTED_BYTES
         with capsys.disabled():
             print(  # noqa: T201  # what the run came to is worth a line
                 f"\nseed {SEED}: {kills} kills in {rounds} sequences, 0 wrong files, "
                 f"{again / kills / 1e6:.2f} MB fetched again a kill"
             )
-        assert 0 <= again <= kills * COST_BYTES
+        assert 0 <= again <= kills * COST_BYTES + (rounds + 1) * MAX_WASTED_BYTES
 
 
-async def _uninterrupted(scene: Scene, state: Path) -> tuple[float, int]:
-    """How long a run takes that nobody kills, and how much it fetches."""
+async def _uninterrupted(scene: Scene, state: Path) -> float:
+    """How long a run takes that is not killed; it fetches nothing twice, except in races."""
     loop = asyncio.get_running_loop()
     began_s = loop.time()
     assert await scene.run(state)
     assert scene.differences(state) == []
-    received = scene.received_bytes()
-    assert CONTENT_BYTES <= received <= CONTENT_BYTES + len(PACKAGES)  # a byte each for preflight
-    return loop.time() - began_s, received
+    assert EXPECTED_BYTES <= scene.received_bytes() <= EXPECTED_BYTES + MAX_WASTED_BYTES
+    return loop.time() - began_s
