@@ -42,8 +42,8 @@ class Turn:
         self.is_reported = False
 
     def wait(self, now_s: float) -> None:
-        """Somebody begins to wait for the step's content; only the first time counts."""
-        if not self._has_waited:
+        """The wait for the step's content begins; only the first time before its start counts."""
+        if not (self._has_waited or self.has_started):
             self._asked_s = now_s
             self._has_waited = True
 

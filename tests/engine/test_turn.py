@@ -1,0 +1,36 @@
+"""The times of one step: a wait ends with the step's start, and does not begin after it."""
+
+from __future__ import annotations
+
+from dlcore.engine.executor import Outcome
+from dlcore.engine.state import StepResult
+from dlcore.engine.turn import Turn
+from dlcore.tasksequence import read
+from tests.engine.scene import sequence, step
+
+
+def turn() -> Turn:
+    return Turn(read(sequence(step("Apply settings")), source="test").steps[0], (), 1.0)
+
+
+def result(of: Turn, now_s: float) -> StepResult:
+    ended = of.end_attempt(Outcome(), now_s, is_final=False)
+    assert ended is not None
+    return ended
+
+
+def test_a_wait_lasts_until_the_step_starts() -> None:
+    item = turn()
+    item.wait(2.0)
+    item.wait(3.0)
+    assert item.start(5.0) == 3.0
+    ended = result(item, 9.0)
+    assert (ended.stall_s, ended.run_s) == (3.0, 4.0)
+
+
+def test_a_step_that_has_started_does_not_wait_any_more() -> None:
+    item = turn()
+    assert item.start(1.0) == 0.0
+    item.wait(2.0)
+    ended = result(item, 5.0)
+    assert (ended.stall_s, ended.run_s) == (0.0, 4.0)
