@@ -252,7 +252,7 @@ class Session:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """All steps in order, those too that will not run; `run_steps` gives those that do."""
+        """All steps in order, also those that will not run; `run_steps` gives those that do."""
         return self._session.steps
 
     @property

@@ -17,7 +17,7 @@ ALLOWED: dict[str, set[str]] = {
     "model": {"errors"},
     "disk": {"errors"},
     "native": {"errors", "disk"},
-    "manifest": {"errors", "model", "native"},
+    "manifest": {"errors", "model"},
     "tasksequence": {"errors", "model"},
     "deployment": {"errors", "model", "tasksequence"},
     "schedule": {"errors", "model"},
@@ -52,7 +52,9 @@ INNER_ALLOWED = {
         *("dlcore.transfer.policy", "dlcore.transfer.sink"),
     },
 }
-INNER_USERS = {"dlcore.transfer.http": "transfer", "dlcore.transfer.endpoints": "transfer"}
+INNER_USERS = dict.fromkeys(
+    ("dlcore.transfer.http", "dlcore.transfer.endpoints", "dlcore.transfer.interface"), "transfer"
+)
 PURE = {"schedule", "tasksequence", "deployment", "model", "errors"}
 NOT_IN_PURE = {"asyncio", "socket", "time", "threading", "random"}
 

@@ -29,15 +29,15 @@ class Content:
     def __init__(self, library: Library, downloads: Downloads) -> None:
         self.library = library
         self.downloads = downloads
-        self._urgent: tuple[str, ...] = ()
-        self._idle: tuple[str, ...] = ()
+        self._needed: tuple[str, ...] = ()
+        self._maybe_needed: tuple[str, ...] = ()
         self._awaited: list[str] = []
         self._begun: dict[str, asyncio.Task[None]] = {}
         self._preparing: asyncio.Task[None] | None = None
 
-    def order(self, urgent: Sequence[str], idle: Sequence[str] = ()) -> None:
+    def order(self, needed: Sequence[str], maybe_needed: Sequence[str] = ()) -> None:
         """Set what is wanted, earliest first; see `Scheduler.order`."""
-        self._urgent, self._idle = tuple(urgent), tuple(idle)
+        self._needed, self._maybe_needed = tuple(needed), tuple(maybe_needed)
         self._pass_on()
         if self._preparing is None or self._preparing.done():
             self._preparing = asyncio.ensure_future(self._prepare())
@@ -83,12 +83,12 @@ class Content:
 
     def _pass_on(self) -> None:
         """Tell the downloads the order, with what callers wait for in front."""
-        urgent = tuple(dict.fromkeys((*self._awaited, *self._urgent)))
-        self.downloads.order(urgent, self._idle, tuple(self._awaited))
+        needed = tuple(dict.fromkeys((*self._awaited, *self._needed)))
+        self.downloads.order(needed, self._maybe_needed, tuple(self._awaited))
 
     async def _prepare(self) -> None:
         """Begin what is wanted, one after the other, the earliest first."""
-        while waiting := [p for p in (*self._urgent, *self._idle) if p not in self._begun]:
+        while waiting := [p for p in (*self._needed, *self._maybe_needed) if p not in self._begun]:
             try:
                 await self._begin(waiting[0])
             except DlcoreError:

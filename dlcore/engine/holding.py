@@ -22,7 +22,7 @@ async def hold(state: Path, wait_s: float, retry_s: float) -> Store:
         retry_s: Seconds between two attempts.
 
     Raises:
-        LockedError: It still holds it; the message says which one.
+        LockedError: Another process still holds it; the message says which one.
         StorageError: The directory cannot be used.
     """
     now_s = asyncio.get_running_loop().time

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class RunKeeper:
-    """Owns a run's state, in memory and on disk.
+    """Saves a run's state, and adds to its figures what this process measures.
 
     Args:
         folder: The state directory, which this process holds.

@@ -31,16 +31,16 @@ from dlcore.tasksequence import (
 from dlcore.tasksequence.step_types import SET_VARIABLE
 
 
-class Outlook(NamedTuple):
+class Lookahead(NamedTuple):
     """Package ids in order of first need.
 
     Attributes:
-        urgent: Needed by a step that will run.
-        idle: Needed only by steps whose conditions are open.
+        needed: Needed by a step that will run.
+        maybe_needed: Needed only by steps whose conditions are open.
     """
 
-    urgent: tuple[str, ...]
-    idle: tuple[str, ...]
+    needed: tuple[str, ...]
+    maybe_needed: tuple[str, ...]
 
 
 def look_ahead(
@@ -50,7 +50,7 @@ def look_ahead(
     judge: Judge,
     entered: Mapping[int, Verdict],
     abandoned: frozenset[int] = frozenset(),
-) -> Outlook:
+) -> Lookahead:
     """Find the packages of the steps from ``position`` on.
 
     Args:
@@ -65,8 +65,10 @@ def look_ahead(
     for step in sequence.steps[position:]:
         if step.enabled and abandoned.isdisjoint(step.groups):
             walk.visit(step)
-    urgent = dict.fromkeys(walk.urgent)
-    return Outlook(tuple(urgent), tuple(p for p in dict.fromkeys(walk.idle) if p not in urgent))
+    needed = dict.fromkeys(walk.needed)
+    return Lookahead(
+        tuple(needed), tuple(p for p in dict.fromkeys(walk.maybe_needed) if p not in needed)
+    )
 
 
 class _Walk:
@@ -79,8 +81,8 @@ class _Walk:
         judge: Judge,
         entered: Mapping[int, Verdict],
     ) -> None:
-        self.urgent: list[str] = []
-        self.idle: list[str] = []
+        self.needed: list[str] = []
+        self.maybe_needed: list[str] = []
         self._sequence = sequence
         self._variables = Variables(variables)
         self._judge = judge
@@ -94,8 +96,8 @@ class _Walk:
         if verdict is Verdict.FALSE:
             return
         if verdict is Verdict.TRUE:
-            self.urgent.extend(needs(step, self._certain_variables()))
-        self.idle.extend(needs(step, self._variables))
+            self.needed.extend(needs(step, self._certain_variables()))
+        self.maybe_needed.extend(needs(step, self._variables))
         unknown_before = self._unknown
         self._unknown |= variables_written(step)
         if step.type != SET_VARIABLE:

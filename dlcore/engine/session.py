@@ -22,10 +22,10 @@ from dlcore.engine.own_steps import OWN_STEPS, run_own_step
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.report import Report, make_report
 from dlcore.engine.run_figures import RunFigures
+from dlcore.engine.skip_rules import SkipRules
 from dlcore.engine.state import RunState, StepResult
 from dlcore.engine.step_content import StepContent
 from dlcore.engine.turn import Turn
-from dlcore.engine.turns import Turns
 from dlcore.errors import ConfigError, DlcoreError, StepError, StorageError
 from dlcore.tasksequence import Step, TaskSequence, Variables, needs, packages_in_order
 
@@ -79,13 +79,13 @@ class Session:
         self._figures = RunFigures(content, renewals)
         self._link_bytes_per_s = link_bytes_per_s
         self._keeper = RunKeeper(state, run, self._figures.measured, policy.save_every_s)
-        self._turns = Turns(sequence, run, judge, self.variables)
+        self._rules = SkipRules(sequence, run, judge, self.variables)
         self._step_content = StepContent(sequence, run, judge, self.variables, content)
         self._turn: Turn | None = None
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """All steps in order, those too that will not run; `run_steps` gives those that do."""
+        """All steps in order, also those that will not run; `run_steps` gives those that do."""
         return self.sequence.steps
 
     def events(self) -> AsyncIterator[Event]:
@@ -209,7 +209,7 @@ class Session:
     async def _skips(self, step: Step) -> bool:
         """Whether the step does not run; that is saved then."""
         try:
-            reason = self._turns.skip_reason(step)
+            reason = self._rules.skip_reason(step)
         except StepError as error:
             self._run.end_step(
                 StepResult(step.index, step.name, StepOutcome.FAILED, message=error.message)
@@ -260,7 +260,7 @@ class Session:
             StepEnded(step.index, step.name, result.outcome, result.exit_code, result.run_s)
         )
         self._run.end_step(result)
-        if not (has_succeeded or self._turns.goes_on_after(step)):
+        if not (has_succeeded or self._rules.goes_on_after(step)):
             await self._fail()
             return
         await self._keeper.save(dict(self.variables))

@@ -68,7 +68,7 @@ class StepContent:
         if not self._on_demand:
             return
         self._content.downloads.set_retry(retry_rule(self._variables))
-        outlook = look_ahead(
+        wanted = look_ahead(
             self._sequence,
             position,
             self._variables,
@@ -76,8 +76,8 @@ class StepContent:
             {index: Verdict.of(met) for index, met in self._run.entered.items()},
             frozenset(self._run.abandoned),
         )
-        _log.debug("wanted: %s; if the link is idle: %s", outlook.urgent, outlook.idle)
-        self._content.order(outlook.urgent, outlook.idle)
+        _log.debug("needed: %s; maybe needed: %s", wanted.needed, wanted.maybe_needed)
+        self._content.order(wanted.needed, wanted.maybe_needed)
 
     async def package(self, package_id: str) -> Path:
         """Wait for one package, and set its variables.

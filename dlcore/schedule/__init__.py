@@ -1,7 +1,7 @@
 """Decides what is fetched next, from which endpoint, and what a failure means.
 
 PURE and sans-I/O: bytes, times and failures go in as plain values, and every input returns the
-events that follow. No I/O, no clock, no event loop, no chance: the caller passes the time in
+events that follow. No I/O, no clock, no event loop, no randomness: the caller passes the time in
 seconds on any monotonic clock, and a jitter in ``[0, 1)``. So the same code is property-tested,
 and simulated against the lower bound.
 """

@@ -1,9 +1,9 @@
 """The shortest possible makespan of a sequence: every run is measured by it.
 
 Steps run in a fixed order and share one link, which makes the sequence a two-machine flow shop
-with a given permutation: machine one is the link, machine two runs the steps. With ``D_i`` the
-time the link steps for the content of steps ``1..i`` and ``r_k`` the run time of step ``k``, no
-schedule ends before ``max_i (D_i + sum of r_k for k >= i)``, nor before the sum of all ``r_k``.
+with a given permutation: machine one is the link, machine two runs the steps. Let ``D_i`` be the
+time that the link needs for the content of steps ``1..i``, and ``r_k`` the run time of step ``k``.
+No schedule ends before ``max_i (D_i + sum of r_k for k >= i)``, nor before the sum of all ``r_k``.
 Giving the whole link to the earliest-needed package reaches it.
 
 Source: Johnson, "Optimal two- and three-stage production schedules with setup times included",

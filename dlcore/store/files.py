@@ -125,10 +125,6 @@ class Files:
         """Make the next read come from the medium, unless the copy in memory is newer."""
         system.advise(fd, offset, length_bytes, again=True)
 
-    def read_ahead(self, fd: int, offset: int, length_bytes: int) -> None:
-        """Read bytes ahead."""
-        system.advise(fd, offset, length_bytes, again=False)
-
     def move(self, source: Path, target: Path) -> None:
         """Rename a file over another, or a folder to a free name."""
         system.move(source, target)

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from dlcore.deployment import Undecided
 from dlcore.engine.judge import Judge
-from dlcore.engine.lookahead import Outlook, look_ahead
+from dlcore.engine.lookahead import Lookahead, look_ahead
 from dlcore.tasksequence import Verdict, assignment, from_facts, read
 from tests.engine.scene import PREFIX, group, sequence, step, upgrade, when
 
 A, B, C = "ABC0000A", "ABC0000B", "ABC0000C"
 
 
-def outlook(
+def lookahead(
     *children: str,
     variables: Mapping[str, str] | None = None,
     position: int = 0,
@@ -21,7 +21,7 @@ def outlook(
     undecided: Undecided = Undecided.SKIP,
     entered: Mapping[int, Verdict] | None = None,
     abandoned: frozenset[int] = frozenset(),
-) -> Outlook:
+) -> Lookahead:
     return look_ahead(
         read(sequence(*children), source="test"),
         position,
@@ -44,102 +44,102 @@ def file_exists(path: str) -> str:
 
 
 def test_packages_come_in_order_of_first_need() -> None:
-    result = outlook(upgrade(B), step("1", package=A), step("2", package=B), step("3", package=C))
-    assert result == Outlook((B, A, C), ())
+    result = lookahead(upgrade(B), step("1", package=A), step("2", package=B), step("3", package=C))
+    assert result == Lookahead((B, A, C), ())
 
 
 def test_steps_behind_do_not_count() -> None:
-    assert outlook(upgrade(B), step("1", package=A), position=1) == Outlook((A,), ())
+    assert lookahead(upgrade(B), step("1", package=A), position=1) == Lookahead((A,), ())
 
 
 def test_a_false_condition_costs_nothing() -> None:
-    assert outlook(step("1", package=A, condition=when("X", "1"))) == Outlook((), ())
+    assert lookahead(step("1", package=A, condition=when("X", "1"))) == Lookahead((), ())
 
 
 def test_a_disabled_step_costs_nothing() -> None:
     disabled = group("off", step("1", package=A), attributes='disable="true"')
-    assert outlook(disabled, step("2", package=B)) == Outlook((B,), ())
+    assert lookahead(disabled, step("2", package=B)) == Lookahead((B,), ())
 
 
 def test_a_variable_set_by_an_earlier_step_counts() -> None:
     steps = (sets("X", "1"), step("1", package=A, condition=when("X", "1")))
-    assert outlook(*steps) == Outlook((A,), ())
-    assert outlook(*steps, variables={"X": "2"}) == Outlook((A,), ())
+    assert lookahead(*steps) == Lookahead((A,), ())
+    assert lookahead(*steps, variables={"X": "2"}) == Lookahead((A,), ())
 
 
 def test_a_variable_set_from_a_known_one_counts() -> None:
     steps = (sets("X", "%Y%0"), step("1", package=A, condition=when("X", "10")))
-    assert outlook(*steps, variables={"Y": "1"}) == Outlook((A,), ())
+    assert lookahead(*steps, variables={"Y": "1"}) == Lookahead((A,), ())
 
 
 def test_a_variable_may_be_set_from_itself() -> None:
     steps = (sets("X", "%X%0"), step("1", package=A, condition=when("X", "10")))
-    assert outlook(*steps, variables={"X": "1"}) == Outlook((A,), ())
+    assert lookahead(*steps, variables={"X": "1"}) == Lookahead((A,), ())
 
 
 def test_a_variable_that_a_step_writes_leaves_the_condition_open() -> None:
     writes = step("check", OutputVariableName="X")
     steps = (writes, step("1", package=A, condition=when("X", "1")), step("2", package=B))
-    assert outlook(*steps) == Outlook((B,), (A,))
-    assert outlook(*steps, position=1) == Outlook((B,), ()), "at its turn it can be told"
+    assert lookahead(*steps) == Lookahead((B,), (A,))
+    assert lookahead(*steps, position=1) == Lookahead((B,), ()), "at its turn it can be told"
 
 
 def test_a_variable_that_is_perhaps_set_leaves_the_condition_open() -> None:
     writes = step("check", OutputVariableName="Y")
     perhaps = sets("X", "1", condition=when("Y", "1"))
     steps = (writes, perhaps, step("1", package=A, condition=when("X", "1")))
-    assert outlook(*steps) == Outlook((), (A,))
+    assert lookahead(*steps) == Lookahead((), (A,))
 
 
 def test_a_package_that_may_still_change_is_not_urgent() -> None:
     steps = (step("choose", OutputVariableName="IMAGE"), step("1", package="%IMAGE%"))
-    assert outlook(*steps, variables={"IMAGE": A}) == Outlook((), (A,))
-    assert outlook(*steps, variables={"IMAGE": A}, position=1) == Outlook((A,), ())
+    assert lookahead(*steps, variables={"IMAGE": A}) == Lookahead((), (A,))
+    assert lookahead(*steps, variables={"IMAGE": A}, position=1) == Lookahead((A,), ())
 
 
 def test_a_file_is_open_once_a_step_has_run_before() -> None:
     check = step("1", package=A, condition=file_exists("C:\\x"))
-    assert outlook(check, facts={"C:\\x": True}) == Outlook((A,), ())
-    assert outlook(step("0"), check, facts={"C:\\x": True}) == Outlook((), (A,))
-    assert outlook(sets("Y", "1"), check, facts={"C:\\x": True}) == Outlook((A,), ())
+    assert lookahead(check, facts={"C:\\x": True}) == Lookahead((A,), ())
+    assert lookahead(step("0"), check, facts={"C:\\x": True}) == Lookahead((), (A,))
+    assert lookahead(sets("Y", "1"), check, facts={"C:\\x": True}) == Lookahead((A,), ())
 
 
 def test_what_nobody_can_decide_follows_the_settings() -> None:
     check = step("1", package=A, condition=file_exists("C:\\x"))
-    assert outlook(check) == Outlook((), ())
-    assert outlook(check, undecided=Undecided.RUN) == Outlook((A,), ())
+    assert lookahead(check) == Lookahead((), ())
+    assert lookahead(check, undecided=Undecided.RUN) == Lookahead((A,), ())
 
 
 def test_a_groups_condition_holds_for_all_in_it() -> None:
     inner = group("inner", step("1", package=A))
-    assert outlook(group("outer", inner, condition=when("X", "1"))) == Outlook((), ())
+    assert lookahead(group("outer", inner, condition=when("X", "1"))) == Lookahead((), ())
     writes = step("check", OutputVariableName="X")
     outer = group("outer", inner, condition=when("X", "1"))
-    assert outlook(writes, outer, step("2", package=B)) == Outlook((B,), (A,))
+    assert lookahead(writes, outer, step("2", package=B)) == Lookahead((B,), (A,))
 
 
 def test_a_groups_condition_is_told_at_its_beginning() -> None:
     changes = sets("X", "2")
     outer = group("g", changes, step("1", package=A), condition=when("X", "1"))
-    assert outlook(outer, variables={"X": "1"}) == Outlook((A,), ())
+    assert lookahead(outer, variables={"X": "1"}) == Lookahead((A,), ())
 
 
 def test_a_group_that_was_entered_stays_so() -> None:
     outer = group("g", step("1", package=A), condition=when("X", "1"))
-    assert outlook(outer, entered={1: Verdict.TRUE}) == Outlook((A,), ())
-    assert outlook(outer, variables={"X": "1"}, entered={1: Verdict.FALSE}) == Outlook((), ())
+    assert lookahead(outer, entered={1: Verdict.TRUE}) == Lookahead((A,), ())
+    assert lookahead(outer, variables={"X": "1"}, entered={1: Verdict.FALSE}) == Lookahead((), ())
 
 
 def test_an_abandoned_group_costs_nothing_more() -> None:
     outer = group("g", step("1"), group("inner", step("2", package=A)))
     children = (outer, step("3", package=B))
-    assert outlook(*children, position=1, abandoned=frozenset({1})) == Outlook((B,), ())
+    assert lookahead(*children, position=1, abandoned=frozenset({1})) == Lookahead((B,), ())
 
 
 def test_what_is_urgent_is_not_idle_too() -> None:
     writes = step("check", OutputVariableName="X")
     perhaps = step("1", package=A, condition=when("X", "1"))
-    assert outlook(writes, perhaps, step("2", package=A)) == Outlook((A,), ())
+    assert lookahead(writes, perhaps, step("2", package=A)) == Lookahead((A,), ())
 
 
 def test_old_exports_state_an_assignment_in_the_action() -> None:

@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from dlcore.errors import Fault
 from dlcore.model import BlockInPackage, BlockRange
 from dlcore.schedule import Policy, RequestNumber, Span
+from dlcore.schedule.limit_policy import LimitPolicy
 from dlcore.schedule.split_block import SplitBlock
 from tests.schedule.packages import run_machine
 from tests.schedule.scene import MIB, WIDE, Scene
@@ -106,7 +107,8 @@ def test_each_byte_of_a_block_arrives_once() -> None:
 
 
 def test_connections_of_an_endpoint_go_on_with_its_split_block_first() -> None:
-    scene = Scene({"p": 20}, {"e": 0, "f": 0})
+    policy = Policy(concurrency=LimitPolicy(initial_limit=16))
+    scene = Scene({"p": 20}, {"e": 0, "f": 0}, policy)
     blocks = [int(scene.ask().blocks.first) for _ in range(16)]
     assert blocks == sorted(blocks)
     assert blocks.count(0) == 8, "parts of 128 KiB, while no rate is known"

@@ -27,7 +27,7 @@ from dlcore.errors import (
 )
 from dlcore.model import CATALOG_KEY, Catalog, CatalogEntry, Manifest, manifest_key
 from dlcore.store import Store
-from dlcore.transfer.interface import Endpoint, Placement
+from dlcore.transfer import Endpoint, Placement
 
 MAX_CATALOG_BYTES = 16 << 20
 

@@ -11,7 +11,7 @@ from dlcore.engine.threads import in_thread
 from dlcore.errors import DlcoreError, ExhaustedError, Fault, IntegrityError, TransferError
 from dlcore.model import BlockInPackage, BlockRange, Manifest, ObjectIndex
 from dlcore.store import Partial
-from dlcore.transfer.interface import Placement
+from dlcore.transfer import Placement
 
 
 class PackageDownload:

@@ -31,7 +31,7 @@ from dlcore.manifest import digest_of
 from dlcore.model import Manifest, ObjectIndex
 from dlcore.schedule import Events, PackageExhausted, Scheduler
 from dlcore.store import Store
-from dlcore.transfer.interface import Placement
+from dlcore.transfer import Placement
 
 Found: TypeAlias = Callable[[str, Placement | TransferError], None]
 """Told an endpoint's name and the package's objects there, or why they cannot be located."""

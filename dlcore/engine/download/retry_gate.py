@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from dlcore.engine.events import EndpointBusy, Event
 from dlcore.errors import TransferError
-from dlcore.transfer.interface import Endpoint
+from dlcore.transfer import Endpoint
 
 # In a row, as for requests for content; `transfer` limits each wait to 300 s.
 MAX_REFUSALS = 12

@@ -19,8 +19,8 @@ _log = logging.getLogger(__name__)
 _NOT_MET = {Verdict.FALSE: SkipReason.CONDITION, Verdict.UNDECIDED: SkipReason.UNDECIDED}
 
 
-class Turns:
-    """The order of a run's steps.
+class SkipRules:
+    """Says whether a step runs, and whether the sequence goes on after a failure.
 
     Args:
         sequence: What runs.
