@@ -28,6 +28,7 @@ The rooms, each importing only what stands before it::
 
     errors        the whole hierarchy
     extras        what is installed on request
+    waiting       waits that a cancellation does not cut short
     model         the vocabulary: packages, files, objects, blocks, ranges
     disk          system calls, locks between processes, what a disk's errors mean
     native        hashing and writing of blocks, in C or in Python

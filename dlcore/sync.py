@@ -36,12 +36,12 @@ from dlcore.engine.manifests import load_manifest
 from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.report import Report
 from dlcore.engine.session import Session as AsyncSession
-from dlcore.engine.threads import in_thread
 from dlcore.publish import publish as publish_folder
 from dlcore.schedule import Terms
 from dlcore.store import verify_tree
 from dlcore.tasksequence import Step, TaskSequence, Variables, plan
 from dlcore.tasksequence import load as load_sequence
+from dlcore.waiting import in_thread
 
 __all__ = [
     "Client",

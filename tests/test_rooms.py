@@ -22,15 +22,16 @@ ALLOWED: dict[str, set[str]] = {
     "deployment": {"errors", "model", "tasksequence"},
     "schedule": {"errors", "model"},
     "store": {"errors", "model", "disk", "native", "manifest"},
-    "transfer": {"errors", "model"},
+    "waiting": set(),
+    "transfer": {"errors", "model", "waiting"},
     "publish": {"errors", "extras", "model", "disk", "native", "manifest"},
     "emulator": {"errors", "extras", "model", "manifest"},
     "engine": {
-        *("errors", "model", "disk", "native", "manifest"),
+        *("errors", "model", "waiting", "disk", "native", "manifest"),
         *("tasksequence", "deployment", "schedule", "store", "transfer"),
     },
     "sync": {
-        *("errors", "model", "engine", "tasksequence", "deployment", "schedule"),
+        *("errors", "model", "waiting", "engine", "tasksequence", "deployment", "schedule"),
         *("publish", "store"),
     },
 }

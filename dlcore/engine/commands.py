@@ -25,9 +25,9 @@ from functools import partial
 from pathlib import Path
 
 from dlcore.engine.executor import CANNOT_RUN, Outcome
-from dlcore.engine.threads import wait_for_all
 from dlcore.tasksequence import Step, Variables, needs
 from dlcore.tasksequence.step_types import RESTART, RUN_COMMAND_LINE, RUN_POWERSHELL
+from dlcore.waiting import wait_for_all
 
 _log = logging.getLogger(__name__)
 

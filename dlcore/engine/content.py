@@ -14,8 +14,8 @@ from pathlib import Path
 
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.library import Library
-from dlcore.engine.threads import wait_for_all
 from dlcore.errors import DlcoreError
+from dlcore.waiting import wait_for_all
 
 
 class Content:

@@ -27,10 +27,10 @@ from pathlib import Path
 
 from dlcore.engine.disk import guarded
 from dlcore.engine.executor import CANNOT_RUN, Outcome
-from dlcore.engine.threads import in_thread
 from dlcore.errors import ConfigError, DlcoreError
 from dlcore.store.files import Files
 from dlcore.tasksequence import Step, Variables
+from dlcore.waiting import in_thread
 
 Arrived = Mapping[str, Path | DlcoreError]
 """Package id -> its folder in the store, or why it could not be fetched."""

@@ -26,9 +26,9 @@ from dlcore.engine.holding import hold
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.sources import Source
 from dlcore.engine.target import Target, target
-from dlcore.engine.threads import in_thread
 from dlcore.model import Catalog, Manifest
 from dlcore.store import Store
+from dlcore.waiting import in_thread
 
 _log = logging.getLogger(__name__)
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from dlcore.deployment import Answer, Check, Facts, Need, UnresolvedNeed, checks, failed
 from dlcore.engine.client import Client
 from dlcore.engine.download.library import Library
-from dlcore.engine.threads import in_thread
 from dlcore.errors import DlcoreError, Fault, TransferError
 from dlcore.model import Manifest
 from dlcore.tasksequence import TaskSequence, Variables, needs, unresolved_needs
 from dlcore.tasksequence.step_types import UPGRADE
 from dlcore.transfer import Endpoint
+from dlcore.waiting import in_thread
 
 _log = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ import asyncio
 import logging
 from pathlib import Path
 
-from dlcore.engine.threads import in_thread
 from dlcore.errors import LockedError
 from dlcore.store import Store
+from dlcore.waiting import in_thread
 
 _log = logging.getLogger(__name__)
 

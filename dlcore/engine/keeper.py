@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dlcore.engine.state import LifeFigures, RunState, forget, save
-from dlcore.engine.threads import in_thread
 from dlcore.errors import StorageError
+from dlcore.waiting import in_thread
 
 _log = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.threads import in_thread
 from dlcore.errors import DiskFullError, DlcoreError
 from dlcore.store import Partial
 from dlcore.store.pending_runs import OnWritten
+from dlcore.waiting import in_thread
 from tests.engine.fakes import FakeEndpoint, Reply, entry_of, fetch, opened, package
 from tests.engine.virtual_time import VirtualTimeLoop, virtually
 from tests.store.helpers import BLOCK_BYTES, read_back

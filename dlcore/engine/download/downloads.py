@@ -27,10 +27,10 @@ from dlcore.engine.download.reporter import Reporter
 from dlcore.engine.download.tasks import Tasks
 from dlcore.engine.download.verifier import Verifier
 from dlcore.engine.events import EndpointProgress, EventBus, Progress
-from dlcore.engine.threads import wait_for_all
 from dlcore.model import Manifest
 from dlcore.schedule import DeadlineScheduler, Policy, Scheduler, Terms
 from dlcore.store import Store
+from dlcore.waiting import wait_for_all
 
 SYNC_EVERY_S = 1.0  # a power loss costs up to this much work
 PROGRESS_EVERY_S = 0.5

@@ -16,7 +16,6 @@ from pathlib import Path
 from dlcore import manifest as documents
 from dlcore.engine.download.retry_gate import RetryGate
 from dlcore.engine.events import Event
-from dlcore.engine.threads import in_thread
 from dlcore.errors import (
     Fault,
     IntegrityError,
@@ -28,6 +27,7 @@ from dlcore.errors import (
 from dlcore.model import CATALOG_KEY, Catalog, CatalogEntry, Manifest, manifest_key
 from dlcore.store import Store
 from dlcore.transfer import Endpoint, Placement
+from dlcore.waiting import in_thread
 
 MAX_CATALOG_BYTES = 16 << 20
 

@@ -7,11 +7,11 @@ import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from dlcore.engine.threads import in_thread
 from dlcore.errors import DlcoreError, ExhaustedError, Fault, IntegrityError, TransferError
 from dlcore.model import BlockInPackage, BlockRange, Manifest, ObjectIndex
 from dlcore.store import Partial
 from dlcore.transfer import Placement
+from dlcore.waiting import in_thread
 
 
 class PackageDownload:

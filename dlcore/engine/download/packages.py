@@ -25,13 +25,13 @@ from dlcore.engine.events import (
     PackageReady,
     PackageStarted,
 )
-from dlcore.engine.threads import in_thread
 from dlcore.errors import DlcoreError, TransferError
 from dlcore.manifest import digest_of
 from dlcore.model import Manifest, ObjectIndex
 from dlcore.schedule import Events, PackageExhausted, Scheduler
 from dlcore.store import Store
 from dlcore.transfer import Placement
+from dlcore.waiting import in_thread
 
 Found: TypeAlias = Callable[[str, Placement | TransferError], None]
 """Told an endpoint's name and the package's objects there, or why they cannot be located."""

@@ -20,8 +20,8 @@ import msgspec
 
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.flow import Flow
-from dlcore.engine.threads import wait_for_all
 from dlcore.model import BlockInObject, BlockRange, Manifest
+from dlcore.waiting import wait_for_all
 
 Verify: TypeAlias = Callable[[BlockRange, memoryview], Awaitable[None]]
 KeepStart: TypeAlias = Callable[[BlockInObject, memoryview], None]

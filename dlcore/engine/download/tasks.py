@@ -1,9 +1,11 @@
-"""Background tasks whose first error is somebody's to handle."""
+"""Background tasks whose errors are reported."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+
+from dlcore.waiting import cancel_and_wait
 
 
 class Tasks:
@@ -25,10 +27,7 @@ class Tasks:
 
     async def cancel(self) -> None:
         """Cancel all tasks, and wait for their end."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(list(self._tasks))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -14,9 +14,9 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from dlcore.engine.threads import wait_for_all
 from dlcore.model import BlockInObject, BlockRange
 from dlcore.store import Partial
+from dlcore.waiting import wait_for_all
 
 JOB_BYTES = 16 << 20  # sixteen blocks of 1 MiB fill the widest lanes
 MAX_JOBS = 4  # one or two hash while the others write; more would be short of memory
@@ -65,17 +65,7 @@ class Verifier:
         self._queue.append(_Item(partial, run, data, bad))
         self._queued_bytes += len(data)
         self._start_jobs()
-        cancelled = False
-        while not bad.done():
-            try:
-                await asyncio.shield(bad)
-            except asyncio.CancelledError:
-                cancelled = True
-            except Exception:  # noqa: S110  # raised below, from the future itself
-                pass
-        if cancelled:
-            bad.exception()
-            raise asyncio.CancelledError
+        await wait_for_all([bad])
         return bad.result()
 
     async def aclose(self) -> None:

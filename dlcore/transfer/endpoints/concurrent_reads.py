@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from dlcore.transfer.policy import TransferPolicy
 from dlcore.transfer.sink import SinkWriter
-from dlcore.transfer.tasks import cancel_and_wait
+from dlcore.waiting import cancel_and_wait
 
 
 class FileRead(NamedTuple):

@@ -21,7 +21,7 @@ from dlcore.errors import AuthError, DlcoreError, Fault, TransferError
 from dlcore.transfer.http.faults import RejectedError
 from dlcore.transfer.interface import Observer, Renewable, RenewalReason, Renewed
 from dlcore.transfer.policy import TransferPolicy
-from dlcore.transfer.tasks import cancel_and_wait
+from dlcore.waiting import cancel_and_wait
 
 _log = logging.getLogger(__name__)
 

@@ -1,0 +1,90 @@
+"""A cancelled wait ends when the work has ended, and not before."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable
+
+import pytest
+
+from dlcore.waiting import cancel_and_wait, in_thread, wait_for_all
+
+
+async def cancelled_at_once(work: Awaitable[object]) -> asyncio.Task[object]:
+    """A task that waits, and was cancelled twice while it did."""
+
+    async def wait() -> object:
+        return await work
+
+    task = asyncio.create_task(wait())
+    for _ in range(2):
+        await asyncio.sleep(0)
+        task.cancel()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return task
+
+
+async def test_a_cancelled_wait_lasts_until_the_thread_has_ended() -> None:
+    may_end, has_ended = threading.Event(), threading.Event()
+
+    def work() -> None:
+        may_end.wait(10)
+        has_ended.set()
+
+    task = await cancelled_at_once(in_thread(work))
+    assert not task.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert has_ended.is_set()
+
+
+async def test_a_thread_gives_its_result_or_its_error() -> None:
+    assert await in_thread(divmod, 7, 2) == (3, 1)
+    with pytest.raises(ZeroDivisionError):
+        await in_thread(divmod, 7, 0)
+
+
+async def test_a_cancelled_wait_for_futures_lasts_until_all_are_done() -> None:
+    futures = [asyncio.get_running_loop().create_future() for _ in range(2)]
+    task = await cancelled_at_once(wait_for_all(futures))
+    futures[0].set_result(None)
+    await asyncio.sleep(0)
+    assert not task.done()
+    futures[1].set_exception(OSError("not raised: the cancellation is"))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_the_first_error_is_raised_when_all_are_done() -> None:
+    futures = [asyncio.get_running_loop().create_future() for _ in range(3)]
+    futures[2].set_exception(KeyError())
+    futures[1].set_exception(OSError())
+    futures[0].set_result(None)
+    with pytest.raises(OSError):
+        await wait_for_all(futures)
+
+
+async def test_tasks_are_cancelled_and_have_ended_even_if_they_take_their_time() -> None:
+    closed: list[str] = []
+
+    async def connection(name: str) -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            closed.append(name)
+            raise OSError("dropped")
+
+    tasks = [asyncio.create_task(connection(name)) for name in "ab"]
+    await asyncio.sleep(0)
+    await cancel_and_wait(tasks)
+    assert closed == ["a", "b"]
+
+
+async def test_nothing_to_wait_for_is_no_wait() -> None:
+    await wait_for_all([])
+    await cancel_and_wait([])
