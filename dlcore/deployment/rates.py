@@ -54,7 +54,7 @@ def parse_rate(text: str) -> int:
     number, unit = found[1], found[2] or "B"
     if unit not in _FACTORS:
         near = next((known for known in _FACTORS if known.lower() == unit.lower()), "")
-        raise ValueError("unknown unit" + (f"; did you mean {near}?" if near else ""))
+        raise ValueError("unknown unit" + (f" (did you mean {near}?)" if near else ""))
     return int(Fraction(number) * _FACTORS[unit])
 
 
