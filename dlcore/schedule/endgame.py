@@ -36,21 +36,15 @@ class Endgame:
         self._endpoints = endpoints
         self._eligibility = eligibility
         self._budget = budget
-        self._cap_bytes_per_s = 0.0
         self._checked_s: dict[tuple[str, bool], float] = {}  # when nothing was found to help
-
-    def set_cap(self, cap_bytes_per_s: float) -> None:
-        """The bandwidth cap of all endpoints together; 0.0: none."""
-        self._cap_bytes_per_s = cap_bytes_per_s
 
     def stall_s(self, endpoint: Endpoint) -> float:
         """An endpoint that is silent for this time has stalled."""
         policy = self._policy
         stall_s = policy.stall_s + policy.stall_round_trips * endpoint.round_trip_s
-        cap_bytes_per_s = self._cap_bytes_per_s or endpoint.terms.cap_bytes_per_s
-        if cap_bytes_per_s:
+        if endpoint.cap_bytes_per_s:
             turn_bytes = policy.capped_read_bytes * len(self._in_flight.items)
-            stall_s += policy.stall_round_trips * turn_bytes / cap_bytes_per_s
+            stall_s += policy.stall_round_trips * turn_bytes / endpoint.cap_bytes_per_s
         return stall_s
 
     def help(

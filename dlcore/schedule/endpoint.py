@@ -30,6 +30,7 @@ class Endpoint:
         self.name = name
         self._policy = policy
         self._terms = terms
+        self._cap_bytes_per_s = terms.cap_bytes_per_s
         self._tell_event = tell
         self._breaker = CircuitBreaker(policy, self._tell)
         self._concurrency = ConcurrencyLimit(terms.max_connections, policy=policy.concurrency)
@@ -55,9 +56,14 @@ class Endpoint:
         """How it may be used."""
         return self._terms
 
+    @property
+    def cap_bytes_per_s(self) -> float:
+        """The bandwidth cap in force: the lower one of its own and the total; 0.0: none."""
+        return self._cap_bytes_per_s
+
     def set_terms(self, terms: Terms, cap_bytes_per_s: float) -> None:
-        """These terms hold from now on; the cap is the lower one of its own and the total."""
-        self._terms = terms
+        """These terms hold from now on, and this cap (see `cap_bytes_per_s`)."""
+        self._terms, self._cap_bytes_per_s = terms, cap_bytes_per_s
         self._concurrency.configure(terms.max_connections, cap_bytes_per_s)
 
     def located(self, package: str, objects: frozenset[ObjectIndex]) -> None:

@@ -25,7 +25,6 @@ def request_bytes(
     *,
     block_bytes: int,
     left_bytes: int,
-    cap_bytes_per_s: float,
 ) -> int:
     """Bytes that the next request should have.
 
@@ -35,14 +34,12 @@ def request_bytes(
         endpoints: All endpoints.
         block_bytes: Length of the package's blocks.
         left_bytes: What no request has been made for yet.
-        cap_bytes_per_s: The total bandwidth cap; 0.0: none.
 
     Returns:
         A multiple of ``block_bytes``, or less than one block for a part of it.
     """
     in_use = [other for other in endpoints if other is endpoint or other.is_relied_on]
     connections = max(1, sum(other.concurrency for other in in_use))
-    caps = [cap for cap in (cap_bytes_per_s, endpoint.terms.cap_bytes_per_s) if cap]
     first_bytes = (
         policy.first_request_bytes if len(in_use) == 1 else policy.first_request_of_several_bytes
     )
@@ -53,7 +50,7 @@ def request_bytes(
         round_trip_s=endpoint.round_trip_s,
         connections=connections,
         block_bytes=block_bytes,
-        cap_bytes_per_s=min(caps, default=0.0),
+        cap_bytes_per_s=endpoint.cap_bytes_per_s,
     )
     longest_bytes = min(
         longest_bytes, max(first_bytes, policy.request_growth * endpoint.longest_bytes)

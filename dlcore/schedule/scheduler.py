@@ -153,7 +153,6 @@ class DeadlineScheduler(Scheduler):
     def set_cap(self, cap_bytes_per_s: float) -> Events:
         """Set the bandwidth cap of all endpoints together."""
         self._cap_bytes_per_s = cap_bytes_per_s
-        self._endgame.set_cap(cap_bytes_per_s)
         self._share_cap()
         return self._take_events()
 
@@ -406,7 +405,6 @@ class DeadlineScheduler(Scheduler):
             self._endpoints.values(),
             block_bytes=block_map.manifest.block_bytes,
             left_bytes=sum(other.missing_bytes for other in left),
-            cap_bytes_per_s=self._cap_bytes_per_s,
         )
 
     # What follows

@@ -178,7 +178,6 @@ def last_bytes(item: Endpoint, left_bytes: int, *others: Endpoint) -> int:
         [item, *others],
         block_bytes=MIB,
         left_bytes=left_bytes,
-        cap_bytes_per_s=0.0,
     )
 
 

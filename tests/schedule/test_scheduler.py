@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dlcore.errors import Fault
 from dlcore.model import BlockRange, ObjectIndex
 from dlcore.schedule import (
@@ -161,6 +163,19 @@ def test_a_cap_keeps_ranges_short() -> None:
     assert scene.length_bytes(scene.ask()) == 64 << 10
     scene.note(scene.scheduler.set_cap(0.0))
     assert scene.length_bytes(scene.ask()) > 64 << 10
+
+
+@pytest.mark.parametrize("total_bytes_per_s", [0.0, 10.0 * MIB])
+def test_slow_bytes_under_the_lower_of_two_caps_are_not_taken_for_a_stall(
+    total_bytes_per_s: float,
+) -> None:
+    scene = Scene({"p": 8}, {"e": 0})
+    scene.note(scene.scheduler.set_cap(total_bytes_per_s))
+    scene.note(scene.scheduler.set_terms("e", Terms(cap_bytes_per_s=64 << 10)))
+    scene.receive(scene.ask(), 0.1)
+    scene.now_s += 4.0
+    scene.tick()
+    assert scene.changes() == []
 
 
 def test_the_scheduler_keeps_its_word_whatever_happens() -> None:
