@@ -153,6 +153,19 @@ class BlockMap:
                 return self._run(backlog, number, max_blocks)
         return None
 
+    def next_rejected(self, is_left_to: Callable[[BlockInPackage], bool]) -> BlockRange | None:
+        """The first block that is missing after it did not match, and is left to an endpoint.
+
+        Args:
+            is_left_to: Whether the endpoint is the one to serve a block.
+        """
+        for number in sorted(self._served_bad):
+            is_missing = self._states[number] in {MISSING, MISSING_SMALL}
+            if is_missing and is_left_to(number):
+                index, block = self.manifest.locate_block(number)
+                return BlockRange.of(index, block, block + 1)
+        return None
+
     def begin(self, number: RequestNumber, blocks: BlockRange, endpoint: str) -> None:
         """A request of an endpoint fetches missing blocks from now on."""
         self._leave_backlog(blocks)

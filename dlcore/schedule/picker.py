@@ -6,7 +6,8 @@ An endpoint serves an object that it holds, unless
 * the object did not match as a whole, and another endpoint serves it alone now;
 * it costs more than another endpoint in use that holds the object. Then it gets work only while a
   step waits for the package, and the cheaper ones together would need longer than
-  `Policy.max_cheap_wait_s` for the rest of it at the measured rate.
+  `Policy.max_cheap_wait_s` for the rest of it at the measured rate. What all cheaper ones sent
+  wrong is served by it in any case, because they leave it to others.
 
 An endpoint on trial begins blocks, but does not continue one that others can continue: what has
 arrived of it would have to wait if the endpoint fails.
@@ -75,6 +76,20 @@ class Eligibility:
         index, _ = block_map.manifest.locate_block(number)
         return self._leaves_to_others(endpoint, block_map.package, index, culprits)
 
+    def is_left_to(self, endpoint: Endpoint, block_map: BlockMap, number: BlockInPackage) -> bool:
+        """Whether all cheaper endpoints sent a block wrong, so that this one serves it."""
+        culprits = block_map.served_bad(number) or ()
+        index, _ = block_map.manifest.locate_block(number)
+        return (
+            endpoint.name not in culprits
+            and endpoint.holds(block_map.package, index)
+            and self._may_be_server(endpoint, block_map, index)
+            and all(
+                other.name in culprits
+                for other in self._cheaper(endpoint, block_map.package, index)
+            )
+        )
+
     def leaves_to_better(
         self, endpoint: Endpoint, block_map: BlockMap, index: ObjectIndex, now_s: float
     ) -> bool:
@@ -133,8 +148,8 @@ class Eligibility:
         package = block_map.package
         cheaper = [
             other
-            for other in self._endpoints.values()
-            if other.terms.cost < endpoint.terms.cost and other.holds(package, index)
+            for other in self._cheaper(endpoint, package, index)
+            if self._may_be_server(other, block_map, index)
         ]
         if not cheaper:
             return True
@@ -146,6 +161,13 @@ class Eligibility:
             return False
         endpoint.needed_for(package)
         return True
+
+    def _cheaper(self, endpoint: Endpoint, package: str, index: ObjectIndex) -> list[Endpoint]:
+        return [
+            other
+            for other in self._endpoints.values()
+            if other.terms.cost < endpoint.terms.cost and other.holds(package, index)
+        ]
 
 
 class Picker:
@@ -203,6 +225,8 @@ class Picker:
             lambda index: self._eligibility.may_serve(endpoint, block_map, index, now_s),
             lambda number: self._eligibility.avoids(endpoint, block_map, number),
             max(1, length_bytes // block_bytes),
+        ) or block_map.next_rejected(
+            lambda number: self._eligibility.is_left_to(endpoint, block_map, number)
         )
         if blocks is None:
             return None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dlcore.errors import Fault
-from dlcore.model import BlockRange
+from dlcore.model import BlockInObject, BlockRange, ObjectIndex
 from dlcore.schedule import EndpointChange, Policy
+from tests.schedule.packages import shape
 from tests.schedule.scene import MIB, Scene
 
 
@@ -77,3 +80,43 @@ def test_a_block_from_several_endpoints_that_does_not_match_blames_nobody() -> N
     assert not scene.is_dropped("f")
     again = scene.ask("f")
     assert again.part is None, "it is fetched again whole, from one endpoint"
+
+
+@pytest.mark.parametrize("awaited", [set(), {"p"}])
+def test_a_block_that_all_cheap_ones_served_wrong_is_fetched_from_the_costly_one(
+    awaited: set[str],
+) -> None:
+    scene = Scene({"p": 2}, {"cheap": 0, "cheaper": 0, "costly": 1}, block_bytes=4096)
+    scene.order(["p"], awaited)
+    for endpoint in ("cheap", "cheaper"):
+        wrong = scene.ask(endpoint)
+        assert scene.has_none("costly"), "a cheap one has not served it wrong"
+        scene.receive(wrong, 1.0, 0.001)
+        assert scene.reject(wrong, 0) == endpoint
+        if wrong.blocks.last > 1:
+            good = wrong.blocks._replace(first=BlockInObject(1))
+            scene.note(scene.scheduler.verified(wrong.number, good))
+        scene.end(wrong)
+    assert scene.has_none("cheap")
+    assert scene.has_none("cheaper")
+    last = scene.ask("costly")
+    assert last.blocks == BlockRange.of(0, 0, 1), "only what it is needed for"
+    scene.deliver(last)
+    assert scene.is_complete("p")
+
+
+def test_an_object_that_the_cheap_one_served_wrong_alone_is_fetched_from_the_costly_one() -> None:
+    scene = Scene({"p": 1}, {"cheap": 0, "costly": 1}, block_bytes=4096)
+    scene.manifests["q"] = shape([1, 1])  # the second object has only one digest
+    scene.note(scene.scheduler.want("q", scene.manifests["q"], bytes([1, 0])))
+    for endpoint in ("cheap", "costly"):
+        scene.note(scene.scheduler.located("q", endpoint, frozenset([ObjectIndex(1)])))
+    scene.order(["q"])
+    for _ in range(2):  # the second time, it alone has served the object
+        wrong = scene.ask("cheap")
+        scene.note(scene.scheduler.verified(wrong.number, wrong.blocks))
+        scene.note(scene.scheduler.object_rejected(wrong.number, scene.now_s))
+        scene.end(wrong)
+    assert scene.has_none("cheap")
+    scene.deliver(scene.ask("costly"))
+    assert scene.is_complete("q")
