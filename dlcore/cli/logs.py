@@ -14,6 +14,7 @@ import enum
 import json
 import logging
 import re
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -164,9 +165,36 @@ class _StandardError(logging.Handler):
             tell(self.format(record))
 
 
+class _LogFile(logging.FileHandler):
+    """A file that may become unwritable: that is told once, and the command goes on."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, encoding="utf-8", errors="backslashreplace")
+        self._path = path
+        self._has_failed = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # its name in logging
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            self._tell(error)
+        else:
+            super().handleError(record)
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except OSError as error:  # what it could not write before
+            self._tell(error)
+
+    def _tell(self, error: OSError) -> None:
+        if not self._has_failed:
+            self._has_failed = True
+            tell(f"warning: --log-file: {self._path} is incomplete: {error.strerror}")
+
+
 def _file_handler(path: Path, log_format: LogFormat) -> logging.Handler:
     try:
-        handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+        handler = _LogFile(path)
     except OSError as error:
         raise ConfigError(
             f"--log-file: {path} cannot be written: {error.strerror}",

@@ -90,6 +90,15 @@ def test_a_log_file_is_appended_to(here: Here, site: Site, tmp_path: Path) -> No
     assert all(TEXT.fullmatch(line) for line in lines), lines
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no file that is always full")
+def test_a_log_file_that_becomes_unwritable_is_told_once_and_the_command_goes_on(
+    here: Here, site: Site, tmp_path: Path
+) -> None:
+    told = fetch(here, site, tmp_path / "to", "--log-file", "/dev/full", "-v")
+    assert told.count("warning: --log-file: /dev/full is incomplete: No space left") == 1
+    assert "Traceback" not in told
+
+
 @pytest.mark.parametrize("log_format", LogFormat)
 def test_a_log_file_has_the_format_that_is_asked_for(
     log_format: LogFormat, here: Here, site: Site, tmp_path: Path
