@@ -180,6 +180,30 @@ def test_decisions_about_endpoints_are_told_and_kept_for_the_report(tmp_path: Pa
     assert bus.of(EndpointNote) == [EndpointNote("a", "backed off", "it had to")]
 
 
+class Punctual(ForwardingScheduler):
+    """Checks that no endpoint was last asked before the time from which a wake-up is sought."""
+
+    def __init__(self, endpoints: Mapping[str, Terms], policy: Policy) -> None:
+        super().__init__(DeadlineScheduler(endpoints, policy))
+        self._asked_s: dict[str, float] = {}
+
+    def next_request(self, endpoint: str, now_s: float, free_bytes: int) -> Answer:
+        self._asked_s[endpoint] = now_s
+        return super().next_request(endpoint, now_s, free_bytes)
+
+    def wake_at_s(self, now_s: float) -> float | None:
+        if any(asked_s < now_s for asked_s in self._asked_s.values()):
+            raise RuntimeError("a back-off that ended between the two is never noticed")
+        return super().wake_at_s(now_s)
+
+
+def test_no_back_off_ends_unseen_between_the_last_question_and_the_wake_up(tmp_path: Path) -> None:
+    packages = {"ABC00001": package("ABC00001", {"x": BLOCK_BYTES})}
+    endpoints = [FakeEndpoint(name, packages, latency_s=0.0) for name in ("a", "b")]
+    # Not in virtual time, in which no time passes while code runs.
+    asyncio.run(fetch(tmp_path, packages, endpoints, make_scheduler=Punctual))
+
+
 class Confused(IdleScheduler):
     def next_request(self, endpoint: str, now_s: float, free_bytes: int) -> Answer:
         raise RuntimeError("confused")

@@ -83,16 +83,16 @@ class Connections:
         if self._is_closed:
             return
         try:
-            self._decisions.apply(self._scheduler.tick(self._loop.time()))
+            now_s = self._loop.time()  # one for all, or a back-off could end unseen between two
+            self._decisions.apply(self._scheduler.tick(now_s))
             self._lacks_memory = False
             for endpoint in self._endpoints:
-                self._fill(endpoint)
-            self._set_wake()
+                self._fill(endpoint, now_s)
+            self._set_wake(now_s)
         except Exception as error:  # those that wait for a package must hear of it
             self._failed(error)
 
-    def _fill(self, endpoint: str) -> None:
-        now_s = self._loop.time()
+    def _fill(self, endpoint: str, now_s: float) -> None:
         while True:
             answer = self._scheduler.next_request(endpoint, now_s, self._pool.free_bytes)
             self._decisions.apply(answer.events)
@@ -105,11 +105,11 @@ class Connections:
             self._decisions.began(receiver)
             self._tasks.spawn(self._fetch(receiver))
 
-    def _set_wake(self) -> None:
+    def _set_wake(self, now_s: float) -> None:
         if self._wake:
             self._wake.cancel()
             self._wake = None
-        wake_at_s = self._scheduler.wake_at_s(self._loop.time())
+        wake_at_s = self._scheduler.wake_at_s(now_s)
         if wake_at_s is not None:
             self._wake = self._loop.call_at(wake_at_s, self.refill)
 
