@@ -159,6 +159,9 @@ class Packages:
             self._bus.emit(PackageReady(package_id, str(finished)))
             return
         partial = await in_thread(self._store.begin, manifest, document)
+        if self._failure:  # meanwhile, and only the packages that were begun have heard of it
+            partial.close()
+            raise self._failure
         package = self._begun[package_id] = PackageDownload(package_id, manifest, partial)
         self._reused_bytes += partial.reused_bytes
         logger.info("package %s: %d bytes", package_id, manifest.content_bytes)
