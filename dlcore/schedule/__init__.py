@@ -28,6 +28,7 @@ from dlcore.schedule.types import RequestCancelled as RequestCancelled
 from dlcore.schedule.types import RequestNumber as RequestNumber
 from dlcore.schedule.types import RequestShortened as RequestShortened
 from dlcore.schedule.types import Span as Span
+from dlcore.schedule.types import SplitBlockDropped as SplitBlockDropped
 from dlcore.schedule.types import SplitBlockFilled as SplitBlockFilled
 from dlcore.schedule.types import StartKept as StartKept
 from dlcore.schedule.types import Terms as Terms
@@ -50,6 +51,7 @@ __all__ = [
     "RequestShortened",
     "Scheduler",
     "Span",
+    "SplitBlockDropped",
     "SplitBlockFilled",
     "StartKept",
     "StepLoad",

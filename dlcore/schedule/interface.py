@@ -100,6 +100,8 @@ class Scheduler(Protocol):
         ``free_bytes`` does not suffice for a block, only parts of split blocks that have their
         buffer are given out, and for these one request more than the limit is allowed. The
         connections within the limit may all be waiting for memory that only those parts can free.
+        If nothing is in flight that could free memory, split blocks that no endpoint can continue
+        give up theirs (`SplitBlockDropped`).
 
         Args:
             endpoint: Name of the endpoint.

@@ -23,6 +23,7 @@ What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circui
 | in flight | finished, failed, cancelled | missing | |
 | split | arrived | split, or to be verified | SplitBlockFilled |
 | split | next_request, late | its part divided anew | RequestCancelled |
+| split, and no endpoint for it | next_request, no memory | missing | SplitBlockDropped |
 | in flight, split | verified | verified; a rival lost the race | RequestCancelled |
 | in flight, split | rejected | missing | BlockRejected |
 | verified | object_rejected | missing | ObjectRejected |
@@ -66,6 +67,7 @@ from dlcore.schedule.types import (
     PackageExhausted,
     Request,
     RequestNumber,
+    SplitBlockDropped,
     SplitBlockFilled,
     StartKept,
     Terms,
@@ -198,6 +200,7 @@ class DeadlineScheduler(Scheduler):
         self._now_s = now_s
         found = self._next_request(self._endpoints[endpoint], free_bytes)
         if isinstance(found, Shortage):
+            self._drop_stuck()
             return Answer(None, self._take_events(), lacks_memory=True)
         return Answer(found, self._take_events(), lacks_memory=False)
 
@@ -378,6 +381,16 @@ class DeadlineScheduler(Scheduler):
             for block_map in self._block_maps.values()
             if block_map.split_blocks
         )
+
+    def _drop_stuck(self) -> None:
+        """Blocks that no endpoint can continue give up the memory that nothing else will free."""
+        if self._in_flight.items:
+            return
+        for package, block_map in self._block_maps.items():
+            for split in tuple(block_map.split_blocks):
+                if not self._eligibility.is_held(package, split.blocks.object):
+                    block_map.abandon(split)
+                    self._events.append(SplitBlockDropped(package, split.blocks))
 
     def _served(self) -> list[BlockMap]:
         """The packages to serve, in order."""

@@ -115,6 +115,18 @@ class StartKept(msgspec.Struct, frozen=True):
     block: BlockInObject
 
 
+class SplitBlockDropped(msgspec.Struct, frozen=True):
+    """A block that was fetched in parts is missing again: its buffer is needed for others.
+
+    Attributes:
+        package: Key of the package.
+        blocks: The block as a run of one. None of its parts is in flight.
+    """
+
+    package: str
+    blocks: BlockRange
+
+
 class BlockRejected(msgspec.Struct, frozen=True):
     """A block did not match its digest and is missing again.
 
@@ -189,6 +201,7 @@ Event: TypeAlias = (
     | RequestShortened
     | SplitBlockFilled
     | StartKept
+    | SplitBlockDropped
     | BlockRejected
     | ObjectRejected
     | EndpointChanged

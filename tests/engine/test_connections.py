@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import EndpointNote, Progress
 from dlcore.errors import Fault
 from dlcore.schedule import (
@@ -108,6 +109,31 @@ def test_parts_of_blocks_need_no_more_memory_than_there_is(
     ]
     memory_bytes = memory_blocks * MIB
     virtually(fetch(tmp_path, packages, endpoints, connections=20, memory_bytes=memory_bytes))
+
+
+def test_a_block_that_cannot_be_completed_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    packages = {"ABC00001": package("ABC00001", {"x": MIB, "y": MIB}, block_bytes=MIB)}
+    begun: list[int] = []
+
+    def script(asked: Asked) -> Reply:
+        begun.append(asked.object)
+        return Reply(Fault.NOT_FOUND) if begun == [begun[0], begun[0]] else GOOD
+
+    endpoint = FakeEndpoint("a", packages, script, rate_bytes_per_s=SLOW_BYTES_PER_S)
+
+    async def main() -> None:
+        async with asyncio.timeout(600.0):
+            await fetch(
+                tmp_path,
+                packages,
+                [endpoint],
+                connections=1,
+                retry=Retry(count=1, delay_s=1.0),
+                memory_bytes=MIB,
+            )
+
+    virtually(main())
+    assert endpoint.delivered_bytes < 3 * MIB
 
 
 class Numbered(ForwardingScheduler):

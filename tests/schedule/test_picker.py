@@ -6,7 +6,7 @@ import pytest
 
 from dlcore.errors import Fault
 from dlcore.model import BlockInObject, BlockRange, ObjectIndex
-from dlcore.schedule import EndpointChange, Policy
+from dlcore.schedule import EndpointChange, Policy, SplitBlockDropped
 from tests.schedule.packages import shape
 from tests.schedule.scene import MIB, Scene
 
@@ -120,3 +120,19 @@ def test_an_object_that_the_cheap_one_served_wrong_alone_is_fetched_from_the_cos
     assert scene.has_none("cheap")
     scene.deliver(scene.ask("costly"))
     assert scene.is_complete("q")
+
+
+def test_a_block_that_no_endpoint_can_continue_gives_up_memory_that_others_need() -> None:
+    scene = Scene({"p": 2, "q": 2}, {"a": 0, "b": 0})
+    scene.note(scene.scheduler.located("p", "b", frozenset()))
+    part = scene.ask("a")
+    assert part.part
+    scene.deliver(part)
+    last = scene.ask("a")
+    scene.end(scene.ask("a"), Fault.AUTH)
+    assert scene.next_request("b", free_bytes=0) is None
+    assert not scene.take(SplitBlockDropped), "another request is in flight"
+    scene.cancel(last)
+    assert scene.next_request("b", free_bytes=0) is None
+    assert scene.take(SplitBlockDropped) == [SplitBlockDropped("p", part.blocks)]
+    assert scene.next_request("b", free_bytes=MIB)

@@ -10,7 +10,8 @@ it asks for the next. A verification needs no other buffer. A split block needs 
 which need no buffer of their own. What those parts do need is a connection, and the connections
 may all be in requests that wait here. So while memory is short, the scheduler allows one request
 more than the limit, and only for a part of a block that has its buffer. It is told `free_bytes`
-for that, and begins nothing else without memory for its start.
+for that, and begins nothing else without memory for its start. A split block that no endpoint can
+continue gives up its buffer when nothing is in flight that could free memory.
 """
 
 from __future__ import annotations

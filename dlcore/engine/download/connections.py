@@ -18,7 +18,7 @@ from dlcore.engine.download.fetcher import RequestFetcher
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.receiver import Receiver
 from dlcore.engine.download.tasks import Tasks
-from dlcore.schedule import Scheduler
+from dlcore.schedule import Scheduler, SplitBlockDropped
 
 logger = logging.getLogger(__name__)
 
@@ -95,8 +95,11 @@ class Connections:
     def _fill(self, endpoint: str, now_s: float) -> None:
         while True:
             answer = self._scheduler.next_request(endpoint, now_s, self._pool.free_bytes)
+            self._lacks_memory |= answer.lacks_memory  # before any comes back
             self._decisions.apply(answer.events)
-            self._lacks_memory |= answer.lacks_memory
+            for event in answer.events:
+                if isinstance(event, SplitBlockDropped):
+                    self._fetcher.drop(event.package, event.blocks)
             request = answer.request
             if request is None:
                 return

@@ -82,6 +82,8 @@ class Decisions:
                     self._listener.exhausted(event)
                 case schedule.SplitBlockFilled() | schedule.StartKept():
                     pass  # these are answers to `Reporter`, which asked
+                case schedule.SplitBlockDropped():
+                    pass  # an answer to `Connections`, which asked
 
     def _block_rejected(self, event: schedule.BlockRejected) -> None:
         package = self._packages[event.package]

@@ -100,6 +100,10 @@ class RequestFetcher:
             finally:
                 self._reporter.ended(receiver)
 
+    def drop(self, package_id: str, block: BlockRange) -> None:
+        """A split block is missing again, and none of its parts is in flight."""
+        self._split_blocks.drop((package_id, block.object, block.first))
+
     def forget(self, package_id: str) -> None:
         """None of the package's requests is in flight, and none comes any more."""
         self._split_blocks.forget(package_id)
