@@ -113,7 +113,8 @@ class Session:
 
         Raises:
             StepError: A step failed, and nothing around it continues on error. The run has ended.
-            ConfigError: The caller did not report the step before, or the run has ended.
+            ConfigError: The caller did not report the step before, a later iteration goes on with
+                the run, or the run has ended.
             StorageError: The local disk failed; run again to go on.
             DlcoreError: As `content`, if everything is to be downloaded before the first step.
         """
@@ -133,6 +134,8 @@ class Session:
                 yield step
                 if not turn.is_reported:
                     raise _not_reported(step)
+                if turn is not self._turn:
+                    raise _overtaken()
             if self.outcome is RunOutcome.FAILED:
                 raise _failed(turn.result)
             if self.outcome is RunOutcome.RESTART:
@@ -306,6 +309,13 @@ def _not_reported(step: Step) -> ConfigError:
     return ConfigError(
         f"step {step.index} {step.name!r} was not reported",
         remedy="Call completed(step, exit_code) before asking run_steps() for the next step.",
+    )
+
+
+def _overtaken() -> ConfigError:
+    return ConfigError(
+        "another iteration over run_steps() goes on with the run",
+        remedy="Iterate over it in one place at a time.",
     )
 
 

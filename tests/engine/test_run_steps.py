@@ -241,6 +241,30 @@ def test_a_step_is_reported_once_and_in_its_turn(machine: Machine) -> None:
     run(machine, parsed(step("last")), loop)
 
 
+def test_an_iteration_ends_when_another_goes_on_with_the_run(machine: Machine) -> None:
+    ran: list[str] = []
+
+    async def loop(session: Session) -> None:
+        first = session.run_steps()
+        await session.completed(await anext(first))
+        async for due in session.run_steps():
+            ran.append(due.name)
+            with pytest.raises(ConfigError, match="another iteration"):
+                await anext(first)
+            with pytest.raises(StopAsyncIteration):
+                await anext(first)
+            await session.completed(due)
+            first = session.run_steps()
+            break
+        async for due in first:
+            ran.append(due.name)
+            await session.completed(due)
+        assert session.outcome is RunOutcome.SUCCEEDED
+
+    run(machine, parsed(step("1"), step("2")), loop)
+    assert ran == ["1", "2"]
+
+
 def test_content_that_cannot_be_had_is_for_the_program_to_report(machine: Machine) -> None:
     async def loop(session: Session) -> None:
         async for due in session.run_steps():
