@@ -208,7 +208,12 @@ def test_a_step_that_asks_for_a_restart_is_status_16_and_the_run_goes_on_behind_
     assert second.document["restarts"] == 1
 
 
-@pytest.mark.parametrize("told", ["nan", "inf", "-1", "abc", ".", "durations_s.Upgrade = -1"])
+NESTED = f"default_s = {'[' * 5000}{']' * 5000}"
+
+
+@pytest.mark.parametrize(
+    "told", ["nan", "inf", "-1", "abc", ".", "durations_s.Upgrade = -1", NESTED]
+)
 def test_a_simulation_that_makes_no_sense_is_status_2(
     told: str, here: Here, site: Site, tmp_path: Path
 ) -> None:
