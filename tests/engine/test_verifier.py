@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import pytest
 
@@ -172,6 +172,36 @@ async def test_a_fault_is_told_to_those_whose_runs_are_not_on_disk(bench: Bench)
     await until_busy(bench, 1)
     tasks += bench.start(1, 2, 3, 4)
     bench.partial.go.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert results[:3] == [(), (), ()]
+    assert [type(result) for result in results[3:]] == [StorageError, StorageError]
+    await bench.verifier.aclose()
+
+
+async def test_a_fault_does_not_overtake_what_is_on_disk(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    late: list[Callable[[], object]] = []
+    wake = loop.call_soon_threadsafe
+
+    def wake_late(callback: Callable[..., object], *args: Any, **more: Any) -> asyncio.Handle:
+        if getattr(callback, "__name__", "") == "_tell":
+            late.append(callback)
+            callback = len
+            args = ((),)
+        return wake(callback, *args, **more)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", wake_late)
+    bench.partial.fails, bench.partial.halts_before = True, 3
+    bench.partial.on.set()
+    tasks = bench.start(0)
+    await until_busy(bench, 1)
+    tasks += bench.start(1, 2, 3, 4)
+    bench.partial.go.set()
+    await asyncio.wait(tasks[3:])
+    for callback in late:
+        callback()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert results[:3] == [(), (), ()]
     assert [type(result) for result in results[3:]] == [StorageError, StorageError]

@@ -116,6 +116,7 @@ class Verifier:
         try:
             await loop.run_in_executor(self._threads, write, runs, written)
         except BaseException as error:  # it is for those that wait
+            self._tell()  # a thread may be late to wake the loop for what is on disk
             for item in job:
                 if not item.bad.done():
                     item.bad.set_exception(error)
