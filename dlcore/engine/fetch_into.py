@@ -26,6 +26,7 @@ from dlcore.engine.holding import hold
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.sources import Source
 from dlcore.engine.target import Target, target
+from dlcore.manifest import digest_of
 from dlcore.model import Catalog, Manifest
 from dlcore.store import Store
 from dlcore.waiting import in_thread
@@ -121,6 +122,19 @@ def _found(goal: Target, manifest: Manifest) -> Fetched:
     return Fetched(manifest.package_id, str(goal.path), size, 0, size, {})
 
 
+def _forget_delivered(store: Store, manifest: Manifest, digest: str) -> None:
+    """Forget content that an earlier call delivered before it was broken off.
+
+    It is not in the store any more, and since then it was taken away from where it was put.
+    """
+    content = store.find(digest, manifest)
+    if content is None:
+        return
+    is_there = content.is_dir() and all((content / file.path).exists() for file in manifest.files)
+    if not is_there:
+        store.remove(manifest.package_id, digest, manifest.version)
+
+
 async def _fetch(
     goal: Target,
     described: tuple[Manifest, bytes],
@@ -131,6 +145,7 @@ async def _fetch(
     cap_bytes_per_s: float,
 ) -> Fetched:
     manifest, document = described
+    await in_thread(_forget_delivered, store, manifest, digest_of(document))
     named = [endpoint for endpoint, _ in sources]
     library = Library(Catalog(1, {}), named, store, tell=bus.emit)
     terms = {endpoint.name: own for endpoint, own in sources}
