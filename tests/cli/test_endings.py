@@ -225,6 +225,15 @@ def test_a_simulation_that_makes_no_sense_is_status_2(
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.parametrize("told", ["nan", "-1", "abc"])
+def test_a_wait_that_makes_no_sense_is_status_2(
+    told: str, here: Here, site: Site, tmp_path: Path
+) -> None:
+    where = ("--config", site.gateway.config, "--state", tmp_path / "state", "--json")
+    refused(here("run", site.sequence, *where, "--wait", told), 2, "config")
+    assert not (tmp_path / "state").exists()
+
+
 # Signals
 
 
