@@ -44,11 +44,12 @@ What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circui
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from dlcore.errors import Fault
 from dlcore.model import BlockInObject, BlockRange, Manifest, ObjectIndex
 from dlcore.schedule.block_map import BlockMap
+from dlcore.schedule.demand import Demand
 from dlcore.schedule.endgame import Endgame
 from dlcore.schedule.endpoint import Endpoint
 from dlcore.schedule.inflight import InFlight, InFlightTable
@@ -89,7 +90,8 @@ class DeadlineScheduler(Scheduler):
         self._endpoints = {
             name: Endpoint(name, self._policy, terms, tell) for name, terms in endpoints.items()
         }
-        self._block_maps: dict[str, BlockMap] = {}
+        self._demand = Demand()
+        self._block_maps = self._demand.block_maps
         self._unlocated: dict[str, set[str]] = {}  # package -> endpoints that have not told yet
         self._complete: set[str] = set()  # packages that were told to be so
         self._exhausted: set[str] = set()  # the same
@@ -101,9 +103,6 @@ class DeadlineScheduler(Scheduler):
         self._endgame = Endgame(
             self._policy, self._in_flight, self._endpoints, self._eligibility, self._budget
         )
-        self._needed: tuple[str, ...] = ()
-        self._maybe_needed: tuple[str, ...] = ()
-        self._to_serve: list[BlockMap] | None = None
         self._now_s = 0.0
         self._share_cap()
 
@@ -117,21 +116,20 @@ class DeadlineScheduler(Scheduler):
     def want(self, package: str, manifest: Manifest, verified: bytes | bytearray) -> Events:
         """Add a package."""
         block_map = BlockMap(package, manifest, verified, self._policy)
-        self._block_maps[package] = block_map
+        self._demand.add(block_map)
         self._unlocated[package] = set(self._endpoints)
         self._complete.discard(package)
         self._exhausted.discard(package)
         self._budget.want(block_map.missing_bytes, manifest.block_bytes)
-        self._to_serve = None
         self._review(package)
         return self._take_events()
 
     def forget(self, package: str) -> Events:
         """Fetch nothing more of a package."""
-        del self._block_maps[package], self._unlocated[package]
+        self._demand.remove(package)
+        del self._unlocated[package]
         for endpoint in self._endpoints.values():
             endpoint.forget(package)
-        self._to_serve = None
         return self._take_events()
 
     def order(
@@ -141,9 +139,8 @@ class DeadlineScheduler(Scheduler):
         awaited: Container[str] = (),
     ) -> Events:
         """Set the deadline order; takes effect with the next request."""
-        self._needed, self._maybe_needed = tuple(needed), tuple(maybe_needed)
+        self._demand.order(needed, maybe_needed)
         self._eligibility.set_awaited(awaited)
-        self._to_serve = None
         self._make_way()
         return self._take_events()
 
@@ -190,7 +187,7 @@ class DeadlineScheduler(Scheduler):
         """While requests are in flight, they are checked regularly; else back-offs end."""
         if self._in_flight.items:
             return now_s + self._policy.check_s
-        if not self._served():
+        if not self._demand.to_serve():
             return None
         resume_s = [endpoint.resume_at_s for endpoint in self._endpoints.values()]
         return min((at_s for at_s in resume_s if at_s > now_s), default=None)
@@ -255,7 +252,7 @@ class DeadlineScheduler(Scheduler):
         elif split := item.split_block:
             item.block_map.split_verified(split)
         if item.block_map.is_complete:
-            self._to_serve = None
+            self._demand.changed()
         return self._take_events()
 
     def rejected(self, number: RequestNumber, block: BlockInObject, now_s: float) -> Events:
@@ -283,7 +280,7 @@ class DeadlineScheduler(Scheduler):
         item.rejected()
         index = item.request.blocks.object
         culprit = item.block_map.object_rejected(index)
-        self._to_serve = None
+        self._demand.changed()
         self._events.append(ObjectRejected(item.request.package, index, culprit))
         self._blame(culprit, now_s)
         return self._take_events()
@@ -337,7 +334,7 @@ class DeadlineScheduler(Scheduler):
     def _pick(self, endpoint: Endpoint, free_bytes: int) -> Request | Shortage | None:
         before: list[str] = []  # packages of which nothing is left for this endpoint
         shortage: Shortage | None = None
-        for block_map in self._served():
+        for block_map in self._demand.to_serve():
             if block_map.has_work:
                 found = self._help(endpoint, before, free_bytes, is_idle=False) or (
                     self._pick_missing(endpoint, block_map, free_bytes)
@@ -392,32 +389,20 @@ class DeadlineScheduler(Scheduler):
                     block_map.abandon(split)
                     self._events.append(SplitBlockDropped(package, split.blocks))
 
-    def _served(self) -> list[BlockMap]:
-        """The packages to serve, in order."""
-        if self._to_serve is None:
-            needed = self._incomplete(self._needed)
-            self._to_serve = needed or self._incomplete(self._maybe_needed)
-        return self._to_serve
-
-    def _incomplete(self, packages: Iterable[str]) -> list[BlockMap]:
-        wanted = [self._block_maps[key] for key in packages if key in self._block_maps]
-        return [block_map for block_map in wanted if not block_map.is_complete]
-
     def _left_bytes(self) -> int:
         """What is still to be asked of each endpoint, if all deliver the same."""
-        left_bytes = sum(block_map.missing_bytes for block_map in self._served())
         askable = sum(not endpoint.is_dropped for endpoint in self._endpoints.values())
-        return left_bytes // max(1, askable)
+        return self._demand.left_bytes // max(1, askable)
 
     def _length_bytes(self, endpoint: Endpoint, block_map: BlockMap) -> int:
         is_awaited = self._eligibility.is_awaited(block_map.package)
-        left = [block_map] if is_awaited else self._served()
+        left_bytes = block_map.missing_bytes if is_awaited else self._demand.left_bytes
         return request_bytes(
             self._policy,
             endpoint,
             self._endpoints.values(),
             block_bytes=block_map.manifest.block_bytes,
-            left_bytes=sum(other.missing_bytes for other in left),
+            left_bytes=left_bytes,
         )
 
     # What follows
@@ -469,7 +454,7 @@ class DeadlineScheduler(Scheduler):
 
     def _make_way(self) -> None:
         """While a step waits, long requests for other packages end as soon as they can."""
-        served = self._served()
+        served = self._demand.to_serve()
         if any(m.missing for m in served if self._eligibility.is_awaited(m.package)):
             self._endgame.make_way(self._now_s)
 
