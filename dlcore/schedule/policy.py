@@ -15,7 +15,7 @@ class Policy(msgspec.Struct, frozen=True):
 
     # Memory
 
-    # The buffers of all requests together.
+    # The buffers of all requests together: sixteen blocks to hash, to write, and to receive.
     memory_bytes: int = 48 << 20
     # Share of the memory for blocks that are fetched in parts. Blocks being verified need the rest.
     split_block_share: float = 0.9

@@ -14,13 +14,13 @@ import msgspec
 
 from dlcore import manifest as documents
 from dlcore.engine.content import Content
-from dlcore.engine.download.downloads import MEMORY_BYTES, Downloads, MakeScheduler
+from dlcore.engine.download.downloads import Downloads, MakeScheduler
 from dlcore.engine.download.library import Library
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import Event, EventBus
 from dlcore.errors import Fault, TransferError
 from dlcore.model import Catalog, CatalogEntry, EndpointKind, Manifest
-from dlcore.schedule import DeadlineScheduler, Terms
+from dlcore.schedule import DeadlineScheduler, Policy, Terms
 from dlcore.store import Store
 from dlcore.transfer.interface import Endpoint, Sink
 from tests.store.helpers import FILES, Package, make_package, read_back
@@ -194,7 +194,7 @@ async def opened(
     connections: int = 2,
     retry: Retry | None = None,
     bus: EventBus | None = None,
-    memory_bytes: int = MEMORY_BYTES,
+    memory_bytes: int = Policy().memory_bytes,
     make_scheduler: MakeScheduler = DeadlineScheduler,
 ) -> AsyncIterator[Content]:
     """Everything that fetches packages, over fake endpoints."""
@@ -236,7 +236,7 @@ async def fetch(
     connections: int = 2,
     retry: Retry | None = None,
     bus: EventBus | None = None,
-    memory_bytes: int = MEMORY_BYTES,
+    memory_bytes: int = Policy().memory_bytes,
     make_scheduler: MakeScheduler = DeadlineScheduler,
 ) -> None:
     """Fetch all packages in order, and compare every file."""

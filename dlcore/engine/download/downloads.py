@@ -34,7 +34,6 @@ from dlcore.waiting import wait_for_all
 
 SYNC_EVERY_S = 1.0  # a power loss costs up to this much work
 PROGRESS_EVERY_S = 0.5
-MEMORY_BYTES = 48 << 20  # of all buffers: sixteen blocks to hash, to write, and to receive
 
 MakeScheduler: TypeAlias = Callable[[Mapping[str, Terms], Policy], Scheduler]
 
@@ -63,7 +62,7 @@ class Downloads:
         bus: EventBus,
         rng: random.Random,
         *,
-        memory_bytes: int = MEMORY_BYTES,
+        memory_bytes: int = Policy().memory_bytes,
         make_scheduler: MakeScheduler = DeadlineScheduler,
     ) -> None:
         self.meter = Meter()
