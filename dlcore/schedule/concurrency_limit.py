@@ -94,7 +94,7 @@ class ConcurrencyLimit:
                 self._search.begin(self._ceiling.to_begin_with(initial))
         elif self._samples.is_due(now_s):
             if self._samples.end_interval(self._limit):
-                self._decide(now_s, is_light=is_light)
+                self._decide(now_s, is_light=is_light, left_bytes=left_bytes)
             self._samples.begin_interval(now_s)
         return self._limit
 
@@ -128,10 +128,16 @@ class ConcurrencyLimit:
     def _limit(self) -> int:
         return min(self._search.limit, self._ceiling.max_connections)
 
-    def _decide(self, now_s: float, *, is_light: bool) -> None:
+    def _decide(self, now_s: float, *, is_light: bool, left_bytes: int) -> None:
         is_full = self._ceiling.is_cap_used(self._samples.mean_bytes_per_s)
         max_limit = self._ceiling.max_connections
-        self._search.decide(now_s, max_limit=max_limit, is_capped=is_full, is_light=is_light)
+        self._search.decide(
+            now_s,
+            max_limit=max_limit,
+            is_capped=is_full,
+            is_light=is_light,
+            left_bytes=left_bytes,
+        )
 
 
 class Ceiling:

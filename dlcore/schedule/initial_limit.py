@@ -3,18 +3,19 @@
 A few, which suffice on a clean path: what they lack, slow start brings within some round trips.
 Where these round trips are long, or a good part of the work, it begins with more, as far as the
 path has room for their first windows. The first answers tell that. All were asked for at once, so
-their round trips differ by the time that the bottleneck needed for the windows before them: they
-are a packet train (Jain and Routhier, 1986), which gives the bottleneck's rate. Where the server is
-what delays the answers, the rate seems lower, and the start is only less wide.
+one comes after another as soon as the bottleneck has sent the first window of the one before: they
+are a packet train (Jain and Routhier, 1986), whose gaps give the bottleneck's rate. Where the
+server is what delays the answers, the rate seems lower, and the start is only less wide.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import ceil
 
 from dlcore.schedule.limit_policy import LimitPolicy
 
-MIN_SPREAD_S = 0.001  # what an event loop and a clock can tell apart
+MIN_GAP_S = 0.0002  # what an event loop needs for an answer
 
 
 class InitialLimit:
@@ -48,16 +49,21 @@ class InitialLimit:
             return None
         if self._first_answer_s is None:
             self._first_answer_s = now_s
-        shortest_s, longest_s = min(self._round_trips_s), max(self._round_trips_s)
+        shortest_s = min(self._round_trips_s)
         waited_s = now_s - self._first_answer_s
         if waited_s > self._policy.first_answers_share * shortest_s:
             return self._policy.initial_limit
         if len(self._round_trips_s) < in_flight:
             return None
-        train_bytes = (len(self._round_trips_s) - 1) * self._policy.initial_window_bytes
-        bytes_per_s = train_bytes / max(MIN_SPREAD_S, longest_s - shortest_s)
         base_s = shortest_s / self._policy.opening_round_trips
-        return wide_limit(bytes_per_s, base_s, left_bytes, self._policy)
+        return wide_limit(self._train_bytes_per_s(), base_s, left_bytes, self._policy)
+
+    def _train_bytes_per_s(self) -> float:
+        """One window in a short gap: a busy event loop makes most gaps longer, and few shorter."""
+        gaps_s = [later - earlier for earlier, later in pairwise(sorted(self._round_trips_s))]
+        if not gaps_s:
+            return 0.0
+        return self._policy.initial_window_bytes / max(MIN_GAP_S, sorted(gaps_s)[len(gaps_s) // 4])
 
 
 def wide_limit(bytes_per_s: float, base_s: float, left_bytes: int, policy: LimitPolicy) -> int:

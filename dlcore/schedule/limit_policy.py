@@ -89,7 +89,8 @@ class LimitPolicy(msgspec.Struct, frozen=True):
         plain_noises: From this many times the noise on, one sample is enough to see a loss.
         strikes: Growth may fail this often to bring a lost rate back; then the loss is believed.
         shrink: Factor of a probe down. Gentle, since the windows of the others grow back slowly.
-        shrink_after_s: Shortest time between two probes down.
+        shrink_after_s: Shortest time between two probes down. None is begun in the last seconds of
+            this length.
         same: Losing up to this share of the rate, or up to the noise, counts as no loss.
 
         capped_bytes_per_s: Under a bandwidth cap, begin with one connection for each of these,
@@ -134,7 +135,7 @@ class LimitPolicy(msgspec.Struct, frozen=True):
     first_answers_share: float = 0.5
     wide_doublings: int = 1
     max_initial: int = 80
-    brief_round_trips: int = 8
+    brief_round_trips: int = 10
     short_round_trips: int = 128
     long_s: float = 0.06
 

@@ -3,8 +3,8 @@
 1. *Slow start* (`_start_up`): wait while the rate rises. If it ends with a queue, the link is full.
    If it ends without one, packets are lost: go on with several times as many.
 2. *Full* means that round trips exceed the base round trip, so a queue stands and more connections
-   would only lengthen it; or that the rate is at the cap. Then probe down now and then, and keep
-   what costs nothing.
+   would only lengthen it; or that the rate is at the cap. Then probe down now and then, unless the
+   end is near, and keep what costs nothing.
 3. Not full, and the rate is less than the best: connections lost their windows, as they do in the
    first seconds on a lossy path. Grow by as much as the rate fell.
 4. Not full, and the rate holds: probe up. Keep what brings at least a tenth of what it would if
@@ -72,7 +72,7 @@ class LimitSearch:
         self._best_bytes_per_s, self._strikes = 0.0, 0
         self._regrow_s, self._grow_at_s = policy.regrow_s, 0.0
         self._shrink_after_s, self._shrink_at_s = policy.shrink_after_s, 0.0
-        self._max_limit = limit
+        self._max_limit, self._is_ending = limit, False
 
     def begin(self, limit: int) -> None:
         """Nothing was measured yet: begin with this limit."""
@@ -94,7 +94,9 @@ class LimitSearch:
         self._best_bytes_per_s, self._strikes, self._way_back = 0.0, 0, None
         self._change(limit, State.STEADY, now_s)
 
-    def decide(self, now_s: float, *, max_limit: int, is_capped: bool, is_light: bool) -> None:
+    def decide(
+        self, now_s: float, *, max_limit: int, is_capped: bool, is_light: bool, left_bytes: int
+    ) -> None:
         """Change the limit if the samples since its latest change say so.
 
         Args:
@@ -102,12 +104,14 @@ class LimitSearch:
             max_limit: The most connections that are allowed.
             is_capped: Whether the rate is what the bandwidth cap allows.
             is_light: Whether there are only small objects.
+            left_bytes: What is still to be fetched.
         """
         samples = self._samples
         level = Level(self.limit, samples.bytes_per_s, samples.is_queued or is_capped)
         if self._is_drained(level) and not is_capped:
             level = level._replace(is_full=False)
         self._max_limit = max_limit
+        self._is_ending = left_bytes < level.bytes_per_s * self._policy.shrink_after_s
         if samples.is_startup:
             self._start_up(level, now_s, is_light)
         elif self._state is State.GROWN:
@@ -155,7 +159,9 @@ class LimitSearch:
         if not level.is_full and (fell or now_s >= self._grow_at_s):
             factor = self._recovering(level) if fell else policy.probe_up
             self._grow(level, now_s, policy.grow_near if self._is_near else factor)
-        elif now_s >= self._shrink_at_s and (self._way_back or level.is_full):
+        elif self._is_ending or now_s < self._shrink_at_s:
+            return  # near the end, fewer could not pay any more
+        elif self._way_back or level.is_full:
             self._shrink(level, now_s)
 
     # More

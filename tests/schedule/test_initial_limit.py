@@ -78,6 +78,17 @@ def test_short_work_and_long_paths_begin_with_as_many_as_the_path_has_room_for(
     assert after_first_answers(mbit_s, round_trip_s, mib * MIB) in limits
 
 
+def test_answers_that_a_busy_event_loop_delays_do_not_make_the_path_seem_slow() -> None:
+    limit, count, left_bytes = ConcurrencyLimit(MAX), POLICY.initial_limit, 32 * MIB
+    limit.update(0.0, 0, is_light=False, left_bytes=left_bytes)
+    limit.update(0.0, count, is_light=False, left_bytes=left_bytes)
+    for number in range(count):
+        delay_s = 0.02 if number >= count // 2 else 0.0
+        behind_s = number * POLICY.initial_window_bytes / goodput(500)
+        limit.answered(0.16 + behind_s + delay_s, on_new_connection=True)
+    assert limit.update(0.19, count, is_light=False, left_bytes=left_bytes) >= 70
+
+
 def test_no_more_are_begun_with_than_are_allowed() -> None:
     assert after_first_answers(500, 0.08, 32 * MIB, max_connections=10) == 10
     assert after_first_answers(500, 0.08, 32 * MIB, max_connections=3) == 3

@@ -236,6 +236,16 @@ def test_a_rate_that_stays_less_means_that_the_queue_is_gone() -> None:
     assert counts[160] >= POLICY.lossy_limit
 
 
+@pytest.mark.parametrize(("left_bytes", "is_lowered"), [(MUCH, True), (2 << 20, False)])
+def test_near_the_end_no_connections_are_taken_away(left_bytes: int, is_lowered: bool) -> None:
+    limit, count = ConcurrencyLimit(MAX), POLICY.initial_limit
+    for tick in range(400):
+        limit.answered(0.05 if tick < POLICY.base_samples else 0.3)  # a deep queue
+        limit.received(50_000)  # 1 MB/s
+        count = limit.update(tick * 0.05, count, is_light=False, left_bytes=left_bytes)
+    assert (count < POLICY.initial_limit) == is_lowered
+
+
 def fetch_small_objects(
     round_trip_s: float, *, queued_from: int = 1000, is_light: bool = True
 ) -> list[int]:

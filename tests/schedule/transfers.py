@@ -192,10 +192,9 @@ class Transfer:
         if not connection.is_new:
             return 0.0
         connection.is_new = False
-        wait_s = max(0.0, self._burst_until_s - self._now_s)
-        self._burst_until_s = (
-            self._now_s + wait_s + INITIAL_WINDOW_BYTES / self._path.rate_bytes_per_s
-        )
+        ready_s = connection.ready_s  # the step that notices it is later, by chance
+        wait_s = max(0.0, self._burst_until_s - ready_s)
+        self._burst_until_s = ready_s + wait_s + INITIAL_WINDOW_BYTES / self._path.rate_bytes_per_s
         return wait_s
 
     def _next(self, connection: Connection) -> None:
