@@ -2,9 +2,9 @@
 
 One TCP connection fills a clean path. Where packets are lost, its rate is bounded by loss and round
 trip, whatever the link carries, and a server may throttle each connection. So the limit is found by
-measuring: `InitialLimit` says what to begin with, `Meter` and `ThroughputSamples` measure,
-`LimitSearch` decides from the samples whether more or fewer do better, and `Ceiling` bounds the
-result. Not here: dividing work between endpoints, or choosing what is asked for.
+measuring: `InitialLimit` says what to begin with, `ThroughputMeter` and `ThroughputSamples`
+measure, `LimitSearch` decides from the samples whether more or fewer do better, and `Ceiling`
+bounds the result. Not here: dividing work between endpoints, or choosing what is asked for.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from math import ceil
 from dlcore.schedule.initial_limit import InitialLimit
 from dlcore.schedule.limit_policy import LimitPolicy
 from dlcore.schedule.limit_search import LimitSearch
-from dlcore.schedule.throughput import Meter, ThroughputSamples
+from dlcore.schedule.throughput import ThroughputMeter, ThroughputSamples
 
 
 class ConcurrencyLimit:
@@ -34,7 +34,7 @@ class ConcurrencyLimit:
     ) -> None:
         policy = policy or LimitPolicy()
         self._policy = policy
-        self._meter = Meter(policy)
+        self._meter = ThroughputMeter(policy)
         self._samples = ThroughputSamples(self._meter, policy)
         self._ceiling = Ceiling(policy)
         self._initial = InitialLimit(policy)
@@ -129,12 +129,12 @@ class ConcurrencyLimit:
         return min(self._search.limit, self._ceiling.max_connections)
 
     def _decide(self, now_s: float, *, is_light: bool, left_bytes: int) -> None:
-        is_full = self._ceiling.is_cap_used(self._samples.mean_bytes_per_s)
+        is_capped = self._ceiling.is_cap_used(self._samples.mean_bytes_per_s)
         max_limit = self._ceiling.max_connections
         self._search.decide(
             now_s,
             max_limit=max_limit,
-            is_capped=is_full,
+            is_capped=is_capped,
             is_light=is_light,
             left_bytes=left_bytes,
         )

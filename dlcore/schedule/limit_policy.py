@@ -16,9 +16,10 @@ class LimitPolicy(msgspec.Struct, frozen=True):
         base_lifetime_s: The base round trip is the shortest of this period. BBR (MinRTTFilterLen,
             draft-ietf-ccwg-bbr) takes 10 s, but lets the queue drain to measure it. Nothing does
             that here, and a queue may stand for a minute.
-        late_share: A round trip is late if it exceeds the base by this share of the base,
-        min_late_s: but by at least this,
-        max_late_s: and at most this. Source for all three: RFC 9406 (HyStart++), section 4.2.
+        late_share: A round trip is late if it exceeds the base by this share of the base, within
+            `min_late_s` and `max_late_s`. Source: RFC 9406 (HyStart++), section 4.2.
+        min_late_s: A smaller excess is not late. Source: the same.
+        max_late_s: A larger excess is late. Source: the same.
         opening_round_trips: From the start of a TCP connection to the first byte of its first
             answer. TLS adds one or two, which are not known here.
         base_samples: From this many round trips on open connections on, the base is theirs.
@@ -27,14 +28,15 @@ class LimitPolicy(msgspec.Struct, frozen=True):
         near_s: A base round trip up to this is that of a local network.
         initial_window_bytes: Ten segments. Source: RFC 6928.
 
-        interval_s: Shortest interval of a throughput sample: bursts even out over it,
-        interval_round_trips: if it also has this many base round trips, which even out sawtooths,
-        queued_round_trips: and this many round trips as they are now. Behind a lost packet nothing
-            is delivered for one, and the rest then comes at once.
+        interval_s: Shortest interval of a throughput sample. Bursts even out over it.
+        interval_round_trips: Shortest interval in base round trips. The sawtooth of a connection's
+            window evens out over it.
+        queued_round_trips: Shortest interval in round trips as they are now, queue included. Behind
+            a lost packet nothing is delivered for one of them, and the rest then comes at once.
         startup_interval_s: Shortest interval while slow starts go on; at least a base round trip,
             within which slow start doubles the rate.
-        noise_stretch: Intervals get longer by noise times this,
-        max_stretch: up to this factor.
+        noise_stretch: Intervals get longer by noise times this.
+        max_stretch: The largest factor by which noise makes intervals longer.
         noise_smoothing: Weight of a new sample in the noise.
         samples: Throughput samples that a decision is made of, the end of slow start included.
             Source: BBR's startup ends after three rounds without growth.
@@ -42,9 +44,10 @@ class LimitPolicy(msgspec.Struct, frozen=True):
             longer to see that it is used.
         drained_samples: Without a new round trip, a queue counts as gone once this many samples in
             a row were below the best rate. They span the time that a lost packet may hold up.
-        max_off: A sample tells nothing if the number in flight was off the limit by more than this
-            share,
-        max_off_startup: or, in slow start, by more than this, because connections only gather.
+        max_off: A sample counts only if the number in flight differed from the limit by no more
+            than this share.
+        max_off_startup: The same in slow start. More may differ, since connections are still being
+            opened.
         max_doublings: Slow start is waited for up to 3.7 MB per round trip; later growth may be
             measured.
         rising: The rate grew by more than this factor: slow start goes on. Source: BBR's startup.
@@ -59,10 +62,10 @@ class LimitPolicy(msgspec.Struct, frozen=True):
         max_initial: The widest start. Fills 500 Mbit/s at 80 ms in four round trips; with 96 some
             queues of 50 ms overflow.
         brief_round_trips: Work of up to this many round trips may begin so wide.
-        short_round_trips: Work of up to this many may begin with `lossy_limit`. A wide start saves
-            two or three round trips, which do not count in longer work,
-        long_s: unless a round trip takes at least this long. More than `lossy_limit` overflow
-            queues of 200 ms, which then drop the packets that open connections.
+        short_round_trips: Work of up to this many round trips may begin with `lossy_limit`. A wide
+            start saves two or three round trips, which do not count in longer work.
+        long_s: From this round trip on, work of any length may begin with `lossy_limit`. More
+            overflow queues of 200 ms, which then drop the packets that open connections.
 
         min_limit: Not worth shrinking further: idle round trips would begin to show.
         deep_queue: Shrink below `initial_limit` only while round trips exceed the base by this
@@ -70,22 +73,22 @@ class LimitPolicy(msgspec.Struct, frozen=True):
         min_noisy_limit: The same where noise hides what a step down costs.
         lossy_limit: Slow start has ended without a queue, so packets are lost: go on with at least
             this many.
-        probe_up: Factor of growth, at least,
-        max_grow: and at most, if the rate fell by so much;
-        grow: factor of growth after growth that brought at least `proportional`,
-        grow_near: and in a local network.
+        probe_up: Usual factor of growth.
+        max_grow: Largest factor of growth, after a fall of the rate by as much.
+        grow: Factor of growth after growth that brought at least `proportional`.
+        grow_near: Factor of growth in a local network.
         proportional: Share of linear gain from which on the limit is far from enough.
         fruitful: Share of linear gain below which growth was fruitless.
         full_per_noise_s: After a queue was seen, growth waits noise times this: some senders let
             the queue drain now and then.
-        regrow_s: First wait between fruitless growths; doubles with each,
-        max_regrow_s: up to this.
+        regrow_s: First wait between fruitless growths; each of them doubles it.
+        max_regrow_s: The longest wait between fruitless growths.
         regrow_round_trips: The wait lasts at least this many round trips for each second of it.
         harmful: Growth that leaves this share of the rate or less is taken back at once: ranges got
             too short, or the server is overloaded.
         regret_s: Fruitless growth stays this long. A lossy path shows by then that it was needed.
-        fell: Share of the best rate whose loss counts,
-        fell_noises: if it is also this many times the noise.
+        fell: A rate has fallen if it lost this share of the best, and `fell_noises`.
+        fell_noises: A change counts only if it is this many times the noise.
         plain_noises: From this many times the noise on, one sample is enough to see a loss.
         strikes: Growth may fail this often to bring a lost rate back; then the loss is believed.
         shrink: Factor of a probe down. Gentle, since the windows of the others grow back slowly.
@@ -93,14 +96,14 @@ class LimitPolicy(msgspec.Struct, frozen=True):
             this length.
         same: Losing up to this share of the rate, or up to the noise, counts as no loss.
 
-        capped_bytes_per_s: Under a bandwidth cap, begin with one connection for each of these,
-        min_capped_bytes_per_s: and have no more than one for each of these. Many would each wait
-            most of the time.
+        capped_bytes_per_s: Under a bandwidth cap, begin with one connection for this much of it.
+        min_capped_bytes_per_s: Under a bandwidth cap, never have more than one connection for this
+            much of it. More would each wait most of the time.
         cap_used: The cap is in use from this share of it on, since reads come in bursts.
         push_back_s: Push-backs within this time are one. All connections may be pushed back at
             once.
-        recovery: After a push-back the limit grows by this factor
-        recovery_s: every this many seconds.
+        recovery: Factor by which the limit grows after a push-back, once in `recovery_s`.
+        recovery_s: Time between two such steps.
     """
 
     round_trip_smoothing: float = 1 / 8

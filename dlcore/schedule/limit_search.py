@@ -29,7 +29,7 @@ from math import ceil
 from typing import NamedTuple
 
 from dlcore.schedule.limit_policy import LimitPolicy
-from dlcore.schedule.throughput import Meter, ThroughputSamples
+from dlcore.schedule.throughput import ThroughputMeter, ThroughputSamples
 
 
 class State(Enum):
@@ -62,7 +62,7 @@ class LimitSearch:
     """
 
     def __init__(
-        self, meter: Meter, samples: ThroughputSamples, policy: LimitPolicy, limit: int
+        self, meter: ThroughputMeter, samples: ThroughputSamples, policy: LimitPolicy, limit: int
     ) -> None:
         self.limit = limit
         self._meter, self._samples, self._policy = meter, samples, policy

@@ -1,9 +1,9 @@
 """What one endpoint delivers: throughput samples, and what they say.
 
 Idle time does not count: a rate is bytes per second in which at least one request was in flight,
-and a connection's rate is bytes per second of one request in flight. `Meter` counts the bytes as
-they arrive and is read a few times per round trip. `ThroughputSamples` cuts the time into intervals
-with an unchanged limit, one sample each, so that limits can be compared.
+and a connection's rate is bytes per second of one request in flight. `ThroughputMeter` counts the
+bytes as they arrive and is read a few times per round trip. `ThroughputSamples` cuts the time into
+intervals with an unchanged limit, one sample each, so that limits can be compared.
 
 A sample is the rate over an interval, and rates are medians of samples, because bytes arrive in
 bursts. Samples differ even when nothing was changed; that is the *noise*, and more noise makes the
@@ -57,7 +57,7 @@ class Interval(NamedTuple):
         )
 
 
-class Meter:
+class ThroughputMeter:
     """Counts what one endpoint delivers.
 
     Args:
@@ -161,7 +161,7 @@ class ThroughputSamples:
         noise: How much rates differ from sample to sample although nothing was changed.
     """
 
-    def __init__(self, meter: Meter, policy: LimitPolicy) -> None:
+    def __init__(self, meter: ThroughputMeter, policy: LimitPolicy) -> None:
         self.is_startup = True
         self.noise = 0.0
         self._meter, self._policy = meter, policy

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcore.schedule.limit_policy import LimitPolicy
-from dlcore.schedule.throughput import Meter
+from dlcore.schedule.throughput import ThroughputMeter
 from tests.schedule.packages import LAW
 
 POLICY = LimitPolicy()
 
 
 def test_a_window_counts_what_arrived_in_it() -> None:
-    meter = Meter(POLICY)
+    meter = ThroughputMeter(POLICY)
     meter.read(0.0, 4)
     meter.received(3000)
     meter.read(1.0, 2)
@@ -27,7 +27,7 @@ def test_a_window_counts_what_arrived_in_it() -> None:
 
 
 def test_a_cut_begins_anew() -> None:
-    meter = Meter(POLICY)
+    meter = ThroughputMeter(POLICY)
     meter.read(0.0, 1)
     meter.received(500)
     meter.read(1.0, 1)
@@ -38,7 +38,7 @@ def test_a_cut_begins_anew() -> None:
 
 
 def test_idle_time_does_not_look_like_a_low_rate() -> None:
-    meter = Meter(POLICY)
+    meter = ThroughputMeter(POLICY)
     meter.read(0.0, 2)
     meter.received(1000)
     meter.read(1.0, 0)
@@ -51,12 +51,12 @@ def test_idle_time_does_not_look_like_a_low_rate() -> None:
 
 
 def test_an_empty_window_has_no_rate() -> None:
-    interval = Meter(POLICY).cut()
+    interval = ThroughputMeter(POLICY).cut()
     assert (interval.bytes_per_s, interval.in_flight) == (0.0, 0.0)
 
 
 def test_a_connections_rate_is_not_known_before_bytes_came() -> None:
-    meter = Meter(POLICY)
+    meter = ThroughputMeter(POLICY)
     meter.read(0.0, 2)
     meter.answered(0.1)
     meter.read(1.0, 2)
@@ -64,7 +64,7 @@ def test_a_connections_rate_is_not_known_before_bytes_came() -> None:
 
 
 def test_waiting_for_the_first_answer_does_not_count_against_a_connection() -> None:
-    meter = Meter(POLICY)
+    meter = ThroughputMeter(POLICY)
     meter.read(0.0, 1)
     meter.read(10.0, 1)
     meter.answered(10.0)
@@ -74,7 +74,7 @@ def test_waiting_for_the_first_answer_does_not_count_against_a_connection() -> N
 
 
 def test_a_connections_flow_is_its_rate_without_the_waits_for_answers() -> None:
-    meter = Meter(POLICY)
+    meter = ThroughputMeter(POLICY)
     meter.answered(0.1)
     meter.read(0.0, 4)
     for _ in range(4):
@@ -86,7 +86,7 @@ def test_a_connections_flow_is_its_rate_without_the_waits_for_answers() -> None:
 
 
 def test_connections_that_only_wait_have_no_flow() -> None:
-    meter = Meter(POLICY)
+    meter = ThroughputMeter(POLICY)
     meter.answered(0.1)
     meter.read(0.0, 1)
     meter.answered(0.6)
@@ -95,7 +95,7 @@ def test_connections_that_only_wait_have_no_flow() -> None:
 
 
 def test_a_connections_rate_follows_a_change_within_seconds() -> None:
-    meter = Meter(POLICY)
+    meter = ThroughputMeter(POLICY)
     meter.answered(0.1)
     meter.read(0.0, 4)
     for tick in range(1, 101):
@@ -105,14 +105,14 @@ def test_a_connections_rate_follows_a_change_within_seconds() -> None:
 
 
 def test_round_trips_are_smoothed() -> None:
-    meter = Meter(POLICY)
+    meter = ThroughputMeter(POLICY)
     meter.answered(0.08)
     meter.answered(0.16)
     assert meter.round_trip_s == pytest.approx(0.09)
 
 
 def test_the_path_is_the_shortest_round_trip() -> None:
-    meter = Meter(POLICY)
+    meter = ThroughputMeter(POLICY)
     for round_trip_s in (0.2, 0.08, 0.13):
         meter.answered(round_trip_s)
     meter.read(1.0, 1)
@@ -120,7 +120,7 @@ def test_the_path_is_the_shortest_round_trip() -> None:
 
 
 def test_a_path_that_has_become_longer_is_believed_after_a_while() -> None:
-    meter = Meter(POLICY)
+    meter = ThroughputMeter(POLICY)
     meter.answered(0.02)
     for tick in range(1, 1 + int(20 * POLICY.base_lifetime_s)):
         meter.answered(0.08)
@@ -142,7 +142,7 @@ def test_a_path_that_has_become_longer_is_believed_after_a_while() -> None:
 def test_an_answer_is_late_if_it_had_to_queue(
     path_s: float, round_trip_s: float, late: int
 ) -> None:
-    meter = Meter(POLICY)
+    meter = ThroughputMeter(POLICY)
     meter.answered(path_s)
     meter.read(0.0, 1)
     meter.cut()
@@ -162,7 +162,7 @@ STEPS = st.lists(
 def test_no_byte_and_no_second_is_counted_twice_or_lost(
     steps: list[tuple[float, int, int]], cuts: set[int]
 ) -> None:
-    meter, now_s = Meter(POLICY), 0.0
+    meter, now_s = ThroughputMeter(POLICY), 0.0
     meter.read(now_s, 1)
     intervals = []
     for number, (past_s, in_flight, count_bytes) in enumerate(steps):
@@ -180,7 +180,7 @@ def test_no_byte_and_no_second_is_counted_twice_or_lost(
 
 
 def test_a_new_connection_tells_twice_the_base_until_open_ones_are_known() -> None:
-    meter = Meter(POLICY)
+    meter = ThroughputMeter(POLICY)
     meter.answered(0.1, on_new_connection=True)
     assert meter.base_round_trip_s == pytest.approx(0.05)
     meter.answered(0.09)
@@ -188,7 +188,7 @@ def test_a_new_connection_tells_twice_the_base_until_open_ones_are_known() -> No
 
 
 def test_what_a_server_takes_for_each_answer_is_part_of_the_base() -> None:
-    meter = Meter(POLICY)
+    meter = ThroughputMeter(POLICY)
     meter.answered(0.38, on_new_connection=True)  # 40 ms to open, and an answer as below
     for _ in range(POLICY.base_samples):
         meter.answered(0.34)
@@ -196,7 +196,7 @@ def test_what_a_server_takes_for_each_answer_is_part_of_the_base() -> None:
 
 
 def test_the_base_outlives_a_time_without_answers() -> None:
-    meter = Meter(POLICY)
+    meter = ThroughputMeter(POLICY)
     meter.answered(0.05)
     for second in range(1, 1 + int(3 * POLICY.base_lifetime_s)):
         meter.read(float(second), 1)
@@ -205,7 +205,7 @@ def test_the_base_outlives_a_time_without_answers() -> None:
 
 @pytest.mark.parametrize(("other_s", "late"), [(0.105, 0), (0.13, 1)])
 def test_answers_on_new_connections_are_compared_with_each_other(other_s: float, late: int) -> None:
-    meter = Meter(POLICY)
+    meter = ThroughputMeter(POLICY)
     meter.read(0.0, 2)
     meter.answered(0.1, on_new_connection=True)
     meter.answered(other_s, on_new_connection=True)
