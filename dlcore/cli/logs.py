@@ -89,7 +89,7 @@ def opened(verbosity: int, log_file: Path | None, log_format: LogFormat) -> Iter
     if verbosity:
         handlers.append(_StandardError(LogFormat.TEXT if log_file else log_format, verbosity))
     logger = logging.getLogger("dlcore")
-    before = logger.level, logger.propagate
+    level, propagate = logger.level, logger.propagate
     logger.setLevel(detail)
     logger.propagate = False
     for handler in handlers:
@@ -97,7 +97,8 @@ def opened(verbosity: int, log_file: Path | None, log_format: LogFormat) -> Iter
     try:
         yield
     finally:
-        logger.level, logger.propagate = before
+        logger.setLevel(level)
+        logger.propagate = propagate
         for handler in handlers:
             logger.removeHandler(handler)
             handler.close()

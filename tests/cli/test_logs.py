@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcore.cli.app import COMMANDS
-from dlcore.cli.logs import LogFormat, formatter
+from dlcore.cli.logs import LogFormat, formatter, opened
 from tests.cli.conftest import Site
 from tests.cli.helpers import Here
 
@@ -115,6 +115,14 @@ def test_a_log_file_has_the_format_that_is_asked_for(
                 assert set(json.loads(line)) == {"time", "level", "logger", "message"}
             case LogFormat.CMTRACE:
                 assert CMTRACE.fullmatch(line)
+
+
+def test_the_level_of_a_command_ends_with_it() -> None:
+    log = logging.getLogger("dlcore.test_logs")
+    before = log.isEnabledFor(logging.DEBUG)
+    with opened(2, None, LogFormat.TEXT):
+        assert log.isEnabledFor(logging.DEBUG)
+    assert log.isEnabledFor(logging.DEBUG) == before
 
 
 def test_debug_is_for_those_who_ask(here: Here, site: Site, tmp_path: Path) -> None:
