@@ -13,6 +13,7 @@ import click
 
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.loop import run_async
+from dlcore.cli.numbers import NumberRange
 from dlcore.cli.output import json_option, say, show_json
 from dlcore.cli.paths import EXISTING_FOLDER
 from dlcore.cli.rates import rate_of
@@ -47,21 +48,21 @@ from dlcore.model import EndpointKind
 )
 @click.option(
     "--latency-s",
-    type=click.FloatRange(min=0),
+    type=NumberRange(min=0),
     default=0.0,
     show_default=True,
     help="Seconds that every answer is held back.",
 )
 @click.option(
     "--token-life-s",
-    type=click.FloatRange(min=1),
+    type=NumberRange(min=1),
     default=28800.0,
     show_default=True,
     help="Seconds until an access token expires.",
 )
 @click.option(
     "--location-life-s",
-    type=click.FloatRange(min=1),
+    type=NumberRange(min=1),
     default=3600.0,
     show_default=True,
     help="Seconds until a signed blob location expires.",

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import click
+
+from dlcore.cli.numbers import NumberRange
 
 
 def _default() -> Path:
     import platformdirs
 
     return platformdirs.user_state_path("dlcore") / "state"
-
-
-def _duration_s(ctx: click.Context, param: click.Parameter, value: float) -> float:
-    """The callback of an option for seconds; click lets NaN pass any range.
-
-    Raises:
-        BadParameter: It is not a number.
-    """
-    if math.isnan(value):
-        raise click.BadParameter("nan is not a duration. Give seconds, 0 or more.")
-    return value
 
 
 state_option = click.option(
@@ -41,8 +31,7 @@ sequence_id_option = click.option(
 wait_option = click.option(
     "--wait",
     "wait_s",
-    type=click.FloatRange(min=0),
-    callback=_duration_s,
+    type=NumberRange(min=0),
     default=0.0,
     metavar="SECONDS",
     show_default=True,

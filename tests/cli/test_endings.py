@@ -234,6 +234,13 @@ def test_a_wait_that_makes_no_sense_is_status_2(
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.parametrize("option", ["--latency-s", "--token-life-s", "--location-life-s"])
+def test_a_gateway_is_given_numbers(option: str, here: Here, tmp_path: Path) -> None:
+    ended = here("serve", tmp_path, option, "nan", "--json")
+    refused(ended, 2, "config")
+    assert "nan is not a number" in ended.out
+
+
 # Signals
 
 
