@@ -28,23 +28,3 @@ def block_checksums(data: Buffer, block_bytes: int) -> bytes:
     view = flat_view(data)
     starts = range(0, len(view), block_bytes)
     return b"".join(xxhash.xxh3_128_digest(view[at : at + block_bytes]) for at in starts)
-
-
-def written_checksums(
-    data: Buffer, block_bytes: int, bad: tuple[int, ...], written_bytes: int
-) -> bytes:
-    """XXH3-128 of the blocks of a run that are on disk.
-
-    Args:
-        data: The run's blocks.
-        block_bytes: Length of a block; the last one may be shorter.
-        bad: Numbers of the blocks that do not match.
-        written_bytes: How far the run was written: all good blocks that end there or before.
-    """
-    view, not_written = flat_view(data), set(bad)
-    found = []
-    for block, start in enumerate(range(0, written_bytes, block_bytes)):
-        end = min(start + block_bytes, len(view))
-        if end <= written_bytes and block not in not_written:
-            found.append(xxhash.xxh3_128_digest(view[start:end]))
-    return b"".join(found)

@@ -11,8 +11,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 
-from dlcore.native.checksum import written_checksums
-from dlcore.native.interface import Run, Written
+from dlcore.native.interface import Run, Written, blocks_on_disk, flat_view
 from dlcore_ext import _blocks
 from dlcore_ext._blocks import (  # without a wrapper, whose call would cost as much as a short hash
     backend,
@@ -40,7 +39,7 @@ def verify_and_write(runs: Iterable[Run], write_bytes: int = WRITE_BYTES) -> Ite
 
     The more blocks a call gets, the better they fill the lanes: with AVX-512 sixteen are hashed
     nearly twice as fast as two. Runs that adjoin on disk and follow each other are written
-    together. The checksums follow each write, while at least a part of the data is in the cache.
+    together.
 
     Args:
         runs: As in `Core.verify_and_write`.
@@ -54,8 +53,9 @@ def _write(job: _blocks.Job, all_runs: list[Run], write_bytes: int) -> Iterator[
     runs = iter(all_runs)
     while outcomes := job.write(write_bytes):
         for (bad, written_bytes, code), run in zip(outcomes, runs, strict=False):
-            checksums = written_checksums(run.data, run.block_bytes, bad, written_bytes)
-            yield Written(bad, checksums, OSError(code, os.strerror(code)) if code else None)
+            length_bytes = flat_view(run.data).nbytes
+            on_disk = blocks_on_disk(length_bytes, run.block_bytes, bad, written_bytes)
+            yield Written(bad, on_disk, OSError(code, os.strerror(code)) if code else None)
 
 
 def fastest_backend() -> str:

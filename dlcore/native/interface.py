@@ -38,24 +38,15 @@ class Written(NamedTuple):
 
     Attributes:
         bad: Numbers, in the run, of the blocks that do not match. Nothing of them was written.
-        checksums: XXH3-128 of each block that is on disk (not yet synced), in order, concatenated:
-            of all blocks that are not bad, if ``error`` is None.
+        on_disk: Numbers, in the run, of the blocks that were written completely (not yet synced),
+            in order: all that are not bad, if ``error`` is None.
         error: Why writing ended early, or None. It ended at the first block that is neither bad
             nor on disk; a part of that block may be on disk. Other runs are not affected.
     """
 
     bad: tuple[int, ...]
-    checksums: bytes
+    on_disk: tuple[int, ...]
     error: OSError | None
-
-    def claims(self) -> Iterator[tuple[int, bytes]]:
-        """Number in the run and XXH3-128 of each block that is on disk, in order."""
-        block, bad = 0, set(self.bad)
-        for at in range(0, len(self.checksums), CHECKSUM_BYTES):
-            while block in bad:
-                block += 1
-            yield block, self.checksums[at : at + CHECKSUM_BYTES]
-            block += 1
 
 
 class Core(Protocol):
@@ -123,6 +114,26 @@ class Core(Protocol):
             OverflowError: A descriptor, offset or length is out of range. The same.
             BufferError: A buffer is not contiguous. The same.
         """
+
+
+def blocks_on_disk(
+    length_bytes: int, block_bytes: int, bad: tuple[int, ...], written_bytes: int
+) -> tuple[int, ...]:
+    """Numbers of the blocks of a run that were written completely, in order.
+
+    Args:
+        length_bytes: Of the run.
+        block_bytes: Length of a block; the last one may be shorter.
+        bad: Numbers of the blocks that do not match.
+        written_bytes: How far the run was written: all good blocks that end there or before.
+    """
+    whole = written_bytes // block_bytes
+    if written_bytes == length_bytes:
+        whole = -(-length_bytes // block_bytes)
+    if not bad:
+        return tuple(range(whole))
+    not_written = set(bad)
+    return tuple(block for block in range(whole) if block not in not_written)
 
 
 def check_block_bytes(block_bytes: int) -> None:

@@ -1,4 +1,4 @@
-"""The core in Python: hashlib, xxhash and positioned writes. Needs no compiler.
+"""The core in Python: hashlib and positioned writes. Needs no compiler.
 
 Block by block and write by write it does what ``compiled`` does, and it is the plainest statement
 of what that should do.
@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from dlcore.disk import system
-from dlcore.native.checksum import written_checksums
 from dlcore.native.interface import (
     DIGEST_BYTES,
     Buffer,
     Run,
     Written,
+    blocks_on_disk,
     check_block_bytes,
     flat_view,
 )
@@ -146,8 +146,8 @@ def _write_run(run: _Checked, write_at: WriteAt) -> Written:
             written_bytes = end
     except OSError as fault:
         error = fault.with_traceback(None)  # whose frames would hold on to the buffer
-    checksums = written_checksums(run.data, run.block_bytes, run.bad, written_bytes)
-    return Written(run.bad, checksums, error)
+    on_disk = blocks_on_disk(len(run.data), run.block_bytes, run.bad, written_bytes)
+    return Written(run.bad, on_disk, error)
 
 
 def _write_parts(run: _Checked, write_at: WriteAt) -> Iterator[int]:

@@ -22,11 +22,12 @@ from dlcore.errors import IntegrityError, InternalError, StorageError
 from dlcore.model import BlockInObject, BlockInPackage, BlockRange, Manifest, ObjectIndex
 from dlcore.store import journal
 from dlcore.store.files import Files, read_document, write_document, write_fully
+from dlcore.store.journal import Claim
 from dlcore.store.pending_runs import OnWritten, PendingRuns
 from dlcore.store.resume import find_blocks
 from dlcore.store.tree import Tree
 from dlcore.store.whole import WholeObject
-from dlcore.store.writing import Arrival, Claim, Writer
+from dlcore.store.writing import Arrival, Writer
 
 JOURNAL = "journal"
 CONTENT = "content"
@@ -80,8 +81,7 @@ class Partial:
             claims = claims or journal.Claims.none(len(self.have))
             found = find_blocks(self.manifest, self._tree, claims)
             self._start_journal(found.claims)
-            for number in [n for n, held in enumerate(found.claims.held) if held]:
-                self.have[number] = 1
+            self.have[:] = found.claims.held
             self._record(found.unclaimed)
             self._resume_whole_objects()
         self.rechecked_bytes = found.rechecked_bytes
@@ -169,11 +169,11 @@ class Partial:
                     remedy="all of it is fetched again; if that repeats, its source is bad",
                 )
 
-    def _record(self, claims: list[tuple[int, bytes]]) -> None:
+    def _record(self, claims: list[Claim]) -> None:
         with self._lock:
             self._pending += claims
-            for number, _ in claims:
-                self.have[number] = 1
+            for claim in claims:
+                self.have[claim.block] = 1
 
     def _drop_object(self, index: int) -> None:
         first, last = self.manifest.first_blocks[index : index + 2]
@@ -181,8 +181,8 @@ class Partial:
             self.have[first:last] = bytes(last - first)
             # If the next process believed them, the object would not match again, and the endpoint
             # that delivered the rest of it would be blamed.
-            self._pending = [claim for claim in self._pending if not first <= claim[0] < last]
-            self._pending += [(number, journal.WITHDRAWN) for number in range(first, last)]
+            self._pending = [each for each in self._pending if not first <= each.block < last]
+            self._pending += [Claim(number, is_synced=False) for number in range(first, last)]
 
     def sync(self) -> None:
         """Make durable what was written before this call, then claim it in the journal.
@@ -203,7 +203,7 @@ class Partial:
                 self._forget(pending)
                 raise
 
-    def _append(self, pending: list[tuple[int, bytes]]) -> None:
+    def _append(self, pending: list[Claim]) -> None:
         if not pending:
             return
         assert self._journal_fd is not None, "begin was called"
@@ -212,10 +212,10 @@ class Partial:
         self._journal_bytes += len(data)
         self._files.sync_data(self._journal_fd)
 
-    def _forget(self, pending: list[tuple[int, bytes]]) -> None:
+    def _forget(self, pending: list[Claim]) -> None:
         with self._lock:
-            for number, _ in pending + self._pending:
-                self.have[number] = 0
+            for claim in pending + self._pending:
+                self.have[claim.block] = 0
             self._pending = []
 
     def missing(self) -> int:

@@ -1,8 +1,9 @@
 """What an unfinished package has on disk: found by reading, never by trust.
 
-A block that the journal claims is compared with its XXH3-128, at memory speed. Any other block
-that was ever written (the process died before it was synced, or the journal is lost) is compared
-with the manifest's SHA-256. So a lost journal costs time, but nothing is fetched again.
+Every block that may be on disk is compared with the manifest's SHA-256, whether the journal claims
+it or not. A block of an object that has only one digest has no SHA-256 of its own: if the journal
+claims it, it is compared with the XXH3-128 of the claim, and the caller judges the object as a
+whole. So a lost journal costs time but no bytes, and a forged one gains nothing.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ import errno
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from dlcore.model import DIGEST_BYTES, BlockInObject, BlockRange, Manifest
+from dlcore.model import DIGEST_BYTES, BlockRange, Manifest
 from dlcore.native import CHECKSUM_BYTES, block_checksums, block_digests
 from dlcore.store.checking import buffer_bytes, in_parallel, runs
-from dlcore.store.journal import Claims
+from dlcore.store.journal import Claim, Claims
 from dlcore.store.tree import Tree
 
 
@@ -23,13 +24,13 @@ class Found(NamedTuple):
 
     Attributes:
         claims: The claims that are true. Their blocks were synced before.
-        unclaimed: Blocks that match the manifest but that no record claims, with their XXH3-128.
+        unclaimed: Claims to be made: of blocks that match the manifest but that no record claims.
             They may not be durable: the tree's first sync covers them.
         rechecked_bytes: Number of bytes read to find that out.
     """
 
     claims: Claims
-    unclaimed: list[tuple[int, bytes]]
+    unclaimed: list[Claim]
     rechecked_bytes: int
 
 
@@ -44,30 +45,25 @@ def find_blocks(manifest: Manifest, tree: Tree, claims: Claims) -> Found:
     Raises:
         OSError: The disk failed in another way than by not returning a block.
     """
-    found = Found(Claims(bytearray(len(claims.held)), claims.digests), [], 0)
+    found = Found(Claims(bytearray(len(claims.held)), bytearray(claims.checksums)), [], 0)
     if tree.is_new:
         return found
-    rechecked = _check(
-        manifest,
-        tree,
-        claims.held,
-        lambda blocks, buffer: _recheck(manifest, tree, found.claims, blocks, buffer),
-    )
-    candidates = _written_blocks(manifest, tree, found.claims.held)
-    rechecked += _check(
-        manifest,
-        tree,
-        candidates,
-        lambda blocks, buffer: _rehash(manifest, tree, found.unclaimed, blocks, buffer),
-    )
-    return found._replace(rechecked_bytes=rechecked)
+
+    def check_claimed(blocks: BlockRange, buffer: memoryview) -> None:
+        for block in _claimed_and_right(manifest, tree, claims, blocks, buffer):
+            found.claims.held[block] = 1
+
+    def check_unclaimed(blocks: BlockRange, buffer: memoryview) -> None:
+        found.unclaimed.extend(_unclaimed_and_right(manifest, tree, blocks, buffer))
+
+    rechecked_bytes = _check(manifest, claims.held, check_claimed)
+    candidates = _written_blocks(manifest, tree, claims.held, found.claims.held)
+    rechecked_bytes += _check(manifest, candidates, check_unclaimed)
+    return found._replace(rechecked_bytes=rechecked_bytes)
 
 
 def _check(
-    manifest: Manifest,
-    tree: Tree,
-    wanted: bytearray,
-    check: Callable[[BlockRange, memoryview], None],
+    manifest: Manifest, wanted: bytearray, check: Callable[[BlockRange, memoryview], None]
 ) -> int:
     """Check all wanted blocks in parallel. Returns their length in bytes."""
 
@@ -86,57 +82,70 @@ def _check(
     return sum(end - start for start, end in spans)
 
 
-def _recheck(
+def _claimed_and_right(
     manifest: Manifest, tree: Tree, claims: Claims, blocks: BlockRange, buffer: memoryview
-) -> None:
+) -> Iterator[int]:
+    """Numbers, in the package, of the blocks that are as they should be."""
     data = tree.read(blocks, buffer)
-    found = block_checksums(data, manifest.block_bytes)
     first = manifest.block_number(blocks.object, blocks.first)
-    for number, digest in enumerate(_digests(found, CHECKSUM_BYTES), first):
-        claims.held[number] = digest == claims.digest(number)
+    last = first + blocks.last - blocks.first
+    expected = _digests_of(manifest, blocks)
+    if expected:
+        found, size = block_digests(data, manifest.block_bytes), DIGEST_BYTES
+    else:
+        found, size = block_checksums(data, manifest.block_bytes), CHECKSUM_BYTES
+        expected = bytes(claims.checksums[first * size : last * size])
+    return _equal_rows(found, expected, size, first)
 
 
-def _rehash(
-    manifest: Manifest,
-    tree: Tree,
-    unclaimed: list[tuple[int, bytes]],
-    blocks: BlockRange,
-    buffer: memoryview,
-) -> None:
+def _unclaimed_and_right(
+    manifest: Manifest, tree: Tree, blocks: BlockRange, buffer: memoryview
+) -> Iterator[Claim]:
+    """Claims on the blocks that are as they should be, or that only the whole object can judge."""
     # `again`: an earlier failed sync may have left bytes in memory that are not on the disk.
     data = tree.read(blocks, buffer, again=True)
-    found = block_digests(data, manifest.block_bytes)
-    claims = block_checksums(data, manifest.block_bytes)
-    wanted = manifest.objects[blocks.object].digests[
-        blocks.first * DIGEST_BYTES : blocks.last * DIGEST_BYTES
-    ]
-    wanted = wanted or found  # the caller judges an object with one digest as a whole
-    rows = zip(
-        range(blocks.first, blocks.last),
-        _digests(found, DIGEST_BYTES),
-        _digests(wanted, DIGEST_BYTES),
-        _digests(claims, CHECKSUM_BYTES),
-        strict=True,
-    )
-    for block, digest, expected, claim in rows:
-        if digest == expected:
-            unclaimed.append((manifest.block_number(blocks.object, BlockInObject(block)), claim))
+    first = manifest.block_number(blocks.object, blocks.first)
+    expected = _digests_of(manifest, blocks)
+    if expected:
+        found = block_digests(data, manifest.block_bytes)
+        return map(Claim, _equal_rows(found, expected, DIGEST_BYTES, first))
+    checksums = _rows(block_checksums(data, manifest.block_bytes), CHECKSUM_BYTES)
+    return (Claim(number, checksum) for number, checksum in enumerate(checksums, first))
 
 
-def _written_blocks(manifest: Manifest, tree: Tree, held: bytearray) -> bytearray:
-    """Blocks that are not known to be on disk but were written to, and so may match."""
-    written = bytearray(len(held))
+def _digests_of(manifest: Manifest, blocks: BlockRange) -> bytes:
+    """SHA-256 of each block, concatenated; empty if the object has only one digest."""
+    digests = manifest.objects[blocks.object].digests
+    return digests[blocks.first * DIGEST_BYTES : blocks.last * DIGEST_BYTES]
+
+
+def _equal_rows(found: bytes, expected: bytes, size: int, first: int) -> Iterator[int]:
+    """Numbers, counted from ``first``, of the rows that are equal."""
+    rows = zip(_rows(found, size), _rows(expected, size), strict=True)
+    return (number for number, (one, other) in enumerate(rows, first) if one == other)
+
+
+def _rows(joined: bytes, size: int) -> Iterator[bytes]:
+    return (joined[at : at + size] for at in range(0, len(joined), size))
+
+
+def _written_blocks(
+    manifest: Manifest, tree: Tree, claimed: bytearray, right: bytearray
+) -> bytearray:
+    """Blocks that are not known to be on disk but were written to, and so may match.
+
+    A block that was claimed and does not match its SHA-256 is not among them. One that does not
+    match the checksum of its claim is: the claim may be wrong.
+    """
+    written = bytearray(len(claimed))
     for index, item in enumerate(manifest.objects):
         base, end = manifest.first_blocks[index : index + 2]
+        known = claimed if item.digests else right
         found = bytes(
-            not held[number]
+            not known[number]
             and tree.has_data(BlockRange.of(index, number - base, number - base + 1))
             for number in range(base, end)
         )
         if item.digests or all(found):  # without digests of their own: all blocks or none
             written[base:end] = found
     return written
-
-
-def _digests(joined: bytes, length: int) -> Iterator[bytes]:
-    return (joined[at : at + length] for at in range(0, len(joined), length))

@@ -16,13 +16,13 @@ from itertools import chain
 from typing import NamedTuple
 
 from dlcore.model import DIGEST_BYTES, BlockRange, Extent, Manifest
-from dlcore.native import Run, Written, block_digests, portable
+from dlcore.native import Run, Written, block_checksums, block_digests, portable
 from dlcore.store.files import Files
+from dlcore.store.journal import Claim
 from dlcore.store.pending_runs import OnWritten
 from dlcore.store.tree import Tree
 
 MAX_EXTENTS = 64  # of one call: in the worst case each is an open file
-Claim = tuple[int, bytes]  # package-wide block number, XXH3-128 of its bytes
 
 
 class Arrival(NamedTuple):
@@ -75,21 +75,35 @@ class Writer:
         place = 0
         for batch in self._batches(arrivals):
             with self._outcomes(batch) as outcomes:
-                for blocks, written in zip([each.blocks for each in batch], outcomes, strict=True):
-                    self._note(blocks, written)
+                for arrival, written in zip(batch, outcomes, strict=True):
+                    self._note(arrival, written)
                     if written.error:
                         faults.append(written.error)
                     else:
-                        on_written(place, tuple(blocks.first + block for block in written.bad))
+                        first = arrival.blocks.first
+                        on_written(place, tuple(first + block for block in written.bad))
                     place += 1
         if faults:
             raise faults[0]
 
-    def _note(self, blocks: BlockRange, written: Written) -> None:
+    def _note(self, arrival: Arrival, written: Written) -> None:
+        blocks = arrival.blocks
         span = self._manifest.range_span(blocks)
         self._tree.wrote(extent.file for extent in self._manifest.extents(blocks.object, *span))
         first = self._manifest.block_number(blocks.object, blocks.first)
-        self._record([(first + block, checksum) for block, checksum in written.claims()])
+        if arrival.is_verifiable:
+            self._record([Claim(first + block) for block in written.on_disk])
+        else:
+            self._record([*self._checksummed(arrival, first, written.on_disk)])
+
+    def _checksummed(
+        self, arrival: Arrival, first: int, on_disk: tuple[int, ...]
+    ) -> Iterator[Claim]:
+        """Claims on blocks without a SHA-256 of their own; only they need a checksum."""
+        size = self._manifest.block_bytes
+        for block in on_disk:
+            data = arrival.data[block * size : (block + 1) * size]
+            yield Claim(first + block, block_checksums(data, size))
 
     def _batches(self, arrivals: Sequence[Arrival]) -> Iterator[list[Arrival]]:
         """Group arrivals so that each group has few enough extents."""

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+import zlib
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlcore.native import CHECKSUM_BYTES
 from dlcore.store import journal
-from dlcore.store.journal import HEADER_BYTES, RECORD_BYTES, WITHDRAWN, Claims
+from dlcore.store.journal import HEADER_BYTES, RECORD_BYTES, Claim, Claims
 
 DIGEST = bytes(range(32))
 BLOCKS = 20
-DIGESTS = st.binary(min_size=CHECKSUM_BYTES, max_size=CHECKSUM_BYTES).filter(
-    lambda d: d != WITHDRAWN
-)
-BLOCK_CLAIMS = st.dictionaries(st.integers(0, BLOCKS - 1), DIGESTS)
+NUMBERS = st.integers(0, BLOCKS - 1)
+CHECKSUMS = st.binary(min_size=CHECKSUM_BYTES, max_size=CHECKSUM_BYTES)
+BLOCK_CLAIMS = st.dictionaries(NUMBERS, CHECKSUMS)
+RECORDS = st.lists(st.builds(Claim, NUMBERS, CHECKSUMS, st.booleans()))
 
 
 def claims_of(rows: dict[int, bytes]) -> Claims:
     claims = Claims.none(BLOCKS)
-    for number, digest in rows.items():
-        claims.set(number, digest)
+    for number, checksum in rows.items():
+        claims.set(Claim(number, checksum))
     return claims
 
 
 def rows_of(claims: Claims | None) -> dict[int, bytes]:
     assert claims is not None
-    return {n: claims.digest(n) for n, held in enumerate(claims.held) if held}
+    return {claim.block: claim.checksum for claim in claims.all()}
 
 
-SAMPLE = {0: b"\x01" * 16, 7: b"\x02" * 16, 19: b"\xff" * 16}
+SAMPLE = {0: b"\x01" * 16, 7: b"\x02" * 16, 19: bytes(16)}
 ENCODED = journal.encode(DIGEST, claims_of(SAMPLE))
 
 
@@ -40,14 +42,21 @@ def test_what_was_encoded_is_decoded(rows: dict[int, bytes]) -> None:
 
 
 @settings(derandomize=True)
-@given(BLOCK_CLAIMS, st.lists(st.tuples(st.integers(0, BLOCKS - 1), DIGESTS | st.just(WITHDRAWN))))
-def test_the_last_record_for_a_block_decides(
-    rows: dict[int, bytes], appended: list[tuple[int, bytes]]
-) -> None:
+@given(BLOCK_CLAIMS, RECORDS)
+def test_the_last_record_for_a_block_decides(rows: dict[int, bytes], appended: list[Claim]) -> None:
     data = journal.encode(DIGEST, claims_of(rows))
     data += journal.encode_records(DIGEST, BLOCKS, appended)
-    expected = {n: d for n, d in (rows | dict(appended)).items() if d != WITHDRAWN}
+    last = {number: Claim(number, checksum) for number, checksum in rows.items()}
+    last |= {claim.block: claim for claim in appended}
+    expected = {number: claim.checksum for number, claim in last.items() if claim.is_synced}
     assert rows_of(journal.decode(data, DIGEST, BLOCKS)) == expected
+
+
+def test_the_journal_of_an_older_version_is_no_journal() -> None:
+    for older in range(journal.VERSION):
+        body = ENCODED[:8] + older.to_bytes(2, "little") + ENCODED[10 : HEADER_BYTES - 4]
+        data = body + zlib.crc32(body).to_bytes(4, "little") + ENCODED[HEADER_BYTES:]
+        assert journal.decode(data, DIGEST, BLOCKS) is None
 
 
 def test_a_journal_cut_at_any_byte_keeps_its_whole_records_and_no_other() -> None:
@@ -97,10 +106,10 @@ def test_the_journal_of_another_manifest_is_refused() -> None:
 
 
 def test_a_record_of_another_journal_is_no_claim() -> None:
-    stale = journal.encode_records(bytes(32), BLOCKS, [(3, b"\x05" * 16)])
+    stale = journal.encode_records(bytes(32), BLOCKS, [Claim(3, b"\x05" * 16)])
     assert rows_of(journal.decode(ENCODED + stale, DIGEST, BLOCKS)) == SAMPLE
 
 
 def test_a_record_beyond_the_package_is_no_claim() -> None:
-    far = journal.encode_records(DIGEST, BLOCKS, [(BLOCKS, b"\x05" * 16)])
+    far = journal.encode_records(DIGEST, BLOCKS, [Claim(BLOCKS, b"\x05" * 16)])
     assert rows_of(journal.decode(ENCODED + far, DIGEST, BLOCKS)) == SAMPLE

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from dlcore.errors import InternalError, ManifestError, StorageError
-from dlcore.store import Partial, Store
+from dlcore.model import BlockInPackage
+from dlcore.native import block_checksums
+from dlcore.store import Partial, Store, journal
 from dlcore.store.files import Files
+from dlcore.store.journal import Claim
 from tests.store.helpers import BLOCK_BYTES, Package, fill, make_package, read_back
 
 PACKAGE = make_package()
@@ -142,6 +145,32 @@ def test_a_byte_that_rotted_since_costs_its_block_only(tmp_path: Path) -> None:
         assert partial.missing() == partial.discarded_blocks == 1
         fill(partial, PACKAGE)
         assert read_back(partial.finish()) == PACKAGE.contents
+
+
+@pytest.mark.parametrize("package", [PACKAGE, WHOLE], ids=["blocks", "whole"])
+def test_a_forged_journal_does_not_make_altered_bytes_verified(
+    tmp_path: Path, package: Package
+) -> None:
+    """Fault: a forged journal whose checksums match altered bytes. dlcore compares with SHA-256."""
+    folder = leave_filled(tmp_path, list(range(BLOCKS)), package=package)
+    file = folder / "content" / "a" / "large.bin"
+    flip(file, 2 * BLOCK_BYTES + 7)
+    index = package.objects.index(package.contents["a/large.bin"])
+    altered = file.read_bytes()
+    claims = journal.Claims.none(BLOCKS)
+    for number in range(BLOCKS):
+        item, block = package.manifest.locate_block(BlockInPackage(number))
+        start, end = package.manifest.block_span(item, block)
+        data = (altered if item == index else package.objects[item])[start:end]
+        claims.set(Claim(number, block_checksums(data, BLOCK_BYTES)))
+    (folder / "journal").write_bytes(journal.encode(bytes.fromhex(package.digest), claims))
+    store, partial = resume(tmp_path, package)
+    with store:
+        first = package.manifest.first_blocks[index]
+        assert not partial.have[first + 2]
+        assert partial.missing() == (6 if package is WHOLE else 1)
+        fill(partial, package)
+        assert read_back(partial.finish()) == package.contents
 
 
 def test_a_wrong_claim_of_the_journal_costs_nothing_but_a_hash(tmp_path: Path) -> None:
