@@ -81,12 +81,15 @@ class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         object: Index into the manifest's objects. -1 if the file is empty (`is_empty`): the
             documents leave it out then.
         offset_bytes: Where the file begins in its object.
+        sha256: SHA-256 of the file if it is packed (`Manifest.is_packed`) and the schema has such
+            digests; else empty.
     """
 
     path: str
     length_bytes: int
     object: int = -1
     offset_bytes: int = 0
+    sha256: bytes = b""
 
     @property
     def is_empty(self) -> bool:
@@ -119,7 +122,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
     """What a package consists of; trusted because its own digest is.
 
     Attributes:
-        schema: Version of the format, 1.
+        schema: Version of the format: 2, or 1, which has no digests of packed files.
         package_id: ``ABC00012``.
         version: Source version of the package, 1 or more.
         block_bytes: Length of every block but an object's last.
@@ -157,6 +160,18 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
             (tuple(start for start, _ in sorted(row)), tuple(index for _, index in sorted(row)))
             for row in placed
         )
+
+    def is_packed(self, file: File) -> bool:
+        """Whether the file shares a digest with another one, which then cannot tell them apart."""
+        if file.is_empty:
+            return False
+        item = self.objects[file.object]
+        end = file.offset_bytes + file.length_bytes
+        if item.sha256:
+            return file.length_bytes != item.length_bytes
+        begins_inside = file.offset_bytes % self.block_bytes
+        ends_inside = end % self.block_bytes and end != item.length_bytes
+        return bool(begins_inside or ends_inside)
 
     def block_count(self, object_index: int) -> int:
         """Number of blocks of one object."""

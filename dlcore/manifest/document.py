@@ -8,10 +8,12 @@ This module does not check whether a document is the expected one. The caller co
 
 from __future__ import annotations
 
+import contextlib
+
 import msgspec
 
 from dlcore.errors import ManifestError
-from dlcore.manifest.geometry import check
+from dlcore.manifest.geometry import check, check_schema
 from dlcore.manifest.refusal import refusing
 from dlcore.manifest.strictjson import parse
 from dlcore.model import Manifest
@@ -30,7 +32,11 @@ def decode(data: bytes, *, source: str) -> Manifest:
         ManifestError: The document is malformed or hostile; its author's fault.
     """
     with refusing(source, "manifest"):
-        manifest = parse(data, Manifest, max_bytes=MAX_MANIFEST_BYTES)
+        try:
+            manifest = parse(data, Manifest, max_bytes=MAX_MANIFEST_BYTES)
+        except ValueError:
+            _refuse_later_schema(data)
+            raise
         check(manifest)
         return manifest
 
@@ -50,3 +56,13 @@ def encode(manifest: Manifest) -> bytes:
             remedy="Use longer blocks, or split the package.",
         )
     return data
+
+
+class _Head(msgspec.Struct, frozen=True):
+    schema: int
+
+
+def _refuse_later_schema(data: bytes) -> None:
+    """Say so if a document has members that are unknown because its schema is a later one."""
+    with contextlib.suppress(ValueError, RecursionError):
+        check_schema(msgspec.json.decode(data, type=_Head).schema)

@@ -13,6 +13,7 @@ from dlcore.model import DIGEST_BYTES, File, Manifest, Object
 
 MIN_BLOCK_BYTES = 4 << 10
 MAX_BLOCK_BYTES = 16 << 20
+SCHEMAS = (1, 2)  # 1 has no digests of packed files
 MAX_NUMBER = (1 << 63) - 1  # for every number in a manifest, and for the sum of all lengths
 
 _PACKAGE_ID = re.compile(r"[0-9A-Z]{8}")
@@ -49,13 +50,23 @@ def check(manifest: Manifest) -> None:
         raise ManifestError("objects: their lengths add up to 2**63 bytes or more")
     _check_names(manifest)
     _check_cover(manifest)
+    _check_digests_of_files(manifest)
+
+
+def check_schema(schema: int) -> None:
+    """Check that this version of dlcore can read manifests of a schema.
+
+    Raises:
+        ManifestError: It cannot.
+    """
+    if schema not in SCHEMAS:
+        raise ManifestError(
+            f"schema {schema} is not supported", remedy="Use a newer version of dlcore."
+        )
 
 
 def _check_head(manifest: Manifest) -> None:
-    if manifest.schema != 1:
-        raise ManifestError(
-            f"schema {manifest.schema} is not supported", remedy="Use a newer version of dlcore."
-        )
+    check_schema(manifest.schema)
     check_package_id(manifest.package_id)
     if not 1 <= manifest.version <= MAX_NUMBER:
         raise ManifestError(f"version {manifest.version} is out of range")
@@ -121,3 +132,14 @@ def _check_file(file: File, objects: int) -> None:
         problem = "is empty, but placed in an object"
     if problem:
         raise ManifestError(f"file '{printable(file.path)}': {problem}")
+
+
+def _check_digests_of_files(manifest: Manifest) -> None:
+    for file in manifest.files:
+        needs_digest = manifest.schema > 1 and manifest.is_packed(file)
+        expected = DIGEST_BYTES if needs_digest else 0
+        if len(file.sha256) != expected:
+            raise ManifestError(
+                f"file '{printable(file.path)}': sha256 is {len(file.sha256)} bytes long,"
+                f" not {expected}"
+            )

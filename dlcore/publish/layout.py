@@ -6,6 +6,7 @@ from dlcore.model import File, Manifest, Object
 from dlcore.publish.source import Source
 
 MAX_PACK_BYTES = 64 << 20  # a rule of docs/formats.md
+SCHEMA = 2  # of the manifests that are published
 
 
 def lay_out(
@@ -24,7 +25,8 @@ def lay_out(
         pack: Whether short files share objects.
 
     Returns:
-        The manifest. Its objects have lengths, but neither names nor digests yet.
+        The manifest. Its objects have lengths, but neither names nor digests yet; its files have
+        no digests yet.
     """
     lengths: list[int] = []
     files: list[File] = []
@@ -48,4 +50,4 @@ def lay_out(
         files.append(File(file.path, file.length_bytes, index, lengths[index]))
         lengths[index] += file.length_bytes
     objects = tuple(Object("", length) for length in lengths)
-    return Manifest(1, package_id, version, block_bytes, objects, tuple(files), source.folders)
+    return Manifest(SCHEMA, package_id, version, block_bytes, objects, tuple(files), source.folders)

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -29,6 +30,7 @@ from dlcore.native import block_digests, verify_blocks
 from dlcore.publish.disk import disk_faults
 from dlcore.publish.source import Source, SourceFile
 
+_T = TypeVar("_T")
 Advance = Callable[[int], None]
 """Called with the number of bytes that were processed since the last call."""
 
@@ -86,7 +88,7 @@ def _check_file(file: SourceFile, span_bytes: int, advance: Advance) -> None:
 def digest_objects(
     source: Source, manifest: Manifest, workers: int, span_bytes: int, advance: Advance
 ) -> Manifest:
-    """Hash every block of every object.
+    """Hash every block of every object, and every packed file.
 
     Args:
         source: The files.
@@ -102,20 +104,51 @@ def digest_objects(
         StorageError: A file cannot be read, or changed meanwhile.
     """
     digests: list[list[bytes]] = [[] for _ in manifest.objects]
+    files = list(manifest.files)
 
-    def digest(span: ObjectSpan) -> tuple[ObjectSpan, bytes]:
-        return span, block_digests(_read(source, manifest, span), manifest.block_bytes)
+    def digest(span: ObjectSpan) -> _Digests:
+        data = _read(source, manifest, span)
+        blocks = block_digests(data, manifest.block_bytes)
+        return _Digests(span, blocks, dict(_packed_digests(source, manifest, span, data)))
 
     todo = (span for index in range(len(digests)) for span in spans(manifest, index, span_bytes))
-    for span, found in _map_ahead(digest, todo, workers):
-        digests[span.object].append(found)
-        advance(span.end - span.start)
+    for found in _map_ahead(digest, todo, workers):
+        digests[found.span.object].append(found.blocks)
+        for index, sha256 in found.packed_files.items():
+            files[index] = msgspec.structs.replace(files[index], sha256=sha256)
+        advance(found.span.end - found.span.start)
     named = zip(manifest.objects, map(b"".join, digests), strict=True)
     objects = tuple(
         Object(object_name(o.length_bytes, manifest.block_bytes, d), o.length_bytes, d)
         for o, d in named
     )
-    return msgspec.structs.replace(manifest, objects=objects)
+    return msgspec.structs.replace(manifest, objects=objects, files=tuple(files))
+
+
+class _Digests(NamedTuple):
+    """The SHA-256 digests of a span's blocks, concatenated, and of packed files, by index."""
+
+    span: ObjectSpan
+    blocks: bytes
+    packed_files: dict[int, bytes]
+
+
+def _packed_digests(
+    source: Source, manifest: Manifest, span: ObjectSpan, data: memoryview
+) -> Iterator[tuple[int, bytes]]:
+    """The digests of the packed files that begin in a span, by their index."""
+    at = 0
+    for extent in manifest.extents(span.object, span.start, span.end):
+        file = manifest.files[extent.file]
+        if extent.offset_bytes == 0 and manifest.is_packed(file):
+            content = data[at : at + extent.length_bytes]
+            if extent.length_bytes < file.length_bytes:  # it ends in the next span
+                content = memoryview(bytearray(file.length_bytes))
+                _read_extent(
+                    source.files[extent.file], Extent(extent.file, 0, len(content)), content
+                )
+            yield extent.file, hashlib.sha256(content).digest()
+        at += extent.length_bytes
 
 
 def verified_spans(
@@ -175,13 +208,11 @@ def _changed(*suspects: SourceFile) -> StorageError:
 
 
 def _map_ahead(
-    work: Callable[[ObjectSpan], tuple[ObjectSpan, bytes]],
-    items: Iterator[ObjectSpan],
-    workers: int,
-) -> Iterator[tuple[ObjectSpan, bytes]]:
+    work: Callable[[ObjectSpan], _T], items: Iterator[ObjectSpan], workers: int
+) -> Iterator[_T]:
     """Yield the results in the order of the items; a bounded number of them is in flight."""
     with ThreadPoolExecutor(workers) as pool:
-        in_flight: deque[Future[tuple[ObjectSpan, bytes]]] = deque()
+        in_flight: deque[Future[_T]] = deque()
         for item in items:
             in_flight.append(pool.submit(work, item))
             if len(in_flight) > 2 * workers:

@@ -64,11 +64,11 @@ def in_parallel(
     def drain() -> None:
         buffer = memoryview(bytearray(buffer_length))
         while not stopped.is_set():
-            with lock:
-                item = next(source, None)
-            if item is None:
-                return
             try:
+                with lock:
+                    item = next(source, None)
+                if item is None:
+                    return
                 work(item, buffer)
             except BaseException:
                 stopped.set()

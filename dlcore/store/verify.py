@@ -1,7 +1,11 @@
 """Compares a folder with a manifest: names every bad file and place, changes nothing.
 
-Any folder can be verified, without a state directory. What shares a digest is judged together: if a
-block that several small files share does not match, each of these files is named.
+Any folder can be verified, without a state directory. If a block that several small files share
+does not match, the digest of each file tells which of them are wrong. Manifests of schema 1 have no
+such digests: then each of these files is named.
+
+Guarantees: a file is not called good unless all its bytes were read and hashed. An error of a
+thread that reads is raised, after all threads have ended.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from dlcore.errors import NotFoundError
 from dlcore.model import DIGEST_BYTES, BlockRange, Manifest
 from dlcore.native import block_digests
 from dlcore.store.checking import buffer_bytes, in_parallel, runs
-from dlcore.store.files import Files
+from dlcore.store.files import Files, read_fully
 from dlcore.store.reading import BlockReader
 from dlcore.store.tree import folders_of, path_of
 
@@ -38,7 +42,7 @@ class Reason(enum.StrEnum):
     MISMATCH = "mismatch"
     UNEXPECTED = "unexpected"
     NOT_A_FILE = "not a file"  # a link, a device, or a folder; for a folder: anything else
-    UNCHECKED = "unchecked"  # shares a block with a file that is missing or too short
+    UNCHECKED = "unchecked"  # shares its only digest with a file that is missing or too short
 
 
 class Bad(msgspec.Struct, frozen=True, order=True):
@@ -56,7 +60,11 @@ class Bad(msgspec.Struct, frozen=True, order=True):
 
 
 def verify_tree(
-    folder: Path, manifest: Manifest, *, progress: Progress | None = None, strict: bool = True
+    folder: Path,
+    manifest: Manifest,
+    *,
+    progress: Progress | None = None,
+    strict: bool = True,
 ) -> list[Bad]:
     """Compare a folder with a manifest, with all cores.
 
@@ -71,19 +79,31 @@ def verify_tree(
 
     Raises:
         NotFoundError: The folder does not exist.
-        StorageError: Something cannot be read.
+        StorageError: Something cannot be read, or became shorter meanwhile; the message names it.
     """
+    return compare_tree(Files(), folder, manifest, progress, strict=strict)
+
+
+def compare_tree(
+    files: Files, folder: Path, manifest: Manifest, progress: Progress | None, *, strict: bool
+) -> list[Bad]:
+    """Compare a folder whose content is read through ``files``; otherwise like `verify_tree`."""
     if not folder.is_dir():
         raise NotFoundError(f"no such folder: {folder}", remedy="Check the path.")
     with translated("verify", folder, lambda: 0, lambda: 0):
-        return sorted(_Verification(folder, manifest, progress, strict).run())
+        return sorted(_Verification(folder, manifest, progress, strict, files).run())
 
 
 class _Verification:
     """One comparison."""
 
     def __init__(
-        self, folder: Path, manifest: Manifest, progress: Progress | None, strict: bool
+        self,
+        folder: Path,
+        manifest: Manifest,
+        progress: Progress | None,
+        strict: bool,
+        files: Files,
     ) -> None:
         self._folder = folder
         self._manifest = manifest
@@ -92,7 +112,10 @@ class _Verification:
         self._lock = threading.Lock()
         self._done_bytes = 0
         self._bad: set[Bad] = set()
-        files = Files()
+        self._unreadable: set[int] = set()  # files that are missing, too short or not files
+        self._doubtful: list[tuple[BlockRange, Reason]] = []  # what did not match as a whole
+        self._proven: set[int] = set()  # files that match a digest of their own
+        self._files = files
         paths = [path_of(folder, file.path) for file in manifest.files]
         self._reader = BlockReader(
             files, manifest, paths.__getitem__, lambda index: files.open_to_read(paths[index])
@@ -101,17 +124,20 @@ class _Verification:
     def run(self) -> set[Bad]:
         """Compare everything. Returns the differences."""
         try:
-            unreadable = self._compare_names()
-            blocks, objects = self._readable(unreadable)
+            self._compare_names()
+            blocks, objects = self._readable()
             size = buffer_bytes(self._manifest)
             in_parallel(runs(self._manifest, blocks), self._check_run, size)
             in_parallel(objects, self._check_object, size)
+            in_parallel(self._suspects(), self._check_file, size)
         finally:
             self._reader.open_files.close()
+        for span, reason in self._doubtful:
+            self._blame_range(span, reason)
         return self._bad
 
-    def _compare_names(self) -> set[int]:
-        """Compare kinds and lengths. Returns the files that cannot be read to their end."""
+    def _compare_names(self) -> None:
+        """Compare kinds and lengths; note the files that cannot be read to their end."""
         found = _entries(self._folder) if self._strict else self._described()
         for path in folders_of(self._manifest):
             status = found.pop(path, None)
@@ -119,7 +145,6 @@ class _Verification:
                 self._blame(path, 0, Reason.MISSING)
             elif not stat.S_ISDIR(status.st_mode):
                 self._blame(path, 0, Reason.NOT_A_FILE)
-        unreadable = set()
         for index, file in enumerate(self._manifest.files):
             reason = _wrong_with(found.pop(file.path, None), file.length_bytes)
             if reason is None:
@@ -127,10 +152,9 @@ class _Verification:
             # The excess of a longer file begins where the manifest's file ends.
             self._blame(file.path, file.length_bytes if reason is Reason.LONGER else 0, reason)
             if reason is not Reason.LONGER:
-                unreadable.add(index)
+                self._unreadable.add(index)
         for path in found:
             self._blame(path, 0, Reason.UNEXPECTED)
-        return unreadable
 
     def _described(self) -> dict[str, os.stat_result]:
         """The status of those of the manifest's files and folders that exist."""
@@ -140,29 +164,25 @@ class _Verification:
                 found[path] = path_of(self._folder, path).lstat()
         return found
 
-    def _readable(self, unreadable: set[int]) -> tuple[bytearray, list[int]]:
+    def _readable(self) -> tuple[bytearray, list[int]]:
         """Blocks with digests, and objects without, that can be read completely."""
         blocks = bytearray(self._manifest.first_blocks[-1])
         objects = []
         for index, item in enumerate(self._manifest.objects):
             base, end = self._manifest.first_blocks[index : index + 2]
             if not item.digests:
-                if self._can_read(BlockRange.of(index, 0, end - base), unreadable):
+                if self._can_read(BlockRange.of(index, 0, end - base)):
                     objects.append(index)
                 continue
             for block in range(end - base):
                 span = BlockRange.of(index, block, block + 1)
-                blocks[base + block] = self._can_read(span, unreadable)
+                blocks[base + block] = self._can_read(span)
         return blocks, objects
 
-    def _can_read(self, blocks: BlockRange, unreadable: set[int]) -> bool:
-        extents = [extent for extent, _ in self._reader.extents(blocks)]
-        if unreadable.isdisjoint(extent.file for extent in extents):
+    def _can_read(self, blocks: BlockRange) -> bool:
+        if self._unreadable.isdisjoint(extent.file for extent, _ in self._reader.extents(blocks)):
             return True
-        for extent in extents:
-            if extent.file not in unreadable:
-                path = self._manifest.files[extent.file].path
-                self._blame(path, extent.offset_bytes, Reason.UNCHECKED)
+        self._doubtful.append((blocks, Reason.UNCHECKED))
         return False
 
     def _check_run(self, blocks: BlockRange, buffer: memoryview) -> None:
@@ -172,7 +192,7 @@ class _Verification:
         for at, block in enumerate(range(blocks.first, blocks.last)):
             digest = wanted[block * DIGEST_BYTES : (block + 1) * DIGEST_BYTES]
             if found[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES] != digest:
-                self._blame_range(BlockRange.of(blocks.object, block, block + 1))
+                self._doubt(BlockRange.of(blocks.object, block, block + 1))
         self._advance(len(data))
 
     def _check_object(self, index: int, buffer: memoryview) -> None:
@@ -183,12 +203,42 @@ class _Verification:
             digest.update(data)
             self._advance(len(data))
         if digest.digest() != self._manifest.objects[index].sha256:
-            self._blame_range(BlockRange.of(index, 0, count))
+            self._doubt(BlockRange.of(index, 0, count))
 
-    def _blame_range(self, blocks: BlockRange) -> None:
-        for extent, _ in self._reader.extents(blocks):
-            path = self._manifest.files[extent.file].path
-            self._blame(path, extent.offset_bytes, Reason.MISMATCH)
+    def _doubt(self, blocks: BlockRange) -> None:
+        with self._lock:
+            self._doubtful.append((blocks, Reason.MISMATCH))
+
+    def _suspects(self) -> set[int]:
+        """The files in doubt that have a digest of their own."""
+        return {
+            extent.file
+            for blocks, _ in self._doubtful
+            for extent, _ in self._reader.extents(blocks)
+            if self._manifest.files[extent.file].sha256 and extent.file not in self._unreadable
+        }
+
+    def _check_file(self, index: int, buffer: memoryview) -> None:
+        file = self._manifest.files[index]
+        digest = hashlib.sha256()
+        with self._reader.open_files.use(index) as fd:
+            for start in range(0, file.length_bytes, len(buffer)):
+                view = buffer[: min(len(buffer), file.length_bytes - start)]
+                digest.update(view[: read_fully(self._files, fd, view, start)])
+        if digest.digest() == file.sha256:
+            with self._lock:
+                self._proven.add(index)
+
+    def _blame_range(self, blocks: BlockRange, reason: Reason) -> None:
+        """Name those files of a range in doubt that are not proven by a digest of their own."""
+        extents = [e for e, _ in self._reader.extents(blocks) if e.file not in self._unreadable]
+        wrong = [extent for extent in extents if extent.file not in self._proven]
+        if reason is Reason.MISMATCH and not wrong:
+            wrong = extents  # the manifest's digests contradict each other
+        for extent in wrong:
+            file = self._manifest.files[extent.file]
+            known = Reason.MISMATCH if file.sha256 else reason
+            self._blame(file.path, extent.offset_bytes, known)
 
     def _blame(self, path: str, offset_bytes: int, reason: Reason) -> None:
         with self._lock:

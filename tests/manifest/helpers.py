@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 
+import msgspec
 from hypothesis import strategies as st
 
 from dlcore.errors import ManifestError
@@ -21,8 +22,24 @@ def object_of(length_bytes: int, block_bytes: int = BLOCK) -> Object:
     return Object(object_name(length_bytes, block_bytes, digests), length_bytes, digests)
 
 
+def with_digests_of_files(manifest: Manifest) -> Manifest:
+    """The manifest in schema 2: packed files have digests, of no particular content."""
+    files = tuple(
+        msgspec.structs.replace(file, sha256=hashlib.sha256(file.path.encode()).digest())
+        if manifest.is_packed(file)
+        else file
+        for file in manifest.files
+    )
+    return msgspec.structs.replace(manifest, schema=2, files=files)
+
+
 def example() -> Manifest:
     """Two packed files, one that is its own object, an empty file and an empty folder."""
+    return with_digests_of_files(example_of_schema_1())
+
+
+def example_of_schema_1() -> Manifest:
+    """The same without digests of packed files."""
     return Manifest(
         schema=1,
         package_id="ABC00012",
@@ -78,6 +95,7 @@ def manifests(draw: st.DrawFn) -> Manifest:
         lengths[index] += length
     version = draw(st.integers(1, 2**31))
     objects = tuple(object_of(length) for length in lengths)
-    return Manifest(
+    manifest = Manifest(
         1, "ABC00012", version, BLOCK, objects, tuple(files), tuple(sorted(paths[cut:]))
     )
+    return draw(st.sampled_from([manifest, with_digests_of_files(manifest)]))

@@ -10,7 +10,14 @@ from hypothesis import given
 from dlcore.errors import ManifestError
 from dlcore.manifest import decode, document, encode
 from dlcore.model import File, Manifest, Object
-from tests.manifest.helpers import BLOCK, example, manifests, object_of
+from tests.manifest.helpers import (
+    BLOCK,
+    example,
+    example_of_schema_1,
+    manifests,
+    object_of,
+    with_digests_of_files,
+)
 
 
 @given(manifests())
@@ -29,6 +36,57 @@ def test_the_document_is_what_the_format_says() -> None:
         f'"objects":[{{"name":"{name}","length_bytes":3,"digests":"{digest}"}}],'
         '"files":[{"path":"é","length_bytes":3,"object":0}],"folders":[]}'
     )
+
+
+def test_a_packed_file_has_its_digest_in_the_document() -> None:
+    manifest = with_digests_of_files(
+        Manifest(1, "ABC00012", 1, BLOCK, (object_of(3),), (File("a", 1, 0), File("b", 2, 0, 1)))
+    )
+    digest = "ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs="  # of b"a", by openssl
+    assert f'{{"path":"a","length_bytes":1,"object":0,"sha256":"{digest}"}}' in (
+        encode(manifest).decode()
+    )
+
+
+def test_a_manifest_of_schema_1_is_read_and_written_as_it_is() -> None:
+    manifest = example_of_schema_1()
+    assert "sha256" not in encode(manifest).decode()
+    assert decode(encode(manifest), source="test") == manifest
+
+
+@pytest.mark.parametrize(
+    ("offset_bytes", "length_bytes", "is_packed"),
+    [
+        (0, BLOCK, False),
+        (0, 2 * BLOCK, False),
+        (BLOCK, BLOCK, False),
+        (2 * BLOCK, 10, False),  # the last block, up to the end of the object
+        (0, 2 * BLOCK + 10, False),  # the whole object
+        (0, BLOCK - 1, True),
+        (0, BLOCK + 1, True),
+        (BLOCK - 1, BLOCK + 11, True),
+        (2 * BLOCK + 1, 9, True),
+        (2 * BLOCK, 9, True),
+    ],
+)
+def test_a_file_is_packed_if_it_shares_a_block(
+    offset_bytes: int, length_bytes: int, is_packed: bool
+) -> None:
+    file = File("x", length_bytes, 0, offset_bytes)
+    item = object_of(2 * BLOCK + 10)
+    assert Manifest(2, "ABC00012", 1, BLOCK, (item,), (file,)).is_packed(file) is is_packed
+
+
+@given(manifests())
+def test_the_packed_files_are_those_that_have_a_neighbour_in_one_of_their_blocks(
+    manifest: Manifest,
+) -> None:
+    neighbours: dict[tuple[int, int], set[str]] = {}
+    for file in manifest.files:
+        for at in range(file.offset_bytes, file.offset_bytes + file.length_bytes):
+            neighbours.setdefault((file.object, at // BLOCK), set()).add(file.path)
+    shared = {path for paths in neighbours.values() if len(paths) > 1 for path in paths}
+    assert {file.path for file in manifest.files if manifest.is_packed(file)} == shared
 
 
 def test_an_object_with_one_digest_of_the_whole_is_accepted() -> None:
@@ -50,10 +108,33 @@ def change(**members: Any) -> Manifest:
 
 A, B = object_of(30), object_of(2 * BLOCK + 1)
 FILES = example().files
+UNPROVEN = example_of_schema_1().files
 HUGE = Object("ab" * 32, (1 << 62) + 1, sha256=b"\xab" * 32)
 
 BROKEN: dict[str, tuple[Manifest, str]] = {
-    "schema": (change(schema=2), "schema 2"),
+    "schema 0": (change(schema=0), "schema 0"),
+    "later schema": (change(schema=3), "schema 3"),
+    "digest of a packed file missing": (
+        change(files=(File("a.txt", 10, 0, 0), *FILES[1:])),
+        "file 'a.txt': sha256 is 0 bytes long, not 32",
+    ),
+    "digest of a packed file cut": (
+        change(files=(File("a.txt", 10, 0, 0, b"\xab" * 31), *FILES[1:])),
+        "file 'a.txt': sha256 is 31 bytes long, not 32",
+    ),
+    "digest of a file that is not packed": (
+        change(files=(*FILES[:3], msgspec.structs.replace(FILES[3], sha256=b"\xab" * 32))),
+        "file 'install.wim': sha256 is 32 bytes long, not 0",
+    ),
+    "digest of an empty file": (
+        change(files=(*FILES[:2], File("drivers/empty", 0, sha256=b"\xab" * 32), FILES[3])),
+        "file 'drivers/empty': sha256 is 32 bytes long, not 0",
+    ),
+    "digests of files in schema 1": (change(schema=1), "sha256 is 32 bytes long, not 0"),
+    "digest of a file of a whole object missing": (
+        change(objects=(Object("ab" * 32, 30, sha256=b"\xab" * 32), B), files=UNPROVEN),
+        "file 'a.txt': sha256 is 0 bytes long, not 32",
+    ),
     "package id": (change(package_id="../../etc"), "package id"),
     "package id in lower case": (change(package_id="abc00012"), "package id"),
     "version": (change(version=0), "version 0"),
@@ -138,7 +219,11 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     "more behind": ((TEXT + "{}").encode(), "not a manifest"),
     "unknown member": (TEXT.replace('"schema"', '"x":1,"schema"').encode(), "unknown field `x`"),
     "unknown member inside": (TEXT.replace('"path"', '"mode":1,"path"', 1).encode(), "mode"),
-    "member twice": (TEXT.replace('"schema":1', '"schema":1,"schema":1').encode(), "twice"),
+    "member twice": (TEXT.replace('"schema":2', '"schema":2,"schema":2').encode(), "twice"),
+    "unknown member of a later schema": (
+        TEXT.replace('"schema":2', '"schema":3,"x":1').encode(),
+        "schema 3 is not supported",
+    ),
     "member twice inside": (
         TEXT.replace('"length_bytes":10', '"length_bytes":9,"length_bytes" : 10').encode(),
         "'length_bytes' is given twice",

@@ -67,7 +67,9 @@ def published_tree(read: Read, package_id: str) -> Tree:
     for file in manifest["files"]:
         start = file.get("offset_bytes", 0)
         data = objects[file["object"]] if "object" in file else b""
-        tree[file["path"]] = data[start : start + file["length_bytes"]]
+        tree[file["path"]] = content = data[start : start + file["length_bytes"]]
+        if "sha256" in file:  # where it must be is checked whenever a manifest is read
+            assert hashlib.sha256(content).digest() == base64.b64decode(file["sha256"])
     return tree
 
 

@@ -41,6 +41,10 @@ def test_without_packing_each_file_is_an_object() -> None:
     assert objects(placed([1, 2, 0, 3], pack=False)) == [1, 2, 3]
 
 
+def test_published_manifests_are_of_schema_2() -> None:
+    assert placed([1]).schema == 2
+
+
 def test_a_file_of_five_tebibytes_keeps_its_arithmetic() -> None:
     length = 5 * (1 << 40) + 1
     manifest = placed([3, length])

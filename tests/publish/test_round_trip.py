@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import random
 import stat
 from pathlib import Path
@@ -8,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlcore.manifest import decode
+from dlcore.model import manifest_key
 from dlcore.publish import Progress, Published, Stage, publish
+from dlcore.publish.folder import FolderDestination
+from dlcore.publish.policy import PublishPolicy
+from dlcore.publish.publishing import PublishOptions, publish_to
 from tests.publish.helpers import (
     BLOCK,
     content,
@@ -75,12 +81,14 @@ def test_the_order_of_creation_changes_no_byte(tmp_path: Path) -> None:
 
 
 def test_the_same_content_has_the_same_name_in_every_release(tmp_path: Path) -> None:
-    source = write_tree(tmp_path / "source", {"a": b"a" * 5000, "b/c": b"c", "d": None})
+    source = write_tree(
+        tmp_path / "source", {"a": b"a" * 5000, "b/c": b"c", "b/d": b"d", "d": None}
+    )
     published = publish_blocks(source, tmp_path / "out")
     assert published.manifest == GOLDEN
 
 
-GOLDEN = "cffad98a93d0111d40291e2e6a180d3c6f7e481c29342b34b2391ba8be4674c8"
+GOLDEN = "85c8a77618893534757f3adee37af2c55461a65289d4a7c631a02ea4f536cd5c"
 
 
 def test_equal_files_are_stored_once(tmp_path: Path) -> None:
@@ -166,3 +174,22 @@ def test_the_log_tells_what_was_written_and_what_was_stored_already(
     publish_blocks(source, tmp_path / "out")
     assert "is already stored" in caplog.text
     assert "is written" not in caplog.text
+
+
+@pytest.mark.parametrize("span_blocks", [1, 2, 3])
+def test_packed_files_have_their_digests_wherever_the_spans_end(
+    tmp_path: Path, span_blocks: int
+) -> None:
+    tree = {f"{n:03}": content(n * 37 % BLOCK, n) for n in range(60)}
+    source = write_tree(tmp_path / "source", tree)
+    policy = PublishPolicy(span_bytes=span_blocks * BLOCK)
+    target = FolderDestination(tmp_path / "out")
+    published = publish_to(
+        target, source, PublishOptions("ABC00012", 1, BLOCK), lambda _: None, policy
+    )
+    document = (tmp_path / "out" / manifest_key(published.manifest)).read_bytes()
+    manifest = decode(document, source="test")
+    for file in manifest.files:
+        if manifest.is_packed(file):
+            assert file.sha256 == hashlib.sha256(tree[file.path]).digest()
+    assert sum(bool(file.sha256) for file in manifest.files) > 50

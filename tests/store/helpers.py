@@ -54,6 +54,7 @@ def make_package(
     block_bytes: int = BLOCK_BYTES,
     whole: bool = False,
     version: int = 1,
+    schema: int = 2,
 ) -> Package:
     """A package of random files; shorter ones than a block share a pack object.
 
@@ -63,6 +64,7 @@ def make_package(
         block_bytes: Length of a block.
         whole: Give the objects one digest each, none for their blocks.
         version: Of the package.
+        schema: Of the manifest; 1 has no digests of packed files.
     """
     chance = random.Random(seed)
     contents = {path: chance.randbytes(size) for path, size in sorted(sizes.items())}
@@ -79,7 +81,7 @@ def make_package(
         File(path, len(data), *place.get(path, (-1, 0))) for path, data in contents.items()
     )
     manifest = Manifest(
-        schema=1,
+        schema=schema,
         package_id="ABC00012",
         version=version,
         block_bytes=block_bytes,
@@ -87,7 +89,19 @@ def make_package(
         files=files,
         folders=("empty/inner",),
     )
+    if schema > 1:
+        manifest = _with_digests_of_files(manifest, contents)
     return Package(manifest, msgspec.json.encode(manifest), objects, contents)
+
+
+def _with_digests_of_files(manifest: Manifest, contents: dict[str, bytes]) -> Manifest:
+    files = (
+        msgspec.structs.replace(file, sha256=hashlib.sha256(contents[file.path]).digest())
+        if manifest.is_packed(file)
+        else file
+        for file in manifest.files
+    )
+    return msgspec.structs.replace(manifest, files=tuple(files))
 
 
 def _object(data: bytes, block_bytes: int, whole: bool) -> Object:
