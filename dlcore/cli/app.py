@@ -8,9 +8,9 @@ from typing import NoReturn
 
 import click
 
-from dlcore.cli.endings import ending_of, show_ending
+from dlcore.cli.leaving import Leaving
 from dlcore.cli.output import OutputClosed, drop_output, never_fail_to_encode, say
-from dlcore.cli.termination import Terminated, terminable
+from dlcore.cli.termination import Terminated, Termination
 
 # Name -> summary. The command itself lies in the module of that name, imported when it is used.
 COMMANDS = {
@@ -96,15 +96,18 @@ def status_of(arguments: list[str]) -> int:
 
 
 def _ended(arguments: list[str]) -> int:
+    as_json = "--json" in arguments
+    leaving = Leaving(as_json=as_json)
+    termination = Termination(leaving.leave)
     try:
-        with terminable():
-            result = group.main(arguments, prog_name="dlcore", standalone_mode=False)
+        with termination.handled():
+            result = group.main(
+                arguments, prog_name="dlcore", standalone_mode=False, obj=termination
+            )
     except click.exceptions.Exit as error:
         return error.exit_code
     except OutputClosed:
         raise
     except (Exception, KeyboardInterrupt, Terminated) as error:
-        ending = ending_of(error)
-        show_ending(ending, error, as_json="--json" in arguments)
-        return ending.exit_status
+        return leaving.tell(error)
     return result if isinstance(result, int) else 0

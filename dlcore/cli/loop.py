@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from dlcore.cli.termination import Terminated
+import click
+
+from dlcore.cli.termination import Termination
 
 T = TypeVar("T")
 
@@ -20,23 +20,19 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
         KeyboardInterrupt: The user interrupted it.
         Terminated: The process was asked to end.
     """
-    terminated = False
+    termination = click.get_current_context().find_object(Termination)
+    assert termination, "the command line was begun by `app.status_of`"
 
-    async def guarded() -> T:
+    async def cancellable() -> T:
         task = asyncio.ensure_future(work)
-
-        def terminate() -> None:
-            nonlocal terminated
-            terminated = True
-            task.cancel()
-
-        with contextlib.suppress(NotImplementedError):  # Windows has no such signal
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
-        return await task
+        loop = asyncio.get_running_loop()
+        # The handler runs in this thread, but the loop may be asleep.
+        with termination.cancelling(lambda: loop.call_soon_threadsafe(task.cancel)):
+            return await task
 
     try:
-        return asyncio.run(guarded())
+        return asyncio.run(cancellable())
     except asyncio.CancelledError:
-        if terminated:
-            raise Terminated from None
+        if termination.cause:
+            raise termination.cause from None
         raise

@@ -1,31 +1,172 @@
-"""A request to end the process (``SIGTERM``), as an exception. Needs no event loop."""
+"""A request to end the process: how it reaches the command, and what happens if that hangs.
+
+Guarantees: the first request (``SIGINT``, ``SIGTERM``, on Windows also ``SIGBREAK`` and closing the
+console) cancels the command, so that it ends in order. The process is gone `GRACE_S` later in any
+case, even if a thread hangs in a system call on a dead file share. A second request ends it at
+once. Nothing is half-done then: state is only ever replaced by a rename, and content is only
+believed after it was synced.
+
+Assumes the main thread; in any other, signals cannot be handled and nothing is changed.
+"""
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import signal
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import NoReturn
+
+from dlcore.cli.console_close import on_console_close
+
+GRACE_S = 1.4
+"""Time in which a command may end in order. Its whole end takes less than 2 s, with the lookout's
+delay before it and the last words after it."""
+
+_LOOK_EVERY_S = 0.25
+_SIGNALS = tuple(
+    signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
+)
 
 
 class Terminated(BaseException):
     """The process was asked to end (``SIGTERM``); what was verified is kept."""
 
 
+class Termination:
+    """The requests to end this process.
+
+    Args:
+        leave: Ends the process at once, and tells why. Called from any thread.
+        grace_s: Seconds between the first request and the call of ``leave``.
+    """
+
+    def __init__(self, leave: Callable[[BaseException], None], *, grace_s: float = GRACE_S) -> None:
+        self._leave = leave
+        self._grace_s = grace_s
+        self._cancel: Callable[[], object] | None = None
+        self._cause: BaseException | None = None
+        self._passed_on = 0  # signals that the lookout took and passed on to the main thread
+
+    @property
+    def cause(self) -> BaseException | None:
+        """What the process ends with: `Terminated` or KeyboardInterrupt; None if not asked to."""
+        return self._cause
+
+    @contextlib.contextmanager
+    def handled(self) -> Iterator[None]:
+        """Heed requests inside: raise their `cause` in the main thread, or see `cancelling`."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._signalled) for number in _SIGNALS}
+        try:
+            with _lookout(self._seen), on_console_close(self._console_closes):
+                yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextlib.contextmanager
+    def cancelling(self, cancel: Callable[[], object]) -> Iterator[None]:
+        """Call ``cancel`` on the first request, in place of raising its cause."""
+        self._cancel = cancel
+        try:
+            yield
+        finally:
+            self._cancel = None
+
+    def _signalled(self, number: int, _: FrameType | None) -> None:
+        if self._passed_on:
+            self._passed_on -= 1
+        else:
+            self._request(number)
+        if self._cancel:
+            self._cancel()
+        elif self._cause:
+            raise self._cause
+
+    def _seen(self, number: int, *, is_taken: bool) -> None:
+        """The lookout saw a signal; the main thread may hang in a system call."""
+        if not is_taken:
+            self._begin_grace(number)
+            return
+        self._passed_on += 1
+        self._request(number)
+        _thread.interrupt_main(signal.Signals(number))
+
+    def _console_closes(self) -> float:
+        """The console is being closed. Returns how long the process will need at most."""
+        number = getattr(signal, "SIGBREAK", signal.SIGTERM)
+        self._begin_grace(number)
+        _thread.interrupt_main(number)
+        return self._grace_s
+
+    def _request(self, number: int) -> None:
+        if self._cause:
+            self._leave(self._cause)
+        self._begin_grace(number)
+
+    def _begin_grace(self, number: int) -> None:
+        if self._cause is None:
+            self._cause = KeyboardInterrupt() if number == signal.SIGINT else Terminated()
+            timer = threading.Timer(self._grace_s, self._leave, (self._cause,))
+            timer.daemon = True
+            timer.start()
+
+
 @contextlib.contextmanager
-def terminable() -> Iterator[None]:
-    """Raise `Terminated` in the main thread when the process is asked to end."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, _terminate)
+def _lookout(seen: Callable[..., None]) -> Iterator[None]:
+    """Tell of signals that the main thread cannot handle, because it hangs in a system call.
+
+    Linux gives a signal to the main thread, which does not look at it while it waits for a dead
+    file share. Elsewhere the interpreter notes it, but a lock is waited for without looking.
+    """
+    if hasattr(signal, "sigtimedwait"):
+        with _waiting_for_signals(seen):
+            yield
+    else:
+        with _reading_wakeups(seen):
+            yield
+
+
+@contextlib.contextmanager
+def _waiting_for_signals(seen: Callable[..., None]) -> Iterator[None]:
+    is_over = threading.Event()
+
+    def look() -> None:
+        # Blocked in this thread only. The main thread comes first, so what is left here was not
+        # taken there.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        while not is_over.is_set():
+            found = signal.sigtimedwait(_SIGNALS, _LOOK_EVERY_S)
+            if found:
+                seen(found.si_signo, is_taken=True)
+
+    threading.Thread(target=look, daemon=True, name="dlcore-signals").start()
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        is_over.set()
 
 
-def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    raise Terminated
+@contextlib.contextmanager
+def _reading_wakeups(seen: Callable[..., None]) -> Iterator[None]:
+    read_end, write_end = socket.socketpair()
+    write_end.setblocking(False)
+
+    def look() -> None:
+        with contextlib.suppress(OSError):
+            while number := read_end.recv(1):
+                seen(number[0], is_taken=False)
+
+    before = signal.set_wakeup_fd(write_end.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=look, daemon=True, name="dlcore-signals").start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        write_end.close()
+        read_end.close()

@@ -1,0 +1,51 @@
+"""How a command says why it ends: in order, or at once while some thread hangs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+
+from dlcore.cli.endings import ending_of, show_ending
+
+TELL_S = 0.25
+"""A forced end waits this long for standard output and standard error, which may hang as well."""
+
+_SHOW_CURSOR = "\x1b[?25h"
+
+
+class Leaving:
+    """The last words of one command; they are said once.
+
+    Args:
+        as_json: Whether programs are told as well.
+        leave: Ends the process without waiting for its threads.
+    """
+
+    def __init__(self, *, as_json: bool, leave: Callable[[int], object] = os._exit) -> None:
+        self._as_json = as_json
+        self._leave = leave
+        self._saying = threading.Lock()
+        self._has_said = False
+
+    def tell(self, error: BaseException) -> int:
+        """Say how the command ended. Returns its exit status."""
+        ending = ending_of(error)
+        with self._saying:
+            if not self._has_said:
+                self._has_said = True
+                show_ending(ending, error, as_json=self._as_json)
+        return ending.exit_status
+
+    def leave(self, cause: BaseException) -> None:
+        """End the process now, whatever its threads do."""
+        teller = threading.Thread(target=self._tell_last, args=(cause,), daemon=True)
+        teller.start()
+        teller.join(TELL_S)
+        self._leave(ending_of(cause).exit_status)
+
+    def _tell_last(self, cause: BaseException) -> None:
+        if sys.stderr is not None and sys.stderr.isatty():
+            sys.stderr.write(_SHOW_CURSOR)  # a progress bar hides it
+        self.tell(cause)

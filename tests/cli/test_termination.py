@@ -1,0 +1,255 @@
+"""A request to end a command ends it within 2 s, whatever hangs, and nothing is half-done."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dlcore.cli.console_close import CTRL_CLOSE_EVENT, MARGIN_S, handler_of, registered
+from dlcore.cli.leaving import Leaving
+from dlcore.cli.termination import GRACE_S, Terminated
+from tests.cli.conftest import Site
+from tests.cli.helpers import Ended, refused, start, tree, wait
+from tests.cli.test_endings import is_open
+from tests.engine.scene import sequence, step
+
+MAX_END_S = 2.0
+HUGE_BYTES = 64 << 30  # as a hole it costs nothing, and takes long to hash
+BOTH = pytest.mark.parametrize(
+    ("number", "status", "code"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+STUBBORN = """
+import os, signal, time
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+print("pid", os.getpid(), flush=True)
+time.sleep(60)
+"""
+SCRIPT = """
+import asyncio, signal, sys, threading, time
+import click
+from dlcore.cli.leaving import Leaving
+from dlcore.cli.loop import run_async
+from dlcore.cli.termination import Termination
+from dlcore.waiting import in_thread
+
+def in_a_thread():
+    async def work():
+        print("hangs", flush=True)
+        await in_thread(threading.Event().wait)
+    run_async(work())
+
+def in_the_main_thread():
+    # As in a read from a dead share: the main thread does not look at its signals.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    print("hangs", flush=True)
+    threading.Event().wait()
+
+def at_a_second_request():
+    def hang():
+        print("hangs", flush=True)
+        try:
+            time.sleep(60)
+        finally:
+            print("cleans up", flush=True)
+            time.sleep(60)
+    hang()
+
+termination = Termination(Leaving(as_json=True).leave, grace_s=float(sys.argv[2]))
+with click.Context(click.Command("x"), obj=termination), termination.handled():
+    globals()[sys.argv[1]]()
+"""
+
+
+@pytest.fixture
+def silent_server() -> Iterator[int]:
+    """The port of a server that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def ended(process: subprocess.Popen[str], number: signal.Signals) -> Ended:
+    """Send a signal; check that it takes less than 2 s."""
+    began_s = time.monotonic()
+    process.send_signal(number)
+    result = wait(process)
+    assert time.monotonic() - began_s < MAX_END_S
+    return result
+
+
+def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stderr is not None
+    while text not in (line := process.stderr.readline()):
+        assert line, wait(process)
+
+
+@BOTH
+def test_a_fetch_from_a_server_that_never_answers(
+    number: signal.Signals, status: int, code: str, silent_server: int, tmp_path: Path
+) -> None:
+    """Fault: a server never answers, and the user gives up. dlcore ends within 2 s."""
+    url = f"http://127.0.0.1:{silent_server}/x"
+    process = start(
+        *("fetch", url, "--sha256", "0" * 64, "-o", tmp_path / "to", "--json", "-vv"),
+    )
+    wait_for_line(process, "is sent")
+    refused(ended(process, number), status, code)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="/proc tells when it hashes")
+@BOTH
+def test_a_verification_of_a_huge_file(
+    number: signal.Signals, status: int, code: str, tmp_path: Path
+) -> None:
+    """Fault: a verification is terminated while it hashes. dlcore ends within 2 s."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with (folder / "huge").open("wb") as file:
+        file.truncate(HUGE_BYTES)
+    (tmp_path / "x.meta4").write_text(
+        '<metalink xmlns="urn:ietf:params:xml:ns:metalink"><file name="huge">'
+        f'<size>{HUGE_BYTES}</size><hash type="sha-256">{"0" * 64}</hash></file></metalink>'
+    )
+    process = start("verify", folder, "--manifest", tmp_path / "x.meta4", "--json")
+    while not is_open(Path(f"/proc/{process.pid}/fd"), folder / "huge"):
+        assert process.poll() is None, wait(process)
+    refused(ended(process, number), status, code)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="/proc tells when it hashes")
+def test_a_publication_that_is_terminated_leaves_the_destination_as_it_was(
+    site: Site, tmp_path: Path
+) -> None:
+    """Fault: a publication is terminated while it hashes. dlcore leaves the catalog as it was."""
+    source = tmp_path / "source"
+    source.mkdir()
+    with (source / "huge").open("wb") as file:
+        file.truncate(HUGE_BYTES)
+    process = start(
+        *("publish", source, "--package-id", "ABC00001", "--to", tmp_path / "to", "--json")
+    )
+    while not is_open(Path(f"/proc/{process.pid}/fd"), source / "huge"):
+        assert process.poll() is None, wait(process)
+    refused(ended(process, signal.SIGTERM), 143, "terminated")
+    assert not [path for path in tree(tmp_path / "to") if "catalog" in path or "object" in path]
+
+
+@BOTH
+def test_a_run_whose_step_ignores_signals(
+    number: signal.Signals, status: int, code: str, site: Site, tmp_path: Path
+) -> None:
+    """Fault: a step ignores every signal. dlcore kills it and ends within 2 s."""
+    (tmp_path / "stubborn.py").write_text(STUBBORN)
+    stubborn = f"exec {sys.executable} {tmp_path / 'stubborn.py'}"
+    (tmp_path / "sequence.xml").write_bytes(sequence(step("Stubborn", CommandLine=stubborn)))
+    (tmp_path / "intranet.toml").write_text(
+        f"[client]\non_internet = false\n[catalog]\npath = '{site.published}/catalog.json'\n"
+        f"[[endpoint]]\nname = 'disk'\nkind = 'file'\npath = '{site.published}'\n"
+    )
+    process = start(
+        *("run", tmp_path / "sequence.xml", "--config", tmp_path / "intranet.toml"),
+        *("--state", tmp_path / "state", "--json"),
+    )
+    assert process.stderr is not None
+    while not (line := process.stderr.readline()).startswith("pid "):
+        assert line, wait(process)
+    refused(ended(process, number), status, code)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(line.split()[1]), 0)
+
+
+def test_a_gateway_that_serves_ends_well(site: Site, tmp_path: Path) -> None:
+    process = start("serve", site.published, "--state", tmp_path / "state", "--json")
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    assert ended(process, signal.SIGTERM) == Ended(0, "", "")
+
+
+# What hangs
+
+
+def script(where: str, grace_s: float) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, where, str(grace_s)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "hangs\n"
+    return process
+
+
+@pytest.mark.parametrize("where", ["in_a_thread", "in_the_main_thread"])
+@BOTH
+def test_a_thread_that_hangs_for_ever(
+    where: str, number: signal.Signals, status: int, code: str
+) -> None:
+    """Fault: a thread hangs on a dead file share. dlcore leaves it behind and ends within 2 s."""
+    if where == "in_the_main_thread" and not hasattr(signal, "sigtimedwait"):
+        pytest.skip("only Linux has sigtimedwait")
+    refused(ended(script(where, 0.2), number), status, code)
+
+
+@BOTH
+def test_a_second_request_ends_it_at_once(number: signal.Signals, status: int, code: str) -> None:
+    """Fault: cleaning up hangs, and the user is impatient. dlcore ends at the second request."""
+    process = script("at_a_second_request", 60.0)
+    process.send_signal(number)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "cleans up\n"
+    refused(ended(process, number), status, code)
+
+
+def test_the_end_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    left: list[int] = []
+    leaving = Leaving(as_json=True, leave=left.append)
+    assert leaving.tell(Terminated()) == 143
+    leaving.leave(Terminated())
+    assert left == [143]
+    out, err = capsys.readouterr()
+    assert json.loads(out)["error"]["code"] == "terminated"
+    assert err.count("terminated") == 2  # the code and the message, once each
+
+
+def test_all_of_it_fits_in_two_seconds() -> None:
+    from dlcore.cli import leaving, termination
+
+    assert termination._LOOK_EVERY_S + GRACE_S + leaving.TELL_S < MAX_END_S
+
+
+# The console of Windows
+
+
+def test_closing_the_console_is_a_request_that_the_system_waits_for() -> None:
+    """Fault: the user closes the console. dlcore ends in order while Windows waits."""
+    waited_s: list[float] = []
+    handle = handler_of(lambda: 1.0, waited_s.append)
+    assert not handle(0)  # Ctrl+C, which is a signal
+    assert not waited_s
+    assert handle(CTRL_CLOSE_EVENT)
+    assert waited_s == [1.0 + MARGIN_S]
+
+
+def test_the_handler_is_registered_only_while_a_command_runs() -> None:
+    calls: list[tuple[object, bool]] = []
+
+    class Kernel:
+        def SetConsoleCtrlHandler(self, handler: object, add: bool) -> None:  # noqa: N802
+            calls.append((handler, add))
+
+    with contextlib.suppress(KeyError), registered(Kernel(), "handler"):
+        assert calls == [("handler", True)]
+        raise KeyError
+    assert calls[1:] == [("handler", False)]
