@@ -1,8 +1,8 @@
 """The published layout in a folder, local or UNC.
 
-Guarantees: a key never reads outside of the folder. A thread that a cancellation leaves behind
-writes only to memory of its own. Assumes that the folder may be slow or vanish, as network shares
-do.
+Guarantees: a key never reads outside of the folder. A read that hangs is given up after
+``stall_s`` and delays neither the end of a command nor other reads; what its thread reads goes only
+to memory of its own. Assumes that the folder may be slow or vanish, as network shares do.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, Manifest, object_key
+from dlcore.transfer.endpoints.abandonable import AbandonableThreads, TooManyHangError
 from dlcore.transfer.endpoints.placement import PackagePlacement, all_objects
 from dlcore.transfer.http.faults import REMEDIES
 from dlcore.transfer.http.redaction import printable
@@ -50,6 +51,7 @@ class FolderEndpoint:
         self._folder = folder
         self._policy = policy or TransferPolicy()
         self._reads = asyncio.Semaphore(min(connections, self._policy.max_folder_reads))
+        self._threads = AbandonableThreads(self._policy.max_hung_reads)
 
     async def read_document(self, key: str, limit_bytes: int) -> bytes:
         """Read a published document; see `dlcore.transfer.interface.Endpoint.read_document`."""
@@ -102,7 +104,12 @@ class FolderEndpoint:
         timeout = asyncio.timeout(self._policy.stall_s)
         try:
             async with timeout:
-                return await asyncio.to_thread(read)
+                return await self._threads.run(read)
+        except TooManyHangError:
+            raise self._error(
+                Fault.STALL,
+                f"{path}: {self._policy.max_hung_reads} earlier reads have not returned",
+            ) from None
         except OSError as error:
             if timeout.expired():
                 raise self._error(
