@@ -42,8 +42,9 @@ class TransferPolicy(msgspec.Struct, frozen=True):
         max_buffered_bytes: Bytes of one endpoint that arrived before their turn.
         folder_read_bytes: Length of one read from a folder. Each costs one hop to a thread.
         max_folder_reads: Reads from one folder at once. A disk or a share is not faster with more.
-        max_hung_reads: Reads of one folder that were given up and have not returned. Each keeps a
-            thread and its buffer; a share that is dead for longer is not asked again.
+        max_folder_threads: Threads that read from one folder, those among them that were given up
+            and have not returned. A dead share is not asked again
+            while all of them hang.
         max_renewal_lead_s: A credential is renewed when a tenth of its life is left, but at most
             this long before it expires.
         min_renewal_interval_s: Pause after a failed renewal of a credential that still has some
@@ -70,7 +71,7 @@ class TransferPolicy(msgspec.Struct, frozen=True):
     max_buffered_bytes: int = 4 * MIB
     folder_read_bytes: int = 4 * MIB
     max_folder_reads: int = 4
-    max_hung_reads: int = 16
+    max_folder_threads: int = 16
     max_renewal_lead_s: float = 60.0
     min_renewal_interval_s: float = 5.0
     distrust_s: float = 30.0

@@ -1,76 +1,65 @@
-"""Blocking reads that may never return, as those from a dead file share.
+"""Threads for blocking reads that may never return, as those from a dead file share.
 
-Guarantees: a caller that is cancelled, or that has waited long enough, goes on at once. The thread
-is left behind: it can hold up neither the event loop's end nor that of the process. What it reads
-in the end is dropped. At most ``max_abandoned`` threads are left behind at a time.
+Guarantees: a caller that is cancelled goes on at once. The thread is left behind: it can hold up
+neither the event loop's end nor that of the process, as the threads of asyncio would. What it reads
+in the end is dropped.
 
 Assumes reads that change nothing: a thread that ends with the process leaves nothing half-done.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import threading
 from collections.abc import Callable
-from functools import partial
-from typing import TypeVar
+from concurrent.futures import Executor, Future
+from typing import ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class TooManyHangError(Exception):
-    """As many threads hang already as may be left behind."""
+    """As many threads are at work already as may be left behind."""
 
 
-class AbandonableThreads:
-    """Runs reads, each in a daemon thread.
-
-    asyncio's own threads will not do: the interpreter waits for each of them before it ends.
+class AbandonableThreads(Executor):
+    """Runs each read in a daemon thread of its own; for ``loop.run_in_executor``.
 
     Args:
-        max_abandoned: Threads that may be left behind at a time.
+        max_threads: Threads at work at a time, those that were left behind among them.
     """
 
-    def __init__(self, max_abandoned: int) -> None:
-        self._max_abandoned = max_abandoned
-        self._abandoned = 0
+    def __init__(self, max_threads: int) -> None:
+        self._max_threads = max_threads
+        self._at_work = 0
+        self._lock = threading.Lock()  # guards _at_work
 
-    async def run(self, read: Callable[[], T]) -> T:
-        """Run a read; a cancellation leaves it behind.
+    def submit(self, read: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Begin a read.
 
         Raises:
-            TooManyHangError: Too many were left behind, and none of them has returned since.
-            BaseException: What the read raised.
+            TooManyHangError: Too many threads are at work.
         """
-        if self._abandoned >= self._max_abandoned:
-            raise TooManyHangError
-        loop = asyncio.get_running_loop()
-        result: asyncio.Future[T] = loop.create_future()
+        with self._lock:
+            if self._at_work >= self._max_threads:
+                raise TooManyHangError
+            self._at_work += 1
+        result: Future[T] = Future()
 
         def work() -> None:
-            settle = _settle(result, read)
-            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(self._returned, result, settle)
+            try:
+                value = read(*args, **kwargs)
+            except BaseException as error:
+                self._end_work()
+                result.set_exception(error)
+            else:
+                self._end_work()
+                result.set_result(value)
 
+        result.set_running_or_notify_cancel()
         threading.Thread(target=work, daemon=True, name="dlcore-read").start()
-        try:
-            return await result
-        except asyncio.CancelledError:
-            self._abandoned += 1
-            raise
+        return result
 
-    def _returned(self, result: asyncio.Future[T], settle: Callable[[], None]) -> None:
-        if result.cancelled():
-            self._abandoned -= 1
-        else:
-            settle()
-
-
-def _settle(result: asyncio.Future[T], read: Callable[[], T]) -> Callable[[], None]:
-    """Run the read. Returns what passes its outcome on, for the event loop to call."""
-    try:
-        value = read()
-    except BaseException as error:
-        return partial(result.set_exception, error)
-    return partial(result.set_result, value)
+    def _end_work(self) -> None:
+        with self._lock:
+            self._at_work -= 1

@@ -51,7 +51,7 @@ class FolderEndpoint:
         self._folder = folder
         self._policy = policy or TransferPolicy()
         self._reads = asyncio.Semaphore(min(connections, self._policy.max_folder_reads))
-        self._threads = AbandonableThreads(self._policy.max_hung_reads)
+        self._threads = AbandonableThreads(self._policy.max_folder_threads)
 
     async def read_document(self, key: str, limit_bytes: int) -> bytes:
         """Read a published document; see `dlcore.transfer.interface.Endpoint.read_document`."""
@@ -104,11 +104,11 @@ class FolderEndpoint:
         timeout = asyncio.timeout(self._policy.stall_s)
         try:
             async with timeout:
-                return await self._threads.run(read)
+                return await asyncio.get_running_loop().run_in_executor(self._threads, read)
         except TooManyHangError:
             raise self._error(
                 Fault.STALL,
-                f"{path}: {self._policy.max_hung_reads} earlier reads have not returned",
+                f"{path}: {self._policy.max_folder_threads} earlier reads have not returned",
             ) from None
         except OSError as error:
             if timeout.expired():

@@ -1,0 +1,118 @@
+"""Which endpoint is asked for one document now, and when the search for it is given up. Pure.
+
+Guarantees: endpoints are asked in the order of preference. The next one is asked when those before
+it have failed or are busy, or when they have not answered for a while (a *hedged* question). After
+a failure that may pass, an endpoint is asked again after a random wait below a bound that doubles
+(*full jitter*). No endpoint is asked while a question to it is open, and none more than
+``max_attempts`` times. Nothing is asked after the deadline.
+
+A wait that an endpoint asks for (``Retry-After``) is kept in `retry_gate`.
+
+Source: Dean and Barroso, "The Tail at Scale" (hedged requests); AWS Architecture Blog, "Exponential
+Backoff And Jitter" (full jitter).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from dlcore.errors import Fault
+
+TRANSIENT = frozenset({Fault.CONNECT, Fault.TRUNCATED, Fault.STALL, Fault.BUSY, Fault.SERVER})
+"""Failures that may pass: the same question may be answered a moment later."""
+
+
+class InquiryPolicy(msgspec.Struct, frozen=True):
+    """How patiently documents are asked for.
+
+    Attributes:
+        max_attempts: Questions to one endpoint. With the waits below, an address that is wrong is
+            reported after 2 s on average, and after 3.5 s at most.
+        first_wait_s: Upper bound of the wait after the first failure. Longer than most restarts of
+            a connection take.
+        max_wait_s: Upper bound of every wait.
+        total_s: Nothing is asked after this time. What was asked before may still be answered: how
+            long that takes is bounded by the stall timer.
+        hedge_s: An endpoint that has not answered for this time is slow: a token, a round trip
+            over a poor link and a busy server together rarely take longer.
+        hedge_bytes_per_s: A long document is given the time that it takes at this rate as well.
+    """
+
+    max_attempts: int = 4
+    first_wait_s: float = 0.5
+    max_wait_s: float = 8.0
+    total_s: float = 60.0
+    hedge_s: float = 2.0
+    hedge_bytes_per_s: int = 1 << 20
+
+
+class Inquiry:
+    """The search for one document.
+
+    Args:
+        endpoints: Whom to ask, in order of preference.
+        now_s: When it begins, on the clock that all times are of.
+        length_bytes: How long the document may be.
+        random: Returns a number from 0.0 to 1.0, for the waits.
+        policy: How patient to be.
+    """
+
+    def __init__(
+        self,
+        endpoints: Sequence[str],
+        now_s: float,
+        *,
+        length_bytes: int,
+        random: Callable[[], float],
+        policy: InquiryPolicy,
+    ) -> None:
+        self._policy = policy
+        self._random = random
+        self._hedge_s = policy.hedge_s + length_bytes / policy.hedge_bytes_per_s
+        self._give_up_at_s = now_s + policy.total_s
+        self._unasked = list(endpoints)
+        self._asked_at_s: dict[str, float] = {}  # questions that are open
+        self._again_at_s: dict[str, float] = {}  # endpoints that failed, and are asked again then
+        self._failures: dict[str, int] = {}
+
+    def due(self, now_s: float) -> list[str]:
+        """The endpoints to ask now; their questions are open from now on."""
+        if now_s >= self._give_up_at_s:
+            self._unasked.clear()
+            self._again_at_s.clear()
+            return []
+        names = [name for name, at_s in self._again_at_s.items() if at_s <= now_s]
+        for name in names:
+            del self._again_at_s[name]
+        if self._unasked and self._hedge_at_s() <= now_s and not names:
+            names.append(self._unasked.pop(0))
+        self._asked_at_s.update(dict.fromkeys(names, now_s))
+        return names
+
+    def wake_at_s(self) -> float | None:
+        """When `due` is to be called next, unless a question ends before; None for never."""
+        times = list(self._again_at_s.values())
+        if self._unasked:
+            times.append(self._hedge_at_s())
+        return min(self._give_up_at_s, *times) if times else None
+
+    def failed(self, endpoint: str, fault: Fault, now_s: float) -> None:
+        """A question was answered with a failure."""
+        self._asked_at_s.pop(endpoint, None)
+        count = self._failures[endpoint] = self._failures.get(endpoint, 0) + 1
+        if fault in TRANSIENT and count < self._policy.max_attempts:
+            bound_s = min(self._policy.max_wait_s, self._policy.first_wait_s * 2 ** (count - 1))
+            self._again_at_s[endpoint] = now_s + self._random() * bound_s
+
+    def is_busy(self, endpoint: str, wait_s: float) -> None:
+        """An endpoint asks for time; the question stays open, and others are asked meanwhile."""
+        self._asked_at_s.pop(endpoint, None)
+        self._give_up_at_s += wait_s
+
+    def _hedge_at_s(self) -> float:
+        """When the next endpoint is asked: at once if no question is open."""
+        latest_s = max(self._asked_at_s.values(), default=-math.inf)
+        return latest_s + self._hedge_s
