@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcore import manifest as documents
+from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.library import Library, read_catalog
 from dlcore.engine.events import Event
 from dlcore.engine.manifests import LOCAL_ID, load_described
@@ -34,6 +35,12 @@ class Wanted(NamedTuple):
     sha256: str
     catalog: Path | None
     catalog_sha256: str
+
+
+class Server(NamedTuple):
+    """A server that is asked before it is an endpoint."""
+
+    name: str
 
 
 class Found(NamedTuple):
@@ -71,7 +78,7 @@ async def find(
     """
     _check_digests(wanted)
     if _is_url(wanted.what):
-        return await _find_url(wanted, access, stack)
+        return await _find_url(wanted, access, stack, tell)
     if _is_file(wanted.what):
         return _find_described(wanted, access, stack)
     if re.fullmatch(r"[A-Za-z0-9]{8}", wanted.what):
@@ -106,14 +113,17 @@ def _is_file(path: str) -> bool:
     return Path(path).is_file()
 
 
-async def _find_url(wanted: Wanted, access: Access, stack: AsyncExitStack) -> Found:
+async def _find_url(
+    wanted: Wanted, access: Access, stack: AsyncExitStack, tell: Callable[[Event], None]
+) -> Found:
     """A single file, of which the user vouches for the digest."""
     if not wanted.sha256:
         raise ConfigError(
             "a file at a URL is fetched only with its digest, so that it can be verified",
             remedy="Give its SHA-256, with --sha256 or the argument sha256, or a manifest.",
         )
-    probed = await probe_url(wanted.what, ca_file=access.ca_file)
+    server = Server(wanted.what.partition("://")[2].partition("/")[0].rpartition("@")[2])
+    probed = await Asking(tell).ask(server, lambda: probe_url(wanted.what, ca_file=access.ca_file))
     sha256 = wanted.sha256.lower()
     manifest = _manifest_of_file(probed.name or "content", probed.length_bytes, sha256)
     urls = [[wanted.what, *_urls(wanted.endpoints)]] if probed.length_bytes else []

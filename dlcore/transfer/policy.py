@@ -30,6 +30,8 @@ class TransferPolicy(msgspec.Struct, frozen=True):
         stall_s: A request is given up when it receives less than ``min_bytes_per_s`` for this
             time.
         min_bytes_per_s: An endpoint that sends less is treated as silent.
+        min_document_bytes_per_s: A document that takes longer than ``stall_s`` and its length at
+            this rate is given up. Less than its share of a slow link that many ranges fill.
         low_water_delay_s: Bytes wait in the kernel for at most this time, so that each read
             returns many of them. It is a tenth of the time over which a throughput is measured.
         low_water_silence_s: A connection that received nothing for this time is read at every
@@ -62,6 +64,7 @@ class TransferPolicy(msgspec.Struct, frozen=True):
     max_drained_bytes: int = 64 * KIB
     stall_s: float = 20.0
     min_bytes_per_s: int = 1024
+    min_document_bytes_per_s: int = 8 * KIB
     low_water_delay_s: float = 0.02
     low_water_silence_s: float = 1.0
     min_low_water_bytes: int = 16 * KIB
@@ -75,3 +78,7 @@ class TransferPolicy(msgspec.Struct, frozen=True):
     max_renewal_lead_s: float = 60.0
     min_renewal_interval_s: float = 5.0
     distrust_s: float = 30.0
+
+    def max_document_s(self, length_bytes: int) -> float:
+        """Seconds for the body of a document of up to this length."""
+        return self.stall_s + length_bytes / self.min_document_bytes_per_s

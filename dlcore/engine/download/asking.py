@@ -9,20 +9,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import Generic, TypeVar
 
 from dlcore.engine.download.inquiry import Inquiry, InquiryPolicy
-from dlcore.engine.download.retry_gate import RetryGate
+from dlcore.engine.download.retry_gate import Named, RetryGate
 from dlcore.engine.events import Event
-from dlcore.errors import TransferError
-from dlcore.transfer import Endpoint
+from dlcore.errors import Fault, TransferError
 from dlcore.waiting import cancel_and_wait
 
 _log = logging.getLogger(__name__)
 
+TRANSIENT = frozenset({Fault.CONNECT, Fault.TRUNCATED, Fault.STALL, Fault.BUSY, Fault.SERVER})
+"""Failures that may pass: the same question may be answered a moment later."""
+
+E = TypeVar("E", bound=Named)
 T = TypeVar("T")
-Question = Callable[[Endpoint], Awaitable[T]]
+Put = Callable[[Named, Callable[[], Awaitable[T]]], Awaitable[T]]
+Question = Callable[[E], Awaitable[T]]
 """Asks one endpoint. Raises TransferError if it has no good answer."""
 
 
@@ -58,7 +63,7 @@ class Asking:
         self._rng = rng or random.Random()  # noqa: S311  # spreads waits, guards nothing
         self._policy = policy or InquiryPolicy()
 
-    async def ask(self, endpoint: Endpoint, question: Callable[[], Awaitable[T]]) -> T:
+    async def ask(self, endpoint: Named, question: Callable[[], Awaitable[T]]) -> T:
         """Put a question to one endpoint, and again after failures that may pass.
 
         Raises:
@@ -71,7 +76,7 @@ class Asking:
         raise failure
 
     async def ask_any(
-        self, endpoints: Sequence[Endpoint], question: Question[T], *, length_bytes: int = 0
+        self, endpoints: Sequence[E], question: Question[E, T], *, length_bytes: int = 0
     ) -> T:
         """Put a question to several endpoints; the first good answer wins.
 
@@ -83,39 +88,80 @@ class Asking:
         Raises:
             NoAnswerError: None of them has a good answer.
         """
-        loop = asyncio.get_running_loop()
-        inquiry = Inquiry(
+        return await _Search(
+            self._gate, endpoints, question, self._inquiry(endpoints, length_bytes)
+        ).run()
+
+    def _inquiry(self, endpoints: Sequence[Named], length_bytes: int) -> Inquiry:
+        return Inquiry(
             [endpoint.name for endpoint in endpoints],
-            loop.time(),
+            asyncio.get_running_loop().time(),
             length_bytes=length_bytes,
             random=self._rng.random,
             policy=self._policy,
         )
-        by_name = {endpoint.name: endpoint for endpoint in endpoints}
-        failures: dict[str, TransferError] = {}
-        open_questions: dict[asyncio.Future[T], Endpoint] = {}
 
-        def ask(endpoint: Endpoint, *, when_it_has_time: bool) -> None:
-            put = self._gate.ask if when_it_has_time else self._gate.ask_once
-            task = asyncio.ensure_future(put(endpoint, lambda: question(endpoint)))
-            open_questions[task] = endpoint
 
+class _Search(Generic[E, T]):
+    """One question to several endpoints, under way."""
+
+    def __init__(
+        self,
+        gate: RetryGate,
+        endpoints: Sequence[E],
+        question: Question[E, T],
+        inquiry: Inquiry,
+    ) -> None:
+        self._gate = gate
+        self._endpoints = {endpoint.name: endpoint for endpoint in endpoints}
+        self._question = question
+        self._inquiry = inquiry
+        self._open: dict[asyncio.Future[T], str] = {}
+        self._have_waited: set[str] = set()
+        self._failures: dict[str, TransferError] = {}
+        self._now_s = asyncio.get_running_loop().time
+
+    async def run(self) -> T:
         try:
             while True:
-                for name in inquiry.due(loop.time()):
-                    ask(by_name[name], when_it_has_time=False)
-                wake_at_s = inquiry.wake_at_s()
-                if not open_questions and wake_at_s is None:
-                    raise NoAnswerError(failures)
-                wait_s = None if wake_at_s is None else max(0.0, wake_at_s - loop.time())
-                for answered in await _answered(open_questions, wait_s):
-                    endpoint = open_questions.pop(answered)
+                for name in self._inquiry.due(self._now_s()):
+                    self._ask(name, self._gate.ask_once)
+                for answered in await self._some_answers():
+                    name = self._open.pop(answered)
                     try:
                         return answered.result()
                     except TransferError as error:
-                        _log.info("%s: no answer yet: %s", endpoint.name, error.message)
-                        is_first_refusal = error.retry_after_s is not None and (
-                            not isinstance(failures.get(endpoint.name), _Refusal)
-                        )
+                        self._failed(name, error)
         finally:
-            await cancel_and_wait(open_questions)
+            await cancel_and_wait(list(self._open))
+
+    def _ask(self, name: str, put: Put[T]) -> None:
+        endpoint = self._endpoints[name]
+        question = put(endpoint, partial(self._question, endpoint))
+        self._open[asyncio.ensure_future(question)] = name
+
+    async def _some_answers(self) -> Collection[asyncio.Future[T]]:
+        """Wait for an answer, or until another endpoint is to be asked."""
+        wake_at_s = self._inquiry.wake_at_s()
+        if not self._open and wake_at_s is None:
+            raise NoAnswerError(self._failures)
+        wait_s = None if wake_at_s is None else max(0.0, wake_at_s - self._now_s())
+        if not self._open:
+            await asyncio.sleep(wait_s or 0.0)
+            return ()
+        answered, _ = await asyncio.wait(
+            self._open, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        return answered
+
+    def _failed(self, name: str, error: TransferError) -> None:
+        _log.info("no good answer: %s", error.message)
+        self._failures[name] = error
+        if error.retry_after_s is None:
+            self._inquiry.failed(name, self._now_s(), may_pass=error.fault in TRANSIENT)
+        elif name in self._have_waited:
+            self._inquiry.failed(name, self._now_s(), may_pass=False)
+        else:
+            self._have_waited.add(name)
+            self._inquiry.is_busy(name, error.retry_after_s)
+            self._ask(name, self._gate.ask)

@@ -19,11 +19,6 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from dlcore.errors import Fault
-
-TRANSIENT = frozenset({Fault.CONNECT, Fault.TRUNCATED, Fault.STALL, Fault.BUSY, Fault.SERVER})
-"""Failures that may pass: the same question may be answered a moment later."""
-
 
 class InquiryPolicy(msgspec.Struct, frozen=True):
     """How patiently documents are asked for.
@@ -36,8 +31,8 @@ class InquiryPolicy(msgspec.Struct, frozen=True):
         max_wait_s: Upper bound of every wait.
         total_s: Nothing is asked after this time. What was asked before may still be answered: how
             long that takes is bounded by the stall timer.
-        hedge_s: An endpoint that has not answered for this time is slow: a token, a round trip
-            over a poor link and a busy server together rarely take longer.
+        hedge_s: An endpoint that has not answered for this time is slow. A token and a reply of a
+            busy server over a poor link together rarely take longer.
         hedge_bytes_per_s: A long document is given the time that it takes at this rate as well.
     """
 
@@ -99,11 +94,11 @@ class Inquiry:
             times.append(self._hedge_at_s())
         return min(self._give_up_at_s, *times) if times else None
 
-    def failed(self, endpoint: str, fault: Fault, now_s: float) -> None:
-        """A question was answered with a failure."""
+    def failed(self, endpoint: str, now_s: float, *, may_pass: bool) -> None:
+        """A question was answered with a failure, which may pass or not."""
         self._asked_at_s.pop(endpoint, None)
         count = self._failures[endpoint] = self._failures.get(endpoint, 0) + 1
-        if fault in TRANSIENT and count < self._policy.max_attempts:
+        if may_pass and count < self._policy.max_attempts:
             bound_s = min(self._policy.max_wait_s, self._policy.first_wait_s * 2 ** (count - 1))
             self._again_at_s[endpoint] = now_s + self._random() * bound_s
 

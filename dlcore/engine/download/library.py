@@ -2,19 +2,18 @@
 
 Guarantees: a manifest is used only if its SHA-256 is the one that the catalog states, whatever its
 source; each is read once. For documents, endpoints are asked in the order of preference, with those
-that failed before at the end. An endpoint that asks for time is asked again if no other has the
-document. For objects, all endpoints are asked at once, and a slow or busy one delays no other.
+that failed before at the end; if one is slow or busy, the next is asked as well (`inquiry`). For
+objects, all endpoints are asked at once, and a slow or busy one delays no other.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 from dlcore import manifest as documents
-from dlcore.engine.download.retry_gate import RetryGate
+from dlcore.engine.download.asking import Asking, NoAnswerError
 from dlcore.engine.events import Event
 from dlcore.errors import (
     Fault,
@@ -59,7 +58,7 @@ class Library:
         self._manifests: dict[str, tuple[Manifest, bytes]] = {}
         self._located: dict[str, dict[str, Placement]] = {}
         self._failed: set[str] = set()  # endpoints whose last document could not be read
-        self._gate = RetryGate(tell)
+        self._asking = Asking(tell)
 
     def entry(self, package_id: str) -> CatalogEntry:
         """The package's catalog entry.
@@ -125,7 +124,7 @@ class Library:
         Raises:
             TransferError: As `Endpoint.locate`.
         """
-        return await self._gate.ask(endpoint, lambda: endpoint.locate(manifest))
+        return await self._asking.ask(endpoint, lambda: endpoint.locate(manifest))
 
     async def _kept(self, entry: CatalogEntry, package_id: str) -> bytes | None:
         """The manifest document that the store keeps with the package."""
@@ -140,36 +139,32 @@ class Library:
             document = await in_thread(read_if_there, path, entry.manifest_bytes)
             if document is not None and documents.digest_of(document) == entry.manifest:
                 return document
-        complaints: dict[str, str] = {}
         asked = sorted(self._endpoints, key=lambda e: e.name in self._failed)
-        for ask in (self._gate.ask_once, self._gate.ask):
-            busy: list[Endpoint] = []
-            for endpoint in asked:
-                try:
-                    document = await ask(endpoint, partial(_read_manifest, endpoint, entry))
-                except TransferError as error:
-                    self._failed.add(endpoint.name)
-                    complaints[endpoint.name] = error.message
-                    if error.retry_after_s is not None:
-                        busy.append(endpoint)
-                else:
-                    self._failed.discard(endpoint.name)
-                    return document
-            asked = busy
+        try:
+            return await self._asking.ask_any(
+                asked,
+                lambda endpoint: self._read_manifest(endpoint, entry),
+                length_bytes=entry.manifest_bytes,
+            )
+        except NoAnswerError as error:
+            complaints = [failure.message for failure in error.failures.values()]
         raise NotFoundError(
             f"no endpoint has the manifest of package {package_id} version {entry.version}: "
-            + "; ".join(complaints.values()),
+            + "; ".join(complaints),
             remedy="Distribute the package to an endpoint that this client may use.",
         )
 
-
-async def _read_manifest(endpoint: Endpoint, entry: CatalogEntry) -> bytes:
-    document = await endpoint.read_document(manifest_key(entry.manifest), entry.manifest_bytes)
-    if documents.digest_of(document) != entry.manifest:
-        raise TransferError(
-            "the manifest does not match its digest", fault=Fault.CORRUPT, endpoint=endpoint.name
-        )
-    return document
+    async def _read_manifest(self, endpoint: Endpoint, entry: CatalogEntry) -> bytes:
+        self._failed.add(endpoint.name)  # until it has answered
+        document = await endpoint.read_document(manifest_key(entry.manifest), entry.manifest_bytes)
+        if documents.digest_of(document) != entry.manifest:
+            raise TransferError(
+                "the manifest does not match its digest",
+                fault=Fault.CORRUPT,
+                endpoint=endpoint.name,
+            )
+        self._failed.discard(endpoint.name)
+        return document
 
 
 def read_if_there(path: Path, limit_bytes: int) -> bytes | None:
@@ -212,7 +207,7 @@ async def read_catalog(
             raise NotFoundError(f"there is no catalog at {path}", remedy="Check the path.")
     else:
         assert endpoint is not None
-        document = await _read_from(endpoint, RetryGate(tell))
+        document = await _read_from(endpoint, Asking(tell))
         source = f"catalog of endpoint {endpoint.name}"
     if sha256 and documents.digest_of(document) != sha256.lower():
         raise IntegrityError(
@@ -222,9 +217,9 @@ async def read_catalog(
     return documents.decode_catalog(document, source=source)
 
 
-async def _read_from(endpoint: Endpoint, gate: RetryGate) -> bytes:
+async def _read_from(endpoint: Endpoint, asking: Asking) -> bytes:
     try:
-        return await gate.ask(
+        return await asking.ask(
             endpoint, lambda: endpoint.read_document(CATALOG_KEY, MAX_CATALOG_BYTES)
         )
     except TransferError as error:

@@ -1,8 +1,9 @@
-"""Asks endpoints for documents, listings and locations, and honours ``Retry-After``.
+"""Keeps to the times that endpoints ask for (``Retry-After``) before they answer a question.
 
 Guarantees: an endpoint that asks for time (429 or 503 with ``Retry-After``) is asked nothing
 before that time is over. Then it is asked one question at a time, until it answers one. Other
-endpoints are not affected. An endpoint that asks for time too often in a row has failed.
+endpoints are not affected. An endpoint that asks for time too often in a row has failed. Questions
+are for documents, listings and locations; how else they are repeated is in `inquiry`.
 
 Not here: requests for content, whose waits the scheduler decides.
 """
@@ -11,17 +12,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from dlcore.engine.events import EndpointBusy, Event
 from dlcore.errors import TransferError
-from dlcore.transfer import Endpoint
 
 # In a row, as for requests for content; `transfer` limits each wait to 300 s.
 MAX_REFUSALS = 12
 MIN_WAIT_S = 0.1
 
 T = TypeVar("T")
+
+
+class Named(Protocol):
+    """Whatever can be asked: an endpoint, or a server that is none."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in errors and events."""
+        ...
 
 
 class RetryGate:
@@ -35,7 +44,7 @@ class RetryGate:
         self._tell = tell
         self._gates: dict[str, _EndpointGate] = {}
 
-    async def ask(self, endpoint: Endpoint, question: Callable[[], Awaitable[T]]) -> T:
+    async def ask(self, endpoint: Named, question: Callable[[], Awaitable[T]]) -> T:
         """Put a question to an endpoint, and again if it asks for time.
 
         Raises:
@@ -48,7 +57,7 @@ class RetryGate:
                 raise
         return await self._gates[endpoint.name].wait_and_try(question)
 
-    async def ask_once(self, endpoint: Endpoint, question: Callable[[], Awaitable[T]]) -> T:
+    async def ask_once(self, endpoint: Named, question: Callable[[], Awaitable[T]]) -> T:
         """Put a question to an endpoint, unless it is too busy at present.
 
         Raises:

@@ -10,6 +10,7 @@ behind the sink, block by block.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from dlcore.errors import Fault, TransferError
@@ -89,18 +90,41 @@ async def read_document(
             raise await response.status_error()
         check_content_coding(response)
         announced_bytes = parse_content_length(response.headers.get("Content-Length", ""))
-        body = bytearray()
-        while data := await response.read():
-            body += data
-            if len(body) > limit_bytes:
-                raise response.error(
-                    Fault.RANGE,
-                    f"the document is longer than {limit_bytes} bytes",
-                    remedy="Check that the URL is that of the document.",
-                )
+        body = await _document_body(response, limit_bytes, announced_bytes)
         if announced_bytes is not None and len(body) != announced_bytes:
             raise response.error(Fault.TRUNCATED, f"{len(body)} of {announced_bytes} bytes arrived")
         return bytes(body)
+
+
+async def _document_body(
+    response: Response, limit_bytes: int, announced_bytes: int | None
+) -> bytearray:
+    """Read the body as it arrives; its announced length is no reason to keep room for it.
+
+    Raises:
+        TransferError: ``RANGE`` if it is too long, ``STALL`` if it takes too long for its length.
+    """
+    too_long = response.error(
+        Fault.RANGE,
+        f"the document is longer than {limit_bytes} bytes",
+        remedy="Check that the URL is that of the document.",
+    )
+    if announced_bytes is not None and announced_bytes > limit_bytes:
+        raise too_long
+    longest_bytes = limit_bytes if announced_bytes is None else announced_bytes
+    max_s = response.policy.max_document_s(longest_bytes)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(max_s):
+            while data := await response.read():
+                body += data
+                if len(body) > limit_bytes:
+                    raise too_long
+    except TimeoutError:
+        raise response.error(
+            Fault.STALL, f"only {len(body)} bytes of the document arrived within {max_s:.0f} s"
+        ) from None
+    return body
 
 
 def check_content_coding(response: Response) -> None:
