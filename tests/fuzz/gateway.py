@@ -23,6 +23,7 @@ class _Response:
     """A response with status 200, no headers and a body that arrives at once."""
 
     status = 200
+    policy = TransferPolicy()
 
     def __init__(self, body: bytes) -> None:
         self.headers: CIMultiDict[str] = CIMultiDict()
