@@ -95,7 +95,8 @@ class Termination:
             return
         self._passed_on += 1
         self._request(number)
-        _thread.interrupt_main(signal.Signals(number))
+        # Sent to that thread alone, it also ends a wait there; the lookout cannot take it again.
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
 
     def _console_closes(self) -> float:
         """The console is being closed. Returns how long the process will need at most."""

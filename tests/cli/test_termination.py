@@ -58,8 +58,8 @@ def in_the_main_thread():
 
 def at_a_second_request():
     def hang():
-        print("hangs", flush=True)
         try:
+            print("hangs", flush=True)
             time.sleep(60)
         finally:
             print("cleans up", flush=True)
