@@ -117,6 +117,7 @@ if TYPE_CHECKING:
     from dlcore.errors import TaskSequenceError as TaskSequenceError
     from dlcore.errors import TlsError as TlsError
     from dlcore.errors import TransferError as TransferError
+    from dlcore.errors import UnexpectedContentError as UnexpectedContentError
     from dlcore.model import Catalog as Catalog
     from dlcore.model import CatalogEntry as CatalogEntry
     from dlcore.model import EndpointKind as EndpointKind
@@ -180,7 +181,8 @@ _PUBLIC = {
     "errors": (
         "AuthError ConfigError DiskFullError DlcoreError DocumentError ExhaustedError "
         "Fault IntegrityError InternalError LockedError ManifestError NotFoundError "
-        "PreflightError StepError StorageError TaskSequenceError TlsError TransferError"
+        "PreflightError StepError StorageError TaskSequenceError TlsError TransferError "
+        "UnexpectedContentError"
     ),
     "model": "Catalog CatalogEntry EndpointKind EndpointSettings File Manifest Object",
     "publish": "Progress:PublishProgress Published Stage:PublishStage publish:publish_folder",

@@ -167,6 +167,16 @@ class IntegrityError(DlcoreError):
         self.offset_bytes = offset_bytes
 
 
+class UnexpectedContentError(IntegrityError):
+    """A package's folder holds something that is not the package's. No step gets to see it.
+
+    A file, folder or link that the manifest does not know, or a link, a special file or a file with
+    a second name in the place of one that it knows. Nothing was changed.
+    """
+
+    code = "unexpected-content"
+
+
 class StorageError(DlcoreError):
     """The local disk failed or refused. Verified blocks stay; run again to go on.
 

@@ -187,6 +187,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
         block = number - self.first_blocks[object_index]
         return ObjectIndex(object_index), BlockInObject(block)
 
+    def block_digests(self, blocks: BlockRange) -> bytes:
+        """SHA-256 of each block, concatenated; empty if the object has only one digest."""
+        digests = self.objects[blocks.object].digests
+        return digests[blocks.first * DIGEST_BYTES : blocks.last * DIGEST_BYTES]
+
     def block_span(self, object_index: ObjectIndex, block: BlockInObject) -> tuple[int, int]:
         """Bytes ``[start, end)`` of a block in its object."""
         start = block * self.block_bytes

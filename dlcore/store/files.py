@@ -11,6 +11,7 @@ import errno
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -38,6 +39,17 @@ class Files:
     def names(self, path: Path) -> list[str]:
         """Names of a folder's entries, sorted."""
         return sorted(entry.name for entry in path.iterdir())
+
+    def entries(self, path: Path) -> Iterator[tuple[str, os.stat_result]]:
+        """Name and status of each of a folder's entries, links not followed, in any order."""
+        with os.scandir(path) as entries:
+            for entry in entries:
+                # On Windows an entry's own status has neither an inode nor a number of names.
+                in_full = os.name == "nt"
+                yield (
+                    entry.name,
+                    os.lstat(entry.path) if in_full else entry.stat(follow_symlinks=False),
+                )
 
     def open(self, path: Path, *, create: bool = False) -> int:
         """Open a regular file to read and write; a link is refused, a second name too."""
@@ -137,6 +149,14 @@ class Files:
         """Delete a folder and everything in it."""
         shutil.rmtree(path)
 
+    def now_ns(self) -> int:
+        """The time by the clock that files get their times from, in nanoseconds since 1970."""
+        return time.time_ns()
+
+    def pause(self, seconds: float) -> None:
+        """Let that clock go on."""
+        time.sleep(seconds)
+
     def free_bytes(self, path: Path) -> int:
         """Free space for this user on the disk that holds ``path``."""
         return shutil.disk_usage(path).free
@@ -159,6 +179,15 @@ def read_fully(files: Files, fd: int, view: memoryview, offset: int) -> int:
             break
         done += count
     return done
+
+
+def delete(files: Files, path: Path) -> None:
+    """Delete whatever is at a path: a folder with everything in it, or anything else."""
+    status = files.status(path)
+    if status is not None and stat.S_ISDIR(status.st_mode):
+        files.remove_tree(path)
+    elif status is not None:
+        files.remove(path)
 
 
 def write_document(files: Files, path: Path, data: bytes) -> None:

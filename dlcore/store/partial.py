@@ -12,8 +12,10 @@ thread while writes go on; `finish` and `close` when all calls of `write_runs` h
 from __future__ import annotations
 
 import contextlib
+import logging
+import stat
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -21,13 +23,17 @@ from dlcore.disk.faults import translated
 from dlcore.errors import IntegrityError, InternalError, StorageError
 from dlcore.model import BlockInObject, BlockInPackage, BlockRange, Manifest, ObjectIndex
 from dlcore.store import journal
-from dlcore.store.files import Files, read_document, write_document, write_fully
+from dlcore.store.files import Files, delete, read_document, write_document, write_fully
+from dlcore.store.inventory import Inventory
 from dlcore.store.journal import Claim
 from dlcore.store.pending_runs import OnWritten, PendingRuns
+from dlcore.store.proof import refuse_foreign
 from dlcore.store.resume import find_blocks
 from dlcore.store.tree import Tree
 from dlcore.store.whole import WholeObject
 from dlcore.store.writing import Arrival, Writer
+
+logger = logging.getLogger(__name__)
 
 JOURNAL = "journal"
 CONTENT = "content"
@@ -46,7 +52,13 @@ class Partial:
     """
 
     def __init__(
-        self, files: Files, folder: Path, target: Path, manifest: Manifest, digest: bytes
+        self,
+        files: Files,
+        folder: Path,
+        target: Path,
+        manifest: Manifest,
+        digest: bytes,
+        on_finished: Callable[[Inventory], None],
     ) -> None:
         self.manifest = manifest
         self.closed = False
@@ -58,6 +70,7 @@ class Partial:
         self._folder = folder
         self._target = target
         self._digest = digest
+        self._on_finished = on_finished
         self._tree = Tree(files, folder / CONTENT, manifest)
         self._writer = Writer(files, manifest, self._tree, self._record)
         self._whole = {
@@ -76,6 +89,7 @@ class Partial:
         """Find out what is on disk already. Called once, by the store."""
         with self._translated("begin"):
             data = read_document(self._files, self._folder / JOURNAL)
+            self._remove_unexpected()
             self._tree.prepare()
             claims = journal.decode(data or b"", self._digest, len(self.have))
             claims = claims or journal.Claims.none(len(self.have))
@@ -89,6 +103,16 @@ class Partial:
         self.discarded_blocks = sum(
             1 for claimed, held in zip(claims.held, self.have, strict=True) if claimed and not held
         )
+
+    def _remove_unexpected(self) -> None:
+        """Nothing but the package's own files may end up in the finished package."""
+        content = self._folder / CONTENT
+        status = self._files.status(content)
+        if status is None or not stat.S_ISDIR(status.st_mode):
+            return  # there is nothing, or `Tree.prepare` refuses it
+        for path in Inventory.take(self._files, content, self.manifest).unexpected:
+            logger.warning("package %s: removed %s", self.manifest.package_id, content / path)
+            delete(self._files, content / path)
 
     def _start_journal(self, claims: journal.Claims) -> None:
         data = journal.encode(self._digest, claims)
@@ -234,20 +258,38 @@ class Partial:
             The content folder of the finished package.
 
         Raises:
-            StorageError: The disk failed; as for `sync`. A journal that cannot be deleted is
-                harmless and raises nothing.
+            UnexpectedContentError: There is something in the folder that the manifest does not
+                know. It stays there; the next `Store.begin` removes it.
+            StorageError: The disk failed; as for `sync`. Or a file was taken away or got another
+                length meanwhile: begin again to find out what is on disk. A journal that cannot be
+                deleted is harmless and raises nothing.
         """
         if not self.complete:
             raise InternalError(f"package {self.manifest.package_id} lacks {self.missing()} blocks")
         self.sync()
         self.close()
         with self._translated("finish"):
+            found = self._exact_inventory()
             self._files.move(self._folder, self._target)
             self._files.sync_folder(self._target.parent)
             self._files.sync_folder(self._folder.parent)
             with contextlib.suppress(OSError):
                 self._files.remove(self._target / JOURNAL)
+            found.settle(self._files, self._target / CONTENT)
+        self._on_finished(found)
         return self._target / CONTENT
+
+    def _exact_inventory(self) -> Inventory:
+        content = self._folder / CONTENT
+        found = Inventory.take(self._files, content, self.manifest)
+        refuse_foreign(found, content, self.manifest.package_id)
+        if not found.is_complete:
+            raise StorageError(
+                f"files of package {self.manifest.package_id} were changed while it was fetched",
+                path=content,
+                remedy="Run again: what is on disk is checked and kept.",
+            )
+        return found
 
     def close(self) -> None:
         """Wait for writes that have begun and close the files. All state stays. Idempotent."""

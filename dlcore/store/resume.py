@@ -89,7 +89,7 @@ def _claimed_and_right(
     data = tree.read(blocks, buffer)
     first = manifest.block_number(blocks.object, blocks.first)
     last = first + blocks.last - blocks.first
-    expected = _digests_of(manifest, blocks)
+    expected = manifest.block_digests(blocks)
     if expected:
         found, size = block_digests(data, manifest.block_bytes), DIGEST_BYTES
     else:
@@ -105,18 +105,12 @@ def _unclaimed_and_right(
     # `again`: an earlier failed sync may have left bytes in memory that are not on the disk.
     data = tree.read(blocks, buffer, again=True)
     first = manifest.block_number(blocks.object, blocks.first)
-    expected = _digests_of(manifest, blocks)
+    expected = manifest.block_digests(blocks)
     if expected:
         found = block_digests(data, manifest.block_bytes)
         return map(Claim, _equal_rows(found, expected, DIGEST_BYTES, first))
     checksums = _rows(block_checksums(data, manifest.block_bytes), CHECKSUM_BYTES)
     return (Claim(number, checksum) for number, checksum in enumerate(checksums, first))
-
-
-def _digests_of(manifest: Manifest, blocks: BlockRange) -> bytes:
-    """SHA-256 of each block, concatenated; empty if the object has only one digest."""
-    digests = manifest.objects[blocks.object].digests
-    return digests[blocks.first * DIGEST_BYTES : blocks.last * DIGEST_BYTES]
 
 
 def _equal_rows(found: bytes, expected: bytes, size: int, first: int) -> Iterator[int]:

@@ -10,8 +10,11 @@ Threads: calls for different packages may overlap; ``open`` and ``close`` are th
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
+import stat
+import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -21,12 +24,17 @@ from dlcore.disk.faults import translated
 from dlcore.disk.system import allocated_bytes
 from dlcore.errors import InternalError, ManifestError
 from dlcore.model import Manifest
-from dlcore.store.files import Files, read_document, write_document
+from dlcore.store.files import Files, delete, read_document, write_document
+from dlcore.store.inventory import Inventory
 from dlcore.store.lock import StateLock
 from dlcore.store.partial import CONTENT, Partial
+from dlcore.store.proof import Proofs, refuse_foreign, unexpected
 from dlcore.store.tree import ensure_folder
 
+logger = logging.getLogger(__name__)
+
 MANIFEST = "manifest.json"
+LENT = "lent"  # an empty file: the folder was handed out, and programs may have left files in it
 _PACKAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -58,6 +66,8 @@ class Store:
         self._partials = state / "partial"
         self._removed = state / "removed"
         self._begun: dict[str, Partial] = {}
+        self._proofs = Proofs(files)
+        self._proving: dict[str, threading.Lock] = {}
 
     @classmethod
     def open(cls, state: Path, *, wait_s: float = 0.0) -> Self:
@@ -104,7 +114,7 @@ class Store:
                 ensure_folder(self._files, folder)
             self._files.sync_folder(self._state)
             for name in self._files.names(self._removed):
-                self._files.remove_tree(self._removed / name)
+                delete(self._files, self._removed / name)
 
     def close(self) -> None:
         """Close unfinished packages, keeping their state, and release the lock. Idempotent."""
@@ -167,6 +177,92 @@ class Store:
                 for name in names
             )
 
+    def prove(self, manifest: Manifest, document: bytes, *, lend: bool = False) -> Path | None:
+        """Prove that a finished package is as its manifest says: the only way to its content.
+
+        What this process verified and nobody changed since is only looked at; all else is read
+        and hashed, which may take long: call it from a thread. A package that is damaged goes back
+        to the unfinished ones by one rename, so that `begin` keeps what is right.
+
+        Args:
+            manifest: The package.
+            document: The manifest's bytes; their SHA-256 names the package.
+            lend: Whether the folder is handed out now, to a step say. What programs leave in it
+                from then on is removed by the next proof; in a folder that was never handed out
+                it is refused.
+
+        Returns:
+            The content folder; None if the package is not finished or not any more.
+
+        Raises:
+            UnexpectedContentError: There is something that the manifest does not know. Nothing
+                was changed.
+            StorageError: The disk failed.
+        """
+        digest = hashlib.sha256(document).hexdigest()
+        key = package_key(manifest.package_id, manifest.version, digest)
+        with (
+            self._proving.setdefault(key, threading.Lock()),
+            self._translated(f"prove package {manifest.package_id}"),
+        ):
+            folder = self._packages / key
+            if self._files.status(folder) is None:
+                return None
+            if not self._is_right(key, manifest):
+                self._move_back(key)
+                return None
+            if self._read_manifest(folder, digest) is None:
+                write_document(self._files, folder / MANIFEST, document)
+                self._files.sync_folder(folder)
+            if lend:
+                self._note_lent(folder)
+            return folder / CONTENT
+
+    def _is_right(self, key: str, manifest: Manifest) -> bool:
+        """Whether a finished package is as its manifest says, once what was left in it is gone."""
+        folder = self._packages / key
+        content = folder / CONTENT
+        for path in (folder, content):
+            status = self._files.status(path)
+            if status is None:
+                return False
+            if not stat.S_ISDIR(status.st_mode):
+                raise unexpected(manifest.package_id, path, "is not a folder")
+        found = Inventory.take(self._files, content, manifest)
+        if self._files.status(folder / LENT):
+            for path_left in found.unexpected + found.misplaced:
+                logger.info("package %s: removed %s", manifest.package_id, content / path_left)
+                delete(self._files, content / path_left)
+        else:
+            refuse_foreign(found, content, manifest.package_id)
+        return not found.misplaced and self._proofs.holds(key, content, manifest, found)
+
+    def _note_lent(self, folder: Path) -> None:
+        if self._files.status(folder / LENT) is None:
+            write_document(self._files, folder / LENT, b"")
+            self._files.sync_folder(folder)
+
+    def _move_back(self, key: str) -> None:
+        """Make a finished package an unfinished one.
+
+        An unfinished package of the same name gives way: dlcore does not leave both, and the
+        finished one once had every block.
+        """
+        self._proofs.forget(key)
+        logger.warning("package %s is damaged: what is wrong is fetched again", key)
+        if self._files.status(self._partials / key):
+            self._discard(self._partials / key)
+        self._files.move(self._packages / key, self._partials / key)
+        self._files.sync_folder(self._partials)
+        self._files.sync_folder(self._packages)
+
+    def _discard(self, path: Path) -> None:
+        """Take something out of its place by one rename, then delete it."""
+        delete(self._files, self._removed / path.name)  # what an earlier failure left
+        self._files.move(path, self._removed / path.name)
+        self._files.sync_folder(path.parent)
+        delete(self._files, self._removed / path.name)
+
     def begin(self, manifest: Manifest, document: bytes) -> Partial:
         """Start to fill a package, or continue where an earlier process ended.
 
@@ -180,7 +276,7 @@ class Store:
             The package, to be filled; ``have`` says which blocks are on disk.
 
         Raises:
-            InternalError: It is finished (see `find`), or begun and not closed.
+            InternalError: It is finished (`prove` was not asked), or begun and not closed.
             StorageError: The disk failed, or something else is at its path. Nothing is lost.
         """
         digest = hashlib.sha256(document)
@@ -193,7 +289,14 @@ class Store:
             if self._files.status(target):
                 raise InternalError(f"package {manifest.package_id} is finished")
             self._keep_manifest(key, digest.hexdigest(), document)
-        partial = Partial(self._files, self._partials / key, target, manifest, digest.digest())
+        partial = Partial(
+            self._files,
+            self._partials / key,
+            target,
+            manifest,
+            digest.digest(),
+            lambda found: self._proofs.note(key, found.identities),
+        )
         try:
             partial.begin()
         except BaseException:
@@ -216,12 +319,11 @@ class Store:
         if key in self._begun and not self._begun[key].closed:
             raise InternalError(f"package {package_id} is being filled")
         found = False
+        self._proofs.forget(key)
         with self._translated(f"remove package {package_id}"):
             for folder in (self._packages, self._partials):
                 if self._files.status(folder / key):
-                    self._files.move(folder / key, self._removed / key)
-                    self._files.sync_folder(folder)
-                    self._files.remove_tree(self._removed / key)
+                    self._discard(folder / key)
                     found = True
         return found
 

@@ -18,12 +18,14 @@ import random
 import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 from dlcore.native import Run, Written, portable
 from dlcore.store.files import Files
 
 SECTOR_BYTES = 512
+SECOND_NS = 1_000_000_000
 
 
 class PowerCutError(BaseException):
@@ -37,8 +39,11 @@ class Inode:
         self.durable = durable
         self.data = bytearray(durable)
         self.log: list[tuple[int, bytes | None]] = []  # (offset, bytes), or (length, None)
+        self.number = next(_numbers)
+        self.changed_ns = 0
 
-    def change(self, at: int, data: bytes | None) -> None:
+    def change(self, at: int, data: bytes | None, now_ns: int) -> None:
+        self.changed_ns = now_ns
         self.log.append((at, data))
         apply(self.data, at, data)
 
@@ -74,6 +79,7 @@ class Folder:
         self.durable: dict[str, Node] = {}
 
 
+_numbers = count(1)
 Node = Inode | Folder
 Place = tuple[Folder, str]
 Change = tuple[Place | None, Place | None, Node]  # from, to, what: None is nowhere
@@ -105,6 +111,7 @@ class SimDisk(Files):
         self.calls = 0
         self.before: Callable[[SimDisk, str], None] = lambda disk, call: None
         self.longest_write = 1 << 30
+        self.clock_ns = 0  # goes on by a second with each change of a file
         self._changes: list[Change] = []
         self._open: dict[int, Inode] = {}
         self._next_fd = 1000
@@ -132,10 +139,10 @@ class SimDisk(Files):
 
     def status(self, path: Path) -> os.stat_result | None:
         node = self._find(path)
-        if node is None:
-            return None
-        kind = stat.S_IFDIR if isinstance(node, Folder) else stat.S_IFREG
-        return os.stat_result((kind | 0o600, 0, 0, 1, 0, 0, 0, 0, 0, 0))
+        return None if node is None else status_of(node)
+
+    def entries(self, path: Path) -> Iterator[tuple[str, os.stat_result]]:
+        return iter([(n, status_of(node)) for n, node in self._folder(path).names.items()])
 
     def names(self, path: Path) -> list[str]:
         return sorted(self._folder(path).names)
@@ -163,11 +170,17 @@ class SimDisk(Files):
         if node is None and create:
             node = Inode()
             self._change_name(None, self._place(path), node)
+        return self._open_file(path, node)
+
+    def _open_file(self, path: Path, node: Node | None) -> int:
         if not isinstance(node, Inode):
             raise FileNotFoundError(errno.ENOENT, "missing", str(path))
         self._next_fd += 1
         self._open[self._next_fd] = node
         return self._next_fd
+
+    def open_to_read(self, path: Path) -> int:
+        return self._open_file(path, self._find(path))
 
     def watch(self, folder: Path) -> int:
         self._folder(folder)
@@ -181,7 +194,7 @@ class SimDisk(Files):
 
     def write_at(self, fd: int, data: memoryview, offset: int) -> int:
         data = data[: self.longest_write]
-        self._open[fd].change(offset, bytes(data))
+        self._open[fd].change(offset, bytes(data), self._tick())
         return len(data)
 
     def open_direct(self, path: Path) -> None:
@@ -196,10 +209,10 @@ class SimDisk(Files):
         return len(data)
 
     def truncate(self, fd: int, length_bytes: int) -> None:
-        self._open[fd].change(length_bytes, None)
+        self._open[fd].change(length_bytes, None, self._tick())
 
     def allocate(self, fd: int, length_bytes: int) -> None:
-        self._open[fd].change(length_bytes, None)
+        self._open[fd].change(length_bytes, None, self._tick())
 
     def has_data(self, fd: int, offset: int, length_bytes: int) -> bool:
         return any(self._open[fd].data[offset : offset + length_bytes])
@@ -209,6 +222,16 @@ class SimDisk(Files):
 
     def free_bytes(self, path: Path) -> int:
         return 0
+
+    def now_ns(self) -> int:
+        return self.clock_ns + SECOND_NS
+
+    def pause(self, seconds: float) -> None:
+        """Nothing is ever so fresh that it is waited for."""
+
+    def _tick(self) -> int:
+        self.clock_ns += SECOND_NS
+        return self.clock_ns
 
     # What survives
 
@@ -297,6 +320,14 @@ class SimDisk(Files):
 
     def _place(self, path: Path) -> Place:
         return self._folder(path.parent), path.name
+
+
+def status_of(node: Node) -> os.stat_result:
+    if isinstance(node, Folder):
+        return os.stat_result((stat.S_IFDIR | 0o700, 0, 0, 2, 0, 0, 0, 0, 0, 0))
+    row = (stat.S_IFREG | 0o600, node.number, 0, 1, 0, 0, len(node.data), 0, 0, 0)
+    times = {"st_mtime_ns": node.changed_ns, "st_ctime_ns": node.changed_ns}
+    return os.stat_result(row, times)
 
 
 CALLS = frozenset(name for name in vars(Files) if not name.startswith("_"))

@@ -27,7 +27,7 @@ def fill_and_publish(disk: SimDisk, package: Package) -> None:
     store = Store(STATE, disk)
     try:
         store.prepare()
-        if store.find(package.digest, package.manifest):
+        if store.prove(package.manifest, package.document, lend=True):
             return
         partial = store.begin(package.manifest, package.document)
         missing = [n for n, held in enumerate(partial.have) if not held]
@@ -82,6 +82,41 @@ def test_whichever_call_fails_the_next_run_publishes_the_right_bytes(
         survivor = disk.after_power_loss(random.Random(number))
         assert published(survivor, package) == package.contents, f"call {number}"
     assert refused > full / 2
+
+
+def altered(package: Package) -> SimDisk:
+    """A disk with a finished package of which a byte has changed since."""
+    disk = SimDisk()
+    fill_and_publish(disk, package)
+    fd = disk.open(STATE / "packages" / f"ABC00012.1-{package.digest[:16]}" / "content/a/large")
+    disk.write_at(fd, memoryview(b"\0\0\0"), 2_000)
+    disk.close(fd)
+    return disk
+
+
+@pytest.mark.parametrize("package", [PACKAGE, WHOLE], ids=["blocks", "whole"])
+@pytest.mark.parametrize("persistent", [False, True], ids=["once", "for-good"])
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO], ids=["full", "broken"])
+def test_whichever_call_fails_the_next_run_mends_a_damaged_package(
+    package: Package, persistent: bool, error: int
+) -> None:
+    """Fault: the disk fails while a damaged package is mended. dlcore says so, then goes on."""
+    calm = altered(package)
+    before = calm.calls
+    fill_and_publish(calm, package)
+    refused = 0
+    for number in range(before + 1, calm.calls + 1):
+        disk = altered(package)
+        disk.before = failing(number, error, persistent=persistent)
+        try:
+            fill_and_publish(disk, package)
+        except StorageError:
+            refused += 1
+        disk.before = lambda _disk, _call: None
+        fill_and_publish(disk, package)
+        survivor = disk.after_power_loss(random.Random(number))
+        assert published(survivor, package) == package.contents, f"call {number}"
+    assert refused > (calm.calls - before) / 2
 
 
 def test_short_writes_are_carried_on() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -56,7 +57,7 @@ def count_points(last: int) -> Callable[[], int]:
 def fill_and_tell(state: Path, seed: int, told: int, reached: Callable[[], int]) -> None:
     """Fill the package from two threads; tell each block once it is written, then all points."""
     with Store.open(state, wait_s=10) as store:
-        if store.find(PACKAGE.digest, PACKAGE.manifest):
+        if store.prove(PACKAGE.manifest, PACKAGE.document):
             return
         partial = store.begin(PACKAGE.manifest, PACKAGE.document)
         wanted = [n for n, held in enumerate(partial.have) if not held]
@@ -117,14 +118,14 @@ def test_a_kill_at_any_point_loses_no_written_block_and_no_byte(
             written, was_killed = run(state, chance.randrange(1 << 30), last)
             kills += was_killed
             with Store.open(state, wait_s=10) as store:
-                if not store.find(PACKAGE.digest, PACKAGE.manifest):
+                if not store.prove(PACKAGE.manifest, PACKAGE.document):
                     assert was_killed
                     have = store.begin(PACKAGE.manifest, PACKAGE.document).have
                     assert {n for n in written if not have[n]} == set(), f"seed {SEED}"
                     reused += have.count(1)
                     left = points - have.count(1)
         with Store.open(state) as store:
-            content = store.find(PACKAGE.digest, PACKAGE.manifest)
+            content = store.prove(PACKAGE.manifest, PACKAGE.document)
             if content is None:
                 partial = store.begin(PACKAGE.manifest, PACKAGE.document)
                 fetched += partial.missing()
@@ -135,3 +136,41 @@ def test_a_kill_at_any_point_loses_no_written_block_and_no_byte(
     record_property("blocks_reused", reused)
     assert reused
     assert fetched
+
+
+def test_a_kill_at_any_point_while_a_damaged_package_is_mended_needs_no_human(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """Fault: the process is killed while a damaged package is mended. dlcore goes on."""
+    chance = random.Random(SEED)
+    with Store.open(tmp_path / "good") as store:
+        partial = store.begin(PACKAGE.manifest, PACKAGE.document)
+        fill(partial, PACKAGE)
+        partial.finish()
+    told, _ = run(damaged_copy(tmp_path / "clean", chance), SEED)
+    points, kills, lives = max(told), 0, 0
+    while kills < KILLS // 3:
+        state = damaged_copy(tmp_path / f"after{lives}", chance)
+        for _ in range(3):
+            is_late = chance.random() < LATE
+            last = points - chance.randrange(ENDING) if is_late else chance.randint(1, points)
+            kills += run(state, chance.randrange(1 << 30), last)[1]
+            lives += 1
+        run(state, SEED)
+        with Store.open(state) as store:
+            content = store.prove(PACKAGE.manifest, PACKAGE.document)
+            assert content, f"seed {SEED}"
+            assert read_back(content) == PACKAGE.contents, f"seed {SEED}"
+        shutil.rmtree(state)
+    record_property("kills", kills)
+
+
+def damaged_copy(state: Path, chance: random.Random) -> Path:
+    """A copy of the state directory ``good`` in which one file of the package is altered."""
+    shutil.copytree(state.with_name("good"), state)
+    content = next((state / "packages").iterdir()) / "content"
+    path = content / chance.choice([path for path, data in PACKAGE.contents.items() if data])
+    data = bytearray(path.read_bytes())
+    data[chance.randrange(len(data))] ^= 1
+    path.write_bytes(data)
+    return state

@@ -46,7 +46,7 @@ class Run:
         """Fill and publish the package, blocks in any order, a sync now and then."""
         store = Store(STATE, self.disk)
         store.prepare()
-        if store.find(self.package.digest, self.package.manifest):
+        if store.prove(self.package.manifest, self.package.document):
             return
         partial = store.begin(self.package.manifest, self.package.document)
         self.check_resumed(partial)
@@ -148,3 +148,38 @@ def test_no_loss_of_power_publishes_a_wrong_byte_or_loses_a_synced_block(
     record_property("losses_of_power", states)
     record_property("blocks_reused", reused)
     assert reused, f"seed {SEED}"
+
+
+def damaged(run: Run) -> None:
+    """Finish the package, then alter a byte of it on the medium."""
+    run.live(random.Random(SEED))
+    fd = run.disk.open(run.content / "a/large")
+    run.disk.write_at(fd, memoryview(b"\0\0\0"), 2_000)
+    run.disk.sync(fd)
+    run.disk.close(fd)
+    run.synced = set()
+
+
+@pytest.mark.parametrize("ordered", [True, False], ids=["ordered", "posix"])
+@pytest.mark.parametrize("package", [PACKAGE, WHOLE], ids=["blocks", "whole"])
+def test_no_loss_of_power_stops_a_damaged_package_from_being_mended(
+    package: Package, ordered: bool, record_property: Callable[[str, object], None]
+) -> None:
+    """Fault: power is lost while a damaged package is mended. dlcore goes on, and ends right."""
+    chance = random.Random(SEED)
+    longest = changes_of_a_full_run(package, chance)
+    states = 0
+    for _ in range(TRIALS // 4):
+        run = Run(package, SimDisk(ordered=ordered))
+        damaged(run)
+        for _ in range(LIVES):
+            run.disk.before = cut_at(chance.randint(1, longest + 5))
+            with contextlib.suppress(PowerCutError):
+                run.live(chance)
+            run.disk = run.disk.after_power_loss(chance)
+            states += 1
+        run.live(chance)
+        run.disk = run.disk.after_power_loss(chance)
+        assert run.check_published(), f"seed {SEED}: what was finished stays finished"
+        assert not run.disk.read_tree(STATE / "partial")
+    record_property("losses_of_power", states)

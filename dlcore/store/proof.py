@@ -1,0 +1,172 @@
+"""Proves that a finished package is as its manifest says: a process believes what it hashed itself.
+
+A package that this process verified is compared by names, kinds, lengths and the identities of its
+files (`inventory`), which takes under a second for 100,000 files. What differs is hashed with
+SHA-256 on all cores; of a package that an earlier process finished, that is everything. Identities
+are kept in memory only, so there is no file that could be forged. They are taken before the hashing
+and compared after it, so a change in between is noticed.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from dlcore.errors import UnexpectedContentError
+from dlcore.model import BlockRange, Manifest
+from dlcore.native import verify_blocks
+from dlcore.store.checking import buffer_bytes, in_parallel, runs
+from dlcore.store.files import Files
+from dlcore.store.inventory import Inventory
+from dlcore.store.reading import BlockReader
+from dlcore.store.tree import path_of
+
+# A file that cannot be read to its end, or that was taken away or replaced while it was hashed.
+_NOT_THERE = {errno.EIO, errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+
+
+class Proofs:
+    """The packages that this process has verified. Thread-safe for different packages.
+
+    Args:
+        files: The disk.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._identities: dict[str, list[bytes | None]] = {}
+
+    def note(self, key: str, identities: list[bytes | None]) -> None:
+        """Believe a package's files as long as these identities stay."""
+        self._identities[key] = identities
+
+    def forget(self, key: str) -> None:
+        """Believe nothing of a package."""
+        self._identities.pop(key, None)
+
+    def holds(self, key: str, folder: Path, manifest: Manifest, found: Inventory) -> bool:
+        """Whether a package is as its manifest says; it is believed from then on.
+
+        Args:
+            key: Its name in the store.
+            folder: Its content.
+            manifest: What it should be.
+            found: What is there; nothing of it is unexpected or misplaced.
+
+        Raises:
+            OSError: The disk failed in another way than by not returning a file's bytes.
+        """
+        if not found.is_complete:
+            return False
+        found.settle(self._files, folder)
+        known = self._identities.get(key) or [None] * len(found.identities)
+        rows = enumerate(zip(found.identities, known, strict=True))
+        suspects = [number for number, (now, before) in rows if now is None or now != before]
+        if suspects and not self._match(folder, manifest, suspects):
+            return False
+        for number in suspects:
+            if found.identity_now(self._files, folder, number) != found.identities[number]:
+                return False
+        self.note(key, found.identities)
+        return True
+
+    def _match(self, folder: Path, manifest: Manifest, suspects: Iterable[int]) -> bool:
+        """Whether all blocks that these files have a part in match their SHA-256."""
+        hashing = _Hashing(self._files, folder, manifest)
+        try:
+            return hashing.run(suspects)
+        finally:
+            hashing.reader.open_files.close()
+
+
+class _Hashing:
+    """Hashes blocks and objects until one does not match."""
+
+    def __init__(self, files: Files, folder: Path, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._wrong = threading.Event()
+        paths = [path_of(folder, file.path) for file in manifest.files]
+        self.reader = BlockReader(
+            files, manifest, paths.__getitem__, lambda number: files.open_to_read(paths[number])
+        )
+
+    def run(self, suspects: Iterable[int]) -> bool:
+        blocks, objects = self._parts_of(suspects)
+        size = buffer_bytes(self._manifest)
+        in_parallel(runs(self._manifest, blocks), self._check_run, size)
+        in_parallel(sorted(objects), self._check_object, size)
+        return not self._wrong.is_set()
+
+    def _parts_of(self, suspects: Iterable[int]) -> tuple[bytearray, set[int]]:
+        """The blocks with digests, and the objects without, that files have a part in."""
+        manifest = self._manifest
+        blocks = bytearray(manifest.first_blocks[-1])
+        objects = set()
+        for file in (manifest.files[number] for number in suspects):
+            if file.is_empty:
+                continue
+            if not manifest.objects[file.object].digests:
+                objects.add(file.object)
+                continue
+            base = manifest.first_blocks[file.object]
+            first = file.offset_bytes // manifest.block_bytes
+            last = (file.offset_bytes + file.length_bytes - 1) // manifest.block_bytes + 1
+            blocks[base + first : base + last] = b"\1" * (last - first)
+        return blocks, objects
+
+    def _check_run(self, blocks: BlockRange, buffer: memoryview) -> None:
+        data = self._read(blocks, buffer)
+        if data is None:
+            return
+        digests = self._manifest.block_digests(blocks)
+        if verify_blocks(data, self._manifest.block_bytes, digests):
+            self._wrong.set()
+
+    def _check_object(self, index: int, buffer: memoryview) -> None:
+        digest = hashlib.sha256()
+        for block in range(self._manifest.block_count(index)):
+            data = self._read(BlockRange.of(index, block, block + 1), buffer)
+            if data is None:
+                return
+            digest.update(data)
+        if digest.digest() != self._manifest.objects[index].sha256:
+            self._wrong.set()
+
+    def _read(self, blocks: BlockRange, buffer: memoryview) -> memoryview | None:
+        """Read blocks; None if they are not there, or if there is nothing more to find out."""
+        if self._wrong.is_set():
+            return None
+        try:
+            return self.reader.read(blocks, buffer)
+        except OSError as error:
+            if error.errno not in _NOT_THERE:
+                raise
+            self._wrong.set()
+            return None
+
+
+def refuse_foreign(found: Inventory, folder: Path, package_id: str) -> None:
+    """Refuse a folder that holds anything but what the manifest knows.
+
+    Raises:
+        UnexpectedContentError: It does; the message names the first path.
+    """
+    for what, paths in (
+        ("is not in the manifest", found.unexpected),
+        ("is not a plain file or folder with one name", found.misplaced),
+    ):
+        if paths:
+            raise unexpected(package_id, folder / min(paths), what, len(paths) - 1)
+
+
+def unexpected(package_id: str, path: Path, what: str, more: int = 0) -> UnexpectedContentError:
+    """The error that names something that does not belong where it is."""
+    others = f" (and {more} more)" if more else ""
+    return UnexpectedContentError(
+        f"package {package_id} is refused: {path} {what}{others}",
+        path=str(path),
+        remedy="Find out who put it there, remove it, and run again.",
+    )
