@@ -8,7 +8,8 @@ run a task sequence   `Client`, `Session`, `run_sequence`, `preflight`, `plan`, 
                       `load_deployment`, `Executor`, `CommandExecutor`, `SimulatingExecutor`,
                       `Outcome`, `Report`, `StepResult`
 fetch                 `fetch`, `Client.fetch`, `Access`, `Retry`, `Terms`, `Fetched`
-publish and verify    `publish_folder`, `verify_tree`, `load_manifest`
+publish and verify    `publish_folder`, `repair_published`, `verify_site`, `verify_tree`,
+                      `load_manifest`
 task sequences        `TaskSequence`, `Step`, `Group`, `Variables`, `Plan`
 settings              `Deployment` and what it is made of, `EndpointSettings`, `parse_rate`
 content               `Manifest`, `Object`, `File`, `Catalog`, `CatalogEntry`
@@ -18,8 +19,8 @@ errors                `DlcoreError` and its subclasses, `Fault`
 
 What waits for a network is a coroutine: `fetch`, `preflight`, `run_sequence`, and the methods of
 `Client` and `Session`. What only reads and writes files is a plain function that blocks; call it in
-a thread (`asyncio.to_thread`) where that matters: `publish_folder`, `verify_tree`, `plan` and the
-``load_...`` functions.
+a thread (`asyncio.to_thread`) where that matters: `publish_folder`, `repair_published`,
+`verify_site`, `verify_tree`, `plan` and the ``load_...`` functions.
 
 `Client.hold`, `library`, `content`, `judge`, `bus`, `store`, `policy` and `renewals` are internal
 too.
@@ -127,8 +128,14 @@ if TYPE_CHECKING:
     from dlcore.model import Object as Object
     from dlcore.publish import Progress as _PublishProgress
     from dlcore.publish import Published as Published
+    from dlcore.publish import Repaired as Repaired
+    from dlcore.publish import SiteFault as SiteFault
+    from dlcore.publish import SiteReport as SiteReport
     from dlcore.publish import Stage as _PublishStage
+    from dlcore.publish import Wrong as _SiteWrong
     from dlcore.publish import publish as _publish_folder
+    from dlcore.publish import repair as _repair_published
+    from dlcore.publish import verify_site as verify_site
     from dlcore.schedule import Terms as Terms
     from dlcore.store import Bad as _BadFile
     from dlcore.store import Reason as _BadReason
@@ -145,6 +152,8 @@ if TYPE_CHECKING:
 
     encode_event = _encode_event
     publish_folder = _publish_folder
+    repair_published = _repair_published
+    SiteWrong = _SiteWrong
     BadFile = _BadFile
     PublishProgress = _PublishProgress
     PublishStage = _PublishStage
@@ -185,7 +194,10 @@ _PUBLIC = {
         "UnexpectedContentError"
     ),
     "model": "Catalog CatalogEntry EndpointKind EndpointSettings File Manifest Object",
-    "publish": "Progress:PublishProgress Published Stage:PublishStage publish:publish_folder",
+    "publish": (
+        "Progress:PublishProgress Published Repaired SiteFault SiteReport Stage:PublishStage "
+        "Wrong:SiteWrong publish:publish_folder repair:repair_published verify_site"
+    ),
     "schedule": "Terms",
     "store": "Bad:BadFile Reason:BadReason verify_tree",
     "tasksequence": (

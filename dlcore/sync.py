@@ -37,6 +37,8 @@ from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.report import Report
 from dlcore.engine.session import Session as AsyncSession
 from dlcore.publish import publish as publish_folder
+from dlcore.publish import repair as repair_published
+from dlcore.publish import verify_site
 from dlcore.schedule import Terms
 from dlcore.store import verify_tree
 from dlcore.tasksequence import Step, TaskSequence, Variables, plan
@@ -54,7 +56,9 @@ __all__ = [
     "plan",
     "preflight",
     "publish_folder",
+    "repair_published",
     "run_sequence",
+    "verify_site",
     "verify_tree",
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from pathlib import Path
 
 import click
@@ -14,7 +15,7 @@ from dlcore.cli.paths import EXISTING_FOLDER
 from dlcore.cli.views import open_view
 from dlcore.engine.units import amount
 from dlcore.model import DEFAULT_BLOCK_BYTES
-from dlcore.publish import Stage, publish
+from dlcore.publish import Published, Repaired, Stage, publish, repair
 
 DONE = {Stage.CHECK: "checked", Stage.HASH: "hashed", Stage.WRITE: "written"}
 
@@ -54,6 +55,13 @@ DONE = {Stage.CHECK: "checked", Stage.HASH: "hashed", Stage.WRITE: "written"}
     "package from there.",
 )
 @click.option(
+    "--repair",
+    "is_repair",
+    is_flag=True,
+    help="Read all of the version that is published, and write what is wrong from FOLDER. "
+    "The catalog stays as it is.",
+)
+@click.option(
     "--replace", is_flag=True, help="Replace other content of the same or a later version."
 )
 @quiet_option
@@ -66,33 +74,49 @@ def command(
     block_bytes: int,
     no_pack: bool,
     content_library: bool,
+    is_repair: bool,
     replace: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
     """Publish FOLDER as a version of a package.
 
-    Objects that are there already are not written again; clients see the new version only when
-    everything of it is in place.
+    Objects that are there already are compared with their digests, and written again only if they
+    are wrong; clients see the new version only when everything of it is in place.
     """
+    if is_repair and replace:
+        raise click.UsageError("--repair and --replace exclude each other")
     with contextlib.closing(open_view(quiet=quiet)) as view:
-        published = publish(
+        work = repair if is_repair else partial(publish, replace=replace)
+        done = work(
             folder,
             package_id=package_id,
             version=version,
             destination=destination,
             block_bytes=block_bytes,
             pack=not no_pack,
-            replace=replace,
             content_library=content_library,
             progress=lambda p: view.progress(DONE[p.stage], p.done_bytes, p.total_bytes),
         )
     if as_json:
-        show_json(msgspec.to_builtins(published))
-        return
-    say(
-        f"published {package_id} version {published.version}: {published.files} files, "
-        f"{amount(published.content_bytes)}; {published.objects_written} objects written "
-        f"({amount(published.written_bytes)}), {published.objects_present} there already\n"
-        f"manifest sha256 {published.manifest}"
+        show_json(msgspec.to_builtins(done))
+    else:
+        say(_repaired(done) if isinstance(done, Repaired) else _published(done))
+
+
+def _published(done: Published) -> str:
+    again = f", of them {done.objects_rewritten} again" if done.objects_rewritten else ""
+    return (
+        f"published {done.package_id} version {done.version}: {done.files} files, "
+        f"{amount(done.content_bytes)}; {done.objects_written} objects written{again} "
+        f"({amount(done.written_bytes)}), {done.objects_present} there already\n"
+        f"manifest sha256 {done.manifest}"
     )
+
+
+def _repaired(done: Repaired) -> str:
+    verdict = (
+        f"repaired {done.package_id} version {done.version}: {done.objects} objects checked, "
+        f"{len(done.rewritten)} documents and objects rewritten ({amount(done.written_bytes)})"
+    )
+    return "\n".join([*(f"rewrote {key}" for key in done.rewritten), verdict])

@@ -1,4 +1,4 @@
-"""``dlcore verify``: check a folder against its manifest."""
+"""``dlcore verify``: check a folder against its manifest, or everything at a published site."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from dlcore.cli.views import open_view
 from dlcore.engine.manifests import load_manifest
 from dlcore.engine.units import amount
 from dlcore.errors import IntegrityError, NotFoundError
-from dlcore.model import Manifest
+from dlcore.model import CATALOG_KEY, Manifest
+from dlcore.publish import SiteFault, verify_site
 from dlcore.store import verify_tree
 
 _log = logging.getLogger(__name__)
 
+MAX_NAMED_FILES = 5  # of a fault, in words: a pack object may hold thousands
 KEPT = "manifest.json"  # beside the content of a package in a state directory
 
 
 @click.command(cls=LoggedCommand)
-@click.argument("folder", type=EXISTING_FOLDER)
+@click.argument("where", metavar="FOLDER|SITE")
 @click.option(
     "--manifest",
     "manifest_path",
@@ -34,13 +36,23 @@ KEPT = "manifest.json"  # beside the content of a package in a state directory
 )
 @quiet_option
 @json_option
-def command(folder: Path, manifest_path: Path | None, quiet: bool, as_json: bool) -> int:
-    """Check FOLDER against its manifest and name every bad file and offset.
+def command(where: str, manifest_path: Path | None, quiet: bool, as_json: bool) -> int:
+    """Check FOLDER against its manifest, or all packages of SITE, and name everything that is bad.
 
-    FOLDER is a content folder, or a package's folder in a state directory. Changes nothing. Ends
-    with status 7 if anything is wrong.
+    FOLDER is a content folder, or a package's folder in a state directory. SITE is a folder that
+    was published to (it has a catalog.json), or a URL: https://..., az://container/prefix, s3://...,
+    gs://.... Changes nothing. Ends with status 7 if anything is wrong.
     """
-    folder, manifest = _locate(folder, manifest_path)
+    if "://" in where and manifest_path is None:
+        return _check_site(where, quiet=quiet, as_json=as_json)
+    EXISTING_FOLDER.convert(where, None, None)
+    located = _locate(Path(where), manifest_path)
+    if located is None:
+        return _check_site(where, quiet=quiet, as_json=as_json)
+    return _check_folder(*located, quiet=quiet, as_json=as_json)
+
+
+def _check_folder(folder: Path, manifest: Manifest, *, quiet: bool, as_json: bool) -> int:
     with contextlib.closing(open_view(quiet=quiet)) as view:
         total_bytes = manifest.content_bytes
         bad = verify_tree(
@@ -70,15 +82,51 @@ def command(folder: Path, manifest_path: Path | None, quiet: bool, as_json: bool
     return IntegrityError.exit_status if bad else 0
 
 
-def _locate(folder: Path, manifest_path: Path | None) -> tuple[Path, Manifest]:
-    """The content and what it should be."""
+def _check_site(where: str, *, quiet: bool, as_json: bool) -> int:
+    with contextlib.closing(open_view(quiet=quiet)) as view:
+        report = verify_site(where, progress=lambda done, total: view.progress("read", done, total))
+    for fault in report.faults:
+        _log.error("%s", _in_words(fault))
+    if as_json:
+        show_json({"site": where, "verified": not report.faults, **msgspec.to_builtins(report)})
+        return IntegrityError.exit_status if report.faults else 0
+    for fault in report.faults:
+        say(_in_words(fault))
+    for key in report.unreferenced or ():
+        say(f"{key}: not needed by any package")
+    verdict = f"{len(report.faults)} faults" if report.faults else "all verified"
+    say(
+        f"{report.packages} packages, {report.objects} objects, "
+        f"{amount(report.content_bytes)}: {verdict}"
+    )
+    return IntegrityError.exit_status if report.faults else 0
+
+
+def _in_words(fault: SiteFault) -> str:
+    package = f"{fault.package_id}: " if fault.package_id else ""
+    text = f"{package}{fault.key}: {fault.wrong.value}"
+    if fault.blocks is not None:
+        first, end = fault.blocks
+        text += f" at offset {fault.offset_bytes} (blocks {first} to {end - 1})"
+    if fault.files:
+        more = len(fault.files) - MAX_NAMED_FILES
+        text += f": {', '.join(fault.files[:MAX_NAMED_FILES])}"
+        text += f" and {more} more files" if more > 0 else ""
+    return f"{text}: {fault.message}" if fault.message else text
+
+
+def _locate(folder: Path, manifest_path: Path | None) -> tuple[Path, Manifest] | None:
+    """The content and what it should be; None for a published site."""
     if manifest_path is None:
         if (folder / KEPT).is_file() and (folder / "content").is_dir():
             manifest_path, folder = folder / KEPT, folder / "content"
         elif (folder.parent / KEPT).is_file() and folder.name == "content":
             manifest_path = folder.parent / KEPT
+        elif (folder / CATALOG_KEY).is_file():
+            return None
         else:
             raise NotFoundError(
-                f"no manifest is kept with {folder}", remedy="Name one with --manifest."
+                f"{folder} has neither a manifest of its content nor a catalog",
+                remedy="Name a manifest with --manifest.",
             )
     return folder, load_manifest(manifest_path)

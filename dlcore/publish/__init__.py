@@ -1,7 +1,22 @@
-"""Publishes folders as packages, into a folder or an object store, for endpoints to serve."""
+"""Publishes folders as packages, into a folder or an object store; checks and repairs these."""
 
 from __future__ import annotations
 
-from dlcore.publish.publishing import Progress, Published, Stage, publish
+from dlcore.publish.progress import Progress, Stage
+from dlcore.publish.publishing import Published, publish
+from dlcore.publish.repairing import Repaired, repair
+from dlcore.publish.site import SiteFault, SiteReport, verify_site
+from dlcore.publish.stored import Wrong
 
-__all__ = ["Progress", "Published", "Stage", "publish"]
+__all__ = [
+    "Progress",
+    "Published",
+    "Repaired",
+    "SiteFault",
+    "SiteReport",
+    "Stage",
+    "Wrong",
+    "publish",
+    "repair",
+    "verify_site",
+]

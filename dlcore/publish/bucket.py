@@ -9,72 +9,45 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from dlcore.errors import AuthError, ConfigError, Fault, NotFoundError, TransferError
+from dlcore.errors import Fault, NotFoundError, TransferError
 from dlcore.model import CATALOG_KEY
 from dlcore.publish.destination import Change
-from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
+from dlcore.publish.remote import ADDRESS, RemoteSite
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta, PutMode, UpdateVersion
-    from obstore.store import ObjectStore
-
-SCHEMES = frozenset({"az", "s3", "gs"})
+    from obstore import Attributes, ObjectMeta, PutMode, UpdateVersion
 
 log = logging.getLogger("dlcore.publish")
 
 
-class BucketDestination:
-    """A `Destination` in an object store.
+class BucketDestination(RemoteSite):
+    """A `Destination` in an object store."""
 
-    Args:
-        url: Scheme, bucket or container, and prefix.
-        policy: Limits and sizes.
-
-    Raises:
-        ConfigError: The environment does not say how to reach the store; the user's fault.
-    """
-
-    def __init__(self, url: str, policy: PublishPolicy = DEFAULT_POLICY) -> None:
-        self._name = url
-        self._policy = policy
-        self._store = _open(url)
-
-    @property
-    def name(self) -> str:
-        """The URL, which holds no credentials."""
-        return self._name
-
-    @property
-    def writers(self) -> int:
-        """A few, so that the round trips of many objects overlap."""
-        return self._policy.bucket_writers
-
-    def length_of(self, key: str) -> int | None:
-        """Length of the object under a key, in bytes; None if there is none."""
+    def write(
+        self, key: str, content: Iterable[memoryview], length_bytes: int, *, address: str = ""
+    ) -> None:
+        """Upload content; it appears under its key, with its address, when all of it is there."""
         import obstore
 
-        try:
-            with self._faults():
-                return obstore.head(self._store, key)["size"]
-        except NotFoundError:
-            return None
-
-    def write(self, key: str, content: Iterable[memoryview], length_bytes: int) -> None:
-        """Upload content; it appears under its key when the upload is complete."""
-        import obstore
-
-        with self._faults():
+        attributes: Attributes = {ADDRESS: address} if address else {}
+        with self.faults():
             if length_bytes <= self._policy.request_bytes:
-                obstore.put(self._store, key, b"".join(content), use_multipart=False)
+                obstore.put(
+                    self._store,
+                    key,
+                    b"".join(content),
+                    attributes=attributes,
+                    use_multipart=False,
+                )
             else:
                 obstore.put(
                     self._store,
                     key,
                     iter(content),
+                    attributes=attributes,
                     chunk_size=self._policy.request_bytes,
                     max_concurrency=self._policy.max_requests_per_object,
                 )
@@ -108,7 +81,7 @@ class BucketDestination:
         import obstore
 
         try:
-            with self._faults():
+            with self.faults():
                 found = obstore.get(self._store, CATALOG_KEY)
                 return bytes(found.bytes()), _version(found.meta)
         except NotFoundError:
@@ -119,53 +92,11 @@ class BucketDestination:
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
         try:
-            with self._faults():
+            with self.faults():
                 obstore.put(self._store, CATALOG_KEY, document, mode=mode)
         except (AlreadyExistsError, PreconditionError):
             return False
         return True
-
-    @contextmanager
-    def _faults(self) -> Iterator[None]:
-        """Translate the store's errors; those about an unmet condition pass unchanged."""
-        from obstore import exceptions as store
-
-        try:
-            yield
-        except (store.AlreadyExistsError, store.PreconditionError):
-            raise
-        except (store.PermissionDeniedError, store.UnauthenticatedError) as error:
-            raise AuthError(
-                _first_line(error),
-                fault=Fault.AUTH,
-                endpoint=self._name,
-                remedy="Check the credentials in the environment and their permissions.",
-            ) from error
-        except (FileNotFoundError, store.NotFoundError) as error:
-            raise NotFoundError(
-                f"{self._name}: {_first_line(error)}", remedy="Create the container or bucket."
-            ) from error
-        except store.BaseError as error:
-            raise TransferError(
-                _first_line(error),
-                fault=Fault.SERVER,
-                endpoint=self._name,
-                remedy="Publish again; objects that are already stored are not sent again.",
-            ) from error
-
-
-def _open(url: str) -> ObjectStore:
-    from obstore.exceptions import BaseError
-    from obstore.store import from_url
-
-    try:
-        return from_url(url)
-    except (BaseError, ValueError) as error:
-        raise ConfigError(
-            f"cannot reach {url}: {_first_line(error)}",
-            remedy="Set the store's variables in the environment, for example"
-            " AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY.",
-        ) from error
 
 
 def _version(meta: ObjectMeta) -> UpdateVersion:
@@ -175,8 +106,3 @@ def _version(meta: ObjectMeta) -> UpdateVersion:
     if meta["version"] is not None:
         known["version"] = meta["version"]
     return known
-
-
-def _first_line(error: Exception) -> str:
-    # The library redacts signed URLs. The lines after the first are internal details.
-    return str(error).partition("\n")[0]

@@ -10,12 +10,10 @@ from dlcore.disk.faults import storage_error
 
 
 @contextmanager
-def disk_faults(path: Path) -> Iterator[None]:
+def disk_faults(path: Path, doing: str = "publish") -> Iterator[None]:
     """Turn an `OSError` raised inside into a `StorageError` about ``path``."""
     try:
         yield
     except OSError as error:
-        remedy = (
-            "Check the disk, its free space and the permissions of this path, then publish again."
-        )
-        raise storage_error(error, "publish", path, remedy=remedy) from error
+        remedy = f"Check the disk, its free space and the permissions of this path, then {doing}"
+        raise storage_error(error, doing, path, remedy=f"{remedy} again.") from error

@@ -12,14 +12,14 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dlcore.disk.lock import FileLock
 from dlcore.disk.system import sync_folder
 from dlcore.errors import LockedError
 from dlcore.model import CATALOG_KEY
-from dlcore.publish.destination import Change
+from dlcore.publish.destination import Change, Stored
 from dlcore.publish.disk import disk_faults
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 
@@ -48,17 +48,37 @@ class FolderDestination:
         return str(self.root)
 
     @property
-    def writers(self) -> int:
-        """One for each core, because writing includes hashing."""
+    def workers(self) -> int:
+        """One for each core, because reading and writing include hashing."""
         return os.cpu_count() or 1
 
-    def length_of(self, key: str) -> int | None:
-        """Length of the file under a key, in bytes; None if there is none."""
+    def stored(self, key: str) -> Stored | None:
+        """The length of the file under a key; None if there is none."""
         path = self.root / key
-        with disk_faults(path):
-            return path.stat().st_size if path.is_file() else None
+        with disk_faults(path, "read"):
+            return Stored(path.stat().st_size) if path.is_file() else None
 
-    def write(self, key: str, content: Iterable[memoryview], length_bytes: int) -> None:
+    def read(self, key: str, start: int, end: int) -> memoryview:
+        """Read a part of the file under a key."""
+        path = self.root / key
+        data = memoryview(bytearray(end - start))
+        with disk_faults(path, "read"), path.open("rb", buffering=0) as file:
+            file.seek(start)
+            done = 0
+            while done < len(data) and (count := file.readinto(data[done:])):
+                done += count
+        return data[:done]
+
+    def keys(self, folder: str) -> Iterator[str]:
+        """Everything in a folder, apart from what publishers have not finished writing."""
+        path = self.root / folder
+        with disk_faults(path, "read"):
+            names = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
+        return (f"{folder}/{name}" for name in names if not name.startswith("."))
+
+    def write(
+        self, key: str, content: Iterable[memoryview], length_bytes: int, *, address: str = ""
+    ) -> None:
         """Write a temporary file next to the final one, sync it, and rename it."""
         path = self.root / key
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_TEMPORARY}")

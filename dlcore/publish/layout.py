@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from dlcore.model import File, Manifest, Object
 from dlcore.publish.source import Source
 
@@ -51,3 +53,9 @@ def lay_out(
         lengths[index] += file.length_bytes
     objects = tuple(Object("", length) for length in lengths)
     return Manifest(SCHEMA, package_id, version, block_bytes, objects, tuple(files), source.folders)
+
+
+def without_digests_of_files(manifest: Manifest) -> Manifest:
+    """The same manifest in schema 1, as earlier versions of dlcore published it."""
+    files = tuple(msgspec.structs.replace(file, sha256=b"") for file in manifest.files)
+    return msgspec.structs.replace(manifest, schema=1, files=files)

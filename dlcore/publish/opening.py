@@ -1,4 +1,4 @@
-"""Makes a `Destination` from the folder or URL that the user names."""
+"""Makes a `Site` or a `Destination` from the folder or URL that the user names."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 from dlcore.errors import ConfigError
 from dlcore.extras import require
-from dlcore.publish.bucket import SCHEMES, BucketDestination
-from dlcore.publish.destination import Destination
+from dlcore.publish.bucket import BucketDestination
+from dlcore.publish.destination import Destination, Site
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
+from dlcore.publish.remote import BUCKET_SCHEMES, WEB_SCHEMES, RemoteSite
 
 
 def open_destination(where: str, policy: PublishPolicy = DEFAULT_POLICY) -> Destination:
@@ -22,16 +23,31 @@ def open_destination(where: str, policy: PublishPolicy = DEFAULT_POLICY) -> Dest
     """
     if "://" not in where:
         return FolderDestination(Path(where), policy)
+    _check_url(where, "to publish to", BUCKET_SCHEMES, f"cannot publish to '{where}'")
+    return BucketDestination(where, policy)
+
+
+def open_site(where: str, policy: PublishPolicy = DEFAULT_POLICY) -> Site:
+    """Open a folder, an object store or a web server to read what is published there.
+
+    Raises:
+        ConfigError: As `open_destination`.
+    """
+    if "://" not in where:
+        return FolderDestination(Path(where), policy)
+    schemes = BUCKET_SCHEMES | WEB_SCHEMES
+    _check_url(where, "of the site", schemes, f"cannot read a site at '{where}'")
+    return RemoteSite(where, policy)
+
+
+def _check_url(where: str, purpose: str, schemes: frozenset[str], refusal: str) -> None:
     parts = urlsplit(where)
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise ConfigError(
-            f"the {parts.scheme} URL to publish to contains a query or credentials",
+            f"the {parts.scheme} URL {purpose} contains a query or credentials",
             remedy="Pass credentials in the environment, for example AZURE_STORAGE_ACCOUNT_KEY.",
         )
-    if parts.scheme not in SCHEMES or not parts.netloc:
-        raise ConfigError(
-            f"cannot publish to '{where}'",
-            remedy="Name a folder, or a URL such as az://container/prefix, s3://... or gs://...",
-        )
+    if parts.scheme not in schemes or not parts.netloc:
+        examples = ["az://container/prefix", "s3://...", "gs://...", *sorted(schemes & WEB_SCHEMES)]
+        raise ConfigError(refusal, remedy=f"Name a folder, or a URL such as {', '.join(examples)}.")
     require("publish")
-    return BucketDestination(where, policy)

@@ -14,7 +14,7 @@ class PublishPolicy(msgspec.Struct, frozen=True, kw_only=True):
         request_bytes: Shorter objects are uploaded to an object store in one request, longer ones
             in several requests of this length.
         max_requests_per_object: Requests in flight for one long object.
-        bucket_writers: Objects that are uploaded to an object store at the same time.
+        bucket_workers: Objects that are read from or uploaded to an object store at the same time.
         library_readers: INI files of a content library that are read at the same time. Each takes
             a few round trips on a share, so many are read at once.
         max_catalog_attempts: Attempts to replace the catalog of an object store while other
@@ -28,7 +28,7 @@ class PublishPolicy(msgspec.Struct, frozen=True, kw_only=True):
     span_bytes: int = 8 << 20
     request_bytes: int = 8 << 20
     max_requests_per_object: int = 4
-    bucket_writers: int = 4
+    bucket_workers: int = 4
     library_readers: int = 16
     max_catalog_attempts: int = 20
     lock_timeout_s: float = 60.0

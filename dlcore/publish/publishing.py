@@ -3,58 +3,40 @@
 Guarantees: a catalog never names content that is not stored. Objects are written first, then the
 manifest, then the catalog; each is durable before the next begins. If publishing is interrupted,
 the catalog is valid, and either the old or the new one. Publishing again sends only what is
-missing.
+missing, or stored with wrong content (`objects`).
 """
 
 from __future__ import annotations
 
-import enum
 import logging
-import os
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from dlcore.errors import ConfigError, ManifestError
-from dlcore.manifest import check_package_id, digest_of, encode, is_block_length
+from dlcore.manifest import digest_of, encode
 from dlcore.model import (
     CATALOG_KEY,
     DEFAULT_BLOCK_BYTES,
     CatalogEntry,
     Manifest,
     manifest_key,
-    object_key,
 )
 from dlcore.publish.admission import refuse_older, with_entry
 from dlcore.publish.destination import Destination
-from dlcore.publish.folder import FolderDestination
-from dlcore.publish.layout import lay_out
-from dlcore.publish.library import list_library
+from dlcore.publish.objects import Outcome, distinct_objects, write_objects
 from dlcore.publish.opening import open_destination
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
-from dlcore.publish.reading import Advance, check_files, digest_objects, verified_spans
-from dlcore.publish.source import Source, list_source
+from dlcore.publish.preparing import (
+    PublishOptions,
+    check_options,
+    digested,
+    listed,
+    refuse_own_source,
+)
+from dlcore.publish.progress import Progress, Stage, meter
 
 log = logging.getLogger("dlcore.publish")
-
-
-class Stage(enum.StrEnum):
-    """The stages of publishing, in order; `CHECK` only for a content library."""
-
-    CHECK = "check"
-    HASH = "hash"
-    WRITE = "write"
-
-
-class Progress(msgspec.Struct, frozen=True):
-    """How many bytes of one stage are done."""
-
-    stage: Stage
-    done_bytes: int
-    total_bytes: int
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -69,6 +51,7 @@ class Published(msgspec.Struct, frozen=True):
         objects_written: Number of objects that were written.
         objects_present: Number of objects that were already stored.
         written_bytes: Length of the objects that were written.
+        objects_rewritten: Number of those that were stored before, with wrong content.
     """
 
     package_id: str
@@ -79,6 +62,7 @@ class Published(msgspec.Struct, frozen=True):
     objects_written: int
     objects_present: int
     written_bytes: int
+    objects_rewritten: int = 0
 
 
 def publish(
@@ -127,17 +111,6 @@ def publish(
     )
 
 
-class PublishOptions(msgspec.Struct, frozen=True):
-    """How to publish a folder; the arguments of `publish`."""
-
-    package_id: str
-    version: int | None = None
-    block_bytes: int = DEFAULT_BLOCK_BYTES
-    pack: bool = True
-    replace: bool = False
-    content_library: bool = False
-
-
 def publish_to(
     target: Destination,
     folder: Path,
@@ -146,14 +119,14 @@ def publish_to(
     policy: PublishPolicy = DEFAULT_POLICY,
 ) -> Published:
     """Publish to a destination that is already open; otherwise like `publish`."""
-    _check_options(options)
-    _refuse_own_source(target, folder)
+    check_options(options)
+    refuse_own_source(target, folder)
     catalog_name = f"{target.name}/{CATALOG_KEY}"
-    source = _listed(folder, options, policy)
+    source = listed(folder, options, policy)
     version = options.version or source.version
     if not options.replace:
         refuse_older(target.read_catalog(), options.package_id, version, source=catalog_name)
-    manifest = _digested(source, version, options, progress, policy)
+    manifest = digested(source, version, options, progress, policy)
     document = encode(manifest)
     digest = digest_of(document)
     entry = CatalogEntry(version, digest, len(document), manifest.content_bytes)
@@ -171,137 +144,29 @@ def publish_to(
         entry.content_bytes,
     )
     change(target.read_catalog())  # so that a refusal comes before hours of writing
-    written = _write_objects(target, source, manifest, progress, policy)
+    wanted = distinct_objects(manifest)
+    total_bytes = sum(manifest.objects[index].length_bytes for index in wanted.values())
+    advance = meter(Stage.WRITE, total_bytes, progress)
+    outcomes = write_objects(target, source, manifest, wanted, advance, policy)
     target.sync()
     target.write(manifest_key(digest), [memoryview(document)], len(document))
     target.sync()
     target.change_catalog(change)
     log.info("%s version %d is published as manifest %s", options.package_id, version, digest)
-    return _summary(manifest, digest, written)
+    return _summary(manifest, digest, outcomes)
 
 
-def _check_options(options: PublishOptions) -> None:
-    try:
-        check_package_id(options.package_id)
-    except ManifestError as error:
-        raise ConfigError(error.message, remedy=error.remedy) from error
-    if options.version is not None and not 1 <= options.version < 1 << 31:
-        raise ConfigError(
-            f"version {options.version} cannot be used",
-            remedy="Choose a version from 1 to 2147483647.",
-        )
-    if not is_block_length(options.block_bytes):
-        raise ConfigError(
-            f"blocks of {options.block_bytes} bytes cannot be used",
-            remedy="Choose a power of two from 4096 to 16777216.",
-        )
-
-
-def _refuse_own_source(target: Destination, folder: Path) -> None:
-    inside = isinstance(target, FolderDestination)
-    if inside and Path(target.name).resolve().is_relative_to(folder.resolve()):
-        raise ConfigError(
-            f"{target.name} lies in {folder}, the folder to be published",
-            remedy="Publish to a folder outside it.",
-        )
-
-
-def _listed(folder: Path, options: PublishOptions, policy: PublishPolicy) -> Source:
-    if options.content_library:
-        return list_library(folder, options.package_id, policy.library_readers)
-    return list_source(folder)
-
-
-def _digested(
-    source: Source,
-    version: int,
-    options: PublishOptions,
-    progress: Callable[[Progress], None],
-    policy: PublishPolicy,
-) -> Manifest:
-    workers, span_bytes = os.cpu_count() or 1, policy.span_bytes
-    if options.content_library:
-        lengths = {file.location: file.length_bytes for file in source.files}
-        advance = _meter(Stage.CHECK, sum(lengths.values()), progress)
-        check_files(source, workers, span_bytes, advance)
-    layout = lay_out(
-        source,
-        package_id=options.package_id,
-        version=version,
-        block_bytes=options.block_bytes,
-        pack=options.pack,
-    )
-    advance = _meter(Stage.HASH, layout.content_bytes, progress)
-    return digest_objects(source, layout, workers, span_bytes, advance)
-
-
-def _write_objects(
-    target: Destination,
-    source: Source,
-    manifest: Manifest,
-    progress: Callable[[Progress], None],
-    policy: PublishPolicy,
-) -> dict[str, int]:
-    """Write the objects that are missing; returns the bytes written for each object, by name."""
-    distinct = {item.name: index for index, item in enumerate(manifest.objects)}
-    advance = _meter(
-        Stage.WRITE, sum(manifest.objects[i].length_bytes for i in distinct.values()), progress
-    )
-    stop = threading.Event()
-
-    def write(name: str, index: int) -> tuple[str, int]:
-        length = manifest.objects[index].length_bytes
-        if target.length_of(object_key(name)) == length:
-            log.debug("object %s is already stored", name)
-            advance(length)
-            return name, 0
-        content = verified_spans(source, manifest, index, policy.span_bytes)
-        target.write(object_key(name), _until_stopped(content, stop, advance), length)
-        log.debug("object %s is written: %d bytes", name, length)
-        return name, length
-
-    with ThreadPoolExecutor(target.writers) as pool:
-        try:
-            in_flight = [pool.submit(write, name, index) for name, index in distinct.items()]
-            return dict(future.result() for future in as_completed(in_flight))
-        except BaseException:
-            stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _until_stopped(
-    content: Iterator[memoryview], stop: threading.Event, advance: Advance
-) -> Iterator[memoryview]:
-    for data in content:
-        if stop.is_set():
-            raise CancelledError
-        yield data
-        advance(len(data))
-
-
-def _meter(stage: Stage, total_bytes: int, progress: Callable[[Progress], None]) -> Advance:
-    lock = threading.Lock()
-    done_bytes = 0
-
-    def advance(count: int) -> None:
-        nonlocal done_bytes
-        with lock:
-            done_bytes += count
-            progress(Progress(stage, done_bytes, total_bytes))
-
-    return advance
-
-
-def _summary(manifest: Manifest, digest: str, written: dict[str, int]) -> Published:
-    lengths = [length for length in written.values() if length]
+def _summary(manifest: Manifest, digest: str, outcomes: dict[str, Outcome]) -> Published:
+    lengths = {item.name: item.length_bytes for item in manifest.objects}
+    written = [name for name, outcome in outcomes.items() if outcome is not Outcome.PRESENT]
     return Published(
         package_id=manifest.package_id,
         version=manifest.version,
         manifest=digest,
         files=len(manifest.files),
         content_bytes=manifest.content_bytes,
-        objects_written=len(lengths),
-        objects_present=len(written) - len(lengths),
-        written_bytes=sum(lengths),
+        objects_written=len(written),
+        objects_present=len(outcomes) - len(written),
+        written_bytes=sum(lengths[name] for name in written),
+        objects_rewritten=sum(outcome is Outcome.REWRITTEN for outcome in outcomes.values()),
     )

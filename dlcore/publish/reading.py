@@ -28,11 +28,10 @@ from dlcore.model import (
 )
 from dlcore.native import block_digests, verify_blocks
 from dlcore.publish.disk import disk_faults
+from dlcore.publish.progress import Advance
 from dlcore.publish.source import Source, SourceFile
 
 _T = TypeVar("_T")
-Advance = Callable[[int], None]
-"""Called with the number of bytes that were processed since the last call."""
 
 
 class ObjectSpan(msgspec.Struct, frozen=True):

@@ -129,6 +129,39 @@ def test_a_verify_that_finds_faults_is_status_7_and_names_each(
     assert (plain.status, plain.err) == (7, "")
 
 
+def test_a_site_with_faults_is_status_7_and_names_each_and_repair_mends_it(
+    here: Here, site: Site, tmp_path: Path
+) -> None:
+    published = tmp_path / "published"
+    shutil.copytree(site.published, published)
+    right = here("verify", published, "--json")
+    assert (right.status, right.document["verified"], right.document["faults"]) == (0, True, [])
+    broken = max((published / "objects").iterdir(), key=lambda path: path.stat().st_size)
+    with broken.open("r+b") as file:
+        file.seek((1 << 20) + 5)
+        file.write(b"wrong")
+    (published / "objects" / "old").touch()
+    ended = here("verify", published, "--json")
+    assert (ended.status, ended.document["verified"]) == (7, False)
+    (fault,) = ended.document["faults"]
+    assert fault["key"] == f"objects/{broken.name}"
+    assert (fault["package_id"], fault["blocks"], fault["files"]) == (
+        "ABC00002",
+        [1, 2],
+        ["large.bin"],
+    )
+    plain = here("verify", published)
+    assert plain.status == 7
+    assert (
+        f"ABC00002: objects/{broken.name}: mismatch at offset 1048576 (blocks 1 to 1): large.bin"
+    ) in plain.out
+    assert "objects/old: not needed by any package" in plain.out
+    mend = ("publish", site.source("ABC00002"), "--package-id", "ABC00002", "--to", published)
+    assert f"rewrote objects/{broken.name}" in here(*mend, "--repair").out
+    assert here("verify", published).status == 0
+    refused(here(*mend, "--repair", "--replace", "--json"), 2, "config")
+
+
 def test_a_folder_that_cannot_be_written_is_status_9(here: Here, site: Site) -> None:
     source = ("--from", site.published, "-o", site.sequence / "folder", "--json")
     refused(here("fetch", "ABC00001", *source), 9, "storage")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import urllib.request
 from collections.abc import Callable
@@ -12,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from dlcore.errors import AuthError, ConfigError, NotFoundError, StorageError, TransferError
-from dlcore.publish import Progress, Published, Stage, publish
+from dlcore.publish import Progress, Published, Stage, publish, repair, verify_site
 from dlcore.publish.bucket import BucketDestination
 from dlcore.publish.policy import PublishPolicy
+from dlcore.publish.stored import Wrong
 from tests.azurite import Azurite
 from tests.publish.helpers import Read, content, published_tree, sample, write_tree
 
@@ -71,6 +73,75 @@ def test_a_folder_survives_the_round_trip_and_is_sent_once(
     again = publish_to_container(source, container)
     assert (again.objects_written, again.objects_present) == (0, first.objects_written)
     assert again.manifest == first.manifest
+
+
+def test_a_damaged_blob_is_written_again_and_a_right_one_is_not_read(
+    azurite: Azurite, tmp_path: Path, container: str, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: a blob was replaced behind dlcore's back. `publish` sees that, and writes it again."""
+    tree = {"small": content(5000), "in many parts": content(20_000_000)}
+    source = write_tree(tmp_path / "source", tree)
+    publish_to_container(source, container)
+    (damaged,) = [
+        name
+        for name in blobs(azurite, container, "objects/")
+        if read(name)[:4] == tree["small"][:4]
+    ]
+    azurite.put_blob(container, f"pre/fix/{damaged}", b"\0" + tree["small"][1:])
+    ranges: list[str] = []
+    plain = BucketDestination.read
+
+    def noted(self: BucketDestination, key: str, start: int, end: int) -> memoryview:
+        ranges.append(key)
+        return plain(self, key, start, end)
+
+    monkeypatch.setattr(BucketDestination, "read", noted)
+    again = publish_to_container(source, container)
+    assert (again.objects_written, again.objects_rewritten) == (1, 1)
+    assert ranges == [damaged]  # the other one has its content address beside it
+    assert published_tree(read, "ABC00012") == tree
+
+
+def test_a_blob_without_address_is_read_and_kept_if_it_is_right(
+    azurite: Azurite, tmp_path: Path, container: str, read: Read
+) -> None:
+    source = write_tree(tmp_path / "source", {"file": content(20_000_000)})
+    publish_to_container(source, container)
+    (name,) = blobs(azurite, container, "objects/")
+    azurite.put_blob(container, f"pre/fix/{name}", read(name))
+    again = publish_to_container(source, container)
+    assert (again.objects_written, again.objects_present) == (0, 1)
+
+
+def test_a_site_in_a_container_is_verified_and_repaired(
+    azurite: Azurite, tmp_path: Path, container: str, read: Read
+) -> None:
+    tree = {**sample(), "in many parts": content(20_000_000)}
+    source = write_tree(tmp_path / "source", tree)
+    publish_to_container(source, container)
+    where = f"az://{container}/pre/fix"
+    report = verify_site(where)
+    assert (report.faults, report.unreferenced) == ((), ())
+    name, *_ = blobs(azurite, container, "objects/")
+    right = read(name)
+    azurite.put_blob(container, f"pre/fix/{name}", right[:-1] + bytes([right[-1] ^ 1]))
+    azurite.put_blob(container, "pre/fix/objects/nobody's", b"x")
+    report = verify_site(where)
+    assert {(fault.key, fault.wrong) for fault in report.faults} == {(name, Wrong.MISMATCH)}
+    assert report.unreferenced == ("objects/nobody's",)
+    assert repair(source, package_id="ABC00012", destination=where).rewritten == (name,)
+    assert verify_site(where).faults == ()
+    assert published_tree(read, "ABC00012") == tree
+
+
+def blobs(azurite: Azurite, container: str, folder: str) -> list[str]:
+    """Names of the blobs in a folder of the site, without its prefix."""
+    query = f"restype=container&comp=list&prefix=pre/fix/{folder}"
+    url = f"{azurite.url}/{container}?{query}&{azurite.container_sas(container)}"
+    with urllib.request.urlopen(url, timeout=30) as response:
+        return [
+            name.decode() for name in re.findall(rb"<Name>pre/fix/(.*?)</Name>", response.read())
+        ]
 
 
 def test_all_entries_of_publishers_at_work_at_once_survive(

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from dlcore.publish import Published
-from dlcore.publish.destination import Change
+from dlcore.publish.destination import Change, Stored
 from dlcore.publish.folder import FolderDestination
-from dlcore.publish.publishing import PublishOptions, publish_to
+from dlcore.publish.preparing import PublishOptions
+from dlcore.publish.publishing import publish_to
 from tests.publish.helpers import (
     BLOCK,
     content,
@@ -43,18 +44,28 @@ class Fragile:
         self._folder = FolderDestination(root)
         self._moments = moments
         self.name = str(root)
-        self.writers = 1
+        self.workers = 1
 
     def _moment(self) -> None:
         self._moments -= 1
         if self._moments < 0:
             raise InterruptionError
 
-    def length_of(self, key: str) -> int | None:
+    def stored(self, key: str) -> Stored | None:
         self._moment()
-        return self._folder.length_of(key)
+        return self._folder.stored(key)
 
-    def write(self, key: str, content: Iterable[memoryview], length_bytes: int) -> None:
+    def read(self, key: str, start: int, end: int) -> memoryview:
+        self._moment()
+        return self._folder.read(key, start, end)
+
+    def keys(self, folder: str) -> Iterator[str]:
+        self._moment()
+        return self._folder.keys(folder)
+
+    def write(
+        self, key: str, content: Iterable[memoryview], length_bytes: int, *, address: str = ""
+    ) -> None:
         self._moment()
         self._folder.write(key, self._interrupted(content), length_bytes)
         self._moment()

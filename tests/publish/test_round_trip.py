@@ -3,18 +3,21 @@ from __future__ import annotations
 import hashlib
 import random
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlcore.errors import StorageError
 from dlcore.manifest import decode
 from dlcore.model import manifest_key
 from dlcore.publish import Progress, Published, Stage, publish
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.policy import PublishPolicy
-from dlcore.publish.publishing import PublishOptions, publish_to
+from dlcore.publish.preparing import PublishOptions
+from dlcore.publish.publishing import publish_to
 from tests.publish.helpers import (
     BLOCK,
     content,
@@ -24,6 +27,14 @@ from tests.publish.helpers import (
     sample,
     write_tree,
 )
+
+HARMS: list[Callable[[bytes], bytes]] = [
+    lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+    lambda data: bytes([data[0] ^ 128]) + data[1:],
+    lambda data: data[:-1],
+    lambda data: data + b"x",
+    lambda data: b"",
+]
 
 
 def publish_blocks(
@@ -122,6 +133,39 @@ def test_an_object_of_the_wrong_length_is_written_again(tmp_path: Path) -> None:
     broken.write_bytes(b"torn")
     assert publish_blocks(source, tmp_path / "out").objects_written == 1
     assert published_tree(from_folder(tmp_path / "out"), "ABC00012") == sample()
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_damaged_object_is_found_and_written_again(
+    tmp_path: Path, harm: Callable[[bytes], bytes]
+) -> None:
+    """Fault: an object at the destination is damaged. `publish` reads it and writes it again."""
+    source = write_tree(tmp_path / "source", sample())
+    first = publish_blocks(source, tmp_path / "out")
+    assert first.objects_rewritten == 0
+    for broken in (tmp_path / "out" / "objects").iterdir():
+        whole = broken.read_bytes()
+        broken.write_bytes(harm(whole))
+        again = publish_blocks(source, tmp_path / "out")
+        assert (again.objects_written, again.objects_rewritten) == (1, 1)
+        assert again.written_bytes == len(whole)
+        assert broken.read_bytes() == whole
+
+
+def test_an_object_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    source = write_tree(tmp_path / "source", sample())
+    publish_blocks(source, tmp_path / "out")
+    broken = max((tmp_path / "out" / "objects").iterdir(), key=lambda path: path.stat().st_size)
+
+    class Unreadable(FolderDestination):
+        def read(self, key: str, start: int, end: int) -> memoryview:
+            if key.endswith(broken.name) and start > 0:
+                raise StorageError(f"cannot read {key}")
+            return super().read(key, start, end)
+
+    options = PublishOptions("ABC00012", 1, BLOCK)
+    with pytest.raises(StorageError, match=broken.name):
+        publish_to(Unreadable(tmp_path / "out"), source, options, lambda _: None)
 
 
 def test_published_files_can_be_read_by_a_server_of_another_user(tmp_path: Path) -> None:

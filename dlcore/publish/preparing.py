@@ -1,0 +1,99 @@
+"""What comes before anything is written: the options, the list of files, the manifest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from dlcore.errors import ConfigError, ManifestError
+from dlcore.manifest import check_package_id, is_block_length
+from dlcore.model import DEFAULT_BLOCK_BYTES, Manifest
+from dlcore.publish.destination import Destination
+from dlcore.publish.folder import FolderDestination
+from dlcore.publish.layout import lay_out
+from dlcore.publish.library import list_library
+from dlcore.publish.policy import PublishPolicy
+from dlcore.publish.progress import Progress, Stage, meter
+from dlcore.publish.reading import check_files, digest_objects
+from dlcore.publish.source import Source, list_source
+
+
+class PublishOptions(msgspec.Struct, frozen=True):
+    """How to publish a folder; the arguments of `publish`."""
+
+    package_id: str
+    version: int | None = None
+    block_bytes: int = DEFAULT_BLOCK_BYTES
+    pack: bool = True
+    replace: bool = False
+    content_library: bool = False
+
+
+def check_options(options: PublishOptions) -> None:
+    """Check what the options alone can tell.
+
+    Raises:
+        ConfigError: One of them cannot be used; the user's fault.
+    """
+    try:
+        check_package_id(options.package_id)
+    except ManifestError as error:
+        raise ConfigError(error.message, remedy=error.remedy) from error
+    if options.version is not None and not 1 <= options.version < 1 << 31:
+        raise ConfigError(
+            f"version {options.version} cannot be used",
+            remedy="Choose a version from 1 to 2147483647.",
+        )
+    if not is_block_length(options.block_bytes):
+        raise ConfigError(
+            f"blocks of {options.block_bytes} bytes cannot be used",
+            remedy="Choose a power of two from 4096 to 16777216.",
+        )
+
+
+def refuse_own_source(target: Destination, folder: Path) -> None:
+    """Refuse a destination that lies in the folder to be published.
+
+    Raises:
+        ConfigError: It does; the user's fault.
+    """
+    inside = isinstance(target, FolderDestination)
+    if inside and Path(target.name).resolve().is_relative_to(folder.resolve()):
+        raise ConfigError(
+            f"{target.name} lies in {folder}, the folder to be published",
+            remedy="Publish to a folder outside it.",
+        )
+
+
+def listed(folder: Path, options: PublishOptions, policy: PublishPolicy) -> Source:
+    """The files to publish, not yet read; raises as `publish`."""
+    if options.content_library:
+        return list_library(folder, options.package_id, policy.library_readers)
+    return list_source(folder)
+
+
+def digested(
+    source: Source,
+    version: int,
+    options: PublishOptions,
+    progress: Callable[[Progress], None],
+    policy: PublishPolicy,
+) -> Manifest:
+    """The manifest of what is to be published, all of which is read; raises as `publish`."""
+    workers, span_bytes = os.cpu_count() or 1, policy.span_bytes
+    if options.content_library:
+        lengths = {file.location: file.length_bytes for file in source.files}
+        advance = meter(Stage.CHECK, sum(lengths.values()), progress)
+        check_files(source, workers, span_bytes, advance)
+    layout = lay_out(
+        source,
+        package_id=options.package_id,
+        version=version,
+        block_bytes=options.block_bytes,
+        pack=options.pack,
+    )
+    advance = meter(Stage.HASH, layout.content_bytes, progress)
+    return digest_objects(source, layout, workers, span_bytes, advance)

@@ -1,0 +1,225 @@
+"""Checks a whole published site: catalog, manifests, objects, blocks. Changes nothing.
+
+Guarantees: what is not reported was read completely and matched its digest. Each object is read
+once, however many packages use it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from dlcore.errors import ManifestError, NotFoundError
+from dlcore.manifest import MAX_CATALOG_BYTES, decode, decode_catalog, digest_of
+from dlcore.model import (
+    CATALOG_KEY,
+    CatalogEntry,
+    Manifest,
+    ObjectIndex,
+    manifest_key,
+    object_key,
+)
+from dlcore.publish.destination import Site
+from dlcore.publish.objects import distinct_objects, read_objects
+from dlcore.publish.opening import open_site
+from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
+from dlcore.publish.stored import Damage, Wrong, files_of
+
+
+class SiteFault(msgspec.Struct, frozen=True):
+    """Something at a site that is not as it was published.
+
+    Attributes:
+        key: Where it is: ``catalog.json``, ``manifests/...`` or ``objects/...``.
+        wrong: What is wrong.
+        package_id: The package that needs it; empty for the catalog.
+        blocks: The object's blocks ``[first, last)`` that are wrong; None for a document.
+        offset_bytes: Where in the object the first of them begins.
+        files: Paths in the package of the files that are wrong with them.
+        message: What else is known; may be empty.
+    """
+
+    key: str
+    wrong: Wrong
+    package_id: str = ""
+    blocks: tuple[int, int] | None = None
+    offset_bytes: int = 0
+    files: tuple[str, ...] = ()
+    message: str = ""
+
+
+class SiteReport(msgspec.Struct, frozen=True):
+    """The result of `verify_site`.
+
+    Attributes:
+        packages: Number of packages in the catalog.
+        objects: Number of objects that they need.
+        content_bytes: Length of these objects.
+        faults: Everything that is wrong, in the order of the catalog.
+        unreferenced: Keys of objects and manifests that no package needs, such as those of earlier
+            versions; None if the site cannot be listed. They are not faults.
+    """
+
+    packages: int
+    objects: int
+    content_bytes: int
+    faults: tuple[SiteFault, ...]
+    unreferenced: tuple[str, ...] | None
+
+
+def verify_site(where: str, *, progress: Callable[[int, int], None] | None = None) -> SiteReport:
+    """Check everything that the catalog of a site names.
+
+    Args:
+        where: A folder, or a URL with the scheme ``http``, ``https``, ``az``, ``s3`` or ``gs``.
+        progress: Called with the bytes that were read and the bytes to read; from several threads,
+            but never at the same time.
+
+    Raises:
+        ConfigError: The URL cannot be used; the user's fault.
+        NotFoundError: There is no catalog.
+        StorageError: The disk failed.
+        TransferError: The site failed.
+    """
+    return SiteCheck(open_site(where), progress or (lambda *_: None), DEFAULT_POLICY).run()
+
+
+class SiteCheck:
+    """One check of a site that is already open; otherwise as `verify_site`."""
+
+    def __init__(
+        self, site: Site, progress: Callable[[int, int], None], policy: PublishPolicy
+    ) -> None:
+        self._site = site
+        self._meter = _Meter(progress)
+        self._policy = policy
+        self._faults: list[SiteFault] = []
+        self._damages: dict[str, Damage | None] = {}  # by the name of each object that was read
+        self._needed = {CATALOG_KEY}
+        self._content_bytes = 0
+
+    def run(self) -> SiteReport:
+        """Check everything."""
+        packages = self._packages()
+        for package_id, entry in packages.items():
+            manifest = self._manifest(package_id, entry)
+            if manifest is not None:
+                self._check_objects(manifest)
+        return SiteReport(
+            packages=len(packages),
+            objects=len(self._damages),
+            content_bytes=self._content_bytes,
+            faults=tuple(self._faults),
+            unreferenced=self._unreferenced(),
+        )
+
+    def _packages(self) -> dict[str, CatalogEntry]:
+        document = read_document(self._site, CATALOG_KEY, MAX_CATALOG_BYTES)
+        if document is None:
+            raise NotFoundError(
+                f"{self._site.name} has no {CATALOG_KEY}",
+                remedy="Name the folder or URL that was given to dlcore publish --to.",
+            )
+        try:
+            return decode_catalog(document, source=f"{self._site.name}/{CATALOG_KEY}").packages
+        except ManifestError as error:
+            self._faults.append(SiteFault(CATALOG_KEY, Wrong.MALFORMED, message=error.message))
+            return {}
+
+    def _manifest(self, package_id: str, entry: CatalogEntry) -> Manifest | None:
+        key = manifest_key(entry.manifest)
+        self._needed.add(key)
+        found = read_manifest(self._site, package_id, entry)
+        if isinstance(found, Manifest):
+            return found
+        self._faults.append(SiteFault(key, found[0], package_id, message=found[1]))
+        return None
+
+    def _check_objects(self, manifest: Manifest) -> None:
+        objects = distinct_objects(manifest)
+        self._needed.update(map(object_key, objects))
+        unread = {name: index for name, index in objects.items() if name not in self._damages}
+        added_bytes = sum(manifest.objects[index].length_bytes for index in unread.values())
+        self._content_bytes += added_bytes
+        self._meter.expect(added_bytes)
+
+        self._damages.update(dict.fromkeys(unread))
+        advance, policy = self._meter.advance, self._policy
+        self._damages.update(read_objects(self._site, manifest, unread, advance, policy))
+        for index, item in enumerate(manifest.objects):
+            wrong = self._damages[item.name]
+            if wrong is not None:
+                self._faults += self._faults_of(manifest, ObjectIndex(index), wrong)
+
+    def _faults_of(
+        self, manifest: Manifest, index: ObjectIndex, damage: Damage
+    ) -> Iterator[SiteFault]:
+        """One fault for each run of contiguous blocks that are wrong."""
+        files = files_of(self._site, manifest, index, damage)
+        runs = itertools.groupby(enumerate(damage.blocks), key=lambda pair: pair[1] - pair[0])
+        for _, run in runs:
+            blocks = [block for _, block in run]
+            named = dict.fromkeys(path for block in blocks for path in files[block])
+            yield SiteFault(
+                object_key(manifest.objects[index].name),
+                damage.wrong,
+                manifest.package_id,
+                (blocks[0], blocks[-1] + 1),
+                manifest.block_span(index, blocks[0])[0],
+                tuple(named),
+            )
+
+    def _unreferenced(self) -> tuple[str, ...] | None:
+        listed = [self._site.keys("manifests"), self._site.keys("objects")]
+        found = [key for keys in listed if keys is not None for key in keys]
+        return None if None in listed else tuple(sorted(set(found) - self._needed))
+
+
+class _Meter:
+    """Adds up what the threads have read."""
+
+    def __init__(self, progress: Callable[[int, int], None]) -> None:
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._done_bytes = 0
+        self._total_bytes = 0
+
+    def expect(self, count: int) -> None:
+        with self._lock:
+            self._total_bytes += count
+
+    def advance(self, count: int) -> None:
+        with self._lock:
+            self._done_bytes += count
+            self._progress(self._done_bytes, self._total_bytes)
+
+
+def read_document(site: Site, key: str, max_bytes: int) -> bytes | None:
+    """Read a document of at most ``max_bytes``, or its beginning; None if there is none."""
+    stored = site.stored(key)
+    if stored is None or not stored.length_bytes:
+        return None if stored is None else b""
+    return bytes(site.read(key, 0, min(stored.length_bytes, max_bytes + 1)))
+
+
+def read_manifest(site: Site, package_id: str, entry: CatalogEntry) -> Manifest | tuple[Wrong, str]:
+    """The manifest that a catalog names; or what is wrong with it, and what else is known."""
+    key = manifest_key(entry.manifest)
+    document = read_document(site, key, entry.manifest_bytes)
+    if document is None:
+        return Wrong.MISSING, ""
+    if digest_of(document) != entry.manifest:
+        lengths = len(document), entry.manifest_bytes
+        wrong = Wrong.SHORTER if lengths[0] < lengths[1] else Wrong.LONGER
+        return Wrong.MISMATCH if lengths[0] == lengths[1] else wrong, ""
+    try:
+        manifest = decode(document, source=f"{site.name}/{key}")
+    except ManifestError as error:
+        return Wrong.MALFORMED, error.message
+    stated = (manifest.package_id, manifest.version, manifest.content_bytes, len(document))
+    if stated != (package_id, entry.version, entry.content_bytes, entry.manifest_bytes):
+        return Wrong.CONTRADICTION, "the catalog states another package id, version or length"
+    return manifest
