@@ -19,7 +19,7 @@ from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.report import show_report
 from dlcore.cli.state import sequence_id_option, state_option, wait_option
 from dlcore.cli.views import View, open_view
-from dlcore.deployment import load_deployment
+from dlcore.deployment import Deployment, load_deployment
 from dlcore.engine.client import Client
 from dlcore.engine.commands import CommandExecutor
 from dlcore.engine.executor import Executor, SimulatingExecutor
@@ -65,8 +65,9 @@ def command(
     with 16 if a step asked for a restart of the machine: run it again afterwards.
     """
     loaded = load(sequence, package_id=sequence_id)
-    executor = _executor(simulate)
-    client = Client(load_deployment(config), state, wait_s=wait_s)
+    deployment = load_deployment(config)
+    executor = _executor(simulate, deployment)
+    client = Client(deployment, state, wait_s=wait_s)
     if cap_bytes_per_s is not None:
         client.limit(cap_bytes_per_s)
     view = open_view(quiet=quiet)
@@ -103,9 +104,9 @@ class Simulation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sets: dict[str, dict[str, str]] = {}
 
 
-def _executor(simulate: str | None) -> Executor:
+def _executor(simulate: str | None, deployment: Deployment) -> Executor:
     if simulate is None:
-        return CommandExecutor()
+        return CommandExecutor(deployment.secret_variables)
     with contextlib.suppress(ValueError):
         return SimulatingExecutor(default_s=_checked_s(float(simulate), simulate))
     told = _simulation(Path(simulate))

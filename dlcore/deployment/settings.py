@@ -141,3 +141,9 @@ class Deployment(msgspec.Struct, frozen=True):
     transfer: TransferSettings = TransferSettings()
     conditions: ConditionSettings = ConditionSettings()
     variables: dict[str, str] = {}
+
+    @property
+    def secret_variables(self) -> frozenset[str]:
+        """Names of the environment variables that hold credentials of the endpoints."""
+        named = (name for e in self.endpoints for name in (e.token_env, e.sas_env))
+        return frozenset(name for name in named if name)

@@ -3,9 +3,11 @@
 Knows the step types *Run Command Line*, *Run PowerShell Script* and *Restart Computer*; others
 need an executor that can do what they stand for, and fail here saying so.
 
-A command starts in the step's own folder if it names one, else in its package's. Task sequence
-variables are in its environment. The COM object exists only on Windows, so a command sets variables
-by appending ``NAME=value`` lines to the file that ``DLCORE_VARIABLES`` names.
+A command starts in the step's own folder if it names one, else in its package's. Its environment is
+that of `step_environment`. The value of a variable that its line quotes is data: see `quoting`. On
+Windows the line itself is started, as ConfigMgr does it; elsewhere a shell runs it. The COM object
+exists only on Windows, so a command sets variables by appending ``NAME=value`` lines to the file
+that ``DLCORE_VARIABLES`` names.
 """
 
 from __future__ import annotations
@@ -18,55 +20,94 @@ import logging
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
+from dlcore.engine.answers import VARIABLE, read_answers
 from dlcore.engine.executor import CANNOT_RUN, Outcome
+from dlcore.engine.quoting import posix, powershell, windows
+from dlcore.engine.step_environment import step_environment
 from dlcore.tasksequence import Step, Variables, needs
 from dlcore.tasksequence.step_types import RESTART, RUN_COMMAND_LINE, RUN_POWERSHELL
-from dlcore.waiting import wait_for_all
+from dlcore.waiting import in_thread, wait_for_all
 
 _log = logging.getLogger(__name__)
 
 TIMED_OUT = 0x800705B4  # ERROR_TIMEOUT as an HRESULT
+SHELL = "/bin/sh"
 
 
 class CommandExecutor:
-    """Executes command lines and scripts as child processes, their output passed through."""
+    """Executes command lines and scripts as child processes, their output passed through.
+
+    Args:
+        secret_variables: Names of environment variables that hold credentials, as
+            `dlcore.Deployment.secret_variables` tells them. No command gets them.
+    """
+
+    def __init__(self, secret_variables: Collection[str] = ()) -> None:
+        self._secret_variables = frozenset(secret_variables)
+        self._has_told = False
 
     async def run(self, step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
         """Run the step's command and wait for its end."""
         if step.type == RESTART:
             return Outcome(restart=True)
+        environment = self._environment(variables)
         with tempfile.TemporaryDirectory(
             prefix="dlcore-step-", ignore_cleanup_errors=True
         ) as scratch:
+            where = _folder(step, variables, content)
+            scene = _Scene(step, variables, where, environment, Path(scratch))
             try:
-                command = _command(step, variables, content, Path(scratch))
+                command = _command(scene)
             except ValueError as error:
                 return Outcome(CANNOT_RUN, message=str(error))
-            return await _execute(step, command, variables, content, Path(scratch))
+            return await _execute(command, scene)
+
+    def _environment(self, variables: Variables) -> dict[str, str]:
+        made = step_environment(os.environ, variables, self._secret_variables)
+        if not self._has_told:
+            self._has_told = True
+            _log.info("not passed on to commands: %s", " ".join(made.withheld) or "nothing")
+            _log.info("not set for commands: %s", " ".join(made.not_set) or "nothing")
+        return made.values
 
 
-def _command(
-    step: Step, variables: Variables, content: Mapping[str, Path], scratch: Path
-) -> str | list[str]:
-    """A command line for the shell, or a program and its arguments.
+class _Scene(NamedTuple):
+    """What a step is run with."""
+
+    step: Step
+    variables: Variables
+    where: Path
+    environment: dict[str, str]
+    scratch: Path
+
+
+class _Command(NamedTuple):
+    """What is started; a text is a command line for ``CreateProcess``."""
+
+    arguments: str | list[str]
+    program: str | None = None
+    environment: Mapping[str, str] = {}
+
+
+def _command(scene: _Scene) -> _Command:
+    """What the step asks to be started.
 
     Raises:
         ValueError: The step cannot be run here; the message says why.
     """
-    if step.type == RUN_COMMAND_LINE:
-        line = variables.expand(step.variables.get("CommandLine") or _after_run(step.action))
-        if not line.strip():
-            raise ValueError("the step has no command line")
-        return line
-    if step.type == RUN_POWERSHELL:
-        return _powershell(step, variables, content, scratch)
-    raise ValueError(f"steps of the type {step.type} are not run by this executor")
+    if scene.step.type == RUN_COMMAND_LINE:
+        line = scene.step.variables.get("CommandLine") or _after_run(scene.step.action)
+        return _command_line(line, scene)
+    if scene.step.type == RUN_POWERSHELL:
+        return _powershell(scene)
+    raise ValueError(f"steps of the type {scene.step.type} are not run by this executor")
 
 
 def _after_run(action: str) -> str:
@@ -75,28 +116,50 @@ def _after_run(action: str) -> str:
     return match.group(1) if match else ""
 
 
-def _powershell(
-    step: Step, variables: Variables, content: Mapping[str, Path], scratch: Path
-) -> list[str]:
+def _command_line(line: str, scene: _Scene) -> _Command:
+    if not scene.variables.expand(line).strip():
+        raise ValueError("the step has no command line")
+    if os.name == "posix":
+        quoted = posix.quote(scene.variables.parts(line))
+        return _Command([SHELL, "-c", quoted.text], environment=quoted.environment)
+    found = windows.quote(
+        line, scene.variables, scene.environment, lambda name: _found(name, scene)
+    )
+    return _Command(found.text, program=found.program)
+
+
+def _found(program: str, scene: _Scene) -> str:
+    """The file that a program's name stands for, the step's folder first."""
+    path = scene.environment.get("PATH", os.defpath)
+    return shutil.which(str(scene.where / program)) or shutil.which(program, path=path) or program
+
+
+def _powershell(scene: _Scene) -> _Command:
+    step, variables = scene.step, scene.variables
     shell = shutil.which("powershell.exe") or shutil.which("pwsh")
     if not shell:
         raise ValueError("PowerShell is not installed")
     source = step.variables.get("OSDRunPowerShellScriptSourceScript", "")
     if source:
-        script = scratch / "script.ps1"
+        script = scene.scratch / "script.ps1"
         script.write_text(_decoded(source), encoding="utf-8-sig")
     else:
         name = step.variables.get("OSDRunPowerShellScriptScriptName", "")
-        script = _folder(step, variables, content) / variables.expand(name).replace("\\", "/")
+        script = scene.where / variables.expand(name).replace("\\", "/")
         if not name or not script.is_file():
             raise ValueError(f"the script {name!r} is not in the step's package")
     policy = step.variables.get("OSDRunPowerShellScriptExecutionPolicy", "") or "AllSigned"
-    parameters = variables.expand(step.variables.get("OSDRunPowerShellScriptParameters", ""))
-    quoted = str(script).replace("'", "''")
-    return [
-        *(shell, "-NoLogo", "-NonInteractive", "-ExecutionPolicy", policy),
-        *("-Command", f"& '{quoted}' {parameters}; exit $LASTEXITCODE"),
-    ]
+    parameters = powershell.quote(
+        variables.parts(step.variables.get("OSDRunPowerShellScriptParameters", ""))
+    )
+    called = f"& {powershell.literal(str(script))} {parameters.text}; exit $LASTEXITCODE"
+    return _Command(
+        [
+            *(shell, "-NoLogo", "-NonInteractive", "-ExecutionPolicy", policy),
+            *("-Command", called),
+        ],
+        environment=parameters.environment,
+    )
 
 
 def _decoded(source: str) -> str:
@@ -116,52 +179,45 @@ def _folder(step: Step, variables: Variables, content: Mapping[str, Path]) -> Pa
     return Path.cwd()
 
 
-async def _execute(
-    step: Step,
-    command: str | list[str],
-    variables: Variables,
-    content: Mapping[str, Path],
-    scratch: Path,
-) -> Outcome:
-    answers = scratch / "variables"
+async def _execute(command: _Command, scene: _Scene) -> Outcome:
+    step, answers = scene.step, scene.scratch / "variables"
     answers.touch()
-    where = _folder(step, variables, content)
-    environment = _environment(variables) | {"DLCORE_VARIABLES": str(answers)}
     try:
-        process = await _start(command, where, environment)
-    except OSError as error:
+        process = await _start(command, scene, {VARIABLE: str(answers)})
+    except (OSError, ValueError) as error:  # ValueError: NUL in a text of the step's own
         return Outcome(CANNOT_RUN, message=f"cannot start: {error}")
     try:
         # Not wait_for: before Python 3.12 a cancellation can get lost in it.
         async with asyncio.timeout(step.timeout_s):
-            code = await process.wait()
+            code = await asyncio.to_thread(process.wait)
     except TimeoutError:
         return Outcome(TIMED_OUT, message=f"ran longer than {step.timeout_s} s")
     finally:
         await _end(process)
-    _take_over(variables, answers)
     _log.debug("step %d: exit code %d", step.index, code)
+    try:
+        scene.variables.update(read_answers(answers))
+    except ValueError as error:
+        return Outcome(CANNOT_RUN, message=str(error))
     return Outcome(code & 0xFFFFFFFF)
 
 
 async def _start(
-    command: str | list[str], where: Path, environment: dict[str, str]
-) -> asyncio.subprocess.Process:
+    command: _Command, scene: _Scene, own: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     """Start the command; its output goes to standard error, since the report owns the other.
 
-    A cancellation waits until it has started, and ends it. asyncio would end only the shell, which
-    may have started other processes by then.
+    A cancellation waits until it has started, and ends it. It is not one of asyncio's processes:
+    those take no command line as it is on Windows.
     """
-    start = (
-        partial(asyncio.create_subprocess_shell, command)
-        if isinstance(command, str)
-        else partial(asyncio.create_subprocess_exec, *command)
-    )
     starting = asyncio.ensure_future(
-        start(
-            cwd=where,
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
+        asyncio.to_thread(
+            subprocess.Popen,
+            command.arguments,
+            executable=command.program,
+            cwd=scene.where,
+            env={**scene.environment, **command.environment, **own},
+            stdin=subprocess.DEVNULL,
             stdout=sys.stderr,
             stderr=sys.stderr,
             start_new_session=os.name == "posix",
@@ -176,26 +232,12 @@ async def _start(
     return starting.result()
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _end(process: subprocess.Popen[bytes]) -> None:
     """Leave no process behind."""
-    if process.returncode is None:
+    if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             if os.name == "posix":
                 os.killpg(process.pid, 9)
             else:
                 process.kill()
-        await process.wait()
-
-
-def _environment(variables: Variables) -> dict[str, str]:
-    usable = {n: v for n, v in variables.items() if n and "=" not in n and "\0" not in n + v}
-    return {**os.environ, **usable}
-
-
-def _take_over(variables: Variables, answers: Path) -> None:
-    """Set what the command asked to be set; it may have removed the file."""
-    text = answers.read_text(encoding="utf-8", errors="replace") if answers.is_file() else ""
-    for line in text.split("\n"):
-        name, found, value = line.removesuffix("\r").partition("=")
-        if found and name.strip():
-            variables[name.strip()] = value
+        await in_thread(process.wait)

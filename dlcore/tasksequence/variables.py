@@ -8,11 +8,24 @@ variable answers stays as it is, for the shell that runs the command.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from typing import NamedTuple
 
 from dlcore.errors import TaskSequenceError
 
 MAX_EXPANDED_CHARACTERS = 1 << 20  # the engine's whole environment is documented as 8 KB
+
+
+class Part(NamedTuple):
+    """One part of an expanded text.
+
+    Attributes:
+        text: The characters.
+        name: The variable whose value they are, as the text spells it; empty for the text's own.
+    """
+
+    text: str
+    name: str = ""
 
 
 class FrozenVariables(Mapping[str, str]):
@@ -68,10 +81,25 @@ class FrozenVariables(Mapping[str, str]):
         Raises:
             TaskSequenceError: The values together are longer than `MAX_EXPANDED_CHARACTERS`.
         """
-        return self._replace(text, lambda value: self._replace(value, lambda inner: inner))
+        return "".join(part.text for part in self.parts(text))
 
-    def _replace(self, text: str, inside: Callable[[str], str]) -> str:
-        done: list[str] = []
+    def parts(self, text: str) -> list[Part]:
+        """What `expand` puts together: the text's own parts and the values, in order.
+
+        Args:
+            text: As for `expand`.
+
+        Returns:
+            Parts that are not empty, except for the values of empty variables.
+
+        Raises:
+            TaskSequenceError: As `expand`.
+        """
+        return self._split(text, lambda value: "".join(p.text for p in self._split(value, str)))
+
+    def _split(self, text: str, inside: Callable[[str], str]) -> list[Part]:
+        parts: list[Part] = []
+        own: list[str] = []
         added, at = 0, 0
         while at < len(text):
             opening = text.find("%", at)
@@ -81,18 +109,21 @@ class FrozenVariables(Mapping[str, str]):
             name = text[opening + 1 : closing]
             value = self.get(name) if _is_name(name) else None
             if value is None:
-                done.append(text[at:closing])  # the closing sign may open the next name
+                own.append(text[at:closing])  # the closing sign may open the next name
                 at = closing
                 continue
-            done += text[at:opening], inside(value)
+            own.append(text[at:opening])
+            parts += _own_part(own)
+            own = []
+            parts.append(Part(inside(value), name))
             at = closing + 1
-            added += len(done[-1])
+            added += len(parts[-1].text)
             if added > MAX_EXPANDED_CHARACTERS:
                 raise TaskSequenceError(
                     f"%{name[:60]}% expands a text by over {MAX_EXPANDED_CHARACTERS} characters",
                     remedy="Check the variables that it quotes.",
                 )
-        return "".join((*done, text[at:]))
+        return [*parts, *_own_part([*own, text[at:]])]
 
 
 class Variables(FrozenVariables, MutableMapping[str, str]):
@@ -113,6 +144,11 @@ class Variables(FrozenVariables, MutableMapping[str, str]):
     def freeze(self) -> FrozenVariables:
         """A copy that later changes do not reach."""
         return FrozenVariables(self)
+
+
+def _own_part(pieces: Sequence[str]) -> list[Part]:
+    text = "".join(pieces)
+    return [Part(text)] if text else []
 
 
 def _by_upper(values: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ import datetime
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from dlcore.tasksequence.windows import RegistryValue
@@ -21,6 +22,15 @@ _WMI = (
     " -ErrorAction Stop | Select-Object -First 1) { 'True' } else { 'False' }"
 )
 _VERSION = "[string](Get-Item -LiteralPath $env:DLCORE_PATH).VersionInfo.FileVersionRaw"
+_ENVIRONMENT = frozenset(
+    {
+        *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATH", "PATHEXT", "PSMODULEPATH"),
+        *("TEMP", "TMP", "HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA"),
+        *("PROGRAMFILES", "PROGRAMFILES(X86)", "PROCESSOR_ARCHITECTURE", "LANG"),
+    }
+)
+"""What PowerShell needs of the environment; the rest may hold credentials."""
+
 _HIVES = {
     "HKLM": "HKEY_LOCAL_MACHINE",
     "HKCU": "HKEY_CURRENT_USER",
@@ -95,7 +105,7 @@ class SystemProbes:
         try:
             done = subprocess.run(  # noqa: S603  # our own command; the values are its environment
                 [self._powershell, "-NoProfile", "-NonInteractive", "-Command", command],
-                env={**os.environ, **values},
+                env={**_needed(os.environ), **values},
                 capture_output=True,
                 text=True,
                 timeout=_TIMEOUT_S,
@@ -104,6 +114,10 @@ class SystemProbes:
         except (subprocess.SubprocessError, ValueError) as error:
             raise OSError(f"PowerShell did not answer: {error}") from error
         return done.stdout.strip()
+
+
+def _needed(process: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in process.items() if name.upper() in _ENVIRONMENT}
 
 
 def _path(text: str) -> Path:

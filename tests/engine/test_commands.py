@@ -77,6 +77,48 @@ async def test_variables_are_expanded_and_in_the_environment() -> None:
     assert (await run(item, Variables({"A": "x", "B": "y"}))).exit_code == 0
 
 
+async def test_a_value_is_no_shell_code(tmp_path: Path) -> None:
+    """Fault: a variable's value is a shell command. dlcore passes it as data."""
+    attack = "x; touch owned; '\"$(touch owned)\"'"
+    item = command("printf '%s' %A% \"%A%\" > got", package=PACKAGE)
+    assert (await run(item, Variables({"A": attack}), {PACKAGE: tmp_path})).exit_code == 0
+    assert not (tmp_path / "owned").exists()
+    assert (tmp_path / "got").read_text() == attack * 2
+
+
+async def test_a_command_gets_no_credential(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Fault: a step prints its environment. dlcore has put no credential into it."""
+    caplog.set_level("INFO")
+    for name in ("DLCORE_TOKEN", "DLCORE_SAS", "SITE_TOKEN"):
+        monkeypatch.setenv(name, "canary")
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:canary@proxy:1")
+    executor = CommandExecutor({"SITE_TOKEN"})
+    variables = Variables({"PATH": "owned", "LD_PRELOAD": "owned", "home": "owned", "Own": "1"})
+    item = command("env > env", package=PACKAGE)
+    for _ in range(2):
+        outcome = await executor.run(item, variables, {PACKAGE: tmp_path})
+        assert outcome.exit_code == 0
+    got = (tmp_path / "env").read_text()
+    assert "canary" not in got
+    assert "owned" not in got
+    assert "Own=1\n" in got
+    assert caplog.messages == [
+        "not passed on to commands: DLCORE_SAS DLCORE_TOKEN SITE_TOKEN",
+        "not set for commands: LD_PRELOAD PATH home",
+    ]
+
+
+async def test_a_command_that_sets_too_much_fails_its_step() -> None:
+    """Fault: a command fills the file of variables. dlcore fails the step and sets nothing."""
+    line = 'echo A=1 > "$DLCORE_VARIABLES"; head -c 1100000 /dev/zero >> "$DLCORE_VARIABLES"'
+    variables = Variables()
+    outcome = await run(command(line), variables)
+    assert outcome == Outcome(CANNOT_RUN, message="DLCORE_VARIABLES is longer than 1048576 bytes")
+    assert not variables
+
+
 async def test_a_variable_unfit_for_the_environment_does_no_harm() -> None:
     variables = Variables({"A=B": "x", "": "y", "NUL": "a\0b"})
     assert (await run(command("true"), variables)).exit_code == 0

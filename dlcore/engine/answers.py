@@ -1,0 +1,75 @@
+"""The file into which a step's command writes the task sequence variables that it sets.
+
+``DLCORE_VARIABLES`` names it; a line is ``NAME=value``, in UTF-8. What a command wrote is foreign:
+it is bounded, and nothing but a plain file is read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Final
+
+VARIABLE: Final = "DLCORE_VARIABLES"
+MAX_ANSWER_BYTES: Final = 1 << 20  # the same as the longest expanded command line
+MAX_ANSWER_LINES: Final = 10_000
+MAX_NAME_CHARACTERS: Final = 100
+"""Source: ConfigMgr SDK, SMS_TaskSequence_SetVariableAction, property VariableName."""
+
+_NAME: Final = re.compile(r"[^\s%=\x00-\x1f\x7f](?:[^%=\x00-\x1f\x7f]*[^\s%=\x00-\x1f\x7f])?")
+_READ_ONLY_PREFIX: Final = "_"
+"""Source: Microsoft Learn, "Task sequence variables": a name that begins with it is read-only."""
+
+
+def read_answers(path: Path) -> dict[str, str]:
+    """Read the variables that a command asked for.
+
+    Args:
+        path: The file. The command may have removed it, which sets nothing.
+
+    Returns:
+        Names and values, in the order of the lines. Lines without ``=`` or name are left out.
+
+    Raises:
+        ValueError: The file cannot be accepted; the text says why. No variable is to be set then.
+    """
+    text = _content(path).decode("utf-8", errors="replace")
+    lines = text.split("\n")
+    if len(lines) > MAX_ANSWER_LINES + 1:  # the last one has a line break, too
+        raise ValueError(f"{VARIABLE} has over {MAX_ANSWER_LINES} lines")
+    answers: dict[str, str] = {}
+    for line in lines:
+        name, found, value = line.removesuffix("\r").partition("=")
+        if found and name.strip():
+            answers[_checked(name.strip())] = value
+    return answers
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with open(path, "rb", opener=_open_plain) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or path.is_symlink():
+                raise ValueError(f"{VARIABLE} is not a plain file")
+            content = file.read(MAX_ANSWER_BYTES + 1)
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise ValueError(f"{VARIABLE} is not a plain file: {error.strerror}") from error
+    if len(content) > MAX_ANSWER_BYTES:
+        raise ValueError(f"{VARIABLE} is longer than {MAX_ANSWER_BYTES} bytes")
+    return content
+
+
+def _open_plain(path: str, flags: int) -> int:
+    """Follows no link, and does not wait for the writer of a FIFO; Windows has neither flag."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+
+
+def _checked(name: str) -> str:
+    if name.startswith(_READ_ONLY_PREFIX):
+        raise ValueError(f"{VARIABLE} sets {name[:60]!r}, which is read-only")
+    if len(name) > MAX_NAME_CHARACTERS or not _NAME.fullmatch(name):
+        raise ValueError(f"{VARIABLE} sets {name[:60]!r}, which is not the name of a variable")
+    return name

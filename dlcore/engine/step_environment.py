@@ -1,0 +1,96 @@
+"""The environment that the commands of steps get.
+
+Guarantees: it holds no credential that dlcore was given: no variable that an endpoint's settings
+name, no ``DLCORE_...`` variable, no password of a proxy. A task sequence variable does not replace
+what the process has, and none of the variables that decide which code a program loads is ever set
+from one. Names are compared without regard to case, on every system, as task sequences do. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+OWN_PREFIX: Final = "DLCORE_"
+MAX_VALUE_CHARACTERS: Final = 32_767
+"""Source: Microsoft Learn, "Environment Variables": the longest value that Windows allows."""
+
+_LOADER_VARIABLES = """
+    BASHOPTS CDPATH CLASSPATH COMSPEC CURL_CA_BUNDLE EDITOR ENV GCONV_PATH GLIBC_TUNABLES GLOBIGNORE
+    HOME HOSTALIASES IFS JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS LESSOPEN LOCPATH NLSPATH PAGER PATH
+    PATHEXT PERLLIB PROMPT_COMMAND PS4 PSMODULEPATH REQUESTS_CA_BUNDLE RES_OPTIONS SHELL SHELLOPTS
+    SYSTEMDRIVE SYSTEMROOT TEMP TMP TMPDIR VISUAL WINDIR ZDOTDIR _JAVA_OPTIONS __COMPAT_LAYER
+    __PSLOCKDOWNPOLICY
+"""
+_LOADER_PREFIXES = """
+    BASH_ COMPLUS_ CORECLR_ COR_ DOTNET_ DYLD_ GIT_ LD_ MALLOC_ NODE_ NPM_CONFIG_ OPENSSL_ PERL5
+    PIP_ PYTHON RUBY SSL_CERT_
+"""
+LOADER_VARIABLES: Final = frozenset(_LOADER_VARIABLES.split())
+"""Variables that decide which code a program loads, or whom it trusts."""
+
+LOADER_PREFIXES: Final = tuple(_LOADER_PREFIXES.split())
+"""The beginnings of the names of more such variables."""
+
+_NAME: Final = re.compile(r"[\w.()\-]+")
+_PROXY: Final = re.compile(r"(?!no_).*_proxy", re.IGNORECASE)
+
+
+class StepEnvironment(NamedTuple):
+    """What the commands of a step get.
+
+    Attributes:
+        values: The environment.
+        withheld: Names of variables of the process that are not in it.
+        not_set: Names of task sequence variables that are not in it.
+    """
+
+    values: dict[str, str]
+    withheld: tuple[str, ...]
+    not_set: tuple[str, ...]
+
+
+def step_environment(
+    process: Mapping[str, str], variables: Mapping[str, str], secret_variables: Collection[str]
+) -> StepEnvironment:
+    """Build the environment of a step's commands.
+
+    Args:
+        process: The environment of this process.
+        variables: Task sequence variables.
+        secret_variables: Names of the variables of the process that hold credentials.
+    """
+    secret = {name.upper() for name in secret_variables}
+    values: dict[str, str] = {}
+    for name, value in process.items():
+        if name.upper() not in secret and not name.upper().startswith(OWN_PREFIX):
+            values[name] = _without_password(value) if _PROXY.fullmatch(name) else value
+    taken = {name.upper() for name in process}
+    settable = {
+        name: value for name, value in variables.items() if _may_set(name, value, taken | secret)
+    }
+    return StepEnvironment(
+        {**settable, **values},
+        tuple(sorted(process.keys() - values.keys())),
+        tuple(sorted(variables.keys() - settable.keys())),
+    )
+
+
+def _may_set(name: str, value: str, taken: Collection[str]) -> bool:
+    upper = name.upper()
+    is_fit = _NAME.fullmatch(name) and "\0" not in value and len(value) <= MAX_VALUE_CHARACTERS
+    is_loader = upper in LOADER_VARIABLES or upper.startswith((*LOADER_PREFIXES, OWN_PREFIX))
+    return bool(is_fit) and not is_loader and upper not in taken and not _PROXY.fullmatch(name)
+
+
+def _without_password(proxy: str) -> str:
+    """The URL of a proxy without user name and password; empty if it cannot be taken apart."""
+    if "@" not in proxy:
+        return proxy
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    except ValueError:
+        return ""
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
