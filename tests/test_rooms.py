@@ -15,15 +15,16 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "extras": {"errors"},
     "model": {"errors"},
+    "printable": set(),
     "disk": {"errors"},
     "native": {"errors", "disk"},
-    "manifest": {"errors", "model"},
+    "manifest": {"errors", "model", "printable"},
     "tasksequence": {"errors", "model"},
-    "deployment": {"errors", "model", "tasksequence"},
+    "deployment": {"errors", "model", "printable", "tasksequence"},
     "schedule": {"errors", "model"},
     "store": {"errors", "model", "disk", "native", "manifest"},
     "waiting": set(),
-    "transfer": {"errors", "model", "waiting"},
+    "transfer": {"errors", "model", "printable", "waiting"},
     "publish": {"errors", "extras", "model", "disk", "native", "manifest"},
     "emulator": {"errors", "extras", "model", "manifest"},
     "engine": {
@@ -49,14 +50,14 @@ ONLY_IN = {
 # What an inner room may import of dlcore, and the only rooms that may import from an inner room.
 INNER_ALLOWED = {
     "transfer/http": {
-        *("dlcore.errors", "dlcore.transfer.http"),
+        *("dlcore.errors", "dlcore.printable", "dlcore.transfer.http"),
         *("dlcore.transfer.policy", "dlcore.transfer.sink"),
     },
 }
 INNER_USERS = dict.fromkeys(
     ("dlcore.transfer.http", "dlcore.transfer.endpoints", "dlcore.transfer.interface"), "transfer"
 )
-PURE = {"schedule", "tasksequence", "deployment", "model", "errors"}
+PURE = {"schedule", "tasksequence", "deployment", "model", "errors", "printable"}
 NOT_IN_PURE = {"asyncio", "socket", "time", "threading", "random"}
 
 

@@ -66,8 +66,9 @@ RUN_AGAIN = "Run the same command again: it goes on from what is there."
 def show_ending(ending: Ending, error: BaseException, *, as_json: bool) -> None:
     """Tell people on standard error and, if asked for JSON, programs on standard output."""
     if os.environ.get(DEBUG_ENV):
-        tell("".join(traceback.format_exception(error)))
-    tell(f"{click.style('error', fg='red')} ({ending.code}): {ending.message}")
+        tell(_traceback(error), keep="\n")
+    keep = "\n" if isinstance(error, PreflightError | click.ClickException) else ""
+    tell(f" ({ending.code}): {ending.message}", label="error", keep=keep)
     if ending.remedy:
         tell(f"  {ending.remedy}")
     if as_json:
@@ -110,6 +111,18 @@ def _internal(error: BaseException) -> Ending:
     message = f"this is a fault of dlcore: {type(error).__name__} at {next(places, 'its start')}"
     remedy = f"Please report it, with the traceback that {DEBUG_ENV}=1 shows."
     return Ending(InternalError.code, InternalError.exit_status, message, remedy, {})
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback, with the text of our own errors only: another's may hold a secret."""
+    link: BaseException | None = error
+    told: list[str] = []
+    while link is not None:
+        text = f": {link.message}" if isinstance(link, DlcoreError) else ""
+        frames = "".join(traceback.format_tb(link.__traceback__))
+        told.insert(0, f"Traceback (most recent call last):\n{frames}{type(link).__name__}{text}")
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return "\n\nThen followed:\n\n".join(told)
 
 
 def _place(frame: traceback.FrameSummary) -> str:

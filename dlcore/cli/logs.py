@@ -13,7 +13,6 @@ from __future__ import annotations
 import enum
 import json
 import logging
-import re
 import sys
 import time
 from collections.abc import Iterator
@@ -26,11 +25,11 @@ import click
 from dlcore.cli.endings import ending_of
 from dlcore.cli.output import OutputClosed, tell
 from dlcore.errors import ConfigError
+from dlcore.printable import printable
 
 SHOWN_ELSEWHERE: Final = ("dlcore.events", "dlcore.ending")
 VERBOSITY: Final = "dlcore.verbosity"  # key in a context's `meta`
 _ending_log = logging.getLogger("dlcore.ending")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 
 
 class LogFormat(enum.StrEnum):
@@ -241,4 +240,4 @@ def _utc(record: logging.LogRecord) -> str:
 
 def _one_line(text: str) -> str:
     """A message that cannot pass for several: foreign text may be part of it."""
-    return _CONTROL.sub(" ", text)
+    return printable(text)

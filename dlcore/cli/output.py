@@ -1,4 +1,9 @@
-"""What commands print: results on standard output, everything else on standard error."""
+"""What commands print: results on standard output, everything else on standard error.
+
+Guarantees: what a terminal would obey, reorder or hide is escaped, in whatever text: names from
+documents and messages from servers may contain anything. JSON stays the same document: its strings
+have JSON's own escapes there.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import errno
 import io
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -15,6 +21,7 @@ import click
 
 from dlcore.errors import DiskFullError, StorageError
 from dlcore.extras import is_installed
+from dlcore.printable import printable
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document on standard output."
@@ -22,17 +29,25 @@ json_option = click.option(
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show no progress, only errors.")
 
 
+_INVISIBLE = re.compile(r"[^ -~\n]")
+
+
 class OutputClosed(Exception):  # noqa: N818  # not an error: the reader has read enough
     """The reader of standard output has closed it."""
 
 
 def say(text: str) -> None:
-    """Print a result.
+    """Print a result as one line.
 
     Raises:
         OutputClosed: Its reader has closed it.
         StorageError: It is a file that cannot be written.
     """
+    _print(printable(text))
+
+
+def _print(text: str) -> None:
+    """Print lines that are safe to show; raises as `say`."""
     try:
         click.echo(text)
     except BrokenPipeError:
@@ -46,16 +61,24 @@ def say(text: str) -> None:
         ) from error
 
 
-def tell(text: str) -> None:
-    """Print progress or an error; never fails, even if standard error is closed."""
+def tell(text: str, *, label: str = "", keep: str = "") -> None:
+    """Print progress or an error; never fails, even if standard error is closed.
+
+    Args:
+        text: One line.
+        label: Stands before it, in red on a terminal.
+        keep: Characters of the text that are our own, such as the line breaks of a list.
+    """
+    styled = click.style(label, fg="red") if label else ""
     with contextlib.suppress(OSError):
-        click.echo(text, err=True)
+        click.echo(styled + printable(text, keep=keep), err=True)
 
 
 def show_json(result: object, *, one_line: bool = False) -> None:
     """Print a result as one JSON document; raises as `say`."""
     unicode = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
-    say(json.dumps(result, indent=None if one_line else 2, ensure_ascii=not unicode))
+    document = json.dumps(result, indent=None if one_line else 2, ensure_ascii=not unicode)
+    _print(_INVISIBLE.sub(_json_escape, document))
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -70,11 +93,11 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         StorageError: As `say`.
     """
     is_live = sys.stdout is not None and sys.stdout.isatty()
-    rows = [tuple(row) for row in rows]
+    rows = [tuple(map(printable, row)) for row in rows]
     if is_live and is_installed("cli"):
-        say(_folded(columns, rows))
+        _print(_folded(columns, rows))
     else:
-        say(_aligned(columns, rows))
+        _print(_aligned(columns, rows))
 
 
 def _aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -114,6 +137,12 @@ def _folded(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     drawn = io.StringIO()
     Console(file=drawn).print(table)
     return "\n".join(line.rstrip() for line in drawn.getvalue().splitlines())
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    """In a JSON document such a character can only be a part of a string."""
+    shown = printable(match[0], keep="\n")
+    return json.dumps(match[0])[1:-1] if shown != match[0] else match[0]
 
 
 def never_fail_to_encode() -> None:

@@ -68,7 +68,8 @@ def _show(planned: Plan) -> None:
             for step in planned.steps
         ),
     )
-    say(f"\npackages in order of first need: {' '.join(planned.packages) or 'none'}")
+    say("")
+    say(f"packages in order of first need: {' '.join(planned.packages) or 'none'}")
     for need in planned.unresolved:
         say(f"step {need.index} {need.name}: the package of {need.reference} is not known yet")
 

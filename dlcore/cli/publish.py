@@ -101,22 +101,23 @@ def command(
     if as_json:
         show_json(msgspec.to_builtins(done))
     else:
-        say(_repaired(done) if isinstance(done, Repaired) else _published(done))
+        for line in _repaired(done) if isinstance(done, Repaired) else _published(done):
+            say(line)
 
 
-def _published(done: Published) -> str:
+def _published(done: Published) -> list[str]:
     again = f", of them {done.objects_rewritten} again" if done.objects_rewritten else ""
-    return (
+    return [
         f"published {done.package_id} version {done.version}: {done.files} files, "
         f"{amount(done.content_bytes)}; {done.objects_written} objects written{again} "
-        f"({amount(done.written_bytes)}), {done.objects_present} there already\n"
-        f"manifest sha256 {done.manifest}"
-    )
+        f"({amount(done.written_bytes)}), {done.objects_present} there already",
+        f"manifest sha256 {done.manifest}",
+    ]
 
 
-def _repaired(done: Repaired) -> str:
+def _repaired(done: Repaired) -> list[str]:
     verdict = (
         f"repaired {done.package_id} version {done.version}: {done.objects} objects checked, "
         f"{len(done.rewritten)} documents and objects rewritten ({amount(done.written_bytes)})"
     )
-    return "\n".join([*(f"rewrote {key}" for key in done.rewritten), verdict])
+    return [*(f"rewrote {key}" for key in done.rewritten), verdict]

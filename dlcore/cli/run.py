@@ -78,7 +78,8 @@ def command(
         show_report(report)
     if report.outcome is RunOutcome.FAILED:
         last = report.steps[-1]
-        tell(f"error ({StepError.code}): step {last.index} {last.name!r} failed: {last.why}")
+        failed = f" ({StepError.code}): step {last.index} '{last.name}' failed: {last.why}"
+        tell(failed, label="error")
         return StepError.exit_status
     return RESTART if report.outcome is RunOutcome.RESTART else 0
 

@@ -11,6 +11,7 @@ from typing import Protocol
 from dlcore.cli.output import tell
 from dlcore.engine.units import amount
 from dlcore.extras import is_installed
+from dlcore.printable import printable
 
 LINE_EVERY_S = 5.0
 
@@ -94,7 +95,7 @@ class Terminal:
         from rich.text import Text  # as it is: no markup, no emoji codes
 
         with contextlib.suppress(OSError):
-            self._bars.console.print(Text(text))
+            self._bars.console.print(Text(printable(text)))
 
     def close(self) -> None:
         """Take the bar away."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dlcore.deployment import content_checks as content
 from dlcore.deployment import settings_checks as settings
 from dlcore.deployment.facts import Check, Facts
+from dlcore.printable import printable
 
 _CHECKS: tuple[Callable[[Facts], Check], ...] = (
     settings.upgrade_sequence,
@@ -48,4 +49,4 @@ def render(results: Iterable[Check]) -> str:
 def _line(check: Check) -> str:
     verdict = "passed" if check.passed else "failed"
     text = f"{verdict}  {check.name}: {check.detail}. {check.remedy}"
-    return "".join(c if c.isprintable() else " " for c in text).rstrip()
+    return printable(text.rstrip())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dlcore import printable as foreign
 from dlcore.errors import ManifestError
 
 REMEDY = "Get the document again from where it was published, or publish the package again."
@@ -12,9 +13,8 @@ MAX_SHOWN_CHARACTERS = 200
 
 
 def printable(text: str) -> str:
-    """Untrusted text made safe for a message: control characters escaped, length limited."""
-    plain = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:MAX_SHOWN_CHARACTERS])
-    return plain if len(text) <= MAX_SHOWN_CHARACTERS else plain + "..."
+    """Untrusted text made safe for a message, and cut to `MAX_SHOWN_CHARACTERS`."""
+    return foreign.printable(text, max_characters=MAX_SHOWN_CHARACTERS)
 
 
 @contextmanager

@@ -58,7 +58,41 @@ def test_names_that_the_output_cannot_say_are_escaped(site: Site, tmp_path: Path
         assert dlcore("plan", path, env={"PYTHONIOENCODING": encoding}).status == 0
 
 
+HOSTILE = "a\u009b31m\u202eb\u200b\u2066c"
+
+
+def is_safe(text: str) -> bool:
+    return all(c.isprintable() or c == "\n" for c in text)
+
+
+def test_a_name_cannot_command_the_terminal(here: Here, site: Site, tmp_path: Path) -> None:
+    """Fault: a step's name contains control characters. dlcore shows them as escapes."""
+    path = tmp_path / "sequence.xml"
+    path.write_bytes(sequence(step(HOSTILE + "\n\rd", CommandLine="exit 3")))
+    planned = here("plan", path)
+    assert r"a\x9b31m\u202eb\u200b\u2066c\n\rd" in planned.out
+    document = here("plan", path, "--json")
+    assert document.document["steps"][0]["name"] == f"{HOSTILE}\n\rd"
+    log = tmp_path / "log"
+    where = ("--config", site.gateway.config, "--state", tmp_path / "state")
+    ran = here("run", path, *where, "-vv", "--log-file", log)
+    assert ran.status == 14 or "exit code 3" in ran.err
+    assert all(map(is_safe, (planned.out, document.out, ran.out, ran.err, log.read_text())))
+
+
+def test_a_message_cannot_command_the_terminal(here: Here, site: Site, tmp_path: Path) -> None:
+    config = tmp_path / "deployment.toml"
+    config.write_text('[catalog]\n"\\u001b[31m\\u202e\\nverified" = 1\n')
+    ended = here("plan", site.sequence, "--config", config, "--json")
+    assert (ended.status, is_safe(ended.err), is_safe(ended.out)) == (2, True, True)
+    assert r"\x1b[31m\u202e\nverified" in ended.err
+    assert "\x1b[31m\u202e\nverified" in str(ended.error["message"])
+
+
 # A fault of ours
+
+
+SECRET = "https://localhost/?sig=CANARY"
 
 
 class UnforeseenError(Exception):
@@ -67,7 +101,7 @@ class UnforeseenError(Exception):
 
 def broken(*arguments: object, **options: object) -> None:
     """Stands for any function with a fault."""
-    raise UnforeseenError("https://localhost/?sig=CANARY")
+    raise UnforeseenError(SECRET)
 
 
 def test_an_unexpected_exception_is_a_fault_of_ours_to_report(
@@ -90,3 +124,4 @@ def test_its_traceback_is_shown_on_request(
     assert (ended.status, ended.error["code"]) == (1, "internal")
     assert "Traceback" in ended.err
     assert "in broken" in ended.err
+    assert "CANARY" not in ended.err

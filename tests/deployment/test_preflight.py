@@ -234,6 +234,6 @@ def test_rendering_gives_one_printable_line_a_check_whatever_it_quotes() -> None
         ]
     )
     assert text.splitlines() == [
-        "passed  launch: started from  [31mSoftware  Center.",
+        "passed  launch: started\\nfrom \\x1b[31mSoftware\\u202e Center.",
         "failed  catalog: not there. Put it there.",
     ]

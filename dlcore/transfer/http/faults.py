@@ -1,7 +1,8 @@
 """What a status or an exception means: the map from HTTP, aiohttp, ssl and the OS to `Fault`.
 
 Guarantees: pure. No message repeats the text of an aiohttp error, because some of them hold the URL
-with its signature.
+with its signature. No message repeats what a server put into its headers or its reason phrase: it
+may have put a credential there that it was sent.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from dlcore.errors import AuthError, Fault, TlsError, TransferError
+from dlcore.printable import printable
 from dlcore.transfer.http.headers import parse_date, parse_retry_after_s
-from dlcore.transfer.http.redaction import printable, redact
 
 NETWORK_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
 """What aiohttp raises when a request or a body fails."""
@@ -47,12 +48,29 @@ _BY_STATUS = {
 }
 
 
+_ERROR_CODES = frozenset(
+    """
+    AccountIsDisabled AuthenticationFailed AuthorizationFailure AuthorizationPermissionMismatch
+    AuthorizationProtocolMismatch AuthorizationResourceTypeMismatch AuthorizationServiceMismatch
+    AuthorizationSourceIPMismatch BlobArchived BlobBeingRehydrated BlobNotFound ConditionNotMet
+    ContainerBeingDeleted ContainerNotFound InsufficientAccountPermissions InternalError
+    InvalidAuthenticationInfo InvalidHeaderValue InvalidQueryParameterValue InvalidRange
+    InvalidResourceName InvalidUri NoAuthenticationInformation OperationTimedOut
+    OutOfRangeInput PublicAccessNotPermitted ResourceNotFound ServerBusy UnsupportedHeader
+    """.split()  # noqa: SIM905  # words in order are easier to compare
+)
+"""What a message may repeat of ``x-ms-error-code``: a server could put anything there.
+
+Source: Microsoft Learn, "Common REST API error codes" and "Blob service error codes".
+"""
+
+
 class RejectedError(AuthError):
     """A 401 or 403: a renewed credential may be accepted.
 
     Attributes:
         status: 401 or 403.
-        detail: Value of ``x-ms-error-code``; empty if there is none.
+        detail: Value of ``x-ms-error-code`` if it is a known one; else empty.
     """
 
     def __init__(self, message: str, *, endpoint: str, status: int, detail: str) -> None:
@@ -77,15 +95,15 @@ def error_of_status(
         status: The status.
         headers: The response's headers.
     """
-    detail = printable(headers.get("x-ms-error-code", ""), max_characters=60)
+    detail = headers.get("x-ms-error-code", "")
+    detail = detail if detail in _ERROR_CODES else ""
     message = f"{request} was answered {status}{' ' + detail if detail else ''}"
     if status in {401, 403}:
         return RejectedError(message, endpoint=endpoint, status=status, detail=detail)
     fault = _BY_STATUS.get(status, Fault.REFUSED)
     is_portal = 300 <= status < 400 or status == 511
     if is_portal:
-        location = redact(headers.get("Location", "")) or "nowhere"
-        message += f", a redirect to {location}: captive portal?"
+        message += ", a redirect: captive portal?"
     return TransferError(
         message,
         fault=fault,

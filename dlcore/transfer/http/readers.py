@@ -18,7 +18,6 @@ from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.faults import PORTAL_REMEDY
 from dlcore.transfer.http.headers import parse_content_length, parse_content_range, range_header
 from dlcore.transfer.http.receive import receive
-from dlcore.transfer.http.redaction import printable
 from dlcore.transfer.http.response import Response
 from dlcore.transfer.sink import SinkWriter
 
@@ -184,5 +183,10 @@ def _check_length(response: Response, expected_bytes: int) -> None:
     if length != str(expected_bytes):
         raise response.error(
             Fault.RANGE,
-            f"announced {printable(length)} bytes where {expected_bytes} were asked for",
+            f"announced {_length_in_words(length)} where {expected_bytes} bytes were asked for",
         )
+
+
+def _length_in_words(length: str) -> str:
+    count = parse_content_length(length)
+    return "no readable length" if count is None else f"{count} bytes"

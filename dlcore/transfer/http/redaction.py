@@ -1,52 +1,49 @@
-"""Makes URLs and foreign text safe to show: credentials are replaced by ``***``.
+"""Makes URLs safe to show: what may be a credential is replaced by ``***``.
 
-Guarantees: the result does not contain the value of a query or fragment parameter whose name stands
-for a credential, nor anything before ``@`` in the authority. Never raises, whatever the text.
-Assumes that the path holds no credentials: no kind of endpoint puts them there.
+Guarantees: of a query and of path parameters, only what `_HARMLESS` lists is shown, names included.
+Nothing of a fragment is shown, and nothing before ``@`` in the authority. The result is printable
+ASCII. Never raises, whatever the text. Assumes that the path holds no credentials: no kind of
+endpoint puts them there, and a gateway's reply that would is refused.
 """
 
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote
+
+from dlcore.printable import printable
 
 HIDDEN = "***"
 MAX_SHOWN_CHARACTERS = 200
 
-_SECRET_NAME = re.compile(
-    r"sig|code|pwd|auth|key|awsaccesskeyid|x-amz-.*|x-goog-.*"
-    r"|.*(signature|token|secret|password|credential|api_?key).*",
-    re.IGNORECASE | re.DOTALL,
+_PARTS = re.compile(
+    r"(?P<before>[^?#]*)(?P<query>\?[^#]*)?(?P<fragment>#.*)?\Z",
+    re.DOTALL,
 )
-_USERINFO = re.compile(r"^([^/?#]*//)[^/?#]*@")
-_NAME = re.compile(r"[?&;#]([^?&;#=]*)=")
-_VALUE = re.compile(r"[^&;#]*")
-_PUBLISHED_KEY = re.compile(r"catalog\.json|manifests(/|%2F)[0-9a-f]{64}\.json")
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+_USERINFO = re.compile(r"^([^/]*//)?[^/]*@")
+_PATH_PARAMETERS = re.compile(r";[^/]*")
+_HARMLESS = re.compile(
+    r"comp=(block|blocklist|list|metadata)|restype=container|pid=[A-Z0-9]{8}"
+    r"|key=(catalog\.json|manifests(/|%2F)[0-9a-f]{64}\.json)"
+)
+_FILE_OF_DISTRIBUTION_POINT = re.compile(r"\?/[^?&=;]*")
 
 
 def redact(url: str) -> str:
-    """The URL without credentials and control characters.
-
-    Source: the query names that OpenTelemetry's semantic conventions redact, and more.
-    """
-    shown = _USERINFO.sub(rf"\1{HIDDEN}@", url)
-    at = 0
-    while name := _NAME.search(shown, at):
-        at = name.end()
-        value = _VALUE.match(shown, at)
-        assert value is not None  # it may be empty
-        if _is_secret(name[1], value[0]):
-            shown = f"{shown[:at]}{HIDDEN}{shown[value.end() :]}"
-    return printable(shown, max_characters=10 * MAX_SHOWN_CHARACTERS)
+    """The URL without credentials and control characters."""
+    parts = _PARTS.match(url)
+    assert parts is not None  # it matches any text
+    before = _USERINFO.sub(lambda match: f"{match[1] or ''}{HIDDEN}@", parts["before"])
+    shown = _PATH_PARAMETERS.sub(f";{HIDDEN}", before)
+    shown += _shown_query(parts["query"] or "", is_file=before.endswith("/sccm"))
+    if parts["fragment"]:
+        shown += f"#{HIDDEN}"
+    escaped = printable(shown, max_characters=10 * MAX_SHOWN_CHARACTERS)
+    return escaped.encode("ascii", "backslashreplace").decode("ascii")
 
 
-def printable(text: str, *, max_characters: int = MAX_SHOWN_CHARACTERS) -> str:
-    """Foreign text, safe for a terminal and a log: printable ASCII, cut to ``max_characters``."""
-    clean = _UNPRINTABLE.sub("?", text)
-    return clean if len(clean) <= max_characters else clean[:max_characters] + "..."
-
-
-def _is_secret(name: str, value: str) -> bool:
-    known = _SECRET_NAME.fullmatch(unquote(name)) is not None
-    return known and not _PUBLISHED_KEY.fullmatch(value)
+def _shown_query(query: str, *, is_file: bool) -> str:
+    if not query or (is_file and _FILE_OF_DISTRIBUTION_POINT.fullmatch(query)):
+        return query
+    given = query[1:].split("&")
+    shown = [item for item in given if _HARMLESS.fullmatch(item)]
+    return "?" + "&".join([*shown, HIDDEN] if len(shown) < len(given) else shown)

@@ -2,45 +2,49 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dlcore.transfer.http.redaction import printable, redact
+from dlcore.transfer.http.redaction import redact
 
-SECRET_NAMES = [
-    *("sig", "Signature", "token", "access_token", "id_token", "code", "AWSAccessKeyId"),
-    *("X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token", "x-amz-date"),
-    *("X-Goog-Signature", "X-Goog-Credential", "client_secret", "password", "pwd", "apikey"),
-]
 CANARY = "cAnArY0123456789"
+AROUND = st.text(st.characters(exclude_characters="?#", max_codepoint=0x2FF))
+DIGEST = "0123456789abcdef" * 4
 
 
-@given(
-    st.sampled_from(SECRET_NAMES),
-    st.sampled_from([str, str.upper, str.lower, quote]),
-    st.sampled_from("?&;#"),
-    st.text(st.characters(blacklist_characters="&;#?=", max_codepoint=0x2FF)),
-)
-def test_the_value_of_a_secret_name_is_never_shown(
-    name: str, spelled: object, mark: str, around: str
-) -> None:
-    assert callable(spelled)
-    shown = redact(f"https://h/p?sv=2021{mark}{spelled(name)}={around}{CANARY}{around}&end=1")
+@given(st.sampled_from("?#"), AROUND, AROUND)
+def test_nothing_of_a_query_or_fragment_is_shown(mark: str, before: str, after: str) -> None:
+    """Fault: a signed URL is logged. dlcore shows nothing of its query, whatever the names are."""
+    shown = redact(f"https://h/p{mark}{before}{CANARY}{after}")
     assert CANARY not in shown
-    assert shown.endswith("&end=1")
+    assert shown.endswith(f"{mark}***")
 
 
-def test_a_name_that_is_percent_encoded_does_not_slip_through() -> None:
-    assert CANARY not in redact(f"https://h/p?s%69g={CANARY}")
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://h/o?comp=list&x={CANARY}",
+        f"https://h/o?pid={CANARY}",
+        f"https://h/o?key={CANARY}",
+        f"https://h/o?comp={CANARY}",
+        f"https://h/o?{CANARY}=list",
+        f"https://h/o?comp=list#{CANARY}",
+        f"https://h/o;jsessionid={CANARY}/p",
+        f"https://h/sccm?/a={CANARY}",
+        f"https://h/sccm?/a?{CANARY}",
+        f"https://h/x?/{CANARY}",
+    ],
+)
+def test_only_what_is_known_to_be_harmless_is_shown(url: str) -> None:
+    assert CANARY not in redact(url)
 
 
-@given(st.text(st.characters(blacklist_characters="/?#@", max_codepoint=0x2FF)))
+@given(st.text(st.characters(exclude_characters="/?#@", max_codepoint=0x2FF)))
 def test_userinfo_is_never_shown(around: str) -> None:
     assume(CANARY not in around)
-    assert CANARY not in redact(f"https://user{around}:{CANARY}{around}@host/p")
+    for start in ("https://", "//", ""):
+        assert CANARY not in redact(f"{start}user{around}:{CANARY}{around}@host/p")
 
 
 @given(st.text())
@@ -51,19 +55,17 @@ def test_any_text_is_redacted_to_printable_ascii(text: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "https://account.blob.core.windows.net/content/objects/ab12?sv=2021&sr=c&se=2026",
+        "https://account.blob.core.windows.net/content?restype=container&comp=list",
         "http://dp/SMS_DP_SMSPKG$/ABC00012/sccm?/drivers/a.inf",
         "https://cmg/downloadrestservice.svc/document?key=catalog.json",
-        "https://cmg/downloadrestservice.svc/getcontentxmlsecure?pid=ABC00012&cid=00ff",
+        f"https://cmg/downloadrestservice.svc/document?key=manifests%2F{DIGEST}.json",
+        "https://cmg/downloadrestservice.svc/getcontentxmlsecure?pid=ABC00012",
     ],
 )
 def test_a_url_without_secrets_stays_readable(url: str) -> None:
     assert redact(url) == url
 
 
-def test_the_rest_of_a_signed_url_stays_readable() -> None:
-    assert redact("https://h/o?sv=1&sig=abc%2Fdef&sp=r") == "https://h/o?sv=1&sig=***&sp=r"
-
-
-def test_foreign_text_is_shortened() -> None:
-    assert printable("x" * 1000, max_characters=10) == "x" * 10 + "..."
+def test_the_place_of_what_is_hidden_stays_readable() -> None:
+    assert redact("https://h/o?comp=list&sig=abc%2Fdef&sp=r") == "https://h/o?comp=list&***"
+    assert redact("https://me:pw@h:1/o;v=1/p?x=1#y") == "https://***@h:1/o;***/p?***#***"
