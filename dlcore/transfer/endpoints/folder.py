@@ -15,8 +15,8 @@ from typing import TypeVar
 
 from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, Manifest, object_key
-from dlcore.transfer.endpoints.abandonable import AbandonableThreads, TooManyHangError
 from dlcore.printable import printable
+from dlcore.transfer.endpoints.abandonable import AbandonableThreads, TooManyHangError
 from dlcore.transfer.endpoints.placement import PackagePlacement, all_objects
 from dlcore.transfer.http.faults import REMEDIES
 from dlcore.transfer.policy import TransferPolicy
