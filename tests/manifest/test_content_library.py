@@ -91,6 +91,16 @@ def test_a_file_without_length_or_digest_is_refused_by_name(text: str) -> None:
         file(text)
 
 
+@pytest.mark.parametrize("stray", ["stray", "stray\n  more", "Size\n\tmore", "=", "]", "[", " = 1"])
+def test_a_stray_line_is_no_internal_error(stray: str) -> None:
+    """Fault: an INI file's section has a stray line. dlcore reads on or refuses the file."""
+    text = f"[File]\n{stray}\nSize=3\nHash={HEX}\n"
+    try:
+        assert file(text) == ContentFile(3, DIGEST)
+    except ManifestError as error:
+        assert error.message.startswith("x.INI: ")
+
+
 def test_a_long_document_is_refused() -> None:
     with pytest.raises(ManifestError, match="longer than"):
         package(b"[Packages]\nABC00012.3=\n" + b";" * MAX_INI_BYTES)

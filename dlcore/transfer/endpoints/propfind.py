@@ -85,6 +85,8 @@ def _relative_path(link: str, root: str) -> str:
     Raises:
         ValueError: It is not inside the package.
     """
+    if not link.startswith("/") or link.startswith("//"):
+        raise ValueError("a link is not an absolute path")  # it would change the URL's host
     path = _decoded_path(link.replace(_SCCM_MARK, "", 1))
     base = _decoded_path(root)
     if path.casefold() == base.casefold():

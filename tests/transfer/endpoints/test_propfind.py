@@ -84,6 +84,24 @@ def test_a_link_out_of_the_package_is_refused(href: str) -> None:
         read(href)
 
 
+@pytest.mark.parametrize(
+    "href",
+    [
+        f"sccm?/{ROOT}/setup.exe",
+        f"sccm?/{ROOT}",
+        f"http://dpsccm?/{ROOT}/setup.exe",
+        f"//elsewhere.example{ROOT}/setup.exe",
+        f"http:////elsewhere.example{ROOT}/setup.exe",
+        f"@elsewhere.example{ROOT}/setup.exe",
+        f":80{ROOT}/setup.exe",
+    ],
+)
+def test_a_link_cannot_change_the_host(href: str) -> None:
+    """Fault: a listing has the link sccm?//host. dlcore refuses it, and asks no other host."""
+    with pytest.raises(ValueError, match=r"not an absolute path|out of the package"):
+        read(href)
+
+
 def test_a_link_to_another_host_means_its_path_on_this_one() -> None:
     assert read(f"http://elsewhere.example{ROOT}/sccm?/a").link == f"{ROOT}/sccm?/a"
 
