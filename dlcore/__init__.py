@@ -102,6 +102,7 @@ if TYPE_CHECKING:
     from dlcore.engine.state import StepResult as StepResult
     from dlcore.errors import AuthError as AuthError
     from dlcore.errors import ConfigError as ConfigError
+    from dlcore.errors import ContentRefusedError as ContentRefusedError
     from dlcore.errors import DiskFullError as DiskFullError
     from dlcore.errors import DlcoreError as DlcoreError
     from dlcore.errors import DocumentError as DocumentError
@@ -188,7 +189,8 @@ _PUBLIC = {
     "engine.sources": "Access",
     "engine.state": "StepResult",
     "errors": (
-        "AuthError ConfigError DiskFullError DlcoreError DocumentError ExhaustedError "
+        "AuthError ConfigError ContentRefusedError DiskFullError DlcoreError DocumentError "
+        "ExhaustedError "
         "Fault IntegrityError InternalError LockedError ManifestError NotFoundError "
         "PreflightError StepError StorageError TaskSequenceError TlsError TransferError "
         "UnexpectedContentError"

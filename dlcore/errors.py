@@ -146,6 +146,16 @@ class ExhaustedError(DlcoreError):
         self.causes = causes
 
 
+class ContentRefusedError(ExhaustedError):
+    """Every endpoint failed, and at least one of them because it does not accept this client.
+
+    Of all causes that one is told: somebody must act on it, while the others may pass.
+    """
+
+    code = "auth"
+    exit_status = 5
+
+
 class IntegrityError(DlcoreError):
     """Content does not match its digest. Nothing of it is visible to a step.
 

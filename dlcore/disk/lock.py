@@ -6,6 +6,7 @@ and where a file system has no locks it falls back to marker files, which outliv
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -48,7 +49,8 @@ class FileLock:
         """End the lock. Idempotent."""
         fd, self._fd = self._fd, None
         if fd is not None:
-            os.close(fd)
+            with contextlib.suppress(OSError):  # nothing was written: the lock has ended anyway
+                os.close(fd)
 
     def __enter__(self) -> FileLock:
         return self

@@ -9,6 +9,7 @@ Threads: calls for different packages may overlap; ``open`` and ``close`` are th
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -117,13 +118,17 @@ class Store:
                 delete(self._files, self._removed / name)
 
     def close(self) -> None:
-        """Close unfinished packages, keeping their state, and release the lock. Idempotent."""
-        try:
-            for partial in self._begun.values():
-                partial.close()
-        finally:
+        """Close unfinished packages, keeping their state, and release the lock. Idempotent.
+
+        Raises:
+            StorageError: Closing a file failed: what was written to it since the last `sync` may be
+                lost. All else is closed.
+        """
+        with contextlib.ExitStack() as stack:
             if self._lock:
-                self._lock.release()
+                stack.callback(self._lock.release)
+            for partial in self._begun.values():
+                stack.callback(partial.close)
 
     def __enter__(self) -> Self:
         return self

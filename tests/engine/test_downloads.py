@@ -9,7 +9,15 @@ import pytest
 
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import BlockRejected, DownloadRetried, EndpointDropped, PackageFailed
-from dlcore.errors import ExhaustedError, Fault, IntegrityError, ManifestError, NotFoundError
+from dlcore.errors import (
+    AuthError,
+    ContentRefusedError,
+    ExhaustedError,
+    Fault,
+    IntegrityError,
+    ManifestError,
+    NotFoundError,
+)
 from tests.engine.fakes import (
     GOOD,
     Asked,
@@ -163,6 +171,25 @@ def test_the_error_names_the_cause_of_every_endpoint(tmp_path: Path) -> None:
         virtually(fetch(tmp_path, BOTH, endpoints, retry=AT_ONCE))
     assert {cause.endpoint for cause in caught.value.causes} == {"expired", "down", "empty"}
     assert all(name in caught.value.message for name in ("expired", "down", "empty"))
+
+
+@pytest.mark.parametrize("other", [Fault.CONNECT, Fault.NOT_FOUND, Fault.CORRUPT])
+def test_content_that_is_refused_ends_as_authentication(tmp_path: Path, other: Fault) -> None:
+    """Fault: an endpoint answers 403 while content is read. dlcore exits as for a bad token."""
+    endpoints = [
+        FakeEndpoint("expired", BOTH, lambda asked: failing(Fault.AUTH)),
+        FakeEndpoint("other", BOTH, lambda asked: failing(other)),
+    ]
+    with pytest.raises(ContentRefusedError) as caught:
+        virtually(fetch(tmp_path, BOTH, endpoints, retry=AT_ONCE))
+    assert (caught.value.code, caught.value.exit_status) == ("auth", AuthError.exit_status)
+
+
+def test_without_a_refusal_it_is_not_authentication(tmp_path: Path) -> None:
+    down = FakeEndpoint("down", BOTH, lambda asked: failing(Fault.CONNECT))
+    with pytest.raises(ExhaustedError) as caught:
+        virtually(fetch(tmp_path, BOTH, [down], retry=AT_ONCE))
+    assert caught.value.exit_status == 6
 
 
 def test_an_endpoint_dropped_over_another_package_is_named_too(tmp_path: Path) -> None:

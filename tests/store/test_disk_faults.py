@@ -199,6 +199,25 @@ def test_a_sector_that_cannot_be_read_costs_its_block_only() -> None:
     assert again.discarded_blocks == 1
 
 
+def test_a_fault_while_files_are_closed_is_one_of_the_disk() -> None:
+    """Fault: close() fails. dlcore says so as a storage error, and closes everything else."""
+    disk = SimDisk()
+    store = prepared(disk)
+    packages = [make_package({"a": 5}, version=n) for n in (1, 2, 3)]
+    partials = [store.begin(package.manifest, package.document) for package in packages]
+    for partial, package in zip(partials, packages, strict=True):
+        fill(partial, package)
+
+    def before(_: SimDisk, call: str) -> None:
+        if call == "close":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    disk.before = before
+    with pytest.raises(StorageError, match="Input/output error"):
+        store.close()
+    assert all(partial.closed for partial in partials)
+
+
 def prepared(disk: SimDisk) -> Store:
     store = Store(STATE, disk)
     store.prepare()

@@ -84,6 +84,16 @@ def test_a_store_may_be_closed_by_another_thread_and_twice(tmp_path: Path) -> No
             Store.open(tmp_path)
 
 
+def test_a_lock_that_cannot_be_closed_is_no_fault(tmp_path: Path) -> None:
+    """Fault: closing the lock file fails. dlcore goes on: nothing was written to it."""
+    held = lock.FileLock(tmp_path / "lock", 0.0)
+    assert held._fd is not None
+    os.close(held._fd)  # as a share does that has gone
+    held.release()
+    with lock.FileLock(tmp_path / "lock", 0.0):
+        pass
+
+
 def test_a_lock_whose_file_was_deleted_while_waiting_is_taken_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

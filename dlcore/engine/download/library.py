@@ -16,6 +16,7 @@ from dlcore import manifest as documents
 from dlcore.engine.download.asking import Asking, NoAnswerError
 from dlcore.engine.events import Event
 from dlcore.errors import (
+    ContentRefusedError,
     Fault,
     IntegrityError,
     ManifestError,
@@ -79,6 +80,7 @@ class Library:
 
         Raises:
             NotFoundError: The catalog does not know the package, or no endpoint has its manifest.
+            ContentRefusedError: Likewise, and an endpoint does not accept this client.
             ManifestError: The manifest is malformed or of another package, though its digest is
                 right.
         """
@@ -147,11 +149,19 @@ class Library:
                 length_bytes=entry.manifest_bytes,
             )
         except NoAnswerError as error:
-            complaints = [failure.message for failure in error.failures.values()]
-        raise NotFoundError(
+            failures = tuple(error.failures.values())
+        message = (
             f"no endpoint has the manifest of package {package_id} version {entry.version}: "
-            + "; ".join(complaints),
-            remedy="Distribute the package to an endpoint that this client may use.",
+            + "; ".join(failure.message for failure in failures)
+        )
+        if any(failure.fault is Fault.AUTH for failure in failures):
+            raise ContentRefusedError(
+                message,
+                causes=failures,
+                remedy="Renew the credential of the endpoint that does not accept this client.",
+            )
+        raise NotFoundError(
+            message, remedy="Distribute the package to an endpoint that this client may use."
         )
 
     async def _read_manifest(self, endpoint: Endpoint, entry: CatalogEntry) -> bytes:

@@ -7,7 +7,14 @@ import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from dlcore.errors import DlcoreError, ExhaustedError, Fault, IntegrityError, TransferError
+from dlcore.errors import (
+    ContentRefusedError,
+    DlcoreError,
+    ExhaustedError,
+    Fault,
+    IntegrityError,
+    TransferError,
+)
 from dlcore.model import BlockInPackage, BlockRange, Manifest, ObjectIndex
 from dlcore.store import Partial
 from dlcore.transfer import Placement
@@ -168,4 +175,6 @@ class PackageDownload:
         remedy = "What was verified is kept: run again when an endpoint can serve the package."
         if causes and all(cause.fault is Fault.CORRUPT for cause in causes):
             return IntegrityError(message, remedy=remedy)
-        return ExhaustedError(message, causes=tuple(causes), remedy=remedy)
+        is_refused = any(cause.fault is Fault.AUTH for cause in causes)
+        kind = ContentRefusedError if is_refused else ExhaustedError
+        return kind(message, causes=tuple(causes), remedy=remedy)
