@@ -187,6 +187,39 @@ class UnexpectedContentError(IntegrityError):
     code = "unexpected-content"
 
 
+class TrustFault(enum.StrEnum):
+    """Why signed metadata, or a catalog that it vouches for, was refused."""
+
+    UNSIGNED = "unsigned"  # there is no signed metadata
+    SIGNATURE = "signature"  # too few signatures of the keys that count
+    EXPIRED = "expired"  # valid once, but not at the time that counts
+    ROLLBACK = "rollback"  # an older version than one that was verified before
+    MISMATCH = "mismatch"  # not the document that the signed metadata names
+    TOO_LONG = "too-long"  # longer than such a document may be
+    MALFORMED = "malformed"  # not such a document at all
+    EVIDENCE = "evidence"  # what was kept of earlier verifications is damaged
+
+
+class TrustError(DlcoreError):
+    """The signatures do not prove that the catalog is the publisher's. Nothing of it is used.
+
+    The fault of the server or of what lies between, unless ``fault`` is ``expired`` (then perhaps
+    the publisher's, or this machine's clock) or ``evidence`` (this machine's disk).
+
+    Args:
+        message: What was refused, and where it came from.
+        fault: Why.
+        remedy: What the reader can do about it.
+    """
+
+    code = "trust"
+    exit_status = 17
+
+    def __init__(self, message: str, *, fault: TrustFault, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.fault = fault
+
+
 class StorageError(DlcoreError):
     """The local disk failed or refused. Verified blocks stay; run again to go on.
 

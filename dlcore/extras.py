@@ -7,14 +7,20 @@ from typing import Final, Literal
 
 from dlcore.errors import ConfigError
 
-Extra = Literal["cli", "publish", "serve"]
+Extra = Literal["cli", "publish", "serve", "trust"]
 """Name of an extra, as in ``pip install 'dlcore-engine[publish]'``."""
 
-_MODULES: Final[dict[Extra, str]] = {"cli": "rich", "publish": "obstore", "serve": "cryptography"}
+_MODULES: Final[dict[Extra, str]] = {
+    "cli": "rich",
+    "publish": "obstore",
+    "serve": "cryptography",
+    "trust": "tuf",
+}
 _PURPOSES: Final[dict[Extra, str]] = {
     "cli": "live progress",
     "publish": "publishing to an object store",
     "serve": "serving as a gateway",
+    "trust": "signed catalogs",
 }
 
 

@@ -23,6 +23,7 @@ import msgspec
 DIGEST_BYTES = 32  # SHA-256
 DEFAULT_BLOCK_BYTES = 1 << 20
 CATALOG_KEY = "catalog.json"
+TIMESTAMP_KEY = "metadata/timestamp.json"  # where it is, the catalog is signed
 
 ObjectIndex = NewType("ObjectIndex", int)
 """Place of an object in its package's manifest."""

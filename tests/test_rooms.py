@@ -25,10 +25,11 @@ ALLOWED: dict[str, set[str]] = {
     "store": {"errors", "model", "disk", "native", "manifest"},
     "waiting": set(),
     "transfer": {"errors", "model", "printable", "waiting"},
-    "publish": {"errors", "extras", "model", "disk", "native", "manifest"},
+    "trust": {"errors", "model", "disk"},
+    "publish": {"errors", "extras", "model", "disk", "native", "manifest", "trust"},
     "emulator": {"errors", "extras", "model", "manifest"},
     "engine": {
-        *("errors", "model", "waiting", "disk", "native", "manifest"),
+        *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust"),
         *("tasksequence", "deployment", "schedule", "store", "transfer"),
     },
     "sync": {
@@ -45,7 +46,9 @@ ONLY_IN = {
     "defusedxml": {"tasksequence", "transfer", "manifest"},
     "click": {"cli"},
     "rich": {"cli"},
-    "cryptography": {"emulator"},
+    "cryptography": {"emulator", "trust"},
+    "tuf": {"trust"},
+    "securesystemslib": {"trust"},
 }
 # What an inner room may import of dlcore, and the only rooms that may import from an inner room.
 INNER_ALLOWED = {

@@ -1,0 +1,171 @@
+"""Private keys in files: made, written, read. The cryptography is securesystemslib's.
+
+Guarantees: a key file is never replaced; only its owner may read it; it is on the disk before
+anything is signed with it. Neither a key nor a passphrase is in any message.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+from securesystemslib.signer import CryptoSigner, Key, SSlibKey
+
+from dlcore.disk.faults import storage_error
+from dlcore.disk.system import sync, sync_folder
+from dlcore.errors import ConfigError, NotFoundError
+
+MAX_KEY_BYTES = 64 << 10
+
+
+def write_new_key(path: Path, passphrase: bytes | None) -> CryptoSigner:
+    """Make an Ed25519 key and write it to a new file, with mode 0600.
+
+    Args:
+        path: The file; its folder is made, with mode 0700.
+        passphrase: Encrypts the key; None to write it as it is.
+
+    Raises:
+        ConfigError: The file exists already.
+        StorageError: It cannot be written.
+    """
+    signer = CryptoSigner.generate_ed25519()
+    write_new(path, _pem(signer, passphrase), mode=0o600)
+    return signer
+
+
+def write_new(path: Path, content: bytes, *, mode: int) -> None:
+    """Write a file that must not exist yet, and sync it.
+
+    Args:
+        path: The file; its folder is made, with mode 0700.
+        content: Its bytes.
+        mode: Who may read it, whatever the umask allows.
+
+    Raises:
+        ConfigError: The file exists already.
+        StorageError: It cannot be written.
+    """
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+            if hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), mode)
+            file.write(content)
+            file.flush()
+            sync(file.fileno())
+        sync_folder(path.parent)
+    except FileExistsError:
+        raise ConfigError(
+            f"{path} exists already, and a key is never replaced",
+            remedy="Name another folder, or move the file away if nothing is signed with it.",
+        ) from None
+    except OSError as error:
+        raise storage_error(error, "write a key", path) from error
+
+
+def load_signers(paths: Iterable[Path], passphrase: bytes | None) -> list[CryptoSigner]:
+    """Read private keys.
+
+    Args:
+        paths: PEM files (PKCS #8).
+        passphrase: Decrypts those that are encrypted; None if none is.
+
+    Raises:
+        NotFoundError: A file does not exist.
+        ConfigError: A file is not a private key, others may read it, or the passphrase is wrong.
+    """
+    return [_load_signer(path, passphrase) for path in paths]
+
+
+def load_key(path: Path, passphrase: bytes | None) -> Key:
+    """Read the public half of a key from a PEM file with either half.
+
+    Raises:
+        NotFoundError: The file does not exist.
+        ConfigError: It is not a key of a kind that can be used.
+    """
+    content = read_public(path)
+    if b"PRIVATE KEY" in content:
+        return _load_signer(path, passphrase).public_key
+    try:
+        return SSlibKey.from_crypto(load_pem_public_key(content))
+    except (ValueError, UnsupportedAlgorithm):
+        raise ConfigError(
+            f"{path} is not a public key that can be used",
+            remedy="Name a PEM file with an Ed25519, ECDSA or RSA public key.",
+        ) from None
+
+
+def read_public(path: Path, max_bytes: int = 512_000) -> bytes:
+    """Read a file that is no secret.
+
+    Raises:
+        NotFoundError: It does not exist.
+        ConfigError: It cannot be read.
+    """
+    return _read(path, max_bytes)
+
+
+def read_private(path: Path) -> bytes:
+    """Read a file with a secret.
+
+    Raises:
+        NotFoundError: It does not exist.
+        ConfigError: It cannot be read, or others may read it too.
+    """
+    return _read(path, MAX_KEY_BYTES, is_secret=True)
+
+
+def _load_signer(path: Path, passphrase: bytes | None) -> CryptoSigner:
+    content = read_private(path)
+    is_encrypted = b"ENCRYPTED" in content
+    if is_encrypted and passphrase is None:
+        raise ConfigError(
+            f"{path} is encrypted, and no passphrase is given",
+            remedy="Give it with --passphrase-file, or in DLCORE_TRUST_PASSPHRASE.",
+        )
+    try:
+        return CryptoSigner(load_pem_private_key(content, passphrase if is_encrypted else None))
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ConfigError(
+            f"{path} is not a private key that can be used"
+            + (", or the passphrase is wrong" if is_encrypted else ""),
+            remedy="Name a key that dlcore trust init has made.",
+        ) from None
+
+
+def _pem(signer: CryptoSigner, passphrase: bytes | None) -> bytes:
+    if passphrase is None:
+        return signer.private_bytes
+    key = load_pem_private_key(signer.private_bytes, None)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase))
+
+
+def _read(path: Path, max_bytes: int, *, is_secret: bool = False) -> bytes:
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if is_secret and os.name == "posix" and stat.S_IMODE(mode) & 0o077:
+                raise ConfigError(
+                    f"{path} holds a secret, but others may read it",
+                    remedy=f"chmod 600 {path}",
+                )
+            return file.read(max_bytes)
+    except FileNotFoundError:
+        raise NotFoundError(f"{path} does not exist", remedy="Check the path.") from None
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}", remedy="Name a file that may be read."
+        ) from None

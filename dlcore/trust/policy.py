@@ -1,0 +1,53 @@
+"""The lengths and lifetimes of signed metadata, with their reasons."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class TrustPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client accepts.
+
+    Attributes:
+        max_root_bytes: Length of a root document. One with 20 keys takes 8 KB; the value is that
+            of python-tuf's client.
+        max_timestamp_bytes: Length of a timestamp; the value is that of python-tuf's client.
+        max_metadata_bytes: Length of a snapshot, and of the targets. Each names one document, so
+            most of it is signatures.
+        max_catalog_bytes: Length of a catalog, as ``docs/formats.md`` says.
+        max_root_rotations: New root versions that are taken in one verification, so that a server
+            cannot go on for ever; the value is that of python-tuf's client.
+        max_evidence_bytes: Length of the file that keeps what was verified. It holds all roots
+            since the pinned one.
+        lock_timeout_s: Time to wait for another process that writes that file, which takes it one
+            small write.
+    """
+
+    max_root_bytes: int = 512_000
+    max_timestamp_bytes: int = 16_384
+    max_metadata_bytes: int = 64 << 10
+    max_catalog_bytes: int = 16 << 20
+    max_root_rotations: int = 256
+    max_evidence_bytes: int = 64 << 20
+    lock_timeout_s: float = 10.0
+
+
+class Lifetimes(msgspec.Struct, frozen=True, kw_only=True):
+    """For how many days what a publisher signs is valid.
+
+    Attributes:
+        root_days: The root is signed by hand, with keys that lie offline: once a year.
+        targets_days: The catalog. An idle site is signed again four times a year.
+        snapshot_days: As the catalog, which it is always signed together with.
+        timestamp_days: How long a server can hide a newer catalog. A job renews it every day, and
+            may fail over a long weekend.
+    """
+
+    root_days: float = 365.0
+    targets_days: float = 90.0
+    snapshot_days: float = 90.0
+    timestamp_days: float = 7.0
+
+
+DEFAULT_POLICY = TrustPolicy()
+DEFAULT_LIFETIMES = Lifetimes()
