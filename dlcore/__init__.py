@@ -38,6 +38,7 @@ The rooms, each importing only what stands before it::
     deployment    settings of a deployment, preflight checks
     schedule      pure: deadlines, what is requested where, the makespan bound
     store         the only writer of content     transfer  the only client of the network
+    trust         whose signatures vouch for a catalog
     publish       folder -> objects + manifest   emulator  a gateway for demo and tests
     engine        gates each step on its content
     cli           the command line               sync      the engine without asyncio
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from dlcore.deployment import Launch as Launch
     from dlcore.deployment import LaunchSettings as LaunchSettings
     from dlcore.deployment import TransferSettings as TransferSettings
+    from dlcore.deployment import TrustSettings as TrustSettings
     from dlcore.deployment import Undecided as Undecided
     from dlcore.deployment import load_deployment as load_deployment
     from dlcore.deployment import parse_rate as parse_rate
@@ -119,6 +121,8 @@ if TYPE_CHECKING:
     from dlcore.errors import TaskSequenceError as TaskSequenceError
     from dlcore.errors import TlsError as TlsError
     from dlcore.errors import TransferError as TransferError
+    from dlcore.errors import TrustError as TrustError
+    from dlcore.errors import TrustFault as TrustFault
     from dlcore.errors import UnexpectedContentError as UnexpectedContentError
     from dlcore.model import Catalog as Catalog
     from dlcore.model import CatalogEntry as CatalogEntry
@@ -165,8 +169,8 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "deployment": (
         "CatalogSettings Check ClientSettings ConditionSettings Deployment "
-        "DeploymentOptions Download Launch LaunchSettings TransferSettings Undecided "
-        "load_deployment parse_rate"
+        "DeploymentOptions Download Launch LaunchSettings TransferSettings TrustSettings "
+        "Undecided load_deployment parse_rate"
     ),
     "engine.client": "Client",
     "engine.commands": "CommandExecutor",
@@ -193,7 +197,7 @@ _PUBLIC = {
         "ExhaustedError "
         "Fault IntegrityError InternalError LockedError ManifestError NotFoundError "
         "PreflightError StepError StorageError TaskSequenceError TlsError TransferError "
-        "UnexpectedContentError"
+        "TrustError TrustFault UnexpectedContentError"
     ),
     "model": "Catalog CatalogEntry EndpointKind EndpointSettings File Manifest Object",
     "publish": (

@@ -168,9 +168,11 @@ class Client:
         self._listeners: list[asyncio.Task[None]] = []
 
     @classmethod
-    def from_config(cls, config: Path, state: Path, *, wait_s: float = 0.0) -> Self:
-        """A client with the settings of a TOML file; raises as `dlcore.Client.from_config`."""
-        return cls(load_deployment(config), state, wait_s=wait_s)
+    def from_config(
+        cls, config: Path, state: Path, *, trust_root: Path | None = None, wait_s: float = 0.0
+    ) -> Self:
+        """A client with the settings of a TOML file, as `dlcore.Client.from_config`."""
+        return cls(load_deployment(config, trust_root=trust_root), state, wait_s=wait_s)
 
     def __enter__(self) -> Self:
         """Open the endpoints; raises as `dlcore.Client.__aenter__`."""

@@ -19,6 +19,7 @@ from dlcore.errors import (
     InternalError,
     PreflightError,
     TransferError,
+    TrustError,
 )
 
 PACKAGE = Path(__file__).parent.parent
@@ -89,6 +90,8 @@ def _details(error: DlcoreError) -> dict[str, object]:
             return {"path": path, "offset_bytes": error.offset_bytes}
         case ExhaustedError():
             return {"causes": [_cause(cause) for cause in error.causes]}
+        case TrustError():
+            return {"fault": error.fault.value}
         case TransferError():
             return {"endpoint": error.endpoint, "fault": error.fault.value}
         case _:

@@ -21,7 +21,7 @@ from dlcore.cli.output import (
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
-from dlcore.cli.state import wait_option
+from dlcore.cli.state import trust_root_option, wait_option
 from dlcore.cli.views import View, open_view
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import EventBus
@@ -60,6 +60,7 @@ from dlcore.engine.units import amount
 @click.option(
     "--catalog-sha256", default="", metavar="HEX", help="SHA-256 that the catalog must have."
 )
+@trust_root_option
 @click.option(
     "--token-file",
     default="",
@@ -106,6 +107,7 @@ def command(
     sha256: str,
     catalog: Path | None,
     catalog_sha256: str,
+    trust_root: Path | None,
     token_file: str,
     sas_file: str,
     ca_file: str,
@@ -131,6 +133,7 @@ def command(
         sha256=sha256,
         catalog=catalog,
         catalog_sha256=catalog_sha256,
+        trust_root=trust_root,
         access=Access(token_file, sas_file, ca_file, connections),
         retry=Retry(count=retries),
         cap_bytes_per_s=cap_bytes_per_s or 0.0,

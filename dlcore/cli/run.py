@@ -17,7 +17,7 @@ from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.report import show_report
-from dlcore.cli.state import sequence_id_option, state_option, wait_option
+from dlcore.cli.state import sequence_id_option, state_option, trust_root_option, wait_option
 from dlcore.cli.views import View, open_view
 from dlcore.deployment import Deployment, load_deployment
 from dlcore.engine.client import Client
@@ -42,6 +42,7 @@ RESTART = 16  # a step asked for a restart: run again to go on
     help="Execute nothing: spend this number of seconds on each step, or what a TOML file says: "
     'default_s, and by step name [durations_s], [exit_codes] and [sets."NAME"].',
 )
+@trust_root_option
 @state_option
 @limit_rate_option
 @wait_option
@@ -52,6 +53,7 @@ def command(
     config: Path,
     sequence_id: str | None,
     simulate: str | None,
+    trust_root: Path | None,
     state: Path,
     cap_bytes_per_s: int | None,
     wait_s: float,
@@ -65,7 +67,7 @@ def command(
     with 16 if a step asked for a restart of the machine: run it again afterwards.
     """
     loaded = load(sequence, package_id=sequence_id)
-    deployment = load_deployment(config)
+    deployment = load_deployment(config, trust_root=trust_root)
     executor = _executor(simulate, deployment)
     client = Client(deployment, state, wait_s=wait_s)
     if cap_bytes_per_s is not None:

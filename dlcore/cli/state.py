@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from dlcore.cli.numbers import NumberRange
+from dlcore.cli.paths import EXISTING_FILE
 
 
 def _default() -> Path:
@@ -22,6 +23,13 @@ state_option = click.option(
     envvar="DLCORE_STATE",
     help="State directory: packages, and where a run stands. [env: DLCORE_STATE; default: "
     "dlcore/state where the user's programs keep their state]",
+)
+trust_root_option = click.option(
+    "--trust-root",
+    type=EXISTING_FILE,
+    metavar="FILE",
+    help="The publisher's root.json: only a catalog that is signed as it says is used, whoever "
+    "serves it. [default: that of the deployment file, if there is one]",
 )
 sequence_id_option = click.option(
     "--sequence-id",

@@ -26,6 +26,7 @@ from dlcore.deployment.settings import Download as Download
 from dlcore.deployment.settings import Launch as Launch
 from dlcore.deployment.settings import LaunchSettings as LaunchSettings
 from dlcore.deployment.settings import TransferSettings as TransferSettings
+from dlcore.deployment.settings import TrustSettings as TrustSettings
 from dlcore.deployment.settings import Undecided as Undecided
 from dlcore.deployment.usable_endpoints import Candidate as Candidate
 from dlcore.deployment.usable_endpoints import usable_endpoints as usable_endpoints

@@ -19,18 +19,23 @@ from dlcore.deployment.settings import (
     DeploymentOptions,
     LaunchSettings,
     TransferSettings,
+    TrustSettings,
 )
 from dlcore.errors import ConfigError
 from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
 
 _TABLES = (
-    *("deployment", "client", "launch", "catalog", "transfer"),
+    *("deployment", "client", "launch", "catalog", "trust", "transfer"),
     *("conditions", "variables", "endpoint"),
 )
 
 
-def load_deployment(path: Path) -> Deployment:
+def load_deployment(path: Path, *, trust_root: Path | None = None) -> Deployment:
     """Read a deployment from a TOML file.
+
+    Args:
+        path: The file.
+        trust_root: Root document to trust, in place of the one that the file names.
 
     Raises:
         ConfigError: The file cannot be read, or a setting in it cannot be used.
@@ -43,16 +48,17 @@ def load_deployment(path: Path) -> Deployment:
             f"{path}: cannot be read: {error.strerror}",
             remedy="Name a deployment file that exists and may be read.",
         ) from None
-    return parse_deployment(text, path)
+    return parse_deployment(text, path, trust_root=trust_root)
 
 
-def parse_deployment(text: bytes, path: Path) -> Deployment:
+def parse_deployment(text: bytes, path: Path, *, trust_root: Path | None = None) -> Deployment:
     """Parse the text of a deployment file.
 
     Args:
         text: The TOML document.
         path: Absolute path it was read from: named in messages; relative paths in the document
             are meant from its folder.
+        trust_root: Root document to trust, in place of the one that the document names.
 
     Raises:
         ConfigError: A setting cannot be used; the message names the file and the key.
@@ -66,8 +72,11 @@ def parse_deployment(text: bytes, path: Path) -> Deployment:
     transfer = _read_transfer(table.get("transfer", {}), f"{path}: transfer")
     endpoints = read_endpoints(table.get("endpoint", []), path, transfer.connections)
     variables = table.get("variables", {})
+    trust = _absolute(settings(TrustSettings, "trust"), trust_root, path)
+    catalog = settings(CatalogSettings, "catalog")
     return Deployment(
-        catalog=_usable_catalog(settings(CatalogSettings, "catalog"), endpoints, path),
+        catalog=_usable_catalog(catalog, endpoints, path, is_signed=bool(trust.root)),
+        trust=trust,
         endpoints=endpoints,
         options=settings(DeploymentOptions, "deployment"),
         client=settings(ClientSettings, "client"),
@@ -84,8 +93,19 @@ def _read_transfer(value: object, where: str) -> TransferSettings:
     return tables.build(TransferSettings, rates, where)
 
 
+def _absolute(trust: TrustSettings, trust_root: Path | None, path: Path) -> TrustSettings:
+    """The root that the caller names, else that of the deployment file."""
+    if trust_root:
+        return TrustSettings(str(trust_root.absolute()))
+    return TrustSettings(resolve(path, trust.root)) if trust.root else trust
+
+
 def _usable_catalog(
-    catalog: CatalogSettings, endpoints: tuple[EndpointSettings, ...], path: Path
+    catalog: CatalogSettings,
+    endpoints: tuple[EndpointSettings, ...],
+    path: Path,
+    *,
+    is_signed: bool,
 ) -> CatalogSettings:
     """The catalog's settings with its path made absolute, refused if nothing could vouch for it."""
     where = f"{path}: catalog"
@@ -101,13 +121,17 @@ def _usable_catalog(
             remedy="Write what sha256sum prints for the catalog, or leave the key out.",
         )
     if catalog.endpoint:
-        _refuse_untrusted(catalog, endpoints, where)
+        _refuse_untrusted(catalog, endpoints, where, is_signed=is_signed)
         return CatalogSettings(endpoint=catalog.endpoint, sha256=sha256)
     return CatalogSettings(path=resolve(path, catalog.path), sha256=sha256)
 
 
 def _refuse_untrusted(
-    catalog: CatalogSettings, endpoints: tuple[EndpointSettings, ...], where: str
+    catalog: CatalogSettings,
+    endpoints: tuple[EndpointSettings, ...],
+    where: str,
+    *,
+    is_signed: bool,
 ) -> None:
     """Refuse an endpoint that has no catalog, or that anyone on the way could alter unnoticed."""
     by_name = {endpoint.name: endpoint for endpoint in endpoints}
@@ -122,8 +146,9 @@ def _refuse_untrusted(
             f'{where}.endpoint: "{endpoint.name}" is a distribution point, which has no catalog',
             remedy="Name another endpoint, or the catalog's path.",
         )
-    if not (catalog.sha256 or is_protected(endpoint)):
+    if not (is_signed or catalog.sha256 or is_protected(endpoint)):
         raise ConfigError(
             f'{where}.endpoint: "{endpoint.name}" is read without TLS, so anyone could alter it',
-            remedy="Use an https URL, or pin the catalog with sha256.",
+            remedy="Use an https URL, pin the publisher's root under [trust], or pin the catalog"
+            " with sha256.",
         )

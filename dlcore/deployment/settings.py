@@ -91,6 +91,16 @@ class CatalogSettings(msgspec.Struct, frozen=True):
     sha256: str = ""
 
 
+class TrustSettings(msgspec.Struct, frozen=True):
+    """Whose signatures vouch for the catalog.
+
+    Attributes:
+        root: Absolute path of the pinned root document; empty if the catalog need not be signed.
+    """
+
+    root: str = ""
+
+
 class TransferSettings(msgspec.Struct, frozen=True):
     """How content is fetched.
 
@@ -128,6 +138,7 @@ class Deployment(msgspec.Struct, frozen=True):
         options: The settings of the deployment.
         client: The settings of the client.
         launch: How the task sequence is started.
+        trust: Whose signatures vouch for the catalog.
         transfer: How content is fetched.
         conditions: Answers to conditions that cannot be evaluated here.
         variables: Task sequence variables set before the first step (collection variables).
@@ -138,6 +149,7 @@ class Deployment(msgspec.Struct, frozen=True):
     options: DeploymentOptions = DeploymentOptions()
     client: ClientSettings = ClientSettings()
     launch: LaunchSettings = LaunchSettings()
+    trust: TrustSettings = TrustSettings()
     transfer: TransferSettings = TransferSettings()
     conditions: ConditionSettings = ConditionSettings()
     variables: dict[str, str] = {}

@@ -23,7 +23,10 @@ from dlcore.model import (
 )
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_MANIFEST_KEY = re.compile(r"manifests/[0-9a-f]{64}\.json")
+_DOCUMENT_KEY = re.compile(
+    r"catalog\.json|manifests/[0-9a-f]{64}\.json|targets/[0-9a-f]{64}\.catalog\.json"
+    r"|metadata/(timestamp|[1-9][0-9]{0,18}\.(root|snapshot|targets))\.json"
+)
 _MAX_CACHED_MANIFESTS = 32
 
 
@@ -44,7 +47,7 @@ class PublishedFolder:
 
     def document(self, key: str) -> Path | None:
         """The file of the document with a key; None if there is none."""
-        if key != CATALOG_KEY and not _MANIFEST_KEY.fullmatch(key):
+        if not _DOCUMENT_KEY.fullmatch(key):
             return None
         path = self._folder / key
         return path if path.is_file() else None

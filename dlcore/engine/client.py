@@ -16,9 +16,10 @@ from types import TracebackType
 from typing import Self
 
 from dlcore.deployment import Deployment, load_deployment, usable_endpoints
+from dlcore.engine.catalog import ReadCatalog, read_catalog
 from dlcore.engine.content import Content
 from dlcore.engine.download.downloads import Downloads
-from dlcore.engine.download.library import Library, read_catalog
+from dlcore.engine.download.library import Library
 from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import EndpointRenewed, Event, EventBus
 from dlcore.engine.holding import hold
@@ -26,8 +27,8 @@ from dlcore.engine.judge import Judge
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.session import Session
 from dlcore.engine.state import RunState, load
+from dlcore.engine.trusted import TrustedRoot
 from dlcore.errors import ConfigError
-from dlcore.model import Catalog
 from dlcore.schedule import Terms
 from dlcore.store import Store
 from dlcore.tasksequence import TaskSequence, default_evaluator, from_facts
@@ -79,17 +80,26 @@ class Client:
         self._cap_bytes_per_s = float(deployment.transfer.cap_bytes_per_s)
         self._holding = asyncio.Lock()
         self._held = False
+        self._trust: TrustedRoot | None = None
         self.store = Store.look(state)
         self.endpoints: list[Endpoint] = []
 
     @classmethod
-    def from_config(cls, config: Path, state: Path, *, wait_s: float = 0.0) -> Self:
+    def from_config(
+        cls, config: Path, state: Path, *, trust_root: Path | None = None, wait_s: float = 0.0
+    ) -> Self:
         """A client with the settings of a TOML file.
+
+        Args:
+            config: The deployment file.
+            state: The state directory.
+            trust_root: Root document to trust, in place of the one in the file.
+            wait_s: How long to wait while another process holds the state directory.
 
         Raises:
             ConfigError: A setting cannot be used.
         """
-        return cls(load_deployment(config), state, wait_s=wait_s)
+        return cls(load_deployment(config, trust_root=trust_root), state, wait_s=wait_s)
 
     async def __aenter__(self) -> Self:
         """Open the endpoints that this client may use.
@@ -132,6 +142,8 @@ class Client:
                 self.store = await hold(self.state, self._wait_s, self.policy.lock_retry_s)
                 self._stack.callback(self.store.close)
                 self._held = True
+                if self._trust:
+                    await self._trust.keep()
 
     def events(self) -> AsyncIterator[Event]:
         """Everything that happens from now on, until the client is closed."""
@@ -181,7 +193,7 @@ class Client:
             DlcoreError: The catalog cannot be read.
         """
         if self._library is None:
-            catalog = await self._read_catalog()
+            catalog = (await self._read_catalog()).catalog
             path = self.deployment.catalog.path
             folder = Path(path).parent if path else None
             self._library = Library(catalog, self.endpoints, self.store, folder, tell=self.bus.emit)
@@ -257,14 +269,17 @@ class Client:
         settings = self.deployment.conditions
         return Judge(from_facts(settings.facts, default_evaluator()), settings.undecided)
 
-    async def _read_catalog(self) -> Catalog:
-        settings = self.deployment.catalog
+    async def _read_catalog(self) -> ReadCatalog:
+        settings, root = self.deployment.catalog, self.deployment.trust.root
+        if root and self._trust is None:
+            self._trust = TrustedRoot(Path(root), self.state / "trust", keeps=self._held)
+        trust = self._trust
         if settings.path:
-            return await read_catalog(path=Path(settings.path), sha256=settings.sha256)
+            return await read_catalog(path=Path(settings.path), sha256=settings.sha256, trust=trust)
         for endpoint in self.endpoints:
             if endpoint.name == settings.endpoint:
                 return await read_catalog(
-                    endpoint=endpoint, sha256=settings.sha256, tell=self.bus.emit
+                    endpoint=endpoint, sha256=settings.sha256, trust=trust, tell=self.bus.emit
                 )
         raise ConfigError(
             f"the catalog is to be read from endpoint {settings.endpoint}, "

@@ -24,6 +24,7 @@ async def fetch(
     sha256: str = "",
     catalog: Path | None = None,
     catalog_sha256: str = "",
+    trust_root: Path | None = None,
     access: Access | None = None,
     retry: Retry | None = None,
     cap_bytes_per_s: float = 0.0,
@@ -46,6 +47,8 @@ async def fetch(
         sha256: SHA-256 of the file at a URL, hex; needed for a URL, and only there.
         catalog: Trusted catalog; by default that of the first endpoint, read over TLS.
         catalog_sha256: SHA-256 that the catalog must have, hex.
+        trust_root: Root document that must vouch for the catalog by TUF's signatures; then the
+            catalog may also be read without TLS. None if it need not be signed.
         access: What opens endpoints that are named by a text.
         retry: What to do when no endpoint is left that serves the content.
         cap_bytes_per_s: Read at most this much from all endpoints together, 1024 or more; 0.0 for
@@ -59,6 +62,7 @@ async def fetch(
     Raises:
         ConfigError: It cannot be fetched as asked, or the folder holds something else.
         NotFoundError: There is no such package, file or object.
+        TrustError: The signatures do not prove that the catalog is the publisher's latest.
         ManifestError: What describes it is malformed.
         TransferError: The catalog, or the length of the file, cannot be asked for.
         ExhaustedError: No endpoint is left to serve some blocks; what was verified is kept.
@@ -68,7 +72,7 @@ async def fetch(
         StorageError: The local disk failed, or is full; what was verified is kept.
     """
     bus = LoggedBus(on_event)
-    wanted = Wanted(str(what), endpoints, sha256, catalog, catalog_sha256)
+    wanted = Wanted(str(what), endpoints, sha256, catalog, catalog_sha256, trust_root)
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
         found = await find(wanted, access or Access(), stack, bus.emit)

@@ -16,7 +16,7 @@ from pathlib import Path
 from dlcore.deployment import Answer, Check, Facts, Need, UnresolvedNeed, checks, failed
 from dlcore.engine.client import Client
 from dlcore.engine.download.library import Library
-from dlcore.errors import DlcoreError, Fault, TransferError
+from dlcore.errors import DlcoreError, Fault, TransferError, TrustError
 from dlcore.model import Manifest
 from dlcore.tasksequence import TaskSequence, Variables, needs, unresolved_needs
 from dlcore.tasksequence.step_types import UPGRADE
@@ -52,6 +52,8 @@ async def gather(client: Client, sequence: TaskSequence) -> Facts:
     fetch_bytes = 0
     try:
         library = await client.library()
+    except TrustError:
+        raise  # content that nothing vouches for is not judged any further
     except DlcoreError as error:
         catalog = error.message
     else:

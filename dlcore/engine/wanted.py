@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcore import manifest as documents
+from dlcore.engine.catalog import read_catalog
 from dlcore.engine.download.asking import Asking
-from dlcore.engine.download.library import Library, read_catalog
+from dlcore.engine.download.library import Library
 from dlcore.engine.events import Event
 from dlcore.engine.manifests import LOCAL_ID, load_described
 from dlcore.engine.sources import Access, Source, open_mirrors, open_sources
+from dlcore.engine.trusted import TrustedRoot
 from dlcore.errors import ConfigError, IntegrityError, NotFoundError
 from dlcore.model import DEFAULT_BLOCK_BYTES, EndpointKind, EndpointSettings, File, Manifest, Object
 from dlcore.transfer import probe_url
@@ -28,6 +30,7 @@ class Wanted(NamedTuple):
         sha256: Digest of the file at a URL, hex; else empty.
         catalog: The trusted catalog; None for the first endpoint's.
         catalog_sha256: Digest that the catalog must have, hex; empty for any.
+        trust_root: Root document that must vouch for the catalog; None if it need not be signed.
     """
 
     what: str
@@ -35,6 +38,7 @@ class Wanted(NamedTuple):
     sha256: str
     catalog: Path | None
     catalog_sha256: str
+    trust_root: Path | None = None
 
 
 class Server(NamedTuple):
@@ -73,10 +77,17 @@ async def find(
     Raises:
         ConfigError: It cannot be fetched as asked.
         NotFoundError: There is no such thing.
+        TrustError: The signatures do not prove that the catalog is the publisher's latest.
         TransferError: An endpoint had to be asked for it, and that failed.
         ManifestError: What describes it is malformed.
     """
     _check_digests(wanted)
+    is_package = not (_is_url(wanted.what) or _is_file(wanted.what))
+    if wanted.trust_root and not is_package:
+        raise ConfigError(
+            f"a root vouches for packages of a catalog, but {wanted.what} is not a package id",
+            remedy="Leave --trust-root (trust_root) out, or fetch the package by its id.",
+        )
     if _is_url(wanted.what):
         return await _find_url(wanted, access, stack, tell)
     if _is_file(wanted.what):
@@ -196,19 +207,23 @@ async def _find_package(
     """A package of a catalog."""
     sources = open_sources(wanted.endpoints, access, stack)
     endpoints = [endpoint for endpoint, _ in sources]
-    if _is_alterable(wanted.endpoints[0]) and not (wanted.catalog or wanted.catalog_sha256):
+    vouched = wanted.catalog or wanted.catalog_sha256 or wanted.trust_root
+    if _is_alterable(wanted.endpoints[0]) and not vouched:
         raise ConfigError(
             f"the catalog at {endpoints[0].name} is read without TLS, so anyone could alter it",
-            remedy="Use https, or give --catalog or --catalog-sha256 (catalog, catalog_sha256).",
+            remedy="Use https, or give --trust-root, --catalog or --catalog-sha256 (trust_root,"
+            " catalog, catalog_sha256).",
         )
-    catalog = await read_catalog(
+    root = wanted.trust_root
+    read = await read_catalog(
         path=wanted.catalog,
         endpoint=None if wanted.catalog else endpoints[0],
         sha256=wanted.catalog_sha256,
+        trust=TrustedRoot(root, None) if root else None,
         tell=tell,
     )
     beside = wanted.catalog.parent if wanted.catalog else None
-    library = Library(catalog, endpoints, None, beside, tell=tell)
+    library = Library(read.catalog, endpoints, None, beside, tell=tell)
     manifest, document = await library.manifest(wanted.what.upper())
     return Found(manifest, document, sources, beside=False)
 

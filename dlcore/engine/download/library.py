@@ -18,18 +18,15 @@ from dlcore.engine.events import Event
 from dlcore.errors import (
     ContentRefusedError,
     Fault,
-    IntegrityError,
     ManifestError,
     NotFoundError,
     StorageError,
     TransferError,
 )
-from dlcore.model import CATALOG_KEY, Catalog, CatalogEntry, Manifest, manifest_key
+from dlcore.model import Catalog, CatalogEntry, Manifest, manifest_key
 from dlcore.store import Store
 from dlcore.transfer import Endpoint, Placement
 from dlcore.waiting import in_thread
-
-MAX_CATALOG_BYTES = 16 << 20
 
 
 class Library:
@@ -89,12 +86,7 @@ class Library:
             document = await self._kept(entry, package_id) or await self._read(entry, package_id)
             source = f"manifest of {package_id}"
             manifest = documents.decode(document, source=source)
-            if (manifest.package_id, manifest.version) != (package_id, entry.version):
-                raise ManifestError(
-                    f"the catalog's manifest of package {package_id} version {entry.version} is "
-                    f"that of {manifest.package_id} version {manifest.version}",
-                    remedy="Publish the package again; the catalog was not made by dlcore.",
-                )
+            _check_entry(entry, package_id, manifest, len(document))
             self._manifests[package_id] = (manifest, document)
         return self._manifests[package_id]
 
@@ -177,6 +169,26 @@ class Library:
         return document
 
 
+def _check_entry(
+    entry: CatalogEntry, package_id: str, manifest: Manifest, manifest_bytes: int
+) -> None:
+    """Refuse a manifest that is not what its catalog entry states, though its digest is right."""
+    stated = CatalogEntry(entry.version, entry.manifest, manifest_bytes, manifest.content_bytes)
+    if (manifest.package_id, manifest.version) != (package_id, entry.version):
+        what = f"is that of {manifest.package_id} version {manifest.version}"
+    elif stated != entry:
+        what = (
+            f"has {manifest_bytes} bytes and describes {manifest.content_bytes} bytes of content,"
+            f" not {entry.manifest_bytes} and {entry.content_bytes} as the catalog states"
+        )
+    else:
+        return
+    raise ManifestError(
+        f"the catalog's manifest of package {package_id} version {entry.version} {what}",
+        remedy="Publish the package again; the catalog was not made by dlcore.",
+    )
+
+
 def read_if_there(path: Path, limit_bytes: int) -> bytes | None:
     """A file's bytes if it exists and is no longer than that."""
     try:
@@ -187,55 +199,3 @@ def read_if_there(path: Path, limit_bytes: int) -> bytes | None:
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error.strerror}", path=path) from error
     return document if len(document) <= limit_bytes else None
-
-
-async def read_catalog(
-    *,
-    path: Path | None = None,
-    endpoint: Endpoint | None = None,
-    sha256: str = "",
-    tell: Callable[[Event], None] = lambda _: None,
-) -> Catalog:
-    """Read the catalog from a file or, over verified TLS, from an endpoint.
-
-    Args:
-        path: A local file.
-        endpoint: The endpoint to trust for the catalog, if there is no file.
-        sha256: Digest that the document must have, hex; empty for any.
-        tell: Hears if the endpoint asks for time.
-
-    Raises:
-        NotFoundError: It is not there.
-        TransferError: The endpoint cannot be asked.
-        IntegrityError: It does not have the digest.
-        ManifestError: It is malformed.
-    """
-    if path:
-        document = await in_thread(read_if_there, path, MAX_CATALOG_BYTES)
-        source = str(path)
-        if document is None:
-            raise NotFoundError(f"there is no catalog at {path}", remedy="Check the path.")
-    else:
-        assert endpoint is not None
-        document = await _read_from(endpoint, Asking(tell))
-        source = f"catalog of endpoint {endpoint.name}"
-    if sha256 and documents.digest_of(document) != sha256.lower():
-        raise IntegrityError(
-            f"{source} does not have the SHA-256 {sha256}",
-            remedy="Correct the pin of the catalog if it was updated on purpose.",
-        )
-    return documents.decode_catalog(document, source=source)
-
-
-async def _read_from(endpoint: Endpoint, asking: Asking) -> bytes:
-    try:
-        return await asking.ask(
-            endpoint, lambda: endpoint.read_document(CATALOG_KEY, MAX_CATALOG_BYTES)
-        )
-    except TransferError as error:
-        if error.fault is not Fault.NOT_FOUND:
-            raise
-        raise NotFoundError(
-            f"there is no catalog: {error.message}",
-            remedy="Check the address: the catalog lies where `dlcore publish` put it.",
-        ) from error
