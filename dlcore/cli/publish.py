@@ -107,12 +107,12 @@ def command(
 
 def _published(done: Published) -> list[str]:
     again = f", of them {done.objects_rewritten} again" if done.objects_rewritten else ""
-    return [
+    counts = (
         f"published {done.package_id} version {done.version}: {done.files} files, "
         f"{amount(done.content_bytes)}; {done.objects_written} objects written{again} "
-        f"({amount(done.written_bytes)}), {done.objects_present} there already",
-        f"manifest sha256 {done.manifest}",
-    ]
+        f"({amount(done.written_bytes)}), {done.objects_present} there already"
+    )
+    return [counts, f"manifest sha256 {done.manifest}"]
 
 
 def _repaired(done: Repaired) -> list[str]:
