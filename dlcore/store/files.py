@@ -43,13 +43,11 @@ class Files:
     def entries(self, path: Path) -> Iterator[tuple[str, os.stat_result]]:
         """Name and status of each of a folder's entries, links not followed, in any order."""
         with os.scandir(path) as entries:
-            for entry in entries:
-                # On Windows an entry's own status has neither an inode nor a number of names.
-                in_full = os.name == "nt"
-                yield (
-                    entry.name,
-                    os.lstat(entry.path) if in_full else entry.stat(follow_symlinks=False),
-                )
+            if os.name == "nt":  # where an entry's own status has no inode and no number of names
+                yield from ((entry.name, os.lstat(entry.path)) for entry in entries)
+            else:
+                for entry in entries:
+                    yield entry.name, entry.stat(follow_symlinks=False)
 
     def open(self, path: Path, *, create: bool = False) -> int:
         """Open a regular file to read and write; a link is refused, a second name too."""
