@@ -3,7 +3,7 @@
 Guarantees: a package is begun (its manifest read, its objects located, its room on disk taken)
 when the order first names it, in that order, and never before; a package that cannot be begun
 fails only its own callers. A package that a caller waits for comes before all others, so no wait
-depends on the order.
+depends on the order. A folder is handed out only if its content was proven right before.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from pathlib import Path
 
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.library import Library
-from dlcore.errors import DlcoreError
+from dlcore.errors import DlcoreError, StorageError
 from dlcore.waiting import wait_for_all
+
+MAX_PROOFS = 3  # arbitrary: what is damaged twice right after it was mended will be so again
 
 
 class Content:
@@ -43,28 +45,60 @@ class Content:
             self._preparing = asyncio.ensure_future(self._prepare())
 
     async def path(self, package_id: str) -> Path:
-        """Wait for a package; it is begun now if it is not yet, and served first.
+        """Wait for a package and prove it: `paths` with one package."""
+        return (await self.paths((package_id,)))[package_id]
+
+    async def paths(self, package_ids: Sequence[str]) -> dict[str, Path]:
+        """Wait for packages, and prove all of them when the last one is there.
+
+        What turns out to be damaged is fetched again.
 
         Returns:
-            The folder with its files, complete and verified.
+            Package id -> the folder with its files, complete and verified.
 
         Raises:
-            NotFoundError: The catalog or the endpoints do not know the package.
+            NotFoundError: The catalog or the endpoints do not know a package.
             ExhaustedError: No endpoint is left to serve some of its blocks.
             IntegrityError: Every endpoint served some block wrong.
-            StorageError: The local disk failed.
+            UnexpectedContentError: There is something in its folder that is not the package's.
+            StorageError: The local disk failed, or something keeps changing the package on disk.
+        """
+        for _ in range(MAX_PROOFS):
+            for package_id in package_ids:
+                await self.arrive(package_id)
+            folders = {each: await self._prove(each) for each in package_ids}
+            proven = {each: folder for each, folder in folders.items() if folder}
+            if len(proven) == len(folders):
+                return proven
+        changed = ", ".join(each for each, folder in folders.items() if not folder)
+        raise StorageError(
+            f"{changed}: the content on disk was changed again and again",
+            remedy="Find out which program changes the state directory, and run again.",
+        )
+
+    async def arrive(self, package_id: str) -> None:
+        """Wait until a package is complete; it is begun now if it is not yet, and served first.
+
+        Raises:
+            DlcoreError: As `paths`.
         """
         self._awaited.append(package_id)
         self._pass_on()
         try:
             await self._begin(package_id)
-            return await self.downloads.path(package_id)
+            await self.downloads.path(package_id)
         except DlcoreError:
             self._begun.pop(package_id, None)  # the next caller tries again
             raise
         finally:
             self._awaited.remove(package_id)
             self._pass_on()
+
+    async def _prove(self, package_id: str) -> Path | None:
+        path = await self.downloads.prove(package_id)
+        if path is None:
+            self._begun.pop(package_id, None)
+        return path
 
     def location(self, package_id: str) -> str:
         """Where a package was last downloaded from: endpoint and id; empty if from nowhere."""

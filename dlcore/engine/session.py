@@ -170,8 +170,10 @@ class Session:
             await self._end_turn(step, result, restart=outcome.restart)
 
     async def content(self, step: Step) -> dict[str, Path]:
-        """Wait until all packages of a step are complete and verified.
+        """Wait until all packages of a step are complete, and prove them right before it runs.
 
+        What was changed on disk since it was verified is fetched again, and what an earlier step
+        left in a package's folder is removed.
         Meanwhile the whole link serves this step; afterwards, the steps behind it. Sets
         ``_SMSTS<PackageID>`` to each package's folder. What the step needs is fetched whether or
         not it is its turn.
@@ -186,12 +188,12 @@ class Session:
             NotFoundError: The catalog or the endpoints do not know a package.
             ExhaustedError: No endpoint is left to serve some blocks of a package.
             IntegrityError: Every endpoint served some block wrong.
+            UnexpectedContentError: There is something in a package's folder that is not the
+                package's, though no step has used it.
             StorageError: The local disk failed, or is full; what was verified is kept.
         """
         self._wait_for(step)
-        folders = {
-            package: await self._step_content.package(package) for package in self.packages(step)
-        }
+        folders = await self._step_content.packages(self.packages(step))
         self._start(step)
         return folders
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from dlcore.deployment import Download
@@ -48,7 +49,7 @@ class StepContent:
         """Download all content of the sequence first, if the deployment asks for it.
 
         Raises:
-            DlcoreError: As `package`; nothing may run then.
+            DlcoreError: As `packages`; nothing may run then.
         """
         if self._on_demand:
             return
@@ -57,7 +58,7 @@ class StepContent:
         self._content.downloads.set_retry(retry_rule(self._variables))
         self._content.order(packages)
         for package in packages:
-            await self.package(package)
+            await self._arrive(package)
 
     def order(self, position: int) -> None:
         """Order the downloads for the steps from ``position`` on, as far as it can be told now.
@@ -80,25 +81,36 @@ class StepContent:
         self._content.order(wanted.needed, wanted.maybe_needed)
 
     async def package(self, package_id: str) -> Path:
-        """Wait for one package, and set its variables.
+        """Wait for one package: `packages`."""
+        return (await self.packages((package_id,)))[package_id]
+
+    async def packages(self, package_ids: Sequence[str]) -> dict[str, Path]:
+        """Wait for packages, prove them, and set their variables.
 
         Returns:
-            Its folder, complete and verified.
+            Package id -> its folder, complete and verified.
 
         Raises:
-            NotFoundError: The catalog or the endpoints do not know it.
+            NotFoundError: The catalog or the endpoints do not know a package.
             ExhaustedError: No endpoint is left to serve some of its blocks.
             IntegrityError: Every endpoint served some block wrong.
+            UnexpectedContentError: There is something in its folder that is not the package's.
             StorageError: The local disk failed, or is full; what was verified is kept.
         """
+        for package_id in package_ids:
+            await self._arrive(package_id)
+        folders = await self._content.paths(package_ids)
+        for package_id, path in folders.items():
+            self._variables[f"_SMSTS{package_id}"] = str(path)
+        return folders
+
+    async def _arrive(self, package_id: str) -> None:
         try:
-            path = await self._content.path(package_id)
+            await self._content.arrive(package_id)
         finally:
             location = self._content.location(package_id)
             if location:
                 self._variables["_SMSTSLastContentDownloadLocation"] = location
-        self._variables[f"_SMSTS{package_id}"] = str(path)
-        return path
 
 
 def retry_rule(variables: Variables) -> Retry:

@@ -152,6 +152,18 @@ class Downloads:
         """
         return await self._packages.path(package_id)
 
+    async def prove(self, package_id: str) -> Path | None:
+        """Prove a complete package right before its folder is handed out.
+
+        Returns:
+            The folder; None if the package is not complete, or not any more: begin it again.
+
+        Raises:
+            UnexpectedContentError: There is something in it that is not the package's.
+            StorageError: The local disk failed.
+        """
+        return await self._packages.prove(package_id)
+
     def is_finished(self, package_id: str) -> bool:
         """Whether `path` would answer at once."""
         return self._packages.is_finished(package_id)

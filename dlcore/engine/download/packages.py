@@ -1,8 +1,8 @@
 """The life of packages: from the search for their objects to the rename that completes them.
 
-Guarantees: a package's path is given out only after its last rename is on disk; a failure of the
-local disk fails every package (nothing can go on without it), a failure of endpoints fails only the
-packages that no endpoint is left for.
+Guarantees: a package's path is given out only after its last rename is on disk, and only if its
+content was proven; a failure of the local disk fails every package (nothing can go on without it),
+a failure of endpoints fails only the packages that no endpoint is left for.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from dlcore.engine.events import (
     PackageReady,
     PackageStarted,
 )
-from dlcore.errors import DlcoreError, TransferError
-from dlcore.manifest import digest_of
+from dlcore.errors import DlcoreError, TransferError, UnexpectedContentError
 from dlcore.model import Manifest, ObjectIndex
 from dlcore.schedule import Events, PackageExhausted, Scheduler
 from dlcore.store import Store
@@ -87,10 +86,12 @@ class Packages:
         self._retry = Retry()
         self._begun: dict[str, PackageDownload] = {}
         self._finished: dict[str, Path] = {}
-        self._reused_bytes = 0
+        self._described: dict[str, tuple[Manifest, bytes]] = {}
+        self._reused_bytes: dict[str, int] = {}
         self._failure: BaseException | None = None
         self._is_closed = False
         self._beginning = asyncio.Lock()
+        self._proving = asyncio.Lock()
         self._apply: Callable[[Events], None] = lambda _: None
         self._forget_buffers: Callable[[str], None] = lambda _: None
         self._refill: Callable[[], None] = lambda: None
@@ -118,7 +119,7 @@ class Packages:
     @property
     def reused_bytes(self) -> int:
         """Verified bytes that were on disk when their packages were begun."""
-        return self._reused_bytes
+        return sum(self._reused_bytes.values())
 
     @property
     def failure(self) -> BaseException | None:
@@ -152,10 +153,11 @@ class Packages:
                 await self._begin(package_id, manifest, document)
 
     async def _begin(self, package_id: str, manifest: Manifest, document: bytes) -> None:
-        finished = await in_thread(self._store.find, digest_of(document), manifest)
+        self._described[package_id] = manifest, document
+        finished = await in_thread(self._store.prove, manifest, document)
         if finished:
             self._finished[package_id] = finished
-            self._reused_bytes += manifest.content_bytes
+            self._note_reused(package_id, manifest.content_bytes)
             self._bus.emit(PackageReady(package_id, str(finished)))
             return
         partial = await in_thread(self._store.begin, manifest, document)
@@ -163,11 +165,42 @@ class Packages:
             partial.close()
             raise self._failure
         package = self._begun[package_id] = PackageDownload(package_id, manifest, partial)
-        self._reused_bytes += partial.reused_bytes
+        self._note_reused(package_id, partial.reused_bytes)
         logger.info("package %s: %d bytes", package_id, manifest.content_bytes)
         self._bus.emit(PackageStarted(package_id, manifest.content_bytes, partial.reused_bytes))
         self._apply(self._scheduler.want(package_id, manifest, partial.have))
         self._tasks.spawn(self._search(package))
+
+    def _note_reused(self, package_id: str, reused_bytes: int) -> None:
+        """A package that is begun again reuses what was fetched since; that does not count."""
+        known_bytes = self._reused_bytes.get(package_id, reused_bytes)
+        self._reused_bytes[package_id] = min(known_bytes, reused_bytes)
+
+    async def prove(self, package_id: str) -> Path | None:
+        """Prove a finished package right before its folder is handed out.
+
+        Returns:
+            The folder; None if the package is not finished, or not any more: begin it again.
+
+        Raises:
+            UnexpectedContentError: There is something in it that is not the package's.
+            StorageError: The local disk failed.
+        """
+        async with self._proving:
+            if package_id not in self._finished:
+                return None
+            manifest, document = self._described[package_id]
+            path = await in_thread(self._store.prove, manifest, document, lend=True)
+            if path is None:
+                del self._finished[package_id]
+                self._drop(package_id)
+            return path
+
+    def _drop(self, package_id: str) -> None:
+        """Fetch nothing more of a package until it is begun again."""
+        if self._begun.pop(package_id, None):
+            self._apply(self._scheduler.forget(package_id))
+            self._forget_buffers(package_id)
 
     async def _search(self, package: PackageDownload) -> None:
         """Ask every endpoint for the package; the first that answers is the first to serve it."""
@@ -205,7 +238,13 @@ class Packages:
         self._tasks.spawn(self._give_up(package, error))
 
     async def _finish(self, package: PackageDownload) -> None:
-        path = await package.finish()
+        try:
+            path = await package.finish()
+        except UnexpectedContentError as error:
+            self._bus.emit(PackageFailed(package.package_id, error.message))
+            self._drop(package.package_id)
+            package.fail(error)
+            return
         self._finished[package.package_id] = path
         logger.info("package %s is ready", package.package_id)
         self._bus.emit(PackageReady(package.package_id, str(path)))
