@@ -115,6 +115,7 @@ if TYPE_CHECKING:
     from dlcore.errors import LockedError as LockedError
     from dlcore.errors import ManifestError as ManifestError
     from dlcore.errors import NotFoundError as NotFoundError
+    from dlcore.errors import OwnershipError as OwnershipError
     from dlcore.errors import PreflightError as PreflightError
     from dlcore.errors import StepError as StepError
     from dlcore.errors import StorageError as StorageError
@@ -196,8 +197,8 @@ _PUBLIC = {
         "AuthError ConfigError ContentRefusedError DiskFullError DlcoreError DocumentError "
         "ExhaustedError "
         "Fault IntegrityError InternalError LockedError ManifestError NotFoundError "
-        "PreflightError StepError StorageError TaskSequenceError TlsError TransferError "
-        "TrustError TrustFault UnexpectedContentError"
+        "OwnershipError PreflightError StepError StorageError TaskSequenceError TlsError "
+        "TransferError TrustError TrustFault UnexpectedContentError"
     ),
     "model": "Catalog CatalogEntry EndpointKind EndpointSettings File Manifest Object",
     "publish": (

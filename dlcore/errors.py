@@ -244,6 +244,15 @@ class DiskFullError(StorageError):
     exit_status = 8
 
 
+class OwnershipError(StorageError):
+    """Another user could alter what is at a path, or read a secret there. Nothing was changed.
+
+    The administrator of the machine, or its user, corrects that; the remedy says how.
+    """
+
+    code = "ownership"
+
+
 class LockedError(StorageError):
     """Another process holds the state directory; the message says which."""
 

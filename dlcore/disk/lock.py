@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from dlcore.disk.private_folder import PrivateFolder, make_way, open_file, place_anywhere
 from dlcore.errors import LockedError
 
 _HELD_ELSEWHERE = {errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}  # depends on the system
@@ -25,15 +26,19 @@ class FileLock:
     Args:
         path: The lock file; made with mode 0600 if it is not there. It stays when the lock ends.
         wait_s: How long to wait while another process holds the lock.
+        folder: The folder of the lock file, if it must be private: the file is reached by its
+            handle. After a wait the folder may be a new one.
 
     Raises:
         LockedError: Another process still holds it.
-        OSError: The lock file cannot be made.
+        OwnershipError: The lock file belongs to another user, who could hold it for ever; or the
+            private folder is refused.
+        OSError: The lock file cannot be made, or something else is in its place, such as a link.
     """
 
-    def __init__(self, path: Path, wait_s: float) -> None:
+    def __init__(self, path: Path, wait_s: float, folder: PrivateFolder | None = None) -> None:
         until_s = time.monotonic() + wait_s
-        fd = _take(path)
+        fd = _take(path, folder)
         while fd is None:
             if time.monotonic() >= until_s:
                 raise LockedError(
@@ -42,7 +47,7 @@ class FileLock:
                     remedy="Wait for it to end, then run again.",
                 )
             time.sleep(POLL_S)
-            fd = _take(path)
+            fd = _take(path, folder)
         self._fd: int | None = fd
 
     def release(self) -> None:
@@ -59,14 +64,17 @@ class FileLock:
         self.release()
 
 
-def _take(path: Path) -> int | None:
+def _take(path: Path, folder: PrivateFolder | None) -> int | None:
     """A descriptor that holds the lock; None if another process holds it.
 
     None also if the holder deleted the file in between, as a fetch does with its state: a lock on
     a deleted file keeps out no process that opens the path anew.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # may be deleted together with it
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    if folder is not None:
+        make_way(path.parent)  # may be deleted together with the lock
+        folder.forget()
+    place = folder.place(path) if folder is not None else place_anywhere(path)
+    fd = open_file(path, place, create=True)
     try:
         if _try_lock(fd) and os.fstat(fd).st_nlink:
             return fd

@@ -84,11 +84,16 @@ def sync_filesystem(fd: int) -> bool:
     return True
 
 
-def sync_folder(path: Path) -> None:
-    """Make a folder's entries durable. Windows has no such call; NTFS journals them itself."""
+def sync_folder(path: Path | str, *, parent: int | None = None) -> None:
+    """Make a folder's entries durable. Windows has no such call; NTFS journals them itself.
+
+    Args:
+        path: The folder.
+        parent: Descriptor of the folder that ``path`` is relative to; None for the current one.
+    """
     if sys.platform == "win32":
         return
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=parent)
     try:
         sync(fd)
     finally:
@@ -144,12 +149,26 @@ def advise(fd: int, offset: int, length_bytes: int, *, again: bool) -> None:
         os.posix_fadvise(fd, offset, length_bytes, advice)
 
 
-def move(source: Path, target: Path) -> None:
-    """Rename; on Windows wait for up to 60 s while another program holds the file."""
+def move(
+    source: Path | str,
+    target: Path | str,
+    *,
+    source_parent: int | None = None,
+    target_parent: int | None = None,
+) -> None:
+    """Rename; on Windows wait for up to 60 s while another program holds the file.
+
+    Args:
+        source: What is renamed.
+        target: Its new name.
+        source_parent: Descriptor of the folder that ``source`` is relative to. None for the
+            current one; on Windows always.
+        target_parent: The same for ``target``.
+    """
     if sys.platform == "win32":
-        _move_windows(source, target)
+        _move_windows(Path(source), Path(target))
     else:
-        source.replace(target)
+        os.replace(source, target, src_dir_fd=source_parent, dst_dir_fd=target_parent)
 
 
 if sys.platform == "win32":

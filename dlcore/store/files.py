@@ -1,8 +1,8 @@
 """The store's system calls and nothing else.
 
 Every access of the store to the disk goes through one `Files`, so that tests can replace the disk:
-make any call fail, tear any write, and cut the power at any moment. All errors are ``OSError``;
-`dlcore.disk.faults` translates them for the user. Thread-safe.
+make any call fail, tear any write, and cut the power at any moment. All errors are ``OSError``,
+which `dlcore.disk.faults` translates for the user, or `OwnershipError`. Thread-safe.
 """
 
 from __future__ import annotations
@@ -16,29 +16,56 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dlcore.disk import system
+from dlcore.disk.private_folder import (
+    FILE_FLAGS,
+    FOLDER_FLAGS,
+    PrivateFolder,
+    make_folder,
+    open_file,
+    place_anywhere,
+)
 from dlcore.native import Run, Written, verify_and_write
 
-_FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_DIRECT_FLAG: int | None = getattr(os, "O_DIRECT", None)
 
 
 class Files:
-    """A disk."""
+    """A disk, or what lies in one private folder of it.
+
+    Args:
+        root: All paths lie in this folder, and are reached by its handles. None: any path may be
+            named, and is used as it is.
+        direct_flag: Opens files for writes past the page cache; None: the system has no such flag.
+    """
+
+    def __init__(
+        self, root: PrivateFolder | None = None, *, direct_flag: int | None = _DIRECT_FLAG
+    ) -> None:
+        self._at = place_anywhere if root is None else root.place
+        self._root = root
+        self._direct_flag = direct_flag
 
     def make_folder(self, path: Path) -> None:
         """Make a folder that only its owner can use; its parent exists."""
-        path.mkdir(mode=0o700)
+        make_folder(self._at(path))
 
     def status(self, path: Path) -> os.stat_result | None:
         """What is at a path, links not followed; None if nothing is there."""
         try:
-            return path.lstat()
+            with self._at(path) as (name, folder):
+                return os.stat(name, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError:
             return None
 
     def names(self, path: Path) -> list[str]:
         """Names of a folder's entries, sorted."""
-        return sorted(entry.name for entry in path.iterdir())
+        fd = self.watch(path)
+        if fd is None:
+            return sorted(entry.name for entry in path.iterdir())
+        try:
+            return sorted(os.listdir(fd))  # noqa: PTH208  # of a descriptor
+        finally:
+            os.close(fd)
 
     def entries(self, path: Path) -> Iterator[tuple[str, os.stat_result]]:
         """Name and status of each of a folder's entries, links not followed, in any order."""
@@ -51,27 +78,23 @@ class Files:
 
     def open(self, path: Path, *, create: bool = False) -> int:
         """Open a regular file to read and write; a link is refused, a second name too."""
-        fd = os.open(path, _FLAGS | _NO_FOLLOW | (os.O_CREAT if create else 0), 0o600)
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
-            os.close(fd)
-            raise OSError(errno.EEXIST, "not a plain file with one name", str(path))
-        return fd
+        return open_file(path, self._at(path), create=create)
 
     def open_direct(self, path: Path) -> int | None:
         """Open an existing file for writes past the page cache; None where that is unsupported."""
-        if not hasattr(os, "O_DIRECT"):
+        if self._direct_flag is None:
             return None
         try:
-            return os.open(path, os.O_WRONLY | os.O_DIRECT | os.O_CLOEXEC | _NO_FOLLOW)
+            return open_file(path, self._at(path), os.O_WRONLY | self._direct_flag)
         except OSError as error:
             if error.errno in system.NOT_SUPPORTED:
                 return None
             raise
 
     def open_to_read(self, path: Path) -> int:
-        """Open a regular file to read only; a link is refused."""
-        fd = os.open(path, _FLAGS & ~os.O_RDWR | os.O_RDONLY | _NO_FOLLOW)
+        """Open a regular file of any user to read only; a link is refused."""
+        with self._at(path) as (name, folder):
+            fd = os.open(name, os.O_RDONLY | FILE_FLAGS, dir_fd=folder)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise OSError(errno.EINVAL, "not a plain file", str(path))
@@ -81,7 +104,8 @@ class Files:
         """Open a folder for `sync_filesystem`; None where that is impossible."""
         if not hasattr(os, "O_DIRECTORY"):
             return None
-        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | _NO_FOLLOW)
+        with self._at(folder) as (name, parent):
+            return os.open(name, FOLDER_FLAGS, dir_fd=parent)
 
     def close(self, fd: int) -> None:
         """Close what `open`, `open_direct`, `open_to_read` or `watch` returned."""
@@ -121,7 +145,8 @@ class Files:
 
     def sync_folder(self, path: Path) -> None:
         """Make a folder's entries durable."""
-        system.sync_folder(path)
+        with self._at(path) as (name, parent):
+            system.sync_folder(name, parent=parent)
 
     def sync_filesystem(self, fd: int) -> bool:
         """Make everything durable by one call; False where there is no such call."""
@@ -137,15 +162,26 @@ class Files:
 
     def move(self, source: Path, target: Path) -> None:
         """Rename a file over another, or a folder to a free name."""
-        system.move(source, target)
+        with self._at(source) as (old, old_parent), self._at(target) as (new, new_parent):
+            system.move(old, new, source_parent=old_parent, target_parent=new_parent)
+        self._forget_folders()
 
     def remove(self, path: Path) -> None:
         """Delete a file."""
-        path.unlink()
+        with self._at(path) as (name, folder):
+            os.unlink(name, dir_fd=folder)
 
     def remove_tree(self, path: Path) -> None:
         """Delete a folder and everything in it."""
-        shutil.rmtree(path)
+        try:
+            with self._at(path) as (name, folder):
+                shutil.rmtree(name, dir_fd=folder)
+        finally:
+            self._forget_folders()
+
+    def _forget_folders(self) -> None:
+        if self._root is not None:
+            self._root.forget()
 
     def now_ns(self) -> int:
         """The time by the clock that files get their times from, in nanoseconds since 1970."""

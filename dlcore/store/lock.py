@@ -16,7 +16,10 @@ from pathlib import Path
 import msgspec
 
 from dlcore.disk.lock import FileLock
-from dlcore.errors import LockedError
+from dlcore.disk.private_folder import PrivateFolder, open_file
+from dlcore.errors import LockedError, OwnershipError
+
+MAX_OWNER_BYTES = 4096  # of what says who holds the lock; about 150 are usual
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -39,20 +42,25 @@ class StateLock:
     """The lock of one state directory, held from construction to `release`.
 
     Args:
-        state: The state directory; exists.
+        state: The state directory, absolute; it is made, with mode 0700, if it is missing.
         wait_s: How long to wait while another process holds the lock.
+
+    Attributes:
+        folder: The state directory, in which the lock is. `release` closes its handles.
 
     Raises:
         LockedError: Another process still holds it; the message says which.
+        OwnershipError: Another user could alter the state directory, or owns the lock.
         OSError: The lock file cannot be made.
     """
 
     def __init__(self, state: Path, wait_s: float) -> None:
+        self.folder = PrivateFolder(state)
         self._owner_file = state / "lock.owner"
         try:
-            self._lock = FileLock(state / "lock", wait_s)
+            self._lock = FileLock(state / "lock", wait_s, self.folder)
         except LockedError as error:
-            raise _locked(state, self._owner_file) from error
+            raise _locked(state, self._read_owner()) from error
         self._is_held = True
         self._sign()
 
@@ -60,8 +68,8 @@ class StateLock:
         """End the lock. Idempotent."""
         if self._is_held:
             self._is_held = False
-            with contextlib.suppress(OSError):  # only information: never in the way of the lock
-                self._owner_file.unlink()
+            self._remove_owner()
+            self.folder.forget()
             self._lock.release()
 
     def _sign(self) -> None:
@@ -71,15 +79,41 @@ class StateLock:
             command=Path(sys.argv[0]).name,
             since=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )
-        with contextlib.suppress(OSError):  # a full disk must not keep a run from going on
-            self._owner_file.write_bytes(msgspec.json.encode(owner))
+        self._remove_owner()  # left by a process that was killed, or planted
+        with contextlib.suppress(OSError, OwnershipError):  # a full disk must not stop a run
+            fd = self._open_owner(os.O_WRONLY | os.O_EXCL, create=True)
+            try:
+                os.write(fd, msgspec.json.encode(owner))
+            finally:
+                os.close(fd)
+
+    def _remove_owner(self) -> None:
+        """Delete the file if possible: it is only information."""
+        with (
+            contextlib.suppress(OSError),
+            self.folder.place(self._owner_file) as (name, folder),
+        ):
+            os.unlink(name, dir_fd=folder)
+
+    def _read_owner(self) -> bytes:
+        """What the lock's holder says about itself; empty if it cannot be read."""
+        try:
+            with os.fdopen(self._open_owner(os.O_RDONLY), "rb") as file:
+                return file.read(MAX_OWNER_BYTES)
+        except (OSError, OwnershipError):
+            return b""
+
+    def _open_owner(self, flags: int, *, create: bool = False) -> int:
+        return open_file(
+            self._owner_file, self.folder.place(self._owner_file), flags, create=create
+        )
 
 
-def _locked(state: Path, owner_file: Path) -> LockedError:
+def _locked(state: Path, document: bytes) -> LockedError:
     try:
-        owner = msgspec.json.decode(owner_file.read_bytes(), type=Owner)
+        owner = msgspec.json.decode(document, type=Owner)
         holder = f"{owner.command} (process {owner.pid} on {owner.host}, since {owner.since})"
-    except (OSError, msgspec.DecodeError):
+    except msgspec.DecodeError:
         holder = "another process"
     return LockedError(
         f"the state directory is in use by {holder}: {state}",

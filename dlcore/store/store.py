@@ -22,6 +22,8 @@ from types import TracebackType
 from typing import Self
 
 from dlcore.disk.faults import translated
+from dlcore.disk.ownership import check_way
+from dlcore.disk.private_folder import PrivateFolder
 from dlcore.disk.system import allocated_bytes
 from dlcore.errors import InternalError, ManifestError
 from dlcore.model import Manifest
@@ -80,14 +82,16 @@ class Store:
 
         Raises:
             LockedError: It still does; the message says which.
+            OwnershipError: Another user could alter the directory, or has altered it.
             StorageError: The directory cannot be used.
         """
         state = state.absolute()
-        files = Files()
-        with _translated(files, "open the state directory", state):
-            make_state_folder(files, state)
+        anywhere = Files()
+        with _translated(anywhere, "open the state directory", state):
+            check_way(state)
+            make_state_folder(anywhere, state)
             lock = StateLock(state, wait_s)
-        store = cls(state, files, lock)
+        store = cls(state, Files(lock.folder), lock)
         try:
             store.prepare()
         except BaseException:
@@ -101,7 +105,8 @@ class Store:
 
         Only for `find`, `find_package`, `read_manifest` and `reserved_bytes`.
         """
-        return cls(state.absolute(), Files())
+        state = state.absolute()
+        return cls(state, Files(PrivateFolder(state)))
 
     def prepare(self) -> None:
         """Make the folders and finish an interrupted `remove`. Called by `open`.

@@ -45,7 +45,7 @@ def check_inside(path: str) -> None:
 def path_of(folder: Path, path: str) -> Path:
     """Join a manifest's path to ``folder``; raises as `check_inside`."""
     check_inside(path)
-    return folder.joinpath(*path.split("/"))
+    return folder / path
 
 
 def folders_of(manifest: Manifest) -> list[str]:

@@ -38,6 +38,7 @@ class Calls(Files):
     """A real disk that takes note of what is written directly."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.direct: set[int] = set()
         self.directly_written = 0
         self.supported = False

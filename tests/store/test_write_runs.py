@@ -104,6 +104,7 @@ class WritesInGroups(Files):
     """A real disk; the compiled core writes in groups of at least ``write_bytes``."""
 
     def __init__(self, write_bytes: int) -> None:
+        super().__init__()
         self._write_bytes = write_bytes
 
     def verify_and_write(self, runs: Sequence[Run]) -> Iterator[Written]:

@@ -1,0 +1,243 @@
+"""A folder that belongs to this user: what lies below is reached by handles, never through a link.
+
+The folder is opened once, and each folder below it from the handle of its parent. So nothing that
+happens to a path in the meantime can lead elsewhere. Files are opened only if they are plain files
+of this user with one name. Modes are 0700 and 0600 whatever the umask is.
+
+Where the system cannot open a name relative to a folder (Windows), paths are used instead, and
+each folder on the way is checked first.
+
+Source: man 2 openat; "Portably Solving File TOCTTOU Races", Tsafrir et al., FAST 2008.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from dlcore.disk.ownership import check_owner, check_private, check_way, is_link
+from dlcore.errors import InternalError
+
+PRIVATE_FOLDER_MODE = 0o700
+PRIVATE_FILE_MODE = 0o600
+MAX_FOLDERS = 64  # open at once: as many as files; enough to open each folder of a package once
+HAS_HANDLES = os.open in os.supports_dir_fd and hasattr(os, "O_DIRECTORY")
+
+_HAS_MODES = hasattr(os, "fchmod")
+_CLOEXEC = getattr(os, "O_CLOEXEC", 0)  # Windows: Python makes handles that are not inherited
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_BINARY = getattr(os, "O_BINARY", 0)
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # for a pipe in the place of a file
+FILE_FLAGS = _NO_FOLLOW | _CLOEXEC | _BINARY | _NO_WAIT
+FOLDER_FLAGS = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _NO_FOLLOW | _CLOEXEC
+
+
+class _Folder:
+    """A folder that was checked, and is open where the system has handles (else ``fd`` is None).
+
+    It is closed when nothing refers to it any more, so never while a `Place` in it is in use.
+    """
+
+    __slots__ = ("fd",)
+
+    def __init__(self, fd: int | None) -> None:
+        self.fd = fd
+
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        if self.fd is not None:
+            close(self.fd)
+
+
+class Place:
+    """Where something is: inside its ``with``, the arguments of calls such as ``os.open``.
+
+    Yields the name, and the descriptor of the folder that it is relative to (None: to nothing).
+    An ``OSError`` about the name is given the whole path.
+    """
+
+    __slots__ = ("_folder", "_name", "_path")
+
+    def __init__(self, path: str, name: str, folder: _Folder) -> None:
+        self._path = path
+        self._name = path if folder.fd is None else name
+        self._folder = folder
+
+    def __enter__(self) -> tuple[str, int | None]:
+        return self._name, self._folder.fd
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, OSError) and error.filename == self._name:
+            error.filename = self._path
+
+
+_ANYWHERE = _Folder(None)
+
+
+def place_anywhere(path: Path) -> Place:
+    """The place of a path that is used as it is, without a handle."""
+    return Place(str(path), "", _ANYWHERE)
+
+
+class PrivateFolder:
+    """A folder of this user. It is opened when it is first needed. Thread-safe.
+
+    Args:
+        path: The folder, absolute.
+        has_handles: Whether names can be opened relative to a folder.
+    """
+
+    def __init__(self, path: Path, *, has_handles: bool = HAS_HANDLES) -> None:
+        self._path = path
+        self._prefix = str(path) + os.sep
+        self._has_handles = has_handles
+        self._root: _Folder | None = None
+        self._folders: dict[str, _Folder] = {}  # by path below the root, oldest first
+        self._lock = threading.Lock()  # guards changes of _folders
+
+    def place(self, path: Path) -> Place:
+        """Where a path below the folder, or the folder itself, is.
+
+        Raises:
+            OwnershipError: The folder, or one on the way, is a link or can be altered by others.
+            OSError: A folder on the way is missing or cannot be opened.
+            InternalError: The path does not lie below the folder.
+        """
+        text = str(path)
+        if text.startswith(self._prefix):
+            parent, _, name = text[len(self._prefix) :].rpartition(os.sep)
+            if name != os.pardir:
+                return Place(text, name, self._folders.get(parent) or self._open(parent))
+        elif path == self._path:
+            return Place(text, os.curdir, self._open(""))
+        raise InternalError(f"{path} is not below {self._path}")
+
+    def forget(self) -> None:
+        """Close the folders; they are opened again when needed.
+
+        Called after a folder was moved or deleted: a handle goes with it.
+        """
+        with self._lock:
+            self._folders.clear()
+            self._root = None
+
+    def _open(self, below: str) -> _Folder:
+        """Open a folder below the root, and those on the way that are not open yet."""
+        at, missing, folder = below, list[str](), None
+        while at and (folder := self._folders.get(at)) is None:
+            at, _, name = at.rpartition(os.sep)
+            missing.append(name)
+        folder = folder or self._open_root()
+        while missing:
+            name = missing.pop()
+            if name in {"", os.curdir, os.pardir}:
+                raise InternalError(f"{below} is not a path below {self._path}")
+            at = f"{at}{os.sep}{name}" if at else name
+            path = self._prefix + at
+            folder, status = self._open_folder(path, Place(path, name, folder))
+            check_owner(path, status)
+            self._keep(at, folder)
+        return folder
+
+    def _open_root(self) -> _Folder:
+        if (folder := self._root) is None:
+            check_way(self._path)
+            path = str(self._path)
+            folder, status = self._open_folder(path, place_anywhere(self._path))
+            check_private(path, status)
+            self._root = folder
+        return folder
+
+    def _open_folder(self, path: str, place: Place) -> tuple[_Folder, os.stat_result]:
+        with place as (name, parent):
+            if self._has_handles:
+                fd = os.open(name, FOLDER_FLAGS, dir_fd=parent)
+                folder = _Folder(fd)
+                return folder, os.fstat(fd)
+            status = os.lstat(name)
+        if not is_link(status) and not stat.S_ISDIR(status.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+        return _Folder(None), status  # who refuses a link is the caller, by its status
+
+    def _keep(self, below: str, folder: _Folder) -> None:
+        with self._lock:
+            if len(self._folders) >= MAX_FOLDERS:
+                del self._folders[next(iter(self._folders))]
+            self._folders[below] = folder
+
+
+def open_file(path: Path, place: Place, flags: int = os.O_RDWR, *, create: bool = False) -> int:
+    """Open a plain file of this user that has one name.
+
+    Args:
+        path: For messages.
+        place: Where it is.
+        flags: How to open it; links are never followed.
+        create: Make it, with mode 0600, if it is not there.
+
+    Raises:
+        OwnershipError: It belongs to another user.
+        OSError: It cannot be opened, or it is something else: ``EEXIST``.
+    """
+    with place as (name, folder):
+        if not _NO_FOLLOW:
+            _refuse_link(path)
+        fd = os.open(
+            name,
+            flags | FILE_FLAGS | (os.O_CREAT if create else 0),
+            PRIVATE_FILE_MODE,
+            dir_fd=folder,
+        )
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            raise OSError(errno.EEXIST, "not a plain file with one name", str(path))
+        check_owner(path, status)
+        if create and _HAS_MODES and stat.S_IMODE(status.st_mode) != PRIVATE_FILE_MODE:
+            os.fchmod(fd, PRIVATE_FILE_MODE)  # the umask may take away the owner's rights too
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def make_folder(place: Place) -> None:
+    """Make a folder with mode 0700; its parent exists.
+
+    Raises:
+        OSError: The disk refused, or there is something already.
+    """
+    with place as (name, folder):
+        os.mkdir(name, PRIVATE_FOLDER_MODE, dir_fd=folder)
+        os.chmod(name, PRIVATE_FOLDER_MODE, dir_fd=folder)  # the umask may forbid this user too
+
+
+def make_way(path: Path) -> None:
+    """Make a folder and its parents, as far as they are missing, with mode 0700.
+
+    Raises:
+        OwnershipError: Another user could alter the folder or exchange it. Nothing was made.
+        OSError: The disk refused.
+    """
+    check_way(path)
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    for each in reversed(missing):
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            make_folder(place_anywhere(each))
+
+
+def _refuse_link(path: Path) -> None:
+    """What ``O_NOFOLLOW`` refuses, where there is no such flag."""
+    with contextlib.suppress(FileNotFoundError):
+        if is_link(path.lstat()):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
