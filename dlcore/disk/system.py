@@ -15,12 +15,29 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 MAX_RENAME_WAIT_S = 60.0  # as graceful-fs and VS Code; 1 s was observed to be too short
 NOT_SUPPORTED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+PositionedWrite = Callable[[int, memoryview, int], int]
+PositionedRead = Callable[[int, list[memoryview], int], int]
+POSITIONED_WRITE: PositionedWrite | None = getattr(os, "pwrite", None)
+POSITIONED_READ: PositionedRead | None = getattr(os, "preadv", None)
 _seek_lock = threading.Lock()  # makes a seek and the read or write behind it one operation
+
+
+def _full_sync(fd: int) -> None:
+    """What reaches the medium on macOS."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+
+
+_SYNC_ALL = _full_sync if sys.platform == "darwin" else os.fsync
+_SYNC_DATA = _full_sync if sys.platform == "darwin" else getattr(os, "fdatasync", os.fsync)
 
 
 @functools.cache
@@ -38,19 +55,41 @@ def _call(name: str, *arguments: Any) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def write_at(fd: int, data: memoryview, offset: int) -> int:
-    """Write at an offset; may write less than all. Returns the number of bytes written."""
-    if hasattr(os, "pwrite"):
-        return os.pwrite(fd, data, offset)
+def write_at(
+    fd: int,
+    data: memoryview,
+    offset: int,
+    *,
+    positioned: PositionedWrite | None = POSITIONED_WRITE,
+) -> int:
+    """Write at an offset; may write less than all. Returns the number of bytes written.
+
+    Args:
+        fd: The open file.
+        data: The bytes.
+        offset: Where they go, in bytes.
+        positioned: The system's call; None where it has none, and the file's position is moved.
+    """
+    if positioned is not None:
+        return positioned(fd, data, offset)
     with _seek_lock:
         os.lseek(fd, offset, os.SEEK_SET)
         return os.write(fd, data)
 
 
-def read_at(fd: int, view: memoryview, offset: int) -> int:
-    """Read at an offset into ``view``; may read less. Returns the bytes read, 0 at the end."""
-    if hasattr(os, "preadv"):
-        return os.preadv(fd, [view], offset)
+def read_at(
+    fd: int, view: memoryview, offset: int, *, positioned: PositionedRead | None = POSITIONED_READ
+) -> int:
+    """Read at an offset into ``view``; may read less. Returns the bytes read, 0 at the end.
+
+    Args:
+        fd: The open file.
+        view: Is filled from its beginning.
+        offset: Where in the file to begin, in bytes.
+        positioned: As in `write_at`.
+    """
+    if positioned is not None:
+        return positioned(fd, [view], offset)
     with _seek_lock:
         os.lseek(fd, offset, os.SEEK_SET)
         data = os.read(fd, len(view))
@@ -58,16 +97,22 @@ def read_at(fd: int, view: memoryview, offset: int) -> int:
     return len(data)
 
 
-def sync(fd: int, *, data_only: bool = False) -> None:
-    """Make a file durable; with ``data_only`` only the metadata that reading it needs."""
-    if sys.platform == "darwin":
-        import fcntl
+def sync(
+    fd: int,
+    *,
+    data_only: bool = False,
+    sync_data: Callable[[int], object] = _SYNC_DATA,
+    sync_all: Callable[[int], object] = _SYNC_ALL,
+) -> None:
+    """Make a file durable.
 
-        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
-    elif data_only and hasattr(os, "fdatasync"):
-        os.fdatasync(fd)
-    else:
-        os.fsync(fd)
+    Args:
+        fd: The open file.
+        data_only: Leave out the metadata that reading the file does not need.
+        sync_data: The system's call for that.
+        sync_all: The system's call for everything.
+    """
+    (sync_data if data_only else sync_all)(fd)
 
 
 def sync_filesystem(fd: int) -> bool:

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from dlcore.disk.ownership import check_owner
 from dlcore.errors import ManifestError
 from dlcore.model import BlockRange, Extent, Manifest
 from dlcore.store.descriptors import MAX_OPEN, Descriptors
@@ -263,6 +264,7 @@ def ensure_folder(files: Files, path: Path) -> bool:
         Whether it is new, and therefore empty.
 
     Raises:
+        OwnershipError: The folder belongs to another user, who could alter it.
         OSError: The parent is missing, or there is something at the path that is not a folder.
     """
     status = files.status(path)
@@ -270,4 +272,6 @@ def ensure_folder(files: Files, path: Path) -> bool:
         files.make_folder(path)
     elif not stat.S_ISDIR(status.st_mode):
         raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+    else:
+        check_owner(path, status)
     return status is None

@@ -323,9 +323,10 @@ class SimDisk(Files):
 
 
 def status_of(node: Node) -> os.stat_result:
+    owner = getattr(os, "geteuid", int)()
     if isinstance(node, Folder):
-        return os.stat_result((stat.S_IFDIR | 0o700, 0, 0, 2, 0, 0, 0, 0, 0, 0))
-    row = (stat.S_IFREG | 0o600, node.number, 0, 1, 0, 0, len(node.data), 0, 0, 0)
+        return os.stat_result((stat.S_IFDIR | 0o700, 0, 0, 2, owner, 0, 0, 0, 0, 0))
+    row = (stat.S_IFREG | 0o600, node.number, 0, 1, owner, 0, len(node.data), 0, 0, 0)
     times = {"st_mtime_ns": node.changed_ns, "st_ctime_ns": node.changed_ns}
     return os.stat_result(row, times)
 
