@@ -47,6 +47,10 @@ class DlcoreError(Exception):
         self.message = message
         self.remedy = remedy
 
+    def advise(self, advice: str) -> None:
+        """Add to the remedy what only a caller further up knows."""
+        self.remedy = f"{self.remedy} {advice}".lstrip()
+
 
 class ConfigError(DlcoreError):
     """A setting or argument cannot be used. The caller's fault: correct it and run again."""

@@ -10,8 +10,11 @@ The paths are saved in the variables ``<OSDDownloadDestinationVariable>01``, ``0
 order of the list. If a package fails, the step goes on with the next one
 unless ``OSDDownloadContinueDownloadOnError`` is false.
 
-A copy appears under its name by one rename, complete. Unlike the original, which moves, a package
-is copied: a later step may need it too, and it would have to be downloaded again.
+A copy is made by the store, block by block: each is compared with its SHA-256 in memory, written
+and synced, and the copy gets its name in one step. A right copy that is there is recognised by
+hashing it. A wrong one is replaced if it is dlcore's, else refused by name (`engine.target`).
+Unlike the original, which moves, a package is copied: a later step may need it too, and it would
+have to be downloaded again.
 
 Source: Microsoft Learn, "Task sequence steps: Download Package Content" and "Task sequence
 variables" of the same step.
@@ -19,30 +22,49 @@ variables" of the same step.
 
 from __future__ import annotations
 
-import os
-import shutil
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-from dlcore.engine.disk import guarded
+from dlcore.engine.deliveries import Deliveries
+from dlcore.engine.delivering import Package, deliver
 from dlcore.engine.executor import CANNOT_RUN, Outcome
-from dlcore.errors import ConfigError, DlcoreError
-from dlcore.store.files import Files
+from dlcore.engine.own_folder import OwnFolder
+from dlcore.engine.policy import EnginePolicy
+from dlcore.engine.target import Look
+from dlcore.errors import ConfigError, DlcoreError, IntegrityError, StorageError
+from dlcore.store import Store
+from dlcore.store.seeding import seed
 from dlcore.tasksequence import Step, Variables
 from dlcore.waiting import in_thread
 
-Arrived = Mapping[str, Path | DlcoreError]
-"""Package id -> its folder in the store, or why it could not be fetched."""
+
+class Stored(NamedTuple):
+    """A package in the store.
+
+    Attributes:
+        folder: Its content folder, complete and verified.
+        package: What it is.
+    """
+
+    folder: Path
+    package: Package
 
 
-async def download_content(step: Step, variables: Variables, arrived: Arrived) -> Outcome:
+Arrived = Mapping[str, Stored | DlcoreError]
+"""Package id -> the package, or why it could not be fetched."""
+
+
+async def download_content(
+    step: Step, variables: Variables, arrived: Arrived, deliveries: Deliveries
+) -> Outcome:
     """Run the step.
 
     Args:
         step: Of the type `step_types.DOWNLOAD_CONTENT`.
         variables: Read, and given the paths.
         arrived: What became of each of the step's packages, in the step's order.
+        deliveries: Knows which copies are dlcore's own.
 
     Raises:
         ConfigError: The step does not say where the packages go.
@@ -51,28 +73,32 @@ async def download_content(step: Step, variables: Variables, arrived: Arrived) -
     goes_on = _parameter(step, variables, "OSDDownloadContinueDownloadOnError").lower() != "false"
     prefix = _parameter(step, variables, "OSDDownloadDestinationVariable")
     failures: list[str] = []
+    parent = _parent(step, variables)
     for number, (package, stored) in enumerate(arrived.items(), start=1):
-        if isinstance(stored, DlcoreError):
-            failures.append(stored.message)
+        try:
+            folder = await _place(package, stored, parent, deliveries)
+        except StorageError:
+            raise
+        except DlcoreError as error:
+            failures.append(error.message)
             if not goes_on:
                 break
             continue
-        folder = await _place(step, variables, package, stored)
         variables[f"_SMSTSPackageCacheLocation{package}"] = str(folder)
         if prefix:
             variables[f"{prefix}{number:02}"] = str(folder)
     return Outcome(CANNOT_RUN, message="; ".join(failures)) if failures else Outcome()
 
 
-async def _place(step: Step, variables: Variables, package: str, stored: Path) -> Path:
-    """Put a package at the step's destination.
+def _parent(step: Step, variables: Variables) -> Path | None:
+    """The folder in which the step's packages get folders; None if they stay in the store.
 
     Raises:
         ConfigError: The step does not say where.
     """
     kind = _parameter(step, variables, "OSDDownloadDestinationLocationType") or "TSCache"
     if kind.lower() == "tscache":
-        return stored
+        return None
     name = {"ccmcache": "_SMSTSClientCache", "custom": "OSDDownloadDestinationPath"}.get(
         kind.lower()
     )
@@ -87,37 +113,57 @@ async def _place(step: Step, variables: Variables, package: str, stored: Path) -
             f"step {step.name!r}: the destination {kind} needs a path, and {name} is empty",
             remedy=f"Set {name} in the step or under [variables].",
         )
-    destination = Path(parent) / package
-    await in_thread(copy_tree, stored, destination)
-    return destination
+    return Path(parent)
 
 
-def copy_tree(source: Path, destination: Path) -> None:
-    """Copy a folder to a place where it appears complete and durable, or not at all.
-
-    Replaces an old one.
+async def _place(
+    package: str, stored: Stored | DlcoreError, parent: Path | None, deliveries: Deliveries
+) -> Path:
+    """Put a package at the step's destination. Returns its folder there.
 
     Raises:
-        StorageError: The disk failed; the old one may still be there.
+        DlcoreError: It could not be fetched, its folder holds what is not dlcore's, or the disk
+            failed.
     """
-    temporary = destination.with_name(f".{destination.name}.{uuid.uuid4().hex[:8]}")
-    with guarded(f"copy a package to {destination}", destination.parent):
-        destination.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(stored, DlcoreError):
+        raise stored
+    if parent is None:
+        return stored.folder
+    folder = parent / package
+    goal = OwnFolder(folder, deliveries)
+    await deliver(goal, stored.package, _Copying(stored), EnginePolicy().max_copy_wait_s)
+    return folder
+
+
+class _Copying:
+    """Copies a package out of the store. Implements `delivering.Source`.
+
+    Attributes:
+        kept_bytes: 0: what a failed copy leaves is not worth keeping.
+    """
+
+    kept_bytes = 0
+
+    def __init__(self, stored: Stored) -> None:
+        self._stored = stored
+
+    async def fill(self, store: Store, look: Look) -> Path:
+        """Copy and verify all blocks."""
+        return await in_thread(self._copy, store)
+
+    def _copy(self, store: Store) -> Path:
+        partial = store.begin(*self._stored.package)
         try:
-            shutil.copytree(source, temporary, copy_function=_copy_durably)
-            if destination.exists():
-                shutil.rmtree(destination)
-            temporary.rename(destination)
-            Files().sync_folder(destination.parent)
+            seed(partial, self._stored.folder)
+            if partial.complete:
+                return partial.finish()
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _copy_durably(source: str, destination: str) -> None:
-    """The state on disk will say that the step has run, so its work must be there as well."""
-    shutil.copyfile(source, destination)
-    with Path(destination).open("rb+") as file:
-        os.fsync(file.fileno())
+            partial.close()
+        raise IntegrityError(
+            f"package {self._stored.package.manifest.package_id} was altered on disk after it was"
+            f" verified: {self._stored.folder}",
+            remedy="Run again: what is wrong is fetched again.",
+        )
 
 
 def _parameter(step: Step, variables: Variables, name: str) -> str:

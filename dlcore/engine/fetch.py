@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from dlcore.engine.deliveries import Deliveries, users_deliveries
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import Event
@@ -29,6 +30,7 @@ async def fetch(
     retry: Retry | None = None,
     cap_bytes_per_s: float = 0.0,
     wait_s: float = 0.0,
+    deliveries: Path | None = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> Fetched:
     """Fetch a package by its id, a file by its URL, or what a manifest describes.
@@ -40,7 +42,9 @@ async def fetch(
         what: A package id, an ``http(s)://`` URL, or the path of a manifest: native, Metalink 4 or
             Delivery Optimization piece hashes.
         to: Folder that becomes the package, complete or not at all. A single file, by its URL or a
-            foreign manifest, is put into it beside what is there.
+            foreign manifest, is put into it beside what is there. If the folder holds the package
+            damaged or in another version, what matches is kept and the rest is fetched. A name in
+            it that is not the package's is refused.
         endpoints: Where from; all are used at once. Settings, or texts: a published folder,
             ``http(s)://...``, ``cmg+https://...``, ``cloud-dp+https://...``, ``blob+https://...``
             or ``dp+http://...``. For a URL or a foreign manifest: more URLs of the same file.
@@ -54,13 +58,16 @@ async def fetch(
         cap_bytes_per_s: Read at most this much from all endpoints together, 1024 or more; 0.0 for
             no cap.
         wait_s: How long to wait while another process fetches into the same folder.
+        deliveries: Folder of the records of what was delivered where; by default the user's own
+            (``dlcore/deliveries`` in the state folder of the platform).
         on_event: Called with each event, in the event loop; must not block.
 
     Returns:
         Where it is, and what it took.
 
     Raises:
-        ConfigError: It cannot be fetched as asked, or the folder holds something else.
+        ConfigError: It cannot be fetched as asked, or the folder holds something that is not
+            dlcore's.
         NotFoundError: There is no such package, file or object.
         TrustError: The signatures do not prove that the catalog is the publisher's latest.
         ManifestError: What describes it is malformed.
@@ -82,6 +89,7 @@ async def fetch(
             found.document,
             found.sources,
             bus,
+            Deliveries(deliveries or users_deliveries()),
             beside=found.beside,
             retry=retry,
             cap_bytes_per_s=cap_bytes_per_s,

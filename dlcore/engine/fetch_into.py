@@ -1,34 +1,34 @@
 """Fetches one package whose manifest is at hand, outside any task sequence, into a folder.
 
-Guarantees: the content appears by one rename, complete and verified; until then everything is in
-a state folder close by, from which a later call goes on. Content that is right already is
-read once, and no byte is fetched.
+Guarantees: the content appears in one step, complete and verified; until then everything is in a
+state folder close by, from which a later call goes on. Content that is right already is read once,
+and no byte is fetched. Of content that is damaged or of another version, what matches is kept.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-import shutil
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
 
-from dlcore.engine.disk import guarded
+from dlcore.engine.deliveries import Deliveries
+from dlcore.engine.delivering import Package, deliver
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.download.library import Library
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import EventBus
-from dlcore.engine.holding import hold
-from dlcore.engine.policy import EnginePolicy
+from dlcore.engine.one_file import OneFile
+from dlcore.engine.own_folder import OwnFolder
 from dlcore.engine.sources import Source
-from dlcore.engine.target import Target, target
-from dlcore.manifest import digest_of
+from dlcore.engine.target import Look, Standing, Target, told
 from dlcore.model import Catalog, Manifest
 from dlcore.store import Store
+from dlcore.store.seeding import seed
 from dlcore.waiting import in_thread
 
 _log = logging.getLogger(__name__)
@@ -46,6 +46,8 @@ class Fetched(msgspec.Struct, frozen=True):
         endpoints: Payload bytes by endpoint.
         bytes_wasted: Of those fetched, the ones that turned out not to be needed.
         sources: What each endpoint did.
+        repaired: Paths of what was there and differed from the manifest, and was put right; also of
+            what only an earlier version had, and was removed.
     """
 
     package: str
@@ -56,6 +58,7 @@ class Fetched(msgspec.Struct, frozen=True):
     endpoints: dict[str, int]
     bytes_wasted: int = 0
     sources: dict[str, EndpointFigures] = {}
+    repaired: tuple[str, ...] = ()
 
 
 async def fetch_into(
@@ -64,6 +67,7 @@ async def fetch_into(
     document: bytes,
     sources: Sequence[Source],
     bus: EventBus,
+    deliveries: Deliveries,
     *,
     beside: bool = False,
     retry: Retry | None = None,
@@ -73,98 +77,113 @@ async def fetch_into(
     """Fetch a package's files into a folder.
 
     Args:
-        folder: Is made; or is empty, or holds exactly these files already.
+        folder: Is made; or is empty, or holds this package, right, damaged or of another version.
         manifest: What to fetch; the caller vouches for it.
         document: The manifest's bytes, to be kept.
         sources: The endpoints to ask, and how they may be used; they stay open.
         bus: Hears what happens.
+        deliveries: Knows what dlcore has delivered before.
         beside: Whether a single file may be put beside what else is in the folder.
         retry: What to do when no endpoint is left to serve it.
         cap_bytes_per_s: Read at most this much from all endpoints together; 0.0 for no cap.
         wait_s: How long to wait while another process fetches into the same folder.
 
     Raises:
-        ConfigError: The folder holds something else.
+        ConfigError: The folder holds something that is not dlcore's; it stays as it is.
         ExhaustedError: No endpoint is left to serve some blocks; what was verified is kept.
         IntegrityError: Every endpoint served some block wrong.
         LockedError: Another process fetches into the same folder.
         StorageError: The local disk failed, or is full; what was verified is kept.
     """
-    goal = target(folder, manifest, beside=beside)
-    if await in_thread(goal.is_there, manifest):
-        return _found(goal, manifest)
-    with guarded(f"make a folder for {goal.path}", goal.path):
-        goal.state.parent.mkdir(parents=True, exist_ok=True)
-    store = await hold(goal.state, wait_s, EnginePolicy().lock_retry_s)
-    try:
-        if await in_thread(goal.is_there, manifest):  # another process may have put it there
-            fetched = _found(goal, manifest)
-        else:
-            described = (manifest, document)
-            fetched = await _fetch(
-                goal,
-                described,
-                sources,
-                store,
-                bus,
-                retry or Retry(),
-                cap_bytes_per_s,
-            )
-        await in_thread(shutil.rmtree, goal.state, ignore_errors=True)
-    finally:
-        store.close()
-    return fetched
+    goal = _target(folder, manifest, deliveries, beside=beside)
+    package = Package(manifest, document)
+    fetching = _Fetching(goal.source, package, sources, bus, retry or Retry(), cap_bytes_per_s)
+    look = await deliver(goal, package, fetching, wait_s)
+    if look.standing is Standing.RIGHT:
+        _log.info("%s is at %s already", manifest.package_id, goal.path)
+    repaired = tuple(dict.fromkeys(item.path for item in look.bad))
+    if repaired:
+        _log.warning("%s was repaired: %s", goal.path, told(repaired))
+    return msgspec.structs.replace(fetching.fetched, path=str(goal.path), repaired=repaired)
 
 
-def _found(goal: Target, manifest: Manifest) -> Fetched:
-    _log.info("%s is at %s already", manifest.package_id, goal.path)
-    size = manifest.content_bytes
-    return Fetched(manifest.package_id, str(goal.path), size, 0, size, {})
+def _target(folder: Path, manifest: Manifest, deliveries: Deliveries, *, beside: bool) -> Target:
+    """A single file may be put beside others; everything else is a folder of its own."""
+    names = [file.path for file in manifest.files]
+    if beside and len(names) == 1 and not manifest.folders and "/" not in names[0]:
+        return OneFile(folder, names[0], deliveries)
+    return OwnFolder(folder, deliveries)
 
 
-def _forget_delivered(store: Store, manifest: Manifest, digest: str) -> None:
-    """Forget content that an earlier call delivered before it was broken off.
+class _Fetching:
+    """Completes the package from endpoints, and from what is at the target.
 
-    It is not in the store any more, and since then it was taken away from where it was put.
+    Attributes:
+        fetched: What it has come to; the path is the target's to tell.
+        kept_bytes: How many verified bytes are in the store; None before that is known.
     """
-    content = store.find(digest, manifest)
-    if content is None:
-        return
-    is_there = content.is_dir() and all((content / file.path).exists() for file in manifest.files)
-    if not is_there:
-        store.remove(manifest.package_id, digest, manifest.version)
 
+    def __init__(
+        self,
+        source: Path,
+        package: Package,
+        sources: Sequence[Source],
+        bus: EventBus,
+        retry: Retry,
+        cap_bytes_per_s: float,
+    ) -> None:
+        manifest = package.manifest
+        size_bytes = manifest.content_bytes
+        self.fetched = Fetched(manifest.package_id, "", size_bytes, 0, size_bytes, {})
+        self.kept_bytes: int | None = None
+        self._source = source
+        self._package = package
+        self._endpoints = [endpoint for endpoint, _ in sources]
+        self._terms = {endpoint.name: own for endpoint, own in sources}
+        self._bus = bus
+        self._retry = retry
+        self._cap_bytes_per_s = cap_bytes_per_s
 
-async def _fetch(
-    goal: Target,
-    described: tuple[Manifest, bytes],
-    sources: Sequence[Source],
-    store: Store,
-    bus: EventBus,
-    retry: Retry,
-    cap_bytes_per_s: float,
-) -> Fetched:
-    manifest, document = described
-    await in_thread(_forget_delivered, store, manifest, digest_of(document))
-    named = [endpoint for endpoint, _ in sources]
-    library = Library(Catalog(1, {}), named, store, tell=bus.emit)
-    terms = {endpoint.name: own for endpoint, own in sources}
-    async with AsyncExitStack() as stack:
-        downloads = Downloads(store, terms, library.locate, bus, random.Random())  # noqa: S311  # spreads waits
-        stack.push_async_callback(downloads.aclose)
-        downloads.set_retry(retry)
-        downloads.set_cap(cap_bytes_per_s)
-        downloads.order((manifest.package_id,), (), (manifest.package_id,))
-        await downloads.begin(manifest.package_id, manifest, document)
-        content = await downloads.path(manifest.package_id)
-        await in_thread(goal.deliver, content)
-        return Fetched(
+    async def fill(self, store: Store, look: Look) -> Path:
+        """Complete the package; what is there is taken over first."""
+        if look.standing is Standing.REPAIRABLE:
+            await in_thread(_take_over, store, self._package, self._source)
+        package_id = self._package.manifest.package_id
+        library = Library(Catalog(1, {}), self._endpoints, store, tell=self._bus.emit)
+        async with AsyncExitStack() as stack:
+            downloads = Downloads(store, self._terms, library.locate, self._bus, random.Random())  # noqa: S311  # spreads waits
+            stack.push_async_callback(downloads.aclose)
+            downloads.set_retry(self._retry)
+            downloads.set_cap(self._cap_bytes_per_s)
+            downloads.order((package_id,), (), (package_id,))
+            await downloads.begin(package_id, *self._package)
+            try:
+                path = await downloads.path(package_id)
+            finally:
+                self._note(downloads)
+        return path
+
+    def _note(self, downloads: Downloads) -> None:
+        manifest = self._package.manifest
+        size_bytes = manifest.content_bytes
+        self.kept_bytes = downloads.verified_bytes(manifest.package_id, size_bytes)
+        self.fetched = Fetched(
             manifest.package_id,
-            str(goal.path),
-            manifest.content_bytes,
+            "",
+            size_bytes,
             downloads.meter.received_bytes.total(),
             downloads.reused_bytes,
             dict(downloads.meter.by_endpoint),
             downloads.wasted_bytes,
             downloads.figures(),
         )
+
+
+def _take_over(store: Store, package: Package, source: Path) -> None:
+    """Keep the blocks that a folder has."""
+    partial = store.begin(*package)
+    try:
+        seed(partial, source)
+        partial.sync()
+    finally:
+        partial.close()

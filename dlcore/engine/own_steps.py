@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from dlcore.engine.deliveries import Deliveries
 from dlcore.engine.download_step import Arrived, download_content
 from dlcore.engine.executor import Outcome
 from dlcore.tasksequence import Step, Variables, assignment
@@ -12,20 +13,23 @@ from dlcore.tasksequence.step_types import DOWNLOAD_CONTENT, SET_VARIABLE
 OWN_STEPS: Final = frozenset({DOWNLOAD_CONTENT, SET_VARIABLE})
 
 
-async def run_own_step(step: Step, variables: Variables, arrived: Arrived) -> Outcome:
+async def run_own_step(
+    step: Step, variables: Variables, arrived: Arrived, deliveries: Deliveries
+) -> Outcome:
     """Run a step whose type is one of `OWN_STEPS`.
 
     Args:
         step: The step.
         variables: Task sequence variables, to be read and set.
         arrived: What became of each of its packages.
+        deliveries: Knows which copies of packages are dlcore's own.
 
     Raises:
         ConfigError: The step's parameters cannot be used.
         StorageError: The local disk failed.
     """
     if step.type == DOWNLOAD_CONTENT:
-        return await download_content(step, variables, arrived)
+        return await download_content(step, variables, arrived, deliveries)
     name, value = assignment(step)
     if name:
         variables[variables.expand(name)] = variables.expand(value)

@@ -13,10 +13,13 @@ class EnginePolicy(msgspec.Struct, frozen=True):
             to this much of them; a save is one small file and one sync.
         lock_retry_s: Seconds between two attempts to lock a state directory that another process
             holds. Short for a person who waits, long for a processor.
+        max_copy_wait_s: How long a step waits while another process copies a package to the same
+            folder: longer than the largest package takes.
         reserve_bytes: Free space that preflight leaves on the disk of the state directory, for the
             journal, the state and other programs.
     """
 
     save_every_s: float = 10.0
     lock_retry_s: float = 0.2
+    max_copy_wait_s: float = 3600.0
     reserve_bytes: int = 64 << 20

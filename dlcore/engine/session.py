@@ -12,7 +12,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 
 from dlcore.engine.content import Content
-from dlcore.engine.download_step import Arrived
+from dlcore.engine.deliveries import Deliveries
+from dlcore.engine.delivering import Package
+from dlcore.engine.download_step import Arrived, Stored
 from dlcore.engine.events import Event, EventBus, StepEnded, StepSkipped, StepStarted, StepWaiting
 from dlcore.engine.executor import CANNOT_RUN, Outcome
 from dlcore.engine.judge import Judge
@@ -81,6 +83,7 @@ class Session:
         self._keeper = RunKeeper(state, run, self._figures.measured, policy.save_every_s)
         self._rules = SkipRules(sequence, run, judge, self.variables)
         self._step_content = StepContent(sequence, run, judge, self.variables, content)
+        self._deliveries = Deliveries(state / "deliveries")
         self._turn: Turn | None = None
 
     @property
@@ -282,7 +285,8 @@ class Session:
         try:
             arrived = await self._arrivals(step)
             self._start(step)
-            outcome, is_final = await run_own_step(step, self.variables, arrived), False
+            outcome = await run_own_step(step, self.variables, arrived, self._deliveries)
+            is_final = False
         except StorageError:
             raise
         except DlcoreError as error:  # its parameters cannot be used
@@ -292,10 +296,12 @@ class Session:
     async def _arrivals(self, step: Step) -> Arrived:
         """Its packages; the step itself decides what a missing one means."""
         self._wait_for(step)
-        arrived: dict[str, Path | DlcoreError] = {}
+        arrived: dict[str, Stored | DlcoreError] = {}
         for package in self.packages(step):
             try:
-                arrived[package] = await self._step_content.package(package)
+                folder = await self._step_content.package(package)
+                described = await self._content.library.manifest(package)
+                arrived[package] = Stored(folder, Package(*described))
             except StorageError:
                 raise
             except DlcoreError as error:

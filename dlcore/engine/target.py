@@ -1,20 +1,70 @@
-"""Where content that was fetched by itself goes: a folder of its own, or a file beside others.
+"""Where content that was fetched or copied by itself goes, and what is there already.
 
-Guarantees: it appears by one rename, which is on disk before its state folder goes. The state
-folder lies on the same file system; its name tells its owner, so a later call finds it again.
+Guarantees: what is there is replaced in one step, by complete content, or stays as it was. Only
+what is dlcore's is replaced: anything that neither this manifest nor a record of an earlier
+delivery knows is refused by name, before anything is fetched.
 """
 
 from __future__ import annotations
 
+import enum
 import os
+import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from dlcore.engine.disk import guarded
+from dlcore.disk import renames
 from dlcore.errors import ConfigError
 from dlcore.model import Manifest
-from dlcore.store import Bad, Reason, verify_tree
+from dlcore.store import Bad, Reason
 from dlcore.store.files import Files
+from dlcore.store.handover import Rights, hand_over
+
+MAX_TOLD = 10  # names in one message
+
+
+class Disk(Files):
+    """The disk, with what a delivery needs besides what the store does."""
+
+    def exchange(self, first: Path, second: Path) -> bool:
+        """Swap two names in one step; False where the system cannot."""
+        return renames.exchange(first, second)
+
+    def move_to_free_name(self, source: Path, target: Path) -> None:
+        """Rename; raise `FileExistsError` if something is at the target."""
+        renames.move_to_free_name(source, target)
+
+    def hand_over(self, content: Path, manifest: Manifest, rights: Rights) -> None:
+        """Check the names of finished content, give it its rights and sync it."""
+        hand_over(content, manifest, rights)
+
+    def entries(self, folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+        """Everything below a folder: relative path and status; links are not followed."""
+        for parent, folders, files in os.walk(folder):
+            for name in folders + files:
+                path = Path(parent, name)
+                yield path.relative_to(folder).as_posix(), path.lstat()
+
+
+class Standing(enum.Enum):
+    """What is at a target."""
+
+    NOTHING = enum.auto()  # or an empty folder
+    RIGHT = enum.auto()  # exactly the content, hashed just now
+    REPAIRABLE = enum.auto()  # dlcore may replace it
+
+
+class Look(NamedTuple):
+    """What was found at a target.
+
+    Attributes:
+        standing: What it is.
+        bad: What differs from the manifest, if it is repairable.
+    """
+
+    standing: Standing
+    bad: tuple[Bad, ...] = ()
 
 
 class Target(Protocol):
@@ -22,119 +72,91 @@ class Target(Protocol):
 
     Attributes:
         path: The final name.
-        state: The state folder.
+        state: The state folder, on the same file system. Its name tells its owner, so a later call
+            finds it again.
+        source: The folder that has what is to be repaired.
     """
 
     path: Path
     state: Path
+    source: Path
 
-    def is_there(self, manifest: Manifest) -> bool:
-        """Whether the content is there already.
+    def look(self, manifest: Manifest) -> Look:
+        """Hash what is there.
 
         Raises:
-            ConfigError: Something else is, or it cannot be put there.
+            ConfigError: Something is there that is not dlcore's; the message names it.
+            StorageError: It cannot be read.
         """
         ...
 
-    def deliver(self, content: Path) -> None:
-        """Give a finished content folder, or what is in it, the final name.
+    def recover(self, manifest: Manifest) -> None:
+        """Put back what an interrupted delivery has moved away. Holds the state folder.
 
         Raises:
             StorageError: The disk refused.
         """
         ...
 
+    def deliver(self, content: Path, manifest: Manifest) -> None:
+        """Give a finished content folder, or the file in it, the final name.
 
-class OwnFolder:
-    """A folder that is the package and holds nothing else."""
+        Args:
+            content: Verified, in the state folder.
+            manifest: What it holds.
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder.resolve()
-        self.state = self.path.parent / f".{self.path.name}.dlcore"
+        Raises:
+            IntegrityError: The content folder was altered after it was verified.
+            StorageError: The disk refused. What was there is there still; if it had to be moved
+                away and could not be moved back, `recover` does that.
+        """
+        ...
 
-    def is_there(self, manifest: Manifest) -> bool:
-        """Whether the folder holds exactly the content; an empty one counts as none."""
-        if self.path.is_mount():
-            raise ConfigError(
-                f"{self.path} is a file system of its own, which a package cannot become",
-                remedy=f"Name a folder in it, such as {self.path / manifest.package_id}.",
-            )
-        if not self.path.exists() or not any(self.path.iterdir()):
-            return False
-        bad = verify_tree(self.path, manifest)
-        if bad:
-            raise _in_the_way(self.path, manifest, bad)
-        return True
-
-    def deliver(self, content: Path) -> None:
-        """Rename the content folder to the final name."""
-        files = Files()
-        with guarded(f"put the package at {self.path}", self.path.parent):
-            _permit(content, self.state)
-            if self.path.is_dir():
-                self.path.rmdir()  # empty: `is_there` saw to it
-            files.move(content, self.path)
-            files.sync_folder(self.path.parent)
+    def clear(self, manifest: Manifest) -> None:
+        """Delete the state folder, with what was replaced; what cannot be deleted is logged."""
+        ...
 
 
-class OneFile:
-    """A file in a folder, beside whatever else is there."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder = folder.resolve()
-        self.path = self._folder / name
-        self.state = self._folder / f".{name}.dlcore"
-
-    def is_there(self, manifest: Manifest) -> bool:
-        """Whether the folder holds exactly this file."""
-        if not self.path.is_symlink() and not self.path.exists():
-            return False
-        bad = verify_tree(self._folder, manifest, strict=False)
-        if bad:
-            raise _in_the_way(self._folder, manifest, bad)
-        return True
-
-    def deliver(self, content: Path) -> None:
-        """Rename the content's only file to the final name."""
-        files = Files()
-        with guarded(f"put the file at {self.path}", self._folder):
-            _permit(content, self.state)
-            files.move(content / self.path.name, self.path)
-            files.sync_folder(self._folder)
+def told(names: Iterable[str]) -> str:
+    """Some names for a message, and how many more there are."""
+    listed = list(names)
+    more = f" and {len(listed) - MAX_TOLD} more" if len(listed) > MAX_TOLD else ""
+    return ", ".join(listed[:MAX_TOLD]) + more
 
 
-def target(folder: Path, manifest: Manifest, *, beside: bool) -> Target:
-    """Where a manifest's content goes.
-
-    Args:
-        folder: As the user names it.
-        manifest: What is fetched.
-        beside: Whether a single file may be put beside others.
-    """
-    names = [file.path for file in manifest.files]
-    if beside and len(names) == 1 and not manifest.folders and "/" not in names[0]:
-        return OneFile(folder, names[0])
-    return OwnFolder(folder)
-
-
-def _in_the_way(folder: Path, manifest: Manifest, bad: list[Bad]) -> ConfigError:
-    first = next((item for item in bad if item.reason is not Reason.MISSING), bad[0])
+def strangers(folder: Path, manifest: Manifest, names: Iterable[str]) -> ConfigError:
+    """The error for what is not dlcore's."""
     return ConfigError(
-        f"{folder} does not hold what is to be fetched ({manifest.package_id}): "
-        f"{first.path} is {_WORDS.get(first.reason, 'different')}",
-        remedy="Name a folder that does not exist, or is empty.",
+        f"{folder} holds what is not part of package {manifest.package_id} version"
+        f" {manifest.version}: {told(names)}",
+        remedy="Move that away, or name a folder that does not exist or is empty.",
     )
 
 
-_WORDS = {Reason.MISSING: "missing", Reason.UNEXPECTED: "not part of it"}
+def is_unrelated(manifest: Manifest, bad: Iterable[Bad]) -> bool:
+    """Whether not one block of a package was found, as far as it can be told.
+
+    Args:
+        manifest: The package.
+        bad: Everything that differs from it.
+    """
+    wrong: dict[str, int] = {}
+    for item in bad:
+        is_one_block = item.reason is Reason.MISMATCH
+        blocks = 1 if is_one_block else manifest.first_blocks[-1] + 1
+        wrong[item.path] = wrong.get(item.path, 0) + blocks
+    for file in manifest.files:
+        if file.is_empty:
+            continue
+        has_digests = bool(manifest.objects[file.object].digests)
+        blocks = -(-file.length_bytes // manifest.block_bytes) if has_digests else 1
+        if wrong.get(file.path, 0) < blocks:
+            return False
+    return True
 
 
-def _permit(content: Path, state: Path) -> None:
-    """Give files the rights that new ones have: the store makes them for the owner alone."""
+def mode_of_new(state: Path) -> int:
+    """The rights that a new folder gets from this process in this place."""
     pattern = state / "mode"
     pattern.mkdir(exist_ok=True)
-    mode = pattern.stat().st_mode & 0o777
-    for folder, _, names in os.walk(content):
-        Path(folder).chmod(mode)
-        for name in names:
-            os.chmod(f"{folder}/{name}", mode & 0o666)  # noqa: PTH101  # thousands of paths: slow
+    return stat.S_IMODE(pattern.stat().st_mode)

@@ -1,0 +1,148 @@
+"""Remembers what dlcore has delivered where: which names in a folder are its own.
+
+A record says that the folder or file with this inode, at this path, was put there by dlcore, and
+which names a package of that version has. With it, a later delivery may replace what is damaged and
+drop what only the older version had. It is never evidence of content: that is always hashed.
+
+Guarantees: a record that is missing, damaged, of another path or of another inode counts as none. A
+record that cannot be written stops no delivery.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import stat
+import zlib
+from pathlib import Path
+
+import msgspec
+
+from dlcore.model import Manifest
+from dlcore.store.files import Files, read_document, write_document
+from dlcore.store.tree import folders_of
+
+MAX_RECORDS = 1000  # a record of 100,000 names has about 1 MB; the oldest ones go
+_log = logging.getLogger(__name__)
+
+
+class Delivered(msgspec.Struct, frozen=True):
+    """One thing that dlcore put at a path.
+
+    Attributes:
+        inode: Of the folder, or of the single file.
+        package: Id of the package.
+        version: Of the package.
+        files: Paths of its files.
+        folders: Paths of all its folders.
+    """
+
+    inode: int
+    package: str
+    version: int
+    files: frozenset[str]
+    folders: frozenset[str]
+
+    @classmethod
+    def of(cls, manifest: Manifest, inode: int) -> Delivered:
+        """A package, as the folder or file with that inode."""
+        files = frozenset(file.path for file in manifest.files)
+        folders = frozenset(folders_of(manifest))
+        return cls(inode, manifest.package_id, manifest.version, files, folders)
+
+    def owns(self, path: str, status: os.stat_result) -> bool:
+        """Whether what is at a path in the folder has a name and a kind of this package."""
+        if stat.S_ISDIR(status.st_mode):
+            return path in self.folders
+        return stat.S_ISREG(status.st_mode) and path in self.files
+
+
+class _Record(msgspec.Struct, frozen=True):
+    """What a record's file holds.
+
+    Attributes:
+        schema: 1.
+        path: Absolute.
+        delivered: What is there. Two things while one replaces the other.
+    """
+
+    schema: int
+    path: str
+    delivered: tuple[Delivered, ...]
+
+
+class Deliveries:
+    """The records of one user, or of one state directory.
+
+    Args:
+        folder: Where they lie; made when the first is written.
+        files: The disk.
+    """
+
+    def __init__(self, folder: Path, files: Files | None = None) -> None:
+        self._folder = folder
+        self._files = files or Files()
+
+    def find(self, path: Path, inode: int) -> Delivered | None:
+        """What dlcore put at a path, if that is what is there now; None if it is not known."""
+        return next((item for item in self._read(path) if item.inode == inode), None)
+
+    def all(self, path: Path) -> tuple[Delivered, ...]:
+        """What dlcore put at a path, or was about to put there, whatever is there now."""
+        return self._read(path)
+
+    def begin(self, path: Path, replaced: Delivered | None, delivered: Delivered) -> None:
+        """Note, durably, that something is about to be put at a path.
+
+        Args:
+            path: Where.
+            replaced: What is there now, if dlcore put it there; it stays noted until `end`.
+            delivered: What will be there.
+        """
+        self._write(path, (replaced, delivered) if replaced else (delivered,))
+
+    def end(self, path: Path, delivered: Delivered) -> None:
+        """Note that it is there now, and nothing else."""
+        self._write(path, (delivered,))
+
+    def _read(self, path: Path) -> tuple[Delivered, ...]:
+        try:
+            data = read_document(self._files, self._file(path))
+            record = msgspec.json.decode(zlib.decompress(data or b""), type=_Record)
+        except (OSError, zlib.error, msgspec.DecodeError):
+            return ()
+        is_right = record.schema == 1 and record.path == str(path)
+        return record.delivered if is_right else ()
+
+    def _write(self, path: Path, delivered: tuple[Delivered, ...]) -> None:
+        data = zlib.compress(msgspec.json.encode(_Record(1, str(path), delivered)))
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_document(self._files, self._file(path), data)
+            self._files.sync_folder(self._folder)
+            self._drop_oldest()
+        except OSError as error:
+            _log.warning("what was delivered to %s is not recorded: %s", path, error)
+
+    def _drop_oldest(self) -> None:
+        records = [self._folder / name for name in self._files.names(self._folder)]
+        if len(records) <= MAX_RECORDS:
+            return
+        by_age = sorted(records, key=self._age)
+        for path in by_age[: len(records) - MAX_RECORDS]:
+            self._files.remove(path)
+
+    def _age(self, path: Path) -> float:
+        status = self._files.status(path)
+        return status.st_mtime if status else 0.0
+
+    def _file(self, path: Path) -> Path:
+        return self._folder / f"{hashlib.sha256(os.fsencode(path)).hexdigest()}.record"
+
+
+def users_deliveries() -> Path:
+    """Where the records of this user's own deliveries lie."""
+    import platformdirs
+
+    return platformdirs.user_state_path("dlcore") / "deliveries"

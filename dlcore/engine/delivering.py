@@ -1,0 +1,171 @@
+"""One delivery: from a look at the target to the end of its state folder.
+
+Guarantees: content that is there and right is hashed once, and nothing else happens. Else the
+target is locked, an interrupted delivery is recovered, and what was made is put there. A call that
+fails keeps the state folder if that holds verified bytes, and says so; else it leaves nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from dlcore.engine.disk import guarded
+from dlcore.engine.holding import hold
+from dlcore.engine.policy import EnginePolicy
+from dlcore.engine.state_folder import remove_state
+from dlcore.engine.target import Look, Standing, Target
+from dlcore.engine.units import amount
+from dlcore.errors import DiskFullError, DlcoreError
+from dlcore.manifest import digest_of
+from dlcore.model import Manifest
+from dlcore.store import Store, verify_tree
+from dlcore.store.store import package_key
+from dlcore.waiting import in_thread
+
+_PLACES = ("packages", "partial")
+_log = logging.getLogger(__name__)
+
+
+class Package(NamedTuple):
+    """What is delivered.
+
+    Attributes:
+        manifest: The package; its digests decide.
+        document: The manifest's bytes.
+    """
+
+    manifest: Manifest
+    document: bytes
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the document, hex."""
+        return digest_of(self.document)
+
+
+class Source(Protocol):
+    """Where the content comes from."""
+
+    async def fill(self, store: Store, look: Look) -> Path:
+        """Complete the package in a store that holds nothing finished of it.
+
+        Args:
+            store: The target's state folder.
+            look: What is at the target.
+
+        Returns:
+            The finished content folder, verified by this process.
+        """
+        ...
+
+    @property
+    def kept_bytes(self) -> int | None:
+        """How many verified bytes a `fill` that failed has left; None if that is not known."""
+        ...
+
+
+async def deliver(goal: Target, package: Package, source: Source, wait_s: float = 0.0) -> Look:
+    """Put a package where it belongs, unless it is there.
+
+    Args:
+        goal: Where.
+        package: What.
+        source: Where it comes from.
+        wait_s: How long to wait while another process delivers to the same place.
+
+    Returns:
+        What was found: `Standing.RIGHT` if nothing had to be done.
+
+    Raises:
+        ConfigError: Something is there that is not dlcore's.
+        LockedError: Another process delivers to the same place.
+        StorageError: The local disk failed, or is full.
+        DlcoreError: As ``source.fill``.
+    """
+    look: Look | None = None
+    is_new = not goal.state.exists()
+    if is_new:
+        look = await in_thread(goal.look, package.manifest)
+        if look.standing is Standing.RIGHT:
+            return look
+    with guarded(f"make a folder for {goal.path}", goal.path):
+        goal.state.parent.mkdir(parents=True, exist_ok=True)
+    store = await hold(goal.state, wait_s, EnginePolicy().lock_retry_s)
+    try:
+        return await _deliver_held(goal, package, source, store, look)
+    except BaseException as error:
+        kept_bytes = source.kept_bytes
+        await in_thread(_end_failed, goal, package, kept_bytes, error, is_new=is_new)
+        raise
+    finally:
+        store.close()
+
+
+async def _deliver_held(
+    goal: Target, package: Package, source: Source, store: Store, look: Look | None
+) -> Look:
+    await in_thread(goal.recover, package.manifest)
+    if look is None or look.standing is Standing.NOTHING:  # another process may have delivered
+        look = await in_thread(goal.look, package.manifest)
+    if look.standing is not Standing.RIGHT:
+        finished = await in_thread(_finished, store, package)
+        if finished is None:
+            await in_thread(_check_room, goal.state, store, package)
+            finished = await source.fill(store, look)
+        await in_thread(goal.deliver, finished, package.manifest)
+    await in_thread(goal.clear, package.manifest)
+    return look
+
+
+def _finished(store: Store, package: Package) -> Path | None:
+    """What an earlier call has finished and not delivered; it is deleted if it is not right."""
+    manifest = package.manifest
+    folder = store.find(package.digest, manifest)
+    if folder is None:
+        return None
+    if folder.is_dir() and not verify_tree(folder, manifest):
+        return folder
+    store.remove(manifest.package_id, package.digest, manifest.version)
+    return None
+
+
+def _check_room(state: Path, store: Store, package: Package) -> None:
+    """Refuse what does not fit before anything is made: its length may be a stranger's word."""
+    manifest = package.manifest
+    held_bytes = store.reserved_bytes(manifest.package_id, package.digest, manifest.version)
+    missing_bytes = manifest.content_bytes - held_bytes
+    free_bytes = shutil.disk_usage(state).free
+    if missing_bytes > free_bytes:
+        raise DiskFullError(
+            f"{manifest.package_id} needs {amount(missing_bytes)} more, and {amount(free_bytes)}"
+            f" are free: {state.parent}",
+            path=state.parent,
+            remedy="Make room, or choose a folder on another disk.",
+        )
+
+
+def _end_failed(
+    goal: Target, package: Package, kept_bytes: int | None, error: BaseException, *, is_new: bool
+) -> None:
+    """Remove the state folder if it holds nothing of worth, else say what it holds."""
+    if kept_bytes:
+        advice = (
+            f"{amount(kept_bytes)} of it are kept in {goal.state}: the same call goes on from"
+            " there; or delete that folder."
+        )
+        if isinstance(error, DlcoreError):
+            error.advise(advice)
+        else:
+            _log.warning("%s", advice)
+    elif is_new or (kept_bytes == 0 and not _holds_others(goal.state, package)):
+        remove_state(goal.state)
+
+
+def _holds_others(state: Path, package: Package) -> bool:
+    """Whether a state folder holds another package, or another version."""
+    manifest = package.manifest
+    key = package_key(manifest.package_id, manifest.version, package.digest)
+    return any(path.name != key for path in state.glob("*/*/") if path.parent.name in _PLACES)

@@ -1,0 +1,84 @@
+"""A target that is a single file in a folder, beside whatever else is there."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from dlcore.engine.deliveries import Delivered, Deliveries
+from dlcore.engine.disk import guarded
+from dlcore.engine.state_folder import remove_state, state_folder
+from dlcore.engine.target import Disk, Look, Standing, mode_of_new
+from dlcore.errors import ConfigError
+from dlcore.model import Manifest
+from dlcore.store import verify_tree
+from dlcore.store.handover import Rights
+
+
+class OneFile:
+    """A file beside others. Implements `Target`.
+
+    Args:
+        folder: As the user names it.
+        name: Of the file.
+        deliveries: What dlcore delivered before.
+        disk: The disk.
+
+    Raises:
+        ConfigError: The file cannot have this name.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, deliveries: Deliveries, disk: Disk | None = None
+    ) -> None:
+        self.source = folder.resolve()
+        self.path = self.source / name
+        self.state = state_folder(self.path)
+        self._deliveries = deliveries
+        self._disk = disk or Disk()
+
+    def look(self, manifest: Manifest) -> Look:
+        """Hash the file."""
+        status = self._disk.status(self.path)
+        if status is None:
+            return Look(Standing.NOTHING)
+        bad = verify_tree(self.source, manifest, strict=False)
+        if not bad:
+            return Look(Standing.RIGHT)
+        if not stat.S_ISREG(status.st_mode) or self._delivered() is None:
+            raise ConfigError(
+                f"{self.path} is there already and is not what is to be fetched, and dlcore did"
+                " not put it there",
+                remedy="Move it away, or name another folder.",
+            )
+        return Look(Standing.REPAIRABLE, tuple(bad))
+
+    def _delivered(self) -> Delivered | None:
+        """What dlcore put here, if that is what is here."""
+        status = self._disk.status(self.path)
+        return self._deliveries.find(self.path, status.st_ino) if status else None
+
+    def deliver(self, content: Path, manifest: Manifest) -> None:
+        """Rename the content's only file to the final name, over its own earlier one at most."""
+        file = content / self.path.name
+        mode = mode_of_new(self.state)
+        with guarded(f"put the file at {self.path}", self.source):
+            self._disk.hand_over(content, manifest, Rights(mode, mode, mode & 0o666))
+            earlier = self._delivered()
+            delivered = Delivered.of(manifest, file.stat().st_ino)
+            self._deliveries.begin(self.path, earlier, delivered)
+            if earlier is None:
+                self._disk.move_to_free_name(file, self.path)
+            else:
+                self._disk.move(file, self.path)
+            self._disk.sync_folder(self.source)
+
+    def recover(self, manifest: Manifest) -> None:
+        """Nothing is ever moved away: a file replaces another in one step."""
+
+    def clear(self, manifest: Manifest) -> None:
+        """Delete the state folder."""
+        remove_state(self.state)
+        status = self._disk.status(self.path)
+        if status is not None:
+            self._deliveries.end(self.path, Delivered.of(manifest, status.st_ino))

@@ -1,0 +1,178 @@
+"""A target that is a folder of its own: the package and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import stat
+from pathlib import Path
+
+from dlcore.engine.deliveries import Delivered, Deliveries
+from dlcore.engine.disk import guarded
+from dlcore.engine.state_folder import remove_state, state_folder
+from dlcore.engine.target import (
+    Disk,
+    Look,
+    Standing,
+    is_unrelated,
+    mode_of_new,
+    strangers,
+    told,
+)
+from dlcore.errors import ConfigError
+from dlcore.model import Manifest
+from dlcore.store import Bad, Reason, verify_tree
+from dlcore.store.handover import Rights
+
+_log = logging.getLogger(__name__)
+
+
+class OwnFolder:
+    """A folder that is the package. Implements `Target`.
+
+    Args:
+        folder: As the user names it.
+        deliveries: What dlcore delivered before.
+        disk: The disk.
+
+    Raises:
+        ConfigError: The folder cannot have this name.
+    """
+
+    def __init__(self, folder: Path, deliveries: Deliveries, disk: Disk | None = None) -> None:
+        self.path = self.source = folder.resolve()
+        self.state = state_folder(self.path)
+        self._replaced = self.state / "replaced"
+        self._deliveries = deliveries
+        self._disk = disk or Disk()
+
+    # What is there
+
+    def look(self, manifest: Manifest) -> Look:
+        """Hash what is in the folder."""
+        self._check_kind(manifest)
+        if not self.path.exists() or not any(self.path.iterdir()):
+            self._check_replaced(manifest)
+            return Look(Standing.NOTHING)
+        bad = verify_tree(self.path, manifest)
+        if not bad:
+            return Look(Standing.RIGHT)
+        self._check_replaceable(manifest, bad)
+        self._check_replaced(manifest)
+        return Look(Standing.REPAIRABLE, tuple(bad))
+
+    def _check_replaceable(self, manifest: Manifest, bad: list[Bad]) -> None:
+        delivered = self._delivered()
+        strange = [item.path for item in bad if self._is_strange(item, delivered)]
+        if strange:
+            raise strangers(self.path, manifest, strange)
+        if delivered is None and is_unrelated(manifest, bad) and self._has_bytes():
+            raise ConfigError(
+                f"{self.path} holds nothing of package {manifest.package_id} version"
+                f" {manifest.version}, only other files of the same names, and dlcore did not put"
+                f" them there: {told(dict.fromkeys(item.path for item in bad))}",
+                remedy="Move them away, or name a folder that does not exist or is empty.",
+            )
+
+    def _check_replaced(self, manifest: Manifest) -> None:
+        """Refuse to go on while an earlier delivery left what is not dlcore's."""
+        strange = self._strange_in_replaced(manifest)
+        if strange:
+            raise strangers(self._replaced, manifest, strange)
+
+    def _check_kind(self, manifest: Manifest) -> None:
+        if self.path.is_mount():
+            raise ConfigError(
+                f"{self.path} is a file system of its own, which a package cannot become",
+                remedy=f"Name a folder in it, such as {self.path / manifest.package_id}.",
+            )
+        if self.path.exists() and not self.path.is_dir():
+            raise ConfigError(
+                f"{self.path} is not a folder, and a package is one",
+                remedy="Name a folder that does not exist or is empty.",
+            )
+
+    def _is_strange(self, item: Bad, delivered: Delivered | None) -> bool:
+        if item.reason not in (Reason.UNEXPECTED, Reason.NOT_A_FILE):
+            return False
+        status = self._disk.status(self.path / item.path)
+        return status is not None and not (delivered and delivered.owns(item.path, status))
+
+    def _has_bytes(self) -> bool:
+        return any(
+            stat.S_ISREG(status.st_mode) and status.st_size
+            for _, status in self._disk.entries(self.path)
+        )
+
+    def _delivered(self) -> Delivered | None:
+        """What dlcore put here, if that is what is here."""
+        status = self._disk.status(self.path)
+        return self._deliveries.find(self.path, status.st_ino) if status else None
+
+    # Delivery
+
+    def deliver(self, content: Path, manifest: Manifest) -> None:
+        """Exchange the folder for the content folder, in one step where the system has it."""
+        with guarded(f"put the package at {self.path}", self.path.parent):
+            self._disk.hand_over(content, manifest, self._rights())
+            delivered = Delivered.of(manifest, content.stat().st_ino)
+            self._deliveries.begin(self.path, self._delivered(), delivered)
+            if self._disk.status(self.path) is None:
+                self._disk.move_to_free_name(content, self.path)
+            elif self._disk.exchange(content, self.path):
+                self._disk.sync_folder(self.path.parent)
+                self._disk.move_to_free_name(content, self._replaced)
+            else:
+                self._deliver_in_two_steps(content)
+            self._disk.sync_folder(self.path.parent)
+
+    def _deliver_in_two_steps(self, content: Path) -> None:
+        self._disk.move_to_free_name(self.path, self._replaced)
+        self._disk.sync_folder(self.state)
+        try:
+            self._disk.move_to_free_name(content, self.path)
+        except OSError:
+            self._disk.move_to_free_name(self._replaced, self.path)
+            raise
+
+    def _rights(self) -> Rights:
+        """Those of anything new; a folder that is there keeps its own."""
+        mode = mode_of_new(self.state)
+        status = self._disk.status(self.path)
+        # Without its owner's rights the folder could not be moved.
+        root = stat.S_IMODE(status.st_mode) | stat.S_IRWXU if status else mode
+        return Rights(root, mode, mode & 0o666)
+
+    # Recovery
+
+    def recover(self, manifest: Manifest) -> None:
+        """Put the folder back if it was moved away and nothing has taken its place."""
+        with guarded(f"put {self.path} back", self.path.parent):
+            if self._disk.status(self._replaced) is None:
+                return
+            if self._disk.status(self.path) is None:
+                self._disk.move_to_free_name(self._replaced, self.path)
+                self._disk.sync_folder(self.path.parent)
+            elif not self._strange_in_replaced(manifest):
+                self._disk.remove_tree(self._replaced)
+
+    def clear(self, manifest: Manifest) -> None:
+        """Delete the state folder, unless something was put into the folder while it went."""
+        strange = self._strange_in_replaced(manifest)
+        if strange:
+            _log.warning("%s is kept: it has what is not dlcore's: %s", self.state, told(strange))
+            return
+        remove_state(self.state)
+        status = self._disk.status(self.path)
+        if status is not None:
+            self._deliveries.end(self.path, Delivered.of(manifest, status.st_ino))
+
+    def _strange_in_replaced(self, manifest: Manifest) -> list[str]:
+        """Names in the replaced folder that were not there when it was looked at."""
+        known = [Delivered.of(manifest, 0), *self._deliveries.all(self.path)]
+        if self._disk.status(self._replaced) is None:
+            return []
+        return [
+            path
+            for path, status in self._disk.entries(self._replaced)
+            if not any(each.owns(path, status) for each in known)
+        ]

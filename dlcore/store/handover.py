@@ -1,0 +1,135 @@
+"""The last look at finished content before it gets its final name: names, kinds, lengths, rights.
+
+The store makes files for its owner alone. Before a package leaves the state directory, each of its
+files gets the rights of any new file, by a handle that was opened without following a link, and all
+of it is synced: no right changes after that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from dlcore.disk import system
+from dlcore.errors import IntegrityError
+from dlcore.model import Manifest
+from dlcore.store.tree import folders_of
+
+MAX_SYNCED_ALONE = 64  # files; more are synced by one call where the system has it
+
+
+class Rights(NamedTuple):
+    """Permission bits, as `stat.S_IMODE` gives them.
+
+    Attributes:
+        root: Of the package's folder.
+        folders: Of the folders in it.
+        files: Of its files.
+    """
+
+    root: int
+    folders: int
+    files: int
+
+
+def hand_over(content: Path, manifest: Manifest, rights: Rights) -> None:
+    """Give finished content its rights and sync it.
+
+    Args:
+        content: The content folder, whose bytes were verified.
+        manifest: What it holds.
+        rights: What to set; not on Windows, where rights are inherited.
+
+    Raises:
+        IntegrityError: Something in the folder is not the package's, or not of its kind or length;
+            the message names it. Somebody changed the state directory.
+        OSError: The disk refused.
+    """
+    expected = _Expected(manifest)
+    if os.name == "posix":
+        _hand_over_by_handles(content, expected, rights)
+    else:
+        for folder, folders, files in os.walk(content):
+            inside = Path(folder).relative_to(content).as_posix()
+            for name in folders + files:
+                expected.check(inside, name, os.lstat(Path(folder, name)))
+    expected.check_complete()
+
+
+class _Expected:
+    """What a manifest says of names, kinds and lengths; remembers what it has not met."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._package_id = manifest.package_id
+        self._lengths = {file.path: file.length_bytes for file in manifest.files}
+        self._folders = set(folders_of(manifest))
+        self.count = len(self._lengths) + len(self._folders)
+
+    def check(self, folder: str, name: str, status: os.stat_result) -> None:
+        """Check one entry of a folder, which is given by its path in the package or ``.``."""
+        path = name if folder == "." else f"{folder}/{name}"
+        if stat.S_ISDIR(status.st_mode) and path in self._folders:
+            self._folders.discard(path)
+            return
+        is_plain = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+        if not is_plain or self._lengths.pop(path, None) != status.st_size:
+            raise self._altered(path)
+
+    def check_complete(self) -> None:
+        """Check that everything was met."""
+        missing = next(iter((*self._lengths, *self._folders)), None)
+        if missing is not None:
+            raise self._altered(missing)
+
+    def _altered(self, path: str) -> IntegrityError:
+        return IntegrityError(
+            f"package {self._package_id} was altered before it was delivered: {path}",
+            path=path,
+            remedy="Something else writes to the state directory. Remove what it put there, and"
+            " run again.",
+        )
+
+
+def _hand_over_by_handles(content: Path, expected: _Expected, rights: Rights) -> None:
+    at_once = sys.platform == "linux" and expected.count > MAX_SYNCED_ALONE
+    sync = _leave if at_once else system.sync
+    for folder, folders, files, handle in os.fwalk(content, topdown=False):
+        inside = os.path.relpath(folder, content)
+        for name in folders:
+            expected.check(inside, name, os.stat(name, dir_fd=handle, follow_symlinks=False))
+        for name in files:
+            with _opened(name, handle) as fd:
+                expected.check(inside, name, os.fstat(fd))
+                os.fchmod(fd, rights.files)
+                sync(fd)
+        os.fchmod(handle, rights.root if inside == "." else rights.folders)
+        sync(handle)
+        if at_once and inside == ".":
+            system.sync_filesystem(handle)
+
+
+def _leave(_: int) -> None:
+    """Do not sync a file by itself."""
+
+
+@contextlib.contextmanager
+def _opened(name: str, folder: int) -> Iterator[int]:
+    """Open a file of an open folder. A link is opened itself, a pipe without waiting."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    link = getattr(os, "O_PATH", 0)
+    try:
+        fd = os.open(name, flags | os.O_NOFOLLOW, dir_fd=folder)
+    except OSError as error:
+        if error.errno != errno.ELOOP or not link:
+            raise
+        fd = os.open(name, link | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
