@@ -15,7 +15,6 @@ from typing import NamedTuple, Protocol
 from dlcore.engine.disk import guarded
 from dlcore.engine.holding import hold
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.state_folder import remove_state
 from dlcore.engine.target import Look, Standing, Target
 from dlcore.engine.units import amount
 from dlcore.errors import DiskFullError, DlcoreError
@@ -116,7 +115,7 @@ async def _deliver_held(
             await in_thread(_check_room, goal.state, store, package)
             finished = await source.fill(store, look)
         await in_thread(goal.deliver, finished, package.manifest)
-    await in_thread(goal.clear, package.manifest)
+    await in_thread(goal.end, package.manifest)
     return look
 
 
@@ -161,7 +160,7 @@ def _end_failed(
         else:
             _log.warning("%s", advice)
     elif is_new or (kept_bytes == 0 and not _holds_others(goal.state, package)):
-        remove_state(goal.state)
+        goal.discard(package.manifest)
 
 
 def _holds_others(state: Path, package: Package) -> bool:

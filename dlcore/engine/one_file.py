@@ -39,19 +39,20 @@ class OneFile:
 
     def look(self, manifest: Manifest) -> Look:
         """Hash the file."""
-        status = self._disk.status(self.path)
-        if status is None:
-            return Look(Standing.NOTHING)
-        bad = verify_tree(self.source, manifest, strict=False)
-        if not bad:
-            return Look(Standing.RIGHT)
-        if not stat.S_ISREG(status.st_mode) or self._delivered() is None:
-            raise ConfigError(
-                f"{self.path} is there already and is not what is to be fetched, and dlcore did"
-                " not put it there",
-                remedy="Move it away, or name another folder.",
-            )
-        return Look(Standing.REPAIRABLE, tuple(bad))
+        with guarded(f"look at {self.path}", self.path):
+            status = self._disk.status(self.path)
+            if status is None:
+                return Look(Standing.NOTHING)
+            bad = verify_tree(self.source, manifest, strict=False)
+            if not bad:
+                return Look(Standing.RIGHT)
+            if not stat.S_ISREG(status.st_mode) or self._delivered() is None:
+                raise ConfigError(
+                    f"{self.path} is there already and is not what is to be fetched, and dlcore"
+                    " did not put it there",
+                    remedy="Move it away, or name another folder.",
+                )
+            return Look(Standing.REPAIRABLE, tuple(bad))
 
     def _delivered(self) -> Delivered | None:
         """What dlcore put here, if that is what is here."""
@@ -76,9 +77,13 @@ class OneFile:
     def recover(self, manifest: Manifest) -> None:
         """Nothing is ever moved away: a file replaces another in one step."""
 
-    def clear(self, manifest: Manifest) -> None:
+    def end(self, manifest: Manifest) -> None:
+        """Delete the state folder, and note what is delivered."""
+        self.discard(manifest)
+        with guarded(f"look at {self.path}", self.path):
+            inode = self.path.stat().st_ino
+        self._deliveries.end(self.path, Delivered.of(manifest, inode))
+
+    def discard(self, manifest: Manifest) -> None:
         """Delete the state folder."""
         remove_state(self.state)
-        status = self._disk.status(self.path)
-        if status is not None:
-            self._deliveries.end(self.path, Delivered.of(manifest, status.st_ino))

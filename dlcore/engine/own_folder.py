@@ -49,16 +49,16 @@ class OwnFolder:
 
     def look(self, manifest: Manifest) -> Look:
         """Hash what is in the folder."""
-        self._check_kind(manifest)
-        if not self.path.exists() or not any(self.path.iterdir()):
+        with guarded(f"look at {self.path}", self.path):
+            self._check_kind(manifest)
+            is_there = self.path.exists() and any(self.path.iterdir())
+            bad = verify_tree(self.path, manifest) if is_there else []
+            if is_there and not bad:
+                return Look(Standing.RIGHT)
+            if is_there:
+                self._check_replaceable(manifest, bad)
             self._check_replaced(manifest)
-            return Look(Standing.NOTHING)
-        bad = verify_tree(self.path, manifest)
-        if not bad:
-            return Look(Standing.RIGHT)
-        self._check_replaceable(manifest, bad)
-        self._check_replaced(manifest)
-        return Look(Standing.REPAIRABLE, tuple(bad))
+            return Look(Standing.REPAIRABLE if is_there else Standing.NOTHING, tuple(bad))
 
     def _check_replaceable(self, manifest: Manifest, bad: list[Bad]) -> None:
         delivered = self._delivered()
@@ -127,8 +127,8 @@ class OwnFolder:
 
     def _deliver_in_two_steps(self, content: Path) -> None:
         self._disk.move_to_free_name(self.path, self._replaced)
-        self._disk.sync_folder(self.state)
         try:
+            self._disk.sync_folder(self.state)
             self._disk.move_to_free_name(content, self.path)
         except OSError:
             self._disk.move_to_free_name(self._replaced, self.path)
@@ -155,16 +155,24 @@ class OwnFolder:
             elif not self._strange_in_replaced(manifest):
                 self._disk.remove_tree(self._replaced)
 
-    def clear(self, manifest: Manifest) -> None:
-        """Delete the state folder, unless something was put into the folder while it went."""
-        strange = self._strange_in_replaced(manifest)
+    def end(self, manifest: Manifest) -> None:
+        """Delete the state folder, and note what is delivered."""
+        self.discard(manifest)
+        with guarded(f"look at {self.path}", self.path):
+            inode = self.path.stat().st_ino
+        self._deliveries.end(self.path, Delivered.of(manifest, inode))
+
+    def discard(self, manifest: Manifest) -> None:
+        """Delete the state folder, unless it has what was in the folder and is not dlcore's."""
+        with guarded(f"look at {self.state}", self.state):
+            strange = self._strange_in_replaced(manifest)
+            is_away = self._disk.status(self.path) is None
+            if is_away and self._disk.status(self._replaced) is not None:
+                strange = [self._replaced.name]
         if strange:
             _log.warning("%s is kept: it has what is not dlcore's: %s", self.state, told(strange))
-            return
-        remove_state(self.state)
-        status = self._disk.status(self.path)
-        if status is not None:
-            self._deliveries.end(self.path, Delivered.of(manifest, status.st_ino))
+        else:
+            remove_state(self.state)
 
     def _strange_in_replaced(self, manifest: Manifest) -> list[str]:
         """Names in the replaced folder that were not there when it was looked at."""

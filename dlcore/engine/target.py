@@ -112,8 +112,16 @@ class Target(Protocol):
         """
         ...
 
-    def clear(self, manifest: Manifest) -> None:
-        """Delete the state folder, with what was replaced; what cannot be deleted is logged."""
+    def end(self, manifest: Manifest) -> None:
+        """Delete the state folder, with what was replaced, and note what is delivered.
+
+        Raises:
+            StorageError: The disk refused; the content is delivered nevertheless.
+        """
+        ...
+
+    def discard(self, manifest: Manifest) -> None:
+        """Delete the state folder after a failure, unless it has what is not dlcore's."""
         ...
 
 

@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from dlcore.engine.download_step import copy_tree, download_content
-from dlcore.engine.executor import CANNOT_RUN
-from dlcore.errors import ConfigError, DlcoreError, NotFoundError, StorageError
+from dlcore.engine.deliveries import Deliveries
+from dlcore.engine.delivering import Package
+from dlcore.engine.download_step import Stored, download_content
+from dlcore.engine.executor import CANNOT_RUN, Outcome
+from dlcore.errors import ConfigError, DiskFullError, DlcoreError, NotFoundError
 from dlcore.tasksequence import Step, Variables, read
-from tests.engine.scene import make_tree, sequence, step
-from tests.store.helpers import read_back
+from tests.engine.deliveries import write
+from tests.engine.machine import EXTRA, TOOLS, Acting, Machine, outcomes, parsed
+from tests.engine.scene import sequence, step
+from tests.store.helpers import make_package, read_back
 
 A, B, C = "ABC0000A", "ABC0000B", "ABC0000C"
 
 
 @pytest.fixture
-def stored(tmp_path: Path) -> dict[str, Path | DlcoreError]:
-    return {name: make_tree(tmp_path / name, {"x": 10, "y/z": 20}) for name in (A, B, C)}
+def stored(tmp_path: Path) -> dict[str, Stored | DlcoreError]:
+    return {name: in_store(tmp_path / "store", name, seed) for seed, name in enumerate((A, B, C))}
+
+
+@pytest.fixture
+def deliveries(tmp_path: Path) -> Deliveries:
+    return Deliveries(tmp_path / "records")
+
+
+def in_store(root: Path, name: str, seed: int, **more: int) -> Stored:
+    """A package of a few files, as the store has it."""
+    package = make_package({"x": 10, "y/z": 20, **more}, seed=seed)
+    folder = root / f"{name}-{seed}"
+    write(folder, package.contents)
+    return Stored(folder, Package(package.manifest, package.document))
+
+
+def copies_to(folder: Path) -> Step:
+    return download(
+        OSDDownloadDestinationLocationType="Custom",
+        OSDDownloadDestinationPath=str(folder),
+        OSDDownloadDestinationVariable="Got",
+    )
 
 
 def download(**parameters: str) -> Step:
@@ -31,13 +57,15 @@ def download(**parameters: str) -> Step:
 
 
 async def test_the_cache_of_the_sequence_is_the_store(
-    stored: dict[str, Path | DlcoreError],
+    stored: dict[str, Stored | DlcoreError], deliveries: Deliveries
 ) -> None:
     variables = Variables()
     step = download(OSDDownloadDestinationVariable="Got")
-    assert (await download_content(step, variables, stored)).exit_code == 0
-    assert [variables[f"Got{n:02}"] for n in (1, 2, 3)] == [str(path) for path in stored.values()]
-    assert variables[f"_SMSTSPackageCacheLocation{A}"] == str(stored[A])
+    assert (await download_content(step, variables, stored, deliveries)).exit_code == 0
+    assert [variables[f"Got{n:02}"] for n in (1, 2, 3)] == [
+        str(item.folder) for item in stored.values() if isinstance(item, Stored)
+    ]
+    assert variables[f"_SMSTSPackageCacheLocation{A}"] == variables["Got01"]
 
 
 @pytest.mark.parametrize(
@@ -45,34 +73,38 @@ async def test_the_cache_of_the_sequence_is_the_store(
     [("CCMCache", "_SMSTSClientCache"), ("Custom", "OSDDownloadDestinationPath")],
 )
 async def test_a_copy_goes_where_the_step_says(
-    stored: dict[str, Path | DlcoreError], tmp_path: Path, kind: str, variable: str
+    stored: dict[str, Stored | DlcoreError],
+    deliveries: Deliveries,
+    tmp_path: Path,
+    kind: str,
+    variable: str,
 ) -> None:
     variables = Variables({variable: "%ROOT%/there", "ROOT": str(tmp_path)})
     step = download(OSDDownloadDestinationLocationType=kind, OSDDownloadDestinationVariable="Got")
-    assert (await download_content(step, variables, stored)).exit_code == 0
+    assert (await download_content(step, variables, stored, deliveries)).exit_code == 0
     for number, (name, source) in enumerate(stored.items(), start=1):
-        assert isinstance(source, Path)
+        assert isinstance(source, Stored)
         assert variables[f"Got{number:02}"] == str(tmp_path / "there" / name)
-        assert read_back(tmp_path / "there" / name) == read_back(source)
+        assert read_back(tmp_path / "there" / name) == read_back(source.folder)
 
 
 async def test_a_variable_has_the_last_word(
-    stored: dict[str, Path | DlcoreError], tmp_path: Path
+    stored: dict[str, Stored | DlcoreError], deliveries: Deliveries, tmp_path: Path
 ) -> None:
     step = download(OSDDownloadDestinationLocationType="Custom", OSDDownloadDestinationPath="/no")
     variables = Variables({"OSDDownloadDestinationPath": str(tmp_path / "yes")})
-    await download_content(step, variables, stored)
+    await download_content(step, variables, stored, deliveries)
     assert (tmp_path / "yes" / A).is_dir()
 
 
 @pytest.mark.parametrize(("goes_on", "others"), [("", True), ("true", True), ("false", False)])
 async def test_a_missing_package_stops_the_others_only_if_asked(
-    stored: dict[str, Path | DlcoreError], goes_on: str, others: bool
+    stored: dict[str, Stored | DlcoreError], deliveries: Deliveries, goes_on: str, others: bool
 ) -> None:
     stored[B] = NotFoundError("gone for good")
     variables = Variables({"OSDDownloadContinueDownloadOnError": goes_on})
     step = download(OSDDownloadDestinationVariable="Got")
-    outcome = await download_content(step, variables, stored)
+    outcome = await download_content(step, variables, stored, deliveries)
     assert (outcome.exit_code, outcome.message) == (CANNOT_RUN, "gone for good")
     assert ("Got01" in variables, "Got02" in variables) == (True, False)
     assert ("Got03" in variables) == others
@@ -82,31 +114,122 @@ async def test_a_missing_package_stops_the_others_only_if_asked(
     ("kind", "complaint"), [("Custom", "OSDDownloadDestinationPath is empty"), ("Else", "'Else'")]
 )
 async def test_a_destination_that_cannot_be_used_is_named(
-    stored: dict[str, Path | DlcoreError], kind: str, complaint: str
+    stored: dict[str, Stored | DlcoreError], deliveries: Deliveries, kind: str, complaint: str
 ) -> None:
     step = download(OSDDownloadDestinationLocationType=kind)
     with pytest.raises(ConfigError, match=complaint):
-        await download_content(step, Variables(), stored)
+        await download_content(step, Variables(), stored, deliveries)
 
 
-def test_a_copy_replaces_an_old_one(tmp_path: Path) -> None:
-    old = make_tree(tmp_path / "to" / "old", {"left": 3})
-    source = make_tree(tmp_path / "source", {"x": 10})
-    copy_tree(source, old)
-    assert read_back(old) == read_back(source)
-
-
-def test_a_copy_that_fails_leaves_the_old_one_and_no_rest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_copy_that_dlcore_made_is_replaced_by_a_newer_one(
+    deliveries: Deliveries, tmp_path: Path
 ) -> None:
-    old = make_tree(tmp_path / "to" / "old", {"left": 3})
-    source = make_tree(tmp_path / "source", {"x": 10, "y": 5})
+    """Fault: a copy is of an older version. dlcore replaces the copies that it made."""
+    step = copies_to(tmp_path / "to")
+    for seed, more in ((1, {"only-in-1": 5}), (2, {"only-in-2": 5})):
+        stored = {A: in_store(tmp_path, A, seed, **more)}
+        assert (await download_content(step, Variables(), stored, deliveries)).exit_code == 0
+        assert read_back(tmp_path / "to" / A) == read_back(stored[A].folder)
 
-    def fail(source: str, destination: str) -> None:
+
+async def test_a_right_copy_is_recognised(deliveries: Deliveries, tmp_path: Path) -> None:
+    stored = {A: in_store(tmp_path, A, 1)}
+    write(tmp_path / "to" / A, read_back(stored[A].folder))
+    (tmp_path / "to" / A / "empty" / "inner").mkdir(parents=True)
+    inode = inode_of(tmp_path / "to" / A)
+    outcome = await download_content(copies_to(tmp_path / "to"), Variables(), stored, deliveries)
+    assert outcome.exit_code == 0
+    assert inode_of(tmp_path / "to" / A) == inode
+
+
+async def test_a_folder_that_dlcore_did_not_make_is_never_replaced(
+    deliveries: Deliveries, tmp_path: Path
+) -> None:
+    """Fault: a folder of the user's is where a copy goes. dlcore refuses it; other copies go on."""
+    stored = {A: in_store(tmp_path, A, 1), B: in_store(tmp_path, B, 2)}
+    write(tmp_path / "to" / A, {"mine.txt": b"mine"})
+    variables = Variables()
+    outcome = await download_content(copies_to(tmp_path / "to"), variables, stored, deliveries)
+    assert outcome.exit_code == CANNOT_RUN
+    assert "mine.txt" in outcome.message
+    assert read_back(tmp_path / "to" / A) == {"mine.txt": b"mine"}
+    assert ("Got01" in variables, "Got02" in variables) == (False, True)
+
+
+async def test_content_that_was_altered_in_the_store_is_not_copied(
+    deliveries: Deliveries, tmp_path: Path
+) -> None:
+    """Fault: a package is altered in the store before it is copied. dlcore refuses to copy it."""
+    stored = {A: in_store(tmp_path, A, 1)}
+    (stored[A].folder / "x").write_bytes(b"0123456789")
+    outcome = await download_content(copies_to(tmp_path / "to"), Variables(), stored, deliveries)
+    assert outcome.exit_code == CANNOT_RUN
+    assert "altered" in outcome.message
+    assert listing(tmp_path / "to") == []
+
+
+async def test_a_copy_that_fails_leaves_the_old_one_and_no_rest(
+    deliveries: Deliveries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: the disk is full while a package is copied. dlcore keeps the old copy, and no rest."""
+    step = copies_to(tmp_path / "to")
+    old, new = {A: in_store(tmp_path, A, 1)}, {A: in_store(tmp_path, A, 2)}
+    await download_content(step, Variables(), old, deliveries)
+
+    def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("shutil.copyfile", fail)
-    with pytest.raises(StorageError):
-        copy_tree(source, old)
-    assert list(read_back(old)) == ["left"]
-    assert [path.name for path in old.parent.iterdir()] == ["old"]
+    monkeypatch.setattr("dlcore.store.files.Files.verify_and_write", fail)
+    with pytest.raises(DiskFullError):
+        await download_content(step, Variables(), new, deliveries)
+    assert read_back(tmp_path / "to" / A) == read_back(old[A].folder)
+    assert listing(tmp_path / "to") == [A]
+
+
+def inode_of(path: Path) -> int:
+    return path.stat().st_ino
+
+
+def listing(path: Path) -> list[str]:
+    return [entry.name for entry in path.iterdir()]
+
+
+@pytest.mark.parametrize("kind", ["TSCache", "Custom"])
+def test_a_run_downloads_package_content(machine: Machine, tmp_path: Path, kind: str) -> None:
+    """Fault: the step crashed in the runner, where no test ran one. dlcore runs it to its end."""
+    get = step(
+        "get",
+        "DownloadPackageContentAction",
+        OSDDownloadDownloadPackages=f"{TOOLS},{EXTRA}",
+        OSDDownloadDestinationLocationType=kind,
+        OSDDownloadDestinationPath=str(tmp_path / "to"),
+        OSDDownloadDestinationVariable="Got",
+    )
+    seen: dict[str, dict[str, bytes]] = {}
+
+    def act(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        for number in (1, 2) if step.name == "use" else ():
+            name = f"Got{number:02}"
+            seen[name] = read_back(Path(variables[name]))
+        return Outcome()
+
+    report = machine.run(parsed(get, step("use")), Acting(act))
+    assert outcomes(report) == {"os": "succeeded", "get": "succeeded", "use": "succeeded"}
+    source = machine.root / "source"
+    assert seen == {"Got01": read_back(source / TOOLS), "Got02": read_back(source / EXTRA)}
+    if kind == "Custom":
+        assert sorted(listing(tmp_path / "to")) == [TOOLS, EXTRA]
+
+
+def test_a_run_whose_copy_is_refused_fails_at_that_step(machine: Machine, tmp_path: Path) -> None:
+    write(tmp_path / "to" / TOOLS, {"mine": b"mine"})
+    get = step(
+        "get",
+        "DownloadPackageContentAction",
+        OSDDownloadDownloadPackages=TOOLS,
+        OSDDownloadDestinationLocationType="Custom",
+        OSDDownloadDestinationPath=str(tmp_path / "to"),
+    )
+    report = machine.run(parsed(get))
+    assert outcomes(report)["get"].endswith("version 1: mine")
+    assert read_back(tmp_path / "to" / TOOLS) == {"mine": b"mine"}

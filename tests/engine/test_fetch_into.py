@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.engine.deliveries import Deliveries
 from dlcore.engine.events import Event, PackageReady
 from dlcore.engine.fetch import fetch
 from dlcore.engine.fetch_into import Fetched
-from dlcore.engine.target import OwnFolder
+from dlcore.engine.manifests import load_manifest
+from dlcore.engine.own_folder import OwnFolder
 from tests.engine.scene import publish_packages
 
 PACKAGE = "ABC00001"
@@ -19,7 +21,7 @@ PACKAGE = "ABC00001"
 
 def test_what_was_delivered_and_then_taken_away_is_fetched_again(tmp_path: Path) -> None:
     published = publish_packages(tmp_path, {PACKAGE: {"file": 10_000}})
-    goal = OwnFolder(tmp_path / "to")
+    goal = OwnFolder(tmp_path / "to", Deliveries(tmp_path / "records"))
     stored: list[Path] = []
 
     async def start(*, breaks_off: bool) -> Fetched:
@@ -41,7 +43,7 @@ def test_what_was_delivered_and_then_taken_away_is_fetched_again(tmp_path: Path)
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(start(breaks_off=True))
-    goal.deliver(stored[0])
+    goal.deliver(stored[0], load_manifest(stored[0].parent / "manifest.json"))
     shutil.rmtree(goal.path)
     fetched = asyncio.run(start(breaks_off=False))
     assert fetched.bytes_fetched == 10_000

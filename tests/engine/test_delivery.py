@@ -1,0 +1,395 @@
+"""What a delivery finds, replaces and refuses; and what is left if it dies between two steps."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from dlcore.engine.deliveries import Delivered, Deliveries
+from dlcore.engine.one_file import OneFile
+from dlcore.engine.own_folder import OwnFolder
+from dlcore.engine.target import Disk, Standing
+from dlcore.errors import ConfigError, DiskFullError, IntegrityError, StorageError
+from dlcore.store import Store
+from tests.engine.deliveries import (
+    V1,
+    V2,
+    DiedError,
+    FaultyDisk,
+    Memory,
+    bring,
+    dies_at,
+    fails_at,
+    finish,
+    put,
+    write,
+)
+from tests.store.helpers import BLOCK_BYTES, Package, make_package, read_back
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "to"
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    return tmp_path / "records"
+
+
+def neighbours(folder: Path) -> list[str]:
+    """What is beside the folder; a state folder would be."""
+    return sorted(path.name for path in folder.parent.iterdir() if path.name != "records")
+
+
+# What is replaced
+
+
+def test_an_older_version_is_replaced_with_what_only_it_had(folder: Path, records: Path) -> None:
+    """Fault: the folder holds an older version. dlcore replaces it, with the names it had alone."""
+    put(V1, folder, records)
+    look = put(V2, folder, records)
+    assert look.standing is Standing.REPAIRABLE
+    assert {item.path for item in look.bad} >= {"setup.exe", "new/only.txt", "old/only.txt", "old"}
+    assert read_back(folder) == V2.contents
+    assert not (folder / "old").exists()
+    assert neighbours(folder) == ["to"]
+
+
+def test_right_content_is_hashed_and_left_as_it_is(folder: Path, records: Path) -> None:
+    put(V1, folder, records)
+    before = folder.stat().st_ino, folder.stat().st_mtime_ns
+    source = Memory(V1)
+    look = bring(OwnFolder(folder, Deliveries(records)), V1, source)
+    assert (look.standing, source.fills) == (Standing.RIGHT, 0)
+    assert (folder.stat().st_ino, folder.stat().st_mtime_ns) == before
+
+
+def test_damage_without_a_record_is_repaired_if_some_of_it_matches(
+    folder: Path, records: Path
+) -> None:
+    """Fault: a folder is damaged and no record knows it. dlcore repairs it if a block matches."""
+    write(folder, {**V2.contents, "setup.exe": b"cut"})
+    (folder / "empty" / "inner").mkdir(parents=True)
+    look = put(V2, folder, records)
+    assert [item.path for item in look.bad] == ["setup.exe"]
+    assert read_back(folder) == V2.contents
+
+
+def test_a_folder_keeps_its_own_rights(folder: Path, records: Path) -> None:
+    folder.mkdir(mode=0o700)
+    put(V1, folder, records)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    put(V2, folder, records)
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+# What is refused
+
+
+def refused(folder: Path, records: Path, *words: str) -> None:
+    """Check that a delivery is refused before anything is made, and changes nothing."""
+    before = read_back(folder)
+    source = Memory(V2)
+    with pytest.raises(ConfigError) as caught:
+        bring(OwnFolder(folder, Deliveries(records)), V2, source)
+    assert all(word in caught.value.message for word in words), caught.value.message
+    assert caught.value.remedy
+    assert source.fills == 0
+    assert read_back(folder) == before
+    assert neighbours(folder) == ["to"]
+
+
+def test_a_planted_file_is_refused_by_name(folder: Path, records: Path) -> None:
+    """Fault: somebody planted a file in a delivered folder. dlcore refuses it by name."""
+    put(V2, folder, records)
+    write(folder, {"new/version.dll": b"planted", "setup.exe": b"changed too"})
+    refused(folder, records, "new/version.dll")
+
+
+def test_a_planted_link_is_refused_by_name(folder: Path, records: Path) -> None:
+    """Fault: a file was replaced by a link to another. dlcore refuses it by name."""
+    put(V2, folder, records)
+    (folder / "setup.exe").unlink()
+    (folder / "setup.exe").symlink_to("shared.bin")
+    refused(folder, records, "setup.exe")
+
+
+def test_names_of_an_older_version_need_a_record(folder: Path, records: Path) -> None:
+    """Fault: the record of a delivery is lost. dlcore refuses what only the older version had."""
+    put(V1, folder, records)
+    for record in records.iterdir():
+        record.unlink()
+    refused(folder, records, "old/only.txt")
+
+
+def test_a_damaged_record_is_none(folder: Path, records: Path) -> None:
+    """Fault: the record of a delivery is damaged. dlcore treats it as lost."""
+    put(V1, folder, records)
+    (record,) = records.iterdir()
+    for damaged in (b"", b"\0" * 50, record.read_bytes()[:-3]):
+        record.write_bytes(damaged)
+        refused(folder, records, "old/only.txt")
+
+
+def test_a_folder_that_was_made_anew_is_not_dlcores(folder: Path, records: Path) -> None:
+    """Fault: the user made a folder of the delivered one's name. dlcore refuses to replace it."""
+    put(V1, folder, records)
+    folder.rename(folder.with_name("elsewhere"))
+    write(folder, {"old/only.txt": b"mine", "setup.exe": b"mine too"})
+    with pytest.raises(ConfigError, match=r"old/only\.txt"):
+        put(V2, folder, records)
+    assert read_back(folder) == {"old/only.txt": b"mine", "setup.exe": b"mine too"}
+
+
+def test_files_of_the_same_names_that_share_nothing_are_the_users(
+    folder: Path, records: Path
+) -> None:
+    """Fault: the user named a folder of his own by mistake. dlcore refuses it by name."""
+    write(folder, {"setup.exe": b"my own program"})
+    refused(folder, records, "setup.exe")
+
+
+def test_a_file_where_the_folder_belongs_is_refused(folder: Path, records: Path) -> None:
+    folder.write_bytes(b"mine")
+    with pytest.raises(ConfigError, match="is not a folder"):
+        put(V2, folder, records)
+    assert folder.read_bytes() == b"mine"
+
+
+def test_content_that_was_altered_before_its_delivery_is_refused(
+    folder: Path, records: Path
+) -> None:
+    """Fault: a file is planted among finished content. dlcore refuses it by name."""
+
+    class Planting(Memory):
+        async def fill(self, store: Store, look: object) -> Path:
+            content = finish(store, V2)
+            (content / "new" / "planted.dll").write_bytes(b"planted")
+            return content
+
+    with pytest.raises(IntegrityError, match=r"new/planted\.dll"):
+        bring(OwnFolder(folder, Deliveries(records)), V2, Planting(V2))
+    assert not folder.exists()
+
+
+def test_what_was_finished_and_altered_is_made_again(folder: Path, records: Path) -> None:
+    """Fault: finished content is altered before the next call. dlcore makes it anew."""
+    goal = OwnFolder(folder, Deliveries(records))
+    with Store.open(goal.state) as store:
+        content = finish(store, V2)
+    (content / "setup.exe").write_bytes(bytes(3 * BLOCK_BYTES))
+    source = Memory(V2)
+    bring(goal, V2, source)
+    assert source.fills == 1
+    assert read_back(folder) == V2.contents
+
+
+def test_what_does_not_fit_is_refused_before_anything_is_made(folder: Path, records: Path) -> None:
+    """Fault: a claimed length of 8 TiB. dlcore refuses it at once and leaves nothing."""
+    huge = make_package({"a": BLOCK_BYTES}, whole=True)
+    length_bytes = 8 << 40
+    item = msgspec.structs.replace(huge.manifest.objects[0], length_bytes=length_bytes)
+    file = msgspec.structs.replace(huge.manifest.files[0], length_bytes=length_bytes)
+    manifest = msgspec.structs.replace(huge.manifest, objects=(item,), files=(file,))
+    claimed = huge._replace(manifest=manifest)
+    source = Memory(claimed)
+    with pytest.raises(DiskFullError, match=r"8\.0 TiB more"):
+        bring(OwnFolder(folder, Deliveries(records)), claimed, source)
+    assert source.fills == 0
+    assert neighbours(folder) == []
+
+
+# A file beside others
+
+
+def one_file(folder: Path, records: Path, disk: Disk | None = None) -> OneFile:
+    return OneFile(folder, "file.iso", Deliveries(records, disk), disk)
+
+
+def single(seed: int) -> Package:
+    package = make_package({"file.iso": 2 * BLOCK_BYTES + 5}, seed=seed)
+    manifest = msgspec.structs.replace(package.manifest, folders=())
+    return package._replace(manifest=manifest, document=msgspec.json.encode(manifest))
+
+
+def test_a_file_of_an_earlier_fetch_is_replaced(folder: Path, records: Path) -> None:
+    write(folder, {"mine": b"mine"})
+    for seed in (1, 2):
+        bring(one_file(folder, records), single(seed), Memory(single(seed)))
+        assert read_back(folder) == {"mine": b"mine", **single(seed).contents}
+    assert sorted(path.name for path in folder.iterdir()) == ["file.iso", "mine"]
+
+
+def test_a_file_that_dlcore_did_not_put_there_is_refused(folder: Path, records: Path) -> None:
+    """Fault: another file has the name of what is fetched. dlcore refuses to replace it."""
+    write(folder, {"file.iso": b"mine"})
+    with pytest.raises(ConfigError, match=r"file\.iso is there already"):
+        bring(one_file(folder, records), single(1), Memory(single(1)))
+    assert read_back(folder) == {"file.iso": b"mine"}
+    assert [path.name for path in folder.iterdir()] == ["file.iso"]
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced(folder: Path, records: Path) -> None:
+    """Fault: a file gets the name while it is fetched. dlcore fails and leaves that file."""
+
+    class Slow(Memory):
+        async def fill(self, store: Store, look: object) -> Path:
+            write(folder, {"file.iso": b"mine"})
+            return finish(store, single(1))
+
+    with pytest.raises(StorageError, match=r"file\.iso"):
+        bring(one_file(folder, records), single(1), Slow(single(1)))
+    assert read_back(folder)["file.iso"] == b"mine"
+
+
+# Names
+
+
+def test_a_name_of_250_characters_has_a_shorter_state_folder(tmp_path: Path, records: Path) -> None:
+    """Fault: a name of 250 characters leaves no room for a suffix. dlcore names by a digest."""
+    folder = tmp_path / ("n" * 250)
+    put(V1, folder, records)
+    assert read_back(folder) == V1.contents
+    assert neighbours(folder) == [folder.name]
+
+
+def test_a_name_that_is_too_long_is_refused(tmp_path: Path, records: Path) -> None:
+    """Fault: a name of more than 255 bytes. dlcore refuses it by name."""
+    with pytest.raises(ConfigError, match="longer than 255 bytes"):
+        put(V1, tmp_path / ("ö" * 128), records)
+
+
+# Deaths and faults
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """A folder in memory where the system has one: thousands of syncs cost nothing there."""
+    shared = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+BEFORE = ("nothing", "empty", "older", "damaged")
+
+
+def arrange(before: str, folder: Path, records: Path) -> dict[str, bytes] | None:
+    """Prepare a folder. Returns its content; None if it does not exist."""
+    if before == "empty":
+        folder.mkdir()
+    elif before == "older":
+        put(V1, folder, records)
+    elif before == "damaged":
+        put(V2, folder, records)
+        (folder / "setup.exe").write_bytes(b"damaged")
+    return state_of(folder)
+
+
+def state_of(folder: Path) -> dict[str, bytes] | None:
+    return read_back(folder) if folder.exists() else None
+
+
+def deliver_until_death(folder: Path, records: Path, disk: FaultyDisk) -> None:
+    """What `deliver` does, in a process that may die, so that nothing is tidied afterwards."""
+    goal = OwnFolder(folder, Deliveries(records, disk), disk)
+    with Store.open(goal.state) as store:
+        content = finish(store, V2)
+        goal.recover(V2.manifest)
+        goal.look(V2.manifest)
+        goal.deliver(content, V2.manifest)
+        goal.end(V2.manifest)
+
+
+@pytest.mark.parametrize("swaps", [True, False])
+@pytest.mark.parametrize("before", BEFORE)
+def test_a_death_between_any_two_steps_of_a_delivery(
+    memory: Path, before: str, swaps: bool
+) -> None:
+    """Fault: the process dies anywhere in a delivery. dlcore leaves old or new, and goes on."""
+    at, has_died = 0, True
+    while has_died:
+        at += 1
+        root = memory / str(at)
+        root.mkdir()
+        folder, records = root / "to", root / "records"
+        old = arrange(before, folder, records)
+        disk = FaultyDisk(dies_at(at))
+        disk.swaps = swaps
+        try:
+            deliver_until_death(folder, records, disk)
+            has_died = False
+        except DiedError:
+            pass
+        found = state_of(folder)
+        assert found in (old, V2.contents) or (found is None and not swaps), at
+        put(V2, folder, records)
+        assert read_back(folder) == V2.contents, at
+        assert neighbours(folder) == ["to"], at
+    assert at > 8  # it did die in many places
+
+
+@pytest.mark.parametrize("swaps", [True, False])
+@pytest.mark.parametrize("before", BEFORE)
+def test_a_disk_fault_at_any_step_of_a_delivery(memory: Path, before: str, swaps: bool) -> None:
+    """Fault: any call to the disk fails in a delivery. dlcore leaves old or new, and goes on."""
+    at, disk = 0, FaultyDisk()
+    while at <= disk.calls:
+        at += 1
+        root = memory / str(at)
+        root.mkdir()
+        folder, records = root / "to", root / "records"
+        old = arrange(before, folder, records)
+        disk = FaultyDisk(fails_at(at))
+        disk.swaps = swaps
+        try:
+            put(V2, folder, records, disk)
+        except (StorageError, ConfigError):  # the latter if it was the record that was not read
+            assert state_of(folder) in (old, V2.contents), at
+        else:
+            assert read_back(folder) == V2.contents, at
+        put(V2, folder, records)
+        assert read_back(folder) == V2.contents, at
+        assert neighbours(folder) == ["to"], at
+
+
+def test_what_came_into_the_folder_while_it_was_replaced_is_kept(
+    folder: Path, records: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Fault: a file is made in the folder while it is replaced. dlcore keeps it and says where."""
+    put(V1, folder, records)
+
+    class Late(Disk):
+        def exchange(self, first: Path, second: Path) -> bool:
+            write(second, {"late.txt": b"mine"})
+            return super().exchange(first, second)
+
+    put(V2, folder, records, Late())
+    assert read_back(folder) == V2.contents
+    kept = folder.parent / ".to.dlcore"
+    assert (kept / "replaced" / "late.txt").read_bytes() == b"mine"
+    assert "late.txt" in caplog.text
+    (folder / "setup.exe").write_bytes(b"damaged")
+    with pytest.raises(ConfigError, match=r"late\.txt"):
+        put(V2, folder, records)
+    (kept / "replaced" / "late.txt").unlink()
+    put(V2, folder, records)
+    assert read_back(folder) == V2.contents
+    assert neighbours(folder) == ["to"]
+
+
+def test_records_do_not_grow_without_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dlcore.engine.deliveries.MAX_RECORDS", 3)
+    deliveries = Deliveries(tmp_path / "records")
+    paths = [tmp_path / str(number) for number in range(5)]
+    for number, path in enumerate(paths):
+        deliveries.end(path, Delivered.of(V1.manifest, number))
+        (newest,) = (p for p in (tmp_path / "records").iterdir() if deliveries._file(path) == p)
+        os.utime(newest, (number, number))
+    known = [deliveries.find(path, number) is not None for number, path in enumerate(paths)]
+    assert known == [False, False, True, True, True]
