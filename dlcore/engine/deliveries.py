@@ -5,7 +5,7 @@ which names a package of that version has. With it, a later delivery may replace
 drop what only the older version had. It is never evidence of content: that is always hashed.
 
 Guarantees: a record that is missing, damaged, of another path or of another inode counts as none. A
-record that cannot be written stops no delivery.
+record that cannot be written stops no delivery; a disk that fails to read one raises ``OSError``.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Deliveries:
         try:
             data = read_document(self._files, self._file(path))
             record = msgspec.json.decode(zlib.decompress(data or b""), type=_Record)
-        except (OSError, zlib.error, msgspec.DecodeError):
+        except (PermissionError, NotADirectoryError, zlib.error, msgspec.DecodeError):
             return ()
         is_right = record.schema == 1 and record.path == str(path)
         return record.delivered if is_right else ()
