@@ -69,12 +69,17 @@ class Files:
 
     def entries(self, path: Path) -> Iterator[tuple[str, os.stat_result]]:
         """Name and status of each of a folder's entries, links not followed, in any order."""
-        with os.scandir(path) as entries:
-            if os.name == "nt":  # where an entry's own status has no inode and no number of names
-                yield from ((entry.name, os.lstat(entry.path)) for entry in entries)
-            else:
-                for entry in entries:
-                    yield entry.name, entry.stat(follow_symlinks=False)
+        fd = self.watch(path)
+        try:
+            with os.scandir(path if fd is None else fd) as entries:
+                if os.name == "nt":  # an entry's own status has no inode and no number of names
+                    yield from ((entry.name, os.lstat(entry.path)) for entry in entries)
+                else:
+                    for entry in entries:
+                        yield entry.name, entry.stat(follow_symlinks=False)
+        finally:
+            if fd is not None:
+                os.close(fd)
 
     def open(self, path: Path, *, create: bool = False) -> int:
         """Open a regular file to read and write; a link is refused, a second name too."""

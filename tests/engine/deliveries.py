@@ -34,6 +34,7 @@ class FaultyDisk(Disk):
     """The disk, which calls `before` with the number of each call and may raise in its place."""
 
     def __init__(self, before: Callable[[int], None] = lambda number: None) -> None:
+        super().__init__()
         self.calls = 0
         self.swaps = True
         self._before = before

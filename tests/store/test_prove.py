@@ -26,6 +26,7 @@ class Watched(Files):
     """A disk that counts the bytes read of content, and lets a test act before a read."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.read_bytes = 0
         self.before_read: Callable[[], None] = lambda: None
 

@@ -197,6 +197,7 @@ class FailingDisk(Files):
     """A disk on which the n-th read of content fails."""
 
     def __init__(self, at: int) -> None:
+        super().__init__()
         self._left = at
 
     def read_at(self, fd: int, view: memoryview, offset: int) -> int:
@@ -227,6 +228,7 @@ class ShrinkingDisk(Files):
     """A disk on which a file loses its last byte between the look at its length and its opening."""
 
     def __init__(self, victim: Path) -> None:
+        super().__init__()
         self._victim = victim
 
     def open_to_read(self, path: Path) -> int:
