@@ -79,6 +79,7 @@ def test_a_package_that_nobody_knows_is_status_4(here: Here, site: Site, tmp_pat
 
 
 def test_a_wrong_token_is_status_5(here: Here, site: Site, tmp_path: Path) -> None:
+    (tmp_path / "token").touch(mode=0o600)
     (tmp_path / "token").write_text("wrong")
     access = ("--token-file", tmp_path / "token", *site.gateway.access[2:])
     source = ("--from", f"cmg+{site.gateway.url}", *access)

@@ -181,6 +181,7 @@ def test_every_command_has_the_options_of_the_log(command: str, here: Here) -> N
 
 def test_a_log_holds_no_secret(here: Here, site: Site, tmp_path: Path) -> None:
     token = tmp_path / "token"
+    token.touch(mode=0o600)
     token.write_text("not-the-token-but-secret")
     log = tmp_path / "log"
     source = ("--from", f"cmg+{site.gateway.url}", "--token-file", token)

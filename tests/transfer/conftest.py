@@ -192,6 +192,7 @@ def _lasting(
         return EndpointSettings(name, EndpointKind.HTTP, url, ca_file=str(ca_file))
     server: Azurite = request.getfixturevalue("azurite")
     sas_file = tmp_path / "sas"
+    sas_file.touch(mode=0o600)
     sas_file.write_text(server.container_sas(_CONTAINER) + "\n")
     return EndpointSettings(
         name, EndpointKind.BLOB, f"{server.url}/{_CONTAINER}", sas_file=str(sas_file)

@@ -1,20 +1,25 @@
 """Where secrets come from: a file or an environment variable, read again each time.
 
 Guarantees: a secret is never part of a message, a repr or a setting. It is one line of printable
-ASCII, so it can be sent in a header or a query.
+ASCII, so it can be sent in a header or a query. A file that other users can read or change is
+refused before it is read. The file may be a link: what counts is the file that it leads to.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+from dlcore.disk.ownership import is_open_to_others
 from dlcore.errors import ConfigError
 
+MAX_FILE_CHARACTERS = 1 << 16  # a header or URL with a longer secret is refused by every server
+
 Secret = Callable[[], str]
-"""Reads a secret; raises `ConfigError` if it is not there or cannot be sent."""
+"""Reads a secret; raises `ConfigError` if it is missing, open to others, or cannot be sent."""
 
 _ONE_LINE = re.compile(r"[\x21-\x7e]+")
 
@@ -54,7 +59,14 @@ def secret_of(endpoint: str, what: str, *, file: str, env: str) -> Secret | None
 
 def _read_file(endpoint: str, place: str, file: str) -> str:
     try:
-        return Path(file).read_text(encoding="ascii", errors="replace")
+        with Path(file).open(encoding="ascii", errors="replace") as opened:
+            if is_open_to_others(os.fstat(opened.fileno())):
+                raise ConfigError(
+                    f"endpoint {endpoint}: {place} is open to other users",
+                    remedy=f"Run: chmod 600 {shlex.quote(file)}; and renew the secret, "
+                    "which others may have read.",
+                )
+            return opened.read(MAX_FILE_CHARACTERS)
     except OSError as error:
         raise ConfigError(
             f"endpoint {endpoint}: {place} cannot be read: {error.strerror}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,7 @@ def test_a_secret_has_one_place() -> None:
 @pytest.mark.parametrize("content", ["", " \n", "two\nlines", "a b", "a\r\nX: y", "ä", "\0"])
 def test_a_secret_that_does_not_fit_a_header_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "token"
+    path.touch(mode=0o600)
     path.write_text(content, encoding="utf-8", newline="")
     read = secret_of("edge", "token", file=str(path), env="")
     assert read is not None
@@ -100,9 +103,34 @@ def test_a_secret_is_read_anew_each_time(tmp_path: Path) -> None:
     assert read is not None
     with pytest.raises(ConfigError, match="cannot be read"):
         read()
+    path.touch(mode=0o600)
     for value in ("one", "two"):
         path.write_text(f"{value}\n")
         assert read() == value
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o602])
+@pytest.mark.parametrize("what", ["token", "sas"])
+@pytest.mark.parametrize("is_link", [False, True], ids=["file", "link"])
+def test_a_secret_that_others_can_read_is_refused(
+    tmp_path: Path, mode: int, what: str, is_link: bool
+) -> None:
+    """Fault: others can read a file with a token. dlcore refuses it and tells the chmod."""
+    real = tmp_path / "the secret"
+    real.write_text("canary")
+    real.chmod(mode)
+    path = tmp_path / "link" if is_link else real
+    if is_link:
+        path.symlink_to(real)
+    read = secret_of("edge", what, file=str(path), env="")
+    assert read is not None
+    with pytest.raises(ConfigError, match=f"{what}_file .* is open to other users") as refused:
+        read()
+    assert f"chmod 600 {shlex.quote(str(path))}" in refused.value.remedy
+    assert "canary" not in f"{refused.value.message} {refused.value.remedy}"
+    real.chmod(0o600)
+    assert read() == "canary"
 
 
 class TestUrls:
