@@ -24,10 +24,10 @@ ALLOWED: dict[str, set[str]] = {
     "schedule": {"errors", "model"},
     "store": {"errors", "model", "disk", "native", "manifest"},
     "waiting": set(),
-    "transfer": {"errors", "model", "printable", "waiting"},
+    "transfer": {"errors", "model", "printable", "disk", "waiting"},
     "trust": {"errors", "model", "disk"},
     "publish": {"errors", "extras", "model", "disk", "native", "manifest", "trust"},
-    "emulator": {"errors", "extras", "model", "manifest"},
+    "emulator": {"errors", "extras", "model", "disk", "manifest"},
     "engine": {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust"),
         *("tasksequence", "deployment", "schedule", "store", "transfer"),

@@ -18,6 +18,7 @@ from dlcore.cli.output import json_option, say, show_json
 from dlcore.cli.paths import EXISTING_FOLDER
 from dlcore.cli.rates import rate_of
 from dlcore.emulator import Emulator, Settings
+from dlcore.emulator.private_files import write_private
 from dlcore.model import EndpointKind
 
 
@@ -119,7 +120,8 @@ def _state(state: Path | None) -> Path:
 async def _serve(folder: Path, settings: Settings, state: Path, as_json: bool) -> None:
     async with Emulator(folder, settings, state=state) as emulator:
         config = state / "client.toml"
-        await asyncio.to_thread(config.write_text, client_config(emulator, settings), "utf-8")
+        text = client_config(emulator, settings)
+        await asyncio.to_thread(write_private, config, text.encode())
         if as_json:
             ready = {"url": emulator.url, "config": str(config), "pid": os.getpid()}
             more = {"dp_url": emulator.dp_url} if settings.dp else {}

@@ -26,7 +26,7 @@ from dlcore.emulator.counters import Counters
 from dlcore.emulator.credentials import Clock, Signatures, Tokens
 from dlcore.emulator.distribution_point import DistributionPoint
 from dlcore.emulator.middleware import application
-from dlcore.emulator.private_files import registration_token
+from dlcore.emulator.private_files import make_private, registration_token
 from dlcore.emulator.published_folder import PublishedFolder
 from dlcore.emulator.sender import Sender, Sleep
 from dlcore.emulator.service import Service
@@ -113,7 +113,8 @@ class Emulator:
 
         Raises:
             NotFoundError: The folder holds no catalog; the caller's fault.
-            StorageError: The state folder cannot be used.
+            StorageError: The state folder cannot be used; `OwnershipError` if another user could
+                alter it.
             ConfigError: The address or port cannot be listened on; the caller's fault.
         """
         if not (self._folder / CATALOG_KEY).is_file():
@@ -139,7 +140,7 @@ class Emulator:
     def _prepare(self) -> tuple[str, ssl.SSLContext]:
         names = {"localhost", "127.0.0.1", "::1", socket.gethostname(), self._settings.host}
         try:
-            self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._state)
             token = registration_token(self.registration_token_file)
             identity = ensure_identity(self._state, names, datetime.now(UTC))
         except OSError as error:

@@ -1,33 +1,52 @@
-"""Writes files that only their owner may read.
+"""Writes and reads files that only their owner may read, in a folder that only the owner changes.
 
 Guarantees: no other user can read them at any moment, and a reader sees either the old or the new
-content. They may not survive a power loss; everything written here can be made again.
+content. A folder that another user owns or may write to is refused, and so is a link in the place
+of a file. They may not survive a power loss; everything written here can be made again.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-import stat
-import tempfile
 from pathlib import Path
 
+from dlcore.disk import system
+from dlcore.disk.ownership import is_open_to_others
+from dlcore.disk.private_folder import PrivateFolder, make_way, open_file
+
+MAX_TOKEN_BYTES = 4096  # of a registration token; one that is made here has 43
 _TOKEN_BYTES = 32
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder for private files, with mode 0700, if it is missing.
+
+    Raises:
+        OwnershipError: Another user could alter what is in it.
+        OSError: It cannot be made.
+    """
+    make_way(folder.absolute())
 
 
 def write_private(path: Path, data: bytes) -> None:
     """Write a file with mode 0600, replacing an existing one.
 
     Raises:
+        OwnershipError: Another user could alter the folder.
         OSError: The folder cannot be written; an existing file is unchanged.
     """
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    path = path.absolute()
+    folder = PrivateFolder(path.parent)
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    fd = open_file(fresh, folder.place(fresh), os.O_WRONLY | os.O_EXCL, create=True)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(fd, "wb") as file:
             file.write(data)
-        Path(temporary).replace(path)
+        with folder.place(fresh) as (old, parent), folder.place(path) as (new, _):
+            system.move(old, new, source_parent=parent, target_parent=parent)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        fresh.unlink(missing_ok=True)
         raise
 
 
@@ -37,12 +56,23 @@ def registration_token(path: Path) -> str:
     A file that others can read is not used. Clients stay registered when the service restarts.
 
     Raises:
-        OSError: The file cannot be read or written.
+        OwnershipError: Another user could alter the folder, or owns the file.
+        OSError: The file cannot be read or written, or a link is in its place.
     """
-    if path.is_file() and not path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        token = path.read_text(encoding="ascii").strip()
-        if token:
-            return token
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
-    write_private(path, f"{token}\n".encode())
+    token = _read_token(path.absolute())
+    if not token:
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        write_private(path, f"{token}\n".encode())
     return token
+
+
+def _read_token(path: Path) -> str:
+    """The token in a file; empty if there is none that only this user can read."""
+    try:
+        fd = open_file(path, PrivateFolder(path.parent).place(path), os.O_RDONLY)
+    except FileNotFoundError:
+        return ""
+    with os.fdopen(fd, "rb") as file:
+        if is_open_to_others(os.fstat(fd)):
+            return ""
+        return file.read(MAX_TOKEN_BYTES).decode("ascii").strip()
