@@ -4,8 +4,9 @@ A record says that the folder or file with this inode, at this path, was put the
 which names a package of that version has. With it, a later delivery may replace what is damaged and
 drop what only the older version had. It is never evidence of content: that is always hashed.
 
-Guarantees: a record that is missing, damaged, of another path or of another inode counts as none. A
-record that cannot be written stops no delivery; a disk that fails to read one raises ``OSError``.
+Guarantees: a record that is missing, damaged, of another path or of another inode counts as none,
+and so does one that another user could have written. A record that cannot be written stops no
+delivery; a disk that fails to read one raises ``OSError``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from pathlib import Path
 
 import msgspec
 
+from dlcore.disk.private_folder import PrivateFolder, make_way
+from dlcore.errors import OwnershipError
 from dlcore.model import Manifest
 from dlcore.store.files import Files, read_document, write_document
 from dlcore.store.tree import folders_of
@@ -77,12 +80,12 @@ class Deliveries:
 
     Args:
         folder: Where they lie; made when the first is written.
-        files: The disk.
+        files: The disk. None: the real one, and the folder must be private.
     """
 
     def __init__(self, folder: Path, files: Files | None = None) -> None:
-        self._folder = folder
-        self._files = files or Files()
+        self._folder = folder.absolute()
+        self._files = files or Files(PrivateFolder(self._folder))
 
     def find(self, path: Path, inode: int) -> Delivered | None:
         """What dlcore put at a path, if that is what is there now; None if it is not known."""
@@ -112,17 +115,20 @@ class Deliveries:
             record = msgspec.json.decode(zlib.decompress(data or b""), type=_Record)
         except (PermissionError, NotADirectoryError, zlib.error, msgspec.DecodeError):
             return ()
+        except OwnershipError as error:
+            _log.warning("records of deliveries are not used: %s", error.message)
+            return ()
         is_right = record.schema == 1 and record.path == str(path)
         return record.delivered if is_right else ()
 
     def _write(self, path: Path, delivered: tuple[Delivered, ...]) -> None:
         data = zlib.compress(msgspec.json.encode(_Record(1, str(path), delivered)))
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_way(self._folder)
             write_document(self._files, self._file(path), data)
             self._files.sync_folder(self._folder)
             self._drop_oldest()
-        except OSError as error:
+        except (OSError, OwnershipError) as error:
             _log.warning("what was delivered to %s is not recorded: %s", path, error)
 
     def _drop_oldest(self) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from dlcore.disk.faults import storage_error
 from dlcore.disk.lock import FileLock
+from dlcore.disk.ownership import check_way
+from dlcore.disk.private_folder import make_way
 from dlcore.disk.system import move, sync, sync_folder
 from dlcore.errors import StorageError
 from dlcore.trust.evidence import Evidence, decode_evidence, encode_evidence
@@ -43,7 +45,7 @@ class Memory:
         self, folder: Path | None, pinned_root: bytes, policy: TrustPolicy = DEFAULT_POLICY
     ) -> None:
         name = hashlib.sha256(pinned_root).hexdigest()[:16]
-        self.path = (folder or default_folder()) / f"{name}.evidence"
+        self.path = (folder or default_folder()).absolute() / f"{name}.evidence"
         self._policy = policy
 
     def read(self) -> Evidence | None:
@@ -51,9 +53,10 @@ class Memory:
 
         Raises:
             TrustError: It is damaged.
-            StorageError: It cannot be read.
+            StorageError: It cannot be read, or another user could alter it.
         """
         try:
+            check_way(self.path.parent)
             fd = os.open(self.path, os.O_RDONLY | _SAFELY)
         except FileNotFoundError:
             return None
@@ -74,7 +77,7 @@ class Memory:
             StorageError: It cannot be written; what is there stays.
         """
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_way(self.path.parent)
             with FileLock(self.path.with_suffix(".lock"), self._policy.lock_timeout_s):
                 kept = self.read()
                 if kept is None or _is_newer(evidence, kept):

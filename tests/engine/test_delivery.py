@@ -393,3 +393,19 @@ def test_records_do_not_grow_without_bound(tmp_path: Path, monkeypatch: pytest.M
         os.utime(newest, (number, number))
     known = [deliveries.find(path, number) is not None for number, path in enumerate(paths)]
     assert known == [False, False, True, True, True]
+
+
+def test_records_that_another_user_could_write_count_as_none(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Fault: others may write records of deliveries. dlcore believes none, and says so."""
+    deliveries = Deliveries(tmp_path / "records")
+    deliveries.end(tmp_path / "to", Delivered.of(V1.manifest, 7))
+    assert Deliveries(tmp_path / "records").find(tmp_path / "to", 7)
+    (tmp_path / "records").chmod(0o777)
+    untrusted = Deliveries(tmp_path / "records")
+    assert untrusted.find(tmp_path / "to", 7) is None
+    untrusted.end(tmp_path / "to", Delivered.of(V1.manifest, 8))
+    assert f"{tmp_path / 'records'} is writable by others" in caplog.text
+    (tmp_path / "records").chmod(0o700)
+    assert Deliveries(tmp_path / "records").find(tmp_path / "to", 7)
