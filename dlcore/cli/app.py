@@ -15,6 +15,7 @@ from dlcore.cli.termination import Terminated, Termination
 # Name -> summary. The command itself lies in the module of that name, imported when it is used.
 COMMANDS = {
     "publish": "Cut a folder into verified blocks and put it where clients fetch it.",
+    "trust": "Sign what is published, and look after the keys.",
     "serve": "Serve a published folder as a content-enabled CMG, for trials.",
     "plan": "Show a task sequence's steps, their packages, and what is missing.",
     "run": "Run a task sequence, each step's content arriving just in time.",

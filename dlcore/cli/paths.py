@@ -22,5 +22,6 @@ class _Existing(click.Path):
         return super().convert(value, param, ctx)
 
 
+EXISTING = _Existing(exists=True, path_type=Path)
 EXISTING_FILE = _Existing(exists=True, dir_okay=False, path_type=Path)
 EXISTING_FOLDER = _Existing(exists=True, file_okay=False, path_type=Path)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from dlcore.cli.keys import keys_root_option, passphrase_option, sign_with_option
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, quiet_option, say, show_json
 from dlcore.cli.paths import EXISTING_FOLDER
@@ -64,6 +65,9 @@ DONE = {Stage.CHECK: "checked", Stage.HASH: "hashed", Stage.WRITE: "written"}
 @click.option(
     "--replace", is_flag=True, help="Replace other content of the same or a later version."
 )
+@sign_with_option
+@keys_root_option
+@passphrase_option
 @quiet_option
 @json_option
 def command(
@@ -76,6 +80,9 @@ def command(
     content_library: bool,
     is_repair: bool,
     replace: bool,
+    sign_with: tuple[Path, ...],
+    root: Path | None,
+    passphrase: bytes | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -87,7 +94,17 @@ def command(
     if is_repair and replace:
         raise click.UsageError("--repair and --replace exclude each other")
     with contextlib.closing(open_view(quiet=quiet)) as view:
-        work = repair if is_repair else partial(publish, replace=replace)
+        work = (
+            repair
+            if is_repair
+            else partial(
+                publish,
+                replace=replace,
+                sign_with=sign_with,
+                trust_root=root,
+                passphrase=passphrase,
+            )
+        )
         done = work(
             folder,
             package_id=package_id,

@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from dlcore.errors import Fault, NotFoundError, TransferError
-from dlcore.model import CATALOG_KEY
 from dlcore.publish.destination import Change
 from dlcore.publish.remote import ADDRESS, RemoteSite
 
@@ -55,45 +54,48 @@ class BucketDestination(RemoteSite):
     def sync(self) -> None:
         """Do nothing: an object store answers only when content is durable."""
 
-    def read_catalog(self) -> bytes | None:
-        """The catalog document; None if there is none yet."""
-        return self._read_catalog()[0]
+    def read_whole(self, key: str) -> bytes | None:
+        """A document; None if there is none under the key."""
+        return self._read_version(key)[0]
 
-    def change_catalog(self, change: Change) -> None:
-        """Replace the catalog if no other publisher has done so; see `Destination`."""
+    def create(self, key: str, document: bytes) -> bool:
+        """Store a document if there is none under its key; see `Destination`."""
+        return self._replaced(key, document, "create")
+
+    def change(self, key: str, change: Change) -> None:
+        """Replace a document if no other publisher has done so; see `Destination`."""
         for attempt in range(self._policy.max_catalog_attempts):
-            current, mode = self._read_catalog()
+            current, mode = self._read_version(key)
             document = change(current)
-            if document is None or self._replaced_catalog(document, mode):
+            if document is None or self._replaced(key, document, mode):
                 return
-            log.info("%s: another publisher changed the catalog; trying again", self._name)
+            log.info("%s: another publisher changed %s; trying again", self._name, key)
             time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - spreads load
         raise TransferError(
-            "other publishers changed the catalog"
-            f" {self._policy.max_catalog_attempts} times in a row",
+            f"other publishers changed {key} {self._policy.max_catalog_attempts} times in a row",
             fault=Fault.BUSY,
             endpoint=self._name,
             remedy="Publish again; objects that are already stored are not sent again.",
         )
 
-    def _read_catalog(self) -> tuple[bytes | None, PutMode]:
-        """The catalog, and the condition on which it may be replaced."""
+    def _read_version(self, key: str) -> tuple[bytes | None, PutMode]:
+        """A document, and the condition on which it may be replaced."""
         import obstore
 
         try:
             with self.faults():
-                found = obstore.get(self._store, CATALOG_KEY)
+                found = obstore.get(self._store, key)
                 return bytes(found.bytes()), _version(found.meta)
         except NotFoundError:
             return None, "create"
 
-    def _replaced_catalog(self, document: bytes, mode: PutMode) -> bool:
+    def _replaced(self, key: str, document: bytes, mode: PutMode) -> bool:
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
         try:
             with self.faults():
-                obstore.put(self._store, CATALOG_KEY, document, mode=mode)
+                obstore.put(self._store, key, document, mode=mode)
         except (AlreadyExistsError, PreconditionError):
             return False
         return True

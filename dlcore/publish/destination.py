@@ -62,7 +62,7 @@ class Site(Protocol):
 class Destination(Site, Protocol):
     """A site that can be written to.
 
-    Every method except `change_catalog` may be called from several threads at once.
+    Every method except `change` may be called from several threads at once.
     """
 
     def write(
@@ -82,15 +82,26 @@ class Destination(Site, Protocol):
         """Make everything that was written survive a power loss."""
         ...
 
-    def read_catalog(self) -> bytes | None:
-        """The catalog document; None if there is none yet."""
+    def read_whole(self, key: str) -> bytes | None:
+        """A document, as one version of it; None if there is none under the key."""
         ...
 
-    def change_catalog(self, change: Change) -> None:
-        """Replace the catalog atomically, also when other publishers do so at the same time.
+    def create(self, key: str, document: bytes) -> bool:
+        """Store a document under a key that must be free, completely or not at all.
+
+        In a folder it is only safe against other publishers inside `change`.
+
+        Returns:
+            Whether the key was free; else nothing is stored.
+        """
+        ...
+
+    def change(self, key: str, change: Change) -> None:
+        """Replace a document atomically, also when other publishers do so at the same time.
 
         Args:
+            key: Where it is stored: that of the catalog or of the timestamp.
             change: Returns the new document for the current one, or None if there is nothing to
-                change. It is called again if another publisher changed the catalog meanwhile.
+                change. It is called again if another publisher changed the document meanwhile.
         """
         ...

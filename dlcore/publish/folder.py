@@ -1,7 +1,7 @@
 """Publishes into a folder on a local or mounted disk.
 
-Guarantees: a file appears under its key by one rename, after its content was synced. The catalog
-changes under a lock. Several publishers may work on the same folder. A publisher that was killed
+Guarantees: a file appears under its key by one rename, after its content was synced. Documents
+change under a lock. Several publishers may work on the same folder. A publisher that was killed
 leaves a temporary file, which a later publisher removes once it is old (`PublishPolicy.stale_s`).
 """
 
@@ -18,7 +18,6 @@ from pathlib import Path
 from dlcore.disk.lock import FileLock
 from dlcore.disk.system import sync_folder
 from dlcore.errors import LockedError
-from dlcore.model import CATALOG_KEY
 from dlcore.publish.destination import Change, Stored
 from dlcore.publish.disk import disk_faults
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
@@ -99,14 +98,21 @@ class FolderDestination:
                 if folder.is_dir():
                     sync_folder(folder)
 
-    def read_catalog(self) -> bytes | None:
-        """The catalog document; None if there is none yet."""
-        path = self.root / CATALOG_KEY
+    def read_whole(self, key: str) -> bytes | None:
+        """A document; None if there is none under the key."""
+        path = self.root / key
         with disk_faults(path):
             return path.read_bytes() if path.exists() else None
 
-    def change_catalog(self, change: Change) -> None:
-        """Replace the catalog under a lock; see `Destination`."""
+    def create(self, key: str, document: bytes) -> bool:
+        """Store a document if there is none under its key; see `Destination`."""
+        if self.stored(key) is not None:
+            return False
+        self.write(key, [memoryview(document)], len(document))
+        return True
+
+    def change(self, key: str, change: Change) -> None:
+        """Replace a document under the folder's lock; see `Destination`."""
         lock = self.root / LOCK_NAME
         timeout_s = self._policy.lock_timeout_s
         with disk_faults(lock), contextlib.ExitStack() as held:
@@ -120,9 +126,9 @@ class FolderDestination:
                     remedy="Wait until it has finished, then publish again.",
                 ) from error
             self._remove_stale()
-            document = change(self.read_catalog())
+            document = change(self.read_whole(key))
             if document is not None:
-                self.write(CATALOG_KEY, [memoryview(document)], len(document))
+                self.write(key, [memoryview(document)], len(document))
                 self.sync()
 
     def _remove_stale(self) -> None:

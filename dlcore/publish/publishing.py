@@ -9,7 +9,7 @@ missing, or stored with wrong content (`objects`).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -35,6 +35,7 @@ from dlcore.publish.preparing import (
     refuse_own_source,
 )
 from dlcore.publish.progress import Progress, Stage, meter
+from dlcore.publish.site_catalog import SiteCatalog, UnsignedCatalog, catalog_of
 
 log = logging.getLogger("dlcore.publish")
 
@@ -75,6 +76,9 @@ def publish(
     pack: bool = True,
     replace: bool = False,
     content_library: bool = False,
+    sign_with: Sequence[Path] = (),
+    trust_root: Path | None = None,
+    passphrase: bytes | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Published:
     """Publish a folder as a version of a package.
@@ -91,6 +95,10 @@ def publish(
         replace: Whether other content of the same version, or a later version, may be replaced.
         content_library: Whether the folder is a distribution point's content library that holds
             the package.
+        sign_with: Private keys that sign the catalog, or the folder that ``dlcore trust init``
+            wrote them to; needed if the site is signed.
+        trust_root: The site's root document; None for ``root.json`` beside the first key.
+        passphrase: Decrypts the keys that are encrypted.
         progress: Called with the progress; from several threads, but never at the same time.
 
     After an error the catalog is unchanged. Objects that were stored stay, and are not sent again.
@@ -98,16 +106,19 @@ def publish(
     Raises:
         ConfigError: An argument, a name in the folder or the catalog forbids it; the user's fault.
         ManifestError: The catalog at the destination, or the content library, is malformed.
+        TrustError: The site's signatures are not what was signed last; someone altered the site.
         NotFoundError: The package, or one of its files, is not in the content library.
         IntegrityError: A file of the content library does not have the digest that is stated.
         StorageError: The disk failed, or a file changed while it was being published.
         TransferError: The object store failed.
     """
+    target = open_destination(destination)
     return publish_to(
-        open_destination(destination),
+        target,
         folder,
         PublishOptions(package_id, version, block_bytes, pack, replace, content_library),
         progress or (lambda _: None),
+        catalog=catalog_of(target, sign_with, trust_root, passphrase),
     )
 
 
@@ -117,15 +128,18 @@ def publish_to(
     options: PublishOptions,
     progress: Callable[[Progress], None],
     policy: PublishPolicy = DEFAULT_POLICY,
+    *,
+    catalog: SiteCatalog | None = None,
 ) -> Published:
     """Publish to a destination that is already open; otherwise like `publish`."""
     check_options(options)
     refuse_own_source(target, folder)
+    catalog = catalog or UnsignedCatalog(target)
     catalog_name = f"{target.name}/{CATALOG_KEY}"
     source = listed(folder, options, policy)
     version = options.version or source.version
     if not options.replace:
-        refuse_older(target.read_catalog(), options.package_id, version, source=catalog_name)
+        refuse_older(catalog.read(), options.package_id, version, source=catalog_name)
     manifest = digested(source, version, options, progress, policy)
     document = encode(manifest)
     digest = digest_of(document)
@@ -143,7 +157,7 @@ def publish_to(
         target.name,
         entry.content_bytes,
     )
-    change(target.read_catalog())  # so that a refusal comes before hours of writing
+    change(catalog.read())  # so that a refusal comes before hours of writing
     wanted = distinct_objects(manifest)
     total_bytes = sum(manifest.objects[index].length_bytes for index in wanted.values())
     advance = meter(Stage.WRITE, total_bytes, progress)
@@ -151,7 +165,7 @@ def publish_to(
     target.sync()
     target.write(manifest_key(digest), [memoryview(document)], len(document))
     target.sync()
-    target.change_catalog(change)
+    catalog.change(change)
     log.info("%s version %d is published as manifest %s", options.package_id, version, digest)
     return _summary(manifest, digest, outcomes)
 

@@ -151,7 +151,7 @@ def repair_at(
 
 
 def _entry(target: Destination, options: PublishOptions) -> CatalogEntry:
-    document = target.read_catalog()
+    document = target.read_whole(CATALOG_KEY)
     name = f"{target.name}/{CATALOG_KEY}"
     catalog = None if document is None else decode_catalog(document, source=name)
     entry = None if catalog is None else catalog.packages.get(options.package_id)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.errors import AuthError, ConfigError, NotFoundError, StorageError, TransferError
+from dlcore.model import CATALOG_KEY
 from dlcore.publish import Progress, Published, Stage, publish, repair, verify_site
 from dlcore.publish.bucket import BucketDestination
 from dlcore.publish.policy import PublishPolicy
@@ -168,13 +169,13 @@ def test_a_catalog_that_changes_every_time_is_given_up_on(container: str) -> Non
 
     def change(current: bytes | None) -> bytes:
         calls.append(current)
-        rival.change_catalog(lambda _: b"rival %d" % len(calls))
+        rival.change(CATALOG_KEY, lambda _: b"rival %d" % len(calls))
         return b"ours"
 
     with pytest.raises(TransferError, match="3 times in a row"):
-        store.change_catalog(change)
+        store.change(CATALOG_KEY, change)
     assert calls == [None, b"rival 1", b"rival 2"]
-    assert store.read_catalog() == b"rival 3"
+    assert store.read_whole(CATALOG_KEY) == b"rival 3"
 
 
 def test_other_content_of_the_same_version_is_refused(tmp_path: Path, container: str) -> None:

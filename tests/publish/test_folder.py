@@ -12,6 +12,7 @@ import pytest
 
 from dlcore.disk.lock import FileLock
 from dlcore.errors import DiskFullError, LockedError, StorageError
+from dlcore.model import CATALOG_KEY
 from dlcore.publish import publish
 from dlcore.publish.folder import LOCK_NAME, FolderDestination
 from dlcore.publish.policy import PublishPolicy
@@ -99,7 +100,7 @@ def test_a_publisher_does_not_wait_for_a_lock_for_ever(tmp_path: Path) -> None:
         FileLock(tmp_path / LOCK_NAME, wait_s=0),
         pytest.raises(LockedError, match="another publisher"),
     ):
-        folder.change_catalog(lambda _: b"")
+        folder.change(CATALOG_KEY, lambda _: b"")
 
 
 def test_leftovers_of_killed_publishers_are_removed_after_a_day(tmp_path: Path) -> None:
@@ -108,6 +109,6 @@ def test_leftovers_of_killed_publishers_are_removed_after_a_day(tmp_path: Path) 
     for path, age_s in ((old, 90_000), (fresh, 80_000)):
         path.touch()
         os.utime(path, (0, time.time() - age_s))
-    FolderDestination(tmp_path).change_catalog(lambda _: None)
+    FolderDestination(tmp_path).change(CATALOG_KEY, lambda _: None)
     assert not old.exists()
     assert fresh.exists()

@@ -81,13 +81,19 @@ class Fragile:
         self._moment()
         self._folder.sync()
 
-    def read_catalog(self) -> bytes | None:
+    def read_whole(self, key: str) -> bytes | None:
         self._moment()
-        return self._folder.read_catalog()
+        return self._folder.read_whole(key)
 
-    def change_catalog(self, change: Change) -> None:
+    def create(self, key: str, document: bytes) -> bool:
         self._moment()
-        self._folder.change_catalog(change)
+        created = self._folder.create(key, document)
+        self._moment()
+        return created
+
+    def change(self, key: str, change: Change) -> None:
+        self._moment()
+        self._folder.change(key, change)
         self._moment()
 
 

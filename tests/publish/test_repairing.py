@@ -144,7 +144,7 @@ def test_a_damaged_manifest_of_schema_1_is_made_again(source: Path, site: Path) 
     def change(current: bytes | None) -> bytes | None:
         return with_entry(current, "ABC00012", entry, replace=True, source="test")
 
-    FolderDestination(site).change_catalog(change)
+    FolderDestination(site).change(CATALOG_KEY, change)
     key = manifest_key(entry.manifest)
     assert repaired(source, site).rewritten == (key,)
     assert (site / key).read_bytes() == document

@@ -1,0 +1,317 @@
+"""``dlcore trust``: sign a published site, and look after its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+
+from dlcore.cli.keys import keys_root_option, passphrase_option, sign_with_option
+from dlcore.cli.logs import LoggedCommand
+from dlcore.cli.numbers import NumberRange
+from dlcore.cli.output import json_option, say, show_json, show_table
+from dlcore.cli.paths import EXISTING_FILE
+from dlcore.errors import ConfigError
+from dlcore.extras import require
+from dlcore.publish.destination import Destination
+from dlcore.publish.opening import open_destination
+
+if TYPE_CHECKING:
+    from dlcore.publish.signed_site import SignedSite
+    from dlcore.trust import Lifetimes, Role
+    from dlcore.trust.roots import RootChange
+
+_ROLES = ("root", "targets", "snapshot", "timestamp")
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _lifetime_option(role: str, default: float) -> Callable[[F], F]:
+    return click.option(
+        f"--{role}-days",
+        type=NumberRange(min=0.001),
+        default=default,
+        metavar="DAYS",
+        show_default=True,
+        help=f"For how long the {role} is valid.",
+    )
+
+
+_root_days = _lifetime_option("root", 365.0)
+_targets_days = _lifetime_option("targets", 90.0)
+_snapshot_days = _lifetime_option("snapshot", 90.0)
+_timestamp_days = _lifetime_option("timestamp", 7.0)
+_site = click.argument("site", metavar="SITE")
+
+
+@click.group()
+def command() -> None:
+    """Sign a published SITE (a folder or an object store), and look after its keys.
+
+    docs/trust.md shows how to set it up in ten minutes.
+    """
+    require("trust")
+
+
+@command.command(cls=LoggedCommand)
+@_site
+@click.option(
+    "--keys",
+    "folder",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the new keys; none may be there.",
+)
+@_root_days
+@_targets_days
+@_snapshot_days
+@_timestamp_days
+@passphrase_option
+@json_option
+def init(site: str, folder: Path, passphrase: bytes | None, as_json: bool, **days: float) -> None:
+    """Make keys and sign SITE, with the catalog that it has, for the first time.
+
+    Writes root.pem, targets.pem and online.pem to the folder of the keys, and root.json, which
+    clients pin. Take root.pem offline afterwards: only `dlcore trust rotate` needs it.
+    """
+    from dlcore.publish.signed_site import now_utc, sign_first
+    from dlcore.trust.keys import write_new, write_new_key
+    from dlcore.trust.roots import first_root
+    from dlcore.trust.signing import Signing
+    from dlcore.trust.signing_keys import ONLINE_KEYS, ROOT_KEY, ROOT_NAME
+
+    target = open_destination(site)
+    _refuse_signed(target)
+    paths = [folder / name for name in (ROOT_KEY, *ONLINE_KEYS)]
+    for path in (*paths, folder / ROOT_NAME):
+        if path.exists():
+            raise ConfigError(
+                f"{path} exists already, and a key is never replaced",
+                remedy="Name another folder, or sign with the keys that are there.",
+            )
+    signers = [write_new_key(path, passphrase) for path in paths]
+    root_key, targets_key, online_key = (signer.public_key for signer in signers)
+    root = first_root(
+        {
+            "root": [root_key],
+            "targets": [targets_key],
+            "snapshot": [online_key],
+            "timestamp": [online_key],
+        }
+    )
+    signing = Signing([root], signers, now_utc(), _lifetimes(days))
+    document = signing.root(root)
+    write_new(folder / ROOT_NAME, document, mode=0o644)
+    sign_first(target, document, signing)
+    if as_json:
+        show_json({"site": target.name, "root": str(folder / ROOT_NAME)})
+    else:
+        say(
+            f"{target.name} is signed; clients pin {folder / ROOT_NAME}\n"
+            f"take {folder / ROOT_KEY} offline; publish with --sign-with {folder}"
+        )
+
+
+@command.command(cls=LoggedCommand)
+@_site
+@sign_with_option
+@keys_root_option
+@passphrase_option
+@_timestamp_days
+@json_option
+def renew(
+    site: str,
+    sign_with: tuple[Path, ...],
+    root: Path | None,
+    passphrase: bytes | None,
+    as_json: bool,
+    **days: float,
+) -> None:
+    """Sign a new timestamp for SITE, so that it stays valid while nothing is published.
+
+    Meant for a job that runs every day. Needs only online.pem.
+    """
+    opened = _open(open_destination(site), sign_with, root, passphrase, _lifetimes(days))
+    expires = opened.renew()
+    if as_json:
+        show_json({"site": site, "expires": f"{expires:%Y-%m-%dT%H:%M:%SZ}"})
+    else:
+        say(f"{site}: the timestamp is valid until {expires:%Y-%m-%d %H:%M:%S} UTC")
+
+
+@command.command(cls=LoggedCommand)
+@_site
+@sign_with_option
+@keys_root_option
+@passphrase_option
+@click.option(
+    "--add",
+    multiple=True,
+    metavar="ROLE=FILE",
+    help="A key that counts for a role from now on: a PEM file with its public or private half.",
+)
+@click.option(
+    "--remove",
+    multiple=True,
+    metavar="ROLE=ID",
+    help="A key that counts no longer: its id as `dlcore trust show` lists it, or its beginning.",
+)
+@click.option(
+    "--threshold",
+    multiple=True,
+    metavar="ROLE=NUMBER",
+    help="How many keys must sign for a role.",
+)
+@click.option(
+    "--catalog",
+    type=EXISTING_FILE,
+    metavar="FILE",
+    help="Sign this catalog in place of the site's: after a key was stolen, when what the site "
+    "says cannot be trusted.",
+)
+@_root_days
+@_targets_days
+@_snapshot_days
+@_timestamp_days
+@json_option
+def rotate(
+    site: str,
+    sign_with: tuple[Path, ...],
+    root: Path | None,
+    passphrase: bytes | None,
+    add: tuple[str, ...],
+    remove: tuple[str, ...],
+    threshold: tuple[str, ...],
+    catalog: Path | None,
+    as_json: bool,
+    **days: float,
+) -> None:
+    """Write a new root for SITE: other keys, other thresholds, or only a later expiry.
+
+    Needs root keys of the old root and of the new one. Where keys of another role change, it also
+    needs keys of that role, and signs the site again. Clients follow by themselves.
+    """
+    target = open_destination(site)
+    opened = _open(target, sign_with, root, passphrase, _lifetimes(days))
+    change = _change(add, remove, threshold, passphrase)
+    version = opened.rotate(change, catalog.read_bytes() if catalog else None)
+    if as_json:
+        show_json({"site": site, "root_version": version})
+    else:
+        say(f"{site}: root {version} is in force; pinned roots need not be replaced")
+
+
+@command.command(cls=LoggedCommand)
+@_site
+@click.option(
+    "--root", type=EXISTING_FILE, required=True, metavar="FILE", help="The root to verify with."
+)
+@json_option
+def show(site: str, root: Path, as_json: bool) -> None:
+    """Verify SITE with a root and show what is signed, by which keys, until when.
+
+    Shows expired documents too, and says so.
+    """
+    from dlcore.publish.signed_site import SignedSite, now_utc
+    from dlcore.trust.keys import read_public
+    from dlcore.trust.signing_keys import SigningKeys
+
+    verified = SignedSite(open_destination(site), SigningKeys(read_public(root), ())).verify()
+    now = now_utc()
+    signed = {
+        "root": verified.root,
+        "targets": verified.targets,
+        "snapshot": verified.snapshot,
+        "timestamp": verified.timestamp,
+    }
+    rows = [
+        {
+            "role": role,
+            "version": document.version,
+            "expires": f"{document.expires:%Y-%m-%dT%H:%M:%SZ}",
+            "expired": document.is_expired(now),
+            "threshold": verified.root.roles[role].threshold,
+            "keys": verified.root.roles[role].keyids,
+        }
+        for role, document in signed.items()
+    ]
+    if as_json:
+        show_json({"site": site, "roles": rows})
+    else:
+        show_table(("role", "version", "valid until", "", "signatures", "keys"), map(_row, rows))
+
+
+def _row(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        row["role"],
+        str(row["version"]),
+        row["expires"],
+        "EXPIRED" if row["expired"] else "",
+        f"{row['threshold']} of {len(row['keys'])}",
+        " ".join(key[:16] for key in row["keys"]),
+    )
+
+
+def _lifetimes(days: dict[str, float]) -> Lifetimes:
+    from dlcore.trust import Lifetimes
+
+    return Lifetimes(**days)
+
+
+def _open(
+    target: Destination,
+    sign_with: tuple[Path, ...],
+    root: Path | None,
+    passphrase: bytes | None,
+    lifetimes: Lifetimes,
+) -> SignedSite:
+    from dlcore.publish.signed_site import SignedSite
+    from dlcore.trust.signing_keys import load_signing_keys
+
+    if not sign_with:
+        raise ConfigError("no key is named", remedy="Name the keys with --sign-with.")
+    keys = load_signing_keys(sign_with, passphrase, root=root)
+    return SignedSite(target, keys, lifetimes=lifetimes)
+
+
+def _refuse_signed(target: Destination) -> None:
+    from dlcore.model import TIMESTAMP_KEY
+
+    if target.read_whole(TIMESTAMP_KEY) is not None:
+        raise ConfigError(
+            f"{target.name} is signed already",
+            remedy="Publish with its keys (--sign-with), or replace them with dlcore trust rotate.",
+        )
+
+
+def _change(
+    add: Iterable[str], remove: Iterable[str], threshold: Iterable[str], passphrase: bytes | None
+) -> RootChange:
+    from dlcore.trust.keys import load_key
+    from dlcore.trust.roots import RootChange
+
+    thresholds = {}
+    for role, value in map(_by_role, threshold):
+        if not value.isdecimal():
+            raise ConfigError(
+                f"--threshold: {value!r} is not a number", remedy="Give it as targets=2."
+            )
+        thresholds[role] = int(value)
+    return RootChange(
+        add=tuple((role, load_key(Path(file), passphrase)) for role, file in map(_by_role, add)),
+        remove=tuple(map(_by_role, remove)),
+        thresholds=thresholds,
+    )
+
+
+def _by_role(text: str) -> tuple[Role, str]:
+    role, equals, value = text.partition("=")
+    if role not in _ROLES or not equals or not value:
+        raise ConfigError(
+            f"{text!r} does not name a role and what it gets",
+            remedy=f"Write ROLE=VALUE; the roles are {', '.join(_ROLES)}.",
+        )
+    return cast("Role", role), value

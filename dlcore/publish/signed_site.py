@@ -1,0 +1,292 @@
+"""The signed metadata of a destination: verified, and replaced by newer versions.
+
+Guarantees: what is signed next is based on what was signed last, and never on a document that
+someone else may have written: the destination is not trusted. A reader sees either the old or the
+new site, since only the timestamp is ever replaced, and it is written last. An interrupted
+publisher leaves documents that nothing names. ``catalog.json``, for clients without a pinned root,
+is a copy of the signed catalog, and is written after it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dlcore.errors import ConfigError
+from dlcore.manifest import decode_catalog, encode_catalog
+from dlcore.model import CATALOG_KEY, TIMESTAMP_KEY, Catalog
+from dlcore.publish.destination import Change, Destination
+from dlcore.trust import Lifetimes, Memory, Role, Verification, metadata_key, signed_catalog_key
+from dlcore.trust.roots import Root as Root
+from dlcore.trust.roots import RootChange, next_root
+from dlcore.trust.signing import Signing, Versions, is_signed
+from dlcore.trust.signing_keys import SigningKeys
+from dlcore.trust.verification import version_of
+
+log = logging.getLogger("dlcore.publish")
+
+MAX_LEFT_VERSIONS = 1000  # by publishers that were interrupted, in a row
+
+
+def now_utc() -> datetime:
+    """This machine's clock."""
+    return datetime.now(UTC)
+
+
+class SignedSite:
+    """A destination whose catalog is signed; a `SiteCatalog`.
+
+    Args:
+        target: The destination.
+        keys: The keys at hand, and the root that the publisher trusts.
+        memory: Folder that keeps what was verified, so that nothing is signed on top of an older
+            version; None for one beside the user's other state.
+        lifetimes: For how long what is signed is valid.
+        now: This machine's clock.
+
+    All methods raise `TrustError` if the site is not what was signed last, and `ConfigError` if the
+    keys at hand do not suffice; nothing has changed then.
+    """
+
+    def __init__(
+        self,
+        target: Destination,
+        keys: SigningKeys,
+        *,
+        memory: Path | None = None,
+        lifetimes: Lifetimes = Lifetimes(),  # noqa: B008  # it is frozen
+        now: Callable[[], datetime] = now_utc,
+    ) -> None:
+        self._target = target
+        self._keys = keys
+        self._memory = Memory(memory, keys.root)
+        self._lifetimes = lifetimes
+        self._now = now
+
+    def read(self) -> bytes:
+        """The catalog that was signed last. The keys at hand could sign the next one."""
+        verified = self.verify()
+        self._signing(verified.root).check("targets", "snapshot", "timestamp")
+        assert verified.catalog is not None
+        return verified.catalog
+
+    def change(self, change: Change) -> None:
+        """Replace the catalog and sign it, then put a copy in the place of the unsigned one."""
+
+        def sign(_: bytes | None) -> bytes | None:
+            verified = self.verify()
+            catalog = change(verified.catalog)
+            if catalog is None:
+                return None
+            signing = self._signing(verified.root)
+            return write_signed(self._target, signing, catalog, _versions(verified))
+
+        self._target.change(TIMESTAMP_KEY, sign)
+        self._copy_catalog()
+
+    def renew(self) -> datetime:
+        """Sign a new timestamp for the same catalog.
+
+        Returns:
+            When it expires.
+        """
+
+        def sign(_: bytes | None) -> bytes:
+            verified = self.verify()
+            signing = self._signing(verified.root)
+            return signing.renewed_timestamp(
+                verified.timestamp.snapshot_meta, verified.timestamp.version + 1
+            )
+
+        self._target.change(TIMESTAMP_KEY, sign)
+        return self.verify().timestamp.expires
+
+    def rotate(self, change: RootChange, catalog: bytes | None = None) -> int:
+        """Replace the root, and sign whatever the keys of the new one have not signed yet.
+
+        While the keys at hand suffice for both roots, readers see a consistent site all the time.
+
+        Args:
+            change: What the new root says otherwise; it is valid anew in any case.
+            catalog: What to sign in place of the site's catalog, if its metadata cannot be trusted
+                any more because a key was stolen; None to keep the site's.
+
+        Returns:
+            Version of the new root.
+        """
+        old = self._newest_root()
+        new = next_root(old, change)
+        document = self._signing(old, new).root(new)
+        signing = self._signing(old, new)
+        both = signing.suffices("targets", "snapshot", "timestamp")
+        if not both:
+            signing = self._signing(new)
+
+        def sign(current: bytes | None) -> bytes | None:
+            if catalog is not None:
+                known = version_of(current or b"")
+                versions, signed = Versions(known, known, known), catalog
+            else:
+                verified = self._verified_below(old)
+                if all(is_signed(new, role, d) for role, d in _documents(verified).items()):
+                    return None
+                assert verified.catalog is not None
+                versions, signed = _versions(verified), verified.catalog
+            signing.check("targets", "snapshot", "timestamp")
+            if not both:
+                self._create_root(new, document)
+            return write_signed(self._target, signing, signed, versions)
+
+        self._target.change(TIMESTAMP_KEY, sign)
+        self._create_root(new, document)
+        self._target.sync()
+        self._copy_catalog()
+        return new.version
+
+    def verify(self) -> Verification:
+        """Verify the site with the publisher's root; expiry does not count.
+
+        Raises:
+            TrustError: The site is not what was signed last.
+        """
+        verification = self._begin_verification()
+        while wanted := verification.wanted:
+            document = self._target.read_whole(wanted.key)
+            if document is None:
+                verification.missing()
+            else:
+                verification.accept(document)
+        self._memory.keep(verification.evidence)
+        return verification
+
+    def _begin_verification(self) -> Verification:
+        return Verification(self._keys.root, self._memory.read(), None, source=self._target.name)
+
+    def _newest_root(self) -> Root:
+        verification = self._begin_verification()
+        while (wanted := verification.wanted) and wanted.is_optional:
+            document = self._target.read_whole(wanted.key)
+            if document is None:
+                break
+            verification.accept(document)
+        return verification.root
+
+    def _verified_below(self, root: Root) -> Verification:
+        verified = self.verify()
+        if verified.root.version != root.version:
+            raise ConfigError(
+                f"{self._target.name}: another publisher has replaced the root",
+                remedy="Look at it (dlcore trust show), then rotate again if it is still needed.",
+            )
+        return verified
+
+    def _signing(self, *roots: Root) -> Signing:
+        return Signing(roots, self._keys.signers, self._now(), self._lifetimes)
+
+    def _create_root(self, root: Root, document: bytes) -> None:
+        key = metadata_key("root", root.version)
+        if not self._target.create(key, document) and self._target.read_whole(key) != document:
+            raise ConfigError(
+                f"{self._target.name}: another publisher has written {key}",
+                remedy="Look at it (dlcore trust show), then rotate again if it is still needed.",
+            )
+
+    def _copy_catalog(self) -> None:
+        def copy(current: bytes | None) -> bytes | None:
+            signed = self.verify().catalog  # read after ``current``, so it is not older
+            return None if signed == current else signed
+
+        self._target.change(CATALOG_KEY, copy)
+
+
+def sign_first(target: Destination, root: bytes, signing: Signing) -> None:
+    """Sign a site that is not signed yet, with the catalog that it has.
+
+    Args:
+        target: The destination. Whoever asks for this vouches for its ``catalog.json``; an empty
+            catalog is written if there is none.
+        root: The first root document, signed.
+        signing: Signs as that root says.
+
+    Raises:
+        ConfigError: The site is signed already.
+        ManifestError: Its catalog is malformed.
+    """
+
+    def sign(current: bytes | None) -> bytes:
+        if current is not None:
+            raise ConfigError(
+                f"{target.name} is signed already",
+                remedy="Publish with its keys (--sign-with), or replace them with dlcore trust"
+                " rotate.",
+            )
+        found = target.read_whole(CATALOG_KEY)
+        catalog = encode_catalog(Catalog(1, {})) if found is None else found
+        decode_catalog(catalog, source=f"{target.name}/{CATALOG_KEY}")
+        target.write(metadata_key("root", 1), [memoryview(root)], len(root))
+        return write_signed(target, signing, catalog, Versions())
+
+    target.change(TIMESTAMP_KEY, sign)
+    target.change(
+        CATALOG_KEY, lambda found: encode_catalog(Catalog(1, {})) if found is None else None
+    )
+
+
+def write_signed(
+    target: Destination, signing: Signing, catalog: bytes, versions: Versions
+) -> bytes:
+    """Write the signed documents of a catalog, apart from the timestamp.
+
+    Args:
+        target: The destination, inside its `Destination.change` of the timestamp.
+        signing: Signs them.
+        catalog: The catalog document.
+        versions: Of the documents that are there; each version is used once.
+
+    Returns:
+        The timestamp; once it is written, readers see all of it.
+    """
+    key = signed_catalog_key(hashlib.sha256(catalog).hexdigest())
+    target.write(key, [memoryview(catalog)], len(catalog))
+    v_targets, targets = _write_next(
+        target, "targets", versions.targets, lambda version: signing.targets(catalog, version)
+    )
+    v_snapshot, snapshot = _write_next(
+        target,
+        "snapshot",
+        versions.snapshot,
+        lambda version: signing.snapshot(targets, v_targets, version),
+    )
+    target.sync()
+    log.info("%s: signed as targets %d, snapshot %d", target.name, v_targets, v_snapshot)
+    return signing.timestamp(snapshot, v_snapshot, versions.timestamp + 1)
+
+
+def _write_next(
+    target: Destination, role: Role, version: int, sign: Callable[[int], bytes]
+) -> tuple[int, bytes]:
+    """Write the next version; one that an interrupted publisher has left is passed over."""
+    for following in range(version + 1, version + 1 + MAX_LEFT_VERSIONS):
+        document = sign(following)
+        if target.create(metadata_key(role, following), document):
+            return following, document
+    raise ConfigError(
+        f"{target.name}: {MAX_LEFT_VERSIONS} versions of {role}.json are there that nothing names",
+        remedy="Remove them, then publish again.",
+    )
+
+
+def _versions(verified: Verification) -> Versions:
+    return Versions(verified.timestamp.version, verified.snapshot.version, verified.targets.version)
+
+
+def _documents(verified: Verification) -> dict[Role, bytes]:
+    evidence = verified.evidence
+    return {
+        "timestamp": evidence.timestamp,
+        "snapshot": evidence.snapshot,
+        "targets": evidence.targets,
+    }

@@ -1,0 +1,77 @@
+"""The catalog of a destination, as publishing reads and changes it: signed or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from dlcore.errors import ConfigError
+from dlcore.extras import require
+from dlcore.model import CATALOG_KEY, TIMESTAMP_KEY
+from dlcore.publish.destination import Change, Destination
+
+
+class SiteCatalog(Protocol):
+    """The catalog of a destination."""
+
+    def read(self) -> bytes | None:
+        """The document; None if there is none yet."""
+        ...
+
+    def change(self, change: Change) -> None:
+        """Replace it atomically, as `Destination.change`."""
+        ...
+
+
+class UnsignedCatalog:
+    """The catalog of a destination that nobody signs.
+
+    Args:
+        target: The destination.
+    """
+
+    def __init__(self, target: Destination) -> None:
+        self._target = target
+
+    def read(self) -> bytes | None:
+        """The document; None if there is none yet.
+
+        Raises:
+            ConfigError: The site is signed, so clients with a pinned root would never see an
+                unsigned change.
+        """
+        if self._target.read_whole(TIMESTAMP_KEY) is not None:
+            raise ConfigError(
+                f"{self._target.name} is signed, and no key is given",
+                remedy="Name the keys with --sign-with (sign_with).",
+            )
+        return self._target.read_whole(CATALOG_KEY)
+
+    def change(self, change: Change) -> None:
+        """Replace it atomically, as `Destination.change`."""
+        self._target.change(CATALOG_KEY, change)
+
+
+def catalog_of(
+    target: Destination, keys: Sequence[Path], root: Path | None, passphrase: bytes | None
+) -> SiteCatalog:
+    """The catalog of a destination.
+
+    Args:
+        target: The destination.
+        keys: Private keys, or folders of them; none if the site is not signed.
+        root: The root document; None for ``root.json`` beside the first key.
+        passphrase: Decrypts the keys that are encrypted.
+
+    Raises:
+        ConfigError: A key cannot be used, or the extra ``trust`` is not installed.
+        NotFoundError: A key or the root does not exist.
+    """
+    if not keys:
+        return UnsignedCatalog(target)
+    require("trust")
+    from dlcore.publish.signed_site import SignedSite
+    from dlcore.trust.signing_keys import load_signing_keys
+
+    return SignedSite(target, load_signing_keys(keys, passphrase, root=root))
