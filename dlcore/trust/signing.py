@@ -124,12 +124,15 @@ class Signing:
         root.expires = self._expires(self._lifetimes.root_days)
         return self._signed("root", root)
 
+    def _counting(self, role: Role) -> set[str]:
+        return {keyid for root in self._roots for keyid in root.roles[role].keyids}
+
     def _expires(self, days: float) -> datetime:
         return (self._now + timedelta(days=days)).replace(microsecond=0)
 
     def _signed(self, role: Role, signed: S) -> bytes:
         document = Metadata(signed)
-        counting = {keyid for root in self._roots for keyid in root.roles[role].keyids}
+        counting = self._counting(role)
         for signer in self._signers:
             if signer.public_key.keyid in counting:
                 document.sign(signer, append=True)
