@@ -230,7 +230,7 @@ def _options() -> list[click.Parameter]:
 
 
 def _verbosity(parent: click.Context | None) -> int:
-    return int(parent.params.get("verbosity", 0)) if parent else 0
+    return int(parent.find_root().params.get("verbosity", 0)) if parent else 0
 
 
 def _utc(record: logging.LogRecord) -> str:

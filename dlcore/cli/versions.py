@@ -11,7 +11,7 @@ import dlcore
 
 PARTS: Final = (
     *("aiohttp", "click", "defusedxml", "msgspec", "platformdirs", "truststore", "xxhash"),
-    *("cryptography", "obstore", "rich"),  # of the extras
+    *("cryptography", "obstore", "rich", "tuf"),  # of the extras
 )
 
 

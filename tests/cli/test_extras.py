@@ -17,7 +17,7 @@ from tests.cli.helpers import COMMAND, PLAIN, Ended, tree
 ROOT = Path(__file__).parent.parent.parent
 BARE = """
 import sys
-sys.modules.update(rich=None, obstore=None, cryptography=None)
+sys.modules.update(rich=None, obstore=None, cryptography=None, tuf=None)
 from dlcore.cli import main
 main()
 """
@@ -61,7 +61,10 @@ def test_a_folder_is_published_to_a_folder(site: Site, tmp_path: Path) -> None:
     assert bare("publish", *package, "--to", tmp_path / "to").status == 0
 
 
-@pytest.mark.parametrize(("command", "extra"), [("serve", "serve"), ("publish", "publish")])
+@pytest.mark.parametrize(
+    ("command", "extra"),
+    [("serve", "serve"), ("publish", "publish"), ("fetch", "trust"), ("trust", "trust")],
+)
 def test_what_needs_more_says_what_to_install(
     command: str, extra: str, site: Site, tmp_path: Path
 ) -> None:
@@ -71,6 +74,11 @@ def test_what_needs_more_says_what_to_install(
             *(site.source("ABC00002"), "--package-id", "ABC00002"),
             *("--to", "az://container/prefix"),
         ),
+        "fetch": (
+            *("ABC00002", "--from", site.published, "-o", tmp_path / "to"),
+            *("--trust-root", site.sequence),
+        ),
+        "trust": ("init", site.published, "--keys", tmp_path / "keys"),
     }
     ended = bare(command, *options[command], "--json")
     assert (ended.status, ended.error["code"]) == (2, "config")
@@ -96,13 +104,14 @@ def test_without_rich_a_terminal_gets_plain_lines(site: Site, tmp_path: Path) ->
 
 
 def test_what_is_installed_is_not_refused() -> None:
-    for extra in ("cli", "publish", "serve"):
+    for extra in ("cli", "publish", "serve", "trust"):
         require(extra)
 
 
 def test_the_extras_are_those_of_the_distribution() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     core = " ".join(project["dependencies"])
-    for extra, module in (("cli", "rich"), ("publish", "obstore"), ("serve", "cryptography")):
+    modules = {"cli": "rich", "publish": "obstore", "serve": "cryptography", "trust": "tuf"}
+    for extra, module in modules.items():
         assert module in project["optional-dependencies"][extra][0]
         assert module not in core

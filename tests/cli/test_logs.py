@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from dlcore.cli.app import COMMANDS
 from dlcore.cli.logs import LogFormat, formatter, opened
+from dlcore.cli.trust import command as trust
 from tests.cli.conftest import Site
 from tests.cli.helpers import Here
 
@@ -173,9 +174,12 @@ def test_a_log_file_that_cannot_be_written_is_refused(
     assert "--log-file" in ended.error["message"]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command",
+    [*sorted(COMMANDS.keys() - {"trust"}), *(f"trust {c}" for c in sorted(trust.commands))],
+)
 def test_every_command_has_the_options_of_the_log(command: str, here: Here) -> None:
-    told = here(command, "--help").out
+    told = here(*command.split(), "--help").out
     assert all(option in told for option in ("--verbose", "--log-file", "--log-format"))
 
 

@@ -12,7 +12,16 @@ import pytest
 from dlcore.cli.app import COMMANDS
 from tests.cli.helpers import Here
 
-HEAVY = {"aiohttp", "rich", "cryptography", "obstore", "platformdirs", "dlcore_ext", "zipfile"}
+HEAVY = {
+    "tuf",
+    "aiohttp",
+    "rich",
+    "cryptography",
+    "obstore",
+    "platformdirs",
+    "dlcore_ext",
+    "zipfile",
+}
 LOADED = "import json; print(json.dumps(sorted(sys.modules)))"
 
 

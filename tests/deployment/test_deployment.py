@@ -305,3 +305,13 @@ def test_an_endpoint_is_left_out_for_every_reason_there_is(
     assert bool(obstacle) is bool(reasons)
     for reason in reasons:
         assert reason in obstacle
+
+
+def test_a_pinned_root_vouches_for_a_catalog_that_is_read_without_tls() -> None:
+    text = '[catalog]\nendpoint = "h"\n' + HTTP_PLAIN
+    pinned = parse_deployment(f'[trust]\nroot = "root.json"\n{text}'.encode(), PATH)
+    assert pinned.trust.root == str(PATH.parent / "root.json")
+    given = parse_deployment(text.encode(), PATH, trust_root=Path("/keys/root.json"))
+    assert given.trust.root == "/keys/root.json"
+    both = f'[trust]\nroot = "root.json"\n{text}'.encode()
+    assert parse_deployment(both, PATH, trust_root=Path("/keys/root.json")) == given

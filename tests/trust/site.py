@@ -37,7 +37,9 @@ class Site:
     Args:
         folder: Where it is published, beside the publisher's own files.
         now: The publisher's clock.
-        thresholds: Keys and signatures needed, by role; else one.
+        lifetimes: For how long everything is valid.
+        threshold: Keys of the targets, and signatures that are needed.
+        names: What the names of the keys begin with.
     """
 
     def __init__(
@@ -47,26 +49,27 @@ class Site:
         now: datetime | None = None,
         lifetimes: Lifetimes = DEFAULT_LIFETIMES,
         threshold: int = 1,
+        names: str = "",
     ) -> None:
         self.folder = folder / "site"
         self.root = folder / "root.json"
         self.now = now or datetime.now(UTC)
         self.lifetimes = lifetimes
-        self.keys = [key("targets"), *(key(f"targets {n}") for n in range(1, threshold))]
-        self.keys.append(key("online"))
+        own = [f"{names}targets", *(f"{names}targets {n}" for n in range(1, threshold))]
+        self.keys = [key(name) for name in (*own, f"{names}online")]
         self._source = folder / "source"
         self._memory = folder / "publisher"
-        target_keys = [signer.public_key for signer in self.keys[:-1]]
+        root_key, online = key(f"{names}root"), key(f"{names}online").public_key
         root = first_root(
             {
-                "root": [key("root").public_key],
-                "targets": target_keys,
-                "snapshot": [key("online").public_key],
-                "timestamp": [key("online").public_key],
+                "root": [root_key.public_key],
+                "targets": [key(name).public_key for name in own],
+                "snapshot": [online],
+                "timestamp": [online],
             }
         )
         root.roles["targets"].threshold = threshold
-        signing = self.signing(root, [key("root"), *self.keys])
+        signing = self.signing(root, [root_key, *self.keys])
         document = signing.root(root)
         self.root.parent.mkdir(parents=True, exist_ok=True)
         self.root.write_bytes(document)

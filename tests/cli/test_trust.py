@@ -1,0 +1,237 @@
+"""Signed sites on the command line, from the keys to the client."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.cli.helpers import Here, refused
+from tests.engine.scene import make_tree, sequence, step, upgrade
+from tests.nginx import running
+
+PACKAGE = "ABC00001"
+
+
+class Signed(NamedTuple):
+    """A site that ``dlcore trust init`` has signed, with one package."""
+
+    folder: Path
+    here: Here
+
+    @property
+    def site(self) -> Path:
+        return self.folder / "site"
+
+    @property
+    def keys(self) -> Path:
+        return self.folder / "keys"
+
+    @property
+    def root(self) -> Path:
+        return self.keys / "root.json"
+
+    def publish(self, version: int, *options: object) -> Any:
+        source = make_tree(self.folder / f"source {version}", {"setup.exe": 5000}, seed=version)
+        package = ("--package-id", PACKAGE, "--version", version, "--to", self.site)
+        return self.here("publish", source, *package, *options, "--json")
+
+    def roles(self) -> dict[str, Any]:
+        shown = self.here("trust", "show", self.site, "--root", self.root, "--json")
+        assert shown.status == 0, shown
+        return {row["role"]: row for row in shown.document["roles"]}
+
+
+@pytest.fixture
+def signed(tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch) -> Signed:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("DLCORE_TRUST_PASSPHRASE", raising=False)
+    signed = Signed(tmp_path, here)
+    assert signed.publish(1).status == 0
+    assert here("trust", "init", signed.site, "--keys", signed.keys).status == 0
+    return signed
+
+
+@pytest.fixture
+def url(signed: Signed) -> Iterator[str]:
+    with running(signed.site) as url:
+        yield url
+
+
+def test_keys_are_for_their_owner_only_and_the_root_is_for_everyone(signed: Signed) -> None:
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in signed.keys.iterdir()}
+    private = dict.fromkeys(("root.pem", "targets.pem", "online.pem"), 0o600)
+    assert modes == {**private, "root.json": 0o644}
+    assert stat.S_IMODE(signed.keys.stat().st_mode) == 0o700
+
+
+def test_what_was_published_before_is_signed_and_fetched_over_http(
+    signed: Signed, url: str
+) -> None:
+    to = signed.folder / "to"
+    fetch = ("fetch", PACKAGE, "--from", url, "-o", to, "--trust-root", signed.root, "--json")
+    fetched = signed.here(*fetch)
+    assert (fetched.status, fetched.document["package"]) == (0, PACKAGE)
+    unsigned = signed.here(*fetch[:6], "--json")
+    assert "--trust-root" in str(refused(unsigned, 2, "config")["remedy"])
+
+
+def test_publishing_to_a_signed_site_needs_its_keys(signed: Signed) -> None:
+    assert "--sign-with" in str(refused(signed.publish(2), 2, "config")["remedy"])
+    assert signed.publish(2, "--sign-with", signed.keys).status == 0
+    assert signed.roles()["targets"]["version"] == 2
+    one = signed.publish(3, "--sign-with", signed.keys / "online.pem")
+    assert "the targets: 0 of 1" in str(refused(one, 2, "config")["message"])
+    both = [("--sign-with", signed.keys / f"{name}.pem") for name in ("online", "targets")]
+    assert signed.publish(3, *(word for option in both for word in option)).status == 0
+
+
+def test_init_replaces_no_key_and_signs_no_site_twice(signed: Signed) -> None:
+    before = {path: path.read_bytes() for path in signed.keys.iterdir()}
+    again = signed.here("trust", "init", signed.folder / "other", "--keys", signed.keys, "--json")
+    assert "never replaced" in str(refused(again, 2, "config")["message"])
+    other = signed.folder / "other keys"
+    again = signed.here("trust", "init", signed.site, "--keys", other, "--json")
+    assert "signed already" in str(refused(again, 2, "config")["message"])
+    assert not other.exists()
+    assert {path: path.read_bytes() for path in signed.keys.iterdir()} == before
+
+
+def test_a_passphrase_encrypts_the_keys(
+    signed: Signed, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, keys = signed.folder / "site 2", signed.folder / "keys 2"
+    passphrase = signed.folder / "passphrase"
+    passphrase.write_text("a secret of some length\n")
+    passphrase.chmod(0o600)
+    given = ("--passphrase-file", passphrase)
+    assert here("trust", "init", site, "--keys", keys, *given).status == 0
+    assert b"ENCRYPTED" in (keys / "root.pem").read_bytes()
+    renew = ("trust", "renew", site, "--sign-with", keys / "online.pem")
+    assert "no passphrase" in str(refused(here(*renew, "--json"), 2, "config")["message"])
+    assert here(*renew, *given).status == 0
+    monkeypatch.setenv("DLCORE_TRUST_PASSPHRASE", "a secret of some length")
+    assert here(*renew).status == 0
+    monkeypatch.setenv("DLCORE_TRUST_PASSPHRASE", "canary")
+    wrong = here(*renew, "--json")
+    assert "passphrase is wrong" in str(refused(wrong, 2, "config")["message"])
+    assert "canary" not in wrong.out + wrong.err
+
+
+@pytest.mark.parametrize("name", ["online.pem", "passphrase"])
+def test_a_secret_that_others_may_read_is_refused(signed: Signed, name: str) -> None:
+    """Fault: others may read a private key or its passphrase. dlcore refuses to use it."""
+    (signed.keys / "passphrase").write_text("secret")
+    (signed.keys / "passphrase").chmod(0o600)
+    (signed.keys / name).chmod(0o640)
+    renew = ("trust", "renew", signed.site, "--sign-with", signed.keys / "online.pem")
+    ended = signed.here(*renew, "--passphrase-file", signed.keys / "passphrase", "--json")
+    assert refused(ended, 2, "config")["remedy"] == f"chmod 600 {signed.keys / name}"
+
+
+def test_a_root_is_rotated_and_clients_follow(signed: Signed) -> None:
+    keys = signed.folder / "spare"
+    signed.here("trust", "init", signed.folder / "site 2", "--keys", keys)
+    old = signed.roles()["targets"]["keys"][0]
+    rotated = signed.here(
+        *("trust", "rotate", signed.site, "--json"),
+        *("--sign-with", signed.keys / "root.pem", "--sign-with", signed.keys),
+        *("--sign-with", keys / "targets.pem"),
+        *("--add", f"targets={keys / 'targets.pem'}", "--remove", f"targets={old[:8]}"),
+    )
+    assert rotated.document == {"site": str(signed.site), "root_version": 2}
+    roles = signed.roles()
+    assert (roles["root"]["version"], len(roles["targets"]["keys"])) == (2, 1)
+    assert roles["targets"]["keys"] != [old]
+    fetched = signed.here(
+        *("fetch", PACKAGE, "--from", signed.site, "-o", signed.folder / "to"),
+        *("--trust-root", signed.root),
+    )
+    assert fetched.status == 0, fetched
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--add", "targets"), ("--add", "nobody=x"), ("--threshold", "root=many"), ("--remove", "=x")],
+)
+def test_a_change_that_makes_no_sense_is_refused(signed: Signed, options: tuple[str, str]) -> None:
+    ended = signed.here(
+        "trust", "rotate", signed.site, "--sign-with", signed.keys, *options, "--json"
+    )
+    refused(ended, 2, "config")
+
+
+def test_lifetimes_can_be_chosen(signed: Signed) -> None:
+    renew = ("trust", "renew", signed.site, "--sign-with", signed.keys)
+    assert signed.here(*renew, "--timestamp-days", "0.00001").status == 2
+    assert signed.here(*renew, "--timestamp-days", "30").status == 0
+    thirty = signed.roles()["timestamp"]["expires"]
+    assert signed.here(*renew).status == 0
+    assert signed.roles()["timestamp"]["expires"] < thirty
+
+
+def test_a_refusal_has_a_status_a_code_and_its_fault(signed: Signed) -> None:
+    (signed.site / "metadata" / "timestamp.json").unlink()
+    to = signed.folder / "to"
+    fetch = ("fetch", PACKAGE, "--from", signed.site, "-o", to, "--trust-root", signed.root)
+    fields = refused(signed.here(*fetch, "--json"), 17, "trust")
+    assert fields["fault"] == "unsigned"
+    assert not to.exists()
+
+
+CONFIG = """
+[client]
+on_internet = false
+[catalog]
+endpoint = "web"
+[[endpoint]]
+name = "web"
+kind = "http"
+url = "{url}"
+{more}
+"""
+
+
+def _run(signed: Signed, url: str, more: str = "", *options: object) -> Any:
+    config, xml = signed.folder / "deployment.toml", signed.folder / "sequence.xml"
+    config.write_text(CONFIG.format(url=url, more=more))
+    xml.write_bytes(sequence(upgrade(PACKAGE), step("Drivers", package=PACKAGE)))
+    state = ("--state", signed.folder / "state")
+    run = ("run", xml, "--config", config, *state, "--simulate", "0", "--json")
+    return signed.here(*run, *options)
+
+
+def test_a_run_pins_the_root_of_its_deployment(signed: Signed, url: str) -> None:
+    ran = _run(signed, url, '[trust]\nroot = "keys/root.json"')
+    assert (ran.status, ran.document["outcome"]) == (0, "succeeded"), ran
+    assert [p.suffix for p in sorted((signed.folder / "state" / "trust").iterdir())] == [
+        *(".evidence", ".lock")
+    ]
+    ran = _run(signed, url, "", "--trust-root", signed.root)
+    assert ran.status == 0, ran
+
+
+def test_a_run_remembers_what_it_has_verified(signed: Signed, url: str) -> None:
+    """Fault: a server rolls back between two runs. dlcore has remembered it in the state."""
+    old = {path: path.read_bytes() for path in (signed.site / "metadata").iterdir()}
+    assert signed.publish(2, "--sign-with", signed.keys).status == 0
+    assert _run(signed, url, "", "--trust-root", signed.root).status == 0
+    for path, document in old.items():
+        path.write_bytes(document)
+    ran = _run(signed, url, "", "--trust-root", signed.root)
+    assert refused(ran, 17, "trust")["fault"] == "rollback"
+
+
+def test_a_plan_verifies_and_changes_nothing(signed: Signed, url: str) -> None:
+    _run(signed, url, "", "--trust-root", signed.folder / "nothing")
+    plan = ("plan", signed.folder / "sequence.xml", "--config", signed.folder / "deployment.toml")
+    state = ("--state", signed.folder / "state", "--trust-root", signed.root)
+    planned = signed.here(*plan, *state, "--json")
+    assert planned.status == 0, planned
+    assert {c["name"]: c["passed"] for c in planned.document["checks"]}["catalog"]
+    assert not (signed.folder / "state").exists()
+    (signed.site / "metadata" / "timestamp.json").unlink()
+    assert refused(signed.here(*plan, *state, "--json"), 17, "trust")["fault"] == "unsigned"

@@ -1,0 +1,345 @@
+"""The publisher's side: what is signed, on top of what, and what a reader sees meanwhile."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tuf.ngclient import FetcherInterface, Updater
+
+from dlcore.errors import ConfigError, TrustError, TrustFault
+from dlcore.model import CATALOG_KEY, TIMESTAMP_KEY
+from dlcore.publish.folder import FolderDestination
+from dlcore.publish.publishing import PublishOptions, publish_to
+from dlcore.publish.signed_site import SignedSite, sign_first
+from dlcore.trust import Verification
+from dlcore.trust.roots import RootChange
+from dlcore.trust.signing_keys import SigningKeys
+from tests.trust.site import BLOCK, PACKAGE, Site, key
+
+
+class InterruptionError(BaseException):
+    """The publisher was killed."""
+
+
+class Moments(FolderDestination):
+    """Calls a function before and after each write."""
+
+    def __init__(self, root: Path, moment: Callable[[], None]) -> None:
+        super().__init__(root)
+        self._moment = moment
+
+    def write(self, key, content, length_bytes) -> None:  # type: ignore[no-untyped-def]
+        self._moment()
+        super().write(key, content, length_bytes)
+        self._moment()
+
+
+def packages(document: bytes | None) -> dict[str, int]:
+    """Versions by package id."""
+    stated = json.loads(document or b"")["packages"]
+    return {package_id: entry["version"] for package_id, entry in stated.items()}
+
+
+def client_sees(site: Site) -> dict[str, int]:
+    """What a new client with the pinned root makes of the site."""
+    verification = Verification(site.root.read_bytes(), None, site.now, source="site")
+    while wanted := verification.wanted:
+        path = site.folder / wanted.key
+        if path.is_file():
+            verification.accept(path.read_bytes())
+        else:
+            verification.missing()
+    return packages(verification.catalog)
+
+
+def test_a_site_is_signed_with_the_catalog_that_it_has(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    assert client_sees(site) == {} == packages(site.read(CATALOG_KEY))
+    site.publish(1)
+    site.publish(3, package_id="ABC00002")
+    assert client_sees(site) == {PACKAGE: 1, "ABC00002": 3} == packages(site.read(CATALOG_KEY))
+
+
+def test_a_signed_site_is_not_signed_for_the_first_time_again(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    before = site.copy()
+    signing = site.signing(site.verified().root, [key("root"), *site.keys])
+    with pytest.raises(ConfigError, match="signed already"):
+        sign_first(site.target, site.root.read_bytes(), signing)
+    assert site.copy() == before
+
+
+def test_a_signed_site_is_not_published_to_without_a_key(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    (tmp_path / "to publish").mkdir()
+    with pytest.raises(ConfigError, match="no key is given"):
+        publish_to(site.target, tmp_path / "to publish", PublishOptions(PACKAGE, 1), lambda _: None)
+
+
+def test_what_an_attacker_wrote_into_the_catalog_is_never_signed(tmp_path: Path) -> None:
+    """Fault: someone alters catalog.json between two publications. dlcore ignores it."""
+    site = Site(tmp_path)
+    site.publish(1)
+    site.write(CATALOG_KEY, site.evil_catalog())
+    site.publish(1, b"more", "ABC00002")
+    signed = json.loads(site.verified().catalog or b"")["packages"]
+    assert "evil" not in json.dumps(signed)
+    assert site.read(CATALOG_KEY) == site.verified().catalog
+    assert (site.folder / "manifests" / f"{signed[PACKAGE]['manifest']}.json").read_bytes() != (
+        b'{"evil":true}'
+    )
+
+
+def test_an_older_site_is_not_signed_again(tmp_path: Path) -> None:
+    """Fault: the store gives the publisher an older site. dlcore refuses to sign on top of it."""
+    site = Site(tmp_path)
+    old = site.copy()
+    site.publish(1)
+    site.restore(old)
+    with pytest.raises(TrustError) as caught:
+        site.publish(2)
+    assert caught.value.fault is TrustFault.ROLLBACK
+
+
+def test_a_site_that_was_signed_by_a_stranger_is_refused(tmp_path: Path) -> None:
+    """Fault: someone signs the site with keys of their own. dlcore refuses to publish to it."""
+    site, other = Site(tmp_path / "site"), Site(tmp_path / "other", names="other ")
+    site.restore(other.copy())
+    with pytest.raises(TrustError):
+        site.publish(1)
+
+
+def test_keys_that_do_not_suffice_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    before = site.copy()
+    site.keys = [key("online")]
+    with pytest.raises(ConfigError, match="cannot sign the targets: 0 of 1"):
+        site.publish(1)
+    assert site.copy() == before
+    assert not (site.folder / "objects").exists()
+
+
+def test_a_renewal_changes_nothing_but_the_timestamp(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.publish(1)
+    before = site.copy()
+    site.later(days=6)
+    expires = site.opened(key("online")).renew()
+    after = site.copy()
+    assert {name for name in after if after[name] != before.get(name)} == {TIMESTAMP_KEY}
+    assert (expires - site.now).days in {6, 7}
+    assert client_sees(site) == {PACKAGE: 1}
+
+
+def test_an_expired_site_can_be_renewed(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.later(days=8)
+    with pytest.raises(TrustError):
+        client_sees(site)
+    site.opened(key("online")).renew()
+    assert client_sees(site) == {}
+    site.later(days=100)
+    site.publish(1)
+    assert client_sees(site) == {PACKAGE: 1}
+
+
+def test_a_reader_sees_the_old_or_the_new_site_at_every_moment(tmp_path: Path) -> None:
+    """Fault: a client reads while a publisher writes. dlcore's order of writing hides the half."""
+    site = Site(tmp_path)
+    site.publish(1)
+    seen = []
+    target = Moments(site.folder, lambda: seen.append(client_sees(site)[PACKAGE]))
+    _publish(site, target, 2)
+    assert seen == sorted(seen)
+    assert set(seen) == {1, 2}
+
+
+def test_a_publisher_that_is_killed_at_any_moment_is_followed_by_another(tmp_path: Path) -> None:
+    """Fault: a publisher is killed at any moment. dlcore publishes again without any repair."""
+    for moments in itertools.count():
+        site = Site(tmp_path / str(moments))
+        site.publish(1)
+        left = itertools.count()
+
+        def moment(left: itertools.count[int] = left, moments: int = moments) -> None:
+            if next(left) >= moments:
+                raise InterruptionError
+
+        try:
+            _publish(site, Moments(site.folder, moment), 2)
+        except InterruptionError:
+            assert client_sees(site)[PACKAGE] in {1, 2}
+        else:
+            break
+        site.publish(2)
+        assert client_sees(site) == {PACKAGE: 2} == packages(site.read(CATALOG_KEY))
+    assert moments > 8
+
+
+def test_publishers_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    failures: list[BaseException] = []
+
+    def run(number: int) -> None:
+        try:
+            site.publish(1, b"%d" % number, f"ABC0000{number}")
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert client_sees(site) == {f"ABC0000{number}": 1 for number in range(1, 5)}
+    assert client_sees(site) == packages(site.read(CATALOG_KEY))
+
+
+def test_a_rotation_with_all_keys_is_consistent_at_every_moment(tmp_path: Path) -> None:
+    """Fault: a client reads while keys are replaced. dlcore signs with the old and the new keys."""
+    site = Site(tmp_path)
+    site.publish(1)
+    seen = []
+    target = Moments(site.folder, lambda: seen.append(client_sees(site)))
+    keys = [key(name) for name in ("root", "targets", "targets new", "online")]
+    signed = SignedSite(
+        target,
+        SigningKeys(site.root.read_bytes(), tuple(keys)),
+        memory=tmp_path / "publisher",
+        now=lambda: site.now,
+    )
+    version = signed.rotate(_replaced("targets", "targets new"))
+    assert version == 2
+    assert seen
+    assert all(found == {PACKAGE: 1} for found in seen)
+    site.keys = [key("targets new"), key("online")]
+    site.publish(2)
+    assert client_sees(site) == {PACKAGE: 2}
+
+
+def test_after_a_rotation_the_old_key_counts_no_longer(tmp_path: Path) -> None:
+    """Fault: a key that was replaced signs a catalog. dlcore refuses it."""
+    site = Site(tmp_path)
+    site.publish(1)
+    keys = [key(name) for name in ("root", "targets", "targets new", "online")]
+    site.opened(*keys).rotate(_replaced("targets", "targets new"))
+    site.forge(site.evil_catalog(), key("targets"), key("online"))
+    with pytest.raises(TrustError) as caught:
+        client_sees(site)
+    assert caught.value.fault is TrustFault.SIGNATURE
+
+
+def test_a_root_is_replaced_without_its_old_key_only_by_nobody(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    change = _replaced("root", "root 2")
+    with pytest.raises(ConfigError, match="cannot sign the root"):
+        site.opened(key("root 2"), *site.keys).rotate(change)
+    assert site.opened(key("root"), key("root 2"), *site.keys).rotate(change) == 2
+    with pytest.raises(ConfigError, match="cannot sign the root"):
+        site.opened(key("root"), *site.keys).rotate(RootChange())
+    assert site.opened(key("root 2"), *site.keys).rotate(RootChange()) == 3
+    assert client_sees(site) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (RootChange(remove=(("root", "0" * 64),)), "does not name one key"),
+        (RootChange(remove=(("root", ""),)), "does not name one key"),
+        (RootChange(thresholds={"targets": 2}), "1 keys and need 2"),
+        (RootChange(thresholds={"targets": 0}), "need 0"),
+        (RootChange(remove=(("root", key("root").public_key.keyid),)), "0 keys"),
+    ],
+)
+def test_a_root_that_nobody_could_follow_is_refused(
+    tmp_path: Path, change: RootChange, message: str
+) -> None:
+    site = Site(tmp_path)
+    before = site.copy()
+    with pytest.raises(ConfigError, match=message):
+        site.opened(key("root"), *site.keys).rotate(change)
+    assert site.copy() == before
+
+
+def test_a_site_recovers_from_a_stolen_online_key_with_a_catalog_of_its_own(tmp_path: Path) -> None:
+    """Fault: a thief leaves nothing on the site that verifies. dlcore signs a catalog anew."""
+    site = Site(tmp_path)
+    site.publish(1)
+    catalog = site.read(CATALOG_KEY)
+    for name in site.copy():
+        if "root" not in name:
+            site.write(name, b"{}")
+    site.keys = [key("targets"), key("online 2")]
+    opened = site.opened(key("root"), *site.keys)
+    change = RootChange(
+        add=tuple((role, key("online 2").public_key) for role in ("snapshot", "timestamp")),
+        remove=tuple((role, key("online").public_key.keyid) for role in ("snapshot", "timestamp")),
+    )
+    with pytest.raises(TrustError):
+        opened.rotate(change)
+    assert opened.rotate(change, catalog) == 2
+    assert client_sees(site) == {PACKAGE: 1}
+    site.publish(2)
+    assert client_sees(site) == {PACKAGE: 2}
+
+
+class _Files(FetcherInterface):
+    """Reads a folder as a web server would serve it."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def _fetch(self, url: str):  # type: ignore[no-untyped-def]
+        from tuf.api.exceptions import DownloadHTTPError
+
+        path = self._root / url.removeprefix("http://site/")
+        if not path.is_file():
+            raise DownloadHTTPError("not there", 404)
+        yield path.read_bytes()
+
+
+def test_the_reference_client_reads_what_dlcore_signs(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.publish(1)
+    site.opened(key("root"), *site.keys).rotate(RootChange())
+    for folder in ("metadata", "targets"):
+        (tmp_path / "tuf" / folder).mkdir(parents=True)
+    client = Updater(
+        str(tmp_path / "tuf" / "metadata"),
+        "http://site/metadata/",
+        str(tmp_path / "tuf" / "targets"),
+        "http://site/targets/",
+        _Files(site.folder),
+        bootstrap=site.root.read_bytes(),
+    )
+    client.refresh()
+    target = client.get_targetinfo(CATALOG_KEY)
+    assert target is not None
+    assert Path(client.download_target(target)).read_bytes() == site.read(CATALOG_KEY)
+
+
+def _replaced(role: str, by: str) -> RootChange:
+    return RootChange(
+        add=((role, key(by).public_key),),  # type: ignore[arg-type]
+        remove=((role, key(role).public_key.keyid),),  # type: ignore[arg-type]
+    )
+
+
+def _publish(site: Site, target: FolderDestination, version: int) -> None:
+    source = site.folder.parent / f"other {version}"
+    source.mkdir(exist_ok=True)
+    (source / "setup.exe").write_bytes(b"version %d" % version)
+    catalog = SignedSite(
+        target,
+        SigningKeys(site.root.read_bytes(), tuple(site.keys)),
+        memory=site.folder.parent / "publisher",
+        now=lambda: site.now,
+    )
+    options = PublishOptions(PACKAGE, version, BLOCK)
+    publish_to(target, source, options, lambda _: None, catalog=catalog)
