@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+import msgspec
 
 from dlcore.cli.keys import keys_root_option, passphrase_option, sign_with_option
 from dlcore.cli.logs import LoggedCommand
@@ -20,30 +21,28 @@ from dlcore.publish.opening import open_destination
 
 if TYPE_CHECKING:
     from dlcore.publish.signed_site import SignedSite
-    from dlcore.trust import Lifetimes, Role
+    from dlcore.trust import Role
     from dlcore.trust.roots import RootChange
 
-_ROLES = ("root", "targets", "snapshot", "timestamp")
+_ROLES: Final[tuple[Role, ...]] = ("root", "targets", "snapshot", "timestamp")
+_USUAL_DAYS: Final = {"root": 365, "targets": 90, "snapshot": 90, "timestamp": 7}
+MIN_LIFETIME_DAYS: Final = 0.01  # a quarter of an hour: less would expire while it is fetched
 
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _lifetime_option(role: str, default: float) -> Callable[[F], F]:
-    return click.option(
-        f"--{role}-days",
-        type=NumberRange(min=0.001),
-        default=default,
-        metavar="DAYS",
-        show_default=True,
-        help=f"For how long the {role} is valid.",
-    )
+def _lifetime_options(command: F) -> F:
+    for role in reversed(_ROLES):
+        command = click.option(
+            f"--{role}-days",
+            type=NumberRange(min=MIN_LIFETIME_DAYS),
+            metavar="DAYS",
+            help=f"For how long the {role} is valid. [default: {_USUAL_DAYS[role]}, or as before]",
+        )(command)
+    return command
 
 
-_root_days = _lifetime_option("root", 365.0)
-_targets_days = _lifetime_option("targets", 90.0)
-_snapshot_days = _lifetime_option("snapshot", 90.0)
-_timestamp_days = _lifetime_option("timestamp", 7.0)
 _site = click.argument("site", metavar="SITE")
 
 
@@ -65,19 +64,20 @@ def command() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the new keys; none may be there.",
 )
-@_root_days
-@_targets_days
-@_snapshot_days
-@_timestamp_days
+@_lifetime_options
 @passphrase_option
 @json_option
-def init(site: str, folder: Path, passphrase: bytes | None, as_json: bool, **days: float) -> None:
+def init(
+    site: str, folder: Path, passphrase: bytes | None, as_json: bool, **days: float | None
+) -> None:
     """Make keys and sign SITE, with the catalog that it has, for the first time.
 
     Writes root.pem, targets.pem and online.pem to the folder of the keys, and root.json, which
     clients pin. Take root.pem offline afterwards: only `dlcore trust rotate` needs it.
     """
-    from dlcore.publish.signed_site import now_utc, sign_first
+    from dlcore.publish.signed_documents import sign_first
+    from dlcore.publish.signed_site import now_utc
+    from dlcore.trust import DEFAULT_LIFETIMES
     from dlcore.trust.keys import write_new, write_new_key
     from dlcore.trust.roots import first_root
     from dlcore.trust.signing import Signing
@@ -100,9 +100,10 @@ def init(site: str, folder: Path, passphrase: bytes | None, as_json: bool, **day
             "targets": [targets_key],
             "snapshot": [online_key],
             "timestamp": [online_key],
-        }
+        },
+        msgspec.structs.replace(DEFAULT_LIFETIMES, **_seconds(days)),
     )
-    signing = Signing([root], signers, now_utc(), _lifetimes(days))
+    signing = Signing([root], signers, now_utc())
     document = signing.root(root)
     write_new(folder / ROOT_NAME, document, mode=0o644)
     sign_first(target, document, signing)
@@ -120,7 +121,6 @@ def init(site: str, folder: Path, passphrase: bytes | None, as_json: bool, **day
 @sign_with_option
 @keys_root_option
 @passphrase_option
-@_timestamp_days
 @json_option
 def renew(
     site: str,
@@ -128,18 +128,20 @@ def renew(
     root: Path | None,
     passphrase: bytes | None,
     as_json: bool,
-    **days: float,
 ) -> None:
     """Sign a new timestamp for SITE, so that it stays valid while nothing is published.
 
-    Meant for a job that runs every day. Needs only online.pem.
+    Meant for a job that runs every day, with online.pem. Renew with all keys now and then, if
+    nothing is published for long: that signs the targets again when half of their life is over.
     """
-    opened = _open(open_destination(site), sign_with, root, passphrase, _lifetimes(days))
-    expires = opened.renew()
+    opened = _open(open_destination(site), sign_with, root, passphrase)
+    verified = opened.renew()
+    ends = {role: document.expires for role, document in verified.signed.items()}
+    first = min(_ROLES, key=lambda role: (ends[role], role != "timestamp"))
     if as_json:
-        show_json({"site": site, "expires": f"{expires:%Y-%m-%dT%H:%M:%SZ}"})
+        show_json({"site": site, "expires": f"{ends[first]:%Y-%m-%dT%H:%M:%SZ}", "role": first})
     else:
-        say(f"{site}: the timestamp is valid until {expires:%Y-%m-%d %H:%M:%S} UTC")
+        say(f"{site}: valid until {ends[first]:%Y-%m-%d %H:%M:%S} UTC, when the {first} expires")
 
 
 @command.command(cls=LoggedCommand)
@@ -172,10 +174,7 @@ def renew(
     help="Sign this catalog in place of the site's: after a key was stolen, when what the site "
     "says cannot be trusted.",
 )
-@_root_days
-@_targets_days
-@_snapshot_days
-@_timestamp_days
+@_lifetime_options
 @json_option
 def rotate(
     site: str,
@@ -187,7 +186,7 @@ def rotate(
     threshold: tuple[str, ...],
     catalog: Path | None,
     as_json: bool,
-    **days: float,
+    **days: float | None,
 ) -> None:
     """Write a new root for SITE: other keys, other thresholds, or only a later expiry.
 
@@ -195,8 +194,8 @@ def rotate(
     needs keys of that role, and signs the site again. Clients follow by themselves.
     """
     target = open_destination(site)
-    opened = _open(target, sign_with, root, passphrase, _lifetimes(days))
-    change = _change(add, remove, threshold, passphrase)
+    opened = _open(target, sign_with, root, passphrase)
+    change = _change(add, remove, threshold, passphrase)._replace(lifetimes_s=_seconds(days))
     version = opened.rotate(change, catalog.read_bytes() if catalog else None)
     if as_json:
         show_json({"site": site, "root_version": version})
@@ -221,12 +220,6 @@ def show(site: str, root: Path, as_json: bool) -> None:
 
     verified = SignedSite(open_destination(site), SigningKeys(read_public(root), ())).verify()
     now = now_utc()
-    signed = {
-        "root": verified.root,
-        "targets": verified.targets,
-        "snapshot": verified.snapshot,
-        "timestamp": verified.timestamp,
-    }
     rows = [
         {
             "role": role,
@@ -236,7 +229,7 @@ def show(site: str, root: Path, as_json: bool) -> None:
             "threshold": verified.root.roles[role].threshold,
             "keys": verified.root.roles[role].keyids,
         }
-        for role, document in signed.items()
+        for role, document in verified.signed.items()
     ]
     if as_json:
         show_json({"site": site, "roles": rows})
@@ -255,10 +248,10 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _lifetimes(days: dict[str, float]) -> Lifetimes:
-    from dlcore.trust import Lifetimes
-
-    return Lifetimes(**days)
+def _seconds(days: dict[str, float | None]) -> dict[Role, int]:
+    """Lifetimes by role, of those that are given."""
+    given = {role: days[f"{role}_days"] for role in _ROLES}
+    return {role: round(value * 86_400) for role, value in given.items() if value}
 
 
 def _open(
@@ -266,7 +259,6 @@ def _open(
     sign_with: tuple[Path, ...],
     root: Path | None,
     passphrase: bytes | None,
-    lifetimes: Lifetimes,
 ) -> SignedSite:
     from dlcore.publish.signed_site import SignedSite
     from dlcore.trust.signing_keys import load_signing_keys
@@ -274,7 +266,7 @@ def _open(
     if not sign_with:
         raise ConfigError("no key is named", remedy="Name the keys with --sign-with.")
     keys = load_signing_keys(sign_with, passphrase, root=root)
-    return SignedSite(target, keys, lifetimes=lifetimes)
+    return SignedSite(target, keys)
 
 
 def _refuse_signed(target: Destination) -> None:
@@ -314,4 +306,4 @@ def _by_role(text: str) -> tuple[Role, str]:
             f"{text!r} does not name a role and what it gets",
             remedy=f"Write ROLE=VALUE; the roles are {', '.join(_ROLES)}.",
         )
-    return cast("Role", role), value
+    return role, value

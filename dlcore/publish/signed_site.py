@@ -9,26 +9,20 @@ is a copy of the signed catalog, and is written after it.
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from dlcore.errors import ConfigError
-from dlcore.manifest import decode_catalog, encode_catalog
-from dlcore.model import CATALOG_KEY, TIMESTAMP_KEY, Catalog
+from dlcore.model import CATALOG_KEY, TIMESTAMP_KEY
 from dlcore.publish.destination import Change, Destination
-from dlcore.trust import Lifetimes, Memory, Role, Verification, metadata_key, signed_catalog_key
+from dlcore.publish.signed_documents import write_signed, write_snapshot
+from dlcore.trust import Memory, Role, Verification, metadata_key
 from dlcore.trust.roots import Root as Root
 from dlcore.trust.roots import RootChange, next_root
 from dlcore.trust.signing import Signing, Versions, is_signed
 from dlcore.trust.signing_keys import SigningKeys
 from dlcore.trust.verification import version_of
-
-log = logging.getLogger("dlcore.publish")
-
-MAX_LEFT_VERSIONS = 1000  # by publishers that were interrupted, in a row
 
 
 def now_utc() -> datetime:
@@ -44,7 +38,6 @@ class SignedSite:
         keys: The keys at hand, and the root that the publisher trusts.
         memory: Folder that keeps what was verified, so that nothing is signed on top of an older
             version; None for one beside the user's other state.
-        lifetimes: For how long what is signed is valid.
         now: This machine's clock.
 
     All methods raise `TrustError` if the site is not what was signed last, and `ConfigError` if the
@@ -57,13 +50,11 @@ class SignedSite:
         keys: SigningKeys,
         *,
         memory: Path | None = None,
-        lifetimes: Lifetimes = Lifetimes(),  # noqa: B008  # it is frozen
         now: Callable[[], datetime] = now_utc,
     ) -> None:
         self._target = target
         self._keys = keys
         self._memory = Memory(memory, keys.root)
-        self._lifetimes = lifetimes
         self._now = now
 
     def read(self) -> bytes:
@@ -87,22 +78,30 @@ class SignedSite:
         self._target.change(TIMESTAMP_KEY, sign)
         self._copy_catalog()
 
-    def renew(self) -> datetime:
+    def renew(self) -> Verification:
         """Sign a new timestamp for the same catalog.
 
+        The targets and the snapshot are signed again too, once half of their life is over and if
+        the keys at hand suffice.
+
         Returns:
-            When it expires.
+            The site as it is now.
         """
 
         def sign(_: bytes | None) -> bytes:
             verified = self.verify()
             signing = self._signing(verified.root)
-            return signing.renewed_timestamp(
-                verified.timestamp.snapshot_meta, verified.timestamp.version + 1
-            )
+            assert verified.catalog is not None
+            if signing.is_due("targets", verified.targets.expires):
+                return write_signed(self._target, signing, verified.catalog, _versions(verified))
+            version, meta = verified.timestamp.version + 1, verified.timestamp.snapshot_meta
+            if signing.is_due("snapshot", verified.snapshot.expires):
+                targets, versions = verified.evidence.targets, _versions(verified)
+                return write_snapshot(self._target, signing, targets, versions)
+            return signing.renewed_timestamp(meta, version)
 
         self._target.change(TIMESTAMP_KEY, sign)
-        return self.verify().timestamp.expires
+        return self.verify()
 
     def rotate(self, change: RootChange, catalog: bytes | None = None) -> int:
         """Replace the root, and sign whatever the keys of the new one have not signed yet.
@@ -184,7 +183,7 @@ class SignedSite:
         return verified
 
     def _signing(self, *roots: Root) -> Signing:
-        return Signing(roots, self._keys.signers, self._now(), self._lifetimes)
+        return Signing(roots, self._keys.signers, self._now())
 
     def _create_root(self, root: Root, document: bytes) -> None:
         key = metadata_key("root", root.version)
@@ -200,83 +199,6 @@ class SignedSite:
             return None if signed == current else signed
 
         self._target.change(CATALOG_KEY, copy)
-
-
-def sign_first(target: Destination, root: bytes, signing: Signing) -> None:
-    """Sign a site that is not signed yet, with the catalog that it has.
-
-    Args:
-        target: The destination. Whoever asks for this vouches for its ``catalog.json``; an empty
-            catalog is written if there is none.
-        root: The first root document, signed.
-        signing: Signs as that root says.
-
-    Raises:
-        ConfigError: The site is signed already.
-        ManifestError: Its catalog is malformed.
-    """
-
-    def sign(current: bytes | None) -> bytes:
-        if current is not None:
-            raise ConfigError(
-                f"{target.name} is signed already",
-                remedy="Publish with its keys (--sign-with), or replace them with dlcore trust"
-                " rotate.",
-            )
-        found = target.read_whole(CATALOG_KEY)
-        catalog = encode_catalog(Catalog(1, {})) if found is None else found
-        decode_catalog(catalog, source=f"{target.name}/{CATALOG_KEY}")
-        target.write(metadata_key("root", 1), [memoryview(root)], len(root))
-        return write_signed(target, signing, catalog, Versions())
-
-    target.change(TIMESTAMP_KEY, sign)
-    target.change(
-        CATALOG_KEY, lambda found: encode_catalog(Catalog(1, {})) if found is None else None
-    )
-
-
-def write_signed(
-    target: Destination, signing: Signing, catalog: bytes, versions: Versions
-) -> bytes:
-    """Write the signed documents of a catalog, apart from the timestamp.
-
-    Args:
-        target: The destination, inside its `Destination.change` of the timestamp.
-        signing: Signs them.
-        catalog: The catalog document.
-        versions: Of the documents that are there; each version is used once.
-
-    Returns:
-        The timestamp; once it is written, readers see all of it.
-    """
-    key = signed_catalog_key(hashlib.sha256(catalog).hexdigest())
-    target.write(key, [memoryview(catalog)], len(catalog))
-    v_targets, targets = _write_next(
-        target, "targets", versions.targets, lambda version: signing.targets(catalog, version)
-    )
-    v_snapshot, snapshot = _write_next(
-        target,
-        "snapshot",
-        versions.snapshot,
-        lambda version: signing.snapshot(targets, v_targets, version),
-    )
-    target.sync()
-    log.info("%s: signed as targets %d, snapshot %d", target.name, v_targets, v_snapshot)
-    return signing.timestamp(snapshot, v_snapshot, versions.timestamp + 1)
-
-
-def _write_next(
-    target: Destination, role: Role, version: int, sign: Callable[[int], bytes]
-) -> tuple[int, bytes]:
-    """Write the next version; one that an interrupted publisher has left is passed over."""
-    for following in range(version + 1, version + 1 + MAX_LEFT_VERSIONS):
-        document = sign(following)
-        if target.create(metadata_key(role, following), document):
-            return following, document
-    raise ConfigError(
-        f"{target.name}: {MAX_LEFT_VERSIONS} versions of {role}.json are there that nothing names",
-        remedy="Remove them, then publish again.",
-    )
 
 
 def _versions(verified: Verification) -> Versions:

@@ -12,11 +12,12 @@ from __future__ import annotations
 from dlcore.trust.evidence import Evidence, decode_evidence, encode_evidence
 from dlcore.trust.layout import ROLES, Role, metadata_key, signed_catalog_key
 from dlcore.trust.memory import Memory
-from dlcore.trust.policy import DEFAULT_LIFETIMES, DEFAULT_POLICY, Lifetimes, TrustPolicy
+from dlcore.trust.policy import DAY_S, DEFAULT_LIFETIMES, DEFAULT_POLICY, Lifetimes, TrustPolicy
 from dlcore.trust.proof import prove
 from dlcore.trust.verification import Verification, Wanted
 
 __all__ = [
+    "DAY_S",
     "DEFAULT_LIFETIMES",
     "DEFAULT_POLICY",
     "ROLES",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
+
+DAY_S: Final = 86_400
 
 
 class TrustPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,21 +36,21 @@ class TrustPolicy(msgspec.Struct, frozen=True, kw_only=True):
     lock_timeout_s: float = 10.0
 
 
-class Lifetimes(msgspec.Struct, frozen=True, kw_only=True):
-    """For how many days what a publisher signs is valid.
+class Lifetimes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For how many seconds what a publisher signs is valid. Whole ones: TUF's JSON has no others.
 
     Attributes:
-        root_days: The root is signed by hand, with keys that lie offline: once a year.
-        targets_days: The catalog. An idle site is signed again four times a year.
-        snapshot_days: As the catalog, which it is always signed together with.
-        timestamp_days: How long a server can hide a newer catalog. A job renews it every day, and
-            may fail over a long weekend.
+        root: A year. It is signed by hand, with keys that lie offline.
+        targets: 90 days. An idle site is signed again four times a year.
+        snapshot: As the targets, which it is always signed together with.
+        timestamp: A week. For that long a server can hide a newer catalog. A job renews it every
+            day, and may fail over a long weekend.
     """
 
-    root_days: float = 365.0
-    targets_days: float = 90.0
-    snapshot_days: float = 90.0
-    timestamp_days: float = 7.0
+    root: int = 365 * DAY_S
+    targets: int = 90 * DAY_S
+    snapshot: int = 90 * DAY_S
+    timestamp: int = 7 * DAY_S
 
 
 DEFAULT_POLICY = TrustPolicy()

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+import msgspec
 from securesystemslib.signer import Key
 from tuf.api.metadata import Root as Root
 
 from dlcore.errors import ConfigError
 from dlcore.trust.layout import ROLES, Role
+from dlcore.trust.policy import DEFAULT_LIFETIMES, Lifetimes
 
+_LIFETIMES: Final = "x-dlcore-lifetimes-s"  # TUF lets a document have members of one's own
 MIN_KEY_ID_CHARACTERS = 6  # of the beginning of a key's id, which people type
 
 
@@ -25,16 +28,22 @@ class RootChange(NamedTuple):
         add: Keys that count for a role from now on.
         remove: Ids of keys, or their first characters, that count no longer.
         thresholds: How many keys must sign for a role.
+        lifetimes_s: For how many seconds a role's documents are valid from now on.
     """
 
     add: tuple[tuple[Role, Key], ...] = ()
     remove: tuple[tuple[Role, str], ...] = ()
     thresholds: Mapping[Role, int] = {}
+    lifetimes_s: Mapping[Role, int] = {}
 
 
-def first_root(keys: Mapping[Role, Iterable[Key]]) -> Root:
-    """The first root of a site; one signature suffices for each role."""
-    root = Root(version=1, consistent_snapshot=True)
+def first_root(keys: Mapping[Role, Iterable[Key]], lifetimes: Lifetimes) -> Root:
+    """The first root of a site; one signature suffices for each role.
+
+    It also says for how long documents are valid, so that all publishers sign for the same time.
+    """
+    fields = {_LIFETIMES: msgspec.to_builtins(lifetimes)}
+    root = Root(version=1, consistent_snapshot=True, unrecognized_fields=fields)
     for role in ROLES:
         for key in keys[role]:
             root.add_key(key, role)
@@ -57,7 +66,19 @@ def next_root(root: Root, change: RootChange) -> Root:
         following.roles[role].threshold = threshold
     for role in ROLES:
         _check_threshold(following, role)
+    changed = {str(role): life_s for role, life_s in change.lifetimes_s.items()}
+    lifetimes = msgspec.structs.replace(lifetimes_of(root), **changed)
+    following.unrecognized_fields[_LIFETIMES] = msgspec.to_builtins(lifetimes)
     return following
+
+
+def lifetimes_of(root: Root) -> Lifetimes:
+    """For how long documents are valid that are signed as a root says."""
+    stated = root.unrecognized_fields.get(_LIFETIMES, {})
+    try:
+        return msgspec.convert(stated, Lifetimes)
+    except msgspec.ValidationError:
+        return DEFAULT_LIFETIMES  # another program has made the root
 
 
 def _key_id(root: Root, role: Role, start: str) -> str:

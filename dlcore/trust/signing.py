@@ -26,7 +26,7 @@ from tuf.api.serialization.json import JSONSerializer
 from dlcore.errors import ConfigError
 from dlcore.model import CATALOG_KEY
 from dlcore.trust.layout import Role
-from dlcore.trust.policy import Lifetimes
+from dlcore.trust.roots import lifetimes_of
 
 _HASHES = ["sha256"]
 S = TypeVar("S", Root, Timestamp, Snapshot, Targets)
@@ -47,8 +47,7 @@ class Signing:
         roots: Roots whose thresholds each document must reach: the current one, and while it is
             being replaced also the one before it.
         signers: The keys at hand. Those that count for a role sign its documents.
-        now: The time from which documents are valid.
-        lifetimes: For how long.
+        now: The time from which documents are valid. For how long, the newest root says.
     """
 
     def __init__(
@@ -56,12 +55,11 @@ class Signing:
         roots: Sequence[Root],
         signers: Iterable[CryptoSigner],
         now: datetime,
-        lifetimes: Lifetimes,
     ) -> None:
         self._roots = tuple(roots)
         self._signers = tuple(signers)
         self._now = now.replace(microsecond=0)  # as TUF writes times
-        self._lifetimes = lifetimes
+        self._lifetimes = lifetimes_of(self._roots[-1])
 
     def check(self, *roles: Role) -> None:
         """Refuse keys that do not suffice for a role, before anything is written.
@@ -89,6 +87,12 @@ class Signing:
             for role in roles
         )
 
+    def is_due(self, role: Role, expires: datetime) -> bool:
+        """Whether half of a document's life is over, and the keys at hand can sign it again."""
+        half = timedelta(seconds=getattr(self._lifetimes, role) / 2)
+        needed: tuple[Role, ...] = ("targets", "snapshot") if role == "targets" else (role,)
+        return expires - self._now < half and self.suffices(*needed)
+
     def targets(self, catalog: bytes, version: int) -> bytes:
         """The document that names the catalog.
 
@@ -96,7 +100,7 @@ class Signing:
             ConfigError: The keys at hand do not suffice; as all methods.
         """
         file = TargetFile.from_data(CATALOG_KEY, catalog, _HASHES)
-        expires = self._expires(self._lifetimes.targets_days)
+        expires = self._expires(self._lifetimes.targets)
         return self._signed(
             "targets", Targets(version, expires=expires, targets={CATALOG_KEY: file})
         )
@@ -104,7 +108,7 @@ class Signing:
     def snapshot(self, targets: bytes, targets_version: int, version: int) -> bytes:
         """The document that names the targets."""
         meta = {"targets.json": MetaFile.from_data(targets_version, targets, _HASHES)}
-        expires = self._expires(self._lifetimes.snapshot_days)
+        expires = self._expires(self._lifetimes.snapshot)
         return self._signed("snapshot", Snapshot(version, expires=expires, meta=meta))
 
     def timestamp(self, snapshot: bytes, snapshot_version: int, version: int) -> bytes:
@@ -114,21 +118,21 @@ class Signing:
 
     def renewed_timestamp(self, snapshot: MetaFile, version: int) -> bytes:
         """The document that names a snapshot that was named before."""
-        expires = self._expires(self._lifetimes.timestamp_days)
+        expires = self._expires(self._lifetimes.timestamp)
         return self._signed(
             "timestamp", Timestamp(version, expires=expires, snapshot_meta=snapshot)
         )
 
     def root(self, root: Root) -> bytes:
         """A root document, valid from now on."""
-        root.expires = self._expires(self._lifetimes.root_days)
+        root.expires = self._expires(self._lifetimes.root)
         return self._signed("root", root)
 
     def _counting(self, role: Role) -> set[str]:
         return {keyid for root in self._roots for keyid in root.roles[role].keyids}
 
-    def _expires(self, days: float) -> datetime:
-        return (self._now + timedelta(days=days)).replace(microsecond=0)
+    def _expires(self, life_s: int) -> datetime:
+        return self._now + timedelta(seconds=life_s)
 
     def _signed(self, role: Role, signed: S) -> bytes:
         document = Metadata(signed)

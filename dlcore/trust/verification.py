@@ -122,6 +122,16 @@ class Verification:
         return self._trusted.targets
 
     @property
+    def signed(self) -> dict[Role, Signed]:
+        """The verified documents by role; only after the catalog was verified."""
+        return {
+            "root": self.root,
+            "targets": self.targets,
+            "snapshot": self.snapshot,
+            "timestamp": self.timestamp,
+        }
+
+    @property
     def wants_catalog(self) -> bool:
         """Whether the metadata is verified, and only the catalog itself is still wanted."""
         return self.wanted is not None and self._target is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -164,13 +165,20 @@ def test_a_change_that_makes_no_sense_is_refused(signed: Signed, options: tuple[
     refused(ended, 2, "config")
 
 
-def test_lifetimes_can_be_chosen(signed: Signed) -> None:
-    renew = ("trust", "renew", signed.site, "--sign-with", signed.keys)
-    assert signed.here(*renew, "--timestamp-days", "0.00001").status == 2
-    assert signed.here(*renew, "--timestamp-days", "30").status == 0
-    thirty = signed.roles()["timestamp"]["expires"]
-    assert signed.here(*renew).status == 0
-    assert signed.roles()["timestamp"]["expires"] < thirty
+def test_lifetimes_are_chosen_once_and_kept(signed: Signed, here: Here) -> None:
+    def days(role: str) -> int:
+        ends = datetime.fromisoformat(signed.roles()[role]["expires"])
+        return round((ends - datetime.now(UTC)).total_seconds() / 86_400)
+
+    assert (days("root"), days("targets"), days("timestamp")) == (365, 90, 7)
+    rotate = ("trust", "rotate", signed.site, "--sign-with", signed.keys / "root.pem")
+    assert here(*rotate, "--timestamp-days", "0.00001").status == 2
+    assert here(*rotate, "--timestamp-days", "30", "--root-days", "100").status == 0
+    assert (days("root"), days("timestamp")) == (100, 7)  # it is not signed again by this
+    assert here("trust", "renew", signed.site, "--sign-with", signed.keys).status == 0
+    assert days("timestamp") == 30
+    assert signed.publish(2, "--sign-with", signed.keys).status == 0
+    assert (days("targets"), days("timestamp")) == (90, 30)
 
 
 def test_a_refusal_has_a_status_a_code_and_its_fault(signed: Signed) -> None:

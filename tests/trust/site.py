@@ -15,7 +15,8 @@ from tuf.api.metadata import Metadata, Root, Timestamp
 from dlcore.model import TIMESTAMP_KEY
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.publishing import PublishOptions, publish_to
-from dlcore.publish.signed_site import SignedSite, sign_first
+from dlcore.publish.signed_documents import sign_first
+from dlcore.publish.signed_site import SignedSite
 from dlcore.trust import DEFAULT_LIFETIMES, Lifetimes, Verification
 from dlcore.trust.roots import first_root
 from dlcore.trust.signing import Signing
@@ -37,7 +38,7 @@ class Site:
     Args:
         folder: Where it is published, beside the publisher's own files.
         now: The publisher's clock.
-        lifetimes: For how long everything is valid.
+        lifetimes: For how long what is signed is valid.
         threshold: Keys of the targets, and signatures that are needed.
         names: What the names of the keys begin with.
     """
@@ -54,7 +55,7 @@ class Site:
         self.folder = folder / "site"
         self.root = folder / "root.json"
         self.now = now or datetime.now(UTC)
-        self.lifetimes = lifetimes
+
         own = [f"{names}targets", *(f"{names}targets {n}" for n in range(1, threshold))]
         self.keys = [key(name) for name in (*own, f"{names}online")]
         self._source = folder / "source"
@@ -66,7 +67,8 @@ class Site:
                 "targets": [key(name).public_key for name in own],
                 "snapshot": [online],
                 "timestamp": [online],
-            }
+            },
+            lifetimes,
         )
         root.roles["targets"].threshold = threshold
         signing = self.signing(root, [root_key, *self.keys])
@@ -80,7 +82,7 @@ class Site:
         return FolderDestination(self.folder)
 
     def signing(self, root: Root, keys: Iterable[CryptoSigner]) -> Signing:
-        return Signing([root], keys, self.now, self.lifetimes)
+        return Signing([root], keys, self.now)
 
     def opened(self, *keys: CryptoSigner) -> SignedSite:
         """The site, opened by a publisher who has these keys in hand."""
@@ -88,7 +90,6 @@ class Site:
             self.target,
             SigningKeys(self.root.read_bytes(), keys or tuple(self.keys)),
             memory=self._memory,
-            lifetimes=self.lifetimes,
             now=lambda: self.now,
         )
 
@@ -133,7 +134,7 @@ class Site:
     def forge(self, catalog: bytes, *keys: CryptoSigner) -> None:
         """Put another catalog in the place of the signed one, signed with these keys only."""
         verified = self.verified()
-        signing = _Forging([verified.root], keys, self.now, self.lifetimes)
+        signing = _Forging([verified.root], keys, self.now)
         version = verified.targets.version + 1
         targets = signing.targets(catalog, version)
         snapshot = signing.snapshot(targets, version, version)

@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from aiohttp import web
 from tuf.api.metadata import Metadata, Root
@@ -36,7 +37,7 @@ from dlcore.errors import (
 from dlcore.model import TIMESTAMP_KEY, EndpointKind, EndpointSettings
 from dlcore.transfer import ConnectionPool, Endpoint, open_endpoint
 from dlcore.transfer.policy import TransferPolicy
-from dlcore.trust import Lifetimes, signed_catalog_key
+from dlcore.trust import DAY_S, Lifetimes, signed_catalog_key
 from dlcore.trust.roots import RootChange
 from tests.nginx import running
 from tests.trust.site import PACKAGE, Site, key
@@ -192,7 +193,7 @@ async def test_indefinite_freeze(client: Client) -> None:
 @pytest.mark.parametrize("role", ["root", "targets", "snapshot"])
 async def test_freeze_of_every_document(tmp_path: Path, home: Path, role: str) -> None:
     """Fault: a root, targets or a snapshot has expired. dlcore names it and its end."""
-    lifetimes = Lifetimes(**{f"{role}_days": 1.0}, timestamp_days=30.0)
+    lifetimes = msgspec.structs.replace(Lifetimes(timestamp=30 * DAY_S), **{role: DAY_S})
     site = Site(tmp_path, now=datetime.now(UTC) - timedelta(days=2), lifetimes=lifetimes)
     site.publish(1)
     (tmp_path / "client").mkdir()

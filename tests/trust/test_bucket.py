@@ -11,7 +11,9 @@ import pytest
 from dlcore.model import CATALOG_KEY
 from dlcore.publish.bucket import BucketDestination
 from dlcore.publish.publishing import PublishOptions, publish_to
-from dlcore.publish.signed_site import SignedSite, sign_first
+from dlcore.publish.signed_documents import sign_first
+from dlcore.publish.signed_site import SignedSite
+from dlcore.trust import DEFAULT_LIFETIMES
 from dlcore.trust.roots import first_root
 from dlcore.trust.signing import Signing
 from dlcore.trust.signing_keys import SigningKeys
@@ -33,9 +35,10 @@ def test_publishers_at_the_same_time_lose_nothing(
             "targets": [key("targets").public_key],
             "snapshot": [key("online").public_key],
             "timestamp": [key("online").public_key],
-        }
+        },
+        DEFAULT_LIFETIMES,
     )
-    signing = Signing([root], [key("root"), *site.keys], site.now, site.lifetimes)
+    signing = Signing([root], [key("root"), *site.keys], site.now)
     document = signing.root(root)
     sign_first(BucketDestination("az://trust/site"), document, signing)
     ids = [f"ABC0000{number}" for number in range(4)]
@@ -59,4 +62,4 @@ def test_publishers_at_the_same_time_lose_nothing(
     target = BucketDestination("az://trust/site")
     signed = opened(target).read()
     assert all(package_id.encode() in signed for package_id in ids)
-    assert target.read(CATALOG_KEY) == signed
+    assert target.read_whole(CATALOG_KEY) == signed

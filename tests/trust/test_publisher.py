@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,8 @@ from dlcore.errors import ConfigError, TrustError, TrustFault
 from dlcore.model import CATALOG_KEY, TIMESTAMP_KEY
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.publishing import PublishOptions, publish_to
-from dlcore.publish.signed_site import SignedSite, sign_first
+from dlcore.publish.signed_documents import sign_first
+from dlcore.publish.signed_site import SignedSite
 from dlcore.trust import Verification
 from dlcore.trust.roots import RootChange
 from dlcore.trust.signing_keys import SigningKeys
@@ -33,9 +34,11 @@ class Moments(FolderDestination):
         super().__init__(root)
         self._moment = moment
 
-    def write(self, key, content, length_bytes) -> None:  # type: ignore[no-untyped-def]
+    def write(
+        self, key: str, content: Iterable[memoryview], length_bytes: int, *, address: str = ""
+    ) -> None:
         self._moment()
-        super().write(key, content, length_bytes)
+        super().write(key, content, length_bytes, address=address)
         self._moment()
 
 
@@ -129,7 +132,7 @@ def test_a_renewal_changes_nothing_but_the_timestamp(tmp_path: Path) -> None:
     site.publish(1)
     before = site.copy()
     site.later(days=6)
-    expires = site.opened(key("online")).renew()
+    expires = site.opened(key("online")).renew().timestamp.expires
     after = site.copy()
     assert {name for name in after if after[name] != before.get(name)} == {TIMESTAMP_KEY}
     assert (expires - site.now).days in {6, 7}
@@ -146,6 +149,17 @@ def test_an_expired_site_can_be_renewed(tmp_path: Path) -> None:
     site.later(days=100)
     site.publish(1)
     assert client_sees(site) == {PACKAGE: 1}
+
+
+def test_a_renewal_signs_again_what_is_half_over_if_it_can(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    versions = []
+    for days, keys in ((44, site.keys), (2, [key("online")]), (1, site.keys), (1, site.keys)):
+        site.later(days=days)
+        renewed = site.opened(*keys).renew()
+        versions.append((renewed.targets.version, renewed.snapshot.version))
+    assert versions == [(1, 1), (1, 2), (2, 3), (2, 3)]
+    assert client_sees(site) == {}
 
 
 def test_a_reader_sees_the_old_or_the_new_site_at_every_moment(tmp_path: Path) -> None:
