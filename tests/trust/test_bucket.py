@@ -10,7 +10,8 @@ import pytest
 
 from dlcore.model import CATALOG_KEY
 from dlcore.publish.bucket import BucketDestination
-from dlcore.publish.publishing import PublishOptions, publish_to
+from dlcore.publish.preparing import PublishOptions
+from dlcore.publish.publishing import publish_to
 from dlcore.publish.signed_documents import sign_first
 from dlcore.publish.signed_site import SignedSite
 from dlcore.trust import DEFAULT_LIFETIMES

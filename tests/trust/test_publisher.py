@@ -14,7 +14,8 @@ from tuf.ngclient import FetcherInterface, Updater
 from dlcore.errors import ConfigError, TrustError, TrustFault
 from dlcore.model import CATALOG_KEY, TIMESTAMP_KEY
 from dlcore.publish.folder import FolderDestination
-from dlcore.publish.publishing import PublishOptions, publish_to
+from dlcore.publish.preparing import PublishOptions
+from dlcore.publish.publishing import publish_to
 from dlcore.publish.signed_documents import sign_first
 from dlcore.publish.signed_site import SignedSite
 from dlcore.trust import Verification
