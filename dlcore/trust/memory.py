@@ -7,22 +7,22 @@ because going on without it would allow a rollback.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from dlcore.disk.faults import storage_error
 from dlcore.disk.lock import FileLock
-from dlcore.disk.ownership import check_way
-from dlcore.disk.private_folder import make_way
+from dlcore.disk.private_folder import PrivateFolder, open_file
 from dlcore.disk.system import move, sync, sync_folder
-from dlcore.errors import StorageError
 from dlcore.trust.evidence import Evidence, decode_evidence, encode_evidence
 from dlcore.trust.policy import DEFAULT_POLICY, TrustPolicy
 from dlcore.trust.verification import version_of
 
-_REMEDY = "Give this user the right to write there; content on disk is not affected."
+_REMEDY: Final = "Give this user the right to write there; content on disk is not affected."
 
 
 def default_folder() -> Path:
@@ -44,8 +44,9 @@ class Memory:
     def __init__(
         self, folder: Path | None, pinned_root: bytes, policy: TrustPolicy = DEFAULT_POLICY
     ) -> None:
-        name = hashlib.sha256(pinned_root).hexdigest()[:16]
-        self.path = (folder or default_folder()).absolute() / f"{name}.evidence"
+        folder = (folder or default_folder()).absolute()
+        self.path = folder / f"{hashlib.sha256(pinned_root).hexdigest()[:16]}.evidence"
+        self._folder = PrivateFolder(folder)
         self._policy = policy
 
     def read(self) -> Evidence | None:
@@ -53,20 +54,16 @@ class Memory:
 
         Raises:
             TrustError: It is damaged.
-            StorageError: It cannot be read, or another user could alter it.
+            OwnershipError: Another user could have written it.
+            StorageError: It cannot be read.
         """
-        try:
-            check_way(self.path.parent)
-            fd = os.open(self.path, os.O_RDONLY | _SAFELY)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise self._failed("read", error) from error
-        try:
+        with self._faults("read"):
+            try:
+                fd = open_file(self.path, self._folder.place(self.path), os.O_RDONLY)
+            except FileNotFoundError:
+                return None
             with os.fdopen(fd, "rb") as file:
                 document = file.read(self._policy.max_evidence_bytes)
-        except OSError as error:
-            raise self._failed("read", error) from error
         return decode_evidence(document, source=str(self.path))
 
     def keep(self, evidence: Evidence) -> None:
@@ -74,38 +71,37 @@ class Memory:
 
         Raises:
             TrustError: What is there is damaged.
+            OwnershipError: Another user could alter it.
             StorageError: It cannot be written; what is there stays.
         """
-        try:
-            make_way(self.path.parent)
-            with FileLock(self.path.with_suffix(".lock"), self._policy.lock_timeout_s):
+        with self._faults("write"):
+            lock = self.path.with_suffix(".lock")
+            with FileLock(lock, self._policy.lock_timeout_s, self._folder):
                 kept = self.read()
                 if kept is None or _is_newer(evidence, kept):
                     self._replace(encode_evidence(evidence))
-        except OSError as error:
-            raise self._failed("write", error) from error
 
     def _replace(self, document: bytes) -> None:
-        temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.new")
+        fresh = self.path.with_suffix(".new")
+        flags = os.O_WRONLY | os.O_TRUNC
+        fd = open_file(fresh, self._folder.place(fresh), flags, create=True)
+        with os.fdopen(fd, "wb") as file:
+            file.write(document)
+            file.flush()
+            sync(file.fileno())
+        source, target = self._folder.place(fresh), self._folder.place(self.path)
+        with source as (old, parent), target as (new, into):
+            move(old, new, source_parent=parent, target_parent=into)
+        with self._folder.place(self.path.parent) as (name, parent):
+            sync_folder(name, parent=parent)
+
+    @contextlib.contextmanager
+    def _faults(self, doing: str) -> Iterator[None]:
         try:
-            fd = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _SAFELY, 0o600)
-            with os.fdopen(fd, "wb", buffering=0) as file:
-                view = memoryview(document)
-                while view:
-                    view = view[file.write(view) :]
-                sync(file.fileno())
-            move(temporary, self.path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        sync_folder(self.path.parent)
-
-    def _failed(self, doing: str, error: OSError) -> StorageError:
-        what = f"{doing} what was verified of the catalog's signatures"
-        return storage_error(error, what, self.path, remedy=_REMEDY)
-
-
-_SAFELY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+            yield
+        except OSError as error:
+            what = f"{doing} what was verified of the catalog's signatures"
+            raise storage_error(error, what, self.path, remedy=_REMEDY) from error
 
 
 def _is_newer(evidence: Evidence, kept: Evidence) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dlcore.errors import StorageError, TrustError, TrustFault
+from dlcore.errors import OwnershipError, StorageError, TrustError, TrustFault
 from dlcore.trust import Evidence, Memory, Verification
 from tests.trust.site import Site
 
@@ -72,7 +72,6 @@ def test_a_damaged_memory_is_refused_and_not_replaced(tmp_path: Path) -> None:
         assert "older catalog" in caught.value.remedy
 
 
-@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="this system has no O_NOFOLLOW")
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     """Fault: someone puts a link in place of what was verified. dlcore does not follow it."""
     memory = Memory(tmp_path / "trust", ROOT)
@@ -81,6 +80,17 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     memory.path.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(StorageError):
         memory.read()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are those of POSIX")
+def test_a_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    """Fault: other users may write where dlcore remembers what it has verified. It is refused."""
+    memory = Memory(tmp_path / "trust", ROOT)
+    memory.keep(Evidence(verified_at=NOW))
+    memory.path.parent.chmod(0o777)
+    for use in (Memory(memory.path.parent, ROOT).read, lambda: memory.keep(Evidence())):
+        with pytest.raises(OwnershipError):
+            use()
 
 
 def test_an_interrupted_write_leaves_the_old_file(
@@ -97,7 +107,7 @@ def test_an_interrupted_write_leaves_the_old_file(
     with pytest.raises(StorageError, match="Input/output error"):
         memory.keep(Evidence(verified_at=NOW + timedelta(days=1)))
     assert memory.read() == Evidence(verified_at=NOW)
-    assert sorted(p.suffix for p in memory.path.parent.iterdir()) == [".evidence", ".lock"]
+    assert sorted(p.suffix for p in memory.path.parent.iterdir()) == [".evidence", ".lock", ".new"]
 
 
 def test_kept_evidence_stays_until_something_newer_is_verified(tmp_path: Path) -> None:
