@@ -7,7 +7,7 @@ anything is signed with it. Neither a key nor a passphrase is in any message.
 from __future__ import annotations
 
 import os
-import stat
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from securesystemslib.signer import CryptoSigner, Key, SSlibKey
 
 from dlcore.disk.faults import storage_error
+from dlcore.disk.ownership import is_open_to_others
 from dlcore.disk.system import sync, sync_folder
 from dlcore.errors import ConfigError, NotFoundError
 
@@ -156,11 +157,11 @@ def _pem(signer: CryptoSigner, passphrase: bytes | None) -> bytes:
 def _read(path: Path, max_bytes: int, *, is_secret: bool = False) -> bytes:
     try:
         with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if is_secret and os.name == "posix" and stat.S_IMODE(mode) & 0o077:
+            if is_secret and is_open_to_others(os.fstat(file.fileno())):
                 raise ConfigError(
-                    f"{path} holds a secret, but others may read it",
-                    remedy=f"chmod 600 {path}",
+                    f"{path} holds a secret, but is open to other users",
+                    remedy=f"Run: chmod 600 {shlex.quote(str(path))}; and replace the key if others"
+                    " may have read it.",
                 )
             return file.read(max_bytes)
     except FileNotFoundError:
