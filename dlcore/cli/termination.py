@@ -25,7 +25,7 @@ GRACE_S = 1.4
 """Time in which a command may end in order. Its whole end takes less than 2 s, with the lookout's
 delay before it and the last words after it."""
 
-_LOOK_EVERY_S = 0.25
+_LOOK_EVERY_S = 0.1  # a main thread that does not take a signal for as long hangs
 _SIGNALS = tuple(
     signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
 )
@@ -138,13 +138,15 @@ def _waiting_for_signals(seen: Callable[..., None]) -> Iterator[None]:
     is_over = threading.Event()
 
     def look() -> None:
-        # Blocked in this thread only. The main thread comes first, so what is left here was not
-        # taken there.
+        # Blocked in this thread only. The main thread is given time to take a signal, because a
+        # signal that is taken here does not wake it.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        while not is_over.is_set():
-            found = signal.sigtimedwait(_SIGNALS, _LOOK_EVERY_S)
-            if found:
+        was_pending = False
+        while not is_over.wait(_LOOK_EVERY_S):
+            is_pending = not signal.sigpending().isdisjoint(_SIGNALS)
+            if is_pending and was_pending and (found := signal.sigtimedwait(_SIGNALS, 0)):
                 seen(found.si_signo, is_taken=True)
+            was_pending = is_pending
 
     threading.Thread(target=look, daemon=True, name="dlcore-signals").start()
     try:

@@ -20,6 +20,7 @@ from dlcore.deployment.reading import parse_deployment as parse_deployment
 from dlcore.deployment.settings import CatalogSettings as CatalogSettings
 from dlcore.deployment.settings import ClientSettings as ClientSettings
 from dlcore.deployment.settings import ConditionSettings as ConditionSettings
+from dlcore.deployment.settings import ContentSettings as ContentSettings
 from dlcore.deployment.settings import Deployment as Deployment
 from dlcore.deployment.settings import DeploymentOptions as DeploymentOptions
 from dlcore.deployment.settings import Download as Download

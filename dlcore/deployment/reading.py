@@ -15,17 +15,19 @@ from dlcore.deployment.settings import (
     CatalogSettings,
     ClientSettings,
     ConditionSettings,
+    ContentSettings,
     Deployment,
     DeploymentOptions,
     LaunchSettings,
     TransferSettings,
     TrustSettings,
 )
+from dlcore.deployment.sizes import with_sizes
 from dlcore.errors import ConfigError
 from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
 
 _TABLES = (
-    *("deployment", "client", "launch", "catalog", "trust", "transfer"),
+    *("deployment", "client", "launch", "catalog", "trust", "transfer", "content"),
     *("conditions", "variables", "endpoint"),
 )
 
@@ -82,6 +84,7 @@ def parse_deployment(text: bytes, path: Path, *, trust_root: Path | None = None)
         client=settings(ClientSettings, "client"),
         launch=settings(LaunchSettings, "launch"),
         transfer=transfer,
+        content=_read_content(table.get("content", {}), f"{path}: content"),
         conditions=settings(ConditionSettings, "conditions"),
         variables=tables.convert(dict[str, str], variables, f"{path}: variables"),
     )
@@ -98,6 +101,11 @@ def _absolute(trust: TrustSettings, trust_root: Path | None, path: Path) -> Trus
     if trust_root:
         return TrustSettings(str(trust_root.absolute()))
     return TrustSettings(resolve(path, trust.root)) if trust.root else trust
+
+
+def _read_content(value: object, where: str) -> ContentSettings:
+    sizes = with_sizes(tables.as_table(value, where), ("reserve",), where)
+    return tables.build(ContentSettings, sizes, where)
 
 
 def _usable_catalog(

@@ -116,6 +116,17 @@ class TransferSettings(msgspec.Struct, frozen=True):
     link_bytes_per_s: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
+class ContentSettings(msgspec.Struct, frozen=True, rename={"reserve_bytes": "reserve"}):
+    """Where content is kept.
+
+    Attributes:
+        reserve_bytes: The key ``reserve``: free space that is left on the disk of the state
+            directory; None for 1 GiB or 2 % of the disk, whichever is less.
+    """
+
+    reserve_bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
 class ConditionSettings(msgspec.Struct, frozen=True):
     """Answers to the conditions that cannot be evaluated on this machine.
 
@@ -140,6 +151,7 @@ class Deployment(msgspec.Struct, frozen=True):
         launch: How the task sequence is started.
         trust: Whose signatures vouch for the catalog.
         transfer: How content is fetched.
+        content: Where content is kept.
         conditions: Answers to conditions that cannot be evaluated here.
         variables: Task sequence variables set before the first step (collection variables).
     """
@@ -151,6 +163,7 @@ class Deployment(msgspec.Struct, frozen=True):
     launch: LaunchSettings = LaunchSettings()
     trust: TrustSettings = TrustSettings()
     transfer: TransferSettings = TransferSettings()
+    content: ContentSettings = ContentSettings()
     conditions: ConditionSettings = ConditionSettings()
     variables: dict[str, str] = {}
 

@@ -30,7 +30,7 @@ from dlcore.engine.state import RunState, load
 from dlcore.engine.trusted import TrustedRoot
 from dlcore.errors import ConfigError
 from dlcore.schedule import Terms
-from dlcore.store import Store
+from dlcore.store import Reserve, Store
 from dlcore.tasksequence import TaskSequence, default_evaluator, from_facts
 from dlcore.tasksequence import load as load_sequence
 from dlcore.transfer import ConnectionPool, Endpoint, Renewed, open_endpoint
@@ -258,11 +258,24 @@ class Client:
         await self.hold()
         library = await self.library()
         if self._content is None:
-            downloads = Downloads(self.store, self._terms, library.locate, self.bus, self._rng)
+            downloads = Downloads(
+                self.store,
+                self._terms,
+                library.locate,
+                self.bus,
+                self._rng,
+                reserve=self.reserve,
+            )
             downloads.set_cap(self._cap_bytes_per_s)
             self._content = Content(library, downloads)
             self._stack.push_async_callback(self._content.aclose)
         return self._content
+
+    @property
+    def reserve(self) -> Reserve:
+        """Free space that is left on the disk of the state directory."""
+        set_bytes = self.deployment.content.reserve_bytes
+        return self.policy.reserve if set_bytes is None else Reserve.exactly(set_bytes)
 
     def judge(self) -> Judge:
         """Decides conditions: by the deployment's facts, else as this machine can."""

@@ -18,6 +18,7 @@ from dlcore.engine.client import Client
 from dlcore.engine.download.library import Library
 from dlcore.errors import DlcoreError, Fault, TransferError, TrustError
 from dlcore.model import Manifest
+from dlcore.store import Space
 from dlcore.tasksequence import TaskSequence, Variables, needs, unresolved_needs
 from dlcore.tasksequence.step_types import UPGRADE
 from dlcore.transfer import Endpoint
@@ -61,6 +62,7 @@ async def gather(client: Client, sequence: TaskSequence) -> Facts:
         listed = [package for package in packages if package in catalog]
         holdings = await _holdings(client.endpoints, library, listed)
         fetch_bytes = await _fetch_bytes(client, library, listed)
+    space = await in_thread(_space, client.state)
     return Facts(
         deployment=client.deployment,
         upgrade_steps=tuple(step.name for step in enabled if step.type == UPGRADE),
@@ -73,8 +75,8 @@ async def gather(client: Client, sequence: TaskSequence) -> Facts:
         catalog=catalog,
         holdings=holdings,
         fetch_bytes=fetch_bytes,
-        free_bytes=await in_thread(_free_bytes, client.state),
-        reserve_bytes=client.policy.reserve_bytes,
+        free_bytes=space.free_bytes,
+        reserve_bytes=client.reserve.of(space.disk_bytes),
         state_path=client.state,
     )
 
@@ -147,7 +149,8 @@ async def _fetch_bytes(client: Client, library: Library, packages: Sequence[str]
     return total
 
 
-def _free_bytes(path: Path) -> int:
+def _space(path: Path) -> Space:
     """Room on the disk where the state directory is, or will be made."""
     path = path.absolute()
-    return shutil.disk_usage(next(p for p in (path, *path.parents) if p.exists())).free
+    usage = shutil.disk_usage(next(p for p in (path, *path.parents) if p.exists()))
+    return Space(usage.free, usage.total)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from dlcore.store import Reserve
+
 
 class EnginePolicy(msgspec.Struct, frozen=True):
     """How the engine goes about a run.
@@ -15,11 +17,10 @@ class EnginePolicy(msgspec.Struct, frozen=True):
             holds. Short for a person who waits, long for a processor.
         max_copy_wait_s: How long a step waits while another process copies a package to the same
             folder: longer than the largest package takes.
-        reserve_bytes: Free space that preflight leaves on the disk of the state directory, for the
-            journal, the state and other programs.
+        reserve: Free space that is left on the disk of the state directory.
     """
 
     save_every_s: float = 10.0
     lock_retry_s: float = 0.2
     max_copy_wait_s: float = 3600.0
-    reserve_bytes: int = 64 << 20
+    reserve: Reserve = Reserve()

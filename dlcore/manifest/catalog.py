@@ -11,7 +11,7 @@ import msgspec
 
 from dlcore.errors import ManifestError
 from dlcore.manifest.document import MAX_MANIFEST_BYTES
-from dlcore.manifest.geometry import MAX_NUMBER, check_package_id
+from dlcore.manifest.geometry import MAX_CONTENT_BYTES, MAX_NUMBER, check_package_id
 from dlcore.manifest.refusal import refusing
 from dlcore.manifest.strictjson import parse
 from dlcore.model import Catalog, CatalogEntry
@@ -64,5 +64,5 @@ def _check_entry(entry: CatalogEntry, place: str) -> None:
         raise ManifestError(f"{place}: manifest is not a SHA-256 digest in lower-case hex")
     if not 1 <= entry.manifest_bytes <= MAX_MANIFEST_BYTES:
         raise ManifestError(f"{place}: manifest_bytes {entry.manifest_bytes} is out of range")
-    if not 0 <= entry.content_bytes <= MAX_NUMBER:
+    if not 0 <= entry.content_bytes <= MAX_CONTENT_BYTES:
         raise ManifestError(f"{place}: content_bytes {entry.content_bytes} is out of range")

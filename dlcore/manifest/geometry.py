@@ -14,7 +14,11 @@ from dlcore.model import DIGEST_BYTES, File, Manifest, Object
 MIN_BLOCK_BYTES = 4 << 10
 MAX_BLOCK_BYTES = 16 << 20
 SCHEMAS = (1, 2)  # 1 has no digests of packed files
-MAX_NUMBER = (1 << 63) - 1  # for every number in a manifest, and for the sum of all lengths
+MAX_NUMBER = (1 << 63) - 1  # for every number in a manifest
+MAX_CONTENT_BYTES = 1 << 53  # all lengths together; JSON readers keep larger numbers inexactly
+MAX_BLOCKS = 1 << 22
+"""Blocks of one package. Each costs up to 40 bytes of memory while the package is fetched, and an
+object that has a single digest could claim any number of them at no cost."""
 
 _PACKAGE_ID = re.compile(r"[0-9A-Z]{8}")
 
@@ -46,8 +50,7 @@ def check(manifest: Manifest) -> None:
     _check_head(manifest)
     for index, item in enumerate(manifest.objects):
         _check_object(item, manifest.block_bytes, f"objects[{index}]")
-    if sum(item.length_bytes for item in manifest.objects) > MAX_NUMBER:
-        raise ManifestError("objects: their lengths add up to 2**63 bytes or more")
+    _check_sums(manifest)
     _check_names(manifest)
     _check_cover(manifest)
     _check_digests_of_files(manifest)
@@ -73,6 +76,20 @@ def _check_head(manifest: Manifest) -> None:
     if not is_block_length(manifest.block_bytes):
         raise ManifestError(
             f"block_bytes {manifest.block_bytes} is not a power of two from 4 KiB to 16 MiB"
+        )
+
+
+def _check_sums(manifest: Manifest) -> None:
+    content_bytes = sum(item.length_bytes for item in manifest.objects)
+    if content_bytes > MAX_CONTENT_BYTES:
+        raise ManifestError(
+            f"objects: their lengths add up to {content_bytes} bytes, more than 2**53"
+        )
+    blocks = sum(-(-item.length_bytes // manifest.block_bytes) for item in manifest.objects)
+    if blocks > MAX_BLOCKS:
+        raise ManifestError(
+            f"objects: they have {blocks} blocks, but at most {MAX_BLOCKS} are accepted",
+            remedy="Use longer blocks, or split the package.",
         )
 
 

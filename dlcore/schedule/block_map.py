@@ -23,6 +23,9 @@ from dlcore.schedule.types import RequestNumber
 IN_FLIGHT, VERIFIED = 2, 3  # besides the two states of missing blocks
 
 
+_STATE_AT_START = bytes([MISSING]) + bytes([VERIFIED]) * 255  # by whether it is on disk
+
+
 class BlockMap:
     """The blocks of one package.
 
@@ -39,7 +42,7 @@ class BlockMap:
         self.package = package
         self.manifest = manifest
         self._policy = policy
-        self._states = bytearray(VERIFIED if there else MISSING for there in verified)
+        self._states = bytearray(verified).translate(_STATE_AT_START)
         self._owners: dict[BlockInPackage, tuple[RequestNumber, ...]] = {}
         self._split: dict[BlockInPackage, SplitBlock] = {}
         self._backlogs = Backlog(MISSING), Backlog(MISSING_SMALL)

@@ -196,6 +196,10 @@ class Files:
         """Let that clock go on."""
         time.sleep(seconds)
 
+    def disk_bytes(self, path: Path) -> int:
+        """Size of the disk that holds ``path``."""
+        return shutil.disk_usage(path).total
+
     def free_bytes(self, path: Path) -> int:
         """Free space for this user on the disk that holds ``path``."""
         return shutil.disk_usage(path).free

@@ -32,6 +32,7 @@ from dlcore.store.inventory import Inventory
 from dlcore.store.lock import StateLock
 from dlcore.store.partial import CONTENT, Partial
 from dlcore.store.proof import Proofs, refuse_foreign, unexpected
+from dlcore.store.room import Reserve, Space, check_room
 from dlcore.store.tree import ensure_folder
 
 logger = logging.getLogger(__name__)
@@ -272,6 +273,27 @@ class Store:
         self._files.move(path, self._removed / path.name)
         self._files.sync_folder(path.parent)
         delete(self._files, self._removed / path.name)
+
+    def check_room(self, manifest: Manifest, document: bytes, reserve: Reserve) -> None:
+        """Refuse a package for which the disk has no room, before anything is written for it.
+
+        Args:
+            manifest: The package.
+            document: The manifest's bytes; their SHA-256 names the package.
+            reserve: Free space that is left on the disk.
+
+        Raises:
+            DiskFullError: There is no room; the message has the numbers.
+            StorageError: The disk failed.
+        """
+        digest = hashlib.sha256(document).hexdigest()
+        has_bytes = self.reserved_bytes(manifest.package_id, digest, manifest.version)
+        with self._translated("find out the free space"):
+            space = Space(
+                self._files.free_bytes(self._partials), self._files.disk_bytes(self._partials)
+            )
+        needed_bytes = manifest.content_bytes - has_bytes
+        check_room(manifest.package_id, needed_bytes, space, reserve, self._state)
 
     def begin(self, manifest: Manifest, document: bytes) -> Partial:
         """Start to fill a package, or continue where an earlier process ended.

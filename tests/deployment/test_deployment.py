@@ -315,3 +315,23 @@ def test_a_pinned_root_vouches_for_a_catalog_that_is_read_without_tls() -> None:
     assert given.trust.root == "/keys/root.json"
     both = f'[trust]\nroot = "root.json"\n{text}'.encode()
     assert parse_deployment(both, PATH, trust_root=Path("/keys/root.json")) == given
+
+
+@pytest.mark.parametrize(
+    ("text", "reserve_bytes"),
+    [("0", 0), ("5000", 5000), ("'1 GiB'", 1 << 30), ("'1.5 kB'", 1500), ("'2TB'", 2 * 10**12)],
+)
+def test_a_reserve_is_a_size(text: str, reserve_bytes: int) -> None:
+    assert parse_size_of(text) == reserve_bytes
+
+
+@pytest.mark.parametrize("text", ["-1", "1.5", "'1'", "'1 Gbit'", "'1 GiB/s'", "'1 gib'", "true"])
+def test_what_is_not_a_size_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"content\.reserve"):
+        parse_size_of(text)
+
+
+def parse_size_of(text: str) -> int | None:
+    endpoint = "[[endpoint]]\nname = 'd'\nkind = 'file'\npath = 'p'\n"
+    document = f"[content]\nreserve = {text}\n[catalog]\npath = 'c'\n{endpoint}"
+    return parse_deployment(document.encode(), Path("/d.toml")).content.reserve_bytes

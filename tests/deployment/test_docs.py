@@ -42,6 +42,7 @@ def test_the_full_example_uses_every_setting_and_would_pass() -> None:
     facts = msgspec.structs.replace(GOOD_FACTS, deployment=full)
     held = {endpoint.name: frozenset({"ABC00001", "ABC00002"}) for endpoint in full.endpoints}
     assert failed(checks(msgspec.structs.replace(facts, holdings=held))) == ()
+    assert full.content.reserve_bytes == 2 << 30
     assert full.conditions.facts["C:\\Windows\\System32\\reagentc.exe"] is True
     assert [endpoint.connections for endpoint in full.endpoints] == [64, 16, 64]
     assert [endpoint.cost for endpoint in full.endpoints] == [0, 1, 0]
@@ -63,6 +64,7 @@ def test_the_least_example_passes_on_the_intranet() -> None:
         ("`[launch]`", deployment.LaunchSettings),
         ("`[catalog]`", deployment.CatalogSettings),
         ("`[transfer]`", deployment.TransferSettings),
+        ("`[content]`", deployment.ContentSettings),
         ("`[conditions]`", deployment.ConditionSettings),
     ],
 )

@@ -13,9 +13,9 @@ from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.packages import Found, Packages
 from dlcore.engine.download.tasks import Tasks
 from dlcore.engine.events import EventBus
-from dlcore.errors import StorageError
+from dlcore.errors import DiskFullError, StorageError
 from dlcore.model import Manifest
-from dlcore.store import Partial, Store
+from dlcore.store import Partial, Reserve, Store
 from tests.engine.fakes import package
 from tests.engine.schedulers import IdleScheduler
 from tests.engine.virtual_time import virtually
@@ -45,13 +45,33 @@ def test_a_package_that_begins_while_everything_fails_fails_too(tmp_path: Path) 
             bus = EventBus()
             tasks = Tasks(lambda error: None)
             log = EndpointLog(Meter(), bus)
-            packages = Packages(store, IdleScheduler(), nowhere, log, bus, tasks)
+            packages = Packages(store, IdleScheduler(), nowhere, log, bus, tasks, Reserve())
             begun = asyncio.ensure_future(packages.begin("ABC00001", item.manifest, item.document))
             await asyncio.to_thread(store.is_beginning.wait)
             packages.fail_all(StorageError("the disk is gone", remedy="Find it."))
             store.may_begin.set()
             with pytest.raises(StorageError, match="the disk is gone"):
                 await begun
+            await tasks.cancel()
+
+    virtually(main())
+
+
+def test_a_package_without_room_fails_alone_and_before_anything_is_written(tmp_path: Path) -> None:
+    """Fault: the disk has no room for a package. dlcore refuses it before it reserves a byte."""
+    item = package("ABC00001")
+
+    async def main() -> None:
+        with Store.open(tmp_path) as store:
+            bus = EventBus()
+            tasks = Tasks(lambda error: None)
+            log = EndpointLog(Meter(), bus)
+            reserve = Reserve.exactly(1 << 60)
+            packages = Packages(store, IdleScheduler(), nowhere, log, bus, tasks, reserve)
+            with pytest.raises(DiskFullError, match="are to stay free"):
+                await packages.begin("ABC00001", item.manifest, item.document)
+            assert packages.failure is None
+            assert not list((tmp_path / "partial").iterdir())
             await tasks.cancel()
 
     virtually(main())

@@ -95,10 +95,10 @@ def test_an_object_with_one_digest_of_the_whole_is_accepted() -> None:
     assert decode(encode(manifest), source="test") == manifest
 
 
-def test_lengths_beyond_four_gibibytes_and_beyond_doubles_are_kept() -> None:
-    length = (1 << 53) + 1
+def test_lengths_beyond_four_gibibytes_are_kept() -> None:
+    length = (1 << 45) + 1
     item = Object("ab" * 32, length, sha256=b"\xab" * 32)
-    manifest = Manifest(1, "ABC00012", 1, BLOCK, (item,), (File("a", length, 0),))
+    manifest = Manifest(1, "ABC00012", 1, 16 << 20, (item,), (File("a", length, 0),))
     assert decode(encode(manifest), source="test").content_bytes == length
 
 
@@ -163,7 +163,15 @@ BROKEN: dict[str, tuple[Manifest, str]] = {
     "name that is a path": (change(objects=(Object("../x", 30, A.digests), B)), "does not match"),
     "sum": (
         change(objects=(HUGE, HUGE), files=(File("a", 1 << 62, 0), File("b", 1 << 62, 1))),
-        "2**63",
+        "2**53",
+    ),
+    "blocks": (
+        change(
+            block_bytes=4096,
+            objects=(Object("ab" * 32, 1 << 40, sha256=b"\xab" * 32),),
+            files=(File("a", 1 << 40, 0),),
+        ),
+        "268435456 blocks, but at most 4194304",
     ),
     "files out of order": (change(files=FILES[::-1]), "out of order"),
     "file twice": (change(files=(FILES[0], *FILES)), "repeated"),

@@ -29,7 +29,7 @@ from dlcore.engine.download.verifier import Verifier
 from dlcore.engine.events import EndpointProgress, EventBus, Progress
 from dlcore.model import Manifest
 from dlcore.schedule import DeadlineScheduler, Policy, Scheduler, Terms
-from dlcore.store import Store
+from dlcore.store import Reserve, Store
 from dlcore.waiting import wait_for_all
 
 SYNC_EVERY_S = 1.0  # a power loss costs up to this much work
@@ -47,6 +47,7 @@ class Downloads:
         locate: Asks every endpoint for a package's objects.
         bus: Hears what happens.
         rng: Spreads the back-offs after failures.
+        reserve: Free space that is left on the store's disk.
         memory_bytes: Length of all buffers together.
         make_scheduler: Makes what decides which bytes each connection fetches.
 
@@ -62,6 +63,7 @@ class Downloads:
         bus: EventBus,
         rng: random.Random,
         *,
+        reserve: Reserve | None = None,
         memory_bytes: int = Policy().memory_bytes,
         make_scheduler: MakeScheduler = DeadlineScheduler,
     ) -> None:
@@ -75,7 +77,13 @@ class Downloads:
         self._endpoint_log = EndpointLog(self.meter, bus)
         self._tasks = Tasks(self._failed)
         self._packages = Packages(
-            store, self._scheduler, locate, self._endpoint_log, bus, self._tasks
+            store,
+            self._scheduler,
+            locate,
+            self._endpoint_log,
+            bus,
+            self._tasks,
+            reserve or Reserve(),
         )
         begun = self._packages.begun
         self._decisions = Decisions(begun, self._endpoint_log, self._packages, bus)

@@ -28,7 +28,7 @@ from dlcore.engine.events import (
 from dlcore.errors import DlcoreError, TransferError, UnexpectedContentError
 from dlcore.model import Manifest, ObjectIndex
 from dlcore.schedule import Events, PackageExhausted, Scheduler
-from dlcore.store import Store
+from dlcore.store import Reserve, Store
 from dlcore.transfer import Placement
 from dlcore.waiting import in_thread
 
@@ -66,6 +66,7 @@ class Packages:
         endpoints: Knows how endpoints failed.
         bus: Hears what happens.
         tasks: Runs what takes time.
+        reserve: Free space that is left on the store's disk.
     """
 
     def __init__(
@@ -76,8 +77,10 @@ class Packages:
         endpoints: EndpointLog,
         bus: EventBus,
         tasks: Tasks,
+        reserve: Reserve,
     ) -> None:
         self._store = store
+        self._reserve = reserve
         self._scheduler = scheduler
         self._locate = locate
         self._endpoints = endpoints
@@ -160,6 +163,7 @@ class Packages:
             self._note_reused(package_id, manifest.content_bytes)
             self._bus.emit(PackageReady(package_id, str(finished)))
             return
+        await in_thread(self._store.check_room, manifest, document, self._reserve)
         partial = await in_thread(self._store.begin, manifest, document)
         if self._failure:  # meanwhile, and only the packages that were begun have heard of it
             partial.close()

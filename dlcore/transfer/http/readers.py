@@ -89,14 +89,16 @@ async def read_document(
             raise await response.status_error()
         check_content_coding(response)
         announced_bytes = parse_content_length(response.headers.get("Content-Length", ""))
-        body = await _document_body(response, limit_bytes, announced_bytes)
+        longest_bytes = limit_bytes if announced_bytes is None else announced_bytes
+        max_s = client.policy.max_document_s(longest_bytes)
+        body = await _document_body(response, limit_bytes, announced_bytes, max_s)
         if announced_bytes is not None and len(body) != announced_bytes:
             raise response.error(Fault.TRUNCATED, f"{len(body)} of {announced_bytes} bytes arrived")
         return bytes(body)
 
 
 async def _document_body(
-    response: Response, limit_bytes: int, announced_bytes: int | None
+    response: Response, limit_bytes: int, announced_bytes: int | None, max_s: float
 ) -> bytearray:
     """Read the body as it arrives; its announced length is no reason to keep room for it.
 
@@ -110,8 +112,6 @@ async def _document_body(
     )
     if announced_bytes is not None and announced_bytes > limit_bytes:
         raise too_long
-    longest_bytes = limit_bytes if announced_bytes is None else announced_bytes
-    max_s = response.policy.max_document_s(longest_bytes)
     body = bytearray()
     try:
         async with asyncio.timeout(max_s):
