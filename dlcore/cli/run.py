@@ -140,12 +140,7 @@ def _simulation(path: Path) -> Simulation:
             f"--simulate: {path} is neither a number nor a readable file: {error.strerror}",
             remedy="Give seconds for each step, or a TOML file.",
         ) from error
-    except (
-        tomllib.TOMLDecodeError,
-        UnicodeDecodeError,
-        RecursionError,
-        msgspec.ValidationError,
-    ) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(
             f"--simulate: {path}: {error}",
             remedy='It may say default_s, [durations_s], [exit_codes] and [sets."step name"].',

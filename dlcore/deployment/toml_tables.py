@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import enum
+import re
 import tomllib
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -16,6 +17,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from dlcore.errors import ConfigError
+
+MAX_TOML_BYTES = 1 << 20  # some 10,000 facts or variables
+MAX_KEY_PARTS = 32
+"""Parts of a dotted key. `tomllib` takes time that grows with the square of their number."""
+
+_PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
+_LONG_KEY = re.compile(rf"(?<![\w-])(?:{_PART}){{{MAX_KEY_PARTS}}}")
 
 T = TypeVar("T", bound=msgspec.Struct)
 Table = dict[str, Any]  # what `tomllib` makes of a table
@@ -25,15 +33,22 @@ def parse(text: bytes, file: str) -> Table:
     """Parse a TOML document, which may begin with the byte order mark that Windows editors write.
 
     Raises:
-        ConfigError: Not UTF-8 or not TOML.
+        ConfigError: Not UTF-8 or not TOML, or longer or deeper than settings can be.
     """
+    if len(text) > MAX_TOML_BYTES:
+        raise ConfigError(
+            f"{file}: is longer than {MAX_TOML_BYTES >> 20} MiB", remedy="Check the path."
+        )
     try:
-        return tomllib.loads(text.decode("utf-8-sig"))
+        document = text.decode("utf-8-sig")
+        if _LONG_KEY.search(document):
+            raise ValueError(f"a key has {MAX_KEY_PARTS} parts or more")
+        return tomllib.loads(document)
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"{file}: byte {error.start} is not UTF-8", remedy="Save the file as UTF-8."
         ) from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of 4301 digits is a bare ValueError
         raise ConfigError(
             f"{file}: {error}",
             remedy="Correct the TOML there. Strings need quotes; a Windows path needs single ones.",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 MAX_METALINK_BYTES = 16 << 20  # the parsed tree takes many times as much memory
+MAX_TAGS = 1_000_000  # as many as digests of pieces have in a document of that length, twice over
 
 Urls = tuple[tuple[str, ...], ...]
 
@@ -76,6 +77,8 @@ def _root(data: bytes) -> Element:
 
     if len(data) > MAX_METALINK_BYTES:
         raise ManifestError(f"is {len(data)} bytes long; at most {MAX_METALINK_BYTES} are accepted")
+    if data.count(b"<") > MAX_TAGS:
+        raise ManifestError(f"has more than {MAX_TAGS} tags")
     try:
         root: Element = fromstring(data, forbid_dtd=True)
     except (ParseError, DefusedXmlException, LookupError) as error:

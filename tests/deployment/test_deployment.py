@@ -335,3 +335,28 @@ def parse_size_of(text: str) -> int | None:
     endpoint = "[[endpoint]]\nname = 'd'\nkind = 'file'\npath = 'p'\n"
     document = f"[content]\nreserve = {text}\n[catalog]\npath = 'c'\n{endpoint}"
     return parse_deployment(document.encode(), Path("/d.toml")).content.reserve_bytes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + ".a" * 400_000 + " = 1",
+        "[" + "'a' . " * 150_000 + "a]",
+        'a = { "b"' + '."b"' * 200_000 + " = 1 }",
+        "a = " + "9" * 500_000,
+        "a = " + "[" * 500_000,
+        "a = 1\n" * 200_000,
+    ],
+    ids=["dotted key", "dotted table", "dotted inside", "digits", "lists", "too long"],
+)
+def test_settings_that_go_on_and_on_are_refused_in_linear_time(text: str) -> None:
+    """Fault: a settings file has a key of endless parts. dlcore refuses it in linear time."""
+    with pytest.raises(ConfigError):
+        parse_deployment(text.encode(), Path("/d.toml"))
+
+
+def test_text_with_dots_is_not_a_long_key() -> None:
+    query = "SELECT * FROM a WHERE version = '" + "1." * 30 + "0'"
+    where = "[catalog]\npath = 'c'\n[[endpoint]]\nname = 'd'\nkind = 'file'\npath = 'p'\n"
+    settings = parse_deployment(f'{where}[variables]\nv = "{query}"'.encode(), Path("/d.toml"))
+    assert settings.variables["v"] == query

@@ -1,9 +1,11 @@
 """A distribution point's reply to ``PROPFIND``: the files and folders it lists, and their links.
 
-Guarantees: pure. An entry's path is relative to the package and stays inside it. Its link keeps the
-server's spelling of path and query, because everything after ``?`` must be sent unchanged. If a
-link names another host, its path is used on the host that was asked: a distribution point has
-several names, and no request ever goes to a host that the settings do not name.
+Guarantees: pure, and linear in the length of the document, however it is nested: elements are
+looked for only where RFC 4918 puts them. At most `MAX_TAGS` tags are read. An entry's path is
+relative to the package and stays inside it. Its link keeps the server's spelling of path and query,
+because everything after ``?`` must be sent unchanged. If a link names another host, its path is
+used on the host that was asked: a distribution point has several names, and no request ever goes to
+a host that the settings do not name.
 
 Source: the reply quoted in maurice-daly/DriverAutomationTool, issue 21: an empty ``getetag``, and
 ``sccm?/`` before the last component of a collection, or between package and file.
@@ -19,7 +21,12 @@ from xml.etree.ElementTree import Element, ParseError
 
 from dlcore.transfer.http.urls import quote_unsafe
 
+MAX_TAGS = 4_000_000
+"""Opening and closing tags of one listing: some 250,000 files. The tree of one tag takes up to 100
+bytes of memory."""
+
 _DAV = "{DAV:}"
+_PROPERTIES = f"{_DAV}propstat/{_DAV}prop/{_DAV}"
 _SCCM_MARK = "sccm?/"
 _AUTHORITY = re.compile(r"^https?://[^/?#]*", re.IGNORECASE)
 _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -56,27 +63,28 @@ def parse_listing(document: bytes, root: str) -> list[Entry]:
     import defusedxml
     from defusedxml.ElementTree import fromstring
 
+    if document.count(b"<") > MAX_TAGS:
+        raise ValueError(f"it has more than {MAX_TAGS} tags")
     try:
         tree = fromstring(document, forbid_dtd=True)
     except (ParseError, defusedxml.DefusedXmlException, LookupError):
         raise ValueError("it is not plain XML") from None
     if tree.tag != f"{_DAV}multistatus":
         raise ValueError("it is not a WebDAV multistatus document")
-    return [_entry(response, root) for response in tree.iter(f"{_DAV}response")]
+    return [_entry(response, root) for response in tree.iterfind(f"{_DAV}response")]
 
 
 def _entry(response: Element, root: str) -> Entry:
-    link = quote_unsafe(_AUTHORITY.sub("", _text(response, "href"), count=1))
-    is_folder = _text(response, "iscollection") == "1"
-    length = _text(response, "getcontentlength") or "0"
+    link = quote_unsafe(_AUTHORITY.sub("", _text(response, f"{_DAV}href"), count=1))
+    is_folder = _text(response, f"{_PROPERTIES}iscollection") == "1"
+    length = _text(response, f"{_PROPERTIES}getcontentlength") or "0"
     if not _DIGITS.fullmatch(length):
         raise ValueError("the length of a file is not a number")
     return Entry(_relative_path(link, root), link, is_folder, 0 if is_folder else int(length))
 
 
-def _text(response: Element, name: str) -> str:
-    found = next(response.iter(f"{_DAV}{name}"), None)
-    return (found.text or "").strip() if found is not None else ""
+def _text(response: Element, path: str) -> str:
+    return response.findtext(path, "").strip()
 
 
 def _relative_path(link: str, root: str) -> str:

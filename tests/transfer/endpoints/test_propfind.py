@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.transfer.endpoints.propfind import Entry, parse_listing
+from dlcore.transfer.endpoints.propfind import MAX_TAGS, Entry, parse_listing
 
 ROOT = "/SMS_DP_SMSPKG$/ABC00012"
 NAMES = st.text(
@@ -137,3 +137,33 @@ def test_what_is_not_a_listing_is_refused(document: bytes) -> None:
 def test_any_bytes_are_a_listing_or_refused(document: bytes) -> None:
     with pytest.raises(ValueError):
         parse_listing(document, ROOT)
+
+
+def test_the_time_does_not_depend_on_how_a_listing_is_nested() -> None:
+    """Fault: a listing nests its entries. dlcore reads it in a time linear in its length.
+
+    What searches each of these elements through would take hours.
+    """
+    count = 200_000
+    inner = f"<D:href>{ROOT}/x</D:href>"
+    nested = "<D:response>" * count + inner + "</D:response>" * count
+    with pytest.raises(ValueError):
+        parse_listing(f'<D:multistatus xmlns:D="DAV:">{nested}</D:multistatus>'.encode(), ROOT)
+    folded = f"<D:response>{inner}{'<D:prop>' * count}{'</D:prop>' * count}</D:response>"
+    (entry,) = parse_listing(
+        f'<D:multistatus xmlns:D="DAV:">{folded}</D:multistatus>'.encode(), ROOT
+    )
+    assert entry.path == "x"
+
+
+def test_a_listing_of_too_many_tags_is_refused_before_a_tree_is_made_of_it() -> None:
+    """Fault: a listing is millions of empty tags. dlcore refuses it before it takes memory."""
+    with pytest.raises(ValueError, match="tags"):
+        parse_listing(b"<a/>" * (MAX_TAGS + 1), ROOT)
+
+
+def test_only_the_properties_of_the_entry_itself_count() -> None:
+    misplaced = f"<D:href>{ROOT}/x</D:href><D:getcontentlength>7</D:getcontentlength>"
+    document = f'<D:multistatus xmlns:D="DAV:"><D:response>{misplaced}</D:response></D:multistatus>'
+    (entry,) = parse_listing(document.encode(), ROOT)
+    assert entry.length_bytes == 0
