@@ -1,9 +1,10 @@
 """The connection pool that all endpoints of a process share, with its limit for each host.
 
 Guarantees: at most ``max_connections_per_host`` ranges are read at once from one host (scheme, name
-and port), for all endpoints together. An idle connection serves the next request to its host. A
-host name is looked up once for all connections, and again at once if its addresses fail. TLS
-certificates are always verified. Cookies are not kept, bodies are not decoded, headers are limited.
+and port), for all endpoints together; fewer if the process may not open many files. An idle
+connection serves the next request to its host. A host name is looked up once for all connections,
+and again at once if its addresses fail. TLS certificates are always verified. Cookies are not kept,
+bodies are not decoded, headers are limited.
 
 Connections are opened by the first request, and closed when the last client has left. For one event
 loop.
@@ -18,6 +19,7 @@ from yarl import URL
 
 from dlcore.transfer.http.aiohttp_internals import forget_broken_connections
 from dlcore.transfer.http.headers import COMMON_HEADERS
+from dlcore.transfer.http.open_files import max_connections
 from dlcore.transfer.http.semaphore import ResizableSemaphore
 from dlcore.transfer.http.tls import tls_context
 from dlcore.transfer.policy import TransferPolicy
@@ -35,21 +37,22 @@ class ConnectionPool:
 
     def __init__(self, policy: TransferPolicy | None = None) -> None:
         self.policy = policy or TransferPolicy()
-        self._max_connections = self.policy.max_connections_per_host
+        self._allowed_connections = max_connections()
+        self._max_connections = min(self.policy.max_connections_per_host, self._allowed_connections)
         self._host_limits: dict[tuple[str, str, int], ResizableSemaphore] = {}
         self._tls_contexts: dict[str, ssl.SSLContext] = {}
         self._clients: set[object] = set()
         self._session: aiohttp.ClientSession | None = None
 
-    def limit(self, max_connections: int) -> None:
+    def limit(self, connections: int) -> None:
         """Change the limit of every host at any time; a lower one is reached as ranges end.
 
         Args:
-            max_connections: Ranges read from one host at once; at least 1.
+            connections: Ranges read from one host at once; at least 1.
         """
-        self._max_connections = max_connections
+        self._max_connections = min(connections, self._allowed_connections)
         for semaphore in self._host_limits.values():
-            semaphore.resize(max_connections)
+            semaphore.resize(self._max_connections)
 
     def host_limit(self, url: URL) -> ResizableSemaphore:
         """The limit of the host of a URL; a range holds it while it is read."""

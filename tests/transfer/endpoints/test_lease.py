@@ -273,6 +273,31 @@ async def test_closing_ends_a_renewal_running_and_may_be_repeated() -> None:
     assert issuer.running == 0
 
 
+async def test_closing_waits_until_the_renewal_has_closed_its_connection() -> None:
+    """Fault: a command ends while a token is renewed. dlcore waits for the request's own end."""
+    is_closed = False
+    is_begun = asyncio.Event()
+
+    async def fetch() -> tuple[str, float]:
+        nonlocal is_closed
+        is_begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(5):  # a connection takes some turns of the loop to close
+                await asyncio.sleep(0)
+            is_closed = True
+        raise AssertionError
+
+    lease = Lease("edge", "token", fetch, observer=lambda _: None, policy=POLICY)
+    getting = asyncio.ensure_future(lease.get())
+    await is_begun.wait()
+    await lease.aclose()
+    assert is_closed
+    with contextlib.suppress(asyncio.CancelledError):
+        await getting
+
+
 def test_the_repr_of_what_is_held_does_not_show_it() -> None:
     assert "canary" not in repr(Leased("canary", 1, "rejected", 0.0, 1.0))
 

@@ -7,11 +7,14 @@ import socket
 from typing import Any
 
 import pytest
+from yarl import URL
 
 from dlcore.errors import Fault, TransferError
 from dlcore.transfer.http.client import HttpClient
+from dlcore.transfer.http.open_files import max_connections
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.readers import read_document, read_range
+from dlcore.transfer.http.semaphore import ResizableSemaphore
 from dlcore.transfer.policy import TransferPolicy
 from dlcore.transfer.sink import SinkWriter
 from tests.transfer.hostile import AGAIN, CLOSE, HANG, MAX_WAIT_S, Hostile, Script, hostile
@@ -230,3 +233,34 @@ async def test_small_requests_are_sent_without_delay() -> None:
             connection: socket.socket = borrowed.transport.get_extra_info("socket")
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         await client.aclose()
+
+
+# Open files
+
+
+async def admitted(semaphore: ResizableSemaphore) -> int:
+    """How many more holders it lets in."""
+    count = 0
+    while True:
+        entering = asyncio.ensure_future(semaphore.acquire())
+        await asyncio.sleep(0)
+        if not entering.done():
+            entering.cancel()
+            return count
+        count += 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "connections"), [(1024, 256), (64, 16), (3, 1), (1 << 20, 256), (-1, 256)]
+)
+async def test_connections_leave_open_files_for_the_rest(
+    limit: int, connections: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: the process may open few files only. dlcore opens fewer connections, and goes on."""
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+    pool = ConnectionPool()
+    semaphore = pool.host_limit(URL("http://host/x"))
+    assert await admitted(semaphore) == connections
+    pool.limit(1000)
+    assert await admitted(semaphore) == min(1000, max_connections()) - connections
