@@ -1,10 +1,10 @@
 """A request to end the process: how it reaches the command, and what happens if that hangs.
 
-Guarantees: the first request (``SIGINT``, ``SIGTERM``, on Windows also ``SIGBREAK`` and closing the
-console) cancels the command, so that it ends in order. The process is gone `GRACE_S` later in any
-case, even if a thread hangs in a system call on a dead file share. A second request ends it at
-once. Nothing is half-done then: state is only ever replaced by a rename, and content is only
-believed after it was synced.
+Guarantees: the first request (``SIGINT``, ``SIGTERM``, ``SIGHUP``, on Windows ``SIGBREAK`` and
+closing the console) cancels the command, so that it ends in order. The process is gone `GRACE_S`
+later in any case, even if a thread hangs in a system call on a dead file share. A second request
+ends it at once. Nothing is half-done then: state is only ever replaced by a rename, and content is
+only believed after it was synced.
 
 Assumes the main thread; in any other, signals cannot be handled and nothing is changed.
 """
@@ -16,7 +16,7 @@ import contextlib
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
 from dlcore.cli.console_close import on_console_close
@@ -26,13 +26,11 @@ GRACE_S = 1.4
 delay before it and the last words after it."""
 
 _LOOK_EVERY_S = 0.1  # a main thread that does not take a signal for as long hangs
-_SIGNALS = tuple(
-    signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
-)
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 class Terminated(BaseException):
-    """The process was asked to end (``SIGTERM``); what was verified is kept."""
+    """The process was asked to end, not by ``SIGINT``; what was verified is kept."""
 
 
 class Termination:
@@ -61,9 +59,10 @@ class Termination:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self._signalled) for number in _SIGNALS}
+        heeded = _heeded_signals()
+        before = {number: signal.signal(number, self._signalled) for number in heeded}
         try:
-            with _lookout(self._seen), on_console_close(self._console_closes):
+            with _lookout(heeded, self._seen), on_console_close(self._console_closes):
                 yield
         finally:
             for number, handler in before.items():
@@ -118,15 +117,21 @@ class Termination:
             timer.start()
 
 
+def _heeded_signals() -> tuple[signal.Signals, ...]:
+    """Those that end the process; not one that it was told to ignore, as by ``nohup``."""
+    known = (signal.Signals[name] for name in _NAMES if hasattr(signal, name))
+    return tuple(number for number in known if signal.getsignal(number) != signal.SIG_IGN)
+
+
 @contextlib.contextmanager
-def _lookout(seen: Callable[..., None]) -> Iterator[None]:
+def _lookout(heeded: Sequence[signal.Signals], seen: Callable[..., None]) -> Iterator[None]:
     """Tell of signals that the main thread cannot handle, because it hangs in a system call.
 
     Linux gives a signal to the main thread, which does not look at it while it waits for a dead
     file share. Elsewhere the interpreter notes it, but a lock is waited for without looking.
     """
     if hasattr(signal, "sigtimedwait"):
-        with _waiting_for_signals(seen):
+        with _waiting_for_signals(heeded, seen):
             yield
     else:
         with _reading_wakeups(seen):
@@ -134,17 +139,19 @@ def _lookout(seen: Callable[..., None]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _waiting_for_signals(seen: Callable[..., None]) -> Iterator[None]:
+def _waiting_for_signals(
+    heeded: Sequence[signal.Signals], seen: Callable[..., None]
+) -> Iterator[None]:
     is_over = threading.Event()
 
     def look() -> None:
         # Blocked in this thread only. The main thread is given time to take a signal, because a
         # signal that is taken here does not wake it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, heeded)
         was_pending = False
         while not is_over.wait(_LOOK_EVERY_S):
-            is_pending = not signal.sigpending().isdisjoint(_SIGNALS)
-            if is_pending and was_pending and (found := signal.sigtimedwait(_SIGNALS, 0)):
+            is_pending = not signal.sigpending().isdisjoint(heeded)
+            if is_pending and was_pending and (found := signal.sigtimedwait(heeded, 0)):
                 seen(found.si_signo, is_taken=True)
             was_pending = is_pending
 

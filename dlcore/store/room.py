@@ -24,7 +24,7 @@ class Reserve(msgspec.Struct, frozen=True):
 
     @classmethod
     def exactly(cls, count_bytes: int) -> Reserve:
-        """This many bytes, however small the disk is."""
+        """This many bytes, or all of a smaller disk."""
         return cls(count_bytes, 1.0)
 
     def of(self, disk_bytes: int) -> int:

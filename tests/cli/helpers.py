@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,8 @@ import pytest
 
 from dlcore.cli import main
 
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # of a shell's background job
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # children would ignore it too
 COMMAND = (sys.executable, "-m", "dlcore")
 PLAIN = {"TERM": "dumb", "NO_COLOR": "1"}
 

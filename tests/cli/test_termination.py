@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -9,15 +10,18 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from dlcore.cli.console_close import CTRL_CLOSE_EVENT, MARGIN_S, handler_of, registered
 from dlcore.cli.leaving import Leaving
-from dlcore.cli.termination import GRACE_S, Terminated
+from dlcore.cli.loop import run_async
+from dlcore.cli.termination import GRACE_S, Terminated, Termination
 from tests.cli.conftest import Site
 from tests.cli.helpers import Ended, refused, start, tree, wait
 from tests.cli.test_endings import is_open
@@ -27,7 +31,11 @@ MAX_END_S = 2.0
 HUGE_BYTES = 64 << 30  # as a hole it costs nothing, and takes long to hash
 BOTH = pytest.mark.parametrize(
     ("number", "status", "code"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "terminated"),
+        (signal.SIGHUP, 143, "terminated"),
+    ],
 )
 STUBBORN = """
 import os, signal, time
@@ -214,6 +222,16 @@ def test_a_second_request_ends_it_at_once(number: signal.Signals, status: int, c
     refused(ended(process, number), status, code)
 
 
+def test_a_signal_that_the_process_was_told_to_ignore_is_ignored() -> None:
+    ignored = (
+        "import os, signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "from dlcore.cli.termination import Termination\n"
+        "with Termination(lambda cause: os._exit(9)).handled():\n"
+        "    signal.raise_signal(signal.SIGHUP)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", ignored], check=False).returncode == 0
+
+
 def test_the_end_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
     left: list[int] = []
     leaving = Leaving(as_json=True, leave=left.append)
@@ -255,3 +273,30 @@ def test_the_handler_is_registered_only_while_a_command_runs() -> None:
         assert calls == [("handler", True)]
         raise KeyError
     assert calls[1:] == [("handler", False)]
+
+
+# Inside one process
+
+
+def test_a_loop_that_sleeps_is_woken_and_its_work_cleans_up() -> None:
+    left: list[BaseException] = []
+    cleaned: list[str] = []
+    termination = Termination(left.append, grace_s=60.0)
+
+    async def work() -> None:
+        # The loop has fallen asleep by then; if not, the test is only weaker.
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            cleaned.append("cleaned")
+
+    with (
+        click.Context(click.Command("x"), obj=termination),
+        termination.handled(),
+        pytest.raises(Terminated),
+    ):
+        run_async(work())
+    assert cleaned == ["cleaned"]
+    assert isinstance(termination.cause, Terminated)
+    assert not left

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from dlcore.deployment import Check, failed
 from dlcore.engine import gather
 from dlcore.engine.client import Client
 from dlcore.engine.gather import preflight
+from dlcore.errors import DiskFullError
+from dlcore.store import Space
 from dlcore.tasksequence import read
 from tests.engine.machine import EXTRA, OS, TOOLS, TREES
 from tests.engine.scene import deployment, sequence, step, upgrade
@@ -23,9 +26,11 @@ def root(published: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def check(root: Path, *children: str, endpoints: str = "") -> dict[str, Check]:
+async def check(
+    root: Path, *children: str, endpoints: str = "", more: Sequence[str] = ()
+) -> dict[str, Check]:
     tree = read(sequence(*children), source="test")
-    async with Client(deployment(root, endpoints=endpoints), root / "state") as client:
+    async with Client(deployment(root, more, endpoints=endpoints), root / "state") as client:
         return {check.name: check for check in await preflight(client, tree)}
 
 
@@ -46,6 +51,21 @@ def objects(root: Path, *, length_bytes: int | None = None) -> list[Path]:
 async def test_all_is_well_where_all_is_there(root: Path) -> None:
     checks = await check(root, upgrade(OS), step("tools", package=TOOLS))
     assert failures(checks) == set()
+
+
+HUGE_RESERVE = ("[content]\nreserve = '900 TB'",)
+
+
+async def test_the_reserve_that_is_set_is_left_free(root: Path) -> None:
+    checks = await check(root, upgrade(OS), step("tools", package=TOOLS), more=HUGE_RESERVE)
+    assert failures(checks) == {"disk-space"}
+
+
+async def test_a_package_is_not_begun_into_the_reserve(root: Path) -> None:
+    async with Client(deployment(root, HUGE_RESERVE), root / "state") as client:
+        with pytest.raises(DiskFullError, match="of these are to stay free"):
+            await client.fetch(OS)
+    assert not list((root / "state" / "partial").iterdir())
 
 
 async def test_everything_that_is_missing_is_told_at_once(root: Path) -> None:
@@ -96,7 +116,7 @@ async def test_a_catalog_that_cannot_be_read_is_told(root: Path) -> None:
 async def test_a_disk_that_is_too_small_is_told(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dlcore.engine.gather._free_bytes", lambda path: 10_000)
+    monkeypatch.setattr("dlcore.engine.gather._space", lambda path: Space(10_000, 100_000))
     assert failures(await check(root, upgrade(OS))) == {"disk-space"}
 
 
