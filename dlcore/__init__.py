@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from dlcore.deployment import Check as Check
     from dlcore.deployment import ClientSettings as ClientSettings
     from dlcore.deployment import ConditionSettings as ConditionSettings
+    from dlcore.deployment import ContentSettings as ContentSettings
     from dlcore.deployment import Deployment as Deployment
     from dlcore.deployment import DeploymentOptions as DeploymentOptions
     from dlcore.deployment import Download as Download
@@ -169,7 +170,7 @@ if TYPE_CHECKING:
 # Module -> its public names, each with ``:`` and the name it has here if that differs.
 _PUBLIC = {
     "deployment": (
-        "CatalogSettings Check ClientSettings ConditionSettings Deployment "
+        "CatalogSettings Check ClientSettings ConditionSettings ContentSettings Deployment "
         "DeploymentOptions Download Launch LaunchSettings TransferSettings TrustSettings "
         "Undecided load_deployment parse_rate"
     ),

@@ -46,6 +46,7 @@ class Termination:
         self._grace_s = grace_s
         self._cancel: Callable[[], object] | None = None
         self._cause: BaseException | None = None
+        self._requests = 0
         self._passed_on = 0  # signals that the lookout took and passed on to the main thread
 
     @property
@@ -105,9 +106,10 @@ class Termination:
         return self._grace_s
 
     def _request(self, number: int) -> None:
-        if self._cause:
-            self._leave(self._cause)
         self._begin_grace(number)
+        self._requests += 1
+        if self._requests > 1 and self._cause:
+            self._leave(self._cause)
 
     def _begin_grace(self, number: int) -> None:
         if self._cause is None:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -60,7 +60,7 @@ def in_a_thread():
 
 def in_the_main_thread():
     # As in a read from a dead share: the main thread does not look at its signals.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
     says = ["hangs"]
     while True:
         with contextlib.suppress(BaseException):
@@ -276,6 +276,27 @@ def test_the_handler_is_registered_only_while_a_command_runs() -> None:
 
 
 # Inside one process
+
+
+def lookout_sees(termination: Termination) -> None:
+    termination._seen(signal.SIGTERM, is_taken=False)
+    signal.raise_signal(signal.SIGTERM)
+
+
+def console_closes(termination: Termination) -> None:
+    assert termination._console_closes() == 60.0
+    time.sleep(0)  # the interpreter looks at its signals
+
+
+@pytest.mark.parametrize("notice", [lookout_sees, console_closes])
+def test_who_sees_a_request_first_leaves_the_end_to_the_main_thread(
+    notice: Callable[[Termination], None],
+) -> None:
+    left: list[BaseException] = []
+    termination = Termination(left.append, grace_s=60.0)
+    with termination.handled(), pytest.raises(Terminated):
+        notice(termination)
+    assert not left
 
 
 def test_a_loop_that_sleeps_is_woken_and_its_work_cleans_up() -> None:

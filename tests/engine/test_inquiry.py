@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dlcore.engine.download.asking import TRANSIENT, Asking, NoAnswerError
 from dlcore.engine.download.inquiry import Inquiry, InquiryPolicy
+from dlcore.engine.download.retry_gate import MAX_REFUSALS
 from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, Manifest
 from tests.engine.fakes import FakePlacement
@@ -213,6 +214,13 @@ def test_a_busy_endpoint_is_asked_when_its_time_is_over() -> None:
     ended = search([busy, Scripted("b", Reply(0.1, Fault.NOT_FOUND))])
     assert ended.winner == "a"
     assert ended.took_s > 100.0
+
+
+def test_an_endpoint_that_is_always_busy_is_not_asked_for_ever() -> None:
+    """Fault: an endpoint asks for time again and again. dlcore gives it up after a while."""
+    busy = Scripted("a", Reply(0.1, Fault.BUSY, 100.0))
+    assert search([busy]).failures == ("a",)
+    assert len(busy.asked_at_s) == MAX_REFUSALS
 
 
 def test_an_error_of_our_own_ends_the_search() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -46,3 +48,15 @@ def test_what_a_read_raises_is_raised() -> None:
 
     with pytest.raises(FileNotFoundError, match="x"):
         AbandonableThreads(1).submit(read).result(10.0)
+
+
+HANGS = """
+import threading
+from dlcore.transfer.endpoints.abandonable import AbandonableThreads
+AbandonableThreads(1).submit(threading.Event().wait)
+"""
+
+
+def test_a_thread_that_never_returns_does_not_hold_up_the_end_of_the_process() -> None:
+    """Fault: a read from a dead share never returns. dlcore's process ends all the same."""
+    assert subprocess.run([sys.executable, "-c", HANGS], timeout=60, check=False).returncode == 0

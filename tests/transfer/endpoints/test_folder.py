@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from pathlib import Path
 
@@ -71,3 +72,23 @@ async def test_a_share_that_hangs_is_a_stall(
         await placement.read_range(0, 0, 100, Collector(100))
     hung.set()
     assert caught.value.fault is Fault.STALL
+
+
+def test_a_share_that_hangs_does_not_hold_up_the_end_of_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: a file share hangs. dlcore gives its read up and ends without it."""
+    hung = threading.Event()
+    monkeypatch.setattr(Path, "open", lambda *_, **__: hung.wait())
+
+    async def main() -> None:
+        endpoint = FolderEndpoint("share", tmp_path, policy=TransferPolicy(stall_s=0.02))
+        with pytest.raises(TransferError):
+            await endpoint.read_document("catalog.json", 100)
+
+    thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
+    thread.start()
+    thread.join(10.0)
+    is_over = not thread.is_alive()
+    hung.set()
+    assert is_over

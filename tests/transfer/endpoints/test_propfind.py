@@ -162,6 +162,13 @@ def test_a_listing_of_too_many_tags_is_refused_before_a_tree_is_made_of_it() -> 
         parse_listing(b"<a/>" * (MAX_TAGS + 1), ROOT)
 
 
+def test_an_entry_within_an_entry_does_not_count() -> None:
+    inner = f"<D:response><D:href>{ROOT}/y</D:href></D:response>"
+    outer = f"<D:response><D:href>{ROOT}/x</D:href>{inner}</D:response>"
+    entries = parse_listing(f'<D:multistatus xmlns:D="DAV:">{outer}</D:multistatus>'.encode(), ROOT)
+    assert [entry.path for entry in entries] == ["x"]
+
+
 def test_only_the_properties_of_the_entry_itself_count() -> None:
     misplaced = f"<D:href>{ROOT}/x</D:href><D:getcontentlength>7</D:getcontentlength>"
     document = f'<D:multistatus xmlns:D="DAV:"><D:response>{misplaced}</D:response></D:multistatus>'
