@@ -252,6 +252,9 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
         sas_file: File with the shared access signature of a ``blob``; re-read when it is rejected.
         sas_env: Environment variable with that signature, in place of a file.
         ca_file: PEM file of the authorities to trust in place of the system's.
+        content_hosts: Hosts to which the locations of a ``cmg`` or ``cloud-dp`` may lead, as
+            ``storage.example.com`` or ``*.example.com``; they may be private. Empty: the service's
+            own origin, and hosts with public addresses.
         connections: Most connections to open to it at once, 1 to 256.
         cost: Of using it; an endpoint that costs more than another is spared where that will do.
         cap_bytes_per_s: Most bytes per second to read from it; 0 for no cap.
@@ -266,6 +269,7 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     sas_file: str = ""
     sas_env: str = ""
     ca_file: str = ""
+    content_hosts: tuple[str, ...] = ()
     connections: Annotated[int, msgspec.Meta(ge=1, le=256)] = 256
     cost: Annotated[int, msgspec.Meta(ge=0)] = 0
     cap_bytes_per_s: Annotated[int, msgspec.Meta(ge=0)] = 0

@@ -22,14 +22,15 @@ from dlcore.model import EndpointKind, EndpointSettings
 _COMMON = ("name", "kind", "connections", "cost", "cap_bytes_per_s")
 _WEB = (*_COMMON, "url", "ca_file")
 _KEYS = {
-    EndpointKind.CMG: (*_WEB, "token_file", "token_env", "serves_content"),
-    EndpointKind.CLOUD_DP: (*_WEB, "token_file", "token_env"),
+    EndpointKind.CMG: (*_WEB, "token_file", "token_env", "content_hosts", "serves_content"),
+    EndpointKind.CLOUD_DP: (*_WEB, "token_file", "token_env", "content_hosts"),
     EndpointKind.BLOB: (*_WEB, "sas_file", "sas_env"),
     EndpointKind.DP: _WEB,
     EndpointKind.HTTP: _WEB,
     EndpointKind.FILE: (*_COMMON, "path"),
 }
 _PATHS = ("token_file", "sas_file", "ca_file")
+_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9A-Fa-f:.]+", re.ASCII)
 _UNSAFE = re.compile(r"[^\x21-\x7e]")
 
 
@@ -112,6 +113,7 @@ def _read_endpoint(value: object, path: Path, number: int, connections: int) -> 
         return msgspec.structs.replace(endpoint, url=resolve(path, place))
     _check_url(endpoint, where)
     _check_credentials(endpoint, where)
+    _check_content_hosts(endpoint, where)
     named = {name: getattr(endpoint, name) for name in _PATHS}
     return msgspec.structs.replace(
         endpoint, **{name: resolve(path, text) for name, text in named.items() if text}
@@ -168,3 +170,13 @@ def _check_credentials(endpoint: EndpointSettings, where: str) -> None:
             f"{where}: its credential would travel without TLS, where others can read it",
             remedy="Use an https URL.",
         )
+
+
+def _check_content_hosts(endpoint: EndpointSettings, where: str) -> None:
+    """Refuse what is not the name of a host: a pattern that never matches would be no help."""
+    for host in endpoint.content_hosts:
+        if not _HOST.fullmatch(host):
+            raise ConfigError(
+                f"{where}.content_hosts: not the name of a host, or * and a dot before one",
+                remedy='Write it as in ["storage.contoso.com", "*.blob.core.windows.net"].',
+            )

@@ -125,6 +125,8 @@ def _allowed(kind: Any) -> str:
     """What may be written for a value of this type."""
     if kind is bool:
         return "Allowed: true, false (without quotes)."
+    if getattr(kind, "__origin__", None) is tuple:
+        return 'Write strings between brackets: ["...", "..."].'
     if kind is str:
         return 'Write it between quotes: "...".'
     if isinstance(kind, type) and issubclass(kind, enum.Enum):

@@ -62,7 +62,12 @@ class _Gateway:
 async def _locate(token_reply: bytes, locations_reply: bytes) -> frozenset[int]:
     client = cast("HttpClient", _Gateway(token_reply, locations_reply))
     endpoint = CmgEndpoint(
-        "gateway", EndpointKind.CMG, "https://gateway", lambda: "registration", client
+        "gateway",
+        EndpointKind.CMG,
+        "https://gateway",
+        lambda: "registration",
+        client,
+        public_client=client,
     )
     try:
         return frozenset((await endpoint.locate(MANIFEST)).held)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from dlcore.model import EndpointKind, EndpointSettings
+
 REGISTRATION = "registration-canary-0001"
 
 
@@ -37,6 +39,12 @@ class FakeCloud:
     location_reply: bytes | None = None
     asked_service: list[web.Request] = field(default_factory=list)
     asked_storage: list[web.Request] = field(default_factory=list)
+
+    def settings(self, name: str, token_env: str) -> EndpointSettings:
+        """Settings of a client; storage is private, so they name it."""
+        return EndpointSettings(
+            name, EndpointKind.CMG, self.url, token_env=token_env, content_hosts=("127.0.0.1",)
+        )
 
     async def service(self, request: web.Request) -> web.Response:
         self.asked_service.append(request)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from dlcore.errors import TransferError
-from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
+from dlcore.model import CATALOG_KEY
 from dlcore.transfer import Endpoint, open_endpoint, open_urls
 from tests.transfer.fakes import REGISTRATION, fake_cloud
 from tests.transfer.hostile import HANG, hostile
@@ -89,7 +89,7 @@ async def test_the_cloud_flow_shows_no_token_and_no_signature(
     names = [wanted.name for wanted in package.manifest.objects]
     errors: list[BaseException] = []
     async with fake_cloud(dict(zip(names, package.contents, strict=True))) as cloud:
-        settings = EndpointSettings("edge", EndpointKind.CMG, cloud.url, token_env="TOKEN")
+        settings = cloud.settings("edge", "TOKEN")
         endpoint = open_endpoint(settings)
         placement = await endpoint.locate(package.manifest)
         cloud.signatures += 1
@@ -119,7 +119,7 @@ async def test_nothing_alive_shows_a_credential_in_its_repr(
     monkeypatch.setenv("TOKEN", REGISTRATION)
     names = [wanted.name for wanted in package.manifest.objects]
     async with fake_cloud(dict(zip(names, package.contents, strict=True))) as cloud:
-        settings = EndpointSettings("edge", EndpointKind.CMG, cloud.url, token_env="TOKEN")
+        settings = cloud.settings("edge", "TOKEN")
         endpoint = open_endpoint(settings)
         await endpoint.locate(package.manifest)
         ours = [one for one in gc.get_objects() if is_ours(one)]

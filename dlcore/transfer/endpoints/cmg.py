@@ -2,8 +2,9 @@
 
 Guarantees: the registration token goes to the token service only, and the access token to the
 content service only. Storage, which serves the ranges, gets neither: there the signed location is
-the credential. Token and locations are renewed ahead of time, and once after a rejection, by one
-request for all ranges. What was read before stays read.
+the credential. Locations are followed only where `content_origins` allows. Token and locations are
+renewed ahead of time, and once after a rejection, by one request for all ranges. What was read
+before stays read.
 
 The protocol is dlcore's own, modelled on the documented flow: see ``docs/protocols.md``.
 """
@@ -14,7 +15,8 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, TypeVar
 from urllib.parse import quote
 
@@ -22,6 +24,7 @@ import msgspec
 
 from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, Manifest
+from dlcore.transfer.endpoints.content_origins import ContentOrigins, Reach
 from dlcore.transfer.endpoints.credentials import Secret
 from dlcore.transfer.endpoints.lease import Lease
 from dlcore.transfer.endpoints.placement import PackagePlacement, objects_named
@@ -29,7 +32,6 @@ from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.faults import RejectedError
 from dlcore.transfer.http.readers import read_document, read_range
 from dlcore.transfer.http.redaction import redact
-from dlcore.transfer.http.urls import exact_url, is_protected
 from dlcore.transfer.interface import Observer, Renewable, ignore
 from dlcore.transfer.sink import SinkWriter
 
@@ -39,12 +41,10 @@ TOKEN_PATH = "/ccm_system_TokenAuth/token"  # noqa: S105  a path, not a secret
 SERVICE_PATH = "/downloadrestservice.svc"
 MAX_TOKEN_REPLY_BYTES = 64 << 10
 MAX_LOCATIONS_REPLY_BYTES = 64 << 20  # 200,000 objects with signed URLs of 300 characters
+MIN_TOKEN_CHARACTERS = 12  # a shorter token may be a part of a reply by chance
 MAX_LIFE_S = 30 * 86_400.0  # a longer life is a mistake of the service
 
 LifeSeconds = Annotated[float, msgspec.Meta(gt=0, le=MAX_LIFE_S)]
-Locations = dict[str, str]
-"""The signed URL of each object, by the object's name."""
-
 T = TypeVar("T")
 
 
@@ -70,6 +70,18 @@ class LocationsReply(msgspec.Struct, frozen=True):
     objects: dict[str, Location]
 
 
+@dataclass(frozen=True, slots=True)
+class _CheckedLocation:
+    """A signed URL that may be used, and what it may be connected to; its repr has no URL."""
+
+    url: str = field(repr=False)
+    reach: Reach
+
+
+Locations = dict[str, _CheckedLocation]
+"""The location of each object, by the object's name."""
+
+
 class CmgEndpoint:
     """A CMG or cloud DP.
 
@@ -78,7 +90,9 @@ class CmgEndpoint:
         kind: ``CMG`` or ``CLOUD_DP``; both use the same protocol.
         base_url: Scheme, host and port of the service.
         registration_token: Reads that token.
-        client: Sends the requests, to the service and to its storage.
+        client: Sends the requests to the service, and to storage that the settings name.
+        public_client: Sends those to other storage; connects to public addresses only.
+        content_hosts: As `ContentOrigins` takes them.
         observer: Told of each renewal.
         clock: Monotonic seconds.
     """
@@ -91,6 +105,8 @@ class CmgEndpoint:
         registration_token: Secret,
         client: HttpClient,
         *,
+        public_client: HttpClient,
+        content_hosts: Sequence[str] = (),
         observer: Observer = ignore,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -99,6 +115,8 @@ class CmgEndpoint:
         self._base_url = base_url
         self._registration_token = registration_token
         self._client = client
+        self._clients = {Reach.ANY: client, Reach.PUBLIC: public_client}
+        self._origins = ContentOrigins(base_url, content_hosts)
         self._observer = observer
         self._clock = clock
         self._access_token = Lease(
@@ -138,8 +156,9 @@ class CmgEndpoint:
                         fault=Fault.NOT_FOUND,
                         endpoint=self.name,
                     )
-                url = urls[wanted.name]
-                await read_range(self._client, url, span, wanted.length_bytes, writer)
+                location = urls[wanted.name]
+                client = self._clients[location.reach]
+                await read_range(client, location.url, span, wanted.length_bytes, writer)
 
             await lease.use(attempt, is_curable=lambda _: True)
 
@@ -150,7 +169,8 @@ class CmgEndpoint:
         for lease in self._locations:
             await lease.aclose()
         await self._access_token.aclose()
-        await self._client.aclose()
+        for client in self._clients.values():
+            await client.aclose()
 
     async def _ask_service(self, path_and_query: str, limit_bytes: int) -> bytes:
         """One reply of the content service, with the access token."""
@@ -180,25 +200,35 @@ class CmgEndpoint:
         digest = hashlib.sha256(msgspec.json.encode(manifest)).hexdigest()
         query = f"getcontentxmlsecure?pid={manifest.package_id}&cid={digest}"
         body = await self._ask_service(query, MAX_LOCATIONS_REPLY_BYTES)
+        if await self._repeats_a_credential(body):
+            raise self._unusable("locations", "it repeats a credential")
         reply = self._decode(body, LocationsReply, "locations")
         if reply.package_id != manifest.package_id:
             raise self._unusable("locations", "it is about another package")
         lengths = {wanted.name: wanted.length_bytes for wanted in manifest.objects}
         urls = {
-            name: self._checked_url(location.url)
+            name: self._checked(location.url)
             for name, location in reply.objects.items()
             if lengths.get(name) == location.length_bytes
         }
         return urls, reply.expires_in_s
 
-    def _checked_url(self, url: str) -> str:
+    async def _repeats_a_credential(self, body: bytes) -> bool:
+        """Whether a credential would get into URLs, and from there into logs."""
+        access_token = (await self._access_token.get()).value
+        registration_token = await asyncio.to_thread(self._registration_token)
+        return any(
+            token.encode() in body
+            for token in (access_token, registration_token)
+            if len(token) >= MIN_TOKEN_CHARACTERS
+        )
+
+    def _checked(self, url: str) -> _CheckedLocation:
         try:
-            is_safe = is_protected(exact_url(url))
-        except ValueError:
-            is_safe = False
-        if not is_safe:
-            raise self._unusable("locations", "a URL in it is not an exact https URL")
-        return url
+            return _CheckedLocation(url, self._origins.reach(url))
+        except ValueError as error:
+            why = str(error)
+        raise self._unusable("locations", why)
 
     def _decode(self, body: bytes, form: type[T], what: Renewable) -> T:
         try:

@@ -70,7 +70,7 @@ def open_endpoint(
                 settings.name, base_url, client, connections=settings.connections
             )
         case EndpointKind.CMG | EndpointKind.CLOUD_DP:
-            return _open_cmg(settings, base_url, client, observer, clock)
+            return _open_cmg(settings, base_url, pool, observer, clock)
 
 
 def open_urls(
@@ -117,7 +117,7 @@ async def probe_url(url: str, *, ca_file: str = "") -> Probed:
 def _open_cmg(
     settings: EndpointSettings,
     base_url: str,
-    client: HttpClient,
+    pool: ConnectionPool,
     observer: Observer,
     clock: Callable[[], float],
 ) -> Endpoint:
@@ -128,14 +128,24 @@ def _open_cmg(
             remedy="Set token_file or token_env.",
         )
     return CmgEndpoint(
-        settings.name, settings.kind, base_url, token, client, observer=observer, clock=clock
+        settings.name,
+        settings.kind,
+        base_url,
+        token,
+        _client(settings, pool),
+        public_client=_client(settings, pool, only_public=True),
+        content_hosts=settings.content_hosts,
+        observer=observer,
+        clock=clock,
     )
 
 
-def _client(settings: EndpointSettings, pool: ConnectionPool) -> HttpClient:
+def _client(
+    settings: EndpointSettings, pool: ConnectionPool, *, only_public: bool = False
+) -> HttpClient:
     if settings.ca_file:
         pool.tls_context(settings.ca_file)  # refuses a bad file now, not at the first request
-    return HttpClient(settings.name, pool, ca_file=settings.ca_file)
+    return HttpClient(settings.name, pool, ca_file=settings.ca_file, only_public=only_public)
 
 
 def _base_url(settings: EndpointSettings) -> str:

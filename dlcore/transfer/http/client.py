@@ -43,6 +43,8 @@ class HttpClient:
         endpoint: Name of the endpoint, for errors and logs.
         pool: Shared with other endpoints; a new one if None.
         ca_file: PEM file of the authorities to trust; empty for the system's store.
+        only_public: Whether to connect to public addresses only. A proxy looks the names up itself,
+            so behind one it is the proxy that decides.
 
     Attributes:
         endpoint: Name of the endpoint.
@@ -50,12 +52,18 @@ class HttpClient:
     """
 
     def __init__(
-        self, endpoint: str, pool: ConnectionPool | None = None, *, ca_file: str = ""
+        self,
+        endpoint: str,
+        pool: ConnectionPool | None = None,
+        *,
+        ca_file: str = "",
+        only_public: bool = False,
     ) -> None:
         self.endpoint = endpoint
         self._pool = pool or ConnectionPool()
         self.policy = self._pool.policy
         self._ca_file = ca_file
+        self._only_public = only_public
         self._is_closed = False
 
     async def request(
@@ -104,13 +112,13 @@ class HttpClient:
         raise failure
 
     async def _send(self, method: str, target: URL, headers: Mapping[str, str] | None) -> Response:
-        session = self._session()
         timeout = asyncio.timeout(self.policy.stall_s)
         is_logged = _log.isEnabledFor(logging.DEBUG)
         if is_logged:
             self._log_exchange(method, target, "is sent")
         try:
             proxy = proxy_of(target.scheme, target.raw_host or "")
+            session = self._session(only_public=self._only_public and proxy is None)
             tls = self._tls(target, proxy)
             async with timeout:
                 raw = await _send_again_if_stale(
@@ -132,12 +140,12 @@ class HttpClient:
             return self._pool.tls_context(self._ca_file)
         return True
 
-    def _session(self) -> aiohttp.ClientSession:
+    def _session(self, *, only_public: bool) -> aiohttp.ClientSession:
         if self._is_closed:
             raise TransferError(
                 "the endpoint was closed", fault=Fault.CONNECT, endpoint=self.endpoint
             )
-        return self._pool.session(self)
+        return self._pool.session(self, only_public=only_public)
 
     def _failure(
         self, method: str, url: str, error: Exception, *, has_timed_out: bool = False

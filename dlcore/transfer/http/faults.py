@@ -16,6 +16,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from dlcore.errors import AuthError, Fault, TlsError, TransferError
 from dlcore.printable import printable
+from dlcore.transfer.http.addresses import AddressRefusedError
 from dlcore.transfer.http.headers import parse_date, parse_retry_after_s
 
 NETWORK_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
@@ -149,6 +150,8 @@ def error_of_exception(
 def _classify(error: BaseException, *, has_headers: bool) -> tuple[Fault, str]:
     if has_headers:
         return Fault.TRUNCATED, "the connection broke in the body"
+    if isinstance(getattr(error, "os_error", None), AddressRefusedError):
+        return Fault.REFUSED, "no connection"
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return Fault.CONNECT, f"the proxy answered {error.status}"
     if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):

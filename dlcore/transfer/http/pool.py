@@ -17,6 +17,7 @@ import ssl
 import aiohttp
 from yarl import URL
 
+from dlcore.transfer.http.addresses import public_socket
 from dlcore.transfer.http.aiohttp_internals import forget_broken_connections
 from dlcore.transfer.http.headers import COMMON_HEADERS
 from dlcore.transfer.http.open_files import max_connections
@@ -42,7 +43,7 @@ class ConnectionPool:
         self._host_limits: dict[tuple[str, str, int], ResizableSemaphore] = {}
         self._tls_contexts: dict[str, ssl.SSLContext] = {}
         self._clients: set[object] = set()
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     def limit(self, connections: int) -> None:
         """Change the limit of every host at any time; a lower one is reached as ranges end.
@@ -71,34 +72,43 @@ class ConnectionPool:
             self._tls_contexts[ca_file] = tls_context(ca_file)
         return self._tls_contexts[ca_file]
 
-    def session(self, client: object) -> aiohttp.ClientSession:
-        """The session to send requests with; open until every client has called `leave`."""
+    def session(self, client: object, *, only_public: bool = False) -> aiohttp.ClientSession:
+        """The session to send requests with; open until every client has called `leave`.
+
+        Args:
+            client: Who asks.
+            only_public: Whether it connects to public addresses only. It shares no connection with
+                the other one.
+        """
         self._clients.add(client)
-        if self._session is None:
-            self._session = _new_session(self.policy)
-        return self._session
+        if only_public not in self._sessions:
+            self._sessions[only_public] = _new_session(self.policy, only_public=only_public)
+        return self._sessions[only_public]
 
     def forget_address(self, url: URL) -> None:
         """Look the host of a URL up again at the next connection: its addresses do not answer."""
-        connector = self._session.connector if self._session else None
-        if isinstance(connector, aiohttp.TCPConnector) and url.host and url.port:
-            connector.clear_dns_cache(url.host, url.port)
+        for session in self._sessions.values():
+            connector = session.connector
+            if isinstance(connector, aiohttp.TCPConnector) and url.host and url.port:
+                connector.clear_dns_cache(url.host, url.port)
 
     async def leave(self, client: object) -> None:
         """Close all connections if this was the last client. Idempotent."""
         self._clients.discard(client)
-        if self._clients or self._session is None:
+        if self._clients:
             return
-        session, self._session = self._session, None
-        forget_broken_connections(session.connector)
-        await session.close()
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
+            forget_broken_connections(session.connector)
+            await session.close()
 
 
-def _new_session(policy: TransferPolicy) -> aiohttp.ClientSession:
+def _new_session(policy: TransferPolicy, *, only_public: bool) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
         limit=0,  # the host limits count ranges only: a renewal must not queue behind ranges
         keepalive_timeout=policy.keepalive_s,
         ttl_dns_cache=int(policy.name_cache_s),
+        socket_factory=public_socket if only_public else None,
     )
     return aiohttp.ClientSession(
         connector=connector,

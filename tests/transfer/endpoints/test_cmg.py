@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from dlcore.errors import AuthError, Fault, TransferError
-from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
+from dlcore.model import CATALOG_KEY
 from dlcore.transfer import Endpoint, Renewed, open_endpoint
 from tests.transfer.fakes import REGISTRATION, FakeCloud, fake_cloud
 from tests.transfer.packages import Package
@@ -22,9 +23,7 @@ class Client:
         self.now_s = 0.0
         self.renewals: list[Renewed] = []
         self.renewed = asyncio.Event()
-        settings = EndpointSettings(
-            "cloud", EndpointKind.CMG, cloud.url, token_env="DLCORE_TEST_TOKEN"
-        )
+        settings = cloud.settings("cloud", "DLCORE_TEST_TOKEN")
         self.endpoint: Endpoint = open_endpoint(
             settings, observer=self.observe, clock=lambda: self.now_s
         )
@@ -211,6 +210,67 @@ async def test_a_location_that_is_not_exact_https_is_refused_and_not_repeated(
         await client.endpoint.locate(package.manifest)
     assert caught.value.fault is Fault.REFUSED
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://127.0.0.1:1/o",
+        "https://localhost:1/o",
+        "https://[::1]:1/o",
+        "https://169.254.169.254/metadata",
+        "https://10.0.0.5/o",
+        "http://127.0.0.1:1/o",
+        "https://storage.example/o",
+    ],
+)
+@pytest.mark.parametrize("content_hosts", [(), ("*.contoso.com",)])
+async def test_a_location_leads_only_where_the_settings_allow(
+    cloud: FakeCloud, package: Package, url: str, content_hosts: tuple[str, ...]
+) -> None:
+    """Fault: a gateway's location leads to a private address. dlcore does not follow it."""
+    if not content_hosts and "example" in url:
+        pytest.skip("a public name is allowed by default")
+    wanted = package.manifest.objects[0]
+    cloud.reply_with(objects={wanted.name: {"url": url, "length_bytes": wanted.length_bytes}})
+    settings = cloud.settings("cloud", "DLCORE_TEST_TOKEN")
+    endpoint = open_endpoint(msgspec.structs.replace(settings, content_hosts=content_hosts))
+    with pytest.raises(TransferError, match="content_hosts does not name") as caught:
+        await endpoint.locate(package.manifest)
+    await endpoint.aclose()
+    assert caught.value.fault is Fault.REFUSED
+
+
+async def test_a_name_that_turns_out_to_be_private_is_not_connected_to(
+    cloud: FakeCloud, package: Package
+) -> None:
+    """Fault: a location's name resolves to this machine. dlcore refuses the connection itself."""
+    wanted = package.manifest.objects[0]
+    host = "0x7f000001"  # to ipaddress and to us a name, to the resolver 127.0.0.1
+    url = f"https://{host}:{cloud.storage_url.rpartition(':')[2]}/{wanted.name}"
+    cloud.reply_with(objects={wanted.name: {"url": url, "length_bytes": wanted.length_bytes}})
+    settings = cloud.settings("cloud", "DLCORE_TEST_TOKEN")
+    endpoint = open_endpoint(msgspec.structs.replace(settings, content_hosts=()))
+    placement = await endpoint.locate(package.manifest)
+    with pytest.raises(TransferError, match="the address is not public") as caught:
+        await placement.read_range(0, 0, 10, Collector(10))
+    await endpoint.aclose()
+    assert caught.value.fault is Fault.REFUSED
+    assert not cloud.asked_storage
+
+
+@pytest.mark.parametrize("what", ["registration", "access"])
+async def test_a_reply_that_repeats_a_credential_is_refused(
+    cloud: FakeCloud, client: Client, package: Package, what: str
+) -> None:
+    """Fault: a gateway puts the token into a location. dlcore refuses it before it is logged."""
+    await client.endpoint.locate(package.manifest)
+    token = REGISTRATION if what == "registration" else cloud.token
+    wanted = package.manifest.objects[0]
+    url = f"{cloud.storage_url}/{token}/{wanted.name}"
+    cloud.reply_with(objects={wanted.name: {"url": url, "length_bytes": wanted.length_bytes}})
+    with pytest.raises(TransferError, match="it repeats a credential"):
+        await client.endpoint.locate(package.manifest)
 
 
 @pytest.mark.parametrize(
