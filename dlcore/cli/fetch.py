@@ -28,6 +28,7 @@ from dlcore.engine.events import EventBus
 from dlcore.engine.fetch import fetch
 from dlcore.engine.fetch_into import Fetched
 from dlcore.engine.sources import Access
+from dlcore.engine.target import told
 from dlcore.engine.units import amount
 
 
@@ -123,7 +124,9 @@ def command(
     MANIFEST is a file: a native manifest, a Metalink 4 or a Delivery Optimization piece hash file.
 
     Every block is verified before it counts. Broken off, the same command goes on where it was;
-    what is there already is verified and not fetched again.
+    what is there already is verified and not fetched again. Of a folder that is damaged or holds
+    another version, what matches is kept and the rest is fetched; anything in it that dlcore did
+    not put there is refused by name.
     """
     start = partial(
         fetch,
@@ -147,6 +150,8 @@ def command(
             f"{fetched.package}: {amount(fetched.content_bytes)} verified at {fetched.path} "
             f"({amount(fetched.bytes_fetched)} fetched, {amount(fetched.bytes_reused)} reused)"
         )
+        if fetched.repaired:
+            say(f"repaired: {told(fetched.repaired)}")
 
 
 async def _shown(start: Callable[..., Awaitable[Fetched]], view: View) -> Fetched:

@@ -26,6 +26,7 @@ from dlcore.engine.one_file import OneFile
 from dlcore.engine.own_folder import OwnFolder
 from dlcore.engine.sources import Source
 from dlcore.engine.target import Look, Standing, Target, told
+from dlcore.errors import IntegrityError
 from dlcore.model import Catalog, Manifest
 from dlcore.store import Store
 from dlcore.store.seeding import seed
@@ -143,6 +144,7 @@ class _Fetching:
         self._bus = bus
         self._retry = retry
         self._cap_bytes_per_s = cap_bytes_per_s
+        self._is_wrong = False  # every endpoint served something that does not match
 
     async def fill(self, store: Store, look: Look) -> Path:
         """Complete the package; what is there is taken over first."""
@@ -158,15 +160,19 @@ class _Fetching:
             downloads.order((package_id,), (), (package_id,))
             await downloads.begin(package_id, *self._package)
             try:
-                path = await downloads.path(package_id)
+                return await downloads.path(package_id)
+            except IntegrityError:
+                self._is_wrong = True
+                raise
             finally:
                 self._note(downloads)
-        return path
 
     def _note(self, downloads: Downloads) -> None:
         manifest = self._package.manifest
         size_bytes = manifest.content_bytes
         self.kept_bytes = downloads.verified_bytes(manifest.package_id, size_bytes)
+        if self._is_wrong and [item.digests for item in manifest.objects] == [b""]:
+            self.kept_bytes = 0  # of an object with one digest, which was wrong: unverified
         self.fetched = Fetched(
             manifest.package_id,
             "",

@@ -2,7 +2,8 @@
 
 Folders, empty files and files of a block or more are made at the beginning, the latter with the
 disk space they need. Smaller files, of which there may be many, are made when their first byte
-arrives, while the next bytes are on their way.
+arrives, while the next bytes are on their way. A file of an object that has only one digest grows
+as its bytes arrive: its length may be no more than a server's word.
 
 Guarantees: nothing outside the given folder is touched. Paths are joined from checked parts, and
 no folder or file on the way may be a link. It is assumed that no other program changes the folder
@@ -23,7 +24,7 @@ from typing import NamedTuple
 
 from dlcore.disk.ownership import check_owner
 from dlcore.errors import ManifestError
-from dlcore.model import BlockRange, Extent, Manifest
+from dlcore.model import BlockRange, Extent, File, Manifest
 from dlcore.store.descriptors import MAX_OPEN, Descriptors
 from dlcore.store.direct import in_pages, is_paged, prefers_direct
 from dlcore.store.files import Files
@@ -140,7 +141,7 @@ class Tree:
         if self._met[index]:
             return fd
         try:
-            self._give_length(fd, self._manifest.files[index].length_bytes)
+            self._give_length(fd, self._manifest.files[index])
         except BaseException:
             self._files.close(fd)
             raise
@@ -150,13 +151,18 @@ class Tree:
             self._unsynced.folders.add(self._parents[index])
         return fd
 
-    def _give_length(self, fd: int, length_bytes: int) -> None:
-        if self._files.size(fd) == length_bytes:
+    def _give_length(self, fd: int, file: File) -> None:
+        found_bytes = self._files.size(fd)
+        if found_bytes == file.length_bytes:
             return
-        if length_bytes < self._manifest.block_bytes:
-            self._files.truncate(fd, length_bytes)
+        if not file.is_empty and not self._manifest.objects[file.object].digests:
+            # Its length may be a server's word, which only the last block proves: let it grow.
+            if found_bytes > file.length_bytes:
+                self._files.truncate(fd, file.length_bytes)
+        elif file.length_bytes < self._manifest.block_bytes:
+            self._files.truncate(fd, file.length_bytes)
         else:
-            self._files.allocate(fd, length_bytes)
+            self._files.allocate(fd, file.length_bytes)
 
     def stretches(self, extent: Extent) -> Iterator[Extent]:
         """Split an extent into what may go past the page cache and what may not."""

@@ -16,6 +16,7 @@ class Mirror(ThreadingHTTPServer):
         content: What it serves.
         asked: Ranges asked for, as the clients wrote them.
         gate: Bodies of GET wait for it.
+        claimed_bytes: The length that it claims.
     """
 
     daemon_threads = True
@@ -23,6 +24,7 @@ class Mirror(ThreadingHTTPServer):
     def __init__(self, content: bytes) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.content = content
+        self.claimed_bytes = len(content)
         self.asked: list[str] = []
         self.gate = threading.Event()
         self.gate.set()
@@ -38,7 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self.send_response(200)
-        self.send_header("Content-Length", str(len(self.server.content)))
+        self.send_header("Content-Length", str(self.server.claimed_bytes))
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("ETag", '"one"')
         self.end_headers()
@@ -50,12 +52,13 @@ class _Handler(BaseHTTPRequestHandler):
         first, last = (int(found[1]), int(found[2])) if found else (0, len(content) - 1)
         self.send_response(206 if found else 200)
         self.send_header("Content-Length", str(last + 1 - first))
-        self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
+        self.send_header("Content-Range", f"bytes {first}-{last}/{self.server.claimed_bytes}")
         self.send_header("ETag", '"one"')
         self.end_headers()
         self.server.gate.wait(30)
         with contextlib.suppress(OSError):
             self.wfile.write(content[first : last + 1])
+        self.close_connection = last >= len(content)  # the rest of the claim never comes
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's name
         """Keep quiet."""
