@@ -17,10 +17,10 @@ from dlcore.engine.holding import hold
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.target import Look, Standing, Target
 from dlcore.engine.units import amount
-from dlcore.errors import DiskFullError, DlcoreError
+from dlcore.errors import DiskFullError, DlcoreError, IntegrityError
 from dlcore.manifest import digest_of
 from dlcore.model import Manifest
-from dlcore.store import Store, verify_tree
+from dlcore.store import Store
 from dlcore.store.store import package_key
 from dlcore.waiting import in_thread
 
@@ -48,15 +48,12 @@ class Package(NamedTuple):
 class Source(Protocol):
     """Where the content comes from."""
 
-    async def fill(self, store: Store, look: Look) -> Path:
-        """Complete the package in a store that holds nothing finished of it.
+    async def fill(self, store: Store, look: Look) -> None:
+        """Finish the package in a store that does not have it finished.
 
         Args:
             store: The target's state folder.
             look: What is at the target.
-
-        Returns:
-            The finished content folder, verified by this process.
         """
         ...
 
@@ -110,25 +107,23 @@ async def _deliver_held(
     if look is None or look.standing is Standing.NOTHING:  # another process may have delivered
         look = await in_thread(goal.look, package.manifest)
     if look.standing is not Standing.RIGHT:
-        finished = await in_thread(_finished, store, package)
-        if finished is None:
+        content = await in_thread(store.prove, *package)  # an earlier call may have finished it
+        if content is None:
             await in_thread(_check_room, goal.state, store, package)
-            finished = await source.fill(store, look)
-        await in_thread(goal.deliver, finished, package.manifest)
+            await source.fill(store, look)
+            content = await in_thread(store.prove, *package)
+        if content is None:
+            raise _altered(goal, package)
+        await in_thread(goal.deliver, content, package.manifest)
     await in_thread(goal.end, package.manifest)
     return look
 
 
-def _finished(store: Store, package: Package) -> Path | None:
-    """What an earlier call has finished and not delivered; it is deleted if it is not right."""
-    manifest = package.manifest
-    folder = store.find(package.digest, manifest)
-    if folder is None:
-        return None
-    if folder.is_dir() and not verify_tree(folder, manifest):
-        return folder
-    store.remove(manifest.package_id, package.digest, manifest.version)
-    return None
+def _altered(goal: Target, package: Package) -> IntegrityError:
+    return IntegrityError(
+        f"package {package.manifest.package_id} was altered before it was delivered: {goal.state}",
+        remedy="Something else writes there. Run again: what is wrong is fetched again.",
+    )
 
 
 def _check_room(state: Path, store: Store, package: Package) -> None:

@@ -147,16 +147,17 @@ class _Copying:
     def __init__(self, stored: Stored) -> None:
         self._stored = stored
 
-    async def fill(self, store: Store, look: Look) -> Path:
+    async def fill(self, store: Store, look: Look) -> None:
         """Copy and verify all blocks."""
-        return await in_thread(self._copy, store)
+        await in_thread(self._copy, store)
 
-    def _copy(self, store: Store) -> Path:
+    def _copy(self, store: Store) -> None:
         partial = store.begin(*self._stored.package)
         try:
             seed(partial, self._stored.folder)
             if partial.complete:
-                return partial.finish()
+                partial.finish()
+                return
         finally:
             partial.close()
         raise IntegrityError(

@@ -146,7 +146,7 @@ class _Fetching:
         self._cap_bytes_per_s = cap_bytes_per_s
         self._is_wrong = False  # every endpoint served something that does not match
 
-    async def fill(self, store: Store, look: Look) -> Path:
+    async def fill(self, store: Store, look: Look) -> None:
         """Complete the package; what is there is taken over first."""
         if look.standing is Standing.REPAIRABLE:
             await in_thread(_take_over, store, self._package, self._source)
@@ -160,7 +160,7 @@ class _Fetching:
             downloads.order((package_id,), (), (package_id,))
             await downloads.begin(package_id, *self._package)
             try:
-                return await downloads.path(package_id)
+                await downloads.path(package_id)
             except IntegrityError:
                 self._is_wrong = True
                 raise

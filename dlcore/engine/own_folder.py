@@ -100,7 +100,7 @@ class OwnFolder:
     def _has_bytes(self) -> bool:
         return any(
             stat.S_ISREG(status.st_mode) and status.st_size
-            for _, status in self._disk.entries(self.path)
+            for _, status in self._disk.tree_entries(self.path)
         )
 
     def _delivered(self) -> Delivered | None:
@@ -145,8 +145,9 @@ class OwnFolder:
     # Recovery
 
     def recover(self, manifest: Manifest) -> None:
-        """Put the folder back if it was moved away and nothing has taken its place."""
+        """Finish what a delivery that was broken off had begun, or put the folder back."""
         with guarded(f"put {self.path} back", self.path.parent):
+            self._find_exchanged()
             if self._disk.status(self._replaced) is None:
                 return
             if self._disk.status(self.path) is None:
@@ -154,6 +155,17 @@ class OwnFolder:
                 self._disk.sync_folder(self.path.parent)
             elif not self._strange_in_replaced(manifest):
                 self._disk.remove_tree(self._replaced)
+
+    def _find_exchanged(self) -> None:
+        """Give what was replaced its name, if the process died right after the exchange.
+
+        Else it would be taken for finished content, and refused for its names.
+        """
+        replaced = {item.inode for item in self._deliveries.all(self.path)[:-1]}
+        for content in self.state.glob("packages/*/content"):
+            status = self._disk.status(content)
+            if status is not None and status.st_ino in replaced:
+                self._disk.move_to_free_name(content, self._replaced)
 
     def end(self, manifest: Manifest) -> None:
         """Delete the state folder, and note what is delivered."""
@@ -183,6 +195,6 @@ class OwnFolder:
             return []
         return [
             path
-            for path, status in self._disk.entries(self._replaced)
+            for path, status in self._disk.tree_entries(self._replaced)
             if not any(each.owns(path, status) for each in known)
         ]

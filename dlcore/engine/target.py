@@ -39,7 +39,7 @@ class Disk(Files):
         """Check the names of finished content, give it its rights and sync it."""
         hand_over(content, manifest, rights)
 
-    def entries(self, folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    def tree_entries(self, folder: Path) -> Iterator[tuple[str, os.stat_result]]:
         """Everything below a folder: relative path and status; links are not followed."""
         for parent, folders, files in os.walk(folder):
             for name in folders + files:

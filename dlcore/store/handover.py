@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcore.disk import system
-from dlcore.errors import IntegrityError
+from dlcore.errors import UnexpectedContentError
 from dlcore.model import Manifest
 from dlcore.store.tree import folders_of
 
@@ -47,8 +47,8 @@ def hand_over(content: Path, manifest: Manifest, rights: Rights) -> None:
         rights: What to set; not on Windows, where rights are inherited.
 
     Raises:
-        IntegrityError: Something in the folder is not the package's, or not of its kind or length;
-            the message names it. Somebody changed the state directory.
+        UnexpectedContentError: Something in the folder is not the package's, or not of its kind or
+            length; the message names it. Somebody changed the state directory.
         OSError: The disk refused.
     """
     expected = _Expected(manifest)
@@ -87,8 +87,8 @@ class _Expected:
         if missing is not None:
             raise self._altered(missing)
 
-    def _altered(self, path: str) -> IntegrityError:
-        return IntegrityError(
+    def _altered(self, path: str) -> UnexpectedContentError:
+        return UnexpectedContentError(
             f"package {self._package_id} was altered before it was delivered: {path}",
             path=path,
             remedy="Something else writes to the state directory. Remove what it put there, and"

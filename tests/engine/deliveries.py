@@ -91,9 +91,9 @@ class Memory:
         self.fills = 0
         self._package = package
 
-    async def fill(self, store: Store, look: Look) -> Path:
+    async def fill(self, store: Store, look: Look) -> None:
         self.fills += 1
-        return finish(store, self._package)
+        finish(store, self._package)
 
 
 def finish(store: Store, package: helpers.Package) -> Path:
