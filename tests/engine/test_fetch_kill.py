@@ -1,7 +1,7 @@
 """`dlcore fetch` killed at random moments: the folder is old or new, and the next call ends right.
 
-The calls are real processes, killed without warning, so that a kill may meet the takeover, the download,
-the exchange or the tidying.
+The calls are real processes, killed without warning, so that a kill may meet the takeover, the
+download, the exchange or the tidying.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KILLS = int(os.environ.get("DLCORE_KILLS", "10"))
 SEED = int(os.environ.get("DLCORE_SEED", "20261128"))
 ID = "ABC00005"
 BLOCK_BYTES = 64 << 10
-BEFORE = ("nothing", "empty", "older", "damaged")
+BEFORE = ("older", "nothing", "damaged", "empty")
 
 
 def sources(root: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:

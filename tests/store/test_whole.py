@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from dlcore.model import BlockRange
+from dlcore.store import Store
 from dlcore.store.whole import WholeObject
-from tests.store.helpers import BLOCK_BYTES, make_package
+from tests.store.helpers import BLOCK_BYTES, fill, make_package, read_back
 
 PACKAGE = make_package({"a": 3 * BLOCK_BYTES}, whole=True)
 
@@ -78,3 +80,19 @@ def test_after_a_mismatch_all_blocks_are_free_again() -> None:
     assert not whole.verified
     taken(whole)
     assert whole.written(BlockRange.of(0, 0, 3), PACKAGE.run(BlockRange.of(0, 0, 3))) is True
+
+
+def test_a_file_of_a_claimed_length_grows_as_it_arrives(tmp_path: Path) -> None:
+    """Fault: a server claims a length that it does not have. dlcore allocates only what arrives."""
+    with Store.open(tmp_path) as store:
+        partial = store.begin(PACKAGE.manifest, PACKAGE.document)
+        (file,) = (tmp_path / "partial").glob("*/content/a")
+        assert file.stat().st_size == 0
+        partial.write_run(*PACKAGE.block(1))
+        assert file.stat().st_size == 2 * BLOCK_BYTES
+        partial.sync()
+        partial.close()
+        partial = store.begin(PACKAGE.manifest, PACKAGE.document)
+        assert list(partial.have) == [0, 1, 0]
+        fill(partial, PACKAGE)
+        assert read_back(partial.finish()) == PACKAGE.contents

@@ -1,0 +1,125 @@
+"""The last look at content before it gets its name."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dlcore.disk import system
+from dlcore.errors import UnexpectedContentError
+from dlcore.store import handover
+from dlcore.store.handover import Rights, hand_over
+from tests.store.helpers import make_package
+
+PACKAGE = make_package()
+RIGHTS = Rights(0o751, 0o755, 0o644)
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> Path:
+    for name, data in PACKAGE.contents.items():
+        path = tmp_path / "content" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        path.chmod(0o600)
+    (tmp_path / "content" / "empty" / "inner").mkdir(parents=True)
+    return tmp_path / "content"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights are POSIX's here")
+def test_everything_gets_its_rights(content: Path) -> None:
+    hand_over(content, PACKAGE.manifest, RIGHTS)
+    assert stat.S_IMODE(content.stat().st_mode) == 0o751
+    for path in content.rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o755 if path.is_dir() else 0o644), path
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights are POSIX's here")
+@pytest.mark.parametrize("max_alone", [0, 1000])
+def test_no_right_changes_after_the_last_sync(
+    content: Path, monkeypatch: pytest.MonkeyPatch, max_alone: int
+) -> None:
+    """Fault: the power fails right after a delivery. dlcore has synced each right it set before."""
+    changed: set[int] = set()
+    synced: set[int] = set()
+
+    def fchmod(fd: int, mode: int) -> None:
+        changed.add(os.fstat(fd).st_ino)
+        synced.discard(os.fstat(fd).st_ino)
+
+    def sync_filesystem(fd: int) -> bool:
+        synced.update(changed)
+        return True
+
+    monkeypatch.setattr(handover, "MAX_SYNCED_ALONE", max_alone)
+    monkeypatch.setattr("dlcore.store.handover.os.fchmod", fchmod)
+    monkeypatch.setattr(system, "sync", lambda fd: synced.add(os.fstat(fd).st_ino))
+    monkeypatch.setattr(system, "sync_filesystem", sync_filesystem)
+    hand_over(content, PACKAGE.manifest, RIGHTS)
+    everything = {path.stat().st_ino for path in [content, *content.rglob("*")]}
+    assert changed == everything
+    assert synced >= changed
+
+
+def _planted(content: Path) -> str:
+    (content / "b" / "planted.dll").write_bytes(b"planted")
+    return "b/planted.dll"
+
+
+def _planted_folder(content: Path) -> str:
+    (content / "planted").mkdir()
+    return "planted"
+
+
+def _missing(content: Path) -> str:
+    (content / "long.bin").unlink()
+    return "long.bin"
+
+
+def _longer(content: Path) -> str:
+    with (content / "long.bin").open("ab") as file:
+        file.write(b"more")
+    return "long.bin"
+
+
+def _linked(content: Path) -> str:
+    (content / "long.bin").unlink()
+    (content / "long.bin").symlink_to(content / "a" / "exact.bin")
+    return "long.bin"
+
+
+def _second_name(content: Path) -> str:
+    os.link(content / "long.bin", content.parent / "second")
+    return "long.bin"
+
+
+def _folder_linked(content: Path) -> str:
+    (content / "a").rename(content.parent / "a")
+    (content / "a").symlink_to(content.parent / "a")
+    return "a"
+
+
+def _pipe(content: Path) -> str:
+    (content / "long.bin").unlink()
+    os.mkfifo(content / "long.bin")
+    return "long.bin"
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        *(_planted, _planted_folder, _missing, _longer),
+        *(_linked, _second_name, _folder_linked, _pipe),
+    ],
+)
+def test_what_was_altered_is_refused_by_name(content: Path, alter: Callable[[Path], str]) -> None:
+    """Fault: finished content is altered before its delivery. dlcore refuses it by name."""
+    name = alter(content)
+    with pytest.raises(UnexpectedContentError) as caught:
+        hand_over(content, PACKAGE.manifest, RIGHTS)
+    assert caught.value.path == name
+    assert name in caught.value.message
