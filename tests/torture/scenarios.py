@@ -1,0 +1,179 @@
+"""What is done to dlcore: each scenario is one trial, and notes what must not be."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from dlcore.errors import StorageError
+from tests.publish.helpers import from_folder, published_tree
+from tests.store.simdisk import PowerCutError, SimDisk
+from tests.store.test_power_loss import MANY, PACKAGE, WHOLE, Run, cut_at
+from tests.torture.scene import BLOCK_BYTES, Scene, differences, flip_a_bit
+from tests.torture.tally import Tally
+
+Scenario = Callable[[Scene, Path, Tally], None]
+ERRORS = (errno.ENOSPC, errno.EIO, errno.EINTR, errno.EMFILE, errno.EACCES)
+
+
+def kill_fetch(scene: Scene, work: Path, tally: Tally) -> None:
+    """`fetch` is killed again and again: the folder is complete or not there."""
+    package_id = scene.dice.choice(["ABC00001", "ABC00003"])
+    folder, source = work / "out" / "folder", scene.source(package_id)
+    folder.parent.mkdir()
+    command = ["fetch", package_id, "--from", scene.published, "-o", folder, "--quiet"]
+    for _ in scene.harass("fetch", command, work, tally):
+        if folder.exists():
+            _note_differences(tally, source, folder)
+    if scene.finish("fetch", command, work, tally):
+        _note_differences(tally, source, folder)
+    if [path.name for path in folder.parent.iterdir()] != ["folder"]:
+        tally.note("wedges", f"left behind: {sorted(folder.parent.iterdir())}")
+    scene.check_secrets(work, tally)
+
+
+def kill_run(scene: Scene, work: Path, tally: Tally) -> None:
+    """`run` is killed again and again: every step runs with right content, in order."""
+    command = scene.write_sequence(work)
+    kills = 0
+    for _ in scene.harass("run", command, work, tally):
+        kills += 1
+    if not (work / "log").exists() or kills:
+        scene.finish("run", command, work, tally)
+    scene.check_log(work, tally, kills, is_complete=True)
+    scene.check_secrets(work, tally)
+
+
+def kill_publish(scene: Scene, work: Path, tally: Tally) -> None:
+    """`publish` is killed again and again: the site has the old version or the new one, whole."""
+    site = scene.copy_of_site(work)
+    later = scene.later / "ABC00001"
+    command = _publish_command(later, site, "--version", "2")
+    old, new = _tree(scene.source("ABC00001")), _tree(later)
+    for _ in scene.harass("publish", command, work, tally):
+        if published_tree(from_folder(site), "ABC00001") not in (old, new):
+            tally.note("wrong files", "the site after a kill")
+    done = scene.finish("publish", command, work, tally)
+    if done and published_tree(from_folder(site), "ABC00001") != new:
+        tally.note("wrong files", "the site after publishing")
+    scene.check_secrets(work, tally)
+
+
+def kill_repair(scene: Scene, work: Path, tally: Tally) -> None:
+    """`publish --repair` is killed again and again: each object is as it was, or right."""
+    site = scene.copy_of_site(work)
+    right = _bytes_below(site)
+    entry = json.loads(right["catalog.json"])["packages"]["ABC00001"]
+    manifest = json.loads(right[f"manifests/{entry['manifest']}.json"])
+    keys = [f"objects/{item['name']}" for item in manifest["objects"]]
+    for key in scene.dice.sample(keys, scene.dice.randint(1, len(keys))):
+        flip_a_bit(site / key, scene.dice)
+    wrong = _bytes_below(site)
+    command = _publish_command(scene.source("ABC00001"), site, "--repair")
+    for _ in scene.harass("repair", command, work, tally):
+        after = _bytes_below(site)
+        if any(after.get(key) not in (right[key], wrong[key]) for key in right):
+            tally.note("wrong files", "the site after a kill")
+    if scene.finish("repair", command, work, tally):
+        after = _bytes_below(site)
+        if any(after.get(key) != right[key] for key in right):
+            tally.note("wrong files", "the site after the repair")
+
+
+def flip_state(scene: Scene, work: Path, tally: Tally) -> None:
+    """A bit of the state of a killed run flips: dlcore goes on rightly, or stops and says why."""
+    command = scene.write_sequence(work)
+    kills = sum(1 for _ in scene.harass("run", command, work, tally, max_kills=1))
+    files = [p for p in (work / "state").rglob("*") if p.is_file() and p.stat().st_size]
+    if not kills or not files:
+        return
+    flip_a_bit(scene.dice.choice(sorted(files)), scene.dice)
+    tally.blows += 1
+    ended_well = scene.ended_well_or_refused("run", command, work, tally)
+    scene.check_log(work, tally, kills, is_complete=ended_well)
+
+
+def lose_power(scene: Scene, work: Path, tally: Tally) -> None:
+    """Power is lost while the store works: what it has published is complete."""
+    package = scene.dice.choice([PACKAGE, WHOLE, MANY])
+    run = Run(package, SimDisk(ordered=scene.dice.random() < 0.5))
+    for _ in range(4):
+        run.disk.before = cut_at(scene.dice.randint(1, 120))
+        with contextlib.suppress(PowerCutError):
+            run.live(scene.dice)
+        run.disk = run.disk.after_power_loss(scene.dice)
+        tally.blows += 1
+        _check_published(run, tally, is_complete=False)
+    run.live(scene.dice)
+    run.disk = run.disk.after_power_loss(scene.dice)
+    _check_published(run, tally, is_complete=True)
+
+
+def fail_a_call(scene: Scene, work: Path, tally: Tally) -> None:
+    """One call of the store to the disk fails: that is an error, and the next run ends well."""
+    run = Run(scene.dice.choice([PACKAGE, WHOLE]), SimDisk())
+    left = scene.dice.randint(1, 150)
+    number = scene.dice.choice(ERRORS)
+
+    def before(disk: SimDisk, call: str) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0 and call != "close":
+            raise OSError(number, os.strerror(number))
+
+    run.disk.before = before
+    tally.blows += 1
+    with contextlib.suppress(StorageError):
+        run.live(scene.dice)
+    run.disk.before = lambda disk, call: None
+    _check_published(run, tally, is_complete=False)
+    run.synced = set()
+    run.live(scene.dice)
+    _check_published(run, tally, is_complete=True)
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "kill fetch": kill_fetch,
+    "kill run": kill_run,
+    "kill publish": kill_publish,
+    "kill repair": kill_repair,
+    "flip state": flip_state,
+    "lose power": lose_power,
+    "fail a call": fail_a_call,
+}
+
+
+def _publish_command(source: Path, site: Path, *more: str) -> list[object]:
+    where = ("--package-id", "ABC00001", "--to", site, "--block-bytes", BLOCK_BYTES)
+    return ["publish", source, *where, "--quiet", *more]
+
+
+def _note_differences(tally: Tally, source: Path, folder: Path) -> None:
+    for path in differences(source, folder):
+        tally.note("wrong files", path)
+
+
+def _check_published(run: Run, tally: Tally, *, is_complete: bool) -> None:
+    try:
+        is_there = run.check_published()
+    except AssertionError as error:
+        tally.note("wrong files", error)
+        return
+    if is_complete and not is_there:
+        tally.note("wedges", "the package is not there")
+
+
+def _tree(folder: Path) -> dict[str, bytes | None]:
+    return {**_bytes_below(folder)}
+
+
+def _bytes_below(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    }

@@ -1,0 +1,50 @@
+"""What trials came to: the counts that must stay 0, and how much was tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MUST_BE_ZERO = ("wrong files", "steps skipped", "steps repeated", "hangs", "wedges", "leaks")
+
+
+@dataclass
+class Tally:
+    """The counts of one scenario.
+
+    Attributes:
+        trials: Number of trials.
+        blows: Number of kills, losses of power, failed calls or flipped bits in them.
+        begun_anew: Runs that were killed when all their steps had ended, and so were run once more.
+        refused: Trials in which dlcore stopped with a documented error, as it may.
+        found: What must not be, by kind: each with the trial's number and what was seen.
+    """
+
+    trials: int = 0
+    blows: int = 0
+    begun_anew: int = 0
+    refused: int = 0
+    found: dict[str, list[str]] = field(default_factory=lambda: {k: [] for k in MUST_BE_ZERO})
+
+    def note(self, kind: str, what: object) -> None:
+        """Count something that must not be."""
+        self.found[kind].append(f"trial {self.trials}: {what}")
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was found."""
+        return not any(self.found.values())
+
+
+def table(tallies: dict[str, Tally]) -> str:
+    """All counts, a scenario on each line, and then what was found."""
+    columns = ("trials", "blows", "begun anew", "refused", *MUST_BE_ZERO)
+    lines = [" ".join([f"{'scenario':14}", *columns])]
+    for name, tally in tallies.items():
+        told = (tally.trials, tally.blows, tally.begun_anew, tally.refused)
+        counts = [*told, *map(len, tally.found.values())]
+        cells = [f"{n:{len(column)}}" for n, column in zip(counts, columns, strict=True)]
+        lines.append(" ".join([f"{name:14}", *cells]))
+    for name, tally in tallies.items():
+        for kind, notes in tally.found.items():
+            lines += [f"{name}: {kind}: {note}" for note in notes[:5]]
+    return "\n".join(lines)
