@@ -184,6 +184,7 @@ def test_every_command_has_the_options_of_the_log(command: str, here: Here) -> N
 
 
 def test_a_log_holds_no_secret(here: Here, site: Site, tmp_path: Path) -> None:
+    """Fault K4: a command logs in all detail. dlcore writes no secret to the log."""
     token = tmp_path / "token"
     token.touch(mode=0o600)
     token.write_text("not-the-token-but-secret")

@@ -80,6 +80,9 @@ def test_a_signature_from_the_environment_stays_there(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="there is no /proc here")
 def test_the_servers_secrets_are_not_in_its_arguments(site: Site, tmp_path: Path) -> None:
+    """Fault K6: other users can read command lines. dlcore takes secrets from files or the
+    environment.
+    """
     process = start("serve", site.published, "--state", tmp_path, "--json")
     assert process.stdout is not None
     assert process.stdout.readline()

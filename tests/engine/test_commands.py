@@ -176,6 +176,7 @@ async def test_a_time_out_ends_the_command_and_its_children(tmp_path: Path) -> N
 
 
 async def test_a_cancelled_step_leaves_no_process(tmp_path: Path) -> None:
+    """Fault P3: a step is cancelled. dlcore leaves no process."""
     child = tmp_path / "child"
     os.mkfifo(child)
     task = asyncio.create_task(run(command(f"sleep 600 & echo $! > {child}; wait")))

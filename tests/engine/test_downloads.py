@@ -63,6 +63,9 @@ def test_a_second_run_fetches_nothing(tmp_path: Path) -> None:
 
 
 def test_a_bad_block_is_fetched_elsewhere_and_its_endpoint_blamed(tmp_path: Path) -> None:
+    """Fault X1: an endpoint serves a block with a wrong byte. dlcore fetches the block elsewhere
+    and blames the endpoint.
+    """
     liar = FakeEndpoint("liar", LARGE, lambda asked: lies_about(0))
     honest = FakeEndpoint("honest", LARGE, rate_bytes_per_s=1e5)
     bus = Recorder()
@@ -76,6 +79,7 @@ def test_a_bad_block_is_fetched_elsewhere_and_its_endpoint_blamed(tmp_path: Path
 
 
 def test_an_endpoint_that_keeps_lying_is_quarantined_and_told_once(tmp_path: Path) -> None:
+    """Fault X1: an endpoint serves wrong blocks again and again. dlcore quarantines it."""
     liar = FakeEndpoint("liar", LARGE, lambda asked: lies_about(*range(200)))
     bus = Recorder()
     virtually(
@@ -85,6 +89,9 @@ def test_an_endpoint_that_keeps_lying_is_quarantined_and_told_once(tmp_path: Pat
 
 
 def test_when_everybody_lies_it_is_an_integrity_error(tmp_path: Path) -> None:
+    """Fault X2: all endpoints serve a block wrong. dlcore ends with an integrity error and keeps
+    the other blocks.
+    """
     liars = [FakeEndpoint(name, BOTH, lambda asked: lies_about(0)) for name in ("a", "b")]
     with pytest.raises(IntegrityError, match=r"a: block 0.*b: block 0|b: block 0.*a: block 0"):
         virtually(fetch(tmp_path, BOTH, liars))
@@ -92,6 +99,7 @@ def test_when_everybody_lies_it_is_an_integrity_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fault", [Fault.AUTH, Fault.TLS, Fault.REFUSED, Fault.RANGE])
 def test_a_hopeless_endpoint_is_dropped_and_the_rest_carry_on(tmp_path: Path, fault: Fault) -> None:
+    """Fault G8, N1: an endpoint fails for good. dlcore drops it and the rest carry on."""
     hopeless = FakeEndpoint("hopeless", BOTH, lambda asked: failing(fault))
     bus = Recorder()
     virtually(fetch(tmp_path, BOTH, [hopeless, FakeEndpoint("good", BOTH)], bus=bus))
@@ -110,6 +118,10 @@ def test_weather_passes(tmp_path: Path, fault: Fault) -> None:
 
 
 def test_what_arrived_before_a_range_broke_off_is_kept(tmp_path: Path) -> None:
+    """Fault N3: the connection breaks in the middle of a range. dlcore keeps what is verified and
+    asks for the rest.
+    """
+
     def script(asked: Asked) -> Reply:
         return GOOD if asked.number else Reply(Fault.TRUNCATED, after_bytes=10 * BLOCK_BYTES + 99)
 
@@ -119,6 +131,8 @@ def test_what_arrived_before_a_range_broke_off_is_kept(tmp_path: Path) -> None:
 
 
 def test_retry_after_is_waited_for_and_then_work_goes_on(tmp_path: Path) -> None:
+    """Fault H12: an endpoint is busy and names a time. dlcore waits for it and goes on."""
+
     def script(asked: Asked) -> Reply:
         return Reply(Fault.BUSY, retry_after_s=120.0) if asked.number == 0 else GOOD
 
@@ -131,6 +145,8 @@ def test_retry_after_is_waited_for_and_then_work_goes_on(tmp_path: Path) -> None
 
 
 def test_retries_are_as_many_and_as_late_as_asked_for(tmp_path: Path) -> None:
+    """Fault G8: no endpoint is left. dlcore retries as often as asked for, and then ends."""
+
     async def timed() -> float:
         started_s = asyncio.get_running_loop().time()
         dead = FakeEndpoint("dead", BOTH, lambda asked: failing(Fault.AUTH))
@@ -146,6 +162,7 @@ def test_retries_are_as_many_and_as_late_as_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_retry_finds_an_endpoint_that_came_back(tmp_path: Path) -> None:
+    """Fault N10: no endpoint can be reached for a while. dlcore waits and asks again."""
     endpoint = FakeEndpoint("a", BOTH)
     endpoint.locate_fault = Fault.CONNECT
 
@@ -243,6 +260,8 @@ def test_a_dead_endpoint_holds_up_no_other(tmp_path: Path) -> None:
 
 
 def test_two_waits_for_one_package_are_one_download(tmp_path: Path) -> None:
+    """Fault G2: two tasks want the same package. dlcore downloads it once."""
+
     async def main() -> None:
         async with opened(tmp_path, BOTH, [endpoint]) as content:
             first, second = await asyncio.gather(content.path("ABC00001"), content.path("ABC00001"))
@@ -305,6 +324,8 @@ def test_an_unknown_package_is_named(tmp_path: Path) -> None:
 
 
 def test_a_catalog_that_swaps_manifests_is_refused(tmp_path: Path) -> None:
+    """Fault M7: a catalog names the manifest of another package. dlcore refuses it."""
+
     async def main() -> None:
         async with opened(tmp_path, BOTH, [FakeEndpoint("a", BOTH)]) as content:
             content.library.catalog.packages["ABC00001"] = entry_of(TWO)

@@ -99,6 +99,8 @@ def test_after_a_failure_the_connection_is_free_only_when_the_scheduler_knows(
 
 
 def test_a_block_that_arrives_twice_counts_once(tmp_path: Path) -> None:
+    """Fault G3: a block arrives twice. dlcore counts it once."""
+
     async def acts(scene: Scene) -> None:
         for number in (1, 2):
             await scene.begin(number, (3, 5))[1]

@@ -58,6 +58,7 @@ def fetch_until_turn(state: Path, turn: int, endpoint: FakeEndpoint) -> bool:
 
 
 def test_a_cancellation_at_any_moment_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Fault G6: a download is cancelled at any moment. dlcore leaves no task and no file open."""
     endpoint = FakeEndpoint("a", PACKAGES)
     fetch_until_turn(tmp_path / "warm", 10, endpoint)
     before = open_files()
@@ -85,6 +86,7 @@ def test_what_was_verified_before_a_cancellation_is_not_fetched_again(tmp_path: 
 def test_a_full_disk_is_told_and_a_later_run_goes_on(
     tmp_path: Path, room_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Fault D1: the disk fills up during a run. dlcore says so and a later run goes on."""
     left = room_bytes
     write_runs = Partial.write_runs
 
@@ -139,6 +141,9 @@ def test_a_waiter_may_leave_and_the_download_goes_on(tmp_path: Path) -> None:
 
 
 def test_a_thread_is_waited_for_even_if_cancelled() -> None:
+    """Fault P5: a task is cancelled while its thread writes. dlcore waits for the thread before it
+    closes the file.
+    """
     entered, release = threading.Event(), threading.Event()
     ended = False
 

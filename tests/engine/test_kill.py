@@ -95,7 +95,10 @@ def _bytes(path: Path) -> bytes | None:
 async def test_a_run_killed_at_any_moment_goes_on_and_ends_identical(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Kills until there were enough, each time resuming; a run that ends makes room for a new."""
+    """Fault P1, P4: a run is killed at any moment. dlcore goes on and every file ends identical.
+
+    Kills until there were enough, each time resuming; a run that ends makes room for a new.
+    """
     publish_packages(tmp_path, PACKAGES, block_bytes=BLOCK_BYTES)
     steps = (
         step("Check", package="ABC00001"),

@@ -34,6 +34,7 @@ def test_a_restart_is_told_and_the_next_run_goes_on_behind_it(machine: Machine) 
 
 @pytest.mark.parametrize("crash", range(5))
 def test_a_run_that_dies_goes_on_at_the_same_step(machine: Machine, crash: int) -> None:
+    """Fault P1: a run dies in any step. dlcore goes on at the same step."""
     died = False
 
     def act(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:

@@ -28,6 +28,9 @@ from tests.store.helpers import read_back
 
 
 def test_steps_run_in_order_each_with_its_content(machine: Machine) -> None:
+    """Fault G5: a step could begin before its content is complete. dlcore starts it when its
+    package is complete under its final name.
+    """
     found: dict[str, dict[str, bytes]] = {}
 
     def look(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:

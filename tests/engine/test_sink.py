@@ -144,6 +144,10 @@ def test_a_request_that_is_shortened_stops_there_and_keeps_what_is_whole(
 
 
 def test_a_slow_verifier_holds_the_reader_back() -> None:
+    """Fault D10: the disk is slower than the network. dlcore holds the reader back and its memory
+    is bounded.
+    """
+
     async def main() -> float:
         sink = BlockSink(
             MANIFEST, EVERYTHING, pool(), Verifier(10.0), keep_none, FreeFlow(), POLICY

@@ -96,6 +96,7 @@ def test_an_object_with_one_digest_of_the_whole_is_accepted() -> None:
 
 
 def test_lengths_beyond_four_gibibytes_are_kept() -> None:
+    """Fault X6: a file is longer than 4 GiB or 32 TiB. dlcore keeps its length exactly."""
     length = (1 << 45) + 1
     item = Object("ab" * 32, length, sha256=b"\xab" * 32)
     manifest = Manifest(1, "ABC00012", 1, 16 << 20, (item,), (File("a", length, 0),))
@@ -206,6 +207,9 @@ BROKEN: dict[str, tuple[Manifest, str]] = {
 
 @pytest.mark.parametrize(("manifest", "reason"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_rule_is_refused_with_place_and_remedy(manifest: Manifest, reason: str) -> None:
+    """Fault M4: numbers of a manifest are negative, huge, overlapping or do not add up. dlcore
+    refuses it.
+    """
     with pytest.raises(ManifestError) as caught:
         decode(msgspec.json.encode(manifest), source="https://dp/manifest")
     assert caught.value.message.startswith("https://dp/manifest: ")
@@ -258,6 +262,7 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize(("data", "reason"), MALFORMED.values(), ids=MALFORMED)
 def test_malformed_json_is_refused_in_a_printable_message(data: bytes, reason: str) -> None:
+    """Fault M4, M5: a manifest repeats members or is nested too deep. dlcore refuses it."""
     with pytest.raises(ManifestError) as caught:
         decode(data, source="dp")
     assert reason.lower() in caught.value.message.lower()
@@ -272,6 +277,7 @@ def test_white_space_and_order_of_members_do_not_matter() -> None:
 
 
 def test_a_document_over_the_limit_is_refused_unparsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault M5: a manifest is longer than the limit. dlcore refuses it unparsed."""
     monkeypatch.setattr(document, "MAX_MANIFEST_BYTES", len(TEXT) - 1)
     with pytest.raises(ManifestError, match="at most"):
         decode(TEXT.encode(), source="test")

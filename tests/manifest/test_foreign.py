@@ -131,6 +131,7 @@ BROKEN_METALINKS = {
 
 @pytest.mark.parametrize(("data", "reason"), BROKEN_METALINKS.values(), ids=BROKEN_METALINKS)
 def test_a_broken_metalink_is_refused(data: bytes, reason: str) -> None:
+    """Fault X7, M9: a description has only weak digests. dlcore refuses it."""
     with pytest.raises(ManifestError) as caught:
         read(data)
     assert reason in caught.value.message

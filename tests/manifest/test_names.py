@@ -50,6 +50,9 @@ REFUSED = {
 
 @pytest.mark.parametrize("path", REFUSED.values(), ids=REFUSED)
 def test_a_hostile_path_is_refused_in_a_printable_message(path: str) -> None:
+    """Fault M1: a manifest names a path that leads elsewhere or cannot be one on Windows. dlcore
+    refuses it.
+    """
     with pytest.raises(ManifestError) as caught:
         check_path(path)
     assert caught.value.message.isprintable()
@@ -94,6 +97,7 @@ def test_an_accepted_path_has_no_part_that_leads_elsewhere(path: str) -> None:
     ],
 )
 def test_paths_that_clash_are_refused_in_any_order(paths: list[str]) -> None:
+    """Fault M2: two names clash on a file system that ignores case. dlcore refuses the manifest."""
     for order in (paths, paths[::-1]):
         with pytest.raises(ManifestError):
             check_together(order)

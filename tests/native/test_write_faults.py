@@ -151,6 +151,7 @@ def test_a_limit_on_the_file_tears_a_write_of_two_runs_in_the_second(
 
 @pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")
 def test_torn_and_interrupted_writes_are_continued(tmp_path: Path) -> None:
+    """Fault D5: a write is torn or interrupted. dlcore writes the rest."""
     library = tmp_path / "torn.so"
     build = ["gcc", "-O1", "-Wall", "-Werror", "-shared", "-fPIC"]
     subprocess.run([*build, "-o", str(library), str(HERE / "torn_writes.c")], check=True)

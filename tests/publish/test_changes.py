@@ -52,6 +52,10 @@ def test_a_file_of_another_length_is_named(
 
 
 def test_a_file_of_the_same_length_and_age_is_named(source: Path, tmp_path: Path) -> None:
+    """Fault: a source file changes while it is published. dlcore publishes nothing of it and names
+    it.
+    """
+
     def change() -> None:
         times = (source / "a").stat()
         (source / "a").write_bytes(content(5 * BLOCK, 1))

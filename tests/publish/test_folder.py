@@ -77,6 +77,8 @@ def test_content_is_synced_before_its_name_and_each_stage_before_the_next(
 
 
 def test_a_full_disk_is_reported_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Fault D1: the disk of a site fills up. dlcore says so and leaves nothing half-written."""
+
     def windows() -> Iterator[memoryview]:
         yield memoryview(content(100))
         raise OSError(errno.ENOSPC, "No space left on device")

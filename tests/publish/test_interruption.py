@@ -105,6 +105,9 @@ def publish_version(root: Path, source: Path, version: int, moments: int = 10**9
 def test_an_interruption_at_any_moment_leaves_a_valid_catalog_and_is_made_good(
     tmp_path: Path,
 ) -> None:
+    """Fault P1: publishing is cut off at any moment. dlcore leaves a valid catalog, old or new, and
+    goes on next time.
+    """
     old, new = write_tree(tmp_path / "old", OLD), write_tree(tmp_path / "new", NEW)
     interrupted = 0
     for moments in itertools.count():
@@ -145,6 +148,7 @@ publish(Path(sys.argv[1]), package_id="ABC00012", version=2, destination=sys.arg
 def test_a_killed_publisher_leaves_a_valid_catalog_and_is_made_good(
     tmp_path: Path, moments: int
 ) -> None:
+    """Fault P1: a publisher is killed. dlcore leaves a valid catalog and goes on next time."""
     root = tmp_path / "out"
     new = write_tree(tmp_path / "new", NEW)
     publish_version(root, write_tree(tmp_path / "old", OLD), 1)

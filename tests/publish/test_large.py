@@ -23,6 +23,7 @@ class Vouching(FolderDestination):
 
 
 def test_a_sparse_file_of_four_gibibytes_and_a_byte_is_published(tmp_path: Path) -> None:
+    """Fault X6: a file is longer than 4 GiB. dlcore publishes it with every block in its place."""
     blocks = LENGTH // MIB
     digests = hashlib.sha256(bytes(MIB)).digest() * blocks + hashlib.sha256(b"\0").digest()
     name = object_name(LENGTH, MIB, digests)

@@ -87,6 +87,7 @@ def test_a_plain_folder_without_a_version_is_the_first(tmp_path: Path) -> None:
 
 
 def test_bytes_that_rotted_on_the_distribution_point_are_not_published(library: Path) -> None:
+    """Fault X1: a file of a content library has rotted. dlcore does not publish it."""
     rotten = bytearray(FILE)
     rotten[BLOCK] ^= 1
     file_of(library, FILE).write_bytes(rotten)

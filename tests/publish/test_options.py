@@ -36,6 +36,9 @@ def publish_bytes(out: Path, data: bytes, version: int, *, replace: bool = False
     ],
 )
 def test_the_catalog_is_not_turned_back(out: Path, data: bytes, version: int, reason: str) -> None:
+    """Fault M7: an older version is published over a later one. dlcore refuses it unless told to
+    replace.
+    """
     before = files_below(out)
     with pytest.raises(ConfigError, match=reason) as caught:
         publish_bytes(out, data, version)

@@ -69,6 +69,9 @@ def test_a_folder_survives_the_round_trip(tmp_path: Path, block_bytes: int, pack
 def test_files_around_whole_blocks_survive(
     tmp_path_factory: pytest.TempPathFactory, lengths: list[int]
 ) -> None:
+    """Fault X5: files are empty, or a byte off whole blocks. dlcore publishes and reads them as any
+    other.
+    """
     tmp_path = tmp_path_factory.mktemp("trip")
     tree = {f"f{index}": content(length, index) for index, length in enumerate(lengths)}
     publish_blocks(write_tree(tmp_path / "source", tree), tmp_path / "out")

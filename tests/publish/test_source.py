@@ -22,6 +22,7 @@ def refused(folder: Path) -> str:
 
 @pytest.mark.parametrize("target", ["file", ".", "/etc/passwd", "nowhere"])
 def test_a_symbolic_link_is_refused_by_name(tmp_path: Path, target: str) -> None:
+    """Fault M3: a folder to be published holds a link. dlcore refuses it by name."""
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to(target)
     assert f"{tmp_path / 'link'} is a link" in refused(tmp_path)

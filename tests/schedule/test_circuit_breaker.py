@@ -50,6 +50,9 @@ def test_an_endpoint_is_dropped_when_no_more_failures_are_allowed_and_not_before
 
 
 def test_a_missing_object_says_nothing_of_its_endpoint() -> None:
+    """Fault H13: an endpoint lacks one object. dlcore asks others for it and goes on using the
+    endpoint.
+    """
     breaker = CircuitBreaker(POLICY, ignore)
     fail(breaker, Fault.NOT_FOUND, 100)
     assert (breaker.dropped_for, breaker.resume_at_s) == (None, 0.0)
@@ -75,6 +78,9 @@ def test_a_success_does_not_forgive_wrong_answers_or_bad_blocks(fault: Fault) ->
 
 @pytest.mark.parametrize("fault", sorted(set(MAX) - {Fault.CORRUPT}))
 def test_a_retry_resets_all_but_the_quarantined(fault: Fault) -> None:
+    """Fault G8: all endpoints were dropped. dlcore asks them again at a retry, except those that
+    lied.
+    """
     breaker = CircuitBreaker(POLICY, ignore)
     fail(breaker, fault, MAX[fault])
     breaker.reset()

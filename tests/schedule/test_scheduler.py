@@ -179,6 +179,9 @@ def test_slow_bytes_under_the_lower_of_two_caps_are_not_taken_for_a_stall(
 
 
 def test_the_scheduler_keeps_its_word_whatever_happens() -> None:
+    """Fault G4: orders, failures, stops and new terms come in any order. dlcore keeps every rule of
+    the schedule.
+    """
     run_machine(SchedulerMachine)
 
 

@@ -83,6 +83,9 @@ def test_a_failure_to_close_is_reported_with_the_next_sync_not_to_a_stranger() -
 
 
 def test_threads_never_see_the_descriptor_of_another_file() -> None:
+    """Fault P5: files are closed while threads use others. dlcore never gives a thread the
+    descriptor of another file.
+    """
     disk = Opened()
     descriptors = Descriptors(disk.open_file, disk.close_file, max_open=3)
 

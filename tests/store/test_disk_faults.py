@@ -67,6 +67,9 @@ def calls_of_a_full_run(package: Package) -> int:
 def test_whichever_call_fails_the_next_run_publishes_the_right_bytes(
     package: Package, persistent: bool, error: int
 ) -> None:
+    """Fault D2, D3: any call to the disk fails. dlcore ends with a storage error and the next run
+    ends right.
+    """
     expected = DiskFullError if error == errno.ENOSPC else StorageError
     full = calls_of_a_full_run(package)
     refused = 0
@@ -120,6 +123,7 @@ def test_whichever_call_fails_the_next_run_mends_a_damaged_package(
 
 
 def test_short_writes_are_carried_on() -> None:
+    """Fault D5: the system writes less than it was given. dlcore writes the rest."""
     disk = SimDisk()
     disk.longest_write = 100
     fill_and_publish(disk, PACKAGE)
@@ -137,6 +141,7 @@ def about_to_fail_to_sync(disk: SimDisk, store: Store) -> Partial:
 
 
 def test_a_failed_sync_makes_its_blocks_missing_and_is_never_tried_again() -> None:
+    """Fault D4: a sync fails. dlcore takes the blocks for missing and does not repeat the sync."""
     disk = SimDisk()
     partial = about_to_fail_to_sync(disk, prepared(disk))
     with pytest.raises(StorageError, match="cannot sync package ABC00012: Input/output error"):
@@ -151,6 +156,9 @@ def test_a_failed_sync_makes_its_blocks_missing_and_is_never_tried_again() -> No
 
 
 def test_bytes_that_a_failed_sync_left_in_memory_only_are_not_believed() -> None:
+    """Fault D4: a failed sync leaves bytes in memory only. dlcore reads them from the medium before
+    it believes them.
+    """
     disk = SimDisk()
     store = prepared(disk)
     partial = about_to_fail_to_sync(disk, store)

@@ -36,6 +36,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_keeps_what_is_there_and_goes_on_when_there_is_room(
     tiny_disk: Path, package: Package
 ) -> None:
+    """Fault D1: the disk fills up. dlcore keeps what is verified and goes on when there is room."""
     state = tiny_disk / "state"
     with Store.open(state) as store, pytest.raises(DiskFullError) as caught:
         fill(store.begin(package.manifest, package.document), package)

@@ -71,6 +71,7 @@ def test_a_journal_cut_at_any_byte_keeps_its_whole_records_and_no_other() -> Non
 
 
 def test_one_flipped_bit_anywhere_costs_its_record_and_changes_no_other() -> None:
+    """Fault D7: a bit of the journal flips. dlcore ignores that record alone."""
     for bit in range(8 * len(ENCODED)):
         flipped = bytearray(ENCODED)
         flipped[bit // 8] ^= 1 << bit % 8
@@ -92,6 +93,7 @@ def test_any_bytes_after_the_header_are_read_without_a_crash(tail: bytes) -> Non
 @settings(derandomize=True)
 @given(st.binary(max_size=200))
 def test_any_bytes_at_all_are_refused_without_a_crash(data: bytes) -> None:
+    """Fault D7: the journal holds any bytes. dlcore ignores it and does not crash."""
     assert journal.decode(data, DIGEST, BLOCKS) is None
 
 

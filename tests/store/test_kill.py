@@ -106,6 +106,7 @@ def run(state: Path, seed: int, last: int = 0) -> tuple[set[int], bool]:
 def test_a_kill_at_any_point_loses_no_written_block_and_no_byte(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
+    """Fault P1: the process is killed at any moment. dlcore loses no written block and goes on."""
     chance = random.Random(SEED)
     told, _ = run(tmp_path / "clean", SEED)
     points = max(told)  # more than there are blocks

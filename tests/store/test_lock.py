@@ -38,6 +38,7 @@ def other_process(state: Path, wait_s: float) -> subprocess.Popen[str]:
 
 
 def test_a_second_process_is_told_who_holds_the_state_directory(tmp_path: Path) -> None:
+    """Fault G1: two processes use one state directory. dlcore tells the second who holds it."""
     with Store.open(tmp_path):
         process = other_process(tmp_path, 0)
         output, _ = process.communicate()
@@ -58,6 +59,7 @@ def test_a_second_process_that_may_wait_gets_its_turn(tmp_path: Path) -> None:
 
 
 def test_a_killed_holder_leaves_no_lock_behind(tmp_path: Path) -> None:
+    """Fault G1: the holder of a lock is killed. dlcore's lock ends with its process."""
     with other_process(tmp_path, 0) as process:
         assert process.stdout
         assert process.stdout.readline() == "opened\n"

@@ -129,6 +129,9 @@ def changes_of_a_full_run(package: Package, chance: random.Random) -> int:
 def test_no_loss_of_power_publishes_a_wrong_byte_or_loses_a_synced_block(
     package: Package, ordered: bool, record_property: Callable[[str, object], None]
 ) -> None:
+    """Fault P2: power is lost with any part of the writes on the medium. dlcore publishes no wrong
+    byte and loses no synced block.
+    """
     chance = random.Random(SEED)
     longest = changes_of_a_full_run(package, chance)
     states = reused = 0

@@ -138,6 +138,7 @@ def test_without_its_journal_a_package_is_reused_by_its_digests(
 
 
 def test_a_byte_that_rotted_since_costs_its_block_only(tmp_path: Path) -> None:
+    """Fault D6: a byte on disk rots between two runs. dlcore fetches its block again."""
     folder = leave_filled(tmp_path, list(range(BLOCKS)))
     flip(folder / "content" / "a" / "large.bin", 2 * BLOCK_BYTES + 7)
     store, partial = resume(tmp_path)
@@ -253,6 +254,7 @@ def test_an_incomplete_package_is_not_finished(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("planted", ["symlink", "folder", "fifo", "hard link"])
 def test_something_else_in_the_place_of_a_file_is_refused(tmp_path: Path, planted: str) -> None:
+    """Fault D8: a folder, pipe or link stands in the place of a file. dlcore refuses it."""
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
     place = leave_filled(tmp_path / "state", [0]) / "content" / "long.bin"
@@ -264,6 +266,7 @@ def test_something_else_in_the_place_of_a_file_is_refused(tmp_path: Path, plante
 
 
 def test_a_link_in_the_place_of_a_folder_is_refused(tmp_path: Path) -> None:
+    """Fault D8, M3: a link stands in the place of a folder. dlcore refuses it."""
     outside = tmp_path / "outside"
     outside.mkdir()
     content = leave_filled(tmp_path / "state", [0]) / "content"
@@ -297,6 +300,7 @@ def test_a_file_in_the_place_of_the_state_directory_is_a_storage_error(tmp_path:
 
 
 def test_no_descriptor_stays_open(tmp_path: Path) -> None:
+    """Fault G6: a store is used and closed. dlcore leaves no descriptor open."""
     before = sorted(Path("/proc/self/fd").iterdir())
     with Store.open(tmp_path) as store:
         publish(store)

@@ -58,6 +58,7 @@ def test_entry_names_lead_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ids=["64 MiB of blanks", "a good document and 8 MiB of blanks"],
 )
 def test_an_entry_that_expands_too_far_is_refused_before_it_has(content: bytes) -> None:
+    """Fault X8: an archive expands without end. dlcore stops at the limit."""
     data = bytes(written({ENTRY: content}))
     del content
     tracemalloc.start()

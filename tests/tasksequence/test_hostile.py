@@ -41,6 +41,7 @@ DECLARATIONS = {
 @pytest.mark.parametrize("trick", DECLARATIONS)
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_a_document_type_is_refused(trick: str, encoding: str) -> None:
+    """Fault M6: an XML document has a document type. dlcore refuses it."""
     with pytest.raises(TaskSequenceError, match=r"^bad\.xml: line 1: declares a document type"):
         read(DECLARATIONS[trick].encode(encoding), source="bad.xml")
 
@@ -91,6 +92,7 @@ def test_a_document_over_the_limit_is_refused_unread() -> None:
 
 
 def test_a_huge_attribute_costs_no_more_than_its_size() -> None:
+    """Fault M6: an XML document is made to be slow. dlcore's cost is linear."""
     text = f'<sequence><step name="{"x" * (8 << 20)}"/></sequence>'
     tracemalloc.start()
     started = time.process_time()

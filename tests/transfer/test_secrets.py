@@ -64,6 +64,7 @@ async def told_by(url: str, package: Package) -> str:
 async def test_a_fault_shows_no_signature(
     name: str, package: Package, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Fault K4: a request with a signature fails. dlcore shows the signature nowhere."""
     script = FAULTS[name][0]
     async with hostile(script) as server:
         assert CANARY not in await told_by(f"{server.url}/o?sv=1&sig={CANARY}", package)
@@ -116,6 +117,9 @@ async def test_the_cloud_flow_shows_no_token_and_no_signature(
 async def test_nothing_alive_shows_a_credential_in_its_repr(
     package: Package, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Fault K4: an object that holds a credential is printed. dlcore shows no credential in any
+    repr.
+    """
     monkeypatch.setenv("TOKEN", REGISTRATION)
     names = [wanted.name for wanted in package.manifest.objects]
     async with fake_cloud(dict(zip(names, package.contents, strict=True))) as cloud:

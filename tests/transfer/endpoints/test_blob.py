@@ -44,6 +44,7 @@ async def read(
 
 
 async def test_an_expired_signature_is_read_again(azurite: Azurite, package: Package) -> None:
+    """Fault K1: a signature expires during a download. dlcore reads it again and goes on."""
     vault = Vault(
         azurite.container_sas(CONTAINER, life_s=-60), "?" + azurite.container_sas(CONTAINER)
     )
@@ -65,6 +66,7 @@ async def test_a_signature_that_stays_expired_is_an_auth_error(
 async def test_a_permission_that_is_not_there_is_final_at_once(
     azurite: Azurite, package: Package
 ) -> None:
+    """Fault K3: a signature lacks a permission. dlcore ends at once and renews nothing."""
     vault = Vault(azurite.container_sas(CONTAINER, permissions="l"))
     with pytest.raises(AuthError, match="AuthorizationPermissionMismatch"):
         await read(package, f"{azurite.url}/{CONTAINER}", vault)
@@ -103,6 +105,9 @@ async def test_the_error_code_decides_what_is_done(
 
 
 async def test_the_signature_goes_over_the_wire_as_it_stands(package: Package) -> None:
+    """Fault K7: a signature has characters that libraries like to re-quote. dlcore sends it as it
+    stands.
+    """
     signature = "sv=2021&se=2026-01-01T00%3A00%3A00Z&sig=a%2Fb%2Bc%3D"
     async with hostile(Script.response("404 No", Content_Length="0")) as server:
         with pytest.raises(TransferError):

@@ -51,6 +51,9 @@ async def client(cloud: FakeCloud) -> AsyncIterator[Client]:
 async def test_each_credential_goes_only_where_it_belongs(
     cloud: FakeCloud, client: Client, package: Package
 ) -> None:
+    """Fault K5: a flow has several credentials and hosts. dlcore sends each credential only where
+    it belongs.
+    """
     placement = await client.endpoint.locate(package.manifest)
     sink = Collector(100)
     await placement.read_range(0, 0, 100, sink)
@@ -66,6 +69,9 @@ async def test_each_credential_goes_only_where_it_belongs(
 async def test_locations_that_storage_rejects_are_renewed_once_for_all_ranges(
     cloud: FakeCloud, client: Client, package: Package
 ) -> None:
+    """Fault K1, G7: signed locations expire during a download. dlcore renews them once for all
+    ranges.
+    """
     placement = await client.endpoint.locate(package.manifest)
     cloud.signatures += 10  # what was given out is no longer accepted
     sinks = [Collector(50) for _ in range(20)]

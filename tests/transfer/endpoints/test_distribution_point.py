@@ -185,6 +185,9 @@ async def test_a_point_without_any_object_names_the_first_missing_file(
 async def test_a_file_that_changed_since_the_listing_is_a_range_fault(
     point: FakePoint, package: Package
 ) -> None:
+    """Fault H10: a file is replaced while it is fetched. dlcore refuses its ranges and asks
+    elsewhere.
+    """
     index = package.index_of(MISSING)
     async with served(point) as endpoint:
         placement = await endpoint.locate(package.manifest)

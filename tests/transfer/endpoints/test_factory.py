@@ -26,6 +26,7 @@ def settings(kind: EndpointKind, url: str, *, ca_file: str = "") -> EndpointSett
 
 @pytest.mark.parametrize("kind", SECURE)
 async def test_a_credential_never_goes_over_plain_http(kind: EndpointKind) -> None:
+    """Fault K5: an endpoint with a credential has a plain http URL. dlcore refuses it."""
     with pytest.raises(ConfigError, match="https only"):
         open_endpoint(settings(kind, "http://host.example"))
 

@@ -33,6 +33,9 @@ async def fault_of_reading(package: Package, folder: Path) -> Fault:
 async def test_an_object_of_another_length_is_a_range_fault(
     package: Package, folder: Path, change: str
 ) -> None:
+    """Fault X4: an object has another length than the manifest says. dlcore refuses it before it
+    reads.
+    """
     path = folder / object_key(package.manifest.objects[0].name)
     data = path.read_bytes()
     path.write_bytes(data + b"!" if change == "longer" else data[:-1])
@@ -52,6 +55,7 @@ async def test_a_folder_that_is_not_there_is_not_found(package: Package, tmp_pat
 
 @pytest.mark.parametrize("key", ["../secret", "/etc/passwd", "objects/../../secret", "a\\b", "\0"])
 async def test_a_key_never_leads_out_of_the_folder(tmp_path: Path, key: str) -> None:
+    """Fault M1: a key leads out of an endpoint's folder. dlcore reads nothing there."""
     (tmp_path / "secret").write_text("x")
     (tmp_path / "published" / "objects").mkdir(parents=True)
     endpoint = FolderEndpoint("share", tmp_path / "published")

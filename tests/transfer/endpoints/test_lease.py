@@ -119,6 +119,9 @@ async def test_a_short_life_is_renewed_when_a_tenth_is_left() -> None:
 
 
 async def test_life_counts_from_the_moment_the_request_was_sent() -> None:
+    """Fault C1: the wall clock is wrong. dlcore counts the life of credentials on the monotonic
+    clock.
+    """
     issuer = Issuer(life_s=20)
     issuer.open.clear()
     getting = asyncio.ensure_future(issuer.lease.get())
@@ -191,6 +194,9 @@ async def test_a_rejected_value_is_renewed_once_for_all_and_all_go_on() -> None:
 
 
 async def test_a_renewed_value_that_is_rejected_is_an_auth_error_and_no_loop() -> None:
+    """Fault K2: a renewed credential is rejected. dlcore ends with an authentication error and does
+    not loop.
+    """
     issuer = Issuer()
     results = await asyncio.gather(
         *(issuer.lease.use(accepting(), is_curable=always) for _ in range(30)),
@@ -218,6 +224,7 @@ async def test_a_value_that_was_accepted_may_be_renewed_on_rejection_at_once() -
 
 
 async def test_a_renewal_that_brings_the_same_value_is_not_tried() -> None:
+    """Fault K2: a renewal brings the same credential. dlcore does not try it again."""
     issuer = Issuer()
     issuer.same = True
     attempts: list[str] = []

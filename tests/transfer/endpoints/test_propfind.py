@@ -80,6 +80,7 @@ def test_any_path_is_found_wherever_the_mark_stands(names: list[str], data: st.D
     ],
 )
 def test_a_link_out_of_the_package_is_refused(href: str) -> None:
+    """Fault M1: a listing links out of the package. dlcore refuses it."""
     with pytest.raises(ValueError):
         read(href)
 

@@ -60,6 +60,7 @@ async def test_a_body_that_ends_early_is_truncated(server: Server, said: int, en
 async def test_a_body_that_stops_is_a_stall_and_its_connection_is_closed_at_once(
     server: Server,
 ) -> None:
+    """Fault N4: a body stops. dlcore calls it a stall and closes the connection."""
     sink = Collector(len(DATA))
     script = Script([HEAD, DATA[:1000]], DEAF)
     async with server.asked(script, stall_s=0.05) as (asked, client):
@@ -74,6 +75,7 @@ async def test_a_body_that_stops_is_a_stall_and_its_connection_is_closed_at_once
 async def test_a_body_that_trickles_stalls_if_it_brings_too_little(
     server: Server, clock: Clock, step_bytes: int
 ) -> None:
+    """Fault N6: a body trickles. dlcore calls it a stall."""
     steps = [asyncio.Event() for _ in range(9)]
     said = [item for step in steps for item in (DATA[:step_bytes], step)]
     data = DATA[:step_bytes] * 9 + DATA[step_bytes * 9 :]

@@ -17,6 +17,10 @@ pytestmark = pytest.mark.usefixtures("path")
 
 @pytest.mark.parametrize("name", FAULTS)
 async def test_a_wrong_response_is_its_fault_and_never_a_wrong_byte(name: str) -> None:
+    """Fault H1, H2, H3, H4, H5, H6, H7, H8, H9, H11, H12, H13, H15, H16, H18, H19, N3, N4, N9: a
+    response is not exactly what was asked for. dlcore names the kind of fault and writes no byte
+    outside the range.
+    """
     script, fault = FAULTS[name]
     sink = Collector(END - START, buffer_bytes=16)
     error = await fault_of(script, sink, stall_s=0.05 if script.end == HANG else 5)
@@ -28,6 +32,9 @@ async def test_a_wrong_response_is_its_fault_and_never_a_wrong_byte(name: str) -
 
 
 async def test_a_closed_port_is_a_connect_fault() -> None:
+    """Fault N1: an endpoint refuses the connection. dlcore calls it a connect fault, and others
+    serve.
+    """
     async with hostile(Script([])) as server:
         url = f"{server.url}/object"
     with pytest.raises(TransferError, match=r"edge: GET .*Connect call failed") as caught:
@@ -36,6 +43,7 @@ async def test_a_closed_port_is_a_connect_fault() -> None:
 
 
 async def test_a_name_that_does_not_resolve_is_a_connect_fault() -> None:
+    """Fault N2: a name does not resolve. dlcore calls it a connect fault, and others serve."""
     with pytest.raises(TransferError) as caught:
         await fetch(Hostile([]), Collector(50), url="https://host.invalid/object")
     assert caught.value.fault is Fault.CONNECT
@@ -46,6 +54,7 @@ async def test_a_name_that_does_not_resolve_is_a_connect_fault() -> None:
     ["http://localhost/a\r\nX: y", "ftp://localhost/a", "http://u:p@localhost/", "/a", "http://"],
 )
 async def test_a_url_that_cannot_be_sent_is_refused_before_anything_is_sent(url: str) -> None:
+    """Fault H17: a URL holds control characters. dlcore sends nothing."""
     with pytest.raises(TransferError) as caught:
         await fetch(Hostile([]), Collector(50), url=url)
     assert caught.value.fault is Fault.REFUSED
@@ -66,6 +75,9 @@ async def test_retry_after_in_seconds_comes_with_the_error(
 async def test_retry_after_as_a_date_is_counted_on_the_servers_clock(
     offset_s: int, seconds: float
 ) -> None:
+    """Fault C4: the clock of the client is wrong and the server names a date. dlcore counts on the
+    server's clock.
+    """
     theirs = datetime(2031, 5, 4, 3, 2, 1, tzinfo=UTC)
     until = theirs + timedelta(seconds=offset_s)
     script = status(
@@ -78,12 +90,16 @@ async def test_retry_after_as_a_date_is_counted_on_the_servers_clock(
 
 @pytest.mark.parametrize("name", ["redirect", "web page", "login page"])
 async def test_a_captive_portal_is_called_by_its_name(name: str) -> None:
+    """Fault N8: a captive portal answers in place of the server. dlcore refuses the answer and says
+    so.
+    """
     error = await fault_of(FAULTS[name][0], Collector(50))
     assert "captive portal?" in error.message
     assert error.remedy
 
 
 async def test_a_rejection_says_what_to_check() -> None:
+    """Fault H14: an endpoint rejects the client. dlcore says what to check."""
     error = await fault_of(
         status("403 Forbidden", x_ms_error_code="AuthenticationFailed"), Collector(50)
     )

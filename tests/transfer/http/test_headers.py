@@ -45,6 +45,7 @@ def test_a_content_range_is_read_exactly_when_it_is_in_order(bounds: list[int]) 
 @example("0-0/1")
 @example("")
 def test_what_is_not_exactly_a_content_range_is_none(text: str) -> None:
+    """Fault H6: a Content-Range is garbled. dlcore does not guess."""
     assert parse_content_range(text) is None
 
 
@@ -54,6 +55,7 @@ def test_what_is_not_exactly_a_content_range_is_none(text: str) -> None:
 @example("9" * 5000, NOW)
 @example("²", NOW)
 def test_retry_after_never_raises_and_is_always_clamped(text: str, now: datetime) -> None:
+    """Fault C4: a server names an absurd time to wait. dlcore clamps it."""
     wait_s = parse_retry_after_s(text, now)
     assert wait_s is None or 0 <= wait_s <= MAX_RETRY_AFTER_S
 

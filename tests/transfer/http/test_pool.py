@@ -149,7 +149,10 @@ async def test_hundreds_of_idle_connections_are_used_again() -> None:
 async def test_connections_that_the_server_closed_while_idle_are_no_failure(
     method: str, count: int
 ) -> None:
-    """The end of all of them arrives only after the next requests were sent."""
+    """Fault N5: idle connections are dead by now. dlcore sends the request again on a new one.
+
+    The end of all of them arrives only after the next requests were sent.
+    """
     body = b"" if method == "HEAD" else b"ok"
     answer = Script.response("200 OK", body, end=AGAIN, Content_Length="2")
     client, gate = HttpClient("edge"), asyncio.Event()
@@ -213,6 +216,7 @@ async def test_a_name_is_looked_up_once_for_all_connections_of_all_endpoints(
 
 
 async def test_a_name_whose_addresses_fail_is_looked_up_again(lookups: list[str]) -> None:
+    """Fault N2: the addresses of a name are wrong by now. dlcore looks the name up again."""
     async with hostile(Script([])) as server:
         url = f"{server.url}/object"
     client = HttpClient("edge")

@@ -31,6 +31,9 @@ async def test_the_connection_is_used_again_after_a_body(server: Server, apart: 
 async def test_surplus_bytes_cost_the_connection_and_nothing_else(
     server: Server, apart: bool, end: str
 ) -> None:
+    """Fault H4: a server sends more than was asked for. dlcore takes what it asked for and closes
+    the connection.
+    """
     script = Script([HEAD, DATA + b"surplus"], end)
     async with server.asked(script, Script([HEAD, DATA]), apart=apart) as (asked, client):
         for _ in range(2):

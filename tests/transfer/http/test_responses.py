@@ -70,6 +70,7 @@ async def test_a_200_of_another_length_is_not_the_object(length: str) -> None:
 
 
 async def test_a_200_as_long_as_the_range_is_not_the_object_it_begins() -> None:
+    """Fault H1: a server ignores the range. dlcore refuses the response."""
     sink = Collector(END)
     script = status("200 OK", CONTENT[:END])
     assert (await fault_of(script, sink, (0, END))).fault is Fault.REFUSED

@@ -56,6 +56,7 @@ def test_silence_is_a_stall_when_its_time_is_over() -> None:
 
 
 def test_a_byte_now_and_then_does_not_keep_an_endpoint_alive() -> None:
+    """Fault N6: an endpoint sends a byte now and then. dlcore calls it a stall."""
     assert expires_after_s(lambda timer: bring(timer, 1, 1.0, 100)) == STALL_S
 
 

@@ -72,6 +72,7 @@ def test_a_python_that_knows_no_store_finds_the_distributions(
 
 
 async def test_an_unknown_authority_is_a_tls_error(ca_file: str) -> None:
+    """Fault N7: nobody trusted has signed a certificate. dlcore refuses the endpoint."""
     error = await tls_error(trustme.CA().issue_cert("localhost"), ca_file)
     assert isinstance(error, TlsError)
     assert error.fault is Fault.TLS
@@ -84,12 +85,14 @@ async def test_the_system_does_not_trust_a_private_authority(authority: trustme.
 async def test_another_hosts_certificate_is_a_tls_error(
     authority: trustme.CA, ca_file: str
 ) -> None:
+    """Fault N7: a certificate is another host's. dlcore refuses the endpoint."""
     error = await tls_error(authority.issue_cert("elsewhere.example"), ca_file)
     assert isinstance(error, TlsError)
     assert "localhost" in error.message
 
 
 async def test_an_expired_certificate_is_a_tls_error(authority: trustme.CA, ca_file: str) -> None:
+    """Fault N7: a certificate has expired. dlcore refuses the endpoint."""
     past = datetime(2020, 1, 1, tzinfo=UTC)
     expired = authority.issue_cert("localhost", not_before=past, not_after=past + timedelta(1))
     error = await tls_error(expired, ca_file)
@@ -98,5 +101,8 @@ async def test_an_expired_certificate_is_a_tls_error(authority: trustme.CA, ca_f
 
 
 async def test_plain_http_at_an_https_url_is_a_tls_error(nginx_url: str) -> None:
+    """Fault N7: a server speaks plain HTTP at an https URL. dlcore refuses it and does not fall
+    back.
+    """
     with pytest.raises(TlsError):
         await fetch(Hostile([]), Collector(50), url=nginx_url.replace("http:", "https:"))

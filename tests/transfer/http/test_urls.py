@@ -19,6 +19,9 @@ from dlcore.transfer.http.urls import exact_url, is_protected, quote_unsafe
     ],
 )
 def test_path_and_query_are_never_normalised(target: str) -> None:
+    """Fault K7: a signed URL has escapes that libraries like to normalise. dlcore sends it as it
+    stands.
+    """
     assert exact_url(f"https://host:444{target}").raw_path_qs == target
 
 
@@ -41,6 +44,7 @@ def test_any_text_is_a_url_or_a_value_error_that_does_not_repeat_it(text: str) -
     ],
 )
 def test_what_cannot_or_must_not_be_requested_is_refused(url: str) -> None:
+    """Fault M8: a URL has another scheme, or credentials. dlcore refuses it."""
     with pytest.raises(ValueError):
         exact_url(url)
 

@@ -1,0 +1,47 @@
+"""What the system may refuse, and what children must not inherit."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dlcore.disk import system
+from dlcore.store.files import Files
+
+LISTED = "import os; print([os.path.realpath(f.path) for f in os.scandir('/proc/self/fd')])"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fallocate is Linux's")
+def test_without_preallocation_a_file_has_its_length_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault D9: the file system cannot preallocate. dlcore sets the length and goes on."""
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(system, "_call", refuse)
+    with (tmp_path / "file").open("wb") as file:
+        system.allocate(file.fileno(), 12_345)
+    assert (tmp_path / "file").stat().st_size == 12_345
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_a_child_process_inherits_no_file(tmp_path: Path) -> None:
+    """Fault P6: a step begins while files of packages are open. dlcore lets it inherit none."""
+    files = Files()
+    path = tmp_path / "content"
+    opened = [files.open(path, create=True), files.open_to_read(path)]
+    try:
+        seen = subprocess.run(
+            [sys.executable, "-c", LISTED], close_fds=False, capture_output=True, check=True
+        )
+        assert str(path) not in seen.stdout.decode()
+    finally:
+        for fd in opened:
+            files.close(fd)
