@@ -9,9 +9,9 @@ from tests.faults.collection import Shown
 
 HEAD = """# Faults
 
-What can go wrong, what dlcore does about it, and the test that shows it. This page is generated from
-the docstrings of the tests (`python -m tests.faults > docs/faults.md`). `make torture` does many of
-these things at random moments.
+What can go wrong, what dlcore does about it, and the test that shows it. This page is generated
+from the docstrings of the tests (`python -m tests.faults > docs/faults.md`). `make torture` does
+many of these things at random moments.
 """
 _COLUMNS = "| Fault | What dlcore does | Test |\n|---|---|---|"
 
