@@ -41,7 +41,7 @@ def places_of(secrets: Iterable[str], ended: Ended, *folders: Path) -> list[str]
     return [f"{place}: {word}" for place, text in texts.items() for word in words if word in text]
 
 
-FORMS = {
+FORMS: dict[Stage, list[Form]] = {
     Stage.TOKEN: [form for form in Form if form is not Form.URL],
     Stage.DOCUMENT: [form for form in Form if form is not Form.URL],
     Stage.LOCATIONS: list(Form),

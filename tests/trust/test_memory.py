@@ -84,7 +84,7 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are those of POSIX")
 def test_a_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
-    """Fault: other users may write where dlcore remembers what it has verified. dlcore refuses it."""
+    """Fault: others may write where dlcore remembers what it has verified. dlcore refuses it."""
     memory = Memory(tmp_path / "trust", ROOT)
     memory.keep(Evidence(verified_at=NOW))
     memory.path.parent.chmod(0o777)
