@@ -21,12 +21,18 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from dlcore.disk.ownership import check_owner, check_private, check_way, is_link
+from dlcore.disk.ownership import (
+    check_owner,
+    check_private,
+    check_way,
+    current_user,
+    is_link,
+)
 from dlcore.errors import InternalError
 
 PRIVATE_FOLDER_MODE = 0o700
 PRIVATE_FILE_MODE = 0o600
-MAX_FOLDERS = 64  # open at once: as many as files; enough to open each folder of a package once
+MAX_FOLDERS = 64  # below a private one, open at once: as many as files of a package
 HAS_HANDLES = os.open in os.supports_dir_fd and hasattr(os, "O_DIRECTORY")
 
 _HAS_MODES = hasattr(os, "fchmod")
@@ -99,10 +105,9 @@ class PrivateFolder:
 
     def __init__(self, path: Path, *, has_handles: bool = HAS_HANDLES) -> None:
         self._path = path
-        self._prefix = str(path) + os.sep
+        self._root = str(path)
         self._has_handles = has_handles
-        self._root: _Folder | None = None
-        self._folders: dict[str, _Folder] = {}  # by path below the root, oldest first
+        self._folders: dict[str, _Folder] = {}  # by path, oldest first
         self._lock = threading.Lock()  # guards changes of _folders
 
     def place(self, path: Path) -> Place:
@@ -114,13 +119,14 @@ class PrivateFolder:
             InternalError: The path does not lie below the folder.
         """
         text = str(path)
-        if text.startswith(self._prefix):
-            parent, _, name = text[len(self._prefix) :].rpartition(os.sep)
-            if name != os.pardir:
-                return Place(text, name, self._folders.get(parent) or self._open(parent))
-        elif path == self._path:
-            return Place(text, os.curdir, self._open(""))
-        raise InternalError(f"{path} is not below {self._path}")
+        parent, _, name = text.rpartition(os.sep)
+        if (folder := self._folders.get(parent)) and name != os.pardir:
+            return Place(text, name, folder)
+        if text == self._root:
+            return Place(text, os.curdir, self._open(self._root))
+        if not text.startswith(self._root + os.sep) or os.pardir in path.parts:
+            raise InternalError(f"{path} is not below {self._root}")
+        return Place(text, name, self._open(parent))
 
     def forget(self) -> None:
         """Close the folders; they are opened again when needed.
@@ -129,33 +135,27 @@ class PrivateFolder:
         """
         with self._lock:
             self._folders.clear()
-            self._root = None
 
-    def _open(self, below: str) -> _Folder:
-        """Open a folder below the root, and those on the way that are not open yet."""
-        at, missing, folder = below, list[str](), None
-        while at and (folder := self._folders.get(at)) is None:
-            at, _, name = at.rpartition(os.sep)
+    def _open(self, path: str) -> _Folder:
+        """Open the folder or one below it, and those on the way that are not open yet."""
+        missing = list[str]()
+        while (folder := self._folders.get(path)) is None and path != self._root:
+            path, _, name = path.rpartition(os.sep)
             missing.append(name)
         folder = folder or self._open_root()
         while missing:
             name = missing.pop()
-            if name in {"", os.curdir, os.pardir}:
-                raise InternalError(f"{below} is not a path below {self._path}")
-            at = f"{at}{os.sep}{name}" if at else name
-            path = self._prefix + at
+            path = f"{path}{os.sep}{name}"
             folder, status = self._open_folder(path, Place(path, name, folder))
             check_owner(path, status)
-            self._keep(at, folder)
+            self._keep(path, folder)
         return folder
 
     def _open_root(self) -> _Folder:
-        if (folder := self._root) is None:
-            check_way(self._path)
-            path = str(self._path)
-            folder, status = self._open_folder(path, place_anywhere(self._path))
-            check_private(path, status)
-            self._root = folder
+        check_way(self._path)
+        folder, status = self._open_folder(self._root, place_anywhere(self._path))
+        check_private(self._path, status)
+        self._keep(self._root, folder)
         return folder
 
     def _open_folder(self, path: str, place: Place) -> tuple[_Folder, os.stat_result]:
@@ -169,11 +169,11 @@ class PrivateFolder:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         return _Folder(None), status  # who refuses a link is the caller, by its status
 
-    def _keep(self, below: str, folder: _Folder) -> None:
+    def _keep(self, path: str, folder: _Folder) -> None:
         with self._lock:
-            if len(self._folders) >= MAX_FOLDERS:
-                del self._folders[next(iter(self._folders))]
-            self._folders[below] = folder
+            if len(self._folders) > MAX_FOLDERS:
+                del self._folders[next(each for each in self._folders if each != self._root)]
+            self._folders[path] = folder
 
 
 def open_file(path: Path, place: Place, flags: int = os.O_RDWR, *, create: bool = False) -> int:
@@ -202,7 +202,8 @@ def open_file(path: Path, place: Place, flags: int = os.O_RDWR, *, create: bool 
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
             raise OSError(errno.EEXIST, "not a plain file with one name", str(path))
-        check_owner(path, status)
+        if status.st_uid != current_user():
+            check_owner(path, status)
         if create and _HAS_MODES and stat.S_IMODE(status.st_mode) != PRIVATE_FILE_MODE:
             os.fchmod(fd, PRIVATE_FILE_MODE)  # the umask may take away the owner's rights too
     except BaseException:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,6 +140,18 @@ def test_a_folder_that_is_exchanged_for_a_link_is_still_the_same(tmp_path: Path)
     write(folder, state / "a" / "second", b"2")
     assert (state / "moved" / "second").read_bytes() == b"2"
     assert not list(outside.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
+def test_a_folder_that_could_be_exchanged_is_refused(tmp_path: Path, opened: Opened) -> None:
+    """Fault: others could rename a private folder away. dlcore refuses the folder above it."""
+    (tmp_path / "open" / "state").mkdir(parents=True, mode=0o700)
+    (tmp_path / "open").chmod(0o777)
+    with pytest.raises(OwnershipError, match="open is writable by others"):
+        opened(tmp_path / "open" / "state").place(tmp_path / "open" / "state" / "file")
+    with pytest.raises(OwnershipError, match="open is writable by others"):
+        make_way(tmp_path / "open" / "new")
+    assert not (tmp_path / "open" / "new").exists()
 
 
 @needs_root
