@@ -104,7 +104,7 @@ class Store:
     def look(cls, state: Path) -> Self:
         """Read a state directory without a lock; it need not exist, and nothing is changed.
 
-        Only for `find`, `find_package`, `read_manifest` and `reserved_bytes`.
+        Only for `read_manifest` and `reserved_bytes`.
         """
         state = state.absolute()
         return cls(state, Files(PrivateFolder(state)))
@@ -146,21 +146,6 @@ class Store:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def find(self, manifest_digest: str, manifest: Manifest) -> Path | None:
-        """Content folder of a finished package: `find_package`."""
-        return self.find_package(manifest.package_id, manifest_digest, manifest.version)
-
-    def find_package(self, package_id: str, manifest_digest: str, version: int) -> Path | None:
-        """Content folder of a finished package of exactly this manifest; None if there is none.
-
-        Raises:
-            StorageError: The disk failed.
-        """
-        folder = self._packages / package_key(package_id, version, manifest_digest)
-        if self._read_manifest(folder, manifest_digest) is None:
-            return None
-        return folder / CONTENT
 
     def read_manifest(self, package_id: str, manifest_digest: str, version: int) -> bytes | None:
         """The manifest document of a finished or unfinished package; None if it is not intact.

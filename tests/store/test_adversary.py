@@ -212,7 +212,7 @@ def test_what_is_looked_at_without_a_lock_is_refused_too(shared: Path) -> None:
 
     def look() -> None:
         with pytest.raises(OwnershipError):
-            Store.look(state).find(PACKAGE.digest, PACKAGE.manifest)
+            Store.look(state).read_manifest("ABC00012", PACKAGE.digest, 1)
 
     run_as(0, look)
 

@@ -43,12 +43,11 @@ def leave_filled(state: Path, numbers: list[int], *, package: Package = PACKAGE)
 
 
 @pytest.mark.parametrize("package", [PACKAGE, WHOLE], ids=["blocks", "whole"])
-def test_a_filled_package_is_found_with_exactly_its_files(tmp_path: Path, package: Package) -> None:
+def test_a_filled_package_has_exactly_its_files(tmp_path: Path, package: Package) -> None:
     with Store.open(tmp_path / "new" / "state") as store:
-        assert store.find(package.digest, package.manifest) is None
+        assert store.prove(package.manifest, package.document) is None
         content = publish(store, package)
-        assert store.find(package.digest, package.manifest) == content
-        assert store.find_package("ABC00012", package.digest, 1) == content
+        assert store.prove(package.manifest, package.document) == content
         assert store.read_manifest("ABC00012", package.digest, 1) == package.document
     assert read_back(content) == package.contents
     assert (content / "empty/inner").is_dir()
@@ -205,15 +204,15 @@ def test_another_version_lies_beside_the_first(tmp_path: Path) -> None:
     newer = make_package(version=2)
     with Store.open(tmp_path) as store:
         first, second = publish(store), publish(store, newer)
-        assert store.find(PACKAGE.digest, PACKAGE.manifest) == first
-        assert store.find(newer.digest, newer.manifest) == second
+        assert store.prove(PACKAGE.manifest, PACKAGE.document) == first
+        assert store.prove(newer.manifest, newer.document) == second
 
 
 def test_a_removed_package_is_gone_and_can_be_filled_again(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         publish(store)
         assert store.remove("ABC00012", PACKAGE.digest, 1)
-        assert store.find(PACKAGE.digest, PACKAGE.manifest) is None
+        assert store.prove(PACKAGE.manifest, PACKAGE.document) is None
         assert not store.remove("ABC00012", PACKAGE.digest, 1)
         assert read_back(publish(store)) == PACKAGE.contents
 
@@ -290,7 +289,7 @@ def test_a_path_that_leads_out_is_refused_even_if_the_manifest_was_not(
 @pytest.mark.parametrize("package_id", ["../x", "a/b", "", "."])
 def test_a_package_id_that_is_no_name_is_refused(tmp_path: Path, package_id: str) -> None:
     with Store.open(tmp_path) as store, pytest.raises(ManifestError):
-        store.find_package(package_id, PACKAGE.digest, 1)
+        store.read_manifest(package_id, PACKAGE.digest, 1)
 
 
 def test_a_file_in_the_place_of_the_state_directory_is_a_storage_error(tmp_path: Path) -> None:
