@@ -54,7 +54,7 @@ class Proofs:
             key: Its name in the store.
             folder: Its content.
             manifest: What it should be.
-            found: What is there; nothing of it is unexpected or misplaced.
+            found: What is there, apart from what was unexpected or misplaced.
 
         Raises:
             OSError: The disk failed in another way than by not returning a file's bytes.

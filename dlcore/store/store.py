@@ -231,7 +231,7 @@ class Store:
                 delete(self._files, content / path_left)
         else:
             refuse_foreign(found, content, manifest.package_id)
-        return not found.misplaced and self._proofs.holds(key, content, manifest, found)
+        return self._proofs.holds(key, content, manifest, found)
 
     def _note_lent(self, folder: Path) -> None:
         if self._files.status(folder / LENT) is None:

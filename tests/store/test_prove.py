@@ -201,6 +201,19 @@ def test_something_else_in_the_place_of_a_file_is_refused_by_name(
         assert victim.read_bytes() == PACKAGE.contents["long.bin"]
 
 
+@pytest.mark.parametrize("kind", ["file", "link", "fifo"])
+def test_something_else_in_the_place_of_an_inner_folder_is_refused_by_name(
+    tmp_path: Path, kind: str
+) -> None:
+    """Fault: a link in place of a folder of a package. dlcore refuses it by name."""
+    with opened(tmp_path) as store:
+        content = finish(store)
+        (content / "b").rename(tmp_path / "moved")
+        plant(kind, content / "b", tmp_path / "moved")
+        with pytest.raises(UnexpectedContentError, match="content/b is not a plain file or folder"):
+            prove(store)
+
+
 @pytest.mark.parametrize("kind", ["file", "link"])
 @pytest.mark.parametrize("inner", ["", "content"], ids=["package", "content"])
 def test_something_else_in_the_place_of_the_folder_is_refused_by_name(
