@@ -79,13 +79,16 @@ if TYPE_CHECKING:
     from dlcore.engine.events import Event as Event
     from dlcore.engine.events import PackageFailed as PackageFailed
     from dlcore.engine.events import PackageReady as PackageReady
+    from dlcore.engine.events import PackageRepublished as PackageRepublished
     from dlcore.engine.events import PackageStarted as PackageStarted
     from dlcore.engine.events import Progress as Progress
     from dlcore.engine.events import RangeFailed as RangeFailed
     from dlcore.engine.events import StepEnded as StepEnded
+    from dlcore.engine.events import StepInterrupted as StepInterrupted
     from dlcore.engine.events import StepSkipped as StepSkipped
     from dlcore.engine.events import StepStarted as StepStarted
     from dlcore.engine.events import StepWaiting as StepWaiting
+    from dlcore.engine.events import WaitingForNetwork as WaitingForNetwork
     from dlcore.engine.events import encode as _encode_event
     from dlcore.engine.executor import Executor as Executor
     from dlcore.engine.executor import Outcome as Outcome
@@ -99,6 +102,8 @@ if TYPE_CHECKING:
     from dlcore.engine.outcomes import SkipReason as SkipReason
     from dlcore.engine.outcomes import StepOutcome as StepOutcome
     from dlcore.engine.report import Report as Report
+    from dlcore.engine.republished import Republication as Republication
+    from dlcore.engine.resume import Resume as Resume
     from dlcore.engine.run import run_sequence as run_sequence
     from dlcore.engine.session import Session as Session
     from dlcore.engine.sources import Access as Access
@@ -118,6 +123,8 @@ if TYPE_CHECKING:
     from dlcore.errors import NotFoundError as NotFoundError
     from dlcore.errors import OwnershipError as OwnershipError
     from dlcore.errors import PreflightError as PreflightError
+    from dlcore.errors import RunStateError as RunStateError
+    from dlcore.errors import RunStateFault as RunStateFault
     from dlcore.errors import StepError as StepError
     from dlcore.errors import StorageError as StorageError
     from dlcore.errors import TaskSequenceError as TaskSequenceError
@@ -179,9 +186,9 @@ _PUBLIC = {
     "engine.download.downloads": "Retry",
     "engine.events": (
         "BlockRejected DownloadRetried EndpointBusy EndpointDropped EndpointNote "
-        "EndpointProgress EndpointRenewed Event PackageFailed PackageReady "
-        "PackageStarted Progress RangeFailed StepEnded StepSkipped StepStarted "
-        "StepWaiting encode:encode_event"
+        "EndpointProgress EndpointRenewed Event PackageFailed PackageReady PackageRepublished "
+        "PackageStarted Progress RangeFailed StepEnded StepInterrupted StepSkipped StepStarted "
+        "StepWaiting WaitingForNetwork encode:encode_event"
     ),
     "engine.executor": "Executor Outcome SimulatingExecutor",
     "engine.fetch": "fetch",
@@ -190,16 +197,18 @@ _PUBLIC = {
     "engine.manifests": "load_manifest",
     "engine.outcomes": "RateOrigin RunOutcome SkipReason StepOutcome",
     "engine.report": "Report",
+    "engine.republished": "Republication",
+    "engine.resume": "Resume",
     "engine.run": "run_sequence",
     "engine.session": "Session",
     "engine.sources": "Access",
     "engine.state": "StepResult",
     "errors": (
         "AuthError ConfigError ContentRefusedError DiskFullError DlcoreError DocumentError "
-        "ExhaustedError "
-        "Fault IntegrityError InternalError LockedError ManifestError NotFoundError "
-        "OwnershipError PreflightError StepError StorageError TaskSequenceError TlsError "
-        "TransferError TrustError TrustFault UnexpectedContentError"
+        "ExhaustedError Fault IntegrityError InternalError LockedError ManifestError "
+        "NotFoundError OwnershipError PreflightError RunStateError RunStateFault StepError "
+        "StorageError TaskSequenceError TlsError TransferError TrustError TrustFault "
+        "UnexpectedContentError"
     ),
     "model": "Catalog CatalogEntry EndpointKind EndpointSettings File Manifest Object",
     "publish": (

@@ -264,6 +264,37 @@ class LockedError(StorageError):
     exit_status = 10
 
 
+class RunStateFault(enum.StrEnum):
+    """Why a run that is under way does not simply go on."""
+
+    DAMAGED = "damaged"  # run.json cannot be read: at which step the run was is lost
+    VERSION = "version"  # another version of dlcore wrote run.json
+    SEQUENCE = "sequence"  # the task sequence was edited: go on with it, or begin anew?
+    SETTING = "setting"  # likewise, of the deployment's download setting
+    CATALOG = "catalog"  # the catalog that the run began with is lost
+    PACKAGE = "package"  # the version of a package that the run began with is not to be had
+
+
+class RunStateError(DlcoreError):
+    """A run is under way in the state directory, and cannot go on without a decision.
+
+    Nothing was run, and nothing is lost that was there before: the same error comes until the
+    reader has decided.
+
+    Args:
+        message: What is wrong, and what is lost.
+        fault: The kind.
+        remedy: What the reader can decide.
+    """
+
+    code = "run-state"
+    exit_status = 18
+
+    def __init__(self, message: str, *, fault: RunStateFault, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.fault = fault
+
+
 class PreflightError(DlcoreError):
     """At least one prerequisite is missing; nothing was run. The message lists all of them.
 

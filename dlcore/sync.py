@@ -35,6 +35,7 @@ from dlcore.engine.executor import Outcome
 from dlcore.engine.manifests import load_manifest
 from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.report import Report
+from dlcore.engine.resume import Resume
 from dlcore.engine.session import Session as AsyncSession
 from dlcore.publish import publish as publish_folder
 from dlcore.publish import repair as repair_published
@@ -199,9 +200,10 @@ class Client:
         """Fetch one package; returns and raises as `dlcore.Client.fetch`."""
         return self._loop.run(self._client.fetch(package_id))
 
-    def session(self, sequence: TaskSequence | Path) -> Session:
+    def session(self, sequence: TaskSequence | Path, *, resume: Resume = Resume.ASK) -> Session:
         """Begin a task sequence, or go on with one; raises as `dlcore.Client.session`."""
-        return Session(self._loop, self._loop.run(self._client.session(sequence)), self.events)
+        session = self._loop.run(self._client.session(sequence, resume=resume))
+        return Session(self._loop, session, self.events)
 
     def limit(self, cap_bytes_per_s: float) -> None:
         """Cap what is read from all endpoints together, as `dlcore.Client.limit`."""
@@ -237,8 +239,11 @@ class Client:
     def _preflight(self, sequence: TaskSequence) -> tuple[Check, ...]:
         return self._loop.run(_gather.preflight(self._client, sequence))
 
-    def _run(self, sequence: TaskSequence | Path, executor: AsyncExecutor) -> Report:
-        return self._loop.run(_run.run_sequence(self._client, sequence, executor))
+    def _run(
+        self, sequence: TaskSequence | Path, executor: AsyncExecutor, resume: Resume
+    ) -> Report:
+        run = _run.run_sequence(self._client, sequence, executor, resume=resume)
+        return self._loop.run(run)
 
 
 class Session:
@@ -307,7 +312,11 @@ def preflight(client: Client, sequence: TaskSequence) -> tuple[Check, ...]:
 
 
 def run_sequence(
-    client: Client, sequence: TaskSequence | Path, executor: Executor | AsyncExecutor
+    client: Client,
+    sequence: TaskSequence | Path,
+    executor: Executor | AsyncExecutor,
+    *,
+    resume: Resume = Resume.ASK,
 ) -> Report:
     """Run a task sequence; returns and raises as `dlcore.run_sequence`.
 
@@ -315,8 +324,9 @@ def run_sequence(
         client: Open.
         sequence: The task sequence, or the file it was exported to.
         executor: Runs the steps: one that blocks, or one of `dlcore`'s.
+        resume: What to do with a run that is under way.
     """
-    return client._run(sequence, _Adapted(executor))
+    return client._run(sequence, _Adapted(executor), resume)
 
 
 async def _next_of(steps: AsyncGenerator[Step]) -> Step | None:

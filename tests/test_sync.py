@@ -139,7 +139,14 @@ def test_every_function_is_there_with_the_same_arguments(name: str) -> None:
     assert name in sync.__all__
 
 
-INTERNAL = {"aclose", "hold", "library", "content", "judge"}  # of a client; `content` of a session
+INTERNAL = {
+    "aclose",
+    "hold",
+    "is_under_way",
+    "library",
+    "content",
+    "judge",
+}  # of a client; `content` of a session
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from dlcore.errors import (
     IntegrityError,
     InternalError,
     PreflightError,
+    RunStateError,
     TransferError,
     TrustError,
 )
@@ -90,7 +91,7 @@ def _details(error: DlcoreError) -> dict[str, object]:
             return {"path": path, "offset_bytes": error.offset_bytes}
         case ExhaustedError():
             return {"causes": [_cause(cause) for cause in error.causes]}
-        case TrustError():
+        case TrustError() | RunStateError():
             return {"fault": error.fault.value}
         case TransferError():
             return {"endpoint": error.endpoint, "fault": error.fault.value}

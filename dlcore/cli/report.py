@@ -42,6 +42,13 @@ def show_report(report: Report) -> None:
         ),
     )
     show_table(
+        ("published again", "the run began with", "current"),
+        (
+            (item.package, str(item.pinned_version), str(item.version or "withdrawn"))
+            for item in report.republished
+        ),
+    )
+    show_table(
         ("endpoint", "fetched", "mean rate", "most connections", "faults"),
         (
             (

@@ -25,6 +25,7 @@ from dlcore.engine.commands import CommandExecutor
 from dlcore.engine.executor import Executor, SimulatingExecutor
 from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.report import Report
+from dlcore.engine.resume import Resume
 from dlcore.engine.run import run_sequence
 from dlcore.errors import ConfigError, StepError
 from dlcore.tasksequence import TaskSequence, load
@@ -42,6 +43,21 @@ RESTART = 16  # a step asked for a restart: run again to go on
     help="Execute nothing: spend this number of seconds on each step, or what a TOML file says: "
     'default_s, and by step name [durations_s], [exit_codes] and [sets."NAME"].',
 )
+@click.option(
+    "--restart",
+    "resume",
+    flag_value=Resume.RESTART,
+    type=Resume,
+    help="Begin anew at the first step, whatever run is under way. Content on disk is kept.",
+)
+@click.option(
+    "--continue",
+    "resume",
+    flag_value=Resume.CONTINUE,
+    type=Resume,
+    help="Go on with the run that is under way, although the task sequence or the download "
+    "setting was changed; possible if the steps that have ended are the same.",
+)
 @trust_root_option
 @state_option
 @limit_rate_option
@@ -53,6 +69,7 @@ def command(
     config: Path,
     sequence_id: str | None,
     simulate: str | None,
+    resume: Resume | None,
     trust_root: Path | None,
     state: Path,
     cap_bytes_per_s: int | None,
@@ -63,8 +80,11 @@ def command(
     """Run SEQUENCE: an exported task sequence (XML, object.xml or zip).
 
     Refuses to start while a prerequisite is missing. Killed or interrupted, it goes on at the
-    step where it was when it is run again. Ends with status 15 if a step failed for good, and
-    with 16 if a step asked for a restart of the machine: run it again afterwards.
+    step where it was when it is run again, with the versions of packages that it began with; for
+    content that is on disk it needs no network. If the task sequence was edited meanwhile, or the
+    state is damaged, it ends with status 18 until --restart or --continue says what to do. Ends
+    with status 15 if a step failed for good, and with 16 if a step asked for a restart of the
+    machine: run it again afterwards.
     """
     loaded = load(sequence, package_id=sequence_id)
     deployment = load_deployment(config, trust_root=trust_root)
@@ -73,7 +93,7 @@ def command(
     if cap_bytes_per_s is not None:
         client.limit(cap_bytes_per_s)
     view = open_view(quiet=quiet)
-    report = run_async(_run(client, loaded, executor, view))
+    report = run_async(_run(client, loaded, executor, resume or Resume.ASK, view))
     if as_json:
         show_json(msgspec.to_builtins(report))
     else:
@@ -86,9 +106,11 @@ def command(
     return RESTART if report.outcome is RunOutcome.RESTART else 0
 
 
-async def _run(client: Client, sequence: TaskSequence, executor: Executor, view: View) -> Report:
+async def _run(
+    client: Client, sequence: TaskSequence, executor: Executor, resume: Resume, view: View
+) -> Report:
     async with shown(client.events(), view, verbose=is_verbose()), client:
-        return await run_sequence(client, sequence, executor)
+        return await run_sequence(client, sequence, executor, resume=resume)
 
 
 class Simulation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

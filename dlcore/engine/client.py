@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -17,23 +17,35 @@ from typing import Self
 
 from dlcore.deployment import Deployment, load_deployment, usable_endpoints
 from dlcore.engine.catalog import ReadCatalog, read_catalog
+from dlcore.engine.catalog_pin import keep_catalog, pinned_catalog
 from dlcore.engine.content import Content
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.library import Library
 from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import EndpointRenewed, Event, EventBus
 from dlcore.engine.holding import hold
+from dlcore.engine.identity import identify
 from dlcore.engine.judge import Judge
 from dlcore.engine.policy import EnginePolicy
+from dlcore.engine.republished import Republished
+from dlcore.engine.resume import Resume, take_up
 from dlcore.engine.session import Session
-from dlcore.engine.state import RunState, load
+from dlcore.engine.state import Pin, RunState
+from dlcore.engine.state_file import RESTART_REMEDY
 from dlcore.engine.trusted import TrustedRoot
-from dlcore.errors import ConfigError
+from dlcore.errors import ConfigError, RunStateError, RunStateFault
+from dlcore.model import Catalog
 from dlcore.schedule import Terms
 from dlcore.store import Reserve, Store
-from dlcore.tasksequence import TaskSequence, default_evaluator, from_facts
+from dlcore.tasksequence import (
+    TaskSequence,
+    default_evaluator,
+    from_facts,
+    packages_in_order,
+)
 from dlcore.tasksequence import load as load_sequence
 from dlcore.transfer import ConnectionPool, Endpoint, Renewed, open_endpoint
+from dlcore.waiting import cancel_and_wait, in_thread
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +87,7 @@ class Client:
         self._rng = rng or random.Random()  # noqa: S311  # spreads waits, guards nothing
         self._stack = AsyncExitStack()
         self._library: Library | None = None
+        self._catalog: ReadCatalog | None = None
         self._content: Content | None = None
         self._terms: dict[str, Terms] = {}
         self._cap_bytes_per_s = float(deployment.transfer.cap_bytes_per_s)
@@ -193,11 +206,17 @@ class Client:
             DlcoreError: The catalog cannot be read.
         """
         if self._library is None:
-            catalog = (await self._read_catalog()).catalog
-            path = self.deployment.catalog.path
-            folder = Path(path).parent if path else None
-            self._library = Library(catalog, self.endpoints, self.store, folder, tell=self.bus.emit)
+            self._use(await self._read_catalog())
+        assert self._library is not None
         return self._library
+
+    def _use(self, read: ReadCatalog) -> None:
+        path = self.deployment.catalog.path
+        folder = Path(path).parent if path else None
+        self._catalog = read
+        self._library = Library(
+            read.catalog, self.endpoints, self.store, folder, tell=self.bus.emit
+        )
 
     async def fetch(self, package_id: str) -> Path:
         """Fetch one package, or find it finished.
@@ -214,10 +233,30 @@ class Client:
         content = await self.content()
         return await content.path(package_id)
 
-    async def session(self, sequence: TaskSequence | Path) -> Session:
-        """Begin a task sequence, or go on with one that was under way in the state directory.
+    async def is_under_way(self, sequence: TaskSequence, resume: Resume) -> bool:
+        """Whether `session` would go on with a run. Nothing is changed.
 
         Raises:
+            RunStateError: As `session`.
+            StorageError: The disk failed.
+        """
+        return await self._take_up(sequence, resume) is not None
+
+    async def session(
+        self, sequence: TaskSequence | Path, *, resume: Resume = Resume.ASK
+    ) -> Session:
+        """Begin a task sequence, or go on with one that was under way in the state directory.
+
+        A run that goes on uses the catalog that it began with; nothing is asked of the network for
+        that.
+
+        Args:
+            sequence: The task sequence, or the file it was exported to.
+            resume: What to do with a run that is under way.
+
+        Raises:
+            RunStateError: The run that is under way is damaged, or the sequence was edited, and
+                ``resume`` does not say what to do; or the catalog that it began with is lost.
             TaskSequenceError: The export is malformed.
             LockedError: Another process holds the state directory; the message says which.
             StorageError: It cannot be used.
@@ -225,13 +264,24 @@ class Client:
         """
         if isinstance(sequence, Path):
             sequence = load_sequence(sequence)
-        content = await self.content()
-        download = self.deployment.options.download.value
-        run = load(self.state, sequence.digest, download)
-        if run:
-            run.begin_again()
+        await self.hold()
+        run = await self._take_up(sequence, resume)
+        is_new = run is None
+        if run is None:
+            run = await self._new_run(sequence)
         else:
-            run = RunState(sequence.digest, download, dict(self.deployment.variables))
+            await self._use_pinned(run.pin)
+            run.begin_again()
+        content = await self.content()
+        packages = packages_in_order(sequence)
+        if resume is Resume.CONTINUE:
+            _check_known(packages, content.library.catalog)
+        republished = Republished(
+            content.library.catalog, packages, self._current_catalog, self.bus.emit
+        )
+        if not is_new:
+            looking = asyncio.ensure_future(republished.look())
+            self._stack.push_async_callback(cancel_and_wait, [looking])
         session = Session(
             sequence,
             run,
@@ -240,6 +290,7 @@ class Client:
             self.bus,
             state=self.state,
             renewals=lambda: self.renewals,
+            republished=republished,
             link_bytes_per_s=self.deployment.transfer.link_bytes_per_s,
             policy=self.policy,
         )
@@ -282,11 +333,46 @@ class Client:
         settings = self.deployment.conditions
         return Judge(from_facts(settings.facts, default_evaluator()), settings.undecided)
 
-    async def _read_catalog(self) -> ReadCatalog:
-        settings, root = self.deployment.catalog, self.deployment.trust.root
+    async def _take_up(self, sequence: TaskSequence, resume: Resume) -> RunState | None:
+        download = self.deployment.options.download
+        return await in_thread(take_up, self.state, identify(sequence), download, resume)
+
+    async def _new_run(self, sequence: TaskSequence) -> RunState:
+        """A run that begins now, with the catalog pinned on disk."""
+        await self.library()
+        assert self._catalog is not None
+        pin = await in_thread(keep_catalog, self.state, self._catalog)
+        download, variables = self.deployment.options.download, self.deployment.variables
+        return RunState(identify(sequence), download, pin, dict(variables))
+
+    async def _use_pinned(self, pin: Pin) -> None:
+        """Use the catalog that a run began with.
+
+        Raises:
+            RunStateError: It is lost, and the current one is another one.
+            TrustError: It is not proven by the root that is trusted now.
+            ConfigError: This client has used another catalog already.
+        """
+        if self._catalog and self._catalog.sha256 == pin.catalog:
+            return
+        if self._content:
+            raise ConfigError(
+                "this client has already used another catalog than the run began with",
+                remedy="Make the session before anything is fetched, or with another client.",
+            )
+        self._use(await pinned_catalog(self.state, pin, self._trusted_root(), self._read_catalog))
+
+    async def _current_catalog(self) -> Catalog:
+        return (await self._read_catalog()).catalog
+
+    def _trusted_root(self) -> TrustedRoot | None:
+        root = self.deployment.trust.root
         if root and self._trust is None:
             self._trust = TrustedRoot(Path(root), self.state / "trust", keeps=self._held)
-        trust = self._trust
+        return self._trust
+
+    async def _read_catalog(self) -> ReadCatalog:
+        settings, trust = self.deployment.catalog, self._trusted_root()
         if settings.path:
             return await read_catalog(path=Path(settings.path), sha256=settings.sha256, trust=trust)
         for endpoint in self.endpoints:
@@ -303,3 +389,15 @@ class Client:
     def _renewed(self, renewed: Renewed) -> None:
         self.renewals += 1
         self.bus.emit(EndpointRenewed(renewed.endpoint, renewed.what, renewed.reason))
+
+
+def _check_known(packages: Sequence[str], catalog: Catalog) -> None:
+    """Refuse to go on with an edited sequence that needs more than the run began with."""
+    unknown = [package for package in packages if package not in catalog.packages]
+    if unknown:
+        raise RunStateError(
+            f"the edited task sequence refers to {', '.join(unknown)}, which the catalog that the "
+            "run began with does not have",
+            fault=RunStateFault.SEQUENCE,
+            remedy=RESTART_REMEDY,
+        )

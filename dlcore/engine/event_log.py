@@ -20,6 +20,9 @@ _WARNINGS = (
     events.EndpointDropped,
     events.EndpointBusy,
     events.DownloadRetried,
+    events.StepInterrupted,
+    events.WaitingForNetwork,
+    events.PackageRepublished,
 )
 
 

@@ -21,6 +21,9 @@ def describe(event: events.Event) -> str:
             return f"{package}: block {block} from {source} does not match, fetching it again"
         case events.DownloadRetried(package, attempt, of, delay_s):
             return f"{package}: retry {attempt} of {of} in {delay_s:.0f} s"
+        case events.PackageRepublished(package, pinned_version, version):
+            now = "was withdrawn" if version is None else f"was published again as {version}"
+            return f"{package}: {now}; the run goes on with version {pinned_version}"
         case _:
             return _of_endpoint(event) or _of_step(event)
 
@@ -45,6 +48,13 @@ def _of_step(event: events.Event) -> str:
     match event:
         case events.StepSkipped(index, name, why):
             return f"step {index} {name}: skipped ({why})"
+        case events.StepInterrupted(index, name):
+            return f"step {index} {name}: was interrupted and runs again"
+        case events.WaitingForNetwork(packages, delay_s, message):
+            wanted = ", ".join(packages)
+            return (
+                f"waiting for the network to fetch {wanted}: again in {delay_s:.0f} s ({message})"
+            )
         case events.StepStarted(index, name, stall_s):
             waited = f" after waiting {stall_s:.1f} s" if stall_s >= 0.05 else ""
             return f"step {index} {name}: starts{waited}"

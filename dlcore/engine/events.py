@@ -169,6 +169,41 @@ class StepSkipped(Event, frozen=True):
     why: str
 
 
+class StepInterrupted(Event, frozen=True):
+    """A step was under way when an earlier process died; it runs again from its beginning."""
+
+    index: int
+    name: str
+
+
+class WaitingForNetwork(Event, frozen=True):
+    """What a step needs is not on disk, and no endpoint can be reached; tried again in a while.
+
+    Attributes:
+        packages: What the step needs.
+        delay_s: Seconds until the endpoints are asked again.
+        message: How they failed.
+    """
+
+    packages: tuple[str, ...]
+    delay_s: float
+    message: str
+
+
+class PackageRepublished(Event, frozen=True):
+    """A package was published again since the run began; the run goes on with the version it had.
+
+    Attributes:
+        package: Its id.
+        pinned_version: The version that the run began with.
+        version: The version that is current; None if the package was withdrawn.
+    """
+
+    package: str
+    pinned_version: int
+    version: int | None
+
+
 class StepWaiting(Event, frozen=True):
     """A step's turn has come and some of its packages are not complete yet."""
 

@@ -2,8 +2,9 @@
 
 The state's figures are sums over all lives of the run: what earlier processes came to, plus what
 this one measures. They are saved every few seconds, so a process that is killed loses little of
-them. Everything else in the state is saved when a step has ended, and only then: a step that was
-under way when the process died runs again with the variables that it began with.
+them. Everything else in the state is saved when a step has ended. When a step begins, only that it
+has begun is saved, and which groups were entered for it: if the process dies in it, the step runs
+again with the variables that it began with, whatever its condition says by then.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from dlcore.engine.state import LifeFigures, RunState, forget, save
+from dlcore.engine import pins
+from dlcore.engine.state import LifeFigures, RunState
+from dlcore.engine.state_file import forget, save
 from dlcore.errors import StorageError
-from dlcore.waiting import in_thread
+from dlcore.waiting import in_thread, wait_for_all
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +51,8 @@ class RunKeeper:
         self._earlier = copy.copy(run)
         self._saved = run
         self._saving = asyncio.Lock()
+        self._on_disk: RunState | None = None
+        self._has_stopped = False
         self._began_s: float | None = None
         self._figures: asyncio.Task[None] | None = None
 
@@ -55,15 +60,32 @@ class RunKeeper:
         """Save the state, and its figures regularly from now on. Idempotent.
 
         Raises:
-            StorageError: The disk failed.
+            StorageError: The disk failed: call it again before any step runs.
         """
+        if self._figures or self._has_stopped:
+            return
         if self._began_s is None:
-            self._began_s = asyncio.get_running_loop().time()
-            await self.save(variables)
-            self._figures = asyncio.ensure_future(self._save_figures_regularly())
+            self._began_s = self._now_s()
+        await self.save(variables)
+        await in_thread(pins.tidy, self._folder, self.run.pin.documents)
+        self._figures = asyncio.ensure_future(self._save_figures_regularly())
+
+    async def begin_step(self, index: int) -> None:
+        """Put on disk that a step is about to have effects. Idempotent.
+
+        Raises:
+            StorageError: The disk failed: the step must not run.
+        """
+        if self._on_disk is self._saved and self._saved.begun == index:
+            return
+        self.run.begin_step(index)
+        self._saved = copy.copy(self._saved)
+        self._saved.begin_step(index)
+        self._saved.entered = dict(self.run.entered)
+        await self._write()
 
     async def save(self, variables: dict[str, str]) -> None:
-        """Put the state on disk as it is between two steps.
+        """Put the state on disk as it is between two steps. A cancellation waits for it.
 
         Raises:
             StorageError: The disk failed; the state on disk is that before the last step.
@@ -82,9 +104,11 @@ class RunKeeper:
         await self.stop()
         self.measure()
         await in_thread(forget, self._folder)
+        await in_thread(pins.tidy, self._folder)
 
     async def stop(self) -> None:
         """Save nothing more. Idempotent."""
+        self._has_stopped = True
         if self._figures:
             self._figures.cancel()
             await asyncio.wait({self._figures})
@@ -108,8 +132,13 @@ class RunKeeper:
                 _log.warning("the run's figures were not saved: %s", error.message)
 
     async def _write(self) -> None:
+        await wait_for_all([asyncio.ensure_future(self._write_next())])
+
+    async def _write_next(self) -> None:
         async with self._saving:
-            await in_thread(save, self._folder, self._saved)
+            saved = self._saved
+            await in_thread(save, self._folder, saved)
+            self._on_disk = saved
 
     def _now_s(self) -> float:
         return asyncio.get_running_loop().time()

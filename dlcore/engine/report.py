@@ -9,6 +9,7 @@ import msgspec
 from dlcore import native
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.outcomes import RateOrigin, RunOutcome, StepOutcome
+from dlcore.engine.republished import Republication
 from dlcore.engine.state import RunState, StepResult
 from dlcore.schedule import StepLoad, lower_bound_s, without_overlap_s
 
@@ -39,6 +40,8 @@ class Report(msgspec.Struct, frozen=True):
         endpoints: What each endpoint did.
         native_core: Which core hashed and wrote the blocks; if it is the portable one, also what
             is slower.
+        republished: Packages that were published again since the run began, as far as this process
+            knows.
     """
 
     outcome: RunOutcome | None
@@ -60,10 +63,15 @@ class Report(msgspec.Struct, frozen=True):
     steps: tuple[StepResult, ...]
     endpoints: dict[str, EndpointFigures]
     native_core: str
+    republished: tuple[Republication, ...] = ()
 
 
 def make_report(
-    run: RunState, outcome: RunOutcome | None, spared_bytes: int, link_bytes_per_s: float = 0.0
+    run: RunState,
+    outcome: RunOutcome | None,
+    spared_bytes: int,
+    link_bytes_per_s: float = 0.0,
+    republished: tuple[Republication, ...] = (),
 ) -> Report:
     """Work out the figures of a run.
 
@@ -73,6 +81,7 @@ def make_report(
         spared_bytes: Content of the packages that enabled steps refer to and that was not
             fetched; download-first would have fetched it too.
         link_bytes_per_s: The link's rate; 0.0 to take the measured one.
+        republished: Packages that were published again since the run began.
     """
     fetched_bytes = sum(run.fetched_bytes.values())
     measured_bytes_per_s = fetched_bytes / run.busy_s if run.busy_s else 0.0
@@ -105,6 +114,7 @@ def make_report(
         steps=tuple(run.results),
         endpoints=run.endpoints,
         native_core=native.describe(),
+        republished=republished,
     )
 
 

@@ -10,20 +10,30 @@ from dlcore.engine.client import Client
 from dlcore.engine.executor import CANNOT_RUN, Executor, Outcome
 from dlcore.engine.gather import preflight
 from dlcore.engine.report import Report
+from dlcore.engine.resume import Resume
 from dlcore.engine.session import Session
-from dlcore.errors import DlcoreError, PreflightError, StepError, StorageError
+from dlcore.errors import DlcoreError, PreflightError, RunStateError, StepError, StorageError
 from dlcore.tasksequence import Step, TaskSequence, load
 
 
-async def run_sequence(client: Client, sequence: TaskSequence | Path, executor: Executor) -> Report:
+async def run_sequence(
+    client: Client,
+    sequence: TaskSequence | Path,
+    executor: Executor,
+    *,
+    resume: Resume = Resume.ASK,
+) -> Report:
     """Check the prerequisites, run a task sequence, and report what it came to.
 
-    A run that was under way in the state directory goes on at the step where it was.
+    A run that was under way in the state directory goes on at the step where it was, with the
+    catalog that it began with. Its prerequisites were checked when it began, and are not checked
+    again: what is on disk needs no network.
 
     Args:
         client: Open.
         sequence: The task sequence, or the file it was exported to.
         executor: Runs the steps.
+        resume: What to do with a run that is under way.
 
     Returns:
         The figures; ``outcome`` is ``failed`` if a step failed for good.
@@ -32,18 +42,21 @@ async def run_sequence(client: Client, sequence: TaskSequence | Path, executor: 
         LockedError: Another process holds the state directory; the message says which.
         PreflightError: A prerequisite is missing; nothing was run.
         StorageError: The local disk failed, or is full; run again to go on.
+        RunStateError: A run is under way that cannot go on without a decision, or for which a
+            package is not to be had any more.
     """
     if isinstance(sequence, Path):
         sequence = load(sequence)
     await client.hold()
-    missing = failed(await preflight(client, sequence))
+    is_new = not await client.is_under_way(sequence, resume)
+    missing = failed(await preflight(client, sequence)) if is_new else []
     if missing:
         raise PreflightError(
             f"{len(missing)} prerequisites are missing, nothing was run:\n{render(missing)}",
             missing=tuple(check.name for check in missing),
             remedy="Correct all of them and run again.",
         )
-    session = await client.session(sequence)
+    session = await client.session(sequence, resume=resume)
     with contextlib.suppress(StepError):  # the report says so
         async with contextlib.aclosing(session.run_steps()) as steps:
             async for step in steps:
@@ -56,7 +69,7 @@ async def _run(session: Session, step: Step, executor: Executor) -> None:
     try:
         folders = await session.content(step)
         outcome, is_final = await executor.run(step, session.variables, folders), False
-    except StorageError:
+    except (StorageError, RunStateError):
         raise
     except DlcoreError as error:  # its content or parameters cannot be used: no retry helps
         outcome, is_final = Outcome(CANNOT_RUN, message=error.message), True

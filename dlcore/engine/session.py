@@ -15,21 +15,32 @@ from dlcore.engine.content import Content
 from dlcore.engine.deliveries import Deliveries
 from dlcore.engine.delivering import Package
 from dlcore.engine.download_step import Arrived, Stored
-from dlcore.engine.events import Event, EventBus, StepEnded, StepSkipped, StepStarted, StepWaiting
+from dlcore.engine.events import (
+    Event,
+    EventBus,
+    StepEnded,
+    StepInterrupted,
+    StepSkipped,
+    StepStarted,
+    StepWaiting,
+)
 from dlcore.engine.executor import CANNOT_RUN, Outcome
 from dlcore.engine.judge import Judge
 from dlcore.engine.keeper import RunKeeper
+from dlcore.engine.network_wait import NetworkWait
 from dlcore.engine.outcomes import RunOutcome, StepOutcome
 from dlcore.engine.own_steps import OWN_STEPS, run_own_step
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.report import Report, make_report
+from dlcore.engine.republished import Republished
 from dlcore.engine.run_figures import RunFigures
 from dlcore.engine.skip_rules import SkipRules
 from dlcore.engine.state import RunState, StepResult
 from dlcore.engine.step_content import StepContent
 from dlcore.engine.turn import Turn
-from dlcore.errors import ConfigError, DlcoreError, StepError, StorageError
+from dlcore.errors import ConfigError, DlcoreError, RunStateError, StepError, StorageError
 from dlcore.tasksequence import Step, TaskSequence, Variables, needs, packages_in_order
+from dlcore.waiting import wait_for_all
 
 
 class Session:
@@ -43,6 +54,7 @@ class Session:
         bus: Where events are heard.
         state: The state directory.
         renewals: Tells how many tokens and locations the client has renewed.
+        republished: Knows which packages were published again since the run began.
         link_bytes_per_s: The link's rate, for the report's bound; 0.0 if unknown.
         policy: The engine's constants.
 
@@ -69,6 +81,7 @@ class Session:
         *,
         state: Path,
         renewals: Callable[[], int],
+        republished: Republished,
         link_bytes_per_s: float,
         policy: EnginePolicy,
     ) -> None:
@@ -82,7 +95,12 @@ class Session:
         self._link_bytes_per_s = link_bytes_per_s
         self._keeper = RunKeeper(state, run, self._figures.measured, policy.save_every_s)
         self._rules = SkipRules(sequence, run, judge, self.variables)
-        self._step_content = StepContent(sequence, run, judge, self.variables, content)
+        self._republished = republished
+        self._step_content = StepContent(
+            *(sequence, run, judge, self.variables, content),
+            NetworkWait(bus.emit, policy),
+            republished,
+        )
         self._deliveries = Deliveries(state / "deliveries")
         self._turn: Turn | None = None
 
@@ -128,7 +146,7 @@ class Session:
         for step in self.steps[self._run.position :]:
             if await self._skips(step):
                 continue
-            turn = self._begin_turn(step)
+            turn = await self._begin_turn(step)
             while turn.result is None:
                 turn.attempt()
                 if step.type in OWN_STEPS:
@@ -151,6 +169,8 @@ class Session:
     ) -> None:
         """Report how a step that `run_steps` gave has ended. It is on disk on return.
 
+        A cancellation waits until it is.
+
         Args:
             step: The step whose turn it is.
             outcome: Its exit code, or more: an `Outcome` can also ask for a restart.
@@ -170,7 +190,8 @@ class Session:
             outcome = Outcome(outcome)
         result = turn.end_attempt(outcome, _now_s(), is_final=is_final)
         if result:
-            await self._end_turn(step, result, restart=outcome.restart)
+            ending = self._end_turn(step, result, restart=outcome.restart)
+            await wait_for_all([asyncio.ensure_future(ending)])  # cancelled or not, all of it
 
     async def content(self, step: Step) -> dict[str, Path]:
         """Wait until all packages of a step are complete, and prove them right before it runs.
@@ -190,6 +211,7 @@ class Session:
         Raises:
             NotFoundError: The catalog or the endpoints do not know a package.
             ExhaustedError: No endpoint is left to serve some blocks of a package.
+            RunStateError: A package cannot be had in the version that the run began with.
             IntegrityError: Every endpoint served some block wrong.
             UnexpectedContentError: There is something in a package's folder that is not the
                 package's, though no step has used it.
@@ -197,7 +219,7 @@ class Session:
         """
         self._wait_for(step)
         folders = await self._step_content.packages(self.packages(step))
-        self._start(step)
+        await self._start(step)
         return folders
 
     def report(self) -> Report:
@@ -206,7 +228,13 @@ class Session:
             self._keeper.measure()
         packages = packages_in_order(self.sequence)
         spared_bytes = self._figures.spared_bytes(packages, self._run.fetched_bytes)
-        return make_report(self._run, self.outcome, spared_bytes, self._link_bytes_per_s)
+        return make_report(
+            self._run,
+            self.outcome,
+            spared_bytes,
+            self._link_bytes_per_s,
+            self._republished.found,
+        )
 
     async def aclose(self) -> None:
         """Stop saving the run's figures. The client does it; idempotent."""
@@ -232,14 +260,16 @@ class Session:
             await self._keeper.save(dict(self.variables))
         return reason is not None
 
-    def _begin_turn(self, step: Step) -> Turn:
+    async def _begin_turn(self, step: Step) -> Turn:
         packages = self.packages(step)
-        self._turn = Turn(step, packages, _now_s())
+        turn = self._turn = Turn(step, packages, _now_s())
+        if self._run.begun == step.index:
+            self._bus.emit(StepInterrupted(step.index, step.name))
         if not packages:  # nothing to wait for, so the caller need not ask for its content
-            self._start(step)
+            await self._start(step)
         with contextlib.suppress(ConfigError):  # `content` raises it
             self._step_content.order(step.index)
-        return self._turn
+        return turn
 
     def _wait_for(self, step: Step) -> None:
         """Order the downloads from this step on."""
@@ -251,9 +281,11 @@ class Session:
         if turn and not all(map(self._content.downloads.is_finished, packages)):
             self._bus.emit(StepWaiting(step.index, step.name, packages))
 
-    def _start(self, step: Step) -> None:
+    async def _start(self, step: Step) -> None:
+        """The step is about to have effects: that is on disk first."""
         turn = self._turn_of(step)
         if turn and not turn.has_started:
+            await self._keeper.begin_step(step.index)
             self._bus.emit(StepStarted(step.index, step.name, turn.start(_now_s())))
 
     def _turn_of(self, step: Step) -> Turn | None:
@@ -284,10 +316,10 @@ class Session:
     async def _run_own(self, step: Step) -> None:
         try:
             arrived = await self._arrivals(step)
-            self._start(step)
+            await self._start(step)
             outcome = await run_own_step(step, self.variables, arrived, self._deliveries)
             is_final = False
-        except StorageError:
+        except (StorageError, RunStateError):
             raise
         except DlcoreError as error:  # its parameters cannot be used
             outcome, is_final = Outcome(CANNOT_RUN, message=error.message), True
@@ -302,7 +334,7 @@ class Session:
                 folder = await self._step_content.package(package)
                 described = await self._content.library.manifest(package)
                 arrived[package] = Stored(folder, Package(*described))
-            except StorageError:
+            except (StorageError, RunStateError):
                 raise
             except DlcoreError as error:
                 arrived[package] = error

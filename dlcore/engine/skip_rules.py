@@ -1,7 +1,8 @@
 """Decides which steps run: conditions when their turn has come, and what a failure means.
 
 Guarantees: a group's condition is decided once, when the turn of its first enabled step comes;
-what was decided is part of the run's state, so a restart does not decide it again.
+what was decided is part of the run's state, so a restart does not decide it again. Nor does it
+decide the condition of a step that was under way: that step runs.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class SkipRules:
             StepError: Its condition, or that of a group around it, cannot be decided, and the
                 settings say to fail then.
         """
+        if step.index == self._run.begun:  # its condition was met, and its effects may undo that
+            return None
         if not step.enabled:
             return SkipReason.DISABLED
         if not set(self._run.abandoned).isdisjoint(step.groups):

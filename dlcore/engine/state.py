@@ -1,33 +1,26 @@
-"""Where a run stands, kept on disk so that it survives a restart of the machine.
+"""Where a run stands: position, variables, results and figures.
 
-Guarantees: the file is replaced by one rename after it was synced, so after any crash it is the
-old one or the new one. Only its owner can read it: variables may hold secrets.
-
-A run belongs to one task sequence document (by digest) and one download setting; another one
-begins anew.
+`state_file` keeps it on disk. It is changed by its own methods only.
 """
 
 from __future__ import annotations
 
-import logging
+import math
 from collections import Counter
-from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
-from dlcore.engine.disk import guarded
+from dlcore.deployment import Download
 from dlcore.engine.download.figures import EndpointFigures, added
+from dlcore.engine.identity import SequenceIdentity, has_same_beginning
 from dlcore.engine.outcomes import SkipReason, StepOutcome
-from dlcore.store.files import Files, read_document, write_document
 
-_log = logging.getLogger(__name__)
-
-STATE_FILE = "run.json"
-SCHEMA = 2
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0.0)]
 
 
-class StepResult(msgspec.Struct, frozen=True):
+class StepResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What became of one step.
 
     Attributes:
@@ -42,14 +35,14 @@ class StepResult(msgspec.Struct, frozen=True):
         packages: Ids of the packages it needed.
     """
 
-    index: int
+    index: Count
     name: str
     outcome: StepOutcome
     skip_reason: SkipReason | None = None
     message: str = ""
     exit_code: int = 0
-    stall_s: float = 0.0
-    run_s: float = 0.0
+    stall_s: Seconds = 0.0
+    run_s: Seconds = 0.0
     packages: tuple[str, ...] = ()
 
     @property
@@ -80,14 +73,33 @@ class LifeFigures(NamedTuple):
     renewals: int
 
 
+class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The catalog that a run began with: it says which version of each package counts.
+
+    Attributes:
+        catalog: SHA-256 of the document, hex.
+        evidence: SHA-256 of what proves its signatures; empty if no root was pinned.
+    """
+
+    catalog: str
+    evidence: str = ""
+
+    @property
+    def documents(self) -> frozenset[str]:
+        """The digests of the documents that the run needs."""
+        return frozenset(filter(None, (self.catalog, self.evidence)))
+
+
 class RunState(msgspec.Struct, forbid_unknown_fields=True):
     """Everything a run needs to go on; changed only by its own methods.
 
     Attributes:
-        sequence: Digest of the task sequence document.
+        sequence: What the task sequence was.
         download: The deployment's download setting.
+        pin: The catalog.
         variables: All task sequence variables.
         position: Index of the first step that has not ended.
+        begun: Index of the step that has begun and not ended; None if there is none.
         entered: Group index -> whether its condition was met, once decided.
         abandoned: Groups in which a step failed, and whose other steps do not run.
         results: Of the steps that have ended.
@@ -101,22 +113,59 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         restarts: How many times the run was begun again.
     """
 
-    sequence: str
-    download: str
+    sequence: SequenceIdentity
+    download: Download
+    pin: Pin
     variables: dict[str, str]
-    position: int = 0
-    entered: dict[int, bool] = msgspec.field(default_factory=dict)
-    abandoned: list[int] = msgspec.field(default_factory=list)
+    position: Count = 0
+    begun: Count | None = None
+    entered: dict[Count, bool] = msgspec.field(default_factory=dict)
+    abandoned: list[Count] = msgspec.field(default_factory=list)
     results: list[StepResult] = msgspec.field(default_factory=list)
-    elapsed_s: float = 0.0
-    busy_s: float = 0.0
-    fetched_bytes: dict[str, int] = msgspec.field(default_factory=dict)
-    wasted_bytes: int = 0
+    elapsed_s: Seconds = 0.0
+    busy_s: Seconds = 0.0
+    fetched_bytes: dict[str, Count] = msgspec.field(default_factory=dict)
+    wasted_bytes: Count = 0
     endpoints: dict[str, EndpointFigures] = msgspec.field(default_factory=dict)
-    reused_bytes: int = 0
-    renewals: int = 0
-    restarts: int = 0
-    schema: int = SCHEMA
+    reused_bytes: Count = 0
+    renewals: Count = 0
+    restarts: Count = 0
+
+    @property
+    def flaw(self) -> str:
+        """In which way it contradicts itself; empty if it does not."""
+        steps, groups = self.sequence.steps, len(self.sequence.groups)
+        named = [(result.index, result.name) for result in self.results]
+        if named != [(at, step.name) for at, step in enumerate(steps[: self.position])]:
+            return "the results are not those of the steps before the position"
+        if self.position > len(steps):
+            return f"position {self.position} is behind the last of {len(steps)} steps"
+        if self.begun is not None and (self.begun != self.position or self.begun >= len(steps)):
+            return f"step {self.begun} cannot be under way at position {self.position}"
+        decided = (*self.entered, *self.abandoned, *(g for s in steps for g in s.groups))
+        if any(group >= groups for group in decided):
+            return f"there are only {groups} groups"
+        if len(set(self.abandoned)) < len(self.abandoned):
+            return "a group was left twice"
+        return "" if all(map(_is_sound, self.endpoints.values())) else "a figure is negative"
+
+    def why_not(self, edited: SequenceIdentity) -> str:
+        """Why the run cannot go on with an edited sequence; empty if it can."""
+        decided = frozenset((*self.entered, *self.abandoned))
+        if has_same_beginning(self.sequence, edited, self.position, decided):
+            return ""
+        return f"the part of it that has run, up to step {self.position}, is not the same any more"
+
+    def go_on_with(self, edited: SequenceIdentity, download: Download) -> None:
+        """Go on with an edited sequence or another setting, as `why_not` allows."""
+        here = slice(self.position, self.position + 1)
+        if self.sequence.steps[here] != edited.steps[here]:
+            self.begun = None
+        self.sequence, self.download = edited, download
+
+    def begin_step(self, index: int) -> None:
+        """Take note that the step at `position` is about to have effects."""
+        self.begun = index
 
     def begin_again(self) -> None:
         """Take note that another process goes on with the run."""
@@ -134,6 +183,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         """Take note of what became of the step at `position`, and move on behind it."""
         self.results.append(result)
         self.position = result.index + 1
+        self.begun = None
 
     def set_variables(self, variables: dict[str, str]) -> None:
         """Take note of the task sequence variables as they are between two steps."""
@@ -156,49 +206,9 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
             self.reused_bytes = life.reused_bytes
 
 
-def load(state: Path, sequence: str, download: str) -> RunState | None:
-    """The run that was under way in this state directory, if it is the same one.
-
-    A file that cannot be read counts as none: the run begins anew, and content that is on disk is
-    found there all the same.
-
-    Raises:
-        StorageError: The file is there but the disk fails.
-    """
-    path = state / STATE_FILE
-    with guarded(f"read {path}", state):
-        document = read_document(Files(), path)
-    if document is None:
-        return None
-    try:
-        run = msgspec.json.decode(document, type=RunState)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        _log.warning("%s cannot be read: the run begins anew", path)
-        return None
-    same = (run.schema, run.sequence, run.download) == (SCHEMA, sequence, download)
-    if not same:
-        _log.warning("%s is of another task sequence or setting: the run begins anew", path)
-        return None
-    return run
-
-
-def save(state: Path, run: RunState) -> None:
-    """Put the run's state on disk, durably.
-
-    Raises:
-        StorageError: The disk failed; the old state is still there.
-    """
-    document = msgspec.json.encode(run)
-    with guarded("save the run's state", state, len(document)):
-        write_document(Files(), state / STATE_FILE, document)
-
-
-def forget(state: Path) -> None:
-    """Remove the state: the run has ended, and the next one begins anew.
-
-    Raises:
-        StorageError: The disk failed.
-    """
-    with guarded("remove the run's state", state):
-        (state / STATE_FILE).unlink(missing_ok=True)
-        Files().sync_folder(state)
+def _is_sound(figures: EndpointFigures) -> bool:
+    numbers = (
+        *(figures.bytes_fetched, figures.busy_s, figures.mean_bytes_per_s),
+        *(figures.max_connections, *figures.faults.values()),
+    )
+    return all(math.isfinite(number) and number >= 0 for number in numbers)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from dlcore.deployment import Download
 from dlcore.engine.content import Content
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.judge import Judge
 from dlcore.engine.lookahead import look_ahead
+from dlcore.engine.network_wait import NetworkWait
+from dlcore.engine.republished import Republished
 from dlcore.engine.state import RunState
-from dlcore.errors import ConfigError
+from dlcore.errors import ConfigError, ExhaustedError, NotFoundError
 from dlcore.tasksequence import TaskSequence, Variables, Verdict, needs
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class StepContent:
@@ -27,6 +32,8 @@ class StepContent:
         judge: Foresees conditions.
         variables: Task sequence variables; told where packages are.
         content: Hands out packages.
+        network: Waits for the network.
+        republished: Knows which packages were published again.
     """
 
     def __init__(
@@ -36,12 +43,16 @@ class StepContent:
         judge: Judge,
         variables: Variables,
         content: Content,
+        network: NetworkWait,
+        republished: Republished,
     ) -> None:
         self._sequence = sequence
         self._run = run
         self._judge = judge
         self._variables = variables
         self._content = content
+        self._network = network
+        self._republished = republished
         self._on_demand = run.download == Download.WHEN_NEEDED
         variables["_SMSTSDownloadOnDemand"] = str(self._on_demand).lower()
 
@@ -49,7 +60,7 @@ class StepContent:
         """Download all content of the sequence first, if the deployment asks for it.
 
         Raises:
-            DlcoreError: As `packages`; nothing may run then.
+            DlcoreError: As `packages`; nothing can run then.
         """
         if self._on_demand:
             return
@@ -58,7 +69,7 @@ class StepContent:
         self._content.downloads.set_retry(retry_rule(self._variables))
         self._content.order(packages)
         for package in packages:
-            await self._arrive(package)
+            await self._obtain((package,), self._arrive_all)
 
     def order(self, position: int) -> None:
         """Order the downloads for the steps from ``position`` on, as far as it can be told now.
@@ -87,22 +98,39 @@ class StepContent:
     async def packages(self, package_ids: Sequence[str]) -> dict[str, Path]:
         """Wait for packages, prove them, and set their variables.
 
+        What is on disk needs no network. For what is missing it is waited for.
+
         Returns:
             Package id -> its folder, complete and verified.
 
         Raises:
             NotFoundError: The catalog or the endpoints do not know a package.
             ExhaustedError: No endpoint is left to serve some of its blocks.
+            RunStateError: Likewise, and the package was published again since the run began.
             IntegrityError: Every endpoint served some block wrong.
             UnexpectedContentError: There is something in its folder that is not the package's.
             StorageError: The local disk failed, or is full; what was verified is kept.
         """
-        for package_id in package_ids:
-            await self._arrive(package_id)
-        folders = await self._content.paths(package_ids)
+        folders = await self._obtain(package_ids, self._proven)
         for package_id, path in folders.items():
             self._variables[f"_SMSTS{package_id}"] = str(path)
         return folders
+
+    async def _obtain(
+        self, package_ids: Sequence[str], ask: Callable[[Sequence[str]], Awaitable[T]]
+    ) -> T:
+        try:
+            return await self._network.until_there(package_ids, lambda: ask(package_ids))
+        except (NotFoundError, ExhaustedError) as error:
+            raise await self._republished.explain(error, package_ids) from error
+
+    async def _proven(self, package_ids: Sequence[str]) -> dict[str, Path]:
+        await self._arrive_all(package_ids)
+        return await self._content.paths(package_ids)
+
+    async def _arrive_all(self, package_ids: Sequence[str]) -> None:
+        for package_id in package_ids:
+            await self._arrive(package_id)
 
     async def _arrive(self, package_id: str) -> None:
         try:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dlcore.engine.client import Client
+from dlcore.engine.events import Event
 from dlcore.engine.executor import Executor, Outcome
 from dlcore.engine.report import Report
+from dlcore.engine.resume import Resume
 from dlcore.engine.run import run_sequence
 from dlcore.tasksequence import Step, TaskSequence, Variables, read
 from tests.engine.scene import deployment, sequence, upgrade
@@ -59,6 +61,8 @@ class Machine:
         self.download = "when-needed"
         self.variables: dict[str, str] = {}
         self.more: list[str] = []
+        self.resume = Resume.ASK
+        self.events: list[Event] = []
 
     def run(self, tree: TaskSequence, executor: Executor | None = None) -> Report:
         async def main() -> Report:
@@ -66,7 +70,14 @@ class Machine:
                 self.root, self.more, download=self.download, variables=self.variables
             )
             async with Client(settings, self.state) as client:
-                return await run_sequence(client, tree, executor or Acting())
+                stream = client.events()
+                try:
+                    return await run_sequence(
+                        client, tree, executor or Acting(), resume=self.resume
+                    )
+                finally:
+                    client.bus.close()
+                    self.events = [event async for event in stream]
 
         return virtually(main())
 

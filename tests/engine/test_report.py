@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dlcore import native
+from dlcore.deployment import Download
 from dlcore.engine.download.figures import MAX_NOTES, EndpointFigures, added
 from dlcore.engine.download.meter import Meter
+from dlcore.engine.identity import SequenceIdentity
 from dlcore.engine.outcomes import RunOutcome, SkipReason, StepOutcome
 from dlcore.engine.report import make_report
-from dlcore.engine.state import RunState, StepResult
+from dlcore.engine.state import Pin, RunState, StepResult
+
+NOTHING = SequenceIdentity("", (), ())
 
 
 def a_run() -> RunState:
     """Three steps that ran, one that did not; a link of 100 B/s that was busy for 12 s."""
     return RunState(
-        sequence="digest",
-        download="when-needed",
+        sequence=NOTHING,
+        download=Download.WHEN_NEEDED,
+        pin=Pin("digest"),
         variables={},
         results=[
             StepResult(0, "a", StepOutcome.SUCCEEDED, stall_s=2.0, run_s=3.0, packages=("A",)),
@@ -59,7 +64,8 @@ def test_without_a_given_rate_the_measured_one_counts() -> None:
 
 
 def test_a_run_of_nothing_has_no_figures_to_divide_by() -> None:
-    report = make_report(RunState("digest", "when-needed", {}), RunOutcome.SUCCEEDED, 0)
+    run = RunState(NOTHING, Download.WHEN_NEEDED, Pin("digest"), {})
+    report = make_report(run, RunOutcome.SUCCEEDED, 0)
     assert (report.lower_bound_s, report.efficiency, report.link_bytes_per_s) == (0.0, 1.0, 0.0)
 
 

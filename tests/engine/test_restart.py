@@ -10,7 +10,7 @@ import pytest
 
 from dlcore.engine.executor import Outcome
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.state import STATE_FILE
+from dlcore.engine.state_file import STATE_FILE
 from dlcore.tasksequence import Step, Variables
 from dlcore.tasksequence.step_types import RESTART
 from tests.engine.machine import OS, TOOLS, TREES, Acting, CrashError, Machine, parsed
@@ -98,23 +98,3 @@ def test_what_a_run_did_before_it_died_in_a_long_step_counts(machine: Machine) -
     assert report.bytes_fetched == sum(TREES[OS].values()) + sum(TREES[TOOLS].values())
     assert 100.0 - EnginePolicy().save_every_s <= report.makespan_s <= 101.0
     assert report.steps_run == 2
-
-
-def test_another_sequence_begins_anew(machine: Machine) -> None:
-    def die(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
-        if step.name == "1":
-            raise CrashError
-        return Outcome()
-
-    with pytest.raises(CrashError):
-        machine.run(parsed(step("1")), Acting(die))
-    executor = Acting()
-    assert machine.run(parsed(step("2")), executor).restarts == 0
-    assert executor.ran == ["os", "2"]
-
-
-@pytest.mark.parametrize("damage", [b"", b"{}", b"\xff", b'{"schema": 99}'])
-def test_a_state_that_cannot_be_read_begins_anew(machine: Machine, damage: bytes) -> None:
-    machine.run(parsed())
-    (machine.state / STATE_FILE).write_bytes(damage)
-    assert machine.run(parsed()).restarts == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine.executor import Outcome
-from dlcore.engine.state import STATE_FILE
+from dlcore.engine.state_file import STATE_FILE
 from dlcore.errors import PreflightError
 from dlcore.tasksequence import Step, Variables
 from tests.engine.machine import (

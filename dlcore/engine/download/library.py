@@ -17,6 +17,7 @@ from dlcore.engine.download.asking import Asking, NoAnswerError
 from dlcore.engine.events import Event
 from dlcore.errors import (
     ContentRefusedError,
+    ExhaustedError,
     Fault,
     ManifestError,
     NotFoundError,
@@ -27,6 +28,9 @@ from dlcore.model import Catalog, CatalogEntry, Manifest, manifest_key
 from dlcore.store import Store
 from dlcore.transfer import Endpoint, Placement
 from dlcore.waiting import in_thread
+
+UNREACHABLE = frozenset({Fault.CONNECT, Fault.STALL})
+"""How an endpoint fails that does not answer at all."""
 
 
 class Library:
@@ -78,6 +82,7 @@ class Library:
         Raises:
             NotFoundError: The catalog does not know the package, or no endpoint has its manifest.
             ContentRefusedError: Likewise, and an endpoint does not accept this client.
+            ExhaustedError: No endpoint can be reached.
             ManifestError: The manifest is malformed or of another package, though its digest is
                 right.
         """
@@ -146,6 +151,12 @@ class Library:
             f"no endpoint has the manifest of package {package_id} version {entry.version}: "
             + "; ".join(failure.message for failure in failures)
         )
+        if failures and all(failure.fault in UNREACHABLE for failure in failures):
+            raise ExhaustedError(
+                message,
+                causes=failures,
+                remedy="Run again when the endpoints can be reached.",
+            )
         if any(failure.fault is Fault.AUTH for failure in failures):
             raise ContentRefusedError(
                 message,

@@ -1,0 +1,80 @@
+"""The catalog that a run began with, kept on disk, so that it goes on without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from dlcore import manifest as documents
+from dlcore.engine import pins
+from dlcore.engine.catalog import ReadCatalog
+from dlcore.engine.state import Pin
+from dlcore.engine.state_file import RESTART_REMEDY
+from dlcore.engine.trusted import TrustedRoot
+from dlcore.errors import DlcoreError, RunStateError, RunStateFault, TrustError
+from dlcore.waiting import in_thread
+
+
+def keep_catalog(state: Path, read: ReadCatalog) -> Pin:
+    """Put a catalog on disk, with what proves its signatures.
+
+    Raises:
+        StorageError: The disk failed.
+    """
+    evidence = pins.keep(state, read.evidence) if read.evidence else ""
+    return Pin(pins.keep(state, read.document), evidence)
+
+
+async def pinned_catalog(
+    state: Path,
+    pin: Pin,
+    trust: TrustedRoot | None,
+    read_current: Callable[[], Awaitable[ReadCatalog]],
+) -> ReadCatalog:
+    """Read the catalog that a run began with: from disk, or again if it was damaged there.
+
+    Args:
+        state: The state directory.
+        pin: What the run began with.
+        trust: The pinned root; None if there is none.
+        read_current: Reads the current catalog, in case it is still the same one.
+
+    Raises:
+        RunStateError: It is lost, and the current one is another one or cannot be read.
+        TrustError: The root that is trusted now does not prove it.
+        StorageError: The disk failed.
+    """
+    document = await in_thread(pins.read, state, pin.catalog)
+    evidence = await in_thread(pins.read, state, pin.evidence) if pin.evidence else b""
+    if document is None or evidence is None:
+        return await _read_again(state, pin, read_current)
+    source = "the catalog that the run began with"
+    if trust:
+        trust.prove(evidence, document, source)
+    return ReadCatalog(
+        documents.decode_catalog(document, source=source), document, pin.catalog, evidence
+    )
+
+
+async def _read_again(
+    state: Path, pin: Pin, read_current: Callable[[], Awaitable[ReadCatalog]]
+) -> ReadCatalog:
+    try:
+        read = await read_current()
+    except TrustError:
+        raise
+    except DlcoreError as error:
+        raise _lost(state, f"the current one cannot be read: {error.message}") from error
+    if read.sha256 != pin.catalog:
+        raise _lost(state, "the current one is another one")
+    await in_thread(keep_catalog, state, read)
+    return read
+
+
+def _lost(state: Path, why: str) -> RunStateError:
+    return RunStateError(
+        f"the catalog that the run began with is damaged or missing in {state / pins.FOLDER}, and "
+        f"{why}: which versions of packages the run uses is lost",
+        fault=RunStateFault.CATALOG,
+        remedy=f"Run again when the endpoints can be reached. {RESTART_REMEDY}",
+    )

@@ -1,0 +1,137 @@
+"""``run.json``: where a run stands, kept on disk so that it survives a restart of the machine.
+
+Guarantees: the file is replaced by one rename after it was synced, and its folder is synced then,
+so after any crash it is the old one or the new one, and the new one once `save` has returned. A
+file that is damaged, of another version or contradicts itself is refused: to go on without it, or
+with what is left of it, would skip steps or run them twice. Only its owner can read it: variables
+may hold secrets.
+
+The checksum finds damage. It does not prove who wrote the file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from dlcore.engine.disk import guarded
+from dlcore.engine.state import RunState
+from dlcore.errors import RunStateError, RunStateFault
+from dlcore.native import block_checksums
+from dlcore.store.files import Files, read_document, write_document
+
+STATE_FILE = "run.json"
+VERSION = 3
+RESTART_REMEDY = (
+    "To begin anew at the first step, run with --restart (resume='restart'); "
+    "content on disk is kept."
+)
+
+
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
+    """The file.
+
+    Attributes:
+        version: Of the payload.
+        checksum: XXH3-128 of the payload, hex.
+        payload: A `RunState`.
+    """
+
+    version: int
+    checksum: str
+    payload: msgspec.Raw
+
+
+class _Version(msgspec.Struct):
+    """The members that tell the version, in this one and in those before 3."""
+
+    version: int | None = None
+    schema: int | None = None
+
+
+def encode_state(run: RunState) -> bytes:
+    """The file of a run."""
+    payload = msgspec.json.encode(run)
+    return msgspec.json.encode(_Envelope(VERSION, _checksum(payload), msgspec.Raw(payload)))
+
+
+def decode_state(document: bytes, *, source: str) -> RunState:
+    """Read what `encode_state` wrote.
+
+    Raises:
+        RunStateError: It is damaged, of another version, or contradicts itself.
+    """
+    try:
+        told = msgspec.json.decode(document, type=_Version)
+        version = told.schema if told.version is None else told.version
+        if version not in (VERSION, None):
+            raise _of_version(source, version)
+        envelope = msgspec.json.decode(document, type=_Envelope)
+        if envelope.checksum != _checksum(bytes(envelope.payload)):
+            raise _damaged(source, "the checksum is wrong")
+        if msgspec.json.encode(envelope) != document:
+            raise _damaged(source, "it is not as dlcore writes it")
+        run = msgspec.json.decode(envelope.payload, type=RunState)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _damaged(source, "it cannot be decoded") from error
+    if run.flaw:
+        raise _damaged(source, run.flaw)
+    return run
+
+
+def load(state: Path) -> RunState | None:
+    """The run that is under way in this state directory; None if there is none.
+
+    Raises:
+        RunStateError: As `decode_state`.
+        StorageError: The file is there but the disk fails.
+    """
+    path = state / STATE_FILE
+    with guarded(f"read {path}", state):
+        document = read_document(Files(), path)
+    return None if document is None else decode_state(document, source=str(path))
+
+
+def save(state: Path, run: RunState) -> None:
+    """Put the run's state on disk, durably.
+
+    Raises:
+        StorageError: The disk failed; the old state is still there, or already the new one.
+    """
+    document = encode_state(run)
+    with guarded("save the run's state", state, len(document)):
+        write_document(Files(), state / STATE_FILE, document)
+        Files().sync_folder(state)
+
+
+def forget(state: Path) -> None:
+    """Remove the state: the run has ended, and the next one begins anew.
+
+    Raises:
+        StorageError: The disk failed.
+    """
+    with guarded("remove the run's state", state):
+        (state / STATE_FILE).unlink(missing_ok=True)
+        Files().sync_folder(state)
+
+
+def _checksum(payload: bytes) -> str:
+    return block_checksums(payload, max(1, len(payload))).hex()
+
+
+def _damaged(source: str, why: str) -> RunStateError:
+    return RunStateError(
+        f"{source} is damaged: {why}. At which step the run was is lost",
+        fault=RunStateFault.DAMAGED,
+        remedy=f"Find out which steps have run. {RESTART_REMEDY}",
+    )
+
+
+def _of_version(source: str, version: int | None) -> RunStateError:
+    return RunStateError(
+        f"{source} has version {version}, and this dlcore reads version {VERSION}: "
+        "at which step the run was cannot be told",
+        fault=RunStateFault.VERSION,
+        remedy=f"Go on with the dlcore that began the run. {RESTART_REMEDY}",
+    )

@@ -1,0 +1,173 @@
+"""``run.json`` read back: exactly what was written, or a clear error; never another state."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlcore.deployment import Download
+from dlcore.engine.download.figures import EndpointFigures
+from dlcore.engine.identity import SequenceIdentity, StepIdentity
+from dlcore.engine.outcomes import SkipReason, StepOutcome
+from dlcore.engine.state import Pin, RunState, StepResult
+from dlcore.engine.state_file import STATE_FILE, VERSION, decode_state, encode_state, load
+from dlcore.errors import RunStateError, RunStateFault
+from dlcore.native import block_checksums
+
+names = st.text(st.characters(codec="utf-8"), max_size=8)
+amounts = st.integers(0, 2**53)
+seconds = st.floats(0.0, 1e9)
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> RunState:
+    """Any run that does not contradict itself."""
+    groups = draw(st.integers(1, 4))
+    numbers = st.integers(0, groups - 1)
+    steps = tuple(
+        StepIdentity(name, "type", digest(name), tuple(draw(st.lists(numbers, max_size=2))))
+        for name in draw(st.lists(names, max_size=5))
+    )
+    position = draw(st.integers(0, len(steps)))
+    results = [
+        StepResult(
+            index,
+            step.name,
+            draw(st.sampled_from(StepOutcome)),
+            draw(st.none() | st.sampled_from(SkipReason)),
+            draw(names),
+            draw(st.integers(-(2**31), 2**32)),
+            draw(seconds),
+            draw(seconds),
+        )
+        for index, step in enumerate(steps[:position])
+    ]
+    return RunState(
+        SequenceIdentity(digest("variables"), steps, tuple(map(digest, "abcd"[:groups]))),
+        draw(st.sampled_from(Download)),
+        Pin(digest("catalog"), draw(st.sampled_from(("", digest("evidence"))))),
+        draw(st.dictionaries(names, names, max_size=3)),
+        position,
+        draw(st.sampled_from((None, position))) if position < len(steps) else None,
+        draw(st.dictionaries(numbers, st.booleans())),
+        draw(st.lists(numbers, unique=True)),
+        results,
+        *(draw(seconds), draw(seconds)),
+        fetched_bytes=draw(st.dictionaries(names, amounts, max_size=2)),
+        endpoints={"cmg": EndpointFigures(draw(amounts), draw(seconds), faults={"stall": 2})},
+        restarts=draw(amounts),
+    )
+
+
+@given(runs())
+def test_what_is_written_is_read_back(run: RunState) -> None:
+    assert decode_state(encode_state(run), source="test") == run
+
+
+def small_run() -> RunState:
+    steps = tuple(StepIdentity(name, "T", digest(name), (0,)) for name in "abc")
+    return RunState(
+        SequenceIdentity(digest("variables"), steps, (digest("root"),)),
+        Download.WHEN_NEEDED,
+        Pin(digest("catalog")),
+        {"Key": "value"},
+        position=2,
+        begun=2,
+        entered={0: True},
+        results=[StepResult(at, "abc"[at], StepOutcome.SUCCEEDED) for at in range(2)],
+    )
+
+
+def test_any_bit_flipped_is_noticed() -> None:
+    """Fault: a bit of run.json flips. dlcore refuses to go on, and skips and repeats no step."""
+    document = encode_state(small_run())
+    for at in range(8 * len(document)):
+        damaged = bytearray(document)
+        damaged[at // 8] ^= 1 << at % 8
+        with pytest.raises(RunStateError) as raised:
+            decode_state(bytes(damaged), source="run.json")
+        assert "--restart" in raised.value.remedy, at
+
+
+def test_any_truncation_is_noticed() -> None:
+    """Fault: run.json is cut short or empty. dlcore refuses to go on."""
+    document = encode_state(small_run())
+    for length in range(len(document)):
+        with pytest.raises(RunStateError) as raised:
+            decode_state(document[:length], source="run.json")
+        assert raised.value.fault is RunStateFault.DAMAGED
+
+
+@pytest.mark.parametrize(
+    ("document", "version"),
+    [
+        (b'{"schema":2,"sequence":"x","position":3}', 2),
+        (b'{"version":4,"checksum":"","payload":{}}', 4),
+    ],
+)
+def test_another_version_is_refused(document: bytes, version: int) -> None:
+    """Fault: another version of dlcore wrote run.json. dlcore names both versions and stops."""
+    with pytest.raises(RunStateError, match=f"version {version}, .* version {VERSION}") as raised:
+        decode_state(document, source="run.json")
+    assert raised.value.fault is RunStateFault.VERSION
+
+
+def sealed(payload: bytes) -> bytes:
+    """An envelope whose checksum is right."""
+    checksum = block_checksums(payload, len(payload)).hex()
+    return b'{"version":%d,"checksum":"%s","payload":%s}' % (VERSION, checksum.encode(), payload)
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("position", -1),
+        ("position", 1),
+        ("position", 3),
+        ("position", 99),
+        ("begun", 1),
+        ("begun", -1),
+        ("entered", {"1": True}),
+        ("entered", {"-1": True}),
+        ("abandoned", [0, 0]),
+        ("abandoned", [7]),
+        ("results", []),
+        ("elapsed_s", -1.0),
+        ("elapsed_s", None),
+        ("download", "sometimes"),
+        ("restarts", -1),
+        ("endpoints", {"a": {"bytes_fetched": -1}}),
+        ("more", 1),
+    ],
+)
+def test_a_state_that_contradicts_itself_is_refused(member: str, value: object) -> None:
+    """Fault: run.json has a right checksum and an impossible content. dlcore refuses to go on."""
+    payload = msgspec.json.decode(msgspec.json.encode(small_run()))
+    assert decode_state(sealed(msgspec.json.encode(payload)), source="test") == small_run()
+    payload[member] = value
+    with pytest.raises(RunStateError) as raised:
+        decode_state(sealed(msgspec.json.encode(payload)), source="run.json")
+    assert raised.value.fault is RunStateFault.DAMAGED
+
+
+def test_results_of_other_steps_are_refused() -> None:
+    run = small_run()
+    run.results.reverse()
+    with pytest.raises(RunStateError, match="results"):
+        decode_state(encode_state(run), source="run.json")
+
+
+def test_no_file_is_no_run(tmp_path: Path) -> None:
+    assert load(tmp_path) is None
+    (tmp_path / STATE_FILE).write_bytes(b"")
+    with pytest.raises(RunStateError, match=r"run\.json is damaged"):
+        load(tmp_path)
