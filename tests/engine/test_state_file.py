@@ -88,7 +88,7 @@ def small_run() -> RunState:
 
 
 def test_any_bit_flipped_is_noticed() -> None:
-    """Fault: a bit of run.json flips. dlcore refuses to go on, and skips and repeats no step."""
+    """Fault D6: a bit of run.json flips. dlcore refuses to go on, and skips and repeats no step."""
     document = encode_state(small_run())
     for at in range(8 * len(document)):
         damaged = bytearray(document)

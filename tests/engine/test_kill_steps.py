@@ -1,0 +1,130 @@
+"""`dlcore run` killed at random moments between and inside steps: none is skipped or repeated."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dlcore.engine.state_file import STATE_FILE
+from tests.engine.scene import publish_packages, sequence, step, upgrade, when
+
+KILLS = int(os.environ.get("DLCORE_KILLS", "10"))
+SEED = int(os.environ.get("DLCORE_SEED", "20261128"))
+STEPS = 12
+PACKAGE = "ABC00001"
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the steps are lines for a POSIX shell")
+
+
+class Life:
+    """One process that runs the sequence; its steps note its number in the journal."""
+
+    def __init__(self, root: Path, state: Path, number: int) -> None:
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "dlcore", "run", str(root / "sequence.xml"), "--quiet"),
+                *("--config", str(root / "client.toml"), "--state", str(state), "--json"),
+            ],
+            env={**os.environ, "LIFE": str(number), "JOURNAL": str(state) + ".journal"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def ends(self, journal: Path, steps: int | None, kill_after_s: float) -> bool:
+        """Wait for its end, or kill it; returns whether it ended by itself.
+
+        Args:
+            journal: Where its steps note themselves.
+            steps: How many of them it may run before it is killed; None: it is not killed.
+            kill_after_s: How long after the last of these.
+        """
+        if steps is not None:
+            first = length(journal)
+            while length(journal) < first + steps and self._process.poll() is None:
+                time.sleep(0.002)  # a moment is to be hit that only the other process knows
+        try:
+            out, _ = self._process.communicate(timeout=None if steps is None else kill_after_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+            return False
+        assert self._process.returncode == 0, out.decode()
+        return True
+
+
+def length(journal: Path) -> int:
+    """How many steps have noted themselves."""
+    return len(journal.read_bytes().splitlines()) if journal.exists() else 0
+
+
+def check(journal: Path) -> int:
+    """Every step ran in its turn, again only if it was the last of a life. Returns repetitions."""
+    noted = [tuple(map(int, line.split())) for line in journal.read_text().splitlines()]
+    lives: dict[int, list[int]] = {}
+    for life, number in noted:
+        lives.setdefault(life, []).append(number)
+    reached, repeated = 0, 0
+    for life in sorted(lives):
+        ran = lives[life]
+        assert ran == list(range(ran[0], ran[-1] + 1)), f"life {life} ran {ran}"
+        assert ran[0] in (reached, reached + 1), f"life {life} began with {ran[0]} after {reached}"
+        repeated += ran[0] == reached
+        reached = ran[-1]
+    assert reached == STEPS
+    return repeated
+
+
+def has_run(state: Path) -> bool:
+    """Whether all steps have ended: then there is no state any more."""
+    journal = Path(f"{state}.journal")
+    if (state / STATE_FILE).exists() or not journal.exists():
+        return False
+    return journal.read_text().splitlines()[-1].endswith(f" {STEPS}")
+
+
+@pytest.mark.timeout(300)
+def test_kills_skip_no_step_and_repeat_only_the_one_under_way(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Fault P1: dlcore is killed between or inside steps. It skips none, and repeats at most that."""
+    published = publish_packages(tmp_path, {PACKAGE: {"setup.exe": 5000}})
+    line = 'echo "$LIFE {0}" >> "$JOURNAL"; sleep 0.03'
+    steps = (
+        step(f"s{n}", package=PACKAGE, CommandLine=line.format(n)) for n in range(1, STEPS + 1)
+    )
+    never = upgrade(PACKAGE, condition=when("Never", "1"))  # preflight wants one
+    (tmp_path / "sequence.xml").write_bytes(sequence(never, *steps))
+    (tmp_path / "client.toml").write_text(
+        "[deployment]\nallow_on_internet = true\n[client]\nallow_cloud_dp = true\n"
+        f"[catalog]\npath = '{published}/catalog.json'\n"
+        f"[[endpoint]]\nname = 'disk'\nkind = 'file'\npath = '{published}'\n",
+        encoding="utf-8",
+    )
+    rng = random.Random(SEED)
+    kills = rounds = repeated = life = 0
+    while kills < KILLS:
+        rounds += 1
+        state = tmp_path / f"state-{rounds}"
+        while True:
+            steps_more = rng.randrange(5) if kills < KILLS else None
+            process = Life(tmp_path, state, life)
+            has_ended = process.ends(Path(f"{state}.journal"), steps_more, rng.uniform(0.0, 0.06))
+            life += 1
+            if has_ended:
+                break
+            kills += 1
+            if has_run(state):  # killed between the end of the run and that of the process
+                break
+        repeated += check(Path(f"{state}.journal"))
+    with capsys.disabled():
+        print(  # noqa: T201  # what it came to is worth a line
+            f"\nseed {SEED}: {kills} kills in {rounds} sequences, {repeated} steps run again, "
+            "0 skipped"
+        )
