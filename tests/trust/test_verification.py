@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tuf.api.metadata import Metadata
 
 from dlcore.errors import TrustError, TrustFault
 from dlcore.trust import Evidence, Verification, decode_evidence, encode_evidence, prove
@@ -123,6 +125,74 @@ def test_expiry_counts_to_the_second(site: Site) -> None:
     assert verify(site.copy(), root, None, ends - timedelta(seconds=1))[0].catalog
     with pytest.raises(TrustError, match="expired at"):
         verify(site.copy(), root, None, ends)
+
+
+def test_a_timestamp_that_never_changes_expires(site: Site) -> None:
+    """Fault: a server serves the same timestamp for ever. dlcore refuses it once it has expired."""
+    root = site.root.read_bytes()
+    first, _ = verify(site.copy(), root, None, site.now)
+    verify(site.copy(), root, first.evidence, site.now + 6 * DAY)
+    with pytest.raises(TrustError, match=r"timestamp\.json expired") as caught:
+        verify(site.copy(), root, first.evidence, site.now + 8 * DAY)
+    assert caught.value.fault is TrustFault.EXPIRED
+
+
+@pytest.mark.parametrize("name", ["2.root", "timestamp", "1.snapshot", "1.targets"])
+def test_a_document_that_is_too_long_is_not_even_parsed(site: Site, name: str) -> None:
+    """Fault: a document on a disk is longer than it may be. dlcore refuses it by its length."""
+    documents = site.copy() | {f"metadata/{name}.json": b" " * (512_000 + 1)}
+    with pytest.raises(TrustError) as caught:
+        verify(documents, site.root.read_bytes(), None, site.now)
+    assert caught.value.fault is TrustFault.TOO_LONG
+
+
+def test_a_site_without_consistent_snapshots_is_refused(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    root = site.verified().root
+    root.consistent_snapshot = False
+    pinned = site.signing(root, [key("root")]).root(root)
+    with pytest.raises(TrustError, match="consistent_snapshot"):
+        verify(site.copy(), pinned, None, site.now)
+
+
+@pytest.mark.parametrize("where", ["../../etc/passwd", "0" * 63, "A" * 64])
+def test_a_digest_that_is_not_one_names_no_file(tmp_path: Path, where: str) -> None:
+    """Fault: signed targets name a path in place of a digest. dlcore asks for no such file."""
+    site = Site(tmp_path)
+    verified = site.verified()
+    targets = copy.deepcopy(verified.targets)
+    targets.version += 1
+    targets.targets["catalog.json"].hashes["sha256"] = where
+    document = Metadata(targets)
+    document.sign(key("targets"))
+    _serve(site, document.to_bytes(), targets.version)
+    with pytest.raises(TrustError, match="SHA-256") as caught:
+        verify(site.copy(), site.root.read_bytes(), None, site.now)
+    assert caught.value.fault is TrustFault.MALFORMED
+
+
+def test_a_snapshot_that_names_no_targets_is_refused(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    verified = site.verified()
+    snapshot = copy.deepcopy(verified.snapshot)
+    snapshot.version += 1
+    snapshot.meta = {"other.json": snapshot.meta["targets.json"]}
+    document = Metadata(snapshot)
+    document.sign(key("online"))
+    content = document.to_bytes()
+    site.write(f"metadata/{snapshot.version}.snapshot.json", content)
+    signing = site.signing(verified.root, [key("online")])
+    site.write("metadata/timestamp.json", signing.timestamp(content, snapshot.version, 2))
+    with pytest.raises(TrustError, match=r"does not name targets\.json"):
+        verify(site.copy(), site.root.read_bytes(), None, site.now)
+
+
+def _serve(site: Site, targets: bytes, version: int) -> None:
+    signing = site.signing(site.verified().root, [key("online")])
+    snapshot = signing.snapshot(targets, version, version)
+    site.write(f"metadata/{version}.targets.json", targets)
+    site.write(f"metadata/{version}.snapshot.json", snapshot)
+    site.write("metadata/timestamp.json", signing.timestamp(snapshot, version, version))
 
 
 def test_a_kept_timestamp_that_has_expired_still_guards_against_rollback(tmp_path: Path) -> None:
