@@ -17,7 +17,7 @@ from dlcore.cli.paths import EXISTING_FILE
 from dlcore.errors import ConfigError
 from dlcore.extras import require
 from dlcore.publish.destination import Destination
-from dlcore.publish.opening import open_destination
+from dlcore.publish.opening import open_destination, open_site
 
 if TYPE_CHECKING:
     from dlcore.publish.signed_site import SignedSite
@@ -214,11 +214,11 @@ def show(site: str, root: Path, as_json: bool) -> None:
 
     Shows expired documents too, and says so.
     """
-    from dlcore.publish.signed_site import SignedSite, now_utc
+    from dlcore.publish.signatures import verify_signatures
+    from dlcore.publish.signed_site import now_utc
     from dlcore.trust.keys import read_public
-    from dlcore.trust.signing_keys import SigningKeys
 
-    verified = SignedSite(open_destination(site), SigningKeys(read_public(root), ())).verify()
+    verified = verify_signatures(open_site(site), read_public(root), allow_expired=True)
     now = now_utc()
     rows = [
         {

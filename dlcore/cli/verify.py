@@ -12,10 +12,11 @@ import msgspec
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, quiet_option, say, show_json
 from dlcore.cli.paths import EXISTING_FILE, EXISTING_FOLDER
+from dlcore.cli.state import trust_root_option
 from dlcore.cli.views import open_view
 from dlcore.engine.manifests import load_manifest
 from dlcore.engine.units import amount
-from dlcore.errors import IntegrityError, NotFoundError
+from dlcore.errors import ConfigError, IntegrityError, NotFoundError
 from dlcore.model import CATALOG_KEY, Manifest
 from dlcore.publish import SiteFault, verify_site
 from dlcore.store import verify_tree
@@ -34,9 +35,12 @@ KEPT = "manifest.json"  # beside the content of a package in a state directory
     type=EXISTING_FILE,
     help="Manifest, Metalink 4 or piece hash file; by default the one kept with the package.",
 )
+@trust_root_option
 @quiet_option
 @json_option
-def command(where: str, manifest_path: Path | None, quiet: bool, as_json: bool) -> int:
+def command(
+    where: str, manifest_path: Path | None, trust_root: Path | None, quiet: bool, as_json: bool
+) -> int:
     """Check FOLDER against its manifest, or all packages of SITE, and name everything that is bad.
 
     FOLDER is a content folder, or a package's folder in a state directory. SITE is a folder that
@@ -44,11 +48,16 @@ def command(where: str, manifest_path: Path | None, quiet: bool, as_json: bool) 
     gs://.... Changes nothing. Ends with status 7 if anything is wrong.
     """
     if "://" in where and manifest_path is None:
-        return _check_site(where, quiet=quiet, as_json=as_json)
+        return _check_site(where, trust_root, quiet=quiet, as_json=as_json)
     EXISTING_FOLDER.convert(where, None, None)
     located = _locate(Path(where), manifest_path)
     if located is None:
-        return _check_site(where, quiet=quiet, as_json=as_json)
+        return _check_site(where, trust_root, quiet=quiet, as_json=as_json)
+    if trust_root:
+        raise ConfigError(
+            f"a root vouches for a published site, but {where} holds one package",
+            remedy="Leave --trust-root out: the manifest says what the package must be.",
+        )
     return _check_folder(*located, quiet=quiet, as_json=as_json)
 
 
@@ -82,9 +91,13 @@ def _check_folder(folder: Path, manifest: Manifest, *, quiet: bool, as_json: boo
     return IntegrityError.exit_status if bad else 0
 
 
-def _check_site(where: str, *, quiet: bool, as_json: bool) -> int:
+def _check_site(where: str, trust_root: Path | None, *, quiet: bool, as_json: bool) -> int:
     with contextlib.closing(open_view(quiet=quiet)) as view:
-        report = verify_site(where, progress=lambda done, total: view.progress("read", done, total))
+        report = verify_site(
+            where,
+            trust_root=trust_root,
+            progress=lambda done, total: view.progress("read", done, total),
+        )
     for fault in report.faults:
         _log.error("%s", _in_words(fault))
     if as_json:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import msgspec
 
 from dlcore.errors import ManifestError, NotFoundError
+from dlcore.extras import require
 from dlcore.manifest import MAX_CATALOG_BYTES, decode, decode_catalog, digest_of
 from dlcore.model import (
     CATALOG_KEY,
@@ -70,30 +72,60 @@ class SiteReport(msgspec.Struct, frozen=True):
     unreferenced: tuple[str, ...] | None
 
 
-def verify_site(where: str, *, progress: Callable[[int, int], None] | None = None) -> SiteReport:
+def verify_site(
+    where: str,
+    *,
+    trust_root: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> SiteReport:
     """Check everything that the catalog of a site names.
 
     Args:
         where: A folder, or a URL with the scheme ``http``, ``https``, ``az``, ``s3`` or ``gs``.
+        trust_root: Root document that must vouch for the catalog; None if it need not be signed.
         progress: Called with the bytes that were read and the bytes to read; from several threads,
             but never at the same time.
 
     Raises:
         ConfigError: The URL cannot be used; the user's fault.
-        NotFoundError: There is no catalog.
+        NotFoundError: There is no catalog, or no file with the root.
+        TrustError: The signatures do not prove that the catalog is the publisher's latest.
         StorageError: The disk failed.
         TransferError: The site failed.
     """
-    return SiteCheck(open_site(where), progress or (lambda *_: None), DEFAULT_POLICY).run()
+    site = open_site(where)
+    signed = _signed_catalog(site, trust_root) if trust_root else None
+    return SiteCheck(site, progress or (lambda *_: None), DEFAULT_POLICY, signed=signed).run()
+
+
+def _signed_catalog(site: Site, trust_root: Path) -> bytes | None:
+    require("trust")
+    from dlcore.publish.signatures import verify_signatures
+    from dlcore.trust.keys import read_public
+
+    return verify_signatures(site, read_public(trust_root)).catalog
 
 
 class SiteCheck:
-    """One check of a site that is already open; otherwise as `verify_site`."""
+    """One check of a site that is already open; otherwise as `verify_site`.
+
+    Args:
+        site: Where to read.
+        progress: As of `verify_site`.
+        policy: Limits and sizes.
+        signed: The catalog that the signatures prove; None if they are not asked for.
+    """
 
     def __init__(
-        self, site: Site, progress: Callable[[int, int], None], policy: PublishPolicy
+        self,
+        site: Site,
+        progress: Callable[[int, int], None],
+        policy: PublishPolicy,
+        *,
+        signed: bytes | None = None,
     ) -> None:
         self._site = site
+        self._signed = signed
         self._meter = _Meter(progress)
         self._policy = policy
         self._faults: list[SiteFault] = []
@@ -123,6 +155,10 @@ class SiteCheck:
                 f"{self._site.name} has no {CATALOG_KEY}",
                 remedy="Name the folder or URL that was given to dlcore publish --to.",
             )
+        if self._signed is not None and document != self._signed:
+            message = "it is not the catalog that was signed"
+            self._faults.append(SiteFault(CATALOG_KEY, Wrong.MISMATCH, message=message))
+            document = self._signed
         try:
             return decode_catalog(document, source=f"{self._site.name}/{CATALOG_KEY}").packages
         except ManifestError as error:

@@ -190,6 +190,21 @@ def test_a_refusal_has_a_status_a_code_and_its_fault(signed: Signed) -> None:
     assert not to.exists()
 
 
+def test_a_site_is_verified_with_its_signatures(signed: Signed, url: str) -> None:
+    """Fault: catalog.json is not the catalog that was signed. dlcore verify says so."""
+    for site in (signed.site, url):
+        verified = signed.here("verify", site, "--trust-root", signed.root, "--json")
+        assert (verified.status, verified.document["verified"]) == (0, True), verified
+    catalog = signed.site / "catalog.json"
+    catalog.write_bytes(catalog.read_bytes() + b" ")
+    found = signed.here("verify", signed.site, "--trust-root", signed.root, "--json")
+    assert (found.status, len(found.document["faults"])) == (7, 1)
+    assert "not the catalog that was signed" in found.document["faults"][0]["message"]
+    (signed.site / "metadata" / "timestamp.json").unlink()
+    verify = ("verify", url, "--trust-root", signed.root, "--json")
+    assert refused(signed.here(*verify), 17, "trust")["fault"] == "unsigned"
+
+
 CONFIG = """
 [client]
 on_internet = false
