@@ -185,7 +185,7 @@ async def _execute(command: _Command, scene: _Scene) -> Outcome:
     try:
         process = await _start(command, scene, {VARIABLE: str(answers)})
     except (OSError, ValueError) as error:  # ValueError: NUL in a text of the step's own
-        return Outcome(CANNOT_RUN, message=f"cannot start: {error}")
+        return Outcome(CANNOT_RUN, message=_cannot_start(step, error))
     try:
         # Not wait_for: before Python 3.12 a cancellation can get lost in it.
         async with asyncio.timeout(step.timeout_s):
@@ -200,6 +200,13 @@ async def _execute(command: _Command, scene: _Scene) -> Outcome:
     except ValueError as error:
         return Outcome(CANNOT_RUN, message=str(error))
     return Outcome(code & 0xFFFFFFFF)
+
+
+def _cannot_start(step: Step, error: OSError | ValueError) -> str:
+    """The error's own text may contain the value of a variable, as a part of a path."""
+    reason = error.strerror if isinstance(error, OSError) else None
+    where = f" in {step.start_in}" if step.start_in else ""
+    return f"cannot start{where}: {reason or type(error).__name__}"
 
 
 async def _start(

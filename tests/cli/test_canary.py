@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
@@ -127,6 +128,48 @@ def test_a_run_leaves_no_secret_anywhere(
     assert not [
         text for text in everything if re.search(r"[?&]sig=(?!\*)|Bearer [A-Za-z0-9]", text)
     ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="runs a shell")
+def test_the_values_of_variables_are_in_no_message(
+    site: Site, tmp_path: Path, config: Path
+) -> None:
+    """Fault: a sequence has a password in a variable. dlcore prints and logs names only."""
+    token = Path(site.gateway.access[1]).read_text(encoding="ascii").strip()
+    with config.open("a", encoding="utf-8") as file:
+        file.write(f"[variables]\nOSDJoinPassword = '{TOKEN}'\nPATH = '{TOKEN}'\n")
+    path = tmp_path / "sequence.xml"
+    nowhere = 'continueOnError="true" startIn="/nowhere/%OSDJoinPassword%"'
+    steps = (
+        step("Nowhere", attributes=nowhere, CommandLine="true"),
+        step("Used", CommandLine='test -n "%OSDJoinPassword%"'),
+    )
+    path.write_bytes(sequence(*steps, upgrade("ABC00001")))
+    with tempfile.TemporaryDirectory() as logs:
+        ended = dlcore(
+            *("run", path, "--config", config, "--state", tmp_path / "state", "--json", "-vv"),
+            *("--log-file", Path(logs, "log")),
+            env={"SITE_TOKEN": token, "DLCORE_DEBUG": "1"},
+        )
+        assert ended.status == 15, ended.err
+        assert "not set for commands: PATH" in ended.err
+        outcomes = [one["outcome"] for one in ended.document["steps"]]
+        assert outcomes == ["failed", "succeeded", "failed"]
+        assert not places_of((TOKEN,), ended, Path(logs))
+
+
+def test_the_password_of_a_proxy_is_in_no_message(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: the proxy does not answer. dlcore says so without the password in its URL."""
+    monkeypatch.setenv("https_proxy", f"http://me:{PROXY_PASSWORD}@127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    ended = here(
+        *("fetch", f"https://storage.example/o?sig={SIGNATURE}", "-o", tmp_path / "to", "-vv"),
+        *("--sha256", "0" * 64, "--retries", "0", "--json", "--log-file", tmp_path / "log"),
+    )
+    assert ended.status == 6, ended.err
+    assert not places_of((PROXY_PASSWORD, SIGNATURE), ended, tmp_path)
 
 
 def all_files(folder: Path) -> list[Path]:

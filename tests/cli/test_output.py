@@ -68,9 +68,9 @@ def is_safe(text: str) -> bool:
 def test_a_name_cannot_command_the_terminal(here: Here, site: Site, tmp_path: Path) -> None:
     """Fault: a step's name contains control characters. dlcore shows them as escapes."""
     path = tmp_path / "sequence.xml"
-    path.write_bytes(sequence(step(HOSTILE + "\n\rd", CommandLine="exit 3")))
+    path.write_bytes(sequence(step(HOSTILE + "\n\rd", CommandLine="exit 3", package="%UNKNOWN%")))
     planned = here("plan", path)
-    assert r"a\x9b31m\u202eb\u200b\u2066c\n\rd" in planned.out
+    assert planned.out.count(r"a\x9b31m\u202eb\u200b\u2066c\n\rd") == 2
     document = here("plan", path, "--json")
     assert document.document["steps"][0]["name"] == f"{HOSTILE}\n\rd"
     log = tmp_path / "log"
