@@ -29,6 +29,7 @@ class Disk(Files):
     """A disk with a given free space."""
 
     def __init__(self, free_bytes: int, disk_bytes: int) -> None:
+        super().__init__()
         self._free_bytes = free_bytes
         self._disk_bytes = disk_bytes
 
