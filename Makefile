@@ -6,7 +6,7 @@ NEEDS := Python 3.11+ and a Python package index, and for the native core (optio
 	Python's headers and a C compiler; on Debian: apt-get install python3-venv python3-dev gcc
 NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
 
-.PHONY: demo test test-portable check check-format check-lint check-types check-cython fuzz torture bench bench-net clean
+.PHONY: demo test test-portable check check-format check-lint check-types check-cython fuzz torture bench bench-net bench-faults clean
 .DEFAULT_GOAL := demo
 
 # An editable installation is not compiled, as others are: the first run would have to.
@@ -59,6 +59,9 @@ bench: $(VENV)/ready  ## Timings against others, as ratios within one run; BENCH
 
 bench-net: $(VENV)/ready  ## Share of a lossy link filled, dlcore and others (root); BENCH_NET_PROFILES=far,poor for a part
 	$(RUN) -m bench.netlab
+
+bench-faults: $(VENV)/ready  ## What dlcore and others make of 24 faults: wrong bytes, lost progress, hangs
+	$(RUN) -m bench.faults
 
 clean:
 	rm -rf build $(VENV) dist *.egg-info dlcore_ext/*.so
