@@ -42,11 +42,11 @@ CONTENT_BYTES = (128 << 20) + 12_345  # so that what is in flight is little of i
 
 CASES = (
     Case("none, to compare with"),
-    Case("a bit flips on the way, in the first answers", server.passing(server.flip_somewhere)),
+    Case("a bit flips on the way, first answer", server.passing(server.flip_somewhere, 1)),
     Case("a bit is wrong at the server", server.flip),
     Case("200 with everything in answer to a range", server.ignore_range),
     Case("login page of a captive portal", server.login_page),
-    Case("bytes of another place, first answers", server.passing(server.shifted)),
+    Case("bytes of another place, first answer", server.passing(server.shifted, 1)),
     Case("another range than asked for", server.passing(server.other_range)),
     Case("body ends early, first answers", server.passing(server.truncated)),
     Case("the same without a length", server.passing(server.truncated_without_length)),
