@@ -17,7 +17,7 @@ from dlcore.engine.manifests import LOCAL_ID, load_described
 from dlcore.engine.sources import Access, Source, open_mirrors, open_sources
 from dlcore.engine.trusted import TrustedRoot
 from dlcore.errors import ConfigError, IntegrityError, NotFoundError
-from dlcore.model import DEFAULT_BLOCK_BYTES, EndpointKind, EndpointSettings, File, Manifest, Object
+from dlcore.model import EndpointKind, EndpointSettings, File, Manifest, Object
 from dlcore.transfer import probe_url
 
 
@@ -160,7 +160,7 @@ def _manifest_of_file(name: str, length_bytes: int, sha256: str) -> Manifest:
         schema=1,
         package_id=LOCAL_ID,
         version=1,
-        block_bytes=DEFAULT_BLOCK_BYTES,
+        block_bytes=documents.block_bytes_for(length_bytes),
         objects=objects,
         files=(file,),
     )

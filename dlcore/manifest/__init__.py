@@ -15,7 +15,7 @@ from dlcore.manifest.catalog import MAX_CATALOG_BYTES, decode_catalog, encode_ca
 from dlcore.manifest.content_library import decode_file_ini, decode_package_ini
 from dlcore.manifest.described import Described, read_any
 from dlcore.manifest.document import MAX_MANIFEST_BYTES, decode, encode
-from dlcore.manifest.geometry import check_package_id, is_block_length
+from dlcore.manifest.geometry import block_bytes_for, check_package_id, is_block_length
 from dlcore.manifest.identity import digest_of, object_name
 from dlcore.manifest.metalink import decode_metalink
 from dlcore.manifest.names import check_path, check_together
@@ -25,6 +25,7 @@ __all__ = [
     "MAX_CATALOG_BYTES",
     "MAX_MANIFEST_BYTES",
     "Described",
+    "block_bytes_for",
     "check_package_id",
     "check_path",
     "check_together",

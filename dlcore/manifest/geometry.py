@@ -9,7 +9,7 @@ from dlcore.errors import ManifestError
 from dlcore.manifest.identity import object_name
 from dlcore.manifest.names import check_path, check_together
 from dlcore.manifest.refusal import printable
-from dlcore.model import DIGEST_BYTES, File, Manifest, Object
+from dlcore.model import DEFAULT_BLOCK_BYTES, DIGEST_BYTES, File, Manifest, Object
 
 MIN_BLOCK_BYTES = 4 << 10
 MAX_BLOCK_BYTES = 16 << 20
@@ -77,6 +77,19 @@ def _check_head(manifest: Manifest) -> None:
         raise ManifestError(
             f"block_bytes {manifest.block_bytes} is not a power of two from 4 KiB to 16 MiB"
         )
+
+
+def block_bytes_for(length_bytes: int) -> int:
+    """The usual length of a block, or the shortest with which content of a length has few enough.
+
+    Args:
+        length_bytes: Of all objects together. If no length of a block will do, the longest is
+            returned, and `check` refuses the manifest.
+    """
+    block_bytes = DEFAULT_BLOCK_BYTES
+    while block_bytes < MAX_BLOCK_BYTES and length_bytes > MAX_BLOCKS * block_bytes:
+        block_bytes *= 2
+    return block_bytes
 
 
 def _check_sums(manifest: Manifest) -> None:

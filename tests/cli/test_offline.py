@@ -103,7 +103,7 @@ def test_a_run_whose_content_is_on_disk_needs_no_network(scene: Scene) -> None:
 
 @pytest.mark.timeout(120)
 def test_a_run_whose_content_is_missing_waits_for_the_network(scene: Scene) -> None:
-    """Fault N10: no network after a restart, content missing. dlcore waits for it and ends right."""
+    """Fault N10: no network after a restart, content missing. dlcore waits, and ends right."""
     scene.die_in("one")
     with scene.gateway("--bandwidth", "1 MB/s") as gateway:
         scene.describe(gateway)

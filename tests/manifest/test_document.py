@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 
 from dlcore.errors import ManifestError
-from dlcore.manifest import decode, document, encode
-from dlcore.model import File, Manifest, Object
+from dlcore.manifest import block_bytes_for, decode, document, encode, is_block_length
+from dlcore.manifest.geometry import MAX_BLOCKS
+from dlcore.model import DEFAULT_BLOCK_BYTES, File, Manifest, Object
 from tests.manifest.helpers import (
     BLOCK,
     example,
@@ -289,3 +290,21 @@ def test_nesting_that_exhausts_the_stack_is_refused() -> None:
     nested = b'{"schema":' + b"[" * 100_000
     with pytest.raises(ManifestError):
         decode(nested, source="test")
+
+
+@pytest.mark.parametrize("length_bytes", [0, 1, 1 << 42, (1 << 42) + 1, 1 << 46])
+def test_the_length_of_blocks_follows_that_of_the_content(length_bytes: int) -> None:
+    block_bytes = block_bytes_for(length_bytes)
+    assert is_block_length(block_bytes)
+    assert -(-length_bytes // block_bytes) <= MAX_BLOCKS
+    is_shortest = block_bytes == DEFAULT_BLOCK_BYTES or length_bytes > MAX_BLOCKS * block_bytes // 2
+    assert is_shortest
+
+
+def test_content_that_is_too_long_for_any_block_is_refused() -> None:
+    """Fault: a server claims 65 TiB and more. dlcore refuses it before anything is reserved."""
+    length = (1 << 46) + 1
+    item = Object("ab" * 32, length, sha256=b"\xab" * 32)
+    manifest = Manifest(1, "ABC00012", 1, block_bytes_for(length), (item,), (File("a", length, 0),))
+    with pytest.raises(ManifestError, match="blocks"):
+        encode(manifest)

@@ -14,6 +14,7 @@ from dlcore.disk.lock import FileLock
 from dlcore.errors import DiskFullError, LockedError, StorageError
 from dlcore.model import CATALOG_KEY
 from dlcore.publish import publish
+from dlcore.disk.system import sync_folder
 from dlcore.publish.folder import LOCK_NAME, FolderDestination
 from dlcore.publish.policy import PublishPolicy
 from tests.publish.helpers import content, from_folder, published_tree, sample, write_tree
@@ -49,6 +50,10 @@ def test_content_is_synced_before_its_name_and_each_stage_before_the_next(
         fsync(descriptor)
         trace.append(("sync", str(Path(f"/proc/self/fd/{descriptor}").readlink())))
 
+    def traced_sync_folder(path: Path) -> None:
+        sync_folder(path)
+        trace.append(("sync", str(path)))
+
     def traced_replace(source: Path, target: Path) -> None:
         assert ("sync", str(source)) in trace
         replace(source, target)
@@ -56,6 +61,7 @@ def test_content_is_synced_before_its_name_and_each_stage_before_the_next(
 
     monkeypatch.setattr(os, "fsync", traced_fsync)
     monkeypatch.setattr(os, "replace", traced_replace)
+    monkeypatch.setattr("dlcore.publish.folder.sync_folder", traced_sync_folder)
     out = tmp_path / "out"
     published = publish(
         write_tree(tmp_path / "source", sample()),
