@@ -93,7 +93,7 @@ def has_run(state: Path) -> bool:
 def test_kills_skip_no_step_and_repeat_only_the_one_under_way(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Fault P1: dlcore is killed between or inside steps. No step is skipped, and only that repeated."""
+    """Fault P1: dlcore is killed between or inside steps. It skips none, and repeats only that."""
     published = publish_packages(tmp_path, {PACKAGE: {"setup.exe": 5000}})
     line = 'echo "$LIFE {0}" >> "$JOURNAL"; sleep 0.03'
     steps = (

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from dlcore.disk.lock import FileLock
+from dlcore.disk.system import sync_folder
 from dlcore.errors import DiskFullError, LockedError, StorageError
 from dlcore.model import CATALOG_KEY
 from dlcore.publish import publish
-from dlcore.disk.system import sync_folder
 from dlcore.publish.folder import LOCK_NAME, FolderDestination
 from dlcore.publish.policy import PublishPolicy
 from tests.publish.helpers import content, from_folder, published_tree, sample, write_tree
