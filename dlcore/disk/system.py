@@ -28,18 +28,6 @@ POSITIONED_READ: PositionedRead | None = getattr(os, "preadv", None)
 _seek_lock = threading.Lock()  # makes a seek and the read or write behind it one operation
 
 
-def _full_sync(fd: int) -> None:
-    """What reaches the medium on macOS."""
-    if sys.platform == "darwin":
-        import fcntl
-
-        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
-
-
-_SYNC_ALL = _full_sync if sys.platform == "darwin" else os.fsync
-_SYNC_DATA = _full_sync if sys.platform == "darwin" else getattr(os, "fdatasync", os.fsync)
-
-
 @functools.cache
 def _libc() -> Any:  # ctypes has no types for what a library holds
     import ctypes
@@ -97,12 +85,28 @@ def read_at(
     return len(data)
 
 
+def _sync_all(fd: int) -> None:
+    if sys.platform == "darwin":
+        import fcntl
+
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(fd)
+
+
+def _sync_data(fd: int) -> None:
+    if sys.platform != "darwin" and hasattr(os, "fdatasync"):
+        os.fdatasync(fd)
+    else:
+        _sync_all(fd)
+
+
 def sync(
     fd: int,
     *,
     data_only: bool = False,
-    sync_data: Callable[[int], object] = _SYNC_DATA,
-    sync_all: Callable[[int], object] = _SYNC_ALL,
+    sync_data: Callable[[int], None] = _sync_data,
+    sync_all: Callable[[int], None] = _sync_all,
 ) -> None:
     """Make a file durable.
 
