@@ -119,3 +119,27 @@ def test_the_arguments_of_the_holder_are_not_written_down(
         owner = (tmp_path / "lock.owner").read_text()
     assert '"command":"dlcore"' in owner
     assert "canary" not in owner
+
+
+@pytest.mark.parametrize("kind", ["of another process", "link", "garbage"])
+def test_the_holder_is_told_whatever_lay_in_the_place_of_its_name(
+    tmp_path: Path, kind: str
+) -> None:
+    """Fault: something else is in the place of lock.owner. dlcore replaces it by the true one."""
+    place, victim = tmp_path / "state" / "lock.owner", tmp_path / "victim"
+    place.parent.mkdir(mode=0o700)
+    victim.write_text("precious")
+    match kind:
+        case "link":
+            place.symlink_to(victim)
+        case "garbage":
+            place.write_bytes(b"\0" * 100_000)
+        case _:
+            place.write_text('{"pid":1,"host":"h","command":"init","since":"then"}')
+    with (
+        Store.open(place.parent),
+        pytest.raises(LockedError, match=f"process {os.getpid()} on "),
+    ):
+        Store.open(place.parent)
+    assert not place.exists()
+    assert victim.read_text() == "precious"
