@@ -254,3 +254,26 @@ def test_an_ordinary_user_fills_a_store() -> None:
     """Root may do everything, so that the other tests would not see a missing right."""
     with folder_of(ORDINARY) as folder:
         run_as_ordinary_user(lambda: fill_store(folder / "state"))
+
+
+def test_a_folder_that_becomes_a_link_while_a_package_is_filled(tmp_path: Path) -> None:
+    """Fault: a folder becomes a link while files are written. dlcore writes nothing behind it."""
+    outside = tmp_path / "outside"
+    (outside / "c").mkdir(parents=True)
+    with Store.open(tmp_path / "state") as store:
+        partial = store.begin(PACKAGE.manifest, PACKAGE.document)
+        content = tmp_path / "state" / "partial" / KEY / "content"
+        (content / "b").rename(content / "moved")
+        (content / "b").symlink_to(outside)
+        with pytest.raises(StorageError, match="content/b"):
+            fill(partial, PACKAGE)
+    assert [path.name for path in outside.rglob("*")] == ["c"]
+
+
+def test_a_store_that_others_may_write_to_is_not_looked_at(tmp_path: Path) -> None:
+    """Fault: others may write to a state folder that is only looked at. dlcore refuses it."""
+    fill_store(tmp_path / "state")
+    assert Store.look(tmp_path / "state").find(PACKAGE.digest, PACKAGE.manifest)
+    (tmp_path / "state").chmod(0o777)
+    with pytest.raises(OwnershipError, match="state is writable by others"):
+        Store.look(tmp_path / "state").find(PACKAGE.digest, PACKAGE.manifest)
