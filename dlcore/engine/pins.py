@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Collection
 from pathlib import Path
 
+from dlcore.disk.private_folder import PrivateFolder
 from dlcore.engine.disk import guarded
 from dlcore.store.files import Files, read_document, write_document
 from dlcore.store.tree import ensure_folder
@@ -28,7 +29,8 @@ def keep(state: Path, document: bytes) -> str:
     """
     digest = hashlib.sha256(document).hexdigest()
     if read(state, digest) is None:
-        files, folder = Files(), state / FOLDER
+        state = state.absolute()
+        files, folder = Files(PrivateFolder(state)), state / FOLDER
         with guarded("keep what the run begins with", state, len(document)):
             ensure_folder(files, folder)
             write_document(files, folder / digest, document)
@@ -43,9 +45,10 @@ def read(state: Path, digest: str) -> bytes | None:
     Raises:
         StorageError: The disk failed.
     """
+    state = state.absolute()
     path = state / FOLDER / digest
     with guarded(f"read {path}", state):
-        document = read_document(Files(), path)
+        document = read_document(Files(PrivateFolder(state)), path)
     intact = document is not None and hashlib.sha256(document).hexdigest() == digest
     return document if intact else None
 
@@ -56,7 +59,8 @@ def tidy(state: Path, needed: Collection[str] = ()) -> None:
     Raises:
         StorageError: The disk failed.
     """
-    files, folder = Files(), state / FOLDER
+    state = state.absolute()
+    files, folder = Files(PrivateFolder(state)), state / FOLDER
     with guarded("remove what an earlier run began with", state):
         if files.status(folder) is None:
             return

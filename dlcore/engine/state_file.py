@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from dlcore.disk.private_folder import PrivateFolder
 from dlcore.engine.disk import guarded
 from dlcore.engine.state import RunState
 from dlcore.errors import RunStateError, RunStateFault
@@ -87,9 +88,9 @@ def load(state: Path) -> RunState | None:
         RunStateError: As `decode_state`.
         StorageError: The file is there but the disk fails.
     """
-    path = state / STATE_FILE
+    path = state.absolute() / STATE_FILE
     with guarded(f"read {path}", state):
-        document = read_document(Files(), path)
+        document = read_document(_files(state), path)
     return None if document is None else decode_state(document, source=str(path))
 
 
@@ -100,9 +101,10 @@ def save(state: Path, run: RunState) -> None:
         StorageError: The disk failed; the old state is still there, or already the new one.
     """
     document = encode_state(run)
+    files = _files(state)
     with guarded("save the run's state", state, len(document)):
-        write_document(Files(), state / STATE_FILE, document)
-        Files().sync_folder(state)
+        write_document(files, state.absolute() / STATE_FILE, document)
+        files.sync_folder(state.absolute())
 
 
 def forget(state: Path) -> None:
@@ -113,7 +115,12 @@ def forget(state: Path) -> None:
     """
     with guarded("remove the run's state", state):
         (state / STATE_FILE).unlink(missing_ok=True)
-        Files().sync_folder(state)
+        _files(state).sync_folder(state.absolute())
+
+
+def _files(state: Path) -> Files:
+    """The state directory, in which nothing is reached through a link."""
+    return Files(PrivateFolder(state.absolute()))
 
 
 def _checksum(payload: bytes) -> str:

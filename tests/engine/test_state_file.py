@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from dlcore.engine.identity import SequenceIdentity, StepIdentity
 from dlcore.engine.outcomes import SkipReason, StepOutcome
 from dlcore.engine.state import Pin, RunState, StepResult
 from dlcore.engine.state_file import STATE_FILE, VERSION, decode_state, encode_state, load
-from dlcore.errors import RunStateError, RunStateFault
+from dlcore.errors import OwnershipError, RunStateError, RunStateFault
 from dlcore.native import block_checksums
 
 names = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -170,4 +171,13 @@ def test_no_file_is_no_run(tmp_path: Path) -> None:
     assert load(tmp_path) is None
     (tmp_path / STATE_FILE).write_bytes(b"")
     with pytest.raises(RunStateError, match=r"run\.json is damaged"):
+        load(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
+def test_the_state_of_a_run_that_others_could_write_is_refused(tmp_path: Path) -> None:
+    """Fault: others may write to the folder of run.json. dlcore refuses it by name."""
+    assert load(tmp_path) is None
+    tmp_path.chmod(0o777)
+    with pytest.raises(OwnershipError, match="writable by others"):
         load(tmp_path)
