@@ -9,10 +9,11 @@ whole. So a lost journal costs time but no bytes, and a forged one gains nothing
 from __future__ import annotations
 
 import errno
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from dlcore.model import DIGEST_BYTES, BlockRange, Manifest
+from dlcore.model import DIGEST_BYTES, BlockInPackage, BlockRange, Manifest
 from dlcore.native import CHECKSUM_BYTES, block_checksums, block_digests
 from dlcore.store.checking import buffer_bytes, in_parallel, runs
 from dlcore.store.journal import Claim, Claims
@@ -59,7 +60,8 @@ def find_blocks(manifest: Manifest, tree: Tree, claims: Claims) -> Found:
     rechecked_bytes = _check(manifest, claims.held, check_claimed)
     candidates = _written_blocks(manifest, tree, claims.held, found.claims.held)
     rechecked_bytes += _check(manifest, candidates, check_unclaimed)
-    return found._replace(rechecked_bytes=rechecked_bytes)
+    unclaimed = _without_parts(manifest, found.unclaimed)
+    return found._replace(unclaimed=unclaimed, rechecked_bytes=rechecked_bytes)
 
 
 def _check(
@@ -111,6 +113,21 @@ def _unclaimed_and_right(
         return map(Claim, _equal_rows(found, expected, DIGEST_BYTES, first))
     checksums = _rows(block_checksums(data, manifest.block_bytes), CHECKSUM_BYTES)
     return (Claim(number, checksum) for number, checksum in enumerate(checksums, first))
+
+
+def _without_parts(manifest: Manifest, unclaimed: list[Claim]) -> list[Claim]:
+    """Leave out blocks of objects with one digest of which another block could not be read.
+
+    Nothing tells whether they are right. If they were believed, the object would not match when the
+    rest has arrived, and the endpoint that delivered the rest would be blamed.
+    """
+    objects = [manifest.locate_block(BlockInPackage(claim.block))[0] for claim in unclaimed]
+    counts = Counter(objects)
+    return [
+        claim
+        for claim, index in zip(unclaimed, objects, strict=True)
+        if manifest.objects[index].digests or counts[index] == manifest.block_count(index)
+    ]
 
 
 def _equal_rows(found: bytes, expected: bytes, size: int, first: int) -> Iterator[int]:

@@ -198,6 +198,25 @@ def test_garbage_found_without_a_journal_is_not_claimed_by_the_next_one(tmp_path
         assert list(partial.have[first : first + 3]) == [1, 0, 0]
 
 
+@pytest.mark.parametrize("cut_bytes", [1, BLOCK_BYTES // 2])
+def test_an_object_with_one_digest_that_ends_early_is_not_believed_in_part(
+    tmp_path: Path, cut_bytes: int
+) -> None:
+    """Fault: power loss cuts a file whose blocks have no digests. dlcore blames no endpoint."""
+    with Store.open(tmp_path) as store:
+        fill(begin(store, WHOLE), WHOLE)
+    folder = next((tmp_path / "partial").iterdir())
+    (folder / "journal").unlink()
+    garbage = b"\xaa" * (3 * BLOCK_BYTES - cut_bytes)
+    (folder / "content/a/exact.bin").write_bytes(garbage)
+    with Store.open(tmp_path) as store:
+        partial = begin(store, WHOLE)
+        first = WHOLE.manifest.first_blocks[LARGE]
+        assert list(partial.have[first : first + 3]) == [0, 0, 0]
+        fill(partial, WHOLE)
+        assert read_back(partial.finish()) == WHOLE.contents
+
+
 def test_only_what_had_to_wait_is_read_back_for_the_digest_of_a_whole_object() -> None:
     disk = SimDisk()
     store = Store(Path("/state"), disk)
