@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from dlcore.engine.client import Client
 from tests.cli.helpers import Here, refused
 from tests.engine.scene import make_tree, sequence, step, upgrade
 from tests.nginx import running
@@ -246,6 +247,26 @@ def test_a_run_remembers_what_it_has_verified(signed: Signed, url: str) -> None:
         path.write_bytes(document)
     ran = _run(signed, url, "", "--trust-root", signed.root)
     assert refused(ran, 17, "trust")["fault"] == "rollback"
+
+
+async def test_a_library_client_remembers_what_it_verified_before_it_held_its_state(
+    signed: Signed, url: str
+) -> None:
+    config = signed.folder / "deployment.toml"
+    config.write_text(CONFIG.format(url=url, more=""))
+    memory = signed.folder / "state" / "trust"
+    state, root = signed.folder / "state", signed.root
+    async with Client.from_config(config, state, trust_root=root) as client:
+        await client.library()
+        assert not memory.exists()
+        await client.hold()
+        assert [path.suffix for path in memory.glob("*.evidence")]
+
+
+def test_a_root_vouches_for_packages_only(signed: Signed, url: str) -> None:
+    fetch = ("fetch", f"{url}/catalog.json", "--sha256", "0" * 64, "-o", signed.folder / "to")
+    ended = signed.here(*fetch, "--trust-root", signed.root, "--json")
+    assert "not a package id" in str(refused(ended, 2, "config")["message"])
 
 
 def test_a_plan_verifies_and_changes_nothing(signed: Signed, url: str) -> None:

@@ -35,10 +35,12 @@ from dlcore.errors import (
     TrustFault,
 )
 from dlcore.model import TIMESTAMP_KEY, EndpointKind, EndpointSettings
+from dlcore.publish.signed_documents import write_signed
 from dlcore.transfer import ConnectionPool, Endpoint, open_endpoint
 from dlcore.transfer.policy import TransferPolicy
 from dlcore.trust import DAY_S, Lifetimes, signed_catalog_key
 from dlcore.trust.roots import RootChange
+from dlcore.trust.signing import Versions
 from tests.nginx import running
 from tests.trust.site import PACKAGE, Site, key
 
@@ -335,6 +337,33 @@ async def test_a_new_root_is_remembered_at_once(client: Client) -> None:
     assert (await client.refused()).fault is TrustFault.SIGNATURE  # not signed anew yet
     site.restore(stolen)
     assert (await client.refused()).fault is TrustFault.SIGNATURE
+
+
+async def test_a_new_root_clears_the_way_for_lower_versions(client: Client) -> None:
+    """Fault: a stolen key's high version is remembered as keys change. dlcore remembers anew."""
+    site = client.site
+    verified, before = site.verified(), site.copy()
+    forged = site.signing(verified.root, [key("online")]).renewed_timestamp(
+        verified.timestamp.snapshot_meta, 1 << 40
+    )
+    site.write(TIMESTAMP_KEY, forged)
+    assert await client.fetch() == b"version 1"
+    site.restore(before)
+    root = verified.root
+    root.version = 2
+    for role in ("snapshot", "timestamp"):
+        root.add_key(key("online 2").public_key, role)
+        root.revoke_key(key("online").public_key.keyid, role)
+    document = _signed(root, "root")
+    site.write("metadata/2.root.json", document)
+    assert (await client.refused()).fault is TrustFault.SIGNATURE  # the timestamp is still the old
+    signing = site.signing(root, [key("targets"), key("online 2")])
+    catalog = site.read("catalog.json")
+    old = [write_signed(site.target, signing, catalog, Versions(n, n, n)) for n in (10, 20)]
+    site.write(TIMESTAMP_KEY, old[1])
+    assert await client.fetch() == b"version 1"
+    site.write(TIMESTAMP_KEY, old[0])
+    assert (await client.refused()).fault is TrustFault.ROLLBACK
 
 
 def _signed(root: Root, *names: str) -> bytes:

@@ -19,6 +19,7 @@ from dlcore.publish.publishing import publish_to
 from dlcore.publish.signed_documents import sign_first
 from dlcore.publish.signed_site import SignedSite
 from dlcore.trust import Verification
+from dlcore.trust.keys import write_new_key
 from dlcore.trust.roots import RootChange
 from dlcore.trust.signing_keys import SigningKeys
 from tests.trust.site import BLOCK, PACKAGE, Site, key
@@ -172,6 +173,41 @@ def test_a_reader_sees_the_old_or_the_new_site_at_every_moment(tmp_path: Path) -
     _publish(site, target, 2)
     assert seen == sorted(seen)
     assert set(seen) == {1, 2}
+
+
+def test_what_a_timestamp_names_is_durable_before_it(tmp_path: Path) -> None:
+    """Fault: power is lost while a site is signed. dlcore has synced what the timestamp names."""
+    site = Site(tmp_path)
+    trace: list[str] = []
+
+    class Traced(FolderDestination):
+        def write(
+            self, key: str, content: Iterable[memoryview], length_bytes: int, *, address: str = ""
+        ) -> None:
+            super().write(key, content, length_bytes, address=address)
+            trace.append(key)
+
+        def sync(self) -> None:
+            super().sync()
+            trace.append("sync")
+
+    _publish(site, Traced(site.folder), 1)
+    at = trace.index(TIMESTAMP_KEY)
+    assert trace[at - 4 : at + 3] == [
+        trace[at - 4],
+        *("metadata/2.targets.json", "metadata/2.snapshot.json", "sync"),
+        *(TIMESTAMP_KEY, "sync", CATALOG_KEY),
+    ]
+    assert trace[at - 4].startswith("targets/")
+
+
+def test_a_key_file_is_never_replaced(tmp_path: Path) -> None:
+    """Fault: a key would be written over another one. dlcore refuses, and leaves the old one."""
+    write_new_key(tmp_path / "key.pem", None)
+    old = (tmp_path / "key.pem").read_bytes()
+    with pytest.raises(ConfigError, match="never replaced"):
+        write_new_key(tmp_path / "key.pem", None)
+    assert (tmp_path / "key.pem").read_bytes() == old
 
 
 def test_a_publisher_that_is_killed_at_any_moment_is_followed_by_another(tmp_path: Path) -> None:
