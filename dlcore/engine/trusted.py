@@ -89,7 +89,7 @@ class TrustedRoot:
         """Prove offline that a kept catalog was verified when it was fetched.
 
         Args:
-            evidence: What `read` returned with the catalog.
+            evidence: What `read` returned with the catalog; empty if that was not signed.
             catalog: The catalog document.
             source: Where both were kept, for messages.
 
@@ -98,6 +98,12 @@ class TrustedRoot:
         """
         from dlcore.trust import decode_evidence, prove
 
+        if not evidence:
+            raise TrustError(
+                f"{source} was read without its signatures, but a root is pinned now",
+                fault=TrustFault.UNSIGNED,
+                remedy="Begin anew with the signed catalog (--restart).",
+            )
         prove(self._document, decode_evidence(evidence, source=source), catalog, source=source)
 
     async def keep(self) -> None:

@@ -221,6 +221,16 @@ async def test_freeze_by_a_clock_that_was_set_back(client: Client, tmp_path: Pat
     assert caught.value.fault is TrustFault.EXPIRED
 
 
+async def test_a_kept_catalog_that_was_not_signed(client: Client, tmp_path: Path) -> None:
+    """Fault: a run began with an unsigned catalog, and a root is pinned now. dlcore refuses it."""
+    trusted = TrustedRoot(client.site.root, tmp_path / "memory")
+    read = await read_catalog(path=client.site.folder / "catalog.json", trust=trusted)
+    trusted.prove(read.evidence, read.document, "kept")
+    with pytest.raises(TrustError, match="without its signatures") as caught:
+        trusted.prove(b"", read.document, "kept")
+    assert caught.value.fault is TrustFault.UNSIGNED
+
+
 async def test_mix_and_match(client: Client) -> None:
     """Fault: a server mixes documents of two versions of a site. dlcore refuses the mixture."""
     site = client.site
