@@ -108,7 +108,7 @@ def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
 def test_a_fetch_from_a_server_that_never_answers(
     number: signal.Signals, status: int, code: str, silent_server: int, tmp_path: Path
 ) -> None:
-    """Fault: a server never answers, and the user gives up. dlcore ends within 2 s."""
+    """Fault P3: a server never answers, and the user gives up. dlcore ends within 2 s."""
     url = f"http://127.0.0.1:{silent_server}/x"
     process = start(
         *("fetch", url, "--sha256", "0" * 64, "-o", tmp_path / "to", "--json", "-vv"),
@@ -122,7 +122,7 @@ def test_a_fetch_from_a_server_that_never_answers(
 def test_a_verification_of_a_huge_file(
     number: signal.Signals, status: int, code: str, tmp_path: Path
 ) -> None:
-    """Fault: a verification is terminated while it hashes. dlcore ends within 2 s."""
+    """Fault P3: a verification is terminated while it hashes. dlcore ends within 2 s."""
     folder = tmp_path / "folder"
     folder.mkdir()
     with (folder / "huge").open("wb") as file:
@@ -141,7 +141,7 @@ def test_a_verification_of_a_huge_file(
 def test_a_publication_that_is_terminated_leaves_the_destination_as_it_was(
     site: Site, tmp_path: Path
 ) -> None:
-    """Fault: a publication is terminated while it hashes. dlcore leaves the catalog as it was."""
+    """Fault P3: a publication is terminated while it hashes. dlcore leaves no trace of it."""
     source = tmp_path / "source"
     source.mkdir()
     with (source / "huge").open("wb") as file:
@@ -159,7 +159,7 @@ def test_a_publication_that_is_terminated_leaves_the_destination_as_it_was(
 def test_a_run_whose_step_ignores_signals(
     number: signal.Signals, status: int, code: str, site: Site, tmp_path: Path
 ) -> None:
-    """Fault: a step ignores every signal. dlcore kills it and ends within 2 s."""
+    """Fault P3: a step ignores every signal. dlcore kills it and ends within 2 s."""
     (tmp_path / "stubborn.py").write_text(STUBBORN)
     stubborn = f"exec {sys.executable} {tmp_path / 'stubborn.py'}"
     (tmp_path / "sequence.xml").write_bytes(sequence(step("Stubborn", CommandLine=stubborn)))
@@ -206,7 +206,7 @@ def script(where: str, grace_s: float) -> subprocess.Popen[str]:
 def test_a_thread_that_hangs_for_ever(
     where: str, number: signal.Signals, status: int, code: str
 ) -> None:
-    """Fault: a thread hangs on a dead file share. dlcore leaves it behind and ends within 2 s."""
+    """Fault P3: a thread hangs on a dead file share. dlcore leaves it and ends within 2 s."""
     if where == "in_the_main_thread" and not hasattr(signal, "sigtimedwait"):
         pytest.skip("only Linux has sigtimedwait")
     refused(ended(script(where, 0.2), number), status, code)
@@ -214,7 +214,7 @@ def test_a_thread_that_hangs_for_ever(
 
 @BOTH
 def test_a_second_request_ends_it_at_once(number: signal.Signals, status: int, code: str) -> None:
-    """Fault: cleaning up hangs, and the user is impatient. dlcore ends at the second request."""
+    """Fault P3: cleaning up hangs, and the user is impatient. dlcore ends at the second request."""
     process = script("at_a_second_request", 60.0)
     process.send_signal(number)
     assert process.stdout is not None
@@ -253,7 +253,7 @@ def test_all_of_it_fits_in_two_seconds() -> None:
 
 
 def test_closing_the_console_is_a_request_that_the_system_waits_for() -> None:
-    """Fault: the user closes the console. dlcore ends in order while Windows waits."""
+    """Fault P3: the user closes the console. dlcore ends in order while Windows waits."""
     waited_s: list[float] = []
     handle = handler_of(lambda: 1.0, waited_s.append)
     assert not handle(0)  # Ctrl+C, which is a signal

@@ -349,13 +349,13 @@ def parse_size_of(text: str) -> int | None:
     ids=["dotted key", "dotted table", "dotted inside", "digits", "lists"],
 )
 def test_settings_that_go_on_and_on_are_refused_in_linear_time(text: str) -> None:
-    """Fault: a settings file has a key of endless parts. dlcore refuses it in linear time."""
+    """Fault M5: a settings file has a key of endless parts. dlcore refuses it in linear time."""
     with pytest.raises(ConfigError):
         parse_deployment(text.encode(), Path("/d.toml"))
 
 
 def test_settings_that_are_too_long_are_refused_before_they_are_read() -> None:
-    """Fault: the settings file is not one, but something huge. dlcore refuses it by its length."""
+    """Fault M5: the settings file is not one, but something huge. dlcore refuses it by its length."""
     with pytest.raises(ConfigError, match="longer than 1 MiB"):
         parse_deployment(b"#" * ((1 << 20) + 1), Path("/d.toml"))
 

@@ -148,7 +148,7 @@ def test_endpoints_are_asked_first_in_the_order_of_preference(
 
 @pytest.mark.parametrize("fault", sorted(TRANSIENT))
 def test_a_failure_that_may_pass_is_tried_again(fault: Fault) -> None:
-    """Fault: a document is answered 502, 504 or with a reset. dlcore asks again, with jitter."""
+    """Fault H12: a document is answered 502, 504 or with a reset. dlcore asks again."""
     endpoint = Scripted("a", Reply(0.1, fault), Reply(0.1, fault), GOOD)
     assert search([endpoint]).winner == "a"
     assert len(endpoint.asked_at_s) == 3
@@ -179,13 +179,13 @@ def test_an_endpoint_that_is_not_there_is_reported_soon() -> None:
 
 
 def test_a_404_of_one_endpoint_asks_the_next_at_once() -> None:
-    """Fault: one endpoint does not have a document. dlcore asks the next at once."""
+    """Fault H13: one endpoint does not have a document. dlcore asks the next at once."""
     ended = search([Scripted("a", Reply(0.1, Fault.NOT_FOUND)), Scripted("b", GOOD)])
     assert ended == Ended("b", near(0.2), ())
 
 
 def test_when_one_is_slow_the_next_is_asked_as_well() -> None:
-    """Fault: an endpoint accepts a question and is silent. dlcore asks the next one as well."""
+    """Fault N4: an endpoint accepts a question and is silent. dlcore asks the next one as well."""
     slow, quick = Scripted("a", Reply(1000.0)), Scripted("b", GOOD)
     assert search([slow, quick]) == Ended("b", near(POLICY.hedge_s + 0.1), ())
     assert slow.cancelled == 1
@@ -217,7 +217,7 @@ def test_a_busy_endpoint_is_asked_when_its_time_is_over() -> None:
 
 
 def test_an_endpoint_that_is_always_busy_is_not_asked_for_ever() -> None:
-    """Fault: an endpoint asks for time again and again. dlcore gives it up after a while."""
+    """Fault H12: an endpoint asks for time again and again. dlcore gives it up after a while."""
     busy = Scripted("a", Reply(0.1, Fault.BUSY, 100.0))
     assert search([busy]).failures == ("a",)
     assert len(busy.asked_at_s) == MAX_REFUSALS

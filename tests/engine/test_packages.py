@@ -58,7 +58,7 @@ def test_a_package_that_begins_while_everything_fails_fails_too(tmp_path: Path) 
 
 
 def test_a_package_without_room_fails_alone_and_before_anything_is_written(tmp_path: Path) -> None:
-    """Fault: the disk has no room for a package. dlcore refuses it before it reserves a byte."""
+    """Fault D1: the disk has no room for a package. dlcore refuses it before it reserves a byte."""
     item = package("ABC00001")
 
     async def main() -> None:

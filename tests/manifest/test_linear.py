@@ -24,19 +24,19 @@ def metalink(inner: str) -> None:
 
 
 def test_a_metalink_that_nests_its_files_is_refused() -> None:
-    """Fault: a Metalink nests its elements without end. dlcore refuses it in linear time."""
+    """Fault M5: a Metalink nests its elements without end. dlcore refuses it in linear time."""
     with pytest.raises(ManifestError):
         metalink('<file name="f">' * MANY + "</file>" * MANY)
 
 
 def test_a_metalink_that_repeats_what_counts_once_is_read_in_linear_time() -> None:
-    """Fault: a Metalink repeats its hashes and URLs. dlcore reads it in linear time."""
+    """Fault M5: a Metalink repeats its hashes and URLs. dlcore reads it in linear time."""
     urls = "<url>http://h/f</url>" * MANY
     metalink(f'<file name="f"><size>5</size>{HASH * MANY}{urls}</file>')
 
 
 def test_a_metalink_of_too_many_tags_is_refused_before_a_tree_is_made_of_it() -> None:
-    """Fault: a Metalink is millions of empty tags. dlcore refuses it before it takes memory."""
+    """Fault M5: a Metalink is millions of empty tags. dlcore refuses it before it takes memory."""
     with pytest.raises(ManifestError, match="tags"):
         metalink("<a/>" * (MAX_TAGS + 1))
 
@@ -58,6 +58,6 @@ def test_a_path_of_very_many_parts_is_refused_in_linear_time() -> None:
     ids=["digits", "members", "lists", "escapes", "quotes"],
 )
 def test_json_that_goes_on_and_on_is_refused_in_linear_time(document: bytes) -> None:
-    """Fault: a JSON document is millions of digits or brackets. dlcore refuses it at once."""
+    """Fault M5: a JSON document is millions of digits or brackets. dlcore refuses it at once."""
     with pytest.raises((ValueError, RecursionError)):
         parse(document, Catalog, max_bytes=len(document))

@@ -64,7 +64,7 @@ def test_a_block_served_wrong_is_left_to_those_who_have_not_served_it_wrong() ->
 
 
 def test_a_run_of_blocks_leaves_out_the_one_that_its_endpoint_served_wrong() -> None:
-    """Fault: an endpoint serves a block wrong. dlcore asks another one for that block."""
+    """Fault X1: an endpoint serves a block wrong. dlcore asks another one for that block."""
     scene = Scene({"p": 1000}, {"e": 0, "f": 0}, block_bytes=4096)
     wrong = scene.ask("e")
     assert (wrong.blocks.first, wrong.blocks.last > 3) == (0, True)

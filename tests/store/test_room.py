@@ -72,7 +72,7 @@ def test_what_is_complete_needs_no_room() -> None:
 
 
 def test_a_package_of_8_tib_is_refused_before_a_byte_of_it_is_written(tmp_path: Path) -> None:
-    """Fault: a manifest claims 8 TiB. dlcore refuses it with numbers, and reserves nothing."""
+    """Fault M4: a manifest claims 8 TiB. dlcore refuses it with numbers, and reserves nothing."""
     store = Store(tmp_path / "state", Disk(500 * GIB, TIB))
     store.prepare()
     with pytest.raises(DiskFullError, match=f"needs {8 * TIB} bytes more") as caught:
@@ -117,7 +117,7 @@ def test_the_missing_bytes_are_those_of_the_missing_blocks(lengths: list[int], s
 def test_the_error_of_a_full_disk_looks_at_no_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fault: the disk is full with millions of blocks to come. dlcore says so at once."""
+    """Fault D1: the disk is full with millions of blocks to come. dlcore says so at once."""
     manifest = huge(60 * TIB)
     partial = partial_of(manifest)
     monkeypatch.setattr(Manifest, "block_span", None)

@@ -141,7 +141,7 @@ def test_any_bytes_are_a_listing_or_refused(document: bytes) -> None:
 
 
 def test_the_time_does_not_depend_on_how_a_listing_is_nested() -> None:
-    """Fault: a listing nests its entries. dlcore reads it in a time linear in its length.
+    """Fault M5: a listing nests its entries. dlcore reads it in a time linear in its length.
 
     What searches each of these elements through would take hours.
     """
@@ -158,7 +158,7 @@ def test_the_time_does_not_depend_on_how_a_listing_is_nested() -> None:
 
 
 def test_a_listing_of_too_many_tags_is_refused_before_a_tree_is_made_of_it() -> None:
-    """Fault: a listing is millions of empty tags. dlcore refuses it before it takes memory."""
+    """Fault M5: a listing is millions of empty tags. dlcore refuses it before it takes memory."""
     with pytest.raises(ValueError, match="tags"):
         parse_listing(b"<a/>" * (MAX_TAGS + 1), ROOT)
 

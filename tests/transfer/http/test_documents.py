@@ -47,7 +47,7 @@ async def test_a_document_that_does_not_say_its_length_ends_at_the_limit() -> No
 
 @pytest.mark.parametrize("header", ["Content-Length: 100000\r\n", ""])
 async def test_a_document_that_trickles_is_given_up(header: str) -> None:
-    """Fault: a document trickles in byte by byte. dlcore gives it up after a time that fits."""
+    """Fault N6: a document trickles in byte by byte. dlcore gives it up after a time that fits."""
     head = f"HTTP/1.1 200 OK\r\n{header}\r\n".encode()
     policy = TransferPolicy(
         stall_s=0.1, min_bytes_per_s=0, min_document_bytes_per_s=1 << 30, low_water_delay_s=0

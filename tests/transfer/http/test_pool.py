@@ -260,7 +260,7 @@ async def admitted(semaphore: ResizableSemaphore) -> int:
 async def test_connections_leave_open_files_for_the_rest(
     limit: int, connections: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fault: the process may open few files only. dlcore opens fewer connections, and goes on."""
+    """Fault D2: the process may open few files. dlcore opens fewer connections."""
     resource = pytest.importorskip("resource")
     monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
     pool = ConnectionPool()
