@@ -14,7 +14,6 @@ from __future__ import annotations
 import _thread
 import contextlib
 import signal
-import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
@@ -166,11 +165,13 @@ def _waiting_for_signals(
 
 @contextlib.contextmanager
 def _reading_wakeups(seen: Callable[..., None]) -> Iterator[None]:
+    import socket  # on other systems a start of the command need not pay for it
+
     read_end, write_end = socket.socketpair()
     write_end.setblocking(False)
 
     def look() -> None:
-        with contextlib.suppress(OSError):
+        with read_end:
             while number := read_end.recv(1):
                 seen(number[0], is_taken=False)
 
@@ -180,5 +181,4 @@ def _reading_wakeups(seen: Callable[..., None]) -> Iterator[None]:
         yield
     finally:
         signal.set_wakeup_fd(before)
-        write_end.close()
-        read_end.close()
+        write_end.close()  # the thread reads what is left, then ends

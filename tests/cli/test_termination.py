@@ -321,3 +321,25 @@ def test_a_loop_that_sleeps_is_woken_and_its_work_cleans_up() -> None:
     assert cleaned == ["cleaned"]
     assert isinstance(termination.cause, Terminated)
     assert not left
+
+
+def test_where_signals_cannot_be_waited_for_the_wake_up_socket_tells_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(signal, "sigtimedwait", raising=False)
+    seen = threading.Event()
+    left: list[BaseException] = []
+    termination = Termination(left.append, grace_s=60.0)
+    see = termination._seen
+
+    def note(number: int, *, is_taken: bool) -> None:
+        see(number, is_taken=is_taken)
+        seen.set()
+
+    monkeypatch.setattr(termination, "_seen", note)
+    before = signal.set_wakeup_fd(-1)
+    with termination.handled(), pytest.raises(Terminated):
+        signal.raise_signal(signal.SIGTERM)
+    assert seen.wait(10.0)
+    assert signal.set_wakeup_fd(before) == before
+    assert not left

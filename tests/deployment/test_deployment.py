@@ -355,7 +355,7 @@ def test_settings_that_go_on_and_on_are_refused_in_linear_time(text: str) -> Non
 
 
 def test_settings_that_are_too_long_are_refused_before_they_are_read() -> None:
-    """Fault M5: the settings file is not one, but something huge. dlcore refuses it by its length."""
+    """Fault M5: the settings file is something huge. dlcore refuses it by its length."""
     with pytest.raises(ConfigError, match="longer than 1 MiB"):
         parse_deployment(b"#" * ((1 << 20) + 1), Path("/d.toml"))
 
