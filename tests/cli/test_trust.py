@@ -239,7 +239,7 @@ def test_a_run_pins_the_root_of_its_deployment(signed: Signed, url: str) -> None
 
 
 def test_a_run_remembers_what_it_has_verified(signed: Signed, url: str) -> None:
-    """Fault: a server rolls back between two runs. dlcore has remembered it in the state."""
+    """Fault M7: a server rolls back between two runs. dlcore has remembered it in the state."""
     old = {path: path.read_bytes() for path in (signed.site / "metadata").iterdir()}
     assert signed.publish(2, "--sign-with", signed.keys).status == 0
     assert _run(signed, url, "", "--trust-root", signed.root).status == 0

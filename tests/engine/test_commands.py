@@ -89,7 +89,7 @@ async def test_a_value_is_no_shell_code(tmp_path: Path) -> None:
 async def test_a_command_gets_no_credential(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Fault: a step prints its environment. dlcore has put no credential into it."""
+    """Fault K4: a step prints its environment. dlcore has put no credential into it."""
     caplog.set_level("INFO")
     for name in ("DLCORE_TOKEN", "DLCORE_SAS", "SITE_TOKEN"):
         monkeypatch.setenv(name, "canary")

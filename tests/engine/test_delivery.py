@@ -259,7 +259,7 @@ def test_a_name_of_250_characters_has_a_shorter_state_folder(tmp_path: Path, rec
 
 
 def test_a_name_that_is_too_long_is_refused(tmp_path: Path, records: Path) -> None:
-    """Fault: a name of more than 255 bytes. dlcore refuses it by name."""
+    """Fault M1: a name of more than 255 bytes. dlcore refuses it by name."""
     with pytest.raises(ConfigError, match="longer than 255 bytes"):
         put(V1, tmp_path / ("ö" * 128), records)
 
@@ -310,7 +310,7 @@ def deliver_until_death(folder: Path, records: Path, disk: FaultyDisk) -> None:
 def test_a_death_between_any_two_steps_of_a_delivery(
     memory: Path, before: str, swaps: bool
 ) -> None:
-    """Fault: the process dies anywhere in a delivery. dlcore leaves old or new, and goes on.
+    """Fault P1: the process dies anywhere in a delivery. dlcore leaves old or new, and goes on.
 
     What was delivered is altered afterwards, so that the next call has to deliver once more.
     """
@@ -341,7 +341,9 @@ def test_a_death_between_any_two_steps_of_a_delivery(
 @pytest.mark.parametrize("swaps", [True, False])
 @pytest.mark.parametrize("before", BEFORE)
 def test_a_disk_fault_at_any_step_of_a_delivery(memory: Path, before: str, swaps: bool) -> None:
-    """Fault: any call to the disk fails in a delivery. dlcore leaves old or new, and goes on."""
+    """Fault D2, D3: any call to the disk fails in a delivery. dlcore leaves old or new, and goes
+    on.
+    """
     at, disk = 0, FaultyDisk()
     while at <= disk.calls:
         at += 1

@@ -192,7 +192,7 @@ def test_the_error_names_the_cause_of_every_endpoint(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("other", [Fault.CONNECT, Fault.NOT_FOUND, Fault.CORRUPT])
 def test_content_that_is_refused_ends_as_authentication(tmp_path: Path, other: Fault) -> None:
-    """Fault: an endpoint answers 403 while content is read. dlcore exits as for a bad token."""
+    """Fault H14: an endpoint answers 403 while content is read. dlcore exits as for a bad token."""
     endpoints = [
         FakeEndpoint("expired", BOTH, lambda asked: failing(Fault.AUTH)),
         FakeEndpoint("other", BOTH, lambda asked: failing(other)),

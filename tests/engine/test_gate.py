@@ -61,7 +61,7 @@ TWO_STEPS = (step("tools", package=TOOLS), step("more", package=EXTRA))
 
 
 def test_content_that_was_altered_between_two_runs_is_fetched_again(machine: Machine) -> None:
-    """Fault: a finished package is altered between two runs. dlcore fetches its block again."""
+    """Fault D6: a finished package is altered between two runs. dlcore fetches its block again."""
     machine.run(parsed(*TWO_STEPS), Checking(machine))
     alter(content_of(machine, EXTRA) / "x.bin")
     executor = Checking(machine)
@@ -71,7 +71,9 @@ def test_content_that_was_altered_between_two_runs_is_fetched_again(machine: Mac
 
 
 def test_content_that_an_earlier_step_altered_is_fetched_again(machine: Machine) -> None:
-    """Fault: content is altered after it was verified. dlcore fetches its block before the step."""
+    """Fault D6, G5: content is altered after it was verified. dlcore fetches its block before the
+    step.
+    """
 
     def change() -> None:
         alter(content_of(machine, EXTRA) / "x.bin")
@@ -166,7 +168,9 @@ def test_a_step_whose_package_cannot_be_had_does_not_start(
 def test_a_full_disk_while_a_step_waits_is_told_as_one(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fault: the disk is full while a step waits. dlcore says so, and the step does not start."""
+    """Fault D1: the disk is full while a step waits. dlcore says so, and the step does not
+    start.
+    """
 
     def full(self: Files, fd: int, length_bytes: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -21,7 +21,7 @@ CANARY = "canary"
     ["DLCORE_TOKEN", "DLCORE_SAS", "dlcore_token", "DLCORE_ANYTHING", "MY_TOKEN", "my_token"],
 )
 def test_no_credential_of_the_process_is_passed_on(name: str) -> None:
-    """Fault: a token lies in dlcore's environment. dlcore passes it to no command."""
+    """Fault K4: a token lies in dlcore's environment. dlcore passes it to no command."""
     made = step_environment({name: CANARY, "OTHER": "x"}, {}, {"MY_TOKEN"})
     assert made.values == {"OTHER": "x"}
     assert made.withheld == (name,)

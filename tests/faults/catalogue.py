@@ -116,6 +116,5 @@ UNTESTED: dict[str, str] = {
     "P8": "a restart is a step's wish; dlcore counts restarts in its report and limits none",
     "C2": "a signature that is not valid yet is rejected like one without permission (K3)",
     "C3": "a machine that was suspended finds dead connections and expired credentials (N5, K1)",
-    "C5": "nothing that dlcore reads without a trusted root expires",
 }
 """Faults that no test shows yet, each with the reason. A fault that is tested must not be here."""

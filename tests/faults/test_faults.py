@@ -26,6 +26,12 @@ def test_every_fault_of_the_catalogue_has_a_test_or_a_reason() -> None:
     assert all(UNTESTED.values())
 
 
+def test_every_test_is_on_the_page_for_each_of_its_faults() -> None:
+    page = document(SHOWN)
+    for test in SHOWN:
+        assert page.count(f"`{test.test}`") == max(1, len(test.numbers))
+
+
 def test_a_docstring_is_taken_apart() -> None:
     shown = shown_by("Fault N1, H2: a v1.0 server lies. dlcore finds out.", "tests/a/b.py::test")
     assert shown.numbers == ("N1", "H2")

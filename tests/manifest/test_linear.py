@@ -24,7 +24,7 @@ def metalink(inner: str) -> None:
 
 
 def test_a_metalink_that_nests_its_files_is_refused() -> None:
-    """Fault M5: a Metalink nests its elements without end. dlcore refuses it in linear time."""
+    """Fault M6: a Metalink nests its elements without end. dlcore refuses it in linear time."""
     with pytest.raises(ManifestError):
         metalink('<file name="f">' * MANY + "</file>" * MANY)
 

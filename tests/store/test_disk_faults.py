@@ -208,7 +208,7 @@ def test_a_sector_that_cannot_be_read_costs_its_block_only() -> None:
 
 
 def test_a_fault_while_files_are_closed_is_one_of_the_disk() -> None:
-    """Fault: close() fails. dlcore says so as a storage error, and closes everything else."""
+    """Fault D3: close() fails. dlcore says so as a storage error, and closes everything else."""
     disk = SimDisk()
     store = prepared(disk)
     packages = [make_package({"a": 5}, version=n) for n in (1, 2, 3)]

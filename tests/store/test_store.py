@@ -151,7 +151,9 @@ def test_a_byte_that_rotted_since_costs_its_block_only(tmp_path: Path) -> None:
 def test_a_forged_journal_does_not_make_altered_bytes_verified(
     tmp_path: Path, package: Package
 ) -> None:
-    """Fault: a forged journal whose checksums match altered bytes. dlcore compares with SHA-256."""
+    """Fault D7: a forged journal whose checksums match altered bytes. dlcore compares with
+    SHA-256.
+    """
     folder = leave_filled(tmp_path, list(range(BLOCKS)), package=package)
     file = folder / "content" / "a" / "large.bin"
     flip(file, 2 * BLOCK_BYTES + 7)

@@ -115,13 +115,13 @@ async def test_the_signed_catalog_is_used_over_plain_http(client: Client) -> Non
 
 
 async def test_without_a_root_plain_http_is_refused(client: Client) -> None:
-    """Fault: a catalog comes over plain http and nothing vouches for it. dlcore refuses it."""
+    """Fault M7: a catalog comes over plain http and nothing vouches for it. dlcore refuses it."""
     with pytest.raises(ConfigError, match="without TLS"):
         await fetch(PACKAGE, to=client.folder / "to", endpoints=[client.url])
 
 
 async def test_arbitrary_software_another_catalog(client: Client) -> None:
-    """Fault: a server puts another catalog in place of the signed one. dlcore refuses it."""
+    """Fault M7: a server puts another catalog in place of the signed one. dlcore refuses it."""
     site = client.site
     signed = signed_catalog_key(sha256(site.verified().catalog or b"").hexdigest())
     site.write(signed, site.read(signed).replace(b'"version":1', b'"version":2'))
@@ -129,13 +129,15 @@ async def test_arbitrary_software_another_catalog(client: Client) -> None:
 
 
 async def test_arbitrary_software_signed_by_a_stranger(client: Client) -> None:
-    """Fault: a server signs its own catalog with its own keys. dlcore refuses the signatures."""
+    """Fault M7: a server signs its own catalog with its own keys. dlcore refuses the signatures."""
     client.site.forge(client.site.evil_catalog(), key("stranger"))
     assert (await client.refused()).fault is TrustFault.SIGNATURE
 
 
 async def test_arbitrary_software_signed_by_the_online_key(client: Client) -> None:
-    """Fault: a thief of the online key signs a catalog. dlcore asks for the key of the targets."""
+    """Fault M7: a thief of the online key signs a catalog. dlcore asks for the key of the
+    targets.
+    """
     client.site.forge(client.site.evil_catalog(), key("online"))
     error = await client.refused()
     assert error.fault is TrustFault.SIGNATURE
@@ -143,7 +145,9 @@ async def test_arbitrary_software_signed_by_the_online_key(client: Client) -> No
 
 
 async def test_key_compromise_below_the_threshold(tmp_path: Path, home: Path) -> None:
-    """Fault: a thief has one of two keys of the targets. dlcore counts one signature, needs two."""
+    """Fault M7: a thief has one of two keys of the targets. dlcore counts one signature,
+    needs two.
+    """
     site = Site(tmp_path, threshold=2)
     site.publish(1)
     (tmp_path / "client").mkdir()
@@ -157,7 +161,7 @@ async def test_key_compromise_below_the_threshold(tmp_path: Path, home: Path) ->
 
 
 async def test_rollback(client: Client) -> None:
-    """Fault: a server offers an older site that was signed once. dlcore refuses the rollback."""
+    """Fault M7: a server offers an older site that was signed once. dlcore refuses the rollback."""
     old = client.site.copy()
     client.site.publish(2)
     assert await client.fetch() == b"version 2"
@@ -182,7 +186,9 @@ async def test_rollback_of_the_catalog_alone(client: Client) -> None:
 
 
 async def test_indefinite_freeze(client: Client) -> None:
-    """Fault: a server hides all newer catalogs. dlcore refuses the old one when it has expired."""
+    """Fault M7: a server hides all newer catalogs. dlcore refuses the old one when it has
+    expired.
+    """
     client.site.later(days=-8)
     client.site.opened(key("online")).renew()
     error = await client.refused()
@@ -194,7 +200,7 @@ async def test_indefinite_freeze(client: Client) -> None:
 
 @pytest.mark.parametrize("role", ["root", "targets", "snapshot"])
 async def test_freeze_of_every_document(tmp_path: Path, home: Path, role: str) -> None:
-    """Fault: a root, targets or a snapshot has expired. dlcore names it and its end."""
+    """Fault C5, M7: a root, targets or a snapshot has expired. dlcore names it and its end."""
     lifetimes = msgspec.structs.replace(Lifetimes(timestamp=30 * DAY_S), **{role: DAY_S})
     site = Site(tmp_path, now=datetime.now(UTC) - timedelta(days=2), lifetimes=lifetimes)
     site.publish(1)
@@ -206,7 +212,7 @@ async def test_freeze_of_every_document(tmp_path: Path, home: Path, role: str) -
 
 
 async def test_freeze_by_a_clock_that_was_set_back(client: Client, tmp_path: Path) -> None:
-    """Fault: the clock was set back, so that old metadata looks valid. dlcore knows better."""
+    """Fault C5: the clock was set back, so that old metadata looks valid. dlcore knows better."""
     site, memory = client.site, tmp_path / "memory"
     start, catalog = site.now, site.folder / "catalog.json"
     site.later(days=6)
@@ -232,7 +238,7 @@ async def test_a_kept_catalog_that_was_not_signed(client: Client, tmp_path: Path
 
 
 async def test_mix_and_match(client: Client) -> None:
-    """Fault: a server mixes documents of two versions of a site. dlcore refuses the mixture."""
+    """Fault M7: a server mixes documents of two versions of a site. dlcore refuses the mixture."""
     site = client.site
     old = site.verified().targets.version
     site.publish(2)
@@ -266,7 +272,7 @@ async def test_malicious_mirrors(client: Client, tmp_path: Path) -> None:
 
 
 async def test_an_unsigned_site(client: Client) -> None:
-    """Fault: a server leaves the signatures out. dlcore refuses a site without them by name."""
+    """Fault M7: a server leaves the signatures out. dlcore refuses a site without them by name."""
     client.site.restore({})
     error = await client.refused()
     assert error.fault is TrustFault.UNSIGNED
@@ -274,7 +280,7 @@ async def test_an_unsigned_site(client: Client) -> None:
 
 
 async def test_fast_forward_and_recovery(client: Client) -> None:
-    """Fault: a thief of the online key signs a very high version. dlcore follows a new root."""
+    """Fault M7: a thief of the online key signs a very high version. dlcore follows a new root."""
     site = client.site
     stolen = site.copy()
     verified = site.verified()
@@ -431,7 +437,9 @@ async def _odd_server(site: Site, name: str, piece: bytes, wait_s: float) -> Asy
 
 @ENDLESS
 async def test_endless_data(tmp_path: Path, home: Path, name: str) -> None:
-    """Fault: a server sends a document without end. dlcore stops reading at its longest length."""
+    """Fault M7: a server sends a document without end. dlcore stops reading at its longest
+    length.
+    """
     site = Site(tmp_path)
     site.publish(1)
     (tmp_path / "client").mkdir()
@@ -443,7 +451,7 @@ async def test_endless_data(tmp_path: Path, home: Path, name: str) -> None:
 
 @ENDLESS
 async def test_slow_retrieval(tmp_path: Path, home: Path, name: str) -> None:
-    """Fault: a server sends a document ever more slowly. dlcore gives it up after a time."""
+    """Fault M7: a server sends a document ever more slowly. dlcore gives it up after a time."""
     site = Site(tmp_path)
     site.publish(1)
     policy = TransferPolicy(stall_s=0.2, min_document_bytes_per_s=1 << 30)

@@ -275,7 +275,7 @@ def test_a_rotation_with_all_keys_is_consistent_at_every_moment(tmp_path: Path) 
 
 
 def test_after_a_rotation_the_old_key_counts_no_longer(tmp_path: Path) -> None:
-    """Fault: a key that was replaced signs a catalog. dlcore refuses it."""
+    """Fault M7: a key that was replaced signs a catalog. dlcore refuses it."""
     site = Site(tmp_path)
     site.publish(1)
     keys = [key(name) for name in ("root", "targets", "targets new", "online")]

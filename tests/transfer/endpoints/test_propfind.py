@@ -98,7 +98,7 @@ def test_a_link_out_of_the_package_is_refused(href: str) -> None:
     ],
 )
 def test_a_link_cannot_change_the_host(href: str) -> None:
-    """Fault: a listing has the link sccm?//host. dlcore refuses it, and asks no other host."""
+    """Fault M8: a listing has the link sccm?//host. dlcore refuses it, and asks no other host."""
     with pytest.raises(ValueError, match=r"not an absolute path|out of the package"):
         read(href)
 
@@ -141,7 +141,7 @@ def test_any_bytes_are_a_listing_or_refused(document: bytes) -> None:
 
 
 def test_the_time_does_not_depend_on_how_a_listing_is_nested() -> None:
-    """Fault M5: a listing nests its entries. dlcore reads it in a time linear in its length.
+    """Fault M6: a listing nests its entries. dlcore reads it in a time linear in its length.
 
     What searches each of these elements through would take hours.
     """

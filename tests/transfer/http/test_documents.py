@@ -31,7 +31,7 @@ async def test_a_document_of_exactly_the_limit_is_read() -> None:
 
 
 async def test_a_document_that_says_it_is_too_long_is_refused_before_its_first_byte() -> None:
-    """Fault: a document announces 8 TiB. dlcore refuses it and reserves nothing."""
+    """Fault M4: a document announces 8 TiB. dlcore refuses it and reserves nothing."""
     script = Script.response("200 OK", b"", Content_Length=str(8 << 40), end=HANG)
     with pytest.raises(TransferError, match="longer than 5 bytes") as caught:
         await read(script, 5)

@@ -15,7 +15,9 @@ DIGEST = "0123456789abcdef" * 4
 
 @given(st.sampled_from("?#"), AROUND, AROUND)
 def test_nothing_of_a_query_or_fragment_is_shown(mark: str, before: str, after: str) -> None:
-    """Fault: a signed URL is logged. dlcore shows nothing of its query, whatever the names are."""
+    """Fault K4: a signed URL is logged. dlcore shows nothing of its query, whatever the
+    names are.
+    """
     shown = redact(f"https://h/p{mark}{before}{CANARY}{after}")
     assert CANARY not in shown
     assert shown.endswith(f"{mark}***")
