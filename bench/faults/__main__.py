@@ -1,7 +1,7 @@
 """Prints a table: each fault, and what each tool made of it. ``python -m bench.faults [PART...]``.
 
 Words: *right*; *refused* (ended with an error); *WRONG* (claimed success over a missing or wrong
-file); *HUNG* (no end within 45 s); *lost N %* (fetched again what was there before a kill).
+file); *HUNG* (no end within 2 minutes); *lost N %* (fetched again what was there before a kill).
 Arguments choose the faults whose names contain one of them.
 """
 

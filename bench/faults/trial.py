@@ -18,7 +18,7 @@ from bench.faults import behaviours
 from bench.faults.server import Behaviour, Site, serving
 from bench.faults.tools import Job, Way
 
-BOUND_S = 45.0  # a tool that has not ended by then hangs
+BOUND_S = 120.0  # a tool that has not ended by then hangs
 LOST_SHARE = 0.1  # of the object, fetched again although it was there
 
 
