@@ -8,7 +8,6 @@ fails keeps the state folder if that holds verified bytes, and says so; else it 
 from __future__ import annotations
 
 import logging
-import shutil
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -17,7 +16,7 @@ from dlcore.engine.holding import hold
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.target import Look, Standing, Target
 from dlcore.engine.units import amount
-from dlcore.errors import DiskFullError, DlcoreError, IntegrityError
+from dlcore.errors import DlcoreError, IntegrityError
 from dlcore.manifest import digest_of
 from dlcore.model import Manifest
 from dlcore.store import Store
@@ -109,7 +108,7 @@ async def _deliver_held(
     if look.standing is not Standing.RIGHT:
         content = await in_thread(store.prove, *package)  # an earlier call may have finished it
         if content is None:
-            await in_thread(_check_room, goal.state, store, package)
+            await in_thread(store.check_room, *package, EnginePolicy().reserve)
             await source.fill(store, look)
             content = await in_thread(store.prove, *package)
         if content is None:
@@ -124,21 +123,6 @@ def _altered(goal: Target, package: Package) -> IntegrityError:
         f"package {package.manifest.package_id} was altered before it was delivered: {goal.state}",
         remedy="Something else writes there. Run again: what is wrong is fetched again.",
     )
-
-
-def _check_room(state: Path, store: Store, package: Package) -> None:
-    """Refuse what does not fit before anything is made: its length may be a stranger's word."""
-    manifest = package.manifest
-    held_bytes = store.reserved_bytes(manifest.package_id, package.digest, manifest.version)
-    missing_bytes = manifest.content_bytes - held_bytes
-    free_bytes = shutil.disk_usage(state).free
-    if missing_bytes > free_bytes:
-        raise DiskFullError(
-            f"{manifest.package_id} needs {amount(missing_bytes)} more, and {amount(free_bytes)}"
-            f" are free: {state.parent}",
-            path=state.parent,
-            remedy="Make room, or choose a folder on another disk.",
-        )
 
 
 def _end_failed(

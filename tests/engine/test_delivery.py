@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,7 +199,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_made(folder: Path, reco
     manifest = msgspec.structs.replace(huge.manifest, objects=(item,), files=(file,))
     claimed = huge._replace(manifest=manifest)
     source = Memory(claimed)
-    with pytest.raises(DiskFullError, match=r"8\.0 TiB more"):
+    with pytest.raises(DiskFullError, match="free"):
         bring(OwnFolder(folder, Deliveries(records)), claimed, source)
     assert source.fills == 0
     assert neighbours(folder) == []
@@ -271,7 +272,8 @@ def test_a_name_that_is_too_long_is_refused(tmp_path: Path, records: Path) -> No
 def memory() -> Iterator[Path]:
     """A folder in memory where the system has one: thousands of syncs cost nothing there."""
     shared = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
+    has_room = shared.is_dir() and shutil.disk_usage(shared).free > 2 << 30  # with the reserve
+    with tempfile.TemporaryDirectory(dir=shared if has_room else None) as folder:
         yield Path(folder)
 
 
@@ -362,6 +364,26 @@ def test_a_disk_fault_at_any_step_of_a_delivery(memory: Path, before: str, swaps
         put(V2, folder, records)
         assert read_back(folder) == V2.contents, at
         assert neighbours(folder) == ["to"], at
+
+
+def test_a_folder_that_was_moved_away_is_put_back_even_if_nothing_can_be_fetched(
+    memory: Path,
+) -> None:
+    """Fault: the process dies between two renames, and then no source is left. dlcore puts back."""
+
+    class Gone(Memory):
+        async def fill(self, store: Store, look: object) -> None:
+            raise StorageError("nothing can be had")
+
+    folder, records = memory / "to", memory / "records"
+    put(V1, folder, records)
+    goal = OwnFolder(folder, Deliveries(records))
+    with Store.open(goal.state):
+        folder.rename(goal.state / "replaced")
+    with pytest.raises(StorageError, match="nothing can be had"):
+        bring(goal, V2, Gone(V2))
+    assert read_back(folder) == V1.contents
+    assert neighbours(folder) == ["to"]
 
 
 def test_what_came_into_the_folder_while_it_was_replaced_is_kept(
