@@ -146,6 +146,7 @@ INTERNAL = {
     "library",
     "content",
     "judge",
+    "reserve",
 }  # of a client; `content` of a session
 
 
