@@ -73,47 +73,20 @@ def init(
     """Make keys and sign SITE, with the catalog that it has, for the first time.
 
     Writes root.pem, targets.pem and online.pem to the folder of the keys, and root.json, which
-    clients pin. Take root.pem offline afterwards: only `dlcore trust rotate` needs it.
+    clients pin. Take root.pem offline afterwards: only `dlcore trust rotate` needs it. If it is
+    interrupted, run it again.
     """
-    from dlcore.publish.signed_documents import sign_first
-    from dlcore.publish.signed_site import now_utc
+    from dlcore.publish.first_signing import sign_for_the_first_time
     from dlcore.trust import DEFAULT_LIFETIMES
-    from dlcore.trust.keys import write_new, write_new_key
-    from dlcore.trust.roots import first_root
-    from dlcore.trust.signing import Signing
-    from dlcore.trust.signing_keys import ONLINE_KEYS, ROOT_KEY, ROOT_NAME
 
     target = open_destination(site)
-    _refuse_signed(target)
-    paths = [folder / name for name in (ROOT_KEY, *ONLINE_KEYS)]
-    for path in (*paths, folder / ROOT_NAME):
-        if path.exists():
-            raise ConfigError(
-                f"{path} exists already, and a key is never replaced",
-                remedy="Name another folder, or sign with the keys that are there.",
-            )
-    signers = [write_new_key(path, passphrase) for path in paths]
-    root_key, targets_key, online_key = (signer.public_key for signer in signers)
-    root = first_root(
-        {
-            "root": [root_key],
-            "targets": [targets_key],
-            "snapshot": [online_key],
-            "timestamp": [online_key],
-        },
-        msgspec.structs.replace(DEFAULT_LIFETIMES, **_seconds(days)),
-    )
-    signing = Signing([root], signers, now_utc())
-    document = signing.root(root)
-    write_new(folder / ROOT_NAME, document, mode=0o644)
-    sign_first(target, document, signing)
+    lifetimes = msgspec.structs.replace(DEFAULT_LIFETIMES, **_seconds(days))
+    root = sign_for_the_first_time(target, folder, passphrase, lifetimes)
     if as_json:
-        show_json({"site": target.name, "root": str(folder / ROOT_NAME)})
+        show_json({"site": target.name, "root": str(root)})
     else:
-        say(
-            f"{target.name} is signed; clients pin {folder / ROOT_NAME}\n"
-            f"take {folder / ROOT_KEY} offline; publish with --sign-with {folder}"
-        )
+        say(f"{target.name} is signed; clients pin {root}")
+        say(f"take {folder / 'root.pem'} offline; publish with --sign-with {folder}")
 
 
 @command.command(cls=LoggedCommand)
@@ -267,16 +240,6 @@ def _open(
         raise ConfigError("no key is named", remedy="Name the keys with --sign-with.")
     keys = load_signing_keys(sign_with, passphrase, root=root)
     return SignedSite(target, keys)
-
-
-def _refuse_signed(target: Destination) -> None:
-    from dlcore.model import TIMESTAMP_KEY
-
-    if target.read_whole(TIMESTAMP_KEY) is not None:
-        raise ConfigError(
-            f"{target.name} is signed already",
-            remedy="Publish with its keys (--sign-with), or replace them with dlcore trust rotate.",
-        )
 
 
 def _change(

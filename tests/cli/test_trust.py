@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from dlcore.engine.client import Client
+from dlcore.publish.first_signing import UNFINISHED
 from tests.cli.helpers import Here, refused
 from tests.engine.scene import make_tree, sequence, step, upgrade
 from tests.nginx import running
@@ -100,6 +102,32 @@ def test_init_replaces_no_key_and_signs_no_site_twice(signed: Signed) -> None:
     assert "signed already" in str(refused(again, 2, "config")["message"])
     assert not other.exists()
     assert {path: path.read_bytes() for path in signed.keys.iterdir()} == before
+
+
+@pytest.mark.parametrize("left", ["half a key", "keys", "keys and a root", "a signed site"])
+def test_init_that_was_killed_is_finished_by_the_same_command(signed: Signed, left: str) -> None:
+    """Fault P1: `trust init` is killed anywhere. The same command finishes it, nobody helps."""
+    (signed.keys / UNFINISHED).write_text(str(signed.site.resolve()))
+    if left != "a signed site":
+        shutil.rmtree(signed.site / "metadata")
+    if left in {"half a key", "keys"}:
+        signed.root.unlink()
+    if left == "half a key":
+        (signed.keys / "targets.pem").write_text("-----BEGIN")
+        (signed.keys / "online.pem").unlink()
+    again = signed.here("trust", "init", signed.site, "--keys", signed.keys)
+    assert again.status == 0, again
+    assert sorted(path.name for path in signed.keys.iterdir()) == [
+        *("online.pem", "root.json", "root.pem", "targets.pem")
+    ]
+    assert signed.publish(2, "--sign-with", signed.keys).status == 0
+    assert signed.roles()["targets"]["version"] == 2
+
+
+def test_init_for_another_site_takes_no_unfinished_keys(signed: Signed) -> None:
+    (signed.keys / UNFINISHED).write_text("another site")
+    again = signed.here("trust", "init", signed.folder / "other", "--keys", signed.keys, "--json")
+    assert "never replaced" in str(refused(again, 2, "config")["message"])
 
 
 def test_a_passphrase_encrypts_the_keys(
