@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -93,11 +94,8 @@ def command(
     if cap_bytes_per_s is not None:
         client.limit(cap_bytes_per_s)
     view = open_view(quiet=quiet)
-    report = run_async(_run(client, loaded, executor, resume or Resume.ASK, view))
-    if as_json:
-        show_json(msgspec.to_builtins(report))
-    else:
-        show_report(report)
+    tell_report = _show_json if as_json else show_report
+    report = run_async(_run(client, loaded, executor, resume or Resume.ASK, view, tell_report))
     if report.outcome is RunOutcome.FAILED:
         last = report.steps[-1]
         failed = f" ({StepError.code}): step {last.index} '{last.name}' failed: {last.why}"
@@ -107,10 +105,24 @@ def command(
 
 
 async def _run(
-    client: Client, sequence: TaskSequence, executor: Executor, resume: Resume, view: View
+    client: Client,
+    sequence: TaskSequence,
+    executor: Executor,
+    resume: Resume,
+    view: View,
+    tell_report: Callable[[Report], None],
 ) -> Report:
-    async with shown(client.events(), view, verbose=is_verbose()), client:
-        return await run_sequence(client, sequence, executor, resume=resume)
+    """Run it, and tell what it came to; only then does the client forget a run that has ended."""
+    async with client:
+        async with shown(client.events(), view, verbose=is_verbose()):
+            with contextlib.closing(client.bus):
+                report = await run_sequence(client, sequence, executor, resume=resume)
+        tell_report(report)
+    return report
+
+
+def _show_json(report: Report) -> None:
+    show_json(msgspec.to_builtins(report))
 
 
 class Simulation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -89,6 +89,7 @@ class Client:
         self._library: Library | None = None
         self._catalog: ReadCatalog | None = None
         self._content: Content | None = None
+        self._session: Session | None = None
         self._terms: dict[str, Terms] = {}
         self._cap_bytes_per_s = float(deployment.transfer.cap_bytes_per_s)
         self._holding = asyncio.Lock()
@@ -295,6 +296,7 @@ class Client:
             policy=self.policy,
         )
         self._stack.push_async_callback(session.aclose)
+        self._session = session
         _log.info("task sequence of %d steps, at step %d", len(sequence.steps), run.position)
         return session
 
@@ -334,6 +336,8 @@ class Client:
         return Judge(from_facts(settings.facts, default_evaluator()), settings.undecided)
 
     async def _take_up(self, sequence: TaskSequence, resume: Resume) -> RunState | None:
+        if self._session and self._session.outcome is not None:
+            await self._session.aclose()
         download = self.deployment.options.download
         return await in_thread(take_up, self.state, identify(sequence), download, resume)
 

@@ -5,6 +5,9 @@ this one measures. They are saved every few seconds, so a process that is killed
 them. Everything else in the state is saved when a step has ended. When a step begins, only that it
 has begun is saved, and which groups were entered for it: if the process dies in it, the step runs
 again with the variables that it began with, whatever its condition says by then.
+
+The state of a run that has ended stays until its outcome was taken (`RunKeeper.forget`). If the
+process dies before that, the next one tells the outcome, and runs no step a second time.
 """
 
 from __future__ import annotations
@@ -95,14 +98,21 @@ class RunKeeper:
         self._saved = copy.deepcopy(self.run)
         await self._write()
 
-    async def end(self) -> None:
-        """Remove the state from disk: the run has ended.
+    async def end(self, variables: dict[str, str]) -> None:
+        """Put on disk that the run has ended; nothing is saved after that.
 
         Raises:
             StorageError: The disk failed.
         """
         await self.stop()
-        self.measure()
+        await self.save(variables)
+
+    async def forget(self) -> None:
+        """Remove the state from disk: the outcome was taken, and the next run begins anew.
+
+        Raises:
+            StorageError: The disk failed.
+        """
         await in_thread(forget, self._folder)
         await in_thread(pins.tidy, self._folder)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 
@@ -41,6 +42,8 @@ from dlcore.engine.turn import Turn
 from dlcore.errors import ConfigError, DlcoreError, RunStateError, StepError, StorageError
 from dlcore.tasksequence import Step, TaskSequence, Variables, needs, packages_in_order
 from dlcore.waiting import wait_for_all
+
+_log = logging.getLogger(__name__)
 
 
 class Session:
@@ -103,6 +106,7 @@ class Session:
         )
         self._deliveries = Deliveries(state / "deliveries")
         self._turn: Turn | None = None
+        self._is_forgotten = False
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -130,7 +134,8 @@ class Session:
         state is on disk after each step, so another process goes on where this one was.
 
         The iteration ends, with `outcome` set, behind the last step, or when a step asked for a
-        restart of the machine.
+        restart of the machine. If an earlier process died when the run had ended, and before its
+        outcome was taken, it ends at once with that outcome; closing the client takes it.
 
         Raises:
             StepError: A step failed, and nothing around it continues on error. The run has ended.
@@ -141,6 +146,9 @@ class Session:
         """
         if self.outcome is not None:
             raise ConfigError("the run has ended", remedy="Begin another session to run it again.")
+        if self._run.has_ended:
+            self._end_again()
+            return
         await self._keeper.begin(dict(self.variables))
         await self._step_content.begin()
         for step in self.steps[self._run.position :]:
@@ -162,7 +170,7 @@ class Session:
             if self.outcome is RunOutcome.RESTART:
                 return
         self.outcome = RunOutcome.SUCCEEDED
-        await self._keeper.end()
+        await self._keeper.end(dict(self.variables))
 
     async def completed(
         self, step: Step, outcome: Outcome | int = 0, *, is_final: bool = False
@@ -237,8 +245,17 @@ class Session:
         )
 
     async def aclose(self) -> None:
-        """Stop saving the run's figures. The client does it; idempotent."""
+        """Forget a run that has ended, so that the next one begins anew; keep any other.
+
+        The client does it when it is closed, or when it makes another session. Idempotent.
+        """
         await self._keeper.stop()
+        if self.outcome in {RunOutcome.SUCCEEDED, RunOutcome.FAILED} and not self._is_forgotten:
+            self._is_forgotten = True
+            try:
+                await self._keeper.forget()
+            except StorageError as error:
+                _log.warning("the next run will tell this one's outcome again: %s", error.message)
 
     # One turn
 
@@ -310,8 +327,16 @@ class Session:
 
     async def _fail(self) -> None:
         """The run has failed for good: the next one begins anew."""
+        self._run.fail()
         self.outcome = RunOutcome.FAILED
-        await self._keeper.end()
+        await self._keeper.end(dict(self.variables))
+
+    def _end_again(self) -> None:
+        """Tell how a run has ended whose outcome was not taken."""
+        _log.warning("the run had ended before; no step runs again")
+        self.outcome = RunOutcome.FAILED if self._run.has_failed else RunOutcome.SUCCEEDED
+        if self._run.has_failed:
+            raise _failed(self._run.results[-1])
 
     async def _run_own(self, step: Step) -> None:
         try:

@@ -103,6 +103,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         entered: Group index -> whether its condition was met, once decided.
         abandoned: Groups in which a step failed, and whose other steps do not run.
         results: Of the steps that have ended.
+        has_failed: Whether it has ended because the last of them failed.
         elapsed_s: Seconds the run has been under way, without the time between restarts.
         busy_s: Of these, seconds in which the link was at work.
         fetched_bytes: Payload bytes received, by package.
@@ -122,6 +123,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
     entered: dict[Count, bool] = msgspec.field(default_factory=dict)
     abandoned: list[Count] = msgspec.field(default_factory=list)
     results: list[StepResult] = msgspec.field(default_factory=list)
+    has_failed: bool = False
     elapsed_s: Seconds = 0.0
     busy_s: Seconds = 0.0
     fetched_bytes: dict[str, Count] = msgspec.field(default_factory=dict)
@@ -143,6 +145,8 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         if self.begun is not None and (self.begun != self.position or self.begun >= len(steps)):
             return f"step {self.begun} cannot be under way at position {self.position}"
         decided = (*self.entered, *self.abandoned, *(g for s in steps for g in s.groups))
+        if self.has_failed and (self.begun is not None or not self.results):
+            return "it has failed, but no step has"
         if any(group >= groups for group in decided):
             return f"there are only {groups} groups"
         if len(set(self.abandoned)) < len(self.abandoned):
@@ -184,6 +188,15 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         self.results.append(result)
         self.position = result.index + 1
         self.begun = None
+
+    def fail(self) -> None:
+        """Take note that the run has ended with the step that ended last."""
+        self.has_failed = True
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether no step is left to run."""
+        return self.has_failed or self.position == len(self.sequence.steps)
 
     def set_variables(self, variables: dict[str, str]) -> None:
         """Take note of the task sequence variables as they are between two steps."""

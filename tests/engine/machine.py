@@ -63,6 +63,7 @@ class Machine:
         self.more: list[str] = []
         self.resume = Resume.ASK
         self.events: list[Event] = []
+        self.before_the_outcome_is_taken: Callable[[], None] = lambda: None
 
     def run(self, tree: TaskSequence, executor: Executor | None = None) -> Report:
         async def main() -> Report:
@@ -72,9 +73,11 @@ class Machine:
             async with Client(settings, self.state) as client:
                 stream = client.events()
                 try:
-                    return await run_sequence(
+                    report = await run_sequence(
                         client, tree, executor or Acting(), resume=self.resume
                     )
+                    self.before_the_outcome_is_taken()
+                    return report
                 finally:
                     client.bus.close()
                     self.events = [event async for event in stream]

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.engine.client import Client
 from dlcore.engine.executor import Outcome
 from dlcore.engine.policy import EnginePolicy
+from dlcore.engine.run import run_sequence
 from dlcore.engine.state_file import STATE_FILE
 from dlcore.tasksequence import Step, Variables
 from dlcore.tasksequence.step_types import RESTART
 from tests.engine.machine import OS, TOOLS, TREES, Acting, CrashError, Machine, parsed
-from tests.engine.scene import step
+from tests.engine.scene import deployment, step
+from tests.engine.virtual_time import virtually
 
 
 def test_a_restart_is_told_and_the_next_run_goes_on_behind_it(machine: Machine) -> None:
@@ -72,6 +75,41 @@ def test_variables_survive_a_death(machine: Machine) -> None:
     assert (machine.state / STATE_FILE).stat().st_mode & 0o077 == 0
     machine.variables = {}
     machine.run(tree, Acting(act))
+
+
+@pytest.mark.parametrize("exit_code", [0, 1])
+def test_a_run_that_dies_when_it_has_ended_repeats_no_step(
+    machine: Machine, exit_code: int
+) -> None:
+    """Fault P1: dlcore dies after the last step, before it tells. The next run tells, runs none."""
+    executor = Acting(lambda step, *_: Outcome(exit_code if step.name == "2" else 0))
+    tree = parsed(step("1"), step("2"))
+    left: list[bytes] = []
+
+    def die() -> None:
+        left.append((machine.state / STATE_FILE).read_bytes())
+
+    machine.before_the_outcome_is_taken = die
+    first = machine.run(tree, executor)
+    assert not (machine.state / STATE_FILE).exists(), "its outcome was taken"
+    (machine.state / STATE_FILE).write_bytes(left[0])
+    machine.before_the_outcome_is_taken = lambda: None
+    again = machine.run(tree, executor)
+    assert executor.ran == ["os", "1", "2"]
+    assert (again.outcome, again.steps) == (first.outcome, first.steps)
+    machine.run(tree, executor)
+    assert executor.ran == ["os", "1", "2"] * 2, "then a new run begins"
+
+
+def test_a_client_that_runs_twice_begins_anew(machine: Machine) -> None:
+    executor, tree = Acting(), parsed(step("1"))
+
+    async def main() -> list[str]:
+        async with Client(deployment(machine.root), machine.state) as client:
+            return [(await run_sequence(client, tree, executor)).outcome or "" for _ in range(2)]
+
+    assert virtually(main()) == ["succeeded", "succeeded"]
+    assert executor.ran == ["os", "1"] * 2
 
 
 class DiesLate:
