@@ -91,6 +91,8 @@ async def test_a_command_gets_no_credential(
 ) -> None:
     """Fault K4: a step prints its environment. dlcore has put no credential into it."""
     caplog.set_level("INFO")
+    for name in [name for name in os.environ if name.startswith("DLCORE_")]:
+        monkeypatch.delenv(name)  # what the tests themselves are set up with
     for name in ("DLCORE_TOKEN", "DLCORE_SAS", "SITE_TOKEN"):
         monkeypatch.setenv(name, "canary")
     monkeypatch.setenv("HTTPS_PROXY", "http://me:canary@proxy:1")
