@@ -26,7 +26,7 @@ test: $(VENV)/ready  ## All tests; those that need a server that is not installe
 	$(RUN) -m pytest -q -rs
 
 # Rooms that neither hash nor write content, so that the core makes no difference to them.
-CORELESS := deployment fuzz manifest netlab schedule tasksequence transfer
+CORELESS := deployment disk emulator faults fuzz manifest netlab schedule tasksequence transfer trust
 test-portable: $(VENV)/ready  ## The tests that depend on the core, with the portable one
 	DLCORE_NATIVE=portable $(RUN) -m pytest -q -rs -m "not builds_c" -k "not compiled" \
 		$(CORELESS:%=--ignore=tests/%)

@@ -20,7 +20,7 @@ from dlcore.engine.download.sink import BufferPolicy
 from dlcore.schedule import Policy
 from tests.engine.scene import publish_packages, sequence, step, upgrade
 
-KILLS = int(os.environ.get("DLCORE_KILLS", "50"))
+KILLS = int(os.environ.get("DLCORE_KILLS", "25"))
 SEED = int(os.environ.get("DLCORE_SEED", "20261122"))
 LINK_BYTES_PER_S = 16 << 20
 CONNECTIONS = 4
