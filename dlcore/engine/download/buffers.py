@@ -103,11 +103,11 @@ class BufferPool:
             self._free_bytes -= length_bytes
             return free.pop()
         if self._lent_bytes + self._free_bytes > self._ceiling_bytes:
-            self._discard_free()
+            self.discard_free()
         return aligned_buffer(length_bytes)
 
-    def _discard_free(self) -> None:
-        """Free buffers make room for another length, even if a running job has a view of them."""
+    def discard_free(self) -> None:
+        """Give the memory of free buffers back, even if a running job has a view of them."""
         for buffer in chain.from_iterable(self._free.values()):
             discard(buffer)
         self._free.clear()

@@ -88,7 +88,7 @@ class Downloads:
         begun = self._packages.begun
         self._decisions = Decisions(begun, self._endpoint_log, self._packages, bus)
         reporter = Reporter(self._scheduler, self._decisions, self._endpoint_log, rng)
-        pool = BufferPool(memory_bytes)
+        self._pool = pool = BufferPool(memory_bytes)
         fetcher = RequestFetcher(self.meter, reporter, pool, self._verifier, self._caps)
         self._connections = Connections(
             endpoints,
@@ -214,6 +214,7 @@ class Downloads:
         await self._tasks.cancel()
         await self._packages.aclose()
         await self._verifier.aclose()
+        self._pool.discard_free()
 
     def _failed(self, error: BaseException) -> None:
         self._packages.fail_all(error)
