@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from dlcore.disk import system
 from dlcore.disk.ownership import (
     check_owner,
     check_private,
@@ -224,7 +225,7 @@ def make_folder(place: Place) -> None:
 
 
 def make_way(path: Path) -> None:
-    """Make a folder and its parents, as far as they are missing, with mode 0700.
+    """Make a folder and its parents, as far as they are missing, with mode 0700. Durable.
 
     Raises:
         OwnershipError: Another user could alter the folder or exchange it. Nothing was made.
@@ -235,6 +236,8 @@ def make_way(path: Path) -> None:
     for each in reversed(missing):
         with contextlib.suppress(FileExistsError):  # another process was faster
             make_folder(place_anywhere(each))
+        with contextlib.suppress(PermissionError):  # this user may write there but not read
+            system.sync_folder(each.parent)
 
 
 def _refuse_link(path: Path) -> None:

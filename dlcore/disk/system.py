@@ -9,6 +9,7 @@ Source: man 2 fsync, syncfs, lseek, fallocate (Linux); man 2 fcntl (macOS); Move
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import os
@@ -147,6 +148,18 @@ def sync_folder(path: Path | str, *, parent: int | None = None) -> None:
         sync(fd)
     finally:
         os.close(fd)
+
+
+def make_folders(path: Path) -> None:
+    """Make a folder and its parents, as far as they are missing. Durable.
+
+    Their rights are those that the umask leaves. `private_folder.make_way` makes private ones.
+    """
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for each in reversed(missing):
+        with contextlib.suppress(PermissionError):  # this user may write there but not read
+            sync_folder(each.parent)
 
 
 def allocate(fd: int, length_bytes: int) -> None:

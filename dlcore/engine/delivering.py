@@ -11,6 +11,7 @@ import logging
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from dlcore.disk.system import make_folders
 from dlcore.engine.disk import guarded
 from dlcore.engine.holding import hold
 from dlcore.engine.policy import EnginePolicy
@@ -87,7 +88,7 @@ async def deliver(goal: Target, package: Package, source: Source, wait_s: float 
         if look.standing is Standing.RIGHT:
             return look
     with guarded(f"make a folder for {goal.path}", goal.path):
-        goal.state.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(goal.state.parent)
     store = await hold(goal.state, wait_s, EnginePolicy().lock_retry_s)
     try:
         return await _deliver_held(goal, package, source, store, look)
