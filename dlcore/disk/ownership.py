@@ -95,6 +95,40 @@ def check_way(path: Path) -> None:
         return
 
 
+def followed(path: Path) -> Path:
+    """The place that a path names, links followed, unless another user has planted one of them.
+
+    In a folder where everyone may write and only owners may delete, a link is followed only if it
+    belongs to this user or to the owner of the folder. On Windows all links are followed.
+
+    Raises:
+        OwnershipError: A link on the way, or the path itself, is refused.
+        OSError: The way cannot be followed.
+
+    Source: Linux, admin-guide/sysctl/fs, ``protected_symlinks``, which may be off.
+    """
+    path = path.absolute()
+    _check_links(path)
+    place = path.resolve()
+    _check_links(path)  # of one that was planted in between
+    return place
+
+
+def _check_links(path: Path) -> None:
+    user = current_user()
+    for place, status in _way(path):
+        if user is None or not is_link(status) or status.st_uid == user:
+            continue
+        folder = place.parent.lstat()
+        is_open = folder.st_mode & stat.S_ISVTX and folder.st_mode & stat.S_IWOTH
+        if is_open and status.st_uid != folder.st_uid:
+            raise _refusal(
+                place,
+                f"is a link of user {status.st_uid} in a folder where everyone may write",
+                "Name the place that it leads to, or remove the link.",
+            )
+
+
 def is_open_to_others(status: os.stat_result) -> bool:
     """Whether other users can read or change a file that should hold a secret.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from dlcore.engine.deliveries import Delivered, Deliveries
 from dlcore.engine.disk import guarded
 from dlcore.engine.state_folder import remove_state, state_folder
-from dlcore.engine.target import Disk, Look, Standing, mode_of_new
+from dlcore.engine.target import Disk, Look, Standing, mode_of_new, place_of
 from dlcore.errors import ConfigError
 from dlcore.model import Manifest
 from dlcore.store import verify_tree
@@ -26,12 +26,13 @@ class OneFile:
 
     Raises:
         ConfigError: The file cannot have this name.
+        OwnershipError: Another user has planted a link on the way to it.
     """
 
     def __init__(
         self, folder: Path, name: str, deliveries: Deliveries, disk: Disk | None = None
     ) -> None:
-        self.source = folder.resolve()
+        self.source = place_of(folder)
         self.path = self.source / name
         self.state = state_folder(self.path)
         self._deliveries = deliveries

@@ -6,6 +6,7 @@ import logging
 import stat
 from pathlib import Path
 
+from dlcore.disk.ownership import current_user
 from dlcore.engine.deliveries import Delivered, Deliveries
 from dlcore.engine.disk import guarded
 from dlcore.engine.state_folder import remove_state, state_folder
@@ -15,6 +16,7 @@ from dlcore.engine.target import (
     Standing,
     is_unrelated,
     mode_of_new,
+    place_of,
     strangers,
     told,
 )
@@ -36,10 +38,11 @@ class OwnFolder:
 
     Raises:
         ConfigError: The folder cannot have this name.
+        OwnershipError: Another user has planted a link on the way to it.
     """
 
     def __init__(self, folder: Path, deliveries: Deliveries, disk: Disk | None = None) -> None:
-        self.path = self.source = folder.resolve()
+        self.path = self.source = place_of(folder)
         self.state = state_folder(self.path)
         self._replaced = self.state / "replaced"
         self._deliveries = deliveries
@@ -135,11 +138,17 @@ class OwnFolder:
             raise
 
     def _rights(self) -> Rights:
-        """Those of anything new; a folder that is there keeps its own."""
+        """Those of anything new; a folder of this user that is there keeps its own.
+
+        One that another user has put there can take rights away, but it cannot give any: else that
+        user could alter the package.
+        """
         mode = mode_of_new(self.state)
         status = self._disk.status(self.path)
-        # Without its owner's rights the folder could not be moved.
-        root = stat.S_IMODE(status.st_mode) | stat.S_IRWXU if status else mode
+        root = stat.S_IMODE(status.st_mode) if status else mode
+        if status and status.st_uid != (current_user() or 0):
+            root &= mode
+        root |= stat.S_IRWXU  # without its owner's rights the folder could not be moved
         return Rights(root, mode, mode & 0o666)
 
     # Recovery

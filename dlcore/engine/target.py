@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from dlcore.disk import renames
+from dlcore.disk.ownership import followed
+from dlcore.engine.disk import guarded
 from dlcore.errors import ConfigError
 from dlcore.model import Manifest
 from dlcore.store import Bad, Reason
@@ -123,6 +125,17 @@ class Target(Protocol):
     def discard(self, manifest: Manifest) -> None:
         """Delete the state folder after a failure, unless it has what is not dlcore's."""
         ...
+
+
+def place_of(folder: Path) -> Path:
+    """Where a folder is that the user names: links are followed.
+
+    Raises:
+        OwnershipError: Another user has planted one of the links.
+        StorageError: The disk failed.
+    """
+    with guarded(f"look at {folder}", folder):
+        return followed(folder)
 
 
 def told(names: Iterable[str]) -> str:
