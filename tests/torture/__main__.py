@@ -1,6 +1,6 @@
 """Tortures dlcore for some minutes: ``python -m tests.torture --minutes M``.
 
-Every scenario has its turn, again and again. The seed is printed; ``DLCORE_SEED`` repeats its
+Every scenario gets the same time. The seed is printed; ``DLCORE_SEED`` repeats its
 choices, though not the exact instruction at which a process is killed. Ends with status 1 if
 anything was found that must not be.
 """
@@ -32,7 +32,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="dlcore-torture-") as folder:
         campaign = Campaign(Path(folder), seed, arguments.only or list(SCENARIOS))
         while time.monotonic() < end_s:
-            campaign.run_round()
+            campaign.run_next()
     sys.stdout.write(table(campaign.tallies) + "\n")
     sys.exit(not all(tally.is_clean for tally in campaign.tallies.values()))
 

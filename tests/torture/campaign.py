@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,9 +30,18 @@ class Campaign:
 
     def run_round(self) -> None:
         """One trial of each scenario."""
-        for name, tally in self.tallies.items():
-            work = self._root / "trial"
-            work.mkdir()
-            tally.trials += 1
-            SCENARIOS[name](self._scene, work, tally)
-            shutil.rmtree(work)
+        for name in self.tallies:
+            self._run(name)
+
+    def run_next(self) -> None:
+        """One trial of the scenario that has had the least time."""
+        self._run(min(self.tallies, key=lambda name: self.tallies[name].seconds))
+
+    def _run(self, name: str) -> None:
+        tally, work = self.tallies[name], self._root / "trial"
+        work.mkdir()
+        tally.trials += 1
+        began_s = time.monotonic()
+        SCENARIOS[name](self._scene, work, tally)
+        tally.seconds += time.monotonic() - began_s
+        shutil.rmtree(work)

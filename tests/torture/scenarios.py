@@ -5,18 +5,25 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import logging
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 
 from dlcore.errors import StorageError
 from tests.publish.helpers import from_folder, published_tree
 from tests.store.simdisk import PowerCutError, SimDisk
 from tests.store.test_power_loss import MANY, PACKAGE, WHOLE, Run, cut_at
+from tests.torture import breaking
+from tests.torture.adversary import planting
+from tests.torture.lives import CopyLife, DeliveryLife, Life, RunLife, TrustLife
 from tests.torture.scene import BLOCK_BYTES, Scene, differences, flip_a_bit
 from tests.torture.tally import Tally
 
 Scenario = Callable[[Scene, Path, Tally], None]
+Make = Callable[[Path], Life]  # given a folder that is not tortured
 MAX_LEFT_BYTES = 100_000  # a record and a manifest may stay beside a folder, but no content
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EINTR, errno.EMFILE, errno.EACCES)
 
@@ -139,6 +146,72 @@ def fail_a_call(scene: Scene, work: Path, tally: Tally) -> None:
     _check_published(run, tally, is_complete=True)
 
 
+def adversary(scene: Scene, work: Path, tally: Tally) -> None:
+    """Another user plants what it may while `fetch` and `run` work in a folder open to all.
+
+    A command may refuse. It never writes through a link, and a success is one.
+    """
+    work.chmod(0o711)
+    shared, victim = work / "shared", work / "victim"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    victim.write_bytes(b"of this user")
+    source, folder = scene.source("ABC00001"), shared / "folder"
+    fetch = ["fetch", "ABC00001", "--from", scene.published, "-o", folder, "--quiet"]
+    names = ["folder", ".folder.dlcore", ".folder.dlcore/lock", "folder/planted", "state"]
+    names += ["state/run.json", "state/lock.owner", "state/packages", "state/work"]
+    with planting(shared, names, victim, scene.dice.randrange(1 << 31)):
+        for _ in range(2):
+            tally.blows += 1
+            if scene.ended_well_or_refused("fetch", fetch, work, tally):
+                _note_differences(tally, source, folder)
+        run = scene.write_sequence(work)
+        run[run.index("--state") + 1] = shared / "state"
+        tally.blows += 1
+        ended_well = scene.ended_well_or_refused("run", run, work, tally)
+        scene.check_log(work, tally, 0, is_complete=ended_well)
+    if victim.read_bytes() != b"of this user" or victim.stat().st_uid != os.geteuid():
+        tally.note("wrong files", "the file of this user that links lead to")
+    if victim.with_name("nowhere").exists():
+        tally.note("wrong files", "a place that only links lead to")
+    scene.check_secrets(work, tally)
+
+
+def _breaking(break_off: Callable[[Life, Path, Random, Tally], None], make: Make) -> Scenario:
+    """Break a life off, in a folder in memory where there is one."""
+
+    def scenario(scene: Scene, work: Path, tally: Tally) -> None:
+        fast = Path("/dev/shm")
+        with tempfile.TemporaryDirectory(dir=fast if fast.exists() else work) as folder:
+            root = Path(folder).resolve() / "root"
+            root.mkdir(mode=0o700)
+            with _quiet():
+                break_off(make(Path(folder).resolve()), root, scene.dice, tally)
+
+    return scenario
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warnings about what is damaged or not recorded: there are thousands."""
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+LIVES: dict[str, Make] = {
+    "run": lambda folder: RunLife(),
+    "trust": lambda folder: TrustLife(),
+    "delivery": lambda folder: DeliveryLife(),
+    "copy": lambda folder: CopyLife(folder / "store"),
+}
+BREAKS: dict[str, Callable[[Life, Path, Random, Tally], None]] = {
+    "lose power": breaking.lose_power,
+    "fail a call": breaking.fail_a_call,
+    "flip bits": breaking.flip_bits,
+}
 SCENARIOS: dict[str, Scenario] = {
     "kill fetch": kill_fetch,
     "kill run": kill_run,
@@ -147,6 +220,8 @@ SCENARIOS: dict[str, Scenario] = {
     "flip state": flip_state,
     "lose power": lose_power,
     "fail a call": fail_a_call,
+    **{f"{b}: {life}": _breaking(BREAKS[b], make) for b in BREAKS for life, make in LIVES.items()},
+    **({"adversary": adversary} if getattr(os, "geteuid", int)() == 0 else {}),
 }
 
 

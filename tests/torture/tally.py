@@ -16,6 +16,7 @@ class Tally:
         blows: Number of kills, losses of power, failed calls or flipped bits in them.
         begun_anew: Runs that were killed when all their steps had ended, and so were run once more.
         refused: Trials in which dlcore stopped with a documented error, as it may.
+        seconds: How long all trials took.
         found: What must not be, by kind: each with the trial's number and what was seen.
     """
 
@@ -23,6 +24,7 @@ class Tally:
     blows: int = 0
     begun_anew: int = 0
     refused: int = 0
+    seconds: float = 0.0
     found: dict[str, list[str]] = field(default_factory=lambda: {k: [] for k in MUST_BE_ZERO})
 
     def note(self, kind: str, what: object) -> None:
@@ -37,13 +39,14 @@ class Tally:
 
 def table(tallies: dict[str, Tally]) -> str:
     """All counts, a scenario on each line, and then what was found."""
-    columns = ("trials", "blows", "begun anew", "refused", *MUST_BE_ZERO)
-    lines = [" ".join([f"{'scenario':14}", *columns])]
+    columns = ("trials", "  blows", "blows/s", "begun anew", "refused", *MUST_BE_ZERO)
+    lines = [" ".join([f"{'scenario':24}", *columns])]
     for name, tally in tallies.items():
-        told = (tally.trials, tally.blows, tally.begun_anew, tally.refused)
+        per_s = round(tally.blows / tally.seconds) if tally.seconds else 0
+        told = (tally.trials, tally.blows, per_s, tally.begun_anew, tally.refused)
         counts = [*told, *map(len, tally.found.values())]
         cells = [f"{n:{len(column)}}" for n, column in zip(counts, columns, strict=True)]
-        lines.append(" ".join([f"{name:14}", *cells]))
+        lines.append(" ".join([f"{name:24}", *cells]))
     for name, tally in tallies.items():
         for kind, notes in tally.found.items():
             lines += [f"{name}: {kind}: {note}" for note in notes[:5]]

@@ -15,7 +15,7 @@ from tests.torture.tally import Tally, table
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 
 SEED = int(os.environ.get("DLCORE_SEED", "20261122"))
-TRIALS = int(os.environ.get("DLCORE_TORTURE_TRIALS", "2"))
+TRIALS = int(os.environ.get("DLCORE_TORTURE_TRIALS", "1"))
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
