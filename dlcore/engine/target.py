@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 from dlcore.disk import renames
 from dlcore.disk.ownership import followed
 from dlcore.engine.disk import guarded
+from dlcore.engine.state_folder import state_folder
 from dlcore.errors import ConfigError
 from dlcore.model import Manifest
 from dlcore.store import Bad, Reason
@@ -131,9 +132,11 @@ def place_of(folder: Path) -> Path:
     """Where a folder is that the user names: links are followed.
 
     Raises:
+        ConfigError: The folder cannot have this name.
         OwnershipError: Another user has planted one of the links.
         StorageError: The disk failed.
     """
+    state_folder(folder)  # before the disk refuses a long name in words of its own
     with guarded(f"look at {folder}", folder):
         return followed(folder)
 

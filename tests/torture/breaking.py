@@ -33,12 +33,12 @@ def lose_power(
         except (DlcoreError, OSError, AssertionError) as error:
             tally.note("wedges", f"after {facts}: {type(error).__name__}: {error}")
             return
-        for tree, cut in _survivors(recorder, dice, states - 1):
+        for tree, cut in survivors(recorder, dice, states - 1):
             _check_survivor(life, root, tree, _until(noted, cut), generation + 1, dice, tally)
-        tree, cut = next(_survivors(recorder, dice, 1))
+        tree, cut = next(survivors(recorder, dice, 1))
         facts = _until(noted, cut)
         _check_survivor(life, root, tree, facts, generation + 1, dice, tally)
-        _lay_out(life, root, tree)
+        _restore(life, root, tree)
 
 
 def _check_survivor(
@@ -50,7 +50,7 @@ def _check_survivor(
     dice: random.Random,
     tally: Tally,
 ) -> None:
-    _lay_out(life, root, tree)
+    _restore(life, root, tree)
     tally.blows += 1
     _check(life, root, facts, breaks, tally, goes_on=dice.random() < CONTINUED)
 
@@ -72,7 +72,7 @@ def fail_a_call(life: Life, root: Path, dice: random.Random, tally: Tally) -> No
 
     with Recorder(root, before).watching():
         life.live(root, lambda fact: None)
-    _lay_out(life, root, Tree(0, {}))
+    _restore(life, root, Tree(0, {}))
     target, calls = dice.randint(1, calls), 0
     facts: list[Fact] = []
     tally.blows += 1
@@ -89,12 +89,12 @@ def fail_a_call(life: Life, root: Path, dice: random.Random, tally: Tally) -> No
 def flip_bits(life: Life, root: Path, dice: random.Random, tally: Tally) -> None:
     """A bit flips in each file that a broken life leaves, one after the other."""
     recorder, noted = _record(life, root, [])
-    tree, cut = next(_survivors(recorder, dice, 1))
+    tree, cut = next(survivors(recorder, dice, 1))
     facts = _until(noted, cut)
-    _lay_out(life, root, tree)
+    _restore(life, root, tree)
     names = [path.relative_to(root) for path in sorted(root.rglob("*")) if path.is_file()]
     for name in names:
-        _lay_out(life, root, tree)
+        _restore(life, root, tree)
         data = bytearray((root / name).read_bytes())
         if not data:
             continue
@@ -120,7 +120,7 @@ def _record(life: Life, root: Path, facts: list[Fact]) -> tuple[Recorder, list[A
     return recorder, noted
 
 
-def _survivors(recorder: Recorder, dice: random.Random, states: int) -> Iterator[tuple[Tree, int]]:
+def survivors(recorder: Recorder, dice: random.Random, states: int) -> Iterator[tuple[Tree, int]]:
     """Trees that a loss of power may leave, and after how many events."""
     medium = Medium(recorder.number, ordered=dice.random() < 0.5)
     last = len(recorder.events)
@@ -133,13 +133,17 @@ def _survivors(recorder: Recorder, dice: random.Random, states: int) -> Iterator
         yield medium.survivor(dice), cut
 
 
-def _lay_out(life: Life, root: Path, tree: Tree) -> None:
-    """Make a folder hold a tree and nothing else."""
+def lay_out(root: Path, tree: Tree) -> dict[int, int]:
+    """Make a folder hold a tree and nothing else. Returns the new numbers of its inodes."""
     for path in root.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     numbers: dict[int, int] = {}
     _make(root, tree, numbers)
-    life.renumber(root, numbers)
+    return numbers
+
+
+def _restore(life: Life, root: Path, tree: Tree) -> None:
+    life.renumber(root, lay_out(root, tree))
 
 
 def _make(folder: Path, tree: Tree, numbers: dict[int, int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import json
 import logging
 import os
@@ -12,19 +13,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
+from dlcore.cli import main
 from dlcore.errors import StorageError
 from tests.publish.helpers import from_folder, published_tree
 from tests.store.simdisk import PowerCutError, SimDisk
 from tests.store.test_power_loss import MANY, PACKAGE, WHOLE, Run, cut_at
 from tests.torture import breaking
 from tests.torture.adversary import planting
+from tests.torture.breaking import lay_out, survivors
 from tests.torture.lives import CopyLife, DeliveryLife, Life, RunLife, TrustLife
+from tests.torture.recorder import Recorder
 from tests.torture.scene import BLOCK_BYTES, Scene, differences, flip_a_bit
 from tests.torture.tally import Tally
 
 Scenario = Callable[[Scene, Path, Tally], None]
 Make = Callable[[Path], Life]  # given a folder that is not tortured
 MAX_LEFT_BYTES = 100_000  # a record and a manifest may stay beside a folder, but no content
+STATES_OF_A_RUN = 6  # each needs a whole run
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EINTR, errno.EMFILE, errno.EACCES)
 
 
@@ -177,6 +182,33 @@ def adversary(scene: Scene, work: Path, tally: Tally) -> None:
     scene.check_secrets(work, tally)
 
 
+def lose_power_in_run(scene: Scene, work: Path, tally: Tally) -> None:
+    """Power is lost at random moments of a whole `run`, its store included; the next one ends."""
+    root, log = work / "root", work / "log"
+    root.mkdir(mode=0o700)
+    run = scene.write_sequence(work)
+    run[run.index("--state") + 1] = root / "state"
+    lines_at: list[tuple[int, int]] = []
+
+    def before(name: str) -> None:
+        lines = log.read_text().splitlines() if log.exists() else []
+        lines_at.append((len(recorder.events), len(lines)))
+
+    recorder = Recorder(root, before)
+    quiet = contextlib.redirect_stdout(io.StringIO())
+    with quiet, recorder.watching(), contextlib.suppress(SystemExit):
+        main([str(argument) for argument in run])
+    ran = log.read_text().splitlines(keepends=True)
+    for tree, cut in survivors(recorder, scene.dice, STATES_OF_A_RUN):
+        lay_out(root, tree)
+        known = max(lines for at, lines in lines_at if at <= cut)
+        log.write_text("".join(ran[:known]))
+        tally.blows += 1
+        if scene.finish("run", run, work, tally):
+            scene.check_log(work, tally, 1, is_complete=True)
+    scene.check_secrets(work, tally)
+
+
 def _breaking(break_off: Callable[[Life, Path, Random, Tally], None], make: Make) -> Scenario:
     """Break a life off, in a folder in memory where there is one."""
 
@@ -220,6 +252,7 @@ SCENARIOS: dict[str, Scenario] = {
     "flip state": flip_state,
     "lose power": lose_power,
     "fail a call": fail_a_call,
+    "lose power: whole run": lose_power_in_run,
     **{f"{b}: {life}": _breaking(BREAKS[b], make) for b in BREAKS for life, make in LIVES.items()},
     **({"adversary": adversary} if getattr(os, "geteuid", int)() == 0 else {}),
 }
