@@ -9,15 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from dlcore.deployment import Deployment, load_deployment, usable_endpoints
-from dlcore.engine.catalog import ReadCatalog, read_catalog
-from dlcore.engine.catalog_pin import keep_catalog, pinned_catalog
+from dlcore.engine.catalogs import Catalogs, check_known
 from dlcore.engine.content import Content
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.library import Library
@@ -30,11 +29,8 @@ from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.republished import Republished
 from dlcore.engine.resume import Resume, take_up
 from dlcore.engine.session import Session
-from dlcore.engine.state import Pin, RunState
-from dlcore.engine.state_file import RESTART_REMEDY
-from dlcore.engine.trusted import TrustedRoot
-from dlcore.errors import ConfigError, RunStateError, RunStateFault
-from dlcore.model import Catalog
+from dlcore.engine.state import RunState
+from dlcore.errors import ConfigError
 from dlcore.schedule import Terms
 from dlcore.store import Reserve, Store
 from dlcore.tasksequence import (
@@ -87,16 +83,15 @@ class Client:
         self._rng = rng or random.Random()  # noqa: S311  # spreads waits, guards nothing
         self._stack = AsyncExitStack()
         self._library: Library | None = None
-        self._catalog: ReadCatalog | None = None
         self._content: Content | None = None
         self._session: Session | None = None
         self._terms: dict[str, Terms] = {}
         self._cap_bytes_per_s = float(deployment.transfer.cap_bytes_per_s)
         self._holding = asyncio.Lock()
         self._held = False
-        self._trust: TrustedRoot | None = None
         self.store = Store.look(state)
         self.endpoints: list[Endpoint] = []
+        self._catalogs = Catalogs(deployment, state, self.endpoints, self.bus.emit)
 
     @classmethod
     def from_config(
@@ -156,8 +151,7 @@ class Client:
                 self.store = await hold(self.state, self._wait_s, self.policy.lock_retry_s)
                 self._stack.callback(self.store.close)
                 self._held = True
-                if self._trust:
-                    await self._trust.keep()
+                await self._catalogs.keep_evidence()
 
     def events(self) -> AsyncIterator[Event]:
         """Everything that happens from now on, until the client is closed."""
@@ -206,18 +200,12 @@ class Client:
         Raises:
             DlcoreError: The catalog cannot be read.
         """
-        if self._library is None:
-            self._use(await self._read_catalog())
-        assert self._library is not None
+        catalog = await self._catalogs.used()
+        if self._library is None or self._library.catalog is not catalog:
+            path = self.deployment.catalog.path
+            folder = Path(path).parent if path else None
+            self._library = Library(catalog, self.endpoints, self.store, folder, tell=self.bus.emit)
         return self._library
-
-    def _use(self, read: ReadCatalog) -> None:
-        path = self.deployment.catalog.path
-        folder = Path(path).parent if path else None
-        self._catalog = read
-        self._library = Library(
-            read.catalog, self.endpoints, self.store, folder, tell=self.bus.emit
-        )
 
     async def fetch(self, package_id: str) -> Path:
         """Fetch one package, or find it finished.
@@ -271,14 +259,14 @@ class Client:
         if run is None:
             run = await self._new_run(sequence)
         else:
-            await self._use_pinned(run.pin)
+            await self._catalogs.use_pinned(run.pin, may_change=self._content is None)
             run.begin_again()
         content = await self.content()
         packages = packages_in_order(sequence)
         if resume is Resume.CONTINUE:
-            _check_known(packages, content.library.catalog)
+            check_known(packages, content.library.catalog)
         republished = Republished(
-            content.library.catalog, packages, self._current_catalog, self.bus.emit
+            content.library.catalog, packages, self._catalogs.current, self.bus.emit
         )
         if not is_new:
             looking = asyncio.ensure_future(republished.look())
@@ -343,65 +331,10 @@ class Client:
 
     async def _new_run(self, sequence: TaskSequence) -> RunState:
         """A run that begins now, with the catalog pinned on disk."""
-        await self.library()
-        assert self._catalog is not None
-        pin = await in_thread(keep_catalog, self.state, self._catalog)
+        pin = await self._catalogs.pin()
         download, variables = self.deployment.options.download, self.deployment.variables
         return RunState(identify(sequence), download, pin, dict(variables))
-
-    async def _use_pinned(self, pin: Pin) -> None:
-        """Use the catalog that a run began with.
-
-        Raises:
-            RunStateError: It is lost, and the current one is another one.
-            TrustError: It is not proven by the root that is trusted now.
-            ConfigError: This client has used another catalog already.
-        """
-        if self._catalog and self._catalog.sha256 == pin.catalog:
-            return
-        if self._content:
-            raise ConfigError(
-                "this client has already used another catalog than the run began with",
-                remedy="Make the session before anything is fetched, or with another client.",
-            )
-        self._use(await pinned_catalog(self.state, pin, self._trusted_root(), self._read_catalog))
-
-    async def _current_catalog(self) -> Catalog:
-        return (await self._read_catalog()).catalog
-
-    def _trusted_root(self) -> TrustedRoot | None:
-        root = self.deployment.trust.root
-        if root and self._trust is None:
-            self._trust = TrustedRoot(Path(root), self.state / "trust", keeps=self._held)
-        return self._trust
-
-    async def _read_catalog(self) -> ReadCatalog:
-        settings, trust = self.deployment.catalog, self._trusted_root()
-        if settings.path:
-            return await read_catalog(path=Path(settings.path), sha256=settings.sha256, trust=trust)
-        for endpoint in self.endpoints:
-            if endpoint.name == settings.endpoint:
-                return await read_catalog(
-                    endpoint=endpoint, sha256=settings.sha256, trust=trust, tell=self.bus.emit
-                )
-        raise ConfigError(
-            f"the catalog is to be read from endpoint {settings.endpoint}, "
-            "which this client may not use",
-            remedy="Name another endpoint or a path under [catalog].",
-        )
 
     def _renewed(self, renewed: Renewed) -> None:
         self.renewals += 1
         self.bus.emit(EndpointRenewed(renewed.endpoint, renewed.what, renewed.reason))
-
-
-def _check_known(packages: Sequence[str], catalog: Catalog) -> None:
-    """Refuse to go on with an edited sequence that needs more than the run began with."""
-    unknown = [package for package in packages if package not in catalog.packages]
-    if unknown:
-        raise RunStateError(
-            f"the edited task sequence refers to {', '.join(unknown)}, which the catalog that the "
-            "run began with does not have",
-            fault=RunStateFault.SEQUENCE,
-            remedy=RESTART_REMEDY,
-        )

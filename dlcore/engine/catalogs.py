@@ -1,0 +1,152 @@
+"""Which catalog a client uses: the current one, or the one that its run began with.
+
+Guarantees: a client uses one catalog. If it goes on with a run, that is the catalog which the run
+pinned, and nothing is asked of the network for it. Every catalog is proven by the root that is
+trusted now, if there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dlcore.deployment import Deployment
+from dlcore.engine.catalog import ReadCatalog, read_catalog
+from dlcore.engine.catalog_pin import keep_catalog, pinned_catalog
+from dlcore.engine.events import Event
+from dlcore.engine.state import Pin
+from dlcore.engine.state_file import RESTART_REMEDY
+from dlcore.engine.trusted import TrustedRoot
+from dlcore.errors import ConfigError, RunStateError, RunStateFault
+from dlcore.model import Catalog
+from dlcore.transfer import Endpoint
+from dlcore.waiting import in_thread
+
+
+class Catalogs:
+    """Reads, pins and proves the catalog of one client.
+
+    Args:
+        deployment: Says where the catalog is and whose signatures vouch for it.
+        state: The state directory.
+        endpoints: The endpoints that the client may use; filled when it is opened.
+        tell: Hears if an endpoint asks for time.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        state: Path,
+        endpoints: Sequence[Endpoint],
+        tell: Callable[[Event], None],
+    ) -> None:
+        self._deployment = deployment
+        self._state = state
+        self._endpoints = endpoints
+        self._tell = tell
+        self._used: ReadCatalog | None = None
+        self._trust: TrustedRoot | None = None
+        self._keeps = False
+
+    async def keep_evidence(self) -> None:
+        """The state directory is locked: keep there what is verified, now and from now on.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        self._keeps = True
+        if self._trust:
+            await self._trust.keep()
+
+    async def used(self) -> Catalog:
+        """The catalog that the client uses; the current one is read if there is none yet.
+
+        Raises:
+            DlcoreError: The catalog cannot be read.
+        """
+        return (await self._use_any()).catalog
+
+    async def current(self) -> Catalog:
+        """Read the current catalog, whichever one the client uses.
+
+        Raises:
+            DlcoreError: The catalog cannot be read.
+        """
+        return (await self._read()).catalog
+
+    async def pin(self) -> Pin:
+        """Keep the catalog that the client uses on disk, for a run that begins with it.
+
+        Raises:
+            StorageError: The disk failed.
+            DlcoreError: The catalog cannot be read.
+        """
+        return await in_thread(keep_catalog, self._state, await self._use_any())
+
+    async def use_pinned(self, pin: Pin, *, may_change: bool) -> None:
+        """Use the catalog that a run began with.
+
+        Args:
+            pin: What the run began with.
+            may_change: Whether the client may still change to another catalog.
+
+        Raises:
+            RunStateError: The pinned catalog is lost, and the current one differs from it.
+            TrustError: The root that is trusted now does not prove it.
+            ConfigError: The client has used another catalog already.
+            StorageError: The disk failed.
+        """
+        if self._used and self._used.sha256 == pin.catalog:
+            return
+        if not may_change:
+            raise ConfigError(
+                "this client has already used a catalog other than the one that the run began with",
+                remedy="Make the session before anything is fetched, or with another client.",
+            )
+        self._used = await pinned_catalog(self._state, pin, self._trusted_root(), self._read)
+
+    async def _use_any(self) -> ReadCatalog:
+        if self._used is None:
+            self._used = await self._read()
+        return self._used
+
+    async def _read(self) -> ReadCatalog:
+        settings, trust = self._deployment.catalog, self._trusted_root()
+        if settings.path:
+            return await read_catalog(path=Path(settings.path), sha256=settings.sha256, trust=trust)
+        for endpoint in self._endpoints:
+            if endpoint.name == settings.endpoint:
+                return await read_catalog(
+                    endpoint=endpoint, sha256=settings.sha256, trust=trust, tell=self._tell
+                )
+        raise ConfigError(
+            f"the catalog is to be read from endpoint {settings.endpoint}, "
+            "which this client may not use",
+            remedy="Name another endpoint or a path under [catalog].",
+        )
+
+    def _trusted_root(self) -> TrustedRoot | None:
+        root = self._deployment.trust.root
+        if root and self._trust is None:
+            self._trust = TrustedRoot(Path(root), self._state / "trust", keeps=self._keeps)
+        return self._trust
+
+
+def check_known(packages: Sequence[str], catalog: Catalog) -> None:
+    """Refuse to go on with an edited sequence that needs more than the run began with.
+
+    Args:
+        packages: Ids of the packages that the edited sequence refers to.
+        catalog: The one that the run began with.
+
+    Raises:
+        RunStateError: The catalog lacks some of them; the message names these.
+    """
+    unknown = [package for package in packages if package not in catalog.packages]
+    if unknown:
+        raise RunStateError(
+            f"the edited task sequence refers to {', '.join(unknown)}, which the catalog that the "
+            "run began with does not have",
+            fault=RunStateFault.SEQUENCE,
+            remedy=RESTART_REMEDY,
+        )
