@@ -11,11 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import os
 import re
-import stat
-import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -27,18 +24,15 @@ from dlcore.disk.private_folder import PrivateFolder
 from dlcore.disk.system import allocated_bytes
 from dlcore.errors import InternalError, ManifestError
 from dlcore.model import Manifest
-from dlcore.store.files import Files, delete, read_document, write_document
-from dlcore.store.inventory import Inventory
+from dlcore.store.files import Files, write_document
+from dlcore.store.finished import FinishedPackages
 from dlcore.store.lock import StateLock
-from dlcore.store.partial import CONTENT, Partial
-from dlcore.store.proof import Proofs, refuse_foreign, unexpected
+from dlcore.store.manifest_file import MANIFEST, read_manifest
+from dlcore.store.partial import Partial
+from dlcore.store.removal import Removal
 from dlcore.store.room import Reserve, Space, check_room
 from dlcore.store.tree import ensure_folder
 
-logger = logging.getLogger(__name__)
-
-MANIFEST = "manifest.json"
-LENT = "lent"  # an empty file: the folder was handed out, and programs may have left files in it
 _PACKAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -70,8 +64,8 @@ class Store:
         self._partials = state / "partial"
         self._removed = state / "removed"
         self._begun: dict[str, Partial] = {}
-        self._proofs = Proofs(files)
-        self._proving: dict[str, threading.Lock] = {}
+        self._removal = Removal(files, self._removed)
+        self._finished = FinishedPackages(files, self._packages, self._partials, self._removal)
 
     @classmethod
     def open(cls, state: Path, *, wait_s: float = 0.0) -> Self:
@@ -120,8 +114,7 @@ class Store:
             for folder in (self._packages, self._partials, self._removed):
                 ensure_folder(self._files, folder)
             self._files.sync_folder(self._state)
-            for name in self._files.names(self._removed):
-                delete(self._files, self._removed / name)
+            self._removal.finish()
 
     def close(self) -> None:
         """Close unfinished packages, keeping their state, and release the lock. Idempotent.
@@ -154,9 +147,10 @@ class Store:
             StorageError: The disk failed.
         """
         key = package_key(package_id, version, manifest_digest)
-        return self._read_manifest(self._packages / key, manifest_digest) or self._read_manifest(
-            self._partials / key, manifest_digest
-        )
+        with self._translated("read a manifest"):
+            return read_manifest(
+                self._files, self._packages / key, manifest_digest
+            ) or read_manifest(self._files, self._partials / key, manifest_digest)
 
     def reserved_bytes(self, package_id: str, manifest_digest: str, version: int) -> int:
         """Disk space that a package occupies, finished or not; 0 if it was never begun.
@@ -197,67 +191,8 @@ class Store:
         """
         digest = hashlib.sha256(document).hexdigest()
         key = package_key(manifest.package_id, manifest.version, digest)
-        with (
-            self._proving.setdefault(key, threading.Lock()),
-            self._translated(f"prove package {manifest.package_id}"),
-        ):
-            folder = self._packages / key
-            if self._files.status(folder) is None:
-                return None
-            if not self._is_right(key, manifest):
-                self._move_back(key)
-                return None
-            if self._read_manifest(folder, digest) is None:
-                write_document(self._files, folder / MANIFEST, document)
-                self._files.sync_folder(folder)
-            if lend:
-                self._note_lent(folder)
-            return folder / CONTENT
-
-    def _is_right(self, key: str, manifest: Manifest) -> bool:
-        """Whether a finished package is as its manifest says, once what was left in it is gone."""
-        folder = self._packages / key
-        content = folder / CONTENT
-        for path in (folder, content):
-            status = self._files.status(path)
-            if status is None:
-                return False
-            if not stat.S_ISDIR(status.st_mode):
-                raise unexpected(manifest.package_id, path, "is not a folder")
-        found = Inventory.take(self._files, content, manifest)
-        if self._files.status(folder / LENT):
-            for path_left in found.unexpected + found.misplaced:
-                logger.info("package %s: removed %s", manifest.package_id, content / path_left)
-                delete(self._files, content / path_left)
-        else:
-            refuse_foreign(found, content, manifest.package_id)
-        return self._proofs.holds(key, content, manifest, found)
-
-    def _note_lent(self, folder: Path) -> None:
-        if self._files.status(folder / LENT) is None:
-            write_document(self._files, folder / LENT, b"")
-            self._files.sync_folder(folder)
-
-    def _move_back(self, key: str) -> None:
-        """Make a finished package an unfinished one.
-
-        An unfinished package of the same name gives way: dlcore does not leave both, and the
-        finished one once had every block.
-        """
-        self._proofs.forget(key)
-        logger.warning("package %s is damaged: what is wrong is fetched again", key)
-        if self._files.status(self._partials / key):
-            self._discard(self._partials / key)
-        self._files.move(self._packages / key, self._partials / key)
-        self._files.sync_folder(self._partials)
-        self._files.sync_folder(self._packages)
-
-    def _discard(self, path: Path) -> None:
-        """Take something out of its place by one rename, then delete it."""
-        delete(self._files, self._removed / path.name)  # what an earlier failure left
-        self._files.move(path, self._removed / path.name)
-        self._files.sync_folder(path.parent)
-        delete(self._files, self._removed / path.name)
+        with self._translated(f"prove package {manifest.package_id}"):
+            return self._finished.prove(key, manifest, digest, document, lend=lend)
 
     def check_room(self, manifest: Manifest, document: bytes, reserve: Reserve) -> None:
         """Refuse a package for which the disk has no room, before anything is written for it.
@@ -312,7 +247,7 @@ class Store:
             target,
             manifest,
             digest.digest(),
-            lambda found: self._proofs.note(key, found.identities),
+            lambda found: self._finished.note(key, found),
         )
         try:
             partial.begin()
@@ -336,27 +271,20 @@ class Store:
         if key in self._begun and not self._begun[key].closed:
             raise InternalError(f"package {package_id} is being filled")
         found = False
-        self._proofs.forget(key)
+        self._finished.forget(key)
         with self._translated(f"remove package {package_id}"):
             for folder in (self._packages, self._partials):
                 if self._files.status(folder / key):
-                    self._discard(folder / key)
+                    self._removal.remove(folder / key)
                     found = True
         return found
 
     def _keep_manifest(self, key: str, manifest_digest: str, document: bytes) -> None:
         folder = self._partials / key
         ensure_folder(self._files, folder)
-        if self._read_manifest(folder, manifest_digest) is None:
+        if read_manifest(self._files, folder, manifest_digest) is None:
             write_document(self._files, folder / MANIFEST, document)
         self._files.sync_folder(self._partials)
-
-    def _read_manifest(self, folder: Path, manifest_digest: str) -> bytes | None:
-        with self._translated("read a manifest"):
-            document = read_document(self._files, folder / MANIFEST)
-        if document is None or hashlib.sha256(document).hexdigest() != manifest_digest.lower():
-            return None
-        return document
 
     def _translated(self, doing: str) -> AbstractContextManager[None]:
         return _translated(self._files, doing, self._state)
