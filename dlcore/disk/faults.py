@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from dlcore.errors import DiskFullError, StorageError
@@ -47,6 +49,17 @@ def translated(
         path = Path(error.filename) if isinstance(error.filename, str) else folder
         space = _space(free_bytes, needed_bytes()) if error.errno in _FULL else ""
         raise storage_error(error, doing, path, space=space) from error
+
+
+def guarded(doing: str, folder: Path, needed_bytes: int = 0) -> AbstractContextManager[None]:
+    """As `translated`, with the free space that the system reports for the folder.
+
+    Args:
+        doing: What is being done, as in "cannot <doing>".
+        folder: Where.
+        needed_bytes: How much is to be written.
+    """
+    return translated(doing, folder, lambda: shutil.disk_usage(folder).free, lambda: needed_bytes)
 
 
 def storage_error(

@@ -11,8 +11,8 @@ import logging
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from dlcore.disk.faults import guarded
 from dlcore.disk.system import make_folders
-from dlcore.engine.disk import guarded
 from dlcore.engine.holding import hold
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.target import Look, Standing, Target

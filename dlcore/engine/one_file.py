@@ -5,8 +5,8 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+from dlcore.disk.faults import guarded
 from dlcore.engine.deliveries import Delivered, Deliveries
-from dlcore.engine.disk import guarded
 from dlcore.engine.state_folder import remove_state, state_folder
 from dlcore.engine.target import Disk, Look, Standing, mode_of_new, place_of
 from dlcore.errors import ConfigError

@@ -6,9 +6,9 @@ import logging
 import stat
 from pathlib import Path
 
+from dlcore.disk.faults import guarded
 from dlcore.disk.ownership import current_user
 from dlcore.engine.deliveries import Delivered, Deliveries
-from dlcore.engine.disk import guarded
 from dlcore.engine.state_folder import remove_state, state_folder
 from dlcore.engine.target import (
     Disk,

@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Collection
 from pathlib import Path
 
+from dlcore.disk.faults import guarded
 from dlcore.disk.private_folder import PrivateFolder
-from dlcore.engine.disk import guarded
 from dlcore.store.files import Files, read_document, write_document
 from dlcore.store.tree import ensure_folder
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
+from dlcore.disk.faults import guarded
 from dlcore.disk.private_folder import PrivateFolder
-from dlcore.engine.disk import guarded
 from dlcore.engine.state import RunState
 from dlcore.errors import RunStateError, RunStateFault
 from dlcore.native import block_checksums

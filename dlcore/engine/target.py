@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from dlcore.disk import renames
+from dlcore.disk.faults import guarded
 from dlcore.disk.ownership import followed
-from dlcore.engine.disk import guarded
 from dlcore.engine.state_folder import state_folder
 from dlcore.errors import ConfigError
 from dlcore.model import Manifest

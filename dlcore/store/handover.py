@@ -17,6 +17,7 @@ from typing import NamedTuple
 from dlcore.disk import system
 from dlcore.errors import UnexpectedContentError
 from dlcore.model import Manifest
+from dlcore.store.inventory import is_plain
 from dlcore.store.tree import folders_of
 
 MAX_SYNCED_ALONE = 64  # files; more are synced by one call where the system has it
@@ -77,8 +78,7 @@ class _Expected:
         if stat.S_ISDIR(status.st_mode) and path in self._folders:
             self._folders.discard(path)
             return
-        is_plain = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
-        if not is_plain or self._lengths.pop(path, None) != status.st_size:
+        if not is_plain(status) or self._lengths.pop(path, None) != status.st_size:
             raise self._altered(path)
 
     def check_complete(self) -> None:

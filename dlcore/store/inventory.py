@@ -75,7 +75,7 @@ class Inventory:
         return found
 
     def _note_file(self, number: int, status: stat_result, settled_ns: int) -> None:
-        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        if not is_plain(status):
             self.misplaced.append(self._manifest.files[number].path)
         elif status.st_size == self._manifest.files[number].length_bytes:
             self.identities[number] = identity(status)
@@ -109,6 +109,11 @@ class Inventory:
         """Look at one file again; None if it is not there."""
         status = files.status(path_of(folder, self._manifest.files[number].path))
         return None if status is None else identity(status)
+
+
+def is_plain(status: stat_result) -> bool:
+    """Whether it is a file that nothing else shares: a regular one, with one name."""
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
 
 
 def identity(status: stat_result) -> bytes:
