@@ -24,6 +24,7 @@ from dlcore.errors import IntegrityError, InternalError, StorageError
 from dlcore.model import BlockInObject, BlockRange, Manifest, ObjectIndex
 from dlcore.store import journal
 from dlcore.store.files import Files, delete, read_document, write_document, write_fully
+from dlcore.store.held_blocks import HeldBlocks
 from dlcore.store.inventory import Inventory
 from dlcore.store.journal import Claim
 from dlcore.store.pending_runs import OnWritten, PendingRuns
@@ -61,8 +62,9 @@ class Partial:
         on_finished: Callable[[Inventory], None],
     ) -> None:
         self.manifest = manifest
+        self._blocks = HeldBlocks(manifest)
+        self.have = self._blocks.have
         self.closed = False
-        self.have = bytearray(manifest.first_blocks[-1])
         self.rechecked_bytes = 0
         self.reused_bytes = 0
         self.discarded_blocks = 0
@@ -72,15 +74,13 @@ class Partial:
         self._digest = digest
         self._on_finished = on_finished
         self._tree = Tree(files, folder / CONTENT, manifest)
-        self._writer = Writer(files, manifest, self._tree, self._record)
+        self._writer = Writer(files, manifest, self._tree, self._blocks.record)
         self._whole = {
             index: WholeObject(manifest, index, self._tree.read)
             for index, item in enumerate(manifest.objects)
             if not item.digests
         }
-        self._lock = threading.Lock()  # guards _pending
         self._sync_lock = threading.Lock()
-        self._pending: list[Claim] = []  # written, and not yet claimed
         self._journal_fd: int | None = None
         self._journal_bytes = 0
         self._broken = False
@@ -96,10 +96,10 @@ class Partial:
             found = find_blocks(self.manifest, self._tree, claims)
             self._start_journal(found.claims)
             self.have[:] = found.claims.held
-            self._record(found.unclaimed)
+            self._blocks.record(found.unclaimed)
             self._resume_whole_objects()
         self.rechecked_bytes = found.rechecked_bytes
-        self.reused_bytes = self.manifest.content_bytes - self._missing_bytes()
+        self.reused_bytes = self.manifest.content_bytes - self._blocks.missing_bytes()
         self.discarded_blocks = sum(
             1 for claimed, held in zip(claims.held, self.have, strict=True) if claimed and not held
         )
@@ -127,7 +127,7 @@ class Partial:
                     blocks = BlockRange.of(index, block, block + 1)
                     whole.take(block, 1)
                     if whole.written(blocks) is False:
-                        self._drop_object(index)
+                        self._blocks.drop_object(index)
 
     def write_run(self, object_index: int, first_block: int, data: memoryview) -> tuple[int, ...]:
         """Verify whole contiguous blocks and write the good ones: `write_runs` with one run.
@@ -170,7 +170,7 @@ class Partial:
                 if index in self._whole:
                     self._write_whole(span, data)
                 else:
-                    unheld = self._unheld(span)
+                    unheld = self._blocks.missing_in(span)
                 arrivals += [Arrival(run, self._slice(span, run, data), True) for run in unheld]
                 pending.expect(at, len(unheld))
             self._writer.write(arrivals, pending.arrival_written)
@@ -185,28 +185,13 @@ class Partial:
                 whole.give_back(run)
                 raise
             if whole.written(run, arrived) is False:
-                self._drop_object(run.object)
+                self._blocks.drop_object(run.object)
                 raise IntegrityError(
                     f"object {self.manifest.objects[run.object].name} of package "
                     f"{self.manifest.package_id} does not match its digest",
                     path=self.manifest.objects[run.object].name,
                     remedy="all of it is fetched again; if that repeats, its source is bad",
                 )
-
-    def _record(self, claims: list[Claim]) -> None:
-        with self._lock:
-            self._pending += claims
-            for claim in claims:
-                self.have[claim.block] = 1
-
-    def _drop_object(self, index: int) -> None:
-        first, last = self.manifest.first_blocks[index : index + 2]
-        with self._lock:
-            self.have[first:last] = bytes(last - first)
-            # If the next process believed them, the object would not match again, and the endpoint
-            # that delivered the rest of it would be blamed.
-            self._pending = [each for each in self._pending if not first <= each.block < last]
-            self._pending += [Claim(number, is_synced=False) for number in range(first, last)]
 
     def sync(self) -> None:
         """Make durable what was written before this call, then claim it in the journal.
@@ -217,14 +202,13 @@ class Partial:
         """
         self._check_usable()
         with self._sync_lock, self._translated("sync"):
-            with self._lock:
-                pending, self._pending = self._pending, []
+            pending = self._blocks.take_pending()
             try:
                 self._tree.sync()
                 self._append(pending)
             except BaseException:
                 self._broken = True
-                self._forget(pending)
+                self._blocks.forget(pending)
                 raise
 
     def _append(self, pending: list[Claim]) -> None:
@@ -235,12 +219,6 @@ class Partial:
         write_fully(self._files, self._journal_fd, memoryview(data), self._journal_bytes)
         self._journal_bytes += len(data)
         self._files.sync_data(self._journal_fd)
-
-    def _forget(self, pending: list[Claim]) -> None:
-        with self._lock:
-            for claim in pending + self._pending:
-                self.have[claim.block] = 0
-            self._pending = []
 
     def missing(self) -> int:
         """Number of blocks that are not on disk yet."""
@@ -320,38 +298,15 @@ class Partial:
                 return span
         raise InternalError(f"{length_bytes} bytes are not whole blocks from {first}")
 
-    def _unheld(self, blocks: BlockRange) -> list[BlockRange]:
-        """The blocks that are not on disk yet, in as few ranges as possible."""
-        runs: list[BlockRange] = []
-        base = self.manifest.first_blocks[blocks.object]
-        for block in range(blocks.first, blocks.last):
-            if self.have[base + block]:
-                continue
-            if runs and runs[-1].last == block:
-                runs[-1] = runs[-1]._replace(last=BlockInObject(block + 1))
-            else:
-                runs.append(BlockRange.of(blocks.object, block, block + 1))
-        return runs
-
     def _slice(self, blocks: BlockRange, run: BlockRange, data: memoryview) -> memoryview:
         origin = blocks.first * self.manifest.block_bytes
         start, end = self.manifest.range_span(run)
         return data[start - origin : end - origin]
-
-    def _missing_bytes(self) -> int:
-        """Counted object by object: after a fault, nobody waits for a loop over all blocks."""
-        numbers = self.manifest.first_blocks
-        missing_bytes = 0
-        for item, first, end in zip(self.manifest.objects, numbers, numbers[1:], strict=False):
-            missing_bytes += self.have.count(0, first, end) * self.manifest.block_bytes
-            if end > first and not self.have[end - 1]:
-                missing_bytes -= -item.length_bytes % self.manifest.block_bytes
-        return missing_bytes
 
     def _translated(self, doing: str) -> AbstractContextManager[None]:
         return translated(
             f"{doing} package {self.manifest.package_id}",
             self._folder,
             lambda: self._files.free_bytes(self._folder),
-            self._missing_bytes,
+            self._blocks.missing_bytes,
         )

@@ -15,7 +15,7 @@ from dlcore.errors import DiskFullError
 from dlcore.model import BlockInPackage, File, Manifest, Object
 from dlcore.store import Reserve, Space, Store
 from dlcore.store.files import Files
-from dlcore.store.partial import Partial
+from dlcore.store.held_blocks import HeldBlocks
 from dlcore.store.room import GIB, check_room
 from tests.store.helpers import fill, make_package
 from tests.store.test_full_disk import tiny_disk
@@ -96,22 +96,18 @@ def test_what_a_package_has_already_needs_no_room(tiny_disk: Path) -> None:
 # Errors cost the same however much is missing
 
 
-def partial_of(manifest: Manifest) -> Partial:
-    return Partial(Files(), Path("/partial"), Path("/target"), manifest, bytes(32), lambda _: None)
-
-
 @given(st.lists(st.integers(1, 50_000), min_size=1, max_size=4), st.integers())
 def test_the_missing_bytes_are_those_of_the_missing_blocks(lengths: list[int], seed: int) -> None:
     chance = random.Random(seed)
     manifest = make_package({f"{n}.bin": length for n, length in enumerate(lengths)}).manifest
-    partial = partial_of(manifest)
+    blocks = HeldBlocks(manifest)
     missing_bytes = 0
-    for number in range(len(partial.have)):
-        partial.have[number] = chance.choice((0, 1))
-        if not partial.have[number]:
+    for number in range(len(blocks.have)):
+        blocks.have[number] = chance.choice((0, 1))
+        if not blocks.have[number]:
             start, end = manifest.block_span(*manifest.locate_block(BlockInPackage(number)))
             missing_bytes += end - start
-    assert partial._missing_bytes() == missing_bytes
+    assert blocks.missing_bytes() == missing_bytes
 
 
 def test_the_error_of_a_full_disk_looks_at_no_block(
@@ -119,12 +115,12 @@ def test_the_error_of_a_full_disk_looks_at_no_block(
 ) -> None:
     """Fault D1: the disk is full with millions of blocks to come. dlcore says so at once."""
     manifest = huge(60 * TIB)
-    partial = partial_of(manifest)
+    blocks = HeldBlocks(manifest)
     monkeypatch.setattr(Manifest, "block_span", None)
     monkeypatch.setattr(Manifest, "locate_block", None)
     full = OSError(28, "No space left on device", str(tmp_path))
     with (
         pytest.raises(DiskFullError, match=re.escape(f"{60 * TIB} bytes are still to come")),
-        translated("write", tmp_path, lambda: 0, partial._missing_bytes),
+        translated("write", tmp_path, lambda: 0, blocks.missing_bytes),
     ):
         raise full

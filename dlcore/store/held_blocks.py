@@ -1,0 +1,81 @@
+"""Which blocks of a partial package are on disk, and which of them the journal does not claim yet.
+
+Thread-safe: one lock guards both, so a block that is forgotten is never claimed afterwards.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from dlcore.model import BlockInObject, BlockRange, Manifest
+from dlcore.store.journal import Claim
+
+
+class HeldBlocks:
+    """The blocks of one package.
+
+    Args:
+        manifest: The package.
+
+    Attributes:
+        have: One byte for each package-wide block: 1 if it is on disk and verified.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.have = bytearray(manifest.first_blocks[-1])
+        self._manifest = manifest
+        self._lock = threading.Lock()  # guards _pending
+        self._pending: list[Claim] = []  # written, and not yet claimed
+
+    def record(self, claims: list[Claim]) -> None:
+        """Blocks were written; they are to be claimed after the next sync."""
+        with self._lock:
+            self._pending += claims
+            for claim in claims:
+                self.have[claim.block] = 1
+
+    def drop_object(self, index: int) -> None:
+        """All blocks of an object are missing again; their claims are to be taken back."""
+        first, last = self._manifest.first_blocks[index : index + 2]
+        with self._lock:
+            self.have[first:last] = bytes(last - first)
+            # If the next process believed them, the object would not match again, and the endpoint
+            # that delivered the rest of it would be blamed.
+            self._pending = [each for each in self._pending if not first <= each.block < last]
+            self._pending += [Claim(number, is_synced=False) for number in range(first, last)]
+
+    def take_pending(self) -> list[Claim]:
+        """The records to append to the journal; the caller appends or forgets them."""
+        with self._lock:
+            pending, self._pending = self._pending, []
+        return pending
+
+    def forget(self, pending: list[Claim]) -> None:
+        """A sync failed: neither these blocks nor those written since count as on disk."""
+        with self._lock:
+            for claim in pending + self._pending:
+                self.have[claim.block] = 0
+            self._pending = []
+
+    def missing_in(self, blocks: BlockRange) -> list[BlockRange]:
+        """The blocks of a range that are not on disk yet, in the fewest ranges."""
+        runs: list[BlockRange] = []
+        base = self._manifest.first_blocks[blocks.object]
+        for block in range(blocks.first, blocks.last):
+            if self.have[base + block]:
+                continue
+            if runs and runs[-1].last == block:
+                runs[-1] = runs[-1]._replace(last=BlockInObject(block + 1))
+            else:
+                runs.append(BlockRange.of(blocks.object, block, block + 1))
+        return runs
+
+    def missing_bytes(self) -> int:
+        """Bytes that are not on disk yet; counted by object, so that it is quick."""
+        numbers = self._manifest.first_blocks
+        missing_bytes = 0
+        for item, first, end in zip(self._manifest.objects, numbers, numbers[1:], strict=False):
+            missing_bytes += self.have.count(0, first, end) * self._manifest.block_bytes
+            if end > first and not self.have[end - 1]:
+                missing_bytes -= -item.length_bytes % self._manifest.block_bytes
+        return missing_bytes
