@@ -270,9 +270,9 @@ class RunStateFault(enum.StrEnum):
     DAMAGED = "damaged"  # run.json cannot be read: at which step the run was is lost
     VERSION = "version"  # another version of dlcore wrote run.json
     SEQUENCE = "sequence"  # the task sequence was edited: go on with it, or begin anew?
-    SETTING = "setting"  # likewise, of the deployment's download setting
+    SETTING = "setting"  # the deployment's download setting was changed: the same question
     CATALOG = "catalog"  # the catalog that the run began with is lost
-    PACKAGE = "package"  # the version of a package that the run began with is not to be had
+    PACKAGE = "package"  # the version of a package that the run began with is not available
 
 
 class RunStateError(DlcoreError):

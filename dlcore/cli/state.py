@@ -28,8 +28,8 @@ trust_root_option = click.option(
     "--trust-root",
     type=EXISTING_FILE,
     metavar="FILE",
-    help="The publisher's root.json: only a catalog that is signed as it says is used, whoever "
-    "serves it. [default: that of the deployment file, if there is one]",
+    help="The publisher's root.json: only a catalog that is signed as it says is used, whichever "
+    "server it comes from. [default: that of the deployment file, if there is one]",
 )
 sequence_id_option = click.option(
     "--sequence-id",

@@ -24,7 +24,7 @@ GRACE_S = 1.4
 """Time in which a command may end in order. Its whole end takes less than 2 s, with the lookout's
 delay before it and the last words after it."""
 
-_LOOK_EVERY_S = 0.1  # a main thread that does not take a signal for as long hangs
+_LOOK_EVERY_S = 0.1  # a main thread that does not take a signal within this time hangs
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 

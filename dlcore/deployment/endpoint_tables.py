@@ -173,7 +173,7 @@ def _check_credentials(endpoint: EndpointSettings, where: str) -> None:
 
 
 def _check_content_hosts(endpoint: EndpointSettings, where: str) -> None:
-    """Refuse what is not the name of a host: a pattern that never matches would be no help."""
+    """Refuse what is not the name of a host: a pattern that never matches would not help."""
     for host in endpoint.content_hosts:
         if not _HOST.fullmatch(host):
             raise ConfigError(

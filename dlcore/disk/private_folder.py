@@ -168,7 +168,7 @@ class PrivateFolder:
             status = os.lstat(name)
         if not is_link(status) and not stat.S_ISDIR(status.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
-        return _Folder(None), status  # who refuses a link is the caller, by its status
+        return _Folder(None), status  # the caller sees a link by its status, and refuses it
 
     def _keep(self, path: str, folder: _Folder) -> None:
         with self._lock:

@@ -1,8 +1,8 @@
-"""Reads the catalog, the document that everything else is trusted because of.
+"""Reads the catalog, on which the trust in every other document rests.
 
-Guarantees: with a pinned root, the catalog is the one that the publisher signed last, whoever
-serves it. Without one, the file, the endpoint's TLS or the pinned digest vouches for it, which the
-caller has made sure of.
+Guarantees: with a pinned root, the catalog is the one that the publisher signed last,
+whichever server it came from. Without one, the file, the endpoint's TLS or the pinned digest
+vouches for it; the caller has made sure that one of them does.
 """
 
 from __future__ import annotations

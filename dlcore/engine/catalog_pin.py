@@ -40,7 +40,7 @@ async def pinned_catalog(
         read_current: Reads the current catalog, in case it is still the same one.
 
     Raises:
-        RunStateError: It is lost, and the current one is another one or cannot be read.
+        RunStateError: It is lost, and the current one differs from it or cannot be read.
         TrustError: The root that is trusted now does not prove it.
         StorageError: The disk failed.
     """
@@ -66,7 +66,7 @@ async def _read_again(
     except DlcoreError as error:
         raise _lost(state, f"the current one cannot be read: {error.message}") from error
     if read.sha256 != pin.catalog:
-        raise _lost(state, "the current one is another one")
+        raise _lost(state, "the current one differs from it")
     await in_thread(keep_catalog, state, read)
     return read
 
@@ -74,7 +74,7 @@ async def _read_again(
 def _lost(state: Path, why: str) -> RunStateError:
     return RunStateError(
         f"the catalog that the run began with is damaged or missing in {state / pins.FOLDER}, and "
-        f"{why}: which versions of packages the run uses is lost",
+        f"{why}: it is not known which package versions the run uses",
         fault=RunStateFault.CATALOG,
         remedy=f"Run again when the endpoints can be reached. {RESTART_REMEDY}",
     )

@@ -17,7 +17,7 @@ from dlcore.engine.download.library import Library
 from dlcore.errors import DlcoreError, StorageError
 from dlcore.waiting import wait_for_all
 
-MAX_PROOFS = 3  # arbitrary: what is damaged twice right after it was mended will be so again
+MAX_PROOFS = 3  # arbitrary: content damaged twice right after a repair will be damaged again
 
 
 class Content:

@@ -16,7 +16,7 @@ class EnginePolicy(msgspec.Struct, frozen=True):
         max_network_delay_s: The longest of these waits. A person who plugs a cable in waits this
             long at most.
         max_network_wait_s: How long a step waits for the network in all. An hour covers the restart
-            of a branch office's router, and ends a run that nobody helps within a night.
+            of a branch office's router, and ends an unattended run within a night.
         save_every_s: Seconds between two saves of a run's figures. A run that is killed loses up
             to this much of them; a save is one small file and one sync.
         lock_retry_s: Seconds between two attempts to lock a state directory that another process

@@ -75,7 +75,7 @@ class Republished:
                 self._tell(PackageRepublished(package, pinned.version, version))
 
     async def explain(self, error: DlcoreError, packages: Sequence[str]) -> DlcoreError:
-        """Why packages cannot be had: because they were published again, if that is so.
+        """Explain why packages are missing, if they were published again since the run began.
 
         Args:
             error: How the attempt to fetch them failed.
@@ -94,7 +94,7 @@ class Republished:
             for item in gone
         )
         return RunStateError(
-            f"{each}. The version that the run began with is not to be had: {error.message}",
+            f"{each}. The version that the run began with is not available: {error.message}",
             fault=RunStateFault.PACKAGE,
             remedy=f"Distribute that version again and run again. {RESTART_REMEDY}",
         )

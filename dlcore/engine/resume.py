@@ -83,6 +83,6 @@ def _undecided(
     return RunStateError(
         message,
         fault=fault,
-        remedy=f"To go on at step {run.position} with what there is now, run with --continue "
-        f"(resume='continue'). {RESTART_REMEDY}",
+        remedy=f"To go on at step {run.position} with the current sequence and setting, "
+        f"run with --continue (resume='continue'). {RESTART_REMEDY}",
     )

@@ -43,7 +43,7 @@ async def run_sequence(
         PreflightError: A prerequisite is missing; nothing was run.
         StorageError: The local disk failed, or is full; run again to go on.
         RunStateError: A run is under way that cannot go on without a decision, or for which a
-            package is not to be had any more.
+            package is not available any more.
     """
     if isinstance(sequence, Path):
         sequence = load(sequence)

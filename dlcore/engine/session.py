@@ -219,7 +219,7 @@ class Session:
         Raises:
             NotFoundError: The catalog or the endpoints do not know a package.
             ExhaustedError: No endpoint is left to serve some blocks of a package.
-            RunStateError: A package cannot be had in the version that the run began with.
+            RunStateError: A package is not available in the version that the run began with.
             IntegrityError: Every endpoint served some block wrong.
             UnexpectedContentError: There is something in a package's folder that is not the
                 package's, though no step has used it.

@@ -135,7 +135,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def flaw(self) -> str:
-        """In which way it contradicts itself; empty if it does not."""
+        """How the state contradicts itself; empty if it does not."""
         steps, groups = self.sequence.steps, len(self.sequence.groups)
         named = [(result.index, result.name) for result in self.results]
         if named != [(at, step.name) for at, step in enumerate(steps[: self.position])]:

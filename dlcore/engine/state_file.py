@@ -138,7 +138,7 @@ def _damaged(source: str, why: str) -> RunStateError:
 def _of_version(source: str, version: int | None) -> RunStateError:
     return RunStateError(
         f"{source} has version {version}, and this dlcore reads version {VERSION}: "
-        "at which step the run was cannot be told",
+        "it is not known which step the run had reached",
         fault=RunStateFault.VERSION,
         remedy=f"Go on with the dlcore that began the run. {RESTART_REMEDY}",
     )

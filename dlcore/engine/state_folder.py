@@ -37,7 +37,7 @@ def _length(name: str) -> int:
 
 
 def remove_state(state: Path) -> None:
-    """Delete a state folder; what cannot be deleted is logged, and left to the next call."""
+    """Delete a state folder; what cannot be deleted is logged; the next call tries again."""
     shutil.rmtree(state, ignore_errors=True)
     if os.path.lexists(state):
         _log.warning("%s cannot be deleted completely; delete it, or run the same again", state)

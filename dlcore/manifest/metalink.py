@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 MAX_METALINK_BYTES = 16 << 20  # the parsed tree takes many times as much memory
-MAX_TAGS = 1_000_000  # as many as digests of pieces have in a document of that length, twice over
+MAX_TAGS = 1_000_000  # twice what the piece digests of the longest document need
 
 Urls = tuple[tuple[str, ...], ...]
 

@@ -25,7 +25,7 @@ class SiteCatalog(Protocol):
 
 
 class UnsignedCatalog:
-    """The catalog of a destination that nobody signs.
+    """The catalog of a destination without signatures.
 
     Args:
         target: The destination.

@@ -110,7 +110,7 @@ def load_key(path: Path, passphrase: bytes | None) -> Key:
 
 
 def read_public(path: Path, max_bytes: int = 512_000) -> bytes:
-    """Read a file that is no secret.
+    """Read a file that does not hold a secret.
 
     Raises:
         NotFoundError: It does not exist.

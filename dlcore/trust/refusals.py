@@ -21,7 +21,7 @@ SERVER_REMEDY = (
 def refusing(name: str, source: str) -> Iterator[None]:
     """Raise `TrustError` in place of python-tuf's refusal of a document.
 
-    Expiry is not translated: whoever knows the times does that (`expired`).
+    Expiry is not translated: the caller knows the times and calls `expired`.
 
     Args:
         name: The document's name.

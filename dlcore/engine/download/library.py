@@ -30,7 +30,7 @@ from dlcore.transfer import Endpoint, Placement
 from dlcore.waiting import in_thread
 
 UNREACHABLE = frozenset({Fault.CONNECT, Fault.STALL})
-"""How an endpoint fails that does not answer at all."""
+"""The faults of an endpoint that does not answer at all."""
 
 
 class Library:
@@ -201,7 +201,7 @@ def _check_entry(
 
 
 def read_if_there(path: Path, limit_bytes: int) -> bytes | None:
-    """A file's bytes if it exists and is no longer than that."""
+    """A file's bytes; None if it does not exist or is longer than ``limit_bytes``."""
     try:
         with path.open("rb") as file:
             document = file.read(limit_bytes + 1)

@@ -25,11 +25,11 @@ T = TypeVar("T")
 
 
 class Named(Protocol):
-    """Whatever can be asked: an endpoint, or a server that is none."""
+    """Anything that can be asked: an endpoint, or another server."""
 
     @property
     def name(self) -> str:
-        """What it is called in errors and events."""
+        """Its name in errors and events."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Which network addresses a stranger may send requests to: public ones.
+"""Which network addresses a server may lead this client to: public ones.
 
 Guarantees: an address of this machine, of a private or link-local network, of a cloud's metadata
 service, and every address that stands for one of them in another notation is not public. The check

@@ -100,7 +100,7 @@ async def read_document(
 async def _document_body(
     response: Response, limit_bytes: int, announced_bytes: int | None, max_s: float
 ) -> bytearray:
-    """Read the body as it arrives; its announced length is no reason to keep room for it.
+    """Read the body as it arrives. No memory is reserved for its announced length.
 
     Raises:
         TransferError: ``RANGE`` if it is too long, ``STALL`` if it takes too long for its length.
