@@ -14,7 +14,7 @@ from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, quiet_option, say, show_json
 from dlcore.cli.paths import EXISTING_FOLDER
 from dlcore.cli.views import open_view
-from dlcore.engine.units import amount
+from dlcore.engine.units import amount, counted
 from dlcore.model import DEFAULT_BLOCK_BYTES
 from dlcore.publish import Published, Repaired, Stage, publish, repair
 
@@ -125,8 +125,8 @@ def command(
 def _published(done: Published) -> list[str]:
     again = f", of them {done.objects_rewritten} again" if done.objects_rewritten else ""
     counts = (
-        f"published {done.package_id} version {done.version}: {done.files} files, "
-        f"{amount(done.content_bytes)}; {done.objects_written} objects written{again} "
+        f"published {done.package_id} version {done.version}: {counted(done.files, 'file')}, "
+        f"{amount(done.content_bytes)}; {counted(done.objects_written, 'object')} written{again} "
         f"({amount(done.written_bytes)}), {done.objects_present} there already"
     )
     return [counts, f"manifest sha256 {done.manifest}"]
@@ -134,7 +134,8 @@ def _published(done: Published) -> list[str]:
 
 def _repaired(done: Repaired) -> list[str]:
     verdict = (
-        f"repaired {done.package_id} version {done.version}: {done.objects} objects checked, "
-        f"{len(done.rewritten)} documents and objects rewritten ({amount(done.written_bytes)})"
+        f"repaired {done.package_id} version {done.version}: "
+        f"{counted(done.objects, 'object')} checked, "
+        f"{len(done.rewritten)} rewritten ({amount(done.written_bytes)})"
     )
     return [*(f"rewrote {key}" for key in done.rewritten), verdict]

@@ -41,13 +41,7 @@ def show_report(report: Report) -> None:
             ("hashed and written by", report.native_core),
         ),
     )
-    show_table(
-        ("published again", "the run began with", "current"),
-        (
-            (item.package, str(item.pinned_version), str(item.version or "withdrawn"))
-            for item in report.republished
-        ),
-    )
+    _show_republished(report)
     show_table(
         ("endpoint", "fetched", "mean rate", "most connections", "faults"),
         (
@@ -61,6 +55,15 @@ def show_report(report: Report) -> None:
             for name, own in report.endpoints.items()
         ),
     )
+
+
+def _show_republished(report: Report) -> None:
+    if report.republished:
+        rows = (
+            (item.package, str(item.pinned_version), str(item.version or "withdrawn"))
+            for item in report.republished
+        )
+        show_table(("published again", "the run began with", "current"), rows)
 
 
 def _rate(report: Report) -> str:

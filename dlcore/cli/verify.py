@@ -15,7 +15,7 @@ from dlcore.cli.paths import EXISTING_FILE, EXISTING_FOLDER
 from dlcore.cli.state import trust_root_option
 from dlcore.cli.views import open_view
 from dlcore.engine.manifests import load_manifest
-from dlcore.engine.units import amount
+from dlcore.engine.units import amount, counted
 from dlcore.errors import ConfigError, IntegrityError, NotFoundError
 from dlcore.model import CATALOG_KEY, Manifest
 from dlcore.publish import SiteFault, verify_site
@@ -83,10 +83,10 @@ def _check_folder(folder: Path, manifest: Manifest, *, quiet: bool, as_json: boo
     else:
         for item in bad:
             say(f"{item.path}: {item.reason.value} at offset {item.offset_bytes}")
-        verdict = f"{len(bad)} faults" if bad else "all verified"
+        verdict = counted(len(bad), "fault") if bad else "all verified"
         say(
-            f"{manifest.package_id} version {manifest.version}: {len(manifest.files)} files, "
-            f"{amount(total_bytes)}: {verdict}"
+            f"{manifest.package_id} version {manifest.version}: "
+            f"{counted(len(manifest.files), 'file')}, {amount(total_bytes)}: {verdict}"
         )
     return IntegrityError.exit_status if bad else 0
 
@@ -107,9 +107,9 @@ def _check_site(where: str, trust_root: Path | None, *, quiet: bool, as_json: bo
         say(_in_words(fault))
     for key in report.unreferenced or ():
         say(f"{key}: not needed by any package")
-    verdict = f"{len(report.faults)} faults" if report.faults else "all verified"
+    verdict = counted(len(report.faults), "fault") if report.faults else "all verified"
     say(
-        f"{report.packages} packages, {report.objects} objects, "
+        f"{counted(report.packages, 'package')}, {counted(report.objects, 'object')}, "
         f"{amount(report.content_bytes)}: {verdict}"
     )
     return IntegrityError.exit_status if report.faults else 0
