@@ -91,7 +91,10 @@ class Client:
         self._held = False
         self.store = Store.look(state)
         self.endpoints: list[Endpoint] = []
-        self._catalogs = Catalogs(deployment, state, self.endpoints, self.bus.emit)
+        # The bus is looked up at each event, as everywhere else here.
+        self._catalogs = Catalogs(
+            deployment, state, self.endpoints, lambda event: self.bus.emit(event)
+        )
 
     @classmethod
     def from_config(
