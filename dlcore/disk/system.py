@@ -162,6 +162,11 @@ def make_folders(path: Path) -> None:
             sync_folder(each.parent)
 
 
+def stop_walk(error: OSError) -> None:
+    """Pass as ``onerror`` to ``os.walk``: else a folder that cannot be read counts as empty."""
+    raise error
+
+
 def allocate(fd: int, length_bytes: int) -> None:
     """Give a file its length and, where the file system supports it, the disk space for it.
 

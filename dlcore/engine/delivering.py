@@ -82,7 +82,8 @@ async def deliver(goal: Target, package: Package, source: Source, wait_s: float 
         DlcoreError: As ``source.fill``.
     """
     look: Look | None = None
-    is_new = not goal.state.exists()
+    with guarded(f"look at {goal.state}", goal.path):
+        is_new = not goal.state.exists()
     if is_new:
         look = await in_thread(goal.look, package.manifest)
         if look.standing is Standing.RIGHT:

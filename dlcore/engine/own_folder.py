@@ -179,9 +179,9 @@ class OwnFolder:
     def end(self, manifest: Manifest) -> None:
         """Delete the state folder, and note what is delivered."""
         self.discard(manifest)
-        if self.state.exists():  # as long as it has what was replaced, that stays noted
-            return
         with guarded(f"look at {self.path}", self.path):
+            if self.state.exists():  # as long as it has what was replaced, that stays noted
+                return
             inode = self.path.stat().st_ino
         self._deliveries.end(self.path, Delivered.of(manifest, inode))
 

@@ -56,7 +56,7 @@ def hand_over(content: Path, manifest: Manifest, rights: Rights) -> None:
     if os.name == "posix":
         _hand_over_by_handles(content, expected, rights)
     else:
-        for folder, folders, files in os.walk(content):
+        for folder, folders, files in os.walk(content, onerror=system.stop_walk):
             inside = Path(folder).relative_to(content).as_posix()
             for name in folders + files:
                 expected.check(inside, name, os.lstat(Path(folder, name)))
@@ -99,7 +99,9 @@ class _Expected:
 def _hand_over_by_handles(content: Path, expected: _Expected, rights: Rights) -> None:
     at_once = sys.platform == "linux" and expected.count > MAX_SYNCED_ALONE
     sync = _leave if at_once else system.sync
-    for folder, folders, files, handle in os.fwalk(content, topdown=False):
+    for folder, folders, files, handle in os.fwalk(
+        content, topdown=False, onerror=system.stop_walk
+    ):
         inside = os.path.relpath(folder, content)
         for name in folders:
             expected.check(inside, name, os.stat(name, dir_fd=handle, follow_symlinks=False))

@@ -106,6 +106,7 @@ def flip_state(scene: Scene, work: Path, tally: Tally) -> None:
     files = [p for p in (work / "state").rglob("*") if p.is_file() and p.stat().st_size]
     if not kills or not files:
         return
+    scene.await_steps(work)  # a step outlives dlcore, and would read what is flipped now
     flip_a_bit(scene.dice.choice(sorted(files)), scene.dice)
     tally.blows += 1
     ended_well = scene.ended_well_or_refused("run", command, work, tally)

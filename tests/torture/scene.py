@@ -6,9 +6,12 @@ steps' own log with what the sequence says.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import random
 import shutil
+import time
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -84,6 +87,13 @@ class Scene:
                 return
             tally.blows += 1
             yield
+
+    def await_steps(self, work: Path) -> None:
+        """Wait until no process of a step runs that was left by a command that was killed."""
+        witness = os.fsencode(work / "witness.sh")
+        end_s = time.monotonic() + command.HANG_S
+        while time.monotonic() < end_s and any(witness in line for line in _command_lines()):
+            time.sleep(command.POLL_S)
 
     def finish(self, what: str, arguments: list[object], work: Path, tally: Tally) -> bool:
         """Run a command undisturbed until it has ended well; returns whether it has."""
@@ -165,6 +175,12 @@ class Scene:
     def copy_of_site(self, work: Path) -> Path:
         """A copy of the site, to be changed."""
         return shutil.copytree(self.published, work / "site")
+
+
+def _command_lines() -> Iterator[bytes]:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            yield path.read_bytes()
 
 
 def _passes(ran: list[str], names: list[str]) -> list[list[str]]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import random
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from dlcore.errors import OwnershipError
+from dlcore.errors import OwnershipError, StorageError
 from dlcore.trust.evidence import Evidence
 from dlcore.trust.memory import Memory
 from tests.engine.deliveries import V1, V2, put
-from tests.torture.breaking import lose_power
+from tests.store.helpers import make_package
+from tests.torture.breaking import lay_out, lose_power
 from tests.torture.lives import Fact, Note, RunLife, TrustLife
 from tests.torture.medium import Leaf, Medium, Tree
 from tests.torture.recorder import Recorder
@@ -22,12 +26,15 @@ from tests.users import ADVERSARY, give, needs_root
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="folders are synced by POSIX calls")
 
+SMALL = make_package({"x": 10})
+
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path.resolve() / "root"
-    folder.mkdir(mode=0o700)
-    return folder
+def root() -> Iterator[Path]:
+    """In memory where that is possible: hundreds of deliveries are synced."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.exists() else None) as name:
+        yield Path(name).resolve()
 
 
 def left_of(root: Path, work: Callable[[], object]) -> Tree:
@@ -92,6 +99,30 @@ def test_a_planted_link_does_not_lead_a_package_elsewhere(root: Path, name: str)
     give(shared / "to", os.geteuid())
     put(V1, shared / name, root / "records")
     assert (root / name.replace("to", "elsewhere", 1) / "setup.exe").exists()
+
+
+@pytest.mark.parametrize("call", ["open", "stat"])
+def test_a_folder_that_cannot_be_looked_at_stops_a_delivery_as_a_fault_of_the_disk(
+    root: Path, call: str
+) -> None:
+    """Fault: a folder cannot be read during a delivery. dlcore blames the disk, not its content."""
+    calls, failing = 0, 0
+
+    def before(name: str) -> None:
+        nonlocal calls
+        calls += name == call
+        if name == call and calls == failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with Recorder(root, before).watching():
+        put(SMALL, root / "to", root / "records")
+    count = calls
+    for number in range(1, count + 1):
+        lay_out(root, Tree(0, {}))
+        calls, failing = 0, number
+        with Recorder(root, before).watching(), contextlib.suppress(StorageError):
+            put(SMALL, root / "to", root / "records")
+    assert count
 
 
 class Careless(TrustLife):
