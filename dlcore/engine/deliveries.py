@@ -113,7 +113,9 @@ class Deliveries:
         try:
             data = read_document(self._files, self._file(path))
             record = msgspec.json.decode(zlib.decompress(data or b""), type=_Record)
-        except (PermissionError, NotADirectoryError, zlib.error, msgspec.DecodeError):
+        except (PermissionError, NotADirectoryError, zlib.error):
+            return ()
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return ()
         except OwnershipError as error:
             _log.warning("records of deliveries are not used: %s", error.message)

@@ -62,7 +62,7 @@ def decode_evidence(document: bytes, *, source: str) -> Evidence:
         raise _damaged(f"{source} is damaged: its digest does not match")
     try:
         evidence = msgspec.json.decode(payload, type=Evidence)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _damaged(f"{source} cannot be read: another version of dlcore wrote it") from None
     if evidence.schema != 1 or evidence.verified_at.tzinfo is None:
         raise _damaged(f"{source} cannot be read: another version of dlcore wrote it")

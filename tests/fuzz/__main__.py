@@ -39,6 +39,7 @@ def main() -> None:
     with atheris.instrument_imports(include=["dlcore"]) if atheris else contextlib.nullcontext():
         importlib.import_module("tests.fuzz.targets")
         importlib.import_module("tests.fuzz.gateway")
+        importlib.import_module("tests.fuzz.local")
     target = TARGETS[arguments.target]
     if atheris:
         _fuzz_guided(atheris, target, duration_s, arguments.seed)

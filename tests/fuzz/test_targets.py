@@ -13,6 +13,7 @@ from random import Random
 import pytest
 
 import tests.fuzz.gateway
+import tests.fuzz.local
 import tests.fuzz.targets  # noqa: F401  importing them registers the targets
 from tests.fuzz.mutation import mutations
 from tests.fuzz.target import CORPUS, TARGETS, Target

@@ -1,0 +1,86 @@
+"""Targets for what dlcore itself keeps on disk, and for what a step's command writes."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import hashlib
+import re
+import shutil
+import tempfile
+import zlib
+from pathlib import Path
+
+from dlcore.deployment.sizes import parse_size
+from dlcore.engine.answers import MAX_NAME_CHARACTERS, read_answers
+from dlcore.engine.deliveries import Delivered, Deliveries
+from dlcore.engine.state_file import decode_state, encode_state
+from dlcore.errors import RunStateError, TrustError
+from dlcore.native import block_checksums
+from dlcore.store.files import Files
+from dlcore.trust.evidence import decode_evidence, encode_evidence
+from tests.fuzz.target import RefusedError, target
+
+SOURCE = "fuzz"
+_CHECKSUM = re.compile(rb'(?<="checksum":")[0-9a-f]{32}(?=","payload":(.*)}\Z)', re.DOTALL)
+
+
+@target(RunStateError)
+def run_state(data: bytes) -> None:
+    """As it is, and with the checksum made right, so that changes reach what is behind it."""
+    found = _CHECKSUM.search(data)
+    if found:
+        right = block_checksums(found[1], max(1, len(found[1]))).hex().encode()
+        data = data[: found.start()] + right + data[found.end() :]
+    run = decode_state(data, source=SOURCE)
+    assert not run.flaw
+    assert encode_state(decode_state(encode_state(run), source=SOURCE)) == encode_state(run)
+
+
+@target(TrustError)
+def trust_evidence(data: bytes) -> None:
+    """The payload; its digest is made right, so that changes reach what is behind it."""
+    evidence = decode_evidence(_with_digest(data), source=SOURCE)
+    assert decode_evidence(encode_evidence(evidence), source=SOURCE) == evidence
+    assert evidence.verified_at.tzinfo is not None
+
+
+def _with_digest(payload: bytes) -> bytes:
+    return hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload
+
+
+@target(RefusedError)
+def delivery_record(data: bytes) -> None:
+    """The record before it is compressed, of a delivery to ``/delivered``."""
+    path, folder = Path("/delivered"), _folder() / "deliveries"
+    deliveries = Deliveries(folder, Files())
+    deliveries.begin(path, None, Delivered(1, "ABC00012", 1, frozenset(), frozenset()))
+    (record,) = folder.iterdir()
+    record.write_bytes(data)
+    deliveries.all(path)
+    record.write_bytes(zlib.compress(data, 1))
+    if not deliveries.all(path):
+        raise RefusedError
+
+
+@target(ValueError)
+def step_answers(data: bytes) -> None:
+    file = _folder() / "answers"
+    file.write_bytes(data)
+    for name in read_answers(file):
+        assert 0 < len(name) <= MAX_NAME_CHARACTERS
+        assert not name.startswith("_")
+        assert not {"=", "%", "\n", "\0"} & set(name)
+
+
+@target(ValueError)
+def size_setting(data: bytes) -> None:
+    assert 0 <= parse_size(data.decode("latin-1")) < 10**15 * 1024**4
+
+
+@functools.cache
+def _folder() -> Path:
+    """One for the process: a folder for each input would take most of the time."""
+    folder = tempfile.mkdtemp(prefix="dlcore-fuzz-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
