@@ -40,6 +40,7 @@ def main() -> None:
         importlib.import_module("tests.fuzz.targets")
         importlib.import_module("tests.fuzz.gateway")
         importlib.import_module("tests.fuzz.local")
+        importlib.import_module("tests.fuzz.signed")
     target = TARGETS[arguments.target]
     if atheris:
         _fuzz_guided(atheris, target, duration_s, arguments.seed)

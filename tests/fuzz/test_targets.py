@@ -14,6 +14,7 @@ import pytest
 
 import tests.fuzz.gateway
 import tests.fuzz.local
+import tests.fuzz.signed
 import tests.fuzz.targets  # noqa: F401  importing them registers the targets
 from tests.fuzz.mutation import mutations
 from tests.fuzz.target import CORPUS, TARGETS, Target
