@@ -52,8 +52,7 @@ def _signed(data: bytes, *, rightly: bool) -> bytes:
             signature = _key().sign(canonical.encode()).signature
         except (ValueError, FormatError, RecursionError):
             pass  # it cannot be signed
-    key_id = _key().public_key.keyid.encode()
-    signatures = b'[{"keyid":"%s","sig":"%s"}]' % (key_id, signature.encode())
+    signatures = json.dumps([{"keyid": _key().public_key.keyid, "sig": signature}]).encode()
     return b'{"signatures":%s,"signed":%s}' % (signatures, data)
 
 

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def copy_project(folder: Path) -> None:
-    """Copy what building the extension and testing it takes, without the built extension."""
-    for name in ("dlcore", "dlcore_ext", "tests/native"):
+    """Copy what building the extension and testing with it takes, without the built extension."""
+    for name in ("dlcore", "dlcore_ext", "tests"):
         shutil.copytree(
             ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.so", "__pycache__")
         )
