@@ -49,6 +49,7 @@ def _signed(data: bytes, *, rightly: bool) -> bytes:
     if rightly:
         try:
             canonical = encode_canonical(json.loads(data))
+            assert canonical is not None  # None only where a writer was passed in
             signature = _key().sign(canonical.encode()).signature
         except (ValueError, FormatError, RecursionError):
             pass  # it cannot be signed
