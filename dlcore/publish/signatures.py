@@ -12,6 +12,9 @@ from dlcore.trust import Memory, Verification
 def verify_signatures(site: Site, root: bytes, *, allow_expired: bool = False) -> Verification:
     """Verify the signed metadata of a site, and its catalog.
 
+    What this machine remembers guards against rollback. It does not stand in for a document of the
+    site, which other clients need: each one is read.
+
     Args:
         site: Any site that can be read.
         root: The root document to trust.
@@ -23,7 +26,13 @@ def verify_signatures(site: Site, root: bytes, *, allow_expired: bool = False) -
         TransferError: The site failed.
     """
     now = None if allow_expired else datetime.now(UTC)
-    verification = Verification(root, Memory(None, root).read(), now, source=site.name)
+    remembered = Memory(None, root).read()
+    if remembered:
+        _verify(site, Verification(root, remembered, now, source=site.name))
+    return _verify(site, Verification(root, None, now, source=site.name))
+
+
+def _verify(site: Site, verification: Verification) -> Verification:
     while wanted := verification.wanted:
         document = read_document(site, wanted.key, wanted.max_bytes)
         if document is None:

@@ -130,6 +130,28 @@ def test_init_for_another_site_takes_no_unfinished_keys(signed: Signed) -> None:
     assert "never replaced" in str(refused(again, 2, "config")["message"])
 
 
+@pytest.mark.parametrize("name", ["timestamp", "1.snapshot", "1.targets"])
+@pytest.mark.parametrize("is_missing", [False, True])
+def test_a_site_is_checked_by_its_documents_and_not_by_memory(
+    signed: Signed, name: str, is_missing: bool
+) -> None:
+    """Fault: signed metadata is damaged at a site that was seen whole. `verify` says so."""
+    fetched = signed.here(
+        *("fetch", PACKAGE, "--from", signed.site, "-o", signed.folder / "to"),
+        *("--trust-root", signed.root),
+    )
+    assert fetched.status == 0
+    verify = ("verify", signed.site, "--trust-root", signed.root, "--json")
+    assert signed.here(*verify).status == 0
+    path = signed.site / "metadata" / f"{name}.json"
+    content = bytearray(path.read_bytes())
+    content[80] ^= 1
+    path.unlink()
+    if not is_missing:
+        path.write_bytes(content)
+    refused(signed.here(*verify), 17, "trust")
+
+
 def test_a_passphrase_encrypts_the_keys(
     signed: Signed, here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
