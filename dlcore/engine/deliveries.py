@@ -26,6 +26,7 @@ from dlcore.model import Manifest
 from dlcore.store.files import Files, read_document, write_document
 from dlcore.store.tree import folders_of
 
+MAX_RECORD_BYTES = 1 << 30  # unpacked; what is longer is cut and counts as damaged
 MAX_RECORDS = 1000  # a record of 100,000 names has about 1 MB; the oldest ones go
 _log = logging.getLogger(__name__)
 
@@ -112,7 +113,8 @@ class Deliveries:
     def _read(self, path: Path) -> tuple[Delivered, ...]:
         try:
             data = read_document(self._files, self._file(path))
-            record = msgspec.json.decode(zlib.decompress(data or b""), type=_Record)
+            document = zlib.decompressobj().decompress(data or b"", MAX_RECORD_BYTES)
+            record = msgspec.json.decode(document, type=_Record)
         except (PermissionError, NotADirectoryError, zlib.error):
             return ()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
