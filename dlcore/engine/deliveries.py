@@ -26,7 +26,7 @@ from dlcore.model import Manifest
 from dlcore.store.files import Files, read_document, write_document
 from dlcore.store.tree import folders_of
 
-MAX_RECORD_BYTES = 1 << 30  # unpacked; what is longer is cut and counts as damaged
+MAX_RECORD_BYTES = 128 << 20  # unpacked; two manifests of the greatest length are shorter
 MAX_RECORDS = 1000  # a record of 100,000 names has about 1 MB; the oldest ones go
 _log = logging.getLogger(__name__)
 
@@ -113,8 +113,7 @@ class Deliveries:
     def _read(self, path: Path) -> tuple[Delivered, ...]:
         try:
             data = read_document(self._files, self._file(path))
-            document = zlib.decompressobj().decompress(data or b"", MAX_RECORD_BYTES)
-            record = msgspec.json.decode(document, type=_Record)
+            record = msgspec.json.decode(_unpacked(data or b""), type=_Record)
         except (PermissionError, NotADirectoryError, zlib.error):
             return ()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -149,6 +148,14 @@ class Deliveries:
 
     def _file(self, path: Path) -> Path:
         return self._folder / f"{hashlib.sha256(os.fsencode(path)).hexdigest()}.record"
+
+
+def _unpacked(data: bytes) -> bytes:
+    unpacker = zlib.decompressobj()
+    document = unpacker.decompress(data, MAX_RECORD_BYTES)
+    if not unpacker.eof:
+        raise zlib.error("cut off, or too long")
+    return document
 
 
 def users_deliveries() -> Path:
