@@ -151,7 +151,7 @@ def command(
             f"({amount(fetched.bytes_fetched)} fetched, {amount(fetched.bytes_reused)} reused)"
         )
         if fetched.repaired:
-            say(f"repaired: {told(fetched.repaired)}")
+            say(f"was different before: {told(fetched.repaired)}")
 
 
 async def _shown(start: Callable[..., Awaitable[Fetched]], view: View) -> Fetched:

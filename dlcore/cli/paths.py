@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from dlcore.disk.faults import storage_error
 from dlcore.errors import NotFoundError
 
 
@@ -17,8 +18,12 @@ class _Existing(click.Path):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> str | bytes | os.PathLike[str]:
-        if not os.path.lexists(value):
-            raise NotFoundError(f"{value} does not exist", remedy="Check the path.")
+        try:
+            os.lstat(value)
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFoundError(f"{value} does not exist", remedy="Check the path.") from None
+        except OSError as error:
+            raise storage_error(error, "read", Path(value)) from error
         return super().convert(value, param, ctx)
 
 

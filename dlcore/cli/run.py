@@ -46,16 +46,14 @@ RESTART = 16  # a step asked for a restart: run again to go on
 )
 @click.option(
     "--restart",
-    "resume",
-    flag_value=Resume.RESTART,
-    type=Resume,
+    "is_restart",
+    is_flag=True,
     help="Begin anew at the first step, whatever run is under way. Content on disk is kept.",
 )
 @click.option(
     "--continue",
-    "resume",
-    flag_value=Resume.CONTINUE,
-    type=Resume,
+    "is_continue",
+    is_flag=True,
     help="Go on with the run that is under way, although the task sequence or the download "
     "setting was changed; possible if the steps that have ended are the same.",
 )
@@ -70,7 +68,8 @@ def command(
     config: Path,
     sequence_id: str | None,
     simulate: str | None,
-    resume: Resume | None,
+    is_restart: bool,
+    is_continue: bool,
     trust_root: Path | None,
     state: Path,
     cap_bytes_per_s: int | None,
@@ -87,6 +86,9 @@ def command(
     with status 15 if a step failed for good, and with 16 if a step asked for a restart of the
     machine: run it again afterwards.
     """
+    if is_restart and is_continue:
+        raise click.UsageError("--restart and --continue exclude each other")
+    resume = Resume.RESTART if is_restart else Resume.CONTINUE if is_continue else Resume.ASK
     loaded = load(sequence, package_id=sequence_id)
     deployment = load_deployment(config, trust_root=trust_root)
     executor = _executor(simulate, deployment)
@@ -95,7 +97,7 @@ def command(
         client.limit(cap_bytes_per_s)
     view = open_view(quiet=quiet)
     tell_report = _show_json if as_json else show_report
-    report = run_async(_run(client, loaded, executor, resume or Resume.ASK, view, tell_report))
+    report = run_async(_run(client, loaded, executor, resume, view, tell_report))
     if report.outcome is RunOutcome.FAILED:
         last = report.steps[-1]
         failed = f" ({StepError.code}): step {last.index} '{last.name}' failed: {last.why}"

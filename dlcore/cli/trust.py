@@ -14,8 +14,11 @@ from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.numbers import NumberRange
 from dlcore.cli.output import json_option, say, show_json, show_table
 from dlcore.cli.paths import EXISTING_FILE
+from dlcore.engine.units import counted
 from dlcore.errors import ConfigError
 from dlcore.extras import require
+from dlcore.manifest import decode_catalog
+from dlcore.model import CATALOG_KEY
 from dlcore.publish.destination import Destination
 from dlcore.publish.opening import open_destination, open_site
 
@@ -82,10 +85,12 @@ def init(
     target = open_destination(site)
     lifetimes = msgspec.structs.replace(DEFAULT_LIFETIMES, **_seconds(days))
     root = sign_for_the_first_time(target, folder, passphrase, lifetimes)
+    document = target.read_whole(CATALOG_KEY) or b""
+    packages = len(decode_catalog(document, source=target.name).packages)
     if as_json:
-        show_json({"site": target.name, "root": str(root)})
+        show_json({"site": target.name, "root": str(root), "packages": packages})
     else:
-        say(f"{target.name} is signed; clients pin {root}")
+        say(f"{target.name} is signed, with {counted(packages, 'package')}; clients pin {root}")
         say(f"take {folder / 'root.pem'} offline; publish with --sign-with {folder}")
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from dlcore.errors import ConfigError
+from dlcore.disk.faults import storage_error
+from dlcore.errors import ConfigError, NotFoundError
 from dlcore.model import EndpointKind, EndpointSettings, Manifest
 from dlcore.schedule import Terms
 from dlcore.transfer import ConnectionPool, Endpoint, open_endpoint, open_urls
@@ -51,6 +54,8 @@ def open_sources(
 
     Raises:
         ConfigError: There is none, or one cannot be used.
+        NotFoundError: A folder does not exist.
+        StorageError: A folder cannot be looked at.
     """
     if not all(named):
         raise ConfigError("the name of an endpoint is empty", remedy="Name a folder or a URL.")
@@ -63,6 +68,8 @@ def open_sources(
     pool = ConnectionPool()
     for number, item in enumerate(named):
         settings = _settings(item, number, access) if isinstance(item, str) else item
+        if settings.kind is EndpointKind.FILE and len(named) == 1:  # else others may serve
+            _check_folder(settings.url)
         endpoint = open_endpoint(settings, pool=pool)
         stack.push_async_callback(endpoint.aclose)
         terms = Terms(settings.connections, settings.cost, settings.cap_bytes_per_s)
@@ -132,6 +139,20 @@ def _kind_and_url(source: str) -> tuple[EndpointKind, str]:
     if plus and kind in list(EndpointKind):
         return EndpointKind(kind), url
     return (EndpointKind.HTTP if "://" in source else EndpointKind.FILE), source
+
+
+def _check_folder(source: str) -> None:
+    try:
+        is_folder = stat.S_ISDIR(os.stat(source).st_mode)  # noqa: PTH116  # `is_dir` hides errors
+    except (FileNotFoundError, NotADirectoryError):
+        is_folder = False
+    except OSError as error:
+        raise storage_error(error, "read the published folder", Path(source)) from error
+    if not is_folder:
+        raise NotFoundError(
+            f"{source} is not a folder",
+            remedy="Name a folder that dlcore publish wrote, or a URL (dlcore fetch --help).",
+        )
 
 
 def _name(host: str, number: int) -> str:

@@ -16,9 +16,13 @@ SERVER_REMEDY = (
     " serves. If the publisher has set up trust anew, get the new root.json from them."
 )
 
+PINNED_REMEDY = (
+    "Name the root.json that the publisher gave you; dlcore trust init wrote it beside the keys."
+)
+
 
 @contextlib.contextmanager
-def refusing(name: str, source: str) -> Iterator[None]:
+def refusing(name: str, source: str, *, remedy: str = SERVER_REMEDY) -> Iterator[None]:
     """Raise `TrustError` in place of python-tuf's refusal of a document.
 
     Expiry is not translated: the caller knows the times and calls `expired`.
@@ -26,16 +30,17 @@ def refusing(name: str, source: str) -> Iterator[None]:
     Args:
         name: The document's name.
         source: Where it came from.
+        remedy: What to do about it.
     """
     try:
         yield
     except (tuf.ExpiredMetadataError, tuf.EqualVersionNumberError):
         raise
     except tuf.RepositoryError as error:
-        raise refusal(error, name, source) from error
+        raise refusal(error, name, source, remedy=remedy) from error
 
 
-def refusal(error: Exception, name: str, source: str) -> TrustError:
+def refusal(error: Exception, name: str, source: str, *, remedy: str = SERVER_REMEDY) -> TrustError:
     """The error that a user sees in place of python-tuf's."""
     match error:
         case tuf.UnsignedMetadataError():
@@ -49,7 +54,7 @@ def refusal(error: Exception, name: str, source: str) -> TrustError:
             fault, what = TrustFault.MALFORMED, "is malformed"
         case _:
             fault, what = TrustFault.MALFORMED, "does not hold what its name says"
-    return TrustError(f"{source}: {name} {what}", fault=fault, remedy=SERVER_REMEDY)
+    return TrustError(f"{source}: {name} {what}", fault=fault, remedy=remedy)
 
 
 def expired(

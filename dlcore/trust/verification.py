@@ -30,7 +30,7 @@ from dlcore.model import CATALOG_KEY, TIMESTAMP_KEY
 from dlcore.trust.evidence import Evidence
 from dlcore.trust.layout import Role, metadata_key, signed_catalog_key
 from dlcore.trust.policy import DEFAULT_POLICY, TrustPolicy
-from dlcore.trust.refusals import SERVER_REMEDY, expired, refusing
+from dlcore.trust.refusals import PINNED_REMEDY, SERVER_REMEDY, expired, refusing
 
 PINNED: Final = "the pinned root"
 _BEFORE_ALL_EXPIRY: Final = datetime.fromtimestamp(0, UTC)
@@ -95,7 +95,7 @@ class Verification:
         }
         self._target: TargetFile | None = None
         self.catalog: bytes | None = None
-        with refusing(PINNED, "settings"):
+        with refusing(PINNED, "--trust-root or [trust] root", remedy=PINNED_REMEDY):
             self._trusted = _TrustedSet(pinned_root, self._time)
         self._take_kept_roots(kept.roots)
         self._accept: Callable[[bytes], None] = self._accept_root

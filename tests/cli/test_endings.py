@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.cli.paths import EXISTING_FILE
+from dlcore.errors import StorageError
 from tests.cli.conftest import Site
 from tests.cli.helpers import Here, dlcore, refused, start, wait
 from tests.engine.scene import sequence, step
+from tests.users import ADVERSARY, folder_of, needs_root, run_as_ordinary_user
 
 COMMANDS = ("publish", "serve", "plan", "run", "fetch", "verify")
 SIMULATED_FAILURE = "default_s = 0\n[exit_codes]\nDrivers = 1603\n"
@@ -319,3 +322,30 @@ def test_a_command_without_a_loop_can_be_terminated_too(tmp_path: Path) -> None:
         assert process.poll() is None, wait(process)
     process.terminate()  # it is hashing
     refused(wait(process), 143, "terminated")
+
+
+def test_a_folder_to_fetch_from_that_is_not_there_is_named(here: Here, tmp_path: Path) -> None:
+    ended = here(
+        "fetch", "ABC00001", "--from", tmp_path / "nosite", "-o", tmp_path / "to", "--json"
+    )
+    assert "nosite" in str(refused(ended, 4, "not-found")["message"])
+
+
+@needs_root
+def test_a_path_that_may_not_be_looked_at_is_not_called_missing() -> None:
+    """Fault D2: a folder may not be entered. dlcore says so, and not that the file is missing."""
+
+    def look() -> None:
+        with pytest.raises(StorageError, match="Permission denied"):
+            EXISTING_FILE.convert(folder / "x", None, None)
+
+    with folder_of(ADVERSARY) as folder:
+        run_as_ordinary_user(look)
+
+
+def test_restart_and_continue_exclude_each_other(here: Here, site: Site) -> None:
+    ended = here(
+        *("run", site.sequence, "--config", site.sequence),
+        *("--restart", "--continue", "--json"),
+    )
+    assert "exclude" in str(refused(ended, 2, "config")["message"])

@@ -66,7 +66,7 @@ def test_people_are_told_what_was_repaired(here: Here, site: Path) -> None:
     here("fetch", ID, "--from", site / "1", "-o", folder)
     (folder / "setup.exe").write_bytes(b"altered")
     ended = here("fetch", ID, "--from", site / "1", "-o", folder)
-    assert "repaired: setup.exe" in ended.out
+    assert "was different before: setup.exe" in ended.out
 
 
 def test_a_planted_program_is_refused_by_name(here: Here, site: Path) -> None:

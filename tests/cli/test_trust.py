@@ -130,6 +130,15 @@ def test_init_for_another_site_takes_no_unfinished_keys(signed: Signed) -> None:
     assert "never replaced" in str(refused(again, 2, "config")["message"])
 
 
+def test_a_pinned_root_that_is_none_is_the_users_mistake(signed: Signed) -> None:
+    wrong = signed.folder / "wrong.json"
+    wrong.write_text("{}")
+    fetch = ("fetch", PACKAGE, "--from", signed.site, "-o", signed.folder / "to", "--json")
+    told = refused(signed.here(*fetch, "--trust-root", wrong), 17, "trust")
+    assert "--trust-root" in str(told["message"])
+    assert "root.json" in str(told["remedy"])
+
+
 @pytest.mark.parametrize("name", ["timestamp", "1.snapshot", "1.targets"])
 @pytest.mark.parametrize("is_missing", [False, True])
 def test_a_site_is_checked_by_its_documents_and_not_by_memory(
