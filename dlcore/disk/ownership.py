@@ -73,6 +73,23 @@ def check_owner(path: Path | str, status: os.stat_result) -> None:
         raise _owned_by_other(path, status.st_uid, user)
 
 
+def is_of_another(status: os.stat_result) -> bool:
+    """Whether another ordinary user owns a place, and so may alter it at any time."""
+    user = current_user()
+    return user is not None and status.st_uid not in {user, ADMINISTRATOR}
+
+
+def check_not_of_another(path: Path | str, status: os.stat_result) -> None:
+    """Refuse what another ordinary user owns.
+
+    Raises:
+        OwnershipError: It is refused. Nothing was changed.
+    """
+    user = current_user()
+    if user is not None and is_of_another(status):
+        raise _owned_by_other(path, status.st_uid, user)
+
+
 def check_way(path: Path) -> None:
     """Refuse a private folder that another ordinary user could alter or exchange.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from dlcore.disk.faults import guarded
+from dlcore.disk.ownership import check_way
 from dlcore.disk.system import make_folders
 from dlcore.engine.holding import hold
 from dlcore.engine.policy import EnginePolicy
@@ -83,6 +84,7 @@ async def deliver(goal: Target, package: Package, source: Source, wait_s: float 
     """
     look: Look | None = None
     with guarded(f"look at {goal.state}", goal.path):
+        check_way(goal.state.absolute())  # also for content that is there and right
         is_new = not goal.state.exists()
     if is_new:
         look = await in_thread(goal.look, package.manifest)

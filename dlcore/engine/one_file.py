@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from dlcore.disk.faults import guarded
+from dlcore.disk.ownership import check_not_of_another
 from dlcore.engine.deliveries import Delivered, Deliveries
 from dlcore.engine.state_folder import remove_state, state_folder
 from dlcore.engine.target import Disk, Look, Standing, mode_of_new, place_of
@@ -46,6 +47,7 @@ class OneFile:
                 return Look(Standing.NOTHING)
             bad = verify_tree(self.source, manifest, strict=False)
             if not bad:
+                check_not_of_another(self.path, status)
                 return Look(Standing.RIGHT)
             if not stat.S_ISREG(status.st_mode) or self._delivered() is None:
                 raise ConfigError(

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from dlcore.disk.faults import guarded
-from dlcore.disk.ownership import current_user
+from dlcore.disk.ownership import current_user, is_of_another
 from dlcore.engine.deliveries import Delivered, Deliveries
 from dlcore.engine.state_folder import remove_state, state_folder
 from dlcore.engine.target import (
@@ -51,17 +51,23 @@ class OwnFolder:
     # What is there
 
     def look(self, manifest: Manifest) -> Look:
-        """Hash what is in the folder."""
+        """Hash what is in the folder; what another user owns is to be replaced, though right."""
         with guarded(f"look at {self.path}", self.path):
             self._check_kind(manifest)
             is_there = self.path.exists() and any(self.path.iterdir())
             bad = verify_tree(self.path, manifest) if is_there else []
-            if is_there and not bad:
+            if is_there and not bad and not self._is_of_another():
                 return Look(Standing.RIGHT)
             if is_there:
                 self._check_replaceable(manifest, bad)
             self._check_replaced(manifest)
             return Look(Standing.REPAIRABLE if is_there else Standing.NOTHING, tuple(bad))
+
+    def _is_of_another(self) -> bool:
+        """Whether another user owns any of it: right now, it may be altered the moment after."""
+        return is_of_another(self.path.stat()) or any(
+            is_of_another(status) for _, status in self._disk.tree_entries(self.path)
+        )
 
     def _check_replaceable(self, manifest: Manifest, bad: list[Bad]) -> None:
         delivered = self._delivered()

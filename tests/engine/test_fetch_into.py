@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from dlcore.engine.events import Event, PackageReady
 from dlcore.engine.fetch import fetch
 from dlcore.engine.fetch_into import Fetched
 from dlcore.engine.manifests import load_manifest
+from dlcore.engine.one_file import OneFile
 from dlcore.engine.own_folder import OwnFolder
+from dlcore.errors import OwnershipError
 from tests.engine.scene import publish_packages
+from tests.users import ADVERSARY, needs_root
 
 PACKAGE = "ABC00001"
 
@@ -49,3 +53,50 @@ def test_what_was_delivered_and_then_taken_away_is_fetched_again(tmp_path: Path)
     assert fetched.bytes_fetched == 10_000
     assert (goal.path / "file").stat().st_size == 10_000
     assert not goal.state.exists()
+
+
+@needs_root
+@pytest.mark.parametrize("planted", ["", "folder", "folder/file"])
+def test_right_content_that_another_user_owns_is_replaced(tmp_path: Path, planted: str) -> None:
+    """Fault: a target is right, but another user owns part of it. dlcore replaces it by its own."""
+    published = publish_packages(tmp_path, {PACKAGE: {"folder/file": 10_000, "other": 5}})
+    to = tmp_path / "to"
+    shutil.copytree(tmp_path / "source" / PACKAGE, to)
+    os.chown(to / planted, ADVERSARY, ADVERSARY)
+    fetched = _fetch(published, to)
+    assert fetched.bytes_fetched == 0
+    assert {path.stat().st_uid for path in [to, *to.rglob("*")]} == {os.geteuid()}
+    assert (to / "folder" / "file").read_bytes() == _source(tmp_path, "folder/file")
+
+
+@needs_root
+def test_right_content_in_a_folder_that_others_may_change_is_refused(tmp_path: Path) -> None:
+    """Fault: others may rename a right target. dlcore refuses it as it refuses a new one."""
+    published = publish_packages(tmp_path, {PACKAGE: {"file": 10_000}})
+    parent = tmp_path / "open"
+    shutil.copytree(tmp_path / "source" / PACKAGE, parent / "to")
+    parent.chmod(0o777)
+    with pytest.raises(OwnershipError, match="writable by others"):
+        _fetch(published, parent / "to")
+    assert (parent / "to" / "file").read_bytes() == _source(tmp_path, "file")
+
+
+@needs_root
+def test_a_right_single_file_that_another_user_owns_is_refused(tmp_path: Path) -> None:
+    """Fault: a fetched file is right, but another user owns it. dlcore refuses it by name."""
+    published = publish_packages(tmp_path, {PACKAGE: {"file": 10_000}})
+    manifest = load_manifest(next((published / "manifests").iterdir()))
+    shutil.copytree(tmp_path / "source" / PACKAGE, tmp_path / "to")
+    os.chown(tmp_path / "to" / "file", ADVERSARY, ADVERSARY)
+    goal = OneFile(tmp_path / "to", "file", Deliveries(tmp_path / "records"))
+    with pytest.raises(OwnershipError, match=f"file is owned by user {ADVERSARY}"):
+        goal.look(manifest)
+
+
+def _fetch(published: Path, to: Path) -> Fetched:
+    catalog = published / "catalog.json"
+    return asyncio.run(fetch(PACKAGE, to=to, endpoints=[str(published)], catalog=catalog))
+
+
+def _source(root: Path, name: str) -> bytes:
+    return (root / "source" / PACKAGE / name).read_bytes()
