@@ -26,6 +26,8 @@ from dlcore.disk.private_folder import (
 )
 from dlcore.native import Run, Written, verify_and_write
 
+MAX_DOCUMENT_BYTES = 256 << 20  # of dlcore's own; a manifest, the longest, has a quarter of that
+
 _DIRECT_FLAG: int | None = getattr(os, "O_DIRECT", None)
 
 
@@ -250,12 +252,18 @@ def write_document(files: Files, path: Path, data: bytes) -> None:
 
 
 def read_document(files: Files, path: Path) -> bytes | None:
-    """Read a small file; None if it does not exist."""
+    """Read a small file; None if it does not exist.
+
+    A longer one than dlcore writes is damaged, and counts as empty: no reader takes that for right.
+    """
     if files.status(path) is None:
         return None
     fd = files.open(path)
     try:
-        data = bytearray(files.size(fd))
+        size_bytes = files.size(fd)
+        if size_bytes > MAX_DOCUMENT_BYTES:
+            return b""
+        data = bytearray(size_bytes)
         return bytes(data[: read_fully(files, fd, memoryview(data), 0)])
     finally:
         files.close(fd)

@@ -258,6 +258,17 @@ def test_a_damaged_manifest_of_a_finished_package_is_written_again(
         assert store.read_manifest("ABC00012", PACKAGE.digest, 1) == PACKAGE.document
 
 
+def test_a_document_of_its_own_that_was_made_huge_is_written_again(tmp_path: Path) -> None:
+    """Fault: manifest.json was made 1 TiB long. dlcore takes it for damaged, and writes it anew."""
+    with opened(tmp_path / "state") as store:
+        manifest = finish(store).parent / "manifest.json"
+    with manifest.open("r+b") as file:
+        file.truncate(1 << 40)
+    with opened(tmp_path / "state") as store:
+        assert prove(store)
+    assert manifest.read_bytes() == PACKAGE.document
+
+
 def test_what_was_left_in_a_folder_that_was_handed_out_is_removed(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         content = finish(store)
