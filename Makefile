@@ -25,11 +25,11 @@ demo: $(VENV)/ready  ## Publish, serve and run an in-place upgrade, every byte c
 test: $(VENV)/ready  ## All tests; those that need a server that is not installed skip and say so
 	$(RUN) -m pytest -q -rs
 
-# Rooms that neither hash nor write content, so that the core makes no difference to them.
-CORELESS := deployment disk emulator faults fuzz manifest netlab schedule tasksequence transfer trust
+# Rooms that neither hash nor write content themselves, so that the core makes no difference to them.
+CORELESS := cli deployment disk emulator faults fuzz manifest netlab schedule tasksequence transfer trust
 test-portable: $(VENV)/ready  ## The tests that depend on the core, with the portable one
-	DLCORE_NATIVE=portable $(RUN) -m pytest -q -rs -m "not builds_c" -k "not compiled" \
-		$(CORELESS:%=--ignore=tests/%)
+	DLCORE_NATIVE=portable DLCORE_KILLS=$${DLCORE_KILLS:-10} $(RUN) -m pytest -q -rs \
+		-m "not builds_c" -k "not compiled" $(CORELESS:%=--ignore=tests/%)
 
 check: check-format check-lint check-types check-cython  ## Format, lint, types
 
