@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -18,8 +19,10 @@ from dlcore.engine.manifests import load_manifest
 from dlcore.engine.units import amount, counted
 from dlcore.errors import ConfigError, IntegrityError, NotFoundError
 from dlcore.model import CATALOG_KEY, Manifest
-from dlcore.publish import SiteFault, verify_site
 from dlcore.store import verify_tree
+
+if TYPE_CHECKING:
+    from dlcore.publish import SiteFault
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +95,8 @@ def _check_folder(folder: Path, manifest: Manifest, *, quiet: bool, as_json: boo
 
 
 def _check_site(where: str, trust_root: Path | None, *, quiet: bool, as_json: bool) -> int:
+    from dlcore.publish import verify_site
+
     with contextlib.closing(open_view(quiet=quiet)) as view:
         report = verify_site(
             where,
