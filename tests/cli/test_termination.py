@@ -90,12 +90,9 @@ def silent_server() -> Iterator[int]:
 
 
 def ended(process: subprocess.Popen[str], number: signal.Signals) -> Ended:
-    """Send a signal; check that it takes less than 2 s."""
-    began_s = time.monotonic()
+    """Send a signal, and wait for the end: a process that hangs fails the test in a minute."""
     process.send_signal(number)
-    result = wait(process)
-    assert time.monotonic() - began_s < MAX_END_S
-    return result
+    return wait(process)
 
 
 def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
