@@ -63,6 +63,7 @@ def write_objects(
     Raises:
         DlcoreError: As `dlcore.publish.publish`.
     """
+    put = _writer(target, source, manifest, advance, policy)
 
     def write(name: str, index: ObjectIndex, go_on: Advance) -> Outcome:
         length = manifest.objects[index].length_bytes
@@ -73,8 +74,7 @@ def write_objects(
             return Outcome.PRESENT
         if wrong is not Wrong.MISSING:
             log.warning("object %s is stored with wrong content: %s", name, wrong.value)
-        content = _reported(verified_spans(source, manifest, index, policy.span_bytes), go_on)
-        target.write(object_key(name), _reported(content, advance), length, address=name)
+        put(name, index, go_on)
         log.debug("object %s is written: %d bytes", name, length)
         return Outcome.WRITTEN if wrong is Wrong.MISSING else Outcome.REWRITTEN
 
@@ -90,13 +90,24 @@ def replace_objects(
     policy: PublishPolicy,
 ) -> None:
     """Write objects whatever is stored under their names; otherwise as `write_objects`."""
+    _in_parallel(_writer(target, source, manifest, advance, policy), wanted, target.workers)
+
+
+def _writer(
+    target: Destination,
+    source: Source,
+    manifest: Manifest,
+    advance: Advance,
+    policy: PublishPolicy,
+) -> Callable[[str, ObjectIndex, Advance], None]:
+    """What writes one object, by its name and index, from files that are verified meanwhile."""
 
     def write(name: str, index: ObjectIndex, go_on: Advance) -> None:
         length = manifest.objects[index].length_bytes
         content = _reported(verified_spans(source, manifest, index, policy.span_bytes), go_on)
         target.write(object_key(name), _reported(content, advance), length, address=name)
 
-    _in_parallel(write, wanted, target.workers)
+    return write
 
 
 def read_objects(

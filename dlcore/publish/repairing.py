@@ -111,12 +111,10 @@ def repair_at(
     entry = _entry(target, options)
     source = listed(folder, options, policy)
     found = read_manifest(target, options.package_id, entry)
-    is_right = isinstance(found, Manifest)
-    manifest = (
-        found
-        if isinstance(found, Manifest)
-        else (_rebuilt(source, folder, entry, options, progress, policy))
-    )
+    if isinstance(found, Manifest):
+        manifest = found
+    else:
+        manifest = _rebuilt(source, folder, entry, options, progress, policy)
     matched = _matched(source, manifest)
     objects = distinct_objects(manifest)
     total_bytes = sum(manifest.objects[index].length_bytes for index in objects.values())
@@ -132,11 +130,8 @@ def repair_at(
     replace_objects(target, matched, manifest, possible, advance, policy)
     target.sync()
     rewritten = [object_key(name) for name in possible]
-    if not is_right:
-        document = encode(manifest)
-        target.write(manifest_key(entry.manifest), [memoryview(document)], len(document))
-        target.sync()
-        rewritten.append(manifest_key(entry.manifest))
+    if manifest is not found:
+        rewritten.append(_write_manifest(target, manifest, entry))
     for key in rewritten:
         log.warning("%s: rewrote %s", target.name, key)
     _refuse_rest(target, folder, manifest, damaged.keys() - possible.keys())
@@ -166,6 +161,14 @@ def _entry(target: Destination, options: PublishOptions) -> CatalogEntry:
             remedy="Repair the version that is published, or publish the other one.",
         )
     return entry
+
+
+def _write_manifest(target: Destination, manifest: Manifest, entry: CatalogEntry) -> str:
+    """Returns the key that it was written under."""
+    key, document = manifest_key(entry.manifest), encode(manifest)
+    target.write(key, [memoryview(document)], len(document))
+    target.sync()
+    return key
 
 
 def _rebuilt(
