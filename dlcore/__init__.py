@@ -5,8 +5,9 @@ for programs without asyncio. Every other module is internal and may change at a
 
 ====================  ==========================================================================
 run a task sequence   `Client`, `Session`, `run_sequence`, `preflight`, `plan`, `load_sequence`,
-                      `load_deployment`, `Executor`, `CommandExecutor`, `SimulatingExecutor`,
-                      `Outcome`, `Report`, `StepResult`
+                      `load_deployment`, `Report`, `StepResult`
+steps                 `Executor`, `Job`, `StepParameters`, `Outcome`, `standard_executors`,
+                      `StepExecutors`, `SimulatingExecutor`
 fetch                 `fetch`, `Client.fetch`, `Access`, `Retry`, `Terms`, `Fetched`
 publish and verify    `publish_folder`, `repair_published`, `verify_site`, `verify_tree`,
                       `load_manifest`
@@ -35,6 +36,7 @@ The rooms, each importing only what stands before it::
     native        hashing and writing of blocks, in C or in Python
     manifest      documents in and out
     tasksequence  exported XML -> steps, conditions, needs
+    steps         what each type of step does when it runs
     deployment    settings of a deployment, preflight checks
     schedule      pure: deadlines, what is requested where, the makespan bound
     store         the only writer of content     transfer  the only client of the network
@@ -67,7 +69,6 @@ if TYPE_CHECKING:
     from dlcore.deployment import load_deployment as load_deployment
     from dlcore.deployment import parse_rate as parse_rate
     from dlcore.engine.client import Client as Client
-    from dlcore.engine.commands import CommandExecutor as CommandExecutor
     from dlcore.engine.download.packages import Retry as Retry
     from dlcore.engine.events import BlockRejected as BlockRejected
     from dlcore.engine.events import DownloadRetried as DownloadRetried
@@ -90,9 +91,6 @@ if TYPE_CHECKING:
     from dlcore.engine.events import StepWaiting as StepWaiting
     from dlcore.engine.events import WaitingForNetwork as WaitingForNetwork
     from dlcore.engine.events import encode as _encode_event
-    from dlcore.engine.executor import Executor as Executor
-    from dlcore.engine.executor import Outcome as Outcome
-    from dlcore.engine.executor import SimulatingExecutor as SimulatingExecutor
     from dlcore.engine.fetch import fetch as fetch
     from dlcore.engine.fetch_into import Fetched as Fetched
     from dlcore.engine.gather import preflight as preflight
@@ -151,6 +149,12 @@ if TYPE_CHECKING:
     from dlcore.publish import repair as _repair_published
     from dlcore.publish import verify_site as verify_site
     from dlcore.schedule import Terms as Terms
+    from dlcore.steps.interface import Executor as Executor
+    from dlcore.steps.interface import Job as Job
+    from dlcore.steps.interface import Outcome as Outcome
+    from dlcore.steps.registry import StepExecutors as StepExecutors
+    from dlcore.steps.registry import standard_executors as standard_executors
+    from dlcore.steps.simulation import SimulatingExecutor as SimulatingExecutor
     from dlcore.store import Bad as _BadFile
     from dlcore.store import Reason as _BadReason
     from dlcore.store import verify_tree as verify_tree
@@ -158,6 +162,7 @@ if TYPE_CHECKING:
     from dlcore.tasksequence import Plan as Plan
     from dlcore.tasksequence import PlannedStep as PlannedStep
     from dlcore.tasksequence import Step as Step
+    from dlcore.tasksequence import StepParameters as StepParameters
     from dlcore.tasksequence import TaskSequence as TaskSequence
     from dlcore.tasksequence import Unresolved as Unresolved
     from dlcore.tasksequence import Variables as Variables
@@ -182,7 +187,6 @@ _PUBLIC = {
         "Undecided load_deployment parse_rate"
     ),
     "engine.client": "Client",
-    "engine.commands": "CommandExecutor",
     "engine.download.downloads": "Retry",
     "engine.events": (
         "BlockRejected DownloadRetried EndpointBusy EndpointDropped EndpointNote "
@@ -190,7 +194,6 @@ _PUBLIC = {
         "PackageStarted Progress RangeFailed StepEnded StepInterrupted StepSkipped StepStarted "
         "StepWaiting WaitingForNetwork encode:encode_event"
     ),
-    "engine.executor": "Executor Outcome SimulatingExecutor",
     "engine.fetch": "fetch",
     "engine.fetch_into": "Fetched",
     "engine.gather": "preflight",
@@ -216,9 +219,13 @@ _PUBLIC = {
         "Wrong:SiteWrong publish:publish_folder repair:repair_published verify_site"
     ),
     "schedule": "Terms",
+    "steps.interface": "Executor Job Outcome",
+    "steps.registry": "StepExecutors standard_executors",
+    "steps.simulation": "SimulatingExecutor",
     "store": "Bad:BadFile Reason:BadReason verify_tree",
     "tasksequence": (
-        "Group Plan PlannedStep Step TaskSequence Unresolved Variables load:load_sequence plan"
+        "Group Plan PlannedStep Step StepParameters TaskSequence Unresolved Variables "
+        "load:load_sequence plan"
     ),
 }
 _HOMES = {

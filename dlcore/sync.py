@@ -30,8 +30,6 @@ from dlcore.engine import gather as _gather
 from dlcore.engine import run as _run
 from dlcore.engine.client import Client as AsyncClient
 from dlcore.engine.events import Event
-from dlcore.engine.executor import Executor as AsyncExecutor
-from dlcore.engine.executor import Outcome
 from dlcore.engine.manifests import load_manifest
 from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.report import Report
@@ -41,6 +39,8 @@ from dlcore.publish import publish as publish_folder
 from dlcore.publish import repair as repair_published
 from dlcore.publish import verify_site
 from dlcore.schedule import Terms
+from dlcore.steps.interface import Executor as AsyncExecutor
+from dlcore.steps.interface import Job, Outcome
 from dlcore.store import verify_tree
 from dlcore.tasksequence import Step, TaskSequence, Variables, plan
 from dlcore.tasksequence import load as load_sequence
@@ -138,8 +138,12 @@ fetch = _alone(_fetch.fetch)
 class Executor(Protocol):
     """As `dlcore.Executor`, with a method that blocks; it is called in a thread of its own."""
 
-    def run(self, step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
-        """Run a step whose packages lie complete in the folders of ``content``, by package id."""
+    def obstacle(self, step: Step, variables: Mapping[str, str]) -> str:
+        """Say before a run why a step cannot be run on this machine; empty if it can."""
+        ...
+
+    def run(self, job: Job) -> Outcome:
+        """Run a step once."""
         ...
 
 
@@ -149,9 +153,12 @@ class _Adapted:
     def __init__(self, executor: Executor | AsyncExecutor) -> None:
         self._executor = executor
 
-    async def run(self, step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+    def obstacle(self, step: Step, variables: Mapping[str, str]) -> str:
+        return self._executor.obstacle(step, variables)
+
+    async def run(self, job: Job) -> Outcome:
         run: Callable[..., Outcome | Awaitable[Outcome]] = self._executor.run
-        outcome = await in_thread(run, step, variables, content)
+        outcome = await in_thread(run, job)
         return outcome if isinstance(outcome, Outcome) else await outcome
 
 

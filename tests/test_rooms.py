@@ -30,11 +30,12 @@ ALLOWED: dict[str, set[str]] = {
     "emulator": {"errors", "extras", "model", "disk", "manifest"},
     "engine": {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust"),
-        *("tasksequence", "deployment", "schedule", "store", "transfer"),
+        *("tasksequence", "steps", "deployment", "schedule", "store", "transfer"),
     },
+    "steps": {"errors", "model", "waiting", "disk", "tasksequence"},
     "sync": {
-        *("errors", "model", "waiting", "engine", "tasksequence", "deployment", "schedule"),
-        *("publish", "store"),
+        *("errors", "model", "waiting", "engine", "steps", "tasksequence"),
+        *("deployment", "schedule", "publish", "store"),
     },
 }
 FRONTS = {"cli", "__init__", "__main__"}  # may import every room

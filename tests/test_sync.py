@@ -94,12 +94,13 @@ class Blocking:
         self.ran: list[str] = []
         self.threads: set[int] = set()
 
-    def run(
-        self, step: dlcore.Step, variables: dlcore.Variables, content: Mapping[str, Path]
-    ) -> dlcore.Outcome:
-        self.ran.append(step.name)
+    def obstacle(self, step: dlcore.Step, variables: Mapping[str, str]) -> str:
+        return ""
+
+    def run(self, job: dlcore.Job) -> dlcore.Outcome:
+        self.ran.append(job.step.name)
         self.threads.add(threading.get_ident())
-        assert all(folder.is_dir() for folder in content.values())
+        assert all(folder.is_dir() for folder in job.content.values())
         return dlcore.Outcome()
 
 

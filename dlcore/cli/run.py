@@ -22,13 +22,14 @@ from dlcore.cli.state import sequence_id_option, state_option, trust_root_option
 from dlcore.cli.views import View, open_view
 from dlcore.deployment import Deployment, load_deployment
 from dlcore.engine.client import Client
-from dlcore.engine.commands import CommandExecutor
-from dlcore.engine.executor import Executor, SimulatingExecutor
 from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.report import Report
 from dlcore.engine.resume import Resume
 from dlcore.engine.run import run_sequence
 from dlcore.errors import ConfigError, StepError
+from dlcore.steps.interface import Executor
+from dlcore.steps.registry import standard_executors
+from dlcore.steps.simulation import SimulatingExecutor
 from dlcore.tasksequence import TaskSequence, load
 
 RESTART = 16  # a step asked for a restart: run again to go on
@@ -145,7 +146,7 @@ class Simulation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def _executor(simulate: str | None, deployment: Deployment) -> Executor:
     if simulate is None:
-        return CommandExecutor(deployment.secret_variables)
+        return standard_executors(deployment.secret_variables)
     with contextlib.suppress(ValueError):
         return SimulatingExecutor(default_s=_checked_s(float(simulate), simulate))
     told = _simulation(Path(simulate))

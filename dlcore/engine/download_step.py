@@ -28,11 +28,11 @@ from typing import NamedTuple
 
 from dlcore.engine.deliveries import Deliveries
 from dlcore.engine.delivering import Package, deliver
-from dlcore.engine.executor import CANNOT_RUN, Outcome
 from dlcore.engine.own_folder import OwnFolder
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.target import Look
 from dlcore.errors import ConfigError, DlcoreError, IntegrityError, StorageError
+from dlcore.steps.interface import CANNOT_RUN, Outcome
 from dlcore.store import Store
 from dlcore.store.seeding import seed
 from dlcore.tasksequence import Step, Variables

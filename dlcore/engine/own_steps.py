@@ -6,7 +6,7 @@ from typing import Final
 
 from dlcore.engine.deliveries import Deliveries
 from dlcore.engine.download_step import Arrived, download_content
-from dlcore.engine.executor import Outcome
+from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, Variables, assignment
 from dlcore.tasksequence.step_types import DOWNLOAD_CONTENT, SET_VARIABLE
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from dlcore.deployment import failed, render
 from dlcore.engine.client import Client
-from dlcore.engine.executor import CANNOT_RUN, Executor, Outcome
 from dlcore.engine.gather import preflight
 from dlcore.engine.report import Report
 from dlcore.engine.resume import Resume
 from dlcore.engine.session import Session
 from dlcore.errors import DlcoreError, PreflightError, RunStateError, StepError, StorageError
+from dlcore.steps.interface import CANNOT_RUN, Executor, Job, Outcome
 from dlcore.tasksequence import Step, TaskSequence, load
 
 
@@ -68,7 +68,7 @@ async def _run(session: Session, step: Step, executor: Executor) -> None:
     """Run one step whose turn has come, once."""
     try:
         folders = await session.content(step)
-        outcome, is_final = await executor.run(step, session.variables, folders), False
+        outcome, is_final = await executor.run(Job(step, session.variables, folders)), False
     except (StorageError, RunStateError):
         raise
     except DlcoreError as error:  # its content or parameters cannot be used: no retry helps

@@ -25,7 +25,6 @@ from dlcore.engine.events import (
     StepStarted,
     StepWaiting,
 )
-from dlcore.engine.executor import CANNOT_RUN, Outcome
 from dlcore.engine.judge import Judge
 from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.network_wait import NetworkWait
@@ -40,6 +39,7 @@ from dlcore.engine.state import RunState, StepResult
 from dlcore.engine.step_content import StepContent
 from dlcore.engine.turn import Turn
 from dlcore.errors import ConfigError, DlcoreError, RunStateError, StepError, StorageError
+from dlcore.steps.interface import CANNOT_RUN, Outcome
 from dlcore.tasksequence import Step, TaskSequence, Variables, needs, packages_in_order
 from dlcore.waiting import wait_for_all
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dlcore.engine.executor import Outcome
 from dlcore.engine.outcomes import StepOutcome
 from dlcore.engine.state import StepResult
+from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step
 
 

@@ -28,6 +28,7 @@ from dlcore.tasksequence.planning import plan as plan
 from dlcore.tasksequence.reading import load as load
 from dlcore.tasksequence.reading import read as read
 from dlcore.tasksequence.set_variable import assignment as assignment
+from dlcore.tasksequence.step_parameters import StepParameters as StepParameters
 from dlcore.tasksequence.tree import And as And
 from dlcore.tasksequence.tree import Condition as Condition
 from dlcore.tasksequence.tree import Expression as Expression

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from dlcore.engine.client import Client
 from dlcore.engine.events import Event
-from dlcore.engine.executor import Executor, Outcome
 from dlcore.engine.report import Report
 from dlcore.engine.resume import Resume
 from dlcore.engine.run import run_sequence
+from dlcore.steps.interface import Executor, Job, Outcome
 from dlcore.tasksequence import Step, TaskSequence, Variables, read
 from tests.engine.scene import deployment, sequence, upgrade
 from tests.engine.virtual_time import virtually
@@ -33,10 +33,13 @@ class Acting:
         self.ran: list[str] = []
         self._act = act
 
-    async def run(self, step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+    def obstacle(self, step: Step, variables: Mapping[str, str]) -> str:
+        return ""
+
+    async def run(self, job: Job) -> Outcome:
         await asyncio.sleep(1.0)
-        self.ran.append(step.name)
-        return self._act(step, variables, content)
+        self.ran.append(job.step.name)
+        return self._act(job.step, job.variables, job.content)
 
 
 class CrashError(BaseException):

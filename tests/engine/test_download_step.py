@@ -10,8 +10,8 @@ import pytest
 from dlcore.engine.deliveries import Deliveries
 from dlcore.engine.delivering import Package
 from dlcore.engine.download_step import Stored, download_content
-from dlcore.engine.executor import CANNOT_RUN, Outcome
 from dlcore.errors import ConfigError, DiskFullError, DlcoreError, NotFoundError
+from dlcore.steps.interface import CANNOT_RUN, Outcome
 from dlcore.tasksequence import Step, Variables, read
 from tests.engine.deliveries import write
 from tests.engine.machine import EXTRA, TOOLS, Acting, Machine, outcomes, parsed

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine.content import MAX_PROOFS
-from dlcore.engine.executor import Outcome
 from dlcore.errors import DiskFullError, StorageError, UnexpectedContentError
+from dlcore.steps.interface import Outcome
 from dlcore.store.files import Files
 from dlcore.tasksequence import Step, Variables
 from tests.engine.fakes import FakeEndpoint, opened, package

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine.client import Client
-from dlcore.engine.executor import Outcome
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.run import run_sequence
 from dlcore.engine.state_file import STATE_FILE
+from dlcore.steps.interface import Job, Outcome
 from dlcore.tasksequence import Step, Variables
 from dlcore.tasksequence.step_types import RESTART
 from tests.engine.machine import OS, TOOLS, TREES, Acting, CrashError, Machine, parsed
@@ -118,7 +118,11 @@ class DiesLate:
     def __init__(self) -> None:
         self.has_died = False
 
-    async def run(self, step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+    def obstacle(self, step: Step, variables: Mapping[str, str]) -> str:
+        return ""
+
+    async def run(self, job: Job) -> Outcome:
+        variables = job.variables
         if not self.has_died:
             variables["Trace"] = "left behind"
             await asyncio.sleep(100.0)

@@ -13,7 +13,6 @@ import pytest
 from dlcore.deployment import Download
 from dlcore.engine.client import Client
 from dlcore.engine.events import StepInterrupted
-from dlcore.engine.executor import Outcome
 from dlcore.engine.identity import ChangeKind, changes, identify
 from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.outcomes import RunOutcome
@@ -21,6 +20,7 @@ from dlcore.engine.resume import Resume
 from dlcore.engine.state import LifeFigures, Pin, RunState
 from dlcore.engine.state_file import STATE_FILE, load
 from dlcore.errors import RunStateError, RunStateFault, StorageError
+from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, TaskSequence, Variables
 from tests.engine.machine import Acting, CrashError, Machine, parsed
 from tests.engine.scene import deployment, group, step, when

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.executor import Outcome
 from dlcore.engine.state_file import STATE_FILE
 from dlcore.errors import PreflightError
+from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, Variables
 from tests.engine.machine import (
     EXTRA,

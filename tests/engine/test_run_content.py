@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine.client import Client
-from dlcore.engine.executor import Outcome, SimulatingExecutor
+from dlcore.steps.interface import Outcome
+from dlcore.steps.simulation import SimulatingExecutor
 from dlcore.tasksequence import Step, Variables
 from tests.engine.machine import EXTRA, OS, TOOLS, TREES, Acting, Machine, outcomes, parsed
 from tests.engine.scene import deployment, step, when

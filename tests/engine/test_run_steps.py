@@ -10,11 +10,11 @@ import pytest
 
 from dlcore.engine.client import Client
 from dlcore.engine.events import Event, StepEnded, StepSkipped, StepStarted
-from dlcore.engine.executor import Outcome
 from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.session import Session
 from dlcore.engine.state_file import STATE_FILE
 from dlcore.errors import ConfigError, NotFoundError, StepError
+from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, TaskSequence
 from tests.engine.machine import EXTRA, GOES_ON, OS, TOOLS, TREES, Machine, parsed
 from tests.engine.scene import deployment, group, step, when

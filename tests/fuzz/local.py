@@ -12,11 +12,11 @@ import zlib
 from pathlib import Path
 
 from dlcore.deployment.sizes import parse_size
-from dlcore.engine.answers import MAX_NAME_CHARACTERS, read_answers
 from dlcore.engine.deliveries import Delivered, Deliveries
 from dlcore.engine.state_file import decode_state, encode_state
 from dlcore.errors import RunStateError, TrustError
 from dlcore.native import block_checksums
+from dlcore.steps.answers import MAX_NAME_CHARACTERS, read_answers
 from dlcore.store.files import Files
 from dlcore.trust.evidence import decode_evidence, encode_evidence
 from tests.fuzz.target import RefusedError, target

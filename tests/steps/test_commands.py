@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.commands import TIMED_OUT, CommandExecutor
-from dlcore.engine.executor import CANNOT_RUN, Outcome
+from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
+from dlcore.steps.process import TIMED_OUT
+from dlcore.steps.registry import standard_executors
 from dlcore.tasksequence import Step, Variables, read
 from tests.engine.scene import sequence, step
 
@@ -35,7 +36,7 @@ async def run(
     item: Step, variables: Variables | None = None, content: Mapping[str, Path] | None = None
 ) -> Outcome:
     given = Variables() if variables is None else variables
-    return await CommandExecutor().run(item, given, content or {})
+    return await standard_executors().run(Job(item, given, content or {}))
 
 
 async def gone(pid: int) -> bool:
@@ -96,11 +97,11 @@ async def test_a_command_gets_no_credential(
     for name in ("DLCORE_TOKEN", "DLCORE_SAS", "SITE_TOKEN"):
         monkeypatch.setenv(name, "canary")
     monkeypatch.setenv("HTTPS_PROXY", "http://me:canary@proxy:1")
-    executor = CommandExecutor({"SITE_TOKEN"})
+    executor = standard_executors({"SITE_TOKEN"})
     variables = Variables({"PATH": "owned", "LD_PRELOAD": "owned", "home": "owned", "Own": "1"})
     item = command("env > env", package=PACKAGE)
     for _ in range(2):
-        outcome = await executor.run(item, variables, {PACKAGE: tmp_path})
+        outcome = await executor.run(Job(item, variables, {PACKAGE: tmp_path}))
         assert outcome.exit_code == 0
     got = (tmp_path / "env").read_text()
     assert "canary" not in got

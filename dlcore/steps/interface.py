@@ -1,0 +1,74 @@
+"""What runs a step: the interface of executors, what they get, and what they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from dlcore.tasksequence import Step, StepParameters, Variables
+
+CANNOT_RUN: Final = 0x80004005  # E_FAIL, which the task sequence engine reports for such steps
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How an execution ended.
+
+    Attributes:
+        exit_code: Compared with the step's success codes.
+        restart: Whether the machine must restart before the next step.
+        message: What went wrong, if the executor can say more than the code does.
+        output: The last lines that the step's command printed; empty if it printed nothing.
+    """
+
+    exit_code: int = 0
+    restart: bool = False
+    message: str = ""
+    output: str = ""
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A step whose turn has come, with all that it needs.
+
+    Attributes:
+        step: The step.
+        variables: Task sequence variables, to be read and set.
+        content: Package id -> its folder, complete and verified.
+        programs: Package id -> name of a program -> its command line, as published with it.
+    """
+
+    step: Step
+    variables: Variables
+    content: Mapping[str, Path] = {}
+    programs: Mapping[str, Mapping[str, str]] = {}
+
+    @property
+    def parameters(self) -> StepParameters:
+        """The step's parameters with the variables as they are now."""
+        return StepParameters(self.step, self.variables)
+
+
+class Executor(Protocol):
+    """Runs steps.
+
+    An implementation may set task sequence variables. It raises only for faults of its own; a
+    step's failure is an `Outcome`.
+    """
+
+    def obstacle(self, step: Step, variables: Mapping[str, str]) -> str:
+        """Say before a run why a step cannot be run on this machine.
+
+        Args:
+            step: Any step.
+            variables: What is known of the variables then.
+
+        Returns:
+            The reason, a clause without a full stop; empty if the step can be run.
+        """
+        ...
+
+    async def run(self, job: Job) -> Outcome:
+        """Run a step once."""
+        ...

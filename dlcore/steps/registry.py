@@ -1,0 +1,61 @@
+"""Which executor runs which step type."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from dlcore.steps.command_line import RunCommandLine
+from dlcore.steps.interface import CANNOT_RUN, Executor, Job, Outcome
+from dlcore.steps.powershell import RunPowerShellScript
+from dlcore.steps.process import Commands
+from dlcore.steps.restart import RestartComputer
+from dlcore.tasksequence import Step
+from dlcore.tasksequence.step_types import RESTART, RUN_COMMAND_LINE, RUN_POWERSHELL
+
+
+class StepExecutors:
+    """Runs each step by the executor of its type. Implements `Executor`.
+
+    Args:
+        executors: By step type, such as ``SMS_TaskSequence_RunCommandLineAction``.
+    """
+
+    def __init__(self, executors: Mapping[str, Executor]) -> None:
+        self._executors = dict(executors)
+
+    def obstacle(self, step: Step, variables: Mapping[str, str]) -> str:
+        """Why a step cannot be run on this machine; empty if it can."""
+        executor = self._executors.get(step.type)
+        return executor.obstacle(step, variables) if executor else _no_executor(step)
+
+    async def run(self, job: Job) -> Outcome:
+        """Run a step by the executor of its type."""
+        executor = self._executors.get(job.step.type)
+        if executor is None:
+            return Outcome(CANNOT_RUN, message=_no_executor(job.step))
+        return await executor.run(job)
+
+    def with_executors(self, executors: Mapping[str, Executor]) -> StepExecutors:
+        """The same, with other executors for some step types."""
+        return StepExecutors({**self._executors, **executors})
+
+
+def standard_executors(secret_variables: Collection[str] = ()) -> StepExecutors:
+    """The executors that come with dlcore.
+
+    Args:
+        secret_variables: Names of environment variables that hold credentials, as
+            `dlcore.Deployment.secret_variables` tells them. No command gets them.
+    """
+    commands = Commands(secret_variables)
+    return StepExecutors(
+        {
+            RUN_COMMAND_LINE: RunCommandLine(commands),
+            RUN_POWERSHELL: RunPowerShellScript(commands),
+            RESTART: RestartComputer(),
+        }
+    )
+
+
+def _no_executor(step: Step) -> str:
+    return f"no executor is installed for steps of the type {step.type}"
