@@ -16,15 +16,16 @@ ALLOWED: dict[str, set[str]] = {
     "extras": {"errors"},
     "model": {"errors"},
     "printable": set(),
+    "text_files": set(),
     "disk": {"errors"},
     "native": {"errors", "disk"},
     "manifest": {"errors", "model", "printable"},
     "tasksequence": {"errors", "model"},
-    "deployment": {"errors", "model", "printable", "tasksequence"},
+    "deployment": {"errors", "model", "printable", "text_files", "tasksequence"},
     "schedule": {"errors", "model"},
     "store": {"errors", "model", "disk", "native", "manifest"},
     "waiting": set(),
-    "transfer": {"errors", "model", "printable", "disk", "waiting"},
+    "transfer": {"errors", "model", "printable", "text_files", "disk", "waiting"},
     "trust": {"errors", "model", "disk"},
     "publish": {"errors", "extras", "model", "disk", "native", "manifest", "trust"},
     "emulator": {"errors", "extras", "model", "disk", "manifest"},
@@ -32,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust"),
         *("tasksequence", "steps", "deployment", "schedule", "store", "transfer"),
     },
-    "steps": {"errors", "model", "waiting", "disk", "tasksequence"},
+    "steps": {"errors", "model", "waiting", "text_files", "disk", "tasksequence"},
     "sync": {
         *("errors", "model", "waiting", "engine", "steps", "tasksequence"),
         *("deployment", "schedule", "publish", "store"),
@@ -61,7 +62,7 @@ INNER_ALLOWED = {
 INNER_USERS = dict.fromkeys(
     ("dlcore.transfer.http", "dlcore.transfer.endpoints", "dlcore.transfer.interface"), "transfer"
 )
-PURE = {"schedule", "tasksequence", "deployment", "model", "errors", "printable"}
+PURE = {"schedule", "tasksequence", "deployment", "model", "errors", "printable", "text_files"}
 NOT_IN_PURE = {"asyncio", "socket", "time", "threading", "random"}
 
 
