@@ -14,21 +14,11 @@ from pathlib import Path
 
 from dlcore.engine.content import Content
 from dlcore.engine.deliveries import Deliveries
-from dlcore.engine.delivering import Package
-from dlcore.engine.download_step import Arrived, Stored
-from dlcore.engine.events import (
-    Event,
-    EventBus,
-    StepEnded,
-    StepInterrupted,
-    StepSkipped,
-    StepStarted,
-    StepWaiting,
-)
+from dlcore.engine.events import Event, EventBus
 from dlcore.engine.judge import Judge
 from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.network_wait import NetworkWait
-from dlcore.engine.outcomes import RunOutcome, StepOutcome
+from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.own_steps import OWN_STEPS, run_own_step
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.report import Report, make_report
@@ -37,6 +27,7 @@ from dlcore.engine.run_figures import RunFigures
 from dlcore.engine.skip_rules import SkipRules
 from dlcore.engine.state import RunState, StepResult
 from dlcore.engine.step_content import StepContent
+from dlcore.engine.step_turns import StepTurns
 from dlcore.engine.turn import Turn
 from dlcore.errors import ConfigError, DlcoreError, RunStateError, StepError, StorageError
 from dlcore.steps.interface import CANNOT_RUN, Outcome
@@ -97,7 +88,8 @@ class Session:
         self._figures = RunFigures(content, renewals)
         self._link_bytes_per_s = link_bytes_per_s
         self._keeper = RunKeeper(state, run, self._figures.measured, policy.save_every_s)
-        self._rules = SkipRules(sequence, run, judge, self.variables)
+        rules = SkipRules(sequence, run, judge, self.variables)
+        self._turns = StepTurns(run, self._keeper, rules, self.variables, bus.emit)
         self._republished = republished
         self._step_content = StepContent(
             *(sequence, run, judge, self.variables, content),
@@ -105,7 +97,6 @@ class Session:
             republished,
         )
         self._deliveries = Deliveries(state / "deliveries")
-        self._turn: Turn | None = None
         self._is_forgotten = False
 
     @property
@@ -154,7 +145,7 @@ class Session:
         for step in self.steps[self._run.position :]:
             if await self._skips(step):
                 continue
-            turn = await self._begin_turn(step)
+            turn = await self._begin(step)
             while turn.result is None:
                 turn.attempt()
                 if step.type in OWN_STEPS:
@@ -163,7 +154,7 @@ class Session:
                 yield step
                 if not turn.is_reported:
                     raise _not_reported(step)
-                if turn is not self._turn:
+                if turn is not self._turns.turn:
                     raise _overtaken()
             if self.outcome is RunOutcome.FAILED:
                 raise _failed(turn.result)
@@ -188,17 +179,18 @@ class Session:
             ConfigError: It is not this step's turn, or it was reported already.
             StorageError: The local disk failed.
         """
-        turn = self._turn
-        if turn is None or turn.step is not step or turn.is_reported:
+        turn = self._turns.of(step)
+        if turn is None or turn.is_reported:
             raise ConfigError(
                 f"step {step.index} {step.name!r} is not under way",
                 remedy="Report each step that run_steps() gives once, before asking for the next.",
             )
         if not isinstance(outcome, Outcome):
             outcome = Outcome(outcome)
-        result = turn.end_attempt(outcome, _now_s(), is_final=is_final)
+        now_s = asyncio.get_running_loop().time()
+        result = turn.end_attempt(outcome, now_s, is_final=is_final)
         if result:
-            ending = self._end_turn(step, result, restart=outcome.restart)
+            ending = self._end(step, result, restart=outcome.restart)
             await wait_for_all([asyncio.ensure_future(ending)])  # cancelled or not, all of it
 
     async def content(self, step: Step) -> dict[str, Path]:
@@ -225,9 +217,9 @@ class Session:
                 package's, though no step has used it.
             StorageError: The local disk failed, or is full; what was verified is kept.
         """
-        self._wait_for(step)
-        folders = await self._step_content.packages(self.packages(step))
-        await self._start(step)
+        packages = self._wait_for(step)
+        folders = await self._step_content.packages(packages)
+        await self._turns.start(step)
         return folders
 
     def report(self) -> Report:
@@ -260,76 +252,31 @@ class Session:
     # One turn
 
     async def _skips(self, step: Step) -> bool:
-        """Whether the step does not run; that is saved then."""
         try:
-            reason = self._rules.skip_reason(step)
-        except StepError as error:
-            self._run.end_step(
-                StepResult(step.index, step.name, StepOutcome.FAILED, message=error.message)
-            )
-            await self._fail()
+            return await self._turns.skips(step)
+        except StepError:
+            self.outcome = RunOutcome.FAILED
             raise
-        if reason:
-            self._bus.emit(StepSkipped(step.index, step.name, reason))
-            self._run.end_step(
-                StepResult(step.index, step.name, StepOutcome.SKIPPED, skip_reason=reason)
-            )
-            await self._keeper.save(dict(self.variables))
-        return reason is not None
 
-    async def _begin_turn(self, step: Step) -> Turn:
+    async def _begin(self, step: Step) -> Turn:
         packages = self.packages(step)
-        turn = self._turn = Turn(step, packages, _now_s())
-        if self._run.begun == step.index:
-            self._bus.emit(StepInterrupted(step.index, step.name))
+        turn = self._turns.begin(step, packages)
         if not packages:  # nothing to wait for, so the caller need not ask for its content
-            await self._start(step)
+            await self._turns.start(step)
         with contextlib.suppress(ConfigError):  # `content` raises it
             self._step_content.order(step.index)
         return turn
 
-    def _wait_for(self, step: Step) -> None:
-        """Order the downloads from this step on."""
-        turn = self._turn_of(step)
-        if turn:
-            turn.wait(_now_s())
-        self._step_content.order(step.index)
+    def _wait_for(self, step: Step) -> tuple[str, ...]:
+        """Order the downloads from this step on, and tell what it waits for."""
         packages = self.packages(step)
-        if turn and not all(map(self._content.downloads.is_finished, packages)):
-            self._bus.emit(StepWaiting(step.index, step.name, packages))
+        self._step_content.order(step.index)
+        is_there = all(map(self._content.downloads.is_finished, packages))
+        self._turns.wait(step, packages, is_there=is_there)
+        return packages
 
-    async def _start(self, step: Step) -> None:
-        """The step is about to have effects: that is on disk first."""
-        turn = self._turn_of(step)
-        if turn and not turn.has_started:
-            await self._keeper.begin_step(step.index)
-            self._bus.emit(StepStarted(step.index, step.name, turn.start(_now_s())))
-
-    def _turn_of(self, step: Step) -> Turn | None:
-        return self._turn if self._turn and self._turn.step is step else None
-
-    async def _end_turn(self, step: Step, result: StepResult, *, restart: bool) -> None:
-        has_succeeded = result.outcome is StepOutcome.SUCCEEDED
-        self.variables["_SMSTSLastActionRetCode"] = str(result.exit_code)
-        self.variables["_SMSTSLastActionSucceeded"] = str(has_succeeded).lower()
-        self.variables["_SMSTSLastActionName"] = step.name
-        self._bus.emit(
-            StepEnded(step.index, step.name, result.outcome, result.exit_code, result.run_s)
-        )
-        self._run.end_step(result)
-        if not (has_succeeded or self._rules.goes_on_after(step)):
-            await self._fail()
-            return
-        await self._keeper.save(dict(self.variables))
-        if restart:
-            self.outcome = RunOutcome.RESTART
-            await self._keeper.stop()
-
-    async def _fail(self) -> None:
-        """The run has failed for good: the next one begins anew."""
-        self._run.fail()
-        self.outcome = RunOutcome.FAILED
-        await self._keeper.end(dict(self.variables))
+    async def _end(self, step: Step, result: StepResult, *, restart: bool) -> None:
+        self.outcome = await self._turns.end(step, result, restart=restart)
 
     def _end_again(self) -> None:
         """Tell how a run has ended whose outcome was not taken."""
@@ -340,8 +287,8 @@ class Session:
 
     async def _run_own(self, step: Step) -> None:
         try:
-            arrived = await self._arrivals(step)
-            await self._start(step)
+            arrived = await self._step_content.arrivals(self._wait_for(step))
+            await self._turns.start(step)
             outcome = await run_own_step(step, self.variables, arrived, self._deliveries)
             is_final = False
         except (StorageError, RunStateError):
@@ -349,25 +296,6 @@ class Session:
         except DlcoreError as error:  # its parameters cannot be used
             outcome, is_final = Outcome(CANNOT_RUN, message=error.message), True
         await self.completed(step, outcome, is_final=is_final)
-
-    async def _arrivals(self, step: Step) -> Arrived:
-        """Its packages; the step itself decides what a missing one means."""
-        self._wait_for(step)
-        arrived: dict[str, Stored | DlcoreError] = {}
-        for package in self.packages(step):
-            try:
-                folder = await self._step_content.package(package)
-                described = await self._content.library.manifest(package)
-                arrived[package] = Stored(folder, Package(*described))
-            except (StorageError, RunStateError):
-                raise
-            except DlcoreError as error:
-                arrived[package] = error
-        return arrived
-
-
-def _now_s() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def _not_reported(step: Step) -> ConfigError:

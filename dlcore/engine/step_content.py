@@ -9,13 +9,22 @@ from typing import TypeVar
 
 from dlcore.deployment import Download
 from dlcore.engine.content import Content
+from dlcore.engine.delivering import Package
 from dlcore.engine.download.packages import Retry
+from dlcore.engine.download_step import Arrived, Stored
 from dlcore.engine.judge import Judge
 from dlcore.engine.lookahead import look_ahead
 from dlcore.engine.network_wait import NetworkWait
 from dlcore.engine.republished import Republished
 from dlcore.engine.state import RunState
-from dlcore.errors import ConfigError, ExhaustedError, NotFoundError
+from dlcore.errors import (
+    ConfigError,
+    DlcoreError,
+    ExhaustedError,
+    NotFoundError,
+    RunStateError,
+    StorageError,
+)
 from dlcore.tasksequence import TaskSequence, Variables, Verdict, needs
 
 _log = logging.getLogger(__name__)
@@ -115,6 +124,25 @@ class StepContent:
         for package_id, path in folders.items():
             self._variables[f"_SMSTS{package_id}"] = str(path)
         return folders
+
+    async def arrivals(self, package_ids: Sequence[str]) -> Arrived:
+        """Wait for the packages of a step that decides itself what a missing one means.
+
+        Raises:
+            RunStateError: As `packages`.
+            StorageError: As `packages`.
+        """
+        arrived: dict[str, Stored | DlcoreError] = {}
+        for package_id in package_ids:
+            try:
+                folder = await self.package(package_id)
+                described = await self._content.library.manifest(package_id)
+                arrived[package_id] = Stored(folder, Package(*described))
+            except (StorageError, RunStateError):
+                raise
+            except DlcoreError as error:
+                arrived[package_id] = error
+        return arrived
 
     async def _obtain(
         self, package_ids: Sequence[str], ask: Callable[[Sequence[str]], Awaitable[T]]

@@ -1,0 +1,155 @@
+"""The turns of a run's steps: what is on disk, what is told and what is set around each of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from dlcore.engine.events import (
+    Event,
+    StepEnded,
+    StepInterrupted,
+    StepSkipped,
+    StepStarted,
+    StepWaiting,
+)
+from dlcore.engine.keeper import RunKeeper
+from dlcore.engine.outcomes import RunOutcome, StepOutcome
+from dlcore.engine.skip_rules import SkipRules
+from dlcore.engine.state import RunState, StepResult
+from dlcore.engine.turn import Turn
+from dlcore.errors import StepError
+from dlcore.tasksequence import Step, Variables
+
+
+class StepTurns:
+    """Begins and ends the turns of steps, one after the other.
+
+    Args:
+        run: Where the run stands.
+        keeper: Keeps it on disk.
+        rules: Says which steps run.
+        variables: Task sequence variables.
+        tell: Hears what happens.
+
+    Attributes:
+        turn: The turn under way, or the last one; None before the first.
+    """
+
+    def __init__(
+        self,
+        run: RunState,
+        keeper: RunKeeper,
+        rules: SkipRules,
+        variables: Variables,
+        tell: Callable[[Event], None],
+    ) -> None:
+        self.turn: Turn | None = None
+        self._run = run
+        self._keeper = keeper
+        self._rules = rules
+        self._variables = variables
+        self._tell = tell
+
+    def of(self, step: Step) -> Turn | None:
+        """The turn under way if it is this step's."""
+        return self.turn if self.turn and self.turn.step is step else None
+
+    async def skips(self, step: Step) -> bool:
+        """Whether the step does not run; that is saved then.
+
+        Raises:
+            StepError: Its condition cannot be decided, and the settings say to fail then. The run
+                has failed.
+            StorageError: The local disk failed.
+        """
+        try:
+            reason = self._rules.skip_reason(step)
+        except StepError as error:
+            self._run.end_step(
+                StepResult(step.index, step.name, StepOutcome.FAILED, message=error.message)
+            )
+            await self._fail()
+            raise
+        if reason:
+            self._tell(StepSkipped(step.index, step.name, reason))
+            self._run.end_step(
+                StepResult(step.index, step.name, StepOutcome.SKIPPED, skip_reason=reason)
+            )
+            await self._keeper.save(dict(self._variables))
+        return reason is not None
+
+    def begin(self, step: Step, packages: tuple[str, ...]) -> Turn:
+        """The turn of a step comes.
+
+        Args:
+            step: The step.
+            packages: Ids of the packages it needs.
+        """
+        self.turn = Turn(step, packages, _now_s())
+        if self._run.begun == step.index:
+            self._tell(StepInterrupted(step.index, step.name))
+        return self.turn
+
+    def wait(self, step: Step, packages: tuple[str, ...], *, is_there: bool) -> None:
+        """The wait for a step's content begins, if it is its turn.
+
+        Args:
+            step: The step.
+            packages: Ids of the packages it needs.
+            is_there: Whether they are complete already.
+        """
+        turn = self.of(step)
+        if turn:
+            turn.wait(_now_s())
+            if not is_there:
+                self._tell(StepWaiting(step.index, step.name, packages))
+
+    async def start(self, step: Step) -> None:
+        """The step is about to have effects, if it is its turn: that is on disk first.
+
+        Raises:
+            StorageError: The local disk failed: the step must not run.
+        """
+        turn = self.of(step)
+        if turn and not turn.has_started:
+            await self._keeper.begin_step(step.index)
+            self._tell(StepStarted(step.index, step.name, turn.start(_now_s())))
+
+    async def end(self, step: Step, result: StepResult, *, restart: bool) -> RunOutcome | None:
+        """The turn of a step ends, and that is on disk on return.
+
+        Args:
+            step: The step.
+            result: What became of it.
+            restart: Whether the machine must restart before the next step.
+
+        Returns:
+            How the run ends with it; None if it goes on.
+
+        Raises:
+            StorageError: The local disk failed.
+        """
+        has_succeeded = result.outcome is StepOutcome.SUCCEEDED
+        self._variables["_SMSTSLastActionRetCode"] = str(result.exit_code)
+        self._variables["_SMSTSLastActionSucceeded"] = str(has_succeeded).lower()
+        self._variables["_SMSTSLastActionName"] = step.name
+        self._tell(StepEnded(step.index, step.name, result.outcome, result.exit_code, result.run_s))
+        self._run.end_step(result)
+        if not (has_succeeded or self._rules.goes_on_after(step)):
+            await self._fail()
+            return RunOutcome.FAILED
+        await self._keeper.save(dict(self._variables))
+        if not restart:
+            return None
+        await self._keeper.stop()
+        return RunOutcome.RESTART
+
+    async def _fail(self) -> None:
+        """The run has failed for good: the next one begins anew."""
+        self._run.fail()
+        await self._keeper.end(dict(self._variables))
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
