@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Annotated, Final, Protocol
 
 import msgspec
 
 from dlcore.tasksequence import Step, StepParameters, Variables
 
 CANNOT_RUN: Final = 0x80004005  # E_FAIL, which the task sequence engine reports for such steps
+
+
+class RestartNotice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What people are told before the machine restarts.
+
+    Attributes:
+        delay_s: Seconds from the notice to the restart; 0: without a notice; None: as the program
+            that restarts the machine sees fit.
+        message: What the notice says; empty: the text of that program.
+    """
+
+    delay_s: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    message: str = ""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -21,12 +34,14 @@ class Outcome(msgspec.Struct, frozen=True):
         restart: Whether the machine must restart before the next step.
         message: What went wrong, if the executor can say more than the code does.
         output: The last lines that the step's command printed; empty if it printed nothing.
+        notice: What people are told before a restart; None: what the task sequence variables say.
     """
 
     exit_code: int = 0
     restart: bool = False
     message: str = ""
     output: str = ""
+    notice: RestartNotice | None = None
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -37,12 +52,15 @@ class Job(msgspec.Struct, frozen=True):
         variables: Task sequence variables, to be read and set.
         content: Package id -> its folder, complete and verified.
         programs: Package id -> name of a program -> its command line, as published with it.
+        work_folder: Where a command starts whose step names neither a folder nor a package. It
+            stays as it is from step to step. None: a folder that is removed with the command.
     """
 
     step: Step
     variables: Variables
     content: Mapping[str, Path] = {}
     programs: Mapping[str, Mapping[str, str]] = {}
+    work_folder: Path | None = None
 
     @property
     def parameters(self) -> StepParameters:

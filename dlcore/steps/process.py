@@ -1,8 +1,9 @@
 """Runs the commands of steps as child processes, and leaves none of them running behind.
 
-A command starts in the step's own folder if it names one, else in its package's. Its environment is
-that of `step_environment`. The COM object exists only on Windows, so a command sets variables by
-appending ``NAME=value`` lines to the file that ``DLCORE_VARIABLES`` names.
+A command starts in the step's own folder if it names one, else in its package's, else in the folder
+of the run. Its environment is that of `step_environment`. The COM object exists only on Windows, so
+a command sets variables by appending ``NAME=value`` lines to the file that ``DLCORE_VARIABLES``
+names.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class Commands:
         with tempfile.TemporaryDirectory(
             prefix="dlcore-step-", ignore_cleanup_errors=True
         ) as scratch:
-            scene = Scene(job, _folder(job), environment, Path(scratch))
+            scene = Scene(job, _folder(job) or Path(scratch), environment, Path(scratch))
             try:
                 command = command_of(scene)
             except ValueError as error:
@@ -99,14 +100,14 @@ class Commands:
         return made.values
 
 
-def _folder(job: Job) -> Path:
-    """Where the step starts."""
+def _folder(job: Job) -> Path | None:
+    """Where the step starts; None if nothing says it."""
     if job.step.start_in:
         return Path(job.variables.expand(job.step.start_in))
     for package in needs(job.step, job.variables):
         if package in job.content:
             return job.content[package]
-    return Path.cwd()
+    return job.work_folder
 
 
 async def _execute(command: Command, scene: Scene) -> Outcome:
