@@ -46,6 +46,32 @@ class CrashError(BaseException):
     """The process dies."""
 
 
+class FakeFacts:
+    """A machine of which everything is known. Implements `MachineFacts`."""
+
+    def __init__(
+        self, *, uefi: bool | None = True, zone: str = "0,0,0", boot_id: str = "first"
+    ) -> None:
+        self.uefi = uefi
+        self.zone = zone
+        self.boot = boot_id
+
+    def computer_name(self) -> str:
+        return "PC0042"
+
+    def is_uefi(self) -> bool | None:
+        return self.uefi
+
+    def secure_boot(self) -> str:
+        return "Enabled"
+
+    def time_zone(self) -> str:
+        return self.zone
+
+    def boot_id(self) -> str:
+        return self.boot
+
+
 def exits(**codes: int) -> Acting:
     """Steps end with these codes, by name."""
     return Acting(lambda step, variables, content: Outcome(codes.get(step.name, 0)))

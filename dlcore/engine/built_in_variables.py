@@ -1,0 +1,119 @@
+"""The task sequence variables that an engine sets by itself.
+
+Some are set before the first step (`initial_variables`), some around each step. The table in
+`documented_variables` lists every documented one, also those that are not set, with the reason.
+
+Of values with one name the later of these counts: built in; the sequence's global variables; the
+deployment's ``[variables]``; what a step sets.
+
+Source: Microsoft Learn, "Task sequence variables" and "How to use task sequence variables".
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Final
+
+from dlcore.deployment import Deployment, Download
+from dlcore.engine.machine_facts import MachineFacts, this_machine
+from dlcore.tasksequence import Step, TaskSequence, Variables
+from dlcore.tasksequence import step_types as types
+
+WORK_FOLDER: Final = "work"
+"""Where steps keep temporary files, in the state directory; ``_SMSTSMDataPath`` names it."""
+
+LOG_FOLDER: Final = "logs"
+"""Where steps write their logs, in the state directory; ``_SMSTSLogPath`` names it."""
+
+READ_ONLY_PREFIX: Final = "_"
+WRITABLE: Final = frozenset({"_OSDMIGRATEUSMTPACKAGEID", "_OSDMIGRATEUSMTRESTOREPACKAGEID"})
+"""Documented as inputs of steps, although their names begin like those of read-only variables."""
+
+_DEPLOYS: Final = frozenset({types.APPLY_OPERATING_SYSTEM, types.SETUP_WINDOWS, types.UPGRADE})
+_GENERIC, _OPERATING_SYSTEM = "1", "2"
+
+
+def initial_variables(
+    sequence: TaskSequence,
+    deployment: Deployment | None = None,
+    state: Path | None = None,
+    machine: MachineFacts | None = None,
+) -> Variables:
+    """All variables that are set when the first step's turn comes.
+
+    Args:
+        sequence: The task sequence.
+        deployment: Its settings; None if there are none, as in a plan.
+        state: The state directory; None if it is not known.
+        machine: The machine that runs it; None: this one.
+    """
+    built_in = built_in_variables(sequence, deployment, state, machine or this_machine())
+    given = deployment.variables if deployment else {}
+    return Variables({**Variables(built_in), **sequence.variables, **Variables(given)})
+
+
+def built_in_variables(
+    sequence: TaskSequence,
+    deployment: Deployment | None,
+    state: Path | None,
+    machine: MachineFacts,
+) -> dict[str, str]:
+    """The variables that the engine sets before the first step; see `initial_variables`."""
+    on_demand = deployment is None or deployment.options.download == Download.WHEN_NEEDED
+    deploys = any(step.type in _DEPLOYS for step in sequence.steps)
+    found = {
+        "_SMSTSInWinPE": "false",
+        "_SMSTSLaunchMode": "SMS",
+        "_SMSTSUserStarted": "true",
+        "_SMSTSDownloadOnDemand": _flag(on_demand),
+        "_SMSTSRunFromDP": "false",
+        "_SMSTSPackageID": sequence.package_id,
+        "_SMSTSPackageName": sequence.name,
+        "_SMSTSBootImageID": sequence.boot_image_id,
+        "_SMSTSType": _OPERATING_SYSTEM if deploys else _GENERIC,
+        "_TSAppInstallStatus": "Undefined",
+        **_of_machine(machine),
+    }
+    if state is not None:
+        found["_SMSTSMDataPath"] = str(state.absolute() / WORK_FOLDER)
+        found["_SMSTSLogPath"] = str(state.absolute() / LOG_FOLDER)
+    return {name: value for name, value in found.items() if value}
+
+
+def _of_machine(machine: MachineFacts) -> dict[str, str]:
+    is_uefi, name = machine.is_uefi(), machine.computer_name()
+    return {
+        "_SMSTSMachineName": name,
+        "OSDComputerName": name,
+        "_SMSTSBootUEFI": "" if is_uefi is None else _flag(is_uefi),
+        "_TSSecureBoot": machine.secure_boot(),
+        "_SMSTSTimezone": machine.time_zone(),
+    }
+
+
+def set_before_step(variables: MutableMapping[str, str], step: Step) -> None:
+    """Set what tells of a step that is about to run."""
+    variables["_SMSTSCurrentActionName"] = step.name
+
+
+def set_after_step(
+    variables: MutableMapping[str, str], step: Step, exit_code: int, *, has_succeeded: bool
+) -> None:
+    """Set what tells of a step that has run; a step that is left out changes nothing."""
+    variables["_SMSTSLastActionName"] = step.name
+    variables["_SMSTSLastActionRetCode"] = str(exit_code)
+    variables["_SMSTSLastActionSucceeded"] = _flag(has_succeeded)
+
+
+def is_read_only(name: str) -> bool:
+    """Whether a step may not set the variable.
+
+    Source: Microsoft Learn, "How to use task sequence variables": "You can't set a read-only
+    variable by using the Set Task Sequence Variable step", and their names begin with ``_``.
+    """
+    return name.strip().startswith(READ_ONLY_PREFIX) and name.strip().upper() not in WRITABLE
+
+
+def _flag(value: bool) -> str:
+    return str(value).lower()

@@ -1,0 +1,100 @@
+"""The variables that the engine sets by itself, and the table of all that are documented."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dlcore.engine.built_in_variables import initial_variables, is_read_only
+from dlcore.engine.documented_variables import DOCUMENTED_VARIABLES, Use
+from dlcore.engine.machine_facts import LinuxFacts, WindowsFacts
+from dlcore.tasksequence import read
+from tests.engine.machine import OS, FakeFacts
+from tests.engine.scene import deployment, sequence, step, upgrade
+
+TREE = read(
+    b'<sequence version="3.10" name="In-place upgrade"><globalVarList><variable name="_smstsTYPE">'
+    b'7</variable><variable name="Ring">global</variable></globalVarList>'
+    b'<step type="SMS_TaskSequence_RebootAction" name="x"/></sequence>',
+    source="test",
+)
+
+
+def test_what_is_set_before_the_first_step_is_what_the_table_says(tmp_path: Path) -> None:
+    tree = read(sequence(upgrade(OS)), source="test")
+    names = {*initial_variables(tree, None, tmp_path, FakeFacts())}
+    listed = {row.name for row in DOCUMENTED_VARIABLES if row.use is Use.START}
+    told_by_some_exports = {"_SMSTSPackageID", "_SMSTSPackageName", "_SMSTSBootImageID"}
+    assert names == listed - told_by_some_exports
+
+
+def test_the_table_names_each_variable_once_and_says_something_of_each() -> None:
+    names = [row.name.upper() for row in DOCUMENTED_VARIABLES]
+    assert len(set(names)) == len(names) > 200
+    assert all(row.note for row in DOCUMENTED_VARIABLES)
+
+
+def test_values_come_from_the_sequence_the_deployment_and_the_machine(tmp_path: Path) -> None:
+    settings = deployment(tmp_path, variables={"ring": "pilot", "OSDComputerName": "PC-NEW"})
+    found = initial_variables(TREE, settings, tmp_path, FakeFacts())
+    assert found["_SMSTSInWinPE"] == "false"
+    assert found["_SMSTSLaunchMode"] == "SMS"
+    assert found["_SMSTSPackageName"] == "In-place upgrade"
+    assert found["_SMSTSMachineName"] == "PC0042"
+    assert found["OSDComputerName"] == "PC-NEW", (
+        "the deployment's counts more than what is built in"
+    )
+    assert found["_SMSTSType"] == "7", "the sequence's counts more than what is built in"
+    assert found["Ring"] == "pilot", "the deployment's counts more than the sequence's"
+    assert found["_SMSTSMDataPath"] == str(tmp_path / "work")
+    assert (
+        initial_variables(TREE, settings, tmp_path, FakeFacts())["_SMSTSDownloadOnDemand"] == "true"
+    )
+    first = deployment(tmp_path, download="before-start")
+    assert (
+        initial_variables(TREE, first, tmp_path, FakeFacts())["_SMSTSDownloadOnDemand"] == "false"
+    )
+
+
+@pytest.mark.parametrize(("installs", "told"), [(True, "2"), (False, "1")])
+def test_a_sequence_that_installs_a_system_is_of_the_other_type(installs: bool, told: str) -> None:
+    tree = read(sequence(upgrade(OS) if installs else step("x")), source="test")
+    assert initial_variables(tree, machine=FakeFacts())["_SMSTSType"] == told
+
+
+def test_what_the_machine_does_not_tell_is_not_set() -> None:
+    facts = FakeFacts(uefi=None, zone="")
+    found = initial_variables(TREE, machine=facts)
+    assert not {"_SMSTSBootUEFI", "_SMSTSTimezone", "_SMSTSMDataPath", "_SMSTSLogPath"} & {*found}
+    assert initial_variables(TREE, machine=FakeFacts(uefi=False))["_SMSTSBootUEFI"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("_SMSTSType", True), (" _x", True), ("OSD_x", False), ("_osdMigrateUsmtPackageID", False)],
+)
+def test_names_that_begin_with_an_underscore_are_read_only(name: str, expected: bool) -> None:
+    assert is_read_only(name) is expected
+
+
+def test_a_linux_machine_tells_of_its_firmware(tmp_path: Path) -> None:
+    efi, boot = tmp_path / "efi", tmp_path / "boot_id"
+    facts = LinuxFacts(efi, boot)
+    assert (facts.is_uefi(), facts.secure_boot(), facts.boot_id()) == (False, "NA", "")
+    variable = efi / "efivars" / "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+    variable.parent.mkdir(parents=True)
+    variable.write_bytes(b"\6\0\0\0\1")
+    boot.write_text("5f2c\n", encoding="ascii")
+    assert (facts.is_uefi(), facts.secure_boot(), facts.boot_id()) == (True, "Enabled", "5f2c")
+    variable.write_bytes(b"\6\0\0\0\0")
+    assert facts.secure_boot() == "Disabled"
+
+
+def test_facts_of_windows_are_unknown_or_well_formed() -> None:
+    facts = WindowsFacts()
+    assert facts.computer_name()
+    assert facts.secure_boot() in {"NA", "Enabled", "Disabled"}
+    assert facts.time_zone() == "" or facts.time_zone().count(",") >= 20
+    assert facts.is_uefi() in {None, True, False}
+    assert facts.boot_id().isalnum() or facts.boot_id() == ""
