@@ -13,14 +13,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+from urllib.parse import unquote, urlsplit
 
+from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, Manifest, object_key
 from dlcore.transfer.endpoints.credentials import Secret
+from dlcore.transfer.endpoints.echoes import repeats
 from dlcore.transfer.endpoints.lease import NEVER_S, Lease
 from dlcore.transfer.endpoints.placement import PackagePlacement, all_objects
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.faults import RejectedError
 from dlcore.transfer.http.readers import read_document, read_range
+from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.urls import join_key
 from dlcore.transfer.interface import Observer, ignore
 from dlcore.transfer.sink import SinkWriter
@@ -63,9 +67,19 @@ class BlobEndpoint:
 
     async def read_document(self, key: str, limit_bytes: int) -> bytes:
         """Read a published document; see `dlcore.transfer.interface.Endpoint.read_document`."""
-        return await self._signed(
-            key, lambda url: read_document(self._client, url, limit_bytes, headers=_HEADERS)
-        )
+
+        async def attempt(url: str) -> bytes:
+            body = await read_document(self._client, url, limit_bytes, headers=_HEADERS)
+            if repeats(body, _signatures(url)):
+                raise TransferError(
+                    f"{redact(url)} repeats the signature that it was asked with",
+                    fault=Fault.REFUSED,
+                    endpoint=self.name,
+                    remedy="Check that the URL is that of a container.",
+                )
+            return body
+
+        return await self._signed(key, attempt)
 
     async def locate(self, manifest: Manifest) -> PackagePlacement:
         """All objects, without asking; a missing one is ``NOT_FOUND`` when it is read."""
@@ -97,6 +111,13 @@ class BlobEndpoint:
         if self._sas is None:
             return "", NEVER_S
         return (await asyncio.to_thread(self._sas)).removeprefix("?"), NEVER_S
+
+
+def _signatures(url: str) -> list[str]:
+    """The secret part of a signed URL, as it is spelled and as it is meant."""
+    items = urlsplit(url).query.split("&")
+    signatures = [item.removeprefix("sig=") for item in items if item.startswith("sig=")]
+    return [*signatures, *map(unquote, signatures)]
 
 
 def _is_curable(rejection: RejectedError) -> bool:

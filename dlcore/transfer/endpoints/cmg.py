@@ -26,13 +26,14 @@ from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, Manifest
 from dlcore.transfer.endpoints.content_origins import ContentOrigins, Reach
 from dlcore.transfer.endpoints.credentials import Secret
+from dlcore.transfer.endpoints.echoes import repeats
 from dlcore.transfer.endpoints.lease import Lease
 from dlcore.transfer.endpoints.placement import PackagePlacement, objects_named
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.faults import RejectedError
 from dlcore.transfer.http.readers import read_document, read_range
 from dlcore.transfer.http.redaction import redact
-from dlcore.transfer.interface import Observer, Renewable, ignore
+from dlcore.transfer.interface import Observer, ignore
 from dlcore.transfer.sink import SinkWriter
 
 _log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ TOKEN_PATH = "/ccm_system_TokenAuth/token"  # noqa: S105  a path, not a secret
 SERVICE_PATH = "/downloadrestservice.svc"
 MAX_TOKEN_REPLY_BYTES = 64 << 10
 MAX_LOCATIONS_REPLY_BYTES = 64 << 20  # 200,000 objects with signed URLs of 300 characters
-MIN_TOKEN_CHARACTERS = 12  # a shorter token may be a part of a reply by chance
+_TOKEN_REPLY, _LOCATIONS_REPLY = "the reply with the token", "the reply with the locations"
 MAX_LIFE_S = 30 * 86_400.0  # a longer life is a mistake of the service
 
 LifeSeconds = Annotated[float, msgspec.Meta(gt=0, le=MAX_LIFE_S)]
@@ -114,6 +115,7 @@ class CmgEndpoint:
         self.kind = kind
         self._base_url = base_url
         self._registration_token = registration_token
+        self._sent_registration = ""
         self._client = client
         self._clients = {Reach.ANY: client, Reach.PUBLIC: public_client}
         self._origins = ContentOrigins(base_url, content_hosts)
@@ -173,38 +175,37 @@ class CmgEndpoint:
             await client.aclose()
 
     async def _ask_service(self, path_and_query: str, limit_bytes: int) -> bytes:
-        """One reply of the content service, with the access token."""
-        return await self._access_token.use(
-            lambda token: read_document(
-                self._client,
-                f"{self._base_url}{SERVICE_PATH}/{path_and_query}",
-                limit_bytes,
-                headers={"Authorization": f"Bearer {token}"},
-            ),
-            is_curable=_is_unknown_token,
-        )
+        """One reply of the content service, with the access token, which it does not repeat."""
+
+        async def attempt(token: str) -> bytes:
+            url = f"{self._base_url}{SERVICE_PATH}/{path_and_query}"
+            headers = {"Authorization": f"Bearer {token}"}
+            body = await read_document(self._client, url, limit_bytes, headers=headers)
+            if repeats(body, (token, self._sent_registration)):
+                raise self._unusable("the reply", "it repeats a credential")
+            return body
+
+        return await self._access_token.use(attempt, is_curable=_is_unknown_token)
 
     async def _fetch_token(self) -> tuple[str, float]:
-        registration_token = await asyncio.to_thread(self._registration_token)
+        self._sent_registration = await asyncio.to_thread(self._registration_token)
         body = await read_document(
             self._client,
             f"{self._base_url}{TOKEN_PATH}",
             MAX_TOKEN_REPLY_BYTES,
             method="POST",
-            headers={"Authorization": f"Bearer {registration_token}"},
+            headers={"Authorization": f"Bearer {self._sent_registration}"},
         )
-        reply = self._decode(body, TokenReply, "token")
+        reply = self._decode(body, TokenReply, _TOKEN_REPLY)
         return reply.access_token, reply.expires_in_s
 
     async def _fetch_locations(self, manifest: Manifest) -> tuple[Locations, float]:
         digest = hashlib.sha256(msgspec.json.encode(manifest)).hexdigest()
         query = f"getcontentxmlsecure?pid={manifest.package_id}&cid={digest}"
         body = await self._ask_service(query, MAX_LOCATIONS_REPLY_BYTES)
-        if await self._repeats_a_credential(body):
-            raise self._unusable("locations", "it repeats a credential")
-        reply = self._decode(body, LocationsReply, "locations")
+        reply = self._decode(body, LocationsReply, _LOCATIONS_REPLY)
         if reply.package_id != manifest.package_id:
-            raise self._unusable("locations", "it is about another package")
+            raise self._unusable(_LOCATIONS_REPLY, "it is about another package")
         lengths = {wanted.name: wanted.length_bytes for wanted in manifest.objects}
         urls = {
             name: self._checked(location.url)
@@ -213,33 +214,23 @@ class CmgEndpoint:
         }
         return urls, reply.expires_in_s
 
-    async def _repeats_a_credential(self, body: bytes) -> bool:
-        """Whether a credential would get into URLs, and from there into logs."""
-        access_token = (await self._access_token.get()).value
-        registration_token = await asyncio.to_thread(self._registration_token)
-        return any(
-            token.encode() in body
-            for token in (access_token, registration_token)
-            if len(token) >= MIN_TOKEN_CHARACTERS
-        )
-
     def _checked(self, url: str) -> _CheckedLocation:
         try:
             return _CheckedLocation(url, self._origins.reach(url))
         except ValueError as error:
             why = str(error)
-        raise self._unusable("locations", why)
+        raise self._unusable(_LOCATIONS_REPLY, why)
 
-    def _decode(self, body: bytes, form: type[T], what: Renewable) -> T:
+    def _decode(self, body: bytes, form: type[T], what: str) -> T:
         try:
             return msgspec.json.decode(body, type=form)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             pass  # the error's text may quote the reply, which is a secret
         raise self._unusable(what, "it does not have the documented form")
 
-    def _unusable(self, what: Renewable, why: str) -> TransferError:
+    def _unusable(self, what: str, why: str) -> TransferError:
         error = TransferError(
-            f"the reply with the {what} from {redact(self._base_url)} cannot be used: {why}",
+            f"{what} from {redact(self._base_url)} cannot be used: {why}",
             fault=Fault.REFUSED,
             endpoint=self.name,
             remedy="Check that the URL is that of a dlcore content service.",

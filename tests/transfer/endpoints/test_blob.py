@@ -132,3 +132,18 @@ async def test_a_busy_storage_account_is_busy_and_not_broken(package: Package) -
         with pytest.raises(TransferError, match="503 ServerBusy") as caught:
             await read(package, server.url, Vault("sig=s"))
     assert (caught.value.fault, caught.value.retry_after_s) == (Fault.BUSY, 2.0)
+
+
+@pytest.mark.parametrize(
+    "spelled", ["c4n4ry%2Fc4n4ry%3D", "c4n4ry/c4n4ry=", r"c4n4ry\/c4n4ry\u003D"]
+)
+async def test_a_document_that_repeats_the_signature_is_refused(spelled: str) -> None:
+    """Fault: storage puts the signature into a catalog. dlcore refuses it before it is quoted."""
+    body = f'{{"schema":1,"packages":{{"{spelled}":1}}}}'.encode()
+    vault = Vault("sv=2024-11-04&sig=c4n4ry%2Fc4n4ry%3D&sp=r")
+    async with hostile(Script.response("200 OK", body, Content_Length=str(len(body)))) as server:
+        endpoint = BlobEndpoint("blob", server.url, vault, HttpClient("blob"))
+        with pytest.raises(TransferError, match="repeats the signature") as caught:
+            await endpoint.read_document("catalog.json", 1000)
+        await endpoint.aclose()
+    assert "c4n4ry" not in str(caught.value)

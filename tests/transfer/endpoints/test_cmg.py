@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 import pytest
@@ -277,6 +277,43 @@ async def test_a_reply_that_repeats_a_credential_is_refused(
     cloud.reply_with(objects={wanted.name: {"url": url, "length_bytes": wanted.length_bytes}})
     with pytest.raises(TransferError, match="it repeats a credential"):
         await client.endpoint.locate(package.manifest)
+
+
+def in_json(text: str) -> str:
+    return "".join(f"\\u{ord(character):04X}" for character in text)
+
+
+def in_a_url(text: str) -> str:
+    return "".join(f"%{ord(character):02x}" for character in text)
+
+
+@pytest.mark.parametrize("what", ["access", "registration"])
+@pytest.mark.parametrize("spelled", [in_json, in_a_url, lambda text: in_json(in_a_url(text))])
+async def test_a_reply_that_spells_a_credential_otherwise_is_refused(
+    cloud: FakeCloud, client: Client, package: Package, what: str, spelled: Callable[[str], str]
+) -> None:
+    """Fault: a gateway repeats the token, escaped as JSON or as a URL. dlcore refuses the reply."""
+    await client.endpoint.locate(package.manifest)
+    token = REGISTRATION if what == "registration" else cloud.token
+    wanted = package.manifest.objects[0]
+    url = f"{cloud.storage_url}/HERE/{wanted.name}"
+    cloud.reply_with(objects={wanted.name: {"url": url, "length_bytes": wanted.length_bytes}})
+    assert cloud.location_reply is not None
+    cloud.location_reply = cloud.location_reply.replace(b"HERE", spelled(token).encode())
+    with pytest.raises(TransferError, match="it repeats a credential"):
+        await client.endpoint.locate(package.manifest)
+
+
+@pytest.mark.parametrize("what", ["access", "registration"])
+async def test_a_document_that_repeats_a_credential_is_refused(
+    cloud: FakeCloud, client: Client, package: Package, what: str
+) -> None:
+    """Fault: a gateway puts the token into a catalog. dlcore refuses it before it is quoted."""
+    await client.endpoint.locate(package.manifest)
+    token = REGISTRATION if what == "registration" else cloud.token
+    cloud.location_reply = f'{{"schema":1,"packages":{{"{token}":1}}}}'.encode()
+    with pytest.raises(TransferError, match="it repeats a credential"):
+        await client.endpoint.read_document(CATALOG_KEY, 1000)
 
 
 @pytest.mark.parametrize(
