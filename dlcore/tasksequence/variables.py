@@ -2,18 +2,35 @@
 
 Guarantees: looking a name up ignores case, listing gives it as it was first written; `expand`
 always ends and adds no more than `MAX_EXPANDED_CHARACTERS`. Values may be passwords, so no message
-or ``repr`` here contains one. Not for the operating system's environment: a ``%windir%`` that no
-variable answers stays as it is, for the shell that runs the command.
+or ``repr`` here contains one, and `masked` hides the secret ones in any text. Not for the operating
+system's environment: a ``%windir%`` that no variable answers stays as it is, for the shell that
+runs the command.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from dlcore.errors import TaskSequenceError
 
 MAX_EXPANDED_CHARACTERS = 1 << 20  # the engine's whole environment is documented as 8 KB
+MIN_MASKED_CHARACTERS: Final = 4
+"""Shorter secrets are not masked: they occur in ordinary text, and the gaps would tell them."""
+
+MASK: Final = "***"
+
+_HIDDEN = """
+    OSDBITLOCKERPIN OSDBITLOCKERRECOVERYPASSWORD OSDBITLOCKERSTARTUPKEY OSDCAPTUREACCOUNTPASSWORD
+    OSDJOINPASSWORD OSDLOCALADMINPASSWORD OSDMIGRATELOCALACCOUNTPASSWORD OSDPRODUCTKEY
+    OSDUPGRADEOSPRODUCTKEY SMSCONNECTNETWORKFOLDERPASSWORD SMSTSRUNCOMMANDLINEUSERPASSWORD
+    SMSTSRUNPOWERSHELLUSERPASSWORD
+"""
+SECRET_NAMES: Final = frozenset(_HIDDEN.split())
+"""Variables that are always secret, in upper case.
+
+Source: Microsoft Learn, "Task sequence variables": those that hold a password, a PIN or a key.
+"""
 
 
 class Part(NamedTuple):
@@ -32,15 +49,19 @@ class FrozenVariables(Mapping[str, str]):
     """Variables that do not change.
 
     Args:
-        values: Names and values; of names that differ only in case the last one counts.
+        values: Names and values; of names that differ only in case the last one counts. If they
+            are such variables themselves, what is marked as secret there is marked here.
     """
 
-    __slots__ = ("_named",)
+    __slots__ = ("_marked", "_named")
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self._marked: set[str] = set()
         self._named: dict[str, tuple[str, str]] = {}
         for name, value in (values or {}).items():
             self._named[name.upper()] = (self._spelling(name), value)
+        if isinstance(values, FrozenVariables):
+            self._marked |= values._marked
 
     def _spelling(self, name: str) -> str:
         return self._named.get(name.upper(), (name, ""))[0]
@@ -70,6 +91,27 @@ class FrozenVariables(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self)})"
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Names of the variables whose values are not to be shown; some may not be set now."""
+        always = (name for name in self if name.upper() in SECRET_NAMES)
+        return frozenset(self._spelling(name) for name in (*self._marked, *always))
+
+    def secret_values(self) -> tuple[str, ...]:
+        """What `masked` hides, the longest first: a secret may contain another one."""
+        values = {self.get(name, "") for name in self.secrets}
+        return tuple(
+            sorted(
+                (v for v in values if len(v) >= MIN_MASKED_CHARACTERS), key=lambda v: (-len(v), v)
+            )
+        )
+
+    def masked(self, text: str) -> str:
+        """A text with `MASK` in the place of each value that is not to be shown."""
+        for value in self.secret_values():
+            text = text.replace(value, MASK)
+        return text
 
     def expand(self, text: str) -> str:
         """Replace each ``%NAME%`` by its value, and once more inside the value.
@@ -140,6 +182,10 @@ class Variables(FrozenVariables, MutableMapping[str, str]):
             del self._named[name.upper()]
         except KeyError:
             raise KeyError(name) from None
+
+    def mark_secret(self, name: str) -> None:
+        """The values of a variable, now and later, are not to be shown."""
+        self._marked.add(name.upper())
 
     def freeze(self) -> FrozenVariables:
         """A copy that later changes do not reach."""

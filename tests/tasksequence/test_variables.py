@@ -147,3 +147,33 @@ def test_a_text_that_grows_without_bound_is_refused_without_telling_values() -> 
         len(known.expand("x" * (2 * MAX_EXPANDED_CHARACTERS) + "%nothing%"))
         > MAX_EXPANDED_CHARACTERS
     )
+
+
+def test_a_marked_variable_is_masked_and_stays_marked() -> None:
+    known = Variables({"Pin": "4711", "Plain": "open"})
+    known.mark_secret("PIN")
+    known["pin"] = "0815"
+    assert known.masked("0815 4711 open") == "*** 4711 open"
+    assert known.secrets == {"Pin"}
+    assert known.freeze().masked("0815") == "***"
+    assert Variables(known).secrets == {"Pin"}
+
+
+def test_a_documented_password_needs_no_mark() -> None:
+    known = FrozenVariables({"osdJoinPassword": "hunter2", "OSDJoinAccount": "someone"})
+    assert known.secrets == {"osdJoinPassword"}
+    assert known.masked("someone has hunter2") == "someone has ***"
+
+
+def test_a_secret_within_a_secret_leaves_nothing_of_either() -> None:
+    known = Variables({"A": "pass", "B": "password"})
+    known.mark_secret("A")
+    known.mark_secret("B")
+    assert known.masked("password, pass") == "***, ***"
+
+
+@pytest.mark.parametrize("value", ["", "abc"])
+def test_a_short_secret_is_not_masked(value: str) -> None:
+    known = Variables({"A": value})
+    known.mark_secret("A")
+    assert known.masked("abc and more") == "abc and more"
