@@ -33,7 +33,9 @@ ALLOWED: dict[str, set[str]] = {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust"),
         *("tasksequence", "steps", "deployment", "schedule", "store", "transfer"),
     },
-    "steps": {"errors", "model", "waiting", "text_files", "disk", "tasksequence"},
+    "steps": {
+        *("errors", "model", "printable", "waiting", "text_files", "disk", "tasksequence"),
+    },
     "sync": {
         *("errors", "model", "waiting", "engine", "steps", "tasksequence"),
         *("deployment", "schedule", "publish", "store"),

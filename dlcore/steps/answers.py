@@ -43,7 +43,7 @@ def read_answers(path: Path) -> dict[str, str]:
     for line in lines:
         name, found, value = line.removesuffix("\r").partition("=")
         if found and name.strip():
-            answers[_checked(name.strip())] = value
+            answers[checked_name(name.strip(), VARIABLE)] = value
     return answers
 
 
@@ -67,9 +67,18 @@ def _open_plain(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
-def _checked(name: str) -> str:
+def checked_name(name: str, place: str) -> str:
+    """The name of a variable that a command may set.
+
+    Args:
+        name: The name.
+        place: What says that it is to be set, for the message.
+
+    Raises:
+        ValueError: It is read-only, or not the name of a variable.
+    """
     if name.startswith(_READ_ONLY_PREFIX):
-        raise ValueError(f"{VARIABLE} sets {name[:60]!r}, which is read-only")
+        raise ValueError(f"{place} sets {name[:60]!r}, which is read-only")
     if len(name) > MAX_NAME_CHARACTERS or not _NAME.fullmatch(name):
-        raise ValueError(f"{VARIABLE} sets {name[:60]!r}, which is not the name of a variable")
+        raise ValueError(f"{place} sets {name[:60]!r}, which is not the name of a variable")
     return name

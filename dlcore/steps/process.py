@@ -1,33 +1,41 @@
-"""Runs the commands of steps as child processes, and leaves none of them running behind.
+"""Runs the commands of steps as child processes.
 
 A command starts in the step's own folder if it names one, else in its package's, else in the folder
 of the run. Its environment is that of `step_environment`. The COM object exists only on Windows, so
 a command sets variables by appending ``NAME=value`` lines to the file that ``DLCORE_VARIABLES``
-names.
+names. A command that takes too long, or whose step is cancelled, is ended with all that it has
+started (`process_tree`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from dlcore.steps.answers import VARIABLE, read_answers
+import msgspec
+
+from dlcore.steps.answers import VARIABLE, checked_name, read_answers
+from dlcore.steps.command_output import CommandOutput
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
+from dlcore.steps.process_tree import ProcessTree, new_tree
 from dlcore.steps.step_environment import step_environment
-from dlcore.tasksequence import Step, Variables, needs
+from dlcore.steps.working_folder import working_folder
+from dlcore.tasksequence import Step, Variables
 from dlcore.waiting import in_thread, wait_for_all
 
 _log = logging.getLogger(__name__)
 
 TIMED_OUT: Final = 0x800705B4  # ERROR_TIMEOUT as an HRESULT
+
+RESTART_NEEDED: Final = 3010
+"""ERROR_SUCCESS_REBOOT_REQUIRED. Source: Microsoft Learn, "Task sequence steps", Run Command Line:
+the engine restarts the computer after it, and goes on with the next step."""
 
 
 class Scene(NamedTuple):
@@ -61,35 +69,59 @@ class Command(NamedTuple):
 
 
 class Commands:
-    """Runs the commands of steps, their output passed through.
+    """Runs the commands of steps, their output passed through to standard error.
 
     Args:
         secret_variables: Names of environment variables that hold credentials. No command gets
             them.
+        tree: Makes the tree of a command's processes from its mark.
     """
 
-    def __init__(self, secret_variables: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        secret_variables: Collection[str] = (),
+        *,
+        tree: Callable[[str], ProcessTree] = new_tree,
+    ) -> None:
         self._secret_variables = frozenset(secret_variables)
+        self._tree = tree
         self._has_told = False
 
-    async def run(self, job: Job, command_of: Callable[[Scene], Command]) -> Outcome:
+    async def run(
+        self,
+        job: Job,
+        command_of: Callable[[Scene], Command],
+        *,
+        where: Path | None = None,
+        output_variable: str = "",
+    ) -> Outcome:
         """Run one command and wait for its end.
 
         Args:
-            job: The step that it is for.
+            job: The step that it is for. Its variables are set when the command has ended.
             command_of: Says what to start. It raises ValueError, with the reason, if the step
                 cannot be run.
+            where: The folder in which it starts; None for the one that the step says.
+            output_variable: The variable that gets the end of the output; empty for none.
+
+        Returns:
+            Its exit code, or why there is none. Neither message nor output contains a secret.
         """
         environment = self._environment(job.variables)
         with tempfile.TemporaryDirectory(
             prefix="dlcore-step-", ignore_cleanup_errors=True
         ) as scratch:
-            scene = Scene(job, _folder(job) or Path(scratch), environment, Path(scratch))
+            folder = where or working_folder(job, environment, Path(scratch))
+            scene = Scene(job, folder, environment, Path(scratch))
             try:
+                if output_variable:
+                    checked_name(output_variable, "the output variable")
                 command = command_of(scene)
+                outcome = await _Execution(scene, self._tree).run(command, output_variable)
             except ValueError as error:
-                return Outcome(CANNOT_RUN, message=str(error))
-            return await _execute(command, scene)
+                outcome = Outcome(CANNOT_RUN, message=str(error))
+        masked = job.variables.masked(job.step.variables.masked(outcome.message))
+        return msgspec.structs.replace(outcome, message=masked)
 
     def _environment(self, variables: Variables) -> dict[str, str]:
         made = step_environment(os.environ, variables, self._secret_variables)
@@ -100,80 +132,113 @@ class Commands:
         return made.values
 
 
-def _folder(job: Job) -> Path | None:
-    """Where the step starts; None if nothing says it."""
-    if job.step.start_in:
-        return Path(job.variables.expand(job.step.start_in))
-    for package in needs(job.step, job.variables):
-        if package in job.content:
-            return job.content[package]
-    return job.work_folder
+def with_restart(step: Step, outcome: Outcome) -> Outcome:
+    """The outcome of a command whose exit code may ask for a restart.
 
-
-async def _execute(command: Command, scene: Scene) -> Outcome:
-    step, answers = scene.job.step, scene.scratch / "variables"
-    answers.touch()
-    try:
-        process = await _start(command, scene, {VARIABLE: str(answers)})
-    except (OSError, ValueError) as error:  # ValueError: NUL in a text of the step's own
-        return Outcome(CANNOT_RUN, message=_cannot_start(step, error))
-    try:
-        # Not wait_for: before Python 3.12 a cancellation can get lost in it.
-        async with asyncio.timeout(step.timeout_s):
-            code = await asyncio.to_thread(process.wait)
-    except TimeoutError:
-        return Outcome(TIMED_OUT, message=f"ran longer than {step.timeout_s} s")
-    finally:
-        await _end(process)
-    _log.debug("step %d: exit code %d", step.index, code)
-    try:
-        scene.job.variables.update(read_answers(answers))
-    except ValueError as error:
-        return Outcome(CANNOT_RUN, message=str(error))
-    return Outcome(code & 0xFFFFFFFF)
-
-
-def _cannot_start(step: Step, error: OSError | ValueError) -> str:
-    """The error's own text may contain the value of a variable, as a part of a path."""
-    reason = error.strerror if isinstance(error, OSError) else None
-    where = f" in {step.start_in}" if step.start_in else ""
-    return f"cannot start{where}: {reason or type(error).__name__}"
-
-
-async def _start(command: Command, scene: Scene, own: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start the command; its output goes to standard error, since the report owns the other.
-
-    A cancellation waits until it has started, and ends it. It is not one of asyncio's processes:
-    those take no command line as it is on Windows.
+    It does only if the step takes that code for a success.
     """
-    starting = asyncio.ensure_future(
-        asyncio.to_thread(
-            subprocess.Popen,
+    asks = outcome.exit_code == RESTART_NEEDED and RESTART_NEEDED in step.success_codes
+    return msgspec.structs.replace(outcome, restart=True) if asks else outcome
+
+
+class _Execution:
+    """One command from its start to its end."""
+
+    def __init__(self, scene: Scene, tree: Callable[[str], ProcessTree]) -> None:
+        self._scene = scene
+        self._job = scene.job
+        self._answers = scene.scratch / "variables"
+        self._tree = tree(str(self._answers))
+        secret = (*self._job.variables.secret_values(), *self._job.step.variables.secret_values())
+        self._secret_values = secret
+        self._output = CommandOutput(secret)
+
+    async def run(self, command: Command, output_variable: str) -> Outcome:
+        """Start the command, and wait for its end.
+
+        Raises:
+            ValueError: What it wrote cannot be accepted; the text says why.
+        """
+        self._answers.touch()
+        try:
+            process = await self._started(command)
+        except (OSError, ValueError) as error:  # ValueError: NUL in a text of the step's own
+            self._output.abandon()
+            return Outcome(CANNOT_RUN, message=self._cannot_start(error))
+        code = await self._end_of(process)
+        lines = self._output.lines()
+        if code is None:
+            message = f"ran longer than {self._job.step.timeout_s} s"
+            return Outcome(TIMED_OUT, message=message, output=lines)
+        _log.debug("step %d: exit code %d", self._job.step.index, code)
+        try:
+            self._job.variables.update(read_answers(self._answers))
+        except ValueError as error:
+            return Outcome(CANNOT_RUN, message=str(error), output=lines)
+        if output_variable:
+            self._set(output_variable, self._output.value())
+        return Outcome(code & 0xFFFFFFFF, output=lines)
+
+    async def _end_of(self, process: subprocess.Popen[bytes]) -> int | None:
+        """Its exit code; None if it took too long. Nothing of it runs on after a cancellation."""
+        code = None
+        try:
+            # Not wait_for: before Python 3.12 a cancellation can get lost in it.
+            async with asyncio.timeout(self._job.step.timeout_s):
+                code = await asyncio.to_thread(process.wait)
+        except TimeoutError:
+            pass
+        finally:
+            await in_thread(self._end, process)
+        return code
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        if process.poll() is None:
+            self._tree.end()
+            process.wait()
+        self._output.finish()
+
+    def _set(self, name: str, value: str) -> None:
+        if any(secret in value for secret in self._secret_values):
+            self._job.variables.mark_secret(name)
+        self._job.variables[name] = value
+
+    def _cannot_start(self, error: OSError | ValueError) -> str:
+        """The error's own text may contain the value of a variable, as a part of a path."""
+        reason = error.strerror if isinstance(error, OSError) else None
+        start_in = self._job.step.start_in
+        where = f" in {start_in}" if start_in else ""
+        return f"cannot start{where}: {reason or type(error).__name__}"
+
+    async def _started(self, command: Command) -> subprocess.Popen[bytes]:
+        """Start the command. A cancellation waits until it has started, and ends it.
+
+        It is not one of asyncio's processes: those take no command line as it is on Windows.
+        """
+        starting = asyncio.ensure_future(asyncio.to_thread(self._start, command))
+        try:
+            await wait_for_all([starting])
+        except asyncio.CancelledError:
+            if starting.exception():
+                self._output.abandon()
+            else:
+                await in_thread(self._end, starting.result())
+            raise
+        return starting.result()
+
+    def _start(self, command: Command) -> subprocess.Popen[bytes]:
+        scene, output = self._scene, self._output
+        process = subprocess.Popen(  # noqa: S603  # the step's author says what runs
             command.arguments,
             executable=command.program,
             cwd=scene.where,
-            env={**scene.environment, **command.environment, **own},
+            env={**scene.environment, **command.environment, VARIABLE: str(self._answers)},
             stdin=subprocess.DEVNULL,
-            stdout=sys.stderr,
-            stderr=sys.stderr,
+            stdout=output.write_end,
+            stderr=output.write_end,
             start_new_session=os.name == "posix",
+            creationflags=self._tree.creation_flags,
         )
-    )
-    try:
-        await wait_for_all([starting])
-    except asyncio.CancelledError:
-        if not starting.exception():
-            await _end(starting.result())
-        raise
-    return starting.result()
-
-
-async def _end(process: subprocess.Popen[bytes]) -> None:
-    """Leave no process behind."""
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            if os.name == "posix":
-                os.killpg(process.pid, 9)
-            else:
-                process.kill()
-        await in_thread(process.wait)
+        self._tree.adopt(process)
+        output.begin()
+        return process

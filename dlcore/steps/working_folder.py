@@ -1,0 +1,41 @@
+"""The folder in which a step's command starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from dlcore.steps.interface import Job
+from dlcore.tasksequence import FrozenVariables, needs
+
+
+def package_folder(job: Job) -> Path | None:
+    """The folder of the first package that the step needs; None if it needs none."""
+    for package in needs(job.step, job.variables):
+        if package in job.content:
+            return job.content[package]
+    return None
+
+
+def working_folder(job: Job, environment: Mapping[str, str], scratch: Path) -> Path:
+    """Where the step's command starts.
+
+    The variable ``WorkingDirectory`` counts, else what the step says (*Start in*), else the folder
+    of its package, else that of the run. A relative path begins in one of the latter two.
+
+    Args:
+        job: The step and its content.
+        environment: On Windows, answers the names that no task sequence variable has.
+        scratch: In the place of the folder of the run, if the job has none.
+
+    Raises:
+        TaskSequenceError: The path becomes too long.
+
+    Source: Microsoft Learn, "Task sequence steps", Run Command Line, *Start in*.
+    """
+    base = package_folder(job) or job.work_folder or scratch
+    written = job.parameters.written("WorkingDirectory") or job.step.start_in
+    if os.name == "posix":
+        return base / job.variables.expand(written).strip().replace("\\", "/")
+    return base / FrozenVariables({**environment, **job.variables}).expand(written).strip()
