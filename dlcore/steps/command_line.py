@@ -6,17 +6,34 @@ started, as ConfigMgr does it; elsewhere a shell runs it.
 
 from __future__ import annotations
 
+import ntpath
 import os
 import re
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
 
+from dlcore.steps import run_as
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
-from dlcore.steps.process import Command, Commands, Scene
+from dlcore.steps.process import Command, Commands, Scene, with_restart
 from dlcore.steps.quoting import posix, windows
-from dlcore.tasksequence import Step
+from dlcore.steps.wow64 import redirected
+from dlcore.tasksequence import Step, StepParameters
 
 SHELL = "/bin/sh"
+
+OUTPUT_VARIABLE: Final = "SMSTSRunCommandLineOutputVariableName"
+"""Source: exports of ConfigMgr, property OutputVariableName."""
+
+_CLIENT_TOOLS: Final = {
+    "osddownloadcontent.exe": "use a Download Package Content step, which dlcore runs itself",
+}
+"""Programs of the ConfigMgr client that lines start, and what to do without them."""
+
+_AFTER_RUN: Final = re.compile(
+    r'\s*"?smsswd\.exe"?\s+/run:\S*(?:\s+(.*)|\Z)', re.IGNORECASE | re.DOTALL
+)
 
 
 class RunCommandLine:
@@ -30,26 +47,46 @@ class RunCommandLine:
         self._commands = commands
 
     def obstacle(self, step: Step, variables: Mapping[str, str]) -> str:
-        """Nothing keeps the step from being run."""
-        del step, variables
-        return ""
+        """Whether it asks for another account, or for a program of the ConfigMgr client."""
+        parameters = StepParameters(step, variables)
+        tool = _program_name(line_of(parameters, step))
+        if tool in _CLIENT_TOOLS:
+            return f"{tool} is a part of the ConfigMgr client; {_CLIENT_TOOLS[tool]}"
+        return run_as.COMMAND_LINE.obstacle(parameters)
 
     async def run(self, job: Job) -> Outcome:
         """Run the command line and wait for its end."""
-        line = job.parameters.written("CommandLine") or _after_run(job.step.action)
+        parameters = job.parameters
+        line = line_of(parameters, job.step)
         if not job.variables.expand(line).strip():
             return Outcome(CANNOT_RUN, message="the step has no command line")
-        return await self._commands.run(job, lambda scene: command_of(line, scene))
+        if why := self.obstacle(job.step, job.variables):
+            return Outcome(CANNOT_RUN, message=why)
+        is_redirected = parameters.written("SMSTSDisableWow64Redirection").lower() != "true"
+        outcome = await self._commands.run(
+            job,
+            lambda scene: command_of(line, scene, is_redirected=is_redirected),
+            output_variable=parameters.expanded(OUTPUT_VARIABLE).strip(),
+        )
+        return with_restart(job.step, outcome)
 
 
-def _after_run(action: str) -> str:
-    """The command behind ``smsswd.exe /run:[PACKAGE]``."""
-    match = re.match(r'\s*"?smsswd\.exe"?\s+/run:\S*\s+(.*)', action, re.IGNORECASE | re.DOTALL)
-    return match.group(1) if match else ""
+def line_of(parameters: StepParameters, step: Step) -> str:
+    """The command line as its author wrote it, without ``smsswd.exe /run:[PACKAGE]`` before it."""
+    line = parameters.written("CommandLine") or step.action
+    match = _AFTER_RUN.match(line)
+    if match:
+        return match[1] or ""
+    return parameters.written("CommandLine")
 
 
-def command_of(line: str, scene: Scene) -> Command:
+def command_of(line: str, scene: Scene, *, is_redirected: bool = False) -> Command:
     """What a command line, as its author wrote it, starts on this system.
+
+    Args:
+        line: The line.
+        scene: Where it runs.
+        is_redirected: Whether 64-bit Windows is to start the 32-bit copy of a program.
 
     Raises:
         ValueError: The value of a variable cannot be quoted; the message says why.
@@ -60,10 +97,19 @@ def command_of(line: str, scene: Scene) -> Command:
     found = windows.quote(
         line, scene.job.variables, scene.environment, lambda name: _found(name, scene)
     )
-    return Command(found.text, program=found.program)
+    program = found.program
+    if is_redirected:
+        program = redirected(program, scene.environment, lambda path: Path(path).is_file())
+    return Command(found.text, program=program)
 
 
 def _found(program: str, scene: Scene) -> str:
     """The file that a program's name stands for, the step's folder first."""
     path = scene.environment.get("PATH", os.defpath)
     return shutil.which(str(scene.where / program)) or shutil.which(program, path=path) or program
+
+
+def _program_name(line: str) -> str:
+    """The name of the file that a line starts, in lower case."""
+    found = re.match(r'\s*(?:"([^"]*)"|(\S+))', line)
+    return ntpath.basename((found[1] or found[2] or "").lower()) if found else ""

@@ -1,4 +1,12 @@
-"""The step *Run PowerShell Script*: a script of its own, or one in its package."""
+"""The step *Run PowerShell Script*: a script of its own, or one in its package.
+
+The step's exit code is the script's: what it gives to ``exit``, else the exit code of the last
+program that it ran, else 0. A terminating error gives 1. Other errors are printed, and do not fail
+the step.
+
+Source: Microsoft Learn, "Task sequence steps", Run PowerShell Script; "about_PowerShell_exe",
+parameter Command, for the exit codes.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +14,24 @@ import base64
 import binascii
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
 
-from dlcore.steps.interface import Job, Outcome
-from dlcore.steps.process import Command, Commands, Scene
+from dlcore.steps import run_as
+from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
+from dlcore.steps.process import Command, Commands, Scene, with_restart
 from dlcore.steps.quoting import powershell
-from dlcore.tasksequence import Step
+from dlcore.steps.working_folder import package_folder
+from dlcore.tasksequence import Step, StepParameters
+
+OUTPUT_VARIABLE: Final = "OSDRunPowerShellScriptOutputVariableName"
+
+_POLICIES: Final = (
+    *("AllSigned", "Bypass", "RemoteSigned", "Restricted", "Undefined", "Unrestricted"),
+)
+"""Source: ConfigMgr SDK, SMS_TaskSequence_RunPowerShellScriptAction, property ExecutionPolicy."""
+
+_DEFAULT_POLICY: Final = "AllSigned"  # the editor's; the strictest one that it offers
 
 
 class RunPowerShellScript:
@@ -24,13 +45,19 @@ class RunPowerShellScript:
         self._commands = commands
 
     def obstacle(self, step: Step, variables: Mapping[str, str]) -> str:
-        """Whether PowerShell is missing."""
-        del step, variables
-        return "" if _shell() else "PowerShell is not installed"
+        """Whether PowerShell is missing, or the step asks for another account."""
+        if not _shell():
+            return "PowerShell is not installed"
+        return run_as.POWERSHELL.obstacle(StepParameters(step, variables))
 
     async def run(self, job: Job) -> Outcome:
         """Run the script and wait for its end."""
-        return await self._commands.run(job, _command)
+        if why := self.obstacle(job.step, job.variables):
+            return Outcome(CANNOT_RUN, message=why)
+        outcome = await self._commands.run(
+            job, _command, output_variable=job.parameters.expanded(OUTPUT_VARIABLE).strip()
+        )
+        return with_restart(job.step, outcome)
 
 
 def _shell() -> str | None:
@@ -44,28 +71,39 @@ def _command(scene: Scene) -> Command:
         ValueError: The step cannot be run here; the message says why.
     """
     parameters = scene.job.parameters
-    shell = _shell()
-    if not shell:
-        raise ValueError("PowerShell is not installed")
-    source = parameters.written("OSDRunPowerShellScriptSourceScript")
-    if source:
-        script = scene.scratch / "script.ps1"
-        script.write_text(_decoded(source), encoding="utf-8-sig")
-    else:
-        name = parameters.expanded("OSDRunPowerShellScriptScriptName")
-        script = scene.where / name.replace("\\", "/")
-        if not name or not script.is_file():
-            raise ValueError(f"the script {name!r} is not in the step's package")
-    policy = parameters.written("OSDRunPowerShellScriptExecutionPolicy") or "AllSigned"
+    script = _script(scene)
     quoted = powershell.quote(parameters.parts("OSDRunPowerShellScriptParameters"))
     called = f"& {powershell.literal(str(script))} {quoted.text}; exit $LASTEXITCODE"
     return Command(
         [
-            *(shell, "-NoLogo", "-NonInteractive", "-ExecutionPolicy", policy),
-            *("-Command", called),
+            *(_shell() or "", "-NoLogo", "-NonInteractive", "-ExecutionPolicy"),
+            *(_policy(parameters), "-Command", called),
         ],
         environment=quoted.environment,
     )
+
+
+def _script(scene: Scene) -> Path:
+    """The file of the script; one that the step itself contains is written first."""
+    parameters = scene.job.parameters
+    source = parameters.written("OSDRunPowerShellScriptSourceScript")
+    if source:
+        script = scene.scratch / "script.ps1"
+        script.write_text(_decoded(source), encoding="utf-8-sig")
+        return script
+    name = parameters.expanded("OSDRunPowerShellScriptScriptName")
+    script = (package_folder(scene.job) or scene.where) / name.replace("\\", "/")
+    if not name or not script.is_file():
+        raise ValueError(f"the script {name!r} is not in the step's package")
+    return script
+
+
+def _policy(parameters: StepParameters) -> str:
+    asked = parameters.expanded("OSDRunPowerShellScriptExecutionPolicy").strip() or _DEFAULT_POLICY
+    for policy in _POLICIES:
+        if asked.lower() == policy.lower():
+            return policy
+    raise ValueError(f"{asked[:60]!r} is not an execution policy of PowerShell")
 
 
 def _decoded(source: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
-from dlcore.steps.process import TIMED_OUT
+from dlcore.steps.process import TIMED_OUT, with_restart
 from dlcore.steps.registry import standard_executors
 from dlcore.tasksequence import Step, Variables, read
 from tests.engine.scene import sequence, step
@@ -283,3 +283,161 @@ async def test_a_script_that_is_not_there_is_named(pwsh: Path) -> None:
     outcome = await run(powershell(OSDRunPowerShellScriptScriptName="gone.ps1"))
     assert (outcome.exit_code, "'gone.ps1'" in outcome.message) == (CANNOT_RUN, True)
     assert not called(pwsh)
+
+
+async def test_a_time_out_ends_what_has_left_the_group(tmp_path: Path) -> None:
+    """Fault P3: a step's command starts a daemon and takes too long. dlcore ends both."""
+    line = f"(setsid sh -c 'echo $$ > {tmp_path}/child; exec sleep 600' &); sleep 600"
+    outcome = await run(parsed(step("slow", attributes='timeout="1"', CommandLine=line)))
+    assert outcome.exit_code == TIMED_OUT
+    assert await gone(int((tmp_path / "child").read_text()))
+
+
+async def test_a_process_that_a_command_leaves_behind_goes_on(tmp_path: Path) -> None:
+    line = f"sleep 600 & echo $! > {tmp_path}/child"
+    assert (await run(command(line))).exit_code == 0  # though the pipe is still open
+    os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)
+
+
+async def test_the_last_lines_of_the_output_are_in_the_outcome() -> None:
+    outcome = await run(command("echo one; echo two >&2; echo three; exit 3"))
+    assert outcome == Outcome(3, output="one\ntwo\nthree")
+
+
+async def test_a_command_that_takes_too_long_has_an_output(tmp_path: Path) -> None:
+    item = parsed(step("s", attributes='timeout="1"', CommandLine="echo begun; sleep 600"))
+    assert (await run(item)).output == "begun"
+
+
+async def test_a_secret_is_not_in_the_output(capfd: pytest.CaptureFixture[str]) -> None:
+    """Fault: a command prints a password. dlcore shows it neither live nor in the report."""
+    variables = Variables({"Password": "hunter2"})
+    variables.mark_secret("Password")
+    item = command('echo "a $Password b hunter3x"', SMSTSRunCommandLineUserPassword="hunter3x")
+    outcome = await run(item, variables)
+    assert outcome.output == "a *** b ***"
+    assert capfd.readouterr().err == "a *** b ***\n"
+
+
+async def test_a_secret_is_not_in_a_message(pwsh: Path) -> None:
+    variables = Variables({"OSDJoinPassword": "hunter2"})
+    item = powershell(OSDRunPowerShellScriptScriptName="%OSDJoinPassword%.ps1")
+    assert "'***.ps1'" in (await run(item, variables)).message
+
+
+async def test_a_variable_gets_the_end_of_the_output() -> None:
+    variables = Variables({"Where": "Result"})
+    item = command(
+        "seq 1000; echo last >&2; exit 5", SMSTSRunCommandLineOutputVariableName=" %Where% "
+    )
+    assert (await run(item, variables)).exit_code == 5
+    assert len(variables["Result"]) == 1000
+    assert variables["Result"].endswith("999\n1000\nlast")
+
+
+async def test_a_variable_with_a_secret_in_it_is_secret() -> None:
+    variables = Variables({"OSDJoinPassword": "hunter2"})
+    item = command("echo 1 hunter2", SMSTSRunCommandLineOutputVariableName="Result")
+    await run(item, variables)
+    assert variables["Result"] == "1 hunter2"
+    assert "Result" in variables.secrets
+
+
+@pytest.mark.parametrize("name", ["_SMSTSInWinPE", "A%B"])
+async def test_a_variable_that_may_not_be_set_gets_no_output(tmp_path: Path, name: str) -> None:
+    item = command(f"touch {tmp_path}/ran", SMSTSRunCommandLineOutputVariableName=name)
+    outcome = await run(item)
+    assert outcome.exit_code == CANNOT_RUN
+    assert f"the output variable sets {name!r}" in outcome.message
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(("codes", "asks"), [("0 3010", True), ("0", False)])
+def test_the_exit_code_3010_asks_for_a_restart(codes: str, asks: bool) -> None:
+    # Not run: on POSIX an exit code has eight bits.
+    item = parsed(step("c", attributes=f'successCodeList="{codes}"', CommandLine="true"))
+    assert with_restart(item, Outcome(3010)).restart is asks
+    assert not with_restart(item, Outcome(0)).restart
+
+
+@pytest.mark.parametrize(
+    ("variables", "start_in"),
+    [
+        ({"WorkingDirectory": "sub\\deep"}, "/nowhere"),
+        ({"workingdirectory": ""}, "sub/deep"),
+        ({"X": "deep"}, "sub\\%X%"),
+    ],
+)
+async def test_the_working_folder_is_relative_to_the_package(
+    tmp_path: Path, variables: dict[str, str], start_in: str
+) -> None:
+    (tmp_path / "sub" / "deep").mkdir(parents=True)
+    item = parsed(
+        step(
+            "c",
+            attributes=f'startIn="{start_in}"',
+            CommandLine='test "${PWD#*/sub/}" = deep',
+            package=PACKAGE,
+        )
+    )
+    assert (await run(item, Variables(variables), {PACKAGE: tmp_path})).exit_code == 0
+
+
+async def test_a_variable_overrides_the_command_line() -> None:
+    assert (await run(command("exit 1"), Variables({"COMMANDLINE": "exit 2"}))).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "own", "variables", "why"),
+    [
+        ("RunCommandLineAction", {"_SMSTSRunCommandLineAsUser": "True"}, {}, "CommandLineUserName"),
+        ("RunCommandLineAction", {}, {"SMSTSRunCommandLineAsUser": "true"}, "CommandLineUserName"),
+        ("RunPowerShellScriptAction", {"_SMSTSRunPowerShellAsUser": "true"}, {}, "ShellUserName"),
+        (
+            "RunCommandLineAction",
+            {"CommandLine": '"C:\\x\\OSDDownloadContent.exe" /a'},
+            {},
+            "client",
+        ),
+        (
+            "RunCommandLineAction",
+            {"CommandLine": "smsswd.exe /run:X osddownloadcontent.exe"},
+            {},
+            "use",
+        ),
+    ],
+)
+async def test_a_step_that_cannot_be_run_says_so_before_and_at_its_turn(
+    pwsh: Path, kind: str, own: dict[str, str], variables: dict[str, str], why: str
+) -> None:
+    item = parsed(step("c", kind, **{"CommandLine": "true", **own}))
+    told = standard_executors().obstacle(item, Variables(variables))
+    assert why in told
+    assert await run(item, Variables(variables)) == Outcome(CANNOT_RUN, message=told)
+
+
+async def test_a_step_may_say_that_it_asks_for_no_account() -> None:
+    item = command("true", _SMSTSRunCommandLineAsUser="false")
+    assert standard_executors().obstacle(item, Variables()) == ""
+
+
+async def test_an_unknown_execution_policy_is_refused(pwsh: Path) -> None:
+    source = base64.b64encode("1".encode("utf-16-le")).decode()
+    item = powershell(
+        OSDRunPowerShellScriptSourceScript=source, OSDRunPowerShellScriptExecutionPolicy="x; y"
+    )
+    outcome = await run(item)
+    assert outcome.message == "'x; y' is not an execution policy of PowerShell"
+    assert not called(pwsh)
+
+
+async def test_the_script_lies_in_the_package_wherever_it_starts(
+    pwsh: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "s.ps1").touch()
+    item = powershell(
+        OSDRunPowerShellScriptPackageID=PACKAGE, OSDRunPowerShellScriptScriptName="s.ps1"
+    )
+    variables = Variables({"WorkingDirectory": str(tmp_path / "bin")})
+    assert (await run(item, variables, {PACKAGE: tmp_path})).exit_code == 4
+    assert f"{tmp_path}/s.ps1" in called(pwsh)[-1]
