@@ -14,7 +14,7 @@ from __future__ import annotations
 import bisect
 import enum
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from typing import Annotated, NamedTuple, NewType
 
@@ -119,17 +119,37 @@ class BlockRange(NamedTuple):
         return cls(ObjectIndex(object_index), BlockInObject(first), BlockInObject(last))
 
 
-class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A way to install a package.
+
+    Attributes:
+        name: As an *Install Package* step names it; case counts.
+        command: The command line, for the package's folder.
+    """
+
+    name: str
+    command: str
+
+
+class Manifest(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    dict=True,
+    rename={"stated_programs": "programs"},
+):
     """What a package consists of; trusted because its own digest is.
 
     Attributes:
-        schema: Version of the format: 2, or 1, which has no digests of packed files.
+        schema: Version of the format: 2; 3 if it has programs; or 1, which has no digests of
+            packed files.
         package_id: ``ABC00012``.
         version: Source version of the package, 1 or more.
         block_bytes: Length of every block but an object's last.
         objects: In manifest order; blocks are numbered through them.
         files: In path order; together they cover every byte of every object exactly once.
         folders: Empty folders only; the others follow from the files.
+        stated_programs: Sorted by name; unset, and not in the document, if there are none.
     """
 
     schema: int
@@ -139,6 +159,12 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
     objects: tuple[Object, ...]
     files: tuple[File, ...]
     folders: tuple[str, ...] = ()
+    stated_programs: tuple[Program, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    @functools.cached_property
+    def programs(self) -> Mapping[str, str]:
+        """Command lines by the names of the package's programs."""
+        return {program.name: program.command for program in self.stated_programs or ()}
 
     @functools.cached_property
     def first_blocks(self) -> tuple[int, ...]:

@@ -21,6 +21,18 @@ from dlcore.publish import Published, Repaired, Stage, publish, repair
 DONE = {Stage.CHECK: "checked", Stage.HASH: "hashed", Stage.WRITE: "written"}
 
 
+def _programs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    programs: dict[str, str] = {}
+    for text in texts:
+        name, found, command_line = text.partition("=")
+        if not found:
+            raise click.BadParameter(f"{text!r} is not NAME=COMMAND")
+        if name.strip() in programs:
+            raise click.BadParameter(f"the program {name.strip()!r} is given twice")
+        programs[name.strip()] = command_line.strip()
+    return programs
+
+
 @click.command(cls=LoggedCommand)
 @click.argument("folder", type=EXISTING_FOLDER)
 @click.option(
@@ -56,6 +68,15 @@ DONE = {Stage.CHECK: "checked", Stage.HASH: "hashed", Stage.WRITE: "written"}
     "package from there.",
 )
 @click.option(
+    "--program",
+    "programs",
+    multiple=True,
+    callback=_programs,
+    metavar="NAME=COMMAND",
+    help="A program of the package, for Install Package steps: its name and its command line, "
+    "which starts in the package's folder. Repeatable.",
+)
+@click.option(
     "--repair",
     "is_repair",
     is_flag=True,
@@ -78,6 +99,7 @@ def command(
     block_bytes: int,
     no_pack: bool,
     content_library: bool,
+    programs: dict[str, str],
     is_repair: bool,
     replace: bool,
     sign_with: tuple[Path, ...],
@@ -113,6 +135,7 @@ def command(
             block_bytes=block_bytes,
             pack=not no_pack,
             content_library=content_library,
+            programs=programs,
             progress=lambda p: view.progress(DONE[p.stage], p.done_bytes, p.total_bytes),
         )
     if as_json:

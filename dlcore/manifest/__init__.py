@@ -20,6 +20,7 @@ from dlcore.manifest.identity import digest_of, object_name
 from dlcore.manifest.metalink import decode_metalink
 from dlcore.manifest.names import check_path, check_together
 from dlcore.manifest.phf import decode_phf
+from dlcore.manifest.programs import check_programs, with_programs
 
 __all__ = [
     "MAX_CATALOG_BYTES",
@@ -28,6 +29,7 @@ __all__ = [
     "block_bytes_for",
     "check_package_id",
     "check_path",
+    "check_programs",
     "check_together",
     "decode",
     "decode_catalog",
@@ -41,4 +43,5 @@ __all__ = [
     "is_block_length",
     "object_name",
     "read_any",
+    "with_programs",
 ]

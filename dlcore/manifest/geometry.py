@@ -8,12 +8,13 @@ from itertools import pairwise
 from dlcore.errors import ManifestError
 from dlcore.manifest.identity import object_name
 from dlcore.manifest.names import check_path, check_together
+from dlcore.manifest.programs import check_stated
 from dlcore.manifest.refusal import printable
 from dlcore.model import DEFAULT_BLOCK_BYTES, DIGEST_BYTES, File, Manifest, Object
 
 MIN_BLOCK_BYTES = 4 << 10
 MAX_BLOCK_BYTES = 16 << 20
-SCHEMAS = (1, 2)  # 1 has no digests of packed files
+SCHEMAS = (1, 2, 3)  # 1 has no digests of packed files; 3 has programs
 MAX_NUMBER = (1 << 63) - 1  # for every number in a manifest
 MAX_CONTENT_BYTES = 1 << 53  # all lengths together; JSON readers keep larger numbers inexactly
 MAX_BLOCKS = 1 << 22
@@ -54,6 +55,7 @@ def check(manifest: Manifest) -> None:
     _check_names(manifest)
     _check_cover(manifest)
     _check_digests_of_files(manifest)
+    check_stated(manifest)
 
 
 def check_schema(schema: int) -> None:

@@ -8,7 +8,7 @@ from dlcore.model import File, Manifest, Object
 from dlcore.publish.source import Source
 
 MAX_PACK_BYTES = 64 << 20  # a rule of docs/formats.md
-SCHEMA = 2  # of the manifests that are published
+SCHEMA = 2  # of the manifests that are published without programs
 
 
 def lay_out(
@@ -56,6 +56,6 @@ def lay_out(
 
 
 def without_digests_of_files(manifest: Manifest) -> Manifest:
-    """The same manifest in schema 1, as earlier versions of dlcore published it."""
+    """The same content in schema 1, as earlier versions of dlcore published it."""
     files = tuple(msgspec.structs.replace(file, sha256=b"") for file in manifest.files)
-    return msgspec.structs.replace(manifest, schema=1, files=files)
+    return msgspec.structs.replace(manifest, schema=1, files=files, stated_programs=msgspec.UNSET)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from dlcore.errors import ConfigError, ManifestError
-from dlcore.manifest import check_package_id, is_block_length
+from dlcore.manifest import check_package_id, check_programs, is_block_length, with_programs
 from dlcore.model import DEFAULT_BLOCK_BYTES, Manifest
 from dlcore.publish.destination import Destination
 from dlcore.publish.folder import FolderDestination
@@ -30,6 +30,7 @@ class PublishOptions(msgspec.Struct, frozen=True):
     pack: bool = True
     replace: bool = False
     content_library: bool = False
+    programs: Mapping[str, str] = {}
 
 
 def check_options(options: PublishOptions) -> None:
@@ -40,6 +41,7 @@ def check_options(options: PublishOptions) -> None:
     """
     try:
         check_package_id(options.package_id)
+        check_programs(options.programs)
     except ManifestError as error:
         raise ConfigError(error.message, remedy=error.remedy) from error
     if options.version is not None and not 1 <= options.version < 1 << 31:
@@ -96,4 +98,5 @@ def digested(
         pack=options.pack,
     )
     advance = meter(Stage.HASH, layout.content_bytes, progress)
-    return digest_objects(source, layout, workers, span_bytes, advance)
+    manifest = digest_objects(source, layout, workers, span_bytes, advance)
+    return with_programs(manifest, options.programs)

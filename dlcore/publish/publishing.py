@@ -9,7 +9,7 @@ missing, or stored with wrong content (`objects`).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -76,6 +76,7 @@ def publish(
     pack: bool = True,
     replace: bool = False,
     content_library: bool = False,
+    programs: Mapping[str, str] | None = None,
     sign_with: Sequence[Path] = (),
     trust_root: Path | None = None,
     passphrase: bytes | None = None,
@@ -95,6 +96,8 @@ def publish(
         replace: Whether other content of the same version, or a later version, may be replaced.
         content_library: Whether the folder is a distribution point's content library that holds
             the package.
+        programs: Command lines by name, for *Install Package* steps. Clients that know only
+            manifests of schema 2 refuse a package with programs.
         sign_with: Private keys that sign the catalog, or the folder that ``dlcore trust init``
             wrote them to; needed if the site is signed.
         trust_root: The site's root document; None for ``root.json`` beside the first key.
@@ -116,7 +119,9 @@ def publish(
     return publish_to(
         target,
         folder,
-        PublishOptions(package_id, version, block_bytes, pack, replace, content_library),
+        PublishOptions(
+            package_id, version, block_bytes, pack, replace, content_library, programs or {}
+        ),
         progress or (lambda _: None),
         catalog=catalog_of(target, sign_with, trust_root, passphrase),
     )

@@ -8,7 +8,7 @@ every object is as it was or right.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -67,15 +67,19 @@ def repair(
     block_bytes: int = DEFAULT_BLOCK_BYTES,
     pack: bool = True,
     content_library: bool = False,
+    programs: Mapping[str, str] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Repaired:
     """Read all of a published package, and write what is wrong anew.
 
-    The arguments and errors are those of `publish` and `repair_at`. ``block_bytes`` and ``pack``
-    matter only if the manifest itself is wrong: then they are what it was published with.
+    The arguments and errors are those of `publish` and `repair_at`. ``block_bytes``, ``pack`` and
+    ``programs`` matter only if the manifest itself is wrong: then they are what it was published
+    with.
     """
     options = PublishOptions(
-        package_id, version, block_bytes, pack, content_library=content_library
+        *(package_id, version, block_bytes, pack),
+        content_library=content_library,
+        programs=programs or {},
     )
     target = open_destination(destination)
     return repair_at(target, folder, options, progress or (lambda _: None))

@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from dlcore.errors import ManifestError
-from dlcore.manifest import check_path, check_together, object_name
+from dlcore.manifest import check_path, check_together, object_name, with_programs
 from dlcore.model import File, Manifest, Object
 
 BLOCK = 4096
@@ -76,6 +76,10 @@ parts = st.text(min_size=1, max_size=6).map(lambda text: unicodedata.normalize("
 legal_paths = st.lists(parts, min_size=1, max_size=4).map("/".join).filter(_is_legal)
 
 
+visible = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=9)
+programs = st.dictionaries(visible, visible, max_size=3)
+
+
 @st.composite
 def manifests(draw: st.DrawFn) -> Manifest:
     """Any valid manifest."""
@@ -98,4 +102,5 @@ def manifests(draw: st.DrawFn) -> Manifest:
     manifest = Manifest(
         1, "ABC00012", version, BLOCK, objects, tuple(files), tuple(sorted(paths[cut:]))
     )
-    return draw(st.sampled_from([manifest, with_digests_of_files(manifest)]))
+    later = with_digests_of_files(manifest)
+    return draw(st.sampled_from([manifest, later, with_programs(later, draw(programs))]))

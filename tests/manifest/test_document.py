@@ -115,7 +115,7 @@ HUGE = Object("ab" * 32, (1 << 62) + 1, sha256=b"\xab" * 32)
 
 BROKEN: dict[str, tuple[Manifest, str]] = {
     "schema 0": (change(schema=0), "schema 0"),
-    "later schema": (change(schema=3), "schema 3"),
+    "later schema": (change(schema=4), "schema 4"),
     "digest of a packed file missing": (
         change(files=(File("a.txt", 10, 0, 0), *FILES[1:])),
         "file 'a.txt': sha256 is 0 bytes long, not 32",
@@ -234,8 +234,8 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     "unknown member inside": (TEXT.replace('"path"', '"mode":1,"path"', 1).encode(), "mode"),
     "member twice": (TEXT.replace('"schema":2', '"schema":2,"schema":2').encode(), "twice"),
     "unknown member of a later schema": (
-        TEXT.replace('"schema":2', '"schema":3,"x":1').encode(),
-        "schema 3 is not supported",
+        TEXT.replace('"schema":2', '"schema":4,"x":1').encode(),
+        "schema 4 is not supported",
     ),
     "member twice inside": (
         TEXT.replace('"length_bytes":10', '"length_bytes":9,"length_bytes" : 10').encode(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,6 +65,8 @@ def test_other_processes_go_on() -> None:
 
 def has_ended(pidfd: int) -> bool:
     ready, _, _ = select.select([pidfd], [], [], 10)
+    if not ready:
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
     os.close(pidfd)
     return bool(ready)
 
