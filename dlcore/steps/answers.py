@@ -1,7 +1,7 @@
 """The file into which a step's command writes the task sequence variables that it sets.
 
-``DLCORE_VARIABLES`` names it; a line is ``NAME=value``, in UTF-8. What a command wrote is foreign:
-it is bounded, and nothing but a plain file is read.
+``DLCORE_VARIABLES`` names it; a line is ``NAME=value``, in UTF-8 or as Windows PowerShell writes it
+(`text_files`). What a command wrote is foreign: it is bounded, and only a plain file is read.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import re
 import stat
 from pathlib import Path
 from typing import Final
+
+from dlcore.text_files import text_of
 
 VARIABLE: Final = "DLCORE_VARIABLES"
 MAX_ANSWER_BYTES: Final = 1 << 20  # the same as the longest expanded command line
@@ -35,8 +37,7 @@ def read_answers(path: Path) -> dict[str, str]:
     Raises:
         ValueError: The file cannot be accepted; the text says why. No variable is to be set then.
     """
-    text = _content(path).decode("utf-8", errors="replace")
-    lines = text.split("\n")
+    lines = text_of(_content(path), errors="replace").split("\n")
     if len(lines) > MAX_ANSWER_LINES + 1:  # the last one has a line break, too
         raise ValueError(f"{VARIABLE} has over {MAX_ANSWER_LINES} lines")
     answers: dict[str, str] = {}

@@ -26,6 +26,13 @@ def test_names_and_values_are_read(file: Path) -> None:
     assert read_answers(file) == {"OLD": "2", "New": " a=b\x0bc ", "A B": "\ufffd"}
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-8"])
+def test_the_file_may_be_as_windows_powershell_writes_it(file: Path, encoding: str) -> None:
+    """Fault: PowerShell sets a variable by `>>`, in UTF-16. dlcore reads it as it was meant."""
+    file.write_bytes("Größe=ü 1\r\nB=2\r\n".encode(encoding))
+    assert read_answers(file) == {"Größe": "ü 1", "B": "2"}
+
+
 def test_a_file_that_was_removed_sets_nothing(file: Path) -> None:
     assert read_answers(file) == {}
 
