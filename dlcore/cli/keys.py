@@ -9,6 +9,7 @@ import click
 
 from dlcore.cli.paths import EXISTING, EXISTING_FILE
 from dlcore.extras import require
+from dlcore.text_files import text_of
 
 PASSPHRASE_ENV = "DLCORE_TRUST_PASSPHRASE"  # noqa: S105  # the name of a variable
 
@@ -20,7 +21,15 @@ def _read_passphrase(_: click.Context, __: click.Parameter, path: Path | None) -
     require("trust")
     from dlcore.trust.keys import read_private
 
-    return read_private(path).rstrip(b"\r\n")
+    return _encoded(read_private(path)).rstrip(b"\r\n")
+
+
+def _encoded(saved: bytes) -> bytes:
+    """A passphrase in UTF-8, as the keys were encrypted with; in another encoding as it is."""
+    try:
+        return text_of(saved).encode()
+    except ValueError:
+        return saved
 
 
 sign_with_option = click.option(

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from dlcore.errors import ConfigError
+from dlcore.text_files import text_of
 
 MAX_TOML_BYTES = 1 << 20  # some 10,000 facts or variables
 MAX_KEY_PARTS = 32
@@ -30,24 +31,23 @@ Table = dict[str, Any]  # what `tomllib` makes of a table
 
 
 def parse(text: bytes, file: str) -> Table:
-    """Parse a TOML document, which may begin with the byte order mark that Windows editors write.
+    """Parse a TOML document, in any encoding in which Windows saves text.
 
     Raises:
-        ConfigError: Not UTF-8 or not TOML, or longer or deeper than settings can be.
+        ConfigError: Not text or not TOML, or longer or deeper than settings can be.
     """
     if len(text) > MAX_TOML_BYTES:
         raise ConfigError(
             f"{file}: is longer than {MAX_TOML_BYTES >> 20} MiB", remedy="Check the path."
         )
     try:
-        document = text.decode("utf-8-sig")
+        document = text_of(text)
+    except ValueError as error:
+        raise ConfigError(f"{file}: {error}", remedy="Save the file as UTF-8.") from None
+    try:
         if _LONG_KEY.search(document):
             raise ValueError(f"a key has {MAX_KEY_PARTS} parts or more")
         return tomllib.loads(document)
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{file}: byte {error.start} is not UTF-8", remedy="Save the file as UTF-8."
-        ) from None
     except (ValueError, RecursionError) as error:  # a number of 4301 digits is a bare ValueError
         raise ConfigError(
             f"{file}: {error}",

@@ -174,6 +174,8 @@ def test_a_passphrase_encrypts_the_keys(
     renew = ("trust", "renew", site, "--sign-with", keys / "online.pem")
     assert "no passphrase" in str(refused(here(*renew, "--json"), 2, "config")["message"])
     assert here(*renew, *given).status == 0
+    passphrase.write_bytes("\ufeffa secret of some length\r\n".encode("utf-16-le"))  # PowerShell
+    assert here(*renew, *given).status == 0
     monkeypatch.setenv("DLCORE_TRUST_PASSPHRASE", "a secret of some length")
     assert here(*renew).status == 0
     monkeypatch.setenv("DLCORE_TRUST_PASSPHRASE", "canary")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 
 import msgspec
@@ -109,9 +110,17 @@ def test_an_endpoint_without_connections_gets_those_of_transfer() -> None:
     assert (cmg.connections, dp.connections) == (9, 2)
 
 
-def test_a_file_with_the_byte_order_mark_of_windows_editors_is_read() -> None:
-    marked = b"\xef\xbb\xbf" + CATALOG.replace("\n", "\r\n").encode()
-    assert parse_deployment(marked, PATH) == parse_deployment(CATALOG.encode(), PATH)
+@pytest.mark.parametrize(
+    ("mark", "encoding"),
+    [
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+    ],
+)
+def test_a_file_is_read_as_programs_of_windows_save_it(mark: bytes, encoding: str) -> None:
+    saved = mark + CATALOG.replace("\n", "\r\n").encode(encoding)
+    assert parse_deployment(saved, PATH) == parse_deployment(CATALOG.encode(), PATH)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 Guarantees: a secret is never part of a message, a repr or a setting. It is one line of printable
 ASCII, so it can be sent in a header or a query. A file that other users can read or change is
-refused before it is read. The file may be a link: what counts is the file that it leads to.
+refused before it is read. The file may be a link: what counts is the file that it leads to. It may
+be saved as Windows PowerShell and editors of Windows save text.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from pathlib import Path
 
 from dlcore.disk.ownership import is_open_to_others
 from dlcore.errors import ConfigError
+from dlcore.text_files import text_of
 
-MAX_FILE_CHARACTERS = 1 << 16  # a header or URL with a longer secret is refused by every server
+MAX_FILE_BYTES = 1 << 17  # a header or URL with a longer secret is refused by every server
 
 Secret = Callable[[], str]
 """Reads a secret; raises `ConfigError` if it is missing, open to others, or cannot be sent."""
@@ -59,14 +61,14 @@ def secret_of(endpoint: str, what: str, *, file: str, env: str) -> Secret | None
 
 def _read_file(endpoint: str, place: str, file: str) -> str:
     try:
-        with Path(file).open(encoding="ascii", errors="replace") as opened:
+        with Path(file).open("rb") as opened:
             if is_open_to_others(os.fstat(opened.fileno())):
                 raise ConfigError(
                     f"endpoint {endpoint}: {place} is open to other users",
                     remedy=f"Run: chmod 600 {shlex.quote(file)}; and renew the secret, "
                     "which others may have read.",
                 )
-            return opened.read(MAX_FILE_CHARACTERS)
+            return text_of(opened.read(MAX_FILE_BYTES), errors="replace")
     except OSError as error:
         raise ConfigError(
             f"endpoint {endpoint}: {place} cannot be read: {error.strerror}",
