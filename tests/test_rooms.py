@@ -15,12 +15,13 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "extras": {"errors"},
     "model": {"errors"},
+    "package_ids": set(),
     "printable": set(),
     "text_files": set(),
     "disk": {"errors"},
     "native": {"errors", "disk"},
-    "manifest": {"errors", "model", "printable"},
-    "tasksequence": {"errors", "model"},
+    "manifest": {"errors", "model", "package_ids", "printable"},
+    "tasksequence": {"errors", "model", "package_ids"},
     "deployment": {"errors", "model", "printable", "text_files", "tasksequence"},
     "schedule": {"errors", "model"},
     "store": {"errors", "model", "disk", "native", "manifest"},
@@ -31,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "emulator": {"errors", "extras", "model", "disk", "manifest"},
     "engine": {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust"),
-        *("tasksequence", "steps", "deployment", "schedule", "store", "transfer"),
+        *("tasksequence", "steps", "deployment", "schedule", "store", "transfer", "package_ids"),
     },
     "steps": {
         *("errors", "model", "printable", "waiting", "text_files", "disk", "tasksequence"),
@@ -64,7 +65,16 @@ INNER_ALLOWED = {
 INNER_USERS = dict.fromkeys(
     ("dlcore.transfer.http", "dlcore.transfer.endpoints", "dlcore.transfer.interface"), "transfer"
 )
-PURE = {"schedule", "tasksequence", "deployment", "model", "errors", "printable", "text_files"}
+PURE = {
+    "schedule",
+    "tasksequence",
+    "deployment",
+    "model",
+    "errors",
+    "package_ids",
+    "printable",
+    "text_files",
+}
 NOT_IN_PURE = {"asyncio", "socket", "time", "threading", "random"}
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from dlcore import manifest as documents
 from dlcore.errors import NotFoundError, StorageError
 from dlcore.manifest import Described
 from dlcore.model import Manifest
-
-LOCAL_ID: Final = "LOCAL000"  # the package id of content that has none
+from dlcore.package_ids import LOCAL_ID
 
 
 def load_manifest(path: Path) -> Manifest:

@@ -13,11 +13,12 @@ from dlcore.engine.catalog import read_catalog
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.library import Library
 from dlcore.engine.events import Event
-from dlcore.engine.manifests import LOCAL_ID, load_described
+from dlcore.engine.manifests import load_described
 from dlcore.engine.sources import Access, Source, open_mirrors, open_sources
 from dlcore.engine.trusted import TrustedRoot
 from dlcore.errors import ConfigError, IntegrityError, NotFoundError
 from dlcore.model import EndpointKind, EndpointSettings, File, Manifest, Object
+from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, package_id
 from dlcore.transfer import probe_url
 
 
@@ -92,11 +93,11 @@ async def find(
         return await _find_url(wanted, access, stack, tell)
     if _is_file(wanted.what):
         return _find_described(wanted, access, stack)
-    if re.fullmatch(r"[A-Za-z0-9]{8}", wanted.what):
-        return await _find_package(wanted, access, stack, tell)
+    if wanted_id := package_id(wanted.what):
+        return await _find_package(wanted_id, wanted, access, stack, tell)
     raise NotFoundError(
         f"{wanted.what!r} is neither a package id, nor an http(s) URL, nor a file that exists",
-        remedy="A package id has eight letters and digits, such as ABC00012.",
+        remedy=HOW_TO_WRITE_A_PACKAGE_ID,
     )
 
 
@@ -202,7 +203,11 @@ def _urls(endpoints: Sequence[str | EndpointSettings]) -> list[str]:
 
 
 async def _find_package(
-    wanted: Wanted, access: Access, stack: AsyncExitStack, tell: Callable[[Event], None]
+    wanted_id: str,
+    wanted: Wanted,
+    access: Access,
+    stack: AsyncExitStack,
+    tell: Callable[[Event], None],
 ) -> Found:
     """A package of a catalog."""
     sources = open_sources(wanted.endpoints, access, stack)
@@ -224,7 +229,7 @@ async def _find_package(
     )
     beside = wanted.catalog.parent if wanted.catalog else None
     library = Library(read.catalog, endpoints, None, beside, tell=tell)
-    manifest, document = await library.manifest(wanted.what.upper())
+    manifest, document = await library.manifest(wanted_id)
     return Found(manifest, document, sources, beside=False)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 
 from dlcore.errors import ManifestError
@@ -11,6 +10,7 @@ from dlcore.manifest.names import check_path, check_together
 from dlcore.manifest.programs import check_stated
 from dlcore.manifest.refusal import printable
 from dlcore.model import DEFAULT_BLOCK_BYTES, DIGEST_BYTES, File, Manifest, Object
+from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, package_id
 
 MIN_BLOCK_BYTES = 4 << 10
 MAX_BLOCK_BYTES = 16 << 20
@@ -21,19 +21,16 @@ MAX_BLOCKS = 1 << 22
 """Blocks of one package. Each costs up to 40 bytes of memory while the package is fetched, and an
 object that has a single digest could claim any number of them at no cost."""
 
-_PACKAGE_ID = re.compile(r"[0-9A-Z]{8}")
 
-
-def check_package_id(package_id: str) -> None:
-    """Check a package id.
+def check_package_id(written: str) -> None:
+    """Check a package id in a document of dlcore's, which has them in upper case.
 
     Raises:
-        ManifestError: It is not eight characters, each a digit or an upper-case letter.
+        ManifestError: It is not one.
     """
-    if not _PACKAGE_ID.fullmatch(package_id):
+    if package_id(written) != written:
         raise ManifestError(
-            f"'{printable(package_id)}' is not a package id",
-            remedy="A package id is a site code and a number, for example ABC00012.",
+            f"'{printable(written)}' is not a package id", remedy=HOW_TO_WRITE_A_PACKAGE_ID
         )
 
 
@@ -72,7 +69,8 @@ def check_schema(schema: int) -> None:
 
 def _check_head(manifest: Manifest) -> None:
     check_schema(manifest.schema)
-    check_package_id(manifest.package_id)
+    if manifest.package_id != LOCAL_ID:
+        check_package_id(manifest.package_id)
     if not 1 <= manifest.version <= MAX_NUMBER:
         raise ManifestError(f"version {manifest.version} is out of range")
     if not is_block_length(manifest.block_bytes):

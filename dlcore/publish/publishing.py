@@ -120,7 +120,9 @@ def publish(
         target,
         folder,
         PublishOptions(
-            package_id, version, block_bytes, pack, replace, content_library, programs or {}
+            package_id.upper(),
+            *(version, block_bytes, pack, replace, content_library),
+            programs=programs or {},
         ),
         progress or (lambda _: None),
         catalog=catalog_of(target, sign_with, trust_root, passphrase),

@@ -77,7 +77,7 @@ def repair(
     with.
     """
     options = PublishOptions(
-        *(package_id, version, block_bytes, pack),
+        *(package_id.upper(), version, block_bytes, pack),
         content_library=content_library,
         programs=programs or {},
     )

@@ -6,12 +6,12 @@ of them; ``conditions``, ``content`` and ``dataflow`` answer questions about it,
 and an evaluator from ``evaluators`` or ``windows``.
 """
 
+from dlcore.package_ids import package_id as package_id
 from dlcore.tasksequence.conditions import ConditionEvaluator as ConditionEvaluator
 from dlcore.tasksequence.conditions import Verdict as Verdict
 from dlcore.tasksequence.conditions import evaluate as evaluate
 from dlcore.tasksequence.content import downloads as downloads
 from dlcore.tasksequence.content import needs as needs
-from dlcore.tasksequence.content import package_id as package_id
 from dlcore.tasksequence.content import packages_in_order as packages_in_order
 from dlcore.tasksequence.content import unresolved_needs as unresolved_needs
 from dlcore.tasksequence.dataflow import ANY as ANY

@@ -17,12 +17,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from dlcore.package_ids import NO_PACKAGE, package_id
 from dlcore.tasksequence import step_types as types
 from dlcore.tasksequence.tree import Step, TaskSequence
 from dlcore.tasksequence.variables import FrozenVariables, frozen
 
-_ID = re.compile(r"[A-Z0-9]{3}[0-9A-F]{5}", re.ASCII)
-_PLACEHOLDER = "00000000"
 _MAX_LIST_MEMBERS = 999  # documented for lists of three digits
 _MAX_DOWNLOADS = 10_000
 
@@ -53,15 +52,6 @@ _SOURCES: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
-def package_id(text: str) -> str | None:
-    """The package id that ``text`` is, in upper case; None if it is not one.
-
-    An id is the site's code of three letters or digits and a number of five hexadecimal digits.
-    """
-    wanted = text.strip().upper()
-    return wanted if _ID.fullmatch(wanted) and wanted != _PLACEHOLDER else None
-
-
 def needs(step: Step, variables: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """The packages that a step needs, in the order in which it uses them.
 
@@ -84,7 +74,7 @@ def unresolved_needs(step: Step, variables: Mapping[str, str] | None = None) -> 
     left = [
         text
         for text in _texts(step, variables)
-        if package_id(text) is None and text.strip() not in ("", _PLACEHOLDER)
+        if package_id(text) is None and text.strip() not in ("", NO_PACKAGE)
     ]
     base = _list_base(step)
     if base and variables is None:

@@ -1,0 +1,35 @@
+"""What a package id is: one rule for publishing, for task sequences and for fetching.
+
+An id is the code of the site where the package was made, and its number there: ``ABC00012``.
+
+Source: Microsoft Learn, "Prepare to install Configuration Manager sites", section "About site names
+and site codes": three characters, each A to Z or 0 to 9. That the number has five hexadecimal
+digits is observed in exports of Microsoft and of users.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+NO_PACKAGE: Final = "00000000"
+"""Stands in exports where a step could name a package and names none."""
+
+LOCAL_ID: Final = "LOCAL000"
+"""Stands in manifests of content that has no package id; a site cannot give it to a package."""
+
+HOW_TO_WRITE_A_PACKAGE_ID: Final = (
+    "A package id has the three letters or digits of a site code and five hexadecimal digits, for"
+    " example ABC00012."
+)
+_ID: Final = re.compile(r"[A-Z0-9]{3}[0-9A-F]{5}", re.ASCII)
+
+
+def package_id(text: str) -> str | None:
+    """The package id that ``text`` is, in upper case; None if it is not one.
+
+    Args:
+        text: In any case, perhaps with blanks around it, as people write it.
+    """
+    wanted = text.strip().upper()
+    return wanted if _ID.fullmatch(wanted) and wanted != NO_PACKAGE else None
