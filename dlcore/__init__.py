@@ -55,6 +55,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dlcore.deployment import CatalogSettings as CatalogSettings
     from dlcore.deployment import Check as Check
+    from dlcore.deployment import CheckOutcome as CheckOutcome
     from dlcore.deployment import ClientSettings as ClientSettings
     from dlcore.deployment import ConditionSettings as ConditionSettings
     from dlcore.deployment import ContentSettings as ContentSettings
@@ -182,9 +183,9 @@ if TYPE_CHECKING:
 # Module -> its public names, each with ``:`` and the name it has here if that differs.
 _PUBLIC = {
     "deployment": (
-        "CatalogSettings Check ClientSettings ConditionSettings ContentSettings Deployment "
-        "DeploymentOptions Download Launch LaunchSettings TransferSettings TrustSettings "
-        "Undecided load_deployment parse_rate"
+        "CatalogSettings Check CheckOutcome ClientSettings ConditionSettings ContentSettings "
+        "Deployment DeploymentOptions Download Launch LaunchSettings TransferSettings "
+        "TrustSettings Undecided load_deployment parse_rate"
     ),
     "engine.client": "Client",
     "engine.download.downloads": "Retry",

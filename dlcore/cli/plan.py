@@ -12,9 +12,17 @@ from dlcore.cli.loop import run_async
 from dlcore.cli.output import json_option, say, show_json, show_table
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.state import sequence_id_option, state_option, trust_root_option
-from dlcore.deployment import Check, Deployment, load_deployment
+from dlcore.deployment import Check, CheckOutcome, Deployment, load_deployment
 from dlcore.tasksequence import Plan, TaskSequence, load, plan
 from dlcore.tasksequence.step_types import PREFIX
+
+_OUTCOMES = {
+    CheckOutcome.PASSED: "pass",
+    CheckOutcome.FAILED: "FAIL",
+    CheckOutcome.WARNING: "warning",
+    CheckOutcome.NOT_EXAMINED: "not examined",
+    CheckOutcome.DOES_NOT_APPLY: "does not apply",
+}
 
 
 @click.command(cls=LoggedCommand)
@@ -84,8 +92,8 @@ def _show_checks(checks: tuple[Check, ...]) -> None:
     if not checks:
         return
     say("")
-    rows = ((c.name, "pass" if c.passed else "FAIL", c.detail) for c in checks)
+    rows = ((check.name, _OUTCOMES[check.outcome], check.detail) for check in checks)
     show_table(("check", "", "found"), rows)
     for check in checks:
-        if not check.passed:
+        if check.remedy:
             say(f"{check.name}: {check.remedy}")

@@ -8,6 +8,7 @@ The way through the room: ``reading`` makes frozen ``settings`` of a TOML file, 
 
 from dlcore.deployment.facts import Answer as Answer
 from dlcore.deployment.facts import Check as Check
+from dlcore.deployment.facts import CheckOutcome as CheckOutcome
 from dlcore.deployment.facts import Facts as Facts
 from dlcore.deployment.facts import Need as Need
 from dlcore.deployment.facts import UnresolvedNeed as UnresolvedNeed

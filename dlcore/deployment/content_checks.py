@@ -10,24 +10,35 @@ in-place upgrade via CMG": all content must be distributed, or devices cannot ru
 
 from __future__ import annotations
 
-from dlcore.deployment.facts import Check, Facts
+from collections.abc import Mapping
+
+from dlcore.deployment.facts import Answer, Check, CheckOutcome, Facts
 from dlcore.deployment.usable_endpoints import usable_endpoints
+
+_CATALOG_FIRST = "the catalog is needed first"
+_NONE_LISTED = "no package that is needed is in the catalog"
 
 
 def references_resolved(facts: Facts) -> Check:
     """Every package can be told before the sequence runs."""
     name = "references-resolved"
     if not facts.unresolved:
-        return Check(name, True, "every package is known beforehand")
+        return Check(name, CheckOutcome.PASSED, "every package is known beforehand")
     listed = ", ".join(f'{need.reference} (step "{need.step}")' for need in facts.unresolved)
+    remedy = "Set their variables in [variables], or name the packages in the steps."
     if not facts.deployment.client.on_internet:
-        return Check(name, True, f"looked up when the step runs, being on the intranet: {listed}")
+        return Check(
+            name,
+            CheckOutcome.WARNING,
+            f"known only when the step runs, and not checked before: {listed}",
+            f"If no earlier step sets them: {remedy[0].lower()}{remedy[1:]}",
+        )
     return Check(
         name,
-        False,
+        CheckOutcome.FAILED,
         "over the internet every package must be known before the sequence runs, but these are"
         f" not: {listed}",
-        "Set their variables in [variables], or name the packages in the steps.",
+        remedy,
     )
 
 
@@ -37,17 +48,17 @@ def catalog(facts: Facts) -> Check:
     if isinstance(facts.catalog, str):
         return Check(
             name,
-            False,
+            CheckOutcome.FAILED,
             f"the catalog cannot be read: {facts.catalog}",
             "Correct catalog.path or catalog.endpoint.",
         )
     needed = _needed(facts)
     missing = ", ".join(label for package, label in needed.items() if package not in facts.catalog)
     if not missing:
-        return Check(name, True, f"has all packages, {len(needed)} in number")
+        return Check(name, CheckOutcome.PASSED, f"has all packages, {len(needed)} in number")
     return Check(
         name,
-        False,
+        CheckOutcome.FAILED,
         f"not in the catalog: {missing}",
         "Publish them (dlcore publish FOLDER --package-id ID --to DEST), and use the catalog that"
         " this writes.",
@@ -58,38 +69,56 @@ def content_distributed(facts: Facts) -> Check:
     """Every package in the catalog is on an endpoint that this client may use."""
     name = "content-distributed"
     usable = [c.endpoint.name for c in usable_endpoints(facts.deployment) if not c.obstacle]
+    needed = _needed(facts)
+    if not needed:
+        return Check(name, CheckOutcome.DOES_NOT_APPLY, "no package is needed")
     if not usable:
-        return Check(name, True, "not checked: no endpoint can be asked")
+        return Check(name, CheckOutcome.NOT_EXAMINED, "no endpoint can be asked")
     if isinstance(facts.catalog, str):
-        return Check(name, True, "not checked: the catalog is needed first")
+        return Check(name, CheckOutcome.NOT_EXAMINED, _CATALOG_FIRST)
+    wanted = {package: label for package, label in needed.items() if package in facts.catalog}
+    if not wanted:
+        return Check(name, CheckOutcome.NOT_EXAMINED, _NONE_LISTED)
     answers = {endpoint: facts.holdings.get(endpoint, "was not asked") for endpoint in usable}
     held = {package for a in answers.values() if not isinstance(a, str) for package in a}
-    wanted = {
-        package: label for package, label in _needed(facts).items() if package in facts.catalog
-    }
     missing = ", ".join(label for package, label in wanted.items() if package not in held)
     if not missing:
-        return Check(name, True, f"every package can be fetched; asked: {', '.join(usable)}")
+        return _distributed(name, answers, len(needed) - len(wanted))
     said = [f"{e}: {a if isinstance(a, str) else 'not there'}" for e, a in answers.items()]
     return Check(
         name,
-        False,
+        CheckOutcome.FAILED,
         f"on no endpoint that this client may use: {missing}; their answers: {', '.join(said)}",
         "Distribute these packages to one of these endpoints, or make sure that it answers.",
     )
+
+
+def _distributed(name: str, answers: Mapping[str, Answer], unlisted: int) -> Check:
+    """Everything that was looked for is there; what was not looked for is said too."""
+    asked = ", ".join(f"{e} ({a})" if isinstance(a, str) else e for e, a in answers.items())
+    what = "every package can be fetched"
+    if unlisted:
+        what = f"every package in the catalog can be fetched ({unlisted} are not in it)"
+    return Check(name, CheckOutcome.PASSED, f"{what}; asked: {asked}")
 
 
 def disk_space(facts: Facts) -> Check:
     """What is still to be fetched fits on the disk and leaves the reserve free."""
     name = "disk-space"
     missing_bytes = facts.fetch_bytes + facts.reserve_bytes - facts.free_bytes
+    if isinstance(facts.catalog, str):
+        return Check(name, CheckOutcome.NOT_EXAMINED, _CATALOG_FIRST)
+    needed = _needed(facts)
+    if needed and facts.catalog.isdisjoint(needed):
+        return Check(name, CheckOutcome.NOT_EXAMINED, _NONE_LISTED)
     if not facts.fetch_bytes:
-        return Check(name, True, "does not apply: nothing is left to fetch")
+        return Check(name, CheckOutcome.DOES_NOT_APPLY, "nothing is left to fetch")
     if missing_bytes <= 0:
-        return Check(name, True, f"room for {_mb(facts.fetch_bytes)} at {facts.state_path}")
+        room = f"room for {_mb(facts.fetch_bytes)} at {facts.state_path}"
+        return Check(name, CheckOutcome.PASSED, room)
     return Check(
         name,
-        False,
+        CheckOutcome.FAILED,
         f"{facts.state_path} has {facts.free_bytes // 10**6:,} MB free, but"
         f" {_mb(facts.fetch_bytes)} are to be fetched and {_mb(facts.reserve_bytes)} to stay free",
         f"Free {_mb(missing_bytes)} there, or put the state directory on a larger disk.",

@@ -6,6 +6,7 @@ redacted the error texts among them.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -51,7 +52,7 @@ class Facts(msgspec.Struct, frozen=True):
         catalog: Package ids in the catalog, or why it could not be read.
         holdings: Per endpoint this client may use the ids of the needed packages that it holds,
             or why it could not be asked.
-        fetch_bytes: Content still to be fetched.
+        fetch_bytes: Content still to be fetched, of the packages that the catalog has.
         free_bytes: Free space of the file system that holds the state directory.
         reserve_bytes: Free space to be left over there.
         state_path: The state directory.
@@ -69,17 +70,27 @@ class Facts(msgspec.Struct, frozen=True):
     state_path: Path
 
 
+class CheckOutcome(enum.StrEnum):
+    """What a check came to. Only a failed one keeps a sequence from being run."""
+
+    PASSED = "passed"  # it was examined, and is met
+    FAILED = "failed"  # it was examined, and is not met
+    WARNING = "warning"  # the run may begin, but something may be missing when its turn comes
+    NOT_EXAMINED = "not-examined"  # nothing is known: something else is needed first
+    DOES_NOT_APPLY = "does-not-apply"  # this client, or this sequence, does not need it
+
+
 class Check(msgspec.Struct, frozen=True):
     """The answer to one prerequisite.
 
     Attributes:
         name: Stable, for programs.
-        passed: Whether it is met, or does not apply.
+        outcome: What it came to.
         detail: What was found.
-        remedy: What to do about it; empty if passed.
+        remedy: What to do about it; empty unless it failed or warns.
     """
 
     name: str
-    passed: bool
+    outcome: CheckOutcome
     detail: str
     remedy: str = ""

@@ -1,7 +1,7 @@
 """May this task sequence run on demand here? Every prerequisite as one named check.
 
 Guarantees: all checks are made, always in the same order, so one run of
-them lists all that must be corrected. A check that depends on one that failed passes and says so.
+them lists all that must be corrected. A check that could not look says so, and never passes.
 Does no I/O: facts come in, answers go out; the caller gathers the facts (the sequence, the catalog,
 what each endpoint holds, the disk).
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from dlcore.deployment import content_checks as content
 from dlcore.deployment import settings_checks as settings
-from dlcore.deployment.facts import Check, Facts
+from dlcore.deployment.facts import Check, CheckOutcome, Facts
 from dlcore.printable import printable
 
 _CHECKS: tuple[Callable[[Facts], Check], ...] = (
@@ -37,8 +37,8 @@ def checks(facts: Facts) -> tuple[Check, ...]:
 
 
 def failed(results: Iterable[Check]) -> tuple[Check, ...]:
-    """The checks that did not pass, in their order."""
-    return tuple(check for check in results if not check.passed)
+    """The checks that keep the sequence from being run, in their order."""
+    return tuple(check for check in results if check.outcome is CheckOutcome.FAILED)
 
 
 def render(results: Iterable[Check]) -> str:
@@ -47,6 +47,5 @@ def render(results: Iterable[Check]) -> str:
 
 
 def _line(check: Check) -> str:
-    verdict = "passed" if check.passed else "failed"
-    text = f"{verdict}  {check.name}: {check.detail}. {check.remedy}"
+    text = f"{check.outcome}  {check.name}: {check.detail}. {check.remedy}"
     return printable(text.rstrip())

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dlcore.deployment.facts import Check, Facts
+from dlcore.deployment.facts import Check, CheckOutcome, Facts
 from dlcore.deployment.settings import Download, Launch
 from dlcore.deployment.usable_endpoints import (
     ALLOW_CLOUD_DP,
@@ -23,7 +23,7 @@ from dlcore.deployment.usable_endpoints import (
 from dlcore.model import EndpointKind, EndpointSettings
 
 _ALLOW_ON_INTERNET = '"Allow task sequence to run for client on the Internet"'
-_INTRANET = "does not apply: this client is on the intranet"
+_INTRANET = "this client is on the intranet"
 _REFUSED_LAUNCHES = {
     Launch.WINDOWS_PE: "Windows PE runs from memory, so downloads would not survive a restart",
     Launch.PXE: "PXE starts Windows PE",
@@ -35,12 +35,16 @@ def upgrade_sequence(facts: Facts) -> Check:
     """The sequence is an in-place upgrade."""
     name = "upgrade-sequence"
     if facts.upgrade_steps:
-        return Check(name, True, f'step "{facts.upgrade_steps[0]}" upgrades the operating system')
+        return Check(
+            name,
+            CheckOutcome.PASSED,
+            f'step "{facts.upgrade_steps[0]}" upgrades the operating system',
+        )
     if not facts.deployment.client.on_internet:
-        return Check(name, True, _INTRANET)
+        return Check(name, CheckOutcome.DOES_NOT_APPLY, _INTRANET)
     return Check(
         name,
-        False,
+        CheckOutcome.FAILED,
         "no enabled step upgrades the operating system, but over the internet only an in-place"
         " upgrade is supported",
         "Use a task sequence with an enabled Upgrade Operating System step.",
@@ -52,10 +56,12 @@ def download_setting(facts: Facts) -> Check:
     name = "download-setting"
     download = facts.deployment.options.download
     if download is not Download.FROM_DP:
-        return Check(name, True, f"content is downloaded {download.value.replace('-', ' ')}")
+        return Check(
+            name, CheckOutcome.PASSED, f"content is downloaded {download.value.replace('-', ' ')}"
+        )
     return Check(
         name,
-        False,
+        CheckOutcome.FAILED,
         '"Access content directly from a distribution point" runs content over SMB from a share,'
         " and its hash is never verified",
         'Choose another deployment option and set deployment.download to "when-needed" or'
@@ -67,12 +73,12 @@ def internet_allowed(facts: Facts) -> Check:
     """The deployment allows a client that is on the internet."""
     name = "internet-allowed"
     if not facts.deployment.client.on_internet:
-        return Check(name, True, _INTRANET)
+        return Check(name, CheckOutcome.DOES_NOT_APPLY, _INTRANET)
     if facts.deployment.options.allow_on_internet:
-        return Check(name, True, f"{_ALLOW_ON_INTERNET} is on")
+        return Check(name, CheckOutcome.PASSED, f"{_ALLOW_ON_INTERNET} is on")
     return Check(
         name,
-        False,
+        CheckOutcome.FAILED,
         f"this client is on the internet, and {_ALLOW_ON_INTERNET} is off",
         "Turn it on in the deployment, tab User Experience, and set"
         " deployment.allow_on_internet = true.",
@@ -120,10 +126,10 @@ def launch(facts: Facts) -> Check:
     name = "launch"
     origin = facts.deployment.launch.origin
     if origin is Launch.SOFTWARE_CENTER:
-        return Check(name, True, "started from Software Center")
+        return Check(name, CheckOutcome.PASSED, "started from Software Center")
     return Check(
         name,
-        False,
+        CheckOutcome.FAILED,
         f"a start from {origin.value} is not supported: {_REFUSED_LAUNCHES[origin]}",
         'Start the task sequence from Software Center, with launch.from = "software-center".',
     )
@@ -136,10 +142,10 @@ def endpoints(facts: Facts) -> Check:
     usable = ", ".join(c.endpoint.name for c in candidates if not c.obstacle)
     left_out = ", ".join(f"{c.endpoint.name} ({c.obstacle})" for c in candidates if c.obstacle)
     if usable:
-        return Check(name, True, f"in use: {usable}; left out: {left_out or 'none'}")
+        return Check(name, CheckOutcome.PASSED, f"in use: {usable}; left out: {left_out or 'none'}")
     return Check(
         name,
-        False,
+        CheckOutcome.FAILED,
         f"this client may use no endpoint; left out: {left_out}"
         if left_out
         else "no endpoint is listed",
@@ -154,10 +160,12 @@ def _of(facts: Facts, kinds: Iterable[EndpointKind]) -> list[EndpointSettings]:
 def _setting(name: str, setting: str, facts: Facts, is_on: dict[str, bool], remedy: str) -> Check:
     """A setting, and whether it is on for each endpoint that depends on it."""
     if not is_on:
-        return Check(name, True, "does not apply: no endpoint listed depends on it")
+        return Check(name, CheckOutcome.DOES_NOT_APPLY, "no endpoint listed depends on it")
     if not facts.deployment.client.on_internet:
-        return Check(name, True, _INTRANET)
+        return Check(name, CheckOutcome.DOES_NOT_APPLY, _INTRANET)
     off = ", ".join(endpoint for endpoint, on in is_on.items() if not on)
     if not off:
-        return Check(name, True, f"{setting} is on")
-    return Check(name, False, f"{setting} is off, so this client cannot use {off}", remedy)
+        return Check(name, CheckOutcome.PASSED, f"{setting} is on")
+    return Check(
+        name, CheckOutcome.FAILED, f"{setting} is off, so this client cannot use {off}", remedy
+    )

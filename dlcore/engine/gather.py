@@ -13,7 +13,16 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from dlcore.deployment import Answer, Check, Facts, Need, UnresolvedNeed, checks, failed
+from dlcore.deployment import (
+    Answer,
+    Check,
+    CheckOutcome,
+    Facts,
+    Need,
+    UnresolvedNeed,
+    checks,
+    failed,
+)
 from dlcore.engine.client import Client
 from dlcore.engine.download.library import Library
 from dlcore.errors import DlcoreError, Fault, TransferError, TrustError
@@ -36,7 +45,9 @@ async def preflight(client: Client, sequence: TaskSequence) -> tuple[Check, ...]
     """
     found = checks(await gather(client, sequence))
     missing = [check.name for check in failed(found)]
-    _log.info("%d of %d checks passed", len(found) - len(missing), len(found))
+    for outcome in CheckOutcome:
+        named = [check.name for check in found if check.outcome is outcome]
+        _log.info("%d checks %s: %s", len(named), outcome, ", ".join(named))
     if missing:
         _log.error("prerequisites that are missing: %s", ", ".join(missing))
     return found

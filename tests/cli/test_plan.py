@@ -58,8 +58,8 @@ def test_the_document_has_exactly_these_members(here: Here, site: Site, tmp_path
         },
     ]
     assert plan["packages"] == ["ABC00002", "ABC00001"]
-    assert all(c.keys() == {"name", "passed", "detail", "remedy"} for c in plan["checks"])
-    assert [c["name"] for c in plan["checks"] if not c["passed"]] == ["upgrade-sequence"]
+    assert all(c.keys() == {"name", "outcome", "detail", "remedy"} for c in plan["checks"])
+    assert [c["name"] for c in plan["checks"] if c["outcome"] == "failed"] == ["upgrade-sequence"]
     assert set(tmp_path.iterdir()) == before
 
 

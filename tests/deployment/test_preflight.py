@@ -7,6 +7,7 @@ import pytest
 
 from dlcore.deployment import (
     Check,
+    CheckOutcome,
     DeploymentOptions,
     Download,
     Facts,
@@ -158,25 +159,59 @@ def test_every_check_has_a_case_in_which_it_fails() -> None:
         ("cloud-dp-client-setting", client(deployed(GOOD_FACTS, endpoints=(HTTP,)))),
         ("cmg-serves-content", deployed(GOOD_FACTS, endpoints=(HTTP, FOLDER))),
         ("disk-space", with_(fetch_bytes=0, free_bytes=0)),
+        ("content-distributed", with_(needs=())),
     ],
 )
-def test_a_check_that_does_not_apply_passes_and_says_so(name: str, changed: Facts) -> None:
+def test_a_check_that_does_not_apply_says_so(name: str, changed: Facts) -> None:
     check = check_named(name, changed)
-    assert check.passed
-    assert "does not apply" in check.detail
+    assert check.outcome is CheckOutcome.DOES_NOT_APPLY
+    assert not check.remedy
 
 
-def test_on_the_intranet_an_open_reference_passes_and_is_named() -> None:
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("content-distributed", deployed(GOOD_FACTS, endpoints=())),
+        ("content-distributed", with_(catalog="it is not there", holdings={})),
+        ("content-distributed", with_(catalog=frozenset({"ABC00009"}), holdings={})),
+        ("disk-space", with_(catalog="it is not there", fetch_bytes=0)),
+        ("disk-space", with_(catalog=frozenset({"ABC00009"}), fetch_bytes=0)),
+    ],
+)
+def test_a_check_that_could_not_look_says_so_and_never_passes(name: str, changed: Facts) -> None:
+    """Fault: the catalog cannot be read. dlcore says which checks it therefore did not make."""
+    check = check_named(name, changed)
+    assert check.outcome is CheckOutcome.NOT_EXAMINED
+    assert not check.remedy
+
+
+def test_on_the_intranet_an_open_reference_is_a_warning_that_names_it() -> None:
     facts = msgspec.structs.replace(INTRANET, unresolved=(UnresolvedNeed("Apps", "APP001"),))
     check = check_named("references-resolved", facts)
-    assert check.passed
+    assert check.outcome is CheckOutcome.WARNING
     assert 'APP001 (step "Apps")' in check.detail
+    assert "[variables]" in check.remedy
+
+
+def test_what_an_endpoint_answered_is_told_also_if_others_have_everything() -> None:
+    everything = frozenset({"ABC00001", "ABC00002"})
+    check = check_named(
+        "content-distributed", with_(holdings={"cmg1": everything, "mirror": "busy"})
+    )
+    assert check.outcome is CheckOutcome.PASSED
+    assert check.detail.endswith("asked: cmg1, mirror (busy)")
+
+
+def test_packages_that_are_not_in_the_catalog_are_not_said_to_be_there() -> None:
+    check = check_named("content-distributed", with_(catalog=frozenset({"ABC00001"})))
+    assert check.outcome is CheckOutcome.PASSED
+    assert "in the catalog can be fetched (1 are not in it)" in check.detail
 
 
 @pytest.mark.parametrize("download", [Download.WHEN_NEEDED, Download.BEFORE_START])
 def test_both_ways_to_download_are_allowed(download: Download) -> None:
     facts = deployed(GOOD_FACTS, options=options(download))
-    assert check_named("download-setting", facts).passed
+    assert check_named("download-setting", facts).outcome is CheckOutcome.PASSED
 
 
 def test_content_may_be_spread_over_endpoints_while_another_does_not_answer() -> None:
@@ -201,18 +236,9 @@ def test_a_package_needed_twice_is_named_once_with_the_first_step() -> None:
     assert check.detail == 'not in the catalog: ABC00009 (step "First")'
 
 
-@pytest.mark.parametrize(
-    "facts", [deployed(GOOD_FACTS, endpoints=()), with_(catalog="it is not there")]
-)
-def test_distribution_is_not_looked_at_when_there_is_nothing_to_ask(facts: Facts) -> None:
-    check = check_named("content-distributed", msgspec.structs.replace(facts, holdings={}))
-    assert check.passed
-    assert "not checked" in check.detail
-
-
 def test_an_endpoint_left_out_is_named_although_the_check_passes() -> None:
     check = check_named("endpoints", deployed(GOOD_FACTS, endpoints=(HTTP, DP)))
-    assert check.passed
+    assert check.outcome is CheckOutcome.PASSED
     assert check.detail.startswith("in use: mirror; left out: dp1 (")
 
 
@@ -222,15 +248,16 @@ def test_a_sequence_without_packages_needs_none_in_the_catalog() -> None:
 
 def test_disk_space_that_fits_to_the_byte_is_enough() -> None:
     facts = with_(fetch_bytes=7, reserve_bytes=3, free_bytes=10)
-    assert check_named("disk-space", facts).passed
-    assert not check_named("disk-space", msgspec.structs.replace(facts, free_bytes=9)).passed
+    assert check_named("disk-space", facts).outcome is CheckOutcome.PASSED
+    less = msgspec.structs.replace(facts, free_bytes=9)
+    assert check_named("disk-space", less).outcome is CheckOutcome.FAILED
 
 
 def test_rendering_gives_one_printable_line_a_check_whatever_it_quotes() -> None:
     text = render(
         [
-            Check("launch", True, "started\nfrom \x1b[31mSoftware\u202e Center"),
-            Check("catalog", False, "not there", "Put it there."),
+            Check("launch", CheckOutcome.PASSED, "started\nfrom \x1b[31mSoftware\u202e Center"),
+            Check("catalog", CheckOutcome.FAILED, "not there", "Put it there."),
         ]
     )
     assert text.splitlines() == [
