@@ -41,6 +41,7 @@ from dlcore.publish import verify_site
 from dlcore.schedule import Terms
 from dlcore.steps.interface import Executor as AsyncExecutor
 from dlcore.steps.interface import Job, Outcome
+from dlcore.steps.registry import standard_executors
 from dlcore.store import verify_tree
 from dlcore.tasksequence import Step, TaskSequence, Variables, plan
 from dlcore.tasksequence import load as load_sequence
@@ -59,6 +60,7 @@ __all__ = [
     "publish_folder",
     "repair_published",
     "run_sequence",
+    "standard_executors",
     "verify_site",
     "verify_tree",
 ]
