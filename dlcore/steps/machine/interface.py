@@ -1,0 +1,163 @@
+"""The questions about a computer, and the form of the answers."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, NoReturn, Protocol
+
+
+class Identity(NamedTuple):
+    """What the firmware says about the computer; empty where it says nothing.
+
+    Attributes:
+        make: Its manufacturer.
+        model: Its product name.
+        serial_number: Its serial number.
+        asset_tag: The tag of its enclosure.
+        uuid: Its UUID, in upper case.
+    """
+
+    make: str = ""
+    model: str = ""
+    serial_number: str = ""
+    asset_tag: str = ""
+    uuid: str = ""
+
+
+class Adapter(NamedTuple):
+    """A network adapter; the loopback one is never among them.
+
+    Attributes:
+        mac_address: In the form ``00:15:5D:01:02:03``; empty if it has none.
+        ip_addresses: Its addresses.
+        gateways: The default gateways that it leads to.
+        is_connected: Whether it has a connection.
+        is_wired: Whether it is not a wireless one.
+    """
+
+    mac_address: str = ""
+    ip_addresses: tuple[str, ...] = ()
+    gateways: tuple[str, ...] = ()
+    is_connected: bool = False
+    is_wired: bool = True
+
+
+class OperatingSystem(NamedTuple):
+    """The Windows that runs on the computer.
+
+    Attributes:
+        kind: ``CLIENT`` or ``SERVER``.
+        version: Such as ``10.0.19045``.
+        bits: 32 or 64.
+        language_id: Of the language that it was installed in, such as 1033.
+    """
+
+    kind: Literal["CLIENT", "SERVER"]
+    version: str
+    bits: int
+    language_id: int
+
+
+class Machine(Protocol):
+    """Answers questions about a computer. Each raises OSError, with the reason, if it cannot."""
+
+    def memory_bytes(self) -> int:
+        """The physical memory."""
+        ...
+
+    def processor_hz(self) -> int:
+        """The speed of the first processor."""
+        ...
+
+    def free_disk_bytes(self) -> int:
+        """The free space of the system's drive."""
+        ...
+
+    def is_uefi(self) -> bool:
+        """Whether it was started by UEFI, and not by BIOS."""
+        ...
+
+    def is_on_mains(self) -> bool:
+        """Whether it is plugged in; true if it has no battery."""
+        ...
+
+    def adapters(self) -> tuple[Adapter, ...]:
+        """Its network adapters."""
+        ...
+
+    def identity(self) -> Identity:
+        """What the firmware says about it."""
+        ...
+
+    def operating_system(self) -> OperatingSystem:
+        """The Windows that runs on it."""
+        ...
+
+    def client_version(self) -> str:
+        """The version of the ConfigMgr client."""
+        ...
+
+    def is_tpm_enabled(self) -> bool:
+        """Whether a TPM 2.0 is enabled."""
+        ...
+
+    def is_tpm_activated(self) -> bool:
+        """Whether a TPM 2.0 is activated."""
+        ...
+
+
+class SilentMachine:
+    """Answers nothing. Implements `Machine`.
+
+    Args:
+        reason: Why not.
+    """
+
+    def __init__(self, reason: str = "dlcore cannot find it out on this system") -> None:
+        self._reason = reason
+
+    def _refuse(self) -> NoReturn:
+        raise OSError(self._reason)
+
+    def memory_bytes(self) -> int:
+        """Not known."""
+        self._refuse()
+
+    def processor_hz(self) -> int:
+        """Not known."""
+        self._refuse()
+
+    def free_disk_bytes(self) -> int:
+        """Not known."""
+        self._refuse()
+
+    def is_uefi(self) -> bool:
+        """Not known."""
+        self._refuse()
+
+    def is_on_mains(self) -> bool:
+        """Not known."""
+        self._refuse()
+
+    def adapters(self) -> tuple[Adapter, ...]:
+        """Not known."""
+        self._refuse()
+
+    def identity(self) -> Identity:
+        """Not known."""
+        self._refuse()
+
+    def operating_system(self) -> OperatingSystem:
+        """Not known."""
+        self._refuse()
+
+    def client_version(self) -> str:
+        """Not known."""
+        self._refuse()
+
+    def is_tpm_enabled(self) -> bool:
+        """Not known."""
+        self._refuse()
+
+    def is_tpm_activated(self) -> bool:
+        """Not known."""
+        self._refuse()

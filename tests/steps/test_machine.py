@@ -1,0 +1,189 @@
+"""What machines tell about themselves, from files and tables made for the test."""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlcore.steps.machine import Adapter, Identity, SilentMachine, this_machine
+from dlcore.steps.machine.adapters import AdapterEntry, AddressEntry, adapters_in
+from dlcore.steps.machine.linux import LinuxMachine
+from dlcore.steps.machine.smbios import identity_of
+
+HTTP_PORT = bytes([0, 80])
+
+
+def files(root: Path, **texts: str) -> LinuxMachine:
+    """A machine whose kernel's files have these texts; ``__`` stands for a slash."""
+    for name, text in texts.items():
+        file = root / name.replace("__", "/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text + "\n")
+    return LinuxMachine(root, address_of=lambda name: "192.0.2.7" if name == "eth0" else "")
+
+
+def test_memory_is_what_the_kernel_manages(tmp_path: Path) -> None:
+    machine = files(tmp_path, proc__meminfo="MemTotal:        2048 kB\nMemFree: 1 kB")
+    assert machine.memory_bytes() == 2048 * 1024
+
+
+def test_the_highest_speed_of_the_processor_counts(tmp_path: Path) -> None:
+    machine = files(tmp_path, proc__cpuinfo="processor : 0\ncpu MHz\t\t: 1200.5")
+    assert machine.processor_hz() == 1_200_000_000
+    speed = {"sys__devices__system__cpu__cpu0__cpufreq__cpuinfo_max_freq": "3400000"}
+    assert files(tmp_path, **speed).processor_hz() == 3_400_000_000
+
+
+def test_what_the_kernel_does_not_say_is_not_guessed(tmp_path: Path) -> None:
+    """Fault: the kernel does not tell a figure. dlcore says so, and does not guess it."""
+    machine = files(tmp_path, proc__meminfo="", proc__cpuinfo="")
+    for question in (machine.memory_bytes, machine.processor_hz, machine.operating_system):
+        with pytest.raises(OSError, match=r"kernel does not tell|not Windows"):
+            question()
+
+
+def test_a_machine_with_efi_is_one(tmp_path: Path) -> None:
+    assert not files(tmp_path).is_uefi()
+    assert files(tmp_path, sys__firmware__efi__runtime="1").is_uefi()
+
+
+SUPPLY = "sys__class__power_supply__"
+
+
+@pytest.mark.parametrize(
+    ("supplies", "is_on_mains"),
+    [
+        ({}, True),
+        ({"BAT0__type": "Battery"}, False),
+        ({"BAT0__type": "Battery", "AC__type": "Mains", "AC__online": "1"}, True),
+        ({"BAT0__type": "Battery", "AC__type": "Mains", "AC__online": "0"}, False),
+        ({"mouse__type": "Battery", "mouse__scope": "Device"}, True),
+    ],
+)
+def test_power(tmp_path: Path, supplies: dict[str, str], is_on_mains: bool) -> None:
+    machine = files(tmp_path, **{SUPPLY + name: text for name, text in supplies.items()})
+    assert machine.is_on_mains() is is_on_mains
+
+
+def test_adapters(tmp_path: Path) -> None:
+    net = "sys__class__net__"
+    machine = files(
+        tmp_path,
+        proc__net__route="Iface Destination Gateway\neth0 00000000 010200C0\neth0 000200C0 0",
+        **{net + "lo__address": "00:00:00:00:00:00", net + "lo__carrier": "1"},
+        **{net + "eth0__address": "00:15:5d:01:02:03", net + "eth0__carrier": "1"},
+        **{net + "wlan0__address": "00:15:5d:01:02:04", net + "wlan0__wireless__x": ""},
+    )
+    assert machine.adapters() == (
+        Adapter("00:15:5D:01:02:03", ("192.0.2.7",), ("192.0.2.1",), is_connected=True),
+        Adapter("00:15:5D:01:02:04", is_wired=False),
+    )
+
+
+def test_the_firmware_names_the_machine(tmp_path: Path) -> None:
+    dmi = "sys__class__dmi__id__"
+    machine = files(tmp_path, **{dmi + "sys_vendor": "Contoso", dmi + "product_name": "Model 1"})
+    assert machine.identity() == Identity(make="Contoso", model="Model 1")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux that this runs on")
+def test_this_linux_answers() -> None:
+    machine = this_machine()
+    assert machine.memory_bytes() > 1 << 20
+    assert machine.free_disk_bytes() >= 0
+    assert all(adapter.mac_address != "00:00:00:00:00:00" for adapter in machine.adapters())
+
+
+def test_a_machine_that_is_not_known_answers_nothing() -> None:
+    """Fault: dlcore does not know the system. It answers no question about the machine."""
+    machine = SilentMachine()
+    for question in (machine.memory_bytes, machine.is_uefi, machine.adapters, machine.identity):
+        with pytest.raises(OSError, match="cannot find it out"):
+            question()
+
+
+# SMBIOS
+
+UUID = uuid.UUID("4c4c4544-0046-3310-8051-c4c04f4c3132")
+
+
+def structure(kind: int, fields: bytes, *strings: str) -> bytes:
+    texts = b"".join(text.encode() + b"\0" for text in strings) or b"\0"
+    return bytes([kind, 4 + len(fields), 0, 0]) + fields + texts + b"\0"
+
+
+TABLE = (
+    structure(0, bytes([1, 2]), "BIOS vendor", "1.0")
+    + structure(1, bytes([1, 2, 0, 3]) + UUID.bytes_le, "Contoso", " Model 1 ", "SN-1")
+    + structure(3, bytes([0, 1, 0, 0, 2]), "Laptop", "TAG-9")
+    + structure(127, b"")
+)
+
+
+def test_smbios_names_the_machine() -> None:
+    expected = Identity("Contoso", "Model 1", "SN-1", "TAG-9", str(UUID).upper())
+    assert identity_of(TABLE) == expected
+
+
+def test_a_uuid_that_is_not_set_is_none() -> None:
+    table = structure(1, bytes([1, 0, 0, 0]) + b"\xff" * 16, "Contoso")
+    assert identity_of(table) == Identity(make="Contoso")
+
+
+@given(st.binary(max_size=200) | st.integers(0, len(TABLE)).map(lambda end: TABLE[:end]))
+def test_a_damaged_table_gives_what_was_read(table: bytes) -> None:
+    """Fault: the firmware's table is damaged. dlcore takes what is whole, and does not fail."""
+    identity_of(table)
+
+
+# Adapters
+
+
+def address(raw: bytes, following: AddressEntry | None = None) -> AddressEntry:
+    buffer = ctypes.create_string_buffer(raw, len(raw))
+    entry = AddressEntry()
+    entry.socket.address = ctypes.cast(buffer, ctypes.c_void_p)
+    entry.socket.length = len(raw)
+    entry.keep = buffer  # or Python frees it
+    if following is not None:
+        entry.next = ctypes.pointer(following)
+    return entry
+
+
+def test_the_adapters_of_windows() -> None:
+    four = bytes([2, 0]) + HTTP_PORT + socket.inet_aton("192.0.2.7") + bytes(8)
+    six = bytes([23, 0]) + HTTP_PORT + bytes(4) + socket.inet_pton(socket.AF_INET6, "fd00::7")
+    gateway = address(bytes([2, 0]) + HTTP_PORT + socket.inet_aton("192.0.2.1") + bytes(8))
+    addresses = address(four, address(six + bytes(4)))
+    wireless = AdapterEntry(kind=71, state=2)
+    loopback = AdapterEntry(kind=24, state=1, next=ctypes.pointer(wireless))
+    wired = AdapterEntry(
+        kind=6,
+        state=1,
+        mac_address=(ctypes.c_ubyte * 8)(0, 0x15, 0x5D, 1, 2, 3),
+        mac_address_length=6,
+        unicast=ctypes.pointer(addresses),
+        gateway=ctypes.pointer(gateway),
+        next=ctypes.pointer(loopback),
+    )
+    assert adapters_in(ctypes.pointer(wired)) == (
+        Adapter("00:15:5D:01:02:03", ("192.0.2.7", "fd00::7"), ("192.0.2.1",), is_connected=True),
+        Adapter(is_wired=False),
+    )
+
+
+def test_an_empty_list_has_no_adapters() -> None:
+    assert adapters_in(ctypes.POINTER(AdapterEntry)()) == ()
+
+
+def test_the_layout_is_that_of_64_bit_windows() -> None:
+    """The offsets that Microsoft's headers give on 64-bit systems."""
+    assert AdapterEntry.mac_address.offset == 80
+    assert AdapterEntry.gateway.offset == 208
