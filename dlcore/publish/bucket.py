@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from dlcore.errors import Fault, NotFoundError, TransferError
-from dlcore.publish.destination import Change
+from dlcore.publish.destination import Change, too_long
 from dlcore.publish.remote import ADDRESS, RemoteSite
 
 if TYPE_CHECKING:
@@ -85,6 +85,9 @@ class BucketDestination(RemoteSite):
         try:
             with self.faults():
                 found = obstore.get(self._store, key)
+                max_bytes = self._policy.max_document_bytes
+                if found.meta["size"] > max_bytes:
+                    raise too_long(f"{self._name}/{key}", max_bytes)
                 return bytes(found.bytes()), _version(found.meta)
         except NotFoundError:
             return None, "create"
@@ -93,11 +96,11 @@ class BucketDestination(RemoteSite):
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-        try:
-            with self.faults():
+        with self.faults():
+            try:
                 obstore.put(self._store, key, document, mode=mode)
-        except (AlreadyExistsError, PreconditionError):
-            return False
+            except (AlreadyExistsError, PreconditionError):
+                return False
         return True
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
+from dlcore.errors import ManifestError
+
 Change = Callable[[bytes | None], bytes | None]
 
 
@@ -83,7 +85,11 @@ class Destination(Site, Protocol):
         ...
 
     def read_whole(self, key: str) -> bytes | None:
-        """A document, as one version of it; None if there is none under the key."""
+        """A document, as one version of it; None if there is none under the key.
+
+        Raises:
+            ManifestError: It is longer than `PublishPolicy.max_document_bytes`.
+        """
         ...
 
     def create(self, key: str, document: bytes) -> bool:
@@ -105,3 +111,11 @@ class Destination(Site, Protocol):
                 change. It is called again if another publisher changed the document meanwhile.
         """
         ...
+
+
+def too_long(place: str, max_bytes: int) -> ManifestError:
+    """The error if a document of a destination is longer than any that dlcore writes."""
+    return ManifestError(
+        f"{place} is longer than {max_bytes} bytes",
+        remedy="Nothing that dlcore publishes is; put back the document that was there.",
+    )

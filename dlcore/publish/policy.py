@@ -19,6 +19,8 @@ class PublishPolicy(msgspec.Struct, frozen=True, kw_only=True):
             a few round trips on a share, so many are read at once.
         max_catalog_attempts: Attempts to replace the catalog of an object store while other
             publishers replace it too.
+        max_document_bytes: Length of a document of the destination: twice that of the longest
+            catalog. A longer one is not read.
         lock_timeout_s: Time to wait for the lock on a folder's catalog. A publisher holds it for
             the time of one small write.
         stale_s: Age at which a temporary file counts as left over by a publisher that was killed.
@@ -31,6 +33,7 @@ class PublishPolicy(msgspec.Struct, frozen=True, kw_only=True):
     bucket_workers: int = 4
     library_readers: int = 16
     max_catalog_attempts: int = 20
+    max_document_bytes: int = 32 << 20
     lock_timeout_s: float = 60.0
     stale_s: float = 86_400.0
 

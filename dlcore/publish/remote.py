@@ -1,18 +1,19 @@
 """Reads published packages from an object store or a web server.
 
-Guarantees: errors of the library become errors of dlcore. Credentials come from the environment
-only and are in no message.
+Guarantees: errors of the library become errors of dlcore (`store_faults`). Credentials come from
+the environment only and are in no message.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from dlcore.errors import AuthError, ConfigError, Fault, NotFoundError, TransferError
+from dlcore.errors import Fault, NotFoundError, TransferError
 from dlcore.publish.destination import Stored
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
+from dlcore.publish.store_faults import opening_faults, store_faults
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -62,11 +63,24 @@ class RemoteSite:
             return None
 
     def read(self, key: str, start: int, end: int) -> memoryview:
-        """Read a range in one request."""
+        """Read a range in one request. No memory is used for more than was asked for."""
         import obstore
 
+        data = bytearray()
         with self.faults():
-            return memoryview(obstore.get_range(self._store, key, start=start, end=end))
+            found = obstore.get(self._store, key, options={"range": (start, end)})
+            for piece in found.stream():
+                data += memoryview(piece)[: end - start - len(data) + 1]
+                if len(data) > end - start:
+                    break
+        if len(data) > end - start:
+            raise TransferError(
+                f"{key}: the server sent more than the {end - start} bytes asked for",
+                fault=Fault.RANGE,
+                endpoint=self._name,
+                remedy="Check the URL, and that no proxy changes the server's responses.",
+            )
+        return memoryview(data)
 
     def keys(self, folder: str) -> Iterator[str] | None:
         """The store's list; a web server has none."""
@@ -80,59 +94,20 @@ class RemoteSite:
                 for found in page:
                     yield found["path"]
 
-    @contextmanager
-    def faults(self) -> Iterator[None]:
-        """Translate the store's errors; those about an unmet condition pass unchanged."""
-        from obstore import exceptions as store
-
-        try:
-            yield
-        except (store.AlreadyExistsError, store.PreconditionError):
-            raise
-        except (store.PermissionDeniedError, store.UnauthenticatedError) as error:
-            raise AuthError(
-                _first_line(error),
-                fault=Fault.AUTH,
-                endpoint=self._name,
-                remedy="Check the credentials in the environment and their permissions.",
-            ) from error
-        except (FileNotFoundError, store.NotFoundError) as error:
-            raise NotFoundError(
-                f"{self._name}: {_first_line(error)}", remedy="Create the container or bucket."
-            ) from error
-        except store.BaseError as error:
-            raise TransferError(
-                _first_line(error),
-                fault=Fault.SERVER,
-                endpoint=self._name,
-                remedy="Run the command again; what is already stored is not sent again.",
-            ) from error
+    def faults(self) -> AbstractContextManager[None]:
+        """Translate the store's errors."""
+        return store_faults(self._name)
 
 
 def _open_bucket(url: str) -> ObjectStore:
-    from obstore.exceptions import BaseError
     from obstore.store import from_url
 
-    try:
+    with opening_faults(url):
         return from_url(url)
-    except (BaseError, ValueError) as error:
-        raise ConfigError(
-            f"cannot reach {url}: {_first_line(error)}",
-            remedy="Set the store's variables in the environment, for example"
-            " AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY.",
-        ) from error
 
 
 def _open_web(url: str) -> ObjectStore:
-    from obstore.exceptions import BaseError
     from obstore.store import HTTPStore
 
-    try:
+    with opening_faults(url):
         return HTTPStore.from_url(url, client_options={"allow_http": True})
-    except (BaseError, ValueError) as error:
-        raise ConfigError(f"cannot reach {url}: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    # The library redacts signed URLs. The lines after the first are internal details.
-    return str(error).partition("\n")[0]
