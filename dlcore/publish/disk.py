@@ -1,9 +1,13 @@
-"""Translates errors of the operating system about a disk into errors of dlcore."""
+"""Opens plain files only, and translates the errors of a disk into errors of dlcore."""
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
 from dlcore.disk.faults import storage_error
@@ -17,3 +21,22 @@ def disk_faults(path: Path, doing: str = "publish") -> Iterator[None]:
     except OSError as error:
         remedy = f"Check the disk, its free space and the permissions of this path, then {doing}"
         raise storage_error(error, doing, path, remedy=f"{remedy} again.") from error
+
+
+def open_plain(path: Path, *, follow: bool = True) -> FileIO:
+    """Open a file to read it, without a buffer; never wait for the other end of a pipe.
+
+    Args:
+        path: The file.
+        follow: Whether the path may be a link.
+
+    Raises:
+        OSError: It cannot be opened, or it is something else: ``EINVAL``.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    flags |= 0 if follow else getattr(os, "O_NOFOLLOW", 0)
+    file = FileIO(os.open(path, flags), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a plain file", str(path))
+    return file

@@ -13,13 +13,14 @@ import os
 import secrets
 import time
 from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
 
 from dlcore.disk.lock import FileLock
 from dlcore.disk.system import sync_folder
 from dlcore.errors import LockedError
-from dlcore.publish.destination import Change, Stored
-from dlcore.publish.disk import disk_faults
+from dlcore.publish.destination import Change, Stored, too_long
+from dlcore.publish.disk import disk_faults, open_plain
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 
 LOCK_NAME = ".catalog.lock"
@@ -61,7 +62,7 @@ class FolderDestination:
         """Read a part of the file under a key."""
         path = self.root / key
         data = memoryview(bytearray(end - start))
-        with disk_faults(path, "read"), path.open("rb", buffering=0) as file:
+        with disk_faults(path, "read"), open_plain(path) as file:
             file.seek(start)
             done = 0
             while done < len(data) and (count := file.readinto(data[done:])):
@@ -99,10 +100,17 @@ class FolderDestination:
                     sync_folder(folder)
 
     def read_whole(self, key: str) -> bytes | None:
-        """A document; None if there is none under the key."""
-        path = self.root / key
+        """A document; None if there is none under the key. A pipe in its place is refused."""
+        path, max_bytes = self.root / key, self._policy.max_document_bytes
         with disk_faults(path):
-            return path.read_bytes() if path.exists() else None
+            try:
+                with BufferedReader(open_plain(path)) as file:
+                    document = file.read(max_bytes + 1)
+            except FileNotFoundError:
+                return None
+        if len(document) > max_bytes:
+            raise too_long(str(path), max_bytes)
+        return document
 
     def create(self, key: str, document: bytes) -> bool:
         """Store a document if there is none under its key; see `Destination`."""
@@ -132,7 +140,8 @@ class FolderDestination:
                 self.sync()
 
     def _remove_stale(self) -> None:
-        for path in self.root.glob(f"*/.*{_TEMPORARY}"):
+        hidden = f".*{_TEMPORARY}"  # of documents they lie in the root, of all else below it
+        for path in (*self.root.glob(hidden), *self.root.glob(f"*/{hidden}")):
             with contextlib.suppress(
                 FileNotFoundError
             ):  # its publisher was still alive and renamed it

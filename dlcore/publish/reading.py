@@ -27,7 +27,7 @@ from dlcore.model import (
     ObjectIndex,
 )
 from dlcore.native import block_digests, verify_blocks
-from dlcore.publish.disk import disk_faults
+from dlcore.publish.disk import disk_faults, open_plain
 from dlcore.publish.progress import Advance
 from dlcore.publish.source import Source, SourceFile
 
@@ -184,7 +184,8 @@ def _read(source: Source, manifest: Manifest, span: ObjectSpan) -> memoryview:
 
 
 def _read_extent(file: SourceFile, extent: Extent, into: memoryview) -> None:
-    with disk_faults(file.location), file.location.open("rb", buffering=0) as content:
+    may_be_link = bool(file.sha256)  # in a content library, where its digest is checked
+    with disk_faults(file.location), open_plain(file.location, follow=may_be_link) as content:
         status = os.fstat(content.fileno())
         if (status.st_size, status.st_mtime_ns) != (file.length_bytes, file.modified_ns):
             raise _changed(file)

@@ -86,3 +86,21 @@ def test_a_file_that_disappears_is_named(source: Path, tmp_path: Path) -> None:
             progress=lambda _: (source / "a").unlink(missing_ok=True),
         )
     assert caught.value.path == source / "a"
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_a_file_that_becomes_a_link_is_not_followed(
+    source: Path, tmp_path: Path, name: str
+) -> None:
+    """Fault: a source file becomes a link while it is published. dlcore does not follow it."""
+
+    def progress(at: Progress) -> None:
+        if at.stage is Stage.HASH and at.done_bytes == at.total_bytes:
+            (source / name).rename(tmp_path / "elsewhere")
+            (source / name).symlink_to(tmp_path / "elsewhere")
+
+    out = tmp_path / "out"
+    with pytest.raises(StorageError) as caught:
+        publish(source, package_id="ABC00012", destination=str(out), progress=progress)
+    assert caught.value.path == source / name
+    assert not (out / "catalog.json").exists()

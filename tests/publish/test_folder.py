@@ -4,7 +4,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,9 +12,9 @@ import pytest
 
 from dlcore.disk.lock import FileLock
 from dlcore.disk.system import sync_folder
-from dlcore.errors import DiskFullError, LockedError, StorageError
+from dlcore.errors import DiskFullError, LockedError, ManifestError, StorageError
 from dlcore.model import CATALOG_KEY
-from dlcore.publish import publish
+from dlcore.publish import publish, repair
 from dlcore.publish.folder import LOCK_NAME, FolderDestination
 from dlcore.publish.policy import PublishPolicy
 from tests.publish.helpers import content, from_folder, published_tree, sample, write_tree
@@ -112,11 +112,43 @@ def test_a_publisher_does_not_wait_for_a_lock_for_ever(tmp_path: Path) -> None:
 
 
 def test_leftovers_of_killed_publishers_are_removed_after_a_day(tmp_path: Path) -> None:
+    """Fault: a publisher is killed while it writes. dlcore removes what it left after a day."""
     (tmp_path / "objects").mkdir()
-    old, fresh = tmp_path / "objects/.a.0.tmp", tmp_path / "objects/.b.0.tmp"
-    for path, age_s in ((old, 90_000), (fresh, 80_000)):
-        path.touch()
-        os.utime(path, (0, time.time() - age_s))
+    ages_s = {"objects/.a.0.tmp": 90_000, "objects/.b.0.tmp": 80_000, ".catalog.json.0.tmp": 90_000}
+    for name, age_s in ages_s.items():
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (0, time.time() - age_s))
     FolderDestination(tmp_path).change(CATALOG_KEY, lambda _: None)
-    assert not old.exists()
-    assert fresh.exists()
+    assert [name for name in ages_s if (tmp_path / name).exists()] == ["objects/.b.0.tmp"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+@pytest.mark.parametrize("begin", [publish, repair])
+def test_a_pipe_in_the_place_of_the_catalog_is_refused(
+    tmp_path: Path, begin: Callable[..., object]
+) -> None:
+    """Fault: a pipe is in the place of a site's catalog. dlcore refuses it, and does not wait."""
+    source, out = write_tree(tmp_path / "source", {"a": b"1"}), tmp_path / "out"
+    publish(source, package_id="ABC00012", version=1, destination=str(out))
+    (out / CATALOG_KEY).unlink()
+    os.mkfifo(out / CATALOG_KEY)
+    caught: list[StorageError] = []
+
+    def try_it() -> None:
+        try:
+            begin(source, package_id="ABC00012", destination=str(out))
+        except StorageError as error:
+            caught.append(error)
+
+    attempt = threading.Thread(target=try_it, daemon=True)
+    attempt.start()
+    attempt.join(20)
+    assert [error.path for error in caught] == [out / CATALOG_KEY]
+
+
+def test_a_document_of_a_site_that_is_too_long_is_not_read(tmp_path: Path) -> None:
+    """Fault: a site's catalog was made huge. dlcore reads no more than a catalog can have."""
+    (tmp_path / CATALOG_KEY).write_bytes(bytes(101))
+    folder = FolderDestination(tmp_path, PublishPolicy(max_document_bytes=100))
+    with pytest.raises(ManifestError, match="longer than 100 bytes"):
+        folder.read_whole(CATALOG_KEY)
