@@ -79,9 +79,9 @@ async def gather(client: Client, sequence: TaskSequence) -> Facts:
         upgrade_steps=tuple(step.name for step in enabled if step.type == UPGRADE),
         needs=wanted,
         unresolved=tuple(
-            UnresolvedNeed(step.name, reference)
+            UnresolvedNeed(step.name, need.reference)
             for step in enabled
-            for reference in unresolved_needs(step, variables)
+            for need in unresolved_needs(step, variables)
         ),
         catalog=catalog,
         holdings=holdings,

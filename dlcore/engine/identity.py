@@ -16,6 +16,8 @@ import msgspec
 
 from dlcore.tasksequence import Group, Step, TaskSequence
 
+_FOUND = frozenset({"listed_packages"})  # found in other members and in the reference list
+
 
 class StepIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One step as it was.
@@ -174,4 +176,4 @@ def _plain(value: object) -> object:
 
 
 def _fields(value: msgspec.Struct) -> Iterator[object]:
-    return (getattr(value, name) for name in value.__struct_fields__)
+    return (getattr(value, name) for name in value.__struct_fields__ if name not in _FOUND)

@@ -18,12 +18,12 @@ from dlcore.errors import TaskSequenceError
 from dlcore.tasksequence.expressions import read_condition
 from dlcore.tasksequence.forms import Export
 from dlcore.tasksequence.markup import MAX_DEPTH
+from dlcore.tasksequence.package_references import packages_listed
 from dlcore.tasksequence.parameters import text_of, variables_in
-from dlcore.tasksequence.step_types import RUN_COMMAND_LINE, SUBSEQUENCE
+from dlcore.tasksequence.step_types import RUN_COMMAND_LINE, SUBSEQUENCE, SUBSEQUENCE_ID
 from dlcore.tasksequence.tree import Group, Node, Reference, Step, Subsequence
 
 MAX_NODES = 50_000  # children inlined twice by children inlined twice grow exponentially
-SUBSEQUENCE_ID = "OSDSubTasksequencePackageID"
 DEFAULT_TYPE = RUN_COMMAND_LINE  # MDT leaves it out for command lines
 _NODES = ("step", "group", "subtasksequence")
 _CODE = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
@@ -68,6 +68,7 @@ class Builder:
         self._steps: list[Step] = []
         self._groups: list[Group | None] = []
         self._running: list[str] = []  # ids of the sequences being inlined, outermost first
+        self._listed: frozenset[str] = frozenset()  # in their reference lists
 
     def build(self, export: Export) -> Group:
         """The tree of one export; `steps` and `groups` are complete afterwards.
@@ -76,6 +77,7 @@ class Builder:
             TaskSequenceError: A cycle, a limit or a malformed number.
         """
         self._running.append(export.package_id)
+        self._listed = _listed(export)
         root = Group(index=0, name=export.name)
         return self._group(export.sequence, root, (), (), export.where)
 
@@ -155,8 +157,10 @@ class Builder:
                 remedy="Take one of them out of the other.",
             )
         self._running.append(child.package_id)
+        outer, self._listed = self._listed, self._listed | _listed(child)
         header = self._header(element, parent)
         group = self._group(child.sequence, header, (*path, header.name), around, child.where)
+        self._listed = outer
         self._running.pop()
         return Subsequence(child.package_id, group)
 
@@ -171,13 +175,14 @@ class Builder:
         named = f"{where}: step {'/'.join((*path, element.get('name', '')))[:300]!r}"
         variables = variables_in(element.find("defaultVarList"))
         default = SUBSEQUENCE if element.tag == "subtasksequence" else DEFAULT_TYPE
-        action = element.find("action")
+        kind = element.get("type") or default
+        action = _action(element)
         return Step(
             index=len(self._steps),
             name=element.get("name", ""),
             description=element.get("description", ""),
-            type=element.get("type") or default,
-            action="" if action is None else text_of(action),
+            type=kind,
+            action=action,
             path=path,
             groups=around,
             enabled=parent.enabled and not _flag(element, "disable"),
@@ -191,7 +196,17 @@ class Builder:
             run_in=element.get("runIn") or "WinPEandFullOS",
             condition=read_condition(element.find("condition")),
             variables=variables,
+            listed_packages=packages_listed(kind, variables, action, self._listed),
         )
+
+
+def _listed(export: Export) -> frozenset[str]:
+    return frozenset(entry.package for entry in references_of(export.sequence)) - {""}
+
+
+def _action(element: Element) -> str:
+    action = element.find("action")
+    return "" if action is None else text_of(action)
 
 
 def _with_children(group: Group, children: Iterable[Node]) -> Group:

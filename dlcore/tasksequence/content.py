@@ -1,55 +1,56 @@
 """Which packages a step needs.
 
-Guarantees: only the variables that the table below names for the step's type count; text that
-merely looks like a package id (``C1900200`` is an exit code of Windows setup) never does, nor do
-child task sequences, applications and the placeholder ``00000000``. Ids come in upper case, in
-the order in which the step uses them, each once. Assumes that the caller looks at ``enabled`` and
-at conditions: a disabled step's needs are told as well.
+Guarantees: ids come in upper case, in the order in which the step uses them, each once. A text that
+names packages is expanded first, and split into ids then. Assumes that the caller looks at
+``enabled`` and at conditions: a disabled step's needs are told as well.
 
-An id that depends on variables is resolved only with the variables given; what is left open is
-told by `unresolved_needs`. Not for boot images: no step of a running upgrade needs one.
-
-Source: exports published by Microsoft and by users; ConfigMgr SDK, task sequence action classes.
+What is left open is told by `unresolved_needs`, and what no sequence can tell by `content_note`.
+Not for boot images: no step of a running upgrade needs one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from dlcore.package_ids import NO_PACKAGE, package_id
+import msgspec
+
+from dlcore.package_ids import package_id
 from dlcore.tasksequence import step_types as types
+from dlcore.tasksequence.package_references import (
+    PackageReference,
+    is_download,
+    list_base,
+    list_members,
+    package_references,
+)
+from dlcore.tasksequence.step_types import step_type
 from dlcore.tasksequence.tree import Step, TaskSequence
 from dlcore.tasksequence.variables import FrozenVariables, frozen
 
-_MAX_LIST_MEMBERS = 999  # documented for lists of three digits
-_MAX_DOWNLOADS = 10_000
+_QUOTED = re.compile(r"%([^%\s]+)%")
 
-# For each step type its package variables in order of use, and for those that the action repeats,
-# how: old exports have the action only.
-_SOURCES: dict[str, tuple[tuple[str, str], ...]] = {
-    types.APPLY_OPERATING_SYSTEM: (
-        ("ImagePackageID", r"/image:([^\s,\"]*)"),
-        ("InstallPackageID", r"/install:([^\s,\"]*)"),
-        ("ConfigFilePackage", r"/config:([^\s,\"]*)"),
-    ),
-    types.APPLY_DATA_IMAGE: (("ImagePackageID", r"/image:([^\s,\"]*)"),),
-    types.APPLY_DRIVER_PACKAGE: (("OSDApplyDriverDriverPackageID", r"/install:([^\s,\"]*)"),),
-    types.INSTALL_SOFTWARE: (("PackageID", r"^\s*\"?smsswd\.exe\"?\s+/pkg:([^\s\"]*)"),),
-    types.RUN_COMMAND_LINE: (("PackageID", r"^\s*\"?smsswd\.exe\"?\s+/run:([^\s\"]*)"),),
-    types.RUN_POWERSHELL: (("OSDRunPowerShellScriptPackageID", ""),),
-    types.UPGRADE: (
-        ("OSDUpgradeInstallPackageID", ""),
-        ("OSDUpgradeDriverPackageID", ""),
-    ),
-    types.CAPTURE_USER_STATE: (("_OSDMigrateUsmtPackageID", ""),),
-    types.RESTORE_USER_STATE: (("_OSDMigrateUsmtRestorePackageID", ""),),
-    types.SETUP_WINDOWS: (
-        ("_SMSClientPackageID", ""),
-        ("_SMSClientPreProductionPackageID", ""),
-    ),
-    types.MDT_USE_PACKAGE: (("BDDPackageID", ""),),
-}
+
+class UnresolvedNeed(msgspec.Struct, frozen=True):
+    """A package that a step names in a way that does not lead to a package id.
+
+    Attributes:
+        reference: What stands in place of the id, as its author wrote it: ``%IMAGE%``,
+            ``DRIVERS001``.
+        variables: Names of the variables in it that are not set, or empty.
+    """
+
+    reference: str
+    variables: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """Why it is not resolved: a clause without a full stop."""
+        if not self.variables:
+            return "it is not a package id"
+        if len(self.variables) == 1:
+            return f"the variable {self.variables[0]} is not set"
+        return f"the variables {', '.join(self.variables)} are not set"
 
 
 def needs(step: Step, variables: Mapping[str, str] | None = None) -> tuple[str, ...]:
@@ -57,28 +58,40 @@ def needs(step: Step, variables: Mapping[str, str] | None = None) -> tuple[str, 
 
     Args:
         step: Enabled or not.
-        variables: Current values, for ids that are quoted from variables and for dynamic lists
-            (``/basevar:``); without them those are left out.
+        variables: Current values: they override the step's parameters, are quoted in them, and
+            hold dynamic lists (``/basevar:``).
     """
-    found = (package_id(text) for text in _texts(step, variables))
-    return tuple(dict.fromkeys(wanted for wanted in found if wanted))
+    known = frozen(variables)
+    found = _named(step, known, is_possible=False)
+    listed = map(package_id, list_members(list_base(step, known), known))
+    return tuple(dict.fromkeys((*found, *(wanted for wanted in listed if wanted))))
 
 
-def unresolved_needs(step: Step, variables: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """The texts in a step's package variables that are not package ids, as their author wrote them.
+def possible_needs(step: Step, variables: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The packages that a step may need: those of a child sequence that the export lacks."""
+    return _named(step, frozen(variables), is_possible=True)
 
-    A reference to a variable that is not set (``%WINPKG01%``), or a text that is not an id. Without
-    variables, a dynamic list counts too, as ``BASE001``; with them, a list without members is
-    empty, not unresolved.
+
+def unresolved_needs(
+    step: Step, variables: Mapping[str, str] | None = None
+) -> tuple[UnresolvedNeed, ...]:
+    """What a step names in place of a package id, and why no package is known by it.
+
+    Args:
+        step: Enabled or not.
+        variables: As for `needs`. Without them a dynamic list counts too, as ``BASE001``; with
+            them, a list without members is empty, not unresolved. A member that is not a package
+            id is the executor's business: the step may go on behind it.
     """
+    known = frozen(variables)
     left = [
-        text
-        for text in _texts(step, variables)
-        if package_id(text) is None and text.strip() not in ("", NO_PACKAGE)
+        unresolved
+        for reference in package_references(step, known)
+        for unresolved in _unresolved(reference, known)
     ]
-    base = _list_base(step)
+    base = list_base(step, known)
     if base and variables is None:
-        left.append(f"{base}001")
+        left.append(missing_list(base))
     return tuple(dict.fromkeys(left))
 
 
@@ -95,48 +108,69 @@ def packages_in_order(sequence: TaskSequence) -> tuple[str, ...]:
 
 def downloads(step: Step, variables: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """The packages of a Download Package Content step, in the order of its numbered variables."""
-    return needs(step, variables) if step.type == types.DOWNLOAD_CONTENT else ()
+    return needs(step, variables) if is_download(step) else ()
 
 
-def _texts(step: Step, variables: Mapping[str, str] | None) -> Iterator[str]:
-    """The values in which a step's package ids stand, expanded as far as can be."""
-    known = frozen(variables)
-    for text in _named(step):
-        yield known.expand(text)
-    yield from _list_members(_list_base(step), known)
+def packages_of(reference: PackageReference, known: FrozenVariables) -> tuple[str, ...]:
+    """The package ids that a reference becomes with the variables given."""
+    found = map(package_id, reference.members(known))
+    return tuple(dict.fromkeys(wanted for wanted in found if wanted))
 
 
-def _named(step: Step) -> Iterator[str]:
-    if step.type == types.DOWNLOAD_CONTENT:
-        yield from _downloaded(step.variables)
-    for name, switch in _SOURCES.get(step.type, ()):
-        if name in step.variables:
-            yield step.variables[name]
-        elif switch and (found := re.search(switch, step.action, re.IGNORECASE)):
-            yield found[1]
+def missing_list(base: str) -> UnresolvedNeed:
+    """A dynamic list of which no member is known."""
+    return UnresolvedNeed(f"{base}001", (f"{base}001",))
 
 
-def _downloaded(parameters: FrozenVariables) -> Iterator[str]:
-    yield from parameters.get("OSDDownloadDownloadPackages", "").split(",")
-    count = parameters.get("OSDPackageCount", "").strip()
-    if re.fullmatch(r"[0-9]{1,5}", count):
-        for number in range(min(int(count), _MAX_DOWNLOADS)):
-            yield parameters.get(f"OSDPackage{number}PackageId", "")
+def content_note(step: Step) -> str:
+    """Why a step's content cannot be told from the sequence, and what would be needed.
 
-
-def _list_base(step: Step) -> str:
-    """Base name of the variables that list an Install Package step's packages; mostly empty."""
-    if step.type != types.INSTALL_SOFTWARE:
+    Returns:
+        A clause without a full stop; empty if the content can be told.
+    """
+    known = step_type(step.type)
+    if known is None and step.listed_packages:
         return ""
-    if "BaseVariableName" in step.variables:
-        return step.variables["BaseVariableName"].strip()
-    found = re.search(r"\s/basevar:([^\s\"]*)", step.action, re.IGNORECASE)
-    return found[1] if found else ""
+    if known is None:
+        return (
+            f"steps of the type {step.type} are not known: a package counts only if the step"
+            " and the reference list name it"
+        )
+    if step.type == types.SUBSEQUENCE:
+        child = step.variables.get(types.SUBSEQUENCE_ID, "").strip()
+        return f"{child or 'the step'}: {known.content_note}"
+    has_it = not known.noted_if or list_base(step, {}) != ""
+    has_it = has_it or any(step.variables.get(name, "").strip() for name in known.noted_if)
+    return known.content_note if has_it else ""
 
 
-def _list_members(base: str, known: FrozenVariables) -> Iterator[str]:
-    for number in range(1, _MAX_LIST_MEMBERS + 1 if base else 0):
-        value = known.get(f"{base}{number:03}") or known.get(f"{base}{number:02}")
-        if not value:  # the engine stops at the first gap, too
-            return
-        yield known.expand(value).partition(":")[0]
+def _named(step: Step, known: FrozenVariables, *, is_possible: bool) -> tuple[str, ...]:
+    return tuple(
+        dict.fromkeys(
+            package
+            for reference in package_references(step, known)
+            if reference.is_possible == is_possible
+            for package in packages_of(reference, known)
+        )
+    )
+
+
+def _unresolved(reference: PackageReference, known: FrozenVariables) -> list[UnresolvedNeed]:
+    text = reference.text.strip()
+    parts = reference.members(known)
+    wrong = [part for part in parts if package_id(part) is None]
+    if known.get(reference.parameter):
+        return [UnresolvedNeed(f"%{reference.parameter}%", _not_set(text, known))] if wrong else []
+    if "%" not in text:
+        return [UnresolvedNeed(part) for part in wrong]
+    return [UnresolvedNeed(text, _not_set(text, known))] if wrong or not parts else []
+
+
+def _not_set(text: str, known: FrozenVariables) -> tuple[str, ...]:
+    """Names of the variables, as the text spells them, that leave nothing or themselves in it."""
+    names: list[str] = []
+    for part in known.parts(text):
+        if part.name and not part.text:
+            names.append(part.name)
+        names += _QUOTED.findall(part.text)
+    return tuple(dict.fromkeys(names))

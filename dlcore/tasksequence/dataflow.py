@@ -3,7 +3,7 @@
 Guarantees: both answers are sets of names in upper case, and plain set arithmetic is right: if a
 step's `variables_written` and a condition's `variables_read` have nothing in common, running the
 step as its parameters say does not change the verdict. To that end a step whose list of variables
-is open (Set Dynamic Variables, MDT's Gather, a name that is itself quoted from a variable) writes
+is open (MDT's Gather, a name that is itself quoted from a variable) writes
 `ANY`, and whatever reads a variable reads `ANY` too.
 
 Assumes that no step sets variables behind its parameters' back: a script may, through the COM
@@ -13,11 +13,16 @@ condition early because of this module decides it again when its step is due.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable, Mapping
 
+from dlcore.errors import TaskSequenceError
 from dlcore.tasksequence import step_types as types
-from dlcore.tasksequence.content import downloads, needs
+from dlcore.tasksequence.content import needs, unresolved_needs
+from dlcore.tasksequence.dynamic_rules import names_assigned
+from dlcore.tasksequence.package_references import is_download
 from dlcore.tasksequence.set_variable import assignment
+from dlcore.tasksequence.step_parameters import StepParameters
+from dlcore.tasksequence.step_types import ANY, step_type
 from dlcore.tasksequence.tree import (
     And,
     Condition,
@@ -33,30 +38,11 @@ from dlcore.tasksequence.tree import (
 )
 from dlcore.tasksequence.variables import names_quoted
 
-ANY: Final = "*"  # no variable can have this name
-
 _ALWAYS = (
-    "_SMSTSLastActionRetCode",
-    "_SMSTSLastActionSucceeded",
-    "_SMSTSLastActionName",
-    "_SMSTSLastContentDownloadLocation",
+    *("_SMSTSLastActionRetCode", "_SMSTSLastActionSucceeded", "_SMSTSLastActionName"),
+    *("_SMSTSCurrentActionName", "_SMSTSLastContentDownloadLocation"),
 )
-_BY_TYPE = {
-    types.SET_DYNAMIC_VARIABLES: (ANY,),
-    types.MDT_GATHER: (ANY,),
-    types.UPGRADE: (
-        "_SMSTSOSUpgradeActionReturnCode",
-        "_SMSTSSetupRollback",
-    ),
-    types.RESTART: ("_SMSTSInWinPE",),
-    types.PRESTART_CHECK: (
-        *("_TS_CRMEMORY", "_TS_CRSPEED", "_TS_CRDISK", "_TS_CROSTYPE", "_TS_CRARCH"),
-        *("_TS_CRMINOSVER", "_TS_CRMAXOSVER", "_TS_CRCLIENTMINVER", "_TS_CROSLANGUAGE"),
-        *("_TS_CRACPOWER", "_TS_CRNETWORK", "_TS_CRWIRED"),
-    ),
-}
-_OUTPUT_SUFFIX = "OUTPUTVARIABLENAME"
-_DESTINATION = "OSDDownloadDestinationVariable"
+_MAX_UNKNOWN_PATHS = 99  # documented suffixes have two digits
 
 
 def variables_read(condition: Condition | None) -> frozenset[str]:
@@ -99,26 +85,62 @@ def _quoted(*texts: str) -> frozenset[str]:
     return frozenset[str]().union(*map(names_quoted, texts))
 
 
-def variables_written(step: Step) -> frozenset[str]:
-    """Names of the variables that running a step may set; `ANY` among them if the list is open."""
-    named = [*_ALWAYS, *_BY_TYPE.get(step.type, ()), *_named_in(step), *_download_paths(step)]
-    named += [f"_SMSTS{package}" for package in needs(step)]
-    return frozenset(ANY if "%" in name else name.upper() for name in named)
+def variables_written(step: Step, variables: Mapping[str, str] | None = None) -> frozenset[str]:
+    """Names of the variables that running a step may set; `ANY` among them if the list is open.
 
-
-def _named_in(step: Step) -> list[str]:
-    """Names that the step's own parameters say it sets."""
-    named = [
-        value.strip()
-        for name, value in step.variables.items()
-        if name.upper().endswith(_OUTPUT_SUFFIX)
-    ]
+    Args:
+        step: Any step.
+        variables: Current values, which override the step's parameters.
+    """
+    parameters = StepParameters(step, variables)
+    known = step_type(step.type)
+    outputs = known.output_parameters if known else _output_parameters(step)
+    named = [*_ALWAYS, *(known.writes if known else ())]
+    named += [parameters.written(name).strip() for name in outputs]
     if step.type == types.SET_VARIABLE:
         named.append(assignment(step)[0])
-    return [name for name in named if name]
+    elif step.type == types.SET_DYNAMIC_VARIABLES:
+        named += _assigned(step, variables)
+    named += _paths(step, variables)
+    return frozenset(ANY if "%" in name else name.upper() for name in named if name)
 
 
-def _download_paths(step: Step) -> list[str]:
-    base = step.variables.get(_DESTINATION, "").strip()
-    count = len(downloads(step))
-    return [f"{base}{number:02}" for number in range(1, count + 1)] if base else []
+def simulated_variables(step: Step, variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables that a step sets if it succeeds, as far as they do not depend on the machine.
+
+    Args:
+        step: Any step.
+        variables: Current values, which override the step's parameters.
+    """
+    known = step_type(step.type)
+    if known is None:
+        return {}
+    parameters = StepParameters(step, variables)
+    found = dict(known.simulated)
+    for name, values in known.simulated_if.items():
+        if parameters.expanded(name).strip().lower() == "true":
+            found.update(values)
+    return found
+
+
+def _assigned(step: Step, variables: Mapping[str, str] | None) -> Iterable[str]:
+    try:
+        return names_assigned(step, variables)
+    except TaskSequenceError:  # the step fails then, and says why
+        return (ANY,)
+
+
+def _output_parameters(step: Step) -> list[str]:
+    return [name for name in step.variables if name.upper().endswith("OUTPUTVARIABLENAME")]
+
+
+def _paths(step: Step, variables: Mapping[str, str] | None) -> list[str]:
+    """Variables in which the engine says where a step's packages are."""
+    packages = needs(step, variables)
+    named = [f"_SMSTS{package}" for package in packages]
+    if not is_download(step):
+        return named
+    named += [f"_SMSTSPackageCacheLocation{package}" for package in packages]
+    base = StepParameters(step, variables).written(types.DOWNLOAD_VARIABLE).strip()
+    count = _MAX_UNKNOWN_PATHS if unresolved_needs(step, variables) else len(packages)
+    return named + [f"{base}{number:02}" for number in range(1, count + 1 if base else 0)]

@@ -28,16 +28,6 @@ from dlcore.tasksequence.step_parameters import StepParameters
 from dlcore.tasksequence.tree import And, Condition, OtherExpression, Step
 from dlcore.tasksequence.variables import FrozenVariables, Variables, frozen
 
-GATHERED: Final = (
-    *("_SMSTSMake", "_SMSTSModel", "_SMSTSSerialNumber", "_SMSTSAssetTag", "_SMSTSUUID"),
-    *("_SMSTSMacAddresses", "_SMSTSIPAddresses", "_SMSTSDefaultGateways"),
-)
-"""What the step sets before it evaluates its rules.
-
-Source: Microsoft Learn, "Task sequence steps: Set Dynamic Variables", and "Task sequence variables"
-for the last one.
-"""
-
 _RULES_SUFFIX: Final = "RULES"
 _CONDITIONS: Final = frozenset({"condition", "conditions", "operator", "expression"})
 _DESCRIPTIVE: Final = frozenset({"name", "type", "description", "id"})

@@ -38,11 +38,13 @@ class Unresolved(msgspec.Struct, frozen=True):
         index: Of the step.
         name: Of the step.
         reference: What stands in place of a package id: ``%IMAGE%``, ``DRIVERS001``.
+        variables: Names of the variables in it that are not known beforehand.
     """
 
     index: int
     name: str
     reference: str
+    variables: tuple[str, ...] = ()
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -78,9 +80,9 @@ def plan(sequence: TaskSequence, variables: Mapping[str, str] | None = None) -> 
         steps=tuple(_planned(step, known) for step in sequence.steps),
         packages=tuple(dict.fromkeys(p for step in enabled for p in needs(step, known))),
         unresolved=tuple(
-            Unresolved(step.index, step.name, reference)
+            Unresolved(step.index, step.name, need.reference, need.variables)
             for step in enabled
-            for reference in unresolved_needs(step, known)
+            for need in unresolved_needs(step, known)
         ),
     )
 

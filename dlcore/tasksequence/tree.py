@@ -154,6 +154,8 @@ class Step(msgspec.Struct, frozen=True):
         run_in: ``WinPE``, ``FullOS`` or ``WinPEandFullOS``.
         condition: The step's own; groups have theirs.
         variables: The step's parameters by variable name.
+        listed_packages: Ids that a step of a type that is not known names, and that the reference
+            list has too.
     """
 
     index: int
@@ -172,6 +174,7 @@ class Step(msgspec.Struct, frozen=True):
     run_in: str = "WinPEandFullOS"
     condition: Condition | None = None
     variables: FrozenVariables = FrozenVariables()
+    listed_packages: tuple[str, ...] = ()
 
 
 class Group(msgspec.Struct, frozen=True):

@@ -5,14 +5,29 @@ from __future__ import annotations
 import pytest
 
 from dlcore.tasksequence import (
+    Step,
+    UnresolvedNeed,
     Variables,
+    content_note,
     downloads,
+    is_download,
     needs,
     package_id,
     packages_in_order,
+    possible_needs,
     unresolved_needs,
 )
-from tests.tasksequence.documents import group, read_steps, step, when
+from tests.tasksequence.documents import (
+    element,
+    group,
+    read_steps,
+    read_text,
+    reference,
+    sequence,
+    step,
+    variables,
+    when,
+)
 
 TABLE = [
     ("ApplyOperatingSystemAction", ["ImagePackageID", "InstallPackageID", "ConfigFilePackage"]),
@@ -26,7 +41,9 @@ TABLE = [
     ("CaptureUserStateAction", ["_OSDMigrateUsmtPackageID"]),
     ("RestoreUserStateAction", ["_OSDMigrateUsmtRestorePackageID"]),
     ("SetupWindowsAndSMSAction", ["_SMSClientPackageID", "_SMSClientPreProductionPackageID"]),
+    ("InstallDeployToolsAction", ["OSDSysprepPackageID"]),
     ("BDD_UsePackage", ["BDDPackageID"]),
+    ("BDD_RunPowerShellAction", ["PackageID"]),
 ]
 
 
@@ -64,6 +81,7 @@ def test_what_is_no_package_id_is_no_need(kind: str, names: list[str], value: st
         ("RunCommandLineAction", "smsswd.exe /run: x.cmd smsswd.exe /run:ABC00001", ()),
         ("RunCommandLineAction", "cmd /c tool /run:ABC00001 /install:ABC00001", ()),
         ("UpgradeOperatingSystemAction", "OSDUpgradeOS.exe /install:ABC00001", ()),
+        ("InstallDeployToolsAction", "OSDInstallDeployTools.exe /sysprep:abc00001", ("ABC00001",)),
     ],
 )
 def test_the_action_tells_where_the_variable_is_missing(
@@ -103,22 +121,196 @@ def test_a_path_to_install_from_is_no_package() -> None:
     )
 
 
-def test_downloads_are_listed_and_counted_from_zero() -> None:
+NUMBERED = {
+    "OSDPackageCount": "2",
+    "OSDPackage0PackageId": "ABC00003",
+    "OSDPackage1PackageId": "ABC00001",
+    "OSDPackage2PackageId": "ABC00004",
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ABC00001, abc00002,,ABC00001",
+        "ABC00001;ABC00002",
+        " ABC00001\n ABC00002 ",
+        "%ONE%,ABC00002",
+        "%BOTH%",
+        "%OUTER%",
+    ],
+)
+def test_a_list_is_expanded_then_split(text: str) -> None:
+    parameters = {"OSDDownloadDownloadPackages": text}
+    only = read_steps(step("DownloadPackageContentAction", parameters=parameters)).steps[0]
+    known = {"ONE": "ABC00001", "BOTH": "ABC00001,ABC00002", "OUTER": "%BOTH%"}
+    assert needs(only, known) == ("ABC00001", "ABC00002")
+    assert unresolved_needs(only, known) == ()
+
+
+def test_numbered_downloads_count_only_where_there_is_no_list() -> None:
+    listed = {"OSDDownloadDownloadPackages": "ABC00002", **NUMBERED}
+    assert needs_of("DownloadPackageContentAction", **listed) == ("ABC00002",)
+    empty = {"OSDDownloadDownloadPackages": "", **NUMBERED}
+    assert needs_of("DownloadPackageContentAction", **empty) == ("ABC00003", "ABC00001")
+
+
+def test_a_list_may_name_what_is_not_an_id() -> None:
+    parameters = {"OSDDownloadDownloadPackages": "ABC00001,nonsense"}
+    only = read_steps(step("DownloadPackageContentAction", parameters=parameters)).steps[0]
+    assert needs(only) == ("ABC00001",)
+    assert unresolved_needs(only) == (UnresolvedNeed("nonsense"),)
+    assert unresolved_needs(only)[0].reason == "it is not a package id"
+
+
+@pytest.mark.parametrize(("kind", "names"), TABLE)
+def test_a_variable_overrides_each_package_parameter(kind: str, names: list[str]) -> None:
+    """Fault: an earlier step chooses another package by variable. dlcore fetches that one."""
+    only = read_steps(step(kind, parameters=dict.fromkeys(names, "ABC00001"))).steps[0]
+    for name in names:
+        assert "ABC00002" in needs(only, {name.lower(): "ABC00002"})
+        assert "ABC00002" not in needs(only, {name: ""}), "an empty variable counts as not set"
+    assert needs(only, dict.fromkeys(names, "ABC00002")) == ("ABC00002",)
+
+
+def test_an_override_that_leads_nowhere_is_named_and_its_value_is_not_shown() -> None:
+    only = read_steps(step(parameters={"PackageID": "ABC00001"})).steps[0]
+    assert unresolved_needs(only, {"PackageID": "pass word"}) == (UnresolvedNeed("%PackageID%"),)
+    left = unresolved_needs(only, {"PackageID": "%X%"})
+    assert left == (UnresolvedNeed("%PackageID%", ("X",)),)
+
+
+def test_each_variable_that_is_not_set_is_named_as_it_is_spelled() -> None:
+    parameters = {"OSDDownloadDownloadPackages": "%One%,%Two%x%Three%"}
+    only = read_steps(step("DownloadPackageContentAction", parameters=parameters)).steps[0]
+    (left,) = unresolved_needs(only, {"ONE": "ABC00001", "three": ""})
+    assert left.reference == "%One%,%Two%x%Three%"
+    assert left.variables == ("Two", "Three")
+    assert left.reason == "the variables Two, Three are not set"
+
+
+def test_an_empty_variable_leaves_a_need_unresolved() -> None:
+    only = read_steps(step(parameters={"PackageID": "%X%"})).steps[0]
+    (left,) = unresolved_needs(only, {"X": ""})
+    assert left.reason == "the variable X is not set"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "OSDDownloadContent.exe",
+        "osddownloadcontent.exe /x",
+        "%windir%\\CCM\\OSDDownloadContent.exe",
+        '"C:\\Program Files\\CCM\\OSDDownloadContent.exe"',
+    ],
+)
+@pytest.mark.parametrize("in_action", [True, False])
+def test_the_downloader_as_a_command_takes_its_list_from_variables(
+    command: str, *, in_action: bool
+) -> None:
     only = read_steps(
         step(
-            "DownloadPackageContentAction",
-            parameters={
-                "OSDDownloadDownloadPackages": "ABC00001, abc00002,,ABC00001",
-                "OSDPackageCount": "2",
-                "OSDPackage0PackageId": "ABC00003",
-                "OSDPackage1PackageId": "ABC00001",
-                "OSDPackage2PackageId": "ABC00004",
-            },
+            action=f"smsswd.exe /run: {command}",
+            parameters={} if in_action else {"CommandLine": command},
         )
     ).steps[0]
-    assert needs(only) == ("ABC00001", "ABC00002", "ABC00003")
-    assert downloads(only) == needs(only)
-    assert downloads(read_steps(step()).steps[0]) == ()
+    assert is_download(only)
+    assert downloads(only, {"OSDDownloadDownloadPackages": "ABC00001,ABC00002"}) == (
+        *("ABC00001", "ABC00002"),
+    )
+    (left,) = unresolved_needs(only, {})
+    assert left.variables == ("OSDDownloadDownloadPackages",)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["echo OSDDownloadContent.exe", "MyOSDDownloadContent.exe", "OSDDownloadContent.exe2"],
+)
+def test_other_commands_are_not_downloads(command: str) -> None:
+    only = read_steps(step(parameters={"CommandLine": command})).steps[0]
+    assert not is_download(only)
+    assert unresolved_needs(only, {}) == ()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "smsswd.exe /run:ABC00001 setup.cmd",
+        '"C:\\Windows\\CCM\\smsswd.exe" /pkg:abc00001 /install',
+        "%windir%\\CCM\\smsswd.exe /run:%P% x",
+    ],
+)
+def test_a_command_line_that_runs_a_package_needs_it(command: str) -> None:
+    only = read_steps(step(parameters={"CommandLine": command, "PackageID": ""})).steps[0]
+    assert needs(only, {"P": "ABC00001"}) == ("ABC00001",)
+
+
+def read_listed(*steps: str) -> tuple[Step, ...]:
+    listed = "".join(reference(f"ABC0000{n}") for n in (1, 2, 3))
+    return read_text(sequence(*steps, references=listed)).steps
+
+
+@pytest.mark.parametrize(
+    ("action", "parameters", "packages"),
+    [
+        ("smsswd.exe /run:ABC00003 hp.exe", {"HPPackage": "ABC00003"}, ("ABC00003",)),
+        ("smsswd.exe /run:abc00003 hp.exe", {}, ("ABC00003",)),
+        ("smsswd.exe /pkg:ABC00002 /install", {"Other": "abc00001"}, ("ABC00001", "ABC00002")),
+        ("hp.exe ABC00003", {"Text": "see ABC00001"}, ()),
+        ("smsswd.exe /run:ABC00009 hp.exe", {"Code": "C1900200"}, ()),
+    ],
+)
+def test_the_reference_list_confirms_what_an_unknown_type_names(
+    action: str, parameters: dict[str, str], packages: tuple[str, ...]
+) -> None:
+    only = read_listed(step("Vendor_Action", action=action, parameters=parameters))[0]
+    assert needs(only) == packages
+    assert (content_note(only) == "") == bool(packages)
+
+
+def test_a_variable_overrides_the_parameter_of_an_unknown_type() -> None:
+    only = read_listed(step("Vendor_Action", parameters={"P": "ABC00001"}))[0]
+    assert needs(only, {"P": "ABC00007"}) == ("ABC00007",)
+
+
+def test_a_known_type_gets_nothing_from_the_reference_list() -> None:
+    only = read_listed(step("SetVariableAction", parameters={"VariableValue": "ABC00001"}))[0]
+    assert needs(only) == ()
+
+
+def test_a_child_that_is_not_in_the_file_may_need_what_its_parent_lists() -> None:
+    inside = variables(
+        {
+            "OSDSubTasksequencePackageID": "ABC00090",
+            "OSDSubTasksequenceTsReferencePackages": "ABC00001,ABC00002",
+        }
+    )
+    only = read_listed(
+        element("subtasksequence", {"name": "Child"}, element("defaultVarList", {}, inside))
+    )[0]
+    assert needs(only) == ()
+    assert possible_needs(only) == ("ABC00001", "ABC00002")
+    assert content_note(only).startswith("ABC00090: the child sequence is not in this file")
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "is_noted"),
+    [
+        ("InstallApplicationAction", {}, True),
+        ("InstallUpdateAction", {}, True),
+        ("AutoApplyAction", {}, True),
+        ("InstallSoftwareAction", {"PackageID": "ABC00001"}, False),
+        ("InstallSoftwareAction", {"BaseVariableName": "PKGS"}, True),
+        ("UpgradeOperatingSystemAction", {"OSDUpgradeInstallPackageID": "ABC00001"}, False),
+        ("UpgradeOperatingSystemAction", {"OSDUpgradeFeatureUpdateName": "Windows 11"}, True),
+        ("RunCommandLineAction", {"PackageID": "ABC00001"}, False),
+    ],
+)
+def test_what_no_sequence_can_tell_is_said(
+    kind: str, parameters: dict[str, str], *, is_noted: bool
+) -> None:
+    only = read_steps(step(kind, parameters=parameters)).steps[0]
+    assert (content_note(only) != "") is is_noted
 
 
 @pytest.mark.parametrize("count", ["", "x", "-1", "999999999999", "0"])
@@ -134,11 +326,11 @@ def test_an_id_may_be_quoted_from_a_variable() -> None:
         step("ApplyOperatingSystemAction", parameters={"ImagePackageID": "%WINPKG01%"})
     ).steps[0]
     assert needs(only) == ()
-    assert unresolved_needs(only) == ("%WINPKG01%",)
+    assert unresolved_needs(only) == (UnresolvedNeed("%WINPKG01%", ("WINPKG01",)),)
     known = Variables({"winpkg01": "abc00001"})
     assert needs(only, known) == ("ABC00001",)
     assert unresolved_needs(only, known) == ()
-    assert unresolved_needs(only, {"WINPKG01": "nonsense"}) == ("nonsense",)
+    assert unresolved_needs(only, {"WINPKG01": "nonsense"}) == (UnresolvedNeed("%WINPKG01%"),)
 
 
 @pytest.mark.parametrize("digits", [3, 2])
@@ -152,7 +344,7 @@ def test_a_dynamic_list_is_known_with_its_variables(digits: int, as_parameter: b
         )
     ).steps[0]
     assert needs(only) == ()
-    assert unresolved_needs(only) == ("PKGS001",)
+    assert unresolved_needs(only) == (UnresolvedNeed("PKGS001", ("PKGS001",)),)
     known = {f"pkgs{n:0{digits}}": f"ABC0001{n}:Program {n}" for n in (1, 2, 4)}
     known[f"PKGS{2:0{digits}}"] = "%second%:All"
     known["SECOND"] = "ABC00099"

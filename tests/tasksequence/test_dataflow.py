@@ -26,11 +26,14 @@ from dlcore.tasksequence import (
     WmiExpression,
     evaluate,
     names_read,
+    simulated_variables,
     variables_read,
     variables_written,
 )
 from tests.tasksequence.conditions import conditions_of
 from tests.tasksequence.documents import LAW, read_steps, step
+
+RULES = "<Rules><Rule><Variables><Variable Name='Ring'>Pilot</Variable></Variables></Rule></Rules>"
 
 
 def written(kind: str, action: str = "", **parameters: str) -> frozenset[str]:
@@ -68,6 +71,7 @@ def test_every_step_writes_the_outcome_of_the_last_action() -> None:
         "_SMSTSLASTACTIONRETCODE",
         "_SMSTSLASTACTIONSUCCEEDED",
         "_SMSTSLASTACTIONNAME",
+        "_SMSTSCURRENTACTIONNAME",
         "_SMSTSLASTCONTENTDOWNLOADLOCATION",
     }
 
@@ -78,7 +82,9 @@ def test_every_step_writes_the_outcome_of_the_last_action() -> None:
         ("SetVariableAction", "", {"VariableName": "Mine"}, {"MINE"}),
         ("SetVariableAction", 'tsenv.exe "Mine=some value" /hiddenflag:False', {}, {"MINE"}),
         ("SetVariableAction", "", {"VariableName": "Drive%N%"}, {ANY}),
-        ("SetDynamicVariablesAction", "", {}, {ANY}),
+        ("SetDynamicVariablesAction", "", {}, {"_SMSTSMODEL"}),
+        ("SetDynamicVariablesAction", "", {"Rules": "<Rules><Ru"}, {ANY}),
+        ("SetDynamicVariablesAction", "", {"Rules": RULES}, {"RING", "_SMSTSMAKE"}),
         ("BDD_Gather", "", {}, {ANY}),
         ("RunCommandLineAction", "", {"SMSTSRunCommandLineOutputVariableName": "Out"}, {"OUT"}),
         (
@@ -104,7 +110,7 @@ def test_every_step_writes_the_outcome_of_the_last_action() -> None:
         ),
         ("InstallSoftwareAction", "", {"PackageID": "ABC00001"}, {"_SMSTSABC00001"}),
         ("PrestartCheckAction", "", {}, {"_TS_CRMEMORY", "_TS_CRDISK"}),
-        ("RebootAction", "", {}, {"_SMSTSINWINPE"}),
+        ("BDD_Custom", "", {"MyOutputVariableName": "Out"}, {"OUT"}),
     ],
 )
 def test_each_step_type_writes_what_is_documented(
@@ -113,8 +119,49 @@ def test_each_step_type_writes_what_is_documented(
     assert written(kind, action, **parameters) >= names
 
 
+def test_a_variable_overrides_the_parameter_that_names_an_output() -> None:
+    result = read_steps(step(parameters={"SMSTSRunCommandLineOutputVariableName": "Out"}))
+    overridden = variables_written(
+        result.steps[0], {"smstsruncommandlineoutputvariablename": "Other"}
+    )
+    assert "OTHER" in overridden
+    assert "OUT" not in overridden
+
+
+def test_a_list_that_is_not_known_may_set_any_numbered_path() -> None:
+    parameters = {"OSDDownloadDownloadPackages": "%L%", "OSDDownloadDestinationVariable": "D"}
+    only = read_steps(step("DownloadPackageContentAction", parameters=parameters)).steps[0]
+    assert {"D01", "D99"} <= variables_written(only)
+    known = variables_written(only, {"L": "ABC00001"})
+    assert "D01" in known
+    assert "D02" not in known
+
+
+def test_a_restart_leads_back_to_the_full_operating_system() -> None:
+    assert "_SMSTSINWINPE" not in written("RebootAction")
+
+
+def test_a_simulated_scan_finds_nothing_and_a_simulated_upgrade_succeeds() -> None:
+    code = "_SMSTSOSUpgradeActionReturnCode"
+    scan, upgrade = read_steps(
+        step("UpgradeOperatingSystemAction", parameters={"OSDUpgradeScanOnly": "true"}),
+        step("UpgradeOperatingSystemAction", parameters={"OSDUpgradeScanOnly": "false"}),
+    ).steps
+    assert int(simulated_variables(scan)[code]) == 0xC1900210
+    assert simulated_variables(upgrade)[code] == "0"
+    assert simulated_variables(upgrade, {"OSDUpgradeScanOnly": "TRUE"})[code] == str(0xC1900210)
+
+
+def test_a_simulated_check_tells_only_what_was_asked() -> None:
+    parameters = {"OSDCheckMemory": "true", "OSDCheckDeviceUEFI": "false"}
+    only = read_steps(step("PrestartCheckAction", parameters=parameters)).steps[0]
+    assert simulated_variables(only)["_TS_CRMEMORY"] == "1"
+    assert simulated_variables(only)["_TS_CRUEFI"] == ""
+    assert simulated_variables(read_steps(step("BDD_Custom")).steps[0]) == {}
+
+
 def test_an_open_list_meets_every_condition_that_reads_a_variable_and_no_other() -> None:
-    open_list = written("SetDynamicVariablesAction")
+    open_list = written("BDD_Gather")
     assert open_list & variables_read(VariableExpression("Model", Operator.EXISTS))
     assert not open_list & variables_read(WmiExpression("Model LIKE '%E7270 x%'"))
 
