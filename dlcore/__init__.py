@@ -6,8 +6,9 @@ for programs without asyncio. Every other module is internal and may change at a
 ====================  ==========================================================================
 run a task sequence   `Client`, `Session`, `run_sequence`, `preflight`, `plan`, `load_sequence`,
                       `load_deployment`, `Report`, `StepResult`
-steps                 `Executor`, `Job`, `StepParameters`, `Outcome`, `standard_executors`,
-                      `StepExecutors`, `SimulatingExecutor`
+steps                 `Executor`, `Job`, `StepParameters`, `Outcome`, `RestartNotice`,
+                      `standard_executors`, `StepExecutors`, `SimulatingExecutor`, `PostAction`,
+                      `DetachedPostAction`
 fetch                 `fetch`, `Client.fetch`, `Access`, `Retry`, `Terms`, `Fetched`
 publish and verify    `publish_folder`, `repair_published`, `verify_site`, `verify_tree`,
                       `load_manifest`
@@ -85,8 +86,10 @@ if TYPE_CHECKING:
     from dlcore.engine.events import PackageStarted as PackageStarted
     from dlcore.engine.events import Progress as Progress
     from dlcore.engine.events import RangeFailed as RangeFailed
+    from dlcore.engine.events import RestartRequested as RestartRequested
     from dlcore.engine.events import StepEnded as StepEnded
     from dlcore.engine.events import StepInterrupted as StepInterrupted
+    from dlcore.engine.events import StepRepeated as StepRepeated
     from dlcore.engine.events import StepSkipped as StepSkipped
     from dlcore.engine.events import StepStarted as StepStarted
     from dlcore.engine.events import StepWaiting as StepWaiting
@@ -153,6 +156,9 @@ if TYPE_CHECKING:
     from dlcore.steps.interface import Executor as Executor
     from dlcore.steps.interface import Job as Job
     from dlcore.steps.interface import Outcome as Outcome
+    from dlcore.steps.interface import RestartNotice as RestartNotice
+    from dlcore.steps.post_action import DetachedPostAction as DetachedPostAction
+    from dlcore.steps.post_action import PostAction as PostAction
     from dlcore.steps.registry import StepExecutors as StepExecutors
     from dlcore.steps.registry import standard_executors as standard_executors
     from dlcore.steps.simulation import SimulatingExecutor as SimulatingExecutor
@@ -192,8 +198,8 @@ _PUBLIC = {
     "engine.events": (
         "BlockRejected DownloadRetried EndpointBusy EndpointDropped EndpointNote "
         "EndpointProgress EndpointRenewed Event PackageFailed PackageReady PackageRepublished "
-        "PackageStarted Progress RangeFailed StepEnded StepInterrupted StepSkipped StepStarted "
-        "StepWaiting WaitingForNetwork encode:encode_event"
+        "PackageStarted Progress RangeFailed RestartRequested StepEnded StepInterrupted "
+        "StepRepeated StepSkipped StepStarted StepWaiting WaitingForNetwork encode:encode_event"
     ),
     "engine.fetch": "fetch",
     "engine.fetch_into": "Fetched",
@@ -220,7 +226,8 @@ _PUBLIC = {
         "Wrong:SiteWrong publish:publish_folder repair:repair_published verify_site"
     ),
     "schedule": "Terms",
-    "steps.interface": "Executor Job Outcome",
+    "steps.interface": "Executor Job Outcome RestartNotice",
+    "steps.post_action": "DetachedPostAction PostAction",
     "steps.registry": "StepExecutors standard_executors",
     "steps.simulation": "SimulatingExecutor",
     "store": "Bad:BadFile Reason:BadReason verify_tree",

@@ -41,6 +41,7 @@ from dlcore.publish import verify_site
 from dlcore.schedule import Terms
 from dlcore.steps.interface import Executor as AsyncExecutor
 from dlcore.steps.interface import Job, Outcome
+from dlcore.steps.post_action import PostAction
 from dlcore.steps.registry import standard_executors
 from dlcore.store import verify_tree
 from dlcore.tasksequence import Step, TaskSequence, Variables, plan
@@ -209,9 +210,16 @@ class Client:
         """Fetch one package; returns and raises as `dlcore.Client.fetch`."""
         return self._loop.run(self._client.fetch(package_id))
 
-    def session(self, sequence: TaskSequence | Path, *, resume: Resume = Resume.ASK) -> Session:
+    def session(
+        self,
+        sequence: TaskSequence | Path,
+        *,
+        resume: Resume = Resume.ASK,
+        post_action: PostAction | None = None,
+    ) -> Session:
         """Begin a task sequence, or go on with one; raises as `dlcore.Client.session`."""
-        session = self._loop.run(self._client.session(sequence, resume=resume))
+        beginning = self._client.session(sequence, resume=resume, post_action=post_action)
+        session = self._loop.run(beginning)
         return Session(self._loop, session, self.events)
 
     def limit(self, cap_bytes_per_s: float) -> None:
@@ -249,9 +257,15 @@ class Client:
         return self._loop.run(_gather.preflight(self._client, sequence))
 
     def _run(
-        self, sequence: TaskSequence | Path, executor: AsyncExecutor, resume: Resume
+        self,
+        sequence: TaskSequence | Path,
+        executor: AsyncExecutor,
+        resume: Resume,
+        post_action: PostAction | None,
     ) -> Report:
-        run = _run.run_sequence(self._client, sequence, executor, resume=resume)
+        run = _run.run_sequence(
+            self._client, sequence, executor, resume=resume, post_action=post_action
+        )
         return self._loop.run(run)
 
 
@@ -306,6 +320,10 @@ class Session:
         """Wait for a step's packages; returns and raises as `dlcore.Session.content`."""
         return self._loop.run(self._session.content(step))
 
+    def job(self, step: Step) -> Job:
+        """Wait for what an executor needs; returns and raises as `dlcore.Session.job`."""
+        return self._loop.run(self._session.job(step))
+
     def completed(self, step: Step, outcome: Outcome | int = 0, *, is_final: bool = False) -> None:
         """Report how a step has ended; raises as `dlcore.Session.completed`."""
         self._loop.run(self._session.completed(step, outcome, is_final=is_final))
@@ -326,6 +344,7 @@ def run_sequence(
     executor: Executor | AsyncExecutor,
     *,
     resume: Resume = Resume.ASK,
+    post_action: PostAction | None = None,
 ) -> Report:
     """Run a task sequence; returns and raises as `dlcore.run_sequence`.
 
@@ -334,8 +353,9 @@ def run_sequence(
         sequence: The task sequence, or the file it was exported to.
         executor: Runs the steps: one that blocks, or one of `dlcore`'s.
         resume: What to do with a run that is under way.
+        post_action: Starts what the task sequence leaves behind, as in `dlcore.run_sequence`.
     """
-    return client._run(sequence, _Adapted(executor), resume)
+    return client._run(sequence, _Adapted(executor), resume, post_action)
 
 
 async def _next_of(steps: AsyncGenerator[Step]) -> Step | None:

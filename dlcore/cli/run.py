@@ -28,6 +28,7 @@ from dlcore.engine.resume import Resume
 from dlcore.engine.run import run_sequence
 from dlcore.errors import ConfigError, StepError
 from dlcore.steps.interface import Executor
+from dlcore.steps.post_action import DetachedPostAction, PostAction
 from dlcore.steps.registry import standard_executors
 from dlcore.steps.simulation import SimulatingExecutor
 from dlcore.tasksequence import TaskSequence, load
@@ -93,12 +94,13 @@ def command(
     loaded = load(sequence, package_id=sequence_id)
     deployment = load_deployment(config, trust_root=trust_root)
     executor = _executor(simulate, deployment)
+    post_action = None if simulate else DetachedPostAction(deployment.secret_variables)
     client = Client(deployment, state, wait_s=wait_s)
     if cap_bytes_per_s is not None:
         client.limit(cap_bytes_per_s)
     view = open_view(quiet=quiet)
     tell_report = _show_json if as_json else show_report
-    report = run_async(_run(client, loaded, executor, resume, view, tell_report))
+    report = run_async(_run(client, loaded, executor, resume, post_action, view, tell_report))
     if report.outcome is RunOutcome.FAILED:
         last = report.steps[-1]
         failed = f" ({StepError.code}): step {last.index} '{last.name}' failed: {last.why}"
@@ -112,6 +114,7 @@ async def _run(
     sequence: TaskSequence,
     executor: Executor,
     resume: Resume,
+    post_action: PostAction | None,
     view: View,
     tell_report: Callable[[Report], None],
 ) -> Report:
@@ -119,7 +122,9 @@ async def _run(
     async with client:
         async with shown(client.events(), view, verbose=is_verbose()):
             with contextlib.closing(client.bus):
-                report = await run_sequence(client, sequence, executor, resume=resume)
+                report = await run_sequence(
+                    client, sequence, executor, resume=resume, post_action=post_action
+                )
         tell_report(report)
     return report
 

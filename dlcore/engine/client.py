@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from dlcore.deployment import Deployment, load_deployment, usable_endpoints
+from dlcore.engine.built_in_variables import initial_variables
 from dlcore.engine.catalogs import Catalogs, check_known
 from dlcore.engine.content import Content
 from dlcore.engine.download.downloads import Downloads
@@ -25,6 +26,7 @@ from dlcore.engine.events import EndpointRenewed, Event, EventBus
 from dlcore.engine.holding import hold
 from dlcore.engine.identity import identify
 from dlcore.engine.judge import Judge
+from dlcore.engine.machine_facts import MachineFacts, this_machine
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.republished import Republished
 from dlcore.engine.resume import Resume, take_up
@@ -32,9 +34,11 @@ from dlcore.engine.session import Session
 from dlcore.engine.state import RunState
 from dlcore.errors import ConfigError
 from dlcore.schedule import Terms
+from dlcore.steps.post_action import PostAction
 from dlcore.store import Reserve, Store
 from dlcore.tasksequence import (
     TaskSequence,
+    Variables,
     default_evaluator,
     from_facts,
     packages_in_order,
@@ -55,10 +59,12 @@ class Client:
         wait_s: How long to wait while another process holds it.
         rng: Spreads the waits after failures.
         policy: The engine's constants.
+        machine: Tells what the built-in variables say of the machine; None: this machine.
 
     Attributes:
         endpoints: Those that this client may use, in order of preference.
         renewals: Tokens and locations renewed so far.
+        machine: Tells what the built-in variables say of the machine.
 
     Example:
         ``async with Client(deployment, state) as client: path = await client.fetch("ABC00012")``
@@ -72,11 +78,13 @@ class Client:
         wait_s: float = 0.0,
         rng: random.Random | None = None,
         policy: EnginePolicy | None = None,
+        machine: MachineFacts | None = None,
     ) -> None:
         self.deployment = deployment
         self.state = state
         self.bus: EventBus = LoggedBus()
         self.policy = policy or EnginePolicy()
+        self.machine = machine or this_machine()
         self.renewals = 0
         self._pool = ConnectionPool()
         self._wait_s = wait_s
@@ -235,7 +243,11 @@ class Client:
         return await self._take_up(sequence, resume) is not None
 
     async def session(
-        self, sequence: TaskSequence | Path, *, resume: Resume = Resume.ASK
+        self,
+        sequence: TaskSequence | Path,
+        *,
+        resume: Resume = Resume.ASK,
+        post_action: PostAction | None = None,
     ) -> Session:
         """Begin a task sequence, or go on with one that was under way in the state directory.
 
@@ -245,6 +257,8 @@ class Client:
         Args:
             sequence: The task sequence, or the file it was exported to.
             resume: What to do with a run that is under way.
+            post_action: Starts what the task sequence leaves behind when it has ended (the variable
+                ``SMSTSPostAction``), once its outcome was taken. None: nothing is started.
 
         Raises:
             RunStateError: The run that is under way is damaged, or the sequence was edited, and
@@ -268,6 +282,7 @@ class Client:
         packages = packages_in_order(sequence)
         if resume is Resume.CONTINUE:
             check_known(packages, content.library.catalog)
+            run.set_variables(dict(Variables({**sequence.variables, **run.variables})))
         republished = Republished(
             content.library.catalog, packages, self._catalogs.current, self.bus.emit
         )
@@ -285,6 +300,8 @@ class Client:
             republished=republished,
             link_bytes_per_s=self.deployment.transfer.link_bytes_per_s,
             policy=self.policy,
+            boot_id=await in_thread(self.machine.boot_id),
+            post_action=post_action,
         )
         self._stack.push_async_callback(session.aclose)
         self._session = session
@@ -335,8 +352,10 @@ class Client:
     async def _new_run(self, sequence: TaskSequence) -> RunState:
         """A run that begins now, with the catalog pinned on disk."""
         pin = await self._catalogs.pin()
-        download, variables = self.deployment.options.download, self.deployment.variables
-        return RunState(identify(sequence), download, pin, dict(variables))
+        variables = await in_thread(
+            initial_variables, sequence, self.deployment, self.state, self.machine
+        )
+        return RunState(identify(sequence), self.deployment.options.download, pin, dict(variables))
 
     def _renewed(self, renewed: Renewed) -> None:
         self.renewals += 1

@@ -50,6 +50,11 @@ def _of_step(event: events.Event) -> str:
             return f"step {index} {name}: skipped ({why})"
         case events.StepInterrupted(index, name):
             return f"step {index} {name}: was interrupted and runs again"
+        case events.StepRepeated(index, name):
+            return f"step {index} {name}: runs again after the restart, as it asked"
+        case events.RestartRequested(index, name, _, _, repeats):
+            where = "with the same step" if repeats else "behind it"
+            return f"step {index} {name}: asks for a restart; the run goes on {where}"
         case events.WaitingForNetwork(packages, delay_s, message):
             wanted = ", ".join(packages)
             return (

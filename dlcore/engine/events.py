@@ -161,7 +161,7 @@ class StepSkipped(Event, frozen=True):
     Attributes:
         index: Of the step.
         name: Of the step.
-        why: ``disabled``, ``condition``, ``undecided`` or ``group failed``.
+        why: ``disabled``, ``condition``, ``undecided``, ``group failed`` or ``Windows PE``.
     """
 
     index: int
@@ -174,6 +174,31 @@ class StepInterrupted(Event, frozen=True):
 
     index: int
     name: str
+
+
+class StepRepeated(Event, frozen=True):
+    """A step runs again, because it asked for that before the machine restarted."""
+
+    index: int
+    name: str
+
+
+class RestartRequested(Event, frozen=True):
+    """A step asked for a restart of the machine; the run goes on after it.
+
+    Attributes:
+        index: Of the step.
+        name: Of the step.
+        delay_s: Seconds of notice that people are to get; None if nothing was said.
+        message: What the notice is to say; empty if nothing was said.
+        repeats: Whether the same step runs again after the restart.
+    """
+
+    index: int
+    name: str
+    delay_s: int | None
+    message: str
+    repeats: bool
 
 
 class WaitingForNetwork(Event, frozen=True):

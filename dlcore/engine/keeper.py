@@ -116,6 +116,17 @@ class RunKeeper:
         await in_thread(forget, self._folder)
         await in_thread(pins.tidy, self._folder)
 
+    async def take_restart(self) -> None:
+        """Put on disk that the caller was told of the restart, and goes on with it.
+
+        Raises:
+            StorageError: The disk failed: the next process tells of the restart again.
+        """
+        self.run.take_restart()
+        self._saved = copy.copy(self._saved)
+        self._saved.take_restart()
+        await self._write()
+
     async def stop(self) -> None:
         """Save nothing more. Idempotent."""
         self._has_stopped = True

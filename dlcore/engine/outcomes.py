@@ -17,6 +17,7 @@ class SkipReason(enum.StrEnum):
     """Why a step does not run."""
 
     DISABLED = "disabled"
+    WINDOWS_PE = "Windows PE"  # the step is for Windows PE only
     CONDITION = "condition"  # its own, or that of a group around it, is false
     UNDECIDED = "undecided"  # it cannot be told whether its condition holds
     GROUP_FAILED = "group failed"  # an earlier step of a group that continues on error failed

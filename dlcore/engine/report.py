@@ -12,6 +12,7 @@ from dlcore.engine.outcomes import RateOrigin, RunOutcome, StepOutcome
 from dlcore.engine.republished import Republication
 from dlcore.engine.state import RunState, StepResult
 from dlcore.schedule import StepLoad, lower_bound_s, without_overlap_s
+from dlcore.steps.interface import RestartNotice
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -42,6 +43,7 @@ class Report(msgspec.Struct, frozen=True):
             is slower.
         republished: Packages that were published again since the run began, as far as this process
             knows.
+        restart: What people are to be told before the machine restarts, if the run asks for that.
     """
 
     outcome: RunOutcome | None
@@ -64,6 +66,7 @@ class Report(msgspec.Struct, frozen=True):
     endpoints: dict[str, EndpointFigures]
     native_core: str
     republished: tuple[Republication, ...] = ()
+    restart: RestartNotice | None = None
 
 
 def make_report(
@@ -115,6 +118,7 @@ def make_report(
         endpoints=run.endpoints,
         native_core=native.describe(),
         republished=republished,
+        restart=run.restart.notice if run.restart and outcome is RunOutcome.RESTART else None,
     )
 
 

@@ -12,7 +12,8 @@ from dlcore.engine.report import Report
 from dlcore.engine.resume import Resume
 from dlcore.engine.session import Session
 from dlcore.errors import DlcoreError, PreflightError, RunStateError, StepError, StorageError
-from dlcore.steps.interface import CANNOT_RUN, Executor, Job, Outcome
+from dlcore.steps.interface import CANNOT_RUN, Executor, Outcome
+from dlcore.steps.post_action import PostAction
 from dlcore.tasksequence import Step, TaskSequence, load
 
 
@@ -22,6 +23,7 @@ async def run_sequence(
     executor: Executor,
     *,
     resume: Resume = Resume.ASK,
+    post_action: PostAction | None = None,
 ) -> Report:
     """Check the prerequisites, run a task sequence, and report what it came to.
 
@@ -34,6 +36,8 @@ async def run_sequence(
         sequence: The task sequence, or the file it was exported to.
         executor: Runs the steps.
         resume: What to do with a run that is under way.
+        post_action: Starts what the task sequence leaves behind when it has ended, once the client
+            is closed; None: nothing is started.
 
     Returns:
         The figures; ``outcome`` is ``failed`` if a step failed for good.
@@ -56,7 +60,7 @@ async def run_sequence(
             missing=tuple(check.name for check in missing),
             remedy="Correct all of them and run again.",
         )
-    session = await client.session(sequence, resume=resume)
+    session = await client.session(sequence, resume=resume, post_action=post_action)
     with contextlib.suppress(StepError):  # the report says so
         async with contextlib.aclosing(session.run_steps()) as steps:
             async for step in steps:
@@ -67,8 +71,7 @@ async def run_sequence(
 async def _run(session: Session, step: Step, executor: Executor) -> None:
     """Run one step whose turn has come, once."""
     try:
-        folders = await session.content(step)
-        outcome, is_final = await executor.run(Job(step, session.variables, folders)), False
+        outcome, is_final = await executor.run(await session.job(step)), False
     except (StorageError, RunStateError):
         raise
     except DlcoreError as error:  # its content or parameters cannot be used: no retry helps

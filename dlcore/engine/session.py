@@ -23,16 +23,19 @@ from dlcore.engine.own_steps import OWN_STEPS, run_own_step
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.report import Report, make_report
 from dlcore.engine.republished import Republished
+from dlcore.engine.restart_request import judged
 from dlcore.engine.run_figures import RunFigures
 from dlcore.engine.skip_rules import SkipRules
 from dlcore.engine.state import RunState, StepResult
-from dlcore.engine.step_content import StepContent
+from dlcore.engine.step_content import StepContent, Waited
 from dlcore.engine.step_turns import StepTurns
 from dlcore.engine.turn import Turn
+from dlcore.engine.work_folders import make_work_folders, work_folder
 from dlcore.errors import ConfigError, DlcoreError, RunStateError, StepError, StorageError
-from dlcore.steps.interface import CANNOT_RUN, Outcome
+from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
+from dlcore.steps.post_action import POST_ACTION, PostAction
 from dlcore.tasksequence import Step, TaskSequence, Variables, needs, packages_in_order
-from dlcore.waiting import wait_for_all
+from dlcore.waiting import in_thread, wait_for_all
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +54,8 @@ class Session:
         republished: Knows which packages were published again since the run began.
         link_bytes_per_s: The link's rate, for the report's bound; 0.0 if unknown.
         policy: The engine's constants.
+        boot_id: Of the machine's present boot; empty if the system does not tell.
+        post_action: Starts what the run leaves behind; None: nothing is started.
 
     Attributes:
         sequence: What runs.
@@ -78,18 +83,23 @@ class Session:
         republished: Republished,
         link_bytes_per_s: float,
         policy: EnginePolicy,
+        boot_id: str = "",
+        post_action: PostAction | None = None,
     ) -> None:
         self.sequence = sequence
-        self.variables = Variables({**sequence.variables, **run.variables})
+        self.variables = Variables(run.variables)
         self.outcome: RunOutcome | None = None
         self._run = run
+        self._state = state
+        self._boot_id = boot_id
+        self._post_action = post_action
         self._content = content
         self._bus = bus
         self._figures = RunFigures(content, renewals)
         self._link_bytes_per_s = link_bytes_per_s
         self._keeper = RunKeeper(state, run, self._figures.measured, policy.save_every_s)
         rules = SkipRules(sequence, run, judge, self.variables)
-        self._turns = StepTurns(run, self._keeper, rules, self.variables, bus.emit)
+        self._turns = StepTurns(run, self._keeper, rules, self.variables, bus.emit, boot_id)
         self._republished = republished
         self._step_content = StepContent(
             *(sequence, run, judge, self.variables, content),
@@ -97,7 +107,7 @@ class Session:
             republished,
         )
         self._deliveries = Deliveries(state / "deliveries")
-        self._is_forgotten = False
+        self._is_taken = False
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -137,9 +147,10 @@ class Session:
         """
         if self.outcome is not None:
             raise ConfigError("the run has ended", remedy="Begin another session to run it again.")
-        if self._run.has_ended:
-            self._end_again()
+        if self._ends_again():
             return
+        await in_thread(make_work_folders, self._state, is_new=self._run.is_new)
+        self._run.leave_restart()
         await self._keeper.begin(dict(self.variables))
         await self._step_content.begin()
         for step in self.steps[self._run.position :]:
@@ -148,6 +159,11 @@ class Session:
             turn = await self._begin(step)
             while turn.result is None:
                 turn.attempt()
+                unresolved = self._step_content.unresolved(step)
+                if unresolved:
+                    failure = Outcome(CANNOT_RUN, message=unresolved)
+                    await self.completed(step, failure, is_final=True)
+                    continue
                 if step.type in OWN_STEPS:
                     await self._run_own(step)
                     continue
@@ -187,10 +203,11 @@ class Session:
             )
         if not isinstance(outcome, Outcome):
             outcome = Outcome(outcome)
+        outcome = judged(step, outcome, self.variables)
         now_s = asyncio.get_running_loop().time()
         result = turn.end_attempt(outcome, now_s, is_final=is_final)
         if result:
-            ending = self._end(step, result, restart=outcome.restart)
+            ending = self._end(step, result, outcome)
             await wait_for_all([asyncio.ensure_future(ending)])  # cancelled or not, all of it
 
     async def content(self, step: Step) -> dict[str, Path]:
@@ -218,9 +235,21 @@ class Session:
             StorageError: The local disk failed, or is full; what was verified is kept.
         """
         packages = self._wait_for(step)
-        folders = await self._step_content.packages(packages)
+        folders = await self._step_content.packages(packages, self._waited(step))
         await self._turns.start(step)
         return folders
+
+    async def job(self, step: Step) -> Job:
+        """Wait for a step's content, as `content` does, and put together what an executor gets.
+
+        Args:
+            step: One that `run_steps` gave.
+
+        Raises:
+            DlcoreError: As `content`.
+        """
+        folders = await self.content(step)
+        return Job(step, self.variables, folders, work_folder=work_folder(self._state))
 
     def report(self) -> Report:
         """What the run has come to so far; the final figures once `outcome` is set."""
@@ -237,17 +266,25 @@ class Session:
         )
 
     async def aclose(self) -> None:
-        """Forget a run that has ended, so that the next one begins anew; keep any other.
+        """Take note that the run's outcome was told.
 
-        The client does it when it is closed, or when it makes another session. Idempotent.
+        A run that has ended is forgotten, so that the next one begins anew; its post action is
+        started then. A run that asked for a restart goes on the next time. Any other is kept. The
+        client does it when it is closed, or when it makes another session. Idempotent.
         """
         await self._keeper.stop()
-        if self.outcome in {RunOutcome.SUCCEEDED, RunOutcome.FAILED} and not self._is_forgotten:
-            self._is_forgotten = True
-            try:
-                await self._keeper.forget()
-            except StorageError as error:
-                _log.warning("the next run will tell this one's outcome again: %s", error.message)
+        if self.outcome is None or self._is_taken:
+            return
+        self._is_taken = True
+        try:
+            if self.outcome is RunOutcome.RESTART:
+                await self._keeper.take_restart()
+                return
+            await self._keeper.forget()
+        except StorageError as error:
+            _log.warning("the next run will tell this one's outcome again: %s", error.message)
+            return
+        self._start_post_action()
 
     # One turn
 
@@ -275,19 +312,38 @@ class Session:
         self._turns.wait(step, packages, is_there=is_there)
         return packages
 
-    async def _end(self, step: Step, result: StepResult, *, restart: bool) -> None:
-        self.outcome = await self._turns.end(step, result, restart=restart)
+    def _waited(self, step: Step) -> Waited:
+        turn = self._turns.of(step)
+        return turn.waited if turn else lambda package_id, wait_s: None
 
-    def _end_again(self) -> None:
-        """Tell how a run has ended whose outcome was not taken."""
+    async def _end(self, step: Step, result: StepResult, outcome: Outcome) -> None:
+        self.outcome = await self._turns.end(step, result, outcome)
+
+    def _ends_again(self) -> bool:
+        """Tell how a run has ended, or that it waits for a restart, if that was not taken."""
+        if self._run.restart and self._run.restart.is_due(self._boot_id):
+            _log.warning("the run waits for a restart of the machine; no step runs before it")
+            self.outcome = RunOutcome.RESTART
+            return True
+        if not self._run.has_ended:
+            return False
         _log.warning("the run had ended before; no step runs again")
         self.outcome = RunOutcome.FAILED if self._run.has_failed else RunOutcome.SUCCEEDED
         if self._run.has_failed:
             raise _failed(self._run.results[-1])
+        return True
+
+    def _start_post_action(self) -> None:
+        line = self.variables.get(POST_ACTION, "")
+        if line and self._post_action:
+            self._post_action.start(line, self.variables, work_folder(self._state))
+        elif line:
+            _log.warning("%s is not started: the caller starts none", POST_ACTION)
 
     async def _run_own(self, step: Step) -> None:
         try:
-            arrived = await self._step_content.arrivals(self._wait_for(step))
+            packages = self._wait_for(step)
+            arrived = await self._step_content.arrivals(packages, self._waited(step))
             await self._turns.start(step)
             outcome = await run_own_step(step, self.variables, arrived, self._deliveries)
             is_final = False

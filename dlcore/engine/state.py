@@ -15,6 +15,7 @@ from dlcore.deployment import Download
 from dlcore.engine.download.figures import EndpointFigures, added
 from dlcore.engine.identity import SequenceIdentity, has_same_beginning
 from dlcore.engine.outcomes import SkipReason, StepOutcome
+from dlcore.steps.interface import RestartNotice
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0.0)]
@@ -33,6 +34,10 @@ class StepResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         stall_s: Seconds it waited for its content.
         run_s: Seconds it ran, all attempts together.
         packages: Ids of the packages it needed.
+        waits_s: Package id -> seconds that the step waited for it, once those before it in
+            `packages` were there.
+        explanation: What its exit code means, for people; empty if it is not known.
+        output: The last lines that its command printed.
     """
 
     index: Count
@@ -44,6 +49,9 @@ class StepResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stall_s: Seconds = 0.0
     run_s: Seconds = 0.0
     packages: tuple[str, ...] = ()
+    waits_s: dict[str, Seconds] = {}
+    explanation: str = ""
+    output: str = ""
 
     @property
     def why(self) -> str:
@@ -90,6 +98,30 @@ class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return frozenset(filter(None, (self.catalog, self.evidence)))
 
 
+class Restart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A restart of the machine that a run asked for.
+
+    Attributes:
+        boot_id: Of the boot in which it was asked for; empty if the system does not tell.
+        notice: What people are told before it.
+        is_taken: Whether the caller was told of it.
+    """
+
+    boot_id: str
+    notice: RestartNotice
+    is_taken: bool = False
+
+    def is_due(self, boot_id: str) -> bool:
+        """Whether it is still to come.
+
+        It is if nobody was told of it, and the machine has not restarted since.
+
+        Args:
+            boot_id: Of the present boot.
+        """
+        return not self.is_taken and boot_id != "" and boot_id == self.boot_id
+
+
 class RunState(msgspec.Struct, forbid_unknown_fields=True):
     """Everything a run needs to go on; changed only by its own methods.
 
@@ -104,6 +136,11 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         abandoned: Groups in which a step failed, and whose other steps do not run.
         results: Of the steps that have ended.
         has_failed: Whether it has ended because the last of them failed.
+        unfinished: What the step at `position` came to before it asked to be run again after a
+            restart; None if it did not.
+        restart: The restart that the run asked for last; None once it has gone on after that.
+        restart_requests: How many restarts it has asked for.
+        secrets: Names of the variables whose values are not shown.
         elapsed_s: Seconds the run has been under way, without the time between restarts.
         busy_s: Of these, seconds in which the link was at work.
         fetched_bytes: Payload bytes received, by package.
@@ -124,6 +161,10 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
     abandoned: list[Count] = msgspec.field(default_factory=list)
     results: list[StepResult] = msgspec.field(default_factory=list)
     has_failed: bool = False
+    unfinished: StepResult | None = None
+    restart: Restart | None = None
+    restart_requests: Count = 0
+    secrets: list[str] = msgspec.field(default_factory=list)
     elapsed_s: Seconds = 0.0
     busy_s: Seconds = 0.0
     fetched_bytes: dict[str, Count] = msgspec.field(default_factory=dict)
@@ -144,6 +185,8 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
             return f"position {self.position} is behind the last of {len(steps)} steps"
         if self.begun is not None and (self.begun != self.position or self.begun >= len(steps)):
             return f"step {self.begun} cannot be under way at position {self.position}"
+        if self.unfinished and self.unfinished.index != self.begun:
+            return f"step {self.unfinished.index} cannot run again at position {self.position}"
         decided = (*self.entered, *self.abandoned, *(g for s in steps for g in s.groups))
         if self.has_failed and (self.begun is not None or not self.results):
             return "it has failed, but no step has"
@@ -164,7 +207,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         """Go on with an edited sequence or another setting, as `why_not` allows."""
         here = slice(self.position, self.position + 1)
         if self.sequence.steps[here] != edited.steps[here]:
-            self.begun = None
+            self.begun = self.unfinished = None
         self.sequence, self.download = edited, download
 
     def begin_step(self, index: int) -> None:
@@ -187,11 +230,34 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         """Take note of what became of the step at `position`, and move on behind it."""
         self.results.append(result)
         self.position = result.index + 1
-        self.begun = None
+        self.begun = self.unfinished = None
+
+    def repeat_step(self, result: StepResult) -> None:
+        """Take note that the step at `position` is to run again, and what it came to so far."""
+        self.unfinished = result
+
+    def ask_for_restart(self, restart: Restart) -> None:
+        """Take note that the run goes on after a restart of the machine."""
+        self.restart = restart
+        self.restart_requests += 1
+
+    def take_restart(self) -> None:
+        """Take note that the caller was told of the restart."""
+        if self.restart:
+            self.restart = msgspec.structs.replace(self.restart, is_taken=True)
+
+    def leave_restart(self) -> None:
+        """Take note that the run goes on after the restart."""
+        self.restart = None
 
     def fail(self) -> None:
         """Take note that the run has ended with the step that ended last."""
         self.has_failed = True
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no step has begun yet."""
+        return self.position == 0 and self.begun is None
 
     @property
     def has_ended(self) -> bool:

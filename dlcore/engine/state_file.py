@@ -23,7 +23,7 @@ from dlcore.native import block_checksums
 from dlcore.store.files import Files, read_document, write_document
 
 STATE_FILE = "run.json"
-VERSION = 3
+VERSION = 4
 RESTART_REMEDY = (
     "To begin anew at the first step, run with --restart (resume='restart'); "
     "content on disk is kept."
@@ -45,7 +45,7 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Version(msgspec.Struct):
-    """The members that tell the version, in this one and in those before 3."""
+    """The members that tell the version, in this one and in the first ones."""
 
     version: int | None = None
     schema: int | None = None

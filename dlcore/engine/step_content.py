@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -25,11 +26,13 @@ from dlcore.errors import (
     RunStateError,
     StorageError,
 )
-from dlcore.tasksequence import TaskSequence, Variables, Verdict, needs
+from dlcore.tasksequence import Step, TaskSequence, Variables, Verdict, needs, unresolved_needs
 
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Waited = Callable[[str, float], None]
+MAX_REFERENCE_CHARACTERS = 100  # of a reference in a message: more does not help to find it
 
 
 class StepContent:
@@ -78,7 +81,7 @@ class StepContent:
         self._content.downloads.set_retry(retry_rule(self._variables))
         self._content.order(packages)
         for package in packages:
-            await self._obtain((package,), self._arrive_all)
+            await self._obtain((package,), self._arrive_first)
 
     def order(self, position: int) -> None:
         """Order the downloads for the steps from ``position`` on, as far as it can be told now.
@@ -100,14 +103,34 @@ class StepContent:
         _log.debug("needed: %s; maybe needed: %s", wanted.needed, wanted.maybe_needed)
         self._content.order(wanted.needed, wanted.maybe_needed)
 
-    async def package(self, package_id: str) -> Path:
-        """Wait for one package: `packages`."""
-        return (await self.packages((package_id,)))[package_id]
+    def unresolved(self, step: Step) -> str:
+        """Why it cannot be told now which packages a step needs, for people; empty if it can."""
+        references = unresolved_needs(step, self._variables)
+        if not references:
+            return ""
+        unset = [
+            name
+            for name in dict.fromkeys(n for text in references for n in text.split("%")[1:-1])
+            if name and name not in self._variables
+        ]
+        what = ", ".join(repr(text[:MAX_REFERENCE_CHARACTERS]) for text in references)
+        if unset:
+            verb = "is" if len(unset) == 1 else "are"
+            return f"the package {what} is not known: {', '.join(unset)} {verb} not set"
+        return f"the step refers to {what}, and no package has such an id"
 
-    async def packages(self, package_ids: Sequence[str]) -> dict[str, Path]:
+    async def package(self, package_id: str, waited: Waited) -> Path:
+        """Wait for one package: `packages`."""
+        return (await self.packages((package_id,), waited))[package_id]
+
+    async def packages(self, package_ids: Sequence[str], waited: Waited) -> dict[str, Path]:
         """Wait for packages, prove them, and set their variables.
 
         What is on disk needs no network. For what is missing it is waited for.
+
+        Args:
+            package_ids: What is wanted, in order.
+            waited: Told how long each package was waited for, those before it being there.
 
         Returns:
             Package id -> its folder, complete and verified.
@@ -120,13 +143,17 @@ class StepContent:
             UnexpectedContentError: There is something in its folder that is not the package's.
             StorageError: The local disk failed, or is full; what was verified is kept.
         """
-        folders = await self._obtain(package_ids, self._proven)
+        folders = await self._obtain(package_ids, lambda ids: self._proven(ids, waited))
         for package_id, path in folders.items():
             self._variables[f"_SMSTS{package_id}"] = str(path)
         return folders
 
-    async def arrivals(self, package_ids: Sequence[str]) -> Arrived:
+    async def arrivals(self, package_ids: Sequence[str], waited: Waited) -> Arrived:
         """Wait for the packages of a step that decides itself what a missing one means.
+
+        Args:
+            package_ids: What is wanted, in order.
+            waited: As for `packages`.
 
         Raises:
             RunStateError: As `packages`.
@@ -135,7 +162,7 @@ class StepContent:
         arrived: dict[str, Stored | DlcoreError] = {}
         for package_id in package_ids:
             try:
-                folder = await self.package(package_id)
+                folder = await self.package(package_id, waited)
                 described = await self._content.library.manifest(package_id)
                 arrived[package_id] = Stored(folder, Package(*described))
             except (StorageError, RunStateError):
@@ -152,21 +179,29 @@ class StepContent:
         except (NotFoundError, ExhaustedError) as error:
             raise await self._republished.explain(error, package_ids) from error
 
-    async def _proven(self, package_ids: Sequence[str]) -> dict[str, Path]:
-        await self._arrive_all(package_ids)
+    async def _proven(self, package_ids: Sequence[str], waited: Waited) -> dict[str, Path]:
+        for package_id in package_ids:
+            await self._arrive(package_id, waited)
         return await self._content.paths(package_ids)
 
-    async def _arrive_all(self, package_ids: Sequence[str]) -> None:
+    async def _arrive_first(self, package_ids: Sequence[str]) -> None:
         for package_id in package_ids:
-            await self._arrive(package_id)
+            await self._arrive(package_id, _wait_of_no_step)
 
-    async def _arrive(self, package_id: str) -> None:
+    async def _arrive(self, package_id: str, waited: Waited) -> None:
+        now_s = asyncio.get_running_loop().time
+        began_s = now_s()
         try:
             await self._content.arrive(package_id)
         finally:
+            waited(package_id, now_s() - began_s)
             location = self._content.location(package_id)
             if location:
                 self._variables["_SMSTSLastContentDownloadLocation"] = location
+
+
+def _wait_of_no_step(package_id: str, wait_s: float) -> None:
+    """All content is downloaded before the first step: none waits."""
 
 
 def retry_rule(variables: Variables) -> Retry:

@@ -1,24 +1,33 @@
-"""The turns of a run's steps: what is on disk, what is told and what is set around each of them."""
+"""The turns of a run's steps: what is on disk, what is told and what is set around each of them.
+
+If a step asks for a restart, the state says so on disk before the run ends: the request's variables
+are removed, and the position is behind the step, or at it if it is to run again.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 
+from dlcore.engine.built_in_variables import set_after_step, set_before_step
 from dlcore.engine.events import (
     Event,
+    RestartRequested,
     StepEnded,
     StepInterrupted,
+    StepRepeated,
     StepSkipped,
     StepStarted,
     StepWaiting,
 )
 from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.outcomes import RunOutcome, StepOutcome
+from dlcore.engine.restart_request import RestartRequest, notice, take_request
 from dlcore.engine.skip_rules import SkipRules
-from dlcore.engine.state import RunState, StepResult
+from dlcore.engine.state import Restart, RunState, StepResult
 from dlcore.engine.turn import Turn
 from dlcore.errors import StepError
+from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, Variables
 
 
@@ -31,6 +40,7 @@ class StepTurns:
         rules: Says which steps run.
         variables: Task sequence variables.
         tell: Hears what happens.
+        boot_id: Of the present boot.
 
     Attributes:
         turn: The turn under way, or the last one; None before the first.
@@ -43,6 +53,7 @@ class StepTurns:
         rules: SkipRules,
         variables: Variables,
         tell: Callable[[Event], None],
+        boot_id: str,
     ) -> None:
         self.turn: Turn | None = None
         self._run = run
@@ -50,6 +61,7 @@ class StepTurns:
         self._rules = rules
         self._variables = variables
         self._tell = tell
+        self._boot_id = boot_id
 
     def of(self, step: Step) -> Turn | None:
         """The turn under way if it is this step's."""
@@ -86,9 +98,12 @@ class StepTurns:
             step: The step.
             packages: Ids of the packages it needs.
         """
-        self.turn = Turn(step, packages, _now_s())
-        if self._run.begun == step.index:
+        self.turn = Turn(step, packages, _now_s(), self._run.unfinished)
+        if self._run.unfinished:
+            self._tell(StepRepeated(step.index, step.name))
+        elif self._run.begun == step.index:
             self._tell(StepInterrupted(step.index, step.name))
+        set_before_step(self._variables, step)
         return self.turn
 
     def wait(self, step: Step, packages: tuple[str, ...], *, is_there: bool) -> None:
@@ -116,13 +131,13 @@ class StepTurns:
             await self._keeper.begin_step(step.index)
             self._tell(StepStarted(step.index, step.name, turn.start(_now_s())))
 
-    async def end(self, step: Step, result: StepResult, *, restart: bool) -> RunOutcome | None:
+    async def end(self, step: Step, result: StepResult, outcome: Outcome) -> RunOutcome | None:
         """The turn of a step ends, and that is on disk on return.
 
         Args:
             step: The step.
             result: What became of it.
-            restart: Whether the machine must restart before the next step.
+            outcome: Of its last attempt.
 
         Returns:
             How the run ends with it; None if it goes on.
@@ -131,18 +146,30 @@ class StepTurns:
             StorageError: The local disk failed.
         """
         has_succeeded = result.outcome is StepOutcome.SUCCEEDED
-        self._variables["_SMSTSLastActionRetCode"] = str(result.exit_code)
-        self._variables["_SMSTSLastActionSucceeded"] = str(has_succeeded).lower()
-        self._variables["_SMSTSLastActionName"] = step.name
+        set_after_step(self._variables, step, result.exit_code, has_succeeded=has_succeeded)
         self._tell(StepEnded(step.index, step.name, result.outcome, result.exit_code, result.run_s))
+        request = take_request(self._variables)
+        if request.retry and (has_succeeded or step.continue_on_error):
+            self._run.repeat_step(result)
+            return await self._ask_for_restart(step, request, outcome)
         self._run.end_step(result)
         if not (has_succeeded or self._rules.goes_on_after(step)):
             await self._fail()
             return RunOutcome.FAILED
+        if request.restart or outcome.restart:
+            return await self._ask_for_restart(step, request, outcome)
         await self._keeper.save(dict(self._variables))
-        if not restart:
-            return None
-        await self._keeper.stop()
+        return None
+
+    async def _ask_for_restart(
+        self, step: Step, request: RestartRequest, outcome: Outcome
+    ) -> RunOutcome:
+        told = outcome.notice or notice(self._variables, self._run.restart_requests)
+        self._run.ask_for_restart(Restart(self._boot_id, told))
+        await self._keeper.end(dict(self._variables))
+        self._tell(
+            RestartRequested(step.index, step.name, told.delay_s, told.message, request.retry)
+        )
         return RunOutcome.RESTART
 
     async def _fail(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dlcore.engine.outcomes import StepOutcome
 from dlcore.engine.state import StepResult
-from dlcore.steps.interface import Outcome
+from dlcore.steps.exit_codes import explain
+from dlcore.steps.interface import CANNOT_RUN, Outcome
 from dlcore.tasksequence import Step
 
 
@@ -15,6 +16,7 @@ class Turn:
         step: Whose turn it is.
         packages: Ids of the packages it needs.
         now_s: On any monotonic clock; so are all times here.
+        earlier: What the step came to before a restart after which it runs again.
 
     Attributes:
         step: Whose turn it is.
@@ -22,11 +24,19 @@ class Turn:
         result: What became of the step; None before its last attempt was reported.
     """
 
-    def __init__(self, step: Step, packages: tuple[str, ...], now_s: float) -> None:
+    def __init__(
+        self,
+        step: Step,
+        packages: tuple[str, ...],
+        now_s: float,
+        earlier: StepResult | None = None,
+    ) -> None:
         self.step = step
         self.is_reported = False
         self.result: StepResult | None = None
         self._packages = packages
+        self._earlier = earlier or StepResult(step.index, step.name, StepOutcome.FAILED)
+        self._waits_s = dict(self._earlier.waits_s)
         self._asked_s = now_s
         self._has_waited = False
         self._started_s: float | None = None
@@ -46,6 +56,11 @@ class Turn:
         if not (self._has_waited or self.has_started):
             self._asked_s = now_s
             self._has_waited = True
+
+    def waited(self, package_id: str, wait_s: float) -> None:
+        """The step has waited for one of its packages."""
+        if not self.has_started:
+            self._waits_s[package_id] = self._waits_s.get(package_id, 0.0) + wait_s
 
     def start(self, now_s: float) -> float:
         """The content is there, and the step starts. Returns the seconds that it waited."""
@@ -81,10 +96,19 @@ class Turn:
             StepOutcome.SUCCEEDED if has_succeeded else StepOutcome.FAILED,
             message="" if has_succeeded else outcome.message or f"exit code {outcome.exit_code}",
             exit_code=outcome.exit_code,
-            stall_s=started_s - self._asked_s,
-            run_s=now_s - started_s,
+            stall_s=self._earlier.stall_s + started_s - self._asked_s,
+            run_s=self._earlier.run_s + now_s - started_s,
             packages=self._packages,
+            waits_s=self._waits_s,
+            explanation=_explanation(outcome),
+            output=outcome.output,
         )
+
+
+def _explanation(outcome: Outcome) -> str:
+    """What the exit code means, unless dlcore itself chose it and said why."""
+    is_own = outcome.exit_code == CANNOT_RUN and outcome.message
+    return "" if is_own else explain(outcome.exit_code)
 
 
 def _is_success(step: Step, outcome: Outcome) -> bool:

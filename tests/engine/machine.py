@@ -12,6 +12,7 @@ from dlcore.engine.report import Report
 from dlcore.engine.resume import Resume
 from dlcore.engine.run import run_sequence
 from dlcore.steps.interface import Executor, Job, Outcome
+from dlcore.steps.post_action import PostAction
 from dlcore.tasksequence import Step, TaskSequence, Variables, read
 from tests.engine.scene import deployment, sequence, upgrade
 from tests.engine.virtual_time import virtually
@@ -91,19 +92,32 @@ class Machine:
         self.variables: dict[str, str] = {}
         self.more: list[str] = []
         self.resume = Resume.ASK
+        self.endpoints = ""
+        self.on_internet = True
+        self.facts = FakeFacts()
+        self.post_action: PostAction | None = None
         self.events: list[Event] = []
         self.before_the_outcome_is_taken: Callable[[], None] = lambda: None
 
     def run(self, tree: TaskSequence, executor: Executor | None = None) -> Report:
         async def main() -> Report:
             settings = deployment(
-                self.root, self.more, download=self.download, variables=self.variables
+                self.root,
+                self.more,
+                endpoints=self.endpoints,
+                download=self.download,
+                variables=self.variables,
+                on_internet=self.on_internet,
             )
-            async with Client(settings, self.state) as client:
+            async with Client(settings, self.state, machine=self.facts) as client:
                 stream = client.events()
                 try:
                     report = await run_sequence(
-                        client, tree, executor or Acting(), resume=self.resume
+                        client,
+                        tree,
+                        executor or Acting(),
+                        resume=self.resume,
+                        post_action=self.post_action,
                     )
                     self.before_the_outcome_is_taken()
                     return report

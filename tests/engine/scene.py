@@ -94,13 +94,14 @@ def deployment(
     endpoints: str = "",
     download: str = "when-needed",
     variables: Mapping[str, str] | None = None,
+    on_internet: bool = True,
 ) -> Deployment:
     """Settings that read everything from the published folder."""
     published = root / "published"
     text = "\n".join(
         [
             f"[deployment]\nallow_on_internet = true\ndownload = '{download}'",
-            "[client]\nallow_cloud_dp = true",
+            f"[client]\nallow_cloud_dp = true\non_internet = {str(on_internet).lower()}",
             f"[catalog]\npath = '{published}/catalog.json'",
             "[variables]",
             *(f"{name} = '{value}'" for name, value in (variables or {}).items()),

@@ -81,9 +81,7 @@ def test_only_the_innermost_group_that_continues_is_left(machine: Machine) -> No
     assert executor.ran == ["os", "bad", "3"]
 
 
-@pytest.mark.parametrize(
-    ("codes", "code"), [("0 3010", 3010), ("-1", 0xFFFFFFFF), ("4294967295", -1)]
-)
+@pytest.mark.parametrize(("codes", "code"), [("0 17", 17), ("-1", 0xFFFFFFFF), ("4294967295", -1)])
 def test_success_codes_are_success(machine: Machine, codes: str, code: int) -> None:
     report = machine.run(
         parsed(step("odd", attributes=f'successCodeList="{codes}"')), exits(odd=code)

@@ -113,7 +113,7 @@ def test_any_truncation_is_noticed() -> None:
     ("document", "version"),
     [
         (b'{"schema":2,"sequence":"x","position":3}', 2),
-        (b'{"version":4,"checksum":"","payload":{}}', 4),
+        (b'{"version":5,"checksum":"","payload":{}}', 5),
     ],
 )
 def test_another_version_is_refused(document: bytes, version: int) -> None:

@@ -1,0 +1,99 @@
+"""Restarts of the machine that a step asks for: by its exit code, or by variables that it sets.
+
+Documented are ``SMSTSRebootRequested``, ``SMSTSRetryRequested``, ``SMSTSRebootDelay``,
+``SMSTSRebootDelayNext`` and ``SMSTSRebootMessage``. The documentation leaves open what a retry
+without a restart means, and what other values than ``HD`` and ``WinPE`` mean. Here the first has no
+effect, and any value but ``WinPE`` and ``false`` asks for a restart: scripts of MDT set ``true``.
+
+Source: Microsoft Learn, "Task sequence variables"; "Task sequence steps", for exit code 3010.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final, NamedTuple
+
+import msgspec
+
+from dlcore.steps.exit_codes import RESTART_REQUIRED
+from dlcore.steps.interface import CANNOT_RUN, Outcome, RestartNotice
+from dlcore.tasksequence import Step, Variables
+from dlcore.tasksequence import step_types as types
+
+_log = logging.getLogger(__name__)
+
+REBOOT: Final = "SMSTSRebootRequested"
+RETRY: Final = "SMSTSRetryRequested"
+
+_RESTARTED_BY_CODE: Final = frozenset(
+    (
+        *(types.RUN_COMMAND_LINE, types.RUN_POWERSHELL),
+        *(types.INSTALL_SOFTWARE, types.INSTALL_APPLICATION),
+    )
+)
+_WINDOWS_PE: Final = "winpe"
+_NOT_ASKED: Final = frozenset({"", "false"})
+
+
+class RestartRequest(NamedTuple):
+    """What a step asked for.
+
+    Attributes:
+        restart: Whether the machine is to restart.
+        retry: Whether the same step is to run again afterwards.
+    """
+
+    restart: bool
+    retry: bool
+
+
+def judged(step: Step, outcome: Outcome, variables: Variables) -> Outcome:
+    """A step's outcome, with the restart that its exit code or the variables ask for.
+
+    A restart into Windows PE is impossible: the outcome is a failure then, and the variables of the
+    request are cleared.
+    """
+    if _is_set(variables, REBOOT) and variables[REBOOT].strip().lower() == _WINDOWS_PE:
+        take_request(variables)
+        reason = "the step asks for a restart into Windows PE, where dlcore does not run"
+        return Outcome(CANNOT_RUN, message=reason, output=outcome.output)
+    if step.type in _RESTARTED_BY_CODE and outcome.exit_code == RESTART_REQUIRED:
+        return msgspec.structs.replace(outcome, restart=True)
+    return outcome
+
+
+def take_request(variables: Variables) -> RestartRequest:
+    """What the step that has just ended asks for by variables; they are removed."""
+    restart, retry = _is_set(variables, REBOOT), _is_set(variables, RETRY)
+    if retry and not restart:
+        _log.warning("%s has no effect without %s", RETRY, REBOOT)
+    for name in (REBOOT, RETRY):
+        variables.pop(name, None)
+    return RestartRequest(restart, restart and retry)
+
+
+def notice(variables: Variables, earlier_restarts: int) -> RestartNotice:
+    """What people are told before a restart.
+
+    Args:
+        variables: Task sequence variables.
+        earlier_restarts: How many restarts the run has asked for before.
+    """
+    delay_s = _seconds(variables, "SMSTSRebootDelay")
+    if earlier_restarts:
+        next_s = _seconds(variables, "SMSTSRebootDelayNext")
+        delay_s = delay_s if next_s is None else next_s
+    return RestartNotice(delay_s, variables.expand(variables.get("SMSTSRebootMessage", "")))
+
+
+def _is_set(variables: Variables, name: str) -> bool:
+    return variables.get(name, "").strip().lower() not in _NOT_ASKED
+
+
+def _seconds(variables: Variables, name: str) -> int | None:
+    text = variables.get(name, "").strip()
+    if text.isascii() and text.isdigit() and len(text) <= 9:
+        return int(text)
+    if text:
+        _log.warning("%s is not a number of seconds, and does not count", name)
+    return None

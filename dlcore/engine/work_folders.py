@@ -1,0 +1,54 @@
+"""The folders in the state directory that a run's steps use: for their files, and for their logs.
+
+A step that names neither a folder nor a package starts in the first, never where dlcore happens to
+have been started: what it leaves there is found by the steps behind it, also after a restart. The
+folder is emptied when the next run begins. Logs stay.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+from dlcore.disk.faults import guarded
+from dlcore.disk.private_folder import PrivateFolder
+from dlcore.engine.built_in_variables import LOG_FOLDER, WORK_FOLDER
+from dlcore.store.files import Files
+from dlcore.store.tree import ensure_folder
+
+_log = logging.getLogger(__name__)
+
+
+def make_work_folders(state: Path, *, is_new: bool) -> None:
+    """Make both folders.
+
+    Args:
+        state: The state directory, which this process holds.
+        is_new: Whether a run begins: then files of an earlier one are removed.
+
+    Raises:
+        StorageError: The disk failed.
+    """
+    state = state.absolute()
+    files = Files(PrivateFolder(state))
+    if is_new:
+        _empty(state / WORK_FOLDER)
+    with guarded("make the folders of the steps", state):
+        for name in (WORK_FOLDER, LOG_FOLDER):
+            ensure_folder(files, state / name)
+
+
+def work_folder(state: Path) -> Path:
+    """Where a step starts that names neither a folder nor a package."""
+    return state.absolute() / WORK_FOLDER
+
+
+def _empty(folder: Path) -> None:
+    """A file that cannot be removed, such as one that a program holds, is left and told."""
+    if folder.is_symlink():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    if os.path.lexists(folder):
+        _log.warning("%s cannot be emptied; files of an earlier run may be in it", folder)

@@ -1,0 +1,253 @@
+"""Restarts that steps ask for: where the run goes on, what people are told, and deaths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from dlcore.engine.events import RestartRequested, StepInterrupted, StepRepeated
+from dlcore.engine.report import Report
+from dlcore.engine.restart_request import RestartRequest, judged, notice, take_request
+from dlcore.engine.state_file import STATE_FILE
+from dlcore.steps.interface import CANNOT_RUN, Outcome, RestartNotice
+from dlcore.tasksequence import Step, TaskSequence, Variables, read
+from tests.engine.machine import (
+    GOES_ON,
+    TOOLS,
+    Acting,
+    CrashError,
+    Machine,
+    outcomes,
+    parsed,
+)
+from tests.engine.scene import group, sequence, step, when
+
+NO_NETWORK = "[[endpoint]]\nname = 'gone'\nkind = 'http'\nurl = 'http://127.0.0.1:9/'"
+
+
+def asking(name: str, code: int = 0, **variables: str) -> Acting:
+    """A step of that name sets variables, the first time that it runs."""
+    asked: list[str] = []
+
+    def act(step: Step, known: Variables, content: Mapping[str, Path]) -> Outcome:
+        if step.name != name or asked:
+            return Outcome()
+        asked.append(name)
+        known.update(variables)
+        return Outcome(code)
+
+    return Acting(act)
+
+
+def lives(machine: Machine, executor: Acting, *children: str) -> list[str]:
+    """How each process ends that runs the sequence, until one does not end with a restart."""
+    ends: list[str] = []
+    while not ends or ends[-1] == "restart":
+        ends.append(machine.run(parsed(*children), executor).outcome or "")
+        assert len(ends) < 9
+    return ends
+
+
+@pytest.mark.parametrize("value", ["HD", "true", " hd "])
+def test_a_requested_restart_comes_before_the_next_step(machine: Machine, value: str) -> None:
+    executor = asking("bios", SMSTSRebootRequested=value)
+    report = machine.run(parsed(step("bios"), step("next")), executor)
+    assert (report.outcome, executor.ran) == ("restart", ["os", "bios"])
+    assert RestartRequested(1, "bios", None, "", repeats=False) in machine.events
+    report = machine.run(parsed(step("bios"), step("next")), executor)
+    assert (report.outcome, executor.ran) == ("succeeded", ["os", "bios", "next"])
+    assert report.restart is None
+
+
+def test_a_variable_step_may_ask_for_a_restart(machine: Machine) -> None:
+    sets = step("set", "SetVariableAction", VariableName="SMSTSRebootRequested", VariableValue="HD")
+    executor = Acting()
+    assert lives(machine, executor, sets, step("next")) == ["restart", "succeeded"]
+    assert executor.ran == ["os", "next"]
+
+
+def test_a_requested_retry_runs_the_same_step_again_whatever_its_condition_says(
+    machine: Machine,
+) -> None:
+    machine.variables = {"X": "1"}
+    asked = asking("again", SMSTSRebootRequested="HD", SMSTSRetryRequested="true", X="2")
+    tree = (step("again", condition=when("X", "1")), step("next"))
+    assert machine.run(parsed(*tree), asked).outcome == "restart"
+    assert RestartRequested(1, "again", None, "", repeats=True) in machine.events
+    report = machine.run(parsed(*tree), asked)
+    assert asked.ran == ["os", "again", "again", "next"]
+    assert report.outcome == "succeeded"
+    assert report.steps[1].run_s == pytest.approx(2.0), "both times count"
+    assert StepRepeated(1, "again") in machine.events
+    assert not [event for event in machine.events if isinstance(event, StepInterrupted)]
+
+
+def test_a_retry_without_a_restart_has_no_effect_on_any_step(machine: Machine) -> None:
+    executor = asking("a", SMSTSRetryRequested="true")
+    later = step("b", "SetVariableAction", VariableName="SMSTSRebootRequested", VariableValue="HD")
+    assert lives(machine, executor, step("a"), later, step("c")) == ["restart", "succeeded"]
+    assert executor.ran == ["os", "a", "c"]
+
+
+def test_the_request_of_a_step_that_ends_the_run_does_not_count(machine: Machine) -> None:
+    executor = asking("bad", 7, SMSTSRebootRequested="HD", SMSTSRetryRequested="true")
+    assert lives(machine, executor, step("bad"), step("next")) == ["failed"]
+
+
+def test_a_failed_step_that_continues_may_be_repeated(machine: Machine) -> None:
+    executor = asking("bad", 7, SMSTSRebootRequested="HD", SMSTSRetryRequested="true")
+    bad = step("bad", attributes=GOES_ON)
+    assert lives(machine, executor, bad, step("next")) == ["restart", "succeeded"]
+    assert executor.ran == ["os", "bad", "bad", "next"]
+
+
+def test_a_step_that_ends_its_group_restarts_and_is_not_repeated(machine: Machine) -> None:
+    executor = asking("bad", 7, SMSTSRebootRequested="HD", SMSTSRetryRequested="true")
+    around = group("g", step("bad"), step("rest"), attributes=GOES_ON)
+    assert lives(machine, executor, around, step("next")) == ["restart", "succeeded"]
+    assert executor.ran == ["os", "bad", "next"]
+
+
+def test_a_restart_into_windows_pe_fails_the_step(machine: Machine) -> None:
+    executor = asking("pe", SMSTSRebootRequested="WinPE")
+    report = machine.run(parsed(step("pe", attributes='retryCount="0"'), step("next")), executor)
+    assert report.outcome == "failed"
+    assert "Windows PE" in outcomes(report)["pe"]
+
+
+@pytest.mark.parametrize("kind", ["RunCommandLineAction", "RunPowerShellScriptAction"])
+@pytest.mark.parametrize("codes", ["0 3010", "0"])
+def test_a_command_that_ends_with_3010_restarts_the_machine(
+    machine: Machine, kind: str, codes: str
+) -> None:
+    odd = step("odd", kind, attributes=f'successCodeList="{codes}" {GOES_ON} retryCount="2"')
+    executor = asking("odd", 3010)
+    assert lives(machine, executor, odd, step("next")) == ["restart", "succeeded"]
+    assert executor.ran == ["os", "odd", "next"]
+
+
+def test_other_types_of_steps_may_end_with_3010() -> None:
+    (other,) = read(sequence(step("x", "RebootAction")), source="test").steps
+    assert not judged(other, Outcome(3010), Variables()).restart
+
+
+def test_a_last_step_that_asks_for_a_restart_ends_the_run_behind_it(machine: Machine) -> None:
+    executor = asking("last", SMSTSRebootRequested="HD")
+    assert lives(machine, executor, step("last")) == ["restart", "succeeded"]
+    assert executor.ran == ["os", "last"]
+
+
+def test_the_report_says_what_people_are_to_be_told(machine: Machine) -> None:
+    machine.variables = {
+        "SMSTSRebootDelay": "3600",
+        "SMSTSRebootDelayNext": "60",
+        "SMSTSRebootMessage": "%Company% updates this computer",
+        "Company": "Contoso",
+    }
+    executor = Acting(lambda *_: Outcome(restart=True))
+    tree = parsed(step("a"))
+    told = [machine.run(tree, executor).restart for _ in range(2)]
+    assert told == [
+        RestartNotice(3600, "Contoso updates this computer"),
+        RestartNotice(60, "Contoso updates this computer"),
+    ]
+
+
+def test_a_step_s_own_notice_counts_more(machine: Machine) -> None:
+    machine.variables = {"SMSTSRebootDelay": "3600"}
+    own = RestartNotice(0, "now")
+    report = machine.run(parsed(), Acting(lambda *_: Outcome(restart=True, notice=own)))
+    assert report.restart == own
+
+
+@pytest.mark.parametrize("text", ["-1", "soon", "1.5", "9999999999", "٣"])
+def test_a_delay_that_is_not_a_number_does_not_count(text: str) -> None:
+    assert notice(Variables({"SMSTSRebootDelay": text}), 0) == RestartNotice()
+    variables = Variables({"SMSTSRebootDelay": "5", "SMSTSRebootDelayNext": text})
+    assert notice(variables, 1) == RestartNotice(5)
+
+
+@pytest.mark.parametrize("value", ["", "false", "False", " "])
+def test_what_is_false_asks_for_nothing(value: str) -> None:
+    variables = Variables({"smstsrebootrequested": value, "SMSTSRetryRequested": value})
+    assert take_request(variables) == RestartRequest(restart=False, retry=False)
+    assert not variables
+
+
+def test_a_refused_request_is_removed() -> None:
+    variables = Variables({"SMSTSRebootRequested": "winpe", "SMSTSRetryRequested": "true"})
+    (command,) = read(sequence(step("x")), source="test").steps
+    assert judged(command, Outcome(0, output="kept"), variables).exit_code == CANNOT_RUN
+    assert not variables
+
+
+def test_a_run_goes_on_after_a_restart_without_a_network(machine: Machine) -> None:
+    """Fault N10: no network after a restart that a step asked for. dlcore uses what is on disk."""
+    executor = asking("first", SMSTSRebootRequested="HD", SMSTSRetryRequested="HD")
+    tree = parsed(step("first", package=TOOLS), step("last", package=TOOLS))
+    assert machine.run(tree, executor).outcome == "restart"
+    machine.endpoints = NO_NETWORK
+    report = machine.run(tree, executor)
+    assert (report.outcome, executor.ran) == ("succeeded", ["os", "first", "first", "last"])
+
+
+def dies_before_it_tells(machine: Machine, tree: TaskSequence, executor: Acting) -> Report:
+    """A life whose last act is to put on disk that a restart is due; its caller never hears."""
+    left: list[bytes] = []
+    path = machine.state / STATE_FILE
+    machine.before_the_outcome_is_taken = lambda: left.append(path.read_bytes())
+    report = machine.run(tree, executor)
+    machine.before_the_outcome_is_taken = lambda: None
+    path.write_bytes(left[0])
+    return report
+
+
+@pytest.mark.parametrize("repeats", [False, True])
+def test_a_restart_that_nobody_was_told_of_is_told_again(machine: Machine, repeats: bool) -> None:
+    """Fault P1: dlcore dies when a restart is due, before it tells. It tells, and runs no step."""
+    retry = "true" if repeats else "false"
+    executor = asking("bios", SMSTSRebootRequested="HD", SMSTSRetryRequested=retry)
+    tree = parsed(step("bios"), step("next"))
+    first = dies_before_it_tells(machine, tree, executor)
+    again = machine.run(tree, executor)
+    assert executor.ran == ["os", "bios"]
+    assert (again.outcome, again.restart, again.steps) == ("restart", first.restart, first.steps)
+    last = machine.run(tree, executor)
+    assert executor.ran == ["os", "bios", *["bios"] * repeats, "next"]
+    assert last.outcome == "succeeded"
+
+
+@pytest.mark.parametrize("boot_id", ["second", ""])
+def test_a_restart_that_has_happened_is_not_asked_for_again(machine: Machine, boot_id: str) -> None:
+    """Fault P2: the machine restarts before dlcore tells of the restart. dlcore goes on."""
+    executor = asking("bios", SMSTSRebootRequested="HD")
+    tree = parsed(step("bios"), step("next"))
+    dies_before_it_tells(machine, tree, executor)
+    machine.facts.boot = boot_id
+    assert machine.run(tree, executor).outcome == "succeeded"
+    assert executor.ran == ["os", "bios", "next"]
+
+
+def test_a_repeated_step_that_dies_runs_again(machine: Machine) -> None:
+    """Fault P1: dlcore dies in a step that runs again after a restart. It runs it once more."""
+    count = 0
+
+    def act(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        nonlocal count
+        if step.name != "again":
+            return Outcome()
+        count += 1
+        if count == 1:
+            variables.update({"SMSTSRebootRequested": "HD", "SMSTSRetryRequested": "HD"})
+        if count == 2:
+            raise CrashError
+        return Outcome()
+
+    tree, executor = parsed(step("again"), step("next")), Acting(act)
+    assert machine.run(tree, executor).outcome == "restart"
+    with pytest.raises(CrashError):
+        machine.run(tree, executor)
+    assert machine.run(tree, executor).outcome == "succeeded"
+    assert executor.ran == ["os", "again", "again", "again", "next"]

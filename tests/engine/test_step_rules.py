@@ -1,0 +1,183 @@
+"""What a step's turn begins with: its references, its environment, and the variables around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from dlcore.engine.client import Client
+from dlcore.steps.interface import Outcome
+from dlcore.tasksequence import Step, Variables
+from tests.engine.machine import GOES_ON, TOOLS, Acting, Machine, outcomes, parsed
+from tests.engine.scene import deployment, group, step, when
+from tests.engine.virtual_time import virtually
+
+
+@pytest.fixture
+def intranet(machine: Machine) -> Machine:
+    """Preflight lets references be resolved by the run itself there."""
+    machine.on_internet = False
+    return machine
+
+
+def unresolved(kind: str, **more: str) -> str:
+    if kind == "DownloadPackageContentAction":
+        return step("get", kind, OSDDownloadDownloadPackages="%DRIVER%", **more)
+    return step("get", kind, package="%DRIVER%", **more)
+
+
+@pytest.mark.parametrize("kind", ["RunCommandLineAction", "DownloadPackageContentAction"])
+def test_a_reference_that_does_not_resolve_fails_the_step_and_names_the_variable(
+    intranet: Machine, kind: str
+) -> None:
+    executor = Acting()
+    report = intranet.run(parsed(unresolved(kind), step("last")), executor)
+    assert executor.ran == ["os"], "nothing of the step is executed"
+    assert report.outcome == "failed"
+    assert outcomes(report)["get"] == "the package '%DRIVER%' is not known: DRIVER is not set"
+
+
+@pytest.mark.parametrize("kind", ["RunCommandLineAction", "DownloadPackageContentAction"])
+def test_a_step_with_such_a_reference_may_continue_on_error(intranet: Machine, kind: str) -> None:
+    executor = Acting()
+    bad = unresolved(kind, attributes=f'{GOES_ON} retryCount="3"')
+    report = intranet.run(parsed(bad, step("last")), executor)
+    assert executor.ran == ["os", "last"]
+    assert report.outcome == "succeeded"
+    assert report.steps[1].run_s == 0.0, "no attempt would help"
+
+
+def test_a_text_that_is_not_an_id_is_named(intranet: Machine) -> None:
+    intranet.variables = {"DRIVER": "driver pack"}
+    report = intranet.run(parsed(unresolved("RunCommandLineAction")))
+    assert "'driver pack', and no package has such an id" in outcomes(report)["get"]
+
+
+def test_a_reference_that_a_step_resolves_in_time_is_fetched(intranet: Machine) -> None:
+    found: dict[str, Path] = {}
+
+    def act(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        variables["Driver"] = TOOLS
+        found.update(content)
+        return Outcome()
+
+    tree = parsed(unresolved("RunCommandLineAction"))
+    assert intranet.run(tree, Acting(act)).outcome == "succeeded"
+    assert TOOLS in found
+
+
+def test_a_step_for_windows_pe_does_not_run(
+    machine: Machine,
+) -> None:
+    executor = Acting()
+    pe = step("pe", package=TOOLS, attributes='runIn="WinPE"')
+    full = group("full", step("full"), condition=when("_SMSTSInWinPE", "false"))
+    both = step("both", attributes='runIn="WinPEandFullOS"')
+    report = machine.run(
+        parsed(pe, full, both, step("os only", attributes='runIn="FullOS"')), executor
+    )
+    assert executor.ran == ["os", "full", "both", "os only"]
+    assert outcomes(report)["pe"] == "Windows PE"
+    assert report.outcome == "succeeded"
+
+
+def test_a_step_is_told_its_name_before_it_runs(machine: Machine) -> None:
+    seen: list[str] = []
+
+    def look(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        seen.append(variables["_SMSTSCurrentActionName"])
+        return Outcome()
+
+    machine.run(
+        parsed(step("a"), step("skipped", condition=when("X", "1")), step("b")), Acting(look)
+    )
+    assert seen == ["os", "a", "b"]
+
+
+def test_a_step_that_is_left_out_resets_nothing(machine: Machine) -> None:
+    seen: dict[str, Variables] = {}
+
+    def look(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        seen[step.name] = Variables(variables)
+        return Outcome(5 if step.name == "bad" else 0)
+
+    skipped = step("skipped", condition=when("X", "1"))
+    machine.run(parsed(step("bad", attributes=GOES_ON), skipped, step("last")), Acting(look))
+    assert seen["last"]["_SMSTSLastActionName"] == "bad"
+    assert seen["last"]["_SMSTSLastActionSucceeded"] == "false"
+
+
+@pytest.mark.parametrize("name", ["_SMSTSMachineName", "%Prefix%Own"])
+def test_a_step_cannot_set_a_read_only_variable(machine: Machine, name: str) -> None:
+    machine.variables = {"Prefix": "_"}
+    seen: list[str] = []
+
+    def look(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        seen.append(variables["_SMSTSMachineName"])
+        assert "_Own" not in variables
+        return Outcome()
+
+    sets = step("set", "SetVariableAction", VariableName=name, VariableValue="other")
+    report = machine.run(parsed(sets), Acting(look))
+    assert report.outcome == "failed"
+    assert "is read-only" in outcomes(report)["set"]
+    assert seen == ["PC0042"]
+
+
+def test_an_empty_value_removes_a_variable(machine: Machine) -> None:
+    machine.variables = {"X": "1"}
+    sets = step("set", "SetVariableAction", VariableName="x", VariableValue="")
+    executor = Acting()
+    machine.run(parsed(sets, step("gone", condition=when("X", "", "notExists"))), executor)
+    assert executor.ran == ["os", "gone"]
+
+
+def test_a_removed_variable_stays_removed_after_a_restart(machine: Machine) -> None:
+    machine.variables = {"X": "1"}
+    sets = step("set", "SetVariableAction", VariableName="x", VariableValue="")
+    tree = parsed(sets, step("boot"), step("last"))
+
+    def act(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        if step.name != "os":
+            assert "X" not in variables
+        return Outcome(restart=step.name == "boot")
+
+    assert machine.run(tree, Acting(act)).outcome == "restart"
+    assert machine.run(tree, Acting(act)).outcome == "succeeded"
+
+
+def test_a_step_without_a_folder_starts_in_the_run_s_own_which_the_next_run_empties(
+    machine: Machine,
+) -> None:
+    async def main() -> list[list[str]]:
+        found = []
+        settings = deployment(machine.root)
+        for restart in (True, False, False):
+            async with Client(settings, machine.state, machine=machine.facts) as client:
+                session = await client.session(parsed(step("a"), step("b")))
+                async for due in session.run_steps():
+                    folder = (await session.job(due)).work_folder
+                    assert folder is not None
+                    assert session.variables["_SMSTSMDataPath"] == str(folder)
+                    found.append(sorted(path.name for path in folder.iterdir()))
+                    (folder / due.name).mkdir(exist_ok=True)
+                    is_restart = restart and due.name == "a"
+                    await session.completed(due, Outcome(restart=is_restart))
+        return found
+
+    assert virtually(main()) == [[], ["os"], ["a", "os"], [], ["os"], ["a", "os"]]
+    assert (machine.state / "logs").is_dir(), "_SMSTSLogPath"
+
+
+def test_the_report_says_what_a_step_waited_for_and_how_it_failed(machine: Machine) -> None:
+    def act(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        return Outcome(1603, output="cannot write\nto C:\\") if step.name == "bad" else Outcome()
+
+    report = machine.run(parsed(step("bad", package=TOOLS)), Acting(act))
+    result = report.steps[1]
+    assert set(result.waits_s) == {TOOLS}
+    assert sum(result.waits_s.values()) <= result.stall_s + 1e-6
+    assert result.explanation.startswith("ERROR_INSTALL_FAILURE")
+    assert result.output == "cannot write\nto C:\\"
