@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from dlcore.steps.command_line import RunCommandLine
+from dlcore.steps.install_package import InstallPackage
 from dlcore.steps.interface import CANNOT_RUN, Executor, Job, Outcome
 from dlcore.steps.powershell import RunPowerShellScript
 from dlcore.steps.process import Commands
 from dlcore.steps.restart import RestartComputer
 from dlcore.tasksequence import Step
-from dlcore.tasksequence.step_types import RESTART, RUN_COMMAND_LINE, RUN_POWERSHELL
+from dlcore.tasksequence.step_types import (
+    INSTALL_SOFTWARE,
+    RESTART,
+    RUN_COMMAND_LINE,
+    RUN_POWERSHELL,
+)
 
 
 class StepExecutors:
@@ -50,6 +56,7 @@ def standard_executors(secret_variables: Collection[str] = ()) -> StepExecutors:
     commands = Commands(secret_variables)
     return StepExecutors(
         {
+            INSTALL_SOFTWARE: InstallPackage(commands),
             RUN_COMMAND_LINE: RunCommandLine(commands),
             RUN_POWERSHELL: RunPowerShellScript(commands),
             RESTART: RestartComputer(),
