@@ -11,7 +11,7 @@ from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.loop import run_async
 from dlcore.cli.output import json_option, say, show_json, show_table
 from dlcore.cli.paths import EXISTING_FILE
-from dlcore.cli.state import sequence_id_option, state_option, trust_root_option
+from dlcore.cli.state import state_option, trust_root_option, which_option
 from dlcore.deployment import Check, CheckOutcome, Deployment, load_deployment
 from dlcore.tasksequence import Plan, TaskSequence, load, plan
 from dlcore.tasksequence.step_types import PREFIX
@@ -32,14 +32,14 @@ _OUTCOMES = {
     type=EXISTING_FILE,
     help="Deployment settings (TOML): also check every prerequisite of a run.",
 )
-@sequence_id_option
+@which_option
 @trust_root_option
 @state_option
 @json_option
 def command(
     sequence: Path,
     config: Path | None,
-    sequence_id: str | None,
+    which: str | None,
     trust_root: Path | None,
     state: Path,
     as_json: bool,
@@ -48,7 +48,7 @@ def command(
 
     Changes nothing, and ends with status 0 even if a prerequisite is missing.
     """
-    loaded = load(sequence, package_id=sequence_id)
+    loaded = load(sequence, which=which)
     deployment = load_deployment(config, trust_root=trust_root) if config else None
     planned = plan(loaded, deployment.variables if deployment else None)
     checks = run_async(_check(loaded, deployment, state)) if deployment else ()

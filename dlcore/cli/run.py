@@ -18,7 +18,7 @@ from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.report import show_report
-from dlcore.cli.state import sequence_id_option, state_option, trust_root_option, wait_option
+from dlcore.cli.state import state_option, trust_root_option, wait_option, which_option
 from dlcore.cli.views import View, open_view
 from dlcore.deployment import Deployment, load_deployment
 from dlcore.engine.client import Client
@@ -39,7 +39,7 @@ RESTART = 16  # a step asked for a restart: run again to go on
 @click.command(cls=LoggedCommand)
 @click.argument("sequence", type=EXISTING_FILE)
 @click.option("--config", required=True, type=EXISTING_FILE, help="Deployment settings (TOML).")
-@sequence_id_option
+@which_option
 @click.option(
     "--simulate",
     metavar="SECONDS|FILE",
@@ -68,7 +68,7 @@ RESTART = 16  # a step asked for a restart: run again to go on
 def command(
     sequence: Path,
     config: Path,
-    sequence_id: str | None,
+    which: str | None,
     simulate: str | None,
     is_restart: bool,
     is_continue: bool,
@@ -91,7 +91,7 @@ def command(
     if is_restart and is_continue:
         raise click.UsageError("--restart and --continue exclude each other")
     resume = Resume.RESTART if is_restart else Resume.CONTINUE if is_continue else Resume.ASK
-    loaded = load(sequence, package_id=sequence_id)
+    loaded = load(sequence, which=which)
     deployment = load_deployment(config, trust_root=trust_root)
     executor = _executor(simulate, deployment)
     post_action = None if simulate else DetachedPostAction(deployment.secret_variables)

@@ -31,10 +31,13 @@ trust_root_option = click.option(
     help="The publisher's root.json: only a catalog that is signed as it says is used, whichever "
     "server it comes from. [default: that of the deployment file, if there is one]",
 )
-sequence_id_option = click.option(
+which_option = click.option(
+    "--sequence",
     "--sequence-id",
-    metavar="ID",
-    help="Package id of the task sequence to take, of an export that holds several.",
+    "which",
+    metavar="WHICH",
+    help="Which task sequence to take, of an export that holds several: its package id, its name, "
+    "or its number in the file, from 1.",
 )
 wait_option = click.option(
     "--wait",

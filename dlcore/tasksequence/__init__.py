@@ -1,9 +1,9 @@
 """Exported task sequences: steps, groups, conditions, and what content each step needs.
 
 The way through the room: ``archive`` and ``markup`` read hostile bytes, ``forms`` finds the task
-sequences in them, ``builder`` (with ``expressions`` and ``parameters``) makes the frozen ``tree``
-of them; ``conditions``, ``content`` and ``dataflow`` answer questions about it, with ``variables``
-and an evaluator from ``evaluators`` or ``windows``.
+sequences in them, ``choosing`` takes one, ``builder`` (with ``expressions`` and ``parameters``)
+makes the frozen ``tree`` of it; ``conditions``, ``content`` and ``dataflow`` answer questions about
+it, with ``variables`` and an evaluator from ``evaluators`` or ``windows``.
 """
 
 from dlcore.package_ids import package_id as package_id

@@ -137,8 +137,8 @@ def zipped(entries: Mapping[str, str | bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def read_text(text: str, package_id: str | None = None) -> TaskSequence:
-    return read(text.encode(), source="upgrade.xml", package_id=package_id)
+def read_text(text: str, which: str | None = None) -> TaskSequence:
+    return read(text.encode(), source="upgrade.xml", which=which)
 
 
 def read_steps(*inside: str) -> TaskSequence:

@@ -206,18 +206,9 @@ def test_children_in_a_circle_are_refused_with_the_circle() -> None:
         read(export_zip(texts), source="x.zip")
 
 
-def test_of_unrelated_sequences_one_must_be_named() -> None:
-    data = export_zip({"ABC00001": CHILD, "ABC00002": CHILD})
-    with pytest.raises(TaskSequenceError, match="ABC00001, ABC00002"):
-        read(data, source="x.zip")
-    assert read(data, source="x.zip", package_id="abc00002").package_id == "ABC00002"
-    with pytest.raises(TaskSequenceError, match="no task sequence ABC00003"):
-        read(data, source="x.zip", package_id="ABC00003")
-
-
 def test_a_child_can_be_read_by_its_name() -> None:
     data = export_zip({"ABC00001": sequence(subsequence("ABC00002")), "ABC00002": CHILD})
-    result = read(data, source="x.zip", package_id="ABC00002")
+    result = read(data, source="x.zip", which="ABC00002")
     assert [s.path for s in result.steps] == [("In child",), ()]
 
 
