@@ -249,7 +249,8 @@ class Session:
             DlcoreError: As `content`.
         """
         folders = await self.content(step)
-        return Job(step, self.variables, folders, work_folder=work_folder(self._state))
+        programs = await self._step_content.programs(tuple(folders))
+        return Job(step, self.variables, folders, programs, work_folder(self._state))
 
     def report(self) -> Report:
         """What the run has come to so far; the final figures once `outcome` is set."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -105,19 +105,23 @@ class StepContent:
 
     def unresolved(self, step: Step) -> str:
         """Why it cannot be told now which packages a step needs, for people; empty if it can."""
-        references = unresolved_needs(step, self._variables)
-        if not references:
+        left = unresolved_needs(step, self._variables)
+        if not left:
             return ""
-        unset = [
-            name
-            for name in dict.fromkeys(n for text in references for n in text.split("%")[1:-1])
-            if name and name not in self._variables
-        ]
-        what = ", ".join(repr(text[:MAX_REFERENCE_CHARACTERS]) for text in references)
-        if unset:
-            verb = "is" if len(unset) == 1 else "are"
-            return f"the package {what} is not known: {', '.join(unset)} {verb} not set"
-        return f"the step refers to {what}, and no package has such an id"
+        named = (f"{need.reference[:MAX_REFERENCE_CHARACTERS]!r} ({need.reason})" for need in left)
+        return f"the step's packages are not known: {', '.join(named)}"
+
+    async def programs(self, package_ids: Sequence[str]) -> dict[str, Mapping[str, str]]:
+        """The programs that were published with packages which have arrived.
+
+        Returns:
+            Package id -> name of a program -> its command line.
+
+        Raises:
+            DlcoreError: As `packages`.
+        """
+        manifests = [await self._content.library.manifest(each) for each in package_ids]
+        return {manifest.package_id: manifest.programs for manifest, _ in manifests}
 
     async def package(self, package_id: str, waited: Waited) -> Path:
         """Wait for one package: `packages`."""
