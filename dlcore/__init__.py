@@ -153,6 +153,7 @@ if TYPE_CHECKING:
     from dlcore.publish import repair as _repair_published
     from dlcore.publish import verify_site as verify_site
     from dlcore.schedule import Terms as Terms
+    from dlcore.steps.installed import ExecutorContext as ExecutorContext
     from dlcore.steps.interface import Executor as Executor
     from dlcore.steps.interface import Job as Job
     from dlcore.steps.interface import Outcome as Outcome
@@ -226,6 +227,7 @@ _PUBLIC = {
         "Wrong:SiteWrong publish:publish_folder repair:repair_published verify_site"
     ),
     "schedule": "Terms",
+    "steps.installed": "ExecutorContext",
     "steps.interface": "Executor Job Outcome RestartNotice",
     "steps.post_action": "DetachedPostAction PostAction",
     "steps.registry": "StepExecutors standard_executors",

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from dlcore.steps.command_line import RunCommandLine
 from dlcore.steps.install_package import InstallPackage
+from dlcore.steps.installed import GROUP, ExecutorContext, installed_executors
 from dlcore.steps.interface import CANNOT_RUN, Executor, Job, Outcome
 from dlcore.steps.powershell import RunPowerShellScript
 from dlcore.steps.process import Commands
@@ -47,22 +48,28 @@ class StepExecutors:
 
 
 def standard_executors(secret_variables: Collection[str] = ()) -> StepExecutors:
-    """The executors that come with dlcore.
+    """The executors that come with dlcore, and those that other packages install.
 
     Args:
         secret_variables: Names of environment variables that hold credentials, as
             `dlcore.Deployment.secret_variables` tells them. No command gets them.
     """
-    commands = Commands(secret_variables)
-    return StepExecutors(
-        {
-            INSTALL_SOFTWARE: InstallPackage(commands),
-            RUN_COMMAND_LINE: RunCommandLine(commands),
-            RUN_POWERSHELL: RunPowerShellScript(commands),
-            RESTART: RestartComputer(),
-        }
-    )
+    own = _own_executors(Commands(secret_variables))
+    context = ExecutorContext(frozenset(secret_variables))
+    return StepExecutors({**own, **installed_executors(context, built_in=own)})
+
+
+def _own_executors(commands: Commands) -> dict[str, Executor]:
+    return {
+        INSTALL_SOFTWARE: InstallPackage(commands),
+        RUN_COMMAND_LINE: RunCommandLine(commands),
+        RUN_POWERSHELL: RunPowerShellScript(commands),
+        RESTART: RestartComputer(),
+    }
 
 
 def _no_executor(step: Step) -> str:
-    return f"no executor is installed for steps of the type {step.type}"
+    return (
+        f"no executor is installed for steps of the type {step.type}; install a package with an"
+        f" entry point of that name in the group {GROUP}"
+    )
