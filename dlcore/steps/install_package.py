@@ -23,6 +23,8 @@ from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.steps.output_tail import MAX_SHOWN_LINES
 from dlcore.steps.process import RESTART_NEEDED, Commands
 from dlcore.tasksequence import FrozenVariables, Step, StepParameters, package_id
+from dlcore.tasksequence.step_types import INSTALL_SOFTWARE
+from dlcore.tasksequence.variables import frozen
 
 _log = logging.getLogger(__name__)
 
@@ -72,9 +74,7 @@ class InstallPackage:
         base = _list_base(job.step, job.parameters)
         if base:
             return await self._install_all(job, list(_members(base, job.variables)))
-        program = job.parameters.expanded("_SMSSWDProgramName").strip()
-        text = job.parameters.expanded("PackageID") or _in_action(job.step, "pkg")
-        return await self._install(job, Installation(package_id(text) or text, program))
+        return await self._install(job, _single(job.step, job.parameters))
 
     async def _install_all(self, job: Job, texts: list[str]) -> Outcome:
         """An empty list installs nothing, and succeeds."""
@@ -93,9 +93,8 @@ class InstallPackage:
         return _together(outcomes, Outcome())
 
     async def _install_member(self, job: Job, text: str) -> Outcome:
-        package, found, program = job.variables.expand(text).partition(":")
-        wanted = Installation(package.strip(), program.strip())
-        if not (found and wanted.program):
+        wanted = _member(text, job.variables)
+        if not wanted.program:
             return _failure(job, f"{text[:_SHOWN_NAME_CHARACTERS]!r} is not PACKAGE:program")
         if package_id(wanted.package) != wanted.package:
             return _failure(job, f"{wanted.package!r} is not a package id in upper case")
@@ -105,13 +104,53 @@ class InstallPackage:
         line = job.programs.get(wanted.package, {}).get(wanted.program)
         folder = job.content.get(wanted.package)
         if line is None or folder is None:
-            return _failure(
-                job,
-                f"the {wanted.named} is not published; publish the package again with"
-                f" --program '{wanted.program[:_SHOWN_NAME_CHARACTERS]}=COMMAND'",
-            )
+            return _failure(job, _not_published(wanted))
         outcome = await self._commands.run(job, lambda scene: command_of(line, scene), where=folder)
         return _judged(wanted, outcome)
+
+
+def unpublished(
+    step: Step, variables: Mapping[str, str], programs: Mapping[str, Mapping[str, str]]
+) -> str:
+    """Which program of a step is not published, as far as it can be told before the run.
+
+    Args:
+        step: Any step; of other types nothing is said.
+        variables: What is known of the variables then.
+        programs: Package id -> name of a program -> its command line. Of a package that is not in
+            it, nothing is said.
+
+    Returns:
+        A clause without a full stop that names program, package and remedy; empty if there is none.
+    """
+    if step.type != INSTALL_SOFTWARE:
+        return ""
+    known, parameters = frozen(variables), StepParameters(step, variables)
+    base = _list_base(step, parameters)
+    named = (_member(text, known) for text in _members(base, known))
+    for wanted in named if base else [_single(step, parameters)]:
+        of_package = programs.get(wanted.package)
+        if wanted.program and of_package is not None and wanted.program not in of_package:
+            return _not_published(wanted)
+    return ""
+
+
+def _not_published(wanted: Installation) -> str:
+    option = f"--program '{wanted.program[:_SHOWN_NAME_CHARACTERS]}=COMMAND'"
+    return f"the {wanted.named} is not published; publish the package again with {option}"
+
+
+def _single(step: Step, parameters: StepParameters) -> Installation:
+    """What a step without a list names."""
+    text = parameters.expanded("PackageID") or _in_action(step, "pkg")
+    program = parameters.expanded("_SMSSWDProgramName").strip()
+    return Installation(package_id(text) or text, program)
+
+
+def _member(text: str, variables: FrozenVariables) -> Installation:
+    """What an entry of a list names; without a program if it is not ``PACKAGE:program``."""
+    package, _, program = variables.expand(text).partition(":")
+    return Installation(package.strip(), program.strip())
 
 
 def _judged(wanted: Installation, outcome: Outcome) -> Outcome:

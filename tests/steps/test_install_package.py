@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.steps.install_package import InstallPackage
+from dlcore.steps.install_package import InstallPackage, unpublished
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.steps.process import Commands
 from dlcore.tasksequence import Step, Variables, read
@@ -152,6 +152,28 @@ async def test_the_base_name_may_be_a_parameter(install: Installer) -> None:
     item = step("l", "InstallSoftwareAction", BaseVariableName="%Kind%PKG")
     assert await install(item, Kind="LAB", LABPKG001=f"{ONE}:works") == Outcome()
     assert install.ran_in == [ONE]
+
+
+@pytest.mark.parametrize(
+    ("xml", "variables", "missing"),
+    [
+        (single(ONE, "works"), {}, ""),
+        (single(ONE, "other"), {}, "program 'other' of package ABC00001"),
+        (single(ONE, "works"), {"_SMSSWDProgramName": "other"}, "program 'other'"),
+        (single("ABC00009", "works"), {}, ""),  # nothing is known of that package
+        (of_list(), {}, ""),
+        (of_list(), {"LIST001": f"{ONE}:works", "LIST002": f"{TWO}:fails"}, "ABC00002"),
+        (of_list(), {"LIST001": "wrong"}, ""),  # the step may go on after it
+        (step("c", CommandLine="x", PackageID=ONE, _SMSSWDProgramName="other"), {}, ""),
+    ],
+)
+def test_a_program_that_is_not_published_is_told_before_the_run(
+    install: Installer, xml: str, variables: dict[str, str], missing: str
+) -> None:
+    """Fault: a step names a program that nobody published. dlcore can tell it before the run."""
+    told = unpublished(install.step(xml), variables, PROGRAMS)
+    assert missing in told
+    assert bool(missing) == ("--program '" in told)
 
 
 async def test_a_step_that_names_no_program_is_told_before_the_run(install: Installer) -> None:
