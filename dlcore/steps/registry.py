@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from dlcore.steps.bitlocker import DisableBitLocker, EnableBitLocker, ManageBde
 from dlcore.steps.command_line import RunCommandLine
 from dlcore.steps.install_package import InstallPackage
 from dlcore.steps.installed import GROUP, ExecutorContext, installed_executors
 from dlcore.steps.interface import CANNOT_RUN, Executor, Job, Outcome
+from dlcore.steps.machine import this_machine
 from dlcore.steps.powershell import RunPowerShellScript
 from dlcore.steps.process import Commands
+from dlcore.steps.readiness import CheckReadiness
+from dlcore.steps.refused import refusing_executors
 from dlcore.steps.restart import RestartComputer
+from dlcore.steps.setup_runner import WindowsSetup
+from dlcore.steps.upgrade import UpgradeOperatingSystem
 from dlcore.tasksequence import Step
 from dlcore.tasksequence.step_types import (
+    DISABLE_BITLOCKER,
+    ENABLE_BITLOCKER,
     INSTALL_SOFTWARE,
+    PRESTART_CHECK,
     RESTART,
     RUN_COMMAND_LINE,
     RUN_POWERSHELL,
+    UPGRADE,
 )
 
 
@@ -56,15 +66,20 @@ def standard_executors(secret_variables: Collection[str] = ()) -> StepExecutors:
     """
     own = _own_executors(Commands(secret_variables))
     context = ExecutorContext(frozenset(secret_variables))
-    return StepExecutors({**own, **installed_executors(context, built_in=own)})
+    installed = installed_executors(context, built_in=own)
+    return StepExecutors({**refusing_executors(), **own, **installed})
 
 
 def _own_executors(commands: Commands) -> dict[str, Executor]:
     return {
+        DISABLE_BITLOCKER: DisableBitLocker(ManageBde(commands)),
+        ENABLE_BITLOCKER: EnableBitLocker(ManageBde(commands)),
         INSTALL_SOFTWARE: InstallPackage(commands),
+        PRESTART_CHECK: CheckReadiness(this_machine()),
         RUN_COMMAND_LINE: RunCommandLine(commands),
         RUN_POWERSHELL: RunPowerShellScript(commands),
         RESTART: RestartComputer(),
+        UPGRADE: UpgradeOperatingSystem(WindowsSetup(commands)),
     }
 
 

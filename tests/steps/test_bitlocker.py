@@ -52,18 +52,8 @@ class Tool:
         return Outcome()
 
 
-def step_of(
-    kind: str,
-    action: str = "",
-    parameters: Mapping[str, str] | None = None,
-    *,
-    timeout_s: int | None = None,
-) -> Step:
-    return Step(
-        *(0, "bitlocker", kind, action),
-        variables=FrozenVariables(parameters or {}),
-        timeout_s=timeout_s,
-    )
+def step_of(kind: str, action: str = "", **parameters: str) -> Step:
+    return Step(0, "bitlocker", kind, action, variables=FrozenVariables(parameters))
 
 
 async def run(executor: Executor, step: Step, variables: Variables | None = None) -> Outcome:
@@ -93,7 +83,7 @@ async def test_protection_is_suspended_for_some_restarts(
     action: str, parameters: dict[str, str], expected: str
 ) -> None:
     tool = Tool()
-    outcome = await run(DisableBitLocker(tool), step_of(DISABLE_BITLOCKER, action, parameters))
+    outcome = await run(DisableBitLocker(tool), step_of(DISABLE_BITLOCKER, action, **parameters))
     assert outcome == Outcome()
     assert tool.lines == [expected]
 
@@ -112,7 +102,7 @@ async def test_what_cannot_be_used_is_named(
 ) -> None:
     """Fault: a setting of BitLocker cannot be used. dlcore names it and starts nothing."""
     tool = Tool()
-    outcome = await run(DisableBitLocker(tool), step_of(DISABLE_BITLOCKER, action, parameters))
+    outcome = await run(DisableBitLocker(tool), step_of(DISABLE_BITLOCKER, action, **parameters))
     assert outcome.exit_code == CANNOT_RUN
     assert told in outcome.message
     assert tool.lines == []
@@ -163,7 +153,7 @@ async def test_the_steps_settings_count() -> None:
     step = step_of(
         ENABLE_BITLOCKER,
         "OSDBitLocker.exe /enable /drive:D: /mode:TPMAndKey /keydrive:E: /pwd:None",
-        {"OSDBitLockerEncryptMethod": "XTS_AES256"},
+        OSDBitLockerEncryptMethod="XTS_AES256",
     )
     await run(EnableBitLocker(tool), step)
     assert tool.lines == [
