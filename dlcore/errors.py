@@ -53,10 +53,22 @@ class DlcoreError(Exception):
 
 
 class ConfigError(DlcoreError):
-    """A setting or argument cannot be used. The caller's fault: correct it and run again."""
+    """A setting or argument cannot be used. The caller's fault: correct it and run again.
+
+    Args:
+        message: What cannot be used, and where it stands.
+        problems: One error for each setting, if the message tells of several.
+        remedy: What the reader can do about it.
+    """
 
     code = "config"
     exit_status = 2
+
+    def __init__(
+        self, message: str, *, problems: tuple[ConfigError, ...] = (), remedy: str = ""
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.problems = problems
 
 
 class DocumentError(DlcoreError):

@@ -69,7 +69,7 @@ def show_ending(ending: Ending, error: BaseException, *, as_json: bool) -> None:
     """Tell people on standard error and, if asked for JSON, programs on standard output."""
     if os.environ.get(DEBUG_ENV):
         tell(_traceback(error), keep="\n")
-    keep = "\n" if isinstance(error, PreflightError | click.ClickException) else ""
+    keep = "\n" if _has_lines(error) else ""
     tell(f" ({ending.code}): {ending.message}", label="error", keep=keep)
     if ending.remedy:
         tell(f"  {ending.remedy}")
@@ -83,8 +83,17 @@ def show_ending(ending: Ending, error: BaseException, *, as_json: bool) -> None:
         show_json({"error": {**fields, **ending.details}})
 
 
+def _has_lines(error: BaseException) -> bool:
+    """Whether the line breaks of a message are our own."""
+    is_list = isinstance(error, ConfigError) and bool(error.problems)
+    return is_list or isinstance(error, PreflightError | click.ClickException)
+
+
 def _details(error: DlcoreError) -> dict[str, object]:
     match error:
+        case ConfigError(problems=problems) if problems:
+            told = [{"message": one.message, "remedy": one.remedy} for one in problems]
+            return {"problems": told}
         case PreflightError():
             return {"missing": list(error.missing)}
         case IntegrityError(path=path) if path:

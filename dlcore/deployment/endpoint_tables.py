@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections import Counter
 from pathlib import Path, PureWindowsPath
 from urllib.parse import urlsplit
 
 import msgspec
 
 from dlcore.deployment import toml_tables as tables
+from dlcore.deployment.problems import Problems
 from dlcore.deployment.rates import with_rates
 from dlcore.errors import ConfigError
 from dlcore.model import EndpointKind, EndpointSettings
@@ -30,6 +32,8 @@ _KEYS = {
     EndpointKind.FILE: (*_COMMON, "path"),
 }
 _PATHS = ("token_file", "sas_file", "ca_file")
+_SECRETS = ("token", "sas")
+_CREDENTIALS = (*_SECRETS, "token_file", "token_env", "sas_file", "sas_env")
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9A-Fa-f:.]+", re.ASCII)
 _UNSAFE = re.compile(r"[^\x21-\x7e]")
 
@@ -50,22 +54,25 @@ def read_endpoints(value: object, path: Path, connections: int) -> tuple[Endpoin
         connections: What an endpoint gets that does not say how many.
 
     Raises:
-        ConfigError: A setting cannot be used, or two endpoints share a name.
+        ConfigError: Settings cannot be used, or endpoints share a name: all of that.
     """
     if not isinstance(value, list):
         raise ConfigError(
             f"{path}: endpoint is not a list of tables",
             remedy="Write [[endpoint]], with two brackets, above each endpoint.",
         )
+    problems = Problems()
     endpoints: list[EndpointSettings] = []
     for number, table in enumerate(value, 1):
-        endpoint = _read_endpoint(table, path, number, connections)
-        if any(endpoint.name == other.name for other in endpoints):
-            raise ConfigError(
-                f'{path}: two endpoints are named "{endpoint.name}"',
-                remedy="Give each its own name: reports and errors speak of endpoints by name.",
+        with problems:
+            endpoints.append(_read_endpoint(table, path, number, connections))
+    for name, count in Counter(endpoint.name for endpoint in endpoints).items():
+        if count > 1:
+            problems.add(
+                f'{path}: {count} endpoints are named "{name}"',
+                "Give each its own name: reports and errors speak of endpoints by name.",
             )
-        endpoints.append(endpoint)
+    problems.refuse()
     return tuple(endpoints)
 
 
@@ -92,43 +99,63 @@ def _is_loopback(host: str) -> bool:
 def _read_endpoint(value: object, path: Path, number: int, connections: int) -> EndpointSettings:
     """One endpoint; until its name is known messages call it by its place in the file."""
     where = f"{path}: endpoint {number}"
-    table = tables.as_table(value, where)
-    head = tables.build(_Head, {key: table[key] for key in ("name", "kind") if key in table}, where)
+    written = tables.as_table(value, where)
+    named = {key: written[key] for key in ("name", "kind") if key in written}
+    head = tables.build(_Head, named, where)
     where = f'{path}: endpoint "{head.name}"'
-    _refuse_inline_secrets(table, where)
-    table = with_rates(table, ("cap_bytes_per_s",), where)
-    tables.refuse_unknown(table, _KEYS[head.kind], f"{where} of kind {head.kind.value}")
+    problems = Problems()
+    table = _without_secrets(written, where, problems)
+    table = with_rates(table, ("cap_bytes_per_s",), where, problems)
+    table = tables.only_known(table, _KEYS[head.kind], f"{where} of kind {head.kind}", problems)
     key = "path" if head.kind is EndpointKind.FILE else "url"
-    place = table.get(key)
+    place = table.pop(key, None)
     if not isinstance(place, str) or not place:
-        raise ConfigError(
+        problems.add(
             f"{where}: {key} is missing or not a string",
-            remedy=f'An endpoint of kind {head.kind.value} needs {key} = "...".',
+            f'An endpoint of kind {head.kind} needs {key} = "...".',
         )
-    rest = {name: item for name, item in table.items() if name != key}
-    endpoint = tables.build(
-        EndpointSettings, {"connections": connections, **rest, "url": place}, where
-    )
-    if head.kind is EndpointKind.FILE:
-        return msgspec.structs.replace(endpoint, url=resolve(path, place))
-    _check_url(endpoint, where)
-    _check_credentials(endpoint, where)
-    _check_content_hosts(endpoint, where)
-    named = {name: getattr(endpoint, name) for name in _PATHS}
+        place = ""
+    table = {"connections": connections, **table, "url": place}
+    endpoint = EndpointSettings(**tables.values_of(EndpointSettings, table, where, problems))
+    if head.kind is not EndpointKind.FILE:
+        _check_web(endpoint, written, where, problems)
+    problems.refuse()
+    return _with_paths(endpoint, path)
+
+
+def _check_web(
+    endpoint: EndpointSettings, written: tables.Table, where: str, problems: Problems
+) -> None:
+    """Check what only endpoints with a URL have; not what depends on a value that was refused."""
+    if endpoint.url:
+        with problems:
+            _check_url(endpoint, where)
+    if all(getattr(endpoint, key, "") for key in _CREDENTIALS if key in written):
+        with problems:
+            _check_credentials(endpoint, where)
+    with problems:
+        _check_content_hosts(endpoint, where)
+
+
+def _with_paths(endpoint: EndpointSettings, path: Path) -> EndpointSettings:
+    """The endpoint with its paths made absolute."""
+    keys = ("url",) if endpoint.kind is EndpointKind.FILE else _PATHS
+    named = {key: getattr(endpoint, key) for key in keys}
     return msgspec.structs.replace(
-        endpoint, **{name: resolve(path, text) for name, text in named.items() if text}
+        endpoint, **{key: resolve(path, text) for key, text in named.items() if text}
     )
 
 
-def _refuse_inline_secrets(table: tables.Table, where: str) -> None:
+def _without_secrets(table: tables.Table, where: str, problems: Problems) -> tables.Table:
     """Refuse a credential in the file itself, which is copied, mailed and committed."""
-    for key in ("token", "sas"):
+    for key in _SECRETS:
         if key in table:
-            raise ConfigError(
+            problems.add(
                 f"{where}: {key} would put a secret into this file",
-                remedy=f"Put it into a file that only dlcore's user can read and name that with"
+                "Put it into a file that only dlcore's user can read and name that with"
                 f" {key}_file, or into an environment variable and name that with {key}_env.",
             )
+    return {key: value for key, value in table.items() if key not in _SECRETS}
 
 
 def _check_url(endpoint: EndpointSettings, where: str) -> None:

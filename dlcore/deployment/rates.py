@@ -14,6 +14,7 @@ import re
 from fractions import Fraction
 from typing import Final
 
+from dlcore.deployment.problems import Problems
 from dlcore.errors import ConfigError
 
 MIN_CAP_BYTES_PER_S: Final = 1024  # below that a request takes longer than servers keep it open
@@ -78,25 +79,29 @@ def checked_cap(cap_bytes_per_s: int) -> int:
     return cap_bytes_per_s
 
 
-def with_rates(table: dict[str, object], keys: tuple[str, ...], where: str) -> dict[str, object]:
+def with_rates(
+    table: dict[str, object], keys: tuple[str, ...], where: str, problems: Problems
+) -> dict[str, object]:
     """A table of settings with its rates in bytes per second.
 
     Args:
         table: As the file has it.
         keys: Those that mean bytes per second; a key that begins with ``cap`` is a cap.
         where: File and key of the table, for messages.
-
-    Raises:
-        ConfigError: A rate cannot be used, or a key has an old name, whose unit could be mistaken.
+        problems: Hears of rates that cannot be used, and of keys with an old name, whose unit
+            could be mistaken; these are left out.
     """
-    for key in table:
-        if key in _RENAMED and _RENAMED[key] in keys:
-            raise ConfigError(
-                f"{where}: {key} is now {_RENAMED[key]}",
-                remedy=f"Rename it to {_RENAMED[key]}. A bare number is bytes per second; bits are"
-                ' written with their unit, as in "100 Mbit/s".',
-            )
-    return {key: _rate(value, key, where) if key in keys else value for key, value in table.items()}
+    rates: dict[str, object] = {}
+    for key, value in table.items():
+        with problems:
+            if _RENAMED.get(key) in keys:
+                raise ConfigError(
+                    f"{where}: {key} is now {_RENAMED[key]}",
+                    remedy=f"Rename it to {_RENAMED[key]}. A bare number is bytes per second; bits"
+                    ' are written with their unit, as in "100 Mbit/s".',
+                )
+            rates[key] = _rate(value, key, where) if key in keys else value
+    return rates
 
 
 def _rate(value: object, key: str, where: str) -> object:

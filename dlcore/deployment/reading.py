@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dlcore.deployment import toml_tables as tables
 from dlcore.deployment.endpoint_tables import is_protected, read_endpoints, resolve
+from dlcore.deployment.problems import Problems
 from dlcore.deployment.rates import with_rates
 from dlcore.deployment.settings import (
     CatalogSettings,
@@ -63,37 +64,60 @@ def parse_deployment(text: bytes, path: Path, *, trust_root: Path | None = None)
         trust_root: Root document to trust, in place of the one that the document names.
 
     Raises:
-        ConfigError: A setting cannot be used; the message names the file and the key.
+        ConfigError: Settings cannot be used; the message names the file, and all keys.
     """
     table = tables.parse(text, str(path))
-    tables.refuse_unknown(table, _TABLES, str(path))
+    problems = Problems()
+    table = tables.only_known(table, _TABLES, str(path), problems)
 
     def settings(shape: type[tables.T], key: str) -> tables.T:
         return tables.build(shape, table.get(key, {}), f"{path}: {key}")
 
-    transfer = _read_transfer(table.get("transfer", {}), f"{path}: transfer")
-    endpoints = read_endpoints(table.get("endpoint", []), path, transfer.connections)
-    variables = table.get("variables", {})
-    trust = _absolute(settings(TrustSettings, "trust"), trust_root, path)
-    catalog = settings(CatalogSettings, "catalog")
+    transfer = TransferSettings()
+    endpoints: tuple[EndpointSettings, ...] | None = None
+    trust: TrustSettings | None = None
+    with problems:
+        transfer = _read_transfer(table.get("transfer", {}), f"{path}: transfer")
+    with problems:
+        endpoints = read_endpoints(table.get("endpoint", []), path, transfer.connections)
+    with problems:
+        trust = _absolute(settings(TrustSettings, "trust"), trust_root, path)
+    with problems:
+        is_signed = trust is None or bool(trust.root)
+        catalog = settings(CatalogSettings, "catalog")
+        catalog = _usable_catalog(catalog, endpoints, path, is_signed=is_signed)
+    with problems:
+        options = settings(DeploymentOptions, "deployment")
+    with problems:
+        client = settings(ClientSettings, "client")
+    with problems:
+        launch = settings(LaunchSettings, "launch")
+    with problems:
+        content = _read_content(table.get("content", {}), f"{path}: content")
+    with problems:
+        conditions = settings(ConditionSettings, "conditions")
+    with problems:
+        given = table.get("variables", {})
+        variables = tables.convert(dict[str, str], given, f"{path}: variables")
+    problems.refuse(str(path))
     return Deployment(
-        catalog=_usable_catalog(catalog, endpoints, path, is_signed=bool(trust.root)),
-        trust=trust,
-        endpoints=endpoints,
-        options=settings(DeploymentOptions, "deployment"),
-        client=settings(ClientSettings, "client"),
-        launch=settings(LaunchSettings, "launch"),
+        catalog=catalog,
+        endpoints=endpoints or (),
+        options=options,
+        client=client,
+        launch=launch,
+        trust=trust or TrustSettings(),
         transfer=transfer,
-        content=_read_content(table.get("content", {}), f"{path}: content"),
-        conditions=settings(ConditionSettings, "conditions"),
-        variables=tables.convert(dict[str, str], variables, f"{path}: variables"),
+        content=content,
+        conditions=conditions,
+        variables=variables,
     )
 
 
 def _read_transfer(value: object, where: str) -> TransferSettings:
-    table = tables.as_table(value, where)
-    rates = with_rates(table, ("cap_bytes_per_s", "link_bytes_per_s"), where)
-    return tables.build(TransferSettings, rates, where)
+    problems, table = Problems(), tables.as_table(value, where)
+    rates = with_rates(table, ("cap_bytes_per_s", "link_bytes_per_s"), where, problems)
+    return tables.build(TransferSettings, rates, where, problems)
 
 
 def _absolute(trust: TrustSettings, trust_root: Path | None, path: Path) -> TrustSettings:
@@ -104,34 +128,45 @@ def _absolute(trust: TrustSettings, trust_root: Path | None, path: Path) -> Trus
 
 
 def _read_content(value: object, where: str) -> ContentSettings:
-    sizes = with_sizes(tables.as_table(value, where), ("reserve",), where)
-    return tables.build(ContentSettings, sizes, where)
+    problems = Problems()
+    sizes = with_sizes(tables.as_table(value, where), ("reserve",), where, problems)
+    return tables.build(ContentSettings, sizes, where, problems)
 
 
 def _usable_catalog(
     catalog: CatalogSettings,
-    endpoints: tuple[EndpointSettings, ...],
+    endpoints: tuple[EndpointSettings, ...] | None,
     path: Path,
     *,
     is_signed: bool,
 ) -> CatalogSettings:
-    """The catalog's settings with its path made absolute, refused if nothing could vouch for it."""
+    """The catalog's settings with its path made absolute, refused if nothing could vouch for it.
+
+    Args:
+        catalog: As the file has it.
+        endpoints: Those of the file; None if they cannot be used.
+        path: The file.
+        is_signed: Whether a pinned root vouches for the catalog.
+    """
     where = f"{path}: catalog"
+    problems = Problems()
     if bool(catalog.path) == bool(catalog.endpoint):
-        raise ConfigError(
+        problems.add(
             f"{where}: names {'both a path and an endpoint' if catalog.path else 'no catalog'}",
-            remedy=f'Write path = "{CATALOG_KEY}", or endpoint = "..." with an endpoint\'s name.',
+            f'Write path = "{CATALOG_KEY}", or endpoint = "..." with an endpoint\'s name.',
         )
     sha256 = catalog.sha256.lower()
     if sha256 and (len(sha256) != 64 or set(sha256) - set("0123456789abcdef")):
-        raise ConfigError(
+        problems.add(
             f"{where}.sha256: not 64 hexadecimal digits",
-            remedy="Write what sha256sum prints for the catalog, or leave the key out.",
+            "Write what sha256sum prints for the catalog, or leave the key out.",
         )
-    if catalog.endpoint:
-        _refuse_untrusted(catalog, endpoints, where, is_signed=is_signed)
-        return CatalogSettings(endpoint=catalog.endpoint, sha256=sha256)
-    return CatalogSettings(path=resolve(path, catalog.path), sha256=sha256)
+    if catalog.endpoint and endpoints is not None:
+        with problems:
+            _refuse_untrusted(catalog, endpoints, where, is_signed=is_signed)
+    problems.refuse()
+    place = resolve(path, catalog.path) if catalog.path else ""
+    return CatalogSettings(path=place, endpoint=catalog.endpoint, sha256=sha256)
 
 
 def _refuse_untrusted(

@@ -10,7 +10,7 @@ import re
 from fractions import Fraction
 from typing import Final
 
-from dlcore.errors import ConfigError
+from dlcore.deployment.problems import Problems
 
 _FACTORS: Final = {
     "B": 1,
@@ -36,23 +36,22 @@ def parse_size(text: str) -> int:
     return int(Fraction(found[1]) * _FACTORS[found[2]])
 
 
-def with_sizes(table: dict[str, object], keys: tuple[str, ...], where: str) -> dict[str, object]:
+def with_sizes(
+    table: dict[str, object], keys: tuple[str, ...], where: str, problems: Problems
+) -> dict[str, object]:
     """A table of settings with its sizes in bytes.
 
     Args:
         table: As the file has it.
         keys: Those that mean a size. What is not text is left as it is.
         where: File and key of the table, for messages.
-
-    Raises:
-        ConfigError: A size cannot be used.
+        problems: Hears of sizes that cannot be used; they are left out.
     """
-    sizes = dict(table)
-    for key in keys:
-        value = table.get(key)
-        if isinstance(value, str):
-            try:
-                sizes[key] = parse_size(value)
-            except ValueError as error:
-                raise ConfigError(f"{where}.{key}: {error}", remedy=HOW_TO_WRITE_A_SIZE) from None
+    sizes: dict[str, object] = {}
+    for key, value in table.items():
+        try:
+            is_size = key in keys and isinstance(value, str)
+            sizes[key] = parse_size(str(value)) if is_size else value
+        except ValueError as error:
+            problems.add(f"{where}.{key}: {error}", HOW_TO_WRITE_A_SIZE)
     return sizes

@@ -2,7 +2,8 @@
 
 Guarantees: every key of the text is used or refused; every value has the type its struct states;
 each refusal names the file and the key, says what is allowed, and never repeats a value, which
-might be a secret. Whether settings fit together is checked by the caller.
+might be a secret. All that is wrong with a table is told at once. Whether settings fit together is
+checked by the caller.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from dlcore.deployment.problems import Problems
 from dlcore.errors import ConfigError
 from dlcore.text_files import text_of
 
@@ -55,25 +57,45 @@ def parse(text: bytes, file: str) -> Table:
         ) from None
 
 
-def build(shape: type[T], table: object, where: str) -> T:
+def build(shape: type[T], table: object, where: str, problems: Problems | None = None) -> T:
     """Make a struct of a table.
 
     Args:
         shape: The struct; its fields are the known keys, its defaults those of the settings.
         table: What the file holds there.
         where: File and key of the table, for messages.
+        problems: What was found wrong with the table before; it is raised together with the rest.
 
     Raises:
-        ConfigError: An unknown or missing key, or a value of another type.
+        ConfigError: Unknown or missing keys, or values of another type: all of them.
     """
-    table = as_table(table, where)
+    found = problems or Problems()
+    values = values_of(shape, as_table(table, where), where, found)
+    found.refuse()
+    return shape(**values)
+
+
+def values_of(
+    shape: type[msgspec.Struct], table: Table, where: str, problems: Problems
+) -> dict[str, Any]:
+    """The values of a table that can be used, by field; the others are told to ``problems``.
+
+    Args:
+        shape: As for `build`.
+        table: As for `build`.
+        where: As for `build`.
+        problems: Hears of unknown and missing keys, and of values of another type.
+    """
     fields = {field.encode_name: field for field in msgspec.structs.fields(shape)}
-    refuse_unknown(table, fields, where)
+    table = only_known(table, fields, where, problems)
     for key, field in fields.items():
         if field.required and key not in table:
-            raise ConfigError(f"{where}: {key} is missing", remedy=f"Add {key} = ... there.")
-    values = {key: convert(fields[key].type, table[key], f"{where}.{key}") for key in table}
-    return shape(**{fields[key].name: value for key, value in values.items()})
+            problems.add(f"{where}: {key} is missing", f"Add {key} = ... there.")
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        with problems:
+            values[fields[key].name] = convert(fields[key].type, value, f"{where}.{key}")
+    return values
 
 
 def as_table(value: object, where: str) -> Table:
@@ -87,21 +109,21 @@ def as_table(value: object, where: str) -> Table:
     raise ConfigError(f"{where} is not a table", remedy="Write its keys below a [heading].")
 
 
-def refuse_unknown(table: Table, known: Iterable[str], where: str) -> None:
-    """Refuse keys that mean nothing: a setting that is misspelt must not be a setting ignored.
+def only_known(table: Table, known: Iterable[str], where: str, problems: Problems) -> Table:
+    """The table without the keys that mean nothing; they are told to ``problems``.
 
-    Raises:
-        ConfigError: Naming the key, the nearest known one and all known ones.
+    A setting that is misspelt must not be a setting ignored: the message names the nearest known
+    key, the remedy all of them.
     """
     names = list(known)
     for key in table:
-        if key in names:
-            continue
-        near = difflib.get_close_matches(key, names, n=1)
-        raise ConfigError(
-            f"{where}: {key} is not a known key" + (f"; did you mean {near[0]}?" if near else ""),
-            remedy=f"Known keys: {', '.join(names)}.",
-        )
+        if key not in names:
+            near = difflib.get_close_matches(key, names, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            problems.add(
+                f"{where}: {key} is not a known key{hint}", f"Known keys: {', '.join(names)}."
+            )
+    return {key: value for key, value in table.items() if key in names}
 
 
 def convert(kind: Any, value: object, where: str) -> Any:
@@ -111,14 +133,23 @@ def convert(kind: Any, value: object, where: str) -> Any:
         ConfigError: It is of another type, or not one of the allowed values.
     """
     if getattr(kind, "__origin__", None) is dict:
-        items = as_table(value, where).items()
-        return {key: convert(kind.__args__[1], item, f'{where}."{key}"') for key, item in items}
+        return _convert_all(kind.__args__[1], as_table(value, where), where)
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         is_enum = isinstance(kind, type) and issubclass(kind, enum.Enum)
         problem = "not an allowed value" if is_enum else str(error).replace("`", "")
         raise ConfigError(f"{where}: {problem}", remedy=_allowed(kind)) from None
+
+
+def _convert_all(kind: Any, table: Table, where: str) -> Table:
+    """The values below keys of the user's own, each of the stated type."""
+    problems, values = Problems(), {}
+    for key, item in table.items():
+        with problems:
+            values[key] = convert(kind, item, f'{where}."{key}"')
+    problems.refuse()
+    return values
 
 
 def _allowed(kind: Any) -> str:

@@ -200,7 +200,7 @@ def test_a_catalog_may_come_from_an_endpoint_that_can_be_trusted_for_it(text: st
             CATALOG + '[[endpoint]]\nname = "a"\nkind = "ftp"\n',
             ["endpoint 1.kind", '"cmg", "cloud-dp", "dp", "blob", "http", "file"'],
         ),
-        (CATALOG + CMG_GOOD + CMG_GOOD, ['two endpoints are named "cmg1"']),
+        (CATALOG + CMG_GOOD + CMG_GOOD, ['2 endpoints are named "cmg1"']),
         (
             CATALOG + CMG_GOOD + 'conections = "5"\n',
             ['endpoint "cmg1" of kind cmg: conections', "did you mean connections?"],
