@@ -105,11 +105,10 @@ class StepContent:
 
     def unresolved(self, step: Step) -> str:
         """Why it cannot be told now which packages a step needs, for people; empty if it can."""
-        left = unresolved_needs(step, self._variables)
-        if not left:
-            return ""
-        named = (f"{need.reference[:MAX_REFERENCE_CHARACTERS]!r} ({need.reason})" for need in left)
-        return f"the step's packages are not known: {', '.join(named)}"
+        return "; ".join(
+            f"the package {need.reference[:MAX_REFERENCE_CHARACTERS]!r} is not known: {need.reason}"
+            for need in unresolved_needs(step, self._variables)
+        )
 
     async def programs(self, package_ids: Sequence[str]) -> dict[str, Mapping[str, str]]:
         """The programs that were published with packages which have arrived.

@@ -36,8 +36,9 @@ def test_a_reference_that_does_not_resolve_fails_the_step_and_names_the_variable
     report = intranet.run(parsed(unresolved(kind), step("last")), executor)
     assert executor.ran == ["os"], "nothing of the step is executed"
     assert report.outcome == "failed"
-    expected = "the step's packages are not known: '%DRIVER%' (the variable DRIVER is not set)"
-    assert outcomes(report)["get"] == expected
+    assert outcomes(report)["get"] == (
+        "the package '%DRIVER%' is not known: the variable DRIVER is not set"
+    )
 
 
 @pytest.mark.parametrize("kind", ["RunCommandLineAction", "DownloadPackageContentAction"])
@@ -53,7 +54,7 @@ def test_a_step_with_such_a_reference_may_continue_on_error(intranet: Machine, k
 def test_a_text_that_is_not_an_id_is_named(intranet: Machine) -> None:
     intranet.variables = {"DRIVER": "driver pack"}
     report = intranet.run(parsed(unresolved("RunCommandLineAction")))
-    assert "'%DRIVER%' (it is not a package id)" in outcomes(report)["get"]
+    assert "%DRIVER%' is not known: it is not a package id" in outcomes(report)["get"]
 
 
 def test_a_reference_that_a_step_resolves_in_time_is_fetched(intranet: Machine) -> None:
