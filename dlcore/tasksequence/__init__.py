@@ -24,6 +24,9 @@ from dlcore.tasksequence.dataflow import variables_written as variables_written
 from dlcore.tasksequence.evaluators import default_evaluator as default_evaluator
 from dlcore.tasksequence.evaluators import from_facts as from_facts
 from dlcore.tasksequence.evaluators import undecided as undecided
+from dlcore.tasksequence.foresight import Foreseen as Foreseen
+from dlcore.tasksequence.foresight import NotRun as NotRun
+from dlcore.tasksequence.foresight import foresee as foresee
 from dlcore.tasksequence.package_references import command_text as command_text
 from dlcore.tasksequence.package_references import is_download as is_download
 from dlcore.tasksequence.planning import Plan as Plan
@@ -32,6 +35,7 @@ from dlcore.tasksequence.planning import Unresolved as Unresolved
 from dlcore.tasksequence.planning import plan as plan
 from dlcore.tasksequence.reading import load as load
 from dlcore.tasksequence.reading import read as read
+from dlcore.tasksequence.reference_list import unexplained as unexplained
 from dlcore.tasksequence.set_variable import assignment as assignment
 from dlcore.tasksequence.step_parameters import StepParameters as StepParameters
 from dlcore.tasksequence.step_types import ANY as ANY

@@ -87,7 +87,7 @@ def unresolved_needs(
     left = [
         unresolved
         for reference in package_references(step, known)
-        for unresolved in _unresolved(reference, known)
+        for unresolved in unresolved_of(reference, known)
     ]
     base = list_base(step, known)
     if base and variables is None:
@@ -115,6 +115,18 @@ def packages_of(reference: PackageReference, known: FrozenVariables) -> tuple[st
     """The package ids that a reference becomes with the variables given."""
     found = map(package_id, reference.members(known))
     return tuple(dict.fromkeys(wanted for wanted in found if wanted))
+
+
+def unresolved_of(reference: PackageReference, known: FrozenVariables) -> list[UnresolvedNeed]:
+    """What is left of a reference, with the variables given, that does not lead to a package id."""
+    text = reference.text.strip()
+    parts = reference.members(known)
+    wrong = [part for part in parts if package_id(part) is None]
+    if known.get(reference.parameter):
+        return [UnresolvedNeed(f"%{reference.parameter}%", _not_set(text, known))] if wrong else []
+    if "%" not in text:
+        return [UnresolvedNeed(part) for part in wrong]
+    return [UnresolvedNeed(text, _not_set(text, known))] if wrong or not parts else []
 
 
 def missing_list(base: str) -> UnresolvedNeed:
@@ -153,17 +165,6 @@ def _named(step: Step, known: FrozenVariables, *, is_possible: bool) -> tuple[st
             for package in packages_of(reference, known)
         )
     )
-
-
-def _unresolved(reference: PackageReference, known: FrozenVariables) -> list[UnresolvedNeed]:
-    text = reference.text.strip()
-    parts = reference.members(known)
-    wrong = [part for part in parts if package_id(part) is None]
-    if known.get(reference.parameter):
-        return [UnresolvedNeed(f"%{reference.parameter}%", _not_set(text, known))] if wrong else []
-    if "%" not in text:
-        return [UnresolvedNeed(part) for part in wrong]
-    return [UnresolvedNeed(text, _not_set(text, known))] if wrong or not parts else []
 
 
 def _not_set(text: str, known: FrozenVariables) -> tuple[str, ...]:

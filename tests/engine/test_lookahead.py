@@ -142,6 +142,30 @@ def test_what_is_urgent_is_not_idle_too() -> None:
     assert lookahead(writes, perhaps, step("2", package=A)) == Lookahead((A,), ())
 
 
+def test_a_step_for_windows_pe_costs_nothing() -> None:
+    for_windows_pe = step("1", package=A, attributes='runIn="WinPE"')
+    assert lookahead(for_windows_pe, step("2", package=B)) == Lookahead((B,), ())
+
+
+def test_a_variable_that_overrides_a_package_counts() -> None:
+    chosen = sets("PackageID", B)
+    assert lookahead(chosen, step("1", package=A)) == Lookahead((B,), ())
+    perhaps = sets("PackageID", B, condition=when("Y", "1"))
+    writes = step("check", OutputVariableName="Y")
+    assert lookahead(writes, perhaps, step("1", package=A)) == Lookahead((), (A, B))
+
+
+def test_what_no_step_explains_is_fetched_last() -> None:
+    """Fault: the sequence lists a package that no step names. dlcore fetches it last."""
+    listed = "".join(f'<reference package="{p}"/>' for p in (C, A, B))
+    writes = step("check", OutputVariableName="X")
+    perhaps = step("1", package=B, condition=when("X", "1"))
+    found = lookahead(
+        f"<referenceList>{listed}</referenceList>", writes, perhaps, step("2", package=A)
+    )
+    assert found == Lookahead((A,), (B, C))
+
+
 def test_old_exports_state_an_assignment_in_the_action() -> None:
     text = sequence(
         f'<step type="{PREFIX}SetVariableAction" name="s"><action>tsenv.exe "X=a b"</action></step>'

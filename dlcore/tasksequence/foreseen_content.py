@@ -1,0 +1,98 @@
+"""The packages of a step whose turn is still to come, as far as they can be told now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from dlcore.package_ids import package_id
+from dlcore.tasksequence.content import UnresolvedNeed, missing_list, packages_of, unresolved_of
+from dlcore.tasksequence.foreseen_variables import ForeseenVariables
+from dlcore.tasksequence.package_references import (
+    PackageReference,
+    list_base,
+    list_members,
+    package_references,
+)
+from dlcore.tasksequence.tree import Step
+from dlcore.tasksequence.variables import FrozenVariables, names_quoted
+
+
+class ForeseenContent(NamedTuple):
+    """What a step needs if it runs.
+
+    Attributes:
+        packages: Ids of the packages that it needs for certain, in the order of their use.
+        maybe_packages: Ids of others that it may need.
+        unresolved: What it names in place of a package id, and what is missing.
+    """
+
+    packages: tuple[str, ...] = ()
+    maybe_packages: tuple[str, ...] = ()
+    unresolved: tuple[UnresolvedNeed, ...] = ()
+
+
+_NOTHING = ForeseenContent()
+
+
+def foresee_content(step: Step, variables: ForeseenVariables) -> ForeseenContent:
+    """Tell what a step will need.
+
+    Args:
+        step: Enabled or not.
+        variables: What is known of the variables when its turn comes.
+
+    Raises:
+        TaskSequenceError: A text becomes too long when it is expanded.
+    """
+    expected = tuple(package_references(step, variables.expected))
+    certain = tuple(package_references(step, variables.certain))
+    base = list_base(step, variables.expected)
+    if not (expected or certain or base):
+        return _NOTHING
+    packages = dict.fromkeys(
+        (*_certain_packages(certain, variables), *_members(base, variables.certain))
+    )
+    maybe = dict.fromkeys(_possible_packages(certain, expected, variables))
+    maybe.update(dict.fromkeys(_members(base, variables.expected)))
+    unresolved = dict.fromkeys(
+        need for reference in expected for need in unresolved_of(reference, variables.expected)
+    )
+    if base and not _members(base, variables.expected) and _may_fill(base, variables):
+        unresolved[missing_list(base)] = None
+    return ForeseenContent(
+        tuple(packages), tuple(p for p in maybe if p not in packages), tuple(unresolved)
+    )
+
+
+def _certain_packages(
+    references: tuple[PackageReference, ...], variables: ForeseenVariables
+) -> Iterator[str]:
+    for reference in references:
+        if not (reference.is_possible or variables.is_written(reference.parameter)):
+            yield from packages_of(reference, variables.certain)
+
+
+def _possible_packages(
+    certain: tuple[PackageReference, ...],
+    expected: tuple[PackageReference, ...],
+    variables: ForeseenVariables,
+) -> Iterator[str]:
+    for reference in expected:
+        yield from packages_of(reference, variables.expected)
+        for name in (reference.parameter, *sorted(names_quoted(reference.text))):
+            for value in variables.alternatives(name):
+                yield from packages_of(reference._replace(text=value), variables.expected)
+    for reference in certain:
+        yield from packages_of(reference, variables.expected)
+
+
+def _members(base: str, known: FrozenVariables) -> tuple[str, ...]:
+    found = map(package_id, list_members(base, known) if base else ())
+    return tuple(wanted for wanted in found if wanted)
+
+
+def _may_fill(base: str, variables: ForeseenVariables) -> bool:
+    """Whether an earlier step, or a program that it runs, may give the list its first member."""
+    first = frozenset({f"{base}001".upper(), f"{base}01".upper()})
+    return variables.commands_may_change(first)
