@@ -17,7 +17,7 @@ from typing import Final
 
 from dlcore.deployment import Deployment, Download
 from dlcore.engine.machine_facts import MachineFacts, this_machine
-from dlcore.tasksequence import Step, TaskSequence, Variables
+from dlcore.tasksequence import FrozenVariables, Step, TaskSequence, Variables
 from dlcore.tasksequence import step_types as types
 
 WORK_FOLDER: Final = "work"
@@ -50,7 +50,17 @@ def initial_variables(
     """
     built_in = built_in_variables(sequence, deployment, state, machine or this_machine())
     given = deployment.variables if deployment else {}
-    return Variables({**Variables(built_in), **sequence.variables, **Variables(given)})
+    return merged(Variables(built_in), sequence.variables, Variables(given))
+
+
+def merged(*sources: FrozenVariables) -> Variables:
+    """The variables of all, with what is marked as secret; of one name the last value counts."""
+    variables = Variables()
+    for source in sources:
+        variables.update(source)
+        for name in source.secrets:
+            variables.mark_secret(name)
+    return variables
 
 
 def built_in_variables(

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from dlcore.deployment import Deployment, load_deployment, usable_endpoints
-from dlcore.engine.built_in_variables import initial_variables
+from dlcore.engine.built_in_variables import initial_variables, merged
 from dlcore.engine.catalogs import Catalogs, check_known
 from dlcore.engine.content import Content
 from dlcore.engine.download.downloads import Downloads
@@ -38,7 +38,6 @@ from dlcore.steps.post_action import PostAction
 from dlcore.store import Reserve, Store
 from dlcore.tasksequence import (
     TaskSequence,
-    Variables,
     default_evaluator,
     from_facts,
     packages_in_order,
@@ -282,7 +281,7 @@ class Client:
         packages = packages_in_order(sequence)
         if resume is Resume.CONTINUE:
             check_known(packages, content.library.catalog)
-            run.set_variables(dict(Variables({**sequence.variables, **run.variables})))
+            run.set_variables(merged(sequence.variables, run.known_variables()))
         republished = Republished(
             content.library.catalog, packages, self._catalogs.current, self.bus.emit
         )
@@ -355,7 +354,9 @@ class Client:
         variables = await in_thread(
             initial_variables, sequence, self.deployment, self.state, self.machine
         )
-        return RunState(identify(sequence), self.deployment.options.download, pin, dict(variables))
+        run = RunState(identify(sequence), self.deployment.options.download, pin, {})
+        run.set_variables(variables)
+        return run
 
     def _renewed(self, renewed: Renewed) -> None:
         self.renewals += 1

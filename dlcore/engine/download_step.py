@@ -7,8 +7,8 @@ Three destinations, as the step defines them:
 * ``Custom``: a copy in ``OSDDownloadDestinationPath``, in a folder named by the package id.
 
 The paths are saved in the variables ``<OSDDownloadDestinationVariable>01``, ``02``, ... in the
-order of the list. If a package fails, the step goes on with the next one
-unless ``OSDDownloadContinueDownloadOnError`` is false.
+order of the list, and the folder that they are in under the name without a number. If a package
+fails, the step goes on with the next one unless ``OSDDownloadContinueDownloadOnError`` is false.
 
 A copy is made by the store, block by block: each is compared with its SHA-256 in memory, written
 and synced, and the copy gets its name in one step. A right copy that is there is recognised by
@@ -35,8 +35,12 @@ from dlcore.errors import ConfigError, DlcoreError, IntegrityError, StorageError
 from dlcore.steps.interface import CANNOT_RUN, Outcome
 from dlcore.store import Store
 from dlcore.store.seeding import seed
-from dlcore.tasksequence import Step, Variables
+from dlcore.tasksequence import Step, StepParameters, Variables
+from dlcore.tasksequence.step_types import DOWNLOAD_VARIABLE
 from dlcore.waiting import in_thread
+
+_STOPS = frozenset({"false", "0"})
+"""Values of ``OSDDownloadContinueDownloadOnError``; scripts that run the program set numbers."""
 
 
 class Stored(NamedTuple):
@@ -61,7 +65,7 @@ async def download_content(
     """Run the step.
 
     Args:
-        step: Of the type `step_types.DOWNLOAD_CONTENT`.
+        step: One for which `is_download` is true.
         variables: Read, and given the paths.
         arrived: What became of each of the step's packages, in the step's order.
         deliveries: Knows which copies are dlcore's own.
@@ -70,10 +74,11 @@ async def download_content(
         ConfigError: The step does not say where the packages go.
         StorageError: The local disk failed.
     """
-    goes_on = _parameter(step, variables, "OSDDownloadContinueDownloadOnError").lower() != "false"
-    prefix = _parameter(step, variables, "OSDDownloadDestinationVariable")
+    parameters = StepParameters(step, variables)
+    wish = parameters.expanded("OSDDownloadContinueDownloadOnError").strip().lower()
+    prefix = parameters.expanded(DOWNLOAD_VARIABLE).strip()
     failures: list[str] = []
-    parent = _parent(step, variables)
+    parent = _parent(step, parameters)
     for number, (package, stored) in enumerate(arrived.items(), start=1):
         try:
             folder = await _place(package, stored, parent, deliveries)
@@ -81,22 +86,23 @@ async def download_content(
             raise
         except DlcoreError as error:
             failures.append(error.message)
-            if not goes_on:
+            if wish in _STOPS:
                 break
             continue
         variables[f"_SMSTSPackageCacheLocation{package}"] = str(folder)
         if prefix:
+            variables[prefix] = str(parent or folder.parent.parent)
             variables[f"{prefix}{number:02}"] = str(folder)
     return Outcome(CANNOT_RUN, message="; ".join(failures)) if failures else Outcome()
 
 
-def _parent(step: Step, variables: Variables) -> Path | None:
+def _parent(step: Step, parameters: StepParameters) -> Path | None:
     """The folder in which the step's packages get folders; None if they stay in the store.
 
     Raises:
         ConfigError: The step does not say where.
     """
-    kind = _parameter(step, variables, "OSDDownloadDestinationLocationType") or "TSCache"
+    kind = parameters.expanded("OSDDownloadDestinationLocationType") or "TSCache"
     if kind.lower() == "tscache":
         return None
     name = {"ccmcache": "_SMSTSClientCache", "custom": "OSDDownloadDestinationPath"}.get(
@@ -107,7 +113,7 @@ def _parent(step: Step, variables: Variables) -> Path | None:
             f"step {step.name!r}: unknown destination {kind!r}",
             remedy="The step knows TSCache, CCMCache and Custom.",
         )
-    parent = _parameter(step, variables, name)
+    parent = parameters.expanded(name)
     if not parent:
         raise ConfigError(
             f"step {step.name!r}: the destination {kind} needs a path, and {name} is empty",
@@ -165,9 +171,3 @@ class _Copying:
             f" verified: {self._stored.folder}",
             remedy="Run again: what is wrong is fetched again.",
         )
-
-
-def _parameter(step: Step, variables: Variables, name: str) -> str:
-    """A parameter of the step; a task sequence variable of that name overrides it."""
-    value = variables.get(name) or step.variables.get(name, "")
-    return variables.expand(value)

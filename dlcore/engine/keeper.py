@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dlcore.engine import pins
@@ -59,7 +59,7 @@ class RunKeeper:
         self._began_s: float | None = None
         self._figures: asyncio.Task[None] | None = None
 
-    async def begin(self, variables: dict[str, str]) -> None:
+    async def begin(self, variables: Mapping[str, str]) -> None:
         """Save the state, and its figures regularly from now on. Idempotent.
 
         Raises:
@@ -87,7 +87,7 @@ class RunKeeper:
         self._saved.entered = dict(self.run.entered)
         await self._write()
 
-    async def save(self, variables: dict[str, str]) -> None:
+    async def save(self, variables: Mapping[str, str]) -> None:
         """Put the state on disk as it is between two steps. A cancellation waits for it.
 
         Raises:
@@ -98,7 +98,7 @@ class RunKeeper:
         self._saved = copy.deepcopy(self.run)
         await self._write()
 
-    async def end(self, variables: dict[str, str]) -> None:
+    async def end(self, variables: Mapping[str, str]) -> None:
         """Put on disk that the run has ended; nothing is saved after that.
 
         Raises:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from dlcore.engine.built_in_variables import is_read_only
 from dlcore.engine.deliveries import Deliveries
 from dlcore.engine.download_step import Arrived, download_content
 from dlcore.errors import ConfigError
 from dlcore.steps.interface import Outcome
-from dlcore.tasksequence import Step, Variables, assignment
-from dlcore.tasksequence.step_types import DOWNLOAD_CONTENT, SET_VARIABLE
+from dlcore.tasksequence import Step, Variables, assignment, is_download, is_hidden
+from dlcore.tasksequence.step_types import SET_VARIABLE
 
-OWN_STEPS: Final = frozenset({DOWNLOAD_CONTENT, SET_VARIABLE})
+
+def is_own(step: Step) -> bool:
+    """Whether the engine runs a step itself."""
+    return step.type == SET_VARIABLE or is_download(step)
 
 
 async def run_own_step(
     step: Step, variables: Variables, arrived: Arrived, deliveries: Deliveries
 ) -> Outcome:
-    """Run a step whose type is one of `OWN_STEPS`.
+    """Run a step for which `is_own` is true.
 
     Args:
         step: The step.
@@ -30,10 +31,14 @@ async def run_own_step(
         ConfigError: The step's parameters cannot be used.
         StorageError: The local disk failed.
     """
-    if step.type == DOWNLOAD_CONTENT:
+    if is_download(step):
         return await download_content(step, variables, arrived, deliveries)
     name, value = assignment(step)
-    set_variable(variables, variables.expand(name).strip(), variables.expand(value))
+    if name:
+        name = variables.expand(name).strip()
+        if is_hidden(step):
+            variables.mark_secret(name)
+        set_variable(variables, name, variables.expand(value))
     return Outcome()
 
 

@@ -13,28 +13,28 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 
 from dlcore.engine.content import Content
-from dlcore.engine.deliveries import Deliveries
 from dlcore.engine.events import Event, EventBus
 from dlcore.engine.judge import Judge
 from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.network_wait import NetworkWait
 from dlcore.engine.outcomes import RunOutcome
-from dlcore.engine.own_steps import OWN_STEPS, run_own_step
+from dlcore.engine.own_steps import is_own
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.report import Report, make_report
 from dlcore.engine.republished import Republished
-from dlcore.engine.restart_request import judged
+from dlcore.engine.run_ending import RunEnding
 from dlcore.engine.run_figures import RunFigures
 from dlcore.engine.skip_rules import SkipRules
 from dlcore.engine.state import RunState, StepResult
-from dlcore.engine.step_content import StepContent, Waited
+from dlcore.engine.step_content import StepContent
+from dlcore.engine.step_jobs import StepJobs
 from dlcore.engine.step_turns import StepTurns
 from dlcore.engine.turn import Turn
-from dlcore.engine.work_folders import make_work_folders, work_folder
-from dlcore.errors import ConfigError, DlcoreError, RunStateError, StepError, StorageError
+from dlcore.engine.work_folders import make_work_folders
+from dlcore.errors import ConfigError, StepError
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
-from dlcore.steps.post_action import POST_ACTION, PostAction
-from dlcore.tasksequence import Step, TaskSequence, Variables, needs, packages_in_order
+from dlcore.steps.post_action import PostAction
+from dlcore.tasksequence import Step, TaskSequence, packages_in_order
 from dlcore.waiting import in_thread, wait_for_all
 
 _log = logging.getLogger(__name__)
@@ -87,13 +87,10 @@ class Session:
         post_action: PostAction | None = None,
     ) -> None:
         self.sequence = sequence
-        self.variables = Variables(run.variables)
+        self.variables = run.known_variables()
         self.outcome: RunOutcome | None = None
         self._run = run
         self._state = state
-        self._boot_id = boot_id
-        self._post_action = post_action
-        self._content = content
         self._bus = bus
         self._figures = RunFigures(content, renewals)
         self._link_bytes_per_s = link_bytes_per_s
@@ -106,8 +103,12 @@ class Session:
             NetworkWait(bus.emit, policy),
             republished,
         )
-        self._deliveries = Deliveries(state / "deliveries")
-        self._is_taken = False
+        self._jobs = StepJobs(state, self._turns, self._step_content, self.variables)
+        self._ending = RunEnding(
+            *(state, run, self._keeper, self.variables),
+            boot_id=boot_id,
+            post_action=post_action,
+        )
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -120,7 +121,7 @@ class Session:
 
     def packages(self, step: Step) -> tuple[str, ...]:
         """Ids of the packages that a step needs, with the variables as they are now."""
-        return needs(step, self.variables)
+        return self._jobs.packages(step)
 
     # The steps
 
@@ -147,11 +148,14 @@ class Session:
         """
         if self.outcome is not None:
             raise ConfigError("the run has ended", remedy="Begin another session to run it again.")
-        if self._ends_again():
+        self.outcome = self._ending.earlier()
+        if self.outcome is RunOutcome.FAILED:
+            raise _failed(self._run.results[-1])
+        if self.outcome is not None:
             return
         await in_thread(make_work_folders, self._state, is_new=self._run.is_new)
         self._run.leave_restart()
-        await self._keeper.begin(dict(self.variables))
+        await self._keeper.begin(self.variables)
         await self._step_content.begin()
         for step in self.steps[self._run.position :]:
             if await self._skips(step):
@@ -164,8 +168,9 @@ class Session:
                     failure = Outcome(CANNOT_RUN, message=unresolved)
                     await self.completed(step, failure, is_final=True)
                     continue
-                if step.type in OWN_STEPS:
-                    await self._run_own(step)
+                if is_own(step):
+                    outcome, is_final = await self._jobs.run_own(step)
+                    await self.completed(step, outcome, is_final=is_final)
                     continue
                 yield step
                 if not turn.is_reported:
@@ -177,7 +182,7 @@ class Session:
             if self.outcome is RunOutcome.RESTART:
                 return
         self.outcome = RunOutcome.SUCCEEDED
-        await self._keeper.end(dict(self.variables))
+        await self._keeper.end(self.variables)
 
     async def completed(
         self, step: Step, outcome: Outcome | int = 0, *, is_final: bool = False
@@ -195,17 +200,9 @@ class Session:
             ConfigError: It is not this step's turn, or it was reported already.
             StorageError: The local disk failed.
         """
-        turn = self._turns.of(step)
-        if turn is None or turn.is_reported:
-            raise ConfigError(
-                f"step {step.index} {step.name!r} is not under way",
-                remedy="Report each step that run_steps() gives once, before asking for the next.",
-            )
         if not isinstance(outcome, Outcome):
             outcome = Outcome(outcome)
-        outcome = judged(step, outcome, self.variables)
-        now_s = asyncio.get_running_loop().time()
-        result = turn.end_attempt(outcome, now_s, is_final=is_final)
+        result, outcome = self._turns.end_attempt(step, outcome, is_final=is_final)
         if result:
             ending = self._end(step, result, outcome)
             await wait_for_all([asyncio.ensure_future(ending)])  # cancelled or not, all of it
@@ -234,10 +231,7 @@ class Session:
                 package's, though no step has used it.
             StorageError: The local disk failed, or is full; what was verified is kept.
         """
-        packages = self._wait_for(step)
-        folders = await self._step_content.packages(packages, self._waited(step))
-        await self._turns.start(step)
-        return folders
+        return await self._jobs.folders(step)
 
     async def job(self, step: Step) -> Job:
         """Wait for a step's content, as `content` does, and put together what an executor gets.
@@ -248,9 +242,7 @@ class Session:
         Raises:
             DlcoreError: As `content`.
         """
-        folders = await self.content(step)
-        programs = await self._step_content.programs(tuple(folders))
-        return Job(step, self.variables, folders, programs, work_folder(self._state))
+        return await self._jobs.job(step)
 
     def report(self) -> Report:
         """What the run has come to so far; the final figures once `outcome` is set."""
@@ -274,18 +266,8 @@ class Session:
         client does it when it is closed, or when it makes another session. Idempotent.
         """
         await self._keeper.stop()
-        if self.outcome is None or self._is_taken:
-            return
-        self._is_taken = True
-        try:
-            if self.outcome is RunOutcome.RESTART:
-                await self._keeper.take_restart()
-                return
-            await self._keeper.forget()
-        except StorageError as error:
-            _log.warning("the next run will tell this one's outcome again: %s", error.message)
-            return
-        self._start_post_action()
+        if self.outcome is not None:
+            await self._ending.take(self.outcome)
 
     # One turn
 
@@ -305,54 +287,8 @@ class Session:
             self._step_content.order(step.index)
         return turn
 
-    def _wait_for(self, step: Step) -> tuple[str, ...]:
-        """Order the downloads from this step on, and tell what it waits for."""
-        packages = self.packages(step)
-        self._step_content.order(step.index)
-        is_there = all(map(self._content.downloads.is_finished, packages))
-        self._turns.wait(step, packages, is_there=is_there)
-        return packages
-
-    def _waited(self, step: Step) -> Waited:
-        turn = self._turns.of(step)
-        return turn.waited if turn else lambda package_id, wait_s: None
-
     async def _end(self, step: Step, result: StepResult, outcome: Outcome) -> None:
         self.outcome = await self._turns.end(step, result, outcome)
-
-    def _ends_again(self) -> bool:
-        """Tell how a run has ended, or that it waits for a restart, if that was not taken."""
-        if self._run.restart and self._run.restart.is_due(self._boot_id):
-            _log.warning("the run waits for a restart of the machine; no step runs before it")
-            self.outcome = RunOutcome.RESTART
-            return True
-        if not self._run.has_ended:
-            return False
-        _log.warning("the run had ended before; no step runs again")
-        self.outcome = RunOutcome.FAILED if self._run.has_failed else RunOutcome.SUCCEEDED
-        if self._run.has_failed:
-            raise _failed(self._run.results[-1])
-        return True
-
-    def _start_post_action(self) -> None:
-        line = self.variables.get(POST_ACTION, "")
-        if line and self._post_action:
-            self._post_action.start(line, self.variables, work_folder(self._state))
-        elif line:
-            _log.warning("%s is not started: the caller starts none", POST_ACTION)
-
-    async def _run_own(self, step: Step) -> None:
-        try:
-            packages = self._wait_for(step)
-            arrived = await self._step_content.arrivals(packages, self._waited(step))
-            await self._turns.start(step)
-            outcome = await run_own_step(step, self.variables, arrived, self._deliveries)
-            is_final = False
-        except (StorageError, RunStateError):
-            raise
-        except DlcoreError as error:  # its parameters cannot be used
-            outcome, is_final = Outcome(CANNOT_RUN, message=error.message), True
-        await self.completed(step, outcome, is_final=is_final)
 
 
 def _not_reported(step: Step) -> ConfigError:

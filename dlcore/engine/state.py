@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -16,6 +17,8 @@ from dlcore.engine.download.figures import EndpointFigures, added
 from dlcore.engine.identity import SequenceIdentity, has_same_beginning
 from dlcore.engine.outcomes import SkipReason, StepOutcome
 from dlcore.steps.interface import RestartNotice
+from dlcore.tasksequence import Variables
+from dlcore.tasksequence.variables import frozen
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0.0)]
@@ -264,9 +267,17 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         """Whether no step is left to run."""
         return self.has_failed or self.position == len(self.sequence.steps)
 
-    def set_variables(self, variables: dict[str, str]) -> None:
-        """Take note of the task sequence variables as they are between two steps."""
-        self.variables = variables
+    def set_variables(self, variables: Mapping[str, str]) -> None:
+        """Take note of the task sequence variables, and which are secret, between two steps."""
+        self.variables = dict(variables)
+        self.secrets = sorted(frozen(variables).secrets)
+
+    def known_variables(self) -> Variables:
+        """The task sequence variables, with what is marked as secret."""
+        variables = Variables(self.variables)
+        for name in self.secrets:
+            variables.mark_secret(name)
+        return variables
 
     def measure(self, earlier: RunState, life: LifeFigures) -> None:
         """Bring the figures up to date.

@@ -103,6 +103,10 @@ class StepContent:
         _log.debug("needed: %s; maybe needed: %s", wanted.needed, wanted.maybe_needed)
         self._content.order(wanted.needed, wanted.maybe_needed)
 
+    def is_there(self, package_ids: Sequence[str]) -> bool:
+        """Whether packages are complete already."""
+        return all(map(self._content.downloads.is_finished, package_ids))
+
     def unresolved(self, step: Step) -> str:
         """Why it cannot be told now which packages a step needs, for people; empty if it can."""
         return "; ".join(

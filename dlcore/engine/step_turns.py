@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import msgspec
+
 from dlcore.engine.built_in_variables import set_after_step, set_before_step
 from dlcore.engine.events import (
     Event,
@@ -22,11 +24,11 @@ from dlcore.engine.events import (
 )
 from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.outcomes import RunOutcome, StepOutcome
-from dlcore.engine.restart_request import RestartRequest, notice, take_request
+from dlcore.engine.restart_request import RestartRequest, judged, notice, take_request
 from dlcore.engine.skip_rules import SkipRules
 from dlcore.engine.state import Restart, RunState, StepResult
 from dlcore.engine.turn import Turn
-from dlcore.errors import StepError
+from dlcore.errors import ConfigError, StepError
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, Variables
 
@@ -88,7 +90,7 @@ class StepTurns:
             self._run.end_step(
                 StepResult(step.index, step.name, StepOutcome.SKIPPED, skip_reason=reason)
             )
-            await self._keeper.save(dict(self._variables))
+            await self._keeper.save(self._variables)
         return reason is not None
 
     def begin(self, step: Step, packages: tuple[str, ...]) -> Turn:
@@ -131,6 +133,27 @@ class StepTurns:
             await self._keeper.begin_step(step.index)
             self._tell(StepStarted(step.index, step.name, turn.start(_now_s())))
 
+    def end_attempt(
+        self, step: Step, outcome: Outcome, *, is_final: bool
+    ) -> tuple[StepResult | None, Outcome]:
+        """An attempt of the step whose turn it is has ended.
+
+        Returns:
+            What became of the step, None if it is to be run again; and the outcome with the restart
+            that it implies, without values that are not to be shown.
+
+        Raises:
+            ConfigError: It is not this step's turn, or it was reported already.
+        """
+        turn = self.of(step)
+        if turn is None or turn.is_reported:
+            raise ConfigError(
+                f"step {step.index} {step.name!r} is not under way",
+                remedy="Report each step that run_steps() gives once, before asking for the next.",
+            )
+        outcome = _masked(judged(step, outcome, self._variables), self._variables)
+        return turn.end_attempt(outcome, _now_s(), is_final=is_final), outcome
+
     async def end(self, step: Step, result: StepResult, outcome: Outcome) -> RunOutcome | None:
         """The turn of a step ends, and that is on disk on return.
 
@@ -158,15 +181,16 @@ class StepTurns:
             return RunOutcome.FAILED
         if request.restart or outcome.restart:
             return await self._ask_for_restart(step, request, outcome)
-        await self._keeper.save(dict(self._variables))
+        await self._keeper.save(self._variables)
         return None
 
     async def _ask_for_restart(
         self, step: Step, request: RestartRequest, outcome: Outcome
     ) -> RunOutcome:
         told = outcome.notice or notice(self._variables, self._run.restart_requests)
+        told = msgspec.structs.replace(told, message=self._variables.masked(told.message))
         self._run.ask_for_restart(Restart(self._boot_id, told))
-        await self._keeper.end(dict(self._variables))
+        await self._keeper.end(self._variables)
         self._tell(
             RestartRequested(step.index, step.name, told.delay_s, told.message, request.retry)
         )
@@ -175,7 +199,15 @@ class StepTurns:
     async def _fail(self) -> None:
         """The run has failed for good: the next one begins anew."""
         self._run.fail()
-        await self._keeper.end(dict(self._variables))
+        await self._keeper.end(self._variables)
+
+
+def _masked(outcome: Outcome, variables: Variables) -> Outcome:
+    return msgspec.structs.replace(
+        outcome,
+        message=variables.masked(outcome.message),
+        output=variables.masked(outcome.output),
+    )
 
 
 def _now_s() -> float:

@@ -37,6 +37,7 @@ from dlcore.tasksequence.reading import load as load
 from dlcore.tasksequence.reading import read as read
 from dlcore.tasksequence.reference_list import unexplained as unexplained
 from dlcore.tasksequence.set_variable import assignment as assignment
+from dlcore.tasksequence.set_variable import is_hidden as is_hidden
 from dlcore.tasksequence.step_parameters import StepParameters as StepParameters
 from dlcore.tasksequence.step_types import ANY as ANY
 from dlcore.tasksequence.step_types import STEP_TYPES as STEP_TYPES

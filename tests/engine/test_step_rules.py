@@ -10,7 +10,7 @@ import pytest
 from dlcore.engine.client import Client
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, Variables
-from tests.engine.machine import GOES_ON, TOOLS, Acting, Machine, outcomes, parsed
+from tests.engine.machine import EXTRA, GOES_ON, TOOLS, Acting, Machine, outcomes, parsed
 from tests.engine.scene import deployment, group, step, when
 from tests.engine.virtual_time import virtually
 
@@ -183,3 +183,67 @@ def test_the_report_says_what_a_step_waited_for_and_how_it_failed(machine: Machi
     assert sum(result.waits_s.values()) <= result.stall_s + 1e-6
     assert result.explanation.startswith("ERROR_INSTALL_FAILURE")
     assert result.output == "cannot write\nto C:\\"
+
+
+def test_a_job_has_the_programs_of_the_step_s_packages(machine: Machine) -> None:
+    async def main() -> None:
+        settings = deployment(machine.root)
+        async with Client(settings, machine.state, machine=machine.facts) as client:
+            session = await client.session(parsed(step("tools", package=TOOLS)))
+            async for due in session.run_steps():
+                job = await session.job(due)
+                assert {*job.programs} == {*job.content} == {*session.packages(due)}
+                assert job.variables is session.variables
+                await session.completed(due)
+
+    virtually(main())
+
+
+def test_the_downloader_by_command_line_is_a_download_step(machine: Machine) -> None:
+    tree = parsed(
+        *(
+            step(f"set {name}", "SetVariableAction", VariableName=name, VariableValue=value)
+            for name, value in {
+                "OSDDownloadDownloadPackages": TOOLS,
+                "OSDDownloadDestinationVariable": "BIOS",
+            }.items()
+        ),
+        step("get", CommandLine="OSDDownloadContent.exe"),
+        step("last"),
+    )
+    seen: dict[str, str] = {}
+
+    def look(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        seen.update(variables)
+        return Outcome()
+
+    executor = Acting(look)
+    machine.on_internet = False
+    assert machine.run(tree, executor).outcome == "succeeded"
+    assert executor.ran == ["os", "last"]
+    assert TOOLS in seen["BIOS01"]
+    assert seen["BIOS01"].startswith(seen["BIOS"])
+
+
+def test_a_variable_overrides_the_package_of_a_download_step(machine: Machine) -> None:
+    pick = step(
+        "pick",
+        "SetVariableAction",
+        VariableName="OSDDownloadDownloadPackages",
+        VariableValue=TOOLS,
+    )
+    get = step(
+        "get",
+        "DownloadPackageContentAction",
+        OSDDownloadDownloadPackages=EXTRA,
+        OSDDownloadDestinationVariable="Got",
+    )
+    seen: list[str] = []
+
+    def look(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        seen.append(variables.get("Got01", ""))
+        return Outcome()
+
+    report = machine.run(parsed(pick, get, step("last")), Acting(look))
+    assert report.steps[2].packages == (TOOLS,)
+    assert TOOLS in seen[-1]

@@ -1,0 +1,89 @@
+"""What a step gets when its turn has come: its content, and with that its job.
+
+Guarantees: nothing of a step has effects before its content was proven and its start is on disk.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dlcore.engine.deliveries import Deliveries
+from dlcore.engine.own_steps import run_own_step
+from dlcore.engine.step_content import StepContent, Waited
+from dlcore.engine.step_turns import StepTurns
+from dlcore.engine.work_folders import work_folder
+from dlcore.errors import DlcoreError, RunStateError, StorageError
+from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
+from dlcore.tasksequence import Step, Variables, needs
+
+
+class StepJobs:
+    """Waits for the content of steps.
+
+    Args:
+        state: The state directory.
+        turns: The turns of the steps.
+        content: Waits for packages.
+        variables: Task sequence variables.
+    """
+
+    def __init__(
+        self, state: Path, turns: StepTurns, content: StepContent, variables: Variables
+    ) -> None:
+        self._state = state
+        self._turns = turns
+        self._content = content
+        self._variables = variables
+        self._deliveries = Deliveries(state / "deliveries")
+
+    def packages(self, step: Step) -> tuple[str, ...]:
+        """Ids of the packages that a step needs, with the variables as they are now."""
+        return needs(step, self._variables)
+
+    async def folders(self, step: Step) -> dict[str, Path]:
+        """Wait for a step's packages: `dlcore.Session.content`."""
+        packages = self._wait_for(step)
+        folders = await self._content.packages(packages, self._waited(step))
+        await self._turns.start(step)
+        return folders
+
+    async def job(self, step: Step) -> Job:
+        """Wait for a step's packages, and put together what an executor gets.
+
+        Raises:
+            DlcoreError: As `folders`.
+        """
+        folders = await self.folders(step)
+        programs = await self._content.programs(tuple(folders))
+        return Job(step, self._variables, folders, programs, work_folder(self._state))
+
+    async def run_own(self, step: Step) -> tuple[Outcome, bool]:
+        """Wait for what a step of the engine's own needs, and run it.
+
+        Returns:
+            How it ended, and whether another attempt would not help.
+
+        Raises:
+            RunStateError: A package is not available in the version that the run began with.
+            StorageError: The local disk failed.
+        """
+        try:
+            packages = self._wait_for(step)
+            arrived = await self._content.arrivals(packages, self._waited(step))
+            await self._turns.start(step)
+            return await run_own_step(step, self._variables, arrived, self._deliveries), False
+        except (StorageError, RunStateError):
+            raise
+        except DlcoreError as error:  # its parameters cannot be used
+            return Outcome(CANNOT_RUN, message=error.message), True
+
+    def _wait_for(self, step: Step) -> tuple[str, ...]:
+        """Order the downloads from this step on, and tell what it waits for."""
+        packages = self.packages(step)
+        self._content.order(step.index)
+        self._turns.wait(step, packages, is_there=self._content.is_there(packages))
+        return packages
+
+    def _waited(self, step: Step) -> Waited:
+        turn = self._turns.of(step)
+        return turn.waited if turn else lambda package_id, wait_s: None
