@@ -103,7 +103,9 @@ class Session:
             NetworkWait(bus.emit, policy),
             republished,
         )
-        self._jobs = StepJobs(state, self._turns, self._step_content, self.variables)
+        self._jobs = StepJobs(
+            *(state, self._turns, self._step_content, self.variables), judge.evaluator
+        )
         self._ending = RunEnding(
             *(state, run, self._keeper, self.variables),
             boot_id=boot_id,
@@ -130,10 +132,11 @@ class Session:
 
         Conditions are decided at their turn. Disabled steps, and steps whose condition or group's
         condition is false, are left out, and their content is not fetched. The session runs *Set
-        Task Sequence Variable* and *Download Package Content* itself: they do not come out. A step
-        that failed and may be retried comes out again. A failure is followed by the next step if
-        the step continues on error, or by the step behind the innermost group that does. The run's
-        state is on disk after each step, so another process goes on where this one was.
+        Task Sequence Variable*, *Set Dynamic Variables* and *Download Package Content* itself: they
+        do not come out. A step that failed and may be retried comes out again. A failure is
+        followed by the next step if the step continues on error, or by the step behind the
+        innermost group that does. The run's state is on disk after each step, so another process
+        goes on where this one was.
 
         The iteration ends, with `outcome` set, behind the last step, or when a step asked for a
         restart of the machine. If an earlier process died when the run had ended, and before its

@@ -14,7 +14,7 @@ from dlcore.engine.step_turns import StepTurns
 from dlcore.engine.work_folders import work_folder
 from dlcore.errors import DlcoreError, RunStateError, StorageError
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
-from dlcore.tasksequence import Step, Variables, needs
+from dlcore.tasksequence import ConditionEvaluator, Step, Variables, needs
 
 
 class StepJobs:
@@ -25,15 +25,22 @@ class StepJobs:
         turns: The turns of the steps.
         content: Waits for packages.
         variables: Task sequence variables.
+        evaluator: Decides conditions in the rules of steps.
     """
 
     def __init__(
-        self, state: Path, turns: StepTurns, content: StepContent, variables: Variables
+        self,
+        state: Path,
+        turns: StepTurns,
+        content: StepContent,
+        variables: Variables,
+        evaluator: ConditionEvaluator,
     ) -> None:
         self._state = state
         self._turns = turns
         self._content = content
         self._variables = variables
+        self._evaluator = evaluator
         self._deliveries = Deliveries(state / "deliveries")
 
     def packages(self, step: Step) -> tuple[str, ...]:
@@ -71,7 +78,10 @@ class StepJobs:
             packages = self._wait_for(step)
             arrived = await self._content.arrivals(packages, self._waited(step))
             await self._turns.start(step)
-            return await run_own_step(step, self._variables, arrived, self._deliveries), False
+            outcome = await run_own_step(
+                *(step, self._variables, arrived, self._deliveries), self._evaluator
+            )
+            return outcome, False
         except (StorageError, RunStateError):
             raise
         except DlcoreError as error:  # its parameters cannot be used

@@ -39,7 +39,7 @@ class Assignment(msgspec.Struct, frozen=True):
 
     Attributes:
         name: Its name.
-        value: Its value; may quote variables until the rule was evaluated.
+        value: Its value; may quote variables until the rule was evaluated. Empty: it is removed.
         is_secret: Whether the value is not to be shown.
     """
 
@@ -132,7 +132,10 @@ def evaluate_rules(
             continue
         for item in rule.assignments:
             name, value = known.expand(item.name).strip(), known.expand(item.value)
-            known[name] = value
+            if value:
+                known[name] = value
+            else:
+                known.pop(name, None)
             assignments.append(Assignment(name, value, item.is_secret))
     return Evaluated(tuple(assignments), tuple(undecided))
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlcore.engine.set_variable import set_variable
 from dlcore.errors import TaskSequenceError
-from dlcore.tasksequence import FrozenVariables, Step, from_facts, undecided
+from dlcore.tasksequence import FrozenVariables, Step, Variables, from_facts, undecided
 from dlcore.tasksequence.dynamic_rules import (
     Assignment,
     Evaluated,
@@ -182,9 +183,11 @@ TEXTS = st.text(st.characters(codec="ascii", exclude_categories=["C"], exclude_c
 def test_unconditional_rules_do_what_the_same_set_steps_do(
     pairs: list[tuple[str, str]], before: dict[str, str]
 ) -> None:
-    known = dict(before)
+    known = Variables(before)
     for name, value in pairs:
-        known[name] = FrozenVariables(known).expand(value)
+        set_variable(known, name, known.expand(value))
     step = step_with(*(rule(variable(name, value)) for name, value in pairs))
-    found = evaluate_rules(dynamic_rules(step), before, undecided)
-    assert dict(before, **{item.name: item.value for item in found.assignments}) == known
+    made = Variables(before)
+    for item in evaluate_rules(dynamic_rules(step), before, undecided).assignments:
+        set_variable(made, item.name, item.value)
+    assert made == known
