@@ -1,4 +1,4 @@
-"""The demonstration's packages and task sequence: an in-place upgrade in miniature.
+"""The demonstration's packages: those of an in-place upgrade in miniature.
 
 Nothing is downloaded: file contents come from a seeded generator, so that every run has the same
 bytes. Sizes are those of a real upgrade divided by about five; run times by about a hundred.
@@ -7,14 +7,16 @@ bytes. Sizes are those of a real upgrade divided by about five; run times by abo
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
-from xml.sax.saxutils import escape, quoteattr
+
+from bench.demo import stand_in_setup
 
 MIB = 1 << 20
-PREFIX = "SMS_TaskSequence_"
-SEQUENCE_NAME = "Upgrade to Windows 11"
+MEDIA = "DEM00005"
+DRIVERS = "DEM00003"
 
 
 class Package(NamedTuple):
@@ -44,31 +46,25 @@ PACKAGES = (
     Package("DEM00008", (("scripts/step{n:02}.ps1", 40, 6_000),)),
 )
 
-# Seconds that each step takes when nothing keeps it waiting.
-RUN_TIMES_S = {
-    "Check readiness": 1.0,
-    "Compatibility scan": 2.0,
-    "Install language features": 3.0,
-    "Download drivers": 0.2,
-    "Upgrade the operating system": 9.0,
-    "Restart": 1.0,
-    "Install the management agent": 3.0,
-    "Install Office": 4.0,
-    "Apply settings": 1.0,
-}
-
 
 def make_sources(folder: Path) -> None:
     """Write all packages' files, unless they are there from an earlier run."""
     done = folder / "complete"
     if done.exists():
+        _copy_setup(folder)
         return
     for package in PACKAGES:
         for path, length_bytes in files_of(package):
             target = folder / package.package_id / path
             target.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(target, length_bytes, f"{package.package_id}/{path}")
+    _copy_setup(folder)
     done.touch()
+
+
+def _copy_setup(folder: Path) -> None:
+    """Put the program that stands for Windows Setup into the media."""
+    shutil.copyfile(stand_in_setup.__file__, folder / MEDIA / "setup.exe")
 
 
 def files_of(package: Package) -> Iterator[tuple[str, int]]:
@@ -84,70 +80,3 @@ def write_bytes(target: Path, length_bytes: int, seed: str) -> None:
     with target.open("wb") as file:
         for start in range(0, length_bytes, MIB):
             file.write(rng.randbytes(min(MIB, length_bytes - start)))
-
-
-def sequence() -> str:
-    """The task sequence document."""
-    return (
-        f'<sequence version="3.10" name={quoteattr(SEQUENCE_NAME)}>'
-        + _group(
-            "Prepare",
-            _step("Check readiness", "PrestartCheckAction"),
-            _step("Compatibility scan", "RunCommandLineAction", PackageID="DEM00001"),
-            _step("Install language features", "RunCommandLineAction", PackageID="DEM00002"),
-            _step(
-                "Download drivers",
-                "DownloadPackageContentAction",
-                OSDDownloadDownloadPackages="DEM00003",
-                OSDDownloadDestinationLocationType="Custom",
-                OSDDownloadDestinationPath="%DemoDrivers%",
-                OSDDownloadDestinationVariable="Drivers",
-            ),
-            _step(
-                "Download drivers of another model",
-                "DownloadPackageContentAction",
-                condition=_when("Model", "Another model"),
-                OSDDownloadDownloadPackages="DEM00004",
-            ),
-        )
-        + _group(
-            "Upgrade",
-            _step(
-                "Upgrade the operating system",
-                "UpgradeOperatingSystemAction",
-                OSDUpgradeInstallPackageID="DEM00005",
-            ),
-            _step("Restart", "RebootAction"),
-        )
-        + _group(
-            "Finish",
-            _step("Install the management agent", "RunCommandLineAction", PackageID="DEM00006"),
-            _step("Install Office", "RunCommandLineAction", PackageID="DEM00007"),
-            _step("Apply settings", "RunCommandLineAction", PackageID="DEM00008"),
-        )
-        + "</sequence>"
-    )
-
-
-def _group(name: str, *children: str) -> str:
-    return f"<group name={quoteattr(name)}>{''.join(children)}</group>"
-
-
-def _step(name: str, kind: str, *, condition: str = "", **variables: str) -> str:
-    rows = "".join(
-        f"<variable name={quoteattr(key)}>{escape(value)}</variable>"
-        for key, value in variables.items()
-    )
-    return (
-        f'<step type="{PREFIX}{kind}" name={quoteattr(name)}>{condition}'
-        f"<defaultVarList>{rows}</defaultVarList></step>"
-    )
-
-
-def _when(variable: str, value: str) -> str:
-    rows = {"Operator": "equals", "Value": value, "Variable": variable}
-    inner = "".join(f'<variable name="{k}">{escape(v)}</variable>' for k, v in rows.items())
-    return (
-        f'<condition><expression type="{PREFIX}VariableConditionExpression">{inner}'
-        "</expression></condition>"
-    )
