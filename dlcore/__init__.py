@@ -169,10 +169,13 @@ if TYPE_CHECKING:
     from dlcore.tasksequence import Group as Group
     from dlcore.tasksequence import Plan as Plan
     from dlcore.tasksequence import PlannedStep as PlannedStep
+    from dlcore.tasksequence import Runs as Runs
     from dlcore.tasksequence import Step as Step
     from dlcore.tasksequence import StepParameters as StepParameters
     from dlcore.tasksequence import TaskSequence as TaskSequence
+    from dlcore.tasksequence import Unexplained as Unexplained
     from dlcore.tasksequence import Unresolved as Unresolved
+    from dlcore.tasksequence import UnresolvedNeed as UnresolvedNeed
     from dlcore.tasksequence import Variables as Variables
     from dlcore.tasksequence import load as _load_sequence
     from dlcore.tasksequence import plan as plan
@@ -234,8 +237,8 @@ _PUBLIC = {
     "steps.simulation": "SimulatingExecutor",
     "store": "Bad:BadFile Reason:BadReason verify_tree",
     "tasksequence": (
-        "Group Plan PlannedStep Step StepParameters TaskSequence Unresolved Variables "
-        "load:load_sequence plan"
+        "Group Plan PlannedStep Runs Step StepParameters TaskSequence Unexplained Unresolved "
+        "UnresolvedNeed Variables load:load_sequence plan"
     ),
 }
 _HOMES = {

@@ -13,7 +13,17 @@ from dlcore.cli.output import json_option, say, show_json, show_table
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.state import state_option, trust_root_option, which_option
 from dlcore.deployment import Check, CheckOutcome, Deployment, load_deployment
-from dlcore.tasksequence import Plan, TaskSequence, load, plan
+from dlcore.tasksequence import (
+    NotRun,
+    Plan,
+    PlannedStep,
+    Runs,
+    TaskSequence,
+    default_evaluator,
+    from_facts,
+    load,
+    plan,
+)
 from dlcore.tasksequence.step_types import PREFIX
 
 _OUTCOMES = {
@@ -22,6 +32,12 @@ _OUTCOMES = {
     CheckOutcome.WARNING: "warning",
     CheckOutcome.NOT_EXAMINED: "not examined",
     CheckOutcome.DOES_NOT_APPLY: "does not apply",
+}
+
+_REASONS = {
+    NotRun.DISABLED.value: "disabled",
+    NotRun.WINDOWS_PE.value: "for Windows PE",
+    NotRun.CONDITION.value: "condition",
 }
 
 
@@ -50,7 +66,7 @@ def command(
     """
     loaded = load(sequence, which=which)
     deployment = load_deployment(config, trust_root=trust_root) if config else None
-    planned = plan(loaded, deployment.variables if deployment else None)
+    planned = _plan(loaded, deployment, state)
     checks = run_async(_check(loaded, deployment, state)) if deployment else ()
     if as_json:
         found = {"checks": msgspec.to_builtins(checks)} if deployment else {}
@@ -68,24 +84,47 @@ async def _check(sequence: TaskSequence, deployment: Deployment, state: Path) ->
         return await preflight(client, sequence)
 
 
+def _plan(sequence: TaskSequence, deployment: Deployment | None, state: Path) -> Plan:
+    """With settings, what would be true on this machine; without them, of any machine."""
+    if deployment is None:
+        return plan(sequence)
+    from dlcore.engine.built_in_variables import initial_variables
+
+    evaluator = from_facts(deployment.conditions.facts, default_evaluator())
+    return plan(sequence, initial_variables(sequence, deployment, state), evaluator)
+
+
 def _show(planned: Plan) -> None:
-    show_table(
-        ("step", "where", "name", "type", "packages needed"),
-        (
-            (
-                str(step.index),
-                " / ".join(step.path),
-                step.name if step.enabled else f"{step.name} (disabled)",
-                step.type.removeprefix(PREFIX),
-                " ".join(step.packages),
-            )
-            for step in planned.steps
-        ),
-    )
+    show_table(("step", "where", "runs", "name", "type", "packages"), map(_row, planned.steps))
     say("")
     say(f"packages in order of first need: {' '.join(planned.packages) or 'none'}")
-    for need in planned.unresolved:
-        say(f"step {need.index} {need.name}: the package of {need.reference} is not known yet")
+    if planned.maybe_packages:
+        say(f"packages that may be needed besides: {' '.join(planned.maybe_packages)}")
+    for step in planned.steps:
+        if step.runs is not Runs.NO:
+            _show_open_needs(step)
+    for entry in planned.unexplained:
+        program = f" (program {entry.program})" if entry.program else ""
+        say(f"the sequence refers to {entry.package}{program}, and none of its steps names it")
+
+
+def _row(step: PlannedStep) -> tuple[str, ...]:
+    maybe = f"maybe {' '.join(step.maybe_packages)}" if step.maybe_packages else ""
+    return (
+        str(step.index),
+        " / ".join(step.path),
+        f"no: {_REASONS[step.reason]}" if step.reason else step.runs.value,
+        step.name,
+        step.type.removeprefix(PREFIX),
+        "; ".join(filter(None, (" ".join(step.packages), maybe))),
+    )
+
+
+def _show_open_needs(step: PlannedStep) -> None:
+    for need in step.unresolved:
+        say(f"step {step.index} {step.name}: the package {need.reference}: {need.reason}")
+    if step.content_note:
+        say(f"step {step.index} {step.name}: {step.content_note}")
 
 
 def _show_checks(checks: tuple[Check, ...]) -> None:

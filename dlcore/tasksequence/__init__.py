@@ -31,6 +31,8 @@ from dlcore.tasksequence.package_references import command_text as command_text
 from dlcore.tasksequence.package_references import is_download as is_download
 from dlcore.tasksequence.planning import Plan as Plan
 from dlcore.tasksequence.planning import PlannedStep as PlannedStep
+from dlcore.tasksequence.planning import Runs as Runs
+from dlcore.tasksequence.planning import Unexplained as Unexplained
 from dlcore.tasksequence.planning import Unresolved as Unresolved
 from dlcore.tasksequence.planning import plan as plan
 from dlcore.tasksequence.reading import load as load

@@ -19,6 +19,8 @@ from dlcore.tasksequence.variables import Variables
 
 MAX_ALTERNATIVES = 64  # for one name: packages by model are chosen among that many, hardly more
 
+_INPUTS = frozenset({"_OSDMIGRATEUSMTPACKAGEID", "_OSDMIGRATEUSMTRESTOREPACKAGEID"})  # documented
+
 
 class _Scope(enum.IntEnum):
     """Which variables may change, apart from those that are named."""
@@ -116,6 +118,8 @@ class ForeseenVariables:
             self.write((ANY,))
             return
         name = self.expected.expand(name).strip()
+        if _is_engines(name) and name.upper() not in _INPUTS:
+            return  # the step fails
         if self.may_change(names_read(value)):
             self.write((name.upper(),))
             return

@@ -377,7 +377,6 @@ STEP_TYPES: Final[tuple[StepType, ...]] = (
         _BOTH,
         packages=(PackageParameter("PackageID"),),
         runs_commands=True,
-        content_note=_MDT_NOTE,
     ),
     StepType(MDT_VALIDATE, "Validate (MDT)", _BOTH, runs_commands=True, content_note=_MDT_NOTE),
 )

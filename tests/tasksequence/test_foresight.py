@@ -131,9 +131,14 @@ def test_a_program_that_may_run_may_set_variables_too() -> None:
 
 
 def test_a_step_that_may_run_may_set_what_its_parameters_say() -> None:
-    perhaps = sets("_X", "1", condition=when("Chosen", "1"))
-    found = last(COMMAND, perhaps, needs_package(condition=when("_X", "1")))
+    perhaps = sets("Y", "1", condition=when("Chosen", "1"))
+    found = last(COMMAND, sets("Y", "2"), perhaps, needs_package(condition=when("Y", "1")))
     assert (found.runs, found.may_run) == (NO, True)
+
+
+def test_a_step_cannot_set_what_is_the_engines() -> None:
+    inside = needs_package(condition=when("_SMSTSInWinPE", "true"))
+    assert last(sets("_SMSTSInWinPE", "true"), inside).runs is NO
 
 
 def test_the_fate_of_a_group_is_shared() -> None:
