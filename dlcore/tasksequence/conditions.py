@@ -104,7 +104,10 @@ def _holds(expression: VariableExpression, variables: FrozenVariables) -> bool:
 
 
 def compare(actual: str, operator: Operator, wanted: str) -> bool:
-    """Compare two texts without regard to case; as numbers if ordered and both are numbers.
+    """Compare two texts without regard to case; if ordered, as numbers or versions if both are.
+
+    That versions such as ``10.0.19045`` are compared place by place is assumed: the documentation
+    does not say, and as texts they would have an order that no author means.
 
     Args:
         actual: What is.
@@ -147,10 +150,28 @@ def ordered(sign: int, operator: Operator) -> bool:
 _NUMBER = re.compile(r"[+-]?[0-9]{1,300}(\.[0-9]{1,300})?", re.ASCII)
 
 
+_VERSION = re.compile(r"[0-9]{1,300}(\.[0-9]{1,300}){0,30}", re.ASCII)
+
+
 def _order(left: str, right: str) -> int:
     if _NUMBER.fullmatch(left) and _NUMBER.fullmatch(right):
         return _sign(_number(left), _number(right))
+    if _VERSION.fullmatch(left) and _VERSION.fullmatch(right):
+        return version_sign(left, right)
     return _sign(left, right)
+
+
+def version_sign(left: str, right: str) -> int:
+    """Sign of the difference of two versions; missing places count as 0.
+
+    Raises:
+        ValueError: A place is not a number.
+    """
+    ours, theirs = ([int(place) for place in text.strip().split(".")] for text in (left, right))
+    width = max(len(ours), len(theirs))
+    ours += [0] * (width - len(ours))
+    theirs += [0] * (width - len(theirs))
+    return (ours > theirs) - (ours < theirs)
 
 
 def _number(text: str) -> int | float:

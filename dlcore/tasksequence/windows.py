@@ -18,7 +18,13 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
-from dlcore.tasksequence.conditions import ConditionEvaluator, Verdict, compare, ordered
+from dlcore.tasksequence.conditions import (
+    ConditionEvaluator,
+    Verdict,
+    compare,
+    ordered,
+    version_sign,
+)
 from dlcore.tasksequence.tree import (
     Expression,
     FileExpression,
@@ -105,19 +111,10 @@ def _file_holds(expression: FileExpression, known: FrozenVariables, probes: Prob
     if not probes.file_exists(path):
         return False
     if expression.version_operator is not None:
-        sign = _version_sign(probes.file_version(path), known.expand(expression.version))
+        sign = version_sign(probes.file_version(path), known.expand(expression.version))
         if not ordered(sign, expression.version_operator):
             return False
     return _time_holds(path, expression.timestamp_operator, expression.timestamp, probes)
-
-
-def _version_sign(left: str, right: str) -> int:
-    """Sign of the difference of two versions; missing places count as 0."""
-    ours, theirs = ([int(place) for place in text.strip().split(".")] for text in (left, right))
-    width = max(len(ours), len(theirs))
-    ours += [0] * (width - len(ours))
-    theirs += [0] * (width - len(theirs))
-    return (ours > theirs) - (ours < theirs)
 
 
 def _time_holds(path: str, operator: Operator | None, wanted: str, probes: Probes) -> bool:

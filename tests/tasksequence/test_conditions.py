@@ -173,7 +173,13 @@ def test_parameters_beside_expressions_are_no_operands() -> None:
         ("9007199254740993", "greater", "9007199254740992", True),
         ("10", "lessEqual", "10", True),
         ("b", "greater", "A", True),
-        ("10.0.19041", "less", "10.0.2", True),  # no numbers, so text
+        ("10.0.19045", "greaterEqual", "10.0.9600", True),
+        ("10.0.19041", "less", "10.0.2", False),
+        ("10.0.9600", "greater", "6.3", True),
+        ("10.0.19045", "greater", "9", True),
+        ("10.0.0", "lessEqual", "10.0", True),
+        ("10.0.0", "equals", "10.0", False),
+        ("10.0.x", "less", "10.0.2", False),  # not a version, so text
         ("x", "exists", "", True),
         ("", "exists", "", False),
         ("", "notExists", "", True),
