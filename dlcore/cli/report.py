@@ -1,10 +1,14 @@
-"""Shows a run's report as tables."""
+"""Shows a run's report as tables, and what is known of the steps that failed."""
 
 from __future__ import annotations
 
-from dlcore.cli.output import show_table
+from dlcore.cli.output import say, show_table
+from dlcore.engine.outcomes import StepOutcome
 from dlcore.engine.report import Report
 from dlcore.engine.units import amount
+from dlcore.steps.interface import RestartNotice
+
+MIN_SHOWN_WAIT_S = 0.05  # below, a wait is the time that looking takes
 
 
 def show_report(report: Report) -> None:
@@ -24,6 +28,8 @@ def show_report(report: Report) -> None:
             for step in report.steps
         ),
     )
+    _show_waits(report)
+    _show_failures(report)
     show_table(
         ("", ""),
         (
@@ -55,6 +61,39 @@ def show_report(report: Report) -> None:
             for name, own in report.endpoints.items()
         ),
     )
+
+
+def _show_waits(report: Report) -> None:
+    """What each step waited for, if it is long enough to be noticed."""
+    rows = [
+        (str(step.index), step.name, package, f"{wait_s:.2f}")
+        for step in report.steps
+        for package, wait_s in step.waits_s.items()
+        if wait_s >= MIN_SHOWN_WAIT_S
+    ]
+    if rows:
+        show_table(("step", "name", "waited for", "wait s"), rows)
+
+
+def _show_failures(report: Report) -> None:
+    """Of each step that failed: why, what its exit code means, the end of its output."""
+    for step in report.steps:
+        if step.outcome is not StepOutcome.FAILED:
+            continue
+        say(f"step {step.index} {step.name!r} failed: {step.why}")
+        if step.explanation:
+            say(f"  exit code {step.exit_code}: {step.explanation}")
+        for line in step.output.splitlines():
+            say(f"  | {line}")
+    if report.restart:
+        _show_restart(report.restart)
+
+
+def _show_restart(notice: RestartNotice) -> None:
+    """What the caller is to tell people before it restarts the machine."""
+    delay = "" if notice.delay_s is None else f" {notice.delay_s} s after this notice"
+    told = f": {notice.message}" if notice.message else ""
+    say(f"the machine is to be restarted{delay}{told}")
 
 
 def _show_republished(report: Report) -> None:
