@@ -1,9 +1,10 @@
 """Restarts of the machine that a step asks for: by its exit code, or by variables that it sets.
 
 Documented are ``SMSTSRebootRequested``, ``SMSTSRetryRequested``, ``SMSTSRebootDelay``,
-``SMSTSRebootDelayNext`` and ``SMSTSRebootMessage``. The documentation leaves open what a retry
-without a restart means, and what other values than ``HD`` and ``WinPE`` mean. Here the first has no
-effect, and any value but ``WinPE`` and ``false`` asks for a restart: scripts of MDT set ``true``.
+``SMSTSRebootDelayNext`` and ``SMSTSRebootMessage``. The documentation leaves three things open.
+A retry without a restart has no effect here. Any value but ``WinPE`` and ``false`` asks for a
+restart: scripts of MDT set ``true``. A step that asks for a retry is repeated also if it failed,
+and a step that ends the run by its failure restarts nothing.
 
 Source: Microsoft Learn, "Task sequence variables"; "Task sequence steps", for exit code 3010.
 """
@@ -12,8 +13,6 @@ from __future__ import annotations
 
 import logging
 from typing import Final, NamedTuple
-
-import msgspec
 
 from dlcore.steps.exit_codes import RESTART_REQUIRED
 from dlcore.steps.interface import CANNOT_RUN, Outcome, RestartNotice
@@ -47,19 +46,21 @@ class RestartRequest(NamedTuple):
     retry: bool
 
 
-def judged(step: Step, outcome: Outcome, variables: Variables) -> Outcome:
-    """A step's outcome, with the restart that its exit code or the variables ask for.
+def judged(outcome: Outcome, variables: Variables) -> Outcome:
+    """A step's outcome, which is a failure if the variables ask for a restart into Windows PE.
 
-    A restart into Windows PE is impossible: the outcome is a failure then, and the variables of the
-    request are cleared.
+    The variables of such a request are removed.
     """
     if _is_set(variables, REBOOT) and variables[REBOOT].strip().lower() == _WINDOWS_PE:
         take_request(variables)
         reason = "the step asks for a restart into Windows PE, where dlcore does not run"
         return Outcome(CANNOT_RUN, message=reason, output=outcome.output)
-    if step.type in _RESTARTED_BY_CODE and outcome.exit_code == RESTART_REQUIRED:
-        return msgspec.structs.replace(outcome, restart=True)
     return outcome
+
+
+def restarts_by_code(step: Step, exit_code: int) -> bool:
+    """Whether the exit code of a step that succeeded asks for a restart."""
+    return step.type in _RESTARTED_BY_CODE and exit_code == RESTART_REQUIRED
 
 
 def take_request(variables: Variables) -> RestartRequest:

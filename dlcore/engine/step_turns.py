@@ -24,7 +24,13 @@ from dlcore.engine.events import (
 )
 from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.outcomes import RunOutcome, StepOutcome
-from dlcore.engine.restart_request import RestartRequest, judged, notice, take_request
+from dlcore.engine.restart_request import (
+    RestartRequest,
+    judged,
+    notice,
+    restarts_by_code,
+    take_request,
+)
 from dlcore.engine.skip_rules import SkipRules
 from dlcore.engine.state import Restart, RunState, StepResult
 from dlcore.engine.turn import Turn
@@ -139,8 +145,8 @@ class StepTurns:
         """An attempt of the step whose turn it is has ended.
 
         Returns:
-            What became of the step, None if it is to be run again; and the outcome with the restart
-            that it implies, without values that are not to be shown.
+            What became of the step, None if it is to be run again; and the outcome as it counts,
+            without values that are not to be shown.
 
         Raises:
             ConfigError: It is not this step's turn, or it was reported already.
@@ -151,7 +157,7 @@ class StepTurns:
                 f"step {step.index} {step.name!r} is not under way",
                 remedy="Report each step that run_steps() gives once, before asking for the next.",
             )
-        outcome = _masked(judged(step, outcome, self._variables), self._variables)
+        outcome = _masked(judged(outcome, self._variables), self._variables)
         return turn.end_attempt(outcome, _now_s(), is_final=is_final), outcome
 
     async def end(self, step: Step, result: StepResult, outcome: Outcome) -> RunOutcome | None:
@@ -172,14 +178,15 @@ class StepTurns:
         set_after_step(self._variables, step, result.exit_code, has_succeeded=has_succeeded)
         self._tell(StepEnded(step.index, step.name, result.outcome, result.exit_code, result.run_s))
         request = take_request(self._variables)
-        if request.retry and (has_succeeded or step.continue_on_error):
+        if request.retry:
             self._run.repeat_step(result)
             return await self._ask_for_restart(step, request, outcome)
         self._run.end_step(result)
         if not (has_succeeded or self._rules.goes_on_after(step)):
             await self._fail()
             return RunOutcome.FAILED
-        if request.restart or outcome.restart:
+        by_code = has_succeeded and restarts_by_code(step, result.exit_code)
+        if request.restart or outcome.restart or by_code:
             return await self._ask_for_restart(step, request, outcome)
         await self._keeper.save(self._variables)
         return None
