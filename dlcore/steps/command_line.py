@@ -9,16 +9,14 @@ from __future__ import annotations
 import ntpath
 import os
 import re
-import shutil
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from dlcore.steps import run_as
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.steps.process import Command, Commands, Scene, with_restart
-from dlcore.steps.quoting import posix, windows
-from dlcore.steps.wow64 import redirected
+from dlcore.steps.quoting import posix
+from dlcore.steps.windows_command import windows_command
 from dlcore.tasksequence import Step, StepParameters
 
 SHELL = "/bin/sh"
@@ -94,19 +92,7 @@ def command_of(line: str, scene: Scene, *, is_redirected: bool = False) -> Comma
     if os.name == "posix":
         quoted = posix.quote(scene.job.variables.parts(line))
         return Command([SHELL, "-c", quoted.text], environment=quoted.environment)
-    found = windows.quote(
-        line, scene.job.variables, scene.environment, lambda name: _found(name, scene)
-    )
-    program = found.program
-    if is_redirected:
-        program = redirected(program, scene.environment, lambda path: Path(path).is_file())
-    return Command(found.text, program=program)
-
-
-def _found(program: str, scene: Scene) -> str:
-    """The file that a program's name stands for, the step's folder first."""
-    path = scene.environment.get("PATH", os.defpath)
-    return shutil.which(str(scene.where / program)) or shutil.which(program, path=path) or program
+    return windows_command(line, scene, is_redirected=is_redirected)
 
 
 def _program_name(line: str) -> str:
