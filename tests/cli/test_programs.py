@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.helpers import Here
+from tests.engine.scene import sequence, step
 
 ID = "ABC00004"
 PROGRAMS = {"install": "setup.exe /q A=B", "remove": "setup.exe /u"}
@@ -80,3 +82,25 @@ def test_a_program_that_cannot_be_published_is_refused(
     ended = here("publish", source, "--package-id", ID, "--to", tmp_path / "site", *options)
     assert (ended.status, why in ended.err) == (2, True)
     assert not (tmp_path / "site").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the command lines are for a POSIX shell")
+def test_a_list_that_a_step_fills_is_installed(here: Here, source: Path, tmp_path: Path) -> None:
+    choose = f"echo LIST001={ID}:install >> $DLCORE_VARIABLES"
+    document = sequence(
+        step("choose", CommandLine=choose),
+        step("install", "InstallSoftwareAction", BaseVariableName="LIST"),
+    )
+    (tmp_path / "s.xml").write_bytes(document)
+    (tmp_path / "c.toml").write_text(
+        '[client]\non_internet = false\n[catalog]\npath = "site/catalog.json"\n'
+        '[[endpoint]]\nname = "site"\nkind = "file"\npath = "site"\n'
+    )
+    program = "--program=install=echo installing; ls; exit 3"
+    site = tmp_path / "site"
+    assert here("publish", source, "--package-id", ID, "--to", site, program).status == 0
+    where = ("--config", tmp_path / "c.toml", "--state", tmp_path / "state")
+    ended = here("run", tmp_path / "s.xml", *where, "--json")
+    last = ended.document["steps"][-1]
+    assert last["message"] == f"program 'install' of package {ID}: exit code 3"
+    assert last["output"] == "installing\nsetup.exe"
