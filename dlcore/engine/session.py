@@ -30,10 +30,11 @@ from dlcore.engine.step_content import StepContent
 from dlcore.engine.step_jobs import StepJobs
 from dlcore.engine.step_turns import StepTurns
 from dlcore.engine.turn import Turn
-from dlcore.engine.work_folders import make_work_folders
+from dlcore.engine.work_folders import make_work_folders, work_folder
 from dlcore.errors import ConfigError, StepError
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.steps.post_action import PostAction
+from dlcore.steps.post_upgrade import setup_result
 from dlcore.tasksequence import Step, TaskSequence, packages_in_order
 from dlcore.waiting import in_thread, wait_for_all
 
@@ -157,6 +158,7 @@ class Session:
         if self.outcome is not None:
             return
         await in_thread(make_work_folders, self._state, is_new=self._run.is_new)
+        self.variables.update(await in_thread(setup_result, work_folder(self._state)))
         self._run.leave_restart()
         await self._keeper.begin(self.variables)
         await self._step_content.begin()

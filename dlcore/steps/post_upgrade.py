@@ -2,7 +2,7 @@ r"""What Windows Setup leaves for the run that goes on after an upgrade.
 
 Windows Setup runs one of two scripts: one at the end of the upgrade, before anyone can sign in; one
 when the machine is back in its old Windows. Each notes which of them it was, waits as long as
-``SetupCompletePause`` says, and starts the run again if it was told how. `take_result` reads the
+``SetupCompletePause`` says, and starts the run again if it was told how. `setup_result` reads the
 note, so that ``_SMSTSSetupRollback`` is right from the first step after the restart.
 
 Windows Setup copies the scripts when it begins, so they name every file by its whole path.
@@ -22,6 +22,8 @@ ROLLBACK: Final = "_SMSTSSetupRollback"
 COMPLETE_SCRIPT: Final = "SetupComplete.cmd"
 ROLLBACK_SCRIPT: Final = "SetupRollback.cmd"
 RESULT_FILE: Final = "setup-result.txt"
+SCRIPT_FOLDER: Final = "post-upgrade"
+"""Where scripts and note are, in the run's work folder."""
 
 _MAX_RESULT_BYTES: Final = 64
 _MAX_PAUSE_S: Final = 99_999
@@ -42,11 +44,11 @@ class Scripts(NamedTuple):
     when_rolled_back: Path
 
 
-def write_scripts(folder: Path, *, pause_s: str = "", resume_command: str = "") -> Scripts:
+def write_scripts(work_folder: Path, *, pause_s: str = "", resume_command: str = "") -> Scripts:
     """Write both scripts.
 
     Args:
-        folder: Where they and the note are; made if it does not exist. It outlives the upgrade.
+        work_folder: The run's; it outlives the upgrade.
         pause_s: What ``SetupCompletePause`` says; empty: no pause.
         resume_command: The command line that goes on with the run; empty: nothing is started.
 
@@ -56,6 +58,7 @@ def write_scripts(folder: Path, *, pause_s: str = "", resume_command: str = "") 
     """
     if pause_s and not (re.fullmatch(r"[0-9]{1,5}", pause_s) and int(pause_s) <= _MAX_PAUSE_S):
         raise ValueError(f"SetupCompletePause is {pause_s[:60]!r}, which is not a time in seconds")
+    folder = work_folder / SCRIPT_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / RESULT_FILE
     note.unlink(missing_ok=True)  # of an earlier upgrade
@@ -80,20 +83,21 @@ def _for_batch(text: str) -> str:
     return text.replace("%", "%%")
 
 
-def take_result(folder: Path) -> dict[str, str]:
-    """The task sequence variables that tell how the upgrade ended.
+def setup_result(work_folder: Path) -> dict[str, str]:
+    """The task sequence variables that tell how the last upgrade of a run ended.
 
     Args:
-        folder: As for `write_scripts`. The note is removed from it.
+        work_folder: As for `write_scripts`. The note stays, so that it can be read again.
 
     Returns:
         Nothing if there is no note, or one that no script writes.
     """
-    note = folder / RESULT_FILE
+    note = work_folder / SCRIPT_FOLDER / RESULT_FILE
     try:
+        if not note.is_file():
+            return {}
         with note.open("rb") as file:
             result = file.read(_MAX_RESULT_BYTES).decode("ascii", "replace").strip()
-        note.unlink()
     except OSError:
         return {}
     if result not in (_COMPLETED, _ROLLED_BACK):

@@ -30,9 +30,6 @@ from dlcore.tasksequence import Step, StepParameters, package_id
 from dlcore.waiting import in_thread
 
 RETURN_CODE: Final = "_SMSTSOSUpgradeActionReturnCode"
-SCRIPT_FOLDER: Final = "post-upgrade"
-"""Where the scripts are, in the run's work folder."""
-
 _PROGRAM: Final = "setup.exe"
 _FEATURE_UPDATE: Final = ("OSDUpgradeFeatureUpdateAssignmentId", "OSDUpgradeFeatureUpdateName")
 
@@ -85,7 +82,7 @@ class UpgradeOperatingSystem:
         if options.scans_only or job.work_folder is None:
             return msgspec.structs.replace(options, drivers=drivers)
         scripts = write_scripts(
-            job.work_folder / SCRIPT_FOLDER,
+            job.work_folder,
             pause_s=job.parameters.expanded("SetupCompletePause").strip(),
             resume_command=self._resume_command,
         )

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
-from dlcore.steps.post_upgrade import RESULT_FILE, take_result, write_scripts
+from dlcore.steps.post_upgrade import RESULT_FILE, SCRIPT_FOLDER, setup_result, write_scripts
 from dlcore.steps.process import TIMED_OUT, Commands
 from dlcore.steps.setup_runner import StandInSetup, WindowsSetup
-from dlcore.steps.upgrade import SCRIPT_FOLDER, UpgradeOperatingSystem
+from dlcore.steps.upgrade import UpgradeOperatingSystem
 from dlcore.tasksequence import FrozenVariables, Step, Variables
 from dlcore.tasksequence.step_types import UPGRADE
 
@@ -235,14 +235,20 @@ async def test_the_scripts_note_the_end_and_go_on_with_the_run(site: Site) -> No
         ("completed" + " " * 100 + "x", {"_SMSTSSetupRollback": "false"}),
     ],
 )
-def test_the_note_is_read_once(tmp_path: Path, note: str, variables: dict[str, str]) -> None:
-    (tmp_path / RESULT_FILE).write_text(note)
-    assert take_result(tmp_path) == variables
-    assert take_result(tmp_path) == {}
+def test_the_note_tells_how_the_upgrade_ended(
+    tmp_path: Path, note: str, variables: dict[str, str]
+) -> None:
+    assert setup_result(tmp_path) == {}
+    (tmp_path / SCRIPT_FOLDER).mkdir()
+    (tmp_path / SCRIPT_FOLDER / RESULT_FILE).write_text(note)
+    assert setup_result(tmp_path) == variables
+    assert setup_result(tmp_path) == variables  # also if the process died after reading it
 
 
 def test_the_note_of_an_earlier_upgrade_does_not_count(tmp_path: Path) -> None:
     """Fault: a note of an earlier upgrade is left. dlcore removes it before the next one."""
-    (tmp_path / RESULT_FILE).write_text("rolled back")
     write_scripts(tmp_path)
-    assert take_result(tmp_path) == {}
+    (tmp_path / SCRIPT_FOLDER / RESULT_FILE).write_text("rolled back")
+    assert setup_result(tmp_path)
+    write_scripts(tmp_path)
+    assert setup_result(tmp_path) == {}
