@@ -11,7 +11,7 @@ when it makes it.
 Sources: Microsoft Learn, "Task sequence steps" (Disable BitLocker, Enable BitLocker), "Task
 sequence variables" and "manage-bde"; for the options of the action the SDK classes
 SMS_TaskSequence_DisableBitLockerAction and SMS_TaskSequence_EnableBitLockerAction. The names of the
-variables that stand for these options are inferred from their prefix.
+variables that stand for these options are those of exports.
 """
 
 from __future__ import annotations
@@ -24,10 +24,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
+from dlcore.steps.machine import Machine
 from dlcore.steps.process import TIMED_OUT, Command, Commands
 from dlcore.tasksequence import Step, StepParameters
+from dlcore.waiting import in_thread
 
 PREFIX: Final = "OSDBitLocker"
+NOT_PROTECTED: Final = 1
+"""Source: Microsoft Learn, "manage-bde status": the exit code with ``-ProtectionAsErrorLevel``."""
+
 POLL_S: Final = 30
 """A drive takes hours to encrypt; asking more often would only keep it busy."""
 
@@ -106,15 +111,22 @@ class DisableBitLocker:
         return self._tool.obstacle()
 
     async def run(self, job: Job) -> Outcome:
-        """Suspend the protection for a number of restarts."""
+        """Suspend the protection for a number of restarts, if the drive is protected."""
         try:
             drive = _drive(job.step, job.parameters)
             restarts = _restarts(job.parameters)
         except ValueError as error:
             return Outcome(CANNOT_RUN, message=str(error))
+        if (await self._tool.run(job, _status(drive), is_silent=True)).exit_code == NOT_PROTECTED:
+            return Outcome(output=f"{drive} is not protected")
         return await self._tool.run(
             job, ["-protectors", "-disable", drive, "-RebootCount", restarts]
         )
+
+
+def _status(drive: str) -> list[str]:
+    """Ends with 0 if the drive is protected, and with `NOT_PROTECTED` if it is not."""
+    return ["-status", drive, "-ProtectionAsErrorLevel"]
 
 
 def _restarts(parameters: StepParameters) -> str:
@@ -137,8 +149,10 @@ class _Settings(NamedTuple):
     drive: str
     protector: tuple[str, ...]
     method: str
+    encrypts_full_disk: bool
     makes_recovery_password: bool
     waits: bool
+    skips_without_tpm: bool
 
 
 class EnableBitLocker:
@@ -146,13 +160,18 @@ class EnableBitLocker:
 
     Args:
         tool: Starts ``manage-bde``.
+        machine: The machine that it runs on.
         sleep: How time passes.
     """
 
     def __init__(
-        self, tool: BitLockerTool, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+        self,
+        tool: BitLockerTool,
+        machine: Machine,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._tool = tool
+        self._machine = machine
         self._sleep = sleep
 
     def obstacle(self, step: Step, variables: Mapping[str, str]) -> str:
@@ -166,8 +185,14 @@ class EnableBitLocker:
             return Outcome(CANNOT_RUN, message=obstacle)
         try:
             settings = _settings(job.step, job.parameters)
+            is_skipped = settings.skips_without_tpm and not await in_thread(self._machine.has_tpm)
         except ValueError as error:
             return Outcome(CANNOT_RUN, message=str(error))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            return Outcome(CANNOT_RUN, message=f"the TPM cannot be asked: {reason}")
+        if is_skipped:
+            return Outcome(output="the machine has no TPM that is enabled")
         # It fails on a drive that is not encrypted, and then there is more to do.
         outcome = await self._tool.run(job, ["-protectors", "-enable", settings.drive])
         if outcome.exit_code != 0:
@@ -183,17 +208,17 @@ class EnableBitLocker:
             outcome = await self._tool.run(job, [*add, "-RecoveryPassword"], is_silent=True)
         if outcome.exit_code != 0:
             return outcome
+        extent = [] if settings.encrypts_full_disk else ["-UsedSpaceOnly"]
         method = ["-EncryptionMethod", settings.method] if settings.method else []
         return await self._tool.run(
-            job, ["-on", settings.drive, "-UsedSpaceOnly", "-SkipHardwareTest", *method]
+            job, ["-on", settings.drive, *extent, "-SkipHardwareTest", *method]
         )
 
     async def _wait(self, job: Job, drive: str) -> Outcome:
         """Protection begins when the drive is encrypted."""
-        status = ["-status", drive, "-ProtectionAsErrorLevel"]
         try:
             async with asyncio.timeout(job.step.timeout_s):
-                while (await self._tool.run(job, status, is_silent=True)).exit_code != 0:
+                while (await self._tool.run(job, _status(drive), is_silent=True)).exit_code != 0:
                     await self._sleep(POLL_S)
         except TimeoutError:
             told = f"{drive} was not encrypted within {job.step.timeout_s} s"
@@ -228,7 +253,7 @@ def _settings(step: Step, parameters: StepParameters) -> _Settings:
     }
     if mode not in protectors:
         raise ValueError(f"{mode[:60]!r} is not a mode of BitLocker that dlcore knows")
-    method = _option(step, parameters, "EncryptMethod").lower()
+    method = _option(step, parameters, "EncryptMethod", switch="crypt").lower()
     if method not in _METHODS:
         raise ValueError(f"{method[:60]!r} is not a method of encryption that dlcore knows")
     recovery = _option(step, parameters, "CreateRecoveryPassword", switch="pwd").lower()
@@ -236,9 +261,15 @@ def _settings(step: Step, parameters: StepParameters) -> _Settings:
         drive=_drive(step, parameters),
         protector=protectors[mode],
         method=_METHODS[method],
+        encrypts_full_disk=_is_true(step, parameters, "EncryptFullDisk", switch="full"),
         makes_recovery_password=recovery != "none",
-        waits=_option(step, parameters, "WaitForEncryption", switch="wait").lower() == "true",
+        waits=_is_true(step, parameters, "WaitForEncryption", switch="wait"),
+        skips_without_tpm=_is_true(step, parameters, "SkipWhenNoValidTPM", switch="ignoretpm"),
     )
+
+
+def _is_true(step: Step, parameters: StepParameters, name: str, *, switch: str) -> bool:
+    return _option(step, parameters, name, switch=switch).lower() == "true"
 
 
 def _drive(step: Step, parameters: StepParameters) -> str:

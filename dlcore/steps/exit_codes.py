@@ -22,6 +22,15 @@ COMPATIBLE: Final = 0xC1900210
 Source: Microsoft Learn, "Task sequence steps: Upgrade Operating System".
 """
 
+UPGRADED: Final = 3
+"""What Windows Setup may end with instead of 0.
+
+Source: Microsoft Learn, "Windows Setup command-line options": CONX_SETUP_EXITCODE_CONTINUE_REBOOT.
+"""
+
+PATH_NOT_FOUND: Final = 0x80070003
+"""ERROR_PATH_NOT_FOUND as an HRESULT."""
+
 RESTART_REQUIRED: Final = 3010
 """Source: Microsoft Learn, "MsiExec.exe and InstMsi.exe error messages"."""
 
@@ -69,8 +78,19 @@ _SETUP: Final = {
     " download",
     0xC190020E: "MOSETUP_E_INSTALLDISKSPACE_BLOCK: the disk has too little free space for the"
     " upgrade",
+    0xC1900215: "MOSETUP_E_NO_MATCHING_INSTALL_IMAGE: the media has no image for this system",
+    0xC1900216: "MOSETUP_E_ROLLBACK_PENDING: an earlier upgrade is still being rolled back",
     COMPATIBLE: "MOSETUP_E_COMPAT_SCANONLY: Windows Setup found no compatibility problem",
 }
+
+_PLAIN_SETUP: Final = {
+    UPGRADED: "CONX_SETUP_EXITCODE_CONTINUE_REBOOT: the upgrade succeeded, and goes on after a"
+    " restart",
+    5: "CONX_SETUP_EXITCODE_RESUME_AT_COMPAT_REPORT: Windows Setup found compatibility problems"
+    " that must be resolved first",
+    7: "CONX_SETUP_EXITCODE_AUTO_INSTALL_FAIL: Windows Setup cannot keep what it was told to keep",
+}
+"""Small codes, which mean something else in any other program."""
 
 _INSTALLER: Final = {
     1601: "ERROR_INSTALL_SERVICE_FAILURE: the Windows Installer service could not be reached",
@@ -127,11 +147,13 @@ _WIN32: Final = {
     740: "ERROR_ELEVATION_REQUIRED: the program needs administrator rights",
     995: "ERROR_OPERATION_ABORTED: the operation was ended from outside",
     1058: "ERROR_SERVICE_DISABLED: the service is disabled",
+    1067: "ERROR_PROCESS_ABORTED: the process ended unexpectedly",
     1168: "ERROR_NOT_FOUND: the element was not found",
     1219: "ERROR_SESSION_CREDENTIAL_CONFLICT: the share is in use under another user name",
     1223: "ERROR_CANCELLED: the user cancelled the operation",
     1231: "ERROR_NETWORK_UNREACHABLE: the network cannot be reached",
     1259: "ERROR_APPHELP_BLOCK: the program is not compatible with this version of Windows",
+    1314: "ERROR_PRIVILEGE_NOT_HELD: the account lacks a privilege",
     1326: "ERROR_LOGON_FAILURE: the user name or the password is wrong",
     1355: "ERROR_NO_SUCH_DOMAIN: the domain cannot be reached",
     1392: "ERROR_FILE_CORRUPT: a file or folder is damaged and cannot be read",
@@ -141,6 +163,7 @@ _WIN32: Final = {
     12002: "ERROR_INTERNET_TIMEOUT: the server did not answer in time",
     12007: "ERROR_INTERNET_NAME_NOT_RESOLVED: the name of the server could not be resolved",
     12029: "ERROR_INTERNET_CANNOT_CONNECT: the server could not be reached",
+    12030: "ERROR_INTERNET_CONNECTION_ABORTED: the connection to the server was lost",
     12175: "ERROR_INTERNET_DECODING_FAILED: the secure connection to the server failed",
 }
 
@@ -149,6 +172,7 @@ _OTHERS: Final = {
     0x80004002: "E_NOINTERFACE: a component does not support what was asked of it",
     0x80004005: "E_FAIL: an unspecified failure",
     0x8000FFFF: "E_UNEXPECTED: an unexpected failure",
+    0x80040102: "ConfigMgr found no place to download the content from",
     0x80040154: "REGDB_E_CLASSNOTREG: a component is not registered",
     0x800401F3: "CO_E_CLASSSTRING: a component's name is not known",
     0x80041002: "WBEM_E_NOT_FOUND: the object was not found in WMI",
@@ -158,6 +182,14 @@ _OTHERS: Final = {
     0x80190191: "HTTP 401: the server did not accept the credential",
     0x80190193: "HTTP 403: the server refused access",
     0x80190194: "HTTP 404: the server does not have the file",
+    0x87D00213: "ConfigMgr: the time for the operation ran out",
+    0x87D0027C: "ConfigMgr: the documents of a deployment could not be downloaded in time",
+    0x87D00324: "ConfigMgr: the application was not detected after its installation",
+    0x87D00607: "ConfigMgr: the content was not found",
+    0x87D01106: "ConfigMgr: the program could not be started, or its command line not be built",
+    0x87D01107: "ConfigMgr: the program's folder could not be reached",
+    0x87D01201: "ConfigMgr: the client cache or the disk has too little free space",
+    0x87D01202: "ConfigMgr: the client cache is smaller than the content",
     0x80310000: "FVE_E_LOCKED_VOLUME: BitLocker has locked the drive",
     0x80310008: "FVE_E_NOT_ACTIVATED: BitLocker is not turned on for the drive",
     0x8031000A: "FVE_E_AD_SCHEMA_NOT_INSTALLED: the directory is not prepared for BitLocker keys",
@@ -201,3 +233,8 @@ def explain(code: int) -> str:
     if unsigned & 0xFFFF0000 == _HRESULT_OF_WIN32:
         return _EXPLANATIONS.get(unsigned & 0xFFFF, "")
     return ""
+
+
+def explain_setup(code: int) -> str:
+    """Say what an exit code of Windows Setup means; otherwise as `explain`."""
+    return _PLAIN_SETUP.get(code & 0xFFFFFFFF) or explain(code)

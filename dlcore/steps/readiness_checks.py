@@ -4,8 +4,8 @@ Guarantees: a check either has an answer or raises OSError, with the reason why 
 least" and "at most" include the limit itself: the documentation says "minimum" and "maximum".
 
 Source: Microsoft Learn, "Task sequence steps: Check Readiness", "Task sequence variables"
-(``_TS_CR...``), and the SDK class SMS_TaskSequence_PrestartCheckAction for parameters and defaults.
-The names of the two parameters about the TPM are inferred from the cmdlet's.
+(``_TS_CR...``), and the SDK class SMS_TaskSequence_PrestartCheckAction for parameters and defaults;
+exports for the names of those that the class does not tell.
 """
 
 from __future__ import annotations
@@ -106,7 +106,11 @@ def _client(machine: Machine, limit: str) -> Finding:
 
 
 def _version(text: str) -> tuple[int, ...]:
-    """The places of a version; those that are not written are 0."""
+    """The places of a version; those that are not written are 0.
+
+    The editor writes what is typed into a mask of blanks and dots.
+    """
+    text = re.sub(r"\s+", "", text)
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9}){0,3}", text):
         raise ValueError(f"{text[:60]!r} is not a version")
     places = [int(place) for place in text.split(".")]
@@ -167,7 +171,7 @@ READINESS_CHECKS: Final = (
     ReadinessCheck("OSDCheckNetworkConnected", "", "", "_TS_CRNETWORK", _network),
     ReadinessCheck("OSDCheckNetworkWired", "", "", "_TS_CRWIRED", _wired),
     ReadinessCheck("OSDCheckDeviceUEFI", "", "", "_TS_CRUEFI", _uefi),
-    ReadinessCheck("OSDCheckTpmEnabled", "", "", "_TS_CRTPMENABLED", _tpm_enabled),
-    ReadinessCheck("OSDCheckTpmActivated", "", "", "_TS_CRTPMACTIVATED", _tpm_activated),
+    ReadinessCheck("OSDCheckDeviceTpmEnabled", "", "", "_TS_CRTPMENABLED", _tpm_enabled),
+    ReadinessCheck("OSDCheckDeviceTpmActivated", "", "", "_TS_CRTPMACTIVATED", _tpm_activated),
 )
 """In the order of the step's editor."""

@@ -73,7 +73,7 @@ def standard_executors(secret_variables: Collection[str] = ()) -> StepExecutors:
 def _own_executors(commands: Commands) -> dict[str, Executor]:
     return {
         DISABLE_BITLOCKER: DisableBitLocker(ManageBde(commands)),
-        ENABLE_BITLOCKER: EnableBitLocker(ManageBde(commands)),
+        ENABLE_BITLOCKER: EnableBitLocker(ManageBde(commands), this_machine()),
         INSTALL_SOFTWARE: InstallPackage(commands),
         PRESTART_CHECK: CheckReadiness(this_machine()),
         RUN_COMMAND_LINE: RunCommandLine(commands),

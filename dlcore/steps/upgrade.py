@@ -2,7 +2,7 @@
 
 Guarantees: ``_SMSTSOSUpgradeActionReturnCode`` is Windows Setup's exit code, unsigned and in
 decimal, whether the step succeeds or fails, and empty if Setup did not come to an end. The step
-succeeds with Setup's 0 or, in a scan, with the code that says that nothing was found.
+succeeds with Setup's 0, 3 or 3010 or, in a scan, with the code that says that nothing was found.
 ``_SMSTSSetupRollback`` is false after a successful upgrade; the scripts of `post_upgrade` correct
 it if the upgrade is rolled back later. The machine is not restarted by the step: the sequence
 restarts it with *Restart Computer*, as the editor's template does.
@@ -21,7 +21,13 @@ from typing import Final
 
 import msgspec
 
-from dlcore.steps.exit_codes import COMPATIBLE, RESTART_REQUIRED, explain
+from dlcore.steps.exit_codes import (
+    COMPATIBLE,
+    PATH_NOT_FOUND,
+    RESTART_REQUIRED,
+    UPGRADED,
+    explain_setup,
+)
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.steps.post_upgrade import ROLLBACK, write_scripts
 from dlcore.steps.setup_command import SetupOptions, is_package, options_from, setup_line
@@ -31,7 +37,15 @@ from dlcore.waiting import in_thread
 
 RETURN_CODE: Final = "_SMSTSOSUpgradeActionReturnCode"
 _PROGRAM: Final = "setup.exe"
-_FEATURE_UPDATE: Final = ("OSDUpgradeFeatureUpdateAssignmentId", "OSDUpgradeFeatureUpdateName")
+_FEATURE_UPDATE: Final = (
+    *("OSDFeatureUpdateAssignmentID", "OSDUpgradeFeatureUpdateAssignmentId"),
+    "OSDUpgradeFeatureUpdateName",
+)
+"""The first is what exports have; the second is what the name of the property suggests."""
+
+
+class _NotThereError(ValueError):
+    """A folder does not exist. ConfigMgr's step ends with 0x80070003 then (observed)."""
 
 
 class UpgradeOperatingSystem:
@@ -68,6 +82,8 @@ class UpgradeOperatingSystem:
             program = await in_thread(_program, job)
             line = setup_line(str(program), options)
             timed = msgspec.structs.replace(job, step=_with_time(job.step, job.parameters))
+        except _NotThereError as error:
+            return Outcome(PATH_NOT_FOUND, message=str(error))
         except ValueError as error:
             return Outcome(CANNOT_RUN, message=str(error))
         except OSError as error:
@@ -129,7 +145,7 @@ def _program(job: Job) -> Path:
     if media is None:
         raise ValueError("the step names neither an upgrade package nor a path of one")
     if not media.is_dir():
-        raise ValueError("the folder of the upgrade package does not exist")
+        raise _NotThereError("the folder of the upgrade package does not exist")
     found = [file for file in sorted(media.iterdir()) if file.name.lower() == _PROGRAM]
     if not found:
         raise ValueError(f"the upgrade package has no {_PROGRAM} in its topmost folder")
@@ -146,7 +162,7 @@ def _drivers(job: Job) -> str | None:
     if folder is None:
         return None
     if not folder.is_dir():
-        raise ValueError("the folder of the drivers does not exist: see OSDUpgradeStagedContent")
+        raise _NotThereError("the folder of the drivers does not exist")
     return str(folder.absolute())
 
 
@@ -169,9 +185,9 @@ def _with_time(step: Step, parameters: StepParameters) -> Step:
 def _judged(job: Job, options: SetupOptions, outcome: Outcome) -> Outcome:
     code = outcome.exit_code & 0xFFFFFFFF
     job.variables[RETURN_CODE] = str(code)
-    good = (0, COMPATIBLE) if options.scans_only else (0, RESTART_REQUIRED)
+    good = (0, COMPATIBLE) if options.scans_only else (0, UPGRADED, RESTART_REQUIRED)
     if code not in good:
-        meaning = explain(code)
+        meaning = explain_setup(code)
         told = f"Windows Setup ended with 0x{code:08X}{f': {meaning}' if meaning else ''}"
         return msgspec.structs.replace(outcome, exit_code=code, message=told)
     if not options.scans_only:

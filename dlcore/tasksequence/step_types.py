@@ -158,13 +158,13 @@ _READINESS: Final = {
     "OSDCheckNetworkConnected": "_TS_CRNETWORK",
     "OSDCheckNetworkWired": "_TS_CRWIRED",
     "OSDCheckDeviceUEFI": "_TS_CRUEFI",
-    "OSDCheckTpmEnabled": "_TS_CRTPMENABLED",
-    "OSDCheckTpmActivated": "_TS_CRTPMACTIVATED",
+    "OSDCheckDeviceTpmEnabled": "_TS_CRTPMENABLED",
+    "OSDCheckDeviceTpmActivated": "_TS_CRTPMACTIVATED",
 }
 """Parameters of Check Readiness that ask for a check, and the variable with its result.
 
 Source: ConfigMgr SDK, SMS_TaskSequence_PrestartCheckAction; Microsoft Learn, "Task sequence
-variables". The parameters for a wired network and for the TPM are inferred.
+variables"; exports for the parameters about a wired network and the TPM.
 """
 
 _MDT_NOTE = (

@@ -37,6 +37,7 @@ LAPTOP: dict[str, Any] = {
     "identity": Identity("Contoso", "Model 1", "SN-1", "TAG-9", "UUID-1"),
     "operating_system": WINDOWS_11,
     "client_version": "5.00.9128.1007",
+    "has_tpm": True,
     "is_tpm_enabled": True,
     "is_tpm_activated": True,
 }

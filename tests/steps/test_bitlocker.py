@@ -15,11 +15,15 @@ from dlcore.steps.bitlocker import (
     ManageBde,
 )
 from dlcore.steps.interface import CANNOT_RUN, Executor, Job, Outcome
+from dlcore.steps.machine import SilentMachine
 from dlcore.steps.process import TIMED_OUT, Commands
 from dlcore.tasksequence import FrozenVariables, Step, Variables
 from dlcore.tasksequence.step_types import DISABLE_BITLOCKER, ENABLE_BITLOCKER
+from tests.steps.machines import LAPTOP, ToldMachine
 
 NOT_ENCRYPTED = 0x80310001
+MACHINE = ToldMachine(**LAPTOP)
+STATUS = "-status C: -ProtectionAsErrorLevel"
 
 
 class Tool:
@@ -85,7 +89,14 @@ async def test_protection_is_suspended_for_some_restarts(
     tool = Tool()
     outcome = await run(DisableBitLocker(tool), step_of(DISABLE_BITLOCKER, action, **parameters))
     assert outcome == Outcome()
-    assert tool.lines == [expected]
+    assert tool.lines[1:] == [expected]
+
+
+async def test_a_drive_without_protection_is_left_alone() -> None:
+    tool = Tool({"-status": [1]})
+    outcome = await run(DisableBitLocker(tool), step_of(DISABLE_BITLOCKER))
+    assert outcome == Outcome(output="C: is not protected")
+    assert tool.lines == [STATUS]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +121,7 @@ async def test_what_cannot_be_used_is_named(
 
 async def test_a_failure_of_the_tool_is_the_steps() -> None:
     """Fault: manage-bde fails. dlcore fails the step with its exit code."""
-    tool = Tool({"-protectors": [NOT_ENCRYPTED]})
+    tool = Tool({"-protectors": [NOT_ENCRYPTED], "-status": [0]})
     outcome = await run(DisableBitLocker(tool), step_of(DISABLE_BITLOCKER))
     assert outcome.exit_code == NOT_ENCRYPTED
 
@@ -126,7 +137,7 @@ def plain_tool() -> Tool:
 async def test_a_drive_is_encrypted() -> None:
     tool = plain_tool()
     action = "OSDBitLocker.exe /enable /wait:False /mode:TPM /pwd:AD"
-    assert await run(EnableBitLocker(tool), step_of(ENABLE_BITLOCKER, action)) == Outcome()
+    assert await run(EnableBitLocker(tool, MACHINE), step_of(ENABLE_BITLOCKER, action)) == Outcome()
     assert tool.lines == [
         "-protectors -enable C:",
         "-protectors -add C: -TPM",
@@ -138,13 +149,13 @@ async def test_a_drive_is_encrypted() -> None:
 async def test_the_recovery_password_is_not_shown() -> None:
     """Fault: manage-bde prints the recovery password. dlcore throws away what it prints."""
     tool = plain_tool()
-    await run(EnableBitLocker(tool), step_of(ENABLE_BITLOCKER))
+    await run(EnableBitLocker(tool, MACHINE), step_of(ENABLE_BITLOCKER))
     assert tool.silent == ["-protectors -add C: -RecoveryPassword"]
 
 
 async def test_a_suspended_drive_is_protected_again_and_nothing_else() -> None:
     tool = Tool()
-    assert await run(EnableBitLocker(tool), step_of(ENABLE_BITLOCKER)) == Outcome()
+    assert await run(EnableBitLocker(tool, MACHINE), step_of(ENABLE_BITLOCKER)) == Outcome()
     assert tool.lines == ["-protectors -enable C:"]
 
 
@@ -154,13 +165,33 @@ async def test_the_steps_settings_count() -> None:
         ENABLE_BITLOCKER,
         "OSDBitLocker.exe /enable /drive:D: /mode:TPMAndKey /keydrive:E: /pwd:None",
         OSDBitLockerEncryptMethod="XTS_AES256",
+        OSDBitLockerEncryptFullDisk="true",
     )
-    await run(EnableBitLocker(tool), step)
+    await run(EnableBitLocker(tool, MACHINE), step)
     assert tool.lines == [
         "-protectors -enable D:",
         "-protectors -add D: -TPMAndStartupKey E:",
-        "-on D: -UsedSpaceOnly -SkipHardwareTest -EncryptionMethod xts_aes256",
+        "-on D: -SkipHardwareTest -EncryptionMethod xts_aes256",
     ]
+
+
+@pytest.mark.parametrize(("ignores", "lines"), [("True", 0), ("False", 4)])
+async def test_a_machine_without_a_tpm_is_skipped_if_the_step_says_so(
+    ignores: str, lines: int
+) -> None:
+    tool = plain_tool()
+    step = step_of(ENABLE_BITLOCKER, f"OSDBitLocker.exe /enable  /mode:TPM /ignoretpm:{ignores}")
+    executor = EnableBitLocker(tool, ToldMachine(has_tpm=False))
+    assert (await run(executor, step)).exit_code == 0
+    assert len(tool.lines) == lines
+
+
+async def test_a_tpm_that_cannot_be_asked_is_told() -> None:
+    """Fault: the machine does not say whether it has a TPM. dlcore fails the step and says so."""
+    step = step_of(ENABLE_BITLOCKER, OSDBitLockerSkipWhenNoValidTPM="true")
+    outcome = await run(EnableBitLocker(Tool(), SilentMachine()), step)
+    assert outcome.exit_code == CANNOT_RUN
+    assert "the TPM cannot be asked" in outcome.message
 
 
 async def test_a_step_waits_for_the_encryption_if_it_says_so() -> None:
@@ -171,7 +202,7 @@ async def test_a_step_waits_for_the_encryption_if_it_says_so() -> None:
         slept_s.append(time_s)
 
     step = step_of(ENABLE_BITLOCKER, "OSDBitLocker.exe /enable /wait:True")
-    assert await run(EnableBitLocker(tool, sleep), step) == Outcome()
+    assert await run(EnableBitLocker(tool, MACHINE, sleep), step) == Outcome()
     assert slept_s == [POLL_S, POLL_S]
 
 
@@ -179,14 +210,14 @@ async def test_a_wait_ends_with_the_steps_time() -> None:
     """Fault: a drive never gets encrypted. dlcore fails the step when its time is over."""
     tool = Tool({"-status": [1]})
     step = Step(0, "bitlocker", ENABLE_BITLOCKER, "/enable /wait:True", timeout_s=0)
-    outcome = await run(EnableBitLocker(tool), step)
+    outcome = await run(EnableBitLocker(tool, MACHINE), step)
     assert outcome == Outcome(TIMED_OUT, message="C: was not encrypted within 0 s")
 
 
 async def test_a_failure_ends_the_step() -> None:
     """Fault: a protector cannot be added. dlcore does not encrypt the drive without it."""
     tool = Tool({"-protectors -enable": [NOT_ENCRYPTED], "-protectors -add": [5]})
-    assert (await run(EnableBitLocker(tool), step_of(ENABLE_BITLOCKER))).exit_code == 5
+    assert (await run(EnableBitLocker(tool, MACHINE), step_of(ENABLE_BITLOCKER))).exit_code == 5
     assert not any(line.startswith("-on") for line in tool.lines)
 
 
@@ -203,7 +234,7 @@ async def test_a_secret_for_the_command_line_is_refused_before_the_run(
 ) -> None:
     """Fault: a PIN or key belongs on the command line. dlcore refuses, and does not show it."""
     tool = Tool()
-    executor, step = EnableBitLocker(tool), step_of(ENABLE_BITLOCKER, action)
+    executor, step = EnableBitLocker(tool, MACHINE), step_of(ENABLE_BITLOCKER, action)
     outcome = await run(executor, step, Variables(variables))
     assert told in executor.obstacle(step, variables)
     assert told in outcome.message
@@ -216,13 +247,13 @@ async def test_a_secret_for_the_command_line_is_refused_before_the_run(
     [
         ("/enable /mode:Smartcard", "'smartcard' is not a mode"),
         ("/enable /mode:Key", "'' is not the drive of a start-up key"),
-        ("/enable /encryptmethod:ROT13", "'rot13' is not a method"),
+        ("/enable /crypt:ROT13", "'rot13' is not a method"),
     ],
 )
 async def test_a_setting_that_is_not_known_is_named(action: str, told: str) -> None:
     """Fault: a setting of BitLocker is not known. dlcore names it and starts nothing."""
     tool = Tool()
-    outcome = await run(EnableBitLocker(tool), step_of(ENABLE_BITLOCKER, action))
+    outcome = await run(EnableBitLocker(tool, MACHINE), step_of(ENABLE_BITLOCKER, action))
     assert outcome.exit_code == CANNOT_RUN
     assert told in outcome.message
     assert tool.lines == []
@@ -232,7 +263,7 @@ async def test_a_setting_that_is_not_known_is_named(action: str, told: str) -> N
 def test_bitlocker_exists_on_windows_only() -> None:
     """Fault: a sequence uses BitLocker, and this system is not Windows. dlcore refuses it."""
     tool: BitLockerTool = ManageBde(Commands())
-    for executor in (DisableBitLocker(tool), EnableBitLocker(tool)):
+    for executor in (DisableBitLocker(tool), EnableBitLocker(tool, MACHINE)):
         assert executor.obstacle(step_of(ENABLE_BITLOCKER), {}) == (
             "BitLocker exists on Windows only"
         )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.steps.exit_codes import explain
+from dlcore.steps.exit_codes import explain, explain_setup
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,18 @@ def test_a_known_code_is_explained(code: int, name: str) -> None:
 @pytest.mark.parametrize("code", [0, 77, 0x8007FFFF, 0x80080005])
 def test_an_unknown_code_is_not_explained(code: int) -> None:
     assert explain(code) == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        (3, "CONX_SETUP_EXITCODE_CONTINUE_REBOOT"),
+        (5, "CONX_SETUP_EXITCODE_RESUME_AT_COMPAT_REPORT"),
+        (0xC1900101, "MOSETUP_E_SETUP_PLATFORM"),
+    ],
+)
+def test_windows_setup_has_meanings_of_its_own(code: int, name: str) -> None:
+    assert explain_setup(code).startswith(f"{name}: ")
 
 
 @given(st.integers(-(1 << 31), (1 << 32) - 1))

@@ -11,7 +11,7 @@ from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.steps.readiness import CheckReadiness
 from dlcore.steps.readiness_checks import READINESS_CHECKS
 from dlcore.tasksequence import FrozenVariables, Step, Variables
-from dlcore.tasksequence.step_types import PRESTART_CHECK
+from dlcore.tasksequence.step_types import PRESTART_CHECK, step_type
 from tests.steps.machines import GIB, LAPTOP, WINDOWS_11, ToldMachine
 
 ALL = {
@@ -21,7 +21,7 @@ ALL = {
     "OSDCheckOSType": "true",
     "OSDCheckOSArchitecture": "true",
     "OSDCheckMinOSVersion": "true",
-    "OSDMinOSVersion": "10.0.19041",
+    "OSDMinOSVersion": "10. 0.19041",
     "OSDCheckMaxOsVersion": "true",
     "OSDMaxOSVersion": "10.0.22631",
     "OSDCheckCMClientMinVersion": "true",
@@ -32,8 +32,8 @@ ALL = {
     "OSDCheckNetworkConnected": "true",
     "OSDCheckNetworkWired": "true",
     "OSDCheckDeviceUEFI": "true",
-    "OSDCheckTpmEnabled": "true",
-    "OSDCheckTpmActivated": "true",
+    "OSDCheckDeviceTpmEnabled": "true",
+    "OSDCheckDeviceTpmActivated": "true",
 }
 RESULTS = {check.result for check in READINESS_CHECKS}
 
@@ -72,7 +72,7 @@ async def test_a_machine_that_has_everything_passes_all_checks() -> None:
         (
             "_TS_CRMINOSVER",
             {"operating_system": WINDOWS_11._replace(version="10.0.9999")},
-            "version of Windows: 10.0.9999; asked for: at least 10.0.19041",
+            "version of Windows: 10.0.9999; asked for: at least 10. 0.19041",
         ),
         (
             "_TS_CRMAXOSVER",
@@ -157,6 +157,10 @@ async def test_a_check_without_an_answer_is_told_before_the_run_and_fails_it() -
         ),
         ({"OSDCheckMinOSVersion": "true"}, "OSDMinOSVersion: '' is not a version"),
         (
+            {"OSDCheckMinOSVersion": "true", "OSDMinOSVersion": "  . ."},
+            "OSDMinOSVersion: '..' is not a version",
+        ),
+        (
             {"OSDCheckMaxOsVersion": "true", "OSDMaxOSVersion": "10.0.x"},
             "OSDMaxOSVersion: '10.0.x' is not a version",
         ),
@@ -170,3 +174,10 @@ async def test_a_limit_that_cannot_be_understood_is_told(
     assert told in CheckReadiness(ToldMachine(**LAPTOP)).obstacle(step, {})
     outcome, _ = await run(step)
     assert outcome.exit_code == CANNOT_RUN
+
+
+def test_the_registry_of_step_types_knows_the_same_checks() -> None:
+    known = step_type(PRESTART_CHECK)
+    assert known is not None
+    told = {name.upper(): list(results) for name, results in known.simulated_if.items()}
+    assert told == {check.switch.upper(): [check.result] for check in READINESS_CHECKS}

@@ -96,6 +96,10 @@ class Machine(Protocol):
         """The version of the ConfigMgr client."""
         ...
 
+    def has_tpm(self) -> bool:
+        """Whether a TPM of any version is enabled."""
+        ...
+
     def is_tpm_enabled(self) -> bool:
         """Whether a TPM 2.0 is enabled."""
         ...
@@ -151,6 +155,10 @@ class SilentMachine:
         self._refuse()
 
     def client_version(self) -> str:
+        """Not known."""
+        self._refuse()
+
+    def has_tpm(self) -> bool:
         """Not known."""
         self._refuse()
 

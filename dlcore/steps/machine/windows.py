@@ -34,7 +34,8 @@ _ADAPTERS_BYTES: Final = 16_384
 
 _MAX_TRIES: Final = 3
 _TPM_NAMESPACE: Final = r"root\cimv2\security\microsofttpm"
-_TPM_QUERY: Final = "SELECT * FROM Win32_Tpm WHERE SpecVersion LIKE '2.0%' AND {} = TRUE"
+_TPM_QUERY: Final = "SELECT * FROM Win32_Tpm WHERE IsEnabled_InitialValue = TRUE"
+_TPM_2_QUERY: Final = "SELECT * FROM Win32_Tpm WHERE SpecVersion LIKE '2.0%' AND {} = TRUE"
 
 
 class _MemoryStatus(ctypes.Structure):
@@ -141,15 +142,20 @@ class WindowsMachine:
         """What the ConfigMgr client wrote into the registry."""
         return self._value(_CLIENT_KEY, "ProductVersion")
 
+    def has_tpm(self) -> bool:
+        """WMI: nothing else tells it."""
+        return self._probes.wmi_answers(_TPM_NAMESPACE, _TPM_QUERY)
+
     def is_tpm_enabled(self) -> bool:
         """WMI: nothing else tells it."""
-        return self._probes.wmi_answers(_TPM_NAMESPACE, _TPM_QUERY.format("IsEnabled_InitialValue"))
+        return self._has_tpm_2("IsEnabled_InitialValue")
 
     def is_tpm_activated(self) -> bool:
         """WMI: nothing else tells it."""
-        return self._probes.wmi_answers(
-            _TPM_NAMESPACE, _TPM_QUERY.format("IsActivated_InitialValue")
-        )
+        return self._has_tpm_2("IsActivated_InitialValue")
+
+    def _has_tpm_2(self, condition: str) -> bool:
+        return self._probes.wmi_answers(_TPM_NAMESPACE, _TPM_2_QUERY.format(condition))
 
     def _value(self, key: str, name: str) -> str:
         value = self._probes.registry_value(key, name)
