@@ -80,7 +80,7 @@ class Turn:
         """
         self.is_reported = True
         self._attempts += 1
-        has_succeeded = _is_success(self.step, outcome)
+        has_succeeded = outcome.is_success_of(self.step)
         may_retry = not (has_succeeded or outcome.restart or is_final)
         if may_retry and self._attempts <= self.step.retry_count:
             return None
@@ -109,8 +109,3 @@ def _explanation(outcome: Outcome) -> str:
     """What the exit code means, unless dlcore itself chose it and said why."""
     is_own = outcome.exit_code == CANNOT_RUN and outcome.message
     return "" if is_own else explain(outcome.exit_code)
-
-
-def _is_success(step: Step, outcome: Outcome) -> bool:
-    """Exit codes have 32 bits: -1 and 4294967295 are the same one."""
-    return outcome.exit_code & 0xFFFFFFFF in {code & 0xFFFFFFFF for code in step.success_codes}

@@ -10,6 +10,7 @@ import msgspec
 
 from dlcore.tasksequence import Step, StepParameters, Variables
 
+_MAX_CODE: Final = 0xFFFFFFFF
 CANNOT_RUN: Final = 0x80004005  # E_FAIL, which the task sequence engine reports for such steps
 
 
@@ -42,6 +43,14 @@ class Outcome(msgspec.Struct, frozen=True):
     message: str = ""
     output: str = ""
     notice: RestartNotice | None = None
+
+    def is_success_of(self, step: Step) -> bool:
+        """Whether the exit code is one of the step's success codes.
+
+        Exit codes have 32 bits: -1 and 4294967295 are the same one.
+        """
+        success_codes = {code & _MAX_CODE for code in step.success_codes}
+        return self.exit_code & _MAX_CODE in success_codes
 
 
 class Job(msgspec.Struct, frozen=True):

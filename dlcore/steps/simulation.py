@@ -1,4 +1,8 @@
-"""Runs no step: time passes instead, and the variables are set that the user says."""
+"""Runs no step: time passes instead, and the variables are set that such a step would set.
+
+`simulated_variables` tells what a step leaves if it succeeds, so that conditions of later steps
+follow. What depends on the machine, or on the program that a step runs, the user says.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from dlcore.steps.interface import Job, Outcome
-from dlcore.tasksequence import Step
+from dlcore.tasksequence import Step, simulated_variables
 
 
 class SimulatingExecutor:
@@ -16,7 +20,8 @@ class SimulatingExecutor:
         durations_s: Seconds by step name.
         default_s: Seconds for the others.
         exit_codes: By step name; 0 for the others.
-        sets: Variables that a step sets at its end, by step name.
+        sets: Variables that a step sets at its end, by step name, whatever its exit code. They
+            count more than what is known of its type.
         sleep: How time passes.
     """
 
@@ -41,8 +46,16 @@ class SimulatingExecutor:
         return ""
 
     async def run(self, job: Job) -> Outcome:
-        """Spend the step's time."""
+        """Spend the step's time, and set what it would set."""
         name = job.step.name
         await self._sleep(self._durations_s.get(name, self._default_s))
-        job.variables.update(self._sets.get(name, {}))
-        return Outcome(self._exit_codes.get(name, 0))
+        outcome = Outcome(self._exit_codes.get(name, 0))
+        left = dict(self._sets.get(name, {}))
+        if outcome.is_success_of(job.step):
+            left = {**simulated_variables(job.step, job.variables), **left}
+        for variable, value in left.items():
+            if value:
+                job.variables[variable] = value
+            else:
+                job.variables.pop(variable, None)
+        return outcome
