@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from dlcore.engine.events import Progress as Progress
     from dlcore.engine.events import RangeFailed as RangeFailed
     from dlcore.engine.events import RestartRequested as RestartRequested
+    from dlcore.engine.events import RunSimulated as RunSimulated
     from dlcore.engine.events import StepEnded as StepEnded
     from dlcore.engine.events import StepInterrupted as StepInterrupted
     from dlcore.engine.events import StepRepeated as StepRepeated
@@ -202,8 +203,9 @@ _PUBLIC = {
     "engine.events": (
         "BlockRejected DownloadRetried EndpointBusy EndpointDropped EndpointNote "
         "EndpointProgress EndpointRenewed Event PackageFailed PackageReady PackageRepublished "
-        "PackageStarted Progress RangeFailed RestartRequested StepEnded StepInterrupted "
-        "StepRepeated StepSkipped StepStarted StepWaiting WaitingForNetwork encode:encode_event"
+        "PackageStarted Progress RangeFailed RestartRequested RunSimulated StepEnded "
+        "StepInterrupted StepRepeated StepSkipped StepStarted StepWaiting WaitingForNetwork "
+        "encode:encode_event"
     ),
     "engine.fetch": "fetch",
     "engine.fetch_into": "Fetched",

@@ -283,6 +283,7 @@ class RunStateFault(enum.StrEnum):
     VERSION = "version"  # another version of dlcore wrote run.json
     SEQUENCE = "sequence"  # the task sequence was edited: go on with it, or begin anew?
     SETTING = "setting"  # the deployment's download setting was changed: the same question
+    SIMULATED = "simulated"  # one of the two only simulates its steps: they cannot be one run
     CATALOG = "catalog"  # the catalog that the run began with is lost
     PACKAGE = "package"  # the version of a package that the run began with is not available
 

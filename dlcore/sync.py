@@ -43,6 +43,7 @@ from dlcore.steps.interface import Executor as AsyncExecutor
 from dlcore.steps.interface import Job, Outcome
 from dlcore.steps.post_action import PostAction
 from dlcore.steps.registry import standard_executors
+from dlcore.steps.simulation import SimulatingExecutor
 from dlcore.store import verify_tree
 from dlcore.tasksequence import Step, TaskSequence, Variables, plan
 from dlcore.tasksequence import load as load_sequence
@@ -216,9 +217,12 @@ class Client:
         *,
         resume: Resume = Resume.ASK,
         post_action: PostAction | None = None,
+        simulated: bool = False,
     ) -> Session:
         """Begin a task sequence, or go on with one; raises as `dlcore.Client.session`."""
-        beginning = self._client.session(sequence, resume=resume, post_action=post_action)
+        beginning = self._client.session(
+            sequence, resume=resume, post_action=post_action, simulated=simulated
+        )
         session = self._loop.run(beginning)
         return Session(self._loop, session, self.events)
 
@@ -355,7 +359,10 @@ def run_sequence(
         resume: What to do with a run that is under way.
         post_action: Starts what the task sequence leaves behind, as in `dlcore.run_sequence`.
     """
-    return client._run(sequence, _Adapted(executor), resume, post_action)
+    adapted: AsyncExecutor = (
+        executor if isinstance(executor, SimulatingExecutor) else _Adapted(executor)
+    )
+    return client._run(sequence, adapted, resume, post_action)
 
 
 async def _next_of(steps: AsyncGenerator[Step]) -> Step | None:

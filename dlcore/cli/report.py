@@ -10,9 +10,16 @@ from dlcore.steps.interface import RestartNotice
 
 MIN_SHOWN_WAIT_S = 0.05  # below, a wait is the time that looking takes
 
+SIMULATED = (
+    "SIMULATED: no step was executed but those of the engine itself; content was fetched and"
+    " verified"
+)
+
 
 def show_report(report: Report) -> None:
     """Print the steps, then the figures."""
+    if report.simulated:
+        say(SIMULATED)
     show_table(
         ("step", "name", "outcome", "stall s", "run s", "packages needed", "why"),
         (

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.report import show_report
+from dlcore.cli.simulating import simulate_option, simulating_executor
 from dlcore.cli.state import state_option, trust_root_option, wait_option, which_option
 from dlcore.cli.views import View, open_view
 from dlcore.deployment import Deployment, load_deployment
@@ -26,11 +25,10 @@ from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.report import Report
 from dlcore.engine.resume import Resume
 from dlcore.engine.run import run_sequence
-from dlcore.errors import ConfigError, StepError
+from dlcore.errors import StepError
 from dlcore.steps.interface import Executor
 from dlcore.steps.post_action import DetachedPostAction, PostAction
 from dlcore.steps.registry import standard_executors
-from dlcore.steps.simulation import SimulatingExecutor
 from dlcore.tasksequence import TaskSequence, load
 
 RESTART = 16  # a step asked for a restart: run again to go on
@@ -40,12 +38,7 @@ RESTART = 16  # a step asked for a restart: run again to go on
 @click.argument("sequence", type=EXISTING_FILE)
 @click.option("--config", required=True, type=EXISTING_FILE, help="Deployment settings (TOML).")
 @which_option
-@click.option(
-    "--simulate",
-    metavar="SECONDS|FILE",
-    help="Execute nothing: spend this number of seconds on each step, or what a TOML file says: "
-    'default_s, and by step name [durations_s], [exit_codes] and [sets."NAME"].',
-)
+@simulate_option
 @click.option(
     "--restart",
     "is_restart",
@@ -93,7 +86,7 @@ def command(
     resume = Resume.RESTART if is_restart else Resume.CONTINUE if is_continue else Resume.ASK
     loaded = load(sequence, which=which)
     deployment = load_deployment(config, trust_root=trust_root)
-    executor = _executor(simulate, deployment)
+    executor = simulating_executor(simulate) if simulate else _executors(deployment)
     post_action = None if simulate else DetachedPostAction(deployment.secret_variables)
     client = Client(deployment, state, wait_s=wait_s)
     if cap_bytes_per_s is not None:
@@ -107,6 +100,10 @@ def command(
         tell(failed, label="error")
         return StepError.exit_status
     return RESTART if report.outcome is RunOutcome.RESTART else 0
+
+
+def _executors(deployment: Deployment) -> Executor:
+    return standard_executors(deployment.secret_variables)
 
 
 async def _run(
@@ -131,59 +128,3 @@ async def _run(
 
 def _show_json(report: Report) -> None:
     show_json(msgspec.to_builtins(report))
-
-
-class Simulation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a simulation file says; steps are listed by name.
-
-    Attributes:
-        default_s: Seconds for steps that are not listed.
-        durations_s: Seconds of the others.
-        exit_codes: Other than 0.
-        sets: Variables that a step sets at its end.
-    """
-
-    default_s: float = 0.0
-    durations_s: dict[str, float] = {}
-    exit_codes: dict[str, int] = {}
-    sets: dict[str, dict[str, str]] = {}
-
-
-def _executor(simulate: str | None, deployment: Deployment) -> Executor:
-    if simulate is None:
-        return standard_executors(deployment.secret_variables)
-    with contextlib.suppress(ValueError):
-        return SimulatingExecutor(default_s=_checked_s(float(simulate), simulate))
-    told = _simulation(Path(simulate))
-    for name, duration_s in (*told.durations_s.items(), ("default_s", told.default_s)):
-        _checked_s(duration_s, name)
-    return SimulatingExecutor(
-        told.durations_s,
-        default_s=told.default_s,
-        exit_codes=told.exit_codes,
-        sets=told.sets,
-    )
-
-
-def _checked_s(duration_s: float, place: str) -> float:
-    if not 0 <= duration_s < math.inf:
-        raise ConfigError(
-            f"--simulate: {place}: {duration_s} is not a duration",
-            remedy="Give seconds, 0 or more.",
-        )
-    return duration_s
-
-
-def _simulation(path: Path) -> Simulation:
-    try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Simulation)
-    except OSError as error:
-        raise ConfigError(
-            f"--simulate: {path} is neither a number nor a readable file: {error.strerror}",
-            remedy="Give seconds for each step, or a TOML file.",
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(
-            f"--simulate: {path}: {error}",
-            remedy='It may say default_s, [durations_s], [exit_codes] and [sets."step name"].',
-        ) from error

@@ -158,6 +158,8 @@ def _allowed(kind: Any) -> str:
         return "Allowed: true, false (without quotes)."
     if getattr(kind, "__origin__", None) is tuple:
         return 'Write strings between brackets: ["...", "..."].'
+    if getattr(kind, "__origin__", kind) is float:
+        return "Allowed: a number in the stated bounds (without quotes)."
     if kind is str:
         return 'Write it between quotes: "...".'
     if isinstance(kind, type) and issubclass(kind, enum.Enum):

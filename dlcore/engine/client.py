@@ -11,6 +11,7 @@ import logging
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -232,14 +233,16 @@ class Client:
         content = await self.content()
         return await content.path(package_id)
 
-    async def is_under_way(self, sequence: TaskSequence, resume: Resume) -> bool:
+    async def is_under_way(
+        self, sequence: TaskSequence, resume: Resume, *, simulated: bool = False
+    ) -> bool:
         """Whether `session` would go on with a run. Nothing is changed.
 
         Raises:
             RunStateError: As `session`.
             StorageError: The disk failed.
         """
-        return await self._take_up(sequence, resume) is not None
+        return await self._take_up(sequence, resume, simulated=simulated) is not None
 
     async def session(
         self,
@@ -247,6 +250,7 @@ class Client:
         *,
         resume: Resume = Resume.ASK,
         post_action: PostAction | None = None,
+        simulated: bool = False,
     ) -> Session:
         """Begin a task sequence, or go on with one that was under way in the state directory.
 
@@ -258,10 +262,13 @@ class Client:
             resume: What to do with a run that is under way.
             post_action: Starts what the task sequence leaves behind when it has ended (the variable
                 ``SMSTSPostAction``), once its outcome was taken. None: nothing is started.
+            simulated: Whether the caller only simulates the steps. The report says so, and no real
+                run goes on with what was simulated.
 
         Raises:
             RunStateError: The run that is under way is damaged, or the sequence was edited, and
-                ``resume`` does not say what to do; or the catalog that it began with is lost.
+                ``resume`` does not say what to do; or only one of both runs is simulated; or the
+                catalog that it began with is lost.
             TaskSequenceError: The export is malformed.
             LockedError: Another process holds the state directory; the message says which.
             StorageError: It cannot be used.
@@ -270,10 +277,10 @@ class Client:
         if isinstance(sequence, Path):
             sequence = load_sequence(sequence)
         await self.hold()
-        run = await self._take_up(sequence, resume)
+        run = await self._take_up(sequence, resume, simulated=simulated)
         is_new = run is None
         if run is None:
-            run = await self._new_run(sequence)
+            run = await self._new_run(sequence, simulated=simulated)
         else:
             await self._catalogs.use_pinned(run.pin, may_change=self._content is None)
             run.begin_again()
@@ -342,19 +349,23 @@ class Client:
         settings = self.deployment.conditions
         return Judge(from_facts(settings.facts, default_evaluator()), settings.undecided)
 
-    async def _take_up(self, sequence: TaskSequence, resume: Resume) -> RunState | None:
+    async def _take_up(
+        self, sequence: TaskSequence, resume: Resume, *, simulated: bool
+    ) -> RunState | None:
         if self._session and self._session.outcome is not None:
             await self._session.aclose()
         download = self.deployment.options.download
-        return await in_thread(take_up, self.state, identify(sequence), download, resume)
+        look = partial(take_up, simulated=simulated)
+        return await in_thread(look, self.state, identify(sequence), download, resume)
 
-    async def _new_run(self, sequence: TaskSequence) -> RunState:
+    async def _new_run(self, sequence: TaskSequence, *, simulated: bool) -> RunState:
         """A run that begins now, with the catalog pinned on disk."""
         pin = await self._catalogs.pin()
         variables = await in_thread(
             initial_variables, sequence, self.deployment, self.state, self.machine
         )
-        run = RunState(identify(sequence), self.deployment.options.download, pin, {})
+        download = self.deployment.options.download
+        run = RunState(identify(sequence), download, pin, {}, simulated=simulated)
         run.set_variables(variables)
         return run
 

@@ -46,6 +46,8 @@ def _of_endpoint(event: events.Event) -> str:
 
 def _of_step(event: events.Event) -> str:
     match event:
+        case events.RunSimulated():
+            return "the steps are simulated: no command runs; content is fetched and verified"
         case events.StepSkipped(index, name, why):
             return f"step {index} {name}: skipped ({why})"
         case events.StepInterrupted(index, name):

@@ -155,6 +155,10 @@ class Progress(Event, frozen=True):
     endpoints: dict[str, EndpointProgress] = {}
 
 
+class RunSimulated(Event, frozen=True):
+    """The steps of the run that begins or goes on are simulated: only their content is real."""
+
+
 class StepSkipped(Event, frozen=True):
     """A step does not run.
 

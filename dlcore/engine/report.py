@@ -43,6 +43,7 @@ class Report(msgspec.Struct, frozen=True):
             is slower.
         republished: Packages that were published again since the run began, as far as this process
             knows.
+        simulated: Whether the steps were simulated: only their content is real.
         restart: What people are to be told before the machine restarts, if the run asks for that.
     """
 
@@ -66,6 +67,7 @@ class Report(msgspec.Struct, frozen=True):
     endpoints: dict[str, EndpointFigures]
     native_core: str
     republished: tuple[Republication, ...] = ()
+    simulated: bool = False
     restart: RestartNotice | None = None
 
 
@@ -118,6 +120,7 @@ def make_report(
         endpoints=run.endpoints,
         native_core=native.describe(),
         republished=republished,
+        simulated=run.simulated,
         restart=run.restart.notice if run.restart and outcome is RunOutcome.RESTART else None,
     )
 

@@ -26,7 +26,12 @@ class Resume(enum.StrEnum):
 
 
 def take_up(
-    state: Path, sequence: SequenceIdentity, download: Download, resume: Resume
+    state: Path,
+    sequence: SequenceIdentity,
+    download: Download,
+    resume: Resume,
+    *,
+    simulated: bool = False,
 ) -> RunState | None:
     """The run to go on with; None if one begins anew. Nothing is written.
 
@@ -35,10 +40,12 @@ def take_up(
         sequence: What is to run now.
         download: The deployment's download setting now.
         resume: What the caller has decided.
+        simulated: Whether the steps are to be simulated.
 
     Raises:
         RunStateError: The state is damaged or of another version; or the sequence or the setting
-            has changed, and the caller has not decided, or the run cannot go on with it.
+            has changed, and the caller has not decided, or the run cannot go on with it; or only
+            one of the two simulates its steps.
         StorageError: The disk failed.
     """
     if resume is Resume.RESTART:
@@ -47,6 +54,8 @@ def take_up(
     run = load(state)
     if run is None:
         return None
+    if run.simulated != simulated:
+        raise _of_another_kind(state, run)
     if run.sequence == sequence and run.download == download:
         return run
     what = _differences(run, sequence, download)
@@ -57,6 +66,17 @@ def take_up(
     _log.warning("the run goes on at step %d, although %s", run.position, what)
     run.go_on_with(sequence, download)
     return run
+
+
+def _of_another_kind(state: Path, run: RunState) -> RunStateError:
+    """A simulated run never becomes a real one: no step that it has behind it was executed."""
+    how, option = ("simulates", "with") if run.simulated else ("executes", "without")
+    return RunStateError(
+        f"a run is under way in {state / STATE_FILE}, at step {run.position}, and it {how} its"
+        " steps, which this one would not do",
+        fault=RunStateFault.SIMULATED,
+        remedy=f"To go on with it, run {option} --simulate. {RESTART_REMEDY}",
+    )
 
 
 def _differences(run: RunState, sequence: SequenceIdentity, download: Download) -> str:

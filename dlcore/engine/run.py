@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dlcore.deployment import failed, render
 from dlcore.engine.client import Client
+from dlcore.engine.events import RunSimulated
 from dlcore.engine.gather import preflight
 from dlcore.engine.report import Report
 from dlcore.engine.resume import Resume
@@ -14,6 +15,7 @@ from dlcore.engine.session import Session
 from dlcore.errors import DlcoreError, PreflightError, RunStateError, StepError, StorageError
 from dlcore.steps.interface import CANNOT_RUN, Executor, Outcome
 from dlcore.steps.post_action import PostAction
+from dlcore.steps.simulation import SimulatingExecutor
 from dlcore.tasksequence import Step, TaskSequence, load
 
 
@@ -34,7 +36,8 @@ async def run_sequence(
     Args:
         client: Open.
         sequence: The task sequence, or the file it was exported to.
-        executor: Runs the steps.
+        executor: Runs the steps. A `dlcore.SimulatingExecutor` makes the whole run a simulation,
+            and the report says so.
         resume: What to do with a run that is under way.
         post_action: Starts what the task sequence leaves behind when it has ended, once the client
             is closed; None: nothing is started.
@@ -52,7 +55,8 @@ async def run_sequence(
     if isinstance(sequence, Path):
         sequence = load(sequence)
     await client.hold()
-    is_new = not await client.is_under_way(sequence, resume)
+    simulated = isinstance(executor, SimulatingExecutor)
+    is_new = not await client.is_under_way(sequence, resume, simulated=simulated)
     missing = failed(await preflight(client, sequence)) if is_new else []
     if missing:
         raise PreflightError(
@@ -60,7 +64,11 @@ async def run_sequence(
             missing=tuple(check.name for check in missing),
             remedy="Correct all of them and run again.",
         )
-    session = await client.session(sequence, resume=resume, post_action=post_action)
+    session = await client.session(
+        sequence, resume=resume, post_action=post_action, simulated=simulated
+    )
+    if simulated:
+        client.bus.emit(RunSimulated())
     with contextlib.suppress(StepError):  # the report says so
         async with contextlib.aclosing(session.run_steps()) as steps:
             async for step in steps:

@@ -144,6 +144,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         restart: The restart that the run asked for last; None once it has gone on after that.
         restart_requests: How many restarts it has asked for.
         secrets: Names of the variables whose values are not shown.
+        simulated: Whether no step but the engine's own is executed.
         elapsed_s: Seconds the run has been under way, without the time between restarts.
         busy_s: Of these, seconds in which the link was at work.
         fetched_bytes: Payload bytes received, by package.
@@ -168,6 +169,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
     restart: Restart | None = None
     restart_requests: Count = 0
     secrets: list[str] = msgspec.field(default_factory=list)
+    simulated: bool = False
     elapsed_s: Seconds = 0.0
     busy_s: Seconds = 0.0
     fetched_bytes: dict[str, Count] = msgspec.field(default_factory=dict)

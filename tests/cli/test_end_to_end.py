@@ -21,6 +21,7 @@ def test_what_was_published_arrives_verified_and_only_once(site: Site, tmp_path:
     first = dlcore("run", site.sequence, *where, "--simulate", "0", "--json")
     assert first.status == 0, first.err
     assert first.document["outcome"] == "succeeded"
+    assert first.document["simulated"] is True
     again = dlcore("run", site.sequence, *where, "--simulate", "0", "--json").document
     assert (again["bytes_fetched"], again["outcome"]) == (0, "succeeded")
 
@@ -68,3 +69,29 @@ def test_fetch_by_id_from_a_gateway_fetches_nothing_twice(site: Site, tmp_path: 
     again = dlcore(*command).document
     assert (again["bytes_fetched"], again["bytes_reused"]) == (0, total)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder"]
+
+
+def test_a_simulation_says_that_it_is_one(site: Site, tmp_path: Path) -> None:
+    """Fault: a rehearsal is taken for a run. dlcore says first that no step is executed."""
+    where = ("--config", site.gateway.config, "--state", tmp_path / "state")
+    ended = dlcore("run", site.sequence, *where, "--simulate", "0")
+    assert ended.out.splitlines()[0].startswith("SIMULATED: no step was executed")
+    assert "the steps are simulated" in ended.err
+
+
+def test_a_simulation_file_of_windows_is_read_and_all_its_mistakes_are_told(
+    site: Site, tmp_path: Path
+) -> None:
+    told = tmp_path / "simulation.toml"
+    told.write_text("\ufeff[exit_codes]\r\nDrivers = 1603\r\n", encoding="utf-16-le")
+    where = ("--config", site.gateway.config, "--state", tmp_path / "state", "--json")
+    ended = dlcore("run", site.sequence, *where, "--simulate", told)
+    assert (ended.status, ended.document["steps"][-1]["exit_code"]) == (15, 1603)
+    told.write_text("defaults = 1\n[durations_s]\nDrivers = -1\nUpgrade = 'long'\n")
+    refused = dlcore("run", site.sequence, *where, "--simulate", told)
+    messages = [item["message"] for item in refused.error["problems"]]
+    assert [message.removeprefix(f"--simulate: {told}") for message in messages] == [
+        ": defaults is not a known key; did you mean default_s?",
+        '.durations_s."Drivers": Expected float >= 0.0',
+        '.durations_s."Upgrade": Expected float, got str',
+    ]

@@ -249,7 +249,17 @@ NESTED = f"default_s = {'[' * 5000}{']' * 5000}"
 
 
 @pytest.mark.parametrize(
-    "told", ["nan", "inf", "-1", "abc", ".", "durations_s.Upgrade = -1", NESTED]
+    "told",
+    [
+        *("nan", "inf", "-1", "abc", "."),
+        *(
+            "durations_s.Upgrade = -1",
+            "default_s = inf",
+            "durations = 1",
+            "default_s = 'x'",
+            NESTED,
+        ),
+    ],
 )
 def test_a_simulation_that_makes_no_sense_is_status_2(
     told: str, here: Here, site: Site, tmp_path: Path
