@@ -81,7 +81,7 @@ def _programs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> 
     "is_repair",
     is_flag=True,
     help="Read all of the version that is published, and write what is wrong from FOLDER. "
-    "The catalog stays as it is.",
+    "The catalog stays as it is; that of a signed site is verified with --root or the keys.",
 )
 @click.option(
     "--replace", is_flag=True, help="Replace other content of the same or a later version."
@@ -116,17 +116,7 @@ def command(
     if is_repair and replace:
         raise click.UsageError("--repair and --replace exclude each other")
     with contextlib.closing(open_view(quiet=quiet)) as view:
-        work = (
-            repair
-            if is_repair
-            else partial(
-                publish,
-                replace=replace,
-                sign_with=sign_with,
-                trust_root=root,
-                passphrase=passphrase,
-            )
-        )
+        work = repair if is_repair else partial(publish, replace=replace)
         done = work(
             folder,
             package_id=package_id,
@@ -136,6 +126,9 @@ def command(
             pack=not no_pack,
             content_library=content_library,
             programs=programs,
+            sign_with=sign_with,
+            trust_root=root,
+            passphrase=passphrase,
             progress=lambda p: view.progress(DONE[p.stage], p.done_bytes, p.total_bytes),
         )
     if as_json:

@@ -1,6 +1,7 @@
 """Rewrites what is wrong with a published package, from the folder that it was published from.
 
-Guarantees: the catalog is never changed, and nothing that is right is written. An object is
+Guarantees: the catalog is never changed, and nothing that is right is written. What a signed site
+should hold is what was signed last, and not what its ``catalog.json`` says. An object is
 replaced by one rename, and only by content that matches the manifest. If repairing is interrupted,
 every object is as it was or right.
 """
@@ -8,7 +9,7 @@ every object is as it was or right.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -33,6 +34,7 @@ from dlcore.publish.preparing import PublishOptions, check_options, digested, li
 from dlcore.publish.progress import Progress, Stage, meter
 from dlcore.publish.reading import verified_spans
 from dlcore.publish.site import read_manifest
+from dlcore.publish.site_catalog import read_trusted
 from dlcore.publish.source import Source, SourceFile
 
 log = logging.getLogger("dlcore.publish")
@@ -68,13 +70,16 @@ def repair(
     pack: bool = True,
     content_library: bool = False,
     programs: Mapping[str, str] | None = None,
+    sign_with: Sequence[Path] = (),
+    trust_root: Path | None = None,
+    passphrase: bytes | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Repaired:
     """Read all of a published package, and write what is wrong anew.
 
     The arguments and errors are those of `publish` and `repair_at`. ``block_bytes``, ``pack`` and
     ``programs`` matter only if the manifest itself is wrong: then they are what it was published
-    with.
+    with. Nothing is signed: of a signed site, ``trust_root`` is enough.
     """
     options = PublishOptions(
         *(package_id.upper(), version, block_bytes, pack),
@@ -82,7 +87,8 @@ def repair(
         programs=programs or {},
     )
     target = open_destination(destination)
-    return repair_at(target, folder, options, progress or (lambda _: None))
+    catalog = read_trusted(target, sign_with, trust_root, passphrase)
+    return repair_at(target, folder, options, progress or (lambda _: None), catalog=catalog)
 
 
 def repair_at(
@@ -91,6 +97,8 @@ def repair_at(
     options: PublishOptions,
     progress: Callable[[Progress], None],
     policy: PublishPolicy = DEFAULT_POLICY,
+    *,
+    catalog: bytes | None,
 ) -> Repaired:
     """Check a package at a destination, and write what is wrong from its source.
 
@@ -100,6 +108,7 @@ def repair_at(
         options: As for publishing. The layout matters only if the manifest itself is wrong.
         progress: As for publishing.
         policy: Sizes and limits.
+        catalog: The catalog document that says what is published; None if there is none.
 
     Raises:
         ConfigError: An option cannot be used, or the manifest is wrong and the folder gives
@@ -112,7 +121,7 @@ def repair_at(
         TransferError: The object store failed. What was written before is right.
     """
     check_options(options)
-    entry = _entry(target, options)
+    entry = _entry(target, catalog, options)
     source = listed(folder, options, policy)
     found = read_manifest(target, options.package_id, entry)
     if isinstance(found, Manifest):
@@ -149,11 +158,10 @@ def repair_at(
     )
 
 
-def _entry(target: Destination, options: PublishOptions) -> CatalogEntry:
-    document = target.read_whole(CATALOG_KEY)
+def _entry(target: Destination, catalog: bytes | None, options: PublishOptions) -> CatalogEntry:
     name = f"{target.name}/{CATALOG_KEY}"
-    catalog = None if document is None else decode_catalog(document, source=name)
-    entry = None if catalog is None else catalog.packages.get(options.package_id)
+    packages = {} if catalog is None else decode_catalog(catalog, source=name).packages
+    entry = packages.get(options.package_id)
     if entry is None:
         raise NotFoundError(
             f"{name} does not name package {options.package_id}",

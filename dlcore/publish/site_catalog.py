@@ -44,7 +44,8 @@ class UnsignedCatalog:
         if self._target.read_whole(TIMESTAMP_KEY) is not None:
             raise ConfigError(
                 f"{self._target.name} is signed, and no key is given",
-                remedy="Name the keys with --sign-with (sign_with).",
+                remedy="Name the keys with --sign-with (sign_with). To repair it, its root is"
+                " enough: --root (trust_root).",
             )
         return self._target.read_whole(CATALOG_KEY)
 
@@ -75,3 +76,28 @@ def catalog_of(
     from dlcore.trust.signing_keys import load_signing_keys
 
     return SignedSite(target, load_signing_keys(keys, passphrase, root=root))
+
+
+def read_trusted(
+    target: Destination, keys: Sequence[Path], root: Path | None, passphrase: bytes | None
+) -> bytes | None:
+    """The catalog document of a destination, for someone who does not change it.
+
+    Args:
+        target: The destination.
+        keys: As of `catalog_of`; the root alone is enough.
+        root: The root document that must vouch for the catalog.
+        passphrase: Decrypts the keys that are encrypted.
+
+    Raises:
+        ConfigError: As `catalog_of`; or the site is signed, and neither keys nor a root are given.
+        NotFoundError: A key or the root does not exist.
+        TrustError: The signatures are not what was signed last.
+    """
+    if keys or root is None:
+        return catalog_of(target, keys, root, passphrase).read()
+    require("trust")
+    from dlcore.publish.signatures import verify_signatures
+    from dlcore.trust.keys import read_public
+
+    return verify_signatures(target, read_public(root), allow_expired=True).catalog

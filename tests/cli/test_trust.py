@@ -340,3 +340,14 @@ def test_a_plan_verifies_and_changes_nothing(signed: Signed, url: str) -> None:
     assert not (signed.folder / "state").exists()
     (signed.site / "metadata" / "timestamp.json").unlink()
     assert refused(signed.here(*plan, *state, "--json"), 17, "trust")["fault"] == "unsigned"
+
+
+@pytest.mark.parametrize("option", ["--sign-with", "--root"])
+def test_a_signed_site_is_repaired_with_its_keys_or_its_root(signed: Signed, option: str) -> None:
+    old = (signed.site / "catalog.json").read_bytes()
+    assert signed.publish(2, "--sign-with", signed.keys).status == 0
+    (signed.site / "catalog.json").write_bytes(old)
+    assert "--root" in str(refused(signed.publish(2, "--repair"), 2, "config")["remedy"])
+    value = signed.keys if option == "--sign-with" else signed.root
+    done = signed.publish(2, "--repair", option, value)
+    assert (done.status, done.document["version"]) == (0, 2)

@@ -239,14 +239,18 @@ def test_an_interruption_at_any_moment_leaves_the_site_no_worse_and_is_made_good
             wrong[harmed] = flip(9)(right[harmed])
             (root / harmed).write_bytes(wrong[harmed])
         try:
-            repair_at(Fragile(root, moments), source, options, lambda _: None)
+            repair_at(
+                Fragile(root, moments), source, options, lambda _: None, catalog=right[CATALOG_KEY]
+            )
         except InterruptionError:
             interrupted += 1
         else:
             break
         for name, data in files_below(root).items():
             assert data in (wrong[name], right[name])
-        repair_at(FolderDestination(root), source, options, lambda _: None)
+        repair_at(
+            FolderDestination(root), source, options, lambda _: None, catalog=right[CATALOG_KEY]
+        )
         assert files_below(root) == right
     assert interrupted > 10
     assert published_tree(from_folder(root), "ABC00012") == TREE

@@ -13,6 +13,7 @@ from tuf.ngclient import FetcherInterface, Updater
 
 from dlcore.errors import ConfigError, TrustError, TrustFault
 from dlcore.model import CATALOG_KEY, TIMESTAMP_KEY
+from dlcore.publish import Repaired, repair
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.preparing import PublishOptions
 from dlcore.publish.publishing import publish_to
@@ -394,3 +395,44 @@ def _publish(site: Site, target: FolderDestination, version: int) -> None:
     )
     options = PublishOptions(PACKAGE, version, BLOCK)
     publish_to(target, source, options, lambda _: None, catalog=catalog)
+
+
+@pytest.mark.parametrize("with_root", [True, False])
+def test_a_site_is_repaired_as_it_was_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_root: bool
+) -> None:
+    """Fault: someone turns back catalog.json. `publish --repair` mends what was signed."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+    site = Site(tmp_path)
+    site.publish(1)
+    old = site.read(CATALOG_KEY)
+    site.publish(2)
+    (broken,) = set(site.folder.glob("objects/*")) - objects_of(site, old)
+    right = broken.read_bytes()
+    broken.write_bytes(b"wrong")
+    site.write(CATALOG_KEY, old)
+    source = site.folder.parent / "source" / f"{PACKAGE} 2"
+    root = site.root if with_root else None
+
+    def repaired() -> Repaired:
+        return repair(
+            source,
+            package_id=PACKAGE,
+            destination=str(site.folder),
+            block_bytes=BLOCK,
+            trust_root=root,
+        )
+
+    if with_root:
+        done = repaired()
+        assert (done.version, done.rewritten) == (2, (f"objects/{broken.name}",))
+        assert broken.read_bytes() == right
+    else:
+        with pytest.raises(ConfigError, match="is signed"):
+            repaired()
+
+
+def objects_of(site: Site, catalog: bytes) -> set[Path]:
+    digest = json.loads(catalog)["packages"][PACKAGE]["manifest"]
+    manifest = json.loads(site.read(f"manifests/{digest}.json"))
+    return {site.folder / "objects" / item["name"] for item in manifest["objects"]}
