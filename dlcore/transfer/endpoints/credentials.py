@@ -1,9 +1,10 @@
 """Where secrets come from: a file or an environment variable, read again each time.
 
-Guarantees: a secret is never part of a message, a repr or a setting. It is one line of printable
-ASCII, so it can be sent in a header or a query. A file that other users can read or change is
-refused before it is read. The file may be a link: what counts is the file that it leads to. It may
-be saved as Windows PowerShell and editors of Windows save text.
+Guarantees: a secret is never part of a message, a repr or a setting, also if someone has put it
+where the name of its place belongs. It is one line of printable ASCII, so it can be sent in a
+header or a query. A file that other users can read or change is refused before it is read. The file
+may be a link: what counts is the file that it leads to. It may be saved as Windows PowerShell and
+editors of Windows save text.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ MAX_FILE_BYTES = 1 << 17  # a header or URL with a longer secret is refused by e
 Secret = Callable[[], str]
 """Reads a secret; raises `ConfigError` if it is missing, open to others, or cannot be sent."""
 
+_HIDDEN = "***"
+_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+_LIKE_A_SECRET = re.compile(r"sig=|(^|/|\\)eyJ")  # a signature; a JSON web token, in base64
 _ONE_LINE = re.compile(r"[\x21-\x7e]+")
 
 
@@ -45,7 +49,7 @@ def secret_of(endpoint: str, what: str, *, file: str, env: str) -> Secret | None
         )
     if not file and not env:
         return None
-    place = f"{what}_file {file}" if file else f"{what}_env {env}"
+    place = f"{what}_file {_shown_file(file)}" if file else f"{what}_env {_shown_env(env)}"
 
     def read() -> str:
         text = (_read_file(endpoint, place, file) if file else os.environ.get(env, "")).strip()
@@ -57,6 +61,16 @@ def secret_of(endpoint: str, what: str, *, file: str, env: str) -> Secret | None
         return text
 
     return read
+
+
+def _shown_env(name: str) -> str:
+    """The name of a variable; hidden if someone may have put the secret in its place."""
+    return name if _NAME.fullmatch(name) else _HIDDEN
+
+
+def _shown_file(path: str) -> str:
+    """The path of a file; hidden if someone may have put the secret in its place."""
+    return _HIDDEN if _LIKE_A_SECRET.search(path) else path
 
 
 def _read_file(endpoint: str, place: str, file: str) -> str:

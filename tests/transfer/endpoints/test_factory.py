@@ -98,6 +98,25 @@ def test_a_secret_that_does_not_fit_a_header_is_refused(tmp_path: Path, content:
         read()
 
 
+@pytest.mark.parametrize("secret", ["sv=1&sig=c4n4ry", "/etc/?sig=c4n4ry", "eyJ0.c4n4ry.eyJ1"])
+@pytest.mark.parametrize("setting", ["file", "env"])
+def test_a_secret_in_the_place_of_its_name_is_not_repeated(setting: str, secret: str) -> None:
+    """Fault: a secret is put where its file or variable is named. dlcore does not repeat it."""
+    read = secret_of("edge", "sas", **({"file": "", "env": ""} | {setting: secret}))
+    assert read is not None
+    with pytest.raises(ConfigError, match=rf"sas_{setting} \*\*\*") as caught:
+        read()
+    assert "c4n4ry" not in f"{caught.value}{caught.value.remedy}"
+
+
+def test_the_place_of_a_secret_is_named(tmp_path: Path) -> None:
+    for place in ({"file": str(tmp_path / "none"), "env": ""}, {"file": "", "env": "NO_SUCH_1"}):
+        read = secret_of("edge", "token", **place)
+        assert read is not None
+        with pytest.raises(ConfigError, match=place["file"] or place["env"]):
+            read()
+
+
 def test_a_secret_is_read_anew_each_time(tmp_path: Path) -> None:
     path = tmp_path / "token"
     read = secret_of("edge", "token", file=str(path), env="")
