@@ -12,7 +12,7 @@ import difflib
 import enum
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -130,8 +130,11 @@ def convert(kind: Any, value: object, where: str) -> Any:
     """A value of the stated type; a table of the user's own keys is checked value by value.
 
     Raises:
-        ConfigError: It is of another type, or not one of the allowed values.
+        ConfigError: It is of another type, or not one of the allowed values; or it contains NUL,
+            which no path, URL or variable of a command may have.
     """
+    if any("\0" in text for text in _strings(value)):
+        raise ConfigError(f"{where}: contains the character NUL", remedy="Remove it.")
     if getattr(kind, "__origin__", None) is dict:
         return _convert_all(kind.__args__[1], as_table(value, where), where)
     try:
@@ -150,6 +153,12 @@ def _convert_all(kind: Any, table: Table, where: str) -> Table:
             values[key] = convert(kind, item, f'{where}."{key}"')
     problems.refuse()
     return values
+
+
+def _strings(value: object) -> Iterator[str]:
+    """The value itself, the strings of a list, or the keys of a table."""
+    items = value if isinstance(value, list | dict) else [value]
+    yield from (item for item in items if isinstance(item, str))
 
 
 def _allowed(kind: Any) -> str:

@@ -262,6 +262,24 @@ def test_a_secret_in_the_file_is_refused_and_never_repeated(text: str, said: lis
         assert part in told
 
 
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ('[catalog]\npath = "HERE"\n', "catalog.path"),
+        (CATALOG + CMG_TABLE + 'token_file = "HERE"\n', 'endpoint "cmg1".token_file'),
+        (CATALOG + CMG_GOOD + 'ca_file = "HERE"\n', 'endpoint "cmg1".ca_file'),
+        (CATALOG + CMG_GOOD + 'content_hosts = ["HERE"]\n', 'endpoint "cmg1".content_hosts'),
+        (CATALOG + '[trust]\nroot = "HERE"\n', "trust.root"),
+        (CATALOG + '[variables]\nOSDName = "HERE"\n', 'variables."OSDName"'),
+        (CATALOG + '[variables]\n"HERE" = "value"\n', "variables"),
+    ],
+)
+def test_a_nul_is_refused_wherever_a_string_is(text: str, where: str) -> None:
+    """Fault: a setting contains a NUL, which no path can have. dlcore refuses it by name."""
+    told = refusal(text.replace("HERE", r"a\u0000b"))
+    assert f"{where}: contains the character NUL" in told
+
+
 def test_a_file_on_disk_is_read_with_paths_from_its_folder(tmp_path: Path) -> None:
     (tmp_path / "deployment.toml").write_text(CATALOG + CMG_GOOD, encoding="utf-8")
     deployment = load_deployment(tmp_path / "deployment.toml")
