@@ -53,6 +53,17 @@ def initial_variables(
     return merged(Variables(built_in), sequence.variables, Variables(given))
 
 
+def facts_again(sequence: TaskSequence, deployment: Deployment, machine: MachineFacts) -> Variables:
+    """What tells of the machine, for a process that goes on with a run.
+
+    A step may have changed it before a restart: MBR2GPT changes the firmware's mode. No step can
+    set these variables, so what the sequence or the deployment says of them is left out.
+    """
+    given = merged(sequence.variables, Variables(deployment.variables))
+    found = _of_machine(machine)
+    return Variables({n: v for n, v in found.items() if v and is_read_only(n) and n not in given})
+
+
 def merged(*sources: FrozenVariables) -> Variables:
     """The variables of all, with what is marked as secret; of one name the last value counts."""
     variables = Variables()

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from dlcore.deployment import Deployment, load_deployment, usable_endpoints
-from dlcore.engine.built_in_variables import initial_variables, merged
+from dlcore.engine.built_in_variables import facts_again, initial_variables, merged
 from dlcore.engine.catalogs import Catalogs, check_known
 from dlcore.engine.content import Content
 from dlcore.engine.download.downloads import Downloads
@@ -284,6 +284,8 @@ class Client:
         else:
             await self._catalogs.use_pinned(run.pin, may_change=self._content is None)
             run.begin_again()
+            facts = await in_thread(facts_again, sequence, self.deployment, self.machine)
+            run.set_variables(merged(run.known_variables(), facts))
         content = await self.content()
         packages = packages_in_order(sequence)
         if resume is Resume.CONTINUE:

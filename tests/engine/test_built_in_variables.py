@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from dlcore.engine.built_in_variables import initial_variables, is_read_only
 from dlcore.engine.documented_variables import DOCUMENTED_VARIABLES, Use
 from dlcore.engine.machine_facts import LinuxFacts, WindowsFacts
-from dlcore.tasksequence import read
-from tests.engine.machine import OS, FakeFacts
+from dlcore.steps.interface import Outcome
+from dlcore.tasksequence import Step, Variables, read
+from tests.engine.machine import OS, Acting, FakeFacts, Machine, parsed
 from tests.engine.scene import deployment, sequence, step, upgrade
 
 TREE = read(
@@ -98,3 +100,22 @@ def test_facts_of_windows_are_unknown_or_well_formed() -> None:
     assert facts.time_zone() == "" or facts.time_zone().count(",") >= 20
     assert facts.is_uefi() in {None, True, False}
     assert facts.boot_id().isalnum() or facts.boot_id() == ""
+
+
+def test_what_a_restart_changed_is_told_anew_unless_it_was_given(machine: Machine) -> None:
+    machine.variables = {"_TSSecureBoot": "Disabled"}
+    seen: list[tuple[str, str, str]] = []
+
+    def act(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        names = ("_SMSTSBootUEFI", "_TSSecureBoot", "OSDComputerName")
+        seen.append(tuple(variables[name] for name in names))  # type: ignore[arg-type]
+        variables["OSDComputerName"] = "PC-NEW"
+        return Outcome(restart=step.name == "mbr2gpt")
+
+    machine.facts.uefi = False
+    tree = parsed(step("mbr2gpt"), step("last"))
+    machine.run(tree, Acting(act))
+    machine.facts.uefi = True
+    machine.run(tree, Acting(act))
+    assert seen[0] == ("false", "Disabled", "PC0042")
+    assert seen[-1] == ("true", "Disabled", "PC-NEW")
