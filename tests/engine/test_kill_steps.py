@@ -11,21 +11,28 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.cli.run import RESTART
 from dlcore.engine.state_file import STATE_FILE
 from tests.engine.scene import publish_packages, sequence, step, upgrade, when
 
 KILLS = int(os.environ.get("DLCORE_KILLS", "10"))
 SEED = int(os.environ.get("DLCORE_SEED", "20261128"))
 STEPS = 12
+RESTART_EVERY = 4  # steps
 PACKAGE = "ABC00001"
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the steps are lines for a POSIX shell")
 
 
 class Life:
-    """One process that runs the sequence; its steps note its number in the journal."""
+    """One process that runs the sequence; its steps note its number in the journal.
+
+    Attributes:
+        wants_restart: Whether it ended because a step asked for a restart of the machine.
+    """
 
     def __init__(self, root: Path, state: Path, number: int) -> None:
+        self.wants_restart = False
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "dlcore", "run", str(root / "sequence.xml"), "--quiet"),
@@ -38,7 +45,7 @@ class Life:
         )
 
     def ends(self, journal: Path, steps: int | None, kill_after_s: float) -> bool:
-        """Wait for its end, or kill it; returns whether it ended by itself.
+        """Wait for its end, or kill it; returns whether the run has ended, or waits for a restart.
 
         Args:
             journal: Where its steps note themselves.
@@ -55,7 +62,8 @@ class Life:
             self._process.kill()
             self._process.communicate()
             return False
-        assert self._process.returncode == 0, out.decode()
+        assert self._process.returncode in (0, RESTART), out.decode()
+        self.wants_restart = self._process.returncode == RESTART
         return True
 
 
@@ -75,6 +83,7 @@ def check(journal: Path) -> int:
         ran = lives[life]
         assert ran == list(range(ran[0], ran[-1] + 1)), f"life {life} ran {ran}"
         assert ran[0] in (reached, reached + 1), f"life {life} began with {ran[0]} after {reached}"
+        assert all(n % RESTART_EVERY for n in ran[:-1]), f"life {life} ran on before a restart"
         repeated += ran[0] == reached
         reached = ran[-1]
     assert reached == STEPS
@@ -96,8 +105,14 @@ def test_kills_skip_no_step_and_repeat_only_the_one_under_way(
     """Fault P1: dlcore is killed between or inside steps. It skips none, and repeats only that."""
     published = publish_packages(tmp_path, {PACKAGE: {"setup.exe": 5000}})
     line = 'echo "$LIFE {0}" >> "$JOURNAL"; sleep 0.03'
+    restart = line + '; echo SMSTSRebootRequested=HD >> "$DLCORE_VARIABLES"'
     steps = (
-        step(f"s{n}", package=PACKAGE, CommandLine=line.format(n)) for n in range(1, STEPS + 1)
+        step(
+            f"s{n}",
+            package=PACKAGE,
+            CommandLine=(restart if n % RESTART_EVERY == 0 else line).format(n),
+        )
+        for n in range(1, STEPS + 1)
     )
     never = upgrade(PACKAGE, condition=when("Never", "1"))  # preflight wants one
     (tmp_path / "sequence.xml").write_bytes(sequence(never, *steps))
@@ -108,7 +123,7 @@ def test_kills_skip_no_step_and_repeat_only_the_one_under_way(
         encoding="utf-8",
     )
     rng = random.Random(SEED)
-    kills = rounds = repeated = life = 0
+    kills = rounds = repeated = restarts = life = 0
     while kills < KILLS:
         rounds += 1
         state = tmp_path / f"state-{rounds}"
@@ -117,8 +132,11 @@ def test_kills_skip_no_step_and_repeat_only_the_one_under_way(
             process = Life(tmp_path, state, life)
             has_ended = process.ends(Path(f"{state}.journal"), steps_more, rng.uniform(0.0, 0.06))
             life += 1
-            if has_ended:
+            if has_ended and not process.wants_restart:
                 break
+            if has_ended:
+                restarts += 1
+                continue
             kills += 1
             if has_run(state):  # killed between the end of the run and that of the process
                 break
@@ -126,5 +144,5 @@ def test_kills_skip_no_step_and_repeat_only_the_one_under_way(
     with capsys.disabled():
         print(  # noqa: T201  # what it came to is worth a line
             f"\nseed {SEED}: {kills} kills in {rounds} sequences, {repeated} steps run again, "
-            "0 skipped"
+            f"0 skipped, {restarts} restarts"
         )
