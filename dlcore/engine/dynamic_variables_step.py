@@ -1,8 +1,8 @@
 """The step *Set Dynamic Variables*: asks the machine, then sets what the rules that apply say.
 
-Guarantees: a rule that cannot be decided sets nothing, and the log says so. What the machine does
-not tell is left as it is. A rule that sets a read-only variable fails the step. Lists are joined
-with commas (assumed: not documented).
+Guarantees: a rule that cannot be decided sets nothing, and log and outcome say so. What the machine
+does not tell is left as it is. A rule that sets a read-only variable fails the step. Lists are
+joined with commas (assumed: not documented).
 
 Source: Microsoft Learn, "Task sequence steps: Set Dynamic Variables".
 """
@@ -39,16 +39,17 @@ async def set_dynamic_variables(
     rules = dynamic_rules(step, variables)
     variables.update(await in_thread(gathered, machine))
     evaluated = await in_thread(evaluate_rules, rules, variables, evaluator)
-    for number in evaluated.undecided:
-        _log.warning(
-            "step %d: rule %d cannot be decided on this machine, so it sets nothing",
-            *(step.index, number),
-        )
+    told = [
+        f"rule {number} cannot be decided on this machine, so it sets nothing"
+        for number in evaluated.undecided
+    ]
+    for line in told:
+        _log.warning("step %d: %s", step.index, line)
     for item in evaluated.assignments:
         if item.is_secret:
             variables.mark_secret(item.name)
         set_variable(variables, item.name, item.value)
-    return Outcome()
+    return Outcome(output="\n".join(told))
 
 
 def gathered(machine: Machine) -> dict[str, str]:

@@ -72,7 +72,7 @@ class WindowsMachine:
     def memory_bytes(self) -> int:
         """GlobalMemoryStatusEx."""
         status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
-        _check(_library("kernel32").GlobalMemoryStatusEx(ctypes.byref(status)))
+        _check(_function("kernel32", "GlobalMemoryStatusEx")(ctypes.byref(status)))
         return int(status.total_bytes)
 
     def processor_hz(self) -> int:
@@ -86,13 +86,13 @@ class WindowsMachine:
     def is_uefi(self) -> bool:
         """GetFirmwareType."""
         kind = ctypes.c_uint32()
-        _check(_library("kernel32").GetFirmwareType(ctypes.byref(kind)))
+        _check(_function("kernel32", "GetFirmwareType")(ctypes.byref(kind)))
         return kind.value == _FIRMWARE_IS_UEFI
 
     def is_on_mains(self) -> bool:
         """GetSystemPowerStatus."""
         status = _PowerStatus()
-        _check(_library("kernel32").GetSystemPowerStatus(ctypes.byref(status)))
+        _check(_function("kernel32", "GetSystemPowerStatus")(ctypes.byref(status)))
         if status.mains == _POWER_IS_UNKNOWN:
             raise OSError("Windows does not know")
         return bool(status.mains == 1)
@@ -102,7 +102,7 @@ class WindowsMachine:
         length = ctypes.c_uint32(_ADAPTERS_BYTES)
         for _ in range(_MAX_TRIES):
             buffer = ctypes.create_string_buffer(length.value)
-            code = _library("iphlpapi").GetAdaptersAddresses(
+            code = _function("iphlpapi", "GetAdaptersAddresses")(
                 0, _ADAPTER_FLAGS, None, buffer, ctypes.byref(length)
             )
             if code == _NO_DATA:
@@ -115,10 +115,10 @@ class WindowsMachine:
 
     def identity(self) -> Identity:
         """GetSystemFirmwareTable."""
-        kernel = _library("kernel32")
-        length = kernel.GetSystemFirmwareTable(_RAW_SMBIOS, 0, None, 0)
+        read = _function("kernel32", "GetSystemFirmwareTable")
+        length = read(_RAW_SMBIOS, 0, None, 0)
         buffer = ctypes.create_string_buffer(max(length, 1))
-        _check(kernel.GetSystemFirmwareTable(_RAW_SMBIOS, 0, buffer, length))
+        _check(read(_RAW_SMBIOS, 0, buffer, length))
         return identity_of(buffer.raw[_RAW_SMBIOS_HEADER_BYTES:length])
 
     def operating_system(self) -> OperatingSystem:
@@ -135,7 +135,7 @@ class WindowsMachine:
             kind="CLIENT" if version.product_type == _WORKSTATION else "SERVER",
             version=".".join(map(str, version.platform_version)),
             bits=64 if any("64" in processor for processor in processors) else 32,
-            language_id=int(_library("kernel32").GetSystemDefaultUILanguage()),
+            language_id=int(_function("kernel32", "GetSystemDefaultUILanguage")()),
         )
 
     def client_version(self) -> str:
@@ -164,10 +164,14 @@ class WindowsMachine:
         return value.text
 
 
-def _library(name: str) -> Any:
+def _function(library: str, name: str) -> Any:
+    """A function of Windows; OSError where there is none of this name."""
     if sys.platform != "win32":
         raise OSError("this system is not Windows")
-    return ctypes.WinDLL(name, use_last_error=True)
+    try:
+        return getattr(ctypes.WinDLL(library, use_last_error=True), name)
+    except AttributeError:
+        raise OSError(f"this Windows has no {name}") from None
 
 
 def _check(succeeded: int) -> None:
