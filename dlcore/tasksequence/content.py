@@ -151,6 +151,8 @@ def content_note(step: Step) -> str:
     if step.type == types.SUBSEQUENCE:
         child = step.variables.get(types.SUBSEQUENCE_ID, "").strip()
         return f"{child or 'the step'}: {known.content_note}"
+    if not known.content_note:
+        return ""
     has_it = not known.noted_if or list_base(step, {}) != ""
     has_it = has_it or any(step.variables.get(name, "").strip() for name in known.noted_if)
     return known.content_note if has_it else ""

@@ -13,7 +13,8 @@ condition early because of this module decides it again when its step is due.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 
 from dlcore.errors import TaskSequenceError
 from dlcore.tasksequence import step_types as types
@@ -38,9 +39,11 @@ from dlcore.tasksequence.tree import (
 )
 from dlcore.tasksequence.variables import names_quoted
 
-_ALWAYS = (
-    *("_SMSTSLastActionRetCode", "_SMSTSLastActionSucceeded", "_SMSTSLastActionName"),
-    *("_SMSTSCurrentActionName", "_SMSTSLastContentDownloadLocation"),
+_ALWAYS = frozenset(
+    {
+        *("_SMSTSLASTACTIONRETCODE", "_SMSTSLASTACTIONSUCCEEDED", "_SMSTSLASTACTIONNAME"),
+        *("_SMSTSCURRENTACTIONNAME", "_SMSTSLASTCONTENTDOWNLOADLOCATION"),
+    }
 )
 _MAX_UNKNOWN_PATHS = 99  # documented suffixes have two digits
 
@@ -92,17 +95,37 @@ def variables_written(step: Step, variables: Mapping[str, str] | None = None) ->
         step: Any step.
         variables: Current values, which override the step's parameters.
     """
+    is_open = is_download(step) and bool(unresolved_needs(step, variables))
+    return written_with(step, variables, needs(step, variables), is_open=is_open)
+
+
+def written_with(
+    step: Step, variables: Mapping[str, str] | None, packages: Sequence[str], *, is_open: bool
+) -> frozenset[str]:
+    """As `variables_written`, for a caller that knows the step's packages.
+
+    Args:
+        step: Any step.
+        variables: Current values, which override the step's parameters.
+        packages: Ids of the packages that the step may need.
+        is_open: Whether it may need others, which are not known.
+    """
     parameters = StepParameters(step, variables)
     known = step_type(step.type)
     outputs = known.output_parameters if known else _output_parameters(step)
-    named = [*_ALWAYS, *(known.writes if known else ())]
+    named = [*(known.writes if known else ())]
     named += [parameters.written(name).strip() for name in outputs]
     if step.type == types.SET_VARIABLE:
         named.append(assignment(step)[0])
     elif step.type == types.SET_DYNAMIC_VARIABLES:
         named += _assigned(step, variables)
-    named += _paths(step, variables)
-    return frozenset(ANY if "%" in name else name.upper() for name in named if name)
+    named += [f"_SMSTS{package}" for package in packages]
+    paths: frozenset[str] = frozenset()
+    if (packages or is_open) and is_download(step):
+        named += [f"_SMSTSPackageCacheLocation{package}" for package in packages]
+        base = parameters.written(types.DOWNLOAD_VARIABLE).strip()
+        paths = _numbered(base, _MAX_UNKNOWN_PATHS if is_open else len(packages))
+    return _ALWAYS.union(paths, (ANY if "%" in name else name.upper() for name in named if name))
 
 
 def simulated_variables(step: Step, variables: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -134,13 +157,9 @@ def _output_parameters(step: Step) -> list[str]:
     return [name for name in step.variables if name.upper().endswith("OUTPUTVARIABLENAME")]
 
 
-def _paths(step: Step, variables: Mapping[str, str] | None) -> list[str]:
-    """Variables in which the engine says where a step's packages are."""
-    packages = needs(step, variables)
-    named = [f"_SMSTS{package}" for package in packages]
-    if not is_download(step):
-        return named
-    named += [f"_SMSTSPackageCacheLocation{package}" for package in packages]
-    base = StepParameters(step, variables).written(types.DOWNLOAD_VARIABLE).strip()
-    count = _MAX_UNKNOWN_PATHS if unresolved_needs(step, variables) else len(packages)
-    return named + [f"{base}{number:02}" for number in range(1, count + 1 if base else 0)]
+@functools.lru_cache(maxsize=256)  # a sequence names the same few again and again
+def _numbered(base: str, count: int) -> frozenset[str]:
+    """Variables in which a download step says where the packages are."""
+    if "%" in base:
+        return frozenset({ANY})
+    return frozenset(f"{base}{number:02}".upper() for number in range(1, count + 1 if base else 0))

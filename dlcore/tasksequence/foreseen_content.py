@@ -46,10 +46,12 @@ def foresee_content(step: Step, variables: ForeseenVariables) -> ForeseenContent
         TaskSequenceError: A text becomes too long when it is expanded.
     """
     expected = tuple(package_references(step, variables.expected))
-    certain = tuple(package_references(step, variables.certain))
     base = list_base(step, variables.expected)
-    if not (expected or certain or base):
+    if not (expected or base):
         return _NOTHING
+    if not base and all(_is_literal(reference, variables) for reference in expected):
+        return _literal(expected, variables.expected)
+    certain = tuple(package_references(step, variables.certain))
     packages = dict.fromkeys(
         (*_certain_packages(certain, variables), *_members(base, variables.certain))
     )
@@ -60,6 +62,25 @@ def foresee_content(step: Step, variables: ForeseenVariables) -> ForeseenContent
     )
     if base and not _members(base, variables.expected) and _may_fill(base, variables):
         unresolved[missing_list(base)] = None
+    return ForeseenContent(
+        tuple(packages), tuple(p for p in maybe if p not in packages), tuple(unresolved)
+    )
+
+
+def _is_literal(reference: PackageReference, variables: ForeseenVariables) -> bool:
+    """Whether no variable has a say in a reference, as in nearly all steps."""
+    return "%" not in reference.text and variables.is_untouched(reference.parameter)
+
+
+def _literal(references: tuple[PackageReference, ...], known: FrozenVariables) -> ForeseenContent:
+    packages: dict[str, None] = {}
+    maybe: dict[str, None] = {}
+    unresolved: dict[UnresolvedNeed, None] = {}
+    for reference in references:
+        found = packages_of(reference, known)
+        (maybe if reference.is_possible else packages).update(dict.fromkeys(found))
+        if reference.is_list or not found:
+            unresolved.update(dict.fromkeys(unresolved_of(reference, known)))
     return ForeseenContent(
         tuple(packages), tuple(p for p in maybe if p not in packages), tuple(unresolved)
     )

@@ -11,7 +11,7 @@ Each call costs as much as the names that it is given, however many variables th
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Set
 
 from dlcore.tasksequence.dataflow import names_read
 from dlcore.tasksequence.step_types import ANY
@@ -20,6 +20,8 @@ from dlcore.tasksequence.variables import Variables
 MAX_ALTERNATIVES = 64  # for one name: packages by model are chosen among that many, hardly more
 
 _INPUTS = frozenset({"_OSDMIGRATEUSMTPACKAGEID", "_OSDMIGRATEUSMTRESTOREPACKAGEID"})  # documented
+
+_ANY = frozenset({ANY})
 
 
 class _Scope(enum.IntEnum):
@@ -38,14 +40,15 @@ class _Changes:
         self._scope = scope
         self._settled: set[str] = set()
 
-    def add(self, names: Iterable[str]) -> None:
-        for name in names:
-            if name == ANY:
-                self._scope = max(self._scope, _Scope.CUSTOM)
-                self._settled = set(filter(_is_engines, self._settled))
-            else:
-                self.names.add(name)
-                self._settled.discard(name)
+    def add(self, names: Set[str]) -> None:
+        if names <= self.names:
+            return
+        self.names.update(names)
+        self._settled.difference_update(names)
+        if ANY in names:
+            self.names.discard(ANY)
+            self._scope = max(self._scope, _Scope.CUSTOM)
+            self._settled = set(filter(_is_engines, self._settled))
 
     def settle(self, name: str) -> None:
         self.names.discard(name)
@@ -99,6 +102,10 @@ class ForeseenVariables:
         """Whether a step that may run has a parameter that names the variable as one it sets."""
         return name.upper() in self._by_steps.names
 
+    def is_untouched(self, name: str) -> bool:
+        """Whether the variable is not set, and no parameter of a step says that it may be set."""
+        return not self.is_written(name) and name not in self.expected
+
     def alternatives(self, name: str) -> tuple[str, ...]:
         """The values that steps which may run give a variable; `expected` has one more."""
         return tuple(self._alternatives.get(name.upper(), ()))
@@ -115,17 +122,17 @@ class ForeseenVariables:
             TaskSequenceError: The value becomes too long.
         """
         if self.may_change(names_read(name)):
-            self.write((ANY,))
+            self.write(_ANY)
             return
         name = self.expected.expand(name).strip()
         if _is_engines(name) and name.upper() not in _INPUTS:
             return  # the step fails
         if self.may_change(names_read(value)):
-            self.write((name.upper(),))
+            self.write({name.upper()})
             return
         value = self.expected.expand(value)
         if not is_certain:
-            self.write((name.upper(),))
+            self.write({name.upper()})
             others = self._alternatives.setdefault(name.upper(), [])
             if value not in others and len(others) < MAX_ALTERNATIVES:
                 others.append(value)
@@ -134,27 +141,26 @@ class ForeseenVariables:
         self._alternatives.pop(name.upper(), None)
         self._settle(name.upper())
 
-    def write(self, names: Iterable[str]) -> None:
+    def write(self, names: Set[str]) -> None:
         """A step that may run sets variables to values that cannot be told.
 
         Args:
             names: In upper case; `ANY` for an open list.
         """
-        for name in names:
-            if name == ANY:
-                self._forget_custom()
-            elif name in self.certain:
-                del self.certain[name]
+        if ANY in names:
+            self._forget_custom()
+        for name in names - self._by_steps.names:  # the others are not certain any more
+            self.certain.pop(name, None)
         self._by_steps.add(names)
         self._by_commands.add(names)
 
-    def write_perhaps(self, names: Iterable[str]) -> None:
+    def write_perhaps(self, names: Set[str]) -> None:
         """A step sets variables that only runs if a program sets other variables before."""
         self._by_commands.add(names)
 
     def run_commands(self) -> None:
         """A step that may run runs programs."""
-        self._by_commands.add((ANY,))
+        self._by_commands.add(_ANY)
 
     def _settle(self, name: str) -> None:
         self._by_steps.settle(name)

@@ -11,7 +11,7 @@ needed if the step runs, as long as no program sets variables that its step's pa
 mention. Where such a program could make a step run that does not run otherwise, `Foreseen.may_run`
 tells so. The work grows with the number of steps and the texts in them, and with nothing else.
 
-What earlier steps may change: the variables they are known to write (`variables_written`), and
+What earlier steps may change: the variables they are known to write (``dataflow``), and
 files, folders and the registry. Each step still runs or not by its condition when it is due.
 """
 
@@ -24,10 +24,10 @@ from typing import Final, NamedTuple
 from dlcore.errors import TaskSequenceError
 from dlcore.tasksequence.conditions import ConditionEvaluator, Verdict
 from dlcore.tasksequence.content import UnresolvedNeed
-from dlcore.tasksequence.dataflow import variables_read, variables_written
+from dlcore.tasksequence.dataflow import variables_read, written_with
 from dlcore.tasksequence.dynamic_rules import Assignment, DynamicRule, dynamic_rules
 from dlcore.tasksequence.foreseen_conditions import ConditionForesight
-from dlcore.tasksequence.foreseen_content import foresee_content
+from dlcore.tasksequence.foreseen_content import ForeseenContent, foresee_content
 from dlcore.tasksequence.foreseen_variables import ForeseenVariables
 from dlcore.tasksequence.set_variable import assignment
 from dlcore.tasksequence.step_types import ANY, SET_DYNAMIC_VARIABLES, SET_VARIABLE, step_type
@@ -154,7 +154,7 @@ class _Walk:
             reason = NotRun.CONDITION
         content = foresee_content(step, self._variables)
         if fate.may_run:
-            self._note_effects(step, fate.runs)
+            self._note_effects(step, content, fate.runs)
         return Foreseen(step, fate.runs, fate.may_run, reason, *content)
 
     def _fate(self, step: Step) -> _Fate:
@@ -192,11 +192,14 @@ class _Walk:
             disk_may_change=self._disk_may_change,
         )
 
-    def _note_effects(self, step: Step, runs: Verdict) -> None:
+    def _note_effects(self, step: Step, content: ForeseenContent, runs: Verdict) -> None:
         known = step_type(step.type)
         if known is None or known.runs_commands:
             self._variables.run_commands()
-        written = variables_written(step, self._variables.expected)
+        packages = (*content.packages, *content.maybe_packages)
+        written = written_with(
+            step, self._variables.expected, packages, is_open=bool(content.unresolved)
+        )
         if runs is Verdict.FALSE:
             self._variables.write_perhaps(written)
             return

@@ -9,7 +9,7 @@ so is what they need.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from dlcore.package_ids import package_id
 from dlcore.tasksequence.content import needs, possible_needs
@@ -28,20 +28,28 @@ def unexplained(sequence: TaskSequence, named: Iterable[str] = ()) -> tuple[Refe
         sequence: The task sequence.
         named: Ids of packages that steps are known to name by the values of variables.
     """
-    if not sequence.references:
-        return ()
+    left = _listed(sequence, {*named, sequence.package_id, sequence.boot_image_id})
+    if left:
+        for package in _children(sequence.root):
+            left.pop(package, None)
+    for step in sequence.steps if left else ():
+        for package in (*needs(step, sequence.variables), *possible_needs(step)):
+            left.pop(package, None)
+    return tuple(left.values())
+
+
+def _listed(sequence: TaskSequence, explained: Container[str]) -> dict[str, Reference]:
+    """The entries of the list by package, without those that are explained or no packages."""
     missing = [step for step in sequence.steps if step.type == SUBSEQUENCE]
-    explained = {sequence.package_id, sequence.boot_image_id, *_children(sequence.root), *named}
-    for step in sequence.steps:
-        explained.update((*needs(step, sequence.variables), *possible_needs(step)))
-    for step in missing:
-        explained.add(step.variables.get(SUBSEQUENCE_ID, "").strip().upper())
+    children = {step.variables.get(SUBSEQUENCE_ID, "").strip().upper() for step in missing}
     found: dict[str, Reference] = {}
-    for reference in sequence.references:
-        is_grandchild = bool(missing) and reference.program == _ANY_PROGRAM
-        if package_id(reference.package) and not is_grandchild:
-            found.setdefault(reference.package, reference)
-    return tuple(entry for package, entry in found.items() if package not in explained)
+    for entry in sequence.references:
+        is_grandchild = bool(missing) and entry.program == _ANY_PROGRAM
+        if is_grandchild or entry.package in children or entry.package in explained:
+            continue
+        if package_id(entry.package):
+            found.setdefault(entry.package, entry)
+    return found
 
 
 def _children(node: Node) -> Iterator[str]:

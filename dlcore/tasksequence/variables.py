@@ -10,9 +10,11 @@ runs the command.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar, overload
 
 from dlcore.errors import TaskSequenceError
+
+T = TypeVar("T")
 
 MAX_EXPANDED_CHARACTERS = 1 << 20  # the engine's whole environment is documented as 8 KB
 MIN_MASKED_CHARACTERS: Final = 4
@@ -72,6 +74,17 @@ class FrozenVariables(Mapping[str, str]):
         except KeyError:
             raise KeyError(name) from None
 
+    @overload
+    def get(self, key: str, default: None = None, /) -> str | None: ...
+    @overload
+    def get(self, key: str, default: str, /) -> str: ...
+    @overload
+    def get(self, key: str, default: str | T, /) -> str | T: ...
+    def get(self, key: str, default: str | T | None = None, /) -> str | T | None:
+        """The value of a variable, or ``default`` if there is none of that name."""
+        found = self._named.get(key.upper())
+        return default if found is None else found[1]
+
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.upper() in self._named
 
@@ -123,6 +136,8 @@ class FrozenVariables(Mapping[str, str]):
         Raises:
             TaskSequenceError: The values together are longer than `MAX_EXPANDED_CHARACTERS`.
         """
+        if "%" not in text:
+            return text
         return "".join(part.text for part in self.parts(text))
 
     def parts(self, text: str) -> list[Part]:
@@ -201,8 +216,13 @@ def _by_upper(values: Mapping[str, str]) -> dict[str, str]:
     return {str(name).upper(): value for name, value in values.items()}
 
 
+_NONE = FrozenVariables()
+
+
 def frozen(values: Mapping[str, str] | None) -> FrozenVariables:
     """``values`` with `FrozenVariables`' way of looking up; the same object if it has it."""
+    if values is None:
+        return _NONE
     return values if isinstance(values, FrozenVariables) else FrozenVariables(values)
 
 
@@ -216,4 +236,4 @@ def names_quoted(text: str) -> frozenset[str]:
 
 def _is_name(text: str) -> bool:
     """White space tells the ``%`` of a WMI pattern from one that quotes a variable."""
-    return text != "" and not any(character.isspace() for character in text)
+    return text.split() == [text]
