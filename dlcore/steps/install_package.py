@@ -163,8 +163,10 @@ def _judged(wanted: Installation, outcome: Outcome) -> Outcome:
 
 
 def _together(outcomes: list[Outcome], last: Outcome) -> Outcome:
-    """The step's outcome for those of a list: the last one, and what all of them said."""
-    said = (text for each in outcomes for text in (each.output, each.message) if text)
+    """The step's outcome for those of a list: how it ended, and what all of them said."""
+    said = [text for each in outcomes for text in (each.output, each.message) if text]
+    if last.message:
+        said.pop()  # it is the message of the step itself
     lines = "\n".join(said).split("\n")[-MAX_SHOWN_LINES:]
     restart = any(each.restart for each in outcomes)
     return Outcome(last.exit_code, restart, last.message, "\n".join(lines))
