@@ -257,8 +257,10 @@ class Client:
         await self._client.__aexit__(kind, error, trace)
         await asyncio.gather(*self._listeners)
 
-    def _preflight(self, sequence: TaskSequence) -> tuple[Check, ...]:
-        return self._loop.run(_gather.preflight(self._client, sequence))
+    def _preflight(
+        self, sequence: TaskSequence, executor: AsyncExecutor | None
+    ) -> tuple[Check, ...]:
+        return self._loop.run(_gather.preflight(self._client, sequence, executor))
 
     def _run(
         self,
@@ -337,9 +339,11 @@ class Session:
         return self._loop.call(self._session.report)
 
 
-def preflight(client: Client, sequence: TaskSequence) -> tuple[Check, ...]:
+def preflight(
+    client: Client, sequence: TaskSequence, executor: Executor | AsyncExecutor | None = None
+) -> tuple[Check, ...]:
     """Check every prerequisite of running a sequence on demand, as `dlcore.preflight`."""
-    return client._preflight(sequence)
+    return client._preflight(sequence, _adapted(executor) if executor else None)
 
 
 def run_sequence(
@@ -359,10 +363,12 @@ def run_sequence(
         resume: What to do with a run that is under way.
         post_action: Starts what the task sequence leaves behind, as in `dlcore.run_sequence`.
     """
-    adapted: AsyncExecutor = (
-        executor if isinstance(executor, SimulatingExecutor) else _Adapted(executor)
-    )
-    return client._run(sequence, adapted, resume, post_action)
+    return client._run(sequence, _adapted(executor), resume, post_action)
+
+
+def _adapted(executor: Executor | AsyncExecutor) -> AsyncExecutor:
+    """An executor as the engine knows them; one that simulates stays recognisable."""
+    return executor if isinstance(executor, SimulatingExecutor) else _Adapted(executor)
 
 
 async def _next_of(steps: AsyncGenerator[Step]) -> Step | None:

@@ -79,9 +79,11 @@ def command(
 async def _check(sequence: TaskSequence, deployment: Deployment, state: Path) -> tuple[Check, ...]:
     from dlcore.engine.client import Client
     from dlcore.engine.gather import preflight
+    from dlcore.steps.registry import standard_executors
 
     async with Client(deployment, state) as client:
-        return await preflight(client, sequence)
+        executors = standard_executors(deployment.secret_variables)
+        return await preflight(client, sequence, executors)
 
 
 def _plan(sequence: TaskSequence, deployment: Deployment | None, state: Path) -> Plan:

@@ -3,7 +3,8 @@
 The way through the room: ``reading`` makes frozen ``settings`` of a TOML file, with
 ``toml_tables`` (keys and types), ``endpoint_tables`` (the ``[[endpoint]]`` tables) and ``rates``;
 ``usable_endpoints`` tells which endpoints a client may use; ``preflight`` makes every check over
-``facts`` that the caller has gathered, with ``settings_checks`` and ``content_checks``.
+``facts`` that the caller has gathered, with ``settings_checks``, ``step_checks`` and
+``content_checks``.
 """
 
 from dlcore.deployment.facts import Answer as Answer
@@ -11,6 +12,7 @@ from dlcore.deployment.facts import Check as Check
 from dlcore.deployment.facts import CheckOutcome as CheckOutcome
 from dlcore.deployment.facts import Facts as Facts
 from dlcore.deployment.facts import Need as Need
+from dlcore.deployment.facts import StepNote as StepNote
 from dlcore.deployment.facts import UnresolvedNeed as UnresolvedNeed
 from dlcore.deployment.preflight import checks as checks
 from dlcore.deployment.preflight import failed as failed

@@ -2,7 +2,7 @@
 
 Guarantees: each function makes one check; a package is named with the first step that needs it.
 Conditions do not count: as in ConfigMgr, content that an enabled step refers to must be there even
-if the step may turn out not to run.
+if the step may turn out not to run. What a step only may need, as a variable decides, is a warning.
 
 Source: Microsoft Learn, "Deploy a task sequence over the internet", section "Deploy Windows 10
 in-place upgrade via CMG": all content must be distributed, or devices cannot run the sequence.
@@ -10,7 +10,7 @@ in-place upgrade via CMG": all content must be distributed, or devices cannot ru
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from dlcore.deployment.facts import Answer, Check, CheckOutcome, Facts
 from dlcore.deployment.usable_endpoints import usable_endpoints
@@ -53,13 +53,14 @@ def catalog(facts: Facts) -> Check:
             "Correct catalog.path or catalog.endpoint.",
         )
     needed = _needed(facts)
-    missing = ", ".join(label for package, label in needed.items() if package not in facts.catalog)
+    missing = {p: label for p, label in needed.items() if p not in facts.catalog}
     if not missing:
         return Check(name, CheckOutcome.PASSED, f"has all packages, {len(needed)} in number")
-    return Check(
+    return _lacking(
         name,
-        CheckOutcome.FAILED,
-        f"not in the catalog: {missing}",
+        facts,
+        missing,
+        f"not in the catalog: {', '.join(missing.values())}",
         "Publish them (dlcore publish FOLDER --package-id ID --to DEST), and use the catalog that"
         " this writes.",
     )
@@ -81,16 +82,26 @@ def content_distributed(facts: Facts) -> Check:
         return Check(name, CheckOutcome.NOT_EXAMINED, _NONE_LISTED)
     answers = {endpoint: facts.holdings.get(endpoint, "was not asked") for endpoint in usable}
     held = {package for a in answers.values() if not isinstance(a, str) for package in a}
-    missing = ", ".join(label for package, label in wanted.items() if package not in held)
+    missing = {p: label for p, label in wanted.items() if p not in held}
     if not missing:
         return _distributed(name, answers, len(needed) - len(wanted))
     said = [f"{e}: {a if isinstance(a, str) else 'not there'}" for e, a in answers.items()]
-    return Check(
+    return _lacking(
         name,
-        CheckOutcome.FAILED,
-        f"on no endpoint that this client may use: {missing}; their answers: {', '.join(said)}",
+        facts,
+        missing,
+        f"on no endpoint that this client may use: {', '.join(missing.values())}; their answers:"
+        f" {', '.join(said)}",
         "Distribute these packages to one of these endpoints, or make sure that it answers.",
     )
+
+
+def _lacking(name: str, facts: Facts, missing: Iterable[str], detail: str, remedy: str) -> Check:
+    """A failure if a step needs one of the packages, a warning if steps only may need them."""
+    certain = {need.package_id for need in facts.needs if need.is_certain}
+    if certain.isdisjoint(missing):
+        return Check(name, CheckOutcome.WARNING, f"may be needed and is {detail}", remedy)
+    return Check(name, CheckOutcome.FAILED, detail, remedy)
 
 
 def _distributed(name: str, answers: Mapping[str, Answer], unlisted: int) -> Check:
@@ -129,7 +140,8 @@ def _needed(facts: Facts) -> dict[str, str]:
     """Each needed package, in order of first need, and how to call it in a message."""
     labels: dict[str, str] = {}
     for need in facts.needs:
-        labels.setdefault(need.package_id, f'{need.package_id} (step "{need.step}")')
+        place = f'step "{need.step}"' if need.step else "reference list"
+        labels.setdefault(need.package_id, f"{need.package_id} ({place})")
     return labels
 
 

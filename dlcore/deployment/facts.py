@@ -22,11 +22,27 @@ class Need(msgspec.Struct, frozen=True):
 
     Attributes:
         package_id: ``ABC00012``.
-        step: Name of the step.
+        step: Name of the step; empty if only the sequence's reference list has the package.
+        is_certain: Whether the step needs it if it runs; else it may, which a variable decides.
     """
 
     package_id: str
     step: str
+    is_certain: bool = True
+
+
+class StepNote(msgspec.Struct, frozen=True):
+    """Something to be said of a step whose turn may come.
+
+    Attributes:
+        index: Of the step.
+        step: Name of the step.
+        text: A clause without a full stop.
+    """
+
+    index: int
+    step: str
+    text: str
 
 
 class UnresolvedNeed(msgspec.Struct, frozen=True):
@@ -56,6 +72,12 @@ class Facts(msgspec.Struct, frozen=True):
         free_bytes: Free space of the file system that holds the state directory.
         reserve_bytes: Free space to be left over there.
         state_path: The state directory.
+        obstacles: Why steps cannot be run on this machine; None if it is not known what would run
+            them.
+        simulated: Whether the steps are simulated.
+        missing_children: Steps that run a task sequence which the export lacks.
+        untold: Why the content of steps cannot be told from the sequence.
+        unexplained: Ids in the sequence's reference list that no step names.
     """
 
     deployment: Deployment
@@ -68,6 +90,11 @@ class Facts(msgspec.Struct, frozen=True):
     free_bytes: int
     reserve_bytes: int
     state_path: Path
+    obstacles: tuple[StepNote, ...] | None = None
+    simulated: bool = False
+    missing_children: tuple[StepNote, ...] = ()
+    untold: tuple[StepNote, ...] = ()
+    unexplained: tuple[str, ...] = ()
 
 
 class CheckOutcome(enum.StrEnum):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from dlcore.deployment import content_checks as content
 from dlcore.deployment import settings_checks as settings
+from dlcore.deployment import step_checks as steps
 from dlcore.deployment.facts import Check, CheckOutcome, Facts
 from dlcore.printable import printable
 
@@ -24,6 +25,10 @@ _CHECKS: tuple[Callable[[Facts], Check], ...] = (
     settings.cmg_serves_content,
     settings.launch,
     settings.endpoints,
+    steps.unrunnable_steps,
+    steps.children_present,
+    steps.content_foreseen,
+    steps.references_explained,
     content.references_resolved,
     content.catalog,
     content.content_distributed,

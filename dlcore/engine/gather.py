@@ -18,17 +18,19 @@ from dlcore.deployment import (
     Check,
     CheckOutcome,
     Facts,
-    Need,
-    UnresolvedNeed,
     checks,
     failed,
 )
+from dlcore.engine.built_in_variables import initial_variables
 from dlcore.engine.client import Client
 from dlcore.engine.download.library import Library
+from dlcore.engine.overview import look_over, obstacles
 from dlcore.errors import DlcoreError, Fault, TransferError, TrustError
 from dlcore.model import Manifest
+from dlcore.steps.interface import Executor
+from dlcore.steps.simulation import SimulatingExecutor
 from dlcore.store import Space
-from dlcore.tasksequence import TaskSequence, Variables, needs, unresolved_needs
+from dlcore.tasksequence import TaskSequence
 from dlcore.tasksequence.step_types import UPGRADE
 from dlcore.transfer import Endpoint
 from dlcore.waiting import in_thread
@@ -36,14 +38,22 @@ from dlcore.waiting import in_thread
 _log = logging.getLogger(__name__)
 
 
-async def preflight(client: Client, sequence: TaskSequence) -> tuple[Check, ...]:
+async def preflight(
+    client: Client, sequence: TaskSequence, executor: Executor | None = None
+) -> tuple[Check, ...]:
     """Check every prerequisite of running a sequence on demand.
 
     Args:
         client: Open; the state directory is only read, also while another process holds it.
         sequence: What is to run.
+        executor: What would run its steps; None if the caller runs them. Then it is not examined
+            whether they can be run.
+
+    Raises:
+        TrustError: The signatures do not prove that the catalog is the publisher's.
+        TaskSequenceError: A text in the sequence becomes too long when it is expanded.
     """
-    found = checks(await gather(client, sequence))
+    found = checks(await gather(client, sequence, executor))
     missing = [check.name for check in failed(found)]
     for outcome in CheckOutcome:
         named = [check.name for check in found if check.outcome is outcome]
@@ -53,12 +63,13 @@ async def preflight(client: Client, sequence: TaskSequence) -> tuple[Check, ...]
     return found
 
 
-async def gather(client: Client, sequence: TaskSequence) -> Facts:
-    """Collect the facts that the checks judge."""
-    variables = Variables({**sequence.variables, **client.deployment.variables})
-    enabled = [step for step in sequence.steps if step.enabled]
-    wanted = tuple(Need(p, step.name) for step in enabled for p in needs(step, variables))
-    packages = tuple(dict.fromkeys(need.package_id for need in wanted))
+async def gather(client: Client, sequence: TaskSequence, executor: Executor | None = None) -> Facts:
+    """Collect the facts that the checks judge; arguments and errors as of `preflight`."""
+    variables = await in_thread(
+        initial_variables, sequence, client.deployment, client.state, client.machine
+    )
+    overview = await in_thread(look_over, sequence, variables, client.judge())
+    packages = tuple(dict.fromkeys(need.package_id for need in overview.needs))
     catalog: Answer
     holdings: dict[str, Answer] = {}
     fetch_bytes = 0
@@ -76,19 +87,20 @@ async def gather(client: Client, sequence: TaskSequence) -> Facts:
     space = await in_thread(_space, client.state)
     return Facts(
         deployment=client.deployment,
-        upgrade_steps=tuple(step.name for step in enabled if step.type == UPGRADE),
-        needs=wanted,
-        unresolved=tuple(
-            UnresolvedNeed(step.name, need.reference)
-            for step in enabled
-            for need in unresolved_needs(step, variables)
-        ),
+        upgrade_steps=tuple(s.name for s in sequence.steps if s.enabled and s.type == UPGRADE),
+        needs=overview.needs,
+        unresolved=overview.unresolved,
         catalog=catalog,
         holdings=holdings,
         fetch_bytes=fetch_bytes,
         free_bytes=space.free_bytes,
         reserve_bytes=client.reserve.of(space.disk_bytes),
         state_path=client.state,
+        obstacles=obstacles(overview.expected, executor, variables) if executor else None,
+        simulated=isinstance(executor, SimulatingExecutor),
+        missing_children=overview.missing_children,
+        untold=overview.untold,
+        unexplained=overview.unexplained,
     )
 
 

@@ -57,7 +57,7 @@ async def run_sequence(
     await client.hold()
     simulated = isinstance(executor, SimulatingExecutor)
     is_new = not await client.is_under_way(sequence, resume, simulated=simulated)
-    missing = failed(await preflight(client, sequence)) if is_new else []
+    missing = failed(await preflight(client, sequence, executor)) if is_new else []
     if missing:
         raise PreflightError(
             f"{len(missing)} prerequisites are missing, nothing was run:\n{render(missing)}",

@@ -47,6 +47,7 @@ GOOD_FACTS = Facts(
     free_bytes=6_000_000_000,
     reserve_bytes=1_000_000_000,
     state_path=Path("/var/lib/dlcore"),
+    obstacles=(),
 )
 
 

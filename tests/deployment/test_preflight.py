@@ -14,6 +14,7 @@ from dlcore.deployment import (
     Launch,
     LaunchSettings,
     Need,
+    StepNote,
     UnresolvedNeed,
     checks,
     failed,
@@ -35,6 +36,7 @@ from tests.deployment.helpers import (
 NAMES = [
     *("upgrade-sequence", "download-setting", "internet-allowed", "cmg-client-setting"),
     *("cloud-dp-client-setting", "cmg-serves-content", "launch", "endpoints"),
+    *("unrunnable-steps", "children-present", "content-foreseen", "references-explained"),
     *("references-resolved", "catalog", "content-distributed", "disk-space"),
 ]
 INTRANET = client(deployed(GOOD_FACTS, endpoints=(DP, CMG)), on_internet=False)
@@ -91,6 +93,25 @@ FAILURES: list[tuple[str, Facts, list[str]]] = [
         ["dp1 (an on-premises distribution point cannot be reached from the internet)"],
     ),
     (
+        "unrunnable-steps",
+        with_(
+            obstacles=(
+                StepNote(3, "Upgrade", "Windows Setup runs on Windows only"),
+                StepNote(5, "Apps", "no executor is installed"),
+            )
+        ),
+        [
+            'cannot run step 3 "Upgrade": Windows Setup runs on Windows only; step 5 "Apps": no',
+            "dlcore.step_executors",
+            "--simulate",
+        ],
+    ),
+    (
+        "children-present",
+        with_(missing_children=(StepNote(1, "Child: drivers", "ABC00090"),)),
+        ['lacks task sequences: step 1 "Child: drivers": ABC00090', "Export"],
+    ),
+    (
         "references-resolved",
         with_(
             unresolved=(UnresolvedNeed("Apply image", "%IMAGE%"), UnresolvedNeed("Apps", "X001"))
@@ -143,8 +164,60 @@ def test_a_prerequisite_not_met_fails_alone_and_says_what_to_do(
         assert text in line
 
 
+ONLY_WARN = {"content-foreseen", "references-explained"}
+
+
 def test_every_check_has_a_case_in_which_it_fails() -> None:
-    assert {name for name, _, _ in FAILURES} == set(NAMES)
+    assert {name for name, _, _ in FAILURES} == set(NAMES) - ONLY_WARN
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "said"),
+    [
+        (
+            "content-foreseen",
+            with_(untold=(StepNote(2, "apps", "known by its deployment types"),)),
+            ['step 2 "apps": known by its deployment types', "by themselves"],
+        ),
+        (
+            "references-explained",
+            with_(unexplained=("ABC00007", "ABC00008")),
+            ["ABC00007, ABC00008"],
+        ),
+        (
+            "catalog",
+            with_(needs=(Need("ABC00001", "Upgrade"), Need("ABC00009", "D", is_certain=False))),
+            ['may be needed and is not in the catalog: ABC00009 (step "D")', "dlcore publish"],
+        ),
+        (
+            "catalog",
+            with_(needs=(Need("ABC00009", "", is_certain=False),)),
+            ["ABC00009 (reference list)"],
+        ),
+        (
+            "content-distributed",
+            with_(
+                needs=(Need("ABC00002", "D", is_certain=False),),
+                holdings={"cmg1": frozenset({"ABC00001"}), "mirror": "timed out"},
+            ),
+            ["may be needed and is on no endpoint", "mirror: timed out"],
+        ),
+    ],
+)
+def test_what_may_go_well_is_a_warning_that_names_it(
+    name: str, facts: Facts, said: list[str]
+) -> None:
+    assert failed(checks(facts)) == ()
+    check = check_named(name, facts)
+    assert check.outcome is CheckOutcome.WARNING
+    assert check.remedy
+    for text in said:
+        assert text in render([check])
+
+
+def test_a_package_that_one_step_needs_for_certain_is_not_only_a_warning() -> None:
+    needs = (Need("ABC00009", "First", is_certain=False), Need("ABC00009", "Second"))
+    assert check_named("catalog", with_(needs=needs)).outcome is CheckOutcome.FAILED
 
 
 @pytest.mark.parametrize(
@@ -160,6 +233,7 @@ def test_every_check_has_a_case_in_which_it_fails() -> None:
         ("cmg-serves-content", deployed(GOOD_FACTS, endpoints=(HTTP, FOLDER))),
         ("disk-space", with_(fetch_bytes=0, free_bytes=0)),
         ("content-distributed", with_(needs=())),
+        ("unrunnable-steps", with_(simulated=True, obstacles=())),
     ],
 )
 def test_a_check_that_does_not_apply_says_so(name: str, changed: Facts) -> None:
@@ -172,6 +246,7 @@ def test_a_check_that_does_not_apply_says_so(name: str, changed: Facts) -> None:
     ("name", "changed"),
     [
         ("content-distributed", deployed(GOOD_FACTS, endpoints=())),
+        ("unrunnable-steps", with_(obstacles=None)),
         ("content-distributed", with_(catalog="it is not there", holdings={})),
         ("content-distributed", with_(catalog=frozenset({"ABC00009"}), holdings={})),
         ("disk-space", with_(catalog="it is not there", fetch_bytes=0)),

@@ -15,6 +15,7 @@ from dlcore.deployment import (
     Launch,
     LaunchSettings,
     Need,
+    StepNote,
     UnresolvedNeed,
     checks,
     failed,
@@ -33,6 +34,7 @@ from tests.deployment.helpers import (
     deployed,
 )
 
+NOTE = StepNote(4, "A step", "a reason")
 IDS = ["ABC00001", "ABC00002", "ABC00003", "ABC00004"]
 
 
@@ -65,6 +67,8 @@ FAULTS: dict[str, Callable[[Facts], Facts]] = {
     "cloud-dp-client-setting": lambda f: client(f, allow_cloud_dp=False),
     "cmg-serves-content": _cmg_without_content,
     "launch": lambda f: deployed(f, launch=LaunchSettings(Launch.PXE)),
+    "unrunnable-steps": lambda f: msgspec.structs.replace(f, obstacles=(NOTE,)),
+    "children-present": lambda f: msgspec.structs.replace(f, missing_children=(NOTE,)),
     "references-resolved": lambda f: msgspec.structs.replace(
         f, unresolved=(UnresolvedNeed("Apps", "%APP%"),)
     ),

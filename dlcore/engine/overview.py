@@ -1,0 +1,111 @@
+"""Looks over the steps before a run: which of them may run, what they need, and what keeps them.
+
+Guarantees: no I/O but what the evaluator and the executor look up on this machine. Steps that
+certainly do not run (disabled, for Windows PE, a condition that is false and stays so) keep nobody
+from running the sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from dlcore.deployment import Need, StepNote, UnresolvedNeed
+from dlcore.engine.judge import Judge
+from dlcore.engine.own_steps import is_own
+from dlcore.steps.interface import Executor
+from dlcore.tasksequence import (
+    Foreseen,
+    NotRun,
+    Step,
+    TaskSequence,
+    content_note,
+    foresee,
+    unexplained,
+)
+from dlcore.tasksequence.step_types import SUBSEQUENCE, SUBSEQUENCE_ID
+
+
+class Overview(NamedTuple):
+    """What can be told of all steps.
+
+    Attributes:
+        needs: Packages of enabled steps, in order of first need; those that only the reference
+            list has come last.
+        unresolved: What steps that may run name in place of a package id.
+        missing_children: Steps that may run a task sequence which the export lacks.
+        untold: Steps that may run and whose content the sequence does not tell.
+        unexplained: Ids in the reference list that no step names.
+        expected: Steps that may run.
+    """
+
+    needs: tuple[Need, ...]
+    unresolved: tuple[UnresolvedNeed, ...]
+    missing_children: tuple[StepNote, ...]
+    untold: tuple[StepNote, ...]
+    unexplained: tuple[str, ...]
+    expected: tuple[Step, ...]
+
+
+def look_over(sequence: TaskSequence, variables: Mapping[str, str], judge: Judge) -> Overview:
+    """Foresee a run that begins at the first step.
+
+    Args:
+        sequence: The task sequence.
+        variables: All that are set before the first step.
+        judge: Decides conditions.
+
+    Raises:
+        TaskSequenceError: A text becomes too long when it is expanded.
+    """
+    foreseen = tuple(foresee(sequence, variables, judge.evaluator, unanswered=judge.foreseen()))
+    enabled = [item for item in foreseen if item.reason is not NotRun.DISABLED]
+    expected = [item for item in foreseen if item.may_run]
+    named = [p for item in foreseen for p in (*item.packages, *item.maybe_packages)]
+    listed = tuple(entry.package for entry in unexplained(sequence, named))
+    return Overview(
+        (*_needs(enabled), *(Need(package, "", is_certain=False) for package in listed)),
+        tuple(
+            UnresolvedNeed(item.step.name, need.reference)
+            for item in expected
+            for need in item.unresolved
+        ),
+        tuple(_note(i.step, _child(i.step)) for i in expected if i.step.type == SUBSEQUENCE),
+        tuple(
+            _note(item.step, note)
+            for item in expected
+            if item.step.type != SUBSEQUENCE and (note := content_note(item.step))
+        ),
+        listed,
+        tuple(item.step for item in expected),
+    )
+
+
+def obstacles(
+    steps: Iterable[Step], executor: Executor, variables: Mapping[str, str]
+) -> tuple[StepNote, ...]:
+    """Why steps cannot be run on this machine.
+
+    Args:
+        steps: Those that may run. Of a child sequence that the export lacks nothing is said.
+        executor: What is to run them. The engine runs some of them itself.
+        variables: What is known of the variables.
+    """
+    asked = (step for step in steps if step.type != SUBSEQUENCE and not is_own(step))
+    found = ((step, executor.obstacle(step, variables)) for step in asked)
+    return tuple(_note(step, obstacle) for step, obstacle in found if obstacle)
+
+
+def _needs(enabled: Iterable[Foreseen]) -> Iterable[Need]:
+    for item in enabled:
+        yield from (Need(package, item.step.name) for package in item.packages)
+        for package in item.maybe_packages:
+            yield Need(package, item.step.name, is_certain=False)
+
+
+def _child(step: Step) -> str:
+    return step.variables.get(SUBSEQUENCE_ID, "").strip() or "it names none"
+
+
+def _note(step: Step, text: str) -> StepNote:
+    return StepNote(step.index, step.name, text)

@@ -1,0 +1,178 @@
+"""What is found in the steps before a run: what cannot run, what is missing, what is not known."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from dlcore.deployment import Check, CheckOutcome, Need, StepNote, failed
+from dlcore.engine.client import Client
+from dlcore.engine.gather import preflight
+from dlcore.engine.judge import Judge
+from dlcore.engine.overview import Overview, look_over, obstacles
+from dlcore.engine.run import run_sequence
+from dlcore.errors import PreflightError
+from dlcore.steps.interface import Executor
+from dlcore.steps.simulation import SimulatingExecutor
+from dlcore.tasksequence import Step, TaskSequence, Verdict, read
+from tests.engine.machine import EXTRA, OS, TOOLS, Acting, Machine
+from tests.engine.scene import deployment, group, sequence, step, upgrade, when
+
+
+class Unable(Acting):
+    """Cannot run steps that are called ``bad`` something."""
+
+    def obstacle(self, step: Step, variables: Mapping[str, str]) -> str:
+        return f"no {variables['Tool']}" if step.name.startswith("bad") else ""
+
+
+def bad(name: str = "bad", **more: str) -> str:
+    return step(name, **more)
+
+
+def tree(*children: str, references: str = "") -> TaskSequence:
+    listed = f"<referenceList>{references}</referenceList>" if references else ""
+    return read(sequence(*children, listed), source="test")
+
+
+def seen(sequence: TaskSequence, variables: Mapping[str, str] | None = None) -> Overview:
+    return look_over(sequence, variables or {}, Judge(lambda *_: Verdict.UNDECIDED))
+
+
+def named(sequence: TaskSequence, variables: Mapping[str, str] | None = None) -> list[str]:
+    """The steps that are said not to be runnable."""
+    known = {"Tool": "hammer", "_SMSTSInWinPE": "false", **(variables or {})}
+    found = obstacles(seen(sequence, known).expected, Unable(), known)
+    return [f"{note.step}: {note.text}" for note in found]
+
+
+def test_every_step_that_cannot_be_run_is_named_with_its_reason() -> None:
+    assert named(tree(bad("bad 1"), step("good"), bad("bad 2"))) == [
+        "bad 1: no hammer",
+        "bad 2: no hammer",
+    ]
+
+
+@pytest.mark.parametrize(
+    "children",
+    [
+        bad(attributes='disable="true"'),
+        bad(attributes='runIn="WinPE"'),
+        bad(condition=when("_SMSTSInWinPE", "true")),
+        group("off", bad(), attributes='disable="true"'),
+        group("pe", bad(), condition=when("_SMSTSInWinPE", "true")),
+        step("bad", "SetVariableAction", VariableName="A", VariableValue="1"),
+        step("bad", "DownloadPackageContentAction", OSDDownloadDownloadPackages=OS),
+    ],
+)
+def test_a_step_that_certainly_does_not_run_or_is_the_engines_own_keeps_nothing(
+    children: str,
+) -> None:
+    assert named(tree(children)) == []
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        step("chooses"),  # a command, which may set any variable
+        step("sets", "SetVariableAction", VariableName="Ring", VariableValue="pilot"),
+    ],
+)
+def test_a_step_whose_turn_may_come_counts(before: str) -> None:
+    assert named(tree(before, bad(condition=when("Ring", "pilot")))) == ["bad: no hammer"]
+
+
+def test_a_variable_of_the_settings_decides() -> None:
+    children = bad(condition=when("Ring", "pilot"))
+    assert named(tree(children), {"Ring": "pilot"}) == ["bad: no hammer"]
+    assert named(tree(children), {"Ring": "broad"}) == []
+
+
+def child(package_id: str, **more: str) -> str:
+    return step("Child", "SubTasksequence", OSDSubTasksequencePackageID=package_id, **more)
+
+
+def test_a_child_that_the_export_lacks_is_told_once_and_by_its_id() -> None:
+    """Fault: a child sequence is not in the export. dlcore refuses to run without it."""
+    sequence = tree(child("ABC00090", OSDSubTasksequenceTsReferencePackages=f"{OS},{TOOLS}"))
+    overview = seen(sequence)
+    assert overview.missing_children == (StepNote(0, "Child", "ABC00090"),)
+    assert overview.untold == ()
+    assert obstacles(overview.expected, Unable(), {"Tool": "x"}) == ()
+    assert overview.needs == (
+        Need(OS, "Child", is_certain=False),
+        Need(TOOLS, "Child", is_certain=False),
+    )
+
+
+def test_content_that_the_sequence_does_not_tell_is_told_by_step() -> None:
+    overview = seen(tree(step("first"), step("apps", "InstallApplicationAction")))
+    assert [(note.index, note.step) for note in overview.untold] == [(1, "apps")]
+    assert "deployment types" in overview.untold[0].text
+
+
+def test_what_only_the_reference_list_has_may_be_needed() -> None:
+    references = f'<reference package="{OS}"/><reference package="{EXTRA}"/>'
+    overview = seen(tree(step("os", package=OS), references=references))
+    assert overview.unexplained == (EXTRA,)
+    assert overview.needs == (Need(OS, "os"), Need(EXTRA, "", is_certain=False))
+
+
+def test_what_an_earlier_step_sets_is_known() -> None:
+    pick = step(
+        "pick", "SetVariableAction", VariableName="OSDDownloadDownloadPackages", VariableValue=TOOLS
+    )
+    download = step("get", "DownloadPackageContentAction", OSDDownloadDownloadPackages=OS)
+    assert seen(tree(pick, download)).needs == (Need(TOOLS, "get"),)
+
+
+async def checked(
+    root: Path, sequence: TaskSequence, executor: Executor | None
+) -> dict[str, Check]:
+    settings = deployment(root, variables={"Tool": "saw"})
+    async with Client(settings, root / "state") as client:
+        return {check.name: check for check in await preflight(client, sequence, executor)}
+
+
+async def test_the_check_says_who_was_asked(published: Path) -> None:
+    sequence = tree(upgrade(OS), bad())
+    found = await checked(published, sequence, Unable())
+    assert [check.name for check in failed(found.values())] == ["unrunnable-steps"]
+    assert 'step 1 "bad": no saw' in found["unrunnable-steps"].detail
+    found = await checked(published, sequence, None)
+    assert found["unrunnable-steps"].outcome is CheckOutcome.NOT_EXAMINED
+    found = await checked(published, sequence, SimulatingExecutor())
+    assert found["unrunnable-steps"].outcome is CheckOutcome.DOES_NOT_APPLY
+
+
+def test_nothing_is_run_or_fetched_before_a_step_that_cannot_be_run(machine: Machine) -> None:
+    """Fault: a later step cannot run on this machine. dlcore refuses before the first byte."""
+    machine.variables = {"Tool": "saw"}
+    executor = Unable()
+    with pytest.raises(PreflightError, match=r'step 2 "bad": no saw') as caught:
+        machine.run(tree(upgrade(OS), step("good"), bad()), executor)
+    assert caught.value.missing == ("unrunnable-steps",)
+    assert executor.ran == []
+    assert not list((machine.state / "packages").glob("*"))
+
+
+def test_a_simulation_runs_what_this_machine_cannot(machine: Machine) -> None:
+    report = machine.run(tree(upgrade(OS), bad()), SimulatingExecutor())
+    assert [result.outcome for result in report.steps] == ["succeeded", "succeeded"]
+
+
+async def test_a_run_that_is_under_way_is_not_examined_again(
+    published: Path, tmp_path: Path
+) -> None:
+    settings = deployment(published, variables={"Tool": "saw"})
+    sequence = tree(upgrade(OS), bad())
+    async with Client(settings, tmp_path / "state") as client:
+        session = await client.session(sequence)
+        async with contextlib.aclosing(session.run_steps()) as steps:
+            await anext(steps)  # and then the process dies
+    async with Client(settings, tmp_path / "state") as client:
+        report = await run_sequence(client, sequence, Unable())
+    assert len(report.steps) == 2
