@@ -6,7 +6,7 @@ NEEDS := Python 3.11+ and a Python package index, and for the native core (optio
 	Python's headers and a C compiler; on Debian: apt-get install python3-venv python3-dev gcc
 NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
 
-.PHONY: demo test test-portable check check-format check-lint check-types check-cython fuzz torture bench bench-net bench-faults clean
+.PHONY: demo test test-portable check check-format check-lint check-types check-cython fuzz torture mutants bench bench-net bench-faults clean
 .DEFAULT_GOAL := demo
 
 # An editable installation is not compiled, as others are: the first run would have to.
@@ -51,6 +51,10 @@ fuzz: $(VENV)/ready  ## Every parser of foreign bytes for FUZZ_MINUTES (1); with
 
 torture: $(VENV)/ready  ## Kills, losses of power, failing calls, flipped bits for TORTURE_MINUTES (1)
 	$(RUN) -m tests.torture --minutes $${TORTURE_MINUTES:-1}
+
+mutants: $(VENV)/ready  ## Whether the tests notice MUTANTS (60) changes of the code, in a copy of it
+	$(RUN) -m pip install --quiet 'cosmic-ray>=8.3,<9' 'coverage>=7'
+	nice -n 10 $(RUN) -m tests.mutants --mutants $${MUTANTS:-60}
 
 bench: $(VENV)/ready  ## Timings against others, as ratios within one run; BENCH_MIB=256 for a quick look
 	mkdir -p build/bench

@@ -233,3 +233,21 @@ def test_a_run_whose_copy_is_refused_fails_at_that_step(machine: Machine, tmp_pa
     report = machine.run(parsed(get))
     assert outcomes(report)["get"].endswith("version 1: mine")
     assert read_back(tmp_path / "to" / TOOLS) == {"mine": b"mine"}
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_a_run_tries_a_download_again_as_the_step_says(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, retries: int
+) -> None:
+    """Fault: a Download Package Content step fails. dlcore runs it again as its options say."""
+    calls = 0
+
+    async def fails(*arguments: object) -> Outcome:
+        nonlocal calls
+        calls += 1
+        return Outcome(1, message="no luck")
+
+    monkeypatch.setattr("dlcore.engine.session.run_own_step", fails)
+    get = step("get", "DownloadPackageContentAction", attributes=f'retryCount="{retries}"')
+    assert outcomes(machine.run(parsed(get)))["get"] == "no luck"
+    assert calls == 1 + retries

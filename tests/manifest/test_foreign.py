@@ -77,7 +77,7 @@ def test_a_piece_hash_file_that_contradicts_itself_is_refused(
 
 def test_a_metalink_becomes_one_object_for_each_file_with_content() -> None:
     manifest = read(METALINK).manifest
-    assert manifest.block_bytes == 262144
+    assert (manifest.version, manifest.block_bytes) == (1, 262144)
     assert [(f.path, f.length_bytes, f.object) for f in manifest.files] == [
         ("empty", 0, -1),
         ("notes.txt", 12, 0),

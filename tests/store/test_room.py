@@ -93,6 +93,22 @@ def test_what_a_package_has_already_needs_no_room(tiny_disk: Path) -> None:
             store.check_room(other.manifest, other.document, Reserve())
 
 
+def test_what_a_package_has_in_part_counts_towards_its_room(tmp_path: Path) -> None:
+    package = make_package({"a.bin": 600_000, "b.bin": 400_000})
+    disk = Disk(500_000, TIB)
+    store = Store(tmp_path / "state", disk)
+    store.prepare()
+    store.begin(package.manifest, package.document).close()
+    store.check_room(package.manifest, package.document, Reserve.exactly(0))
+    for folder in (tmp_path / "state" / "partial").iterdir():
+        (folder / "content" / "a.bin").unlink()
+    with pytest.raises(DiskFullError, match="500000 are free") as caught:
+        store.check_room(package.manifest, package.document, Reserve.exactly(0))
+    needed = re.search(r"needs (\d+) bytes more", caught.value.message)
+    assert needed is not None
+    assert 550_000 < int(needed[1]) <= 600_000  # less the small files beside the content
+
+
 # Errors cost the same however much is missing
 
 

@@ -1,0 +1,56 @@
+"""What is on disk before what: the order that a loss of power must not undo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dlcore.store import Store
+from dlcore.store.files import Files
+from dlcore.store.removal import Removal
+from tests.store.helpers import fill, make_package
+
+
+class Noting(Files):
+    """A disk that notes what is moved, synced and deleted, by its name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[str, str]] = []
+
+    def move(self, source: Path, target: Path) -> None:
+        self.calls.append(("move", target.name))
+        super().move(source, target)
+
+    def sync_folder(self, path: Path) -> None:
+        self.calls.append(("sync folder", path.name))
+        super().sync_folder(path)
+
+    def remove_tree(self, path: Path) -> None:
+        self.calls.append(("delete", path.name))
+        super().remove_tree(path)
+
+
+def test_a_removal_is_on_disk_before_a_file_of_it_is_deleted(tmp_path: Path) -> None:
+    """Fault: power is lost while a folder is deleted. dlcore has synced its move out first."""
+    disk = Noting()
+    for name in ("packages", "removed"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "packages" / "one").mkdir()
+    Removal(disk, tmp_path / "removed").remove(tmp_path / "packages" / "one")
+    assert disk.calls == [("move", "one"), ("sync folder", "packages"), ("delete", "one")]
+    assert not any((tmp_path / "removed").iterdir())
+
+
+def test_a_manifest_that_was_damaged_is_on_disk_before_its_package_is_used(tmp_path: Path) -> None:
+    """Fault: a finished package's manifest is damaged. dlcore writes it again and syncs it."""
+    disk, package = Noting(), make_package()
+    store = Store(tmp_path / "state", disk)
+    store.prepare()
+    partial = store.begin(package.manifest, package.document)
+    fill(partial, package)
+    folder = partial.finish().parent
+    (folder / "manifest.json").write_bytes(b"{")
+    disk.calls.clear()
+    assert store.prove(package.manifest, package.document) == folder / "content"
+    assert (folder / "manifest.json").read_bytes() == package.document
+    assert disk.calls == [("move", "manifest.json"), ("sync folder", folder.name)]
