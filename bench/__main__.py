@@ -14,7 +14,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import fetch, figures, micro, startup, tree
+from bench import fetch, figures, long_sequence, micro, startup, tree
 
 RESULTS = Path("build/bench")
 TOOLS = {
@@ -37,6 +37,7 @@ def main(*wanted: str) -> None:
         "fetch": lambda: fetch.run(folder, mib, rounds),
         "tree": lambda: tree.run(folder, mib, rounds),
         "startup": lambda: startup.run(folder, rounds),
+        "long-sequence": lambda: long_sequence.run(folder, rounds),
         "micro": lambda: micro.read(RESULTS / "pytest.json"),
     }
     versions = _versions()
