@@ -65,7 +65,10 @@ def _of_step(event: events.Event) -> str:
         case events.StepStarted(index, name, stall_s):
             waited = f" after waiting {stall_s:.1f} s" if stall_s >= 0.05 else ""
             return f"step {index} {name}: starts{waited}"
-        case events.StepEnded(index, name, outcome, exit_code, run_s):
-            return f"step {index} {name}: {outcome} after {run_s:.1f} s (exit code {exit_code})"
+        case events.StepEnded(index, name, outcome, exit_code, run_s, message, explanation):
+            code = f"exit code {exit_code}"
+            why = message if message != code else ""
+            told = ": ".join(filter(None, (code, explanation or why)))
+            return f"step {index} {name}: {outcome} after {run_s:.1f} s ({told})"
         case _:
             return ""

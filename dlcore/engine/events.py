@@ -242,21 +242,41 @@ class StepWaiting(Event, frozen=True):
 
 
 class StepStarted(Event, frozen=True):
-    """A step starts, after it waited ``stall_s`` seconds for its content."""
+    """A step starts, after it waited ``stall_s`` seconds for its content.
+
+    Attributes:
+        index: Of the step.
+        name: Of the step.
+        stall_s: Seconds that it waited.
+        waits_s: Package id -> seconds of these that it waited for the package.
+    """
 
     index: int
     name: str
     stall_s: float
+    waits_s: dict[str, float] = {}
 
 
 class StepEnded(Event, frozen=True):
-    """A step ended: ``outcome`` is ``succeeded`` or ``failed``."""
+    """A step ended.
+
+    Attributes:
+        index: Of the step.
+        name: Of the step.
+        outcome: ``succeeded`` or ``failed``.
+        exit_code: Of its last attempt.
+        run_s: Seconds it ran.
+        message: Why it failed; empty if it did not fail.
+        explanation: What the exit code means; empty if it is not known.
+    """
 
     index: int
     name: str
     outcome: str
     exit_code: int
     run_s: float
+    message: str = ""
+    explanation: str = ""
 
 
 def encode(event: Event) -> bytes:

@@ -286,7 +286,8 @@ class Session:
     async def _begin(self, step: Step) -> Turn:
         packages = self.packages(step)
         turn = self._turns.begin(step, packages)
-        if not packages:  # nothing to wait for, so the caller need not ask for its content
+        # If there is nothing to wait for, the caller need not ask for the step's content.
+        if not (packages or self._step_content.unresolved(step)):
             await self._turns.start(step)
         with contextlib.suppress(ConfigError):  # `content` raises it
             self._step_content.order(step.index)

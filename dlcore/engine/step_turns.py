@@ -137,7 +137,8 @@ class StepTurns:
         turn = self.of(step)
         if turn and not turn.has_started:
             await self._keeper.begin_step(step.index)
-            self._tell(StepStarted(step.index, step.name, turn.start(_now_s())))
+            stall_s = turn.start(_now_s())
+            self._tell(StepStarted(step.index, step.name, stall_s, turn.waits_s))
 
     def end_attempt(
         self, step: Step, outcome: Outcome, *, is_final: bool
@@ -176,7 +177,12 @@ class StepTurns:
         """
         has_succeeded = result.outcome is StepOutcome.SUCCEEDED
         set_after_step(self._variables, step, result.exit_code, has_succeeded=has_succeeded)
-        self._tell(StepEnded(step.index, step.name, result.outcome, result.exit_code, result.run_s))
+        self._tell(
+            StepEnded(
+                *(step.index, step.name, result.outcome, result.exit_code, result.run_s),
+                *(result.message, result.explanation),
+            )
+        )
         request = take_request(self._variables)
         if request.retry:
             self._run.repeat_step(result)

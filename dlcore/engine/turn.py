@@ -57,6 +57,11 @@ class Turn:
             self._asked_s = now_s
             self._has_waited = True
 
+    @property
+    def waits_s(self) -> dict[str, float]:
+        """Package id -> seconds that the step has waited for it."""
+        return dict(self._waits_s)
+
     def waited(self, package_id: str, wait_s: float) -> None:
         """The step has waited for one of its packages."""
         if not self.has_started:
@@ -99,7 +104,7 @@ class Turn:
             stall_s=self._earlier.stall_s + started_s - self._asked_s,
             run_s=self._earlier.run_s + now_s - started_s,
             packages=self._packages,
-            waits_s=self._waits_s,
+            waits_s=self.waits_s,
             explanation=_explanation(outcome),
             output=outcome.output,
         )

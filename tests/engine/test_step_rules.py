@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine.client import Client
+from dlcore.engine.event_words import describe
+from dlcore.engine.events import StepEnded, StepStarted
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, Variables
 from tests.engine.machine import EXTRA, GOES_ON, TOOLS, Acting, Machine, outcomes, parsed
@@ -36,6 +38,8 @@ def test_a_reference_that_does_not_resolve_fails_the_step_and_names_the_variable
     report = intranet.run(parsed(unresolved(kind), step("last")), executor)
     assert executor.ran == ["os"], "nothing of the step is executed"
     assert report.outcome == "failed"
+    started = [event.name for event in intranet.events if isinstance(event, StepStarted)]
+    assert started == ["os"]
     assert outcomes(report)["get"] == (
         "the package '%DRIVER%' is not known: the variable DRIVER is not set"
     )
@@ -183,6 +187,11 @@ def test_the_report_says_what_a_step_waited_for_and_how_it_failed(machine: Machi
     assert sum(result.waits_s.values()) <= result.stall_s + 1e-6
     assert result.explanation.startswith("ERROR_INSTALL_FAILURE")
     assert result.output == "cannot write\nto C:\\"
+    (start,) = (e for e in machine.events if isinstance(e, StepStarted) and e.index == 1)
+    assert start.waits_s == result.waits_s
+    (end,) = (e for e in machine.events if isinstance(e, StepEnded) and e.index == 1)
+    assert (end.message, end.explanation) == ("exit code 1603", result.explanation)
+    assert f"(exit code 1603: {result.explanation})" in describe(end)
 
 
 def test_a_job_has_the_programs_of_the_step_s_packages(machine: Machine) -> None:
