@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dlcore.deployment import (
@@ -73,6 +73,7 @@ async def gather(client: Client, sequence: TaskSequence, executor: Executor | No
     catalog: Answer
     holdings: dict[str, Answer] = {}
     fetch_bytes = 0
+    programs: dict[str, Mapping[str, str]] = {}
     try:
         library = await client.library()
     except TrustError:
@@ -84,6 +85,8 @@ async def gather(client: Client, sequence: TaskSequence, executor: Executor | No
         listed = [package for package in packages if package in catalog]
         holdings = await _holdings(client.endpoints, library, listed)
         fetch_bytes = await _fetch_bytes(client, library, listed)
+        if not isinstance(executor, SimulatingExecutor):  # it runs no program
+            programs = await _programs(library, listed)
     space = await in_thread(_space, client.state)
     return Facts(
         deployment=client.deployment,
@@ -96,7 +99,7 @@ async def gather(client: Client, sequence: TaskSequence, executor: Executor | No
         free_bytes=space.free_bytes,
         reserve_bytes=client.reserve.of(space.disk_bytes),
         state_path=client.state,
-        obstacles=obstacles(overview.expected, executor, variables) if executor else None,
+        obstacles=obstacles(overview.expected, executor, variables, programs) if executor else None,
         simulated=isinstance(executor, SimulatingExecutor),
         missing_children=overview.missing_children,
         untold=overview.untold,
@@ -116,6 +119,15 @@ async def _holdings(
         *(_holding(endpoint, library, manifests) for endpoint in endpoints)
     )
     return {e.name: answer for e, answer in zip(endpoints, answers, strict=True)}
+
+
+async def _programs(library: Library, packages: Sequence[str]) -> dict[str, Mapping[str, str]]:
+    """What was published with the packages whose manifest can be read."""
+    programs: dict[str, Mapping[str, str]] = {}
+    for package in packages:
+        with contextlib.suppress(DlcoreError):  # that no endpoint has it is told elsewhere
+            programs[package] = (await library.manifest(package))[0].programs
+    return programs
 
 
 async def _holding(endpoint: Endpoint, library: Library, manifests: Sequence[Manifest]) -> Answer:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from dlcore.deployment import Need, StepNote, UnresolvedNeed
 from dlcore.engine.judge import Judge
 from dlcore.engine.own_steps import is_own
+from dlcore.steps.install_package import unpublished
 from dlcore.steps.interface import Executor
 from dlcore.tasksequence import (
     Foreseen,
@@ -82,7 +83,10 @@ def look_over(sequence: TaskSequence, variables: Mapping[str, str], judge: Judge
 
 
 def obstacles(
-    steps: Iterable[Step], executor: Executor, variables: Mapping[str, str]
+    steps: Iterable[Step],
+    executor: Executor,
+    variables: Mapping[str, str],
+    programs: Mapping[str, Mapping[str, str]],
 ) -> tuple[StepNote, ...]:
     """Why steps cannot be run on this machine.
 
@@ -90,9 +94,14 @@ def obstacles(
         steps: Those that may run. Of a child sequence that the export lacks nothing is said.
         executor: What is to run them. The engine runs some of them itself.
         variables: What is known of the variables.
+        programs: What was published with packages: package id -> name -> command line. Of other
+            packages nothing is said.
     """
     asked = (step for step in steps if step.type != SUBSEQUENCE and not is_own(step))
-    found = ((step, executor.obstacle(step, variables)) for step in asked)
+    found = (
+        (step, executor.obstacle(step, variables) or unpublished(step, variables, programs))
+        for step in asked
+    )
     return tuple(_note(step, obstacle) for step, obstacle in found if obstacle)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.errors import PreflightError
 from tests.cli.helpers import Here
 from tests.engine.scene import sequence, step
 
@@ -84,23 +85,48 @@ def test_a_program_that_cannot_be_published_is_refused(
     assert not (tmp_path / "site").exists()
 
 
+@pytest.fixture
+def settings(tmp_path: Path) -> tuple[object, ...]:
+    """Options that name the settings and the state directory of a client of the site."""
+    (tmp_path / "c.toml").write_text(
+        '[client]\non_internet = false\n[catalog]\npath = "site/catalog.json"\n'
+        '[[endpoint]]\nname = "site"\nkind = "file"\npath = "site"\n'
+    )
+    return ("--config", tmp_path / "c.toml", "--state", tmp_path / "state")
+
+
+def test_a_program_that_is_not_published_is_told_before_anything_runs(
+    here: Here, site: Path, settings: tuple[object, ...]
+) -> None:
+    """Fault: a step installs a program that nobody published. dlcore refuses before the run."""
+    document = site.parent / "s.xml"
+    document.write_bytes(
+        sequence(
+            step("first", CommandLine="echo ran"),
+            step("i", "InstallSoftwareAction", PackageID=ID, _SMSSWDProgramName="other"),
+        )
+    )
+    ended = here("run", document, *settings)
+    assert ended.status == PreflightError.exit_status
+    assert f"program 'other' of package {ID} is not published" in ended.err
+    assert "--program 'other=COMMAND'" in ended.err
+    assert here("run", document, *settings, "--simulate", "0").status == 0
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="the command lines are for a POSIX shell")
-def test_a_list_that_a_step_fills_is_installed(here: Here, source: Path, tmp_path: Path) -> None:
+def test_a_list_that_a_step_fills_is_installed(
+    here: Here, source: Path, tmp_path: Path, settings: tuple[object, ...]
+) -> None:
     choose = f"echo LIST001={ID}:install >> $DLCORE_VARIABLES"
     document = sequence(
         step("choose", CommandLine=choose),
         step("install", "InstallSoftwareAction", BaseVariableName="LIST"),
     )
     (tmp_path / "s.xml").write_bytes(document)
-    (tmp_path / "c.toml").write_text(
-        '[client]\non_internet = false\n[catalog]\npath = "site/catalog.json"\n'
-        '[[endpoint]]\nname = "site"\nkind = "file"\npath = "site"\n'
-    )
     program = "--program=install=echo installing; ls; exit 3"
     site = tmp_path / "site"
     assert here("publish", source, "--package-id", ID, "--to", site, program).status == 0
-    where = ("--config", tmp_path / "c.toml", "--state", tmp_path / "state")
-    ended = here("run", tmp_path / "s.xml", *where, "--json")
+    ended = here("run", tmp_path / "s.xml", *settings, "--json")
     last = ended.document["steps"][-1]
     assert last["message"] == f"program 'install' of package {ID}: exit code 3"
     assert last["output"] == "installing\nsetup.exe"

@@ -45,7 +45,7 @@ def seen(sequence: TaskSequence, variables: Mapping[str, str] | None = None) -> 
 def named(sequence: TaskSequence, variables: Mapping[str, str] | None = None) -> list[str]:
     """The steps that are said not to be runnable."""
     known = {"Tool": "hammer", "_SMSTSInWinPE": "false", **(variables or {})}
-    found = obstacles(seen(sequence, known).expected, Unable(), known)
+    found = obstacles(seen(sequence, known).expected, Unable(), known, {})
     return [f"{note.step}: {note.text}" for note in found]
 
 
@@ -101,7 +101,7 @@ def test_a_child_that_the_export_lacks_is_told_once_and_by_its_id() -> None:
     overview = seen(sequence)
     assert overview.missing_children == (StepNote(0, "Child", "ABC00090"),)
     assert overview.untold == ()
-    assert obstacles(overview.expected, Unable(), {"Tool": "x"}) == ()
+    assert obstacles(overview.expected, Unable(), {"Tool": "x"}, {}) == ()
     assert overview.needs == (
         Need(OS, "Child", is_certain=False),
         Need(TOOLS, "Child", is_certain=False),
@@ -176,3 +176,14 @@ async def test_a_run_that_is_under_way_is_not_examined_again(
     async with Client(settings, tmp_path / "state") as client:
         report = await run_sequence(client, sequence, Unable())
     assert len(report.steps) == 2
+
+
+def test_a_program_that_is_not_published_keeps_the_sequence_from_running() -> None:
+    """Fault: a step installs a program that nobody published. dlcore refuses before the run."""
+    installs = step("i", "InstallSoftwareAction", PackageID=OS, _SMSSWDProgramName="install")
+    expected = seen(tree(installs)).expected
+    variables = {"Tool": "x"}
+    (note,) = obstacles(expected, Unable(), variables, {OS: {"other": "x"}})
+    assert (note.step, "program 'install' of package" in note.text) == ("i", True)
+    assert obstacles(expected, Unable(), variables, {OS: {"install": "x"}}) == ()
+    assert obstacles(expected, Unable(), variables, {}) == ()  # its manifest cannot be read
