@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
 from pathlib import Path
 
@@ -40,6 +41,28 @@ async def test_an_object_of_another_length_is_a_range_fault(
     data = path.read_bytes()
     path.write_bytes(data + b"!" if change == "longer" else data[:-1])
     assert await fault_of_reading(package, folder) is Fault.RANGE
+
+
+@pytest.mark.parametrize("got_bytes", [0, 30])
+async def test_an_object_that_is_cut_while_it_is_read_names_the_byte(
+    package: Package, folder: Path, monkeypatch: pytest.MonkeyPatch, got_bytes: int
+) -> None:
+    """Fault X4: an object is cut short between the look at its length and the read. dlcore drops
+    what came.
+    """
+    length_bytes = package.manifest.objects[0].length_bytes
+
+    class Cut(io.BytesIO):
+        def seek(self, offset: int, whence: int = 0) -> int:
+            return length_bytes if whence == 2 else offset
+
+    monkeypatch.setattr(Path, "open", lambda *_, **__: Cut(bytes(got_bytes)))
+    placement = await FolderEndpoint("share", folder).locate(package.manifest)
+    sink = Collector(100)
+    with pytest.raises(TransferError, match=f"ended at byte {100 + got_bytes}$") as caught:
+        await placement.read_range(0, 100, 200, sink)
+    assert caught.value.fault is Fault.TRUNCATED
+    assert not sink.received
 
 
 async def test_a_folder_in_place_of_an_object_is_not_found(package: Package, folder: Path) -> None:

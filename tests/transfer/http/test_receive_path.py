@@ -64,6 +64,22 @@ async def test_a_body_of_known_length_goes_the_way_that_is_named(
     assert server.direct == (path == "direct")
 
 
+async def test_the_low_water_mark_hears_of_every_byte(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[tuple[int, int]] = []
+
+    class Heard(direct.ReceiveLowWater):
+        def received(self, count_bytes: int, left_bytes: int) -> None:
+            heard.append((count_bytes, left_bytes))
+            super().received(count_bytes, left_bytes)
+
+    monkeypatch.setattr(direct, "ReceiveLowWater", Heard)
+    await bring(server, [HEAD, DATA])
+    assert sum(count_bytes for count_bytes, _ in heard) == len(DATA)
+    assert heard[-1][1] == 0
+
+
 @pytest.mark.parametrize(
     "said",
     [
