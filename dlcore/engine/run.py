@@ -60,7 +60,7 @@ async def run_sequence(
     missing = failed(await preflight(client, sequence, executor)) if is_new else []
     if missing:
         raise PreflightError(
-            f"{len(missing)} prerequisites are missing, nothing was run:\n{render(missing)}",
+            f"nothing was run, as prerequisites are missing:\n{render(missing)}",
             missing=tuple(check.name for check in missing),
             remedy="Correct all of them and run again.",
         )

@@ -12,6 +12,7 @@ from dlcore.transfer.http import aiohttp_internals, direct
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.proxies import proxy_of
 from dlcore.transfer.http.receive import PATH_VARIABLE, receive_path
+from dlcore.transfer.http.receive_low_water import ReceiveLowWater
 from tests.transfer.bodies import DATA, HEAD, Server, fault_of, fetch
 from tests.transfer.hostile import HANG, Script
 from tests.transfer.sinks import Collector
@@ -69,7 +70,7 @@ async def test_the_low_water_mark_hears_of_every_byte(
 ) -> None:
     heard: list[tuple[int, int]] = []
 
-    class Heard(direct.ReceiveLowWater):
+    class Heard(ReceiveLowWater):
         def received(self, count_bytes: int, left_bytes: int) -> None:
             heard.append((count_bytes, left_bytes))
             super().received(count_bytes, left_bytes)
