@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from dlcore.engine.judge import Judge
-from dlcore.tasksequence import TaskSequence, Verdict, foresee, unexplained
+from dlcore.tasksequence import NotRun, TaskSequence, Verdict, foresee, unexplained
 
 
 class Lookahead(NamedTuple):
@@ -69,3 +69,25 @@ def look_ahead(
     return Lookahead(
         tuple(certain), tuple(p for p in dict.fromkeys(maybe_needed) if p not in certain)
     )
+
+
+def all_content(sequence: TaskSequence, variables: Mapping[str, str], judge: Judge) -> Lookahead:
+    """Find all packages of the sequence, for a run that downloads them first.
+
+    Conditions are not looked at. Steps that are disabled or for Windows PE never run.
+
+    Args:
+        sequence: The task sequence.
+        variables: As they are now.
+        judge: Decides conditions.
+    """
+    steps = [
+        step
+        for step in foresee(sequence, variables, judge.evaluator)
+        if step.reason not in (NotRun.DISABLED, NotRun.WINDOWS_PE)
+    ]
+    needed = dict.fromkeys(p for step in steps for p in step.packages)
+    maybe_needed = dict.fromkeys(p for step in steps for p in step.maybe_packages)
+    listed = unexplained(sequence, (*needed, *maybe_needed))
+    maybe_needed.update(dict.fromkeys(reference.package for reference in listed))
+    return Lookahead(tuple(needed), tuple(p for p in maybe_needed if p not in needed))

@@ -14,7 +14,7 @@ from dlcore.engine.delivering import Package
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.download_step import Arrived, Stored
 from dlcore.engine.judge import Judge
-from dlcore.engine.lookahead import look_ahead
+from dlcore.engine.lookahead import all_content, look_ahead
 from dlcore.engine.network_wait import NetworkWait
 from dlcore.engine.republished import Republished
 from dlcore.engine.state import RunState
@@ -26,7 +26,7 @@ from dlcore.errors import (
     RunStateError,
     StorageError,
 )
-from dlcore.tasksequence import Step, TaskSequence, Variables, Verdict, needs, unresolved_needs
+from dlcore.tasksequence import Step, TaskSequence, Variables, Verdict, unresolved_needs
 
 _log = logging.getLogger(__name__)
 
@@ -76,11 +76,10 @@ class StepContent:
         """
         if self._on_demand:
             return
-        enabled = (step for step in self._sequence.steps if step.enabled)
-        packages = tuple(dict.fromkeys(p for s in enabled for p in needs(s, self._variables)))
+        wanted = all_content(self._sequence, self._variables, self._judge)
         self._content.downloads.set_retry(retry_rule(self._variables))
-        self._content.order(packages)
-        for package in packages:
+        self._content.order(wanted.needed, wanted.maybe_needed)
+        for package in wanted.needed:
             await self._obtain((package,), self._arrive_first)
 
     def order(self, position: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dlcore.deployment import Undecided
 from dlcore.engine.judge import Judge
-from dlcore.engine.lookahead import Lookahead, look_ahead
+from dlcore.engine.lookahead import Lookahead, all_content, look_ahead
 from dlcore.tasksequence import Verdict, assignment, from_facts, read
 from tests.engine.scene import PREFIX, group, sequence, step, upgrade, when
 
@@ -164,6 +164,22 @@ def test_what_no_step_explains_is_fetched_last() -> None:
         f"<referenceList>{listed}</referenceList>", writes, perhaps, step("2", package=A)
     )
     assert found == Lookahead((A,), (B, C))
+
+
+def test_a_run_that_downloads_first_takes_what_a_variable_chooses() -> None:
+    """Fault: all is downloaded first, and a variable overrides a package. dlcore takes that one."""
+    listed = f'<referenceList><reference package="{C}"/></referenceList>'
+    tree = read(
+        sequence(
+            listed,
+            sets("PackageID", B),
+            step("1", package=A, condition=when("X", "1")),
+            step("2", package="ABC0000D", attributes='runIn="WinPE"'),
+            step("3", package="ABC0000E", attributes='disable="true"'),
+        ),
+        source="test",
+    )
+    assert all_content(tree, {}, Judge(from_facts({}))) == Lookahead((B,), (C,))
 
 
 def test_old_exports_state_an_assignment_in_the_action() -> None:
