@@ -2,8 +2,10 @@
 
 The way through the room: ``archive`` and ``markup`` read hostile bytes, ``forms`` finds the task
 sequences in them, ``choosing`` takes one, ``builder`` (with ``expressions`` and ``parameters``)
-makes the frozen ``tree`` of it; ``conditions``, ``content`` and ``dataflow`` answer questions about
-it, with ``variables`` and an evaluator from ``evaluators`` or ``windows``.
+makes the frozen ``tree`` of it. ``step_types`` says what is known of each type of step.
+``conditions``, ``content`` and ``dataflow`` answer questions about the tree, with ``variables`` and
+an evaluator from ``evaluators`` or ``windows``. ``foresight`` answers them for all steps to come,
+and ``planning`` puts the answers together.
 """
 
 from dlcore.package_ids import package_id as package_id

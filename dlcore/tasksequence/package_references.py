@@ -26,13 +26,11 @@ _MAX_LIST_MEMBERS = 999  # documented for lists of three digits
 _MAX_DOWNLOADS = 10_000
 _SEPARATORS = re.compile(r"[\s,;]+")
 _COMMAND = re.compile(r'\s*"?smsswd\.exe"?\s+/run:\S*\s+(.*)', re.IGNORECASE | re.DOTALL)
-_SMSSWD = re.compile(
-    r"\s*\"?(?:[^\"\s]*[\\/])?smsswd\.exe\"?\s+/(?:run|pkg):([^\s\"]+)", re.IGNORECASE
-)
-_DOWNLOADER = re.compile(
-    r"\s*(\"([^\"]*[\\/])?osddownloadcontent\.exe\"|(\S*[\\/])?osddownloadcontent\.exe(?!\S))",
-    re.IGNORECASE,
-)
+_PROGRAM = re.compile(r'\s*(?:"([^"]*)"|(\S*))\s*(.*)', re.DOTALL)
+_RUN_PACKAGE = re.compile(r'/(?:run|pkg):([^\s"]+)', re.IGNORECASE)
+_SHELLS = frozenset({"cmd", "cmd.exe"})
+_DOWNLOADERS = frozenset({"osddownloadcontent", "osddownloadcontent.exe"})
+_PACKAGE_RUNNERS = frozenset({"smsswd", "smsswd.exe"})
 
 
 class PackageReference(NamedTuple):
@@ -82,9 +80,9 @@ def package_references(step: Step, variables: Mapping[str, str]) -> Iterator[Pac
         if parameter.name != types.DOWNLOAD_LIST:
             yield from _named(step, parameter, parameters)
     if step.type == types.RUN_COMMAND_LINE:
-        found = _SMSSWD.match(command_text(step, parameters))
-        if found:
-            yield PackageReference("", found[1])
+        package = _package_run(command_text(step, parameters))
+        if package:
+            yield PackageReference("", package)
 
 
 def is_download(step: Step) -> bool:
@@ -95,9 +93,9 @@ def is_download(step: Step) -> bool:
     """
     if step.type == types.DOWNLOAD_CONTENT:
         return True
-    return step.type == types.RUN_COMMAND_LINE and bool(
-        _DOWNLOADER.match(command_text(step, StepParameters(step)))
-    )
+    if step.type != types.RUN_COMMAND_LINE:
+        return False
+    return _started(command_text(step, StepParameters(step)))[0] in _DOWNLOADERS
 
 
 def command_text(step: Step, parameters: StepParameters) -> str:
@@ -139,10 +137,28 @@ def packages_listed(
     """
     if step_type(kind) is not None:
         return ()
-    in_action = _SMSSWD.match(action)
-    texts = (*parameters.values(), in_action[1] if in_action else "")
-    found = map(package_id, texts)
+    found = map(package_id, (*parameters.values(), _package_run(action)))
     return tuple(dict.fromkeys(wanted for wanted in found if wanted and wanted in listed))
+
+
+def _started(command: str) -> tuple[str, str]:
+    """The file name of the program that a command line starts, in lower case, and the rest.
+
+    ``cmd /c`` and ``cmd /k`` count as what they start.
+    """
+    while found := _PROGRAM.match(command):
+        name = re.split(r"[\\/]", found[1] or found[2] or "")[-1].lower()
+        if name not in _SHELLS or found[3][:2].lower() not in ("/c", "/k"):
+            return name, found[3]
+        command = found[3][2:]
+    return "", ""
+
+
+def _package_run(command: str) -> str:
+    """The package that a command line runs with ``smsswd.exe``, as written; empty if none."""
+    program, rest = _started(command)
+    found = _RUN_PACKAGE.match(rest) if program in _PACKAGE_RUNNERS else None
+    return found[1] if found else ""
 
 
 def _named(

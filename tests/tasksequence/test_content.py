@@ -202,6 +202,8 @@ def test_an_empty_variable_leaves_a_need_unresolved() -> None:
         "osddownloadcontent.exe /x",
         "%windir%\\CCM\\OSDDownloadContent.exe",
         '"C:\\Program Files\\CCM\\OSDDownloadContent.exe"',
+        "cmd.exe /c OSDDownloadContent.exe",
+        'cmd /c "C:\\Program Files\\CCM\\OSDDownloadContent.exe"',
     ],
 )
 @pytest.mark.parametrize("in_action", [True, False])
@@ -224,7 +226,12 @@ def test_the_downloader_as_a_command_takes_its_list_from_variables(
 
 @pytest.mark.parametrize(
     "command",
-    ["echo OSDDownloadContent.exe", "MyOSDDownloadContent.exe", "OSDDownloadContent.exe2"],
+    [
+        "echo OSDDownloadContent.exe",
+        "MyOSDDownloadContent.exe",
+        "cmd /c echo OSDDownloadContent.exe",
+        "OSDDownloadContent.exe2",
+    ],
 )
 def test_other_commands_are_not_downloads(command: str) -> None:
     only = read_steps(step(parameters={"CommandLine": command})).steps[0]
@@ -238,6 +245,7 @@ def test_other_commands_are_not_downloads(command: str) -> None:
         "smsswd.exe /run:ABC00001 setup.cmd",
         '"C:\\Windows\\CCM\\smsswd.exe" /pkg:abc00001 /install',
         "%windir%\\CCM\\smsswd.exe /run:%P% x",
+        "C:\\Windows\\System32\\cmd.exe /c smsswd.exe /run:ABC00001 x",
     ],
 )
 def test_a_command_line_that_runs_a_package_needs_it(command: str) -> None:
