@@ -240,6 +240,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
     def repeat_step(self, result: StepResult) -> None:
         """Take note that the step at `position` is to run again, and what it came to so far."""
         self.unfinished = result
+        self.begun = result.index  # also if its caller never asked for its content
 
     def ask_for_restart(self, restart: Restart) -> None:
         """Take note that the run goes on after a restart of the machine."""

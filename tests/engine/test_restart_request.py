@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.engine.client import Client
 from dlcore.engine.events import RestartRequested, StepInterrupted, StepRepeated
 from dlcore.engine.report import Report
 from dlcore.engine.restart_request import (
+    REBOOT,
+    RETRY,
     RestartRequest,
     judged,
     notice,
@@ -28,7 +31,8 @@ from tests.engine.machine import (
     outcomes,
     parsed,
 )
-from tests.engine.scene import group, sequence, step, when
+from tests.engine.scene import deployment, group, sequence, step, when
+from tests.engine.virtual_time import virtually
 
 NO_NETWORK = "[[endpoint]]\nname = 'gone'\nkind = 'http'\nurl = 'http://127.0.0.1:9/'"
 
@@ -88,6 +92,22 @@ def test_a_requested_retry_runs_the_same_step_again_whatever_its_condition_says(
     assert report.steps[1].run_s == pytest.approx(2.0), "both times count"
     assert StepRepeated(1, "again") in machine.events
     assert not [event for event in machine.events if isinstance(event, StepInterrupted)]
+
+
+def test_a_step_whose_content_nobody_asked_for_is_repeated_too(machine: Machine) -> None:
+    async def main() -> list[str]:
+        ran: list[str] = []
+        for _ in range(2):
+            async with Client(deployment(machine.root), machine.state) as client:
+                session = await client.session(parsed(step("tools", package=TOOLS)))
+                async for due in session.run_steps():
+                    ran.append(due.name)
+                    if ran == ["os", "tools"]:
+                        session.variables.update(dict.fromkeys((REBOOT, RETRY), "HD"))
+                    await session.completed(due)
+        return ran
+
+    assert virtually(main()) == ["os", "tools", "tools"]
 
 
 def test_a_retry_without_a_restart_has_no_effect_on_any_step(machine: Machine) -> None:

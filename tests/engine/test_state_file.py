@@ -15,10 +15,11 @@ from dlcore.deployment import Download
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.identity import SequenceIdentity, StepIdentity
 from dlcore.engine.outcomes import SkipReason, StepOutcome
-from dlcore.engine.state import Pin, RunState, StepResult
+from dlcore.engine.state import Pin, Restart, RunState, StepResult
 from dlcore.engine.state_file import STATE_FILE, VERSION, decode_state, encode_state, load
 from dlcore.errors import OwnershipError, RunStateError, RunStateFault
 from dlcore.native import block_checksums
+from dlcore.steps.interface import RestartNotice
 
 names = st.text(st.characters(codec="utf-8"), max_size=8)
 amounts = st.integers(0, 2**53)
@@ -49,16 +50,22 @@ def runs(draw: st.DrawFn) -> RunState:
             draw(st.integers(-(2**31), 2**32)),
             draw(seconds),
             draw(seconds),
+            waits_s=draw(st.dictionaries(names, seconds, max_size=2)),
+            explanation=draw(names),
+            output=draw(names),
         )
         for index, step in enumerate(steps[:position])
     ]
+    begun = draw(st.sampled_from((None, position))) if position < len(steps) else None
+    unfinished = None if begun is None else StepResult(begun, "again", StepOutcome.SUCCEEDED)
+    notices = st.builds(RestartNotice, st.none() | st.integers(0, 2**31), names)
     return RunState(
         SequenceIdentity(digest("variables"), steps, tuple(map(digest, "abcd"[:groups]))),
         draw(st.sampled_from(Download)),
         Pin(digest("catalog"), draw(st.sampled_from(("", digest("evidence"))))),
         draw(st.dictionaries(names, names, max_size=3)),
         position,
-        draw(st.sampled_from((None, position))) if position < len(steps) else None,
+        begun,
         draw(st.dictionaries(numbers, st.booleans())),
         draw(st.lists(numbers, unique=True)),
         results,
@@ -67,6 +74,10 @@ def runs(draw: st.DrawFn) -> RunState:
         fetched_bytes=draw(st.dictionaries(names, amounts, max_size=2)),
         endpoints={"cmg": EndpointFigures(draw(amounts), draw(seconds), faults={"stall": 2})},
         restarts=draw(amounts),
+        unfinished=draw(st.sampled_from((None, unfinished))),
+        restart=draw(st.none() | st.builds(Restart, names, notices, st.booleans())),
+        restart_requests=draw(amounts),
+        secrets=draw(st.lists(names, max_size=2)),
     )
 
 
@@ -148,6 +159,9 @@ def sealed(payload: bytes) -> bytes:
         ("download", "sometimes"),
         ("restarts", -1),
         ("endpoints", {"a": {"bytes_fetched": -1}}),
+        ("unfinished", {"index": 1, "name": "b", "outcome": "failed"}),
+        ("restart", {"boot_id": "x", "notice": {"delay_s": -1}}),
+        ("restart_requests", -1),
         ("more", 1),
     ],
 )
