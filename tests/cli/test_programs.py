@@ -51,8 +51,9 @@ def test_repair_makes_a_manifest_with_programs_again(here: Here, source: Path, s
     (manifest,) = (site / "manifests").iterdir()
     manifest.unlink()
     repair = ("publish", source, "--package-id", ID, "--to", site, "--repair")
-    ended = here(*repair)
-    assert (ended.status, "the options" in ended.err) == (2, True)
+    for wrong in ([], ["--program=install=other"]):
+        ended = here(*repair, *wrong)
+        assert (ended.status, "the options" in ended.err) == (2, True)
     options = [f"--program={name}={line}" for name, line in PROGRAMS.items()]
     assert here(*repair, *options).status == 0
     assert programs_at(site) == PROGRAMS
