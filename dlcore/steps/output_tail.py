@@ -20,7 +20,7 @@ MAX_LINE_CHARACTERS: Final = 300
 
 MAX_VARIABLE_CHARACTERS: Final = 1_000
 """Source: Microsoft Learn, "Task sequence steps", Run Command Line: the output in a variable is
-limited to the last 1,000 characters."""
+limited to the last 1,000 characters. Conditions in exports show that it has no final line break."""
 
 _MAX_KEPT_BYTES: Final = 32 << 10
 """Room for all lines that are shown, with characters of up to four bytes."""

@@ -5,9 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from dlcore.steps.interface import Job
 from dlcore.tasksequence import FrozenVariables, needs
+from dlcore.tasksequence.step_types import RUN_COMMAND_LINE, RUN_POWERSHELL
+
+_PARAMETERS: Final = {
+    RUN_COMMAND_LINE: "WorkingDirectory",
+    RUN_POWERSHELL: "SMSTSRunPowerShellWorkingDirectory",
+}
+"""Source: Microsoft Learn, "Task sequence variables"; exports, property WorkingDirectory."""
 
 
 def package_folder(job: Job) -> Path | None:
@@ -21,8 +29,9 @@ def package_folder(job: Job) -> Path | None:
 def working_folder(job: Job, environment: Mapping[str, str], scratch: Path) -> Path:
     """Where the step's command starts.
 
-    The variable ``WorkingDirectory`` counts, else what the step says (*Start in*), else the folder
-    of its package, else that of the run. A relative path begins in one of the latter two.
+    The parameter of the step's type counts, which a variable may override, else the attribute
+    *Start in*, else the folder of its package, else that of the run. A relative path begins in one
+    of the latter two.
 
     Args:
         job: The step and its content.
@@ -35,7 +44,8 @@ def working_folder(job: Job, environment: Mapping[str, str], scratch: Path) -> P
     Source: Microsoft Learn, "Task sequence steps", Run Command Line, *Start in*.
     """
     base = package_folder(job) or job.work_folder or scratch
-    written = job.parameters.written("WorkingDirectory") or job.step.start_in
+    named = job.parameters.written(_PARAMETERS.get(job.step.type, ""))
+    written = named or job.step.start_in
     if os.name == "posix":
         return base / job.variables.expand(written).strip().replace("\\", "/")
     return base / FrozenVariables({**environment, **job.variables}).expand(written).strip()

@@ -242,8 +242,8 @@ def pwsh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     folder.mkdir()
     shell = folder / "pwsh"
     shell.write_text(
-        f'#!{sys.executable}\nimport sys\nopen({str(tmp_path / "called")!r}, "w").write('
-        '"\\n".join(sys.argv[1:]))\nsys.exit(4)\n'
+        f'#!{sys.executable}\nimport os, sys\nopen({str(tmp_path / "called")!r}, "w").write('
+        '"\\n".join([os.getcwd(), *sys.argv[1:]]))\nsys.exit(4)\n'
     )
     shell.chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
@@ -438,6 +438,9 @@ async def test_the_script_lies_in_the_package_wherever_it_starts(
     item = powershell(
         OSDRunPowerShellScriptPackageID=PACKAGE, OSDRunPowerShellScriptScriptName="s.ps1"
     )
-    variables = Variables({"WorkingDirectory": str(tmp_path / "bin")})
+    variables = Variables(
+        {"SMSTSRunPowerShellWorkingDirectory": "bin", "WorkingDirectory": "/nowhere"}
+    )
     assert (await run(item, variables, {PACKAGE: tmp_path})).exit_code == 4
     assert f"{tmp_path}/s.ps1" in called(pwsh)[-1]
+    assert called(pwsh)[0] == str(tmp_path / "bin")
