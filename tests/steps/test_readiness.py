@@ -131,8 +131,9 @@ async def test_a_check_that_is_not_asked_for_is_not_made() -> None:
 
 
 async def test_variables_override_what_is_asked_for() -> None:
-    step = step_of(OSDCheckMemory="true", OSDMemory="512")
-    outcome, _ = await run(step, Variables({"OSDMemory": "%NEEDED%", "NEEDED": "16384"}))
+    step = step_of(OSDCheckMemory="%ASKED%", OSDMemory="512")
+    known = Variables({"ASKED": "true", "OSDMemory": "%NEEDED%", "NEEDED": "16384"})
+    outcome, _ = await run(step, known)
     assert outcome.message == "memory: 8192 MB; asked for: 16384 MB"
 
 

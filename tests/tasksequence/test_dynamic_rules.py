@@ -176,7 +176,9 @@ def test_a_document_that_cannot_be_read_is_refused_by_its_place(document: str, p
 
 
 NAMES = st.sampled_from(["A", "B", "Ring"])
-TEXTS = st.text(st.characters(codec="ascii", exclude_categories=["C"], exclude_characters="<>&"))
+TEXTS = st.sampled_from(["", "%A%", "x%Ring%"]) | st.text(
+    st.characters(codec="ascii", exclude_categories=["C"], exclude_characters="<>&")
+)
 
 
 @given(st.lists(st.tuples(NAMES, TEXTS), max_size=6), st.dictionaries(NAMES, TEXTS))
