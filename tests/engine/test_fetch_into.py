@@ -7,16 +7,20 @@ import os
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dlcore.engine.deliveries import Deliveries
+from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import Event, PackageReady
 from dlcore.engine.fetch import fetch
 from dlcore.engine.fetch_into import Fetched
 from dlcore.engine.manifests import load_manifest
 from dlcore.engine.one_file import OneFile
 from dlcore.engine.own_folder import OwnFolder
-from dlcore.errors import OwnershipError
+from dlcore.errors import IntegrityError, OwnershipError
+from dlcore.manifest import encode
+from dlcore.model import Object, object_key
 from tests.engine.scene import publish_packages
 from tests.users import ADVERSARY, needs_root
 
@@ -91,6 +95,22 @@ def test_a_right_single_file_that_another_user_owns_is_refused(tmp_path: Path) -
     goal = OneFile(tmp_path / "to", "file", Deliveries(tmp_path / "records"))
     with pytest.raises(OwnershipError, match=f"file is owned by user {ADVERSARY}"):
         goal.look(manifest)
+
+
+def test_nothing_is_kept_of_a_file_with_one_digest_that_is_wrong(tmp_path: Path) -> None:
+    """Fault: every endpoint serves a file wrong that has one digest. dlcore keeps nothing of it."""
+    published = publish_packages(tmp_path, {PACKAGE: {"file": 10_000}})
+    manifest = load_manifest(next((published / "manifests").iterdir()))
+    wrong = Object("00" * 32, 10_000, sha256=bytes(32))
+    (published / object_key(wrong.name)).write_bytes(bytes(10_000))
+    document = tmp_path / "wrong.json"
+    document.write_bytes(encode(msgspec.structs.replace(manifest, objects=(wrong,))))
+    with pytest.raises(IntegrityError) as caught:
+        asyncio.run(
+            fetch(document, to=tmp_path / "to", endpoints=[str(published)], retry=Retry(0, 0.0))
+        )
+    assert "of it are kept" not in caught.value.remedy
+    assert {path.name for path in tmp_path.iterdir()} == {"source", "published", "wrong.json"}
 
 
 def _fetch(published: Path, to: Path) -> Fetched:

@@ -103,6 +103,18 @@ async def test_an_object_of_another_length_is_as_good_as_none(root: Path) -> Non
     assert f"{OS} (" not in checks["content-distributed"].detail
 
 
+async def test_an_endpoint_that_has_nothing_says_why_if_it_failed(root: Path) -> None:
+    """Fault: an endpoint serves objects of a wrong length. dlcore tells it from one without any."""
+    tree = read(sequence(upgrade(OS)), source="test")
+    async with Client(deployment(root), root / "state") as client:
+        for path in objects(root):
+            path.write_bytes(b"short")
+        assert "is 5 bytes long" in (await gather.gather(client, tree)).holdings["disk"]
+        for path in objects(root):
+            path.unlink()
+        assert (await gather.gather(client, tree)).holdings["disk"] == frozenset()
+
+
 async def test_one_endpoint_that_has_it_is_enough(root: Path) -> None:
     both = file_endpoint("gone", root / "nowhere") + file_endpoint("disk", root / "published")
     assert failures(await check(root, upgrade(OS), endpoints=both)) == set()
@@ -111,6 +123,10 @@ async def test_one_endpoint_that_has_it_is_enough(root: Path) -> None:
 async def test_a_catalog_that_cannot_be_read_is_told(root: Path) -> None:
     (root / "published" / "catalog.json").write_text("{")
     assert "catalog" in failures(await check(root, upgrade(OS)))
+    tree = read(sequence(upgrade(OS)), source="test")
+    async with Client(deployment(root), root / "state") as client:
+        facts = await gather.gather(client, tree)
+    assert (facts.fetch_bytes, facts.holdings) == (0, {})
 
 
 async def test_a_disk_that_is_too_small_is_told(

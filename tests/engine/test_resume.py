@@ -16,7 +16,9 @@ from dlcore.engine.events import StepInterrupted
 from dlcore.engine.identity import ChangeKind, changes, identify
 from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.outcomes import RunOutcome
+from dlcore.engine.republished import Republished
 from dlcore.engine.resume import Resume
+from dlcore.engine.run import run_sequence
 from dlcore.engine.state import LifeFigures, Pin, RunState
 from dlcore.engine.state_file import STATE_FILE, load
 from dlcore.errors import RunStateError, RunStateFault, StorageError
@@ -337,3 +339,27 @@ def test_a_lost_catalog_that_was_replaced_asks(machine: Machine, tmp_path: Path)
     assert refused(machine, tree).fault is RunStateFault.CATALOG
     (site / "published" / "catalog.json").unlink()
     assert refused(machine, tree).fault is RunStateFault.CATALOG
+
+
+def test_a_look_at_the_current_catalog_ends_before_the_client_does(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: the current catalog hangs while a run goes on. dlcore ends the run without it."""
+    tree = parsed(step("1"))
+    executor = interrupted(machine, tree, "1")
+    ended: list[str] = []
+
+    async def look(republished: Republished) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("look")
+
+    async def main() -> None:
+        async with Client(deployment(machine.root), machine.state) as client:
+            await run_sequence(client, tree, executor, resume=Resume.CONTINUE)
+        ended.append("client")
+
+    monkeypatch.setattr(Republished, "look", look)
+    virtually(main())
+    assert ended == ["look", "client"]

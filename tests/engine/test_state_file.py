@@ -16,10 +16,11 @@ from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.identity import SequenceIdentity, StepIdentity
 from dlcore.engine.outcomes import SkipReason, StepOutcome
 from dlcore.engine.state import Pin, Restart, RunState, StepResult
-from dlcore.engine.state_file import STATE_FILE, VERSION, decode_state, encode_state, load
+from dlcore.engine.state_file import STATE_FILE, VERSION, decode_state, encode_state, forget, load
 from dlcore.errors import OwnershipError, RunStateError, RunStateFault
 from dlcore.native import block_checksums
 from dlcore.steps.interface import RestartNotice
+from dlcore.store.files import Files
 
 names = st.text(st.characters(codec="utf-8"), max_size=8)
 amounts = st.integers(0, 2**53)
@@ -196,3 +197,17 @@ def test_the_state_of_a_run_that_others_could_write_is_refused(tmp_path: Path) -
     tmp_path.chmod(0o777)
     with pytest.raises(OwnershipError, match="writable by others"):
         load(tmp_path)
+
+
+def test_the_end_of_a_run_is_on_disk_on_return(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: the power fails right after a run. dlcore has synced its end, and repeats no step."""
+    path = tmp_path / STATE_FILE
+    path.write_bytes(b"state")
+    synced: list[tuple[Path, bool]] = []
+    monkeypatch.setattr(
+        Files, "sync_folder", lambda files, folder: synced.append((folder, path.exists()))
+    )
+    forget(tmp_path)
+    assert synced == [(tmp_path, False)]

@@ -77,6 +77,8 @@ def record(tree: Path) -> Records:
 
 def run(tree: Path, mutant: Mutant, tests: list[str]) -> str:
     """Change the file in `tree`, run `tests`, and put the file back: killed or survived."""
+    if not tests:
+        return "survived"
     path, chosen = tree / mutant.file, tree / "chosen"
     original = path.read_text(encoding="utf-8")
     chosen.write_text("\n".join(tests), encoding="utf-8")
@@ -84,7 +86,7 @@ def run(tree: Path, mutant: Mutant, tests: list[str]) -> str:
     options = ["-x", "-q", "--tb=no", "-o", f"timeout={_TEST_TIMEOUT_S}", f"@{chosen}"]
     process = _python(tree, "pytest", *options, stdout=subprocess.DEVNULL)
     try:
-        return "killed" if tests and process.wait(_TIMEOUT_S) else "survived"
+        return "killed" if process.wait(_TIMEOUT_S) else "survived"
     except subprocess.TimeoutExpired:
         return "killed"
     finally:

@@ -57,9 +57,22 @@ class Records:
                     self._lines[file][int(line)] |= seconds.keys() & tests
 
     def tests_of(self, file: str, lines: Iterable[int], limit_s: float) -> list[str]:
-        """The tests that run `lines`, or else any of `file`: the quickest, for up to `limit_s`."""
-        of_file = self._lines[file]
-        tests = set().union(*(of_file[line] for line in lines)) or set().union(*of_file.values())
+        """The tests that run `lines`, or any of `file`, or of its folder: the quickest ones.
+
+        Together they took up to `limit_s`.
+        """
+        folder = file.rpartition("/")[0]
+        tests = (
+            set().union(*(self._lines[file][line] for line in lines))
+            or set().union(*self._lines[file].values())
+            or {
+                t
+                for f in self._lines
+                if f.startswith(folder)
+                for s in self._lines[f].values()
+                for t in s
+            }
+        )
         chosen = []
         for test in sorted(tests, key=lambda name: (self._seconds[name], name)):
             limit_s -= self._seconds[test]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import os
 import select
 import signal
@@ -155,7 +156,8 @@ async def test_a_folder_that_is_missing_fails_the_step(tmp_path: Path) -> None:
     item = parsed(step("c", attributes=f'startIn="{tmp_path}/nowhere"', CommandLine="true"))
     outcome = await run(item)
     assert outcome.exit_code == CANNOT_RUN
-    assert "cannot start" in outcome.message
+    reason = os.strerror(errno.ENOENT)
+    assert outcome.message == f"cannot start in {tmp_path}/nowhere: {reason}"
 
 
 async def test_other_steps_are_refused_by_type() -> None:

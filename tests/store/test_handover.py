@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,7 +52,11 @@ def test_no_right_changes_after_the_last_sync(
         changed.add(os.fstat(fd).st_ino)
         synced.discard(os.fstat(fd).st_ino)
 
+    at_once = 0
+
     def sync_filesystem(fd: int) -> bool:
+        nonlocal at_once
+        at_once += 1
         synced.update(changed)
         return True
 
@@ -63,6 +68,21 @@ def test_no_right_changes_after_the_last_sync(
     everything = {path.stat().st_ino for path in [content, *content.rglob("*")]}
     assert changed == everything
     assert synced >= changed
+    assert at_once == (sys.platform == "linux" and max_alone == 0)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts what is open there")
+@pytest.mark.parametrize("is_right", [True, False])
+def test_no_file_of_it_stays_open(content: Path, is_right: bool) -> None:
+    """Fault: a package has more files than a process may open. dlcore closes each one at once."""
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    if is_right:
+        hand_over(content, PACKAGE.manifest, RIGHTS)
+    else:
+        planted = _planted(content)
+        with pytest.raises(UnexpectedContentError, match=planted):
+            hand_over(content, PACKAGE.manifest, RIGHTS)
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
 
 def _planted(content: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from dlcore.store import Store
 from dlcore.store.files import Files
 from dlcore.store.removal import Removal
-from tests.store.helpers import fill, make_package
+from tests.store.helpers import Package, fill, make_package
 
 
 class Noting(Files):
@@ -25,6 +25,10 @@ class Noting(Files):
         self.calls.append(("sync folder", path.name))
         super().sync_folder(path)
 
+    def remove(self, path: Path) -> None:
+        self.calls.append(("delete", path.name))
+        super().remove(path)
+
     def remove_tree(self, path: Path) -> None:
         self.calls.append(("delete", path.name))
         super().remove_tree(path)
@@ -41,16 +45,35 @@ def test_a_removal_is_on_disk_before_a_file_of_it_is_deleted(tmp_path: Path) -> 
     assert not any((tmp_path / "removed").iterdir())
 
 
+def test_a_package_has_its_name_on_disk_before_its_journal_goes(tmp_path: Path) -> None:
+    """Fault: power is lost while a package is finished. dlcore keeps its journal until it is."""
+    disk, package = Noting(), make_package()
+    store = Store(tmp_path / "state", disk)
+    store.prepare()
+    disk.calls.clear()
+    folder = _finished(store, package)
+    assert disk.calls[-4:] == [
+        ("move", folder.name),
+        ("sync folder", "packages"),
+        ("sync folder", "partial"),
+        ("delete", "journal"),
+    ]
+
+
 def test_a_manifest_that_was_damaged_is_on_disk_before_its_package_is_used(tmp_path: Path) -> None:
     """Fault: a finished package's manifest is damaged. dlcore writes it again and syncs it."""
     disk, package = Noting(), make_package()
     store = Store(tmp_path / "state", disk)
     store.prepare()
-    partial = store.begin(package.manifest, package.document)
-    fill(partial, package)
-    folder = partial.finish().parent
+    folder = _finished(store, package)
     (folder / "manifest.json").write_bytes(b"{")
     disk.calls.clear()
     assert store.prove(package.manifest, package.document) == folder / "content"
     assert (folder / "manifest.json").read_bytes() == package.document
     assert disk.calls == [("move", "manifest.json"), ("sync folder", folder.name)]
+
+
+def _finished(store: Store, package: Package) -> Path:
+    partial = store.begin(package.manifest, package.document)
+    fill(partial, package)
+    return partial.finish().parent
