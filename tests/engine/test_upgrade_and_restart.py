@@ -35,7 +35,7 @@ class GoodSetup:
 def test_the_run_knows_after_the_restart_whether_the_upgrade_was_rolled_back(
     machine: Machine, tmp_path: Path, note: str, rolled_back: str
 ) -> None:
-    """Fault: the upgrade is rolled back after the restart. The run that goes on knows it."""
+    """Fault: the upgrade is rolled back after the restart. dlcore knows it when the run goes on."""
     media = tmp_path / "media"
     media.mkdir()
     (media / "setup.exe").touch()
