@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from tests.cli.conftest import Site
@@ -15,7 +16,8 @@ def test_what_was_published_arrives_verified_and_only_once(site: Site, tmp_path:
 
     plan = dlcore("plan", site.sequence, *where, "--json").document
     assert plan["packages"] == ["ABC00001", "ABC00002"]
-    assert all(check["outcome"] != "failed" for check in plan["checks"]), plan["checks"]
+    failed = [check["name"] for check in plan["checks"] if check["outcome"] == "failed"]
+    assert failed == ([] if sys.platform == "win32" else ["unrunnable-steps"]), plan["checks"]
     assert not state.exists()
 
     first = dlcore("run", site.sequence, *where, "--simulate", "0", "--json")
