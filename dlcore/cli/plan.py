@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -12,13 +13,14 @@ from dlcore.cli.loop import run_async
 from dlcore.cli.output import json_option, say, show_json, show_table
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.state import state_option, trust_root_option, which_option
-from dlcore.deployment import Check, CheckOutcome, Deployment, load_deployment
+from dlcore.deployment import Check, CheckOutcome, Deployment, StepNote, load_deployment
 from dlcore.tasksequence import (
     NotRun,
     Plan,
     PlannedStep,
     Runs,
     TaskSequence,
+    Variables,
     default_evaluator,
     from_facts,
     load,
@@ -66,13 +68,18 @@ def command(
     """
     loaded = load(sequence, which=which)
     deployment = load_deployment(config, trust_root=trust_root) if config else None
-    planned = _plan(loaded, deployment, state)
+    variables = _known(loaded, deployment, state)
+    planned = _plan(loaded, deployment, variables)
+    unrunnable = _unrunnable(loaded, planned, deployment, variables or {})
     checks = run_async(_check(loaded, deployment, state)) if deployment else ()
     if as_json:
-        found = {"checks": msgspec.to_builtins(checks)} if deployment else {}
-        show_json({**msgspec.to_builtins(planned), **found})
+        found = {"checks": checks} if deployment else {}
+        told = {"unrunnable": [_told(note) for note in unrunnable], **found}
+        show_json({**msgspec.to_builtins(planned), **msgspec.to_builtins(told)})
     else:
         _show(planned)
+        for note in unrunnable if not checks else ():  # else a check tells them
+            say(f"step {note.index} {note.step}: cannot be run on this machine: {note.text}")
         _show_checks(checks)
 
 
@@ -86,14 +93,42 @@ async def _check(sequence: TaskSequence, deployment: Deployment, state: Path) ->
         return await preflight(client, sequence, executors)
 
 
-def _plan(sequence: TaskSequence, deployment: Deployment | None, state: Path) -> Plan:
+def _known(sequence: TaskSequence, deployment: Deployment | None, state: Path) -> Variables | None:
+    """The variables before the first step; None if there are no settings that could set some."""
+    if deployment is None:
+        return None
+    from dlcore.engine.built_in_variables import initial_variables
+
+    return initial_variables(sequence, deployment, state)
+
+
+def _plan(
+    sequence: TaskSequence, deployment: Deployment | None, variables: Variables | None
+) -> Plan:
     """With settings, what would be true on this machine; without them, of any machine."""
     if deployment is None:
         return plan(sequence)
-    from dlcore.engine.built_in_variables import initial_variables
-
     evaluator = from_facts(deployment.conditions.facts, default_evaluator())
-    return plan(sequence, initial_variables(sequence, deployment, state), evaluator)
+    return plan(sequence, variables, evaluator)
+
+
+def _unrunnable(
+    sequence: TaskSequence,
+    planned: Plan,
+    deployment: Deployment | None,
+    variables: Mapping[str, str],
+) -> tuple[StepNote, ...]:
+    """The steps that may run and that this machine cannot run."""
+    from dlcore.engine.overview import obstacles
+    from dlcore.steps.registry import standard_executors
+
+    executors = standard_executors(deployment.secret_variables if deployment else ())
+    expected = (sequence.steps[step.index] for step in planned.steps if step.runs is not Runs.NO)
+    return obstacles(expected, executors, variables, programs={})
+
+
+def _told(note: StepNote) -> dict[str, object]:
+    return {"index": note.index, "name": note.step, "reason": note.text}
 
 
 def _show(planned: Plan) -> None:

@@ -1,8 +1,8 @@
-"""Looks over the steps before a run: which of them may run, what they need, and what keeps them.
+"""Looks over the steps before a run: which may run, what they need, and which cannot be run.
 
-Guarantees: no I/O but what the evaluator and the executor look up on this machine. Steps that
-certainly do not run (disabled, for Windows PE, a condition that is false and stays so) keep nobody
-from running the sequence.
+Guarantees: no I/O but what the evaluator and the executor look up on this machine. A step that
+certainly does not run (disabled, for Windows PE, a condition that is false and stays so) counts for
+nothing but its packages.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def test_the_document_has_exactly_these_members(here: Here, site: Site, tmp_path
     plan = here("plan", path, *where, "--json").document
     assert plan.keys() == {
         *("name", "package_id", "steps", "packages", "maybe_packages", "unresolved"),
-        *("unexplained", "checks"),
+        *("unexplained", "unrunnable", "checks"),
     }
     always = {
         "type": "SMS_TaskSequence_RunCommandLineAction",
@@ -126,6 +126,19 @@ def test_the_settings_decide_conditions(here: Here, site: Site, tmp_path: Path) 
     where = ("--config", site.gateway.config, "--state", tmp_path / "state")
     (_, decided) = here("plan", path, *where, "--json").document["steps"]
     assert (decided["runs"], decided["reason"]) == ("no", "condition")
+
+
+def test_steps_that_this_machine_cannot_run_are_told_without_settings_too(
+    here: Here, tmp_path: Path
+) -> None:
+    path = tmp_path / "sequence.xml"
+    restart = step("to PE", "RebootAction", SMSRebootTarget="WinPE")
+    off = step("off", "RebootAction", SMSRebootTarget="WinPE", attributes='disable="true"')
+    plan = read_plan(here, path, off, step("first"), restart)
+    (told,) = plan["unrunnable"]
+    assert (told["index"], told["name"]) == (2, "to PE")
+    assert "Windows PE" in told["reason"]
+    assert "step 2 to PE: cannot be run on this machine: " in here("plan", path).out
 
 
 def test_without_settings_there_are_no_checks(here: Here, site: Site) -> None:
