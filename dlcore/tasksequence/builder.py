@@ -20,7 +20,12 @@ from dlcore.tasksequence.forms import Export
 from dlcore.tasksequence.markup import MAX_DEPTH
 from dlcore.tasksequence.package_references import packages_listed
 from dlcore.tasksequence.parameters import text_of, variables_in
-from dlcore.tasksequence.step_types import RUN_COMMAND_LINE, SUBSEQUENCE, SUBSEQUENCE_ID
+from dlcore.tasksequence.step_types import (
+    RUN_COMMAND_LINE,
+    SUBSEQUENCE,
+    SUBSEQUENCE_ID,
+    step_type,
+)
 from dlcore.tasksequence.tree import Group, Node, Reference, Step, Subsequence
 
 MAX_NODES = 50_000  # children inlined twice by children inlined twice grow exponentially
@@ -188,7 +193,7 @@ class Builder:
             enabled=parent.enabled and not _flag(element, "disable"),
             continue_on_error=_flag(element, "continueOnError"),
             success_codes=_codes(
-                element.get("successCodeList") or variables.get("SuccessCodes", ""), named
+                element.get("successCodeList") or variables.get("SuccessCodes", ""), kind, named
             ),
             retry_count=_count(element.get("retryCount", ""), "retryCount", named),
             timeout_s=_count(element.get("timeout", ""), "timeout", named) or None,
@@ -217,8 +222,11 @@ def _flag(element: Element, name: str) -> bool:
     return element.get(name, "").strip().lower() in ("true", "1")
 
 
-def _codes(text: str, named: str) -> tuple[int, ...]:
-    codes = re.split(r"[\s,;]+", text.strip()) if text.strip() else ["0"]
+def _codes(text: str, kind: str, named: str) -> tuple[int, ...]:
+    if not text.strip():
+        known = step_type(kind)
+        return known.success_codes if known else (0,)
+    codes = re.split(r"[\s,;]+", text.strip())
     for code in codes:
         if not _CODE.fullmatch(code):
             raise TaskSequenceError(

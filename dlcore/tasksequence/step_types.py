@@ -99,6 +99,7 @@ class StepType(msgspec.Struct, frozen=True):
             list is open.
         output_parameters: Parameters that hold the name of a variable that it sets.
         runs_commands: Whether it runs programs of others, which may set any variable.
+        success_codes: Exit codes that count as success where an export names none.
         simulated: Variables and the values that they have after it succeeded, where they do not
             depend on the machine.
         simulated_if: The same by the name of a parameter, if that parameter is true.
@@ -115,6 +116,7 @@ class StepType(msgspec.Struct, frozen=True):
     writes: tuple[str, ...] = ()
     output_parameters: tuple[str, ...] = ()
     runs_commands: bool = False
+    success_codes: tuple[int, ...] = (0,)
     simulated: Mapping[str, str] = {}
     simulated_if: Mapping[str, Mapping[str, str]] = {}
     content_note: str = ""
@@ -123,6 +125,10 @@ class StepType(msgspec.Struct, frozen=True):
 
 _BOTH: Final = "WinPEandFullOS"
 _PE: Final = "WinPE"
+_COMMAND_CODES: Final = (0, 3010)
+"""Source: ConfigMgr SDK, ``SuccessCodes`` of SMS_TaskSequence_RunCommandLineAction and
+SMS_TaskSequence_RunPowerShellScriptAction: "0 3010" by default."""
+
 _RUN_SWITCH = r"^\s*\"?smsswd\.exe\"?\s+/run:([^\s\"]*)"
 _PKG_SWITCH = r"^\s*\"?smsswd\.exe\"?\s+/pkg:([^\s\"]*)"
 _IMAGE_SWITCH = r"/image:([^\s,\"]*)"
@@ -179,6 +185,7 @@ STEP_TYPES: Final[tuple[StepType, ...]] = (
         packages=(PackageParameter("PackageID", _RUN_SWITCH),),
         output_parameters=("SMSTSRunCommandLineOutputVariableName", "OutputVariableName"),
         runs_commands=True,
+        success_codes=_COMMAND_CODES,
     ),
     StepType(
         RUN_POWERSHELL,
@@ -187,6 +194,7 @@ STEP_TYPES: Final[tuple[StepType, ...]] = (
         packages=(PackageParameter("OSDRunPowerShellScriptPackageID"),),
         output_parameters=("OSDRunPowerShellScriptOutputVariableName", "OutputVariableName"),
         runs_commands=True,
+        success_codes=_COMMAND_CODES,
     ),
     StepType(SET_VARIABLE, "Set Task Sequence Variable", _BOTH),
     StepType(

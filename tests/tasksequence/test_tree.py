@@ -108,7 +108,7 @@ def test_every_attribute_of_a_step_is_kept() -> None:
 
 def test_what_a_step_leaves_out_has_the_documented_default() -> None:
     only = read_text("<sequence><step/></sequence>").steps[0]
-    assert (only.success_codes, only.retry_count, only.timeout_s) == ((0,), 0, None)
+    assert (only.success_codes, only.retry_count, only.timeout_s) == ((0, 3010), 0, None)
     assert (only.continue_on_error, only.enabled, only.condition) == (False, True, None)
 
 
@@ -119,6 +119,21 @@ def test_success_codes_come_from_the_attribute_then_from_the_parameter() -> None
         step(successCodeList=" 0,3010; 5 5"),
     )
     assert [s.success_codes for s in result.steps] == [(0, 1641), (7,), (0, 3010, 5)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "codes"),
+    [
+        ("RunCommandLineAction", (0, 3010)),
+        ("RunPowerShellScriptAction", (0, 3010)),
+        ("InstallSoftwareAction", (0,)),
+        ("Vendor_Action", (0,)),
+    ],
+)
+def test_success_codes_that_are_left_out_depend_on_the_type(
+    kind: str, codes: tuple[int, ...]
+) -> None:
+    assert read_steps(step(kind)).steps[0].success_codes == codes
 
 
 @pytest.mark.parametrize(
