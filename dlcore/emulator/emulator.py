@@ -12,12 +12,13 @@ import contextlib
 import logging
 import socket
 import ssl
+import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import web
 
@@ -51,6 +52,18 @@ def steady_clock() -> Clock:
     """A clock of seconds since 1970 that changes of the system's time do not affect."""
     offset_s = time.time() - time.monotonic()
     return lambda: time.monotonic() + offset_s
+
+
+class _ServerLog(logging.LoggerAdapter[logging.Logger]):
+    """What aiohttp's server logs, without the texts of exceptions, which repeat request headers."""
+
+    def process(
+        self, msg: object, kwargs: MutableMapping[str, Any]
+    ) -> tuple[object, MutableMapping[str, Any]]:
+        """Name the kind of an exception in place of its text and traceback."""
+        error = kwargs.pop("exc_info", None)
+        error = sys.exc_info()[1] if error is True else error
+        return (f"{msg}: {type(error).__name__}" if error else msg), kwargs
 
 
 class Emulator:
@@ -180,6 +193,7 @@ class Emulator:
         runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_ServerLog(log),
             handler_cancellation=True,
             shutdown_timeout=self._shutdown_timeout_s,
         )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -54,6 +55,24 @@ async def stuck_body(sample: Sample, state: Path, stuck: Stuck) -> AsyncIterator
         await stack.enter_async_context(session.get(URL(url, encoded=True)))
         await stuck.asleep.wait()
         yield
+
+
+async def test_a_request_that_cannot_be_read_is_not_logged_in_full(
+    sample: Sample, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Fault: a request to `serve` has an endless credential. dlcore logs nothing of the request."""
+    async with Emulator(sample.folder, Settings(), state=tmp_path) as emulator:
+        context = ssl.create_default_context(cafile=emulator.ca_file)
+        reader, writer = await asyncio.open_connection(
+            "localhost", URL(emulator.url).port, ssl=context
+        )
+        request = f"GET / HTTP/1.1\r\nAuthorization: Bearer {'c4n4ry' * 2000}\r\n\r\n"
+        writer.write(request.encode())
+        assert (await reader.read(100)).split()[1] == b"400"
+        writer.close()
+    records = [record for record in caplog.records if "LineTooLong" in record.getMessage()]
+    assert [record.name for record in records] == ["dlcore.emulator"]
+    assert "c4n4ry" not in caplog.text
 
 
 async def test_a_client_that_goes_away_leaves_no_task(sample: Sample, tmp_path: Path) -> None:
