@@ -1,0 +1,53 @@
+"""A pinned root in the engine: what proves a kept catalog, and where the evidence is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from dlcore.engine.catalog import read_catalog
+from dlcore.engine.catalogs import Catalogs
+from dlcore.engine.trusted import TrustedRoot
+from dlcore.errors import TrustError, TrustFault
+from tests.engine.scene import deployment
+from tests.trust.site import Site
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    site = Site(tmp_path)
+    site.publish(1)
+    return site
+
+
+async def test_a_kept_catalog_that_was_altered_is_not_proven(site: Site, tmp_path: Path) -> None:
+    """Fault: a run's kept catalog is altered on disk. dlcore proves it again and refuses it."""
+    trusted = TrustedRoot(site.root, tmp_path / "memory")
+    read = await read_catalog(path=site.folder / "catalog.json", trust=trusted)
+    assert read.evidence
+    trusted.prove(read.evidence, read.document, "kept")
+    with pytest.raises(TrustError):
+        trusted.prove(read.evidence, read.document.replace(b'"version":1', b'"version":2'), "kept")
+    with pytest.raises(TrustError, match="without its signatures") as caught:
+        trusted.prove(b"", read.document, "kept")
+    assert caught.value.fault is TrustFault.UNSIGNED
+
+
+@pytest.mark.parametrize("locks_first", [True, False])
+async def test_evidence_is_kept_once_the_state_is_locked(
+    site: Site, tmp_path: Path, locks_first: bool
+) -> None:
+    settings = deployment(tmp_path, [f"[trust]\nroot = '{site.root}'"])
+    path = msgspec.structs.replace(settings.catalog, path=str(site.folder / "catalog.json"))
+    settings = msgspec.structs.replace(settings, catalog=path)
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    catalogs = Catalogs(settings, state, [], lambda event: None)
+    if locks_first:
+        await catalogs.keep_evidence()
+    await catalogs.current()
+    assert any(state.iterdir()) == locks_first
+    await catalogs.keep_evidence()
+    assert any((state / "trust").iterdir())
