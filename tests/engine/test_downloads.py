@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.engine.download.downloads import SYNC_EVERY_S
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import BlockRejected, DownloadRetried, EndpointDropped, PackageFailed
 from dlcore.errors import (
@@ -18,6 +19,7 @@ from dlcore.errors import (
     ManifestError,
     NotFoundError,
 )
+from dlcore.store import Partial
 from tests.engine.fakes import (
     GOOD,
     Asked,
@@ -60,6 +62,26 @@ def test_a_second_run_fetches_nothing(tmp_path: Path) -> None:
     silent = FakeEndpoint("a", {})
     virtually(fetch(tmp_path, BOTH, [silent]))
     assert not silent.asked
+
+
+def test_a_long_download_is_synced_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: the power fails in a long download. dlcore has synced all but the last seconds."""
+    missing: list[int] = []
+    sync = Partial.sync
+
+    def noting(partial: Partial) -> None:
+        missing.append(partial.missing())
+        sync(partial)
+
+    monkeypatch.setattr(Partial, "sync", noting)
+    rate_bytes_per_s = 200 * BLOCK_BYTES / (10 * SYNC_EVERY_S)
+    slow = FakeEndpoint("slow", LARGE, rate_bytes_per_s=rate_bytes_per_s)
+    virtually(fetch(tmp_path, LARGE, [slow], connections=1))
+    assert len(missing) >= 10
+    assert missing == sorted(set(missing), reverse=True)
+    assert missing[-1] == 0
 
 
 def test_a_bad_block_is_fetched_elsewhere_and_its_endpoint_blamed(tmp_path: Path) -> None:

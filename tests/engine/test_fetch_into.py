@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from dlcore.engine.deliveries import Deliveries
+from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import Event, PackageReady
 from dlcore.engine.fetch import fetch
@@ -111,6 +112,26 @@ def test_nothing_is_kept_of_a_file_with_one_digest_that_is_wrong(tmp_path: Path)
         )
     assert "of it are kept" not in caught.value.remedy
     assert {path.name for path in tmp_path.iterdir()} == {"source", "published", "wrong.json"}
+
+
+def test_a_fetch_is_capped_and_tried_again_as_its_caller_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[object] = []
+    monkeypatch.setattr(Downloads, "set_cap", lambda _, cap: said.append(cap))
+    monkeypatch.setattr(Downloads, "set_retry", lambda _, retry: said.append(retry))
+    published = publish_packages(tmp_path, {PACKAGE: {"file": 10_000}})
+    asyncio.run(
+        fetch(
+            PACKAGE,
+            to=tmp_path / "to",
+            endpoints=[str(published)],
+            catalog=published / "catalog.json",
+            retry=Retry(7, 0.5),
+            cap_bytes_per_s=5e8,
+        )
+    )
+    assert said == [Retry(7, 0.5), 5e8]
 
 
 def _fetch(published: Path, to: Path) -> Fetched:

@@ -51,3 +51,15 @@ async def test_evidence_is_kept_once_the_state_is_locked(
     assert any(state.iterdir()) == locks_first
     await catalogs.keep_evidence()
     assert any((state / "trust").iterdir())
+
+
+async def test_what_is_verified_after_that_is_kept_at_once(site: Site, tmp_path: Path) -> None:
+    memory = tmp_path / "memory"
+    trusted = TrustedRoot(site.root, memory, keeps=False)
+    await read_catalog(path=site.folder / "catalog.json", trust=trusted)
+    assert not memory.exists()
+    await trusted.keep()
+    first = {path: path.read_bytes() for path in memory.iterdir()}
+    site.publish(2)
+    await read_catalog(path=site.folder / "catalog.json", trust=trusted)
+    assert {path: path.read_bytes() for path in memory.iterdir()} != first

@@ -62,6 +62,7 @@ def test_what_is_accepted_leaves_the_reserve_free(
 
 def test_a_reserve_that_is_set_counts_on_a_small_disk_too() -> None:
     assert Reserve.exactly(1000).of(2000) == 1000
+    assert Reserve.exactly(3000).of(2000) == 2000
     with pytest.raises(DiskFullError, match="500 are free, and 400 of these are to stay free"):
         check_room("ABC00001", 101, Space(500, 1000), Reserve.exactly(400), Path("/s"))
     check_room("ABC00001", 100, Space(500, 1000), Reserve.exactly(400), Path("/s"))
