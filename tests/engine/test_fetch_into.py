@@ -19,7 +19,7 @@ from dlcore.engine.fetch_into import Fetched
 from dlcore.engine.manifests import load_manifest
 from dlcore.engine.one_file import OneFile
 from dlcore.engine.own_folder import OwnFolder
-from dlcore.errors import IntegrityError, OwnershipError
+from dlcore.errors import IntegrityError, NotFoundError, OwnershipError
 from dlcore.manifest import encode
 from dlcore.model import Object, object_key
 from tests.engine.scene import publish_packages
@@ -112,6 +112,20 @@ def test_nothing_is_kept_of_a_file_with_one_digest_that_is_wrong(tmp_path: Path)
         )
     assert "of it are kept" not in caught.value.remedy
     assert {path.name for path in tmp_path.iterdir()} == {"source", "published", "wrong.json"}
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    published = publish_packages(tmp_path, {PACKAGE: {"file": 10_000}})
+    fetching = fetch(
+        PACKAGE,
+        to=tmp_path / "to",
+        endpoints=[str(tmp_path / "nowhere")],
+        catalog=published / "catalog.json",
+        retry=Retry(0, 0.0),
+    )
+    with pytest.raises(NotFoundError, match="nowhere"):
+        asyncio.run(fetching)
+    assert {path.name for path in tmp_path.iterdir()} == {"source", "published"}
 
 
 def test_a_fetch_is_capped_and_tried_again_as_its_caller_says(

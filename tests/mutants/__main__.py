@@ -22,6 +22,7 @@ from tests.mutants.records import Records
 from tests.mutants.sample import Mutant, sample
 
 ROOMS = ("store", "engine", "transfer", "manifest")
+TESTS = (*ROOMS, "trust", "cli")  # the last use all rooms together
 # They run dlcore in processes that they kill, where no line is noted.
 _LEFT_OUT = ["--ignore-glob=*/test_*kill*.py"]
 _TEST_TIMEOUT_S = 40  # a test that hangs because of a mutant has noticed it
@@ -69,7 +70,7 @@ def record(tree: Path) -> Records:
     """Run the tests of the rooms in `tree`, and note which lines each of them runs."""
     folder = tree.parent / "records"
     folder.mkdir()
-    for room in ROOMS:
+    for room in TESTS:
         out = str(folder / f"{room}.json")
         _python(tree, "tests.mutants.records", out, f"tests/{room}", *_LEFT_OUT).wait()
     return Records(folder)

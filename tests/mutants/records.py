@@ -48,31 +48,22 @@ class Records:
 
     def __init__(self, folder: Path) -> None:
         self._seconds: dict[str, float] = {}
-        self._lines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+        self._tests: dict[str, set[str]] = defaultdict(set)  # of a line, a file and a folder
         for path in folder.glob("*.json"):
             seconds, files = json.loads(path.read_text(encoding="utf-8"))
             self._seconds |= seconds
             for file, lines in files.items():
-                for line, tests in lines.items():
-                    self._lines[file][int(line)] |= seconds.keys() & tests
+                for line, ran in lines.items():
+                    for place in (f"{file}:{line}", file, file.rpartition("/")[0]):
+                        self._tests[place] |= seconds.keys() & ran
 
     def tests_of(self, file: str, lines: Iterable[int], limit_s: float) -> list[str]:
         """The tests that run `lines`, or any of `file`, or of its folder: the quickest ones.
 
         Together they took up to `limit_s`.
         """
-        folder = file.rpartition("/")[0]
-        tests = (
-            set().union(*(self._lines[file][line] for line in lines))
-            or set().union(*self._lines[file].values())
-            or {
-                t
-                for f in self._lines
-                if f.startswith(folder)
-                for s in self._lines[f].values()
-                for t in s
-            }
-        )
+        tests = set().union(*(self._tests[f"{file}:{line}"] for line in lines))
+        tests = tests or self._tests[file] or self._tests[file.rpartition("/")[0]]
         chosen = []
         for test in sorted(tests, key=lambda name: (self._seconds[name], name)):
             limit_s -= self._seconds[test]

@@ -52,7 +52,10 @@ class Mutant:
 
 
 def sample(tree: Path, rooms: Iterable[str], count: int, seed: int) -> list[Mutant]:
-    """`count` mutants of the files of `rooms`: a line by chance, a kind by chance, then one."""
+    """About `count` mutants of the files of `rooms`: a line by chance, a kind by chance, then one.
+
+    Those that are not Python any more (``**settings`` made ``*settings``) are left out.
+    """
     choice = random.Random(seed)
     by_line: dict[tuple[str, int], dict[str, list[Mutant]]] = {}
     for path in sorted(path for room in rooms for path in (tree / "dlcore" / room).rglob("*.py")):
@@ -60,10 +63,19 @@ def sample(tree: Path, rooms: Iterable[str], count: int, seed: int) -> list[Muta
             kinds = by_line.setdefault((mutant.file, mutant.lines.start), {})
             kinds.setdefault(mutant.operator.split("Operator_")[0], []).append(mutant)
     kinds_of = [kinds for _, kinds in sorted(by_line.items())]
-    return [
+    chosen = [
         choice.choice(kinds[choice.choice(sorted(kinds))])
         for kinds in choice.sample(kinds_of, min(count, len(kinds_of)))
     ]
+    return [mutant for mutant in chosen if _is_python(mutant, tree)]
+
+
+def _is_python(mutant: Mutant, tree: Path) -> bool:
+    try:
+        ast.parse(mutant.of((tree / mutant.file).read_text(encoding="utf-8")))
+    except SyntaxError:
+        return False
+    return True
 
 
 def _operator(name: str) -> Any:
