@@ -86,8 +86,8 @@ def command(
     resume = Resume.RESTART if is_restart else Resume.CONTINUE if is_continue else Resume.ASK
     loaded = load(sequence, which=which)
     deployment = load_deployment(config, trust_root=trust_root)
-    executor = simulating_executor(simulate) if simulate else _executors(deployment)
-    post_action = None if simulate else DetachedPostAction(deployment.secret_variables)
+    executor = _executors(deployment) if simulate is None else simulating_executor(simulate)
+    post_action = DetachedPostAction(deployment.secret_variables) if simulate is None else None
     client = Client(deployment, state, wait_s=wait_s)
     if cap_bytes_per_s is not None:
         client.limit(cap_bytes_per_s)

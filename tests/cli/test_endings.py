@@ -252,7 +252,7 @@ NESTED = f"default_s = {'[' * 5000}{']' * 5000}"
 @pytest.mark.parametrize(
     "told",
     [
-        *("nan", "inf", "-1", "abc", "."),
+        *("nan", "inf", "-1", "abc", ".", ""),
         *(
             "durations_s.Upgrade = -1",
             "default_s = inf",
