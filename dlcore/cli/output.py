@@ -18,6 +18,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 import click
+import msgspec
 
 from dlcore.errors import DiskFullError, StorageError
 from dlcore.extras import is_installed
@@ -77,7 +78,9 @@ def tell(text: str, *, label: str = "", keep: str = "") -> None:
 def show_json(result: object, *, one_line: bool = False) -> None:
     """Print a result as one JSON document; raises as `say`."""
     unicode = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
-    document = json.dumps(result, indent=None if one_line else 2, ensure_ascii=not unicode)
+    document = json.dumps(result, ensure_ascii=not unicode)
+    if not one_line:  # json itself indents in Python, which takes half a second for a long plan
+        document = msgspec.json.format(document, indent=2)
     _print(_INVISIBLE.sub(_json_escape, document))
 
 
