@@ -172,10 +172,10 @@ def test_a_run_that_downloads_first_takes_what_a_variable_chooses() -> None:
     tree = read(
         sequence(
             listed,
+            step("1", package="ABC0000D", attributes='runIn="WinPE"'),
+            step("2", package="ABC0000E", attributes='disable="true"'),
             sets("PackageID", B),
-            step("1", package=A, condition=when("X", "1")),
-            step("2", package="ABC0000D", attributes='runIn="WinPE"'),
-            step("3", package="ABC0000E", attributes='disable="true"'),
+            step("3", package=A, condition=when("X", "1")),
         ),
         source="test",
     )

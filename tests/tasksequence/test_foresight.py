@@ -235,6 +235,17 @@ def test_a_value_made_of_an_unknown_one_is_not_known() -> None:
     assert (found.packages, found.maybe_packages) == ((), (A,))
 
 
+def test_a_choice_that_a_step_may_take_back_leaves_the_steps_own_package() -> None:
+    output = step(parameters={"SMSTSRunCommandLineOutputVariableName": "PackageID"})
+    found = last(output, needs_package(A), known={"PackageID": B})
+    assert (found.packages, found.maybe_packages) == ((), (B, A))
+
+
+def test_a_list_that_names_a_wrong_id_too() -> None:
+    found = last(download(f"{A},nonsense"))
+    assert (found.packages, found.unresolved) == ((A,), (UnresolvedNeed("nonsense"),))
+
+
 def test_a_program_does_not_make_a_package_uncertain() -> None:
     assert last(COMMAND, needs_package(A)).packages == (A,)
     assert last(step("BDD_Gather"), needs_package(A)).packages == (A,)
