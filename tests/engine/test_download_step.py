@@ -247,7 +247,7 @@ def test_a_run_tries_a_download_again_as_the_step_says(
         calls += 1
         return Outcome(1, message="no luck")
 
-    monkeypatch.setattr("dlcore.engine.session.run_own_step", fails)
+    monkeypatch.setattr("dlcore.engine.step_jobs.run_own_step", fails)
     get = step("get", "DownloadPackageContentAction", attributes=f'retryCount="{retries}"')
     assert outcomes(machine.run(parsed(get)))["get"] == "no luck"
     assert calls == 1 + retries
