@@ -53,12 +53,13 @@ def _joined(inner: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]
     return st.builds(Operator, st.sampled_from(("and", "or", "not")), operands)
 
 
+_rarely = st.sampled_from((False,) * 7 + (True,))
 conditions: st.SearchStrategy[Condition] = st.recursive(_leaves, _joined, max_leaves=4)
 _options = st.builds(
     Options,
-    is_disabled=st.sampled_from((False, False, False, True)),
+    is_disabled=_rarely,
     continue_on_error=st.booleans(),
-    condition=st.one_of(st.none(), conditions),
+    condition=st.one_of(st.none(), st.none(), conditions),
 )
 _own_settings = st.tuples(st.sampled_from(OWN[:2]), st.sampled_from(TEXTS)) | st.tuples(
     st.just("Count"), _numbers
@@ -88,7 +89,7 @@ _commands = st.builds(
     _attempts.filter(lambda attempt: "SMSTSRetryRequested" not in dict(attempt.sets)),
     st.sampled_from(((), (0,), (0, 5), (1, 3010))),
     st.integers(0, 2),
-    st.sampled_from((False, False, False, True)),
+    _rarely,
     _options,
 )
 _settings = st.builds(
@@ -100,11 +101,11 @@ _steps = st.one_of(_settings, _commands, _commands, st.builds(Restart, st.just("
 
 
 def _grouped(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
-    children = st.lists(inner, min_size=1, max_size=4).map(tuple)
+    children = st.lists(inner, min_size=2, max_size=4).map(tuple)
     return st.builds(Group, st.just(""), children, _options, st.booleans())
 
 
-_nodes: st.SearchStrategy[Node] = st.recursive(_steps, _grouped, max_leaves=12)
+_nodes: st.SearchStrategy[Node] = st.one_of(_steps, _grouped(st.one_of(_steps, _grouped(_steps))))
 
 
 def _named(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
@@ -119,4 +120,4 @@ def _named(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     return tuple(map(name, nodes))
 
 
-programs = st.lists(_nodes, min_size=1, max_size=6).map(tuple).map(_named)
+programs = st.lists(_nodes, min_size=2, max_size=6).map(tuple).map(_named)

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dlcore.engine.client import Client
@@ -22,7 +22,7 @@ from tests.engine.machine import TREES, CrashError
 from tests.engine.scene import deployment, publish_packages
 from tests.engine.virtual_time import virtually
 from tests.law.interpreter import Interpreter
-from tests.law.programs import Attempt, Node, commands, sequence_of
+from tests.law.programs import Attempt, Command, Group, Node, Options, commands, sequence_of
 from tests.law.strategies import BUILT_IN, OWN, programs
 
 LAW = settings(derandomize=True, deadline=None, max_examples=150)
@@ -120,8 +120,25 @@ def run_both(site: Path, nodes: tuple[Node, ...], dies_at: int | None = None) ->
     return computer
 
 
+def failing(name: str, *, continues: bool = False) -> Command:
+    options = Options(continue_on_error=continues)
+    return Command(name, (Attempt(1),), (), 0, False, options)
+
+
+GOES_ON = Options(continue_on_error=True)
+STOPS_IN_THE_SECOND_GROUP = (  # the example of "Planning considerations for automating tasks"
+    Group("1", (failing("1", continues=True), failing("2"), failing("3")), GOES_ON),
+    Group("2", (failing("4"), failing("5"), failing("6")), Options()),
+)
+GOES_ON_IN_THE_OUTER_GROUP = (
+    Group("outer", (Group("inner", (failing("1"), failing("2")), GOES_ON), failing("3")), GOES_ON),
+)
+
+
 @LAW
 @given(programs)
+@example(STOPS_IN_THE_SECOND_GROUP)
+@example(GOES_ON_IN_THE_OUTER_GROUP)
 def test_dlcore_runs_a_sequence_as_documented(site: Path, nodes: tuple[Node, ...]) -> None:
     run_both(site, nodes)
 
