@@ -1,0 +1,65 @@
+"""The page about task sequences says what dlcore's tables say, and its example runs as it says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dlcore.engine.own_steps import is_own
+from dlcore.steps.refused import REFUSALS
+from dlcore.steps.registry import standard_executors
+from dlcore.tasksequence import Step
+from dlcore.tasksequence.step_types import STEP_TYPES
+from tests.cases.client import Client, steps_of
+from tests.step_types.document import EXECUTED, document
+
+PAGE = Path(__file__).parents[2] / "docs" / "task-sequences.md"
+COMMAND = "python -m tests.step_types > docs/task-sequences.md"
+
+
+def example() -> str:
+    found = re.search(r"```xml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    assert found
+    return found[1]
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert PAGE.read_text("utf-8") == document(), COMMAND
+
+
+def test_each_step_type_is_either_executed_or_refused() -> None:
+    names = [kind.name for kind in STEP_TYPES]
+    assert sorted(names) == sorted([*EXECUTED, *REFUSALS])
+
+
+@pytest.mark.parametrize("kind", EXECUTED)
+def test_what_is_said_to_be_executed_has_an_executor(kind: str) -> None:
+    step = Step(0, "Step", kind)
+    assert is_own(step) or "no executor" not in standard_executors().obstacle(step, {})
+
+
+def test_what_is_said_to_be_refused_is_refused_with_that_reason() -> None:
+    executors = standard_executors()
+    for kind, reason in REFUSALS.items():
+        assert executors.obstacle(Step(0, "Step", kind), {}) == reason
+
+
+def test_the_example_is_planned_as_the_page_says(client: Client) -> None:
+    steps = {step["name"]: step for step in client.plan(example()).document["steps"]}
+    assert steps["Download the drivers"]["packages"] == ["ABC00002"]
+    assert (steps["Format the disk"]["runs"], steps["Format the disk"]["reason"]) == (
+        "no",
+        "windows pe",
+    )
+
+
+def test_the_example_runs_as_the_page_says(client: Client) -> None:
+    assert client.run(example()).status == 16
+    assert [path.name for path in client.state.glob("packages/ABC*")] != []
+    assert not list(client.state.glob("packages/ABC0000[13]*"))
+    ended = client.run(example())
+    assert (ended.status, steps_of(ended)["Tell"]) == (0, "succeeded")
+    (told,) = [step for step in ended.document["steps"] if step["name"] == "Tell"]
+    assert "ABC00002" in told["output"]
