@@ -251,3 +251,21 @@ def test_a_run_tries_a_download_again_as_the_step_says(
     get = step("get", "DownloadPackageContentAction", attributes=f'retryCount="{retries}"')
     assert outcomes(machine.run(parsed(get)))["get"] == "no luck"
     assert calls == 1 + retries
+
+
+def test_a_run_does_not_repeat_a_download_that_cannot_work(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: a Download Package Content step cannot be used as it is. dlcore fails it, once."""
+    calls = 0
+
+    async def fails(*arguments: object) -> Outcome:
+        nonlocal calls
+        calls += 1
+        raise ConfigError("cannot be used", remedy="Correct it.")
+
+    monkeypatch.setattr("dlcore.engine.session.run_own_step", fails)
+    get = step("get", "DownloadPackageContentAction", attributes='retryCount="2"')
+    report = machine.run(parsed(get))
+    assert (outcomes(report)["get"], report.steps[-1].exit_code) == ("cannot be used", CANNOT_RUN)
+    assert calls == 1

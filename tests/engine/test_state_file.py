@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcore.deployment import Download
+from dlcore.engine import pins
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.identity import SequenceIdentity, StepIdentity
 from dlcore.engine.outcomes import SkipReason, StepOutcome
@@ -197,6 +198,20 @@ def test_the_state_of_a_run_that_others_could_write_is_refused(tmp_path: Path) -
     tmp_path.chmod(0o777)
     with pytest.raises(OwnershipError, match="writable by others"):
         load(tmp_path)
+
+
+def test_what_a_run_begins_with_is_on_disk_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: the power fails right after a run began. dlcore has synced what it began with."""
+    tmp_path.chmod(0o700)
+    synced: list[tuple[Path, bool]] = []
+    path = tmp_path / pins.FOLDER / hashlib.sha256(b"document").hexdigest()
+    monkeypatch.setattr(
+        Files, "sync_folder", lambda files, folder: synced.append((folder, path.exists()))
+    )
+    assert pins.keep(tmp_path, b"document") == path.name
+    assert synced[-2:] == [(path.parent, True), (tmp_path, True)]
 
 
 def test_the_end_of_a_run_is_on_disk_on_return(

@@ -92,7 +92,14 @@ def test_the_end_of_a_file_is_all_that_is_not_whole_pages() -> None:
         Extent(3, 0, 9 * PAGE_BYTES),
         Extent(3, 9 * PAGE_BYTES, 7),
     ]
-    for whole in (Extent(0, 0, PAGE_BYTES), Extent(0, 1, PAGE_BYTES), Extent(0, 0, 5)):
+    assert list(in_pages(Extent(3, 2 * PAGE_BYTES, PAGE_BYTES + 7))) == [
+        Extent(3, 2 * PAGE_BYTES, PAGE_BYTES),
+        Extent(3, 3 * PAGE_BYTES, 7),
+    ]
+    for whole in (
+        *(Extent(0, 0, PAGE_BYTES), Extent(0, 1, PAGE_BYTES), Extent(0, 0, 5)),
+        Extent(0, 1, PAGE_BYTES + 7),
+    ):
         assert list(in_pages(whole)) == [whole]
 
 

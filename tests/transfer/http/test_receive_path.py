@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dlcore.errors import ConfigError, Fault
+from dlcore.errors import ConfigError, Fault, TransferError
 from dlcore.transfer.http import aiohttp_internals, direct
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.proxies import proxy_of
@@ -147,3 +147,14 @@ async def test_a_body_that_has_ended_gives_no_memory(
     (body,) = bodies
     with pytest.raises(ConnectionAbortedError):
         body.get_buffer(-1)
+
+
+async def test_a_body_of_another_length_is_told_in_bytes(server: Server) -> None:
+    """Fault: a server announces a length that was not asked for. dlcore reads nothing of it."""
+    head = HEAD.replace(f"Content-Length: {len(DATA)}".encode(), b"Content-Length: 5")
+    sink = Collector(len(DATA))
+    async with server.asked(Script([head, DATA[:5]])) as asked:
+        with pytest.raises(TransferError, match="announced 5 bytes where") as caught:
+            await fetch(*asked, sink)
+    assert caught.value.fault is Fault.RANGE
+    assert not sink.received

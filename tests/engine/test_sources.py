@@ -1,0 +1,34 @@
+"""Endpoints that are named by a text: which secret is theirs."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from dlcore.engine import sources
+from dlcore.engine.sources import Access
+from dlcore.model import EndpointKind, EndpointSettings
+from dlcore.transfer import Endpoint, open_endpoint
+
+
+@pytest.mark.parametrize(
+    ("named", "token_file"),
+    [("cmg+https://localhost/x", "token"), ("https://localhost/x", ""), ("folder", "")],
+)
+async def test_only_an_endpoint_that_asks_for_the_token_gets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str, token_file: str
+) -> None:
+    seen: list[EndpointSettings] = []
+
+    def noting(settings: EndpointSettings, **more: object) -> Endpoint:
+        seen.append(settings)
+        return open_endpoint(EndpointSettings("disk", EndpointKind.FILE, str(tmp_path)))
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    monkeypatch.setattr(sources, "open_endpoint", noting)
+    async with AsyncExitStack() as stack:
+        sources.open_sources([named], Access(token_file="token"), stack)
+    assert [settings.token_file for settings in seen] == [token_file]
