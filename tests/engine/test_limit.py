@@ -1,4 +1,4 @@
-"""The cap on all downloads of a client."""
+"""What a client may change while it downloads: its cap and the terms of its endpoints."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import pytest
 
 from dlcore.engine.client import Client
 from dlcore.engine.download.downloads import Downloads
+from dlcore.errors import ConfigError
+from dlcore.schedule import Terms
 from tests.engine.machine import Machine
 from tests.engine.scene import deployment
 
@@ -22,3 +24,19 @@ async def test_a_limit_counts_before_and_after_the_first_download(
         assert caps == [5000.0]
         client.limit(0.0)
         assert caps == [5000.0, 0.0]
+
+
+async def test_terms_count_before_and_after_the_first_download(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed: list[tuple[str, Terms]] = []
+    monkeypatch.setattr(Downloads, "set_terms", lambda _, *change: changed.append(change))
+    async with Client(deployment(machine.root), machine.state) as client:
+        client.set_terms("disk", Terms(1))
+        assert changed == []
+        await client.content()
+        changed.clear()
+        client.set_terms("disk", Terms(2))
+        assert changed == [("disk", Terms(2))]
+        with pytest.raises(ConfigError, match="no endpoint is named other"):
+            client.set_terms("other", Terms(1))
