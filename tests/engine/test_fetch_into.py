@@ -128,6 +128,26 @@ def test_a_folder_that_is_not_there_is_told_before_anything_is_made(tmp_path: Pa
     assert {path.name for path in tmp_path.iterdir()} == {"source", "published"}
 
 
+def test_what_is_kept_of_a_failed_fetch_is_told(tmp_path: Path) -> None:
+    """Fault: no endpoint has all of a package. dlcore keeps what it got, and says where."""
+    published = publish_packages(tmp_path, {PACKAGE: {"a": 3 << 20, "b": 2 << 20}})
+    for path in (published / "objects").iterdir():
+        if path.stat().st_size == 2 << 20:
+            path.write_bytes(bytes(2 << 20))
+    with pytest.raises(IntegrityError) as caught:
+        _fetch(published, tmp_path / "to", Retry(0, 0.0))
+    assert f"of it are kept in {tmp_path / '.to.dlcore'}" in caught.value.remedy
+    assert (tmp_path / ".to.dlcore").is_dir()
+
+
+def test_a_manifest_that_no_endpoint_has_is_told_with_each_reason(tmp_path: Path) -> None:
+    published = publish_packages(tmp_path, {PACKAGE: {"file": 10_000}})
+    for path in (published / "manifests").iterdir():
+        path.unlink()
+    with pytest.raises(NotFoundError, match="no endpoint has the manifest of package ABC00001"):
+        _fetch(published, tmp_path / "to", Retry(0, 0.0))
+
+
 def test_a_fetch_is_capped_and_tried_again_as_its_caller_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,9 +168,11 @@ def test_a_fetch_is_capped_and_tried_again_as_its_caller_says(
     assert said == [Retry(7, 0.5), 5e8]
 
 
-def _fetch(published: Path, to: Path) -> Fetched:
+def _fetch(published: Path, to: Path, retry: Retry | None = None) -> Fetched:
     catalog = published / "catalog.json"
-    return asyncio.run(fetch(PACKAGE, to=to, endpoints=[str(published)], catalog=catalog))
+    return asyncio.run(
+        fetch(PACKAGE, to=to, endpoints=[str(published)], catalog=catalog, retry=retry)
+    )
 
 
 def _source(root: Path, name: str) -> bytes:

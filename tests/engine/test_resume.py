@@ -17,14 +17,14 @@ from dlcore.engine.identity import ChangeKind, changes, identify
 from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.republished import Republished
-from dlcore.engine.resume import Resume
+from dlcore.engine.resume import MAX_TOLD, Resume
 from dlcore.engine.run import run_sequence
 from dlcore.engine.state import LifeFigures, Pin, RunState
 from dlcore.engine.state_file import STATE_FILE, load
 from dlcore.errors import RunStateError, RunStateFault, StorageError
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, TaskSequence, Variables
-from tests.engine.machine import Acting, CrashError, Machine, parsed
+from tests.engine.machine import GOES_ON, Acting, CrashError, Machine, parsed
 from tests.engine.scene import deployment, group, step, when
 from tests.engine.virtual_time import virtually
 
@@ -363,3 +363,24 @@ def test_a_look_at_the_current_catalog_ends_before_the_client_does(
     monkeypatch.setattr(Republished, "look", look)
     virtually(main())
     assert ended == ["look", "client"]
+
+
+@pytest.mark.parametrize("resume", [Resume.ASK, Resume.RESTART])
+def test_a_run_that_begins_anew_may_need_what_the_catalog_does_not_know(
+    machine: Machine, resume: Resume
+) -> None:
+    tree = parsed(step("unknown", package="ABC000FF", attributes=GOES_ON))
+
+    async def main() -> None:
+        async with Client(deployment(machine.root), machine.state) as client:
+            session = await client.session(tree, resume=resume)
+            assert len(session.steps) == 2
+
+    virtually(main())
+
+
+def test_of_many_changes_the_rest_is_counted(machine: Machine) -> None:
+    count = MAX_TOLD + 3
+    interrupted(machine, parsed(*(step(f"old {n}") for n in range(count))), "old 0")
+    error = refused(machine, parsed(*(step(f"new {n}") for n in range(count))))
+    assert f"; {2 * count - MAX_TOLD} more steps differ" in error.message  # old and new
