@@ -198,7 +198,7 @@ class Builder:
             retry_count=_count(element.get("retryCount", ""), "retryCount", named),
             timeout_s=_count(element.get("timeout", ""), "timeout", named) or None,
             start_in=element.get("startIn", ""),
-            run_in=element.get("runIn") or "WinPEandFullOS",
+            run_in=element.get("runIn", "").strip() or "WinPEandFullOS",
             condition=read_condition(element.find("condition")),
             variables=variables,
             listed_packages=packages_listed(kind, variables, action, self._listed),

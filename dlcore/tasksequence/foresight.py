@@ -223,7 +223,7 @@ class _Walk:
 def _excluded(step: Step, *, is_abandoned: bool) -> NotRun | None:
     if not step.enabled:
         return NotRun.DISABLED
-    if step.run_in.strip().upper() == "WINPE":
+    if step.run_in.upper() == "WINPE":
         return NotRun.WINDOWS_PE
     return NotRun.GROUP_FAILED if is_abandoned else None
 

@@ -257,3 +257,13 @@ def test_children_nested_too_deep_are_refused() -> None:
     }
     with pytest.raises(TaskSequenceError, match="nested over 100 deep"):
         read(export_zip(texts), source="x.zip")
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [(" WinPE\t", "WinPE"), ("winpe", "winpe"), ("  ", "WinPEandFullOS"), ("", "WinPEandFullOS")],
+)
+def test_blanks_around_where_a_step_runs_do_not_count(written: str, read: str) -> None:
+    """Fault: a step for Windows PE is marked with blanks around the word. dlcore leaves it out."""
+    (only,) = read_steps(step(runIn=written)).steps
+    assert only.run_in == read
