@@ -137,7 +137,11 @@ class ForeseenVariables:
             if value not in others and len(others) < MAX_ALTERNATIVES:
                 others.append(value)
             return
-        self.expected[name] = self.certain[name] = value
+        for known in (self.expected, self.certain):
+            if value:
+                known[name] = value
+            else:
+                known.pop(name, None)
         self._alternatives.pop(name.upper(), None)
         self._settle(name.upper())
 

@@ -313,3 +313,10 @@ def test_the_work_grows_with_the_number_of_steps_only() -> None:
         return asked
 
     assert questions(400) == 2 * questions(200)
+
+
+def test_a_variable_that_a_step_removes_stays_quoted_in_an_id() -> None:
+    """Fault: an id quotes a variable that was removed. dlcore says so before the run."""
+    found = last(sets("X", "", ""), download("%X%ABC0000A"))
+    assert (found.packages, found.maybe_packages) == ((), ())
+    assert found.unresolved == (UnresolvedNeed("%X%ABC0000A", ("X",)),)
