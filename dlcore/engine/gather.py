@@ -68,7 +68,8 @@ async def gather(client: Client, sequence: TaskSequence, executor: Executor | No
     variables = await in_thread(
         initial_variables, sequence, client.deployment, client.state, client.machine
     )
-    overview = await in_thread(look_over, sequence, variables, client.judge())
+    start = (sequence, variables, client.judge())
+    overview = await in_thread(look_over, *start)
     packages = tuple(dict.fromkeys(need.package_id for need in overview.needs))
     catalog: Answer
     holdings: dict[str, Answer] = {}
@@ -87,6 +88,7 @@ async def gather(client: Client, sequence: TaskSequence, executor: Executor | No
         fetch_bytes = await _fetch_bytes(client, library, listed)
         if not isinstance(executor, SimulatingExecutor):  # it runs no program
             programs = await _programs(library, listed)
+    hindered = obstacles(*start, executor, programs) if executor else None
     space = await in_thread(_space, client.state)
     return Facts(
         deployment=client.deployment,
@@ -99,7 +101,7 @@ async def gather(client: Client, sequence: TaskSequence, executor: Executor | No
         free_bytes=space.free_bytes,
         reserve_bytes=client.reserve.of(space.disk_bytes),
         state_path=client.state,
-        obstacles=obstacles(overview.expected, executor, variables, programs) if executor else None,
+        obstacles=hindered,
         simulated=isinstance(executor, SimulatingExecutor),
         missing_children=overview.missing_children,
         untold=overview.untold,

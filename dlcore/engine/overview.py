@@ -7,7 +7,7 @@ nothing but its packages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from dlcore.deployment import Need, StepNote, UnresolvedNeed
@@ -37,7 +37,6 @@ class Overview(NamedTuple):
         missing_children: Steps that may run a task sequence which the export lacks.
         untold: Steps that may run and whose content the sequence does not tell.
         unexplained: Ids in the reference list that no step names.
-        expected: Steps that may run.
     """
 
     needs: tuple[Need, ...]
@@ -45,7 +44,6 @@ class Overview(NamedTuple):
     missing_children: tuple[StepNote, ...]
     untold: tuple[StepNote, ...]
     unexplained: tuple[str, ...]
-    expected: tuple[Step, ...]
 
 
 def look_over(sequence: TaskSequence, variables: Mapping[str, str], judge: Judge) -> Overview:
@@ -59,7 +57,7 @@ def look_over(sequence: TaskSequence, variables: Mapping[str, str], judge: Judge
     Raises:
         TaskSequenceError: A text becomes too long when it is expanded.
     """
-    foreseen = tuple(foresee(sequence, variables, judge.evaluator, unanswered=judge.foreseen()))
+    foreseen = tuple(_walk(sequence, variables, judge))
     enabled = [item for item in foreseen if item.reason is not NotRun.DISABLED]
     expected = [item for item in foreseen if item.may_run]
     named = [p for item in foreseen for p in (*item.packages, *item.maybe_packages)]
@@ -78,31 +76,45 @@ def look_over(sequence: TaskSequence, variables: Mapping[str, str], judge: Judge
             if item.step.type != SUBSEQUENCE and (note := content_note(item.step))
         ),
         listed,
-        tuple(item.step for item in expected),
     )
 
 
 def obstacles(
-    steps: Iterable[Step],
-    executor: Executor,
+    sequence: TaskSequence,
     variables: Mapping[str, str],
+    judge: Judge,
+    executor: Executor,
     programs: Mapping[str, Mapping[str, str]],
 ) -> tuple[StepNote, ...]:
-    """Why steps cannot be run on this machine.
+    """Why steps that may run cannot be run on this machine.
+
+    Each is looked at with the variables that are expected when its turn comes: an earlier step may
+    override what it does. Of a child sequence that the export lacks nothing is said.
 
     Args:
-        steps: Those that may run. Of a child sequence that the export lacks nothing is said.
-        executor: What is to run them. The engine runs some of them itself.
-        variables: What is known of the variables.
+        sequence: The task sequence.
+        variables: All that are set before the first step.
+        judge: Decides conditions.
+        executor: What is to run the steps. The engine runs some of them itself.
         programs: What was published with packages: package id -> name -> command line. Of other
             packages nothing is said.
+
+    Raises:
+        TaskSequenceError: A text becomes too long when it is expanded.
     """
-    asked = (step for step in steps if step.type != SUBSEQUENCE and not is_own(step))
-    found = (
-        (step, executor.obstacle(step, variables) or unpublished(step, variables, programs))
-        for step in asked
-    )
-    return tuple(_note(step, obstacle) for step, obstacle in found if obstacle)
+    found: list[StepNote] = []
+    for item in _walk(sequence, variables, judge):
+        step, expected = item.step, item.variables
+        if not item.may_run or step.type == SUBSEQUENCE or is_own(step):
+            continue
+        why = executor.obstacle(step, expected) or unpublished(step, expected, programs)
+        if why:
+            found.append(_note(step, why))
+    return tuple(found)
+
+
+def _walk(sequence: TaskSequence, variables: Mapping[str, str], judge: Judge) -> Iterator[Foreseen]:
+    return foresee(sequence, variables, judge.evaluator, unanswered=judge.foreseen())
 
 
 def _needs(enabled: Iterable[Foreseen]) -> Iterable[Need]:

@@ -60,6 +60,8 @@ class Foreseen(NamedTuple):
         packages: Ids of the packages that it needs for certain if it runs, in the order of use.
         maybe_packages: Ids of others that it may need then.
         unresolved: What it names in place of a package id, and what is missing.
+        variables: As they are expected when its turn comes. They change with the walk: look at
+            them before the next step is asked for.
     """
 
     step: Step
@@ -69,6 +71,7 @@ class Foreseen(NamedTuple):
     packages: tuple[str, ...]
     maybe_packages: tuple[str, ...]
     unresolved: tuple[UnresolvedNeed, ...]
+    variables: Mapping[str, str]
 
 
 def foresee(
@@ -155,7 +158,7 @@ class _Walk:
         content = foresee_content(step, self._variables)
         if fate.may_run:
             self._note_effects(step, content, fate.runs)
-        return Foreseen(step, fate.runs, fate.may_run, reason, *content)
+        return Foreseen(step, fate.runs, fate.may_run, reason, *content, self._variables.expected)
 
     def _fate(self, step: Step) -> _Fate:
         fate = _RUNS

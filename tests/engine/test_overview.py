@@ -16,6 +16,7 @@ from dlcore.engine.overview import Overview, look_over, obstacles
 from dlcore.engine.run import run_sequence
 from dlcore.errors import PreflightError
 from dlcore.steps.interface import Executor
+from dlcore.steps.restart import RestartComputer
 from dlcore.steps.simulation import SimulatingExecutor
 from dlcore.tasksequence import Step, TaskSequence, Verdict, read
 from tests.engine.machine import EXTRA, OS, TOOLS, Acting, Machine
@@ -45,8 +46,17 @@ def seen(sequence: TaskSequence, variables: Mapping[str, str] | None = None) -> 
 def named(sequence: TaskSequence, variables: Mapping[str, str] | None = None) -> list[str]:
     """The steps that are said not to be runnable."""
     known = {"Tool": "hammer", "_SMSTSInWinPE": "false", **(variables or {})}
-    found = obstacles(seen(sequence, known).expected, Unable(), known, {})
-    return [f"{note.step}: {note.text}" for note in found]
+    return [f"{note.step}: {note.text}" for note in hindered(sequence, known)]
+
+
+def hindered(
+    sequence: TaskSequence,
+    variables: Mapping[str, str],
+    programs: Mapping[str, Mapping[str, str]] | None = None,
+    executor: Executor | None = None,
+) -> tuple[StepNote, ...]:
+    judge = Judge(lambda *_: Verdict.UNDECIDED)
+    return obstacles(sequence, variables, judge, executor or Unable(), programs or {})
 
 
 def test_every_step_that_cannot_be_run_is_named_with_its_reason() -> None:
@@ -101,7 +111,7 @@ def test_a_child_that_the_export_lacks_is_told_once_and_by_its_id() -> None:
     overview = seen(sequence)
     assert overview.missing_children == (StepNote(0, "Child", "ABC00090"),)
     assert overview.untold == ()
-    assert obstacles(overview.expected, Unable(), {"Tool": "x"}, {}) == ()
+    assert hindered(sequence, {"Tool": "x"}) == ()
     assert overview.needs == (
         Need(OS, "Child", is_certain=False),
         Need(TOOLS, "Child", is_certain=False),
@@ -181,9 +191,38 @@ async def test_a_run_that_is_under_way_is_not_examined_again(
 def test_a_program_that_is_not_published_keeps_the_sequence_from_running() -> None:
     """Fault: a step installs a program that nobody published. dlcore refuses before the run."""
     installs = step("i", "InstallSoftwareAction", PackageID=OS, _SMSSWDProgramName="install")
-    expected = seen(tree(installs)).expected
     variables = {"Tool": "x"}
-    (note,) = obstacles(expected, Unable(), variables, {OS: {"other": "x"}})
+    (note,) = hindered(tree(installs), variables, {OS: {"other": "x"}})
     assert (note.step, "program 'install' of package" in note.text) == ("i", True)
-    assert obstacles(expected, Unable(), variables, {OS: {"install": "x"}}) == ()
-    assert obstacles(expected, Unable(), variables, {}) == ()  # its manifest cannot be read
+    assert hindered(tree(installs), variables, {OS: {"install": "x"}}) == ()
+    assert hindered(tree(installs), variables) == ()  # its manifest cannot be read
+
+
+def sets(name: str, value: str) -> str:
+    return step("set", "SetVariableAction", VariableName=name, VariableValue=value)
+
+
+@pytest.mark.parametrize(
+    ("before", "target", "is_hindered"),
+    [
+        (sets("SMSRebootTarget", "WinPE"), "HD", True),
+        (sets("SMSRebootTarget", "HD"), "WinPE", False),
+        (sets("Other", "WinPE"), "%Other%", True),
+        (sets("SMSRebootTarget", "WinPE") + sets("SMSRebootTarget", ""), "HD", False),
+    ],
+)
+def test_an_earlier_step_may_override_what_keeps_a_step_from_running(
+    before: str, target: str, is_hindered: bool
+) -> None:
+    """Fault: a variable makes a step one that cannot run here. dlcore says so before the run."""
+    restarts = step("r", "RebootAction", SMSRebootTarget=target)
+    found = hindered(tree(before, restarts), {"Tool": "x"}, executor=RestartComputer())
+    assert [note.step for note in found] == ["r"] * is_hindered
+
+
+def test_a_program_in_a_list_that_earlier_steps_fill_is_looked_for() -> None:
+    """Fault: steps list a program that nobody published. dlcore refuses before the run."""
+    filled = sets("L001", f"{OS}:install") + sets("L002", f"{OS}:missing")
+    installs = step("i", "InstallSoftwareAction", BaseVariableName="L")
+    (note,) = hindered(tree(filled, installs), {"Tool": "x"}, {OS: {"install": "x"}})
+    assert "program 'missing' of package" in note.text
