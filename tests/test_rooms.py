@@ -22,6 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "native": {"errors", "disk"},
     "manifest": {"errors", "model", "package_ids", "printable"},
     "tasksequence": {"errors", "model", "package_ids"},
+    "machine": {"tasksequence"},
     "deployment": {"errors", "model", "printable", "text_files", "tasksequence"},
     "schedule": {"errors", "model"},
     "store": {"errors", "model", "disk", "native", "manifest"},
@@ -32,10 +33,12 @@ ALLOWED: dict[str, set[str]] = {
     "emulator": {"errors", "extras", "model", "disk", "manifest"},
     "engine": {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust"),
-        *("tasksequence", "steps", "deployment", "schedule", "store", "transfer", "package_ids"),
+        *("tasksequence", "steps", "machine", "deployment", "schedule", "store", "transfer"),
+        "package_ids",
     },
     "steps": {
         *("errors", "model", "printable", "waiting", "text_files", "disk", "tasksequence"),
+        "machine",
     },
     "sync": {
         *("errors", "model", "waiting", "engine", "steps", "tasksequence"),

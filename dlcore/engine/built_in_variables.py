@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from dlcore.deployment import Deployment, Download
-from dlcore.engine.machine_facts import MachineFacts, this_machine
+from dlcore.machine import Machine, this_machine, told
 from dlcore.tasksequence import FrozenVariables, Step, TaskSequence, Variables
 from dlcore.tasksequence import step_types as types
 
@@ -38,7 +38,7 @@ def initial_variables(
     sequence: TaskSequence,
     deployment: Deployment | None = None,
     state: Path | None = None,
-    machine: MachineFacts | None = None,
+    machine: Machine | None = None,
 ) -> Variables:
     """All variables that are set when the first step's turn comes.
 
@@ -46,14 +46,14 @@ def initial_variables(
         sequence: The task sequence.
         deployment: Its settings; None if there are none, as in a plan.
         state: The state directory; None if it is not known.
-        machine: The machine that runs it; None: this one.
+        machine: The machine that runs it; None: this one. What it does not tell is not set.
     """
     built_in = built_in_variables(sequence, deployment, state, machine or this_machine())
     given = deployment.variables if deployment else {}
     return merged(Variables(built_in), sequence.variables, Variables(given))
 
 
-def facts_again(sequence: TaskSequence, deployment: Deployment, machine: MachineFacts) -> Variables:
+def facts_again(sequence: TaskSequence, deployment: Deployment, machine: Machine) -> Variables:
     """What tells of the machine, for a process that goes on with a run.
 
     A step may have changed it before a restart: MBR2GPT changes the firmware's mode. No step can
@@ -61,7 +61,7 @@ def facts_again(sequence: TaskSequence, deployment: Deployment, machine: Machine
     """
     given = merged(sequence.variables, Variables(deployment.variables))
     found = _of_machine(machine)
-    return Variables({n: v for n, v in found.items() if v and is_read_only(n) and n not in given})
+    return Variables({n: v for n, v in found.items() if is_read_only(n) and n not in given})
 
 
 def merged(*sources: FrozenVariables) -> Variables:
@@ -78,7 +78,7 @@ def built_in_variables(
     sequence: TaskSequence,
     deployment: Deployment | None,
     state: Path | None,
-    machine: MachineFacts,
+    machine: Machine,
 ) -> dict[str, str]:
     """The variables that the engine sets before the first step; see `initial_variables`."""
     on_demand = deployment is None or deployment.options.download == Download.WHEN_NEEDED
@@ -102,15 +102,16 @@ def built_in_variables(
     return {name: value for name, value in found.items() if value}
 
 
-def _of_machine(machine: MachineFacts) -> dict[str, str]:
-    is_uefi, name = machine.is_uefi(), machine.computer_name()
-    return {
+def _of_machine(machine: Machine) -> dict[str, str]:
+    is_uefi, name = told(machine.is_uefi), told(machine.computer_name)
+    found = {
         "_SMSTSMachineName": name,
         "OSDComputerName": name,
-        "_SMSTSBootUEFI": "" if is_uefi is None else _flag(is_uefi),
-        "_TSSecureBoot": machine.secure_boot(),
-        "_SMSTSTimezone": machine.time_zone(),
+        "_SMSTSBootUEFI": None if is_uefi is None else _flag(is_uefi),
+        "_TSSecureBoot": told(machine.secure_boot),
+        "_SMSTSTimezone": told(machine.time_zone),
     }
+    return {name: value for name, value in found.items() if value}
 
 
 def set_before_step(variables: MutableMapping[str, str], step: Step) -> None:

@@ -27,13 +27,13 @@ from dlcore.engine.events import EndpointRenewed, Event, EventBus
 from dlcore.engine.holding import hold
 from dlcore.engine.identity import identify
 from dlcore.engine.judge import Judge
-from dlcore.engine.machine_facts import MachineFacts, this_machine
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.republished import Republished
 from dlcore.engine.resume import Resume, take_up
 from dlcore.engine.session import Session
 from dlcore.engine.state import RunState
 from dlcore.errors import ConfigError
+from dlcore.machine import Machine, this_machine, told
 from dlcore.schedule import Terms
 from dlcore.steps.post_action import PostAction
 from dlcore.store import Reserve, Store
@@ -59,12 +59,12 @@ class Client:
         wait_s: How long to wait while another process holds it.
         rng: Spreads the waits after failures.
         policy: The engine's constants.
-        machine: Tells what the built-in variables say of the machine; None: this machine.
+        machine: Answers what the engine asks about the computer; None: this machine.
 
     Attributes:
         endpoints: Those that this client may use, in order of preference.
         renewals: Tokens and locations renewed so far.
-        machine: Tells what the built-in variables say of the machine.
+        machine: Answers what the engine asks about the computer.
 
     Example:
         ``async with Client(deployment, state) as client: path = await client.fetch("ABC00012")``
@@ -78,7 +78,7 @@ class Client:
         wait_s: float = 0.0,
         rng: random.Random | None = None,
         policy: EnginePolicy | None = None,
-        machine: MachineFacts | None = None,
+        machine: Machine | None = None,
     ) -> None:
         self.deployment = deployment
         self.state = state
@@ -308,7 +308,8 @@ class Client:
             republished=republished,
             link_bytes_per_s=self.deployment.transfer.link_bytes_per_s,
             policy=self.policy,
-            boot_id=await in_thread(self.machine.boot_id),
+            machine=self.machine,
+            boot_id=await in_thread(lambda: told(self.machine.boot_id) or ""),
             post_action=post_action,
         )
         self._stack.push_async_callback(session.aclose)

@@ -6,8 +6,8 @@ from dlcore.engine.deliveries import Deliveries
 from dlcore.engine.download_step import Arrived, download_content
 from dlcore.engine.dynamic_variables_step import set_dynamic_variables
 from dlcore.engine.set_variable import set_variable
+from dlcore.machine import Machine
 from dlcore.steps.interface import Outcome
-from dlcore.steps.machine import this_machine
 from dlcore.tasksequence import (
     ConditionEvaluator,
     Step,
@@ -30,6 +30,7 @@ async def run_own_step(
     arrived: Arrived,
     deliveries: Deliveries,
     evaluator: ConditionEvaluator,
+    machine: Machine,
 ) -> Outcome:
     """Run a step for which `is_own` is true.
 
@@ -39,6 +40,7 @@ async def run_own_step(
         arrived: What became of each of its packages.
         deliveries: Knows which copies of packages are dlcore's own.
         evaluator: Decides the conditions of rules, where they are not about variables.
+        machine: The machine that this runs on.
 
     Raises:
         ConfigError: The step's parameters cannot be used.
@@ -48,7 +50,7 @@ async def run_own_step(
     if is_download(step):
         return await download_content(step, variables, arrived, deliveries)
     if step.type == SET_DYNAMIC_VARIABLES:
-        return await set_dynamic_variables(step, variables, evaluator, this_machine())
+        return await set_dynamic_variables(step, variables, evaluator, machine)
     name, value = assignment(step)
     if name:
         name = variables.expand(name).strip()

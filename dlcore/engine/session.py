@@ -32,6 +32,7 @@ from dlcore.engine.step_turns import StepTurns
 from dlcore.engine.turn import Turn
 from dlcore.engine.work_folders import make_work_folders, work_folder
 from dlcore.errors import ConfigError, StepError
+from dlcore.machine import Machine
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.steps.post_action import PostAction
 from dlcore.steps.post_upgrade import setup_result
@@ -55,6 +56,7 @@ class Session:
         republished: Knows which packages were published again since the run began.
         link_bytes_per_s: The link's rate, for the report's bound; 0.0 if unknown.
         policy: The engine's constants.
+        machine: The machine that this runs on.
         boot_id: Of the machine's present boot; empty if the system does not tell.
         post_action: Starts what the run leaves behind; None: nothing is started.
 
@@ -84,6 +86,7 @@ class Session:
         republished: Republished,
         link_bytes_per_s: float,
         policy: EnginePolicy,
+        machine: Machine,
         boot_id: str = "",
         post_action: PostAction | None = None,
     ) -> None:
@@ -105,7 +108,8 @@ class Session:
             republished,
         )
         self._jobs = StepJobs(
-            *(state, self._turns, self._step_content, self.variables), judge.evaluator
+            *(state, self._turns, self._step_content, self.variables),
+            *(judge.evaluator, machine),
         )
         self._ending = RunEnding(
             *(state, run, self._keeper, self.variables),

@@ -13,6 +13,7 @@ from dlcore.engine.step_content import StepContent, Waited
 from dlcore.engine.step_turns import StepTurns
 from dlcore.engine.work_folders import work_folder
 from dlcore.errors import DlcoreError, RunStateError, StorageError
+from dlcore.machine import Machine
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.tasksequence import ConditionEvaluator, Step, Variables, needs
 
@@ -26,6 +27,7 @@ class StepJobs:
         content: Waits for packages.
         variables: Task sequence variables.
         evaluator: Decides conditions in the rules of steps.
+        machine: The machine that this runs on.
     """
 
     def __init__(
@@ -35,12 +37,14 @@ class StepJobs:
         content: StepContent,
         variables: Variables,
         evaluator: ConditionEvaluator,
+        machine: Machine,
     ) -> None:
         self._state = state
         self._turns = turns
         self._content = content
         self._variables = variables
         self._evaluator = evaluator
+        self._machine = machine
         self._deliveries = Deliveries(state / "deliveries")
 
     def packages(self, step: Step) -> tuple[str, ...]:
@@ -79,7 +83,8 @@ class StepJobs:
             arrived = await self._content.arrivals(packages, self._waited(step))
             await self._turns.start(step)
             outcome = await run_own_step(
-                *(step, self._variables, arrived, self._deliveries), self._evaluator
+                *(step, self._variables, arrived, self._deliveries),
+                *(self._evaluator, self._machine),
             )
             return outcome, False
         except (StorageError, RunStateError):

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from dlcore.machine import Machine
 from dlcore.steps.exit_codes import CHECKS_FAILED
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
-from dlcore.steps.machine import Machine
 from dlcore.steps.readiness_checks import READINESS_CHECKS, Finding, ReadinessCheck
 from dlcore.tasksequence import Step, StepParameters
 from dlcore.waiting import in_thread

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from dlcore.steps.machine import Machine
+from dlcore.machine import Machine
 
 _MEGA: Final = 1_000_000
 _MB_BYTES: Final = 1 << 20

@@ -16,6 +16,7 @@ from dlcore.steps.post_action import PostAction
 from dlcore.tasksequence import Step, TaskSequence, Variables, read
 from tests.engine.scene import deployment, sequence, upgrade
 from tests.engine.virtual_time import virtually
+from tests.machine.told import LAPTOP, ToldMachine
 
 OS, TOOLS, EXTRA = "ABC00001", "ABC00002", "ABC00003"
 TREES = {
@@ -47,32 +48,6 @@ class CrashError(BaseException):
     """The process dies."""
 
 
-class FakeFacts:
-    """A machine of which everything is known. Implements `MachineFacts`."""
-
-    def __init__(
-        self, *, uefi: bool | None = True, zone: str = "0,0,0", boot_id: str = "first"
-    ) -> None:
-        self.uefi = uefi
-        self.zone = zone
-        self.boot = boot_id
-
-    def computer_name(self) -> str:
-        return "PC0042"
-
-    def is_uefi(self) -> bool | None:
-        return self.uefi
-
-    def secure_boot(self) -> str:
-        return "Enabled"
-
-    def time_zone(self) -> str:
-        return self.zone
-
-    def boot_id(self) -> str:
-        return self.boot
-
-
 def exits(**codes: int) -> Acting:
     """Steps end with these codes, by name."""
     return Acting(lambda step, variables, content: Outcome(codes.get(step.name, 0)))
@@ -94,7 +69,7 @@ class Machine:
         self.resume = Resume.ASK
         self.endpoints = ""
         self.on_internet = True
-        self.facts = FakeFacts()
+        self.computer = ToldMachine(**LAPTOP)
         self.post_action: PostAction | None = None
         self.events: list[Event] = []
         self.before_the_outcome_is_taken: Callable[[], None] = lambda: None
@@ -109,7 +84,7 @@ class Machine:
                 variables=self.variables,
                 on_internet=self.on_internet,
             )
-            async with Client(settings, self.state, machine=self.facts) as client:
+            async with Client(settings, self.state, machine=self.computer) as client:
                 stream = client.events()
                 try:
                     report = await run_sequence(

@@ -9,11 +9,11 @@ import pytest
 
 from dlcore.engine.dynamic_variables_step import gathered, set_dynamic_variables
 from dlcore.errors import ConfigError, TaskSequenceError
+from dlcore.machine import SilentMachine
 from dlcore.steps.interface import Outcome
-from dlcore.steps.machine import SilentMachine
 from dlcore.tasksequence import FrozenVariables, Step, Variables, undecided
 from dlcore.tasksequence.step_types import GATHERED, SET_DYNAMIC_VARIABLES
-from tests.steps.machines import LAPTOP, ToldMachine
+from tests.machine.told import LAPTOP, ToldMachine
 
 MACHINE = ToldMachine(**LAPTOP)
 

@@ -250,7 +250,7 @@ def test_a_restart_that_has_happened_is_not_asked_for_again(machine: Machine, bo
     executor = asking("bios", SMSTSRebootRequested="HD")
     tree = parsed(step("bios"), step("next"))
     dies_before_it_tells(machine, tree, executor)
-    machine.facts.boot = boot_id
+    machine.computer.tell(boot_id=boot_id or None)
     assert machine.run(tree, executor).outcome == "succeeded"
     assert executor.ran == ["os", "bios", "next"]
 

@@ -161,7 +161,7 @@ def test_a_step_without_a_folder_starts_in_the_run_s_own_which_the_next_run_empt
         found = []
         settings = deployment(machine.root)
         for restart in (True, False, False):
-            async with Client(settings, machine.state, machine=machine.facts) as client:
+            async with Client(settings, machine.state, machine=machine.computer) as client:
                 session = await client.session(parsed(step("a"), step("b")))
                 async for due in session.run_steps():
                     folder = (await session.job(due)).work_folder
@@ -197,7 +197,7 @@ def test_the_report_says_what_a_step_waited_for_and_how_it_failed(machine: Machi
 def test_a_job_has_the_programs_of_the_step_s_packages(machine: Machine) -> None:
     async def main() -> None:
         settings = deployment(machine.root)
-        async with Client(settings, machine.state, machine=machine.facts) as client:
+        async with Client(settings, machine.state, machine=machine.computer) as client:
             session = await client.session(parsed(step("tools", package=TOOLS)))
             async for due in session.run_steps():
                 job = await session.job(due)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from dlcore.machine import SilentMachine
 from dlcore.steps.bitlocker import (
     POLL_S,
     BitLockerTool,
@@ -15,11 +16,10 @@ from dlcore.steps.bitlocker import (
     ManageBde,
 )
 from dlcore.steps.interface import CANNOT_RUN, Executor, Job, Outcome
-from dlcore.steps.machine import SilentMachine
 from dlcore.steps.process import TIMED_OUT, Commands
 from dlcore.tasksequence import FrozenVariables, Step, Variables
 from dlcore.tasksequence.step_types import DISABLE_BITLOCKER, ENABLE_BITLOCKER
-from tests.steps.machines import LAPTOP, ToldMachine
+from tests.machine.told import LAPTOP, ToldMachine
 
 NOT_ENCRYPTED = 0x80310001
 MACHINE = ToldMachine(**LAPTOP)

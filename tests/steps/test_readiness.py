@@ -12,7 +12,7 @@ from dlcore.steps.readiness import CheckReadiness
 from dlcore.steps.readiness_checks import READINESS_CHECKS
 from dlcore.tasksequence import FrozenVariables, Step, Variables
 from dlcore.tasksequence.step_types import PRESTART_CHECK, step_type
-from tests.steps.machines import GIB, LAPTOP, WINDOWS_11, ToldMachine
+from tests.machine.told import GIB, LAPTOP, WINDOWS_11, ToldMachine
 
 ALL = {
     "OSDCheckMemory": "true",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from dlcore.steps.machine.interface import Adapter, Identity, SilentMachine
+from dlcore.machine.interface import Adapter, Identity, NamedMachine, SecureBoot
 
 _MAINS: Final = ("Mains", "USB")
 _NO_MAC_ADDRESS: Final = "00:00:00:00:00:00"
@@ -18,9 +18,13 @@ _SIOCGIFADDR: Final = 0x8915
 """Source: man 7 netdevice: gets the address of an interface."""
 
 _DEFAULT_ROUTE: Final = "00000000"
+_SECURE_BOOT: Final = "firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+"""Source: UEFI specification, "Globally Defined Variables"; four bytes of attributes precede it."""
+
+_BOOT_ID: Final = "sys/kernel/random/boot_id"
 
 
-class LinuxMachine(SilentMachine):
+class LinuxMachine(NamedMachine):
     """Reads the kernel's files. Implements `Machine`.
 
     Sources: the kernel's documentation of procfs (``meminfo``, ``net/route``) and its descriptions
@@ -58,6 +62,18 @@ class LinuxMachine(SilentMachine):
     def is_uefi(self) -> bool:
         """Whether the kernel knows of EFI."""
         return (self._sys / "firmware/efi").exists()
+
+    def secure_boot(self) -> SecureBoot:
+        """What the firmware's variable says."""
+        try:
+            variable = (self._sys / _SECURE_BOOT).read_bytes()
+        except FileNotFoundError:
+            return "NA"
+        return "Enabled" if variable[4:5] == b"\x01" else "Disabled"
+
+    def boot_id(self) -> str:
+        """The one that the kernel makes up at its start."""
+        return (self._proc / _BOOT_ID).read_text().strip()
 
     def is_on_mains(self) -> bool:
         """Whether a power supply is plugged in, or there is no battery that runs the machine."""

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.steps.machine import Adapter, Identity, SilentMachine, this_machine
-from dlcore.steps.machine.adapters import AdapterEntry, AddressEntry, adapters_in
-from dlcore.steps.machine.linux import LinuxMachine
-from dlcore.steps.machine.smbios import identity_of
+from dlcore.machine import Adapter, Identity, NamedMachine, this_machine, told
+from dlcore.machine.adapters import AdapterEntry, AddressEntry, adapters_in
+from dlcore.machine.linux import LinuxMachine
+from dlcore.machine.smbios import identity_of
 
 HTTP_PORT = bytes([0, 80])
 
@@ -52,6 +52,22 @@ def test_what_the_kernel_does_not_say_is_not_guessed(tmp_path: Path) -> None:
 def test_a_machine_with_efi_is_one(tmp_path: Path) -> None:
     assert not files(tmp_path).is_uefi()
     assert files(tmp_path, sys__firmware__efi__runtime="1").is_uefi()
+
+
+def test_secure_boot_is_what_the_variable_of_the_firmware_says(tmp_path: Path) -> None:
+    variable = tmp_path / "sys/firmware/efi/efivars"
+    variable /= "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+    machine = files(tmp_path)
+    assert machine.secure_boot() == "NA"
+    variable.parent.mkdir(parents=True)
+    variable.write_bytes(b"\6\0\0\0\1")
+    assert machine.secure_boot() == "Enabled"
+    variable.write_bytes(b"\6\0\0\0\0")
+    assert machine.secure_boot() == "Disabled"
+
+
+def test_the_boot_has_the_id_that_the_kernel_made_up(tmp_path: Path) -> None:
+    assert files(tmp_path, proc__sys__kernel__random__boot_id="5f2c").boot_id() == "5f2c"
 
 
 SUPPLY = "sys__class__power_supply__"
@@ -98,15 +114,29 @@ def test_this_linux_answers() -> None:
     machine = this_machine()
     assert machine.memory_bytes() > 1 << 20
     assert machine.free_disk_bytes() >= 0
+    assert machine.computer_name()
+    assert machine.boot_id()
     assert all(adapter.mac_address != "00:00:00:00:00:00" for adapter in machine.adapters())
 
 
 def test_a_machine_that_is_not_known_answers_nothing() -> None:
     """Fault: dlcore does not know the system. It answers no question about the machine."""
-    machine = SilentMachine()
+    machine = NamedMachine()
+    assert machine.computer_name()
     for question in (machine.memory_bytes, machine.is_uefi, machine.adapters, machine.identity):
         with pytest.raises(OSError, match="cannot find it out"):
             question()
+
+
+def test_a_question_without_an_answer_is_none() -> None:
+    assert told(NamedMachine().is_uefi) is None
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="asks the Windows that this runs on")
+def test_this_windows_answers() -> None:
+    machine = this_machine()
+    assert machine.secure_boot() in {"NA", "Enabled", "Disabled"}
+    assert machine.time_zone().count(",") >= 20
 
 
 # SMBIOS

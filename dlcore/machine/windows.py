@@ -10,17 +10,23 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import shutil
 import sys
 from typing import Any, Final
 
-from dlcore.steps.machine.adapters import AdapterEntry, adapters_in
-from dlcore.steps.machine.interface import Adapter, Identity, OperatingSystem
-from dlcore.steps.machine.smbios import identity_of
+from dlcore.machine.adapters import AdapterEntry, adapters_in
+from dlcore.machine.interface import Adapter, Identity, OperatingSystem, SecureBoot
+from dlcore.machine.smbios import identity_of
 from dlcore.tasksequence.windows_probes import SystemProbes
 
 _PROCESSOR_KEY: Final = r"HKLM\HARDWARE\DESCRIPTION\System\CentralProcessor\0"
 _CLIENT_KEY: Final = r"HKLM\SOFTWARE\Microsoft\SMS\Mobile Client"
+_SECURE_BOOT_KEY: Final = r"HKLM\SYSTEM\CurrentControlSet\Control\SecureBoot\State"
+_BOOT_KEY: Final = (
+    r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters"
+)
+_TIME_ZONE_IS_UNKNOWN: Final = 0xFFFFFFFF  # TIME_ZONE_ID_INVALID
 _FIRMWARE_IS_UEFI: Final = 2  # FirmwareTypeUefi
 _POWER_IS_UNKNOWN: Final = 255
 _RAW_SMBIOS: Final = 0x52534D42  # "RSMB"
@@ -59,6 +65,20 @@ class _PowerStatus(ctypes.Structure):
     ]
 
 
+class _TimeZone(ctypes.Structure):
+    """TIME_ZONE_INFORMATION."""
+
+    _fields_ = [
+        ("bias_min", ctypes.c_int32),
+        ("standard_name", ctypes.c_wchar * 32),
+        ("standard_date", ctypes.c_uint16 * 8),
+        ("standard_bias_min", ctypes.c_int32),
+        ("daylight_name", ctypes.c_wchar * 32),
+        ("daylight_date", ctypes.c_uint16 * 8),
+        ("daylight_bias_min", ctypes.c_int32),
+    ]
+
+
 class WindowsMachine:
     """Asks Windows. Implements `Machine`.
 
@@ -68,6 +88,10 @@ class WindowsMachine:
 
     def __init__(self, probes: SystemProbes | None = None) -> None:
         self._probes = probes or SystemProbes()
+
+    def computer_name(self) -> str:
+        """The name of the computer."""
+        return platform.node().partition(".")[0]
 
     def memory_bytes(self) -> int:
         """GlobalMemoryStatusEx."""
@@ -88,6 +112,30 @@ class WindowsMachine:
         kind = ctypes.c_uint32()
         _check(_function("kernel32", "GetFirmwareType")(ctypes.byref(kind)))
         return kind.value == _FIRMWARE_IS_UEFI
+
+    def secure_boot(self) -> SecureBoot:
+        """What the registry says; without the value the firmware does not have it."""
+        value = self._probes.registry_value(_SECURE_BOOT_KEY, "UEFISecureBootEnabled")
+        return "NA" if value is None else "Enabled" if value.text == "1" else "Disabled"
+
+    def time_zone(self) -> str:
+        """GetTimeZoneInformation.
+
+        The bias, the two other biases, the two dates and the two names, separated by commas.
+        Source: Microsoft Learn, "Task sequence variables", ``_SMSTSTimezone``.
+        """
+        zone = _TimeZone()
+        kind = _function("kernel32", "GetTimeZoneInformation")(ctypes.byref(zone))
+        _check(kind & 0xFFFFFFFF != _TIME_ZONE_IS_UNKNOWN)
+        numbers = (
+            *(zone.bias_min, zone.standard_bias_min, zone.daylight_bias_min),
+            *(*zone.standard_date, *zone.daylight_date),
+        )
+        return ",".join((*map(str, numbers), zone.standard_name, zone.daylight_name))
+
+    def boot_id(self) -> str:
+        """The number of the boot, which Windows counts."""
+        return self._value(_BOOT_KEY, "BootId")
 
     def is_on_mains(self) -> bool:
         """GetSystemPowerStatus."""

@@ -13,7 +13,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any, Final
 
-from dlcore.steps.machine.interface import Adapter
+from dlcore.machine.interface import Adapter
 
 _LOOPBACK: Final = 24  # IF_TYPE_SOFTWARE_LOOPBACK
 _WIRELESS: Final = frozenset({71, 243, 244})  # IEEE 802.11, and mobile broadband (GSM, CDMA)

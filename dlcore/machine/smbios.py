@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from dlcore.steps.machine.interface import Identity
+from dlcore.machine.interface import Identity
 
 _SYSTEM: Final = 1
 _ENCLOSURE: Final = 3

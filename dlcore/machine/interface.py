@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, NoReturn, Protocol
+import logging
+import platform
+from collections.abc import Callable
+from typing import Literal, NamedTuple, NoReturn, Protocol, TypeVar
+
+SecureBoot = Literal["Enabled", "Disabled", "NA"]
+"""``NA``: the firmware does not have it."""
+
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 class Identity(NamedTuple):
@@ -60,6 +71,10 @@ class OperatingSystem(NamedTuple):
 class Machine(Protocol):
     """Answers questions about a computer. Each raises OSError, with the reason, if it cannot."""
 
+    def computer_name(self) -> str:
+        """Its name, without its domain."""
+        ...
+
     def memory_bytes(self) -> int:
         """The physical memory."""
         ...
@@ -74,6 +89,18 @@ class Machine(Protocol):
 
     def is_uefi(self) -> bool:
         """Whether it was started by UEFI, and not by BIOS."""
+        ...
+
+    def secure_boot(self) -> SecureBoot:
+        """Whether its firmware starts only what is signed."""
+        ...
+
+    def time_zone(self) -> str:
+        """Its time zone, as ``_SMSTSTimezone`` has it."""
+        ...
+
+    def boot_id(self) -> str:
+        """A text that is another one after each start of the system."""
         ...
 
     def is_on_mains(self) -> bool:
@@ -109,6 +136,15 @@ class Machine(Protocol):
         ...
 
 
+def told(question: Callable[[], T]) -> T | None:
+    """The answer to a question; None if the machine does not have it."""
+    try:
+        return question()
+    except OSError as error:
+        _log.debug("%s is not known: %s", question.__name__, error.strerror or error)
+        return None
+
+
 class SilentMachine:
     """Answers nothing. Implements `Machine`.
 
@@ -121,6 +157,10 @@ class SilentMachine:
 
     def _refuse(self) -> NoReturn:
         raise OSError(self._reason)
+
+    def computer_name(self) -> str:
+        """Not known."""
+        self._refuse()
 
     def memory_bytes(self) -> int:
         """Not known."""
@@ -135,6 +175,18 @@ class SilentMachine:
         self._refuse()
 
     def is_uefi(self) -> bool:
+        """Not known."""
+        self._refuse()
+
+    def secure_boot(self) -> SecureBoot:
+        """Not known."""
+        self._refuse()
+
+    def time_zone(self) -> str:
+        """Not known."""
+        self._refuse()
+
+    def boot_id(self) -> str:
         """Not known."""
         self._refuse()
 
@@ -169,3 +221,11 @@ class SilentMachine:
     def is_tpm_activated(self) -> bool:
         """Not known."""
         self._refuse()
+
+
+class NamedMachine(SilentMachine):
+    """Tells its name only. Implements `Machine` for systems that dlcore does not know."""
+
+    def computer_name(self) -> str:
+        """The name of the host."""
+        return platform.node().partition(".")[0]
