@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -15,16 +15,18 @@ from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.state import state_option, trust_root_option, which_option
 from dlcore.deployment import Check, CheckOutcome, Deployment, StepNote, load_deployment
 from dlcore.tasksequence import (
+    Foreseen,
     NotRun,
     Plan,
     PlannedStep,
     Runs,
     TaskSequence,
-    Variables,
     default_evaluator,
+    foresee,
     from_facts,
     load,
-    plan,
+    plan_of,
+    undecided,
 )
 from dlcore.tasksequence.step_types import PREFIX
 
@@ -68,9 +70,7 @@ def command(
     """
     loaded = load(sequence, which=which)
     deployment = load_deployment(config, trust_root=trust_root) if config else None
-    variables = _known(loaded, deployment, state)
-    planned = _plan(loaded, deployment, variables)
-    unrunnable = _unrunnable(loaded, planned, deployment, variables or {})
+    planned, unrunnable = _plan(loaded, deployment, state)
     checks = run_async(_check(loaded, deployment, state)) if deployment else ()
     if as_json:
         found = {"checks": checks} if deployment else {}
@@ -93,38 +93,37 @@ async def _check(sequence: TaskSequence, deployment: Deployment, state: Path) ->
         return await preflight(client, sequence, executors)
 
 
-def _known(sequence: TaskSequence, deployment: Deployment | None, state: Path) -> Variables | None:
-    """The variables before the first step; None if there are no settings that could set some."""
-    if deployment is None:
-        return None
-    from dlcore.engine.built_in_variables import initial_variables
-
-    return initial_variables(sequence, deployment, state)
-
-
 def _plan(
-    sequence: TaskSequence, deployment: Deployment | None, variables: Variables | None
-) -> Plan:
-    """With settings, what would be true on this machine; without them, of any machine."""
-    if deployment is None:
-        return plan(sequence)
-    evaluator = from_facts(deployment.conditions.facts, default_evaluator())
-    return plan(sequence, variables, evaluator)
+    sequence: TaskSequence, deployment: Deployment | None, state: Path
+) -> tuple[Plan, tuple[StepNote, ...]]:
+    """The plan, and the steps that may run and that this machine cannot run.
 
-
-def _unrunnable(
-    sequence: TaskSequence,
-    planned: Plan,
-    deployment: Deployment | None,
-    variables: Mapping[str, str],
-) -> tuple[StepNote, ...]:
-    """The steps that may run and that this machine cannot run."""
-    from dlcore.engine.overview import obstacles
+    With settings it is the plan of a run on this machine; without them, of one on any machine.
+    """
+    from dlcore.engine.overview import obstacle
     from dlcore.steps.registry import standard_executors
 
     executors = standard_executors(deployment.secret_variables if deployment else ())
-    expected = (sequence.steps[step.index] for step in planned.steps if step.runs is not Runs.NO)
-    return obstacles(expected, executors, variables, programs={})
+    unrunnable: list[StepNote] = []
+
+    def steps() -> Iterator[Foreseen]:
+        for item in _foreseen(sequence, deployment, state):
+            note = obstacle(item, executors, programs={})
+            unrunnable.extend([note] if note else [])
+            yield item
+
+    return plan_of(sequence, steps()), tuple(unrunnable)
+
+
+def _foreseen(
+    sequence: TaskSequence, deployment: Deployment | None, state: Path
+) -> Iterator[Foreseen]:
+    if deployment is None:
+        return foresee(sequence, None, undecided)
+    from dlcore.engine.built_in_variables import initial_variables
+
+    evaluator = from_facts(deployment.conditions.facts, default_evaluator())
+    return foresee(sequence, initial_variables(sequence, deployment, state), evaluator)
 
 
 def _told(note: StepNote) -> dict[str, object]:

@@ -88,29 +88,39 @@ def obstacles(
 ) -> tuple[StepNote, ...]:
     """Why steps that may run cannot be run on this machine.
 
-    Each is looked at with the variables that are expected when its turn comes: an earlier step may
-    override what it does. Of a child sequence that the export lacks nothing is said.
-
     Args:
         sequence: The task sequence.
         variables: All that are set before the first step.
         judge: Decides conditions.
         executor: What is to run the steps. The engine runs some of them itself.
-        programs: What was published with packages: package id -> name -> command line. Of other
-            packages nothing is said.
+        programs: As for `obstacle`.
 
     Raises:
         TaskSequenceError: A text becomes too long when it is expanded.
     """
-    found: list[StepNote] = []
-    for item in _walk(sequence, variables, judge):
-        step, expected = item.step, item.variables
-        if not item.may_run or step.type == SUBSEQUENCE or is_own(step):
-            continue
-        why = executor.obstacle(step, expected) or unpublished(step, expected, programs)
-        if why:
-            found.append(_note(step, why))
-    return tuple(found)
+    found = (obstacle(item, executor, programs) for item in _walk(sequence, variables, judge))
+    return tuple(note for note in found if note)
+
+
+def obstacle(
+    foreseen: Foreseen, executor: Executor, programs: Mapping[str, Mapping[str, str]]
+) -> StepNote | None:
+    """Why a step that may run cannot be run on this machine; None if it can.
+
+    It is looked at with the variables that are expected when its turn comes: an earlier step may
+    override what it does. Of a child sequence that the export lacks nothing is said.
+
+    Args:
+        foreseen: The step, while the walk over the sequence stands at it.
+        executor: What is to run it. The engine runs some steps itself.
+        programs: What was published with packages: package id -> name -> command line. Of other
+            packages nothing is said.
+    """
+    step, expected = foreseen.step, foreseen.variables
+    if not foreseen.may_run or step.type == SUBSEQUENCE or is_own(step):
+        return None
+    why = executor.obstacle(step, expected) or unpublished(step, expected, programs)
+    return _note(step, why) if why else None
 
 
 def _walk(sequence: TaskSequence, variables: Mapping[str, str], judge: Judge) -> Iterator[Foreseen]:

@@ -37,6 +37,7 @@ from dlcore.tasksequence.planning import Runs as Runs
 from dlcore.tasksequence.planning import Unexplained as Unexplained
 from dlcore.tasksequence.planning import Unresolved as Unresolved
 from dlcore.tasksequence.planning import plan as plan
+from dlcore.tasksequence.planning import plan_of as plan_of
 from dlcore.tasksequence.reading import load as load
 from dlcore.tasksequence.reading import read as read
 from dlcore.tasksequence.reference_list import unexplained as unexplained

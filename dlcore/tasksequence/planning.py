@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -122,7 +122,12 @@ def plan(
         TaskSequenceError: A text becomes too long when it is expanded.
     """
     known = None if variables is None else {**sequence.variables, **variables}
-    steps = tuple(foresee(sequence, known, evaluator))
+    return plan_of(sequence, foresee(sequence, known, evaluator))
+
+
+def plan_of(sequence: TaskSequence, foreseen: Iterable[Foreseen]) -> Plan:
+    """The plan that a walk over all steps gives; see `plan`."""
+    steps = tuple(foreseen)
     expected = [step for step in steps if step.may_run]
     packages = dict.fromkeys(p for step in expected for p in step.packages)
     maybe = dict.fromkeys(p for step in expected for p in step.maybe_packages)
