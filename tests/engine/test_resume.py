@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.deployment import Download
+from dlcore.engine import pins
 from dlcore.engine.client import Client
 from dlcore.engine.events import StepInterrupted
 from dlcore.engine.identity import ChangeKind, changes, identify
@@ -384,3 +385,21 @@ def test_of_many_changes_the_rest_is_counted(machine: Machine) -> None:
     interrupted(machine, parsed(*(step(f"old {n}") for n in range(count))), "old 0")
     error = refused(machine, parsed(*(step(f"new {n}") for n in range(count))))
     assert f"; {2 * count - MAX_TOLD} more steps differ" in error.message  # old and new
+
+
+def test_a_pinned_catalog_that_was_lost_is_kept_again(machine: Machine) -> None:
+    """Fault: the catalog that a run keeps is deleted. dlcore keeps the same one from its site."""
+    tree = parsed(step("1"))
+    interrupted(machine, tree, "1")
+    run = load(machine.state)
+    assert run is not None
+    kept = machine.state / pins.FOLDER / run.pin.catalog
+    kept.unlink()
+    seen: list[bool] = []
+
+    def act(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        seen.append(kept.exists())
+        return Outcome()
+
+    machine.run(tree, Acting(act))
+    assert seen == [True]

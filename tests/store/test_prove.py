@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -118,6 +119,21 @@ def test_altered_bytes_are_found_and_only_they_are_fetched_again(
         assert not list((tmp_path / "packages").iterdir())
         assert refetched(store, package) == (6 if package is WHOLE else 1)
         assert prove(store, package) == content
+
+
+def test_a_file_that_is_taken_away_while_it_is_proven_counts_as_wrong(tmp_path: Path) -> None:
+    """Fault: a file is taken away while its package is proven. dlcore does not call it right."""
+
+    class Vanishing(Files):
+        def open_to_read(self, path: Path) -> int:
+            if path.name == "long.bin":
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+            return super().open_to_read(path)
+
+    with opened(tmp_path) as first:
+        finish(first)
+    with opened(tmp_path, Vanishing()) as store:
+        assert prove(store) is None
 
 
 @pytest.mark.parametrize("name", ["long.bin", "a/exact.bin"])
