@@ -64,10 +64,18 @@ INNER_ALLOWED = {
         *("dlcore.errors", "dlcore.printable", "dlcore.transfer.http"),
         *("dlcore.transfer.policy", "dlcore.transfer.sink"),
     },
+    "steps/commands": {
+        *("dlcore.printable", "dlcore.text_files", "dlcore.waiting", "dlcore.tasksequence"),
+        *("dlcore.steps.commands", "dlcore.steps.interface"),
+    },
 }
-INNER_USERS = dict.fromkeys(
-    ("dlcore.transfer.http", "dlcore.transfer.endpoints", "dlcore.transfer.interface"), "transfer"
-)
+INNER_USERS = {
+    **dict.fromkeys(
+        ("dlcore.transfer.http", "dlcore.transfer.endpoints", "dlcore.transfer.interface"),
+        "transfer",
+    ),
+    "dlcore.steps.commands": "steps",
+}
 PURE = {
     "schedule",
     "tasksequence",

@@ -33,7 +33,7 @@ from dlcore.cli.views import open_view
 from dlcore.deployment import load_deployment
 from dlcore.engine.events import EndpointRenewed
 from dlcore.engine.units import amount
-from dlcore.steps.process import Commands
+from dlcore.steps.commands.process import Commands
 from dlcore.steps.setup_runner import StandInSetup
 from dlcore.steps.upgrade import UpgradeOperatingSystem
 from dlcore.tasksequence.step_types import UPGRADE

@@ -1,9 +1,11 @@
 """What the steps of a task sequence do when they run.
 
 The way through the room: ``registry`` names the executor of each step type; an executor gets a
-`Job` and answers with an `Outcome` (``interface``). ``command_line`` and ``powershell`` say what is
-to be started, with ``quoting``, ``working_folder`` and ``step_environment``; ``process`` starts it,
-and ends it with its ``process_tree``; ``command_output`` keeps the end of what it prints, and
-``answers`` reads the variables that it sets. ``install_package`` runs published programs,
-``installed`` finds the executors of other packages, and ``simulation`` stands in for all.
+`Job` and answers with an `Outcome` (``interface``). Most files are about one type each:
+``command_line``, ``powershell``, ``install_package``, ``readiness`` (what it checks:
+``readiness_checks``), ``bitlocker``, ``restart``, and ``upgrade`` (``setup_command`` says what
+Windows Setup gets, ``setup_runner`` runs it, ``post_upgrade`` learns how it ended). Types that
+dlcore does not run are ``refused``. ``commands`` is the inner room that runs what is started.
+``exit_codes`` explains codes, ``installed`` finds the executors of other packages, ``simulation``
+stands in for all, and ``post_action`` starts what a run leaves behind.
 """

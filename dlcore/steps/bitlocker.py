@@ -24,8 +24,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from dlcore.machine import Machine
+from dlcore.steps.commands.process import TIMED_OUT, Command, Commands
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
-from dlcore.steps.process import TIMED_OUT, Command, Commands
 from dlcore.tasksequence import Step, StepParameters
 from dlcore.waiting import in_thread
 

@@ -12,11 +12,11 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from dlcore.steps import run_as
+from dlcore.steps.commands import run_as
+from dlcore.steps.commands.process import Command, Commands, Scene, with_restart
+from dlcore.steps.commands.quoting import posix
+from dlcore.steps.commands.windows_command import windows_command
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
-from dlcore.steps.process import Command, Commands, Scene, with_restart
-from dlcore.steps.quoting import posix
-from dlcore.steps.windows_command import windows_command
 from dlcore.tasksequence import Step, StepParameters
 
 SHELL = "/bin/sh"

@@ -19,9 +19,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from dlcore.steps.command_line import command_of
+from dlcore.steps.commands.output_tail import MAX_SHOWN_LINES
+from dlcore.steps.commands.process import RESTART_NEEDED, Commands
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
-from dlcore.steps.output_tail import MAX_SHOWN_LINES
-from dlcore.steps.process import RESTART_NEEDED, Commands
 from dlcore.tasksequence import FrozenVariables, Step, StepParameters, package_id
 from dlcore.tasksequence.step_types import INSTALL_SOFTWARE
 from dlcore.tasksequence.variables import frozen

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from dlcore.steps.command_line import command_of
+from dlcore.steps.commands.process import Scene
+from dlcore.steps.commands.step_environment import step_environment
 from dlcore.steps.interface import Job
-from dlcore.steps.process import Scene
-from dlcore.steps.step_environment import step_environment
 from dlcore.tasksequence import Step, Variables
 from dlcore.tasksequence.step_types import RUN_COMMAND_LINE
 

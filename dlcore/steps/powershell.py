@@ -17,11 +17,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from dlcore.steps import run_as
+from dlcore.steps.commands import run_as
+from dlcore.steps.commands.process import Command, Commands, Scene, with_restart
+from dlcore.steps.commands.quoting import powershell
+from dlcore.steps.commands.working_folder import package_folder
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
-from dlcore.steps.process import Command, Commands, Scene, with_restart
-from dlcore.steps.quoting import powershell
-from dlcore.steps.working_folder import package_folder
 from dlcore.tasksequence import Step, StepParameters
 
 OUTPUT_VARIABLE: Final = "OSDRunPowerShellScriptOutputVariableName"

@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping
 from dlcore.machine import this_machine
 from dlcore.steps.bitlocker import DisableBitLocker, EnableBitLocker, ManageBde
 from dlcore.steps.command_line import RunCommandLine
+from dlcore.steps.commands.process import Commands
 from dlcore.steps.install_package import InstallPackage
 from dlcore.steps.installed import GROUP, ExecutorContext, installed_executors
 from dlcore.steps.interface import CANNOT_RUN, Executor, Job, Outcome
 from dlcore.steps.powershell import RunPowerShellScript
-from dlcore.steps.process import Commands
 from dlcore.steps.readiness import CheckReadiness
 from dlcore.steps.refused import refusing_executors
 from dlcore.steps.restart import RestartComputer

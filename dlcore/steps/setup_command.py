@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from dlcore.steps.quoting import windows
+from dlcore.steps.commands.quoting import windows
 from dlcore.tasksequence import FrozenVariables, StepParameters
 
 _KEEPS: Final = {"upgrade": "Upgrade", "dataonly": "DataOnly", "clean": "Clean"}

@@ -22,9 +22,9 @@ from typing import Final, Protocol
 
 import msgspec
 
+from dlcore.steps.commands.process import Command, Commands
+from dlcore.steps.commands.quoting.windows_arguments import arguments_of
 from dlcore.steps.interface import Job, Outcome
-from dlcore.steps.process import Command, Commands
-from dlcore.steps.quoting.windows_arguments import arguments_of
 
 EXIT_CODE_FILE: Final = "DLCORE_EXIT_CODE"
 _CODE: Final = re.compile(r"0[xX][0-9A-Fa-f]{1,8}|[0-9]{1,10}")

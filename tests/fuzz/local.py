@@ -16,7 +16,7 @@ from dlcore.engine.deliveries import Delivered, Deliveries
 from dlcore.engine.state_file import decode_state, encode_state
 from dlcore.errors import RunStateError, TrustError
 from dlcore.native import block_checksums
-from dlcore.steps.answers import MAX_NAME_CHARACTERS, read_answers
+from dlcore.steps.commands.answers import MAX_NAME_CHARACTERS, read_answers
 from dlcore.store.files import Files
 from dlcore.trust.evidence import decode_evidence, encode_evidence
 from tests.fuzz.target import RefusedError, target

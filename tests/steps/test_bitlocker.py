@@ -15,8 +15,8 @@ from dlcore.steps.bitlocker import (
     EnableBitLocker,
     ManageBde,
 )
+from dlcore.steps.commands.process import TIMED_OUT, Commands
 from dlcore.steps.interface import CANNOT_RUN, Executor, Job, Outcome
-from dlcore.steps.process import TIMED_OUT, Commands
 from dlcore.tasksequence import FrozenVariables, Step, Variables
 from dlcore.tasksequence.step_types import DISABLE_BITLOCKER, ENABLE_BITLOCKER
 from tests.machine.told import LAPTOP, ToldMachine

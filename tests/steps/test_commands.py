@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.steps.commands.process import TIMED_OUT, with_restart
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
-from dlcore.steps.process import TIMED_OUT, with_restart
 from dlcore.steps.registry import standard_executors
 from dlcore.tasksequence import Step, Variables, read
 from tests.engine.scene import sequence, step

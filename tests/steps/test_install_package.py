@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.steps.commands.process import Commands
 from dlcore.steps.install_package import InstallPackage, unpublished
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
-from dlcore.steps.process import Commands
 from dlcore.tasksequence import Step, Variables, read
 from tests.engine.scene import sequence, step
 

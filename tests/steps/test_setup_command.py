@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.steps.quoting.windows_arguments import arguments_of
+from dlcore.steps.commands.quoting.windows_arguments import arguments_of
 from dlcore.steps.setup_command import SetupOptions, options_from, quoted_path, setup_line
 from dlcore.tasksequence import FrozenVariables, Step, StepParameters
 from dlcore.tasksequence.step_types import UPGRADE

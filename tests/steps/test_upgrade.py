@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.steps.commands.process import TIMED_OUT, Commands
 from dlcore.steps.exit_codes import PATH_NOT_FOUND
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.steps.post_upgrade import RESULT_FILE, SCRIPT_FOLDER, setup_result, write_scripts
-from dlcore.steps.process import TIMED_OUT, Commands
 from dlcore.steps.setup_runner import StandInSetup, WindowsSetup
 from dlcore.steps.upgrade import UpgradeOperatingSystem
 from dlcore.tasksequence import FrozenVariables, Step, Variables

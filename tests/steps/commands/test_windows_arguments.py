@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.steps.quoting.windows_arguments import arguments_of
+from dlcore.steps.commands.quoting.windows_arguments import arguments_of
 
 
 @pytest.mark.parametrize(

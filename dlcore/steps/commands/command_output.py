@@ -16,8 +16,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from dlcore.steps.masking import MaskedStream
-from dlcore.steps.output_tail import OutputTail
+from dlcore.steps.commands.masking import MaskedStream
+from dlcore.steps.commands.output_tail import OutputTail
 
 _MARKER_BYTES: Final = 16
 """Random, so a command cannot print it by chance."""

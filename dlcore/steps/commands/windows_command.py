@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from dlcore.steps.associations import Associations, opened
-from dlcore.steps.process import Command, Scene
-from dlcore.steps.quoting import windows
-from dlcore.steps.wow64 import redirected
+from dlcore.steps.commands.associations import Associations, opened
+from dlcore.steps.commands.process import Command, Scene
+from dlcore.steps.commands.quoting import windows
+from dlcore.steps.commands.wow64 import redirected
 
 if sys.platform == "win32":
-    from dlcore.steps.associations import RegistryAssociations as _MachineAssociations
+    from dlcore.steps.commands.associations import RegistryAssociations as _MachineAssociations
 else:
 
     class _MachineAssociations:

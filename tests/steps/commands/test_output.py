@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dlcore.steps.command_output import CommandOutput
-from dlcore.steps.masking import MaskedStream
-from dlcore.steps.output_tail import (
+from dlcore.steps.commands.command_output import CommandOutput
+from dlcore.steps.commands.masking import MaskedStream
+from dlcore.steps.commands.output_tail import (
     MAX_LINE_CHARACTERS,
     MAX_SHOWN_LINES,
     MAX_VARIABLE_CHARACTERS,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.steps.commands.process import Command, Scene
+from dlcore.steps.commands.windows_command import windows_command
 from dlcore.steps.interface import Job
-from dlcore.steps.process import Command, Scene
-from dlcore.steps.windows_command import windows_command
 from dlcore.tasksequence import Step, Variables
 
 TEMPLATES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dlcore.steps.wow64 import redirected
+from dlcore.steps.commands.wow64 import redirected
 
 WINDOWS = {"SystemRoot": r"C:\Windows", "PROCESSOR_ARCHITECTURE": "AMD64"}
 

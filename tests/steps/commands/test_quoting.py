@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dlcore.steps.quoting import posix, powershell, windows
+from dlcore.steps.commands.quoting import posix, powershell, windows
 from dlcore.tasksequence import Variables
 from tests.engine.crt import arguments_of
 

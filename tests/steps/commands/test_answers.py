@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.steps.answers import (
+from dlcore.steps.commands.answers import (
     MAX_ANSWER_BYTES,
     MAX_ANSWER_LINES,
     MAX_NAME_CHARACTERS,

@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 from typing import Final, Protocol
 
-from dlcore.steps.windows_job import WindowsJobs
+from dlcore.steps.commands.windows_job import WindowsJobs
 
 _PROC: Final = Path("/proc")
 _MAX_ROUNDS: Final = 100
@@ -59,7 +59,7 @@ def new_tree(mark: str) -> ProcessTree:
         mark: A text in the command's environment that no other process has there.
     """
     if sys.platform == "win32":
-        from dlcore.steps.windows_job import JobObject
+        from dlcore.steps.commands.windows_job import JobObject
 
         return WindowsTree(JobObject())
     return PosixTree(mark)

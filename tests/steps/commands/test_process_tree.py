@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dlcore.steps.process_tree import CREATE_SUSPENDED, PosixTree, WindowsTree
+from dlcore.steps.commands.process_tree import CREATE_SUSPENDED, PosixTree, WindowsTree
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only /proc tells descendants")
 

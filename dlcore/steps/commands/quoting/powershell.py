@@ -16,7 +16,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from dlcore.steps.quoting.quoted import VALUE_PREFIX, QuotedLine, refuse_nul
+from dlcore.steps.commands.quoting.quoted import VALUE_PREFIX, QuotedLine, refuse_nul
 from dlcore.tasksequence import Part
 
 SINGLE_QUOTES: Final = "'\u2018\u2019\u201a\u201b"

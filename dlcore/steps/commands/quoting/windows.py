@@ -21,7 +21,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from dlcore.steps.quoting.quoted import refuse_nul
+from dlcore.steps.commands.quoting.quoted import refuse_nul
 from dlcore.tasksequence import FrozenVariables, Part
 
 _COMMAND_PROCESSORS: Final = frozenset({"cmd", "command"})

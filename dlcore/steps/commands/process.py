@@ -20,12 +20,12 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from dlcore.steps.answers import VARIABLE, checked_name, read_answers
-from dlcore.steps.command_output import CommandOutput
+from dlcore.steps.commands.answers import VARIABLE, checked_name, read_answers
+from dlcore.steps.commands.command_output import CommandOutput
+from dlcore.steps.commands.process_tree import ProcessTree, new_tree
+from dlcore.steps.commands.step_environment import step_environment
+from dlcore.steps.commands.working_folder import working_folder
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
-from dlcore.steps.process_tree import ProcessTree, new_tree
-from dlcore.steps.step_environment import step_environment
-from dlcore.steps.working_folder import working_folder
 from dlcore.tasksequence import Step, Variables
 from dlcore.waiting import in_thread, wait_for_all
 

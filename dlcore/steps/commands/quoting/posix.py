@@ -17,7 +17,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 
-from dlcore.steps.quoting.quoted import VALUE_PREFIX, QuotedLine, refuse_nul
+from dlcore.steps.commands.quoting.quoted import VALUE_PREFIX, QuotedLine, refuse_nul
 from dlcore.tasksequence import Part
 
 

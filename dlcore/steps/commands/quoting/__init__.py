@@ -8,4 +8,4 @@ the line is refused. All of them are pure.
 
 from __future__ import annotations
 
-from dlcore.steps.quoting.quoted import QuotedLine as QuotedLine
+from dlcore.steps.commands.quoting.quoted import QuotedLine as QuotedLine

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.steps.step_environment import (
+from dlcore.steps.commands.step_environment import (
     LOADER_PREFIXES,
     LOADER_VARIABLES,
     MAX_VALUE_CHARACTERS,
