@@ -15,6 +15,12 @@ class Client:
         folder: Its own; the state directory is in it.
         site: The published folder.
         variables: The deployment's ``[variables]``.
+
+    Attributes:
+        folder: As given.
+        state: The state directory.
+        trace: A file; the variable ``Trace`` has its path, so that steps can write to it.
+        config: The settings.
     """
 
     def __init__(self, folder: Path, site: Path, variables: Mapping[str, str]) -> None:
@@ -22,8 +28,8 @@ class Client:
         self.state = folder / "state"
         self.trace = folder / "trace"
         rows = "".join(f"{name} = '{value}'\n" for name, value in variables.items())
-        self._config = folder / "client.toml"
-        self._config.write_text(
+        self.config = folder / "client.toml"
+        self.config.write_text(
             f"[client]\non_internet = false\n[catalog]\npath = '{site}/catalog.json'\n"
             f"[variables]\nTrace = '{self.trace}'\n{rows}"
             f"[[endpoint]]\nname = 'folder'\nkind = 'file'\npath = '{site}'\n",
@@ -45,7 +51,7 @@ class Client:
     def _call(self, command: str, sequence: str | bytes, *options: str) -> Ended:
         path = self.folder / "sequence"
         path.write_bytes(sequence.encode() if isinstance(sequence, str) else sequence)
-        where = ("--config", self._config, "--state", self.state)
+        where = ("--config", self.config, "--state", self.state)
         return dlcore(command, path, *where, *options)
 
 

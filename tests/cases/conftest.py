@@ -6,6 +6,7 @@ line.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,13 @@ from dlcore.publish import publish
 from tests.cases.client import Client, client_with
 
 PACKAGES = ("ABC00001", "ABC00002", "ABC00003")
+PROGRAMS = {"install": "echo installed >> %Trace%", "ask": "exit 7"}  # of the first package
 
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if sys.platform == "win32":
+        pytest.skip("the commands of these sequences are for a shell of Linux")
     root = tmp_path_factory.mktemp("cases")
     for package in PACKAGES:
         folder = root / package
@@ -25,7 +29,14 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "big.bin").write_bytes(package.encode() * 20_000)
         (folder / f"file-{package}.txt").write_text(package)
         (folder / "setup.cmd").write_text("rem nothing\n")
-        publish(folder, package_id=package, version=1, destination=str(root / "site"))
+        programs = PROGRAMS if package == PACKAGES[0] else {}
+        publish(
+            folder,
+            package_id=package,
+            version=1,
+            destination=str(root / "site"),
+            programs=programs,
+        )
     return root / "site"
 
 

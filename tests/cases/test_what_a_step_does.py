@@ -8,7 +8,14 @@ import pytest
 
 from tests.cases.client import Client, steps_of
 from tests.cases.test_what_a_step_needs import command, download, set_variable
-from tests.tasksequence.documents import group, sequence, step, when
+from tests.tasksequence.documents import (
+    export_zip,
+    group,
+    sequence,
+    step,
+    subsequence,
+    when,
+)
 
 RESTART = 16
 PREFLIGHT = 14
@@ -201,8 +208,6 @@ def test_a_simulation_sets_variables_and_says_that_it_is_one(client: Client) -> 
 
 
 def test_a_child_sequence_runs_in_place_of_its_step(client: Client) -> None:
-    from tests.tasksequence.documents import export_zip, subsequence
-
     export = export_zip(
         {
             "ABC00101": sequence(
