@@ -9,7 +9,13 @@ import pytest
 
 from dlcore.engine.download.downloads import SYNC_EVERY_S
 from dlcore.engine.download.packages import Retry
-from dlcore.engine.events import BlockRejected, DownloadRetried, EndpointDropped, PackageFailed
+from dlcore.engine.events import (
+    BlockRejected,
+    DownloadRetried,
+    EndpointDropped,
+    PackageFailed,
+    RangeFailed,
+)
 from dlcore.errors import (
     AuthError,
     ContentRefusedError,
@@ -126,7 +132,9 @@ def test_a_hopeless_endpoint_is_dropped_and_the_rest_carry_on(tmp_path: Path, fa
     bus = Recorder()
     virtually(fetch(tmp_path, BOTH, [hopeless, FakeEndpoint("good", BOTH)], bus=bus))
     assert bus.of(EndpointDropped) == [EndpointDropped("hopeless", fault.value)]
-    assert len(hopeless.asked) <= 3
+    failed = [event for event in bus.of(RangeFailed) if isinstance(event, RangeFailed)]
+    assert {(event.endpoint, event.fault) for event in failed} == {("hopeless", fault.value)}
+    assert 1 <= len(failed) == len(hopeless.asked) <= 3
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,10 @@ def test_a_journal_without_its_content_claims_nothing(tmp_path: Path) -> None:
 
 
 def test_synced_blocks_are_reused_by_the_next_process(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        partial = store.begin(PACKAGE.manifest, PACKAGE.document)
+        assert (partial.reused_bytes, partial.rechecked_bytes) == (0, 0)
+        partial.close()
     leave_filled(tmp_path, [0, 2, 5])
     store, partial = resume(tmp_path)
     with store:

@@ -249,7 +249,8 @@ def test_powershell_gets_a_reference_unless_the_value_is_plain(
 
 
 @pytest.mark.parametrize(
-    "parameters", ["'%V%'", "-P x\\%V%", "%V%.txt", '"`%V%"', "\u2018%V%\u2019"]
+    "parameters",
+    ["'%V%'", "-P x\\%V%", "%V%.txt", '"`%V%"', "\u2018%V%\u2019", "`n 'a %V% b'"],
 )
 def test_parameters_without_room_for_a_reference_are_refused(parameters: str) -> None:
     with pytest.raises(ValueError, match='write it as "%V%"'):
