@@ -73,6 +73,34 @@ def test_a_manifest_that_was_damaged_is_on_disk_before_its_package_is_used(tmp_p
     assert disk.calls == [("move", "manifest.json"), ("sync folder", folder.name)]
 
 
+def test_that_a_package_is_handed_out_is_on_disk_before_it_is(tmp_path: Path) -> None:
+    """Fault: power is lost while a step uses a package. dlcore has synced that a step got it."""
+    disk, package = Noting(), make_package()
+    store = Store(tmp_path / "state", disk)
+    store.prepare()
+    folder = _finished(store, package)
+    disk.calls.clear()
+    for _ in range(2):
+        assert store.prove(package.manifest, package.document, lend=True) == folder / "content"
+        assert disk.calls == [("move", "lent"), ("sync folder", folder.name)]
+
+
+def test_that_a_package_was_damaged_is_on_disk_before_it_is_fetched_again(tmp_path: Path) -> None:
+    """Fault: power is lost after damage was found. dlcore has synced the package's way back."""
+    disk, package = Noting(), make_package()
+    store = Store(tmp_path / "state", disk)
+    store.prepare()
+    folder = _finished(store, package)
+    (folder / "content" / "long.bin").unlink()
+    disk.calls.clear()
+    assert store.prove(package.manifest, package.document) is None
+    assert disk.calls == [
+        ("move", folder.name),
+        ("sync folder", "partial"),
+        ("sync folder", "packages"),
+    ]
+
+
 def _finished(store: Store, package: Package) -> Path:
     partial = store.begin(package.manifest, package.document)
     fill(partial, package)
