@@ -8,6 +8,7 @@ from dlcore.engine.client import Client
 from dlcore.engine.download.downloads import Downloads
 from dlcore.errors import ConfigError
 from dlcore.schedule import Terms
+from dlcore.transfer import ConnectionPool
 from tests.engine.machine import Machine
 from tests.engine.scene import deployment
 
@@ -40,3 +41,14 @@ async def test_terms_count_before_and_after_the_first_download(
         assert changed == [("disk", Terms(2))]
         with pytest.raises(ConfigError, match="no endpoint is named other"):
             client.set_terms("other", Terms(1))
+
+
+async def test_the_connections_of_all_endpoints_to_a_host_are_bounded_together(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounds: list[int] = []
+    monkeypatch.setattr(ConnectionPool, "limit", lambda _, bound: bounds.append(bound))
+    async with Client(deployment(machine.root), machine.state) as client:
+        bounds.clear()
+        client.limit_hosts(3)
+        assert bounds == [3]
