@@ -9,6 +9,7 @@ runs the command.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Final, NamedTuple, TypeVar, overload
 
@@ -114,6 +115,9 @@ class FrozenVariables(Mapping[str, str]):
     def secret_values(self) -> tuple[str, ...]:
         """What `masked` hides, the longest first: a secret may contain another one."""
         values = {self.get(name, "") for name in self.secrets}
+        for value in tuple(values):
+            with contextlib.suppress(TaskSequenceError):  # too long: it is used nowhere
+                values.add(self.expand(value))  # what a text that quotes the secret becomes
         return tuple(
             sorted(
                 (v for v in values if len(v) >= MIN_MASKED_CHARACTERS), key=lambda v: (-len(v), v)
@@ -184,19 +188,34 @@ class FrozenVariables(Mapping[str, str]):
 
 
 class Variables(FrozenVariables, MutableMapping[str, str]):
-    """Variables that steps set and read while the sequence runs."""
+    """Variables that steps set and read while the sequence runs.
+
+    When a secret value is replaced or removed, the variables that contain it become secret: they
+    would tell it otherwise.
+    """
 
     __slots__ = ()
     __hash__ = None  # type: ignore[assignment]  # it changes, so it has no hash
 
     def __setitem__(self, name: str, value: str) -> None:
+        self._keep_secret(name)
         self._named[name.upper()] = (self._spelling(name), value)
 
     def __delitem__(self, name: str) -> None:
+        self._keep_secret(name)
         try:
             del self._named[name.upper()]
         except KeyError:
             raise KeyError(name) from None
+
+    def _keep_secret(self, name: str) -> None:
+        """The value of a variable is about to go, but copies of it may stay."""
+        upper = name.upper()
+        if upper not in self._marked and upper not in SECRET_NAMES:
+            return
+        value = self.get(name, "")
+        if len(value) >= MIN_MASKED_CHARACTERS:
+            self._marked.update(n for n, (_, held) in self._named.items() if value in held)
 
     def mark_secret(self, name: str) -> None:
         """The values of a variable, now and later, are not to be shown."""

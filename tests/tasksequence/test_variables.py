@@ -177,3 +177,25 @@ def test_a_short_secret_is_not_masked(value: str) -> None:
     known = Variables({"A": value})
     known.mark_secret("A")
     assert known.masked("abc and more") == "abc and more"
+
+
+@pytest.mark.parametrize("new", ["", "other", None])
+def test_what_holds_a_secret_that_goes_becomes_secret(new: str | None) -> None:
+    """Fault: a secret was copied, then changed. dlcore goes on hiding the copy."""
+    known = Variables({"Plain": "open"})
+    known.mark_secret("Pin")
+    known["Pin"] = "hunter2"
+    known["Copy"] = "-p hunter2"
+    if new is None:
+        del known["Pin"]
+    else:
+        known["Pin"] = new
+    assert known.masked("-p hunter2 open") == "*** open"
+    assert {name.upper() for name in known.secrets} == {"COPY", "PIN"}
+
+
+def test_a_secret_that_quotes_a_variable_is_hidden_as_it_is_used() -> None:
+    """Fault: a password quotes a variable. dlcore hides what a step makes of it."""
+    known = FrozenVariables({"OSDJoinPassword": "hun%X%2", "X": "ter"})
+    assert known.masked("hun%X%2") == "***"
+    assert known.masked(known.expand("/p:%OSDJoinPassword%")) == "/p:***"
