@@ -63,6 +63,11 @@ def restarts_by_code(step: Step, exit_code: int) -> bool:
     return step.type in _RESTARTED_BY_CODE and exit_code == RESTART_REQUIRED
 
 
+def asks_for_retry(variables: Variables) -> bool:
+    """Whether the step that has just ended asks for being run again after a restart."""
+    return _is_set(variables, REBOOT) and _is_set(variables, RETRY)
+
+
 def take_request(variables: Variables) -> RestartRequest:
     """What the step that has just ended asks for by variables; they are removed."""
     restart, retry = _is_set(variables, REBOOT), _is_set(variables, RETRY)

@@ -26,6 +26,7 @@ from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.outcomes import RunOutcome, StepOutcome
 from dlcore.engine.restart_request import (
     RestartRequest,
+    asks_for_retry,
     judged,
     notice,
     restarts_by_code,
@@ -159,6 +160,7 @@ class StepTurns:
                 remedy="Report each step that run_steps() gives once, before asking for the next.",
             )
         outcome = _masked(judged(outcome, self._variables), self._variables)
+        is_final |= asks_for_retry(self._variables)  # it runs again after the restart, not before
         return turn.end_attempt(outcome, _now_s(), is_final=is_final), outcome
 
     async def end(self, step: Step, result: StepResult, outcome: Outcome) -> RunOutcome | None:

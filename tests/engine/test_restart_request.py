@@ -276,3 +276,15 @@ def test_a_repeated_step_that_dies_runs_again(machine: Machine) -> None:
         machine.run(tree, executor)
     assert machine.run(tree, executor).outcome == "succeeded"
     assert executor.ran == ["os", "again", "again", "again", "next"]
+
+
+def test_a_step_that_asks_for_a_retry_does_not_run_again_before_the_restart(
+    machine: Machine,
+) -> None:
+    """Fault: a step with retries fails and asks for a restart. dlcore restarts, then repeats it."""
+    executor = asking("bad", 7, SMSTSRebootRequested="HD", SMSTSRetryRequested="true")
+    bad = step("bad", attributes='retryCount="2"')
+    assert machine.run(parsed(bad, step("next")), executor).outcome == "restart"
+    assert executor.ran == ["os", "bad"]
+    assert machine.run(parsed(bad, step("next")), executor).outcome == "succeeded"
+    assert executor.ran == ["os", "bad", "bad", "next"]
