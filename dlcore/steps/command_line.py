@@ -6,9 +6,7 @@ started, as ConfigMgr does it; elsewhere a shell runs it.
 
 from __future__ import annotations
 
-import ntpath
 import os
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -18,6 +16,7 @@ from dlcore.steps.commands.quoting import posix
 from dlcore.steps.commands.windows_command import windows_command
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.tasksequence import Step, StepParameters
+from dlcore.tasksequence.package_references import after_run, programs_started
 
 SHELL = "/bin/sh"
 
@@ -26,12 +25,9 @@ OUTPUT_VARIABLE: Final = "SMSTSRunCommandLineOutputVariableName"
 
 _CLIENT_TOOLS: Final = {
     "osddownloadcontent.exe": "use a Download Package Content step, which dlcore runs itself",
+    "smsswd.exe": "give the step itself the package, or use an Install Package step",
 }
 """Programs of the ConfigMgr client that lines start, and what to do without them."""
-
-_AFTER_RUN: Final = re.compile(
-    r'\s*"?smsswd\.exe"?\s+/run:\S*(?:\s+(.*)|\Z)', re.IGNORECASE | re.DOTALL
-)
 
 
 class RunCommandLine:
@@ -47,9 +43,10 @@ class RunCommandLine:
     def obstacle(self, step: Step, variables: Mapping[str, str]) -> str:
         """Whether it asks for another account, or for a program of the ConfigMgr client."""
         parameters = StepParameters(step, variables)
-        tool = _program_name(line_of(parameters, step))
-        if tool in _CLIENT_TOOLS:
-            return f"{tool} is a part of the ConfigMgr client; {_CLIENT_TOOLS[tool]}"
+        for name in programs_started(line_of(parameters, step)):
+            tool = name.removesuffix(".exe") + ".exe"
+            if tool in _CLIENT_TOOLS:
+                return f"{tool} is a part of the ConfigMgr client; {_CLIENT_TOOLS[tool]}"
         return run_as.COMMAND_LINE.obstacle(parameters)
 
     async def run(self, job: Job) -> Outcome:
@@ -72,10 +69,8 @@ class RunCommandLine:
 def line_of(parameters: StepParameters, step: Step) -> str:
     """The command line as its author wrote it, without ``smsswd.exe /run:[PACKAGE]`` before it."""
     line = parameters.written("CommandLine") or step.action
-    match = _AFTER_RUN.match(line)
-    if match:
-        return match[1] or ""
-    return parameters.written("CommandLine")
+    after = after_run(line)
+    return parameters.written("CommandLine") if after is None else after
 
 
 def command_of(line: str, scene: Scene, *, is_redirected: bool = False) -> Command:
@@ -93,9 +88,3 @@ def command_of(line: str, scene: Scene, *, is_redirected: bool = False) -> Comma
         quoted = posix.quote(scene.job.variables.parts(line))
         return Command([SHELL, "-c", quoted.text], environment=quoted.environment)
     return windows_command(line, scene, is_redirected=is_redirected)
-
-
-def _program_name(line: str) -> str:
-    """The name of the file that a line starts, in lower case."""
-    found = re.match(r'\s*(?:"([^"]*)"|(\S+))', line)
-    return ntpath.basename((found[1] or found[2] or "").lower()) if found else ""

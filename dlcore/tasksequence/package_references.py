@@ -25,9 +25,11 @@ from dlcore.tasksequence.variables import FrozenVariables
 _MAX_LIST_MEMBERS = 999  # documented for lists of three digits
 _MAX_DOWNLOADS = 10_000
 _SEPARATORS = re.compile(r"[\s,;]+")
-_COMMAND = re.compile(r'\s*"?smsswd\.exe"?\s+/run:\S*\s+(.*)', re.IGNORECASE | re.DOTALL)
+_RUNNER = r'(?:"(?:[^"]*[\\/])?smsswd(?:\.exe)?"|(?:\S*[\\/])?smsswd(?:\.exe)?)'
+_AFTER_RUN = re.compile(rf"\s*{_RUNNER}\s+/run:\S*(?:\s+(.*)|\Z)", re.IGNORECASE | re.DOTALL)
 _PROGRAM = re.compile(r'\s*(?:"([^"]*)"|(\S*))\s*(.*)', re.DOTALL)
 _RUN_PACKAGE = re.compile(r'/(?:run|pkg):([^\s"]+)', re.IGNORECASE)
+_JOINED = re.compile("[&|]")  # what joins commands of a shell
 _SHELLS = frozenset({"cmd", "cmd.exe"})
 _DOWNLOADERS = frozenset({"osddownloadcontent", "osddownloadcontent.exe"})
 _PACKAGE_RUNNERS = frozenset({"smsswd", "smsswd.exe"})
@@ -95,13 +97,32 @@ def is_download(step: Step) -> bool:
         return True
     if step.type != types.RUN_COMMAND_LINE:
         return False
-    return _started(command_text(step, StepParameters(step)))[0] in _DOWNLOADERS
+    command = command_text(step, StepParameters(step))
+    name, rest = _started(command)
+    is_alone = _started(command, behind_shells=False)[0] == name or not _JOINED.search(rest)
+    return name in _DOWNLOADERS and is_alone
 
 
 def command_text(step: Step, parameters: StepParameters) -> str:
     """The command line of a Run Command Line step, as its author wrote it; may be empty."""
-    found = _COMMAND.match(step.action)
-    return parameters.written("CommandLine") or (found[1] if found else "")
+    return parameters.written("CommandLine") or after_run(step.action) or ""
+
+
+def after_run(line: str) -> str | None:
+    """What ``smsswd.exe /run:`` is to start; None if the line does not begin with it."""
+    found = _AFTER_RUN.match(line)
+    return (found[1] or "") if found else None
+
+
+def programs_started(command: str) -> tuple[str, ...]:
+    """The file names, in lower case, of the programs that a command line starts.
+
+    Those that a shell at its beginning joins with ``&`` or ``|`` are among them.
+    """
+    parts = [command]
+    if _started(command, behind_shells=False)[0] in _SHELLS:
+        parts = _JOINED.split(command)
+    return tuple(name for part in parts if (name := _started(part)[0].strip('"')))
 
 
 def list_base(step: Step, variables: Mapping[str, str]) -> str:
@@ -141,14 +162,15 @@ def packages_listed(
     return tuple(dict.fromkeys(wanted for wanted in found if wanted and wanted in listed))
 
 
-def _started(command: str) -> tuple[str, str]:
+def _started(command: str, *, behind_shells: bool = True) -> tuple[str, str]:
     """The file name of the program that a command line starts, in lower case, and the rest.
 
-    ``cmd /c`` and ``cmd /k`` count as what they start.
+    ``cmd /c`` and ``cmd /k`` count as what they start if ``behind_shells``.
     """
     while found := _PROGRAM.match(command):
         name = re.split(r"[\\/]", found[1] or found[2] or "")[-1].lower()
-        if name not in _SHELLS or found[3][:2].lower() not in ("/c", "/k"):
+        is_shell = behind_shells and name in _SHELLS
+        if not is_shell or found[3][:2].lower() not in ("/c", "/k"):
             return name, found[3]
         command = found[3][2:]
     return "", ""

@@ -407,6 +407,16 @@ async def test_a_variable_overrides_the_command_line() -> None:
             {},
             "use",
         ),
+        *(
+            ("RunCommandLineAction", {"CommandLine": line}, {}, f"{tool}.exe is a part")
+            for tool, line in [
+                ("osddownloadcontent", "cmd /c OSDDownloadContent.exe && del x"),
+                ("osddownloadcontent", 'cmd.exe /c "OSDDownloadContent && del x"'),
+                ("osddownloadcontent", "cmd /c echo x & C:\\CCM\\OSDDownloadContent.exe"),
+                ("smsswd", "cmd /c smsswd.exe /run:ABC00001 setup.exe"),
+                ("smsswd", "smsswd /pkg:ABC00001 /install"),
+            ]
+        ),
     ],
 )
 async def test_a_step_that_cannot_be_run_says_so_before_and_at_its_turn(
@@ -416,6 +426,17 @@ async def test_a_step_that_cannot_be_run_says_so_before_and_at_its_turn(
     told = standard_executors().obstacle(item, Variables(variables))
     assert why in told
     assert await run(item, Variables(variables)) == Outcome(CANNOT_RUN, message=told)
+
+
+@pytest.mark.parametrize(
+    "runner",
+    ["smsswd.exe", "SMSSWD", "C:\\CCM\\smsswd.exe", '"C:\\Program Files\\CCM\\smsswd.exe"'],
+)
+async def test_what_starts_a_package_s_command_is_not_started_itself(runner: str) -> None:
+    """Fault: a line runs its command by a program of ConfigMgr's. dlcore runs the command."""
+    item = command(f"{runner} /run:ABC00001 exit 5")
+    assert standard_executors().obstacle(item, Variables()) == ""
+    assert (await run(item, Variables())).exit_code == 5
 
 
 async def test_a_step_may_say_that_it_asks_for_no_account() -> None:

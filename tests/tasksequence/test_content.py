@@ -230,6 +230,8 @@ def test_the_downloader_as_a_command_takes_its_list_from_variables(
         "echo OSDDownloadContent.exe",
         "MyOSDDownloadContent.exe",
         "cmd /c echo OSDDownloadContent.exe",
+        "cmd /c OSDDownloadContent.exe && reg add HKLM\\X",
+        "cmd.exe /c OSDDownloadContent.exe | find x",
         "OSDDownloadContent.exe2",
     ],
 )
