@@ -1,8 +1,8 @@
 """Looks over the steps before a run: which may run, what they need, and which cannot be run.
 
 Guarantees: no I/O but what the evaluator and the executor look up on this machine. A step that
-certainly does not run (disabled, for Windows PE, a condition that is false and stays so) counts for
-nothing but its packages.
+is disabled or for Windows PE counts for nothing. One whose condition is false and stays so counts
+for its packages only.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Overview(NamedTuple):
     """What can be told of all steps.
 
     Attributes:
-        needs: Packages of enabled steps, in order of first need; those that only the reference
-            list has come last.
+        needs: Packages of steps that are neither disabled nor for Windows PE, in order of first
+            need; those that only the reference list has come last.
         unresolved: What steps that may run name in place of a package id.
         missing_children: Steps that may run a task sequence which the export lacks.
         untold: Steps that may run and whose content the sequence does not tell.
@@ -58,12 +58,12 @@ def look_over(sequence: TaskSequence, variables: Mapping[str, str], judge: Judge
         TaskSequenceError: A text becomes too long when it is expanded.
     """
     foreseen = tuple(_walk(sequence, variables, judge))
-    enabled = [item for item in foreseen if item.reason is not NotRun.DISABLED]
+    usable = [i for i in foreseen if i.reason not in (NotRun.DISABLED, NotRun.WINDOWS_PE)]
     expected = [item for item in foreseen if item.may_run]
     named = [p for item in foreseen for p in (*item.packages, *item.maybe_packages)]
     listed = tuple(entry.package for entry in unexplained(sequence, named))
     return Overview(
-        (*_needs(enabled), *(Need(package, "", is_certain=False) for package in listed)),
+        (*_needs(usable), *(Need(package, "", is_certain=False) for package in listed)),
         tuple(
             UnresolvedNeed(item.step.name, need.reference)
             for item in expected
@@ -127,8 +127,8 @@ def _walk(sequence: TaskSequence, variables: Mapping[str, str], judge: Judge) ->
     return foresee(sequence, variables, judge.evaluator, unanswered=judge.foreseen())
 
 
-def _needs(enabled: Iterable[Foreseen]) -> Iterable[Need]:
-    for item in enabled:
+def _needs(usable: Iterable[Foreseen]) -> Iterable[Need]:
+    for item in usable:
         yield from (Need(package, item.step.name) for package in item.packages)
         for package in item.maybe_packages:
             yield Need(package, item.step.name, is_certain=False)

@@ -17,7 +17,6 @@ from dlcore.tasksequence import Group, Step, TaskSequence, Verdict
 
 _log = logging.getLogger(__name__)
 
-_WINDOWS_PE = "winpe"
 _NOT_MET = {Verdict.FALSE: SkipReason.CONDITION, Verdict.UNDECIDED: SkipReason.UNDECIDED}
 
 
@@ -56,7 +55,7 @@ class SkipRules:
             verdict = self._enter(self._sequence.groups[index])
             if verdict is not Verdict.TRUE:
                 return _NOT_MET[verdict]
-        if step.run_in.lower() == _WINDOWS_PE:
+        if step.is_for_windows_pe:
             return SkipReason.WINDOWS_PE
         verdict = self._judge.decide(step.condition, self._variables, step.name)
         return None if verdict is Verdict.TRUE else _NOT_MET[verdict]

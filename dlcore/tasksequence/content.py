@@ -96,14 +96,13 @@ def unresolved_needs(
 
 
 def packages_in_order(sequence: TaskSequence) -> tuple[str, ...]:
-    """Every package that some enabled step needs, in order of first need.
+    """Every package that some step needs, in order of first need.
 
-    Conditions are not looked at, and ids that depend on variables are left out: this is what the
-    export alone tells.
+    Steps that are disabled or for Windows PE never run. Conditions are not looked at, and ids that
+    depend on variables are left out: this is what the export alone tells.
     """
-    return tuple(
-        dict.fromkeys(wanted for step in sequence.steps if step.enabled for wanted in needs(step))
-    )
+    steps = (step for step in sequence.steps if step.enabled and not step.is_for_windows_pe)
+    return tuple(dict.fromkeys(wanted for step in steps for wanted in needs(step)))
 
 
 def downloads(step: Step, variables: Mapping[str, str] | None = None) -> tuple[str, ...]:

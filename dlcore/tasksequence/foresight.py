@@ -43,7 +43,7 @@ class NotRun(enum.StrEnum):
     """Why a step will not run."""
 
     DISABLED = "disabled"
-    WINDOWS_PE = "windows pe"  # it is for Windows PE only
+    WINDOWS_PE = "Windows PE"  # it is for Windows PE only
     CONDITION = "condition"  # its own, or that of a group around it, is false
     GROUP_FAILED = "group failed"
 
@@ -226,7 +226,7 @@ class _Walk:
 def _excluded(step: Step, *, is_abandoned: bool) -> NotRun | None:
     if not step.enabled:
         return NotRun.DISABLED
-    if step.run_in.upper() == "WINPE":
+    if step.is_for_windows_pe:
         return NotRun.WINDOWS_PE
     return NotRun.GROUP_FAILED if is_abandoned else None
 

@@ -34,7 +34,7 @@ class PlannedStep(msgspec.Struct, frozen=True):
         enabled: Neither the step nor any group around it is disabled.
         runs: Whether it will run, as far as that is known beforehand. Undecided, too, if a
             program of an earlier step might set a variable that makes it run.
-        reason: Why it will not run: ``disabled``, ``windows pe``, ``condition``; empty if it may.
+        reason: Why it will not run: ``disabled``, ``Windows PE``, ``condition``; empty if it may.
         packages: Ids of the packages it needs, in the order in which it uses them.
         maybe_packages: Ids of packages that it may need besides.
         unresolved: What it names in place of a package id.

@@ -176,6 +176,11 @@ class Step(msgspec.Struct, frozen=True):
     variables: FrozenVariables = FrozenVariables()
     listed_packages: tuple[str, ...] = ()
 
+    @property
+    def is_for_windows_pe(self) -> bool:
+        """Whether it runs in Windows PE only, and so never here."""
+        return self.run_in.strip().lower() == "winpe"
+
 
 class Group(msgspec.Struct, frozen=True):
     """Steps and groups that share a condition and a fate.

@@ -100,7 +100,7 @@ def test_a_step_for_windows_pe_is_planned_as_not_running(here: Here, tmp_path: P
     path = tmp_path / "sequence.xml"
     for_windows_pe = step("Format", package="ABC00003", attributes='runIn="WinPE"')
     plan = read_plan(here, path, for_windows_pe)
-    assert (plan["steps"][0]["runs"], plan["steps"][0]["reason"]) == ("no", "windows pe")
+    assert (plan["steps"][0]["runs"], plan["steps"][0]["reason"]) == ("no", "Windows PE")
     assert plan["packages"] == []
     assert "no: for Windows PE" in here("plan", path).out
 

@@ -124,6 +124,15 @@ def test_content_that_the_sequence_does_not_tell_is_told_by_step() -> None:
     assert "deployment types" in overview.untold[0].text
 
 
+@pytest.mark.parametrize("attributes", ['disable="true"', 'runIn="WinPE"'])
+def test_content_of_a_step_that_never_runs_need_not_be_published(attributes: str) -> None:
+    never = step("never", package=EXTRA, attributes=attributes)
+    references = f'<reference package="{OS}"/><reference package="{EXTRA}"/>'
+    overview = seen(tree(step("os", package=OS), never, references=references))
+    assert overview.needs == (Need(OS, "os"),)
+    assert overview.unexplained == ()
+
+
 def test_what_only_the_reference_list_has_may_be_needed() -> None:
     references = f'<reference package="{OS}"/><reference package="{EXTRA}"/>'
     overview = seen(tree(step("os", package=OS), references=references))

@@ -51,7 +51,7 @@ def test_the_example_is_planned_as_the_page_says(client: Client) -> None:
     assert steps["Download the drivers"]["packages"] == ["ABC00002"]
     assert (steps["Format the disk"]["runs"], steps["Format the disk"]["reason"]) == (
         "no",
-        "windows pe",
+        "Windows PE",
     )
 
 

@@ -379,13 +379,14 @@ def test_a_list_of_applications_is_no_content_of_packages() -> None:
     assert unresolved_needs(only) == ()
 
 
-def test_only_enabled_steps_count_in_order_of_first_need() -> None:
+def test_only_steps_that_may_run_count_in_order_of_first_need() -> None:
     def install(package: str, **attributes: str) -> str:
         return step("InstallSoftwareAction", parameters={"PackageID": package}, **attributes)
 
     result = read_steps(
         install("ABC00003"),
         install("ABC00001", disable="true"),
+        install("ABC00006", runIn="WinPE"),
         group("off", install("ABC00002"), group("in", install("ABC00004")), disable="true"),
         group("on", install("ABC00005"), condition=when("Never", "1")),
         install("ABC00003"),
