@@ -159,7 +159,10 @@ def _output_parameters(step: Step) -> list[str]:
 
 @functools.lru_cache(maxsize=256)  # a sequence names the same few again and again
 def _numbered(base: str, count: int) -> frozenset[str]:
-    """Variables in which a download step says where the packages are."""
+    """Variables in which a download step says where the packages are, and the folder of all."""
+    if not base:
+        return frozenset()
     if "%" in base:
         return frozenset({ANY})
-    return frozenset(f"{base}{number:02}".upper() for number in range(1, count + 1 if base else 0))
+    numbered = (f"{base}{number:02}".upper() for number in range(1, count + 1))
+    return frozenset({base.upper(), *numbered})
