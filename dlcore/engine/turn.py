@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dlcore.engine.outcomes import StepOutcome
 from dlcore.engine.state import StepResult
-from dlcore.steps.exit_codes import explain
+from dlcore.steps.exit_codes import explain, explain_setup
 from dlcore.steps.interface import CANNOT_RUN, Outcome
 from dlcore.tasksequence import Step
+from dlcore.tasksequence.step_types import UPGRADE
 
 
 class Turn:
@@ -105,12 +106,13 @@ class Turn:
             run_s=self._earlier.run_s + now_s - started_s,
             packages=self._packages,
             waits_s=self.waits_s,
-            explanation=_explanation(outcome),
+            explanation=_explanation(self.step, outcome),
             output=outcome.output,
         )
 
 
-def _explanation(outcome: Outcome) -> str:
+def _explanation(step: Step, outcome: Outcome) -> str:
     """What the exit code means, unless dlcore itself chose it and said why."""
-    is_own = outcome.exit_code == CANNOT_RUN and outcome.message
-    return "" if is_own else explain(outcome.exit_code)
+    if outcome.exit_code == CANNOT_RUN and outcome.message:
+        return ""
+    return explain_setup(outcome.exit_code) if step.type == UPGRADE else explain(outcome.exit_code)

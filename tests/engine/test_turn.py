@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dlcore.engine.state import StepResult
 from dlcore.engine.turn import Turn
 from dlcore.steps.interface import Outcome
@@ -34,3 +36,17 @@ def test_a_step_that_has_started_does_not_wait_any_more() -> None:
     item.wait(2.0)
     ended = result(item, 5.0)
     assert (ended.stall_s, ended.run_s) == (0.0, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "meaning"),
+    [
+        ("UpgradeOperatingSystemAction", "CONX_SETUP_EXITCODE_RESUME_AT_COMPAT_REPORT"),
+        ("RunCommandLineAction", "ERROR_ACCESS_DENIED"),
+    ],
+)
+def test_a_code_is_explained_as_the_program_of_the_step_means_it(kind: str, meaning: str) -> None:
+    (only,) = read(sequence(step("x", kind)), source="test").steps
+    ended = Turn(only, (), 1.0).end_attempt(Outcome(5), 2.0, is_final=True)
+    assert ended is not None
+    assert ended.explanation.startswith(meaning)
