@@ -5,7 +5,7 @@ script of the name ``setup.exe`` in the media gets exactly the arguments that Wi
 
     step = UpgradeOperatingSystem(StandInSetup(Commands(), [sys.executable]))
     executors = standard_executors().with_executors({step_types.UPGRADE: step})
-    await dlcore.run_sequence(sequence, deployment, state=state, executor=executors)
+    await dlcore.run_sequence(client, sequence, executors)
 
 The exit codes of Windows Setup have 32 bits, and those of a process on POSIX only 8. The script
 writes a code that is longer, such as ``0xC1900210``, to the file that ``DLCORE_EXIT_CODE`` names.
