@@ -59,7 +59,7 @@ def judged(outcome: Outcome, variables: Variables) -> Outcome:
 
 
 def restarts_by_code(step: Step, exit_code: int) -> bool:
-    """Whether the exit code of a step that succeeded asks for a restart."""
+    """Whether the exit code of a step that succeeded asks for a restart, whatever has run it."""
     return step.type in _RESTARTED_BY_CODE and exit_code == RESTART_REQUIRED
 
 

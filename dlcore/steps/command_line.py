@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from dlcore.steps.commands import run_as
-from dlcore.steps.commands.process import Command, Commands, Scene, with_restart
+from dlcore.steps.commands.process import Command, Commands, Scene
 from dlcore.steps.commands.quoting import posix
 from dlcore.steps.commands.windows_command import windows_command
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
@@ -58,12 +58,11 @@ class RunCommandLine:
         if why := self.obstacle(job.step, job.variables):
             return Outcome(CANNOT_RUN, message=why)
         is_redirected = parameters.written("SMSTSDisableWow64Redirection").lower() != "true"
-        outcome = await self._commands.run(
+        return await self._commands.run(
             job,
             lambda scene: command_of(line, scene, is_redirected=is_redirected),
             output_variable=parameters.expanded(OUTPUT_VARIABLE).strip(),
         )
-        return with_restart(job.step, outcome)
 
 
 def line_of(parameters: StepParameters, step: Step) -> str:

@@ -20,7 +20,8 @@ from typing import Final, NamedTuple
 
 from dlcore.steps.command_line import command_of
 from dlcore.steps.commands.output_tail import MAX_SHOWN_LINES
-from dlcore.steps.commands.process import RESTART_NEEDED, Commands
+from dlcore.steps.commands.process import Commands
+from dlcore.steps.exit_codes import RESTART_REQUIRED
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.tasksequence import FrozenVariables, Step, StepParameters, package_id
 from dlcore.tasksequence.step_types import INSTALL_SOFTWARE
@@ -155,8 +156,8 @@ def _member(text: str, variables: FrozenVariables) -> Installation:
 
 def _judged(wanted: Installation, outcome: Outcome) -> Outcome:
     """The step's outcome for that of a program."""
-    if outcome.exit_code in {0, RESTART_NEEDED}:
-        restart = outcome.exit_code == RESTART_NEEDED
+    if outcome.exit_code in {0, RESTART_REQUIRED}:
+        restart = outcome.exit_code == RESTART_REQUIRED
         return Outcome(restart=restart, output=outcome.output)
     why = outcome.message or f"exit code {outcome.exit_code}"
     return Outcome(outcome.exit_code, message=f"{wanted.named}: {why}", output=outcome.output)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from dlcore.steps.commands import run_as
-from dlcore.steps.commands.process import Command, Commands, Scene, with_restart
+from dlcore.steps.commands.process import Command, Commands, Scene
 from dlcore.steps.commands.quoting import powershell
 from dlcore.steps.commands.working_folder import package_folder
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
@@ -54,10 +54,9 @@ class RunPowerShellScript:
         """Run the script and wait for its end."""
         if why := self.obstacle(job.step, job.variables):
             return Outcome(CANNOT_RUN, message=why)
-        outcome = await self._commands.run(
+        return await self._commands.run(
             job, _command, output_variable=job.parameters.expanded(OUTPUT_VARIABLE).strip()
         )
-        return with_restart(job.step, outcome)
 
 
 def _shell() -> str | None:

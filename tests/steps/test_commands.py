@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.steps.commands.process import TIMED_OUT, with_restart
+from dlcore.steps.commands.process import TIMED_OUT
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.steps.registry import standard_executors
 from dlcore.tasksequence import Step, Variables, read
@@ -352,14 +352,6 @@ async def test_a_variable_that_may_not_be_set_gets_no_output(tmp_path: Path, nam
     assert outcome.exit_code == CANNOT_RUN
     assert f"the output variable sets {name!r}" in outcome.message
     assert not (tmp_path / "ran").exists()
-
-
-@pytest.mark.parametrize(("codes", "asks"), [("0 3010", True), ("0", False)])
-def test_the_exit_code_3010_asks_for_a_restart(codes: str, asks: bool) -> None:
-    # Not run: on POSIX an exit code has eight bits.
-    item = parsed(step("c", attributes=f'successCodeList="{codes}"', CommandLine="true"))
-    assert with_restart(item, Outcome(3010)).restart is asks
-    assert not with_restart(item, Outcome(0)).restart
 
 
 @pytest.mark.parametrize(

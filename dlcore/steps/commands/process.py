@@ -26,16 +26,12 @@ from dlcore.steps.commands.process_tree import ProcessTree, new_tree
 from dlcore.steps.commands.step_environment import step_environment
 from dlcore.steps.commands.working_folder import working_folder
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
-from dlcore.tasksequence import Step, Variables
+from dlcore.tasksequence import Variables
 from dlcore.waiting import in_thread, wait_for_all
 
 _log = logging.getLogger(__name__)
 
 TIMED_OUT: Final = 0x800705B4  # ERROR_TIMEOUT as an HRESULT
-
-RESTART_NEEDED: Final = 3010
-"""ERROR_SUCCESS_REBOOT_REQUIRED. Source: Microsoft Learn, "Task sequence steps", Run Command Line:
-the engine restarts the computer after it, and goes on with the next step."""
 
 
 class Scene(NamedTuple):
@@ -130,15 +126,6 @@ class Commands:
             _log.info("not passed on to commands: %s", " ".join(made.withheld) or "nothing")
             _log.info("not set for commands: %s", " ".join(made.not_set) or "nothing")
         return made.values
-
-
-def with_restart(step: Step, outcome: Outcome) -> Outcome:
-    """The outcome of a command whose exit code may ask for a restart.
-
-    It does only if the step takes that code for a success.
-    """
-    asks = outcome.exit_code == RESTART_NEEDED and RESTART_NEEDED in step.success_codes
-    return msgspec.structs.replace(outcome, restart=True) if asks else outcome
 
 
 class _Execution:
