@@ -31,6 +31,9 @@ from dlcore.tasksequence.tree import Group, Node, Reference, Step, Subsequence
 MAX_NODES = 50_000  # children inlined twice by children inlined twice grow exponentially
 DEFAULT_TYPE = RUN_COMMAND_LINE  # MDT leaves it out for command lines
 _NODES = ("step", "group", "subtasksequence")
+_SUCCESS_CODES = ("SuccessCodes", "OSDRunPowerShellScriptSuccessCodes")
+"""Source: exports; the editor writes the same text into the attribute ``successCodeList``."""
+
 _CODE = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 
 
@@ -192,9 +195,7 @@ class Builder:
             groups=around,
             enabled=parent.enabled and not _flag(element, "disable"),
             continue_on_error=_flag(element, "continueOnError"),
-            success_codes=_codes(
-                element.get("successCodeList") or variables.get("SuccessCodes", ""), kind, named
-            ),
+            success_codes=_codes(_listed_codes(element, variables), kind, named),
             retry_count=_count(element.get("retryCount", ""), "retryCount", named),
             timeout_s=_count(element.get("timeout", ""), "timeout", named) or None,
             start_in=element.get("startIn", ""),
@@ -220,6 +221,12 @@ def _with_children(group: Group, children: Iterable[Node]) -> Group:
 
 def _flag(element: Element, name: str) -> bool:
     return element.get(name, "").strip().lower() in ("true", "1")
+
+
+def _listed_codes(element: Element, variables: Mapping[str, str]) -> str:
+    """The success codes as they are written: in the attribute, or else in a parameter."""
+    written = (element.get("successCodeList"), *map(variables.get, _SUCCESS_CODES))
+    return next((text for text in written if text and text.strip()), "")
 
 
 def _codes(text: str, kind: str, named: str) -> tuple[int, ...]:

@@ -117,8 +117,9 @@ def test_success_codes_come_from_the_attribute_then_from_the_parameter() -> None
         step(parameters={"SuccessCodes": "0 1641"}),
         step(parameters={"SuccessCodes": "0 1641"}, successCodeList="7"),
         step(successCodeList=" 0,3010; 5 5"),
+        step(parameters={"OSDRunPowerShellScriptSuccessCodes": "0 9"}, successCodeList=" "),
     )
-    assert [s.success_codes for s in result.steps] == [(0, 1641), (7,), (0, 3010, 5)]
+    assert [s.success_codes for s in result.steps] == [(0, 1641), (7,), (0, 3010, 5), (0, 9)]
 
 
 @pytest.mark.parametrize(
