@@ -86,7 +86,7 @@ def command(
     resume = Resume.RESTART if is_restart else Resume.CONTINUE if is_continue else Resume.ASK
     loaded = load(sequence, which=which)
     deployment = load_deployment(config, trust_root=trust_root)
-    executor = _executors(deployment) if simulate is None else simulating_executor(simulate)
+    executor = _executors(deployment) if simulate is None else simulating_executor(simulate, loaded)
     post_action = DetachedPostAction(deployment.secret_variables) if simulate is None else None
     client = Client(deployment, state, wait_s=wait_s)
     if cap_bytes_per_s is not None:

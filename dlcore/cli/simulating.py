@@ -12,6 +12,7 @@ import msgspec
 from dlcore.deployment import toml_tables as tables
 from dlcore.errors import ConfigError
 from dlcore.steps.simulation import SimulatingExecutor
+from dlcore.tasksequence import TaskSequence
 
 simulate_option = click.option(
     "--simulate",
@@ -22,6 +23,7 @@ simulate_option = click.option(
 )
 
 
+_SHOWN_NAME_CHARACTERS = 100
 MAX_STEP_S = 31_536_000  # a year: nobody waits for longer, and it is not infinite
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=MAX_STEP_S)]
 
@@ -42,19 +44,21 @@ class Simulation(msgspec.Struct, frozen=True):
     sets: dict[str, dict[str, str]] = {}
 
 
-def simulating_executor(told: str) -> SimulatingExecutor:
+def simulating_executor(told: str, sequence: TaskSequence) -> SimulatingExecutor:
     """The executor that the option asks for.
 
     Args:
         told: A number of seconds, or the path of a file.
+        sequence: What is to be simulated.
 
     Raises:
-        ConfigError: It is neither, or the file has values that cannot be used: all of them are
-            named.
+        ConfigError: It is neither, or the file has values that cannot be used, or it names steps
+            that the sequence does not have: all of them are named.
     """
     with contextlib.suppress(ValueError):
         return SimulatingExecutor(default_s=_checked_s(float(told)))
     simulation = _read(Path(told))
+    _check_names(simulation, sequence, f"--simulate: {told}")
     return SimulatingExecutor(
         simulation.durations_s,
         default_s=simulation.default_s,
@@ -69,6 +73,17 @@ def _checked_s(default_s: float) -> float:
             f"--simulate: {default_s} is not a duration", remedy=f"Give seconds, 0 to {MAX_STEP_S}."
         )
     return default_s
+
+
+def _check_names(simulation: Simulation, sequence: TaskSequence, where: str) -> None:
+    named = {*simulation.durations_s, *simulation.exit_codes, *simulation.sets}
+    missing = sorted(named - {step.name for step in sequence.steps})
+    if missing:
+        told = ", ".join(repr(name[:_SHOWN_NAME_CHARACTERS]) for name in missing)
+        raise ConfigError(
+            f"{where}: the task sequence has no step of this name: {told}",
+            remedy="Write each name as the task sequence has it, with capitals and spaces.",
+        )
 
 
 def _read(path: Path) -> Simulation:

@@ -97,3 +97,15 @@ def test_a_simulation_file_of_windows_is_read_and_all_its_mistakes_are_told(
         '.durations_s."Drivers": Expected float >= 0.0',
         '.durations_s."Upgrade": Expected float, got str',
     ]
+
+
+def test_a_simulation_file_names_only_steps_of_the_sequence(site: Site, tmp_path: Path) -> None:
+    """Fault: a simulation names a step that does not exist. dlcore refuses it by name."""
+    told = tmp_path / "simulation.toml"
+    told.write_text('[exit_codes]\ndrivers = 1\nUpgrade = 0\n[sets."Old step"]\nA = "1"\n')
+    where = ("--config", site.gateway.config, "--state", tmp_path / "state", "--json")
+    refused = dlcore("run", site.sequence, *where, "--simulate", told)
+    assert (refused.status, refused.error["code"]) == (2, "config")
+    message = refused.error["message"]
+    assert message.endswith("the task sequence has no step of this name: 'Old step', 'drivers'")
+    assert not (tmp_path / "state").exists()
