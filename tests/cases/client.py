@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.cli.helpers import Ended, dlcore
+import pytest
+
+from dlcore.cli import main
+from tests.cli.helpers import Ended
 
 
 class Client:
@@ -52,7 +57,29 @@ class Client:
         path = self.folder / "sequence"
         path.write_bytes(sequence.encode() if isinstance(sequence, str) else sequence)
         where = ("--config", self.config, "--state", self.state)
-        return dlcore(command, path, *where, *options)
+        return _in_this_process(command, path, *where, *options)
+
+
+def _in_this_process(*arguments: object) -> Ended:
+    """Run a command as `Here` does: a process for each would take four times as long."""
+    out, err = _stream(), _stream()
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main([str(argument) for argument in arguments])
+    assert isinstance(ended.value.code, int)
+    return Ended(ended.value.code, _text(out), _text(err))
+
+
+def _stream() -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n", write_through=True)
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    stream.seek(0)
+    return stream.read()
 
 
 def client_with(published: Path, folder: Path, **variables: str) -> Client:
