@@ -77,6 +77,7 @@ class Builder:
         self._groups: list[Group | None] = []
         self._running: list[str] = []  # ids of the sequences being inlined, outermost first
         self._listed: frozenset[str] = frozenset()  # in their reference lists
+        self._run_in = ""  # where the child sequence runs that is being inlined, if not everywhere
 
     def build(self, export: Export) -> Group:
         """The tree of one export; `steps` and `groups` are complete afterwards.
@@ -166,9 +167,10 @@ class Builder:
             )
         self._running.append(child.package_id)
         outer, self._listed = self._listed, self._listed | _listed(child)
+        around_it, self._run_in = self._run_in, self._run_in or _windows_pe(_run_in(element))
         header = self._header(element, parent)
         group = self._group(child.sequence, header, (*path, header.name), around, child.where)
-        self._listed = outer
+        self._listed, self._run_in = outer, around_it
         self._running.pop()
         return Subsequence(child.package_id, group)
 
@@ -199,7 +201,7 @@ class Builder:
             retry_count=_count(element.get("retryCount", ""), "retryCount", named),
             timeout_s=_count(element.get("timeout", ""), "timeout", named) or None,
             start_in=element.get("startIn", ""),
-            run_in=element.get("runIn", "").strip() or "WinPEandFullOS",
+            run_in=self._run_in or _run_in(element),
             condition=read_condition(element.find("condition")),
             variables=variables,
             listed_packages=packages_listed(kind, variables, action, self._listed),
@@ -217,6 +219,15 @@ def _action(element: Element) -> str:
 
 def _with_children(group: Group, children: Iterable[Node]) -> Group:
     return msgspec.structs.replace(group, children=tuple(children))
+
+
+def _run_in(element: Element) -> str:
+    return element.get("runIn", "").strip() or "WinPEandFullOS"
+
+
+def _windows_pe(run_in: str) -> str:
+    """What it means for the steps inside that a step runs there; empty if they run as they say."""
+    return run_in if run_in.upper() == "WINPE" else ""
 
 
 def _flag(element: Element, name: str) -> bool:

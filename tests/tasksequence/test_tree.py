@@ -268,3 +268,19 @@ def test_blanks_around_where_a_step_runs_do_not_count(written: str, read: str) -
     """Fault: a step for Windows PE is marked with blanks around the word. dlcore leaves it out."""
     (only,) = read_steps(step(runIn=written)).steps
     assert only.run_in == read
+
+
+@pytest.mark.parametrize("where", ["WinPE", " winpe ", "FullOS", ""])
+def test_a_child_sequence_for_windows_pe_runs_none_of_its_steps(where: str) -> None:
+    """Fault: a child sequence is for Windows PE. dlcore leaves all of its steps out."""
+    texts = {
+        "AAA00001": sequence(group("Setup", subsequence("AAA00002", runIn=where)), step()),
+        "AAA00002": sequence(subsequence("AAA00003"), step(runIn="FullOS")),
+        "AAA00003": sequence(step()),
+    }
+    places = [item.run_in.lower() for item in read(export_zip(texts), source="x.zip").steps]
+    is_left_out = where.strip().lower() == "winpe"
+    assert places == [
+        *(["winpe"] * 2 if is_left_out else ["winpeandfullos", "fullos"]),
+        "winpeandfullos",
+    ]
