@@ -2,7 +2,8 @@
 
 A step that names neither a folder nor a package starts in the first, never where dlcore happens to
 have been started: what it leaves there is found by the steps behind it, also after a restart. The
-folder is emptied when the next run begins. Logs stay.
+folder is emptied when the next run begins. What the commands of a killed process have left in it is
+removed also when the same run goes on. Logs stay.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from dlcore.disk.faults import guarded
 from dlcore.disk.private_folder import PrivateFolder
 from dlcore.engine.built_in_variables import LOG_FOLDER, WORK_FOLDER
+from dlcore.steps.interface import SCRATCH_FOLDER
 from dlcore.store.files import Files
 from dlcore.store.tree import ensure_folder
 
@@ -33,8 +35,7 @@ def make_work_folders(state: Path, *, is_new: bool) -> None:
     """
     state = state.absolute()
     files = Files(PrivateFolder(state))
-    if is_new:
-        _empty(state / WORK_FOLDER)
+    _remove(state / WORK_FOLDER if is_new else state / WORK_FOLDER / SCRATCH_FOLDER)
     with guarded("make the folders of the steps", state):
         for name in (WORK_FOLDER, LOG_FOLDER):
             ensure_folder(files, state / name)
@@ -45,7 +46,7 @@ def work_folder(state: Path) -> Path:
     return state.absolute() / WORK_FOLDER
 
 
-def _empty(folder: Path) -> None:
+def _remove(folder: Path) -> None:
     """A file that cannot be removed, such as one that a program holds, is left and told."""
     if folder.is_symlink():
         folder.unlink()

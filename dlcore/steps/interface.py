@@ -13,6 +13,10 @@ from dlcore.tasksequence import Step, StepParameters, Variables
 _MAX_CODE: Final = 0xFFFFFFFF
 CANNOT_RUN: Final = 0x80004005  # E_FAIL, which the task sequence engine reports for such steps
 
+SCRATCH_FOLDER: Final = ".commands"
+"""In `Job.work_folder`: there each command has a folder of its own, removed when it has ended. What
+a killed process leaves in it, the next one removes. Its name hides it from ``*`` of a shell."""
+
 
 class RestartNotice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What people are told before the machine restarts.

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
@@ -24,6 +23,7 @@ import msgspec
 
 from dlcore.steps.commands.process import Command, Commands
 from dlcore.steps.commands.quoting.windows_arguments import arguments_of
+from dlcore.steps.commands.working_folder import scratch_folder
 from dlcore.steps.interface import Job, Outcome
 
 EXIT_CODE_FILE: Final = "DLCORE_EXIT_CODE"
@@ -90,7 +90,7 @@ class StandInSetup:
     async def run(self, job: Job, program: Path, line: str) -> Outcome:
         """Start the script with the arguments that Windows Setup would get."""
         arguments = [*self._interpreter, str(program), *arguments_of(line)[1:]]
-        with tempfile.TemporaryDirectory(prefix="dlcore-setup-") as folder:
+        with scratch_folder(job) as folder:
             file = Path(folder, "exit-code")
             command = Command(arguments, environment={EXIT_CODE_FILE: str(file)})
             outcome = await self._commands.run(job, lambda scene: command)

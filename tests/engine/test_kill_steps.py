@@ -13,6 +13,7 @@ import pytest
 
 from dlcore.cli.run import RESTART
 from dlcore.engine.state_file import STATE_FILE
+from dlcore.steps.interface import SCRATCH_FOLDER
 from tests.engine.scene import publish_packages, sequence, step, upgrade, when
 
 KILLS = int(os.environ.get("DLCORE_KILLS", "10"))
@@ -38,7 +39,12 @@ class Life:
                 *(sys.executable, "-m", "dlcore", "run", str(root / "sequence.xml"), "--quiet"),
                 *("--config", str(root / "client.toml"), "--state", str(state), "--json"),
             ],
-            env={**os.environ, "LIFE": str(number), "JOURNAL": str(state) + ".journal"},
+            env={
+                **os.environ,
+                "LIFE": str(number),
+                "JOURNAL": str(state) + ".journal",
+                "TMPDIR": str(root / "tmp"),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -98,12 +104,25 @@ def has_run(state: Path) -> bool:
     return journal.read_text().splitlines()[-1].endswith(f" {STEPS}")
 
 
+def prepare(root: Path, *steps: str) -> None:
+    """Publish the package, and write the task sequence and its settings."""
+    published = publish_packages(root, {PACKAGE: {"setup.exe": 5000}})
+    never = upgrade(PACKAGE, condition=when("Never", "1"))  # preflight wants one
+    (root / "sequence.xml").write_bytes(sequence(never, *steps))
+    (root / "client.toml").write_text(
+        "[deployment]\nallow_on_internet = true\n[client]\nallow_cloud_dp = true\n"
+        f"[catalog]\npath = '{published}/catalog.json'\n"
+        f"[[endpoint]]\nname = 'disk'\nkind = 'file'\npath = '{published}'\n",
+        encoding="utf-8",
+    )
+    (root / "tmp").mkdir()
+
+
 @pytest.mark.timeout(300)
 def test_kills_skip_no_step_and_repeat_only_the_one_under_way(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Fault P1: dlcore is killed between or inside steps. It skips none, and repeats only that."""
-    published = publish_packages(tmp_path, {PACKAGE: {"setup.exe": 5000}})
     line = 'echo "$LIFE {0}" >> "$JOURNAL"; sleep 0.03'
     restart = line + '; echo SMSTSRebootRequested=HD >> "$DLCORE_VARIABLES"'
     steps = (
@@ -114,14 +133,7 @@ def test_kills_skip_no_step_and_repeat_only_the_one_under_way(
         )
         for n in range(1, STEPS + 1)
     )
-    never = upgrade(PACKAGE, condition=when("Never", "1"))  # preflight wants one
-    (tmp_path / "sequence.xml").write_bytes(sequence(never, *steps))
-    (tmp_path / "client.toml").write_text(
-        "[deployment]\nallow_on_internet = true\n[client]\nallow_cloud_dp = true\n"
-        f"[catalog]\npath = '{published}/catalog.json'\n"
-        f"[[endpoint]]\nname = 'disk'\nkind = 'file'\npath = '{published}'\n",
-        encoding="utf-8",
-    )
+    prepare(tmp_path, *steps)
     rng = random.Random(SEED)
     kills = rounds = repeated = restarts = life = 0
     while kills < KILLS:
@@ -146,3 +158,18 @@ def test_kills_skip_no_step_and_repeat_only_the_one_under_way(
             f"\nseed {SEED}: {kills} kills in {rounds} sequences, {repeated} steps run again, "
             f"0 skipped, {restarts} restarts"
         )
+
+
+def test_what_a_killed_command_leaves_is_removed_when_the_run_goes_on(tmp_path: Path) -> None:
+    """Fault: dlcore is killed while a command runs. The next process removes what it left."""
+    line = 'touch kept; echo "$LIFE 1" >> "$JOURNAL"; if [ "$LIFE" = 0 ]; then sleep 5; fi'
+    prepare(tmp_path, step("s1", CommandLine=line))
+    state = tmp_path / "state"
+    work = state / "work"
+    journal = Path(f"{state}.journal")
+    assert not Life(tmp_path, state, 0).ends(journal, 1, 0.0)
+    assert list((work / SCRATCH_FOLDER).iterdir())
+    assert Life(tmp_path, state, 1).ends(journal, None, 0.0)
+    assert not list((work / SCRATCH_FOLDER).iterdir())
+    assert (work / "kept").exists()
+    assert not list((tmp_path / "tmp").iterdir())

@@ -13,7 +13,6 @@ import asyncio
 import logging
 import os
 import subprocess
-import tempfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -24,7 +23,7 @@ from dlcore.steps.commands.answers import VARIABLE, checked_name, read_answers
 from dlcore.steps.commands.command_output import CommandOutput
 from dlcore.steps.commands.process_tree import ProcessTree, new_tree
 from dlcore.steps.commands.step_environment import step_environment
-from dlcore.steps.commands.working_folder import working_folder
+from dlcore.steps.commands.working_folder import scratch_folder, working_folder
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.tasksequence import Variables
 from dlcore.waiting import in_thread, wait_for_all
@@ -104,9 +103,7 @@ class Commands:
             Its exit code, or why there is none. Neither message nor output contains a secret.
         """
         environment = self._environment(job.variables)
-        with tempfile.TemporaryDirectory(
-            prefix="dlcore-step-", ignore_cleanup_errors=True
-        ) as scratch:
+        with scratch_folder(job) as scratch:
             folder = where or working_folder(job, environment, Path(scratch))
             scene = Scene(job, folder, environment, Path(scratch))
             try:

@@ -1,13 +1,14 @@
-"""The folder in which a step's command starts."""
+"""The folders of a step's command: the one in which it starts, and one of its own."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from dlcore.steps.interface import Job
+from dlcore.steps.interface import SCRATCH_FOLDER, Job
 from dlcore.tasksequence import FrozenVariables, needs
 from dlcore.tasksequence.step_types import RUN_COMMAND_LINE, RUN_POWERSHELL
 
@@ -49,3 +50,20 @@ def working_folder(job: Job, environment: Mapping[str, str], scratch: Path) -> P
     if os.name == "posix":
         return base / job.variables.expand(written).strip().replace("\\", "/")
     return base / FrozenVariables({**environment, **job.variables}).expand(written).strip()
+
+
+def scratch_folder(job: Job) -> tempfile.TemporaryDirectory[str]:
+    """A new folder of a command's own, which is removed at the end of the ``with`` statement.
+
+    It lies in the folder of the run, or else where the system keeps temporary files.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    parent = None
+    if job.work_folder is not None:
+        parent = job.work_folder / SCRATCH_FOLDER
+        parent.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(
+        prefix="dlcore-step-", dir=parent, ignore_cleanup_errors=True
+    )
