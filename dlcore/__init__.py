@@ -163,7 +163,10 @@ if TYPE_CHECKING:
     from dlcore.steps.post_action import PostAction as PostAction
     from dlcore.steps.registry import StepExecutors as StepExecutors
     from dlcore.steps.registry import standard_executors as standard_executors
+    from dlcore.steps.setup_runner import SetupRunner as SetupRunner
+    from dlcore.steps.setup_runner import StandInSetup as StandInSetup
     from dlcore.steps.simulation import SimulatingExecutor as SimulatingExecutor
+    from dlcore.steps.upgrade import UpgradeOperatingSystem as UpgradeOperatingSystem
     from dlcore.store import Bad as _BadFile
     from dlcore.store import Reason as _BadReason
     from dlcore.store import verify_tree as verify_tree
@@ -236,7 +239,9 @@ _PUBLIC = {
     "steps.interface": "Executor Job Outcome RestartNotice",
     "steps.post_action": "DetachedPostAction PostAction",
     "steps.registry": "StepExecutors standard_executors",
+    "steps.setup_runner": "SetupRunner StandInSetup",
     "steps.simulation": "SimulatingExecutor",
+    "steps.upgrade": "UpgradeOperatingSystem",
     "store": "Bad:BadFile Reason:BadReason verify_tree",
     "tasksequence": (
         "Group Plan PlannedStep Runs Step StepParameters TaskSequence Unexplained Unresolved "

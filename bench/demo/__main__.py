@@ -33,9 +33,6 @@ from dlcore.cli.views import open_view
 from dlcore.deployment import load_deployment
 from dlcore.engine.events import EndpointRenewed
 from dlcore.engine.units import amount
-from dlcore.steps.commands.process import Commands
-from dlcore.steps.setup_runner import StandInSetup
-from dlcore.steps.upgrade import UpgradeOperatingSystem
 from dlcore.tasksequence.step_types import UPGRADE
 
 ROOT = Path("build/demo")
@@ -142,7 +139,7 @@ async def run(sequence: Path, config: Path, state: Path) -> tuple[dlcore.Report,
     client = dlcore.Client(load_deployment(config), state)
     counting = asyncio.ensure_future(count(client))
     async with shown(client.events(), open_view(quiet=False)), client:
-        upgrade = UpgradeOperatingSystem(StandInSetup(Commands(), [sys.executable]))
+        upgrade = dlcore.UpgradeOperatingSystem(dlcore.StandInSetup([sys.executable]))
         executors = dlcore.standard_executors().with_executors({UPGRADE: upgrade})
         report = await dlcore.run_sequence(client, sequence, executors)
     await counting

@@ -3,8 +3,8 @@
 A demonstration or a test has no Windows to upgrade. It gives `StandInSetup` to the step, and a
 script of the name ``setup.exe`` in the media gets exactly the arguments that Windows Setup would::
 
-    step = UpgradeOperatingSystem(StandInSetup(Commands(), [sys.executable]))
-    executors = standard_executors().with_executors({step_types.UPGRADE: step})
+    upgrade = dlcore.UpgradeOperatingSystem(dlcore.StandInSetup([sys.executable]))
+    executors = dlcore.standard_executors().with_executors({UPGRADE: upgrade})
     await dlcore.run_sequence(client, sequence, executors)
 
 The exit codes of Windows Setup have 32 bits, and those of a process on POSIX only 8. The script
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -75,13 +75,16 @@ class StandInSetup:
     """Starts a script in the place of Windows Setup, on any system. Implements `SetupRunner`.
 
     Args:
-        commands: Runs commands.
         interpreter: What runs the script; it stands before the script's path.
+        secret_variables: Names of environment variables that hold credentials. The script does
+            not get them.
     """
 
-    def __init__(self, commands: Commands, interpreter: Sequence[str]) -> None:
-        self._commands = commands
+    def __init__(
+        self, interpreter: Sequence[str], *, secret_variables: Collection[str] = ()
+    ) -> None:
         self._interpreter = tuple(interpreter)
+        self._commands = Commands(secret_variables)
 
     def obstacle(self) -> str:
         """Nothing keeps a script from being run."""

@@ -46,7 +46,7 @@ class Site:
     async def run(self, *, resume_command: str = "", **parameters: str) -> Outcome:
         named = {f"OSDUpgrade{name}": value for name, value in parameters.items()}
         step = Step(0, "upgrade", UPGRADE, variables=FrozenVariables(named))
-        runner = StandInSetup(Commands(), [sys.executable])
+        runner = StandInSetup([sys.executable])
         executor = UpgradeOperatingSystem(runner, resume_command=resume_command)
         job = Job(step, self.variables, self.content, work_folder=self.work)
         return await executor.run(job)
@@ -195,7 +195,7 @@ def test_a_feature_update_is_refused(tmp_path: Path) -> None:
     """Fault: the step installs a feature update. dlcore says that its content cannot be told."""
     named = {"OSDUpgradeFeatureUpdateName": "Windows 11, version 23H2"}
     step = Step(0, "upgrade", UPGRADE, variables=FrozenVariables(named))
-    executor = UpgradeOperatingSystem(StandInSetup(Commands(), ["sh"]))
+    executor = UpgradeOperatingSystem(StandInSetup(["sh"]))
     assert "feature update" in executor.obstacle(step, {})
     assert executor.obstacle(step, {"OSDUpgradeInstallPath": str(tmp_path)}) == ""
 
