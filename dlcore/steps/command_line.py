@@ -57,7 +57,7 @@ class RunCommandLine:
             return Outcome(CANNOT_RUN, message="the step has no command line")
         if why := self.obstacle(job.step, job.variables):
             return Outcome(CANNOT_RUN, message=why)
-        is_redirected = parameters.written("SMSTSDisableWow64Redirection").lower() != "true"
+        is_redirected = not parameters.is_true("SMSTSDisableWow64Redirection")
         return await self._commands.run(
             job,
             lambda scene: command_of(line, scene, is_redirected=is_redirected),

@@ -79,10 +79,8 @@ class InstallPackage:
 
     async def _install_all(self, job: Job, texts: list[str]) -> Outcome:
         """An empty list installs nothing, and succeeds."""
-        goes_on = _is_true(
-            job.parameters.expanded("ContinueOnInstallError")
-            or _in_action(job.step, "continueOnError")
-        )
+        told = job.parameters.expanded("ContinueOnInstallError")
+        goes_on = (told or _in_action(job.step, "continueOnError")).strip().lower() == "true"
         outcomes: list[Outcome] = []
         for text in texts:
             outcome = await self._install_member(job, text)
@@ -197,7 +195,3 @@ def _in_action(step: Step, switch: str) -> str:
     """What a switch of ``smsswd.exe`` says in the step's action; empty if it is not there."""
     found = re.search(rf"\s/{switch}:([^\s\"]*)", step.action, re.IGNORECASE)
     return found[1] if found else ""
-
-
-def _is_true(text: str) -> bool:
-    return text.strip().lower() == "true"

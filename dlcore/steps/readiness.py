@@ -63,7 +63,7 @@ class CheckReadiness:
         return [
             self._look(check, parameters)
             for check in READINESS_CHECKS
-            if parameters.expanded(check.switch).strip().lower() == "true"
+            if parameters.is_true(check.switch)
         ]
 
     def _look(self, check: ReadinessCheck, parameters: StepParameters) -> _Look:

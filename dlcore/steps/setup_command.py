@@ -82,15 +82,11 @@ def options_from(parameters: StepParameters, variables: FrozenVariables) -> Setu
         index=index,
         keeps=_KEEPS[keeps.lower()],
         updates_itself=updates not in _NO_UPDATE,
-        scans_only=_is_true(parameters, "OSDUpgradeScanOnly"),
-        ignores_warnings=_is_true(parameters, "OSDUpgradeIgnoreMessages"),
+        scans_only=parameters.is_true("OSDUpgradeScanOnly"),
+        ignores_warnings=parameters.is_true("OSDUpgradeIgnoreMessages"),
         product_key=key,
         additional=_additional(parameters, variables),
     )
-
-
-def _is_true(parameters: StepParameters, name: str) -> bool:
-    return parameters.expanded(name).strip().lower() == "true"
 
 
 def _additional(parameters: StepParameters, variables: FrozenVariables) -> str:

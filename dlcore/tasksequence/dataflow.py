@@ -141,7 +141,7 @@ def simulated_variables(step: Step, variables: Mapping[str, str] | None = None) 
     parameters = StepParameters(step, variables)
     found = dict(known.simulated)
     for name, values in known.simulated_if.items():
-        if parameters.expanded(name).strip().lower() == "true":
+        if parameters.is_true(name):
             found.update(values)
     return found
 

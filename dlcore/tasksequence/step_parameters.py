@@ -42,6 +42,14 @@ class StepParameters:
         """
         return self._variables.expand(self.written(name))
 
+    def is_true(self, name: str) -> bool:
+        """Whether a parameter says ``true``, in whatever case.
+
+        Raises:
+            TaskSequenceError: As `expanded`.
+        """
+        return self.expanded(name).strip().lower() == "true"
+
     def parts(self, name: str) -> list[Part]:
         """What `expanded` puts together: the parameter's own parts and values, in order.
 

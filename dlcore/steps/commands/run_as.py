@@ -24,7 +24,7 @@ class RunAs(NamedTuple):
 
     def obstacle(self, parameters: StepParameters) -> str:
         """Why the step cannot be run; empty if it asks for no other account."""
-        asks = [name for name in (self.switch, self.override) if _is_true(parameters.written(name))]
+        asks = [name for name in (self.switch, self.override) if parameters.is_true(name)]
         if not asks:
             return ""
         return (
@@ -40,7 +40,3 @@ COMMAND_LINE = RunAs(
 POWERSHELL = RunAs(
     "_SMSTSRunPowerShellAsUser", "SMSTSRunPowerShellAsUser", "SMSTSRunPowerShellUserName"
 )
-
-
-def _is_true(text: str) -> bool:
-    return text.strip().lower() == "true"
