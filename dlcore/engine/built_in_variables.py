@@ -19,16 +19,13 @@ from dlcore.deployment import Deployment, Download
 from dlcore.machine import Machine, this_machine, told
 from dlcore.tasksequence import FrozenVariables, Step, TaskSequence, Variables
 from dlcore.tasksequence import step_types as types
+from dlcore.tasksequence.set_variable import is_read_only
 
 WORK_FOLDER: Final = "work"
 """Where steps keep temporary files, in the state directory; ``_SMSTSMDataPath`` names it."""
 
 LOG_FOLDER: Final = "logs"
 """Where steps write their logs, in the state directory; ``_SMSTSLogPath`` names it."""
-
-READ_ONLY_PREFIX: Final = "_"
-WRITABLE: Final = frozenset({"_OSDMIGRATEUSMTPACKAGEID", "_OSDMIGRATEUSMTRESTOREPACKAGEID"})
-"""Documented as inputs of steps, although their names begin like those of read-only variables."""
 
 _DEPLOYS: Final = frozenset({types.APPLY_OPERATING_SYSTEM, types.SETUP_WINDOWS, types.UPGRADE})
 _GENERIC, _OPERATING_SYSTEM = "1", "2"
@@ -126,15 +123,6 @@ def set_after_step(
     variables["_SMSTSLastActionName"] = step.name
     variables["_SMSTSLastActionRetCode"] = str(exit_code)
     variables["_SMSTSLastActionSucceeded"] = _flag(has_succeeded)
-
-
-def is_read_only(name: str) -> bool:
-    """Whether a step may not set the variable.
-
-    Source: Microsoft Learn, "How to use task sequence variables": "You can't set a read-only
-    variable by using the Set Task Sequence Variable step", and their names begin with ``_``.
-    """
-    return name.strip().startswith(READ_ONLY_PREFIX) and name.strip().upper() not in WRITABLE
 
 
 def _flag(value: bool) -> str:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import logging
 
-from dlcore.engine.set_variable import set_variable
 from dlcore.machine import Machine
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import ConditionEvaluator, Step, Variables
 from dlcore.tasksequence.dynamic_rules import dynamic_rules, evaluate_rules
+from dlcore.tasksequence.set_variable import set_variable
 from dlcore.waiting import in_thread
 
 _log = logging.getLogger(__name__)

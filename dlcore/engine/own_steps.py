@@ -5,7 +5,6 @@ from __future__ import annotations
 from dlcore.engine.deliveries import Deliveries
 from dlcore.engine.download_step import Arrived, download_content
 from dlcore.engine.dynamic_variables_step import set_dynamic_variables
-from dlcore.engine.set_variable import set_variable
 from dlcore.machine import Machine
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import (
@@ -16,6 +15,7 @@ from dlcore.tasksequence import (
     is_download,
     is_hidden,
 )
+from dlcore.tasksequence.set_variable import set_variable
 from dlcore.tasksequence.step_types import SET_DYNAMIC_VARIABLES, SET_VARIABLE
 
 

@@ -1,17 +1,26 @@
-"""What a *Set Task Sequence Variable* step sets."""
+"""What a *Set Task Sequence Variable* step sets, and what a step may set.
+
+Source: Microsoft Learn, "How to use task sequence variables": "You can't set a read-only variable
+by using the Set Task Sequence Variable step", and their names begin with ``_``.
+"""
 
 from __future__ import annotations
 
 import re
+from typing import Final
 
+from dlcore.errors import ConfigError
 from dlcore.tasksequence.tree import Step
+from dlcore.tasksequence.variables import Variables
+
+_READ_ONLY_PREFIX: Final = "_"
+_WRITABLE: Final = frozenset({"_OSDMIGRATEUSMTPACKAGEID", "_OSDMIGRATEUSMTRESTOREPACKAGEID"})
+"""Documented as inputs of steps, although their names begin like those of read-only variables."""
 
 _TSENV = re.compile(
     r'\s*"?tsenv\.exe"?\s+"?([^="\s]+)=(.*?)"?\s*(?:/hiddenflag:(\w*)\s*)?',
     re.IGNORECASE | re.DOTALL,
 )
-
-
 _HIDDEN_FLAG = "DoNotShowVariableValue"
 _HIDDEN_VALUE = "HiddenVariableValue"
 """Source: ConfigMgr SDK, SMS_TaskSequence_SetVariableAction."""
@@ -36,3 +45,26 @@ def assignment(step: Step) -> tuple[str, str]:
         return name, value or (step.variables.get(_HIDDEN_VALUE, "") if is_hidden(step) else "")
     found = _TSENV.fullmatch(step.action)
     return (found[1], found[2]) if found else ("", "")
+
+
+def is_read_only(name: str) -> bool:
+    """Whether a step may not set the variable."""
+    name = name.strip()
+    return name.startswith(_READ_ONLY_PREFIX) and name.upper() not in _WRITABLE
+
+
+def set_variable(variables: Variables, name: str, value: str) -> None:
+    """Set a variable as the step does; an empty value removes it.
+
+    Raises:
+        ConfigError: The variable is read-only.
+    """
+    if is_read_only(name):
+        raise ConfigError(
+            f"the variable {name} is read-only",
+            remedy="Give the variable a name that begins with a letter.",
+        )
+    if value:
+        variables[name] = value
+    else:
+        variables.pop(name, None)

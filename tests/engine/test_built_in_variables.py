@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.built_in_variables import initial_variables, is_read_only
+from dlcore.engine.built_in_variables import initial_variables
 from dlcore.engine.documented_variables import DOCUMENTED_VARIABLES, Use
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, Variables, read
+from dlcore.tasksequence.set_variable import is_read_only
 from tests.engine.machine import OS, Acting, Machine, parsed
 from tests.engine.scene import deployment, sequence, step, upgrade
 from tests.machine.told import LAPTOP, ToldMachine

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.engine.set_variable import set_variable
 from dlcore.errors import TaskSequenceError
 from dlcore.tasksequence import FrozenVariables, Step, Variables, from_facts, undecided
 from dlcore.tasksequence.dynamic_rules import (
@@ -18,6 +17,7 @@ from dlcore.tasksequence.dynamic_rules import (
     evaluate_rules,
     names_assigned,
 )
+from dlcore.tasksequence.set_variable import set_variable
 from dlcore.tasksequence.step_types import SET_DYNAMIC_VARIABLES
 
 PARAMETER = "OSDSetDynamicVariablesRules"

@@ -12,6 +12,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from dlcore.tasksequence.set_variable import is_read_only
 from dlcore.text_files import text_of
 
 VARIABLE: Final = "DLCORE_VARIABLES"
@@ -21,8 +22,6 @@ MAX_NAME_CHARACTERS: Final = 100
 """Source: ConfigMgr SDK, SMS_TaskSequence_SetVariableAction, property VariableName."""
 
 _NAME: Final = re.compile(r"[^\s%=\x00-\x1f\x7f](?:[^%=\x00-\x1f\x7f]*[^\s%=\x00-\x1f\x7f])?")
-_READ_ONLY_PREFIX: Final = "_"
-"""Source: Microsoft Learn, "Task sequence variables": a name that begins with it is read-only."""
 
 
 def read_answers(path: Path) -> dict[str, str]:
@@ -78,7 +77,7 @@ def checked_name(name: str, place: str) -> str:
     Raises:
         ValueError: It is read-only, or not the name of a variable.
     """
-    if name.startswith(_READ_ONLY_PREFIX):
+    if is_read_only(name):
         raise ValueError(f"{place} sets {name[:60]!r}, which is read-only")
     if len(name) > MAX_NAME_CHARACTERS or not _NAME.fullmatch(name):
         raise ValueError(f"{place} sets {name[:60]!r}, which is not the name of a variable")

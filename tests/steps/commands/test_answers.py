@@ -33,6 +33,11 @@ def test_the_file_may_be_as_windows_powershell_writes_it(file: Path, encoding: s
     assert read_answers(file) == {"Größe": "ü 1", "B": "2"}
 
 
+def test_a_variable_that_is_documented_as_an_input_may_be_set(file: Path) -> None:
+    file.write_text("_OSDMigrateUSMTPackageID=ABC00001\n")
+    assert read_answers(file) == {"_OSDMigrateUSMTPackageID": "ABC00001"}
+
+
 def test_a_file_that_was_removed_sets_nothing(file: Path) -> None:
     assert read_answers(file) == {}
 
