@@ -264,7 +264,7 @@ def test_a_run_does_not_repeat_a_download_that_cannot_work(
         calls += 1
         raise ConfigError("cannot be used", remedy="Correct it.")
 
-    monkeypatch.setattr("dlcore.engine.session.run_own_step", fails)
+    monkeypatch.setattr("dlcore.engine.step_jobs.run_own_step", fails)
     get = step("get", "DownloadPackageContentAction", attributes='retryCount="2"')
     report = machine.run(parsed(get))
     assert (outcomes(report)["get"], report.steps[-1].exit_code) == ("cannot be used", CANNOT_RUN)
