@@ -22,6 +22,7 @@ variables" of the same step.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +37,7 @@ from dlcore.steps.interface import CANNOT_RUN, Outcome
 from dlcore.store import Store
 from dlcore.store.seeding import seed
 from dlcore.tasksequence import Step, StepParameters, Variables
+from dlcore.tasksequence.set_variable import is_read_only
 from dlcore.tasksequence.step_types import DOWNLOAD_VARIABLE
 from dlcore.waiting import in_thread
 
@@ -54,6 +56,8 @@ class Stored(NamedTuple):
     folder: Path
     package: Package
 
+
+_QUOTED = re.compile(r"%[^%\s]+%")
 
 Arrived = Mapping[str, Stored | DlcoreError]
 """Package id -> the package, or why it could not be fetched."""
@@ -77,8 +81,13 @@ async def download_content(
     parameters = StepParameters(step, variables)
     wish = parameters.expanded("OSDDownloadContinueDownloadOnError").strip().lower()
     prefix = parameters.expanded(DOWNLOAD_VARIABLE).strip()
+    if is_read_only(prefix):
+        raise ConfigError(
+            f"step {step.name!r}: {DOWNLOAD_VARIABLE} is {prefix!r}, which is read-only",
+            remedy="Give the variable a name that begins with a letter.",
+        )
     failures: list[str] = []
-    parent = _parent(step, parameters)
+    parent = _parent(step, parameters, Path(variables.get("_SMSTSMDataPath", "")))
     for number, (package, stored) in enumerate(arrived.items(), start=1):
         try:
             folder = await _place(package, stored, parent, deliveries)
@@ -96,8 +105,10 @@ async def download_content(
     return Outcome(CANNOT_RUN, message="; ".join(failures)) if failures else Outcome()
 
 
-def _parent(step: Step, parameters: StepParameters) -> Path | None:
+def _parent(step: Step, parameters: StepParameters, work: Path) -> Path | None:
     """The folder in which the step's packages get folders; None if they stay in the store.
+
+    A relative path begins in the folder in which the commands of steps start.
 
     Raises:
         ConfigError: The step does not say where.
@@ -113,13 +124,19 @@ def _parent(step: Step, parameters: StepParameters) -> Path | None:
             f"step {step.name!r}: unknown destination {kind!r}",
             remedy="The step knows TSCache, CCMCache and Custom.",
         )
-    parent = parameters.expanded(name)
+    parent = parameters.expanded(name).strip()
     if not parent:
         raise ConfigError(
             f"step {step.name!r}: the destination {kind} needs a path, and {name} is empty",
             remedy=f"Set {name} in the step or under [variables].",
         )
-    return Path(parent)
+    missing = _QUOTED.search(parent)
+    if missing:
+        raise ConfigError(
+            f"step {step.name!r}: the path in {name} quotes {missing[0]}, which is not set",
+            remedy=f"Set the variable in an earlier step or under [variables], or correct {name}.",
+        )
+    return work / parent
 
 
 async def _place(

@@ -269,3 +269,33 @@ def test_a_run_does_not_repeat_a_download_that_cannot_work(
     report = machine.run(parsed(get))
     assert (outcomes(report)["get"], report.steps[-1].exit_code) == ("cannot be used", CANNOT_RUN)
     assert calls == 1
+
+
+async def test_a_relative_path_begins_where_commands_start(
+    stored: dict[str, Stored | DlcoreError], deliveries: Deliveries, tmp_path: Path
+) -> None:
+    """Fault: a destination is a relative path. dlcore writes nothing into its caller's folder."""
+    variables = Variables({"_SMSTSMDataPath": str(tmp_path / "work")})
+    await download_content(copies_to(Path("there")), variables, stored, deliveries)
+    assert variables["Got01"] == str(tmp_path / "work" / "there" / A)
+
+
+async def test_a_path_that_quotes_what_is_not_set_is_refused(
+    stored: dict[str, Stored | DlcoreError], deliveries: Deliveries, tmp_path: Path
+) -> None:
+    """Fault: a destination quotes an unknown variable. dlcore fails the step and names it."""
+    step = copies_to(tmp_path / "%NotSet%")
+    with pytest.raises(ConfigError, match="OSDDownloadDestinationPath quotes %NotSet%"):
+        await download_content(step, Variables(), stored, deliveries)
+    assert not (tmp_path / "%NotSet%").exists()
+
+
+async def test_a_step_may_not_put_its_paths_into_what_the_engine_sets(
+    stored: dict[str, Stored | DlcoreError], deliveries: Deliveries
+) -> None:
+    """Fault: paths are to replace a read-only variable. dlcore fails the step and keeps it."""
+    variables = Variables({"_SMSTSInWinPE": "false"})
+    step = download(OSDDownloadDestinationVariable="_SMSTSInWinPE")
+    with pytest.raises(ConfigError, match="read-only"):
+        await download_content(step, variables, stored, deliveries)
+    assert variables == {"_SMSTSInWinPE": "false"}
