@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from dlcore.deployment import Need, StepNote, UnresolvedNeed
 from dlcore.engine.judge import Judge
-from dlcore.engine.own_steps import is_own
+from dlcore.engine.own_steps import is_own, own_obstacle
 from dlcore.steps.install_package import unpublished
 from dlcore.steps.interface import Executor
 from dlcore.tasksequence import (
@@ -117,9 +117,12 @@ def obstacle(
             packages nothing is said.
     """
     step, expected = foreseen.step, foreseen.variables
-    if not foreseen.may_run or step.type == SUBSEQUENCE or is_own(step):
+    if not foreseen.may_run or step.type == SUBSEQUENCE:
         return None
-    why = executor.obstacle(step, expected) or unpublished(step, expected, programs)
+    if is_own(step):
+        why = own_obstacle(step, expected)
+    else:
+        why = executor.obstacle(step, expected) or unpublished(step, expected, programs)
     return _note(step, why) if why else None
 
 

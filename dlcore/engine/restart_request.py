@@ -51,11 +51,18 @@ def judged(outcome: Outcome, variables: Variables) -> Outcome:
 
     The variables of such a request are removed.
     """
-    if _is_set(variables, REBOOT) and variables[REBOOT].strip().lower() == _WINDOWS_PE:
+    reason = into_windows_pe(REBOOT, variables.get(REBOOT, ""))
+    if reason:
         take_request(variables)
-        reason = "the step asks for a restart into Windows PE, where dlcore does not run"
         return Outcome(CANNOT_RUN, message=reason, output=outcome.output)
     return outcome
+
+
+def into_windows_pe(name: str, value: str) -> str:
+    """Why a step cannot be run that sets a variable; empty if it asks for no Windows PE."""
+    if name.strip().upper() != REBOOT.upper() or value.strip().lower() != _WINDOWS_PE:
+        return ""
+    return "the step asks for a restart into Windows PE, where dlcore does not run"
 
 
 def restarts_by_code(step: Step, exit_code: int) -> bool:

@@ -235,3 +235,19 @@ def test_a_program_in_a_list_that_earlier_steps_fill_is_looked_for() -> None:
     installs = step("i", "InstallSoftwareAction", BaseVariableName="L")
     (note,) = hindered(tree(filled, installs), {"Tool": "x"}, {OS: {"install": "x"}})
     assert "program 'missing' of package" in note.text
+
+
+@pytest.mark.parametrize(
+    ("own", "why"),
+    [
+        (sets("smstsRebootRequested", "WinPE"), "Windows PE"),
+        (sets("To", "winpe") + sets("SMSTSRebootRequested", "%To%"), "Windows PE"),
+        (step("set", "SetDynamicVariablesAction", AnyRules="<Rules>"), "not well-formed"),
+        (sets("SMSTSRebootRequested", "HD"), ""),
+        (step("set", "SetDynamicVariablesAction", AnyRules="<Rules/>"), ""),
+    ],
+)
+def test_a_step_of_the_engines_own_that_must_fail_is_named_before(own: str, why: str) -> None:
+    """Fault: rules cannot be read, or Windows PE is asked for. dlcore refuses before the run."""
+    found = hindered(tree(own), {"Tool": "x"})
+    assert [why in note.text for note in found] == [True] * bool(why)
