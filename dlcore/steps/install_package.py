@@ -64,9 +64,13 @@ class InstallPackage:
     def obstacle(self, step: Step, variables: Mapping[str, str]) -> str:
         """Whether the step says what it installs. A list may still become filled."""
         parameters = StepParameters(step, variables)
-        if _list_base(step, parameters) or parameters.written("_SMSSWDProgramName").strip():
+        if _list_base(step, parameters):
             return ""
-        return "the step names neither a program nor a list of programs"
+        if not parameters.written("_SMSSWDProgramName").strip():
+            return "the step names neither a program nor a list of programs"
+        return (
+            "" if _single(step, parameters).package else "the step names a program but no package"
+        )
 
     async def run(self, job: Job) -> Outcome:
         """Run the step's program, or those of its list."""

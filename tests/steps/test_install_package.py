@@ -82,9 +82,7 @@ async def test_a_failure_names_program_and_package(install: Installer) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("package", "program"), [(ONE, "other"), ("ABC00009", "works"), ("", "works")]
-)
+@pytest.mark.parametrize(("package", "program"), [(ONE, "other"), ("ABC00009", "works")])
 async def test_a_program_that_is_not_published_fails_with_the_remedy(
     install: Installer, package: str, program: str
 ) -> None:
@@ -183,3 +181,11 @@ async def test_a_step_that_names_no_program_is_told_before_the_run(install: Inst
     assert install.executor.obstacle(item, {"_SMSSWDProgramName": "works"}) == ""
     assert install.executor.obstacle(install.step(of_list()), {}) == ""
     assert await install(step("i", "InstallSoftwareAction")) == Outcome(CANNOT_RUN, message=why)
+
+
+async def test_a_program_without_a_package_is_told_before_the_run(install: Installer) -> None:
+    """Fault: a step names a program and no package. dlcore refuses before the run."""
+    item = install.step(step("i", "InstallSoftwareAction", _SMSSWDProgramName="install"))
+    assert install.executor.obstacle(item, {}) == "the step names a program but no package"
+    assert install.executor.obstacle(item, {"PackageID": ONE}) == ""
+    assert (await install(single("", "works"))).message == "the step names a program but no package"
