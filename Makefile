@@ -6,7 +6,7 @@ NEEDS := Python 3.11+ and a Python package index, and for the native core (optio
 	Python's headers and a C compiler; on Debian: apt-get install python3-venv python3-dev gcc
 NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
 
-.PHONY: demo test test-portable check check-format check-lint check-types check-cython fuzz torture mutants bench bench-net bench-faults clean
+.PHONY: demo test test-portable test-windows check check-format check-lint check-types check-cython fuzz torture mutants bench bench-net bench-faults clean
 .DEFAULT_GOAL := demo
 
 # An editable installation is not compiled, as others are: the first run would have to.
@@ -30,6 +30,11 @@ CORELESS := cli deployment disk emulator faults fuzz manifest netlab schedule ta
 test-portable: $(VENV)/ready  ## The tests that depend on the core, with the portable one
 	DLCORE_NATIVE=portable DLCORE_KILLS=$${DLCORE_KILLS:-10} $(RUN) -m pytest -q -rs \
 		-m "not builds_c" -k "not compiled" $(CORELESS:%=--ignore=tests/%)
+
+test-windows: $(VENV)/ready  ## All tests by a Python for Windows under Wine; WINDOWS_TESTS="disk store" for a part
+	bash tests/windows/set_up.sh $(RUN)
+	bash tests/windows/build_extension.sh $(RUN)
+	$(RUN) -m tests.windows $(WINDOWS_TESTS)
 
 check: check-format check-lint check-types check-cython  ## Format, lint, types
 
@@ -68,4 +73,4 @@ bench-faults: $(VENV)/ready  ## What dlcore and others make of 24 faults: wrong 
 	$(RUN) -m bench.faults
 
 clean:
-	rm -rf build $(VENV) dist *.egg-info dlcore_ext/*.so
+	rm -rf build $(VENV) dist *.egg-info dlcore_ext/*.so dlcore_ext/*.pyd

@@ -1,10 +1,31 @@
-"""What all tests share: nothing is written to the user's own folders."""
+"""What all tests share: nothing is written to the user's own folders, and where tests can run."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pytest
+
+
+def is_wine() -> bool:
+    """Whether this is a Python for Windows under Wine, which is not Windows in every respect."""
+    if sys.platform != "win32":
+        return False
+    import ctypes
+
+    return hasattr(ctypes.windll.ntdll, "wine_get_version")  # gitlab.winehq.org/wine/wine/-/wikis
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what the markers say cannot run on this system, for the reason that they give."""
+    skipped = {"posix_only": sys.platform == "win32", "wine_cannot": is_wine()}
+    for item in items:
+        for name, here in skipped.items():
+            for marker in item.iter_markers(name):
+                reason = marker.kwargs["reason"]  # demanded of each marker
+                if here:
+                    item.add_marker(pytest.mark.skip(reason=f"{name}: {reason}"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import grp  # noqa: F401  # loaded now: the other user may not be able to read Python's folder
 import os
-import pwd  # noqa: F401
 import shutil
+import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+if sys.platform != "win32":  # loaded now: the other user may not be able to read Python's folder
+    import grp  # noqa: F401
+    import pwd  # noqa: F401
 
 ORDINARY = 65534  # a user without rights; no account is needed
 ADVERSARY = 65533  # another one

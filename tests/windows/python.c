@@ -1,0 +1,6 @@
+/* python.exe: what CPython's own launcher does. */
+#include <wchar.h>
+
+__declspec(dllimport) int Py_Main(int, wchar_t **);
+
+int wmain(int argc, wchar_t **argv) { return Py_Main(argc, argv); }

@@ -1,0 +1,14 @@
+# For the scripts beside it: where things are, and how a program of Windows is called.
+WINDOWS=$PWD/build/windows
+HOME_OF_PYTHON=$WINDOWS/python
+INCLUDE=$WINDOWS/include
+export WINEPREFIX=$WINDOWS/prefix
+export WINEDEBUG=-all
+export WINEDLLOVERRIDES='mscoree,mshtml='  # else Wine asks for Mono and Gecko
+# Not beside the sources: Python for Linux would take them for its own, with paths of Windows in them.
+export PYTHONPYCACHEPREFIX='C:\pycache'
+
+# Through a pipe: Wine 8 cannot write to a regular file that is its standard output.
+windows() {
+    wine "$@" </dev/null 2>&1 | cat
+}
