@@ -1,11 +1,8 @@
-#define _FILE_OFFSET_BITS 64
-#define _GNU_SOURCE /* pwritev */
 #include "job.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/uio.h>
-#include <unistd.h>
+
+#include "write_at.h"
 
 size_t job_blocks(const struct job_run *run) {
     return run->length / run->block_bytes + (run->length % run->block_bytes != 0);
@@ -114,15 +111,6 @@ static int gather(struct cursor cursor, struct iovec *parts) {
     return count;
 }
 
-/* May write less than all the parts. */
-static ssize_t write_at(int fd, const struct iovec *parts, int count, uint64_t offset) {
-#ifdef __linux__
-    if (count > 1) return pwritev(fd, parts, count, (off_t)offset);
-#endif
-    (void)count;
-    return pwrite(fd, parts->iov_base, parts->iov_len, (off_t)offset);
-}
-
 /* Moves the cursor past bytes that are on disk now. */
 static void account(struct cursor *cursor, size_t bytes) {
     while (bytes) {
@@ -140,12 +128,14 @@ void job_write(const struct job *job) {
     start_run(&cursor, 0);
     for (struct job_run *run; (run = seek_good(&cursor));) {
         uint64_t offset = cursor.extent->offset + cursor.in_extent;
-        ssize_t bytes = write_at(cursor.extent->fd, parts, gather(cursor, parts), offset);
-        if (bytes > 0) {
-            account(&cursor, (size_t)bytes);
-        } else if (bytes == 0 || errno != EINTR) {
-            run->error = bytes ? errno : EIO;
+        size_t written = 0;
+        int count = gather(cursor, parts);
+        int error = write_at(cursor.extent->fd, parts, count, offset, &written);
+        if (error) {
+            run->error = error;
             start_run(&cursor, cursor.run + 1);
+        } else {
+            account(&cursor, written);
         }
     }
 }

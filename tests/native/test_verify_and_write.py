@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from dlcore.native.interface import Buffer, Core, Run, Written
 from tests.native import model
 from tests.native.cores import each_backend, each_core, needs_compiled, using
+from tests.native.reading import read_start
 from tests.native.threads import others_run_during
 
 NOISE = random.Random(4711).randbytes(1 << 16)
@@ -35,7 +37,7 @@ def empty_files() -> Iterator[list[int]]:
 
 
 def contents(fds: list[int]) -> list[bytes]:
-    return [os.pread(fd, 1 << 20, 0) for fd in fds]
+    return [read_start(fd, 1 << 20) for fd in fds]
 
 
 class Plan:
@@ -120,7 +122,7 @@ def test_many_adjoining_runs_become_one_file(core: Core) -> None:
             for at, block in enumerate(blocks)
         ]
         written = [*core.verify_and_write(job)]
-        assert os.pread(fd, 1 << 20, 0) == NOISE[: 100 * runs]
+        assert read_start(fd, 1 << 20) == NOISE[: 100 * runs]
     assert [each.on_disk for each in written] == [(0,)] * runs
 
 
@@ -159,7 +161,8 @@ def write_calls() -> int:
 
 
 @pytest.mark.skipif(
-    not os.access("/proc/self/io", os.R_OK), reason="the system does not count writes"
+    sys.platform != "linux" or not os.access("/proc/self/io", os.R_OK),
+    reason="the system does not count writes",
 )
 @needs_compiled
 def test_what_adjoins_on_disk_is_written_at_once_by_the_compiled_core() -> None:
@@ -183,7 +186,7 @@ def test_of_a_bad_block_nothing_is_written(core: Core, backend: str) -> None:
         (written,) = core.verify_and_write(
             [Run(NOISE[:1000], 100, digests, [(file.fileno(), 0, 1000)])]
         )
-        assert os.pread(file.fileno(), 2000, 0) == NOISE[:300] + bytes(100) + NOISE[400:900]
+        assert read_start(file.fileno(), 2000) == NOISE[:300] + bytes(100) + NOISE[400:900]
     assert written.bad == (3, 9)
     assert written.on_disk == (0, 1, 2, 4, 5, 6, 7, 8)
 
@@ -192,7 +195,7 @@ def test_of_a_bad_block_nothing_is_written(core: Core, backend: str) -> None:
 def test_without_digests_every_block_is_good(core: Core) -> None:
     with tempfile.TemporaryFile() as file:
         (written,) = core.verify_and_write([Run(NOISE[:250], 100, b"", [(file.fileno(), 0, 250)])])
-        assert os.pread(file.fileno(), 1000, 0) == NOISE[:250]
+        assert read_start(file.fileno(), 1000) == NOISE[:250]
     assert written == Written((), (0, 1, 2), None)
 
 
@@ -226,7 +229,7 @@ def test_an_inconsistent_run_is_refused_and_nothing_is_written(
         good = Run(bytearray(NOISE[:120]), 100, b"", [(file.fileno(), 0, 120)])
         with pytest.raises(error, match=message):
             core.verify_and_write([good, good._replace(**change)])  # type: ignore[arg-type]  # parametrized
-        assert os.pread(file.fileno(), 1000, 0) == b""
+        assert read_start(file.fileno(), 1000) == b""
     assert isinstance(good.data, bytearray)
     good.data.append(0)  # BufferError if a view of it still existed
 
@@ -253,7 +256,7 @@ def test_a_buffer_is_released_when_its_run_is_written_or_the_rest_is_dropped(cor
         next(outcomes)
         assert [*map(is_held, data + digests)] == [False, False, True] * 2
         del outcomes
-        assert os.pread(file.fileno(), 1000, 0) == NOISE[:120] + bytes(80) + NOISE[:120]
+        assert read_start(file.fileno(), 1000) == NOISE[:120] + bytes(80) + NOISE[:120]
     assert not any(map(is_held, data + digests))
 
 
