@@ -28,7 +28,7 @@ UMASKS = [0, 0o022, 0o077, 0o277, 0o777]
 Opened = Callable[[Path], PrivateFolder]
 
 
-@pytest.fixture(params=WAYS, ids=["handles", "paths"])
+@pytest.fixture(params=WAYS, ids=lambda handles: "handles" if handles else "paths")
 def opened(request: pytest.FixtureRequest) -> Opened:
     """Makes a private folder that uses handles, or paths as on Windows."""
     return lambda path: PrivateFolder(path, has_handles=request.param)
