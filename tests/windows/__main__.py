@@ -27,7 +27,7 @@ HEAVY = ("engine", "cli", "transfer", "publish", "store")  # begun first, so tha
 
 ENVIRONMENT = {
     **os.environ,
-    "WINEPREFIX": str(BUILD / "prefix"),
+    "WINEPREFIX": str(BUILD / "wine.prefix"),
     "WINEDEBUG": "-all",
     "PYTHONPYCACHEPREFIX": r"C:\pycache",  # as in wine.sh
 }

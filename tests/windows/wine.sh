@@ -2,7 +2,8 @@
 WINDOWS=$PWD/build/windows
 HOME_OF_PYTHON=$WINDOWS/python
 INCLUDE=$WINDOWS/include
-export WINEPREFIX=$WINDOWS/prefix
+# The dot keeps setuptools out, which looks for packages behind links: drive Z: is one to the root.
+export WINEPREFIX=$WINDOWS/wine.prefix
 export WINEDEBUG=-all
 export WINEDLLOVERRIDES='mscoree,mshtml='  # else Wine asks for Mono and Gecko
 # Not beside the sources: Python for Linux would take them for its own, with paths of Windows in them.
