@@ -17,7 +17,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from dlcore.disk.lock import FileLock
-from dlcore.disk.system import sync_folder
+from dlcore.disk.system import move, sync_folder
 from dlcore.errors import LockedError
 from dlcore.publish.destination import Change, Stored, too_long
 from dlcore.publish.disk import disk_faults, open_plain
@@ -86,7 +86,7 @@ class FolderDestination:
             _make_folder(path.parent)
             try:
                 _write_synced(temporary, content)
-                temporary.replace(path)
+                move(temporary, path)
             except BaseException:
                 temporary.unlink(missing_ok=True)
                 raise

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.disk.lock import FileLock
-from dlcore.disk.system import sync_folder
+from dlcore.disk.system import move, sync_folder
 from dlcore.errors import DiskFullError, LockedError, ManifestError, StorageError
 from dlcore.model import CATALOG_KEY
 from dlcore.publish import publish, repair
@@ -40,11 +40,12 @@ def test_all_entries_of_publishers_at_work_at_once_survive(tmp_path: Path) -> No
             assert tree == {"file": package_id.encode()}
 
 
+@pytest.mark.posix_only(reason="/proc tells which file was synced")
 def test_content_is_synced_before_its_name_and_each_stage_before_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trace: list[tuple[str, str]] = []
-    fsync, replace = os.fsync, os.replace
+    fsync = os.fsync
 
     def traced_fsync(descriptor: int) -> None:
         fsync(descriptor)
@@ -54,13 +55,13 @@ def test_content_is_synced_before_its_name_and_each_stage_before_the_next(
         sync_folder(path)
         trace.append(("sync", str(path)))
 
-    def traced_replace(source: Path, target: Path) -> None:
+    def traced_move(source: Path, target: Path) -> None:
         assert ("sync", str(source)) in trace
-        replace(source, target)
+        move(source, target)
         trace.append(("name", str(target)))
 
     monkeypatch.setattr(os, "fsync", traced_fsync)
-    monkeypatch.setattr(os, "replace", traced_replace)
+    monkeypatch.setattr("dlcore.publish.folder.move", traced_move)
     monkeypatch.setattr("dlcore.publish.folder.sync_folder", traced_sync_folder)
     out = tmp_path / "out"
     published = publish(
