@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import stat
 from pathlib import Path
 
@@ -89,7 +90,7 @@ class OwnFolder:
             raise strangers(self._replaced, manifest, strange)
 
     def _check_kind(self, manifest: Manifest) -> None:
-        if self.path.is_mount():
+        if os.path.ismount(self.path):  # Path.is_mount fails on Windows before Python 3.12
             raise ConfigError(
                 f"{self.path} is a file system of its own, which a package cannot become",
                 remedy=f"Name a folder in it, such as {self.path / manifest.package_id}.",
