@@ -7,6 +7,7 @@ and where a file system has no locks it falls back to marker files, which outliv
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import sys
@@ -87,17 +88,49 @@ def _take(path: Path, folder: PrivateFolder | None) -> int | None:
 
 def _try_lock(fd: int) -> bool:
     """Lock a file against all other descriptors until this one is closed; False if one has it."""
+    if sys.platform == "win32":
+        return _try_lock_windows(fd)
+    import fcntl
+
     try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in _HELD_ELSEWHERE:
             return False
         raise
     return True
+
+
+if sys.platform == "win32":
+    _NOW, _EXCLUSIVE = 1, 2  # LOCKFILE_FAIL_IMMEDIATELY, LOCKFILE_EXCLUSIVE_LOCK
+    _VIOLATION, _PENDING = 33, 997  # ERROR_LOCK_VIOLATION, ERROR_IO_PENDING
+
+    class _Place(ctypes.Structure):
+        """OVERLAPPED, of which the offset counts here."""
+
+        _fields_ = (
+            ("internal", ctypes.c_void_p),
+            ("internal_high", ctypes.c_void_p),
+            ("offset", ctypes.c_uint32),
+            ("offset_high", ctypes.c_uint32),
+            ("event", ctypes.c_void_p),
+        )
+
+    def _try_lock_windows(fd: int) -> bool:
+        """Lock a byte far behind the end, because a lock on Windows also keeps readers out.
+
+        ``msvcrt.locking`` does not tell a lock that is held from other errors everywhere.
+
+        Source: learn.microsoft.com/en-us/windows/win32/api/fileapi/nf-fileapi-lockfileex
+        """
+        import msvcrt
+
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        handle = ctypes.c_void_p(msvcrt.get_osfhandle(fd))
+        place = _Place(offset_high=0x4000_0000)
+        if kernel.LockFileEx(handle, _NOW | _EXCLUSIVE, 0, 1, 0, ctypes.byref(place)):
+            return True
+        code = ctypes.get_last_error()
+        if code in {_VIOLATION, _PENDING}:
+            return False
+        raise ctypes.WinError(code)
