@@ -54,6 +54,8 @@ def _print(text: str) -> None:
     except BrokenPipeError:
         raise OutputClosed from None
     except OSError as error:
+        if sys.platform == "win32" and error.errno == errno.EINVAL:  # a closed pipe, there
+            raise OutputClosed from None
         drop_output()
         kind = DiskFullError if error.errno == errno.ENOSPC else StorageError
         raise kind(
