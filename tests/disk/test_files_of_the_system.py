@@ -32,6 +32,7 @@ def test_without_preallocation_a_file_has_its_length_all_the_same(
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+@pytest.mark.posix_only(reason="a child's open files are told by /proc or /dev/fd")
 def test_a_child_process_inherits_no_file(tmp_path: Path) -> None:
     """Fault P6: a step begins while files of packages are open. dlcore lets it inherit none."""
     files = Files()

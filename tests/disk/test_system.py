@@ -139,7 +139,7 @@ def test_blocks_are_written_without_positioned_writes(tmp_path: Path) -> None:
         return system.write_at(fd, data, offset, positioned=None)
 
     data = os.urandom(3000)
-    fd = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+    fd = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0))
     run = Run(data, 1024, portable.block_digests(data, 1024), [(fd, 1000, 2000), (fd, 0, 1000)])
     try:
         (written,) = portable.verify_and_write([run], write_at)
