@@ -27,6 +27,7 @@ WORK_FOLDER: Final = "work"
 LOG_FOLDER: Final = "logs"
 """Where steps write their logs, in the state directory; ``_SMSTSLogPath`` names it."""
 
+_IN_WINDOWS_PE: Final = "_SMSTSInWinPE"
 _DEPLOYS: Final = frozenset({types.APPLY_OPERATING_SYSTEM, types.SETUP_WINDOWS, types.UPGRADE})
 _GENERIC, _OPERATING_SYSTEM = "1", "2"
 
@@ -47,7 +48,9 @@ def initial_variables(
     """
     built_in = built_in_variables(sequence, deployment, state, machine or this_machine())
     given = deployment.variables if deployment else {}
-    return merged(Variables(built_in), sequence.variables, Variables(given))
+    found = merged(Variables(built_in), sequence.variables, Variables(given))
+    found[_IN_WINDOWS_PE] = "false"  # no setting makes steps for Windows PE fit to run here
+    return found
 
 
 def facts_again(sequence: TaskSequence, deployment: Deployment, machine: Machine) -> Variables:
@@ -81,7 +84,7 @@ def built_in_variables(
     on_demand = deployment is None or deployment.options.download == Download.WHEN_NEEDED
     deploys = any(step.type in _DEPLOYS for step in sequence.steps)
     found = {
-        "_SMSTSInWinPE": "false",
+        _IN_WINDOWS_PE: "false",
         "_SMSTSLaunchMode": "SMS",
         "_SMSTSUserStarted": "true",
         "_SMSTSDownloadOnDemand": _flag(on_demand),

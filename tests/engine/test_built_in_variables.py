@@ -98,3 +98,9 @@ def test_what_a_restart_changed_is_told_anew_unless_it_was_given(machine: Machin
     machine.run(tree, Acting(act))
     assert seen[0] == ("false", "Disabled", "PC0042")
     assert seen[-1] == ("true", "Disabled", "PC-NEW")
+
+
+def test_no_setting_makes_steps_for_windows_pe_run(tmp_path: Path) -> None:
+    """Fault: a setting says that Windows PE runs. dlcore takes no step for one that fits."""
+    settings = deployment(tmp_path, variables={"_smstsinwinpe": "true"})
+    assert initial_variables(TREE, settings, tmp_path)["_SMSTSInWinPE"] == "false"
