@@ -10,6 +10,7 @@ from dlcore.engine.documented_variables import DOCUMENTED_VARIABLES
 from dlcore.steps.refused import REFUSALS
 from dlcore.tasksequence import step_types as types
 from dlcore.tasksequence.step_types import ANY, PackageParameter, StepType
+from tests.step_types.parameters import PARAMETERS
 
 INTRODUCTION: Final = Path(__file__).with_name("introduction.md")
 
@@ -38,15 +39,25 @@ _WHERE: Final = {"FullOS": "full OS", "WinPE": "Windows PE", "WinPEandFullOS": "
 
 def document() -> str:
     """The page."""
-    return "\n".join([INTRODUCTION.read_text("utf-8"), *_step_types(), "", *_variables()]) + "\n"
+    return (
+        "\n".join(
+            [INTRODUCTION.read_text("utf-8"), *_step_types(), "", *_parameters(), "", *_variables()]
+        )
+        + "\n"
+    )
 
 
 def _step_types() -> Iterator[str]:
     yield "## Step types"
     yield (
-        "`SMS_TaskSequence_` is left out of the types. A type that is not listed needs an executor"
-        " of its own; `plan` tells its\npackages if the sequence's reference list names them too. A"
-        " step that is simulated counts as successful unless the user says otherwise."
+        "`SMS_TaskSequence_` is left out of the types. A step that is simulated counts as"
+        " successful unless the user says otherwise.\n\n"
+        "A type that is not in this table needs an executor of its own. dlcore cannot know which"
+        " of its parameters hold package ids.\nIt takes a parameter's value for a package only if"
+        " the `<referenceList>` of the sequence names that package too. ConfigMgr writes the\n"
+        "list when it saves a sequence; if you write a sequence by hand, add the entry:\n"
+        '`<referenceList><reference package="ABC00012"/></referenceList>`, as the last child of'
+        " `<sequence>`."
     )
     yield ""
     yield "| Step | Type | Runs in | `plan`: its packages | `run` | `run --simulate` |"
@@ -104,6 +115,28 @@ def _simulated(kind: StepType) -> str:
 
 def _value(value: str) -> str:
     return f"`{value}`" if value else "empty"
+
+
+def _parameters() -> Iterator[str]:
+    yield "## Parameters"
+    yield (
+        "What the steps that dlcore runs read from their `<defaultVarList>`, as `<variable"
+        ' name="PARAMETER">VALUE</variable>`. A task sequence\nvariable of the same name overrides'
+        " a parameter, except those of *Set Task Sequence Variable* and the success codes. All"
+        " steps also have the\nattributes `disable`, `runIn`, `continueOnError`, `retryCount`,"
+        " `timeout` (seconds) and `successCodeList`."
+    )
+    yield ""
+    yield "| Step | Parameter | What it says |"
+    yield "|---|---|---|"
+    for kind in types.STEP_TYPES:
+        if kind.name not in EXECUTED:
+            continue
+        for parameter in kind.packages:
+            ids = "ids of packages, separated by commas" if parameter.is_list else "id of a package"
+            yield f"| {kind.title} | `{parameter.name}` | {ids} |"
+        for name, meaning in PARAMETERS[kind.name].items():
+            yield f"| {kind.title} | `{name}` | {meaning} |"
 
 
 def _variables() -> Iterator[str]:

@@ -14,8 +14,18 @@ from dlcore.tasksequence import Step
 from dlcore.tasksequence.step_types import STEP_TYPES
 from tests.cases.client import Client, steps_of
 from tests.step_types.document import EXECUTED, document
+from tests.step_types.parameters import PARAMETERS
 
-PAGE = Path(__file__).parents[2] / "docs" / "task-sequences.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "task-sequences.md"
+READERS = (
+    *(ROOT / "dlcore" / "steps").rglob("*.py"),
+    ROOT / "dlcore" / "engine" / "download_step.py",
+    ROOT / "dlcore" / "tasksequence" / "set_variable.py",
+    ROOT / "dlcore" / "tasksequence" / "builder.py",
+    ROOT / "dlcore" / "tasksequence" / "step_types.py",
+)
+"""The files that read the parameters of steps."""
 COMMAND = "python -m tests.step_types > docs/task-sequences.md"
 
 
@@ -38,6 +48,23 @@ def test_each_step_type_is_either_executed_or_refused() -> None:
 def test_what_is_said_to_be_executed_has_an_executor(kind: str) -> None:
     step = Step(0, "Step", kind)
     assert is_own(step) or "no executor" not in standard_executors().obstacle(step, {})
+
+
+def test_every_parameter_that_an_executor_reads_is_listed() -> None:
+    listed = {name for parameters in PARAMETERS.values() for name in parameters}
+    listed |= {parameter.name for kind in STEP_TYPES for parameter in kind.packages}
+    calls = r'parameters\.(?:written|expanded|is_true|parts)\("(\w+)"'
+    read = {name for path in READERS for name in re.findall(calls, path.read_text("utf-8"))}
+    assert len(read) > 20
+    assert read <= listed
+
+
+def test_every_parameter_that_is_listed_is_read() -> None:
+    text = "".join(path.read_text("utf-8") for path in READERS)
+    for kind, parameters in PARAMETERS.items():
+        for name in parameters:
+            suffix = name.removeprefix("OSDBitLocker").removeprefix("...")
+            assert f'{suffix}"' in text or suffix == "Rules", (kind, name)
 
 
 def test_what_is_said_to_be_refused_is_refused_with_that_reason() -> None:
