@@ -322,13 +322,16 @@ class SimDisk(Files):
         return self._folder(path.parent), path.name
 
 
+NO_LINK = {"st_reparse_tag": 0}  # Windows asks for it; other systems ignore it
+
+
 def status_of(node: Node) -> os.stat_result:
     owner = getattr(os, "geteuid", int)()
     if isinstance(node, Folder):
-        return os.stat_result((stat.S_IFDIR | 0o700, 0, 0, 2, owner, 0, 0, 0, 0, 0))
+        return os.stat_result((stat.S_IFDIR | 0o700, 0, 0, 2, owner, 0, 0, 0, 0, 0), NO_LINK)
     row = (stat.S_IFREG | 0o600, node.number, 0, 1, owner, 0, len(node.data), 0, 0, 0)
     times = {"st_mtime_ns": node.changed_ns, "st_ctime_ns": node.changed_ns}
-    return os.stat_result(row, times)
+    return os.stat_result(row, times | NO_LINK)
 
 
 CALLS = frozenset(name for name in vars(Files) if not name.startswith("_"))

@@ -96,6 +96,7 @@ def test_a_lock_that_cannot_be_closed_is_no_fault(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.posix_only(reason="a file that is open cannot be deleted on Windows")
 def test_a_lock_whose_file_was_deleted_while_waiting_is_taken_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
