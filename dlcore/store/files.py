@@ -11,6 +11,7 @@ import errno
 import os
 import shutil
 import stat
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,9 @@ from dlcore.disk.private_folder import (
     place_anywhere,
 )
 from dlcore.native import Run, Written, verify_and_write
+
+if sys.platform == "win32":
+    from dlcore.disk.change_time import status_with_change_time
 
 MAX_DOCUMENT_BYTES = 256 << 20  # of dlcore's own; a manifest, the longest, has a quarter of that
 
@@ -55,6 +59,8 @@ class Files:
         """What is at a path, links not followed; None if nothing is there."""
         try:
             with self._at(path) as (name, folder):
+                if sys.platform == "win32":
+                    return status_with_change_time(name)
                 return os.stat(name, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError:
             return None
@@ -74,8 +80,10 @@ class Files:
         fd = self.watch(path)
         try:
             with os.scandir(path if fd is None else fd) as entries:
-                if os.name == "nt":  # an entry's own status has no inode and no number of names
-                    yield from ((entry.name, os.lstat(entry.path)) for entry in entries)
+                if sys.platform == "win32":  # an entry's own status has no inode and no link count
+                    yield from (
+                        (entry.name, status_with_change_time(entry.path)) for entry in entries
+                    )
                 else:
                     for entry in entries:
                         yield entry.name, entry.stat(follow_symlinks=False)
