@@ -64,7 +64,17 @@ class Run:
         if left_s <= 0:
             return report
         command = [
-            *("wine", str(PYTHON), "-m", "pytest", "-v", "-rs", "--color=no", *self._options),
+            *(
+                "wine",
+                str(PYTHON),
+                "-m",
+                "pytest",
+                "-v",
+                "-rs",
+                "--color=no",
+                "-ojunit_family=xunit1",
+            ),
+            *self._options,
             *(f"--junitxml=build/windows/reports/{name}.xml", f"tests/{name}"),
         ]
         started_s = time.monotonic()
