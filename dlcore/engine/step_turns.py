@@ -38,6 +38,7 @@ from dlcore.engine.turn import Turn
 from dlcore.errors import ConfigError, StepError
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, Variables
+from dlcore.tasksequence.set_variable import remove_empty
 
 
 class StepTurns:
@@ -159,6 +160,7 @@ class StepTurns:
                 f"step {step.index} {step.name!r} is not under way",
                 remedy="Report each step that run_steps() gives once, before asking for the next.",
             )
+        remove_empty(self._variables)
         outcome = _masked(judged(outcome, self._variables), self._variables)
         is_final |= asks_for_retry(self._variables)  # it runs again after the restart, not before
         return turn.end_attempt(outcome, _now_s(), is_final=is_final), outcome

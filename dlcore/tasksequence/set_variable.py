@@ -68,3 +68,13 @@ def set_variable(variables: Variables, name: str, value: str) -> None:
         variables[name] = value
     else:
         variables.pop(name, None)
+
+
+def remove_empty(variables: Variables) -> None:
+    """Remove the variables that a step has set to an empty text, as the documentation says.
+
+    Source: Microsoft Learn, "How to use task sequence variables": "To delete a variable, set the
+    variable value to an empty string."
+    """
+    for name in [name for name, value in variables.items() if not value]:
+        del variables[name]
