@@ -29,6 +29,10 @@ DOCUMENTED_SUCCESS_CODES = (0, 3010)  # of Run Command Line
 RESTART_CODE = 3010
 
 
+class DiedError(Exception):
+    """The process has died while a step was under way."""
+
+
 class StepFailedError(Exception):
     """A step failed, and so do the groups around it until one continues on error.
 
@@ -49,11 +53,15 @@ class Interpreter:
         variables: By name in upper case; none is empty.
         ran: The names of the commands and restarts, once for each time that they ran.
         restarts: How often the machine restarted.
+        dies_at: The execution in which the process dies once; None: in none. The step begins anew
+            then, with all its attempts and with the variables that it found.
     """
 
     variables: dict[str, str]
+    dies_at: int | None = None
     ran: list[str] = field(default_factory=list)
     restarts: int = 0
+    _executions: int = 0
 
     def run(self, nodes: tuple[Node, ...]) -> str:
         """Run all; returns the outcome."""
@@ -82,13 +90,21 @@ class Interpreter:
             self.restarts += failure.asked_for_restart
 
     def _run_step(self, step: SetVariable | Command | Restart) -> None:
+        before = dict(self.variables)
+        try:
+            self._execute(step)
+        except DiedError:
+            self.variables = before
+            self._execute(step)
+
+    def _execute(self, step: SetVariable | Command | Restart) -> None:
         self._set("_SMSTSCurrentActionName", step.name)
         code, succeeded, restarts = 0, True, False
         match step:
             case SetVariable():
                 self._set(step.variable, self._expand(step.value))
             case Restart():
-                self.ran.append(step.name)
+                self._begin(step.name)
                 restarts = True
             case Command():
                 code, succeeded = self._run_command(step)
@@ -108,14 +124,20 @@ class Interpreter:
         code = 0
         for _ in range(1 + command.retry_count):
             number = self.ran.count(command.name)
+            self._begin(command.name)
             attempt = command.attempts[min(number, len(command.attempts) - 1)]
-            self.ran.append(command.name)
             for name, value in attempt.sets:
                 self._set(name, value)
             code = attempt.exit_code
             if code in (command.success_codes or DOCUMENTED_SUCCESS_CODES):
                 return code, True
         return code, False
+
+    def _begin(self, name: str) -> None:
+        self._executions += 1
+        if self._executions == self.dies_at:
+            raise DiedError
+        self.ran.append(name)
 
     # Variables
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from dlcore.tasksequence import TaskSequence, read
@@ -115,20 +115,6 @@ def commands(nodes: tuple[Node, ...]) -> Iterator[Command]:
             yield node
         elif isinstance(node, Group):
             yield from commands(node.children)
-
-
-def without_retries(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
-    """The same, but each command is run once."""
-
-    def without(node: Node) -> Node:
-        match node:
-            case Command():
-                return replace(node, retry_count=0)
-            case Group():
-                return replace(node, children=without_retries(node.children))
-        return node
-
-    return tuple(map(without, nodes))
 
 
 def sequence_of(nodes: tuple[Node, ...]) -> TaskSequence:
