@@ -123,10 +123,10 @@ def command(
 
     MANIFEST is a file: a native manifest, a Metalink 4 or a Delivery Optimization piece hash file.
 
-    Every block is verified before it counts. Broken off, the same command goes on where it was;
-    what is there already is verified and not fetched again. Of a folder that is damaged or holds
-    another version, what matches is kept and the rest is fetched; anything in it that dlcore did
-    not put there is refused by name.
+    Every block is verified before it counts. If the command is interrupted, run it again: it
+    verifies what is already there and fetches only the rest. A folder that is damaged or holds
+    another version is repaired in the same way. A file in it that dlcore did not put there is
+    refused by name.
     """
     start = partial(
         fetch,

@@ -12,7 +12,7 @@ from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.loop import run_async
 from dlcore.cli.output import json_option, say, show_json, show_table
 from dlcore.cli.paths import EXISTING_FILE
-from dlcore.cli.state import state_option, trust_root_option, which_option
+from dlcore.cli.state import deployment_trust_root_option, state_option, which_option
 from dlcore.deployment import Check, CheckOutcome, Deployment, StepNote, load_deployment
 from dlcore.tasksequence import (
     Foreseen,
@@ -31,8 +31,8 @@ from dlcore.tasksequence import (
 from dlcore.tasksequence.step_types import PREFIX
 
 _OUTCOMES = {
-    CheckOutcome.PASSED: "pass",
-    CheckOutcome.FAILED: "FAIL",
+    CheckOutcome.PASSED: "passed",
+    CheckOutcome.FAILED: "FAILED",
     CheckOutcome.WARNING: "warning",
     CheckOutcome.NOT_EXAMINED: "not examined",
     CheckOutcome.DOES_NOT_APPLY: "does not apply",
@@ -53,7 +53,7 @@ _REASONS = {
     help="Deployment settings (TOML): also check every prerequisite of a run.",
 )
 @which_option
-@trust_root_option
+@deployment_trust_root_option
 @state_option
 @json_option
 def command(

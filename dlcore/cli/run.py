@@ -17,7 +17,7 @@ from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.report import show_report
 from dlcore.cli.simulating import simulate_option, simulating_executor
-from dlcore.cli.state import state_option, trust_root_option, wait_option, which_option
+from dlcore.cli.state import deployment_trust_root_option, state_option, wait_option, which_option
 from dlcore.cli.views import View, open_view
 from dlcore.deployment import Deployment, load_deployment
 from dlcore.engine.client import Client
@@ -52,7 +52,7 @@ RESTART = 16  # a step asked for a restart: run again to go on
     help="Go on with the run that is under way, although the task sequence or the download "
     "setting was changed; possible if the steps that have ended are the same.",
 )
-@trust_root_option
+@deployment_trust_root_option
 @state_option
 @limit_rate_option
 @wait_option

@@ -24,12 +24,18 @@ state_option = click.option(
     help="State directory: packages, and where a run stands. [env: DLCORE_STATE; default: "
     "dlcore/state where the user's programs keep their state]",
 )
+_TRUST_ROOT_HELP = (
+    "The publisher's root.json. Only a catalog that is signed as it says is used, regardless of the"
+    " server that it comes from."
+)
 trust_root_option = click.option(
+    "--trust-root", type=EXISTING_FILE, metavar="FILE", help=_TRUST_ROOT_HELP
+)
+deployment_trust_root_option = click.option(
     "--trust-root",
     type=EXISTING_FILE,
     metavar="FILE",
-    help="The publisher's root.json: only a catalog that is signed as it says is used, whichever "
-    "server it comes from. [default: that of the deployment file, if there is one]",
+    help=f"{_TRUST_ROOT_HELP} [default: trust.root of the deployment file]",
 )
 which_option = click.option(
     "--sequence",

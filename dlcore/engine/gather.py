@@ -57,7 +57,8 @@ async def preflight(
     missing = [check.name for check in failed(found)]
     for outcome in CheckOutcome:
         named = [check.name for check in found if check.outcome is outcome]
-        _log.info("%d checks %s: %s", len(named), outcome, ", ".join(named))
+        if named:
+            _log.info("%d checks %s: %s", len(named), outcome, ", ".join(named))
     if missing:
         _log.error("prerequisites that are missing: %s", ", ".join(missing))
     return found

@@ -183,3 +183,15 @@ def test_a_real_sequence_needs_these_packages(name: str, packages: list[str], he
     plan = here("plan", SAMPLES / name, "--json").document
     assert plan["packages"] == packages
     assert {package for item in plan["steps"] for package in item["packages"]} == set(packages)
+
+
+@pytest.mark.parametrize(
+    ("command", "takes_settings"),
+    [("fetch", False), ("verify", False), ("plan", True), ("run", True)],
+)
+def test_the_help_names_the_deployment_file_only_where_it_is_taken(
+    here: Here, command: str, takes_settings: bool
+) -> None:
+    assert ("of the deployment file" in " ".join(here(command, "--help").out.split())) == (
+        takes_settings
+    )

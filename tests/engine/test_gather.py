@@ -85,6 +85,16 @@ async def test_everything_that_is_missing_is_told_at_once(root: Path) -> None:
     assert "%PKG%" in checks["references-resolved"].detail
 
 
+async def test_the_log_names_only_outcomes_that_checks_have(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "dlcore.engine.gather"):
+        await check(root, upgrade(OS))
+    told = [message for message in caplog.messages if "checks" in message]
+    assert told
+    assert not [message for message in told if message.startswith("0 checks")]
+
+
 async def test_a_package_whose_objects_are_gone_is_named_alone(root: Path) -> None:
     for path in objects(root, length_bytes=30_000):
         path.unlink()
