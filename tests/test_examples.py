@@ -12,6 +12,7 @@ from types import ModuleType
 
 import pytest
 
+import dlcore
 from dlcore.cli.serve import client_config
 from dlcore.emulator import Emulator, Settings
 from tests.engine.scene import make_tree, publish_packages, sequence, step, upgrade, when
@@ -101,3 +102,10 @@ def test_examples_are_typed(tmp_path: Path) -> None:
         ["--config-file", "", "--strict", "--cache-dir", str(cache / "examples"), *names]
     )
     assert (status, err) == (0, ""), out
+
+
+def test_the_reference_list_tells_the_package_of_the_vendors_step(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "executors.md").read_text(encoding="utf-8")
+    (document,) = re.findall(r"```xml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "sequence.xml").write_text(document, encoding="utf-8")
+    assert dlcore.plan(dlcore.load_sequence(tmp_path / "sequence.xml")).packages == ("ABC00012",)

@@ -74,7 +74,8 @@ def _programs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> 
     callback=_programs,
     metavar="NAME=COMMAND",
     help="A program of the package, for Install Package steps: its name and its command line, "
-    "which starts in the package's folder. Repeatable.",
+    "which starts in the package's folder. Files of packages carry no execute permission on Linux "
+    "and macOS: write 'sh setup.sh', not './setup.sh'. Repeatable.",
 )
 @click.option(
     "--repair",
