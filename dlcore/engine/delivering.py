@@ -16,6 +16,7 @@ from dlcore.disk.ownership import check_way
 from dlcore.disk.system import make_folders
 from dlcore.engine.holding import hold
 from dlcore.engine.policy import EnginePolicy
+from dlcore.engine.state_folder import remove_released
 from dlcore.engine.target import Look, Standing, Target
 from dlcore.engine.units import amount
 from dlcore.errors import DlcoreError, IntegrityError
@@ -101,6 +102,7 @@ async def deliver(goal: Target, package: Package, source: Source, wait_s: float 
         raise
     finally:
         store.close()
+        remove_released(goal.state)
 
 
 async def _deliver_held(

@@ -10,7 +10,7 @@ from pathlib import Path
 from dlcore.disk.faults import guarded
 from dlcore.disk.ownership import current_user, is_of_another
 from dlcore.engine.deliveries import Delivered, Deliveries
-from dlcore.engine.state_folder import remove_state, state_folder
+from dlcore.engine.state_folder import has_content, remove_state, state_folder
 from dlcore.engine.target import (
     Disk,
     Look,
@@ -187,7 +187,7 @@ class OwnFolder:
         """Delete the state folder, and note what is delivered."""
         self.discard(manifest)
         with guarded(f"look at {self.path}", self.path):
-            if self.state.exists():  # as long as it has what was replaced, that stays noted
+            if has_content(self.state):  # as long as it has what was replaced, that stays noted
                 return
             inode = self.path.stat().st_ino
         self._deliveries.end(self.path, Delivered.of(manifest, inode))

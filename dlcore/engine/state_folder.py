@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from dlcore.errors import ConfigError
 
 MAX_NAME = 255  # bytes (POSIX) or UTF-16 units (Windows) of a name, on every usual file system
+LOCK = "lock"  # the only file that a process keeps open as long as it has the folder
 _log = logging.getLogger(__name__)
 
 
@@ -37,7 +40,32 @@ def _length(name: str) -> int:
 
 
 def remove_state(state: Path) -> None:
-    """Delete a state folder; what cannot be deleted is logged; the next call tries again."""
+    """Delete a state folder; what cannot be deleted is logged; the next call tries again.
+
+    The lock of a process that holds it stays on Windows, until `remove_released`.
+    """
     shutil.rmtree(state, ignore_errors=True)
-    if os.path.lexists(state):
+    if has_content(state):
         _log.warning("%s cannot be deleted completely; delete it, or run the same again", state)
+
+
+def has_content(state: Path) -> bool:
+    """Whether a state folder is there and has more in it than its lock."""
+    try:
+        return any(path.name != LOCK for path in state.iterdir())
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
+def remove_released(state: Path) -> None:
+    """Delete what `remove_state` had to leave: an open file cannot be deleted on Windows.
+
+    Called after the lock was released. If another process has taken it since, or the folder has
+    content, the system refuses, and all stays as it is.
+    """
+    if sys.platform == "win32" and not has_content(state):
+        with contextlib.suppress(OSError):
+            (state / LOCK).unlink()
+            state.rmdir()
