@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable
@@ -143,11 +144,9 @@ def test_a_link_in_the_place_of_a_folder_is_not_followed(
     state.mkdir(mode=0o700)
     (state / "a").symlink_to(outside)
     place = state.joinpath("a", "b", "file") if depth == 2 else state / "a" / "file"
-    with pytest.raises((OSError, OwnershipError)) as refused:
+    named = str(state / "a")
+    with pytest.raises((OSError, OwnershipError), match=re.escape(named)):
         write(opened(state), place, b"data")
-    error = refused.value
-    assert isinstance(error, OSError | OwnershipError)
-    assert str(error.filename if isinstance(error, OSError) else error.path) == str(state / "a")
     assert not (outside / "file").exists()
     assert not (outside / "b" / "file").exists()
 
