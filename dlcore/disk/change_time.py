@@ -51,7 +51,7 @@ if sys.platform == "win32":
                 raise ctypes.WinError(ctypes.get_last_error())
         finally:
             _kernel.CloseHandle(ctypes.c_void_p(handle))
-        return info.change * _TICK_NS - _EPOCH_NS
+        return int(info.change) * _TICK_NS - _EPOCH_NS
 
     def status_with_change_time(path: str | Path) -> os.stat_result:
         """``os.lstat``, with the time of the last change as ``st_ctime_ns``.

@@ -73,6 +73,7 @@ class Run:
                 "-rs",
                 "--color=no",
                 "-ojunit_family=xunit1",
+                "--timeout=600",
             ),
             *self._options,
             *(f"--junitxml=build/windows/reports/{name}.xml", f"tests/{name}"),
