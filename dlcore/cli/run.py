@@ -74,7 +74,7 @@ def command(
 ) -> int:
     """Run SEQUENCE: an exported task sequence (XML, object.xml or zip).
 
-    Refuses to start while a prerequisite is missing. Killed or interrupted, it goes on at the
+    Refuses to start while a prerequisite is missing. Killed or interrupted, it continues at the
     step where it was when it is run again, with the versions of packages that it began with; for
     content that is on disk it needs no network. If the task sequence was edited meanwhile, or the
     state is damaged, it ends with status 18 until --restart or --continue says what to do. Ends

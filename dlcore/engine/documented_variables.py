@@ -72,7 +72,7 @@ _CONTENT = {
 _SETTING = {
     "SMSTSDownloadRetryCount": "further attempts when no endpoint is left for a package; 2",
     "SMSTSDownloadRetryDelay": "seconds between them; 15",
-    "SMSTSRebootRequested": "after each step: the run ends with a restart, and goes on behind the "
+    "SMSTSRebootRequested": "after each step: the run ends with a restart, and continues after the "
     "step; `WinPE` fails the step",
     "SMSTSRetryRequested": "with `SMSTSRebootRequested`: the same step runs again afterwards",
     "SMSTSRebootDelay": "seconds of notice, in the report of a run that ends with a restart",

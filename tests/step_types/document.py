@@ -19,16 +19,17 @@ EXECUTED: Final[Mapping[str, str]] = {
     " names",
     types.RUN_POWERSHELL: "runs the script, its own or that of its package; PowerShell is needed",
     types.SET_VARIABLE: "sets the variable; an empty value removes it",
-    types.SET_DYNAMIC_VARIABLES: "asks the machine, then sets what the rules that apply say",
-    types.RESTART: "ends the run with status 16; the next run goes on behind the step",
-    types.PRESTART_CHECK: "makes all checks that it asks for; on Linux only those that have an"
-    " answer there",
+    types.SET_DYNAMIC_VARIABLES: "collects facts about the machine, then sets the"
+    " variables of the rules that apply",
+    types.RESTART: "ends the run with status 16; the next run continues after the step",
+    types.PRESTART_CHECK: "makes the checks that it asks for; on Linux only those that can be"
+    " answered there",
     types.INSTALL_SOFTWARE: "runs the programs that are published with the packages",
     types.DOWNLOAD_CONTENT: "puts the packages where it says, and sets the variables with their"
     " folders",
     types.DISABLE_BITLOCKER: "suspends the protection by `manage-bde`; Windows only",
     types.ENABLE_BITLOCKER: "begins or resumes the protection by `manage-bde`; Windows only. A PIN,"
-    " a start-up key or a recovery password of one's own is refused",
+    " a start-up key or a given recovery password is refused",
     types.UPGRADE: "starts Windows Setup of its package or folder; Windows only",
 }
 """What ``run`` does with the step types that dlcore executes."""
@@ -110,7 +111,7 @@ def _simulated(kind: StepType) -> str:
     if changes:
         names = ", ".join(f"`{name}`" for name in changes)
         return f"sets nothing unless the user says so: {names}"
-    return "the run goes on at once" if kind.name == types.RESTART else "sets nothing"
+    return "the run continues at once" if kind.name == types.RESTART else "sets nothing"
 
 
 def _value(value: str) -> str:
@@ -142,11 +143,11 @@ def _parameters() -> Iterator[str]:
 def _variables() -> Iterator[str]:
     yield "## Variables"
     yield (
-        "All that Microsoft documents. *Parameter of a step*: it overrides the parameter of that"
-        " name, as far as dlcore runs the step."
+        "All variables that Microsoft documents. *Parameter of a step*: the variable overrides the"
+        " parameter of that name, if dlcore runs the step."
     )
     yield ""
-    yield "| Variable | What becomes of it | Value, step or reason |"
+    yield "| Variable | Use | Value, step or reason |"
     yield "|---|---|---|"
     for variable in DOCUMENTED_VARIABLES:
         yield f"| `{variable.name}` | {variable.use} | {variable.note} |"

@@ -58,7 +58,7 @@ PARAMETERS: Final[Mapping[str, Mapping[str, str]]] = {
     types.INSTALL_SOFTWARE: {
         "_SMSSWDProgramName": "the program, by the name with which it was published",
         "BaseVariableName": "or a list: variables of this name with 001, 002, ...: `ID:PROGRAM`",
-        "ContinueOnInstallError": "`true` goes on with the list after a program that failed",
+        "ContinueOnInstallError": "`true` continues with the list after a program that failed",
     },
     types.DOWNLOAD_CONTENT: {
         "OSDDownloadDestinationLocationType": "`TSCache` (default), `CCMCache` or `Custom`",
