@@ -119,7 +119,8 @@ if sys.platform == "win32":
     def _try_lock_windows(fd: int) -> bool:
         """Lock a byte far behind the end, because a lock on Windows also keeps readers out.
 
-        ``msvcrt.locking`` does not tell a lock that is held from other errors everywhere.
+        ``msvcrt.locking`` is not used: the runtime of Wine does not tell a lock that is held from
+        other errors.
 
         Source: learn.microsoft.com/en-us/windows/win32/api/fileapi/nf-fileapi-lockfileex
         """

@@ -47,5 +47,10 @@ def _parts(run: Run, start: int, end: int) -> Iterator[tuple[int, int, bytes]]:
 
 def _write_fully(fd: int, data: bytes, offset: int) -> None:
     while data:
-        count = os.pwrite(fd, data, offset)
+        count = _write_at(fd, data, offset)
         data, offset = data[count:], offset + count
+
+
+def _write_at(fd: int, data: bytes, offset: int) -> int:
+    os.lseek(fd, offset, os.SEEK_SET)  # Windows has no positioned writes
+    return os.write(fd, data)
