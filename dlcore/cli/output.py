@@ -82,7 +82,8 @@ def show_json(result: object, *, one_line: bool = False) -> None:
     unicode = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
     document = json.dumps(result, ensure_ascii=not unicode)
     if not one_line:  # json itself indents in Python, which takes half a second for a long plan
-        document = msgspec.json.format(document, indent=2)
+        as_bytes = document.encode("utf-8", "surrogatepass")  # of names that are not UTF-8
+        document = msgspec.json.format(as_bytes, indent=2).decode("utf-8", "surrogatepass")
     _print(_INVISIBLE.sub(_json_escape, document))
 
 

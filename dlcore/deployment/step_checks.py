@@ -22,9 +22,10 @@ def unrunnable_steps(facts: Facts) -> Check:
         name,
         CheckOutcome.FAILED,
         f"this machine cannot run {_listed(facts.obstacles)}",
-        "Disable these steps, or give them a condition that is false here. Run the sequence where"
-        " they can be run, or install an executor for their type (entry point"
-        " dlcore.step_executors). --simulate rehearses the sequence without executing it.",
+        "Correct these steps as their reasons say, disable them, or give them a condition that is"
+        " false here. If only this machine cannot run them, run the sequence on another one. A type"
+        " without an executor needs one (entry point dlcore.step_executors). --simulate rehearses"
+        " the sequence without executing it.",
     )
 
 

@@ -23,6 +23,8 @@ SHELL = "/bin/sh"
 OUTPUT_VARIABLE: Final = "SMSTSRunCommandLineOutputVariableName"
 """Source: exports of ConfigMgr, property OutputVariableName."""
 
+_NO_LINE: Final = "the step has no command line"
+
 _CLIENT_TOOLS: Final = {
     "osddownloadcontent.exe": "use a Download Package Content step, which dlcore runs itself",
     "smsswd.exe": "give the step itself the package, or use an Install Package step",
@@ -41,9 +43,12 @@ class RunCommandLine:
         self._commands = commands
 
     def obstacle(self, step: Step, variables: Mapping[str, str]) -> str:
-        """Whether it asks for another account, or for a program of the ConfigMgr client."""
+        """Whether it has no line, or asks for another account or a part of the ConfigMgr client."""
         parameters = StepParameters(step, variables)
-        for name in programs_started(line_of(parameters, step)):
+        line = line_of(parameters, step)
+        if not line.strip():
+            return _NO_LINE
+        for name in programs_started(line):
             tool = name.removesuffix(".exe") + ".exe"
             if tool in _CLIENT_TOOLS:
                 return f"{tool} is a part of the ConfigMgr client; {_CLIENT_TOOLS[tool]}"
@@ -54,7 +59,7 @@ class RunCommandLine:
         parameters = job.parameters
         line = line_of(parameters, job.step)
         if not job.variables.expand(line).strip():
-            return Outcome(CANNOT_RUN, message="the step has no command line")
+            return Outcome(CANNOT_RUN, message=_NO_LINE)
         if why := self.obstacle(job.step, job.variables):
             return Outcome(CANNOT_RUN, message=why)
         is_redirected = not parameters.is_true("SMSTSDisableWow64Redirection")

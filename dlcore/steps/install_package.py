@@ -67,7 +67,10 @@ class InstallPackage:
         if _list_base(step, parameters):
             return ""
         if not parameters.written("_SMSSWDProgramName").strip():
-            return "the step names neither a program nor a list of programs"
+            return (
+                "the step names no program (_SMSSWDProgramName) and no list of programs"
+                " (BaseVariableName): name one in the step"
+            )
         return (
             "" if _single(step, parameters).package else "the step names a program but no package"
         )

@@ -26,6 +26,11 @@ from dlcore.tasksequence import Step, StepParameters
 
 OUTPUT_VARIABLE: Final = "OSDRunPowerShellScriptOutputVariableName"
 
+_SOURCE: Final = "OSDRunPowerShellScriptSourceScript"
+_FILE: Final = "OSDRunPowerShellScriptScriptName"
+
+_NO_SCRIPT: Final = f"the step has no script ({_SOURCE}) and names no file ({_FILE})"
+
 _POLICIES: Final = (
     *("AllSigned", "Bypass", "RemoteSigned", "Restricted", "Undefined", "Unrestricted"),
 )
@@ -45,10 +50,12 @@ class RunPowerShellScript:
         self._commands = commands
 
     def obstacle(self, step: Step, variables: Mapping[str, str]) -> str:
-        """Whether PowerShell is missing, or the step asks for another account."""
+        """Whether the step names no script or another account, or PowerShell is missing."""
+        parameters = StepParameters(step, variables)
         if not _shell():
             return "PowerShell is not installed"
-        return run_as.POWERSHELL.obstacle(StepParameters(step, variables))
+        has_script = parameters.written(_SOURCE) or parameters.written(_FILE).strip()
+        return run_as.POWERSHELL.obstacle(parameters) or ("" if has_script else _NO_SCRIPT)
 
     async def run(self, job: Job) -> Outcome:
         """Run the script and wait for its end."""
@@ -85,12 +92,12 @@ def _command(scene: Scene) -> Command:
 def _script(scene: Scene) -> Path:
     """The file of the script; one that the step itself contains is written first."""
     parameters = scene.job.parameters
-    source = parameters.written("OSDRunPowerShellScriptSourceScript")
+    source = parameters.written(_SOURCE)
     if source:
         script = scene.scratch / "script.ps1"
         script.write_text(_decoded(source), encoding="utf-8-sig")
         return script
-    name = parameters.expanded("OSDRunPowerShellScriptScriptName")
+    name = parameters.expanded(_FILE)
     script = (package_folder(scene.job) or scene.where) / name.replace("\\", "/")
     if not name or not script.is_file():
         raise ValueError(f"the script {name!r} is not in the step's package")

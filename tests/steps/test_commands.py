@@ -152,6 +152,10 @@ async def test_a_step_without_a_command_fails_saying_so() -> None:
     assert (outcome.exit_code, outcome.message) == (CANNOT_RUN, "the step has no command line")
 
 
+def test_a_step_without_a_command_is_refused_before_the_run() -> None:
+    assert standard_executors().obstacle(command(" "), {}) == "the step has no command line"
+
+
 async def test_a_folder_that_is_missing_fails_the_step(tmp_path: Path) -> None:
     item = parsed(step("c", attributes=f'startIn="{tmp_path}/nowhere"', CommandLine="true"))
     outcome = await run(item)
@@ -434,6 +438,11 @@ async def test_what_starts_a_package_s_command_is_not_started_itself(runner: str
 async def test_a_step_may_say_that_it_asks_for_no_account() -> None:
     item = command("true", _SMSTSRunCommandLineAsUser="false")
     assert standard_executors().obstacle(item, Variables()) == ""
+
+
+def test_a_step_without_a_script_is_refused_before_the_run(pwsh: Path) -> None:
+    why = standard_executors().obstacle(powershell(), {})
+    assert why.startswith("the step has no script (OSDRunPowerShellScriptSourceScript)")
 
 
 async def test_an_unknown_execution_policy_is_refused(pwsh: Path) -> None:

@@ -176,7 +176,10 @@ def test_a_program_that_is_not_published_is_told_before_the_run(
 
 async def test_a_step_that_names_no_program_is_told_before_the_run(install: Installer) -> None:
     item = install.step(step("i", "InstallSoftwareAction", PackageID=ONE))
-    why = "the step names neither a program nor a list of programs"
+    why = (
+        "the step names no program (_SMSSWDProgramName) and no list of programs"
+        " (BaseVariableName): name one in the step"
+    )
     assert install.executor.obstacle(item, {}) == why
     assert install.executor.obstacle(item, {"_SMSSWDProgramName": "works"}) == ""
     assert install.executor.obstacle(install.step(of_list()), {}) == ""
