@@ -11,6 +11,7 @@ Setup; "MsiExec.exe and InstMsi.exe error messages" for installers; "System Erro
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
 CHECKS_FAILED: Final = 4316
@@ -211,6 +212,16 @@ _OTHERS: Final = {
     9009: "cmd.exe did not find the command",
 }
 
+_SHELL: Final = {
+    126: "the file may not be executed: files of packages carry no execute permission; write"
+    " `sh FILE`",
+    127: "the shell did not find the command",
+}
+"""Only where a shell runs command lines.
+
+Source: POSIX.1-2024, Shell Command Language, 2.8.2, "Exit Status for Commands".
+"""
+
 _HRESULT_OF_WIN32: Final = 0x80070000
 """Source: [MS-ERREF] 2.1, FACILITY_WIN32: the lower half is the Win32 code."""
 
@@ -228,6 +239,8 @@ def explain(code: int) -> str:
         for 0 and for a code that is not known.
     """
     unsigned = code & 0xFFFFFFFF
+    if os.name == "posix" and unsigned in _SHELL:
+        return _SHELL[unsigned]
     if unsigned in _EXPLANATIONS:
         return _EXPLANATIONS[unsigned]
     if unsigned & 0xFFFF0000 == _HRESULT_OF_WIN32:

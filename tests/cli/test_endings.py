@@ -212,7 +212,7 @@ def test_a_missing_prerequisite_is_status_14_and_all_are_listed(
     here: Here, site: Site, tmp_path: Path
 ) -> None:
     path = tmp_path / "sequence.xml"
-    path.write_bytes(sequence(step("Unknown", package="ABC00099")))
+    path.write_bytes(sequence(step("Unknown", package="ABC00099", CommandLine="true")))
     where = ("--config", site.gateway.config, "--state", tmp_path / "state", "--json")
     fields = refused(here("run", path, *where, "--simulate", "0"), 14, "preflight")
     assert fields["missing"] == ["upgrade-sequence", "catalog"]

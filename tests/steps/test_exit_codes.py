@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +32,13 @@ from dlcore.steps.exit_codes import explain, explain_setup
 )
 def test_a_known_code_is_explained(code: int, name: str) -> None:
     assert explain(code).startswith(f"{name}: ")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no shell runs command lines there")
+@pytest.mark.parametrize(("code", "clue"), [(126, "`sh FILE`"), (127, "did not find the command")])
+def test_a_code_of_the_shell_is_explained(code: int, clue: str) -> None:
+    assert clue in explain(code)
+    assert explain(0x80070000 + code) == ""
 
 
 @pytest.mark.parametrize("code", [0, 77, 0x8007FFFF, 0x80080005])
