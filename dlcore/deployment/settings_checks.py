@@ -23,6 +23,7 @@ from dlcore.deployment.usable_endpoints import (
 from dlcore.model import EndpointKind, EndpointSettings
 
 _ALLOW_ON_INTERNET = '"Allow task sequence to run for client on the Internet"'
+_OR_INTRANET = "or set client.on_internet = false if this client is on the intranet."
 _INTRANET = "this client is on the intranet"
 _REFUSED_LAUNCHES = {
     Launch.WINDOWS_PE: "Windows PE runs from memory, so downloads would not survive a restart",
@@ -47,7 +48,7 @@ def upgrade_sequence(facts: Facts) -> Check:
         CheckOutcome.FAILED,
         "no enabled step upgrades the operating system, but over the internet only an in-place"
         " upgrade is supported",
-        "Use a task sequence with an enabled Upgrade Operating System step.",
+        f"Use a task sequence with an enabled Upgrade Operating System step, {_OR_INTRANET}",
     )
 
 
@@ -81,7 +82,7 @@ def internet_allowed(facts: Facts) -> Check:
         CheckOutcome.FAILED,
         f"this client is on the internet, and {_ALLOW_ON_INTERNET} is off",
         "Turn it on in the deployment, tab User Experience, and set"
-        " deployment.allow_on_internet = true.",
+        f" deployment.allow_on_internet = true; {_OR_INTRANET}",
     )
 
 
