@@ -103,7 +103,8 @@ class _Ambiguous:
     """Stands for several entry points of one step type. Implements `Executor`."""
 
     def __init__(self, sources: Iterable[str]) -> None:
-        self._why = f"several executors are installed for it: {', '.join(sorted(sources))}"
+        named = ", ".join(sorted(sources))
+        self._why = f"several executors are installed for it: {named}; uninstall all but one"
 
     def obstacle(self, step: Step, variables: Mapping[str, str]) -> str:
         del step, variables
