@@ -50,7 +50,7 @@ def catalog(facts: Facts) -> Check:
             name,
             CheckOutcome.FAILED,
             f"the catalog cannot be read: {facts.catalog}",
-            "Correct catalog.path or catalog.endpoint.",
+            facts.catalog_remedy or "Correct catalog.path or catalog.endpoint.",
         )
     needed = _needed(facts)
     missing = {p: label for p, label in needed.items() if p not in facts.catalog}

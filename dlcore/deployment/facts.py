@@ -78,6 +78,7 @@ class Facts(msgspec.Struct, frozen=True):
         missing_children: Steps that run a task sequence which the export lacks.
         untold: Why the content of steps cannot be told from the sequence.
         unexplained: Ids in the sequence's reference list that no step names.
+        catalog_remedy: What helps if the catalog could not be read; empty if that is not known.
     """
 
     deployment: Deployment
@@ -95,6 +96,7 @@ class Facts(msgspec.Struct, frozen=True):
     missing_children: tuple[StepNote, ...] = ()
     untold: tuple[StepNote, ...] = ()
     unexplained: tuple[str, ...] = ()
+    catalog_remedy: str = ""
 
 
 class CheckOutcome(enum.StrEnum):

@@ -73,6 +73,7 @@ async def gather(client: Client, sequence: TaskSequence, executor: Executor | No
     overview = await in_thread(look_over, *start)
     packages = tuple(dict.fromkeys(need.package_id for need in overview.needs))
     catalog: Answer
+    catalog_remedy = ""
     holdings: dict[str, Answer] = {}
     fetch_bytes = 0
     programs: dict[str, Mapping[str, str]] = {}
@@ -81,7 +82,7 @@ async def gather(client: Client, sequence: TaskSequence, executor: Executor | No
     except TrustError:
         raise  # content that nothing vouches for is not judged any further
     except DlcoreError as error:
-        catalog = error.message
+        catalog, catalog_remedy = error.message, error.remedy
     else:
         catalog = frozenset(library.catalog.packages)
         listed = [package for package in packages if package in catalog]
@@ -97,6 +98,7 @@ async def gather(client: Client, sequence: TaskSequence, executor: Executor | No
         needs=overview.needs,
         unresolved=overview.unresolved,
         catalog=catalog,
+        catalog_remedy=catalog_remedy,
         holdings=holdings,
         fetch_bytes=fetch_bytes,
         free_bytes=space.free_bytes,

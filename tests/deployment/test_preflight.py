@@ -52,7 +52,11 @@ def options(download: Download, *, allow_on_internet: bool = True) -> Deployment
 
 
 FAILURES: list[tuple[str, Facts, list[str]]] = [
-    ("upgrade-sequence", with_(upgrade_steps=()), ["no enabled step", "Upgrade Operating System"]),
+    (
+        "upgrade-sequence",
+        with_(upgrade_steps=()),
+        ["no enabled step", "Upgrade Operating System", "client.on_internet = false"],
+    ),
     (
         "download-setting",
         deployed(GOOD_FACTS, options=options(Download.FROM_DP)),
@@ -61,7 +65,11 @@ FAILURES: list[tuple[str, Facts, list[str]]] = [
     (
         "internet-allowed",
         deployed(GOOD_FACTS, options=options(Download.WHEN_NEEDED, allow_on_internet=False)),
-        ["Allow task sequence to run for client on the Internet", "allow_on_internet = true"],
+        [
+            "Allow task sequence to run for client on the Internet",
+            "allow_on_internet = true",
+            "client.on_internet",
+        ],
     ),
     (
         "cmg-client-setting",
@@ -127,6 +135,11 @@ FAILURES: list[tuple[str, Facts, list[str]]] = [
         "catalog",
         with_(catalog="cmg1: certificate has expired"),
         ["cannot be read: cmg1: certificate has expired", "catalog.path"],
+    ),
+    (
+        "catalog",
+        with_(catalog="w: token file is empty", catalog_remedy="Write a token into it."),
+        ["cannot be read: w: token file is empty", "Write a token into it."],
     ),
     (
         "content-distributed",
