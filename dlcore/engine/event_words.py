@@ -55,8 +55,8 @@ def _of_step(event: events.Event) -> str:
         case events.StepRepeated(index, name):
             return f"step {index} {name}: runs again after the restart, as it asked"
         case events.RestartRequested(index, name, _, _, repeats):
-            where = "with the same step" if repeats else "behind it"
-            return f"step {index} {name}: asks for a restart; the run goes on {where}"
+            how = "goes on with the same step" if repeats else "continues after it"
+            return f"step {index} {name}: asks for a restart; the run {how}"
         case events.WaitingForNetwork(packages, delay_s, message):
             wanted = ", ".join(packages)
             return (
