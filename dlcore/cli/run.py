@@ -98,8 +98,12 @@ def command(
         last = report.steps[-1]
         failed = f" ({StepError.code}): step {last.index} '{last.name}' failed: {last.why}"
         tell(failed, label="error")
+        tell("  The run has ended. The same command begins a new one at the first step.")
         return StepError.exit_status
-    return RESTART if report.outcome is RunOutcome.RESTART else 0
+    if report.outcome is RunOutcome.RESTART:
+        tell("Restart the machine, then run the same command again.")
+        return RESTART
+    return 0
 
 
 def _executors(deployment: Deployment) -> Executor:
