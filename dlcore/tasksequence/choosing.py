@@ -49,7 +49,7 @@ def choose(exports: Sequence[Export], which: str | None, source: str) -> Export:
             remedy=_ways(found),
         )
     raise TaskSequenceError(
-        f"{source}: holds no task sequence {_cut(which)!r}, but {_listed(numbered, source)}",
+        f"{source}: holds no task sequence {_cut(which)!r}. It holds: {_listed(numbered, source)}",
         remedy=_ways(numbered) if len(numbered) > 1 else "Leave --sequence (which) out.",
     )
 
@@ -96,7 +96,7 @@ def _label(export: Export, source: str) -> str:
     """Name and id, or where it is if it has neither."""
     name = f'"{_cut(export.name.strip())}"' if export.name.strip() else ""
     place = export.where.removeprefix(source).removeprefix("!")
-    return " ".join(filter(None, (name, export.package_id))) or f"without name {place}".strip()
+    return " ".join(filter(None, (name, export.package_id))) or f"(no name) {place}".strip()
 
 
 def _ways(numbered: list[Numbered]) -> str:

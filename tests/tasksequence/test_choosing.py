@@ -58,7 +58,7 @@ def test_a_name_counts_before_a_number() -> None:
     [
         (WITH_IDS, '1. "Upgrade" ABC00001; 2. "Upgrade" ABC00002', "number or package id"),
         (WITH_NAMES, '1. "Upgrade 11"; 2. "Refresh"', "number or name"),
-        (WITH_NOTHING, "1. without name deploy/ts.xml; 2. without name other/ts.xml", "number"),
+        (WITH_NOTHING, "1. (no name) deploy/ts.xml; 2. (no name) other/ts.xml", "number"),
     ],
 )
 def test_what_is_open_is_listed_and_the_remedy_asks_only_for_what_is_there(
@@ -85,7 +85,7 @@ def test_a_name_that_two_have_leaves_only_their_numbers() -> None:
 @pytest.mark.parametrize("which", ["ABC00009", "Nothing", "3", "0", "-1", ""])
 def test_what_is_not_there_is_told_with_what_is(which: str) -> None:
     error = refusal(WITH_NAMES, which)
-    assert error.message.startswith(f"x.zip: holds no task sequence {which!r}, but 1. ")
+    assert error.message.startswith(f"x.zip: holds no task sequence {which!r}. It holds: 1. ")
 
 
 def test_the_numbers_of_parents_are_those_in_the_file() -> None:
