@@ -119,7 +119,7 @@ def only_known(table: Table, known: Iterable[str], where: str, problems: Problem
     for key in table:
         if key not in names:
             near = difflib.get_close_matches(key, names, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = f" (did you mean {near[0]}?)" if near else ""
             problems.add(
                 f"{where}: {key} is not a known key{hint}", f"Known keys: {', '.join(names)}."
             )

@@ -60,7 +60,7 @@ def test_several_problems_are_a_line_each_with_what_to_do() -> None:
     assert error.message == (
         f"{PATH}: 2 settings cannot be used:\n"
         "  client.use_cmg: Expected bool, got str. Allowed: true, false (without quotes).\n"
-        "  launch: form is not a known key; did you mean from?. Known keys: from."
+        "  launch: form is not a known key (did you mean from?). Known keys: from."
     )
     assert error.remedy == "Correct all of them and run again."
     assert error.exit_status == 2
