@@ -111,7 +111,7 @@ def _check_site(where: str, trust_root: Path | None, *, quiet: bool, as_json: bo
     for fault in report.faults:
         say(_in_words(fault))
     for key in report.unreferenced or ():
-        say(f"{key}: not needed by any package")
+        say(f"{key}: not needed by any package (not a fault)")
     verdict = counted(len(report.faults), "fault") if report.faults else "all verified"
     say(
         f"{counted(report.packages, 'package')}, {counted(report.objects, 'object')}, "

@@ -31,6 +31,12 @@ def test_wrong_usage_of_each_command_is_status_2(command: str, here: Here) -> No
     refused(here(command, "--no-such-option", "--json"), 2, "config")
 
 
+def test_a_misspelt_command_is_told_the_nearest_one(here: Here) -> None:
+    ended = here("verfy")
+    assert ended.status == 2
+    assert "No such command 'verfy'; did you mean 'verify'?" in ended.err
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_without_json_nothing_is_on_standard_output(command: str, here: Here) -> None:
     ended = here(command, "--no-such-option")
@@ -159,7 +165,7 @@ def test_a_site_with_faults_is_status_7_and_names_each_and_repair_mends_it(
     assert (
         f"ABC00002: objects/{broken.name}: mismatch at offset 1048576 (blocks 1 to 1): large.bin"
     ) in plain.out
-    assert "objects/old: not needed by any package" in plain.out
+    assert "objects/old: not needed by any package (not a fault)" in plain.out
     mend = ("publish", site.source("ABC00002"), "--package-id", "ABC00002", "--to", published)
     assert f"rewrote objects/{broken.name}" in here(*mend, "--repair").out
     assert here("verify", published).status == 0
