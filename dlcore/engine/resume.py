@@ -10,7 +10,7 @@ from dlcore.deployment import Download
 from dlcore.engine.identity import SequenceIdentity, changes
 from dlcore.engine.state import RunState
 from dlcore.engine.state_file import RESTART_REMEDY, STATE_FILE, load
-from dlcore.errors import RunStateError, RunStateFault
+from dlcore.errors import ConfigError, RunStateError, RunStateFault
 
 _log = logging.getLogger(__name__)
 
@@ -46,12 +46,18 @@ def take_up(
         RunStateError: The state is damaged or of another version; or the sequence or the setting
             has changed, and the caller has not decided, or the run cannot go on with it; or only
             one of the two simulates its steps.
+        ConfigError: No run is under way, and the caller has asked to go on with one.
         StorageError: The disk failed.
     """
     if resume is Resume.RESTART:
         _log.info("the run begins anew, as asked")
         return None
     run = load(state)
+    if run is None and resume is Resume.CONTINUE:
+        raise ConfigError(
+            f"no run is under way in {state} that could be continued",
+            remedy="Run without --continue (resume='ask'): a new run begins at the first step.",
+        )
     if run is None:
         return None
     if run.simulated != simulated:

@@ -22,7 +22,7 @@ from dlcore.engine.resume import MAX_TOLD, Resume
 from dlcore.engine.run import run_sequence
 from dlcore.engine.state import LifeFigures, Pin, RunState
 from dlcore.engine.state_file import STATE_FILE, load
-from dlcore.errors import RunStateError, RunStateFault, StorageError
+from dlcore.errors import ConfigError, RunStateError, RunStateFault, StorageError
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, TaskSequence, Variables
 from tests.engine.machine import GOES_ON, Acting, CrashError, Machine, parsed
@@ -63,6 +63,14 @@ def refused(machine: Machine, tree: TaskSequence) -> RunStateError:
         machine.run(tree, executor)
     assert (executor.ran, path.read_bytes()) == ([], before)
     return raised.value
+
+
+def test_to_continue_needs_a_run_that_is_under_way(machine: Machine) -> None:
+    executor, machine.resume = Acting(), Resume.CONTINUE
+    with pytest.raises(ConfigError, match="no run is under way in") as raised:
+        machine.run(parsed(*map(step, STEPS)), executor)
+    assert "without --continue" in raised.value.remedy
+    assert executor.ran == []
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b"\xff", b'{"schema": 99}'])
