@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine.client import Client
+from dlcore.errors import NotFoundError
 from dlcore.steps.interface import Outcome
 from dlcore.steps.simulation import SimulatingExecutor
 from dlcore.tasksequence import Step, Variables
@@ -49,6 +50,19 @@ def test_before_start_means_everything_first(machine: Machine) -> None:
     executor = Acting(look)
     assert machine.run(tree, executor).outcome == "succeeded"
     assert executor.ran == ["os", "dynamic"]
+
+
+def test_before_start_runs_no_step_while_content_is_missing(machine: Machine) -> None:
+    """Fault: all content is to be there first, and some is missing. dlcore runs no step."""
+
+    async def main() -> None:
+        settings = deployment(machine.root, download="before-start")
+        async with Client(settings, machine.state) as client:
+            session = await client.session(parsed(step("last", package="ABC00099")))
+            await anext(session.run_steps())
+
+    with pytest.raises(NotFoundError, match="ABC00099"):
+        virtually(main())
 
 
 def test_before_start_fetches_what_only_a_step_could_name(machine: Machine) -> None:
