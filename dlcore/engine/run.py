@@ -12,7 +12,14 @@ from dlcore.engine.gather import preflight
 from dlcore.engine.report import Report
 from dlcore.engine.resume import Resume
 from dlcore.engine.session import Session
-from dlcore.errors import DlcoreError, PreflightError, RunStateError, StepError, StorageError
+from dlcore.errors import (
+    DlcoreError,
+    PreflightError,
+    RunStateError,
+    StepError,
+    StorageError,
+    UnexpectedContentError,
+)
 from dlcore.steps.interface import CANNOT_RUN, Executor, Outcome
 from dlcore.steps.post_action import PostAction
 from dlcore.steps.simulation import SimulatingExecutor
@@ -83,5 +90,8 @@ async def _run(session: Session, step: Step, executor: Executor) -> None:
     except (StorageError, RunStateError):
         raise
     except DlcoreError as error:  # its content or parameters cannot be used: no retry helps
-        outcome, is_final = Outcome(CANNOT_RUN, message=error.message), True
+        why = error.message
+        if isinstance(error, UnexpectedContentError):  # only a person can put it right
+            why = f"{why}. {error.remedy.removesuffix('.')}"
+        outcome, is_final = Outcome(CANNOT_RUN, message=why), True
     await session.completed(step, outcome, is_final=is_final)

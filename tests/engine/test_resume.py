@@ -22,7 +22,13 @@ from dlcore.engine.resume import MAX_TOLD, Resume
 from dlcore.engine.run import run_sequence
 from dlcore.engine.state import LifeFigures, Pin, RunState
 from dlcore.engine.state_file import STATE_FILE, load
-from dlcore.errors import ConfigError, RunStateError, RunStateFault, StorageError
+from dlcore.errors import (
+    ConfigError,
+    RunStateError,
+    RunStateFault,
+    StorageError,
+    UnexpectedContentError,
+)
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, TaskSequence, Variables
 from tests.engine.machine import GOES_ON, Acting, CrashError, Machine, parsed
@@ -63,6 +69,14 @@ def refused(machine: Machine, tree: TaskSequence) -> RunStateError:
         machine.run(tree, executor)
     assert (executor.ran, path.read_bytes()) == ([], before)
     return raised.value
+
+
+def test_a_step_whose_package_was_altered_says_what_to_do(machine: Machine) -> None:
+    def altered(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        raise UnexpectedContentError("ABC00001 is refused", path="x", remedy="Remove it.")
+
+    report = machine.run(parsed(), Acting(altered))
+    assert report.steps[0].message == "ABC00001 is refused. Remove it"
 
 
 def test_to_continue_needs_a_run_that_is_under_way(machine: Machine) -> None:
