@@ -235,6 +235,7 @@ def test_a_step_that_failed_is_status_15_with_the_report(
     assert (ended.status, ended.document["outcome"]) == (15, "failed")
     assert ended.document["steps"][-1]["exit_code"] == 1603
     assert "error (step): step 1 'Drivers' failed" in ended.err
+    assert "The same command begins a new one at the first step." in ended.err
 
 
 def test_a_step_that_asks_for_a_restart_is_status_16_and_the_run_goes_on_behind_it(
