@@ -21,10 +21,10 @@ def test_the_document_has_exactly_these_members(here: Here, site: Site, tmp_path
         sequence(
             group(
                 "Prepare",
-                group("Inner", step("First", package="ABC00002")),
+                group("Inner", step("First", package="ABC00002", CommandLine="true")),
                 step("Off", package="ABC00003", attributes=off),
             ),
-            step("Last", package="ABC00001"),
+            step("Last", package="ABC00001", CommandLine="true"),
         )
     )
     before = set(tmp_path.iterdir())
@@ -134,7 +134,7 @@ def test_steps_that_this_machine_cannot_run_are_told_without_settings_too(
     path = tmp_path / "sequence.xml"
     restart = step("to PE", "RebootAction", SMSRebootTarget="WinPE")
     off = step("off", "RebootAction", SMSRebootTarget="WinPE", attributes='disable="true"')
-    plan = read_plan(here, path, off, step("first"), restart)
+    plan = read_plan(here, path, off, step("first", CommandLine="true"), restart)
     (told,) = plan["unrunnable"]
     assert (told["index"], told["name"]) == (2, "to PE")
     assert "Windows PE" in told["reason"]
