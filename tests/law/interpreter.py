@@ -131,8 +131,8 @@ class Interpreter:
             code = attempt.exit_code
             if code in (command.success_codes or DOCUMENTED_SUCCESS_CODES):
                 return code, True
-            if "SMSTSREBOOTREQUESTED" in self.variables:  # it comes before another attempt
-                return code, False
+            if {"SMSTSREBOOTREQUESTED", "SMSTSRETRYREQUESTED"} <= self.variables.keys():
+                return code, False  # it runs again after the restart, not before
         return code, False
 
     def _begin(self, name: str) -> None:
