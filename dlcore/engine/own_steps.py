@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from dlcore.engine.deliveries import Deliveries
 from dlcore.engine.download_step import Arrived, download_content
 from dlcore.engine.dynamic_variables_step import set_dynamic_variables
-from dlcore.engine.restart_request import into_windows_pe
-from dlcore.errors import TaskSequenceError
 from dlcore.machine import Machine
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import (
@@ -19,34 +15,8 @@ from dlcore.tasksequence import (
     is_download,
     is_hidden,
 )
-from dlcore.tasksequence.dynamic_rules import dynamic_rules
 from dlcore.tasksequence.set_variable import set_variable
-from dlcore.tasksequence.step_types import SET_DYNAMIC_VARIABLES, SET_VARIABLE
-from dlcore.tasksequence.variables import frozen
-
-
-def is_own(step: Step) -> bool:
-    """Whether the engine runs a step itself."""
-    return step.type in (SET_DYNAMIC_VARIABLES, SET_VARIABLE) or is_download(step)
-
-
-def own_obstacle(step: Step, variables: Mapping[str, str]) -> str:
-    """Why a step for which `is_own` is true cannot be run; empty if it can.
-
-    Args:
-        step: The step.
-        variables: What is expected of the variables then.
-    """
-    if step.type == SET_DYNAMIC_VARIABLES:
-        try:
-            dynamic_rules(step, variables)
-        except TaskSequenceError as error:
-            return f"its rules cannot be read: {error.message}"
-    if step.type == SET_VARIABLE:
-        known = frozen(variables)
-        name, value = map(known.expand, assignment(step))
-        return into_windows_pe(name, value)
-    return ""
+from dlcore.tasksequence.step_types import SET_DYNAMIC_VARIABLES
 
 
 async def run_own_step(

@@ -18,7 +18,7 @@ from dlcore.engine.judge import Judge
 from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.network_wait import NetworkWait
 from dlcore.engine.outcomes import RunOutcome
-from dlcore.engine.own_steps import is_own
+from dlcore.engine.own_step_rules import is_own
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.report import Report, make_report
 from dlcore.engine.republished import Republished
