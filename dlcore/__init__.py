@@ -24,8 +24,8 @@ What waits for a network is a coroutine: `fetch`, `preflight`, `run_sequence`, a
 a thread (`asyncio.to_thread`) where that matters: `publish_folder`, `repair_published`,
 `verify_site`, `verify_tree`, `plan` and the ``load_...`` functions.
 
-`Client.hold`, `library`, `content`, `judge`, `bus`, `store`, `policy` and `renewals` are internal
-too.
+`Client.hold`, `library`, `content`, `judge`, `bus`, `store`, `policy` and `renewals`, and
+`Session.upcoming`, are internal too.
 
 The rooms, each importing only what stands before it::
 

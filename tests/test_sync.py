@@ -155,7 +155,7 @@ INTERNAL = {
     ("theirs", "mine", "internal"),
     [
         (dlcore.Client, sync.Client, INTERNAL),
-        (dlcore.Session, sync.Session, {"aclose"}),
+        (dlcore.Session, sync.Session, {"aclose", "upcoming"}),
     ],
 )
 def test_every_method_is_there_with_the_same_arguments(

@@ -9,6 +9,7 @@ from dlcore.deployment import failed, render
 from dlcore.engine.client import Client
 from dlcore.engine.events import RunSimulated
 from dlcore.engine.gather import preflight
+from dlcore.engine.overview import obstacle
 from dlcore.engine.report import Report
 from dlcore.engine.resume import Resume
 from dlcore.engine.session import Session
@@ -24,6 +25,7 @@ from dlcore.steps.interface import CANNOT_RUN, Executor, Outcome
 from dlcore.steps.post_action import PostAction
 from dlcore.steps.simulation import SimulatingExecutor
 from dlcore.tasksequence import Step, TaskSequence, load
+from dlcore.waiting import in_thread
 
 
 async def run_sequence(
@@ -38,7 +40,8 @@ async def run_sequence(
 
     A run that was under way in the state directory goes on at the step where it was, with the
     catalog that it began with. Its prerequisites were checked when it began, and are not checked
-    again: what is on disk needs no network.
+    again: what is on disk needs no network. Only if ``resume`` says to go on although the task
+    sequence was edited, its other steps are looked at: each must be one that can be run here.
 
     Args:
         client: Open.
@@ -54,7 +57,7 @@ async def run_sequence(
 
     Raises:
         LockedError: Another process holds the state directory; the message says which.
-        PreflightError: A prerequisite is missing; nothing was run.
+        PreflightError: A prerequisite is missing; nothing was run, or nothing more.
         StorageError: The local disk failed, or is full; run again to go on.
         RunStateError: A run is under way that cannot go on without a decision, or for which a
             package is not available any more.
@@ -74,6 +77,8 @@ async def run_sequence(
     session = await client.session(
         sequence, resume=resume, post_action=post_action, simulated=simulated
     )
+    if resume is Resume.CONTINUE:
+        await in_thread(_refuse_obstacles, session, executor)
     if simulated:
         client.bus.emit(RunSimulated())
     with contextlib.suppress(StepError):  # the report says so
@@ -81,6 +86,22 @@ async def run_sequence(
             async for step in steps:
                 await _run(session, step, executor)
     return session.report()
+
+
+def _refuse_obstacles(session: Session, executor: Executor) -> None:
+    """Look at the steps to come, which may have been edited since the run began.
+
+    Raises:
+        PreflightError: Some cannot be run on this machine; nothing more was run.
+    """
+    found = (obstacle(item, executor, programs={}) for item in session.upcoming())
+    listed = "; ".join(f'step {n.index} "{n.step}": {n.text}' for n in found if n)
+    if listed:
+        raise PreflightError(
+            f"the run does not go on, as this machine cannot run {listed}",
+            missing=("unrunnable-steps",),
+            remedy="Correct these steps and run again with --continue; what has run stays done.",
+        )
 
 
 async def _run(session: Session, step: Step, executor: Executor) -> None:

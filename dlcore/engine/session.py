@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from dlcore.engine.content import Content
@@ -36,7 +36,14 @@ from dlcore.machine import Machine
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.steps.post_action import PostAction
 from dlcore.steps.post_upgrade import setup_result
-from dlcore.tasksequence import Step, TaskSequence, packages_in_order
+from dlcore.tasksequence import (
+    Foreseen,
+    Step,
+    TaskSequence,
+    Verdict,
+    foresee,
+    packages_in_order,
+)
 from dlcore.waiting import in_thread, wait_for_all
 
 _log = logging.getLogger(__name__)
@@ -94,6 +101,7 @@ class Session:
         self.variables = run.known_variables()
         self.outcome: RunOutcome | None = None
         self._run = run
+        self._judge = judge
         self._state = state
         self._bus = bus
         self._figures = RunFigures(content, renewals)
@@ -129,6 +137,22 @@ class Session:
     def packages(self, step: Step) -> tuple[str, ...]:
         """Ids of the packages that a step needs, with the variables as they are now."""
         return self._jobs.packages(step)
+
+    def upcoming(self) -> Iterator[Foreseen]:
+        """The steps that have not ended, as they are foreseen now; nothing is run.
+
+        Raises:
+            TaskSequenceError: A text becomes too long when it is expanded.
+        """
+        return foresee(
+            self.sequence,
+            self.variables,
+            self._judge.evaluator,
+            position=self._run.position,
+            entered={index: Verdict.of(met) for index, met in self._run.entered.items()},
+            abandoned=frozenset(self._run.abandoned),
+            unanswered=self._judge.foreseen(),
+        )
 
     # The steps
 

@@ -189,6 +189,21 @@ def test_a_step_that_may_run_and_cannot_stops_all(client: Client) -> None:
     assert client.traced() == []
 
 
+def test_an_edited_sequence_with_a_step_that_cannot_run_does_not_go_on(client: Client) -> None:
+    """Fault: a step that cannot be run was added to a run. dlcore refuses before the next step."""
+    done = (command("echo first >> %Trace%"), step("RebootAction", "restart"))
+    last = command("echo last >> %Trace%", "last")
+    assert client.run(sequence(*done, last)).status == RESTART
+    edited = sequence(*done, last, step("Vendor_Unknown", "vendor"))
+    ended = client.run(edited, "--continue")
+    assert ended.status == PREFLIGHT, ended
+    assert "vendor" in ended.err
+    assert client.traced() == ["first"]
+    corrected = sequence(*done, last, step("Vendor_Unknown", "vendor", disable="true"))
+    assert client.run(corrected, "--continue").status == 0
+    assert client.traced() == ["first", "last"]
+
+
 def test_a_simulation_sets_variables_and_says_that_it_is_one(client: Client) -> None:
     text = sequence(
         set_variable("Ring", "Pilot"),
