@@ -1,9 +1,11 @@
 """Renames that Python does not offer: one swaps two names, the other replaces nothing.
 
-Only Linux is asked for them. Elsewhere, and on file systems that lack them, the caller takes two
-steps in place of one.
+Linux has both. Windows has the second; elsewhere, and on file systems that lack them, the caller
+takes two steps in place of one.
 
-Source: man 2 renameat2.
+Windows exchanges two files (``ReplaceFileW``), but not two folders.
+
+Source: man 2 renameat2; learn.microsoft.com/en-us/windows/win32/api/winbase/nf-winbase-movefileexw
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dlcore.disk import system
+
+if sys.platform == "win32":
+    from dlcore.disk import held_files
 
 _AT_FDCWD = -100
 _NO_REPLACE, _EXCHANGE = 1, 2
@@ -42,6 +47,9 @@ def move_to_free_name(source: Path, target: Path) -> None:
         FileExistsError: Something is at the target.
         OSError: The disk refused.
     """
+    if sys.platform == "win32":
+        held_files.move(source, target, replace=False)
+        return
     if _renamed(source, target, _NO_REPLACE):
         return
     if os.path.lexists(target):

@@ -1,10 +1,10 @@
 """What differs between operating systems, each behind one function.
 
 Linux is the reference. On macOS ``fsync`` does not reach the medium; ``F_FULLFSYNC`` does. Windows
-has no positioned reads and writes in Python and no folder sync, and it refuses a rename while a
-virus scanner holds the file, which can take seconds. Errors pass through as ``OSError``.
+has other functions for most of it (`windows_files`, `sparse_files`), no folder sync, and refuses to
+rename or delete what another program holds (`held_files`). Errors pass through as ``OSError``.
 
-Source: man 2 fsync, syncfs, lseek, fallocate (Linux); man 2 fcntl (macOS); MoveFileExW.
+Source: man 2 fsync, syncfs, lseek, fallocate (Linux); man 2 fcntl (macOS).
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ import contextlib
 import errno
 import functools
 import os
+import shutil
 import sys
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-MAX_RENAME_WAIT_S = 60.0  # as graceful-fs and VS Code; 1 s was observed to be too short
+if sys.platform == "win32":
+    from dlcore.disk import held_files, sparse_files, windows_files
+
 NOT_SUPPORTED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
-PositionedWrite = Callable[[int, memoryview, int], int]
-PositionedRead = Callable[[int, list[memoryview], int], int]
-POSITIONED_WRITE: PositionedWrite | None = getattr(os, "pwrite", None)
-POSITIONED_READ: PositionedRead | None = getattr(os, "preadv", None)
-_seek_lock = threading.Lock()  # makes a seek and the read or write behind it one operation
+IS_RESERVING = sys.platform == "linux"
+"""Whether `allocate` takes the disk space at once; else each write takes its own."""
+
+IS_SPARSE = sys.platform == "win32"
+"""Whether `allocate` leaves a mark on the file that `make_ordinary` takes away."""
 
 
 @functools.cache
@@ -44,50 +45,37 @@ def _call(name: str, *arguments: Any) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def write_at(
-    fd: int,
-    data: memoryview,
-    offset: int,
-    *,
-    positioned: PositionedWrite | None = POSITIONED_WRITE,
-) -> int:
-    """Write at an offset; may write less than all. Returns the number of bytes written.
+if sys.platform == "win32":
+    _write_at, _read_at = windows_files.write_at, windows_files.read_at
+elif hasattr(os, "preadv"):
+    _write_at = os.pwrite
 
-    Args:
-        fd: The open file.
-        data: The bytes.
-        offset: Where they go, in bytes.
-        positioned: The system's call; None where it has none, and the file's position is moved.
-    """
-    if positioned is not None:
-        return positioned(fd, data, offset)
-    with _seek_lock:
-        os.lseek(fd, offset, os.SEEK_SET)
-        return os.write(fd, data)
+    def _read_at(fd: int, view: memoryview, offset: int) -> int:
+        return os.preadv(fd, [view], offset)
+
+else:  # macOS before 11
+    _write_at = os.pwrite
+
+    def _read_at(fd: int, view: memoryview, offset: int) -> int:
+        data = os.pread(fd, len(view), offset)
+        view[: len(data)] = data
+        return len(data)
 
 
-def read_at(
-    fd: int, view: memoryview, offset: int, *, positioned: PositionedRead | None = POSITIONED_READ
-) -> int:
-    """Read at an offset into ``view``; may read less. Returns the bytes read, 0 at the end.
+def write_at(fd: int, data: memoryview, offset: int) -> int:
+    """Write at an offset; may write less than all. Returns the number of bytes written."""
+    return _write_at(fd, data, offset)
 
-    Args:
-        fd: The open file.
-        view: Is filled from its beginning.
-        offset: Where in the file to begin, in bytes.
-        positioned: As in `write_at`.
-    """
-    if positioned is not None:
-        return positioned(fd, [view], offset)
-    with _seek_lock:
-        os.lseek(fd, offset, os.SEEK_SET)
-        data = os.read(fd, len(view))
-    view[: len(data)] = data
-    return len(data)
+
+def read_at(fd: int, view: memoryview, offset: int) -> int:
+    """Read at an offset into ``view``; may read less. Returns the bytes read, 0 at the end."""
+    return _read_at(fd, view, offset)
 
 
 def _sync_all(fd: int) -> None:
-    if sys.platform == "darwin":
+    if sys.platform == "win32":
+        windows_files.flush(fd)
+    elif sys.platform == "darwin":
         import fcntl
 
         fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
@@ -167,12 +155,25 @@ def stop_walk(error: OSError) -> None:
     raise error
 
 
+def truncate(fd: int, length_bytes: int) -> None:
+    """Set a file's length."""
+    if sys.platform == "win32":
+        windows_files.set_length(fd, length_bytes)
+    else:
+        os.ftruncate(fd, length_bytes)
+
+
 def allocate(fd: int, length_bytes: int) -> None:
     """Give a file its length and, where the file system supports it, the disk space for it.
+
+    On Windows the file becomes sparse, and its space is taken as it is written.
 
     ``os.posix_fallocate`` is not used: where the file system has no support, the C library writes a
     byte into every page instead.
     """
+    if sys.platform == "win32":
+        sparse_files.allocate(fd, length_bytes, windows_files)
+        return
     if sys.platform == "linux":
         import ctypes
 
@@ -186,8 +187,16 @@ def allocate(fd: int, length_bytes: int) -> None:
     os.ftruncate(fd, length_bytes)
 
 
+def make_ordinary(fd: int) -> None:
+    """Take away what `allocate` has marked the file with, once all of it was written."""
+    if sys.platform == "win32":
+        sparse_files.make_ordinary(fd, windows_files)
+
+
 def has_data(fd: int, offset: int, length_bytes: int) -> bool:
     """Whether anything was ever written there; True where the system cannot tell."""
+    if sys.platform == "win32":
+        return sparse_files.has_data(fd, offset, length_bytes, windows_files)
     if sys.platform != "linux":
         return True
     try:
@@ -203,6 +212,8 @@ def has_data(fd: int, offset: int, length_bytes: int) -> bool:
 def allocated_bytes(path: Path) -> int:
     """Disk space of a file; its length where the system does not tell; 0 if it does not exist."""
     try:
+        if sys.platform == "win32":
+            return windows_files.disk_bytes(path)
         status = path.stat(follow_symlinks=False)
     except FileNotFoundError:
         return 0
@@ -233,25 +244,32 @@ def move(
         target_parent: The same for ``target``.
     """
     if sys.platform == "win32":
-        _move_windows(Path(source), Path(target))
+        held_files.move(Path(source), Path(target))
     else:
         os.replace(source, target, src_dir_fd=source_parent, dst_dir_fd=target_parent)
 
 
-if sys.platform == "win32":
-    SHARING = {5, 32}  # ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION: a scanner is reading
+def remove(path: Path | str, *, parent: int | None = None) -> None:
+    """Delete a file; on Windows wait as `move` does.
 
-    def _move_windows(source: Path, target: Path) -> None:
-        import ctypes
+    Args:
+        path: The file.
+        parent: Descriptor of the folder that ``path`` is relative to; None for the current one.
+    """
+    if sys.platform == "win32":
+        held_files.remove(path)
+    else:
+        os.unlink(path, dir_fd=parent)
 
-        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
-        replace, write_through = 1, 8  # replacing is refused for folders
-        flags = write_through | (0 if source.is_dir() else replace)
-        until = time.monotonic() + MAX_RENAME_WAIT_S
-        pause_s = 0.01
-        while not kernel.MoveFileExW(str(source), str(target), flags):
-            code = ctypes.get_last_error()
-            if code not in SHARING or time.monotonic() > until:
-                raise ctypes.WinError(code)
-            time.sleep(pause_s)
-            pause_s = min(2 * pause_s, 1.0)
+
+def remove_tree(path: Path | str, *, parent: int | None = None) -> None:
+    """Delete a folder and everything in it; on Windows wait as `move` does, for all in all.
+
+    Args:
+        path: The folder.
+        parent: Descriptor of the folder that ``path`` is relative to; None for the current one.
+    """
+    if sys.platform == "win32":
+        held_files.remove_tree(path)
+    else:
+        shutil.rmtree(path, dir_fd=parent)

@@ -144,11 +144,15 @@ class Files:
 
     def truncate(self, fd: int, length_bytes: int) -> None:
         """Set a file's length."""
-        os.ftruncate(fd, length_bytes)
+        system.truncate(fd, length_bytes)
 
     def allocate(self, fd: int, length_bytes: int) -> None:
         """Set a file's length and, where possible, reserve the disk space for it."""
         system.allocate(fd, length_bytes)
+
+    def make_ordinary(self, fd: int) -> None:
+        """Take away what `allocate` has marked a file with, once all of it was written."""
+        system.make_ordinary(fd)
 
     def sync(self, fd: int) -> None:
         """Make an open file durable, metadata too."""
@@ -184,13 +188,13 @@ class Files:
     def remove(self, path: Path) -> None:
         """Delete a file."""
         with self._at(path) as (name, folder):
-            os.unlink(name, dir_fd=folder)
+            system.remove(name, parent=folder)
 
     def remove_tree(self, path: Path) -> None:
         """Delete a folder and everything in it."""
         try:
             with self._at(path) as (name, folder):
-                shutil.rmtree(name, dir_fd=folder)
+                system.remove_tree(name, parent=folder)
         finally:
             self._forget_folders()
 

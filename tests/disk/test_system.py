@@ -16,7 +16,6 @@ import pytest
 
 from dlcore.disk import system
 from dlcore.disk.private_folder import PrivateFolder
-from dlcore.native import Run, portable
 from dlcore.store.files import Files, read_document, write_document
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the errors are Linux's")
@@ -98,55 +97,6 @@ def test_a_document_is_synced_before_it_gets_its_name(tmp_path: Path, private: b
     write_document(files, tmp_path / "document", b"content")
     assert calls == ["sync", "move"]
     assert read_document(files, tmp_path / "document") == b"content"
-
-
-@pytest.mark.parametrize("positioned", [True, False], ids=["pread", "seek and read"])
-def test_reading_at_an_offset_works_without_positioned_reads(
-    tmp_path: Path, positioned: bool
-) -> None:
-    (tmp_path / "file").write_bytes(bytes(range(100)))
-    fd = os.open(tmp_path / "file", os.O_RDONLY)
-    view = memoryview(bytearray(10))
-    read = system.POSITIONED_READ if positioned else None
-    try:
-        assert system.read_at(fd, view, 40, positioned=read) == 10
-        assert bytes(view) == bytes(range(40, 50))
-        assert system.read_at(fd, view, 95, positioned=read) == 5
-        assert bytes(view) == bytes(range(95, 100)) + bytes(range(45, 50))
-        assert system.read_at(fd, view, 100, positioned=read) == 0
-    finally:
-        os.close(fd)
-
-
-@pytest.mark.parametrize("positioned", [True, False], ids=["pwrite", "seek and write"])
-def test_writing_at_an_offset_works_without_positioned_writes(
-    tmp_path: Path, positioned: bool
-) -> None:
-    fd = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
-    write = system.POSITIONED_WRITE if positioned else None
-    try:
-        assert system.write_at(fd, memoryview(b"end"), 5, positioned=write) == 3
-        assert system.write_at(fd, memoryview(b"begin"), 0, positioned=write) == 5
-    finally:
-        os.close(fd)
-    assert (tmp_path / "file").read_bytes() == b"beginend"
-
-
-def test_blocks_are_written_without_positioned_writes(tmp_path: Path) -> None:
-    """The portable core over the branch for systems without ``pwrite``."""
-
-    def write_at(fd: int, data: memoryview, offset: int) -> int:
-        return system.write_at(fd, data, offset, positioned=None)
-
-    data = os.urandom(3000)
-    fd = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0))
-    run = Run(data, 1024, portable.block_digests(data, 1024), [(fd, 1000, 2000), (fd, 0, 1000)])
-    try:
-        (written,) = portable.verify_and_write([run], write_at)
-    finally:
-        os.close(fd)
-    assert (written.bad, written.error) == ((), None)
-    assert (tmp_path / "file").read_bytes() == data[2000:] + data[:2000]
 
 
 def test_without_direct_writes_a_file_is_not_opened_for_them(tmp_path: Path) -> None:
