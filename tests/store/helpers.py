@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import pytest
 
 from dlcore.model import BlockInPackage, BlockRange, File, Manifest, Object
 from dlcore.native import block_digests
 from dlcore.store import Partial
 
+LINK = pytest.param("link", marks=pytest.mark.wine_cannot(reason="makes no symbolic links"))
+PIPE = pytest.param("fifo", marks=pytest.mark.posix_only(reason="folders hold no pipes"))
 BLOCK_BYTES = 4096
 FILES = {
     "a/large.bin": 5 * BLOCK_BYTES + 123,
