@@ -193,6 +193,22 @@ def make_ordinary(fd: int) -> None:
         sparse_files.make_ordinary(fd, windows_files)
 
 
+def open_unbuffered(fd: int) -> int | None:
+    """Open a file once more for writes past the page cache, on Windows.
+
+    Returns:
+        A descriptor; None where the file system does not have such writes, and on other systems,
+        which have a flag for ``os.open`` if they have such writes.
+    """
+    if sys.platform == "win32":
+        try:
+            return windows_files.open_unbuffered(fd)
+        except OSError as error:
+            if error.errno not in NOT_SUPPORTED:
+                raise
+    return None
+
+
 def has_data(fd: int, offset: int, length_bytes: int) -> bool:
     """Whether anything was ever written there; True where the system cannot tell."""
     if sys.platform == "win32":

@@ -1,4 +1,6 @@
-"""Whether large files are better written past the page cache (``O_DIRECT``).
+"""Whether large files are better written past the page cache.
+
+That is ``O_DIRECT`` on Linux and ``FILE_FLAG_NO_BUFFERING`` on Windows.
 
 On a virtual machine the page cache can cost more than everything else: a copy of each byte, and
 write-back in bursts. On other machines, and on file systems in memory, it is faster. So it is
@@ -20,6 +22,7 @@ from dlcore.native import aligned_buffer
 from dlcore.store.files import Files, write_fully
 
 VARIABLE = "DLCORE_WRITE"  # direct, buffered or auto
+DEFAULT_WISH = "buffered" if os.name == "nt" else "auto"  # not measured on Windows so far
 PAGE_BYTES = 4096  # no known disk needs a coarser alignment
 MIN_MEASURED_BYTES = 64 << 20  # below, measuring costs more than the difference
 MAX_SLOWER_X = 1.5  # direct writes save the CPU a copy, so they may take a little longer
@@ -58,7 +61,7 @@ def prefers_direct(files: Files, folder: Path, content_bytes: int) -> bool:
         ConfigError: ``DLCORE_WRITE`` has an unknown value.
         OSError: The disk failed.
     """
-    wish = os.environ.get(VARIABLE, "auto")
+    wish = os.environ.get(VARIABLE, DEFAULT_WISH)
     if wish not in {"direct", "buffered", "auto"}:
         raise ConfigError(
             f"{VARIABLE}={wish}: there is no such way to write",

@@ -42,7 +42,14 @@ class Files:
         root: All paths lie in this folder, and are reached by its handles. None: any path may be
             named, and is used as it is.
         direct_flag: Opens files for writes past the page cache; None: the system has no such flag.
+
+    Attributes:
+        is_reserving: Whether `allocate` takes the disk space at once.
+        is_sparse: Whether `allocate` leaves a mark that `make_ordinary` takes away.
     """
+
+    is_reserving = system.IS_RESERVING
+    is_sparse = system.IS_SPARSE
 
     def __init__(
         self, root: PrivateFolder | None = None, *, direct_flag: int | None = _DIRECT_FLAG
@@ -98,13 +105,21 @@ class Files:
     def open_direct(self, path: Path) -> int | None:
         """Open an existing file for writes past the page cache; None where that is unsupported."""
         if self._direct_flag is None:
-            return None
+            return self._open_unbuffered(path)
         try:
             return open_file(path, self._at(path), os.O_WRONLY | self._direct_flag)
         except OSError as error:
             if error.errno in system.NOT_SUPPORTED:
                 return None
             raise
+
+    def _open_unbuffered(self, path: Path) -> int | None:
+        """What `open_direct` does on a system where the flag is not one of ``os.open``."""
+        fd = self.open(path)
+        try:
+            return system.open_unbuffered(fd)
+        finally:
+            os.close(fd)
 
     def open_to_read(self, path: Path) -> int:
         """Open a regular file of any user to read only; a link is refused."""

@@ -99,7 +99,7 @@ class Partial:
             self._blocks.record(found.unclaimed)
             self._resume_whole_objects()
         self.rechecked_bytes = found.rechecked_bytes
-        self.reused_bytes = self.manifest.content_bytes - self._blocks.missing_bytes()
+        self.reused_bytes = self.manifest.content_bytes - self.missing_bytes()
         self.discarded_blocks = sum(
             1 for claimed, held in zip(claims.held, self.have, strict=True) if claimed and not held
         )
@@ -224,6 +224,10 @@ class Partial:
         """Number of blocks that are not on disk yet."""
         return self.have.count(0)
 
+    def missing_bytes(self) -> int:
+        """Bytes that are not on disk yet."""
+        return self._blocks.missing_bytes()
+
     @property
     def complete(self) -> bool:
         """Whether every block is on disk and verified."""
@@ -245,6 +249,8 @@ class Partial:
         if not self.complete:
             raise InternalError(f"package {self.manifest.package_id} lacks {self.missing()} blocks")
         self.sync()
+        with self._translated("finish"):
+            self._tree.make_ordinary()
         self.close()
         with self._translated("finish"):
             found = self._exact_inventory()

@@ -212,8 +212,14 @@ class Store:
             space = Space(
                 self._files.free_bytes(self._partials), self._files.disk_bytes(self._partials)
             )
-        needed_bytes = manifest.content_bytes - has_bytes
+        needed_bytes = manifest.content_bytes - has_bytes + self._promised_bytes()
         check_room(manifest.package_id, needed_bytes, space, reserve, self._state)
+
+    def _promised_bytes(self) -> int:
+        """What the packages that are being filled will still take of the free space."""
+        if self._files.is_reserving:  # they have taken it
+            return 0
+        return sum(each.missing_bytes() for each in [*self._begun.values()] if not each.closed)
 
     def begin(self, manifest: Manifest, document: bytes) -> Partial:
         """Start to fill a package, or continue where an earlier process ended.

@@ -159,10 +159,22 @@ class Tree:
             # Its length may be a server's word, which only the last block proves: let it grow.
             if found_bytes > file.length_bytes:
                 self._files.truncate(fd, file.length_bytes)
-        elif file.length_bytes < self._manifest.block_bytes:
-            self._files.truncate(fd, file.length_bytes)
-        else:
+        elif self._is_large(file):
             self._files.allocate(fd, file.length_bytes)
+        else:
+            self._files.truncate(fd, file.length_bytes)
+
+    def make_ordinary(self) -> None:
+        """Make the files what any other program would have made, after all blocks were synced.
+
+        Raises:
+            OSError: The disk failed; every byte is as it was.
+        """
+        if self._files.is_sparse:
+            for index, file in enumerate(self._manifest.files):
+                if self._is_large(file):
+                    with self._open.use(index) as fd:
+                        self._files.make_ordinary(fd)
 
     def stretches(self, extent: Extent) -> Iterator[Extent]:
         """Split an extent into what may go past the page cache and what may not."""
@@ -200,8 +212,10 @@ class Tree:
 
     def _is_direct(self, file: int) -> bool:
         """Small files are not: they are made when their bytes arrive; few hold whole pages."""
-        is_large = self._manifest.files[file].length_bytes >= self._manifest.block_bytes
-        return self._direct is not None and is_large
+        return self._direct is not None and self._is_large(self._manifest.files[file])
+
+    def _is_large(self, file: File) -> bool:
+        return file.length_bytes >= self._manifest.block_bytes
 
     def write_at(self, file: int, data: memoryview, offset_bytes: int) -> int:
         """Write to a file of the package, given its number; may write less than all.

@@ -40,6 +40,7 @@ class Inode:
         self.data = bytearray(durable)
         self.log: list[tuple[int, bytes | None]] = []  # (offset, bytes), or (length, None)
         self.number = next(_numbers)
+        self.is_sparse = False
         self.changed_ns = 0
 
     def change(self, at: int, data: bytes | None, now_ns: int) -> None:
@@ -68,7 +69,9 @@ class Inode:
             for start in range(0, len(data), SECTOR_BYTES):
                 if chance.random() < 0.5:
                     apply(found, at + start, data[start : start + SECTOR_BYTES])
-        return Inode(bytes(found))
+        survivor = Inode(bytes(found))
+        survivor.is_sparse = self.is_sparse  # metadata, in the order of the changes of names
+        return survivor
 
 
 class Folder:
@@ -104,6 +107,8 @@ class SimDisk(Files):
     Args:
         ordered: Which kind of file system.
     """
+
+    is_sparse = True
 
     def __init__(self, *, ordered: bool = True) -> None:
         self.root = Folder()
@@ -212,7 +217,12 @@ class SimDisk(Files):
         self._open[fd].change(length_bytes, None, self._tick())
 
     def allocate(self, fd: int, length_bytes: int) -> None:
+        self._open[fd].is_sparse = True
         self._open[fd].change(length_bytes, None, self._tick())
+
+    def make_ordinary(self, fd: int) -> None:
+        assert not self._open[fd].log, "all of it was synced"
+        self._open[fd].is_sparse = False
 
     def has_data(self, fd: int, offset: int, length_bytes: int) -> bool:
         return any(self._open[fd].data[offset : offset + length_bytes])
@@ -280,6 +290,10 @@ class SimDisk(Files):
     def read_tree(self, path: Path) -> dict[str, bytes]:
         """All files below a folder, by relative path."""
         return dict(contents(self._folder(path), ""))
+
+    def sparse_files(self) -> int:
+        """How many files have the mark of `allocate`."""
+        return sum(inode.is_sparse for inode in inodes(self.root))
 
     def holds_folder(self, path: Path) -> bool:
         return isinstance(self._find(path), Folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -119,6 +120,7 @@ def test_a_small_package_is_not_worth_the_measurement(tmp_path: Path) -> None:
 def test_the_page_cache_must_be_faster_time_and_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: list[float], is_direct: bool
 ) -> None:
+    monkeypatch.setenv(VARIABLE, "auto")
     times = itertools.chain.from_iterable((100.0, 100.0 + each) for each in seconds)
     monkeypatch.setattr("dlcore.store.direct.time.perf_counter", times.__next__)
     files = Files()
@@ -126,7 +128,35 @@ def test_the_page_cache_must_be_faster_time_and_again(
     assert prefers_direct(files, tmp_path, MIN_MEASURED_BYTES) is is_direct
 
 
-def test_the_measurement_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "win32", reason="on Linux every large package is measured")
+def test_on_windows_nothing_is_measured_unless_wished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert not prefers_direct(Files(), tmp_path / "does not exist", MIN_MEASURED_BYTES)
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="Linux has a flag for it")
+def test_a_file_is_opened_once_more_without_the_cache(tmp_path: Path) -> None:
+    files = Files()
+    fd = files.open(tmp_path / "file", create=True)
+    files.allocate(fd, 2 * PAGE_BYTES)
+    page = aligned_buffer(PAGE_BYTES)
+    page[:] = b"p" * PAGE_BYTES
+    direct = files.open_direct(tmp_path / "file")
+    assert direct is not None
+    assert files.write_at(direct, page, PAGE_BYTES) == PAGE_BYTES
+    files.close(direct)
+    read = memoryview(bytearray(2 * PAGE_BYTES))
+    assert files.read_at(fd, read, 0) == 2 * PAGE_BYTES
+    files.close(fd)
+    assert read == bytes(PAGE_BYTES) + b"p" * PAGE_BYTES
+
+
+def test_the_measurement_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, "auto")
     prefers_direct(Files(), tmp_path, MIN_MEASURED_BYTES)
     assert list(tmp_path.iterdir()) == []
 

@@ -21,7 +21,7 @@ WHOLE = make_package(SIZES, block_bytes=1_024, whole=True)
 MANY = make_package({f"f{i:03}": 100 for i in range(200)}, block_bytes=1_024)
 CHANGES = {
     *("make_folder", "open", "write_at", "truncate", "allocate", "sync", "sync_data"),
-    *("sync_folder", "sync_filesystem", "move", "remove", "remove_tree"),
+    *("sync_folder", "sync_filesystem", "move", "remove", "remove_tree", "make_ordinary"),
 }
 SEED = int(os.environ.get("DLCORE_SEED", "20261122"))
 TRIALS = int(os.environ.get("DLCORE_TRIALS", "250"))
@@ -71,6 +71,7 @@ class Run:
             return False
         assert self.disk.read_tree(self.content) == self.package.contents
         assert self.disk.holds_folder(self.content / "empty/inner")
+        assert not self.disk.sparse_files()
         return True
 
 

@@ -28,8 +28,11 @@ SIZES = st.integers(0, 1 << 53)
 class Disk(Files):
     """A disk with a given free space."""
 
-    def __init__(self, free_bytes: int, disk_bytes: int) -> None:
+    def __init__(
+        self, free_bytes: int, disk_bytes: int, *, is_reserving: bool = Files.is_reserving
+    ) -> None:
         super().__init__()
+        self.is_reserving = is_reserving
         self._free_bytes = free_bytes
         self._disk_bytes = disk_bytes
 
@@ -108,6 +111,32 @@ def test_what_a_package_has_in_part_counts_towards_its_room(tmp_path: Path) -> N
     needed = re.search(r"needs (\d+) bytes more", caught.value.message)
     assert needed is not None
     assert 550_000 < int(needed[1]) <= 600_000  # less the small files beside the content
+
+
+@pytest.mark.parametrize("is_reserving", [True, False])
+def test_what_other_packages_will_still_take_is_not_free(
+    tmp_path: Path, is_reserving: bool
+) -> None:
+    """Fault: a disk that reserves nothing. dlcore counts what packages under way will take."""
+    first = make_package({"a.bin": 300_000})
+    second = make_package({"b.bin": 300_000}, version=2)
+    disk = Disk(500_000, TIB, is_reserving=is_reserving)  # constant: what was reserved is off it
+    store = Store(tmp_path / "state", disk)
+    store.prepare()
+    partial = store.begin(first.manifest, first.document)
+
+    def check_second() -> None:
+        store.check_room(second.manifest, second.document, Reserve.exactly(0))
+
+    if is_reserving:
+        check_second()
+    else:
+        with pytest.raises(DiskFullError, match="needs 600000 bytes more"):
+            check_second()
+        fill(partial, first, list(range(partial.missing() // 2)))
+        check_second()
+        partial.close()
+    check_second()
 
 
 # Errors cost the same however much is missing
