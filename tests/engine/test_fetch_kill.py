@@ -99,13 +99,13 @@ class Scene:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.skipif(
-    sys.platform == "win32", reason="a folder cannot be exchanged in one step there"
-)
 def test_a_fetch_killed_at_any_moment_leaves_old_or_new_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Fault: the process is killed anywhere in a fetch. dlcore leaves old or new, and goes on."""
+    """Fault: the process is killed anywhere in a fetch. dlcore leaves old or new, and goes on.
+
+    On Windows two folders cannot be exchanged: between two renames there is none of them.
+    """
     scene = Scene(tmp_path)
     began_s = time.monotonic()
     scene.fetch()
@@ -119,7 +119,9 @@ def test_a_fetch_killed_at_any_moment_leaves_old_or_new_and_goes_on(
         old = state_of(scene.folder)
         while not scene.fetch(chance.uniform(0.3, 1.1) * whole_s) and kills < KILLS:
             kills += 1
-            assert state_of(scene.folder) in (old, scene.newer), (before, kills)
+            found = state_of(scene.folder)
+            is_away = found is None and sys.platform == "win32"
+            assert is_away or found in (old, scene.newer), (before, kills)
         assert scene.fetch()
         assert state_of(scene.folder) == scene.newer
         assert [path.name for path in scene.folder.parent.iterdir()] == ["package"]
