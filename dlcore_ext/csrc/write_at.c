@@ -32,19 +32,35 @@ static HANDLE handle_of(int fd) {
 /* One call of WriteFile takes a 32-bit length; this is a multiple of every page and sector. */
 #define MAX_CALL_BYTES ((size_t)1 << 30)
 
-/* The errno that Python would have for an error of WriteFile.
- * Source: learn.microsoft.com/en-us/windows/win32/debug/system-error-codes--0-499- */
+/* mingw-w64's headers lack these two. */
+#ifndef ERROR_DISK_QUOTA_EXCEEDED
+#define ERROR_DISK_QUOTA_EXCEEDED 1295
+#endif
+#ifndef ERROR_FILE_SYSTEM_LIMITATION
+#define ERROR_FILE_SYSTEM_LIMITATION 665
+#endif
+
+/* The same errno as dlcore/disk/windows_errors.py has for an error of WriteFile.
+ * Source: learn.microsoft.com/en-us/windows/win32/debug/system-error-codes */
 static int errno_of(DWORD error) {
     switch (error) {
     case ERROR_HANDLE_DISK_FULL:
     case ERROR_DISK_FULL:
+    case ERROR_DISK_QUOTA_EXCEEDED:
         return ENOSPC;
     case ERROR_FILE_TOO_LARGE:
+    case ERROR_FILE_SYSTEM_LIMITATION: /* too many fragments */
         return EFBIG;
     case ERROR_ACCESS_DENIED:
+    case ERROR_SHARING_VIOLATION:
     case ERROR_LOCK_VIOLATION:
-    case ERROR_WRITE_PROTECT:
         return EACCES;
+    case ERROR_WRITE_PROTECT:
+        return EROFS;
+    case ERROR_NOT_ENOUGH_MEMORY:
+    case ERROR_OUTOFMEMORY:
+    case ERROR_NO_SYSTEM_RESOURCES:
+        return ENOMEM;
     case ERROR_INVALID_HANDLE:
         return EBADF;
     default:
