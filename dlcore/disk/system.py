@@ -238,7 +238,7 @@ def allocated_bytes(path: Path) -> int:
 
 def advise(fd: int, offset: int, length_bytes: int, *, again: bool) -> None:
     """Read bytes ahead, or (``again``) make the next read come from the medium."""
-    if hasattr(os, "posix_fadvise"):
+    if sys.platform != "win32" and hasattr(os, "posix_fadvise"):
         advice = os.POSIX_FADV_DONTNEED if again else os.POSIX_FADV_WILLNEED
         os.posix_fadvise(fd, offset, length_bytes, advice)
 

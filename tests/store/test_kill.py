@@ -21,11 +21,13 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
+import pytest
+
 from dlcore.store import Store
 from tests.store.helpers import fill, make_package, read_back
 
 SEED = int(os.environ.get("DLCORE_SEED", "20261122"))
-KILLS = int(os.environ.get("DLCORE_KILLS", "30" if hasattr(os, "fork") else "12"))
+KILLS = int(os.environ.get("DLCORE_KILLS", "12" if sys.platform == "win32" else "30"))
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # what Windows ends a process with at once
 SIZES = {f"{i:02}.bin": 20_000 * (i % 12) for i in range(48)} | {f"s{i}": 500 for i in range(90)}
 PACKAGE = make_package(SIZES)
@@ -86,41 +88,45 @@ def run(state: Path, seed: int, last: int = 0) -> tuple[set[int], bool]:
     Returns:
         What it told, and whether it was killed.
     """
-    data, was_killed = (run_forked if hasattr(os, "fork") else run_started)(state, seed, last)
+    data, was_killed = run_process(state, seed, last)
     told = range(0, len(data), NUMBER_BYTES)
     return {int.from_bytes(data[at : at + NUMBER_BYTES]) for at in told}, was_killed
 
 
-def run_forked(state: Path, seed: int, last: int) -> tuple[bytes, bool]:
-    reading, telling = os.pipe()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            fill_and_tell(state, seed, telling, count_points(last))
-            status = 0
-        finally:
-            os._exit(status)
-    os.close(telling)
-    with os.fdopen(reading, "rb") as pipe:
-        data = pipe.read()
-    _, status = os.waitpid(child, 0)
-    assert status in {0, KILL}
-    return data, status != 0
+if sys.platform == "win32":
+
+    def run_process(state: Path, seed: int, last: int) -> tuple[bytes, bool]:
+        arguments = [str(state), str(seed), str(last)]
+        child = subprocess.run(
+            [sys.executable, "-m", "tests.store.test_kill", *arguments],
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
+            check=False,
+        )
+        assert child.returncode in {0, KILL}
+        return child.stdout, child.returncode != 0
+
+else:
+
+    def run_process(state: Path, seed: int, last: int) -> tuple[bytes, bool]:
+        reading, telling = os.pipe()
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                fill_and_tell(state, seed, telling, count_points(last))
+                status = 0
+            finally:
+                os._exit(status)
+        os.close(telling)
+        with os.fdopen(reading, "rb") as pipe:
+            data = pipe.read()
+        _, status = os.waitpid(child, 0)
+        assert status in {0, KILL}
+        return data, status != 0
 
 
-def run_started(state: Path, seed: int, last: int) -> tuple[bytes, bool]:
-    arguments = [str(state), str(seed), str(last)]
-    child = subprocess.run(
-        [sys.executable, "-m", "tests.store.test_kill", *arguments],
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
-        check=False,
-    )
-    assert child.returncode in {0, KILL}
-    return child.stdout, child.returncode != 0
-
-
+@pytest.mark.timeout(600)  # a process takes seconds to start under Wine
 def test_a_kill_at_any_point_loses_no_written_block_and_no_byte(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
@@ -157,6 +163,7 @@ def test_a_kill_at_any_point_loses_no_written_block_and_no_byte(
     assert fetched
 
 
+@pytest.mark.timeout(600)  # a process takes seconds to start under Wine
 def test_a_kill_at_any_point_while_a_damaged_package_is_mended_needs_no_human(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
