@@ -99,6 +99,7 @@ def test_a_document_is_synced_before_it_gets_its_name(tmp_path: Path, private: b
     assert read_document(files, tmp_path / "document") == b"content"
 
 
+@pytest.mark.posix_only(reason="Windows has such writes, and no flag for them")
 def test_without_direct_writes_a_file_is_not_opened_for_them(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert Files(direct_flag=None).open_direct(tmp_path / "file") is None
