@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from dlcore.disk.windows_errors import SHARING_VIOLATION
 from dlcore.errors import DiskFullError, StorageError
 
 _RUN_AGAIN = "What was verified is kept: run again."
 _MAKE_ROOM = "What was verified is kept: make room and run again."
+_CLOSE_IT = "Close the program that has it open, and run again. What was verified is kept."
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _REMEDIES = {
     errno.ENOENT: "Check the path; choose another one if it cannot be created.",
@@ -77,8 +79,9 @@ def storage_error(
     message = f"cannot {doing}: {error.strerror or error}: {path}"
     if error.errno in _FULL:
         return DiskFullError(message + space, path=path, remedy=remedy or _MAKE_ROOM)
-    remedy = remedy or _REMEDIES.get(error.errno or 0, _RUN_AGAIN)
-    return StorageError(message, path=path, remedy=remedy)
+    is_held = getattr(error, "winerror", None) == SHARING_VIOLATION
+    usual = _CLOSE_IT if is_held else _REMEDIES.get(error.errno or 0, _RUN_AGAIN)
+    return StorageError(message, path=path, remedy=remedy or usual)
 
 
 def _space(free_bytes: Callable[[], int], needed_bytes: int) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.disk import held_files, renames
+from dlcore.disk.faults import storage_error
 from dlcore.disk.held_files import Patience
 
 windows_only = pytest.mark.skipif(
@@ -73,6 +74,14 @@ def test_patience_ends_and_covers_all_names_together() -> None:
     with pytest.raises(PermissionError):
         patience.until_released(Held(32, 1).call)
     assert sum(pauses_s) < 61
+
+
+def test_a_file_that_stays_open_has_a_remedy_of_its_own() -> None:
+    """Fault: a program never closes a file that is to go. dlcore asks to close that program."""
+    error = storage_error(RefusedError(32), "remove package ABC00012", Path("file"))
+    assert "Close the program" in str(error.remedy)
+    error = storage_error(RefusedError(5), "remove package ABC00012", Path("file"))
+    assert "right to write" in str(error.remedy)
 
 
 class Program:
