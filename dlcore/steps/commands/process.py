@@ -104,8 +104,8 @@ class Commands:
         """
         environment = self._environment(job.variables)
         with scratch_folder(job) as scratch:
-            folder = where or working_folder(job, environment, Path(scratch))
-            scene = Scene(job, folder, environment, Path(scratch))
+            folder = where or working_folder(job, environment, scratch)
+            scene = Scene(job, folder, environment, scratch)
             try:
                 if output_variable:
                     checked_name(output_variable, "the output variable")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -52,10 +55,13 @@ def working_folder(job: Job, environment: Mapping[str, str], scratch: Path) -> P
     return base / FrozenVariables({**environment, **job.variables}).expand(written).strip()
 
 
-def scratch_folder(job: Job) -> tempfile.TemporaryDirectory[str]:
+@contextlib.contextmanager
+def scratch_folder(job: Job) -> Iterator[Path]:
     """A new folder of a command's own, which is removed at the end of the ``with`` statement.
 
-    It lies in the folder of the run, or else where the system keeps temporary files.
+    It lies in the folder of the run, or else where the system keeps temporary files. What cannot be
+    removed stays there: on Windows, that is the folder in which a process works that the command
+    has left behind.
 
     Raises:
         OSError: It cannot be made.
@@ -64,6 +70,28 @@ def scratch_folder(job: Job) -> tempfile.TemporaryDirectory[str]:
     if job.work_folder is not None:
         parent = job.work_folder / SCRATCH_FOLDER
         parent.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(
-        prefix="dlcore-step-", dir=parent, ignore_cleanup_errors=True
-    )
+    folder = tempfile.mkdtemp(prefix="dlcore-step-", dir=parent)
+    try:
+        yield Path(folder)
+    finally:
+        _remove(Path(folder))
+
+
+def _remove(folder: Path) -> None:
+    """Remove what can be removed.
+
+    A `tempfile.TemporaryDirectory` recurses without end where Windows refuses, before Python 3.12,
+    and may change the mode of what a link points to.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    _make_writable(folder)
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            _make_writable(Path(parent, name))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_writable(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if not path.is_symlink():
+            path.chmod(stat.S_IRWXU)
