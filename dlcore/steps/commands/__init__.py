@@ -6,6 +6,6 @@ finds the program, with ``associations`` for what is not a program and ``wow64``
 it. ``run_as`` tells whether another account is asked for. `process.Commands` starts it in its
 ``working_folder``, with its ``step_environment``. While it runs, ``command_output`` passes on what
 it prints: without secrets (``masking``), and with its end kept (``output_tail``). Afterwards
-``answers`` reads the variables that it sets. ``process_tree`` ends it with all that it has started;
-on Windows that is a ``windows_job``.
+``answers`` reads the variables that it sets. ``process_tree`` ends it with all that it has started:
+``posix_tree``, or on Windows ``windows_tree`` and its ``windows_job``.
 """

@@ -180,6 +180,8 @@ class _Execution:
         if process.poll() is None:
             self._tree.end()
             process.wait()
+        else:
+            self._tree.release()
         self._output.finish()
 
     def _set(self, name: str, value: str) -> None:

@@ -11,7 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from dlcore.steps.commands.process_tree import CREATE_SUSPENDED, PosixTree, WindowsTree
+from dlcore.steps.commands.windows_tree import CREATE_SUSPENDED, WindowsTree
+
+if sys.platform != "win32":
+    from dlcore.steps.commands.posix_tree import PosixTree
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only /proc tells descendants")
 
@@ -92,6 +95,9 @@ class Jobs:
     def terminate(self) -> None:
         self._note("terminate")
 
+    def release(self) -> None:
+        self._note("release")
+
 
 @pytest.fixture
 def command() -> Iterator[subprocess.Popen[bytes]]:
@@ -132,3 +138,16 @@ def test_on_windows_the_command_is_ended_even_if_the_job_is_not(
     tree.adopt(command)
     tree.end()
     assert command.wait() != 0
+
+
+@pytest.mark.parametrize("refuses", ["", "release"])
+def test_on_windows_what_a_command_leaves_behind_is_released(
+    command: subprocess.Popen[bytes], refuses: str
+) -> None:
+    jobs = Jobs(refuses)
+    tree = WindowsTree(jobs)
+    tree.adopt(command)
+    command.kill()
+    command.wait()
+    tree.release()
+    assert jobs.calls == ["assign", "resume", "release"]
