@@ -1,4 +1,4 @@
-"""The text of files that people write, whichever program of Windows saved them.
+"""The text that people and programs write, whichever program of Windows saved or printed it.
 
 Windows PowerShell's ``>`` and ``Out-File`` write UTF-16, its ``-Encoding UTF8`` writes a byte order
 mark, and editors of Windows write either. A reader that knows only plain UTF-8 refuses such a
@@ -11,6 +11,7 @@ order mark.
 from __future__ import annotations
 
 import codecs
+import sys
 from typing import Final, Literal
 
 _ENCODINGS: Final = (
@@ -39,6 +40,18 @@ def text_of(data: bytes, *, errors: Literal["strict", "replace"] = "strict") -> 
         if data.startswith(mark):
             return _decoded(data, len(mark), encoding, errors)
     return _decoded(data, 0, "UTF-8", errors)
+
+
+def printed_text(data: bytes | bytearray) -> str:
+    """Decode what a program printed: UTF-8, else the code page of Windows' console.
+
+    Args:
+        data: All of it. Bytes that are in neither encoding become U+FFFD.
+    """
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("oem" if sys.platform == "win32" else "utf-8", errors="replace")
 
 
 def _decoded(data: bytes, start: int, encoding: str, errors: str) -> str:

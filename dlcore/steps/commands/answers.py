@@ -1,7 +1,7 @@
 """The file into which a step's command writes the task sequence variables that it sets.
 
-``DLCORE_VARIABLES`` names it; a line is ``NAME=value``, in UTF-8 or as Windows PowerShell writes it
-(`text_files`). What a command wrote is foreign: it is bounded, and only a plain file is read.
+``DLCORE_VARIABLES`` names it; a line is ``NAME=value``, in UTF-8 or as programs of Windows write it
+(`answer_lines`). What a command wrote is foreign: it is bounded, and only a plain file is read.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from dlcore.steps.commands.answer_lines import lines_of
 from dlcore.tasksequence.set_variable import is_read_only
-from dlcore.text_files import text_of
 
 VARIABLE: Final = "DLCORE_VARIABLES"
 MAX_ANSWER_BYTES: Final = 1 << 20  # the same as the longest expanded command line
@@ -36,12 +36,12 @@ def read_answers(path: Path) -> dict[str, str]:
     Raises:
         ValueError: The file cannot be accepted; the text says why. No variable is to be set then.
     """
-    lines = text_of(_content(path), errors="replace").split("\n")
+    lines = lines_of(_content(path))
     if len(lines) > MAX_ANSWER_LINES + 1:  # the last one has a line break, too
         raise ValueError(f"{VARIABLE} has over {MAX_ANSWER_LINES} lines")
     answers: dict[str, str] = {}
     for line in lines:
-        name, found, value = line.removesuffix("\r").partition("=")
+        name, found, value = line.partition("=")
         if found and name.strip():
             answers[checked_name(name.strip(), VARIABLE)] = value
     return answers

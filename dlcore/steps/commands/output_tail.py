@@ -7,10 +7,10 @@ it cannot act on a terminal or in a log.
 from __future__ import annotations
 
 import re
-import sys
 from typing import Final
 
 from dlcore.printable import printable
+from dlcore.text_files import printed_text
 
 MAX_SHOWN_LINES: Final = 20
 """Enough for the error of a typical tool, and little enough for a ticket."""
@@ -53,8 +53,4 @@ class OutputTail:
 def _decoded(data: bytes | bytearray) -> str:
     """The text of an output whose encoding nothing tells, and whose beginning may be missing."""
     start = next((at for at, byte in enumerate(data[:4]) if byte & 0xC0 != 0x80), 0)
-    try:
-        return data[start:].decode("utf-8")
-    except UnicodeDecodeError:
-        # On Windows, programs print in the code page of the console.
-        return data.decode("oem" if sys.platform == "win32" else "utf-8", errors="replace")
+    return printed_text(data[start:])

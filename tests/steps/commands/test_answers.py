@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from dlcore.steps.commands.answer_lines import lines_of
 from dlcore.steps.commands.answers import (
     MAX_ANSWER_BYTES,
     MAX_ANSWER_LINES,
@@ -23,7 +26,8 @@ def file(tmp_path: Path) -> Path:
 
 def test_names_and_values_are_read(file: Path) -> None:
     file.write_bytes(b"OLD=2\nNew = a=b\x0bc \r\nno value\n=x\nA B=\xff\n")
-    assert read_answers(file) == {"OLD": "2", "New": " a=b\x0bc ", "A B": "\ufffd"}
+    unknown = b"\xff".decode("oem") if sys.platform == "win32" else "\ufffd"
+    assert read_answers(file) == {"OLD": "2", "New": " a=b\x0bc ", "A B": unknown}
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-8"])
@@ -31,6 +35,42 @@ def test_the_file_may_be_as_windows_powershell_writes_it(file: Path, encoding: s
     """Fault: PowerShell sets a variable by `>>`, in UTF-16. dlcore reads it as it was meant."""
     file.write_bytes("Größe=ü 1\r\nB=2\r\n".encode(encoding))
     assert read_answers(file) == {"Größe": "ü 1", "B": "2"}
+
+
+LINES = st.lists(
+    st.tuples(
+        st.from_regex(r"[A-Z][a-zöĽ]{0,5}", fullmatch=True),
+        st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n\ufeff"), max_size=8),
+        st.sampled_from(["utf-8", "utf-8-sig", "utf-16-le", "utf-16"]),
+        st.sampled_from(["\n", "\r\n"]),
+    ),
+    max_size=6,
+)
+
+
+@given(LINES)
+@example(
+    [
+        ("A", "1", "utf-8", "\r\n"),
+        ("B", "ü", "utf-16-le", "\r\n"),
+        ("C", "\u010a\u0a00", "utf-16", "\n"),
+    ]
+)
+def test_each_line_may_be_in_an_encoding_of_its_own(
+    lines: list[tuple[str, str, str, str]],
+) -> None:
+    """Fault: `echo` and PowerShell's `>>` append to one file. dlcore reads both as they meant."""
+    data = b"".join((f"{name}={value}{end}").encode(how) for name, value, how, end in lines)
+    assert lines_of(data) == [*(f"{name}={value}" for name, value, _, _ in lines), ""]
+
+
+def test_a_file_of_the_other_byte_order_is_read() -> None:
+    assert lines_of("\ufeffA=1\r\nB=2".encode("utf-16-be")) == ["A=1", "B=2"]
+
+
+def test_the_last_line_needs_no_end() -> None:
+    assert lines_of(b"A=1\r\n" + "B=2".encode("utf-16-le")) == ["A=1", "B=2"]
+    assert lines_of(b"") == [""]
 
 
 def test_a_variable_that_is_documented_as_an_input_may_be_set(file: Path) -> None:
