@@ -199,6 +199,20 @@ def test_a_powershell_script_file_may_get_any_value() -> None:
     assert arguments_of(line)[-1] == 'a"; b'
 
 
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ('cmd /c ""x.exe" "%V%" y"', 'cmd /c ""x.exe" "a b" y"'),
+        ('cmd.exe /d /C ""x.exe" /p:"c %V% d""', 'cmd.exe /d /C ""x.exe" /p:"c a b d""'),
+        ('cmd /c ""x.exe" %V% "y""', 'cmd /c ""x.exe" "a b" "y""'),
+        ('cmd /c dir "%V%"', 'cmd /c dir "a b"'),
+        ('cmd /c "%V%"', 'cmd /c "a b"'),
+    ],
+)
+def test_the_outer_marks_of_cmd_hold_no_value_together(line: str, text: str) -> None:
+    assert on_windows(line, V="a b") == text
+
+
 def test_names_of_the_environment_are_for_cmd_to_replace() -> None:
     environment = {"WINDIR": "C:\\Windows", "PATH": "C:\\a;C:\\b"}
     line = 'x.exe %windir%\\a "%PATH%" %V%'

@@ -28,6 +28,8 @@ _COMMAND_PROCESSORS: Final = frozenset({"cmd", "command"})
 _POWERSHELLS: Final = frozenset({"powershell", "pwsh"})
 _BATCH_FILES: Final = (".bat", ".cmd")
 _FILE_SWITCH: Final = re.compile(r"\s[-/]f(i(le?)?)?\s", re.IGNORECASE)
+_COMMAND_IN_MARKS: Final = re.compile(r'[^"]*\s/[ck]\s*"', re.IGNORECASE)
+_KEPT_MARKS: Final = 2
 _PLAIN_FOR_CMD: Final = re.compile(r"[\w \-.:\\/,=+@~#()\[\]{}]*")
 _PLAIN_FOR_POWERSHELL: Final = re.compile(r"[\w \-.:\\/+]*")
 
@@ -70,7 +72,10 @@ def quote(
         _, arguments = _divided(variables.parts(line))
     refuse_nul([*program_parts, *arguments])
     _check_for_interpreter(program, [part for part in arguments if _is_checked(part, variables)])
-    return WindowsLine(_program(program_parts) + _arguments(_merged(arguments)), program)
+    has_outer_mark = _is_command_processor(program) and _has_outer_mark(arguments)
+    made = _Arguments(has_outer_mark=has_outer_mark)
+    made.add(_merged(arguments))
+    return WindowsLine(_program(program_parts) + made.text, program)
 
 
 def _is_checked(part: Part, variables: FrozenVariables) -> bool:
@@ -123,6 +128,15 @@ def _program_name(program: str) -> str:
     return re.split(r"[\\/:]", program.rstrip(" ."))[-1].lower().removesuffix(".exe")
 
 
+def _has_outer_mark(arguments: Sequence[Part]) -> bool:
+    """Whether ``cmd.exe`` takes the first and the last quotation mark of its command away.
+
+    Source: Microsoft Learn, "cmd": of exactly two marks, it may keep both.
+    """
+    own = "".join("x" if part.name else part.text for part in arguments)
+    return _COMMAND_IN_MARKS.match(own) is not None and own.count('"') > _KEPT_MARKS
+
+
 def _check_for_interpreter(program: str, arguments: Sequence[Part]) -> None:
     own = " ".join(part.text for part in arguments if not part.name)
     if _is_command_processor(program):
@@ -153,37 +167,45 @@ def _program(parts: Sequence[Part]) -> str:
     return f'"{path}"' if is_bare and has_space else path
 
 
-def _arguments(parts: Sequence[Part]) -> str:
-    line = _Arguments()
-    for index, part in enumerate(parts):
-        if part.name:
-            following = parts[index + 1].text if index + 1 < len(parts) else ""
-            line.add_value(part, following)
-        else:
-            line.add_own(part.text)
-    return line.text
-
-
 class _Arguments:
     """Arguments in the C runtime's form, as far as they have been put together.
 
     Backslashes are literal, except before a quotation mark: there two stand for one, and an odd one
     makes the mark literal.
+
+    Args:
+        has_outer_mark: Whether ``cmd.exe`` takes the first quotation mark away.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_outer_mark: bool) -> None:
         self.text = ""
+        self._has_outer_mark = has_outer_mark
         self._is_quoted = False
 
-    def add_own(self, text: str) -> None:
+    def add(self, parts: Sequence[Part]) -> None:
+        """Put parts behind what there is.
+
+        Raises:
+            ValueError: A value cannot stand where it stands.
+        """
+        for index, part in enumerate(parts):
+            if part.name:
+                following = parts[index + 1].text if index + 1 < len(parts) else ""
+                self._add_value(part, following)
+            else:
+                self._add_own(part.text)
+
+    def _add_own(self, text: str) -> None:
         backslashes = 0
         for character in text:
-            if character == '"' and backslashes % 2 == 0:
+            if character == '"' and self._has_outer_mark:
+                self._has_outer_mark = False
+            elif character == '"' and backslashes % 2 == 0:
                 self._is_quoted = not self._is_quoted
             backslashes = backslashes + 1 if character == "\\" else 0
         self.text += text
 
-    def add_value(self, value: Part, following: str) -> None:
+    def _add_value(self, value: Part, following: str) -> None:
         needs_quotes = not self._is_quoted and re.search(r'[\s"]', value.text) is not None
         if needs_quotes and (self.text.endswith('"') or following.startswith('"')):
             raise ValueError(
