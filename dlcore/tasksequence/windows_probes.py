@@ -11,7 +11,7 @@ import datetime
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dlcore.tasksequence.windows import RegistryValue
@@ -21,6 +21,8 @@ _WMI = (
     "if (Get-CimInstance -Namespace $env:DLCORE_NAMESPACE -Query $env:DLCORE_QUERY"
     " -ErrorAction Stop | Select-Object -First 1) { 'True' } else { 'False' }"
 )
+_WMI_ANSWERS = {"True": True, "False": False}
+_MAX_TOLD = 200  # characters of what PowerShell prints, in the text of an error
 _VERSION = "[string](Get-Item -LiteralPath $env:DLCORE_PATH).VersionInfo.FileVersionRaw"
 _ENVIRONMENT = frozenset(
     {
@@ -45,10 +47,16 @@ class SystemProbes:
 
     Args:
         powershell: Executable to ask for WMI and file versions.
+        run: Runs it, as `subprocess.run` does.
     """
 
-    def __init__(self, powershell: str = "powershell.exe") -> None:
+    def __init__(
+        self,
+        powershell: str = "powershell.exe",
+        run: Callable[..., subprocess.CompletedProcess[bytes]] = subprocess.run,
+    ) -> None:
         self._powershell = powershell
+        self._run = run
 
     def file_exists(self, path: str) -> bool:
         """Whether the file exists."""
@@ -68,7 +76,10 @@ class SystemProbes:
 
     def wmi_answers(self, namespace: str, query: str) -> bool:
         """Whether the query gives an instance."""
-        return self._ask(_WMI, DLCORE_NAMESPACE=namespace, DLCORE_QUERY=query) == "True"
+        answer = self._ask(_WMI, DLCORE_NAMESPACE=namespace, DLCORE_QUERY=query)
+        if answer not in _WMI_ANSWERS:
+            raise OSError(f"PowerShell did not answer, but printed {answer[:_MAX_TOLD]!r}")
+        return _WMI_ANSWERS[answer]
 
     def key_exists(self, key_path: str) -> bool:
         """Whether the key exists."""
@@ -102,18 +113,32 @@ class SystemProbes:
         return RegistryValue(f"REG_{kind}", str(data) if isinstance(data, int | str) else None)
 
     def _ask(self, command: str, **values: str) -> str:
+        """What PowerShell prints, without white space at its ends.
+
+        Raises:
+            OSError: It failed, or printed nothing: that is not an answer.
+        """
         try:
-            done = subprocess.run(  # noqa: S603  # our own command; the values are its environment
+            done = self._run(
                 [self._powershell, "-NoProfile", "-NonInteractive", "-Command", command],
                 env={**_needed(os.environ), **values},
+                stdin=subprocess.DEVNULL,
                 capture_output=True,
-                text=True,
                 timeout=_TIMEOUT_S,
-                check=True,
             )
         except (subprocess.SubprocessError, ValueError) as error:
             raise OSError(f"PowerShell did not answer: {error}") from error
-        return done.stdout.strip()
+        answer = _text(done.stdout)
+        if done.returncode or not answer:
+            told = _text(done.stderr)[:_MAX_TOLD]
+            raise OSError(f"PowerShell did not answer: exit code {done.returncode} {told!r}")
+        return answer
+
+
+def _text(printed: bytes) -> str:
+    """What PowerShell printed: it writes to a pipe in the code page of the console."""
+    encoding = "oem" if sys.platform == "win32" else "utf-8"
+    return printed.decode(encoding, errors="replace").strip()
 
 
 def _needed(process: Mapping[str, str]) -> dict[str, str]:

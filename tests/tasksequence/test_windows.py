@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import subprocess
 import sys
 from pathlib import Path
 
@@ -162,6 +163,48 @@ def test_a_question_that_fails_is_not_answered(tmp_path: Path) -> None:
         assert evaluator(versions(Operator.EQUALS, "1", str(shell)), {}) is U
     with pytest.raises(OSError, match="did not answer"):
         SystemProbes(str(shell)).wmi_answers("n", "q\0q")
+
+
+class PowerShell:
+    """Prints what it was made with, in place of a process. Stands in for `subprocess.run`."""
+
+    def __init__(self, out: bytes, err: bytes = b"", exit_code: int = 0) -> None:
+        self._done = (exit_code, out, err)
+
+    def __call__(self, arguments: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.CompletedProcess(arguments, *self._done)
+
+
+@pytest.mark.parametrize(
+    ("shell", "verdict"),
+    [
+        (PowerShell(b"True\r\n"), T),
+        (PowerShell(b"False\r\n"), F),
+        (PowerShell(b""), U),
+        (PowerShell(b"\r\n", b"Get-CimInstance : Acc\x8as refus\x82."), U),
+        (PowerShell(b"Windows PowerShell is in read-only mode\r\n"), U),
+        (PowerShell(b"False\r\n", b"Ung\x81ltige Klasse", 1), U),
+    ],
+)
+def test_what_is_not_an_answer_of_wmi_decides_nothing(shell: PowerShell, verdict: Verdict) -> None:
+    """Fault: PowerShell prints nothing, or a text of its own. dlcore leaves it undecided."""
+    evaluator = windows_evaluator(SystemProbes(run=shell))
+    assert evaluator(WmiExpression("SELECT * FROM Win32_Tpm"), {}) is verdict
+
+
+def test_a_version_is_read_and_an_empty_one_decides_nothing(tmp_path: Path) -> None:
+    """Fault: a file has no version, and PowerShell prints nothing. dlcore does not compare it."""
+    (tmp_path / "x.exe").touch()
+    expression = versions(Operator.EQUALS, "10.0.1.2", str(tmp_path / "x.exe"))
+    answered = SystemProbes(run=PowerShell(b"10.0.1.2\r\n"))
+    assert windows_evaluator(answered)(expression, {}) is T
+    assert windows_evaluator(SystemProbes(run=PowerShell(b"\r\n")))(expression, {}) is U
+
+
+def test_an_error_of_powershell_is_told_in_its_own_words() -> None:
+    shell = PowerShell(b"", b"Invalid class \xe9\r\n", 1)
+    with pytest.raises(OSError, match=r"exit code 1 'Invalid class .'"):
+        SystemProbes(run=shell).wmi_answers("root", "x")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has a registry")
