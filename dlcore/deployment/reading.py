@@ -47,8 +47,9 @@ def load_deployment(path: Path, *, trust_root: Path | None = None) -> Deployment
     try:
         text = path.read_bytes()
     except OSError as error:
+        reason = "it is a folder" if path.is_dir() else error.strerror
         raise ConfigError(
-            f"{path}: cannot be read: {error.strerror}",
+            f"{path}: cannot be read: {reason}",
             remedy="Name a deployment file that exists and may be read.",
         ) from None
     return parse_deployment(text, path, trust_root=trust_root)

@@ -296,7 +296,7 @@ def test_a_relative_name_of_the_file_gives_absolute_paths(
     assert deployment.catalog.path == str(tmp_path / "catalog.json")
 
 
-@pytest.mark.parametrize(("name", "reason"), [("none.toml", "No such file"), (".", "directory")])
+@pytest.mark.parametrize(("name", "reason"), [("none.toml", "No such file"), (".", "folder")])
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason) as caught:
         load_deployment(tmp_path / name)

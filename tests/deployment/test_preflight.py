@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -154,7 +156,12 @@ FAILURES: list[tuple[str, Facts, list[str]]] = [
     (
         "disk-space",
         with_(free_bytes=5_999_999_999),
-        ["/var/lib/dlcore has 5,999 MB free", "5,000 MB", "1,000 MB to stay free", "Free 1 MB"],
+        [
+            f"{Path('/var/lib/dlcore')} has 5,999 MB free",
+            "5,000 MB",
+            "1,000 MB to stay free",
+            "Free 1 MB",
+        ],
     ),
 ]
 
