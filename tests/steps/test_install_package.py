@@ -13,12 +13,22 @@ from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.tasksequence import Step, Variables, read
 from tests.engine.scene import sequence, step
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="programs for a POSIX shell")
 ONE, TWO = "ABC00001", "ABC00002"
 PROGRAMS = {
     ONE: {"works": "echo $PWD >> ../ran", "fails": "echo bad; exit 7", "Works": "exit 9"},
     TWO: {"works": "echo $PWD >> ../ran", "reads": 'echo "$Reads" %Reads%'},
 }
+if sys.platform == "win32":
+    NOTES = r"cmd.exe /c echo %CD%>>..\ran"
+    READS = "import os, sys; print(os.environ['Reads'], *sys.argv[1:])"
+    PROGRAMS = {
+        ONE: {
+            "works": NOTES,
+            "fails": "cmd.exe /c echo bad& exit 7",
+            "Works": "cmd.exe /c exit 9",
+        },
+        TWO: {"works": NOTES, "reads": f'"{sys.executable}" -c "{READS}" %Reads%'},
+    }
 
 
 def single(package: str, program: str) -> str:

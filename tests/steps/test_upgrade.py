@@ -124,8 +124,8 @@ async def test_drivers_come_from_a_package_or_from_a_folder(site: Site) -> None:
     await site.run(InstallPackageID=OS, DriverPackageID=DRIVERS)
     assert site.arguments[-2:] == ["/installdrivers", str(site.drivers)]
     site.variables["OSDUpgradeStagedContent"] = f"{site.drivers}\\"
-    staged = site.drivers.with_name("my drivers\\")
-    staged.mkdir()
+    if sys.platform != "win32":  # where this is another name
+        site.drivers.with_name("my drivers\\").mkdir()
     await site.run(InstallPackageID=OS, StagedContent="")
     assert site.arguments[-2:] == ["/installdrivers", str(site.drivers)]
 
