@@ -38,6 +38,9 @@ mv "$HOME_OF_PYTHON"/DLLs/{python311,VCRUNTIME140}.dll "$HOME_OF_PYTHON"
 cp -r "$(path stdlib)" "$HOME_OF_PYTHON/Lib"
 rm -rf "$HOME_OF_PYTHON"/Lib/{site-packages,dist-packages,lib-dynload,test,config-*}
 find "$HOME_OF_PYTHON/Lib" -name __pycache__ -prune -exec rm -rf {} +
+# The DLL is of 3.11.9, and importlib is a part of it: that calls the class, as of 3.11.8.
+sed -zi 's/\n\n    def invalidate_caches(cls)/\n\n    @classmethod\n    def invalidate_caches(cls)/' \
+    "$HOME_OF_PYTHON/Lib/importlib/metadata/__init__.py"
 cp -r "$(path include)"/. "$INCLUDE"
 cp "$HERE/pyconfig.h" "$INCLUDE"
 
