@@ -24,6 +24,9 @@ def main() -> None:
     """Read the command line and torture."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--minutes", type=float, default=1.0)
+    parser.add_argument(
+        "--blows", type=int, help="end after this number of them, in place of minutes"
+    )
     parser.add_argument("--only", choices=sorted(SCENARIOS), action="append")
     arguments = parser.parse_args()
     seed = int(os.environ.get("DLCORE_SEED") or secrets.randbelow(1 << 31))
@@ -31,7 +34,7 @@ def main() -> None:
     end_s = time.monotonic() + 60 * arguments.minutes
     with tempfile.TemporaryDirectory(prefix="dlcore-torture-") as folder:
         campaign = Campaign(Path(folder), seed, arguments.only or list(SCENARIOS))
-        while time.monotonic() < end_s:
+        while not campaign.is_over(end_s, arguments.blows):
             campaign.run_next()
     sys.stdout.write(table(campaign.tallies) + "\n")
     sys.exit(not all(tally.is_clean for tally in campaign.tallies.values()))

@@ -37,6 +37,12 @@ class Campaign:
         """One trial of the scenario that has had the least time."""
         self._run(min(self.tallies, key=lambda name: self.tallies[name].seconds))
 
+    def is_over(self, end_s: float, blows: int | None) -> bool:
+        """Whether there were some blows; if no number is given, whether a time has come."""
+        if blows is None:
+            return time.monotonic() >= end_s
+        return sum(tally.blows for tally in self.tallies.values()) >= blows
+
     def _run(self, name: str) -> None:
         tally, work = self.tallies[name], self._root / "trial"
         work.mkdir()

@@ -11,6 +11,7 @@ import hashlib
 import os
 import random
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from itertools import groupby
@@ -132,10 +133,9 @@ class Scene:
 
     def write_sequence(self, work: Path) -> list[object]:
         """A sequence whose steps write down what they see; returns the command that runs it."""
-        witness = work / "witness.sh"
-        witness.write_text(WITNESS.format(log=work / "log", environment=work / "environment"))
+        witness = _witness(work)
         steps = [
-            step(f"step-{n}", package=package_id, CommandLine=f"sh {witness} step-{n}")
+            step(f"step-{n}", package=package_id, CommandLine=witness.format(f"step-{n}"))
             for n, package_id in enumerate((*PACKAGES, "ABC00001"))
         ]
         (work / "sequence.xml").write_bytes(sequence(*steps))
@@ -175,6 +175,17 @@ class Scene:
     def copy_of_site(self, work: Path) -> Path:
         """A copy of the site, to be changed."""
         return shutil.copytree(self.published, work / "site")
+
+
+def _witness(work: Path) -> str:
+    """The command line of a witness; braces stand for the name of its step."""
+    log, environment = work / "log", work / "environment"
+    if sys.platform == "win32":
+        program = Path(__file__).with_name("witness.py")
+        return f'"{sys.executable}" -I -S "{program}" {{}} "{log}" "{environment}"'
+    script = work / "witness.sh"
+    script.write_text(WITNESS.format(log=log, environment=environment))
+    return f"sh {script} {{}}"
 
 
 def _command_lines() -> Iterator[bytes]:
