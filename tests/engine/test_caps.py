@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dlcore.engine.download.caps import BandwidthCaps
 from dlcore.schedule.token_bucket import BURST_S
-from tests.engine.virtual_time import virtually
+from tests.engine.virtual_time import VirtualTimeLoop, virtually
 from tests.schedule.packages import LAW
 
 FOR_S = 30.0
@@ -50,6 +50,29 @@ def test_the_total_holds_for_all_readers_together(
     assert virtually(main()) == pytest.approx(
         cap_bytes_per_s * FOR_S, rel=0.01, abs=max_at_once + cap_bytes_per_s * BURST_S
     )
+
+
+def test_a_coarse_clock_keeps_no_processor_busy() -> None:
+    """Fault: the clock moves in steps of 15.6 ms. dlcore waits for a step, and keeps to its cap."""
+    step_s = 1 / 64
+
+    def bounded(turn: int) -> None:
+        assert turn < 20_000, "the loop turns without waiting"
+
+    async def main() -> tuple[int, int]:
+        caps = BandwidthCaps(step_s)
+        caps.set_total(100_000)
+        caps.set_endpoint("costly", 20_000)
+        until_s = asyncio.get_running_loop().time() + FOR_S
+        return await asyncio.gather(
+            read(caps, "costly", 1000, until_s), read(caps, "cheap", 1000, until_s)
+        )
+
+    with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(step_s)) as runner:
+        loop = runner.get_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        loop.each_turn = bounded
+        assert sum(runner.run(main())) == pytest.approx(100_000 * FOR_S, rel=0.02)
 
 
 def test_an_endpoint_has_a_cap_of_its_own_within_the_total() -> None:

@@ -9,15 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import defaultdict
 
 from dlcore.schedule.token_bucket import TokenBucket
 
+CLOCK_STEP_S = time.get_clock_info("monotonic").resolution  # 15.6 ms on Windows before Python 3.13
+
 
 class BandwidthCaps:
-    """The caps in force; there is none until one is set."""
+    """The caps in force; there is none until one is set.
 
-    def __init__(self) -> None:
+    Args:
+        clock_step_s: The step of the event loop's clock. No wait is shorter: asyncio takes what
+            is due within a step as due now, so readers that wait for less would wake each other
+            until the clock moves. The time by which a wait is too long is credited (`BURST_S`).
+    """
+
+    def __init__(self, clock_step_s: float = CLOCK_STEP_S) -> None:
+        self._clock_step_s = clock_step_s
         self._total = TokenBucket()
         self._by_endpoint: defaultdict[str, TokenBucket] = defaultdict(TokenBucket)
         self._changed = asyncio.Event()
@@ -47,7 +57,7 @@ class BandwidthCaps:
         while (left_s := until_s - now_s()) > 0:
             with contextlib.suppress(TimeoutError):
                 # Not wait_for: before Python 3.12 a cancellation can get lost in it.
-                async with asyncio.timeout(left_s):
+                async with asyncio.timeout(max(left_s, self._clock_step_s)):
                     await self._changed.wait()
                 until_s = now_s() + self.spend(endpoint, 0, now_s())
 
