@@ -21,6 +21,9 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # of a shell's background
     signal.signal(signal.SIGINT, signal.default_int_handler)  # children would ignore it too
 COMMAND = (sys.executable, "-m", "dlcore")
 PLAIN = {"TERM": "dumb", "NO_COLOR": "1"}
+# ``Popen.terminate`` is a request on POSIX; on Windows it is TerminateProcess with this exit code.
+TERMINATED = 1 if sys.platform == "win32" else 0
+KILLED = 1 if sys.platform == "win32" else -signal.SIGKILL
 
 
 class Ended(NamedTuple):
@@ -104,7 +107,7 @@ def served(folder: Path, state: Path, *options: object) -> Iterator[Served]:
     finally:
         process.terminate()
         ended = wait(process)
-    assert (ended.status, ended.out, ended.err) == (0, "", ""), ended
+    assert (ended.status, ended.out, ended.err) == (TERMINATED, "", ""), ended
 
 
 def digest(data: bytes) -> str:
@@ -115,7 +118,7 @@ def digest(data: bytes) -> str:
 def tree(folder: Path) -> dict[str, str | None]:
     """All that is in a folder: files with their digests, folders with None."""
     return {
-        str(path.relative_to(folder)): digest(path.read_bytes()) if path.is_file() else None
+        path.relative_to(folder).as_posix(): digest(path.read_bytes()) if path.is_file() else None
         for path in folder.rglob("*")
     }
 

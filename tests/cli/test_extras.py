@@ -85,6 +85,7 @@ def test_what_needs_more_says_what_to_install(
     assert ended.error["remedy"] == f"Install it: pip install 'dlcore-engine[{extra}]'"
 
 
+@pytest.mark.posix_only(reason="a console of Windows cannot be read through a pipe")
 def test_without_rich_a_terminal_gets_plain_lines(site: Site, tmp_path: Path) -> None:
     import pty
 

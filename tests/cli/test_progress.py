@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import subprocess
 from pathlib import Path
 
@@ -69,7 +68,10 @@ def test_lines_come_every_few_seconds_at_most(
     assert lines == ["1.0 MiB of 1.0 GiB verified, 2.0 MiB/s"] * 4
 
 
+@pytest.mark.posix_only(reason="a console of Windows cannot be read through a pipe")
 def test_a_terminal_shows_a_live_bar_and_leaves_the_lines(site: Site, tmp_path: Path) -> None:
+    import pty
+
     ours, theirs = pty.openpty()
     with served(site.published, tmp_path / "emulator", "--bandwidth", "6 MB/s") as gateway:
         source = ("--from", f"cmg+{gateway.url}", *gateway.access)
