@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from dlcore.tasksequence.file_version import file_version
 from dlcore.tasksequence.windows import RegistryValue
 
 _TIMEOUT_S = 60  # a WMI provider may take long to start
@@ -23,7 +24,6 @@ _WMI = (
 )
 _WMI_ANSWERS = {"True": True, "False": False}
 _MAX_TOLD = 200  # characters of what PowerShell prints, in the text of an error
-_VERSION = "[string](Get-Item -LiteralPath $env:DLCORE_PATH).VersionInfo.FileVersionRaw"
 _ENVIRONMENT = frozenset(
     {
         *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATH", "PATHEXT", "PSMODULEPATH"),
@@ -46,7 +46,7 @@ class SystemProbes:
     """Implements ``windows.Probes``.
 
     Args:
-        powershell: Executable to ask for WMI and file versions.
+        powershell: Executable to ask for WMI.
         run: Runs it, as `subprocess.run` does.
     """
 
@@ -72,7 +72,7 @@ class SystemProbes:
 
     def file_version(self, path: str) -> str:
         """The version in the file's resources."""
-        return self._ask(_VERSION, DLCORE_PATH=str(_path(path)))
+        return file_version(str(_path(path)))
 
     def wmi_answers(self, namespace: str, query: str) -> bool:
         """Whether the query gives an instance."""

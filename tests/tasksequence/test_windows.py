@@ -22,6 +22,7 @@ from dlcore.tasksequence import (
     WmiExpression,
     windows_evaluator,
 )
+from dlcore.tasksequence.file_version import version_in
 from dlcore.tasksequence.windows import Probes, RegistryValue, parse_time
 from dlcore.tasksequence.windows_probes import SystemProbes
 
@@ -160,7 +161,6 @@ def test_a_question_that_fails_is_not_answered(tmp_path: Path) -> None:
     for probes in (SystemProbes(str(shell)), SystemProbes(str(tmp_path / "none"))):
         evaluator = windows_evaluator(probes)
         assert evaluator(WmiExpression("q"), {}) is U
-        assert evaluator(versions(Operator.EQUALS, "1", str(shell)), {}) is U
     with pytest.raises(OSError, match="did not answer"):
         SystemProbes(str(shell)).wmi_answers("n", "q\0q")
 
@@ -192,13 +192,21 @@ def test_what_is_not_an_answer_of_wmi_decides_nothing(shell: PowerShell, verdict
     assert evaluator(WmiExpression("SELECT * FROM Win32_Tpm"), {}) is verdict
 
 
-def test_a_version_is_read_and_an_empty_one_decides_nothing(tmp_path: Path) -> None:
-    """Fault: a file has no version, and PowerShell prints nothing. dlcore does not compare it."""
-    (tmp_path / "x.exe").touch()
-    expression = versions(Operator.EQUALS, "10.0.1.2", str(tmp_path / "x.exe"))
-    answered = SystemProbes(run=PowerShell(b"10.0.1.2\r\n"))
-    assert windows_evaluator(answered)(expression, {}) is T
-    assert windows_evaluator(SystemProbes(run=PowerShell(b"\r\n")))(expression, {}) is U
+# A VS_FIXEDFILEINFO: signature, version of the structure, file version, product version, the rest.
+FIXED_INFO = bytes.fromhex(
+    "bd04effe 00000100 00000a00 0100614a 00000a00 0200614a" + "3f000000 00000000 04000400 02000000"
+) + bytes(12)
+
+
+def test_the_number_of_a_version_is_read() -> None:
+    assert version_in(FIXED_INFO) == "10.0.19041.1"
+
+
+@pytest.mark.parametrize("fixed", [b"", FIXED_INFO[:15], bytes(52)])
+def test_a_damaged_version_is_an_error(fixed: bytes) -> None:
+    """Fault: the version in a file's resources is damaged. dlcore does not compare it."""
+    with pytest.raises(OSError, match="the version of the file"):
+        version_in(fixed)
 
 
 def test_an_error_of_powershell_is_told_in_its_own_words() -> None:
