@@ -1,8 +1,10 @@
-"""Paths that a command reads; a missing one ends with the status for missing things."""
+"""Paths that a command reads, and how it shows them; a missing one has a status of its own."""
 
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,11 @@ import click
 
 from dlcore.disk.faults import storage_error
 from dlcore.errors import NotFoundError
+
+
+def as_argument(path: Path) -> str:
+    """A path as people type it: cmd.exe knows double quotes only, and no name contains any."""
+    return f'"{path}"' if sys.platform == "win32" else shlex.quote(str(path))
 
 
 class _Existing(click.Path):

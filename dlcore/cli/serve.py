@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shlex
 from pathlib import Path
 
 import click
@@ -15,7 +14,7 @@ from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.loop import run_async
 from dlcore.cli.numbers import NumberRange
 from dlcore.cli.output import json_option, say, show_json
-from dlcore.cli.paths import EXISTING_FOLDER
+from dlcore.cli.paths import EXISTING_FOLDER, as_argument
 from dlcore.cli.rates import rate_of
 from dlcore.emulator import Emulator, Settings
 from dlcore.emulator.private_files import write_private
@@ -128,7 +127,7 @@ async def _serve(folder: Path, settings: Settings, state: Path, as_json: bool) -
             show_json(ready | more, one_line=True)
         else:
             say(f"serving {folder} at {emulator.url}")
-            say(f"try: dlcore run SEQUENCE --config {shlex.quote(str(config))}")
+            say(f"try: dlcore run SEQUENCE --config {as_argument(config)}")
         with contextlib.suppress(asyncio.CancelledError):  # interrupted or terminated
             await asyncio.Event().wait()
 

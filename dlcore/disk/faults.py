@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from dlcore.disk.windows_errors import SHARING_VIOLATION
+from dlcore.disk.windows_errors import INVALID_NAME, SHARING_VIOLATION
 from dlcore.errors import DiskFullError, StorageError
 
 _RUN_AGAIN = "What was verified is kept: run again."
 _MAKE_ROOM = "What was verified is kept: make room and run again."
-_CLOSE_IT = "Close the program that has it open, and run again. What was verified is kept."
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _REMEDIES = {
     errno.ENOENT: "Check the path; choose another one if it cannot be created.",
@@ -23,13 +22,18 @@ _REMEDIES = {
     errno.EACCES: "Give this user the right to write there, or choose another folder.",
     errno.EPERM: "Give this user the right to write there, or choose another folder.",
     errno.ENAMETOOLONG: "Choose a folder with a shorter path.",
-    errno.EMFILE: "Raise the limit of open files (ulimit -n) or use fewer connections.",
+    errno.EMFILE: "Use fewer connections; Linux can also raise its limit (ulimit -n).",
     errno.ENFILE: "Close other programs: the system has run out of open files.",
     errno.EFBIG: "Choose a folder on a file system that allows files of this length.",
     errno.EIO: "Check the disk. The next run fetches again what it cannot read back.",
     errno.ELOOP: "Remove the symbolic link and run again.",
     errno.ENOTDIR: "Remove what is at that path and run again.",
     errno.EISDIR: "Remove what is at that path and run again.",
+}
+_REMEDIES_OF_WINDOWS = {
+    SHARING_VIOLATION: "Close the program that has it open, and run again. "
+    "What was verified is kept.",
+    INVALID_NAME: 'Correct the path: a name on Windows contains none of < > : " | ? *.',
 }
 
 
@@ -79,9 +83,12 @@ def storage_error(
     message = f"cannot {doing}: {error.strerror or error}: {path}"
     if error.errno in _FULL:
         return DiskFullError(message + space, path=path, remedy=remedy or _MAKE_ROOM)
-    is_held = getattr(error, "winerror", None) == SHARING_VIOLATION
-    usual = _CLOSE_IT if is_held else _REMEDIES.get(error.errno or 0, _RUN_AGAIN)
-    return StorageError(message, path=path, remedy=remedy or usual)
+    return StorageError(message, path=path, remedy=remedy or _remedy(error))
+
+
+def _remedy(error: OSError) -> str:
+    windows = _REMEDIES_OF_WINDOWS.get(getattr(error, "winerror", None) or 0)
+    return windows or _REMEDIES.get(error.errno or 0, _RUN_AGAIN)
 
 
 def _space(free_bytes: Callable[[], int], needed_bytes: int) -> str:
