@@ -15,7 +15,8 @@ import threading
 import time
 from pathlib import Path
 
-from tests.windows.room_report import Counts, RoomReport, table
+from tests.windows.after import VARIABLE
+from tests.windows.room_report import Part, RoomReport, table
 
 TESTS = Path(__file__).parents[1]
 BUILD = TESTS.parent / "build" / "windows"
@@ -23,7 +24,11 @@ PYTHON = BUILD / "python" / "python.exe"
 REPORTS = BUILD / "reports"
 SHARDS = int(os.environ.get("WINDOWS_SHARDS", "2"))
 MAX_S = float(os.environ.get("WINDOWS_MINUTES", "30")) * 60
-HEAVY = ("engine", "cli", "transfer", "publish", "store")  # begun first, so that no shard waits
+MAX_TEST_S = 300  # for one test; the slowest ones take a minute or two
+MAX_HANGS = 5  # of a room or file; more is not the fault of single tests
+TIMEOUT = b"+ Timeout +"  # what pytest-timeout frames its stacks with
+SPLIT = ("law", "engine", "cli", "transfer", "publish", "store", "steps", "native")
+"""Rooms that take long: their files are tested one by one, and begun first."""
 
 ENVIRONMENT = {
     **os.environ,
@@ -34,9 +39,19 @@ ENVIRONMENT = {
 
 
 def rooms() -> list[str]:
-    """Every folder of tests and every test file beside them, the heavy ones first."""
-    found = sorted({path.relative_to(TESTS).parts[0] for path in TESTS.rglob("test_*.py")})
-    return sorted(found, key=lambda name: HEAVY.index(name) if name in HEAVY else len(HEAVY))
+    """Every folder of tests and every test file beside them."""
+    return sorted({path.relative_to(TESTS).parts[0] for path in TESTS.rglob("test_*.py")})
+
+
+def units(names: list[str]) -> list[str]:
+    """What one process tests: a room, or a file of a room that takes long; those first."""
+    split = [name for name in SPLIT if name in names]
+    files = [
+        path.relative_to(TESTS).as_posix()
+        for name in split
+        for path in sorted((TESTS / name).rglob("test_*.py"))
+    ]
+    return [*files, *(name for name in names if name not in SPLIT)]
 
 
 class Run:
@@ -49,57 +64,62 @@ class Run:
         self._options = options
         self._until_s = until_s
         self._printing = threading.Lock()
-        self.reports: dict[str, RoomReport] = {}
+        self.reports = {name: RoomReport(name.partition("/")[0]) for name in names}
 
     def work(self) -> None:
-        """Test one room after the other; what is left at the end of the time is not begun."""
+        """Test one unit after the other; what is left at the end of the time is not begun."""
         with contextlib.suppress(queue.Empty):
             while True:
                 name = self._waiting.get_nowait()
-                self.reports[name] = self._test(name)
+                self._test(name)
+                with self._printing:
+                    sys.stdout.write(f"{self.reports[name].summary(name)}\n")
+                    sys.stdout.flush()
 
-    def _test(self, name: str) -> RoomReport:
-        report = RoomReport(name, REPORTS / f"{name}.xml", REPORTS / f"{name}.log")
-        left_s = self._until_s - time.monotonic()
-        if left_s <= 0:
-            return report
-        command = [
-            *(
-                "wine",
-                str(PYTHON),
-                "-m",
-                "pytest",
-                "-v",
-                "-rs",
-                "--color=no",
-                "-ojunit_family=xunit1",
-                "--timeout=600",
-            ),
-            *self._options,
-            *(f"--junitxml=build/windows/reports/{name}.xml", f"tests/{name}"),
-        ]
+    def _test(self, name: str) -> None:
+        report = self.reports[name]
         started_s = time.monotonic()
+        after = ""
+        while time.monotonic() < self._until_s and len(report.parts) <= MAX_HANGS:
+            stem = f"{name.replace('/', '.')}.{len(report.parts)}"
+            part = Part(REPORTS / f"{stem}.xml", REPORTS / f"{stem}.log")
+            self._run(name, part, after)
+            report.parts.append(part)
+            report.duration_s = time.monotonic() - started_s
+            after = part.last
+            if not after:
+                report.is_complete = part.ended
+                return
+
+    def _run(self, name: str, part: Part, after: str) -> None:
+        command = [
+            *("wine", str(PYTHON), "-m", "pytest", "-v", "-rs", "--color=no"),
+            *("-ojunit_family=xunit1", f"--timeout={MAX_TEST_S}", "-ptests.windows.after"),
+            *self._options,
+            f"--junitxml={part.path.relative_to(TESTS.parent).as_posix()}",
+            f"tests/{name}",
+        ]
         # Through a pipe: Wine 8 cannot write to a regular file that is its standard output.
         with (
-            report.log.open("wb") as log,
+            part.log.open("wb") as log,
             subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 cwd=TESTS.parent,
-                env=ENVIRONMENT,
+                env={**ENVIRONMENT, VARIABLE: after},
             ) as child,
         ):
             assert child.stdout
+            frames = 0
             for line in child.stdout:
                 log.write(line)
                 log.flush()
-        report.duration_s = time.monotonic() - started_s
-        with self._printing:
-            sys.stdout.write(f"{report.summary()}\n")
-            sys.stdout.flush()
-        return report
+                frames += TIMEOUT in line
+                if frames == 2:  # the stacks of all threads are between them
+                    child.kill()  # under Wine, the process does not always end itself
+                    break
 
 
 def end_wine() -> None:
@@ -110,10 +130,12 @@ def end_wine() -> None:
 def main() -> int:
     """Test what the command line names. Returns 0 if everything ran and passed."""
     options = [each for each in sys.argv[1:] if each.startswith("-")]
-    names = [each for each in sys.argv[1:] if not each.startswith("-")] or rooms()
+    names = units([each for each in sys.argv[1:] if not each.startswith("-")] or rooms())
     REPORTS.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        (REPORTS / f"{name}.xml").unlink(missing_ok=True)
+    for old in REPORTS.iterdir():
+        old.unlink()
+    # One server for all: it would end with each process, and take a second to start again.
+    subprocess.run(["wineserver", "-p"], env=ENVIRONMENT, check=False)
     run = Run(names, options, time.monotonic() + MAX_S)
     limit = threading.Timer(MAX_S, end_wine)
     limit.daemon = True
@@ -129,8 +151,7 @@ def main() -> int:
         end_wine()
     reports = [run.reports[name] for name in names]
     sys.stdout.write(table(reports))
-    total = sum((report.counts() for report in reports), Counts())
-    return 0 if total.failed == 0 and all(report.ended for report in reports) else 1
+    return 0 if all(report.is_good for report in reports) else 1
 
 
 if __name__ == "__main__":

@@ -1,14 +1,19 @@
-"""What the tests of a room came to, read from the report that pytest writes."""
+"""What the tests of a room came to, read from the reports and the output of pytest."""
 
 from __future__ import annotations
 
 import collections
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 import defusedxml.ElementTree
+
+_STARTED = re.compile(
+    r"^(tests/\S+::.+?) (?=PASSED|FAILED|ERROR|SKIPPED|XFAIL|\+\+\+|$)", re.MULTILINE
+)
+_ENDED = re.compile(r"^(tests/\S+::.+?) (?:PASSED|FAILED|ERROR|SKIPPED|XFAIL)\b", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -17,79 +22,156 @@ class Counts:
 
     passed: int = 0
     failed: int = 0
+    errors: int = 0
     skipped: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
-            self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped
+            self.passed + other.passed,
+            self.failed + other.failed,
+            self.errors + other.errors,
+            self.skipped + other.skipped,
         )
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failed and not self.errors
 
 
 @dataclass
-class RoomReport:
-    """One room: where its report and its output are, and how long it took."""
+class Part:
+    """One process of pytest: where its report and its output are."""
 
-    name: str
     path: Path
     log: Path
-    duration_s: float = 0.0
 
     @property
     def ended(self) -> bool:
         """Whether pytest came to its end; else it was killed, or it killed itself at a hang."""
         return self.path.exists()
 
+    @property
+    def last(self) -> str:
+        """The test that ran when pytest was killed; empty if it came to its end."""
+        if self.ended:
+            return ""
+        told = self._told()
+        ended = set(_ENDED.findall(told))
+        running = [test for test in _STARTED.findall(told) if test not in ended]
+        return running[-1] if running else ""
+
     def counts(self) -> Counts:
         """How its tests ended; if pytest did not come to its end, as far as its output tells."""
         if not self.ended:
-            told = self.log.read_text(errors="replace") if self.log.exists() else ""
+            told = self._told()
             return Counts(
                 passed=len(re.findall(r" PASSED +\[", told)),
-                failed=len(re.findall(r" (?:FAILED|ERROR) +\[", told)),
+                failed=len(re.findall(r" FAILED +\[", told)) + bool(self.last),
+                errors=len(re.findall(r" ERROR +\[", told)),
                 skipped=len(re.findall(r" SKIPPED .*\[", told)),
             )
         cases = [_outcome(case) for case in self._cases()]
-        return Counts(*(cases.count(each) for each in ("passed", "failed", "skipped")))
+        return Counts(*(cases.count(each) for each in ("passed", "failed", "error", "skipped")))
 
-    def reasons(self) -> dict[str, int]:
+    def reasons(self) -> collections.Counter[str]:
         """Why tests were skipped, and how many for each reason."""
         if not self.ended:
-            return {}
+            return collections.Counter()
         told = [skip.get("message", "") for case in self._cases() for skip in case.iter("skipped")]
-        return dict(collections.Counter(told).most_common())
+        return collections.Counter(told)
 
-    def summary(self) -> str:
-        """One line about the room."""
-        counts = self.counts()
-        end = "" if self.ended else f", did not come to its end: see {self.log}"
-        return (
-            f"{self.name}: {counts.passed} passed, {counts.failed} failed, "
-            f"{counts.skipped} skipped in {self.duration_s:.0f} s{end}"
-        )
+    def _told(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def _cases(self) -> list[Element]:
         return list(defusedxml.ElementTree.parse(self.path).iter("testcase"))
 
 
+@dataclass
+class RoomReport:
+    """One room, or one file of it: its processes, and how long they took.
+
+    Attributes:
+        name: The room's.
+        parts: A test that hangs ends its process, and another one continues behind it.
+        duration_s: Of all of them.
+        is_complete: Whether every test was begun.
+    """
+
+    name: str
+    parts: list[Part] = field(default_factory=list)
+    duration_s: float = 0.0
+    is_complete: bool = False
+
+    def __add__(self, other: RoomReport) -> RoomReport:
+        return RoomReport(
+            self.name,
+            self.parts + other.parts,
+            self.duration_s + other.duration_s,
+            self.is_complete and other.is_complete,
+        )
+
+    @property
+    def is_good(self) -> bool:
+        """Whether everything ran, and nothing failed."""
+        return self.is_complete and self.counts().is_good
+
+    def counts(self) -> Counts:
+        """How its tests ended. One that hung has failed."""
+        return sum((part.counts() for part in self.parts), Counts())
+
+    def reasons(self) -> collections.Counter[str]:
+        """Why tests were skipped, and how many for each reason."""
+        return sum((part.reasons() for part in self.parts), collections.Counter())
+
+    def hung(self) -> list[str]:
+        """The tests that ran when their process was killed, or killed itself."""
+        return [part.last for part in self.parts if part.last]
+
+    def summary(self, name: str) -> str:
+        """One line about it, and one for each test that hung."""
+        counts = self.counts()
+        lines = [
+            f"{name}: {counts.passed} passed, {counts.failed} failed, {counts.errors} errors, "
+            f"{counts.skipped} skipped in {self.duration_s:.0f} s"
+            + ("" if self.is_complete else ", did not come to its end")
+        ]
+        lines += [f"  hung, or ended its process: {test}" for test in self.hung()]
+        if not self.is_good and self.parts:
+            lines.append(f"  see {self.parts[-1].log}")
+        return "\n".join(lines)
+
+
 def _outcome(case: Element) -> str:
     kinds = {child.tag for child in case}
-    if kinds & {"failure", "error"}:
-        return "failed"
-    return "skipped" if "skipped" in kinds else "passed"
+    return next((kind for kind in ("error", "skipped") if kind in kinds), "") or (
+        "failed" if "failure" in kinds else "passed"
+    )
 
 
 def table(reports: list[RoomReport]) -> str:
-    """A table in Markdown: rooms, numbers, reasons."""
+    """A table in Markdown: rooms, numbers, seconds, reasons; all reports of a room are added."""
+    rooms: dict[str, RoomReport] = {}
+    for report in reports:
+        rooms[report.name] = rooms[report.name] + report if report.name in rooms else report
     lines = [
         "",
-        "| Room | Passed | Failed | Skipped | Why skipped |",
-        "|---|---|---|---|---|",
+        "| Room | Passed | Failed | Errors | Skipped | Seconds | Why skipped |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for report in reports:
-        counts = report.counts()
-        name = report.name if report.ended else f"{report.name} (ended early)"
-        why = "; ".join(f"{reason} ({count})" for reason, count in report.reasons().items())
-        lines.append(f"| {name} | {counts.passed} | {counts.failed} | {counts.skipped} | {why} |")
+    lines += [_row(*room) for room in sorted(rooms.items())]
     total = sum((report.counts() for report in reports), Counts())
-    lines.append(f"| **all** | {total.passed} | {total.failed} | {total.skipped} | |")
+    lines.append(_cells("**all**", total, sum(report.duration_s for report in reports), ""))
     return "\n".join(lines) + "\n"
+
+
+def _row(name: str, report: RoomReport) -> str:
+    shown = name if report.is_complete else f"{name} (ended early)"
+    why = "; ".join(f"{reason} ({count})" for reason, count in report.reasons().most_common())
+    return _cells(shown, report.counts(), report.duration_s, why)
+
+
+def _cells(name: str, counts: Counts, duration_s: float, why: str) -> str:
+    numbers = f"{counts.passed} | {counts.failed} | {counts.errors} | {counts.skipped}"
+    return f"| {name} | {numbers} | {duration_s:.0f} | {why} |"
