@@ -6,22 +6,23 @@ line.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from dlcore.publish import publish
 from tests.cases.client import Client, client_with
+from tests.cases.shell import shell_line
 
 PACKAGES = ("ABC00001", "ABC00002", "ABC00003")
-PROGRAMS = {"install": "echo installed >> %Trace%", "ask": "exit 7"}  # of the first package
+PROGRAMS = {
+    "install": shell_line("echo installed >> %Trace%"),
+    "ask": shell_line("exit 7"),
+}  # of the first package
 
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if sys.platform == "win32":
-        pytest.skip("the commands of these sequences are for a shell of Linux")
     root = tmp_path_factory.mktemp("cases")
     for package in PACKAGES:
         folder = root / package

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cases.client import Client, client_with, needs_of, steps_of
+from tests.cases.shell import shell_line
 from tests.cases.test_what_a_step_needs import LIST, WHERE, command, download, set_variable
 from tests.tasksequence.documents import export_zip, reference, sequence, step, subsequence
 
@@ -67,7 +68,7 @@ def test_the_downloader_without_a_list_names_the_variable(client: Client) -> Non
 def test_the_package_in_the_action_of_a_command(client: Client, package: str) -> None:
     text = sequence(
         set_variable("Chosen", "ABC00002"),
-        step(name="use", action=f"smsswd.exe /run:{package} ls > %Trace%"),
+        step(name="use", action=f"smsswd.exe /run:{package} {shell_line('ls > %Trace%')}"),
     )
     assert needs_of(client.plan(text))["use"] == ["ABC00002"]
     ended = client.run(text)

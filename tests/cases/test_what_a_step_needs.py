@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cases.client import Client, client_with, needs_of, steps_of
+from tests.cases.shell import shell_line
 from tests.tasksequence.documents import reference, sequence, step
 
 LIST = "OSDDownloadDownloadPackages"
@@ -20,7 +21,9 @@ def download(packages: str, name: str = "download", **more: str) -> str:
 
 
 def command(line: str, name: str = "use", package: str = "", **more: str) -> str:
-    return step(name=name, parameters={"CommandLine": line, "PackageID": package}, **more)
+    return step(
+        name=name, parameters={"CommandLine": shell_line(line), "PackageID": package}, **more
+    )
 
 
 def set_variable(name: str, value: str, title: str = "set") -> str:
@@ -28,7 +31,13 @@ def set_variable(name: str, value: str, title: str = "set") -> str:
     return step("SetVariableAction", title, parameters=parameters)
 
 
-SHOW = command('echo "$(ls %D01%)|$(ls %D02% 2>&1)" | tr "\\n" " " > %Trace%')
+SHOW = command("ls %D01% > %Trace%; echo '|' >> %Trace%; ls %D02% >> %Trace%")
+
+
+def shown(client: Client) -> tuple[str, str]:
+    """What `SHOW` has found in the first package, and in the second one."""
+    first, _, second = "\n".join(client.traced()).partition("|")
+    return first, second
 
 
 def test_a_list_in_a_variable_is_split_after_it_was_expanded(client: Client) -> None:
@@ -36,9 +45,8 @@ def test_a_list_in_a_variable_is_split_after_it_was_expanded(client: Client) -> 
     assert needs_of(client.plan(text))["download"] == ["ABC00001", "ABC00002"]
     ended = client.run(text)
     assert ended.status == 0, ended.err
-    (seen,) = client.traced()
-    assert "file-ABC00001.txt" in seen.split("|")[0]
-    assert "file-ABC00002.txt" in seen.split("|")[1]
+    assert "file-ABC00001.txt" in shown(client)[0]
+    assert "file-ABC00002.txt" in shown(client)[1]
 
 
 def test_a_list_in_a_variable_of_the_settings(published: Path, tmp_path: Path) -> None:
@@ -48,7 +56,7 @@ def test_a_list_in_a_variable_of_the_settings(published: Path, tmp_path: Path) -
     assert plan["steps"][0]["packages"] == ["ABC00001", "ABC00002"]
     assert {c["name"]: c["outcome"] for c in plan["checks"]}["references-resolved"] == "passed"
     assert client.run(text).status == 0
-    assert "file-ABC00002.txt" in client.traced()[0].split("|")[1]
+    assert "file-ABC00002.txt" in shown(client)[1]
 
 
 def test_a_list_that_is_put_together_of_two_variables(published: Path, tmp_path: Path) -> None:
@@ -56,7 +64,7 @@ def test_a_list_that_is_put_together_of_two_variables(published: Path, tmp_path:
     text = sequence(download("%Base%,%Model%"), SHOW)
     assert needs_of(client.plan(text))["download"] == ["ABC00001", "ABC00003"]
     assert client.run(text).status == 0
-    assert "file-ABC00003.txt" in client.traced()[0].split("|")[1]
+    assert "file-ABC00003.txt" in shown(client)[1]
 
 
 def test_a_variable_overrides_the_packages_of_a_download(client: Client) -> None:
