@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cases.client import Client, client_with, steps_of
+from tests.cases.shell import shell_line
 from tests.cases.test_what_a_step_needs import command, set_variable
 from tests.tasksequence.documents import (
     export_zip,
@@ -30,7 +31,7 @@ SCAN = step(
 
 
 def traces(word: str, condition: str) -> str:
-    parameters = {"CommandLine": f"echo {word} >> %Trace%"}
+    parameters = {"CommandLine": shell_line(f"echo {word} >> %Trace%")}
     return step(name=word, condition=condition, parameters=parameters)
 
 

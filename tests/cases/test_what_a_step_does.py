@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tests.cases.client import Client, steps_of
+from tests.cases.shell import shell_line
 from tests.cases.test_what_a_step_needs import command, download, set_variable
 from tests.tasksequence.documents import (
     export_zip,
@@ -111,7 +112,7 @@ def test_the_rules_of_set_dynamic_variables_are_evaluated(client: Client) -> Non
         step(
             name="pilot",
             condition=when("Ring", "Pilot"),
-            parameters={"CommandLine": "echo %Ring% > %Trace%"},
+            parameters={"CommandLine": shell_line("echo %Ring% > %Trace%")},
         ),
     )
     ended = client.run(text)
@@ -211,7 +212,7 @@ def test_a_simulation_sets_variables_and_says_that_it_is_one(client: Client) -> 
         step(
             name="after",
             condition=when("_SMSTSOSUpgradeActionReturnCode", "0"),
-            parameters={"CommandLine": "echo really > %Trace%"},
+            parameters={"CommandLine": shell_line("echo really > %Trace%")},
         ),
     )
     ended = client.run(text, "--simulate", "0")

@@ -102,7 +102,8 @@ def test_a_variable_that_was_emptied_does_not_override(client: Client) -> None:
 
 def test_a_variable_overrides_a_parameter_that_is_no_package(client: Client) -> None:
     text = sequence(
-        set_variable("CommandLine", "echo overridden > %Trace%"), command("echo own > %Trace%")
+        set_variable("CommandLine", shell_line("echo overridden > %Trace%")),
+        command("echo own > %Trace%"),
     )
     assert client.run(text).status == 0
     assert client.traced() == ["overridden"]
