@@ -75,6 +75,7 @@ def test_a_restart_that_a_step_asks_for_by_a_variable(client: Client) -> None:
     assert client.traced() == ["next"]
 
 
+@pytest.mark.posix_only(reason="its command counts lines in a shell")
 def test_a_step_that_asks_to_be_run_again_after_the_restart(client: Client) -> None:
     ask = (
         "echo try >> %Trace%; if [ $(wc -l < %Trace%) -lt 2 ]; then "
