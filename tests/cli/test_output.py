@@ -54,7 +54,9 @@ def test_names_that_the_output_cannot_say_are_escaped(site: Site, tmp_path: Path
     path = tmp_path / "sequence.xml"
     path.write_bytes(sequence(step("größe 日本")))
     for encoding in ("ascii", "utf-8"):
-        ended = dlcore("plan", path, "--json", env={"PYTHONIOENCODING": encoding})
+        ended = wait(
+            start("plan", path, "--json", env={"PYTHONIOENCODING": encoding}, encoding="utf-8")
+        )
         assert ended.document["steps"][0]["name"] == "größe 日本"
         assert dlcore("plan", path, env={"PYTHONIOENCODING": encoding}).status == 0
 

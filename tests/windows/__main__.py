@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -26,7 +27,10 @@ SHARDS = int(os.environ.get("WINDOWS_SHARDS", "2"))
 MAX_S = float(os.environ.get("WINDOWS_MINUTES", "30")) * 60
 MAX_TEST_S = 300  # for one test; the slowest ones take a minute or two
 MAX_HANGS = 5  # of a room or file; more is not the fault of single tests
-TIMEOUT = b"+ Timeout +"  # what pytest-timeout frames its stacks with
+LAST_LINE = re.compile(rb"^=+ .* in [\d.]+s|^\++ Timeout \++\s*$")
+"""The summary of pytest; or the end of the stacks of pytest-timeout, whose beginning is on the line
+of the test that hangs."""
+END_S = 10  # for what pytest does after its summary
 SPLIT = ("law", "engine", "cli", "transfer", "publish", "store", "steps", "native")
 """Rooms that take long: their files are tested one by one, and begun first."""
 
@@ -112,14 +116,14 @@ class Run:
             ) as child,
         ):
             assert child.stdout
-            frames = 0
             for line in child.stdout:
                 log.write(line)
                 log.flush()
-                frames += TIMEOUT in line
-                if frames == 2:  # the stacks of all threads are between them
-                    child.kill()  # under Wine, the process does not always end itself
+                if LAST_LINE.search(line):
                     break
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(END_S)
+            child.kill()  # under Wine, a process with threads does not always end itself
 
 
 def end_wine() -> None:
