@@ -10,6 +10,7 @@ import contextlib
 import os
 import queue
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -139,7 +140,15 @@ def main() -> int:
     for old in REPORTS.iterdir():
         old.unlink()
     # One server for all: it would end with each process, and take a second to start again.
-    subprocess.run(["wineserver", "-p"], env=ENVIRONMENT, check=False)
+    # It has none of our pipes, or who reads them would wait for its end.
+    subprocess.run(
+        ["wineserver", "-p"],
+        env=ENVIRONMENT,
+        check=False,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # not without end_wine
     run = Run(names, options, time.monotonic() + MAX_S)
     limit = threading.Timer(MAX_S, end_wine)
     limit.daemon = True
