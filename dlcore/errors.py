@@ -14,6 +14,8 @@ import enum
 from pathlib import Path
 from typing import ClassVar
 
+from dlcore.long_path import plain_path, plain_text
+
 
 class Fault(enum.StrEnum):
     """What went wrong with one range, as the schedule needs to know it."""
@@ -43,9 +45,9 @@ class DlcoreError(Exception):
     exit_status: ClassVar[int] = 1
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+        self.message = plain_text(message)
+        self.remedy = plain_text(remedy)
+        super().__init__(self.message)
 
     def advise(self, advice: str) -> None:
         """Add to the remedy what only a caller further up knows."""
@@ -250,7 +252,7 @@ class StorageError(DlcoreError):
 
     def __init__(self, message: str, *, path: Path | None = None, remedy: str = "") -> None:
         super().__init__(message, remedy=remedy)
-        self.path = path
+        self.path = plain_path(path) if path else None
 
 
 class DiskFullError(StorageError):

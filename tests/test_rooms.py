@@ -12,7 +12,8 @@ PACKAGE = ROOT / "dlcore"
 
 # Each room and the rooms it may import; `native` is the sole importer of dlcore_ext.
 ALLOWED: dict[str, set[str]] = {
-    "errors": set(),
+    "long_path": set(),
+    "errors": {"long_path"},
     "extras": {"errors"},
     "model": {"errors"},
     "package_ids": set(),
@@ -25,16 +26,16 @@ ALLOWED: dict[str, set[str]] = {
     "machine": {"tasksequence"},
     "deployment": {"errors", "model", "printable", "text_files", "tasksequence"},
     "schedule": {"errors", "model"},
-    "store": {"errors", "model", "disk", "native", "manifest"},
+    "store": {"long_path", "errors", "model", "disk", "native", "manifest"},
     "waiting": set(),
-    "transfer": {"errors", "model", "printable", "text_files", "disk", "waiting"},
-    "trust": {"errors", "model", "disk"},
-    "publish": {"errors", "extras", "model", "disk", "native", "manifest", "trust"},
-    "emulator": {"errors", "extras", "model", "disk", "manifest"},
+    "transfer": {"long_path", "errors", "model", "printable", "text_files", "disk", "waiting"},
+    "trust": {"long_path", "errors", "model", "disk"},
+    "publish": {"long_path", "errors", "extras", "model", "disk", "native", "manifest", "trust"},
+    "emulator": {"long_path", "errors", "extras", "model", "disk", "manifest"},
     "engine": {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust"),
         *("tasksequence", "steps", "machine", "deployment", "schedule", "store", "transfer"),
-        "package_ids",
+        *("package_ids", "long_path"),
     },
     "steps": {
         *("errors", "model", "printable", "waiting", "text_files", "disk", "tasksequence"),

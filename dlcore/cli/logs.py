@@ -25,6 +25,7 @@ import click
 from dlcore.cli.endings import ending_of
 from dlcore.cli.output import OutputClosed, tell
 from dlcore.errors import ConfigError
+from dlcore.long_path import plain_text
 from dlcore.printable import printable
 
 SHOWN_ELSEWHERE: Final = ("dlcore.events", "dlcore.ending")
@@ -112,12 +113,16 @@ def formatter(log_format: LogFormat) -> logging.Formatter:
     }[log_format]()
 
 
+def _message(record: logging.LogRecord) -> str:
+    return plain_text(record.getMessage())
+
+
 class TextFormatter(logging.Formatter):
     """``2026-11-28T18:05:00.123Z warning dlcore.events: text``, one line a record."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record's line."""
-        text = _one_line(record.getMessage())
+        text = _one_line(_message(record))
         return f"{_utc(record)} {record.levelname.lower()} {record.name}: {text}"
 
 
@@ -130,7 +135,7 @@ class JsonFormatter(logging.Formatter):
             "time": _utc(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
         }
         return json.dumps(fields)
 
@@ -142,7 +147,7 @@ class CMTraceFormatter(logging.Formatter):
         """The record's line."""
         local = time.localtime(record.created)
         minutes_to_utc = -local.tm_gmtoff // 60
-        text = _one_line(record.getMessage()).replace("]LOG]!>", "]LOG] !>")
+        text = _one_line(_message(record)).replace("]LOG]!>", "]LOG] !>")
         type_ = 3 if record.levelno >= logging.ERROR else 2 if record.levelno > logging.INFO else 1
         thread = (record.thread or 0) & 0xFFFFFFFF
         clock = f"{time.strftime('%H:%M:%S', local)}.{int(record.msecs):03}{minutes_to_utc:+04}"

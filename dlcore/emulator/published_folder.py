@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from dlcore.long_path import long_path
 from dlcore.manifest import decode, decode_catalog
 from dlcore.model import (
     CATALOG_KEY,
@@ -42,7 +43,7 @@ class PublishedFolder:
     """A folder that ``dlcore publish`` wrote."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = long_path(folder)
         self._decoded = functools.lru_cache(_MAX_CACHED_MANIFESTS)(self._decode)
 
     def document(self, key: str) -> Path | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.library import Library
 from dlcore.errors import DlcoreError, StorageError
+from dlcore.long_path import plain_path
 from dlcore.waiting import wait_for_all
 
 MAX_PROOFS = 3  # arbitrary: content damaged twice right after a repair will be damaged again
@@ -67,7 +68,7 @@ class Content:
             for package_id in package_ids:
                 await self.arrive(package_id)
             folders = {each: await self._prove(each) for each in package_ids}
-            proven = {each: folder for each, folder in folders.items() if folder}
+            proven = {each: plain_path(folder) for each, folder in folders.items() if folder}
             if len(proven) == len(folders):
                 return proven
         changed = ", ".join(each for each, folder in folders.items() if not folder)

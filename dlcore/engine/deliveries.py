@@ -22,6 +22,7 @@ import msgspec
 
 from dlcore.disk.private_folder import PrivateFolder, make_way
 from dlcore.errors import OwnershipError
+from dlcore.long_path import long_path
 from dlcore.model import Manifest
 from dlcore.store.files import Files, read_document, write_document
 from dlcore.store.tree import folders_of
@@ -85,7 +86,7 @@ class Deliveries:
     """
 
     def __init__(self, folder: Path, files: Files | None = None) -> None:
-        self._folder = folder.absolute()
+        self._folder = long_path(folder.absolute())
         self._files = files or Files(PrivateFolder(self._folder))
 
     def find(self, path: Path, inode: int) -> Delivered | None:

@@ -27,6 +27,7 @@ from dlcore.engine.own_folder import OwnFolder
 from dlcore.engine.sources import Source
 from dlcore.engine.target import Look, Standing, Target, told
 from dlcore.errors import IntegrityError
+from dlcore.long_path import plain_path
 from dlcore.model import Catalog, Manifest
 from dlcore.store import Store
 from dlcore.store.seeding import seed
@@ -105,7 +106,9 @@ async def fetch_into(
     repaired = tuple(dict.fromkeys(item.path for item in look.bad))
     if repaired:
         _log.warning("%s was repaired: %s", goal.path, told(repaired))
-    return msgspec.structs.replace(fetching.fetched, path=str(goal.path), repaired=repaired)
+    return msgspec.structs.replace(
+        fetching.fetched, path=str(plain_path(goal.path)), repaired=repaired
+    )
 
 
 def _target(folder: Path, manifest: Manifest, deliveries: Deliveries, *, beside: bool) -> Target:

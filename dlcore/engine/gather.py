@@ -26,6 +26,7 @@ from dlcore.engine.client import Client
 from dlcore.engine.download.library import Library
 from dlcore.engine.overview import look_over, obstacles
 from dlcore.errors import DlcoreError, Fault, TransferError, TrustError
+from dlcore.long_path import long_path
 from dlcore.model import Manifest
 from dlcore.steps.interface import Executor
 from dlcore.steps.simulation import SimulatingExecutor
@@ -191,6 +192,6 @@ async def _fetch_bytes(client: Client, library: Library, packages: Sequence[str]
 
 def _space(path: Path) -> Space:
     """Room on the disk where the state directory is, or will be made."""
-    path = path.absolute()
+    path = long_path(path.absolute())
     usage = shutil.disk_usage(next(p for p in (path, *path.parents) if p.exists()))
     return Space(usage.free, usage.total)

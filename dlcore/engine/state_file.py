@@ -19,6 +19,7 @@ from dlcore.disk.faults import guarded
 from dlcore.disk.private_folder import PrivateFolder
 from dlcore.engine.state import RunState
 from dlcore.errors import RunStateError, RunStateFault
+from dlcore.long_path import long_path
 from dlcore.native import block_checksums
 from dlcore.store.files import Files, read_document, write_document
 
@@ -88,7 +89,7 @@ def load(state: Path) -> RunState | None:
         RunStateError: As `decode_state`.
         StorageError: The file is there but the disk fails.
     """
-    path = state.absolute() / STATE_FILE
+    path = _long(state) / STATE_FILE
     with guarded(f"read {path}", state):
         document = read_document(_files(state), path)
     return None if document is None else decode_state(document, source=str(path))
@@ -103,8 +104,8 @@ def save(state: Path, run: RunState) -> None:
     document = encode_state(run)
     files = _files(state)
     with guarded("save the run's state", state, len(document)):
-        write_document(files, state.absolute() / STATE_FILE, document)
-        files.sync_folder(state.absolute())
+        write_document(files, _long(state) / STATE_FILE, document)
+        files.sync_folder(_long(state))
 
 
 def forget(state: Path) -> None:
@@ -115,12 +116,16 @@ def forget(state: Path) -> None:
     """
     with guarded("remove the run's state", state):
         (state / STATE_FILE).unlink(missing_ok=True)
-        _files(state).sync_folder(state.absolute())
+        _files(state).sync_folder(_long(state))
 
 
 def _files(state: Path) -> Files:
     """The state directory, in which nothing is reached through a link."""
-    return Files(PrivateFolder(state.absolute()))
+    return Files(PrivateFolder(_long(state)))
+
+
+def _long(state: Path) -> Path:
+    return long_path(state.absolute())
 
 
 def _checksum(payload: bytes) -> str:

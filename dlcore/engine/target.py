@@ -19,6 +19,7 @@ from dlcore.disk.faults import guarded
 from dlcore.disk.ownership import followed
 from dlcore.engine.state_folder import state_folder
 from dlcore.errors import ConfigError
+from dlcore.long_path import long_path
 from dlcore.model import Manifest
 from dlcore.store import Bad, Reason
 from dlcore.store.files import Files
@@ -138,7 +139,7 @@ def place_of(folder: Path) -> Path:
     """
     state_folder(folder)  # before the disk refuses a long name in words of its own
     with guarded(f"look at {folder}", folder):
-        return followed(folder)
+        return followed(long_path(folder))
 
 
 def told(names: Iterable[str]) -> str:

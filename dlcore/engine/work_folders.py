@@ -16,6 +16,7 @@ from pathlib import Path
 from dlcore.disk.faults import guarded
 from dlcore.disk.private_folder import PrivateFolder
 from dlcore.engine.built_in_variables import LOG_FOLDER, WORK_FOLDER
+from dlcore.long_path import long_path
 from dlcore.steps.interface import SCRATCH_FOLDER
 from dlcore.store.files import Files
 from dlcore.store.tree import ensure_folder
@@ -33,7 +34,7 @@ def make_work_folders(state: Path, *, is_new: bool) -> None:
     Raises:
         StorageError: The disk failed.
     """
-    state = state.absolute()
+    state = long_path(state.absolute())
     files = Files(PrivateFolder(state))
     _remove(state / WORK_FOLDER if is_new else state / WORK_FOLDER / SCRATCH_FOLDER)
     with guarded("make the folders of the steps", state):

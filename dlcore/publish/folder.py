@@ -19,6 +19,7 @@ from pathlib import Path
 from dlcore.disk.lock import FileLock
 from dlcore.disk.system import move, sync_folder
 from dlcore.errors import LockedError
+from dlcore.long_path import long_path, plain_path
 from dlcore.publish.destination import Change, Stored, too_long
 from dlcore.publish.disk import disk_faults, open_plain
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
@@ -39,13 +40,13 @@ class FolderDestination:
     """
 
     def __init__(self, root: Path, policy: PublishPolicy = DEFAULT_POLICY) -> None:
-        self.root = root
+        self.root = long_path(root)
         self._policy = policy
 
     @property
     def name(self) -> str:
         """The folder's path."""
-        return str(self.root)
+        return str(plain_path(self.root))
 
     @property
     def workers(self) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from dlcore.errors import ConfigError, ManifestError
+from dlcore.long_path import long_path
 from dlcore.manifest import check_package_id, check_programs, is_block_length, with_programs
 from dlcore.model import DEFAULT_BLOCK_BYTES, Manifest
 from dlcore.publish.destination import Destination
@@ -72,6 +73,7 @@ def refuse_own_source(target: Destination, folder: Path) -> None:
 
 def listed(folder: Path, options: PublishOptions, policy: PublishPolicy) -> Source:
     """The files to publish, not yet read; raises as `publish`."""
+    folder = long_path(folder)
     if options.content_library:
         return list_library(folder, options.package_id, policy.library_readers)
     return list_source(folder)

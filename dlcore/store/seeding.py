@@ -11,6 +11,7 @@ import hashlib
 from pathlib import Path
 
 from dlcore.errors import IntegrityError
+from dlcore.long_path import long_path
 from dlcore.model import BlockRange, Manifest
 from dlcore.store.checking import buffer_bytes, in_parallel, runs
 from dlcore.store.files import Files
@@ -41,7 +42,7 @@ class _Seeding:
         self._partial = partial
         self._manifest: Manifest = partial.manifest
         files = Files()
-        paths = [path_of(folder, file.path) for file in self._manifest.files]
+        paths = [path_of(long_path(folder), file.path) for file in self._manifest.files]
         self._reader = BlockReader(
             files, self._manifest, paths.__getitem__, lambda index: files.open_to_read(paths[index])
         )

@@ -23,6 +23,7 @@ from dlcore.disk.ownership import check_way
 from dlcore.disk.private_folder import PrivateFolder
 from dlcore.disk.system import allocated_bytes
 from dlcore.errors import InternalError, ManifestError
+from dlcore.long_path import long_path
 from dlcore.model import Manifest
 from dlcore.store.files import Files, write_document
 from dlcore.store.finished import FinishedPackages
@@ -80,7 +81,7 @@ class Store:
             OwnershipError: Another user could alter the directory, or has altered it.
             StorageError: The directory cannot be used.
         """
-        state = state.absolute()
+        state = long_path(state.absolute())
         anywhere = Files()
         with _translated(anywhere, "open the state directory", state):
             check_way(state)
@@ -100,7 +101,7 @@ class Store:
 
         Only for `read_manifest` and `reserved_bytes`.
         """
-        state = state.absolute()
+        state = long_path(state.absolute())
         return cls(state, Files(PrivateFolder(state)))
 
     def prepare(self) -> None:

@@ -23,6 +23,7 @@ import msgspec
 
 from dlcore.disk.faults import translated
 from dlcore.errors import NotFoundError
+from dlcore.long_path import long_path
 from dlcore.model import DIGEST_BYTES, BlockRange, Manifest
 from dlcore.native import block_digests
 from dlcore.store.checking import buffer_bytes, in_parallel, runs
@@ -81,7 +82,7 @@ def verify_tree(
         NotFoundError: The folder does not exist.
         StorageError: Something cannot be read, or became shorter meanwhile; the message names it.
     """
-    return compare_tree(Files(), folder, manifest, progress, strict=strict)
+    return compare_tree(Files(), long_path(folder), manifest, progress, strict=strict)
 
 
 def compare_tree(

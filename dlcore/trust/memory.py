@@ -18,6 +18,7 @@ from dlcore.disk.faults import storage_error
 from dlcore.disk.lock import FileLock
 from dlcore.disk.private_folder import PrivateFolder, open_file
 from dlcore.disk.system import move, sync, sync_folder
+from dlcore.long_path import long_path
 from dlcore.trust.evidence import Evidence, decode_evidence, encode_evidence
 from dlcore.trust.policy import DEFAULT_POLICY, TrustPolicy
 from dlcore.trust.verification import version_of
@@ -44,7 +45,7 @@ class Memory:
     def __init__(
         self, folder: Path | None, pinned_root: bytes, policy: TrustPolicy = DEFAULT_POLICY
     ) -> None:
-        folder = (folder or default_folder()).absolute()
+        folder = long_path((folder or default_folder()).absolute())
         self.path = folder / f"{hashlib.sha256(pinned_root).hexdigest()[:16]}.evidence"
         self._folder = PrivateFolder(folder)
         self._policy = policy

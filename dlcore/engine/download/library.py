@@ -24,6 +24,7 @@ from dlcore.errors import (
     StorageError,
     TransferError,
 )
+from dlcore.long_path import long_path
 from dlcore.model import Catalog, CatalogEntry, Manifest, manifest_key
 from dlcore.store import Store
 from dlcore.transfer import Endpoint, Placement
@@ -56,7 +57,7 @@ class Library:
         self.catalog = catalog
         self._endpoints = tuple(endpoints)
         self._store = store
-        self._folder = folder
+        self._folder = long_path(folder) if folder else None
         self._manifests: dict[str, tuple[Manifest, bytes]] = {}
         self._located: dict[str, dict[str, Placement]] = {}
         self._failed: set[str] = set()  # endpoints whose last document could not be read

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from dlcore.errors import Fault, TransferError
+from dlcore.long_path import long_path
 from dlcore.model import EndpointKind, Manifest, object_key
 from dlcore.printable import printable
 from dlcore.transfer.endpoints.abandonable import AbandonableThreads, TooManyHangError
@@ -48,7 +49,7 @@ class FolderEndpoint:
         policy: TransferPolicy | None = None,
     ) -> None:
         self.name = name
-        self._folder = folder
+        self._folder = long_path(folder)
         self._policy = policy or TransferPolicy()
         self._reads = asyncio.Semaphore(min(connections, self._policy.max_folder_reads))
         self._threads = AbandonableThreads(self._policy.max_folder_threads)

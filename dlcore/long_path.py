@@ -1,0 +1,54 @@
+r"""Paths in the form that Windows opens however long they are.
+
+Windows refuses a path of 260 characters or more, unless it begins with ``\\?\``. Behind that mark
+nothing is corrected: the path must be absolute, with backslashes, and without ``..``. So a folder
+gets the mark where it enters dlcore, and everything below is joined to it. It loses the mark where
+it leaves: many programs, ``cmd.exe`` among them, cannot use such a path, and nobody reads it well.
+
+Elsewhere all three functions return what they are given.
+
+Source: learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file, "Win32 file namespaces";
+".../maximum-file-path-limitation".
+"""
+
+from __future__ import annotations
+
+import ntpath
+import sys
+from pathlib import Path
+
+MAX_FILE_PATH = 259  # MAX_PATH without the zero at the end
+MAX_FOLDER_PATH = 247  # as many that a name of 8.3 fits behind it
+
+_MARK = "\\\\?\\"
+_SHARE_MARK = "\\\\?\\UNC\\"
+_DEVICE = "\\\\.\\"
+
+
+def long_path(path: Path) -> Path:
+    """The path of a folder or file that dlcore itself opens; on Windows absolute, with the mark."""
+    return Path(marked(ntpath.abspath(path))) if sys.platform == "win32" else path
+
+
+def plain_path(path: Path) -> Path:
+    """The path as people and other programs use it."""
+    return Path(unmarked(str(path))) if sys.platform == "win32" else path
+
+
+def plain_text(text: str) -> str:
+    """A message with its paths as people write them."""
+    return unmarked(text) if sys.platform == "win32" else text
+
+
+def marked(path: str) -> str:
+    """An absolute path of Windows, with the mark; a device, such as ``NUL``, has its own."""
+    if path.startswith((_MARK, _DEVICE)):
+        return path
+    if path.startswith("\\\\"):
+        return _SHARE_MARK + path[2:]
+    return _MARK + path
+
+
+def unmarked(text: str) -> str:
+    """A path or a message without the mark, wherever it stands."""
+    return text.replace(_SHARE_MARK, "\\\\").replace(_MARK, "")

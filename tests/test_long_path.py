@@ -1,0 +1,60 @@
+"""The form of a path that Windows opens however long it is."""
+
+from __future__ import annotations
+
+import ntpath
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlcore.long_path import long_path, marked, plain_path, plain_text, unmarked
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters='<>:"/\\|?*\0'), min_size=1)
+ROOTS = st.sampled_from(["C:\\", "Z:\\", "\\\\server\\share\\"])
+PATHS = st.builds(lambda root, names: root + "\\".join(names), ROOTS, st.lists(NAMES))
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("C:\\a\\b", "\\\\?\\C:\\a\\b"),
+        ("\\\\server\\share\\a", "\\\\?\\UNC\\server\\share\\a"),
+        ("\\\\?\\C:\\a", "\\\\?\\C:\\a"),
+        ("\\\\?\\UNC\\server\\share", "\\\\?\\UNC\\server\\share"),
+        ("\\\\.\\NUL", "\\\\.\\NUL"),
+    ],
+)
+def test_the_mark_of_a_long_path(path: str, expected: str) -> None:
+    assert marked(path) == expected
+
+
+@given(PATHS)
+def test_the_mark_comes_off_again(path: str) -> None:
+    assert unmarked(marked(path)) == path
+    assert marked(marked(path)) == marked(path)
+
+
+@given(PATHS, NAMES)
+def test_what_is_joined_to_a_marked_folder_is_marked(path: str, name: str) -> None:
+    assert ntpath.join(marked(path), name) == marked(ntpath.join(path, name))
+
+
+def test_a_message_is_told_without_marks() -> None:
+    told = "cannot move \\\\?\\C:\\a to \\\\?\\UNC\\server\\share\\b: access denied"
+    assert unmarked(told) == "cannot move C:\\a to \\\\server\\share\\b: access denied"
+
+
+@pytest.mark.posix_only(reason="Windows has a limit")
+def test_paths_stay_as_they_are_where_there_is_no_such_limit() -> None:
+    assert long_path(Path("a/../b")) == Path("a/../b")
+    assert plain_path(Path("/a/\\\\?\\b")) == Path("/a/\\\\?\\b")
+    assert plain_text("in /a/\\\\?\\b") == "in /a/\\\\?\\b"
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="only Windows has this limit")
+def test_a_relative_path_becomes_absolute_and_gets_the_mark() -> None:
+    assert str(long_path(Path("a/../b"))) == f"\\\\?\\{Path.cwd() / 'b'}"
+    assert plain_path(long_path(Path("b"))) == Path.cwd() / "b"
