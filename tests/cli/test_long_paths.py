@@ -1,0 +1,64 @@
+"""Content deeper than Windows' limit for plain paths is published, fetched, verified, repaired."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dlcore.long_path import long_path
+
+PATH_CHARACTERS = 300
+FOLDER = "a folder with a long name " * 2
+DATA = b"in the deep" * 1000
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A folder with a file whose whole path has 300 characters."""
+    root = tmp_path / "source"
+    deep = root
+    while len(str(deep)) + len(FOLDER) < PATH_CHARACTERS - 60:
+        deep /= FOLDER.strip()
+    name = "x" * (PATH_CHARACTERS - len(str(deep)) - 1)
+    long_path(deep).mkdir(parents=True)
+    long_path(deep / name).write_bytes(DATA)
+    (root / "setup.txt").write_text("short")
+    return root
+
+
+def dlcore(*arguments: str | Path) -> dict[str, Any]:
+    """What a command in a process of its own says as JSON."""
+    command = [sys.executable, "-m", "tests.cli.long_paths", *map(str, arguments), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    assert "\\\\?\\" not in done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    assert "\\\\?\\" not in json.dumps(told)
+    return told
+
+
+def only_file(folder: Path) -> Path:
+    found = [path for path in long_path(folder).rglob("x*") if path.is_file()]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_a_path_of_300_characters_is_delivered_and_repaired(source: Path, tmp_path: Path) -> None:
+    """Fault: Windows refuses long paths. dlcore opens them in the form that has no limit."""
+    assert len(str(source / only_file(source).relative_to(long_path(source)))) == PATH_CHARACTERS
+    site, output = tmp_path / "site", tmp_path / "output"
+    dlcore("publish", source, "--package-id", "ABC00001", "--to", site)
+    fetch = ("fetch", "ABC00001", "--from", site, "-o", output)
+    assert Path(dlcore(*fetch)["path"]) == output
+    delivered = only_file(output)
+    assert delivered.read_bytes() == DATA
+    assert dlcore("verify", site)["verified"] is True
+
+    delivered.write_bytes(b"damaged".ljust(len(DATA)))
+    assert dlcore(*fetch)["repaired"] == [delivered.relative_to(long_path(output)).as_posix()]
+    assert only_file(output).read_bytes() == DATA
