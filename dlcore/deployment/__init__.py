@@ -13,6 +13,7 @@ from dlcore.deployment.facts import CheckOutcome as CheckOutcome
 from dlcore.deployment.facts import Facts as Facts
 from dlcore.deployment.facts import Need as Need
 from dlcore.deployment.facts import StepNote as StepNote
+from dlcore.deployment.facts import TooLong as TooLong
 from dlcore.deployment.facts import UnresolvedNeed as UnresolvedNeed
 from dlcore.deployment.preflight import checks as checks
 from dlcore.deployment.preflight import failed as failed

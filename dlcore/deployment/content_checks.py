@@ -136,6 +136,26 @@ def disk_space(facts: Facts) -> Check:
     )
 
 
+def path_lengths(facts: Facts) -> Check:
+    """The steps' own programs can open all content. dlcore itself has no limit."""
+    name = "path-lengths"
+    if facts.too_long is None:
+        return Check(name, CheckOutcome.DOES_NOT_APPLY, "this system has no such limit")
+    if not facts.too_long:
+        return Check(name, CheckOutcome.PASSED, "every program can open all content")
+    listed = ", ".join(
+        f"{each.package_id} ({each.count} paths, the longest of {each.longest_characters}"
+        " characters)"
+        for each in facts.too_long
+    )
+    return Check(
+        name,
+        CheckOutcome.WARNING,
+        f"paths of 260 characters and more, which most programs cannot open: {listed}",
+        "Choose a state directory with a shorter path, or publish with shorter names.",
+    )
+
+
 def _needed(facts: Facts) -> dict[str, str]:
     """Each needed package, in order of first need, and how to call it in a message."""
     labels: dict[str, str] = {}

@@ -45,6 +45,20 @@ class StepNote(msgspec.Struct, frozen=True):
     text: str
 
 
+class TooLong(msgspec.Struct, frozen=True):
+    """A package with paths that most programs on this system cannot open.
+
+    Attributes:
+        package_id: Its id.
+        count: Number of its files and folders that they cannot open.
+        longest_characters: Length of the longest path, the folder of the content included.
+    """
+
+    package_id: str
+    count: int
+    longest_characters: int
+
+
 class UnresolvedNeed(msgspec.Struct, frozen=True):
     """A need whose package is not known before the sequence runs.
 
@@ -78,6 +92,7 @@ class Facts(msgspec.Struct, frozen=True):
         missing_children: Steps that run a task sequence which the export lacks.
         untold: Why the content of steps cannot be told from the sequence.
         unexplained: Ids in the sequence's reference list that no step names.
+        too_long: Packages with paths that programs cannot open; None where paths have no limit.
         catalog_remedy: What helps if the catalog could not be read; empty if that is not known.
     """
 
@@ -96,6 +111,7 @@ class Facts(msgspec.Struct, frozen=True):
     missing_children: tuple[StepNote, ...] = ()
     untold: tuple[StepNote, ...] = ()
     unexplained: tuple[str, ...] = ()
+    too_long: tuple[TooLong, ...] | None = None
     catalog_remedy: str = ""
 
 

@@ -33,6 +33,7 @@ _CHECKS: tuple[Callable[[Facts], Check], ...] = (
     content.catalog,
     content.content_distributed,
     content.disk_space,
+    content.path_lengths,
 )
 
 

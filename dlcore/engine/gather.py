@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from dlcore.deployment import (
     Check,
     CheckOutcome,
     Facts,
+    TooLong,
     checks,
     failed,
 )
@@ -25,6 +27,7 @@ from dlcore.engine.built_in_variables import initial_variables
 from dlcore.engine.client import Client
 from dlcore.engine.download.library import Library
 from dlcore.engine.overview import look_over, obstacles
+from dlcore.engine.path_lengths import too_long
 from dlcore.errors import DlcoreError, Fault, TransferError, TrustError
 from dlcore.long_path import long_path
 from dlcore.model import Manifest
@@ -65,8 +68,21 @@ async def preflight(
     return found
 
 
-async def gather(client: Client, sequence: TaskSequence, executor: Executor | None = None) -> Facts:
-    """Collect the facts that the checks judge; arguments and errors as of `preflight`."""
+async def gather(
+    client: Client,
+    sequence: TaskSequence,
+    executor: Executor | None = None,
+    *,
+    has_limit: bool = sys.platform == "win32",
+) -> Facts:
+    """Collect the facts that the checks judge; arguments and errors as of `preflight`.
+
+    Args:
+        client: As there.
+        sequence: As there.
+        executor: As there.
+        has_limit: Whether programs on this system cannot open long paths.
+    """
     variables = await in_thread(
         initial_variables, sequence, client.deployment, client.state, client.machine
     )
@@ -78,6 +94,7 @@ async def gather(client: Client, sequence: TaskSequence, executor: Executor | No
     holdings: dict[str, Answer] = {}
     fetch_bytes = 0
     programs: dict[str, Mapping[str, str]] = {}
+    lengths: tuple[TooLong, ...] | None = None
     try:
         library = await client.library()
     except TrustError:
@@ -91,6 +108,8 @@ async def gather(client: Client, sequence: TaskSequence, executor: Executor | No
         fetch_bytes = await _fetch_bytes(client, library, listed)
         if not isinstance(executor, SimulatingExecutor):  # it runs no program
             programs = await _programs(library, listed)
+        if has_limit:
+            lengths = await _too_long(client, library, listed)
     hindered = obstacles(*start, executor, programs) if executor else None
     space = await in_thread(_space, client.state)
     return Facts(
@@ -109,6 +128,7 @@ async def gather(client: Client, sequence: TaskSequence, executor: Executor | No
         simulated=isinstance(executor, SimulatingExecutor),
         missing_children=overview.missing_children,
         untold=overview.untold,
+        too_long=lengths,
         unexplained=overview.unexplained,
     )
 
@@ -134,6 +154,18 @@ async def _programs(library: Library, packages: Sequence[str]) -> dict[str, Mapp
         with contextlib.suppress(DlcoreError):  # that no endpoint has it is told elsewhere
             programs[package] = (await library.manifest(package))[0].programs
     return programs
+
+
+async def _too_long(
+    client: Client, library: Library, packages: Sequence[str]
+) -> tuple[TooLong, ...]:
+    found: list[TooLong | None] = []
+    for package in packages:
+        with contextlib.suppress(DlcoreError):  # that no endpoint has it is told elsewhere
+            entry = library.entry(package)
+            folder = client.store.content_folder(package, entry.version, entry.manifest)
+            found.append(too_long(str(folder), (await library.manifest(package))[0]))
+    return tuple(filter(None, found))
 
 
 async def _holding(endpoint: Endpoint, library: Library, manifests: Sequence[Manifest]) -> Answer:

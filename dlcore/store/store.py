@@ -23,13 +23,13 @@ from dlcore.disk.ownership import check_way
 from dlcore.disk.private_folder import PrivateFolder
 from dlcore.disk.system import allocated_bytes
 from dlcore.errors import InternalError, ManifestError
-from dlcore.long_path import long_path
+from dlcore.long_path import long_path, plain_path
 from dlcore.model import Manifest
 from dlcore.store.files import Files, write_document
 from dlcore.store.finished import FinishedPackages
 from dlcore.store.lock import StateLock
 from dlcore.store.manifest_file import MANIFEST, read_manifest
-from dlcore.store.partial import Partial
+from dlcore.store.partial import CONTENT, Partial
 from dlcore.store.removal import Removal
 from dlcore.store.room import Reserve, Space, check_room
 from dlcore.store.tree import ensure_folder
@@ -167,6 +167,11 @@ class Store:
                 for folder, _, names in os.walk(parent / key)
                 for name in names
             )
+
+    def content_folder(self, package_id: str, version: int, manifest_digest: str) -> Path:
+        """Where the content of a package lies once it is finished, as programs name it."""
+        key = package_key(package_id, version, manifest_digest)
+        return plain_path(self._packages.absolute() / key / CONTENT)
 
     def prove(self, manifest: Manifest, document: bytes, *, lend: bool = False) -> Path | None:
         """Prove that a finished package is as its manifest says: the only way to its content.

@@ -29,9 +29,9 @@ if __name__ == "__main__":
     if sys.platform == "win32":
         sys.addaudithook(_look)
     try:
-        status = main(sys.argv[1:])
+        main(sys.argv[1:])
     except SystemExit as ended:
-        status = int(ended.code or 0)
+        status = ended.code
     if _refused:
         sys.stderr.write("\n".join(_refused))
     sys.exit(REFUSED if _refused else status)

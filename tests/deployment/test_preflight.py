@@ -17,6 +17,7 @@ from dlcore.deployment import (
     LaunchSettings,
     Need,
     StepNote,
+    TooLong,
     UnresolvedNeed,
     checks,
     failed,
@@ -39,7 +40,7 @@ NAMES = [
     *("upgrade-sequence", "download-setting", "internet-allowed", "cmg-client-setting"),
     *("cloud-dp-client-setting", "cmg-serves-content", "launch", "endpoints"),
     *("unrunnable-steps", "children-present", "content-foreseen", "references-explained"),
-    *("references-resolved", "catalog", "content-distributed", "disk-space"),
+    *("references-resolved", "catalog", "content-distributed", "disk-space", "path-lengths"),
 ]
 INTRANET = client(deployed(GOOD_FACTS, endpoints=(DP, CMG)), on_internet=False)
 OFF_CMG = msgspec.structs.replace(CMG, serves_content=False)
@@ -184,7 +185,7 @@ def test_a_prerequisite_not_met_fails_alone_and_says_what_to_do(
         assert text in line
 
 
-ONLY_WARN = {"content-foreseen", "references-explained"}
+ONLY_WARN = {"content-foreseen", "references-explained", "path-lengths"}
 
 
 def test_every_check_has_a_case_in_which_it_fails() -> None:
@@ -198,6 +199,11 @@ def test_every_check_has_a_case_in_which_it_fails() -> None:
             "content-foreseen",
             with_(untold=(StepNote(2, "apps", "known by its deployment types"),)),
             ['step 2 "apps": known by its deployment types', "by themselves"],
+        ),
+        (
+            "path-lengths",
+            with_(too_long=(TooLong("ABC00001", 3, 301),)),
+            ["ABC00001 (3 paths, the longest of 301 characters)", "shorter path"],
         ),
         (
             "references-explained",

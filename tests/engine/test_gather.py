@@ -13,10 +13,11 @@ from dlcore.engine import gather
 from dlcore.engine.client import Client
 from dlcore.engine.gather import preflight
 from dlcore.errors import DiskFullError
+from dlcore.publish import publish
 from dlcore.store import Space
 from dlcore.tasksequence import read
 from tests.engine.machine import EXTRA, OS, TOOLS, TREES
-from tests.engine.scene import deployment, sequence, step, upgrade
+from tests.engine.scene import deployment, make_tree, sequence, step, upgrade
 
 
 @pytest.fixture
@@ -154,3 +155,21 @@ async def test_content_that_is_there_needs_no_room(root: Path) -> None:
         after = (await gather.gather(client, tree)).fetch_bytes
     assert before == sum(TREES[OS].values()) + sum(TREES[TOOLS].values())
     assert after == sum(TREES[TOOLS].values())
+
+
+async def test_paths_that_programs_cannot_open_are_told_by_package(tmp_path: Path) -> None:
+    """Fault: a step's program cannot open long paths. dlcore warns before the run."""
+    deep = "/".join(["a" * 100] * 3)
+    source = make_tree(tmp_path / "source", {f"{deep}/setup.exe": 1, "short": 1})
+    publish(source, package_id=OS, version=1, destination=str(tmp_path / "published"))
+    tree = read(sequence(upgrade(OS)), source="test")
+    state = tmp_path / "state"
+    async with Client(deployment(tmp_path), state) as client:
+        facts = await gather.gather(client, tree, has_limit=True)
+        unlimited = await gather.gather(client, tree, has_limit=False)
+        folder = await client.fetch(OS)
+    assert facts.too_long
+    (found,) = facts.too_long
+    assert found.package_id == OS
+    assert found.longest_characters == len(str(folder / deep / "setup.exe"))
+    assert unlimited.too_long is None
