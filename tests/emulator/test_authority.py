@@ -61,6 +61,7 @@ def test_a_damaged_identity_is_replaced(tmp_path: Path, name: str, damage: str) 
     server.verify_directly_issued_by(authority)
 
 
+@pytest.mark.posix_only(reason="modes are POSIX's")
 def test_the_servers_key_is_private_and_the_authoritys_is_nowhere(tmp_path: Path) -> None:
     identity = ensure_identity(tmp_path, NAMES, NOW)
     assert stat.S_IMODE(identity.server_file.stat().st_mode) == 0o600

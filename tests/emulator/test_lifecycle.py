@@ -128,6 +128,7 @@ async def test_clients_stay_registered_and_trusting_over_a_restart(
     assert kept[0] == kept[1]
 
 
+@pytest.mark.posix_only(reason="modes are POSIX's")
 async def test_the_state_folder_is_private(sample: Sample, tmp_path: Path) -> None:
     state = tmp_path / "new" / "state"
     async with Emulator(sample.folder, Settings(), state=state) as emulator:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import random
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -82,10 +83,15 @@ def _object(read: Read, item: dict[str, str], block_bytes: int) -> bytes:
     return data
 
 
+# What ends a process at once: SIGTERM is TerminateProcess on Windows, with itself as the status.
+KILL = str(int(getattr(signal, "SIGKILL", signal.SIGTERM)))
+KILLED_STATUS = (-int(KILL), int(KILL))
+
+
 def files_below(folder: Path) -> dict[str, bytes]:
     """Every published file with its content; what publishers leave for each other is left out."""
     return {
-        str(path.relative_to(folder)): path.read_bytes()
+        path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != ".catalog.lock"
     }

@@ -28,11 +28,13 @@ def test_a_symbolic_link_is_refused_by_name(tmp_path: Path, target: str) -> None
     assert f"{tmp_path / 'link'} is a link" in refused(tmp_path)
 
 
+@pytest.mark.posix_only(reason="pipes have no place in a folder")
 def test_a_special_file_is_refused_by_name(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert f"{tmp_path / 'pipe'} is a link or a special file" in refused(tmp_path)
 
 
+@pytest.mark.posix_only(reason="Windows does not make files with such names")
 @pytest.mark.parametrize("name", ["a:b", "NUL.txt", "ends ", "tab\t", "evil\u202egpj.exe"])
 @pytest.mark.parametrize("inside", ["", "sub/"])
 def test_a_name_that_other_systems_do_not_take_is_refused(
@@ -46,16 +48,19 @@ def test_a_name_that_other_systems_do_not_take_is_refused(
     assert inside + name[:3] in message
 
 
+@pytest.mark.posix_only(reason="Windows does not make folders with such names")
 def test_a_folder_name_is_held_to_the_same_rules(tmp_path: Path) -> None:
     (tmp_path / "aux").mkdir()
     assert "Windows device" in refused(tmp_path)
 
 
+@pytest.mark.posix_only(reason="names are text on Windows")
 def test_a_name_that_is_not_text_is_refused(tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff")).touch()
     assert "not text" in refused(tmp_path)
 
 
+@pytest.mark.posix_only(reason="folders on Windows take one of two such names")
 def test_names_that_differ_only_in_case_are_refused(tmp_path: Path) -> None:
     (tmp_path / "Setup").mkdir()
     (tmp_path / "setup").touch()

@@ -119,7 +119,7 @@ class Site:
     def copy(self) -> dict[str, bytes]:
         """All documents, as an attacker may have kept them."""
         return {
-            str(path.relative_to(self.folder)): path.read_bytes()
+            path.relative_to(self.folder).as_posix(): path.read_bytes()
             for folder in ("metadata", "targets")
             for path in (self.folder / folder).iterdir()
         }
