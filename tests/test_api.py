@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -100,7 +101,7 @@ async def test_the_state_directory_is_held_from_the_first_package_on(site: Path)
         async with dlcore.Client(deployment(site), state) as second:
             checks = await dlcore.preflight(second, loaded)
             assert dlcore.CheckOutcome.FAILED not in {check.outcome for check in checks}
-            with pytest.raises(LockedError, match=str(state)):
+            with pytest.raises(LockedError, match=re.escape(str(state))):
                 await second.fetch("ABC00001")
     async with dlcore.Client(deployment(site), state) as third:
         await third.fetch("ABC00001")

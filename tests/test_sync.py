@@ -191,6 +191,7 @@ def test_events_are_there_from_the_call_on(site: Path) -> None:
     assert [e.package for e in stream if isinstance(e, PackageReady)] == ["ABC00001"]
 
 
+@pytest.mark.posix_only(reason="no signal can be sent to a thread")
 def test_an_interrupt_cancels_the_call_and_leaves_nothing_behind(site: Path) -> None:
     with sync.Client(deployment(site), site / "state") as holder:
         holder.fetch("ABC00001")

@@ -455,7 +455,7 @@ async def test_slow_retrieval(tmp_path: Path, home: Path, name: str) -> None:
     site = Site(tmp_path)
     site.publish(1)
     policy = TransferPolicy(stall_s=0.2, min_document_bytes_per_s=1 << 30)
-    async with _odd_server(site, name, b" ", 0.01) as sent:
+    async with _odd_server(site, name, b" ", 0.1) as sent:
         settings = EndpointSettings("slow", EndpointKind.HTTP, sent.url)
         endpoint = open_endpoint(settings, pool=ConnectionPool(policy))
         read = read_document_once(endpoint)

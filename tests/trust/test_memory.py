@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,8 +31,9 @@ def test_what_is_kept_comes_back_and_only_its_owner_reads_it(tmp_path: Path) -> 
     memory = Memory(tmp_path / "trust", ROOT)
     memory.keep(Evidence(verified_at=NOW))
     assert memory.read() == Evidence(verified_at=NOW)
-    assert memory.path.stat().st_mode & 0o777 == 0o600
-    assert memory.path.parent.stat().st_mode & 0o777 == 0o700
+    if os.name == "posix":
+        assert memory.path.stat().st_mode & 0o777 == 0o600
+        assert memory.path.parent.stat().st_mode & 0o777 == 0o700
     assert Memory(tmp_path / "trust", b"another root").read() is None
 
 
@@ -66,12 +68,13 @@ def test_a_damaged_memory_is_refused_and_not_replaced(tmp_path: Path) -> None:
     memory.keep(Evidence(verified_at=NOW))
     memory.path.write_bytes(memory.path.read_bytes()[:-1])
     for use in (memory.read, lambda: memory.keep(Evidence())):
-        with pytest.raises(TrustError, match=str(memory.path)) as caught:
+        with pytest.raises(TrustError, match=re.escape(memory.path.name)) as caught:
             use()
         assert caught.value.fault is TrustFault.EVIDENCE
         assert "older catalog" in caught.value.remedy
 
 
+@pytest.mark.wine_cannot(reason="makes no symbolic links")
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     """Fault: someone puts a link in place of what was verified. dlcore does not follow it."""
     memory = Memory(tmp_path / "trust", ROOT)
@@ -82,7 +85,7 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
         memory.read()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="modes are those of POSIX")
+@pytest.mark.posix_only(reason="modes are POSIX's")
 def test_a_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
     """Fault: others may write where dlcore remembers what it has verified. dlcore refuses it."""
     memory = Memory(tmp_path / "trust", ROOT)
