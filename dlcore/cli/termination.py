@@ -14,11 +14,12 @@ from __future__ import annotations
 import _thread
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
-from dlcore.cli.console_close import on_console_close
+from dlcore.cli.console_events import on_console_events
 
 GRACE_S = 1.4
 """Time in which a command may end in order. Its whole end takes less than 2 s, with the lookout's
@@ -60,9 +61,14 @@ class Termination:
             yield
             return
         heeded = _heeded_signals()
+
+        def noticed(number: int) -> None:
+            if number in heeded:
+                self._seen(number, is_taken=False)
+
         before = {number: signal.signal(number, self._signalled) for number in heeded}
         try:
-            with _lookout(heeded, self._seen), on_console_close(self._console_closes):
+            with _lookout(heeded, self._seen), on_console_events(self._console_closes, noticed):
                 yield
         finally:
             for number, handler in before.items():
@@ -89,7 +95,7 @@ class Termination:
 
     def _seen(self, number: int, *, is_taken: bool) -> None:
         """The lookout saw a signal; the main thread may hang in a system call."""
-        if not is_taken:
+        if not is_taken or sys.platform == "win32":
             self._begin_grace(number)
             return
         self._passed_on += 1
@@ -131,7 +137,7 @@ def _lookout(heeded: Sequence[signal.Signals], seen: Callable[..., None]) -> Ite
     Linux gives a signal to the main thread, which does not look at it while it waits for a dead
     file share. Elsewhere the interpreter notes it, but a lock is waited for without looking.
     """
-    if hasattr(signal, "sigtimedwait"):
+    if sys.platform != "win32" and hasattr(signal, "sigtimedwait"):
         with _waiting_for_signals(heeded, seen):
             yield
     else:
@@ -143,6 +149,7 @@ def _lookout(heeded: Sequence[signal.Signals], seen: Callable[..., None]) -> Ite
 def _waiting_for_signals(
     heeded: Sequence[signal.Signals], seen: Callable[..., None]
 ) -> Iterator[None]:
+    assert sys.platform != "win32"
     is_over = threading.Event()
 
     def look() -> None:

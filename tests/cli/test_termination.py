@@ -18,7 +18,15 @@ from pathlib import Path
 import click
 import pytest
 
-from dlcore.cli.console_close import CTRL_CLOSE_EVENT, MARGIN_S, handler_of, registered
+from dlcore.cli.console_events import (
+    CTRL_BREAK_EVENT,
+    CTRL_C_EVENT,
+    CTRL_CLOSE_EVENT,
+    CTRL_LOGOFF_EVENT,
+    MARGIN_S,
+    handler_of,
+    registered,
+)
 from dlcore.cli.leaving import Leaving
 from dlcore.cli.loop import run_async
 from dlcore.cli.termination import GRACE_S, Terminated, Termination
@@ -249,14 +257,23 @@ def test_all_of_it_fits_in_two_seconds() -> None:
 # The console of Windows
 
 
-def test_closing_the_console_is_a_request_that_the_system_waits_for() -> None:
+@pytest.mark.parametrize("event", [CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT])
+def test_closing_the_console_is_a_request_that_the_system_waits_for(event: int) -> None:
     """Fault P3: the user closes the console. dlcore ends in order while Windows waits."""
     waited_s: list[float] = []
-    handle = handler_of(lambda: 1.0, waited_s.append)
-    assert not handle(0)  # Ctrl+C, which is a signal
-    assert not waited_s
-    assert handle(CTRL_CLOSE_EVENT)
+    handle = handler_of(lambda: 1.0, lambda number: None, waited_s.append)
+    assert handle(event)
     assert waited_s == [1.0 + MARGIN_S]
+
+
+@pytest.mark.parametrize("event", [CTRL_C_EVENT, CTRL_BREAK_EVENT])
+def test_a_key_of_the_console_is_told_and_left_to_be_a_signal(event: int) -> None:
+    """Fault P3: Ctrl+C while the main thread hangs on a dead share. dlcore learns of it at once."""
+    told: list[int] = []
+    handle = handler_of(lambda: 1.0, told.append, lambda wait_s: None)
+    assert not handle(event)
+    is_break = event == CTRL_BREAK_EVENT and sys.platform == "win32"
+    assert told == [signal.SIGBREAK if is_break else signal.SIGINT]
 
 
 def test_the_handler_is_registered_only_while_a_command_runs() -> None:
