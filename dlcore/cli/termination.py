@@ -95,7 +95,7 @@ class Termination:
 
     def _seen(self, number: int, *, is_taken: bool) -> None:
         """The lookout saw a signal; the main thread may hang in a system call."""
-        if not is_taken or sys.platform == "win32":
+        if sys.platform == "win32" or not is_taken:  # there, a thread gets no signals
             self._begin_grace(number)
             return
         self._passed_on += 1
