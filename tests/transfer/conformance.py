@@ -177,6 +177,7 @@ class Conformance:
             assert sink.received == data
             assert sink.waits == len(data) // 10_000
 
+    @pytest.mark.posix_only(reason="open sockets are told by /proc")
     async def test_closing_leaves_no_socket_and_no_task(
         self, source: Source, package: Package
     ) -> None:

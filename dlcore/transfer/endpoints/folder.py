@@ -8,8 +8,11 @@ to memory of its own. Assumes that the folder may be slow or vanish, as network 
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import os
 from collections.abc import Callable
+from io import BufferedReader, FileIO
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -59,7 +62,7 @@ class FolderEndpoint:
         path = self._path(key)
 
         def read() -> bytes:
-            with path.open("rb") as file:
+            with BufferedReader(_opened(path)) as file:
                 return file.read(limit_bytes + 1)
 
         data = await self._in_thread(path, read)
@@ -87,7 +90,7 @@ class FolderEndpoint:
 
     async def _read(self, path: Path, start: int, end: int, total_bytes: int) -> bytes:
         def read() -> tuple[int, bytes]:
-            with path.open("rb", buffering=0) as file:
+            with _opened(path) as file:
                 length_bytes = file.seek(0, 2)
                 file.seek(start)
                 return length_bytes, file.read(end - start)
@@ -130,6 +133,15 @@ class FolderEndpoint:
         error = TransferError(message, fault=fault, endpoint=self.name, remedy=remedy)
         _log.warning("%s", error)
         return error
+
+
+def _opened(path: Path) -> FileIO:
+    try:
+        return path.open("rb", buffering=0)
+    except PermissionError:
+        if path.is_dir():  # what Windows says of a folder
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path)) from None
+        raise
 
 
 def _fault_of(error: OSError) -> Fault:

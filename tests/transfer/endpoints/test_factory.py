@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -113,7 +114,7 @@ def test_the_place_of_a_secret_is_named(tmp_path: Path) -> None:
     for place in ({"file": str(tmp_path / "none"), "env": ""}, {"file": "", "env": "NO_SUCH_1"}):
         read = secret_of("edge", "token", **place)
         assert read is not None
-        with pytest.raises(ConfigError, match=place["file"] or place["env"]):
+        with pytest.raises(ConfigError, match=re.escape(place["file"] or place["env"])):
             read()
 
 

@@ -59,6 +59,7 @@ async def test_the_systems_store_is_trusted(
     assert sink.received == ASKED
 
 
+@pytest.mark.posix_only(reason="Windows itself has the store")
 def test_a_python_that_knows_no_store_finds_the_distributions(
     tmp_path: Path, ca_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +79,7 @@ async def test_an_unknown_authority_is_a_tls_error(ca_file: str) -> None:
     assert error.fault is Fault.TLS
 
 
+@pytest.mark.wine_cannot(reason="trusts every certificate")
 async def test_the_system_does_not_trust_a_private_authority(authority: trustme.CA) -> None:
     assert isinstance(await tls_error(authority.issue_cert("localhost"), ""), TlsError)
 
