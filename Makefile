@@ -6,7 +6,7 @@ NEEDS := Python 3.11+ and a Python package index, and for the native core (optio
 	Python's headers and a C compiler; on Debian: apt-get install python3-venv python3-dev gcc
 NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
 
-.PHONY: demo test test-portable test-windows check check-format check-lint check-types check-cython fuzz torture mutants bench bench-net bench-faults clean
+.PHONY: demo test test-portable test-windows wheels check check-format check-lint check-types check-cython fuzz torture mutants bench bench-net bench-faults clean
 .DEFAULT_GOAL := demo
 
 # An editable installation is not compiled, as others are: the first run would have to.
@@ -35,6 +35,11 @@ test-windows: $(VENV)/ready  ## All tests by a Python for Windows under Wine; WI
 	bash tests/windows/set_up.sh $(RUN)
 	bash tests/windows/build_extension.sh $(RUN)
 	$(RUN) -m tests.windows $(WINDOWS_TESTS)
+
+wheels: $(VENV)/ready  ## build/wheels: a source distribution, and wheels for Linux and Windows, tried
+	bash tests/windows/set_up.sh $(RUN)
+	bash tests/wheels/build.sh $(RUN)
+	bash tests/wheels/try.sh $(RUN)
 
 check: check-format check-lint check-types check-cython  ## Format, lint, types
 

@@ -4,6 +4,7 @@ The extension is optional: without it, or without a compiler, the portable core 
 built on Windows: its kernels need GCC or Clang, and its writes need POSIX.
 
 ``DLCORE_SANITIZE=1`` builds it with AddressSanitizer and UndefinedBehaviorSanitizer.
+``DLCORE_REQUIRE_EXTENSION=1`` makes it an error that it cannot be built, as for a wheel.
 """
 
 import os
@@ -15,6 +16,7 @@ from setuptools.command.build_ext import build_ext
 
 CSRC = Path("dlcore_ext/csrc")
 SANITIZE = os.environ.get("DLCORE_SANITIZE") == "1"
+IS_REQUIRED = SANITIZE or os.environ.get("DLCORE_REQUIRE_EXTENSION") == "1"
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 if SANITIZE:
     COMPILE_ARGS = ["-O1", "-g", "-fno-omit-frame-pointer", *SANITIZERS]
@@ -78,7 +80,7 @@ def extensions() -> list[Extension]:
         },
     )
     for extension in translated:  # `cythonize` drops the attribute
-        extension.optional = not SANITIZE
+        extension.optional = not IS_REQUIRED
     return translated
 
 

@@ -68,7 +68,7 @@ def description(core: Core, compiled: Core | None, platform: str = sys.platform)
     if compiled:
         advice = f"unset {CORE_VARIABLE} for the native core"
     elif platform == "win32":
-        advice = "there is no native core for Windows"
+        advice = "install a wheel for the native core"
     else:
         advice = "install a C compiler and reinstall for the native core"
     return f"portable core (hashlib): hashing up to 2x slower; {advice}"

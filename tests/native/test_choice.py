@@ -116,7 +116,7 @@ def test_a_fast_core_has_nothing_to_complain_of() -> None:
 
 @pytest.mark.parametrize(
     ("compiled", "platform", "advice"),
-    [(None, "linux", "install"), (None, "win32", "Windows"), (CORES[0], "linux", "unset")],
+    [(None, "linux", "install"), (None, "win32", "wheel"), (CORES[0], "linux", "unset")],
 )
 def test_a_slow_core_says_what_is_slower_and_what_to_do(
     compiled: Core | None, platform: str, advice: str

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Builds what is released, into build/wheels: a source distribution, and a wheel for each platform.
+#
+# build.sh PYTHON: PYTHON is a CPython 3.11 of this machine, with headers and pip. Each platform has
+# a compiler of its own; all else is setup.py's. make test-windows has set up what Windows needs.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+PYTHON=$1
+WHEELS=$PWD/build/wheels
+TOOLS=$PWD/build/wheel-tools
+WINDOWS=$PWD/build/windows
+GLIBC=2.17  # what CPython 3.11 itself asks for: PEP 599
+
+[ -x "$TOOLS/bin/python" ] || "$PYTHON" -m venv "$TOOLS"
+"$TOOLS/bin/pip" install -q auditwheel build twine ziglang
+rm -rf "$WHEELS"
+
+"$TOOLS/bin/python" -m build -q --sdist -o "$WHEELS"
+SOURCES=$(mktemp -d)
+trap 'rm -rf "$SOURCES"' EXIT
+tar -xzf "$WHEELS"/*.tar.gz -C "$SOURCES" --strip-components=1
+
+# wheel PLATFORM SUFFIX COMPILER: of the source distribution, as a user's pip would build it.
+wheel() {
+    (
+        cd "$SOURCES"
+        rm -rf build
+        CC=$3 LDFLAGS=-s SETUPTOOLS_EXT_SUFFIX=$2 DLCORE_REQUIRE_EXTENSION=1 \
+            "$TOOLS/bin/python" -m build -q --wheel -o "$WHEELS" \
+            "-C--build-option=--plat-name=$1"
+    )
+}
+for machine in x86_64 aarch64; do
+    wheel "manylinux_${GLIBC/./_}_$machine" ".cpython-311-$machine-linux-gnu.so" \
+        "$TOOLS/bin/python -m ziglang cc -target $machine-linux-gnu.$GLIBC"
+done
+# As in tests/windows/build_extension.sh, which says why. The stack protector is a library there.
+cat >"$SOURCES/windows.cfg" <<EOF
+[build_ext]
+library_dirs = $WINDOWS
+libraries = python311 ucrt
+EOF
+DIST_EXTRA_CONFIG=$SOURCES/windows.cfg CFLAGS=-fno-stack-protector \
+    wheel win_amd64 .cp311-win_amd64.pyd \
+    "x86_64-w64-mingw32-gcc -D_UCRT -static-libgcc -Wa,-muse-unaligned-vector-move -I$WINDOWS/include"
+
+"$TOOLS/bin/twine" check --strict "$WHEELS"/*
+ls -l "$WHEELS"
