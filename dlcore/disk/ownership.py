@@ -19,11 +19,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from dlcore.disk.links import is_link
 from dlcore.errors import OwnershipError
 
 ADMINISTRATOR = 0  # may change everything anyway
 MAX_LINKS = 40  # as Linux, before it says ELOOP
-_NAME_SURROGATE = 0x20000000  # of a reparse tag: the entry stands for another one
 
 
 def current_user() -> int | None:
@@ -33,13 +33,6 @@ def current_user() -> int | None:
     lists would tell, and the standard library cannot read them.
     """
     return None if sys.platform == "win32" else os.geteuid()
-
-
-def is_link(status: os.stat_result) -> bool:
-    """Whether a path leads elsewhere: a symbolic link, or a junction on Windows."""
-    if sys.platform == "win32":
-        return bool(status.st_reparse_tag & _NAME_SURROGATE)
-    return stat.S_ISLNK(status.st_mode)
 
 
 def check_private(path: Path | str, status: os.stat_result) -> None:

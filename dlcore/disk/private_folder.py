@@ -22,12 +22,12 @@ from pathlib import Path
 from types import TracebackType
 
 from dlcore.disk import system
+from dlcore.disk.links import is_link, refuse_link
 from dlcore.disk.ownership import (
     check_owner,
     check_private,
     check_way,
     current_user,
-    is_link,
 )
 from dlcore.errors import InternalError
 
@@ -191,8 +191,7 @@ def open_file(path: Path, place: Place, flags: int = os.O_RDWR, *, create: bool 
         OSError: It cannot be opened, or it is something else: ``EEXIST``.
     """
     with place as (name, folder):
-        if not _NO_FOLLOW:
-            _refuse_link(path)
+        refuse_link(path)
         fd = os.open(
             name,
             flags | FILE_FLAGS | (os.O_CREAT if create else 0),
@@ -238,10 +237,3 @@ def make_way(path: Path) -> None:
             make_folder(place_anywhere(each))
         with contextlib.suppress(PermissionError):  # this user may write there but not read
             system.sync_folder(each.parent)
-
-
-def _refuse_link(path: Path) -> None:
-    """What ``O_NOFOLLOW`` refuses, where there is no such flag."""
-    with contextlib.suppress(FileNotFoundError):
-        if is_link(path.lstat()):
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))

@@ -14,12 +14,12 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import stat
 import zlib
 from pathlib import Path
 
 import msgspec
 
+from dlcore.disk.links import is_file, is_folder
 from dlcore.disk.private_folder import PrivateFolder, make_way
 from dlcore.errors import OwnershipError
 from dlcore.long_path import long_path
@@ -58,9 +58,9 @@ class Delivered(msgspec.Struct, frozen=True):
 
     def owns(self, path: str, status: os.stat_result) -> bool:
         """Whether what is at a path in the folder has a name and a kind of this package."""
-        if stat.S_ISDIR(status.st_mode):
+        if is_folder(status):
             return path in self.folders
-        return stat.S_ISREG(status.st_mode) and path in self.files
+        return is_file(status) and path in self.files
 
 
 class _Record(msgspec.Struct, frozen=True):

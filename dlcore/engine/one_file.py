@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 
 from dlcore.disk.faults import guarded
+from dlcore.disk.links import is_file
 from dlcore.disk.ownership import check_not_of_another
 from dlcore.engine.deliveries import Delivered, Deliveries
 from dlcore.engine.state_folder import remove_state, state_folder
@@ -49,7 +49,7 @@ class OneFile:
             if not bad:
                 check_not_of_another(self.path, status)
                 return Look(Standing.RIGHT)
-            if not stat.S_ISREG(status.st_mode) or self._delivered() is None:
+            if not is_file(status) or self._delivered() is None:
                 raise ConfigError(
                     f"{self.path} is there already and is not what is to be fetched, and dlcore"
                     " did not put it there",

@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 from dlcore.disk.faults import guarded
+from dlcore.disk.links import is_file
 from dlcore.disk.ownership import current_user, is_of_another
 from dlcore.engine.deliveries import Delivered, Deliveries
 from dlcore.engine.state_folder import has_content, remove_state, state_folder
@@ -109,8 +110,7 @@ class OwnFolder:
 
     def _has_bytes(self) -> bool:
         return any(
-            stat.S_ISREG(status.st_mode) and status.st_size
-            for _, status in self._disk.tree_entries(self.path)
+            is_file(status) and status.st_size for _, status in self._disk.tree_entries(self.path)
         )
 
     def _delivered(self) -> Delivered | None:

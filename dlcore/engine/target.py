@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from dlcore.disk import renames, system
+from dlcore.disk import renames
 from dlcore.disk.faults import guarded
+from dlcore.disk.links import is_folder
 from dlcore.disk.ownership import followed
 from dlcore.engine.state_folder import state_folder
 from dlcore.errors import ConfigError
@@ -45,10 +46,14 @@ class Disk(Files):
 
     def tree_entries(self, folder: Path) -> Iterator[tuple[str, os.stat_result]]:
         """Everything below a folder: relative path and status; links are not followed."""
-        for parent, folders, files in os.walk(folder, onerror=system.stop_walk):
-            for name in folders + files:
-                path = Path(parent, name)
-                yield path.relative_to(folder).as_posix(), path.lstat()
+        waiting = [""]
+        while waiting:
+            parent = waiting.pop()
+            for name, status in self.entries(folder / parent):
+                path = f"{parent}/{name}" if parent else name
+                yield path, status
+                if is_folder(status):
+                    waiting.append(path)
 
 
 class Standing(enum.Enum):

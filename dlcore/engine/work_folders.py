@@ -8,12 +8,15 @@ removed also when the same run goes on. Logs stay.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
 from pathlib import Path
 
+from dlcore.disk import system
 from dlcore.disk.faults import guarded
+from dlcore.disk.links import is_link
 from dlcore.disk.private_folder import PrivateFolder
 from dlcore.engine.built_in_variables import LOG_FOLDER, WORK_FOLDER
 from dlcore.long_path import long_path
@@ -49,8 +52,9 @@ def work_folder(state: Path) -> Path:
 
 def _remove(folder: Path) -> None:
     """A file that cannot be removed, such as one that a program holds, is left and told."""
-    if folder.is_symlink():
-        folder.unlink()
+    with contextlib.suppress(FileNotFoundError):
+        if is_link(folder.lstat()):
+            system.remove(folder)
     shutil.rmtree(folder, ignore_errors=True)
     if os.path.lexists(folder):
         _log.warning("%s cannot be emptied; files of an earlier run may be in it", folder)

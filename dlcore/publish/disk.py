@@ -11,6 +11,7 @@ from io import FileIO
 from pathlib import Path
 
 from dlcore.disk.faults import storage_error
+from dlcore.disk.links import refuse_link
 
 
 @contextmanager
@@ -34,7 +35,9 @@ def open_plain(path: Path, *, follow: bool = True) -> FileIO:
         OSError: It cannot be opened, or it is something else: ``EINVAL``.
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    flags |= 0 if follow else getattr(os, "O_NOFOLLOW", 0)
+    if not follow:
+        refuse_link(path)
+        flags |= getattr(os, "O_NOFOLLOW", 0)
     file = FileIO(os.open(path, flags), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()

@@ -8,17 +8,20 @@ form C on disk is published in form C, and read under the name that it has on di
 from __future__ import annotations
 
 import os
-import stat
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
+from dlcore.disk.links import is_file, is_folder
 from dlcore.errors import ConfigError, ManifestError
 from dlcore.manifest import check_path, check_together
 from dlcore.publish.disk import disk_faults
+
+Entries = Callable[[Path], list[tuple[Path, os.stat_result]]]
+"""Lists a folder: the path of each entry, and its status, links not followed."""
 
 
 class SourceFile(msgspec.Struct, frozen=True):
@@ -53,8 +56,12 @@ class Source(msgspec.Struct, frozen=True):
     version: int = 1
 
 
-def list_source(root: Path) -> Source:
+def list_source(root: Path, entries: Entries | None = None) -> Source:
     """List a folder and everything below it.
+
+    Args:
+        root: The folder.
+        entries: Lists one folder; by default as the disk does.
 
     Raises:
         ConfigError: It is not a folder, or holds something that cannot be published; the user's
@@ -68,11 +75,11 @@ def list_source(root: Path) -> Source:
     pending = [root]
     while pending:
         folder = pending.pop()
-        found = _entries(folder)
+        found = (entries or _entries)(folder)
         if not found and folder != root:
             empty.append(_package_path(root, folder))
         for location, status in found:
-            if stat.S_ISDIR(status.st_mode):
+            if is_folder(status):
                 pending.append(location)
             else:
                 files.append(_file(root, location, status))
@@ -88,7 +95,7 @@ def _entries(folder: Path) -> list[tuple[Path, os.stat_result]]:
 
 def _file(root: Path, location: Path, status: os.stat_result) -> SourceFile:
     path = _package_path(root, location)
-    if not stat.S_ISREG(status.st_mode):
+    if not is_file(status):
         raise ConfigError(
             f"{location} is a link or a special file",
             remedy="Replace it with a plain file or folder, or remove it.",

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dlcore.disk import system
+from dlcore.disk.links import is_folder, refuse_link
 from dlcore.disk.private_folder import (
     FILE_FLAGS,
     FOLDER_FLAGS,
@@ -124,6 +125,7 @@ class Files:
     def open_to_read(self, path: Path) -> int:
         """Open a regular file of any user to read only; a link is refused."""
         with self._at(path) as (name, folder):
+            refuse_link(path)
             fd = os.open(name, os.O_RDONLY | FILE_FLAGS, dir_fd=folder)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
@@ -256,7 +258,7 @@ def read_fully(files: Files, fd: int, view: memoryview, offset: int) -> int:
 def delete(files: Files, path: Path) -> None:
     """Delete whatever is at a path: a folder with everything in it, or anything else."""
     status = files.status(path)
-    if status is not None and stat.S_ISDIR(status.st_mode):
+    if status is not None and is_folder(status):
         files.remove_tree(path)
     elif status is not None:
         files.remove(path)

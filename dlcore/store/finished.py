@@ -9,10 +9,10 @@ Threads: calls for different packages may overlap; calls for the same one wait f
 from __future__ import annotations
 
 import logging
-import stat
 import threading
 from pathlib import Path
 
+from dlcore.disk.links import is_folder
 from dlcore.model import Manifest
 from dlcore.store.files import Files, delete, write_document
 from dlcore.store.inventory import Inventory
@@ -93,7 +93,7 @@ class FinishedPackages:
             status = self._files.status(path)
             if status is None:
                 return False
-            if not stat.S_ISDIR(status.st_mode):
+            if not is_folder(status):
                 raise unexpected(manifest.package_id, path, "is not a folder")
         found = Inventory.take(self._files, content, manifest)
         if self._files.status(folder / LENT):

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 from dlcore.disk import system
+from dlcore.disk.links import is_folder
 from dlcore.errors import UnexpectedContentError
 from dlcore.model import Manifest
 from dlcore.store.inventory import is_plain
@@ -75,7 +75,7 @@ class _Expected:
     def check(self, folder: str, name: str, status: os.stat_result) -> None:
         """Check one entry of a folder, which is given by its path in the package or ``.``."""
         path = name if folder == "." else f"{folder}/{name}"
-        if stat.S_ISDIR(status.st_mode) and path in self._folders:
+        if is_folder(status) and path in self._folders:
             self._folders.discard(path)
             return
         if not is_plain(status) or self._lengths.pop(path, None) != status.st_size:

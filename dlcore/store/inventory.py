@@ -10,11 +10,11 @@ Links are not followed. Nothing is changed.
 
 from __future__ import annotations
 
-import stat
 import struct
 from os import stat_result
 from pathlib import Path
 
+from dlcore.disk.links import is_file, is_folder
 from dlcore.model import Manifest
 from dlcore.store.files import Files
 from dlcore.store.tree import folders_of, path_of
@@ -67,7 +67,7 @@ class Inventory:
                     found._note_file(number, status, settled_ns)
                 elif path not in found.missing_folders:
                     found.unexpected.append(path)
-                elif stat.S_ISDIR(status.st_mode):
+                elif is_folder(status):
                     found.missing_folders.remove(path)
                     waiting.append(path)
                 else:
@@ -113,7 +113,7 @@ class Inventory:
 
 def is_plain(status: stat_result) -> bool:
     """Whether it is a file that nothing else shares: a regular one, with one name."""
-    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+    return is_file(status) and status.st_nlink == 1
 
 
 def identity(status: stat_result) -> bytes:

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import stat
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from dlcore.disk.faults import translated
+from dlcore.disk.links import is_folder
 from dlcore.errors import IntegrityError, InternalError, StorageError
 from dlcore.model import BlockInObject, BlockRange, Manifest, ObjectIndex
 from dlcore.store import journal
@@ -108,7 +108,7 @@ class Partial:
         """Nothing but the package's own files may end up in the finished package."""
         content = self._folder / CONTENT
         status = self._files.status(content)
-        if status is None or not stat.S_ISDIR(status.st_mode):
+        if status is None or not is_folder(status):
             return  # there is nothing, or `Tree.prepare` refuses it
         for path in Inventory.take(self._files, content, self.manifest).unexpected:
             logger.warning("package %s: removed %s", self.manifest.package_id, content / path)

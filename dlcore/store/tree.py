@@ -16,12 +16,12 @@ import contextlib
 import errno
 import os
 import re
-import stat
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from dlcore.disk.links import is_folder
 from dlcore.disk.ownership import check_owner
 from dlcore.errors import ManifestError
 from dlcore.model import BlockRange, Extent, File, Manifest
@@ -290,7 +290,7 @@ def ensure_folder(files: Files, path: Path) -> bool:
     status = files.status(path)
     if status is None:
         files.make_folder(path)
-    elif not stat.S_ISDIR(status.st_mode):
+    elif not is_folder(status):
         raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     else:
         check_owner(path, status)

@@ -14,7 +14,6 @@ import contextlib
 import enum
 import hashlib
 import os
-import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ from pathlib import Path
 import msgspec
 
 from dlcore.disk.faults import translated
+from dlcore.disk.links import is_file, is_folder
 from dlcore.errors import NotFoundError
 from dlcore.long_path import long_path
 from dlcore.model import DIGEST_BYTES, BlockRange, Manifest
@@ -139,12 +139,12 @@ class _Verification:
 
     def _compare_names(self) -> None:
         """Compare kinds and lengths; note the files that cannot be read to their end."""
-        found = _entries(self._folder) if self._strict else self._described()
+        found = self._all() if self._strict else self._described()
         for path in folders_of(self._manifest):
             status = found.pop(path, None)
             if status is None:
                 self._blame(path, 0, Reason.MISSING)
-            elif not stat.S_ISDIR(status.st_mode):
+            elif not is_folder(status):
                 self._blame(path, 0, Reason.NOT_A_FILE)
         for index, file in enumerate(self._manifest.files):
             reason = _wrong_with(found.pop(file.path, None), file.length_bytes)
@@ -156,6 +156,19 @@ class _Verification:
                 self._unreadable.add(index)
         for path in found:
             self._blame(path, 0, Reason.UNEXPECTED)
+
+    def _all(self) -> dict[str, os.stat_result]:
+        """The status of everything below the folder; links are not followed."""
+        found: dict[str, os.stat_result] = {}
+        waiting = [""]
+        while waiting:
+            parent = waiting.pop()
+            for name, status in self._files.entries(self._folder / parent):
+                path = f"{parent}/{name}" if parent else name
+                found[path] = status
+                if is_folder(status):
+                    waiting.append(path)
+        return found
 
     def _described(self) -> dict[str, os.stat_result]:
         """The status of those of the manifest's files and folders that exist."""
@@ -256,23 +269,8 @@ class _Verification:
 def _wrong_with(status: os.stat_result | None, length_bytes: int) -> Reason | None:
     if status is None:
         return Reason.MISSING
-    if not stat.S_ISREG(status.st_mode):
+    if not is_file(status):
         return Reason.NOT_A_FILE
     if status.st_size == length_bytes:
         return None
     return Reason.LONGER if status.st_size > length_bytes else Reason.SHORTER
-
-
-def _entries(folder: Path) -> dict[str, os.stat_result]:
-    """Everything below a folder, by relative path; links are not followed."""
-    found: dict[str, os.stat_result] = {}
-    waiting = [""]
-    while waiting:
-        parent = waiting.pop()
-        with os.scandir(folder / parent) as entries:
-            for entry in entries:
-                path = f"{parent}/{entry.name}" if parent else entry.name
-                found[path] = entry.stat(follow_symlinks=False)
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(path)
-    return found

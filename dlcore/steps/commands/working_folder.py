@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from dlcore.disk.links import is_link
 from dlcore.steps.interface import SCRATCH_FOLDER, Job
 from dlcore.tasksequence import FrozenVariables, needs
 from dlcore.tasksequence.step_types import RUN_COMMAND_LINE, RUN_POWERSHELL
@@ -88,10 +89,18 @@ def _remove(folder: Path) -> None:
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
             _make_writable(Path(parent, name))
+        folders[:] = [name for name in folders if not _leads_elsewhere(Path(parent, name))]
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _leads_elsewhere(path: Path) -> bool:
+    try:
+        return is_link(path.lstat())
+    except OSError:
+        return True
 
 
 def _make_writable(path: Path) -> None:
     with contextlib.suppress(OSError):
-        if not path.is_symlink():
+        if not _leads_elsewhere(path):
             path.chmod(stat.S_IRWXU)
