@@ -51,7 +51,7 @@ class DlcoreError(Exception):
 
     def advise(self, advice: str) -> None:
         """Add to the remedy what only a caller further up knows."""
-        self.remedy = f"{self.remedy} {advice}".lstrip()
+        self.remedy = f"{self.remedy} {plain_text(advice)}".lstrip()
 
 
 class ConfigError(DlcoreError):
@@ -191,7 +191,7 @@ class IntegrityError(DlcoreError):
         self, message: str, *, path: str = "", offset_bytes: int = 0, remedy: str = ""
     ) -> None:
         super().__init__(message, remedy=remedy)
-        self.path = path
+        self.path = plain_text(path)
         self.offset_bytes = offset_bytes
 
 

@@ -14,6 +14,7 @@ Source: learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file, "Win32 fil
 from __future__ import annotations
 
 import ntpath
+import re
 import sys
 from pathlib import Path
 
@@ -23,6 +24,7 @@ MAX_FOLDER_PATH = 247  # as many that a name of 8.3 fits behind it
 _MARK = "\\\\?\\"
 _SHARE_MARK = "\\\\?\\UNC\\"
 _DEVICE = "\\\\.\\"
+_MARK_OF_DRIVE = re.compile(r"\\\\\?\\(?=[A-Za-z]:)")
 
 
 def long_path(path: Path) -> Path:
@@ -50,5 +52,8 @@ def marked(path: str) -> str:
 
 
 def unmarked(text: str) -> str:
-    """A path or a message without the mark, wherever it stands."""
-    return text.replace(_SHARE_MARK, "\\\\").replace(_MARK, "")
+    r"""A path or a message without the mark, wherever it stands.
+
+    The name of a volume, such as ``\\?\Volume{...}``, keeps it: it has no other form.
+    """
+    return _MARK_OF_DRIVE.sub("", text.replace(_SHARE_MARK, "\\\\"))

@@ -47,6 +47,11 @@ def test_a_message_is_told_without_marks() -> None:
     assert unmarked(told) == "cannot move C:\\a to \\\\server\\share\\b: access denied"
 
 
+def test_the_name_of_a_volume_keeps_its_mark() -> None:
+    volume = "\\\\?\\Volume{26a21bda-a627-11d7-9931-806e6f6e6963}\\folder"
+    assert unmarked(f"in {volume}") == f"in {volume}"
+
+
 @pytest.mark.posix_only(reason="Windows has a limit")
 def test_paths_stay_as_they_are_where_there_is_no_such_limit() -> None:
     assert long_path(Path("a/../b")) == Path("a/../b")

@@ -63,8 +63,9 @@ def refuse_own_source(target: Destination, folder: Path) -> None:
     Raises:
         ConfigError: It does; the user's fault.
     """
-    inside = isinstance(target, FolderDestination)
-    if inside and Path(target.name).resolve().is_relative_to(folder.resolve()):
+    if not isinstance(target, FolderDestination):
+        return
+    if target.root.resolve().is_relative_to(long_path(folder).resolve()):
         raise ConfigError(
             f"{target.name} lies in {folder}, the folder to be published",
             remedy="Publish to a folder outside it.",

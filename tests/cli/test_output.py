@@ -12,7 +12,7 @@ import pytest
 from dlcore.cli import plan as plan_module
 from dlcore.errors import InternalError
 from tests.cli.conftest import Site
-from tests.cli.helpers import COMMAND, Here, dlcore, refused, start, wait
+from tests.cli.helpers import COMMAND, Here, refused, start, wait
 from tests.engine.scene import sequence, step
 
 # Output that cannot be written
@@ -51,14 +51,17 @@ def test_a_process_without_standard_output_works(site: Site) -> None:
 
 
 def test_names_that_the_output_cannot_say_are_escaped(site: Site, tmp_path: Path) -> None:
+    """Fault: a console has an old code page. dlcore shows what that lacks with backslashes."""
+    name = "größe 日本 😀"
     path = tmp_path / "sequence.xml"
-    path.write_bytes(sequence(step("größe 日本")))
-    for encoding in ("ascii", "utf-8"):
-        ended = wait(
-            start("plan", path, "--json", env={"PYTHONIOENCODING": encoding}, encoding="utf-8")
-        )
-        assert ended.document["steps"][0]["name"] == "größe 日本"
-        assert dlcore("plan", path, env={"PYTHONIOENCODING": encoding}).status == 0
+    path.write_bytes(sequence(step(name)))
+    for encoding, written in {"ascii": "utf-8", "cp437": "cp437", "cp1252": "cp1252"}.items():
+        env = {"PYTHONIOENCODING": encoding}  # click writes UTF-8 in place of ASCII
+        ended = wait(start("plan", path, "--json", env=env, encoding=written))
+        assert ended.document["steps"][0]["name"] == name
+        in_words = wait(start("plan", path, env=env, encoding=written))
+        assert in_words.status == 0
+        assert name.encode(written, "backslashreplace").decode(written) in in_words.out
 
 
 HOSTILE = "a\u009b31m\u202eb\u200b\u2066c"

@@ -177,3 +177,22 @@ def _fetch(published: Path, to: Path, retry: Retry | None = None) -> Fetched:
 
 def _source(root: Path, name: str) -> bytes:
     return (root / "source" / PACKAGE / name).read_bytes()
+
+
+def test_an_event_names_paths_as_other_programs_do(tmp_path: Path) -> None:
+    """Fault: a program that hears events cannot open marked paths. dlcore tells them plainly."""
+    published = publish_packages(tmp_path, {PACKAGE: {"file": 10_000}})
+    heard: list[Event] = []
+    asyncio.run(
+        fetch(
+            PACKAGE,
+            to=tmp_path / "to",
+            endpoints=[str(published)],
+            catalog=published / "catalog.json",
+            deliveries=tmp_path / "records",
+            on_event=heard.append,
+        )
+    )
+    paths = [event.path for event in heard if isinstance(event, PackageReady)]
+    assert paths
+    assert all(Path(path).is_relative_to(tmp_path) for path in paths)

@@ -19,6 +19,7 @@ from dlcore.engine.outcomes import SkipReason, StepOutcome
 from dlcore.engine.state import Pin, Restart, RunState, StepResult
 from dlcore.engine.state_file import STATE_FILE, VERSION, decode_state, encode_state, forget, load
 from dlcore.errors import OwnershipError, RunStateError, RunStateFault
+from dlcore.long_path import plain_path
 from dlcore.native import block_checksums
 from dlcore.steps.interface import RestartNotice
 from dlcore.store.files import Files
@@ -208,7 +209,9 @@ def test_what_a_run_begins_with_is_on_disk_with_its_name(
     synced: list[tuple[Path, bool]] = []
     path = tmp_path / pins.FOLDER / hashlib.sha256(b"document").hexdigest()
     monkeypatch.setattr(
-        Files, "sync_folder", lambda files, folder: synced.append((folder, path.exists()))
+        Files,
+        "sync_folder",
+        lambda files, folder: synced.append((plain_path(folder), path.exists())),
     )
     assert pins.keep(tmp_path, b"document") == path.name
     assert synced[-2:] == [(path.parent, True), (tmp_path, True)]
@@ -222,7 +225,9 @@ def test_the_end_of_a_run_is_on_disk_on_return(
     path.write_bytes(b"state")
     synced: list[tuple[Path, bool]] = []
     monkeypatch.setattr(
-        Files, "sync_folder", lambda files, folder: synced.append((folder, path.exists()))
+        Files,
+        "sync_folder",
+        lambda files, folder: synced.append((plain_path(folder), path.exists())),
     )
     forget(tmp_path)
     assert synced == [(tmp_path, False)]

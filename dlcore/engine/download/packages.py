@@ -26,6 +26,7 @@ from dlcore.engine.events import (
     PackageStarted,
 )
 from dlcore.errors import DlcoreError, TransferError, UnexpectedContentError
+from dlcore.long_path import plain_path
 from dlcore.model import Manifest, ObjectIndex
 from dlcore.schedule import Events, PackageExhausted, Scheduler
 from dlcore.store import Reserve, Store
@@ -161,7 +162,7 @@ class Packages:
         if finished:
             self._finished[package_id] = finished
             self._note_reused(package_id, manifest.content_bytes)
-            self._bus.emit(PackageReady(package_id, str(finished)))
+            self._bus.emit(PackageReady(package_id, str(plain_path(finished))))
             return
         await in_thread(self._store.check_room, manifest, document, self._reserve)
         partial = await in_thread(self._store.begin, manifest, document)
@@ -251,7 +252,7 @@ class Packages:
             return
         self._finished[package.package_id] = path
         logger.info("package %s is ready", package.package_id)
-        self._bus.emit(PackageReady(package.package_id, str(path)))
+        self._bus.emit(PackageReady(package.package_id, str(plain_path(path))))
 
     async def _try_again(self, package: PackageDownload, attempt: int) -> None:
         retry = self._retry
