@@ -7,6 +7,7 @@ of a file. They may not survive a power loss; everything written here can be mad
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -47,7 +48,8 @@ def write_private(path: Path, data: bytes) -> None:
         with folder.place(fresh) as (old, parent), folder.place(path) as (new, _):
             system.move(old, new, source_parent=parent, target_parent=parent)
     except BaseException:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the error that is told is the first one
+            fresh.unlink()
         raise
 
 

@@ -11,6 +11,7 @@ The checksum finds damage. It does not prove who wrote the file.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import msgspec
@@ -115,7 +116,8 @@ def forget(state: Path) -> None:
         StorageError: The disk failed.
     """
     with guarded("remove the run's state", state):
-        (state / STATE_FILE).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            _files(state).remove(_long(state) / STATE_FILE)
         _files(state).sync_folder(_long(state))
 
 

@@ -6,10 +6,12 @@ site is signed nothing depends on the keys that the killed one made, so they are
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
 from typing import Final
 
+from dlcore.disk import system
 from dlcore.disk.faults import storage_error
 from dlcore.errors import ConfigError
 from dlcore.model import TIMESTAMP_KEY
@@ -111,6 +113,7 @@ def _refuse_to_replace(target: Destination, files: list[Path], *, is_signed: boo
 
 def _remove(path: Path) -> None:
     try:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            system.remove(path)
     except OSError as error:
         raise storage_error(error, "remove what is unfinished", path) from error

@@ -89,7 +89,8 @@ class FolderDestination:
                 _write_synced(temporary, content)
                 move(temporary, path)
             except BaseException:
-                temporary.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # a later publisher removes it
+                    temporary.unlink()
                 raise
 
     def sync(self) -> None:
@@ -143,9 +144,8 @@ class FolderDestination:
     def _remove_stale(self) -> None:
         hidden = f".*{_TEMPORARY}"  # of documents they lie in the root, of all else below it
         for path in (*self.root.glob(hidden), *self.root.glob(f"*/{hidden}")):
-            with contextlib.suppress(
-                FileNotFoundError
-            ):  # its publisher was still alive and renamed it
+            # Its publisher was still alive and renamed it, or on Windows a program holds it.
+            with contextlib.suppress(FileNotFoundError, PermissionError):
                 if time.time() - path.stat().st_mtime > self._policy.stale_s:
                     path.unlink()
                     log.info("removed %s, left by a publisher that was killed", path)

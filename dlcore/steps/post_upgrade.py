@@ -14,9 +14,12 @@ are named like these and set the same variable (observed).
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from dlcore.disk import system
 
 ROLLBACK: Final = "_SMSTSSetupRollback"
 COMPLETE_SCRIPT: Final = "SetupComplete.cmd"
@@ -61,7 +64,8 @@ def write_scripts(work_folder: Path, *, pause_s: str = "", resume_command: str =
     folder = work_folder / SCRIPT_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / RESULT_FILE
-    note.unlink(missing_ok=True)  # of an earlier upgrade
+    with contextlib.suppress(FileNotFoundError):
+        system.remove(note)  # of an earlier upgrade
     scripts = Scripts(folder / COMPLETE_SCRIPT, folder / ROLLBACK_SCRIPT)
     for script, result in zip(scripts, (_COMPLETED, _ROLLED_BACK), strict=True):
         text = _script(note, result, pause_s, resume_command)

@@ -123,6 +123,16 @@ def test_leftovers_of_killed_publishers_are_removed_after_a_day(tmp_path: Path) 
     assert [name for name in ages_s if (tmp_path / name).exists()] == ["objects/.b.0.tmp"]
 
 
+def test_a_leftover_that_a_program_holds_does_not_stop_a_publisher(tmp_path: Path) -> None:
+    """Fault: a program holds what a killed publisher left. dlcore publishes, and leaves it."""
+    left = tmp_path / ".catalog.json.0.tmp"
+    left.touch()
+    os.utime(left, (0, 0))
+    with left.open("rb"):  # Windows does not delete a file that is open
+        FolderDestination(tmp_path).change(CATALOG_KEY, lambda _: b"{}")
+    assert (tmp_path / CATALOG_KEY).read_bytes() == b"{}"
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
 @pytest.mark.parametrize("begin", [publish, repair])
 def test_a_pipe_in_the_place_of_the_catalog_is_refused(
