@@ -12,6 +12,7 @@ import click
 
 from dlcore.disk.faults import storage_error
 from dlcore.errors import NotFoundError
+from dlcore.long_path import long_path, plain_text
 
 
 def as_argument(path: Path) -> str:
@@ -25,13 +26,18 @@ class _Existing(click.Path):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> str | bytes | os.PathLike[str]:
+        place = long_path(Path(value))
         try:
-            os.lstat(value)
+            os.lstat(place)
         except (FileNotFoundError, NotADirectoryError):
             raise NotFoundError(f"{value} does not exist", remedy="Check the path.") from None
         except OSError as error:
             raise storage_error(error, "read", Path(value)) from error
-        return super().convert(value, param, ctx)
+        try:
+            super().convert(os.fspath(place), param, ctx)
+        except click.BadParameter as refused:
+            raise click.BadParameter(plain_text(refused.message), ctx, param) from None
+        return self.coerce_path_result(value)
 
 
 EXISTING = _Existing(exists=True, path_type=Path)

@@ -18,6 +18,7 @@ from dlcore.cli.views import open_view
 from dlcore.engine.manifests import load_manifest
 from dlcore.engine.units import amount, counted
 from dlcore.errors import ConfigError, IntegrityError, NotFoundError
+from dlcore.long_path import long_path
 from dlcore.model import CATALOG_KEY, Manifest
 from dlcore.store import verify_tree
 
@@ -53,7 +54,7 @@ def command(
     if "://" in where and manifest_path is None:
         return _check_site(where, trust_root, quiet=quiet, as_json=as_json)
     EXISTING_FOLDER.convert(where, None, None)
-    located = _locate(Path(where), manifest_path)
+    located = _locate(long_path(Path(where)), manifest_path)
     if located is None:
         return _check_site(where, trust_root, quiet=quiet, as_json=as_json)
     if trust_root:

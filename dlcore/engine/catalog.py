@@ -18,6 +18,7 @@ from dlcore.engine.download.library import read_if_there
 from dlcore.engine.events import Event
 from dlcore.engine.trusted import TrustedRoot
 from dlcore.errors import Fault, IntegrityError, NotFoundError, TransferError
+from dlcore.long_path import long_path
 from dlcore.manifest import MAX_CATALOG_BYTES
 from dlcore.model import CATALOG_KEY, Catalog
 from dlcore.transfer import Endpoint
@@ -103,7 +104,8 @@ async def _read_unsigned(read: ReadDocument, name: str, source: str) -> bytes:
 
 
 async def _read_file(folder: Path, key: str, max_bytes: int) -> bytes | None:
-    return await in_thread(read_if_there, folder / key, max_bytes + 1)  # it is refused later
+    path = long_path(folder) / key
+    return await in_thread(read_if_there, path, max_bytes + 1)  # it is refused later
 
 
 def _reader(endpoint: Endpoint, asking: Asking) -> ReadDocument:

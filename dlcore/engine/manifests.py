@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dlcore import manifest as documents
 from dlcore.errors import NotFoundError, StorageError
+from dlcore.long_path import long_path
 from dlcore.manifest import Described
 from dlcore.model import Manifest
 from dlcore.package_ids import LOCAL_ID
@@ -32,7 +33,7 @@ def load_manifest(path: Path) -> Manifest:
 def load_described(path: Path) -> tuple[Described, bytes]:
     """As `load_manifest`, with the URLs that a foreign format names, and the file's bytes."""
     try:
-        document = path.read_bytes()
+        document = long_path(path).read_bytes()
     except FileNotFoundError:
         raise NotFoundError(f"{path} does not exist", remedy="Check the path.") from None
     except OSError as error:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from dlcore.disk.faults import storage_error
 from dlcore.errors import ConfigError, NotFoundError
+from dlcore.long_path import long_path
 from dlcore.model import EndpointKind, EndpointSettings, Manifest
 from dlcore.schedule import Terms
 from dlcore.transfer import ConnectionPool, Endpoint, open_endpoint, open_urls
@@ -143,7 +144,7 @@ def _kind_and_url(source: str) -> tuple[EndpointKind, str]:
 
 def _check_folder(source: str) -> None:
     try:
-        is_folder = stat.S_ISDIR(os.stat(source).st_mode)  # noqa: PTH116  # `is_dir` hides errors
+        is_folder = stat.S_ISDIR(os.stat(long_path(Path(source))).st_mode)  # noqa: PTH116  # `is_dir` hides errors
     except (FileNotFoundError, NotADirectoryError):
         is_folder = False
     except OSError as error:

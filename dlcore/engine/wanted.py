@@ -17,6 +17,7 @@ from dlcore.engine.manifests import load_described
 from dlcore.engine.sources import Access, Source, open_mirrors, open_sources
 from dlcore.engine.trusted import TrustedRoot
 from dlcore.errors import ConfigError, IntegrityError, NotFoundError
+from dlcore.long_path import long_path
 from dlcore.model import EndpointKind, EndpointSettings, File, Manifest, Object
 from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, package_id
 from dlcore.transfer import probe_url
@@ -122,7 +123,7 @@ def _is_url(what: str) -> bool:
 
 
 def _is_file(path: str) -> bool:
-    return Path(path).is_file()
+    return long_path(Path(path)).is_file()
 
 
 async def _find_url(

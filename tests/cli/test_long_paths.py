@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dlcore.long_path import long_path
+from dlcore.long_path import long_path, plain_path
 
 PATH_CHARACTERS = 300
 FOLDER = "a folder with a long name " * 2
@@ -62,3 +63,40 @@ def test_a_path_of_300_characters_is_delivered_and_repaired(source: Path, tmp_pa
     delivered.write_bytes(b"damaged".ljust(len(DATA)))
     assert dlcore(*fetch)["repaired"] == [delivered.relative_to(long_path(output)).as_posix()]
     assert only_file(output).read_bytes() == DATA
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Path:
+    """A folder whose own path is too long for Windows."""
+    folder = tmp_path
+    while len(str(folder)) < PATH_CHARACTERS:
+        folder /= FOLDER.strip()
+    long_path(folder).mkdir(parents=True)
+    return folder
+
+
+def test_folders_that_are_named_by_300_characters_are_read(deep: Path, tmp_path: Path) -> None:
+    """Fault: a user names folders that Windows refuses for their length. dlcore reads them."""
+    source, site, output = tmp_path / "source", tmp_path / "site", tmp_path / "output"
+    source.mkdir()
+    (source / "setup.txt").write_bytes(DATA)
+    dlcore("publish", source, "--package-id", "ABC00001", "--to", site)
+    shutil.move(site, long_path(deep / "site"))
+    assert (
+        Path(dlcore("fetch", "ABC00001", "--from", deep / "site", "-o", output)["path"]) == output
+    )
+    assert dlcore("verify", deep / "site")["verified"] is True
+    shutil.move(output, long_path(deep / "output"))
+    manifest = plain_path(next(long_path(deep / "site/manifests").iterdir()))
+    assert dlcore("verify", deep / "output", "--manifest", manifest)["verified"] is True
+
+
+@pytest.mark.wine_cannot(reason="does not resolve a path of over 260 characters")
+def test_folders_that_are_named_by_300_characters_are_written(deep: Path) -> None:
+    """Fault: a user names folders that Windows refuses for their length. dlcore writes to them."""
+    source, site, output = deep / "source", deep / "site", deep / "output"
+    long_path(source).mkdir()
+    long_path(source / "setup.txt").write_bytes(DATA)
+    dlcore("publish", source, "--package-id", "ABC00001", "--to", site)
+    assert Path(dlcore("fetch", "ABC00001", "--from", site, "-o", output)["path"]) == output
+    assert long_path(output / "setup.txt").read_bytes() == DATA
