@@ -24,6 +24,8 @@ def site(tmp_path: Path) -> Path:
     """Two versions of a package: published in ``1`` and ``2``, their sources in ``v1``, ``v2``."""
     chance = random.Random(3)
     large = chance.randbytes(3 * BLOCK)
+    # Not zeros, which count as there where a file system does not tell holes from data.
+    third = chance.randbytes(BLOCK)
     files = {"large.wim": large, "setup.exe": chance.randbytes(900), "old.inf": b"old"}
     for version in (1, 2):
         source = tmp_path / f"v{version}"
@@ -31,7 +33,7 @@ def site(tmp_path: Path) -> Path:
         for name, data in files.items():
             (source / name).write_bytes(data)
         publish(source, package_id=ID, version=version, destination=str(tmp_path / str(version)))
-        files = {"large.wim": large[: 2 * BLOCK] + bytes(BLOCK), "setup.exe": b"v2", "new": b"new"}
+        files = {"large.wim": large[: 2 * BLOCK] + third, "setup.exe": b"v2", "new": b"new"}
     return tmp_path
 
 
