@@ -66,6 +66,7 @@ cp "$HERE/pyconfig.h" "$INCLUDE"
 "$PYTHON" -m pip install -q --target "$HOME_OF_PYTHON/Lib/site-packages" --platform win_amd64 \
     --python-version 3.11 --implementation cp --only-binary=:all: --no-compile \
     -r "$WINDOWS/requirements.txt" colorama tzdata
+cp "$HERE/sitecustomize.py" "$HOME_OF_PYTHON/Lib/site-packages"
 
 wineboot -i >/dev/null 2>&1
 windows reg add 'HKCU\Software\Wine' /v Version /d win10 /f >/dev/null

@@ -9,6 +9,9 @@ export WINEDLLOVERRIDES='mscoree,mshtml='  # else Wine asks for Mono and Gecko
 # Not beside the sources: Python for Linux would take them for its own, with paths of Windows in them.
 export PYTHONPYCACHEPREFIX='C:\pycache'
 
+# Compiled modules are kept, and Linux's authorities are not read byte by byte by every process.
+unset PYTHONDONTWRITEBYTECODE SSL_CERT_FILE SSL_CERT_DIR
+
 # Through a pipe: Wine 8 cannot write to a regular file that is its standard output.
 windows() {
     wine "$@" </dev/null 2>&1 | cat
