@@ -7,7 +7,7 @@ laboratory from starting meanwhile, which would spoil the figures of both anyway
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import math
 import os
 import shutil
 import signal
@@ -16,6 +16,9 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from dlcore.disk.lock import FileLock
+from dlcore.errors import LockedError
 
 PREFIX = "dlcore-net-"
 CLIENT = f"{PREFIX}client"
@@ -39,6 +42,8 @@ def require() -> None:
     Raises:
         LaboratoryError: It cannot.
     """
+    if sys.platform != "linux":
+        raise LaboratoryError("the network laboratory makes namespaces: run it on Linux")
     if os.geteuid() != 0:
         raise LaboratoryError("the network laboratory makes namespaces: run it as root")
     if not Path("/dev/net/tun").exists():
@@ -55,19 +60,22 @@ def alone(*, wait: bool = True) -> Iterator[None]:
     Raises:
         LaboratoryError: Another one is at work, and it was not to be waited for.
     """
-    with LOCK.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not wait:
-                raise LaboratoryError("another laboratory is at work on this machine") from None
-            print("another laboratory is at work; waiting for it to end", file=sys.stderr)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with _lock(wait=wait):
         remove_all()
         try:
             yield
         finally:
             remove_all()
+
+
+def _lock(*, wait: bool) -> FileLock:
+    try:
+        return FileLock(LOCK, wait_s=0.0)
+    except LockedError:
+        if not wait:
+            raise LaboratoryError("another laboratory is at work on this machine") from None
+    print("another laboratory is at work; waiting for it to end", file=sys.stderr)
+    return FileLock(LOCK, wait_s=math.inf)
 
 
 def make(name: str) -> None:

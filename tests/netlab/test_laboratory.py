@@ -91,6 +91,7 @@ def test_nothing_is_left_whatever_happens(tmp_path: Path) -> None:
         assert namespaces.PREFIX not in namespaces.ip("netns", "list")
 
 
+@pytest.mark.posix_only(reason="Windows has no root; there is no laboratory on it")
 def test_without_root_it_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
