@@ -6,7 +6,6 @@ import enum
 import functools
 import hashlib
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -150,6 +149,8 @@ def _start(command: list[str], limit_bytes: int | None) -> subprocess.Popen[byte
 
 
 def _limit(limit_bytes: int) -> None:
+    import resource  # Windows has none
+
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # so that a write fails instead
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
 

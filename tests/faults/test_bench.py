@@ -14,6 +14,7 @@ from bench.faults.server import Behaviour
 from bench.faults.tools import Job
 from bench.faults.trial import Case, Outcome, Published, Verdict, try_out
 
+STARTS_TOOLS = pytest.mark.posix_only(reason="the bench limits and kills tools as POSIX does")
 CONTENT = bytes(range(256)) * 20_000
 FETCH = (
     "import sys, urllib.request as u; open(sys.argv[2], 'wb').write(u.urlopen(sys.argv[1]).read())"
@@ -40,6 +41,7 @@ def outcome(
     return found
 
 
+@STARTS_TOOLS
 @pytest.mark.parametrize(
     ("behaviour", "verdict"),
     [
@@ -59,12 +61,14 @@ def test_a_plain_program_is_judged_by_what_it_claims_and_what_it_wrote(
     assert outcome(published, tmp_path, Case("", behaviour)) == Outcome(verdict)
 
 
+@STARTS_TOOLS
 def test_a_program_that_claims_success_without_a_file_is_wrong(
     published: Published, tmp_path: Path
 ) -> None:
     assert outcome(published, tmp_path, Case(""), "").verdict is Verdict.WRONG
 
 
+@STARTS_TOOLS
 def test_a_program_that_waits_for_a_silent_server_hangs(
     published: Published, tmp_path: Path
 ) -> None:
@@ -72,6 +76,7 @@ def test_a_program_that_waits_for_a_silent_server_hangs(
     assert outcome(published, tmp_path, case, bound_s=0.5).verdict is Verdict.HUNG
 
 
+@STARTS_TOOLS
 def test_what_a_killed_program_fetches_again_is_lost(published: Published, tmp_path: Path) -> None:
     found = outcome(published, tmp_path, Case("", is_killed=True))
     assert found.verdict is Verdict.RIGHT
@@ -79,6 +84,7 @@ def test_what_a_killed_program_fetches_again_is_lost(published: Published, tmp_p
     assert "lost" in str(found)
 
 
+@STARTS_TOOLS
 def test_a_limit_on_files_ends_with_the_run_it_is_for(published: Published, tmp_path: Path) -> None:
     assert outcome(published, tmp_path, Case("", file_limit=True)) == Outcome(Verdict.RIGHT)
 
