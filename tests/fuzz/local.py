@@ -22,6 +22,7 @@ from dlcore.trust.evidence import decode_evidence, encode_evidence
 from tests.fuzz.target import RefusedError, target
 
 SOURCE = "fuzz"
+DELIVERED = Path("delivered")  # relative: it reads the same on every system
 _CHECKSUM = re.compile(rb'(?<="checksum":")[0-9a-f]{32}(?=","payload":(.*)}\Z)', re.DOTALL)
 
 
@@ -51,16 +52,23 @@ def _with_digest(payload: bytes) -> bytes:
 
 @target(RefusedError)
 def delivery_record(data: bytes) -> None:
-    """The record before it is compressed, of a delivery to ``/delivered``."""
-    path, folder = Path("/delivered"), _folder() / "deliveries"
-    deliveries = Deliveries(folder, Files())
-    deliveries.begin(path, None, Delivered(1, "ABC00012", 1, frozenset(), frozenset()))
-    (record,) = folder.iterdir()
+    """The record before it is compressed, of a delivery to ``delivered``."""
+    deliveries, record = _deliveries()
     record.write_bytes(data)
-    deliveries.all(path)
+    deliveries.all(DELIVERED)
     record.write_bytes(zlib.compress(data, 1))
-    if not deliveries.all(path):
+    if not deliveries.all(DELIVERED):
         raise RefusedError
+
+
+@functools.cache
+def _deliveries() -> tuple[Deliveries, Path]:
+    """The records, and the file of the only one."""
+    folder = _folder() / "deliveries"
+    deliveries = Deliveries(folder, Files())
+    deliveries.begin(DELIVERED, None, Delivered(1, "ABC00012", 1, frozenset(), frozenset()))
+    (record,) = folder.iterdir()
+    return deliveries, record
 
 
 @target(ValueError)

@@ -158,5 +158,5 @@ def redacted_url(data: bytes) -> None:
 
 @target(ConfigError)
 def deployment(data: bytes) -> None:
-    parsed = parse_deployment(data, Path("/etc/dlcore/deployment.toml"))
+    parsed = parse_deployment(data, Path("/etc/dlcore/deployment.toml").absolute())
     assert all(Path(e.token_file).is_absolute() for e in parsed.endpoints if e.token_file)
