@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,10 +84,11 @@ def test_the_example_is_planned_as_the_page_says(client: Client) -> None:
 
 
 def test_the_example_runs_as_the_page_says(client: Client) -> None:
-    assert client.run(example()).status == 16
+    sequence = example() if sys.platform == "win32" else example().replace("cmd.exe /c ", "")
+    assert client.run(sequence).status == 16
     assert [path.name for path in client.state.glob("packages/ABC*")] != []
     assert not list(client.state.glob("packages/ABC0000[13]*"))
-    ended = client.run(example())
+    ended = client.run(sequence)
     assert (ended.status, steps_of(ended)["Tell"]) == (0, "succeeded")
     (told,) = [step for step in ended.document["steps"] if step["name"] == "Tell"]
     assert "ABC00002" in told["output"]
