@@ -18,6 +18,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 
@@ -231,7 +232,7 @@ def make_way(path: Path) -> None:
         OSError: The disk refused.
     """
     check_way(path)
-    missing = [each for each in (path, *path.parents) if not each.exists()]
+    missing = [*takewhile(lambda each: not each.exists(), (path, *path.parents))]
     for each in reversed(missing):
         with contextlib.suppress(FileExistsError):  # another process was faster
             make_folder(place_anywhere(each))

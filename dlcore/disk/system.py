@@ -16,6 +16,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ def make_folders(path: Path) -> None:
 
     Their rights are those that the umask leaves. `private_folder.make_way` makes private ones.
     """
-    missing = [each for each in (path, *path.parents) if not each.exists()]
+    missing = [*takewhile(lambda each: not each.exists(), (path, *path.parents))]
     path.mkdir(parents=True, exist_ok=True)
     for each in reversed(missing):
         with contextlib.suppress(PermissionError):  # this user may write there but not read
