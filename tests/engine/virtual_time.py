@@ -73,7 +73,7 @@ class _JumpingSelector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is not None and timeout <= 0:
             self._loop.jump(0.0)
-            return super().select(0.0)
+            return self._ready()
         wait_s = self._loop.jump(timeout)
         if wait_s != 0.0:
             # A thread wakes the loop; what is due in virtual time waits for it.
@@ -81,7 +81,16 @@ class _JumpingSelector(selectors.DefaultSelector):
             if not found and timeout is None:
                 raise DeadlockError("every task waits, and nothing is under way")
             return found
-        return super().select(0.0)
+        return self._ready()
+
+    def _ready(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """What can be read or written now.
+
+        The loop always watches a socket of its own, by which threads wake it. If it watches nothing
+        else, the system is not asked, which would take most of the time under Wine: a thread hands
+        over its callback before it wakes the loop.
+        """
+        return super().select(0.0) if len(self.get_map()) > 1 else []
 
 
 def virtually(main: Coroutine[Any, Any, T]) -> T:
