@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.windows.after import VARIABLE
 from tests.windows.room_report import Part, RoomReport, table
@@ -33,7 +34,8 @@ LAST_LINE = re.compile(rb"^=+ .* in [\d.]+s|^\++ Timeout \++\s*$")
 of the test that hangs."""
 END_S = 10  # for what pytest does after its summary
 SPLIT = ("law", "engine", "cli", "transfer", "publish", "store", "steps", "native")
-"""Rooms that take long: their files are tested one by one, and begun first."""
+"""Rooms that take long: several processes share their files, and begin first."""
+MAX_FILES = 12  # in one process of them; each process takes five seconds to start
 
 SLOW = ("PYTHONDONTWRITEBYTECODE", "SSL_CERT_FILE", "SSL_CERT_DIR")  # as in wine.sh
 ENVIRONMENT = {
@@ -41,7 +43,23 @@ ENVIRONMENT = {
     "WINEPREFIX": str(BUILD / "wine.prefix"),
     "WINEDEBUG": "-all",
     "PYTHONPYCACHEPREFIX": r"C:\pycache",  # as in wine.sh
+    # A process takes seconds to start there, and each kill costs one; `make torture` kills more.
+    "DLCORE_KILLS": os.environ.get("DLCORE_KILLS", "3"),
 }
+
+
+class Unit(NamedTuple):
+    """What one process tests.
+
+    Attributes:
+        name: That of its reports.
+        room: What it is a part of: a folder of tests, or a test file beside these.
+        paths: What it tests, relative to ``tests``.
+    """
+
+    name: str
+    room: str
+    paths: tuple[str, ...]
 
 
 def rooms() -> list[str]:
@@ -49,47 +67,53 @@ def rooms() -> list[str]:
     return sorted({path.relative_to(TESTS).parts[0] for path in TESTS.rglob("test_*.py")})
 
 
-def units(names: list[str]) -> list[str]:
-    """What one process tests: a room, or a file of a room that takes long; those first."""
-    split = [name for name in SPLIT if name in names]
-    files = [
-        path.relative_to(TESTS).as_posix()
-        for name in split
-        for path in sorted((TESTS / name).rglob("test_*.py"))
+def units(names: list[str]) -> list[Unit]:
+    """The rooms and files of these names, with shares of the rooms that take long; those first."""
+    shares = [share for name in SPLIT if name in names for share in _shares(name)]
+    whole = [name for name in names if name not in SPLIT]
+    return [
+        *shares,
+        *(Unit(name.replace("/", "."), name.partition("/")[0], (name,)) for name in whole),
     ]
-    return [*files, *(name for name in names if name not in SPLIT)]
+
+
+def _shares(room: str) -> list[Unit]:
+    paths = sorted((TESTS / room).rglob("test_*.py"))
+    files = [path.relative_to(TESTS).as_posix() for path in paths]
+    count = -(-len(files) // MAX_FILES)
+    return [Unit(f"{room}.{at + 1}", room, tuple(files[at::count])) for at in range(count)]
 
 
 class Run:
     """Rooms under test, in several processes at once, until one moment at the latest."""
 
-    def __init__(self, names: list[str], options: list[str], until_s: float) -> None:
-        self._waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
-        for name in names:
-            self._waiting.put(name)
+    def __init__(self, tested: list[Unit], options: list[str], until_s: float) -> None:
+        self._waiting: queue.SimpleQueue[Unit] = queue.SimpleQueue()
+        for unit in tested:
+            self._waiting.put(unit)
         self._options = options
         self._until_s = until_s
         self._printing = threading.Lock()
-        self.reports = {name: RoomReport(name.partition("/")[0]) for name in names}
+        self.reports = {unit: RoomReport(unit.room) for unit in tested}
 
     def work(self) -> None:
         """Test one unit after the other; what is left at the end of the time is not begun."""
         with contextlib.suppress(queue.Empty):
             while True:
-                name = self._waiting.get_nowait()
-                self._test(name)
+                unit = self._waiting.get_nowait()
+                self._test(unit)
                 with self._printing:
-                    sys.stdout.write(f"{self.reports[name].summary(name)}\n")
+                    sys.stdout.write(f"{self.reports[unit].summary(unit.name)}\n")
                     sys.stdout.flush()
 
-    def _test(self, name: str) -> None:
-        report = self.reports[name]
+    def _test(self, unit: Unit) -> None:
+        report = self.reports[unit]
         started_s = time.monotonic()
         after = ""
         while time.monotonic() < self._until_s and len(report.parts) <= MAX_HANGS:
-            stem = f"{name.replace('/', '.')}.{len(report.parts)}"
+            stem = f"{unit.name}.{len(report.parts)}"
             part = Part(REPORTS / f"{stem}.xml", REPORTS / f"{stem}.log")
-            self._run(name, part, after)
+            self._run(unit, part, after)
             report.parts.append(part)
             report.duration_s = time.monotonic() - started_s
             after = part.last
@@ -97,13 +121,13 @@ class Run:
                 report.is_complete = part.ended
                 return
 
-    def _run(self, name: str, part: Part, after: str) -> None:
+    def _run(self, unit: Unit, part: Part, after: str) -> None:
         command = [
             *("wine", str(PYTHON), "-m", "pytest", "-v", "-rs", "--color=no"),
             *("-ojunit_family=xunit1", f"--timeout={MAX_TEST_S}", "-ptests.windows.after"),
             *self._options,
             f"--junitxml={part.path.relative_to(TESTS.parent).as_posix()}",
-            f"tests/{name}",
+            *(f"tests/{path}" for path in unit.paths),
         ]
         # Through a pipe: Wine 8 cannot write to a regular file that is its standard output.
         with (
@@ -136,7 +160,7 @@ def end_wine() -> None:
 def main() -> int:
     """Test what the command line names. Returns 0 if everything ran and passed."""
     options = [each for each in sys.argv[1:] if each.startswith("-")]
-    names = units([each for each in sys.argv[1:] if not each.startswith("-")] or rooms())
+    tested = units([each for each in sys.argv[1:] if not each.startswith("-")] or rooms())
     REPORTS.mkdir(parents=True, exist_ok=True)
     for old in REPORTS.iterdir():
         old.unlink()
@@ -150,7 +174,7 @@ def main() -> int:
         stderr=subprocess.DEVNULL,
     )
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # not without end_wine
-    run = Run(names, options, time.monotonic() + MAX_S)
+    run = Run(tested, options, time.monotonic() + MAX_S)
     limit = threading.Timer(MAX_S, end_wine)
     limit.daemon = True
     limit.start()
@@ -163,7 +187,7 @@ def main() -> int:
     finally:
         limit.cancel()
         end_wine()
-    reports = [run.reports[name] for name in names]
+    reports = list(run.reports.values())
     sys.stdout.write(table(reports))
     return 0 if all(report.is_good for report in reports) else 1
 

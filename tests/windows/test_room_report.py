@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.windows.__main__ import rooms, units
+from tests.windows.__main__ import TESTS, Unit, rooms, units
 from tests.windows.room_report import Counts, Part, RoomReport, table
 
+ENGINE = TESTS / "engine"
 HUNG = """collecting ... collected 9 items
 
 tests/x/test_y.py::test_a PASSED                      [ 10%]
@@ -66,5 +67,19 @@ def test_the_table_adds_the_files_of_a_room_and_says_what_was_not_run(tmp_path: 
 def test_no_room_is_left_out() -> None:
     names = rooms()
     tested = units(names)
-    assert {unit.partition("/")[0] for unit in tested} == set(names)
-    assert tested[0].startswith("law/")
+    assert {unit.room for unit in tested} == set(names)
+    assert tested[0].room == "law"
+
+
+def test_the_files_of_a_room_that_takes_long_are_shared_out_and_none_is_left_out() -> None:
+    shares = units(["engine"])
+    files = [path for share in shares for path in share.paths]
+    assert sorted(files) == sorted(f"engine/{path.name}" for path in ENGINE.glob("test_*.py"))
+    assert len(shares) > 1
+    assert len({share.name for share in shares}) == len(shares)
+
+
+def test_a_file_can_be_named() -> None:
+    assert units(["engine/test_turn.py"]) == [
+        Unit("engine.test_turn.py", "engine", ("engine/test_turn.py",))
+    ]
