@@ -21,8 +21,19 @@ SEED = int(os.environ.get("DLCORE_SEED", "20261128"))
 STEPS = 12
 RESTART_EVERY = 4  # steps
 PACKAGE = "ABC00001"
-
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="the steps are lines for a POSIX shell")
+NOTE = """
+import os, sys, time
+number, then = sys.argv[1:]
+if then == "stay":
+    open("kept", "w").close()
+with open(os.environ["JOURNAL"], "a") as journal:
+    journal.write(f"{os.environ['LIFE']} {number}\\n")
+if then == "restart":
+    with open(os.environ["DLCORE_VARIABLES"], "a") as answers:
+        answers.write("SMSTSRebootRequested=HD\\n")
+time.sleep(5 if then == "stay" and os.environ["LIFE"] == "0" else 0.03)
+"""
+"""What a step runs: it notes its life and its number, and does one thing more."""
 
 
 class Life:
@@ -73,6 +84,11 @@ class Life:
         return True
 
 
+def noting(root: Path, number: int, then: str = "go on") -> str:
+    """The command line of a step."""
+    return f'"{sys.executable}" -S -E "{root / "note.py"}" {number} "{then}"'
+
+
 def length(journal: Path) -> int:
     """How many steps have noted themselves."""
     return len(journal.read_bytes().splitlines()) if journal.exists() else 0
@@ -106,6 +122,7 @@ def has_run(state: Path) -> bool:
 
 def prepare(root: Path, *steps: str) -> None:
     """Publish the package, and write the task sequence and its settings."""
+    (root / "note.py").write_text(NOTE, encoding="utf-8")
     published = publish_packages(root, {PACKAGE: {"setup.exe": 5000}})
     never = upgrade(PACKAGE, condition=when("Never", "1"))  # preflight wants one
     (root / "sequence.xml").write_bytes(sequence(never, *steps))
@@ -123,13 +140,11 @@ def test_kills_skip_no_step_and_repeat_only_the_one_under_way(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Fault P1: dlcore is killed between or inside steps. It skips none, and repeats only that."""
-    line = 'echo "$LIFE {0}" >> "$JOURNAL"; sleep 0.03'
-    restart = line + '; echo SMSTSRebootRequested=HD >> "$DLCORE_VARIABLES"'
     steps = (
         step(
             f"s{n}",
             package=PACKAGE,
-            CommandLine=(restart if n % RESTART_EVERY == 0 else line).format(n),
+            CommandLine=noting(tmp_path, n, "go on" if n % RESTART_EVERY else "restart"),
         )
         for n in range(1, STEPS + 1)
     )
@@ -162,8 +177,7 @@ def test_kills_skip_no_step_and_repeat_only_the_one_under_way(
 
 def test_what_a_killed_command_leaves_is_removed_when_the_run_goes_on(tmp_path: Path) -> None:
     """Fault: dlcore is killed while a command runs. The next process removes what it left."""
-    line = 'touch kept; echo "$LIFE 1" >> "$JOURNAL"; if [ "$LIFE" = 0 ]; then sleep 5; fi'
-    prepare(tmp_path, step("s1", CommandLine=line))
+    prepare(tmp_path, step("s1", CommandLine=noting(tmp_path, 1, "stay")))
     state = tmp_path / "state"
     work = state / "work"
     journal = Path(f"{state}.journal")
