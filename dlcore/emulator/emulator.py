@@ -26,6 +26,7 @@ from dlcore.emulator.authority import ensure_identity
 from dlcore.emulator.counters import Counters
 from dlcore.emulator.credentials import Clock, Signatures, Tokens
 from dlcore.emulator.distribution_point import DistributionPoint
+from dlcore.emulator.listening import listen
 from dlcore.emulator.middleware import application
 from dlcore.emulator.private_files import make_private, registration_token
 from dlcore.emulator.published_folder import PublishedFolder
@@ -33,7 +34,7 @@ from dlcore.emulator.sender import Sender, Sleep
 from dlcore.emulator.service import Service
 from dlcore.emulator.settings import Settings
 from dlcore.emulator.storage import Storage
-from dlcore.errors import ConfigError, NotFoundError, StorageError
+from dlcore.errors import NotFoundError, StorageError
 from dlcore.model import CATALOG_KEY
 
 log = logging.getLogger("dlcore.emulator")
@@ -199,13 +200,7 @@ class Emulator:
         )
         await runner.setup()
         try:
-            try:
-                await web.TCPSite(runner, settings.host, port, ssl_context=context).start()
-            except OSError as error:
-                raise ConfigError(
-                    f"cannot listen on {settings.host} port {port}: {error.strerror}",
-                    remedy="Choose another port, or 0 for any free port.",
-                ) from error
+            await listen(runner, settings.host, port, context)
             yield runner.addresses[0][1]
         finally:
             await runner.cleanup()

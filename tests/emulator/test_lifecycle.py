@@ -149,10 +149,27 @@ async def test_a_port_that_is_taken_is_refused_and_nothing_is_left(
     async with Emulator(sample.folder, Settings(), state=state) as emulator:
         before = asyncio.all_tasks()
         port = URL(emulator.url).port or 0
-        with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1 port {port}"):
+        expected = f"cannot listen on 127.0.0.1 port {port}: another program listens there$"
+        with pytest.raises(ConfigError, match=expected):
             async with Emulator(sample.folder, Settings(dp=True, dp_port=port), state=state):
                 pass
         assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        ("192.0.2.1", "this machine has no such address"),  # reserved for documentation
+        ("a..b", "no address is known for this name"),
+    ],
+)
+async def test_an_address_that_is_not_this_machines_is_refused(
+    host: str, reason: str, sample: Sample, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=f"cannot listen on {host} port 0: {reason}$") as refused:
+        async with Emulator(sample.folder, Settings(host=host), state=tmp_path / "state"):
+            pass
+    assert "such as 127.0.0.1" in refused.value.remedy
 
 
 async def test_a_state_folder_that_cannot_be_made_is_refused(
