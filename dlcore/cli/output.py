@@ -7,6 +7,7 @@ have JSON's own escapes there.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import io
@@ -99,11 +100,19 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         StorageError: As `say`.
     """
     is_live = sys.stdout is not None and sys.stdout.isatty()
-    rows = [tuple(map(printable, row)) for row in rows]
+    rows = [tuple(map(_in_output, row)) for row in rows]
     if is_live and is_installed("cli"):
         _print(_folded(columns, rows))
     else:
         _print(_aligned(columns, rows))
+
+
+def _in_output(text: str) -> str:
+    """A text as the output will show it, escapes included: a column is as wide as that."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    if codecs.lookup(encoding).name == "ascii":
+        encoding = "utf-8"  # as click does
+    return printable(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -64,6 +64,14 @@ def test_names_that_the_output_cannot_say_are_escaped(site: Site, tmp_path: Path
         assert name.encode(written, "backslashreplace").decode(written) in in_words.out
 
 
+def test_columns_are_as_wide_as_what_the_output_shows(site: Site, tmp_path: Path) -> None:
+    path = tmp_path / "sequence.xml"
+    path.write_bytes(sequence(step("größe 日本 😀")))
+    told = wait(start("plan", path, env={"PYTHONIOENCODING": "cp437"}, encoding="cp437"))
+    heading, row = told.out.splitlines()[:2]
+    assert row.index("RunCommandLineAction") == heading.index("type")
+
+
 HOSTILE = "a\u009b31m\u202eb\u200b\u2066c"
 
 
