@@ -28,6 +28,14 @@ def printable(text: str, *, max_characters: int | None = None, keep: str = "") -
     return shown if len(cut) == len(text) else f"{shown}..."
 
 
+def quoted(text: str) -> str:
+    """Any text between quotation marks, safe to show.
+
+    Python's ``!r`` is for programmers: it doubles the backslashes of a path of Windows.
+    """
+    return f"'{printable(text)}'"
+
+
 def _shown(character: str, keep: str) -> str:
     is_plain = character.isprintable() or unicodedata.category(character) == "Zs"
     return character if is_plain or character in keep else ascii(character)[1:-1]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.printable import printable
+import dlcore
+from dlcore.printable import printable, quoted
 
 DANGEROUS = [
     *map(chr, (*range(0x20), *range(0x7F, 0xA0))),
@@ -44,3 +47,26 @@ def test_what_is_ours_may_be_kept() -> None:
 def test_long_text_is_cut() -> None:
     assert printable("x" * 11, max_characters=10) == "x" * 10 + "..."
     assert printable("x" * 10, max_characters=10) == "x" * 10
+
+
+def test_quoted_text_keeps_its_backslashes() -> None:
+    assert quoted("\\\\server\\share\n") == "'\\\\server\\share\\n'"
+
+
+ROOT = Path(dlcore.__file__).parent
+FOR_PROGRAMMERS = {"__init__.py", "native/portable.py"}
+"""Files whose messages quote the names of Python."""
+
+
+def test_messages_quote_text_for_people() -> None:
+    """Fault: a message shows a path of Windows with doubled backslashes, so that it cannot be
+    copied. dlcore shows it as it is.
+    """
+    found = [
+        f"{path}:{node.lineno}"
+        for path in ROOT.rglob("*.py")
+        if path.relative_to(ROOT).as_posix() not in FOR_PROGRAMMERS
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FormattedValue) and node.conversion == ord("r")
+    ]
+    assert not found, "write quoted(...) in place of !r"

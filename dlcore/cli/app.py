@@ -12,6 +12,7 @@ import click
 from dlcore.cli.leaving import Leaving
 from dlcore.cli.output import OutputClosed, drop_output, never_fail_to_encode, say
 from dlcore.cli.termination import Terminated, Termination
+from dlcore.printable import quoted
 
 # Name -> summary. The command itself lies in the module of that name, imported when it is used.
 COMMANDS = {
@@ -47,7 +48,9 @@ class Commands(click.Group):
         """As `click.Group`; for an unknown command, the nearest one is named."""
         near = difflib.get_close_matches(args[0], COMMANDS, n=1)
         if near and args[0] not in COMMANDS:
-            raise click.UsageError(f"No such command {args[0]!r}; did you mean {near[0]!r}?", ctx)
+            raise click.UsageError(
+                f"No such command {quoted(args[0])}; did you mean {quoted(near[0])}?", ctx
+            )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -16,6 +16,7 @@ from dlcore.cli.paths import EXISTING_FOLDER
 from dlcore.cli.views import open_view
 from dlcore.engine.units import amount, counted
 from dlcore.model import DEFAULT_BLOCK_BYTES
+from dlcore.printable import quoted
 from dlcore.publish import Published, Repaired, Stage, publish, repair
 
 DONE = {Stage.CHECK: "checked", Stage.HASH: "hashed", Stage.WRITE: "written"}
@@ -26,9 +27,9 @@ def _programs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> 
     for text in texts:
         name, found, command_line = text.partition("=")
         if not found:
-            raise click.BadParameter(f"{text!r} is not NAME=COMMAND")
+            raise click.BadParameter(f"{quoted(text)} is not NAME=COMMAND")
         if name.strip() in programs:
-            raise click.BadParameter(f"the program {name.strip()!r} is given twice")
+            raise click.BadParameter(f"the program {quoted(name.strip())} is given twice")
         programs[name.strip()] = command_line.strip()
     return programs
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from dlcore.deployment.rates import HOW_TO_WRITE_A_RATE, parse_cap
+from dlcore.printable import quoted
 
 
 def rate_of(ctx: click.Context, param: click.Parameter, text: str | None) -> int | None:
@@ -18,7 +19,7 @@ def rate_of(ctx: click.Context, param: click.Parameter, text: str | None) -> int
     try:
         return parse_cap(text)
     except ValueError as error:
-        raise click.BadParameter(f"{text!r}: {error}. {HOW_TO_WRITE_A_RATE}") from None
+        raise click.BadParameter(f"{quoted(text)}: {error}. {HOW_TO_WRITE_A_RATE}") from None
 
 
 limit_rate_option = click.option(

@@ -6,6 +6,7 @@ from dlcore.cli.output import say, show_table
 from dlcore.engine.outcomes import StepOutcome
 from dlcore.engine.report import Report
 from dlcore.engine.units import amount
+from dlcore.printable import quoted
 from dlcore.steps.interface import RestartNotice
 
 MIN_SHOWN_WAIT_S = 0.05  # below, a wait is the time that looking takes
@@ -87,7 +88,7 @@ def _show_failures(report: Report) -> None:
     for step in report.steps:
         if step.outcome is not StepOutcome.FAILED:
             continue
-        say(f"step {step.index} {step.name!r} failed: {step.why}")
+        say(f"step {step.index} {quoted(step.name)} failed: {step.why}")
         if step.explanation:
             say(f"  exit code {step.exit_code}: {step.explanation}")
         for line in step.output.splitlines():

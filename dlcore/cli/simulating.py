@@ -11,6 +11,7 @@ import msgspec
 
 from dlcore.deployment import toml_tables as tables
 from dlcore.errors import ConfigError
+from dlcore.printable import quoted
 from dlcore.steps.simulation import SimulatingExecutor
 from dlcore.tasksequence import TaskSequence
 
@@ -79,7 +80,7 @@ def _check_names(simulation: Simulation, sequence: TaskSequence, where: str) -> 
     named = {*simulation.durations_s, *simulation.exit_codes, *simulation.sets}
     missing = sorted(named - {step.name for step in sequence.steps})
     if missing:
-        told = ", ".join(repr(name[:_SHOWN_NAME_CHARACTERS]) for name in missing)
+        told = ", ".join(quoted(name[:_SHOWN_NAME_CHARACTERS]) for name in missing)
         raise ConfigError(
             f"{where}: the task sequence has no step of this name: {told}",
             remedy="Write each name as the task sequence has it, with capitals and spaces.",

@@ -19,6 +19,7 @@ from dlcore.errors import ConfigError
 from dlcore.extras import require
 from dlcore.manifest import decode_catalog
 from dlcore.model import CATALOG_KEY
+from dlcore.printable import quoted
 from dlcore.publish.destination import Destination
 from dlcore.publish.opening import open_destination, open_site
 
@@ -257,7 +258,7 @@ def _change(
     for role, value in map(_by_role, threshold):
         if not value.isdecimal():
             raise ConfigError(
-                f"--threshold: {value!r} is not a number", remedy="Give it as targets=2."
+                f"--threshold: {quoted(value)} is not a number", remedy="Give it as targets=2."
             )
         thresholds[role] = int(value)
     return RootChange(
@@ -271,7 +272,7 @@ def _by_role(text: str) -> tuple[Role, str]:
     role, equals, value = text.partition("=")
     if role not in _ROLES or not equals or not value:
         raise ConfigError(
-            f"{text!r} does not name a role and what it gets",
+            f"{quoted(text)} does not name a role and what it gets",
             remedy=f"Write ROLE=VALUE; the roles are {', '.join(_ROLES)}.",
         )
     return role, value

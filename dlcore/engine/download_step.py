@@ -33,6 +33,7 @@ from dlcore.engine.own_folder import OwnFolder
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.target import Look
 from dlcore.errors import ConfigError, DlcoreError, IntegrityError, StorageError
+from dlcore.printable import quoted
 from dlcore.steps.interface import CANNOT_RUN, Outcome
 from dlcore.store import Store
 from dlcore.store.seeding import seed
@@ -83,7 +84,8 @@ async def download_content(
     prefix = parameters.expanded(DOWNLOAD_VARIABLE).strip()
     if is_read_only(prefix):
         raise ConfigError(
-            f"step {step.name!r}: {DOWNLOAD_VARIABLE} is {prefix!r}, which is read-only",
+            f"step {quoted(step.name)}: {DOWNLOAD_VARIABLE} is {quoted(prefix)},"
+            " which is read-only",
             remedy="Give the variable a name that begins with a letter.",
         )
     failures: list[str] = []
@@ -121,19 +123,19 @@ def _parent(step: Step, parameters: StepParameters, work: Path) -> Path | None:
     )
     if name is None:
         raise ConfigError(
-            f"step {step.name!r}: unknown destination {kind!r}",
+            f"step {quoted(step.name)}: unknown destination {quoted(kind)}",
             remedy="The step knows TSCache, CCMCache and Custom.",
         )
     parent = parameters.expanded(name).strip()
     if not parent:
         raise ConfigError(
-            f"step {step.name!r}: the destination {kind} needs a path, and {name} is empty",
+            f"step {quoted(step.name)}: the destination {kind} needs a path, and {name} is empty",
             remedy=f"Set {name} in the step or under [variables].",
         )
     missing = _QUOTED.search(parent)
     if missing:
         raise ConfigError(
-            f"step {step.name!r}: the path in {name} quotes {missing[0]}, which is not set",
+            f"step {quoted(step.name)}: the path in {name} quotes {missing[0]}, which is not set",
             remedy=f"Set the variable in an earlier step or under [variables], or correct {name}.",
         )
     return work / parent

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from dlcore.deployment import Undecided
 from dlcore.errors import StepError
+from dlcore.printable import quoted
 from dlcore.tasksequence import (
     Condition,
     ConditionEvaluator,
@@ -44,7 +45,7 @@ class Judge:
             return Verdict.TRUE
         if verdict is Verdict.UNDECIDED and self._undecided is Undecided.FAIL:
             raise StepError(
-                f"the condition of {name!r} cannot be decided on this machine",
+                f"the condition of {quoted(name)} cannot be decided on this machine",
                 remedy="State the answer under [conditions.facts], or set [conditions] undecided.",
             )
         return verdict

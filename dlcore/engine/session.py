@@ -33,6 +33,7 @@ from dlcore.engine.turn import Turn
 from dlcore.engine.work_folders import make_work_folders, work_folder
 from dlcore.errors import ConfigError, StepError
 from dlcore.machine import Machine
+from dlcore.printable import quoted
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.steps.post_action import PostAction
 from dlcore.steps.post_upgrade import setup_result
@@ -327,7 +328,7 @@ class Session:
 
 def _not_reported(step: Step) -> ConfigError:
     return ConfigError(
-        f"step {step.index} {step.name!r} was not reported",
+        f"step {step.index} {quoted(step.name)} was not reported",
         remedy="Call completed(step, exit_code) before asking run_steps() for the next step.",
     )
 
@@ -341,6 +342,6 @@ def _overtaken() -> ConfigError:
 
 def _failed(result: StepResult) -> StepError:
     return StepError(
-        f"step {result.index} {result.name!r} failed: {result.message}",
+        f"step {result.index} {quoted(result.name)} failed: {result.message}",
         remedy="The report tells what ran. Content that was verified is kept.",
     )

@@ -26,6 +26,7 @@ from dlcore.errors import (
     RunStateError,
     StorageError,
 )
+from dlcore.printable import quoted
 from dlcore.tasksequence import Step, TaskSequence, Variables, Verdict, unresolved_needs
 
 _log = logging.getLogger(__name__)
@@ -109,7 +110,8 @@ class StepContent:
     def unresolved(self, step: Step) -> str:
         """Why it cannot be told now which packages a step needs, for people; empty if it can."""
         return "; ".join(
-            f"the package {need.reference[:MAX_REFERENCE_CHARACTERS]!r} is not known: {need.reason}"
+            f"the package {quoted(need.reference[:MAX_REFERENCE_CHARACTERS])} is not known:"
+            f" {need.reason}"
             for need in unresolved_needs(step, self._variables)
         )
 
@@ -229,7 +231,7 @@ def _number(variables: Variables, name: str, default: int) -> int:
         return default
     if not (text.isascii() and text.isdigit() and len(text) < 7):
         raise ConfigError(
-            f"the variable {name} is {text!r}, which is not a number from 0 to 999999",
+            f"the variable {name} is {quoted(text)}, which is not a number from 0 to 999999",
             remedy=f"Correct the step or the [variables] entry that sets {name}.",
         )
     return int(text)

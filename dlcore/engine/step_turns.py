@@ -36,6 +36,7 @@ from dlcore.engine.skip_rules import SkipRules
 from dlcore.engine.state import Restart, RunState, StepResult
 from dlcore.engine.turn import Turn
 from dlcore.errors import ConfigError, StepError
+from dlcore.printable import quoted
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, Variables
 from dlcore.tasksequence.set_variable import remove_empty
@@ -157,7 +158,7 @@ class StepTurns:
         turn = self.of(step)
         if turn is None or turn.is_reported:
             raise ConfigError(
-                f"step {step.index} {step.name!r} is not under way",
+                f"step {step.index} {quoted(step.name)} is not under way",
                 remedy="Report each step that run_steps() gives once, before asking for the next.",
             )
         remove_empty(self._variables)

@@ -20,6 +20,7 @@ from dlcore.errors import ConfigError, IntegrityError, NotFoundError
 from dlcore.long_path import long_path
 from dlcore.model import EndpointKind, EndpointSettings, File, Manifest, Object
 from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, package_id
+from dlcore.printable import quoted
 from dlcore.transfer import probe_url
 
 
@@ -97,7 +98,8 @@ async def find(
     if wanted_id := package_id(wanted.what):
         return await _find_package(wanted_id, wanted, access, stack, tell)
     raise NotFoundError(
-        f"{wanted.what!r} is neither a package id, nor an http(s) URL, nor a file that exists",
+        f"{quoted(wanted.what)} is neither a package id, nor an http(s) URL,"
+        " nor a file that exists",
         remedy=HOW_TO_WRITE_A_PACKAGE_ID,
     )
 

@@ -24,6 +24,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from dlcore.machine import Machine
+from dlcore.printable import quoted
 from dlcore.steps.commands.process import TIMED_OUT, Command, Commands
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.tasksequence import Step, StepParameters
@@ -139,7 +140,9 @@ def _restarts(parameters: StepParameters) -> str:
     name, least = (override, 0) if parameters.expanded(override).strip() else (own, 1)
     text = parameters.expanded(name).strip() or "1"
     if not re.fullmatch(r"[0-9]{1,2}", text) or not least <= int(text) <= _MAX_RESTARTS:
-        raise ValueError(f"{name} is {text[:60]!r}; it must be from {least} to {_MAX_RESTARTS}")
+        raise ValueError(
+            f"{name} is {quoted(text[:60])}; it must be from {least} to {_MAX_RESTARTS}"
+        )
     return str(int(text))
 
 
@@ -245,17 +248,17 @@ def _settings(step: Step, parameters: StepParameters) -> _Settings:
     mode = _option(step, parameters, "Mode").lower() or "tpm"
     key_drive = _option(step, parameters, "StartupKeyDrive", switch="keydrive")
     if mode in ("key", "tpmandkey") and not _DRIVE.fullmatch(key_drive):
-        raise ValueError(f"{key_drive[:60]!r} is not the drive of a start-up key, such as E:")
+        raise ValueError(f"{quoted(key_drive[:60])} is not the drive of a start-up key, such as E:")
     protectors = {
         "tpm": ("-TPM",),
         "key": ("-StartupKey", key_drive),
         "tpmandkey": ("-TPMAndStartupKey", key_drive),
     }
     if mode not in protectors:
-        raise ValueError(f"{mode[:60]!r} is not a mode of BitLocker that dlcore knows")
+        raise ValueError(f"{quoted(mode[:60])} is not a mode of BitLocker that dlcore knows")
     method = _option(step, parameters, "EncryptMethod", switch="crypt").lower()
     if method not in _METHODS:
-        raise ValueError(f"{method[:60]!r} is not a method of encryption that dlcore knows")
+        raise ValueError(f"{quoted(method[:60])} is not a method of encryption that dlcore knows")
     recovery = _option(step, parameters, "CreateRecoveryPassword", switch="pwd").lower()
     return _Settings(
         drive=_drive(step, parameters),
@@ -281,7 +284,7 @@ def _drive(step: Step, parameters: StepParameters) -> str:
     drive = _option(step, parameters, "TargetDrive", switch="drive")
     drive = drive or os.environ.get("SYSTEMDRIVE", "C:")
     if not _DRIVE.fullmatch(drive):
-        raise ValueError(f"{drive[:60]!r} is not a drive, such as C:")
+        raise ValueError(f"{quoted(drive[:60])} is not a drive, such as C:")
     return drive.upper()
 
 

@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
+from dlcore.printable import quoted
 from dlcore.steps.command_line import command_of
 from dlcore.steps.commands.output_tail import MAX_SHOWN_LINES
 from dlcore.steps.commands.process import Commands
@@ -48,7 +49,7 @@ class Installation(NamedTuple):
     def named(self) -> str:
         """For messages."""
         shown = self.program[:_SHOWN_NAME_CHARACTERS]
-        return f"program {shown!r} of package {self.package[:_SHOWN_NAME_CHARACTERS]}"
+        return f"program {quoted(shown)} of package {self.package[:_SHOWN_NAME_CHARACTERS]}"
 
 
 class InstallPackage:
@@ -101,9 +102,9 @@ class InstallPackage:
     async def _install_member(self, job: Job, text: str) -> Outcome:
         wanted = _member(text, job.variables)
         if not wanted.program:
-            return _failure(job, f"{text[:_SHOWN_NAME_CHARACTERS]!r} is not PACKAGE:program")
+            return _failure(job, f"{quoted(text[:_SHOWN_NAME_CHARACTERS])} is not PACKAGE:program")
         if package_id(wanted.package) != wanted.package:
-            return _failure(job, f"{wanted.package!r} is not a package id in upper case")
+            return _failure(job, f"{quoted(wanted.package)} is not a package id in upper case")
         return await self._install(job, wanted)
 
     async def _install(self, job: Job, wanted: Installation) -> Outcome:

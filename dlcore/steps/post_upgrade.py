@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from dlcore.disk import system
+from dlcore.printable import quoted
 
 ROLLBACK: Final = "_SMSTSSetupRollback"
 COMPLETE_SCRIPT: Final = "SetupComplete.cmd"
@@ -60,7 +61,9 @@ def write_scripts(work_folder: Path, *, pause_s: str = "", resume_command: str =
         OSError: The folder cannot be written.
     """
     if pause_s and not (re.fullmatch(r"[0-9]{1,5}", pause_s) and int(pause_s) <= _MAX_PAUSE_S):
-        raise ValueError(f"SetupCompletePause is {pause_s[:60]!r}, which is not a time in seconds")
+        raise ValueError(
+            f"SetupCompletePause is {quoted(pause_s[:60])}, which is not a time in seconds"
+        )
     folder = work_folder / SCRIPT_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / RESULT_FILE

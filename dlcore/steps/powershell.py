@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from dlcore.printable import quoted
 from dlcore.steps.commands import run_as
 from dlcore.steps.commands.process import Command, Commands, Scene
 from dlcore.steps.commands.quoting import powershell
@@ -100,7 +101,7 @@ def _script(scene: Scene) -> Path:
     name = parameters.expanded(_FILE)
     script = (package_folder(scene.job) or scene.where) / name.replace("\\", "/")
     if not name or not script.is_file():
-        raise ValueError(f"the script {name!r} is not in the step's package")
+        raise ValueError(f"the script {quoted(name)} is not in the step's package")
     return script
 
 
@@ -109,7 +110,7 @@ def _policy(parameters: StepParameters) -> str:
     for policy in _POLICIES:
         if asked.lower() == policy.lower():
             return policy
-    raise ValueError(f"{asked[:60]!r} is not an execution policy of PowerShell")
+    raise ValueError(f"{quoted(asked[:60])} is not an execution policy of PowerShell")
 
 
 def _decoded(source: str) -> str:

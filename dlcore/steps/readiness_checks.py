@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from dlcore.machine import Machine
+from dlcore.printable import quoted
 
 _MEGA: Final = 1_000_000
 _MB_BYTES: Final = 1 << 20
@@ -65,7 +66,7 @@ def _disk(machine: Machine, limit: str) -> Finding:
 
 def _at_least(what: str, actual: int, limit: str, unit: str) -> Finding:
     if not re.fullmatch(r"[0-9]{1,12}", limit):
-        raise ValueError(f"{limit[:60]!r} is not a whole number")
+        raise ValueError(f"{quoted(limit[:60])} is not a whole number")
     return Finding(actual >= int(limit), f"{what}: {actual} {unit}; asked for: {limit} {unit}")
 
 
@@ -112,7 +113,7 @@ def _version(text: str) -> tuple[int, ...]:
     """
     text = re.sub(r"\s+", "", text)
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9}){0,3}", text):
-        raise ValueError(f"{text[:60]!r} is not a version")
+        raise ValueError(f"{quoted(text[:60])} is not a version")
     places = [int(place) for place in text.split(".")]
     return tuple(places + [0] * (4 - len(places)))
 

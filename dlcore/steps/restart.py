@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from dlcore.printable import quoted
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome, RestartNotice
 from dlcore.tasksequence import Step, StepParameters
 
@@ -36,7 +37,7 @@ class RestartComputer:
             return Outcome(CANNOT_RUN, message=obstacle)
         delay = job.parameters.expanded("SMSRebootTimeout").strip()
         if delay and not re.fullmatch(r"[0-9]{1,6}", delay):
-            told = f"SMSRebootTimeout is {delay[:60]!r}, which is not a time in seconds"
+            told = f"SMSRebootTimeout is {quoted(delay[:60])}, which is not a time in seconds"
             return Outcome(CANNOT_RUN, message=told)
         message = job.parameters.expanded("SMSRebootMessage")
         if not (delay or message):

@@ -17,6 +17,7 @@ from typing import Final
 
 import msgspec
 
+from dlcore.printable import quoted
 from dlcore.steps.commands.quoting import windows
 from dlcore.tasksequence import FrozenVariables, StepParameters
 
@@ -69,11 +70,15 @@ def options_from(parameters: StepParameters, variables: FrozenVariables) -> Setu
     """
     index = parameters.expanded("OSDUpgradeInstallEditionIndex").strip() or "1"
     if not _INDEX.fullmatch(index):
-        raise ValueError(f"OSDUpgradeInstallEditionIndex is {index[:60]!r}, which is not a number")
+        raise ValueError(
+            f"OSDUpgradeInstallEditionIndex is {quoted(index[:60])}, which is not a number"
+        )
     keeps = parameters.expanded("OSDUpgradePreserveSettings").strip() or "Upgrade"
     if keeps.lower() not in _KEEPS:
         known = ", ".join(_KEEPS.values())
-        raise ValueError(f"OSDUpgradePreserveSettings is {keeps[:60]!r}, which is none of {known}")
+        raise ValueError(
+            f"OSDUpgradePreserveSettings is {quoted(keeps[:60])}, which is none of {known}"
+        )
     key = parameters.expanded("OSDUpgradeOsProductKey").strip()
     if key and not _PRODUCT_KEY.fullmatch(key):
         raise ValueError("OSDUpgradeOsProductKey is not a product key")

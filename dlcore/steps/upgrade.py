@@ -21,6 +21,7 @@ from typing import Final
 
 import msgspec
 
+from dlcore.printable import quoted
 from dlcore.steps.exit_codes import (
     COMPATIBLE,
     PATH_NOT_FOUND,
@@ -126,7 +127,7 @@ def _folder(job: Job, package_parameter: str, path_parameter: str) -> Path | Non
         wanted = package_id(package)
         if wanted is None or wanted not in job.content:
             raise ValueError(
-                f"{package_parameter} is {package.strip()[:60]!r}, which is not one of the"
+                f"{package_parameter} is {quoted(package.strip()[:60])}, which is not one of the"
                 " packages that were fetched for the step"
             )
         return job.content[wanted]
@@ -177,7 +178,7 @@ def _with_time(step: Step, parameters: StepParameters) -> Step:
         return step
     if not re.fullmatch(r"[0-9]{1,6}", minutes):
         raise ValueError(
-            f"OSDUpgradeSetupTimeout is {minutes[:60]!r}, which is not a number of minutes"
+            f"OSDUpgradeSetupTimeout is {quoted(minutes[:60])}, which is not a number of minutes"
         )
     return msgspec.structs.replace(step, timeout_s=int(minutes) * 60)
 

@@ -25,6 +25,7 @@ from dlcore.disk.system import allocated_bytes
 from dlcore.errors import InternalError, ManifestError
 from dlcore.long_path import long_path, plain_path
 from dlcore.model import Manifest
+from dlcore.printable import quoted
 from dlcore.store.files import Files, write_document
 from dlcore.store.finished import FinishedPackages
 from dlcore.store.lock import StateLock
@@ -44,7 +45,7 @@ def package_key(package_id: str, version: int, manifest_digest: str) -> str:
         ManifestError: The id cannot be the name of a folder.
     """
     if not _PACKAGE_ID.fullmatch(package_id):
-        raise ManifestError(f"not a package id: {package_id!r}")
+        raise ManifestError(f"not a package id: {quoted(package_id)}")
     return f"{package_id}.{version}-{manifest_digest[:16].lower()}"
 
 

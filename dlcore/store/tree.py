@@ -25,6 +25,7 @@ from dlcore.disk.links import is_folder
 from dlcore.disk.ownership import check_owner
 from dlcore.errors import ManifestError
 from dlcore.model import BlockRange, Extent, File, Manifest
+from dlcore.printable import quoted
 from dlcore.store.descriptors import MAX_OPEN, Descriptors
 from dlcore.store.direct import in_pages, is_paged, prefers_direct
 from dlcore.store.files import Files
@@ -41,7 +42,7 @@ def check_inside(path: str) -> None:
             of the same rule.
     """
     if _LEADS_OUT.search(path):
-        raise ManifestError(f"a path leads out of the package: {path!r}")
+        raise ManifestError(f"a path leads out of the package: {quoted(path)}")
 
 
 def path_of(folder: Path, path: str) -> Path:

@@ -15,6 +15,7 @@ from xml.etree.ElementTree import Element
 import msgspec
 
 from dlcore.errors import TaskSequenceError
+from dlcore.printable import quoted
 from dlcore.tasksequence.expressions import read_condition
 from dlcore.tasksequence.forms import Export
 from dlcore.tasksequence.markup import MAX_DEPTH
@@ -182,7 +183,7 @@ class Builder:
         around: tuple[int, ...],
         where: str,
     ) -> Step:
-        named = f"{where}: step {'/'.join((*path, element.get('name', '')))[:300]!r}"
+        named = f"{where}: step {quoted('/'.join((*path, element.get('name', '')))[:300])}"
         variables = variables_in(element.find("defaultVarList"))
         default = SUBSEQUENCE if element.tag == "subtasksequence" else DEFAULT_TYPE
         kind = element.get("type") or default
@@ -248,7 +249,7 @@ def _codes(text: str, kind: str, named: str) -> tuple[int, ...]:
     for code in codes:
         if not _CODE.fullmatch(code):
             raise TaskSequenceError(
-                f"{named}: success code {code[:40]!r} is not a number",
+                f"{named}: success code {quoted(code[:40])} is not a number",
                 remedy="Correct the step's success codes in the task sequence editor.",
             )
     return tuple(dict.fromkeys(int(code) for code in codes))
@@ -258,5 +259,5 @@ def _count(text: str, what: str, named: str) -> int:
     if not text.strip():
         return 0
     if not _CODE.fullmatch(text.strip()) or int(text) < 0:
-        raise TaskSequenceError(f"{named}: {what} {text[:40]!r} is not a count")
+        raise TaskSequenceError(f"{named}: {what} {quoted(text[:40])} is not a count")
     return int(text)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from dlcore.errors import TaskSequenceError
 from dlcore.package_ids import package_id
+from dlcore.printable import quoted
 from dlcore.tasksequence.builder import child_ids, references_of
 from dlcore.tasksequence.forms import Export
 
@@ -44,12 +45,13 @@ def choose(exports: Sequence[Export], which: str | None, source: str) -> Export:
         return exports[0]._replace(package_id=given_id)
     if found:
         raise TaskSequenceError(
-            f"{source}: {len(found)} task sequences have the name {_cut(which)!r}:"
+            f"{source}: {len(found)} task sequences have the name {quoted(_cut(which))}:"
             f" {_listed(found, source)}",
             remedy=_ways(found),
         )
     raise TaskSequenceError(
-        f"{source}: holds no task sequence {_cut(which)!r}. It holds: {_listed(numbered, source)}",
+        f"{source}: holds no task sequence {quoted(_cut(which))}."
+        f" It holds: {_listed(numbered, source)}",
         remedy=_ways(numbered) if len(numbered) > 1 else "Leave --sequence (which) out.",
     )
 

@@ -20,6 +20,7 @@ from xml.etree.ElementTree import Element
 import msgspec
 
 from dlcore.errors import TaskSequenceError
+from dlcore.printable import quoted
 from dlcore.tasksequence.conditions import ConditionEvaluator, Verdict, evaluate
 from dlcore.tasksequence.expressions import read_condition
 from dlcore.tasksequence.markup import parse
@@ -88,7 +89,7 @@ def dynamic_rules(
     document = StepParameters(step, variables).written(name).strip() if name else ""
     if not document:
         return ()
-    place = f"step {step.name!r}, {name}"
+    place = f"step {quoted(step.name)}, {name}"
     root = parse(document, place)
     if root.tag.lower() != "rules":
         raise _refusal(place, f"begins with <{root.tag[:60]}> instead of <Rules>")

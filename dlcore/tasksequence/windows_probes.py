@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from dlcore.printable import quoted
 from dlcore.tasksequence.file_version import file_version
 from dlcore.tasksequence.windows import RegistryValue
 
@@ -78,7 +79,7 @@ class SystemProbes:
         """Whether the query gives an instance."""
         answer = self._ask(_WMI, DLCORE_NAMESPACE=namespace, DLCORE_QUERY=query)
         if answer not in _WMI_ANSWERS:
-            raise OSError(f"PowerShell did not answer, but printed {answer[:_MAX_TOLD]!r}")
+            raise OSError(f"PowerShell did not answer, but printed {quoted(answer[:_MAX_TOLD])}")
         return _WMI_ANSWERS[answer]
 
     def key_exists(self, key_path: str) -> bool:
@@ -131,7 +132,7 @@ class SystemProbes:
         answer = _text(done.stdout)
         if done.returncode or not answer:
             told = _text(done.stderr)[:_MAX_TOLD]
-            raise OSError(f"PowerShell did not answer: exit code {done.returncode} {told!r}")
+            raise OSError(f"PowerShell did not answer: exit code {done.returncode} {quoted(told)}")
         return answer
 
 

@@ -14,6 +14,7 @@ from securesystemslib.signer import Key
 from tuf.api.metadata import Root as Root
 
 from dlcore.errors import ConfigError
+from dlcore.printable import quoted
 from dlcore.trust.layout import ROLES, Role
 from dlcore.trust.policy import DEFAULT_LIFETIMES, Lifetimes
 
@@ -85,7 +86,7 @@ def _key_id(root: Root, role: Role, start: str) -> str:
     found = [keyid for keyid in root.roles[role].keyids if keyid.startswith(start)]
     if len(found) != 1 or len(start) < MIN_KEY_ID_CHARACTERS:
         raise ConfigError(
-            f"the id {start!r} does not name one key of the {role}",
+            f"the id {quoted(start)} does not name one key of the {role}",
             remedy=f"Give at least {MIN_KEY_ID_CHARACTERS} characters of one of:"
             f" {', '.join(root.roles[role].keyids)}.",
         )

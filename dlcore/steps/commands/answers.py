@@ -12,6 +12,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from dlcore.printable import quoted
 from dlcore.steps.commands.answer_lines import lines_of
 from dlcore.tasksequence.set_variable import is_read_only
 
@@ -78,7 +79,7 @@ def checked_name(name: str, place: str) -> str:
         ValueError: It is read-only, or not the name of a variable.
     """
     if is_read_only(name):
-        raise ValueError(f"{place} sets {name[:60]!r}, which is read-only")
+        raise ValueError(f"{place} sets {quoted(name[:60])}, which is read-only")
     if len(name) > MAX_NAME_CHARACTERS or not _NAME.fullmatch(name):
-        raise ValueError(f"{place} sets {name[:60]!r}, which is not the name of a variable")
+        raise ValueError(f"{place} sets {quoted(name[:60])}, which is not the name of a variable")
     return name
