@@ -21,6 +21,8 @@ from tests.engine.scene import sequence, step
 from tests.users import ADVERSARY, folder_of, needs_root, run_as_ordinary_user
 
 COMMANDS = ("publish", "serve", "plan", "run", "fetch", "verify")
+NOT_TEXT = "more \udcff" if sys.platform == "win32" else os.fsdecode(b"more \xff")
+"""A name that is not text: on Windows half of a pair of UTF-16, elsewhere a byte."""
 SIMULATED_FAILURE = "default_s = 0\n[exit_codes]\nDrivers = 1603\n"
 
 
@@ -114,8 +116,19 @@ def test_an_exhausted_package_is_status_6_with_the_cause_of_each_endpoint(
     assert "ABC00002" in str(fields["message"])
 
 
+@pytest.mark.parametrize(
+    "stray",
+    [
+        "more",
+        pytest.param(
+            NOT_TEXT,
+            marks=pytest.mark.wine_cannot(reason="has no file whose name is half of a pair"),
+        ),
+    ],
+    ids=ascii,
+)
 def test_a_verify_that_finds_faults_is_status_7_and_names_each(
-    here: Here, site: Site, tmp_path: Path
+    stray: str, here: Here, site: Site, tmp_path: Path
 ) -> None:
     folder = tmp_path / "to"
     here("fetch", "ABC00001", "--from", site.published, "-o", folder)
@@ -128,8 +141,7 @@ def test_a_verify_that_finds_faults_is_status_7_and_names_each(
         file.seek((2 << 20) + 5)
         file.write(b"wrong")
     (folder / "empty").unlink()
-    # A name that is not text: on Windows half of a pair of UTF-16, elsewhere a byte.
-    (folder / ("more \udcff" if sys.platform == "win32" else os.fsdecode(b"more \xff"))).touch()
+    (folder / stray).touch()
     ended = here("verify", folder, *options)
     assert ended.status == 7
     assert ended.document["verified"] is False
