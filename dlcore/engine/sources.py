@@ -139,6 +139,11 @@ def _kind_and_url(source: str) -> tuple[EndpointKind, str]:
     kind, plus, url = source.partition("+")
     if plus and kind in list(EndpointKind):
         return EndpointKind(kind), url
+    if source.lower().startswith("file://"):
+        raise ConfigError(
+            f"{source}: a folder is not named by a URL",
+            remedy=r"Name the folder itself, such as /srv/site, C:\site or \\server\share\site.",
+        )
     return (EndpointKind.HTTP if "://" in source else EndpointKind.FILE), source
 
 

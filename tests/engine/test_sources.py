@@ -1,4 +1,4 @@
-"""Endpoints that are named by a text: which secret is theirs."""
+"""Endpoints that are named by a text: what they are, and which secret is theirs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from dlcore.engine import sources
 from dlcore.engine.sources import Access
+from dlcore.errors import ConfigError
 from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.transfer import Endpoint, open_endpoint
 
@@ -32,3 +33,11 @@ async def test_only_an_endpoint_that_asks_for_the_token_gets_it(
     async with AsyncExitStack() as stack:
         sources.open_sources([named], Access(token_file="token"), stack)
     assert [settings.token_file for settings in seen] == [token_file]
+
+
+@pytest.mark.parametrize("named", ["file:///srv/site", "FILE://server/share/site"])
+async def test_a_folder_is_not_named_by_a_url(named: str) -> None:
+    async with AsyncExitStack() as stack:
+        with pytest.raises(ConfigError, match="a folder is not named by a URL") as refused:
+            sources.open_sources([named], Access(), stack)
+    assert "Name the folder itself" in refused.value.remedy
