@@ -4,8 +4,9 @@ Windows refuses a path of 260 characters or more, unless it begins with ``\\?\``
 nothing is corrected: the path must be absolute, with backslashes, and without ``..``. So a folder
 gets the mark where it enters dlcore, and everything below is joined to it. It loses the mark where
 it leaves: many programs, ``cmd.exe`` among them, cannot use such a path, and nobody reads it well.
+Behind the mark a device is not one either: a folder ``NUL`` can be made, and no program opens it.
 
-Elsewhere all three functions return what they are given.
+Elsewhere paths stay as they are.
 
 Source: learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file, "Win32 file namespaces";
 ".../maximum-file-path-limitation".
@@ -25,6 +26,9 @@ _MARK = "\\\\?\\"
 _SHARE_MARK = "\\\\?\\UNC\\"
 _DEVICE = "\\\\.\\"
 _MARK_OF_DRIVE = re.compile(r"\\\\\?\\(?=[A-Za-z]:)")
+_DEVICE_NAME = re.compile(
+    r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³]) *(?:\.|$)", re.IGNORECASE
+)
 
 
 def long_path(path: Path) -> Path:
@@ -40,6 +44,16 @@ def plain_path(path: Path) -> Path:
 def plain_text(text: str) -> str:
     """A message with its paths as people write them."""
     return unmarked(text) if sys.platform == "win32" else text
+
+
+def is_device(path: Path) -> bool:
+    """Whether this is Windows, and a path is that of a device."""
+    return sys.platform == "win32" and is_device_name(path.name)
+
+
+def is_device_name(name: str) -> bool:
+    """Whether Windows takes a name for that of a device, in whatever folder."""
+    return bool(_DEVICE_NAME.match(name))
 
 
 def marked(path: str) -> str:

@@ -11,6 +11,7 @@ import click
 
 from dlcore.cli.leaving import Leaving
 from dlcore.cli.output import OutputClosed, drop_output, never_fail_to_encode, say
+from dlcore.cli.paths import check_quotation_marks
 from dlcore.cli.termination import Terminated, Termination
 from dlcore.printable import quoted
 
@@ -114,6 +115,7 @@ def _ended(arguments: list[str]) -> int:
     leaving = Leaving(as_json=as_json)
     termination = Termination(leaving.leave)
     try:
+        check_quotation_marks(arguments)
         with termination.handled():
             result = group.main(
                 arguments, prog_name="dlcore", standalone_mode=False, obj=termination

@@ -18,7 +18,7 @@ from dlcore.cli.output import (
     say,
     show_json,
 )
-from dlcore.cli.paths import EXISTING_FILE
+from dlcore.cli.paths import EXISTING_FILE, FOLDER
 from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.state import trust_root_option, wait_option
@@ -48,7 +48,7 @@ from dlcore.engine.units import amount
     "--output",
     "folder",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder that becomes the package, complete or not at all; a single file by URL or "
     "foreign manifest is put into it.",
 )

@@ -24,6 +24,7 @@ import click
 
 from dlcore.cli.endings import ending_of
 from dlcore.cli.output import OutputClosed, tell
+from dlcore.cli.paths import FILE
 from dlcore.errors import ConfigError
 from dlcore.long_path import plain_text
 from dlcore.printable import printable
@@ -219,7 +220,7 @@ def _options() -> list[click.Parameter]:
         ),
         click.Option(
             ["--log-file"],
-            type=click.Path(dir_okay=False, path_type=Path),
+            type=FILE,
             metavar="FILE",
             help="Append the log to this file.",
         ),

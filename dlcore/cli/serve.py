@@ -14,7 +14,7 @@ from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.loop import run_async
 from dlcore.cli.numbers import NumberRange
 from dlcore.cli.output import json_option, say, show_json
-from dlcore.cli.paths import EXISTING_FOLDER, as_argument
+from dlcore.cli.paths import EXISTING_FOLDER, FOLDER, as_argument
 from dlcore.cli.rates import rate_of
 from dlcore.emulator import Emulator, Settings
 from dlcore.emulator.private_files import write_private
@@ -69,7 +69,7 @@ from dlcore.model import EndpointKind
 )
 @click.option(
     "--state",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder for certificates, the registration token and client.toml. [default: "
     "dlcore/emulator where the user's programs keep their state]",
 )

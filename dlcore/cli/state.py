@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from dlcore.cli.numbers import NumberRange
-from dlcore.cli.paths import EXISTING_FILE
+from dlcore.cli.paths import EXISTING_FILE, FOLDER
 
 
 def _default() -> Path:
@@ -18,7 +18,7 @@ def _default() -> Path:
 
 state_option = click.option(
     "--state",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     default=_default,
     envvar="DLCORE_STATE",
     help="State directory: packages, and where a run stands. [env: DLCORE_STATE; default: "

@@ -13,7 +13,7 @@ from dlcore.cli.keys import keys_root_option, passphrase_option, sign_with_optio
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.numbers import NumberRange
 from dlcore.cli.output import json_option, say, show_json, show_table
-from dlcore.cli.paths import EXISTING_FILE
+from dlcore.cli.paths import EXISTING_FILE, FOLDER
 from dlcore.engine.units import counted
 from dlcore.errors import ConfigError
 from dlcore.extras import require
@@ -65,7 +65,7 @@ def command() -> None:
     "--keys",
     "folder",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder for the new keys; none may be there.",
 )
 @_lifetime_options

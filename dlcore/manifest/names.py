@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from dlcore.errors import ManifestError
+from dlcore.long_path import is_device_name
 from dlcore.manifest.refusal import printable
 
 MAX_PATH_CHARACTERS = 1024
@@ -23,9 +24,6 @@ MAX_NAME_BYTES = 255
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _BIDI = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _RESERVED = re.compile(r'[\\:*?"<>|]')
-_DEVICE = re.compile(
-    r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³]) *(?:\.|$)", re.IGNORECASE
-)
 
 
 def check_path(path: str) -> None:
@@ -64,7 +62,7 @@ def _fault_of_name(name: str) -> str | None:
         return f"has a part that is longer than {MAX_NAME_BYTES} bytes"
     if name[-1] in ". ":
         return "has a part that ends in a dot or a space"
-    if _DEVICE.match(name):
+    if is_device_name(name):
         return "has a part that is the name of a Windows device"
     return None
 

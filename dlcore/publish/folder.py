@@ -17,7 +17,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from dlcore.disk.lock import FileLock
-from dlcore.disk.system import move, sync_folder
+from dlcore.disk.system import make_folders, move, sync_folder
 from dlcore.errors import LockedError
 from dlcore.long_path import long_path, plain_path
 from dlcore.publish.destination import Change, Stored, too_long
@@ -84,7 +84,7 @@ class FolderDestination:
         path = self.root / key
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_TEMPORARY}")
         with disk_faults(path):
-            _make_folder(path.parent)
+            make_folders(path.parent)
             try:
                 _write_synced(temporary, content)
                 move(temporary, path)
@@ -96,7 +96,7 @@ class FolderDestination:
     def sync(self) -> None:
         """Sync the folders, so that the new names survive a power loss."""
         with disk_faults(self.root):
-            _make_folder(self.root)
+            make_folders(self.root)
             for folder in (*self.root.iterdir(), self.root):
                 if folder.is_dir():
                     sync_folder(folder)
@@ -126,7 +126,7 @@ class FolderDestination:
         lock = self.root / LOCK_NAME
         timeout_s = self._policy.lock_timeout_s
         with disk_faults(lock), contextlib.ExitStack() as held:
-            _make_folder(self.root)
+            make_folders(self.root)
             try:
                 held.enter_context(FileLock(lock, timeout_s))
             except LockedError as error:
@@ -159,10 +159,3 @@ def _write_synced(path: Path, content: Iterable[memoryview]) -> None:
             while data:
                 data = data[file.write(data) :]
         os.fsync(file.fileno())
-
-
-def _make_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        _make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        sync_folder(folder.parent)
