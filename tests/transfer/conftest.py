@@ -13,7 +13,6 @@ from types import SimpleNamespace
 
 import pytest
 import trustme
-from hypothesis import settings
 
 from dlcore.emulator import Emulator, Settings
 from dlcore.model import EndpointKind, EndpointSettings
@@ -45,9 +44,6 @@ _ON_EACH_LOOP = {
     *("test_responses.py", "test_broken_bodies.py", "test_conformance.py", "test_faults.py"),
     *("test_receive.py", "test_receive_path.py", "test_tls.py"),
 }
-
-settings.register_profile("steady", derandomize=True, deadline=None, database=None)
-settings.load_profile("steady")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,6 +1,0 @@
-from __future__ import annotations
-
-from hypothesis import settings
-
-settings.register_profile("repeatable", derandomize=True, deadline=None)
-settings.load_profile("repeatable")
