@@ -63,7 +63,7 @@ ONLY_IN = {
 INNER_ALLOWED = {
     "transfer/http": {
         *("dlcore.errors", "dlcore.printable", "dlcore.transfer.http"),
-        *("dlcore.transfer.policy", "dlcore.transfer.sink"),
+        *("dlcore.transfer.policy", "dlcore.transfer.sink", "dlcore.waiting"),
     },
     "steps/commands": {
         *("dlcore.printable", "dlcore.text_files", "dlcore.waiting", "dlcore.tasksequence"),

@@ -20,8 +20,10 @@ from typing import Any, cast
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
+from dlcore.transfer.http.proactor import ProactorSocket, is_proactor
+
 _KNOWN_TRANSPORTS = frozenset({"asyncio.selector_events", "asyncio.sslproto", "uvloop.loop"})
-"""Modules of transports that stop reading at once when paused. asyncio's Proactor does not."""
+"""Modules of transports that stop reading at once when paused, and ask a protocol for memory."""
 
 _NEEDED_ATTRIBUTES = {
     ResponseHandler: ("_parser", "connection_lost", "data_received", "set_response_params"),
@@ -48,6 +50,7 @@ class BorrowedConnection:
         tls: Decrypts the body; None without TLS. It may still hold bytes after the connection has
             ended.
         socket: As the event loop gives it.
+        proactor: Reads the socket where the transport does not ask for memory; else None.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class BorrowedConnection:
         self.handler = handler
         self.tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         self.socket: object = transport.get_extra_info("socket")
+        self.proactor = ProactorSocket(transport) if is_proactor(transport) else None
         self._content = response.content
 
     def give_back(self) -> None:
@@ -94,9 +98,11 @@ def borrow_connection(response: aiohttp.ClientResponse) -> BorrowedConnection | 
     if connection is None or content.is_eof() or content.exception() is not None:
         return None
     transport, handler = connection.transport, connection.protocol
-    if type(handler) is not ResponseHandler or type(transport).__module__ not in _KNOWN_TRANSPORTS:
+    if type(handler) is not ResponseHandler or transport is None:
         return None
-    if transport is None or transport.is_closing() or not transport.is_reading():
+    if type(transport).__module__ not in _KNOWN_TRANSPORTS and not is_proactor(transport):
+        return None
+    if transport.is_closing() or not transport.is_reading():
         return None
     return BorrowedConnection(response, transport, handler)
 

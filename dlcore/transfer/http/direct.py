@@ -14,6 +14,9 @@ and we copy it from there into the sink. A body of known length needs no parser,
 
 `receive_low_water` lets each of these reads bring many bytes.
 
+On Windows, the transport of a connection without TLS never asks a protocol for memory. There
+`proactor` reads the socket into the sink's buffers in place of steps 2 and 3.
+
 Guarantees: the same bytes and faults as the plain path. asyncio never gets memory for more than the
 body, nor any after `receive` has ended.
 """
@@ -27,6 +30,7 @@ from typing import cast
 import aiohttp
 
 from dlcore.transfer.http.aiohttp_internals import BorrowedConnection
+from dlcore.transfer.http.proactor import ProactorSocket
 from dlcore.transfer.http.receive_low_water import ReceiveLowWater
 from dlcore.transfer.http.response import Response
 from dlcore.transfer.sink import SinkWriter
@@ -40,6 +44,9 @@ async def receive(
     Raises:
         TransferError: ``TRUNCATED`` or ``STALL``.
     """
+    if connection.proactor is not None:
+        await _receive_past_proactor(response, connection, connection.proactor, count, writer)
+        return
     body = _BodyProtocol(response, connection, count - len(connection.first_bytes), writer)
     try:
         await writer.write(connection.first_bytes)
@@ -49,6 +56,45 @@ async def receive(
         await connection.finish()
     finally:
         body.stop()
+
+
+async def _receive_past_proactor(
+    response: Response,
+    connection: BorrowedConnection,
+    proactor: ProactorSocket,
+    count: int,
+    writer: SinkWriter,
+) -> None:
+    """Do what `receive` does, on Windows without TLS."""
+
+    async def read(buffer: memoryview) -> int:
+        number = await proactor.read_into(buffer)
+        if not number:
+            raise aiohttp.ClientPayloadError
+        return number
+
+    left_bytes = count - len(connection.first_bytes)
+    try:
+        await writer.write(connection.first_bytes)
+        begun = await response.wait(proactor.finish_begun_read())
+        response.received(len(begun))
+        await writer.write(memoryview(begun)[:left_bytes])
+        left_bytes -= len(begun)
+        while left_bytes > 0:
+            await writer.ready()
+            number = await response.wait(read(writer.buffer(left_bytes)))
+            response.received(number)
+            writer.advance(number)
+            left_bytes -= number
+    except BaseException:
+        connection.abort()
+        raise
+    connection.give_back()
+    if left_bytes == 0 and proactor.is_idle():
+        connection.transport.resume_reading()
+    else:  # surplus bytes, or the end
+        connection.abort()
+    await connection.finish()
 
 
 class _BodyProtocol(asyncio.BufferedProtocol):

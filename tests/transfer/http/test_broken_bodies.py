@@ -58,14 +58,16 @@ async def test_a_body_that_ends_early_is_truncated(server: Server, said: int, en
 
 @pytest.mark.usefixtures("fragile")
 async def test_a_body_that_stops_is_a_stall_and_its_connection_is_closed_at_once(
-    server: Server,
+    server: Server, clock: Clock
 ) -> None:
     """Fault N4: a body stops. dlcore calls it a stall and closes the connection."""
     sink = Collector(len(DATA))
-    script = Script([HEAD, DATA[:1000]], DEAF)
-    async with server.asked(script, stall_s=0.05) as (asked, client):
+    async with server.asked(Script([HEAD, DATA[:1000]], DEAF)) as (asked, client):
+        reading = asyncio.ensure_future(fault_of(asked, client, sink))
+        await brought(reading, sink, 1000)
+        clock.pass_by(5)
         async with asyncio.timeout(5):  # TLS would wait longer for a goodbye
-            assert await fault_of(asked, client, sink) is Fault.STALL
+            assert await reading is Fault.STALL
             await client.aclose()
     assert sink.filled_bytes == 1000
 

@@ -13,7 +13,8 @@ from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.proxies import proxy_of
 from dlcore.transfer.http.receive import PATH_VARIABLE, receive_path
 from dlcore.transfer.http.receive_low_water import ReceiveLowWater
-from tests.transfer.bodies import DATA, HEAD, Server, fault_of, fetch
+from tests.transfer.bodies import DATA, HEAD, Server, brought, fault_of, fetch
+from tests.transfer.clock import Clock
 from tests.transfer.hostile import HANG, Script
 from tests.transfer.sinks import Collector
 
@@ -65,6 +66,7 @@ async def test_a_body_of_known_length_goes_the_way_that_is_named(
     assert server.direct == (path == "direct")
 
 
+@pytest.mark.posix_only(reason="Windows has no low-water mark")
 async def test_the_low_water_mark_hears_of_every_byte(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +100,7 @@ async def test_a_connection_of_an_unknown_kind_is_read_plainly(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(aiohttp_internals, "_KNOWN_TRANSPORTS", frozenset())
+    monkeypatch.setattr(aiohttp_internals, "is_proactor", lambda _: False)
     await bring(server, [HEAD, DATA])
     assert server.direct == 0
 
@@ -131,8 +134,16 @@ async def test_a_response_without_a_request_costs_the_connection(
         assert asked.connections == 2
 
 
+@pytest.mark.parametrize(
+    "server",
+    [
+        pytest.param("tcp", marks=pytest.mark.posix_only(reason="see test_proactor.py")),
+        "tls",
+    ],
+    indirect=True,
+)
 async def test_a_body_that_has_ended_gives_no_memory(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Server, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bodies: list[asyncio.BufferedProtocol] = []
 
@@ -142,8 +153,12 @@ async def test_a_body_that_has_ended_gives_no_memory(
             bodies.append(self)
 
     monkeypatch.setattr(direct, "_BodyProtocol", Kept)
-    async with server.asked(Script([HEAD, DATA[:1000]])) as asked:
-        assert await fault_of(*asked, Collector(len(DATA))) is Fault.TRUNCATED
+    sink = Collector(len(DATA))
+    async with server.asked(Script([HEAD, DATA[:1000]], HANG)) as asked:
+        reading = asyncio.ensure_future(fault_of(*asked, sink))
+        await brought(reading, sink, 1000)
+        clock.pass_by(5)
+        assert await reading is Fault.STALL
     (body,) = bodies
     with pytest.raises(ConnectionAbortedError):
         body.get_buffer(-1)
