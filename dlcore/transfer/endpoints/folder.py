@@ -30,6 +30,19 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_WINDOWS_FAULTS = {
+    # NOT_READY, BAD_NETPATH, BAD_NET_NAME: Python takes them for a file that is not there or that
+    # is locked.
+    **dict.fromkeys((21, 53, 67), Fault.CONNECT),
+    # INVALID_PASSWORD, LOGON_FAILURE, ACCOUNT_RESTRICTION, INVALID_LOGON_HOURS, PASSWORD_EXPIRED,
+    # ACCOUNT_DISABLED, PASSWORD_MUST_CHANGE, ACCOUNT_LOCKED_OUT
+    **dict.fromkeys((86, 1326, 1327, 1328, 1330, 1331, 1907, 1909), Fault.AUTH),
+}
+"""Errors of a share that Python's own types do not tell.
+
+Source: learn.microsoft.com/en-us/windows/win32/debug/system-error-codes
+"""
+
 
 class FolderEndpoint:
     """A folder.
@@ -62,7 +75,7 @@ class FolderEndpoint:
         path = self._path(key)
 
         def read() -> bytes:
-            with BufferedReader(_opened(path)) as file:
+            with BufferedReader(_opened(path, self._folder)) as file:
                 return file.read(limit_bytes + 1)
 
         data = await self._in_thread(path, read)
@@ -90,7 +103,7 @@ class FolderEndpoint:
 
     async def _read(self, path: Path, start: int, end: int, total_bytes: int) -> bytes:
         def read() -> tuple[int, bytes]:
-            with _opened(path) as file:
+            with _opened(path, self._folder) as file:
                 length_bytes = file.seek(0, 2)
                 file.seek(start)
                 return length_bytes, file.read(end - start)
@@ -135,16 +148,22 @@ class FolderEndpoint:
         return error
 
 
-def _opened(path: Path) -> FileIO:
+def _opened(path: Path, root: Path) -> FileIO:
     try:
         return path.open("rb", buffering=0)
     except PermissionError:
         if path.is_dir():  # what Windows says of a folder
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path)) from None
         raise
+    except OSError:
+        root.stat()  # the Windows error of a share that is out of reach; an open file has none
+        raise
 
 
 def _fault_of(error: OSError) -> Fault:
+    code = getattr(error, "winerror", None)
+    if code in _WINDOWS_FAULTS:
+        return _WINDOWS_FAULTS[code]
     if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
         return Fault.NOT_FOUND
     return Fault.AUTH if isinstance(error, PermissionError) else Fault.CONNECT

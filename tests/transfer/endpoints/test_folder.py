@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import threading
 from pathlib import Path
@@ -119,3 +120,40 @@ def test_a_share_that_hangs_does_not_hold_up_the_end_of_the_loop(
     is_over = not thread.is_alive()
     hung.set()
     assert is_over
+
+
+SHARES = {
+    "the server is out of reach": (53, FileNotFoundError, Fault.CONNECT),
+    "the share is not there": (67, FileNotFoundError, Fault.CONNECT),
+    "the drive is not ready": (21, PermissionError, Fault.CONNECT),
+    "the network failed": (59, OSError, Fault.CONNECT),
+    "the name was deleted": (64, OSError, Fault.CONNECT),
+    "the server did not answer in time": (121, OSError, Fault.CONNECT),
+    "the network is out of reach": (1231, OSError, Fault.CONNECT),
+    "the connection was aborted": (1236, OSError, Fault.CONNECT),
+    "the password is wrong": (1326, OSError, Fault.AUTH),
+    "the account is locked": (1909, OSError, Fault.AUTH),
+    "access is denied": (5, PermissionError, Fault.AUTH),
+    "the folder is not there": (3, FileNotFoundError, Fault.NOT_FOUND),
+}
+"""What Windows says of the root of a share, and what Python makes of it."""
+
+
+@pytest.mark.parametrize("name", SHARES)
+async def test_a_share_that_is_out_of_reach_is_not_taken_for_a_missing_file(
+    package: Package, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Fault: a share is out of reach, and Windows reports its files as missing. dlcore asks what is
+    wrong with the share.
+    """
+    code, kind, fault = SHARES[name]
+
+    def cannot_be_opened(*_: object, **__: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file")  # without the error of Windows
+
+    def says_why(*_: object, **__: object) -> None:
+        raise type(kind.__name__, (kind,), {"winerror": code})(errno.EINVAL, name)
+
+    monkeypatch.setattr(Path, "open", cannot_be_opened)
+    monkeypatch.setattr(Path, "stat", says_why)
+    assert await fault_of_reading(package, folder) is fault

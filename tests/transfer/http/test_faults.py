@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import aiohttp
 import pytest
 
 from dlcore.errors import AuthError, Fault, TransferError
+from dlcore.transfer.http.faults import error_of_exception
 from tests.transfer.hostile import HANG, Hostile, Script, hostile
 from tests.transfer.responses import ASKED, END, FAULTS, START, fault_of, fetch, status
 from tests.transfer.sinks import Collector
@@ -108,3 +112,49 @@ async def test_a_rejection_says_what_to_check() -> None:
     assert isinstance(error, AuthError)
     assert "403 AuthenticationFailed" in error.message
     assert error.remedy
+
+
+class WindowsSocketError(OSError):
+    """An error of a socket as Windows gives it; the number is its own."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code, "in the language of the system")
+        self.winerror = code
+
+
+BROKEN = {
+    "connection reset": (errno.ECONNRESET, 10054),
+    "connection aborted": (errno.ECONNABORTED, 10053),
+    "timed out": (errno.ETIMEDOUT, 10060),
+    "refused": (errno.ECONNREFUSED, 10061),
+    "refused, of ConnectEx": (errno.ECONNREFUSED, 1225),
+    "network down": (errno.ENETDOWN, 10050),
+    "network out of reach": (errno.ENETUNREACH, 10051),
+    "network out of reach, of ConnectEx": (errno.ENETUNREACH, 1231),
+    "host out of reach": (errno.EHOSTUNREACH, 10065),
+    "host out of reach, of ConnectEx": (errno.EHOSTUNREACH, 1232),
+    "semaphore timeout": (errno.ETIMEDOUT, 121),
+    "name deleted": (errno.ECONNRESET, 64),
+    "aborted by the system": (errno.ECONNABORTED, 1236),
+    "no buffers": (errno.ENOBUFS, 10055),
+    "too many sockets": (errno.EMFILE, 10024),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("has_headers", [False, True])
+@pytest.mark.parametrize("wrap", [lambda e: e, lambda e: aiohttp.ClientOSError(*e.args)])
+def test_an_error_of_a_socket_means_the_same_on_windows(
+    name: str, has_headers: bool, wrap: Callable[[OSError], OSError]
+) -> None:
+    number, code = BROKEN[name]
+    posix, windows = (
+        error_of_exception("edge", "GET u", wrap(error), has_headers=has_headers)
+        for error in (OSError(number, "in the language of the system"), WindowsSocketError(code))
+    )
+    assert windows.fault is (Fault.TRUNCATED if has_headers else Fault.CONNECT)
+    assert (windows.fault, windows.message, windows.remedy) == (
+        posix.fault,
+        posix.message,
+        posix.remedy,
+    )
