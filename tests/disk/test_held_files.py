@@ -49,7 +49,7 @@ class Held:
 
 @pytest.mark.parametrize("code", [5, 32, 145], ids=["access denied", "sharing", "not empty yet"])
 def test_a_name_is_tried_until_it_is_released(code: int) -> None:
-    """Fault: a virus scanner holds a file. dlcore tries again, at growing intervals."""
+    """Fault D11: a virus scanner holds a file. dlcore tries again, at growing intervals."""
     held, pauses_s = Held(code, 10), list[float]()
     Patience(pause=pauses_s.append).until_released(held.call)
     assert held.left == 0
@@ -65,7 +65,7 @@ def test_another_refusal_is_told_at_once(code: int) -> None:
 
 
 def test_patience_ends_and_covers_all_names_together() -> None:
-    """Fault: a file that is never released. dlcore waits a minute in all, and says so."""
+    """Fault D11: a file that is never released. dlcore waits a minute in all, and says so."""
     pauses_s = list[float]()
     patience = Patience(pause=pauses_s.append)
     with pytest.raises(PermissionError):

@@ -110,7 +110,6 @@ CATALOGUE: dict[str, dict[str, str]] = {
 }
 
 UNTESTED: dict[str, str] = {
-    "D11": "only Windows refuses a rename while a scanner reads; dlcore waits there for up to 60 s",
     "D12": "dlcore has no temporary folder: what is unfinished lies beside what is finished",
     "P7": "dlcore calls nothing of its caller while it downloads: events wait in a queue",
     "P8": "a restart is a step's wish; dlcore counts restarts in its report and limits none",
