@@ -17,7 +17,7 @@ from __future__ import annotations
 import ntpath
 import re
 import sys
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 MAX_FILE_PATH = 259  # MAX_PATH without the zero at the end
 MAX_FOLDER_PATH = 247  # as many that a name of 8.3 fits behind it
@@ -46,9 +46,18 @@ def plain_text(text: str) -> str:
     return unmarked(text) if sys.platform == "win32" else text
 
 
-def is_device(path: Path) -> bool:
-    """Whether this is Windows, and a path is that of a device."""
-    return sys.platform == "win32" and is_device_name(path.name)
+def why_no_folder(path: Path) -> str:
+    """Why a path cannot be that of a folder on Windows; empty if it can be, and elsewhere."""
+    return why_no_folder_on_windows(PureWindowsPath(path)) if sys.platform == "win32" else ""
+
+
+def why_no_folder_on_windows(path: PureWindowsPath) -> str:
+    """As `why_no_folder`, on any system."""
+    if path.drive.startswith(_DEVICE) or is_device_name(path.name):
+        return f"{path.name or path.drive} is a device, not a folder"
+    if any(":" in name for name in path.parts[bool(path.anchor) :]):  # else a stream of a file
+        return "a colon may only follow the letter of a drive"
+    return ""
 
 
 def is_device_name(name: str) -> bool:

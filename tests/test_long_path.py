@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import ntpath
 import sys
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.long_path import long_path, marked, plain_path, plain_text, unmarked
+from dlcore.long_path import (
+    long_path,
+    marked,
+    plain_path,
+    plain_text,
+    unmarked,
+    why_no_folder,
+    why_no_folder_on_windows,
+)
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters='<>:"/\\|?*\0'), min_size=1)
 ROOTS = st.sampled_from(["C:\\", "Z:\\", "\\\\server\\share\\"])
@@ -63,3 +71,27 @@ def test_paths_stay_as_they_are_where_there_is_no_such_limit() -> None:
 def test_a_relative_path_becomes_absolute_and_gets_the_mark() -> None:
     assert str(long_path(Path("a/../b"))) == f"\\\\?\\{Path.cwd() / 'b'}"
     assert plain_path(long_path(Path("b"))) == Path.cwd() / "b"
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("C:\\a\\b", ""),
+        ("C:\\", ""),
+        ("C:a", ""),
+        ("a", ""),
+        ("\\\\server\\share\\a", ""),
+        ("\\\\?\\C:\\a", ""),
+        ("C:\\NUL\\a", ""),
+        ("C:\\nullify", ""),
+        ("NUL", "NUL is a device, not a folder"),
+        ("C:\\a\\com1.txt", "com1.txt is a device, not a folder"),
+        ("\\\\.\\COM1", "\\\\.\\COM1 is a device, not a folder"),
+        ("C:\\a:b", "a colon may only follow the letter of a drive"),
+        ("C:\\a:b\\c", "a colon may only follow the letter of a drive"),
+        ("ab:c", "a colon may only follow the letter of a drive"),
+    ],
+)
+def test_a_path_that_no_folder_of_windows_can_have(path: str, reason: str) -> None:
+    assert why_no_folder_on_windows(PureWindowsPath(path)) == reason
+    assert why_no_folder(Path(path)) == (reason if sys.platform == "win32" else "")

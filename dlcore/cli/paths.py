@@ -14,7 +14,7 @@ import click
 
 from dlcore.disk.faults import storage_error
 from dlcore.errors import ConfigError, NotFoundError
-from dlcore.long_path import is_device, long_path
+from dlcore.long_path import long_path, why_no_folder
 from dlcore.printable import quoted
 
 _CUT_WRONGLY = re.compile(r'(?:[A-Za-z]:|\\\\)[^"]*"')
@@ -53,8 +53,8 @@ class _Path(click.Path):
         given = os.fspath(value)
         if not given:  # what a variable that is not set leaves; it would be the current folder
             self.fail("The path is empty.", param, ctx)
-        if not self.file_okay and is_device(Path(given)):
-            self.fail(f"{quoted(given)} is a device on Windows, not a folder.", param, ctx)
+        if not self.file_okay and (reason := why_no_folder(Path(given))):
+            self.fail(f"{quoted(given)}: {reason}.", param, ctx)
         place = os.fspath(long_path(Path(given)))
         try:
             super().convert(place, param, ctx)

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from dlcore.errors import ConfigError
-from dlcore.long_path import is_device
+from dlcore.long_path import why_no_folder
 
 MAX_NAME = 255  # bytes (POSIX) or UTF-16 units (Windows) of a name, on every usual file system
 LOCK = "lock"  # the only file that a process keeps open as long as it has the folder
@@ -22,14 +22,11 @@ def state_folder(path: Path) -> Path:
     """The state folder beside a target: ``.<name>.dlcore``, or a digest where that is too long.
 
     Raises:
-        ConfigError: The target's own name is too long, or it is that of a device on Windows.
+        ConfigError: The target's own name is too long, or Windows has no folder of its path.
     """
     name = path.name
-    if is_device(path):
-        raise ConfigError(
-            f"{path} cannot be a folder: {name} is a device on Windows",
-            remedy="Choose another name.",
-        )
+    if reason := why_no_folder(path):
+        raise ConfigError(f"{path}: {reason}", remedy="Choose another name.")
     if _length(name) > MAX_NAME:
         raise ConfigError(
             f"a name is longer than {MAX_NAME} bytes, and no file system takes it: {name}",

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from dlcore.errors import ConfigError
 from dlcore.extras import require
-from dlcore.long_path import is_device
+from dlcore.long_path import why_no_folder
 from dlcore.publish.bucket import BucketDestination
 from dlcore.publish.destination import Destination, Site
 from dlcore.publish.folder import FolderDestination
@@ -20,17 +20,13 @@ def open_destination(where: str, policy: PublishPolicy = DEFAULT_POLICY) -> Dest
 
     Raises:
         ConfigError: The URL cannot be used, or the extra ``publish`` is not installed; the user's
-            fault. No message repeats the URL's query or credentials. Or the folder has the name of
-            a device on Windows.
+            fault. No message repeats the URL's query or credentials. Or Windows has no folder
+            of this path.
     """
     if "://" not in where:
-        folder = Path(where)
-        if is_device(folder):
-            raise ConfigError(
-                f"cannot publish to {folder}: {folder.name} is a device on Windows",
-                remedy="Choose another name.",
-            )
-        return FolderDestination(folder, policy)
+        if reason := why_no_folder(Path(where)):
+            raise ConfigError(f"{where}: {reason}", remedy="Choose another name.")
+        return FolderDestination(Path(where), policy)
     _check_url(where, "to publish to", BUCKET_SCHEMES, f"cannot publish to '{where}'")
     return BucketDestination(where, policy)
 

@@ -68,12 +68,24 @@ def test_a_path_that_has_swallowed_arguments_is_status_2(here: Here) -> None:
 @pytest.mark.parametrize("name", ["NUL", "com1", "aux.txt"])
 def test_a_device_is_no_folder(name: str, here: Here, site: Site, tmp_path: Path) -> None:
     """Fault: an output folder has the name of a device of Windows. dlcore refuses it by name."""
-    told = "is a device on Windows"
+    told = f"{name} is a device, not a folder"
     ended = here("fetch", "ABC00002", "--from", site.published, "-o", tmp_path / name, "--json")
     assert told in str(refused(ended, 2, "config")["message"])
     source = ("publish", site.source("ABC00002"), "--package-id", "ABC00002")
     ended = here(*source, "--to", tmp_path / name, "--json")
     assert told in str(refused(ended, 2, "config")["message"])
+
+
+@windows_only
+def test_a_stream_of_a_file_is_no_folder(here: Here, site: Site, tmp_path: Path) -> None:
+    """Fault: an output folder has a colon in its name. dlcore does not take a part of the path for
+    a drive, and refuses it.
+    """
+    for name in ("a:b", "a:b\\c"):
+        to = f"{tmp_path}\\{name}"
+        ended = here("fetch", "ABC00002", "--from", site.published, "-o", to, "--json")
+        assert "a colon" in str(refused(ended, 2, "config")["message"])
+    assert list(tmp_path.iterdir()) == []
 
 
 @windows_only
