@@ -131,12 +131,18 @@ class PrivateFolder:
         return Place(text, name, self._open(parent))
 
     def forget(self) -> None:
-        """Close the folders; they are opened again when needed.
-
-        Called after a folder was moved or deleted: a handle goes with it.
-        """
+        """Close all folders; they are opened again when needed."""
         with self._lock:
             self._folders.clear()
+
+    def forget_below(self) -> None:
+        """Close the folders below; they are opened again when needed. The folder itself stays.
+
+        Called after one of them was moved or deleted: a handle goes with it.
+        """
+        with self._lock:
+            for path in self._folders.keys() - {self._root}:
+                del self._folders[path]
 
     def _open(self, path: str) -> _Folder:
         """Open the folder or one below it, and those on the way that are not open yet."""

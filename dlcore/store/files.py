@@ -217,7 +217,7 @@ class Files:
 
     def _forget_folders(self) -> None:
         if self._root is not None:
-            self._root.forget()
+            self._root.forget_below()
 
     def now_ns(self) -> int:
         """The time by the clock that files get their times from, in nanoseconds since 1970."""

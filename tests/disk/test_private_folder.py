@@ -225,7 +225,7 @@ def test_a_folder_that_was_moved_is_forgotten(tmp_path: Path) -> None:
     make_folder(folder.place(tmp_path / "a"))
     write(folder, tmp_path / "a" / "file", b"1")
     (tmp_path / "a").rename(tmp_path / "b")
-    folder.forget()
+    folder.forget_below()
     with pytest.raises(FileNotFoundError):
         write(folder, tmp_path / "a" / "file", b"2")
 
@@ -238,6 +238,8 @@ def test_few_folders_are_open_and_none_when_they_are_forgotten(tmp_path: Path) -
         (tmp_path / f"{number}").mkdir()
         write(folder, tmp_path / f"{number}" / "file", b"")
     assert open_below(tmp_path) == MAX_FOLDERS + 1  # and the private folder itself
+    folder.forget_below()
+    assert open_below(tmp_path) == 1
     folder.forget()
     assert open_below(tmp_path) == 0
 
