@@ -1,0 +1,114 @@
+"""Packages over loopback to a Python for Windows under Wine: dlcore against what others would use.
+
+``python -m bench.windows``: the distribution point of dlcore's emulator runs in Python for Linux;
+all ways to fetch from it run in turn in one process of the Python for Windows
+(``windows_client``), so that neither the start of Wine nor the load of the machine favours one.
+
+``BENCH_ROUNDS`` is how often each way runs. curl is measured if ``build/windows/rivals`` has
+`curl_cffi`, a wheel that brings libcurl for Windows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shlex
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.figures import MIB
+
+FOLDER = Path("build/bench/windows")
+PACKAGES = {"BIG00001": (1, 256 * MIB), "SML00001": (2000, 16 << 10)}
+"""Number and length of the files of each package."""
+
+DLCORE = str(Path(sys.executable).with_name("dlcore"))
+
+
+def main() -> None:
+    """Measure and print a table of ratios."""
+    site = publish(FOLDER.absolute())
+    rounds = os.environ.get("BENCH_ROUNDS", "5")
+    print("| Package | Way | Wall, s | CPU, s | Wall, way / dlcore | CPU, way / dlcore |")
+    print("|---|---|---|---|---|---|")
+    with distribution_point(site) as url:
+        for package_id in PACKAGES:
+            show(package_id, measure(site, url, package_id, rounds))
+
+
+def publish(folder: Path) -> Path:
+    """The packages as a published folder; made once."""
+    site = folder / "site"
+    for package_id, (count, length_bytes) in PACKAGES.items():
+        source = folder / package_id
+        if source.exists():
+            continue
+        source.mkdir(parents=True)
+        dice = random.Random(package_id)
+        for number in range(count):
+            with (source / f"{number:04}.bin").open("wb") as file:
+                for start in range(0, length_bytes, MIB):
+                    file.write(dice.randbytes(min(MIB, length_bytes - start)))
+        command = [DLCORE, "publish", str(source), "--package-id", package_id, "--to", str(site)]
+        subprocess.run([*command, "-q"], check=True)
+    return site
+
+
+@contextmanager
+def distribution_point(site: Path) -> Iterator[str]:
+    """URL of a distribution point that serves the folder."""
+    state = site.with_name("emulator")
+    command = [DLCORE, "serve", str(site), "--dp", "--json", "--state", str(state)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        assert server.stdout
+        try:
+            yield json.loads(server.stdout.readline())["dp_url"]
+        finally:
+            server.terminate()
+
+
+def measure(site: Path, url: str, package_id: str, rounds: str) -> dict[str, list[list[float]]]:
+    """Seconds of wall and CPU time of each round, by way."""
+    client = [
+        *("build/windows/python/python.exe", "-m", "bench.windows_client"),
+        *(url, package_id, rounds, f"Z:{site}", f"Z:{site.parent / package_id}"),
+    ]
+    script = f"""
+        . tests/windows/wine.sh
+        export PYTHONPATH='Z:{Path("build/windows/rivals").absolute()}'
+        windows {shlex.join(client)}
+    """
+    ended = subprocess.run(["bash", "-c", script], check=True, stdout=subprocess.PIPE, text=True)
+    try:
+        found: dict[str, list[list[float]]] = json.loads(ended.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        raise SystemExit(ended.stdout) from None
+    return found
+
+
+def show(package_id: str, seconds: dict[str, list[list[float]]]) -> None:
+    """Print a line for each way: medians of the seconds, and of the ratios within a round."""
+    for way, rounds in seconds.items():
+        walls, cpus = zip(*rounds, strict=True)
+        dlcore_walls, dlcore_cpus = zip(*seconds["dlcore"], strict=True)
+        cells = [
+            *(package_id, way),
+            *(f"{statistics.median(each):.2f}" for each in (walls, cpus)),
+            *(ratio(walls, dlcore_walls), ratio(cpus, dlcore_cpus)),
+        ]
+        print("|", " | ".join(cells), "|", flush=True)
+
+
+def ratio(others: Sequence[float], dlcores: Sequence[float]) -> str:
+    """The median of the rounds' ratios, and the extremes."""
+    ratios = [other / dlcore for other, dlcore in zip(others, dlcores, strict=True)]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
+if __name__ == "__main__":
+    main()
