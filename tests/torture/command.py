@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from dlcore.cli import main
 
@@ -42,6 +42,12 @@ class Ended(NamedTuple):
     is_hanging: bool
     output: str
     seconds: float
+
+    def report(self) -> dict[str, Any]:
+        """What it printed because of ``--json``."""
+        at = self.output.index("{\n")  # behind warnings
+        found: dict[str, Any] = json.JSONDecoder().raw_decode(self.output, at)[0]
+        return found
 
 
 def preload() -> None:
@@ -161,7 +167,7 @@ def become(arguments: Sequence[str], output: Path, env: Mapping[str, str]) -> No
     status = 70
     try:
         os.environ.update(env)
-        with output.open("a", buffering=1) as printed:
+        with output.open("w", buffering=1) as printed:
             os.dup2(printed.fileno(), 1)
             os.dup2(printed.fileno(), 2)
         sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
-import json
 import logging
 import os
 import tempfile
@@ -15,102 +14,21 @@ from random import Random
 
 from dlcore.cli import main
 from dlcore.errors import StorageError
-from tests.publish.helpers import from_folder, published_tree
 from tests.store.simdisk import PowerCutError, SimDisk
 from tests.store.test_power_loss import MANY, PACKAGE, WHOLE, Run, cut_at
 from tests.torture import breaking
 from tests.torture.adversary import planting
 from tests.torture.breaking import lay_out, survivors
+from tests.torture.killing import flip_state, kill_fetch, kill_publish, kill_repair, kill_run
 from tests.torture.lives import CopyLife, DeliveryLife, Life, RunLife, TrustLife
 from tests.torture.recorder import Recorder
-from tests.torture.scene import BLOCK_BYTES, Scene, differences, flip_a_bit
+from tests.torture.scene import Scene, note_differences
 from tests.torture.tally import Tally
 
 Scenario = Callable[[Scene, Path, Tally], None]
 Make = Callable[[Path], Life]  # given a folder that is not tortured
-MAX_LEFT_BYTES = 100_000  # a record and a manifest may stay beside a folder, but no content
 STATES_OF_A_RUN = 6  # each needs a whole run
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EINTR, errno.EMFILE, errno.EACCES)
-
-
-def kill_fetch(scene: Scene, work: Path, tally: Tally) -> None:
-    """`fetch` is killed again and again: the folder is complete or not there."""
-    package_id = scene.dice.choice(["ABC00001", "ABC00003"])
-    folder, source = work / "out" / "folder", scene.source(package_id)
-    folder.parent.mkdir()
-    command = ["fetch", package_id, "--from", scene.published, "-o", folder, "--quiet"]
-    for _ in scene.harass("fetch", command, work, tally):
-        if folder.exists():
-            _note_differences(tally, source, folder)
-    if scene.finish("fetch", command, work, tally):
-        _note_differences(tally, source, folder)
-    beside = [p for p in folder.parent.rglob("*") if not p.is_relative_to(folder) and p.is_file()]
-    left_bytes = sum(path.stat().st_size for path in beside)
-    if left_bytes > MAX_LEFT_BYTES:
-        tally.note("wedges", f"{left_bytes} bytes are left beside the folder")
-    scene.check_secrets(work, tally)
-
-
-def kill_run(scene: Scene, work: Path, tally: Tally) -> None:
-    """`run` is killed again and again: every step runs with right content, in order."""
-    command = scene.write_sequence(work)
-    kills = 0
-    for _ in scene.harass("run", command, work, tally):
-        kills += 1
-    if not (work / "log").exists() or kills:
-        scene.finish("run", command, work, tally)
-    scene.check_log(work, tally, kills, is_complete=True)
-    scene.check_secrets(work, tally)
-
-
-def kill_publish(scene: Scene, work: Path, tally: Tally) -> None:
-    """`publish` is killed again and again: the site has the old version or the new one, whole."""
-    site = scene.copy_of_site(work)
-    later = scene.later / "ABC00001"
-    command = _publish_command(later, site, "--version", "2")
-    old, new = _tree(scene.source("ABC00001")), _tree(later)
-    for _ in scene.harass("publish", command, work, tally):
-        if published_tree(from_folder(site), "ABC00001") not in (old, new):
-            tally.note("wrong files", "the site after a kill")
-    done = scene.finish("publish", command, work, tally)
-    if done and published_tree(from_folder(site), "ABC00001") != new:
-        tally.note("wrong files", "the site after publishing")
-    scene.check_secrets(work, tally)
-
-
-def kill_repair(scene: Scene, work: Path, tally: Tally) -> None:
-    """`publish --repair` is killed again and again: each object is as it was, or right."""
-    site = scene.copy_of_site(work)
-    right = _bytes_below(site)
-    entry = json.loads(right["catalog.json"])["packages"]["ABC00001"]
-    manifest = json.loads(right[f"manifests/{entry['manifest']}.json"])
-    keys = [f"objects/{item['name']}" for item in manifest["objects"]]
-    for key in scene.dice.sample(keys, scene.dice.randint(1, len(keys))):
-        flip_a_bit(site / key, scene.dice)
-    wrong = _bytes_below(site)
-    command = _publish_command(scene.source("ABC00001"), site, "--repair")
-    for _ in scene.harass("repair", command, work, tally):
-        after = _bytes_below(site)
-        if any(after.get(key) not in (right[key], wrong[key]) for key in right):
-            tally.note("wrong files", "the site after a kill")
-    if scene.finish("repair", command, work, tally):
-        after = _bytes_below(site)
-        if any(after.get(key) != right[key] for key in right):
-            tally.note("wrong files", "the site after the repair")
-
-
-def flip_state(scene: Scene, work: Path, tally: Tally) -> None:
-    """A bit of the state of a killed run flips: dlcore goes on rightly, or stops and says why."""
-    command = scene.write_sequence(work)
-    kills = sum(1 for _ in scene.harass("run", command, work, tally, max_kills=1))
-    files = [p for p in (work / "state").rglob("*") if p.is_file() and p.stat().st_size]
-    if not kills or not files:
-        return
-    scene.await_steps(work)  # a step outlives dlcore, and would read what is flipped now
-    flip_a_bit(scene.dice.choice(sorted(files)), scene.dice)
-    tally.blows += 1
-    ended_well = scene.ended_well_or_refused("run", command, work, tally)
-    scene.check_log(work, tally, kills, is_complete=ended_well)
 
 
 def lose_power(scene: Scene, work: Path, tally: Tally) -> None:
@@ -170,7 +88,7 @@ def adversary(scene: Scene, work: Path, tally: Tally) -> None:
         for _ in range(2):
             tally.blows += 1
             if scene.ended_well_or_refused("fetch", fetch, work, tally):
-                _note_differences(tally, source, folder)
+                note_differences(tally, source, folder)
         run = scene.write_sequence(work)
         run[run.index("--state") + 1] = shared / "state"
         tally.blows += 1
@@ -245,6 +163,13 @@ BREAKS: dict[str, Callable[[Life, Path, Random, Tally], None]] = {
     "fail a call": breaking.fail_a_call,
     "flip bits": breaking.flip_bits,
 }
+NEEDS_POSIX: dict[str, Scenario] = {
+    "lose power: whole run": lose_power_in_run,
+    **{f"{b}: {life}": _breaking(BREAKS[b], make) for b in BREAKS for life, make in LIVES.items()},
+    **({"adversary": adversary} if getattr(os, "geteuid", int)() == 0 else {}),
+}
+"""The recorder sees calls by way of ``/proc``, and another user is one with another id."""
+
 SCENARIOS: dict[str, Scenario] = {
     "kill fetch": kill_fetch,
     "kill run": kill_run,
@@ -253,20 +178,8 @@ SCENARIOS: dict[str, Scenario] = {
     "flip state": flip_state,
     "lose power": lose_power,
     "fail a call": fail_a_call,
-    "lose power: whole run": lose_power_in_run,
-    **{f"{b}: {life}": _breaking(BREAKS[b], make) for b in BREAKS for life, make in LIVES.items()},
-    **({"adversary": adversary} if getattr(os, "geteuid", int)() == 0 else {}),
+    **(NEEDS_POSIX if os.name == "posix" else {}),
 }
-
-
-def _publish_command(source: Path, site: Path, *more: str) -> list[object]:
-    where = ("--package-id", "ABC00001", "--to", site, "--block-bytes", BLOCK_BYTES)
-    return ["publish", source, *where, "--quiet", *more]
-
-
-def _note_differences(tally: Tally, source: Path, folder: Path) -> None:
-    for path in differences(source, folder):
-        tally.note("wrong files", path)
 
 
 def _check_published(run: Run, tally: Tally, *, is_complete: bool) -> None:
@@ -277,15 +190,3 @@ def _check_published(run: Run, tally: Tally, *, is_complete: bool) -> None:
         return
     if is_complete and not is_there:
         tally.note("wedges", "the package is not there")
-
-
-def _tree(folder: Path) -> dict[str, bytes | None]:
-    return {**_bytes_below(folder)}
-
-
-def _bytes_below(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith(".")
-    }

@@ -96,18 +96,20 @@ class Scene:
         while time.monotonic() < end_s and any(witness in line for line in _command_lines()):
             time.sleep(command.POLL_S)
 
-    def finish(self, what: str, arguments: list[object], work: Path, tally: Tally) -> bool:
-        """Run a command undisturbed until it has ended well; returns whether it has."""
+    def finish(
+        self, what: str, arguments: list[object], work: Path, tally: Tally
+    ) -> command.Ended | None:
+        """Run a command undisturbed until it has ended well; None if it never has."""
         for _ in range(MAX_RUNS):
             ended = self._run(arguments, work, tally)
             if ended.is_hanging:
                 tally.note("hangs", what)
-                return False
+                return None
             if ended.status == 0:
                 self._usual_s[what] = ended.seconds
-                return True
+                return ended
         tally.note("wedges", f"{what}: status {ended.status}: {ended.output[-300:]}")
-        return False
+        return None
 
     def ended_well_or_refused(
         self, what: str, arguments: list[object], work: Path, tally: Tally
@@ -208,6 +210,12 @@ def differences(source: Path, folder: Path) -> list[str]:
     """Every file and folder that is in one tree only, or has other bytes."""
     found, wanted = _digests(folder), _digests(source)
     return sorted(p for p in found.keys() | wanted.keys() if found.get(p) != wanted.get(p))
+
+
+def note_differences(tally: Tally, source: Path, folder: Path) -> None:
+    """Note everything that is not in both trees with the same bytes."""
+    for path in differences(source, folder):
+        tally.note("wrong files", path)
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
-MUST_BE_ZERO = ("wrong files", "steps skipped", "steps repeated", "hangs", "wedges", "leaks")
+MUST_BE_ZERO = (
+    "wrong files",
+    "fetched twice",
+    "steps skipped",
+    "steps repeated",
+    "hangs",
+    "wedges",
+    "leaks",
+)
 
 
 @dataclass
@@ -16,7 +25,9 @@ class Tally:
         blows: Number of kills, losses of power, failed calls or flipped bits in them.
         begun_anew: Runs that were killed when all their steps had ended, and so were run once more.
         refused: Trials in which dlcore stopped with a documented error, as it may.
+        reused_bytes: What the last command of each trial found on disk and did not fetch again.
         seconds: How long all trials took.
+        moments: How many kills there were at each moment of a command.
         found: What must not be, by kind: each with the trial's number and what was seen.
     """
 
@@ -24,7 +35,9 @@ class Tally:
     blows: int = 0
     begun_anew: int = 0
     refused: int = 0
+    reused_bytes: int = 0
     seconds: float = 0.0
+    moments: Counter[str] = field(default_factory=Counter)
     found: dict[str, list[str]] = field(default_factory=lambda: {k: [] for k in MUST_BE_ZERO})
 
     def note(self, kind: str, what: object) -> None:
@@ -48,6 +61,8 @@ def table(tallies: dict[str, Tally]) -> str:
         cells = [f"{n:{len(column)}}" for n, column in zip(counts, columns, strict=True)]
         lines.append(" ".join([f"{name:24}", *cells]))
     for name, tally in tallies.items():
+        lines += [f"{name}: {count:5} killed: {at}" for at, count in sorted(tally.moments.items())]
+        lines += [f"{name}: {tally.reused_bytes} bytes reused"] if tally.reused_bytes else []
         for kind, notes in tally.found.items():
             lines += [f"{name}: {kind}: {note}" for note in notes[:5]]
     return "\n".join(lines)

@@ -8,17 +8,24 @@ from pathlib import Path
 import pytest
 
 from tests.torture.campaign import Campaign
-from tests.torture.scenarios import SCENARIOS
+from tests.torture.scenarios import NEEDS_POSIX, SCENARIOS
 from tests.torture.scene import CANARY, PACKAGES, Scene, differences
 from tests.torture.tally import Tally, table
-
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 
 SEED = int(os.environ.get("DLCORE_SEED", "20261122"))
 TRIALS = int(os.environ.get("DLCORE_TORTURE_TRIALS", "1"))
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+needs_posix = pytest.mark.posix_only(reason="calls are seen by way of /proc; users have ids")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(name for name in SCENARIOS if name not in NEEDS_POSIX),
+        *(pytest.param(name, marks=needs_posix) for name in NEEDS_POSIX),
+    ],
+)
 def test_a_few_trials_find_nothing(tmp_path: Path, name: str) -> None:
     campaign = Campaign(tmp_path, SEED, [name])
     for _ in range(TRIALS):
