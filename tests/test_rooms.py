@@ -67,7 +67,7 @@ INNER_ALLOWED = {
     },
     "steps/commands": {
         *("dlcore.printable", "dlcore.text_files", "dlcore.waiting", "dlcore.tasksequence"),
-        *("dlcore.steps.commands", "dlcore.steps.interface", "dlcore.disk.links"),
+        *("dlcore.steps.commands", "dlcore.steps.interface", "dlcore.disk.clearing"),
     },
 }
 INNER_USERS = {

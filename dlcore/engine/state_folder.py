@@ -6,10 +6,10 @@ import contextlib
 import hashlib
 import logging
 import os
-import shutil
 import sys
 from pathlib import Path
 
+from dlcore.disk.clearing import clear
 from dlcore.errors import ConfigError
 from dlcore.long_path import why_no_folder
 
@@ -47,7 +47,7 @@ def remove_state(state: Path) -> None:
 
     The lock of a process that holds it stays on Windows, until `remove_released`.
     """
-    shutil.rmtree(state, ignore_errors=True)
+    clear(state)
     if has_content(state):
         _log.warning("%s cannot be deleted completely; delete it, or run the same again", state)
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shutil
 from pathlib import Path
 
 from dlcore.disk import system
+from dlcore.disk.clearing import clear
 from dlcore.disk.faults import guarded
 from dlcore.disk.links import is_link
 from dlcore.disk.private_folder import PrivateFolder
@@ -55,6 +55,6 @@ def _remove(folder: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         if is_link(folder.lstat()):
             system.remove(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    clear(folder)
     if os.path.lexists(folder):
         _log.warning("%s cannot be emptied; files of an earlier run may be in it", folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -61,6 +62,18 @@ def test_an_older_version_is_replaced_with_what_only_it_had(folder: Path, record
     assert {item.path for item in look.bad} >= {"setup.exe", "new/only.txt", "old/only.txt", "old"}
     assert read_back(folder) == V2.contents
     assert not (folder / "old").exists()
+    assert neighbours(folder) == ["to"]
+
+
+def test_an_older_version_is_replaced_though_its_files_are_read_only(
+    folder: Path, records: Path
+) -> None:
+    """Fault: files of an older version were marked read-only. dlcore leaves none of them."""
+    put(V1, folder, records)
+    for path in [*folder.rglob("*")]:
+        path.chmod(stat.S_IRUSR | (stat.S_IXUSR if path.is_dir() else 0))
+    put(V2, folder, records)
+    assert read_back(folder) == V2.contents
     assert neighbours(folder) == ["to"]
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from dlcore.disk.links import is_link
+from dlcore.disk.clearing import clear
 from dlcore.steps.interface import SCRATCH_FOLDER, Job
 from dlcore.tasksequence import FrozenVariables, needs
 from dlcore.tasksequence.step_types import RUN_COMMAND_LINE, RUN_POWERSHELL
@@ -75,32 +73,4 @@ def scratch_folder(job: Job) -> Iterator[Path]:
     try:
         yield Path(folder)
     finally:
-        _remove(Path(folder))
-
-
-def _remove(folder: Path) -> None:
-    """Remove what can be removed.
-
-    A `tempfile.TemporaryDirectory` recurses without end where Windows refuses, before Python 3.12,
-    and may change the mode of what a link points to.
-    """
-    shutil.rmtree(folder, ignore_errors=True)
-    _make_writable(folder)
-    for parent, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            _make_writable(Path(parent, name))
-        folders[:] = [name for name in folders if not _leads_elsewhere(Path(parent, name))]
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _leads_elsewhere(path: Path) -> bool:
-    try:
-        return is_link(path.lstat())
-    except OSError:
-        return True
-
-
-def _make_writable(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        if not _leads_elsewhere(path):
-            path.chmod(stat.S_IRWXU)
+        clear(Path(folder))

@@ -1,0 +1,43 @@
+"""Deletes a folder as far as that is possible, and waits for nobody.
+
+Files and folders that are marked read-only go too: Windows does not delete such a file, and other
+systems delete nothing in such a folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from dlcore.disk.links import is_link
+
+
+def clear(folder: Path) -> None:
+    """Delete a folder and everything in it; what is refused stays. Links are not followed.
+
+    A `tempfile.TemporaryDirectory` recurses without end where Windows refuses, before Python 3.12,
+    and may change the mode of what a link points to.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    _make_writable(folder)
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            _make_writable(Path(parent, name))
+        folders[:] = [name for name in folders if not _leads_elsewhere(Path(parent, name))]
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _leads_elsewhere(path: Path) -> bool:
+    try:
+        return is_link(path.lstat())
+    except OSError:
+        return True
+
+
+def _make_writable(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if not _leads_elsewhere(path):
+            path.chmod(stat.S_IRWXU)
