@@ -4,7 +4,8 @@ A virus scanner, an indexer or a backup opens files right after they were writte
 Windows refuses to rename or delete them, or a folder that holds them. It does not tell such a
 refusal from one for good, so both are waited for.
 
-A mark "read-only" is taken off first, as no such mark keeps a name on other systems.
+A mark "read-only" is taken off first, as no such mark keeps a name on other systems. It also keeps
+everybody from writing to the file, the administrator too.
 
 Source: learn.microsoft.com/en-us/windows/win32/api/fileapi/nf-fileapi-deletefilew (remarks);
 .../api/fileapi/nf-fileapi-createfilew (dwShareMode)
@@ -104,12 +105,12 @@ def _without_mark(call: Callable[[], object], path: Path | str) -> None:
     try:
         call()
     except PermissionError:
-        if not _take_mark(path):
+        if not take_mark(path):
             raise
         call()
 
 
-def _take_mark(path: Path | str) -> bool:
+def take_mark(path: Path | str) -> bool:
     """Take the mark "read-only" off. Returns False if it was not there."""
     with contextlib.suppress(OSError):
         attributes: int = getattr(os.lstat(path), "st_file_attributes", 0)

@@ -22,7 +22,7 @@ from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 
-from dlcore.disk import system
+from dlcore.disk import held_files, system
 from dlcore.disk.links import is_link, refuse_link
 from dlcore.disk.ownership import (
     check_owner,
@@ -41,6 +41,7 @@ _HAS_MODES = hasattr(os, "fchmod")
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)  # Windows: Python makes handles that are not inherited
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
+_WRITING = os.O_WRONLY | os.O_RDWR
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # for a pipe in the place of a file
 FILE_FLAGS = _NO_FOLLOW | _CLOEXEC | _BINARY | _NO_WAIT
 FOLDER_FLAGS = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _NO_FOLLOW | _CLOEXEC
@@ -187,6 +188,8 @@ class PrivateFolder:
 def open_file(path: Path, place: Place, flags: int = os.O_RDWR, *, create: bool = False) -> int:
     """Open a plain file of this user that has one name.
 
+    Of a file that is to be written, Windows' mark "read-only" is taken off.
+
     Args:
         path: For messages.
         place: Where it is.
@@ -197,14 +200,15 @@ def open_file(path: Path, place: Place, flags: int = os.O_RDWR, *, create: bool 
         OwnershipError: It belongs to another user.
         OSError: It cannot be opened, or it is something else: ``EEXIST``.
     """
+    flags |= FILE_FLAGS | (os.O_CREAT if create else 0)
     with place as (name, folder):
         refuse_link(path)
-        fd = os.open(
-            name,
-            flags | FILE_FLAGS | (os.O_CREAT if create else 0),
-            PRIVATE_FILE_MODE,
-            dir_fd=folder,
-        )
+        try:
+            fd = os.open(name, flags, PRIVATE_FILE_MODE, dir_fd=folder)
+        except PermissionError:
+            if not flags & _WRITING or not held_files.take_mark(path):
+                raise
+            fd = os.open(name, flags, PRIVATE_FILE_MODE, dir_fd=folder)
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:

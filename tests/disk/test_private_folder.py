@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
@@ -268,3 +269,26 @@ def test_any_path_can_be_opened_without_a_private_folder(tmp_path: Path) -> None
     assert (tmp_path / "a" / "f").read_bytes() == b""
     if sys.platform != "win32":
         assert (mode(tmp_path / "a"), mode(tmp_path / "a" / "f")) == (0o700, 0o600)
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="elsewhere files have no such mark")
+def test_a_file_that_is_marked_read_only_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: a step has marked a package's file read-only. dlcore can repair it nevertheless."""
+    path, real = tmp_path / "file", os.open
+
+    def refuse(name: str, flags: int, *arguments: object, **options: object) -> int:
+        """As Windows does; Wine lets an administrator write."""
+        if flags & (os.O_WRONLY | os.O_RDWR) and not Path(name).stat().st_mode & stat.S_IWRITE:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+        return real(name, flags, *arguments, **options)  # type: ignore[arg-type]
+
+    path.write_bytes(b"content")
+    path.chmod(stat.S_IREAD)
+    monkeypatch.setattr(os, "open", refuse)
+    os.close(open_file(path, place_anywhere(path), os.O_RDONLY))
+    assert not path.stat().st_mode & stat.S_IWRITE
+    os.close(open_file(path, place_anywhere(path)))
+    assert path.read_bytes() == b"content"
+    assert path.stat().st_mode & stat.S_IWRITE
