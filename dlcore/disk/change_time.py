@@ -3,7 +3,11 @@
 Its ``st_ctime`` is the time of creation on Windows, and anybody who may write to a file can put
 ``st_mtime`` back. NTFS and ReFS keep a time of change as well, as POSIX does.
 
-Source: learn.microsoft.com/en-us/windows/win32/api/winbase/ns-winbase-file_basic_info
+A write need not show in these times before the writer closes the file. So while another program has
+a file open to write, its times tell nothing.
+
+Source: learn.microsoft.com/en-us/windows/win32/api/winbase/ns-winbase-file_basic_info;
+.../api/fileapi/nf-fileapi-writefile (remarks); .../api/fileapi/nf-fileapi-createfilew (dwShareMode)
 """
 
 from __future__ import annotations
@@ -13,12 +17,15 @@ import os
 import sys
 from pathlib import Path
 
+from dlcore.disk.windows_errors import SHARING_VIOLATION
+
 _EPOCH_NS = 11_644_473_600 * 1_000_000_000  # from 1601, where Windows begins to count, to 1970
 _TICK_NS = 100
 
 if sys.platform == "win32":
-    _READ_ATTRIBUTES = 0x80
+    _READ, _READ_ATTRIBUTES = 0x8000_0000, 0x80
     _SHARE_ALL = 7  # others may read, write and delete it meanwhile
+    _SHARE_ALL_BUT_WRITES = 5
     _OPEN_EXISTING = 3
     _FOLDERS_TOO, _THE_LINK_ITSELF = 0x0200_0000, 0x0020_0000
     _BASIC_INFO = 0
@@ -36,21 +43,23 @@ if sys.platform == "win32":
     _kernel = ctypes.WinDLL("kernel32", use_last_error=True)
     _kernel.CreateFileW.restype = ctypes.c_void_p
 
-    def _changed_ns(path: str) -> int:
+    def _opened(path: str, access: int, share: int) -> ctypes.c_void_p:
         flags = _FOLDERS_TOO | _THE_LINK_ITSELF
-        handle = _kernel.CreateFileW(
-            path, _READ_ATTRIBUTES, _SHARE_ALL, None, _OPEN_EXISTING, flags, None
-        )
+        handle = _kernel.CreateFileW(path, access, share, None, _OPEN_EXISTING, flags, None)
         if handle == _INVALID_HANDLE:
             raise ctypes.WinError(ctypes.get_last_error())
+        return ctypes.c_void_p(handle)
+
+    def _changed_ns(path: str) -> int:
+        handle = _opened(path, _READ_ATTRIBUTES, _SHARE_ALL)
         info = _BasicInfo()
         try:
             if not _kernel.GetFileInformationByHandleEx(
-                ctypes.c_void_p(handle), _BASIC_INFO, ctypes.byref(info), ctypes.sizeof(info)
+                handle, _BASIC_INFO, ctypes.byref(info), ctypes.sizeof(info)
             ):
                 raise ctypes.WinError(ctypes.get_last_error())
         finally:
-            _kernel.CloseHandle(ctypes.c_void_p(handle))
+            _kernel.CloseHandle(handle)
         return int(info.change) * _TICK_NS - _EPOCH_NS
 
     def status_with_change_time(path: str | Path) -> os.stat_result:
@@ -67,3 +76,18 @@ if sys.platform == "win32":
         if changed_ns > 0:
             fields["st_ctime_ns"] = changed_ns
         return os.stat_result(tuple(status), fields)
+
+    def is_open_to_write(path: str | Path) -> bool:
+        """Whether another program has a file open to write, or keeps others from reading it.
+
+        Raises:
+            OSError: It is not there, or may not be read.
+        """
+        try:
+            handle = _opened(str(path), _READ, _SHARE_ALL_BUT_WRITES)
+        except OSError as error:
+            if error.winerror == SHARING_VIOLATION:
+                return True
+            raise
+        _kernel.CloseHandle(handle)
+        return False

@@ -29,7 +29,7 @@ from dlcore.disk.private_folder import (
 from dlcore.native import Run, Written, verify_and_write
 
 if sys.platform == "win32":
-    from dlcore.disk.change_time import status_with_change_time
+    from dlcore.disk.change_time import is_open_to_write, status_with_change_time
 
 MAX_DOCUMENT_BYTES = 256 << 20  # of dlcore's own; a manifest, the longest, has a quarter of that
 
@@ -72,6 +72,16 @@ class Files:
                 return os.stat(name, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError:
             return None
+
+    def hides_writes(self, path: Path) -> bool:
+        """Whether a file may be changed although its status stays: a program is writing to it."""
+        if sys.platform == "win32":
+            try:
+                with self._at(path) as (name, _):
+                    return is_open_to_write(name)
+            except FileNotFoundError:  # taken away after its status was looked at
+                return True
+        return False
 
     def names(self, path: Path) -> list[str]:
         """Names of a folder's entries, sorted."""

@@ -62,9 +62,7 @@ class Proofs:
         if not found.is_complete:
             return False
         found.settle(self._files, folder)
-        known = self._identities.get(key) or [None] * len(found.identities)
-        rows = enumerate(zip(found.identities, known, strict=True))
-        suspects = [number for number, (now, before) in rows if now is None or now != before]
+        suspects = self._suspects(key, folder, manifest, found)
         if suspects and not self._match(folder, manifest, suspects):
             return False
         for number in suspects:
@@ -72,6 +70,16 @@ class Proofs:
                 return False
         self.note(key, found.identities)
         return True
+
+    def _suspects(self, key: str, folder: Path, manifest: Manifest, found: Inventory) -> list[int]:
+        """The files whose identity does not tell that they are as this process verified them."""
+        known = self._identities.get(key) or [None] * len(found.identities)
+        rows = zip(manifest.files, found.identities, known, strict=True)
+        return [
+            number
+            for number, (file, now, before) in enumerate(rows)
+            if now is None or now != before or self._files.hides_writes(path_of(folder, file.path))
+        ]
 
     def _match(self, folder: Path, manifest: Manifest, suspects: Iterable[int]) -> bool:
         """Whether all blocks that these files have a part in match their SHA-256."""

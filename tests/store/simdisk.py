@@ -146,6 +146,9 @@ class SimDisk(Files):
         node = self._find(path)
         return None if node is None else status_of(node)
 
+    def hides_writes(self, path: Path) -> bool:
+        return False
+
     def entries(self, path: Path) -> Iterator[tuple[str, os.stat_result]]:
         return iter([(n, status_of(node)) for n, node in self._folder(path).names.items()])
 

@@ -149,6 +149,41 @@ def test_only_what_differs_is_hashed_again(tmp_path: Path, name: str) -> None:
         assert len(PACKAGE.document) < BLOCK_BYTES
 
 
+class Frozen(Files):
+    """A disk on which writes do not show in a file's status before the writer has closed it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frozen: dict[Path, os.stat_result] = {}
+
+    def write_later(self, path: Path) -> None:
+        """Change a file that is open from now on."""
+        status = self.status(path)
+        assert status
+        flip(path)
+        self.frozen[path] = status
+
+    def entries(self, path: Path) -> Iterator[tuple[str, os.stat_result]]:
+        for name, status in super().entries(path):
+            yield name, self.frozen.get(path / name, status)
+
+    def status(self, path: Path) -> os.stat_result | None:
+        return self.frozen.get(path) or super().status(path)
+
+    def hides_writes(self, path: Path) -> bool:
+        return path in self.frozen
+
+
+def test_a_file_that_is_being_written_is_hashed_though_it_looks_the_same(tmp_path: Path) -> None:
+    """Fault: on Windows a program writes to a package's file and keeps it open. It is not used."""
+    files = Frozen()
+    with opened(tmp_path, files) as store:
+        content = finish(store)
+        assert prove(store) == content
+        files.write_later(content / next(file for file, data in PACKAGE.contents.items() if data))
+        assert prove(store) is None
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_any_flipped_bit_is_found(tmp_path: Path, seed: int) -> None:
     """Fault: a bit of a finished package is flipped. dlcore finds it before the package is used."""
