@@ -1,10 +1,11 @@
-"""Commands that are killed again and again: `fetch`, `run`, `publish` and its repair."""
+"""Commands that are killed again and again: `fetch`, `run` and `publish`, and their repairs."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+from dlcore.publish import publish
 from tests.publish.helpers import from_folder, published_tree
 from tests.torture.remains import Kept, moment_of_fetch, moment_of_run
 from tests.torture.scene import BLOCK_BYTES, PACKAGES, Scene, flip_a_bit, note_differences
@@ -19,9 +20,10 @@ def kill_fetch(scene: Scene, work: Path, tally: Tally) -> None:
     folder, source = work / "out" / "folder", scene.source(package_id)
     folder.parent.mkdir()
     command = ["fetch", package_id, "--from", scene.published, "-o", folder, "--quiet", "--json"]
-    kept = Kept(scene.published, [package_id], work / "out" / ".folder.dlcore", folder)
+    state = work / "out" / ".folder.dlcore"
+    kept = Kept(scene.published, [package_id], state, folder)
     for _ in scene.harass("fetch", command, work, tally):
-        tally.moments[moment_of_fetch(folder)] += 1
+        tally.moments[moment_of_fetch(state, is_delivered=folder.exists())] += 1
         kept.look(tally)
         if folder.exists():
             note_differences(tally, source, folder)
@@ -34,6 +36,28 @@ def kill_fetch(scene: Scene, work: Path, tally: Tally) -> None:
     if left_bytes > MAX_LEFT_BYTES:
         tally.note("wedges", f"{left_bytes} bytes are left beside the folder")
     scene.check_secrets(work, tally)
+
+
+def kill_update(scene: Scene, work: Path, tally: Tally) -> None:
+    """`fetch` over an older version is killed again and again: the folder is the one or the other.
+
+    Where two folders cannot be exchanged in one step, the folder may be away, but not lost.
+    """
+    folder, state = work / "out" / "folder", work / "out" / ".folder.dlcore"
+    folder.parent.mkdir()
+    fetch = ["fetch", "ABC00001", "-o", folder, "--quiet", "--from"]
+    old, new = _tree(scene.source("ABC00001")), _tree(scene.later / "ABC00001")
+    scene.finish("fetch", [*fetch, scene.published], work, tally)
+    command = [*fetch, _site_of_later(scene, work)]
+    for _ in scene.harass("update", command, work, tally):
+        found = _tree(folder if folder.exists() else state / "replaced")
+        tally.moments[moment_of_fetch(state, is_delivered=found == new)] += 1
+        if found not in (old, new):
+            tally.note("wrong files", "the folder after a kill")
+    if scene.finish("update", command, work, tally):
+        note_differences(tally, scene.later / "ABC00001", folder)
+    if state.exists():
+        tally.note("wedges", f"{[path.name for path in state.iterdir()]} are left")
 
 
 def kill_run(scene: Scene, work: Path, tally: Tally) -> None:
@@ -101,6 +125,12 @@ def flip_state(scene: Scene, work: Path, tally: Tally) -> None:
     tally.blows += 1
     ended_well = scene.ended_well_or_refused("run", command, work, tally)
     scene.check_log(work, tally, kills, is_complete=ended_well)
+
+
+def _site_of_later(scene: Scene, work: Path) -> Path:
+    site, later = work / "site", scene.later / "ABC00001"
+    publish(later, package_id="ABC00001", version=2, destination=str(site), block_bytes=BLOCK_BYTES)
+    return site
 
 
 def _publish_command(source: Path, site: Path, *more: str) -> list[object]:

@@ -19,11 +19,17 @@ DIGEST_BYTES = 32
 Document = Mapping[str, Any]
 
 
-def moment_of_fetch(folder: Path) -> str:
-    """When `fetch` into a folder was killed."""
-    state = folder.with_name(f".{folder.name}.dlcore")
-    if folder.exists():
+def moment_of_fetch(state: Path, *, is_delivered: bool) -> str:
+    """When `fetch` was killed.
+
+    Args:
+        state: The state folder, beside the folder.
+        is_delivered: Whether the folder has got its content.
+    """
+    if is_delivered:
         return "state removed" if state.exists() else "ended"
+    if (state / "replaced").exists():
+        return "folder away"
     if any(state.glob("packages/*")):
         return "delivered"
     return "content fetched" if any(state.glob("partial/*")) else "begun"

@@ -19,7 +19,14 @@ from tests.store.test_power_loss import MANY, PACKAGE, WHOLE, Run, cut_at
 from tests.torture import breaking
 from tests.torture.adversary import planting
 from tests.torture.breaking import lay_out, survivors
-from tests.torture.killing import flip_state, kill_fetch, kill_publish, kill_repair, kill_run
+from tests.torture.killing import (
+    flip_state,
+    kill_fetch,
+    kill_publish,
+    kill_repair,
+    kill_run,
+    kill_update,
+)
 from tests.torture.lives import CopyLife, DeliveryLife, Life, RunLife, TrustLife
 from tests.torture.recorder import Recorder
 from tests.torture.scene import Scene, note_differences
@@ -172,6 +179,7 @@ NEEDS_POSIX: dict[str, Scenario] = {
 
 SCENARIOS: dict[str, Scenario] = {
     "kill fetch": kill_fetch,
+    "kill update": kill_update,
     "kill run": kill_run,
     "kill publish": kill_publish,
     "kill repair": kill_repair,

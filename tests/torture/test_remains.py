@@ -69,15 +69,19 @@ def test_nothing_was_kept_where_nothing_is(tmp_path: Path, kept: Kept) -> None:
     assert tally.found["fetched twice"] == ["trial 0: 1 bytes"]
 
 
-def test_what_is_left_tells_when_a_command_was_killed(tmp_path: Path) -> None:
-    folder, state = tmp_path / "folder", tmp_path / ".folder.dlcore"
-    found = [moment_of_fetch(folder)]
-    for path in (state / "partial" / "key", state / "packages" / "key", folder):
+def test_what_is_left_tells_when_a_fetch_was_killed(tmp_path: Path) -> None:
+    state = tmp_path / ".folder.dlcore"
+    found = [moment_of_fetch(state, is_delivered=False)]
+    for path in (state / "partial" / "key", state / "packages" / "key", state / "replaced"):
         path.mkdir(parents=True)
-        found.append(moment_of_fetch(folder))
+        found.append(moment_of_fetch(state, is_delivered=False))
+    found.append(moment_of_fetch(state, is_delivered=True))
     shutil.rmtree(state)
-    found.append(moment_of_fetch(folder))
-    assert found == ["begun", "content fetched", "delivered", "state removed", "ended"]
+    found.append(moment_of_fetch(state, is_delivered=True))
+    assert found == [
+        *("begun", "content fetched", "delivered", "folder away"),
+        *("state removed", "ended"),
+    ]
 
 
 def test_the_log_of_the_steps_tells_when_a_run_was_killed(tmp_path: Path) -> None:
