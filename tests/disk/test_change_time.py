@@ -8,10 +8,17 @@ from pathlib import Path
 
 import pytest
 
-if sys.platform == "win32":
-    from dlcore.disk.change_time import is_open_to_write
-else:
-    pytest.skip("other systems show each write at once", allow_module_level=True)
+from dlcore.disk import change_time
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "win32", reason="other systems show each write at once"
+)
+
+
+def is_open_to_write(path: Path) -> bool:
+    if sys.platform == "win32":
+        return change_time.is_open_to_write(path)
+    return False
 
 
 def test_a_file_is_open_to_write_as_long_as_a_program_may_write_to_it(tmp_path: Path) -> None:
