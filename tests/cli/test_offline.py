@@ -29,6 +29,8 @@ if (here / ("die in " + sys.argv[2])).exists():
 
 
 KILLED = 77 if sys.platform == "win32" else -9
+SLOW = "50 kB/s"
+"""`LARGE` takes 40 s at this rate, much longer than a step that is killed."""
 
 
 class Scene(NamedTuple):
@@ -109,7 +111,7 @@ def test_a_run_whose_content_is_on_disk_needs_no_network(scene: Scene) -> None:
 def test_a_run_whose_content_is_missing_waits_for_the_network(scene: Scene) -> None:
     """Fault N10: no network after a restart, content missing. dlcore waits, and ends right."""
     scene.die_in("one")
-    with scene.gateway("--bandwidth", "1 MB/s") as gateway:
+    with scene.gateway("--bandwidth", SLOW) as gateway:
         scene.describe(gateway)
         assert scene.run().status == KILLED
     process = scene.start()
@@ -134,7 +136,7 @@ def test_a_package_published_again_is_told_and_the_run_keeps_its_version(scene: 
     """Fault: a package is published again during a run. dlcore says so and keeps the old one."""
     scene.die_in("one")
     source = make_tree(scene.root / "newer", {"content.bin": 3 << 20}, seed=2)
-    with scene.gateway("--bandwidth", "1 MB/s") as gateway:
+    with scene.gateway("--bandwidth", SLOW) as gateway:
         scene.describe(gateway)
         assert scene.run().status == KILLED
     publish(source, package_id=LARGE, version=2, destination=str(scene.root / "published"))
@@ -152,7 +154,7 @@ def test_a_package_published_again_is_told_and_the_run_keeps_its_version(scene: 
 def test_a_pinned_version_that_is_gone_asks_for_a_decision(scene: Scene) -> None:
     """Fault: the version that a run began with is gone. dlcore names both versions and stops."""
     scene.die_in("one")
-    with scene.gateway("--bandwidth", "1 MB/s") as gateway:
+    with scene.gateway("--bandwidth", SLOW) as gateway:
         scene.describe(gateway)
         assert scene.run().status == KILLED
     published = scene.root / "published"
