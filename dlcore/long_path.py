@@ -48,11 +48,12 @@ def plain_text(text: str) -> str:
 
 def why_no_folder(path: Path) -> str:
     """Why a path cannot be that of a folder on Windows; empty if it can be, and elsewhere."""
-    return why_no_folder_on_windows(PureWindowsPath(path)) if sys.platform == "win32" else ""
+    return why_no_folder_on_windows(str(path)) if sys.platform == "win32" else ""
 
 
-def why_no_folder_on_windows(path: PureWindowsPath) -> str:
+def why_no_folder_on_windows(text: str) -> str:
     """As `why_no_folder`, on any system."""
+    path = PureWindowsPath(text)
     if path.drive.startswith(_DEVICE) or is_device_name(path.name):
         return f"{path.name or path.drive} is a device, not a folder"
     if any(":" in name for name in path.parts[bool(path.anchor) :]):  # else a stream of a file

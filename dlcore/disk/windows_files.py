@@ -56,9 +56,12 @@ if sys.platform == "win32":
     def _handle(fd: int) -> ctypes.c_void_p:
         return ctypes.c_void_p(msvcrt.get_osfhandle(fd))
 
+    def _text(code: int) -> str:
+        return ctypes.FormatError(code).rstrip(".")  # as in the errors that Python itself raises
+
     def _fault() -> OSError:
         code = ctypes.get_last_error()
-        return windows_errors.file_error(code, ctypes.FormatError(code))
+        return windows_errors.file_error(code, _text(code))
 
     def _transfer(
         call: Callable[..., int], fd: int, data: Any, length_bytes: int, offset: int
@@ -148,7 +151,7 @@ if sys.platform == "win32":
         low = int(_kernel.GetCompressedFileSizeW(str(path), ctypes.byref(high)))
         code = ctypes.get_last_error()
         if low == _INVALID_SIZE and code:
-            raise OSError(None, ctypes.FormatError(code), str(path), code)
+            raise OSError(None, _text(code), str(path), code)
         return high.value << 32 | low
 
     def rename(source: Path, target: Path, *, replace: bool) -> None:
@@ -165,4 +168,4 @@ if sys.platform == "win32":
         flags = _WRITE_THROUGH | (_REPLACE if replace else 0)
         if not _kernel.MoveFileExW(str(source), str(target), flags):
             code = ctypes.get_last_error()
-            raise OSError(None, ctypes.FormatError(code), str(source), code, str(target))
+            raise OSError(None, _text(code), str(source), code, str(target))

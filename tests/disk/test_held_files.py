@@ -144,6 +144,14 @@ def test_a_file_that_is_marked_read_only_is_changed(change: Change, tmp_path: Pa
     assert not (folder / "file").exists() or (folder / "file").read_bytes() == b"new"
 
 
+@windows_only
+def test_a_refusal_has_no_full_stop_inside_a_message(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as refused:
+        move(tmp_path, Patience(0.0))
+    assert refused.value.strerror
+    assert not refused.value.strerror.endswith(".")
+
+
 def test_a_tree_goes_with_everything_in_it(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     (folder / "a" / "b").mkdir(parents=True)
