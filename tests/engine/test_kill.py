@@ -7,6 +7,7 @@ runs are real processes, killed without warning.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import sys
@@ -37,14 +38,24 @@ CONTENT_BYTES = sum(sum(files.values()) for files in PACKAGES.values())
 COST_BYTES = CONNECTIONS * BufferPolicy().max_bytes // 2
 EXPECTED_BYTES = CONTENT_BYTES + len(PACKAGES)  # a byte each for preflight
 MAX_WASTED_BYTES = int(CONTENT_BYTES * Policy().waste_share)  # in each run, by races
+# What cancelled requests had on their way: the gateway counts it, and nobody receives it. Under
+# Wine many are cancelled, because processes are slow to begin and many requests are late.
+MAX_ON_THE_WAY_BYTES = 64 * BLOCK_BYTES if sys.platform == "win32" else 0
 
 
 class Scene:
-    """The site and its gateway, and runs against it."""
+    """The site and its gateway, and runs against it.
+
+    Attributes:
+        root: The folder with the site.
+        emulator: The gateway.
+        fetched_bytes: What the last run that ended has received by its own account.
+    """
 
     def __init__(self, root: Path, config: Path, emulator: Emulator) -> None:
         self.root = root
         self.emulator = emulator
+        self.fetched_bytes = 0
         self._command = (
             *(sys.executable, "-m", "dlcore", "run", str(root / "sequence.xml"), "--quiet"),
             *("--config", str(config), "--simulate", "0.05", "--json", "--state"),
@@ -65,6 +76,7 @@ class Scene:
             await process.wait()
             return False
         assert process.returncode == 0, err.decode() + out.decode()
+        self.fetched_bytes = json.loads(out)["bytes_fetched"]
         return True
 
     def received_bytes(self) -> int:
@@ -130,7 +142,8 @@ async def test_a_run_killed_at_any_moment_goes_on_and_ends_identical(
                 f"\nseed {SEED}: {kills} kills in {rounds} sequences, 0 wrong files, "
                 f"{again / kills / 1e6:.2f} MB fetched again a kill"
             )
-        assert 0 <= again <= kills * COST_BYTES + (rounds + 1) * MAX_WASTED_BYTES
+        most_bytes = MAX_WASTED_BYTES + MAX_ON_THE_WAY_BYTES
+        assert 0 <= again <= kills * COST_BYTES + (rounds + 1) * most_bytes
 
 
 async def _uninterrupted(scene: Scene, state: Path) -> float:
@@ -139,5 +152,7 @@ async def _uninterrupted(scene: Scene, state: Path) -> float:
     began_s = loop.time()
     assert await scene.run(state)
     assert scene.differences(state) == []
-    assert EXPECTED_BYTES <= scene.received_bytes() <= EXPECTED_BYTES + MAX_WASTED_BYTES
+    assert CONTENT_BYTES <= scene.fetched_bytes <= CONTENT_BYTES + MAX_WASTED_BYTES
+    most_bytes = EXPECTED_BYTES + MAX_WASTED_BYTES + MAX_ON_THE_WAY_BYTES
+    assert EXPECTED_BYTES <= scene.received_bytes() <= most_bytes
     return loop.time() - began_s

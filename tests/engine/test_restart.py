@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -72,7 +73,8 @@ def test_variables_survive_a_death(machine: Machine) -> None:
     machine.variables = {"Given": "at first"}
     with pytest.raises(CrashError):
         machine.run(tree, Acting(act))
-    assert (machine.state / STATE_FILE).stat().st_mode & 0o077 == 0
+    if sys.platform != "win32":  # it has no modes
+        assert (machine.state / STATE_FILE).stat().st_mode & 0o077 == 0
     machine.variables = {}
     machine.run(tree, Acting(act))
 
