@@ -20,7 +20,7 @@ from pathlib import Path
 
 from dlcore.engine import pins
 from dlcore.engine.state import LifeFigures, RunState
-from dlcore.engine.state_file import forget, save
+from dlcore.engine.state_file import StateFile
 from dlcore.errors import StorageError
 from dlcore.waiting import in_thread, wait_for_all
 
@@ -49,6 +49,7 @@ class RunKeeper:
     ) -> None:
         self.run = run
         self._folder = folder
+        self._file = StateFile(folder)
         self._measured = measured
         self._save_every_s = save_every_s
         self._earlier = copy.copy(run)
@@ -113,7 +114,7 @@ class RunKeeper:
         Raises:
             StorageError: The disk failed.
         """
-        await in_thread(forget, self._folder)
+        await in_thread(self._file.forget)
         await in_thread(pins.tidy, self._folder)
 
     async def take_restart(self) -> None:
@@ -158,7 +159,7 @@ class RunKeeper:
     async def _write_next(self) -> None:
         async with self._saving:
             saved = self._saved
-            await in_thread(save, self._folder, saved)
+            await in_thread(self._file.save, saved)
             self._on_disk = saved
 
     def _now_s(self) -> float:

@@ -1,10 +1,10 @@
 """``run.json``: where a run stands, kept on disk so that it survives a restart of the machine.
 
 Guarantees: the file is replaced by one rename after it was synced, and its folder is synced then,
-so after any crash it is the old one or the new one, and the new one once `save` has returned. A
-file that is damaged, of another version or contradicts itself is refused: to go on without it, or
-with what is left of it, would skip steps or run them twice. Only its owner can read it: variables
-may hold secrets.
+so after any crash it is the old one or the new one, and the new one once `StateFile.save` has
+returned. A file that is damaged, of another version or contradicts itself is refused: to go on
+without it, or with what is left of it, would skip steps or run them twice. Only its owner can read
+it: variables may hold secrets.
 
 The checksum finds damage. It does not prove who wrote the file.
 """
@@ -90,44 +90,47 @@ def load(state: Path) -> RunState | None:
         RunStateError: As `decode_state`.
         StorageError: The file is there but the disk fails.
     """
-    path = _long(state) / STATE_FILE
+    folder = long_path(state.absolute())
+    path = folder / STATE_FILE
     with guarded(f"read {path}", state):
-        document = read_document(_files(state), path)
+        document = read_document(Files(PrivateFolder(folder)), path)
     return None if document is None else decode_state(document, source=str(path))
 
 
-def save(state: Path, run: RunState) -> None:
-    """Put the run's state on disk, durably.
+class StateFile:
+    """The file of a run that is under way. It may be written by one thread at a time.
 
-    Raises:
-        StorageError: The disk failed; the old state is still there, or already the new one.
+    Args:
+        state: The state directory, in which nothing is reached through a link. The way to it is
+            checked once, when the file is first written.
     """
-    document = encode_state(run)
-    files = _files(state)
-    with guarded("save the run's state", state, len(document)):
-        write_document(files, _long(state) / STATE_FILE, document)
-        files.sync_folder(_long(state))
 
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._folder = long_path(state.absolute())
+        self._files = Files(PrivateFolder(self._folder))
 
-def forget(state: Path) -> None:
-    """Remove the state: the run has ended, and the next one begins anew.
+    def save(self, run: RunState) -> None:
+        """Put the run's state on disk, durably.
 
-    Raises:
-        StorageError: The disk failed.
-    """
-    with guarded("remove the run's state", state):
-        with contextlib.suppress(FileNotFoundError):
-            _files(state).remove(_long(state) / STATE_FILE)
-        _files(state).sync_folder(_long(state))
+        Raises:
+            StorageError: The disk failed; the old state is still there, or already the new one.
+        """
+        document = encode_state(run)
+        with guarded("save the run's state", self._state, len(document)):
+            write_document(self._files, self._folder / STATE_FILE, document)
+            self._files.sync_folder(self._folder)
 
+    def forget(self) -> None:
+        """Remove the state: the run has ended, and the next one begins anew.
 
-def _files(state: Path) -> Files:
-    """The state directory, in which nothing is reached through a link."""
-    return Files(PrivateFolder(_long(state)))
-
-
-def _long(state: Path) -> Path:
-    return long_path(state.absolute())
+        Raises:
+            StorageError: The disk failed.
+        """
+        with guarded("remove the run's state", self._state):
+            with contextlib.suppress(FileNotFoundError):
+                self._files.remove(self._folder / STATE_FILE)
+            self._files.sync_folder(self._folder)
 
 
 def _checksum(payload: bytes) -> str:

@@ -17,7 +17,14 @@ from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.identity import SequenceIdentity, StepIdentity
 from dlcore.engine.outcomes import SkipReason, StepOutcome
 from dlcore.engine.state import Pin, Restart, RunState, StepResult
-from dlcore.engine.state_file import STATE_FILE, VERSION, decode_state, encode_state, forget, load
+from dlcore.engine.state_file import (
+    STATE_FILE,
+    VERSION,
+    StateFile,
+    decode_state,
+    encode_state,
+    load,
+)
 from dlcore.errors import OwnershipError, RunStateError, RunStateFault
 from dlcore.long_path import plain_path
 from dlcore.native import block_checksums
@@ -229,5 +236,5 @@ def test_the_end_of_a_run_is_on_disk_on_return(
         "sync_folder",
         lambda files, folder: synced.append((plain_path(folder), path.exists())),
     )
-    forget(tmp_path)
+    StateFile(tmp_path).forget()
     assert synced == [(tmp_path, False)]
