@@ -28,7 +28,7 @@ from dlcore.store.held_blocks import HeldBlocks
 from dlcore.store.inventory import Inventory
 from dlcore.store.journal import Claim
 from dlcore.store.pending_runs import OnWritten, PendingRuns
-from dlcore.store.proof import refuse_foreign
+from dlcore.store.proof import refuse_foreign, refuse_shared_names
 from dlcore.store.resume import find_blocks
 from dlcore.store.tree import Tree
 from dlcore.store.whole import WholeObject
@@ -268,6 +268,7 @@ class Partial:
         found = Inventory.take(self._files, content, self.manifest)
         refuse_foreign(found, content, self.manifest.package_id)
         if not found.is_complete:
+            refuse_shared_names(self._files, found, content, self.manifest)
             raise StorageError(
                 f"files of package {self.manifest.package_id} were changed while it was fetched",
                 path=content,

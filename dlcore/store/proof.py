@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from dlcore.errors import UnexpectedContentError
+from dlcore.errors import StorageError, UnexpectedContentError
 from dlcore.model import BlockRange, Manifest
 from dlcore.native import verify_blocks
 from dlcore.store.checking import buffer_bytes, in_parallel, runs
@@ -168,6 +168,26 @@ def refuse_foreign(found: Inventory, folder: Path, package_id: str) -> None:
     ):
         if paths:
             raise unexpected(package_id, folder / min(paths), what, len(paths) - 1)
+
+
+def refuse_shared_names(files: Files, found: Inventory, folder: Path, manifest: Manifest) -> None:
+    """Refuse a package with a name that the file system takes for another one of it.
+
+    So it is with a name that Windows has given to another file as its short one (8.3).
+
+    Raises:
+        StorageError: There is such a name; the message tells it.
+    """
+    for file, identity in zip(manifest.files, found.identities, strict=True):
+        path = path_of(folder, file.path)
+        if identity or files.status(path) is None or path.name in files.names(path.parent):
+            continue
+        raise StorageError(
+            f"package {manifest.package_id} cannot be on this file system, which takes the name of"
+            f" its file {file.path} for that of another file",
+            path=path,
+            remedy="Choose a folder on another file system, or have the file renamed.",
+        )
 
 
 def unexpected(package_id: str, path: Path, what: str, more: int = 0) -> UnexpectedContentError:

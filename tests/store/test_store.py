@@ -274,6 +274,31 @@ def test_an_incomplete_package_is_not_finished(tmp_path: Path) -> None:
             partial.finish()
 
 
+class ShortNames(Files):
+    """A disk that takes a name for that of another file, as Windows takes a short name (8.3)."""
+
+    def status(self, path: Path) -> os.stat_result | None:
+        return super().status(self._long(path))
+
+    def open(self, path: Path, *, create: bool = False) -> int:
+        return super().open(self._long(path), create=create)
+
+    def _long(self, path: Path) -> Path:
+        return path.with_name("long name") if path.name == "LONGNA~1" else path
+
+
+def test_two_names_of_one_file_are_refused_by_name(tmp_path: Path) -> None:
+    """Fault: a file has the short name that Windows gave to another one. dlcore names it."""
+    package = make_package({"LONGNA~1": BLOCK_BYTES, "long name": 2 * BLOCK_BYTES})
+    store = Store(tmp_path, ShortNames())
+    store.prepare()
+    partial = store.begin(package.manifest, package.document)
+    fill(partial, package)
+    with pytest.raises(StorageError, match="the name of its file LONGNA~1"):
+        partial.finish()
+    store.close()
+
+
 @pytest.mark.parametrize("planted", [LINK, "folder", PIPE, "hard link"])
 def test_something_else_in_the_place_of_a_file_is_refused(tmp_path: Path, planted: str) -> None:
     """Fault D8: a folder, pipe or link stands in the place of a file. dlcore refuses it."""
