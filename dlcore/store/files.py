@@ -18,6 +18,7 @@ from pathlib import Path
 
 from dlcore.disk import system
 from dlcore.disk.links import is_folder, refuse_link
+from dlcore.disk.ownership import check_owner
 from dlcore.disk.private_folder import (
     FILE_FLAGS,
     FOLDER_FLAGS,
@@ -82,6 +83,10 @@ class Files:
             except FileNotFoundError:  # taken away after its status was looked at
                 return True
         return False
+
+    def check_owner(self, path: Path, status: os.stat_result) -> None:
+        """Refuse a link, and what belongs to another user: `dlcore.disk.ownership.check_owner`."""
+        check_owner(path, status)
 
     def names(self, path: Path) -> list[str]:
         """Names of a folder's entries, sorted."""

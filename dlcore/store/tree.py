@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcore.disk.links import is_folder
-from dlcore.disk.ownership import check_owner
 from dlcore.errors import ManifestError
 from dlcore.model import BlockRange, Extent, File, Manifest
 from dlcore.printable import quoted
@@ -294,5 +293,5 @@ def ensure_folder(files: Files, path: Path) -> bool:
     elif not is_folder(status):
         raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     else:
-        check_owner(path, status)
+        files.check_owner(path, status)
     return status is None
