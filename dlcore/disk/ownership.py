@@ -2,74 +2,127 @@
 
 A private place (a state directory, a lock file) belongs to the user of this process, and nobody
 else may write to it. Every folder on the way to it belongs to that user or to the administrator.
-Others may write to such a folder only if its sticky bit keeps them from renaming what is there.
+Others may write to such a folder only if that does not let them rename what is there: a sticky bit
+forbids it, and on Windows any open file below.
 
-Windows: links are refused there too. Who owns a file and who may write to it is not judged.
-
-Source: sudo's and OpenSSH's checks of modes (``StrictModes``); man 7 path_resolution, man 2 chmod.
+Source: sudo's and OpenSSH's checks of modes (``StrictModes``); man 7 path_resolution. Windows:
+decision 046.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import shlex
-import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from dlcore.disk.links import is_link
 from dlcore.errors import OwnershipError
 
-ADMINISTRATOR = 0  # may change everything anyway
+if sys.platform == "win32":
+    from dlcore.disk.windows_control import control_of
+else:
+    from dlcore.disk.modes import control_of
+
 MAX_LINKS = 40  # as Linux, before it says ELOOP
 
 
-def current_user() -> int | None:
-    """Id of the user that this process acts as; None where files do not tell their owner.
+class Control(Protocol):
+    """Who controls a place, as the system tells.
 
-    Windows: ``st_uid`` is 0 for every file there and the mode says nothing about others. Access
-    lists would tell, and the standard library cannot read them.
+    Attributes:
+        owner: Its owner, for messages.
+        is_own: Whether that is this user.
+        is_of_another: Whether that is another ordinary user, who may alter it at any time.
     """
-    return None if sys.platform == "win32" else os.geteuid()
+
+    @property
+    def owner(self) -> str: ...  # noqa: D102  # described above
+    @property
+    def is_own(self) -> bool: ...  # noqa: D102
+    @property
+    def is_of_another(self) -> bool: ...  # noqa: D102
+
+    def others_may_change(self) -> bool:
+        """Whether others may write to it."""
+        ...
+
+    def others_may_exchange(self) -> bool:
+        """Whether others may rename what lies in a folder."""
+        ...
+
+    def others_may_redirect(self) -> bool:
+        """Whether others may lead a link elsewhere."""
+        ...
+
+    def is_shared(self) -> bool:
+        """Whether others may make files in a folder, and cannot rename those of this user."""
+        ...
+
+    def others_may_read(self) -> bool:
+        """Whether others may read or change it."""
+        ...
+
+    def other_place(self) -> str:
+        """What to do about a place that another user owns."""
+        ...
+
+    def without_writers(self, path: Path | str) -> str:
+        """The command that keeps others from changing it."""
+        ...
+
+    def without_readers(self, path: Path | str) -> str:
+        """The command that keeps others from reading and changing it."""
+        ...
 
 
 def check_private(path: Path | str, status: os.stat_result) -> None:
     """Refuse a place that is a link, that another user owns, or that others may write to.
 
     Args:
-        path: The place, for the message.
+        path: The place.
         status: What ``lstat`` or ``fstat`` says about it.
 
     Raises:
         OwnershipError: It is refused. Nothing was changed.
+        OSError: It cannot be looked at.
     """
-    check_owner(path, status)
-    user = current_user()
-    if user is not None and _others_may_write(status, user):
-        raise _writable(path)
+    control = _checked_owner(path, status)
+    if control.others_may_change():
+        raise _writable(path, control)
 
 
-def check_owner(path: Path | str, status: os.stat_result) -> None:
+def check_owner(path: Path | str, status: os.stat_result, fd: int | None = None) -> None:
     """Refuse what is a link or belongs to another user; the mode does not matter.
 
-    That is enough below a private folder, which others cannot write to.
+    That is enough below a private folder: what dlcore makes there is private by itself.
+
+    Args:
+        path: The place.
+        status: What ``lstat`` or ``fstat`` says about it.
+        fd: The open file there, if there is one.
 
     Raises:
         OwnershipError: It is refused. Nothing was changed.
+        OSError: It cannot be looked at.
     """
+    _checked_owner(path, status, fd)
+
+
+def _checked_owner(path: Path | str, status: os.stat_result, fd: int | None = None) -> Control:
     if is_link(status):
-        raise _refusal(path, "is a link", "Name the place that it leads to, or remove the link.")
-    user = current_user()
-    if user is not None and status.st_uid != user:
-        raise _owned_by_other(path, status.st_uid, user)
+        raise _link(path, "is a link")
+    control = control_of(path, status, fd)
+    if not control.is_own:
+        raise _owned_by_other(path, control)
+    return control
 
 
-def is_of_another(status: os.stat_result) -> bool:
+def is_of_another(path: Path, status: os.stat_result) -> bool:
     """Whether another ordinary user owns a place, and so may alter it at any time."""
-    user = current_user()
-    return user is not None and status.st_uid not in {user, ADMINISTRATOR}
+    return control_of(path, status).is_of_another
 
 
 def check_not_of_another(path: Path | str, status: os.stat_result) -> None:
@@ -78,9 +131,9 @@ def check_not_of_another(path: Path | str, status: os.stat_result) -> None:
     Raises:
         OwnershipError: It is refused. Nothing was changed.
     """
-    user = current_user()
-    if user is not None and is_of_another(status):
-        raise _owned_by_other(path, status.st_uid, user)
+    control = control_of(path, status)
+    if control.is_of_another:
+        raise _owned_by_other(path, control)
 
 
 def check_way(path: Path) -> None:
@@ -95,10 +148,9 @@ def check_way(path: Path) -> None:
         OwnershipError: A place on the way, or the folder itself, is refused. Nothing was changed.
         OSError: The way cannot be followed.
     """
-    user = current_user()
     for place, status in _way(path.parent):
-        if user is not None:
-            _check_on_the_way(place, status, user)
+        if not _is_administered(place):
+            _check_on_the_way(place, status)
     try:
         check_private(path, path.lstat())
     except FileNotFoundError:
@@ -109,7 +161,7 @@ def followed(path: Path) -> Path:
     """The place that a path names, links followed, unless another user has planted one of them.
 
     In a folder where everyone may write and only owners may delete, a link is followed only if it
-    belongs to this user or to the owner of the folder. On Windows all links are followed.
+    belongs to this user or to the owner of the folder.
 
     Raises:
         OwnershipError: A link on the way, or the path itself, is refused.
@@ -125,34 +177,29 @@ def followed(path: Path) -> Path:
 
 
 def _check_links(path: Path) -> None:
-    user = current_user()
     for place, status in _way(path):
-        if user is None or not is_link(status) or status.st_uid == user:
+        if not is_link(status):
             continue
-        folder = place.parent.lstat()
-        is_open = folder.st_mode & stat.S_ISVTX and folder.st_mode & stat.S_IWOTH
-        if is_open and status.st_uid != folder.st_uid:
-            raise _refusal(
-                place,
-                f"is a link of user {status.st_uid} in a folder where everyone may write",
-                "Name the place that it leads to, or remove the link.",
-            )
+        control = control_of(place, status)
+        _check_link(place, control)
+        folder = control_of(place.parent, place.parent.lstat())
+        if not control.is_own and folder.is_shared() and control.owner != folder.owner:
+            raise _link(place, f"is a link of {control.owner} in a folder where everyone may write")
 
 
-def is_open_to_others(status: os.stat_result) -> bool:
+def is_open_to_others(path: Path | str, fd: int) -> bool:
     """Whether other users can read or change a file that should hold a secret.
 
-    The group may read a file that belongs to another user, such as the administrator: that is how
-    this user gets to read it. False where files do not tell (`current_user`).
-
     Args:
-        status: What ``fstat`` says about the open file.
+        path: For messages.
+        fd: The open file.
     """
-    user = current_user()
-    if user is None:
-        return False
-    group = stat.S_IRWXG if status.st_uid == user else stat.S_IWGRP
-    return bool(status.st_mode & (stat.S_IRWXO | group))
+    return control_of(path, os.fstat(fd), fd).others_may_read()
+
+
+def how_to_close(path: Path | str) -> str:
+    """The command that makes such a file private."""
+    return control_of(path, os.stat(path)).without_readers(path)  # noqa: PTH116  # also of a text
 
 
 def _way(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
@@ -183,50 +230,37 @@ def _way(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
         names.extend(reversed(target.parts[1:] if target.is_absolute() else target.parts))
 
 
-def _check_on_the_way(path: Path, status: os.stat_result, user: int) -> None:
-    if status.st_uid not in {user, ADMINISTRATOR}:
-        raise _owned_by_other(path, status.st_uid, user)
-    if is_link(status) or status.st_mode & stat.S_ISVTX:
-        return  # a link has no mode of its own
-    if _others_may_write(status, user):
-        raise _writable(path)
+def _check_on_the_way(path: Path, status: os.stat_result) -> None:
+    control = control_of(path, status)
+    if control.is_of_another:
+        raise _owned_by_other(path, control)
+    if is_link(status):
+        _check_link(path, control)
+    elif control.others_may_exchange():
+        raise _writable(path, control)
 
 
-def _others_may_write(status: os.stat_result, user: int) -> bool:
-    if status.st_mode & stat.S_IWOTH:
-        return True
-    return bool(status.st_mode & stat.S_IWGRP) and not _is_alone_in(status.st_gid, user)
+def _is_administered(path: Path) -> bool:
+    """Whether it is the root of a disk or share of Windows: its owner administers all of it."""
+    return sys.platform == "win32" and path == Path(path.anchor)
 
 
-def _is_alone_in(group: int, user: int) -> bool:
-    """Whether a group has no members but this user and the administrator.
-
-    Many systems give each user such a group, and let it write to what the user makes. Debian's
-    OpenSSH accepts it too (``user-group-modes.patch``).
-    """
-    import grp
-    import pwd
-
-    trusted = {user, ADMINISTRATOR}
-    try:
-        members = {pwd.getpwnam(name).pw_uid for name in grp.getgrgid(group).gr_mem}
-    except KeyError:  # an unknown group, or an unknown member
-        return False
-    return members <= trusted and all(
-        each.pw_uid in trusted for each in pwd.getpwall() if each.pw_gid == group
-    )
+def _check_link(path: Path, control: Control) -> None:
+    if control.others_may_redirect():
+        raise _link(path, "is a link that others may lead elsewhere")
 
 
-def _owned_by_other(path: Path | str, owner: int, user: int) -> OwnershipError:
-    remedy = "Choose a folder that belongs to this user and lies in folders of this user or root."
-    if user == ADMINISTRATOR:
-        remedy = f"Run as user {owner}, or choose a folder that only root can change."
-    return _refusal(path, f"is owned by user {owner}", remedy)
+def _owned_by_other(path: Path | str, control: Control) -> OwnershipError:
+    return _refusal(path, f"is owned by {control.owner}", control.other_place())
 
 
-def _writable(path: Path | str) -> OwnershipError:
-    remedy = f"Run: chmod go-w {shlex.quote(str(path))}; or choose another folder."
+def _writable(path: Path | str, control: Control) -> OwnershipError:
+    remedy = f"Run: {control.without_writers(path)}; or choose another folder."
     return _refusal(path, "is writable by others", remedy)
+
+
+def _link(path: Path | str, fault: str) -> OwnershipError:
+    return _refusal(path, fault, "Name the place that it leads to, or remove the link.")
 
 
 def _refusal(path: Path | str, fault: str, remedy: str) -> OwnershipError:

@@ -2,7 +2,8 @@
 
 The folder is opened once, and each folder below it from the handle of its parent. So nothing that
 happens to a path in the meantime can lead elsewhere. Files are opened only if they are plain files
-of this user with one name. Modes are 0700 and 0600 whatever the umask is.
+of this user with one name. Modes are 0700 and 0600 whatever the umask is. On Windows access lists
+admit nobody else, whatever the folder above passes on.
 
 Where the system cannot open a name relative to a folder (Windows), paths are used instead, and
 each folder on the way is checked first.
@@ -16,6 +17,7 @@ import contextlib
 import errno
 import os
 import stat
+import sys
 import threading
 from collections.abc import Callable
 from itertools import takewhile
@@ -24,20 +26,17 @@ from types import TracebackType
 
 from dlcore.disk import held_files, system
 from dlcore.disk.links import is_link, refuse_link
-from dlcore.disk.ownership import (
-    check_owner,
-    check_private,
-    check_way,
-    current_user,
-)
+from dlcore.disk.ownership import check_owner, check_private, check_way, is_open_to_others
 from dlcore.errors import InternalError
+
+if sys.platform == "win32":
+    from dlcore.disk import windows_security
 
 PRIVATE_FOLDER_MODE = 0o700
 PRIVATE_FILE_MODE = 0o600
 MAX_FOLDERS = 64  # below a private one, open at once: as many as files of a package
 HAS_HANDLES = os.open in os.supports_dir_fd and hasattr(os, "O_DIRECTORY")
 
-_HAS_MODES = hasattr(os, "fchmod")
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)  # Windows: Python makes handles that are not inherited
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -194,54 +193,84 @@ def open_file(path: Path, place: Place, flags: int = os.O_RDWR, *, create: bool 
         path: For messages.
         place: Where it is.
         flags: How to open it; links are never followed.
-        create: Make it, with mode 0600, if it is not there.
+        create: Make it if it is not there, and make it private in any case.
 
     Raises:
         OwnershipError: It belongs to another user.
         OSError: It cannot be opened, or it is something else: ``EEXIST``.
     """
-    flags |= FILE_FLAGS | (os.O_CREAT if create else 0)
+    open_here = _open_or_make if create else _open
     with place as (name, folder):
         refuse_link(path)
         try:
-            fd = os.open(name, flags, PRIVATE_FILE_MODE, dir_fd=folder)
+            fd = open_here(name, flags, folder)
         except PermissionError:
             if not flags & _WRITING or not held_files.take_mark(path):
                 raise
-            fd = os.open(name, flags, PRIVATE_FILE_MODE, dir_fd=folder)
+            fd = open_here(name, flags, folder)
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
             raise OSError(errno.EEXIST, "not a plain file with one name", str(path))
-        if status.st_uid != current_user():
-            check_owner(path, status)
-        if create and _HAS_MODES and stat.S_IMODE(status.st_mode) != PRIVATE_FILE_MODE:
-            os.fchmod(fd, PRIVATE_FILE_MODE)  # the umask may take away the owner's rights too
+        check_owner(path, status, fd)
+        if create:
+            _make_private(path, fd, status)
     except BaseException:
         os.close(fd)
         raise
     return fd
 
 
+def _open(name: str, flags: int, folder: int | None) -> int:
+    return os.open(name, flags | FILE_FLAGS, dir_fd=folder)
+
+
+def _open_or_make(name: str, flags: int, folder: int | None) -> int:
+    if sys.platform == "win32":
+        return windows_security.open_private(name, flags)
+    return os.open(name, flags | FILE_FLAGS | os.O_CREAT, PRIVATE_FILE_MODE, dir_fd=folder)
+
+
+def _make_private(path: Path, fd: int, status: os.stat_result) -> None:
+    """Make an open file private: it may have been there, or the umask may forbid its owner too."""
+    if sys.platform == "win32":
+        if is_open_to_others(path, fd):
+            windows_security.close_to_others(path)
+    elif stat.S_IMODE(status.st_mode) != PRIVATE_FILE_MODE:
+        os.fchmod(fd, PRIVATE_FILE_MODE)
+
+
 def make_folder(place: Place) -> None:
-    """Make a folder with mode 0700; its parent exists.
+    """Make a private folder; its parent exists.
 
     Raises:
         OSError: The disk refused, or there is something already.
     """
     with place as (name, folder):
+        if sys.platform == "win32":
+            windows_security.make_private_folder(name)
+            return
         os.mkdir(name, PRIVATE_FOLDER_MODE, dir_fd=folder)
         os.chmod(name, PRIVATE_FOLDER_MODE, dir_fd=folder)  # the umask may forbid this user too
 
 
 def make_way(path: Path) -> None:
-    """Make a folder and its parents, as far as they are missing, with mode 0700. Durable.
+    """Make a private folder and its parents, as far as they are missing. Durable.
 
     Raises:
         OwnershipError: Another user could alter the folder or exchange it. Nothing was made.
         OSError: The disk refused.
     """
     check_way(path)
+    make_missing(path)
+
+
+def make_missing(path: Path) -> None:
+    """What `make_way` does, wherever that is: another user may be able to exchange the folder.
+
+    Raises:
+        OSError: The disk refused.
+    """
     missing = [*takewhile(lambda each: not each.exists(), (path, *path.parents))]
     for each in reversed(missing):
         with contextlib.suppress(FileExistsError):  # another process was faster

@@ -22,7 +22,7 @@ _TOKEN_BYTES = 32
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder for private files, with mode 0700, if it is missing.
+    """Make a folder for private files if it is missing.
 
     Raises:
         OwnershipError: Another user could alter what is in it.
@@ -32,7 +32,7 @@ def make_private(folder: Path) -> None:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file with mode 0600, replacing an existing one.
+    """Write a private file, replacing an existing one.
 
     Raises:
         OwnershipError: Another user could alter the folder.
@@ -76,6 +76,6 @@ def _read_token(path: Path) -> str:
     except FileNotFoundError:
         return ""
     with os.fdopen(fd, "rb") as file:
-        if is_open_to_others(os.fstat(fd)):
+        if is_open_to_others(path, fd):
             return ""
         return file.read(MAX_TOKEN_BYTES).decode("ascii").strip()

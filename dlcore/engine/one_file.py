@@ -7,13 +7,13 @@ from pathlib import Path
 from dlcore.disk.faults import guarded
 from dlcore.disk.links import is_file
 from dlcore.disk.ownership import check_not_of_another
+from dlcore.disk.rights import rights_of_new_file
 from dlcore.engine.deliveries import Delivered, Deliveries
 from dlcore.engine.state_folder import remove_state, state_folder
-from dlcore.engine.target import Disk, Look, Standing, mode_of_new, place_of
+from dlcore.engine.target import Disk, Look, Standing, place_of
 from dlcore.errors import ConfigError
 from dlcore.model import Manifest
 from dlcore.store import verify_tree
-from dlcore.store.handover import Rights
 
 
 class OneFile:
@@ -65,9 +65,9 @@ class OneFile:
     def deliver(self, content: Path, manifest: Manifest) -> None:
         """Rename the content's only file to the final name, over its own earlier one at most."""
         file = content / self.path.name
-        mode = mode_of_new(self.state)
         with guarded(f"put the file at {self.path}", self.source):
-            self._disk.hand_over(content, manifest, Rights(mode, mode, mode & 0o666))
+            rights = rights_of_new_file(self.path, self.state)
+            self._disk.hand_over(content, manifest, rights)
             earlier = self._delivered()
             delivered = Delivered.of(manifest, file.stat().st_ino)
             self._deliveries.begin(self.path, earlier, delivered)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import stat
 from pathlib import Path
 
 from dlcore.disk.faults import guarded
 from dlcore.disk.links import is_file
-from dlcore.disk.ownership import current_user, is_of_another
+from dlcore.disk.ownership import is_of_another
+from dlcore.disk.rights import rights_of_new_folder
 from dlcore.engine.deliveries import Delivered, Deliveries
 from dlcore.engine.state_folder import has_content, remove_state, state_folder
 from dlcore.engine.target import (
@@ -17,7 +17,6 @@ from dlcore.engine.target import (
     Look,
     Standing,
     is_unrelated,
-    mode_of_new,
     place_of,
     strangers,
     told,
@@ -25,7 +24,6 @@ from dlcore.engine.target import (
 from dlcore.errors import ConfigError
 from dlcore.model import Manifest
 from dlcore.store import Bad, Reason, verify_tree
-from dlcore.store.handover import Rights
 
 _log = logging.getLogger(__name__)
 
@@ -67,8 +65,9 @@ class OwnFolder:
 
     def _is_of_another(self) -> bool:
         """Whether another user owns any of it: right now, it may be altered the moment after."""
-        return is_of_another(self.path.stat()) or any(
-            is_of_another(status) for _, status in self._disk.tree_entries(self.path)
+        return is_of_another(self.path, self.path.stat()) or any(
+            is_of_another(self.path / name, status)
+            for name, status in self._disk.tree_entries(self.path)
         )
 
     def _check_replaceable(self, manifest: Manifest, bad: list[Bad]) -> None:
@@ -123,7 +122,8 @@ class OwnFolder:
     def deliver(self, content: Path, manifest: Manifest) -> None:
         """Exchange the folder for the content folder, in one step where the system has it."""
         with guarded(f"put the package at {self.path}", self.path.parent):
-            self._disk.hand_over(content, manifest, self._rights())
+            rights = rights_of_new_folder(self.path, self.state)
+            self._disk.hand_over(content, manifest, rights)
             delivered = Delivered.of(manifest, content.stat().st_ino)
             self._deliveries.begin(self.path, self._delivered(), delivered)
             if self._disk.status(self.path) is None:
@@ -143,20 +143,6 @@ class OwnFolder:
         except OSError:
             self._disk.move_to_free_name(self._replaced, self.path)
             raise
-
-    def _rights(self) -> Rights:
-        """Those of anything new; a folder of this user that is there keeps its own.
-
-        One that another user has put there can take rights away, but it cannot give any: else that
-        user could alter the package.
-        """
-        mode = mode_of_new(self.state)
-        status = self._disk.status(self.path)
-        root = stat.S_IMODE(status.st_mode) if status else mode
-        if status and status.st_uid != (current_user() or 0):
-            root &= mode
-        root |= stat.S_IRWXU  # without its owner's rights the folder could not be moved
-        return Rights(root, mode, mode & 0o666)
 
     # Recovery
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import enum
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -18,13 +17,14 @@ from dlcore.disk import renames
 from dlcore.disk.faults import guarded
 from dlcore.disk.links import is_folder
 from dlcore.disk.ownership import followed
+from dlcore.disk.rights import Rights
 from dlcore.engine.state_folder import state_folder
 from dlcore.errors import ConfigError
 from dlcore.long_path import long_path
 from dlcore.model import Manifest
 from dlcore.store import Bad, Reason
 from dlcore.store.files import Files
-from dlcore.store.handover import Rights, hand_over
+from dlcore.store.handover import hand_over
 
 MAX_TOLD = 10  # names in one message
 
@@ -183,10 +183,3 @@ def is_unrelated(manifest: Manifest, bad: Iterable[Bad]) -> bool:
         if wrong.get(file.path, 0) < blocks:
             return False
     return True
-
-
-def mode_of_new(state: Path) -> int:
-    """The rights that a new folder gets from this process in this place."""
-    pattern = state / "mode"
-    pattern.mkdir(exist_ok=True)
-    return stat.S_IMODE(pattern.stat().st_mode)

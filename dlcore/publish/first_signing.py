@@ -55,7 +55,7 @@ def sign_for_the_first_time(
     is_signed = target.read_whole(TIMESTAMP_KEY) is not None
     if not _was_begun(unfinished, target):
         _refuse_to_replace(target, files, is_signed=is_signed)
-        write_new(unfinished, target.name.encode(), mode=0o600)
+        write_new(unfinished, target.name.encode(), is_public=False)
     elif not is_signed:
         log.warning("%s: keys of an interrupted call are made anew", folder)
         for path in files:
@@ -83,7 +83,7 @@ def _sign(
     )
     signing = Signing([root], signers, now_utc())
     document = signing.root(root)
-    write_new(root_file, document, mode=0o644)
+    write_new(root_file, document, is_public=True)
     sign_first(target, document, signing)
 
 

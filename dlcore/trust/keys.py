@@ -7,7 +7,6 @@ anything is signed with it. Neither a key nor a passphrase is in any message.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,18 +21,20 @@ from cryptography.hazmat.primitives.serialization import (
 from securesystemslib.signer import CryptoSigner, Key, SSlibKey
 
 from dlcore.disk.faults import storage_error
-from dlcore.disk.ownership import is_open_to_others
+from dlcore.disk.ownership import how_to_close, is_open_to_others
+from dlcore.disk.private_folder import make_missing, open_file, place_anywhere
 from dlcore.disk.system import sync, sync_folder
 from dlcore.errors import ConfigError, NotFoundError
 
 MAX_KEY_BYTES = 64 << 10
+PUBLIC_FILE_MODE = 0o644
 
 
 def write_new_key(path: Path, passphrase: bytes | None) -> CryptoSigner:
-    """Make an Ed25519 key and write it to a new file, with mode 0600.
+    """Make an Ed25519 key and write it to a new private file.
 
     Args:
-        path: The file; its folder is made, with mode 0700.
+        path: The file; its folder is made, and is private.
         passphrase: Encrypts the key; None to write it as it is.
 
     Raises:
@@ -41,28 +42,26 @@ def write_new_key(path: Path, passphrase: bytes | None) -> CryptoSigner:
         StorageError: It cannot be written.
     """
     signer = CryptoSigner.generate_ed25519()
-    write_new(path, _pem(signer, passphrase), mode=0o600)
+    write_new(path, _pem(signer, passphrase), is_public=False)
     return signer
 
 
-def write_new(path: Path, content: bytes, *, mode: int) -> None:
+def write_new(path: Path, content: bytes, *, is_public: bool) -> None:
     """Write a file that must not exist yet, and sync it.
 
     Args:
-        path: The file; its folder is made, with mode 0700.
+        path: The file; its folder is made, and is private.
         content: Its bytes.
-        mode: Who may read it, whatever the umask allows.
+        is_public: Whether others may read it, whatever the umask allows, as far as they may open
+            the folder.
 
     Raises:
         ConfigError: The file exists already.
         StorageError: It cannot be written.
     """
-    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-            if hasattr(os, "fchmod"):
-                os.fchmod(file.fileno(), mode)
+        make_missing(path.parent)
+        with os.fdopen(_open_new(path, is_public=is_public), "wb") as file:
             file.write(content)
             file.flush()
             sync(file.fileno())
@@ -74,6 +73,16 @@ def write_new(path: Path, content: bytes, *, mode: int) -> None:
         ) from None
     except OSError as error:
         raise storage_error(error, "write a key", path) from error
+
+
+def _open_new(path: Path, *, is_public: bool) -> int:
+    if not is_public:
+        return open_file(path, place_anywhere(path), os.O_WRONLY | os.O_EXCL, create=True)
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+    fd = os.open(path, flags, PUBLIC_FILE_MODE)
+    if hasattr(os, "fchmod"):
+        os.fchmod(fd, PUBLIC_FILE_MODE)
+    return fd
 
 
 def load_signers(paths: Iterable[Path], passphrase: bytes | None) -> list[CryptoSigner]:
@@ -157,11 +166,11 @@ def _pem(signer: CryptoSigner, passphrase: bytes | None) -> bytes:
 def _read(path: Path, max_bytes: int, *, is_secret: bool = False) -> bytes:
     try:
         with path.open("rb") as file:
-            if is_secret and is_open_to_others(os.fstat(file.fileno())):
+            if is_secret and is_open_to_others(path, file.fileno()):
                 raise ConfigError(
                     f"{path} holds a secret, but is open to other users",
-                    remedy=f"Run: chmod 600 {shlex.quote(str(path))}; and replace the key if others"
-                    " may have read it.",
+                    remedy=f"Run: {how_to_close(path)}; and replace the key if others may have"
+                    " read it.",
                 )
             return file.read(max_bytes)
     except FileNotFoundError:

@@ -18,6 +18,7 @@ from dlcore.errors import StorageError
 from tests.cli.conftest import Site
 from tests.cli.helpers import Here, dlcore, refused, start, wait
 from tests.engine.scene import sequence, step
+from tests.others import touch_private
 from tests.users import ADVERSARY, folder_of, needs_root, run_as_ordinary_user
 
 COMMANDS = ("publish", "serve", "plan", "run", "fetch", "verify")
@@ -91,7 +92,7 @@ def test_a_package_that_nobody_knows_is_status_4(here: Here, site: Site, tmp_pat
 
 
 def test_a_wrong_token_is_status_5(here: Here, site: Site, tmp_path: Path) -> None:
-    (tmp_path / "token").touch(mode=0o600)
+    touch_private(tmp_path / "token")
     (tmp_path / "token").write_text("wrong")
     access = ("--token-file", tmp_path / "token", *site.gateway.access[2:])
     source = ("--from", f"cmg+{site.gateway.url}", *access)

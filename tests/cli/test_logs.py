@@ -20,6 +20,7 @@ from dlcore.cli.logs import LogFormat, formatter, opened
 from dlcore.cli.trust import command as trust
 from tests.cli.conftest import Site
 from tests.cli.helpers import Here
+from tests.others import touch_private
 
 CMTRACE = re.compile(
     r'<!\[LOG\[(?P<text>.*)\]LOG\]!><time="(?P<time>\d\d:\d\d:\d\d\.\d{3})(?P<bias>[+-]\d{3})" '
@@ -194,7 +195,7 @@ def test_every_command_has_the_options_of_the_log(command: str, here: Here) -> N
 def test_a_log_holds_no_secret(here: Here, site: Site, tmp_path: Path) -> None:
     """Fault K4: a command logs in all detail. dlcore writes no secret to the log."""
     token = tmp_path / "token"
-    token.touch(mode=0o600)
+    touch_private(token)
     token.write_text("not-the-token-but-secret")
     log = tmp_path / "log"
     source = ("--from", f"cmg+{site.gateway.url}", "--token-file", token)

@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from dlcore.disk.ownership import how_to_close
 from dlcore.engine.client import Client
 from dlcore.publish.first_signing import UNFINISHED
 from tests.cli.helpers import Here, refused
 from tests.engine.scene import make_tree, sequence, step, upgrade
 from tests.nginx import running
+from tests.others import let_nobody_else, let_others_read
 
 PACKAGE = "ABC00001"
 
@@ -167,7 +169,7 @@ def test_a_passphrase_encrypts_the_keys(
     site, keys = signed.folder / "site 2", signed.folder / "keys 2"
     passphrase = signed.folder / "passphrase"
     passphrase.write_text("a secret of some length\n")
-    passphrase.chmod(0o600)
+    let_nobody_else(passphrase)
     given = ("--passphrase-file", passphrase)
     assert here("trust", "init", site, "--keys", keys, *given).status == 0
     assert b"ENCRYPTED" in (keys / "root.pem").read_bytes()
@@ -188,11 +190,12 @@ def test_a_passphrase_encrypts_the_keys(
 def test_a_secret_that_others_may_read_is_refused(signed: Signed, name: str) -> None:
     """Fault: others may read a private key or its passphrase. dlcore refuses to use it."""
     (signed.keys / "passphrase").write_text("secret")
-    (signed.keys / "passphrase").chmod(0o600)
-    (signed.keys / name).chmod(0o640)
+    let_nobody_else(signed.keys / "passphrase")
+    let_others_read(signed.keys / name)
     renew = ("trust", "renew", signed.site, "--sign-with", signed.keys / "online.pem")
     ended = signed.here(*renew, "--passphrase-file", signed.keys / "passphrase", "--json")
-    assert f"chmod 600 {signed.keys / name};" in str(refused(ended, 2, "config")["remedy"])
+    command = how_to_close(signed.keys / name)
+    assert f"Run: {command};" in str(refused(ended, 2, "config")["remedy"])
 
 
 def test_a_root_is_rotated_and_clients_follow(signed: Signed) -> None:

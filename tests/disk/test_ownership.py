@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.disk.ownership import check_way, is_open_to_others
+from dlcore.disk.ownership import check_way
 from dlcore.errors import OwnershipError
 from tests.users import ADVERSARY, ORDINARY, folder_of, give, needs_root, run_as
+
+if sys.platform != "win32":
+    from dlcore.disk.modes import Modes
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes and owners are POSIX's")
 
@@ -153,4 +156,4 @@ def status(mode: int, user: int) -> os.stat_result:
 )
 def test_who_may_read_a_secret(mode: int, is_own: bool, is_open: bool) -> None:
     owner = os.geteuid() if is_own else os.geteuid() + 1
-    assert is_open_to_others(status(mode, owner)) == is_open
+    assert Modes(status(mode, owner)).others_may_read() == is_open

@@ -8,6 +8,7 @@ import pytest
 
 from dlcore.emulator.private_files import make_private, registration_token, write_private
 from dlcore.errors import OwnershipError
+from tests.others import is_private, let_others_read
 from tests.users import ADVERSARY, ORDINARY, folder_of, give, needs_root, run_as_ordinary_user
 
 
@@ -15,13 +16,13 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-@pytest.mark.posix_only(reason="modes are POSIX's")
 def test_only_the_owner_may_read_what_is_written_even_over_an_open_file(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_text("old")
-    path.chmod(0o644)
+    let_others_read(path)
     write_private(path, b"new")
-    assert (path.read_bytes(), mode(path)) == (b"new", 0o600)
+    assert path.read_bytes() == b"new"
+    assert is_private(path)
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -37,17 +38,16 @@ def test_a_registration_token_is_long_private_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "token"
     token = registration_token(path)
     assert len(token) >= 43
-    assert os.name != "posix" or mode(path) == 0o600
+    assert is_private(path)
     assert registration_token(path) == token
 
 
-@pytest.mark.posix_only(reason="modes are POSIX's")
 def test_a_registration_token_that_others_could_read_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "token"
     token = registration_token(path)
-    path.chmod(0o640)
+    let_others_read(path)
     assert registration_token(path) != token
-    assert mode(path) == 0o600
+    assert is_private(path)
 
 
 def test_an_empty_registration_token_is_replaced(tmp_path: Path) -> None:

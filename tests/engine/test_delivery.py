@@ -8,7 +8,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -33,6 +33,7 @@ from tests.engine.deliveries import (
     put,
     write,
 )
+from tests.others import is_private, let_nobody_else, let_others_change, let_others_read
 from tests.store.helpers import BLOCK_BYTES, Package, make_package, read_back
 
 
@@ -95,6 +96,18 @@ def test_damage_without_a_record_is_repaired_if_some_of_it_matches(
     look = put(V2, folder, records)
     assert [item.path for item in look.bad] == ["setup.exe"]
     assert read_back(folder) == V2.contents
+
+
+@pytest.mark.parametrize("let", [let_nobody_else, let_others_read], ids=["private", "open"])
+def test_a_folder_stays_as_open_as_it_was(
+    folder: Path, records: Path, let: Callable[[Path], None]
+) -> None:
+    folder.mkdir()
+    let(folder)
+    put(V1, folder, records)
+    assert is_private(folder) == (let is let_nobody_else)
+    put(V2, folder, records)
+    assert is_private(folder) == (let is let_nobody_else)
 
 
 @pytest.mark.posix_only(reason="modes are POSIX's")
@@ -455,7 +468,6 @@ def test_records_do_not_grow_without_bound(tmp_path: Path, monkeypatch: pytest.M
     assert known == [False, False, True, True, True]
 
 
-@pytest.mark.posix_only(reason="modes are POSIX's")
 def test_records_that_another_user_could_write_count_as_none(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -463,10 +475,10 @@ def test_records_that_another_user_could_write_count_as_none(
     deliveries = Deliveries(tmp_path / "records")
     deliveries.end(tmp_path / "to", Delivered.of(V1.manifest, 7))
     assert Deliveries(tmp_path / "records").find(tmp_path / "to", 7)
-    (tmp_path / "records").chmod(0o777)
+    let_others_change(tmp_path / "records")
     untrusted = Deliveries(tmp_path / "records")
     assert untrusted.find(tmp_path / "to", 7) is None
     untrusted.end(tmp_path / "to", Delivered.of(V1.manifest, 8))
     assert f"{tmp_path / 'records'} is writable by others" in caplog.text
-    (tmp_path / "records").chmod(0o700)
+    let_nobody_else(tmp_path / "records")
     assert Deliveries(tmp_path / "records").find(tmp_path / "to", 7)

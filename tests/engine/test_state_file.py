@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from pathlib import Path
 
 import msgspec
@@ -30,6 +29,7 @@ from dlcore.long_path import plain_path
 from dlcore.native import block_checksums
 from dlcore.steps.interface import RestartNotice
 from dlcore.store.files import Files
+from tests.others import let_others_change
 
 names = st.text(st.characters(codec="utf-8"), max_size=8)
 amounts = st.integers(0, 2**53)
@@ -199,11 +199,10 @@ def test_no_file_is_no_run(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
 def test_the_state_of_a_run_that_others_could_write_is_refused(tmp_path: Path) -> None:
     """Fault: others may write to the folder of run.json. dlcore refuses it by name."""
     assert load(tmp_path) is None
-    tmp_path.chmod(0o777)
+    let_others_change(tmp_path)
     with pytest.raises(OwnershipError, match="writable by others"):
         load(tmp_path)
 

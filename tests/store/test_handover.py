@@ -11,13 +11,24 @@ from pathlib import Path
 import pytest
 
 from dlcore.disk import system
+from dlcore.disk.rights import Rights
 from dlcore.errors import UnexpectedContentError
 from dlcore.store import handover
-from dlcore.store.handover import Rights, hand_over
+from dlcore.store.handover import hand_over
+from tests.others import is_private, let_nobody_else
 from tests.store.helpers import make_package
 
+if sys.platform == "win32":
+    from dlcore.disk.windows_security import current_user
+    from tests.disk.sddl import encode
+
 PACKAGE = make_package()
-RIGHTS = Rights(0o751, 0o755, 0o644)
+
+if sys.platform == "win32":
+    _READABLE = encode(f"O:{current_user()}D:(A;;FA;;;{current_user()})(A;;FR;;;WD)")
+    RIGHTS = Rights(_READABLE, _READABLE, _READABLE)
+else:
+    RIGHTS = Rights(0o751, 0o755, 0o644)
 
 
 @pytest.fixture
@@ -31,7 +42,15 @@ def content(tmp_path: Path) -> Path:
     return tmp_path / "content"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="rights are POSIX's here")
+def test_everything_becomes_as_open_as_it_is_to_be(content: Path) -> None:
+    """Fault: delivered content is private, and others cannot read it. dlcore gives it rights."""
+    for path in (content, *content.rglob("*")):
+        let_nobody_else(path)
+    hand_over(content, PACKAGE.manifest, RIGHTS)
+    assert not any(map(is_private, (content, *content.rglob("*"))))
+
+
+@pytest.mark.posix_only(reason="modes are POSIX's")
 def test_everything_gets_its_rights(content: Path) -> None:
     hand_over(content, PACKAGE.manifest, RIGHTS)
     assert stat.S_IMODE(content.stat().st_mode) == 0o751

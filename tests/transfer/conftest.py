@@ -21,6 +21,7 @@ from dlcore.transfer.http.receive import PATH_VARIABLE
 from tests import azurite as azurite_server
 from tests import nginx
 from tests.azurite import Azurite
+from tests.others import touch_private
 from tests.transfer.bodies import Server
 from tests.transfer.clock import Clock
 from tests.transfer.packages import Package, make_package
@@ -188,7 +189,7 @@ def _lasting(
         return EndpointSettings(name, EndpointKind.HTTP, url, ca_file=str(ca_file))
     server: Azurite = request.getfixturevalue("azurite")
     sas_file = tmp_path / "sas"
-    sas_file.touch(mode=0o600)
+    touch_private(sas_file)
     sas_file.write_text(server.container_sas(_CONTAINER) + "\n")
     return EndpointSettings(
         name, EndpointKind.BLOB, f"{server.url}/{_CONTAINER}", sas_file=str(sas_file)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from dlcore.errors import OwnershipError, StorageError, TrustError, TrustFault
 from dlcore.trust import Evidence, Memory, Verification
+from tests.others import is_private, let_others_change
 from tests.trust.site import Site
 
 ROOT = b"a root"
@@ -31,9 +31,8 @@ def test_what_is_kept_comes_back_and_only_its_owner_reads_it(tmp_path: Path) -> 
     memory = Memory(tmp_path / "trust", ROOT)
     memory.keep(Evidence(verified_at=NOW))
     assert memory.read() == Evidence(verified_at=NOW)
-    if os.name == "posix":
-        assert memory.path.stat().st_mode & 0o777 == 0o600
-        assert memory.path.parent.stat().st_mode & 0o777 == 0o700
+    assert is_private(memory.path)
+    assert is_private(memory.path.parent)
     assert Memory(tmp_path / "trust", b"another root").read() is None
 
 
@@ -85,12 +84,11 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
         memory.read()
 
 
-@pytest.mark.posix_only(reason="modes are POSIX's")
 def test_a_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
     """Fault: others may write where dlcore remembers what it has verified. dlcore refuses it."""
     memory = Memory(tmp_path / "trust", ROOT)
     memory.keep(Evidence(verified_at=NOW))
-    memory.path.parent.chmod(0o777)
+    let_others_change(memory.path.parent)
     for use in (Memory(memory.path.parent, ROOT).read, lambda: memory.keep(Evidence())):
         with pytest.raises(OwnershipError):
             use()

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from dlcore.disk.ownership import is_open_to_others
+from dlcore.disk.ownership import how_to_close, is_open_to_others
 from dlcore.errors import ConfigError
 from dlcore.text_files import text_of
 
@@ -76,11 +75,11 @@ def _shown_file(path: str) -> str:
 def _read_file(endpoint: str, place: str, file: str) -> str:
     try:
         with Path(file).open("rb") as opened:
-            if is_open_to_others(os.fstat(opened.fileno())):
+            if is_open_to_others(file, opened.fileno()):
                 raise ConfigError(
                     f"endpoint {endpoint}: {place} is open to other users",
-                    remedy=f"Run: chmod 600 {shlex.quote(file)}; and renew the secret, "
-                    "which others may have read.",
+                    remedy=f"Run: {how_to_close(file)}; and renew the secret, which others may"
+                    " have read.",
                 )
             return text_of(opened.read(MAX_FILE_BYTES), errors="replace")
     except OSError as error:

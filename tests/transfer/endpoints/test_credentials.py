@@ -9,13 +9,14 @@ import pytest
 
 from dlcore.errors import ConfigError
 from dlcore.transfer.endpoints.credentials import secret_of
+from tests.others import touch_private
 
 SECRET = "sv=2024-11-04&sig=c2VjcmV0%3D"
 
 
 def secret_in(path: Path, data: bytes) -> str:
     """What dlcore takes for the secret in a file."""
-    path.touch(mode=0o600)
+    touch_private(path)
     path.write_bytes(data)
     read = secret_of("blob1", "sas", file=str(path), env="")
     assert read is not None

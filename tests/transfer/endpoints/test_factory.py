@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from dlcore.errors import ConfigError, Fault, TransferError
 from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.transfer import open_endpoint, open_urls
 from dlcore.transfer.endpoints.credentials import secret_of
+from tests.others import let_nobody_else, let_others_change, let_others_read, touch_private
 from tests.transfer.hostile import Script, hostile
 from tests.transfer.packages import Package
 from tests.transfer.sinks import Collector
@@ -91,7 +92,7 @@ def test_a_secret_has_one_place() -> None:
 @pytest.mark.parametrize("content", ["", " \n", "two\nlines", "a b", "a\r\nX: y", "ä", "\0"])
 def test_a_secret_that_does_not_fit_a_header_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "token"
-    path.touch(mode=0o600)
+    touch_private(path)
     path.write_text(content, encoding="utf-8", newline="")
     read = secret_of("edge", "token", file=str(path), env="")
     assert read is not None
@@ -124,13 +125,31 @@ def test_a_secret_is_read_anew_each_time(tmp_path: Path) -> None:
     assert read is not None
     with pytest.raises(ConfigError, match="cannot be read"):
         read()
-    path.touch(mode=0o600)
+    touch_private(path)
     for value in ("one", "two"):
         path.write_text(f"{value}\n")
         assert read() == value
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
+@pytest.mark.parametrize("let", [let_others_read, let_others_change], ids=["read", "change"])
+def test_a_secret_that_is_open_to_others_is_refused(
+    tmp_path: Path, let: Callable[[Path], None]
+) -> None:
+    """Fault: others can read or change a file with a token. dlcore refuses it, with a remedy."""
+    path = tmp_path / "token"
+    path.write_text("canary")
+    let(path)
+    read = secret_of("edge", "token", file=str(path), env="")
+    assert read is not None
+    with pytest.raises(ConfigError, match="token is open to other users") as refused:
+        read()
+    assert str(path) in refused.value.remedy
+    assert "canary" not in f"{refused.value.message} {refused.value.remedy}"
+    let_nobody_else(path)
+    assert read() == "canary"
+
+
+@pytest.mark.posix_only(reason="modes are POSIX's")
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o602])
 @pytest.mark.parametrize("what", ["token", "sas"])
 @pytest.mark.parametrize("is_link", [False, True], ids=["file", "link"])
