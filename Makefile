@@ -51,6 +51,7 @@ check-lint: $(VENV)/ready
 
 check-types: $(VENV)/ready
 	$(RUN) -m mypy
+	$(RUN) -m mypy --platform win32 --cache-dir .mypy_cache/windows -p dlcore
 
 check-cython: $(VENV)/ready
 	PATH="$(VENV)/bin:$$PATH" cython-lint dlcore_ext

@@ -145,29 +145,30 @@ def _lookout(heeded: Sequence[signal.Signals], seen: Callable[..., None]) -> Ite
             yield
 
 
-@contextlib.contextmanager
-def _waiting_for_signals(
-    heeded: Sequence[signal.Signals], seen: Callable[..., None]
-) -> Iterator[None]:
-    assert sys.platform != "win32"
-    is_over = threading.Event()
+if sys.platform != "win32":
 
-    def look() -> None:
-        # Blocked in this thread only. The main thread is given time to take a signal, because a
-        # signal that is taken here does not wake it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, heeded)
-        was_pending = False
-        while not is_over.wait(_LOOK_EVERY_S):
-            is_pending = not signal.sigpending().isdisjoint(heeded)
-            if is_pending and was_pending and (found := signal.sigtimedwait(heeded, 0)):
-                seen(found.si_signo, is_taken=True)
-            was_pending = is_pending
+    @contextlib.contextmanager
+    def _waiting_for_signals(
+        heeded: Sequence[signal.Signals], seen: Callable[..., None]
+    ) -> Iterator[None]:
+        is_over = threading.Event()
 
-    threading.Thread(target=look, daemon=True, name="dlcore-signals").start()
-    try:
-        yield
-    finally:
-        is_over.set()
+        def look() -> None:
+            # Blocked in this thread only. The main thread is given time to take a signal, because a
+            # signal that is taken here does not wake it.
+            signal.pthread_sigmask(signal.SIG_BLOCK, heeded)
+            was_pending = False
+            while not is_over.wait(_LOOK_EVERY_S):
+                is_pending = not signal.sigpending().isdisjoint(heeded)
+                if is_pending and was_pending and (found := signal.sigtimedwait(heeded, 0)):
+                    seen(found.si_signo, is_taken=True)
+                was_pending = is_pending
+
+        threading.Thread(target=look, daemon=True, name="dlcore-signals").start()
+        try:
+            yield
+        finally:
+            is_over.set()
 
 
 @contextlib.contextmanager

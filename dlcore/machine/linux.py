@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import struct
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -147,6 +148,8 @@ def _found(pattern: str, text: str) -> int:
 
 
 def _address_of(interface: str) -> str:
+    if sys.platform == "win32":
+        return ""
     import fcntl
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:

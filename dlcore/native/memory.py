@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import mmap
-import os
+import sys
 
 
 def aligned_buffer(length_bytes: int) -> memoryview:
@@ -22,7 +22,7 @@ def aligned_buffer(length_bytes: int) -> memoryview:
     """
     if length_bytes < 1:
         raise ValueError(f"length_bytes is {length_bytes}, must be at least 1")
-    if os.name == "nt":
+    if sys.platform == "win32":
         return memoryview(mmap.mmap(-1, length_bytes))
     pages = mmap.mmap(-1, length_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):
@@ -36,5 +36,6 @@ def discard(buffer: memoryview) -> None:
 
     Its content is lost. Where the system cannot do that, they return with the last view.
     """
-    if isinstance(buffer.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        buffer.obj.madvise(mmap.MADV_DONTNEED)
+    if sys.platform != "win32" and isinstance(buffer.obj, mmap.mmap):
+        if hasattr(mmap, "MADV_DONTNEED"):
+            buffer.obj.madvise(mmap.MADV_DONTNEED)
