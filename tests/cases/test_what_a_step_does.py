@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from tests.cases.client import Client, steps_of
@@ -144,7 +142,7 @@ def test_built_in_variables_are_there_before_the_first_step(client: Client) -> N
     assert "%" not in told
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows Setup exists on Windows")
+@pytest.mark.posix_only(reason="an upgrade can run on Windows")
 @pytest.mark.parametrize("inside", [UPGRADE, group("Upgrade", UPGRADE)])
 def test_an_upgrade_that_cannot_run_here_stops_all_before_anything(
     client: Client, inside: str

@@ -207,6 +207,22 @@ def test_the_state_of_a_run_that_others_could_write_is_refused(tmp_path: Path) -
         load(tmp_path)
 
 
+@pytest.mark.posix_only(reason="no folder is open on Windows")
+def test_the_state_is_saved_where_the_run_began_whatever_its_path_leads_to(tmp_path: Path) -> None:
+    """Fault: a link takes the place of a run's state directory. dlcore saves nothing behind it."""
+    state, moved, elsewhere = (tmp_path / name for name in ("state", "moved", "elsewhere"))
+    state.mkdir(mode=0o700)
+    elsewhere.mkdir(mode=0o700)
+    file, run = StateFile(state), small_run()
+    file.save(run)
+    state.rename(moved)
+    state.symlink_to(elsewhere)
+    run.variables["Key"] = "later"
+    file.save(run)
+    assert load(moved) == run
+    assert not list(elsewhere.iterdir())
+
+
 def test_what_a_run_begins_with_is_on_disk_with_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
