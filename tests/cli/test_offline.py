@@ -92,7 +92,6 @@ def scene(tmp_path: Path) -> Scene:
         return Scene(tmp_path, free.getsockname()[1])
 
 
-@pytest.mark.timeout(120)
 def test_a_run_whose_content_is_on_disk_needs_no_network(scene: Scene) -> None:
     """Fault N10: no network after a restart, all content on disk. dlcore runs on without a wait."""
     scene.die_in("two")
@@ -107,7 +106,6 @@ def test_a_run_whose_content_is_on_disk_needs_no_network(scene: Scene) -> None:
     assert ended.document["restarts"] == 1
 
 
-@pytest.mark.timeout(120)
 def test_a_run_whose_content_is_missing_waits_for_the_network(scene: Scene) -> None:
     """Fault N10: no network after a restart, content missing. dlcore waits, and ends right."""
     scene.die_in("one")
@@ -131,7 +129,6 @@ def test_a_run_whose_content_is_missing_waits_for_the_network(scene: Scene) -> N
     assert tree(folder) == tree(scene.root / "source" / LARGE)
 
 
-@pytest.mark.timeout(120)
 def test_a_package_published_again_is_told_and_the_run_keeps_its_version(scene: Scene) -> None:
     """Fault: a package is published again during a run. dlcore says so and keeps the old one."""
     scene.die_in("one")
@@ -150,7 +147,6 @@ def test_a_package_published_again_is_told_and_the_run_keeps_its_version(scene: 
     assert tree(folder) == tree(scene.root / "source" / LARGE)
 
 
-@pytest.mark.timeout(120)
 def test_a_pinned_version_that_is_gone_asks_for_a_decision(scene: Scene) -> None:
     """Fault: the version that a run began with is gone. dlcore names both versions and stops."""
     scene.die_in("one")
