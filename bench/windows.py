@@ -1,8 +1,9 @@
 """Packages over loopback to a Python for Windows under Wine: dlcore against what others would use.
 
-``python -m bench.windows``: the distribution point of dlcore's emulator runs in Python for Linux;
-all ways to fetch from it run in turn in one process of the Python for Windows
+``python -m bench.windows [packages] [receive]``: the distribution point of dlcore's emulator runs
+in Python for Linux; all ways to fetch from it run in turn in one process of the Python for Windows
 (``windows_client``), so that neither the start of Wine nor the load of the machine favours one.
+The receive paths are compared in the same way (``windows_receive``), by a server that sends zeros.
 
 ``BENCH_ROUNDS`` is how often each way runs. curl is measured if ``build/windows/rivals`` has
 `curl_cffi`, a wheel that brings libcurl for Windows.
@@ -21,7 +22,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.bench_receive import OBJECT_BYTES
 from bench.figures import MIB
+from bench.zeros import serving_zeros
 
 FOLDER = Path("build/bench/windows")
 PACKAGES = {"BIG00001": (1, 256 * MIB), "SML00001": (2000, 16 << 10)}
@@ -30,15 +33,35 @@ PACKAGES = {"BIG00001": (1, 256 * MIB), "SML00001": (2000, 16 << 10)}
 DLCORE = str(Path(sys.executable).with_name("dlcore"))
 
 
-def main() -> None:
-    """Measure and print a table of ratios."""
-    site = publish(FOLDER.absolute())
+def main(*wanted: str) -> None:
+    """Measure ``packages`` and ``receive``, or one of them, and print a table of ratios."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
     rounds = os.environ.get("BENCH_ROUNDS", "5")
-    print("| Package | Way | Wall, s | CPU, s | Wall, way / dlcore | CPU, way / dlcore |")
+    print("| What | Way | Wall, s | CPU, s | Wall, way / first way | CPU, way / first way |")
     print("|---|---|---|---|---|---|")
+    for name, compare in {"packages": compare_packages, "receive": compare_paths}.items():
+        if not wanted or name in wanted:
+            compare(FOLDER.absolute(), rounds)
+
+
+def compare_packages(folder: Path, rounds: str) -> None:
+    """Fetch packages from the distribution point by dlcore, and by others."""
+    site = publish(folder)
     with distribution_point(site) as url:
         for package_id in PACKAGES:
-            show(package_id, measure(site, url, package_id, rounds))
+            source = folder / package_id
+            values = (url, package_id, rounds, f"Z:{site}", f"Z:{source}")
+            show(package_id, measure("windows_client", *values))
+
+
+def compare_paths(folder: Path, rounds: str) -> None:
+    """Receive by the direct path, and by the plain one."""
+    for name, tls_folder in (("TCP", None), ("TLS", folder)):
+        with serving_zeros(OBJECT_BYTES, tls_folder) as url:
+            for connections in ("1", "8"):
+                values = (f"{url}/object", f"Z:{folder}/ca.pem" if tls_folder else "", connections)
+                what = f"256 MiB over {name}, connections: {connections}"
+                show(what, measure("windows_receive", *values, rounds))
 
 
 def publish(folder: Path) -> Path:
@@ -72,16 +95,13 @@ def distribution_point(site: Path) -> Iterator[str]:
             server.terminate()
 
 
-def measure(site: Path, url: str, package_id: str, rounds: str) -> dict[str, list[list[float]]]:
-    """Seconds of wall and CPU time of each round, by way."""
-    client = [
-        *("build/windows/python/python.exe", "-m", "bench.windows_client"),
-        *(url, package_id, rounds, f"Z:{site}", f"Z:{site.parent / package_id}"),
-    ]
+def measure(client: str, *values: str) -> dict[str, list[list[float]]]:
+    """Seconds of wall and CPU time of each round, by way: what a module prints in Windows."""
+    command = ["build/windows/python/python.exe", "-m", f"bench.{client}", *values]
     script = f"""
         . tests/windows/wine.sh
         export PYTHONPATH='Z:{Path("build/windows/rivals").absolute()}'
-        windows {shlex.join(client)}
+        windows {shlex.join(command)}
     """
     ended = subprocess.run(["bash", "-c", script], check=True, stdout=subprocess.PIPE, text=True)
     try:
@@ -91,24 +111,24 @@ def measure(site: Path, url: str, package_id: str, rounds: str) -> dict[str, lis
     return found
 
 
-def show(package_id: str, seconds: dict[str, list[list[float]]]) -> None:
+def show(what: str, seconds: dict[str, list[list[float]]]) -> None:
     """Print a line for each way: medians of the seconds, and of the ratios within a round."""
+    first_walls, first_cpus = zip(*next(iter(seconds.values())), strict=True)
     for way, rounds in seconds.items():
         walls, cpus = zip(*rounds, strict=True)
-        dlcore_walls, dlcore_cpus = zip(*seconds["dlcore"], strict=True)
         cells = [
-            *(package_id, way),
+            *(what, way),
             *(f"{statistics.median(each):.2f}" for each in (walls, cpus)),
-            *(ratio(walls, dlcore_walls), ratio(cpus, dlcore_cpus)),
+            *(ratio(walls, first_walls), ratio(cpus, first_cpus)),
         ]
         print("|", " | ".join(cells), "|", flush=True)
 
 
-def ratio(others: Sequence[float], dlcores: Sequence[float]) -> str:
+def ratio(others: Sequence[float], firsts: Sequence[float]) -> str:
     """The median of the rounds' ratios, and the extremes."""
-    ratios = [other / dlcore for other, dlcore in zip(others, dlcores, strict=True)]
+    ratios = [other / first for other, first in zip(others, firsts, strict=True)]
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
