@@ -2,9 +2,18 @@
 #ifndef DLCORE_PLATFORM_H
 #define DLCORE_PLATFORM_H
 
-/* Intrinsics beyond the baseline are compiled per function, which needs GCC or Clang. Without any
- * kernel, hashlib does all hashing. */
-#if defined(__GNUC__) && defined(__x86_64__)
+/* Intrinsics beyond the baseline are compiled for the CPU that has them. GCC and Clang take its
+ * features from each function, MSVC from the options of the file, which are in setup.py. Without
+ * any kernel, hashlib does all hashing. */
+#if defined(_MSC_VER)
+#define FEATURES(names)
+#define ALWAYS_INLINE static __forceinline
+#else
+#define FEATURES(names) __attribute__((target(names)))
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#endif
+
+#if defined(__GNUC__) && defined(__x86_64__) || defined(_MSC_VER) && defined(_M_AMD64)
 #define DLCORE_X86 1
 #elif defined(__GNUC__) && defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__)
 #define DLCORE_ARM 1

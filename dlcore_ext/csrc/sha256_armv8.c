@@ -9,11 +9,11 @@
 #include <arm_neon.h>
 
 #ifdef __clang__
-#define TARGET __attribute__((target("sha2")))
+#define TARGET FEATURES("sha2")
 #else
-#define TARGET __attribute__((target("+crypto")))
+#define TARGET FEATURES("+crypto")
 #endif
-#define INLINE static inline __attribute__((always_inline)) TARGET
+#define INLINE ALWAYS_INLINE TARGET
 #define EACH_LANE UNROLL for (int lane = 0; lane < lanes; lane++)
 
 #define MAX_LANES 3

@@ -4,18 +4,17 @@
 #ifdef DLCORE_X86
 #include <immintrin.h>
 
-#define TARGET __attribute__((target("avx2")))
-#define INLINE static inline __attribute__((always_inline)) TARGET
+#define TARGET FEATURES("avx2")
+#define INLINE ALWAYS_INLINE TARGET
 
 #include "sha256_lanes8.h"
 
 #define add _mm256_add_epi32
 #define shift _mm256_srli_epi32
 #define broadcast _mm256_set1_epi32
+#define rotate(x, count)                                                                          \
+    _mm256_or_si256(_mm256_srli_epi32(x, count), _mm256_slli_epi32(x, 32 - (count)))
 
-INLINE VECTOR rotate(VECTOR x, int count) {
-    return _mm256_or_si256(_mm256_srli_epi32(x, count), _mm256_slli_epi32(x, 32 - count));
-}
 
 INLINE VECTOR xor3(VECTOR x, VECTOR y, VECTOR z) {
     return _mm256_xor_si256(_mm256_xor_si256(x, y), z);

@@ -4,8 +4,8 @@
 #ifdef DLCORE_X86
 #include <immintrin.h>
 
-#define TARGET __attribute__((target("avx512f,avx512bw")))
-#define INLINE static inline __attribute__((always_inline)) TARGET
+#define TARGET FEATURES("avx512f,avx512bw")
+#define INLINE ALWAYS_INLINE TARGET
 
 #define LANES 16
 #define VECTOR __m512i

@@ -8,8 +8,8 @@
 #ifdef DLCORE_X86
 #include <immintrin.h>
 
-#define TARGET __attribute__((target("avx2,avx512f,avx512vl")))
-#define INLINE static inline __attribute__((always_inline)) TARGET
+#define TARGET FEATURES("avx2,avx512f,avx512vl")
+#define INLINE ALWAYS_INLINE TARGET
 
 #include "sha256_lanes8.h"
 

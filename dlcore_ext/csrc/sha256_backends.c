@@ -18,7 +18,12 @@ const uint32_t sha256_constants[64] = {
 };
 
 #ifdef DLCORE_X86
+#include <immintrin.h>
+#ifdef _MSC_VER
+#include <intrin.h>
+#else
 #include <cpuid.h>
+#endif
 
 #define SSE41_AND_SSSE3 (1u << 19 | 1u << 9) /* leaf 1, ecx */
 #define OSXSAVE (1u << 27)
@@ -28,14 +33,29 @@ const uint32_t sha256_constants[64] = {
 #define YMM_STATE 0x06u /* XCR0: what the operating system saves of each task */
 #define ZMM_STATE 0xE6u
 
+struct registers {
+    unsigned eax, ebx, ecx, edx;
+};
+
+static struct registers cpuid(unsigned leaf) {
+    struct registers found;
+#ifdef _MSC_VER
+    __cpuidex((int *)&found, (int)leaf, 0);
+#else
+    __cpuid_count(leaf, 0, found.eax, found.ebx, found.ecx, found.edx);
+#endif
+    return found;
+}
+
+FEATURES("xsave") static unsigned xcr0(void) { return (unsigned)_xgetbv(0); }
+
 /* Whether leaf 7 has all of `wanted` and the system saves all of the registers `state` names. */
 static int has(unsigned wanted, unsigned state) {
-    unsigned eax, ebx, ecx, edx, saved = 0, unused;
-    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || (ecx & SSE41_AND_SSSE3) != SSE41_AND_SSSE3)
-        return 0;
-    if (ecx & OSXSAVE) __asm__("xgetbv" : "=a"(saved), "=d"(unused) : "c"(0));
-    if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return 0;
-    return (ebx & wanted) == wanted && (saved & state) == state;
+    if (cpuid(0).eax < 7) return 0;
+    unsigned features = cpuid(1).ecx;
+    if ((features & SSE41_AND_SSSE3) != SSE41_AND_SSSE3) return 0;
+    unsigned saved = features & OSXSAVE ? xcr0() : 0;
+    return (cpuid(7).ebx & wanted) == wanted && (saved & state) == state;
 }
 
 static int has_sha_ni(void) { return has(SHA, 0); }

@@ -9,8 +9,8 @@
 #ifdef DLCORE_X86
 #include <immintrin.h>
 
-#define TARGET __attribute__((target("sha,sse4.1")))
-#define INLINE static inline __attribute__((always_inline)) TARGET
+#define TARGET FEATURES("sha,sse4.1")
+#define INLINE ALWAYS_INLINE TARGET
 #define EACH_LANE UNROLL for (int lane = 0; lane < lanes; lane++)
 
 #define MAX_LANES 3

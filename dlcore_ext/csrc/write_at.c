@@ -10,11 +10,13 @@
 #include <io.h>
 #include <stdlib.h>
 
-/* mingw-w64's headers lack it.
+#ifdef __MINGW32__
+/* Its headers lack it.
  * Source: learn.microsoft.com/en-us/cpp/c-runtime-library/reference/
  * set-invalid-parameter-handler-set-thread-local-invalid-parameter-handler */
 _invalid_parameter_handler
 _set_thread_local_invalid_parameter_handler(_invalid_parameter_handler handler);
+#endif
 
 static void go_on(const wchar_t *expression, const wchar_t *function, const wchar_t *file,
                   unsigned line, uintptr_t reserved) {
