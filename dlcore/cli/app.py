@@ -25,7 +25,6 @@ COMMANDS = {
     "fetch": "Fetch one package or file, verified and resumable.",
     "verify": "Check a folder against its manifest.",
 }
-OUTPUT_CLOSED = 141  # what a shell reports for a process that SIGPIPE ended
 
 
 class Commands(click.Group):
@@ -107,7 +106,7 @@ def status_of(arguments: list[str]) -> int:
         return _ended(arguments or ["--help"])
     except OutputClosed:
         drop_output()
-        return OUTPUT_CLOSED
+        return OutputClosed.exit_status
 
 
 def _ended(arguments: list[str]) -> int:

@@ -25,6 +25,7 @@ from dlcore.errors import (
 
 PACKAGE = Path(__file__).parent.parent
 DEBUG_ENV = "DLCORE_DEBUG"
+RESTART = 16  # the exit status when a step asked for a restart: run again to go on
 
 
 class Ending(NamedTuple):

@@ -1,4 +1,4 @@
-"""The log of a command: ``-v``, ``--log-file`` and ``--log-format`` on every command.
+"""The log of a command: ``-v``, ``--log-file``, ``--log-format`` and ``--event-log`` on every one.
 
 Standard error gets the log only if ``-v`` is given: *info* and above, with ``-vv`` *debug* too. A
 log file always gets *info* and above, and *debug* if ``-v`` is given. What the progress display or
@@ -23,6 +23,7 @@ from typing import Any, Final
 import click
 
 from dlcore.cli.endings import ending_of
+from dlcore.cli.event_log import Reporter, reporter
 from dlcore.cli.output import OutputClosed, tell
 from dlcore.cli.paths import FILE
 from dlcore.errors import ConfigError
@@ -53,16 +54,32 @@ class LoggedCommand(click.Command):
         """Run the command with its log open."""
         verbosity = ctx.params.pop("verbosity") + _verbosity(ctx.parent)
         log_file, log_format = ctx.params.pop("log_file"), ctx.params.pop("log_format")
+        has_event_log = ctx.params.pop("event_log")
         ctx.meta[VERBOSITY] = verbosity
-        with opened(verbosity, log_file, LogFormat(log_format)):
-            try:
-                return super().invoke(ctx)
-            except (click.exceptions.Exit, OutputClosed):
-                raise
-            except BaseException as error:
-                ending = ending_of(error)
-                _ending_log.error("%s: %s", ending.code, ending.message)
-                raise
+        with (
+            opened(verbosity, log_file, LogFormat(log_format)),
+            reporter(ctx.command_path, asked_for=has_event_log) as report,
+        ):
+            return self.invoke_reported(ctx, report)
+
+    def invoke_reported(self, ctx: click.Context, report: Reporter) -> Any:
+        """Run the command, and report that it began and how it ended."""
+        report.began()
+        try:
+            result = super().invoke(ctx)
+        except click.exceptions.Exit as error:
+            report.ended(error.exit_code)
+            raise
+        except OutputClosed:
+            report.ended(OutputClosed.exit_status)
+            raise
+        except BaseException as error:
+            ending = ending_of(error)
+            _ending_log.error("%s: %s", ending.code, ending.message)
+            report.ended(ending.exit_status, ending)
+            raise
+        report.ended(result if isinstance(result, int) else 0)
+        return result
 
 
 def is_verbose() -> bool:
@@ -231,6 +248,11 @@ def _options() -> list[click.Parameter]:
             show_default=True,
             help="How the log file is written; without one, the log on standard error. cmtrace is "
             "what ConfigMgr's log viewer reads.",
+        ),
+        click.Option(
+            ["--event-log"],
+            is_flag=True,
+            help="Report to the Windows Event Log that the command began and how it ended.",
         ),
     ]
 

@@ -37,6 +37,8 @@ _INVISIBLE = re.compile(r"[^ -~\n]")
 class OutputClosed(Exception):  # noqa: N818  # not an error: the reader has read enough
     """The reader of standard output has closed it."""
 
+    exit_status = 141  # what a shell reports for a process that SIGPIPE ended
+
 
 def say(text: str) -> None:
     """Print a result as one line.

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from dlcore.cli.endings import RESTART
 from dlcore.cli.logs import LoggedCommand, is_verbose
 from dlcore.cli.loop import run_async
 from dlcore.cli.output import json_option, quiet_option, show_json, tell
@@ -30,8 +31,6 @@ from dlcore.steps.interface import Executor
 from dlcore.steps.post_action import DetachedPostAction, PostAction
 from dlcore.steps.registry import standard_executors
 from dlcore.tasksequence import TaskSequence, load
-
-RESTART = 16  # a step asked for a restart: run again to go on
 
 
 @click.command(cls=LoggedCommand)

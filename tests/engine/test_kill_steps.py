@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.cli.run import RESTART
+from dlcore.cli.endings import RESTART
 from dlcore.engine.state_file import STATE_FILE
 from dlcore.steps.interface import SCRATCH_FOLDER
 from tests.engine.scene import publish_packages, sequence, step, upgrade, when
