@@ -99,11 +99,11 @@ def msvc_options(source: Path) -> list[str]:
 
 
 def mingw() -> Gcc:
-    return Gcc(
-        *("x86_64-w64-mingw32-gcc", "-O3", "-D_UCRT", "-Wa,-muse-unaligned-vector-move"),
-        libraries=("-lucrt",),
-        runner=wine(),
-    )
+    """As the extension for Windows is built."""
+    need("bash")
+    script = '. tests/windows/mingw.sh && printf "%s\\n" "${MINGW[@]}"'
+    command = run(["bash", "-c", script], ROOT).stdout.split()
+    return Gcc(*command, "-O3", libraries=("-lucrt",), runner=wine())
 
 
 def wine() -> tuple[str, ...]:

@@ -9,6 +9,7 @@ PYTHON=$1
 WHEELS=$PWD/build/wheels
 TOOLS=$PWD/build/wheel-tools
 WINDOWS=$PWD/build/windows
+source tests/windows/mingw.sh
 GLIBC=2.17  # what CPython 3.11 itself asks for: PEP 599
 
 [ -x "$TOOLS/bin/python" ] || "$PYTHON" -m venv "$TOOLS"
@@ -34,15 +35,16 @@ for machine in x86_64 aarch64; do
     wheel "manylinux_${GLIBC/./_}_$machine" ".cpython-311-$machine-linux-gnu.so" \
         "$TOOLS/bin/python -m ziglang cc -target $machine-linux-gnu.$GLIBC"
 done
-# As in tests/windows/build_extension.sh, which says why. The stack protector is a library there.
+# The stack protector is a library there.
 cat >"$SOURCES/windows.cfg" <<EOF
 [build_ext]
 library_dirs = $WINDOWS
 libraries = python311 ucrt
 EOF
 DIST_EXTRA_CONFIG=$SOURCES/windows.cfg CFLAGS=-fno-stack-protector \
-    wheel win_amd64 .cp311-win_amd64.pyd \
-    "x86_64-w64-mingw32-gcc -D_UCRT -static-libgcc -Wa,-muse-unaligned-vector-move -I$WINDOWS/include"
+    wheel win_amd64 .cp311-win_amd64.pyd "${MINGW[*]} -I$WINDOWS/include"
+unzip -qjo "$WHEELS"/*win_amd64.whl '*.pyd' -d "$SOURCES"
+needs_no_alignment "$SOURCES"/*.pyd
 
 "$TOOLS/bin/twine" check --strict "$WHEELS"/*
 ls -l "$WHEELS"

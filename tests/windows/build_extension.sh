@@ -8,10 +8,10 @@ source tests/windows/wine.sh
 PYTHON=$1
 BUILD=$WINDOWS/extension
 EXTENSION=dlcore_ext/_blocks.cp311-win_amd64.pyd
-CC=x86_64-w64-mingw32-gcc
+source tests/windows/mingw.sh
 
 if [ -e "$EXTENSION" ] && [ -z "$(find dlcore_ext tests/windows "$WINDOWS/ready" -newer "$EXTENSION" \
-    \( -name '*.pyx' -o -name '*.pxd' -o -name '*.[ch]' -o -name build_extension.sh -o -name ready \))" ]; then
+    \( -name '*.pyx' -o -name '*.pxd' -o -name '*.[ch]' -o -name '*.sh' -o -name ready \))" ]; then
     exit 0
 fi
 echo "compiling $EXTENSION ..."
@@ -19,10 +19,7 @@ mkdir -p "$BUILD"
 # The same directives as in setup.py.
 "$PYTHON" -m cython -3 -X auto_pickle=False,binding=True,boundscheck=False,wraparound=False \
     dlcore_ext/_blocks.pyx -o "$BUILD/_blocks.c"
-# -lucrt: file descriptors belong to a C runtime, and Python's is this one; mingw-w64's own is older.
-# -muse-unaligned-vector-move: Windows aligns the stack to 16 bytes, and GCC spills 32-byte registers
-# as if it were more (gcc.gnu.org/bugzilla/show_bug.cgi?id=54412).
-"$CC" -O3 -Wall -Wextra -Wno-unused-parameter -shared -static-libgcc -s -D_UCRT \
-    -Wa,-muse-unaligned-vector-move \
+"${MINGW[@]}" -O3 -Wall -Wextra -Wno-unused-parameter -shared -s \
     -I"$INCLUDE" -Idlcore_ext/csrc -o "$EXTENSION" \
     "$BUILD/_blocks.c" dlcore_ext/csrc/*.c "$WINDOWS/libpython311.dll.a" -lucrt
+needs_no_alignment "$EXTENSION" || { rm "$EXTENSION"; exit 1; }
