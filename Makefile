@@ -9,9 +9,11 @@ NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
 .PHONY: demo test test-portable test-windows wheels check check-format check-lint check-types check-cython fuzz torture mutants bench bench-net bench-faults clean
 .DEFAULT_GOAL := demo
 
-# An editable installation is not compiled, as others are: the first run would have to.
+# An editable installation is not compiled, as others are: the first run would have to. An extension
+# that was built for one version of Python would be found before the new one.
 $(VENV)/ready: pyproject.toml setup.py $(NATIVE)
 	@echo "setting up $(VENV) ..."
+	@rm -f dlcore_ext/_blocks.cpython-*
 	@$(PYTHON) -m venv $(VENV) \
 	&& $(RUN) -m pip install --quiet --upgrade pip \
 	&& $(RUN) -m pip install --quiet --editable '.[test,check]' \

@@ -8,6 +8,7 @@ The extension is optional: without it, or without a compiler, the portable core 
 
 import os
 import sys
+import sysconfig
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -31,6 +32,9 @@ MSVC_KERNEL_OPTIONS = {
     "sha256_avx512_x16.c": ["/arch:AVX512", "/GL-"],
 }
 
+# One wheel serves Python 3.11 and all later ones. A Python without the GIL has no stable ABI.
+HAS_STABLE_ABI = not sysconfig.get_config_var("Py_GIL_DISABLED")
+
 EXTENSION = Extension(
     "dlcore_ext._blocks",
     sources=["dlcore_ext/_blocks.pyx", *sorted(map(str, CSRC.glob("*.c")))],
@@ -41,6 +45,9 @@ EXTENSION = Extension(
     ],
     include_dirs=[str(CSRC)],
     extra_link_args=SANITIZERS if SANITIZE else [],
+    define_macros=[("Py_LIMITED_API", "0x030B0000")] if HAS_STABLE_ABI else [],
+    # Only the file's name comes of it, which a build for another system chooses itself.
+    py_limited_api=HAS_STABLE_ABI and "SETUPTOOLS_EXT_SUFFIX" not in os.environ,
 )
 
 
@@ -105,4 +112,8 @@ def extensions() -> list[Extension]:
 
 
 if __name__ == "__main__":
-    setup(ext_modules=extensions(), cmdclass={"build_ext": BuildOptional})
+    setup(
+        ext_modules=extensions(),
+        cmdclass={"build_ext": BuildOptional},
+        options={"bdist_wheel": {"py_limited_api": "cp311"}} if HAS_STABLE_ABI else {},
+    )

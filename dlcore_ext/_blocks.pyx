@@ -13,7 +13,7 @@ from cpython.buffer cimport (
     PyBuffer_Release,
     PyObject_GetBuffer,
 )
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.stdint cimport uint8_t
@@ -95,7 +95,7 @@ cdef bytes _sha256_digests(data, Py_buffer *view, Py_ssize_t block_bytes):
             return _sha256(data).digest()
         return _sha256_one_by_one(data, 0, block_bytes)
     cdef bytes digests = PyBytes_FromStringAndSize(NULL, here * SHA256_DIGEST_BYTES)
-    cdef uint8_t *out = <uint8_t *>PyBytes_AS_STRING(digests)
+    cdef uint8_t *out = <uint8_t *>PyBytes_AsString(digests)
     cdef const uint8_t *start = <const uint8_t *>view.buf
     cdef size_t length = view.len if here == count else here * block_bytes
     if length < RELEASE_FROM_BYTES:
@@ -270,5 +270,5 @@ cdef job_extent *_place(job_run *run, job_extent *extent, tuple extents) except 
 cdef int _hash_by_hashlib(sha256_message *message) except -1:
     block = PyMemoryView_FromMemory(<char *>message.data, message.length, PyBUF_READ)
     cdef bytes digest = _sha256(block).digest()
-    memcpy(message.digest, PyBytes_AS_STRING(digest), SHA256_DIGEST_BYTES)
+    memcpy(message.digest, PyBytes_AsString(digest), SHA256_DIGEST_BYTES)
     return 0

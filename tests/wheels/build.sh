@@ -13,7 +13,7 @@ source tests/windows/mingw.sh
 GLIBC=2.17  # what CPython 3.11 itself asks for: PEP 599
 
 [ -x "$TOOLS/bin/python" ] || "$PYTHON" -m venv "$TOOLS"
-"$TOOLS/bin/pip" install -q auditwheel build twine ziglang
+"$TOOLS/bin/pip" install -q abi3audit auditwheel build twine ziglang
 rm -rf "$WHEELS"
 
 "$TOOLS/bin/python" -m build -q --sdist -o "$WHEELS"
@@ -32,19 +32,22 @@ wheel() {
     )
 }
 for machine in x86_64 aarch64; do
-    wheel "manylinux_${GLIBC/./_}_$machine" ".cpython-311-$machine-linux-gnu.so" \
+    wheel "manylinux_${GLIBC/./_}_$machine" .abi3.so \
         "$TOOLS/bin/python -m ziglang cc -target $machine-linux-gnu.$GLIBC"
 done
 # The stack protector is a library there.
 cat >"$SOURCES/windows.cfg" <<EOF
 [build_ext]
 library_dirs = $WINDOWS
-libraries = python311 ucrt
+libraries = python3 ucrt
 EOF
 DIST_EXTRA_CONFIG=$SOURCES/windows.cfg CFLAGS=-fno-stack-protector \
-    wheel win_amd64 .cp311-win_amd64.pyd "${MINGW[*]} -I$WINDOWS/include"
+    wheel win_amd64 .pyd "${MINGW[*]} -I$WINDOWS/include"
 unzip -qjo "$WHEELS"/*win_amd64.whl '*.pyd' -d "$SOURCES"
-needs_no_alignment "$SOURCES"/*.pyd
+needs_no_alignment "$SOURCES/_blocks.pyd"
 
+for wheel in "$WHEELS"/*.whl; do
+    "$TOOLS/bin/abi3audit" --strict "$wheel"  # nothing but the stable ABI of Python 3.11
+done
 "$TOOLS/bin/twine" check --strict "$WHEELS"/*
 ls -l "$WHEELS"

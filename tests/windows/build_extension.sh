@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 source tests/windows/wine.sh
 PYTHON=$1
 BUILD=$WINDOWS/extension
-EXTENSION=dlcore_ext/_blocks.cp311-win_amd64.pyd
+EXTENSION=dlcore_ext/_blocks.pyd
 source tests/windows/mingw.sh
 
 if [ -e "$EXTENSION" ] && [ -z "$(find dlcore_ext tests/windows "$WINDOWS/ready" -newer "$EXTENSION" \
@@ -16,10 +16,11 @@ if [ -e "$EXTENSION" ] && [ -z "$(find dlcore_ext tests/windows "$WINDOWS/ready"
 fi
 echo "compiling $EXTENSION ..."
 mkdir -p "$BUILD"
-# The same directives as in setup.py.
+rm -f dlcore_ext/_blocks.*.pyd  # of one version of Python, which would be found first
+# The same directives and macros as in setup.py.
 "$PYTHON" -m cython -3 -X auto_pickle=False,binding=True,boundscheck=False,wraparound=False \
     dlcore_ext/_blocks.pyx -o "$BUILD/_blocks.c"
-"${MINGW[@]}" -O3 -Wall -Wextra -Wno-unused-parameter -shared -s \
+"${MINGW[@]}" -O3 -Wall -Wextra -Wno-unused-parameter -DPy_LIMITED_API=0x030B0000 -shared -s \
     -I"$INCLUDE" -Idlcore_ext/csrc -o "$EXTENSION" \
-    "$BUILD/_blocks.c" dlcore_ext/csrc/*.c "$WINDOWS/libpython311.dll.a" -lucrt
+    "$BUILD/_blocks.c" dlcore_ext/csrc/*.c "$WINDOWS/libpython3.dll.a" -lucrt
 needs_no_alignment "$EXTENSION" || { rm "$EXTENSION"; exit 1; }

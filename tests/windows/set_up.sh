@@ -44,7 +44,7 @@ sed -zi 's/\n\n    def invalidate_caches(cls)/\n\n    @classmethod\n    def inva
 cp -r "$(path include)"/. "$INCLUDE"
 cp "$HERE/pyconfig.h" "$INCLUDE"
 
-# Import libraries of python311.dll; and python3.dll, the name of the stable ABI, which forwards to it.
+# python3.dll, the name of the stable ABI, forwards to python311.dll. Both have an import library.
 (
     cd "$WINDOWS"
     gendef - python/python311.dll 2>/dev/null | tr -d '\r' >python311.def
@@ -55,6 +55,7 @@ cp "$HERE/pyconfig.h" "$INCLUDE"
             on && $1 ~ /^_?Py/ {print $1 " = python311." $1 ($2 == "DATA" ? " DATA" : "")}' \
             python311.def
     } >python3.def
+    x86_64-w64-mingw32-dlltool -d python3.def -D python3.dll -l libpython3.dll.a
     echo 'int unused;' >empty.c
     "$CC" -shared -nostdlib -Wl,--entry=0 -o python/python3.dll empty.c python3.def
 )
