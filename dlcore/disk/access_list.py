@@ -73,6 +73,11 @@ class Security(NamedTuple):
         """
         return self.owner not in {user, *_MAY_DO_ALL}
 
+    @property
+    def admits_everyone(self) -> bool:
+        """Whether everyone may do everything, as on a disk that keeps no access lists."""
+        return self.entries == (Entry(EVERYONE, ALL_RIGHTS),)
+
     def writers(self, user: str) -> tuple[str, ...]:
         """Who else may change it, in order: neither this user nor an administrator."""
         return self._others(user, _CHANGE)

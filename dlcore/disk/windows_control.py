@@ -6,6 +6,8 @@ everything anyway, and what an elevated administrator makes belongs to that grou
 
 from __future__ import annotations
 
+import functools
+import logging
 import os
 import sys
 from pathlib import Path
@@ -17,6 +19,8 @@ from dlcore.errors import OwnershipError
 if sys.platform == "win32":
     from dlcore.disk import windows_security
 
+_log = logging.getLogger(__name__)
+
 
 class AccessControl:
     """Who controls a place, by its security descriptor. Implements `ownership.Control`.
@@ -25,11 +29,16 @@ class AccessControl:
         security: Its owner and access list.
         user: SID of this user.
         passes_on: Whether it is a folder, whose access list what is in it inherits.
+        has_lists: Whether its disk keeps owners and access lists. Without them nobody can be kept
+            out: only what is secret counts as open then.
     """
 
-    __slots__ = ("_passes_on", "_security", "_user")
+    __slots__ = ("_has_lists", "_passes_on", "_security", "_user")
 
-    def __init__(self, security: Security, user: str, *, passes_on: bool) -> None:
+    def __init__(
+        self, security: Security, user: str, *, passes_on: bool, has_lists: bool = True
+    ) -> None:
+        self._has_lists = has_lists
         self._security = security
         self._user = user
         self._passes_on = passes_on
@@ -47,11 +56,11 @@ class AccessControl:
     @property
     def is_of_another(self) -> bool:
         """Whether another ordinary user owns it."""
-        return self._security.is_of_another(self._user)
+        return self._has_lists and self._security.is_of_another(self._user)
 
     def others_may_change(self) -> bool:
         """Whether others may write to it."""
-        return bool(self._security.writers(self._user))
+        return self._has_lists and bool(self._security.writers(self._user))
 
     def others_may_exchange(self) -> bool:
         """Whether others may rename what lies in a folder: not while a file below it is open.
@@ -122,4 +131,16 @@ if sys.platform == "win32":
                 path=Path(path),
                 remedy="Choose another folder.",
             ) from error
-        return AccessControl(security, windows_security.current_user(), passes_on=is_folder(status))
+        has_lists = not security.admits_everyone or windows_security.keeps_access_lists(path)
+        if not has_lists:
+            _warn(Path(path).anchor)
+        return AccessControl(
+            security,
+            windows_security.current_user(),
+            passes_on=is_folder(status),
+            has_lists=has_lists,
+        )
+
+    @functools.cache  # once for each disk
+    def _warn(disk: str) -> None:
+        _log.warning("%s keeps no access lists: other users of this machine can alter it", disk)

@@ -7,7 +7,8 @@ above. A folder passes this list on to what other programs make in it.
 A place is opened without following a link. Errors are ``OSError`` with their ``winerror``.
 
 Source: learn.microsoft.com/en-us/windows/win32/api/securitybaseapi (GetTokenInformation,
-GetKernelObjectSecurity, SetKernelObjectSecurity), .../api/fileapi (CreateFileW, CreateDirectoryW),
+GetKernelObjectSecurity, SetKernelObjectSecurity), .../api/fileapi (CreateFileW, CreateDirectoryW,
+GetVolumeInformationByHandleW),
 .../api/sddl (ConvertStringSecurityDescriptorToSecurityDescriptorW),
 .../win32/secauthz/security-descriptor-string-format
 """
@@ -43,6 +44,7 @@ _THIS_PROCESS = ctypes.c_void_p(-4)  # its token, as GetCurrentProcessToken retu
 _TOKEN_USER = 1
 _MAX_TOKEN_USER_BYTES = 128  # a SID has 68 bytes at most, and a pointer and flags are before it
 _INSUFFICIENT_BUFFER = 122
+_PERSISTENT_ACLS = 8
 
 
 class _Attributes(ctypes.Structure):
@@ -94,6 +96,17 @@ if sys.platform == "win32":
         """Owner and access list of an open file; raises as `security_of`."""
         handle = ctypes.c_void_p(msvcrt.get_osfhandle(fd))
         return access_list.parse(_descriptor(handle, _OWNER | _LIST))
+
+    def keeps_access_lists(path: Path | str) -> bool:
+        """Whether the disk of a file or folder keeps owners and access lists: FAT does not."""
+        flags = ctypes.c_uint32()
+        unasked = (None, 0, None, None)
+        with _opened(path, _READ_CONTROL) as handle:
+            if not _kernel.GetVolumeInformationByHandleW(
+                handle, *unasked, ctypes.byref(flags), None, 0
+            ):
+                raise _fault(path)
+        return bool(flags.value & _PERSISTENT_ACLS)
 
     def access_list_of(path: Path) -> bytes:
         """The access list of a file or folder, to be given to others by `give_access_list`."""

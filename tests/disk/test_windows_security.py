@@ -57,6 +57,17 @@ def test_folders_above_may_be_open_but_not_links() -> None:
     assert not control(PRIVATE).others_may_redirect()
 
 
+def test_a_disk_without_access_lists_is_used_but_not_for_secrets() -> None:
+    """Fault: a secret lies on a stick with FAT. dlcore refuses it, but fetches content there."""
+    security = parse(encode("O:WD"))
+    assert security.admits_everyone
+    assert AccessControl(security, ME, passes_on=True).others_may_change()
+    stick = AccessControl(security, ME, passes_on=True, has_lists=False)
+    assert (stick.is_own, stick.others_may_change()) == (True, False)
+    assert stick.others_may_read()
+    assert not parse(encode(DRIVE)).admits_everyone
+
+
 def test_the_remedy_names_everyone_by_their_sid() -> None:
     """People have other names in each language of Windows."""
     path = Path("C:/my state")
@@ -117,6 +128,9 @@ if sys.platform == "win32":
             by_descriptor = windows_security.security_of_open(file.fileno())
         assert by_descriptor == windows_security.security_of(path)
         assert not by_descriptor.is_of_another(windows_security.current_user())
+
+    def test_the_disk_of_the_tests_keeps_access_lists(tmp_path: Path) -> None:
+        assert windows_security.keeps_access_lists(tmp_path)
 
     def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         for look in (windows_security.security_of, windows_security.access_list_of):
