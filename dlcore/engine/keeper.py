@@ -136,6 +136,10 @@ class RunKeeper:
             await asyncio.wait({self._figures})
             self._figures = None
 
+    def close(self) -> None:
+        """Close the state directory, after `stop` and all that was saved then. Idempotent."""
+        self._file.close()
+
     def measure(self) -> None:
         """Bring the state's figures up to date."""
         self.run.measure(self._earlier, self._life())

@@ -300,8 +300,11 @@ class Session:
         client does it when it is closed, or when it makes another session. Idempotent.
         """
         await self._keeper.stop()
-        if self.outcome is not None:
-            await self._ending.take(self.outcome)
+        try:
+            if self.outcome is not None:
+                await self._ending.take(self.outcome)
+        finally:
+            self._keeper.close()
 
     # One turn
 

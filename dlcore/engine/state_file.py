@@ -100,15 +100,18 @@ def load(state: Path) -> RunState | None:
 class StateFile:
     """The file of a run that is under way. It may be written by one thread at a time.
 
+    The state directory is opened, and the way to it checked, when the file is first written, and
+    again after `close`.
+
     Args:
-        state: The state directory, in which nothing is reached through a link. The way to it is
-            checked once, when the file is first written.
+        state: The state directory, in which nothing is reached through a link.
     """
 
     def __init__(self, state: Path) -> None:
         self._state = state
         self._folder = long_path(state.absolute())
-        self._files = Files(PrivateFolder(self._folder))
+        self._opened = PrivateFolder(self._folder)
+        self._files = Files(self._opened)
 
     def save(self, run: RunState) -> None:
         """Put the run's state on disk, durably.
@@ -120,6 +123,10 @@ class StateFile:
         with guarded("save the run's state", self._state, len(document)):
             write_document(self._files, self._folder / STATE_FILE, document)
             self._files.sync_folder(self._folder)
+
+    def close(self) -> None:
+        """Close the state directory. Idempotent."""
+        self._opened.forget()
 
     def forget(self) -> None:
         """Remove the state: the run has ended, and the next one begins anew.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import gc
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -158,3 +160,21 @@ def test_a_missing_prerequisite_runs_nothing(machine: Machine) -> None:
     with pytest.raises(PreflightError, match="ABC000FF"):
         machine.run(parsed(step("unknown", package="ABC000FF")), executor)
     assert executor.ran == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="there is no /proc here")
+@pytest.mark.posix_only(reason="no folder is open on Windows")
+def test_a_run_whose_outcome_was_taken_leaves_nothing_open(machine: Machine) -> None:
+    gc.disable()  # which would close what nobody refers to any more
+    try:
+        machine.run(parsed(step("1")))
+        opened = list(open_paths())
+    finally:
+        gc.enable()
+    assert not [path for path in opened if path.is_relative_to(machine.state)]
+
+
+def open_paths() -> Iterator[Path]:
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # of the listing itself
+            yield link.readlink()
