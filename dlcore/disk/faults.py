@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from dlcore.disk import system
 from dlcore.disk.windows_errors import INVALID_NAME, SHARING_VIOLATION
 from dlcore.errors import DiskFullError, StorageError
 
@@ -65,7 +65,7 @@ def guarded(doing: str, folder: Path, needed_bytes: int = 0) -> AbstractContextM
         folder: Where.
         needed_bytes: How much is to be written.
     """
-    return translated(doing, folder, lambda: shutil.disk_usage(folder).free, lambda: needed_bytes)
+    return translated(doing, folder, lambda: system.free_bytes(folder), lambda: needed_bytes)
 
 
 def storage_error(

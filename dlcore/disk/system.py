@@ -237,6 +237,13 @@ def allocated_bytes(path: Path) -> int:
     return getattr(status, "st_blocks", -(-status.st_size // 512)) * 512
 
 
+def free_bytes(path: Path) -> int:
+    """Free space for this user on the disk that holds a file or folder."""
+    if sys.platform == "win32":
+        return windows_files.free_bytes(path)
+    return shutil.disk_usage(path).free
+
+
 def advise(fd: int, offset: int, length_bytes: int, *, again: bool) -> None:
     """Read bytes ahead, or (``again``) make the next read come from the medium."""
     if sys.platform != "win32" and hasattr(os, "posix_fadvise"):

@@ -9,8 +9,9 @@ around a seek. Python's files are opened for synchronous use: Windows does one c
 each handle and moves its position, which nothing here relies on. Files do not wait for each other.
 
 Source: learn.microsoft.com/en-us/windows/win32/api/fileapi (ReadFile, WriteFile, FlushFileBuffers,
-SetFileInformationByHandle, GetCompressedFileSizeW), .../api/winbase (MoveFileExW, ReOpenFile),
-.../api/ioapiset (DeviceIoControl), .../win32/fileio/synchronous-and-asynchronous-i-o
+SetFileInformationByHandle, GetCompressedFileSizeW, GetDiskFreeSpaceExW), .../api/winbase
+(MoveFileExW, ReOpenFile), .../api/ioapiset (DeviceIoControl),
+.../win32/fileio/synchronous-and-asynchronous-i-o
 """
 
 from __future__ import annotations
@@ -139,6 +140,25 @@ if sys.platform == "win32":
         if handle == ctypes.c_void_p(-1).value:
             raise _fault()
         return msvcrt.open_osfhandle(handle, os.O_WRONLY | os.O_BINARY)
+
+    def free_bytes(path: Path, ask: Callable[..., int] = _kernel.GetDiskFreeSpaceExW) -> int:
+        """Free space for this user on the disk of a file or folder: no more than a quota leaves.
+
+        ``shutil.disk_usage`` tells what is free for all users together.
+
+        Args:
+            path: The file or folder.
+            ask: The system's call.
+
+        Raises:
+            OSError: It is not there, or the disk failed.
+        """
+        free = ctypes.c_uint64()
+        folder = path if path.is_dir() else path.parent
+        if not ask(str(folder), ctypes.byref(free), None, None):
+            code = ctypes.get_last_error()
+            raise OSError(None, ctypes.FormatError(code), str(path), code)
+        return free.value
 
     def disk_bytes(path: Path) -> int:
         """Disk space of a file: what a sparse or compressed one takes, else its length.

@@ -23,6 +23,7 @@ from dlcore.deployment import (
     checks,
     failed,
 )
+from dlcore.disk import system
 from dlcore.engine.built_in_variables import initial_variables
 from dlcore.engine.client import Client
 from dlcore.engine.download.library import Library
@@ -225,5 +226,5 @@ async def _fetch_bytes(client: Client, library: Library, packages: Sequence[str]
 def _space(path: Path) -> Space:
     """Room on the disk where the state directory is, or will be made."""
     path = long_path(path.absolute())
-    usage = shutil.disk_usage(next(p for p in (path, *path.parents) if p.exists()))
-    return Space(usage.free, usage.total)
+    found = next(p for p in (path, *path.parents) if p.exists())
+    return Space(system.free_bytes(found), shutil.disk_usage(found).total)

@@ -248,7 +248,7 @@ class Files:
 
     def free_bytes(self, path: Path) -> int:
         """Free space for this user on the disk that holds ``path``."""
-        return shutil.disk_usage(path).free
+        return system.free_bytes(path)
 
 
 def write_fully(files: Files, fd: int, data: memoryview, offset: int) -> None:
