@@ -48,6 +48,7 @@ class ProactorSocket:
         Returns:
             What it brought; empty if there was none, or if the connection has ended.
         """
+        await asyncio.sleep(0)  # a transport that was resumed just before begins to read only now
         if (begun := self._transport._read_fut) is not None:
             await asyncio.wait([begun])  # unlike a plain await, does not cancel it
         count = max(self._transport._pending_data_length, 0)

@@ -37,10 +37,14 @@ class Transport:
     def complete_begun_read(self, data: bytes) -> None:
         """What the transport does, being paused, when its read ends."""
         assert self._read_fut is not None
-        self._data[: len(data)] = data
-        self._pending_data_length = len(data)
+        self.hold(data)
         self._read_fut.set_result(len(data))
         self._read_fut = None
+
+    def hold(self, data: bytes) -> None:
+        """Keep what was read until the transport is resumed."""
+        self._data[: len(data)] = data
+        self._pending_data_length = len(data)
 
 
 class Windows:
@@ -84,6 +88,11 @@ async def test_what_a_begun_read_brings_comes_first(transport: Transport) -> Non
     transport.complete_begun_read(b"body")
     assert await begun == b"body"
     assert transport._pending_data_length == -1  # or the transport would deliver it again
+
+
+async def test_what_a_resumed_transport_still_holds_comes_first(transport: Transport) -> None:
+    asyncio.get_running_loop().call_soon(transport.hold, b"body")  # as after `resume_reading`
+    assert await opened(transport).finish_begun_read() == b"body"
 
 
 async def test_a_begun_read_goes_on_when_nobody_waits_for_it_any_more(
