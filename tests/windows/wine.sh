@@ -6,13 +6,11 @@ INCLUDE=$WINDOWS/include
 export WINEPREFIX=$WINDOWS/wine.prefix
 export WINEDEBUG=-all
 export WINEDLLOVERRIDES='mscoree,mshtml='  # else Wine asks for Mono and Gecko
-# Not beside the sources: Python for Linux would take them for its own, with paths of Windows in them.
-export PYTHONPYCACHEPREFIX='C:\pycache'
 
-# Compiled modules are kept, and Linux's authorities are not read byte by byte by every process.
-unset PYTHONDONTWRITEBYTECODE SSL_CERT_FILE SSL_CERT_DIR
-
+# Compiled modules are kept, but not beside the sources: Python for Linux would take them for its own.
+# Linux's authorities are not named: every process would read all of them, a byte at a time.
 # Through a pipe: Wine 8 cannot write to a regular file that is its standard output.
 windows() {
-    wine "$@" </dev/null 2>&1 | cat
+    env -u PYTHONDONTWRITEBYTECODE -u SSL_CERT_FILE -u SSL_CERT_DIR 'PYTHONPYCACHEPREFIX=C:\pycache' \
+        wine "$@" </dev/null 2>&1 | cat
 }
