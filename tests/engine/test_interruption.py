@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import threading
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from dlcore.store.pending_runs import OnWritten
 from dlcore.waiting import in_thread
 from tests.engine.fakes import FakeEndpoint, Reply, entry_of, fetch, opened, package
 from tests.engine.virtual_time import VirtualTimeLoop, virtually
+from tests.open_files import open_files
 from tests.store.helpers import BLOCK_BYTES, read_back
 
 PACKAGES = {
@@ -25,22 +25,6 @@ PACKAGES = {
 }
 CONTENT_BYTES = sum(item.manifest.content_bytes for item in PACKAGES.values())
 EVERY_TURNS = 37 if sys.platform == "win32" else 11  # each life takes seconds under Wine
-MAX_DESCRIPTORS = 512  # far more than a download has open
-
-
-def open_files() -> int:
-    """How many descriptors are open; on Windows sockets have none."""
-    if sys.platform == "win32":
-        return sum(is_open(fd) for fd in range(MAX_DESCRIPTORS))
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
-def is_open(fd: int) -> bool:
-    try:
-        os.fstat(fd)
-    except OSError:
-        return False
-    return True
 
 
 def fetch_until_turn(state: Path, turn: int, endpoint: FakeEndpoint) -> bool:

@@ -7,6 +7,7 @@ runs are real processes, killed without warning.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -72,7 +73,8 @@ class Scene:
         try:
             out, err = await asyncio.wait_for(process.communicate(), kill_after_s)
         except TimeoutError:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself just now
+                process.kill()
             await process.wait()
             return False
         assert process.returncode == 0, err.decode() + out.decode()

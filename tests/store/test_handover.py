@@ -15,6 +15,7 @@ from dlcore.disk.rights import Rights
 from dlcore.errors import UnexpectedContentError
 from dlcore.store import handover
 from dlcore.store.handover import hand_over
+from tests.open_files import open_files
 from tests.others import is_private, let_nobody_else
 from tests.store.helpers import make_package
 
@@ -90,18 +91,17 @@ def test_no_right_changes_after_the_last_sync(
     assert at_once == (sys.platform == "linux" and max_alone == 0)
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts what is open there")
 @pytest.mark.parametrize("is_right", [True, False])
 def test_no_file_of_it_stays_open(content: Path, is_right: bool) -> None:
     """Fault: a package has more files than a process may open. dlcore closes each one at once."""
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    before = open_files()
     if is_right:
         hand_over(content, PACKAGE.manifest, RIGHTS)
     else:
         planted = _planted(content)
         with pytest.raises(UnexpectedContentError, match=planted):
             hand_over(content, PACKAGE.manifest, RIGHTS)
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert open_files() == before
 
 
 def _planted(content: Path) -> str:

@@ -16,6 +16,7 @@ from dlcore.native import block_checksums
 from dlcore.store import Partial, Store, journal
 from dlcore.store.files import Files
 from dlcore.store.journal import Claim
+from tests.open_files import open_files
 from tests.store.helpers import BLOCK_BYTES, LINK, PIPE, Package, fill, make_package, read_back
 
 PACKAGE = make_package()
@@ -352,10 +353,10 @@ def test_a_file_in_the_place_of_the_state_directory_is_a_storage_error(tmp_path:
 
 def test_no_descriptor_stays_open(tmp_path: Path) -> None:
     """Fault G6: a store is used and closed. dlcore leaves no descriptor open."""
-    before = sorted(Path("/proc/self/fd").iterdir())
+    before = open_files()
     with Store.open(tmp_path) as store:
         publish(store)
-    assert sorted(Path("/proc/self/fd").iterdir()) == before
+    assert open_files() == before
 
 
 def plant(kind: str, place: Path, victim: Path) -> None:
