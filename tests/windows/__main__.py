@@ -29,6 +29,10 @@ SHARDS = int(os.environ.get("WINDOWS_SHARDS", "2"))
 MAX_S = float(os.environ.get("WINDOWS_MINUTES", "30")) * 60
 MAX_TEST_S = 300  # for one test; the slowest ones take a minute or two
 MAX_HANGS = 5  # of a room or file; more is not the fault of single tests
+MAX_TRIED_AGAIN = 5
+"""A test that fails is tried once more, alone, because Wine on a busy machine can stand still for
+seconds. The table names it. More that fail at once are not the fault of the machine.
+"""
 LAST_LINE = re.compile(rb"^=+ .* in [\d.]+s|^\++ Timeout \++\s*$")
 """The summary of pytest; or the end of the stacks of pytest-timeout, whose beginning is on the line
 of the test that hangs."""
@@ -112,22 +116,27 @@ class Run:
         after = ""
         while time.monotonic() < self._until_s and len(report.parts) <= MAX_HANGS:
             stem = f"{unit.name}.{len(report.parts)}"
-            part = Part(REPORTS / f"{stem}.xml", REPORTS / f"{stem}.log")
-            self._run(unit, part, after)
+            part = _part(stem)
+            self._run([f"tests/{path}" for path in unit.paths], part, after)
             report.parts.append(part)
-            report.duration_s = time.monotonic() - started_s
             after = part.last
             if not after:
                 report.is_complete = part.ended
-                return
+                break
+        failed = report.failed()
+        if 0 < len(failed) <= MAX_TRIED_AGAIN and time.monotonic() < self._until_s:
+            part = _part(f"{unit.name}.again")
+            self._run(failed, part)
+            report.second_tries.append(part)
+        report.duration_s = time.monotonic() - started_s
 
-    def _run(self, unit: Unit, part: Part, after: str) -> None:
+    def _run(self, tests: list[str], part: Part, after: str = "") -> None:
         command = [
             *("wine", str(PYTHON), "-m", "pytest", "-v", "-rs", "--color=no"),
             *("-ojunit_family=xunit1", f"--timeout={MAX_TEST_S}", "-ptests.windows.after"),
             *self._options,
             f"--junitxml={part.path.relative_to(TESTS.parent).as_posix()}",
-            *(f"tests/{path}" for path in unit.paths),
+            *tests,
         ]
         # Through a pipe: Wine 8 cannot write to a regular file that is its standard output.
         with (
@@ -150,6 +159,10 @@ class Run:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(END_S)
             child.kill()  # under Wine, a process with threads does not always end itself
+
+
+def _part(stem: str) -> Part:
+    return Part(REPORTS / f"{stem}.xml", REPORTS / f"{stem}.log")
 
 
 def end_wine() -> None:

@@ -14,6 +14,8 @@ _STARTED = re.compile(
     r"^(tests/\S+::.+?) (?=PASSED|FAILED|ERROR|SKIPPED|XFAIL|\+\+\+|$)", re.MULTILINE
 )
 _ENDED = re.compile(r"^(tests/\S+::.+?) (?:PASSED|FAILED|ERROR|SKIPPED|XFAIL)\b", re.MULTILINE)
+_PASSED = re.compile(r"^(tests/\S+::.+?) PASSED\b", re.MULTILINE)
+_FAILED = re.compile(r"^(tests/\S+::.+?) (?:FAILED|ERROR)\b", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,12 @@ class Counts:
         """Whether nothing failed."""
         return not self.failed and not self.errors
 
+    def mended(self, count: int) -> Counts:
+        """The numbers when this many of those that did not pass have passed at a second try."""
+        failed = max(0, self.failed - count)
+        errors = self.errors - (count - (self.failed - failed))
+        return Counts(self.passed + count, failed, errors, self.skipped)
+
 
 @dataclass
 class Part:
@@ -60,6 +68,15 @@ class Part:
         ended = set(_ENDED.findall(told))
         running = [test for test in _STARTED.findall(told) if test not in ended]
         return running[-1] if running else ""
+
+    def failed(self) -> list[str]:
+        """The tests that failed, or that pytest was killed at."""
+        failed = _FAILED.findall(self._told())
+        return list(dict.fromkeys([*failed, *([self.last] if self.last else [])]))
+
+    def passed(self) -> list[str]:
+        """The tests that passed."""
+        return _PASSED.findall(self._told())
 
     def counts(self) -> Counts:
         """How its tests ended; if pytest did not come to its end, as far as its output tells."""
@@ -97,12 +114,14 @@ class RoomReport:
         parts: A test that hangs ends its process, and another one continues behind it.
         duration_s: Of all of them.
         is_complete: Whether every test was begun.
+        second_tries: Processes that ran once more what had failed, alone.
     """
 
     name: str
     parts: list[Part] = field(default_factory=list)
     duration_s: float = 0.0
     is_complete: bool = False
+    second_tries: list[Part] = field(default_factory=list)
 
     def __add__(self, other: RoomReport) -> RoomReport:
         return RoomReport(
@@ -110,6 +129,7 @@ class RoomReport:
             self.parts + other.parts,
             self.duration_s + other.duration_s,
             self.is_complete and other.is_complete,
+            self.second_tries + other.second_tries,
         )
 
     @property
@@ -118,8 +138,18 @@ class RoomReport:
         return self.is_complete and self.counts().is_good
 
     def counts(self) -> Counts:
-        """How its tests ended. One that hung has failed."""
-        return sum((part.counts() for part in self.parts), Counts())
+        """How its tests ended. One that hung has failed; one that passed in the end has not."""
+        first = sum((part.counts() for part in self.parts), Counts())
+        return first.mended(len(self.mended()))
+
+    def failed(self) -> list[str]:
+        """The tests that did not pass at the first try."""
+        return [test for part in self.parts for test in part.failed()]
+
+    def mended(self) -> list[str]:
+        """Those of them that passed at the second one."""
+        failed = set(self.failed())
+        return [test for part in self.second_tries for test in part.passed() if test in failed]
 
     def reasons(self) -> collections.Counter[str]:
         """Why tests were skipped, and how many for each reason."""
@@ -138,6 +168,7 @@ class RoomReport:
             + ("" if self.is_complete else ", did not come to its end")
         ]
         lines += [f"  hung, or ended its process: {test}" for test in self.hung()]
+        lines += [f"  passed at a second try: {test}" for test in self.mended()]
         if not self.is_good and self.parts:
             lines.append(f"  see {self.parts[-1].log}")
         return "\n".join(lines)
@@ -163,6 +194,8 @@ def table(reports: list[RoomReport]) -> str:
     lines += [_row(*room) for room in sorted(rooms.items())]
     total = sum((report.counts() for report in reports), Counts())
     lines.append(_cells("**all**", total, sum(report.duration_s for report in reports), ""))
+    mended = [test for report in reports for test in report.mended()]
+    lines += ["", "Passed at a second try, alone:", *mended] if mended else []
     return "\n".join(lines) + "\n"
 
 

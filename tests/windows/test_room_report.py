@@ -53,6 +53,25 @@ def test_a_room_is_the_sum_of_its_processes(tmp_path: Path) -> None:
     assert "| x | 2 | 3 | 2 | 2 | 12 | posix_only: modes (1) |" in table([report])
 
 
+def test_what_passes_at_a_second_try_has_passed_and_is_named(tmp_path: Path) -> None:
+    again = Part(tmp_path / "again.xml", tmp_path / "again.log")
+    again.log.write_text(
+        "tests/x/test_y.py::test_b[of spaces] PASSED [ 33%]\n"
+        "tests/x/test_y.py::test_c FAILED [ 66%]\n"
+        "tests/x/test_y.py::test_e[of spaces] PASSED [100%]\n"
+    )
+    report = RoomReport("x", [hung(tmp_path)], 1.0, is_complete=True)
+    assert report.failed() == [
+        *("tests/x/test_y.py::test_b[of spaces]", "tests/x/test_y.py::test_c"),
+        "tests/x/test_y.py::test_e[of spaces]",
+    ]
+    report.second_tries.append(again)
+    assert report.counts() == Counts(passed=3, failed=0, errors=1, skipped=1)
+    assert not report.is_good
+    assert "passed at a second try: tests/x/test_y.py::test_b" in report.summary("x")
+    assert "\ntests/x/test_y.py::test_e[of spaces]\n" in table([report])
+
+
 def test_the_table_adds_the_files_of_a_room_and_says_what_was_not_run(tmp_path: Path) -> None:
     reports = [
         RoomReport("x", [ended(tmp_path)], 1.0, is_complete=True),
