@@ -23,6 +23,10 @@ class TransferPolicy(msgspec.Struct, frozen=True):
             two steps, and most firewalls remember a connection for longer.
         name_cache_s: A host name is looked up again after this time, so that a moved service is
             found within a minute.
+        redirect_memory_s: A redirect is followed without asking the first URL for this time. Far
+            below the life of most signatures, and long enough that the round trip does not count.
+        max_remembered_redirects: Redirects of one endpoint that are remembered; the objects that
+            are read at about the same time are never more.
         max_header_bytes: Length of one header line. Source: aiohttp's and Apache's default, 8190.
         max_header_count: Header lines in one response. Source: aiohttp's default, 128.
         max_drained_bytes: The body of an error response is read up to this length, so that its
@@ -59,6 +63,8 @@ class TransferPolicy(msgspec.Struct, frozen=True):
     connect_timeout_s: float = 10.0
     keepalive_s: float = 60.0
     name_cache_s: float = 60.0
+    redirect_memory_s: float = 60.0
+    max_remembered_redirects: int = 1024
     max_header_bytes: int = 8190
     max_header_count: int = 128
     max_drained_bytes: int = 64 * KIB

@@ -7,21 +7,13 @@ about their own hosts: those may be private, and this machine too.
 
 from __future__ import annotations
 
-import enum
 import ipaddress
 from collections.abc import Sequence
 
 from yarl import URL
 
-from dlcore.transfer.http.addresses import is_public
-from dlcore.transfer.http.urls import exact_url, is_protected
-
-
-class Reach(enum.Enum):
-    """What a URL may be connected to."""
-
-    ANY = "any"  # the settings name its host
-    PUBLIC = "public"  # its address must be public
+from dlcore.transfer.http.addresses import Reach, is_public
+from dlcore.transfer.http.urls import exact_url, is_protected, origin_of
 
 
 class ContentOrigins:
@@ -34,7 +26,7 @@ class ContentOrigins:
     """
 
     def __init__(self, base_url: str, content_hosts: Sequence[str] = ()) -> None:
-        self._own = _origin(exact_url(base_url))
+        self._own = origin_of(exact_url(base_url))
         self._hosts = tuple(host.lower() for host in content_hosts)
 
     def reach(self, url: str) -> Reach:
@@ -46,7 +38,7 @@ class ContentOrigins:
         target = exact_url(url)
         if not is_protected(target):
             raise ValueError("a URL in it is not an exact https URL")
-        if _origin(target) == self._own or self._is_listed(target):
+        if origin_of(target) == self._own or self._is_listed(target):
             return Reach.ANY
         if self._hosts or target.scheme != "https" or _is_private(target):
             raise ValueError("a URL in it leads to a host that content_hosts does not name")
@@ -58,10 +50,6 @@ class ContentOrigins:
             host.endswith(listed[1:]) if listed.startswith("*.") else host == listed
             for listed in self._hosts
         )
-
-
-def _origin(url: URL) -> tuple[str, str, int | None]:
-    return url.scheme, (url.raw_host or "").lower(), url.port
 
 
 def _is_private(target: URL) -> bool:

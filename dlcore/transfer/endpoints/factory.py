@@ -22,6 +22,7 @@ from dlcore.transfer.endpoints.distribution_point import DistributionPointEndpoi
 from dlcore.transfer.endpoints.folder import FolderEndpoint
 from dlcore.transfer.endpoints.probe import Probed, probe
 from dlcore.transfer.endpoints.web_server import UrlEndpoint, WebServerEndpoint
+from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.redaction import redact
@@ -58,7 +59,7 @@ def open_endpoint(
             policy=pool.policy,
         )
     base_url = _base_url(settings)
-    client = _client(settings, pool)
+    client = _client(settings, pool, follows_redirects=settings.kind is EndpointKind.HTTP)
     match settings.kind:
         case EndpointKind.HTTP:
             return WebServerEndpoint(settings.name, base_url, client)
@@ -93,7 +94,9 @@ def open_urls(
     """
     for url in urls.values():
         _checked_url(name, url)
-    return UrlEndpoint(name, dict(urls), HttpClient(name, pool, ca_file=ca_file))
+    return UrlEndpoint(
+        name, dict(urls), HttpClient(name, pool, ca_file=ca_file, follows_redirects=True)
+    )
 
 
 async def probe_url(url: str, *, ca_file: str = "") -> Probed:
@@ -107,7 +110,8 @@ async def probe_url(url: str, *, ca_file: str = "") -> Probed:
         ConfigError: The URL or the file cannot be used.
         TransferError: The server cannot be reached, refuses, or does not say the length.
     """
-    client = HttpClient(_checked_url("url", url).raw_host or "", ca_file=ca_file)
+    name = _checked_url("url", url).raw_host or ""
+    client = HttpClient(name, ca_file=ca_file, follows_redirects=True)
     try:
         return await probe(url, client)
     finally:
@@ -133,7 +137,7 @@ def _open_cmg(
         base_url,
         token,
         _client(settings, pool),
-        public_client=_client(settings, pool, only_public=True),
+        public_client=_client(settings, pool, reach=Reach.PUBLIC),
         content_hosts=settings.content_hosts,
         observer=observer,
         clock=clock,
@@ -141,11 +145,21 @@ def _open_cmg(
 
 
 def _client(
-    settings: EndpointSettings, pool: ConnectionPool, *, only_public: bool = False
+    settings: EndpointSettings,
+    pool: ConnectionPool,
+    *,
+    reach: Reach = Reach.ANY,
+    follows_redirects: bool = False,
 ) -> HttpClient:
     if settings.ca_file:
         pool.tls_context(settings.ca_file)  # refuses a bad file now, not at the first request
-    return HttpClient(settings.name, pool, ca_file=settings.ca_file, only_public=only_public)
+    return HttpClient(
+        settings.name,
+        pool,
+        ca_file=settings.ca_file,
+        reach=reach,
+        follows_redirects=follows_redirects,
+    )
 
 
 def _base_url(settings: EndpointSettings) -> str:

@@ -1,9 +1,10 @@
 """Sends the HTTP requests of one endpoint through the shared connection pool.
 
-Guarantees: redirects are not followed, and a URL is sent exactly as given. If the server closed an
-idle connection, the request is sent again on a new one and no error is raised. An endpoint that
-sends no response headers for ``stall_s`` is given up. Every failure comes out as a `TransferError`
-without secrets. The exception of aiohttp is not kept as its context, for its text may hold secrets.
+Guarantees: a URL is sent exactly as given. Redirects are followed only by a client that was made
+so (`following`); to all others they are errors. If the server closed an idle connection, the
+request is sent again on a new one and no error is raised. An endpoint that sends no response
+headers for ``stall_s`` is given up. Every failure comes out as a `TransferError` without secrets.
+The exception of aiohttp is not kept as its context, for its text may hold secrets.
 
 Assumes one event loop, and that a request may be repeated: none of them changes anything at a
 server. What follows the headers is in `response`.
@@ -22,10 +23,13 @@ import aiohttp
 from yarl import URL
 
 from dlcore.errors import Fault, TransferError
+from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.faults import NETWORK_ERRORS, REMEDIES, error_of_exception
+from dlcore.transfer.http.following import Following
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.proxies import proxy_of
-from dlcore.transfer.http.redaction import redact
+from dlcore.transfer.http.redirect_memory import RedirectMemory
+from dlcore.transfer.http.redirects import Route
 from dlcore.transfer.http.response import Response
 from dlcore.transfer.http.semaphore import ResizableSemaphore
 from dlcore.transfer.http.urls import exact_url
@@ -43,8 +47,9 @@ class HttpClient:
         endpoint: Name of the endpoint, for errors and logs.
         pool: Shared with other endpoints; a new one if None.
         ca_file: PEM file of the authorities to trust; empty for the system's store.
-        only_public: Whether to connect to public addresses only. A proxy looks the names up itself,
-            so behind one it is the proxy that decides.
+        reach: Which addresses to connect to. A proxy looks the names up itself, so behind one it is
+            the proxy that decides.
+        follows_redirects: Whether redirects are followed.
 
     Attributes:
         endpoint: Name of the endpoint.
@@ -57,13 +62,16 @@ class HttpClient:
         pool: ConnectionPool | None = None,
         *,
         ca_file: str = "",
-        only_public: bool = False,
+        reach: Reach = Reach.ANY,
+        follows_redirects: bool = False,
     ) -> None:
         self.endpoint = endpoint
         self._pool = pool or ConnectionPool()
         self.policy = self._pool.policy
         self._ca_file = ca_file
-        self._only_public = only_public
+        self._reach = reach
+        memory = RedirectMemory(self.policy) if follows_redirects else None
+        self._following = Following(endpoint, self._send, memory) if memory else None
         self._is_closed = False
 
     async def request(
@@ -81,11 +89,13 @@ class HttpClient:
 
         Raises:
             TransferError: ``CONNECT``, ``STALL``, ``TLS``, or ``REFUSED`` if the response is not
-                HTTP or the URL cannot be sent.
+                HTTP, a redirect must not be followed, or the URL cannot be sent.
         """
-        target = self._target(method, url)
+        self._target(method, url)
         try:
-            return await self._send(method, target, headers)
+            if self._following:
+                return await self._following.request(method, url, headers or {})
+            return await self._send(method, Route((url,)), headers or {})
         except TransferError as error:
             _log.warning("%s", error)
             raise
@@ -96,7 +106,8 @@ class HttpClient:
         Raises:
             TransferError: ``REFUSED``: the URL cannot be sent.
         """
-        return self._pool.host_limit(self._target("GET", url))
+        asked = self._following.url(url) if self._following else url
+        return self._pool.host_limit(self._target("GET", asked))
 
     async def aclose(self) -> None:
         """Refuse further requests; close the connections unless others use the pool. Idempotent."""
@@ -107,18 +118,19 @@ class HttpClient:
         try:
             return exact_url(url)
         except ValueError as error:
-            failure = self._failure(method, url, error)
+            failure = self._failure(method, Route((url,)), error)
         _log.warning("%s", failure)
         raise failure
 
-    async def _send(self, method: str, target: URL, headers: Mapping[str, str] | None) -> Response:
+    async def _send(self, method: str, route: Route, headers: Mapping[str, str]) -> Response:
+        target = exact_url(route.url)
         timeout = asyncio.timeout(self.policy.stall_s)
         is_logged = _log.isEnabledFor(logging.DEBUG)
         if is_logged:
-            self._log_exchange(method, target, "is sent")
+            self._log_exchange(method, route, "is sent")
         try:
             proxy = proxy_of(target.scheme, target.raw_host or "")
-            session = self._session(only_public=self._only_public and proxy is None)
+            session = self._session(self._reach_of(route) if proxy is None else Reach.ANY)
             tls = self._tls(target, proxy)
             async with timeout:
                 raw = await _send_again_if_stale(
@@ -127,12 +139,15 @@ class HttpClient:
         except NETWORK_ERRORS as error:
             if isinstance(error, aiohttp.ClientConnectorError):
                 self._pool.forget_address(target)
-            failure = self._failure(method, str(target), error, has_timed_out=timeout.expired())
+            failure = self._failure(method, route, error, has_timed_out=timeout.expired())
         else:
             if is_logged:
-                self._log_exchange(method, target, f"was answered {raw.status}")
-            return Response(self.endpoint, raw, self.policy, is_proxied=proxy is not None)
+                self._log_exchange(method, route, f"was answered {raw.status}")
+            return Response(self.endpoint, raw, route, self.policy, is_proxied=proxy is not None)
         raise failure
+
+    def _reach_of(self, route: Route) -> Reach:
+        return route.reach if self._reach is Reach.ANY else self._reach
 
     def _tls(self, target: URL, proxy: str | None) -> ssl.SSLContext | bool:
         """The TLS context. It is made for https only, because reading the authorities is slow."""
@@ -140,17 +155,17 @@ class HttpClient:
             return self._pool.tls_context(self._ca_file)
         return True
 
-    def _session(self, *, only_public: bool) -> aiohttp.ClientSession:
+    def _session(self, reach: Reach) -> aiohttp.ClientSession:
         if self._is_closed:
             raise TransferError(
                 "the endpoint was closed", fault=Fault.CONNECT, endpoint=self.endpoint
             )
-        return self._pool.session(self, only_public=only_public)
+        return self._pool.session(self, reach)
 
     def _failure(
-        self, method: str, url: str, error: Exception, *, has_timed_out: bool = False
+        self, method: str, route: Route, error: Exception, *, has_timed_out: bool = False
     ) -> TransferError:
-        request = f"{method} {redact(url)}"
+        request = f"{method} {route}"
         if has_timed_out:
             return TransferError(
                 f"{request}: no response within {self.policy.stall_s:g} s",
@@ -160,8 +175,8 @@ class HttpClient:
             )
         return error_of_exception(self.endpoint, request, error, has_headers=False)
 
-    def _log_exchange(self, method: str, target: URL, event: str) -> None:
-        _log.debug("%s: %s %s %s", self.endpoint, method, redact(str(target)), event)
+    def _log_exchange(self, method: str, route: Route, event: str) -> None:
+        _log.debug("%s: %s %s %s", self.endpoint, method, route, event)
 
 
 async def _send_again_if_stale(

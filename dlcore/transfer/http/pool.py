@@ -17,13 +17,19 @@ import ssl
 import aiohttp
 from yarl import URL
 
-from dlcore.transfer.http.addresses import public_socket
+from dlcore.transfer.http.addresses import Reach, other_machines_socket, public_socket
 from dlcore.transfer.http.aiohttp_internals import forget_broken_connections
 from dlcore.transfer.http.headers import COMMON_HEADERS
 from dlcore.transfer.http.open_files import max_connections
 from dlcore.transfer.http.semaphore import ResizableSemaphore
 from dlcore.transfer.http.tls import tls_context
 from dlcore.transfer.policy import TransferPolicy
+
+_SOCKET_FACTORIES = {
+    Reach.ANY: None,
+    Reach.OTHER_MACHINES: other_machines_socket,
+    Reach.PUBLIC: public_socket,
+}
 
 
 class ConnectionPool:
@@ -43,7 +49,7 @@ class ConnectionPool:
         self._host_limits: dict[tuple[str, str, int], ResizableSemaphore] = {}
         self._tls_contexts: dict[str, ssl.SSLContext] = {}
         self._clients: set[object] = set()
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._sessions: dict[Reach, aiohttp.ClientSession] = {}
 
     def limit(self, connections: int) -> None:
         """Change the limit of every host at any time; a lower one is reached as ranges end.
@@ -72,18 +78,17 @@ class ConnectionPool:
             self._tls_contexts[ca_file] = tls_context(ca_file)
         return self._tls_contexts[ca_file]
 
-    def session(self, client: object, *, only_public: bool = False) -> aiohttp.ClientSession:
+    def session(self, client: object, reach: Reach = Reach.ANY) -> aiohttp.ClientSession:
         """The session to send requests with; open until every client has called `leave`.
 
         Args:
             client: Who asks.
-            only_public: Whether it connects to public addresses only. It shares no connection with
-                the other one.
+            reach: What it may connect to. Sessions of different reach share no connection.
         """
         self._clients.add(client)
-        if only_public not in self._sessions:
-            self._sessions[only_public] = _new_session(self.policy, only_public=only_public)
-        return self._sessions[only_public]
+        if reach not in self._sessions:
+            self._sessions[reach] = _new_session(self.policy, reach)
+        return self._sessions[reach]
 
     def forget_address(self, url: URL) -> None:
         """Look the host of a URL up again at the next connection: its addresses do not answer."""
@@ -103,12 +108,12 @@ class ConnectionPool:
             await session.close()
 
 
-def _new_session(policy: TransferPolicy, *, only_public: bool) -> aiohttp.ClientSession:
+def _new_session(policy: TransferPolicy, reach: Reach) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
         limit=0,  # the host limits count ranges only: a renewal must not queue behind ranges
         keepalive_timeout=policy.keepalive_s,
         ttl_dns_cache=int(policy.name_cache_s),
-        socket_factory=public_socket if only_public else None,
+        socket_factory=_SOCKET_FACTORIES[reach],
     )
     return aiohttp.ClientSession(
         connector=connector,

@@ -24,7 +24,7 @@ from dlcore.transfer.http.faults import (
     error_of_exception,
     error_of_status,
 )
-from dlcore.transfer.http.redaction import redact
+from dlcore.transfer.http.redirects import Route
 from dlcore.transfer.http.stall_timer import StallTimer
 from dlcore.transfer.policy import TransferPolicy
 
@@ -39,6 +39,7 @@ class Response:
     Args:
         endpoint: Name of the endpoint, for errors.
         raw: The response as aiohttp gives it.
+        route: What was asked.
         policy: Times and limits.
         is_proxied: Whether it came through a proxy.
 
@@ -52,6 +53,7 @@ class Response:
         self,
         endpoint: str,
         raw: aiohttp.ClientResponse,
+        route: Route,
         policy: TransferPolicy,
         *,
         is_proxied: bool,
@@ -61,6 +63,7 @@ class Response:
         self.policy = policy
         self._endpoint = endpoint
         self._raw = raw
+        self._route = route
         self._is_proxied = is_proxied
         self._stall_timer = StallTimer(policy, self._give_up)
 
@@ -124,13 +127,17 @@ class Response:
     async def status_error(self) -> TransferError:
         """What an unexpected status means, for the caller to raise.
 
-        Reads a short body to its end, so that the connection can be used again.
+        Reads a short body to its end, as `drain`.
         """
+        await self.drain()
+        return error_of_status(self._endpoint, self._request, self.status, self.headers)
+
+    async def drain(self) -> None:
+        """Read a short body that is of no use to its end, so that the connection is used again."""
         left_bytes = self.policy.max_drained_bytes
         with contextlib.suppress(TransferError):
             while left_bytes > 0 and (data := await self.read()):
                 left_bytes -= len(data)
-        return error_of_status(self._endpoint, self._request, self.status, self.headers)
 
     async def _next_chunk(self) -> bytes:
         while not self._raw.content.at_eof():
@@ -156,4 +163,4 @@ class Response:
 
     @property
     def _request(self) -> str:
-        return f"{self._raw.method} {redact(str(self._raw.url))}"
+        return f"{self._raw.method} {self._route}"

@@ -43,6 +43,11 @@ def join_key(base_url: str, key: str) -> str:
     return f"{base_url}/{quote(key)}"
 
 
+def origin_of(url: URL) -> tuple[str, str, int | None]:
+    """Scheme, host and port: what a credential belongs to."""
+    return url.scheme, (url.raw_host or "").lower(), url.port
+
+
 def is_protected(url: URL) -> bool:
     """Whether a credential may be sent there: over https, or to a loopback host."""
     return url.scheme == "https" or is_loopback(url.raw_host or "")

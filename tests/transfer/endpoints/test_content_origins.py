@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dlcore.transfer.endpoints.content_origins import ContentOrigins, Reach
+from dlcore.transfer.endpoints.content_origins import ContentOrigins
+from dlcore.transfer.http.addresses import Reach
 
 GATEWAY = "https://cmg.contoso.com"
 LISTED = ("storage.contoso.com", "*.blob.core.windows.net", "10.0.0.5")

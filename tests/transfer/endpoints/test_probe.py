@@ -58,7 +58,7 @@ async def test_a_server_without_ranges_is_known_by_its_200() -> None:
     ("script", "fault"),
     [
         (Script.response("404 No", Content_Length="0"), Fault.NOT_FOUND),
-        (Script.response("302 Found", Content_Length="0", Location="https://login"), Fault.REFUSED),
+        (Script.response("302 Found", Content_Length="0", Location="ftp://login"), Fault.REFUSED),
         (Script.response("200 OK", b"x"), Fault.RANGE),
         (Script.response("206 P", b"x", Content_Length="1", Content_Range="0-0/*"), Fault.RANGE),
         (Script.response("416 No", Content_Length="0"), Fault.RANGE),

@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.transfer.http.addresses import AddressRefusedError, is_public, public_socket
+from dlcore.transfer.http.addresses import (
+    AddressRefusedError,
+    is_another_machine,
+    is_public,
+    public_socket,
+)
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "20.60.1.2", "2606:4700::1111", "::ffff:8.8.8.8"])
@@ -36,6 +41,19 @@ def test_a_notation_does_not_make_an_address_public(address: ipaddress.IPv4Addre
     nat64 = ipaddress.IPv6Address(int(ipaddress.IPv6Address("64:ff9b::")) | int(address))
     for other in (f"::ffff:{address}", str(nat64)):
         assert is_public(str(address)) or not is_public(other)
+
+
+OWN = ["127.0.0.1", "0.0.0.0", "::1", "::", "169.254.169.254", "fe80::1%eth0", "168.63.129.16"]
+
+
+@pytest.mark.parametrize("address", [*OWN, "::ffff:127.0.0.1", "64:ff9b::7f00:1", "localhost"])
+def test_an_address_of_this_machine_is_no_other_machine(address: str) -> None:
+    assert not is_another_machine(address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "10.1.2.3", "192.168.1.1", "fd00::1"])
+def test_a_host_in_the_same_network_is_another_machine(address: str) -> None:
+    assert is_another_machine(address)
 
 
 def test_no_socket_is_made_for_a_private_address() -> None:
