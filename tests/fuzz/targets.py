@@ -135,7 +135,8 @@ def content_range(data: bytes) -> None:
     parsed = parse_content_range(data.decode("latin-1"))
     if parsed is None:
         raise RefusedError
-    assert 0 <= parsed.start < parsed.end <= parsed.total
+    assert 0 <= parsed.start < parsed.end
+    assert parsed.total is None or parsed.end <= parsed.total
 
 
 @target(RefusedError)

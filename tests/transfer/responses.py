@@ -62,7 +62,7 @@ FAULTS: dict[str, tuple[Script, Fault]] = {
     "other end": (partial("bytes 100-150/1000"), Fault.RANGE),
     "shortened": (partial("bytes 100-148/1000", ASKED[:-1]), Fault.RANGE),
     "other total": (partial("bytes 100-149/1001"), Fault.RANGE),
-    "unknown total": (partial("bytes 100-149/*"), Fault.RANGE),
+    "other range of unknown total": (partial("bytes 99-148/*"), Fault.RANGE),
     "unsatisfied range": (partial("bytes */1000"), Fault.RANGE),
     "no range": (
         Script.response("206 Partial Content", ASKED, Content_Length="50"),

@@ -16,16 +16,16 @@ COMMON_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "dlcore"}
 MAX_LENGTH_BYTES = (1 << 63) - 1  # the largest file offset that the operating systems know
 MAX_RETRY_AFTER_S = 300.0  # waiting longer than 5 minutes is worse than asking once more
 
-_CONTENT_RANGE = re.compile(r"(?i:bytes) ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})", re.ASCII)
+_CONTENT_RANGE = re.compile(r"(?i:bytes) ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)", re.ASCII)
 _SECONDS = re.compile(r"[0-9]+", re.ASCII)
 
 
 class ContentRange(NamedTuple):
-    """Bytes ``[start, end)`` of an object of ``total`` bytes."""
+    """Bytes ``[start, end)`` of an object of ``total`` bytes; None if the server does not know."""
 
     start: int
     end: int
-    total: int
+    total: int | None
 
 
 def range_header(start: int, end: int) -> dict[str, str]:
@@ -37,17 +37,17 @@ def range_header(start: int, end: int) -> dict[str, str]:
 
 
 def parse_content_range(value: str) -> ContentRange | None:
-    """Read the ``Content-Range`` of one satisfied range, such as ``bytes 0-99/1000``.
-
-    An unknown total (``*``) gives None too: the length of every object is known beforehand.
+    """Read the ``Content-Range`` of one satisfied range: ``bytes 0-99/1000``, ``bytes 0-99/*``.
 
     Source: RFC 9110, section 14.4.
     """
     match = _CONTENT_RANGE.fullmatch(value)
     if match is None:
         return None
-    first, last, total = (int(digits) for digits in match.groups())
-    if not first <= last < total <= MAX_LENGTH_BYTES:
+    first, last = int(match[1]), int(match[2])
+    total = None if match[3] == "*" else int(match[3])
+    longest = MAX_LENGTH_BYTES if total is None else total
+    if not first <= last < longest <= MAX_LENGTH_BYTES:
         return None
     return ContentRange(first, last + 1, total)
 

@@ -148,7 +148,7 @@ def _check_partial(response: Response, start: int, end: int, total_bytes: int) -
         )
     values = response.headers.getall("Content-Range", [])
     found = parse_content_range(values[0]) if len(values) == 1 else None
-    if found != (start, end, total_bytes):
+    if found not in {(start, end, total_bytes), (start, end, None)}:
         got = "no readable range" if found is None else f"{found.start}-{found.end}/{found.total}"
         raise response.error(
             Fault.RANGE, f"asked for bytes {start}-{end}/{total_bytes} (half-open), got {got}"

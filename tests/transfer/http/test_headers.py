@@ -29,6 +29,12 @@ def test_a_content_range_is_read_exactly_when_it_is_in_order(bounds: list[int]) 
     assert parse_content_range(f"bytes {first}-{last}/{total}") == expected
 
 
+@given(st.lists(st.integers(0, MAX_LENGTH_BYTES - 1), min_size=2, max_size=2).map(sorted))
+def test_a_range_of_an_unknown_total_is_read(bounds: list[int]) -> None:
+    first, last = bounds
+    assert parse_content_range(f"bytes {first}-{last}/*") == ContentRange(first, last + 1, None)
+
+
 @given(st.text())
 @example("bytes 0-0/1\n")
 @example("bytes 0-0/1 ")
@@ -37,7 +43,8 @@ def test_a_content_range_is_read_exactly_when_it_is_in_order(bounds: list[int]) 
 @example("bytes 0-0/1_0")
 @example("bytes ٠-0/1")  # noqa: RUF001  other digits are the point
 @example("bytes */1")
-@example("bytes 0-0/*")
+@example("bytes 0-0/**")
+@example(f"bytes 0-{MAX_LENGTH_BYTES}/*")
 @example("bytes 5-4/10")
 @example("bytes 0-10/10")
 @example(f"bytes 0-0/{MAX_LENGTH_BYTES + 1}")

@@ -37,6 +37,7 @@ pytestmark = pytest.mark.usefixtures("path")
         partial(end=HANG),
         partial(Content_Encoding="identity"),
         partial("Bytes 100-149/1000"),
+        partial("bytes 100-149/*"),
         endless(ASKED),
         Script.response(
             "206 Partial Content",
@@ -45,7 +46,15 @@ pytestmark = pytest.mark.usefixtures("path")
             Transfer_Encoding="chunked",
         ),
     ],
-    ids=["plain", "keepalive", "identity", "unit in capitals", "until the end", "chunked"],
+    ids=[
+        "plain",
+        "keepalive",
+        "identity",
+        "unit in capitals",
+        "unknown total",
+        "until the end",
+        "chunked",
+    ],
 )
 async def test_a_right_response_in_another_form_is_accepted(script: Script) -> None:
     sink = Collector(END - START, buffer_bytes=16)
