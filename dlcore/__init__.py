@@ -113,6 +113,7 @@ if TYPE_CHECKING:
     from dlcore.engine.state import StepResult as StepResult
     from dlcore.errors import AuthError as AuthError
     from dlcore.errors import ConfigError as ConfigError
+    from dlcore.errors import ContentNotFoundError as ContentNotFoundError
     from dlcore.errors import ContentRefusedError as ContentRefusedError
     from dlcore.errors import DiskFullError as DiskFullError
     from dlcore.errors import DlcoreError as DlcoreError
@@ -223,10 +224,10 @@ _PUBLIC = {
     "engine.sources": "Access",
     "engine.state": "StepResult",
     "errors": (
-        "AuthError ConfigError ContentRefusedError DiskFullError DlcoreError DocumentError "
-        "ExhaustedError Fault IntegrityError InternalError LockedError ManifestError "
-        "NotFoundError OwnershipError PreflightError RunStateError RunStateFault StepError "
-        "StorageError TaskSequenceError TlsError TransferError TrustError TrustFault "
+        "AuthError ConfigError ContentNotFoundError ContentRefusedError DiskFullError "
+        "DlcoreError DocumentError ExhaustedError Fault IntegrityError InternalError LockedError "
+        "ManifestError NotFoundError OwnershipError PreflightError RunStateError RunStateFault "
+        "StepError StorageError TaskSequenceError TlsError TransferError TrustError TrustFault "
         "UnexpectedContentError"
     ),
     "model": "Catalog CatalogEntry EndpointKind EndpointSettings File Manifest Object",

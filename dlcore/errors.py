@@ -174,6 +174,13 @@ class ContentRefusedError(ExhaustedError):
     exit_status = 5
 
 
+class ContentNotFoundError(ExhaustedError):
+    """No endpoint has some blocks of a package. What was verified stays on disk."""
+
+    code = "not-found"
+    exit_status = 4
+
+
 class IntegrityError(DlcoreError):
     """Content does not match its digest. Nothing of it is visible to a step.
 

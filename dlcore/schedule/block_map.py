@@ -19,6 +19,7 @@ from dlcore.schedule.backlog import MISSING, MISSING_SMALL, Backlog
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.split_block import SplitBlock
 from dlcore.schedule.types import RequestNumber
+from dlcore.schedule.whole_objects import WholeObjects
 
 IN_FLIGHT, VERIFIED = 2, 3  # besides the two states of missing blocks
 
@@ -49,8 +50,7 @@ class BlockMap:
         self._fill_backlogs()
         self._races: Counter[BlockInPackage] = Counter()
         self._served_bad: dict[BlockInPackage, set[str]] = {}
-        self._sole_server: dict[ObjectIndex, str | None] = {}
-        self._failed_servers: dict[ObjectIndex, set[str]] = {}
+        self._whole_objects = WholeObjects(manifest, verified)
 
     # Answers
 
@@ -120,17 +120,10 @@ class BlockMap:
         """
         return self._served_bad.get(number)
 
-    def needs_one_server(self, index: ObjectIndex) -> bool:
-        """Whether the object did not match as a whole: one endpoint at a time serves it now."""
-        return index in self._sole_server
-
-    def sole_server(self, index: ObjectIndex) -> str | None:
-        """The endpoint that alone serves such an object; None until one has begun."""
-        return self._sole_server.get(index)
-
-    def failed_servers(self, index: ObjectIndex) -> Collection[str]:
-        """Endpoints that served such an object alone, and wrong."""
-        return self._failed_servers.get(index, ())
+    @property
+    def whole_objects(self) -> WholeObjects:
+        """The objects that have only one digest, and who served them."""
+        return self._whole_objects
 
     # Blocks that get in flight
 
@@ -173,8 +166,7 @@ class BlockMap:
         """A request of an endpoint fetches missing blocks from now on."""
         self._leave_backlog(blocks)
         self._owners.update(dict.fromkeys(self._numbers(blocks), (number,)))
-        if blocks.object in self._sole_server:
-            self._sole_server[blocks.object] = endpoint
+        self._whole_objects.began(blocks.object, endpoint)
 
     def split(self, blocks: BlockRange, endpoint: str) -> SplitBlock:
         """A missing block is fetched in parts from now on."""
@@ -191,7 +183,9 @@ class BlockMap:
             endpoint.
         """
         (block,) = self._numbers(blocks)
-        must_be_whole = block in self._served_bad or blocks.object in self._sole_server
+        must_be_whole = block in self._served_bad or self._whole_objects.needs_one_server(
+            blocks.object
+        )
         if self._owners.get(block) != (number,) or must_be_whole:
             return False
         del self._owners[block]
@@ -216,12 +210,15 @@ class BlockMap:
 
     # Blocks that come to an end
 
-    def verified(self, number: RequestNumber, blocks: BlockRange) -> list[RequestNumber]:
-        """Blocks of a request are verified and written.
+    def verified(
+        self, number: RequestNumber, blocks: BlockRange, endpoint: str
+    ) -> list[RequestNumber]:
+        """Blocks of a request to an endpoint are verified and written.
 
         Returns:
             The requests that lost a race for one of them.
         """
+        self._whole_objects.served(blocks.object, {endpoint})
         losers: list[RequestNumber] = []
         for block in self._numbers(blocks):
             owners = self._owners.get(block, ())
@@ -233,6 +230,7 @@ class BlockMap:
 
     def split_verified(self, split: SplitBlock) -> None:
         """A block that was fetched in parts is verified and written."""
+        self._whole_objects.served(split.blocks.object, split.served_by)
         del self._split[split.number]
         self._states[split.number] = VERIFIED
 
@@ -262,16 +260,21 @@ class BlockMap:
         del self._split[split.number]
         self._set_missing(split.number)
 
-    def object_rejected(self, index: ObjectIndex) -> str | None:
+    def object_rejected(self, index: ObjectIndex, endpoints: Collection[str]) -> str | None:
         """An object did not match as a whole: all of its verified blocks are missing again.
 
+        Args:
+            index: The object.
+            endpoints: Those that have delivered bytes of requests that are still in flight.
+
         Returns:
-            The endpoint that served it alone; None if several did.
+            The endpoint that sent all of it; None if several did.
         """
-        culprit = self._sole_server.get(index)
-        if culprit:
-            self._failed_servers.setdefault(index, set()).add(culprit)
-        self._sole_server[index] = None
+        self._whole_objects.served(index, endpoints)
+        for split in self._split.values():
+            if split.blocks.object == index:
+                self._whole_objects.served(index, split.served_by)
+        culprit = self._whole_objects.rejected(index)
         first, last = self.manifest.first_blocks[index : index + 2]
         for number in range(first, last):
             if self._states[number] == VERIFIED:

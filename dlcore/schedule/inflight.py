@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection
 
-from dlcore.model import BlockInObject, BlockInPackage, BlockRange
+from dlcore.model import BlockInObject, BlockInPackage, BlockRange, ObjectIndex
 from dlcore.schedule.block_map import BlockMap
 from dlcore.schedule.endpoint import Endpoint
 from dlcore.schedule.policy import Policy
@@ -229,6 +229,16 @@ class InFlightTable:
     def count(self, package: str) -> int:
         """Number of a package's requests."""
         return self._by_package[package]
+
+    def deliverers(self, package: str, index: ObjectIndex) -> set[str]:
+        """The endpoints that have delivered bytes of an object by requests in flight."""
+        return {
+            item.request.endpoint
+            for item in self._items.values()
+            if item.request.package == package
+            and item.request.blocks.object == index
+            and item.received_bytes
+        }
 
     def begin(
         self,

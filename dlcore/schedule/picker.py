@@ -125,12 +125,12 @@ class Eligibility:
 
     def _may_be_server(self, endpoint: Endpoint, block_map: BlockMap, index: ObjectIndex) -> bool:
         """Whether the endpoint may serve an object that only one endpoint at a time may serve."""
-        if not block_map.needs_one_server(index):
+        if not block_map.whole_objects.needs_one_server(index):
             return True
-        server = block_map.sole_server(index)
+        server = block_map.whole_objects.sole_server(index)
         if server and self._endpoints[server].holds(block_map.package, index):
             return server == endpoint.name
-        culprits = block_map.failed_servers(index)
+        culprits = block_map.whole_objects.failed_servers(index)
         return not self._leaves_to_others(endpoint, block_map.package, index, culprits)
 
     def _leaves_to_others(
@@ -286,7 +286,7 @@ class Picker:
         return (
             blocks.last - blocks.first == 1
             and length_bytes < end - start
-            and not block_map.needs_one_server(blocks.object)
+            and not block_map.whole_objects.needs_one_server(blocks.object)
             and block_map.served_bad(number) is None
         )
 

@@ -247,7 +247,7 @@ class DeadlineScheduler(Scheduler):
         if item is None:
             return self._take_events()
         if item.request.part is None:
-            for loser in item.block_map.verified(number, blocks):
+            for loser in item.block_map.verified(number, blocks, item.request.endpoint):
                 self._in_flight.cancel(loser, blocks.first)
         elif split := item.split_block:
             item.block_map.split_verified(split)
@@ -279,7 +279,11 @@ class DeadlineScheduler(Scheduler):
             return self._take_events()
         item.rejected()
         index = item.request.blocks.object
-        culprit = item.block_map.object_rejected(index)
+        culprit = item.block_map.object_rejected(
+            index, self._in_flight.deliverers(item.request.package, index)
+        )
+        if culprit:
+            self._endpoints[culprit].lost(item.request.package, index)
         self._demand.changed()
         self._events.append(ObjectRejected(item.request.package, index, culprit))
         self._blame(culprit, now_s)

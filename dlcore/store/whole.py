@@ -28,6 +28,10 @@ class WholeObject:
         manifest: The package.
         index: Which of its objects.
         read: Reads a range from disk into a buffer.
+
+    Attributes:
+        verified: Whether all of it is on disk, and matches.
+        rejected_sha256: What its digest was when it did not match last; empty before.
     """
 
     def __init__(self, manifest: Manifest, index: int, read: Read) -> None:
@@ -36,6 +40,7 @@ class WholeObject:
         self._read = read
         self._lock = threading.Lock()
         self._states = bytearray(manifest.block_count(index))
+        self.rejected_sha256 = b""
         self._restart()
 
     def _restart(self) -> None:
@@ -111,11 +116,13 @@ class WholeObject:
             self._front = at + 1
 
     def _decide(self) -> bool:
-        if self._hash.digest() == self._manifest.objects[self._index].sha256:
+        found = self._hash.digest()
+        if found == self._manifest.objects[self._index].sha256:
             self._hashing = False
             self.verified = True
         else:
             self._states = bytearray(len(self._states))
+            self.rejected_sha256 = found
             self._restart()
         return self.verified
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -340,8 +342,11 @@ def test_an_object_with_one_digest_that_all_serve_wrong_is_an_integrity_error(
 ) -> None:
     whole = {"ABC00004": package("ABC00004", {"x": 40 * BLOCK_BYTES + 7}, whole=True)}
     liar = FakeEndpoint("liar", whole, lambda asked: lies_about(5))
-    with pytest.raises(IntegrityError, match=r"liar: object .* does not match"):
+    with pytest.raises(IntegrityError, match=r"liar: object .* does not match") as caught:
         virtually(fetch(tmp_path, whole, [liar], retry=AT_ONCE))
+    assert liar.delivered_bytes == len(whole["ABC00004"].objects[0]), "one look is enough"
+    right = hashlib.sha256(whole["ABC00004"].objects[0]).hexdigest()
+    assert re.search(f"its SHA-256 is [0-9a-f]{{64}}, not {right}", caught.value.message)
 
 
 def test_an_unknown_package_is_named(tmp_path: Path) -> None:

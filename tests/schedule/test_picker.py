@@ -6,7 +6,14 @@ import pytest
 
 from dlcore.errors import Fault
 from dlcore.model import BlockInObject, BlockRange, ObjectIndex
-from dlcore.schedule import EndpointChange, Policy, SplitBlockDropped
+from dlcore.schedule import (
+    EndpointChange,
+    ObjectRejected,
+    PackageExhausted,
+    Policy,
+    Request,
+    SplitBlockDropped,
+)
 from tests.schedule.packages import shape
 from tests.schedule.scene import MIB, Scene
 
@@ -119,20 +126,65 @@ def test_a_block_that_all_cheap_ones_served_wrong_is_fetched_from_the_costly_one
 
 
 def test_an_object_that_the_cheap_one_served_wrong_alone_is_fetched_from_the_costly_one() -> None:
-    scene = Scene({"p": 1}, {"cheap": 0, "costly": 1}, block_bytes=4096)
-    scene.manifests["q"] = shape([1, 1])  # the second object has only one digest
-    scene.note(scene.scheduler.want("q", scene.manifests["q"], bytes([1, 0])))
-    for endpoint in ("cheap", "costly"):
-        scene.note(scene.scheduler.located("q", endpoint, frozenset([ObjectIndex(1)])))
-    scene.order(["q"])
-    for _ in range(2):  # the second time, it alone has served the object
-        wrong = scene.ask("cheap")
-        scene.note(scene.scheduler.verified(wrong.number, wrong.blocks))
-        scene.note(scene.scheduler.object_rejected(wrong.number, scene.now_s))
-        scene.end(wrong)
+    scene = with_one_digest(1, {"cheap": 0, "costly": 1})
+    wrong = scene.ask("cheap")
+    assert reject_object(scene, wrong) == "cheap"
+    scene.end(wrong)
     assert scene.has_none("cheap")
     scene.deliver(scene.ask("costly"))
     assert scene.is_complete("q")
+
+
+def test_an_object_that_one_endpoint_served_wrong_is_not_asked_of_it_again() -> None:
+    scene = with_one_digest(1, {"only": 0})
+    wrong = scene.ask("only")
+    assert reject_object(scene, wrong) == "only"
+    scene.end(wrong)
+    assert scene.has_none("only")
+    assert scene.take(PackageExhausted)
+
+
+def test_an_object_that_two_endpoints_served_wrong_is_served_by_one_alone() -> None:
+    scene = with_one_digest(2000, {"a": 0, "b": 0})
+    one, other = scene.ask("a"), scene.ask("b")
+    scene.receive(one, 1.0, 0.001)  # and its verdict is not told yet
+    scene.receive(other, 1.0, 0.001)
+    assert reject_object(scene, other) is None
+    scene.end(one)
+    scene.end(other)
+    alone = scene.ask("a")
+    assert scene.has_none("b")
+    assert reject_object(scene, alone) == "a"
+    scene.end(alone)
+    scene.deliver(scene.ask("b"))
+
+
+def test_an_object_that_is_partly_from_an_earlier_run_is_nobodys_fault() -> None:
+    scene = with_one_digest(2, {"only": 0}, on_disk=1)
+    wrong = scene.ask("only")
+    assert reject_object(scene, wrong) is None
+    scene.end(wrong)
+    scene.deliver(scene.ask("only"))
+
+
+def with_one_digest(blocks: int, endpoints: dict[str, int], on_disk: int = 0) -> Scene:
+    """A scene with a package "q" whose second object has only one digest and is wanted."""
+    scene = Scene({"p": 1}, endpoints, block_bytes=4096)
+    scene.manifests["q"] = shape([1, blocks])
+    verified = bytes([1] * (1 + on_disk) + [0] * (blocks - on_disk))
+    scene.note(scene.scheduler.want("q", scene.manifests["q"], verified))
+    for endpoint in endpoints:
+        scene.note(scene.scheduler.located("q", endpoint, frozenset([ObjectIndex(1)])))
+    scene.order(["q"])
+    return scene
+
+
+def reject_object(scene: Scene, request: Request) -> str | None:
+    """The last block of an object with only one digest is there, and it does not match."""
+    scene.receive(request, 1.0, 0.001)
+    scene.note(scene.scheduler.object_rejected(request.number, scene.now_s))
+    (culprit,) = [e.endpoint for e in scene.take(ObjectRejected) if isinstance(e, ObjectRejected)]
+    return culprit
 
 
 def test_a_block_that_no_endpoint_can_continue_gives_up_memory_that_others_need() -> None:

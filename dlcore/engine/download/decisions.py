@@ -99,19 +99,24 @@ class Decisions:
     def _object_rejected(self, event: schedule.ObjectRejected) -> None:
         package = self._packages[event.package]
         package.undo(event.object)
-        what = f"object {package.manifest.objects[event.object].name}"
+        wanted = package.manifest.objects[event.object]
+        what = f"object {wanted.name}"
         logger.warning("%s from %s does not match", what, event.endpoint or "several endpoints")
+        found = package.partial.rejected_sha256(event.object)
+        reason = f"its SHA-256 is {found.hex()}, not {wanted.sha256.hex()}"
         if event.endpoint:
-            error = _mismatch(what, event.endpoint)
+            error = _mismatch(what, event.endpoint, reason)
             self._endpoints.failed(package, event.endpoint, error)
             message = error.message
         else:
-            message = f"{what} from several endpoints does not match its digest"
+            message = f"{what} from several endpoints does not match its digest: {reason}"
         fault = Fault.CORRUPT.value
         self._bus.emit(RangeFailed(event.package, event.endpoint or "", fault, message))
 
 
-def _mismatch(what: str, endpoint: str) -> TransferError:
+def _mismatch(what: str, endpoint: str, reason: str = "") -> TransferError:
     return TransferError(
-        f"{what} does not match its digest", fault=Fault.CORRUPT, endpoint=endpoint
+        f"{what} does not match its digest{': ' if reason else ''}{reason}",
+        fault=Fault.CORRUPT,
+        endpoint=endpoint,
     )

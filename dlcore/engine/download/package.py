@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dlcore.errors import (
+    ContentNotFoundError,
     ContentRefusedError,
     DlcoreError,
     ExhaustedError,
@@ -172,9 +173,15 @@ class PackageDownload:
             f"package {self.package_id} version {self.manifest.version}: "
             f"{missing_blocks} of {self.manifest.first_blocks[-1]} blocks are missing: {why}"
         )
+        faults = {cause.fault for cause in causes}
+        if faults == {Fault.CORRUPT}:
+            return IntegrityError(
+                message, remedy="Check where the digest comes from, or name another endpoint."
+            )
+        kind = ExhaustedError
+        if Fault.AUTH in faults:
+            kind = ContentRefusedError
+        elif faults == {Fault.NOT_FOUND}:
+            kind = ContentNotFoundError
         remedy = "What was verified is kept: run again when an endpoint can serve the package."
-        if causes and all(cause.fault is Fault.CORRUPT for cause in causes):
-            return IntegrityError(message, remedy=remedy)
-        is_refused = any(cause.fault is Fault.AUTH for cause in causes)
-        kind = ContentRefusedError if is_refused else ExhaustedError
         return kind(message, causes=tuple(causes), remedy=remedy)

@@ -25,7 +25,7 @@ from dlcore.engine.events import (
     PackageReady,
     PackageStarted,
 )
-from dlcore.errors import DlcoreError, TransferError, UnexpectedContentError
+from dlcore.errors import DlcoreError, IntegrityError, TransferError, UnexpectedContentError
 from dlcore.long_path import plain_path
 from dlcore.model import Manifest, ObjectIndex
 from dlcore.schedule import Events, PackageExhausted, Scheduler
@@ -232,14 +232,15 @@ class Packages:
         if not self._is_going_on:
             return
         package = self._begun[event.package]
+        failures = self._endpoints.last_failures(event.dropped)
+        error = package.exhausted(event.missing_blocks, failures)
         attempt = package.begin_attempt()
-        if attempt <= self._retry.count:
+        # What every endpoint serves wrong will not be right a moment later.
+        if attempt <= self._retry.count and not isinstance(error, IntegrityError):
             self._tasks.spawn(self._try_again(package, attempt))
             return
         self._apply(self._scheduler.forget(package.package_id))
         self._forget_buffers(package.package_id)
-        failures = self._endpoints.last_failures(event.dropped)
-        error = package.exhausted(event.missing_blocks, failures)
         self._tasks.spawn(self._give_up(package, error))
 
     async def _finish(self, package: PackageDownload) -> None:
