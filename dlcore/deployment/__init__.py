@@ -7,6 +7,7 @@ The way through the room: ``reading`` makes frozen ``settings`` of a TOML file, 
 ``content_checks``.
 """
 
+from dlcore.deployment.endpoint_tables import is_protected as is_protected
 from dlcore.deployment.facts import Answer as Answer
 from dlcore.deployment.facts import Check as Check
 from dlcore.deployment.facts import CheckOutcome as CheckOutcome

@@ -68,7 +68,7 @@ def open_sources(
     sources: list[Source] = []
     pool = ConnectionPool()
     for number, item in enumerate(named):
-        settings = _settings(item, number, access) if isinstance(item, str) else item
+        settings = settings_of(item, number, access)
         if settings.kind is EndpointKind.FILE and len(named) == 1:  # else others may serve
             _check_folder(settings.url)
         endpoint = open_endpoint(settings, pool=pool)
@@ -112,7 +112,19 @@ def open_mirrors(
     return sources
 
 
-def _settings(source: str, number: int, access: Access) -> EndpointSettings:
+def settings_of(source: str | EndpointSettings, number: int, access: Access) -> EndpointSettings:
+    """The settings of an endpoint that is named by them, or by a text.
+
+    Args:
+        source: ``kind+url``, a URL, or a folder; settings stay as they are.
+        number: Counts the endpoints from 0, so that their names differ.
+        access: What opens those that are named by a text.
+
+    Raises:
+        ConfigError: It needs a token that is nowhere.
+    """
+    if isinstance(source, EndpointSettings):
+        return source
     kind, url = _kind_and_url(source)
     is_blob, needs_token = kind is EndpointKind.BLOB, kind in _TOKEN_KINDS
     if needs_token and not access.token_file and TOKEN_ENV not in os.environ:

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcore import manifest as documents
+from dlcore.deployment import is_protected
 from dlcore.engine.catalog import read_catalog
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.library import Library
 from dlcore.engine.events import Event
 from dlcore.engine.manifests import load_described
-from dlcore.engine.sources import Access, Source, open_mirrors, open_sources
+from dlcore.engine.sources import Access, Source, open_mirrors, open_sources, settings_of
 from dlcore.engine.trusted import TrustedRoot
-from dlcore.errors import ConfigError, IntegrityError, NotFoundError
+from dlcore.errors import ConfigError, Fault, IntegrityError, NotFoundError, TransferError
 from dlcore.long_path import long_path
-from dlcore.model import EndpointKind, EndpointSettings, File, Manifest, Object
+from dlcore.model import EndpointSettings, File, Manifest, Object
 from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, package_id
 from dlcore.printable import quoted
 from dlcore.transfer import probe_url
@@ -138,7 +139,14 @@ async def _find_url(
             remedy="Give its SHA-256, with --sha256 or the argument sha256, or a manifest.",
         )
     server = Server(wanted.what.partition("://")[2].partition("/")[0].rpartition("@")[2])
-    probed = await Asking(tell).ask(server, lambda: probe_url(wanted.what, ca_file=access.ca_file))
+    try:
+        probed = await Asking(tell).ask(
+            server, lambda: probe_url(wanted.what, ca_file=access.ca_file)
+        )
+    except TransferError as error:
+        if error.fault is not Fault.NOT_FOUND:
+            raise
+        raise NotFoundError(error.message, remedy="Check the URL.") from None
     sha256 = wanted.sha256.lower()
     manifest = _manifest_of_file(probed.name or "content", probed.length_bytes, sha256)
     urls = [[wanted.what, *_urls(wanted.endpoints)]] if probed.length_bytes else []
@@ -216,7 +224,7 @@ async def _find_package(
     sources = open_sources(wanted.endpoints, access, stack)
     endpoints = [endpoint for endpoint, _ in sources]
     vouched = wanted.catalog or wanted.catalog_sha256 or wanted.trust_root
-    if _is_alterable(wanted.endpoints[0]) and not vouched:
+    if not vouched and not is_protected(settings_of(wanted.endpoints[0], 0, access)):
         raise ConfigError(
             f"the catalog at {endpoints[0].name} is read without TLS, so anyone could alter it",
             remedy="Use https, or give --trust-root, --catalog or --catalog-sha256 (trust_root,"
@@ -234,10 +242,3 @@ async def _find_package(
     library = Library(read.catalog, endpoints, None, beside, tell=tell)
     manifest, document = await library.manifest(wanted_id)
     return Found(manifest, document, sources, beside=False)
-
-
-def _is_alterable(endpoint: str | EndpointSettings) -> bool:
-    """Whether others could alter what is read from an endpoint: it has no TLS."""
-    if isinstance(endpoint, EndpointSettings):
-        return endpoint.kind is not EndpointKind.FILE and endpoint.url.lower().startswith("http:")
-    return re.match("[^:]*http://", endpoint, re.IGNORECASE) is not None

@@ -17,6 +17,7 @@ class Mirror(ThreadingHTTPServer):
         asked: Ranges asked for, as the clients wrote them.
         gate: Bodies of GET wait for it.
         claimed_bytes: The length that it claims.
+        missing: Whether it answers 404 to everything.
     """
 
     daemon_threads = True
@@ -25,6 +26,7 @@ class Mirror(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.content = content
         self.claimed_bytes = len(content)
+        self.missing = False
         self.asked: list[str] = []
         self.gate = threading.Event()
         self.gate.set()
@@ -39,6 +41,9 @@ class _Handler(BaseHTTPRequestHandler):
     server: Mirror
 
     def do_HEAD(self) -> None:
+        if self.server.missing:
+            self.send_error(404)
+            return
         self.send_response(200)
         self.send_header("Content-Length", str(self.server.claimed_bytes))
         self.send_header("Accept-Ranges", "bytes")
@@ -46,6 +51,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def do_GET(self) -> None:
+        if self.server.missing:
+            self.send_error(404)
+            return
         content, asked = self.server.content, self.headers.get("Range", "")
         self.server.asked.append(asked)
         found = re.fullmatch(r"bytes=(\d+)-(\d+)", asked)

@@ -24,6 +24,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 BLOCK = 1 << 20
 # Requests to end that a process can be sent, with exit status and code. `test_console` is about
 # those of Windows, which come from a console.
+ELSEWHERE = "http://192.0.2.1"  # reserved for documentation: nothing is there
 REQUESTS = (
     {}
     if sys.platform == "win32"
@@ -86,11 +87,31 @@ def test_a_url_without_a_digest_is_refused(here: Here, tmp_path: Path) -> None:
 def test_a_wrong_file_at_a_url_never_appears(here: Here, tmp_path: Path) -> None:
     with mirror(bytes(len(CONTENT))) as server:
         ended = here(
-            *("fetch", server.url(), "--sha256", SHA256, "-o", tmp_path / "to"),
-            *("--retries", "0", "--json"),
+            *("fetch", server.url(), "--sha256", SHA256, "-o", tmp_path / "to", "--json"),
         )
     assert (ended.status, ended.error["code"]) == (7, "integrity")
+    found = hashlib.sha256(bytes(len(CONTENT))).hexdigest()
+    assert f"SHA-256 is {found}, not {SHA256}" in ended.error["message"]
+    assert sum(map(length, server.asked)) <= len(CONTENT) + 1, "one look is enough"
     assert not (tmp_path / "to" / "file.bin").exists()
+
+
+def length(asked: str) -> int:
+    """Bytes of a range that was asked for."""
+    first, last = map(int, asked.removeprefix("bytes=").split("-"))
+    return last + 1 - first
+
+
+def test_a_file_that_is_not_there_is_not_found(here: Here, tmp_path: Path) -> None:
+    with mirror(CONTENT) as server:
+        server.missing = True
+        command = ("fetch", server.url(), "--sha256", SHA256, "-o", tmp_path / "to", "--json")
+        ended = here(*command)
+        path = metalink(tmp_path / "file.meta4", server.url())
+        described = here("fetch", path, "-o", tmp_path / "to", "--retries", "0", "--json")
+    assert (ended.status, ended.error["code"]) == (4, "not-found")
+    assert "404" in ended.error["message"]
+    assert (described.status, described.error["code"]) == (4, "not-found")
 
 
 def test_a_metalink_is_fetched_from_the_good_one_of_two_mirrors(here: Here, tmp_path: Path) -> None:
@@ -134,7 +155,8 @@ def test_a_catalog_over_plain_http_needs_a_pin(here: Here, site: Site, tmp_path:
     with mirror(document) as server:
         source = server.url("").rstrip("/")
         command = ("fetch", "ABC00009", "--from", source, "-o", tmp_path / "to", "--json")
-        refused, pinned = here(*command), here(*command, "--catalog-sha256", pin)
+        elsewhere = [ELSEWHERE if word == source else word for word in command]
+        refused, pinned = here(*elsewhere), here(*command, "--catalog-sha256", pin)
         wrong = here(*command, "--catalog-sha256", "0" * 64)
     assert (refused.status, refused.error["code"]) == (2, "config")
     assert "not in the catalog" in pinned.error["message"]

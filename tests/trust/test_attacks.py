@@ -68,6 +68,9 @@ def read_document_once(endpoint: Endpoint) -> Callable[[str, int], Awaitable[byt
     return read
 
 
+ELSEWHERE = "http://192.0.2.1"  # reserved for documentation: nothing is there
+
+
 class Client(NamedTuple):
     """A client that pins the site's root and asks its server, over plain http."""
 
@@ -117,7 +120,7 @@ async def test_the_signed_catalog_is_used_over_plain_http(client: Client) -> Non
 async def test_without_a_root_plain_http_is_refused(client: Client) -> None:
     """Fault M7: a catalog comes over plain http and nothing vouches for it. dlcore refuses it."""
     with pytest.raises(ConfigError, match="without TLS"):
-        await fetch(PACKAGE, to=client.folder / "to", endpoints=[client.url])
+        await fetch(PACKAGE, to=client.folder / "to", endpoints=[ELSEWHERE])
 
 
 async def test_arbitrary_software_another_catalog(client: Client) -> None:

@@ -1,9 +1,10 @@
 """Where a redirect may lead, and which headers go along. Pure.
 
-Guarantees: a redirect never leads from https to http, to a URL that was asked already, or further
-than `MAX_REDIRECTS`. Once it has left the first URL's origin, only headers that cannot hold a
-credential go along, also if a later redirect comes back. What a message shows of a target is its
-origin: both the path and the query may be a signature.
+Guarantees: a redirect never leads from https to http, from this machine to another one over plain
+http, to a URL that was asked already, or further than `MAX_REDIRECTS`. Once it has left the first
+URL's origin, only headers that cannot hold a credential go along, also if a later redirect comes
+back. What a message shows of a target is its origin: both the path and the query may be a
+signature.
 
 Source: RFC 9110, section 15.4, "Redirection 3xx".
 """
@@ -20,7 +21,13 @@ from yarl import URL
 
 from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.redaction import redact
-from dlcore.transfer.http.urls import exact_url, is_loopback, origin_of, quote_unsafe
+from dlcore.transfer.http.urls import (
+    exact_url,
+    is_loopback,
+    is_protected,
+    origin_of,
+    quote_unsafe,
+)
 
 MAX_REDIRECTS: Final = 5
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -72,8 +79,8 @@ class Route(msgspec.Struct, frozen=True):
             raise ValueError(f"more than {MAX_REDIRECTS} redirects")
         url = _resolved(self.url, location)
         target = exact_url(url)
-        if exact_url(self.url).scheme == "https" and target.scheme != "https":
-            raise ValueError("a redirect from https to http")
+        if _protection(target) < _protection(exact_url(self.url)):
+            raise ValueError("a redirect to plain http")
         if target in map(exact_url, self.urls):
             raise ValueError("a redirect in a circle")
         return Route((*self.urls, url))
@@ -104,6 +111,13 @@ def _resolved(base: str, location: str) -> str:
     if not text:
         raise ValueError("a redirect that does not say where to")
     return text if _ABSOLUTE.match(text) else urljoin(base, text)
+
+
+def _protection(url: URL) -> int:
+    """How well what travels is protected from others: by TLS, by never leaving the machine, not."""
+    if url.scheme == "https":
+        return 2
+    return 1 if is_protected(url) else 0
 
 
 def _host(url: str) -> str:
