@@ -26,6 +26,7 @@ class Fault(enum.StrEnum):
     BUSY = "busy"  # 429, 503: the endpoint asks for fewer requests
     SERVER = "server"  # 5xx and 408: might work again later
     REFUSED = "refused"  # another status, redirect or body coding: not an answer to what was asked
+    NO_RANGES = "no-ranges"  # the whole object was sent in place of a part of it
     RANGE = "range"  # a Content-Range, length or total that was not asked for
     NOT_FOUND = "not-found"  # the object is not there
     AUTH = "auth"  # not allowed, and renewing did not help

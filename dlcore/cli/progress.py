@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dlcore.cli.views import View
 from dlcore.engine import events
 from dlcore.engine.event_words import describe
+from dlcore.schedule import EndpointChange
 
 
 @contextlib.asynccontextmanager
@@ -39,7 +40,7 @@ async def _show(stream: AsyncIterator[events.Event], view: View, verbose: bool) 
             view.progress(
                 "verified", event.verified_bytes, event.wanted_bytes, event.rate_bytes_per_s
             )
-        elif not verbose and (isinstance(event, events.EndpointNote) or _is_one_more(told, event)):
+        elif not verbose and (_is_detail(event) or _is_one_more(told, event)):
             continue
         elif text := describe(event):
             view.line(text)
@@ -51,3 +52,10 @@ def _is_one_more(told: events.Event | None, event: events.Event) -> bool:
     if not (isinstance(told, events.RangeFailed) and isinstance(event, events.RangeFailed)):
         return False
     return (told.endpoint, told.fault) == (event.endpoint, event.fault)
+
+
+def _is_detail(event: events.Event) -> bool:
+    """Whether it is a decision about an endpoint that people need not know."""
+    if not isinstance(event, events.EndpointNote):
+        return False
+    return event.what != EndpointChange.WHOLE_OBJECTS_ONLY.value

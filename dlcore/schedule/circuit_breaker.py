@@ -21,6 +21,8 @@ from dlcore.schedule.types import EndpointChange
 
 HOPELESS = frozenset({Fault.AUTH, Fault.TLS})
 WRONG_ANSWERS = frozenset({Fault.REFUSED, Fault.RANGE})
+HARMLESS = frozenset({Fault.NOT_FOUND, Fault.NO_RANGES})
+"""What says nothing about the endpoint's health: the scheduler notes it elsewhere."""
 DESCRIPTIONS = {
     Fault.CONNECT: "no connection",
     Fault.TRUNCATED: "the body ended early",
@@ -28,6 +30,7 @@ DESCRIPTIONS = {
     Fault.BUSY: "it asks for less (429 or 503)",
     Fault.SERVER: "an error of the server",
     Fault.REFUSED: "not an answer to what was asked",
+    Fault.NO_RANGES: "it sends whole objects only",
     Fault.RANGE: "another range than was asked for",
     Fault.AUTH: "it does not accept this client",
     Fault.TLS: "it could not prove who it is",
@@ -103,7 +106,7 @@ class CircuitBreaker:
         """Note a failure; afterwards `dropped_for` and `resume_at_s` say what follows.
 
         Args:
-            fault: What happened. ``NOT_FOUND`` concerns one object only and changes nothing here.
+            fault: What happened; one of `HARMLESS` changes nothing here.
             now_s: The time.
             retry_after_s: Seconds that the endpoint asked to wait; None if it did not.
             jitter: In ``[0, 1)``; spreads the back-offs of many clients.
@@ -121,7 +124,7 @@ class CircuitBreaker:
             self._bad_blocks += 1
             if self._bad_blocks >= self._policy.max_bad_blocks:
                 self._drop(EndpointChange.QUARANTINED, fault, f"{self._bad_blocks} bad blocks")
-        elif fault is not Fault.NOT_FOUND:
+        elif fault not in HARMLESS:
             in_a_row, max_in_a_row = self._count(fault, is_new)
             was_proven, self._is_proven = self._is_proven, False
             # The first failure since a success is tried again at once, unless a wait was asked for.

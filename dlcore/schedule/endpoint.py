@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from dlcore.errors import Fault
 from dlcore.model import ObjectIndex
-from dlcore.schedule.circuit_breaker import CircuitBreaker
+from dlcore.schedule.circuit_breaker import HARMLESS, CircuitBreaker
 from dlcore.schedule.concurrency_limit import ConcurrencyLimit
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.types import EndpointChange, EndpointChanged, Event, RequestNumber, Terms
@@ -48,6 +48,7 @@ class Endpoint:
         self._first_asked_s: float | None = None
         self._refused_s = float("-inf")
         self._needed_for: set[str] = set()
+        self._sends_ranges = True
 
     # What it holds, and on which terms
 
@@ -81,6 +82,18 @@ class Endpoint:
     def holds(self, package: str, index: ObjectIndex) -> bool:
         """Whether the object can be asked for, now or after a back-off."""
         return not self.is_dropped and index in self._objects.get(package, ())
+
+    @property
+    def sends_ranges(self) -> bool:
+        """Whether it sends parts of objects, as far as is known; else it sends whole ones."""
+        return self._sends_ranges
+
+    def lacks_ranges(self) -> None:
+        """It sent a whole object where it was asked for a part."""
+        if self._sends_ranges:
+            self._sends_ranges = False
+            reason = "it knows no byte ranges; each object is read in one stream"
+            self._tell(EndpointChange.WHOLE_OBJECTS_ONLY, reason, None)
 
     # How it stands
 
@@ -278,7 +291,7 @@ class Endpoint:
         is_new = self._failed_up_to is None or number > self._failed_up_to
         if is_new and self._has_too_many_connections(fault, now_s):
             self._concurrency.pushed_back(now_s)
-        if is_new and fault is not Fault.NOT_FOUND:
+        if is_new and fault not in HARMLESS:
             self._failed_up_to = self._last_number
             self._trials.clear()
         self._breaker.failed(

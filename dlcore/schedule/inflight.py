@@ -210,6 +210,7 @@ class InFlightTable:
         self._tell = tell
         self._items: dict[RequestNumber, InFlight] = {}
         self._by_package: Counter[str] = Counter()
+        self._by_object: Counter[tuple[str, str, ObjectIndex]] = Counter()
         self._next_number = RequestNumber(0)
 
     @property
@@ -229,6 +230,10 @@ class InFlightTable:
     def count(self, package: str) -> int:
         """Number of a package's requests."""
         return self._by_package[package]
+
+    def is_sent(self, endpoint: str, package: str, index: ObjectIndex) -> bool:
+        """Whether a request for an object is in flight at an endpoint."""
+        return self._by_object[endpoint, package, index] > 0
 
     def deliverers(self, package: str, index: ObjectIndex) -> set[str]:
         """The endpoints that have delivered bytes of an object by requests in flight."""
@@ -255,9 +260,19 @@ class InFlightTable:
         number = self._next_number
         self._next_number = RequestNumber(number + 1)
         package = block_map.package
-        request = Request(number, package, endpoint.name, blocks, part, is_race, buffer_bytes)
+        request = Request(
+            number,
+            package,
+            endpoint.name,
+            blocks,
+            part,
+            is_race,
+            buffer_bytes,
+            from_beginning=not endpoint.sends_ranges,
+        )
         item = self._items[number] = InFlight(request, block_map, endpoint, now_s)
         self._by_package[package] += 1
+        self._by_object[_sent(request)] += 1
         endpoint.began(number, now_s, is_small=item.is_small)
         return request
 
@@ -284,6 +299,9 @@ class InFlightTable:
             return None
         request = item.request
         self._by_package[request.package] -= 1
+        self._by_object[_sent(request)] -= 1
+        if not self._by_object[_sent(request)]:
+            del self._by_object[_sent(request)]
         item.end()
         if request.part is None:
             item.block_map.give_back(number, request.blocks)
@@ -293,3 +311,7 @@ class InFlightTable:
             else:
                 split.broke_off(request.part, number, item.received_bytes, request.endpoint)
         return item
+
+
+def _sent(request: Request) -> tuple[str, str, ObjectIndex]:
+    return request.endpoint, request.package, request.blocks.object

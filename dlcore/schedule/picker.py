@@ -4,6 +4,7 @@ An endpoint serves an object that it holds, unless
 
 * it sent those very bytes wrong, and another endpoint has not yet;
 * the object did not match as a whole, and another endpoint serves it alone now;
+* it sends whole objects only, and sends this one already;
 * it costs more than another endpoint in use that holds the object. Then it gets work only while a
   step waits for the package, and the cheaper ones together would need longer than
   `Policy.max_cheap_wait_s` for the rest of it at the measured rate. What all cheaper ones sent
@@ -41,11 +42,15 @@ class Eligibility:
     Args:
         policy: How long a step waits for cheap endpoints.
         endpoints: All endpoints by name.
+        in_flight: The requests in flight.
     """
 
-    def __init__(self, policy: Policy, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(
+        self, policy: Policy, endpoints: Mapping[str, Endpoint], in_flight: InFlightTable
+    ) -> None:
         self._policy = policy
         self._endpoints = endpoints
+        self._in_flight = in_flight
         self._awaited: Container[str] = ()
 
     def set_awaited(self, packages: Container[str]) -> None:
@@ -67,6 +72,7 @@ class Eligibility:
         return (
             endpoint.holds(block_map.package, index)
             and self._may_be_server(endpoint, block_map, index)
+            and self._may_stream(endpoint, block_map.package, index)
             and self._is_worth_its_cost(endpoint, block_map, index, now_s)
         )
 
@@ -122,6 +128,10 @@ class Eligibility:
         return self.may_serve(endpoint, block_map, index, now_s) and not self.leaves_to_better(
             endpoint, block_map, index, now_s
         )
+
+    def _may_stream(self, endpoint: Endpoint, package: str, index: ObjectIndex) -> bool:
+        """Whether the endpoint can send parts, or does not send the object already."""
+        return endpoint.sends_ranges or not self._in_flight.is_sent(endpoint.name, package, index)
 
     def _may_be_server(self, endpoint: Endpoint, block_map: BlockMap, index: ObjectIndex) -> bool:
         """Whether the endpoint may serve an object that only one endpoint at a time may serve."""

@@ -148,13 +148,15 @@ def _take_over(policy: Policy, item: InFlight, forecast: Forecast, helper: Helpe
     index, _, last = item.left
     moved_bytes = float(item.left_bytes)
     if forecast.eta_s < FOREVER_S:
-        if not helper.rate_bytes_per_s:
+        helper_bytes_per_s = helper.rate_bytes_per_s
+        if not helper_bytes_per_s and item.request.from_beginning:
+            # It is so long that a helper of unknown rate should try, and may get nothing else.
+            helper_bytes_per_s = forecast.rate_bytes_per_s
+        if not helper_bytes_per_s:
             return None
-        both_bytes_per_s = forecast.rate_bytes_per_s + helper.rate_bytes_per_s
+        both_bytes_per_s = forecast.rate_bytes_per_s + helper_bytes_per_s
         gain_s = forecast.eta_s - helper.latency_s
-        moved_bytes = (
-            gain_s * forecast.rate_bytes_per_s * helper.rate_bytes_per_s / both_bytes_per_s
-        )
+        moved_bytes = gain_s * forecast.rate_bytes_per_s * helper_bytes_per_s / both_bytes_per_s
     moved = int(moved_bytes // block_bytes)
     if not moved and forecast.eta_s > policy.race_factor * helper.needs_s(block_bytes):
         moved = 1

@@ -97,7 +97,7 @@ class DeadlineScheduler(Scheduler):
         self._exhausted: set[str] = set()  # the same
         self._cap_bytes_per_s = 0.0
         self._in_flight = InFlightTable(tell)
-        self._eligibility = Eligibility(self._policy, self._endpoints)
+        self._eligibility = Eligibility(self._policy, self._endpoints, self._in_flight)
         self._budget = WasteBudget(self._policy)
         self._picker = Picker(self._policy, self._block_maps, self._eligibility, self._in_flight)
         self._endgame = Endgame(
@@ -309,6 +309,10 @@ class DeadlineScheduler(Scheduler):
         if item := self._end(number, now_s):
             if fault is Fault.NOT_FOUND:
                 item.endpoint.lost(item.request.package, item.request.blocks.object)
+            elif fault is Fault.NO_RANGES and item.request.from_beginning:
+                fault = Fault.REFUSED  # there is no other way to ask
+            elif fault is Fault.NO_RANGES:
+                item.endpoint.lacks_ranges()
             item.endpoint.failed(number, fault, now_s, retry_after_s, jitter)
             self._review(item.request.package)
             self._review_if_dropped(item.endpoint)
@@ -362,6 +366,8 @@ class DeadlineScheduler(Scheduler):
         return self._picker.pick(endpoint, block_map, length_bytes, self._now_s, free_bytes)
 
     def _pick_any_part(self, endpoint: Endpoint) -> Request | None:
+        if not endpoint.sends_ranges:
+            return None
         for block_map in self._block_maps.values():
             if block_map.split_blocks:
                 length_bytes = self._length_bytes(endpoint, block_map)
@@ -373,6 +379,8 @@ class DeadlineScheduler(Scheduler):
     def _help(
         self, endpoint: Endpoint, packages: Sequence[str], free_bytes: int, *, is_idle: bool
     ) -> Request | None:
+        if not endpoint.sends_ranges:
+            return None
         return self._endgame.help(endpoint, packages, self._now_s, free_bytes, is_idle=is_idle)
 
     def _is_short(self, free_bytes: int) -> bool:
@@ -399,6 +407,8 @@ class DeadlineScheduler(Scheduler):
         return self._demand.left_bytes // max(1, askable)
 
     def _length_bytes(self, endpoint: Endpoint, block_map: BlockMap) -> int:
+        if not endpoint.sends_ranges:
+            return block_map.manifest.content_bytes + block_map.manifest.block_bytes  # all of it
         is_awaited = self._eligibility.is_awaited(block_map.package)
         left_bytes = block_map.missing_bytes if is_awaited else self._demand.left_bytes
         return request_bytes(

@@ -53,6 +53,8 @@ class Request(msgspec.Struct, frozen=True):
         blocks: The run of blocks to fetch; exactly one block if there is a ``part``.
         part: The bytes of that block to fetch; None for all of ``blocks``.
         is_race: Whether another request fetches the same bytes too.
+        from_beginning: Whether the endpoint sends the object from its beginning, so that what comes
+            before is received and dropped.
         buffer_bytes: Memory that the request needs before it can receive anything: one block.
             0 for a part of a block that has its buffer already.
     """
@@ -64,6 +66,7 @@ class Request(msgspec.Struct, frozen=True):
     part: Span | None = None
     is_race: bool = False
     buffer_bytes: int = 0
+    from_beginning: bool = False
 
 
 class EndpointChange(enum.StrEnum):
@@ -76,6 +79,7 @@ class EndpointChange(enum.StrEnum):
     DROPPED = "dropped"
     QUARANTINED = "quarantined"
     PUT_TO_WORK = "put to work"
+    WHOLE_OBJECTS_ONLY = "whole objects only"
 
 
 class RequestCancelled(msgspec.Struct, frozen=True):

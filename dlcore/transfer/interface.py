@@ -36,7 +36,9 @@ class Placement(Protocol):
         """Indices of the manifest's objects that can be read here."""
         ...
 
-    async def read_range(self, object_index: int, start: int, end: int, sink: Sink) -> None:
+    async def read_range(
+        self, object_index: int, start: int, end: int, sink: Sink, *, from_beginning: bool = False
+    ) -> None:
         """Read bytes ``[start, end)`` of an object into ``sink``.
 
         Args:
@@ -44,9 +46,13 @@ class Placement(Protocol):
             start: Offset of the first byte in the object.
             end: Offset after the last byte; greater than ``start``.
             sink: Takes the bytes. Those that arrived before an error stay there.
+            from_beginning: Whether the endpoint may send the object from its beginning, if it
+                cannot send a part of it. What comes before ``start`` is dropped. An endpoint of
+                which that is not expected may ignore this.
 
         Raises:
-            TransferError: The endpoint or the network failed; ``fault`` says how.
+            TransferError: The endpoint or the network failed; ``fault`` says how. ``NO_RANGES``: it
+                sent the whole object, and was not asked to read it from its beginning.
             ConfigError: A credential is not where the settings say, or cannot be used.
         """
         ...

@@ -6,7 +6,9 @@ import contextlib
 import re
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 class Mirror(ThreadingHTTPServer):
@@ -82,5 +84,25 @@ def mirror(content: bytes) -> Iterator[Mirror]:
             yield server
         finally:
             server.gate.set()
+            server.shutdown()
+            thread.join()
+
+
+class _Folder(SimpleHTTPRequestHandler):
+    """Python's own web server, which knows no ranges; ``http.server`` in a shell is the same."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's name
+        """Keep quiet."""
+
+
+@contextlib.contextmanager
+def python_server(folder: Path) -> Iterator[str]:
+    """The URL of a folder that ``python -m http.server`` serves."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Folder, directory=folder)) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
             server.shutdown()
             thread.join()

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Site
-from tests.cli.files import mirror
+from tests.cli.files import mirror, python_server
 from tests.cli.helpers import KILLED, Here, digest, dlcore, served, start, tree, wait
 
 CONTENT = random.Random(7).randbytes((5 << 20) + 3)
@@ -161,6 +161,32 @@ def test_a_catalog_over_plain_http_needs_a_pin(here: Here, site: Site, tmp_path:
     assert (refused.status, refused.error["code"]) == (2, "config")
     assert "not in the catalog" in pinned.error["message"]
     assert (wrong.status, wrong.error["code"]) == (7, "integrity")
+
+
+def test_a_folder_that_pythons_own_server_serves_is_an_endpoint(
+    here: Here, site: Site, tmp_path: Path
+) -> None:
+    with python_server(site.published) as url:
+        for package in ("ABC00001", "ABC00002"):
+            ended = here("fetch", package, "--from", url, "-o", tmp_path / package, "--json")
+            assert ended.status == 0, ended.err
+            assert tree(tmp_path / package) == tree(site.source(package))
+
+
+def test_a_file_from_a_server_without_ranges_is_read_in_one_stream(
+    here: Here, tmp_path: Path
+) -> None:
+    """Fault H1: a server ignores ranges. dlcore reads the file in one stream, and says so."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "file.bin").write_bytes(CONTENT)
+    with python_server(tmp_path / "site") as url:
+        ended = here(
+            *("fetch", f"{url}/file.bin", "--sha256", SHA256, "-o", tmp_path / "to", "--json"),
+        )
+    assert ended.status == 0, ended.err
+    assert ended.document["bytes_fetched"] == len(CONTENT)
+    assert "it knows no byte ranges; each object is read in one stream" in ended.err
+    assert tree(tmp_path / "to") == {"file.bin": digest(CONTENT)}
 
 
 @pytest.mark.parametrize(

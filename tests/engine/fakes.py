@@ -29,13 +29,17 @@ STRIDE_BYTES = 3000  # not a divisor of any block
 
 
 class Asked(NamedTuple):
-    """A request for a range; ``number`` counts an endpoint's requests from 0."""
+    """A request for a range; ``number`` counts an endpoint's requests from 0.
+
+    ``from_beginning`` says that what comes before the range may be sent, too.
+    """
 
     number: int
     package: str
     object: int
     start: int
     end: int
+    from_beginning: bool = False
 
 
 class Reply(NamedTuple):
@@ -120,10 +124,13 @@ class FakePlacement:
         self._package = package
         self.held = frozenset(range(len(package.objects)))
 
-    async def read_range(self, object_index: int, start: int, end: int, sink: Sink) -> None:
+    async def read_range(
+        self, object_index: int, start: int, end: int, sink: Sink, *, from_beginning: bool = False
+    ) -> None:
         endpoint = self._endpoint
         number = len(endpoint.asked)
-        asked = Asked(number, self._package.manifest.package_id, object_index, start, end)
+        package_id = self._package.manifest.package_id
+        asked = Asked(number, package_id, object_index, start, end, from_beginning)
         endpoint.asked.append(asked)
         reply = endpoint.script(asked)
         await asyncio.sleep(endpoint.latency_s)

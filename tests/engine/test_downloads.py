@@ -349,6 +349,45 @@ def test_an_object_with_one_digest_that_all_serve_wrong_is_an_integrity_error(
     assert re.search(f"its SHA-256 is [0-9a-f]{{64}}, not {right}", caught.value.message)
 
 
+def without_ranges(asked: Asked) -> Reply:
+    return GOOD if asked.from_beginning else failing(Fault.NO_RANGES)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_an_endpoint_without_ranges_is_read_in_one_stream(tmp_path: Path, whole: bool) -> None:
+    """Fault H1: a server ignores ranges. dlcore reads each object in one stream."""
+    packages = {"ABC00004": package("ABC00004", {"x": 300 * BLOCK_BYTES + 7}, whole=whole)}
+    plain = FakeEndpoint("plain", packages, without_ranges)
+    virtually(fetch(tmp_path, packages, [plain], retry=AT_ONCE))
+    streams = [asked for asked in plain.asked if asked.from_beginning]
+    length = len(packages["ABC00004"].objects[0])
+    assert plain.delivered_bytes == length
+    assert streams[-1].end == length
+    assert len(streams) <= 2, "one, and one for a block that was split before that was known"
+
+
+def test_a_stream_that_breaks_goes_on_with_what_is_missing(tmp_path: Path) -> None:
+    def breaks_once(asked: Asked) -> Reply:
+        is_first = asked.from_beginning and not any(a.from_beginning for a in plain.asked[:-1])
+        if is_first:
+            return Reply(Fault.TRUNCATED, after_bytes=100 * BLOCK_BYTES)
+        return without_ranges(asked)
+
+    packages = {"ABC00004": package("ABC00004", {"x": 300 * BLOCK_BYTES + 7})}
+    plain = FakeEndpoint("plain", packages, breaks_once)
+    virtually(fetch(tmp_path, packages, [plain], retry=AT_ONCE))
+    assert plain.asked[-1].start >= 100 * BLOCK_BYTES
+
+
+def test_a_mirror_with_ranges_takes_over_the_end_of_the_stream(tmp_path: Path) -> None:
+    packages = {"ABC00004": package("ABC00004", {"x": 300 * BLOCK_BYTES + 7})}
+    plain = FakeEndpoint("plain", packages, without_ranges, rate_bytes_per_s=1e4)
+    mirror = FakeEndpoint("mirror", packages, latency_s=1.0, rate_bytes_per_s=1e6)
+    virtually(fetch(tmp_path, packages, [plain, mirror], retry=AT_ONCE))
+    assert mirror.delivered_bytes > plain.delivered_bytes
+    assert len([asked for asked in plain.asked if asked.from_beginning]) == 1
+
+
 def test_an_unknown_package_is_named(tmp_path: Path) -> None:
     async def main() -> None:
         async with opened(tmp_path, BOTH, [FakeEndpoint("a", BOTH)]) as content:

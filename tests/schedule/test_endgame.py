@@ -158,6 +158,22 @@ def test_what_was_taken_over_is_delivered_by_the_taker_and_not_by_the_late_range
     assert scene.scheduler.wasted_bytes == 0
 
 
+@pytest.mark.parametrize("knows_ranges", [True, False])
+def test_who_would_have_to_read_from_the_beginning_helps_nobody(knows_ranges: bool) -> None:
+    scene = Scene({"p": 200}, {"e": 0, "f": 0})
+    for endpoint in ("e", "f"):
+        scene.warm_up(endpoint, 8 * MIB)
+    slow = scene.ask("e")
+    while (last := scene.ask("f")).blocks.last < 200:
+        scene.deliver(last, 0.1)
+    if not knows_ranges:
+        scene.end(last, Fault.NO_RANGES)
+        last = scene.ask("f")
+    scene.deliver(last)
+    assert scene.has_none("f") is not knows_ranges
+    scene.deliver(slow)
+
+
 def test_a_part_that_stalls_keeps_what_arrived_and_its_rest_is_fetched_elsewhere() -> None:
     scene = Scene({"p": 2}, {"e": 0, "f": 0}, Policy(concurrency=WIDE))
     stalled, *others = last_requests(scene)

@@ -167,6 +167,42 @@ def test_an_object_that_is_partly_from_an_earlier_run_is_nobodys_fault() -> None
     scene.deliver(scene.ask("only"))
 
 
+def without_ranges(scene: Scene, endpoint: str = "plain") -> None:
+    """The endpoint fails once because it knows no byte ranges."""
+    scene.end(scene.ask(endpoint), Fault.NO_RANGES)
+
+
+def test_an_endpoint_without_ranges_is_asked_for_all_that_is_missing_at_once() -> None:
+    scene = Scene({"p": 5000}, {"plain": 0}, block_bytes=4096)
+    without_ranges(scene)
+    assert scene.changes() == [("plain", EndpointChange.WHOLE_OBJECTS_ONLY)]
+    stream = scene.ask("plain")
+    assert (stream.blocks, stream.from_beginning) == (BlockRange.of(0, 0, 5000), True)
+    assert scene.has_none("plain")
+    scene.deliver(stream)
+    assert scene.is_complete("p")
+
+
+def test_an_endpoint_without_ranges_sends_one_stream_of_an_object_and_others_beside_it() -> None:
+    scene = Scene({"p": 50, "q": 50}, {"plain": 0})
+    first, second = scene.ask("plain"), scene.ask("plain")
+    scene.end(first, Fault.NO_RANGES)
+    other = scene.ask("plain")
+    assert other.package == "q", "one more request for p is in flight"
+    scene.end(second, Fault.NO_RANGES)
+    assert scene.changes() == [("plain", EndpointChange.WHOLE_OBJECTS_ONLY)], "told once"
+    assert [scene.ask("plain").blocks.first, scene.has_none("plain")] == [0, True]
+
+
+def test_an_endpoint_that_sends_neither_parts_nor_the_whole_is_dropped() -> None:
+    scene = Scene({"p": 50}, {"plain": 0})
+    without_ranges(scene)
+    for _ in range(Policy().max_wrong_answers):
+        without_ranges(scene)
+    assert scene.has_none("plain")
+    assert ("plain", EndpointChange.DROPPED) in scene.changes()
+
+
 def with_one_digest(blocks: int, endpoints: dict[str, int], on_disk: int = 0) -> Scene:
     """A scene with a package "q" whose second object has only one digest and is wanted."""
     scene = Scene({"p": 1}, endpoints, block_bytes=4096)

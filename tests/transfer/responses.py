@@ -55,8 +55,13 @@ FAULTS: dict[str, tuple[Script, Fault]] = {
     "surplus without length": (endless(CONTENT[START:]), Fault.RANGE),
     "surplus by length": (partial(body=CONTENT[START:]), Fault.RANGE),
     "short by length": (partial(body=ASKED[:-1]), Fault.RANGE),
-    "whole in place of range": (status("200 OK", CONTENT), Fault.REFUSED),
-    "range in a 200": (status("200 OK", ASKED, Content_Range=RIGHT), Fault.REFUSED),
+    "whole in place of range": (status("200 OK", CONTENT), Fault.NO_RANGES),
+    "whole without length": (Script.response("200 OK", CONTENT), Fault.NO_RANGES),
+    "web page without length": (
+        Script.response("200 OK", b"<html>", Content_Type="text/html"),
+        Fault.REFUSED,
+    ),
+    "range in a 200": (status("200 OK", ASKED, Content_Range=RIGHT), Fault.RANGE),
     "web page": (status("200 OK", b"<html>", Content_Type="text/html"), Fault.REFUSED),
     "other start": (partial("bytes 99-148/1000"), Fault.RANGE),
     "other end": (partial("bytes 100-150/1000"), Fault.RANGE),
@@ -141,11 +146,14 @@ async def fetch(
     ca_file: str = "",
     url: str = "",
     stall_s: float = 5,
+    from_beginning: bool = False,
 ) -> None:
     client = client_for(stall_s, ca_file)
     try:
         target = url or f"{server.url}/object?sig=canary"
-        await read_range(client, target, span, TOTAL, SinkWriter(sink))
+        await read_range(
+            client, target, span, TOTAL, SinkWriter(sink), from_beginning=from_beginning
+        )
     finally:
         await client.aclose()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.events import EndpointDropped, EndpointNote, EventBus, RangeFailed
-from dlcore.errors import TransferError
+from dlcore.errors import Fault, TransferError
 from dlcore.schedule import EndpointChange, EndpointChanged
 
 LOST = {EndpointChange.DROPPED, EndpointChange.QUARANTINED}
@@ -46,8 +46,14 @@ class EndpointLog:
         self._meter.failed(endpoint, error.fault)
 
     def request_failed(self, package: PackageDownload, endpoint: str, error: TransferError) -> None:
-        """A request failed."""
+        """A request failed.
+
+        That the endpoint knows no ranges is no news for listeners: the scheduler decides what
+        follows, and that is told.
+        """
         self.failed(package, endpoint, error)
+        if error.fault is Fault.NO_RANGES:
+            return
         fault = error.fault.value
         self._bus.emit(RangeFailed(package.package_id, endpoint, fault, error.message))
         logger.info("a request to %s failed (%s): %s", endpoint, fault, error.message)

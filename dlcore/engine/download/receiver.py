@@ -104,4 +104,6 @@ class Receiver:
             start, end = start + part.start, start + part.end
         placement = self.package.placement(self.request.endpoint)
         await self.sink.ready()
-        await placement.read_range(blocks.object, start, end, self.sink)
+        await placement.read_range(
+            blocks.object, start, end, self.sink, from_beginning=self.request.from_beginning
+        )

@@ -20,15 +20,26 @@ class PackagePlacement:
     Args:
         held: Indices of the manifest's objects that can be read.
         read: Reads a span of one of them.
+        read_from_beginning: The same, where the server may send the object from its beginning;
+            None if the servers of this kind send parts.
     """
 
-    def __init__(self, held: frozenset[int], read: ReadSpan) -> None:
+    def __init__(
+        self,
+        held: frozenset[int],
+        read: ReadSpan,
+        read_from_beginning: ReadSpan | None = None,
+    ) -> None:
         self.held = held
         self._read = read
+        self._read_from_beginning = read_from_beginning or read
 
-    async def read_range(self, object_index: int, start: int, end: int, sink: Sink) -> None:
+    async def read_range(
+        self, object_index: int, start: int, end: int, sink: Sink, *, from_beginning: bool = False
+    ) -> None:
         """Read bytes ``[start, end)``; see `dlcore.transfer.interface.Placement.read_range`."""
-        await self._read(object_index, (start, end), SinkWriter(sink))
+        read = self._read_from_beginning if from_beginning else self._read
+        await read(object_index, (start, end), SinkWriter(sink))
 
 
 def all_objects(manifest: Manifest) -> frozenset[int]:

@@ -1,16 +1,21 @@
 """A web server with the published layout below a base URL, or objects at URLs of their own.
 
-Guarantees: those of `dlcore.transfer.interface`. Assumes a server that supports byte ranges. Plain
+Guarantees: those of `dlcore.transfer.interface`. A server without byte ranges serves, too. Plain
 http is allowed: blocks are verified against the manifest, and no credential is sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, Manifest, object_key
-from dlcore.transfer.endpoints.placement import PackagePlacement, all_objects, objects_named
+from dlcore.transfer.endpoints.placement import (
+    PackagePlacement,
+    ReadSpan,
+    all_objects,
+    objects_named,
+)
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.readers import read_document, read_range
 from dlcore.transfer.http.urls import join_key
@@ -40,12 +45,10 @@ class WebServerEndpoint:
     async def locate(self, manifest: Manifest) -> PackagePlacement:
         """All objects, without asking; a missing one is ``NOT_FOUND`` when it is read."""
 
-        async def read(index: int, span: tuple[int, int], writer: SinkWriter) -> None:
-            wanted = manifest.objects[index]
-            url = join_key(self._base_url, object_key(wanted.name))
-            await read_range(self._client, url, span, wanted.length_bytes, writer)
+        def url_of(name: str) -> str:
+            return join_key(self._base_url, object_key(name))
 
-        return PackagePlacement(all_objects(manifest), read)
+        return _placement(self._client, manifest, all_objects(manifest), url_of)
 
     async def aclose(self) -> None:
         """Close all connections. Idempotent."""
@@ -78,14 +81,31 @@ class UrlEndpoint:
 
     async def locate(self, manifest: Manifest) -> PackagePlacement:
         """The objects that have a URL here."""
-
-        async def read(index: int, span: tuple[int, int], writer: SinkWriter) -> None:
-            wanted = manifest.objects[index]
-            url = self._urls[wanted.name]
-            await read_range(self._client, url, span, wanted.length_bytes, writer)
-
-        return PackagePlacement(objects_named(manifest, self._urls, self.name), read)
+        held = objects_named(manifest, self._urls, self.name)
+        return _placement(self._client, manifest, held, lambda name: self._urls[name])
 
     async def aclose(self) -> None:
         """Close all connections. Idempotent."""
         await self._client.aclose()
+
+
+def _placement(
+    client: HttpClient, manifest: Manifest, held: frozenset[int], url_of: Callable[[str], str]
+) -> PackagePlacement:
+    """Objects at URLs, each given by its object's name."""
+
+    def reader(*, from_beginning: bool) -> ReadSpan:
+        async def read(index: int, span: tuple[int, int], writer: SinkWriter) -> None:
+            wanted = manifest.objects[index]
+            await read_range(
+                client,
+                url_of(wanted.name),
+                span,
+                wanted.length_bytes,
+                writer,
+                from_beginning=from_beginning,
+            )
+
+        return read
+
+    return PackagePlacement(held, reader(from_beginning=False), reader(from_beginning=True))

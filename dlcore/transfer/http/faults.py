@@ -31,6 +31,7 @@ REMEDIES = {
     Fault.BUSY: "Try again later, or allow fewer connections to this endpoint.",
     Fault.SERVER: "Try again later; look into the server's log.",
     Fault.REFUSED: "Check the URL, and that no proxy changes the server's responses.",
+    Fault.NO_RANGES: "An endpoint with byte ranges is faster, and goes on where it was broken off.",
     Fault.RANGE: "Check that this endpoint holds the package's current version.",
     Fault.NOT_FOUND: "Put the package on this endpoint, or use another one.",
 }

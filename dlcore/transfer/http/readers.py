@@ -13,11 +13,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from dlcore.errors import Fault, TransferError
+from dlcore.errors import Fault
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.faults import PORTAL_REMEDY
 from dlcore.transfer.http.headers import parse_content_length, parse_content_range, range_header
-from dlcore.transfer.http.receive import receive
+from dlcore.transfer.http.receive import receive, receive_within
 from dlcore.transfer.http.response import Response
 from dlcore.transfer.sink import SinkWriter
 
@@ -32,6 +32,7 @@ async def read_range(
     writer: SinkWriter,
     *,
     headers: Mapping[str, str] | None = None,
+    from_beginning: bool = False,
 ) -> None:
     """Read bytes ``[start, end)`` of the object at ``url``.
 
@@ -42,6 +43,8 @@ async def read_range(
         total_bytes: Length of the whole object, known beforehand.
         writer: Where the bytes go.
         headers: Further request headers.
+        from_beginning: Whether to accept the whole object in place of the range: what comes before
+            the range is received and dropped.
 
     Raises:
         TransferError: Any fault that `dlcore.errors.Fault` lists, except ``CORRUPT``. What was
@@ -51,14 +54,20 @@ async def read_range(
     range_headers = {**(headers or {}), **range_header(start, end)}
     async with client.host_limit(url):
         with await client.request("GET", url, headers=range_headers) as response:
-            if response.status == 206:
-                _check_partial(response, start, end, total_bytes)
-            elif response.status == 200:
-                _check_whole(response, start, end, total_bytes)
-            else:
+            if response.status not in {200, 206}:
                 raise await response.status_error()
             check_content_coding(response)
-            await receive(response, end - start, writer)
+            if response.status == 206:
+                _check_partial(response, start, end, total_bytes)
+                await receive(response, end - start, writer)
+            elif _is_whole(response, total_bytes) and span == (0, total_bytes):
+                await receive(response, total_bytes, writer)
+            elif from_beginning:
+                await receive_within(response, span, total_bytes, writer)
+            else:
+                raise response.error(
+                    Fault.NO_RANGES, "answered a range request with the whole object"
+                )
 
 
 async def read_document(
@@ -156,26 +165,26 @@ def _check_partial(response: Response, start: int, end: int, total_bytes: int) -
     _check_length(response, end - start)
 
 
-def _check_whole(response: Response, start: int, end: int, total_bytes: int) -> None:
-    """Accept a 200 only if the requested range is the whole object."""
+def _is_whole(response: Response, total_bytes: int) -> bool:
+    """Whether a 200 is the whole object by its length; False if it does not say that.
+
+    Raises:
+        TransferError: ``RANGE`` or ``REFUSED``: it is something else.
+    """
     length = response.headers.get("Content-Length")
-    if (start, end) != (0, total_bytes) or length is None:
-        raise _not_a_range(response)
-    _check_length(response, end)
-
-
-def _not_a_range(response: Response) -> TransferError:
-    if response.headers.get("Content-Type", "").strip().lower().startswith("text/html"):
-        return response.error(
+    if length != str(total_bytes) and _is_web_page(response):
+        raise response.error(
             Fault.REFUSED,
             f"answered a range request with {response.status} and a web page; captive portal?",
             remedy=PORTAL_REMEDY,
         )
-    return response.error(
-        Fault.REFUSED,
-        f"answered a range request with {response.status}",
-        remedy=_NO_RANGES_REMEDY,
-    )
+    if length is not None:
+        _check_length(response, total_bytes)
+    return length is not None
+
+
+def _is_web_page(response: Response) -> bool:
+    return response.headers.get("Content-Type", "").strip().lower().startswith("text/html")
 
 
 def _check_length(response: Response, expected_bytes: int) -> None:

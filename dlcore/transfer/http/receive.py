@@ -63,6 +63,27 @@ async def receive(response: Response, count: int, writer: SinkWriter) -> None:
         await direct.receive(response, connection, count, writer)
 
 
+async def receive_within(
+    response: Response, span: tuple[int, int], total_bytes: int, writer: SinkWriter
+) -> None:
+    """Move bytes ``[start, end)`` of a body into the sink, and drop what comes before.
+
+    What comes after is not waited for, unless it tells whether the body is as long as it should be.
+
+    Raises:
+        TransferError: ``TRUNCATED``, ``STALL``, or ``RANGE`` for a longer body.
+    """
+    start, end = span
+    at = 0
+    while (at < end or end == total_bytes) and (data := await response.read()):
+        await writer.write(memoryview(data)[max(0, start - at) : max(0, end - at)])
+        at += len(data)
+        if at > total_bytes:
+            raise response.error(Fault.RANGE, f"sent more than the object's {total_bytes} bytes")
+    if at < end:
+        raise response.error(Fault.TRUNCATED, f"the body ended {total_bytes - at} bytes early")
+
+
 async def _receive_plain(response: Response, count: int, writer: SinkWriter) -> None:
     """Copy a body of any form into the sink.
 

@@ -82,15 +82,56 @@ async def test_a_200_as_long_as_the_range_is_not_the_object_it_begins() -> None:
     """Fault H1: a server ignores the range. dlcore refuses the response."""
     sink = Collector(END)
     script = status("200 OK", CONTENT[:END])
-    assert (await fault_of(script, sink, (0, END))).fault is Fault.REFUSED
+    assert (await fault_of(script, sink, (0, END))).fault is Fault.RANGE
     assert sink.filled_bytes == 0
 
 
-async def test_a_200_without_a_length_is_not_trusted_to_be_whole() -> None:
-    sink = Collector(TOTAL)
-    script = Script.response("200 OK", CONTENT)
-    assert (await fault_of(script, sink, (0, TOTAL))).fault is Fault.REFUSED
-    assert sink.filled_bytes == 0
+WHOLE = {
+    "length": status("200 OK", CONTENT),
+    "no length": Script.response("200 OK", CONTENT),
+    "chunks": Script.response(
+        "200 OK",
+        b"12c\r\n" + CONTENT[:300] + b"\r\n2bc\r\n" + CONTENT[300:] + b"\r\n0\r\n\r\n",
+        Transfer_Encoding="chunked",
+    ),
+}
+SPANS = [(0, TOTAL), (0, 1), (START, END), (TOTAL - 1, TOTAL), (1, TOTAL)]
+
+
+@pytest.mark.parametrize("form", WHOLE)
+@pytest.mark.parametrize("span", SPANS)
+async def test_a_range_is_taken_out_of_the_whole_where_that_is_expected(
+    form: str, span: tuple[int, int]
+) -> None:
+    start, end = span
+    sink = Collector(end - start, buffer_bytes=16)
+    async with hostile(WHOLE[form]) as server:
+        await fetch(server, sink, span, from_beginning=True)
+    assert sink.received == CONTENT[start:end]
+
+
+@pytest.mark.parametrize("span", SPANS)
+async def test_a_part_is_accepted_where_the_whole_is_expected(span: tuple[int, int]) -> None:
+    start, end = span
+    sink = Collector(end - start)
+    script = partial(f"bytes {start}-{end - 1}/{TOTAL}", CONTENT[start:end])
+    async with hostile(script) as server:
+        await fetch(server, sink, span, from_beginning=True)
+    assert sink.received == CONTENT[start:end]
+
+
+@pytest.mark.parametrize(
+    ("body", "fault", "count"),
+    [(CONTENT[:120], Fault.TRUNCATED, 20), (CONTENT + b"x", Fault.RANGE, TOTAL - START)],
+    ids=["short", "long"],
+)
+async def test_a_whole_of_another_length_is_a_fault(body: bytes, fault: Fault, count: int) -> None:
+    sink = Collector(TOTAL - START)
+    async with hostile(Script.response("200 OK", body)) as server:
+        with pytest.raises(TransferError) as caught:
+            await fetch(server, sink, (START, TOTAL), from_beginning=True)
+    assert caught.value.fault is fault
+    assert sink.received == CONTENT[START : START + count]
 
 
 async def test_the_connection_of_a_refused_request_is_used_again() -> None:
