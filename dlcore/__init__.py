@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from dlcore.engine.client import Client as Client
     from dlcore.engine.download.packages import Retry as Retry
     from dlcore.engine.events import BlockRejected as BlockRejected
+    from dlcore.engine.events import DigestFromServer as DigestFromServer
     from dlcore.engine.events import DownloadRetried as DownloadRetried
     from dlcore.engine.events import EndpointBusy as EndpointBusy
     from dlcore.engine.events import EndpointDropped as EndpointDropped
@@ -205,7 +206,7 @@ _PUBLIC = {
     "engine.client": "Client",
     "engine.download.downloads": "Retry",
     "engine.events": (
-        "BlockRejected DownloadRetried EndpointBusy EndpointDropped EndpointNote "
+        "BlockRejected DigestFromServer DownloadRetried EndpointBusy EndpointDropped EndpointNote "
         "EndpointProgress EndpointRenewed Event PackageFailed PackageReady PackageRepublished "
         "PackageStarted Progress RangeFailed RestartRequested RunSimulated StepEnded "
         "StepInterrupted StepRepeated StepSkipped StepStarted StepWaiting WaitingForNetwork "

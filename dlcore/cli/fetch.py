@@ -53,7 +53,10 @@ from dlcore.engine.units import amount
     "foreign manifest is put into it.",
 )
 @click.option(
-    "--sha256", default="", metavar="HEX", help="SHA-256 of the file at a URL; needed for a URL."
+    "--sha256",
+    default="",
+    metavar="HEX",
+    help="SHA-256 of the file at a URL; needed unless its server says it over https.",
 )
 @click.option(
     "--catalog", type=EXISTING_FILE, help="Trusted catalog; by default the first endpoint's."

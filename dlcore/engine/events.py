@@ -116,6 +116,18 @@ class EndpointRenewed(Event, frozen=True):
     reason: str
 
 
+class DigestFromServer(Event, frozen=True):
+    """Nobody named the digest of a file, so it is verified against what its own server says.
+
+    Attributes:
+        endpoint: Name of the server.
+        sha256: What it says, hex.
+    """
+
+    endpoint: str
+    sha256: str
+
+
 class DownloadRetried(Event, frozen=True):
     """No endpoint is left for a package; all are asked again after ``delay_s`` seconds."""
 

@@ -48,7 +48,8 @@ async def fetch(
         endpoints: Where from; all are used at once. Settings, or texts: a published folder,
             ``http(s)://...``, ``cmg+https://...``, ``cloud-dp+https://...``, ``blob+https://...``
             or ``dp+http://...``. For a URL or a foreign manifest: more URLs of the same file.
-        sha256: SHA-256 of the file at a URL, hex; needed for a URL, and only there.
+        sha256: SHA-256 of the file at a URL, hex. For a URL only, and needed there unless its
+            server says it (``Repr-Digest``) over https or on this machine.
         catalog: Trusted catalog; by default that of the first endpoint, read over TLS.
         catalog_sha256: SHA-256 that the catalog must have, hex.
         trust_root: Root document that must vouch for the catalog by TUF's signatures; then the

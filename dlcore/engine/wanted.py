@@ -13,7 +13,8 @@ from dlcore.deployment import is_protected
 from dlcore.engine.catalog import read_catalog
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.library import Library
-from dlcore.engine.events import Event
+from dlcore.engine.events import DigestFromServer, Event
+from dlcore.engine.file_at_url import check_digest_is_known, digest_of, name_of
 from dlcore.engine.manifests import load_described
 from dlcore.engine.sources import Access, Source, open_mirrors, open_sources, settings_of
 from dlcore.engine.trusted import TrustedRoot
@@ -132,12 +133,8 @@ def _is_file(path: str) -> bool:
 async def _find_url(
     wanted: Wanted, access: Access, stack: AsyncExitStack, tell: Callable[[Event], None]
 ) -> Found:
-    """A single file, of which the user vouches for the digest."""
-    if not wanted.sha256:
-        raise ConfigError(
-            "a file at a URL is fetched only with its digest, so that it can be verified",
-            remedy="Give its SHA-256, with --sha256 or the argument sha256, or a manifest.",
-        )
+    """A single file, of which the user or its own server vouches for the digest."""
+    check_digest_is_known(wanted.what, wanted.sha256)
     server = Server(wanted.what.partition("://")[2].partition("/")[0].rpartition("@")[2])
     try:
         probed = await Asking(tell).ask(
@@ -147,8 +144,11 @@ async def _find_url(
         if error.fault is not Fault.NOT_FOUND:
             raise
         raise NotFoundError(error.message, remedy="Check the URL.") from None
-    sha256 = wanted.sha256.lower()
-    manifest = _manifest_of_file(probed.name or "content", probed.length_bytes, sha256)
+    has_mirrors = bool(wanted.endpoints)
+    sha256 = digest_of(probed, wanted.sha256.lower(), has_mirrors=has_mirrors)
+    if not wanted.sha256:
+        tell(DigestFromServer(server.name, sha256))
+    manifest = _manifest_of_file(name_of(probed), probed.length_bytes, sha256)
     urls = [[wanted.what, *_urls(wanted.endpoints)]] if probed.length_bytes else []
     sources = open_mirrors(urls, manifest, access, stack)
     return Found(manifest, documents.encode(manifest), sources, beside=True)
@@ -156,7 +156,6 @@ async def _find_url(
 
 def _manifest_of_file(name: str, length_bytes: int, sha256: str) -> Manifest:
     """The manifest of a file of which only the digest of the whole is known."""
-    documents.check_path(name)  # a name that cannot be one everywhere is refused
     objects: tuple[Object, ...] = ()
     file = File(name, 0)
     if length_bytes:

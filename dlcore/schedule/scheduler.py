@@ -307,7 +307,7 @@ class DeadlineScheduler(Scheduler):
     ) -> Events:
         """End a request that failed, and decide what that means for its endpoint."""
         if item := self._end(number, now_s):
-            if fault is Fault.NOT_FOUND:
+            if fault in {Fault.NOT_FOUND, Fault.CORRUPT}:  # it has none, or says it has another
                 item.endpoint.lost(item.request.package, item.request.blocks.object)
             elif fault is Fault.NO_RANGES and item.request.from_beginning:
                 fault = Fault.REFUSED  # there is no other way to ask

@@ -19,6 +19,7 @@ class Mirror(ThreadingHTTPServer):
         asked: Ranges asked for, as the clients wrote them.
         gate: Bodies of GET wait for it.
         claimed_bytes: The length that it claims.
+        headers: What it says besides.
         missing: Whether it answers 404 to everything.
     """
 
@@ -28,6 +29,7 @@ class Mirror(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.content = content
         self.claimed_bytes = len(content)
+        self.headers: dict[str, str] = {}
         self.missing = False
         self.asked: list[str] = []
         self.gate = threading.Event()
@@ -49,8 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", str(self.server.claimed_bytes))
         self.send_header("Accept-Ranges", "bytes")
-        self.send_header("ETag", '"one"')
-        self.end_headers()
+        self._end_headers()
 
     def do_GET(self) -> None:
         if self.server.missing:
@@ -63,12 +64,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(206 if found else 200)
         self.send_header("Content-Length", str(last + 1 - first))
         self.send_header("Content-Range", f"bytes {first}-{last}/{self.server.claimed_bytes}")
-        self.send_header("ETag", '"one"')
-        self.end_headers()
+        self._end_headers()
         self.server.gate.wait(30)
         with contextlib.suppress(OSError):
             self.wfile.write(content[first : last + 1])
         self.close_connection = last >= len(content)  # the rest of the claim never comes
+
+    def _end_headers(self) -> None:
+        for name, value in {"ETag": '"one"', **self.server.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's name
         """Keep quiet."""

@@ -79,9 +79,71 @@ def test_a_url_with_its_digest_is_put_beside_other_files(here: Here, tmp_path: P
 
 
 def test_a_url_without_a_digest_is_refused(here: Here, tmp_path: Path) -> None:
-    ended = here("fetch", "https://localhost:1/file.bin", "-o", tmp_path, "--json")
-    assert (ended.status, ended.error["code"]) == (2, "config")
-    assert "--sha256" in ended.error["remedy"]
+    with mirror(CONTENT) as server:
+        for url in (f"{ELSEWHERE}/file.bin", "https://[/x", server.url()):  # the last is silent
+            ended = here("fetch", url, "-o", tmp_path, "--json")
+            assert (ended.status, ended.error["code"]) == (2, "config")
+            assert "--sha256" in ended.error["remedy"]
+        assert not server.asked
+
+
+def repr_digest(content: bytes) -> dict[str, str]:
+    """What a server says that knows the digest of the whole."""
+    told = base64.b64encode(hashlib.sha256(content).digest()).decode()
+    return {"Repr-Digest": f"sha-512=:AA==:, sha-256=:{told}:"}
+
+
+def test_a_file_is_verified_by_what_its_server_says_if_nobody_else_says_it(
+    here: Here, tmp_path: Path
+) -> None:
+    with mirror(CONTENT) as server:
+        server.headers = repr_digest(CONTENT)
+        right = here("fetch", server.url(), "-o", tmp_path / "right", "--json")
+        server.content = CONTENT[:-1] + b"x"
+        wrong = here("fetch", server.url(), "-o", tmp_path / "wrong", "--json")
+    assert right.status == 0, right.err
+    assert f"says that the SHA-256 is {SHA256}" in right.err
+    assert tree(tmp_path / "right") == {"file.bin": digest(CONTENT)}
+    assert (wrong.status, wrong.error["code"]) == (7, "integrity")
+
+
+def test_a_file_that_is_another_by_its_servers_own_word_is_not_fetched(
+    here: Here, tmp_path: Path
+) -> None:
+    other = bytes(len(CONTENT))
+    with mirror(other) as server:
+        server.headers = repr_digest(other)
+        command = ("fetch", server.url(), "--sha256", SHA256, "-o", tmp_path / "to", "--json")
+        alone = here(*command)
+        assert not server.asked
+        with mirror(CONTENT) as good:
+            helped = here(*command, "--from", good.url())
+    assert (alone.status, alone.error["code"]) == (7, "integrity")
+    assert hashlib.sha256(other).hexdigest() in alone.error["message"]
+    assert SHA256 in alone.error["message"]
+    assert helped.status == 0, helped.err
+    assert helped.document["bytes_fetched"] == len(CONTENT), "nothing of the other file"
+
+
+@pytest.mark.parametrize(
+    ("suggested", "name"),
+    [
+        ('attachment; filename="tool 1.2.bin"', "tool 1.2.bin"),
+        ('attachment; filename="../../../evil.bin"', "evil.bin"),
+        ('attachment; filename="CON"', "file.bin"),
+        ('attachment; filename="a:b"', "file.bin"),
+        ('attachment; filename=".bashrc"', "file.bin"),
+        ("inline", "file.bin"),
+    ],
+)
+def test_a_file_has_the_name_that_its_server_suggests_if_that_is_safe(
+    suggested: str, name: str, here: Here, tmp_path: Path
+) -> None:
+    with mirror(CONTENT) as server:
+        server.headers = {"Content-Disposition": suggested}
+        ended = here("fetch", server.url(), "--sha256", SHA256, "-o", tmp_path / "to", "--json")
+    assert ended.status == 0, ended.err
+    assert tree(tmp_path / "to") == {name: digest(CONTENT)}
 
 
 def test_a_wrong_file_at_a_url_never_appears(here: Here, tmp_path: Path) -> None:

@@ -36,8 +36,15 @@ from dlcore.tasksequence import (
 )
 from dlcore.tasksequence.archive import MAX_TOTAL_BYTES, read_documents
 from dlcore.transfer.endpoints.propfind import parse_listing
-from dlcore.transfer.http.headers import MAX_RETRY_AFTER_S, parse_content_range, parse_retry_after_s
+from dlcore.transfer.http.headers import (
+    MAX_RETRY_AFTER_S,
+    parse_content_range,
+    parse_repr_digest,
+    parse_retry_after_s,
+)
 from dlcore.transfer.http.redaction import redact
+from dlcore.transfer.http.redirects import Route
+from dlcore.transfer.http.suggested_name import suggested_name
 from tests.fuzz.target import RefusedError, target
 
 SOURCE = "fuzz"
@@ -137,6 +144,27 @@ def content_range(data: bytes) -> None:
         raise RefusedError
     assert 0 <= parsed.start < parsed.end
     assert parsed.total is None or parsed.end <= parsed.total
+
+
+@target(RefusedError)
+def repr_digest(data: bytes) -> None:
+    if parse_repr_digest(data.decode("latin-1")) is None:
+        raise RefusedError
+
+
+@target(RefusedError)
+def content_disposition(data: bytes) -> None:
+    name = suggested_name(data.decode("latin-1"))
+    assert not {"/", "\\"} & set(name)
+    if not name:
+        raise RefusedError
+
+
+@target(ValueError)
+def redirect_location(data: bytes) -> None:
+    route = Route(("https://localhost/first",)).redirected(data.decode("latin-1"))
+    assert route.url.isascii()
+    assert route.url.lower().startswith("https://")
 
 
 @target(RefusedError)

@@ -265,7 +265,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         if flight.is_cancelled or (is_short and not fault):
             self._note(self.scheduler.cancelled(number, self.now_s))
         elif fault:
-            if fault is Fault.NOT_FOUND:
+            if fault in {Fault.NOT_FOUND, Fault.CORRUPT}:
                 self.held[request.package, request.endpoint].discard(request.blocks.object)
             self._note(self.scheduler.failed(number, self.now_s, fault, jitter=0.5))
         else:

@@ -1,4 +1,4 @@
-"""Finds out the length of what is at a plain URL, before any of it is fetched."""
+"""Finds out the length and the name of what is at a plain URL, before any of it is fetched."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ import msgspec
 
 from dlcore.errors import Fault
 from dlcore.transfer.http.client import HttpClient
-from dlcore.transfer.http.headers import parse_content_length, parse_content_range, range_header
+from dlcore.transfer.http.headers import (
+    WANT_DIGEST,
+    parse_content_length,
+    parse_content_range,
+    parse_repr_digest,
+    range_header,
+)
 from dlcore.transfer.http.readers import check_content_coding
 from dlcore.transfer.http.response import Response
+from dlcore.transfer.http.suggested_name import suggested_name
 
 
 class Probed(msgspec.Struct, frozen=True):
@@ -20,11 +27,15 @@ class Probed(msgspec.Struct, frozen=True):
         length_bytes: Length of the whole.
         accepts_ranges: Whether the server can send parts of it.
         name: Last component of the URL's path. May be empty, and may be unsafe as a file name.
+        suggested_name: The name that the server gives it; the same holds.
+        sha256: Digest of the whole, as the server says; empty if it does not.
     """
 
     length_bytes: int
     accepts_ranges: bool
     name: str
+    suggested_name: str = ""
+    sha256: bytes = b""
 
 
 async def probe(url: str, client: HttpClient) -> Probed:
@@ -33,12 +44,13 @@ async def probe(url: str, client: HttpClient) -> Probed:
     Raises:
         TransferError: The server cannot be reached, refuses, or does not say the length.
     """
-    with await client.request("HEAD", url) as response:
+    with await client.request("HEAD", url, headers=WANT_DIGEST) as response:
         length_bytes = _content_length(response)
         if response.status == 200 and length_bytes is not None and _offers_ranges(response):
             check_content_coding(response)
-            return Probed(length_bytes, True, _last_component(url))
-    with await client.request("GET", url, headers=range_header(0, 1)) as response:
+            return _probed(url, response, length_bytes, accepts_ranges=True)
+    headers = {**WANT_DIGEST, **range_header(0, 1)}
+    with await client.request("GET", url, headers=headers) as response:
         if response.status not in {200, 206, 416}:
             raise await response.status_error()
         check_content_coding(response)
@@ -50,7 +62,17 @@ async def probe(url: str, client: HttpClient) -> Probed:
                 "the server does not say how long this file is",
                 remedy="Use a server that sends Content-Length or Content-Range.",
             )
-        return Probed(length_bytes, is_partial, _last_component(url))
+        return _probed(url, response, length_bytes, accepts_ranges=is_partial)
+
+
+def _probed(url: str, response: Response, length_bytes: int, *, accepts_ranges: bool) -> Probed:
+    return Probed(
+        length_bytes,
+        accepts_ranges,
+        _last_component(url),
+        suggested_name(response.headers.get("Content-Disposition", "")),
+        parse_repr_digest(response.headers.get("Repr-Digest", "")) or b"",
+    )
 
 
 def _offers_ranges(response: Response) -> bool:

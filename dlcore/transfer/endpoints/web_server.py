@@ -104,6 +104,7 @@ def _placement(
                 wanted.length_bytes,
                 writer,
                 from_beginning=from_beginning,
+                sha256=wanted.sha256,
             )
 
         return read

@@ -5,6 +5,7 @@ Guarantees: pure. A value that cannot be read gives None, never an exception and
 
 from __future__ import annotations
 
+import base64
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,10 +14,14 @@ from typing import NamedTuple
 COMMON_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "dlcore"}
 """Sent with every request."""
 
+WANT_DIGEST = {"Want-Repr-Digest": "sha-256=1"}
+"""Asks for the SHA-256 of the whole object. Source: RFC 9530, section 4."""
+
 MAX_LENGTH_BYTES = (1 << 63) - 1  # the largest file offset that the operating systems know
 MAX_RETRY_AFTER_S = 300.0  # waiting longer than 5 minutes is worse than asking once more
 
 _CONTENT_RANGE = re.compile(r"(?i:bytes) ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)", re.ASCII)
+_REPR_DIGEST = re.compile(r"(?:^|,)[ \t]*sha-256=:([A-Za-z0-9+/]{43}=):[ \t]*(?=,|$)", re.ASCII)
 _SECONDS = re.compile(r"[0-9]+", re.ASCII)
 
 
@@ -50,6 +55,15 @@ def parse_content_range(value: str) -> ContentRange | None:
     if not first <= last < longest <= MAX_LENGTH_BYTES:
         return None
     return ContentRange(first, last + 1, total)
+
+
+def parse_repr_digest(value: str) -> bytes | None:
+    """Read the SHA-256 in a ``Repr-Digest``: that of the whole object, whatever part was asked for.
+
+    Source: RFC 9530, section 3, "The Repr-Digest Field".
+    """
+    found = _REPR_DIGEST.findall(value)
+    return base64.b64decode(found[0]) if len(found) == 1 else None
 
 
 def parse_content_length(value: str) -> int | None:

@@ -16,7 +16,12 @@ from collections.abc import Mapping
 from dlcore.errors import Fault
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.faults import PORTAL_REMEDY
-from dlcore.transfer.http.headers import parse_content_length, parse_content_range, range_header
+from dlcore.transfer.http.headers import (
+    parse_content_length,
+    parse_content_range,
+    parse_repr_digest,
+    range_header,
+)
 from dlcore.transfer.http.receive import receive, receive_within
 from dlcore.transfer.http.response import Response
 from dlcore.transfer.sink import SinkWriter
@@ -33,6 +38,7 @@ async def read_range(
     *,
     headers: Mapping[str, str] | None = None,
     from_beginning: bool = False,
+    sha256: bytes = b"",
 ) -> None:
     """Read bytes ``[start, end)`` of the object at ``url``.
 
@@ -45,10 +51,12 @@ async def read_range(
         headers: Further request headers.
         from_beginning: Whether to accept the whole object in place of the range: what comes before
             the range is received and dropped.
+        sha256: Digest of the whole object; empty if it is not known.
 
     Raises:
-        TransferError: Any fault that `dlcore.errors.Fault` lists, except ``CORRUPT``. What was
-            written before it has the right position and count.
+        TransferError: Any fault that `dlcore.errors.Fault` lists; ``CORRUPT`` only if the server
+            itself says that its object has another digest. What was written before it has the right
+            position and count.
     """
     start, end = span
     range_headers = {**(headers or {}), **range_header(start, end)}
@@ -57,6 +65,7 @@ async def read_range(
             if response.status not in {200, 206}:
                 raise await response.status_error()
             check_content_coding(response)
+            _check_digest(response, sha256)
             if response.status == 206:
                 _check_partial(response, start, end, total_bytes)
                 await receive(response, end - start, writer)
@@ -147,6 +156,16 @@ def check_content_coding(response: Response) -> None:
             Fault.REFUSED,
             "sent a compressed body, which was not asked for",
             remedy="Switch compression off for these URLs at the server or the proxy.",
+        )
+
+
+def _check_digest(response: Response, sha256: bytes) -> None:
+    """Refuse an object whose digest is another one by the server's own word."""
+    said = parse_repr_digest(response.headers.get("Repr-Digest", ""))
+    if sha256 and said and said != sha256:
+        raise response.error(
+            Fault.CORRUPT,
+            f"the object's SHA-256 is {said.hex()}, as the server says, not {sha256.hex()}",
         )
 
 

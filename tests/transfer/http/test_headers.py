@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -15,6 +16,7 @@ from dlcore.transfer.http.headers import (
     ContentRange,
     parse_content_range,
     parse_date,
+    parse_repr_digest,
     parse_retry_after_s,
 )
 
@@ -33,6 +35,22 @@ def test_a_content_range_is_read_exactly_when_it_is_in_order(bounds: list[int]) 
 def test_a_range_of_an_unknown_total_is_read(bounds: list[int]) -> None:
     first, last = bounds
     assert parse_content_range(f"bytes {first}-{last}/*") == ContentRange(first, last + 1, None)
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_the_digest_of_the_whole_is_read_wherever_it_stands(digest: bytes) -> None:
+    text = f"sha-256=:{base64.b64encode(digest).decode()}:"
+    for value in (text, f"md5=:AA==:, {text}", f"{text},sha-512=:AA==:"):
+        assert parse_repr_digest(value) == digest
+
+
+@given(st.text())
+@example("sha-256=:AA==:")
+@example(f"sha-256={'A' * 43}=")
+@example(f"xsha-256=:{'A' * 43}=:")
+@example(f"sha-256=:{'A' * 43}=:, sha-256=:{'B' * 43}=:")
+def test_what_is_not_exactly_one_digest_is_none(text: str) -> None:
+    assert parse_repr_digest(text) is None
 
 
 @given(st.text())
