@@ -82,13 +82,17 @@ if TYPE_CHECKING:
     from dlcore.engine.events import EndpointRenewed as EndpointRenewed
     from dlcore.engine.events import Event as Event
     from dlcore.engine.events import PackageFailed as PackageFailed
+    from dlcore.engine.events import PackageProgress as PackageProgress
     from dlcore.engine.events import PackageReady as PackageReady
     from dlcore.engine.events import PackageRepublished as PackageRepublished
     from dlcore.engine.events import PackageStarted as PackageStarted
     from dlcore.engine.events import Progress as Progress
     from dlcore.engine.events import RangeFailed as RangeFailed
     from dlcore.engine.events import RestartRequested as RestartRequested
+    from dlcore.engine.events import RunBegan as RunBegan
+    from dlcore.engine.events import RunEnded as RunEnded
     from dlcore.engine.events import RunSimulated as RunSimulated
+    from dlcore.engine.events import RunStep as RunStep
     from dlcore.engine.events import StepEnded as StepEnded
     from dlcore.engine.events import StepInterrupted as StepInterrupted
     from dlcore.engine.events import StepRepeated as StepRepeated
@@ -207,9 +211,10 @@ _PUBLIC = {
     "engine.download.downloads": "Retry",
     "engine.events": (
         "BlockRejected DigestFromServer DownloadRetried EndpointBusy EndpointDropped EndpointNote "
-        "EndpointProgress EndpointRenewed Event PackageFailed PackageReady PackageRepublished "
-        "PackageStarted Progress RangeFailed RestartRequested RunSimulated StepEnded "
-        "StepInterrupted StepRepeated StepSkipped StepStarted StepWaiting WaitingForNetwork "
+        "EndpointProgress EndpointRenewed Event PackageFailed PackageProgress PackageReady "
+        "PackageRepublished PackageStarted Progress RangeFailed RestartRequested RunBegan RunEnded "
+        "RunSimulated RunStep StepEnded StepInterrupted StepRepeated StepSkipped StepStarted "
+        "StepWaiting WaitingForNetwork "
         "encode:encode_event"
     ),
     "engine.fetch": "fetch",

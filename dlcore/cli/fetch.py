@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
 from dlcore.cli.logs import LoggedCommand, is_verbose
 from dlcore.cli.loop import run_async
 from dlcore.cli.output import (
@@ -24,6 +25,7 @@ from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.state import trust_root_option, wait_option
 from dlcore.cli.views import View, open_view
 from dlcore.engine.download.packages import Retry
+from dlcore.engine.event_writer import Write, written
 from dlcore.engine.events import EventBus
 from dlcore.engine.fetch import fetch
 from dlcore.engine.fetch_into import Fetched
@@ -104,6 +106,7 @@ from dlcore.engine.units import amount
 @wait_option
 @quiet_option
 @json_option
+@events_options
 def command(
     what: str,
     sources: tuple[str, ...],
@@ -121,6 +124,8 @@ def command(
     wait_s: float,
     quiet: bool,
     as_json: bool,
+    events_format: str | None,
+    events_file: Path | None,
 ) -> None:
     """Fetch a package by ID, a file by URL, or what a MANIFEST describes.
 
@@ -131,6 +136,7 @@ def command(
     another version is repaired in the same way. A file in it that dlcore did not put there is
     refused by name.
     """
+    tells_events = takes_standard_output(events_format, events_file, as_json=as_json)
     start = partial(
         fetch,
         what,
@@ -145,10 +151,11 @@ def command(
         cap_bytes_per_s=cap_bytes_per_s or 0.0,
         wait_s=wait_s,
     )
-    fetched = run_async(_shown(start, open_view(quiet=quiet)))
+    with opened_events(events_format, events_file) as write:
+        fetched = run_async(_shown(start, open_view(quiet=quiet), write))
     if as_json:
         show_json({**msgspec.to_builtins(fetched), "verified": True})
-    else:
+    elif not tells_events:
         say(
             f"{fetched.package}: {amount(fetched.content_bytes)} verified at {fetched.path} "
             f"({amount(fetched.bytes_fetched)} fetched, {amount(fetched.bytes_reused)} reused)"
@@ -157,8 +164,10 @@ def command(
             say(f"was different before: {told(fetched.repaired)}")
 
 
-async def _shown(start: Callable[..., Awaitable[Fetched]], view: View) -> Fetched:
+async def _shown(
+    start: Callable[..., Awaitable[Fetched]], view: View, write: Write | None
+) -> Fetched:
     bus = EventBus()
-    async with shown(bus.listen(), view, verbose=is_verbose()):
+    async with written(bus, write), shown(bus.listen(), view, verbose=is_verbose()):
         with contextlib.closing(bus):
             return await start(on_event=bus.emit)

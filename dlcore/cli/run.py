@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import click
 import msgspec
 
 from dlcore.cli.endings import RESTART
+from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
 from dlcore.cli.logs import LoggedCommand, is_verbose
 from dlcore.cli.loop import run_async
 from dlcore.cli.output import json_option, quiet_option, show_json, tell
@@ -22,15 +24,16 @@ from dlcore.cli.state import deployment_trust_root_option, state_option, wait_op
 from dlcore.cli.views import View, open_view
 from dlcore.deployment import Deployment, load_deployment
 from dlcore.engine.client import Client
+from dlcore.engine.event_writer import Write, written
 from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.report import Report
 from dlcore.engine.resume import Resume
 from dlcore.engine.run import run_sequence
 from dlcore.errors import StepError
 from dlcore.steps.interface import Executor
-from dlcore.steps.post_action import DetachedPostAction, PostAction
+from dlcore.steps.post_action import DetachedPostAction
 from dlcore.steps.registry import standard_executors
-from dlcore.tasksequence import TaskSequence, load
+from dlcore.tasksequence import load
 
 
 @click.command(cls=LoggedCommand)
@@ -57,6 +60,7 @@ from dlcore.tasksequence import TaskSequence, load
 @wait_option
 @quiet_option
 @json_option
+@events_options
 def command(
     sequence: Path,
     config: Path,
@@ -70,6 +74,8 @@ def command(
     wait_s: float,
     quiet: bool,
     as_json: bool,
+    events_format: str | None,
+    events_file: Path | None,
 ) -> int:
     """Run SEQUENCE: an exported task sequence (XML, object.xml or zip).
 
@@ -82,6 +88,7 @@ def command(
     """
     if is_restart and is_continue:
         raise click.UsageError("--restart and --continue exclude each other")
+    tells_events = takes_standard_output(events_format, events_file, as_json=as_json)
     resume = Resume.RESTART if is_restart else Resume.CONTINUE if is_continue else Resume.ASK
     loaded = load(sequence, which=which)
     deployment = load_deployment(config, trust_root=trust_root)
@@ -91,8 +98,12 @@ def command(
     if cap_bytes_per_s is not None:
         client.limit(cap_bytes_per_s)
     view = open_view(quiet=quiet)
-    tell_report = _show_json if as_json else show_report
-    report = run_async(_run(client, loaded, executor, resume, post_action, view, tell_report))
+    tell_report = _tell_nothing if tells_events else _show_json if as_json else show_report
+    with opened_events(events_format, events_file) as write:
+        run = partial(
+            run_sequence, client, loaded, executor, resume=resume, post_action=post_action
+        )
+        report = run_async(_run(client, run, view, write, tell_report))
     if report.outcome is RunOutcome.FAILED:
         last = report.steps[-1]
         failed = f" ({StepError.code}): step {last.index} '{last.name}' failed: {last.why}"
@@ -111,23 +122,23 @@ def _executors(deployment: Deployment) -> Executor:
 
 async def _run(
     client: Client,
-    sequence: TaskSequence,
-    executor: Executor,
-    resume: Resume,
-    post_action: PostAction | None,
+    run: Callable[[], Awaitable[Report]],
     view: View,
+    write: Write | None,
     tell_report: Callable[[Report], None],
 ) -> Report:
     """Run it, and tell what it came to; only then does the client forget a run that has ended."""
     async with client:
-        async with shown(client.events(), view, verbose=is_verbose()):
+        async with written(client.bus, write), shown(client.events(), view, verbose=is_verbose()):
             with contextlib.closing(client.bus):
-                report = await run_sequence(
-                    client, sequence, executor, resume=resume, post_action=post_action
-                )
+                report = await run()
         tell_report(report)
     return report
 
 
 def _show_json(report: Report) -> None:
     show_json(msgspec.to_builtins(report))
+
+
+def _tell_nothing(report: Report) -> None:
+    """The last event has told what the run came to."""

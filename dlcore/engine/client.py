@@ -30,6 +30,7 @@ from dlcore.engine.judge import Judge
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.republished import Republished
 from dlcore.engine.resume import Resume, take_up
+from dlcore.engine.run_records import recorded
 from dlcore.engine.session import Session
 from dlcore.engine.state import RunState
 from dlcore.errors import ConfigError
@@ -162,6 +163,9 @@ class Client:
                 self.store = await hold(self.state, self._wait_s, self.policy.lock_retry_s)
                 self._stack.callback(self.store.close)
                 self._held = True
+                await self._stack.enter_async_context(
+                    recorded(self.state, self.bus, self.policy.record)
+                )
                 await self._catalogs.keep_evidence()
 
     def events(self) -> AsyncIterator[Event]:

@@ -7,7 +7,7 @@ as JSON (`encode`) an event is one object with the member ``event``; members are
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
@@ -31,14 +31,24 @@ class PackageStarted(Event, frozen=True):
 
 
 class PackageReady(Event, frozen=True):
-    """A package is complete, verified and visible at ``path``."""
+    """A package is complete, verified and visible.
+
+    Attributes:
+        package: Its id.
+        path: The folder with its files.
+    """
 
     package: str
     path: str
 
 
 class PackageFailed(Event, frozen=True):
-    """A package could not be completed; what was verified of it stays on disk."""
+    """A package could not be completed; what was verified of it stays on disk.
+
+    Attributes:
+        package: Its id.
+        message: Why, endpoint by endpoint.
+    """
 
     package: str
     message: str
@@ -81,6 +91,10 @@ class EndpointDropped(Event, frozen=True):
 
     A download retry asks it again, unless ``fault`` is ``corrupt``: then it is quarantined for the
     rest of the run.
+
+    Attributes:
+        endpoint: Its name.
+        fault: How it failed last (see ``dlcore.errors.Fault``).
     """
 
     endpoint: str
@@ -102,14 +116,25 @@ class EndpointNote(Event, frozen=True):
 
 
 class EndpointBusy(Event, frozen=True):
-    """An endpoint asked for time before it tells what it holds; asked again after ``wait_s``."""
+    """An endpoint asked for time before it tells what it holds.
+
+    Attributes:
+        endpoint: Its name.
+        wait_s: Seconds until it is asked again.
+    """
 
     endpoint: str
     wait_s: float
 
 
 class EndpointRenewed(Event, frozen=True):
-    """A token or signed locations were renewed; ``reason`` is ``expiring`` or ``rejected``."""
+    """A token or signed locations were renewed.
+
+    Attributes:
+        endpoint: Its name.
+        what: ``token`` or ``locations``.
+        reason: ``expiring`` or ``rejected``.
+    """
 
     endpoint: str
     what: str
@@ -129,7 +154,14 @@ class DigestFromServer(Event, frozen=True):
 
 
 class DownloadRetried(Event, frozen=True):
-    """No endpoint is left for a package; all are asked again after ``delay_s`` seconds."""
+    """No endpoint is left for a package; all are asked again later.
+
+    Attributes:
+        package: Its id.
+        attempt: Which retry it will be; the first is 1.
+        of: The most retries there will be.
+        delay_s: Seconds until then.
+    """
 
     package: str
     attempt: int
@@ -143,10 +175,26 @@ class EndpointProgress(msgspec.Struct, frozen=True):
     Attributes:
         connections: Requests in flight.
         rate_bytes_per_s: Recent bytes per second.
+        received_bytes: Payload bytes received since this process began.
+        failures: Failed requests and bad blocks since this process began.
     """
 
     connections: int
     rate_bytes_per_s: float
+    received_bytes: int = 0
+    failures: int = 0
+
+
+class PackageProgress(msgspec.Struct, frozen=True):
+    """How far one package is.
+
+    Attributes:
+        verified_bytes: Bytes of it on disk and verified.
+        content_bytes: Length of all its files.
+    """
+
+    verified_bytes: int
+    content_bytes: int
 
 
 class Progress(Event, frozen=True):
@@ -158,6 +206,8 @@ class Progress(Event, frozen=True):
         rate_bytes_per_s: Recent bytes per second.
         wasted_bytes: Bytes received and not used: of races lost and of requests cancelled.
         endpoints: What is going on at each endpoint.
+        packages: How far the packages are of which something has arrived and something is missing.
+        cap_bytes_per_s: The most that all endpoints together may bring; 0.0 if there is no cap.
     """
 
     verified_bytes: int
@@ -165,6 +215,66 @@ class Progress(Event, frozen=True):
     rate_bytes_per_s: float
     wasted_bytes: int = 0
     endpoints: dict[str, EndpointProgress] = {}
+    packages: dict[str, PackageProgress] = {}
+    cap_bytes_per_s: float = 0.0
+
+
+class RunStep(msgspec.Struct, frozen=True):
+    """A step of a run.
+
+    Attributes:
+        index: Of the step.
+        name: Of the step.
+        packages: What it is expected to need, as far as that can be told when the run begins or
+            goes on; empty for a step that has ended.
+    """
+
+    index: int
+    name: str
+    packages: tuple[str, ...] = ()
+
+
+class RunBegan(Event, frozen=True):
+    """A run begins, or another process goes on with it.
+
+    Attributes:
+        sequence: Name of the task sequence; empty if the export does not tell.
+        position: Index of the first step that has not ended.
+        restarts: How often another process has gone on with the run.
+        steps: All steps.
+    """
+
+    sequence: str
+    position: int
+    restarts: int
+    steps: tuple[RunStep, ...]
+
+
+class RunEnded(Event, frozen=True):
+    """A run has ended, or asks for a restart of the machine; the figures are those of its report.
+
+    Attributes:
+        outcome: ``succeeded``, ``failed`` or ``restart``.
+        makespan_s: Seconds from its start to the end of its last step, without the time between
+            restarts.
+        lower_bound_s: Seconds that no schedule could have beaten over this link.
+        link_bytes_per_s: The link's rate that the bound assumes.
+        link_rate: Whether that rate was ``given`` or ``measured``.
+        stall_s: Seconds that steps waited for their content, all together.
+        bytes_fetched: Payload bytes received.
+        bytes_reused: Verified bytes that were on disk before.
+        bytes_wasted: Of the bytes fetched, those that arrived twice, or were not used.
+    """
+
+    outcome: str
+    makespan_s: float
+    lower_bound_s: float
+    link_bytes_per_s: float
+    link_rate: str
+    stall_s: float
+    bytes_fetched: int
+    bytes_reused: int
+    bytes_wasted: int
 
 
 class RunSimulated(Event, frozen=True):
@@ -186,14 +296,24 @@ class StepSkipped(Event, frozen=True):
 
 
 class StepInterrupted(Event, frozen=True):
-    """A step was under way when an earlier process died; it runs again from its beginning."""
+    """A step was under way when an earlier process died; it runs again from its beginning.
+
+    Attributes:
+        index: Of the step.
+        name: Of the step.
+    """
 
     index: int
     name: str
 
 
 class StepRepeated(Event, frozen=True):
-    """A step runs again, because it asked for that before the machine restarted."""
+    """A step runs again, because it asked for that before the machine restarted.
+
+    Attributes:
+        index: Of the step.
+        name: Of the step.
+    """
 
     index: int
     name: str
@@ -246,7 +366,13 @@ class PackageRepublished(Event, frozen=True):
 
 
 class StepWaiting(Event, frozen=True):
-    """A step's turn has come and some of its packages are not complete yet."""
+    """A step's turn has come and some of its packages are not complete yet.
+
+    Attributes:
+        index: Of the step.
+        name: Of the step.
+        packages: Ids of the packages it needs.
+    """
 
     index: int
     name: str
@@ -260,13 +386,16 @@ class StepStarted(Event, frozen=True):
         index: Of the step.
         name: Of the step.
         stall_s: Seconds that it waited.
-        waits_s: Package id -> seconds of these that it waited for the package.
+        waits_s: Package id -> seconds of these that it waited for the package, in the order of the
+            waits.
+        packages: Ids of the packages it needs.
     """
 
     index: int
     name: str
     stall_s: float
     waits_s: dict[str, float] = {}
+    packages: tuple[str, ...] = ()
 
 
 class StepEnded(Event, frozen=True):
@@ -301,12 +430,23 @@ class EventBus:
 
     def __init__(self) -> None:
         self._queues: list[asyncio.Queue[Event | None]] = []
+        self._hearers: list[Callable[[Event], None]] = []
         self._closed = False
 
     def emit(self, event: Event) -> None:
         """Tell all listeners; never waits."""
+        for hear in self._hearers:
+            hear(event)
         for queue in self._queues:
             queue.put_nowait(event)
+
+    def subscribe(self, hear: Callable[[Event], None]) -> None:
+        """Call a function of dlcore's own with each event, at once; it neither waits nor fails."""
+        self._hearers.append(hear)
+
+    def unsubscribe(self, hear: Callable[[Event], None]) -> None:
+        """Do not call that function any more."""
+        self._hearers.remove(hear)
 
     def listen(self) -> AsyncIterator[Event]:
         """All events from now on, until the bus is closed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from dlcore.engine.thinning import RecordPolicy
 from dlcore.store import Reserve
 
 
@@ -24,6 +25,7 @@ class EnginePolicy(msgspec.Struct, frozen=True):
         max_copy_wait_s: How long a step waits while another process copies a package to the same
             folder: longer than the largest package takes.
         reserve: Free space that is left on the disk of the state directory.
+        record: How much of a run is recorded.
     """
 
     first_network_wait_s: float = 2.0
@@ -33,3 +35,4 @@ class EnginePolicy(msgspec.Struct, frozen=True):
     lock_retry_s: float = 0.2
     max_copy_wait_s: float = 3600.0
     reserve: Reserve = Reserve()
+    record: RecordPolicy = RecordPolicy()

@@ -8,6 +8,7 @@ import msgspec
 
 from dlcore import native
 from dlcore.engine.download.figures import EndpointFigures
+from dlcore.engine.events import RunEnded
 from dlcore.engine.outcomes import RateOrigin, RunOutcome, StepOutcome
 from dlcore.engine.republished import Republication
 from dlcore.engine.state import RunState, StepResult
@@ -122,6 +123,21 @@ def make_report(
         republished=republished,
         simulated=run.simulated,
         restart=run.restart.notice if run.restart and outcome is RunOutcome.RESTART else None,
+    )
+
+
+def run_ended(report: Report, outcome: RunOutcome) -> RunEnded:
+    """The event that tells how a run ended."""
+    return RunEnded(
+        outcome=outcome.value,
+        makespan_s=report.makespan_s,
+        lower_bound_s=report.lower_bound_s,
+        link_bytes_per_s=report.link_bytes_per_s,
+        link_rate=report.link_rate.value,
+        stall_s=report.stall_s,
+        bytes_fetched=report.bytes_fetched,
+        bytes_reused=report.bytes_reused,
+        bytes_wasted=report.bytes_wasted,
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
 from dlcore.engine.content import Content
+from dlcore.engine.events import Progress
 from dlcore.engine.state import LifeFigures
 
 
@@ -37,6 +38,10 @@ class RunFigures:
             downloads.figures(),
             self._renewals(),
         )
+
+    def progress(self) -> Progress:
+        """How far the downloads are now."""
+        return self._content.downloads.progress()
 
     def spared_bytes(self, packages: Iterable[str], fetched_bytes: Mapping[str, int]) -> int:
         """Content that was not fetched, and that download-first would have fetched too.

@@ -13,14 +13,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from dlcore.engine.content import Content
-from dlcore.engine.events import Event, EventBus
+from dlcore.engine.events import Event, EventBus, RunBegan, RunStep
 from dlcore.engine.judge import Judge
 from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.network_wait import NetworkWait
 from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.own_step_rules import is_own
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.report import Report, make_report
+from dlcore.engine.report import Report, make_report, run_ended
 from dlcore.engine.republished import Republished
 from dlcore.engine.run_ending import RunEnding
 from dlcore.engine.run_figures import RunFigures
@@ -31,7 +31,7 @@ from dlcore.engine.step_jobs import StepJobs
 from dlcore.engine.step_turns import StepTurns
 from dlcore.engine.turn import Turn
 from dlcore.engine.work_folders import make_work_folders, work_folder
-from dlcore.errors import ConfigError, StepError
+from dlcore.errors import ConfigError, StepError, TaskSequenceError
 from dlcore.machine import Machine
 from dlcore.printable import quoted
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
@@ -181,7 +181,10 @@ class Session:
         """
         if self.outcome is not None:
             raise ConfigError("the run has ended", remedy="Begin another session to run it again.")
+        self._tell_begin()
         self.outcome = self._ending.earlier()
+        if self.outcome is not None:
+            self._tell_end(self.outcome)
         if self.outcome is RunOutcome.FAILED:
             raise _failed(self._run.results[-1])
         if self.outcome is not None:
@@ -217,6 +220,7 @@ class Session:
                 return
         self.outcome = RunOutcome.SUCCEEDED
         await self._keeper.end(self.variables)
+        self._tell_end(self.outcome)
 
     async def completed(
         self, step: Step, outcome: Outcome | int = 0, *, is_final: bool = False
@@ -313,6 +317,7 @@ class Session:
             return await self._turns.skips(step)
         except StepError:
             self.outcome = RunOutcome.FAILED
+            self._tell_end(self.outcome)
             raise
 
     async def _begin(self, step: Step) -> Turn:
@@ -327,6 +332,22 @@ class Session:
 
     async def _end(self, step: Step, result: StepResult, outcome: Outcome) -> None:
         self.outcome = await self._turns.end(step, result, outcome)
+        if self.outcome is not None:
+            self._tell_end(self.outcome)
+
+    # What is told of the whole run
+
+    def _tell_begin(self) -> None:
+        expected = dict[int, tuple[str, ...]]()
+        with contextlib.suppress(TaskSequenceError):  # the step that it is about raises it
+            expected = {item.step.index: item.packages for item in self.upcoming()}
+        steps = tuple(RunStep(s.index, s.name, expected.get(s.index, ())) for s in self.steps)
+        run = self._run
+        self._bus.emit(RunBegan(self.sequence.name, run.position, run.restarts, steps))
+
+    def _tell_end(self, outcome: RunOutcome) -> None:
+        self._bus.emit(self._figures.progress())
+        self._bus.emit(run_ended(self.report(), outcome))
 
 
 def _not_reported(step: Step) -> ConfigError:

@@ -141,7 +141,7 @@ class StepTurns:
         if turn and not turn.has_started:
             await self._keeper.begin_step(step.index)
             stall_s = turn.start(_now_s())
-            self._tell(StepStarted(step.index, step.name, stall_s, turn.waits_s))
+            self._tell(StepStarted(step.index, step.name, stall_s, turn.waits_s, turn.packages))
 
     def end_attempt(
         self, step: Step, outcome: Outcome, *, is_final: bool

@@ -21,6 +21,7 @@ class Turn:
 
     Attributes:
         step: Whose turn it is.
+        packages: Ids of the packages it needs.
         is_reported: Whether the attempt under way was reported.
         result: What became of the step; None before its last attempt was reported.
     """
@@ -35,7 +36,7 @@ class Turn:
         self.step = step
         self.is_reported = False
         self.result: StepResult | None = None
-        self._packages = packages
+        self.packages = packages
         self._earlier = earlier or StepResult(step.index, step.name, StepOutcome.FAILED)
         self._waits_s = dict(self._earlier.waits_s)
         self._asked_s = now_s
@@ -104,7 +105,7 @@ class Turn:
             exit_code=outcome.exit_code,
             stall_s=self._earlier.stall_s + started_s - self._asked_s,
             run_s=self._earlier.run_s + now_s - started_s,
-            packages=self._packages,
+            packages=self.packages,
             waits_s=self.waits_s,
             explanation=_explanation(self.step, outcome),
             output=outcome.output,

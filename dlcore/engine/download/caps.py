@@ -37,6 +37,11 @@ class BandwidthCaps:
         self._total.set_cap(cap_bytes_per_s)
         self._wake_waiters()
 
+    @property
+    def total_bytes_per_s(self) -> float:
+        """The cap of all endpoints together; 0.0: none."""
+        return self._total.cap_bytes_per_s
+
     def set_endpoint(self, endpoint: str, cap_bytes_per_s: float) -> None:
         """Set the cap of one endpoint; 0.0: none."""
         self._by_endpoint[endpoint].set_cap(cap_bytes_per_s)

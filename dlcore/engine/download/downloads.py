@@ -26,7 +26,7 @@ from dlcore.engine.download.packages import Locate, Packages, Retry
 from dlcore.engine.download.reporter import Reporter
 from dlcore.engine.download.tasks import Tasks
 from dlcore.engine.download.verifier import Verifier
-from dlcore.engine.events import EndpointProgress, EventBus, Progress
+from dlcore.engine.events import EventBus, PackageProgress, Progress
 from dlcore.model import Manifest
 from dlcore.schedule import DeadlineScheduler, Policy, Scheduler, Terms
 from dlcore.store import Reserve, Store
@@ -198,6 +198,25 @@ class Downloads:
         """Bytes received and not used: of races lost and of requests cancelled."""
         return self._scheduler.wasted_bytes
 
+    def progress(self) -> Progress:
+        """How far the download is now."""
+        packages, now_s = self._packages.begun, self._now_s()
+        return Progress(
+            sum(package.verified_bytes for package in packages.values()),
+            sum(package.manifest.content_bytes for package in packages.values()),
+            self.meter.recent_bytes_per_s(now_s),
+            self.wasted_bytes,
+            {name: self.meter.progress_of(name, now_s) for name in self._endpoints},
+            {
+                package_id: PackageProgress(
+                    packages[package_id].verified_bytes, packages[package_id].manifest.content_bytes
+                )
+                for package_id in self.meter.received_bytes
+                if package_id in packages and not self._packages.is_finished(package_id)
+            },
+            self._caps.total_bytes_per_s,
+        )
+
     def figures(self) -> dict[str, EndpointFigures]:
         """What each endpoint has done so far."""
         return figures_of(self._endpoints, self.meter, self._endpoint_log.notes, self._now_s())
@@ -229,19 +248,4 @@ class Downloads:
     async def _tell_progress(self) -> None:
         while True:
             await asyncio.sleep(PROGRESS_EVERY_S)
-            packages = self._packages.begun.values()
-            now_s = self._now_s()
-            progress = Progress(
-                sum(package.verified_bytes for package in packages),
-                sum(package.manifest.content_bytes for package in packages),
-                self.meter.recent_bytes_per_s(now_s),
-                self.wasted_bytes,
-                {
-                    name: EndpointProgress(
-                        self.meter.connections[name].in_flight,
-                        self.meter.recent_bytes_per_s(now_s, name),
-                    )
-                    for name in self._endpoints
-                },
-            )
-            self._bus.emit(progress)
+            self._bus.emit(self.progress())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 
+from dlcore.engine.events import EndpointProgress
 from dlcore.errors import Fault
 
 WINDOW_S = 3.0
@@ -116,3 +117,12 @@ class Meter:
         """Bytes per second over the last `WINDOW_S` seconds, of one endpoint or of all."""
         rates = self._rates.values() if endpoint is None else [self._rates[endpoint]]
         return sum(rate.bytes_per_s(now_s) for rate in rates)
+
+    def progress_of(self, endpoint: str, now_s: float) -> EndpointProgress:
+        """What is going on at an endpoint, and what has come to pass there."""
+        return EndpointProgress(
+            self.connections[endpoint].in_flight,
+            self.recent_bytes_per_s(now_s, endpoint),
+            self.by_endpoint[endpoint],
+            self.faults[endpoint].total(),
+        )

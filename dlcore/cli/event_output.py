@@ -1,0 +1,96 @@
+"""The options ``--events`` and ``--events-file``: each event as a line, for programs."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import click
+
+from dlcore.engine.event_lines import StampedEvent, encode_line
+from dlcore.engine.event_writer import Write
+from dlcore.errors import ConfigError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def events_options(command: F) -> F:
+    """Give a command both options; they come as ``events_format`` and ``events_file``."""
+    kind = click.option(
+        "--events",
+        "events_format",
+        type=click.Choice(["ndjson"]),
+        help="Write each event as a line of JSON to standard output, in place of the tables; "
+        "docs/events.md has the members.",
+    )
+    where = click.option(
+        "--events-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Append the events to this file, in place of standard output.",
+    )
+    return kind(where(command))
+
+
+def takes_standard_output(
+    events_format: str | None, events_file: Path | None, *, as_json: bool
+) -> bool:
+    """Whether the events go to standard output.
+
+    Raises:
+        click.UsageError: The options contradict each other.
+    """
+    if events_file and not events_format:
+        raise click.UsageError("--events-file needs --events ndjson")
+    takes_it = events_format is not None and events_file is None
+    if takes_it and as_json:
+        raise click.UsageError(
+            "--events and --json both write to standard output: add --events-file"
+        )
+    return takes_it
+
+
+@contextlib.contextmanager
+def opened_events(events_format: str | None, events_file: Path | None) -> Iterator[Write | None]:
+    """Where the events go, open while the body runs; None: nowhere.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
+    if not events_format:
+        yield None
+    elif events_file is None:
+        yield _writing_to(_standard_output())
+    else:
+        with _file(events_file) as file:
+            yield _writing_to(file)
+
+
+def _file(path: Path) -> BinaryIO:
+    try:
+        return path.open("ab", buffering=0)
+    except OSError as error:
+        raise ConfigError(
+            f"--events-file: {path} cannot be written: {error.strerror}",
+            remedy="Name a file in a folder that exists and may be written.",
+        ) from None
+
+
+def _standard_output() -> BinaryIO:
+    """Its bytes: on Windows, text would get other line ends."""
+    buffer = getattr(sys.stdout, "buffer", None)
+    return buffer if buffer is not None else io.BytesIO()  # there is no standard output
+
+
+def _writing_to(file: BinaryIO) -> Write:
+    def write(events: Sequence[StampedEvent]) -> None:
+        data = memoryview(b"".join(map(encode_line, events)))
+        while data:
+            data = data[file.write(data) :]
+        file.flush()
+
+    return write
