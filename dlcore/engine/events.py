@@ -242,12 +242,14 @@ class RunBegan(Event, frozen=True):
         position: Index of the first step that has not ended.
         restarts: How often another process has gone on with the run.
         steps: All steps.
+        simulated: Whether the steps are simulated: only their content is real.
     """
 
     sequence: str
     position: int
     restarts: int
     steps: tuple[RunStep, ...]
+    simulated: bool = False
 
 
 class RunEnded(Event, frozen=True):

@@ -343,7 +343,8 @@ class Session:
             expected = {item.step.index: item.packages for item in self.upcoming()}
         steps = tuple(RunStep(s.index, s.name, expected.get(s.index, ())) for s in self.steps)
         run = self._run
-        self._bus.emit(RunBegan(self.sequence.name, run.position, run.restarts, steps))
+        name = self.sequence.name
+        self._bus.emit(RunBegan(name, run.position, run.restarts, steps, run.simulated))
 
     def _tell_end(self, outcome: RunOutcome) -> None:
         self._bus.emit(self._figures.progress())

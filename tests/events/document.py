@@ -67,7 +67,7 @@ def _table(kind: type) -> str:
 
 def _type(hint: object) -> str:
     if hint in _NAMES:
-        return _NAMES[hint]  # type: ignore[index]  # it is one of the keys
+        return _NAMES[hint]
     arguments: tuple[object, ...] = get_args(hint)
     origin = get_origin(hint)
     if origin is dict:
