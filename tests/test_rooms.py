@@ -37,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
         *("tasksequence", "steps", "machine", "deployment", "schedule", "store", "transfer"),
         *("package_ids", "long_path", "printable"),
     },
+    "timeline": {"engine", "errors", "printable", "schedule"},
     "steps": {
         *("errors", "model", "printable", "waiting", "text_files", "disk", "tasksequence"),
         "machine",
@@ -86,6 +87,7 @@ PURE = {
     "package_ids",
     "printable",
     "text_files",
+    "timeline",
 }
 NOT_IN_PURE = {"asyncio", "socket", "time", "threading", "random"}
 

@@ -28,7 +28,7 @@ from bench.demo import content
 from bench.demo.sequence import WINDOWS_PE_MARK, export
 from dlcore.cli.output import show_table
 from dlcore.cli.progress import shown
-from dlcore.cli.report import show_report
+from dlcore.cli.report_tables import show_report
 from dlcore.cli.views import open_view
 from dlcore.deployment import load_deployment
 from dlcore.engine.events import EndpointRenewed

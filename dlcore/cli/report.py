@@ -1,117 +1,110 @@
-"""Shows a run's report as tables, and what is known of the steps that failed."""
+"""``dlcore report``: what a run came to, and why it took as long as it did."""
 
 from __future__ import annotations
 
-from dlcore.cli.output import say, show_table
-from dlcore.engine.outcomes import StepOutcome
-from dlcore.engine.report import Report
-from dlcore.engine.units import amount
-from dlcore.printable import quoted
-from dlcore.steps.interface import RestartNotice
+from pathlib import Path
 
-MIN_SHOWN_WAIT_S = 0.05  # below, a wait is the time that looking takes
+import click
+import msgspec
 
-SIMULATED = (
-    "SIMULATED: no step was executed but those of the engine itself; content was fetched and"
-    " verified"
+from dlcore.cli.logs import LoggedCommand
+from dlcore.cli.output import json_option, say, show_json, show_table
+from dlcore.cli.state import state_option
+from dlcore.cli.timeline_tables import show_timeline
+from dlcore.engine.event_lines import EventLines, decode_lines
+from dlcore.engine.run_records import numbers, read
+from dlcore.engine.units import duration
+from dlcore.errors import NotFoundError, StorageError
+from dlcore.timeline import Timeline, headline, reasons, timeline_of
+from dlcore.timeline.page import page_of
+
+
+@click.command(cls=LoggedCommand)
+@click.argument("run", default="0", metavar="[RUN]")
+@state_option
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a page for a browser: the timeline as a picture, and the same figures as tables. "
+    "It needs nothing but itself.",
 )
+@click.option("--list", "is_list", is_flag=True, help="List the runs that are recorded.")
+@json_option
+def command(run: str, state: Path, page: Path | None, is_list: bool, as_json: bool) -> None:
+    """Tell what RUN came to, and why it took so long.
+
+    RUN is how many runs ago it was: 0, the default, is the latest run on the state directory, which
+    may be under way. Or RUN is a file that --events-file wrote.
+    """
+    if is_list:
+        _show_list(state, as_json=as_json)
+        return
+    timeline = timeline_of(_events(run, state))
+    if page:
+        _write(page, page_of(timeline))
+    if as_json:
+        told = {"headline": headline(timeline), "reasons": reasons(timeline), "timeline": timeline}
+        show_json(msgspec.to_builtins(told))
+    elif page:
+        say(f"written: {page}")
+    else:
+        show_timeline(timeline)
 
 
-def show_report(report: Report) -> None:
-    """Print the steps, then the figures."""
-    if report.simulated:
-        say(SIMULATED)
+def _events(run: str, state: Path) -> EventLines:
+    if run.isdigit():
+        return _recorded(state, int(run))
+    try:
+        with Path(run).open("rb") as lines:
+            return decode_lines(lines, source=run)
+    except FileNotFoundError:
+        raise NotFoundError(
+            f"{run}: there is no such file", remedy="RUN is a number of runs ago, or a file."
+        ) from None
+    except OSError as error:
+        raise StorageError(f"{run}: cannot be read: {error.strerror}") from error
+
+
+def _recorded(state: Path, number: int) -> EventLines:
+    lines = read(state, number).splitlines(keepends=True)
+    return decode_lines(lines, source=f"run {number} of {state}")
+
+
+def _show_list(state: Path, *, as_json: bool) -> None:
+    runs = {number: timeline_of(_recorded(state, number)) for number in numbers(state)}
+    if as_json:
+        show_json([_summary(number, timeline) for number, timeline in runs.items()])
+        return
     show_table(
-        ("step", "name", "outcome", "stall s", "run s", "packages needed", "why"),
+        ("run", "began", "task sequence", "outcome", "took"),
         (
-            (
-                str(step.index),
-                step.name,
-                step.outcome,
-                f"{step.stall_s:.2f}",
-                f"{step.run_s:.2f}",
-                " ".join(step.packages),
-                step.why,
-            )
-            for step in report.steps
+            (str(number), each.began, each.sequence, _outcome(each), duration(each.duration_s))
+            for number, each in runs.items()
         ),
     )
-    _show_waits(report)
-    _show_failures(report)
-    show_table(
-        ("", ""),
-        (
-            ("outcome", report.outcome or "under way"),
-            ("makespan", f"{report.makespan_s:.2f} s"),
-            ("lower bound", f"{report.lower_bound_s:.2f} s at {_rate(report)}"),
-            ("efficiency", f"{report.efficiency:.3f}"),
-            ("waited for content", f"{report.stall_s:.2f} s"),
-            ("download-first would take", f"{report.download_first_s:.2f} s"),
-            ("stop-at-every-step would take", f"{report.stop_at_every_step_s:.2f} s"),
-            ("fetched", amount(report.bytes_fetched)),
-            ("found on disk", amount(report.bytes_reused)),
-            ("fetched twice or not used", amount(report.bytes_wasted)),
-            ("fetched but never needed", amount(report.bytes_never_needed)),
-            ("hashed and written by", report.native_core),
-        ),
-    )
-    _show_republished(report)
-    show_table(
-        ("endpoint", "fetched", "mean rate", "most connections", "faults"),
-        (
-            (
-                name,
-                amount(own.bytes_fetched),
-                f"{amount(own.mean_bytes_per_s)}/s",
-                str(own.max_connections),
-                ", ".join(f"{fault} {count}" for fault, count in own.faults.items()),
-            )
-            for name, own in report.endpoints.items()
-        ),
-    )
 
 
-def _show_waits(report: Report) -> None:
-    """What each step waited for, if it is long enough to be noticed."""
-    rows = [
-        (str(step.index), step.name, package, f"{wait_s:.2f}")
-        for step in report.steps
-        for package, wait_s in step.waits_s.items()
-        if wait_s >= MIN_SHOWN_WAIT_S
-    ]
-    if rows:
-        show_table(("step", "name", "waited for", "wait s"), rows)
+def _summary(number: int, timeline: Timeline) -> dict[str, object]:
+    return {
+        "run": number,
+        "began": timeline.began,
+        "sequence": timeline.sequence,
+        "outcome": timeline.outcome or None,
+        "duration_s": timeline.duration_s,
+    }
 
 
-def _show_failures(report: Report) -> None:
-    """Of each step that failed: why, what its exit code means, the end of its output."""
-    for step in report.steps:
-        if step.outcome is not StepOutcome.FAILED:
-            continue
-        say(f"step {step.index} {quoted(step.name)} failed: {step.why}")
-        if step.explanation:
-            say(f"  exit code {step.exit_code}: {step.explanation}")
-        for line in step.output.splitlines():
-            say(f"  | {line}")
-    if report.restart:
-        _show_restart(report.restart)
+def _outcome(timeline: Timeline) -> str:
+    return timeline.outcome or "not ended"
 
 
-def _show_restart(notice: RestartNotice) -> None:
-    """What the caller is to tell people before it restarts the machine."""
-    delay = "" if notice.delay_s is None else f" {notice.delay_s} s after this notice"
-    told = f": {notice.message}" if notice.message else ""
-    say(f"the machine is to be restarted{delay}{told}")
-
-
-def _show_republished(report: Report) -> None:
-    if report.republished:
-        rows = (
-            (item.package, str(item.pinned_version), str(item.version or "withdrawn"))
-            for item in report.republished
-        )
-        show_table(("published again", "the run began with", "current"), rows)
-
-
-def _rate(report: Report) -> str:
-    return f"{amount(report.link_bytes_per_s)}/s ({report.link_rate})"
+def _write(page: Path, document: str) -> None:
+    try:
+        page.write_text(document, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise StorageError(
+            f"--html: {page} cannot be written: {error.strerror}",
+            remedy="Name a file in a folder that exists and may be written.",
+        ) from error

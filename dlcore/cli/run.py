@@ -18,7 +18,7 @@ from dlcore.cli.output import json_option, quiet_option, show_json, tell
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
-from dlcore.cli.report import show_report
+from dlcore.cli.report_tables import show_report
 from dlcore.cli.simulating import simulate_option, simulating_executor
 from dlcore.cli.state import deployment_trust_root_option, state_option, wait_option, which_option
 from dlcore.cli.views import View, open_view

@@ -10,6 +10,7 @@ Source: RFC 3339 (time), https://github.com/ndjson/ndjson-spec (lines).
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, TypeAlias, Union
@@ -95,7 +96,7 @@ def decode_lines(lines: Iterable[bytes], *, source: str) -> EventLines:
     found, unreadable = list[StampedEvent](), 0
     for line in filter(bytes.strip, lines):
         try:
-            document = json.loads(line)
+            document = json.loads(line, parse_float=_finite, parse_constant=_finite)
             at = msgspec.convert(document, Stamp)
             if at.schema != SCHEMA:
                 raise _unknown(source, at.schema)
@@ -105,6 +106,13 @@ def decode_lines(lines: Iterable[bytes], *, source: str) -> EventLines:
     if unreadable and not found:
         raise DocumentError(f"{source}: no line of it is an event of dlcore")
     return EventLines(tuple(found), unreadable)
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number} is not a finite number")
+    return value
 
 
 def _unknown(source: str, schema: int) -> DocumentError:

@@ -15,3 +15,21 @@ def amount(count_bytes: float) -> str:
 def counted(number: int, thing: str) -> str:
     """A number of things whose plural ends in s, in words."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def duration(length_s: float) -> str:
+    """A time for people: ``0.8 s``, ``12 s``, ``1 min 10 s``, ``2 h 05 min``."""
+    if length_s < 9.95:
+        return f"{length_s:.1f} s"
+    minutes, seconds = divmod(round(length_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
+
+
+def clock(at_s: float) -> str:
+    """A moment for people, since something began: ``0:05``, ``1:02:30``."""
+    minutes, seconds = divmod(int(at_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

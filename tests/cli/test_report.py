@@ -1,101 +1,92 @@
-"""What ``dlcore run`` shows of steps that failed, that waited, and that ask for a restart."""
+"""``dlcore report``: what people are told of a run afterwards."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from dlcore.cli.report import show_report
-from dlcore.deployment import Download
-from dlcore.engine.identity import SequenceIdentity
-from dlcore.engine.outcomes import RunOutcome, StepOutcome
-from dlcore.engine.report import make_report
-from dlcore.engine.state import Pin, Restart, RunState, StepResult
-from dlcore.steps.interface import RestartNotice
-from tests.cli.helpers import dlcore
-from tests.engine.scene import publish_packages, sequence, step
-
-CONFIG = """
-[client]
-on_internet = false
-[catalog]
-path = "published/catalog.json"
-[[endpoint]]
-name = "folder"
-kind = "file"
-path = "published"
-"""
+from dlcore.engine.event_lines import encode_line
+from tests.cli.conftest import Site
+from tests.cli.helpers import Here
+from tests.timeline.scene import bad_case, lines_of
 
 
-def shown(
-    capsys: pytest.CaptureFixture[str],
-    outcome: RunOutcome,
-    *results: StepResult,
-    restart: Restart | None = None,
-) -> str:
-    identity = SequenceIdentity("", (), ())
-    run = RunState(identity, Download.WHEN_NEEDED, Pin(""), {}, results=list(results))
-    run.restart = restart
-    show_report(make_report(run, outcome, 0))
-    return capsys.readouterr().out
+@pytest.fixture
+def record(tmp_path: Path) -> Path:
+    """A file that --events-file wrote: the run was slow for known reasons."""
+    path = tmp_path / "run.ndjson"
+    path.write_bytes(b"".join(map(encode_line, lines_of(bad_case()).events)))
+    return path
 
 
-def test_a_failed_step_is_explained_with_the_end_of_its_output(
-    capsys: pytest.CaptureFixture[str],
+def test_a_run_is_reported_as_text_as_a_page_and_as_json(
+    site: Site, tmp_path: Path, here: Here
 ) -> None:
-    failed = StepResult(
-        *(3, "Install", StepOutcome.FAILED),
-        message="exit code 1603",
-        exit_code=1603,
-        explanation="ERROR_INSTALL_FAILURE",
-        output="cannot write\nto \x1b[31mC:\\",
-    )
-    told = shown(capsys, RunOutcome.FAILED, failed)
-    assert "step 3 'Install' failed: exit code 1603\n" in told
-    assert "  exit code 1603: ERROR_INSTALL_FAILURE\n  | cannot write\n  | to \\x1b[31mC:" in told
+    where = ("--state", tmp_path / "state")
+    ran = here("run", site.sequence, "--config", site.gateway.config, *where, "--simulate", "0")
+    assert ran.status == 0, ran.err
+    told = here("report", *where)
+    assert told.status == 0
+    assert "succeeded, begun 20" in told.out
+    assert "It took " in told.out
+    for name in ("Upgrade", "ABC00001", "ABC00002", "emulator"):
+        assert name in told.out
+    page = tmp_path / "page.html"
+    assert here("report", *where, "--html", page).out == f"written: {page}\n"
+    assert "ABC00001" in page.read_text("utf-8")
+    timeline = here("report", *where, "--json").document["timeline"]
+    assert [step["outcome"] for step in timeline["steps"]] == ["succeeded", "succeeded"]
+    assert timeline["simulated"] is True
 
 
-def test_what_a_step_waited_for_is_shown_if_it_was_long(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    waits_s = {"ABC00001": 12.5, "ABC00002": 0.01}
-    told = shown(
-        *(capsys, RunOutcome.SUCCEEDED),
-        StepResult(0, "Install", StepOutcome.SUCCEEDED, waits_s=waits_s, output="all is well"),
+def test_a_file_of_events_is_reported_with_its_reasons(record: Path, here: Here) -> None:
+    lines = here("report", record).out.splitlines()
+    assert lines[0] == "Upgrade: succeeded, begun 2026-11-29T09:01:40.000Z"
+    assert lines[2] == '- Step 1 "Upgrade" waited 30 s for ABC00001 (60.0 MiB to fetch).'
+    document = here("report", record, "--json").document
+    assert document["reasons"][0]["kind"] == "stall"
+    assert document["headline"].startswith("It took 43 s")
+
+
+def test_a_fetch_is_reported_too(site: Site, tmp_path: Path, here: Here) -> None:
+    events = tmp_path / "fetch.ndjson"
+    here(
+        *("fetch", "ABC00002", "--from", site.published, "-o", tmp_path / "to"),
+        *("--events", "ndjson", "--events-file", events),
     )
-    rows = [line.split() for line in told.splitlines()]
-    assert ["0", "Install", "ABC00001", "12.50"] in rows
-    assert "ABC00002" not in told
-    assert "all is well" not in told, "only of steps that failed"
+    assert "ABC00002  ready" in here("report", events).out
+
+
+def test_the_runs_that_are_recorded_are_listed(site: Site, tmp_path: Path, here: Here) -> None:
+    where = ("--state", tmp_path / "state")
+    for _ in range(2):
+        here("run", site.sequence, "--config", site.gateway.config, *where, "--simulate", "0", "-q")
+    rows = here("report", "--list", *where).out.splitlines()
+    assert [row.split()[0] for row in rows] == ["run", "0", "1"]
+    listed = here("report", "--list", *where, "--json").document
+    assert [each["run"] for each in listed] == [0, 1]
+    assert {each["outcome"] for each in listed} == {"succeeded"}
+    assert here("report", "1", *where).status == 0
 
 
 @pytest.mark.parametrize(
-    ("notice", "text"),
+    ("arguments", "status", "message"),
     [
-        (RestartNotice(), "the machine is to be restarted\n"),
-        (RestartNotice(60, "Save\n"), "restarted 60 s after this notice: Save\\n\n"),
+        ((), 4, "no run is recorded there"),
+        (("7",), 4, "no run 7 before the latest"),
+        (("missing.ndjson",), 4, "there is no such file"),
+        ((Path(__file__),), 3, "no line of it is an event of dlcore"),
     ],
 )
-def test_a_restart_is_told_with_its_notice(
-    capsys: pytest.CaptureFixture[str], notice: RestartNotice, text: str
+def test_what_is_not_there_is_told(
+    arguments: tuple[object, ...], status: int, message: str, tmp_path: Path, here: Here
 ) -> None:
-    restart = Restart("", notice)
-    assert text in shown(capsys, RunOutcome.RESTART, restart=restart)
-    assert text not in shown(capsys, RunOutcome.SUCCEEDED, restart=restart)
+    ended = here("report", *arguments, "--state", tmp_path / "state")
+    assert (ended.status, message in ended.err) == (status, True), ended.err
+    assert not (tmp_path / "state").exists()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the step is a line for a POSIX shell")
-def test_a_step_that_fails_shows_what_it_printed(tmp_path: Path) -> None:
-    publish_packages(tmp_path, {"ABC00001": {"setup.exe": 5}})
-    line = "for n in 1 2 3; do echo line $n; done; exit 5"
-    (tmp_path / "sequence.xml").write_bytes(sequence(step("bad", CommandLine=line)))
-    (tmp_path / "client.toml").write_text(CONFIG, encoding="utf-8")
-    ended = dlcore(
-        *("run", tmp_path / "sequence.xml", "--config", tmp_path / "client.toml"),
-        *("--state", tmp_path / "state"),
-    )
-    assert ended.status == 15
-    assert "step 0 'bad' failed: exit code 5\n" in ended.out
-    assert "  | line 2\n  | line 3\n" in ended.out
+def test_a_page_that_cannot_be_written_is_told(record: Path, tmp_path: Path, here: Here) -> None:
+    ended = here("report", record, "--html", tmp_path / "missing" / "page.html")
+    assert (ended.status, "--html:" in ended.err) == (9, True), ended.err

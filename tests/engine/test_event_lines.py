@@ -66,10 +66,12 @@ def test_torn_lines_and_unknown_events_are_counted_and_left_out() -> None:
     line = encode_line(READY)
     unknown = line.replace(b"PackageReady", b"NotInventedYet")
     deep = b"[" * 100_000 + b"\n"
-    lines = [line, line[:20], b"\n", b"\x00\x00\x00\n", unknown, deep, b"[]\n", line, line[:-30]]
+    endless = [line.replace(b"12.5", number) for number in (b"1e999", b"NaN", b"-Infinity")]
+    torn = [line[:20], b"\n", b"\x00\x00\x00\n", line[:-30]]
+    lines = [line, *torn, unknown, deep, b"[]\n", *endless, line]
     read = decode_lines(lines, source="test")
     assert [stamped.event for stamped in read.events] == [READY.event, READY.event]
-    assert read.unreadable == 6
+    assert read.unreadable == 9
 
 
 def test_members_that_are_not_known_are_left_out() -> None:

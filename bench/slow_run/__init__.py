@@ -1,0 +1,1 @@
+"""A run that is slow for known reasons, and the report that must tell them."""

@@ -1,0 +1,73 @@
+"""Shows a run's timeline as text: why it took so long, then the figures as tables."""
+
+from __future__ import annotations
+
+from dlcore.cli.output import say, show_table
+from dlcore.engine.units import amount, duration
+from dlcore.timeline import Timeline, headline, reasons
+from dlcore.timeline.packages import PackageTimes
+from dlcore.timeline.steps import StepTimes
+from dlcore.timeline.timeline import steps_that_need
+
+
+def show_timeline(timeline: Timeline) -> None:
+    """Print it."""
+    name = f"{timeline.sequence}: " if timeline.sequence else ""
+    say(f"{name}{timeline.outcome or 'not ended'}, begun {timeline.began}")
+    say(headline(timeline))
+    for reason in reasons(timeline):
+        say(f"- {reason.text}")
+        for detail in reason.details:
+            say(f"  {detail}")
+    if timeline.steps:
+        say("")
+        show_table(
+            ("step", "name", "outcome", "waited", "for", "ran", "why"),
+            (_step(step) for step in timeline.steps),
+        )
+    say("")
+    show_table(
+        ("package", "outcome", "length", "ordered at", "first byte at", "ready at", "needed by"),
+        (_package(timeline, package) for package in timeline.packages),
+    )
+    say("")
+    show_table(
+        ("endpoint", "brought", "mean rate", "most connections", "failures"),
+        (
+            (
+                own.name,
+                amount(own.received_bytes),
+                f"{amount(own.bytes_per_s)}/s",
+                str(own.max_connections),
+                str(own.failures) + "".join(f", {mark.kind}" for mark in own.marks[-1:]),
+            )
+            for own in timeline.endpoints
+        ),
+    )
+    if timeline.unreadable:
+        say(f"\n{timeline.unreadable} lines of the record could not be read")
+
+
+def _step(step: StepTimes) -> tuple[str, ...]:
+    waits = " ".join(filter(None, step.waits_s))
+    waited = duration(step.stall_s) if step.parts else ""
+    ran = duration(step.run_s) if step.parts else ""
+    return (str(step.index), step.name, step.outcome, waited, waits, ran, step.why)
+
+
+def _package(timeline: Timeline, package: PackageTimes) -> tuple[str, ...]:
+    steps = steps_that_need(timeline.steps, package.package)
+    length = "" if package.content_bytes is None else amount(package.content_bytes)
+    return (
+        package.package,
+        package.outcome,
+        length,
+        _at(package.ordered_s),
+        _at(package.first_byte_s),
+        _at(package.ended_s),
+        " ".join(str(step.index) for step in steps),
+    )
+
+
+def _at(moment_s: float | None) -> str:
+    return "" if moment_s is None else duration(moment_s)

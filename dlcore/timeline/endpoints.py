@@ -1,0 +1,114 @@
+"""What each endpoint brought in a run, how it failed, and what was decided about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+
+from dlcore.engine import events
+from dlcore.errors import Fault
+from dlcore.schedule import EndpointChange
+from dlcore.timeline.bandwidth import Sample
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Something that happened at an endpoint.
+
+    Attributes:
+        at_s: Seconds into the run.
+        kind: ``failed``, ``dropped`` or ``quarantined``.
+        text: What happened, in words.
+    """
+
+    at_s: float
+    kind: str
+    text: str
+
+
+class EndpointTimes(msgspec.Struct, frozen=True):
+    """One endpoint.
+
+    Attributes:
+        name: Its name.
+        received_bytes: Payload bytes that it brought.
+        busy_s: Seconds in which it was asked for something, as far as samples tell.
+        max_connections: The most requests that a sample saw in flight.
+        failures: How often it failed or served something wrong, all together.
+        faults: How often of these in which way, as far as that is recorded.
+        marks: What happened, in order.
+    """
+
+    name: str
+    received_bytes: int
+    busy_s: float
+    max_connections: int
+    failures: int
+    faults: dict[str, int]
+    marks: tuple[Mark, ...]
+
+    @property
+    def bytes_per_s(self) -> float:
+        """The mean rate while it was asked for something."""
+        return self.received_bytes / self.busy_s if self.busy_s else 0.0
+
+    @property
+    def quarantined_s(self) -> float | None:
+        """When it was put into quarantine; None if it was not."""
+        return next((mark.at_s for mark in self.marks if mark.kind == "quarantined"), None)
+
+
+class EndpointsSoFar:
+    """Hears the events of endpoints."""
+
+    def __init__(self) -> None:
+        self._marks: dict[str, list[Mark]] = {}
+        self._faults: dict[str, Counter[str]] = {}
+        self._earlier_failures: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
+
+    def begin_process(self) -> None:
+        """The counters of progress are at zero."""
+        self._earlier_failures += self._failures
+        self._failures.clear()
+
+    def hear(self, event: events.Event, now_s: float) -> None:
+        """Something happened, so many seconds into the run."""
+        match event:
+            case events.Progress():
+                for name, own in event.endpoints.items():
+                    self._marks.setdefault(name, [])
+                    self._failures[name] = own.failures
+            case events.RangeFailed(_, endpoint, fault, message) if endpoint:
+                self._fail(endpoint, fault, message, now_s)
+            case events.BlockRejected(package, _, block, endpoint) if endpoint:
+                text = f"block {block} of an object of {package} does not match its digest"
+                self._fail(endpoint, Fault.CORRUPT.value, text, now_s)
+            case events.EndpointNote(endpoint, what, reason):
+                if what in (EndpointChange.DROPPED, EndpointChange.QUARANTINED):
+                    self._mark(endpoint, Mark(now_s, what, reason))
+
+    def all(self, samples: tuple[Sample, ...]) -> tuple[EndpointTimes, ...]:
+        """All endpoints, in the order of the settings."""
+        return tuple(self._one(name, samples) for name in self._marks)
+
+    def _one(self, name: str, samples: tuple[Sample, ...]) -> EndpointTimes:
+        busy = [sample for sample in samples if sample.is_busy(name)]
+        faults = self._faults.get(name, Counter())
+        counted = self._earlier_failures[name] + self._failures[name]
+        return EndpointTimes(
+            name,
+            received_bytes=sum(sample.by_endpoint.get(name, 0) for sample in busy),
+            busy_s=sum(sample.length_s for sample in busy),
+            max_connections=max((sample.connections.get(name, 0) for sample in busy), default=0),
+            failures=max(counted, faults.total()),
+            faults=dict(faults.most_common()),
+            marks=tuple(self._marks[name]),
+        )
+
+    def _fail(self, endpoint: str, fault: str, text: str, now_s: float) -> None:
+        self._faults.setdefault(endpoint, Counter())[fault] += 1
+        self._mark(endpoint, Mark(now_s, "failed", text))
+
+    def _mark(self, endpoint: str, mark: Mark) -> None:
+        self._marks.setdefault(endpoint, []).append(mark)

@@ -1,0 +1,86 @@
+"""When the packages of a run were ordered, arrived, and were ready."""
+
+from __future__ import annotations
+
+import msgspec
+
+from dlcore.engine import events
+
+
+class PackageTimes(msgspec.Struct, frozen=True):
+    """One package; times are seconds into the run, None if it did not come to that.
+
+    Attributes:
+        package: Its id.
+        outcome: ``ready``, ``failed``, or ``under way`` when the record ends.
+        content_bytes: Length of all its files; None if it was on disk before the run asked for it.
+        reused_bytes: Verified bytes that were on disk when it was ordered.
+        ordered_s: When its download began.
+        first_byte_s: When something of it had arrived first, to half a second.
+        ended_s: When it was complete and verified, or given up.
+        retries: How often all endpoints were asked for it again, as none was left.
+        retry_s: Seconds of waiting before these.
+        message: Why it failed.
+    """
+
+    package: str
+    outcome: str = "under way"
+    content_bytes: int | None = None
+    reused_bytes: int = 0
+    ordered_s: float | None = None
+    first_byte_s: float | None = None
+    ended_s: float | None = None
+    retries: int = 0
+    retry_s: float = 0.0
+    message: str = ""
+
+    @property
+    def fetched_bytes(self) -> int:
+        """Bytes that had to come over the network."""
+        return max(0, (self.content_bytes or 0) - self.reused_bytes)
+
+
+class PackagesSoFar:
+    """Hears the events of packages."""
+
+    def __init__(self) -> None:
+        self._packages: dict[str, PackageTimes] = {}
+
+    def hear(self, event: events.Event, now_s: float) -> None:
+        """Something happened, so many seconds into the run."""
+        match event:
+            case events.PackageStarted(package, content_bytes, reused_bytes):
+                self._start(package, content_bytes, reused_bytes, now_s)
+            case events.Progress():
+                for package in event.packages:
+                    self._arrive(package, now_s)
+            case events.PackageReady(package):
+                if self._of(package).outcome != "ready":
+                    self._note(package, outcome="ready", ended_s=now_s)
+            case events.PackageFailed(package, message):
+                self._note(package, outcome="failed", ended_s=now_s, message=message)
+            case events.DownloadRetried(package, _, _, delay_s):
+                known = self._of(package)
+                retry_s = known.retry_s + delay_s
+                self._note(package, retries=known.retries + 1, retry_s=retry_s)
+
+    def all(self) -> tuple[PackageTimes, ...]:
+        """All packages, in the order in which they were first heard of."""
+        return tuple(self._packages.values())
+
+    def _start(self, package: str, content_bytes: int, reused_bytes: int, now_s: float) -> None:
+        known = self._of(package)
+        if known.ordered_s is None:  # else another process goes on with it, or it is repaired
+            known = msgspec.structs.replace(known, ordered_s=now_s, reused_bytes=reused_bytes)
+        self._packages[package] = known
+        self._note(package, content_bytes=content_bytes, outcome="under way", ended_s=None)
+
+    def _arrive(self, package: str, now_s: float) -> None:
+        if self._of(package).first_byte_s is None:
+            self._note(package, first_byte_s=now_s)
+
+    def _of(self, package: str) -> PackageTimes:
+        return self._packages.get(package) or PackageTimes(package)
+
+    def _note(self, package: str, **changes: object) -> None:
+        self._packages[package] = msgspec.structs.replace(self._of(package), **changes)

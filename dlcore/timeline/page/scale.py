@@ -1,0 +1,41 @@
+"""The horizontal axis: where a moment of the run is drawn, and which moments are named."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MAX_TICKS: Final = 8  # as many labels as fit side by side on a telephone
+_STEPS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200)
+_DAY_S: Final = 86400
+
+
+class Scale:
+    """The axis of one run.
+
+    Args:
+        length_s: Of the run.
+        restarts_s: When another process went on with it.
+    """
+
+    def __init__(self, length_s: float, restarts_s: tuple[float, ...] = ()) -> None:
+        self.length_s = max(length_s, 1e-3)
+        self.restarts_s = restarts_s
+
+    def share(self, at_s: float) -> float:
+        """Where a moment is: 0.0 at the beginning, 1.0 at the end."""
+        return min(1.0, max(0.0, at_s / self.length_s))
+
+    def percent(self, at_s: float) -> str:
+        """The same as SVG takes it."""
+        return f"{100 * self.share(at_s):.3f}%"
+
+    def width(self, begin_s: float, end_s: float) -> str:
+        """How wide a time is; never so narrow that it cannot be seen."""
+        return f"{max(0.25, 100 * (self.share(end_s) - self.share(begin_s))):.3f}%"
+
+    def ticks(self) -> list[float]:
+        """The moments that are named."""
+        step_s = next((s for s in _STEPS_S if self.length_s / s <= MAX_TICKS), 0)
+        if not step_s:
+            step_s = _DAY_S * (1 + int(self.length_s / (_DAY_S * MAX_TICKS)))
+        return [float(n * step_s) for n in range(int(self.length_s / step_s) + 1)]

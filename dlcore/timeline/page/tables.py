@@ -1,0 +1,113 @@
+"""The figures of the picture as tables: for who cannot see it, and for who wants to copy them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Final
+
+from dlcore.engine.units import amount, clock, duration
+from dlcore.timeline.bandwidth import came_between
+from dlcore.timeline.page.markup import Markup, element
+from dlcore.timeline.page.scale import Scale
+from dlcore.timeline.timeline import Timeline, steps_that_need
+
+_WORDS: Final = ("Name", "Why", "For", "Steps", "Failures")  # may be long, and are broken
+
+MAX_SHARE: Final = 0.98  # of the run, at which a row of the bandwidth begins
+
+
+def steps(timeline: Timeline) -> Markup:
+    """All steps, also those that were skipped."""
+    rows = (
+        (
+            str(step.index),
+            step.name,
+            step.outcome,
+            duration(step.stall_s) if step.parts else "",
+            ", ".join(filter(None, step.waits_s)),
+            duration(step.run_s) if step.parts else "",
+            step.why,
+        )
+        for step in timeline.steps
+    )
+    return _table("Steps", ("Step", "Name", "Outcome", "Waited", "For", "Ran", "Why"), rows)
+
+
+def packages(timeline: Timeline) -> Markup:
+    """All packages."""
+    columns = ("Package", "Outcome", "Length", "Ordered at", "First byte at", "Ready at", "Steps")
+    rows = (
+        (
+            package.package,
+            package.outcome,
+            "on disk" if package.content_bytes is None else amount(package.content_bytes),
+            _at(package.ordered_s),
+            _at(package.first_byte_s),
+            _at(package.ended_s),
+            ", ".join(str(s.index) for s in steps_that_need(timeline.steps, package.package)),
+        )
+        for package in timeline.packages
+    )
+    return _table("Packages", columns, rows)
+
+
+def endpoints(timeline: Timeline) -> Markup:
+    """All endpoints."""
+    columns = ("Endpoint", "Brought", "Mean rate", "Most connections", "Failures", "Quarantined at")
+    rows = (
+        (
+            own.name,
+            amount(own.received_bytes),
+            f"{amount(own.bytes_per_s)}/s",
+            str(own.max_connections),
+            ", ".join(f"{fault} {count}" for fault, count in own.faults.items())
+            or str(own.failures),
+            _at(own.quarantined_s),
+        )
+        for own in timeline.endpoints
+    )
+    return _table("Endpoints", columns, rows)
+
+
+def bandwidth(timeline: Timeline, scale: Scale) -> Markup:
+    """What came between two named moments of the axis."""
+    names = [own.name for own in timeline.endpoints]
+    ticks = [at_s for at_s in scale.ticks() if scale.share(at_s) < MAX_SHARE]
+    moments = [*ticks, scale.length_s]
+    rows = list[tuple[str, ...]]()
+    for begin_s, end_s in pairwise(moments):
+        came = came_between(timeline.samples, begin_s, end_s)
+        rates = (f"{amount(came.get(name, 0.0) / (end_s - begin_s))}/s" for name in names)
+        rows.append((f"{clock(begin_s)} to {clock(end_s)}", *rates))
+    return _table("Bandwidth", ("Time", *names), rows)
+
+
+def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
+    """A table; where it is wider than the screen, it scrolls by itself, also by the keyboard."""
+    head = element("tr", *(element("th", column, scope="col") for column in columns))
+    body = (
+        element(
+            "tr",
+            element("th", row[0], scope="row"),
+            *(
+                element("td", cell, class_=_style(c))
+                for c, cell in zip(columns[1:], row[1:], strict=True)
+            ),
+        )
+        for row in rows
+    )
+    table = element(
+        "table", element("caption", caption), element("thead", head), element("tbody", *body)
+    )
+    return element(
+        "div", table, class_="scrolls", tabindex="0", role="region", aria_label=f"Table: {caption}"
+    )
+
+
+def _style(column: str) -> str | None:
+    return "words" if column in _WORDS else None
+
+
+def _at(moment_s: float | None) -> str:
+    return "" if moment_s is None else clock(moment_s)

@@ -1,0 +1,260 @@
+"""Why a run took as long as it did, in sentences for people.
+
+Guarantees: everything follows from the timeline. What is said first cost most, or explains most.
+Names come from documents and settings as they are: whoever shows a sentence makes it safe.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from dlcore.engine.units import amount, clock, counted, duration
+from dlcore.errors import Fault
+from dlcore.timeline.bandwidth import (
+    Sample,
+    came_between,
+    length_s,
+    mean_bytes_per_s,
+    silent_s,
+)
+from dlcore.timeline.endpoints import EndpointTimes
+from dlcore.timeline.steps import Doing, Part, StepTimes
+from dlcore.timeline.timeline import Timeline
+
+MAX_STALLS = 3  # of the longest ones: who reads more looks at the picture
+MIN_STALL_SHARE = 0.02  # of the run: what is shorter does not explain why it was slow
+MIN_SILENCE_S = 2.0
+SLOW = 0.25  # of the rate of the fastest endpoint
+MIN_BUSY_S = 1.0  # before the rate of an endpoint is compared
+NEAR_BOUND = 1.05
+GAIN = 0.9  # a better bound is told of if it is that much shorter
+
+
+class ReasonKind(enum.StrEnum):
+    """What a reason is about."""
+
+    STALL = "stall"
+    ENDPOINT = "endpoint"
+    LINK = "link"
+    STEP = "step"
+    WAIT = "wait"
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One reason.
+
+    Attributes:
+        kind: What it is about.
+        text: One sentence.
+        details: More sentences about the same.
+    """
+
+    kind: ReasonKind
+    text: str
+    details: tuple[str, ...] = ()
+
+
+def headline(timeline: Timeline) -> str:
+    """How long the run took, and on what it spent that time."""
+    took = f"It took {duration(timeline.duration_s)}"
+    if not timeline.outcome and timeline.steps:
+        took = f"Its record ends after {duration(timeline.length_s)}"
+    if not any(step.parts for step in timeline.steps):
+        return f"{took}."
+    share = timeline.stall_s / timeline.duration_s if timeline.duration_s else 0.0
+    return (
+        f"{took}: steps ran for {duration(timeline.run_s)}, and waited for their content for "
+        f"{duration(timeline.stall_s)} ({share:.0%})."
+    )
+
+
+def reasons(timeline: Timeline) -> tuple[Reason, ...]:
+    """Why it took so long: what cost most comes first."""
+    return (
+        *_failures(timeline),
+        *_stalls(timeline),
+        *_endpoints(timeline),
+        *_waits(timeline),
+        *_link(timeline),
+        *_longest_step(timeline),
+    )
+
+
+def _failures(timeline: Timeline) -> Iterator[Reason]:
+    for step in timeline.steps:
+        if step.outcome == "failed":
+            yield Reason(
+                ReasonKind.STEP, f"{_called(step)} failed: {step.why or 'no reason told'}."
+            )
+    for package in timeline.packages:
+        if package.outcome == "failed":
+            text = f"Package {package.package} could not be fetched: {package.message}."
+            yield Reason(ReasonKind.WAIT, text)
+
+
+# What steps waited for
+
+
+def _stalls(timeline: Timeline) -> Iterator[Reason]:
+    shortest_s = MIN_STALL_SHARE * timeline.duration_s
+    stalled = sorted(timeline.steps, key=lambda step: -step.stall_s)
+    for step in stalled[:MAX_STALLS]:
+        if step.stall_s > shortest_s:
+            yield _stall(timeline, step)
+
+
+def _stall(timeline: Timeline, step: StepTimes) -> Reason:
+    sizes = {package.package: package.fetched_bytes for package in timeline.packages}
+    longest = sorted(step.waits_s.items(), key=lambda wait: -wait[1])
+    named = [
+        package + (f" ({amount(sizes[package])} to fetch)" if sizes.get(package) else "")
+        for package, _ in longest
+        if package
+    ]
+    what = " and ".join(named[:2]) + (f" and {len(named) - 2} more" if named[2:] else "")
+    waits = [part for part in step.parts if part.doing is Doing.WAITED]
+    return Reason(
+        ReasonKind.STALL,
+        f"{_called(step)} waited {duration(step.stall_s)} for {what or 'its content'}.",
+        tuple(_meanwhile(timeline, waits)),
+    )
+
+
+def _meanwhile(timeline: Timeline, waits: list[Part]) -> Iterator[str]:
+    """What came while a step waited, and from where."""
+    came, silence_s = dict[str, float](), 0.0
+    for wait in waits:
+        for name, count in came_between(timeline.samples, wait.begin_s, wait.end_s).items():
+            came[name] = came.get(name, 0.0) + count
+        silence_s += silent_s(timeline.samples, wait.begin_s, wait.end_s)
+    wait_s = sum(wait.length_s for wait in waits)
+    if came and wait_s:
+        by_rate = sorted(came.items(), key=lambda item: -item[1])
+        rates = ", ".join(f"{name} {amount(count / wait_s)}/s" for name, count in by_rate)
+        yield f"Meanwhile {amount(sum(came.values()))} came: {rates}."
+    if silence_s >= MIN_SILENCE_S:
+        yield f"For {duration(silence_s)} of that time nothing came at all."
+
+
+# What endpoints did
+
+
+def _endpoints(timeline: Timeline) -> Iterator[Reason]:
+    honest = [own for own in timeline.endpoints if own.quarantined_s is None]
+    compared = [own for own in honest if own.busy_s >= MIN_BUSY_S]
+    best = max(compared, key=lambda own: own.bytes_per_s, default=None)
+    for own in timeline.endpoints:
+        if own.quarantined_s is not None:
+            yield _liar(own, timeline)
+        elif own.failures:
+            yield _failing(own)
+        if best and own in compared and own.bytes_per_s < SLOW * best.bytes_per_s:
+            yield _slow(own, best, timeline.received_bytes)
+
+
+def _liar(own: EndpointTimes, timeline: Timeline) -> Reason:
+    assert own.quarantined_s is not None
+    bad = counted(own.faults.get(Fault.CORRUPT.value, 0), "bad block")
+    return Reason(
+        ReasonKind.ENDPOINT,
+        f"Endpoint {own.name} served content that does not match its digest ({bad}), and was not "
+        f"asked again from {clock(own.quarantined_s)} on.",
+        (
+            "What it had served wrong was fetched again elsewhere; nothing wrong was kept.",
+            *_loss(timeline.samples, own.quarantined_s),
+        ),
+    )
+
+
+def _loss(samples: Sequence[Sample], moment_s: float) -> Iterator[str]:
+    """What an endpoint's end meant for the others, if both times are long enough to tell."""
+    busy = [sample for sample in samples if sample.bytes_per_s]
+    before = [sample for sample in busy if sample.end_s <= moment_s]
+    after = [sample for sample in busy if sample.begin_s >= moment_s]
+    if min(map(length_s, (before, after))) >= MIN_BUSY_S:
+        yield (
+            f"Before, all endpoints together brought {amount(mean_bytes_per_s(before))}/s; after "
+            f"it, {amount(mean_bytes_per_s(after))}/s."
+        )
+
+
+def _failing(own: EndpointTimes) -> Reason:
+    ways = ", ".join(f"{fault} {count}" for fault, count in own.faults.items())
+    dropped = [mark for mark in own.marks if mark.kind == "dropped"]
+    last = own.marks[-1].text if own.marks else ""
+    return Reason(
+        ReasonKind.ENDPOINT,
+        f"Endpoint {own.name} failed {counted(own.failures, 'time')}{f' ({ways})' if ways else ''}"
+        + (f", and was not asked any more from {clock(dropped[0].at_s)} on." if dropped else "."),
+        (f"Last: {last}.",) if last else (),
+    )
+
+
+def _slow(own: EndpointTimes, best: EndpointTimes, of_bytes: int) -> Reason:
+    return Reason(
+        ReasonKind.ENDPOINT,
+        f"Endpoint {own.name} was slow: {amount(own.bytes_per_s)}/s, where {best.name} brought "
+        f"{amount(best.bytes_per_s)}/s.",
+        (f"It brought {amount(own.received_bytes)} of {amount(of_bytes)}.",),
+    )
+
+
+# What else took time
+
+
+def _waits(timeline: Timeline) -> Iterator[Reason]:
+    for package in timeline.packages:
+        if package.retries:
+            text = (
+                f"No endpoint was left for {package.package}: all were asked again "
+                f"{counted(package.retries, 'time')}, after {duration(package.retry_s)} of waiting."
+            )
+            yield Reason(ReasonKind.WAIT, text)
+    if timeline.network_wait_s:
+        text = f"No endpoint could be reached: {duration(timeline.network_wait_s)} of waiting."
+        yield Reason(ReasonKind.WAIT, text)
+
+
+def _link(timeline: Timeline) -> Iterator[Reason]:
+    if timeline.cap_bytes_per_s:
+        text = f"Downloads were capped at {amount(timeline.cap_bytes_per_s)}/s by a setting."
+        yield Reason(ReasonKind.LINK, text)
+    ending = timeline.ending
+    if ending is None or not ending.link_bytes_per_s:
+        return
+    link = f"a link of {amount(ending.link_bytes_per_s)}/s ({ending.link_rate})"
+    text = (
+        f"Over {link}, no order of the downloads could have ended before "
+        f"{duration(ending.lower_bound_s)}."
+    )
+    yield Reason(ReasonKind.LINK, text, tuple(_gains(timeline)))
+
+
+def _gains(timeline: Timeline) -> Iterator[str]:
+    ending = timeline.ending
+    assert ending is not None
+    if timeline.run_s > 0.9 * timeline.duration_s:
+        yield "The steps themselves took nearly all of the time: faster downloads would not help."
+    elif timeline.duration_s < NEAR_BOUND * ending.lower_bound_s:
+        yield "The run came near to that: only a faster link, or less content, would help."
+    best = timeline.best_bytes_per_s
+    best_bound_s = timeline.bound_s(best) if best else ending.lower_bound_s
+    if best_bound_s < GAIN * timeline.duration_s:
+        yield (
+            f"At {amount(best)}/s, which this run reached at times, it could have taken "
+            f"{duration(best_bound_s)}."
+        )
+
+
+def _longest_step(timeline: Timeline) -> Iterator[Reason]:
+    longest = max(timeline.steps, key=lambda step: step.run_s, default=None)
+    if longest and longest.run_s > timeline.duration_s / 4:
+        text = f"{_called(longest)} ran for {duration(longest.run_s)}, longer than any other step."
+        yield Reason(ReasonKind.STEP, text)
+
+
+def _called(step: StepTimes) -> str:
+    return f'Step {step.index} "{step.name}"'

@@ -1,0 +1,164 @@
+"""The timeline of a run, made of its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from dlcore.engine import events
+from dlcore.engine.event_lines import EventLines
+from dlcore.schedule import StepLoad, lower_bound_s
+from dlcore.timeline.bandwidth import BandwidthSoFar, Sample, best_bytes_per_s
+from dlcore.timeline.endpoints import EndpointsSoFar, EndpointTimes
+from dlcore.timeline.packages import PackagesSoFar, PackageTimes
+from dlcore.timeline.run_clock import RunClock
+from dlcore.timeline.steps import StepsSoFar, StepTimes
+
+
+class Timeline(msgspec.Struct, frozen=True):
+    """A run; times are seconds since its beginning, without the time between restarts.
+
+    Attributes:
+        sequence: Name of the task sequence; empty if the export does not tell, or for a fetch.
+        began: When it began, in UTC; empty if nothing is recorded.
+        ended: When the last event happened, in UTC.
+        outcome: ``succeeded``, ``failed``, ``restart``, or empty: it is under way, or its process
+            died.
+        simulated: Whether the steps were simulated.
+        length_s: From the first event to the last.
+        restarts_s: When another process went on with it.
+        steps: All steps.
+        packages: All packages, in the order of their downloads.
+        endpoints: All endpoints, in the order of the settings.
+        samples: What came when.
+        network_wait_s: Seconds of waiting because no endpoint could be reached.
+        cap_bytes_per_s: The lowest cap on all endpoints together; 0.0 if there was none.
+        ending: The figures of a run that has ended.
+        unreadable: How many lines of the record could not be read.
+    """
+
+    sequence: str
+    began: str
+    ended: str
+    outcome: str
+    simulated: bool
+    length_s: float
+    restarts_s: tuple[float, ...]
+    steps: tuple[StepTimes, ...]
+    packages: tuple[PackageTimes, ...]
+    endpoints: tuple[EndpointTimes, ...]
+    samples: tuple[Sample, ...]
+    network_wait_s: float
+    cap_bytes_per_s: float
+    ending: events.RunEnded | None
+    unreadable: int
+
+    @property
+    def duration_s(self) -> float:
+        """How long the run took: as its report says, or up to the last event."""
+        return self.ending.makespan_s if self.ending else self.length_s
+
+    @property
+    def stall_s(self) -> float:
+        """Seconds that steps waited for their content."""
+        return self.ending.stall_s if self.ending else sum(step.stall_s for step in self.steps)
+
+    @property
+    def run_s(self) -> float:
+        """Seconds that steps ran."""
+        return sum(step.run_s for step in self.steps)
+
+    @property
+    def received_bytes(self) -> int:
+        """Payload bytes received."""
+        if self.ending:
+            return self.ending.bytes_fetched
+        return sum(endpoint.received_bytes for endpoint in self.endpoints)
+
+    @property
+    def best_bytes_per_s(self) -> float:
+        """The rate that was reached or passed for a tenth of the time in which anything came."""
+        return best_bytes_per_s(self.samples)
+
+    def bound_s(self, bytes_per_s: float) -> float:
+        """Seconds that no order of the downloads beats over a link of that rate."""
+        return lower_bound_s(self._loads(), bytes_per_s)
+
+    def _loads(self) -> list[StepLoad]:
+        fetched = {package.package: package.fetched_bytes for package in self.packages}
+        loads = list[StepLoad]()
+        for step in self.steps:
+            if step.parts:
+                new_bytes = sum(fetched.pop(package, 0) for package in step.packages)
+                loads.append(StepLoad(new_bytes, step.run_s))
+        return loads
+
+
+def timeline_of(lines: EventLines) -> Timeline:
+    """The timeline of what was read of a record."""
+    run = _RunSoFar()
+    clock, steps, packages = RunClock(), StepsSoFar(), PackagesSoFar()
+    endpoints, bandwidth = EndpointsSoFar(), BandwidthSoFar()
+    for stamped in lines.events:
+        before_s = clock.now_s
+        if clock.is_new_process(stamped):
+            steps.close(before_s)
+            endpoints.begin_process()
+            bandwidth.begin_process(clock.now_s)
+        event, now_s = stamped.event, clock.now_s
+        run.hear(event)
+        for part in (steps, packages, endpoints):
+            part.hear(event, now_s)
+        if isinstance(event, events.Progress):
+            bandwidth.hear(event, now_s)
+    steps.close(clock.now_s)
+    samples = bandwidth.all()
+    stamps = [stamped.stamp.time for stamped in lines.events]
+    return Timeline(
+        sequence=run.sequence,
+        began=stamps[0] if stamps else "",
+        ended=stamps[-1] if stamps else "",
+        outcome=run.ending.outcome if run.ending else "",
+        simulated=run.simulated,
+        length_s=clock.now_s,
+        restarts_s=tuple(clock.restarts_s),
+        steps=steps.all(),
+        packages=packages.all(),
+        endpoints=endpoints.all(samples),
+        samples=samples,
+        network_wait_s=run.network_wait_s,
+        cap_bytes_per_s=run.cap_bytes_per_s,
+        ending=run.ending,
+        unreadable=lines.unreadable,
+    )
+
+
+class _RunSoFar:
+    """What is told of the whole run."""
+
+    def __init__(self) -> None:
+        self.sequence = ""
+        self.simulated = False
+        self.network_wait_s = 0.0
+        self.cap_bytes_per_s = 0.0
+        self.ending: events.RunEnded | None = None
+
+    def hear(self, event: events.Event) -> None:
+        match event:
+            case events.RunBegan():
+                self.sequence, self.simulated, self.ending = event.sequence, event.simulated, None
+            case events.RunSimulated():
+                self.simulated = True
+            case events.RunEnded():
+                self.ending = event
+            case events.WaitingForNetwork(_, delay_s):
+                self.network_wait_s += delay_s
+            case events.Progress() if event.cap_bytes_per_s:
+                caps = filter(None, (self.cap_bytes_per_s, event.cap_bytes_per_s))
+                self.cap_bytes_per_s = min(caps)
+
+
+def steps_that_need(steps: Iterable[StepTimes], package: str) -> tuple[StepTimes, ...]:
+    """The steps that need a package, in order."""
+    return tuple(step for step in steps if package in step.packages)

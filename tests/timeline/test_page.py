@@ -1,0 +1,187 @@
+"""The page of a run: complete, readable without seeing it, and safe whatever the names are."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from importlib import resources
+from itertools import pairwise
+
+import pytest
+
+from dlcore.engine import events
+from dlcore.engine.events import EndpointProgress, Event, PackageProgress, Progress
+from dlcore.timeline.page import page_of
+from dlcore.timeline.page.scale import MAX_TICKS, Scale
+from tests.timeline.scene import DRIVERS, MIB, bad_case, begins, made
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onload='alert(1)",
+    "</style><h1>Hello</h1>",
+    "&lt;b&gt;",
+    "\u202ereversed",
+    "line\nbreak\x00\x1b[31m",
+    "]]><!-- -->",
+)
+STYLE = resources.files("dlcore.timeline.page").joinpath("page.css").read_text("utf-8")
+
+
+class Page(HTMLParser):
+    """What is in a page; fails if its elements are not nested as they should be."""
+
+    def __init__(self, document: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.texts: list[str] = []
+        self._open: list[str] = []
+        self.feed(document)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag != "meta":  # the only element here that has no end
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] != "style":
+            self.texts.append(data)
+
+    def tags(self) -> set[str]:
+        return {tag for tag, _ in self.elements}
+
+    def attributes(self) -> set[str]:
+        return {name for _, own in self.elements for name in own}
+
+
+def _progress(name: str) -> Progress:
+    endpoints = {name: EndpointProgress(1, 1.0, MIB, 1)}
+    return Progress(0, 0, 1.0, endpoints=endpoints, packages={name: PackageProgress(1, MIB)})
+
+
+def hostile_run(name: str) -> list[tuple[float, Event]]:
+    """A run in which everything that comes from outside is that name."""
+    step = events.RunStep(0, name, (name,))
+    return [
+        (0.0, events.RunBegan(name, 0, 0, (step,))),
+        (0.0, events.PackageStarted(name, MIB, 0)),
+        (1.0, _progress(name)),
+        (1.0, events.BlockRejected(name, name, 1, name)),
+        (1.0, events.RangeFailed(name, name, name, name)),
+        (1.0, events.EndpointNote(name, "quarantined", name)),
+        (2.0, events.PackageFailed(name, name)),
+        (2.0, events.StepStarted(0, name, 2.0, {name: 2.0}, (name,))),
+        (3.0, events.StepEnded(0, name, "failed", 1, 1.0, name, name)),
+    ]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_is_only_text(name: str) -> None:
+    """Fault: a step is named as a script. The page shows the name, and runs nothing."""
+    usual = Page(page_of(made(hostile_run("harmless"))))
+    page = Page(page_of(made(hostile_run(name))))
+    assert page.tags() == usual.tags()
+    assert page.attributes() == usual.attributes()
+    shown = name.encode("unicode_escape").decode() if not name.isprintable() else name
+    assert sum(shown in text for text in page.texts) >= 10
+    assert not re.search(r"[\x00-\x08\x1b\u202e]", page_of(made(hostile_run(name))))
+
+
+def test_the_page_loads_nothing_and_runs_nothing() -> None:
+    document = page_of(made(bad_case()))
+    page = Page(document)
+    policy = next(own["content"] for _, own in page.elements if "http-equiv" in own)
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy
+    assert not {"script", "img", "link", "iframe", "object", "form"} & page.tags()
+    assert not {"style", "src"} & page.attributes()
+    assert {own["href"] for _, own in page.elements if "href" in own} == {"#why"}
+    assert "url(http" not in STYLE
+    assert "@import" not in STYLE
+
+
+def test_the_page_is_made_for_those_who_do_not_see_it() -> None:
+    page = Page(page_of(made(bad_case())))
+    headings = [tag for tag, _ in page.elements if re.fullmatch(r"h[1-6]", tag)]
+    levels = [int(tag[1]) for tag in headings]
+    assert (levels[0], levels.count(1)) == (1, 1)
+    assert all(b <= a + 1 for a, b in pairwise(levels)), "none is left out"
+    for tag, own in page.elements:
+        if tag == "svg" and "viewbox" not in own:
+            assert (own.get("role") == "img" and own["aria-label"]) or own.get("aria-hidden")
+        if tag == "th":
+            assert own["scope"] in ("row", "col")
+        if own.get("tabindex"):
+            assert own["aria-label"]
+    assert next(own for tag, own in page.elements if tag == "html") == {"lang": "en"}
+
+
+def test_the_tables_have_the_figures_of_the_picture() -> None:
+    texts = Page(page_of(made(bad_case()))).texts
+    for told in ("30 s", "2.0 s", "60.0 MiB", "corrupt 3", "0:04", "Quarantined at", DRIVERS):
+        assert told in texts
+    bandwidth = texts[texts.index("Bandwidth", texts.index("Quarantined at")) :]
+    assert bandwidth[1:8] == [
+        "Time",
+        "good",
+        "slow",
+        "liar",
+        "0:00 to 0:10",
+        "2.0 MiB/s",
+        "20.5 KiB/s",
+    ]
+
+
+def test_what_cannot_be_read_is_said() -> None:
+    assert "3 lines of the record could not be read" in page_of(made(bad_case(), unreadable=3))
+
+
+@pytest.mark.parametrize("outcome", ["succeeded", "failed", "restart"])
+def test_the_outcome_is_told_in_words(outcome: str) -> None:
+    ended = events.RunEnded(outcome, 1.0, 1.0, 1.0, "given", 0.0, 0, 0, 0)
+    told = {"succeeded": "Succeeded", "failed": "Failed", "restart": "Waits for a restart"}
+    assert told[outcome] in Page(page_of(made([(0.0, begins()), (1.0, ended)]))).texts
+    assert "Not ended" in Page(page_of(made([(0.0, begins())]))).texts
+
+
+@pytest.mark.parametrize("length_s", [0.0, 0.5, 7, 59, 61, 600, 3599, 3601, 86_000, 1e6, 1e9])
+def test_the_axis_has_a_few_named_moments(length_s: float) -> None:
+    ticks = Scale(length_s).ticks()
+    assert 1 <= len(ticks) <= MAX_TICKS + 1
+    assert ticks[0] == 0.0
+    assert length_s < 2 or len(ticks) > 2
+
+
+# Contrast
+
+
+def luminance(colour: str) -> float:
+    """Source: WCAG 2.2, "relative luminance"."""
+    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one: str, other: str) -> float:
+    lighter, darker = sorted(map(luminance, (one, other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_text_and_bars_stand_out_in_light_and_dark(scheme: int) -> None:
+    """Source: WCAG 2.2, 1.4.3 (text: 4.5 to 1) and 1.4.11 (graphics: 3 to 1)."""
+    block = re.findall(r":root \{(.*?)\n *\}", STYLE, re.DOTALL)[scheme]
+    colours = dict(re.findall(r"--([\w-]+): (#\w{6})", block))
+    for text in ("text", "note", "good", "bad", "open"):
+        for ground in ("page", "raised"):
+            assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+    for bar in ("run", "wait", "fetch", "ready", "rate", "bad", "barred"):
+        assert contrast(colours[bar], colours["page"]) >= 3, bar

@@ -1,0 +1,108 @@
+"""Why a run took so long, as it is told to people."""
+
+from __future__ import annotations
+
+import pytest
+
+from dlcore.engine import events
+from dlcore.timeline import headline, reasons
+from tests.timeline.scene import MIB, bad_case, begins, ended, made, progress
+
+BOUND = (
+    "Over a link of 2.2 MiB/s (measured), no order of the downloads could have ended before 42 s."
+)
+LIAR = (
+    "Endpoint liar served content that does not match its digest (3 bad blocks), and was not asked "
+    "again from 0:04 on."
+)
+
+
+def texts(happened: list[tuple[float, events.Event]]) -> list[str]:
+    return [sentence for r in reasons(made(happened)) for sentence in (r.text, *r.details)]
+
+
+def test_a_stranger_is_told_why_the_bad_case_was_slow() -> None:
+    assert headline(made(bad_case())) == (
+        "It took 43 s: steps ran for 11 s, and waited for their content for 32 s (74%)."
+    )
+    assert texts(bad_case()) == [
+        'Step 1 "Upgrade" waited 30 s for ABC00001 (60.0 MiB to fetch).',
+        "Meanwhile 57.2 MiB came: good 1.8 MiB/s, liar 105.8 KiB/s, slow 3.4 KiB/s.",
+        "For 3.0 s of that time nothing came at all.",
+        'Step 0 "Drivers" waited 2.0 s for ABC00002 (10.0 MiB to fetch).',
+        "Meanwhile 10.0 MiB came: liar 3.0 MiB/s, good 2.0 MiB/s, slow 0 bytes/s.",
+        "Endpoint slow was slow: 4.8 KiB/s, where good brought 1.4 MiB/s.",
+        "It brought 204.8 KiB of 72.2 MiB.",
+        LIAR,
+        "What it had served wrong was fetched again elsewhere; nothing wrong was kept.",
+        "Before, all endpoints together brought 5.0 MiB/s; after it, 2.0 MiB/s.",
+        BOUND,
+        "The run came near to that: only a faster link, or less content, would help.",
+        "At 5.0 MiB/s, which this run reached at times, it could have taken 24 s.",
+    ]
+
+
+def test_a_run_that_waits_for_nothing_is_told_to_be_slow_by_itself() -> None:
+    told = texts(
+        [
+            (0.0, begins("long", "short")),
+            (0.0, events.StepStarted(0, "long", 0.0)),
+            (90.0, events.StepEnded(0, "long", "succeeded", 0, 90.0)),
+            (90.0, events.StepStarted(1, "short", 0.0)),
+            (95.0, events.StepEnded(1, "short", "succeeded", 0, 5.0)),
+            (95.0, ended(95.0, 95.0, 0, 1)),
+        ]
+    )
+    assert "The steps themselves took nearly all of the time: faster downloads would not help." in (
+        told
+    )
+    assert told[-1] == 'Step 0 "long" ran for 1 min 30 s, longer than any other step.'
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (events.DownloadRetried("A", 1, 2, 15.0), "No endpoint was left for A: all were asked"),
+        (
+            events.WaitingForNetwork(("A",), 60.0, "gone"),
+            "No endpoint could be reached: 1 min 00 s",
+        ),
+        (progress(cap=2.0 * MIB), "Downloads were capped at 2.0 MiB/s by a setting."),
+        (events.PackageFailed("A", "gone"), "Package A could not be fetched: gone."),
+        (
+            events.StepEnded(0, "x", "failed", 5, 1.0, "exit code 5"),
+            'Step 0 "x" failed: exit code 5',
+        ),
+        (events.RangeFailed("A", "dp", "stall", "no byte"), "Endpoint dp failed 1 time (stall 1)."),
+    ],
+)
+def test_each_cause_is_told(event: events.Event, told: str) -> None:
+    happened = [(0.0, begins("x")), (1.0, event)]
+    assert any(sentence.startswith(told) for sentence in texts(happened)), texts(happened)
+
+
+def test_an_endpoint_that_is_given_up_is_told_with_the_moment() -> None:
+    told = texts(
+        [
+            (0.0, begins()),
+            (60.0, events.RangeFailed("A", "dp", "connect", "dp: refused")),
+            (61.0, events.EndpointNote("dp", "dropped", "it failed 8 times")),
+        ]
+    )
+    assert told == [
+        "Endpoint dp failed 1 time (connect 1), and was not asked any more from 1:01 on.",
+        "Last: it failed 8 times.",
+    ]
+
+
+def test_a_better_link_is_told_of_only_if_it_would_help() -> None:
+    happened = bad_case()
+    assert "which this run reached at times" not in "".join(texts(happened[:-1]))
+    best = [sentence for sentence in texts(happened) if "reached at times" in sentence]
+    assert best == ["At 5.0 MiB/s, which this run reached at times, it could have taken 24 s."]
+
+
+def test_many_packages_of_a_step_are_not_all_named() -> None:
+    waits = {f"ABC0000{n}": float(n) for n in range(1, 6)}
+    told = texts([(0.0, begins("x")), (20.0, events.StepStarted(0, "x", 15.0, waits))])
+    assert told[0] == 'Step 0 "x" waited 15 s for ABC00005 and ABC00004 and 3 more.'
