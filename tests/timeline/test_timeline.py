@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dlcore.engine import events
@@ -147,7 +147,12 @@ def _value(hint: Any) -> st.SearchStrategy[Any]:
     return simple.get(hint, st.from_type(hint))
 
 
-@settings(max_examples=60)
+@settings(
+    derandomize=True,
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow],  # the first example looks at all kinds of events
+)
 @given(st.lists(st.tuples(st.floats(0, 1e6), an_event()), max_size=8))
 def test_whatever_is_recorded_there_is_a_page_and_there_are_reasons(
     happened: list[tuple[float, Event]],
