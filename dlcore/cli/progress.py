@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+from dlcore.cli.live_rows import LiveRows
 from dlcore.cli.views import View
 from dlcore.engine import events
 from dlcore.engine.event_words import describe
@@ -35,7 +36,10 @@ async def shown(
 
 async def _show(stream: AsyncIterator[events.Event], view: View, verbose: bool) -> None:
     told: events.Event | None = None
+    live = LiveRows(asyncio.get_running_loop().time)
     async for event in stream:
+        live.hear(event)
+        view.rows(live.rows())
         if isinstance(event, events.Progress):
             view.progress(
                 "verified", event.verified_bytes, event.wanted_bytes, event.rate_bytes_per_s

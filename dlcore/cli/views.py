@@ -1,4 +1,4 @@
-"""Where progress is shown: a live bar on a terminal, a line every few seconds elsewhere."""
+"""Where progress is shown: live rows on a terminal; elsewhere lines with the time of day."""
 
 from __future__ import annotations
 
@@ -6,14 +6,37 @@ import contextlib
 import os
 import sys
 import time
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from dlcore.cli.output import tell
 from dlcore.engine.units import amount
 from dlcore.extras import is_installed
 from dlcore.printable import printable
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
 LINE_EVERY_S = 5.0
+REFRESHES_PER_S = 4
+MAX_NAME_CELLS = 44
+BAR_CELLS = 20
+
+
+class Row(NamedTuple):
+    """One thing that is under way.
+
+    Attributes:
+        name: What it is.
+        note: How it goes, in words.
+        done_bytes: How much of it is done.
+        total_bytes: How much it is; 0 if that says nothing.
+    """
+
+    name: str
+    note: str
+    done_bytes: int = 0
+    total_bytes: int = 0
 
 
 class View(Protocol):
@@ -23,6 +46,10 @@ class View(Protocol):
         self, what: str, done_bytes: int, total_bytes: int, rate_bytes_per_s: float = 0
     ) -> None:
         """Show how far it is: what has been done with how much; a rate of 0 is unknown."""
+        ...
+
+    def rows(self, rows: Sequence[Row]) -> None:
+        """Show what is under way, one thing in each row, where rows can be replaced."""
         ...
 
     def line(self, text: str) -> None:
@@ -35,72 +62,99 @@ class View(Protocol):
 
 
 class Lines:
-    """Plain lines on standard error, for progress at most one every few seconds."""
+    """Lines on standard error, each with the time; for progress at most one every few seconds.
 
-    def __init__(self) -> None:
-        self._shown_s = time.monotonic()
+    Args:
+        now: Tells seconds since 1970.
+        now_s: Tells seconds on any monotonic clock.
+    """
+
+    def __init__(
+        self, now: Callable[[], float] = time.time, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._now = now
+        self._now_s = now_s
+        self._shown_s = now_s()
 
     def progress(
         self, what: str, done_bytes: int, total_bytes: int, rate_bytes_per_s: float = 0
     ) -> None:
         """Print a line, if the last one was printed at least `LINE_EVERY_S` ago."""
-        now_s = time.monotonic()
+        now_s = self._now_s()
         if now_s - self._shown_s < LINE_EVERY_S or done_bytes >= total_bytes:
             return
         self._shown_s = now_s
         rate = f", {amount(rate_bytes_per_s)}/s" if rate_bytes_per_s else ""
         self.line(f"{amount(done_bytes)} of {amount(total_bytes)} {what}{rate}")
 
+    def rows(self, rows: Sequence[Row]) -> None:
+        """Nothing: a line cannot be replaced."""
+
     def line(self, text: str) -> None:
         """A line."""
-        tell(text)
+        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._now()))
+        tell(f"{moment} {text}")
 
     def close(self) -> None:
         """Nothing to do."""
 
 
 class Terminal:
-    """A live bar on standard error, with lines above it."""
+    """Live rows on standard error, with lines above them."""
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+        from rich.live import Live
 
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(binary_units=True),
-            TextColumn("{task.fields[rate]}"),
+        self._total: tuple[Row, ...] = ()
+        self._rows: tuple[Row, ...] = ()
+        self._live = Live(
             console=Console(stderr=True),
             transient=True,
+            refresh_per_second=REFRESHES_PER_S,
+            get_renderable=lambda: drawn((*self._rows, *self._total)),
         )
-        self._task = self._bars.add_task("", total=None, visible=False, rate="")
-        self._bars.start()
+        self._live.start()
 
     def progress(
         self, what: str, done_bytes: int, total_bytes: int, rate_bytes_per_s: float = 0
     ) -> None:
-        """Move the bar."""
-        self._bars.update(
-            self._task,
-            description=what,
-            completed=done_bytes,
-            total=total_bytes or None,
-            visible=True,
-            rate=f"{amount(rate_bytes_per_s)}/s" if rate_bytes_per_s else "",
-        )
+        """Replace the last row."""
+        amounts = f"{amount(done_bytes)} of {amount(total_bytes)}"
+        rate = f", {amount(rate_bytes_per_s)}/s" if rate_bytes_per_s else ""
+        self._total = (Row(what, f"{amounts}{rate}", done_bytes, total_bytes),)
+
+    def rows(self, rows: Sequence[Row]) -> None:
+        """Replace the other rows."""
+        self._rows = tuple(rows)
 
     def line(self, text: str) -> None:
-        """A line above the bar."""
+        """A line above the rows."""
         from rich.text import Text  # as it is: no markup, no emoji codes
 
         with contextlib.suppress(OSError):
-            self._bars.console.print(Text(printable(text)))
+            self._live.console.print(Text(printable(text)))
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Take the rows away."""
         with contextlib.suppress(OSError):
-            self._bars.stop()
+            self._live.stop()
+
+
+def drawn(rows: Sequence[Row]) -> RenderableType:
+    """Rows as rich draws them: a name, a bar if there is one, a note."""
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True, overflow="ellipsis", max_width=MAX_NAME_CELLS)
+    table.add_column(width=BAR_CELLS)
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        bar = ProgressBar(row.total_bytes, row.done_bytes) if row.total_bytes else ""
+        table.add_row(Text(printable(row.name)), bar, Text(printable(row.note)))
+    return table
 
 
 class Nothing:
@@ -109,6 +163,9 @@ class Nothing:
     def progress(
         self, what: str, done_bytes: int, total_bytes: int, rate_bytes_per_s: float = 0
     ) -> None:
+        """Show nothing."""
+
+    def rows(self, rows: Sequence[Row]) -> None:
         """Show nothing."""
 
     def line(self, text: str) -> None:

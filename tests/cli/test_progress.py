@@ -1,8 +1,9 @@
-"""Progress: plain lines elsewhere, a live bar on a terminal, nothing for those who want quiet."""
+"""Progress: lines elsewhere, live rows on a terminal, nothing for those who want quiet."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -19,7 +20,9 @@ def test_elsewhere_progress_is_plain_lines_on_standard_error(
     here: Here, site: Site, tmp_path: Path
 ) -> None:
     ended = here("fetch", "ABC00002", "--from", site.published, "-o", tmp_path / "to")
-    assert ended.err.splitlines() == ["ABC00002: fetching 6.0 MiB", "ABC00002: ready"]
+    lines = [line.split(" ", 1) for line in ended.err.splitlines()]
+    assert [text for _, text in lines] == ["ABC00002: fetching 6.0 MiB", "ABC00002: ready"]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", moment) for moment, _ in lines)
     assert len(ended.out.splitlines()) == 1
 
 
@@ -33,7 +36,7 @@ async def test_failures_in_a_row_of_one_endpoint_are_told_once_unless_all_is_wan
             bus.emit(RangeFailed("ABC00002", endpoint, "connect", f"{endpoint}: gone"))
         bus.emit(RangeFailed("ABC00002", "a", "stall", "a: silent"))
         bus.close()
-    told = [line.partition(":")[0] for line in capsys.readouterr().err.splitlines()]
+    told = [line.split()[1].rstrip(":") for line in capsys.readouterr().err.splitlines()]
     assert told == (["a", "a", "b", "a", "a"] if verbose else ["a", "b", "a", "a"])
 
 
@@ -55,43 +58,60 @@ def test_quiet_commands_show_no_progress(
     assert ended.out
 
 
-def test_lines_come_every_few_seconds_at_most(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_lines_come_every_few_seconds_at_most(capsys: pytest.CaptureFixture[str]) -> None:
     now_s = 100.0
-    monkeypatch.setattr("dlcore.cli.views.time.monotonic", lambda: now_s)
-    view = Lines()
+    view = Lines(now=lambda: 1_796_000_000.0, now_s=lambda: now_s)
     for _ in range(20):
         now_s += 1.0
         view.progress("verified", 1 << 20, 1 << 30, 2_097_152.0)
     lines = capsys.readouterr().err.splitlines()
-    assert lines == ["1.0 MiB of 1.0 GiB verified, 2.0 MiB/s"] * 4
+    assert lines == ["2026-11-30T00:53:20Z 1.0 MiB of 1.0 GiB verified, 2.0 MiB/s"] * 4
 
 
 @pytest.mark.posix_only(reason="a console of Windows cannot be read through a pipe")
-def test_a_terminal_shows_a_live_bar_and_leaves_the_lines(site: Site, tmp_path: Path) -> None:
-    import pty
-
-    ours, theirs = pty.openpty()
+def test_a_terminal_shows_live_rows_and_leaves_the_lines(site: Site, tmp_path: Path) -> None:
     with served(site.published, tmp_path / "emulator", "--bandwidth", "6 MB/s") as gateway:
         source = ("--from", f"cmg+{gateway.url}", *gateway.access)
-        env = {k: v for k, v in os.environ.items() if k not in {"CI", "NO_COLOR"}}
-        with subprocess.Popen(
-            [*COMMAND, "fetch", "ABC00002", *source, "-o", str(tmp_path / "to"), "--json"],
-            stdout=subprocess.PIPE,
-            stderr=theirs,
-            env={**env, "TERM": "xterm-256color", "COLUMNS": "100"},
-        ) as process:
-            os.close(theirs)
-            shown = read_all(ours)
-            assert process.stdout is not None
-            document = process.stdout.read()
-    os.close(ours)
+        shown, document = in_terminal(
+            "fetch", "ABC00002", *source, "-o", str(tmp_path / "to"), "--json"
+        )
     assert b"verified" in shown
     assert b"MiB" in shown
     assert b"\x1b[" in shown
     assert b"ABC00002: ready" in shown
+    assert b"connection" in shown
     assert b"\x1b" not in document
+
+
+@pytest.mark.posix_only(reason="a console of Windows cannot be read through a pipe")
+def test_a_terminal_shows_which_step_waits_for_which_package(site: Site, tmp_path: Path) -> None:
+    with served(site.published, tmp_path / "emulator", "--bandwidth", "3 MB/s") as gateway:
+        where = ("--config", str(gateway.config), "--state", str(tmp_path / "state"))
+        shown, _ = in_terminal("run", str(site.sequence), *where, "--simulate", "0", "--json")
+    assert b"step 0 Upgrade" in shown
+    assert b"waits for ABC00001, 0:0" in shown
+    assert b"ABC00001 for step 0" in shown
+    assert b"step 1 Drivers: succeeded" in shown
+
+
+def in_terminal(*arguments: str) -> tuple[bytes, bytes]:
+    """Run a command whose standard error is a terminal; what that and standard output get."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    env = {k: v for k, v in os.environ.items() if k not in {"CI", "NO_COLOR"}}
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**env, "TERM": "xterm-256color", "COLUMNS": "100"},
+    ) as process:
+        os.close(theirs)
+        shown = read_all(ours)
+        assert process.stdout is not None
+        document = process.stdout.read()
+    os.close(ours)
+    return shown, document
 
 
 def read_all(terminal: int) -> bytes:
