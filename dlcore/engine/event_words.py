@@ -64,6 +64,8 @@ def _of_step(event: events.Event) -> str:
             return (
                 f"waiting for the network to fetch {wanted}: again in {delay_s:.0f} s ({message})"
             )
+        case events.StepWaiting(index, name, packages):
+            return f"step {index} {name}: waits for {', '.join(packages)}"
         case events.StepStarted(index, name, stall_s):
             waited = f" after waiting {stall_s:.1f} s" if stall_s >= 0.05 else ""
             return f"step {index} {name}: starts{waited}"

@@ -101,6 +101,7 @@ class Session:
         self.sequence = sequence
         self.variables = run.known_variables()
         self.outcome: RunOutcome | None = None
+        self._is_begun = False
         self._run = run
         self._judge = judge
         self._state = state
@@ -338,6 +339,10 @@ class Session:
     # What is told of the whole run
 
     def _tell_begin(self) -> None:
+        """Told once, also if the caller iterates over `run_steps` again."""
+        if self._is_begun:
+            return
+        self._is_begun = True
         expected = dict[int, tuple[str, ...]]()
         with contextlib.suppress(TaskSequenceError):  # the step that it is about raises it
             expected = {item.step.index: item.packages for item in self.upcoming()}
