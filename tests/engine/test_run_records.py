@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import stat
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine import events
+from dlcore.engine.client import Client
 from dlcore.engine.event_lines import SCHEMA, Stamp, StampedEvent, decode_lines, encode_line
 from dlcore.engine.event_writer import EventWriter
 from dlcore.engine.events import Event, EventBus
@@ -22,7 +24,7 @@ from dlcore.steps.interface import Outcome
 from dlcore.store import Store
 from dlcore.tasksequence import Step, Variables
 from tests.engine.machine import OS, TOOLS, TREES, Acting, CrashError, Machine, parsed
-from tests.engine.scene import step
+from tests.engine.scene import deployment, step
 
 
 def begins(name: str, restarts: int = 0) -> events.RunBegan:
@@ -235,6 +237,23 @@ def test_a_run_says_what_its_steps_are_expected_to_need(machine: Machine) -> Non
     ]
     started = [event for event in told if isinstance(event, events.StepStarted)]
     assert [event.packages for event in started] == [(OS,), (TOOLS,), ()]
+
+
+async def test_a_run_is_begun_once_however_often_its_steps_are_asked_for(
+    published: Path, tmp_path: Path
+) -> None:
+    """Fault: a program leaves the loop over the steps and enters it again. It is one run."""
+    async with Client(deployment(published), tmp_path / "state") as client:
+        session = await client.session(parsed(step("last")))
+        for _ in range(2):
+            async with contextlib.aclosing(session.run_steps()) as steps:
+                async for each in steps:
+                    await session.content(each)
+                    await session.completed(each)
+                    break
+    assert numbers(tmp_path / "state") == [0]
+    kinds = [type(event).__name__ for event in recorded_events(tmp_path / "state")]
+    assert (kinds.count("RunBegan"), kinds.count("StepEnded")) == (1, 2)
 
 
 def test_progress_tells_how_far_each_package_and_endpoint_is(machine: Machine) -> None:

@@ -11,7 +11,7 @@ import hashlib
 import re
 from importlib import resources
 
-from dlcore.engine.units import amount, duration
+from dlcore.engine.units import amount, counted, duration
 from dlcore.timeline.bandwidth import Sample, merged
 from dlcore.timeline.page import lanes, tables
 from dlcore.timeline.page.curve import curve
@@ -23,7 +23,9 @@ from dlcore.timeline.timeline import Timeline
 MAX_SAMPLES = 1000  # as many as a wide screen has pixels for
 GRAPH_HEIGHT = 96
 _UTC = re.compile(r"(\d+-\d+-\d+)T(\d+:\d+:\d+).*", re.DOTALL)
-_FIGURE = re.compile(r"(?<=\d) (?=(?:s|min|h|bytes|[KMGT]iB)\b)")
+_FIGURE = re.compile(
+    r"(?<=\d) (?=(?:s|min|h|bytes|[KMGT]iB)\b)|(?<=\d h) (?=\d+ min\b)|(?<=\d min) (?=\d+ s\b)"
+)
 _OUTCOMES = {
     "succeeded": ("Succeeded", "good"),
     "failed": ("Failed", "bad"),
@@ -40,6 +42,7 @@ _LEGEND = (
     ("failed", "failure, or bad content"),
     ("barred", "endpoint is not asked any more"),
 )
+_RESTART = ("restart", "the run went on after a restart")
 
 
 def page_of(timeline: Timeline) -> str:
@@ -76,9 +79,8 @@ def _header(timeline: Timeline, title: str) -> Markup:
     if timeline.simulated:
         facts.append("simulated: no step was executed, only its content is real")
     if timeline.restarts_s:
-        facts.append(
-            f"went on {len(timeline.restarts_s)} times after a restart, which do not count"
-        )
+        restarts = counted(len(timeline.restarts_s), "restart")
+        facts.append(f"went on after {restarts}, whose time does not count")
     tiles = [
         element("div", element("dt", name), element("dd", told)) for name, told in _tiles(timeline)
     ]
@@ -139,7 +141,7 @@ def _picture(timeline: Timeline) -> Markup:
         element("h2", "What happened when"),
         element("p", "Times are minutes and seconds since the beginning.", class_="note"),
         _PATTERN,
-        _legend(),
+        _legend(timeline),
     ]
     if timeline.steps:
         parts += [element("h3", "Steps"), lanes.axis(scale), lanes.steps(timeline, scale)]
@@ -170,22 +172,27 @@ def _graph(timeline: Timeline, samples: tuple[Sample, ...], scale: Scale) -> Mar
     return element("div", element("div", label, class_="label"), graph, class_="row")
 
 
-def _legend() -> Markup:
+def _legend(timeline: Timeline) -> Markup:
+    shown = (*_LEGEND, *((_RESTART,) if timeline.restarts_s else ()))
     items = (
         element("li", element("svg", _sample(style), width=22, height=14, aria_hidden="true"), told)
-        for style, told in _LEGEND
+        for style, told in shown
     )
     return element("ul", *items, class_="legend", aria_label="Legend")
 
 
 def _sample(style: str) -> Markup:
-    if style == "ready":
-        return element("circle", cx=11, cy=7, r=5, class_=style)
-    if style == "ordered":
-        return element("rect", x=0, y=6, width=22, height=2, class_=style)
-    if style == "failed":
-        return element("rect", x=9, y=0, width=3, height=14, class_=style)
-    return element("rect", x=0, y=1, width=22, height=12, class_=style)
+    match style:
+        case "ready":
+            return element("circle", cx=11, cy=7, r=5, class_=style)
+        case "ordered":
+            return element("rect", x=0, y=6, width=22, height=2, class_=style)
+        case "failed":
+            return element("rect", x=9, y=0, width=3, height=14, class_=style)
+        case "restart":
+            return element("line", x1=11, x2=11, y1=0, y2=14, class_=style)
+        case _:
+            return element("rect", x=0, y=1, width=22, height=12, class_=style)
 
 
 _PATTERN = element(  # stripes say the same as colours, for who cannot tell these apart
