@@ -79,7 +79,12 @@ def open_sources(
 
 
 def open_mirrors(
-    urls: Sequence[Sequence[str]], manifest: Manifest, access: Access, stack: AsyncExitStack
+    urls: Sequence[Sequence[str]],
+    manifest: Manifest,
+    access: Access,
+    stack: AsyncExitStack,
+    *,
+    first_sends_ranges: bool = True,
 ) -> list[Source]:
     """Open explicit URLs of a manifest's objects: the k-th URLs of all objects are one endpoint.
 
@@ -88,6 +93,8 @@ def open_mirrors(
         manifest: What the objects are.
         access: What opens them.
         stack: Closes the endpoints.
+        first_sends_ranges: Whether the first URLs are of a server that sends parts, as far as is
+            known.
 
     Raises:
         ConfigError: There is none, or one cannot be used.
@@ -101,7 +108,13 @@ def open_mirrors(
             if rank < len(own)
         }
         name = _name(_host(next(iter(named.values()))) or "url", rank)
-        endpoint = open_urls(name, named, pool=pool, ca_file=access.ca_file)
+        endpoint = open_urls(
+            name,
+            named,
+            pool=pool,
+            ca_file=access.ca_file,
+            sends_ranges=first_sends_ranges or rank > 0,
+        )
         stack.push_async_callback(endpoint.aclose)
         sources.append((endpoint, Terms(access.connections)))
     if manifest.objects and not sources:

@@ -150,7 +150,7 @@ async def _find_url(
         tell(DigestFromServer(server.name, sha256))
     manifest = _manifest_of_file(name_of(probed), probed.length_bytes, sha256)
     urls = [[wanted.what, *_urls(wanted.endpoints)]] if probed.length_bytes else []
-    sources = open_mirrors(urls, manifest, access, stack)
+    sources = open_mirrors(urls, manifest, access, stack, first_sends_ranges=probed.accepts_ranges)
     return Found(manifest, documents.encode(manifest), sources, beside=True)
 
 

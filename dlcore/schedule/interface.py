@@ -75,6 +75,10 @@ class Scheduler(Protocol):
         """An endpoint has told which objects of a package it holds; none if it holds no part."""
         ...
 
+    def lacks_ranges(self, endpoint: str) -> Events:
+        """An endpoint is known to send whole objects only, before it was asked for a part."""
+        ...
+
     def retry(self, package: str) -> Events:
         """Try again to fetch a package that was exhausted.
 

@@ -36,6 +36,7 @@ What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circui
 | any | tick, no byte for long | silent, one trial at a time | EndpointChanged: fell silent |
 | silent | received | as before | EndpointChanged: resumed |
 | dropped | retry | closed | EndpointChanged: resumed |
+| any | lacks_ranges, failed | sends whole objects only | EndpointChanged: the same |
 | Package, none of its requests in flight: | | | |
 | wanted | verified, finished, want | complete | PackageComplete |
 | wanted | failed, rejected, located | exhausted | PackageExhausted |
@@ -162,6 +163,11 @@ class DeadlineScheduler(Scheduler):
             self._unlocated[package].discard(endpoint)
             self._make_way()
             self._review(package)
+        return self._take_events()
+
+    def lacks_ranges(self, endpoint: str) -> Events:
+        """Ask an endpoint for whole objects only."""
+        self._endpoints[endpoint].lacks_ranges()
         return self._take_events()
 
     def retry(self, package: str) -> Events:

@@ -36,6 +36,11 @@ class Placement(Protocol):
         """Indices of the manifest's objects that can be read here."""
         ...
 
+    @property
+    def sends_ranges(self) -> bool:
+        """Whether parts of these objects can be had, as far as is known before any is read."""
+        ...
+
     async def read_range(
         self, object_index: int, start: int, end: int, sink: Sink, *, from_beginning: bool = False
     ) -> None:

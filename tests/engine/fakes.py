@@ -89,6 +89,7 @@ class FakeEndpoint:
         self.latency_s = latency_s
         self.rate_bytes_per_s = rate_bytes_per_s
         self.locate_fault: Fault | None = None
+        self.sends_ranges = True
         self.asked: list[Asked] = []
         self.delivered_bytes = 0
 
@@ -123,6 +124,7 @@ class FakePlacement:
         self._endpoint = endpoint
         self._package = package
         self.held = frozenset(range(len(package.objects)))
+        self.sends_ranges = endpoint.sends_ranges
 
     async def read_range(
         self, object_index: int, start: int, end: int, sink: Sink, *, from_beginning: bool = False

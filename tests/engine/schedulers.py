@@ -57,6 +57,9 @@ class IdleScheduler(Scheduler):
     def located(self, package: str, endpoint: str, objects: frozenset[ObjectIndex]) -> Events:
         return ()
 
+    def lacks_ranges(self, endpoint: str) -> Events:
+        return ()
+
     def retry(self, package: str) -> Events:
         return ()
 
@@ -139,6 +142,9 @@ class ForwardingScheduler(Scheduler):
 
     def located(self, package: str, endpoint: str, objects: frozenset[ObjectIndex]) -> Events:
         return self.inner.located(package, endpoint, objects)
+
+    def lacks_ranges(self, endpoint: str) -> Events:
+        return self.inner.lacks_ranges(endpoint)
 
     def retry(self, package: str) -> Events:
         return self.inner.retry(package)

@@ -366,6 +366,14 @@ def test_an_endpoint_without_ranges_is_read_in_one_stream(tmp_path: Path, whole:
     assert len(streams) <= 2, "one, and one for a block that was split before that was known"
 
 
+def test_an_endpoint_that_is_known_to_lack_ranges_is_asked_once(tmp_path: Path) -> None:
+    packages = {"ABC00004": package("ABC00004", {"x": 300 * BLOCK_BYTES + 7})}
+    plain = FakeEndpoint("plain", packages, without_ranges)
+    plain.sends_ranges = False
+    virtually(fetch(tmp_path, packages, [plain], retry=AT_ONCE))
+    assert [asked.from_beginning for asked in plain.asked] == [True]
+
+
 def test_a_stream_that_breaks_goes_on_with_what_is_missing(tmp_path: Path) -> None:
     def breaks_once(asked: Asked) -> Reply:
         is_first = asked.from_beginning and not any(a.from_beginning for a in plain.asked[:-1])

@@ -16,6 +16,7 @@ from dlcore.schedule import (
     EndpointChanged,
     Event,
     Events,
+    ObjectRejected,
     PackageComplete,
     PackageExhausted,
     Policy,
@@ -57,6 +58,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.held: dict[tuple[str, str], set[ObjectIndex]] = {}
         self.unlocated: set[tuple[str, str]] = set()
         self.dropped: set[str] = set()
+        self.without_ranges: set[str] = set()
         self.complete: set[str] = set()
         self.exhausted: set[str] = set()
         self.endpoints = [f"e{n}" for n in range(data.draw(st.integers(1, 3)))]
@@ -142,7 +144,12 @@ class SchedulerMachine(RuleBasedStateMachine):
         self._check_limit(request, limit, in_use, free_bytes)
         assert blocks.object in self.held[request.package, endpoint]
         assert 0 <= blocks.first < blocks.last <= flight.manifest.block_count(blocks.object)
-        assert flight.length_bytes <= POLICY.max_request_bytes
+        assert request.from_beginning == (endpoint in self.without_ranges)
+        if request.from_beginning:
+            assert not request.is_race
+            assert not self._sends(endpoint, request.package, flight.numbers[0])
+        else:
+            assert flight.length_bytes <= POLICY.max_request_bytes
         self._check_order(request, untouched)
         self._keep_prefixes(request, [self.flights[n] for n in before])
         claims = {number for number, _ in self._claims(flight)}
@@ -302,6 +309,8 @@ class SchedulerMachine(RuleBasedStateMachine):
                 self.flights[number].last = last_block
             case EndpointChanged(endpoint, change):
                 self._check_change(endpoint, change)
+            case ObjectRejected(package, index, str(culprit)):
+                self.held[package, culprit].discard(index)
             case PackageComplete(package):
                 assert package not in self.complete
                 assert not self._missing(package)
@@ -322,6 +331,9 @@ class SchedulerMachine(RuleBasedStateMachine):
             self.dropped.add(endpoint)
         elif change is EndpointChange.RESUMED:
             self.dropped.discard(endpoint)
+        elif change is EndpointChange.WHOLE_OBJECTS_ONLY:
+            assert endpoint not in self.without_ranges
+            self.without_ranges.add(endpoint)
 
     @invariant()
     def what_packages_come_to_is_told(self) -> None:
@@ -450,7 +462,17 @@ class SchedulerMachine(RuleBasedStateMachine):
     def _is_free(self, endpoint: str, place: Block) -> bool:
         """Whether nothing but the order keeps the endpoint from serving the block."""
         holders = self._holders(*place)
+        if endpoint in self.without_ranges and self._sends(endpoint, *place):
+            return False
         return endpoint in holders and self.cost[endpoint] == min(self.cost[e] for e in holders)
+
+    def _sends(self, endpoint: str, package: str, number: BlockInPackage) -> bool:
+        """Whether a request for the block's object is in flight at the endpoint."""
+        index, _ = self.manifests[package].locate_block(number)
+        asked = [flight.request for flight in self.flights.values()]
+        return any(
+            (r.endpoint, r.package, r.blocks.object) == (endpoint, package, index) for r in asked
+        )
 
     def _has_digests(self, request: Request) -> bool:
         objects = self.manifests[request.package].objects

@@ -217,6 +217,8 @@ class Packages:
             else:
                 package.place(endpoint, result)
                 objects = frozenset(ObjectIndex(index) for index in result.held)
+                if not result.sends_ranges:
+                    self._apply(self._scheduler.lacks_ranges(endpoint))
             self._apply(self._scheduler.located(package.package_id, endpoint, objects))
             self._refill()
 

@@ -80,6 +80,7 @@ def open_urls(
     *,
     pool: ConnectionPool | None = None,
     ca_file: str = "",
+    sends_ranges: bool = True,
 ) -> Endpoint:
     """Make an endpoint of objects at explicit URLs: one mirror.
 
@@ -88,15 +89,15 @@ def open_urls(
         urls: URL of each object, by the object's name.
         pool: The connections that all endpoints of the process share; new ones if None.
         ca_file: PEM file of the authorities to trust; empty for the system's store.
+        sends_ranges: Whether the server sends parts of them, as far as is known (`probe_url`).
 
     Raises:
         ConfigError: A URL cannot be used.
     """
     for url in urls.values():
         _checked_url(name, url)
-    return UrlEndpoint(
-        name, dict(urls), HttpClient(name, pool, ca_file=ca_file, follows_redirects=True)
-    )
+    client = HttpClient(name, pool, ca_file=ca_file, follows_redirects=True)
+    return UrlEndpoint(name, dict(urls), client, sends_ranges=sends_ranges)
 
 
 async def probe_url(url: str, *, ca_file: str = "") -> Probed:

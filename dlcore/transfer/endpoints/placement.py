@@ -22,6 +22,7 @@ class PackagePlacement:
         read: Reads a span of one of them.
         read_from_beginning: The same, where the server may send the object from its beginning;
             None if the servers of this kind send parts.
+        sends_ranges: Whether the server sends parts, as far as is known.
     """
 
     def __init__(
@@ -29,8 +30,11 @@ class PackagePlacement:
         held: frozenset[int],
         read: ReadSpan,
         read_from_beginning: ReadSpan | None = None,
+        *,
+        sends_ranges: bool = True,
     ) -> None:
         self.held = held
+        self.sends_ranges = sends_ranges
         self._read = read
         self._read_from_beginning = read_from_beginning or read
 

@@ -62,14 +62,18 @@ class UrlEndpoint:
         name: Name of the endpoint.
         urls: URL of each object, by the object's name.
         client: Sends the requests.
+        sends_ranges: Whether the server sends parts of them, as far as is known.
     """
 
     kind = EndpointKind.HTTP
 
-    def __init__(self, name: str, urls: Mapping[str, str], client: HttpClient) -> None:
+    def __init__(
+        self, name: str, urls: Mapping[str, str], client: HttpClient, *, sends_ranges: bool = True
+    ) -> None:
         self.name = name
         self._urls = urls
         self._client = client
+        self._sends_ranges = sends_ranges
 
     async def read_document(self, key: str, limit_bytes: int) -> bytes:
         """Always ``NOT_FOUND``: documents are published only beside the published layout."""
@@ -82,7 +86,13 @@ class UrlEndpoint:
     async def locate(self, manifest: Manifest) -> PackagePlacement:
         """The objects that have a URL here."""
         held = objects_named(manifest, self._urls, self.name)
-        return _placement(self._client, manifest, held, lambda name: self._urls[name])
+        return _placement(
+            self._client,
+            manifest,
+            held,
+            lambda name: self._urls[name],
+            sends_ranges=self._sends_ranges,
+        )
 
     async def aclose(self) -> None:
         """Close all connections. Idempotent."""
@@ -90,7 +100,12 @@ class UrlEndpoint:
 
 
 def _placement(
-    client: HttpClient, manifest: Manifest, held: frozenset[int], url_of: Callable[[str], str]
+    client: HttpClient,
+    manifest: Manifest,
+    held: frozenset[int],
+    url_of: Callable[[str], str],
+    *,
+    sends_ranges: bool = True,
 ) -> PackagePlacement:
     """Objects at URLs, each given by its object's name."""
 
@@ -109,4 +124,9 @@ def _placement(
 
         return read
 
-    return PackagePlacement(held, reader(from_beginning=False), reader(from_beginning=True))
+    return PackagePlacement(
+        held,
+        reader(from_beginning=False),
+        reader(from_beginning=True),
+        sends_ranges=sends_ranges,
+    )
