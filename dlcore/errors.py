@@ -28,6 +28,7 @@ class Fault(enum.StrEnum):
     REFUSED = "refused"  # another status, redirect or body coding: not an answer to what was asked
     NO_RANGES = "no-ranges"  # the whole object was sent in place of a part of it
     RANGE = "range"  # a Content-Range, length or total that was not asked for
+    CHANGED = "changed"  # the object is another version than the one that was served before
     NOT_FOUND = "not-found"  # the object is not there
     AUTH = "auth"  # not allowed, and renewing did not help
     TLS = "tls"  # the endpoint could not prove who it is

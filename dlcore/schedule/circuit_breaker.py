@@ -21,7 +21,7 @@ from dlcore.schedule.types import EndpointChange
 
 HOPELESS = frozenset({Fault.AUTH, Fault.TLS})
 WRONG_ANSWERS = frozenset({Fault.REFUSED, Fault.RANGE})
-HARMLESS = frozenset({Fault.NOT_FOUND, Fault.NO_RANGES})
+HARMLESS = frozenset({Fault.NOT_FOUND, Fault.NO_RANGES, Fault.CHANGED})
 """What says nothing about the endpoint's health: the scheduler notes it elsewhere."""
 DESCRIPTIONS = {
     Fault.CONNECT: "no connection",
@@ -32,6 +32,7 @@ DESCRIPTIONS = {
     Fault.REFUSED: "not an answer to what was asked",
     Fault.NO_RANGES: "it sends whole objects only",
     Fault.RANGE: "another range than was asked for",
+    Fault.CHANGED: "another version than before",
     Fault.AUTH: "it does not accept this client",
     Fault.TLS: "it could not prove who it is",
 }

@@ -319,6 +319,8 @@ class DeadlineScheduler(Scheduler):
                 fault = Fault.REFUSED  # there is no other way to ask
             elif fault is Fault.NO_RANGES:
                 item.endpoint.lacks_ranges()
+            elif fault is Fault.CHANGED:
+                item.block_map.whole_objects.changed(item.request.blocks.object)
             item.endpoint.failed(number, fault, now_s, retry_after_s, jitter)
             self._review(item.request.package)
             self._review_if_dropped(item.endpoint)

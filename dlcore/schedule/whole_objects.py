@@ -1,7 +1,8 @@
 """Who served the objects of a package that have only one digest.
 
 Such an object matches as a whole or not at all. If it does not, the endpoint that sent all of it is
-to blame. If several did, nobody is: one endpoint at a time serves it from then on.
+to blame. If several did, or one that was given another version meanwhile, nobody is: one endpoint
+at a time serves it from then on.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Collection
 from dlcore.model import Manifest, ObjectIndex
 
 _EARLIER_RUN = ""  # stands for whoever served what was on disk at the start
+_OTHER_VERSION = "*"  # stands for a server that has another version now
 
 
 class WholeObjects:
@@ -56,15 +58,19 @@ class WholeObjects:
         if index in self._indices:
             self._servers[index].update(endpoints)
 
+    def changed(self, index: ObjectIndex) -> None:
+        """A server has got another version of an object, so that what it sent may be of both."""
+        self.served(index, {_OTHER_VERSION})
+
     def rejected(self, index: ObjectIndex) -> str | None:
         """An object did not match.
 
         Returns:
-            The endpoint that sent all of it; None if several did.
+            The endpoint that sent all of it; None if several did, or versions may be mixed.
         """
         servers = self._servers.pop(index, set())
         self._sole_server[index] = None
-        if len(servers) != 1 or _EARLIER_RUN in servers:
+        if len(servers) != 1 or servers & {_EARLIER_RUN, _OTHER_VERSION}:
             return None
         (culprit,) = servers
         self._failed_servers[index].add(culprit)

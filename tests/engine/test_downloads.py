@@ -349,6 +349,21 @@ def test_an_object_with_one_digest_that_all_serve_wrong_is_an_integrity_error(
     assert re.search(f"its SHA-256 is [0-9a-f]{{64}}, not {right}", caught.value.message)
 
 
+def test_an_object_that_is_replaced_while_it_is_fetched_is_fetched_again(tmp_path: Path) -> None:
+    """Fault: an object is replaced while it is fetched. dlcore fetches the new one from its
+    beginning.
+    """
+
+    def replaced(asked: Asked) -> Reply:
+        if asked.number < 2:
+            return lies_about(5)
+        return failing(Fault.CHANGED) if asked.number == 2 else GOOD
+
+    whole = {"ABC00004": package("ABC00004", {"x": 900 * BLOCK_BYTES + 7}, whole=True)}
+    endpoint = FakeEndpoint("only", whole, replaced)
+    virtually(fetch(tmp_path, whole, [endpoint], retry=AT_ONCE))
+
+
 def without_ranges(asked: Asked) -> Reply:
     return GOOD if asked.from_beginning else failing(Fault.NO_RANGES)
 

@@ -159,6 +159,13 @@ def test_an_object_that_two_endpoints_served_wrong_is_served_by_one_alone() -> N
     scene.deliver(scene.ask("b"))
 
 
+def test_an_object_that_was_replaced_meanwhile_is_nobodys_fault_at_first() -> None:
+    scene = with_one_digest(2000, {"only": 0})
+    scene.end(scene.ask("only"), Fault.CHANGED)
+    assert reject_object(scene, scene.ask("only")) is None
+    assert reject_object(scene, scene.ask("only")) == "only"
+
+
 def test_an_object_that_is_partly_from_an_earlier_run_is_nobodys_fault() -> None:
     scene = with_one_digest(2, {"only": 0}, on_disk=1)
     wrong = scene.ask("only")

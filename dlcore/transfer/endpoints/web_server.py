@@ -19,6 +19,7 @@ from dlcore.transfer.endpoints.placement import (
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.readers import read_document, read_range
 from dlcore.transfer.http.urls import join_key
+from dlcore.transfer.http.version import Version
 from dlcore.transfer.sink import SinkWriter
 
 
@@ -108,6 +109,7 @@ def _placement(
     sends_ranges: bool = True,
 ) -> PackagePlacement:
     """Objects at URLs, each given by its object's name."""
+    versions = {i: Version() for i in held if not manifest.objects[i].digests}
 
     def reader(*, from_beginning: bool) -> ReadSpan:
         async def read(index: int, span: tuple[int, int], writer: SinkWriter) -> None:
@@ -120,6 +122,7 @@ def _placement(
                 writer,
                 from_beginning=from_beginning,
                 sha256=wanted.sha256,
+                version=versions.get(index),
             )
 
         return read

@@ -33,6 +33,7 @@ REMEDIES = {
     Fault.REFUSED: "Check the URL, and that no proxy changes the server's responses.",
     Fault.NO_RANGES: "An endpoint with byte ranges is faster, and goes on where it was broken off.",
     Fault.RANGE: "Check that this endpoint holds the package's current version.",
+    Fault.CHANGED: "Fetch again when the publisher has finished.",
     Fault.CORRUPT: "Check where the digest comes from, or use another endpoint.",
     Fault.NOT_FOUND: "Put the package on this endpoint, or use another one.",
 }

@@ -24,6 +24,7 @@ from dlcore.transfer.http.headers import (
 )
 from dlcore.transfer.http.receive import receive, receive_within
 from dlcore.transfer.http.response import Response
+from dlcore.transfer.http.version import Version
 from dlcore.transfer.sink import SinkWriter
 
 _NO_RANGES_REMEDY = "The server must support byte ranges; use another endpoint."
@@ -39,6 +40,7 @@ async def read_range(
     headers: Mapping[str, str] | None = None,
     from_beginning: bool = False,
     sha256: bytes = b"",
+    version: Version | None = None,
 ) -> None:
     """Read bytes ``[start, end)`` of the object at ``url``.
 
@@ -52,6 +54,7 @@ async def read_range(
         from_beginning: Whether to accept the whole object in place of the range: what comes before
             the range is received and dropped.
         sha256: Digest of the whole object; empty if it is not known.
+        version: The version of which parts were read before; None if it does not matter.
 
     Raises:
         TransferError: Any fault that `dlcore.errors.Fault` lists; ``CORRUPT`` only if the server
@@ -59,13 +62,16 @@ async def read_range(
             position and count.
     """
     start, end = span
-    range_headers = {**(headers or {}), **range_header(start, end)}
+    if_range = version.headers() if version else {}
+    range_headers = {**(headers or {}), **range_header(start, end), **if_range}
     async with client.host_limit(url):
         with await client.request("GET", url, headers=range_headers) as response:
             if response.status not in {200, 206}:
                 raise await response.status_error()
             check_content_coding(response)
             _check_digest(response, sha256)
+            if version:
+                version.check(response)
             if response.status == 206:
                 _check_partial(response, start, end, total_bytes)
                 await receive(response, end - start, writer)
