@@ -109,7 +109,8 @@ def _placement(
     sends_ranges: bool = True,
 ) -> PackagePlacement:
     """Objects at URLs, each given by its object's name."""
-    versions = {i: Version() for i in held if not manifest.objects[i].digests}
+    one_digest = (i for i in held if not manifest.objects[i].digests)
+    versions = {i: Version(manifest.objects[i].sha256) for i in one_digest}
 
     def reader(*, from_beginning: bool) -> ReadSpan:
         async def read(index: int, span: tuple[int, int], writer: SinkWriter) -> None:
@@ -121,7 +122,6 @@ def _placement(
                 wanted.length_bytes,
                 writer,
                 from_beginning=from_beginning,
-                sha256=wanted.sha256,
                 version=versions.get(index),
             )
 

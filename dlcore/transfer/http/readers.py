@@ -16,18 +16,11 @@ from collections.abc import Mapping
 from dlcore.errors import Fault
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.faults import PORTAL_REMEDY
-from dlcore.transfer.http.headers import (
-    parse_content_length,
-    parse_content_range,
-    parse_repr_digest,
-    range_header,
-)
+from dlcore.transfer.http.headers import parse_content_length, parse_content_range, range_header
 from dlcore.transfer.http.receive import receive, receive_within
 from dlcore.transfer.http.response import Response
 from dlcore.transfer.http.version import Version
 from dlcore.transfer.sink import SinkWriter
-
-_NO_RANGES_REMEDY = "The server must support byte ranges; use another endpoint."
 
 
 async def read_range(
@@ -39,7 +32,6 @@ async def read_range(
     *,
     headers: Mapping[str, str] | None = None,
     from_beginning: bool = False,
-    sha256: bytes = b"",
     version: Version | None = None,
 ) -> None:
     """Read bytes ``[start, end)`` of the object at ``url``.
@@ -53,13 +45,11 @@ async def read_range(
         headers: Further request headers.
         from_beginning: Whether to accept the whole object in place of the range: what comes before
             the range is received and dropped.
-        sha256: Digest of the whole object; empty if it is not known.
-        version: The version of which parts were read before; None if it does not matter.
+        version: What is known of the object as a whole; None if its blocks have digests.
 
     Raises:
-        TransferError: Any fault that `dlcore.errors.Fault` lists; ``CORRUPT`` only if the server
-            itself says that its object has another digest. What was written before it has the right
-            position and count.
+        TransferError: Any fault that `dlcore.errors.Fault` lists; ``CORRUPT`` and ``CHANGED`` as
+            `Version.check` says. What was written before it has the right position and count.
     """
     start, end = span
     if_range = version.headers() if version else {}
@@ -69,7 +59,6 @@ async def read_range(
             if response.status not in {200, 206}:
                 raise await response.status_error()
             check_content_coding(response)
-            _check_digest(response, sha256)
             if version:
                 version.check(response)
             if response.status == 206:
@@ -165,21 +154,9 @@ def check_content_coding(response: Response) -> None:
         )
 
 
-def _check_digest(response: Response, sha256: bytes) -> None:
-    """Refuse an object whose digest is another one by the server's own word."""
-    said = parse_repr_digest(response.headers.get("Repr-Digest", ""))
-    if sha256 and said and said != sha256:
-        raise response.error(
-            Fault.CORRUPT,
-            f"the object's SHA-256 is {said.hex()}, as the server says, not {sha256.hex()}",
-        )
-
-
 def _check_partial(response: Response, start: int, end: int, total_bytes: int) -> None:
     if response.headers.get("Content-Type", "").strip().lower().startswith("multipart/"):
-        raise response.error(
-            Fault.REFUSED, "answered with several ranges", remedy=_NO_RANGES_REMEDY
-        )
+        raise response.error(Fault.REFUSED, "answered with several ranges")
     values = response.headers.getall("Content-Range", [])
     found = parse_content_range(values[0]) if len(values) == 1 else None
     if found not in {(start, end, total_bytes), (start, end, None)}:

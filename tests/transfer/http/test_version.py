@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -21,9 +23,9 @@ NEWER = status("200 OK", CONTENT, ETag='"b"')
 
 
 @contextlib.asynccontextmanager
-async def asked(*scripts: Script) -> AsyncIterator[tuple[Hostile, Fetch]]:
+async def asked(*scripts: Script, sha256: bytes = b"") -> AsyncIterator[tuple[Hostile, Fetch]]:
     """A server, and what asks it for the same range of the same object each time."""
-    version, client = Version(), HttpClient("edge")
+    version, client = Version(sha256), HttpClient("edge")
     async with hostile(*scripts) as server:
 
         async def fetch() -> bytes:
@@ -83,6 +85,22 @@ async def test_without_a_strong_tag_nothing_is_compared(headers: dict[str, str])
     ) as (server, fetch):
         assert [await fetch(), await fetch()] == [ASKED, ASKED]
     assert not any(map(if_range, server.requests))
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+async def test_a_digest_that_the_server_says_is_compared_before_a_byte_is_read(
+    is_right: bool,
+) -> None:
+    right = hashlib.sha256(CONTENT).digest()
+    told = {"Repr_Digest": f"sha-256=:{base64.b64encode(right).decode()}:"}
+    wanted = right if is_right else bytes(32)
+    async with asked(partial(RIGHT, ASKED, end=CLOSE, **told), sha256=wanted) as (_, fetch):
+        if is_right:
+            assert await fetch() == ASKED
+            return
+        with pytest.raises(TransferError, match=f"is {right.hex()}.*not {'00' * 32}") as caught:
+            await fetch()
+    assert caught.value.fault is Fault.CORRUPT
 
 
 async def test_a_server_without_ranges_has_not_changed_its_object() -> None:
