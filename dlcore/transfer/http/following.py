@@ -21,7 +21,8 @@ Send = Callable[[str, Route, Mapping[str, str]], Awaitable[Response]]
 _log = logging.getLogger(__name__)
 
 _METHODS = frozenset({"GET", "HEAD"})
-_REFUSALS = frozenset({400, 401, 403, 404, 410})  # what storage answers to an expired signature
+_REFUSALS = REDIRECTS | {400, 401, 403, 404, 410}
+"""What a target answers that is not the right one any more, as when its signature has expired."""
 
 
 class Following:
@@ -54,11 +55,11 @@ class Following:
         if not route.is_redirected:
             return await self._follow(method, route, headers)
         try:
-            response = await self._follow(method, route, headers)
+            response = await self._send(method, route, route.headers(headers))
         except TransferError:
             self._memory.forget(route)
             raise
-        if response.status < 400:
+        if response.status < 300:
             return response
         self._memory.forget(route)
         if response.status not in _REFUSALS:

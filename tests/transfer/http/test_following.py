@@ -69,7 +69,9 @@ async def test_a_redirect_is_paid_for_once() -> None:
     assert paths(server) == ["/first?sig=canary", "/o", "/o", "/o"]
 
 
-@pytest.mark.parametrize("line", ["403 Forbidden", "401 No", "404 No", "410 Gone", "400 Expired"])
+@pytest.mark.parametrize(
+    "line", ["403 Forbidden", "401 No", "404 No", "410 Gone", "400 Expired", "302 Sign in"]
+)
 async def test_a_target_that_refuses_is_asked_for_anew(line: str) -> None:
     refused = Script.response(line, b"expired", end=AGAIN, Content_Length="7")
     async with (
