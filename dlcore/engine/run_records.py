@@ -45,7 +45,8 @@ class RunRecords:
 
     def __init__(self, state: Path, kept_runs: int) -> None:
         self._state = long_path(state.absolute())
-        self._files = Files(PrivateFolder(self._state))
+        self._opened = PrivateFolder(self._state)
+        self._files = Files(self._opened)
         self._kept_runs = kept_runs
         self._fd: int | None = None
         self._end = 0
@@ -67,13 +68,16 @@ class RunRecords:
             self._append(lines)
 
     def close(self) -> None:
-        """Make what was written durable. Idempotent.
+        """Make what was written durable, and close the state directory. Idempotent.
 
         Raises:
             StorageError: The disk failed.
         """
-        with guarded("record the run", self._state):
-            self._close()
+        try:
+            with guarded("record the run", self._state):
+                self._close()
+        finally:
+            self._opened.forget()
 
     def _append(self, lines: bytes) -> None:
         if self._fd is not None:
