@@ -50,7 +50,8 @@ ALLOWED: dict[str, set[str]] = {
 FRONTS = {"cli", "__init__", "__main__"}  # may import every room
 ONLY_IN = {
     "dlcore_ext": {"native"},
-    "aiohttp": {"transfer/http", "emulator"},  # the emulator uses its server side
+    # The emulator and the live page use its server side.
+    "aiohttp": {"transfer/http", "emulator", "cli/live_page"},
     "xxhash": {"native"},
     "obstore": {"publish"},
     "defusedxml": {"tasksequence", "transfer", "manifest"},
