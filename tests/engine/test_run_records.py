@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import stat
-import sys
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -99,7 +98,7 @@ def test_what_happens_outside_a_run_is_in_no_record(state: Path) -> None:
         read(state, 1)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+@pytest.mark.posix_only(reason="Windows has no such modes")
 def test_only_the_user_can_read_a_record(state: Path) -> None:
     write(state, begins("run"))
     assert stat.S_IMODE((state / "runs").stat().st_mode) == 0o700
