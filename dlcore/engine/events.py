@@ -266,6 +266,8 @@ class RunEnded(Event, frozen=True):
         bytes_fetched: Payload bytes received.
         bytes_reused: Verified bytes that were on disk before.
         bytes_wasted: Of the bytes fetched, those that arrived twice, or were not used.
+        download_first_s: Seconds that it would have taken with all content first.
+        stop_at_every_step_s: Seconds that it would have taken with each step's content at its turn.
     """
 
     outcome: str
@@ -277,6 +279,8 @@ class RunEnded(Event, frozen=True):
     bytes_fetched: int
     bytes_reused: int
     bytes_wasted: int
+    download_first_s: float = 0.0
+    stop_at_every_step_s: float = 0.0
 
 
 class RunSimulated(Event, frozen=True):

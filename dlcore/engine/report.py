@@ -138,6 +138,8 @@ def run_ended(report: Report, outcome: RunOutcome) -> RunEnded:
         bytes_fetched=report.bytes_fetched,
         bytes_reused=report.bytes_reused,
         bytes_wasted=report.bytes_wasted,
+        download_first_s=report.download_first_s,
+        stop_at_every_step_s=report.stop_at_every_step_s,
     )
 
 

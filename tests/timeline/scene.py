@@ -53,7 +53,7 @@ def ended(
 ) -> events.RunEnded:
     rate, fetched = rate_mib * MIB, int(fetched_mib * MIB)
     figures = (makespan_s, bound_s, rate, "measured", stall_s, fetched, 0, 0)
-    return events.RunEnded("succeeded", *figures)
+    return events.RunEnded("succeeded", *figures, 0.0, 2 * makespan_s)
 
 
 def bad_case() -> list[tuple[float, Event]]:

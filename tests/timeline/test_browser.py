@@ -55,7 +55,7 @@ async def test_every_bar_is_drawn_where_it_belongs(tab: Tab, tmp_path: Path) -> 
     page = tmp_path / "report.html"
     page.write_text(page_of(made(bad_case())), encoding="utf-8")
     await tab.open(page, 1600)
-    lane = "[...document.querySelectorAll('.rows')][0].querySelectorAll('.lane')[1]"
+    lane = "[...document.querySelectorAll('.lane:has(.wait)')][1]"
     box = f"{lane}.querySelector('.wait').getBBox()"
     share = await tab.evaluate(f"{box}.width / {lane}.clientWidth")
     begin = await tab.evaluate(f"{box}.x / {lane}.clientWidth")

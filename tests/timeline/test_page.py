@@ -140,6 +140,19 @@ def test_the_tables_have_the_figures_of_the_picture() -> None:
     ]
 
 
+def test_the_run_is_compared_with_the_bound_and_with_other_ways() -> None:
+    texts = Page(page_of(made(bad_case()))).texts
+    begin = texts.index("The bound, and other ways of downloading")
+    told = [text for text in texts[begin:] if text.strip()]
+    assert told[1:7] == [
+        *("This run", "43 s"),
+        *("The bound: no order of the downloads beats it", "42 s"),
+        *("With each step's content at its turn", "1 min 26 s"),
+    ]
+    assert "With all content first" not in texts, "it was not told"
+    assert "This run" not in Page(page_of(made(bad_case()[:-1]))).texts
+
+
 def test_what_cannot_be_read_is_said() -> None:
     assert "3 lines of the record could not be read" in page_of(made(bad_case(), unreadable=3))
 

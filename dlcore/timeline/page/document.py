@@ -14,6 +14,7 @@ from importlib import resources
 from dlcore.engine.units import amount, counted, duration
 from dlcore.timeline.bandwidth import Sample, merged
 from dlcore.timeline.page import lanes, tables
+from dlcore.timeline.page.comparison import comparison
 from dlcore.timeline.page.curve import curve
 from dlcore.timeline.page.markup import Markup, element, joined
 from dlcore.timeline.page.scale import Scale
@@ -119,8 +120,21 @@ def _why(timeline: Timeline) -> Markup:
         element("h2", "Why it took this long"),
         element("p", _unbroken(headline(timeline)), class_="headline"),
         element("ol", *map(_reason, told)) if told else element("p", "Nothing held it up."),
+        _compared(timeline),
         id="why",
         aria_label="Why it took this long",
+    )
+
+
+def _compared(timeline: Timeline) -> Markup:
+    if timeline.ending is None or not timeline.steps:
+        return Markup()
+    link = f"{amount(timeline.ending.link_bytes_per_s)}/s"
+    note = f"Computed for the same link ({link}) and the same run times of the steps."
+    return joined(
+        element("h3", "The bound, and other ways of downloading"),
+        comparison(timeline.ending),
+        element("p", _unbroken(note), class_="note"),
     )
 
 
