@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dlcore.schedule.interface import Scheduler as Scheduler
 from dlcore.schedule.makespan import StepLoad as StepLoad
+from dlcore.schedule.makespan import lower_bound_of_arrivals_s as lower_bound_of_arrivals_s
 from dlcore.schedule.makespan import lower_bound_s as lower_bound_s
 from dlcore.schedule.makespan import without_overlap_s as without_overlap_s
 from dlcore.schedule.policy import Policy as Policy
@@ -56,6 +57,7 @@ __all__ = [
     "StartKept",
     "StepLoad",
     "Terms",
+    "lower_bound_of_arrivals_s",
     "lower_bound_s",
     "without_overlap_s",
 ]

@@ -12,7 +12,7 @@ Naval Research Logistics Quarterly 1, 1954 (the makespan of a given permutation)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 
@@ -28,12 +28,24 @@ def lower_bound_s(steps: Sequence[StepLoad], link_bytes_per_s: float) -> float:
 
     A rate of 0.0 means that the link does not matter, because nothing has to be fetched.
     """
+    return lower_bound_of_arrivals_s(steps, lambda count: _seconds(count, link_bytes_per_s))
+
+
+def lower_bound_of_arrivals_s(
+    steps: Sequence[StepLoad], arrived_s: Callable[[int], float]
+) -> float:
+    """Seconds that no schedule can beat over a link whose rate changes.
+
+    Args:
+        steps: All steps in order.
+        arrived_s: When the link has brought so many bytes, in seconds since the beginning.
+    """
     remaining_s = sum(step.run_s for step in steps)
     bound_s = remaining_s
     arrived_bytes = 0
     for step in steps:
         arrived_bytes += step.new_bytes
-        bound_s = max(bound_s, _seconds(arrived_bytes, link_bytes_per_s) + remaining_s)
+        bound_s = max(bound_s, arrived_s(arrived_bytes) + remaining_s)
         remaining_s -= step.run_s
     return bound_s
 

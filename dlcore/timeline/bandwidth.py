@@ -91,6 +91,16 @@ def came_between(samples: Sequence[Sample], begin_s: float, end_s: float) -> dic
     return came
 
 
+def arrived_s(samples: Sequence[Sample], count_bytes: int) -> float:
+    """When so many bytes had come, in seconds into the run; the end of all if they never had."""
+    for sample in samples:
+        came = sum(sample.by_endpoint.values())
+        if came and count_bytes <= came:
+            return sample.begin_s + sample.length_s * count_bytes / came
+        count_bytes -= came
+    return samples[-1].end_s if samples and count_bytes > 0 else 0.0
+
+
 def silent_s(samples: Sequence[Sample], begin_s: float, end_s: float) -> float:
     """Seconds of a time in which nothing came at all."""
     return sum(

@@ -7,6 +7,18 @@ import msgspec
 from dlcore.engine import events
 
 
+class Arrival(msgspec.Struct, frozen=True):
+    """How much of a package was there at a moment.
+
+    Attributes:
+        at_s: Seconds into the run.
+        verified_bytes: Bytes of it on disk and verified.
+    """
+
+    at_s: float
+    verified_bytes: int
+
+
 class PackageTimes(msgspec.Struct, frozen=True):
     """One package; times are seconds into the run, None if it did not come to that.
 
@@ -21,6 +33,7 @@ class PackageTimes(msgspec.Struct, frozen=True):
         retries: How often all endpoints were asked for it again, as none was left.
         retry_s: Seconds of waiting before these.
         message: Why it failed.
+        arrivals: How much of it was there when, as far as progress told.
     """
 
     package: str
@@ -33,11 +46,17 @@ class PackageTimes(msgspec.Struct, frozen=True):
     retries: int = 0
     retry_s: float = 0.0
     message: str = ""
+    arrivals: tuple[Arrival, ...] = ()
 
     @property
     def fetched_bytes(self) -> int:
         """Bytes that had to come over the network."""
         return max(0, (self.content_bytes or 0) - self.reused_bytes)
+
+    def verified_at(self, at_s: float) -> int:
+        """How many bytes of it were there at a moment, by the last progress before it."""
+        told = [arrival.verified_bytes for arrival in self.arrivals if arrival.at_s <= at_s]
+        return told[-1] if told else self.reused_bytes
 
 
 class PackagesSoFar:
@@ -45,6 +64,7 @@ class PackagesSoFar:
 
     def __init__(self) -> None:
         self._packages: dict[str, PackageTimes] = {}
+        self._arrivals: dict[str, list[Arrival]] = {}
 
     def hear(self, event: events.Event, now_s: float) -> None:
         """Something happened, so many seconds into the run."""
@@ -52,8 +72,8 @@ class PackagesSoFar:
             case events.PackageStarted(package, content_bytes, reused_bytes):
                 self._start(package, content_bytes, reused_bytes, now_s)
             case events.Progress():
-                for package in event.packages:
-                    self._arrive(package, now_s)
+                for package, own in event.packages.items():
+                    self._arrive(package, Arrival(now_s, own.verified_bytes))
             case events.PackageReady(package):
                 if self._of(package).outcome != "ready":
                     self._note(package, outcome="ready", ended_s=now_s)
@@ -66,7 +86,10 @@ class PackagesSoFar:
 
     def all(self) -> tuple[PackageTimes, ...]:
         """All packages, in the order in which they were first heard of."""
-        return tuple(self._packages.values())
+        return tuple(
+            msgspec.structs.replace(own, arrivals=tuple(self._arrivals.get(package, ())))
+            for package, own in self._packages.items()
+        )
 
     def _start(self, package: str, content_bytes: int, reused_bytes: int, now_s: float) -> None:
         known = self._of(package)
@@ -75,9 +98,10 @@ class PackagesSoFar:
         self._packages[package] = known
         self._note(package, content_bytes=content_bytes, outcome="under way", ended_s=None)
 
-    def _arrive(self, package: str, now_s: float) -> None:
+    def _arrive(self, package: str, arrival: Arrival) -> None:
+        self._arrivals.setdefault(package, []).append(arrival)
         if self._of(package).first_byte_s is None:
-            self._note(package, first_byte_s=now_s)
+            self._note(package, first_byte_s=arrival.at_s)
 
     def _of(self, package: str) -> PackageTimes:
         return self._packages.get(package) or PackageTimes(package)

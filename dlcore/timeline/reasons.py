@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from dlcore.engine.outcomes import RateOrigin
 from dlcore.engine.units import amount, clock, counted, duration
 from dlcore.errors import Fault
 from dlcore.timeline.bandwidth import (
@@ -21,6 +22,7 @@ from dlcore.timeline.bandwidth import (
     silent_s,
 )
 from dlcore.timeline.endpoints import EndpointTimes
+from dlcore.timeline.packages import PackageTimes
 from dlcore.timeline.steps import Doing, Part, StepTimes
 from dlcore.timeline.timeline import Timeline
 
@@ -107,20 +109,24 @@ def _stalls(timeline: Timeline) -> Iterator[Reason]:
 
 
 def _stall(timeline: Timeline, step: StepTimes) -> Reason:
-    sizes = {package.package: package.fetched_bytes for package in timeline.packages}
-    longest = sorted(step.waits_s.items(), key=lambda wait: -wait[1])
-    named = [
-        package + (f" ({amount(sizes[package])} to fetch)" if sizes.get(package) else "")
-        for package, _ in longest
-        if package
-    ]
-    what = " and ".join(named[:2]) + (f" and {len(named) - 2} more" if named[2:] else "")
+    packages = {package.package: package for package in timeline.packages}
     waits = [part for part in step.parts if part.doing is Doing.WAITED]
+    longest = [name for name, _ in sorted(step.waits_s.items(), key=lambda wait: -wait[1]) if name]
+    what = " and ".join(longest[:2]) + (f" and {len(longest) - 2} more" if longest[2:] else "")
+    there = (_there(packages[name], waits[0].begin_s) for name in longest[:1] if name in packages)
     return Reason(
         ReasonKind.STALL,
         f"{_called(step)} waited {duration(step.stall_s)} for {what or 'its content'}.",
-        tuple(_meanwhile(timeline, waits)),
+        (*filter(None, there), *_meanwhile(timeline, waits)),
     )
+
+
+def _there(package: PackageTimes, moment_s: float) -> str:
+    """How much of a package was there when the wait for it began."""
+    if not package.content_bytes:
+        return ""
+    verified, length = amount(package.verified_at(moment_s)), amount(package.content_bytes)
+    return f"When that wait began, {verified} of the {length} of {package.package} were there."
 
 
 def _meanwhile(timeline: Timeline, waits: list[Part]) -> Iterator[str]:
@@ -225,23 +231,21 @@ def _link(timeline: Timeline) -> Iterator[Reason]:
     ending = timeline.ending
     if ending is None or not ending.link_bytes_per_s:
         return
-    link = f"a link of {amount(ending.link_bytes_per_s)}/s ({ending.link_rate})"
+    is_given = ending.link_rate == RateOrigin.GIVEN
+    link = f"Over a link of {amount(ending.link_bytes_per_s)}/s" if is_given else "Over this link"
     text = (
-        f"Over {link}, no order of the downloads could have ended before "
-        f"{duration(ending.lower_bound_s)}."
+        f"{link}, no order of the downloads could have ended before {duration(timeline.bound_s)}."
     )
     yield Reason(ReasonKind.LINK, text, tuple(_gains(timeline)))
 
 
 def _gains(timeline: Timeline) -> Iterator[str]:
-    ending = timeline.ending
-    assert ending is not None
     if timeline.run_s > 0.9 * timeline.duration_s:
         yield "The steps themselves took nearly all of the time: faster downloads would not help."
-    elif timeline.duration_s < NEAR_BOUND * ending.lower_bound_s:
+    elif timeline.duration_s < NEAR_BOUND * timeline.bound_s:
         yield "The run came near to that: only a faster link, or less content, would help."
     best = timeline.best_bytes_per_s
-    best_bound_s = timeline.bound_s(best) if best else ending.lower_bound_s
+    best_bound_s = timeline.bound_at_s(best) if best else timeline.bound_s
     if best_bound_s < GAIN * timeline.duration_s:
         yield (
             f"At {amount(best)}/s, which this run reached at times, it could have taken "

@@ -8,8 +8,9 @@ import msgspec
 
 from dlcore.engine import events
 from dlcore.engine.event_lines import EventLines
-from dlcore.schedule import StepLoad, lower_bound_s
-from dlcore.timeline.bandwidth import BandwidthSoFar, Sample, best_bytes_per_s
+from dlcore.engine.outcomes import RateOrigin
+from dlcore.schedule import StepLoad, lower_bound_of_arrivals_s, lower_bound_s
+from dlcore.timeline.bandwidth import BandwidthSoFar, Sample, arrived_s, best_bytes_per_s
 from dlcore.timeline.endpoints import EndpointsSoFar, EndpointTimes
 from dlcore.timeline.packages import PackagesSoFar, PackageTimes
 from dlcore.timeline.run_clock import RunClock
@@ -81,7 +82,20 @@ class Timeline(msgspec.Struct, frozen=True):
         """The rate that was reached or passed for a tenth of the time in which anything came."""
         return best_bytes_per_s(self.samples)
 
-    def bound_s(self, bytes_per_s: float) -> float:
+    @property
+    def bound_s(self) -> float:
+        """Seconds that no order of the downloads could have beaten.
+
+        If the link's rate was not given, what came is taken as what the link could bring.
+        """
+        if self.ending and self.ending.link_rate == RateOrigin.GIVEN:
+            return self.ending.lower_bound_s
+        bound_s = lower_bound_of_arrivals_s(
+            self._loads(), lambda count_bytes: arrived_s(self.samples, count_bytes)
+        )
+        return min(bound_s, self.duration_s)
+
+    def bound_at_s(self, bytes_per_s: float) -> float:
         """Seconds that no order of the downloads beats over a link of that rate."""
         return lower_bound_s(self._loads(), bytes_per_s)
 

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.schedule import StepLoad, lower_bound_s, without_overlap_s
+from dlcore.schedule import (
+    StepLoad,
+    lower_bound_of_arrivals_s,
+    lower_bound_s,
+    without_overlap_s,
+)
 from tests.schedule.packages import LAW
 
 STEPS = st.lists(
@@ -80,3 +85,14 @@ def test_a_hand_computed_sequence() -> None:
 def test_without_a_link_only_run_times_count() -> None:
     assert lower_bound_s([StepLoad(0, 2.0), StepLoad(0, 3.0)], 0.0) == 5.0
     assert lower_bound_s([], 0.0) == 0.0
+
+
+def test_a_link_that_becomes_slow_has_a_bound_of_its_own() -> None:
+    """100 bytes in the first second, then 10 a second."""
+
+    def arrived_s(count_bytes: int) -> float:
+        return count_bytes / 100 if count_bytes <= 100 else 1.0 + (count_bytes - 100) / 10
+
+    steps = [StepLoad(100, 2.0), StepLoad(50, 1.0)]
+    assert lower_bound_of_arrivals_s(steps, arrived_s) == 7.0
+    assert lower_bound_of_arrivals_s(steps[:1], arrived_s) == 3.0

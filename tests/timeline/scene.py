@@ -44,7 +44,7 @@ def progress(
         name: EndpointProgress(0 if name in idle else 4, 0.0, int(mib * MIB))
         for name, mib in received_mib.items()
     }
-    packages = {package: PackageProgress(0, MIB) for package in arriving}
+    packages = {package: PackageProgress(2 * MIB, 60 * MIB) for package in arriving}
     return Progress(0, 0, 0.0, endpoints=own, packages=packages, cap_bytes_per_s=cap)
 
 
@@ -65,7 +65,7 @@ def bad_case() -> list[tuple[float, Event]]:
         (100.0, events.PackageStarted(DRIVERS, 10 * MIB, 0)),
         (100.0, events.PackageStarted(IMAGE, 60 * MIB, 0)),
         (100.0, events.StepWaiting(0, "Drivers", (DRIVERS,))),
-        (102.0, progress([DRIVERS], good=4, slow=0, liar=6)),
+        (102.0, progress([DRIVERS, IMAGE], good=4, slow=0, liar=6)),
         (102.0, events.PackageReady(DRIVERS, "/there")),
         (102.0, events.StepStarted(0, "Drivers", 2.0, {DRIVERS: 2.0}, (DRIVERS,))),
         (103.0, events.StepEnded(0, "Drivers", "succeeded", 0, 1.0)),

@@ -45,7 +45,7 @@ def test_steps_packages_and_bytes_are_those_of_the_report(machine: Machine) -> N
         TOOLS: "ready",
     }
     assert [own.received_bytes for own in timeline.endpoints] == [report.bytes_fetched]
-    assert timeline.bound_s(report.link_bytes_per_s) == pytest.approx(
+    assert timeline.bound_at_s(report.link_bytes_per_s) == pytest.approx(
         report.lower_bound_s, abs=1e-3
     )
 

@@ -8,9 +8,7 @@ from dlcore.engine import events
 from dlcore.timeline import headline, reasons
 from tests.timeline.scene import MIB, bad_case, begins, ended, made, progress
 
-BOUND = (
-    "Over a link of 2.2 MiB/s (measured), no order of the downloads could have ended before 42 s."
-)
+BOUND = "Over this link, no order of the downloads could have ended before 42 s."
 LIAR = (
     "Endpoint liar served content that does not match its digest (3 bad blocks), and was not asked "
     "again from 0:04 on."
@@ -26,10 +24,12 @@ def test_a_stranger_is_told_why_the_bad_case_was_slow() -> None:
         "It took 43 s: steps ran for 11 s, and waited for their content for 32 s (74%)."
     )
     assert texts(bad_case()) == [
-        'Step 1 "Upgrade" waited 30 s for ABC00001 (60.0 MiB to fetch).',
+        'Step 1 "Upgrade" waited 30 s for ABC00001.',
+        "When that wait began, 2.0 MiB of the 60.0 MiB of ABC00001 were there.",
         "Meanwhile 57.2 MiB came: good 1.8 MiB/s, liar 105.8 KiB/s, slow 3.4 KiB/s.",
         "For 3.0 s of that time nothing came at all.",
-        'Step 0 "Drivers" waited 2.0 s for ABC00002 (10.0 MiB to fetch).',
+        'Step 0 "Drivers" waited 2.0 s for ABC00002.',
+        "When that wait began, 0 bytes of the 10.0 MiB of ABC00002 were there.",
         "Meanwhile 10.0 MiB came: liar 3.0 MiB/s, good 2.0 MiB/s, slow 0 bytes/s.",
         "Endpoint slow was slow: 4.8 KiB/s, where good brought 1.4 MiB/s.",
         "It brought 204.8 KiB of 72.2 MiB.",

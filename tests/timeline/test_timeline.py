@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args, get_origin, get_type_hints
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from dlcore.engine import events
 from dlcore.engine.event_lines import EVENTS, StampedEvent
 from dlcore.engine.events import Event
 from dlcore.timeline import headline, reasons, timeline_of
-from dlcore.timeline.bandwidth import came_between, merged, silent_s
+from dlcore.timeline.bandwidth import arrived_s, came_between, merged, silent_s
 from dlcore.timeline.page import page_of
 from dlcore.timeline.steps import Doing, Part
 from tests.timeline.scene import (
@@ -28,6 +29,8 @@ from tests.timeline.scene import (
     progress,
 )
 
+END = ended(43.0, 42.0, 72.2, 2.2, stall_s=32.0)
+
 
 def test_a_step_waits_and_runs() -> None:
     drivers, upgrade = made(bad_case()).steps
@@ -39,7 +42,8 @@ def test_a_step_waits_and_runs() -> None:
 def test_a_package_is_ordered_arrives_and_is_ready() -> None:
     drivers, image = made(bad_case()).packages
     assert (drivers.ordered_s, drivers.first_byte_s, drivers.ended_s) == (0.0, 2.0, 2.0)
-    assert (image.ordered_s, image.first_byte_s, image.ended_s) == (0.0, 4.0, 33.0)
+    assert (image.ordered_s, image.first_byte_s, image.ended_s) == (0.0, 2.0, 33.0)
+    assert (image.verified_at(1.9), image.verified_at(2.0)) == (0, 2 * MIB)
     assert (image.content_bytes, image.outcome) == (60 * MIB, "ready")
 
 
@@ -104,6 +108,16 @@ def test_a_wait_that_nobody_told_of_is_shown_as_one() -> None:
     step = made([(0.0, begins("one")), (10.0, started)]).steps[0]
     waits = [part for part in step.parts if part.doing is Doing.WAITED]
     assert waits == [Part(Doing.WAITED, 6.0, 9.0), Part(Doing.WAITED, 9.0, 10.0, "A")]
+
+
+def test_the_bound_takes_what_came_as_what_the_link_could_bring() -> None:
+    """A rate that falls during the run is not taken for its mean."""
+    timeline = made(bad_case())
+    assert arrived_s(timeline.samples, 10 * MIB) == pytest.approx(2.0)
+    assert timeline.bound_s == pytest.approx(41.95, abs=0.1)
+    assert timeline.bound_at_s(10.0 * MIB) == pytest.approx(17.0)
+    given = [*bad_case()[:-1], (143.0, msgspec.structs.replace(END, link_rate="given"))]
+    assert made(given).bound_s == END.lower_bound_s
 
 
 def test_neighbouring_samples_are_put_together_and_lose_nothing() -> None:

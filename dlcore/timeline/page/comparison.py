@@ -8,15 +8,16 @@ from dlcore.engine.events import RunEnded
 from dlcore.engine.units import duration
 from dlcore.timeline.page.markup import Markup, element
 from dlcore.timeline.page.scale import Scale
+from dlcore.timeline.timeline import Timeline
 
 BAR_HEIGHT = 16
 
 
-def comparison(ending: RunEnded) -> Markup:
+def comparison(timeline: Timeline, ending: RunEnded) -> Markup:
     """One row for each way; what was not told is left out."""
     ways = (
-        ("This run", ending.makespan_s, "run"),
-        ("The bound: no order of the downloads beats it", ending.lower_bound_s, "bound"),
+        ("This run", timeline.duration_s, "run"),
+        ("The bound: no order of the downloads beats it", timeline.bound_s, "bound"),
         ("With each step's content at its turn", ending.stop_at_every_step_s, "other"),
         ("With all content first", ending.download_first_s, "other"),
     )

@@ -107,7 +107,7 @@ def _tiles(timeline: Timeline) -> list[tuple[str, str]]:
         tiles.append(("Steps ran", duration(timeline.run_s)))
         tiles.append(("Waited for content", duration(timeline.stall_s)))
     if timeline.ending:
-        tiles.append(("Best possible on this link", duration(timeline.ending.lower_bound_s)))
+        tiles.append(("Best possible on this link", duration(timeline.bound_s)))
         tiles.append(("Rate of the link", f"{amount(timeline.ending.link_bytes_per_s)}/s"))
     tiles.append(("Fetched", amount(timeline.received_bytes)))
     return tiles
@@ -129,11 +129,11 @@ def _why(timeline: Timeline) -> Markup:
 def _compared(timeline: Timeline) -> Markup:
     if timeline.ending is None or not timeline.steps:
         return Markup()
-    link = f"{amount(timeline.ending.link_bytes_per_s)}/s"
-    note = f"Computed for the same link ({link}) and the same run times of the steps."
+    rate = f"{amount(timeline.ending.link_bytes_per_s)}/s ({timeline.ending.link_rate})"
+    note = f"The other ways are computed for a link of {rate} and the same run times of the steps."
     return joined(
         element("h3", "The bound, and other ways of downloading"),
-        comparison(timeline.ending),
+        comparison(timeline, timeline.ending),
         element("p", _unbroken(note), class_="note"),
     )
 
