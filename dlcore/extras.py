@@ -7,17 +7,19 @@ from typing import Final, Literal
 
 from dlcore.errors import ConfigError
 
-Extra = Literal["cli", "publish", "serve", "trust"]
+Extra = Literal["cli", "metrics", "publish", "serve", "trust"]
 """Name of an extra, as in ``pip install 'dlcore-engine[publish]'``."""
 
 _MODULES: Final[dict[Extra, str]] = {
     "cli": "rich",
+    "metrics": "prometheus_client",
     "publish": "obstore",
     "serve": "cryptography",
     "trust": "tuf",
 }
 _PURPOSES: Final[dict[Extra, str]] = {
     "cli": "live progress",
+    "metrics": "metrics for Prometheus",
     "publish": "publishing to an object store",
     "serve": "serving as a gateway",
     "trust": "signed catalogs",

@@ -56,6 +56,7 @@ ONLY_IN = {
     "obstore": {"publish"},
     "defusedxml": {"tasksequence", "transfer", "manifest"},
     "click": {"cli"},
+    "prometheus_client": {"cli/metrics"},
     "rich": {"cli"},
     "cryptography": {"emulator", "trust"},
     "tuf": {"trust"},

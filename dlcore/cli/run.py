@@ -12,7 +12,6 @@ import msgspec
 
 from dlcore.cli.endings import RESTART
 from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
-from dlcore.cli.live_option import live_option
 from dlcore.cli.logs import LoggedCommand, is_verbose
 from dlcore.cli.loop import run_async
 from dlcore.cli.output import json_option, quiet_option, show_json, tell
@@ -23,10 +22,10 @@ from dlcore.cli.report_tables import show_report
 from dlcore.cli.simulating import simulate_option, simulating_executor
 from dlcore.cli.state import deployment_trust_root_option, state_option, wait_option, which_option
 from dlcore.cli.views import View, open_view
+from dlcore.cli.watching import Watching, watched, watching_options
 from dlcore.deployment import Deployment, load_deployment
 from dlcore.engine.client import Client
 from dlcore.engine.event_writer import Write, written
-from dlcore.engine.events import EventBus
 from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.report import Report
 from dlcore.engine.resume import Resume
@@ -63,7 +62,7 @@ from dlcore.tasksequence import load
 @quiet_option
 @json_option
 @events_options
-@live_option
+@watching_options
 def command(
     sequence: Path,
     config: Path,
@@ -80,6 +79,7 @@ def command(
     events_format: str | None,
     events_file: Path | None,
     live: bool,
+    metrics_port: int | None,
 ) -> int:
     """Run SEQUENCE: an exported task sequence (XML, object.xml or zip).
 
@@ -102,13 +102,14 @@ def command(
     if cap_bytes_per_s is not None:
         client.limit(cap_bytes_per_s)
     view = open_view(quiet=quiet)
-    tell_address = (tell if quiet else view.line) if live else None
+    watching = Watching(live, metrics_port)
     tell_report = _tell_nothing if tells_events else _show_json if as_json else show_report
     with opened_events(events_format, events_file) as write:
         run = partial(
             run_sequence, client, loaded, executor, resume=resume, post_action=post_action
         )
-        report = run_async(_run(client, run, view, write, tell_report, tell_address))
+        tell_address = tell if quiet else view.line
+        report = run_async(_run(client, run, view, write, tell_report, watching, tell_address))
     if report.outcome is RunOutcome.FAILED:
         last = report.steps[-1]
         failed = f" ({StepError.code}): step {last.index} '{last.name}' failed: {last.why}"
@@ -131,30 +132,20 @@ async def _run(
     view: View,
     write: Write | None,
     tell_report: Callable[[Report], None],
-    tell_address: Callable[[str], None] | None,
+    watching: Watching,
+    tell_address: Callable[[str], None],
 ) -> Report:
     """Run it, and tell what it came to; only then does the client forget a run that has ended."""
     async with client:
         async with (
             written(client.bus, write),
-            _live(client.bus, tell_address),
+            watched(watching, client.bus, tell_address),
             shown(client.events(), view, verbose=is_verbose()),
         ):
             with contextlib.closing(client.bus):
                 report = await run()
         tell_report(report)
     return report
-
-
-def _live(
-    bus: EventBus, tell_address: Callable[[str], None] | None
-) -> contextlib.AbstractAsyncContextManager[None]:
-    """Serve the page of the run, and tell where; None: do not."""
-    if tell_address is None:
-        return contextlib.nullcontext()
-    from dlcore.cli.live_page import shown_live  # with its server, which few runs need
-
-    return shown_live(bus, tell_address)
 
 
 def _show_json(report: Report) -> None:

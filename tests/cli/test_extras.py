@@ -7,17 +7,18 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from dlcore.extras import require
+from dlcore.extras import Extra, require
 from tests.cli.conftest import Site
 from tests.cli.helpers import COMMAND, PLAIN, Ended, tree
 
 ROOT = Path(__file__).parent.parent.parent
 BARE = """
 import sys
-sys.modules.update(rich=None, obstore=None, cryptography=None, tuf=None)
+sys.modules.update(rich=None, prometheus_client=None, obstore=None, cryptography=None, tuf=None)
 from dlcore.cli import main
 main()
 """
@@ -63,7 +64,10 @@ def test_a_folder_is_published_to_a_folder(site: Site, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("command", "extra"),
-    [("serve", "serve"), ("publish", "publish"), ("fetch", "trust"), ("trust", "trust")],
+    [
+        *(("serve", "serve"), ("publish", "publish"), ("fetch", "trust"), ("trust", "trust")),
+        ("run", "metrics"),
+    ],
 )
 def test_what_needs_more_says_what_to_install(
     command: str, extra: str, site: Site, tmp_path: Path
@@ -77,6 +81,10 @@ def test_what_needs_more_says_what_to_install(
         "fetch": (
             *("ABC00002", "--from", site.published, "-o", tmp_path / "to"),
             *("--trust-root", site.sequence),
+        ),
+        "run": (
+            *(site.sequence, "--config", site.gateway.config, "--state", tmp_path / "state"),
+            *("--simulate", "0", "--metrics-port", "0"),
         ),
         "trust": ("init", site.published, "--keys", tmp_path / "keys"),
     }
@@ -101,11 +109,12 @@ def test_without_rich_a_terminal_gets_plain_lines(site: Site, tmp_path: Path) ->
             told += os.read(primary, 4096)
         assert process.wait(30) == 0
     os.close(primary)
-    assert told.splitlines() == [b"ABC00002: fetching 6.0 MiB", b"ABC00002: ready"]
+    lines = [line.split(b" ", 1)[1] for line in told.splitlines()]
+    assert lines == [b"ABC00002: fetching 6.0 MiB", b"ABC00002: ready"]
 
 
 def test_what_is_installed_is_not_refused() -> None:
-    for extra in ("cli", "publish", "serve", "trust"):
+    for extra in get_args(Extra):
         require(extra)
 
 
@@ -113,6 +122,7 @@ def test_the_extras_are_those_of_the_distribution() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     core = " ".join(project["dependencies"])
     modules = {"cli": "rich", "publish": "obstore", "serve": "cryptography", "trust": "tuf"}
+    modules["metrics"] = "prometheus-client"
     for extra, module in modules.items():
         assert module in project["optional-dependencies"][extra][0]
         assert module not in core

@@ -1,0 +1,125 @@
+"""``--metrics-port``: figures of a run for Prometheus, off unless it is asked for.
+
+It listens at the loopback address only. Names of endpoints are the only labels: they come from the
+settings, and there are few of them.
+
+Source: Prometheus, "Metric and label naming" (units, ``_total``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from dlcore.engine import events
+from dlcore.engine.events import EventBus
+from dlcore.errors import ConfigError
+
+
+class RunMetrics(Collector):
+    """Hears the events of a run, and tells the figures. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._progress = events.Progress(0, 0, 0.0)
+        self._steps: Counter[str] = Counter()
+        self._packages: Counter[str] = Counter()
+        self._waited_s = 0.0
+        self._ran_s = 0.0
+
+    def hear(self, event: events.Event) -> None:
+        """Something happened."""
+        with self._lock:
+            match event:
+                case events.Progress():
+                    self._progress = event
+                case events.StepStarted():
+                    self._waited_s += event.stall_s
+                case events.StepEnded():
+                    self._ran_s += event.run_s
+                    self._steps[event.outcome] += 1
+                case events.StepSkipped():
+                    self._steps["skipped"] += 1
+                case events.PackageReady():
+                    self._packages["ready"] += 1
+                case events.PackageFailed():
+                    self._packages["failed"] += 1
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures now."""
+        with self._lock:
+            told = [*self._of_endpoints(), *self._of_the_run()]
+        yield from told
+
+    def _of_endpoints(self) -> Iterator[Metric]:
+        labels = ["endpoint"]
+        received = CounterMetricFamily(
+            "dlcore_received_bytes", "Payload bytes received.", labels=labels
+        )
+        failures = CounterMetricFamily(
+            "dlcore_failures", "Failed requests and bad blocks.", labels=labels
+        )
+        connections = GaugeMetricFamily("dlcore_connections", "Requests in flight.", labels=labels)
+        for name, own in self._progress.endpoints.items():
+            received.add_metric([name], own.received_bytes)
+            failures.add_metric([name], own.failures)
+            connections.add_metric([name], own.connections)
+        yield from (received, failures, connections)
+
+    def _of_the_run(self) -> Iterator[Metric]:
+        now = self._progress
+        yield GaugeMetricFamily(
+            "dlcore_verified_bytes", "Bytes on disk and verified.", now.verified_bytes
+        )
+        yield GaugeMetricFamily(
+            "dlcore_wanted_bytes", "Length of all packages begun.", now.wanted_bytes
+        )
+        yield CounterMetricFamily(
+            "dlcore_step_wait_seconds", "Time that steps waited for content.", self._waited_s
+        )
+        yield CounterMetricFamily("dlcore_step_run_seconds", "Time that steps ran.", self._ran_s)
+        for thing, counts in (("steps", self._steps), ("packages", self._packages)):
+            ended = CounterMetricFamily(
+                f"dlcore_{thing}", f"What {thing} came to.", labels=["outcome"]
+            )
+            for outcome, count in counts.items():
+                ended.add_metric([outcome], count)
+            yield ended
+
+
+@contextlib.contextmanager
+def served_metrics(bus: EventBus, port: int, tell: Callable[[str], None]) -> Iterator[None]:
+    """Serve the figures while the body runs.
+
+    Args:
+        bus: Tells the events.
+        port: TCP port to listen at; 0: a free one.
+        tell: Is told the address.
+
+    Raises:
+        ConfigError: The port cannot be listened at.
+    """
+    metrics, registry = RunMetrics(), CollectorRegistry()
+    registry.register(metrics)
+    try:
+        server, thread = start_http_server(port, "127.0.0.1", registry)
+    except OSError as error:
+        raise ConfigError(
+            f"--metrics-port: cannot listen at 127.0.0.1:{port}: {error.strerror}",
+            remedy="Choose another port; 0 takes a free one.",
+        ) from error
+    bus.subscribe(metrics.hear)
+    try:
+        tell(f"metrics: http://127.0.0.1:{server.server_port}/metrics")
+        yield
+    finally:
+        bus.unsubscribe(metrics.hear)
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,69 @@
+"""``run --metrics-port``: what Prometheus reads."""
+
+from __future__ import annotations
+
+import socket
+import urllib.request
+
+import pytest
+
+from dlcore.cli.metrics import RunMetrics, served_metrics
+from dlcore.engine import events
+from dlcore.engine.events import EndpointProgress, Event, EventBus, Progress
+from dlcore.errors import ConfigError
+
+HAPPENED: tuple[Event, ...] = (
+    Progress(3, 10, 1.0, endpoints={"dp": EndpointProgress(4, 1.0, 5, 2)}),
+    events.StepStarted(0, "one", 2.5),
+    events.StepEnded(0, "one", "succeeded", 0, 4.0),
+    events.StepStarted(1, "two", 0.5),
+    events.StepEnded(1, "two", "failed", 1, 1.0),
+    events.StepSkipped(2, "three", "disabled"),
+    events.PackageReady("ABC00001", "/there"),
+    events.PackageFailed("ABC00002", "gone"),
+)
+
+
+def read(address: str) -> list[str]:
+    with urllib.request.urlopen(address) as response:
+        text = response.read().decode()
+    return [line for line in text.splitlines() if not line.startswith("#")]
+
+
+def test_prometheus_reads_the_figures_of_the_run() -> None:
+    bus, told = EventBus(), list[str]()
+    with served_metrics(bus, 0, told.append):
+        for event in HAPPENED:
+            bus.emit(event)
+        address = told[0].removeprefix("metrics: ")
+        assert address.startswith("http://127.0.0.1:")
+        lines = read(address)
+    for line in (
+        'dlcore_received_bytes_total{endpoint="dp"} 5.0',
+        'dlcore_failures_total{endpoint="dp"} 2.0',
+        'dlcore_connections{endpoint="dp"} 4.0',
+        "dlcore_verified_bytes 3.0",
+        "dlcore_wanted_bytes 10.0",
+        "dlcore_step_wait_seconds_total 3.0",
+        "dlcore_step_run_seconds_total 5.0",
+        'dlcore_steps_total{outcome="failed"} 1.0',
+        'dlcore_steps_total{outcome="skipped"} 1.0',
+        'dlcore_packages_total{outcome="ready"} 1.0',
+        'dlcore_packages_total{outcome="failed"} 1.0',
+    ):
+        assert line in lines, lines
+    with pytest.raises(OSError, match="refused"):
+        read(address)
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        serving = served_metrics(EventBus(), port, lambda _: None)
+        with pytest.raises(ConfigError, match=rf"cannot listen at 127\.0\.0\.1:{port}"), serving:
+            pass
+
+
+def test_a_run_that_has_not_begun_has_figures_too() -> None:
+    names = {metric.name for metric in RunMetrics().collect()}
+    assert {"dlcore_received_bytes", "dlcore_steps", "dlcore_verified_bytes"} <= names
