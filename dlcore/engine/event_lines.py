@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Final, NamedTuple, TypeAlias, Union
+from typing import Annotated, Final, NamedTuple, TypeAlias, Union
 
 import msgspec
 
@@ -23,6 +23,8 @@ from dlcore.errors import DocumentError
 SCHEMA: Final = 1
 EVENTS: Final[tuple[type[events.Event], ...]] = tuple(events.Event.__subclasses__())
 _ANY_EVENT = Union[EVENTS]  # type: ignore[valid-type]  # noqa: UP007  # made of a tuple
+
+_TIME = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z\Z"
 
 Clock: TypeAlias = Callable[[], float]
 
@@ -38,7 +40,7 @@ class Stamp(msgspec.Struct, frozen=True):
     """
 
     schema: int
-    time: str
+    time: Annotated[str, msgspec.Meta(pattern=_TIME)]
     at_s: float
 
 

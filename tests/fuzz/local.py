@@ -13,11 +13,14 @@ from pathlib import Path
 
 from dlcore.deployment.sizes import parse_size
 from dlcore.engine.deliveries import Delivered, Deliveries
+from dlcore.engine.event_lines import decode_lines, encode_line
 from dlcore.engine.state_file import decode_state, encode_state
-from dlcore.errors import RunStateError, TrustError
+from dlcore.errors import DocumentError, RunStateError, TrustError
 from dlcore.native import block_checksums
 from dlcore.steps.commands.answers import MAX_NAME_CHARACTERS, read_answers
 from dlcore.store.files import Files
+from dlcore.timeline import headline, reasons, timeline_of
+from dlcore.timeline.page import page_of
 from dlcore.trust.evidence import decode_evidence, encode_evidence
 from tests.fuzz.target import RefusedError, target
 
@@ -92,3 +95,15 @@ def _folder() -> Path:
     folder = tempfile.mkdtemp(prefix="dlcore-fuzz-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)
+
+
+@target(DocumentError)
+def event_lines(data: bytes) -> None:
+    """A record of a run; whatever it tells, there is a page of it."""
+    lines = decode_lines(data.splitlines(keepends=True), source=SOURCE)
+    again = b"".join(map(encode_line, lines.events)).splitlines(keepends=True)
+    assert decode_lines(again, source=SOURCE).events == lines.events
+    timeline = timeline_of(lines)
+    assert headline(timeline)
+    assert all(reason.text for reason in reasons(timeline))
+    assert page_of(timeline).endswith("</html>\n")

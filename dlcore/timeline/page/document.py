@@ -56,7 +56,7 @@ def page_of(timeline: Timeline) -> str:
         element("meta", http_equiv="Content-Security-Policy", content=_policy(style)),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
-        element("title", f"{title}: {_OUTCOMES[timeline.outcome][0]}"),
+        element("title", f"{title}: {_outcome(timeline)[0]}"),
         element("style", Markup(style)),
     )
     body = element(
@@ -75,7 +75,7 @@ def _policy(style: str) -> str:
 
 
 def _header(timeline: Timeline, title: str) -> Markup:
-    outcome, style = _OUTCOMES[timeline.outcome]
+    outcome, style = _outcome(timeline)
     facts = [_when(timeline)]
     if timeline.simulated:
         facts.append("simulated: no step was executed, only its content is real")
@@ -91,6 +91,11 @@ def _header(timeline: Timeline, title: str) -> Markup:
         element("p", "; ".join(facts), class_="note"),
         element("dl", *tiles, class_="tiles"),
     )
+
+
+def _outcome(timeline: Timeline) -> tuple[str, str]:
+    """In words, and its style; a later dlcore may know more outcomes."""
+    return _OUTCOMES.get(timeline.outcome, (timeline.outcome, "open"))
 
 
 def _when(timeline: Timeline) -> str:
