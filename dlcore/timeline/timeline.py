@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -133,7 +133,7 @@ def timeline_of(lines: EventLines) -> Timeline:
         sequence=run.sequence,
         began=stamps[0] if stamps else "",
         ended=stamps[-1] if stamps else "",
-        outcome=run.ending.outcome if run.ending else "",
+        outcome=run.outcome(packages.all()),
         simulated=run.simulated,
         length_s=clock.now_s,
         restarts_s=tuple(clock.restarts_s),
@@ -157,11 +157,22 @@ class _RunSoFar:
         self.network_wait_s = 0.0
         self.cap_bytes_per_s = 0.0
         self.ending: events.RunEnded | None = None
+        self._is_run = False
+
+    def outcome(self, packages: Sequence[PackageTimes]) -> str:
+        """Of the run; a fetch, which tells no end, has ended when its packages have."""
+        if self.ending:
+            return self.ending.outcome
+        ways = {package.outcome for package in packages}
+        if self._is_run or not ways or "under way" in ways:
+            return ""
+        return "failed" if "failed" in ways else "succeeded"
 
     def hear(self, event: events.Event) -> None:
         match event:
             case events.RunBegan():
                 self.sequence, self.simulated, self.ending = event.sequence, event.simulated, None
+                self._is_run = True
             case events.RunSimulated():
                 self.simulated = True
             case events.RunEnded():

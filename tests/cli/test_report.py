@@ -55,7 +55,9 @@ def test_a_fetch_is_reported_too(site: Site, tmp_path: Path, here: Here) -> None
         *("fetch", "ABC00002", "--from", site.published, "-o", tmp_path / "to"),
         *("--events", "ndjson", "--events-file", events),
     )
-    assert "ABC00002  ready" in here("report", events).out
+    told = here("report", events).out
+    assert told.startswith("succeeded, begun 20")
+    assert "ABC00002  ready" in told
 
 
 def test_the_runs_that_are_recorded_are_listed(site: Site, tmp_path: Path, here: Here) -> None:

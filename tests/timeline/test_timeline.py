@@ -91,6 +91,13 @@ def test_a_run_that_is_under_way_has_what_is_known() -> None:
     assert headline(timeline).startswith("Its record ends after 3.0 s: steps ran for 1.0 s")
 
 
+def test_a_fetch_has_ended_when_its_packages_have() -> None:
+    begun = (0.0, events.PackageStarted("A", MIB, 0))
+    assert made([begun]).outcome == ""
+    assert made([begun, (1.0, events.PackageReady("A", "/there"))]).outcome == "succeeded"
+    assert made([begun, (1.0, events.PackageFailed("A", "gone"))]).outcome == "failed"
+
+
 def test_a_step_that_runs_again_after_a_restart_has_only_the_waits_of_this_time() -> None:
     timeline = made(
         [

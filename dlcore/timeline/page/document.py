@@ -23,6 +23,7 @@ from dlcore.timeline.timeline import Timeline
 
 MAX_SAMPLES = 1000  # as many as a wide screen has pixels for
 GRAPH_HEIGHT = 96
+MAX_TITLE_PACKAGES = 3
 _UTC = re.compile(r"(\d+-\d+-\d+)T(\d+:\d+:\d+).*", re.DOTALL)
 _FIGURE = re.compile(
     r"(?<=\d) (?=(?:s|min|h|bytes|[KMGT]iB)\b)|(?<=\d h) (?=\d+ min\b)|(?<=\d min) (?=\d+ s\b)"
@@ -49,7 +50,9 @@ _RESTART = ("restart", "the run went on after a restart")
 def page_of(timeline: Timeline) -> str:
     """The page of a run, as one HTML document."""
     style = resources.files(__package__).joinpath("page.css").read_text("utf-8")
-    title = timeline.sequence or ("Run of a task sequence" if timeline.steps else "Fetch")
+    packages = ", ".join(package.package for package in timeline.packages[:MAX_TITLE_PACKAGES])
+    fetch = f"Fetch of {packages}" if packages else "Fetch"
+    title = timeline.sequence or ("Run of a task sequence" if timeline.steps else fetch)
     head = element(
         "head",
         element("meta", charset="utf-8"),
