@@ -94,12 +94,12 @@ def publish(sources: Path, published: Path) -> None:
 
 
 def spoil(published: Path, spoiled: Path) -> None:
-    """Copy what is published, and change a byte in every fourth MiB of the content."""
+    """Copy what is published, and change a byte in every second MiB of the content."""
     shutil.copytree(published, spoiled)
     for path in (spoiled / "objects").rglob("*"):
         if path.is_file():
             with path.open("r+b") as file:
-                for offset in range(0, path.stat().st_size, 4 * MIB):
+                for offset in range(0, path.stat().st_size, 2 * MIB):
                     file.seek(offset)
                     file.write(b"\xff\x00")
 

@@ -153,26 +153,25 @@ def _endpoints(timeline: Timeline) -> Iterator[Reason]:
     compared = [own for own in honest if own.busy_s >= MIN_BUSY_S]
     best = max(compared, key=lambda own: own.bytes_per_s, default=None)
     for own in timeline.endpoints:
-        if own.quarantined_s is not None:
-            yield _liar(own, timeline)
-        elif own.failures:
-            yield _failing(own)
+        bad_blocks = own.faults.get(Fault.CORRUPT.value, 0)
+        if bad_blocks or own.quarantined_s is not None:
+            yield _liar(own, bad_blocks, timeline)
+        if own.failures > bad_blocks:
+            yield _failing(own, own.failures - bad_blocks)
         if best and own in compared and own.bytes_per_s < SLOW * best.bytes_per_s:
             yield _slow(own, best, timeline.received_bytes)
 
 
-def _liar(own: EndpointTimes, timeline: Timeline) -> Reason:
-    assert own.quarantined_s is not None
-    bad = counted(own.faults.get(Fault.CORRUPT.value, 0), "bad block")
-    return Reason(
-        ReasonKind.ENDPOINT,
-        f"Endpoint {own.name} served content that does not match its digest ({bad}), and was not "
-        f"asked again from {clock(own.quarantined_s)} on.",
-        (
-            "What it had served wrong was fetched again elsewhere; nothing wrong was kept.",
-            *_loss(timeline.samples, own.quarantined_s),
-        ),
+def _liar(own: EndpointTimes, bad_blocks: int, timeline: Timeline) -> Reason:
+    text = (
+        f"Endpoint {own.name} served content that does not match its digest "
+        f"({counted(bad_blocks, 'bad block')})"
     )
+    details = ["What it had served wrong was fetched again; nothing wrong was kept."]
+    if own.quarantined_s is not None:
+        text += f", and was not asked again from {clock(own.quarantined_s)} on"
+        details += _loss(timeline.samples, own.quarantined_s)
+    return Reason(ReasonKind.ENDPOINT, f"{text}.", tuple(details))
 
 
 def _loss(samples: Sequence[Sample], moment_s: float) -> Iterator[str]:
@@ -187,16 +186,15 @@ def _loss(samples: Sequence[Sample], moment_s: float) -> Iterator[str]:
         )
 
 
-def _failing(own: EndpointTimes) -> Reason:
-    ways = ", ".join(f"{fault} {count}" for fault, count in own.faults.items())
+def _failing(own: EndpointTimes, failures: int) -> Reason:
+    faults = {fault: n for fault, n in own.faults.items() if fault != Fault.CORRUPT.value}
+    ways = ", ".join(f"{fault} {count}" for fault, count in faults.items())
+    text = f"Endpoint {own.name} failed {counted(failures, 'time')}{f' ({ways})' if ways else ''}"
     dropped = [mark for mark in own.marks if mark.kind == "dropped"]
-    last = own.marks[-1].text if own.marks else ""
-    return Reason(
-        ReasonKind.ENDPOINT,
-        f"Endpoint {own.name} failed {counted(own.failures, 'time')}{f' ({ways})' if ways else ''}"
-        + (f", and was not asked any more from {clock(dropped[0].at_s)} on." if dropped else "."),
-        (f"Last: {last}.",) if last else (),
-    )
+    if dropped:
+        text += f", and was not asked any more from {clock(dropped[0].at_s)} on"
+    details = (f"Last: {own.marks[-1].text}.",) if own.marks else ()
+    return Reason(ReasonKind.ENDPOINT, f"{text}.", details)
 
 
 def _slow(own: EndpointTimes, best: EndpointTimes, of_bytes: int) -> Reason:
