@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 import msgspec
 
+from dlcore.cli.check_tables import show_checks
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.loop import run_async
 from dlcore.cli.output import json_option, say, show_json, show_table
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.state import deployment_trust_root_option, state_option, which_option
-from dlcore.deployment import Check, CheckOutcome, Deployment, StepNote, load_deployment
+from dlcore.deployment import Check, Deployment, StepNote, load_deployment
 from dlcore.tasksequence import (
     Foreseen,
     NotRun,
@@ -29,14 +30,6 @@ from dlcore.tasksequence import (
     undecided,
 )
 from dlcore.tasksequence.step_types import PREFIX
-
-_OUTCOMES = {
-    CheckOutcome.PASSED: "passed",
-    CheckOutcome.FAILED: "FAILED",
-    CheckOutcome.WARNING: "warning",
-    CheckOutcome.NOT_EXAMINED: "not examined",
-    CheckOutcome.DOES_NOT_APPLY: "does not apply",
-}
 
 _REASONS = {
     NotRun.DISABLED.value: "disabled",
@@ -80,7 +73,9 @@ def command(
         _show(planned)
         for note in unrunnable if not checks else ():  # else a check tells them
             say(f"step {note.index} {note.step}: cannot be run on this machine: {note.text}")
-        _show_checks(checks)
+        if checks:
+            say("")
+            show_checks(checks)
 
 
 async def _check(sequence: TaskSequence, deployment: Deployment, state: Path) -> tuple[Check, ...]:
@@ -161,14 +156,3 @@ def _show_open_needs(step: PlannedStep) -> None:
         say(f"step {step.index} {step.name}: the package {need.reference}: {need.reason}")
     if step.content_note:
         say(f"step {step.index} {step.name}: {step.content_note}")
-
-
-def _show_checks(checks: tuple[Check, ...]) -> None:
-    if not checks:
-        return
-    say("")
-    rows = ((check.name, _OUTCOMES[check.outcome], check.detail) for check in checks)
-    show_table(("check", "", "found"), rows)
-    for check in checks:
-        if check.remedy:
-            say(f"{check.name}: {check.remedy}")
