@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from dlcore.cli.access import access_options
 from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
 from dlcore.cli.logs import LoggedCommand, is_verbose
 from dlcore.cli.loop import run_async
@@ -67,26 +68,7 @@ from dlcore.engine.units import amount
     "--catalog-sha256", default="", metavar="HEX", help="SHA-256 that the catalog must have."
 )
 @trust_root_option
-@click.option(
-    "--token-file",
-    default="",
-    metavar="FILE",
-    help="File with the registration token of a CMG or cloud DP; by default the environment "
-    "variable DLCORE_TOKEN has the token.",
-)
-@click.option(
-    "--sas-file",
-    default="",
-    metavar="FILE",
-    help="File with the shared access signature of a blob endpoint; by default the environment "
-    "variable DLCORE_SAS has it, or the container is public.",
-)
-@click.option(
-    "--ca-file",
-    default="",
-    metavar="FILE",
-    help="Certificate authorities (PEM) to trust in place of the system's.",
-)
+@access_options
 @click.option(
     "--connections",
     type=click.IntRange(1, 256),
