@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from dlcore.deployment import (
     Answer,
@@ -23,18 +21,16 @@ from dlcore.deployment import (
     checks,
     failed,
 )
-from dlcore.disk import system
 from dlcore.engine.built_in_variables import initial_variables
 from dlcore.engine.client import Client
 from dlcore.engine.download.library import Library
 from dlcore.engine.overview import look_over, obstacles
 from dlcore.engine.path_lengths import too_long
 from dlcore.errors import DlcoreError, Fault, TransferError, TrustError
-from dlcore.long_path import long_path
 from dlcore.model import Manifest
 from dlcore.steps.interface import Executor
 from dlcore.steps.simulation import SimulatingExecutor
-from dlcore.store import Space
+from dlcore.store import space_at
 from dlcore.tasksequence import TaskSequence
 from dlcore.tasksequence.step_types import UPGRADE
 from dlcore.transfer import Endpoint
@@ -112,7 +108,7 @@ async def gather(
         if has_limit:
             lengths = await _too_long(client, library, listed)
     hindered = obstacles(*start, executor, programs) if executor else None
-    space = await in_thread(_space, client.state)
+    space = await in_thread(space_at, client.state)
     return Facts(
         deployment=client.deployment,
         upgrade_steps=tuple(s.name for s in sequence.steps if s.enabled and s.type == UPGRADE),
@@ -221,10 +217,3 @@ async def _fetch_bytes(client: Client, library: Library, packages: Sequence[str]
         )
         total += max(0, entry.content_bytes - reserved)
     return total
-
-
-def _space(path: Path) -> Space:
-    """Room on the disk where the state directory is, or will be made."""
-    path = long_path(path.absolute())
-    found = next(p for p in (path, *path.parents) if p.exists())
-    return Space(system.free_bytes(found), shutil.disk_usage(found).total)

@@ -7,9 +7,10 @@ name; no verified byte that was synced is lost, whenever a process or the power 
 from dlcore.store.partial import Partial as Partial
 from dlcore.store.room import Reserve as Reserve
 from dlcore.store.room import Space as Space
+from dlcore.store.room import space_at as space_at
 from dlcore.store.store import Store as Store
 from dlcore.store.verify import Bad as Bad
 from dlcore.store.verify import Reason as Reason
 from dlcore.store.verify import verify_tree as verify_tree
 
-__all__ = ["Bad", "Partial", "Reason", "Reserve", "Space", "Store", "verify_tree"]
+__all__ = ["Bad", "Partial", "Reason", "Reserve", "Space", "Store", "space_at", "verify_tree"]

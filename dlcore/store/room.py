@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import msgspec
 
+from dlcore.disk import system
 from dlcore.errors import DiskFullError
+from dlcore.long_path import long_path
 
 GIB = 1 << 30
 
@@ -42,6 +45,17 @@ class Space(msgspec.Struct, frozen=True):
 
     free_bytes: int
     disk_bytes: int
+
+
+def space_at(path: Path) -> Space:
+    """The disk where a folder is, or will be made.
+
+    Raises:
+        OSError: The system does not tell.
+    """
+    path = long_path(path.absolute())
+    found = next(p for p in (path, *path.parents) if p.exists())
+    return Space(system.free_bytes(found), shutil.disk_usage(found).total)
 
 
 def check_room(

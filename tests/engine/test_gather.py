@@ -143,7 +143,7 @@ async def test_a_catalog_that_cannot_be_read_is_told(root: Path) -> None:
 async def test_a_disk_that_is_too_small_is_told(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dlcore.engine.gather._space", lambda path: Space(10_000, 100_000))
+    monkeypatch.setattr("dlcore.engine.gather.space_at", lambda path: Space(10_000, 100_000))
     assert failures(await check(root, upgrade(OS))) == {"disk-space"}
 
 
