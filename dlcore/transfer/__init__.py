@@ -12,9 +12,16 @@ and limits apply. Other rooms import from here.
 
 from __future__ import annotations
 
-from dlcore.transfer.endpoints.factory import open_endpoint, open_urls, probe_url
+from dlcore.transfer.endpoints.contact import Contact
+from dlcore.transfer.endpoints.factory import (
+    contact_endpoint,
+    open_endpoint,
+    open_urls,
+    probe_url,
+)
 from dlcore.transfer.endpoints.probe import Probed
 from dlcore.transfer.http.pool import ConnectionPool
+from dlcore.transfer.http.tls import authorities
 from dlcore.transfer.interface import (
     Endpoint,
     Observer,
@@ -29,6 +36,7 @@ from dlcore.transfer.policy import TransferPolicy
 
 __all__ = [
     "ConnectionPool",
+    "Contact",
     "Endpoint",
     "Observer",
     "Placement",
@@ -38,6 +46,8 @@ __all__ = [
     "Renewed",
     "Sink",
     "TransferPolicy",
+    "authorities",
+    "contact_endpoint",
     "ignore",
     "open_endpoint",
     "open_urls",

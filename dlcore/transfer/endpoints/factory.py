@@ -17,6 +17,7 @@ from dlcore.errors import ConfigError
 from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.transfer.endpoints.blob import BlobEndpoint
 from dlcore.transfer.endpoints.cmg import CmgEndpoint
+from dlcore.transfer.endpoints.contact import Contact, contact
 from dlcore.transfer.endpoints.credentials import secret_of
 from dlcore.transfer.endpoints.distribution_point import DistributionPointEndpoint
 from dlcore.transfer.endpoints.folder import FolderEndpoint
@@ -115,6 +116,22 @@ async def probe_url(url: str, *, ca_file: str = "") -> Probed:
     client = HttpClient(name, ca_file=ca_file, follows_redirects=True)
     try:
         return await probe(url, client)
+    finally:
+        await client.aclose()
+
+
+async def contact_endpoint(settings: EndpointSettings) -> Contact:
+    """Find out how far a request to an endpoint gets; no credential is sent.
+
+    Args:
+        settings: How to reach it; not of the kind ``file``.
+
+    Raises:
+        ConfigError: The settings cannot be used.
+    """
+    client = _client(settings, ConnectionPool())
+    try:
+        return await contact(_base_url(settings), client)
     finally:
         await client.aclose()
 

@@ -11,6 +11,7 @@ URLs, and look the settings up in a thread for each request.
 from __future__ import annotations
 
 import functools
+import os
 import re
 import sys
 from urllib.request import getproxies, getproxies_environment, proxy_bypass
@@ -29,6 +30,15 @@ def proxy_of(scheme: str, host: str) -> str | None:
     if setting is None or is_loopback(host) or _is_excepted(scheme, host):
         return None
     return setting if "://" in setting else f"http://{setting}"
+
+
+def source_of(scheme: str) -> str:
+    """Where the proxy for a scheme is set: the name of a variable, or the system's settings."""
+    variable = f"{scheme}_proxy"
+    named = [name for name in os.environ if name.lower() == variable and os.environ[name]]
+    if not named:
+        return "the system's settings"
+    return variable if variable in named else named[0]
 
 
 def is_windows_exception(scheme: str, host: str, exceptions: str) -> bool:

@@ -38,6 +38,18 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
         ) from None
 
 
+def authorities() -> str:
+    """Where the system's authorities are; empty if there are none."""
+    if sys.platform in {"darwin", "win32"}:
+        return "the system's store"
+    paths = ssl.get_default_verify_paths()
+    if not paths.cafile and not paths.capath:
+        return str(next(filter(Path.exists, _BUNDLES), ""))
+    if not paths.cafile and not any(Path(paths.capath).iterdir()):
+        return ""
+    return paths.cafile or paths.capath
+
+
 @functools.cache
 def _system_context() -> ssl.SSLContext:
     if sys.platform in {"darwin", "win32"}:  # the system itself checks each certificate

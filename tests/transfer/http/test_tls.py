@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from dlcore.errors import Fault, TlsError, TransferError
-from dlcore.transfer.http.tls import _system_context
+from dlcore.transfer.http.tls import _system_context, authorities
 from tests.transfer.hostile import Hostile, hostile
 from tests.transfer.responses import ASKED, END, START, fetch, partial
 from tests.transfer.sinks import Collector
@@ -108,3 +108,18 @@ async def test_plain_http_at_an_https_url_is_a_tls_error(nginx_url: str) -> None
     """
     with pytest.raises(TlsError):
         await fetch(Hostile([]), Collector(50), url=nginx_url.replace("http:", "https:"))
+
+
+@pytest.mark.posix_only(reason="Windows itself checks certificates")
+def test_it_is_told_where_the_authorities_are(
+    ca_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", ca_file)
+    assert authorities() == ca_file
+    folder = tmp_path / "authorities"
+    folder.mkdir()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(folder))
+    assert authorities() == ""
+    (folder / "one.pem").touch()
+    assert authorities() == str(folder)

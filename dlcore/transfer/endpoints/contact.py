@@ -1,0 +1,101 @@
+"""How far a request to an endpoint gets: name, proxy, connection, certificate, answer.
+
+One request without a credential is sent, and whatever answers it is told, not judged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from dlcore.errors import TransferError
+from dlcore.printable import printable
+from dlcore.transfer.http.client import HttpClient
+from dlcore.transfer.http.headers import parse_date
+from dlcore.transfer.http.proxies import proxy_of, source_of
+from dlcore.transfer.http.redaction import redact
+from dlcore.transfer.http.response import Response
+from dlcore.transfer.http.urls import exact_url
+
+
+class Contact(msgspec.Struct, frozen=True):
+    """What became of one request.
+
+    Attributes:
+        scheme: ``http`` or ``https``.
+        host: Whom it was for.
+        proxy: The proxy that was to be used, without its password; empty to connect directly.
+        proxy_source: Where that proxy is set: the name of a variable, or the system's settings.
+        addresses: What the host's name stands for; empty if a proxy is to look it up.
+        lookup_fault: Why the name stands for nothing; empty if it was found or not looked up.
+        status: The status of the response; 0 if none came.
+        ahead_s: Seconds by which this machine's clock is ahead of the server's; None if unknown.
+        error: Why no response came; None if one came.
+    """
+
+    scheme: str
+    host: str
+    proxy: str = ""
+    proxy_source: str = ""
+    addresses: tuple[str, ...] = ()
+    lookup_fault: str = ""
+    status: int = 0
+    ahead_s: float | None = None
+    error: TransferError | None = None
+
+
+async def contact(
+    url: str, client: HttpClient, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> Contact:
+    """Look the host up and send it one ``HEAD``.
+
+    Args:
+        url: Absolute, http or https.
+        client: Sends the request.
+        now: This machine's clock.
+    """
+    target = exact_url(url)
+    host = target.raw_host or ""
+    proxy = proxy_of(target.scheme, host)
+    found = Contact(target.scheme, host)
+    if proxy:
+        found = Contact(target.scheme, host, redact(proxy), source_of(target.scheme))
+    else:
+        found = await _looked_up(found, target.port or 0)
+        if found.lookup_fault:
+            return found
+    try:
+        response = await client.request("HEAD", url)
+    except TransferError as error:
+        return msgspec.structs.replace(found, error=error)
+    with response:
+        return msgspec.structs.replace(
+            found, status=response.status, ahead_s=_ahead_s(response, now())
+        )
+
+
+async def _looked_up(found: Contact, port: int) -> Contact:
+    loop = asyncio.get_running_loop()
+    try:
+        answers = await loop.getaddrinfo(found.host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        fault = printable(error.strerror or type(error).__name__)
+        return msgspec.structs.replace(found, lookup_fault=fault)
+    addresses = dict.fromkeys(str(answer[4][0]) for answer in answers)
+    return msgspec.structs.replace(found, addresses=tuple(addresses))
+
+
+def _ahead_s(response: Response, now: datetime) -> float | None:
+    """From the response's date; a cache says how old that is.
+
+    Source: RFC 9110, section 6.6.1 (Date); RFC 9111, section 5.1 (Age).
+    """
+    date = parse_date(response.headers.get("Date", ""))
+    age = response.headers.get("Age", "0")
+    if date is None or not (age.isascii() and age.isdigit() and len(age) < 10):
+        return None
+    return (now - date - timedelta(seconds=int(age))).total_seconds()
