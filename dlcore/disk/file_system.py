@@ -1,0 +1,54 @@
+"""The file system that a folder lies on, by the name that the operating system has for it.
+
+Source: man 5 proc_pid_mountinfo; learn.microsoft.com/en-us/windows/win32/api/fileapi
+(GetVolumePathNameW, GetVolumeInformationW).
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+_MOUNTS = Path("/proc/self/mountinfo")
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+_MAX_CHARACTERS = 1024
+
+if sys.platform == "win32":
+    import ctypes
+
+    def kind_of(path: Path) -> str:
+        """``NTFS``, ``ReFS``, ``FAT32``; empty if the system does not tell."""
+        kernel = ctypes.WinDLL("kernel32")
+        volume = ctypes.create_unicode_buffer(_MAX_CHARACTERS)
+        kind = ctypes.create_unicode_buffer(_MAX_CHARACTERS)
+        if not kernel.GetVolumePathNameW(str(path), volume, _MAX_CHARACTERS):
+            return ""
+        asked = (volume, None, 0, None, None, None, kind, _MAX_CHARACTERS)
+        return kind.value if kernel.GetVolumeInformationW(*asked) else ""
+
+else:
+
+    def kind_of(path: Path) -> str:
+        """``ext4``, ``xfs``, ``nfs4``; empty if the system does not tell."""
+        try:
+            return kind_in(_MOUNTS.read_text(encoding="utf-8", errors="surrogateescape"), path)
+        except OSError:
+            return ""
+
+
+def kind_in(mounts: str, path: Path) -> str:
+    """The file system of a path, by Linux' list of what is mounted.
+
+    Args:
+        mounts: The text of ``mountinfo``.
+        path: Absolute, without links.
+    """
+    found, longest = "", 0
+    for line in mounts.splitlines():
+        place, _, source = line.partition(" - ")
+        point = _ESCAPED.sub(lambda code: chr(int(code[1], 8)), place.split(" ")[4])
+        # Of two mounts at one place the later one is seen.
+        if path.is_relative_to(point) and len(point) >= longest:
+            found, longest = source.split(" ")[0], len(point)
+    return found
