@@ -44,6 +44,7 @@ The rooms, each importing only what stands before it::
     trust         whose signatures vouch for a catalog
     publish       folder -> objects + manifest   emulator  a gateway for demo and tests
     engine        gates each step on its content
+    doctor        what keeps dlcore from working here
     cli           the command line               sync      the engine without asyncio
 """
 

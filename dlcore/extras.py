@@ -31,6 +31,11 @@ def is_installed(extra: Extra) -> bool:
     return importlib.util.find_spec(_MODULES[extra]) is not None
 
 
+def missing() -> dict[Extra, str]:
+    """The extras that are not installed, each with what it is for."""
+    return {extra: _PURPOSES[extra] for extra in _MODULES if not is_installed(extra)}
+
+
 def require(extra: Extra) -> None:
     """Refuse to go on without an extra.
 

@@ -37,6 +37,10 @@ ALLOWED: dict[str, set[str]] = {
         *("tasksequence", "steps", "machine", "deployment", "schedule", "store", "transfer"),
         *("package_ids", "long_path", "printable"),
     },
+    "doctor": {
+        *("errors", "model", "extras", "long_path", "waiting", "disk", "native", "manifest"),
+        *("deployment", "store", "transfer", "engine"),
+    },
     "timeline": {"engine", "errors", "printable", "schedule"},
     "steps": {
         *("errors", "model", "printable", "waiting", "text_files", "disk", "tasksequence"),

@@ -25,6 +25,7 @@ COMMANDS = {
     "report": "Tell what a run came to, and why it took so long.",
     "fetch": "Fetch one package or file, verified and resumable.",
     "verify": "Check a folder against its manifest.",
+    "doctor": "Look for what keeps dlcore from working here, with remedies.",
 }
 
 

@@ -75,6 +75,7 @@ async def test_nobody_listens() -> None:
     assert found.error.fault is Fault.CONNECT
 
 
+@pytest.mark.wine_cannot(reason="trusts every certificate")
 async def test_a_certificate_of_nobody_is_told(nginx_tls: tuple[str, Path]) -> None:
     url, ca_file = nginx_tls
     settings = EndpointSettings("edge", EndpointKind.HTTP, url)

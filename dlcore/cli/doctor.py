@@ -1,0 +1,82 @@
+"""``dlcore doctor``: what keeps dlcore from working here, and what to do about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+import dlcore
+from dlcore.cli.access import access_options
+from dlcore.cli.check_tables import show_checks
+from dlcore.cli.logs import LoggedCommand
+from dlcore.cli.loop import run_async
+from dlcore.cli.output import json_option, say, show_json
+from dlcore.cli.paths import EXISTING_FILE
+from dlcore.cli.state import state_option
+from dlcore.deployment import load_deployment, usable_endpoints
+from dlcore.doctor import Diagnosis, examine
+from dlcore.engine.sources import Access, settings_of
+from dlcore.errors import PreflightError
+from dlcore.model import EndpointSettings
+
+
+@click.command(cls=LoggedCommand)
+@click.option(
+    "--from",
+    "sources",
+    multiple=True,
+    metavar="ENDPOINT",
+    help="An endpoint to ask, named as for fetch; may be repeated.",
+)
+@click.option(
+    "--config",
+    type=EXISTING_FILE,
+    help="Deployment settings (TOML): ask the endpoints that this client may use.",
+)
+@access_options
+@state_option
+@json_option
+def command(
+    sources: tuple[str, ...],
+    config: Path | None,
+    token_file: str,
+    sas_file: str,
+    ca_file: str,
+    state: Path,
+    as_json: bool,
+) -> int:
+    """Look for what keeps dlcore from working here, and say what to do about it.
+
+    Looks at this installation and the state directory; and, for each endpoint, at the proxy, the
+    host's name, the connection, the certificate, the clock and the catalog. Nothing stays on the
+    disk. Ends with status 14 if a check failed.
+    """
+    access = Access(token_file, sas_file, ca_file)
+    endpoints = [settings_of(source, number, access) for number, source in enumerate(sources)]
+    diagnosis = run_async(examine(dlcore.__version__, [*endpoints, *_configured(config)], state))
+    if as_json:
+        show_json({"sound": diagnosis.is_sound, **msgspec.to_builtins(diagnosis)})
+    else:
+        _show(diagnosis)
+    return 0 if diagnosis.is_sound else PreflightError.exit_status
+
+
+def _configured(config: Path | None) -> list[EndpointSettings]:
+    if config is None:
+        return []
+    candidates = usable_endpoints(load_deployment(config))
+    return [candidate.endpoint for candidate in candidates if not candidate.obstacle]
+
+
+def _show(diagnosis: Diagnosis) -> None:
+    show_checks(diagnosis.machine)
+    for name, checks in diagnosis.endpoints.items():
+        say("")
+        say(f"endpoint {name}")
+        show_checks(checks)
+    say("")
+    if not diagnosis.endpoints:
+        say("No endpoint was asked: name some with --from or --config.")
+    say("Nothing failed." if diagnosis.is_sound else "Something failed: see what is FAILED above.")

@@ -1,0 +1,143 @@
+"""Looks at this installation, the state directory and the endpoints, and has them judged.
+
+Guarantees: what cannot be looked at becomes a check, never an error. Nothing stays on the disk, no
+content is fetched but each endpoint's catalog, and no check tells a secret.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from dlcore import extras, native
+from dlcore.deployment import Check, CheckOutcome
+from dlcore.disk.faults import storage_error
+from dlcore.disk.file_system import kind_of
+from dlcore.disk.ownership import check_way
+from dlcore.disk.trial import try_disk
+from dlcore.doctor import installation, place, way
+from dlcore.engine.units import counted
+from dlcore.errors import DlcoreError, Fault, OwnershipError, TransferError
+from dlcore.long_path import long_path
+from dlcore.manifest import MAX_CATALOG_BYTES, decode_catalog
+from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
+from dlcore.store import Reserve, space_at
+from dlcore.transfer import authorities, contact_endpoint, open_endpoint
+from dlcore.waiting import in_thread
+
+_WITHOUT_CATALOG = (
+    "Publish there, or have the catalog from another endpoint or from a file. An endpoint of single"
+    " files needs none."
+)
+
+
+class Diagnosis(msgspec.Struct, frozen=True):
+    """What was found.
+
+    Attributes:
+        machine: Checks of the installation and the state directory.
+        endpoints: Checks of each endpoint, by its name.
+    """
+
+    machine: tuple[Check, ...]
+    endpoints: dict[str, tuple[Check, ...]]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether no check failed."""
+        return not any(check.outcome is CheckOutcome.FAILED for check in self._all())
+
+    def _all(self) -> Iterable[Check]:
+        yield from self.machine
+        for checks in self.endpoints.values():
+            yield from checks
+
+
+async def examine(version: str, endpoints: Sequence[EndpointSettings], state: Path) -> Diagnosis:
+    """Make every check.
+
+    Args:
+        version: Of dlcore.
+        endpoints: Those to ask, all at once.
+        state: The state directory; it need not exist, and is not made.
+    """
+    machine = (*_installation(version), *await in_thread(_place, state))
+    found = await asyncio.gather(*map(_endpoint, endpoints))
+    names = (each.name for each in endpoints)
+    return Diagnosis(machine, dict(zip(names, found, strict=True)))
+
+
+def _installation(version: str) -> tuple[Check, ...]:
+    return (
+        installation.versions(version, platform.python_version(), sys.executable),
+        installation.core(native.core_name(), native.describe()),
+        installation.extras(extras.missing()),
+        installation.trust_store(authorities()),
+    )
+
+
+def _place(state: Path) -> tuple[Check, ...]:
+    state = long_path(state.absolute())
+    refusal = _refusal(state)
+    try:
+        folder = next(each for each in (state, *state.parents) if each.exists())
+        space, kind = space_at(folder), kind_of(folder.resolve())
+    except OSError as error:
+        return (place.rights(state, refusal or storage_error(error, "look at", state)),)
+    trial = try_disk(folder)
+    return (
+        place.rights(state, refusal),
+        place.room(space, Reserve()),
+        place.file_system(kind),
+        place.writing(folder, trial),
+        place.long_names(trial),
+        place.long_paths(trial),
+    )
+
+
+def _refusal(state: Path) -> DlcoreError | None:
+    try:
+        check_way(state)
+    except OwnershipError as error:
+        return error
+    except OSError as error:
+        return storage_error(error, "look at the state directory", state)
+    return None
+
+
+async def _endpoint(settings: EndpointSettings) -> tuple[Check, ...]:
+    try:
+        if settings.kind is EndpointKind.FILE:
+            return (await _catalog(settings),)
+        contact = await contact_endpoint(settings)
+        checks = way.checks(contact, settings.ca_file or authorities())
+        if not contact.status:
+            detail = "the endpoint was not reached"
+            return (*checks, Check("catalog", CheckOutcome.NOT_EXAMINED, detail))
+        return (*checks, await _catalog(settings))
+    except DlcoreError as error:  # before any request: the settings
+        return (Check("settings", CheckOutcome.FAILED, error.message, error.remedy),)
+
+
+async def _catalog(settings: EndpointSettings) -> Check:
+    """Whether the endpoint gives this client its catalog; reading it needs its credentials."""
+    if settings.kind is EndpointKind.DP:
+        detail = "a distribution point publishes none"
+        return Check("catalog", CheckOutcome.DOES_NOT_APPLY, detail)
+    endpoint = open_endpoint(settings)
+    try:
+        document = await endpoint.read_document(CATALOG_KEY, MAX_CATALOG_BYTES)
+        packages = decode_catalog(document, source=CATALOG_KEY).packages
+    except DlcoreError as error:
+        if isinstance(error, TransferError) and error.fault is Fault.NOT_FOUND:
+            return Check("catalog", CheckOutcome.WARNING, error.message, _WITHOUT_CATALOG)
+        return Check("catalog", CheckOutcome.FAILED, error.message, error.remedy)
+    finally:
+        await endpoint.aclose()
+    detail = f"{counted(len(packages), 'package')}, as the endpoint says"
+    return Check("catalog", CheckOutcome.PASSED, detail)

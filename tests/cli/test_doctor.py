@@ -1,0 +1,71 @@
+"""``dlcore doctor`` on a gateway that runs, and on what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Site
+from tests.cli.helpers import Here
+from tests.others import touch_private
+
+
+def outcomes(checks: list[dict[str, str]]) -> dict[str, str]:
+    return {check["name"]: check["outcome"] for check in checks}
+
+
+def test_a_gateway_that_serves_is_found_sound(here: Here, site: Site, tmp_path: Path) -> None:
+    source = ("--from", f"cmg+{site.gateway.url}", *site.gateway.access)
+    ended = here("doctor", *source, "--state", tmp_path / "state", "--json")
+    (checks,) = ended.document["endpoints"].values()
+    assert outcomes(checks) == {
+        "proxy": "does-not-apply",
+        "name": "passed",
+        "connection": "passed",
+        "certificate": "passed",
+        "clock": "passed",
+        "catalog": "passed",
+    }
+    assert (ended.status, ended.document["sound"]) == (0, True)
+
+
+@pytest.mark.wine_cannot(reason="trusts every certificate")
+def test_an_authority_that_is_not_named_is_told_with_its_remedy(
+    here: Here, site: Site, tmp_path: Path
+) -> None:
+    token = site.gateway.access[:2]
+    source = ("--from", f"cmg+{site.gateway.url}", *token)
+    ended = here("doctor", *source, "--state", tmp_path / "state")
+    assert ended.status == 14
+    assert "certificate FAILED" in " ".join(ended.out.split())
+    assert "ca_file" in ended.out
+    assert "Something failed" in ended.out
+
+
+def test_a_token_that_is_not_accepted_is_told_and_not_shown(
+    here: Here, site: Site, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    touch_private(token)
+    token.write_text("canary")
+    source = ("--from", f"cmg+{site.gateway.url}", *site.gateway.access[2:], "--token-file", token)
+    ended = here("doctor", *source, "--state", tmp_path / "state", "--json")
+    assert ended.status == 14
+    (checks,) = ended.document["endpoints"].values()
+    assert outcomes(checks)["connection"] == "passed"
+    assert outcomes(checks)["catalog"] == "failed"
+    assert "canary" not in ended.out + ended.err
+
+
+def test_the_endpoints_of_a_deployment_are_asked(here: Here, site: Site, tmp_path: Path) -> None:
+    ended = here("doctor", "--config", site.gateway.config, "--state", tmp_path / "state", "--json")
+    assert ended.document["endpoints"]
+    assert (ended.status, ended.document["sound"]) == (0, True)
+
+
+def test_without_an_endpoint_this_machine_is_examined(here: Here, tmp_path: Path) -> None:
+    ended = here("doctor", "--state", tmp_path / "state")
+    assert "No endpoint was asked" in ended.out
+    assert ended.err == ""
+    assert ended.status == 0
