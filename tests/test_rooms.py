@@ -19,23 +19,27 @@ ALLOWED: dict[str, set[str]] = {
     "package_ids": set(),
     "printable": set(),
     "text_files": set(),
+    "spelling": set(),
     "disk": {"errors"},
     "native": {"errors", "disk"},
     "manifest": {"long_path", "errors", "model", "package_ids", "printable"},
     "tasksequence": {"errors", "model", "package_ids", "printable"},
     "machine": {"tasksequence"},
-    "deployment": {"errors", "model", "printable", "text_files", "tasksequence"},
+    "deployment": {"errors", "model", "printable", "text_files", "spelling", "tasksequence"},
     "schedule": {"errors", "model"},
     "store": {"long_path", "errors", "model", "printable", "disk", "native", "manifest"},
     "waiting": set(),
     "transfer": {"long_path", "errors", "model", "printable", "text_files", "disk", "waiting"},
     "trust": {"long_path", "errors", "model", "printable", "disk"},
-    "publish": {"long_path", "errors", "extras", "model", "disk", "native", "manifest", "trust"},
+    "publish": {
+        *("long_path", "errors", "extras", "model", "spelling", "disk", "native", "manifest"),
+        "trust",
+    },
     "emulator": {"long_path", "errors", "extras", "model", "disk", "manifest"},
     "engine": {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust"),
         *("tasksequence", "steps", "machine", "deployment", "schedule", "store", "transfer"),
-        *("package_ids", "long_path", "printable"),
+        *("package_ids", "long_path", "printable", "spelling"),
     },
     "doctor": {
         *("errors", "model", "extras", "long_path", "waiting", "disk", "native", "manifest"),
@@ -93,6 +97,7 @@ PURE = {
     "package_ids",
     "printable",
     "text_files",
+    "spelling",
     "timeline",
 }
 NOT_IN_PURE = {"asyncio", "socket", "time", "threading", "random"}

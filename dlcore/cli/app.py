@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 from typing import NoReturn
@@ -14,6 +13,7 @@ from dlcore.cli.output import OutputClosed, drop_output, never_fail_to_encode, s
 from dlcore.cli.paths import check_quotation_marks
 from dlcore.cli.termination import Terminated, Termination
 from dlcore.printable import quoted
+from dlcore.spelling import nearest
 
 # Name -> summary. The command itself lies in the module of that name, imported when it is used.
 COMMANDS = {
@@ -48,10 +48,10 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As `click.Group`; for an unknown command, the nearest one is named."""
-        near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        near = nearest(args[0], COMMANDS)
         if near and args[0] not in COMMANDS:
             raise click.UsageError(
-                f"No such command {quoted(args[0])}; did you mean {quoted(near[0])}?", ctx
+                f"No such command {quoted(args[0])}; did you mean {quoted(near)}?", ctx
             )
         return super().resolve_command(ctx, args)
 

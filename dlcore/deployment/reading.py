@@ -26,6 +26,7 @@ from dlcore.deployment.settings import (
 from dlcore.deployment.sizes import with_sizes
 from dlcore.errors import ConfigError
 from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
+from dlcore.spelling import hint
 
 _TABLES = (
     *("deployment", "client", "launch", "catalog", "trust", "transfer", "content"),
@@ -182,7 +183,8 @@ def _refuse_untrusted(
     endpoint = by_name.get(catalog.endpoint)
     if endpoint is None:
         raise ConfigError(
-            f'{where}.endpoint: no endpoint is named "{catalog.endpoint}"',
+            f'{where}.endpoint: no endpoint is named "{catalog.endpoint}"'
+            + hint(catalog.endpoint, by_name),
             remedy=f"Endpoints listed: {', '.join(by_name) or 'none'}.",
         )
     if endpoint.kind is EndpointKind.DP:

@@ -8,7 +8,6 @@ checked by the caller.
 
 from __future__ import annotations
 
-import difflib
 import enum
 import re
 import tomllib
@@ -19,6 +18,7 @@ import msgspec
 
 from dlcore.deployment.problems import Problems
 from dlcore.errors import ConfigError
+from dlcore.spelling import hint
 from dlcore.text_files import text_of
 
 MAX_TOML_BYTES = 1 << 20  # some 10,000 facts or variables
@@ -118,10 +118,9 @@ def only_known(table: Table, known: Iterable[str], where: str, problems: Problem
     names = list(known)
     for key in table:
         if key not in names:
-            near = difflib.get_close_matches(key, names, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
             problems.add(
-                f"{where}: {key} is not a known key{hint}", f"Known keys: {', '.join(names)}."
+                f"{where}: {key} is not a known key{hint(key, names)}",
+                f"Known keys: {', '.join(names)}.",
             )
     return {key: value for key, value in table.items() if key in names}
 

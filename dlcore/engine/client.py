@@ -36,6 +36,7 @@ from dlcore.engine.state import RunState
 from dlcore.errors import ConfigError
 from dlcore.machine import Machine, this_machine, told
 from dlcore.schedule import Terms
+from dlcore.spelling import hint
 from dlcore.steps.post_action import PostAction
 from dlcore.store import Reserve, Store
 from dlcore.tasksequence import (
@@ -194,7 +195,7 @@ class Client:
         """
         if endpoint not in self._terms:
             raise ConfigError(
-                f"no endpoint is named {endpoint}",
+                f"no endpoint is named {endpoint}{hint(endpoint, self._terms)}",
                 remedy=f"Endpoints in use: {', '.join(self._terms) or 'none'}.",
             )
         self._terms[endpoint] = terms

@@ -15,6 +15,7 @@ from dlcore.errors import ConfigError, NotFoundError
 from dlcore.long_path import long_path
 from dlcore.model import EndpointKind, EndpointSettings, Manifest
 from dlcore.schedule import Terms
+from dlcore.spelling import hint
 from dlcore.transfer import ConnectionPool, Endpoint, open_endpoint, open_urls
 
 TOKEN_ENV: Final = "DLCORE_TOKEN"  # noqa: S105  # the name of a variable
@@ -164,6 +165,11 @@ def _kind_and_url(source: str) -> tuple[EndpointKind, str]:
     kind, plus, url = source.partition("+")
     if plus and kind in list(EndpointKind):
         return EndpointKind(kind), url
+    if plus and "://" in url and kind.replace("-", "").isalnum():
+        raise ConfigError(
+            f"{source}: {kind} is no kind of endpoint{hint(kind, list(EndpointKind))}",
+            remedy=f"Kinds that may stand before a URL: {', '.join(EndpointKind)}.",
+        )
     if source.lower().startswith("file://"):
         raise ConfigError(
             f"{source}: a folder is not named by a URL",

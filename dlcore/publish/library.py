@@ -15,6 +15,7 @@ from dlcore.manifest import check_path, check_together, decode_file_ini, decode_
 from dlcore.manifest.content_library import MAX_INI_BYTES
 from dlcore.publish.disk import disk_faults
 from dlcore.publish.source import Source, SourceFile, blaming, list_source
+from dlcore.spelling import IDS, hint
 
 _SUFFIX = ".ini"
 _REMEDY = "Validate the content on the distribution point, or distribute it again."
@@ -55,8 +56,10 @@ def _content(root: Path, package_id: str) -> tuple[Path, int]:
             )
     listed_at = root / "PkgLib" / f"{package_id}.INI"
     if not listed_at.is_file():
+        listed = (path.stem for path in listed_at.parent.glob("*.INI"))
         raise NotFoundError(
-            f"package {package_id} is not in the content library {root}",
+            f"package {package_id} is not in the content library {root}"
+            + hint(package_id, listed, alike=IDS),
             remedy="Distribute it to this distribution point.",
         )
     version = decode_package_ini(_read(listed_at), source=str(listed_at), package_id=package_id)

@@ -36,6 +36,7 @@ from dlcore.publish.reading import verified_spans
 from dlcore.publish.site import read_manifest
 from dlcore.publish.site_catalog import read_trusted
 from dlcore.publish.source import Source, SourceFile
+from dlcore.spelling import IDS, hint
 
 log = logging.getLogger("dlcore.publish")
 
@@ -164,7 +165,8 @@ def _entry(target: Destination, catalog: bytes | None, options: PublishOptions) 
     entry = packages.get(options.package_id)
     if entry is None:
         raise NotFoundError(
-            f"{name} does not name package {options.package_id}",
+            f"{name} does not name package {options.package_id}"
+            + hint(options.package_id, packages, alike=IDS),
             remedy="Publish the package; there is nothing to repair.",
         )
     if options.version not in (None, entry.version):

@@ -186,7 +186,7 @@ def test_a_catalog_may_come_from_an_endpoint_that_can_be_trusted_for_it(text: st
         ),
         (
             '[catalog]\nendpoint = "cmg2"\n' + CMG_GOOD,
-            ['catalog.endpoint: no endpoint is named "cmg2"', "listed: cmg1"],
+            ['no endpoint is named "cmg2" (did you mean cmg1?)', "listed: cmg1"],
         ),
         ('[catalog]\nendpoint = "x"\n', ["listed: none"]),
         ('[catalog]\nendpoint = "d"\n' + DP_TABLE, ["distribution point, which has no catalog"]),

@@ -414,8 +414,9 @@ def test_a_mirror_with_ranges_takes_over_the_end_of_the_stream(tmp_path: Path) -
 def test_an_unknown_package_is_named(tmp_path: Path) -> None:
     async def main() -> None:
         async with opened(tmp_path, BOTH, [FakeEndpoint("a", BOTH)]) as content:
-            with pytest.raises(NotFoundError, match="ABC0000F is not in the catalog"):
+            with pytest.raises(NotFoundError, match="ABC0000F is not in the catalog") as refused:
                 await content.path("ABC0000F")
+            assert "(did you mean ABC0000" in refused.value.message
 
     virtually(main())
 

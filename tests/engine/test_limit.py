@@ -41,6 +41,8 @@ async def test_terms_count_before_and_after_the_first_download(
         assert changed == [("disk", Terms(2))]
         with pytest.raises(ConfigError, match="no endpoint is named other"):
             client.set_terms("other", Terms(1))
+        with pytest.raises(ConfigError, match="did you mean disk"):
+            client.set_terms("disc", Terms(1))
 
 
 async def test_the_connections_of_all_endpoints_to_a_host_are_bounded_together(

@@ -41,3 +41,20 @@ async def test_a_folder_is_not_named_by_a_url(named: str) -> None:
         with pytest.raises(ConfigError, match="a folder is not named by a URL") as refused:
             sources.open_sources([named], Access(), stack)
     assert "Name the folder itself" in refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("named", "meant"),
+    [("clod-dp+https://host", "(did you mean cloud-dp?)"), ("ftp+https://host", "ftp is no kind")],
+)
+async def test_a_kind_that_is_misspelt_is_told(named: str, meant: str) -> None:
+    async with AsyncExitStack() as stack:
+        with pytest.raises(ConfigError) as refused:
+            sources.open_sources([named], Access(), stack)
+    assert meant in refused.value.message
+    assert "cmg, cloud-dp" in refused.value.remedy
+
+
+def test_a_plus_elsewhere_is_a_part_of_the_url() -> None:
+    settings = sources.settings_of("https://host/c++/https://x", 0, Access())
+    assert (settings.kind, settings.url) == (EndpointKind.HTTP, "https://host/c++/https://x")

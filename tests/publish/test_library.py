@@ -119,9 +119,12 @@ def test_what_is_no_content_library_is_told_from_one(library: Path, missing: str
     assert missing in refused(library, ConfigError).message
 
 
-def test_a_package_that_is_not_there_is_named(library: Path) -> None:
-    (library / "PkgLib" / f"{PACKAGE_ID}.INI").unlink()
-    assert PACKAGE_ID in refused(library, NotFoundError).message
+def test_a_package_that_is_not_there_is_named_with_the_one_that_was_meant(library: Path) -> None:
+    listed = library / "PkgLib" / f"{PACKAGE_ID}.INI"
+    listed.rename(listed.with_name(f"{PACKAGE_ID[:-1]}F.INI"))
+    message = refused(library, NotFoundError).message
+    assert PACKAGE_ID in message
+    assert f"(did you mean {PACKAGE_ID[:-1]}F?)" in message
 
 
 def test_a_version_that_is_listed_and_not_there_is_named(library: Path) -> None:

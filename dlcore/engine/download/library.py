@@ -26,6 +26,7 @@ from dlcore.errors import (
 )
 from dlcore.long_path import long_path
 from dlcore.model import Catalog, CatalogEntry, Manifest, manifest_key
+from dlcore.spelling import IDS, hint
 from dlcore.store import Store
 from dlcore.transfer import Endpoint, Placement
 from dlcore.waiting import in_thread
@@ -73,7 +74,8 @@ class Library:
             return self.catalog.packages[package_id]
         except KeyError:
             raise NotFoundError(
-                f"package {package_id} is not in the catalog",
+                f"package {package_id} is not in the catalog"
+                + hint(package_id, self.catalog.packages, alike=IDS),
                 remedy="Publish the package, or correct its id where it is asked for.",
             ) from None
 
