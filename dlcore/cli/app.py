@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -14,6 +14,9 @@ from dlcore.cli.paths import check_quotation_marks
 from dlcore.cli.termination import Terminated, Termination
 from dlcore.printable import quoted
 from dlcore.spelling import nearest
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # Name -> summary. The command itself lies in the module of that name, imported when it is used.
 COMMANDS = {
@@ -26,6 +29,7 @@ COMMANDS = {
     "fetch": "Fetch one package or file, verified and resumable.",
     "verify": "Check a folder against its manifest.",
     "doctor": "Look for what keeps dlcore from working here, with remedies.",
+    "completion": "Let a shell complete commands, options and paths.",
 }
 
 
@@ -54,6 +58,17 @@ class Commands(click.Group):
                 f"No such command {quoted(args[0])}; did you mean {quoted(near)}?", ctx
             )
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Complete the commands without importing them."""
+        from click.shell_completion import CompletionItem
+
+        named = [
+            CompletionItem(name, help=summary)
+            for name, summary in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*named, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
