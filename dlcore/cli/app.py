@@ -28,6 +28,8 @@ COMMANDS = {
     "report": "Tell what a run came to, and why it took so long.",
     "fetch": "Fetch one package or file, verified and resumable.",
     "verify": "Check a folder against its manifest.",
+    "list": "List the packages and versions that a site holds.",
+    "diff": "Tell which files differ between two versions of a package.",
     "doctor": "Look for what keeps dlcore from working here, with remedies.",
     "completion": "Let a shell complete commands, options and paths.",
 }

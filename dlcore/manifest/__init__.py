@@ -14,6 +14,7 @@ from __future__ import annotations
 from dlcore.manifest.catalog import MAX_CATALOG_BYTES, decode_catalog, encode_catalog
 from dlcore.manifest.content_library import decode_file_ini, decode_package_ini
 from dlcore.manifest.described import Described, read_any
+from dlcore.manifest.difference import Change, FileChange, difference
 from dlcore.manifest.document import MAX_MANIFEST_BYTES, decode, encode
 from dlcore.manifest.geometry import block_bytes_for, check_package_id, is_block_length
 from dlcore.manifest.identity import digest_of, object_name
@@ -25,7 +26,9 @@ from dlcore.manifest.programs import check_programs, with_programs
 __all__ = [
     "MAX_CATALOG_BYTES",
     "MAX_MANIFEST_BYTES",
+    "Change",
     "Described",
+    "FileChange",
     "block_bytes_for",
     "check_package_id",
     "check_path",
@@ -37,6 +40,7 @@ __all__ = [
     "decode_metalink",
     "decode_package_ini",
     "decode_phf",
+    "difference",
     "digest_of",
     "encode",
     "encode_catalog",

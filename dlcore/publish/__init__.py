@@ -7,8 +7,10 @@ from dlcore.publish.publishing import Published, publish
 from dlcore.publish.repairing import Repaired, repair
 from dlcore.publish.site import SiteFault, SiteReport, verify_site
 from dlcore.publish.stored import Wrong
+from dlcore.publish.versions import PackageVersion, list_site, read_version
 
 __all__ = [
+    "PackageVersion",
     "Progress",
     "Published",
     "Repaired",
@@ -16,7 +18,9 @@ __all__ = [
     "SiteReport",
     "Stage",
     "Wrong",
+    "list_site",
     "publish",
+    "read_version",
     "repair",
     "verify_site",
 ]

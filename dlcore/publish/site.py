@@ -149,12 +149,7 @@ class SiteCheck:
         )
 
     def _packages(self) -> dict[str, CatalogEntry]:
-        document = read_document(self._site, CATALOG_KEY, MAX_CATALOG_BYTES)
-        if document is None:
-            raise NotFoundError(
-                f"{self._site.name} has no {CATALOG_KEY}",
-                remedy="Name the folder or URL that was given to dlcore publish --to.",
-            )
+        document = read_catalog(self._site)
         if self._signed is not None and document != self._signed:
             message = "it is not the catalog that was signed"
             self._faults.append(SiteFault(CATALOG_KEY, Wrong.MISMATCH, message=message))
@@ -239,6 +234,21 @@ def read_document(site: Site, key: str, max_bytes: int) -> bytes | None:
     if stored is None or not stored.length_bytes:
         return None if stored is None else b""
     return bytes(site.read(key, 0, min(stored.length_bytes, max_bytes + 1)))
+
+
+def read_catalog(site: Site) -> bytes:
+    """The document of a site's catalog.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    document = read_document(site, CATALOG_KEY, MAX_CATALOG_BYTES)
+    if document is None:
+        raise NotFoundError(
+            f"{site.name} has no {CATALOG_KEY}",
+            remedy="Name the folder or URL that was given to dlcore publish --to.",
+        )
+    return document
 
 
 def read_manifest(site: Site, package_id: str, entry: CatalogEntry) -> Manifest | tuple[Wrong, str]:

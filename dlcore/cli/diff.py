@@ -1,0 +1,54 @@
+"""``dlcore diff``: which files differ between two versions of a package."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from dlcore.cli.logs import LoggedCommand
+from dlcore.cli.output import json_option, say, show_json, show_table
+from dlcore.engine.units import amount, counted
+from dlcore.errors import NotFoundError
+from dlcore.manifest import FileChange, difference
+from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, package_id
+from dlcore.printable import quoted
+from dlcore.publish import read_version
+
+
+@click.command(cls=LoggedCommand)
+@click.argument("site", metavar="SITE")
+@click.argument("package", metavar="ID")
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="[NEW]", default="")
+@json_option
+def command(site: str, package: str, old: str, new: str, as_json: bool) -> None:
+    """Tell which files of package ID differ between its versions OLD and NEW at SITE.
+
+    OLD and NEW are versions, or the SHA-256 of their manifests; NEW is the current version by
+    default. SITE is named as for list. Only manifests are read.
+    """
+    wanted = package_id(package)
+    if wanted is None:
+        raise NotFoundError(f"{quoted(package)} is no package id", remedy=HOW_TO_WRITE_A_PACKAGE_ID)
+    before, after = read_version(site, wanted, old), read_version(site, wanted, new)
+    changes = difference(before, after)
+    new_bytes = sum(change.new_bytes or 0 for change in changes)
+    if as_json:
+        versions = {"old": before.version, "new": after.version, "new_bytes": new_bytes}
+        show_json({"package": wanted, **versions, "files": msgspec.to_builtins(changes)})
+        return
+    if changes:
+        show_table(("", "before", "after", "file"), map(_row, changes))
+    say(
+        f"{wanted} version {before.version} to {after.version}: "
+        f"{counted(len(changes), 'file')} not the same, "
+        f"{amount(new_bytes)} of {amount(after.content_bytes)} in new or changed files"
+    )
+
+
+def _row(change: FileChange) -> tuple[str, str, str, str]:
+    return change.change.value, _length(change.old_bytes), _length(change.new_bytes), change.path
+
+
+def _length(count_bytes: int | None) -> str:
+    return "" if count_bytes is None else amount(count_bytes)

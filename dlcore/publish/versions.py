@@ -1,0 +1,148 @@
+"""Which packages and versions a site holds: the current ones, and earlier ones that it has kept.
+
+The catalog vouches for the current ones. Nothing vouches for earlier ones but the name of their
+manifest, which is its digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from dlcore.errors import ConfigError, NotFoundError
+from dlcore.manifest import MAX_MANIFEST_BYTES, decode, decode_catalog, digest_of
+from dlcore.model import CATALOG_KEY, CatalogEntry, Manifest, manifest_key
+from dlcore.publish.destination import Site
+from dlcore.publish.opening import open_site
+from dlcore.publish.site import read_catalog, read_document
+from dlcore.spelling import IDS, hint
+
+
+class PackageVersion(msgspec.Struct, frozen=True):
+    """A version of a package that a site holds.
+
+    Attributes:
+        package_id: ``ABC00012``.
+        version: Source version.
+        content_bytes: Length of all files together.
+        manifest: SHA-256 of the manifest document, hex.
+        is_current: Whether the catalog names it.
+    """
+
+    package_id: str
+    version: int
+    content_bytes: int
+    manifest: str
+    is_current: bool
+
+
+def list_site(where: str, *, with_earlier: bool = False) -> tuple[PackageVersion, ...]:
+    """What a site holds, by package id and version.
+
+    Args:
+        where: A folder, or a URL with the scheme ``http``, ``https``, ``az``, ``s3`` or ``gs``.
+        with_earlier: Whether to list earlier versions too; then each manifest is read.
+
+    Raises:
+        ConfigError: The URL cannot be used; or the site is a web server, which does not list
+            earlier versions.
+        NotFoundError: There is no catalog.
+        ManifestError: The catalog or a manifest is malformed.
+        StorageError: The disk failed.
+        TransferError: The site failed.
+    """
+    site = open_site(where)
+    current = _current(site)
+    found = [_listed(package_id, entry) for package_id, entry in current.items()]
+    if with_earlier:
+        found += [each for each, _ in _earlier(site, current)]
+    return tuple(sorted(found, key=lambda each: (each.package_id, each.version, each.manifest)))
+
+
+def read_version(where: str, package_id: str, wanted: str) -> Manifest:
+    """The manifest of one version of a package.
+
+    Args:
+        where: As of `list_site`.
+        package_id: The package.
+        wanted: The version as a number, or the SHA-256 of its manifest in hex; empty for the
+            current version.
+
+    Raises:
+        NotFoundError: There is no such package or version.
+        ConfigError: As `list_site`; or several manifests have this version.
+        ManifestError: As `list_site`.
+        StorageError: The disk failed.
+        TransferError: The site failed.
+    """
+    site = open_site(where)
+    current = _current(site)
+    entry = current.get(package_id)
+    if entry and wanted.lower() in {"", str(entry.version), entry.manifest}:
+        return _manifest(site, manifest_key(entry.manifest))
+    if not entry and not wanted:
+        raise _missing(site, package_id, wanted, current)
+    versions = [(each, m) for each, m in _earlier(site, current) if each.package_id == package_id]
+    matching = [m for each, m in versions if wanted.lower() in {str(each.version), each.manifest}]
+    if not matching:
+        raise _missing(site, package_id, wanted, current)
+    if len(matching) > 1:
+        raise ConfigError(
+            f"{site.name}: {package_id} was published {len(matching)} times as version {wanted}",
+            remedy="Name the digest of one manifest, as dlcore list --earlier --json tells it.",
+        )
+    return matching[0]
+
+
+def _current(site: Site) -> dict[str, CatalogEntry]:
+    return decode_catalog(read_catalog(site), source=f"{site.name}/{CATALOG_KEY}").packages
+
+
+def _earlier(
+    site: Site, current: dict[str, CatalogEntry]
+) -> Iterator[tuple[PackageVersion, Manifest]]:
+    """Versions whose manifests the site has and the catalog does not name."""
+    keys = site.keys("manifests")
+    if keys is None:
+        raise ConfigError(
+            f"{site.name} is a web server, which does not list earlier versions",
+            remedy="Name the folder or the object store in which the site is.",
+        )
+    named = {manifest_key(entry.manifest) for entry in current.values()}
+    for key in keys:
+        if key not in named:
+            manifest = _manifest(site, key)
+            listed = (manifest.package_id, manifest.version, manifest.content_bytes)
+            yield PackageVersion(*listed, _digest(key), is_current=False), manifest
+
+
+def _manifest(site: Site, key: str) -> Manifest:
+    document = read_document(site, key, MAX_MANIFEST_BYTES)
+    if document is None or digest_of(document) != _digest(key):
+        raise NotFoundError(
+            f"{site.name}/{key} is {'missing' if document is None else 'damaged'}",
+            remedy="Find out more with dlcore verify; publish the package again.",
+        )
+    return decode(document, source=f"{site.name}/{key}")
+
+
+def _listed(package_id: str, entry: CatalogEntry) -> PackageVersion:
+    return PackageVersion(
+        package_id, entry.version, entry.content_bytes, entry.manifest, is_current=True
+    )
+
+
+def _digest(key: str) -> str:
+    return key.rpartition("/")[2].removesuffix(".json")
+
+
+def _missing(
+    site: Site, package_id: str, wanted: str, current: dict[str, CatalogEntry]
+) -> NotFoundError:
+    version = f" version {wanted}" if wanted and package_id in current else ""
+    near = "" if package_id in current else hint(package_id, current, alike=IDS)
+    return NotFoundError(
+        f"{site.name} has no package {package_id}{version}{near}",
+        remedy="See what it holds with dlcore list SITE --earlier.",
+    )

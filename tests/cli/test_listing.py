@@ -1,0 +1,59 @@
+"""``dlcore list`` and ``dlcore diff`` on a published site."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dlcore.publish import publish
+from tests.cli.conftest import Site
+from tests.cli.helpers import Here, refused
+from tests.engine.scene import make_tree
+
+TREES = {1: {"same": 10, "other": 5, "old": 1}, 2: {"same": 10, "other": 6, "new": 2}}
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> Path:
+    """A site with two versions of a package."""
+    for version, tree in TREES.items():
+        source = make_tree(tmp_path / str(version), tree)
+        (source / "same").write_bytes(b"0123456789")
+        site = str(tmp_path / "site")
+        publish(source, package_id="ABC00012", version=version, destination=site)
+    return tmp_path / "site"
+
+
+def test_packages_are_listed(here: Here, site: Site) -> None:
+    ended = here("list", site.published)
+    assert ended.out.split()[3:5] == ["ABC00001", "1"]
+    listed = here("list", site.published, "--json").document["packages"]
+    assert [each["package_id"] for each in listed] == ["ABC00001", "ABC00002", "ABC00003"]
+
+
+def test_earlier_versions_are_listed_if_asked(here: Here, versions: Path) -> None:
+    assert "earlier" not in here("list", versions).out
+    lines = here("list", versions, "--earlier").out.splitlines()
+    assert [line.split()[:2] for line in lines[1:]] == [["ABC00012", "1"], ["ABC00012", "2"]]
+    assert [line.endswith("earlier") for line in lines[1:]] == [True, False]
+
+
+@pytest.mark.parametrize("new", [(), ("2",)], ids=["current", "named"])
+def test_the_files_that_differ_are_told(here: Here, versions: Path, new: tuple[str, ...]) -> None:
+    told = here("diff", versions, "abc00012", "1", *new, "--json").document
+    files = [(each["path"], each["change"]) for each in told["files"]]
+    assert files == [("new", "added"), ("old", "removed"), ("other", "changed")]
+    assert (told["old"], told["new"], told["new_bytes"]) == (1, 2, 8)
+    shown = here("diff", versions, "ABC00012", "1", *new).out
+    assert "changed  5 bytes  6 bytes  other" in shown
+    assert "3 files not the same, 8 bytes of 18 bytes in new or changed files" in shown
+
+
+def test_the_same_version_does_not_differ(here: Here, versions: Path) -> None:
+    assert "0 files not the same" in here("diff", versions, "ABC00012", "2").out
+
+
+def test_what_is_no_package_id_is_told(here: Here, versions: Path) -> None:
+    fields = refused(here("diff", versions, "drivers", "1", "--json"), 4, "not-found")
+    assert "site code" in str(fields["remedy"])
