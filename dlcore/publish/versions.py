@@ -1,22 +1,26 @@
 """Which packages and versions a site holds: the current ones, and earlier ones that it has kept.
 
 The catalog vouches for the current ones. Nothing vouches for earlier ones but the name of their
-manifest, which is its digest.
+manifest, which is its digest. An earlier one that does not match it, or cannot be read any more, is
+left out, and the log says so.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import msgspec
 
-from dlcore.errors import ConfigError, NotFoundError
+from dlcore.errors import ConfigError, IntegrityError, ManifestError, NotFoundError
 from dlcore.manifest import MAX_MANIFEST_BYTES, decode, decode_catalog, digest_of
 from dlcore.model import CATALOG_KEY, CatalogEntry, Manifest, manifest_key
 from dlcore.publish.destination import Site
 from dlcore.publish.opening import open_site
 from dlcore.publish.site import read_catalog, read_document
 from dlcore.spelling import IDS, hint
+
+_log = logging.getLogger(__name__)
 
 
 class PackageVersion(msgspec.Struct, frozen=True):
@@ -48,7 +52,7 @@ def list_site(where: str, *, with_earlier: bool = False) -> tuple[PackageVersion
         ConfigError: The URL cannot be used; or the site is a web server, which does not list
             earlier versions.
         NotFoundError: There is no catalog.
-        ManifestError: The catalog or a manifest is malformed.
+        ManifestError: The catalog is malformed.
         StorageError: The disk failed.
         TransferError: The site failed.
     """
@@ -71,8 +75,9 @@ def read_version(where: str, package_id: str, wanted: str) -> Manifest:
 
     Raises:
         NotFoundError: There is no such package or version.
+        IntegrityError: The manifest of the current version is damaged.
         ConfigError: As `list_site`; or several manifests have this version.
-        ManifestError: As `list_site`.
+        ManifestError: The catalog or the manifest is malformed.
         StorageError: The disk failed.
         TransferError: The site failed.
     """
@@ -112,7 +117,11 @@ def _earlier(
     named = {manifest_key(entry.manifest) for entry in current.values()}
     for key in keys:
         if key not in named:
-            manifest = _manifest(site, key)
+            try:
+                manifest = _manifest(site, key)
+            except (IntegrityError, ManifestError) as error:
+                _log.warning("an earlier version is left out: %s", error)
+                continue
             listed = (manifest.package_id, manifest.version, manifest.content_bytes)
             yield PackageVersion(*listed, _digest(key), is_current=False), manifest
 
@@ -120,9 +129,10 @@ def _earlier(
 def _manifest(site: Site, key: str) -> Manifest:
     document = read_document(site, key, MAX_MANIFEST_BYTES)
     if document is None or digest_of(document) != _digest(key):
-        raise NotFoundError(
+        raise IntegrityError(
             f"{site.name}/{key} is {'missing' if document is None else 'damaged'}",
-            remedy="Find out more with dlcore verify; publish the package again.",
+            path=key,
+            remedy="Publish the package again.",
         )
     return decode(document, source=f"{site.name}/{key}")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.errors import ConfigError, NotFoundError
+from dlcore.errors import ConfigError, IntegrityError, NotFoundError
 from dlcore.publish import PackageVersion, list_site, publish, read_version
 from tests.nginx import running
 from tests.publish.helpers import write_tree
@@ -71,11 +71,17 @@ def test_what_is_not_there_is_told(site: str) -> None:
         list_site(f"{site}/objects")
 
 
-def test_a_damaged_manifest_is_not_believed(site: str) -> None:
-    (first, *_) = list_site(site, with_earlier=True)
-    (Path(site) / "manifests" / f"{first.manifest}.json").write_text("{}")
-    with pytest.raises(NotFoundError, match="is damaged"):
+def test_a_damaged_manifest_is_not_believed(site: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Fault: a manifest at a site is damaged. `diff` refuses it, and `list` leaves it out."""
+    earlier, current, _ = list_site(site, with_earlier=True)
+    for each in (earlier, current):
+        (Path(site) / "manifests" / f"{each.manifest}.json").write_text("{}")
+    with pytest.raises(IntegrityError, match="is damaged"):
+        read_version(site, ID, "2")
+    with pytest.raises(NotFoundError, match="version 1"):
         read_version(site, ID, "1")
+    assert told(list_site(site, with_earlier=True)) == [(ID, 2, True), (OTHER, 7, True)]
+    assert f"{earlier.manifest}.json is damaged" in caplog.text
 
 
 def test_a_web_server_tells_only_the_current_versions(site: str) -> None:
