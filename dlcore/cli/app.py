@@ -29,6 +29,7 @@ COMMANDS = {
     "fetch": "Fetch one package or file, verified and resumable.",
     "verify": "Check a folder against its manifest.",
     "list": "List the packages and versions that a site holds.",
+    "tree": "List the files of a package at a site.",
     "diff": "Tell which files differ between two versions of a package.",
     "doctor": "Look for what keeps dlcore from working here, with remedies.",
     "completion": "Let a shell complete commands, options and paths.",

@@ -7,11 +7,9 @@ import msgspec
 
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, say, show_json, show_table
+from dlcore.cli.package_argument import asked_package
 from dlcore.engine.units import amount, counted
-from dlcore.errors import NotFoundError
 from dlcore.manifest import FileChange, difference
-from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, package_id
-from dlcore.printable import quoted
 from dlcore.publish import read_version
 
 
@@ -27,9 +25,7 @@ def command(site: str, package: str, old: str, new: str, as_json: bool) -> None:
     OLD and NEW are versions, or the SHA-256 of their manifests; NEW is the current version by
     default. SITE is named as for list. Only manifests are read.
     """
-    wanted = package_id(package)
-    if wanted is None:
-        raise NotFoundError(f"{quoted(package)} is no package id", remedy=HOW_TO_WRITE_A_PACKAGE_ID)
+    wanted = asked_package(package)
     before, after = read_version(site, wanted, old), read_version(site, wanted, new)
     changes = difference(before, after)
     new_bytes = sum(change.new_bytes or 0 for change in changes)

@@ -1,4 +1,4 @@
-"""``dlcore list`` and ``dlcore diff`` on a published site."""
+"""``dlcore list``, ``tree`` and ``diff`` on a published site."""
 
 from __future__ import annotations
 
@@ -54,6 +54,21 @@ def test_the_same_version_does_not_differ(here: Here, versions: Path) -> None:
     assert "0 files not the same" in here("diff", versions, "ABC00012", "2").out
 
 
-def test_what_is_no_package_id_is_told(here: Here, versions: Path) -> None:
-    fields = refused(here("diff", versions, "drivers", "1", "--json"), 4, "not-found")
+@pytest.mark.parametrize("command", ["diff", "tree"])
+def test_what_is_no_package_id_is_told(command: str, here: Here, versions: Path) -> None:
+    fields = refused(here(command, versions, "drivers", "1", "--json"), 4, "not-found")
     assert "site code" in str(fields["remedy"])
+
+
+def test_the_files_of_a_version_are_told(here: Here, versions: Path) -> None:
+    told = here("tree", versions, "abc00012", "1", "--json").document
+    lengths = {file["path"]: file["length_bytes"] for file in told["files"]}
+    assert (told["version"], lengths) == (1, TREES[1])
+    lines = here("tree", versions, "ABC00012").out.splitlines()
+    assert [line.split()[-1] for line in lines[1:-1]] == ["new", "other", "same"]
+    assert lines[-1] == "ABC00012 version 2: 3 files, 18 bytes"
+
+
+def test_an_empty_folder_is_told(here: Here, site: Site) -> None:
+    assert "hollow/inside/" in here("tree", site.published, "ABC00001").out
+    assert here("tree", site.published, "ABC00001", "--json").document["folders"]
