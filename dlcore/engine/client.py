@@ -334,7 +334,6 @@ class Client:
         library = await self.library()
         if self._content is None:
             downloads = Downloads(
-                self.store,
                 self._terms,
                 library.locate,
                 self.bus,
@@ -342,7 +341,7 @@ class Client:
                 reserve=self.reserve,
             )
             downloads.set_cap(self._cap_bytes_per_s)
-            self._content = Content(library, downloads)
+            self._content = Content(library, downloads, self.store)
             self._stack.push_async_callback(self._content.aclose)
         return self._content
 

@@ -16,6 +16,7 @@ from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.library import Library
 from dlcore.errors import DlcoreError, StorageError
 from dlcore.long_path import plain_path
+from dlcore.store import Store
 from dlcore.waiting import wait_for_all
 
 MAX_PROOFS = 3  # arbitrary: content damaged twice right after a repair will be damaged again
@@ -27,11 +28,13 @@ class Content:
     Args:
         library: What is known of each package.
         downloads: What is under way.
+        store: Where packages are written.
     """
 
-    def __init__(self, library: Library, downloads: Downloads) -> None:
+    def __init__(self, library: Library, downloads: Downloads, store: Store) -> None:
         self.library = library
         self.downloads = downloads
+        self.store = store
         self._needed: tuple[str, ...] = ()
         self._maybe_needed: tuple[str, ...] = ()
         self._awaited: list[str] = []
@@ -137,4 +140,4 @@ class Content:
 
     async def _start(self, package_id: str) -> None:
         manifest, document = await self.library.manifest(package_id)
-        await self.downloads.begin(package_id, manifest, document)
+        await self.downloads.begin(package_id, manifest, document, self.store)

@@ -156,12 +156,12 @@ class _Fetching:
         package_id = self._package.manifest.package_id
         library = Library(Catalog(1, {}), self._endpoints, store, tell=self._bus.emit)
         async with AsyncExitStack() as stack:
-            downloads = Downloads(store, self._terms, library.locate, self._bus, random.Random())  # noqa: S311  # spreads waits
+            downloads = Downloads(self._terms, library.locate, self._bus, random.Random())  # noqa: S311  # spreads waits
             stack.push_async_callback(downloads.aclose)
             downloads.set_retry(self._retry)
             downloads.set_cap(self._cap_bytes_per_s)
             downloads.order((package_id,), (), (package_id,))
-            await downloads.begin(package_id, *self._package)
+            await downloads.begin(package_id, *self._package, store)
             try:
                 await downloads.path(package_id)
             except IntegrityError:

@@ -212,7 +212,6 @@ async def opened(
     with Store.open(state) as store:
         library = Library(catalog, endpoints, store, tell=bus.emit)
         downloads = Downloads(
-            store,
             {endpoint.name: Terms(connections) for endpoint in endpoints},
             library.locate,
             bus,
@@ -221,7 +220,7 @@ async def opened(
             make_scheduler=make_scheduler,
         )
         downloads.set_retry(retry or Retry())
-        content = Content(library, downloads)
+        content = Content(library, downloads, store)
         try:
             yield content
         finally:

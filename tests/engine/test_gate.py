@@ -241,7 +241,7 @@ def test_what_is_planted_while_a_package_arrives_fails_that_package_only(tmp_pat
         endpoint = FakeEndpoint("a", packages)
         async with opened(tmp_path, packages, [endpoint]) as content:
             content.order(["ABC00001", "ABC00002"])
-            await content.downloads.begin("ABC00001", ONE.manifest, ONE.document)
+            await content.downloads.begin("ABC00001", ONE.manifest, ONE.document, content.store)
             plant()
             with pytest.raises(UnexpectedContentError, match=r"setup\.exe"):
                 await content.path("ABC00001")

@@ -42,12 +42,11 @@ class Downloads:
     """All packages being downloaded.
 
     Args:
-        store: Where packages are written.
         endpoints: Name -> how the endpoint may be used.
         locate: Asks every endpoint for a package's objects.
         bus: Hears what happens.
         rng: Spreads the back-offs after failures.
-        reserve: Free space that is left on the store's disk.
+        reserve: Free space that is left on the disk of each store.
         memory_bytes: Length of all buffers together.
         make_scheduler: Makes what decides which bytes each connection fetches.
 
@@ -57,7 +56,6 @@ class Downloads:
 
     def __init__(
         self,
-        store: Store,
         endpoints: Mapping[str, Terms],
         locate: Locate,
         bus: EventBus,
@@ -77,7 +75,6 @@ class Downloads:
         self._endpoint_log = EndpointLog(self.meter, bus)
         self._tasks = Tasks(self._failed)
         self._packages = Packages(
-            store,
             self._scheduler,
             locate,
             self._endpoint_log,
@@ -104,18 +101,27 @@ class Downloads:
         self._packages.connect(self._decisions.apply, fetcher.forget, self._connections.refill)
         for endpoint, terms in endpoints.items():
             self.set_terms(endpoint, terms)
+        self._stopping: asyncio.Future[None] | None = None
         self._tasks.spawn(self._sync_regularly())
         self._tasks.spawn(self._tell_progress())
 
     # What is wanted
 
-    async def begin(self, package_id: str, manifest: Manifest, document: bytes) -> None:
+    async def begin(
+        self, package_id: str, manifest: Manifest, document: bytes, store: Store
+    ) -> None:
         """Start a package's download, or go on with what an earlier run left. Idempotent.
 
+        Args:
+            package_id: What it is called here; the manifest may call it otherwise.
+            manifest: What it consists of.
+            document: The manifest's bytes.
+            store: Where it is written.
+
         Raises:
-            StorageError: The state directory cannot be used, or there is no room.
+            StorageError: The store cannot be used, or there is no room.
         """
-        await self._packages.begin(package_id, manifest, document)
+        await self._packages.begin(package_id, manifest, document, store)
 
     def order(
         self, needed: Sequence[str], maybe_needed: Sequence[str], awaited: Container[str] = ()
@@ -225,7 +231,9 @@ class Downloads:
 
     async def aclose(self) -> None:
         """Stop; what is verified is synced and stays. Idempotent; a cancellation waits for it."""
-        await wait_for_all([asyncio.ensure_future(self._stop())])
+        if self._stopping is None:
+            self._stopping = asyncio.ensure_future(self._stop())
+        await wait_for_all([self._stopping])
 
     async def _stop(self) -> None:
         self._connections.close()

@@ -164,10 +164,11 @@ class PackageDownload:
 
         Args:
             missing_blocks: How many blocks are missing.
-            failures: How endpoints failed that are not asked any more; for those that never
-                failed to serve this package.
+            failures: How endpoints failed that are not asked any more; for those that hold it and
+                never failed to serve it.
         """
-        causes = {**failures, **self._failures}.values()
+        others = {name: failures[name] for name in failures if name in self._placements}
+        causes = {**others, **self._failures}.values()
         why = "; ".join(cause.message for cause in causes) or "no endpoint holds it"
         message = (
             f"package {self.package_id} version {self.manifest.version}: "

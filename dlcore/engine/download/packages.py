@@ -33,8 +33,9 @@ from dlcore.store import Reserve, Store
 from dlcore.transfer import Placement
 from dlcore.waiting import in_thread
 
-Found: TypeAlias = Callable[[str, Placement | TransferError], None]
-"""Told an endpoint's name and the package's objects there, or why they cannot be located."""
+Found: TypeAlias = Callable[[str, Placement | TransferError | None], None]
+"""Told an endpoint's name and the package's objects there, or why they cannot be located; None: the
+endpoint is not for this package."""
 
 Locate: TypeAlias = Callable[[Manifest, Found], Awaitable[None]]
 """Asks every endpoint for a package, and returns when all have answered."""
@@ -61,18 +62,16 @@ class Packages:
     """Begins, finishes, retries and gives up packages.
 
     Args:
-        store: Where packages are written.
         scheduler: Learns what is wanted, and where it is.
         locate: Asks every endpoint for a package's objects.
         endpoints: Knows how endpoints failed.
         bus: Hears what happens.
         tasks: Runs what takes time.
-        reserve: Free space that is left on the store's disk.
+        reserve: Free space that is left on the disk of each store.
     """
 
     def __init__(
         self,
-        store: Store,
         scheduler: Scheduler,
         locate: Locate,
         endpoints: EndpointLog,
@@ -80,7 +79,6 @@ class Packages:
         tasks: Tasks,
         reserve: Reserve,
     ) -> None:
-        self._store = store
         self._reserve = reserve
         self._scheduler = scheduler
         self._locate = locate
@@ -90,7 +88,7 @@ class Packages:
         self._retry = Retry()
         self._begun: dict[str, PackageDownload] = {}
         self._finished: dict[str, Path] = {}
-        self._described: dict[str, tuple[Manifest, bytes]] = {}
+        self._described: dict[str, tuple[Manifest, bytes, Store]] = {}
         self._reused_bytes: dict[str, int] = {}
         self._failure: BaseException | None = None
         self._is_closed = False
@@ -142,7 +140,9 @@ class Packages:
 
     # The life of a package
 
-    async def begin(self, package_id: str, manifest: Manifest, document: bytes) -> None:
+    async def begin(
+        self, package_id: str, manifest: Manifest, document: bytes, store: Store
+    ) -> None:
         """Start a package's download, or go on with what an earlier run left. Idempotent.
 
         Raises:
@@ -154,18 +154,20 @@ class Packages:
             package = self._begun.get(package_id)
             is_under_way = package is not None and not package.has_failed
             if package_id not in self._finished and not is_under_way:
-                await self._begin(package_id, manifest, document)
+                await self._begin(package_id, manifest, document, store)
 
-    async def _begin(self, package_id: str, manifest: Manifest, document: bytes) -> None:
-        self._described[package_id] = manifest, document
-        finished = await in_thread(self._store.prove, manifest, document)
+    async def _begin(
+        self, package_id: str, manifest: Manifest, document: bytes, store: Store
+    ) -> None:
+        self._described[package_id] = manifest, document, store
+        finished = await in_thread(store.prove, manifest, document)
         if finished:
             self._finished[package_id] = finished
             self._note_reused(package_id, manifest.content_bytes)
             self._bus.emit(PackageReady(package_id, str(plain_path(finished))))
             return
-        await in_thread(self._store.check_room, manifest, document, self._reserve)
-        partial = await in_thread(self._store.begin, manifest, document)
+        await in_thread(store.check_room, manifest, document, self._reserve)
+        partial = await in_thread(store.begin, manifest, document)
         if self._failure:  # meanwhile, and only the packages that were begun have heard of it
             partial.close()
             raise self._failure
@@ -194,8 +196,8 @@ class Packages:
         async with self._proving:
             if package_id not in self._finished:
                 return None
-            manifest, document = self._described[package_id]
-            path = await in_thread(self._store.prove, manifest, document, lend=True)
+            manifest, document, store = self._described[package_id]
+            path = await in_thread(store.prove, manifest, document, lend=True)
             if path is None:
                 del self._finished[package_id]
                 self._drop(package_id)
@@ -210,11 +212,11 @@ class Packages:
     async def _search(self, package: PackageDownload) -> None:
         """Ask every endpoint for the package; the first that answers is the first to serve it."""
 
-        def found(endpoint: str, result: Placement | TransferError) -> None:
+        def found(endpoint: str, result: Placement | TransferError | None) -> None:
             objects = frozenset[ObjectIndex]()
             if isinstance(result, TransferError):
                 package.note_failure(endpoint, result)
-            else:
+            elif result is not None:
                 package.place(endpoint, result)
                 objects = frozenset(ObjectIndex(index) for index in result.held)
                 if not result.sends_ranges:
