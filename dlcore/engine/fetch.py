@@ -12,8 +12,10 @@ from dlcore.engine.download.packages import Retry
 from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import Event
 from dlcore.engine.fetch_into import Fetched, fetch_into
-from dlcore.engine.sources import Access
-from dlcore.engine.wanted import Wanted, find
+from dlcore.engine.site import NamedSite, Site
+from dlcore.engine.sources import Access, Source, open_mirrors
+from dlcore.engine.wanted import Found, Wanted, check_sha256, find
+from dlcore.errors import ConfigError
 from dlcore.model import EndpointSettings
 
 
@@ -80,15 +82,21 @@ async def fetch(
         StorageError: The local disk failed, or is full; what was verified is kept.
     """
     bus = LoggedBus(on_event)
-    wanted = Wanted(str(what), endpoints, sha256, catalog, catalog_sha256, trust_root)
+    wanted = Wanted(str(what), sha256, mirrors=endpoints)
+    named = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
+    check_sha256("catalog's SHA-256", catalog_sha256)
+    _check_root(wanted, trust_root)
+    access = access or Access()
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
-        found = await find(wanted, access or Access(), stack, bus.emit)
+        site = Site(named, access, stack, bus.emit)
+        found = await find(wanted, site, access.ca_file, bus.emit)
+        sources = site.sources() if found.urls is None else _mirrors(found, access, stack)
         return await fetch_into(
             to,
             found.manifest,
             found.document,
-            found.sources,
+            sources,
             bus,
             Deliveries(deliveries or users_deliveries()),
             beside=found.beside,
@@ -96,3 +104,16 @@ async def fetch(
             cap_bytes_per_s=cap_bytes_per_s,
             wait_s=wait_s,
         )
+
+
+def _check_root(wanted: Wanted, trust_root: Path | None) -> None:
+    if trust_root and not wanted.is_package:
+        raise ConfigError(
+            f"a root vouches for packages of a catalog, but {wanted.what} is not a package id",
+            remedy="Leave --trust-root (trust_root) out, or fetch the package by its id.",
+        )
+
+
+def _mirrors(found: Found, access: Access, stack: AsyncExitStack) -> list[Source]:
+    urls = found.urls or {}
+    return open_mirrors(urls, access, stack, without_ranges=found.without_ranges)

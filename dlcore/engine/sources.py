@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from dlcore.disk.faults import storage_error
 from dlcore.errors import ConfigError, NotFoundError
 from dlcore.long_path import long_path
-from dlcore.model import EndpointKind, EndpointSettings, Manifest
+from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.schedule import Terms
 from dlcore.spelling import hint
 from dlcore.transfer import ConnectionPool, Endpoint, open_endpoint, open_urls
@@ -80,50 +80,48 @@ def open_sources(
 
 
 def open_mirrors(
-    urls: Sequence[Sequence[str]],
-    manifest: Manifest,
+    urls: Mapping[str, Sequence[str]],
     access: Access,
     stack: AsyncExitStack,
     *,
-    first_sends_ranges: bool = True,
+    without_ranges: Collection[str] = (),
 ) -> list[Source]:
-    """Open explicit URLs of a manifest's objects: the k-th URLs of all objects are one endpoint.
+    """Open explicit URLs of objects: the URLs at one server are one endpoint.
+
+    If a server has an object at several URLs, it is as many endpoints.
 
     Args:
-        urls: For each object its URLs, best first.
-        manifest: What the objects are.
+        urls: Of each object, by its name, the best first.
         access: What opens them.
         stack: Closes the endpoints.
-        first_sends_ranges: Whether the first URLs are of a server that sends parts, as far as is
-            known.
+        without_ranges: Those URLs whose server is known to send no parts.
 
     Raises:
-        ConfigError: There is none, or one cannot be used.
+        ConfigError: One cannot be used.
     """
+    mirrors: dict[tuple[str, int], dict[str, str]] = {}
+    for rank in range(max(map(len, urls.values()), default=0)):
+        for item, own in urls.items():
+            if rank < len(own):
+                _add_to_mirrors(mirrors, item, own[rank])
     sources: list[Source] = []
     pool = ConnectionPool()
-    for rank in range(max(map(len, urls), default=0)):
-        named = {
-            item.name: own[rank]
-            for item, own in zip(manifest.objects, urls, strict=True)
-            if rank < len(own)
-        }
-        name = _name(_host(next(iter(named.values()))) or "url", rank)
+    for number, named in enumerate(mirrors.values()):
+        name = _name(_host(next(iter(named.values()))) or "url", number)
+        sends_ranges = not any(url in without_ranges for url in named.values())
         endpoint = open_urls(
-            name,
-            named,
-            pool=pool,
-            ca_file=access.ca_file,
-            sends_ranges=first_sends_ranges or rank > 0,
+            name, named, pool=pool, ca_file=access.ca_file, sends_ranges=sends_ranges
         )
         stack.push_async_callback(endpoint.aclose)
         sources.append((endpoint, Terms(access.connections)))
-    if manifest.objects and not sources:
-        raise ConfigError(
-            "the manifest names no URL",
-            remedy="Say where the file is: a URL with --from or in the argument endpoints.",
-        )
     return sources
+
+
+def _add_to_mirrors(mirrors: dict[tuple[str, int], dict[str, str]], item: str, url: str) -> None:
+    """Note a URL of an object with the first endpoint of its server that has none of it."""
+    server, number = url.split("/", 3)[:3], 0
+    while mirrors.setdefault(("/".join(server).lower(), number), {}).setdefault(item, url) != url:
+        number += 1
 
 
 def settings_of(source: str | EndpointSettings, number: int, access: Access) -> EndpointSettings:

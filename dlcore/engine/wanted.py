@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 from dlcore import manifest as documents
-from dlcore.deployment import is_protected
-from dlcore.engine.catalog import read_catalog
 from dlcore.engine.download.asking import Asking
-from dlcore.engine.download.library import Library
 from dlcore.engine.events import DigestFromServer, Event
 from dlcore.engine.file_at_url import check_digest_is_known, digest_of, name_of
 from dlcore.engine.manifests import load_described
-from dlcore.engine.sources import Access, Source, open_mirrors, open_sources, settings_of
-from dlcore.engine.trusted import TrustedRoot
+from dlcore.engine.site import Site
 from dlcore.errors import ConfigError, Fault, IntegrityError, NotFoundError, TransferError
 from dlcore.long_path import long_path
 from dlcore.model import EndpointSettings, File, Manifest, Object
@@ -31,19 +26,23 @@ class Wanted(NamedTuple):
 
     Attributes:
         what: A package id, a URL, or the path of a manifest.
-        endpoints: Where from.
         sha256: Digest of the file at a URL, hex; else empty.
-        catalog: The trusted catalog; None for the first endpoint's.
-        catalog_sha256: Digest that the catalog must have, hex; empty for any.
-        trust_root: Root document that must vouch for the catalog; None if it need not be signed.
+        mirrors: More URLs of a single file; not used for packages.
     """
 
     what: str
-    endpoints: Sequence[str | EndpointSettings]
-    sha256: str
-    catalog: Path | None
-    catalog_sha256: str
-    trust_root: Path | None = None
+    sha256: str = ""
+    mirrors: Sequence[str | EndpointSettings] = ()
+
+    @property
+    def is_url(self) -> bool:
+        """Whether it is a file at a URL."""
+        return self.what.lower().startswith(("http://", "https://"))
+
+    @property
+    def is_package(self) -> bool:
+        """Whether it can only be a package of a catalog."""
+        return not (self.is_url or _is_file(self.what))
 
 
 class Server(NamedTuple):
@@ -58,25 +57,28 @@ class Found(NamedTuple):
     Attributes:
         manifest: What it is.
         document: The manifest's bytes.
-        sources: The endpoints that may have it.
-        beside: Whether it is a single file that may be put beside what is in the folder.
+        urls: Where its objects are, the best first, by their names; None: at the site.
+        without_ranges: Those of the URLs whose server is known to send no parts.
     """
 
     manifest: Manifest
     document: bytes
-    sources: list[Source]
-    beside: bool
+    urls: dict[str, list[str]] | None
+    without_ranges: frozenset[str] = frozenset()
+
+    @property
+    def beside(self) -> bool:
+        """Whether it has no package id; a single file may then be put beside others."""
+        return self.urls is not None
 
 
-async def find(
-    wanted: Wanted, access: Access, stack: AsyncExitStack, tell: Callable[[Event], None]
-) -> Found:
-    """Find out what is wanted and open its endpoints.
+async def find(wanted: Wanted, site: Site, ca_file: str, tell: Callable[[Event], None]) -> Found:
+    """Find out what is wanted.
 
     Args:
         wanted: What the user says.
-        access: What opens endpoints.
-        stack: Closes them.
+        site: Has the packages and native manifests.
+        ca_file: PEM file of the certificate authorities to trust; empty for the system's.
         tell: Hears of endpoints that ask for time.
 
     Raises:
@@ -86,19 +88,14 @@ async def find(
         TransferError: An endpoint had to be asked for it, and that failed.
         ManifestError: What describes it is malformed.
     """
-    _check_digests(wanted)
-    is_package = not (_is_url(wanted.what) or _is_file(wanted.what))
-    if wanted.trust_root and not is_package:
-        raise ConfigError(
-            f"a root vouches for packages of a catalog, but {wanted.what} is not a package id",
-            remedy="Leave --trust-root (trust_root) out, or fetch the package by its id.",
-        )
-    if _is_url(wanted.what):
-        return await _find_url(wanted, access, stack, tell)
+    _check_digest(wanted)
+    if wanted.is_url:
+        return await _find_url(wanted, ca_file, tell)
     if _is_file(wanted.what):
-        return _find_described(wanted, access, stack)
+        return _find_described(wanted)
     if wanted_id := package_id(wanted.what):
-        return await _find_package(wanted_id, wanted, access, stack, tell)
+        library = await site.library()
+        return Found(*await library.manifest(wanted_id), urls=None)
     raise NotFoundError(
         f"{quoted(wanted.what)} is neither a package id, nor an http(s) URL,"
         " nor a file that exists",
@@ -106,15 +103,27 @@ async def find(
     )
 
 
-def _check_digests(wanted: Wanted) -> None:
+def check_sha256(name: str, value: str) -> None:
+    """Refuse what cannot be a SHA-256.
+
+    Args:
+        name: What it is called in the message.
+        value: As the user wrote it; empty if it is not given.
+
+    Raises:
+        ConfigError: It does not have 64 hexadecimal digits.
+    """
+    if value and not re.fullmatch(r"[0-9A-Fa-f]{64}", value):
+        raise ConfigError(
+            f"the {name} does not have 64 hexadecimal digits",
+            remedy="Give it as sha256sum prints it.",
+        )
+
+
+def _check_digest(wanted: Wanted) -> None:
     """Refuse what cannot be a digest, and a digest that nothing would be compared with."""
-    for name, value in (("SHA-256", wanted.sha256), ("catalog's SHA-256", wanted.catalog_sha256)):
-        if value and not re.fullmatch(r"[0-9A-Fa-f]{64}", value):
-            raise ConfigError(
-                f"the {name} does not have 64 hexadecimal digits",
-                remedy="Give it as sha256sum prints it.",
-            )
-    if wanted.sha256 and not _is_url(wanted.what):
+    check_sha256("SHA-256", wanted.sha256)
+    if wanted.sha256 and not wanted.is_url:
         raise ConfigError(
             f"a SHA-256 was given for a file at a URL, but {wanted.what} is not a URL",
             remedy="Leave --sha256 (sha256) out: the manifest has the digests. To pin a catalog,"
@@ -122,36 +131,28 @@ def _check_digests(wanted: Wanted) -> None:
         )
 
 
-def _is_url(what: str) -> bool:
-    return what.lower().startswith(("http://", "https://"))
-
-
 def _is_file(path: str) -> bool:
     return long_path(Path(path)).is_file()
 
 
-async def _find_url(
-    wanted: Wanted, access: Access, stack: AsyncExitStack, tell: Callable[[Event], None]
-) -> Found:
+async def _find_url(wanted: Wanted, ca_file: str, tell: Callable[[Event], None]) -> Found:
     """A single file, of which the user or its own server vouches for the digest."""
     check_digest_is_known(wanted.what, wanted.sha256)
     server = Server(wanted.what.partition("://")[2].partition("/")[0].rpartition("@")[2])
     try:
-        probed = await Asking(tell).ask(
-            server, lambda: probe_url(wanted.what, ca_file=access.ca_file)
-        )
+        probed = await Asking(tell).ask(server, lambda: probe_url(wanted.what, ca_file=ca_file))
     except TransferError as error:
         if error.fault is not Fault.NOT_FOUND:
             raise
         raise NotFoundError(error.message, remedy="Check the URL.") from None
-    has_mirrors = bool(wanted.endpoints)
+    has_mirrors = bool(wanted.mirrors)
     sha256 = digest_of(probed, wanted.sha256.lower(), has_mirrors=has_mirrors)
     if not wanted.sha256:
         tell(DigestFromServer(server.name, sha256))
     manifest = _manifest_of_file(name_of(probed), probed.length_bytes, sha256)
-    urls = [[wanted.what, *_urls(wanted.endpoints)]] if probed.length_bytes else []
-    sources = open_mirrors(urls, manifest, access, stack, first_sends_ranges=probed.accepts_ranges)
-    return Found(manifest, documents.encode(manifest), sources, beside=True)
+    urls = {item.name: [wanted.what, *_urls(wanted.mirrors)] for item in manifest.objects}
+    without_ranges = frozenset[str]() if probed.accepts_ranges else frozenset({wanted.what})
+    return Found(manifest, documents.encode(manifest), urls, without_ranges)
 
 
 def _manifest_of_file(name: str, length_bytes: int, sha256: str) -> Manifest:
@@ -177,24 +178,28 @@ def _manifest_of_file(name: str, length_bytes: int, sha256: str) -> Manifest:
     )
 
 
-def _find_described(wanted: Wanted, access: Access, stack: AsyncExitStack) -> Found:
+def _find_described(wanted: Wanted) -> Found:
     """What a manifest file describes."""
     path = Path(wanted.what)
     described, document = load_described(path)
     manifest = described.manifest
     if manifest.package_id != LOCAL_ID:
-        sources = open_sources(wanted.endpoints, access, stack)
-        return Found(manifest, document, sources, beside=False)
-    urls = [list(own) for own in described.urls] or [[] for _ in manifest.objects]
+        return Found(manifest, document, None)
+    told = described.urls or [()] * len(manifest.objects)
+    urls = {item.name: list(own) for item, own in zip(manifest.objects, told, strict=True)}
     if len(manifest.objects) == 1:
-        urls[0] += _urls(wanted.endpoints)
-    elif wanted.endpoints:
+        urls[manifest.objects[0].name] += _urls(wanted.mirrors)
+    elif wanted.mirrors:
         raise ConfigError(
             f"{path} describes {len(manifest.objects)} files, and a URL can be of only one",
             remedy="Leave --from (endpoints) out, or add the URLs to the manifest.",
         )
-    sources = open_mirrors(urls, manifest, access, stack)
-    return Found(manifest, documents.encode(manifest), sources, beside=True)
+    if urls and not any(urls.values()):
+        raise ConfigError(
+            "the manifest names no URL",
+            remedy="Say where the file is: a URL with --from or in the argument endpoints.",
+        )
+    return Found(manifest, documents.encode(manifest), urls)
 
 
 def _urls(endpoints: Sequence[str | EndpointSettings]) -> list[str]:
@@ -210,34 +215,3 @@ def _urls(endpoints: Sequence[str | EndpointSettings]) -> list[str]:
             remedy="Name its other URLs as texts in place of endpoint settings.",
         )
     return urls
-
-
-async def _find_package(
-    wanted_id: str,
-    wanted: Wanted,
-    access: Access,
-    stack: AsyncExitStack,
-    tell: Callable[[Event], None],
-) -> Found:
-    """A package of a catalog."""
-    sources = open_sources(wanted.endpoints, access, stack)
-    endpoints = [endpoint for endpoint, _ in sources]
-    vouched = wanted.catalog or wanted.catalog_sha256 or wanted.trust_root
-    if not vouched and not is_protected(settings_of(wanted.endpoints[0], 0, access)):
-        raise ConfigError(
-            f"the catalog at {endpoints[0].name} is read without TLS, so anyone could alter it",
-            remedy="Use https, or give --trust-root, --catalog or --catalog-sha256 (trust_root,"
-            " catalog, catalog_sha256).",
-        )
-    root = wanted.trust_root
-    read = await read_catalog(
-        path=wanted.catalog,
-        endpoint=None if wanted.catalog else endpoints[0],
-        sha256=wanted.catalog_sha256,
-        trust=TrustedRoot(root, None) if root else None,
-        tell=tell,
-    )
-    beside = wanted.catalog.parent if wanted.catalog else None
-    library = Library(read.catalog, endpoints, None, beside, tell=tell)
-    manifest, document = await library.manifest(wanted_id)
-    return Found(manifest, document, sources, beside=False)

@@ -1,0 +1,113 @@
+"""The published site that a fetch names: its endpoints and its catalog.
+
+Guarantees: each is opened or read at most once, and only when something needs it, however many
+packages are fetched. The catalog is read only if something vouches for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from dlcore.deployment import is_protected
+from dlcore.engine.catalog import read_catalog
+from dlcore.engine.download.library import Library
+from dlcore.engine.events import Event
+from dlcore.engine.sources import Access, Source, open_sources, settings_of
+from dlcore.engine.trusted import TrustedRoot
+from dlcore.errors import ConfigError
+from dlcore.model import EndpointSettings
+from dlcore.waiting import cancel_and_wait
+
+
+class NamedSite(NamedTuple):
+    """A site as the user names it.
+
+    Attributes:
+        endpoints: Where from.
+        catalog: The trusted catalog; None for the first endpoint's.
+        catalog_sha256: Digest that the catalog must have, hex; empty for any.
+        trust_root: Root document that must vouch for the catalog; None if it need not be signed.
+    """
+
+    endpoints: Sequence[str | EndpointSettings]
+    catalog: Path | None = None
+    catalog_sha256: str = ""
+    trust_root: Path | None = None
+
+
+class Site:
+    """The same, opened when it is needed.
+
+    Args:
+        named: What the user says.
+        access: What opens the endpoints.
+        stack: Closes them.
+        tell: Hears of endpoints that ask for time.
+    """
+
+    def __init__(
+        self,
+        named: NamedSite,
+        access: Access,
+        stack: AsyncExitStack,
+        tell: Callable[[Event], None],
+    ) -> None:
+        self._named = named
+        self._access = access
+        self._stack = stack
+        self._tell = tell
+        self._sources: list[Source] = []
+        self._reading: asyncio.Task[Library] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything has needed it."""
+        return bool(self._sources)
+
+    def sources(self) -> list[Source]:
+        """Its endpoints, in order of preference.
+
+        Raises:
+            ConfigError: There is none, or one cannot be used.
+            NotFoundError: A folder does not exist.
+            StorageError: A folder cannot be looked at.
+        """
+        if not self._sources:
+            self._sources = open_sources(self._named.endpoints, self._access, self._stack)
+        return self._sources
+
+    async def library(self) -> Library:
+        """What its catalog says of each package.
+
+        Raises:
+            ConfigError: Nothing vouches for the catalog; or as `sources`.
+            DlcoreError: As `read_catalog`.
+        """
+        if self._reading is None:
+            self._reading = asyncio.ensure_future(self._read())
+            self._stack.push_async_callback(cancel_and_wait, [self._reading])
+        return await asyncio.shield(self._reading)
+
+    async def _read(self) -> Library:
+        named = self._named
+        endpoints = [endpoint for endpoint, _ in self.sources()]
+        vouched = named.catalog or named.catalog_sha256 or named.trust_root
+        if not vouched and not is_protected(settings_of(named.endpoints[0], 0, self._access)):
+            raise ConfigError(
+                f"the catalog at {endpoints[0].name} is read without TLS, so anyone could alter it",
+                remedy="Use https, or give --trust-root, --catalog or --catalog-sha256"
+                " (trust_root, catalog, catalog_sha256).",
+            )
+        read = await read_catalog(
+            path=named.catalog,
+            endpoint=None if named.catalog else endpoints[0],
+            sha256=named.catalog_sha256,
+            trust=TrustedRoot(named.trust_root, None) if named.trust_root else None,
+            tell=self._tell,
+        )
+        beside = named.catalog.parent if named.catalog else None
+        return Library(read.catalog, endpoints, None, beside, tell=self._tell)
