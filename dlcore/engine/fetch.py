@@ -8,10 +8,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from dlcore.engine.deliveries import Deliveries, users_deliveries
+from dlcore.engine.delivering import Package
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import Event
-from dlcore.engine.fetch_into import Fetched, fetch_into
+from dlcore.engine.fetch_into import Fetched, fetch_into, target_of
+from dlcore.engine.joint_download import JointDownload
 from dlcore.engine.site import NamedSite, Site
 from dlcore.engine.sources import Access, Source, open_mirrors
 from dlcore.engine.wanted import Found, Wanted, check_sha256, find
@@ -92,18 +94,13 @@ async def fetch(
         site = Site(named, access, stack, bus.emit)
         found = await find(wanted, site, access.ca_file, bus.emit)
         sources = site.sources() if found.urls is None else _mirrors(found, access, stack)
-        return await fetch_into(
-            to,
-            found.manifest,
-            found.document,
-            sources,
-            bus,
-            Deliveries(deliveries or users_deliveries()),
-            beside=found.beside,
-            retry=retry,
-            cap_bytes_per_s=cap_bytes_per_s,
-            wait_s=wait_s,
-        )
+        package = Package(found.manifest, found.document)
+        records = Deliveries(deliveries or users_deliveries())
+        goal = target_of(to, found.manifest, records, beside=found.beside)
+        name = found.manifest.package_id
+        joint = JointDownload({name: sources}, bus, retry, cap_bytes_per_s)
+        stack.push_async_callback(joint.aclose)
+        return await fetch_into(goal, package, joint, name, wait_s=wait_s)
 
 
 def _check_root(wanted: Wanted, trust_root: Path | None) -> None:
@@ -116,4 +113,5 @@ def _check_root(wanted: Wanted, trust_root: Path | None) -> None:
 
 def _mirrors(found: Found, access: Access, stack: AsyncExitStack) -> list[Source]:
     urls = found.urls or {}
-    return open_mirrors(urls, access, stack, without_ranges=found.without_ranges)
+    mirrors = open_mirrors(urls, access, stack, without_ranges=found.without_ranges)
+    return [mirror.source for mirror in mirrors]

@@ -79,13 +79,25 @@ def open_sources(
     return sources
 
 
+class Mirror(NamedTuple):
+    """A server that has objects at URLs.
+
+    Attributes:
+        source: The endpoint, and how it may be used.
+        objects: Names of the objects.
+    """
+
+    source: Source
+    objects: frozenset[str]
+
+
 def open_mirrors(
     urls: Mapping[str, Sequence[str]],
     access: Access,
     stack: AsyncExitStack,
     *,
     without_ranges: Collection[str] = (),
-) -> list[Source]:
+) -> list[Mirror]:
     """Open explicit URLs of objects: the URLs at one server are one endpoint.
 
     If a server has an object at several URLs, it is as many endpoints.
@@ -99,28 +111,29 @@ def open_mirrors(
     Raises:
         ConfigError: One cannot be used.
     """
-    mirrors: dict[tuple[str, int], dict[str, str]] = {}
+    by_server: dict[tuple[str, int], dict[str, str]] = {}
     for rank in range(max(map(len, urls.values()), default=0)):
         for item, own in urls.items():
             if rank < len(own):
-                _add_to_mirrors(mirrors, item, own[rank])
-    sources: list[Source] = []
+                _add_url(by_server, item, own[rank])
+    mirrors: list[Mirror] = []
     pool = ConnectionPool()
-    for number, named in enumerate(mirrors.values()):
+    for number, named in enumerate(by_server.values()):
         name = _name(_host(next(iter(named.values()))) or "url", number)
         sends_ranges = not any(url in without_ranges for url in named.values())
         endpoint = open_urls(
             name, named, pool=pool, ca_file=access.ca_file, sends_ranges=sends_ranges
         )
         stack.push_async_callback(endpoint.aclose)
-        sources.append((endpoint, Terms(access.connections)))
-    return sources
+        mirrors.append(Mirror((endpoint, Terms(access.connections)), frozenset(named)))
+    return mirrors
 
 
-def _add_to_mirrors(mirrors: dict[tuple[str, int], dict[str, str]], item: str, url: str) -> None:
-    """Note a URL of an object with the first endpoint of its server that has none of it."""
-    server, number = url.split("/", 3)[:3], 0
-    while mirrors.setdefault(("/".join(server).lower(), number), {}).setdefault(item, url) != url:
+def _add_url(by_server: dict[tuple[str, int], dict[str, str]], item: str, url: str) -> None:
+    """Note a URL of an object with the first endpoint of its server that has no other."""
+    scheme, _, rest = url.partition("://")
+    server, number = f"{scheme}://{rest.partition('/')[0]}".lower(), 0
+    while by_server.setdefault((server, number), {}).setdefault(item, url) != url:
         number += 1
 
 

@@ -33,7 +33,7 @@ class SlowStore(Store):
         return super().begin(manifest, document)
 
 
-async def nowhere(manifest: Manifest, found: Found) -> None:
+async def nowhere(package_id: str, manifest: Manifest, found: Found) -> None:
     """No endpoint has anything."""
 
 

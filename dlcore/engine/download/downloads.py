@@ -189,6 +189,11 @@ class Downloads:
         package = self._packages.begun.get(package_id)
         return package.verified_bytes if package else 0
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether something failed without which no package can go on, as the local disk."""
+        return self._packages.failure is not None
+
     def location(self, package_id: str) -> str:
         """Where a package was last downloaded from; empty before its first request."""
         package = self._packages.begun.get(package_id)
@@ -197,7 +202,11 @@ class Downloads:
     @property
     def reused_bytes(self) -> int:
         """Verified bytes that were on disk when their packages were begun."""
-        return self._packages.reused_bytes
+        return sum(self._packages.reused_bytes.values())
+
+    def reused_bytes_of(self, package_id: str) -> int:
+        """The same of one package; 0 if it was not begun."""
+        return self._packages.reused_bytes.get(package_id, 0)
 
     @property
     def wasted_bytes(self) -> int:

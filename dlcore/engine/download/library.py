@@ -99,15 +99,19 @@ class Library:
         return self._manifests[package_id]
 
     async def locate(
-        self, manifest: Manifest, found: Callable[[str, Placement | TransferError], None]
+        self,
+        package_id: str,
+        manifest: Manifest,
+        found: Callable[[str, Placement | TransferError], None],
     ) -> None:
         """Ask every endpoint for a package's objects; those that failed before are asked again.
 
         Args:
+            package_id: What the package is called here.
             manifest: The package's.
             found: Told each endpoint's name and answer as soon as it is there.
         """
-        known = self._located.setdefault(manifest.package_id, {})
+        known = self._located.setdefault(package_id, {})
 
         async def ask(endpoint: Endpoint) -> None:
             try:

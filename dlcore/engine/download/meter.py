@@ -77,6 +77,7 @@ class Meter:
     Attributes:
         received_bytes: Payload bytes received, by package.
         by_endpoint: The same, by endpoint.
+        by_package: The same, by package and endpoint.
         connections: Of each endpoint, how many requests are in flight, and for how long.
         faults: Of each endpoint, how often which fault occurred.
     """
@@ -84,6 +85,7 @@ class Meter:
     def __init__(self) -> None:
         self.received_bytes: Counter[str] = Counter()
         self.by_endpoint: Counter[str] = Counter()
+        self.by_package: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.connections: defaultdict[str, Busy] = defaultdict(Busy)
         self.faults: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._rates: defaultdict[str, Rate] = defaultdict(Rate)
@@ -107,6 +109,7 @@ class Meter:
         """``count`` payload bytes arrived."""
         self.received_bytes[package] += count
         self.by_endpoint[endpoint] += count
+        self.by_package[package][endpoint] += count
         self._rates[endpoint].received(count, now_s)
 
     def busy_s(self, now_s: float) -> float:

@@ -37,8 +37,8 @@ Found: TypeAlias = Callable[[str, Placement | TransferError | None], None]
 """Told an endpoint's name and the package's objects there, or why they cannot be located; None: the
 endpoint is not for this package."""
 
-Locate: TypeAlias = Callable[[Manifest, Found], Awaitable[None]]
-"""Asks every endpoint for a package, and returns when all have answered."""
+Locate: TypeAlias = Callable[[str, Manifest, Found], Awaitable[None]]
+"""Asks every endpoint for the package with an id, and returns when all have answered."""
 
 logger = logging.getLogger(__name__)
 
@@ -119,9 +119,9 @@ class Packages:
         return self._begun
 
     @property
-    def reused_bytes(self) -> int:
-        """Verified bytes that were on disk when their packages were begun."""
-        return sum(self._reused_bytes.values())
+    def reused_bytes(self) -> Mapping[str, int]:
+        """Verified bytes that were on disk when their packages were begun, by package."""
+        return self._reused_bytes
 
     @property
     def failure(self) -> BaseException | None:
@@ -224,7 +224,7 @@ class Packages:
             self._apply(self._scheduler.located(package.package_id, endpoint, objects))
             self._refill()
 
-        await self._locate(package.manifest, found)
+        await self._locate(package.package_id, package.manifest, found)
 
     def complete(self, package: str) -> None:
         """Every block of a package is verified: finish it."""

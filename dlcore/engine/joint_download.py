@@ -1,0 +1,136 @@
+"""The download of all that one call fetches: over one scheduler, each package in its own store.
+
+Guarantees: the limits hold for all packages together. A package fails alone, unless the local disk
+fails. When `JointDownload.fill` ends, no thread writes to the store any more.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from dlcore.engine.delivering import Package
+from dlcore.engine.download.downloads import Downloads
+from dlcore.engine.download.figures import EndpointFigures
+from dlcore.engine.download.library import Library
+from dlcore.engine.download.packages import Found, Retry
+from dlcore.engine.events import EventBus
+from dlcore.engine.sources import Source
+from dlcore.errors import DlcoreError
+from dlcore.model import Catalog, Manifest
+from dlcore.schedule import DeadlineScheduler, Policy, Scheduler, Terms
+from dlcore.store import Store
+
+
+class Received(msgspec.Struct, frozen=True):
+    """What has been received of one package.
+
+    Attributes:
+        bytes_fetched: Payload bytes received.
+        bytes_reused: Verified bytes that were on disk before.
+        verified_bytes: Bytes that are on disk now, verified.
+        endpoints: Payload bytes by endpoint.
+        bytes_wasted: Of all that the call fetched, the bytes that turned out not to be needed.
+        sources: What each endpoint did for the call.
+    """
+
+    bytes_fetched: int
+    bytes_reused: int
+    verified_bytes: int
+    endpoints: dict[str, int]
+    bytes_wasted: int
+    sources: dict[str, EndpointFigures]
+
+
+class JointDownload:
+    """Downloads packages side by side. For one event loop.
+
+    Args:
+        wanted: For each package, by what it is called here, the endpoints that may have it; the
+            package to fetch first comes first.
+        bus: Hears what happens.
+        retry: What to do when no endpoint is left for a package.
+        cap_bytes_per_s: Read at most this much from all endpoints together; 0.0 for no cap.
+    """
+
+    def __init__(
+        self,
+        wanted: Mapping[str, Sequence[Source]],
+        bus: EventBus,
+        retry: Retry | None = None,
+        cap_bytes_per_s: float = 0.0,
+    ) -> None:
+        self._libraries = {
+            name: Library(Catalog(1, {}), [endpoint for endpoint, _ in own], None, tell=bus.emit)
+            for name, own in wanted.items()
+        }
+        self._names = {name: {endpoint.name for endpoint, _ in own} for name, own in wanted.items()}
+        self._terms = {endpoint.name: terms for own in wanted.values() for endpoint, terms in own}
+        self._bus = bus
+        self._retry = retry or Retry()
+        self._cap_bytes_per_s = cap_bytes_per_s
+        self._downloads: Downloads | None = None
+
+    async def fill(self, name: str, package: Package, store: Store) -> None:
+        """Complete a package in a store.
+
+        Raises:
+            ExhaustedError: No endpoint is left to serve some of its blocks.
+            IntegrityError: Every endpoint served some block wrong.
+            StorageError: The local disk failed, or is full.
+        """
+        downloads = self._open()
+        try:
+            await downloads.begin(name, *package, store)
+            await downloads.path(name)
+        except BaseException as error:
+            if downloads.has_failed or not isinstance(error, DlcoreError):
+                await downloads.aclose()  # something of the package may still be in flight
+            raise
+
+    def received(self, name: str, package: Package) -> Received:
+        """What has been received of a package that was to be filled."""
+        downloads = self._open()
+        return Received(
+            downloads.meter.received_bytes[name],
+            downloads.reused_bytes_of(name),
+            downloads.verified_bytes(name, package.manifest.content_bytes),
+            dict(downloads.meter.by_package[name]),
+            downloads.wasted_bytes,
+            downloads.figures(),
+        )
+
+    async def aclose(self) -> None:
+        """Stop; what is verified is kept. Idempotent; a cancellation waits for it."""
+        if self._downloads:
+            await self._downloads.aclose()
+
+    def _open(self) -> Downloads:
+        """Nothing is begun for content that is right already."""
+        if self._downloads is None:
+            names = tuple(self._libraries)
+            self._downloads = Downloads(
+                self._terms,
+                self._locate,
+                self._bus,
+                random.Random(),  # noqa: S311  # spreads waits
+                make_scheduler=self._scheduler,
+            )
+            self._downloads.set_retry(self._retry)
+            self._downloads.set_cap(self._cap_bytes_per_s)
+            self._downloads.order(names, (), names)
+        return self._downloads
+
+    def _scheduler(self, endpoints: Mapping[str, Terms], policy: Policy) -> Scheduler:
+        """A digest that the user got wrong must not cost the others their endpoint."""
+        max_bad_blocks = policy.max_bad_blocks * len(self._libraries)
+        changed = msgspec.structs.replace(policy, max_bad_blocks=max_bad_blocks)
+        return DeadlineScheduler(endpoints, changed)
+
+    async def _locate(self, name: str, manifest: Manifest, found: Found) -> None:
+        for endpoint in self._terms:
+            if endpoint not in self._names[name]:
+                found(endpoint, None)
+        await self._libraries[name].locate(name, manifest, found)
