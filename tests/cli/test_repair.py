@@ -127,7 +127,7 @@ def test_what_is_kept_is_told(here: Here, site: Path) -> None:
     folder = site / "to"
     command = ("fetch", ID, "--from", site / "2", "-o", folder, "--retries", "0", "--json")
     ended = here(*command)
-    assert ended.status == 6
+    assert ended.status == 4
     assert "kept in" in ended.error["remedy"]
     assert str(site / ".to.dlcore") in ended.error["remedy"]
     assert (site / ".to.dlcore").is_dir()
