@@ -9,7 +9,8 @@ run a task sequence   `Client`, `Session`, `run_sequence`, `preflight`, `plan`, 
 steps                 `Executor`, `Job`, `StepParameters`, `Outcome`, `RestartNotice`,
                       `standard_executors`, `StepExecutors`, `SimulatingExecutor`, `PostAction`,
                       `DetachedPostAction`
-fetch                 `fetch`, `Client.fetch`, `Access`, `Retry`, `Terms`, `Fetched`
+fetch                 `fetch`, `fetch_many`, `FetchItem`, `FetchResult`, `Client.fetch`, `Access`,
+                      `Retry`, `Terms`, `Fetched`
 publish and verify    `publish_folder`, `repair_published`, `verify_site`, `verify_tree`,
                       `load_manifest`
 task sequences        `TaskSequence`, `Step`, `Group`, `Variables`, `Plan`
@@ -19,9 +20,9 @@ events                `Event` and its subclasses, `encode_event`
 errors                `DlcoreError` and its subclasses, `Fault`
 ====================  ==========================================================================
 
-What waits for a network is a coroutine: `fetch`, `preflight`, `run_sequence`, and the methods of
-`Client` and `Session`. What only reads and writes files is a plain function that blocks; call it in
-a thread (`asyncio.to_thread`) where that matters: `publish_folder`, `repair_published`,
+What waits for a network is a coroutine: `fetch`, `fetch_many`, `preflight`, `run_sequence`, and the
+methods of `Client` and `Session`. What only reads and writes files is a plain function that blocks;
+call it in a thread (`asyncio.to_thread`) where that matters: `publish_folder`, `repair_published`,
 `verify_site`, `verify_tree`, `plan` and the ``load_...`` functions.
 
 `Client.hold`, `library`, `content`, `judge`, `bus`, `store`, `policy` and `renewals`, and
@@ -104,12 +105,15 @@ if TYPE_CHECKING:
     from dlcore.engine.events import encode as _encode_event
     from dlcore.engine.fetch import fetch as fetch
     from dlcore.engine.fetch_into import Fetched as Fetched
+    from dlcore.engine.fetch_many import FetchResult as FetchResult
+    from dlcore.engine.fetch_many import fetch_many as fetch_many
     from dlcore.engine.gather import preflight as preflight
     from dlcore.engine.manifests import load_manifest as load_manifest
     from dlcore.engine.outcomes import RateOrigin as RateOrigin
     from dlcore.engine.outcomes import RunOutcome as RunOutcome
     from dlcore.engine.outcomes import SkipReason as SkipReason
     from dlcore.engine.outcomes import StepOutcome as StepOutcome
+    from dlcore.engine.placing import FetchItem as FetchItem
     from dlcore.engine.report import Report as Report
     from dlcore.engine.republished import Republication as Republication
     from dlcore.engine.resume import Resume as Resume
@@ -220,9 +224,11 @@ _PUBLIC = {
     ),
     "engine.fetch": "fetch",
     "engine.fetch_into": "Fetched",
+    "engine.fetch_many": "FetchResult fetch_many",
     "engine.gather": "preflight",
     "engine.manifests": "load_manifest",
     "engine.outcomes": "RateOrigin RunOutcome SkipReason StepOutcome",
+    "engine.placing": "FetchItem",
     "engine.report": "Report",
     "engine.republished": "Republication",
     "engine.resume": "Resume",

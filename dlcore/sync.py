@@ -26,6 +26,7 @@ from typing import Any, ParamSpec, Protocol, Self, TypeVar
 
 from dlcore.deployment import Check, Deployment, load_deployment
 from dlcore.engine import fetch as _fetch
+from dlcore.engine import fetch_many as _fetch_many
 from dlcore.engine import gather as _gather
 from dlcore.engine import run as _run
 from dlcore.engine.client import Client as AsyncClient
@@ -54,6 +55,7 @@ __all__ = [
     "Executor",
     "Session",
     "fetch",
+    "fetch_many",
     "load_deployment",
     "load_manifest",
     "load_sequence",
@@ -137,6 +139,7 @@ def _alone(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
 
 
 fetch = _alone(_fetch.fetch)
+fetch_many = _alone(_fetch_many.fetch_many)
 
 
 class Executor(Protocol):

@@ -45,6 +45,16 @@ class Ending(NamedTuple):
     remedy: str
     details: dict[str, object]
 
+    def for_programs(self) -> dict[str, object]:
+        """The members of the JSON object that stands for it."""
+        return {
+            "code": self.code,
+            "exit_status": self.exit_status,
+            "message": self.message,
+            "remedy": self.remedy,
+            **self.details,
+        }
+
 
 def ending_of(error: BaseException) -> Ending:
     """What an exception means for the command that ends with it."""
@@ -66,22 +76,24 @@ def ending_of(error: BaseException) -> Ending:
 RUN_AGAIN = "Run the same command again: it goes on from what is there."
 
 
-def show_ending(ending: Ending, error: BaseException, *, as_json: bool) -> None:
-    """Tell people on standard error and, if asked for JSON, programs on standard output."""
+def show_ending(ending: Ending, error: BaseException, *, as_json: bool, about: str = "") -> None:
+    """Tell people on standard error and, if asked for JSON, programs on standard output.
+
+    Args:
+        ending: What to tell.
+        error: What it comes from.
+        as_json: Whether programs are told.
+        about: What failed, if the message might not tell.
+    """
     if os.environ.get(DEBUG_ENV):
         tell(_traceback(error), keep="\n")
     keep = "\n" if _has_lines(error) else ""
-    tell(f" ({ending.code}): {ending.message}", label="error", keep=keep)
+    before = f"{about}: " if about else ""
+    tell(f" ({ending.code}): {before}{ending.message}", label="error", keep=keep)
     if ending.remedy:
         tell(f"  {ending.remedy}")
     if as_json:
-        fields = {
-            "code": ending.code,
-            "exit_status": ending.exit_status,
-            "message": ending.message,
-            "remedy": ending.remedy,
-        }
-        show_json({"error": {**fields, **ending.details}})
+        show_json({"error": ending.for_programs()})
 
 
 def _has_lines(error: BaseException) -> bool:

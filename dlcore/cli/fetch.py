@@ -1,4 +1,4 @@
-"""``dlcore fetch``: fetch one package or file, verified and resumable."""
+"""``dlcore fetch``: fetch packages and files, verified and resumable."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
-import msgspec
 
 from dlcore.cli.access import access_options
 from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
+from dlcore.cli.fetch_results import show_fetched, show_results
+from dlcore.cli.item_lists import read_items
 from dlcore.cli.logs import LoggedCommand, is_verbose
 from dlcore.cli.loop import run_async
-from dlcore.cli.output import (
-    json_option,
-    quiet_option,
-    say,
-    show_json,
-)
+from dlcore.cli.output import json_option, quiet_option
 from dlcore.cli.paths import EXISTING_FILE, FOLDER
 from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
@@ -29,14 +26,24 @@ from dlcore.engine.download.packages import Retry
 from dlcore.engine.event_writer import Write, written
 from dlcore.engine.events import EventBus
 from dlcore.engine.fetch import fetch
-from dlcore.engine.fetch_into import Fetched
+from dlcore.engine.fetch_many import fetch_many
+from dlcore.engine.placing import FetchItem
 from dlcore.engine.sources import Access
-from dlcore.engine.target import told
-from dlcore.engine.units import amount
+
+T = TypeVar("T")
 
 
 @click.command(cls=LoggedCommand)
-@click.argument("what", metavar="ID|URL|MANIFEST")
+@click.argument("what", nargs=-1, metavar="ID|URL|MANIFEST...")
+@click.option(
+    "-i",
+    "--input",
+    "lists",
+    multiple=True,
+    metavar="FILE",
+    help="Fetch what a file lists, too: an ID, URL or MANIFEST in each line, perhaps followed by "
+    "its SHA-256; '-' is standard input.",
+)
 @click.option(
     "--from",
     "sources",
@@ -53,7 +60,7 @@ from dlcore.engine.units import amount
     required=True,
     type=FOLDER,
     help="Folder that becomes the package, complete or not at all; a single file by URL or "
-    "foreign manifest is put into it.",
+    "foreign manifest is put into it. Of several things, each package becomes a folder in it.",
 )
 @click.option(
     "--sha256",
@@ -90,7 +97,8 @@ from dlcore.engine.units import amount
 @json_option
 @events_options
 def command(
-    what: str,
+    what: tuple[str, ...],
+    lists: tuple[str, ...],
     sources: tuple[str, ...],
     folder: Path,
     sha256: str,
@@ -108,8 +116,8 @@ def command(
     as_json: bool,
     events_format: str | None,
     events_file: Path | None,
-) -> None:
-    """Fetch a package by ID, a file by URL, or what a MANIFEST describes.
+) -> int:
+    """Fetch packages by ID, files by URL, or what a MANIFEST describes.
 
     MANIFEST is a file: a native manifest, a Metalink 4 or a Delivery Optimization piece hash file.
 
@@ -117,38 +125,44 @@ def command(
     verifies what is already there and fetches only the rest. A folder that is damaged or holds
     another version is repaired in the same way. A file in it that dlcore did not put there is
     refused by name.
+
+    Of several things, one that fails does not stop the others; the exit status is the highest of
+    all.
     """
     tells_events = takes_standard_output(events_format, events_file, as_json=as_json)
-    start = partial(
-        fetch,
-        what,
-        to=folder,
-        endpoints=sources,
-        sha256=sha256,
-        catalog=catalog,
-        catalog_sha256=catalog_sha256,
-        trust_root=trust_root,
-        access=Access(token_file, sas_file, ca_file, connections),
-        retry=Retry(count=retries),
-        cap_bytes_per_s=cap_bytes_per_s or 0.0,
-        wait_s=wait_s,
-    )
+    common: dict[str, Any] = {
+        "to": folder,
+        "endpoints": sources,
+        "catalog": catalog,
+        "catalog_sha256": catalog_sha256,
+        "trust_root": trust_root,
+        "access": Access(token_file, sas_file, ca_file, connections),
+        "retry": Retry(count=retries),
+        "cap_bytes_per_s": cap_bytes_per_s or 0.0,
+        "wait_s": wait_s,
+    }
+    is_one = len(what) == 1 and not lists
+    items = [] if is_one else _items(what, lists, sha256)
     with opened_events(events_format, events_file) as write:
-        fetched = run_async(_shown(start, open_view(quiet=quiet), write))
-    if as_json:
-        show_json({**msgspec.to_builtins(fetched), "verified": True})
-    elif not tells_events:
-        say(
-            f"{fetched.package}: {amount(fetched.content_bytes)} verified at {fetched.path} "
-            f"({amount(fetched.bytes_fetched)} fetched, {amount(fetched.bytes_reused)} reused)"
-        )
-        if fetched.repaired:
-            say(f"was different before: {told(fetched.repaired)}")
+        view = open_view(quiet=quiet)
+        if is_one:
+            one = partial(fetch, what[0], sha256=sha256, **common)
+            show: Callable[..., int] = partial(show_fetched, run_async(_shown(one, view, write)))
+        else:
+            many = partial(fetch_many, items, **common)
+            show = partial(show_results, run_async(_shown(many, view, write)))
+    return show(as_json=as_json, tells_events=tells_events)
 
 
-async def _shown(
-    start: Callable[..., Awaitable[Fetched]], view: View, write: Write | None
-) -> Fetched:
+def _items(what: tuple[str, ...], lists: tuple[str, ...], sha256: str) -> list[FetchItem]:
+    if sha256:
+        raise click.UsageError("--sha256 is of one file: write digests into a list, with --input")
+    if not (what or lists):
+        raise click.UsageError("nothing is named to be fetched: name it, or a list with --input")
+    return [*map(FetchItem, what), *(item for name in lists for item in read_items(name))]
+
+
+async def _shown(start: Callable[..., Awaitable[T]], view: View, write: Write | None) -> T:
     bus = EventBus()
     async with written(bus, write), shown(bus.listen(), view, verbose=is_verbose()):
         with contextlib.closing(bus):

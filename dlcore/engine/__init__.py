@@ -5,7 +5,8 @@ The way through the room: `client` opens everything; `session` gates steps on co
 a session's `turns` decide which steps run and a `turn` follows one; its `keeper` keeps the `state`
 on disk, and it ends with a `report`. `run` is a whole run with an `executor`. `gather` collects
 what preflight has to know; `fetch` gets one package outside any sequence, whose endpoints
-`sources` opens and whose manifest `wanted` finds.
+`sources` opens and whose manifest `wanted` finds; `fetch_many` gets several, each to the place
+that `placing` finds. Both deliver what a `joint_download` brings.
 
 Nothing is imported here, so a fetch of one package does not import what runs a sequence.
 """

@@ -84,11 +84,11 @@ class Mirror(NamedTuple):
 
     Attributes:
         source: The endpoint, and how it may be used.
-        objects: Names of the objects.
+        urls: URL of each object, by the object's name.
     """
 
     source: Source
-    objects: frozenset[str]
+    urls: dict[str, str]
 
 
 def open_mirrors(
@@ -125,7 +125,7 @@ def open_mirrors(
             name, named, pool=pool, ca_file=access.ca_file, sends_ranges=sends_ranges
         )
         stack.push_async_callback(endpoint.aclose)
-        mirrors.append(Mirror((endpoint, Terms(access.connections)), frozenset(named)))
+        mirrors.append(Mirror((endpoint, Terms(access.connections)), named))
     return mirrors
 
 

@@ -21,6 +21,7 @@ from dlcore.transfer.endpoints.factory import (
 )
 from dlcore.transfer.endpoints.probe import Probed
 from dlcore.transfer.http.pool import ConnectionPool
+from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.tls import authorities
 from dlcore.transfer.interface import (
     Endpoint,
@@ -52,4 +53,5 @@ __all__ = [
     "open_endpoint",
     "open_urls",
     "probe_url",
+    "redact",
 ]

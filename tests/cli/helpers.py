@@ -25,6 +25,14 @@ PLAIN = {"TERM": "dumb", "NO_COLOR": "1"}
 TERMINATED = 1 if sys.platform == "win32" else 0
 KILLED = 1 if sys.platform == "win32" else -signal.SIGKILL
 
+# Requests to end that a process can be sent, with exit status and code. `test_console` is about
+# those of Windows, which come from a console.
+REQUESTS = (
+    {}
+    if sys.platform == "win32"
+    else {"SIGTERM": (143, "terminated"), "SIGINT": (130, "interrupted")}
+)
+
 
 class Ended(NamedTuple):
     """What a command came to."""
@@ -133,3 +141,8 @@ def refused(ended: Ended, status: int, code: str) -> dict[str, object]:
     assert "Traceback" not in ended.err
     fields: dict[str, object] = ended.error
     return fields
+
+
+def has_journal(path: Path) -> bool:
+    """Whether it is the journal of a partial package of which something is verified."""
+    return path.name == "journal" and path.stat().st_size > 64

@@ -10,26 +10,29 @@ import random
 import signal
 import stat
 import struct
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Site
 from tests.cli.files import mirror, python_server
-from tests.cli.helpers import KILLED, Here, digest, dlcore, served, start, tree, wait
+from tests.cli.helpers import (
+    KILLED,
+    REQUESTS,
+    Here,
+    digest,
+    dlcore,
+    has_journal,
+    served,
+    start,
+    tree,
+    wait,
+)
 
 CONTENT = random.Random(7).randbytes((5 << 20) + 3)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 BLOCK = 1 << 20
-# Requests to end that a process can be sent, with exit status and code. `test_console` is about
-# those of Windows, which come from a console.
 ELSEWHERE = "http://192.0.2.1"  # reserved for documentation: nothing is there
-REQUESTS = (
-    {}
-    if sys.platform == "win32"
-    else {"SIGTERM": (143, "terminated"), "SIGINT": (130, "interrupted")}
-)
 
 
 def metalink(path: Path, *urls: str) -> Path:
@@ -366,10 +369,6 @@ def test_a_fetch_that_was_broken_off_goes_on(ending: str, site: Site, tmp_path: 
     arrived = done["bytes_fetched"] - done["bytes_wasted"]
     assert done["bytes_reused"] + arrived == done["content_bytes"]
     assert not (tmp_path / ".to.dlcore").exists()
-
-
-def has_journal(path: Path) -> bool:
-    return path.name == "journal" and path.stat().st_size > 64
 
 
 def test_a_second_fetch_into_the_same_folder_waits_or_says_who_is_there(

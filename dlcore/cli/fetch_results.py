@@ -1,0 +1,77 @@
+"""What ``dlcore fetch`` prints at its end: of one thing, or of each of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from dlcore.cli.endings import ending_of, show_ending
+from dlcore.cli.output import say, show_json
+from dlcore.engine.fetch_into import Fetched
+from dlcore.engine.fetch_many import FetchResult
+from dlcore.engine.target import told
+from dlcore.engine.units import amount, counted
+
+
+def show_fetched(fetched: Fetched, *, as_json: bool, tells_events: bool) -> int:
+    """Print what a fetch of one thing came to.
+
+    Args:
+        fetched: What it came to.
+        as_json: Whether programs are told.
+        tells_events: Whether standard output belongs to the events.
+
+    Returns:
+        The exit status.
+    """
+    if as_json:
+        show_json(_for_programs(fetched))
+    elif not tells_events:
+        _say(fetched, fetched.package)
+    return 0
+
+
+def show_results(results: Sequence[FetchResult], *, as_json: bool, tells_events: bool) -> int:
+    """Print what became of each of several things; those that failed come last.
+
+    Args:
+        results: All of them.
+        as_json: Whether programs are told.
+        tells_events: Whether standard output belongs to the events.
+
+    Returns:
+        The exit status: the highest of all.
+    """
+    if as_json:
+        show_json([_result_for_programs(result) for result in results])
+    elif not tells_events:
+        for result in results:
+            if result.fetched:
+                _say(result.fetched, result.item.shown)
+    failed = [(result, result.error) for result in results if result.error]
+    for result, error in failed:
+        show_ending(ending_of(error), error, as_json=False, about=result.item.shown)
+    if failed and not (as_json or tells_events):
+        say(f"{len(failed)} of {counted(len(results), 'item')} failed")
+    return max((ending_of(error).exit_status for _, error in failed), default=0)
+
+
+def _result_for_programs(result: FetchResult) -> dict[str, object]:
+    if result.fetched:
+        return {"what": result.item.shown, **_for_programs(result.fetched)}
+    assert result.error
+    return {"what": result.item.shown, "error": ending_of(result.error).for_programs()}
+
+
+def _for_programs(fetched: Fetched) -> dict[str, object]:
+    return {**msgspec.to_builtins(fetched), "verified": True}
+
+
+def _say(fetched: Fetched, name: str) -> None:
+    say(
+        f"{name}: {amount(fetched.content_bytes)} verified at {fetched.path} "
+        f"({amount(fetched.bytes_fetched)} fetched, {amount(fetched.bytes_reused)} reused)"
+    )
+    if fetched.repaired:
+        say(f"was different before: {told(fetched.repaired)}")

@@ -1,0 +1,258 @@
+"""``dlcore fetch`` of several things: where each goes, what is told of it, and who fails alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dlcore.cli.item_lists import items_of
+from dlcore.engine.placing import FetchItem
+from tests.cli.conftest import Site
+from tests.cli.files import mirror, python_server
+from tests.cli.helpers import (
+    COMMAND,
+    KILLED,
+    REQUESTS,
+    Here,
+    digest,
+    dlcore,
+    has_journal,
+    served,
+    start,
+    tree,
+    wait,
+)
+
+FILES = {
+    f"file{number}.bin": random.Random(number).randbytes(50_000 + number) for number in range(5)
+}
+WRONG = "0" * 64
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> Path:
+    """A folder of some files."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    for name, content in FILES.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def sha256(name: str) -> str:
+    return hashlib.sha256(FILES[name]).hexdigest()
+
+
+def wrong(name: str) -> str:
+    """A digest that no file here has."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def test_each_package_becomes_a_folder_of_its_own(here: Here, site: Site, tmp_path: Path) -> None:
+    packages = ("ABC00002", "ABC00001")
+    ended = here("fetch", *packages, "--from", site.published, "-o", tmp_path / "to", "--json")
+    assert ended.status == 0, ended.err
+    assert [item["what"] for item in ended.document] == list(packages)
+    assert {path.name for path in (tmp_path / "to").iterdir()} == set(packages)
+    for item in ended.document:
+        assert item["path"] == str(tmp_path / "to" / item["package"])
+        assert tree(Path(item["path"])) == tree(site.source(item["package"]))
+        assert item["verified"]
+        assert item["endpoints"] == {"file": item["bytes_fetched"]}
+
+
+def test_a_list_names_files_and_packages_with_or_without_digests(
+    here: Here, site: Site, listed: Path, tmp_path: Path
+) -> None:
+    with python_server(listed) as url:
+        lines = ["# what the branch office needs", "", "ABC00001"]
+        lines += [f"{url}/{name}  {sha256(name)}" for name in FILES]
+        (tmp_path / "list").write_bytes("\r\n".join(lines).encode("utf-16"))
+        command = (
+            "fetch",
+            "-i",
+            tmp_path / "list",
+            "--from",
+            site.published,
+            "-o",
+            tmp_path / "to",
+        )
+        first, again = here(*command, "--json"), here(*command, "--json")
+    assert first.status == 0, first.err
+    found = tree(tmp_path / "to")
+    assert {name: found[name] for name in FILES} == {n: digest(c) for n, c in FILES.items()}
+    assert tree(tmp_path / "to" / "ABC00001") == tree(site.source("ABC00001"))
+    places = {Path(item["path"]) for item in first.document}
+    assert places == set((tmp_path / "to").iterdir())
+    assert sum(item["bytes_fetched"] for item in again.document) == 0
+
+
+def test_a_list_comes_from_standard_input(listed: Path, tmp_path: Path) -> None:
+    with python_server(listed) as url:
+        told = f"{url}/file1.bin {sha256('file1.bin')}\n"
+        ended = subprocess.run(
+            [*COMMAND, "fetch", "-i", "-", "-o", str(tmp_path / "to"), "--json"],
+            input=told.encode(),
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+    assert [item["what"] for item in json.loads(ended.stdout)] == [f"{url}/file1.bin"]
+    assert tree(tmp_path / "to") == {"file1.bin": digest(FILES["file1.bin"])}
+
+
+def test_what_fails_stops_nothing_else(here: Here, listed: Path, tmp_path: Path) -> None:
+    """Fault: some of many files have a wrong digest, or are not there. dlcore fetches the others.
+
+    More of them are wrong than an endpoint may serve wrong when it serves one package.
+    """
+    (listed / "last.bin").write_bytes(b"right")
+    with python_server(listed) as url:
+        lines = [f"{url}/{name} {wrong(name)}" for name in FILES]
+        lines += [
+            f"{url}/nowhere.bin {WRONG}",
+            f"{url}/last.bin {hashlib.sha256(b'right').hexdigest()}",
+        ]
+        (tmp_path / "list").write_text("\n".join(lines))
+        ended = here("fetch", "-i", tmp_path / "list", "-o", tmp_path / "to", "--json")
+    assert ended.status == 7, "the highest of all"
+    codes = [item["error"]["code"] if "error" in item else "" for item in ended.document]
+    assert codes == ["integrity"] * len(FILES) + ["not-found", ""]
+    assert tree(tmp_path / "to") == {"last.bin": digest(b"right")}
+    assert f"error (not-found): {url}/nowhere.bin: " in ended.err
+
+
+def test_the_failure_of_one_server_is_no_reason_at_another(
+    here: Here, listed: Path, tmp_path: Path
+) -> None:
+    """Fault: a server breaks while another serves a wrong file. dlcore tells each why."""
+    with python_server(listed) as url, mirror(b"x" * 50_000) as broken:
+        broken.content = b""  # it claims more than it sends
+        (tmp_path / "list").write_text(
+            f"{url}/file1.bin {WRONG}\n{broken.url('broken.bin')} {WRONG}\n"
+        )
+        ended = here(
+            *("fetch", "-i", tmp_path / "list", "-o", tmp_path / "to", "--retries", "0", "--json"),
+        )
+    wrong, cut = (item["error"] for item in ended.document)
+    assert (wrong["code"], cut["code"]) == ("integrity", "exhausted")
+    assert "ended early" not in wrong["message"]
+    assert ended.status == 7
+
+
+def test_two_things_cannot_have_one_name(here: Here, listed: Path, tmp_path: Path) -> None:
+    with mirror(FILES["file1.bin"]) as other, python_server(listed) as url:
+        (tmp_path / "list").write_text(
+            f"{url}/file1.bin {sha256('file1.bin')}\n{other.url('file1.bin')} {WRONG}\n"
+            f"{url}/file1.bin {sha256('file1.bin')}\n"
+        )
+        ended = here("fetch", "-i", tmp_path / "list", "-o", tmp_path / "to", "--json")
+    assert len(ended.document) == 2, "what is named twice is fetched once"
+    refused = ended.document[1]["error"]
+    assert refused["code"] == "config"
+    assert "file1.bin is the place of http" in refused["message"]
+    assert tree(tmp_path / "to") == {"file1.bin": digest(FILES["file1.bin"])}
+
+
+def test_limits_hold_for_all_together(here: Here, listed: Path, tmp_path: Path) -> None:
+    with python_server(listed) as url:
+        lines = [f"{url}/{name} {sha256(name)}" for name in FILES]
+        (tmp_path / "list").write_text("\n".join(lines))
+        command = ("fetch", "-i", tmp_path / "list", "-o", tmp_path / "to", "--json")
+        ended = here(*command, "--connections", "1")
+    assert ended.status == 0, ended.err
+    for item in ended.document:
+        assert {name: at["max_connections"] for name, at in item["sources"].items()} == {
+            "127.0.0.1": 1
+        }
+
+
+@pytest.mark.parametrize("ending", ["kill", *REQUESTS])
+def test_what_was_broken_off_goes_on(ending: str, site: Site, tmp_path: Path) -> None:
+    """Fault: a fetch of several packages is broken off. The next one keeps what was verified."""
+    folder, packages = tmp_path / "to", ("ABC00002", "ABC00001")
+    with served(site.published, tmp_path / "emulator", "--bandwidth", "3 MB/s") as gateway:
+        source = ("--from", f"cmg+{gateway.url}", *gateway.access)
+        process = start("fetch", *packages, *source, "-o", folder, "--json")
+        while not any(map(has_journal, folder.glob(".*.dlcore/partial/*/*"))):
+            assert process.poll() is None, wait(process)
+        if ending in REQUESTS:
+            process.send_signal(getattr(signal, ending))
+        else:
+            process.kill()
+        broken = wait(process)
+    assert broken.status == (REQUESTS[ending][0] if ending in REQUESTS else KILLED), broken
+    done = dlcore("fetch", *packages, "--from", site.published, "-o", folder, "--json").document
+    assert sum(item["bytes_reused"] for item in done) > 0
+    assert {path.name for path in folder.iterdir()} == set(packages)
+    for package in packages:
+        assert tree(folder / package) == tree(site.source(package))
+
+
+def test_people_are_told_of_each(here: Here, site: Site, tmp_path: Path) -> None:
+    ended = here("fetch", "ABC00003", "ABC00009", "--from", site.published, "-o", tmp_path / "to")
+    assert ended.status == 4
+    assert "ABC00003: 4.9 KiB verified at" in ended.out
+    assert "1 of 2 items failed" in ended.out
+    assert "error (not-found): ABC00009: package ABC00009 is not in the catalog" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ((), "nothing is named"),
+        (("ABC00001", "ABC00002", "--sha256", WRONG), "--sha256"),
+        (("ABC00001", "ABC00002", "--catalog-sha256", "12"), "catalog's SHA-256"),
+        (("-i", "LIST"), "nothing is named"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    arguments: tuple[str, ...], word: str, here: Here, tmp_path: Path
+) -> None:
+    (tmp_path / "list").write_text("# empty\n")
+    given = [str(tmp_path / "list") if word == "LIST" else word for word in arguments]
+    ended = here("fetch", *given, "-o", tmp_path / "to", "--json")
+    assert (ended.status, ended.error["code"]) == (2, "config")
+    assert word in ended.error["message"]
+
+
+def test_endpoints_that_serve_nothing_of_it_are_refused(
+    here: Here, site: Site, listed: Path, tmp_path: Path
+) -> None:
+    with python_server(listed) as url:
+        (tmp_path / "list").write_text(f"{url}/file1.bin {sha256('file1.bin')}")
+        command = ("fetch", "-i", tmp_path / "list", "-o", tmp_path / "to", "--json")
+        ended = here(*command, "--from", site.published)
+    assert (ended.status, ended.error["code"]) == (2, "config")
+    assert "no package is to be fetched from them" in ended.error["message"]
+
+
+def test_secrets_of_urls_are_not_told(here: Here, listed: Path, tmp_path: Path) -> None:
+    with python_server(listed) as url:
+        command = ("fetch", f"{url}/file1.bin?sig=secret", f"{url}/no.bin?sig=secret")
+        ended = here(*command, "-o", tmp_path / "to", "--json")
+    assert "secret" not in ended.out + ended.err
+    assert [item["what"] for item in ended.document] == [
+        f"{url}/file1.bin?***",
+        f"{url}/no.bin?***",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "item"),
+    [
+        ("ABC00012", FetchItem("ABC00012")),
+        (f"https://host/a.iso\t{WRONG}", FetchItem("https://host/a.iso", WRONG)),
+        (r"C:\my manifests\tool.meta4", FetchItem(r"C:\my manifests\tool.meta4")),
+        (f"my file {WRONG}", FetchItem("my file", WRONG)),
+        (WRONG, FetchItem(WRONG)),
+        ("https://host/a.iso#part", FetchItem("https://host/a.iso#part")),
+    ],
+)
+def test_a_line_is_an_item_and_perhaps_its_digest(line: str, item: FetchItem) -> None:
+    assert items_of(f"  {line} \n\n# {line}\n") == [item]
