@@ -106,14 +106,18 @@ def test_an_unreachable_endpoint_is_status_6(here: Here, tmp_path: Path) -> None
     assert fields["fault"] == "connect"
 
 
-def test_an_exhausted_package_is_status_6_with_the_cause_of_each_endpoint(
+def test_an_exhausted_package_is_status_6_or_4_if_no_endpoint_has_it(
     here: Here, site: Site, tmp_path: Path
 ) -> None:
     half = tmp_path / "published"
     shutil.copytree(site.published, half)
-    shutil.rmtree(half / "objects")
+    for item in (half / "objects").iterdir():
+        os.truncate(item, 10)
     source = ("--from", half, "--retries", "0", "-o", tmp_path / "to", "--json")
     fields = refused(here("fetch", "ABC00002", *source), 6, "exhausted")
+    assert "ABC00002" in str(fields["message"])
+    shutil.rmtree(half / "objects")
+    fields = refused(here("fetch", "ABC00002", *source), 4, "not-found")
     assert "ABC00002" in str(fields["message"])
 
 

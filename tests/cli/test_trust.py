@@ -87,7 +87,8 @@ def test_what_was_published_before_is_signed_and_fetched_over_http(
     fetch = ("fetch", PACKAGE, "--from", url, "-o", to, "--trust-root", signed.root, "--json")
     fetched = signed.here(*fetch)
     assert (fetched.status, fetched.document["package"]) == (0, PACKAGE)
-    unsigned = signed.here(*fetch[:6], "--json")
+    elsewhere = "http://192.0.2.1/site"  # not this machine
+    unsigned = signed.here("fetch", PACKAGE, "--from", elsewhere, "-o", to, "--json")
     assert "--trust-root" in str(refused(unsigned, 2, "config")["remedy"])
 
 
