@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "engine": {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust"),
         *("tasksequence", "steps", "machine", "deployment", "schedule", "store", "transfer"),
-        *("package_ids", "long_path", "printable", "spelling"),
+        *("package_ids", "long_path", "printable", "spelling", "text_files"),
     },
     "doctor": {
         *("errors", "model", "extras", "long_path", "waiting", "disk", "native", "manifest"),

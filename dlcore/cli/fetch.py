@@ -69,6 +69,13 @@ T = TypeVar("T")
     help="SHA-256 of the file at a URL; needed unless its server says it over https.",
 )
 @click.option(
+    "--checksums",
+    default="",
+    metavar="URL|FILE",
+    help="List of SHA-256 as sha256sum writes it (SHA256SUMS, *.sha256): the digests of files at "
+    "URLs. If nothing else is named, all files of the list at this URL are fetched.",
+)
+@click.option(
     "--catalog", type=EXISTING_FILE, help="Trusted catalog; by default the first endpoint's."
 )
 @click.option(
@@ -102,6 +109,7 @@ def command(
     sources: tuple[str, ...],
     folder: Path,
     sha256: str,
+    checksums: str,
     catalog: Path | None,
     catalog_sha256: str,
     trust_root: Path | None,
@@ -141,23 +149,27 @@ def command(
         "cap_bytes_per_s": cap_bytes_per_s or 0.0,
         "wait_s": wait_s,
     }
-    is_one = len(what) == 1 and not lists
-    items = [] if is_one else _items(what, lists, sha256)
+    is_one = len(what) == 1 and not (lists or checksums)
+    items = [] if is_one else _items(what, lists, sha256, checksums)
     with opened_events(events_format, events_file) as write:
         view = open_view(quiet=quiet)
         if is_one:
             one = partial(fetch, what[0], sha256=sha256, **common)
             show: Callable[..., int] = partial(show_fetched, run_async(_shown(one, view, write)))
         else:
-            many = partial(fetch_many, items, **common)
+            many = partial(fetch_many, items, checksums=checksums, **common)
             show = partial(show_results, run_async(_shown(many, view, write)))
     return show(as_json=as_json, tells_events=tells_events)
 
 
-def _items(what: tuple[str, ...], lists: tuple[str, ...], sha256: str) -> list[FetchItem]:
+def _items(
+    what: tuple[str, ...], lists: tuple[str, ...], sha256: str, checksums: str
+) -> list[FetchItem]:
     if sha256:
-        raise click.UsageError("--sha256 is of one file: write digests into a list, with --input")
-    if not (what or lists):
+        raise click.UsageError(
+            "--sha256 is of one file: write digests into a list, with --input or --checksums"
+        )
+    if not (what or lists or checksums):
         raise click.UsageError("nothing is named to be fetched: name it, or a list with --input")
     return [*map(FetchItem, what), *(item for name in lists for item in read_items(name))]
 

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from dlcore.engine.checksums import with_checksums
 from dlcore.engine.deliveries import Deliveries, users_deliveries
 from dlcore.engine.delivering import Package
 from dlcore.engine.download.packages import Retry
@@ -47,6 +48,7 @@ async def fetch_many(
     items: Iterable[FetchItem],
     *,
     to: Path,
+    checksums: str = "",
     endpoints: Sequence[str | EndpointSettings] = (),
     catalog: Path | None = None,
     catalog_sha256: str = "",
@@ -68,6 +70,8 @@ async def fetch_many(
     Args:
         items: What to fetch, the most urgent first. What is named twice is fetched once.
         to: Folder that gets everything.
+        checksums: URL or path of a list as ``sha256sum`` writes it: it gives the digests of the
+            files at URLs. If there is no item, all files that it names are fetched from beside it.
         endpoints: Where packages come from; not used for files at URLs.
         catalog: Trusted catalog; by default that of the first endpoint, read over TLS.
         catalog_sha256: SHA-256 that the catalog must have, hex.
@@ -85,16 +89,20 @@ async def fetch_many(
         whole call.
 
     Raises:
-        ConfigError: There is no item, or the catalog's digest is none.
+        ConfigError: There is no item, the catalog's digest is none, or the list of checksums could
+            have been altered on the way.
+        DlcoreError: The list of checksums cannot be read.
     """
     wanted = list(dict.fromkeys(items))
-    if not wanted:
+    if not (wanted or checksums):
         raise ConfigError("nothing is named to be fetched", remedy="Name a package or a URL.")
     check_sha256("catalog's SHA-256", catalog_sha256)
     bus = LoggedBus(on_event)
     access = access or Access()
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
+        if checksums:
+            wanted = await with_checksums(wanted, checksums, access.ca_file, bus.emit)
         named = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
         site = Site(named, access, stack, bus.emit)
         placing = Placing(to, site, access, Deliveries(deliveries or users_deliveries()), bus.emit)

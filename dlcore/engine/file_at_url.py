@@ -36,14 +36,15 @@ def check_digest_is_known(url: str, sha256: str) -> None:
     Raises:
         ConfigError: The user does not name it, and what the server says could be altered.
     """
-    if not (sha256 or _is_protected(url)):
+    if not (sha256 or is_protected_url(url)):
         raise ConfigError(
             "a file at a URL is fetched only with its digest, so that it can be verified",
             remedy=_REMEDY,
         )
 
 
-def _is_protected(url: str) -> bool:
+def is_protected_url(url: str) -> bool:
+    """Whether nobody on the way can alter what is read there."""
     try:
         return is_protected(EndpointSettings("url", EndpointKind.HTTP, url))
     except ValueError:  # it is no URL at all

@@ -50,6 +50,11 @@ class Server(NamedTuple):
 
     name: str
 
+    @classmethod
+    def of(cls, url: str) -> Server:
+        """The server of a URL."""
+        return cls(url.partition("://")[2].partition("/")[0].rpartition("@")[2])
+
 
 class Found(NamedTuple):
     """What is to be fetched, and from where.
@@ -138,7 +143,7 @@ def _is_file(path: str) -> bool:
 async def _find_url(wanted: Wanted, ca_file: str, tell: Callable[[Event], None]) -> Found:
     """A single file, of which the user or its own server vouches for the digest."""
     check_digest_is_known(wanted.what, wanted.sha256)
-    server = Server(wanted.what.partition("://")[2].partition("/")[0].rpartition("@")[2])
+    server = Server.of(wanted.what)
     try:
         probed = await Asking(tell).ask(server, lambda: probe_url(wanted.what, ca_file=ca_file))
     except TransferError as error:

@@ -1,7 +1,7 @@
 """Reads and writes the documents that describe content. Does no I/O.
 
 Native manifests and catalogs are read and written. Metalink 4, Delivery Optimization's piece hash
-files and the INI files of a content library are only read.
+files, the INI files of a content library and lists of SHA-256 are only read.
 
 Guarantees: a document either obeys all rules of ``docs/formats.md``, or raises `ManifestError`.
 
@@ -12,6 +12,7 @@ To add a format: write ``decode_<format>`` in a file of its own; build a `Manife
 from __future__ import annotations
 
 from dlcore.manifest.catalog import MAX_CATALOG_BYTES, decode_catalog, encode_catalog
+from dlcore.manifest.checksum_list import MAX_CHECKSUM_LIST_BYTES, parse_checksum_list
 from dlcore.manifest.content_library import decode_file_ini, decode_package_ini
 from dlcore.manifest.described import Described, read_any
 from dlcore.manifest.difference import Change, FileChange, difference
@@ -25,6 +26,7 @@ from dlcore.manifest.programs import check_programs, with_programs
 
 __all__ = [
     "MAX_CATALOG_BYTES",
+    "MAX_CHECKSUM_LIST_BYTES",
     "MAX_MANIFEST_BYTES",
     "Change",
     "Described",
@@ -46,6 +48,7 @@ __all__ = [
     "encode_catalog",
     "is_block_length",
     "object_name",
+    "parse_checksum_list",
     "read_any",
     "with_programs",
 ]

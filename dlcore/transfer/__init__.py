@@ -18,6 +18,7 @@ from dlcore.transfer.endpoints.factory import (
     open_endpoint,
     open_urls,
     probe_url,
+    read_url,
 )
 from dlcore.transfer.endpoints.probe import Probed
 from dlcore.transfer.http.pool import ConnectionPool
@@ -53,5 +54,6 @@ __all__ = [
     "open_endpoint",
     "open_urls",
     "probe_url",
+    "read_url",
     "redact",
 ]

@@ -194,6 +194,45 @@ def test_what_was_broken_off_goes_on(ending: str, site: Site, tmp_path: Path) ->
         assert tree(folder / package) == tree(site.source(package))
 
 
+def test_a_list_of_checksums_at_a_url_names_files_beside_it(
+    here: Here, listed: Path, tmp_path: Path
+) -> None:
+    """Fault: a file is not the one that a list of checksums names. dlcore refuses that one."""
+    lines = [f"{sha256(name)}  {name}" for name in FILES]
+    (listed / "SHA256SUMS").write_text("\n".join([*lines, f"{WRONG} *wrong 1.bin"]))
+    (listed / "wrong 1.bin").write_bytes(b"wrong")
+    with python_server(listed) as url:
+        command = ("fetch", "--checksums", f"{url}/SHA256SUMS", "-o", tmp_path / "to", "--json")
+        ended = here(*command)
+    assert ended.status == 7
+    assert [item["what"] for item in ended.document if "error" in item] == [f"{url}/wrong%201.bin"]
+    assert tree(tmp_path / "to") == {name: digest(content) for name, content in FILES.items()}
+
+
+def test_a_list_of_checksums_gives_the_digests_of_what_is_named(
+    here: Here, listed: Path, tmp_path: Path
+) -> None:
+    (listed / "x64").mkdir()
+    (listed / "x64" / "file2.bin").write_bytes(b"x64")
+    x64 = hashlib.sha256(b"x64").hexdigest()
+    (tmp_path / "SUMS").write_text(f"{sha256('file2.bin')}  file2.bin\n{x64}  x64/file2.bin\n")
+    with python_server(listed) as url:
+        command = ("fetch", "--checksums", tmp_path / "SUMS", "-o", tmp_path / "to", "--json")
+        named = here(*command, f"{url}/x64/file2.bin")
+        alone = here(*command)
+    assert named.status == 0, named.err
+    assert tree(tmp_path / "to") == {"file2.bin": digest(b"x64")}
+    assert (alone.status, alone.error["code"]) == (2, "config")
+    assert "does not say where its files are" in alone.error["message"]
+
+
+def test_a_list_of_checksums_that_anyone_could_alter_is_refused(here: Here, tmp_path: Path) -> None:
+    url = "http://192.0.2.1/SHA256SUMS"  # reserved for documentation: nothing is there
+    ended = here("fetch", "--checksums", url, "-o", tmp_path / "to", "--json")
+    assert (ended.status, ended.error["code"]) == (2, "config")
+    assert "without TLS" in ended.error["message"]
+
+
 def test_people_are_told_of_each(here: Here, site: Site, tmp_path: Path) -> None:
     ended = here("fetch", "ABC00003", "ABC00009", "--from", site.published, "-o", tmp_path / "to")
     assert ended.status == 4

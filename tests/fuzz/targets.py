@@ -11,6 +11,7 @@ from pathlib import Path
 from dlcore.deployment import parse_deployment
 from dlcore.errors import ConfigError, ManifestError, TaskSequenceError
 from dlcore.manifest import (
+    check_path,
     decode,
     decode_catalog,
     decode_file_ini,
@@ -19,6 +20,7 @@ from dlcore.manifest import (
     decode_phf,
     encode,
     encode_catalog,
+    parse_checksum_list,
     read_any,
 )
 from dlcore.model import Manifest
@@ -80,6 +82,13 @@ def metalink(data: bytes) -> None:
 @target(ManifestError)
 def piece_hash_file(data: bytes) -> None:
     _check_manifest(decode_phf(data, source=SOURCE, package_id=PACKAGE_ID, path="content"))
+
+
+@target(ManifestError)
+def checksum_list(data: bytes) -> None:
+    for path, sha256 in parse_checksum_list(data.decode("utf-8", "replace"), "SHA256SUMS").items():
+        check_path(path)
+        assert len(bytes.fromhex(sha256)) == 32
 
 
 @target(ManifestError)

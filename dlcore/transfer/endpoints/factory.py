@@ -26,6 +26,7 @@ from dlcore.transfer.endpoints.web_server import UrlEndpoint, WebServerEndpoint
 from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.pool import ConnectionPool
+from dlcore.transfer.http.readers import read_document
 from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.urls import exact_url, is_protected
 from dlcore.transfer.interface import Endpoint, Observer, ignore
@@ -132,6 +133,26 @@ async def contact_endpoint(settings: EndpointSettings) -> Contact:
     client = _client(settings, ConnectionPool())
     try:
         return await contact(_base_url(settings), client)
+    finally:
+        await client.aclose()
+
+
+async def read_url(url: str, limit_bytes: int, *, ca_file: str = "") -> bytes:
+    """Read a short document at a URL.
+
+    Args:
+        url: Absolute, http or https; sent exactly as given.
+        limit_bytes: Longest document to accept.
+        ca_file: PEM file of the authorities to trust; empty for the system's store.
+
+    Raises:
+        ConfigError: The URL or the file cannot be used.
+        TransferError: The server cannot be reached or refuses, or the document is too long.
+    """
+    name = _checked_url("url", url).raw_host or ""
+    client = HttpClient(name, ca_file=ca_file, follows_redirects=True)
+    try:
+        return await read_document(client, url, limit_bytes)
     finally:
         await client.aclose()
 

@@ -1,0 +1,89 @@
+"""The digests of files at URLs that a list beside them gives: ``SHA256SUMS``, ``*.sha256``.
+
+Guarantees: a list counts only if nobody on the way could have altered it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import quote, unquote, urljoin
+
+from dlcore.engine.download.asking import Asking
+from dlcore.engine.download.library import read_if_there
+from dlcore.engine.events import Event
+from dlcore.engine.file_at_url import is_protected_url
+from dlcore.engine.placing import FetchItem
+from dlcore.engine.wanted import Server, Wanted
+from dlcore.errors import ConfigError, ManifestError, NotFoundError
+from dlcore.long_path import long_path
+from dlcore.manifest import MAX_CHECKSUM_LIST_BYTES, parse_checksum_list
+from dlcore.text_files import text_of
+from dlcore.transfer import read_url, redact
+from dlcore.waiting import in_thread
+
+
+async def with_checksums(
+    items: Sequence[FetchItem], source: str, ca_file: str, tell: Callable[[Event], None]
+) -> list[FetchItem]:
+    """Give items the digests that a list has for them.
+
+    Args:
+        items: What is to be fetched; nothing: all that the list names, from beside it.
+        source: URL or path of the list.
+        ca_file: PEM file of the certificate authorities to trust; empty for the system's.
+        tell: Hears if the server asks for time.
+
+    Raises:
+        ConfigError: It could have been altered on the way; or is a file, and nothing else is named.
+        NotFoundError: It is not there.
+        ManifestError: It is no such list.
+        TransferError: It cannot be asked for.
+        StorageError: It cannot be read.
+    """
+    is_url = Wanted(source).is_url
+    data = await (_read_url(source, ca_file, tell) if is_url else _read_file(source))
+    name = unquote(source.partition("?")[0].rpartition("/")[2]) if is_url else Path(source).name
+    try:
+        text = text_of(data)
+    except ValueError as error:
+        raise ManifestError(f"{name}: {error}") from None
+    digests = parse_checksum_list(text, name)
+    if items:
+        return [_with_digest(item, digests) for item in items]
+    if not is_url:
+        raise ConfigError(
+            f"{source} does not say where its files are",
+            remedy="Name the URLs of the files, or that of the list.",
+        )
+    return [FetchItem(urljoin(source, quote(path)), sha256) for path, sha256 in digests.items()]
+
+
+def _with_digest(item: FetchItem, digests: dict[str, str]) -> FetchItem:
+    """The item with the digest of the longest path in the list with which its URL ends."""
+    if item.sha256 or not Wanted(item.what).is_url:
+        return item
+    path = unquote(item.what.partition("#")[0].partition("?")[0])
+    fitting = [name for name in digests if path.endswith(f"/{name}")]
+    return item._replace(sha256=digests[max(fitting, key=len)]) if fitting else item
+
+
+async def _read_url(url: str, ca_file: str, tell: Callable[[Event], None]) -> bytes:
+    if not is_protected_url(url):
+        raise ConfigError(
+            f"{redact(url)} is read without TLS, so anyone could alter it",
+            remedy="Use https, or get the list in another way and name the file.",
+        )
+    server = Server.of(url)
+    return await Asking(tell).ask(
+        server, lambda: read_url(url, MAX_CHECKSUM_LIST_BYTES, ca_file=ca_file)
+    )
+
+
+async def _read_file(path: str) -> bytes:
+    data = await in_thread(read_if_there, long_path(Path(path)), MAX_CHECKSUM_LIST_BYTES)
+    if data is None:
+        raise NotFoundError(
+            f"{path} does not exist, or is too long for a list", remedy="Check the path."
+        )
+    return data
