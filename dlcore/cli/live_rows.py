@@ -51,7 +51,7 @@ class LiveRows:
 
     def rows(self) -> tuple[Row, ...]:
         """What is under way now."""
-        if not self._steps:
+        if not self._steps and len(self._packages) < 2:  # the row of all says the same
             return tuple(self._endpoint_rows())
         return (*self._step_rows(), *self._package_rows(), *self._endpoint_rows())
 

@@ -93,11 +93,19 @@ def test_what_a_step_waits_for_comes_first_and_few_packages_are_shown(scene: Sce
     assert len(names) == 1 + MAX_PACKAGES + 1
 
 
-def test_a_fetch_shows_its_endpoints_only() -> None:
+def test_a_fetch_of_one_thing_shows_its_endpoints_only() -> None:
     live = LiveRows(lambda: 0.0)
     live.hear(events.PackageStarted("ABC00001", MIB, 0))
     live.hear(progress(ABC00001=0))
     assert [row.name for row in live.rows()] == ["from dp", "from blob"]
+
+
+def test_a_fetch_of_several_things_shows_each() -> None:
+    live = LiveRows(lambda: 0.0)
+    for name in ("ABC00001", "tool.zip"):
+        live.hear(events.PackageStarted(name, 10 * MIB, 0))
+    live.hear(progress(ABC00001=1))
+    assert [row.name for row in live.rows()] == ["ABC00001", "tool.zip", "from dp", "from blob"]
 
 
 def test_rows_are_drawn_with_foreign_names_made_safe() -> None:
