@@ -58,3 +58,22 @@ async def test_a_kind_that_is_misspelt_is_told(named: str, meant: str) -> None:
 def test_a_plus_elsewhere_is_a_part_of_the_url() -> None:
     settings = sources.settings_of("https://host/c++/https://x", 0, Access())
     assert (settings.kind, settings.url) == (EndpointKind.HTTP, "https://host/c++/https://x")
+
+
+async def test_the_urls_at_one_server_are_one_endpoint() -> None:
+    urls = {
+        "one": ["https://a.example/1", "https://b.example/1", "https://A.example/again"],
+        "two": ["https://a.example/2"],
+        "three": ["https://a.example:444/3", "http://a.example/3"],
+    }
+    async with AsyncExitStack() as stack:
+        mirrors = sources.open_mirrors(urls, Access(), stack)
+    assert [mirror.urls for mirror in mirrors] == [
+        {"one": "https://a.example/1", "two": "https://a.example/2"},
+        {"three": "https://a.example:444/3"},
+        {"one": "https://b.example/1"},
+        {"three": "http://a.example/3"},
+        {"one": "https://A.example/again"},
+    ]
+    names = [endpoint.name for (endpoint, _), _ in mirrors]
+    assert names == ["a.example", "a.example #2", "b.example #3", "a.example #4", "a.example #5"]
