@@ -120,7 +120,7 @@ class JointDownload:
             )
             self._downloads.set_retry(self._retry)
             self._downloads.set_cap(self._cap_bytes_per_s)
-            self._downloads.order(names, (), names)
+            self._downloads.order(names, (), frozenset(names))
         return self._downloads
 
     def _scheduler(self, endpoints: Mapping[str, Terms], policy: Policy) -> Scheduler:
