@@ -15,6 +15,7 @@ Source: learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file, "Win32 fil
 from __future__ import annotations
 
 import ntpath
+import os
 import re
 import sys
 from pathlib import Path, PureWindowsPath
@@ -34,6 +35,18 @@ _DEVICE_NAME = re.compile(
 def long_path(path: Path) -> Path:
     """The path of a folder or file that dlcore itself opens; on Windows absolute, with the mark."""
     return Path(marked(ntpath.abspath(path))) if sys.platform == "win32" else path
+
+
+def rooted(path: Path) -> Path:
+    """The absolute path of a folder or file of dlcore's own, as `long_path`, and without ``..``.
+
+    A ``..`` leads up from where the links before it lead, as the system has it.
+    """
+    path = long_path(path.absolute())
+    if os.pardir not in path.parts:
+        return path
+    last = len(path.parts) - path.parts[::-1].index(os.pardir)
+    return Path(os.path.realpath(Path(*path.parts[:last])), *path.parts[last:])
 
 
 def plain_path(path: Path) -> Path:

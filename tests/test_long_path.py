@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ntpath
+import os
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from dlcore.long_path import (
     marked,
     plain_path,
     plain_text,
+    rooted,
     unmarked,
     why_no_folder,
     why_no_folder_on_windows,
@@ -95,3 +97,24 @@ def test_a_relative_path_becomes_absolute_and_gets_the_mark() -> None:
 def test_a_path_that_no_folder_of_windows_can_have(path: str, reason: str) -> None:
     assert why_no_folder_on_windows(path) == reason
     assert why_no_folder(Path(path)) == (reason if sys.platform == "win32" else "")
+
+
+@pytest.mark.parametrize(
+    "way", ["../to", "folder/../to", "missing/../to", "./folder/../../x/../to"]
+)
+def test_a_path_of_our_own_has_no_way_up(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside = tmp_path / "inside"
+    (inside / "folder").mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    path = plain_path(rooted(Path(way)))
+    assert ".." not in path.parts
+    assert path == Path(os.path.normpath(inside / way))
+
+
+@pytest.mark.posix_only(reason="Windows takes a way up by its letters")
+def test_a_way_up_leads_up_from_where_a_link_leads(tmp_path: Path) -> None:
+    (tmp_path / "far" / "folder").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "folder")
+    assert rooted(tmp_path / "link" / ".." / "to") == tmp_path / "far" / "to"

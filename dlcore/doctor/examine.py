@@ -23,7 +23,7 @@ from dlcore.disk.trial import try_disk
 from dlcore.doctor import installation, place, way
 from dlcore.engine.units import counted
 from dlcore.errors import DlcoreError, Fault, OwnershipError, TransferError
-from dlcore.long_path import long_path
+from dlcore.long_path import rooted
 from dlcore.manifest import MAX_CATALOG_BYTES, decode_catalog
 from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
 from dlcore.store import Reserve, space_at
@@ -82,7 +82,7 @@ def _installation(version: str) -> tuple[Check, ...]:
 
 
 def _place(state: Path) -> tuple[Check, ...]:
-    state = long_path(state.absolute())
+    state = rooted(state)
     refusal = _refusal(state)
     try:
         folder = next(each for each in (state, *state.parents) if each.exists())

@@ -15,7 +15,7 @@ from pathlib import Path
 from dlcore.disk import system
 from dlcore.disk.ownership import is_open_to_others
 from dlcore.disk.private_folder import PrivateFolder, make_way, open_file
-from dlcore.long_path import long_path
+from dlcore.long_path import rooted
 
 MAX_TOKEN_BYTES = 4096  # of a registration token; one that is made here has 43
 _TOKEN_BYTES = 32
@@ -28,7 +28,7 @@ def make_private(folder: Path) -> None:
         OwnershipError: Another user could alter what is in it.
         OSError: It cannot be made.
     """
-    make_way(long_path(folder.absolute()))
+    make_way(rooted(folder))
 
 
 def write_private(path: Path, data: bytes) -> None:
@@ -38,7 +38,7 @@ def write_private(path: Path, data: bytes) -> None:
         OwnershipError: Another user could alter the folder.
         OSError: The folder cannot be written; an existing file is unchanged.
     """
-    path = long_path(path.absolute())
+    path = rooted(path)
     folder = PrivateFolder(path.parent)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     fd = open_file(fresh, folder.place(fresh), os.O_WRONLY | os.O_EXCL, create=True)
@@ -62,7 +62,7 @@ def registration_token(path: Path) -> str:
         OwnershipError: Another user could alter the folder, or owns the file.
         OSError: The file cannot be read or written, or a link is in its place.
     """
-    token = _read_token(long_path(path.absolute()))
+    token = _read_token(rooted(path))
     if not token:
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         write_private(path, f"{token}\n".encode())

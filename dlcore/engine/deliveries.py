@@ -22,7 +22,7 @@ import msgspec
 from dlcore.disk.links import is_file, is_folder
 from dlcore.disk.private_folder import PrivateFolder, make_way
 from dlcore.errors import OwnershipError
-from dlcore.long_path import long_path
+from dlcore.long_path import rooted
 from dlcore.model import Manifest
 from dlcore.store.files import Files, read_document, write_document
 from dlcore.store.tree import folders_of
@@ -86,7 +86,7 @@ class Deliveries:
     """
 
     def __init__(self, folder: Path, files: Files | None = None) -> None:
-        self._folder = long_path(folder.absolute())
+        self._folder = rooted(folder)
         self._files = files or Files(PrivateFolder(self._folder))
 
     def find(self, path: Path, inode: int) -> Delivered | None:

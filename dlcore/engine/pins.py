@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dlcore.disk.faults import guarded
 from dlcore.disk.private_folder import PrivateFolder
-from dlcore.long_path import long_path
+from dlcore.long_path import rooted
 from dlcore.store.files import Files, read_document, write_document
 from dlcore.store.tree import ensure_folder
 
@@ -30,7 +30,7 @@ def keep(state: Path, document: bytes) -> str:
     """
     digest = hashlib.sha256(document).hexdigest()
     if read(state, digest) is None:
-        state = long_path(state.absolute())
+        state = rooted(state)
         files, folder = Files(PrivateFolder(state)), state / FOLDER
         with guarded("keep what the run begins with", state, len(document)):
             ensure_folder(files, folder)
@@ -46,7 +46,7 @@ def read(state: Path, digest: str) -> bytes | None:
     Raises:
         StorageError: The disk failed.
     """
-    state = long_path(state.absolute())
+    state = rooted(state)
     path = state / FOLDER / digest
     with guarded(f"read {path}", state):
         document = read_document(Files(PrivateFolder(state)), path)
@@ -60,7 +60,7 @@ def tidy(state: Path, needed: Collection[str] = ()) -> None:
     Raises:
         StorageError: The disk failed.
     """
-    state = long_path(state.absolute())
+    state = rooted(state)
     files, folder = Files(PrivateFolder(state)), state / FOLDER
     with guarded("remove what an earlier run began with", state):
         if files.status(folder) is None:

@@ -24,7 +24,7 @@ from dlcore.engine.event_writer import EventWriter
 from dlcore.engine.events import EventBus, RunBegan
 from dlcore.engine.thinning import RecordPolicy, Thinning
 from dlcore.errors import NotFoundError, StorageError
-from dlcore.long_path import long_path
+from dlcore.long_path import rooted
 from dlcore.store.files import Files, read_document, write_fully
 from dlcore.store.tree import ensure_folder
 from dlcore.waiting import in_thread
@@ -44,7 +44,7 @@ class RunRecords:
     """
 
     def __init__(self, state: Path, kept_runs: int) -> None:
-        self._state = long_path(state.absolute())
+        self._state = rooted(state)
         self._opened = PrivateFolder(self._state)
         self._files = Files(self._opened)
         self._kept_runs = kept_runs
@@ -131,7 +131,7 @@ def numbers(state: Path) -> list[int]:
     Raises:
         StorageError: The disk failed.
     """
-    state = long_path(state.absolute())
+    state = rooted(state)
     files, folder = Files(PrivateFolder(state)), state / FOLDER
     with guarded("look for records of runs", state):
         return sorted(_numbers(files.names(folder))) if files.status(folder) else []
@@ -148,7 +148,7 @@ def read(state: Path, number: int = LATEST) -> bytes:
         NotFoundError: There is none.
         StorageError: The disk failed.
     """
-    inside = long_path(state.absolute())
+    inside = rooted(state)
     path = inside / FOLDER / _name(number)
     with guarded(f"read {path}", inside):
         files = Files(PrivateFolder(inside))

@@ -20,7 +20,7 @@ from dlcore.disk.faults import guarded
 from dlcore.disk.private_folder import PrivateFolder
 from dlcore.engine.state import RunState
 from dlcore.errors import RunStateError, RunStateFault
-from dlcore.long_path import long_path
+from dlcore.long_path import rooted
 from dlcore.native import block_checksums
 from dlcore.store.files import Files, read_document, write_document
 
@@ -90,7 +90,7 @@ def load(state: Path) -> RunState | None:
         RunStateError: As `decode_state`.
         StorageError: The file is there but the disk fails.
     """
-    folder = long_path(state.absolute())
+    folder = rooted(state)
     path = folder / STATE_FILE
     with guarded(f"read {path}", state):
         document = read_document(Files(PrivateFolder(folder)), path)
@@ -109,7 +109,7 @@ class StateFile:
 
     def __init__(self, state: Path) -> None:
         self._state = state
-        self._folder = long_path(state.absolute())
+        self._folder = rooted(state)
         self._opened = PrivateFolder(self._folder)
         self._files = Files(self._opened)
 

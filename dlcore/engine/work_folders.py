@@ -19,7 +19,7 @@ from dlcore.disk.faults import guarded
 from dlcore.disk.links import is_link
 from dlcore.disk.private_folder import PrivateFolder
 from dlcore.engine.built_in_variables import LOG_FOLDER, WORK_FOLDER
-from dlcore.long_path import long_path
+from dlcore.long_path import rooted
 from dlcore.steps.interface import SCRATCH_FOLDER
 from dlcore.store.files import Files
 from dlcore.store.tree import ensure_folder
@@ -37,7 +37,7 @@ def make_work_folders(state: Path, *, is_new: bool) -> None:
     Raises:
         StorageError: The disk failed.
     """
-    state = long_path(state.absolute())
+    state = rooted(state)
     files = Files(PrivateFolder(state))
     _remove(state / WORK_FOLDER if is_new else state / WORK_FOLDER / SCRATCH_FOLDER)
     with guarded("make the folders of the steps", state):

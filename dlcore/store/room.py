@@ -9,7 +9,7 @@ import msgspec
 
 from dlcore.disk import system
 from dlcore.errors import DiskFullError
-from dlcore.long_path import long_path
+from dlcore.long_path import rooted
 
 GIB = 1 << 30
 
@@ -53,7 +53,7 @@ def space_at(path: Path) -> Space:
     Raises:
         OSError: The system does not tell.
     """
-    path = long_path(path.absolute())
+    path = rooted(path)
     found = next(p for p in (path, *path.parents) if p.exists())
     return Space(system.free_bytes(found), shutil.disk_usage(found).total)
 

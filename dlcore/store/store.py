@@ -23,7 +23,7 @@ from dlcore.disk.ownership import check_way
 from dlcore.disk.private_folder import PrivateFolder
 from dlcore.disk.system import allocated_bytes
 from dlcore.errors import InternalError, ManifestError
-from dlcore.long_path import long_path, plain_path
+from dlcore.long_path import plain_path, rooted
 from dlcore.model import Manifest
 from dlcore.printable import quoted
 from dlcore.store.files import Files, write_document
@@ -82,7 +82,7 @@ class Store:
             OwnershipError: Another user could alter the directory, or has altered it.
             StorageError: The directory cannot be used.
         """
-        state = long_path(state.absolute())
+        state = rooted(state)
         anywhere = Files()
         with _translated(anywhere, "open the state directory", state):
             check_way(state)
@@ -102,7 +102,7 @@ class Store:
 
         Only for `read_manifest` and `reserved_bytes`.
         """
-        state = long_path(state.absolute())
+        state = rooted(state)
         return cls(state, Files(PrivateFolder(state)))
 
     def prepare(self) -> None:
