@@ -17,7 +17,7 @@ _MAKE_ROOM = "What was verified is kept: make room and run again."
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _REMEDIES = {
     errno.ENOENT: "Check the path; choose another one if it cannot be created.",
-    errno.EEXIST: "Remove what is at that path and run again.",
+    errno.EEXIST: "Choose another path, or remove what is there and run again.",
     errno.EROFS: "Mount it writable, or choose another folder.",
     errno.EACCES: "Give this user the right to write there, or choose another folder.",
     errno.EPERM: "Give this user the right to write there, or choose another folder.",
@@ -27,8 +27,8 @@ _REMEDIES = {
     errno.EFBIG: "Choose a folder on a file system that allows files of this length.",
     errno.EIO: "Check the disk. The next run fetches again what it cannot read back.",
     errno.ELOOP: "Remove the symbolic link and run again.",
-    errno.ENOTDIR: "Remove what is at that path and run again.",
-    errno.EISDIR: "Remove what is at that path and run again.",
+    errno.ENOTDIR: "Check the path: a file is where a folder should be.",
+    errno.EISDIR: "Check the path: a folder is where a file should be.",
 }
 _REMEDIES_OF_WINDOWS = {
     SHARING_VIOLATION: "Close the program that has it open, and run again. "
