@@ -44,6 +44,6 @@ def require(extra: Extra) -> None:
     """
     if not is_installed(extra):
         raise ConfigError(
-            f"{_PURPOSES[extra]} needs the package {_MODULES[extra]}, which is not installed",
+            f"the package {_MODULES[extra]} is not installed; it is for {_PURPOSES[extra]}",
             remedy=f"Install it: pip install 'dlcore-engine[{extra}]'",
         )

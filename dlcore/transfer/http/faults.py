@@ -122,6 +122,18 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     return parse_retry_after_s(headers.get("Retry-After", ""), now)
 
 
+def _tls_error(endpoint: str, request: str, error: OSError) -> TlsError:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
+        what = "the certificate was not accepted"
+        remedy = "Name your own authority with ca_file; check this machine's clock."
+    else:
+        what = "no TLS connection came about"
+        remedy = "Check that the server, and a proxy before it, speak https at this port."
+    return TlsError(
+        f"{request}: {what}: {_reason(error)}", fault=Fault.TLS, endpoint=endpoint, remedy=remedy
+    )
+
+
 def error_of_exception(
     endpoint: str, request: str, error: BaseException, *, has_headers: bool
 ) -> TransferError:
@@ -134,12 +146,7 @@ def error_of_exception(
         has_headers: Whether the headers of the response had arrived.
     """
     if isinstance(error, aiohttp.ClientSSLError | ssl.SSLCertVerificationError):
-        return TlsError(
-            f"{request}: the certificate was not accepted: {_reason(error)}",
-            fault=Fault.TLS,
-            endpoint=endpoint,
-            remedy="Name your own authority with ca_file; check this machine's clock.",
-        )
+        return _tls_error(endpoint, request, error)
     fault, what = _classify(error, has_headers=has_headers)
     reason = _reason(error)
     return TransferError(

@@ -77,6 +77,7 @@ async def test_an_unknown_authority_is_a_tls_error(ca_file: str) -> None:
     error = await tls_error(trustme.CA().issue_cert("localhost"), ca_file)
     assert isinstance(error, TlsError)
     assert error.fault is Fault.TLS
+    assert "the certificate was not accepted" in error.message
 
 
 @pytest.mark.wine_cannot(reason="trusts every certificate")
@@ -106,8 +107,10 @@ async def test_plain_http_at_an_https_url_is_a_tls_error(nginx_url: str) -> None
     """Fault N7: a server speaks plain HTTP at an https URL. dlcore refuses it and does not fall
     back.
     """
-    with pytest.raises(TlsError):
+    with pytest.raises(TlsError) as refused:
         await fetch(Hostile([]), Collector(50), url=nginx_url.replace("http:", "https:"))
+    assert "no TLS connection" in refused.value.message
+    assert "certificate" not in refused.value.message
 
 
 @pytest.mark.posix_only(reason="Windows itself checks certificates")
