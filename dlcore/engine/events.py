@@ -31,11 +31,11 @@ class PackageStarted(Event, frozen=True):
 
 
 class PackageReady(Event, frozen=True):
-    """A package is complete, verified and visible.
+    """A package is complete and verified.
 
     Attributes:
         package: Its id.
-        path: The folder with its files.
+        path: The folder with its files. A fetch moves it to its place afterwards.
     """
 
     package: str
