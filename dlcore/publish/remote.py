@@ -16,6 +16,7 @@ from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.store_faults import opening_faults, store_faults
 
 if TYPE_CHECKING:
+    from obstore import GetResult
     from obstore.store import ObjectStore
 
 BUCKET_SCHEMES = frozenset({"az", "s3", "gs"})
@@ -63,13 +64,11 @@ class RemoteSite:
             return None
 
     def read(self, key: str, start: int, end: int) -> memoryview:
-        """Read a range in one request. No memory is used for more than was asked for."""
-        import obstore
-
+        """Read a range. No memory is used for more than was asked for."""
         data = bytearray()
         with self.faults():
-            found = obstore.get(self._store, key, options={"range": (start, end)})
-            for piece in found.stream():
+            found = self._whole(key, end) if start == 0 else None
+            for piece in (found or self._part(key, start, end)).stream():
                 data += memoryview(piece)[: end - start - len(data) + 1]
                 if len(data) > end - start:
                     break
@@ -81,6 +80,18 @@ class RemoteSite:
                 remedy="Check the URL, and that no proxy changes the server's responses.",
             )
         return memoryview(data)
+
+    def _part(self, key: str, start: int, end: int) -> GetResult:
+        import obstore
+
+        return obstore.get(self._store, key, options={"range": (start, end)})
+
+    def _whole(self, key: str, length_bytes: int) -> GetResult | None:
+        """All of a document, which a web server also sends that knows no ranges; None if longer."""
+        import obstore
+
+        found = obstore.get(self._store, key) if self._is_web else None
+        return found if found and found.meta["size"] == length_bytes else None
 
     def keys(self, folder: str) -> Iterator[str] | None:
         """The store's list; a web server has none."""

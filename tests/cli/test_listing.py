@@ -8,6 +8,7 @@ import pytest
 
 from dlcore.publish import publish
 from tests.cli.conftest import Site
+from tests.cli.files import python_server
 from tests.cli.helpers import Here, refused
 from tests.engine.scene import make_tree
 
@@ -72,3 +73,10 @@ def test_the_files_of_a_version_are_told(here: Here, versions: Path) -> None:
 def test_an_empty_folder_is_told(here: Here, site: Site) -> None:
     assert "hollow/inside/" in here("tree", site.published, "ABC00001").out
     assert here("tree", site.published, "ABC00001", "--json").document["folders"]
+
+
+def test_a_server_without_ranges_is_listed_too(here: Here, versions: Path) -> None:
+    """Fault: a web server knows no ranges. dlcore reads its documents as a whole."""
+    with python_server(versions) as url:
+        assert here("list", url).out.split()[3:5] == ["ABC00012", "2"]
+        assert "same" in here("tree", url, "ABC00012").out
