@@ -28,6 +28,7 @@ from dlcore.timeline.timeline import Timeline
 
 MAX_STALLS = 3  # of the longest ones: who reads more looks at the picture
 MIN_STALL_SHARE = 0.02  # of the run: what is shorter does not explain why it was slow
+MIN_STALL_S = 0.05  # below, a wait is the time that looking takes
 MIN_SILENCE_S = 2.0
 SLOW = 0.25  # of the rate of the fastest endpoint
 MIN_BUSY_S = 1.0  # before the rate of an endpoint is compared
@@ -101,7 +102,7 @@ def _failures(timeline: Timeline) -> Iterator[Reason]:
 
 
 def _stalls(timeline: Timeline) -> Iterator[Reason]:
-    shortest_s = MIN_STALL_SHARE * timeline.duration_s
+    shortest_s = max(MIN_STALL_S, MIN_STALL_SHARE * timeline.duration_s)
     stalled = sorted(timeline.steps, key=lambda step: -step.stall_s)
     for step in stalled[:MAX_STALLS]:
         if step.stall_s > shortest_s:
