@@ -23,8 +23,8 @@ from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.state import trust_root_option, wait_option
 from dlcore.cli.views import View, open_view
 from dlcore.engine.download.packages import Retry
+from dlcore.engine.event_bus import EventBus
 from dlcore.engine.event_writer import Write, written
-from dlcore.engine.events import EventBus
 from dlcore.engine.fetch import fetch
 from dlcore.engine.fetch_many import fetch_many
 from dlcore.engine.placing import FetchItem

@@ -16,8 +16,9 @@ from typing import Final
 
 from aiohttp import web
 
+from dlcore.engine.event_bus import EventBus
 from dlcore.engine.event_lines import EventLines, StampedEvent, stamp
-from dlcore.engine.events import Event, EventBus, RunEnded
+from dlcore.engine.events import Event, RunEnded
 from dlcore.engine.thinning import RecordPolicy, Thinning
 from dlcore.errors import ConfigError
 from dlcore.timeline import timeline_of

@@ -22,8 +22,9 @@ from dlcore.engine.catalogs import Catalogs, check_known
 from dlcore.engine.content import Content
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.library import Library
+from dlcore.engine.event_bus import EventBus
 from dlcore.engine.event_log import LoggedBus
-from dlcore.engine.events import EndpointRenewed, Event, EventBus
+from dlcore.engine.events import EndpointRenewed, Event
 from dlcore.engine.holding import hold
 from dlcore.engine.identity import identify
 from dlcore.engine.judge import Judge

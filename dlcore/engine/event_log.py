@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 
 from dlcore.engine import events
+from dlcore.engine.event_bus import EventBus
 from dlcore.engine.event_words import describe
 from dlcore.engine.outcomes import StepOutcome
 
@@ -26,7 +27,7 @@ _WARNINGS = (
 )
 
 
-class LoggedBus(events.EventBus):
+class LoggedBus(EventBus):
     """Passes events to its listeners, and to the log.
 
     Args:

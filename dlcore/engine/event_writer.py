@@ -14,8 +14,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TypeAlias
 
+from dlcore.engine.event_bus import EventBus
 from dlcore.engine.event_lines import Clock, StampedEvent, stamp
-from dlcore.engine.events import Event, EventBus
+from dlcore.engine.events import Event
 from dlcore.errors import DlcoreError
 from dlcore.waiting import in_thread
 

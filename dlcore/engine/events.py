@@ -6,9 +6,6 @@ as JSON (`encode`) an event is one object with the member ``event``; members are
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-
 import msgspec
 
 
@@ -429,48 +426,3 @@ class StepEnded(Event, frozen=True):
 def encode(event: Event) -> bytes:
     """The event as one line of JSON, without the line's end."""
     return msgspec.json.encode(event)
-
-
-class EventBus:
-    """Passes each event to every listener that is there when it happens."""
-
-    def __init__(self) -> None:
-        self._queues: list[asyncio.Queue[Event | None]] = []
-        self._hearers: list[Callable[[Event], None]] = []
-        self._closed = False
-
-    def emit(self, event: Event) -> None:
-        """Tell all listeners; never waits."""
-        for hear in self._hearers:
-            hear(event)
-        for queue in self._queues:
-            queue.put_nowait(event)
-
-    def subscribe(self, hear: Callable[[Event], None]) -> None:
-        """Call a function of dlcore's own with each event, at once; it neither waits nor fails."""
-        self._hearers.append(hear)
-
-    def unsubscribe(self, hear: Callable[[Event], None]) -> None:
-        """Do not call that function any more."""
-        self._hearers.remove(hear)
-
-    def listen(self) -> AsyncIterator[Event]:
-        """All events from now on, until the bus is closed."""
-        queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._queues.append(queue)
-        if self._closed:
-            queue.put_nowait(None)
-        return self._drain(queue)
-
-    def close(self) -> None:
-        """End all iterations once they have seen what was emitted."""
-        self._closed = True
-        for queue in self._queues:
-            queue.put_nowait(None)
-
-    async def _drain(self, queue: asyncio.Queue[Event | None]) -> AsyncIterator[Event]:
-        try:
-            while (event := await queue.get()) is not None:
-                yield event
-        finally:
-            self._queues.remove(queue)

@@ -16,7 +16,7 @@ from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.download.library import Library
 from dlcore.engine.download.packages import Found, Retry
-from dlcore.engine.events import EventBus
+from dlcore.engine.event_bus import EventBus
 from dlcore.engine.sources import Source
 from dlcore.errors import DlcoreError
 from dlcore.model import Catalog, Manifest

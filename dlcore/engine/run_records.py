@@ -19,9 +19,10 @@ from typing import Final
 
 from dlcore.disk.faults import guarded
 from dlcore.disk.private_folder import PrivateFolder
+from dlcore.engine.event_bus import EventBus
 from dlcore.engine.event_lines import StampedEvent, encode_line
 from dlcore.engine.event_writer import EventWriter
-from dlcore.engine.events import EventBus, RunBegan
+from dlcore.engine.events import RunBegan
 from dlcore.engine.thinning import RecordPolicy, Thinning
 from dlcore.errors import NotFoundError, StorageError
 from dlcore.long_path import rooted

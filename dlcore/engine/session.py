@@ -13,7 +13,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from dlcore.engine.content import Content
-from dlcore.engine.events import Event, EventBus, RunBegan, RunStep
+from dlcore.engine.event_bus import EventBus
+from dlcore.engine.events import Event, RunBegan, RunStep
 from dlcore.engine.judge import Judge
 from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.network_wait import NetworkWait

@@ -11,7 +11,8 @@ import pytest
 
 from dlcore.cli.progress import shown
 from dlcore.cli.views import Lines, Nothing, open_view
-from dlcore.engine.events import EventBus, RangeFailed
+from dlcore.engine.event_bus import EventBus
+from dlcore.engine.events import RangeFailed
 from tests.cli.conftest import Site
 from tests.cli.helpers import COMMAND, Here, served
 

@@ -11,7 +11,7 @@ import pytest
 
 from dlcore.engine.delivering import Package
 from dlcore.engine.download.packages import Retry
-from dlcore.engine.events import EventBus
+from dlcore.engine.event_bus import EventBus
 from dlcore.engine.joint_download import JointDownload
 from dlcore.engine.sources import Source
 from dlcore.errors import ContentRefusedError, Fault, IntegrityError, StorageError

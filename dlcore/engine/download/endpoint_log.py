@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.package import PackageDownload
-from dlcore.engine.events import EndpointDropped, EndpointNote, EventBus, RangeFailed
+from dlcore.engine.event_bus import EventBus
+from dlcore.engine.events import EndpointDropped, EndpointNote, RangeFailed
 from dlcore.errors import Fault, TransferError
 from dlcore.schedule import EndpointChange, EndpointChanged
 
