@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 A = TypeVar("A")
 PATIENCE_S = 2.0  # real time in which a thread that is no executor's may still wake the loop
+MAX_WORK_S = 60.0  # real time that an executor's thread may take on a busy machine
 
 
 class DeadlockError(Exception):
@@ -52,6 +53,11 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._worked)
         return future
 
+    @property
+    def is_working(self) -> bool:
+        """Whether an executor's thread is at work."""
+        return self._at_work > 0
+
     def _worked(self, _: asyncio.Future[T]) -> None:
         self._at_work -= 1
 
@@ -59,7 +65,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """How long to wait for real; moves the time if that is not at all."""
         self.turns += 1
         self.each_turn(self.turns)
-        if self._at_work or timeout_s is None:
+        if self.is_working or timeout_s is None:
             return timeout_s
         self._virtual_s += max(0.0, timeout_s)
         return 0.0
@@ -77,7 +83,7 @@ class _JumpingSelector(selectors.DefaultSelector):
         wait_s = self._loop.jump(timeout)
         if wait_s != 0.0:
             # A thread wakes the loop; what is due in virtual time waits for it.
-            found = super().select(60.0 if timeout is not None else PATIENCE_S)
+            found = super().select(MAX_WORK_S if self._loop.is_working else PATIENCE_S)
             if not found and timeout is None:
                 raise DeadlockError("every task waits, and nothing is under way")
             return found

@@ -42,8 +42,13 @@ SPLIT = ("law", "engine", "cli", "transfer", "publish", "store", "steps", "nativ
 MAX_FILES = 12  # in one process of them; each process takes five seconds to start
 
 SLOW = ("PYTHONDONTWRITEBYTECODE", "SSL_CERT_FILE", "SSL_CERT_DIR")  # as in wine.sh
+SERVERS_OF_LINUX = ("DLCORE_REQUIRE_SERVERS", "DLCORE_AZURITE", "DLCORE_NGINX")
 ENVIRONMENT = {
-    **{name: value for name, value in os.environ.items() if name not in SLOW},
+    **{
+        name: value
+        for name, value in os.environ.items()
+        if name not in SLOW and name not in SERVERS_OF_LINUX
+    },
     "WINEPREFIX": str(BUILD / "wine.prefix"),
     "WINEDEBUG": "-all",
     "PYTHONPYCACHEPREFIX": r"C:\pycache",  # as in wine.sh
