@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from dlcore.schedule.eligibility import Eligibility
 from dlcore.schedule.endpoint import Endpoint
 from dlcore.schedule.inflight import FOREVER_S, InFlight, InFlightTable
-from dlcore.schedule.picker import Eligibility
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.rescue import Forecast, Helper, Means, Rescue, WasteBudget, rescue
 from dlcore.schedule.types import Request

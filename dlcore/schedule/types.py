@@ -22,7 +22,7 @@ class Terms(msgspec.Struct, frozen=True):
 
     Attributes:
         max_connections: Up to this many requests are in flight there at once; at least 1.
-        cost: An endpoint that costs more than another gets work only by the rule in `picker`.
+        cost: An endpoint that costs more than another gets work only by the rule in `eligibility`.
         cap_bytes_per_s: Bytes per second that may be asked of it; 0.0: no cap.
     """
 

@@ -1,0 +1,170 @@
+"""Which endpoint may serve what: by what it holds, by blame, and by cost.
+
+An endpoint serves an object that it holds, unless
+
+* it sent those very bytes wrong, and another endpoint has not yet;
+* the object did not match as a whole, and another endpoint serves it alone now;
+* it sends whole objects only, and sends this one already;
+* it costs more than another endpoint in use that holds the object. Then it gets work only while a
+  step waits for the package, and the cheaper ones together would need longer than
+  `Policy.max_cheap_wait_s` for the rest of it at the measured rate. What all cheaper ones sent
+  wrong is served by it in any case, because they leave it to others.
+
+An endpoint on trial begins blocks, but does not continue one that others can continue: what has
+arrived of it would have to wait if the endpoint fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Mapping
+
+from dlcore.model import BlockInPackage, ObjectIndex
+from dlcore.schedule.block_map import BlockMap
+from dlcore.schedule.endpoint import Endpoint
+from dlcore.schedule.inflight import InFlightTable
+from dlcore.schedule.policy import Policy
+from dlcore.schedule.split_block import SplitBlock
+
+
+class Eligibility:
+    """Says which endpoint may serve what.
+
+    Args:
+        policy: How long a step waits for cheap endpoints.
+        endpoints: All endpoints by name.
+        in_flight: The requests in flight.
+    """
+
+    def __init__(
+        self, policy: Policy, endpoints: Mapping[str, Endpoint], in_flight: InFlightTable
+    ) -> None:
+        self._policy = policy
+        self._endpoints = endpoints
+        self._in_flight = in_flight
+        self._awaited: Container[str] = ()
+
+    def set_awaited(self, packages: Container[str]) -> None:
+        """Steps wait for these packages now."""
+        self._awaited = packages
+
+    def is_awaited(self, package: str) -> bool:
+        """Whether a step waits for the package now."""
+        return package in self._awaited
+
+    def is_held(self, package: str, index: ObjectIndex) -> bool:
+        """Whether any endpoint in use holds the object."""
+        return any(endpoint.holds(package, index) for endpoint in self._endpoints.values())
+
+    def may_serve(
+        self, endpoint: Endpoint, block_map: BlockMap, index: ObjectIndex, now_s: float
+    ) -> bool:
+        """Whether an endpoint may serve an object of a package now."""
+        return (
+            endpoint.holds(block_map.package, index)
+            and self._may_be_server(endpoint, block_map, index)
+            and self._may_stream(endpoint, block_map.package, index)
+            and self._is_worth_its_cost(endpoint, block_map, index, now_s)
+        )
+
+    def avoids(self, endpoint: Endpoint, block_map: BlockMap, number: BlockInPackage) -> bool:
+        """Whether an endpoint should leave a block to others, because it sent it wrong."""
+        culprits = block_map.served_bad(number) or ()
+        index, _ = block_map.manifest.locate_block(number)
+        return self._leaves_to_others(endpoint, block_map.package, index, culprits)
+
+    def is_left_to(self, endpoint: Endpoint, block_map: BlockMap, number: BlockInPackage) -> bool:
+        """Whether all cheaper endpoints sent a block wrong, so that this one serves it."""
+        culprits = block_map.served_bad(number) or ()
+        index, _ = block_map.manifest.locate_block(number)
+        return (
+            endpoint.name not in culprits
+            and endpoint.holds(block_map.package, index)
+            and self._may_be_server(endpoint, block_map, index)
+            and all(
+                other.name in culprits
+                for other in self._cheaper(endpoint, block_map.package, index)
+            )
+        )
+
+    def leaves_to_better(
+        self, endpoint: Endpoint, block_map: BlockMap, index: ObjectIndex, now_s: float
+    ) -> bool:
+        """Whether an endpoint is on trial, and one that is not may be asked for the object now."""
+        return endpoint.is_on_trial and any(
+            other.is_relied_on
+            and other.may_be_asked(now_s)
+            and self.may_serve(other, block_map, index, now_s)
+            for other in self._endpoints.values()
+        )
+
+    def continues(
+        self, endpoint: Endpoint, block_map: BlockMap, split: SplitBlock, now_s: float
+    ) -> bool:
+        """Whether an endpoint is the one to continue a split block."""
+        if not self.may_continue(endpoint, block_map, split, now_s):
+            return False
+        server = self._endpoints[split.endpoint]
+        return server is endpoint or not (
+            server.may_be_asked(now_s)
+            and server.is_relied_on
+            and server.holds(block_map.package, split.blocks.object)
+        )
+
+    def may_continue(
+        self, endpoint: Endpoint, block_map: BlockMap, split: SplitBlock, now_s: float
+    ) -> bool:
+        """Whether an endpoint may continue a split block if it has nothing else to do."""
+        index = split.blocks.object
+        return self.may_serve(endpoint, block_map, index, now_s) and not self.leaves_to_better(
+            endpoint, block_map, index, now_s
+        )
+
+    def _may_stream(self, endpoint: Endpoint, package: str, index: ObjectIndex) -> bool:
+        """Whether the endpoint can send parts, or does not send the object already."""
+        return endpoint.sends_ranges or not self._in_flight.is_sent(endpoint.name, package, index)
+
+    def _may_be_server(self, endpoint: Endpoint, block_map: BlockMap, index: ObjectIndex) -> bool:
+        """Whether the endpoint may serve an object that only one endpoint at a time may serve."""
+        if not block_map.whole_objects.needs_one_server(index):
+            return True
+        server = block_map.whole_objects.sole_server(index)
+        if server and self._endpoints[server].holds(block_map.package, index):
+            return server == endpoint.name
+        culprits = block_map.whole_objects.failed_servers(index)
+        return not self._leaves_to_others(endpoint, block_map.package, index, culprits)
+
+    def _leaves_to_others(
+        self, endpoint: Endpoint, package: str, index: ObjectIndex, culprits: Collection[str]
+    ) -> bool:
+        """Whether the endpoint sent the object's bytes wrong, and another has not yet."""
+        return endpoint.name in culprits and any(
+            name not in culprits and other.holds(package, index)
+            for name, other in self._endpoints.items()
+        )
+
+    def _is_worth_its_cost(
+        self, endpoint: Endpoint, block_map: BlockMap, index: ObjectIndex, now_s: float
+    ) -> bool:
+        package = block_map.package
+        cheaper = [
+            other
+            for other in self._cheaper(endpoint, package, index)
+            if self._may_be_server(other, block_map, index)
+        ]
+        if not cheaper:
+            return True
+        if not self.is_awaited(package):
+            return False
+        left_bytes = block_map.unverified * block_map.manifest.block_bytes
+        rate_bytes_per_s = sum(other.total_bytes_per_s(now_s) for other in cheaper)
+        if left_bytes <= rate_bytes_per_s * self._policy.max_cheap_wait_s:
+            return False
+        endpoint.needed_for(package)
+        return True
+
+    def _cheaper(self, endpoint: Endpoint, package: str, index: ObjectIndex) -> list[Endpoint]:
+        return [
+            other
+            for other in self._endpoints.values()
+            if other.terms.cost < endpoint.terms.cost and other.holds(package, index)
+        ]
