@@ -10,7 +10,7 @@ Guarantees:
 * What a failed request did not deliver is missing again at once.
 
 What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circuit_breaker`,
-`endpoint`) and a package (here):
+`endpoint`) and a package (`outcomes`):
 
 | From | Input | To | Event |
 |---|---|---|---|
@@ -51,13 +51,15 @@ from dlcore.errors import Fault
 from dlcore.model import BlockInObject, BlockRange, Manifest, ObjectIndex
 from dlcore.schedule.block_map import BlockMap
 from dlcore.schedule.demand import Demand
+from dlcore.schedule.dispatcher import Dispatcher
+from dlcore.schedule.eligibility import Eligibility
 from dlcore.schedule.endgame import Endgame
 from dlcore.schedule.endpoint import Endpoint
 from dlcore.schedule.inflight import InFlight, InFlightTable
 from dlcore.schedule.interface import Scheduler
-from dlcore.schedule.picker import Eligibility, Picker, Shortage
+from dlcore.schedule.outcomes import Outcomes
+from dlcore.schedule.picker import Shortage
 from dlcore.schedule.policy import Policy
-from dlcore.schedule.request_size import request_bytes
 from dlcore.schedule.rescue import WasteBudget
 from dlcore.schedule.types import (
     Answer,
@@ -65,11 +67,7 @@ from dlcore.schedule.types import (
     Event,
     Events,
     ObjectRejected,
-    PackageComplete,
-    PackageExhausted,
-    Request,
     RequestNumber,
-    SplitBlockDropped,
     SplitBlockFilled,
     StartKept,
     Terms,
@@ -93,16 +91,24 @@ class DeadlineScheduler(Scheduler):
         }
         self._demand = Demand()
         self._block_maps = self._demand.block_maps
-        self._unlocated: dict[str, set[str]] = {}  # package -> endpoints that have not told yet
-        self._complete: set[str] = set()  # packages that were told to be so
-        self._exhausted: set[str] = set()  # the same
         self._cap_bytes_per_s = 0.0
         self._in_flight = InFlightTable(tell)
         self._eligibility = Eligibility(self._policy, self._endpoints, self._in_flight)
         self._budget = WasteBudget(self._policy)
-        self._picker = Picker(self._policy, self._block_maps, self._eligibility, self._in_flight)
         self._endgame = Endgame(
             self._policy, self._in_flight, self._endpoints, self._eligibility, self._budget
+        )
+        self._dispatcher = Dispatcher(
+            self._policy,
+            self._demand,
+            self._endpoints,
+            self._in_flight,
+            self._eligibility,
+            self._endgame,
+            tell,
+        )
+        self._outcomes = Outcomes(
+            self._block_maps, self._endpoints, self._in_flight, self._eligibility, tell
         )
         self._now_s = 0.0
         self._share_cap()
@@ -118,17 +124,14 @@ class DeadlineScheduler(Scheduler):
         """Add a package."""
         block_map = BlockMap(package, manifest, verified, self._policy)
         self._demand.add(block_map)
-        self._unlocated[package] = set(self._endpoints)
-        self._complete.discard(package)
-        self._exhausted.discard(package)
         self._budget.want(block_map.missing_bytes, manifest.block_bytes)
-        self._review(package)
+        self._outcomes.want(package)
         return self._take_events()
 
     def forget(self, package: str) -> Events:
         """Fetch nothing more of a package."""
         self._demand.remove(package)
-        del self._unlocated[package]
+        self._outcomes.forget(package)
         for endpoint in self._endpoints.values():
             endpoint.forget(package)
         return self._take_events()
@@ -160,9 +163,8 @@ class DeadlineScheduler(Scheduler):
         """Note what an endpoint holds of a package."""
         if package in self._block_maps:
             self._endpoints[endpoint].located(package, objects)
-            self._unlocated[package].discard(endpoint)
             self._make_way()
-            self._review(package)
+            self._outcomes.located(package, endpoint)
         return self._take_events()
 
     def lacks_ranges(self, endpoint: str) -> Events:
@@ -174,8 +176,7 @@ class DeadlineScheduler(Scheduler):
         """Ask all endpoints again, except quarantined ones."""
         for endpoint in self._endpoints.values():
             endpoint.reset()
-        self._unlocated[package] = set(self._endpoints)
-        self._exhausted.discard(package)
+        self._outcomes.retry(package)
         return self._take_events()
 
     # What time changes, and what connections do
@@ -201,9 +202,8 @@ class DeadlineScheduler(Scheduler):
     def next_request(self, endpoint: str, now_s: float, free_bytes: int) -> Answer:
         """Pick what a connection to the endpoint asks for."""
         self._now_s = now_s
-        found = self._next_request(self._endpoints[endpoint], free_bytes)
+        found = self._dispatcher.next_request(self._endpoints[endpoint], now_s, free_bytes)
         if isinstance(found, Shortage):
-            self._drop_stuck()
             return Answer(None, self._take_events(), lacks_memory=True)
         return Answer(found, self._take_events(), lacks_memory=False)
 
@@ -299,7 +299,7 @@ class DeadlineScheduler(Scheduler):
         """End a request whose bytes have all arrived."""
         if item := self._end(number, now_s):
             item.endpoint.finished(number, is_sound=item.is_sound)
-            self._review(item.request.package)
+            self._outcomes.review(item.request.package)
         return self._take_events()
 
     def failed(
@@ -322,112 +322,23 @@ class DeadlineScheduler(Scheduler):
             elif fault is Fault.CHANGED:
                 item.block_map.whole_objects.changed(item.request.blocks.object)
             item.endpoint.failed(number, fault, now_s, retry_after_s, jitter)
-            self._review(item.request.package)
-            self._review_if_dropped(item.endpoint)
+            self._outcomes.review(item.request.package)
+            self._outcomes.review_if_dropped(item.endpoint)
         return self._take_events()
 
     def cancelled(self, number: RequestNumber, now_s: float) -> Events:
         """End a request that was stopped on this side."""
         if item := self._end(number, now_s):
             item.endpoint.cancelled(number)
-            self._review(item.request.package)
+            self._outcomes.review(item.request.package)
         return self._take_events()
 
-    # What is picked
-
-    def _next_request(self, endpoint: Endpoint, free_bytes: int) -> Request | Shortage | None:
-        if not endpoint.may_be_asked(self._now_s):
-            return None
-        spare = endpoint.spare_connections
-        if spare < 0:
-            return None
-        if spare == 0:
-            if not self._is_short(free_bytes):
-                return None
-            free_bytes = 0  # one request more, for a part of a block that has its buffer
-        return self._pick(endpoint, free_bytes)
-
-    def _pick(self, endpoint: Endpoint, free_bytes: int) -> Request | Shortage | None:
-        before: list[str] = []  # packages of which nothing is left for this endpoint
-        shortage: Shortage | None = None
-        for block_map in self._demand.to_serve():
-            if block_map.has_work:
-                found = self._help(endpoint, before, free_bytes, is_idle=False) or (
-                    self._pick_missing(endpoint, block_map, free_bytes)
-                )
-                if isinstance(found, Request):
-                    return found
-                if found:
-                    shortage = found
-                    break
-            before.append(block_map.package)
-        return (
-            self._pick_any_part(endpoint)
-            or self._help(endpoint, before, free_bytes, is_idle=True)
-            or shortage
-        )
-
-    def _pick_missing(
-        self, endpoint: Endpoint, block_map: BlockMap, free_bytes: int
-    ) -> Request | Shortage | None:
-        length_bytes = self._length_bytes(endpoint, block_map)
-        return self._picker.pick(endpoint, block_map, length_bytes, self._now_s, free_bytes)
-
-    def _pick_any_part(self, endpoint: Endpoint) -> Request | None:
-        if not endpoint.sends_ranges:
-            return None
-        for block_map in self._block_maps.values():
-            if block_map.split_blocks:
-                length_bytes = self._length_bytes(endpoint, block_map)
-                found = self._picker.pick_any_part(endpoint, block_map, length_bytes, self._now_s)
-                if found:
-                    return found
-        return None
-
-    def _help(
-        self, endpoint: Endpoint, packages: Sequence[str], free_bytes: int, *, is_idle: bool
-    ) -> Request | None:
-        if not endpoint.sends_ranges:
-            return None
-        return self._endgame.help(endpoint, packages, self._now_s, free_bytes, is_idle=is_idle)
-
-    def _is_short(self, free_bytes: int) -> bool:
-        """Whether the free memory does not suffice for a block of a split block's package."""
-        return any(
-            free_bytes < block_map.manifest.block_bytes
-            for block_map in self._block_maps.values()
-            if block_map.split_blocks
-        )
-
-    def _drop_stuck(self) -> None:
-        """Blocks that no endpoint can continue give up the memory that nothing else will free."""
-        if self._in_flight.items:
-            return
-        for package, block_map in self._block_maps.items():
-            for split in tuple(block_map.split_blocks):
-                if not self._eligibility.is_held(package, split.blocks.object):
-                    block_map.abandon(split)
-                    self._events.append(SplitBlockDropped(package, split.blocks))
+    # What follows
 
     def _left_bytes(self) -> int:
         """What is still to be asked of each endpoint, if all deliver the same."""
         askable = sum(not endpoint.is_dropped for endpoint in self._endpoints.values())
         return self._demand.left_bytes // max(1, askable)
-
-    def _length_bytes(self, endpoint: Endpoint, block_map: BlockMap) -> int:
-        if not endpoint.sends_ranges:
-            return block_map.manifest.content_bytes + block_map.manifest.block_bytes  # all of it
-        is_awaited = self._eligibility.is_awaited(block_map.package)
-        left_bytes = block_map.missing_bytes if is_awaited else self._demand.left_bytes
-        return request_bytes(
-            self._policy,
-            endpoint,
-            self._endpoints.values(),
-            block_bytes=block_map.manifest.block_bytes,
-            left_bytes=left_bytes,
-        )
-
-    # What follows
 
     def _end(self, number: RequestNumber, now_s: float) -> InFlight | None:
         self._now_s = now_s
@@ -440,39 +351,7 @@ class DeadlineScheduler(Scheduler):
         if culprit:
             endpoint = self._endpoints[culprit]
             endpoint.served_bad_block(now_s)
-            self._review_if_dropped(endpoint)
-
-    def _review_if_dropped(self, endpoint: Endpoint) -> None:
-        """Without an endpoint, any package may be exhausted."""
-        if endpoint.is_dropped:
-            for package in self._block_maps:
-                self._review(package)
-
-    def _review(self, package: str) -> None:
-        """Tell if a package is complete, or if no endpoint is left for it."""
-        block_map = self._block_maps.get(package)
-        if block_map is None or self._in_flight.count(package):
-            return
-        if block_map.is_complete:
-            self._tell_complete(package)
-        elif not self._unlocated[package] and not block_map.is_servable(
-            lambda index: self._eligibility.is_held(package, index)
-        ):
-            self._tell_exhausted(block_map)
-
-    def _tell_complete(self, package: str) -> None:
-        """Told once, even if it was exhausted before."""
-        if package not in self._complete:
-            self._complete.add(package)
-            self._events.append(PackageComplete(package))
-
-    def _tell_exhausted(self, block_map: BlockMap) -> None:
-        """Told once until it is retried."""
-        if block_map.package not in self._exhausted:
-            self._exhausted.add(block_map.package)
-            dropped = tuple(n for n, endpoint in self._endpoints.items() if endpoint.is_dropped)
-            event = PackageExhausted(block_map.package, block_map.unverified, dropped)
-            self._events.append(event)
+            self._outcomes.review_if_dropped(endpoint)
 
     def _make_way(self) -> None:
         """While a step waits, long requests for other packages end as soon as they can."""
