@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection
+from typing import Protocol
 
 from dlcore.model import BlockInObject, BlockInPackage, BlockRange, Manifest, ObjectIndex
 from dlcore.schedule.backlog import MISSING, MISSING_SMALL, Backlog
@@ -27,6 +28,18 @@ IN_FLIGHT, VERIFIED = 2, 3  # besides the two states of missing blocks
 _STATE_AT_START = bytes([MISSING]) + bytes([VERIFIED]) * 255  # by whether it is on disk
 
 
+class BlockMapListener(Protocol):
+    """Hears what changes in the blocks of packages."""
+
+    def missing_changed(self, block_map: BlockMap, more_bytes: int) -> None:
+        """More blocks are missing; or fewer, if the length is negative."""
+        ...
+
+    def split_changed(self, block_map: BlockMap) -> None:
+        """A block is fetched in parts from now on, or not any more."""
+        ...
+
+
 class BlockMap:
     """The blocks of one package.
 
@@ -35,18 +48,25 @@ class BlockMap:
         manifest: What the package consists of.
         verified: One byte per block, non-zero where it is verified on disk already.
         policy: Says what a small object is.
+        listener: Hears what changes from now on, if there is one.
     """
 
     def __init__(
-        self, package: str, manifest: Manifest, verified: bytes | bytearray, policy: Policy
+        self,
+        package: str,
+        manifest: Manifest,
+        verified: bytes | bytearray,
+        policy: Policy,
+        listener: BlockMapListener | None = None,
     ) -> None:
         self.package = package
         self.manifest = manifest
         self._policy = policy
+        self._listener = listener
         self._states = bytearray(verified).translate(_STATE_AT_START)
         self._owners: dict[BlockInPackage, tuple[RequestNumber, ...]] = {}
         self._split: dict[BlockInPackage, SplitBlock] = {}
-        self._backlogs = Backlog(MISSING), Backlog(MISSING_SMALL)
+        self._large, self._small = self._backlogs = Backlog(MISSING), Backlog(MISSING_SMALL)
         self._fill_backlogs()
         self._races: Counter[BlockInPackage] = Counter()
         self._served_bad: dict[BlockInPackage, set[str]] = {}
@@ -57,12 +77,12 @@ class BlockMap:
     @property
     def missing(self) -> int:
         """Number of blocks that nobody is fetching."""
-        return sum(backlog.left for backlog in self._backlogs)
+        return self._large.left + self._small.left
 
     @property
     def missing_bytes(self) -> int:
         """Length of the blocks that nobody is fetching."""
-        return sum(backlog.left_bytes for backlog in self._backlogs)
+        return self._large.left_bytes + self._small.left_bytes
 
     @property
     def unverified(self) -> int:
@@ -231,7 +251,7 @@ class BlockMap:
     def split_verified(self, split: SplitBlock) -> None:
         """A block that was fetched in parts is verified and written."""
         self._whole_objects.served(split.blocks.object, split.served_by)
-        del self._split[split.number]
+        self._end_split(split)
         self._states[split.number] = VERIFIED
 
     def rejected(
@@ -257,7 +277,7 @@ class BlockMap:
 
     def abandon(self, split: SplitBlock) -> None:
         """Nothing came of a block that was fetched in parts: it is missing again."""
-        del self._split[split.number]
+        self._end_split(split)
         self._set_missing(split.number)
 
     def object_rejected(self, index: ObjectIndex, endpoints: Collection[str]) -> str | None:
@@ -308,8 +328,7 @@ class BlockMap:
                 )
 
     def _backlog(self, index: ObjectIndex) -> Backlog:
-        large, small = self._backlogs
-        return small if self.is_small(index) else large
+        return self._small if self.is_small(index) else self._large
 
     def _first_missing(
         self,
@@ -349,13 +368,21 @@ class BlockMap:
         start, end = self.manifest.range_span(blocks)
         self._backlog(blocks.object).take(len(numbers), end - start)
         self._states[numbers[0] : numbers[-1] + 1] = bytes([IN_FLIGHT]) * len(numbers)
+        self._tell_missing(start - end)
 
     def _begin_split(self, blocks: BlockRange, endpoint: str, arrived_bytes: int = 0) -> SplitBlock:
         (number,) = self._numbers(blocks)
         start, end = self.manifest.range_span(blocks)
         split = SplitBlock(number, blocks, end - start, endpoint, arrived_bytes)
         self._split[number] = split
+        if self._listener:
+            self._listener.split_changed(self)
         return split
+
+    def _end_split(self, split: SplitBlock) -> None:
+        del self._split[split.number]
+        if self._listener:
+            self._listener.split_changed(self)
 
     def _give_back(self, number: RequestNumber, block: BlockInPackage) -> None:
         owners = self._owners.get(block, ())
@@ -373,3 +400,8 @@ class BlockMap:
         backlog = self._backlog(index)
         backlog.add_again(number, end - start)
         self._states[number] = backlog.state
+        self._tell_missing(end - start)
+
+    def _tell_missing(self, more_bytes: int) -> None:
+        if self._listener:
+            self._listener.missing_changed(self, more_bytes)

@@ -7,7 +7,7 @@ endpoint may serve, it continues any split block; then it helps any late request
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 
 from dlcore.schedule.block_map import BlockMap
 from dlcore.schedule.demand import Demand
@@ -51,7 +51,7 @@ class Dispatcher:
         self._eligibility = eligibility
         self._endgame = endgame
         self._tell = tell
-        self._picker = Picker(policy, demand.block_maps, eligibility, in_flight)
+        self._picker = Picker(policy, demand, eligibility, in_flight)
 
     def next_request(
         self, endpoint: Endpoint, now_s: float, free_bytes: int
@@ -77,9 +77,9 @@ class Dispatcher:
         return found
 
     def _pick(self, endpoint: Endpoint, now_s: float, free_bytes: int) -> Request | Shortage | None:
-        before: list[str] = []  # packages of which nothing is left for this endpoint
+        before: set[str] = set()  # packages of which nothing is left for this endpoint
         shortage: Shortage | None = None
-        for block_map in self._demand.to_serve():
+        for block_map in self._demand.to_serve:
             if block_map.has_work:
                 found = self._help(endpoint, before, now_s, free_bytes, is_idle=False) or (
                     self._pick_missing(endpoint, block_map, now_s, free_bytes)
@@ -89,7 +89,7 @@ class Dispatcher:
                 if found:
                     shortage = found
                     break
-            before.append(block_map.package)
+            before.add(block_map.package)
         return (
             self._pick_any_part(endpoint, now_s)
             or self._help(endpoint, before, now_s, free_bytes, is_idle=True)
@@ -105,18 +105,17 @@ class Dispatcher:
     def _pick_any_part(self, endpoint: Endpoint, now_s: float) -> Request | None:
         if not endpoint.sends_ranges:
             return None
-        for block_map in self._demand.block_maps.values():
-            if block_map.split_blocks:
-                length_bytes = self._length_bytes(endpoint, block_map)
-                found = self._picker.pick_any_part(endpoint, block_map, length_bytes, now_s)
-                if found:
-                    return found
+        for block_map in self._demand.with_split_blocks:
+            length_bytes = self._length_bytes(endpoint, block_map)
+            found = self._picker.pick_any_part(endpoint, block_map, length_bytes, now_s)
+            if found:
+                return found
         return None
 
     def _help(
         self,
         endpoint: Endpoint,
-        packages: Sequence[str],
+        packages: Collection[str],
         now_s: float,
         free_bytes: int,
         *,
@@ -130,15 +129,15 @@ class Dispatcher:
         """Whether the free memory does not suffice for a block of a split block's package."""
         return any(
             free_bytes < block_map.manifest.block_bytes
-            for block_map in self._demand.block_maps.values()
-            if block_map.split_blocks
+            for block_map in self._demand.with_split_blocks
         )
 
     def _drop_stuck(self) -> None:
         """Blocks that no endpoint can continue give up the memory that nothing else will free."""
         if self._in_flight.items:
             return
-        for package, block_map in self._demand.block_maps.items():
+        for block_map in tuple(self._demand.with_split_blocks):
+            package = block_map.package
             for split in tuple(block_map.split_blocks):
                 if not self._eligibility.is_held(package, split.blocks.object):
                     block_map.abandon(split)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from dlcore.schedule.eligibility import Eligibility
 from dlcore.schedule.endpoint import Endpoint
@@ -50,7 +50,7 @@ class Endgame:
     def help(
         self,
         endpoint: Endpoint,
-        packages: Sequence[str],
+        packages: Collection[str],
         now_s: float,
         free_bytes: int,
         *,
@@ -137,7 +137,7 @@ class Endgame:
         )
 
     def _late(
-        self, endpoint: Endpoint, packages: Sequence[str], now_s: float, is_idle: bool
+        self, endpoint: Endpoint, packages: Collection[str], now_s: float, is_idle: bool
     ) -> list[tuple[InFlight, Forecast]]:
         """Requests that the endpoint can help; of two for the same bytes, the faster one."""
         first: dict[object, tuple[InFlight, Forecast]] = {}

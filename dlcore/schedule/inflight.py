@@ -299,6 +299,8 @@ class InFlightTable:
             return None
         request = item.request
         self._by_package[request.package] -= 1
+        if not self._by_package[request.package]:
+            del self._by_package[request.package]
         self._by_object[_sent(request)] -= 1
         if not self._by_object[_sent(request)]:
             del self._by_object[_sent(request)]

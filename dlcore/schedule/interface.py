@@ -40,7 +40,10 @@ class Scheduler(Protocol):
         ...
 
     def forget(self, package: str) -> Events:
-        """The package is not wanted any more; none of its requests is in flight."""
+        """The package is not wanted any more; none of its requests is in flight.
+
+        A package that is complete is forgotten already; nothing changes then.
+        """
         ...
 
     def order(

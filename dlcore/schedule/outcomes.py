@@ -2,6 +2,7 @@
 
 Both are judged only while none of the package's requests is in flight. A package is exhausted if
 every endpoint has told what it holds, blocks are missing, and no endpoint in use holds one of them.
+A package that is complete leaves the schedule, so that it costs nothing any more.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from dlcore.schedule.block_map import BlockMap
+from dlcore.schedule.demand import Demand
 from dlcore.schedule.eligibility import Eligibility
 from dlcore.schedule.endpoint import Endpoint
 from dlcore.schedule.inflight import InFlightTable
@@ -16,10 +18,10 @@ from dlcore.schedule.types import Event, PackageComplete, PackageExhausted
 
 
 class Outcomes:
-    """What has come of each package so far.
+    """The packages that are wanted, until it is known what they come to.
 
     Args:
-        block_maps: All packages by key.
+        demand: What is wanted.
         endpoints: All endpoints by name.
         in_flight: The requests in flight.
         eligibility: Says which objects an endpoint in use holds.
@@ -28,48 +30,53 @@ class Outcomes:
 
     def __init__(
         self,
-        block_maps: Mapping[str, BlockMap],
+        demand: Demand,
         endpoints: Mapping[str, Endpoint],
         in_flight: InFlightTable,
         eligibility: Eligibility,
         tell: Callable[[Event], None],
     ) -> None:
-        self._block_maps = block_maps
+        self._demand = demand
         self._endpoints = endpoints
         self._in_flight = in_flight
         self._eligibility = eligibility
         self._tell = tell
         self._unlocated: dict[str, set[str]] = {}  # package -> endpoints that have not told yet
-        self._complete: set[str] = set()  # packages that were told to be so
-        self._exhausted: set[str] = set()  # the same
+        self._exhausted: set[str] = set()  # packages that were told to be so
 
-    def want(self, package: str) -> None:
-        """A package was added; it may be complete already."""
-        self._complete.discard(package)
-        self.retry(package)
-        self.review(package)
+    def want(self, block_map: BlockMap) -> None:
+        """A package is wanted; it may be complete already."""
+        self._demand.add(block_map)
+        self.retry(block_map.package)
+        self.review(block_map.package)
 
     def forget(self, package: str) -> None:
-        """Nothing more will come of a package."""
-        del self._unlocated[package]
+        """Nothing more will come of a package; nothing changes if it is complete."""
+        self._demand.remove(package)
+        self._unlocated.pop(package, None)
+        self._exhausted.discard(package)
+        for endpoint in self._endpoints.values():
+            endpoint.forget(package)
 
     def located(self, package: str, endpoint: str) -> None:
-        """An endpoint has told what it holds of a package."""
+        """An endpoint has told what it holds of a package that is wanted."""
         self._unlocated[package].discard(endpoint)
         self.review(package)
 
     def retry(self, package: str) -> None:
-        """Every endpoint is to tell again what it holds of a package."""
-        self._unlocated[package] = set(self._endpoints)
-        self._exhausted.discard(package)
+        """Every endpoint is to tell again what it holds of a package, if that is wanted."""
+        if package in self._demand.block_maps:
+            self._unlocated[package] = set(self._endpoints)
+            self._exhausted.discard(package)
 
     def review(self, package: str) -> None:
         """Tell if a package is complete, or if no endpoint is left for it."""
-        block_map = self._block_maps.get(package)
+        block_map = self._demand.block_maps.get(package)
         if block_map is None or self._in_flight.count(package):
             return
         if block_map.is_complete:
-            self._tell_complete(package)
+            self.forget(package)
+            self._tell(PackageComplete(package))
         elif not self._unlocated[package] and not block_map.is_servable(
             lambda index: self._eligibility.is_held(package, index)
         ):
@@ -78,14 +85,8 @@ class Outcomes:
     def review_if_dropped(self, endpoint: Endpoint) -> None:
         """Without an endpoint, any package may be exhausted."""
         if endpoint.is_dropped:
-            for package in self._block_maps:
+            for package in tuple(self._demand.block_maps):
                 self.review(package)
-
-    def _tell_complete(self, package: str) -> None:
-        """Told once, even if it was exhausted before."""
-        if package not in self._complete:
-            self._complete.add(package)
-            self._tell(PackageComplete(package))
 
     def _tell_exhausted(self, block_map: BlockMap) -> None:
         """Told once until it is retried."""

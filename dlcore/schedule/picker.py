@@ -7,10 +7,10 @@ endpoint may serve what is decided in `eligibility`.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
 
 from dlcore.model import BlockRange
 from dlcore.schedule.block_map import BlockMap
+from dlcore.schedule.demand import Demand
 from dlcore.schedule.eligibility import Eligibility
 from dlcore.schedule.endpoint import Endpoint
 from dlcore.schedule.inflight import InFlightTable
@@ -30,7 +30,7 @@ class Picker:
 
     Args:
         policy: The room's constants.
-        block_maps: All packages by key.
+        demand: What is wanted.
         eligibility: Says which endpoint may serve what.
         in_flight: Where requests begin.
     """
@@ -38,12 +38,12 @@ class Picker:
     def __init__(
         self,
         policy: Policy,
-        block_maps: Mapping[str, BlockMap],
+        demand: Demand,
         eligibility: Eligibility,
         in_flight: InFlightTable,
     ) -> None:
         self._policy = policy
-        self._block_maps = block_maps
+        self._demand = demand
         self._eligibility = eligibility
         self._in_flight = in_flight
 
@@ -152,12 +152,12 @@ class Picker:
         """
         share_bytes = int(self._policy.memory_bytes * self._policy.split_block_share)
         max_split = max(1, share_bytes // block_bytes)
-        count = sum(len(block_map.split_blocks) for block_map in self._block_maps.values())
+        count = sum(len(block_map.split_blocks) for block_map in self._demand.with_split_blocks)
         if count < max_split:
             return False
         stuck = [
             split
-            for block_map in self._block_maps.values()
+            for block_map in self._demand.with_split_blocks
             for split in block_map.split_blocks
             if split.is_at_rest
             and not self._eligibility.is_held(block_map.package, split.blocks.object)

@@ -45,7 +45,7 @@ What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circui
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from dlcore.errors import Fault
 from dlcore.model import BlockInObject, BlockRange, Manifest, ObjectIndex
@@ -90,7 +90,6 @@ class DeadlineScheduler(Scheduler):
             name: Endpoint(name, self._policy, terms, tell) for name, terms in endpoints.items()
         }
         self._demand = Demand()
-        self._block_maps = self._demand.block_maps
         self._cap_bytes_per_s = 0.0
         self._in_flight = InFlightTable(tell)
         self._eligibility = Eligibility(self._policy, self._endpoints, self._in_flight)
@@ -108,7 +107,7 @@ class DeadlineScheduler(Scheduler):
             tell,
         )
         self._outcomes = Outcomes(
-            self._block_maps, self._endpoints, self._in_flight, self._eligibility, tell
+            self._demand, self._endpoints, self._in_flight, self._eligibility, tell
         )
         self._now_s = 0.0
         self._share_cap()
@@ -122,18 +121,14 @@ class DeadlineScheduler(Scheduler):
 
     def want(self, package: str, manifest: Manifest, verified: bytes | bytearray) -> Events:
         """Add a package."""
-        block_map = BlockMap(package, manifest, verified, self._policy)
-        self._demand.add(block_map)
+        block_map = BlockMap(package, manifest, verified, self._policy, self._demand)
         self._budget.want(block_map.missing_bytes, manifest.block_bytes)
-        self._outcomes.want(package)
+        self._outcomes.want(block_map)
         return self._take_events()
 
     def forget(self, package: str) -> Events:
         """Fetch nothing more of a package."""
-        self._demand.remove(package)
         self._outcomes.forget(package)
-        for endpoint in self._endpoints.values():
-            endpoint.forget(package)
         return self._take_events()
 
     def order(
@@ -145,7 +140,7 @@ class DeadlineScheduler(Scheduler):
         """Set the deadline order; takes effect with the next request."""
         self._demand.order(needed, maybe_needed)
         self._eligibility.set_awaited(awaited)
-        self._make_way()
+        self._make_way(self._demand.to_serve)
         return self._take_events()
 
     def set_terms(self, endpoint: str, terms: Terms) -> Events:
@@ -161,9 +156,9 @@ class DeadlineScheduler(Scheduler):
 
     def located(self, package: str, endpoint: str, objects: frozenset[ObjectIndex]) -> Events:
         """Note what an endpoint holds of a package."""
-        if package in self._block_maps:
+        if block_map := self._demand.block_maps.get(package):
             self._endpoints[endpoint].located(package, objects)
-            self._make_way()
+            self._make_way([block_map])
             self._outcomes.located(package, endpoint)
         return self._take_events()
 
@@ -194,7 +189,7 @@ class DeadlineScheduler(Scheduler):
         """While requests are in flight, they are checked regularly; else back-offs end."""
         if self._in_flight.items:
             return now_s + self._policy.check_s
-        if not self._demand.to_serve():
+        if not self._demand.to_serve:
             return None
         resume_s = [endpoint.resume_at_s for endpoint in self._endpoints.values()]
         return min((at_s for at_s in resume_s if at_s > now_s), default=None)
@@ -258,7 +253,7 @@ class DeadlineScheduler(Scheduler):
         elif split := item.split_block:
             item.block_map.split_verified(split)
         if item.block_map.is_complete:
-            self._demand.changed()
+            self._demand.review(item.block_map)
         return self._take_events()
 
     def rejected(self, number: RequestNumber, block: BlockInObject, now_s: float) -> Events:
@@ -290,7 +285,7 @@ class DeadlineScheduler(Scheduler):
         )
         if culprit:
             self._endpoints[culprit].lost(item.request.package, index)
-        self._demand.changed()
+        self._demand.review(item.block_map)
         self._events.append(ObjectRejected(item.request.package, index, culprit))
         self._blame(culprit, now_s)
         return self._take_events()
@@ -353,10 +348,9 @@ class DeadlineScheduler(Scheduler):
             endpoint.served_bad_block(now_s)
             self._outcomes.review_if_dropped(endpoint)
 
-    def _make_way(self) -> None:
-        """While a step waits, long requests for other packages end as soon as they can."""
-        served = self._demand.to_serve()
-        if any(m.missing for m in served if self._eligibility.is_awaited(m.package)):
+    def _make_way(self, block_maps: Iterable[BlockMap]) -> None:
+        """While a step waits for one of these, long requests for others end as soon as they can."""
+        if any(m.missing for m in block_maps if self._eligibility.is_awaited(m.package)):
             self._endgame.make_way(self._now_s)
 
     def _share_cap(self) -> None:

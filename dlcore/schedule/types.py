@@ -179,7 +179,10 @@ class EndpointChanged(msgspec.Struct, frozen=True):
 
 
 class PackageComplete(msgspec.Struct, frozen=True):
-    """Every block of a package is verified, and none of its requests is in flight. Told once."""
+    """Every block of a package is verified, and none of its requests is in flight. Told once.
+
+    The package is forgotten (`Scheduler.forget`).
+    """
 
     package: str
 
