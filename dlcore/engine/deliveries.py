@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import threading
 import zlib
 from pathlib import Path
 
@@ -28,7 +29,8 @@ from dlcore.store.files import Files, read_document, write_document
 from dlcore.store.tree import folders_of
 
 MAX_RECORD_BYTES = 128 << 20  # unpacked; two manifests of the greatest length are shorter
-MAX_RECORDS = 1000  # a record of 100,000 names has about 1 MB; the oldest ones go
+MAX_RECORDS = 10_000  # a record of 100,000 names has about 1 MB; the oldest ones go
+SLACK = 10  # a tenth of the limit is dropped at once
 _log = logging.getLogger(__name__)
 
 
@@ -83,11 +85,18 @@ class Deliveries:
     Args:
         folder: Where they lie; made when the first is written.
         files: The disk. None: the real one, and the folder must be private.
+        max_records: How many are kept; the oldest ones go.
     """
 
-    def __init__(self, folder: Path, files: Files | None = None) -> None:
+    def __init__(
+        self, folder: Path, files: Files | None = None, max_records: int = MAX_RECORDS
+    ) -> None:
         self._folder = rooted(folder)
         self._files = files or Files(PrivateFolder(self._folder))
+        self._max_records = max_records
+        self._noted: dict[Path, tuple[Delivered, ...]] = {}  # by `begin`, and on disk
+        self._until_counted = 0  # how many more records may be written before they are counted
+        self._counting = threading.Lock()
 
     def find(self, path: Path, inode: int) -> Delivered | None:
         """What dlcore put at a path, if that is what is there now; None if it is not known."""
@@ -105,11 +114,14 @@ class Deliveries:
             replaced: What is there now, if dlcore put it there; it stays noted until `end`.
             delivered: What will be there.
         """
-        self._write(path, (replaced, delivered) if replaced else (delivered,))
+        noted = (replaced, delivered) if replaced else (delivered,)
+        if self._write(path, noted):
+            self._noted[path] = noted
 
     def end(self, path: Path, delivered: Delivered) -> None:
-        """Note that it is there now, and nothing else."""
-        self._write(path, (delivered,))
+        """Note that it is there now, and nothing else, unless `begin` has noted just that."""
+        if self._noted.pop(path, ()) != (delivered,):
+            self._write(path, (delivered,))
 
     def _read(self, path: Path) -> tuple[Delivered, ...]:
         try:
@@ -125,7 +137,7 @@ class Deliveries:
         is_right = record.schema == 1 and record.path == str(path)
         return record.delivered if is_right else ()
 
-    def _write(self, path: Path, delivered: tuple[Delivered, ...]) -> None:
+    def _write(self, path: Path, delivered: tuple[Delivered, ...]) -> bool:
         data = zlib.compress(msgspec.json.encode(_Record(1, str(path), delivered)))
         try:
             make_way(self._folder)
@@ -134,14 +146,22 @@ class Deliveries:
             self._drop_oldest()
         except (OSError, OwnershipError) as error:
             _log.warning("what was delivered to %s is not recorded: %s", path, error)
+            return False
+        return True
 
     def _drop_oldest(self) -> None:
-        records = [self._folder / name for name in self._files.names(self._folder)]
-        if len(records) <= MAX_RECORDS:
-            return
-        by_age = sorted(records, key=self._age)
-        for path in by_age[: len(records) - MAX_RECORDS]:
-            self._files.remove(path)
+        """Keep to the limit; records are counted only when there may be too many by now."""
+        with self._counting:
+            if self._until_counted:
+                self._until_counted -= 1
+                return
+            records = [self._folder / name for name in self._files.names(self._folder)]
+            left = len(records)
+            if left > self._max_records:
+                left = self._max_records - self._max_records // SLACK
+                for path in sorted(records, key=self._age)[:-left]:
+                    self._files.remove(path)
+            self._until_counted = self._max_records - left
 
     def _age(self, path: Path) -> float:
         status = self._files.status(path)

@@ -101,8 +101,12 @@ async def deliver(goal: Target, package: Package, source: Source, wait_s: float 
         await in_thread(_end_failed, goal, package, kept_bytes, error, is_new=is_new)
         raise
     finally:
-        store.close()
-        remove_released(goal.state)
+        await in_thread(_release, store, goal.state)
+
+
+def _release(store: Store, state: Path) -> None:
+    store.close()
+    remove_released(state)
 
 
 async def _deliver_held(

@@ -23,6 +23,7 @@ from dlcore.engine.sources import Access
 from dlcore.engine.wanted import check_sha256
 from dlcore.errors import ConfigError, DlcoreError
 from dlcore.model import EndpointSettings
+from dlcore.transfer import ConnectionPool
 from dlcore.waiting import cancel_and_wait
 
 MAX_AT_ONCE = 16  # enough to hide the start and the end of small files; each holds some open files
@@ -105,7 +106,8 @@ async def fetch_many(
             wanted = await with_checksums(wanted, checksums, access.ca_file, bus.emit)
         named = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
         site = Site(named, access, stack, bus.emit)
-        placing = Placing(to, site, access, Deliveries(deliveries or users_deliveries()), bus.emit)
+        records = Deliveries(deliveries or users_deliveries())
+        placing = Placing(to, site, access, records, bus.emit, _pool(stack))
         await _side_by_side([placing.place(item) for item in wanted])
         placing.settle(wanted)
         if endpoints and not (site.is_open or placing.errors):
@@ -116,6 +118,14 @@ async def fetch_many(
         joint = JointDownload(placing.sources(wanted, stack), bus, retry, cap_bytes_per_s)
         stack.push_async_callback(joint.aclose)
         return await _side_by_side([_fetched(placing, item, joint, wait_s) for item in wanted])
+
+
+def _pool(stack: AsyncExitStack) -> ConnectionPool:
+    """Connections that stay open from the first question to the last byte."""
+    pool = ConnectionPool()
+    pool.join(stack)
+    stack.push_async_callback(pool.leave, stack)
+    return pool
 
 
 async def _fetched(

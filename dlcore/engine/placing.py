@@ -14,15 +14,16 @@ from typing import NamedTuple
 
 from dlcore import manifest as documents
 from dlcore.engine.deliveries import Deliveries
+from dlcore.engine.download.asking import Asking
 from dlcore.engine.events import Event
 from dlcore.engine.fetch_into import target_of
 from dlcore.engine.one_file import OneFile
 from dlcore.engine.site import Site
 from dlcore.engine.sources import Access, Mirror, Source, open_mirrors
 from dlcore.engine.target import Target
-from dlcore.engine.wanted import Found, Wanted, find
+from dlcore.engine.wanted import Found, Probing, Wanted, find
 from dlcore.errors import ConfigError, DlcoreError
-from dlcore.transfer import redact
+from dlcore.transfer import ConnectionPool, redact
 
 
 class FetchItem(NamedTuple):
@@ -65,6 +66,7 @@ class Placing:
         access: What opens endpoints.
         deliveries: What dlcore delivered before.
         tell: Hears of endpoints that ask for time.
+        pool: The connections to servers of URLs.
 
     Attributes:
         placed: The items that have a place.
@@ -78,6 +80,7 @@ class Placing:
         access: Access,
         deliveries: Deliveries,
         tell: Callable[[Event], None],
+        pool: ConnectionPool,
     ) -> None:
         self.placed: dict[FetchItem, Placed] = {}
         self.errors: dict[FetchItem, DlcoreError] = {}
@@ -86,12 +89,15 @@ class Placing:
         self._access = access
         self._deliveries = deliveries
         self._tell = tell
+        self._pool = pool
+        self._probing = Probing(Asking(tell), pool)
 
     async def place(self, item: FetchItem) -> None:
         """Find out what an item is; an error is noted."""
         try:
             wanted = Wanted(item.what, item.sha256)
-            found = await find(wanted, self._site, self._access.ca_file, self._tell)
+            ca_file = self._access.ca_file
+            found = await find(wanted, self._site, ca_file, self._tell, self._probing)
             if found.urls is None:
                 self._site.sources()  # one that cannot be used is this item's error
             goal = self._goal(item, found)
@@ -139,7 +145,9 @@ class Placing:
             for name, own in (one.found.urls or {}).items():
                 urls.setdefault(name, []).extend(own)
         without_ranges = {url for one in placed for url in one.found.without_ranges}
-        mirrors = open_mirrors(urls, self._access, stack, without_ranges=without_ranges)
+        mirrors = open_mirrors(
+            urls, self._access, stack, without_ranges=without_ranges, pool=self._pool
+        )
         return {
             one.name: self._site.sources()
             if one.found.urls is None

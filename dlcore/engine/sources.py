@@ -97,6 +97,7 @@ def open_mirrors(
     stack: AsyncExitStack,
     *,
     without_ranges: Collection[str] = (),
+    pool: ConnectionPool | None = None,
 ) -> list[Mirror]:
     """Open explicit URLs of objects: the URLs at one server are one endpoint.
 
@@ -107,6 +108,7 @@ def open_mirrors(
         access: What opens them.
         stack: Closes the endpoints.
         without_ranges: Those URLs whose server is known to send no parts.
+        pool: The connections to use; new ones if None.
 
     Raises:
         ConfigError: One cannot be used.
@@ -117,7 +119,7 @@ def open_mirrors(
             if rank < len(own):
                 _add_url(by_server, item, own[rank])
     mirrors: list[Mirror] = []
-    pool = ConnectionPool()
+    pool = pool or ConnectionPool()
     for number, named in enumerate(by_server.values()):
         name = _name(_host(next(iter(named.values()))) or "url", number)
         sends_ranges = not any(url in without_ranges for url in named.values())

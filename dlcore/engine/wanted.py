@@ -18,7 +18,7 @@ from dlcore.long_path import long_path
 from dlcore.model import EndpointSettings, File, Manifest, Object
 from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, package_id
 from dlcore.printable import quoted
-from dlcore.transfer import probe_url
+from dlcore.transfer import ConnectionPool, probe_url
 
 
 class Wanted(NamedTuple):
@@ -77,7 +77,26 @@ class Found(NamedTuple):
         return self.urls is not None
 
 
-async def find(wanted: Wanted, site: Site, ca_file: str, tell: Callable[[Event], None]) -> Found:
+class Probing(NamedTuple):
+    """How servers are asked what is at URLs.
+
+    Attributes:
+        asking: Puts the questions; shared by all of a call, so that a server which asks for time
+            gets it.
+        pool: The connections to use.
+    """
+
+    asking: Asking
+    pool: ConnectionPool | None = None
+
+
+async def find(
+    wanted: Wanted,
+    site: Site,
+    ca_file: str,
+    tell: Callable[[Event], None],
+    probing: Probing | None = None,
+) -> Found:
     """Find out what is wanted.
 
     Args:
@@ -85,6 +104,7 @@ async def find(wanted: Wanted, site: Site, ca_file: str, tell: Callable[[Event],
         site: Has the packages and native manifests.
         ca_file: PEM file of the certificate authorities to trust; empty for the system's.
         tell: Hears of endpoints that ask for time.
+        probing: How servers are asked about URLs; by new connections if None.
 
     Raises:
         ConfigError: It cannot be fetched as asked.
@@ -95,7 +115,7 @@ async def find(wanted: Wanted, site: Site, ca_file: str, tell: Callable[[Event],
     """
     _check_digest(wanted)
     if wanted.is_url:
-        return await _find_url(wanted, ca_file, tell)
+        return await _find_url(wanted, ca_file, tell, probing or Probing(Asking(tell)))
     if _is_file(wanted.what):
         return _find_described(wanted)
     if wanted_id := package_id(wanted.what):
@@ -140,12 +160,16 @@ def _is_file(path: str) -> bool:
     return long_path(Path(path)).is_file()
 
 
-async def _find_url(wanted: Wanted, ca_file: str, tell: Callable[[Event], None]) -> Found:
+async def _find_url(
+    wanted: Wanted, ca_file: str, tell: Callable[[Event], None], probing: Probing
+) -> Found:
     """A single file, of which the user or its own server vouches for the digest."""
     check_digest_is_known(wanted.what, wanted.sha256)
     server = Server.of(wanted.what)
     try:
-        probed = await Asking(tell).ask(server, lambda: probe_url(wanted.what, ca_file=ca_file))
+        probed = await probing.asking.ask(
+            server, lambda: probe_url(wanted.what, ca_file=ca_file, pool=probing.pool)
+        )
     except TransferError as error:
         if error.fault is not Fault.NOT_FOUND:
             raise

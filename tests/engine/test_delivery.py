@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 import stat
 import sys
@@ -455,17 +454,6 @@ def test_what_came_into_the_folder_while_it_was_replaced_is_kept(
     put(V2, folder, records)
     assert read_back(folder) == V2.contents
     assert neighbours(folder) == ["to"]
-
-
-def test_records_do_not_grow_without_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dlcore.engine.deliveries.MAX_RECORDS", 3)
-    deliveries = Deliveries(tmp_path / "records")
-    paths = [tmp_path / str(number) for number in range(5)]
-    for number, path in enumerate(paths):
-        deliveries.end(path, Delivered.of(V1.manifest, number))
-        os.utime(deliveries._file(path), (number, number))
-    known = [deliveries.find(path, number) is not None for number, path in enumerate(paths)]
-    assert known == [False, False, True, True, True]
 
 
 def test_records_that_another_user_could_write_count_as_none(

@@ -102,19 +102,20 @@ def open_urls(
     return UrlEndpoint(name, dict(urls), client, sends_ranges=sends_ranges)
 
 
-async def probe_url(url: str, *, ca_file: str = "") -> Probed:
+async def probe_url(url: str, *, ca_file: str = "", pool: ConnectionPool | None = None) -> Probed:
     """Find out the length and name of what is at a URL.
 
     Args:
         url: Absolute, http or https; sent exactly as given.
         ca_file: PEM file of the authorities to trust; empty for the system's store.
+        pool: The connections to use; new ones if None.
 
     Raises:
         ConfigError: The URL or the file cannot be used.
         TransferError: The server cannot be reached, refuses, or does not say the length.
     """
     name = _checked_url("url", url).raw_host or ""
-    client = HttpClient(name, ca_file=ca_file, follows_redirects=True)
+    client = HttpClient(name, pool, ca_file=ca_file, follows_redirects=True)
     try:
         return await probe(url, client)
     finally:

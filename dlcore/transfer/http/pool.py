@@ -78,6 +78,10 @@ class ConnectionPool:
             self._tls_contexts[ca_file] = tls_context(ca_file)
         return self._tls_contexts[ca_file]
 
+    def join(self, client: object) -> None:
+        """Keep connections open until this client, too, has called `leave`."""
+        self._clients.add(client)
+
     def session(self, client: object, reach: Reach = Reach.ANY) -> aiohttp.ClientSession:
         """The session to send requests with; open until every client has called `leave`.
 
@@ -85,7 +89,7 @@ class ConnectionPool:
             client: Who asks.
             reach: What it may connect to. Sessions of different reach share no connection.
         """
-        self._clients.add(client)
+        self.join(client)
         if reach not in self._sessions:
             self._sessions[reach] = _new_session(self.policy, reach)
         return self._sessions[reach]
