@@ -17,6 +17,7 @@ task sequences        `TaskSequence`, `Step`, `Group`, `Variables`, `Plan`
 settings              `Deployment` and what it is made of, `EndpointSettings`, `parse_rate`
 content               `Manifest`, `Object`, `File`, `Catalog`, `CatalogEntry`
 events                `Event` and its subclasses, `encode_event`
+OpenTelemetry         `traced`, `RunSpans`
 errors                `DlcoreError` and its subclasses, `Fault`
 ====================  ==========================================================================
 
@@ -25,8 +26,8 @@ methods of `Client` and `Session`. What only reads and writes files is a plain f
 call it in a thread (`asyncio.to_thread`) where that matters: `publish_folder`, `repair_published`,
 `verify_site`, `verify_tree`, `plan` and the ``load_...`` functions.
 
-`Client.hold`, `library`, `content`, `judge`, `bus`, `store`, `policy` and `renewals`, and
-`Session.upcoming`, are internal too.
+`Client.hold`, `library`, `content`, `judge`, `bus`, `store`, `policy`, `renewals` and
+`observe_exchanges`, and `Session.upcoming`, are internal too.
 
 The rooms, each importing only what stands before it::
 
@@ -45,6 +46,8 @@ The rooms, each importing only what stands before it::
     trust         whose signatures vouch for a catalog
     publish       folder -> objects + manifest   emulator  a gateway for demo and tests
     engine        gates each step on its content
+    timeline      what happened when in a run, and why it took so long
+    telemetry     the same as spans of OpenTelemetry
     doctor        what keeps dlcore from working here
     cli           the command line               sync      the engine without asyncio
 """
@@ -83,6 +86,7 @@ if TYPE_CHECKING:
     from dlcore.engine.events import EndpointProgress as EndpointProgress
     from dlcore.engine.events import EndpointRenewed as EndpointRenewed
     from dlcore.engine.events import Event as Event
+    from dlcore.engine.events import FetchEnded as FetchEnded
     from dlcore.engine.events import PackageFailed as PackageFailed
     from dlcore.engine.events import PackageProgress as PackageProgress
     from dlcore.engine.events import PackageReady as PackageReady
@@ -194,6 +198,8 @@ if TYPE_CHECKING:
     from dlcore.tasksequence import Variables as Variables
     from dlcore.tasksequence import load as _load_sequence
     from dlcore.tasksequence import plan as plan
+    from dlcore.telemetry import RunSpans as RunSpans
+    from dlcore.telemetry import traced as traced
 
     encode_event = _encode_event
     publish_folder = _publish_folder
@@ -216,10 +222,10 @@ _PUBLIC = {
     "engine.download.downloads": "Retry",
     "engine.events": (
         "BlockRejected DigestFromServer DownloadRetried EndpointBusy EndpointDropped EndpointNote "
-        "EndpointProgress EndpointRenewed Event PackageFailed PackageProgress PackageReady "
-        "PackageRepublished PackageStarted Progress RangeFailed RestartRequested RunBegan RunEnded "
-        "RunSimulated RunStep StepEnded StepInterrupted StepRepeated StepSkipped StepStarted "
-        "StepWaiting WaitingForNetwork "
+        "EndpointProgress EndpointRenewed Event FetchEnded PackageFailed PackageProgress "
+        "PackageReady PackageRepublished PackageStarted Progress RangeFailed RestartRequested "
+        "RunBegan RunEnded RunSimulated RunStep StepEnded StepInterrupted StepRepeated StepSkipped "
+        "StepStarted StepWaiting WaitingForNetwork "
         "encode:encode_event"
     ),
     "engine.fetch": "fetch",
@@ -261,6 +267,7 @@ _PUBLIC = {
         "Group Plan PlannedStep Runs Step StepParameters TaskSequence Unexplained Unresolved "
         "UnresolvedNeed Variables load:load_sequence plan"
     ),
+    "telemetry": "RunSpans traced",
 }
 _HOMES = {
     entry.rpartition(":")[2]: (module, entry.partition(":")[0])

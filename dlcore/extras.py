@@ -7,12 +7,13 @@ from typing import Final, Literal
 
 from dlcore.errors import ConfigError
 
-Extra = Literal["cli", "metrics", "publish", "serve", "trust"]
+Extra = Literal["cli", "metrics", "otel", "publish", "serve", "trust"]
 """Name of an extra, as in ``pip install 'dlcore-engine[publish]'``."""
 
 _MODULES: Final[dict[Extra, str]] = {
     "cli": "rich",
     "metrics": "prometheus_client",
+    "otel": "opentelemetry.sdk",
     "publish": "obstore",
     "serve": "cryptography",
     "trust": "tuf",
@@ -20,6 +21,7 @@ _MODULES: Final[dict[Extra, str]] = {
 _PURPOSES: Final[dict[Extra, str]] = {
     "cli": "live progress",
     "metrics": "metrics for Prometheus",
+    "otel": "spans of OpenTelemetry",
     "publish": "publishing to an object store",
     "serve": "serving as a gateway",
     "trust": "signed catalogs",
@@ -28,7 +30,10 @@ _PURPOSES: Final[dict[Extra, str]] = {
 
 def is_installed(extra: Extra) -> bool:
     """Whether what an extra brings can be imported."""
-    return importlib.util.find_spec(_MODULES[extra]) is not None
+    try:
+        return importlib.util.find_spec(_MODULES[extra]) is not None
+    except ModuleNotFoundError:  # the package that the module is in
+        return False
 
 
 def missing() -> dict[Extra, str]:

@@ -46,6 +46,7 @@ ALLOWED: dict[str, set[str]] = {
         *("deployment", "store", "transfer", "engine"),
     },
     "timeline": {"engine", "errors", "printable", "schedule"},
+    "telemetry": {"engine", "errors", "extras", "timeline", "transfer"},
     "steps": {
         *("errors", "model", "printable", "waiting", "text_files", "disk", "tasksequence"),
         "machine",
@@ -65,6 +66,7 @@ ONLY_IN = {
     "defusedxml": {"tasksequence", "transfer", "manifest"},
     "click": {"cli"},
     "prometheus_client": {"cli/metrics"},
+    "opentelemetry": {"telemetry"},
     "rich": {"cli"},
     "cryptography": {"emulator", "trust"},
     "tuf": {"trust"},

@@ -16,7 +16,8 @@ from dlcore.cli.fetch_results import show_fetched, show_results
 from dlcore.cli.item_lists import read_items
 from dlcore.cli.logs import LoggedCommand, is_verbose
 from dlcore.cli.loop import run_async
-from dlcore.cli.output import json_option, quiet_option
+from dlcore.cli.otel import Trace, opened_otel, otel_option
+from dlcore.cli.output import json_option, quiet_option, tell
 from dlcore.cli.paths import EXISTING_FILE, FOLDER
 from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
@@ -103,6 +104,7 @@ T = TypeVar("T")
 @quiet_option
 @json_option
 @events_options
+@otel_option
 def command(
     what: tuple[str, ...],
     lists: tuple[str, ...],
@@ -124,6 +126,7 @@ def command(
     as_json: bool,
     events_format: str | None,
     events_file: Path | None,
+    otel: str | None,
 ) -> int:
     """Fetch packages by ID, files by URL, or what a MANIFEST describes.
 
@@ -151,14 +154,16 @@ def command(
     }
     is_one = len(what) == 1 and not (lists or checksums)
     items = [] if is_one else _items(what, lists, sha256, checksums)
-    with opened_events(events_format, events_file) as write:
+    with opened_events(events_format, events_file) as write, opened_otel(otel, tell) as trace:
         view = open_view(quiet=quiet)
         if is_one:
             one = partial(fetch, what[0], sha256=sha256, **common)
-            show: Callable[..., int] = partial(show_fetched, run_async(_shown(one, view, write)))
+            show: Callable[..., int] = partial(
+                show_fetched, run_async(_shown(one, view, write, trace))
+            )
         else:
             many = partial(fetch_many, items, checksums=checksums, **common)
-            show = partial(show_results, run_async(_shown(many, view, write)))
+            show = partial(show_results, run_async(_shown(many, view, write, trace)))
     return show(as_json=as_json, tells_events=tells_events)
 
 
@@ -174,8 +179,14 @@ def _items(
     return [*map(FetchItem, what), *(item for name in lists for item in read_items(name))]
 
 
-async def _shown(start: Callable[..., Awaitable[T]], view: View, write: Write | None) -> T:
+async def _shown(
+    start: Callable[..., Awaitable[T]], view: View, write: Write | None, trace: Trace
+) -> T:
     bus = EventBus()
-    async with written(bus, write), shown(bus.listen(), view, verbose=is_verbose()):
-        with contextlib.closing(bus):
+    stream = bus.listen()
+    async with (
+        written(bus, write),
+        shown(stream, view, verbose=is_verbose(), ending_tells=True),
+    ):
+        with trace(bus), contextlib.closing(bus):
             return await start(on_event=bus.emit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -12,6 +13,7 @@ from dlcore.engine.fetch_into import Fetched
 from dlcore.engine.fetch_many import FetchResult
 from dlcore.engine.target import told
 from dlcore.engine.units import amount, counted
+from dlcore.package_ids import LOCAL_ID
 
 
 def show_fetched(fetched: Fetched, *, as_json: bool, tells_events: bool) -> int:
@@ -28,7 +30,7 @@ def show_fetched(fetched: Fetched, *, as_json: bool, tells_events: bool) -> int:
     if as_json:
         show_json(_for_programs(fetched))
     elif not tells_events:
-        _say(fetched, fetched.package)
+        _say(fetched, Path(fetched.path).name if fetched.package == LOCAL_ID else fetched.package)
     return 0
 
 

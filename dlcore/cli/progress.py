@@ -10,12 +10,17 @@ from dlcore.cli.live_rows import LiveRows
 from dlcore.cli.views import View
 from dlcore.engine import events
 from dlcore.engine.event_words import describe
+from dlcore.errors import Fault
 from dlcore.schedule import EndpointChange
 
 
 @contextlib.asynccontextmanager
 async def shown(
-    stream: AsyncIterator[events.Event], view: View, *, verbose: bool = False
+    stream: AsyncIterator[events.Event],
+    view: View,
+    *,
+    verbose: bool = False,
+    ending_tells: bool = False,
 ) -> AsyncIterator[None]:
     """Show all events of a stream while the body runs, to the last one.
 
@@ -23,8 +28,10 @@ async def shown(
         stream: Ends when its bus is closed, which the body must do.
         view: Where to show them; closed at the end.
         verbose: Whether to show what is decided about endpoints, too.
+        ending_tells: Whether the end of the command tells which packages failed, and why.
     """
-    task = asyncio.ensure_future(_show(stream, view, verbose))
+    lines = _Lines(view, verbose=verbose, ending_tells=ending_tells)
+    task = asyncio.ensure_future(_show(stream, view, lines))
     try:
         yield
     finally:
@@ -34,8 +41,7 @@ async def shown(
             view.close()
 
 
-async def _show(stream: AsyncIterator[events.Event], view: View, verbose: bool) -> None:
-    told: events.Event | None = None
+async def _show(stream: AsyncIterator[events.Event], view: View, lines: _Lines) -> None:
     live = LiveRows(asyncio.get_running_loop().time)
     async for event in stream:
         live.hear(event)
@@ -44,11 +50,47 @@ async def _show(stream: AsyncIterator[events.Event], view: View, verbose: bool) 
             view.progress(
                 "verified", event.verified_bytes, event.wanted_bytes, event.rate_bytes_per_s
             )
-        elif not verbose and (_is_detail(event) or _is_one_more(told, event)):
-            continue
-        elif text := describe(event):
-            view.line(text)
-            told = event
+        lines.hear(event)
+    lines.end()
+
+
+class _Lines:
+    """Tells what is worth a line, and tells it once."""
+
+    def __init__(self, view: View, *, verbose: bool, ending_tells: bool) -> None:
+        self._view = view
+        self._verbose = verbose
+        self._ending_tells = ending_tells
+        self._told: events.Event | None = None
+        self._held: events.RangeFailed | None = None  # what its package fails with is told then
+
+    def hear(self, event: events.Event) -> None:
+        if self._verbose:
+            self._line(event)
+        elif isinstance(event, events.RangeFailed) and event.fault == Fault.CORRUPT:
+            self.end()
+            self._held = event
+        elif not (_is_detail(event) or _is_one_more(self._told, event)):
+            if isinstance(event, events.PackageFailed) and _tells(event, self._held):
+                self._held = None
+            self.end()
+            if not (self._ending_tells and isinstance(event, events.PackageFailed)):
+                self._line(event)
+
+    def end(self) -> None:
+        """Nothing follows on what is held back."""
+        held, self._held = self._held, None
+        if held:
+            self._line(held)
+
+    def _line(self, event: events.Event) -> None:
+        if text := describe(event):
+            self._view.line(text)
+            self._told = event
+
+
+def _tells(failed: events.PackageFailed, held: events.RangeFailed | None) -> bool:
+    return held is not None and failed.package == held.package and held.message in failed.message
 
 
 def _is_one_more(told: events.Event | None, event: events.Event) -> bool:

@@ -14,6 +14,7 @@ from dlcore.cli.endings import RESTART
 from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
 from dlcore.cli.logs import LoggedCommand, is_verbose
 from dlcore.cli.loop import run_async
+from dlcore.cli.otel import Trace, opened_otel, otel_option
 from dlcore.cli.output import json_option, quiet_option, show_json, tell
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.progress import shown
@@ -63,6 +64,7 @@ from dlcore.tasksequence import load
 @json_option
 @events_options
 @watching_options
+@otel_option
 def command(
     sequence: Path,
     config: Path,
@@ -80,6 +82,7 @@ def command(
     events_file: Path | None,
     live: bool,
     metrics_port: int | None,
+    otel: str | None,
 ) -> int:
     """Run SEQUENCE: an exported task sequence (XML, object.xml or zip).
 
@@ -104,12 +107,13 @@ def command(
     view = open_view(quiet=quiet)
     watching = Watching(live, metrics_port)
     tell_report = _tell_nothing if tells_events else _show_json if as_json else show_report
-    with opened_events(events_format, events_file) as write:
+    with opened_events(events_format, events_file) as write, opened_otel(otel, tell) as trace:
         run = partial(
             run_sequence, client, loaded, executor, resume=resume, post_action=post_action
         )
         tell_address = tell if quiet else view.line
-        report = run_async(_run(client, run, view, write, tell_report, watching, tell_address))
+        running = _run(client, run, view, write, tell_report, watching, tell_address, trace)
+        report = run_async(running)
     if report.outcome is RunOutcome.FAILED:
         last = report.steps[-1]
         failed = f" ({StepError.code}): step {last.index} '{last.name}' failed: {last.why}"
@@ -134,6 +138,7 @@ async def _run(
     tell_report: Callable[[Report], None],
     watching: Watching,
     tell_address: Callable[[str], None],
+    trace: Trace,
 ) -> Report:
     """Run it, and tell what it came to; only then does the client forget a run that has ended."""
     async with client:
@@ -142,7 +147,7 @@ async def _run(
             watched(watching, client.bus, tell_address),
             shown(client.events(), view, verbose=is_verbose()),
         ):
-            with contextlib.closing(client.bus):
+            with trace(client), contextlib.closing(client.bus):
                 report = await run()
         tell_report(report)
     return report

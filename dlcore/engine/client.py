@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
@@ -47,7 +48,7 @@ from dlcore.tasksequence import (
     packages_in_order,
 )
 from dlcore.tasksequence import load as load_sequence
-from dlcore.transfer import ConnectionPool, Endpoint, Renewed, open_endpoint
+from dlcore.transfer import ConnectionPool, Endpoint, Observe, Renewed, open_endpoint
 from dlcore.waiting import cancel_and_wait, in_thread
 
 _log = logging.getLogger(__name__)
@@ -211,6 +212,10 @@ class Client:
         """
         self._pool.limit(max_connections)
 
+    def observe_exchanges(self, observe: Observe | None) -> None:
+        """Tell of each HTTP exchange from now on; None: of none. For `dlcore.traced`."""
+        self._pool.observe = observe
+
     async def library(self) -> Library:
         """What is known of the packages; the catalog is read at the first call.
 
@@ -373,7 +378,8 @@ class Client:
             initial_variables, sequence, self.deployment, self.state, self.machine
         )
         download = self.deployment.options.download
-        run = RunState(identify(sequence), download, pin, {}, simulated=simulated)
+        run_id = secrets.token_hex(16)
+        run = RunState(identify(sequence), download, pin, {}, simulated=simulated, run_id=run_id)
         run.set_variables(variables)
         return run
 

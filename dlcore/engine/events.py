@@ -174,12 +174,16 @@ class EndpointProgress(msgspec.Struct, frozen=True):
         rate_bytes_per_s: Recent bytes per second.
         received_bytes: Payload bytes received since this process began.
         failures: Failed requests and bad blocks since this process began.
+        busy_s: Seconds since this process began in which at least one request was in flight.
+        max_connections: The most requests in flight at once since this process began.
     """
 
     connections: int
     rate_bytes_per_s: float
     received_bytes: int = 0
     failures: int = 0
+    busy_s: float = 0.0
+    max_connections: int = 0
 
 
 class PackageProgress(msgspec.Struct, frozen=True):
@@ -201,7 +205,8 @@ class Progress(Event, frozen=True):
         verified_bytes: Bytes on disk and verified, of all packages begun.
         wanted_bytes: Length of all packages begun.
         rate_bytes_per_s: Recent bytes per second.
-        wasted_bytes: Bytes received and not used: of races lost and of requests cancelled.
+        wasted_bytes: Bytes received and not used: of races lost, of requests cancelled, and of
+            blocks that did not match their digest.
         endpoints: What is going on at each endpoint.
         packages: How far the packages are of which something has arrived and something is missing.
         cap_bytes_per_s: The most that all endpoints together may bring; 0.0 if there is no cap.
@@ -240,6 +245,8 @@ class RunBegan(Event, frozen=True):
         restarts: How often another process has gone on with the run.
         steps: All steps.
         simulated: Whether the steps are simulated: only their content is real.
+        run_id: Random, and the same in all processes that go on with the run: 32 hexadecimal
+            digits; empty if it is not known.
     """
 
     sequence: str
@@ -247,6 +254,7 @@ class RunBegan(Event, frozen=True):
     restarts: int
     steps: tuple[RunStep, ...]
     simulated: bool = False
+    run_id: str = ""
 
 
 class RunEnded(Event, frozen=True):
@@ -278,6 +286,26 @@ class RunEnded(Event, frozen=True):
     bytes_wasted: int
     download_first_s: float = 0.0
     stop_at_every_step_s: float = 0.0
+
+
+class FetchEnded(Event, frozen=True):
+    """A fetch of one or several things outside any run has ended.
+
+    Attributes:
+        outcome: ``succeeded``, or ``failed`` if anything could not be fetched.
+        took_s: Seconds that it took.
+        failed: How many things could not be fetched.
+        bytes_fetched: Payload bytes received.
+        bytes_reused: Verified bytes that were on disk before.
+        bytes_wasted: Of the bytes fetched, those that arrived twice, or were not used.
+    """
+
+    outcome: str
+    took_s: float
+    failed: int
+    bytes_fetched: int
+    bytes_reused: int
+    bytes_wasted: int
 
 
 class RunSimulated(Event, frozen=True):

@@ -12,6 +12,7 @@ from dlcore.engine.delivering import Package
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import Event
+from dlcore.engine.fetch_ending import ending_told
 from dlcore.engine.fetch_into import Fetched, fetch_into, target_of
 from dlcore.engine.joint_download import JointDownload
 from dlcore.engine.site import NamedSite, Site
@@ -91,14 +92,15 @@ async def fetch(
     access = access or Access()
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
+        count = stack.enter_context(ending_told(bus))
         site = Site(named, access, stack, bus.emit)
         found = await find(wanted, site, access.ca_file, bus.emit)
         sources = site.sources() if found.urls is None else _mirrors(found, access, stack)
         package = Package(found.manifest, found.document)
         records = Deliveries(deliveries or users_deliveries())
         goal = target_of(to, found.manifest, records, beside=found.beside)
-        name = found.manifest.package_id
-        joint = JointDownload({name: sources}, bus, retry, cap_bytes_per_s)
+        name = found.manifest.package_id if found.urls is None else goal.path.name
+        count.joint = joint = JointDownload({name: sources}, bus, retry, cap_bytes_per_s)
         stack.push_async_callback(joint.aclose)
         return await fetch_into(goal, package, joint, name, wait_s=wait_s)
 

@@ -15,6 +15,7 @@ from dlcore.engine.delivering import Package
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import Event
+from dlcore.engine.fetch_ending import ending_told
 from dlcore.engine.fetch_into import Fetched, fetch_into
 from dlcore.engine.joint_download import JointDownload
 from dlcore.engine.placing import FetchItem, Placing
@@ -102,6 +103,7 @@ async def fetch_many(
     access = access or Access()
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
+        count = stack.enter_context(ending_told(bus))
         if checksums:
             wanted = await with_checksums(wanted, checksums, access.ca_file, bus.emit)
         named = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
@@ -116,8 +118,11 @@ async def fetch_many(
                 remedy="Leave --from (endpoints) out: each URL says where its file is.",
             )
         joint = JointDownload(placing.sources(wanted, stack), bus, retry, cap_bytes_per_s)
+        count.joint = joint
         stack.push_async_callback(joint.aclose)
-        return await _side_by_side([_fetched(placing, item, joint, wait_s) for item in wanted])
+        results = await _side_by_side([_fetched(placing, item, joint, wait_s) for item in wanted])
+        count.failed = sum(result.error is not None for result in results)
+        return results
 
 
 def _pool(stack: AsyncExitStack) -> ConnectionPool:

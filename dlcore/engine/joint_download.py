@@ -72,6 +72,7 @@ class JointDownload:
         self._retry = retry or Retry()
         self._cap_bytes_per_s = cap_bytes_per_s
         self._downloads: Downloads | None = None
+        self._is_closed = False
 
     async def fill(self, name: str, package: Package, store: Store) -> None:
         """Complete a package in a store.
@@ -102,10 +103,26 @@ class JointDownload:
             downloads.figures(),
         )
 
+    @property
+    def totals(self) -> tuple[int, int, int]:
+        """Bytes received, found on disk, and received in vain, of all packages."""
+        downloads = self._downloads
+        if downloads is None:
+            return 0, 0, 0
+        fetched_bytes = downloads.meter.received_bytes.total()
+        return fetched_bytes, downloads.reused_bytes, downloads.wasted_bytes
+
     async def aclose(self) -> None:
-        """Stop; what is verified is kept. Idempotent; a cancellation waits for it."""
-        if self._downloads:
-            await self._downloads.aclose()
+        """Stop, and tell the last figures; what is verified is kept.
+
+        Idempotent; a cancellation waits for it.
+        """
+        if self._downloads and not self._is_closed:
+            self._is_closed = True
+            try:
+                await self._downloads.aclose()
+            finally:
+                self._bus.emit(self._downloads.progress())
 
     def _open(self) -> Downloads:
         """Nothing is begun for content that is right already."""

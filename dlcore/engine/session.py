@@ -350,7 +350,7 @@ class Session:
         steps = tuple(RunStep(s.index, s.name, expected.get(s.index, ())) for s in self.steps)
         run = self._run
         name = self.sequence.name
-        self._bus.emit(RunBegan(name, run.position, run.restarts, steps, run.simulated))
+        self._bus.emit(RunBegan(name, run.position, run.restarts, steps, run.simulated, run.run_id))
 
     def _tell_end(self, outcome: RunOutcome) -> None:
         self._bus.emit(self._figures.progress())

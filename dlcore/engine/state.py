@@ -145,6 +145,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         restart_requests: How many restarts it has asked for.
         secrets: Names of the variables whose values are not shown.
         simulated: Whether no step but the engine's own is executed.
+        run_id: Random, 32 hexadecimal digits; empty if an earlier dlcore began the run.
         elapsed_s: Seconds the run has been under way, without the time between restarts.
         busy_s: Of these, seconds in which the link was at work.
         fetched_bytes: Payload bytes received, by package.
@@ -170,6 +171,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
     restart_requests: Count = 0
     secrets: list[str] = msgspec.field(default_factory=list)
     simulated: bool = False
+    run_id: Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{32})?\Z")] = ""
     elapsed_s: Seconds = 0.0
     busy_s: Seconds = 0.0
     fetched_bytes: dict[str, Count] = msgspec.field(default_factory=dict)

@@ -99,7 +99,7 @@ class StepsSoFar:
             case events.StepStarted(index, name, stall_s):
                 packages = event.packages or self._packages(index)
                 self._note(index, name, packages=packages, outcome="under way")
-                self._add(index, _waits(event.waits_s, now_s - stall_s, now_s))
+                self._add(index, waits_of(event.waits_s, now_s - stall_s, now_s))
                 self._open = index, Doing.RAN, now_s
             case events.StepEnded(index, name, outcome):
                 self.close(now_s)
@@ -135,7 +135,7 @@ class StepsSoFar:
         self._steps[index] = msgspec.structs.replace(step, parts=(*step.parts, *parts))
 
 
-def _waits(waits_s: dict[str, float], begin_s: float, end_s: float) -> list[Part]:
+def waits_of(waits_s: dict[str, float], begin_s: float, end_s: float) -> list[Part]:
     """The waits for single packages, one after the other, up to the start of the step.
 
     A step that runs again tells the waits of its earlier attempts first; they are not in this time.

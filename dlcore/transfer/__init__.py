@@ -21,6 +21,7 @@ from dlcore.transfer.endpoints.factory import (
     read_url,
 )
 from dlcore.transfer.endpoints.probe import Probed
+from dlcore.transfer.http.exchanges import Exchange, Observe, ask_for, observed
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.tls import authorities
@@ -40,6 +41,8 @@ __all__ = [
     "ConnectionPool",
     "Contact",
     "Endpoint",
+    "Exchange",
+    "Observe",
     "Observer",
     "Placement",
     "Probed",
@@ -48,9 +51,11 @@ __all__ = [
     "Renewed",
     "Sink",
     "TransferPolicy",
+    "ask_for",
     "authorities",
     "contact_endpoint",
     "ignore",
+    "observed",
     "open_endpoint",
     "open_urls",
     "probe_url",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from dlcore import schedule
 from dlcore.engine.download.endpoint_log import EndpointLog
@@ -14,6 +14,8 @@ from dlcore.engine.event_bus import EventBus
 from dlcore.engine.events import BlockRejected, RangeFailed
 from dlcore.errors import Fault, TransferError
 from dlcore.schedule import RequestNumber
+
+SHOWN_DIGITS: Final = 16  # of the digest that was expected, which whoever reads it has at hand
 
 logger = logging.getLogger(__name__)
 
@@ -89,8 +91,10 @@ class Decisions:
     def _block_rejected(self, event: schedule.BlockRejected) -> None:
         package = self._packages[event.package]
         name = package.manifest.objects[event.object].name
-        what = f"block {event.block} of object {name}"
+        what = f"block {event.block} of {package.called(event.object)}"
         logger.warning("%s from %s does not match", what, event.endpoint or "several endpoints")
+        start, end = package.manifest.block_span(event.object, event.block)
+        self._endpoints.rejected(end - start)
         self._bus.emit(
             BlockRejected(event.package, name, event.block, endpoint=event.endpoint or "")
         )
@@ -101,10 +105,12 @@ class Decisions:
         package = self._packages[event.package]
         package.undo(event.object)
         wanted = package.manifest.objects[event.object]
-        what = f"object {wanted.name}"
+        self._endpoints.rejected(wanted.length_bytes)
+        what = package.called(event.object)
         logger.warning("%s from %s does not match", what, event.endpoint or "several endpoints")
         found = package.partial.rejected_sha256(event.object)
-        reason = f"its SHA-256 is {found.hex()}, not {wanted.sha256.hex()}"
+        expected = wanted.sha256.hex()[:SHOWN_DIGITS]
+        reason = f"its SHA-256 is {found.hex()}, not {expected}…"
         if event.endpoint:
             error = _mismatch(what, event.endpoint, reason)
             self._endpoints.failed(package, event.endpoint, error)

@@ -211,8 +211,8 @@ class Downloads:
 
     @property
     def wasted_bytes(self) -> int:
-        """Bytes received and not used: of races lost and of requests cancelled."""
-        return self._scheduler.wasted_bytes
+        """Bytes received and not used: of races lost, of requests cancelled, of bad blocks."""
+        return self._scheduler.wasted_bytes + self.meter.rejected_bytes
 
     def progress(self) -> Progress:
         """How far the download is now."""

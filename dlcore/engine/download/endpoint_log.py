@@ -42,22 +42,26 @@ class EndpointLog:
 
     def failed(self, package: PackageDownload, endpoint: str, error: TransferError) -> None:
         """An endpoint failed to serve something of a package, or served it wrong."""
-        package.note_failure(endpoint, error)
-        self._failures[endpoint] = error
+        self._note(package, endpoint, error)
         self._meter.failed(endpoint, error.fault)
 
     def request_failed(self, package: PackageDownload, endpoint: str, error: TransferError) -> None:
         """A request failed.
 
-        That the endpoint knows no ranges is no news for listeners: the scheduler decides what
-        follows, and that is told.
+        That the endpoint knows no ranges is no failure: asking is how that is found out. The
+        scheduler decides what follows, and that is told.
         """
-        self.failed(package, endpoint, error)
         if error.fault is Fault.NO_RANGES:
+            self._note(package, endpoint, error)
             return
+        self.failed(package, endpoint, error)
         fault = error.fault.value
         self._bus.emit(RangeFailed(package.package_id, endpoint, fault, error.message))
         logger.info("a request to %s failed (%s): %s", endpoint, fault, error.message)
+
+    def rejected(self, count_bytes: int) -> None:
+        """Bytes did not match their digest, whoever served them."""
+        self._meter.rejected(count_bytes)
 
     def changed(self, event: EndpointChanged) -> None:
         """The scheduler decided something about an endpoint."""
@@ -68,3 +72,7 @@ class EndpointLog:
         self._bus.emit(note)
         level = logging.WARNING if event.change in LOST else logging.INFO
         logger.log(level, "%s %s: %s", event.endpoint, event.change.value, event.reason)
+
+    def _note(self, package: PackageDownload, endpoint: str, error: TransferError) -> None:
+        package.note_failure(endpoint, error)
+        self._failures[endpoint] = error

@@ -29,6 +29,7 @@ from dlcore.engine.download.verifier import Verifier
 from dlcore.errors import IntegrityError
 from dlcore.model import BlockInObject, BlockRange
 from dlcore.schedule import Request
+from dlcore.transfer import ask_for
 
 
 class RequestFetcher:
@@ -84,6 +85,7 @@ class RequestFetcher:
         """
         request = receiver.request
         receiver.package.note_asked(request.endpoint)
+        ask_for(request.package)
         self._meter.request_began(request.endpoint, self._now_s())
         is_filled = False
         try:

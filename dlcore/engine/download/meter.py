@@ -80,6 +80,7 @@ class Meter:
         by_package: The same, by package and endpoint.
         connections: Of each endpoint, how many requests are in flight, and for how long.
         faults: Of each endpoint, how often which fault occurred.
+        rejected_bytes: Bytes received that did not match their digest.
     """
 
     def __init__(self) -> None:
@@ -88,6 +89,7 @@ class Meter:
         self.by_package: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.connections: defaultdict[str, Busy] = defaultdict(Busy)
         self.faults: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.rejected_bytes = 0
         self._rates: defaultdict[str, Rate] = defaultdict(Rate)
         self._link = Busy()
 
@@ -104,6 +106,10 @@ class Meter:
     def failed(self, endpoint: str, fault: Fault) -> None:
         """A request failed, or what it brought did not match its digest."""
         self.faults[endpoint][fault.value] += 1
+
+    def rejected(self, count_bytes: int) -> None:
+        """Bytes that were received did not match their digest: they are received again."""
+        self.rejected_bytes += count_bytes
 
     def received(self, package: str, endpoint: str, count: int, now_s: float) -> None:
         """``count`` payload bytes arrived."""
@@ -123,9 +129,12 @@ class Meter:
 
     def progress_of(self, endpoint: str, now_s: float) -> EndpointProgress:
         """What is going on at an endpoint, and what has come to pass there."""
+        connections = self.connections[endpoint]
         return EndpointProgress(
-            self.connections[endpoint].in_flight,
+            connections.in_flight,
             self.recent_bytes_per_s(now_s, endpoint),
             self.by_endpoint[endpoint],
             self.faults[endpoint].total(),
+            connections.busy_s(now_s),
+            connections.max_in_flight,
         )

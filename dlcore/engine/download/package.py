@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 
 from dlcore.errors import (
@@ -17,6 +18,7 @@ from dlcore.errors import (
     TransferError,
 )
 from dlcore.model import BlockInPackage, BlockRange, Manifest, ObjectIndex
+from dlcore.package_ids import LOCAL_ID
 from dlcore.store import Partial
 from dlcore.transfer import Placement
 from dlcore.waiting import in_thread
@@ -44,6 +46,23 @@ class PackageDownload:
         self._has_unsynced = False
         self._disk = asyncio.Lock()  # held while a thread syncs or finishes it
         self._path: asyncio.Future[Path] = asyncio.get_running_loop().create_future()
+
+    # What messages call it
+
+    @property
+    def title(self) -> str:
+        """What messages call it: content without an id has only the name that it has here."""
+        if self.manifest.package_id == LOCAL_ID:
+            return self.package_id
+        return f"package {self.package_id} version {self.manifest.version}"
+
+    def called(self, object_index: ObjectIndex) -> str:
+        """What messages call one of its objects: by its file, if it holds just one."""
+        wanted = self.manifest.objects[object_index]
+        extents = list(islice(self.manifest.extents(object_index, 0, wanted.length_bytes), 2))
+        if len(extents) == 1:
+            return self.manifest.files[extents[0].file].path
+        return f"object {wanted.name}"
 
     # Where it comes from
 
@@ -170,12 +189,12 @@ class PackageDownload:
         others = {name: failures[name] for name in failures if name in self._placements}
         causes = {**others, **self._failures}.values()
         why = "; ".join(cause.message for cause in causes) or "no endpoint holds it"
-        message = (
-            f"package {self.package_id} version {self.manifest.version}: "
-            f"{missing_blocks} of {self.manifest.first_blocks[-1]} blocks are missing: {why}"
-        )
+        all_blocks = self.manifest.first_blocks[-1]
+        message = f"{self.title}: {missing_blocks} of {all_blocks} blocks are missing: {why}"
         faults = {cause.fault for cause in causes}
         if faults == {Fault.CORRUPT}:
+            if len(self.manifest.files) == 1 and self.manifest.package_id == LOCAL_ID:
+                message = why  # it names the file
             return IntegrityError(
                 message, remedy="Check where the digest comes from, or name another endpoint."
             )

@@ -1,9 +1,10 @@
 """The environment that the commands of steps get.
 
 Guarantees: it holds no credential that dlcore was given: no variable that an endpoint's settings
-name, no ``DLCORE_...`` variable, no password of a proxy. A task sequence variable does not replace
-what the process has, and none of the variables that decide which code a program loads is ever set
-from one. Names are compared without regard to case, on every system, as task sequences do. Pure.
+name, no ``DLCORE_...`` variable, no header for a collector of OpenTelemetry, no password of a
+proxy. A task sequence variable does not replace what the process has, and none of the variables
+that decide which code a program loads is ever set from one. Names are compared without regard to
+case, on every system, as task sequences do. Pure.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ LOADER_PREFIXES: Final = tuple(_LOADER_PREFIXES.split())
 """The beginnings of the names of more such variables."""
 
 _NAME: Final = re.compile(r"[\w.()\-]+")
+_TELEMETRY_HEADERS: Final = re.compile(r"OTEL_EXPORTER_OTLP_(\w+_)?HEADERS", re.IGNORECASE)
 _PROXY: Final = re.compile(r"(?!no_).*_proxy", re.IGNORECASE)
 
 
@@ -65,7 +67,8 @@ def step_environment(
     secret = {name.upper() for name in secret_variables}
     values: dict[str, str] = {}
     for name, value in process.items():
-        if name.upper() not in secret and not name.upper().startswith(OWN_PREFIX):
+        is_secret = name.upper() in secret or name.upper().startswith(OWN_PREFIX)
+        if not (is_secret or _TELEMETRY_HEADERS.fullmatch(name)):
             values[name] = _without_password(value) if _PROXY.fullmatch(name) else value
     taken = {name.upper() for name in process}
     settable = {

@@ -24,6 +24,7 @@ from yarl import URL
 
 from dlcore.errors import Fault, TransferError
 from dlcore.transfer.http.addresses import Reach
+from dlcore.transfer.http.exchanges import OpenExchange
 from dlcore.transfer.http.faults import NETWORK_ERRORS, REMEDIES, error_of_exception
 from dlcore.transfer.http.following import Following
 from dlcore.transfer.http.pool import ConnectionPool
@@ -128,6 +129,7 @@ class HttpClient:
         is_logged = _log.isEnabledFor(logging.DEBUG)
         if is_logged:
             self._log_exchange(method, route, "is sent")
+        exchange = self._exchange(method, route)
         try:
             proxy = proxy_of(target.scheme, target.raw_host or "")
             session = self._session(self._reach_of(route) if proxy is None else Reach.ANY)
@@ -140,11 +142,26 @@ class HttpClient:
             if isinstance(error, aiohttp.ClientConnectorError):
                 self._pool.forget_address(target)
             failure = self._failure(method, route, error, has_timed_out=timeout.expired())
+        except asyncio.CancelledError:
+            if exchange:
+                exchange.end(None, None)
+            raise
         else:
             if is_logged:
                 self._log_exchange(method, route, f"was answered {raw.status}")
-            return Response(self.endpoint, raw, route, self.policy, is_proxied=proxy is not None)
+            is_proxied = proxy is not None
+            return Response(
+                self.endpoint, raw, route, self.policy, is_proxied=is_proxied, exchange=exchange
+            )
+        if exchange:
+            exchange.end(None, failure.fault)
         raise failure
+
+    def _exchange(self, method: str, route: Route) -> OpenExchange | None:
+        if self._pool.observe is None:
+            return None
+        now_s = asyncio.get_running_loop().time
+        return OpenExchange(self._pool.observe, self.endpoint, method, route.url, now_s)
 
     def _reach_of(self, route: Route) -> Reach:
         return route.reach if self._reach is Reach.ANY else self._reach

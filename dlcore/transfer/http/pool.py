@@ -19,6 +19,7 @@ from yarl import URL
 
 from dlcore.transfer.http.addresses import Reach, other_machines_socket, public_socket
 from dlcore.transfer.http.aiohttp_internals import forget_broken_connections
+from dlcore.transfer.http.exchanges import observer
 from dlcore.transfer.http.headers import COMMON_HEADERS
 from dlcore.transfer.http.open_files import max_connections
 from dlcore.transfer.http.semaphore import ResizableSemaphore
@@ -40,10 +41,12 @@ class ConnectionPool:
 
     Attributes:
         policy: The same.
+        observe: Is told of each exchange; None: nobody is.
     """
 
     def __init__(self, policy: TransferPolicy | None = None) -> None:
         self.policy = policy or TransferPolicy()
+        self.observe = observer()
         self._allowed_connections = max_connections()
         self._max_connections = min(self.policy.max_connections_per_host, self._allowed_connections)
         self._host_limits: dict[tuple[str, str, int], ResizableSemaphore] = {}

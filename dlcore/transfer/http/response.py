@@ -18,6 +18,7 @@ import aiohttp
 
 from dlcore.errors import Fault, TransferError
 from dlcore.transfer.http.aiohttp_internals import BorrowedConnection, borrow_connection
+from dlcore.transfer.http.exchanges import OpenExchange
 from dlcore.transfer.http.faults import (
     NETWORK_ERRORS,
     REMEDIES,
@@ -42,6 +43,7 @@ class Response:
         route: What was asked.
         policy: Times and limits.
         is_proxied: Whether it came through a proxy.
+        exchange: Is told what came; None: nobody wants to know.
 
     Attributes:
         status: The HTTP status.
@@ -57,6 +59,7 @@ class Response:
         policy: TransferPolicy,
         *,
         is_proxied: bool,
+        exchange: OpenExchange | None = None,
     ) -> None:
         self.status = raw.status
         self.headers = raw.headers
@@ -65,6 +68,7 @@ class Response:
         self._raw = raw
         self._route = route
         self._is_proxied = is_proxied
+        self._exchange = exchange
         self._stall_timer = StallTimer(policy, self._give_up)
 
     def __enter__(self) -> Response:
@@ -75,6 +79,9 @@ class Response:
             _log.warning("%s", error)
         self._stall_timer.stop()
         self._raw.close()
+        if self._exchange:
+            fault = error.fault if isinstance(error, TransferError) else None
+            self._exchange.end(self.status, fault)
 
     async def read(self) -> bytes:
         """The next bytes of the body as they arrive; empty at the end of the body.
@@ -104,6 +111,8 @@ class Response:
     def received(self, count_bytes: int) -> None:
         """Tell the stall timer that bytes of the body have arrived."""
         self._stall_timer.received(count_bytes)
+        if self._exchange:
+            self._exchange.received_bytes += count_bytes
 
     def borrow_connection(self) -> BorrowedConnection | None:
         """Take the connection over to read the body from it; None if that is not possible."""

@@ -1,0 +1,40 @@
+"""Tells how a fetch of one or several things has ended, whatever it came to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+from dlcore.engine.event_bus import EventBus
+from dlcore.engine.events import FetchEnded
+from dlcore.engine.joint_download import JointDownload
+
+
+class FetchCount:
+    """What a fetch has come to; filled while it goes on.
+
+    Attributes:
+        joint: Downloads what is fetched; None before that is known.
+        failed: How many things could not be fetched.
+    """
+
+    def __init__(self) -> None:
+        self.joint: JointDownload | None = None
+        self.failed = 0
+
+
+@contextlib.contextmanager
+def ending_told(bus: EventBus) -> Iterator[FetchCount]:
+    """Tell how the body ended; what it downloads with is closed by then."""
+    now_s = asyncio.get_running_loop().time
+    began_s, count = now_s(), FetchCount()
+    try:
+        yield count
+    except BaseException:
+        count.failed = count.failed or 1
+        raise
+    finally:
+        came = count.joint.totals if count.joint else (0, 0, 0)
+        outcome = "failed" if count.failed else "succeeded"
+        bus.emit(FetchEnded(outcome, now_s() - began_s, count.failed, *came))
