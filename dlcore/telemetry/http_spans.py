@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 
 from dlcore.telemetry.spans import NS_PER_S, RunSpans
 from dlcore.transfer import Exchange
+
+
+MAX_EARLY: Final = 1000  # of the checks before a run, which belong to its trace
 
 
 class HttpSpans:
@@ -29,10 +33,23 @@ class HttpSpans:
         self._tracer = tracer
         self._run = run
         self._now_ns = now_ns
+        self._early: list[tuple[Exchange, int]] = []
 
     def hear(self, exchange: Exchange) -> None:
         """An exchange has ended now."""
-        ended_ns = self._now_ns()
+        if not self._run.has_parent and len(self._early) < MAX_EARLY:
+            self._early.append((exchange, self._now_ns()))
+            return
+        self.close()
+        self._add(exchange, self._now_ns())
+
+    def close(self) -> None:
+        """Make spans of what is held back until the run begins. Idempotent."""
+        early, self._early = self._early, []
+        for exchange, ended_ns in early:
+            self._add(exchange, ended_ns)
+
+    def _add(self, exchange: Exchange, ended_ns: int) -> None:
         took_ns = round((exchange.ended_s - exchange.began_s) * NS_PER_S)
         span = self._tracer.start_span(
             exchange.method,

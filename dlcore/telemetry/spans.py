@@ -23,7 +23,14 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from opentelemetry.context import Context, get_current
-from opentelemetry.trace import Span, Status, StatusCode, Tracer, set_span_in_context
+from opentelemetry.trace import (
+    Span,
+    Status,
+    StatusCode,
+    Tracer,
+    get_current_span,
+    set_span_in_context,
+)
 
 from dlcore.engine import events
 from dlcore.errors import Fault
@@ -63,6 +70,7 @@ class RunSpans:
         self._on_run = on_run
         self._now_ns = now_ns
         self._root: Span | None = None
+        self._latest_root: Span | None = None
         self._step: tuple[int, Span] | None = None
         self._packages: dict[str, Span] = {}
 
@@ -93,6 +101,11 @@ class RunSpans:
         """End what is still under way: its process ends, or nothing more is heard. Idempotent."""
         self._end_root("", {})
 
+    @property
+    def has_parent(self) -> bool:
+        """Whether there is a span that a request can belong to."""
+        return get_current_span(self._below_root()).get_span_context().is_valid
+
     def parent_of(self, package: str) -> Context:
         """Where a request belongs that is for a package, or for none if that is empty."""
         span = self._packages.get(package)
@@ -114,7 +127,7 @@ class RunSpans:
         self._begin_root("run task sequence", attributes)
 
     def _begin_root(self, name: str, attributes: Attributes) -> None:
-        self._root = self._tracer.start_span(
+        self._root = self._latest_root = self._tracer.start_span(
             name, self._parent, attributes=attributes, start_time=self._now_ns()
         )
 
@@ -132,7 +145,8 @@ class RunSpans:
             root.end(now_ns)
 
     def _below_root(self) -> Context:
-        return set_span_in_context(self._root) if self._root else self._parent
+        latest = self._latest_root  # what ends after the run is still about it
+        return set_span_in_context(latest) if latest else self._parent
 
     # Steps
 

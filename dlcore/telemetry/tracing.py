@@ -46,6 +46,7 @@ def traced(
     with contextlib.ExitStack() as stack:
         if requests:
             http = HttpSpans(tracer, spans)
+            stack.callback(http.close)
             if client:
                 client.observe_exchanges(http.hear)
                 stack.callback(client.observe_exchanges, None)

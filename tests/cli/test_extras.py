@@ -18,7 +18,9 @@ from tests.cli.helpers import COMMAND, PLAIN, Ended, tree
 ROOT = Path(__file__).parent.parent.parent
 BARE = """
 import sys
-sys.modules.update(rich=None, prometheus_client=None, obstore=None, cryptography=None, tuf=None)
+sys.modules.update(dict.fromkeys(
+    'rich prometheus_client opentelemetry obstore cryptography tuf'.split()
+))
 from dlcore.cli import main
 main()
 """
@@ -66,7 +68,7 @@ def test_a_folder_is_published_to_a_folder(site: Site, tmp_path: Path) -> None:
     ("command", "extra"),
     [
         *(("serve", "serve"), ("publish", "publish"), ("fetch", "trust"), ("trust", "trust")),
-        ("run", "metrics"),
+        *(("run", "metrics"), ("fetch", "otel")),
     ],
 )
 def test_what_needs_more_says_what_to_install(
@@ -80,7 +82,7 @@ def test_what_needs_more_says_what_to_install(
         ),
         "fetch": (
             *("ABC00002", "--from", site.published, "-o", tmp_path / "to"),
-            *("--trust-root", site.sequence),
+            *(("--trust-root", site.sequence) if extra == "trust" else ("--otel", "run")),
         ),
         "run": (
             *(site.sequence, "--config", site.gateway.config, "--state", tmp_path / "state"),
@@ -122,7 +124,7 @@ def test_the_extras_are_those_of_the_distribution() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     core = " ".join(project["dependencies"])
     modules = {"cli": "rich", "publish": "obstore", "serve": "cryptography", "trust": "tuf"}
-    modules["metrics"] = "prometheus-client"
+    modules |= {"metrics": "prometheus-client", "otel": "opentelemetry"}
     for extra, module in modules.items():
         assert module in project["optional-dependencies"][extra][0]
         assert module not in core
