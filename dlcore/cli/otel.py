@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from dlcore import __version__
 from dlcore.engine.client import Client
 from dlcore.engine.event_bus import EventBus
 from dlcore.extras import require
@@ -52,7 +53,7 @@ def opened_otel(otel: str | None, tell: Callable[[str], None]) -> Iterator[Trace
     from dlcore.telemetry.exporting import exported, parent_of_environment
     from dlcore.telemetry.tracing import traced
 
-    with exported(tell) as (provider, ids):
+    with exported(tell, version=__version__) as (provider, ids):
         options: dict[str, Any] = {
             "provider": provider,
             "requests": otel == "requests",

@@ -98,13 +98,14 @@ class TellingExporter(SpanExporter):
 
 @contextlib.contextmanager
 def exported(
-    tell: Callable[[str], None], environment: Mapping[str, str] = os.environ
+    tell: Callable[[str], None], environment: Mapping[str, str] = os.environ, *, version: str = ""
 ) -> Iterator[tuple[TracerProvider, RunIds]]:
     """A provider whose spans are delivered while the body runs, and the rest at its end.
 
     Args:
         tell: Is told if they cannot be delivered.
         environment: Says where. The SDK reads the same variables from the process itself.
+        version: Of dlcore.
 
     Raises:
         ConfigError: The environment asks for what dlcore does not have.
@@ -112,7 +113,7 @@ def exported(
     ids = RunIds()
     _quieten()
     exporter = TellingExporter(_exporter(environment), tell)
-    provider = TracerProvider(resource=_resource(), id_generator=ids, shutdown_on_exit=False)
+    provider = TracerProvider(resource=_resource(version), id_generator=ids, shutdown_on_exit=False)
     if environment.get("OTEL_TRACES_EXPORTER", "").strip().lower() != "none":
         provider.add_span_processor(BatchSpanProcessor(exporter))
     try:
@@ -150,10 +151,8 @@ def _exporter(environment: Mapping[str, str]) -> SpanExporter:
     return OTLPSpanExporter()
 
 
-def _resource() -> Resource:
-    from dlcore import __version__
-
-    own = Resource.create({"service.name": "dlcore", "service.version": __version__})
+def _resource(version: str) -> Resource:
+    own = Resource.create({"service.name": "dlcore", "service.version": version})
     return own.merge(OTELResourceDetector().detect())  # OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES
 
 

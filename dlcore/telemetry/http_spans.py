@@ -14,7 +14,6 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 from dlcore.telemetry.spans import NS_PER_S, RunSpans
 from dlcore.transfer import Exchange
 
-
 MAX_EARLY: Final = 1000  # of the checks before a run, which belong to its trace
 
 

@@ -44,7 +44,7 @@ def collecting() -> Iterator[Collector]:
     collector = Collector()
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802  # the name that the server looks for
+        def do_POST(self) -> None:  # the name that the server looks for
             body = self.rfile.read(int(self.headers["Content-Length"]))
             collector.headers.append(dict(self.headers))
             if self.headers.get("Content-Encoding") == "gzip":

@@ -12,7 +12,7 @@ from opentelemetry.trace import StatusCode
 from dlcore.engine import events
 from dlcore.engine.events import Event
 from dlcore.telemetry import RunSpans
-from tests.telemetry.memory import Memory, is_below, took_s, told
+from tests.telemetry.memory import Memory, is_below, told, took_s
 from tests.timeline.scene import DRIVERS, IMAGE, bad_case
 from tests.timeline.test_timeline import an_event
 
