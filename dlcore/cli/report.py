@@ -15,7 +15,7 @@ from dlcore.engine.event_lines import EventLines, decode_lines
 from dlcore.engine.run_records import numbers, read
 from dlcore.engine.units import duration
 from dlcore.errors import NotFoundError, StorageError
-from dlcore.timeline import Timeline, headline, reasons, timeline_of
+from dlcore.timeline import Timeline, headline, latest, reasons, timeline_of, verdict
 from dlcore.timeline.page import page_of
 
 
@@ -36,7 +36,7 @@ def command(run: str, state: Path, page: Path | None, is_list: bool, as_json: bo
     """Tell what RUN came to, and why it took so long.
 
     RUN is how many runs ago it was: 0, the default, is the latest run on the state directory, which
-    may be under way. Or RUN is a file that --events-file wrote.
+    may be under way. Or RUN is a file that --events-file wrote; the last run or fetch in it counts.
     """
     if is_list:
         _show_list(state, as_json=as_json)
@@ -45,7 +45,12 @@ def command(run: str, state: Path, page: Path | None, is_list: bool, as_json: bo
     if page:
         _write(page, page_of(timeline))
     if as_json:
-        told = {"headline": headline(timeline), "reasons": reasons(timeline), "timeline": timeline}
+        told = {
+            "verdict": verdict(timeline),
+            "headline": headline(timeline),
+            "reasons": reasons(timeline),
+            "timeline": timeline,
+        }
         show_json(msgspec.to_builtins(told))
     elif page:
         say(f"written: {page}")
@@ -58,7 +63,7 @@ def _events(run: str, state: Path) -> EventLines:
         return _recorded(state, int(run))
     try:
         with Path(run).open("rb") as lines:
-            return decode_lines(lines, source=run)
+            return latest(decode_lines(lines, source=run))
     except FileNotFoundError:
         raise NotFoundError(
             f"{run}: there is no such file", remedy="RUN is a number of runs ago, or a file."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from dlcore.cli.output import say, show_table
 from dlcore.engine.outcomes import StepOutcome
 from dlcore.engine.report import Report
@@ -28,7 +30,7 @@ def show_report(report: Report) -> None:
                 str(step.index),
                 step.name,
                 step.outcome,
-                f"{step.stall_s:.2f}",
+                f"{step.stall_s:.2f}" if step.packages or step.stall_s >= MIN_SHOWN_WAIT_S else "",
                 f"{step.run_s:.2f}",
                 " ".join(step.packages),
                 step.why,
@@ -43,11 +45,7 @@ def show_report(report: Report) -> None:
         (
             ("outcome", report.outcome or "under way"),
             ("makespan", f"{report.makespan_s:.2f} s"),
-            ("lower bound", f"{report.lower_bound_s:.2f} s at {_rate(report)}"),
-            ("efficiency", f"{report.efficiency:.3f}"),
-            ("waited for content", f"{report.stall_s:.2f} s"),
-            ("download-first would take", f"{report.download_first_s:.2f} s"),
-            ("stop-at-every-step would take", f"{report.stop_at_every_step_s:.2f} s"),
+            *_against_the_bound(report),
             ("fetched", amount(report.bytes_fetched)),
             ("found on disk", amount(report.bytes_reused)),
             ("fetched twice or not used", amount(report.bytes_wasted)),
@@ -69,6 +67,19 @@ def show_report(report: Report) -> None:
             for name, own in report.endpoints.items()
         ),
     )
+
+
+def _against_the_bound(report: Report) -> Iterator[tuple[str, str]]:
+    """How good the order of the downloads was; nothing of that is told if none was needed."""
+    if report.efficiency is None:
+        yield "waited for content", f"{report.stall_s:.2f} s"
+        return
+    faster = ", as the link was faster than the settings say" if report.efficiency > 1 else ""
+    yield "lower bound", f"{report.lower_bound_s:.2f} s at {_rate(report)}"
+    yield "efficiency", f"{report.efficiency:.3f}{faster}"
+    yield "waited for content", f"{report.stall_s:.2f} s"
+    yield "download-first would take", f"{report.download_first_s:.2f} s"
+    yield "stop-at-every-step would take", f"{report.stop_at_every_step_s:.2f} s"
 
 
 def _show_waits(report: Report) -> None:

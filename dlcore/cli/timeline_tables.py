@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dlcore.cli.output import say, show_table
 from dlcore.engine.units import amount, duration
-from dlcore.timeline import Timeline, headline, reasons
+from dlcore.timeline import Timeline, headline, reasons, verdict
+from dlcore.timeline.endpoints import EndpointTimes
 from dlcore.timeline.packages import PackageTimes
 from dlcore.timeline.steps import StepTimes
 from dlcore.timeline.timeline import steps_that_need
@@ -15,6 +16,10 @@ def show_timeline(timeline: Timeline) -> None:
     name = f"{timeline.sequence}: " if timeline.sequence else ""
     say(f"{name}{timeline.outcome or 'not ended'}, begun {timeline.began}")
     say(headline(timeline))
+    told = verdict(timeline)
+    say(told.text)
+    for advice in told.advice:
+        say(f"> {advice}")
     for reason in reasons(timeline):
         say(f"- {reason.text}")
         for detail in reason.details:
@@ -39,7 +44,7 @@ def show_timeline(timeline: Timeline) -> None:
                 amount(own.received_bytes),
                 f"{amount(own.bytes_per_s)}/s",
                 str(own.max_connections),
-                str(own.failures) + "".join(f", {mark.kind}" for mark in own.marks[-1:]),
+                _failures(own),
             )
             for own in timeline.endpoints
         ),
@@ -50,14 +55,14 @@ def show_timeline(timeline: Timeline) -> None:
 
 def _step(step: StepTimes) -> tuple[str, ...]:
     waits = " ".join(filter(None, step.waits_s))
-    waited = duration(step.stall_s) if step.parts else ""
+    waited = duration(step.stall_s) if step.has_waited else ""
     ran = duration(step.run_s) if step.parts else ""
     return (str(step.index), step.name, step.outcome, waited, waits, ran, step.why)
 
 
 def _package(timeline: Timeline, package: PackageTimes) -> tuple[str, ...]:
     steps = steps_that_need(timeline.steps, package.package)
-    length = "" if package.content_bytes is None else amount(package.content_bytes)
+    length = "on disk" if package.content_bytes is None else amount(package.content_bytes)
     return (
         package.package,
         package.outcome,
@@ -67,6 +72,12 @@ def _package(timeline: Timeline, package: PackageTimes) -> tuple[str, ...]:
         _at(package.ended_s),
         " ".join(str(step.index) for step in steps),
     )
+
+
+def _failures(own: EndpointTimes) -> str:
+    ways = ", ".join(f"{fault} {count}" for fault, count in own.faults.items())
+    lost = ", ".join(dict.fromkeys(mark.kind for mark in own.marks if mark.kind != "failed"))
+    return ", ".join(filter(None, (ways or str(own.failures), lost)))
 
 
 def _at(moment_s: float | None) -> str:

@@ -265,7 +265,7 @@ class RunEnded(Event, frozen=True):
         makespan_s: Seconds from its start to the end of its last step, without the time between
             restarts.
         lower_bound_s: Seconds that no schedule could have beaten over this link.
-        link_bytes_per_s: The link's rate that the bound assumes.
+        link_bytes_per_s: The link's rate.
         link_rate: Whether that rate was ``given`` or ``measured``.
         stall_s: Seconds that steps waited for their content, all together.
         bytes_fetched: Payload bytes received.

@@ -7,12 +7,18 @@ from collections.abc import Mapping
 import msgspec
 
 from dlcore import native
+from dlcore.engine.download.arrivals import arrived_s
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.events import RunEnded
 from dlcore.engine.outcomes import RateOrigin, RunOutcome, StepOutcome
 from dlcore.engine.republished import Republication
 from dlcore.engine.state import RunState, StepResult
-from dlcore.schedule import StepLoad, lower_bound_s, without_overlap_s
+from dlcore.schedule import (
+    StepLoad,
+    lower_bound_of_arrivals_s,
+    lower_bound_s,
+    without_overlap_s,
+)
 from dlcore.steps.interface import RestartNotice
 
 
@@ -23,11 +29,14 @@ class Report(msgspec.Struct, frozen=True):
         outcome: How the run ended; None while it is under way.
         makespan_s: From the start of the run to the end of its last step, without the time
             between restarts.
-        lower_bound_s: What no schedule can beat, given the link's rate and the steps' run times.
-        efficiency: ``lower_bound_s / makespan_s``.
-        link_bytes_per_s: The link's rate that the bound assumes.
-        link_rate: Whether that rate was given, or measured: the mean while at least one range was
-            under way.
+        lower_bound_s: What no schedule can beat, given what the link brings and the steps' run
+            times.
+        efficiency: ``lower_bound_s / makespan_s``; None if nothing was fetched. More than 1.0 if
+            the link was faster than the settings say.
+        link_bytes_per_s: The link's rate.
+        link_rate: Whether that rate was given, or measured. If it was given, the bound assumes it.
+            If it was measured, it is the mean while at least one range was under way, and the bound
+            assumes what came moment by moment.
         stall_s: Seconds that steps waited for their content, all together.
         download_first_s: What this run would have taken with every referenced package first.
         stop_at_every_step_s: What it would have taken with each step's content at its turn.
@@ -51,7 +60,7 @@ class Report(msgspec.Struct, frozen=True):
     outcome: RunOutcome | None
     makespan_s: float
     lower_bound_s: float
-    efficiency: float
+    efficiency: float | None
     link_bytes_per_s: float
     link_rate: RateOrigin
     stall_s: float
@@ -97,14 +106,14 @@ def make_report(
     run_s = sum(step.run_s for step in executed)
     needed = {package for step in executed for package in step.packages}
     unneeded = sum(n for package, n in run.fetched_bytes.items() if package not in needed)
-    bound_s = lower_bound_s(needs, rate_bytes_per_s)
+    bound_s = _bound_s(run, needs, link_bytes_per_s, measured_bytes_per_s)
     first_bytes = fetched_bytes + spared_bytes
     needed_bytes = sum(need.new_bytes for need in needs)
     return Report(
         outcome=outcome,
         makespan_s=run.elapsed_s,
         lower_bound_s=bound_s,
-        efficiency=bound_s / run.elapsed_s if run.elapsed_s else 1.0,
+        efficiency=bound_s / run.elapsed_s if run.elapsed_s and fetched_bytes else None,
         link_bytes_per_s=rate_bytes_per_s,
         link_rate=RateOrigin.GIVEN if link_bytes_per_s else RateOrigin.MEASURED,
         stall_s=sum(step.stall_s for step in run.results),
@@ -141,6 +150,17 @@ def run_ended(report: Report, outcome: RunOutcome) -> RunEnded:
         download_first_s=report.download_first_s,
         stop_at_every_step_s=report.stop_at_every_step_s,
     )
+
+
+def _bound_s(
+    run: RunState, needs: list[StepLoad], given_bytes_per_s: float, measured_bytes_per_s: float
+) -> float:
+    if given_bytes_per_s:
+        return lower_bound_s(needs, given_bytes_per_s)
+    if not run.arrivals:  # of a run that an earlier dlcore began
+        return min(lower_bound_s(needs, measured_bytes_per_s), run.elapsed_s)
+    bound_s = lower_bound_of_arrivals_s(needs, lambda count: arrived_s(run.arrivals, count))
+    return min(bound_s, run.elapsed_s)  # the run itself has shown that it can be done in that time
 
 
 def _needs(executed: list[StepResult], fetched_bytes: Mapping[str, int]) -> list[StepLoad]:

@@ -29,14 +29,16 @@ class RunFigures:
             elapsed_s: Seconds since its part of the run began.
         """
         downloads = self._content.downloads
+        now_s = asyncio.get_running_loop().time()
         return LifeFigures(
             elapsed_s,
-            downloads.meter.busy_s(asyncio.get_running_loop().time()),
+            downloads.meter.busy_s(now_s),
             downloads.meter.received_bytes,
             downloads.wasted_bytes,
             downloads.reused_bytes,
             downloads.figures(),
             self._renewals(),
+            downloads.meter.arrivals.since(now_s - elapsed_s),
         )
 
     def progress(self) -> Progress:

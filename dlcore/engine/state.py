@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Annotated, NamedTuple
 
 import msgspec
 
 from dlcore.deployment import Download
+from dlcore.engine.download.arrivals import Arrived, joined
 from dlcore.engine.download.figures import EndpointFigures, added
 from dlcore.engine.identity import SequenceIdentity, has_same_beginning
 from dlcore.engine.outcomes import SkipReason, StepOutcome
@@ -73,6 +75,7 @@ class LifeFigures(NamedTuple):
         reused_bytes: Verified bytes found on disk.
         endpoints: What each endpoint did.
         renewals: Tokens and locations renewed.
+        arrivals: How much had been received when.
     """
 
     elapsed_s: float
@@ -82,6 +85,7 @@ class LifeFigures(NamedTuple):
     reused_bytes: int
     endpoints: dict[str, EndpointFigures]
     renewals: int
+    arrivals: tuple[Arrived, ...] = ()
 
 
 class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -153,6 +157,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         endpoints: What each endpoint did.
         reused_bytes: Verified bytes found on disk when the run began.
         renewals: Tokens and locations renewed.
+        arrivals: How much had been received when, without the time between restarts.
         restarts: How many times the run was begun again.
     """
 
@@ -179,6 +184,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
     endpoints: dict[str, EndpointFigures] = msgspec.field(default_factory=dict)
     reused_bytes: Count = 0
     renewals: Count = 0
+    arrivals: tuple[Arrived, ...] = ()
     restarts: Count = 0
 
     @property
@@ -201,7 +207,8 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
             return f"there are only {groups} groups"
         if len(set(self.abandoned)) < len(self.abandoned):
             return "a group was left twice"
-        return "" if all(map(_is_sound, self.endpoints.values())) else "a figure is negative"
+        is_sound = all(map(_is_sound, self.endpoints.values())) and _is_rising(self.arrivals)
+        return "" if is_sound else "a figure is negative"
 
     def why_not(self, edited: SequenceIdentity) -> str:
         """Why the run cannot go on with an edited sequence; empty if it can."""
@@ -297,8 +304,20 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         self.wasted_bytes = earlier.wasted_bytes + life.wasted_bytes
         self.endpoints = added(earlier.endpoints, life.endpoints)
         self.renewals = earlier.renewals + life.renewals
+        self.arrivals = joined(earlier.arrivals, life.arrivals, earlier.elapsed_s)
         if not self.restarts:
             self.reused_bytes = life.reused_bytes
+
+
+def _is_rising(arrivals: Sequence[Arrived]) -> bool:
+    """Whether times and bytes only ever grow, as they do."""
+    numbers = (Arrived(0.0, 0), *arrivals)
+    return all(
+        math.isfinite(later.at_s)
+        and earlier.at_s <= later.at_s
+        and earlier.total_bytes <= later.total_bytes
+        for earlier, later in pairwise(numbers)
+    )
 
 
 def _is_sound(figures: EndpointFigures) -> bool:

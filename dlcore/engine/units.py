@@ -18,7 +18,9 @@ def counted(number: int, thing: str) -> str:
 
 
 def duration(length_s: float) -> str:
-    """A time for people: ``0.8 s``, ``12 s``, ``1 min 10 s``, ``2 h 05 min``."""
+    """A time for people: ``40 ms``, ``0.8 s``, ``12 s``, ``1 min 10 s``, ``2 h 05 min``."""
+    if length_s < 0.0995:
+        return f"{1000 * length_s:.0f} ms"
     if length_s < 9.95:
         return f"{length_s:.1f} s"
     minutes, seconds = divmod(round(length_s), 60)

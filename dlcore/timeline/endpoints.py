@@ -7,6 +7,7 @@ from collections import Counter
 import msgspec
 
 from dlcore.engine import events
+from dlcore.engine.events import EndpointProgress
 from dlcore.errors import Fault
 from dlcore.schedule import EndpointChange
 from dlcore.timeline.bandwidth import Sample
@@ -32,8 +33,8 @@ class EndpointTimes(msgspec.Struct, frozen=True):
     Attributes:
         name: Its name.
         received_bytes: Payload bytes that it brought.
-        busy_s: Seconds in which it was asked for something, as far as samples tell.
-        max_connections: The most requests that a sample saw in flight.
+        busy_s: Seconds in which it was asked for something.
+        max_connections: The most requests in flight at once.
         failures: How often it failed or served something wrong, all together.
         faults: How often of these in which way, as far as that is recorded.
         marks: What happened, in order.
@@ -64,13 +65,13 @@ class EndpointsSoFar:
     def __init__(self) -> None:
         self._marks: dict[str, list[Mark]] = {}
         self._faults: dict[str, Counter[str]] = {}
-        self._earlier_failures: Counter[str] = Counter()
-        self._failures: Counter[str] = Counter()
+        self._counted: dict[str, EndpointProgress] = {}
+        self._earlier: dict[str, EndpointProgress] = {}
 
     def begin_process(self) -> None:
         """The counters of progress are at zero."""
-        self._earlier_failures += self._failures
-        self._failures.clear()
+        self._earlier = {name: self._all_of(name) for name in {**self._earlier, **self._counted}}
+        self._counted = {}
 
     def hear(self, event: events.Event, now_s: float) -> None:
         """Something happened, so many seconds into the run."""
@@ -78,7 +79,7 @@ class EndpointsSoFar:
             case events.Progress():
                 for name, own in event.endpoints.items():
                     self._marks.setdefault(name, [])
-                    self._failures[name] = own.failures
+                    self._counted[name] = own
             case events.RangeFailed(_, endpoint, fault, message) if endpoint:
                 self._fail(endpoint, fault, message, now_s)
             case events.BlockRejected(package, _, block, endpoint) if endpoint:
@@ -95,15 +96,28 @@ class EndpointsSoFar:
     def _one(self, name: str, samples: tuple[Sample, ...]) -> EndpointTimes:
         busy = [sample for sample in samples if sample.is_busy(name)]
         faults = self._faults.get(name, Counter())
-        counted = self._earlier_failures[name] + self._failures[name]
+        counted = self._all_of(name)
+        sampled = max((sample.connections.get(name, 0) for sample in busy), default=0)
         return EndpointTimes(
             name,
             received_bytes=sum(sample.by_endpoint.get(name, 0) for sample in busy),
-            busy_s=sum(sample.length_s for sample in busy),
-            max_connections=max((sample.connections.get(name, 0) for sample in busy), default=0),
-            failures=max(counted, faults.total()),
+            busy_s=counted.busy_s or sum(sample.length_s for sample in busy),
+            max_connections=counted.max_connections or sampled,  # an earlier dlcore did not count
+            failures=max(counted.failures, faults.total()),
             faults=dict(faults.most_common()),
             marks=tuple(self._marks[name]),
+        )
+
+    def _all_of(self, name: str) -> EndpointProgress:
+        """What all processes have counted."""
+        nothing = EndpointProgress(0, 0.0)
+        one, other = self._earlier.get(name, nothing), self._counted.get(name, nothing)
+        return EndpointProgress(
+            *(other.connections, other.rate_bytes_per_s),
+            one.received_bytes + other.received_bytes,
+            one.failures + other.failures,
+            one.busy_s + other.busy_s,
+            max(one.max_connections, other.max_connections),
         )
 
     def _fail(self, endpoint: str, fault: str, text: str, now_s: float) -> None:

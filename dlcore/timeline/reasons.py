@@ -77,7 +77,7 @@ def headline(timeline: Timeline) -> str:
 def reasons(timeline: Timeline) -> tuple[Reason, ...]:
     """Why it took so long: what cost most comes first."""
     return (
-        *_failures(timeline),
+        *failures(timeline),
         *_stalls(timeline),
         *_endpoints(timeline),
         *_waits(timeline),
@@ -86,15 +86,15 @@ def reasons(timeline: Timeline) -> tuple[Reason, ...]:
     )
 
 
-def _failures(timeline: Timeline) -> Iterator[Reason]:
+def failures(timeline: Timeline) -> Iterator[Reason]:
+    """The steps and packages that failed."""
     for step in timeline.steps:
         if step.outcome == "failed":
-            yield Reason(
-                ReasonKind.STEP, f"{_called(step)} failed: {step.why or 'no reason told'}."
-            )
+            why = sentence(step.why or "no reason told")
+            yield Reason(ReasonKind.STEP, f"{called(step)} failed: {why}")
     for package in timeline.packages:
         if package.outcome == "failed":
-            text = f"Package {package.package} could not be fetched: {package.message}."
+            text = f"{package.package} could not be fetched: {sentence(package.message)}"
             yield Reason(ReasonKind.WAIT, text)
 
 
@@ -117,7 +117,7 @@ def _stall(timeline: Timeline, step: StepTimes) -> Reason:
     there = (_there(packages[name], waits[0].begin_s) for name in longest[:1] if name in packages)
     return Reason(
         ReasonKind.STALL,
-        f"{_called(step)} waited {duration(step.stall_s)} for {what or 'its content'}.",
+        f"{called(step)} waited {duration(step.stall_s)} for {what or 'its content'}.",
         (*filter(None, there), *_meanwhile(timeline, waits)),
     )
 
@@ -150,17 +150,30 @@ def _meanwhile(timeline: Timeline, waits: list[Part]) -> Iterator[str]:
 
 
 def _endpoints(timeline: Timeline) -> Iterator[Reason]:
-    honest = [own for own in timeline.endpoints if own.quarantined_s is None]
-    compared = [own for own in honest if own.busy_s >= MIN_BUSY_S]
-    best = max(compared, key=lambda own: own.bytes_per_s, default=None)
+    best = fastest(timeline)
     for own in timeline.endpoints:
         bad_blocks = own.faults.get(Fault.CORRUPT.value, 0)
         if bad_blocks or own.quarantined_s is not None:
             yield _liar(own, bad_blocks, timeline)
         if own.failures > bad_blocks:
             yield _failing(own, own.failures - bad_blocks)
-        if best and own in compared and own.bytes_per_s < SLOW * best.bytes_per_s:
+        if best and is_slow(own, best):
             yield _slow(own, best, timeline.received_bytes)
+
+
+def fastest(timeline: Timeline) -> EndpointTimes | None:
+    """The endpoint that others are compared with; None if none was asked for long enough."""
+    compared = filter(_is_comparable, timeline.endpoints)
+    return max(compared, key=lambda own: own.bytes_per_s, default=None)
+
+
+def is_slow(own: EndpointTimes, best: EndpointTimes) -> bool:
+    """Whether an endpoint was much slower than the fastest one."""
+    return _is_comparable(own) and own.bytes_per_s < SLOW * best.bytes_per_s
+
+
+def _is_comparable(own: EndpointTimes) -> bool:
+    return own.quarantined_s is None and own.busy_s >= MIN_BUSY_S
 
 
 def _liar(own: EndpointTimes, bad_blocks: int, timeline: Timeline) -> Reason:
@@ -194,7 +207,7 @@ def _failing(own: EndpointTimes, failures: int) -> Reason:
     dropped = [mark for mark in own.marks if mark.kind == "dropped"]
     if dropped:
         text += f", and was not asked any more from {clock(dropped[0].at_s)} on"
-    details = (f"Last: {own.marks[-1].text}.",) if own.marks else ()
+    details = (f"Last: {sentence(own.marks[-1].text)}",) if own.marks else ()
     return Reason(ReasonKind.ENDPOINT, f"{text}.", details)
 
 
@@ -228,13 +241,18 @@ def _link(timeline: Timeline) -> Iterator[Reason]:
         text = f"Downloads were capped at {amount(timeline.cap_bytes_per_s)}/s by a setting."
         yield Reason(ReasonKind.LINK, text)
     ending = timeline.ending
-    if ending is None or not ending.link_bytes_per_s:
+    if ending is None or not (ending.link_bytes_per_s and ending.bytes_fetched):
         return
     is_given = ending.link_rate == RateOrigin.GIVEN
     link = f"Over a link of {amount(ending.link_bytes_per_s)}/s" if is_given else "Over this link"
     text = (
         f"{link}, no order of the downloads could have ended before {duration(timeline.bound_s)}."
     )
+    if timeline.bound_s > timeline.duration_s:
+        text = (
+            f"The settings say that the link brings {amount(ending.link_bytes_per_s)}/s, and it "
+            "brought more."
+        )
     yield Reason(ReasonKind.LINK, text, tuple(_gains(timeline)))
 
 
@@ -242,7 +260,10 @@ def _gains(timeline: Timeline) -> Iterator[str]:
     if timeline.run_s > 0.9 * timeline.duration_s:
         yield "The steps themselves took nearly all of the time: faster downloads would not help."
     elif timeline.duration_s < NEAR_BOUND * timeline.bound_s:
-        yield "The run came near to that: only a faster link, or less content, would help."
+        yield (
+            "The run came near to that: another order of the downloads would not help, only faster "
+            "endpoints, a faster link, or less content."
+        )
     best = timeline.best_bytes_per_s
     best_bound_s = timeline.bound_at_s(best) if best else timeline.bound_s
     if best_bound_s < GAIN * timeline.duration_s:
@@ -255,9 +276,15 @@ def _gains(timeline: Timeline) -> Iterator[str]:
 def _longest_step(timeline: Timeline) -> Iterator[Reason]:
     longest = max(timeline.steps, key=lambda step: step.run_s, default=None)
     if longest and longest.run_s > timeline.duration_s / 4:
-        text = f"{_called(longest)} ran for {duration(longest.run_s)}, longer than any other step."
+        text = f"{called(longest)} ran for {duration(longest.run_s)}, longer than any other step."
         yield Reason(ReasonKind.STEP, text)
 
 
-def _called(step: StepTimes) -> str:
-    return f'Step {step.index} "{step.name}"'
+def sentence(text: str) -> str:
+    """A message as the end of a sentence, which it may have ended itself."""
+    return text if text.endswith((".", "!", "?", "\N{HORIZONTAL ELLIPSIS}")) else f"{text}."
+
+
+def called(step: StepTimes, *, capital: bool = True) -> str:
+    """What sentences call a step."""
+    return f'{"Step" if capital else "step"} {step.index} "{step.name}"'

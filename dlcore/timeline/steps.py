@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
 from dlcore.engine import events
+
+MIN_WAIT_S: Final = (
+    0.05  # of a step without content: below, it is the time that saving the state takes
+)
 
 
 class Doing(enum.StrEnum):
@@ -62,6 +67,11 @@ class StepTimes(msgspec.Struct, frozen=True):
     def stall_s(self) -> float:
         """Seconds that it waited for its content."""
         return self._length_s(Doing.WAITED)
+
+    @property
+    def has_waited(self) -> bool:
+        """Whether it had its turn, and content to wait for; it may have been there already."""
+        return bool(self.parts) and (bool(self.packages) or self.stall_s >= MIN_WAIT_S)
 
     @property
     def run_s(self) -> float:

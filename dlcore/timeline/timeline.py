@@ -8,7 +8,6 @@ import msgspec
 
 from dlcore.engine import events
 from dlcore.engine.event_lines import EventLines
-from dlcore.engine.outcomes import RateOrigin
 from dlcore.schedule import StepLoad, lower_bound_of_arrivals_s, lower_bound_s
 from dlcore.timeline.bandwidth import BandwidthSoFar, Sample, arrived_s, best_bytes_per_s
 from dlcore.timeline.endpoints import EndpointsSoFar, EndpointTimes
@@ -36,6 +35,7 @@ class Timeline(msgspec.Struct, frozen=True):
         network_wait_s: Seconds of waiting because no endpoint could be reached.
         cap_bytes_per_s: The lowest cap on all endpoints together; 0.0 if there was none.
         ending: The figures of a run that has ended.
+        fetched: The figures of a fetch that has ended.
         unreadable: How many lines of the record could not be read.
     """
 
@@ -53,12 +53,15 @@ class Timeline(msgspec.Struct, frozen=True):
     network_wait_s: float
     cap_bytes_per_s: float
     ending: events.RunEnded | None
+    fetched: events.FetchEnded | None
     unreadable: int
 
     @property
     def duration_s(self) -> float:
         """How long the run took: as its report says, or up to the last event."""
-        return self.ending.makespan_s if self.ending else self.length_s
+        if self.ending:
+            return self.ending.makespan_s
+        return self.fetched.took_s if self.fetched else self.length_s
 
     @property
     def stall_s(self) -> float:
@@ -73,8 +76,9 @@ class Timeline(msgspec.Struct, frozen=True):
     @property
     def received_bytes(self) -> int:
         """Payload bytes received."""
-        if self.ending:
-            return self.ending.bytes_fetched
+        ended = self.ending or self.fetched
+        if ended:
+            return ended.bytes_fetched
         return sum(endpoint.received_bytes for endpoint in self.endpoints)
 
     @property
@@ -86,9 +90,9 @@ class Timeline(msgspec.Struct, frozen=True):
     def bound_s(self) -> float:
         """Seconds that no order of the downloads could have beaten.
 
-        If the link's rate was not given, what came is taken as what the link could bring.
+        Of a run that has not ended, what came is taken as what the link could bring.
         """
-        if self.ending and self.ending.link_rate == RateOrigin.GIVEN:
+        if self.ending:
             return self.ending.lower_bound_s
         bound_s = lower_bound_of_arrivals_s(
             self._loads(), lambda count_bytes: arrived_s(self.samples, count_bytes)
@@ -107,6 +111,21 @@ class Timeline(msgspec.Struct, frozen=True):
                 new_bytes = sum(fetched.pop(package, 0) for package in step.packages)
                 loads.append(StepLoad(new_bytes, step.run_s))
         return loads
+
+
+def latest(lines: EventLines) -> EventLines:
+    """The last run or fetch of a file that several commands have appended to."""
+    told = lines.events
+    begins = [
+        number
+        for number, stamped in enumerate(told)
+        if number
+        and (
+            (isinstance(stamped.event, events.RunBegan) and not stamped.event.restarts)
+            or isinstance(told[number - 1].event, events.FetchEnded)
+        )
+    ]
+    return lines._replace(events=told[begins[-1] if begins else 0 :])
 
 
 def timeline_of(lines: EventLines) -> Timeline:
@@ -144,6 +163,7 @@ def timeline_of(lines: EventLines) -> Timeline:
         network_wait_s=run.network_wait_s,
         cap_bytes_per_s=run.cap_bytes_per_s,
         ending=run.ending,
+        fetched=run.fetched,
         unreadable=lines.unreadable,
     )
 
@@ -157,12 +177,14 @@ class _RunSoFar:
         self.network_wait_s = 0.0
         self.cap_bytes_per_s = 0.0
         self.ending: events.RunEnded | None = None
+        self.fetched: events.FetchEnded | None = None
         self._is_run = False
 
     def outcome(self, packages: Sequence[PackageTimes]) -> str:
-        """Of the run; a fetch, which tells no end, has ended when its packages have."""
-        if self.ending:
-            return self.ending.outcome
+        """Of the run; a fetch of an earlier dlcore, which told no end, ends with its packages."""
+        ended = self.ending or self.fetched
+        if ended:
+            return ended.outcome
         ways = {package.outcome for package in packages}
         if self._is_run or not ways or "under way" in ways:
             return ""
@@ -177,6 +199,8 @@ class _RunSoFar:
                 self.simulated = True
             case events.RunEnded():
                 self.ending = event
+            case events.FetchEnded():
+                self.fetched = event
             case events.WaitingForNetwork(_, delay_s):
                 self.network_wait_s += delay_s
             case events.Progress() if event.cap_bytes_per_s:

@@ -86,8 +86,10 @@ def test_a_collector_that_refuses_costs_a_warning(
     ended = dlcore("fetch", "ABC00002", *source, "--otel", "requests")
     assert ended.status == 0
     assert [line for line in ended.err.splitlines() if "spans" in line] == [
-        "warning: --otel: spans could not be delivered; check OTEL_EXPORTER_OTLP_ENDPOINT and that "
-        "the collector takes OTLP over HTTP there"
+        (
+            "warning: --otel: spans could not be delivered; check OTEL_EXPORTER_OTLP_ENDPOINT and "
+            "that the collector takes OTLP over HTTP there"
+        )
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dlcore import native
 from dlcore.deployment import Download
+from dlcore.engine.download.arrivals import Arrived
 from dlcore.engine.download.figures import MAX_NOTES, EndpointFigures, added
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.identity import SequenceIdentity
@@ -63,10 +64,29 @@ def test_without_a_given_rate_the_measured_one_counts() -> None:
     assert (report.link_bytes_per_s, report.link_rate) == (100.0, "measured")
 
 
+def test_the_bound_is_that_of_what_came_moment_by_moment() -> None:
+    """A's 200 bytes came at once, and the rest late: the mean rate would say otherwise."""
+    run = a_run()
+    run.arrivals = (Arrived(0.0, 0), Arrived(1.0, 200), Arrived(4.0, 200), Arrived(13.0, 1200))
+    report = make_report(run, RunOutcome.SUCCEEDED, 0)
+    # D's bytes, the first 900, had come after 10.3 s, and its step ran for 1 s.
+    assert report.lower_bound_s == 4.0 + 9.0 * 700 / 1000 + 1.0
+    assert report.efficiency == report.lower_bound_s / 15.0
+
+
+def test_no_bound_is_longer_than_the_run_itself() -> None:
+    """Fault: requests under way at the end lower the mean rate. dlcore bounds by the run."""
+    run = a_run()
+    run.elapsed_s = 9.5
+    assert make_report(run, RunOutcome.SUCCEEDED, 0).lower_bound_s == 9.5
+    run.arrivals = (Arrived(0.0, 0), Arrived(9.4, 1200))
+    assert make_report(run, RunOutcome.SUCCEEDED, 0).lower_bound_s <= 9.5
+
+
 def test_a_run_of_nothing_has_no_figures_to_divide_by() -> None:
     run = RunState(NOTHING, Download.WHEN_NEEDED, Pin("digest"), {})
     report = make_report(run, RunOutcome.SUCCEEDED, 0)
-    assert (report.lower_bound_s, report.efficiency, report.link_bytes_per_s) == (0.0, 1.0, 0.0)
+    assert (report.lower_bound_s, report.efficiency, report.link_bytes_per_s) == (0.0, None, 0.0)
 
 
 def test_the_link_is_busy_while_any_range_is_under_way() -> None:

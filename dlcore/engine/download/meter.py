@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 
+from dlcore.engine.download.arrivals import Arrivals
 from dlcore.engine.events import EndpointProgress
 from dlcore.errors import Fault
 
@@ -81,6 +82,7 @@ class Meter:
         connections: Of each endpoint, how many requests are in flight, and for how long.
         faults: Of each endpoint, how often which fault occurred.
         rejected_bytes: Bytes received that did not match their digest.
+        arrivals: How much had arrived when.
     """
 
     def __init__(self) -> None:
@@ -90,6 +92,7 @@ class Meter:
         self.connections: defaultdict[str, Busy] = defaultdict(Busy)
         self.faults: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.rejected_bytes = 0
+        self.arrivals = Arrivals()
         self._rates: defaultdict[str, Rate] = defaultdict(Rate)
         self._link = Busy()
 
@@ -117,6 +120,7 @@ class Meter:
         self.by_endpoint[endpoint] += count
         self.by_package[package][endpoint] += count
         self._rates[endpoint].received(count, now_s)
+        self.arrivals.received(count, now_s)
 
     def busy_s(self, now_s: float) -> float:
         """Seconds in which at least one request was in flight."""

@@ -20,13 +20,14 @@ from dlcore.timeline.page.markup import Markup, element, joined
 from dlcore.timeline.page.scale import Scale
 from dlcore.timeline.reasons import Reason, headline, reasons
 from dlcore.timeline.timeline import Timeline
+from dlcore.timeline.verdict import verdict
 
 MAX_SAMPLES = 1000  # as many as a wide screen has pixels for
 GRAPH_HEIGHT = 96
 MAX_TITLE_PACKAGES = 3
 _UTC = re.compile(r"(\d+-\d+-\d+)T(\d+:\d+:\d+).*", re.DOTALL)
 _FIGURE = re.compile(
-    r"(?<=\d) (?=(?:s|min|h|bytes|[KMGT]iB)\b)|(?<=\d h) (?=\d+ min\b)|(?<=\d min) (?=\d+ s\b)"
+    r"(?<=\d) (?=(?:ms|s|min|h|bytes|[KMGT]iB)\b)|(?<=\d h) (?=\d+ min\b)|(?<=\d min) (?=\d+ s\b)"
 )
 _OUTCOMES = {
     "succeeded": ("Succeeded", "good"),
@@ -114,10 +115,13 @@ def _tiles(timeline: Timeline) -> list[tuple[str, str]]:
     if timeline.steps:
         tiles.append(("Steps ran", duration(timeline.run_s)))
         tiles.append(("Waited for content", duration(timeline.stall_s)))
-    if timeline.ending:
+    if timeline.ending and timeline.received_bytes:
         tiles.append(("Best possible on this link", duration(timeline.bound_s)))
         tiles.append(("Rate of the link", f"{amount(timeline.ending.link_bytes_per_s)}/s"))
     tiles.append(("Fetched", amount(timeline.received_bytes)))
+    ended = timeline.ending or timeline.fetched
+    if ended and ended.bytes_wasted:
+        tiles.append(("Of that, not used", amount(ended.bytes_wasted)))
     return tiles
 
 
@@ -126,6 +130,7 @@ def _why(timeline: Timeline) -> Markup:
     return element(
         "section",
         element("h2", "Why it took this long"),
+        _verdict(timeline),
         element("p", _unbroken(headline(timeline)), class_="headline"),
         element("ol", *map(_reason, told)) if told else element("p", "Nothing held it up."),
         _compared(timeline),
@@ -134,8 +139,20 @@ def _why(timeline: Timeline) -> Markup:
     )
 
 
+def _verdict(timeline: Timeline) -> Markup:
+    """The sentence to read if no other is read."""
+    told = verdict(timeline)
+    advice = (element("li", _unbroken(sentence)) for sentence in told.advice)
+    return element(
+        "div",
+        element("p", _unbroken(told.text)),
+        joined(element("h3", "What to do"), element("ul", *advice)) if told.advice else "",
+        class_="verdict",
+    )
+
+
 def _compared(timeline: Timeline) -> Markup:
-    if timeline.ending is None or not timeline.steps:
+    if timeline.ending is None or not (timeline.steps and timeline.received_bytes):
         return Markup()
     rate = f"{amount(timeline.ending.link_bytes_per_s)}/s ({timeline.ending.link_rate})"
     note = f"The other ways are computed for a link of {rate} and the same run times of the steps."

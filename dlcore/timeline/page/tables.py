@@ -24,7 +24,7 @@ def steps(timeline: Timeline) -> Markup:
             str(step.index),
             step.name,
             step.outcome,
-            duration(step.stall_s) if step.parts else "",
+            duration(step.stall_s) if step.has_waited else "",
             ", ".join(filter(None, step.waits_s)),
             duration(step.run_s) if step.parts else "",
             step.why,

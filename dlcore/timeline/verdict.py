@@ -1,0 +1,169 @@
+"""Why it took so long, in one sentence, and what to do about it.
+
+Guarantees: everything follows from the timeline. The sentence names who is to blame where anybody
+is; the reasons below it say more. Names come from documents and settings as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from dlcore.engine.units import amount, clock, counted, duration
+from dlcore.errors import Fault
+from dlcore.timeline.bandwidth import came_between
+from dlcore.timeline.endpoints import EndpointTimes
+from dlcore.timeline.reasons import (
+    MIN_STALL_S,
+    MIN_STALL_SHARE,
+    NEAR_BOUND,
+    called,
+    failures,
+    fastest,
+    is_slow,
+)
+from dlcore.timeline.steps import Doing, Part
+from dlcore.timeline.timeline import Timeline
+
+MAX_CAUSES: Final = 3  # who reads more reads the reasons
+MIN_FAILURES: Final = 3  # of an endpoint that is asked on: fewer cost little
+NEAR_CAP: Final = 0.8
+
+_WHAT_TO_DO: Final = {
+    Fault.CONNECT: "Check that {0} runs and can be reached from here: dlcore doctor tries it.",
+    Fault.TLS: "Check the certificate of {0}, and the authorities that this computer trusts.",
+    Fault.AUTH: "Check the token or signature for {0}.",
+    Fault.NOT_FOUND: "Publish the content at {0}, too, or leave it out of the settings.",
+    Fault.BUSY: "Allow {0} fewer connections, or have its server allow more.",
+}
+_OTHERWISE: Final = "Look into the log of the server of {0}, or leave it out of the settings."
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The most important of what is to be said.
+
+    Attributes:
+        text: One sentence.
+        advice: What to do about it, sentence by sentence; empty if nothing needs to be done.
+    """
+
+    text: str
+    advice: tuple[str, ...] = ()
+
+
+class _Cause(NamedTuple):
+    text: str
+    advice: str
+
+
+def verdict(timeline: Timeline) -> Verdict:
+    """Why a run or a fetch failed, or else took as long as it did."""
+    failure = next(failures(timeline), None) if timeline.outcome == "failed" else None
+    if failure:
+        return Verdict(failure.text)
+    waits = [part for step in timeline.steps for part in step.parts if part.doing is Doing.WAITED]
+    if not timeline.steps:
+        waits = [Part(Doing.WAITED, 0.0, timeline.length_s)]
+    elif timeline.stall_s <= max(MIN_STALL_S, MIN_STALL_SHARE * timeline.duration_s):
+        return _unhindered(timeline)
+    causes = list(_causes(timeline, waits))[:MAX_CAUSES]
+    if not causes:
+        causes = [_link(timeline, waits)]
+    told = "; ".join(filter(None, (cause.text for cause in causes)))
+    advice = dict.fromkeys(filter(None, (cause.advice for cause in causes)))
+    lead = _lead(timeline)
+    return Verdict(f"{lead}: {told}." if told else f"{lead}.", tuple(advice))
+
+
+def _unhindered(timeline: Timeline) -> Verdict:
+    if not timeline.run_s:
+        return Verdict("No step has run.")
+    return Verdict(
+        f"Content held no step up: the steps themselves ran for {duration(timeline.run_s)}."
+    )
+
+
+def _lead(timeline: Timeline) -> str:
+    stalled = [step for step in timeline.steps if step.stall_s > MIN_STALL_S]
+    if not stalled:
+        return f"It took {duration(timeline.duration_s)}"
+    longest = max(stalled, key=lambda step: step.stall_s)
+    waits = sorted(longest.waits_s.items(), key=lambda wait: -wait[1])
+    awaited = next((f" for {name}" for name, _ in waits if name), "")
+    if len(stalled) == 1:
+        return f"{called(longest)} waited {duration(longest.stall_s)}{awaited}"
+    return (
+        f"Steps waited {duration(timeline.stall_s)} for their content, most of all "
+        f"{called(longest, capital=False)} ({duration(longest.stall_s)}{awaited})"
+    )
+
+
+def _causes(timeline: Timeline, waits: Sequence[Part]) -> Iterator[_Cause]:
+    """Whatever somebody can do something about; what costs most comes first."""
+    if timeline.network_wait_s:
+        yield _Cause(
+            f"no endpoint could be reached for {duration(timeline.network_wait_s)}",
+            "Check the network of this computer; dlcore doctor tries each endpoint.",
+        )
+    for own in timeline.endpoints:
+        bad_blocks = own.faults.get(Fault.CORRUPT.value, 0)
+        if bad_blocks or own.quarantined_s is not None:
+            yield _liar(own)
+        is_dropped = any(mark.kind == "dropped" for mark in own.marks)
+        others = own.failures - bad_blocks
+        if others >= MIN_FAILURES or (is_dropped and others > 0):
+            yield _failing(own, others)
+    best = fastest(timeline)
+    for own in timeline.endpoints:
+        if best and is_slow(own, best):
+            yield _Cause(
+                f"endpoint {own.name} brought only {amount(own.bytes_per_s)}/s, where {best.name} brought "
+                f"{amount(best.bytes_per_s)}/s",
+                f"Find out why {own.name} is slow, or leave it out of the settings.",
+            )
+    if _is_capped(timeline, waits):
+        yield _Cause(
+            f"a setting caps downloads at {amount(timeline.cap_bytes_per_s)}/s",
+            "Raise the cap if the network allows it.",
+        )
+
+
+def _liar(own: EndpointTimes) -> _Cause:
+    text = f"endpoint {own.name} served content that does not match its digest"
+    if own.quarantined_s is not None:
+        text += f", and was not asked any more from {clock(own.quarantined_s)} on"
+    return _Cause(
+        text, f"Publish the content at {own.name} again, or leave it out of the settings."
+    )
+
+
+def _failing(own: EndpointTimes, count: int) -> _Cause:
+    faults = {fault: n for fault, n in own.faults.items() if fault != Fault.CORRUPT.value}
+    most = max(faults, key=lambda fault: faults[fault], default="")
+    what_to_do = next((_WHAT_TO_DO[fault] for fault in _WHAT_TO_DO if fault == most), _OTHERWISE)
+    ways = f" ({most})" if most else ""
+    return _Cause(f"{own.name} failed {counted(count, 'time')}{ways}", what_to_do.format(own.name))
+
+
+def _is_capped(timeline: Timeline, waits: Sequence[Part]) -> bool:
+    return 0 < NEAR_CAP * timeline.cap_bytes_per_s <= _rate_bytes_per_s(timeline, waits)
+
+
+def _rate_bytes_per_s(timeline: Timeline, waits: Sequence[Part]) -> float:
+    """What came in some times, from all endpoints together."""
+    length_s = sum(wait.length_s for wait in waits)
+    came = (came_between(timeline.samples, wait.begin_s, wait.end_s) for wait in waits)
+    return sum(sum(each.values()) for each in came) / length_s if length_s else 0.0
+
+
+def _link(timeline: Timeline, waits: Sequence[Part]) -> _Cause:
+    """Nobody is to blame: it is as fast as the link, or as the order of the downloads."""
+    rate = _rate_bytes_per_s(timeline, waits)
+    if not rate:
+        return _Cause("", "")
+    advice = ""
+    if timeline.ending and timeline.duration_s < NEAR_BOUND * timeline.bound_s:
+        advice = "Only faster endpoints, a faster link, or less content would help."
+    return _Cause(f"{amount(rate)}/s came from all endpoints together", advice)
