@@ -32,6 +32,7 @@ class RunMetrics(Collector):
         self._packages: Counter[str] = Counter()
         self._waited_s = 0.0
         self._ran_s = 0.0
+        self._retries = 0
 
     def hear(self, event: events.Event) -> None:
         """Something happened."""
@@ -46,6 +47,8 @@ class RunMetrics(Collector):
                     self._steps[event.outcome] += 1
                 case events.StepSkipped():
                     self._steps["skipped"] += 1
+                case events.DownloadRetried():
+                    self._retries += 1
                 case events.PackageReady():
                     self._packages["ready"] += 1
                 case events.PackageFailed():
@@ -79,6 +82,12 @@ class RunMetrics(Collector):
         )
         yield GaugeMetricFamily(
             "dlcore_wanted_bytes", "Length of all packages begun.", now.wanted_bytes
+        )
+        yield CounterMetricFamily(
+            "dlcore_wasted_bytes", "Bytes received and not used.", now.wasted_bytes
+        )
+        yield CounterMetricFamily(
+            "dlcore_retries", "How often all endpoints were asked again.", self._retries
         )
         yield CounterMetricFamily(
             "dlcore_step_wait_seconds", "Time that steps waited for content.", self._waited_s

@@ -33,6 +33,8 @@ MIN_SILENCE_S = 2.0
 SLOW = 0.25  # of the rate of the fastest endpoint
 MIN_BUSY_S = 1.0  # before the rate of an endpoint is compared
 NEAR_BOUND = 1.05
+MOST = 0.9  # of the run: nearly all of it
+STEPS_ALONE = "The steps themselves took nearly all of the time: faster downloads would not help."
 GAIN = 0.9  # a better bound is told of if it is that much shorter
 
 
@@ -94,7 +96,8 @@ def failures(timeline: Timeline) -> Iterator[Reason]:
             yield Reason(ReasonKind.STEP, f"{called(step)} failed: {why}")
     for package in timeline.packages:
         if package.outcome == "failed":
-            text = f"{package.package} could not be fetched: {sentence(package.message)}"
+            called_so = "Package " if timeline.steps else ""  # what is fetched alone may be a file
+            text = f"{called_so}{package.package} could not be fetched: {sentence(package.message)}"
             yield Reason(ReasonKind.WAIT, text)
 
 
@@ -241,7 +244,11 @@ def _link(timeline: Timeline) -> Iterator[Reason]:
         text = f"Downloads were capped at {amount(timeline.cap_bytes_per_s)}/s by a setting."
         yield Reason(ReasonKind.LINK, text)
     ending = timeline.ending
-    if ending is None or not (ending.link_bytes_per_s and ending.bytes_fetched):
+    if ending is None:
+        return
+    if not ending.bytes_fetched and timeline.run_s > MOST * timeline.duration_s:
+        yield Reason(ReasonKind.LINK, STEPS_ALONE)
+    if not (ending.bytes_fetched and ending.link_bytes_per_s):
         return
     is_given = ending.link_rate == RateOrigin.GIVEN
     link = f"Over a link of {amount(ending.link_bytes_per_s)}/s" if is_given else "Over this link"
@@ -257,8 +264,8 @@ def _link(timeline: Timeline) -> Iterator[Reason]:
 
 
 def _gains(timeline: Timeline) -> Iterator[str]:
-    if timeline.run_s > 0.9 * timeline.duration_s:
-        yield "The steps themselves took nearly all of the time: faster downloads would not help."
+    if timeline.run_s > MOST * timeline.duration_s:
+        yield STEPS_ALONE
     elif timeline.duration_s < NEAR_BOUND * timeline.bound_s:
         yield (
             "The run came near to that: another order of the downloads would not help, only faster "

@@ -69,6 +69,11 @@ class Timeline(msgspec.Struct, frozen=True):
         return self.ending.stall_s if self.ending else sum(step.stall_s for step in self.steps)
 
     @property
+    def before_s(self) -> float:
+        """Seconds before the first step's turn: all content is fetched then, if that is set."""
+        return next((step.parts[0].begin_s for step in self.steps if step.parts), 0.0)
+
+    @property
     def run_s(self) -> float:
         """Seconds that steps ran."""
         return sum(step.run_s for step in self.steps)

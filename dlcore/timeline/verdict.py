@@ -31,6 +31,9 @@ MAX_CAUSES: Final = 3  # who reads more reads the reasons
 MIN_FAILURES: Final = 3  # of an endpoint that is asked on: fewer cost little
 NEAR_CAP: Final = 0.8
 
+FETCH_MEANWHILE: Final = (
+    'Let content come while steps run: download = "when-needed" in the settings.'
+)
 _WHAT_TO_DO: Final = {
     Fault.CONNECT: "Check that {0} runs and can be reached from here: dlcore doctor tries it.",
     Fault.TLS: "Check the certificate of {0}, and the authorities that this computer trusts.",
@@ -64,16 +67,23 @@ def verdict(timeline: Timeline) -> Verdict:
     if failure:
         return Verdict(failure.text)
     waits = [part for step in timeline.steps for part in step.parts if part.doing is Doing.WAITED]
+    shortest_s = max(MIN_STALL_S, MIN_STALL_SHARE * timeline.duration_s)
     if not timeline.steps:
         waits = [Part(Doing.WAITED, 0.0, timeline.length_s)]
-    elif timeline.stall_s <= max(MIN_STALL_S, MIN_STALL_SHARE * timeline.duration_s):
+    elif timeline.before_s > max(shortest_s, timeline.stall_s):
+        waits = [Part(Doing.WAITED, 0.0, timeline.before_s)]
+    elif timeline.stall_s <= shortest_s:
         return _unhindered(timeline)
     causes = list(_causes(timeline, waits))[:MAX_CAUSES]
     if not causes:
         causes = [_link(timeline, waits)]
     told = "; ".join(filter(None, (cause.text for cause in causes)))
     advice = dict.fromkeys(filter(None, (cause.advice for cause in causes)))
-    lead = _lead(timeline)
+    if timeline.before_s > max(shortest_s, timeline.stall_s):
+        lead = f"All content was fetched before the first step, in {duration(timeline.before_s)}"
+        advice[FETCH_MEANWHILE] = None
+    else:
+        lead = _lead(timeline)
     return Verdict(f"{lead}: {told}." if told else f"{lead}.", tuple(advice))
 
 
@@ -119,8 +129,8 @@ def _causes(timeline: Timeline, waits: Sequence[Part]) -> Iterator[_Cause]:
     for own in timeline.endpoints:
         if best and is_slow(own, best):
             yield _Cause(
-                f"endpoint {own.name} brought only {amount(own.bytes_per_s)}/s, where {best.name} brought "
-                f"{amount(best.bytes_per_s)}/s",
+                f"endpoint {own.name} brought only {amount(own.bytes_per_s)}/s, where {best.name} "
+                f"brought {amount(best.bytes_per_s)}/s",
                 f"Find out why {own.name} is slow, or leave it out of the settings.",
             )
     if _is_capped(timeline, waits):
@@ -144,7 +154,9 @@ def _failing(own: EndpointTimes, count: int) -> _Cause:
     most = max(faults, key=lambda fault: faults[fault], default="")
     what_to_do = next((_WHAT_TO_DO[fault] for fault in _WHAT_TO_DO if fault == most), _OTHERWISE)
     ways = f" ({most})" if most else ""
-    return _Cause(f"{own.name} failed {counted(count, 'time')}{ways}", what_to_do.format(own.name))
+    return _Cause(
+        f"endpoint {own.name} failed {counted(count, 'time')}{ways}", what_to_do.format(own.name)
+    )
 
 
 def _is_capped(timeline: Timeline, waits: Sequence[Part]) -> bool:

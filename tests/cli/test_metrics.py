@@ -14,12 +14,13 @@ from dlcore.engine.events import EndpointProgress, Event, Progress
 from dlcore.errors import ConfigError
 
 HAPPENED: tuple[Event, ...] = (
-    Progress(3, 10, 1.0, endpoints={"dp": EndpointProgress(4, 1.0, 5, 2)}),
+    Progress(3, 10, 1.0, 2, endpoints={"dp": EndpointProgress(4, 1.0, 5, 2)}),
     events.StepStarted(0, "one", 2.5),
     events.StepEnded(0, "one", "succeeded", 0, 4.0),
     events.StepStarted(1, "two", 0.5),
     events.StepEnded(1, "two", "failed", 1, 1.0),
     events.StepSkipped(2, "three", "disabled"),
+    events.DownloadRetried("ABC00002", 1, 2, 15.0),
     events.PackageReady("ABC00001", "/there"),
     events.PackageFailed("ABC00002", "gone"),
 )
@@ -44,6 +45,8 @@ def test_prometheus_reads_the_figures_of_the_run() -> None:
         'dlcore_failures_total{endpoint="dp"} 2.0',
         'dlcore_connections{endpoint="dp"} 4.0',
         "dlcore_verified_bytes 3.0",
+        "dlcore_wasted_bytes_total 2.0",
+        "dlcore_retries_total 1.0",
         "dlcore_wanted_bytes 10.0",
         "dlcore_step_wait_seconds_total 3.0",
         "dlcore_step_run_seconds_total 5.0",

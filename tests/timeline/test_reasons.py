@@ -37,7 +37,10 @@ def test_a_stranger_is_told_why_the_bad_case_was_slow() -> None:
         "What it had served wrong was fetched again; nothing wrong was kept.",
         "Before, all endpoints together brought 5.0 MiB/s; after it, 2.0 MiB/s.",
         BOUND,
-        "The run came near to that: only a faster link, or less content, would help.",
+        (
+            "The run came near to that: another order of the downloads would not help, only faster "
+            "endpoints, a faster link, or less content."
+        ),
         "At 5.0 MiB/s, which this run reached at times, it could have taken 24 s.",
     ]
 
