@@ -35,3 +35,8 @@ def clock(at_s: float) -> str:
     minutes, seconds = divmod(int(at_s), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def moment(at_s: float, length_s: float) -> str:
+    """A moment of something that takes so long: ``0.4 s`` if that is short, else as `clock`."""
+    return f"{at_s:.1f} s" if length_s < 9.95 else clock(at_s)

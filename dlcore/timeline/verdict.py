@@ -30,6 +30,7 @@ from dlcore.timeline.timeline import Timeline
 MAX_CAUSES: Final = 3  # who reads more reads the reasons
 MIN_FAILURES: Final = 3  # of an endpoint that is asked on: fewer cost little
 NEAR_CAP: Final = 0.8
+MIN_FETCH_S: Final = 2.0  # in a shorter one, looking for the content takes much of the time
 
 FETCH_MEANWHILE: Final = (
     'Let content come while steps run: download = "when-needed" in the settings.'
@@ -173,8 +174,8 @@ def _rate_bytes_per_s(timeline: Timeline, waits: Sequence[Part]) -> float:
 def _link(timeline: Timeline, waits: Sequence[Part]) -> _Cause:
     """Nobody is to blame: it is as fast as the link, or as the order of the downloads."""
     rate = _rate_bytes_per_s(timeline, waits)
-    if not rate:
-        return _Cause("", "")
+    if not rate or (not timeline.steps and timeline.duration_s < MIN_FETCH_S):
+        return _Cause("nothing held it up", "")
     advice = ""
     if timeline.ending and timeline.duration_s < NEAR_BOUND * timeline.bound_s:
         advice = "Only faster endpoints, a faster link, or less content would help."

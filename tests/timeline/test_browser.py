@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from dlcore.engine import events
 from dlcore.timeline.page import page_of
+from tests.servers import missing
 from tests.timeline.browser import PROGRAM, Tab, browser
-from tests.timeline.scene import bad_case, made
+from tests.timeline.scene import MIB, bad_case, made, progress
 from tests.timeline.test_page import HOSTILE, hostile_run
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="Chromium is not installed")
 NAME_OF_FOCUS = "(e => e.getAttribute('aria-label') || e.innerText)(document.activeElement)"
+WIDTH_OF_FOCUS = "parseFloat(getComputedStyle(document.activeElement).outlineWidth)"
+STYLE_OF_FOCUS = "getComputedStyle(document.activeElement).outlineStyle"
 LONG = "AVeryLongNameWithoutAnySpace" * 10
 
 
 @pytest_asyncio.fixture
 async def tab(tmp_path: Path) -> AsyncIterator[Tab]:
+    if PROGRAM is None:
+        missing("Chromium is not installed")
     async with browser(tmp_path / "profile") as tab:
         yield tab
 
@@ -64,7 +70,23 @@ async def test_every_bar_is_drawn_where_it_belongs(tab: Tab, tmp_path: Path) -> 
     assert fill == 'url("#wait-pattern")'
 
 
-async def test_the_keyboard_goes_through_the_page_in_order(tab: Tab, tmp_path: Path) -> None:
+async def test_the_first_thing_to_read_says_why_and_what_to_do(tab: Tab, tmp_path: Path) -> None:
+    """On a telephone, too, it is there without scrolling far."""
+    page = tmp_path / "report.html"
+    page.write_text(page_of(made(bad_case())), encoding="utf-8")
+    for width in (400, 1600):
+        await tab.open(page, width)
+        told = await tab.evaluate("document.querySelector('.verdict').innerText")
+        assert 'step 1 "Upgrade" (30\u00a0s for ABC00001)' in told
+        assert "endpoint liar served content" in told
+        assert "What to do" in told
+        top = await tab.evaluate("document.querySelector('.verdict').getBoundingClientRect().top")
+        assert top < 900
+
+
+async def test_the_keyboard_goes_through_the_page_in_order_and_is_seen(
+    tab: Tab, tmp_path: Path
+) -> None:
     page = tmp_path / "report.html"
     page.write_text(page_of(made(bad_case())), encoding="utf-8")
     await tab.open(page, 400)
@@ -72,9 +94,67 @@ async def test_the_keyboard_goes_through_the_page_in_order(tab: Tab, tmp_path: P
     for _ in range(5):
         for kind in ("keyDown", "keyUp"):
             await tab.ask("Input.dispatchKeyEvent", type=kind, key="Tab", windowsVirtualKeyCode=9)
-        active = "document.activeElement"
-        seen.append(
-            await tab.evaluate(f"{active}.getAttribute('aria-label') || {active}.innerText")
-        )
+        seen.append(await tab.evaluate(NAME_OF_FOCUS))
+        assert await tab.evaluate(WIDTH_OF_FOCUS) >= 2, seen[-1]
+        assert await tab.evaluate(STYLE_OF_FOCUS) == "solid"
     tables = [f"Table: {name}" for name in ("Steps", "Packages", "Endpoints", "Bandwidth")]
     assert seen == ["Skip to the reasons", *tables]
+
+
+async def test_a_screen_reader_finds_its_way(tab: Tab, tmp_path: Path) -> None:
+    """Landmarks and headings in their order; every picture has words; tables have headers."""
+    page = tmp_path / "report.html"
+    page.write_text(page_of(made(bad_case())), encoding="utf-8")
+    await tab.open(page, 1600)
+    await tab.ask("Accessibility.enable")
+    nodes = (await tab.ask("Accessibility.getFullAXTree"))["nodes"]
+    told = [
+        (node["role"]["value"], node.get("name", {}).get("value", ""))
+        for node in nodes
+        if not node["ignored"]
+    ]
+    roles = [role for role, _ in told]
+    assert {"banner", "main", "contentinfo", "region", "table", "columnheader"} <= set(roles)
+    assert (roles.count("main"), roles.count("banner")) == (1, 1)
+    pictures = [name for role, name in told if role in ("image", "img", "graphics-document")]
+    assert len(pictures) > 5
+    assert all(pictures)
+    levels = await tab.evaluate(
+        "[...document.querySelectorAll('h1,h2,h3,h4')].map(e => Number(e.tagName[1]))"
+    )
+    assert levels.count(1) == 1
+    assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
+    assert await tab.evaluate("document.documentElement.lang") == "en"
+
+
+async def test_nothing_moves(tab: Tab, tmp_path: Path) -> None:
+    """Whether less motion is asked for or not."""
+    page = tmp_path / "report.html"
+    page.write_text(page_of(made(bad_case())), encoding="utf-8")
+    for motion in ("no-preference", "reduce"):
+        await tab.open(page, 1600)
+        feature = {"name": "prefers-reduced-motion", "value": motion}
+        await tab.ask("Emulation.setEmulatedMedia", features=[feature])
+        moving = (
+            "[...document.querySelectorAll('*')].filter(e => (s => s.animationName != 'none' || "
+            "parseFloat(s.transitionDuration) > 0)(getComputedStyle(e))).length"
+        )
+        assert await tab.evaluate(moving) == 0
+        assert await tab.evaluate("document.getAnimations().length") == 0
+
+
+async def test_the_page_of_a_fetch_is_complete_too(tab: Tab, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    happened = [
+        (0.0, events.PackageStarted("f.bin", MIB, 0)),
+        (0.3, events.PackageReady("f.bin", "/there")),
+        (0.4, progress(dp=1.0)),
+        (0.4, events.FetchEnded("succeeded", 0.4, 0, MIB, 0, 0)),
+    ]
+    page.write_text(page_of(made(happened)), encoding="utf-8")
+    await tab.open(page, 400)
+    assert tab.complaints == []
+    shown = await tab.evaluate("document.body.innerText")
+    assert "It took 0.4\u00a0s: nothing held it up." in shown
+    assert "step runs" not in shown
+    assert "0.3 s" in shown

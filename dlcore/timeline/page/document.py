@@ -35,6 +35,7 @@ _OUTCOMES = {
     "restart": ("Waits for a restart", "open"),
     "": ("Not ended", "open"),
 }
+STEP_ENTRIES = 2  # of the legend, the first ones
 _LEGEND = (
     ("run", "step runs"),
     ("wait", "step waits for its content"),
@@ -178,7 +179,7 @@ def _picture(timeline: Timeline) -> Markup:
     samples = merged(timeline.samples, MAX_SAMPLES)
     parts = [
         element("h2", "What happened when"),
-        element("p", "Times are minutes and seconds since the beginning.", class_="note"),
+        element("p", f"Times are {_unit(scale)} since the beginning.", class_="note"),
         _PATTERN,
         _legend(timeline),
     ]
@@ -191,8 +192,13 @@ def _picture(timeline: Timeline) -> Markup:
     return element("section", *parts, aria_label="What happened when")
 
 
+def _unit(scale: Scale) -> str:
+    return "minutes and seconds" if ":" in scale.told(0.0) else "seconds"
+
+
 def _graph(timeline: Timeline, samples: tuple[Sample, ...], scale: Scale) -> Markup:
-    highest = max((sample.bytes_per_s for sample in samples), default=0.0)
+    means = (own.bytes_per_s for own in timeline.endpoints)  # a short run has no sample as high
+    highest = max((*means, *(sample.bytes_per_s for sample in samples)), default=0.0)
     rates = [(sample.begin_s, sample.end_s, sample.bytes_per_s) for sample in samples]
     told = f"at most {amount(highest)}/s"
     label = element(
@@ -212,7 +218,8 @@ def _graph(timeline: Timeline, samples: tuple[Sample, ...], scale: Scale) -> Mar
 
 
 def _legend(timeline: Timeline) -> Markup:
-    shown = (*_LEGEND, *((_RESTART,) if timeline.restarts_s else ()))
+    own = _LEGEND if timeline.steps else _LEGEND[STEP_ENTRIES:]
+    shown = (*own, *((_RESTART,) if timeline.restarts_s else ()))
     items = (
         element("li", element("svg", _sample(style), width=22, height=14, aria_hidden="true"), told)
         for style, told in shown

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dlcore.engine.units import amount, clock, counted, duration
+from dlcore.engine.units import amount, counted, duration
 from dlcore.timeline.bandwidth import Sample
 from dlcore.timeline.endpoints import EndpointTimes
 from dlcore.timeline.packages import PackageTimes
@@ -36,7 +36,8 @@ def packages(timeline: Timeline, scale: Scale) -> Markup:
 
 def endpoints(timeline: Timeline, samples: tuple[Sample, ...], scale: Scale) -> Markup:
     """The rows of the endpoints; all rates to one scale."""
-    best = max((s.bytes_per_s_of(e.name) for s in samples for e in timeline.endpoints), default=0.0)
+    sampled = (s.bytes_per_s_of(e.name) for s in samples for e in timeline.endpoints)
+    best = max((*sampled, *(e.bytes_per_s for e in timeline.endpoints)), default=0.0)
     return _rows(*(_endpoint(own, samples, best, scale) for own in timeline.endpoints))
 
 
@@ -45,7 +46,7 @@ def axis(scale: Scale) -> Markup:
     marks = [
         element(
             "text",
-            clock(at_s),
+            scale.told(at_s),
             x=scale.percent(at_s),
             y=14,
             text_anchor="start" if not at_s else "end" if scale.share(at_s) > 0.95 else "middle",
@@ -67,7 +68,10 @@ def _step(step: StepTimes, scale: Scale) -> Markup:
     if step.outcome != "succeeded":
         told.append(step.outcome)
     bars = [_part(part, step, scale) for part in step.parts]
-    shown = (f"{part.doing} {clock(part.begin_s)} to {clock(part.end_s)}" for part in step.parts)
+    shown = (
+        f"{part.doing} {scale.told(part.begin_s)} to {scale.told(part.end_s)}"
+        for part in step.parts
+    )
     return _row(f"{step.index} {step.name}", ", ".join(told), ", ".join(shown), bars, scale)
 
 
@@ -90,12 +94,12 @@ def _package(package: PackageTimes, timeline: Timeline, scale: Scale) -> Markup:
     if needed_by:
         told.append(f"for step {', '.join(needed_by)}")
     told.append(
-        f"ready at {clock(package.ended_s)}"
+        f"ready at {scale.told(package.ended_s)}"
         if package.outcome == "ready" and package.ended_s is not None
         else package.outcome
     )
     moments = (("ordered", package.ordered_s), ("first byte", package.first_byte_s))
-    shown = (f"{what} at {clock(at_s)}" for what, at_s in moments if at_s is not None)
+    shown = (f"{what} at {scale.told(at_s)}" for what, at_s in moments if at_s is not None)
     bars = list(_package_bars(package, scale))
     return _row(package.package, ", ".join(told), ", ".join(shown), bars, scale)
 
@@ -105,7 +109,7 @@ def _package_bars(package: PackageTimes, scale: Scale) -> Iterator[Markup]:
     end_s = scale.length_s if package.ended_s is None else package.ended_s
     first_s = end_s if package.first_byte_s is None else min(package.first_byte_s, end_s)
     y = LANE_HEIGHT / 2 - 1
-    what = f"ordered, {clock(ordered_s)} to {clock(first_s)}"
+    what = f"ordered, {scale.told(ordered_s)} to {scale.told(first_s)}"
     yield element(
         "rect",
         element("title", what),
@@ -130,10 +134,10 @@ def _endpoint(
     rates = [(s.begin_s, s.end_s, s.bytes_per_s_of(own.name)) for s in samples]
     drawn = [curve(rates, best_bytes_per_s, scale, LANE_HEIGHT)]
     if own.quarantined_s is not None:
-        told.append(f"quarantined at {clock(own.quarantined_s)}")
+        told.append(f"quarantined at {scale.told(own.quarantined_s)}")
         drawn.append(_bar(scale, own.quarantined_s, scale.length_s, "barred", "was not asked"))
     drawn += [_failure(mark.at_s, mark.text, scale) for mark in own.marks[:MAX_MARKS]]
-    highest = max((rate for _, _, rate in rates), default=0.0)
+    highest = max((own.bytes_per_s, *(rate for _, _, rate in rates)))
     shown = f"its rate over time, at most {amount(highest)}/s"
     return _row(own.name, ", ".join(told), shown, drawn, scale)
 
@@ -192,7 +196,7 @@ def _line(scale: Scale, at_s: float, style: str) -> Markup:
 def _bar(scale: Scale, begin_s: float, end_s: float, style: str, what: str) -> Markup:
     return element(
         "rect",
-        element("title", f"{what} for {duration(end_s - begin_s)}, from {clock(begin_s)} on"),
+        element("title", f"{what} for {duration(end_s - begin_s)}, from {scale.told(begin_s)} on"),
         x=scale.percent(begin_s),
         width=scale.width(begin_s, end_s),
         y=3,
@@ -204,7 +208,7 @@ def _bar(scale: Scale, begin_s: float, end_s: float, style: str, what: str) -> M
 def _mark(scale: Scale, at_s: float, outcome: str) -> Markup:
     return element(
         "circle",
-        element("title", f"{outcome} at {clock(at_s)}"),
+        element("title", f"{outcome} at {scale.told(at_s)}"),
         cx=f"{min(99.6, 100 * scale.share(at_s)):.3f}%",
         cy=LANE_HEIGHT / 2,
         r=5,
@@ -215,7 +219,7 @@ def _mark(scale: Scale, at_s: float, outcome: str) -> Markup:
 def _failure(at_s: float, what: str, scale: Scale) -> Markup:
     return element(
         "rect",
-        element("title", f"{clock(at_s)}: {what}"),
+        element("title", f"{scale.told(at_s)}: {what}"),
         x=scale.percent(at_s),
         width=3,
         y=0,

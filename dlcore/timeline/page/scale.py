@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
+from dlcore.engine.units import moment
+
 MAX_TICKS: Final = 8  # as many labels as fit side by side on a telephone
-_STEPS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200)
+_STEPS_S: Final = (
+    0.1,
+    0.2,
+    0.5,
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+    14400,
+    43200,
+)
 _DAY_S: Final = 86400
 
 
@@ -35,7 +58,20 @@ class Scale:
 
     def ticks(self) -> list[float]:
         """The moments that are named."""
-        step_s = next((s for s in _STEPS_S if self.length_s / s <= MAX_TICKS), 0)
-        if not step_s:
-            step_s = _DAY_S * (1 + int(self.length_s / (_DAY_S * MAX_TICKS)))
+        step_s = self._step_s()
         return [float(n * step_s) for n in range(int(self.length_s / step_s) + 1)]
+
+    def times(self) -> list[tuple[float, float]]:
+        """The times between the moments that are named; what is left at the end is no row."""
+        ticks = self.ticks()
+        if len(ticks) > 1 and self.length_s - ticks[-1] < self._step_s() / 2:
+            ticks.pop()
+        return list(pairwise([*ticks, self.length_s]))
+
+    def told(self, at_s: float) -> str:
+        """A moment in words."""
+        return moment(at_s, self.length_s)
+
+    def _step_s(self) -> float:
+        step_s = next((s for s in _STEPS_S if self.length_s / s <= MAX_TICKS), 0)
+        return step_s or _DAY_S * (1 + int(self.length_s / (_DAY_S * MAX_TICKS)))

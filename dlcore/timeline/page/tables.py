@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from typing import Final
 
-from dlcore.engine.units import amount, clock, duration
+from dlcore.engine.units import amount, duration, moment
 from dlcore.timeline.bandwidth import came_between
 from dlcore.timeline.page.markup import Markup, element
 from dlcore.timeline.page.scale import Scale
 from dlcore.timeline.timeline import Timeline, steps_that_need
 
 _WORDS: Final = ("Name", "Why", "For", "Steps", "Failures")  # may be long, and are broken
-
-MAX_SHARE: Final = 0.98  # of the run, at which a row of the bandwidth begins
 
 
 def steps(timeline: Timeline) -> Markup:
@@ -42,9 +39,9 @@ def packages(timeline: Timeline) -> Markup:
             package.package,
             package.outcome,
             "on disk" if package.content_bytes is None else amount(package.content_bytes),
-            _at(package.ordered_s),
-            _at(package.first_byte_s),
-            _at(package.ended_s),
+            _at(timeline, package.ordered_s),
+            _at(timeline, package.first_byte_s),
+            _at(timeline, package.ended_s),
             ", ".join(str(s.index) for s in steps_that_need(timeline.steps, package.package)),
         )
         for package in timeline.packages
@@ -63,7 +60,7 @@ def endpoints(timeline: Timeline) -> Markup:
             str(own.max_connections),
             ", ".join(f"{fault} {count}" for fault, count in own.faults.items())
             or str(own.failures),
-            _at(own.quarantined_s),
+            _at(timeline, own.quarantined_s),
         )
         for own in timeline.endpoints
     )
@@ -73,13 +70,11 @@ def endpoints(timeline: Timeline) -> Markup:
 def bandwidth(timeline: Timeline, scale: Scale) -> Markup:
     """What came between two named moments of the axis."""
     names = [own.name for own in timeline.endpoints]
-    ticks = [at_s for at_s in scale.ticks() if scale.share(at_s) < MAX_SHARE]
-    moments = [*ticks, scale.length_s]
     rows = list[tuple[str, ...]]()
-    for begin_s, end_s in pairwise(moments):
+    for begin_s, end_s in scale.times():
         came = came_between(timeline.samples, begin_s, end_s)
         rates = (f"{amount(came.get(name, 0.0) / (end_s - begin_s))}/s" for name in names)
-        rows.append((f"{clock(begin_s)} to {clock(end_s)}", *rates))
+        rows.append((f"{scale.told(begin_s)} to {scale.told(end_s)}", *rates))
     return _table("Bandwidth", ("Time", *names), rows)
 
 
@@ -109,5 +104,5 @@ def _style(column: str) -> str | None:
     return "words" if column in _WORDS else None
 
 
-def _at(moment_s: float | None) -> str:
-    return "" if moment_s is None else clock(moment_s)
+def _at(timeline: Timeline, at_s: float | None) -> str:
+    return "" if at_s is None else moment(at_s, timeline.length_s)
