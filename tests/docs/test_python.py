@@ -17,7 +17,7 @@ from dlcore.cli.serve import client_config
 from dlcore.emulator import Emulator, Settings
 from tests.engine.scene import make_tree, publish_packages, sequence, step, upgrade, when
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PACKAGES = {"ABC00001": {"setup.exe": 300_000}, "ABC00012": {"driver.inf": 20, "b.sys": 9_000}}
 
 
