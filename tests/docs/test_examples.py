@@ -95,7 +95,6 @@ def _start(terminal: Terminal, block: Block) -> None:
 
 
 def _compare(block: Block, exchange: transcript.Exchange, printed: str) -> None:
-    assert transcript.matches(exchange.expected, printed), "\n".join(
-        [f"{block.place}: $ {exchange.command}", "printed", printed, "and not"]
-        + list(exchange.expected)
-    )
+    if not transcript.matches(exchange.expected, printed):
+        said = [f"{block.place}: $ {exchange.command}", "", "The document says:", *exchange.expected]
+        pytest.fail("\n".join([*said, "", "Printed was:", printed]), pytrace=False)
