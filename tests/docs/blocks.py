@@ -8,8 +8,10 @@ A block is an example unless a comment before it says why it is none::
     ```
 
 A block that has a title that is the name of a file is that file. One that is titled ``second
-terminal`` goes on running while the blocks after it run. A comment that begins with ``run first:``
-has commands that readers do not see.
+terminal`` goes on running while the blocks after it run. What the examples of a page need is made
+by scripts in ``before/``, which readers do not see; a comment names them::
+
+    <!-- run first: packages deployment -->
 """
 
 from __future__ import annotations
@@ -26,10 +28,12 @@ SECOND_TERMINAL = "second terminal"
 HIDDEN = "hidden"
 """The language of commands that readers do not see."""
 
+BEFORE = Path(__file__).with_name("before")
+
 _BLOCK = re.compile(
     r"(?:^<!-- not run: (?P<reason>[^\n]*?) -->\n)?"
     r"^```(?P<language>[\w-]*)(?: title=\"(?P<title>[^\"]*)\")?[^\n]*\n(?P<text>.*?)^```$"
-    r"|^<!-- run first:\n(?P<hidden>.*?)^-->$",
+    r"|^<!-- run first: (?P<scripts>[a-z ]+) -->$",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -76,10 +80,11 @@ def blocks_in(text: str, page: str) -> list[Block]:
     found = []
     for match in _BLOCK.finditer(text):
         line = text.count("\n", 0, match.start()) + 1
-        hidden = match["hidden"]
-        if hidden is not None:
-            found.append(Block(page, line, HIDDEN, "", hidden, ""))
-            continue
-        title, reason = match["title"] or "", match["reason"] or ""
-        found.append(Block(page, line, match["language"], title, match["text"], reason))
+        if match["scripts"]:
+            scripts = [BEFORE / f"{name}.sh" for name in match["scripts"].split()]
+            text_of_all = "".join(script.read_text("utf-8") for script in scripts)
+            found.append(Block(page, line, HIDDEN, "", text_of_all, ""))
+        else:
+            title, reason = match["title"] or "", match["reason"] or ""
+            found.append(Block(page, line, match["language"], title, match["text"], reason))
     return found
