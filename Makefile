@@ -6,7 +6,7 @@ NEEDS := Python 3.11+ and a Python package index, and for the native core (optio
 	Python's headers and a C compiler; on Debian: apt-get install python3-venv python3-dev gcc
 NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
 
-.PHONY: demo test test-portable test-windows wheels check check-format check-lint check-types check-cython fuzz torture mutants bench bench-net bench-faults clean
+.PHONY: demo test test-portable test-windows wheels docs check check-format check-lint check-types check-cython check-docs fuzz torture mutants bench bench-net bench-faults clean
 .DEFAULT_GOAL := demo
 
 # An editable installation is not compiled, as others are: the first run would have to. An extension
@@ -28,7 +28,7 @@ test: $(VENV)/ready  ## All tests; those that need a server that is not installe
 	$(RUN) -m pytest -q -rs
 
 # Rooms that neither hash nor write content themselves, so that the core makes no difference to them.
-CORELESS := cli deployment disk emulator events faults fuzz manifest netlab schedule tasksequence transfer trust
+CORELESS := cli deployment disk docs emulator events faults fuzz manifest netlab schedule tasksequence transfer trust
 test-portable: $(VENV)/ready  ## The tests that depend on the core, with the portable one
 	DLCORE_NATIVE=portable DLCORE_KILLS=$${DLCORE_KILLS:-10} $(RUN) -m pytest -q -rs \
 		-m "not builds_c" -k "not compiled" $(CORELESS:%=--ignore=tests/%)
@@ -43,7 +43,7 @@ wheels: $(VENV)/ready  ## build/wheels: a source distribution, and wheels for Li
 	bash tests/wheels/build.sh $(RUN)
 	bash tests/wheels/try.sh $(RUN)
 
-check: check-format check-lint check-types check-cython  ## Format, lint, types
+check: check-format check-lint check-types check-cython check-docs  ## Format, lint, types, documents
 
 check-format: $(VENV)/ready
 	$(RUN) -m ruff format --check
@@ -57,6 +57,12 @@ check-types: $(VENV)/ready
 
 check-cython: $(VENV)/ready
 	PATH="$(VENV)/bin:$$PATH" cython-lint dlcore_ext
+
+check-docs: docs
+
+# A warning is an error: a page that is in no menu, a link or an anchor that leads nowhere.
+docs: $(VENV)/ready  ## The documents as a site: build/site/index.html
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
 
 fuzz: $(VENV)/ready  ## Every parser of foreign bytes for FUZZ_MINUTES (1); with coverage if atheris is installed
 	for target in $$(ls tests/fuzz/corpus); do \

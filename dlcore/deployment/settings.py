@@ -71,7 +71,7 @@ class LaunchSettings(msgspec.Struct, frozen=True, rename={"origin": "from"}):
     """How the task sequence is started.
 
     Attributes:
-        origin: The key ``from``.
+        origin: The key ``from``: what started it. Only Software Center is supported.
     """
 
     origin: Launch = Launch.SOFTWARE_CENTER
@@ -120,8 +120,8 @@ class ContentSettings(msgspec.Struct, frozen=True, rename={"reserve_bytes": "res
     """Where content is kept.
 
     Attributes:
-        reserve_bytes: The key ``reserve``: free space that is left on the disk of the state
-            directory; None for 1 GiB or 2 % of the disk, whichever is less.
+        reserve_bytes: The key ``reserve``: free space, in bytes, that is left on the disk of the
+            state directory; by default 1 GiB or 2 % of the disk, whichever is less.
     """
 
     reserve_bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None

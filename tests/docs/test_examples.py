@@ -21,7 +21,9 @@ TYPED = {"console", "sh", blocks.HIDDEN}
 """What is typed into a terminal."""
 PARSED = {"toml", "xml", "json"}
 PYTHON = "python"  # `test_python.py` runs it
-PAGES = dict.fromkeys(block.page for block in BLOCKS if block.language in TYPED and not block.reason)
+PAGES = dict.fromkeys(
+    block.page for block in BLOCKS if block.language in TYPED and not block.reason
+)
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.place)
@@ -96,5 +98,10 @@ def _start(terminal: Terminal, block: Block) -> None:
 
 def _compare(block: Block, exchange: transcript.Exchange, printed: str) -> None:
     if not transcript.matches(exchange.expected, printed):
-        said = [f"{block.place}: $ {exchange.command}", "", "The document says:", *exchange.expected]
+        said = [
+            f"{block.place}: $ {exchange.command}",
+            "",
+            "The document says:",
+            *exchange.expected,
+        ]
         pytest.fail("\n".join([*said, "", "Printed was:", printed]), pytrace=False)
