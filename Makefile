@@ -62,7 +62,7 @@ check-docs: docs
 
 # A warning is an error: a page that is in no menu, a link or an anchor that leads nowhere.
 docs: $(VENV)/ready  ## The documents as a site: build/site/index.html
-	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
 
 fuzz: $(VENV)/ready  ## Every parser of foreign bytes for FUZZ_MINUTES (1); with coverage if atheris is installed
 	for target in $$(ls tests/fuzz/corpus); do \
