@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import re
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,22 +14,18 @@ import pytest
 import dlcore
 from dlcore.cli.serve import client_config
 from dlcore.emulator import Emulator, Settings
+from tests.docs import blocks
+from tests.docs.blocks import ROOT
 from tests.engine.scene import make_tree, publish_packages, sequence, step, upgrade, when
 
-ROOT = Path(__file__).parents[2]
 PACKAGES = {"ABC00001": {"setup.exe": 300_000}, "ABC00012": {"driver.inf": 20, "b.sys": 9_000}}
 
 
-def examples(document: str) -> list[str]:
-    text = (ROOT / document).read_text(encoding="utf-8")
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-
-
-DOCUMENTS = ("README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
 EXAMPLES = [
-    pytest.param(example, id=f"{document} {number}")
-    for document in DOCUMENTS
-    for number, example in enumerate(examples(document))
+    pytest.param(block.text, id=block.place)
+    for document in blocks.DOCUMENTS
+    for block in blocks.blocks_of(document)
+    if block.language == "python" and not block.reason
 ]
 
 
@@ -52,6 +47,10 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         (tmp_path / "deployment.toml").write_text(config, encoding="utf-8")
         monkeypatch.chdir(tmp_path)
         yield tmp_path
+
+
+def texts(page: str, language: str) -> list[str]:
+    return [each.text for each in blocks.blocks_of(ROOT / page) if each.language == language]
 
 
 def module_of(example: str, folder: Path) -> ModuleType:
@@ -80,7 +79,7 @@ async def test_an_example_runs(
 async def test_the_loop_of_the_readme_runs_what_runs_and_fetches_nothing_else(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (example,) = examples("README.md")
+    (example,) = texts("README.md", "python")
     await module_of(example, site).main()
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines if line.startswith(("Upgrade", "Hello"))] == [
@@ -105,7 +104,6 @@ def test_examples_are_typed(tmp_path: Path) -> None:
 
 
 def test_the_reference_list_tells_the_package_of_the_vendors_step(tmp_path: Path) -> None:
-    text = (ROOT / "docs" / "executors.md").read_text(encoding="utf-8")
-    (document,) = re.findall(r"```xml\n(.*?)```", text, re.DOTALL)
+    (document,) = texts("docs/executors.md", "xml")
     (tmp_path / "sequence.xml").write_text(document, encoding="utf-8")
     assert dlcore.plan(dlcore.load_sequence(tmp_path / "sequence.xml")).packages == ("ABC00012",)
