@@ -1,7 +1,7 @@
 """Sparse files: by a file system that answers as MS-FSCC has it, and by the system's own calls.
 
 `Ntfs` holds files of which it knows the allocated units of 64 KiB, and takes the real codes and
-bytes. It is not a file system of Windows: what only that shows is listed in docs/windows.md.
+bytes. It is not a file system of Windows: what only that shows is listed in docs/windows-tests.md.
 """
 
 from __future__ import annotations

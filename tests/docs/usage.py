@@ -27,6 +27,8 @@ def refused(script: str) -> list[str]:
                     _check_dlcore(arguments)
                 case "make":
                     _check_target(arguments)
+                case "python" | "py" if arguments[:2] == ["-m", "dlcore"]:
+                    _check_dlcore(arguments[2:])
                 case "python" | "py":
                     _check_module(arguments)
         except (click.ClickException, LookupError) as error:
@@ -38,7 +40,7 @@ def commands_of(script: str) -> list[list[str]]:
     """The words of each command, without those that set its environment."""
     found: list[list[str]] = []
     for line in script.replace("\\\n", " ").splitlines():
-        words = shlex.shlex(line.removeprefix("$ "), posix=True, punctuation_chars=True)
+        words = shlex.shlex(line, posix=True, punctuation_chars=True)
         words.whitespace_split = True
         words.escape = ""  # paths of Windows
         command: list[str] = []
