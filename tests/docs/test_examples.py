@@ -61,6 +61,7 @@ def test_a_document_in_an_example_can_be_read(block: Block, tmp_path: Path) -> N
 
 
 @pytest.mark.posix_only(reason="the commands of the documents are typed into bash")
+@pytest.mark.timeout(300)  # some pages have twenty commands, and machines can be busy
 @pytest.mark.parametrize("page", PAGES)
 def test_the_commands_of_a_page_print_what_it_says(page: str, tmp_path: Path) -> None:
     home = Home(tmp_path)
