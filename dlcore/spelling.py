@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 WORDS = 0.6
@@ -15,6 +14,8 @@ exchanged."""
 
 def nearest(given: str, known: Iterable[str], *, alike: float = WORDS) -> str:
     """The known name most like the given one; empty if none is alike."""
+    import difflib  # a millisecond that only a misspelling should take
+
     return next(iter(difflib.get_close_matches(given, known, n=1, cutoff=alike)), "")
 
 

@@ -10,7 +10,7 @@ import click
 
 from dlcore.cli.leaving import Leaving
 from dlcore.cli.output import OutputClosed, drop_output, never_fail_to_encode, say
-from dlcore.cli.paths import check_quotation_marks
+from dlcore.cli.quotation_marks import check_quotation_marks
 from dlcore.cli.termination import Terminated, Termination
 from dlcore.printable import quoted
 from dlcore.spelling import nearest

@@ -7,8 +7,6 @@ import sys
 import threading
 from collections.abc import Callable
 
-from dlcore.cli.endings import ending_of, show_ending
-
 TELL_S = 0.25
 """A forced end waits this long for standard output and standard error, which may hang as well."""
 
@@ -31,6 +29,8 @@ class Leaving:
 
     def tell(self, error: BaseException) -> int:
         """Say how the command ended. Returns its exit status."""
+        from dlcore.cli.endings import ending_of, show_ending  # all commands have, --help has not
+
         ending = ending_of(error)
         with self._saying:
             if not self._has_said:
@@ -40,6 +40,8 @@ class Leaving:
 
     def leave(self, cause: BaseException) -> None:
         """End the process now, whatever its threads do."""
+        from dlcore.cli.endings import ending_of
+
         teller = threading.Thread(target=self._tell_last, args=(cause,), daemon=True)
         teller.start()
         teller.join(TELL_S)

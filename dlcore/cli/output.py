@@ -3,26 +3,22 @@
 Guarantees: what a terminal would obey, reorder or hide is escaped, in whatever text: names from
 documents and messages from servers may contain anything. JSON stays the same document: its strings
 have JSON's own escapes there.
+
+The modules that only some commands need are imported where they are used: ``--help`` needs none.
 """
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import errno
 import io
-import json
 import os
 import re
 import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
 
 import click
-import msgspec
 
-from dlcore.errors import DiskFullError, StorageError
-from dlcore.extras import is_installed
 from dlcore.printable import printable
 
 json_option = click.option(
@@ -59,6 +55,8 @@ def _print(text: str) -> None:
     except OSError as error:
         if sys.platform == "win32" and error.errno == errno.EINVAL:  # a closed pipe, there
             raise OutputClosed from None
+        from dlcore.errors import DiskFullError, StorageError
+
         drop_output()
         kind = DiskFullError if error.errno == errno.ENOSPC else StorageError
         raise kind(
@@ -82,6 +80,10 @@ def tell(text: str, *, label: str = "", keep: str = "") -> None:
 
 def show_json(result: object, *, one_line: bool = False) -> None:
     """Print a result as one JSON document; raises as `say`."""
+    import json
+
+    import msgspec
+
     unicode = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
     document = json.dumps(result, ensure_ascii=not unicode)
     if not one_line:  # json itself indents in Python, which takes half a second for a long plan
@@ -101,6 +103,8 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         OutputClosed: As `say`.
         StorageError: As `say`.
     """
+    from dlcore.extras import is_installed
+
     is_live = sys.stdout is not None and sys.stdout.isatty()
     rows = [tuple(map(_in_output, row)) for row in rows]
     if is_live and is_installed("cli"):
@@ -111,6 +115,8 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def _in_output(text: str) -> str:
     """A text as the output will show it, escapes included: a column is as wide as that."""
+    import codecs
+
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     if codecs.lookup(encoding).name == "ascii":
         encoding = "utf-8"  # as click does
@@ -137,6 +143,8 @@ def _adjusted(text: str, width: int, *, to_right: bool) -> str:
 
 def _cells(text: str) -> int:
     """The columns that a text takes on a terminal: wide characters take two."""
+    import unicodedata
+
     return sum(2 if unicodedata.east_asian_width(c) in "FW" else 1 for c in text)
 
 
@@ -158,6 +166,8 @@ def _folded(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _json_escape(match: re.Match[str]) -> str:
     """In a JSON document such a character can only be a part of a string."""
+    import json
+
     shown = printable(match[0], keep="\n")
     return json.dumps(match[0])[1:-1] if shown != match[0] else match[0]
 

@@ -3,45 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
-import shlex
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from dlcore.disk.faults import storage_error
-from dlcore.errors import ConfigError, NotFoundError
+from dlcore.errors import NotFoundError
 from dlcore.long_path import long_path, why_no_folder
 from dlcore.printable import quoted
-
-_CUT_WRONGLY = re.compile(r'(?:[A-Za-z]:|\\\\)[^"]*"')
 
 
 def as_argument(path: Path) -> str:
     """A path as people type it: cmd.exe knows double quotes only, and no name contains any."""
+    import shlex
+
     return f'"{path}"' if sys.platform == "win32" else shlex.quote(str(path))
-
-
-def check_quotation_marks(arguments: Iterable[str], *, platform: str = sys.platform) -> None:
-    r"""Refuse a path that has swallowed the arguments behind it.
-
-    A backslash makes the quotation mark behind it a part of the argument: ``"C:\a b\" -q`` is one
-    argument. No path of Windows contains a quotation mark.
-
-    Raises:
-        ConfigError: There is such a path.
-
-    Source: Microsoft Learn, "Parsing C command-line arguments".
-    """
-    for argument in arguments:
-        if platform == "win32" and _CUT_WRONGLY.match(argument):
-            raise ConfigError(
-                f"a path contains a quotation mark: {argument}",
-                remedy="Leave out the backslash before the closing quotation mark, or double it.",
-            )
 
 
 class _Path(click.Path):
@@ -75,6 +52,8 @@ class _Existing(_Path):
         except (FileNotFoundError, NotADirectoryError):
             raise NotFoundError(f"{value} does not exist", remedy="Check the path.") from None
         except OSError as error:
+            from dlcore.disk.faults import storage_error
+
             raise storage_error(error, "read", Path(value)) from error
         return super().convert(value, param, ctx)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.cli.paths import check_quotation_marks
+from dlcore.cli.quotation_marks import check_quotation_marks
 from dlcore.errors import ConfigError
 from tests.cli.conftest import Site
 from tests.cli.helpers import Here, refused

@@ -52,6 +52,12 @@ def test_the_command_line_itself_imports_nothing_heavy(option: str) -> None:
     assert not loaded(program) & (heavy | {"asyncio"})
 
 
+def test_help_imports_no_more_than_it_shows() -> None:
+    program = "from dlcore.cli import main\ntry:\n main(['--help'])\nexcept SystemExit: pass"
+    unneeded = {"msgspec", "difflib", "dlcore.errors", "dlcore.cli.endings"}
+    assert not loaded(program) & unneeded
+
+
 def test_a_verification_imports_neither_a_loop_nor_http() -> None:
     assert not loaded("import dlcore.cli.verify") & {"asyncio", "aiohttp"}
 
