@@ -63,7 +63,7 @@ def ending_of(error: BaseException) -> Ending:
             details = _details(error)
             return Ending(error.code, error.exit_status, error.message, error.remedy, details)
         case click.ClickException():
-            message = error.format_message()
+            message = error.format_message().replace("\n\t", " ")  # how click lists choices
             return Ending(ConfigError.code, ConfigError.exit_status, message, _help(error), {})
         case Terminated():
             return Ending("terminated", 143, "terminated", RUN_AGAIN, {})

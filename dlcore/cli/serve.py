@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -132,13 +133,23 @@ async def _serve(folder: Path, settings: Settings, state: Path, as_json: bool) -
             await asyncio.Event().wait()
 
 
-def client_config(emulator: Emulator, settings: Settings) -> str:
-    """Deployment settings for clients of an emulator that runs."""
+def client_config(
+    emulator: Emulator, settings: Settings, *, on_internet: bool = sys.platform == "win32"
+) -> str:
+    """Deployment settings for clients of an emulator that runs.
+
+    Args:
+        emulator: It runs.
+        settings: What it was started with.
+        on_internet: Whether its clients are on the internet. A sequence for such a client needs
+            an Upgrade Operating System step, which only Windows can run.
+    """
     lines = [
         "[deployment]",
         'download = "when-needed"',
         "allow_on_internet = true",
         "[client]",
+        f"on_internet = {str(on_internet).lower()}",
         "use_cmg = true",
         "allow_cloud_dp = true",
         "[catalog]",

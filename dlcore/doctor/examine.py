@@ -7,6 +7,7 @@ content is fetched but each endpoint's catalog, and no check tells a secret.
 from __future__ import annotations
 
 import asyncio
+import os
 import platform
 import sys
 from collections.abc import Iterable, Sequence
@@ -22,12 +23,12 @@ from dlcore.disk.ownership import check_way
 from dlcore.disk.trial import try_disk
 from dlcore.doctor import installation, place, way
 from dlcore.engine.units import counted
-from dlcore.errors import DlcoreError, Fault, OwnershipError, TransferError
-from dlcore.long_path import rooted
+from dlcore.errors import ConfigError, DlcoreError, Fault, OwnershipError, TransferError
+from dlcore.long_path import long_path, rooted
 from dlcore.manifest import MAX_CATALOG_BYTES, decode_catalog
 from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
 from dlcore.store import Reserve, space_at
-from dlcore.transfer import authorities, contact_endpoint, open_endpoint
+from dlcore.transfer import authorities, contact_endpoint, open_endpoint, try_credentials
 from dlcore.waiting import in_thread
 
 _WITHOUT_CATALOG = (
@@ -113,15 +114,44 @@ def _refusal(state: Path) -> DlcoreError | None:
 async def _endpoint(settings: EndpointSettings) -> tuple[Check, ...]:
     try:
         if settings.kind is EndpointKind.FILE:
-            return (await _catalog(settings),)
+            return await _folder(settings)
         contact = await contact_endpoint(settings)
-        checks = way.checks(contact, settings.ca_file or authorities())
+        credentials = await in_thread(_credentials, settings)
+        checks = (*way.checks(contact, settings.ca_file or authorities()), credentials)
         if not contact.status:
-            detail = "the endpoint was not reached"
-            return (*checks, Check("catalog", CheckOutcome.NOT_EXAMINED, detail))
+            return (*checks, _unasked("the endpoint was not reached"))
+        if credentials.outcome is CheckOutcome.FAILED:
+            return (*checks, _unasked("its credentials cannot be used"))
         return (*checks, await _catalog(settings))
     except DlcoreError as error:  # before any request: the settings
         return (Check("settings", CheckOutcome.FAILED, error.message, error.remedy),)
+
+
+async def _folder(settings: EndpointSettings) -> tuple[Check, ...]:
+    folder = way.folder(settings.url, await in_thread(_fault_of_folder, Path(settings.url)))
+    if folder.outcome is CheckOutcome.FAILED:
+        return (folder, _unasked("the folder cannot be read"))
+    return (folder, await _catalog(settings))
+
+
+def _fault_of_folder(path: Path) -> OSError | None:
+    try:
+        with os.scandir(long_path(path)) as entries:
+            next(entries, None)
+    except OSError as error:
+        return error
+    return None
+
+
+def _credentials(settings: EndpointSettings) -> Check:
+    try:
+        return way.credentials(try_credentials(settings))
+    except ConfigError as error:
+        return Check("credentials", CheckOutcome.FAILED, error.message, error.remedy)
+
+
+def _unasked(why: str) -> Check:
+    return Check("catalog", CheckOutcome.NOT_EXAMINED, why)
 
 
 async def _catalog(settings: EndpointSettings) -> Check:

@@ -1,8 +1,11 @@
-"""Verdicts on the way to an endpoint: proxy, name, connection, certificate, clock."""
+"""Verdicts on the way to an endpoint: proxy, name, connection, certificate, clock, credentials."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from dlcore.deployment import Check, CheckOutcome
+from dlcore.disk.faults import storage_error
 from dlcore.engine.units import duration
 from dlcore.errors import Fault, TlsError
 from dlcore.transfer import Contact
@@ -34,6 +37,31 @@ def checks(contact: Contact, authorities: str) -> tuple[Check, ...]:
         _certificate(contact, authorities),
         _clock(contact),
     )
+
+
+def folder(url: str, fault: OSError | None) -> Check:
+    """A published folder is there and can be listed.
+
+    Args:
+        url: The folder, as the settings name it.
+        fault: Why it cannot be listed; None if it can be.
+    """
+    if fault is None:
+        return Check("folder", CheckOutcome.PASSED, url)
+    error = storage_error(fault, "read the folder", Path(url))
+    remedy = "Name the folder that dlcore publish wrote to, and check that its share is mounted."
+    return Check("folder", CheckOutcome.FAILED, error.message, remedy)
+
+
+def credentials(place: str) -> Check:
+    """What the endpoint is sent can be read.
+
+    Args:
+        place: The setting that says where it lies; empty if the endpoint is sent none.
+    """
+    if not place:
+        return Check("credentials", CheckOutcome.DOES_NOT_APPLY, "the endpoint is sent none")
+    return Check("credentials", CheckOutcome.PASSED, f"read, as {place} says")
 
 
 def _proxy(contact: Contact) -> Check:

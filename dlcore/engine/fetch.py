@@ -109,7 +109,7 @@ def _check_root(wanted: Wanted, trust_root: Path | None) -> None:
     if trust_root and not wanted.is_package:
         raise ConfigError(
             f"a root vouches for packages of a catalog, but {wanted.what} is not a package id",
-            remedy="Leave --trust-root (trust_root) out, or fetch the package by its id.",
+            remedy="Leave --trust-root out, or fetch the package by its id.",
         )
 
 

@@ -115,7 +115,7 @@ async def fetch_many(
         if endpoints and not (site.is_open or placing.errors):
             raise ConfigError(
                 "endpoints are named, but no package is to be fetched from them",
-                remedy="Leave --from (endpoints) out: each URL says where its file is.",
+                remedy="Leave --from out: each URL says where its file is.",
             )
         joint = JointDownload(placing.sources(wanted, stack), bus, retry, cap_bytes_per_s)
         count.joint = joint

@@ -99,8 +99,7 @@ class Site:
         if not vouched and not is_protected(settings_of(named.endpoints[0], 0, self._access)):
             raise ConfigError(
                 f"the catalog at {endpoints[0].name} is read without TLS, so anyone could alter it",
-                remedy="Use https, or give --trust-root, --catalog or --catalog-sha256"
-                " (trust_root, catalog, catalog_sha256).",
+                remedy="Use https, or give --trust-root, --catalog or --catalog-sha256.",
             )
         read = await read_catalog(
             path=named.catalog,

@@ -64,7 +64,7 @@ def open_sources(
     if not named:
         raise ConfigError(
             "no endpoint is named",
-            remedy="Say where to fetch from, with --from or the argument endpoints.",
+            remedy="Say where to fetch from, with --from.",
         )
     sources: list[Source] = []
     pool = ConnectionPool()
@@ -157,7 +157,7 @@ def settings_of(source: str | EndpointSettings, number: int, access: Access) -> 
     if needs_token and not access.token_file and TOKEN_ENV not in os.environ:
         raise ConfigError(
             f"{source} asks for a registration token",
-            remedy="Name a file that has it, with --token-file or token_file, or put the token in"
+            remedy="Name a file that has it, with --token-file, or put the token in"
             f" the environment variable {TOKEN_ENV}.",
         )
     has_sas_env = is_blob and not access.sas_file and SAS_ENV in os.environ

@@ -221,12 +221,12 @@ def _find_described(wanted: Wanted) -> Found:
     elif wanted.mirrors:
         raise ConfigError(
             f"{path} describes {len(manifest.objects)} files, and a URL can be of only one",
-            remedy="Leave --from (endpoints) out, or add the URLs to the manifest.",
+            remedy="Leave --from out, or add the URLs to the manifest.",
         )
     if urls and not any(urls.values()):
         raise ConfigError(
             "the manifest names no URL",
-            remedy="Say where the file is: a URL with --from or in the argument endpoints.",
+            remedy="Say where the file is: a URL with --from.",
         )
     return Found(manifest, documents.encode(manifest), urls)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from dlcore.disk.lock import FileLock
 from dlcore.disk.system import make_folders, move, sync_folder
 from dlcore.errors import LockedError
-from dlcore.long_path import long_path, plain_path
+from dlcore.long_path import long_path, plain_path, rooted
 from dlcore.publish.destination import Change, Stored, too_long
 from dlcore.publish.disk import disk_faults, open_plain
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
@@ -40,7 +40,8 @@ class FolderDestination:
     """
 
     def __init__(self, root: Path, policy: PublishPolicy = DEFAULT_POLICY) -> None:
-        self.root = long_path(root)
+        has_parent = os.pardir in root.parts  # else a folder before the `..` would be made
+        self.root = rooted(root) if has_parent else long_path(root)
         self._policy = policy
 
     @property

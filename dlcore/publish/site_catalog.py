@@ -44,8 +44,7 @@ class UnsignedCatalog:
         if self._target.read_whole(TIMESTAMP_KEY) is not None:
             raise ConfigError(
                 f"{self._target.name} is signed, and no key is given",
-                remedy="Name the keys with --sign-with (sign_with). To repair it, its root is"
-                " enough: --root (trust_root).",
+                remedy="Name the keys with --sign-with. To repair it, its root is enough: --root.",
             )
         return self._target.read_whole(CATALOG_KEY)
 

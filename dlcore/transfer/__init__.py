@@ -19,6 +19,7 @@ from dlcore.transfer.endpoints.factory import (
     open_urls,
     probe_url,
     read_url,
+    try_credentials,
 )
 from dlcore.transfer.endpoints.probe import Probed
 from dlcore.transfer.http.exchanges import Exchange, Observe, ask_for, observed
@@ -61,4 +62,5 @@ __all__ = [
     "probe_url",
     "read_url",
     "redact",
+    "try_credentials",
 ]

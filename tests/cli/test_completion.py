@@ -104,3 +104,9 @@ def test_bash_itself_completes(here: Here, tmp_path: Path) -> None:
         env={**os.environ, "PATH": path},
     )
     assert told.stdout.split() == ["report"]
+
+
+def test_a_missing_choice_is_told_in_one_line(here: Here) -> None:
+    ended = here("completion")
+    assert ended.status == 2
+    assert "Choose from: bash, zsh, fish, powershell\n" in ended.err

@@ -45,14 +45,22 @@ def happens():
     kernel.CreateThread.argtypes = [pointer, ctypes.c_size_t, pointer, pointer, number, pointer]
     kernel.CreateThread(None, 0, ctypes.cast(called, pointer), event, 0, None)
     if event == 1:
-        time.sleep(0.1)
+        has_told.wait()
         signal.raise_signal(signal.SIGBREAK)  # as the interpreter's own handler does
 
 leaving = Leaving(as_json=True)
 asked = Termination(leaving.leave)
 seen = lambda number: asked._seen(number, is_taken=False)
 handler = handler_of(asked._console_closes, seen, time.sleep)
-called = ctypes.WINFUNCTYPE(wintypes.BOOL, wintypes.DWORD)(handler)
+has_told = threading.Event()
+
+def told(number):
+    try:
+        return handler(number)
+    finally:
+        has_told.set()
+
+called = ctypes.WINFUNCTYPE(wintypes.BOOL, wintypes.DWORD)(told)
 try:
     with click.Context(click.Command("x"), obj=asked), asked.handled():
         if event >= 0:

@@ -25,6 +25,7 @@ def test_a_gateway_that_serves_is_found_sound(here: Here, site: Site, tmp_path: 
         "connection": "passed",
         "certificate": "passed",
         "clock": "passed",
+        "credentials": "passed",
         "catalog": "passed",
     }
     assert (ended.status, ended.document["sound"]) == (0, True)
@@ -56,6 +57,24 @@ def test_a_token_that_is_not_accepted_is_told_and_not_shown(
     assert outcomes(checks)["connection"] == "passed"
     assert outcomes(checks)["catalog"] == "failed"
     assert "canary" not in ended.out + ended.err
+
+
+def test_a_token_file_that_is_missing_is_told_though_nobody_answers(
+    here: Here, tmp_path: Path
+) -> None:
+    source = ("--from", "cmg+https://127.0.0.1:9", "--token-file", tmp_path / "nothing")
+    ended = here("doctor", *source, "--state", tmp_path / "state", "--json")
+    (checks,) = ended.document["endpoints"].values()
+    assert outcomes(checks)["credentials"] == "failed"
+    assert outcomes(checks)["catalog"] == "not-examined"
+    assert ended.status == 14
+
+
+def test_a_published_folder_that_is_missing_fails(here: Here, tmp_path: Path) -> None:
+    ended = here("doctor", "--from", tmp_path / "no", "--state", tmp_path / "state", "--json")
+    (checks,) = ended.document["endpoints"].values()
+    assert outcomes(checks) == {"folder": "failed", "catalog": "not-examined"}
+    assert ended.status == 14
 
 
 def test_the_endpoints_of_a_deployment_are_asked(here: Here, site: Site, tmp_path: Path) -> None:

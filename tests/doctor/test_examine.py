@@ -64,9 +64,10 @@ async def test_a_published_folder_needs_only_its_catalog(tmp_path: Path) -> None
         EndpointSettings("empty", EndpointKind.FILE, str(empty)),
     )
     assert diagnosis.endpoints["site"] == (
+        Check("folder", CheckOutcome.PASSED, str(site)),
         Check("catalog", CheckOutcome.PASSED, "1 package, as the endpoint says"),
     )
-    (lacking,) = diagnosis.endpoints["empty"]
+    _, lacking = diagnosis.endpoints["empty"]
     assert lacking.outcome is CheckOutcome.WARNING
     assert lacking.remedy
 
@@ -74,7 +75,7 @@ async def test_a_published_folder_needs_only_its_catalog(tmp_path: Path) -> None
 async def test_what_is_no_catalog_fails(tmp_path: Path) -> None:
     (tmp_path / "catalog.json").write_text("<html>")
     settings = EndpointSettings("site", EndpointKind.FILE, str(tmp_path))
-    (check,) = (await examined(tmp_path / "state", settings)).endpoints["site"]
+    _, check = (await examined(tmp_path / "state", settings)).endpoints["site"]
     assert check.outcome is CheckOutcome.FAILED
 
 

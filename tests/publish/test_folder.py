@@ -163,3 +163,11 @@ def test_a_document_of_a_site_that_is_too_long_is_not_read(tmp_path: Path) -> No
     folder = FolderDestination(tmp_path, PublishPolicy(max_document_bytes=100))
     with pytest.raises(ManifestError, match="longer than 100 bytes"):
         folder.read_whole(CATALOG_KEY)
+
+
+def test_a_path_up_from_a_folder_that_is_missing_does_not_make_it(tmp_path: Path) -> None:
+    """Fault: ``--to a/../site``, and there is no a. dlcore does not make one."""
+    source = write_tree(tmp_path / "source", {"file": b"content"})
+    where = tmp_path / "a" / ".." / "site"
+    publish(source, package_id="ABC00001", version=1, destination=str(where))
+    assert {path.name for path in tmp_path.iterdir()} == {"source", "site"}

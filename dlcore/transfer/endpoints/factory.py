@@ -122,6 +122,31 @@ async def probe_url(url: str, *, ca_file: str = "", pool: ConnectionPool | None 
         await client.aclose()
 
 
+def try_credentials(settings: EndpointSettings) -> str:
+    """Read the secret that an endpoint is sent, only to find out whether it can be read.
+
+    Args:
+        settings: Where it lies.
+
+    Returns:
+        Which setting names its place; empty if the endpoint is sent none.
+
+    Raises:
+        ConfigError: It is missing, open to others, or cannot be sent.
+    """
+    if settings.kind in (EndpointKind.CMG, EndpointKind.CLOUD_DP):
+        what, file, env = "token", settings.token_file, settings.token_env
+    elif settings.kind is EndpointKind.BLOB:
+        what, file, env = "sas", settings.sas_file, settings.sas_env
+    else:
+        return ""
+    secret = secret_of(settings.name, what, file=file, env=env)
+    if secret is None:
+        return ""
+    secret()
+    return f"{what}_file" if file else f"{what}_env"
+
+
 async def contact_endpoint(settings: EndpointSettings) -> Contact:
     """Find out how far a request to an endpoint gets; no credential is sent.
 
@@ -207,7 +232,8 @@ def _base_url(settings: EndpointSettings) -> str:
     if url.raw_query_string or url.raw_fragment:
         raise ConfigError(
             f"endpoint {settings.name}: {redact(settings.url)} has a query or fragment",
-            remedy="Give the base URL; put a shared access signature into sas_file or sas_env.",
+            remedy="Give the base URL; put a shared access signature into a file, named by sas_file"
+            " (on the command line --sas-file), or into an environment variable.",
         )
     if settings.kind not in _MAY_USE_PLAIN_HTTP and not is_protected(url):
         raise ConfigError(
