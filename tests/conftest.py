@@ -36,9 +36,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Records of deliveries go to a temporary folder, those of child processes too."""
+    """Records of deliveries go to a temporary folder, and no configuration file is read.
+
+    The same holds for child processes.
+    """
     with pytest.MonkeyPatch.context() as patch:
         home = str(tmp_path_factory.mktemp("state-home"))
         patch.setenv("XDG_STATE_HOME", home)  # Linux
         patch.setenv("LOCALAPPDATA", home)  # Windows
+        config = str(tmp_path_factory.mktemp("config-home"))
+        patch.setenv("XDG_CONFIG_HOME", config)
+        patch.setenv("APPDATA", config)
         yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -32,12 +32,27 @@ COMMANDS = {
     "tree": "List the files of a package at a site.",
     "diff": "Tell which files differ between two versions of a package.",
     "doctor": "Look for what keeps dlcore from working here, with remedies.",
+    "config": "Show the options that are set, and where.",
     "completion": "Let a shell complete commands, options and paths.",
 }
 
 
 class Commands(click.Group):
     """Subcommands that are imported when they are asked for."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        *,
+        leaving: Leaving | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """As `click.Group`; commands find in `meta` what has the last word."""
+        context = super().make_context(info_name, args, parent, **extra)
+        context.meta[Leaving.META] = leaving
+        return context
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order in which they are used."""
@@ -137,7 +152,11 @@ def _ended(arguments: list[str]) -> int:
         check_quotation_marks(arguments)
         with termination.handled():
             result = group.main(
-                arguments, prog_name="dlcore", standalone_mode=False, obj=termination
+                arguments,
+                prog_name="dlcore",
+                standalone_mode=False,
+                obj=termination,
+                leaving=leaving,
             )
     except click.exceptions.Exit as error:
         return error.exit_code

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from typing import Final
 
 TELL_S = 0.25
 """A forced end waits this long for standard output and standard error, which may hang as well."""
@@ -21,11 +22,17 @@ class Leaving:
         leave: Ends the process without waiting for its threads.
     """
 
+    META: Final = "dlcore.leaving"  # its key in a context's `meta`
+
     def __init__(self, *, as_json: bool, leave: Callable[[int], object] = os._exit) -> None:
         self._as_json = as_json
         self._leave = leave
         self._saying = threading.Lock()
         self._has_said = False
+
+    def tell_programs(self) -> None:
+        """From now on programs are told as well."""
+        self._as_json = True
 
     def tell(self, error: BaseException) -> int:
         """Say how the command ended. Returns its exit status."""

@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import click
 
+from dlcore.cli.configured import ConfiguredCommand
 from dlcore.cli.endings import ending_of
 from dlcore.cli.event_log import Reporter, reporter
 from dlcore.cli.output import OutputClosed, tell
@@ -43,7 +44,7 @@ class LogFormat(enum.StrEnum):
     CMTRACE = "cmtrace"
 
 
-class LoggedCommand(click.Command):
+class LoggedCommand(ConfiguredCommand):
     """A command with the options of the log, which it opens while the command runs."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

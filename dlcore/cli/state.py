@@ -20,7 +20,6 @@ state_option = click.option(
     "--state",
     type=FOLDER,
     default=_default,
-    envvar="DLCORE_STATE",
     help="State directory: packages, and where a run stands. [env: DLCORE_STATE; default: "
     "dlcore/state where the user's programs keep their state]",
 )

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,6 +156,26 @@ def check_way(path: Path) -> None:
         check_private(path, path.lstat())
     except FileNotFoundError:
         return
+
+
+def check_unalterable(path: Path) -> None:
+    """Refuse a file that another ordinary user could alter or exchange, links followed.
+
+    It may belong to this user or to the administrator.
+
+    Args:
+        path: The file, absolute.
+
+    Raises:
+        OwnershipError: The file, or a place on the way to it, is refused. Nothing was changed.
+        OSError: The way cannot be followed.
+    """
+    for place, status in _way(path):
+        if _is_administered(place):
+            continue
+        _check_on_the_way(place, status)
+        if stat.S_ISREG(status.st_mode) and control_of(place, status).others_may_change():
+            raise _writable(place, control_of(place, status))
 
 
 def followed(path: Path) -> Path:

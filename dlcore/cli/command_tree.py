@@ -1,0 +1,46 @@
+"""All commands of the command line, imported; groups are replaced by their commands."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import click
+
+from dlcore.cli.option_names import Words
+
+
+class Found(NamedTuple):
+    """A command that is no group.
+
+    Attributes:
+        words: What is written behind ``dlcore``.
+        command: The command.
+        context: Its context, without arguments.
+    """
+
+    words: Words
+    command: click.Command
+    context: click.Context
+
+
+def found_commands(root: click.Context) -> tuple[Found, ...]:
+    """Every command, in the order of the help.
+
+    Args:
+        root: The context of ``dlcore`` itself.
+    """
+    assert isinstance(root.command, click.Group)
+    return tuple(_below(root.command, root, ()))
+
+
+def _below(group: click.Group, context: click.Context, words: Words) -> list[Found]:
+    found: list[Found] = []
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        own = click.Context(command, parent=context, info_name=name)
+        if isinstance(command, click.Group):
+            found += _below(command, own, (*words, name))
+        else:
+            found.append(Found((*words, name), command, own))
+    return found

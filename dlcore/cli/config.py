@@ -1,0 +1,146 @@
+"""``dlcore config``: which options are set, and where."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import click
+
+from dlcore.cli import option_file
+from dlcore.cli.command_tree import Found, found_commands
+from dlcore.cli.logs import LoggedCommand
+from dlcore.cli.option_file import OptionFile
+from dlcore.cli.option_names import OTHER_VARIABLES, PREFIX, configurable, name_of, variables
+from dlcore.cli.option_values import given_values
+from dlcore.cli.output import json_option, say, show_json, show_table
+from dlcore.errors import ConfigError
+from dlcore.printable import quoted
+from dlcore.spelling import hint
+
+DEFAULT = "default"
+
+
+class Setting(NamedTuple):
+    """An option of a command.
+
+    Attributes:
+        command: Its words, such as ``trust init``.
+        option: Its name.
+        value: What it is; None if it has none.
+        origin: ``default``, a variable, or a file and its line.
+    """
+
+    command: str
+    option: str
+    value: Any
+    origin: str
+
+
+@click.group()
+def command() -> None:
+    """Show the options that are set, and where.
+
+    Options are set by variables such as DLCORE_FETCH_CONNECTIONS and by the configuration file:
+    `dlcore help command-line` tells how.
+    """
+
+
+@command.command(cls=LoggedCommand)
+@click.argument("words", nargs=-1, metavar="[COMMAND]")
+@click.option("--origin", "with_origin", is_flag=True, help="Tell where each value comes from.")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, words: tuple[str, ...], with_origin: bool, as_json: bool) -> None:
+    """Show which value each option of COMMAND has if the command line does not set it.
+
+    Without COMMAND, show those of all commands that are set by a variable or by the file.
+    """
+    commands = found_commands(ctx.find_root())
+    chosen = [each for each in commands if not words or each.words[: len(words)] == words]
+    if not chosen:
+        known = [" ".join(each.words) for each in commands]
+        asked = " ".join(words)
+        raise ConfigError(
+            f"{quoted(asked)} is no command{hint(asked, known)}",
+            remedy="'dlcore --help' lists the commands.",
+        )
+    file = _checked_file(commands)
+    settings = [setting for each in chosen for setting in _settings(each, os.environ, file)]
+    if not words:
+        settings = [setting for setting in settings if setting.origin != DEFAULT]
+    path = option_file.place_of(os.environ)
+    idle = _idle(commands, os.environ)
+    if as_json:
+        told = {"file": str(path), "is_there": file is not None}
+        options = [setting._asdict() for setting in settings]
+        show_json({**told, "options": options, "variables_that_set_nothing": idle})
+        return
+    say(f"configuration file: {path}{'' if file else ' (there is none)'}")
+    rows = [(s.command, s.option, _shown(s.value), s.origin) for s in settings]
+    columns = ("command", "option", "value", "set by")
+    count = len(columns) if with_origin else len(columns) - 1
+    if rows:
+        show_table(columns[:count], [row[:count] for row in rows])
+    else:
+        say("Neither a variable nor the file sets an option.")
+    if idle:
+        say(f"variables that set nothing: {', '.join(idle)}")
+
+
+def _checked_file(commands: tuple[Found, ...]) -> OptionFile | None:
+    """The configuration file, with every table of it checked.
+
+    Raises:
+        ConfigError: It cannot be used.
+    """
+    file = option_file.read(os.environ, {each.words[0] for each in commands})
+    if file:
+        for group in {each.words[:-1] for each in commands} - {()}:
+            names = [each.words[-1] for each in commands if each.words[:-1] == group]
+            file.check_commands(group, names)
+    return file
+
+
+def _settings(
+    found: Found, environment: Mapping[str, str], file: OptionFile | None
+) -> Iterator[Setting]:
+    given = given_values(found.words, found.command.params, environment, file)
+    name = " ".join(found.words)
+    for option in configurable(found.command.params):
+        each = given.get(option.name or "")
+        value = each.value if each else option.get_default(found.context)
+        shown = None if value is None or "UNSET" in repr(value) else _for_programs(value)
+        yield Setting(name, name_of(option), shown, each.origin if each else DEFAULT)
+
+
+def _for_programs(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_for_programs(each) for each in value]
+    if isinstance(value, bool | int | float):
+        return value
+    text = str(value)
+    if "://" not in text:
+        return text
+    from dlcore.transfer import redact
+
+    return redact(text)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _idle(commands: tuple[Found, ...], environment: Mapping[str, str]) -> list[str]:
+    """Variables with dlcore's prefix that set no option and nothing else.
+
+    A deployment file may name some of them, so they are no fault.
+    """
+    known = set(OTHER_VARIABLES)
+    for each in commands:
+        for option in configurable(each.command.params):
+            known.update(variables(each.words, name_of(option)))
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)

@@ -1,0 +1,98 @@
+"""A command whose options are also set by the environment and by the configuration file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from dlcore.cli import option_file
+from dlcore.cli.leaving import Leaving
+from dlcore.cli.option_file import OptionFile
+from dlcore.cli.option_names import Words, words_of
+from dlcore.cli.option_values import Given, given_values, misspelt
+from dlcore.cli.output import tell
+from dlcore.errors import DlcoreError
+
+
+_QUIET = {"-q", "--quiet"}
+
+
+class ConfiguredCommand(click.Command):
+    """A command that takes from elsewhere what the command line does not say."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read the command line, over what the environment and the file say.
+
+        Raises:
+            ConfigError: A value that is set there cannot be used.
+            OwnershipError: Another user could alter the file.
+        """
+        is_help = bool(set(args) & set(self._help_names(parent)))
+        if parent is None or is_help or extra.get("resilient_parsing"):
+            return super().make_context(info_name, args, parent, **extra)
+        command = words_of(f"{parent.command_path} {info_name}")
+        given = given_values(command, self.params, os.environ, file_for(command, parent))
+        leaving = parent.meta.get(Leaving.META)
+        if leaving and "as_json" in given and given["as_json"].value:
+            leaving.tell_programs()
+        is_quiet = "quiet" in given and given["quiet"].value
+        if not (is_quiet or set(args) & _QUIET):
+            _warn(command, self.params, os.environ)
+        defaults = {name: each.value for name, each in given.items()}
+        try:
+            return super().make_context(info_name, args, parent, default_map=defaults, **extra)
+        except click.BadParameter as refused:
+            raise _with_origin(refused, given) from None
+        except DlcoreError as error:
+            _advise(error, given)
+            raise
+
+    def _help_names(self, parent: click.Context | None) -> list[str]:
+        return parent.help_option_names if parent else []
+
+
+def file_for(command: Words, parent: click.Context) -> OptionFile | None:
+    """The configuration file, checked as far as a command can tell.
+
+    Raises:
+        ConfigError: It cannot be used.
+        OwnershipError: Another user could alter it.
+    """
+    from dlcore.cli.app import COMMANDS
+
+    file = option_file.read(os.environ, COMMANDS)
+    if file and len(command) > 1 and isinstance(parent.command, click.Group):
+        file.check_commands(command[:-1], parent.command.list_commands(parent))
+    return file
+
+
+def _with_origin(refused: click.BadParameter, given: Mapping[str, Given]) -> click.BadParameter:
+    """The refusal of a value, which says where the value was set, if not on the command line."""
+    name = refused.param.name if refused.param else None
+    source = refused.ctx.get_parameter_source(name) if refused.ctx and name else None
+    if name in given and source is click.core.ParameterSource.DEFAULT_MAP:
+        refused.message = f"{refused.message} ({given[name].origin})"
+    return refused
+
+
+def _advise(error: DlcoreError, given: Mapping[str, Given]) -> None:
+    """Say where a value was set that an error tells of."""
+    for each in given.values():
+        if isinstance(each.value, str) and each.value in error.message:
+            error.advise(f"It was set by {each.origin}.")
+
+
+def _warn(
+    command: Words, parameters: list[click.Parameter], environment: Mapping[str, str]
+) -> None:
+    for variable, meant in misspelt(command, parameters, environment).items():
+        tell(f"warning: {variable} sets nothing (did you mean {meant}?)")

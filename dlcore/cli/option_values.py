@@ -1,0 +1,137 @@
+"""Which value an option has that the command line does not set, and where it comes from.
+
+The command line counts most, then the variable of the command, the variable of all commands, the
+command's table in the configuration file, the keys before all tables, and last the default. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+import click
+
+from dlcore.cli.option_file import Entry, OptionFile, home_expanded
+from dlcore.cli.option_names import (
+    OTHER_VARIABLES,
+    PREFIX,
+    Words,
+    configurable,
+    name_of,
+    variables,
+)
+from dlcore.errors import ConfigError
+from dlcore.spelling import IDS, nearest
+
+Value = str | bool | int | list[str]
+
+_ON: Final = frozenset({"1", "true", "yes", "on"})
+_OFF: Final = frozenset({"0", "false", "no", "off"})
+_WORD = re.compile(r'"([^"]*)"|(\S+)')
+
+
+class Given(NamedTuple):
+    """A value that was given elsewhere than on the command line.
+
+    Attributes:
+        value: As click takes it.
+        origin: The variable, or the file and its line.
+        is_variable: Whether it is a variable.
+    """
+
+    value: Value
+    origin: str
+    is_variable: bool
+
+
+def given_values(
+    command: Words,
+    parameters: Iterable[click.Parameter],
+    environment: Mapping[str, str],
+    file: OptionFile | None,
+) -> dict[str, Given]:
+    """The values of a command's options, by the names of click's parameters.
+
+    Args:
+        command: The command.
+        parameters: All that it takes.
+        environment: The variables. An empty one is as one that is not set.
+        file: The configuration file.
+
+    Raises:
+        ConfigError: A value has the wrong type, or the file has an unknown key.
+    """
+    options = {name_of(option): option for option in configurable(parameters)}
+    entries = file.entries(command, options) if file else {}
+    given: dict[str, Given] = {}
+    for name, option in options.items():
+        found = [v for v in variables(command, name) if environment.get(v)]
+        assert option.name
+        if found:
+            value = _of_variable(option, found[0], environment[found[0]])
+            given[option.name] = Given(value, found[0], is_variable=True)
+        elif name in entries:
+            value = _of_file(option, name, entries[name])
+            given[option.name] = Given(value, entries[name].place, is_variable=False)
+    return given
+
+
+def misspelt(
+    command: Words, parameters: Iterable[click.Parameter], environment: Mapping[str, str]
+) -> dict[str, str]:
+    """Variables that are almost those of this command, each with the one that was meant.
+
+    Any other variable is left alone: deployment files name variables of their own, and the
+    machines of a build have many.
+    """
+    options = map(name_of, configurable(parameters))
+    own = {variable for name in options for variable in variables(command, name)}
+    known = {name.removeprefix(PREFIX) for name in own | OTHER_VARIABLES}
+    found: dict[str, str] = {}
+    for variable in environment:
+        rest = variable.removeprefix(PREFIX)
+        if rest != variable and rest not in known and (near := nearest(rest, known, alike=IDS)):
+            found[variable] = PREFIX + near
+    return found
+
+
+def _of_variable(option: click.Option, variable: str, text: str) -> Value:
+    if option.count:
+        if text.strip().isdecimal():
+            return int(text)
+        raise _refused(variable, "is not a number", "Give a number, such as 1.")
+    if option.is_flag:
+        word = text.strip().lower()
+        if word in _ON | _OFF:
+            return word in _ON
+        raise _refused(variable, "is neither 1 nor 0", "Give 1 or 0; true and false do, too.")
+    if option.multiple:
+        return [quoted or plain for quoted, plain in _WORD.findall(text)]
+    return text
+
+
+def _of_file(option: click.Option, name: str, entry: Entry) -> Value:
+    value, where = entry.value, f"{entry.place}: {name}"
+    if option.count:
+        if type(value) is int and value >= 0:
+            return value
+        raise _refused(where, "is not a number", f"Write {name} = 1.")
+    if option.is_flag:
+        if isinstance(value, bool):
+            return value
+        raise _refused(where, "is neither true nor false", f"Write {name} = true.")
+    if option.multiple:
+        values = value if isinstance(value, list) else [value]
+        return [_text(each, where) for each in values]
+    return _text(value, where)
+
+
+def _text(value: object, where: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise _refused(where, "is no text and no number", "Write a text in quotes, or a number.")
+    return home_expanded(value) if isinstance(value, str) else str(value)
+
+
+def _refused(where: str, fault: str, remedy: str) -> ConfigError:
+    return ConfigError(f"{where} {fault}", remedy=remedy)

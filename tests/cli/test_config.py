@@ -1,0 +1,240 @@
+"""Options are set by the environment and by a file, and `config show` tells which, and where."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlcore.cli.app import COMMANDS, group
+from dlcore.cli.command_tree import found_commands
+from dlcore.cli.option_file import OptionFile, lines_of, place_of
+from dlcore.cli.option_names import COMMON, OTHER_VARIABLES, configurable, name_of, variables
+from dlcore.cli.option_values import given_values, misspelt
+from dlcore.errors import ConfigError
+from tests.cli.helpers import Here, refused
+
+PATH = Path("config.toml")
+LEVELS = ("command line", "DLCORE_X_WAIT", "DLCORE_WAIT", "config.toml:3", "config.toml:1")
+
+
+@click.command()
+@click.option("--wait", default="default")
+@click.option("--from", "sources", multiple=True)
+@click.option("-q", "--quiet", is_flag=True)
+@click.option("-v", "--verbose", count=True)
+def command(**_: Any) -> None:
+    """Has an option of each kind."""
+
+
+def file_of(text: str) -> OptionFile:
+    return OptionFile(PATH, text.encode(), ["x", "fetch", "trust"])
+
+
+def values(environment: dict[str, str], text: str = "") -> dict[str, Any]:
+    found = given_values(("x",), command.params, environment, file_of(text))
+    return {name: each.value for name, each in found.items()}
+
+
+@given(st.sets(st.sampled_from(LEVELS)))
+def test_the_nearest_place_counts(levels: set[str]) -> None:
+    """Law: command line, variable of the command, of all, table of the command, of all, default."""
+    environment = {name: name for name in levels if name.startswith("DLCORE_")}
+    top = "wait = 'config.toml:1'\n" if LEVELS[4] in levels else "\n"
+    own = "wait = 'config.toml:3'\n" if LEVELS[3] in levels else "\n"
+    file = file_of(f"{top}[x]\n{own}")
+    found = given_values(("x",), command.params, environment, file)
+    arguments = ["--wait", LEVELS[0]] if LEVELS[0] in levels else []
+    defaults = {name: each.value for name, each in found.items()}
+    context = command.make_context("x", arguments, default_map=defaults)
+    expected = next((level for level in LEVELS if level in levels), "default")
+    assert context.params["wait"] == expected
+    if found:  # the value is the name of its place, so the origin must be the same
+        assert found["wait"].origin == found["wait"].value
+
+
+def test_an_empty_variable_sets_nothing() -> None:
+    assert values({"DLCORE_X_WAIT": "", "DLCORE_WAIT": ""}) == {}
+
+
+def test_each_kind_of_option_is_read_from_a_variable() -> None:
+    environment = {
+        "DLCORE_X_FROM": 'a "b c" https://d',
+        "DLCORE_QUIET": "true",
+        "DLCORE_VERBOSE": "2",
+    }
+    expected = {"sources": ["a", "b c", "https://d"], "quiet": True, "verbose": 2}
+    assert values(environment) == expected
+    assert values({"DLCORE_QUIET": "0"}, "quiet = true") == {"quiet": False}
+
+
+def test_each_kind_of_option_is_read_from_the_file() -> None:
+    text = "quiet = false\n[x]\nfrom = ['a', '~/b']\nverbose = 1\nwait = 2.5"
+    home = os.path.join(os.path.expanduser("~"), "b")  # noqa: PTH111, PTH118  # as a shell does
+    found = values({}, text)
+    found["sources"] = [each.replace("\\", "/") for each in found["sources"]]
+    expected = {"quiet": False, "sources": ["a", home.replace("\\", "/")]}
+    assert found == {**expected, "verbose": 1, "wait": "2.5"}
+    assert values({}, "[x]\nfrom = 'a b'") == {"sources": ["a b"]}
+
+
+@pytest.mark.parametrize(
+    ("environment", "text", "told"),
+    [
+        ({"DLCORE_QUIET": "perhaps"}, "", "DLCORE_QUIET is neither 1 nor 0"),
+        ({"DLCORE_VERBOSE": "much"}, "", "DLCORE_VERBOSE is not a number"),
+        ({}, "quiet = 1", "config.toml:1: quiet is neither true nor false"),
+        ({}, "[x]\n\nverbose = true", "config.toml:3: verbose is not a number"),
+        ({}, "[x]\nwait = [1]", "config.toml:2: wait is no text and no number"),
+        ({}, "[x]\nfrom = [true]", "config.toml:2: from is no text and no number"),
+        ({}, "[x]\nwiat = 1", r"config.toml:2: x has no option wiat \(did you mean wait\?\)"),
+        ({}, "[fecth]\n", r"config.toml:1: no command has the name fecth \(did you mean fetch"),
+        ({}, "wiat = 1", r"config.toml:1: wiat is no option of all commands \(did you mean wait"),
+        ({}, "x = 1", "config.toml:1: x is no option of all commands"),
+        ({}, "[x]\ntoken = 'eyJcanary'", "config.toml:2: token: a secret does not belong"),
+        ({}, "[x", "config.toml: Expected"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_its_place(
+    environment: dict[str, str], text: str, told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told) as refusal:
+        values(environment, text)
+    assert refusal.value.remedy
+    assert "canary" not in refusal.value.message + refusal.value.remedy
+
+
+def test_lines_of_tables_and_keys_are_found() -> None:
+    text = '\na = 1\n[x] # one\n"b" = 2\n[trust . init]\nc=3\n# d = 4\nf.g = 1'
+    assert lines_of(text) == {
+        ("a",): 2,
+        ("x",): 3,
+        ("x", "b"): 4,
+        ("trust", "init"): 5,
+        ("trust", "init", "c"): 6,
+        ("trust", "init", "f"): 8,
+    }
+
+
+def test_only_almost_the_name_of_a_variable_is_told() -> None:
+    environment = dict.fromkeys(
+        ("DLCORE_VERBOS", "DLCORE_X_WAIT", "DLCORE_TOKN", "DLCORE_BUILD_NUMBER", "DLCORE_CMG1_TOKEN"),
+        "1",
+    )
+    found = misspelt(("x",), command.params, environment)
+    assert found == {"DLCORE_VERBOS": "DLCORE_VERBOSE", "DLCORE_TOKN": "DLCORE_TOKEN"}
+
+
+def test_no_variable_means_two_things() -> None:
+    with click.Context(group, info_name="dlcore") as root:
+        found = found_commands(root)
+    own = [
+        variables(each.words, name_of(option))[0]
+        for each in found
+        for option in configurable(each.command.params)
+    ]
+    assert len(own) == len(set(own))
+    common = {name for name in own if name in {variables((), name)[0] for name in COMMON}}
+    assert not common
+    assert not OTHER_VARIABLES & {f"DLCORE_{name}".replace("-", "_").upper() for name in COMMON}
+    assert {each.words[0] for each in found} == set(COMMANDS)
+
+
+# On the command line
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text("quiet = true\n[list]\nearlier = true\n", encoding="utf-8")
+    monkeypatch.setenv("DLCORE_CONFIG", str(path))
+    return path
+
+
+def test_an_option_is_shown_with_its_origin(
+    here: Here, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DLCORE_FETCH_CONNECTIONS", "7")
+    monkeypatch.setenv("DLCORE_FETCH_FROM", "https://name:canary@host.example/?sig=canary")
+    ended = here("config", "show", "--origin", "--json")
+    assert (ended.status, ended.document["file"]) == (0, str(config))
+    rows = {(each["command"], each["option"]): each for each in ended.document["options"]}
+    assert rows["list", "earlier"]["origin"] == f"{config}:3"
+    assert rows["run", "quiet"] == {
+        "command": "run",
+        "option": "quiet",
+        "value": True,
+        "origin": f"{config}:1",
+    }
+    assert rows["fetch", "connections"]["value"] == "7"
+    assert rows["fetch", "connections"]["origin"] == "DLCORE_FETCH_CONNECTIONS"
+    assert "canary" not in ended.out
+    shown = here("config", "show", "fetch", "--origin").out
+    assert "DLCORE_FETCH_CONNECTIONS" in shown
+    assert "default" in shown
+    assert "DLCORE_FETCH_CONNECTIONS" not in here("config", "show", "fetch").out
+
+
+def test_an_unknown_command_is_told(here: Here, config: Path) -> None:
+    ended = here("config", "show", "fecth", "--json")
+    assert "did you mean fetch" in str(refused(ended, 2, "config")["message"])
+
+
+def test_a_value_that_is_refused_is_told_with_its_place(here: Here, config: Path) -> None:
+    config.write_text("[fetch]\nconnections = 0\noutput = 'x'\n", encoding="utf-8")
+    fields = refused(here("fetch", "ABC00001", "--json"), 2, "config")
+    assert str(fields["message"]).endswith(f"({config}:2)")
+    config.write_text("[verify]\nmanifest = '/no/canary'\n", encoding="utf-8")
+    fields = refused(here("verify", ".", "--json"), 4, "not-found")
+    assert f"It was set by {config}:2." in str(fields["remedy"])
+
+
+def test_programs_are_told_if_a_variable_says_so(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DLCORE_JSON", "1")
+    refused(here("list", tmp_path), 4, "not-found")
+    refused(here("fetch", "ABC00001"), 2, "config")  # an option is missing
+
+
+def test_a_misspelt_variable_is_told_unless_all_is_quiet(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DLCORE_FETCH_OUTPT", "x")
+    told = "warning: DLCORE_FETCH_OUTPT sets nothing (did you mean DLCORE_FETCH_OUTPUT?)"
+    assert told in here("fetch", "ABC00001").err
+    assert told not in here("fetch", "ABC00001", "-q").err
+    assert told not in here("fetch", "--help").err
+
+
+@pytest.mark.posix_only(reason="modes")
+def test_a_file_that_others_may_write_is_refused(here: Here, config: Path) -> None:
+    """Fault: another user may write the configuration file. dlcore uses nothing of it."""
+    config.chmod(0o666)
+    fields = refused(here("list", ".", "--json"), 9, "ownership")
+    assert "chmod go-w" in str(fields["remedy"])
+    assert here("list", "--help").status == 0
+
+
+def test_a_file_that_is_named_must_exist(here: Here, config: Path) -> None:
+    config.unlink()
+    fields = refused(here("list", ".", "--json"), 4, "not-found")
+    assert "DLCORE_CONFIG" in str(fields["message"])
+
+
+def test_the_table_of_a_group_has_its_commands_only(here: Here, config: Path) -> None:
+    config.write_text("[trust.inti]\nkeys = 'x'\n", encoding="utf-8")
+    for words in (("config", "show"), ("trust", "show", ".", "--root", config)):
+        fields = refused(here(*words, "--json"), 2, "config")
+        assert "did you mean init" in str(fields["message"])
+
+
+def test_the_file_is_where_the_system_keeps_such_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert place_of({"DLCORE_CONFIG": "/named"}) == Path("/named")
+    assert place_of(os.environ).name == "config.toml"
+    assert place_of(os.environ).parent.name == "dlcore"
