@@ -1,4 +1,4 @@
-"""The extension module; everything else about the build is in pyproject.toml.
+"""The extension module and the pages of ``dlcore help``; all else is in pyproject.toml.
 
 The extension is optional: without it, or without a compiler, the portable core is used.
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 CSRC = Path("dlcore_ext/csrc")
 SANITIZE = os.environ.get("DLCORE_SANITIZE") == "1"
@@ -88,6 +89,19 @@ class BuildOptional(build_ext):
             ext.depends.append(source)
 
 
+class BuildWithPages(build_py):
+    """Puts the pages of the manual where `dlcore.cli.pages` looks for them."""
+
+    def run(self) -> None:
+        """Copy them, unless dlcore is used from this folder."""
+        super().run()
+        if not self.editable_mode:
+            folder = Path(self.build_lib, "dlcore", "cli", "pages")
+            self.mkpath(str(folder))
+            for page in sorted(Path("docs").glob("*.md")):
+                self.copy_file(str(page), str(folder / page.name))
+
+
 def extensions() -> list[Extension]:
     """The extension, translated to C; empty where it cannot be built."""
     try:
@@ -114,6 +128,6 @@ def extensions() -> list[Extension]:
 if __name__ == "__main__":
     setup(
         ext_modules=extensions(),
-        cmdclass={"build_ext": BuildOptional},
+        cmdclass={"build_ext": BuildOptional, "build_py": BuildWithPages},
         options={"bdist_wheel": {"py_limited_api": "cp311"}} if HAS_STABLE_ABI else {},
     )

@@ -32,6 +32,7 @@ COMMANDS = {
     "tree": "List the files of a package at a site.",
     "diff": "Tell which files differ between two versions of a package.",
     "doctor": "Look for what keeps dlcore from working here, with remedies.",
+    "help": "Show a page of the manual, or what a code means.",
     "config": "Show the options that are set, and where.",
     "completion": "Let a shell complete commands, options and paths.",
 }
@@ -106,7 +107,7 @@ def group(ctx: click.Context, version: bool, verbosity: int) -> None:
     """Download the packages of a task sequence on demand: verified, resumable, in parallel.
 
     Results go to standard output, progress and errors to standard error. Exit statuses are listed
-    in docs/exit-codes.md. DLCORE_DEBUG=1 shows the traceback of an error.
+    by `dlcore help exit-codes`. DLCORE_DEBUG=1 shows the traceback of an error.
     """
     if version:
         from dlcore.cli.versions import version_lines

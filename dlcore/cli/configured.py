@@ -16,7 +16,6 @@ from dlcore.cli.option_values import Given, given_values, misspelt
 from dlcore.cli.output import tell
 from dlcore.errors import DlcoreError
 
-
 _QUIET = {"-q", "--quiet"}
 
 
@@ -77,11 +76,12 @@ def file_for(command: Words, parent: click.Context) -> OptionFile | None:
 
 def _with_origin(refused: click.BadParameter, given: Mapping[str, Given]) -> click.BadParameter:
     """The refusal of a value, which says where the value was set, if not on the command line."""
-    name = refused.param.name if refused.param else None
-    source = refused.ctx.get_parameter_source(name) if refused.ctx and name else None
-    if name in given and source is click.core.ParameterSource.DEFAULT_MAP:
-        refused.message = f"{refused.message} ({given[name].origin})"
-    return refused
+    name = (refused.param.name if refused.param else None) or ""
+    source = refused.ctx.get_parameter_source(name) if refused.ctx else None
+    if name not in given or source is not click.core.ParameterSource.DEFAULT_MAP:
+        return refused
+    told = f"{refused.message} ({given[name].origin})"
+    return click.BadParameter(told, refused.ctx, refused.param, refused.param_hint)
 
 
 def _advise(error: DlcoreError, given: Mapping[str, Given]) -> None:

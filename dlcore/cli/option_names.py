@@ -1,8 +1,8 @@
 """What an option is called in the configuration file and in the environment.
 
-An option has the same name everywhere: ``--token-file`` of ``dlcore fetch`` is ``token-file`` in the
-table ``[fetch]``, and ``DLCORE_FETCH_TOKEN_FILE``. Options that mean the same for several commands
-are *common*: they may also be set for all of them at once.
+An option has the same name everywhere: ``--token-file`` of ``dlcore fetch`` is ``token-file`` in
+the table ``[fetch]``, and ``DLCORE_FETCH_TOKEN_FILE``. Options that mean the same for several
+commands are *common*: they may also be set for all of them at once.
 """
 
 from __future__ import annotations

@@ -113,6 +113,35 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         _print(_aligned(columns, rows))
 
 
+def tell_page(text: str, *, is_markdown: bool) -> None:
+    """Print a long text of dlcore's own: on a terminal through the user's pager.
+
+    Args:
+        text: The text.
+        is_markdown: Whether a terminal shows it with its headings and tables drawn.
+
+    Raises:
+        OutputClosed: As `say`.
+        StorageError: As `say`.
+    """
+    if sys.stdout is None or not sys.stdout.isatty():
+        _print(printable(text, keep="\n"))
+        return
+    from dlcore.extras import is_installed
+
+    click.echo_via_pager(_drawn(text) if is_markdown and is_installed("cli") else text)
+
+
+def _drawn(markdown: str) -> str:
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console(file=io.StringIO(), force_terminal="NO_COLOR" not in os.environ)
+    with console.capture() as drawn:
+        console.print(Markdown(markdown, hyperlinks=False))
+    return drawn.get()
+
+
 def _in_output(text: str) -> str:
     """A text as the output will show it, escapes included: a column is as wide as that."""
     import codecs

@@ -23,6 +23,7 @@ core() {
     "$@" -m dlcore publish source --package-id ABC00001 --to "$name/site"
     "$@" -m dlcore fetch ABC00001 --from "$name/site" -o "$name/out"
     "$@" -m dlcore verify "$name/site"
+    "$@" -m dlcore help exit-codes | grep -q 'Exit statuses'
     diff -r source "$name/out"
     echo "$name: every file compared with its source"
 }
