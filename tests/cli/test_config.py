@@ -122,16 +122,8 @@ def test_lines_of_tables_and_keys_are_found() -> None:
 
 
 def test_only_almost_the_name_of_a_variable_is_told() -> None:
-    environment = dict.fromkeys(
-        (
-            "DLCORE_VERBOS",
-            "DLCORE_X_WAIT",
-            "DLCORE_TOKN",
-            "DLCORE_BUILD_NUMBER",
-            "DLCORE_CMG1_TOKEN",
-        ),
-        "1",
-    )
+    others = ("DLCORE_X_WAIT", "DLCORE_BUILD_NUMBER", "DLCORE_CMG1_TOKEN")
+    environment = dict.fromkeys(("DLCORE_VERBOS", "DLCORE_TOKN", *others), "1")
     found = misspelt(("x",), command.params, environment)
     assert found == {"DLCORE_VERBOS": "DLCORE_VERBOSE", "DLCORE_TOKN": "DLCORE_TOKEN"}
 

@@ -74,7 +74,8 @@ def test_what_is_no_topic_is_refused_with_the_nearest(here: Here) -> None:
 
 
 def test_rows_without_a_first_cell_belong_to_the_one_before() -> None:
-    text = "| No. | Fault |\n|---|---|\n| N1 | a |\n|  | b |\n| N2 | c |\n\n| `x` | y |\n|-|-|\n| 1 | z |"
+    text = "| No. | Fault |\n|---|---|\n| N1 | a |\n|  | b |\n| N2 | c |\n"
+    text += "\n| `x` | y |\n|-|-|\n| 1 | z |"
     assert [row.cells["Fault"] for row in rows_about("N1", rows_of("page", text))] == ["a", "b"]
     assert [row.cells["y"] for row in rows_about("1", rows_of("page", text))] == ["z"]
     assert rows_about("x", rows_of("page", text)) == []  # a heading

@@ -67,12 +67,13 @@ def _of_dlcore(found: tuple[Found, ...]) -> str:
 def _of_command(found: Found, all_found: tuple[Found, ...]) -> str:
     name = " ".join(("dlcore", *found.words))
     summary = COMMANDS.get(found.words[0]) if len(found.words) == 1 else None
-    summary = summary or found.command.get_short_help_str(200)
+    summary = (summary or found.command.get_short_help_str(200)).rstrip(".")
+    title = _plain(name.replace(" ", "-"))
     usage = " ".join(found.command.collect_usage_pieces(found.context))
     lines = [
         _title(found.words),
         ".SH NAME",
-        rf"{_plain(name.replace(' ', '-'))} \- {_plain(summary[0].lower() + summary[1:].rstrip('.'))}",
+        rf"{title} \- {_plain(summary[0].lower() + summary[1:])}",
         ".SH SYNOPSIS",
         rf"\fB{_plain(name)}\fR {_plain(usage)}",
         ".SH DESCRIPTION",
