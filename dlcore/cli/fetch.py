@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 import click
 
 from dlcore.cli.access import access_options
+from dlcore.cli.dry_run import dry_run_option
 from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
+from dlcore.cli.fetch_previews import show_preview, show_previews
 from dlcore.cli.fetch_results import show_fetched, show_results
 from dlcore.cli.item_lists import read_items
 from dlcore.cli.logs import LoggedCommand, is_verbose
@@ -23,12 +25,15 @@ from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.state import trust_root_option, wait_option
 from dlcore.cli.views import View, open_view
+from dlcore.engine.deliveries import Deliveries, users_deliveries
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.event_bus import EventBus
 from dlcore.engine.event_writer import Write, written
 from dlcore.engine.fetch import fetch
 from dlcore.engine.fetch_many import fetch_many
+from dlcore.engine.fetch_preview import Asked, preview_fetch, preview_many
 from dlcore.engine.placing import FetchItem
+from dlcore.engine.site import NamedSite
 from dlcore.engine.sources import Access
 
 T = TypeVar("T")
@@ -101,6 +106,7 @@ T = TypeVar("T")
 )
 @limit_rate_option
 @wait_option
+@dry_run_option
 @quiet_option
 @json_option
 @events_options
@@ -122,6 +128,7 @@ def command(
     retries: int,
     cap_bytes_per_s: int | None,
     wait_s: float,
+    is_dry_run: bool,
     quiet: bool,
     as_json: bool,
     events_format: str | None,
@@ -141,19 +148,28 @@ def command(
     all.
     """
     tells_events = takes_standard_output(events_format, events_file, as_json=as_json)
+    access = Access(token_file, sas_file, ca_file, connections)
+    is_one = len(what) == 1 and not (lists or checksums)
+    items = [] if is_one else _items(what, lists, sha256, checksums)
+    if is_dry_run:
+        if events_format:
+            raise click.UsageError("--dry-run has no events")
+        named = NamedSite(sources, catalog, catalog_sha256, trust_root)
+        asked = Asked(named, access, folder, Deliveries(users_deliveries()))
+        if is_one:
+            return show_preview(run_async(preview_fetch(what[0], sha256, asked)), as_json=as_json)
+        return show_previews(run_async(preview_many(items, checksums, asked)), as_json=as_json)
     common: dict[str, Any] = {
         "to": folder,
         "endpoints": sources,
         "catalog": catalog,
         "catalog_sha256": catalog_sha256,
         "trust_root": trust_root,
-        "access": Access(token_file, sas_file, ca_file, connections),
+        "access": access,
         "retry": Retry(count=retries),
         "cap_bytes_per_s": cap_bytes_per_s or 0.0,
         "wait_s": wait_s,
     }
-    is_one = len(what) == 1 and not (lists or checksums)
-    items = [] if is_one else _items(what, lists, sha256, checksums)
     with opened_events(events_format, events_file) as write, opened_otel(otel, tell) as trace:
         view = open_view(quiet=quiet)
         if is_one:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from dlcore.cli.dry_run import dry_run_option
 from dlcore.cli.keys import keys_root_option, passphrase_option, sign_with_option
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, quiet_option, say, show_json
@@ -88,6 +89,7 @@ def _programs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> 
 @click.option(
     "--replace", is_flag=True, help="Replace other content of the same or a later version."
 )
+@dry_run_option
 @sign_with_option
 @keys_root_option
 @passphrase_option
@@ -104,6 +106,7 @@ def command(
     programs: dict[str, str],
     is_repair: bool,
     replace: bool,
+    is_dry_run: bool,
     sign_with: tuple[Path, ...],
     root: Path | None,
     passphrase: bytes | None,
@@ -117,8 +120,10 @@ def command(
     """
     if is_repair and replace:
         raise click.UsageError("--repair and --replace exclude each other")
+    if is_repair and is_dry_run:
+        raise click.UsageError("--repair has no --dry-run: dlcore verify DEST tells what is wrong")
     with contextlib.closing(open_view(quiet=quiet)) as view:
-        work = repair if is_repair else partial(publish, replace=replace)
+        work = repair if is_repair else partial(publish, replace=replace, dry_run=is_dry_run)
         done = work(
             folder,
             package_id=package_id,
@@ -134,17 +139,23 @@ def command(
             progress=lambda p: view.progress(DONE[p.stage], p.done_bytes, p.total_bytes),
         )
     if as_json:
-        show_json(msgspec.to_builtins(done))
+        show_json({**({"dry_run": True} if is_dry_run else {}), **msgspec.to_builtins(done)})
     else:
-        for line in _repaired(done) if isinstance(done, Repaired) else _published(done):
+        lines = (
+            _repaired(done)
+            if isinstance(done, Repaired)
+            else _published(done, is_dry_run=is_dry_run)
+        )
+        for line in lines:
             say(line)
 
 
-def _published(done: Published) -> list[str]:
+def _published(done: Published, *, is_dry_run: bool) -> list[str]:
     again = f", of them {done.objects_rewritten} again" if done.objects_rewritten else ""
+    did, written = ("would publish", "to write") if is_dry_run else ("published", "written")
     counts = (
-        f"published {done.package_id} version {done.version}: {counted(done.files, 'file')}, "
-        f"{amount(done.content_bytes)}; {counted(done.objects_written, 'object')} written{again} "
+        f"{did} {done.package_id} version {done.version}: {counted(done.files, 'file')}, "
+        f"{amount(done.content_bytes)}; {counted(done.objects_written, 'object')} {written}{again} "
         f"({amount(done.written_bytes)}), {done.objects_present} there already"
     )
     return [counts, f"manifest sha256 {done.manifest}"]

@@ -6,10 +6,12 @@ import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 from dlcore.engine.deliveries import Deliveries, users_deliveries
 from dlcore.engine.delivering import Package
 from dlcore.engine.download.packages import Retry
+from dlcore.engine.event_bus import EventBus
 from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import Event
 from dlcore.engine.fetch_ending import ending_told
@@ -17,6 +19,7 @@ from dlcore.engine.fetch_into import Fetched, fetch_into, target_of
 from dlcore.engine.joint_download import JointDownload
 from dlcore.engine.site import NamedSite, Site
 from dlcore.engine.sources import Access, Source, open_mirrors
+from dlcore.engine.target import Target
 from dlcore.engine.wanted import Found, Wanted, check_sha256, find
 from dlcore.errors import ConfigError
 from dlcore.model import EndpointSettings
@@ -87,22 +90,66 @@ async def fetch(
     bus = LoggedBus(on_event)
     wanted = Wanted(str(what), sha256, mirrors=endpoints)
     named = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
-    check_sha256("catalog's SHA-256", catalog_sha256)
-    _check_root(wanted, trust_root)
-    access = access or Access()
+    records = Deliveries(deliveries or users_deliveries())
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
         count = stack.enter_context(ending_told(bus))
-        site = Site(named, access, stack, bus.emit)
-        found = await find(wanted, site, access.ca_file, bus.emit)
-        sources = site.sources() if found.urls is None else _mirrors(found, access, stack)
-        package = Package(found.manifest, found.document)
-        records = Deliveries(deliveries or users_deliveries())
-        goal = target_of(to, found.manifest, records, beside=found.beside)
-        name = found.manifest.package_id if found.urls is None else goal.path.name
-        count.joint = joint = JointDownload({name: sources}, bus, retry, cap_bytes_per_s)
+        begun = await prepare(wanted, named, access or Access(), to, records, bus, stack)
+        count.joint = joint = JointDownload(
+            {begun.name: begun.sources}, bus, retry, cap_bytes_per_s
+        )
         stack.push_async_callback(joint.aclose)
-        return await fetch_into(goal, package, joint, name, wait_s=wait_s)
+        return await fetch_into(begun.goal, begun.package, joint, begun.name, wait_s=wait_s)
+
+
+class Prepared(NamedTuple):
+    """What one fetch is about; nothing was fetched or written yet.
+
+    Attributes:
+        goal: Where it goes.
+        package: What it is.
+        name: What it is called.
+        sources: Where it comes from.
+    """
+
+    goal: Target
+    package: Package
+    name: str
+    sources: Sequence[Source]
+
+
+async def prepare(
+    wanted: Wanted,
+    named: NamedSite,
+    access: Access,
+    to: Path,
+    records: Deliveries,
+    bus: EventBus,
+    stack: AsyncExitStack,
+) -> Prepared:
+    """Find out what is wanted, where it is, and where it goes.
+
+    Args:
+        wanted: What the user says.
+        named: The site that the user names.
+        access: What opens endpoints.
+        to: Folder that it goes to.
+        records: What was delivered before.
+        bus: Hears what happens.
+        stack: Closes what is opened.
+
+    Raises:
+        DlcoreError: As `fetch`.
+    """
+    check_sha256("catalog's SHA-256", named.catalog_sha256)
+    _check_root(wanted, named.trust_root)
+    site = Site(named, access, stack, bus.emit)
+    found = await find(wanted, site, access.ca_file, bus.emit)
+    sources = site.sources() if found.urls is None else _mirrors(found, access, stack)
+    package = Package(found.manifest, found.document)
+    goal = target_of(to, found.manifest, records, beside=found.beside)
+    name = found.manifest.package_id if found.urls is None else goal.path.name
+    return Prepared(goal, package, name, sources)
 
 
 def _check_root(wanted: Wanted, trust_root: Path | None) -> None:

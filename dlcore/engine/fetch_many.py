@@ -13,6 +13,7 @@ from dlcore.engine.checksums import with_checksums
 from dlcore.engine.deliveries import Deliveries, users_deliveries
 from dlcore.engine.delivering import Package
 from dlcore.engine.download.packages import Retry
+from dlcore.engine.event_bus import EventBus
 from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import Event
 from dlcore.engine.fetch_ending import ending_told
@@ -95,28 +96,15 @@ async def fetch_many(
             have been altered on the way.
         DlcoreError: The list of checksums cannot be read.
     """
-    wanted = list(dict.fromkeys(items))
-    if not (wanted or checksums):
-        raise ConfigError("nothing is named to be fetched", remedy="Name a package or a URL.")
-    check_sha256("catalog's SHA-256", catalog_sha256)
     bus = LoggedBus(on_event)
-    access = access or Access()
+    named = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
+    records = Deliveries(deliveries or users_deliveries())
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
         count = stack.enter_context(ending_told(bus))
-        if checksums:
-            wanted = await with_checksums(wanted, checksums, access.ca_file, bus.emit)
-        named = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
-        site = Site(named, access, stack, bus.emit)
-        records = Deliveries(deliveries or users_deliveries())
-        placing = Placing(to, site, access, records, bus.emit, _pool(stack))
-        await _side_by_side([placing.place(item) for item in wanted])
-        placing.settle(wanted)
-        if endpoints and not (site.is_open or placing.errors):
-            raise ConfigError(
-                "endpoints are named, but no package is to be fetched from them",
-                remedy="Leave --from out: each URL says where its file is.",
-            )
+        wanted, placing = await prepare_many(
+            items, checksums, named, access or Access(), to, records, bus, stack
+        )
         joint = JointDownload(placing.sources(wanted, stack), bus, retry, cap_bytes_per_s)
         count.joint = joint
         stack.push_async_callback(joint.aclose)
@@ -131,6 +119,52 @@ def _pool(stack: AsyncExitStack) -> ConnectionPool:
     pool.join(stack)
     stack.push_async_callback(pool.leave, stack)
     return pool
+
+
+async def prepare_many(
+    items: Iterable[FetchItem],
+    checksums: str,
+    named: NamedSite,
+    access: Access,
+    to: Path,
+    records: Deliveries,
+    bus: EventBus,
+    stack: AsyncExitStack,
+) -> tuple[list[FetchItem], Placing]:
+    """Find out what the items are, and give each a place; nothing is fetched or written yet.
+
+    Args:
+        items: What to fetch.
+        checksums: As of `fetch_many`.
+        named: The site that the user names.
+        access: What opens endpoints.
+        to: Folder that gets everything.
+        records: What was delivered before.
+        bus: Hears what happens.
+        stack: Closes what is opened.
+
+    Returns:
+        The items, without repetitions, and their places.
+
+    Raises:
+        DlcoreError: As `fetch_many`.
+    """
+    wanted = list(dict.fromkeys(items))
+    if not (wanted or checksums):
+        raise ConfigError("nothing is named to be fetched", remedy="Name a package or a URL.")
+    check_sha256("catalog's SHA-256", named.catalog_sha256)
+    if checksums:
+        wanted = await with_checksums(wanted, checksums, access.ca_file, bus.emit)
+    site = Site(named, access, stack, bus.emit)
+    placing = Placing(to, site, access, records, bus.emit, _pool(stack))
+    await _side_by_side([placing.place(item) for item in wanted])
+    placing.settle(wanted)
+    if named.endpoints and not (site.is_open or placing.errors):
+        raise ConfigError(
+            "endpoints are named, but no package is to be fetched from them",
+            remedy="Leave --from out: each URL says where its file is.",
+        )
+    return wanted, placing
 
 
 async def _fetched(

@@ -24,6 +24,7 @@ from dlcore.deployment import (
 from dlcore.engine.built_in_variables import initial_variables
 from dlcore.engine.client import Client
 from dlcore.engine.download.library import Library
+from dlcore.engine.one_byte import read_one_byte
 from dlcore.engine.overview import look_over, obstacles
 from dlcore.engine.path_lengths import too_long
 from dlcore.errors import DlcoreError, Fault, TransferError, TrustError
@@ -187,24 +188,8 @@ async def _serves(endpoint: Endpoint, library: Library, manifest: Manifest) -> b
     if len(placement.held) < len(manifest.objects):
         return False
     if manifest.objects:
-        await placement.read_range(0, 0, 1, _OneByte())
+        await read_one_byte(placement, 0)
     return True
-
-
-class _OneByte:
-    """A sink for a question whose answer does not matter."""
-
-    def __init__(self) -> None:
-        self._byte = bytearray(1)
-
-    def buffer(self) -> memoryview:
-        return memoryview(self._byte)
-
-    def advance(self, count: int) -> bool:
-        return True
-
-    async def ready(self) -> None:
-        return
 
 
 async def _fetch_bytes(client: Client, library: Library, packages: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ fails. When `JointDownload.fill` ends, no thread writes to the store any more.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -18,10 +18,11 @@ from dlcore.engine.download.library import Library
 from dlcore.engine.download.packages import Found, Retry
 from dlcore.engine.event_bus import EventBus
 from dlcore.engine.sources import Source
-from dlcore.errors import DlcoreError
+from dlcore.errors import DlcoreError, TransferError
 from dlcore.model import Catalog, Manifest
 from dlcore.schedule import DeadlineScheduler, Policy, Scheduler, Terms
 from dlcore.store import Store
+from dlcore.transfer import Placement
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -90,6 +91,18 @@ class JointDownload:
             if downloads.has_failed or not isinstance(error, DlcoreError):
                 await downloads.aclose()  # something of the package may still be in flight
             raise
+
+    async def locate(
+        self, name: str, manifest: Manifest, found: Callable[[str, Placement | TransferError], None]
+    ) -> None:
+        """Ask every endpoint that may have a package which objects it holds.
+
+        Args:
+            name: What the package is called here.
+            manifest: The package's.
+            found: Told each endpoint's name and answer.
+        """
+        await self._libraries[name].locate(name, manifest, found)
 
     def received(self, name: str, package: Package) -> Received:
         """What has been received of a package that was to be filled."""

@@ -31,12 +31,14 @@ class NamedSite(NamedTuple):
         catalog: The trusted catalog; None for the first endpoint's.
         catalog_sha256: Digest that the catalog must have, hex; empty for any.
         trust_root: Root document that must vouch for the catalog; None if it need not be signed.
+        keeps: Whether what the root vouches for is remembered, so that no older one is accepted.
     """
 
     endpoints: Sequence[str | EndpointSettings]
     catalog: Path | None = None
     catalog_sha256: str = ""
     trust_root: Path | None = None
+    keeps: bool = True
 
 
 class Site:
@@ -105,8 +107,13 @@ class Site:
             path=named.catalog,
             endpoint=None if named.catalog else endpoints[0],
             sha256=named.catalog_sha256,
-            trust=TrustedRoot(named.trust_root, None) if named.trust_root else None,
+            trust=_root(named),
             tell=self._tell,
         )
         beside = named.catalog.parent if named.catalog else None
         return Library(read.catalog, endpoints, None, beside, tell=self._tell)
+
+
+def _root(named: NamedSite) -> TrustedRoot | None:
+    root = named.trust_root
+    return TrustedRoot(root, None, keeps=named.keeps) if root else None

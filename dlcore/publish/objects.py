@@ -76,9 +76,26 @@ def write_objects(
             log.warning("object %s is stored with wrong content: %s", name, wrong.value)
         put(name, index, go_on)
         log.debug("object %s is written: %d bytes", name, length)
-        return Outcome.WRITTEN if wrong is Wrong.MISSING else Outcome.REWRITTEN
+        return _outcome(wrong)
 
     return _in_parallel(write, wanted, target.workers)
+
+
+def foreseen_outcomes(
+    target: Destination,
+    manifest: Manifest,
+    wanted: dict[str, ObjectIndex],
+    advance: Advance,
+    policy: PublishPolicy,
+) -> dict[str, Outcome]:
+    """What `write_objects` would do; only reads. Arguments and errors as there."""
+
+    def look(_: str, index: ObjectIndex, go_on: Advance) -> Outcome:
+        wrong = _wrong_with(target, manifest, index, go_on, policy)
+        advance(manifest.objects[index].length_bytes)
+        return _outcome(wrong)
+
+    return _in_parallel(look, wanted, target.workers)
 
 
 def replace_objects(
@@ -167,6 +184,13 @@ def _wrong_with(
         return None  # the object store keeps what it was given, and says what that is
     damage = damage_of(target, manifest, index, policy.span_bytes, go_on)
     return damage and damage.wrong
+
+
+def _outcome(wrong: Wrong | None) -> Outcome:
+    """What is done about an object with which something is wrong, or nothing."""
+    if wrong is None:
+        return Outcome.PRESENT
+    return Outcome.WRITTEN if wrong is Wrong.MISSING else Outcome.REWRITTEN
 
 
 def _reported(content: Iterator[memoryview], advance: Advance) -> Iterator[memoryview]:

@@ -24,7 +24,7 @@ from dlcore.model import (
 )
 from dlcore.publish.admission import refuse_older, with_entry
 from dlcore.publish.destination import Destination
-from dlcore.publish.objects import Outcome, distinct_objects, write_objects
+from dlcore.publish.objects import Outcome, distinct_objects, foreseen_outcomes, write_objects
 from dlcore.publish.opening import open_destination
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.preparing import (
@@ -81,6 +81,7 @@ def publish(
     trust_root: Path | None = None,
     passphrase: bytes | None = None,
     progress: Callable[[Progress], None] | None = None,
+    dry_run: bool = False,
 ) -> Published:
     """Publish a folder as a version of a package.
 
@@ -103,6 +104,9 @@ def publish(
         trust_root: The site's root document; None for ``root.json`` beside the first key.
         passphrase: Decrypts the keys that are encrypted.
         progress: Called with the progress; from several threads, but never at the same time.
+        dry_run: Whether to find out only what would be done: everything is read and checked, and
+            nothing is written, neither at the destination nor on this machine. The result says
+            what would have been written.
 
     After an error the catalog is unchanged. Objects that were stored stay, and are not sent again.
 
@@ -125,7 +129,8 @@ def publish(
             programs=programs or {},
         ),
         progress or (lambda _: None),
-        catalog=catalog_of(target, sign_with, trust_root, passphrase),
+        catalog=catalog_of(target, sign_with, trust_root, passphrase, keeps=not dry_run),
+        dry_run=dry_run,
     )
 
 
@@ -137,6 +142,7 @@ def publish_to(
     policy: PublishPolicy = DEFAULT_POLICY,
     *,
     catalog: SiteCatalog | None = None,
+    dry_run: bool = False,
 ) -> Published:
     """Publish to a destination that is already open; otherwise like `publish`."""
     check_options(options)
@@ -157,17 +163,18 @@ def publish_to(
             current, options.package_id, entry, replace=options.replace, source=catalog_name
         )
 
+    doing = "would go" if dry_run else "goes"
     log.info(
-        "%s version %d to %s: %d bytes",
-        options.package_id,
-        version,
-        target.name,
-        entry.content_bytes,
+        "%s version %d %s to %s: %d bytes",
+        *(options.package_id, version, doing, target.name, entry.content_bytes),
     )
     change(catalog.read())  # so that a refusal comes before hours of writing
     wanted = distinct_objects(manifest)
     total_bytes = sum(manifest.objects[index].length_bytes for index in wanted.values())
     advance = meter(Stage.WRITE, total_bytes, progress)
+    if dry_run:
+        outcomes = foreseen_outcomes(target, manifest, wanted, advance, policy)
+        return _summary(manifest, digest, outcomes)
     outcomes = write_objects(target, source, manifest, wanted, advance, policy)
     target.sync()
     target.write(manifest_key(digest), [memoryview(document)], len(document))

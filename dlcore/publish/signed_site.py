@@ -38,6 +38,7 @@ class SignedSite:
         keys: The keys at hand, and the root that the publisher trusts.
         memory: Folder that keeps what was verified, so that nothing is signed on top of an older
             version; None for one beside the user's other state.
+        keeps: Whether what was verified is kept there; a dry run only reads it.
         now: This machine's clock.
 
     All methods raise `TrustError` if the site is not what was signed last, and `ConfigError` if the
@@ -50,11 +51,13 @@ class SignedSite:
         keys: SigningKeys,
         *,
         memory: Path | None = None,
+        keeps: bool = True,
         now: Callable[[], datetime] = now_utc,
     ) -> None:
         self._target = target
         self._keys = keys
         self._memory = Memory(memory, keys.root)
+        self._keeps = keeps
         self._now = now
 
     def read(self) -> bytes:
@@ -158,7 +161,8 @@ class SignedSite:
                 verification.missing()
             else:
                 verification.accept(document)
-        self._memory.keep(verification.evidence)
+        if self._keeps:
+            self._memory.keep(verification.evidence)
         return verification
 
     def _begin_verification(self) -> Verification:

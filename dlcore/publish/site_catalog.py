@@ -54,7 +54,12 @@ class UnsignedCatalog:
 
 
 def catalog_of(
-    target: Destination, keys: Sequence[Path], root: Path | None, passphrase: bytes | None
+    target: Destination,
+    keys: Sequence[Path],
+    root: Path | None,
+    passphrase: bytes | None,
+    *,
+    keeps: bool = True,
 ) -> SiteCatalog:
     """The catalog of a destination.
 
@@ -63,6 +68,7 @@ def catalog_of(
         keys: Private keys, or folders of them; none if the site is not signed.
         root: The root document; None for ``root.json`` beside the first key.
         passphrase: Decrypts the keys that are encrypted.
+        keeps: As of `SignedSite`.
 
     Raises:
         ConfigError: A key cannot be used, or the extra ``trust`` is not installed.
@@ -74,7 +80,7 @@ def catalog_of(
     from dlcore.publish.signed_site import SignedSite
     from dlcore.trust.signing_keys import load_signing_keys
 
-    return SignedSite(target, load_signing_keys(keys, passphrase, root=root))
+    return SignedSite(target, load_signing_keys(keys, passphrase, root=root), keeps=keeps)
 
 
 def read_trusted(

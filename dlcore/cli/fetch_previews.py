@@ -1,0 +1,74 @@
+"""What ``dlcore fetch --dry-run`` prints: of one thing, or of each of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from dlcore.cli.endings import ending_of, show_ending
+from dlcore.cli.output import say, show_json
+from dlcore.engine.fetch_preview import FetchPreview, PreviewResult
+from dlcore.engine.target import told
+from dlcore.engine.units import amount, counted
+
+
+def show_preview(preview: FetchPreview, *, as_json: bool) -> int:
+    """Print what a fetch of one thing would come to. Returns the exit status."""
+    if as_json:
+        show_json(_for_programs(preview))
+    else:
+        _say(preview, preview.package)
+    return 0
+
+
+def show_previews(results: Sequence[PreviewResult], *, as_json: bool) -> int:
+    """Print what would become of each of several things; those that would fail come last.
+
+    Returns:
+        The exit status: the highest of all.
+    """
+    if as_json:
+        show_json([_result_for_programs(result) for result in results])
+    else:
+        previews = [result.preview for result in results if result.preview]
+        for result in results:
+            if result.preview:
+                _say(result.preview, result.item.shown)
+        total = sum(each.bytes_to_fetch for each in previews)
+        present = sum(each.bytes_present for each in previews)
+        say(f"in all: {amount(total)} to fetch, {amount(present)} there already")
+    failed = [(result, result.error) for result in results if result.error]
+    for result, error in failed:
+        show_ending(ending_of(error), error, as_json=False, about=result.item.shown)
+    return max((ending_of(error).exit_status for _, error in failed), default=0)
+
+
+def _result_for_programs(result: PreviewResult) -> dict[str, object]:
+    if result.preview:
+        return {"what": result.item.shown, **_for_programs(result.preview)}
+    assert result.error
+    return {"what": result.item.shown, "error": ending_of(result.error).for_programs()}
+
+
+def _for_programs(preview: FetchPreview) -> dict[str, object]:
+    return {"dry_run": True, **msgspec.to_builtins(preview)}
+
+
+def _say(preview: FetchPreview, name: str) -> None:
+    say(
+        f"{name} version {preview.version}: {counted(preview.files, 'file')}, "
+        f"{amount(preview.content_bytes)}, to {preview.path}"
+    )
+    say(
+        f"  {amount(preview.bytes_present)} there and verified, "
+        f"{amount(preview.bytes_to_fetch)} to fetch"
+    )
+    if preview.room_bytes:
+        free = amount(preview.free_bytes)
+        say(f"  needs {amount(preview.room_bytes)} of disk space; {free} are free")
+    for endpoint, answer in preview.endpoints.items():
+        holds = f"{answer.objects} of {counted(preview.objects_to_fetch, 'object')}"
+        say(f"  from {endpoint}: {answer.fault or f'serves {holds} to fetch'}")
+    if preview.repaired:
+        say(f"  would be put right: {told(preview.repaired)}")

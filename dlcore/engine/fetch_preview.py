@@ -1,0 +1,281 @@
+"""What a fetch would do, found out without doing it.
+
+Guarantees: nothing on this machine is changed, and no content is fetched but the first byte of an
+object that is missing, from each endpoint. What is told to be there was read and compared with its
+digests. A fetch that could not succeed, as far as is known, fails here with the same error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AsyncExitStack, closing
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from dlcore.disk.faults import guarded
+from dlcore.disk.ownership import check_way
+from dlcore.engine.deliveries import Deliveries
+from dlcore.engine.delivering import Package
+from dlcore.engine.event_bus import EventBus
+from dlcore.engine.fetch import prepare
+from dlcore.engine.fetch_many import prepare_many
+from dlcore.engine.joint_download import JointDownload
+from dlcore.engine.one_byte import read_one_byte
+from dlcore.engine.placing import FetchItem
+from dlcore.engine.policy import EnginePolicy
+from dlcore.engine.site import NamedSite
+from dlcore.engine.sources import Access
+from dlcore.engine.target import Standing, Target
+from dlcore.engine.wanted import Wanted
+from dlcore.errors import (
+    ContentNotFoundError,
+    ContentRefusedError,
+    DlcoreError,
+    ExhaustedError,
+    Fault,
+    TransferError,
+)
+from dlcore.long_path import plain_path
+from dlcore.store import Store, space_at
+from dlcore.store.present import (
+    missing_bytes,
+    missing_objects,
+    present_blocks,
+    present_in_state,
+    united,
+)
+from dlcore.store.room import check_room
+from dlcore.transfer import Placement
+from dlcore.waiting import in_thread
+
+
+class EndpointAnswer(msgspec.Struct, frozen=True):
+    """What an endpoint would serve of what is missing.
+
+    Attributes:
+        objects: Number of the missing objects that it holds.
+        fault: Why it serves none; empty if it does.
+    """
+
+    objects: int
+    fault: str = ""
+
+
+class FetchPreview(msgspec.Struct, frozen=True):
+    """What a fetch of one thing would come to.
+
+    Attributes:
+        package: Id of the package.
+        version: Its version.
+        path: Where it would be put.
+        files: Number of its files.
+        content_bytes: Length of all files.
+        bytes_present: Verified bytes that are on disk, at the path or from an earlier call.
+        bytes_to_fetch: Bytes that would be fetched.
+        room_bytes: Disk space that it would take in addition, at least for a while.
+        free_bytes: Free space of the disk; of it, some stays free.
+        objects_to_fetch: Number of objects of which something is missing.
+        endpoints: What each endpoint would serve; empty if nothing would be fetched.
+        repaired: Paths of what is there and differs, and would be put right or removed.
+    """
+
+    package: str
+    version: int
+    path: str
+    files: int
+    content_bytes: int
+    bytes_present: int
+    bytes_to_fetch: int
+    room_bytes: int
+    free_bytes: int
+    objects_to_fetch: int
+    endpoints: dict[str, EndpointAnswer]
+    repaired: tuple[str, ...]
+
+
+class PreviewResult(NamedTuple):
+    """What would become of one of several things.
+
+    Attributes:
+        item: What was to be fetched.
+        preview: What the fetch would come to; None if it would fail.
+        error: Why it would fail; None if it would not.
+    """
+
+    item: FetchItem
+    preview: FetchPreview | None = None
+    error: DlcoreError | None = None
+
+
+class Asked(NamedTuple):
+    """What all things of one call have in common.
+
+    Attributes:
+        site: The site that the user names.
+        access: What opens endpoints.
+        to: Folder that it goes to.
+        records: What was delivered before.
+    """
+
+    site: NamedSite
+    access: Access
+    to: Path
+    records: Deliveries
+
+
+async def preview_fetch(what: str, sha256: str, asked: Asked) -> FetchPreview:
+    """Tell what `dlcore.fetch` would do.
+
+    Args:
+        what: As there.
+        sha256: As there.
+        asked: The other arguments of it.
+
+    Raises:
+        DlcoreError: As `dlcore.fetch` would.
+    """
+    bus = EventBus()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(closing(bus))
+        wanted = Wanted(what, sha256, mirrors=asked.site.endpoints)
+        begun = await prepare(
+            wanted, _without_memory(asked), asked.access, asked.to, asked.records, bus, stack
+        )
+        joint = JointDownload({begun.name: begun.sources}, bus)
+        stack.push_async_callback(joint.aclose)
+        return await _Previewing(joint).preview(begun.goal, begun.package, begun.name)
+
+
+async def preview_many(
+    items: Iterable[FetchItem], checksums: str, asked: Asked
+) -> list[PreviewResult]:
+    """Tell what `dlcore.fetch_many` would do; arguments and errors as there."""
+    bus = EventBus()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(closing(bus))
+        wanted, placing = await prepare_many(
+            *(items, checksums, _without_memory(asked), asked.access, asked.to, asked.records),
+            *(bus, stack),
+        )
+        joint = JointDownload(placing.sources(wanted, stack), bus)
+        stack.push_async_callback(joint.aclose)
+        previewing = _Previewing(joint)
+        results = []
+        for item in wanted:
+            try:
+                if error := placing.errors.get(item):
+                    raise error
+                found, goal, name = placing.placed[item]
+                package = Package(found.manifest, found.document)
+                preview = await previewing.preview(goal, package, name)
+                results.append(PreviewResult(item, preview))
+            except DlcoreError as error:
+                results.append(PreviewResult(item, error=error))
+        return results
+
+
+def _without_memory(asked: Asked) -> NamedSite:
+    return asked.site._replace(keeps=False)
+
+
+class _Previewing:
+    """Looks at one thing after the other; all of them need room."""
+
+    def __init__(self, joint: JointDownload) -> None:
+        self._joint = joint
+        self._promised_bytes = 0  # what those before will take of the disk
+
+    async def preview(self, goal: Target, package: Package, name: str) -> FetchPreview:
+        manifest = package.manifest
+        with guarded(f"look at {goal.state}", goal.path):
+            check_way(goal.state.absolute())  # a fetch would refuse it as well
+        look = await in_thread(goal.look, manifest)
+        present = await in_thread(present_in_state, manifest, package.digest, goal.state)
+        room_bytes = 0
+        if look.standing is Standing.RIGHT:
+            present = bytearray(b"\x01" * len(present))
+        else:
+            if look.standing is Standing.REPAIRABLE:
+                present = united(present, await in_thread(present_blocks, manifest, goal.source))
+            room_bytes = await in_thread(self._room_bytes, goal, package)
+        missing = missing_objects(manifest, present)
+        endpoints = await self._ask(name, package, missing) if missing else {}
+        to_fetch_bytes = missing_bytes(manifest, present)
+        return FetchPreview(
+            package=manifest.package_id,
+            version=manifest.version,
+            path=str(plain_path(goal.path)),
+            files=len(manifest.files),
+            content_bytes=manifest.content_bytes,
+            bytes_present=manifest.content_bytes - to_fetch_bytes,
+            bytes_to_fetch=to_fetch_bytes,
+            room_bytes=room_bytes,
+            free_bytes=(await in_thread(space_at, goal.path)).free_bytes,
+            objects_to_fetch=len(missing),
+            endpoints=endpoints,
+            repaired=tuple(dict.fromkeys(item.path for item in look.bad)),
+        )
+
+    def _room_bytes(self, goal: Target, package: Package) -> int:
+        """The disk space that a package needs; raises `DiskFullError` if there is no room."""
+        manifest = package.manifest
+        store = Store.look(goal.state)
+        taken = store.reserved_bytes(manifest.package_id, package.digest, manifest.version)
+        room_bytes = max(0, manifest.content_bytes - taken)
+        self._promised_bytes += room_bytes
+        check_room(
+            *(manifest.package_id, self._promised_bytes, space_at(goal.state)),
+            *(EnginePolicy().reserve, goal.state),
+        )
+        return room_bytes
+
+    async def _ask(
+        self, name: str, package: Package, missing: list[int]
+    ) -> dict[str, EndpointAnswer]:
+        """What each endpoint holds of some objects, one of which it must serve a byte of.
+
+        Raises:
+            ExhaustedError: No endpoint serves some of them.
+        """
+        placements: dict[str, Placement | TransferError] = {}
+        await self._joint.locate(name, package.manifest, placements.__setitem__)
+        held: set[int] = set()
+        answers: dict[str, EndpointAnswer] = {}
+        failures: list[TransferError] = []
+        for endpoint, placement in placements.items():
+            try:
+                if isinstance(placement, TransferError):
+                    raise placement
+                own = sorted(placement.held & set(missing))
+                if own:
+                    await read_one_byte(placement, own[0])
+                held.update(own)
+                answers[endpoint] = EndpointAnswer(len(own))
+            except TransferError as error:
+                failures.append(error)
+                answers[endpoint] = EndpointAnswer(0, error.message)
+        lacking = len(set(missing) - held)
+        if lacking:
+            raise _not_served(package, lacking, len(missing), failures)
+        return answers
+
+
+def _not_served(
+    package: Package, lacking: int, count: int, failures: list[TransferError]
+) -> ExhaustedError:
+    manifest = package.manifest
+    why = "; ".join(failure.message for failure in failures) or "no endpoint holds them"
+    faults = {failure.fault for failure in failures}
+    kind = ExhaustedError
+    if Fault.AUTH in faults:
+        kind = ContentRefusedError
+    elif faults <= {Fault.NOT_FOUND}:
+        kind = ContentNotFoundError
+    return kind(
+        f"package {manifest.package_id} version {manifest.version}: {lacking} of the {count}"
+        f" objects to fetch would not be served: {why}",
+        causes=tuple(failures),
+        remedy="Run again when an endpoint can serve the package.",
+    )
