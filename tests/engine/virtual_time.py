@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import sys
+import threading
+import traceback
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any, TypeVar
@@ -85,7 +88,7 @@ class _JumpingSelector(selectors.DefaultSelector):
             # A thread wakes the loop; what is due in virtual time waits for it.
             found = super().select(MAX_WORK_S if self._loop.is_working else PATIENCE_S)
             if not found and timeout is None:
-                raise DeadlockError("every task waits, and nothing is under way")
+                raise DeadlockError("every task waits, and nothing is under way" + _threads())
             return found
         return self._ready()
 
@@ -97,6 +100,16 @@ class _JumpingSelector(selectors.DefaultSelector):
         over its callback before it wakes the loop.
         """
         return super().select(0.0) if len(self.get_map()) > 1 else []
+
+
+def _threads() -> str:
+    """What each other thread does, for whoever looks for the reason."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    return "".join(
+        f"\n{names.get(ident)}:\n{''.join(traceback.format_stack(frame, limit=-4))}"
+        for ident, frame in sys._current_frames().items()
+        if ident != threading.get_ident()
+    )
 
 
 def virtually(main: Coroutine[Any, Any, T]) -> T:
