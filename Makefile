@@ -6,7 +6,7 @@ NEEDS := Python 3.11+ and a Python package index, and for the native core (optio
 	Python's headers and a C compiler; on Debian: apt-get install python3-venv python3-dev gcc
 NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
 
-.PHONY: demo test test-portable test-windows wheels docs check check-format check-lint check-types check-cython check-docs fuzz torture mutants bench bench-net bench-faults clean
+.PHONY: demo test test-portable test-windows wheels docs reference check check-format check-lint check-types check-cython check-docs fuzz torture mutants bench bench-net bench-faults clean
 .DEFAULT_GOAL := demo
 
 # An editable installation is not compiled, as others are: the first run would have to. An extension
@@ -63,6 +63,12 @@ check-docs: docs
 # A warning is an error: a page that is in no menu, a link or an anchor that leads nowhere.
 docs: $(VENV)/ready  ## The documents as a site: build/site/index.html
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
+
+reference: $(VENV)/ready  ## Writes the generated documents from the code
+	$(RUN) -m tests.docs.reference
+	$(RUN) -m tests.events >docs/events.md
+	$(RUN) -m tests.faults >docs/faults.md
+	$(RUN) -m tests.step_types >docs/task-sequences.md
 
 fuzz: $(VENV)/ready  ## Every parser of foreign bytes for FUZZ_MINUTES (1); with coverage if atheris is installed
 	for target in $$(ls tests/fuzz/corpus); do \
