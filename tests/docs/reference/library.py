@@ -23,14 +23,20 @@ _SYNC = """\
 `dlcore.sync` has the functions and methods of this page that are coroutines under the same names
 and with the same arguments. They block: leave out `await` and write `with` and `for` in place of
 `async with` and `async for`. It exports:"""
-INTERNAL = {
-    "Client": {"hold", "library", "content", "judge", "bus", "store", "policy", "renewals"},
-    "Session": {"upcoming"},
-}
-"""Members that only dlcore itself uses, as its docstring says."""
-
 FAULTS = {"Fault", "RunStateFault", "TrustFault"}
 """They are on the page about errors."""
+
+
+def internal() -> dict[str, set[str]]:
+    """Members of public classes that are not public themselves, as the package's docstring says."""
+    found: dict[str, set[str]] = {}
+    told = (dlcore.__doc__ or "").partition(" are internal too")[0].rpartition("\n\n")[2]
+    owner = ""
+    for name in re.findall(r"`([\w.]+)`", told):
+        before, _, member = name.rpartition(".")
+        owner = before or owner
+        found.setdefault(owner, set()).add(member)
+    return found
 
 
 def page() -> str:
@@ -76,7 +82,7 @@ def _entry(name: str, thing: object) -> str:
             parts[0], summary(thing), _fields(thing), _methods(name, thing)
         ).rstrip()
     methods = _methods(name, thing) if isinstance(thing, type) else ""
-    return markdown.page(*parts, _body(thing, INTERNAL.get(name, set())), methods).rstrip()
+    return markdown.page(*parts, _body(thing, internal().get(name, set())), methods).rstrip()
 
 
 def _body(thing: object, internal: Collection[str] = ()) -> str:
@@ -127,7 +133,7 @@ def _methods(name: str, kind: type) -> str:
     for method, thing in vars(kind).items():
         inner = getattr(thing, "__func__", getattr(thing, "fget", thing))
         is_documented = inspect.isfunction(inner) and inspect.getdoc(inner)
-        if method.startswith("_") or method in INTERNAL.get(name, set()) or not is_documented:
+        if method.startswith("_") or method in internal().get(name, set()) or not is_documented:
             continue
         shown = "" if isinstance(thing, property) else _signature(f"{name}.{method}", inner)
         found.append(markdown.page(f"#### {name}.{method}", shown, _body(inner)).rstrip())
