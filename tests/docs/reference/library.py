@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import inspect
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import griffe
 import msgspec
@@ -57,6 +57,17 @@ def page() -> str:
         ),
         f"## Without asyncio\n{_SYNC} {', '.join(f'`{name}`' for name in sorted(sync.__all__))}.",
     )
+
+
+class _Shown:
+    """A function as a default, without its address."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        name = getattr(function, "__name__", "...")
+        self._name = name if name.isidentifier() else "..."
+
+    def __repr__(self) -> str:
+        return self._name
 
 
 def _is_data(kind: type) -> bool:
@@ -145,7 +156,13 @@ def _signature(name: str, thing: object) -> str:
     if not callable(thing) or getattr(thing, "_is_protocol", False):
         return ""
     signature = inspect.signature(thing)
-    parameters = [p for n, p in signature.parameters.items() if n not in {"self", "cls"}]
+    parameters = [
+        parameter.replace(default=_Shown(parameter.default))
+        if callable(parameter.default) and parameter.default is not parameter.empty
+        else parameter
+        for name, parameter in signature.parameters.items()
+        if name not in {"self", "cls"}
+    ]
     signature = signature.replace(parameters=parameters)
     if isinstance(thing, type):
         signature = signature.replace(return_annotation=inspect.Signature.empty)
@@ -159,9 +176,9 @@ def _type(annotation: object) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without the quotation marks of annotations, the names of modules and addresses."""
+    """Without the quotation marks of annotations, and without the names of modules."""
     text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)
-    text = re.sub(r"<(?:function )?([\w.]+)(?: at 0x\w+|: [^>]*)>", r"\1", text)
+    text = re.sub(r"<(\w+\.\w+): [^>]*>", r"\1", text)  # the member of an enumeration
     return re.sub(r"\b(?:[a-z_]+\.)+(?=[A-Z])", "", text)
 
 
