@@ -10,6 +10,7 @@ import asyncio
 import selectors
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
@@ -19,6 +20,7 @@ T = TypeVar("T")
 A = TypeVar("A")
 PATIENCE_S = 2.0  # real time in which a thread that is no executor's may still wake the loop
 MAX_WORK_S = 60.0  # real time that an executor's thread may take on a busy machine
+LOOK_S = 1.0  # real time
 
 
 class DeadlockError(Exception):
@@ -61,6 +63,11 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Whether an executor's thread is at work."""
         return self._at_work > 0
 
+    @property
+    def has_callbacks(self) -> bool:
+        """Whether a callback is due; a thread may have handed it over."""
+        return bool(self._ready)  # type: ignore[attr-defined]  # asyncio's own
+
     def _worked(self, _: asyncio.Future[T]) -> None:
         self._at_work -= 1
 
@@ -86,11 +93,22 @@ class _JumpingSelector(selectors.DefaultSelector):
         wait_s = self._loop.jump(timeout)
         if wait_s != 0.0:
             # A thread wakes the loop; what is due in virtual time waits for it.
-            found = super().select(MAX_WORK_S if self._loop.is_working else PATIENCE_S)
-            if not found and timeout is None:
+            found = self._woken()
+            if not (found or self._loop.has_callbacks) and timeout is None:
                 raise DeadlockError("every task waits, and nothing is under way" + _threads())
             return found
         return self._ready()
+
+    def _woken(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """What a thread wakes the loop with.
+
+        It is looked for each second as well, so that a wake-up that gets lost is no deadlock.
+        """
+        end_s = time.monotonic() + (MAX_WORK_S if self._loop.is_working else PATIENCE_S)
+        found = super().select(LOOK_S)
+        while not (found or self._loop.has_callbacks) and time.monotonic() < end_s:
+            found = super().select(LOOK_S)
+        return found
 
     def _ready(self) -> list[tuple[selectors.SelectorKey, int]]:
         """What can be read or written now.
