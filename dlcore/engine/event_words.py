@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dlcore.engine import events
 from dlcore.engine.units import amount
+from dlcore.errors import Fault
 
 
 def describe(event: events.Event) -> str:
@@ -18,7 +19,7 @@ def describe(event: events.Event) -> str:
             return f"{package}: failed: {message}"
         case events.BlockRejected(package, _, block, endpoint):
             source = endpoint or "several endpoints"
-            return f"{package}: block {block} from {source} does not match, fetching it again"
+            return f"{package}: block {block} from {source} is wrong and does not count"
         case events.DownloadRetried(package, attempt, of, delay_s):
             return f"{package}: retry {attempt} of {of} in {delay_s:.0f} s"
         case events.PackageRepublished(package, pinned_version, version):
@@ -32,6 +33,8 @@ def _of_endpoint(event: events.Event) -> str:
     match event:
         case events.RangeFailed(_, _, fault, message):
             return f"{message} ({fault})"
+        case events.EndpointDropped(endpoint, Fault.CORRUPT.value):
+            return f"{endpoint}: asked only for what no other endpoint has (corrupt)"
         case events.EndpointDropped(endpoint, fault):
             return f"{endpoint}: not asked any more ({fault})"
         case events.EndpointNote(endpoint, what, reason):

@@ -52,7 +52,7 @@ class PackageFailed(Event, frozen=True):
 
 
 class BlockRejected(Event, frozen=True):
-    """A block did not match its digest; it is fetched again.
+    """A block did not match its digest; it is missing again.
 
     Attributes:
         package: Id of the package.
@@ -84,10 +84,10 @@ class RangeFailed(Event, frozen=True):
 
 
 class EndpointDropped(Event, frozen=True):
-    """An endpoint is not asked any more.
+    """An endpoint is not asked any more, until a download retry.
 
-    A download retry asks it again, unless ``fault`` is ``corrupt``: then it is quarantined for the
-    rest of the run.
+    If ``fault`` is ``corrupt``, it is quarantined for the rest of the run: it is asked only for
+    what no other endpoint has.
 
     Attributes:
         endpoint: Its name.

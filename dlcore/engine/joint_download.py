@@ -20,7 +20,6 @@ from dlcore.engine.event_bus import EventBus
 from dlcore.engine.sources import Source
 from dlcore.errors import DlcoreError, TransferError
 from dlcore.model import Catalog, Manifest
-from dlcore.schedule import DeadlineScheduler, Policy, Scheduler, Terms
 from dlcore.store import Store
 from dlcore.transfer import Placement
 
@@ -146,18 +145,11 @@ class JointDownload:
                 self._locate,
                 self._bus,
                 random.Random(),  # noqa: S311  # spreads waits
-                make_scheduler=self._scheduler,
             )
             self._downloads.set_retry(self._retry)
             self._downloads.set_cap(self._cap_bytes_per_s)
             self._downloads.order(names, (), frozenset(names))
         return self._downloads
-
-    def _scheduler(self, endpoints: Mapping[str, Terms], policy: Policy) -> Scheduler:
-        """A digest that the user got wrong must not cost the others their endpoint."""
-        max_bad_blocks = policy.max_bad_blocks * len(self._libraries)
-        changed = msgspec.structs.replace(policy, max_bad_blocks=max_bad_blocks)
-        return DeadlineScheduler(endpoints, changed)
 
     async def _locate(self, name: str, manifest: Manifest, found: Found) -> None:
         for endpoint in self._terms:

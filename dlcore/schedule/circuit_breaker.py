@@ -8,6 +8,8 @@ different things:
   failure. Then it is *half-open*: one request tries the endpoint. A success *closes* it.
 * 429 and 503 ask for less: fewer connections, and a wait as long as ``Retry-After`` says.
 * A response to something that was not asked for is counted and not forgiven; so is a bad block.
+* After some bad blocks the endpoint is *quarantined*: it is asked only for what no other endpoint
+  holds. It is dropped for good if it goes on, and has sent more bad blocks than good ones.
 * A refused certificate or token will not change by asking again.
 """
 
@@ -55,7 +57,7 @@ class CircuitBreaker:
         self._failures = 0  # in a row
         self._busy_answers = 0  # in a row
         self._wrong_answers = 0
-        self._bad_blocks = 0
+        self._bad_blocks = self._good_blocks = 0
         self._has_backed_off = False
         self._is_proven = False
         self._dropped_for: Fault | None = None
@@ -65,6 +67,11 @@ class CircuitBreaker:
     def dropped_for(self) -> Fault | None:
         """Why the endpoint is not asked any more; None while it is."""
         return self._dropped_for
+
+    @property
+    def is_quarantined(self) -> bool:
+        """Whether the endpoint has sent too many bad blocks to be asked like the others."""
+        return self._bad_blocks >= self._policy.max_bad_blocks
 
     @property
     def resume_at_s(self) -> float:
@@ -95,6 +102,10 @@ class CircuitBreaker:
         self._failures = self._busy_answers = 0
         self._is_proven, self._has_backed_off = True, False
 
+    def served_right(self, blocks: int) -> None:
+        """Blocks that the endpoint alone sent are verified."""
+        self._good_blocks += blocks
+
     def failed(
         self,
         fault: Fault,
@@ -123,8 +134,7 @@ class CircuitBreaker:
                 self._drop(EndpointChange.DROPPED, fault, reason)
         elif fault is Fault.CORRUPT:
             self._bad_blocks += 1
-            if self._bad_blocks >= self._policy.max_bad_blocks:
-                self._drop(EndpointChange.QUARANTINED, fault, f"{self._bad_blocks} bad blocks")
+            self._judge_bad_blocks()
         elif fault not in HARMLESS:
             in_a_row, max_in_a_row = self._count(fault, is_new)
             was_proven, self._is_proven = self._is_proven, False
@@ -136,7 +146,7 @@ class CircuitBreaker:
                 self._back_off(fault, in_a_row, now_s, retry_after_s or 0.0, jitter)
 
     def reset(self) -> None:
-        """Ask a dropped endpoint again; a quarantined one stays so, and bad blocks count on."""
+        """Ask a dropped endpoint again, unless it lies; a quarantine and bad blocks stay."""
         if self._dropped_for is Fault.CORRUPT:
             return
         if self._dropped_for:
@@ -145,6 +155,15 @@ class CircuitBreaker:
         self._failures = self._busy_answers = 0
         self._is_proven = self._has_backed_off = False
         self._resume_at_s = 0.0
+
+    def _judge_bad_blocks(self) -> None:
+        bad, good = self._bad_blocks, self._good_blocks
+        if bad == self._policy.max_bad_blocks:
+            reason = f"{bad} bad blocks; it is asked only for what no other endpoint has"
+            self._tell(EndpointChange.QUARANTINED, reason, Fault.CORRUPT)
+        if bad >= self._policy.hopeless_bad_blocks and bad > good:
+            reason = f"{bad} bad blocks, and only {good} good ones"
+            self._drop(EndpointChange.DROPPED, Fault.CORRUPT, reason)
 
     def _count(self, fault: Fault, is_new: bool) -> tuple[int, int]:
         """Count a failure; returns how many there are in a row now, and how many are allowed."""

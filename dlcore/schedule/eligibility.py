@@ -5,6 +5,7 @@ An endpoint serves an object that it holds, unless
 * it sent those very bytes wrong, and another endpoint has not yet;
 * the object did not match as a whole, and another endpoint serves it alone now;
 * it sends whole objects only, and sends this one already;
+* it is in quarantine, and another endpoint that is not holds the object;
 * it costs more than another endpoint in use that holds the object. Then it gets work only while a
   step waits for the package, and the cheaper ones together would need longer than
   `Policy.max_cheap_wait_s` for the rest of it at the measured rate. What all cheaper ones sent
@@ -60,7 +61,7 @@ class Eligibility:
     ) -> bool:
         """Whether an endpoint may serve an object of a package now."""
         return (
-            endpoint.holds(block_map.package, index)
+            self._is_used_for(endpoint, block_map.package, index)
             and self._may_be_server(endpoint, block_map, index)
             and self._may_stream(endpoint, block_map.package, index)
             and self._is_worth_its_cost(endpoint, block_map, index, now_s)
@@ -106,8 +107,8 @@ class Eligibility:
         server = self._endpoints[split.endpoint]
         return server is endpoint or not (
             server.may_be_asked(now_s)
-            and server.is_relied_on
-            and server.holds(block_map.package, split.blocks.object)
+            and not server.is_on_trial
+            and self._is_used_for(server, block_map.package, split.blocks.object)
         )
 
     def may_continue(
@@ -117,6 +118,16 @@ class Eligibility:
         index = split.blocks.object
         return self.may_serve(endpoint, block_map, index, now_s) and not self.leaves_to_better(
             endpoint, block_map, index, now_s
+        )
+
+    def _is_used_for(self, endpoint: Endpoint, package: str, index: ObjectIndex) -> bool:
+        """Whether the endpoint holds the object and, in quarantine, is the last one to do so."""
+        return endpoint.holds(package, index) and not (
+            endpoint.is_quarantined
+            and any(
+                not other.is_quarantined and other.holds(package, index)
+                for other in self._endpoints.values()
+            )
         )
 
     def _may_stream(self, endpoint: Endpoint, package: str, index: ObjectIndex) -> bool:
@@ -166,5 +177,5 @@ class Eligibility:
         return [
             other
             for other in self._endpoints.values()
-            if other.terms.cost < endpoint.terms.cost and other.holds(package, index)
+            if other.terms.cost < endpoint.terms.cost and self._is_used_for(other, package, index)
         ]

@@ -103,6 +103,11 @@ class Endpoint:
         return self._breaker.dropped_for is not None
 
     @property
+    def is_quarantined(self) -> bool:
+        """Whether it is asked only for what no other endpoint holds."""
+        return self._breaker.is_quarantined
+
+    @property
     def resume_at_s(self) -> float:
         """It is not asked before this time."""
         return self._breaker.resume_at_s
@@ -115,7 +120,7 @@ class Endpoint:
     @property
     def is_relied_on(self) -> bool:
         """Whether it can be expected to deliver its part of what is left."""
-        return not (self.is_dropped or self.is_on_trial)
+        return not (self.is_dropped or self.is_on_trial or self.is_quarantined)
 
     def may_be_asked(self, now_s: float) -> bool:
         """Whether its standing allows one more request now."""
@@ -125,7 +130,7 @@ class Endpoint:
         return max_trials is None or len(self._trials) < max_trials
 
     def reset(self) -> None:
-        """Ask it again although it was dropped, unless it is quarantined."""
+        """Ask it again although it was dropped, unless it lies."""
         self._breaker.reset()
 
     @property
@@ -298,9 +303,19 @@ class Endpoint:
             fault, now_s, retry_after_s=retry_after_s, jitter=jitter, is_new=is_new
         )
 
-    def served_bad_block(self, now_s: float) -> None:
-        """A block of which it sent all bytes did not match its digest."""
+    def served_bad_block(self, package: str, index: ObjectIndex, now_s: float) -> None:
+        """A block of which it sent all bytes did not match its digest.
+
+        In quarantine it is not asked for that object any more: there, it is the object that is
+        wrong.
+        """
         self._breaker.failed(Fault.CORRUPT, now_s)
+        if self.is_quarantined:
+            self.lost(package, index)
+
+    def served_right(self, blocks: int) -> None:
+        """Blocks of which it sent all bytes are verified."""
+        self._breaker.served_right(blocks)
 
     def needed_for(self, package: str) -> None:
         """It gets work for a package although others cost less."""

@@ -76,6 +76,8 @@ class Outcomes:
             return
         if block_map.is_complete:
             self.forget(package)
+            for server in block_map.whole_objects.servers():
+                self._endpoints[server].served_right(1)
             self._tell(PackageComplete(package))
         elif not self._unlocated[package] and not block_map.is_servable(
             lambda index: self._eligibility.is_held(package, index)

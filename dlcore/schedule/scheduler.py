@@ -33,6 +33,7 @@ What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circui
 | half-open | finished | closed | EndpointChanged: resumed |
 | any | failed | dropped | EndpointChanged: dropped |
 | any | rejected, object_rejected | quarantined | EndpointChanged: quarantined |
+| quarantined | rejected, object_rejected | dropped for good | EndpointChanged: dropped |
 | any | tick, no byte for long | silent, one trial at a time | EndpointChanged: fell silent |
 | silent | received | as before | EndpointChanged: resumed |
 | dropped | retry | closed | EndpointChanged: resumed |
@@ -45,7 +46,7 @@ What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circui
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 
 from dlcore.errors import Fault
 from dlcore.model import BlockInObject, BlockRange, Manifest, ObjectIndex
@@ -67,6 +68,7 @@ from dlcore.schedule.types import (
     Event,
     Events,
     ObjectRejected,
+    Request,
     RequestNumber,
     SplitBlockFilled,
     StartKept,
@@ -250,8 +252,10 @@ class DeadlineScheduler(Scheduler):
         if item.request.part is None:
             for loser in item.block_map.verified(number, blocks, item.request.endpoint):
                 self._in_flight.cancel(loser, blocks.first)
+            self._praise({item.request.endpoint}, item.block_map, blocks)
         elif split := item.split_block:
             item.block_map.split_verified(split)
+            self._praise(split.served_by, item.block_map, blocks)
         if item.block_map.is_complete:
             self._demand.review(item.block_map)
         return self._take_events()
@@ -270,7 +274,7 @@ class DeadlineScheduler(Scheduler):
             culprit = item.block_map.split_rejected(split)
         event = BlockRejected(request.package, request.blocks.object, block, culprit)
         self._events.append(event)
-        self._blame(culprit, now_s)
+        self._blame(culprit, item.request, now_s)
         return self._take_events()
 
     def object_rejected(self, number: RequestNumber, now_s: float) -> Events:
@@ -287,7 +291,7 @@ class DeadlineScheduler(Scheduler):
             self._endpoints[culprit].lost(item.request.package, index)
         self._demand.review(item.block_map)
         self._events.append(ObjectRejected(item.request.package, index, culprit))
-        self._blame(culprit, now_s)
+        self._blame(culprit, item.request, now_s)
         return self._take_events()
 
     def finished(self, number: RequestNumber, now_s: float) -> Events:
@@ -342,10 +346,16 @@ class DeadlineScheduler(Scheduler):
             self._budget.ended(number, item.surplus_bytes)
         return item
 
-    def _blame(self, culprit: str | None, now_s: float) -> None:
+    def _praise(self, servers: Collection[str], block_map: BlockMap, blocks: BlockRange) -> None:
+        """Count good blocks; of an object with one digest it turns out later whether they are."""
+        if len(servers) == 1 and block_map.manifest.objects[blocks.object].digests:
+            (server,) = servers
+            self._endpoints[server].served_right(blocks.last - blocks.first)
+
+    def _blame(self, culprit: str | None, request: Request, now_s: float) -> None:
         if culprit:
             endpoint = self._endpoints[culprit]
-            endpoint.served_bad_block(now_s)
+            endpoint.served_bad_block(request.package, request.blocks.object, now_s)
             self._outcomes.review_if_dropped(endpoint)
 
     def _make_way(self, block_maps: Iterable[BlockMap]) -> None:

@@ -48,6 +48,16 @@ class WholeObjects:
         """Endpoints that served the object alone, and wrong."""
         return self._failed_servers.get(index, ())
 
+    def servers(self) -> list[str]:
+        """The endpoint that sent all of an object, of each object that one did."""
+        unknown = {_EARLIER_RUN, _OTHER_VERSION}
+        return [
+            name
+            for servers in self._servers.values()
+            if len(servers) == 1
+            for name in servers - unknown
+        ]
+
     def began(self, index: ObjectIndex, endpoint: str) -> None:
         """An endpoint is asked for blocks of an object."""
         if index in self._sole_server:

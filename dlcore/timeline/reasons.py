@@ -186,7 +186,7 @@ def _liar(own: EndpointTimes, bad_blocks: int, timeline: Timeline) -> Reason:
     )
     details = ["What it had served wrong was fetched again; nothing wrong was kept."]
     if own.quarantined_s is not None:
-        text += f", and was not asked again from {clock(own.quarantined_s)} on"
+        text += f"; from {clock(own.quarantined_s)} on it was asked only for what no other one had"
         details += _loss(timeline.samples, own.quarantined_s)
     return Reason(ReasonKind.ENDPOINT, f"{text}.", tuple(details))
 

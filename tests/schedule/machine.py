@@ -39,7 +39,8 @@ POLICY = Policy(
     memory_bytes=4 * BLOCK_BYTES,
     max_failures=3,
     max_busy_answers=4,
-    max_bad_blocks=20,
+    max_bad_blocks=4,
+    hopeless_bad_blocks=20,
 )
 Block = tuple[str, BlockInPackage]
 
@@ -58,6 +59,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.held: dict[tuple[str, str], set[ObjectIndex]] = {}
         self.unlocated: set[tuple[str, str]] = set()
         self.dropped: set[str] = set()
+        self.quarantined: set[str] = set()
         self.without_ranges: set[str] = set()
         self.complete: set[str] = set()
         self.exhausted: set[str] = set()
@@ -311,6 +313,11 @@ class SchedulerMachine(RuleBasedStateMachine):
                 self._check_change(endpoint, change)
             case ObjectRejected(package, index, str(culprit)):
                 self.held[package, culprit].discard(index)
+                self.last_rejected = package, index
+            case BlockRejected(package, index, _, str(culprit)):
+                if culprit in self.quarantined:
+                    self.held[package, culprit].discard(index)
+                self.last_rejected = package, index
             case PackageComplete(package):
                 assert package not in self.complete
                 assert not self._missing(package)
@@ -326,9 +333,14 @@ class SchedulerMachine(RuleBasedStateMachine):
                 pass
 
     def _check_change(self, endpoint: str, change: EndpointChange) -> None:
-        if change in {EndpointChange.DROPPED, EndpointChange.QUARANTINED}:
+        if change is EndpointChange.DROPPED:
             assert endpoint not in self.dropped
             self.dropped.add(endpoint)
+        elif change is EndpointChange.QUARANTINED:
+            assert endpoint not in self.quarantined
+            self.quarantined.add(endpoint)
+            package, index = self.last_rejected
+            self.held[package, endpoint].discard(index)
         elif change is EndpointChange.RESUMED:
             self.dropped.discard(endpoint)
         elif change is EndpointChange.WHOLE_OBJECTS_ONLY:
@@ -462,6 +474,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     def _is_free(self, endpoint: str, place: Block) -> bool:
         """Whether nothing but the order keeps the endpoint from serving the block."""
         holders = self._holders(*place)
+        holders = holders - self.quarantined or holders
         if endpoint in self.without_ranges and self._sends(endpoint, *place):
             return False
         return endpoint in holders and self.cost[endpoint] == min(self.cost[e] for e in holders)

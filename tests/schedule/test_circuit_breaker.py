@@ -18,7 +18,7 @@ MAX = {
     Fault.TLS: 1,
     Fault.REFUSED: POLICY.max_wrong_answers,
     Fault.RANGE: POLICY.max_wrong_answers,
-    Fault.CORRUPT: POLICY.max_bad_blocks,
+    Fault.CORRUPT: POLICY.hopeless_bad_blocks,
     Fault.BUSY: POLICY.max_busy_answers,
     **dict.fromkeys(FAILURES, POLICY.max_failures),
 }
@@ -89,9 +89,32 @@ def test_a_retry_resets_all_but_the_quarantined(fault: Fault) -> None:
 
 def test_a_quarantined_endpoint_stays_so() -> None:
     breaker = CircuitBreaker(POLICY, ignore)
-    fail(breaker, Fault.CORRUPT, POLICY.max_bad_blocks)
+    fail(breaker, Fault.CORRUPT, POLICY.max_bad_blocks - 1)
+    assert not breaker.is_quarantined
+    fail(breaker, Fault.CORRUPT)
     breaker.reset()
-    assert breaker.dropped_for is Fault.CORRUPT
+    breaker.served_right(1000)
+    assert breaker.is_quarantined
+    assert breaker.dropped_for is None
+
+
+@given(st.lists(st.booleans(), max_size=100))
+def test_only_an_endpoint_that_sends_more_bad_blocks_than_good_ones_is_dropped_for_them(
+    blocks: list[bool],
+) -> None:
+    told: list[EndpointChange] = []
+    breaker = CircuitBreaker(POLICY, lambda change, *_: told.append(change))
+    is_hopeless = False
+    for number, is_good in enumerate(blocks, 1):
+        if is_good:
+            breaker.served_right(1)
+        else:
+            fail(breaker, Fault.CORRUPT)
+            bad = blocks[:number].count(False)
+            is_hopeless |= bad >= POLICY.hopeless_bad_blocks and bad > number - bad
+        assert (breaker.dropped_for is Fault.CORRUPT) == is_hopeless
+    quarantines = [EndpointChange.QUARANTINED] * (blocks.count(False) >= POLICY.max_bad_blocks)
+    assert told == quarantines + [EndpointChange.DROPPED] * is_hopeless
 
 
 def test_requests_before_a_failure_count_with_it() -> None:

@@ -10,8 +10,8 @@ from tests.timeline.scene import MIB, bad_case, begins, ended, made, progress
 
 BOUND = "Over this link, no order of the downloads could have ended before 42 s."
 LIAR = (
-    "Endpoint liar served content that does not match its digest (3 bad blocks), and was not asked "
-    "again from 0:04 on."
+    "Endpoint liar served content that does not match its digest (3 bad blocks); from 0:04 on it "
+    "was asked only for what no other one had."
 )
 
 

@@ -65,7 +65,9 @@ class EndpointLog:
 
     def changed(self, event: EndpointChanged) -> None:
         """The scheduler decided something about an endpoint."""
-        if event.change in LOST and event.fault:
+        if event.change is EndpointChange.DROPPED and event.fault is Fault.CORRUPT:
+            self._note_liar(event.endpoint, event.reason)
+        elif event.change in LOST and event.fault:
             self._bus.emit(EndpointDropped(event.endpoint, event.fault.value))
         note = EndpointNote(event.endpoint, event.change.value, event.reason)
         self._notes.append(note)
@@ -76,3 +78,9 @@ class EndpointLog:
     def _note(self, package: PackageDownload, endpoint: str, error: TransferError) -> None:
         package.note_failure(endpoint, error)
         self._failures[endpoint] = error
+
+    def _note_liar(self, endpoint: str, reason: str) -> None:
+        """Packages that are not asked of it any more fail for that, not for another's block."""
+        self._failures[endpoint] = TransferError(
+            f"it is in quarantine, for it has sent {reason}", fault=Fault.CORRUPT, endpoint=endpoint
+        )

@@ -23,6 +23,9 @@ from dlcore.store import Partial
 from dlcore.transfer import Placement
 from dlcore.waiting import in_thread
 
+_WRONG_HERE = "Check where the digest comes from, or name another endpoint."
+_WRONG_ELSEWHERE = "Fetch it by itself, or name another endpoint: what was wrong was other content."
+
 
 class PackageDownload:
     """The state of one package's download.
@@ -193,11 +196,10 @@ class PackageDownload:
         message = f"{self.title}: {missing_blocks} of {all_blocks} blocks are missing: {why}"
         faults = {cause.fault for cause in causes}
         if faults == {Fault.CORRUPT}:
-            if len(self.manifest.files) == 1 and self.manifest.package_id == LOCAL_ID:
+            is_own = Fault.CORRUPT in {failure.fault for failure in self._failures.values()}
+            if is_own and len(self.manifest.files) == 1 and self.manifest.package_id == LOCAL_ID:
                 message = why  # it names the file
-            return IntegrityError(
-                message, remedy="Check where the digest comes from, or name another endpoint."
-            )
+            return IntegrityError(message, remedy=_WRONG_HERE if is_own else _WRONG_ELSEWHERE)
         kind = ExhaustedError
         if Fault.AUTH in faults:
             kind = ContentRefusedError

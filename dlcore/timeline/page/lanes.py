@@ -135,7 +135,7 @@ def _endpoint(
     drawn = [curve(rates, best_bytes_per_s, scale, LANE_HEIGHT)]
     if own.quarantined_s is not None:
         told.append(f"quarantined at {scale.told(own.quarantined_s)}")
-        drawn.append(_bar(scale, own.quarantined_s, scale.length_s, "barred", "was not asked"))
+        drawn.append(_bar(scale, own.quarantined_s, scale.length_s, "barred", "in quarantine"))
     drawn += [_failure(mark.at_s, mark.text, scale) for mark in own.marks[:MAX_MARKS]]
     highest = max((own.bytes_per_s, *(rate for _, _, rate in rates)))
     shown = f"its rate over time, at most {amount(highest)}/s"
