@@ -9,7 +9,7 @@ different things:
 * 429 and 503 ask for less: fewer connections, and a wait as long as ``Retry-After`` says.
 * A response to something that was not asked for is counted and not forgiven; so is a bad block.
 * After some bad blocks the endpoint is *quarantined*: it is asked only for what no other endpoint
-  holds. It is dropped for good if it goes on, and has sent more bad blocks than good ones.
+  holds. It is dropped for good if it goes on with other objects, and has sent hardly a good block.
 * A refused certificate or token will not change by asking again.
 """
 
@@ -57,7 +57,7 @@ class CircuitBreaker:
         self._failures = 0  # in a row
         self._busy_answers = 0  # in a row
         self._wrong_answers = 0
-        self._bad_blocks = self._good_blocks = 0
+        self._bad_blocks = self._wrong_objects = self._good_blocks = 0
         self._has_backed_off = False
         self._is_proven = False
         self._dropped_for: Fault | None = None
@@ -123,7 +123,7 @@ class CircuitBreaker:
             retry_after_s: Seconds that the endpoint asked to wait; None if it did not.
             jitter: In ``[0, 1)``; spreads the back-offs of many clients.
             is_new: Whether the request began after the last failure. If not, both are the same
-                failure, which counts once.
+                failure, which counts once. Of a bad block: whether it is the first of its object.
         """
         if fault in HOPELESS:
             self._drop(EndpointChange.DROPPED, fault, DESCRIPTIONS[fault])
@@ -133,8 +133,7 @@ class CircuitBreaker:
                 reason = f"{DESCRIPTIONS[fault]}, {self._wrong_answers} times"
                 self._drop(EndpointChange.DROPPED, fault, reason)
         elif fault is Fault.CORRUPT:
-            self._bad_blocks += 1
-            self._judge_bad_blocks()
+            self._served_wrong(is_new_object=is_new)
         elif fault not in HARMLESS:
             in_a_row, max_in_a_row = self._count(fault, is_new)
             was_proven, self._is_proven = self._is_proven, False
@@ -156,13 +155,15 @@ class CircuitBreaker:
         self._is_proven = self._has_backed_off = False
         self._resume_at_s = 0.0
 
-    def _judge_bad_blocks(self) -> None:
-        bad, good = self._bad_blocks, self._good_blocks
-        if bad == self._policy.max_bad_blocks:
-            reason = f"{bad} bad blocks; it is asked only for what no other endpoint has"
+    def _served_wrong(self, *, is_new_object: bool) -> None:
+        self._bad_blocks += 1
+        self._wrong_objects += is_new_object
+        if self._bad_blocks == self._policy.max_bad_blocks:
+            reason = f"{self._bad_blocks} bad blocks; it is asked only for what no other has"
             self._tell(EndpointChange.QUARANTINED, reason, Fault.CORRUPT)
-        if bad >= self._policy.hopeless_bad_blocks and bad > good:
-            reason = f"{bad} bad blocks, and only {good} good ones"
+        wrong = self._wrong_objects
+        if wrong >= self._policy.max_wrong_objects and wrong > self._good_blocks:
+            reason = f"{wrong} objects wrong, and only {self._good_blocks} good blocks"
             self._drop(EndpointChange.DROPPED, Fault.CORRUPT, reason)
 
     def _count(self, fault: Fault, is_new: bool) -> tuple[int, int]:

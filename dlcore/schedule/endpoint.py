@@ -49,6 +49,7 @@ class Endpoint:
         self._refused_s = float("-inf")
         self._needed_for: set[str] = set()
         self._sends_ranges = True
+        self._wrong: set[tuple[str, ObjectIndex]] = set()  # objects of which it sent bad blocks
 
     # What it holds, and on which terms
 
@@ -309,7 +310,9 @@ class Endpoint:
         In quarantine it is not asked for that object any more: there, it is the object that is
         wrong.
         """
-        self._breaker.failed(Fault.CORRUPT, now_s)
+        is_new = (package, index) not in self._wrong
+        self._wrong.add((package, index))
+        self._breaker.failed(Fault.CORRUPT, now_s, is_new=is_new)
         if self.is_quarantined:
             self.lost(package, index)
 

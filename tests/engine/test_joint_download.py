@@ -25,6 +25,7 @@ from tests.engine.virtual_time import virtually
 from tests.store.helpers import BLOCK_BYTES, read_back
 
 ONE, TWO = package("ABC00001"), package("ABC00002")
+MANY = {(name := f"ABC{number:05}"): package(name, {"a": 9000}) for number in range(10, 40)}
 LATER_S = 9.0
 EVERY_BLOCK = frozenset(range(0, 100 * BLOCK_BYTES, 100))
 
@@ -40,7 +41,7 @@ async def filled(
     joint = JointDownload(wanted, EventBus(), Retry(0, 0.0))
 
     async def fill(name: str) -> Path | None:
-        own = {"one": ONE, "two": TWO}[name]
+        own = {"one": ONE, "two": TWO, **MANY}[name]
         described = Package(own.manifest, own.document)
         with Store.open(state / name) as store:
             try:
@@ -79,6 +80,37 @@ def test_the_failure_of_another_packages_endpoint_is_no_reason(tmp_path: Path) -
     assert isinstance(ended["one"], ContentRefusedError)
     assert isinstance(ended["two"], IntegrityError), "and not that another was refused"
     assert "a: no luck" not in str(ended["two"])
+
+
+def test_a_damaged_package_costs_no_other_the_only_server(tmp_path: Path) -> None:
+    """Fault: of many packages at the only server, some are damaged. dlcore fetches the others."""
+    damaged = set(list(MANY)[:4])
+
+    def script(asked: Asked) -> Reply:
+        return Reply(flips=EVERY_BLOCK) if asked.package in damaged else GOOD
+
+    server = FakeEndpoint("a", MANY, script)
+    ended = virtually(filled(tmp_path, {name: [source(server)] for name in MANY}))
+    wrong = {name for name, found in ended.items() if not isinstance(found, Path)}
+    assert wrong == damaged
+    for name in damaged:
+        assert isinstance(ended[name], IntegrityError)
+        assert "a: block " in str(ended[name])
+
+
+def test_a_server_that_only_lies_is_soon_left_alone_and_that_is_told(tmp_path: Path) -> None:
+    """Fault: the only server sends nothing but wrong bytes. dlcore stops asking it, and says of
+    what it was not asked for that the server is in quarantine.
+    """
+    server = FakeEndpoint("a", MANY, lambda asked: Reply(flips=EVERY_BLOCK))
+    ended = virtually(filled(tmp_path, {name: [source(server)] for name in MANY}))
+    asked = {asked.package for asked in server.asked}
+    assert len(server.asked) < len(MANY) / 2  # those in flight included
+    for name, error in ended.items():
+        assert isinstance(error, IntegrityError)
+        if name not in asked:
+            assert "a: it is in quarantine, for it served 8 objects wrong" in error.message
+            assert "by itself" in error.remedy
 
 
 def test_a_disk_that_fails_ends_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

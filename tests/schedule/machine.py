@@ -40,7 +40,7 @@ POLICY = Policy(
     max_failures=3,
     max_busy_answers=4,
     max_bad_blocks=4,
-    hopeless_bad_blocks=20,
+    max_wrong_objects=6,
 )
 Block = tuple[str, BlockInPackage]
 

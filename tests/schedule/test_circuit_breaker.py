@@ -18,7 +18,7 @@ MAX = {
     Fault.TLS: 1,
     Fault.REFUSED: POLICY.max_wrong_answers,
     Fault.RANGE: POLICY.max_wrong_answers,
-    Fault.CORRUPT: POLICY.hopeless_bad_blocks,
+    Fault.CORRUPT: POLICY.max_wrong_objects,
     Fault.BUSY: POLICY.max_busy_answers,
     **dict.fromkeys(FAILURES, POLICY.max_failures),
 }
@@ -99,7 +99,7 @@ def test_a_quarantined_endpoint_stays_so() -> None:
 
 
 @given(st.lists(st.booleans(), max_size=100))
-def test_only_an_endpoint_that_sends_more_bad_blocks_than_good_ones_is_dropped_for_them(
+def test_only_an_endpoint_that_serves_hardly_anything_right_is_dropped_for_bad_blocks(
     blocks: list[bool],
 ) -> None:
     told: list[EndpointChange] = []
@@ -111,7 +111,7 @@ def test_only_an_endpoint_that_sends_more_bad_blocks_than_good_ones_is_dropped_f
         else:
             fail(breaker, Fault.CORRUPT)
             bad = blocks[:number].count(False)
-            is_hopeless |= bad >= POLICY.hopeless_bad_blocks and bad > number - bad
+            is_hopeless |= bad >= POLICY.max_wrong_objects and bad > number - bad
         assert (breaker.dropped_for is Fault.CORRUPT) == is_hopeless
     quarantines = [EndpointChange.QUARANTINED] * (blocks.count(False) >= POLICY.max_bad_blocks)
     assert told == quarantines + [EndpointChange.DROPPED] * is_hopeless
@@ -191,6 +191,15 @@ def test_busy_asks_for_a_wait_but_is_no_failures() -> None:
     breaker.failed(Fault.BUSY, 0.0, retry_after_s=3.0, jitter=0.0)
     assert breaker.resume_at_s == 3.0
     assert breaker.max_trials is None
+
+
+def test_an_endpoint_with_one_damaged_object_is_not_dropped() -> None:
+    breaker = CircuitBreaker(POLICY, ignore)
+    fail(breaker, Fault.CORRUPT)
+    for _ in range(100):
+        breaker.failed(Fault.CORRUPT, 0.0, is_new=False)
+    assert breaker.is_quarantined
+    assert breaker.dropped_for is None
 
 
 def test_each_decision_is_told_once_with_its_reason() -> None:

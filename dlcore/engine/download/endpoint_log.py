@@ -82,5 +82,5 @@ class EndpointLog:
     def _note_liar(self, endpoint: str, reason: str) -> None:
         """Packages that are not asked of it any more fail for that, not for another's block."""
         self._failures[endpoint] = TransferError(
-            f"it is in quarantine, for it has sent {reason}", fault=Fault.CORRUPT, endpoint=endpoint
+            f"it is in quarantine, for it served {reason}", fault=Fault.CORRUPT, endpoint=endpoint
         )
