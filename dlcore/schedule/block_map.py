@@ -130,8 +130,12 @@ class BlockMap:
         )
 
     def races(self, number: BlockInPackage) -> int:
-        """How often a block was raced, or the request for it cancelled because it stalled."""
+        """How often a block was raced, or the request for it cancelled because it was late."""
         return self._races[number]
+
+    def is_raced(self, number: BlockInPackage) -> bool:
+        """Whether two requests fetch a block now."""
+        return len(self._owners.get(number, ())) > 1
 
     def served_bad(self, number: BlockInPackage) -> Collection[str] | None:
         """Endpoints whose bytes for a block did not match its digest; None if none was rejected.
@@ -224,8 +228,8 @@ class BlockMap:
         self._races[block] += 1
         self._owners[block] += (number,)
 
-    def stalled(self, number: BlockInPackage) -> None:
-        """The request for a block was cancelled because it stalled."""
+    def cancelled(self, number: BlockInPackage) -> None:
+        """The request for a block was cancelled because it was late."""
         self._races[number] += 1
 
     # Blocks that come to an end

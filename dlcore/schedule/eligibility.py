@@ -91,8 +91,15 @@ class Eligibility:
         self, endpoint: Endpoint, block_map: BlockMap, index: ObjectIndex, now_s: float
     ) -> bool:
         """Whether an endpoint is on trial, and one that is not may be asked for the object now."""
-        return endpoint.is_on_trial and any(
-            other.is_relied_on
+        return endpoint.is_on_trial and self.has_other(endpoint, block_map, index, now_s)
+
+    def has_other(
+        self, endpoint: Endpoint, block_map: BlockMap, index: ObjectIndex, now_s: float
+    ) -> bool:
+        """Whether another endpoint, not on trial, may be asked for the object now."""
+        return any(
+            other is not endpoint
+            and other.is_relied_on
             and other.may_be_asked(now_s)
             and self.may_serve(other, block_map, index, now_s)
             for other in self._endpoints.values()

@@ -8,7 +8,15 @@ from dlcore.schedule.eligibility import Eligibility
 from dlcore.schedule.endpoint import Endpoint
 from dlcore.schedule.inflight import FOREVER_S, InFlight, InFlightTable
 from dlcore.schedule.policy import Policy
-from dlcore.schedule.rescue import Forecast, Helper, Means, Rescue, WasteBudget, rescue
+from dlcore.schedule.rescue import (
+    Forecast,
+    Helper,
+    Means,
+    Rescue,
+    WasteBudget,
+    rescue,
+    without_race,
+)
 from dlcore.schedule.types import Request
 
 
@@ -73,10 +81,12 @@ class Endgame:
         late = self._late(endpoint, packages, now_s, is_idle)
         for item, forecast in sorted(late, key=lambda pair: -pair[1].eta_s):
             found = rescue(self._policy, item, forecast, helper)
-            if found is None or not self._is_possible(found, free_bytes):
+            if found and found.means is Means.RACE and not self._budget.allows(found.stake_bytes):
+                found = without_race(item)
+            if found is None or not self._has_memory(found, free_bytes):
                 continue
             if found.means is Means.CANCEL:
-                self._cancel_stalled(found)
+                self._cancel(found)
             else:
                 return self._begin(endpoint, found, now_s)
         self._checked_s[key] = now_s
@@ -96,17 +106,14 @@ class Endgame:
                 item.block_map.give_back(request.number, blocks)
                 self._in_flight.shorten(item, first)
 
-    def _is_possible(self, found: Rescue, free_bytes: int) -> bool:
-        """Whether there is memory for it, and budget if it is a race."""
+    def _has_memory(self, found: Rescue, free_bytes: int) -> bool:
         if found.means in {Means.DIVIDE, Means.CANCEL}:
             return True
-        if found.item.block_map.buffer_bytes(found.blocks.object) > free_bytes:
-            return False
-        return found.means is not Means.RACE or self._budget.allows(found.stake_bytes)
+        return found.item.block_map.buffer_bytes(found.blocks.object) <= free_bytes
 
-    def _cancel_stalled(self, found: Rescue) -> None:
+    def _cancel(self, found: Rescue) -> None:
         """The block can be fetched again as soon as the request has ended."""
-        found.item.block_map.stalled(found.item.next_block)
+        found.item.block_map.cancelled(found.item.next_block)
         self._in_flight.cancel(found.item.request.number, found.blocks.first)
 
     def _begin(self, endpoint: Endpoint, found: Rescue, now_s: float) -> Request:
@@ -116,6 +123,10 @@ class Endgame:
         if means is Means.RACE:
             self._budget.began(number, stake_bytes)
             block_map.race(number, blocks)
+        elif means is Means.REPLACE:
+            block_map.cancelled(item.next_block)
+            block_map.hand_over(late.number, number, blocks)
+            self._in_flight.cancel(late.number, blocks.first)
         elif means is Means.TAKE_OVER:
             block_map.hand_over(late.number, number, blocks)
             self._in_flight.shorten(item, blocks.first)
@@ -170,6 +181,11 @@ class Endgame:
             and self._eligibility.may_serve(endpoint, block_map, index, now_s)
             and not self._eligibility.avoids(endpoint, block_map, number)
             and not self._eligibility.leaves_to_better(endpoint, block_map, index, now_s)
+            and not (
+                endpoint.heard_s <= item.heard_s
+                and item.endpoint is endpoint
+                and self._eligibility.has_other(endpoint, block_map, index, now_s)
+            )
         )
 
     def _is_pressing(self, item: InFlight, forecast: Forecast) -> bool:

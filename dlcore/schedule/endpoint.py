@@ -163,6 +163,11 @@ class Endpoint:
         return self.limit - self._connections_in_use
 
     @property
+    def heard_s(self) -> float:
+        """When its last byte came, or its first request since it was idle began."""
+        return self._heard_s
+
+    @property
     def idle_connections(self) -> int:
         """Connections that are open and have no request, as far as can be known here."""
         return self._open_connections - self._in_flight

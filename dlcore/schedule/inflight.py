@@ -70,6 +70,11 @@ class InFlight:
         return self.block_map.is_small(self.request.blocks.object)
 
     @property
+    def heard_s(self) -> float:
+        """When its last byte came; when it was asked for if none has."""
+        return self._latest_s
+
+    @property
     def received_bytes(self) -> int:
         """What has arrived."""
         return self._received_bytes
@@ -129,7 +134,7 @@ class InFlight:
             return FOREVER_S
         rate_bytes_per_s = self.rate_bytes_per_s(now_s, policy)
         if not rate_bytes_per_s:
-            return 0.0
+            return self._silence_s(now_s)
         return self._silence_s(now_s) + self.left_bytes / rate_bytes_per_s
 
     # What happens to it

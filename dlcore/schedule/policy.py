@@ -83,7 +83,7 @@ class Policy(msgspec.Struct, frozen=True):
     race_factor: float = 1.5
     # The same where only a connection is lost, and no bytes.
     part_factor: float = 1.25
-    # How often the same block may be raced, or a request for it be cancelled because it stalled.
+    # How often the same block may be raced, or a request for it be cancelled because it was late.
     max_races: int = 2
     # How often the same bytes of a split block may be given to another request.
     max_takeovers: int = 8

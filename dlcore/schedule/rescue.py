@@ -3,8 +3,13 @@
 Taking over blocks that a request has not begun wastes nothing. Neither does dividing the rest of a
 part among the idle connections, because what arrived of it stays in its place. If only one block
 is left of a request, an idle connection fetches that block too, and the first delivery counts.
-What the loser received is wasted, so races have a budget. But a request that has stalled is
-cancelled: what arrived of its block stays, and the rest is fetched in parts.
+What the loser received is wasted, so races have a budget. Where a race is not possible or not
+affordable, an idle connection replaces a request of which nothing has arrived. Any other one, and
+one that has stalled, is cancelled: what arrived of its block stays, and the rest is fetched in
+parts.
+
+Of a request that has not been answered, and whose endpoint has never sent anything, only its
+silence is known. It counts as late as soon as that is longer than an idle connection would need.
 
 Decisions only; `endgame` finds the late requests and carries out what is decided here.
 """
@@ -26,6 +31,7 @@ class Means(enum.Enum):
     TAKE_OVER = enum.auto()  # another request fetches its last blocks
     DIVIDE = enum.auto()  # other requests fetch the rest of its part
     RACE = enum.auto()  # another request fetches its last block too
+    REPLACE = enum.auto()  # it ends, and another request fetches its last block
     CANCEL = enum.auto()  # it ends, and its block is fetched again
 
 
@@ -142,6 +148,15 @@ def rescue(policy: Policy, item: InFlight, forecast: Forecast, helper: Helper) -
     return _race(policy, item, forecast, helper)
 
 
+def without_race(item: InFlight) -> Rescue | None:
+    """What is done for a request of one block that cannot be raced; it wastes nothing."""
+    if item.block_map.is_raced(item.next_block):
+        return None
+    start, end = item.block_map.manifest.range_span(item.left)
+    has_begun = item.left_bytes < end - start
+    return Rescue(item, Means.CANCEL if has_begun else Means.REPLACE, item.left)
+
+
 def _take_over(policy: Policy, item: InFlight, forecast: Forecast, helper: Helper) -> Rescue | None:
     """Give the idle connection as many blocks as let both end at the same time."""
     block_bytes = item.block_map.manifest.block_bytes
@@ -178,13 +193,14 @@ def _race(policy: Policy, item: InFlight, forecast: Forecast, helper: Helper) ->
     manifest, blocks = item.block_map.manifest, item.left
     if forecast.eta_s == FOREVER_S:
         return Rescue(item, Means.CANCEL, blocks)
-    if not manifest.objects[blocks.object].digests:
-        return None  # the bytes that were written last would decide over the whole object
     start, end = manifest.range_span(blocks)
     arrived_bytes = end - start - item.left_bytes
     needed_s = helper.needs_s(end - start)
     if forecast.eta_s <= policy.race_factor * needed_s:
         return None
+    if not manifest.objects[blocks.object].digests:
+        # The bytes that were written last would decide over the whole object.
+        return without_race(item)
     stake_bytes = end - start  # if nothing of it has come yet, all of it may still come at once
     if arrived_bytes:
         rate_bytes_per_s = policy.loser_speed_up * forecast.rate_bytes_per_s

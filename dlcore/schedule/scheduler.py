@@ -18,6 +18,7 @@ What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circui
 | missing | next_request | in flight or split | |
 | in flight | next_request, late | given to the new request | RequestShortened |
 | in flight | next_request, late | raced by the new request | |
+| in flight | next_request, late, not to be raced | the new request's | RequestCancelled |
 | in flight | next_request, stalled | missing when it has ended | RequestCancelled |
 | in flight | start_arrived | split | StartKept |
 | in flight | finished, failed, cancelled | missing | |

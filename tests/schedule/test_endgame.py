@@ -83,9 +83,34 @@ def test_a_range_with_one_block_left_is_raced_if_the_idle_connection_is_much_qui
     assert MIB // 2 < found.stake_bytes <= MIB
 
 
-def test_of_an_object_with_but_one_digest_nothing_is_raced() -> None:
-    item = in_flight(BlockRange.of(1, 0, 1), manifest=shape([1, 8], block_bytes=MIB))
-    assert rescue(POLICY, item, late(1, item), IDLE) is None
+@pytest.mark.parametrize(("received_bytes", "means"), [(0, Means.REPLACE), (1000, Means.CANCEL)])
+def test_of_an_object_with_but_one_digest_nothing_is_raced(
+    received_bytes: int, means: Means
+) -> None:
+    manifest = shape([1, 8], block_bytes=MIB)
+    item = in_flight(BlockRange.of(1, 0, 1), received_bytes, manifest=manifest)
+    assert rescue(POLICY, item, late(1, item), IDLE) == Rescue(item, means, BlockRange.of(1, 0, 1))
+
+
+def test_what_no_race_can_be_paid_for_is_replaced_or_cancelled_and_wastes_nothing() -> None:
+    policy = Policy(waste_share=0.0, min_waste_bytes=0)
+    scene = Scene({"p": 40}, {"slow": 0, "fast": 0}, policy, block_bytes=BLOCK_BYTES)
+    slow = scene.ask("slow")
+    while other := scene.next_request("fast"):
+        scene.deliver(other, 0.001)
+    scene.now_s += 0.5
+    again = []
+    while found := scene.next_request("fast"):
+        assert not found.is_race
+        again.append(found)
+        scene.deliver(found)
+    assert {number for taker in again for number in range(*taker.blocks[1:])} == set(
+        range(*slow.blocks[1:])
+    )
+    assert scene.cancelled() == [slow.number]
+    scene.cancel(slow)
+    assert scene.is_complete("p")
+    assert scene.scheduler.wasted_bytes == 0
 
 
 def test_a_range_of_which_nothing_comes_any_more_is_called_off_at_its_last_block() -> None:
@@ -133,10 +158,10 @@ def test_what_a_race_wasted_is_not_at_stake_any_more() -> None:
 # In the scheduler
 
 
-def last_requests(scene: Scene) -> list[Request]:
+def last_requests(scene: Scene, endpoint: str = "e") -> list[Request]:
     """Ask until there is nothing left; everything is under way then."""
     found = []
-    while request := scene.next_request("e"):
+    while request := scene.next_request(endpoint):
         found.append(request)
     return found
 
@@ -182,7 +207,7 @@ def test_a_part_that_stalls_keeps_what_arrived_and_its_rest_is_fetched_elsewhere
     for other in others:
         scene.deliver(other)
     scene.now_s += 5.0
-    takers = last_requests(scene)
+    takers = last_requests(scene, "f")
     assert scene.cancelled() == [stalled.number]
     scene.cancel(stalled)
     at = 1000
@@ -214,6 +239,7 @@ def called_off(scene: Scene) -> list[RequestNumber]:
     """Which ranges are, once nothing has come for so long that it is a stall."""
     scene.now_s += 5.0
     assert scene.has_none("f")
+    assert scene.has_none("e")
     return scene.cancelled()
 
 
