@@ -33,6 +33,16 @@ _OPTIONS = (
 )
 
 
+def site_access_options(command: Command) -> Command:
+    """Give a command that reads a site at a URL the options that open it."""
+    return click.option(
+        "--ca-file",
+        default="",
+        metavar="FILE",
+        help="Certificate authorities (PEM) to trust besides the system's, if SITE is a URL.",
+    )(command)
+
+
 def access_options(command: Command) -> Command:
     """Give a command what `dlcore.engine.sources.Access` needs."""
     for option in reversed(_OPTIONS):

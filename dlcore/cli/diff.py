@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
+from dlcore.cli.access import site_access_options
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, say, show_json, show_table
 from dlcore.cli.package_argument import asked_package
@@ -18,15 +19,17 @@ from dlcore.publish import read_version
 @click.argument("package", metavar="ID")
 @click.argument("old", metavar="OLD")
 @click.argument("new", metavar="[NEW]", default="")
+@site_access_options
 @json_option
-def command(site: str, package: str, old: str, new: str, as_json: bool) -> None:
+def command(site: str, package: str, old: str, new: str, ca_file: str, as_json: bool) -> None:
     """Tell which files of package ID differ between its versions OLD and NEW at SITE.
 
     OLD and NEW are versions, or the SHA-256 of their manifests; NEW is the current version by
     default. SITE is named as for list. Only manifests are read.
     """
     wanted = asked_package(package)
-    before, after = read_version(site, wanted, old), read_version(site, wanted, new)
+    before = read_version(site, wanted, old, ca_file=ca_file)
+    after = read_version(site, wanted, new, ca_file=ca_file)
     changes = difference(before, after)
     new_bytes = sum(change.new_bytes or 0 for change in changes)
     if as_json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
+from dlcore.cli.access import site_access_options
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, show_json, show_table
 from dlcore.engine.units import amount
@@ -19,14 +20,15 @@ from dlcore.publish import PackageVersion, list_site
     is_flag=True,
     help="List earlier versions, too, that the site has kept.",
 )
+@site_access_options
 @json_option
-def command(site: str, with_earlier: bool, as_json: bool) -> None:
+def command(site: str, with_earlier: bool, ca_file: str, as_json: bool) -> None:
     """List the packages of SITE, with their versions and lengths.
 
     SITE is a folder that was published to, or a URL: https://..., az://container/prefix, s3://...,
     gs://.... Signatures are not verified: dlcore verify does that.
     """
-    found = list_site(site, with_earlier=with_earlier)
+    found = list_site(site, with_earlier=with_earlier, ca_file=ca_file)
     if as_json:
         show_json({"site": site, "packages": msgspec.to_builtins(found)})
         return

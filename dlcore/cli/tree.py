@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
+from dlcore.cli.access import site_access_options
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, say, show_json, show_table
 from dlcore.cli.package_argument import asked_package
@@ -16,14 +17,15 @@ from dlcore.publish import read_version
 @click.argument("site", metavar="SITE")
 @click.argument("package", metavar="ID")
 @click.argument("version", metavar="[VERSION]", default="")
+@site_access_options
 @json_option
-def command(site: str, package: str, version: str, as_json: bool) -> None:
+def command(site: str, package: str, version: str, ca_file: str, as_json: bool) -> None:
     """List the files of package ID at SITE, in the order of their paths.
 
     VERSION is a version, or the SHA-256 of its manifest; the current version by default. SITE is
     named as for list. Only the manifest is read.
     """
-    manifest = read_version(site, asked_package(package), version)
+    manifest = read_version(site, asked_package(package), version, ca_file=ca_file)
     if as_json:
         files = [{"path": file.path, "length_bytes": file.length_bytes} for file in manifest.files]
         told = {"files": files, "folders": msgspec.to_builtins(manifest.folders)}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from dlcore.cli.access import site_access_options
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, quiet_option, say, show_json
 from dlcore.cli.paths import EXISTING_FILE, EXISTING_FOLDER
@@ -40,10 +41,16 @@ KEPT = "manifest.json"  # beside the content of a package in a state directory
     help="Manifest, Metalink 4 or piece hash file; by default the one kept with the package.",
 )
 @trust_root_option
+@site_access_options
 @quiet_option
 @json_option
 def command(
-    where: str, manifest_path: Path | None, trust_root: Path | None, quiet: bool, as_json: bool
+    where: str,
+    manifest_path: Path | None,
+    trust_root: Path | None,
+    ca_file: str,
+    quiet: bool,
+    as_json: bool,
 ) -> int:
     """Check FOLDER against its manifest, or all packages of SITE, and name everything that is bad.
 
@@ -52,11 +59,11 @@ def command(
     gs://.... Changes nothing. Ends with status 7 if anything is wrong.
     """
     if "://" in where and manifest_path is None:
-        return _check_site(where, trust_root, quiet=quiet, as_json=as_json)
+        return _check_site(where, trust_root, ca_file, quiet=quiet, as_json=as_json)
     EXISTING_FOLDER.convert(where, None, None)
     located = _locate(long_path(Path(where)), manifest_path)
     if located is None:
-        return _check_site(where, trust_root, quiet=quiet, as_json=as_json)
+        return _check_site(where, trust_root, ca_file, quiet=quiet, as_json=as_json)
     if trust_root:
         raise ConfigError(
             f"a root vouches for a published site, but {where} holds one package",
@@ -95,13 +102,16 @@ def _check_folder(folder: Path, manifest: Manifest, *, quiet: bool, as_json: boo
     return IntegrityError.exit_status if bad else 0
 
 
-def _check_site(where: str, trust_root: Path | None, *, quiet: bool, as_json: bool) -> int:
+def _check_site(
+    where: str, trust_root: Path | None, ca_file: str, *, quiet: bool, as_json: bool
+) -> int:
     from dlcore.publish import verify_site
 
     with contextlib.closing(open_view(quiet=quiet)) as view:
         report = verify_site(
             where,
             trust_root=trust_root,
+            ca_file=ca_file,
             progress=lambda done, total: view.progress("read", done, total),
         )
     for fault in report.faults:

@@ -31,17 +31,22 @@ def open_destination(where: str, policy: PublishPolicy = DEFAULT_POLICY) -> Dest
     return BucketDestination(where, policy)
 
 
-def open_site(where: str, policy: PublishPolicy = DEFAULT_POLICY) -> Site:
+def open_site(where: str, policy: PublishPolicy = DEFAULT_POLICY, *, ca_file: str = "") -> Site:
     """Open a folder, an object store or a web server to read what is published there.
 
+    Args:
+        where: A folder or a URL.
+        policy: Limits and sizes.
+        ca_file: PEM file of authorities to trust besides the system's; empty for none.
+
     Raises:
-        ConfigError: As `open_destination`.
+        ConfigError: As `open_destination`; or the file cannot be used.
     """
     if "://" not in where:
         return FolderDestination(Path(where), policy)
     schemes = BUCKET_SCHEMES | WEB_SCHEMES
     _check_url(where, "of the site", schemes, f"cannot read a site at '{where}'")
-    return RemoteSite(where, policy)
+    return RemoteSite(where, policy, ca_file=ca_file)
 
 
 def _check_url(where: str, purpose: str, schemes: frozenset[str], refusal: str) -> None:

@@ -6,18 +6,20 @@ the environment only and are in no message.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlcore.errors import Fault, NotFoundError, TransferError
+from dlcore.errors import ConfigError, Fault, NotFoundError, TransferError
 from dlcore.publish.destination import Stored
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.store_faults import opening_faults, store_faults
+from dlcore.publish.streams import Streams
 
 if TYPE_CHECKING:
-    from obstore import GetResult
-    from obstore.store import ObjectStore
+    from obstore.store import ClientConfig, ObjectStore
 
 BUCKET_SCHEMES = frozenset({"az", "s3", "gs"})
 WEB_SCHEMES = frozenset({"http", "https"})
@@ -31,16 +33,23 @@ class RemoteSite:
     Args:
         url: Scheme, bucket or container or host, and prefix.
         policy: Limits and sizes.
+        ca_file: PEM file of authorities to trust besides the system's; empty for none.
 
     Raises:
-        ConfigError: The environment does not say how to reach the store; the user's fault.
+        ConfigError: The environment does not say how to reach the store, or the file cannot be
+            used; the user's fault.
     """
 
-    def __init__(self, url: str, policy: PublishPolicy = DEFAULT_POLICY) -> None:
+    def __init__(
+        self, url: str, policy: PublishPolicy = DEFAULT_POLICY, *, ca_file: str = ""
+    ) -> None:
         self._name = url
         self._policy = policy
         self._is_web = url.partition(":")[0] in WEB_SCHEMES
-        self._store = _open_web(url) if self._is_web else _open_bucket(url)
+        trusted = _authorities(ca_file)
+        self._store = _open_web(url, trusted) if self._is_web else _open_bucket(url, trusted)
+        self._sends_ranges = True  # as far as is known; a web server may not
+        self._streams = Streams(self._stream)
 
     @property
     def name(self) -> str:
@@ -65,13 +74,11 @@ class RemoteSite:
 
     def read(self, key: str, start: int, end: int) -> memoryview:
         """Read a range. No memory is used for more than was asked for."""
-        data = bytearray()
         with self.faults():
-            found = self._whole(key, end) if start == 0 else None
-            for piece in (found or self._part(key, start, end)).stream():
-                data += memoryview(piece)[: end - start - len(data) + 1]
-                if len(data) > end - start:
-                    break
+            data = self._part(key, start, end) if self._sends_ranges else None
+            if data is None:
+                self._sends_ranges = False
+                data = self._streams.read(key, start, end)
         if len(data) > end - start:
             raise TransferError(
                 f"{key}: the server sent more than the {end - start} bytes asked for",
@@ -81,17 +88,28 @@ class RemoteSite:
             )
         return memoryview(data)
 
-    def _part(self, key: str, start: int, end: int) -> GetResult:
+    def _part(self, key: str, start: int, end: int) -> bytearray | None:
+        """A range, and perhaps one byte more; None from a web server that knows no ranges."""
+        import obstore
+        from obstore.exceptions import NotSupportedError
+
+        data = bytearray()
+        try:
+            found = obstore.get(self._store, key, options={"range": (start, end)})
+        except NotSupportedError:
+            if not self._is_web:
+                raise
+            return None
+        for piece in found.stream():
+            data += memoryview(piece)[: end - start - len(data) + 1]
+            if len(data) > end - start:
+                break
+        return data
+
+    def _stream(self, key: str) -> Iterator[bytes]:
         import obstore
 
-        return obstore.get(self._store, key, options={"range": (start, end)})
-
-    def _whole(self, key: str, length_bytes: int) -> GetResult | None:
-        """All of a document, which a web server also sends that knows no ranges; None if longer."""
-        import obstore
-
-        found = obstore.get(self._store, key) if self._is_web else None
-        return found if found and found.meta["size"] == length_bytes else None
+        yield from map(bytes, obstore.get(self._store, key).stream())
 
     def keys(self, folder: str) -> Iterator[str] | None:
         """The store's list; a web server has none."""
@@ -110,15 +128,32 @@ class RemoteSite:
         return store_faults(self._name)
 
 
-def _open_bucket(url: str) -> ObjectStore:
+def _open_bucket(url: str, trusted: ClientConfig) -> ObjectStore:
     from obstore.store import from_url
 
     with opening_faults(url):
-        return from_url(url)
+        return from_url(url, client_options=trusted)
 
 
-def _open_web(url: str) -> ObjectStore:
+def _open_web(url: str, trusted: ClientConfig) -> ObjectStore:
     from obstore.store import HTTPStore
 
     with opening_faults(url):
-        return HTTPStore.from_url(url, client_options={"allow_http": True})
+        return HTTPStore.from_url(url, client_options={"allow_http": True, **trusted})
+
+
+def _authorities(ca_file: str) -> ClientConfig:
+    """What makes the library trust the authorities of a file besides the system's."""
+    if not ca_file:
+        return {}
+    try:
+        data = Path(ca_file).read_bytes()
+        ssl.create_default_context(cadata=data.decode("ascii"))
+    except (OSError, UnicodeDecodeError) as error:
+        is_read = isinstance(error, ssl.SSLError | UnicodeDecodeError)
+        why = "there is no certificate in it" if is_read else error.strerror
+        raise ConfigError(
+            f"ca_file {ca_file} cannot be used: {why}",
+            remedy="Name a readable PEM file with at least one certificate.",
+        ) from None
+    return {"root_certificate": data}

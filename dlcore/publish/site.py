@@ -77,6 +77,7 @@ def verify_site(
     *,
     trust_root: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
+    ca_file: str = "",
 ) -> SiteReport:
     """Check everything that the catalog of a site names.
 
@@ -85,6 +86,7 @@ def verify_site(
         trust_root: Root document that must vouch for the catalog; None if it need not be signed.
         progress: Called with the bytes that were read and the bytes to read; from several threads,
             but never at the same time.
+        ca_file: PEM file of authorities to trust besides the system's; empty for none.
 
     Raises:
         ConfigError: The URL cannot be used; the user's fault.
@@ -93,7 +95,7 @@ def verify_site(
         StorageError: The disk failed.
         TransferError: The site failed.
     """
-    site = open_site(where)
+    site = open_site(where, ca_file=ca_file)
     signed = _signed_catalog(site, trust_root) if trust_root else None
     return SiteCheck(site, progress or (lambda *_: None), DEFAULT_POLICY, signed=signed).run()
 

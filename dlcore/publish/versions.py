@@ -41,12 +41,15 @@ class PackageVersion(msgspec.Struct, frozen=True):
     is_current: bool
 
 
-def list_site(where: str, *, with_earlier: bool = False) -> tuple[PackageVersion, ...]:
+def list_site(
+    where: str, *, with_earlier: bool = False, ca_file: str = ""
+) -> tuple[PackageVersion, ...]:
     """What a site holds, by package id and version.
 
     Args:
         where: A folder, or a URL with the scheme ``http``, ``https``, ``az``, ``s3`` or ``gs``.
         with_earlier: Whether to list earlier versions too; then each manifest is read.
+        ca_file: PEM file of authorities to trust besides the system's; empty for none.
 
     Raises:
         ConfigError: The URL cannot be used; or the site is a web server, which does not list
@@ -56,7 +59,7 @@ def list_site(where: str, *, with_earlier: bool = False) -> tuple[PackageVersion
         StorageError: The disk failed.
         TransferError: The site failed.
     """
-    site = open_site(where)
+    site = open_site(where, ca_file=ca_file)
     current = _current(site)
     found = [_listed(package_id, entry) for package_id, entry in current.items()]
     if with_earlier:
@@ -64,7 +67,7 @@ def list_site(where: str, *, with_earlier: bool = False) -> tuple[PackageVersion
     return tuple(sorted(found, key=lambda each: (each.package_id, each.version, each.manifest)))
 
 
-def read_version(where: str, package_id: str, wanted: str) -> Manifest:
+def read_version(where: str, package_id: str, wanted: str, *, ca_file: str = "") -> Manifest:
     """The manifest of one version of a package.
 
     Args:
@@ -72,6 +75,7 @@ def read_version(where: str, package_id: str, wanted: str) -> Manifest:
         package_id: The package.
         wanted: The version as a number, or the SHA-256 of its manifest in hex; empty for the
             current version.
+        ca_file: As of `list_site`.
 
     Raises:
         NotFoundError: There is no such package or version.
@@ -81,7 +85,7 @@ def read_version(where: str, package_id: str, wanted: str) -> Manifest:
         StorageError: The disk failed.
         TransferError: The site failed.
     """
-    site = open_site(where)
+    site = open_site(where, ca_file=ca_file)
     current = _current(site)
     entry = current.get(package_id)
     if entry and wanted.lower() in {"", str(entry.version), entry.manifest}:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trustme
 
 from dlcore.publish import publish
 from tests.cli.conftest import Site
 from tests.cli.files import python_server
 from tests.cli.helpers import Here, refused
 from tests.engine.scene import make_tree
+from tests.nginx import running
 
 TREES = {1: {"same": 10, "other": 5, "old": 1}, 2: {"same": 10, "other": 6, "new": 2}}
 
@@ -80,3 +82,25 @@ def test_a_server_without_ranges_is_listed_too(here: Here, versions: Path) -> No
     with python_server(versions) as url:
         assert here("list", url).out.split()[3:5] == ["ABC00012", "2"]
         assert "same" in here("tree", url, "ABC00012").out
+
+
+def test_a_site_with_a_certificate_of_its_own_authority_is_read(
+    here: Here, versions: Path, tmp_path: Path
+) -> None:
+    """Fault: an authority that the system does not know vouches for the server. dlcore trusts it if
+    `--ca-file` names it.
+    """
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    certificate = authority.issue_cert("localhost")
+    certificate.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "server.pem"))
+    with running(versions, certificate=tmp_path / "server.pem") as url:
+        for command in (
+            ("list", url),
+            ("tree", url, "ABC00012"),
+            ("verify", url),
+        ):
+            assert here(*command, "--ca-file", tmp_path / "ca.pem").status == 0
+    (tmp_path / "wrong.pem").write_bytes(b"no certificate")
+    told = refused(here("list", url, "--ca-file", tmp_path / "wrong.pem", "--json"), 2, "config")
+    assert "wrong.pem cannot be used" in str(told["message"])
