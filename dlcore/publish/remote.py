@@ -131,8 +131,8 @@ class RemoteSite:
 def _open_bucket(url: str, trusted: ClientConfig) -> ObjectStore:
     from obstore.store import from_url
 
-    with opening_faults(url):
-        return from_url(url, client_options=trusted)
+    with opening_faults(url):  # options that are given hide those of the environment
+        return from_url(url, client_options=trusted) if trusted else from_url(url)
 
 
 def _open_web(url: str, trusted: ClientConfig) -> ObjectStore:
@@ -148,12 +148,16 @@ def _authorities(ca_file: str) -> ClientConfig:
         return {}
     try:
         data = Path(ca_file).read_bytes()
-        ssl.create_default_context(cadata=data.decode("ascii"))
-    except (OSError, UnicodeDecodeError) as error:
-        is_read = isinstance(error, ssl.SSLError | UnicodeDecodeError)
-        why = "there is no certificate in it" if is_read else error.strerror
-        raise ConfigError(
-            f"ca_file {ca_file} cannot be used: {why}",
-            remedy="Name a readable PEM file with at least one certificate.",
-        ) from None
+        ssl.create_default_context(cafile=ca_file)
+    except ssl.SSLError:
+        raise _unusable(ca_file, "there is no certificate in it") from None
+    except OSError as error:
+        raise _unusable(ca_file, error.strerror or type(error).__name__) from None
     return {"root_certificate": data}
+
+
+def _unusable(ca_file: str, why: str) -> ConfigError:
+    return ConfigError(
+        f"ca_file {ca_file} cannot be used: {why}",
+        remedy="Name a readable PEM file with at least one certificate.",
+    )

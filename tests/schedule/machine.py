@@ -29,7 +29,7 @@ from dlcore.schedule import (
     StartKept,
     Terms,
 )
-from tests.schedule.model_request import ModelRequest
+from tests.schedule.model_request import ModelRequest, overlap
 from tests.schedule.packages import shape
 
 BLOCK_BYTES = 256 << 10
@@ -162,7 +162,7 @@ class SchedulerMachine(RuleBasedStateMachine):
             if self.flights[n].request.package == request.package
             and not self.flights[n].is_cancelled
             and any(
-                _overlap(a, b) for a in self._claims(flight) for b in self._claims(self.flights[n])
+                overlap(a, b) for a in self._claims(flight) for b in self._claims(self.flights[n])
             )
         ]
         assert bool(rivals) == request.is_race, "only a race fetches what is being fetched"
@@ -498,7 +498,3 @@ class SchedulerMachine(RuleBasedStateMachine):
             for endpoint in self.endpoints
             if endpoint not in self.dropped and index in self.held[package, endpoint]
         }
-
-
-def _overlap(one: tuple[int, Span], other: tuple[int, Span]) -> bool:
-    return one[0] == other[0] and one[1].start < other[1].end and other[1].start < one[1].end

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlcore.model import BlockInPackage, Manifest
-from dlcore.schedule import Request
+from dlcore.schedule import Request, Span
 
 
 class ModelRequest:
@@ -42,3 +42,8 @@ class ModelRequest:
         base = self.manifest.first_blocks[blocks.object]
         last = blocks.last if self.request.part else max(blocks.first, self.last)
         return [BlockInPackage(base + block) for block in range(blocks.first, last)]
+
+
+def overlap(one: tuple[int, Span], other: tuple[int, Span]) -> bool:
+    """Whether two claims are of the same bytes."""
+    return one[0] == other[0] and one[1].start < other[1].end and other[1].start < one[1].end
