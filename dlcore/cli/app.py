@@ -31,6 +31,7 @@ COMMANDS = {
     "list": "List the packages and versions that a site holds.",
     "tree": "List the files of a package at a site.",
     "diff": "Tell which files differ between two versions of a package.",
+    "prune": "Remove old versions of packages from a site.",
     "doctor": "Look for what keeps dlcore from working here, with remedies.",
     "help": "Show a page of the manual, or what a code means.",
     "config": "Show the options that are set, and where.",

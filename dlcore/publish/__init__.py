@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dlcore.publish.progress import Progress, Stage
+from dlcore.publish.pruning import Pruned, PrunedVersion, prune
 from dlcore.publish.publishing import Published, publish
 from dlcore.publish.repairing import Repaired, repair
 from dlcore.publish.site import SiteFault, SiteReport, verify_site
@@ -12,6 +13,8 @@ from dlcore.publish.versions import PackageVersion, list_site, read_version
 __all__ = [
     "PackageVersion",
     "Progress",
+    "Pruned",
+    "PrunedVersion",
     "Published",
     "Repaired",
     "SiteFault",
@@ -19,6 +22,7 @@ __all__ = [
     "Stage",
     "Wrong",
     "list_site",
+    "prune",
     "publish",
     "read_version",
     "repair",

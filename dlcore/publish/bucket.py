@@ -6,14 +6,15 @@ change since it was read. Credentials come from the environment only and are in 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dlcore.errors import Fault, NotFoundError, TransferError
-from dlcore.publish.destination import Change, too_long
+from dlcore.publish.destination import Change, Listed, too_long
 from dlcore.publish.remote import ADDRESS, RemoteSite
 
 if TYPE_CHECKING:
@@ -50,6 +51,27 @@ class BucketDestination(RemoteSite):
                     chunk_size=self._policy.request_bytes,
                     max_concurrency=self._policy.max_requests_per_object,
                 )
+
+    def listed(self, folder: str) -> Iterator[Listed]:
+        """The store's list."""
+        import obstore
+
+        with self.faults():
+            for page in obstore.list(self._store, prefix=folder):
+                for found in page:
+                    yield Listed(found["path"], found["size"], found["last_modified"])
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Delete blobs or objects, many in one request where the store can."""
+        import obstore
+
+        try:
+            with self.faults():
+                obstore.delete(self._store, keys)
+        except NotFoundError:  # of one of them, or another pruning was faster
+            for key in keys:
+                with contextlib.suppress(NotFoundError), self.faults():
+                    obstore.delete(self._store, key)
 
     def sync(self) -> None:
         """Do nothing: an object store answers only when content is durable."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from dlcore.errors import ManifestError
@@ -21,6 +22,20 @@ class Stored(NamedTuple):
 
     length_bytes: int
     address: str = ""
+
+
+class Listed(NamedTuple):
+    """What the list of a destination says about the content under a key.
+
+    Attributes:
+        key: Where it is stored.
+        length_bytes: Its length.
+        stored_at: When it was stored, by the destination's clock.
+    """
+
+    key: str
+    length_bytes: int
+    stored_at: datetime
 
 
 class Site(Protocol):
@@ -78,6 +93,14 @@ class Destination(Site, Protocol):
             length_bytes: Their number.
             address: Their content address, which is recorded with them where that is possible.
         """
+        ...
+
+    def listed(self, folder: str) -> Iterator[Listed]:
+        """Everything in ``objects`` or ``manifests``, with the time when it was stored."""
+        ...
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Remove what is stored under keys; those under which nothing is stored do not matter."""
         ...
 
     def sync(self) -> None:

@@ -12,15 +12,16 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
 
 from dlcore.disk.lock import FileLock
-from dlcore.disk.system import make_folders, move, sync_folder
+from dlcore.disk.system import make_folders, move, remove, sync_folder
 from dlcore.errors import LockedError
 from dlcore.long_path import long_path, plain_path, rooted
-from dlcore.publish.destination import Change, Stored, too_long
+from dlcore.publish.destination import Change, Listed, Stored, too_long
 from dlcore.publish.disk import disk_faults, open_plain
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 
@@ -93,6 +94,22 @@ class FolderDestination:
                 with contextlib.suppress(OSError):  # a later publisher removes it
                     temporary.unlink()
                 raise
+
+    def listed(self, folder: str) -> Iterator[Listed]:
+        """Everything in a folder, with the time of each file."""
+        for key in self.keys(folder):
+            path = self.root / key
+            with disk_faults(path, "read"), contextlib.suppress(FileNotFoundError):
+                status = path.stat()
+                stored_at = datetime.fromtimestamp(status.st_mtime, UTC)
+                yield Listed(key, status.st_size, stored_at)
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Delete files."""
+        for key in keys:
+            path = self.root / key
+            with disk_faults(path, "prune"), contextlib.suppress(FileNotFoundError):
+                remove(path)
 
     def sync(self) -> None:
         """Sync the folders, so that the new names survive a power loss."""

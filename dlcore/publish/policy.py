@@ -24,7 +24,12 @@ class PublishPolicy(msgspec.Struct, frozen=True, kw_only=True):
         lock_timeout_s: Time to wait for the lock on a folder's catalog. A publisher holds it for
             the time of one small write.
         stale_s: Age at which a temporary file counts as left over by a publisher that was killed.
-            No object takes a day to write.
+            No object takes a day to write. A pruning leaves what is younger.
+        removed_at_once: Number of objects that a pruning removes in one call; S3 takes as many in
+            one request.
+        prune_mark_s: For how long the mark of a pruning counts before it is written again. It must
+            be longer than one removal takes.
+        max_clock_difference_s: How far the clocks of two publishers may be apart.
     """
 
     span_bytes: int = 8 << 20
@@ -36,6 +41,9 @@ class PublishPolicy(msgspec.Struct, frozen=True, kw_only=True):
     max_document_bytes: int = 32 << 20
     lock_timeout_s: float = 60.0
     stale_s: float = 86_400.0
+    removed_at_once: int = 1000
+    prune_mark_s: float = 600.0
+    max_clock_difference_s: float = 900.0
 
 
 DEFAULT_POLICY = PublishPolicy()

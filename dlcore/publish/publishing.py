@@ -35,6 +35,7 @@ from dlcore.publish.preparing import (
     refuse_own_source,
 )
 from dlcore.publish.progress import Progress, Stage, meter
+from dlcore.publish.prune_mark import Now, now_utc, read_mark, refuse_while_pruned
 from dlcore.publish.site_catalog import SiteCatalog, UnsignedCatalog, catalog_of
 
 log = logging.getLogger("dlcore.publish")
@@ -118,6 +119,7 @@ def publish(
         IntegrityError: A file of the content library does not have the digest that is stated.
         StorageError: The disk failed, or a file changed while it was being published.
         TransferError: The object store failed.
+        LockedError: The site is being pruned.
     """
     target = open_destination(destination)
     return publish_to(
@@ -143,6 +145,7 @@ def publish_to(
     *,
     catalog: SiteCatalog | None = None,
     dry_run: bool = False,
+    now: Now = now_utc,
 ) -> Published:
     """Publish to a destination that is already open; otherwise like `publish`."""
     check_options(options)
@@ -175,10 +178,21 @@ def publish_to(
     if dry_run:
         outcomes = foreseen_outcomes(target, manifest, wanted, advance, policy)
         return _summary(manifest, digest, outcomes)
+    mark = read_mark(target)
+    refuse_while_pruned(target, mark, policy, now)
     outcomes = write_objects(target, source, manifest, wanted, advance, policy)
     target.sync()
     target.write(manifest_key(digest), [memoryview(document)], len(document))
     target.sync()
+    while (latest := read_mark(target)) != mark:  # what was present may have been removed
+        refuse_while_pruned(target, latest, policy, now)
+        mark = latest
+        again = write_objects(target, source, manifest, wanted, lambda _: None, policy)
+        outcomes |= {name: each for name, each in again.items() if each is not Outcome.PRESENT}
+        target.sync()
+        target.write(manifest_key(digest), [memoryview(document)], len(document))
+        target.sync()
+    refuse_while_pruned(target, mark, policy, now)
     catalog.change(change)
     log.info("%s version %d is published as manifest %s", options.package_id, version, digest)
     return _summary(manifest, digest, outcomes)

@@ -44,7 +44,8 @@ class UnsignedCatalog:
         if self._target.read_whole(TIMESTAMP_KEY) is not None:
             raise ConfigError(
                 f"{self._target.name} is signed, and no key is given",
-                remedy="Name the keys with --sign-with. To repair it, its root is enough: --root.",
+                remedy="Name the keys with --sign-with. To repair or prune it, its root is enough:"
+                " --root.",
             )
         return self._target.read_whole(CATALOG_KEY)
 
@@ -84,7 +85,12 @@ def catalog_of(
 
 
 def read_trusted(
-    target: Destination, keys: Sequence[Path], root: Path | None, passphrase: bytes | None
+    target: Destination,
+    keys: Sequence[Path],
+    root: Path | None,
+    passphrase: bytes | None,
+    *,
+    keeps: bool = True,
 ) -> bytes | None:
     """The catalog document of a destination, for someone who does not change it.
 
@@ -93,6 +99,7 @@ def read_trusted(
         keys: As of `catalog_of`; the root alone is enough.
         root: The root document that must vouch for the catalog.
         passphrase: Decrypts the keys that are encrypted.
+        keeps: As of `catalog_of`.
 
     Raises:
         ConfigError: As `catalog_of`; or the site is signed, and neither keys nor a root are given.
@@ -100,7 +107,7 @@ def read_trusted(
         TrustError: The signatures are not what was signed last.
     """
     if keys or root is None:
-        return catalog_of(target, keys, root, passphrase).read()
+        return catalog_of(target, keys, root, passphrase, keeps=keeps).read()
     require("trust")
     from dlcore.publish.signatures import verify_signatures
     from dlcore.trust.keys import read_public

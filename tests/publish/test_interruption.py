@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from dlcore.publish import Published
-from dlcore.publish.destination import Change, Stored
+from dlcore.publish.destination import Change, Listed, Stored
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.preparing import PublishOptions
 from dlcore.publish.publishing import publish_to
@@ -76,6 +76,16 @@ class Fragile:
             yield data[: len(data) // 2]
             self._moment()
             yield data[len(data) // 2 :]
+        self._moment()
+
+    def listed(self, folder: str) -> Iterator[Listed]:
+        self._moment()
+        return self._folder.listed(folder)
+
+    def remove(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._moment()
+            self._folder.remove([key])
         self._moment()
 
     def sync(self) -> None:

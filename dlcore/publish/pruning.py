@@ -1,0 +1,331 @@
+"""Removes old versions of packages from a site, and what nothing needs any more.
+
+Guarantees: what the catalog names stays, and all that it needs. The catalog is not changed, nor is
+anything that is signed. Manifests of old versions go first, then the objects that no manifest
+names: so a pruning that is killed leaves a valid site, whose old versions are whole or gone, and
+the next one removes what it left. What was stored a short time ago stays: a publisher at work may
+need it (`prune_mark` says how publishers and prunings agree).
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from dlcore.errors import ConfigError, IntegrityError, ManifestError, NotFoundError
+from dlcore.manifest import MAX_MANIFEST_BYTES, decode, decode_catalog, digest_of
+from dlcore.model import CATALOG_KEY, CatalogEntry, Manifest, manifest_key, object_key
+from dlcore.publish.destination import Destination, Listed
+from dlcore.publish.opening import open_destination
+from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
+from dlcore.publish.prune_mark import Marking, Now, now_utc
+from dlcore.publish.site import read_document, read_manifest
+from dlcore.publish.site_catalog import read_trusted
+
+log = logging.getLogger("dlcore.publish")
+
+ReadCatalog = Callable[[], bytes | None]
+
+
+class PrunedVersion(msgspec.Struct, frozen=True, order=True):
+    """A version that was removed, or would be.
+
+    Attributes:
+        package_id: ``ABC00012``.
+        version: Source version.
+        manifest: SHA-256 of its manifest document, hex.
+    """
+
+    package_id: str
+    version: int
+    manifest: str
+
+
+class Pruned(msgspec.Struct, frozen=True):
+    """The result of pruning.
+
+    Attributes:
+        versions: What was removed, by package and version.
+        damaged: Keys of manifests that were removed because nobody can read them.
+        objects: Number of objects that were removed.
+        removed_bytes: Length of these objects and of the manifests.
+        kept_versions: Number of versions that are kept, the current ones included.
+        young_objects: Number of objects that nothing needs and that are kept, because they were
+            stored so lately that a publisher may be at work on them.
+    """
+
+    versions: tuple[PrunedVersion, ...]
+    damaged: tuple[str, ...]
+    objects: int
+    removed_bytes: int
+    kept_versions: int
+    young_objects: int
+
+
+def prune(
+    where: str,
+    *,
+    keep: int | None = None,
+    older_than_s: float | None = None,
+    trust_root: Path | None = None,
+    sign_with: Sequence[Path] = (),
+    passphrase: bytes | None = None,
+    dry_run: bool = False,
+) -> Pruned:
+    """Remove old versions from a site.
+
+    A client that began a run with a version that is removed cannot fetch the rest of it any more.
+
+    Args:
+        where: A folder, or a URL with the scheme ``az``, ``s3`` or ``gs``.
+        keep: How many versions of each package to keep, the current one included; 1 or more. None
+            for all that ``older_than_s`` leaves.
+        older_than_s: Only remove versions in whose place another one came longer ago than this.
+        trust_root: Root document that says which catalog counts; for a signed site, this or keys.
+        sign_with: Private keys, in place of the root; nothing is signed with them.
+        passphrase: Decrypts the keys that are encrypted.
+        dry_run: Whether to find out only what would be removed.
+
+    Raises:
+        ConfigError: Neither ``keep`` nor ``older_than_s`` is given, or it cannot be used; the site
+            is signed, and neither a root nor keys are given; or the URL cannot be used.
+        NotFoundError: There is no catalog.
+        ManifestError: The catalog is malformed.
+        IntegrityError: The manifest of a current version is damaged, so that nobody knows what it
+            needs. Nothing was removed.
+        TrustError: The signatures are not what was signed last.
+        StorageError: The disk failed. The site is valid; prune again.
+        TransferError: The object store failed. The site is valid; prune again.
+    """
+    target = open_destination(where)
+
+    def catalog() -> bytes | None:
+        return read_trusted(target, sign_with, trust_root, passphrase, keeps=not dry_run)
+
+    limits = Limits(keep, older_than_s)
+    return Pruning(target, catalog, limits, DEFAULT_POLICY).run(dry_run=dry_run)
+
+
+class Limits(NamedTuple):
+    """Which versions are old; as of `prune`."""
+
+    keep: int | None
+    older_than_s: float | None
+
+    def check(self) -> None:
+        """Refuse what would remove everything, or says nothing.
+
+        Raises:
+            ConfigError: They cannot be used.
+        """
+        if self.keep is None and self.older_than_s is None:
+            raise ConfigError(
+                "it is not said which versions are old",
+                remedy="Say how many versions to keep (--keep), or how long ago they were replaced"
+                " (--older-than), or both.",
+            )
+        if self.keep is not None and self.keep < 1:
+            raise ConfigError(
+                f"{self.keep} versions cannot be kept",
+                remedy="Keep 1 or more: the current version always stays.",
+            )
+
+
+class Stored(NamedTuple):
+    """A version whose manifest a site has.
+
+    Attributes:
+        version: What it is.
+        objects: Keys of the objects that it needs.
+        stored_at: When its manifest was stored.
+        is_current: Whether the catalog names it.
+    """
+
+    version: PrunedVersion
+    objects: frozenset[str]
+    stored_at: datetime
+    is_current: bool
+
+
+def old_versions(found: Iterable[Stored], limits: Limits, now: datetime) -> list[Stored]:
+    """The versions to remove. Pure.
+
+    A version is replaced when the manifest of the next one was stored. The newest versions are
+    those with the highest numbers; of several with the same number, the one stored last.
+
+    Args:
+        found: All versions of a site.
+        limits: Which are old.
+        now: When that is asked.
+    """
+    old: list[Stored] = []
+    by_package = sorted(found, key=lambda each: each.version.package_id)
+    for _, group in itertools.groupby(by_package, key=lambda each: each.version.package_id):
+        own = sorted(group, key=_newest_first)
+        for place, each in enumerate(own):
+            is_beyond = limits.keep is None or place >= limits.keep
+            if not each.is_current and is_beyond and _was_replaced(each, own, limits, now):
+                old.append(each)
+    return sorted(old, key=lambda each: each.version)
+
+
+def _newest_first(each: Stored) -> tuple[bool, int, float, str]:
+    number, stored = each.version.version, each.stored_at.timestamp()
+    return not each.is_current, -number, -stored, each.version.manifest
+
+
+def _was_replaced(each: Stored, own: Sequence[Stored], limits: Limits, now: datetime) -> bool:
+    if limits.older_than_s is None:
+        return True
+    later = [other.stored_at for other in own if other.stored_at > each.stored_at]
+    replaced_at = min(later, default=each.stored_at)
+    return (now - replaced_at).total_seconds() > limits.older_than_s
+
+
+class Pruning:
+    """One pruning of a site that is already open; otherwise as `prune`.
+
+    Args:
+        target: The site.
+        catalog: Reads the catalog document that counts; None if there is none.
+        limits: Which versions are old.
+        policy: Sizes and limits.
+        now: This machine's clock.
+    """
+
+    def __init__(
+        self,
+        target: Destination,
+        catalog: ReadCatalog,
+        limits: Limits,
+        policy: PublishPolicy,
+        now: Now = now_utc,
+    ) -> None:
+        limits.check()
+        self._target = target
+        self._catalog = catalog
+        self._limits = limits
+        self._policy = policy
+        self._now = now
+
+    def run(self, *, dry_run: bool = False) -> Pruned:
+        """Remove what is old."""
+        if dry_run:
+            return self._decided().pruned
+        self._current()  # a site that cannot be pruned gets no mark
+        marking = Marking(self._target, self._policy, self._now)
+        marking.hold()
+        decided = self._decided()
+        self._remove(decided.manifests, marking)
+        self._remove(decided.objects, marking)
+        marking.end()
+        return decided.pruned
+
+    def _remove(self, keys: Sequence[str], marking: Marking) -> None:
+        """Remove content, durably before anything else is removed."""
+        for start in range(0, len(keys), self._policy.removed_at_once):
+            marking.hold()
+            self._target.remove(keys[start : start + self._policy.removed_at_once])
+        if keys:
+            log.info("%s: removed %d of %s", self._target.name, len(keys), keys[0].split("/")[0])
+            self._target.sync()
+
+    def _decided(self) -> _Decided:
+        now = self._now()
+        manifests = {each.key: each for each in self._target.listed("manifests")}
+        objects = list(self._target.listed("objects"))  # later: what is new is needed or young
+        found, damaged = self._versions(manifests)
+        old = old_versions(found, self._limits, now)
+        old = [each for each in old if not self._is_young(each.stored_at, now)]
+        gone = {each.version for each in old}
+        kept = [each for each in found if each.version not in gone]
+        needed = frozenset(key for each in kept for key in each.objects)
+        unneeded = [each for each in objects if each.key not in needed]
+        removed = [each for each in unneeded if not self._is_young(each.stored_at, now)]
+        damaged = [key for key in damaged if not self._is_young(manifests[key].stored_at, now)]
+        removed_manifests = [manifest_key(each.version.manifest) for each in old] + damaged
+        lengths = [each.length_bytes for each in removed]
+        lengths += [manifests[key].length_bytes for key in removed_manifests]
+        pruned = Pruned(
+            versions=tuple(each.version for each in old),
+            damaged=tuple(damaged),
+            objects=len(removed),
+            removed_bytes=sum(lengths),
+            kept_versions=len(kept),
+            young_objects=len(unneeded) - len(removed),
+        )
+        return _Decided(pruned, removed_manifests, [each.key for each in removed])
+
+    def _is_young(self, stored_at: datetime, now: datetime) -> bool:
+        return now - stored_at < timedelta(seconds=self._policy.stale_s)
+
+    def _current(self) -> Mapping[str, CatalogEntry]:
+        document = self._catalog()
+        if document is None:
+            raise NotFoundError(
+                f"{self._target.name} has no {CATALOG_KEY}",
+                remedy="Name the folder or URL that was given to dlcore publish --to.",
+            )
+        return decode_catalog(document, source=f"{self._target.name}/{CATALOG_KEY}").packages
+
+    def _versions(self, manifests: Mapping[str, Listed]) -> tuple[list[Stored], list[str]]:
+        """All versions of the site, and the keys of manifests that are damaged."""
+        current = self._current()
+        found, damaged = list(self._current_versions(current, manifests)), []
+        named = {manifest_key(entry.manifest) for entry in current.values()}
+        for key in sorted(manifests.keys() - named):
+            version = self._earlier(manifests[key])
+            if version:
+                found.append(version)
+            else:
+                damaged.append(key)
+        return found, damaged
+
+    def _current_versions(
+        self, current: Mapping[str, CatalogEntry], manifests: Mapping[str, Listed]
+    ) -> Iterator[Stored]:
+        for package_id, entry in current.items():
+            manifest = read_manifest(self._target, package_id, entry)
+            key = manifest_key(entry.manifest)
+            if not isinstance(manifest, Manifest):
+                raise IntegrityError(
+                    f"{self._target.name}/{key} of {package_id} is {manifest[0].value}, so nobody"
+                    " knows which objects it needs",
+                    path=key,
+                    remedy="Mend it with dlcore publish --repair, then prune again.",
+                )
+            stored_at = manifests[key].stored_at if key in manifests else self._now()
+            version = PrunedVersion(package_id, entry.version, entry.manifest)
+            yield Stored(version, _objects(manifest), stored_at, is_current=True)
+
+    def _earlier(self, listed: Listed) -> Stored | None:
+        """A version that the catalog does not name; None if nobody can read it."""
+        digest = listed.key.rpartition("/")[2].removesuffix(".json")
+        document = read_document(self._target, listed.key, MAX_MANIFEST_BYTES)
+        try:
+            if document is None or digest_of(document) != digest:
+                raise ManifestError("it does not match its name")
+            manifest = decode(document, source=f"{self._target.name}/{listed.key}")
+        except ManifestError as error:
+            log.warning("%s/%s is damaged: %s", self._target.name, listed.key, error.message)
+            return None
+        version = PrunedVersion(manifest.package_id, manifest.version, digest)
+        return Stored(version, _objects(manifest), listed.stored_at, is_current=False)
+
+
+class _Decided(NamedTuple):
+    """What is to be removed, by keys, and what that comes to."""
+
+    pruned: Pruned
+    manifests: list[str]
+    objects: list[str]
+
+
+def _objects(manifest: Manifest) -> frozenset[str]:
+    return frozenset(object_key(item.name) for item in manifest.objects)

@@ -1,0 +1,281 @@
+"""Old versions are removed, whatever happens meanwhile, and nothing that is needed."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlcore.errors import ConfigError, IntegrityError, LockedError, ManifestError, NotFoundError
+from dlcore.publish import list_site, prune, publish, verify_site
+from dlcore.publish.destination import Destination
+from dlcore.publish.folder import FolderDestination
+from dlcore.publish.policy import PublishPolicy
+from dlcore.publish.preparing import PublishOptions
+from dlcore.publish.prune_mark import KEY, Mark
+from dlcore.publish.pruning import Limits, PrunedVersion, Pruning, Stored, old_versions
+from dlcore.publish.publishing import publish_to
+from tests.publish.helpers import BLOCK, content, from_folder, published_tree, write_tree
+from tests.publish.test_interruption import Fragile, InterruptionError
+
+DAY_S = 86_400
+NOW = datetime.now(UTC)
+POLICY = PublishPolicy(stale_s=0.0, removed_at_once=2)
+
+
+def published(root: Path, versions: int = 4) -> Path:
+    """A site: each version of ABC00012 has a file of its own, and one that all have."""
+    shared = content(3 * BLOCK, 99)
+    for version in range(1, versions + 1):
+        source = root / f"source {version}"
+        write_tree(source, {"own": content(2 * BLOCK + version, version), "shared": shared})
+        publish(
+            source,
+            package_id="ABC00012",
+            version=version,
+            destination=str(root / "site"),
+            block_bytes=BLOCK,
+        )
+    other = write_tree(root / "other", {"file": content(BLOCK, 7), "shared": shared})
+    publish(other, package_id="ABC00013", destination=str(root / "site"), block_bytes=BLOCK)
+    age(root / "site", days=30)
+    return root / "site"
+
+
+def age(site: Path, days: float) -> None:
+    """Make everything as old as that."""
+    then = NOW.timestamp() - days * DAY_S
+    for path in site.rglob("*"):
+        os.utime(path, (then, then))
+
+
+def versions(site: Path) -> list[tuple[str, int]]:
+    return [(each.package_id, each.version) for each in list_site(str(site), with_earlier=True)]
+
+
+def files(site: Path) -> set[str]:
+    return {p.relative_to(site).as_posix() for p in site.rglob("*") if p.is_file()} - {KEY}
+
+
+def check(site: Path) -> None:
+    """The site is valid, and each version that it lists is whole."""
+    assert not verify_site(str(site)).faults
+    for path in (site / "manifests").iterdir():
+        for item in msgspec.json.decode(path.read_bytes())["objects"]:
+            assert (site / "objects" / item["name"]).exists()
+
+
+def pruning(site: Path, target: Destination | None = None) -> Pruning:
+    place = target or FolderDestination(site)
+    return Pruning(place, lambda: place.read_whole("catalog.json"), Limits(1, None), POLICY)
+
+
+def test_only_what_no_kept_version_needs_is_removed(tmp_path: Path) -> None:
+    site = published(tmp_path)
+    foretold = prune(str(site), keep=2, dry_run=True)
+    assert len(versions(site)) == 5
+    assert not (site / KEY).exists()
+    done = prune(str(site), keep=2)
+    assert done == foretold
+    assert [each.version for each in done.versions] == [1, 2]
+    assert (done.objects, done.kept_versions, done.young_objects) == (2, 3, 0)
+    assert versions(site) == [("ABC00012", 3), ("ABC00012", 4), ("ABC00013", 1)]
+    check(site)
+    assert verify_site(str(site)).unreferenced  # of version 3, which is kept
+    assert prune(str(site), keep=2).versions == ()
+    tree = published_tree(from_folder(site), "ABC00012")
+    assert tree["shared"] == content(3 * BLOCK, 99)
+    prune(str(site), keep=1)
+    assert verify_site(str(site)).unreferenced == ()
+
+
+def test_an_interruption_at_any_moment_leaves_a_valid_site_and_is_made_good(
+    tmp_path: Path,
+) -> None:
+    """Fault P1: pruning is cut off at any moment. dlcore leaves a valid site, and the next pruning
+    removes the rest.
+    """
+    site = published(tmp_path)
+    whole = tmp_path / "whole"
+    shutil.copytree(site, whole)
+    pruning(whole).run()
+    outcomes = set()
+    for moments in itertools.count():
+        trial = tmp_path / f"trial {moments}"
+        shutil.copytree(site, trial)
+        try:
+            pruning(trial, target=Fragile(trial, moments)).run()
+        except InterruptionError:
+            pass
+        else:
+            break
+        check(trial)
+        outcomes.add(len(files(trial)))
+        pruning(trial).run()
+        assert files(trial) == files(whole)
+        check(trial)
+        shutil.rmtree(trial)
+    assert len(outcomes) == 7  # nothing gone, or one more of 3 manifests and 3 objects
+
+
+def test_what_is_young_stays(tmp_path: Path) -> None:
+    site = published(tmp_path)
+    left = next((site / "objects").iterdir())
+    stray = left.with_name("0" * 64)
+    stray.write_bytes(b"of a publisher at work")
+    for path in (site / "manifests").iterdir():
+        os.utime(path)
+    done = prune(str(site), keep=1)
+    assert done.versions == ()
+    assert (done.objects, done.young_objects) == (0, 1)
+    age(site, days=2)
+    assert prune(str(site), keep=1).objects == 4
+    assert not stray.exists()
+
+
+class PrunedMeanwhile(FolderDestination):
+    """A site at which something happens when the publisher has written its manifest."""
+
+    def __init__(self, root: Path, happens: list[object]) -> None:
+        super().__init__(root)
+        self._happens = happens
+
+    def write(self, key, content, length_bytes, *, address=""):  # type: ignore[no-untyped-def]
+        if key.startswith("manifests/") and self._happens:
+            self._happens.pop()()  # type: ignore[operator]
+        super().write(key, content, length_bytes, address=address)
+
+
+def test_a_publisher_writes_again_what_a_pruning_has_removed_meanwhile(tmp_path: Path) -> None:
+    """Fault: a publisher finds an object, and a pruning removes it before the catalog names it.
+    dlcore notices the pruning, and writes the object again.
+    """
+    site = published(tmp_path)
+    source = tmp_path / "source 1"
+    target = PrunedMeanwhile(site, [lambda: pruning(site).run()])
+    done = publish_to(target, source, PublishOptions("ABC00012", 5, BLOCK), lambda _: None)
+    assert done.objects_written == 1  # it was there at first
+    assert published_tree(from_folder(site), "ABC00012")["own"] == content(2 * BLOCK + 1, 1)
+    check(site)
+
+
+def test_a_publisher_refuses_while_a_site_is_pruned(tmp_path: Path) -> None:
+    site = published(tmp_path)
+    source, options = tmp_path / "source 1", PublishOptions("ABC00012", 5, BLOCK)
+
+    def mark(until: datetime | None) -> None:
+        (site / KEY).write_bytes(msgspec.json.encode(Mark(1, "token", until)))
+
+    begun = PrunedMeanwhile(site, [lambda: mark(NOW + timedelta(minutes=5))])
+    with pytest.raises(LockedError, match="is being pruned") as refused:
+        publish_to(begun, source, options, lambda _: None)
+    assert "dlcore prune again" in refused.value.remedy
+    assert versions(site)[3] == ("ABC00012", 4)
+    assert not verify_site(str(site)).faults
+    with pytest.raises(LockedError):
+        publish_to(FolderDestination(site), source, options, lambda _: None)
+    later = NOW + timedelta(hours=1)
+    publish_to(FolderDestination(site), source, options, lambda _: None, now=lambda: later)
+    prune(str(site), keep=1)
+    publish_to(FolderDestination(site), source, PublishOptions("ABC00012", 6), lambda _: None)
+    (site / KEY).write_bytes(b"{}")
+    with pytest.raises(ManifestError, match="not what dlcore prune writes"):
+        publish_to(FolderDestination(site), source, PublishOptions("ABC00012", 7), lambda _: None)
+
+
+def test_a_damaged_manifest_of_an_earlier_version_goes_and_that_of_a_current_one_stops_all(
+    tmp_path: Path,
+) -> None:
+    site = published(tmp_path)
+    manifests = {
+        each.version: site / "manifests" / f"{each.manifest}.json"
+        for each in list_site(str(site), with_earlier=True)
+        if each.package_id == "ABC00012"
+    }
+    manifests[1].write_bytes(b"{}")
+    age(site, days=30)
+    done = prune(str(site), keep=9)
+    assert done.damaged == (f"manifests/{manifests[1].name}",)
+    assert done.objects == 1
+    manifests[4].write_bytes(b"{}")
+    before = files(site)
+    with pytest.raises(IntegrityError, match="ABC00012") as refused:
+        prune(str(site), keep=1)
+    assert "--repair" in refused.value.remedy
+    assert files(site) == before
+
+
+def test_what_says_nothing_or_too_much_is_refused(tmp_path: Path) -> None:
+    site = published(tmp_path, versions=1)
+    with pytest.raises(ConfigError, match="which versions are old"):
+        prune(str(site))
+    with pytest.raises(ConfigError, match="cannot be kept"):
+        prune(str(site), keep=0)
+    with pytest.raises(NotFoundError):
+        prune(str(tmp_path / "none"), keep=1)
+    assert not (tmp_path / "none").exists()
+    with pytest.raises(ConfigError):
+        prune("https://host.example/site", keep=1)
+
+
+# Which versions are old
+
+
+def stored(version: int, day: float, *, is_current: bool = False, package: str = "A") -> Stored:
+    name = PrunedVersion(package, version, f"{version}-{day}")
+    return Stored(name, frozenset(), NOW - timedelta(days=day), is_current)
+
+
+def numbers(found: Iterable[Stored], keep: int | None, days: float | None = None) -> list[int]:
+    limits = Limits(keep, None if days is None else days * DAY_S)
+    return [each.version.version for each in old_versions(found, limits, NOW)]
+
+
+def test_a_version_is_as_old_as_its_successor() -> None:
+    found = [stored(1, 90), stored(2, 60), stored(3, 5, is_current=True)]
+    assert numbers(found, None, 30) == [1]  # version 2 was replaced five days ago
+    assert numbers(found, None, 1) == [1, 2]
+    assert numbers(found, 2, 1) == [1]
+    assert numbers(found, 1, 30) == [1]
+
+
+def test_the_current_version_is_kept_though_its_number_is_lower() -> None:
+    found = [stored(1, 5, is_current=True), stored(2, 60), stored(3, 50)]
+    assert numbers(found, 1) == [2, 3]
+    assert numbers(found, 2) == [2]
+
+
+VERSIONS = st.lists(
+    st.builds(
+        stored,
+        st.integers(1, 5),
+        st.floats(0, 100),
+        package=st.sampled_from("AB"),
+        is_current=st.booleans(),
+    ),
+    max_size=12,
+)
+
+
+@given(VERSIONS, st.integers(1, 6), st.floats(0, 100))
+def test_law_of_old_versions(found: list[Stored], keep: int, days: float) -> None:
+    """No current one goes, at least so many stay, and stricter limits remove no less."""
+    limits = Limits(keep, days * DAY_S)
+    old = old_versions(found, limits, NOW)
+    assert not any(each.is_current for each in old)
+    for package in "AB":
+        own = [each for each in found if each.version.package_id == package]
+        gone = [each for each in old if each.version.package_id == package]
+        assert len(own) - len(gone) >= min(keep, len(own))
+    fewer = old_versions(found, Limits(keep + 1, days * DAY_S), NOW)
+    more = old_versions(found, Limits(keep, None), NOW)
+    for subset, of in ((fewer, old), (old, more)):
+        assert {id(each) for each in subset} <= {id(each) for each in of}
