@@ -14,8 +14,9 @@ from typing import Final, NamedTuple
 from dlcore.disk.faults import storage_error
 
 PAGES: Final = (
-    *("command-line", "configuration", "fetching", "trust", "events", "reports", "doctor"),
-    *("task-sequences", "executors", "exit-codes", "faults", "durability", "protocols", "windows"),
+    *("command-line", "configuration", "fetching", "trust", "pruning", "events", "reports"),
+    *("doctor", "task-sequences", "executors", "exit-codes", "faults", "durability", "protocols"),
+    "windows",
 )
 """Names of the pages, in the order in which they are of use."""
 

@@ -17,10 +17,12 @@ from dlcore.model import CATALOG_KEY
 from dlcore.publish import Progress, Published, Stage, publish, repair, verify_site
 from dlcore.publish.bucket import BucketDestination
 from dlcore.publish.policy import PublishPolicy
+from dlcore.publish.pruning import Limits, Pruning
 from dlcore.publish.stored import Wrong
 from tests.azurite import Azurite
 from tests.publish.helpers import Read, content, published_tree, sample, write_tree
 
+DAY_S = 86_400.0
 NAMES = (f"publish{n}" for n in range(1000))
 
 
@@ -239,3 +241,24 @@ def test_a_container_that_does_not_exist_is_named(tmp_path: Path, container: str
     with pytest.raises(NotFoundError, match="az://missing/pre/fix") as caught:
         publish(source, package_id="ABC00012", version=1, destination="az://missing/pre/fix")
     assert "container" in caught.value.remedy
+
+
+def test_old_versions_are_removed_from_a_container(
+    container: str, read: Read, tmp_path: Path
+) -> None:
+    for version in (1, 2):
+        source = write_tree(tmp_path / f"v{version}", {"file": content(5000, version)})
+        publish_to_container(source, container, version=version)
+    target = BucketDestination(f"az://{container}/pre/fix")
+    kept = {each.key for each in target.listed("objects")}
+
+    def pruning(policy: PublishPolicy) -> Pruning:
+        return Pruning(target, lambda: target.read_whole(CATALOG_KEY), Limits(1, None), policy)
+
+    assert pruning(PublishPolicy()).run().versions == ()  # all is young
+    done = pruning(PublishPolicy(stale_s=-DAY_S)).run()
+    assert ([each.version for each in done.versions], done.objects) == ([1], 1)
+    assert {each.key for each in target.listed("objects")} < kept
+    assert published_tree(read, "ABC00012") == {"file": content(5000, 2)}
+    target.remove(["objects/none", *kept])  # what is not there does not matter
+    assert not list(target.listed("objects"))

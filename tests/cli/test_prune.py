@@ -1,0 +1,70 @@
+"""``dlcore prune`` on the command line, and on a signed site."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from tests.cli.helpers import Here, refused
+from tests.engine.scene import make_tree
+
+PACKAGE = "ABC00001"
+
+
+def publish(here: Here, root: Path, version: int, *options: object) -> None:
+    source = make_tree(root / f"source {version}", {"setup.exe": 5000}, seed=version)
+    package = ("--package-id", PACKAGE, "--version", version, "--to", root / "site")
+    ended = here("publish", source, *package, *options)
+    assert ended.status == 0, ended.err
+
+
+def age(site: Path, days: float) -> None:
+    then = time.time() - days * 86_400
+    for path in site.rglob("*"):
+        os.utime(path, (then, then))
+
+
+def test_what_would_be_removed_is_told_and_then_removed(here: Here, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    for version in (1, 2, 3):
+        publish(here, tmp_path, version)
+        age(site, days=3 - version / 2)
+    foretold = here("prune", site, "--keep", "1", "--dry-run")
+    assert foretold.out.splitlines()[0] == f"would be removed: {PACKAGE} version 1"
+    assert "2 versions and 2 objects would be removed" in foretold.out
+    assert here("prune", site, "--older-than", "20", "--json").document["versions"] == []
+    done = here("prune", site, "--keep", "1", "--json").document
+    assert [each["version"] for each in done["versions"]] == [1, 2]
+    assert (done["dry_run"], done["objects"], done["kept_versions"]) == (False, 2, 1)
+    assert len(here("list", site, "--earlier", "--json").document["packages"]) == 1
+    assert here("verify", site).status == 0
+
+
+def test_what_is_not_said_is_refused(here: Here, tmp_path: Path) -> None:
+    publish(here, tmp_path, 1)
+    told = refused(here("prune", tmp_path / "site", "--json"), 2, "config")
+    assert "--older-than" in str(told["remedy"])
+    refused(here("prune", tmp_path / "none", "--keep", "1", "--json"), 4, "not-found")
+    told = refused(here("prune", "https://host.example", "--keep", "1", "--json"), 2, "config")
+
+
+def test_a_signed_site_is_pruned_as_its_signatures_say(here: Here, tmp_path: Path) -> None:
+    """Fault: someone puts an older catalog.json at a signed site. dlcore prunes by the signed one."""
+    site, keys = tmp_path / "site", tmp_path / "keys"
+    publish(here, tmp_path, 1)
+    older = (site / "catalog.json").read_bytes()
+    assert here("trust", "init", site, "--keys", keys).status == 0
+    publish(here, tmp_path, 2, "--sign-with", keys)
+    age(site, days=3)
+    told = refused(here("prune", site, "--keep", "1", "--json"), 2, "config")
+    assert "--root" in str(told["remedy"])
+    (site / "catalog.json").write_bytes(older)
+    root = ("--root", keys / "root.json")
+    done = here("prune", site, "--keep", "1", *root, "--json").document
+    assert [each["version"] for each in done["versions"]] == [1]
+    fetched = here(
+        *("fetch", PACKAGE, "--from", site, "--trust-root", keys / "root.json"),
+        *("-o", tmp_path / "to"),
+    )
+    assert fetched.status == 0, fetched.err
