@@ -185,7 +185,11 @@ def test_a_log_file_that_cannot_be_written_is_refused(
 
 @pytest.mark.parametrize(
     "command",
-    [*sorted(COMMANDS.keys() - {"trust"}), *(f"trust {c}" for c in sorted(trust.commands))],
+    [
+        *sorted(COMMANDS.keys() - {"trust", "config"}),
+        *(f"trust {name}" for name in sorted(trust.commands)),
+        "config show",
+    ],
 )
 def test_every_command_has_the_options_of_the_log(command: str, here: Here) -> None:
     told = here(*command.split(), "--help").out

@@ -50,7 +50,7 @@ def test_what_is_not_said_is_refused(here: Here, tmp_path: Path) -> None:
 
 
 def test_a_signed_site_is_pruned_as_its_signatures_say(here: Here, tmp_path: Path) -> None:
-    """Fault: someone puts an older catalog.json at a signed site. dlcore prunes by the signed one."""
+    """Fault: an older catalog is put at a signed site. dlcore prunes by the signed one."""
     site, keys = tmp_path / "site", tmp_path / "keys"
     publish(here, tmp_path, 1)
     older = (site / "catalog.json").read_bytes()
