@@ -69,6 +69,7 @@ reference: $(VENV)/ready  ## Writes the generated documents from the code
 	$(RUN) -m tests.events >docs/events.md
 	$(RUN) -m tests.faults >docs/faults.md
 	$(RUN) -m tests.step_types >docs/task-sequences.md
+	$(RUN) -m tests.man_pages
 
 fuzz: $(VENV)/ready  ## Every parser of foreign bytes for FUZZ_MINUTES (1); with coverage if atheris is installed
 	for target in $$(ls tests/fuzz/corpus); do \

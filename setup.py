@@ -96,10 +96,10 @@ class BuildWithPages(build_py):
         """Copy them, unless dlcore is used from this folder."""
         super().run()
         if not self.editable_mode:
-            folder = Path(self.build_lib, "dlcore", "cli", "pages")
-            self.mkpath(str(folder))
-            for page in sorted(Path("docs").glob("*.md")):
-                self.copy_file(str(page), str(folder / page.name))
+            for page in sorted([*Path("docs").glob("*.md"), *Path("docs/reference").glob("*.md")]):
+                target = Path(self.build_lib, "dlcore", "cli", "pages", page.relative_to("docs"))
+                self.mkpath(str(target.parent))
+                self.copy_file(str(page), str(target))
 
 
 def extensions() -> list[Extension]:

@@ -37,7 +37,7 @@ def command(ctx: click.Context, topic: tuple[str, ...], as_json: bool) -> None:
         _list_topics(as_json=as_json)
         return
     shown = " ".join(topic)
-    page = shown.removeprefix("docs/").removesuffix(".md")
+    page = shown.removesuffix(".md").rpartition("/")[2]
     own, rows = _help_of(root, topic), _rows_about(shown)
     is_markdown = page in PAGES and not own
     if is_markdown:

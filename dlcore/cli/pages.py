@@ -13,15 +13,19 @@ from typing import Final, NamedTuple
 
 from dlcore.disk.faults import storage_error
 
-PAGES: Final = (
-    *("command-line", "configuration", "fetching", "trust", "pruning", "events", "reports"),
-    *("doctor", "task-sequences", "executors", "exit-codes", "faults", "durability", "protocols"),
-    "windows",
-)
-"""Names of the pages, in the order in which they are of use."""
+PAGES: Final = {
+    **{name: name for name in ("tutorial", "command-line", "configuration", "fetching", "trust")},
+    **{name: name for name in ("pruning", "events", "reports", "doctor", "task-sequences")},
+    **{name: name for name in ("executors", "library", "exit-codes")},
+    "errors": "reference/errors",
+    "metrics": "reference/metrics",
+    **{name: name for name in ("faults", "durability", "protocols", "windows")},
+}
+"""Where the pages lie, by their names, in the order in which they are of use."""
 
 WITH_CODES: Final = ("exit-codes", "faults")
 _HERE = Path(__file__).parent
+_COMMENT = re.compile(r"<!--.*?-->\n*", re.DOTALL)
 
 
 class Row(NamedTuple):
@@ -43,14 +47,14 @@ def folder() -> Path:
 
 
 def text_of(page: str) -> str:
-    """A page, as Markdown.
+    """A page, as Markdown, without comments.
 
     Raises:
         StorageError: The installation lacks it.
     """
-    path = folder() / f"{page}.md"
+    path = folder() / f"{PAGES[page]}.md"
     try:
-        return path.read_text(encoding="utf-8")
+        return _COMMENT.sub("", path.read_text(encoding="utf-8"))
     except OSError as error:
         remedy = "Install dlcore again."
         raise storage_error(error, "read the page", path, remedy=remedy) from error

@@ -45,6 +45,7 @@ def test_an_exit_status_is_explained(here: Here) -> None:
 def test_a_page_is_shown_as_it_is(page: str, here: Here) -> None:
     for name in (f"{page}.md", f"docs/{page}.md"):
         assert here("help", name).out == text_of(page) + "\n"
+    assert "<!--" not in text_of(page)
     assert page in here("help").out
 
 

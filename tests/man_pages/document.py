@@ -87,7 +87,7 @@ def _of_command(found: Found, all_found: tuple[Found, ...]) -> str:
 
 def _options(found: Found) -> Iterator[str]:
     settable = {option.name: option for option in configurable(found.command.params)}
-    for parameter in found.command.get_params(found.context):
+    for parameter in found.command.params:
         record = parameter.get_help_record(found.context)
         if record is None or not isinstance(parameter, click.Option):
             continue
@@ -96,6 +96,7 @@ def _options(found: Found) -> Iterator[str]:
         if option:
             names = variables(found.words, name_of(option))
             yield from (".br", f"Set by {_plain(' or '.join(names))}.")
+    yield from (".TP", _heading("-h, --help"), "Show the options and exit.")
 
 
 def _heading(record: str) -> str:
