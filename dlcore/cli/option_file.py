@@ -158,7 +158,8 @@ def read(environment: Mapping[str, str], commands: Iterable[str]) -> OptionFile 
     """The configuration file; None if there is none.
 
     Args:
-        environment: May name the file; an empty DLCORE_CONFIG is as none.
+        environment: May name the file; an empty DLCORE_CONFIG is as none, and the null device is
+            an empty file.
         commands: As of `OptionFile`.
 
     Raises:
@@ -168,6 +169,8 @@ def read(environment: Mapping[str, str], commands: Iterable[str]) -> OptionFile 
         StorageError: It cannot be read.
     """
     path = place_of(environment)
+    if str(path) == os.devnull:
+        return None
     try:
         check_unalterable(long_path(path.absolute()))
         with long_path(path).open("rb") as file:

@@ -173,9 +173,13 @@ def check_unalterable(path: Path) -> None:
     for place, status in _way(path):
         if _is_administered(place):
             continue
-        _check_on_the_way(place, status)
-        if stat.S_ISREG(status.st_mode) and control_of(place, status).others_may_change():
-            raise _writable(place, control_of(place, status))
+        if not stat.S_ISREG(status.st_mode):
+            _check_on_the_way(place, status)
+            continue
+        check_not_of_another(place, status)
+        control = control_of(place, status)
+        if control.others_may_change():
+            raise _writable(place, control)
 
 
 def followed(path: Path) -> Path:

@@ -6,13 +6,12 @@ decides what to remove, and ends it afterwards. A publisher looks at the mark af
 written. While a pruning is under way it does not change the catalog; if one has been since it
 began, it looks at all objects again. What it wrote itself is too young to be removed.
 
-The mark of a pruning that was killed runs out by itself. Until then, publishing again succeeds as
-soon as another pruning has ended.
+The mark of a pruning that was killed runs out by itself. Several prunings may be under way: each
+has its own part of the mark.
 """
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -25,7 +24,6 @@ from dlcore.publish.destination import Destination
 from dlcore.publish.policy import PublishPolicy
 
 KEY: Final = "pruning.json"
-log = logging.getLogger("dlcore.publish")
 
 Now = Callable[[], datetime]
 
@@ -40,14 +38,14 @@ class Mark(msgspec.Struct, frozen=True):
 
     Attributes:
         schema: 1.
-        token: Another text for each pruning.
-        until: Time after which the pruning removes nothing, unless it writes the mark again; None
-            if it has ended.
+        changed_by: Another text for each beginning and each end of a pruning.
+        until: For each pruning under way, by its name, the time after which it removes nothing
+            unless it writes the mark again.
     """
 
     schema: int
-    token: str
-    until: datetime | None = None
+    changed_by: str
+    until: dict[str, datetime]
 
 
 def read_mark(target: Destination) -> Mark | None:
@@ -58,16 +56,19 @@ def read_mark(target: Destination) -> Mark | None:
         StorageError: The disk failed.
         TransferError: The object store failed.
     """
-    document = target.read_whole(KEY)
+    return _decoded(target.read_whole(KEY), f"{target.name}/{KEY}")
+
+
+def _decoded(document: bytes | None, source: str) -> Mark | None:
     if document is None:
         return None
     try:
         mark = msgspec.json.decode(document, type=Mark)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        mark = Mark(0, "")
-    if mark.schema != 1 or (mark.until and mark.until.tzinfo is None):
+        mark = Mark(0, "", {})
+    if mark.schema != 1 or any(until.tzinfo is None for until in mark.until.values()):
         raise ManifestError(
-            f"{target.name}/{KEY} is not what dlcore prune writes",
+            f"{source} is not what dlcore prune writes",
             remedy="Remove it if no pruning is under way.",
         )
     return mark
@@ -81,14 +82,13 @@ def refuse_while_pruned(
     Raises:
         LockedError: A pruning is under way, or was killed a short time ago.
     """
-    if mark is None or mark.until is None:
-        return
-    over_at = mark.until + timedelta(seconds=policy.max_clock_difference_s)
-    if now() <= over_at:
+    until = max(mark.until.values(), default=None) if mark else None
+    over_at = until + timedelta(seconds=policy.max_clock_difference_s) if until else None
+    if over_at and now() <= over_at:
         raise LockedError(
             f"{target.name} is being pruned, or a pruning was killed",
-            remedy="Publish again when it has ended. If it was killed, run dlcore prune again, or"
-            f" wait until {over_at:%Y-%m-%d %H:%M} UTC. What is stored is not sent again.",
+            remedy="Publish again when it has ended. If it was killed, publish again after"
+            f" {over_at:%Y-%m-%d %H:%M} UTC. What is stored is not sent again.",
         )
 
 
@@ -105,26 +105,42 @@ class Marking:
         self._target = target
         self._policy = policy
         self._now = now
-        self._token = secrets.token_hex(8)
+        self._name = secrets.token_hex(8)
         self._until: datetime | None = None
 
     def hold(self) -> None:
         """Write the mark, or write it again when half of its time is over.
 
-        Called before anything is decided, and before each removal.
+        Called before anything is decided, again and again while that takes time, and before each
+        removal.
+
+        Raises:
+            LockedError: It has run out meanwhile: the machine stood still. Publishers may have
+                found what was to be removed.
         """
-        lease = timedelta(seconds=self._policy.prune_mark_s)
-        if self._until is None or self._now() > self._until - lease / 2:
-            until = self._now() + lease
-            self._write(Mark(1, self._token, until))
+        now, lease = self._now(), timedelta(seconds=self._policy.prune_mark_s)
+        if self._until is not None and now > self._until:
+            raise LockedError(
+                f"{self._target.name}: the pruning stood still for so long that others may have"
+                " published",
+                remedy="Prune again; the site is valid.",
+            )
+        if self._until is None or now > self._until - lease / 2:
+            until = now + lease
+            self._write(lambda running: {**running, self._name: until})
             self._until = until
 
     def end(self) -> None:
-        """Say that nothing is removed any more, unless another pruning has begun."""
-        current = read_mark(self._target)
-        if current is not None and current.token == self._token:
-            self._write(Mark(1, self._token))
+        """Say that this pruning removes nothing any more."""
+        self._write(lambda running: {k: v for k, v in running.items() if k != self._name})
 
-    def _write(self, mark: Mark) -> None:
-        document = msgspec.json.encode(mark)
-        self._target.change(KEY, lambda _: document)
+    def _write(self, change: Callable[[dict[str, datetime]], dict[str, datetime]]) -> None:
+        tolerance = timedelta(seconds=self._policy.max_clock_difference_s)
+
+        def written(document: bytes | None) -> bytes:
+            mark = _decoded(document, f"{self._target.name}/{KEY}")
+            over_at = self._now() - tolerance
+            running = {k: v for k, v in (mark.until if mark else {}).items() if v > over_at}
+            return msgspec.json.encode(Mark(1, secrets.token_hex(8), change(running)))
+
+        self._target.change(KEY, written)

@@ -31,6 +31,8 @@ from dlcore.publish.site_catalog import read_trusted
 log = logging.getLogger("dlcore.publish")
 
 ReadCatalog = Callable[[], bytes | None]
+Hold = Callable[[], None]
+"""Called again and again, so that the mark does not run out (`Marking.hold`)."""
 
 
 class PrunedVersion(msgspec.Struct, frozen=True, order=True):
@@ -102,6 +104,7 @@ def prune(
         TrustError: The signatures are not what was signed last.
         StorageError: The disk failed. The site is valid; prune again.
         TransferError: The object store failed. The site is valid; prune again.
+        LockedError: The machine stood still for minutes. The site is valid; prune again.
     """
     target = open_destination(where)
 
@@ -217,30 +220,32 @@ class Pruning:
     def run(self, *, dry_run: bool = False) -> Pruned:
         """Remove what is old."""
         if dry_run:
-            return self._decided().pruned
+            return self._decided(lambda: None).pruned
         self._current()  # a site that cannot be pruned gets no mark
         marking = Marking(self._target, self._policy, self._now)
-        marking.hold()
-        decided = self._decided()
-        self._remove(decided.manifests, marking)
-        self._remove(decided.objects, marking)
-        marking.end()
+        try:
+            marking.hold()
+            decided = self._decided(marking.hold)
+            self._remove(decided.manifests, marking.hold)
+            self._remove(decided.objects, marking.hold)
+        finally:
+            marking.end()
         return decided.pruned
 
-    def _remove(self, keys: Sequence[str], marking: Marking) -> None:
+    def _remove(self, keys: Sequence[str], hold: Hold) -> None:
         """Remove content, durably before anything else is removed."""
         for start in range(0, len(keys), self._policy.removed_at_once):
-            marking.hold()
+            hold()
             self._target.remove(keys[start : start + self._policy.removed_at_once])
         if keys:
             log.info("%s: removed %d of %s", self._target.name, len(keys), keys[0].split("/")[0])
             self._target.sync()
 
-    def _decided(self) -> _Decided:
+    def _decided(self, hold: Hold) -> _Decided:
         now = self._now()
-        manifests = {each.key: each for each in self._target.listed("manifests")}
-        objects = list(self._target.listed("objects"))  # later: what is new is needed or young
-        found, damaged = self._versions(manifests)
+        manifests = {each.key: each for each in self._listed("manifests", hold)}
+        objects = self._listed("objects", hold)
+        found, damaged = self._versions(manifests, hold)
         old = old_versions(found, self._limits, now)
         old = [each for each in old if not self._is_young(each.stored_at, now)]
         gone = {each.version for each in old}
@@ -274,13 +279,27 @@ class Pruning:
             )
         return decode_catalog(document, source=f"{self._target.name}/{CATALOG_KEY}").packages
 
-    def _versions(self, manifests: Mapping[str, Listed]) -> tuple[list[Stored], list[str]]:
+    def _listed(self, folder: str, hold: Hold) -> list[Listed]:
+        found: list[Listed] = []
+        for number, each in enumerate(self._target.listed(folder)):
+            if number % self._policy.removed_at_once == 0:
+                hold()
+            found.append(each)
+        return found
+
+    def _versions(
+        self, manifests: Mapping[str, Listed], hold: Hold
+    ) -> tuple[list[Stored], list[str]]:
         """All versions of the site, and the keys of manifests that are damaged."""
         current = self._current()
-        found, damaged = list(self._current_versions(current, manifests)), []
+        found, damaged = list(self._current_versions(current, manifests, hold)), []
         named = {manifest_key(entry.manifest) for entry in current.values()}
         for key in sorted(manifests.keys() - named):
-            version = self._earlier(manifests[key])
+            hold()
+            document = read_document(self._target, key, MAX_MANIFEST_BYTES)
+            if document is None:  # another pruning was faster
+                continue
+            version = self._earlier(manifests[key], document)
             if version:
                 found.append(version)
             else:
@@ -288,9 +307,10 @@ class Pruning:
         return found, damaged
 
     def _current_versions(
-        self, current: Mapping[str, CatalogEntry], manifests: Mapping[str, Listed]
+        self, current: Mapping[str, CatalogEntry], manifests: Mapping[str, Listed], hold: Hold
     ) -> Iterator[Stored]:
         for package_id, entry in current.items():
+            hold()
             manifest = read_manifest(self._target, package_id, entry)
             key = manifest_key(entry.manifest)
             if not isinstance(manifest, Manifest):
@@ -304,12 +324,11 @@ class Pruning:
             version = PrunedVersion(package_id, entry.version, entry.manifest)
             yield Stored(version, _objects(manifest), stored_at, is_current=True)
 
-    def _earlier(self, listed: Listed) -> Stored | None:
+    def _earlier(self, listed: Listed, document: bytes) -> Stored | None:
         """A version that the catalog does not name; None if nobody can read it."""
         digest = listed.key.rpartition("/")[2].removesuffix(".json")
-        document = read_document(self._target, listed.key, MAX_MANIFEST_BYTES)
         try:
-            if document is None or digest_of(document) != digest:
+            if digest_of(document) != digest:
                 raise ManifestError("it does not match its name")
             manifest = decode(document, source=f"{self._target.name}/{listed.key}")
         except ManifestError as error:

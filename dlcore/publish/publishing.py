@@ -175,11 +175,11 @@ def publish_to(
     wanted = distinct_objects(manifest)
     total_bytes = sum(manifest.objects[index].length_bytes for index in wanted.values())
     advance = meter(Stage.WRITE, total_bytes, progress)
+    mark = read_mark(target)
+    refuse_while_pruned(target, mark, policy, now)
     if dry_run:
         outcomes = foreseen_outcomes(target, manifest, wanted, advance, policy)
         return _summary(manifest, digest, outcomes)
-    mark = read_mark(target)
-    refuse_while_pruned(target, mark, policy, now)
     outcomes = write_objects(target, source, manifest, wanted, advance, policy)
     target.sync()
     target.write(manifest_key(digest), [memoryview(document)], len(document))

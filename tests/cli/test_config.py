@@ -219,6 +219,26 @@ def test_a_file_that_others_may_write_is_refused(here: Here, config: Path) -> No
     assert here("list", "--help").status == 0
 
 
+@pytest.mark.posix_only(reason="Windows has no other owner and no links for this")
+def test_a_link_to_the_file_is_followed(
+    here: Here, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(config)
+    monkeypatch.setenv("DLCORE_CONFIG", str(link))
+    told = here("config", "show", "list", "--origin")
+    assert f"{link}:3" in told.out
+    config.parent.chmod(0o777)
+    refused(here("list", ".", "--json"), 9, "ownership")
+
+
+def test_the_null_device_is_as_no_file(
+    here: Here, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DLCORE_CONFIG", os.devnull)
+    assert here("config", "show").status == 0
+
+
 def test_a_file_that_is_named_must_exist(here: Here, config: Path) -> None:
     config.unlink()
     fields = refused(here("list", ".", "--json"), 4, "not-found")

@@ -20,7 +20,7 @@ from dlcore.publish.destination import Destination
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.policy import PublishPolicy
 from dlcore.publish.preparing import PublishOptions
-from dlcore.publish.prune_mark import KEY, Mark
+from dlcore.publish.prune_mark import KEY, Mark, read_mark
 from dlcore.publish.pruning import Limits, PrunedVersion, Pruning, Stored, old_versions
 from dlcore.publish.publishing import publish_to
 from tests.publish.helpers import BLOCK, content, from_folder, published_tree, write_tree
@@ -171,24 +171,64 @@ def test_a_publisher_refuses_while_a_site_is_pruned(tmp_path: Path) -> None:
     site = published(tmp_path)
     source, options = tmp_path / "source 1", PublishOptions("ABC00012", 5, BLOCK)
 
-    def mark(until: datetime | None) -> None:
-        (site / KEY).write_bytes(msgspec.json.encode(Mark(1, "token", until)))
+    def mark(until: datetime) -> None:
+        (site / KEY).write_bytes(msgspec.json.encode(Mark(1, "other", {"name": until})))
 
     begun = PrunedMeanwhile(site, [lambda: mark(NOW + timedelta(minutes=5))])
     with pytest.raises(LockedError, match="is being pruned") as refused:
         publish_to(begun, source, options, lambda _: None)
-    assert "dlcore prune again" in refused.value.remedy
+    assert "What is stored is not sent again" in refused.value.remedy
     assert versions(site)[3] == ("ABC00012", 4)
     assert not verify_site(str(site)).faults
     with pytest.raises(LockedError):
         publish_to(FolderDestination(site), source, options, lambda _: None)
+    prune(str(site), keep=1)  # another pruning does not end the mark of the first
+    with pytest.raises(LockedError):
+        publish_to(FolderDestination(site), source, options, lambda _: None)
     later = NOW + timedelta(hours=1)
     publish_to(FolderDestination(site), source, options, lambda _: None, now=lambda: later)
-    prune(str(site), keep=1)
-    publish_to(FolderDestination(site), source, PublishOptions("ABC00012", 6), lambda _: None)
     (site / KEY).write_bytes(b"{}")
     with pytest.raises(ManifestError, match="not what dlcore prune writes"):
         publish_to(FolderDestination(site), source, PublishOptions("ABC00012", 7), lambda _: None)
+
+
+class Clock:
+    """A clock that goes on by itself with each look at it."""
+
+    def __init__(self, step_s: float) -> None:
+        self._step = timedelta(seconds=step_s)
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        self.now += self._step
+        return self.now
+
+
+def test_a_mark_is_written_again_while_a_pruning_takes_long(tmp_path: Path) -> None:
+    site = published(tmp_path)
+    target = FolderDestination(site)
+    clock = Clock(POLICY.prune_mark_s / 4)
+    limits = Limits(1, None)
+    Pruning(target, lambda: target.read_whole("catalog.json"), limits, POLICY, clock).run()
+    mark = read_mark(target)
+    assert mark is not None
+    assert mark.until == {}
+    check(site)
+
+
+def test_a_pruning_that_stood_still_removes_nothing_more(tmp_path: Path) -> None:
+    """Fault: a machine sleeps while it prunes, and its mark runs out. dlcore removes nothing more,
+    since others may have published.
+    """
+    site = published(tmp_path)
+    before = files(site)
+    target = FolderDestination(site)
+    clock, limits = Clock(POLICY.prune_mark_s + 1), Limits(1, None)
+    with pytest.raises(LockedError, match="stood still"):
+        Pruning(target, lambda: target.read_whole("catalog.json"), limits, POLICY, clock).run()
+    assert files(site) == before
+    source, options = tmp_path / "source 1", PublishOptions("ABC00012", 5, BLOCK)
+    publish_to(target, source, options, lambda _: None)  # the mark was ended
 
 
 def test_a_damaged_manifest_of_an_earlier_version_goes_and_that_of_a_current_one_stops_all(
