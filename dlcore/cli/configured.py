@@ -20,7 +20,13 @@ _QUIET = {"-q", "--quiet"}
 
 
 class ConfiguredCommand(click.Command):
-    """A command that takes from elsewhere what the command line does not say."""
+    """A command that takes from elsewhere what the command line does not say.
+
+    Attributes:
+        is_configured: Whether it does; a command that explains what is wrong there does not.
+    """
+
+    is_configured = True
 
     def make_context(
         self,
@@ -35,14 +41,17 @@ class ConfiguredCommand(click.Command):
             ConfigError: A value that is set there cannot be used.
             OwnershipError: Another user could alter the file.
         """
-        is_help = bool(set(args) & set(self._help_names(parent)))
-        if parent is None or is_help or extra.get("resilient_parsing"):
+        is_help = parent is not None and bool(set(args) & set(parent.help_option_names))
+        is_bare = is_help or not self.is_configured or extra.get("resilient_parsing")
+        if parent is None or is_bare:
             return super().make_context(info_name, args, parent, **extra)
         command = words_of(f"{parent.command_path} {info_name}")
-        given = given_values(command, self.params, os.environ, file_for(command, parent))
-        leaving = parent.meta.get(Leaving.META)
-        if leaving and "as_json" in given and given["as_json"].value:
-            leaving.tell_programs()
+        given = given_values(command, self.params, os.environ, None)
+        _tell_programs(parent, given)  # also of what is wrong with the file
+        file = file_for(command, parent)
+        if file:
+            given = given_values(command, self.params, os.environ, file)
+            _tell_programs(parent, given)
         is_quiet = "quiet" in given and given["quiet"].value
         if not (is_quiet or set(args) & _QUIET):
             _warn(command, self.params, os.environ)
@@ -54,9 +63,6 @@ class ConfiguredCommand(click.Command):
         except DlcoreError as error:
             _advise(error, given)
             raise
-
-    def _help_names(self, parent: click.Context | None) -> list[str]:
-        return parent.help_option_names if parent else []
 
 
 def file_for(command: Words, parent: click.Context) -> OptionFile | None:
@@ -74,6 +80,12 @@ def file_for(command: Words, parent: click.Context) -> OptionFile | None:
     return file
 
 
+def _tell_programs(parent: click.Context, given: Mapping[str, Given]) -> None:
+    leaving = parent.meta.get(Leaving.META)
+    if leaving and "as_json" in given and given["as_json"].value:
+        leaving.tell_programs()
+
+
 def _with_origin(refused: click.BadParameter, given: Mapping[str, Given]) -> click.BadParameter:
     """The refusal of a value, which says where the value was set, if not on the command line."""
     name = (refused.param.name if refused.param else None) or ""
@@ -85,9 +97,10 @@ def _with_origin(refused: click.BadParameter, given: Mapping[str, Given]) -> cli
 
 
 def _advise(error: DlcoreError, given: Mapping[str, Given]) -> None:
-    """Say where a value was set that an error tells of."""
+    """Say where a path was set that an error tells of."""
     for each in given.values():
-        if isinstance(each.value, str) and each.value in error.message:
+        is_path = isinstance(each.value, str) and bool(set(each.value) & set("/\\"))
+        if is_path and str(each.value) in error.message:
             error.advise(f"It was set by {each.origin}.")
 
 

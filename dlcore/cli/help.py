@@ -21,7 +21,13 @@ from dlcore.printable import quoted
 from dlcore.spelling import hint
 
 
-@click.command(cls=LoggedCommand)
+class _Help(LoggedCommand):
+    """Must work although the configuration file is wrong."""
+
+    is_configured = False
+
+
+@click.command(cls=_Help)
 @click.argument("topic", nargs=-1, metavar="[TOPIC]")
 @json_option
 @click.pass_context

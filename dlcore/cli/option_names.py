@@ -18,7 +18,7 @@ COMMON: Final = frozenset(
     {
         *("ca-file", "from", "sas-file", "state", "token-file", "trust-root"),
         *("event-log", "events", "events-file", "json", "log-file", "log-format"),
-        *("limit-rate", "quiet", "verbose", "wait"),
+        *("dry-run", "limit-rate", "otel", "quiet", "verbose", "wait"),
         *("passphrase-file", "root", "sign-with"),
     }
 )

@@ -200,6 +200,16 @@ def test_programs_are_told_if_a_variable_says_so(
     refused(here("fetch", "ABC00001"), 2, "config")  # an option is missing
 
 
+def test_help_is_there_though_the_file_is_wrong(
+    here: Here, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text("wrong", encoding="utf-8")
+    assert here("help", "command-line").status == 0
+    assert here("list", "--help").status == 0
+    monkeypatch.setenv("DLCORE_JSON", "1")
+    refused(here("list", "."), 2, "config")
+
+
 def test_a_misspelt_variable_is_told_unless_all_is_quiet(
     here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
