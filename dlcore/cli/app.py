@@ -64,6 +64,9 @@ class Commands(click.Group):
         """Import a command."""
         if cmd_name not in COMMANDS:
             return None
+        leaving = ctx.meta.get(Leaving.META)
+        if leaving:
+            leaving.prepare()
         command = importlib.import_module(f"dlcore.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import click
 
 from dlcore.cli.output import show_json, tell
-from dlcore.cli.termination import Terminated
+from dlcore.cli.termination import INTERRUPTED_STATUS, TERMINATED_STATUS, Terminated
 from dlcore.errors import (
     ConfigError,
     DlcoreError,
@@ -66,9 +66,9 @@ def ending_of(error: BaseException) -> Ending:
             message = error.format_message().replace("\n\t", " ")  # how click lists choices
             return Ending(ConfigError.code, ConfigError.exit_status, message, _help(error), {})
         case Terminated():
-            return Ending("terminated", 143, "terminated", RUN_AGAIN, {})
+            return Ending("terminated", TERMINATED_STATUS, "terminated", RUN_AGAIN, {})
         case KeyboardInterrupt() | click.Abort():
-            return Ending("interrupted", 130, "interrupted", RUN_AGAIN, {})
+            return Ending("interrupted", INTERRUPTED_STATUS, "interrupted", RUN_AGAIN, {})
         case _:
             return _internal(error)
 

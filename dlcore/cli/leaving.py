@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from dlcore.cli.termination import INTERRUPTED_STATUS, TERMINATED_STATUS, Terminated
+
 TELL_S = 0.25
 """A forced end waits this long for standard output and standard error, which may hang as well."""
 
@@ -30,13 +32,20 @@ class Leaving:
         self._saying = threading.Lock()
         self._has_said = False
 
+    def prepare(self) -> None:
+        """Import what the last words need, while nothing hangs yet; `--help` needs none of it."""
+        from dlcore.cli import endings as endings
+        from dlcore.cli.output import load_json
+
+        load_json()
+
     def tell_programs(self) -> None:
         """From now on programs are told as well."""
         self._as_json = True
 
     def tell(self, error: BaseException) -> int:
         """Say how the command ended. Returns its exit status."""
-        from dlcore.cli.endings import ending_of, show_ending  # all commands have, --help has not
+        from dlcore.cli.endings import ending_of, show_ending
 
         ending = ending_of(error)
         with self._saying:
@@ -46,13 +55,12 @@ class Leaving:
         return ending.exit_status
 
     def leave(self, cause: BaseException) -> None:
-        """End the process now, whatever its threads do."""
-        from dlcore.cli.endings import ending_of
-
+        """End the process now, whatever its threads do; an import may be what hangs."""
         teller = threading.Thread(target=self._tell_last, args=(cause,), daemon=True)
         teller.start()
         teller.join(TELL_S)
-        self._leave(ending_of(cause).exit_status)
+        is_terminated = isinstance(cause, Terminated)
+        self._leave(TERMINATED_STATUS if is_terminated else INTERRUPTED_STATUS)
 
     def _tell_last(self, cause: BaseException) -> None:
         if sys.stderr is not None and sys.stderr.isatty():

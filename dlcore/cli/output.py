@@ -78,6 +78,13 @@ def tell(text: str, *, label: str = "", keep: str = "") -> None:
         click.echo(styled + printable(text, keep=keep), err=True)
 
 
+def load_json() -> None:
+    """Import what `show_json` needs: a process that is ended while it hangs cannot any more."""
+    import json as json
+
+    import msgspec as msgspec
+
+
 def show_json(result: object, *, one_line: bool = False) -> None:
     """Print a result as one JSON document; raises as `say`."""
     import json

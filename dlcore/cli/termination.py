@@ -26,6 +26,8 @@ GRACE_S = 1.4
 delay before it and the last words after it."""
 
 _LOOK_EVERY_S = 0.1  # a main thread that does not take a signal within this time hangs
+INTERRUPTED_STATUS = 130  # exit statuses: 128 and the number of the signal, as shells have it
+TERMINATED_STATUS = 143
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 

@@ -49,6 +49,7 @@ def happens():
         signal.raise_signal(signal.SIGBREAK)  # as the interpreter's own handler does
 
 leaving = Leaving(as_json=True)
+leaving.prepare()
 asked = Termination(leaving.leave)
 seen = lambda number: asked._seen(number, is_taken=False)
 handler = handler_of(asked._console_closes, seen, time.sleep)

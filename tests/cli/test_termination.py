@@ -85,7 +85,9 @@ def at_a_second_request():
         print("cleans up", flush=True)
         time.sleep(60)
 
-termination = Termination(Leaving(as_json=True).leave, grace_s=float(sys.argv[2]))
+leaving = Leaving(as_json=True)
+leaving.prepare()
+termination = Termination(leaving.leave, grace_s=float(sys.argv[2]))
 with click.Context(click.Command("x"), obj=termination), termination.handled():
     globals()[sys.argv[1]]()
 """
@@ -368,3 +370,27 @@ def test_where_signals_cannot_be_waited_for_the_wake_up_socket_tells_of_them(
     assert seen.wait(10.0)
     assert signal.set_wakeup_fd(before) == before
     assert not left
+
+
+def test_a_process_ends_though_an_import_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault: a share with dlcore on it is dead as a command begins. dlcore ends nevertheless."""
+    left: list[int] = []
+    never = threading.Event()
+    monkeypatch.setattr(Leaving, "tell", lambda *_: never.wait())  # as an import from there
+    leaving = Leaving(as_json=True, leave=left.append)
+    leaving.leave(Terminated())
+    leaving.leave(KeyboardInterrupt())
+    never.set()
+    assert left == [143, 130]
+
+
+def test_a_command_can_say_why_it_ends_before_it_is_imported() -> None:
+    program = (
+        "import sys\nfrom dlcore.cli import app\n"
+        "def imported(name):\n print('dlcore.cli.endings' in sys.modules, 'msgspec' in sys.modules)"
+        "\n raise SystemExit\napp.importlib.import_module = imported\napp.main(['list', '.'])"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert told.stdout == "True True\n"
