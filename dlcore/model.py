@@ -20,6 +20,8 @@ from typing import Annotated, NamedTuple, NewType
 
 import msgspec
 
+from dlcore.digests import Digest, parse_digest, sha256_digest
+
 DIGEST_BYTES = 32  # SHA-256
 DEFAULT_BLOCK_BYTES = 1 << 20
 CATALOG_KEY = "catalog.json"
@@ -64,13 +66,21 @@ class Object(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
             package an object is known by its index.
         length_bytes: At least 1; an empty file has no object.
         digests: SHA-256 of each block in order, concatenated; empty if only ``sha256`` is known.
-        sha256: SHA-256 of the whole object; empty unless ``digests`` is.
+        sha256: SHA-256 of the whole object; empty if ``digests`` or ``given`` is not.
+        given: ``ALGORITHM=HEX``: another digest of the whole object, as the publisher of a file
+            gives it (`dlcore.digests`). Never in a package's manifest.
     """
 
     name: str
     length_bytes: int
     digests: bytes = b""
     sha256: bytes = b""
+    given: str = ""
+
+    @property
+    def whole(self) -> Digest:
+        """The digest of the whole object; only for one that has no digests of its blocks."""
+        return parse_digest(self.given) if self.given else sha256_digest(self.sha256)
 
 
 class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -194,7 +204,7 @@ class Manifest(
             return False
         item = self.objects[file.object]
         end = file.offset_bytes + file.length_bytes
-        if item.sha256:
+        if not item.digests:
             return file.length_bytes != item.length_bytes
         begins_inside = file.offset_bytes % self.block_bytes
         ends_inside = end % self.block_bytes and end != item.length_bytes

@@ -48,7 +48,7 @@ T = TypeVar("T")
     multiple=True,
     metavar="FILE",
     help="Fetch what a file lists, too: an ID, URL or MANIFEST in each line, perhaps followed by "
-    "its SHA-256; '-' is standard input.",
+    "its SHA-256 or, as in sha-512=HEX, another digest; '-' is standard input.",
 )
 @click.option(
     "--from",
@@ -75,11 +75,18 @@ T = TypeVar("T")
     help="SHA-256 of the file at a URL; needed unless its server says it over https.",
 )
 @click.option(
+    "--checksum",
+    default="",
+    metavar="ALGORITHM=HEX",
+    help="Another digest of the file at a URL in place of its SHA-256: sha-1, sha-224, sha-384, "
+    "sha-512, blake2b.",
+)
+@click.option(
     "--checksums",
     default="",
     metavar="URL|FILE",
-    help="List of SHA-256 as sha256sum writes it (SHA256SUMS, *.sha256): the digests of files at "
-    "URLs. If nothing else is named, all files of the list at this URL are fetched.",
+    help="List of digests as sha256sum, sha512sum or b2sum write it (SHA256SUMS, *.sha512): those "
+    "of files at URLs. If nothing else is named, all files of the list at this URL are fetched.",
 )
 @click.option(
     "--catalog", type=EXISTING_FILE, help="Trusted catalog; by default the first endpoint's."
@@ -117,6 +124,7 @@ def command(
     sources: tuple[str, ...],
     folder: Path,
     sha256: str,
+    checksum: str,
     checksums: str,
     catalog: Path | None,
     catalog_sha256: str,
@@ -150,14 +158,15 @@ def command(
     tells_events = takes_standard_output(events_format, events_file, as_json=as_json)
     access = Access(token_file, sas_file, ca_file, connections)
     is_one = len(what) == 1 and not (lists or checksums)
-    items = [] if is_one else _items(what, lists, sha256, checksums)
+    items = [] if is_one else _items(what, lists, sha256 or checksum, checksums)
     if is_dry_run:
         if events_format:
             raise click.UsageError("--dry-run has no events")
         named = NamedSite(sources, catalog, catalog_sha256, trust_root)
         asked = Asked(named, access, folder, Deliveries(users_deliveries()))
         if is_one:
-            return show_preview(run_async(preview_fetch(what[0], sha256, asked)), as_json=as_json)
+            item = FetchItem(what[0], sha256, checksum)
+            return show_preview(run_async(preview_fetch(item, asked)), as_json=as_json)
         return show_previews(run_async(preview_many(items, checksums, asked)), as_json=as_json)
     common: dict[str, Any] = {
         "to": folder,
@@ -173,7 +182,7 @@ def command(
     with opened_events(events_format, events_file) as write, opened_otel(otel, tell) as trace:
         view = open_view(quiet=quiet)
         if is_one:
-            one = partial(fetch, what[0], sha256=sha256, **common)
+            one = partial(fetch, what[0], sha256=sha256, checksum=checksum, **common)
             show: Callable[..., int] = partial(
                 show_fetched, run_async(_shown(one, view, write, trace))
             )
@@ -184,11 +193,12 @@ def command(
 
 
 def _items(
-    what: tuple[str, ...], lists: tuple[str, ...], sha256: str, checksums: str
+    what: tuple[str, ...], lists: tuple[str, ...], digest: str, checksums: str
 ) -> list[FetchItem]:
-    if sha256:
+    if digest:
         raise click.UsageError(
-            "--sha256 is of one file: write digests into a list, with --input or --checksums"
+            "--sha256 and --checksum are of one file: write digests into a list, with --input or"
+            " --checksums"
         )
     if not (what or lists or checksums):
         raise click.UsageError("nothing is named to be fetched: name it, or a list with --input")

@@ -9,6 +9,7 @@ import msgspec
 
 from dlcore.cli.endings import ending_of, show_ending
 from dlcore.cli.output import say, show_json
+from dlcore.digests import SHA_256, title
 from dlcore.engine.fetch_into import Fetched
 from dlcore.engine.fetch_many import FetchResult
 from dlcore.engine.target import told
@@ -71,8 +72,11 @@ def _for_programs(fetched: Fetched) -> dict[str, object]:
 
 
 def _say(fetched: Fetched, name: str) -> None:
+    how = "" if fetched.verified_by == SHA_256 else f" by {title(fetched.verified_by)}"
+    if fetched.is_forgeable:
+        how += ", which does not protect against a deliberate forgery,"
     say(
-        f"{name}: {amount(fetched.content_bytes)} verified at {fetched.path} "
+        f"{name}: {amount(fetched.content_bytes)} verified{how} at {fetched.path} "
         f"({amount(fetched.bytes_fetched)} fetched, {amount(fetched.bytes_reused)} reused)"
     )
     if fetched.repaired:

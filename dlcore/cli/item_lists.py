@@ -13,7 +13,9 @@ from dlcore.long_path import long_path
 from dlcore.text_files import text_of
 
 STANDARD_INPUT = "-"
-_WITH_DIGEST = re.compile(r"(?P<what>.*\S)\s+(?P<sha256>[0-9A-Fa-f]{64})")
+_WITH_DIGEST = re.compile(
+    r"(?P<what>.*\S)\s+(?:(?P<sha256>[0-9A-Fa-f]{64})|(?P<checksum>[A-Za-z0-9-]+=[0-9A-Fa-f]{32,128}))"
+)
 
 
 def read_items(name: str) -> list[FetchItem]:
@@ -38,7 +40,8 @@ def items_of(text: str) -> list[FetchItem]:
     """The items of a list; empty lines and those that begin with ``#`` say nothing.
 
     Args:
-        text: In each line an item, perhaps followed by blanks and its SHA-256.
+        text: In each line an item, perhaps followed by blanks and its SHA-256, or by another
+            digest as in ``sha-512=...``.
     """
     lines = (line.strip() for line in text.splitlines())
     return [_item(line) for line in lines if line and not line.startswith("#")]
@@ -46,7 +49,9 @@ def items_of(text: str) -> list[FetchItem]:
 
 def _item(line: str) -> FetchItem:
     found = _WITH_DIGEST.fullmatch(line)
-    return FetchItem(found["what"], found["sha256"]) if found else FetchItem(line)
+    if found is None:
+        return FetchItem(line)
+    return FetchItem(found["what"], found["sha256"] or "", found["checksum"] or "")
 
 
 def _read(name: str) -> bytes:

@@ -1,38 +1,37 @@
-"""The digests of files at URLs that a list beside them gives: ``SHA256SUMS``, ``*.sha256``.
+"""The digests of files at URLs that a list beside them gives: ``SHA256SUMS``, ``*.sha512``.
 
 Guarantees: a list counts only if nobody on the way could have altered it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote, unquote, urljoin
 
-from dlcore.engine.download.asking import Asking
+from dlcore.digests import Digest
 from dlcore.engine.download.library import read_if_there
-from dlcore.engine.events import Event
 from dlcore.engine.file_at_url import is_protected_url
 from dlcore.engine.placing import FetchItem
-from dlcore.engine.wanted import Server, Wanted
+from dlcore.engine.plain_urls import PlainUrls
+from dlcore.engine.wanted import Wanted
 from dlcore.errors import ConfigError, ManifestError, NotFoundError
 from dlcore.long_path import long_path
 from dlcore.manifest import MAX_CHECKSUM_LIST_BYTES, parse_checksum_list
 from dlcore.text_files import text_of
-from dlcore.transfer import read_url, redact
+from dlcore.transfer import redact
 from dlcore.waiting import in_thread
 
 
 async def with_checksums(
-    items: Sequence[FetchItem], source: str, ca_file: str, tell: Callable[[Event], None]
+    items: Sequence[FetchItem], source: str, urls: PlainUrls
 ) -> list[FetchItem]:
     """Give items the digests that a list has for them.
 
     Args:
         items: What is to be fetched; nothing: all that the list names, from beside it.
         source: URL or path of the list.
-        ca_file: PEM file of the certificate authorities to trust; empty for the system's.
-        tell: Hears if the server asks for time.
+        urls: Reads it, if it is at a URL.
 
     Raises:
         ConfigError: It could have been altered on the way; or is a file, and nothing else is named.
@@ -42,7 +41,7 @@ async def with_checksums(
         StorageError: It cannot be read.
     """
     is_url = Wanted(source).is_url
-    data = await (_read_url(source, ca_file, tell) if is_url else _read_file(source))
+    data = await (_read_url(source, urls) if is_url else _read_file(source))
     name = unquote(source.partition("?")[0].rpartition("/")[2]) if is_url else Path(source).name
     try:
         text = text_of(data)
@@ -56,28 +55,30 @@ async def with_checksums(
             f"{source} does not say where its files are",
             remedy="Name the URLs of the files, or that of the list.",
         )
-    return [FetchItem(urljoin(source, quote(path)), sha256) for path, sha256 in digests.items()]
+    return [
+        FetchItem(urljoin(source, quote(path)), checksum=str(digest), place=path)
+        for path, digest in digests.items()
+    ]
 
 
-def _with_digest(item: FetchItem, digests: dict[str, str]) -> FetchItem:
+def _with_digest(item: FetchItem, digests: dict[str, Digest]) -> FetchItem:
     """The item with the digest of the longest path in the list with which its URL ends."""
-    if item.sha256 or not Wanted(item.what).is_url:
+    if item.sha256 or item.checksum or not Wanted(item.what).is_url:
         return item
     path = unquote(item.what.partition("#")[0].partition("?")[0])
     fitting = [name for name in digests if path.endswith(f"/{name}")]
-    return item._replace(sha256=digests[max(fitting, key=len)]) if fitting else item
+    if not fitting:
+        return item
+    return item._replace(checksum=str(digests[max(fitting, key=len)]))
 
 
-async def _read_url(url: str, ca_file: str, tell: Callable[[Event], None]) -> bytes:
+async def _read_url(url: str, urls: PlainUrls) -> bytes:
     if not is_protected_url(url):
         raise ConfigError(
             f"{redact(url)} is read without TLS, so anyone could alter it",
             remedy="Use https, or get the list in another way and name the file.",
         )
-    server = Server.of(url)
-    return await Asking(tell).ask(
-        server, lambda: read_url(url, MAX_CHECKSUM_LIST_BYTES, ca_file=ca_file)
-    )
+    return await urls.read(url, MAX_CHECKSUM_LIST_BYTES)
 
 
 async def _read_file(path: str) -> bytes:

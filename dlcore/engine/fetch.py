@@ -17,6 +17,7 @@ from dlcore.engine.events import Event
 from dlcore.engine.fetch_ending import ending_told
 from dlcore.engine.fetch_into import Fetched, fetch_into, target_of
 from dlcore.engine.joint_download import JointDownload
+from dlcore.engine.plain_urls import PlainUrls
 from dlcore.engine.site import NamedSite, Site
 from dlcore.engine.sources import Access, Source, open_mirrors
 from dlcore.engine.target import Target
@@ -31,6 +32,7 @@ async def fetch(
     to: Path,
     endpoints: Sequence[str | EndpointSettings] = (),
     sha256: str = "",
+    checksum: str = "",
     catalog: Path | None = None,
     catalog_sha256: str = "",
     trust_root: Path | None = None,
@@ -58,6 +60,8 @@ async def fetch(
             or ``dp+http://...``. For a URL or a foreign manifest: more URLs of the same file.
         sha256: SHA-256 of the file at a URL, hex. For a URL only, and needed there unless its
             server says it (``Repr-Digest``) over https or on this machine.
+        checksum: Another digest of that file, in place of its SHA-256: ``sha-512=...``, hex; also
+            SHA-1, SHA-224, SHA-384 and BLAKE2b. The file is verified by it as given.
         catalog: Trusted catalog; by default that of the first endpoint, read over TLS.
         catalog_sha256: SHA-256 that the catalog must have, hex.
         trust_root: Root document that must vouch for the catalog by TUF's signatures; then the
@@ -88,7 +92,7 @@ async def fetch(
         StorageError: The local disk failed, or is full; what was verified is kept.
     """
     bus = LoggedBus(on_event)
-    wanted = Wanted(str(what), sha256, mirrors=endpoints)
+    wanted = Wanted(str(what), sha256, mirrors=endpoints, checksum=checksum)
     named = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
     records = Deliveries(deliveries or users_deliveries())
     async with AsyncExitStack() as stack:
@@ -144,7 +148,8 @@ async def prepare(
     check_sha256("catalog's SHA-256", named.catalog_sha256)
     _check_root(wanted, named.trust_root)
     site = Site(named, access, stack, bus.emit)
-    found = await find(wanted, site, access.ca_file, bus.emit)
+    urls = PlainUrls(access.ca_file, bus.emit)
+    found = await find(wanted, site, urls, bus.emit)
     sources = site.sources() if found.urls is None else _mirrors(found, access, stack)
     package = Package(found.manifest, found.document)
     goal = target_of(to, found.manifest, records, beside=found.beside)

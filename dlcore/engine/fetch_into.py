@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from dlcore.digests import FORGEABLE, SHA_256
 from dlcore.engine.deliveries import Deliveries
 from dlcore.engine.delivering import Package, deliver
 from dlcore.engine.download.figures import EndpointFigures
@@ -43,6 +44,8 @@ class Fetched(msgspec.Struct, frozen=True):
         sources: What each endpoint did for the call.
         repaired: Paths of what was there and differed from the manifest, and was put right; also of
             what only an earlier version had, and was removed.
+        verified_by: The digests that decided: ``sha-256``, or the name of another algorithm that
+            the publisher of the file uses.
     """
 
     package: str
@@ -54,6 +57,12 @@ class Fetched(msgspec.Struct, frozen=True):
     bytes_wasted: int = 0
     sources: dict[str, EndpointFigures] = {}
     repaired: tuple[str, ...] = ()
+    verified_by: str = SHA_256
+
+    @property
+    def is_forgeable(self) -> bool:
+        """Whether an attacker can make two files that share the digest that decided."""
+        return self.verified_by in FORGEABLE
 
 
 async def fetch_into(
@@ -83,7 +92,10 @@ async def fetch_into(
     if repaired:
         _log.warning("%s was repaired: %s", goal.path, told(repaired))
     return msgspec.structs.replace(
-        fetching.fetched, path=str(plain_path(goal.path)), repaired=repaired
+        fetching.fetched,
+        path=str(plain_path(goal.path)),
+        repaired=repaired,
+        verified_by=_decisive_algorithm(package.manifest),
     )
 
 
@@ -104,6 +116,12 @@ def target_of(folder: Path, manifest: Manifest, deliveries: Deliveries, *, besid
     if beside and len(names) == 1 and not manifest.folders and "/" not in names[0]:
         return OneFile(folder, names[0], deliveries)
     return OwnFolder(folder, deliveries)
+
+
+def _decisive_algorithm(manifest: Manifest) -> str:
+    """What verified the content: of a single file, its publisher's own algorithm."""
+    given = [item.whole.algorithm for item in manifest.objects if item.given]
+    return given[0] if given else SHA_256
 
 
 class _Fetching:

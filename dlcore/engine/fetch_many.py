@@ -20,6 +20,7 @@ from dlcore.engine.fetch_ending import ending_told
 from dlcore.engine.fetch_into import Fetched, fetch_into
 from dlcore.engine.joint_download import JointDownload
 from dlcore.engine.placing import FetchItem, Placing
+from dlcore.engine.plain_urls import PlainUrls
 from dlcore.engine.site import NamedSite, Site
 from dlcore.engine.sources import Access
 from dlcore.engine.wanted import check_sha256
@@ -73,8 +74,9 @@ async def fetch_many(
     Args:
         items: What to fetch, the most urgent first. What is named twice is fetched once.
         to: Folder that gets everything.
-        checksums: URL or path of a list as ``sha256sum`` writes it: it gives the digests of the
-            files at URLs. If there is no item, all files that it names are fetched from beside it.
+        checksums: URL or path of a list as ``sha256sum``, ``sha512sum`` or ``b2sum`` writes it: it
+            gives the digests of the files at URLs. If there is no item, all files that it names are
+            fetched from beside it, into the folders that it names.
         endpoints: Where packages come from; not used for files at URLs.
         catalog: Trusted catalog; by default that of the first endpoint, read over TLS.
         catalog_sha256: SHA-256 that the catalog must have, hex.
@@ -153,10 +155,12 @@ async def prepare_many(
     if not (wanted or checksums):
         raise ConfigError("nothing is named to be fetched", remedy="Name a package or a URL.")
     check_sha256("catalog's SHA-256", named.catalog_sha256)
+    pool = _pool(stack)
+    urls = PlainUrls(access.ca_file, bus.emit, pool)
     if checksums:
-        wanted = await with_checksums(wanted, checksums, access.ca_file, bus.emit)
+        wanted = await with_checksums(wanted, checksums, urls)
     site = Site(named, access, stack, bus.emit)
-    placing = Placing(to, site, access, records, bus.emit, _pool(stack))
+    placing = Placing(to, site, access, records, bus.emit, urls, pool)
     await _side_by_side([placing.place(item) for item in wanted])
     placing.settle(wanted)
     if named.endpoints and not (site.is_open or placing.errors):

@@ -125,12 +125,11 @@ class Asked(NamedTuple):
     records: Deliveries
 
 
-async def preview_fetch(what: str, sha256: str, asked: Asked) -> FetchPreview:
+async def preview_fetch(item: FetchItem, asked: Asked) -> FetchPreview:
     """Tell what `dlcore.fetch` would do.
 
     Args:
-        what: As there.
-        sha256: As there.
+        item: What to fetch.
         asked: The other arguments of it.
 
     Raises:
@@ -139,7 +138,7 @@ async def preview_fetch(what: str, sha256: str, asked: Asked) -> FetchPreview:
     bus = EventBus()
     async with AsyncExitStack() as stack:
         stack.enter_context(closing(bus))
-        wanted = Wanted(what, sha256, mirrors=asked.site.endpoints)
+        wanted = Wanted(item.what, item.sha256, asked.site.endpoints, item.checksum)
         begun = await prepare(
             wanted, _without_memory(asked), asked.access, asked.to, asked.records, bus, stack
         )

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from dlcore import manifest as documents
 from dlcore.deployment import is_protected
+from dlcore.digests import SHA_256, Digest, sha256_digest
 from dlcore.errors import ConfigError, IntegrityError, ManifestError
-from dlcore.model import EndpointKind, EndpointSettings
+from dlcore.model import EndpointKind, EndpointSettings, File, Manifest, Object
+from dlcore.package_ids import LOCAL_ID
 from dlcore.transfer import Probed
 
-_REMEDY = "Give its SHA-256, with --sha256 or the argument sha256, or a manifest."
+_REMEDY = (
+    "Give its SHA-256, with --sha256 or the argument sha256, another digest with --checksum"
+    " (checksum), a list of digests with --checksums (checksums), or a manifest."
+)
 
 
 def name_of(probed: Probed) -> str:
@@ -30,13 +35,13 @@ def name_of(probed: Probed) -> str:
     return probed.suggested_name
 
 
-def check_digest_is_known(url: str, sha256: str) -> None:
+def check_digest_is_known(url: str, digest: Digest | None) -> None:
     """Refuse a file of which nobody can vouch for the digest, before anything is asked.
 
     Raises:
         ConfigError: The user does not name it, and what the server says could be altered.
     """
-    if not (sha256 or is_protected_url(url)):
+    if not (digest or is_protected_url(url)):
         raise ConfigError(
             "a file at a URL is fetched only with its digest, so that it can be verified",
             remedy=_REMEDY,
@@ -51,28 +56,65 @@ def is_protected_url(url: str) -> bool:
         return False
 
 
-def digest_of(probed: Probed, sha256: str, *, has_mirrors: bool) -> str:
-    """The SHA-256 that the file must have, in hex.
+def digest_of(probed: Probed, digest: Digest | None, *, has_mirrors: bool) -> Digest:
+    """The digest that the file must have.
 
     Args:
         probed: What the server says.
-        sha256: What the user says; empty for what the server says.
+        digest: What the user says; None for what the server says.
         has_mirrors: Whether other servers may have the right file.
 
     Raises:
         ConfigError: Neither says it.
         IntegrityError: The only server has a file with another digest.
     """
-    said = probed.sha256.hex()
-    if not (sha256 or said):
+    said = sha256_digest(probed.sha256) if probed.sha256 else None
+    if not (digest or said):
         raise ConfigError(
             "a file at a URL is fetched only with its digest, and its server does not tell it",
             remedy=_REMEDY,
         )
-    if sha256 and said and said != sha256 and not has_mirrors:
+    is_same_kind = digest and digest.algorithm == SHA_256
+    if digest and said and is_same_kind and said != digest and not has_mirrors:
         raise IntegrityError(
-            f"{probed.name or 'the file'}: its SHA-256 is {said}, as its server says, not {sha256}",
+            f"{probed.name or 'the file'}: its SHA-256 is {said.hex}, as its server says,"
+            f" not {digest.hex}",
             path=probed.name,
             remedy="Check the URL and the digest.",
         )
-    return sha256 or said
+    decisive = digest or said
+    assert decisive
+    return decisive
+
+
+def manifest_of_file(name: str, length_bytes: int, digest: Digest) -> Manifest:
+    """The manifest of a file of which only the digest of the whole is known.
+
+    Raises:
+        IntegrityError: It is empty, and the digest is not that of an empty file.
+    """
+    objects: tuple[Object, ...] = ()
+    file = File(name, 0)
+    if length_bytes:
+        objects = (_object(length_bytes, digest),)
+        file = File(name, length_bytes, 0)
+    elif digest.value != digest.hash().digest():
+        raise IntegrityError(
+            f"{name} is empty at its URL, but its {digest.title} is not that of an empty file",
+            path=name,
+            remedy="Check the URL and the digest.",
+        )
+    return Manifest(
+        schema=1,
+        package_id=LOCAL_ID,
+        version=1,
+        block_bytes=documents.block_bytes_for(length_bytes),
+        objects=objects,
+        files=(file,),
+    )
+
+
+def _object(length_bytes: int, digest: Digest) -> Object:
+    if digest.algorithm == SHA_256:
+        return Object(digest.hex, length_bytes, sha256=digest.value)
+    return Object(digest.hex, length_bytes, given=str(digest))

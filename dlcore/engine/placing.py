@@ -14,14 +14,14 @@ from typing import NamedTuple
 
 from dlcore import manifest as documents
 from dlcore.engine.deliveries import Deliveries
-from dlcore.engine.download.asking import Asking
 from dlcore.engine.events import Event
 from dlcore.engine.fetch_into import target_of
 from dlcore.engine.one_file import OneFile
+from dlcore.engine.plain_urls import PlainUrls
 from dlcore.engine.site import Site
 from dlcore.engine.sources import Access, Mirror, Source, open_mirrors
 from dlcore.engine.target import Target
-from dlcore.engine.wanted import Found, Probing, Wanted, find
+from dlcore.engine.wanted import Found, Wanted, find
 from dlcore.errors import ConfigError, DlcoreError
 from dlcore.transfer import ConnectionPool, redact
 
@@ -32,10 +32,14 @@ class FetchItem(NamedTuple):
     Attributes:
         what: A package id, a URL, or the path of a manifest.
         sha256: SHA-256 of the file at a URL, hex; else empty.
+        checksum: Another digest of it in place of that, as ``sha-512=...``, hex; else empty.
+        place: Path that a single file gets below the folder of all; empty for its own name in it.
     """
 
     what: str
     sha256: str = ""
+    checksum: str = ""
+    place: str = ""
 
     @property
     def shown(self) -> str:
@@ -65,8 +69,9 @@ class Placing:
         site: Has the packages.
         access: What opens endpoints.
         deliveries: What dlcore delivered before.
-        tell: Hears of endpoints that ask for time.
-        pool: The connections to servers of URLs.
+        tell: Hears which digest a server says.
+        urls: Asks what is at URLs.
+        pool: The connections to their servers.
 
     Attributes:
         placed: The items that have a place.
@@ -80,6 +85,7 @@ class Placing:
         access: Access,
         deliveries: Deliveries,
         tell: Callable[[Event], None],
+        urls: PlainUrls,
         pool: ConnectionPool,
     ) -> None:
         self.placed: dict[FetchItem, Placed] = {}
@@ -90,18 +96,18 @@ class Placing:
         self._deliveries = deliveries
         self._tell = tell
         self._pool = pool
-        self._probing = Probing(Asking(tell), pool)
+        self._urls = urls
 
     async def place(self, item: FetchItem) -> None:
         """Find out what an item is; an error is noted."""
         try:
-            wanted = Wanted(item.what, item.sha256)
-            ca_file = self._access.ca_file
-            found = await find(wanted, self._site, ca_file, self._tell, self._probing)
+            name = item.place.rpartition("/")[2]
+            wanted = Wanted(item.what, item.sha256, checksum=item.checksum, name=name)
+            found = await find(wanted, self._site, self._urls, self._tell)
             if found.urls is None:
                 self._site.sources()  # one that cannot be used is this item's error
             goal = self._goal(item, found)
-            self.placed[item] = Placed(found, goal, goal.path.name)
+            self.placed[item] = Placed(found, goal, item.place or goal.path.name)
         except DlcoreError as error:
             self.errors[item] = error
 
@@ -110,7 +116,8 @@ class Placing:
         if found.urls is None:
             folder = self._folder / manifest.package_id
             return target_of(folder, manifest, self._deliveries, beside=False)
-        goal = target_of(self._folder, manifest, self._deliveries, beside=True)
+        folder = self._folder / item.place.rpartition("/")[0]
+        goal = target_of(folder, manifest, self._deliveries, beside=True)
         if isinstance(goal, OneFile):
             return goal
         name = Path(item.what).stem

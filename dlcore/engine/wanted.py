@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcore import manifest as documents
-from dlcore.engine.download.asking import Asking
+from dlcore.digests import Digest, parse_digest, sha256_digest
 from dlcore.engine.events import DigestFromServer, Event
-from dlcore.engine.file_at_url import check_digest_is_known, digest_of, name_of
+from dlcore.engine.file_at_url import (
+    check_digest_is_known,
+    digest_of,
+    manifest_of_file,
+    name_of,
+)
 from dlcore.engine.manifests import load_described
+from dlcore.engine.plain_urls import PlainUrls, Server
 from dlcore.engine.site import Site
-from dlcore.errors import ConfigError, Fault, IntegrityError, NotFoundError, TransferError
+from dlcore.errors import ConfigError, NotFoundError
 from dlcore.long_path import long_path
-from dlcore.model import EndpointSettings, File, Manifest, Object
+from dlcore.model import EndpointSettings, Manifest
 from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, package_id
 from dlcore.printable import quoted
-from dlcore.transfer import ConnectionPool, probe_url
 
 
 class Wanted(NamedTuple):
@@ -28,11 +33,15 @@ class Wanted(NamedTuple):
         what: A package id, a URL, or the path of a manifest.
         sha256: Digest of the file at a URL, hex; else empty.
         mirrors: More URLs of a single file; not used for packages.
+        checksum: Another digest of the file in place of that, as ``sha-512=...``; else empty.
+        name: What the file at a URL is called; empty for what its server or its URL says.
     """
 
     what: str
     sha256: str = ""
     mirrors: Sequence[str | EndpointSettings] = ()
+    checksum: str = ""
+    name: str = ""
 
     @property
     def is_url(self) -> bool:
@@ -43,17 +52,6 @@ class Wanted(NamedTuple):
     def is_package(self) -> bool:
         """Whether it can only be a package of a catalog."""
         return not (self.is_url or _is_file(self.what))
-
-
-class Server(NamedTuple):
-    """A server that is asked before it is an endpoint."""
-
-    name: str
-
-    @classmethod
-    def of(cls, url: str) -> Server:
-        """The server of a URL."""
-        return cls(url.partition("://")[2].partition("/")[0].rpartition("@")[2])
 
 
 class Found(NamedTuple):
@@ -77,34 +75,14 @@ class Found(NamedTuple):
         return self.urls is not None
 
 
-class Probing(NamedTuple):
-    """How servers are asked what is at URLs.
-
-    Attributes:
-        asking: Puts the questions; shared by all of a call, so that a server which asks for time
-            gets it.
-        pool: The connections to use.
-    """
-
-    asking: Asking
-    pool: ConnectionPool | None = None
-
-
-async def find(
-    wanted: Wanted,
-    site: Site,
-    ca_file: str,
-    tell: Callable[[Event], None],
-    probing: Probing | None = None,
-) -> Found:
+async def find(wanted: Wanted, site: Site, urls: PlainUrls, tell: Callable[[Event], None]) -> Found:
     """Find out what is wanted.
 
     Args:
         wanted: What the user says.
         site: Has the packages and native manifests.
-        ca_file: PEM file of the certificate authorities to trust; empty for the system's.
-        tell: Hears of endpoints that ask for time.
-        probing: How servers are asked about URLs; by new connections if None.
+        urls: Asks about plain URLs.
+        tell: Hears which digest a server says.
 
     Raises:
         ConfigError: It cannot be fetched as asked.
@@ -113,9 +91,9 @@ async def find(
         TransferError: An endpoint had to be asked for it, and that failed.
         ManifestError: What describes it is malformed.
     """
-    _check_digest(wanted)
+    digest = _digest_of(wanted)
     if wanted.is_url:
-        return await _find_url(wanted, ca_file, tell, probing or Probing(Asking(tell)))
+        return await _find_url(wanted, digest, urls, tell)
     if _is_file(wanted.what):
         return _find_described(wanted)
     if wanted_id := package_id(wanted.what):
@@ -145,15 +123,32 @@ def check_sha256(name: str, value: str) -> None:
         )
 
 
-def _check_digest(wanted: Wanted) -> None:
-    """Refuse what cannot be a digest, and a digest that nothing would be compared with."""
+def _digest_of(wanted: Wanted) -> Digest | None:
+    """The digest that the user names; refuses one that nothing would be compared with."""
     check_sha256("SHA-256", wanted.sha256)
-    if wanted.sha256 and not wanted.is_url:
+    if not (wanted.sha256 or wanted.checksum):
+        return None
+    if not wanted.is_url:
+        what = "SHA-256" if wanted.sha256 else "checksum"
         raise ConfigError(
-            f"a SHA-256 was given for a file at a URL, but {wanted.what} is not a URL",
-            remedy="Leave --sha256 (sha256) out: the manifest has the digests. To pin a catalog,"
-            " give --catalog-sha256 (catalog_sha256).",
+            f"a {what} was given for a file at a URL, but {wanted.what} is not a URL",
+            remedy="Leave --sha256 and --checksum (sha256, checksum) out: the manifest has the"
+            " digests. To pin a catalog, give --catalog-sha256 (catalog_sha256).",
         )
+    if wanted.sha256 and wanted.checksum:
+        raise ConfigError(
+            "a file has both a SHA-256 and another checksum",
+            remedy="Leave one of --sha256 and --checksum (sha256, checksum) out.",
+        )
+    if wanted.sha256:
+        return sha256_digest(bytes.fromhex(wanted.sha256))
+    try:
+        return parse_digest(wanted.checksum)
+    except ValueError as error:
+        raise ConfigError(
+            f"the checksum {error}",
+            remedy="Give it as in sha-512=0123...; a list of checksums belongs to --checksums.",
+        ) from None
 
 
 def _is_file(path: str) -> bool:
@@ -161,50 +156,23 @@ def _is_file(path: str) -> bool:
 
 
 async def _find_url(
-    wanted: Wanted, ca_file: str, tell: Callable[[Event], None], probing: Probing
+    wanted: Wanted,
+    digest: Digest | None,
+    urls: PlainUrls,
+    tell: Callable[[Event], None],
 ) -> Found:
     """A single file, of which the user or its own server vouches for the digest."""
-    check_digest_is_known(wanted.what, wanted.sha256)
-    server = Server.of(wanted.what)
-    try:
-        probed = await probing.asking.ask(
-            server, lambda: probe_url(wanted.what, ca_file=ca_file, pool=probing.pool)
-        )
-    except TransferError as error:
-        if error.fault is not Fault.NOT_FOUND:
-            raise
-        raise NotFoundError(error.message, remedy="Check the URL.") from None
+    check_digest_is_known(wanted.what, digest)
+    probed = await urls.probe(wanted.what)
     has_mirrors = bool(wanted.mirrors)
-    sha256 = digest_of(probed, wanted.sha256.lower(), has_mirrors=has_mirrors)
-    if not wanted.sha256:
-        tell(DigestFromServer(server.name, sha256))
-    manifest = _manifest_of_file(name_of(probed), probed.length_bytes, sha256)
-    urls = {item.name: [wanted.what, *_urls(wanted.mirrors)] for item in manifest.objects}
+    decisive = digest_of(probed, digest, has_mirrors=has_mirrors)
+    if digest is None:
+        tell(DigestFromServer(Server.of(wanted.what).name, decisive.hex))
+    name = wanted.name or name_of(probed)
+    manifest = manifest_of_file(name, probed.length_bytes, decisive)
+    named = {item.name: [wanted.what, *_urls(wanted.mirrors)] for item in manifest.objects}
     without_ranges = frozenset[str]() if probed.accepts_ranges else frozenset({wanted.what})
-    return Found(manifest, documents.encode(manifest), urls, without_ranges)
-
-
-def _manifest_of_file(name: str, length_bytes: int, sha256: str) -> Manifest:
-    """The manifest of a file of which only the digest of the whole is known."""
-    objects: tuple[Object, ...] = ()
-    file = File(name, 0)
-    if length_bytes:
-        objects = (Object(sha256, length_bytes, sha256=bytes.fromhex(sha256)),)
-        file = File(name, length_bytes, 0)
-    elif sha256 != documents.digest_of(b""):
-        raise IntegrityError(
-            f"{name} is empty at its URL, but its SHA-256 is not that of an empty file",
-            path=name,
-            remedy="Check the URL and the digest.",
-        )
-    return Manifest(
-        schema=1,
-        package_id=LOCAL_ID,
-        version=1,
-        block_bytes=documents.block_bytes_for(length_bytes),
-        objects=objects,
-        files=(file,),
-    )
+    return Found(manifest, documents.encode(manifest), named, without_ranges)
 
 
 def _find_described(wanted: Wanted) -> Found:

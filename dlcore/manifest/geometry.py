@@ -47,7 +47,10 @@ def check(manifest: Manifest) -> None:
     """
     _check_head(manifest)
     for index, item in enumerate(manifest.objects):
-        _check_object(item, manifest.block_bytes, f"objects[{index}]")
+        place = f"objects[{index}]"
+        if item.given and manifest.package_id != LOCAL_ID:
+            raise ManifestError(f"{place}: a package has digests of SHA-256 only")
+        _check_object(item, manifest.block_bytes, place)
     _check_sums(manifest)
     _check_names(manifest)
     _check_cover(manifest)
@@ -109,16 +112,25 @@ def _check_sums(manifest: Manifest) -> None:
 def _check_object(item: Object, block_bytes: int, place: str) -> None:
     if not 1 <= item.length_bytes <= MAX_NUMBER:
         raise ManifestError(f"{place}: length_bytes {item.length_bytes} is out of range")
-    if bool(item.digests) == bool(item.sha256):
+    if bool(item.digests) + bool(item.sha256) + bool(item.given) != 1:
         raise ManifestError(f"{place}: must have either digests or sha256, and not both")
     expected = DIGEST_BYTES * -(-item.length_bytes // block_bytes)
     if item.digests and len(item.digests) != expected:
         raise ManifestError(f"{place}: digests is {len(item.digests)} bytes long, not {expected}")
     if item.sha256 and len(item.sha256) != DIGEST_BYTES:
         raise ManifestError(f"{place}: sha256 is {len(item.sha256)} bytes long, not {DIGEST_BYTES}")
-    name = item.sha256.hex() or object_name(item.length_bytes, block_bytes, item.digests)
+    name = item.sha256.hex() or _given_name(item, place)
+    name = name or object_name(item.length_bytes, block_bytes, item.digests)
     if item.name != name:
         raise ManifestError(f"{place}: name '{printable(item.name)}' does not match its digests")
+
+
+def _given_name(item: Object, place: str) -> str:
+    """The name of an object with a digest as given; empty for others."""
+    try:
+        return item.whole.hex if item.given else ""
+    except ValueError as error:
+        raise ManifestError(f"{place}: given {error}") from None
 
 
 def _check_names(manifest: Manifest) -> None:

@@ -193,9 +193,9 @@ class Partial:
                     remedy="all of it is fetched again; if that repeats, its source is bad",
                 )
 
-    def rejected_sha256(self, object_index: int) -> bytes:
+    def rejected_digest(self, object_index: int) -> bytes:
         """The digest of an object when it did not match last; it has only one, and did not."""
-        return self._whole[object_index].rejected_sha256
+        return self._whole[object_index].rejected
 
     def sync(self) -> None:
         """Make durable what was written before this call, then claim it in the journal.

@@ -10,7 +10,6 @@ and compared after it, so a change in between is noticed.
 from __future__ import annotations
 
 import errno
-import hashlib
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -134,13 +133,14 @@ class _Hashing:
             self._wrong.set()
 
     def _check_object(self, index: int, buffer: memoryview) -> None:
-        digest = hashlib.sha256()
+        wanted = self._manifest.objects[index].whole
+        digest = wanted.hash()
         for block in range(self._manifest.block_count(index)):
             data = self._read(BlockRange.of(index, block, block + 1), buffer)
             if data is None:
                 return
             digest.update(data)
-        if digest.digest() != self._manifest.objects[index].sha256:
+        if digest.digest() != wanted.value:
             self._wrong.set()
 
     def _read(self, blocks: BlockRange, buffer: memoryview) -> memoryview | None:

@@ -7,7 +7,6 @@ SHA-256 by the same call that takes blocks from the network, and written if it m
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from pathlib import Path
 
 from dlcore.errors import IntegrityError
@@ -71,7 +70,8 @@ class _Seeding:
 
     def _take_whole(self, index: int, buffer: memoryview) -> None:
         """Take over an object that has only one digest, if all of it matches."""
-        digest = hashlib.sha256()
+        wanted = self._manifest.objects[index].whole
+        digest = wanted.hash()
         count = self._manifest.block_count(index)
         blocks = [BlockRange.of(index, block, block + 1) for block in range(count)]
         for block in blocks:
@@ -79,7 +79,7 @@ class _Seeding:
             if data is None:
                 return
             digest.update(data)
-        if digest.digest() == self._manifest.objects[index].sha256:
+        if digest.digest() == wanted.value:
             with contextlib.suppress(IntegrityError):  # it changed meanwhile: nothing is kept
                 for block in blocks:
                     self._take(block, buffer)

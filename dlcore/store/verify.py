@@ -210,13 +210,14 @@ class _Verification:
         self._advance(len(data))
 
     def _check_object(self, index: int, buffer: memoryview) -> None:
-        digest = hashlib.sha256()
+        wanted = self._manifest.objects[index].whole
+        digest = wanted.hash()
         count = self._manifest.block_count(index)
         for block in range(count):
             data = self._reader.read(BlockRange.of(index, block, block + 1), buffer)
             digest.update(data)
             self._advance(len(data))
-        if digest.digest() != self._manifest.objects[index].sha256:
+        if digest.digest() != wanted.value:
             self._doubt(BlockRange.of(index, 0, count))
 
     def _doubt(self, blocks: BlockRange) -> None:

@@ -1,4 +1,4 @@
-"""Objects of which only the SHA-256 of the whole is known.
+"""Objects of which only a digest of the whole is known.
 
 Their blocks cannot be verified one by one. They are written as they arrive, and a hash follows the
 contiguous front: from memory if a block arrives exactly there, else read back from disk. The last
@@ -10,7 +10,6 @@ delivery of it is ignored. Thread-safe.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable
 
@@ -31,7 +30,7 @@ class WholeObject:
 
     Attributes:
         verified: Whether all of it is on disk, and matches.
-        rejected_sha256: What its digest was when it did not match last; empty before.
+        rejected: What its digest was when it did not match last; empty before.
     """
 
     def __init__(self, manifest: Manifest, index: int, read: Read) -> None:
@@ -40,11 +39,12 @@ class WholeObject:
         self._read = read
         self._lock = threading.Lock()
         self._states = bytearray(manifest.block_count(index))
-        self.rejected_sha256 = b""
+        self.rejected = b""
+        self._digest = manifest.objects[index].whole
         self._restart()
 
     def _restart(self) -> None:
-        self._hash = hashlib.sha256()
+        self._hash = self._digest.hash()
         self._front = 0
         self._hashing = False
         self.verified = False
@@ -117,12 +117,12 @@ class WholeObject:
 
     def _decide(self) -> bool:
         found = self._hash.digest()
-        if found == self._manifest.objects[self._index].sha256:
+        if found == self._digest.value:
             self._hashing = False
             self.verified = True
         else:
             self._states = bytearray(len(self._states))
-            self.rejected_sha256 = found
+            self.rejected = found
             self._restart()
         return self.verified
 

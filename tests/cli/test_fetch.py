@@ -90,6 +90,26 @@ def test_a_url_without_a_digest_is_refused(here: Here, tmp_path: Path) -> None:
         assert not server.asked
 
 
+@pytest.mark.parametrize("algorithm", ["sha-1", "sha-224", "sha-384", "sha-512", "blake2b"])
+def test_a_file_is_verified_by_whatever_digest_its_publisher_gives(
+    algorithm: str, here: Here, tmp_path: Path
+) -> None:
+    """Fault: a publisher gives a digest that attackers can forge. dlcore says so."""
+    right = hashlib.new(algorithm.replace("-", ""), CONTENT).hexdigest()
+    with mirror(CONTENT) as server:
+        command = ("fetch", server.url(), "-o", tmp_path / "to", "--checksum")
+        wrong = here(*command, f"{algorithm}={right[::-1]}", "--retries", "0")
+        assert not tree(tmp_path / "to")
+        told = here(*command, f"{algorithm}={right}")
+        again = here(*command, f"{algorithm}={right}", "--json")
+    assert wrong.status == 7
+    assert tree(tmp_path / "to") == {"file.bin": digest(CONTENT)}
+    assert f"verified by {algorithm.upper().replace('BLAKE2B', 'BLAKE2b-512')}" in told.out
+    assert ("does not protect against a deliberate forgery" in told.out) is (algorithm == "sha-1")
+    assert again.document["bytes_reused"] == len(CONTENT)
+    assert again.document["verified_by"] == algorithm.replace("blake2b", "blake2b-512")
+
+
 def repr_digest(content: bytes) -> dict[str, str]:
     """What a server says that knows the digest of the whole."""
     told = base64.b64encode(hashlib.sha256(content).digest()).decode()
@@ -258,6 +278,9 @@ def test_a_file_from_a_server_without_ranges_is_read_in_one_stream(
     ("arguments", "word"),
     [
         (("ABC00002", "--sha256", "0" * 64), "SHA-256 was given"),
+        (("ABC00002", "--checksum", f"sha-1={'0' * 40}"), "checksum was given"),
+        (("http://127.0.0.1:9/a", "--checksum", f"md5={'0' * 32}"), "is none of sha-1"),
+        (("http://127.0.0.1:9/a", "--checksum", "SHA256SUMS"), "is not ALGORITHM=HEX"),
         (("ABC00002", "--catalog-sha256", "12"), "catalog's SHA-256"),
         (("ABC00002", "--from", ""), "endpoint is empty"),
         (("ABC00002",), "no endpoint"),

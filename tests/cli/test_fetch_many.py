@@ -226,6 +226,34 @@ def test_a_list_of_checksums_gives_the_digests_of_what_is_named(
     assert "does not say where its files are" in alone.error["message"]
 
 
+def test_files_of_a_list_keep_the_folders_that_it_names(here: Here, tmp_path: Path) -> None:
+    """Fault: a list of checksums has a file of one name in two folders. dlcore puts each into a
+    folder of its own, and none on top of the other.
+    """
+    served = tmp_path / "served"
+    lines = []
+    for name, content in (("x64/tool.zip", b"x64"), ("x86/tool.zip", b"x86"), ("tool.zip", b"no")):
+        (served / name).parent.mkdir(parents=True, exist_ok=True)
+        (served / name).write_bytes(content)
+        lines.append(f"{hashlib.sha512(content).hexdigest()}  {name}")
+    (served / "SHA512SUMS").write_text("\n".join(lines))
+    with python_server(served) as url:
+        command = ("fetch", "--checksums", f"{url}/SHA512SUMS", "-o", tmp_path / "to", "--json")
+        first, again = here(*command), here(*command)
+    assert (first.status, again.status) == (0, 0), first.err
+    (served / "SHA512SUMS").unlink()
+    assert tree(tmp_path / "to") == tree(served)
+    assert {item["verified_by"] for item in first.document} == {"sha-512"}
+    assert [item["bytes_fetched"] for item in again.document] == [0, 0, 0]
+
+
+def test_a_list_of_checksums_that_is_not_there_is_not_found(here: Here, tmp_path: Path) -> None:
+    with python_server(tmp_path) as url:
+        ended = here("fetch", "--checksums", f"{url}/SUMS", "-o", tmp_path / "to", "--json")
+    assert (ended.status, ended.error["code"]) == (4, "not-found")
+    assert ended.error["remedy"] == "Check the URL."
+
+
 def test_a_list_of_checksums_that_anyone_could_alter_is_refused(here: Here, tmp_path: Path) -> None:
     url = "http://192.0.2.1/SHA256SUMS"  # reserved for documentation: nothing is there
     ended = here("fetch", "--checksums", url, "-o", tmp_path / "to", "--json")
@@ -247,6 +275,7 @@ def test_people_are_told_of_each(here: Here, site: Site, tmp_path: Path) -> None
         ((), "nothing is named"),
         (("ABC00001", "ABC00002", "--sha256", WRONG), "--sha256"),
         (("ABC00001", "ABC00002", "--catalog-sha256", "12"), "catalog's SHA-256"),
+        (("ABC00001", "ABC00002", "--checksum", f"sha-1={'0' * 40}"), "--checksum"),
         (("-i", "LIST"), "nothing is named"),
     ],
 )

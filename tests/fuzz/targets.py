@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dlcore.deployment import parse_deployment
+from dlcore.digests import parse_digest
 from dlcore.errors import ConfigError, ManifestError, TaskSequenceError
 from dlcore.manifest import (
     check_path,
@@ -86,9 +87,10 @@ def piece_hash_file(data: bytes) -> None:
 
 @target(ManifestError)
 def checksum_list(data: bytes) -> None:
-    for path, sha256 in parse_checksum_list(data.decode("utf-8", "replace"), "SHA256SUMS").items():
+    listed = parse_checksum_list(data.decode("utf-8", "replace"), "SHA256SUMS")
+    for path, digest in listed.items():
         check_path(path)
-        assert len(bytes.fromhex(sha256)) == 32
+        assert parse_digest(str(digest)) == digest
 
 
 @target(ManifestError)

@@ -108,9 +108,9 @@ class Decisions:
         self._endpoints.rejected(wanted.length_bytes)
         what = package.called(event.object)
         logger.warning("%s from %s does not match", what, event.endpoint or "several endpoints")
-        found = package.partial.rejected_sha256(event.object)
-        expected = wanted.sha256.hex()[:SHOWN_DIGITS]
-        reason = f"its SHA-256 is {found.hex()}, not {expected}…"
+        found = package.partial.rejected_digest(event.object)
+        expected = wanted.whole.hex[:SHOWN_DIGITS]
+        reason = f"its {wanted.whole.title} is {found.hex()}, not {expected}…"
         if event.endpoint:
             error = _mismatch(what, event.endpoint, reason)
             self._endpoints.failed(package, event.endpoint, error)
