@@ -7,22 +7,22 @@ from typing import Final, Literal
 
 from dlcore.errors import ConfigError
 
-Extra = Literal["cli", "metrics", "otel", "publish", "serve", "trust"]
-"""Name of an extra, as in ``pip install 'dlcore-engine[publish]'``."""
+Extra = Literal["buckets", "cli", "metrics", "otel", "serve", "trust"]
+"""Name of an extra, as in ``pip install 'dlcore-engine[buckets]'``."""
 
 _MODULES: Final[dict[Extra, str]] = {
+    "buckets": "obstore",
     "cli": "rich",
     "metrics": "prometheus_client",
     "otel": "opentelemetry.sdk",
-    "publish": "obstore",
     "serve": "cryptography",
     "trust": "tuf",
 }
 _PURPOSES: Final[dict[Extra, str]] = {
+    "buckets": "object stores: az://, s3://, gs://",
     "cli": "live progress",
     "metrics": "metrics for Prometheus",
     "otel": "spans of OpenTelemetry",
-    "publish": "publishing to an object store",
     "serve": "serving as a gateway",
     "trust": "signed catalogs",
 }

@@ -47,6 +47,10 @@ def object_key(name: str) -> str:
     return f"objects/{name}"
 
 
+BUCKET_SCHEMES = frozenset({"az", "s3", "gs"})
+"""Schemes of the URLs of object stores: Azure Blob Storage, Amazon S3, Google Cloud Storage."""
+
+
 class EndpointKind(enum.StrEnum):
     """A kind of source of objects."""
 
@@ -56,6 +60,7 @@ class EndpointKind(enum.StrEnum):
     BLOB = "blob"
     HTTP = "http"
     FILE = "file"
+    BUCKET = "bucket"
 
 
 class Object(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -282,7 +287,8 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     Attributes:
         name: Unique among the endpoints in use; appears in logs, errors and reports.
         kind: What sort of source it is.
-        url: Base URL, or for the kind ``file`` a folder, local or UNC.
+        url: Base URL, for the kind ``bucket`` one of `BUCKET_SCHEMES`; or for the kind ``file`` a
+            folder, local or UNC.
         token_file: File with the registration token of a ``cmg`` or ``cloud-dp``.
         token_env: Environment variable with that token, in place of a file.
         sas_file: File with the shared access signature of a ``blob``; re-read when it is rejected.

@@ -17,6 +17,8 @@ ALLOWED: dict[str, set[str]] = {
     "extras": {"errors"},
     "digests": set(),
     "model": {"errors", "digests"},
+    "file_urls": {"errors"},
+    "buckets": {"errors", "printable"},
     "package_ids": set(),
     "printable": set(),
     "text_files": set(),
@@ -30,17 +32,21 @@ ALLOWED: dict[str, set[str]] = {
     "schedule": {"errors", "model"},
     "store": {"long_path", "errors", "model", "printable", "disk", "native", "manifest"},
     "waiting": set(),
-    "transfer": {"long_path", "errors", "model", "printable", "text_files", "disk", "waiting"},
+    "transfer": {
+        *("long_path", "errors", "model", "printable", "text_files", "disk", "waiting", "extras"),
+        *("buckets", "file_urls"),
+    },
     "trust": {"long_path", "errors", "model", "printable", "disk"},
     "publish": {
         *("long_path", "errors", "extras", "model", "spelling", "disk", "native", "manifest"),
-        "trust",
+        *("trust", "buckets", "file_urls"),
     },
     "emulator": {"long_path", "errors", "extras", "model", "disk", "manifest"},
     "engine": {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust"),
         *("tasksequence", "steps", "machine", "deployment", "schedule", "store", "transfer"),
         *("package_ids", "long_path", "printable", "spelling", "text_files", "digests"),
+        "file_urls",
     },
     "doctor": {
         *("errors", "model", "extras", "long_path", "waiting", "disk", "native", "manifest"),
@@ -63,7 +69,7 @@ ONLY_IN = {
     # The emulator and the live page use its server side.
     "aiohttp": {"transfer/http", "emulator", "cli/live_page"},
     "xxhash": {"native"},
-    "obstore": {"publish"},
+    "obstore": {"publish", "buckets"},
     "defusedxml": {"tasksequence", "transfer", "manifest"},
     "click": {"cli"},
     "prometheus_client": {"cli/metrics"},

@@ -19,7 +19,7 @@ from dlcore.deployment import toml_tables as tables
 from dlcore.deployment.problems import Problems
 from dlcore.deployment.rates import with_rates
 from dlcore.errors import ConfigError
-from dlcore.model import EndpointKind, EndpointSettings
+from dlcore.model import BUCKET_SCHEMES, EndpointKind, EndpointSettings
 
 _COMMON = ("name", "kind", "connections", "cost", "cap_bytes_per_s")
 _WEB = (*_COMMON, "url", "ca_file")
@@ -30,6 +30,7 @@ _KEYS = {
     EndpointKind.DP: _WEB,
     EndpointKind.HTTP: _WEB,
     EndpointKind.FILE: (*_COMMON, "path"),
+    EndpointKind.BUCKET: _WEB,
 }
 _PATHS = ("token_file", "sas_file", "ca_file")
 _SECRETS = ("token", "sas")
@@ -83,7 +84,7 @@ def resolve(path: Path, text: str) -> str:
 
 def is_protected(endpoint: EndpointSettings) -> bool:
     """Whether what travels cannot be read or altered on the way: TLS, or never off this machine."""
-    if endpoint.kind is EndpointKind.FILE:
+    if endpoint.kind in {EndpointKind.FILE, EndpointKind.BUCKET}:  # a bucket refuses all else
         return True
     parts = urlsplit(endpoint.url)
     return parts.scheme == "https" or _is_loopback(parts.hostname or "")
@@ -160,16 +161,20 @@ def _without_secrets(table: tables.Table, where: str, problems: Problems) -> tab
 
 def _check_url(endpoint: EndpointSettings, where: str) -> None:
     """Refuse what is not the bare address of a site or container; the URL is never repeated."""
+    is_bucket = endpoint.kind is EndpointKind.BUCKET
+    schemes = BUCKET_SCHEMES if is_bucket else frozenset({"http", "https"})
     try:
         parts = urlsplit(endpoint.url)
-        is_web = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        is_web = parts.scheme in schemes and bool(parts.hostname)
         _ = parts.port  # a port out of range shows only here
     except ValueError:
         is_web = False
     if not is_web or _UNSAFE.search(endpoint.url):
+        what = "the URL of a bucket" if is_bucket else "an http or https URL"
+        example = "s3://bucket/site" if is_bucket else "https://cmg1.contoso.com"
         raise ConfigError(
-            f"{where}.url: not an http or https URL",
-            remedy='Write it as in "https://cmg1.contoso.com", special characters quoted as %XX.',
+            f"{where}.url: not {what}",
+            remedy=f'Write it as in "{example}", special characters quoted as %XX.',
         )
     if "@" in parts.netloc or "?" in endpoint.url or "#" in endpoint.url:
         raise ConfigError(

@@ -13,7 +13,9 @@ SERVE_CONTENT = (
     'the CMG setting "Allow CMG to function as a cloud distribution point'
     ' and serve content from Azure storage"'
 )
-CLOUD_KINDS = frozenset({EndpointKind.CMG, EndpointKind.CLOUD_DP, EndpointKind.BLOB})
+CLOUD_KINDS = frozenset(
+    {EndpointKind.CMG, EndpointKind.CLOUD_DP, EndpointKind.BLOB, EndpointKind.BUCKET}
+)
 
 
 class Candidate(NamedTuple):

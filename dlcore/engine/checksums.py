@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import quote, unquote, urljoin
+from urllib.parse import quote, unquote
 
 from dlcore.digests import Digest
 from dlcore.engine.download.library import read_if_there
@@ -55,8 +55,9 @@ async def with_checksums(
             f"{source} does not say where its files are",
             remedy="Name the URLs of the files, or that of the list.",
         )
+    folder = source.partition("#")[0].partition("?")[0].rpartition("/")[0]
     return [
-        FetchItem(urljoin(source, quote(path)), checksum=str(digest), place=path)
+        FetchItem(f"{folder}/{quote(path)}", checksum=str(digest), place=path)
         for path, digest in digests.items()
     ]
 

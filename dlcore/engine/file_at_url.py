@@ -10,9 +10,10 @@ from dlcore import manifest as documents
 from dlcore.deployment import is_protected
 from dlcore.digests import SHA_256, Digest, sha256_digest
 from dlcore.errors import ConfigError, IntegrityError, ManifestError
+from dlcore.file_urls import is_file_url
 from dlcore.model import EndpointKind, EndpointSettings, File, Manifest, Object
 from dlcore.package_ids import LOCAL_ID
-from dlcore.transfer import Probed
+from dlcore.transfer import Probed, is_bucket_url
 
 _REMEDY = (
     "Give its SHA-256, with --sha256 or the argument sha256, another digest with --checksum"
@@ -50,6 +51,8 @@ def check_digest_is_known(url: str, digest: Digest | None) -> None:
 
 def is_protected_url(url: str) -> bool:
     """Whether nobody on the way can alter what is read there."""
+    if is_file_url(url) or is_bucket_url(url):
+        return True
     try:
         return is_protected(EndpointSettings("url", EndpointKind.HTTP, url))
     except ValueError:  # it is no URL at all

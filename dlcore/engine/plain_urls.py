@@ -25,7 +25,7 @@ class Server(NamedTuple):
     @classmethod
     def of(cls, url: str) -> Server:
         """The server of a URL."""
-        return cls(url.partition("://")[2].partition("/")[0].rpartition("@")[2])
+        return cls(url.partition("://")[2].partition("/")[0].rpartition("@")[2] or "file")
 
 
 class PlainUrls:

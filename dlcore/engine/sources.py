@@ -12,11 +12,18 @@ from urllib.parse import urlsplit
 
 from dlcore.disk.faults import storage_error
 from dlcore.errors import ConfigError, NotFoundError
+from dlcore.file_urls import is_file_url, path_of_file_url
 from dlcore.long_path import long_path
 from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.schedule import Terms
 from dlcore.spelling import hint
-from dlcore.transfer import ConnectionPool, Endpoint, open_endpoint, open_urls
+from dlcore.transfer import (
+    ConnectionPool,
+    Endpoint,
+    is_bucket_url,
+    open_endpoint,
+    open_urls,
+)
 
 TOKEN_ENV: Final = "DLCORE_TOKEN"  # noqa: S105  # the name of a variable
 SAS_ENV: Final = "DLCORE_SAS"
@@ -121,7 +128,8 @@ def open_mirrors(
     mirrors: list[Mirror] = []
     pool = pool or ConnectionPool()
     for number, named in enumerate(by_server.values()):
-        name = _name(_host(next(iter(named.values()))) or "url", number)
+        url = next(iter(named.values()))
+        name = _name(_host(url) or ("file" if is_file_url(url) else "url"), number)
         sends_ranges = not any(url in without_ranges for url in named.values())
         endpoint = open_urls(
             name, named, pool=pool, ca_file=access.ca_file, sends_ranges=sends_ranges
@@ -143,7 +151,7 @@ def settings_of(source: str | EndpointSettings, number: int, access: Access) -> 
     """The settings of an endpoint that is named by them, or by a text.
 
     Args:
-        source: ``kind+url``, a URL, or a folder; settings stay as they are.
+        source: ``kind+url``, a URL, or a folder, perhaps as a URL; settings stay as they are.
         number: Counts the endpoints from 0, so that their names differ.
         access: What opens those that are named by a text.
 
@@ -183,11 +191,10 @@ def _kind_and_url(source: str) -> tuple[EndpointKind, str]:
             f"{source}: {kind} is no kind of endpoint{hint(kind, list(EndpointKind))}",
             remedy=f"Kinds that may stand before a URL: {', '.join(EndpointKind)}.",
         )
-    if source.lower().startswith("file://"):
-        raise ConfigError(
-            f"{source}: a folder is not named by a URL",
-            remedy=r"Name the folder itself, such as /srv/site, C:\site or \\server\share\site.",
-        )
+    if is_file_url(source):
+        return EndpointKind.FILE, path_of_file_url(source)
+    if is_bucket_url(source):
+        return EndpointKind.BUCKET, source
     return (EndpointKind.HTTP if "://" in source else EndpointKind.FILE), source
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from dlcore import manifest as documents
 from dlcore.digests import Digest, parse_digest, sha256_digest
@@ -20,10 +20,13 @@ from dlcore.engine.manifests import load_described
 from dlcore.engine.plain_urls import PlainUrls, Server
 from dlcore.engine.site import Site
 from dlcore.errors import ConfigError, NotFoundError
+from dlcore.file_urls import is_file_url
 from dlcore.long_path import long_path
-from dlcore.model import EndpointSettings, Manifest
+from dlcore.model import BUCKET_SCHEMES, EndpointSettings, Manifest
 from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, package_id
 from dlcore.printable import quoted
+
+_SCHEMES: Final = frozenset({"http", "https"}) | BUCKET_SCHEMES
 
 
 class Wanted(NamedTuple):
@@ -46,7 +49,7 @@ class Wanted(NamedTuple):
     @property
     def is_url(self) -> bool:
         """Whether it is a file at a URL."""
-        return self.what.lower().startswith(("http://", "https://"))
+        return self.what.partition("://")[0].lower() in _SCHEMES or is_file_url(self.what)
 
     @property
     def is_package(self) -> bool:
@@ -100,7 +103,7 @@ async def find(wanted: Wanted, site: Site, urls: PlainUrls, tell: Callable[[Even
         library = await site.library()
         return Found(*await library.manifest(wanted_id), urls=None)
     raise NotFoundError(
-        f"{quoted(wanted.what)} is neither a package id, nor an http(s) URL,"
+        f"{quoted(wanted.what)} is neither a package id, nor a URL that dlcore reads,"
         " nor a file that exists",
         remedy=HOW_TO_WRITE_A_PACKAGE_ID,
     )

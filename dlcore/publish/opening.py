@@ -7,12 +7,19 @@ from urllib.parse import urlsplit
 
 from dlcore.errors import ConfigError
 from dlcore.extras import require
+from dlcore.file_urls import is_file_url, path_of_file_url
 from dlcore.long_path import why_no_folder
+from dlcore.model import BUCKET_SCHEMES
 from dlcore.publish.bucket import BucketDestination
 from dlcore.publish.destination import Destination, Site
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
-from dlcore.publish.remote import BUCKET_SCHEMES, WEB_SCHEMES, RemoteSite
+from dlcore.publish.remote import WEB_SCHEMES, RemoteSite
+
+
+def _folder_in(where: str) -> str:
+    """The folder that a text names, or the text, if that is a URL of something else."""
+    return path_of_file_url(where) if is_file_url(where) else where
 
 
 def open_destination(where: str, policy: PublishPolicy = DEFAULT_POLICY) -> Destination:
@@ -23,6 +30,7 @@ def open_destination(where: str, policy: PublishPolicy = DEFAULT_POLICY) -> Dest
             fault. No message repeats the URL's query or credentials. Or Windows has no folder
             of this path.
     """
+    where = _folder_in(where)
     if "://" not in where:
         if reason := why_no_folder(Path(where)):
             raise ConfigError(f"{where}: {reason}", remedy="Choose another name.")
@@ -42,6 +50,7 @@ def open_site(where: str, policy: PublishPolicy = DEFAULT_POLICY, *, ca_file: st
     Raises:
         ConfigError: As `open_destination`; or the file cannot be used.
     """
+    where = _folder_in(where)
     if "://" not in where:
         return FolderDestination(Path(where), policy)
     schemes = BUCKET_SCHEMES | WEB_SCHEMES
@@ -59,4 +68,4 @@ def _check_url(where: str, purpose: str, schemes: frozenset[str], refusal: str) 
     if parts.scheme not in schemes or not parts.netloc:
         examples = ["az://container/prefix", "s3://...", "gs://...", *sorted(schemes & WEB_SCHEMES)]
         raise ConfigError(refusal, remedy=f"Name a folder, or a URL such as {', '.join(examples)}.")
-    require("publish")
+    require("buckets")

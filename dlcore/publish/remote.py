@@ -12,16 +12,15 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dlcore.buckets import open_bucket, opening_faults, store_faults
 from dlcore.errors import ConfigError, Fault, NotFoundError, TransferError
 from dlcore.publish.destination import Stored
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
-from dlcore.publish.store_faults import opening_faults, store_faults
 from dlcore.publish.streams import Streams
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore
 
-BUCKET_SCHEMES = frozenset({"az", "s3", "gs"})
 WEB_SCHEMES = frozenset({"http", "https"})
 
 ADDRESS = "dlcore_address"  # user metadata of an object; Azure allows only C identifiers
@@ -47,7 +46,7 @@ class RemoteSite:
         self._policy = policy
         self._is_web = url.partition(":")[0] in WEB_SCHEMES
         trusted = _authorities(ca_file)
-        self._store = _open_web(url, trusted) if self._is_web else _open_bucket(url, trusted)
+        self._store = _open_web(url, trusted) if self._is_web else open_bucket(url, client=trusted)
         self._sends_ranges = True  # as far as is known; a web server may not
         self._streams = Streams(self._stream)
 
@@ -126,13 +125,6 @@ class RemoteSite:
     def faults(self) -> AbstractContextManager[None]:
         """Translate the store's errors."""
         return store_faults(self._name)
-
-
-def _open_bucket(url: str, trusted: ClientConfig) -> ObjectStore:
-    from obstore.store import from_url
-
-    with opening_faults(url):  # options that are given hide those of the environment
-        return from_url(url, client_options=trusted) if trusted else from_url(url)
 
 
 def _open_web(url: str, trusted: ClientConfig) -> ObjectStore:

@@ -16,11 +16,9 @@ from dlcore.transfer.endpoints.contact import Contact
 from dlcore.transfer.endpoints.factory import (
     contact_endpoint,
     open_endpoint,
-    open_urls,
-    probe_url,
-    read_url,
     try_credentials,
 )
+from dlcore.transfer.endpoints.named_urls import is_bucket_url, open_urls, probe_url, read_url
 from dlcore.transfer.endpoints.probe import Probed
 from dlcore.transfer.http.exchanges import Exchange, Observe, ask_for, observed
 from dlcore.transfer.http.pool import ConnectionPool
@@ -56,6 +54,7 @@ __all__ = [
     "authorities",
     "contact_endpoint",
     "ignore",
+    "is_bucket_url",
     "observed",
     "open_endpoint",
     "open_urls",

@@ -8,27 +8,26 @@ read.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-from yarl import URL
-
+from dlcore.buckets import StoredBucket
 from dlcore.errors import ConfigError
-from dlcore.model import EndpointKind, EndpointSettings
+from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
 from dlcore.transfer.endpoints.blob import BlobEndpoint
+from dlcore.transfer.endpoints.bucket import BucketEndpoint
 from dlcore.transfer.endpoints.cmg import CmgEndpoint
 from dlcore.transfer.endpoints.contact import Contact, contact
 from dlcore.transfer.endpoints.credentials import secret_of
 from dlcore.transfer.endpoints.distribution_point import DistributionPointEndpoint
 from dlcore.transfer.endpoints.folder import FolderEndpoint
-from dlcore.transfer.endpoints.probe import Probed, probe
-from dlcore.transfer.endpoints.web_server import UrlEndpoint, WebServerEndpoint
+from dlcore.transfer.endpoints.named_urls import checked_bucket_url, checked_url
+from dlcore.transfer.endpoints.web_server import WebServerEndpoint
 from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.pool import ConnectionPool
-from dlcore.transfer.http.readers import read_document
 from dlcore.transfer.http.redaction import redact
-from dlcore.transfer.http.urls import exact_url, is_protected
+from dlcore.transfer.http.urls import is_protected
 from dlcore.transfer.interface import Endpoint, Observer, ignore
 
 _MAY_USE_PLAIN_HTTP = {EndpointKind.DP, EndpointKind.HTTP}  # neither is sent a credential
@@ -60,6 +59,8 @@ def open_endpoint(
             connections=settings.connections,
             policy=pool.policy,
         )
+    if settings.kind is EndpointKind.BUCKET:
+        return _open_bucket(settings, pool, observer)
     base_url = _base_url(settings)
     client = _client(settings, pool, follows_redirects=settings.kind is EndpointKind.HTTP)
     match settings.kind:
@@ -74,52 +75,6 @@ def open_endpoint(
             )
         case EndpointKind.CMG | EndpointKind.CLOUD_DP:
             return _open_cmg(settings, base_url, pool, observer, clock)
-
-
-def open_urls(
-    name: str,
-    urls: Mapping[str, str],
-    *,
-    pool: ConnectionPool | None = None,
-    ca_file: str = "",
-    sends_ranges: bool = True,
-) -> Endpoint:
-    """Make an endpoint of objects at explicit URLs: one mirror.
-
-    Args:
-        name: Name of the endpoint.
-        urls: URL of each object, by the object's name.
-        pool: The connections that all endpoints of the process share; new ones if None.
-        ca_file: PEM file of the authorities to trust; empty for the system's store.
-        sends_ranges: Whether the server sends parts of them, as far as is known (`probe_url`).
-
-    Raises:
-        ConfigError: A URL cannot be used.
-    """
-    for url in urls.values():
-        _checked_url(name, url)
-    client = HttpClient(name, pool, ca_file=ca_file, follows_redirects=True)
-    return UrlEndpoint(name, dict(urls), client, sends_ranges=sends_ranges)
-
-
-async def probe_url(url: str, *, ca_file: str = "", pool: ConnectionPool | None = None) -> Probed:
-    """Find out the length and name of what is at a URL.
-
-    Args:
-        url: Absolute, http or https; sent exactly as given.
-        ca_file: PEM file of the authorities to trust; empty for the system's store.
-        pool: The connections to use; new ones if None.
-
-    Raises:
-        ConfigError: The URL or the file cannot be used.
-        TransferError: The server cannot be reached, refuses, or does not say the length.
-    """
-    name = _checked_url("url", url).raw_host or ""
-    client = HttpClient(name, pool, ca_file=ca_file, follows_redirects=True)
-    try:
-        return await probe(url, client)
-    finally:
-        await client.aclose()
 
 
 def try_credentials(settings: EndpointSettings) -> str:
@@ -158,29 +113,17 @@ async def contact_endpoint(settings: EndpointSettings) -> Contact:
     """
     client = _client(settings, ConnectionPool())
     try:
-        return await contact(_base_url(settings), client)
+        return await contact(await _contact_url(settings), client)
     finally:
         await client.aclose()
 
 
-async def read_url(url: str, limit_bytes: int, *, ca_file: str = "") -> bytes:
-    """Read a short document at a URL.
-
-    Args:
-        url: Absolute, http or https; sent exactly as given.
-        limit_bytes: Longest document to accept.
-        ca_file: PEM file of the authorities to trust; empty for the system's store.
-
-    Raises:
-        ConfigError: The URL or the file cannot be used.
-        TransferError: The server cannot be reached or refuses, or the document is too long.
-    """
-    name = _checked_url("url", url).raw_host or ""
-    client = HttpClient(name, ca_file=ca_file, follows_redirects=True)
-    try:
-        return await read_document(client, url, limit_bytes)
-    finally:
-        await client.aclose()
+def _open_bucket(
+    settings: EndpointSettings, pool: ConnectionPool, observer: Observer
+) -> BucketEndpoint:
+    url = checked_bucket_url(settings.name, settings.url)
+    bucket = StoredBucket(url, settings.name)
+    return BucketEndpoint(settings.name, bucket, _client(settings, pool), observer=observer)
 
 
 def _open_cmg(
@@ -227,8 +170,16 @@ def _client(
     )
 
 
+async def _contact_url(settings: EndpointSettings) -> str:
+    """A URL of the endpoint without a credential."""
+    if settings.kind is not EndpointKind.BUCKET:
+        return _base_url(settings)
+    bucket = StoredBucket(checked_bucket_url(settings.name, settings.url), settings.name)
+    return (await bucket.sign(CATALOG_KEY, 1)).partition("?")[0]
+
+
 def _base_url(settings: EndpointSettings) -> str:
-    url = _checked_url(settings.name, settings.url)
+    url = checked_url(settings.name, settings.url)
     if url.raw_query_string or url.raw_fragment:
         raise ConfigError(
             f"endpoint {settings.name}: {redact(settings.url)} has a query or fragment",
@@ -241,13 +192,3 @@ def _base_url(settings: EndpointSettings) -> str:
             remedy=f"Change {redact(settings.url)} to https.",
         )
     return settings.url.rstrip("/")
-
-
-def _checked_url(name: str, url: str) -> URL:
-    try:
-        return exact_url(url)
-    except ValueError as error:
-        raise ConfigError(
-            f"endpoint {name}: {redact(url)} {error}",
-            remedy="Give an absolute http or https URL, percent-encoded, without a password.",
-        ) from None

@@ -11,7 +11,7 @@ import asyncio
 import errno
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import BufferedReader, FileIO
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -21,7 +21,7 @@ from dlcore.long_path import long_path
 from dlcore.model import EndpointKind, Manifest, object_key
 from dlcore.printable import printable
 from dlcore.transfer.endpoints.abandonable import AbandonableThreads, TooManyHangError
-from dlcore.transfer.endpoints.placement import PackagePlacement, all_objects
+from dlcore.transfer.endpoints.placement import PackagePlacement, all_objects, objects_named
 from dlcore.transfer.http.faults import REMEDIES
 from dlcore.transfer.policy import TransferPolicy
 from dlcore.transfer.sink import SinkWriter
@@ -52,6 +52,7 @@ class FolderEndpoint:
         folder: Root of the published layout.
         connections: Ranges to read at once, at most.
         policy: Gives the length of one read, and when a read is given up.
+        files: Path of each object, by the object's name; None for the published layout.
     """
 
     kind = EndpointKind.FILE
@@ -63,9 +64,11 @@ class FolderEndpoint:
         *,
         connections: int = 4,
         policy: TransferPolicy | None = None,
+        files: Mapping[str, Path] | None = None,
     ) -> None:
         self.name = name
         self._folder = long_path(folder)
+        self._files = files
         self._policy = policy or TransferPolicy()
         self._reads = asyncio.Semaphore(min(connections, self._policy.max_folder_reads))
         self._threads = AbandonableThreads(self._policy.max_folder_threads)
@@ -83,12 +86,29 @@ class FolderEndpoint:
             raise self._error(Fault.RANGE, f"{path} is longer than {limit_bytes} bytes")
         return data
 
+    async def length_bytes(self, key: str) -> int:
+        """Length of a file in the folder.
+
+        Raises:
+            TransferError: It cannot be read; ``NOT_FOUND`` if there is no such file.
+        """
+        path = self._path(key)
+
+        def look() -> int:
+            with _opened(path, self._folder) as file:
+                return file.seek(0, os.SEEK_END)
+
+        return await self._in_thread(path, look)
+
     async def locate(self, manifest: Manifest) -> PackagePlacement:
         """All objects, without looking; a missing one is ``NOT_FOUND`` when it is read."""
+        held = all_objects(manifest)
+        if self._files is not None:
+            held = objects_named(manifest, self._files, self.name)
 
         async def read(index: int, span: tuple[int, int], writer: SinkWriter) -> None:
             wanted = manifest.objects[index]
-            path = self._path(object_key(wanted.name))
+            path = self._path_of(wanted.name)
             start, end = span
             async with self._reads:
                 while start < end:
@@ -96,7 +116,7 @@ class FolderEndpoint:
                     await writer.write(await self._read(path, start, stop, wanted.length_bytes))
                     start = stop
 
-        return PackagePlacement(all_objects(manifest), read)
+        return PackagePlacement(held, read)
 
     async def aclose(self) -> None:
         """Do nothing: no file is open between reads."""
@@ -134,6 +154,12 @@ class FolderEndpoint:
                 ) from None
             reason = printable(error.strerror or type(error).__name__)
             raise self._error(_fault_of(error), f"{path}: {reason}") from None
+
+    def _path_of(self, name: str) -> Path:
+        """Where an object is."""
+        if self._files is None:
+            return self._path(object_key(name))
+        return long_path(self._files[name])
 
     def _path(self, key: str) -> Path:
         relative = PurePosixPath(key)

@@ -49,6 +49,15 @@ async def probe(url: str, client: HttpClient) -> Probed:
         if response.status == 200 and length_bytes is not None and _offers_ranges(response):
             check_content_coding(response)
             return _probed(url, response, length_bytes, accepts_ranges=True)
+    return await probe_part(url, client)
+
+
+async def probe_part(url: str, client: HttpClient) -> Probed:
+    """Ask with ``GET`` for the first byte, where ``HEAD`` is not allowed.
+
+    Raises:
+        TransferError: As `probe`.
+    """
     headers = {**WANT_DIGEST, **range_header(0, 1)}
     with await client.request("GET", url, headers=headers) as response:
         if response.status not in {200, 206, 416}:
@@ -69,7 +78,7 @@ def _probed(url: str, response: Response, length_bytes: int, *, accepts_ranges: 
     return Probed(
         length_bytes,
         accepts_ranges,
-        _last_component(url),
+        last_component(url),
         suggested_name(response.headers.get("Content-Disposition", "")),
         parse_repr_digest(response.headers.get("Repr-Digest", "")) or b"",
     )
@@ -88,6 +97,7 @@ def _total(response: Response) -> int | None:
     return found.total if found and found.start == 0 and found.end == 1 else None
 
 
-def _last_component(url: str) -> str:
+def last_component(url: str) -> str:
+    """Last component of a URL's path, decoded."""
     path = url.partition("#")[0].partition("?")[0].partition("://")[2]
     return unquote(path.partition("/")[2].rpartition("/")[2])

@@ -21,13 +21,16 @@ from dlcore.errors import (
     NotFoundError,
     TransferError,
 )
-from dlcore.manifest.refusal import printable
+from dlcore.printable import printable
 
 CREDENTIALS_REMEDY = (
     "Set the store's variables in the environment, for example AZURE_STORAGE_ACCOUNT_NAME and"
     " AZURE_STORAGE_ACCOUNT_KEY."
 )
 
+_MAX_SHOWN_CHARACTERS = 200
+_METADATA = re.compile(r"//(169\.254\.|metadata\.|\[fd00:ec2::254\])|token request", re.IGNORECASE)
+_BUSY = frozenset({429, 503})
 _REPLY = re.compile(r"Error performing .* status code: (\d{3}).*", re.DOTALL)
 _QUOTED = re.compile(r'"[^"]*("|$)|`[^`]*(`|$)|\'[^\']*(\'|$)')
 _QUERY = re.compile(r"\?\S*")
@@ -86,13 +89,21 @@ def shown(error: BaseException) -> str:
     line = text.partition("\n")[0]
     for secret, stand_in in ((_QUOTED, "***"), (_QUERY, "?***"), (_USERINFO, "//***@")):
         line = secret.sub(stand_in, line)
-    return printable(line)
+    return printable(line, max_characters=_MAX_SHOWN_CHARACTERS)
 
 
 def _failure(error: Exception, site: str) -> DlcoreError:
     from obstore import exceptions as store
 
     message = f"{site}: {shown(error)}"
+    if _METADATA.search(str(error)):
+        return AuthError(
+            "the environment has no credentials, and this machine's cloud gives none",
+            fault=Fault.AUTH,
+            endpoint=site,
+            remedy=f"{CREDENTIALS_REMEDY} For what anyone may read: AWS_SKIP_SIGNATURE=true,"
+            " AZURE_SKIP_SIGNATURE=true or GOOGLE_SKIP_SIGNATURE=true.",
+        )
     if isinstance(error, store.PermissionDeniedError | store.UnauthenticatedError):
         return AuthError(
             shown(error),
@@ -104,10 +115,16 @@ def _failure(error: Exception, site: str) -> DlcoreError:
         return NotFoundError(message, remedy="Create the container or bucket.")
     return TransferError(
         shown(error),
-        fault=Fault.SERVER,
+        fault=Fault.BUSY if _status_of(error) in _BUSY else Fault.SERVER,
         endpoint=site,
         remedy="Run the command again; what is already stored is not sent again.",
     )
+
+
+def _status_of(error: BaseException) -> int:
+    """The status of the store's reply; 0 if there was none."""
+    reply = _REPLY.search(str(error))
+    return int(reply[1]) if reply else 0
 
 
 def _status(status: int) -> str:

@@ -1,0 +1,124 @@
+"""Reads objects of a bucket: by URLs that its credentials sign, or through the store's library.
+
+Guarantees: errors of the library become errors of dlcore. That nothing is stored under a key is a
+`NotFoundError`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+
+from dlcore.buckets.faults import store_faults
+from dlcore.buckets.opening import open_bucket, skips_signatures
+from dlcore.errors import DlcoreError
+
+if TYPE_CHECKING:
+    from obstore import SignCapableStore
+
+
+_MIN_PIECE_BYTES = 256 << 10  # so that a rate cap and the figures see bytes as they arrive
+
+
+class CannotSignError(Exception):
+    """The credentials cannot sign URLs: there are none, or they are of another sort."""
+
+
+class ObjectBytes(NamedTuple):
+    """A part of an object.
+
+    Attributes:
+        total_bytes: Length of the whole object.
+        pieces: The part's bytes, in order.
+    """
+
+    total_bytes: int
+    pieces: AsyncIterator[memoryview]
+
+
+class Bucket(Protocol):
+    """A bucket or container, from some prefix on."""
+
+    async def sign(self, key: str, life_s: float) -> str:
+        """A URL with which anyone may read an object for a time.
+
+        Args:
+            key: The object, below the prefix.
+            life_s: Seconds from now.
+
+        Raises:
+            CannotSignError: The credentials cannot do that.
+        """
+        ...
+
+    def read(self, key: str, start: int, end: int) -> AbstractAsyncContextManager[ObjectBytes]:
+        """Read bytes ``[start, end)`` of an object.
+
+        Raises:
+            NotFoundError: There is none.
+            TransferError: The store failed, or refuses.
+        """
+        ...
+
+    async def length_bytes(self, key: str) -> int:
+        """Length of an object.
+
+        Raises:
+            NotFoundError: There is none.
+            TransferError: The store failed, or refuses.
+        """
+        ...
+
+
+class StoredBucket:
+    """A bucket behind obstore. Implements `Bucket`.
+
+    Args:
+        url: Scheme, bucket or container, and prefix; without credentials.
+        name: What errors call it; by default its URL.
+
+    Raises:
+        ConfigError: The environment does not say how to reach the store; the user's fault.
+    """
+
+    def __init__(self, url: str, name: str = "") -> None:
+        self._url = url
+        self._name = name or url
+        self._store = open_bucket(url, only_reads=True)
+
+    async def sign(self, key: str, life_s: float) -> str:
+        """A URL that the environment's credentials sign; see `Bucket.sign`."""
+        import obstore
+
+        if skips_signatures(self._url.partition("://")[0], os.environ):
+            raise CannotSignError("the environment says to sign nothing")
+        store = cast("SignCapableStore", self._store)
+        try:
+            with store_faults(self._name):
+                return await obstore.sign_async(store, "GET", key, timedelta(seconds=life_s))
+        except DlcoreError as error:
+            raise CannotSignError(error.message) from None
+
+    @asynccontextmanager
+    async def read(self, key: str, start: int, end: int) -> AsyncIterator[ObjectBytes]:
+        """Ask for a range by the library; see `Bucket.read`."""
+        import obstore
+
+        with store_faults(self._name):
+            found = await obstore.get_async(self._store, key, options={"range": (start, end)})
+            yield ObjectBytes(found.meta["size"], _views(found.stream(_MIN_PIECE_BYTES)))
+
+    async def length_bytes(self, key: str) -> int:
+        """Ask by the library; see `Bucket.length_bytes`."""
+        import obstore
+
+        with store_faults(self._name):
+            return (await obstore.head_async(self._store, key))["size"]
+
+
+async def _views(stream: object) -> AsyncIterator[memoryview]:
+    async for piece in cast("AsyncIterator[bytes]", stream):
+        yield memoryview(piece)

@@ -1,0 +1,185 @@
+"""Single files at URLs that somebody names: on a web server, in a bucket, or in a folder.
+
+Guarantees: a URL that cannot be used is refused before any request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import aclosing
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from yarl import URL
+
+from dlcore.buckets import StoredBucket
+from dlcore.errors import ConfigError
+from dlcore.extras import require
+from dlcore.file_urls import is_file_url, path_of_file_url
+from dlcore.model import BUCKET_SCHEMES
+from dlcore.transfer.endpoints.bucket import BucketEndpoint
+from dlcore.transfer.endpoints.folder import FolderEndpoint
+from dlcore.transfer.endpoints.probe import Probed, probe
+from dlcore.transfer.endpoints.web_server import UrlEndpoint
+from dlcore.transfer.http.client import HttpClient
+from dlcore.transfer.http.pool import ConnectionPool
+from dlcore.transfer.http.readers import read_document
+from dlcore.transfer.http.redaction import redact
+from dlcore.transfer.http.urls import exact_url
+from dlcore.transfer.interface import Endpoint
+
+
+def open_urls(
+    name: str,
+    urls: Mapping[str, str],
+    *,
+    pool: ConnectionPool | None = None,
+    ca_file: str = "",
+    sends_ranges: bool = True,
+) -> Endpoint:
+    """Make an endpoint of objects at explicit URLs: one mirror.
+
+    Args:
+        name: Name of the endpoint.
+        urls: URL of each object, by the object's name; all at one server, bucket or computer.
+        pool: The connections that all endpoints of the process share; new ones if None.
+        ca_file: PEM file of the authorities to trust; empty for the system's store.
+        sends_ranges: Whether the server sends parts of them, as far as is known (`probe_url`).
+
+    Raises:
+        ConfigError: A URL cannot be used.
+    """
+    first = next(iter(urls.values()), "")
+    if is_file_url(first):
+        return _files(name, urls)
+    if is_bucket_url(first):
+        return _objects(name, urls, pool, ca_file)
+    for url in urls.values():
+        checked_url(name, url)
+    client = HttpClient(name, pool, ca_file=ca_file, follows_redirects=True)
+    return UrlEndpoint(name, dict(urls), client, sends_ranges=sends_ranges)
+
+
+async def probe_url(url: str, *, ca_file: str = "", pool: ConnectionPool | None = None) -> Probed:
+    """Find out the length and name of what is at a URL.
+
+    Args:
+        url: Absolute; an http or https URL is sent exactly as given.
+        ca_file: PEM file of the authorities to trust; empty for the system's store.
+        pool: The connections to use; new ones if None.
+
+    Raises:
+        ConfigError: The URL or the file cannot be used.
+        TransferError: The server cannot be reached, refuses, or does not say the length.
+    """
+    if is_file_url(url):
+        path = Path(path_of_file_url(url))
+        endpoint = FolderEndpoint("file", path.parent)
+        return Probed(await endpoint.length_bytes(path.name), True, path.name)
+    if is_bucket_url(url):
+        async with aclosing(_objects(_host(url), {"": url}, pool, ca_file)) as bucket:
+            return await bucket.probe(key_of(url))
+    name = checked_url("url", url).raw_host or ""
+    client = HttpClient(name, pool, ca_file=ca_file, follows_redirects=True)
+    async with aclosing(client):
+        return await probe(url, client)
+
+
+async def read_url(url: str, limit_bytes: int, *, ca_file: str = "") -> bytes:
+    """Read a short document at a URL.
+
+    Args:
+        url: Absolute; an http or https URL is sent exactly as given.
+        limit_bytes: Longest document to accept.
+        ca_file: PEM file of the authorities to trust; empty for the system's store.
+
+    Raises:
+        ConfigError: The URL or the file cannot be used.
+        TransferError: The server cannot be reached or refuses, or the document is too long.
+    """
+    if is_file_url(url):
+        path = Path(path_of_file_url(url))
+        return await FolderEndpoint("file", path.parent).read_document(path.name, limit_bytes)
+    if is_bucket_url(url):
+        async with aclosing(_objects(_host(url), {"": url}, None, ca_file)) as bucket:
+            return await bucket.read_object(key_of(url), limit_bytes)
+    name = checked_url("url", url).raw_host or ""
+    client = HttpClient(name, ca_file=ca_file, follows_redirects=True)
+    async with aclosing(client):
+        return await read_document(client, url, limit_bytes)
+
+
+def is_bucket_url(url: str) -> bool:
+    """Whether a URL is that of an object store."""
+    return url.partition("://")[0].lower() in BUCKET_SCHEMES
+
+
+def key_of(url: str) -> str:
+    """Key of an object below its bucket, from its URL."""
+    return unquote(url.partition("://")[2].partition("/")[2])
+
+
+def checked_bucket_url(name: str, url: str) -> str:
+    """The URL of a bucket, without a slash at its end.
+
+    Raises:
+        ConfigError: It is none, or holds what may be a secret; or the library is not installed.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise ConfigError(
+            f"endpoint {name}: {redact(url)} has a query, a fragment or credentials",
+            remedy="Pass credentials in the environment, for example AZURE_STORAGE_ACCOUNT_KEY.",
+        )
+    if not parts.netloc:
+        raise ConfigError(
+            f"endpoint {name}: {redact(url)} names no bucket",
+            remedy="Write it as s3://bucket/path, az://container/path or gs://bucket/path.",
+        )
+    require("buckets")
+    return url.rstrip("/")
+
+
+def checked_url(name: str, url: str) -> URL:
+    """An http or https URL in its own spelling.
+
+    Raises:
+        ConfigError: It cannot be requested.
+    """
+    try:
+        return exact_url(url)
+    except ValueError as error:
+        raise ConfigError(
+            f"endpoint {name}: {redact(url)} {error}",
+            remedy="Give an absolute http or https URL, percent-encoded, without a password.",
+        ) from None
+
+
+def _host(url: str) -> str:
+    """The bucket of a URL, as errors call it."""
+    return redact(url).partition("://")[2].partition("/")[0] or "bucket"
+
+
+def _files(name: str, urls: Mapping[str, str]) -> FolderEndpoint:
+    files = {item: Path(path_of_file_url(url)) for item, url in urls.items()}
+    return FolderEndpoint(name, next(iter(files.values())).parent, files=files)
+
+
+def _objects(
+    name: str, urls: Mapping[str, str], pool: ConnectionPool | None, ca_file: str
+) -> BucketEndpoint:
+    for url in urls.values():
+        checked_bucket_url(name, url)
+        if not key_of(url):
+            raise ConfigError(
+                f"endpoint {name}: {redact(url)} names a bucket and no object in it",
+                remedy="Name the object; to fetch packages from a bucket, name it with --from.",
+            )
+    scheme, _, rest = next(iter(urls.values())).partition("://")
+    bucket = StoredBucket(f"{scheme.lower()}://{rest.partition('/')[0]}", name)
+    client = HttpClient(name, pool, ca_file=ca_file)
+    keys = {item: key_of(url) for item, url in urls.items()}
+    return BucketEndpoint(name, bucket, client, keys=keys)
