@@ -67,7 +67,7 @@ def test_a_folder_is_published_to_a_folder(site: Site, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "extra"),
     [
-        *(("serve", "serve"), ("publish", "publish"), ("fetch", "trust"), ("trust", "trust")),
+        *(("serve", "serve"), ("publish", "buckets"), ("fetch", "trust"), ("trust", "trust")),
         *(("run", "metrics"), ("fetch", "otel")),
     ],
 )
@@ -123,7 +123,7 @@ def test_what_is_installed_is_not_refused() -> None:
 def test_the_extras_are_those_of_the_distribution() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     core = " ".join(project["dependencies"])
-    modules = {"cli": "rich", "publish": "obstore", "serve": "cryptography", "trust": "tuf"}
+    modules = {"cli": "rich", "buckets": "obstore", "serve": "cryptography", "trust": "tuf"}
     modules |= {"metrics": "prometheus-client", "otel": "opentelemetry"}
     for extra, module in modules.items():
         assert module in project["optional-dependencies"][extra][0]

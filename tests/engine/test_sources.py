@@ -35,12 +35,16 @@ async def test_only_an_endpoint_that_asks_for_the_token_gets_it(
     assert [settings.token_file for settings in seen] == [token_file]
 
 
-@pytest.mark.parametrize("named", ["file:///srv/site", "FILE://server/share/site"])
-async def test_a_folder_is_not_named_by_a_url(named: str) -> None:
-    async with AsyncExitStack() as stack:
-        with pytest.raises(ConfigError, match="a folder is not named by a URL") as refused:
-            sources.open_sources([named], Access(), stack)
-    assert "Name the folder itself" in refused.value.remedy
+def test_a_folder_may_be_named_by_a_url(tmp_path: Path) -> None:
+    settings = sources.settings_of(tmp_path.as_uri(), 0, Access())
+    assert (settings.kind, settings.url) == (EndpointKind.FILE, str(tmp_path))
+
+
+@pytest.mark.parametrize("named", ["s3://bucket/site", "az://container", "GS://bucket"])
+def test_a_bucket_is_named_by_its_url(named: str) -> None:
+    settings = sources.settings_of(named, 0, Access(token_file="token", sas_file="sas"))
+    assert (settings.kind, settings.url) == (EndpointKind.BUCKET, named)
+    assert (settings.token_file, settings.sas_file) == ("", "")
 
 
 @pytest.mark.parametrize(

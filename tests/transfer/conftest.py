@@ -19,7 +19,7 @@ from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.transfer.http import direct, stall_timer
 from dlcore.transfer.http.receive import PATH_VARIABLE
 from tests import azurite as azurite_server
-from tests import nginx
+from tests import buckets, nginx
 from tests.azurite import Azurite
 from tests.others import touch_private
 from tests.transfer.bodies import Server
@@ -36,6 +36,10 @@ SOURCES = {
     "nginx": EndpointKind.HTTP,
     "nginx-tls": EndpointKind.HTTP,
     "file": EndpointKind.FILE,
+    "s3": EndpointKind.BUCKET,
+    "gs": EndpointKind.BUCKET,
+    "az": EndpointKind.BUCKET,
+    "az-library": EndpointKind.BUCKET,
 }
 """Servers by name, and the kind of endpoint that the conformance suite tests with each."""
 
@@ -142,14 +146,52 @@ def azurite(package: Package) -> Iterator[Azurite]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def s3_environment(package: Package) -> Iterator[dict[str, str]]:
+    with buckets.s3(package.published()) as environment:
+        yield environment
+
+
+@pytest.fixture(scope="session")
+def gs_environment(
+    package: Package, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    with buckets.google(package.published(), tmp_path_factory.mktemp("google")) as environment:
+        yield environment
+
+
 @pytest.fixture
-def source(request: pytest.FixtureRequest, published: Path, tmp_path: Path) -> Source:
+def source(
+    request: pytest.FixtureRequest,
+    published: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Source:
     """Settings of one endpoint while its server runs; parametrised with a name of `SOURCES`."""
     name: str = request.param
     kind = SOURCES[name]
+    if kind is EndpointKind.BUCKET:
+        pytest.importorskip("obstore")
+        for variable, value in _environment(name, request).items():
+            monkeypatch.setenv(variable, value)
+        scheme = name.partition("-")[0]
+        return lambda: _still(EndpointSettings(name, kind, f"{scheme}://{_CONTAINER}"))
     if kind in {EndpointKind.CMG, EndpointKind.CLOUD_DP, EndpointKind.DP}:
         return lambda: _emulated(kind, published, tmp_path / "state")
     return lambda: _still(_lasting(name, request, published, tmp_path))
+
+
+def _environment(name: str, request: pytest.FixtureRequest) -> dict[str, str]:
+    """What the client of a bucket finds in its environment."""
+    if name in {"s3", "gs"}:
+        found: dict[str, str] = request.getfixturevalue(f"{name}_environment")
+        return found
+    server: Azurite = request.getfixturevalue("azurite")
+    environment = server.environment()
+    if name == "az-library":  # with such a token no URLs can be signed
+        del environment["AZURE_STORAGE_ACCOUNT_KEY"]
+        environment["AZURE_STORAGE_SAS_TOKEN"] = server.container_sas(_CONTAINER)
+    return environment
 
 
 @asynccontextmanager

@@ -140,7 +140,8 @@ def checked_bucket_url(name: str, url: str) -> str:
             remedy="Write it as s3://bucket/path, az://container/path or gs://bucket/path.",
         )
     require("buckets")
-    return url.rstrip("/")
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme.lower()}{separator}{rest.rstrip('/')}"
 
 
 def checked_url(name: str, url: str) -> URL:

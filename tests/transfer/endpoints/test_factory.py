@@ -80,7 +80,7 @@ async def test_an_authority_that_cannot_be_used_is_refused(
 
 async def test_a_url_of_a_mirror_is_checked() -> None:
     with pytest.raises(ConfigError):
-        open_urls("mirror", {"o": "file:///etc/passwd"})
+        open_urls("mirror", {"o": "ftp://host/passwd"})
 
 
 def test_a_secret_has_one_place() -> None:

@@ -1,0 +1,53 @@
+"""Object stores as the environment describes them: reached by TLS, signed for or not."""
+
+from __future__ import annotations
+
+import pytest
+
+from dlcore.buckets import CannotSignError, StoredBucket
+from dlcore.buckets.opening import is_on_this_machine, skips_signatures
+from dlcore.errors import ConfigError
+
+S3 = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "CANARY", "AWS_REGION": "eu-west-1"}
+
+
+@pytest.mark.parametrize(
+    ("scheme", "environment", "is_here"),
+    [
+        ("s3", {}, False),
+        ("s3", {"AWS_ENDPOINT": "https://minio.contoso.com"}, False),
+        ("s3", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9000"}, True),
+        ("s3", {"AZURE_STORAGE_ENDPOINT": "http://10.0.0.1"}, False),
+        ("az", {"azure_storage_endpoint": "HTTP://localhost:10000"}, True),
+        ("az", {"AZURE_STORAGE_USE_EMULATOR": "true"}, True),
+        ("gs", {"AZURE_STORAGE_USE_EMULATOR": "true"}, False),
+    ],
+)
+def test_plain_http_is_for_this_machine_alone(
+    scheme: str, environment: dict[str, str], *, is_here: bool
+) -> None:
+    assert is_on_this_machine(scheme, environment) is is_here
+
+
+def test_a_store_elsewhere_without_tls_is_refused() -> None:
+    """Fault: the environment names a store without TLS. dlcore trusts nothing that comes so."""
+    with pytest.raises(ConfigError, match="AWS_ENDPOINT names a store that is reached without TLS"):
+        is_on_this_machine("s3", {"AWS_ENDPOINT": "http://10.0.0.1"})
+
+
+def test_an_environment_may_say_to_sign_nothing() -> None:
+    assert skips_signatures("s3", {"AWS_SKIP_SIGNATURE": "True"})
+    assert not skips_signatures("s3", {"AZURE_SKIP_SIGNATURE": "true"})
+
+
+async def test_a_key_signs_a_url_without_asking_anyone(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("obstore")
+    for name, value in S3.items():
+        monkeypatch.setenv(name, value)
+    url = await StoredBucket("s3://bucket/pre fix").sign("a b", 300)
+    assert url.startswith("https://s3.eu-west-1.amazonaws.com/bucket/pre%20fix/a%20b?X-Amz-")
+    assert "X-Amz-Expires=300&" in url
+    assert "CANARY" not in url
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    with pytest.raises(CannotSignError):
+        await StoredBucket("s3://bucket").sign("a", 300)
