@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from dlcore.deployment import Undecided as Undecided
     from dlcore.deployment import load_deployment as load_deployment
     from dlcore.deployment import parse_rate as parse_rate
+    from dlcore.engine.call import FetchItem as FetchItem
     from dlcore.engine.client import Client as Client
     from dlcore.engine.download.packages import Retry as Retry
     from dlcore.engine.events import BlockRejected as BlockRejected
@@ -117,7 +118,6 @@ if TYPE_CHECKING:
     from dlcore.engine.outcomes import RunOutcome as RunOutcome
     from dlcore.engine.outcomes import SkipReason as SkipReason
     from dlcore.engine.outcomes import StepOutcome as StepOutcome
-    from dlcore.engine.placing import FetchItem as FetchItem
     from dlcore.engine.report import Report as Report
     from dlcore.engine.republished import Republication as Republication
     from dlcore.engine.resume import Resume as Resume
@@ -234,7 +234,7 @@ _PUBLIC = {
     "engine.gather": "preflight",
     "engine.manifests": "load_manifest",
     "engine.outcomes": "RateOrigin RunOutcome SkipReason StepOutcome",
-    "engine.placing": "FetchItem",
+    "engine.call": "FetchItem",
     "engine.report": "Report",
     "engine.republished": "Republication",
     "engine.resume": "Resume",

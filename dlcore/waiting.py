@@ -8,7 +8,7 @@ until the work has ended, and raise the cancellation then.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -50,6 +50,35 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     work = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
     await wait_for_all([work])
     return work.result()
+
+
+async def side_by_side(jobs: Sequence[Coroutine[Any, Any, T]], max_at_once: int) -> list[T]:
+    """Run jobs, a few at once; none runs any more when this ends.
+
+    Args:
+        jobs: Each is run once.
+        max_at_once: How many run at the same time.
+
+    Returns:
+        What they return, in their order.
+
+    Raises:
+        CancelledError: This was cancelled.
+        BaseException: The first error of one of them; the others were cancelled.
+    """
+    turns = asyncio.Semaphore(max_at_once)
+
+    async def in_turn(job: Coroutine[Any, Any, T]) -> T:
+        async with turns:
+            return await job
+
+    tasks = [asyncio.ensure_future(in_turn(job)) for job in jobs]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        await cancel_and_wait(tasks)
+        for job in jobs:
+            job.close()
 
 
 async def _errors_of(futures: Collection[asyncio.Future[Any]]) -> list[BaseException]:

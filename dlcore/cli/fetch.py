@@ -21,18 +21,20 @@ from dlcore.cli.loop import run_async
 from dlcore.cli.otel import Trace, opened_otel, otel_option
 from dlcore.cli.output import json_option, quiet_option, tell
 from dlcore.cli.paths import EXISTING_FILE, FOLDER
+from dlcore.cli.patterns import pattern_options
 from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.state import trust_root_option, wait_option
 from dlcore.cli.views import View, open_view
+from dlcore.engine.call import Call, FetchItem
 from dlcore.engine.deliveries import Deliveries, users_deliveries
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.event_bus import EventBus
 from dlcore.engine.event_writer import Write, written
 from dlcore.engine.fetch import fetch
 from dlcore.engine.fetch_many import fetch_many
-from dlcore.engine.fetch_preview import Asked, preview_fetch, preview_many
-from dlcore.engine.placing import FetchItem
+from dlcore.engine.fetch_preview import preview_fetch, preview_many
+from dlcore.engine.selecting import patterns_of
 from dlcore.engine.site import NamedSite
 from dlcore.engine.sources import Access
 
@@ -111,6 +113,7 @@ T = TypeVar("T")
     help=f"How many times to ask all endpoints again, each time after {Retry().delay_s:.0f} "
     "seconds, when none is left that serves the content.",
 )
+@pattern_options
 @limit_rate_option
 @wait_option
 @dry_run_option
@@ -134,6 +137,8 @@ def command(
     ca_file: str,
     connections: int,
     retries: int,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
     cap_bytes_per_s: int | None,
     wait_s: float,
     is_dry_run: bool,
@@ -163,11 +168,12 @@ def command(
         if events_format:
             raise click.UsageError("--dry-run has no events")
         named = NamedSite(sources, catalog, catalog_sha256, trust_root)
-        asked = Asked(named, access, folder, Deliveries(users_deliveries()))
+        records = Deliveries(users_deliveries())
+        call = Call(named, access, folder, records, patterns_of(include, exclude))
         if is_one:
             item = FetchItem(what[0], sha256, checksum)
-            return show_preview(run_async(preview_fetch(item, asked)), as_json=as_json)
-        return show_previews(run_async(preview_many(items, checksums, asked)), as_json=as_json)
+            return show_preview(run_async(preview_fetch(item, call)), as_json=as_json)
+        return show_previews(run_async(preview_many(items, checksums, call)), as_json=as_json)
     common: dict[str, Any] = {
         "to": folder,
         "endpoints": sources,
@@ -178,6 +184,8 @@ def command(
         "retry": Retry(count=retries),
         "cap_bytes_per_s": cap_bytes_per_s or 0.0,
         "wait_s": wait_s,
+        "include": include,
+        "exclude": exclude,
     }
     with opened_events(events_format, events_file) as write, opened_otel(otel, tell) as trace:
         view = open_view(quiet=quiet)

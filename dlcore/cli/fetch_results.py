@@ -68,13 +68,16 @@ def _result_for_programs(result: FetchResult) -> dict[str, object]:
 
 
 def _for_programs(fetched: Fetched) -> dict[str, object]:
-    return {**msgspec.to_builtins(fetched), "verified": True}
+    is_complete = fetched.selection is None
+    return {**msgspec.to_builtins(fetched), "verified": True, "complete": is_complete}
 
 
 def _say(fetched: Fetched, name: str) -> None:
     how = "" if fetched.verified_by == SHA_256 else f" by {title(fetched.verified_by)}"
     if fetched.is_forgeable:
         how += ", which does not protect against a deliberate forgery,"
+    if part := fetched.selection:
+        name += f" ({part.files} of {counted(part.package_files, 'file')}; not the whole package)"
     say(
         f"{name}: {amount(fetched.content_bytes)} verified{how} at {fetched.path} "
         f"({amount(fetched.bytes_fetched)} fetched, {amount(fetched.bytes_reused)} reused)"

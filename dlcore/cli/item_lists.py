@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from dlcore.disk.faults import storage_error
-from dlcore.engine.placing import FetchItem
+from dlcore.engine.call import FetchItem
 from dlcore.errors import ConfigError, NotFoundError
 from dlcore.long_path import long_path
 from dlcore.text_files import text_of

@@ -10,9 +10,9 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from dlcore.digests import Digest
+from dlcore.engine.call import FetchItem
 from dlcore.engine.download.library import read_if_there
 from dlcore.engine.file_at_url import is_protected_url
-from dlcore.engine.placing import FetchItem
 from dlcore.engine.plain_urls import PlainUrls
 from dlcore.engine.wanted import Wanted
 from dlcore.errors import ConfigError, ManifestError, NotFoundError

@@ -6,23 +6,19 @@ import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import NamedTuple
 
+from dlcore.engine.call import Call, FetchItem
 from dlcore.engine.deliveries import Deliveries, users_deliveries
-from dlcore.engine.delivering import Package
 from dlcore.engine.download.packages import Retry
-from dlcore.engine.event_bus import EventBus
 from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import Event
 from dlcore.engine.fetch_ending import ending_told
-from dlcore.engine.fetch_into import Fetched, fetch_into, target_of
+from dlcore.engine.fetch_into import Fetched, fetch_into
 from dlcore.engine.joint_download import JointDownload
-from dlcore.engine.plain_urls import PlainUrls
-from dlcore.engine.site import NamedSite, Site
-from dlcore.engine.sources import Access, Source, open_mirrors
-from dlcore.engine.target import Target
-from dlcore.engine.wanted import Found, Wanted, check_sha256, find
-from dlcore.errors import ConfigError
+from dlcore.engine.preparing import prepare
+from dlcore.engine.selecting import patterns_of, with_selection
+from dlcore.engine.site import NamedSite
+from dlcore.engine.sources import Access
 from dlcore.model import EndpointSettings
 
 
@@ -42,6 +38,8 @@ async def fetch(
     wait_s: float = 0.0,
     deliveries: Path | None = None,
     on_event: Callable[[Event], None] | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
 ) -> Fetched:
     """Fetch a package by its id, a file by its URL, or what a manifest describes.
 
@@ -74,6 +72,10 @@ async def fetch(
         deliveries: Folder of the records of what was delivered where; by default the user's own
             (``dlcore/deliveries`` in the state folder of the platform).
         on_event: Called with each event, in the event loop; must not block.
+        include: Patterns of the only files of the package to fetch, such as ``*.inf`` or
+            ``drivers/**``; none for all. The folder is then not the package, but a part of it
+            whose files are verified; a later call without patterns completes it.
+        exclude: Patterns of files that are not fetched, although they are included.
 
     Returns:
         Where it is, and what it took.
@@ -92,80 +94,16 @@ async def fetch(
         StorageError: The local disk failed, or is full; what was verified is kept.
     """
     bus = LoggedBus(on_event)
-    wanted = Wanted(str(what), sha256, mirrors=endpoints, checksum=checksum)
-    named = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
+    site = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
     records = Deliveries(deliveries or users_deliveries())
+    call = Call(site, access or Access(), to, records, patterns_of(include, exclude))
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
         count = stack.enter_context(ending_told(bus))
-        begun = await prepare(wanted, named, access or Access(), to, records, bus, stack)
+        begun = await prepare(FetchItem(str(what), sha256, checksum), call, bus, stack)
         count.joint = joint = JointDownload(
             {begun.name: begun.sources}, bus, retry, cap_bytes_per_s
         )
         stack.push_async_callback(joint.aclose)
-        return await fetch_into(begun.goal, begun.package, joint, begun.name, wait_s=wait_s)
-
-
-class Prepared(NamedTuple):
-    """What one fetch is about; nothing was fetched or written yet.
-
-    Attributes:
-        goal: Where it goes.
-        package: What it is.
-        name: What it is called.
-        sources: Where it comes from.
-    """
-
-    goal: Target
-    package: Package
-    name: str
-    sources: Sequence[Source]
-
-
-async def prepare(
-    wanted: Wanted,
-    named: NamedSite,
-    access: Access,
-    to: Path,
-    records: Deliveries,
-    bus: EventBus,
-    stack: AsyncExitStack,
-) -> Prepared:
-    """Find out what is wanted, where it is, and where it goes.
-
-    Args:
-        wanted: What the user says.
-        named: The site that the user names.
-        access: What opens endpoints.
-        to: Folder that it goes to.
-        records: What was delivered before.
-        bus: Hears what happens.
-        stack: Closes what is opened.
-
-    Raises:
-        DlcoreError: As `fetch`.
-    """
-    check_sha256("catalog's SHA-256", named.catalog_sha256)
-    _check_root(wanted, named.trust_root)
-    site = Site(named, access, stack, bus.emit)
-    urls = PlainUrls(access.ca_file, bus.emit)
-    found = await find(wanted, site, urls, bus.emit)
-    sources = site.sources() if found.urls is None else _mirrors(found, access, stack)
-    package = Package(found.manifest, found.document)
-    goal = target_of(to, found.manifest, records, beside=found.beside)
-    name = found.manifest.package_id if found.urls is None else goal.path.name
-    return Prepared(goal, package, name, sources)
-
-
-def _check_root(wanted: Wanted, trust_root: Path | None) -> None:
-    if trust_root and not wanted.is_package:
-        raise ConfigError(
-            f"a root vouches for packages of a catalog, but {wanted.what} is not a package id",
-            remedy="Leave --trust-root out, or fetch the package by its id.",
-        )
-
-
-def _mirrors(found: Found, access: Access, stack: AsyncExitStack) -> list[Source]:
-    urls = found.urls or {}
-    mirrors = open_mirrors(urls, access, stack, without_ranges=found.without_ranges)
-    return [mirror.source for mirror in mirrors]
+        fetched = await fetch_into(begun.goal, begun.package, joint, begun.name, wait_s=wait_s)
+        return with_selection(fetched, begun.selection)

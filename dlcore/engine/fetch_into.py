@@ -30,6 +30,20 @@ from dlcore.waiting import in_thread
 _log = logging.getLogger(__name__)
 
 
+class Chosen(msgspec.Struct, frozen=True):
+    """How much of a package a fetch with patterns was for.
+
+    Attributes:
+        files: Number of files that the patterns select.
+        package_files: Number of files of the whole package.
+        package_bytes: Length of the whole package's files.
+    """
+
+    files: int
+    package_files: int
+    package_bytes: int
+
+
 class Fetched(msgspec.Struct, frozen=True):
     """What a fetch came to.
 
@@ -46,6 +60,7 @@ class Fetched(msgspec.Struct, frozen=True):
             what only an earlier version had, and was removed.
         verified_by: The digests that decided: ``sha-256``, or the name of another algorithm that
             the publisher of the file uses.
+        selection: How much of the package was fetched; None for all of it.
     """
 
     package: str
@@ -58,6 +73,7 @@ class Fetched(msgspec.Struct, frozen=True):
     sources: dict[str, EndpointFigures] = {}
     repaired: tuple[str, ...] = ()
     verified_by: str = SHA_256
+    selection: Chosen | None = None
 
     @property
     def is_forgeable(self) -> bool:
@@ -99,7 +115,14 @@ async def fetch_into(
     )
 
 
-def target_of(folder: Path, manifest: Manifest, deliveries: Deliveries, *, beside: bool) -> Target:
+def target_of(
+    folder: Path,
+    manifest: Manifest,
+    deliveries: Deliveries,
+    *,
+    beside: bool,
+    keeps_all: bool = False,
+) -> Target:
     """Where a package goes: a single file beside others if it may, all else to an own folder.
 
     Args:
@@ -107,6 +130,8 @@ def target_of(folder: Path, manifest: Manifest, deliveries: Deliveries, *, besid
         manifest: What is to be fetched.
         deliveries: Knows what dlcore has delivered before.
         beside: Whether a single file may be put beside what else is in the folder.
+        keeps_all: Whether a folder that holds more is refused, because the manifest is that of a
+            selection.
 
     Raises:
         ConfigError: The folder or the file cannot have its name.
@@ -115,7 +140,7 @@ def target_of(folder: Path, manifest: Manifest, deliveries: Deliveries, *, besid
     names = [file.path for file in manifest.files]
     if beside and len(names) == 1 and not manifest.folders and "/" not in names[0]:
         return OneFile(folder, names[0], deliveries)
-    return OwnFolder(folder, deliveries)
+    return OwnFolder(folder, deliveries, keeps_all=keeps_all)
 
 
 def _decisive_algorithm(manifest: Manifest) -> str:

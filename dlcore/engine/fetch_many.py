@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-from dlcore.engine.checksums import with_checksums
+from dlcore.engine.call import Call, FetchItem
 from dlcore.engine.deliveries import Deliveries, users_deliveries
 from dlcore.engine.delivering import Package
 from dlcore.engine.download.packages import Retry
-from dlcore.engine.event_bus import EventBus
 from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import Event
 from dlcore.engine.fetch_ending import ending_told
 from dlcore.engine.fetch_into import Fetched, fetch_into
 from dlcore.engine.joint_download import JointDownload
-from dlcore.engine.placing import FetchItem, Placing
-from dlcore.engine.plain_urls import PlainUrls
-from dlcore.engine.site import NamedSite, Site
+from dlcore.engine.placing import Placing
+from dlcore.engine.preparing import MAX_AT_ONCE, prepare_many
+from dlcore.engine.selecting import patterns_of, with_selection
+from dlcore.engine.site import NamedSite
 from dlcore.engine.sources import Access
-from dlcore.engine.wanted import check_sha256
-from dlcore.errors import ConfigError, DlcoreError
+from dlcore.errors import DlcoreError
 from dlcore.model import EndpointSettings
-from dlcore.transfer import ConnectionPool
-from dlcore.waiting import cancel_and_wait
-
-MAX_AT_ONCE = 16  # enough to hide the start and the end of small files; each holds some open files
+from dlcore.waiting import side_by_side
 
 T = TypeVar("T")
 
@@ -63,6 +58,8 @@ async def fetch_many(
     wait_s: float = 0.0,
     deliveries: Path | None = None,
     on_event: Callable[[Event], None] | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
 ) -> list[FetchResult]:
     """Fetch packages, files at URLs, and what manifests describe, side by side.
 
@@ -88,6 +85,8 @@ async def fetch_many(
         wait_s: How long to wait while another process fetches to the same place.
         deliveries: Folder of the records of what was delivered where; by default the user's own.
         on_event: Called with each event, in the event loop; must not block.
+        include: Patterns of the only files of packages to fetch; none for all.
+        exclude: Patterns of files of packages that are not fetched, although they are included.
 
     Returns:
         What became of each item, in their order. ``bytes_wasted`` and ``sources`` are those of the
@@ -99,76 +98,20 @@ async def fetch_many(
         DlcoreError: The list of checksums cannot be read.
     """
     bus = LoggedBus(on_event)
-    named = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
+    site = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
     records = Deliveries(deliveries or users_deliveries())
+    call = Call(site, access or Access(), to, records, patterns_of(include, exclude))
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
         count = stack.enter_context(ending_told(bus))
-        wanted, placing = await prepare_many(
-            items, checksums, named, access or Access(), to, records, bus, stack
-        )
+        wanted, placing = await prepare_many(items, checksums, call, bus, stack)
         joint = JointDownload(placing.sources(wanted, stack), bus, retry, cap_bytes_per_s)
         count.joint = joint
         stack.push_async_callback(joint.aclose)
-        results = await _side_by_side([_fetched(placing, item, joint, wait_s) for item in wanted])
+        jobs = [_fetched(placing, item, joint, wait_s) for item in wanted]
+        results = await side_by_side(jobs, MAX_AT_ONCE)
         count.failed = sum(result.error is not None for result in results)
         return results
-
-
-def _pool(stack: AsyncExitStack) -> ConnectionPool:
-    """Connections that stay open from the first question to the last byte."""
-    pool = ConnectionPool()
-    pool.join(stack)
-    stack.push_async_callback(pool.leave, stack)
-    return pool
-
-
-async def prepare_many(
-    items: Iterable[FetchItem],
-    checksums: str,
-    named: NamedSite,
-    access: Access,
-    to: Path,
-    records: Deliveries,
-    bus: EventBus,
-    stack: AsyncExitStack,
-) -> tuple[list[FetchItem], Placing]:
-    """Find out what the items are, and give each a place; nothing is fetched or written yet.
-
-    Args:
-        items: What to fetch.
-        checksums: As of `fetch_many`.
-        named: The site that the user names.
-        access: What opens endpoints.
-        to: Folder that gets everything.
-        records: What was delivered before.
-        bus: Hears what happens.
-        stack: Closes what is opened.
-
-    Returns:
-        The items, without repetitions, and their places.
-
-    Raises:
-        DlcoreError: As `fetch_many`.
-    """
-    wanted = list(dict.fromkeys(items))
-    if not (wanted or checksums):
-        raise ConfigError("nothing is named to be fetched", remedy="Name a package or a URL.")
-    check_sha256("catalog's SHA-256", named.catalog_sha256)
-    pool = _pool(stack)
-    urls = PlainUrls(access.ca_file, bus.emit, pool)
-    if checksums:
-        wanted = await with_checksums(wanted, checksums, urls)
-    site = Site(named, access, stack, bus.emit)
-    placing = Placing(to, site, access, records, bus.emit, urls, pool)
-    await _side_by_side([placing.place(item) for item in wanted])
-    placing.settle(wanted)
-    if named.endpoints and not (site.is_open or placing.errors):
-        raise ConfigError(
-            "endpoints are named, but no package is to be fetched from them",
-            remedy="Leave --from out: each URL says where its file is.",
-        )
-    return wanted, placing
 
 
 async def _fetched(
@@ -176,26 +119,10 @@ async def _fetched(
 ) -> FetchResult:
     if error := placing.errors.get(item):
         return FetchResult(item, error=error)
-    found, goal, name = placing.placed[item]
+    found, goal, name, selection = placing.placed[item]
     package = Package(found.manifest, found.document)
     try:
-        return FetchResult(item, await fetch_into(goal, package, joint, name, wait_s=wait_s))
+        fetched = await fetch_into(goal, package, joint, name, wait_s=wait_s)
+        return FetchResult(item, with_selection(fetched, selection))
     except DlcoreError as error:
         return FetchResult(item, error=error)
-
-
-async def _side_by_side(jobs: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """Run jobs, a few at once; none runs any more when this ends."""
-    turns = asyncio.Semaphore(MAX_AT_ONCE)
-
-    async def in_turn(job: Coroutine[Any, Any, T]) -> T:
-        async with turns:
-            return await job
-
-    tasks = [asyncio.ensure_future(in_turn(job)) for job in jobs]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        await cancel_and_wait(tasks)
-        for job in jobs:
-            job.close()

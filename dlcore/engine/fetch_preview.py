@@ -9,26 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AsyncExitStack, closing
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from dlcore.disk.faults import guarded
 from dlcore.disk.ownership import check_way
-from dlcore.engine.deliveries import Deliveries
+from dlcore.engine.call import Call, FetchItem
 from dlcore.engine.delivering import Package
 from dlcore.engine.event_bus import EventBus
-from dlcore.engine.fetch import prepare
-from dlcore.engine.fetch_many import prepare_many
 from dlcore.engine.joint_download import JointDownload
 from dlcore.engine.one_byte import read_one_byte
-from dlcore.engine.placing import FetchItem
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.site import NamedSite
-from dlcore.engine.sources import Access
+from dlcore.engine.preparing import prepare, prepare_many
 from dlcore.engine.target import Standing, Target
-from dlcore.engine.wanted import Wanted
 from dlcore.errors import (
     ContentNotFoundError,
     ContentRefusedError,
@@ -109,28 +103,12 @@ class PreviewResult(NamedTuple):
     error: DlcoreError | None = None
 
 
-class Asked(NamedTuple):
-    """What all things of one call have in common.
-
-    Attributes:
-        site: The site that the user names.
-        access: What opens endpoints.
-        to: Folder that it goes to.
-        records: What was delivered before.
-    """
-
-    site: NamedSite
-    access: Access
-    to: Path
-    records: Deliveries
-
-
-async def preview_fetch(item: FetchItem, asked: Asked) -> FetchPreview:
+async def preview_fetch(item: FetchItem, call: Call) -> FetchPreview:
     """Tell what `dlcore.fetch` would do.
 
     Args:
         item: What to fetch.
-        asked: The other arguments of it.
+        call: The other arguments of it.
 
     Raises:
         DlcoreError: As `dlcore.fetch` would.
@@ -138,26 +116,20 @@ async def preview_fetch(item: FetchItem, asked: Asked) -> FetchPreview:
     bus = EventBus()
     async with AsyncExitStack() as stack:
         stack.enter_context(closing(bus))
-        wanted = Wanted(item.what, item.sha256, asked.site.endpoints, item.checksum)
-        begun = await prepare(
-            wanted, _without_memory(asked), asked.access, asked.to, asked.records, bus, stack
-        )
+        begun = await prepare(item, _without_memory(call), bus, stack)
         joint = JointDownload({begun.name: begun.sources}, bus)
         stack.push_async_callback(joint.aclose)
         return await _Previewing(joint).preview(begun.goal, begun.package, begun.name)
 
 
 async def preview_many(
-    items: Iterable[FetchItem], checksums: str, asked: Asked
+    items: Iterable[FetchItem], checksums: str, call: Call
 ) -> list[PreviewResult]:
     """Tell what `dlcore.fetch_many` would do; arguments and errors as there."""
     bus = EventBus()
     async with AsyncExitStack() as stack:
         stack.enter_context(closing(bus))
-        wanted, placing = await prepare_many(
-            *(items, checksums, _without_memory(asked), asked.access, asked.to, asked.records),
-            *(bus, stack),
-        )
+        wanted, placing = await prepare_many(items, checksums, _without_memory(call), bus, stack)
         joint = JointDownload(placing.sources(wanted, stack), bus)
         stack.push_async_callback(joint.aclose)
         previewing = _Previewing(joint)
@@ -166,7 +138,7 @@ async def preview_many(
             try:
                 if error := placing.errors.get(item):
                     raise error
-                found, goal, name = placing.placed[item]
+                found, goal, name, _ = placing.placed[item]
                 package = Package(found.manifest, found.document)
                 preview = await previewing.preview(goal, package, name)
                 results.append(PreviewResult(item, preview))
@@ -175,8 +147,8 @@ async def preview_many(
         return results
 
 
-def _without_memory(asked: Asked) -> NamedSite:
-    return asked.site._replace(keeps=False)
+def _without_memory(call: Call) -> Call:
+    return call._replace(site=call.site._replace(keeps=False))
 
 
 class _Previewing:

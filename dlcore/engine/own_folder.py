@@ -35,17 +35,27 @@ class OwnFolder:
         folder: As the user names it.
         deliveries: What dlcore delivered before.
         disk: The disk.
+        keeps_all: Whether what is dlcore's and not in the manifest is refused, not removed: the
+            manifest is that of some files of the package.
 
     Raises:
         ConfigError: The folder cannot have this name.
         OwnershipError: Another user has planted a link on the way to it.
     """
 
-    def __init__(self, folder: Path, deliveries: Deliveries, disk: Disk | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        deliveries: Deliveries,
+        disk: Disk | None = None,
+        *,
+        keeps_all: bool = False,
+    ) -> None:
         self.path = self.source = place_of(folder)
         self.state = state_folder(self.path)
         self._replaced = self.state / "replaced"
         self._deliveries = deliveries
+        self._keeps_all = keeps_all
         self._disk = disk or Disk()
 
     # What is there
@@ -72,6 +82,8 @@ class OwnFolder:
 
     def _check_replaceable(self, manifest: Manifest, bad: list[Bad]) -> None:
         delivered = self._delivered()
+        if self._keeps_all:
+            self._check_nothing_is_lost(bad)
         strange = [item.path for item in bad if self._is_strange(item, delivered)]
         if strange:
             raise strangers(self.path, manifest, strange)
@@ -81,6 +93,14 @@ class OwnFolder:
                 f" {manifest.version}, only other files of the same names, and dlcore did not put"
                 f" them there: {told(dict.fromkeys(item.path for item in bad))}",
                 remedy="Move them away, or name a folder that does not exist or is empty.",
+            )
+
+    def _check_nothing_is_lost(self, bad: list[Bad]) -> None:
+        more = [item.path for item in bad if item.reason is Reason.UNEXPECTED]
+        if more:
+            raise ConfigError(
+                f"{self.path} holds more than the patterns select: {told(more)}",
+                remedy="Fetch without patterns or with wider ones, or name another folder.",
             )
 
     def _check_replaced(self, manifest: Manifest) -> None:

@@ -13,38 +13,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcore import manifest as documents
-from dlcore.engine.deliveries import Deliveries
+from dlcore.engine.call import Call, FetchItem
 from dlcore.engine.events import Event
 from dlcore.engine.fetch_into import target_of
 from dlcore.engine.one_file import OneFile
 from dlcore.engine.plain_urls import PlainUrls
+from dlcore.engine.selecting import name_of_selection, selected, selection_of, sources_of
 from dlcore.engine.site import Site
-from dlcore.engine.sources import Access, Mirror, Source, open_mirrors
+from dlcore.engine.sources import Mirror, Source, open_mirrors
 from dlcore.engine.target import Target
 from dlcore.engine.wanted import Found, Wanted, find
 from dlcore.errors import ConfigError, DlcoreError
-from dlcore.transfer import ConnectionPool, redact
-
-
-class FetchItem(NamedTuple):
-    """One thing to fetch.
-
-    Attributes:
-        what: A package id, a URL, or the path of a manifest.
-        sha256: SHA-256 of the file at a URL, hex; else empty.
-        checksum: Another digest of it in place of that, as ``sha-512=...``, hex; else empty.
-        place: Path that a single file gets below the folder of all; empty for its own name in it.
-    """
-
-    what: str
-    sha256: str = ""
-    checksum: str = ""
-    place: str = ""
-
-    @property
-    def shown(self) -> str:
-        """What it is, without the secrets that a URL may have."""
-        return redact(self.what) if Wanted(self.what).is_url else self.what
+from dlcore.manifest import Selection
+from dlcore.transfer import ConnectionPool
 
 
 class Placed(NamedTuple):
@@ -54,24 +35,24 @@ class Placed(NamedTuple):
         found: What it is.
         goal: Where it goes.
         name: The name that it has below the folder of all.
+        selection: Which of its files are fetched; None for all.
     """
 
     found: Found
     goal: Target
     name: str
+    selection: Selection | None = None
 
 
 class Placing:
     """Finds out what the items are, and gives each a place of its own.
 
     Args:
-        folder: Gets everything.
+        call: What all items have in common.
         site: Has the packages.
-        access: What opens endpoints.
-        deliveries: What dlcore delivered before.
-        tell: Hears which digest a server says.
         urls: Asks what is at URLs.
         pool: The connections to their servers.
+        tell: Hears which digest a server says.
 
     Attributes:
         placed: The items that have a place.
@@ -80,23 +61,19 @@ class Placing:
 
     def __init__(
         self,
-        folder: Path,
+        call: Call,
         site: Site,
-        access: Access,
-        deliveries: Deliveries,
-        tell: Callable[[Event], None],
         urls: PlainUrls,
         pool: ConnectionPool,
+        tell: Callable[[Event], None],
     ) -> None:
         self.placed: dict[FetchItem, Placed] = {}
         self.errors: dict[FetchItem, DlcoreError] = {}
-        self._folder = folder
+        self._call = call
         self._site = site
-        self._access = access
-        self._deliveries = deliveries
-        self._tell = tell
-        self._pool = pool
         self._urls = urls
+        self._pool = pool
+        self._tell = tell
 
     async def place(self, item: FetchItem) -> None:
         """Find out what an item is; an error is noted."""
@@ -106,23 +83,28 @@ class Placing:
             found = await find(wanted, self._site, self._urls, self._tell)
             if found.urls is None:
                 self._site.sources()  # one that cannot be used is this item's error
-            goal = self._goal(item, found)
-            self.placed[item] = Placed(found, goal, item.place or goal.path.name)
+            selection = selection_of(found, self._call.patterns, item.shown)
+            if selection:
+                found = selected(found, selection)
+            goal = self._goal(item, found, keeps_all=selection is not None)
+            label = item.place or goal.path.name
+            label = name_of_selection(label) if selection else label
+            self.placed[item] = Placed(found, goal, label, selection)
         except DlcoreError as error:
             self.errors[item] = error
 
-    def _goal(self, item: FetchItem, found: Found) -> Target:
-        manifest = found.manifest
+    def _goal(self, item: FetchItem, found: Found, *, keeps_all: bool) -> Target:
+        manifest, records = found.manifest, self._call.records
         if found.urls is None:
-            folder = self._folder / manifest.package_id
-            return target_of(folder, manifest, self._deliveries, beside=False)
-        folder = self._folder / item.place.rpartition("/")[0]
-        goal = target_of(folder, manifest, self._deliveries, beside=True)
+            folder = self._call.to / manifest.package_id
+            return target_of(folder, manifest, records, beside=False, keeps_all=keeps_all)
+        folder = self._call.to / item.place.rpartition("/")[0]
+        goal = target_of(folder, manifest, records, beside=True)
         if isinstance(goal, OneFile):
             return goal
         name = Path(item.what).stem
         documents.check_path(name)
-        return target_of(self._folder / name, manifest, self._deliveries, beside=False)
+        return target_of(self._call.to / name, manifest, records, beside=False, keeps_all=keeps_all)
 
     def settle(self, items: Sequence[FetchItem]) -> None:
         """Leave each place to the first item that goes there; the others fail."""
@@ -153,14 +135,16 @@ class Placing:
                 urls.setdefault(name, []).extend(own)
         without_ranges = {url for one in placed for url in one.found.without_ranges}
         mirrors = open_mirrors(
-            urls, self._access, stack, without_ranges=without_ranges, pool=self._pool
+            urls, self._call.access, stack, without_ranges=without_ranges, pool=self._pool
         )
-        return {
-            one.name: self._site.sources()
-            if one.found.urls is None
-            else [mirror.source for mirror in mirrors if _is_for(mirror, one.found.urls)]
-            for one in placed
-        }
+        return {one.name: self._sources(one, mirrors) for one in placed}
+
+    def _sources(self, one: Placed, mirrors: Sequence[Mirror]) -> list[Source]:
+        if one.found.urls is None:
+            sources = self._site.sources()
+        else:
+            sources = [mirror.source for mirror in mirrors if _is_for(mirror, one.found.urls)]
+        return sources_of(sources, one.selection) if one.selection else sources
 
 
 def _is_for(mirror: Mirror, urls: dict[str, list[str]]) -> bool:

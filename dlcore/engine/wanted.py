@@ -65,12 +65,14 @@ class Found(NamedTuple):
         document: The manifest's bytes.
         urls: Where its objects are, the best first, by their names; None: at the site.
         without_ranges: Those of the URLs whose server is known to send no parts.
+        is_file_at_url: Whether it is a single file that was named by its URL.
     """
 
     manifest: Manifest
     document: bytes
     urls: dict[str, list[str]] | None
     without_ranges: frozenset[str] = frozenset()
+    is_file_at_url: bool = False
 
     @property
     def beside(self) -> bool:
@@ -175,7 +177,7 @@ async def _find_url(
     manifest = manifest_of_file(name, probed.length_bytes, decisive)
     named = {item.name: [wanted.what, *_urls(wanted.mirrors)] for item in manifest.objects}
     without_ranges = frozenset[str]() if probed.accepts_ranges else frozenset({wanted.what})
-    return Found(manifest, documents.encode(manifest), named, without_ranges)
+    return Found(manifest, documents.encode(manifest), named, without_ranges, is_file_at_url=True)
 
 
 def _find_described(wanted: Wanted) -> Found:

@@ -1,7 +1,7 @@
 """Reads and writes the documents that describe content. Does no I/O.
 
 Native manifests and catalogs are read and written. Metalink 4, Delivery Optimization's piece hash
-files, the INI files of a content library and lists of SHA-256 are only read.
+files, the INI files of a content library and lists of digests are only read.
 
 Guarantees: a document either obeys all rules of ``docs/formats.md``, or raises `ManifestError`.
 
@@ -21,8 +21,10 @@ from dlcore.manifest.geometry import block_bytes_for, check_package_id, is_block
 from dlcore.manifest.identity import digest_of, object_name
 from dlcore.manifest.metalink import decode_metalink
 from dlcore.manifest.names import check_path, check_together
+from dlcore.manifest.patterns import Patterns
 from dlcore.manifest.phf import decode_phf
 from dlcore.manifest.programs import check_programs, with_programs
+from dlcore.manifest.selection import Selection, select
 
 __all__ = [
     "MAX_CATALOG_BYTES",
@@ -31,6 +33,8 @@ __all__ = [
     "Change",
     "Described",
     "FileChange",
+    "Patterns",
+    "Selection",
     "block_bytes_for",
     "check_package_id",
     "check_path",
@@ -50,5 +54,6 @@ __all__ = [
     "object_name",
     "parse_checksum_list",
     "read_any",
+    "select",
     "with_programs",
 ]

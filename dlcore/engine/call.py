@@ -1,0 +1,52 @@
+"""What a user asks to be fetched, and how."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from dlcore.engine.deliveries import Deliveries
+from dlcore.engine.site import NamedSite
+from dlcore.engine.sources import Access
+from dlcore.engine.wanted import Wanted
+from dlcore.manifest import Patterns
+from dlcore.transfer import redact
+
+
+class FetchItem(NamedTuple):
+    """One thing to fetch.
+
+    Attributes:
+        what: A package id, a URL, or the path of a manifest.
+        sha256: SHA-256 of the file at a URL, hex; else empty.
+        checksum: Another digest of it in place of that, as ``sha-512=...``, hex; else empty.
+        place: Path that a single file gets below the folder of all; empty for its own name in it.
+    """
+
+    what: str
+    sha256: str = ""
+    checksum: str = ""
+    place: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What it is, without the secrets that a URL may have."""
+        return redact(self.what) if Wanted(self.what).is_url else self.what
+
+
+class Call(NamedTuple):
+    """What all things of one call have in common.
+
+    Attributes:
+        site: The site that the user names.
+        access: What opens endpoints.
+        to: Folder that it goes to.
+        records: What was delivered before.
+        patterns: Which files of packages are fetched.
+    """
+
+    site: NamedSite
+    access: Access
+    to: Path
+    records: Deliveries
+    patterns: Patterns = Patterns()

@@ -1,0 +1,139 @@
+"""What a fetch is about: what is wanted, where it is, and where it goes.
+
+Guarantees: nothing is fetched but documents, and nothing on disk is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from dlcore.engine.call import Call, FetchItem
+from dlcore.engine.checksums import with_checksums
+from dlcore.engine.delivering import Package
+from dlcore.engine.event_bus import EventBus
+from dlcore.engine.fetch_into import target_of
+from dlcore.engine.placing import Placing
+from dlcore.engine.plain_urls import PlainUrls
+from dlcore.engine.selecting import name_of_selection, selected, selection_of, sources_of
+from dlcore.engine.site import Site
+from dlcore.engine.sources import Access, Source, open_mirrors
+from dlcore.engine.target import Target
+from dlcore.engine.wanted import Found, Wanted, check_sha256, find
+from dlcore.errors import ConfigError
+from dlcore.manifest import Selection
+from dlcore.transfer import ConnectionPool
+from dlcore.waiting import side_by_side
+
+MAX_AT_ONCE: Final = 16
+"""Things. Enough to hide the start and the end of small files; each holds some open files."""
+
+
+class Prepared(NamedTuple):
+    """What one fetch is about.
+
+    Attributes:
+        goal: Where it goes.
+        package: What it is.
+        name: What it is called.
+        sources: Where it comes from.
+        selection: Which of its files are fetched; None for all.
+    """
+
+    goal: Target
+    package: Package
+    name: str
+    sources: Sequence[Source]
+    selection: Selection | None
+
+
+async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitStack) -> Prepared:
+    """Find out what one thing is, where it is, and where it goes.
+
+    Args:
+        item: The thing. Endpoints of the call are mirrors of it, if it is a file at a URL.
+        call: The other arguments of `dlcore.fetch`.
+        bus: Hears what happens.
+        stack: Closes what is opened.
+
+    Raises:
+        DlcoreError: As `dlcore.fetch`.
+    """
+    wanted = Wanted(item.what, item.sha256, call.site.endpoints, item.checksum)
+    check_sha256("catalog's SHA-256", call.site.catalog_sha256)
+    _check_root(wanted, call.site.trust_root)
+    site = Site(call.site, call.access, stack, bus.emit)
+    urls = PlainUrls(call.access.ca_file, bus.emit)
+    found = await find(wanted, site, urls, bus.emit)
+    sources = site.sources() if found.urls is None else _mirrors(found, call.access, stack)
+    selection = selection_of(found, call.patterns, item.shown)
+    if selection:
+        found, sources = selected(found, selection), sources_of(sources, selection)
+    package = Package(found.manifest, found.document)
+    beside, is_part = found.beside, selection is not None
+    goal = target_of(call.to, found.manifest, call.records, beside=beside, keeps_all=is_part)
+    name = found.manifest.package_id if found.urls is None else goal.path.name
+    name = name_of_selection(name) if selection else name
+    return Prepared(goal, package, name, sources, selection)
+
+
+def _check_root(wanted: Wanted, trust_root: Path | None) -> None:
+    if trust_root and not wanted.is_package:
+        raise ConfigError(
+            f"a root vouches for packages of a catalog, but {wanted.what} is not a package id",
+            remedy="Leave --trust-root out, or fetch the package by its id.",
+        )
+
+
+def _mirrors(found: Found, access: Access, stack: AsyncExitStack) -> list[Source]:
+    urls = found.urls or {}
+    mirrors = open_mirrors(urls, access, stack, without_ranges=found.without_ranges)
+    return [mirror.source for mirror in mirrors]
+
+
+async def prepare_many(
+    items: Iterable[FetchItem], checksums: str, call: Call, bus: EventBus, stack: AsyncExitStack
+) -> tuple[list[FetchItem], Placing]:
+    """Find out what the items are, and give each a place.
+
+    Args:
+        items: What to fetch.
+        checksums: As of `dlcore.fetch_many`.
+        call: The other arguments of it.
+        bus: Hears what happens.
+        stack: Closes what is opened.
+
+    Returns:
+        The items, without repetitions, and their places.
+
+    Raises:
+        DlcoreError: As `dlcore.fetch_many`.
+    """
+    wanted = list(dict.fromkeys(items))
+    if not (wanted or checksums):
+        raise ConfigError("nothing is named to be fetched", remedy="Name a package or a URL.")
+    check_sha256("catalog's SHA-256", call.site.catalog_sha256)
+    pool = _pool(stack)
+    urls = PlainUrls(call.access.ca_file, bus.emit, pool)
+    if checksums:
+        wanted = await with_checksums(wanted, checksums, urls)
+    site = Site(call.site, call.access, stack, bus.emit)
+    placing = Placing(call, site, urls, pool, bus.emit)
+    await side_by_side([placing.place(item) for item in wanted], MAX_AT_ONCE)
+    placing.settle(wanted)
+    if call.site.endpoints and not (site.is_open or placing.errors):
+        raise ConfigError(
+            "endpoints are named, but no package is to be fetched from them",
+            remedy="Leave --from out: each URL says where its file is.",
+        )
+    return wanted, placing
+
+
+def _pool(stack: AsyncExitStack) -> ConnectionPool:
+    """Connections that stay open from the first question to the last byte."""
+    pool = ConnectionPool()
+    pool.join(stack)
+    stack.push_async_callback(pool.leave, stack)
+    return pool
