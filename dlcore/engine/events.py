@@ -143,7 +143,7 @@ class DigestFromServer(Event, frozen=True):
 
     Attributes:
         endpoint: Name of the server.
-        sha256: What it says, hex.
+        sha256: What it says, hex; empty if it has a Metalink with digests of pieces.
     """
 
     endpoint: str

@@ -59,13 +59,16 @@ def is_protected_url(url: str) -> bool:
         return False
 
 
-def digest_of(probed: Probed, digest: Digest | None, *, has_mirrors: bool) -> Digest:
+def digest_of(
+    probed: Probed, digest: Digest | None, *, has_mirrors: bool, problem: str = ""
+) -> Digest:
     """The digest that the file must have.
 
     Args:
         probed: What the server says.
         digest: What the user says; None for what the server says.
         has_mirrors: Whether other servers may have the right file.
+        problem: Why a Metalink that the server names does not count; empty if it names none.
 
     Raises:
         ConfigError: Neither says it.
@@ -74,7 +77,8 @@ def digest_of(probed: Probed, digest: Digest | None, *, has_mirrors: bool) -> Di
     said = sha256_digest(probed.sha256) if probed.sha256 else None
     if not (digest or said):
         raise ConfigError(
-            "a file at a URL is fetched only with its digest, and its server does not tell it",
+            "a file at a URL is fetched only with its digest, and its server does not tell it"
+            + (f": {problem}" if problem else ""),
             remedy=_REMEDY,
         )
     is_same_kind = digest and digest.algorithm == SHA_256

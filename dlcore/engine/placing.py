@@ -134,8 +134,14 @@ class Placing:
             for name, own in (one.found.urls or {}).items():
                 urls.setdefault(name, []).extend(own)
         without_ranges = {url for one in placed for url in one.found.without_ranges}
+        led_to = {url for one in placed for url in one.found.led_to}
         mirrors = open_mirrors(
-            urls, self._call.access, stack, without_ranges=without_ranges, pool=self._pool
+            urls,
+            self._call.access,
+            stack,
+            without_ranges=without_ranges,
+            led_to=led_to,
+            pool=self._pool,
         )
         return {one.name: self._sources(one, mirrors) for one in placed}
 

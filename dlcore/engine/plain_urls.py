@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.events import Event
 from dlcore.errors import Fault, NotFoundError, TransferError
-from dlcore.transfer import ConnectionPool, Probed, probe_url, read_url
+from dlcore.transfer import ConnectionPool, Probed, may_lead_here, probe_url, read_url
 
 T = TypeVar("T")
 
@@ -56,19 +56,24 @@ class PlainUrls:
             url, lambda: probe_url(url, ca_file=self._ca_file, pool=self._pool)
         )
 
-    async def read(self, url: str, limit_bytes: int) -> bytes:
+    async def read(self, url: str, limit_bytes: int, *, led_by: str = "") -> bytes:
         """Read a short document.
 
         Args:
             url: The document.
             limit_bytes: Longest document to accept.
+            led_by: The URL whose server named this one; empty if the user did.
 
         Raises:
             NotFoundError: Nothing is there.
             ConfigError: The URL cannot be used.
             TransferError: The server cannot be asked, or the document is too long.
         """
-        return await self._asked(url, lambda: read_url(url, limit_bytes, ca_file=self._ca_file))
+        is_led_to = bool(led_by) and not may_lead_here(led_by)
+        return await self._asked(
+            url,
+            lambda: read_url(url, limit_bytes, ca_file=self._ca_file, is_led_to=is_led_to),
+        )
 
     async def _asked(self, url: str, ask: Callable[[], Awaitable[T]]) -> T:
         try:

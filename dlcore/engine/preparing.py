@@ -89,7 +89,9 @@ def _check_root(wanted: Wanted, trust_root: Path | None) -> None:
 
 def _mirrors(found: Found, access: Access, stack: AsyncExitStack) -> list[Source]:
     urls = found.urls or {}
-    mirrors = open_mirrors(urls, access, stack, without_ranges=found.without_ranges)
+    mirrors = open_mirrors(
+        urls, access, stack, without_ranges=found.without_ranges, led_to=found.led_to
+    )
     return [mirror.source for mirror in mirrors]
 
 

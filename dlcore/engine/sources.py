@@ -104,6 +104,7 @@ def open_mirrors(
     stack: AsyncExitStack,
     *,
     without_ranges: Collection[str] = (),
+    led_to: Collection[str] = (),
     pool: ConnectionPool | None = None,
 ) -> list[Mirror]:
     """Open explicit URLs of objects: the URLs at one server are one endpoint.
@@ -115,6 +116,7 @@ def open_mirrors(
         access: What opens them.
         stack: Closes the endpoints.
         without_ranges: Those URLs whose server is known to send no parts.
+        led_to: Those URLs that a server named, which may not lead to this machine.
         pool: The connections to use; new ones if None.
 
     Raises:
@@ -132,7 +134,12 @@ def open_mirrors(
         name = _name(_host(url) or ("file" if is_file_url(url) else "url"), number)
         sends_ranges = not any(url in without_ranges for url in named.values())
         endpoint = open_urls(
-            name, named, pool=pool, ca_file=access.ca_file, sends_ranges=sends_ranges
+            name,
+            named,
+            pool=pool,
+            ca_file=access.ca_file,
+            sends_ranges=sends_ranges,
+            is_led_to=all(url in led_to for url in named.values()),
         )
         stack.push_async_callback(endpoint.aclose)
         mirrors.append(Mirror((endpoint, Terms(access.connections)), named))

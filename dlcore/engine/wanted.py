@@ -17,6 +17,7 @@ from dlcore.engine.file_at_url import (
     name_of,
 )
 from dlcore.engine.manifests import load_described
+from dlcore.engine.metalinked import Told, told_beside
 from dlcore.engine.plain_urls import PlainUrls, Server
 from dlcore.engine.site import Site
 from dlcore.errors import ConfigError, NotFoundError
@@ -25,6 +26,7 @@ from dlcore.long_path import long_path
 from dlcore.model import BUCKET_SCHEMES, EndpointSettings, Manifest
 from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, package_id
 from dlcore.printable import quoted
+from dlcore.transfer import Probed, may_lead_here
 
 _SCHEMES: Final = frozenset({"http", "https"}) | BUCKET_SCHEMES
 
@@ -66,6 +68,7 @@ class Found(NamedTuple):
         urls: Where its objects are, the best first, by their names; None: at the site.
         without_ranges: Those of the URLs whose server is known to send no parts.
         is_file_at_url: Whether it is a single file that was named by its URL.
+        led_to: Those of the URLs that its server named, and that may not be on this machine.
     """
 
     manifest: Manifest
@@ -73,6 +76,7 @@ class Found(NamedTuple):
     urls: dict[str, list[str]] | None
     without_ranges: frozenset[str] = frozenset()
     is_file_at_url: bool = False
+    led_to: frozenset[str] = frozenset()
 
     @property
     def beside(self) -> bool:
@@ -169,15 +173,39 @@ async def _find_url(
     """A single file, of which the user or its own server vouches for the digest."""
     check_digest_is_known(wanted.what, digest)
     probed = await urls.probe(wanted.what)
-    has_mirrors = bool(wanted.mirrors)
-    decisive = digest_of(probed, digest, has_mirrors=has_mirrors)
-    if digest is None:
-        tell(DigestFromServer(Server.of(wanted.what).name, decisive.hex))
     name = wanted.name or name_of(probed)
-    manifest = manifest_of_file(name, probed.length_bytes, decisive)
-    named = {item.name: [wanted.what, *_urls(wanted.mirrors)] for item in manifest.objects}
-    without_ranges = frozenset[str]() if probed.accepts_ranges else frozenset({wanted.what})
-    return Found(manifest, documents.encode(manifest), named, without_ranges, is_file_at_url=True)
+    told = await told_beside(wanted.what, probed, name, urls)
+    manifest = _manifest_at_url(wanted, digest, probed, told, name)
+    if digest is None:
+        said = "".join(item.sha256.hex() for item in manifest.objects)
+        tell(DigestFromServer(Server.of(wanted.what).name, said))
+    named = dict.fromkeys([wanted.what, *_urls(wanted.mirrors), *told.mirrors])
+    return Found(
+        manifest,
+        documents.encode(manifest),
+        {item.name: list(named) for item in manifest.objects},
+        frozenset[str]() if probed.accepts_ranges else frozenset({wanted.what}),
+        is_file_at_url=True,
+        led_to=_led_to(wanted, told),
+    )
+
+
+def _manifest_at_url(
+    wanted: Wanted, digest: Digest | None, probed: Probed, told: Told, name: str
+) -> Manifest:
+    """What the file must be: by the user, else by its server, else by its server's Metalink."""
+    if told.manifest and not (digest or probed.sha256):
+        return told.manifest
+    has_mirrors = bool(wanted.mirrors)
+    decisive = digest_of(probed, digest, has_mirrors=has_mirrors, problem=told.problem)
+    return manifest_of_file(name, probed.length_bytes, decisive)
+
+
+def _led_to(wanted: Wanted, told: Told) -> frozenset[str]:
+    """The mirrors that only the server named, unless it is on this machine itself."""
+    if not told.mirrors or may_lead_here(wanted.what):
+        return frozenset()
+    return frozenset(told.mirrors) - {wanted.what, *_urls(wanted.mirrors)}
 
 
 def _find_described(wanted: Wanted) -> Found:

@@ -18,7 +18,14 @@ from dlcore.transfer.endpoints.factory import (
     open_endpoint,
     try_credentials,
 )
-from dlcore.transfer.endpoints.named_urls import is_bucket_url, open_urls, probe_url, read_url
+from dlcore.transfer.endpoints.named_urls import (
+    is_bucket_url,
+    is_same_origin,
+    may_lead_here,
+    open_urls,
+    probe_url,
+    read_url,
+)
 from dlcore.transfer.endpoints.probe import Probed
 from dlcore.transfer.http.exchanges import Exchange, Observe, ask_for, observed
 from dlcore.transfer.http.pool import ConnectionPool
@@ -55,6 +62,8 @@ __all__ = [
     "contact_endpoint",
     "ignore",
     "is_bucket_url",
+    "is_same_origin",
+    "may_lead_here",
     "observed",
     "open_endpoint",
     "open_urls",

@@ -21,6 +21,7 @@ class Mirror(ThreadingHTTPServer):
         claimed_bytes: The length that it claims.
         headers: What it says besides.
         missing: Whether it answers 404 to everything.
+        documents: What it serves in place of its content, by path.
     """
 
     daemon_threads = True
@@ -31,6 +32,7 @@ class Mirror(ThreadingHTTPServer):
         self.claimed_bytes = len(content)
         self.headers: dict[str, str] = {}
         self.missing = False
+        self.documents: dict[str, bytes] = {}
         self.asked: list[str] = []
         self.gate = threading.Event()
         self.gate.set()
@@ -56,6 +58,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.server.missing:
             self.send_error(404)
+            return
+        if document := self.server.documents.get(self.path):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(document)))
+            self.end_headers()
+            self.wfile.write(document)
             return
         content, asked = self.server.content, self.headers.get("Range", "")
         self.server.asked.append(asked)

@@ -208,6 +208,59 @@ def test_a_metalink_is_fetched_from_the_good_one_of_two_mirrors(here: Here, tmp_
     assert "does not match" in ended.err
 
 
+DESCRIBED = "<file.bin.meta4>; rel=describedby; type=application/metalink4+xml"
+
+
+def test_a_file_is_verified_by_the_metalink_that_its_own_server_names(
+    here: Here, tmp_path: Path
+) -> None:
+    """Fault: a server sends a wrong file beside a right Metalink. dlcore takes it from a mirror."""
+    with mirror(bytes(len(CONTENT))) as bad, mirror(CONTENT) as good:
+        document = metalink(tmp_path / "file.meta4", good.url()).read_bytes()
+        bad.documents["/file.bin.meta4"] = document
+        bad.headers["Link"] = DESCRIBED
+        ended = here("fetch", bad.url(), "-o", tmp_path / "to", "--json", "--retries", "0")
+    assert ended.status == 0, ended.err
+    assert tree(tmp_path / "to") == {"file.bin": digest(CONTENT)}
+    assert "says the SHA-256 of each piece" in ended.err
+
+
+def test_a_metalink_of_another_origin_tells_mirrors_and_no_digest(
+    here: Here, tmp_path: Path
+) -> None:
+    """Fault: a server names a Metalink of a stranger. dlcore believes no digest in it."""
+    with mirror(CONTENT) as server, mirror(CONTENT) as other:
+        document = metalink(tmp_path / "file.meta4", other.url("file.bin")).read_bytes()
+        other.documents["/file.bin.meta4"] = document
+        server.headers["Link"] = DESCRIBED.replace("<", f"<{other.url('')}")
+        command = ("fetch", server.url(), "-o", tmp_path / "to", "--json")
+        refused, named = here(*command), here(*command, "--sha256", SHA256)
+    assert (refused.status, refused.error["code"]) == (2, "config")
+    assert named.status == 0, named.err
+    assert len(named.document["sources"]) == 2
+
+
+@pytest.mark.parametrize("document", [b"", b"<html/>", b"<metalink xmlns='x'/>"])
+def test_a_metalink_that_is_none_is_left_alone(document: bytes, here: Here, tmp_path: Path) -> None:
+    with mirror(CONTENT) as server:
+        server.documents["/file.bin.meta4"] = document or b" "
+        server.headers["Link"] = DESCRIBED
+        command = ("fetch", server.url(), "-o", tmp_path / "to", "--json")
+        refused, ended = here(*command), here(*command, "--sha256", SHA256, "-v")
+    assert (refused.status, refused.error["code"]) == (2, "config")
+    assert "file.bin.meta4" in refused.error["message"]
+    assert ended.status == 0, ended.err
+    assert "the Metalink of" in ended.err
+
+
+def test_duplicates_that_a_server_names_are_mirrors(here: Here, tmp_path: Path) -> None:
+    with mirror(bytes(len(CONTENT))) as bad, mirror(CONTENT) as good:
+        bad.headers["Link"] = f"<{good.url('copy')}>; rel=duplicate"
+        ended = here("fetch", bad.url(), "--sha256", SHA256, "-o", tmp_path / "to", "--json")
+    assert ended.status == 0, ended.err
+    assert tree(tmp_path / "to") == {"file.bin": digest(CONTENT)}
+
+
 def test_a_piece_hash_file_is_fetched_from_the_url_that_is_named(
     here: Here, tmp_path: Path
 ) -> None:

@@ -21,11 +21,12 @@ from dlcore.transfer.endpoints.bucket import BucketEndpoint
 from dlcore.transfer.endpoints.folder import FolderEndpoint
 from dlcore.transfer.endpoints.probe import Probed, probe
 from dlcore.transfer.endpoints.web_server import UrlEndpoint
+from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.readers import read_document
 from dlcore.transfer.http.redaction import redact
-from dlcore.transfer.http.urls import exact_url
+from dlcore.transfer.http.urls import exact_url, is_loopback, origin_of
 from dlcore.transfer.interface import Endpoint
 
 
@@ -36,6 +37,7 @@ def open_urls(
     pool: ConnectionPool | None = None,
     ca_file: str = "",
     sends_ranges: bool = True,
+    is_led_to: bool = False,
 ) -> Endpoint:
     """Make an endpoint of objects at explicit URLs: one mirror.
 
@@ -45,6 +47,7 @@ def open_urls(
         pool: The connections that all endpoints of the process share; new ones if None.
         ca_file: PEM file of the authorities to trust; empty for the system's store.
         sends_ranges: Whether the server sends parts of them, as far as is known (`probe_url`).
+        is_led_to: Whether a server named the URLs, which may not lead to this machine then.
 
     Raises:
         ConfigError: A URL cannot be used.
@@ -56,7 +59,8 @@ def open_urls(
         return _objects(name, urls, pool, ca_file)
     for url in urls.values():
         checked_url(name, url)
-    client = HttpClient(name, pool, ca_file=ca_file, follows_redirects=True)
+    reach = Reach.OTHER_MACHINES if is_led_to else Reach.ANY
+    client = HttpClient(name, pool, ca_file=ca_file, reach=reach, follows_redirects=True)
     return UrlEndpoint(name, dict(urls), client, sends_ranges=sends_ranges)
 
 
@@ -85,13 +89,16 @@ async def probe_url(url: str, *, ca_file: str = "", pool: ConnectionPool | None 
         return await probe(url, client)
 
 
-async def read_url(url: str, limit_bytes: int, *, ca_file: str = "") -> bytes:
+async def read_url(
+    url: str, limit_bytes: int, *, ca_file: str = "", is_led_to: bool = False
+) -> bytes:
     """Read a short document at a URL.
 
     Args:
         url: Absolute; an http or https URL is sent exactly as given.
         limit_bytes: Longest document to accept.
         ca_file: PEM file of the authorities to trust; empty for the system's store.
+        is_led_to: Whether a server named the URL, which may not lead to this machine then.
 
     Raises:
         ConfigError: The URL or the file cannot be used.
@@ -104,9 +111,20 @@ async def read_url(url: str, limit_bytes: int, *, ca_file: str = "") -> bytes:
         async with aclosing(_objects(_host(url), {"": url}, None, ca_file)) as bucket:
             return await bucket.read_object(key_of(url), limit_bytes)
     name = checked_url("url", url).raw_host or ""
-    client = HttpClient(name, ca_file=ca_file, follows_redirects=True)
+    reach = Reach.OTHER_MACHINES if is_led_to else Reach.ANY
+    client = HttpClient(name, ca_file=ca_file, reach=reach, follows_redirects=True)
     async with aclosing(client):
         return await read_document(client, url, limit_bytes)
+
+
+def is_same_origin(url: str, other: str) -> bool:
+    """Whether two http or https URLs have the same scheme, host and port."""
+    return origin_of(exact_url(url)) == origin_of(exact_url(other))
+
+
+def may_lead_here(url: str) -> bool:
+    """Whether a server at a URL may name others on this machine: it is on this machine itself."""
+    return is_loopback(exact_url(url).raw_host or "")
 
 
 def is_bucket_url(url: str) -> bool:

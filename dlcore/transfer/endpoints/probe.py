@@ -12,11 +12,13 @@ from dlcore.transfer.http.headers import (
     WANT_DIGEST,
     parse_content_length,
     parse_content_range,
+    parse_digest,
     parse_repr_digest,
     range_header,
 )
+from dlcore.transfer.http.links import links_of
 from dlcore.transfer.http.readers import check_content_coding
-from dlcore.transfer.http.response import Response
+from dlcore.transfer.http.response import Redirect, Response
 from dlcore.transfer.http.suggested_name import suggested_name
 
 
@@ -29,6 +31,8 @@ class Probed(msgspec.Struct, frozen=True):
         name: Last component of the URL's path. May be empty, and may be unsafe as a file name.
         suggested_name: The name that the server gives it; the same holds.
         sha256: Digest of the whole, as the server says; empty if it does not.
+        metalinks: URLs of Metalinks that describe it, as the servers on the way say.
+        mirrors: URLs of the same content elsewhere, as they say.
     """
 
     length_bytes: int
@@ -36,6 +40,8 @@ class Probed(msgspec.Struct, frozen=True):
     name: str
     suggested_name: str = ""
     sha256: bytes = b""
+    metalinks: tuple[str, ...] = ()
+    mirrors: tuple[str, ...] = ()
 
 
 async def probe(url: str, client: HttpClient) -> Probed:
@@ -75,13 +81,24 @@ async def probe_part(url: str, client: HttpClient) -> Probed:
 
 
 def _probed(url: str, response: Response, length_bytes: int, *, accepts_ranges: bool) -> Probed:
+    said = [*response.redirects, Redirect(response.url, response.headers)]
+    links = [links_of(each.url, each.headers.getall("Link", [])) for each in said]
     return Probed(
         length_bytes,
         accepts_ranges,
         last_component(url),
         suggested_name(response.headers.get("Content-Disposition", "")),
-        parse_repr_digest(response.headers.get("Repr-Digest", "")) or b"",
+        next(filter(None, (_sha256(each) for each in said)), b""),
+        tuple(metalink for each in links for metalink in each.metalinks),
+        tuple(mirror for each in links for mirror in each.duplicates),
     )
+
+
+def _sha256(said: Redirect) -> bytes:
+    """The digest of the file, which a redirect to it may also tell."""
+    headers = said.headers
+    found = parse_repr_digest(headers.get("Repr-Digest", ""))
+    return found or parse_digest(headers.get("Digest", "")) or b""
 
 
 def _offers_ranges(response: Response) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dlcore.errors import Fault, TransferError
 from dlcore.transfer.http.redirect_memory import RedirectMemory
 from dlcore.transfer.http.redirects import REDIRECTS, Route
-from dlcore.transfer.http.response import Response
+from dlcore.transfer.http.response import Redirect, Response
 
 Send = Callable[[str, Route, Mapping[str, str]], Awaitable[Response]]
 """Sends one request: method, route and headers."""
@@ -70,12 +70,14 @@ class Following:
         return await self._follow(method, self._memory.route(url), headers)
 
     async def _follow(self, method: str, route: Route, headers: Mapping[str, str]) -> Response:
+        followed: list[Redirect] = []
         while True:
             response = await self._send(method, route, route.headers(headers))
             if response.status not in REDIRECTS:
                 if response.status < 300:
                     self._memory.remember(route)
-                return response
+                return response.reached_by(followed)
+            followed.append(Redirect(route.url, response.headers))
             with response:
                 route = self._redirected(route, response)
                 await response.drain()

@@ -22,6 +22,7 @@ MAX_RETRY_AFTER_S = 300.0  # waiting longer than 5 minutes is worse than asking 
 
 _CONTENT_RANGE = re.compile(r"(?i:bytes) ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)", re.ASCII)
 _REPR_DIGEST = re.compile(r"(?:^|,)[ \t]*sha-256=:([A-Za-z0-9+/]{43}=):[ \t]*(?=,|$)", re.ASCII)
+_DIGEST = re.compile(r"(?:^|,)[ \t]*(?i:sha-256)=([A-Za-z0-9+/]{43}=)[ \t]*(?=,|$)", re.ASCII)
 _SECONDS = re.compile(r"[0-9]+", re.ASCII)
 
 
@@ -63,6 +64,15 @@ def parse_repr_digest(value: str) -> bytes | None:
     Source: RFC 9530, section 3, "The Repr-Digest Field".
     """
     found = _REPR_DIGEST.findall(value)
+    return base64.b64decode(found[0]) if len(found) == 1 else None
+
+
+def parse_digest(value: str) -> bytes | None:
+    """Read the SHA-256 in a ``Digest``, the forerunner of ``Repr-Digest``.
+
+    Source: RFC 3230, section 4.3.2; RFC 5843 for ``SHA-256``.
+    """
+    found = _DIGEST.findall(value)
     return base64.b64decode(found[0]) if len(found) == 1 else None
 
 

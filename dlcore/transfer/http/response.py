@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Sequence
+from typing import NamedTuple, TypeVar
 
 import aiohttp
+from multidict import CIMultiDictProxy
 
 from dlcore.errors import Fault, TransferError
 from dlcore.transfer.http.aiohttp_internals import BorrowedConnection, borrow_connection
@@ -34,6 +35,13 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+class Redirect(NamedTuple):
+    """A redirect that was followed: the URL that was asked, and the headers of the answer."""
+
+    url: str
+    headers: CIMultiDictProxy[str]
+
+
 class Response:
     """A response whose headers have arrived; leave its context (``with``) to free the connection.
 
@@ -49,6 +57,7 @@ class Response:
         status: The HTTP status.
         headers: Untrusted text.
         policy: Times and limits.
+        redirects: What led here: each URL that was asked, and the headers of its answer.
     """
 
     def __init__(
@@ -64,6 +73,7 @@ class Response:
         self.status = raw.status
         self.headers = raw.headers
         self.policy = policy
+        self.redirects: tuple[Redirect, ...] = ()
         self._endpoint = endpoint
         self._raw = raw
         self._route = route
@@ -82,6 +92,16 @@ class Response:
         if self._exchange:
             fault = error.fault if isinstance(error, TransferError) else None
             self._exchange.end(self.status, fault)
+
+    @property
+    def url(self) -> str:
+        """What was asked in the end."""
+        return self._route.url
+
+    def reached_by(self, redirects: Sequence[Redirect]) -> Response:
+        """Note what led here."""
+        self.redirects = tuple(redirects)
+        return self
 
     async def read(self) -> bytes:
         """The next bytes of the body as they arrive; empty at the end of the body.

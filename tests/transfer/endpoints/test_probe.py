@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from dlcore.errors import ConfigError, Fault, TransferError
 from dlcore.transfer import probe_url
 from dlcore.transfer.endpoints.probe import Probed
-from tests.transfer.hostile import Script, hostile
+from tests.transfer.hostile import AGAIN, Script, hostile
 from tests.transfer.packages import LARGE_BYTES, Package
 
 NO_HEAD = Script.response("405 No", Content_Length="0")
@@ -27,6 +29,25 @@ async def test_a_real_server_tells_length_and_ranges(
     name = package.manifest.objects[package.index_of("large.wim")].name
     found = await probe_url(f"{url}/objects/{name}", ca_file=str(ca_file))
     assert found == Probed(LARGE_BYTES + 17, True, name)
+
+
+async def test_a_redirect_may_tell_the_digest_and_the_mirrors() -> None:
+    """A server of mirrors says what the file is, and leads to one of them; RFC 6249."""
+    sha256 = hashlib.sha256(b"x").digest()
+    told = {
+        "Location": "/elsewhere",
+        "Digest": f"SHA-256={base64.b64encode(sha256).decode()},MD5=HUXZLQLMuI/KZ5KDcJPcOA==",
+        "Link": '<file.meta4>; rel=describedby; type="application/metalink4+xml"'
+        ", <http://127.0.0.1:9/f>; rel=duplicate",
+        "Content_Length": "0",
+    }
+    redirect = Script.response("302 Found", end=AGAIN, **told)
+    head = Script.response("200 OK", Content_Length="1", Accept_Ranges="bytes")
+    async with hostile(redirect, head) as server:
+        found = await probe_url(f"{server.url}/a/file.iso")
+        assert found.metalinks == (f"{server.url}/a/file.meta4",)
+    assert found.sha256 == sha256
+    assert found.mirrors == ("http://127.0.0.1:9/f",)
 
 
 async def test_head_is_enough_where_it_tells_all() -> None:
