@@ -57,8 +57,9 @@ T = TypeVar("T")
     "sources",
     multiple=True,
     metavar="ENDPOINT",
-    help="Where from; may be repeated, all are used at once. A published folder or "
-    "http(s)://..., cmg+https://..., cloud-dp+https://..., blob+https://... or dp+http://...; "
+    help="Where from; may be repeated, all are used at once. A published folder, "
+    "http(s)://..., az://..., s3://..., gs://..., file://..., cmg+https://..., "
+    "cloud-dp+https://..., blob+https://... or dp+http://...; "
     "for a URL or foreign manifest, URLs of the same file elsewhere.",
 )
 @click.option(
@@ -149,6 +150,8 @@ def command(
     otel: str | None,
 ) -> int:
     """Fetch packages by ID, files by URL, or what a MANIFEST describes.
+
+    A URL is http(s)://..., az://..., s3://..., gs://... or file://...
 
     MANIFEST is a file: a native manifest, a Metalink 4 or a Delivery Optimization piece hash file.
 

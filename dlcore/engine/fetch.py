@@ -47,15 +47,16 @@ async def fetch(
     was; what is there already is verified and not fetched again.
 
     Args:
-        what: A package id, an ``http(s)://`` URL, or the path of a manifest: native, Metalink 4 or
-            Delivery Optimization piece hashes.
+        what: A package id, a URL (``http(s)://``, ``az://``, ``s3://``, ``gs://``, ``file://``), or
+            the path of a manifest: native, Metalink 4 or Delivery Optimization piece hashes.
         to: Folder that becomes the package, complete or not at all. A single file, by its URL or a
             foreign manifest, is put into it beside what is there. If the folder holds the package
             damaged or in another version, what matches is kept and the rest is fetched. A name in
             it that is not the package's is refused.
         endpoints: Where from; all are used at once. Settings, or texts: a published folder,
-            ``http(s)://...``, ``cmg+https://...``, ``cloud-dp+https://...``, ``blob+https://...``
-            or ``dp+http://...``. For a URL or a foreign manifest: more URLs of the same file.
+            ``http(s)://...``, ``az://...``, ``s3://...``, ``gs://...``, ``file://...``,
+            ``cmg+https://...``, ``cloud-dp+https://...``, ``blob+https://...`` or
+            ``dp+http://...``. For a URL or a foreign manifest: more URLs of the same file.
         sha256: SHA-256 of the file at a URL, hex. For a URL only, and needed there unless its
             server says it (``Repr-Digest``) over https or on this machine.
         checksum: Another digest of that file, in place of its SHA-256: ``sha-512=...``, hex; also

@@ -41,7 +41,7 @@ async def test_a_redirect_may_tell_the_digest_and_the_mirrors() -> None:
         ", <http://127.0.0.1:9/f>; rel=duplicate",
         "Content_Length": "0",
     }
-    redirect = Script.response("302 Found", end=AGAIN, **told)
+    redirect = Script.response("302 Found", b"", end=AGAIN, **told)
     head = Script.response("200 OK", Content_Length="1", Accept_Ranges="bytes")
     async with hostile(redirect, head) as server:
         found = await probe_url(f"{server.url}/a/file.iso")
