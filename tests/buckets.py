@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ _GOOGLE_HOST = "storage.googleapis.com"  # what the library signs, wherever it i
 def s3(objects: Mapping[str, bytes]) -> Iterator[dict[str, str]]:
     """An S3 server with objects in `BUCKET`. Yields what the environment of a client needs."""
     moto = pytest.importorskip("moto.server")
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else it tells of each request
     server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:

@@ -116,6 +116,8 @@ async def _endpoint(settings: EndpointSettings) -> tuple[Check, ...]:
         if settings.kind is EndpointKind.FILE:
             return await _folder(settings)
         contact = await contact_endpoint(settings)
+        if contact is None:
+            return (await _catalog(settings),)
         credentials = await in_thread(_credentials, settings)
         checks = (*way.checks(contact, settings.ca_file or authorities()), credentials)
         if not contact.status:

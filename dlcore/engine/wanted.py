@@ -177,8 +177,8 @@ async def _find_url(
     told = await told_beside(wanted.what, probed, name, urls)
     manifest = _manifest_at_url(wanted, digest, probed, told, name)
     if digest is None:
-        said = "".join(item.sha256.hex() for item in manifest.objects)
-        tell(DigestFromServer(Server.of(wanted.what).name, said))
+        said = probed.sha256 or b"".join(item.sha256 for item in manifest.objects)
+        tell(DigestFromServer(Server.of(wanted.what).name, said.hex()))
     named = dict.fromkeys([wanted.what, *_urls(wanted.mirrors), *told.mirrors])
     return Found(
         manifest,

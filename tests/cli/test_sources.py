@@ -45,6 +45,38 @@ def test_a_package_that_is_published_to_a_bucket_is_fetched_from_it(
     assert here("verify", there).status == 0
 
 
+def test_a_bucket_with_a_site_is_found_sound(
+    bucket: str, here: Here, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, state = f"{bucket}/sound", ("--state", tmp_path / "state", "--json")
+    options = ("--package-id", "ABC00001", "--version", "1", "--to", where)
+    assert here("publish", site.source("ABC00001"), *options).status == 0
+    (checks,) = here("doctor", "--from", where, *state).document["endpoints"].values()
+    assert {check["name"]: check["outcome"] for check in checks}["catalog"] == "passed"
+    assert len(checks) > 1  # where it is, and how far a request gets
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")  # nothing tells where the bucket is then
+    (checks,) = here("doctor", "--from", where, *state).document["endpoints"].values()
+    assert [check["name"] for check in checks] == ["catalog"]
+
+
+def test_a_deployment_may_name_a_bucket(
+    bucket: str, here: Here, site: Site, tmp_path: Path
+) -> None:
+    where = f"{bucket}/deployed"
+    for package in ("ABC00001", "ABC00002", "ABC00003"):
+        options = ("--package-id", package, "--version", "1", "--to", where)
+        assert here("publish", site.source(package), *options).status == 0
+    config = tmp_path / "deployment.toml"
+    config.write_text(
+        '[catalog]\nendpoint = "s3"\n[client]\nallow_cloud_dp = true\non_internet = false\n'
+        f'[[endpoint]]\nname = "s3"\nkind = "bucket"\nurl = "{where}"\n'
+    )
+    command = (site.sequence, "--config", config, "--state", tmp_path / "state", "--simulate", "0")
+    ended = here("run", *command, "--json")
+    assert ended.status == 0, ended.err
+    assert ended.document["endpoints"]["s3"]
+
+
 def test_a_file_in_a_bucket_is_fetched_by_its_url_and_by_a_list(
     bucket: str, here: Here, tmp_path: Path
 ) -> None:

@@ -25,6 +25,7 @@ CLOUD_DP = EndpointSettings(
     "cdp1", EndpointKind.CLOUD_DP, "https://cdp1.contoso.com", token_env="CDP_TOKEN"
 )
 DP = EndpointSettings("dp1", EndpointKind.DP, "http://dp1.corp.contoso.com")
+BUCKET = EndpointSettings("bucket1", EndpointKind.BUCKET, "s3://content/site")
 BLOB = EndpointSettings("blob1", EndpointKind.BLOB, "https://x.blob.core.windows.net/content")
 HTTP = EndpointSettings("mirror", EndpointKind.HTTP, "https://mirror.contoso.com")
 FOLDER = EndpointSettings("usb", EndpointKind.FILE, "/media/usb")

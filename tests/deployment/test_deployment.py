@@ -28,6 +28,7 @@ PATH = Path("/etc/dlcore/deployment.toml")
 CATALOG = '[catalog]\npath = "catalog.json"\n'
 CMG_TABLE = '[[endpoint]]\nname = "cmg1"\nkind = "cmg"\nurl = "https://cmg1.contoso.com"\n'
 CMG_GOOD = CMG_TABLE + 'token_file = "token"\n'
+BUCKET_TABLE = '[[endpoint]]\nname = "k"\nkind = "bucket"\n'
 BLOB_TABLE = '[[endpoint]]\nname = "b"\nkind = "blob"\n'
 HTTP_PLAIN = '[[endpoint]]\nname = "h"\nkind = "http"\nurl = "http://h.contoso.com"\n'
 DP_TABLE = '[[endpoint]]\nname = "d"\nkind = "dp"\nurl = "https://d.contoso.com"\n'
@@ -219,6 +220,10 @@ def test_a_catalog_may_come_from_an_endpoint_that_can_be_trusted_for_it(text: st
         (CATALOG + BLOB_TABLE + 'url = "https://b:99999"\n', ['"b".url: not an http']),
         (CATALOG + BLOB_TABLE + 'url = "https://b/a b"\n', ['"b".url: not an http', "%XX"]),
         (CATALOG + BLOB_TABLE + 'url = "ftp://b"\n', ['"b".url: not an http']),
+        (CATALOG + BUCKET_TABLE + 'url = "https://s3/b"\n', ['"k".url: not the URL of a bucket']),
+        (CATALOG + BUCKET_TABLE + 'url = "s3://"\n', ["not the URL of a bucket", "s3://bucket"]),
+        (CATALOG + BUCKET_TABLE + 'url = "s3://k:s@b"\n', ["may hold a secret"]),
+        (CATALOG + BUCKET_TABLE + 'url = "s3://b"\nsas_env = "S"\n', ["sas_env is not a known"]),
         (CATALOG + CMG_TABLE, ['"cmg1": has no registration token', "token_file", "token_env"]),
         (CATALOG + CMG_GOOD + 'token_env = "T"\n', ["both token_file and token_env"]),
         (

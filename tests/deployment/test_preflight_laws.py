@@ -24,6 +24,7 @@ from dlcore.deployment import (
 from dlcore.model import EndpointKind
 from tests.deployment.helpers import (
     BLOB,
+    BUCKET,
     CLOUD_DP,
     CMG,
     DP,
@@ -131,7 +132,7 @@ def test_a_package_is_reported_once_by_the_check_whose_fault_it_is(
 
 @settings(derandomize=True, max_examples=300)
 @given(
-    st.permutations([CMG, CLOUD_DP, DP, BLOB, HTTP, FOLDER]),
+    st.permutations([CMG, CLOUD_DP, DP, BLOB, BUCKET, HTTP, FOLDER]),
     st.builds(ClientSettings, on_internet=..., use_cmg=..., allow_cloud_dp=...),
     st.booleans(),
 )
@@ -148,6 +149,7 @@ def test_endpoints_keep_their_order_and_are_usable_exactly_by_the_rules(
         EndpointKind.CMG: settings_.use_cmg and serves and settings_.allow_cloud_dp,
         EndpointKind.CLOUD_DP: settings_.allow_cloud_dp,
         EndpointKind.BLOB: settings_.allow_cloud_dp,
+        EndpointKind.BUCKET: settings_.allow_cloud_dp,
         EndpointKind.DP: not settings_.on_internet,
         EndpointKind.HTTP: True,
         EndpointKind.FILE: True,

@@ -48,6 +48,8 @@ _REFUSED_REMEDY = (
     " AZURE_STORAGE_ACCOUNT_NAME."
 )
 
+_AUTH_REMEDY = "They are in the environment; a clock that is wrong spoils what they sign."
+
 T = TypeVar("T")
 
 
@@ -166,6 +168,8 @@ class BucketEndpoint:
         try:
             return await self._signature(key).use(at, is_curable=_is_curable)
         except TransferError as error:
+            if error.fault is Fault.AUTH:
+                error.advise(_AUTH_REMEDY)
             if error.fault is Fault.REFUSED:  # most often another region, or no such account
                 error.advise(_REFUSED_REMEDY)
             raise
@@ -175,7 +179,7 @@ class BucketEndpoint:
         async with self._deciding:
             if self._can_sign is None:
                 try:
-                    await self._bucket.sign(key, SIGNATURE_S)
+                    await self._signed_url(key)
                     self._can_sign = True
                 except CannotSignError as error:
                     _log.info("%s: no signed URLs, so its library reads: %s", self.name, error)
@@ -195,7 +199,7 @@ class BucketEndpoint:
 
     async def _sign(self, key: str) -> tuple[str, float]:
         try:
-            url = await self._bucket.sign(key, SIGNATURE_S)
+            url = await self._signed_url(key)
         except CannotSignError as error:
             raise TransferError(
                 f"no new signature for {key}: {error}", fault=Fault.CONNECT, endpoint=self.name
@@ -206,6 +210,15 @@ class BucketEndpoint:
                 remedy="Change the store's endpoint in the environment to https.",
             )
         return url, SIGNATURE_S
+
+    async def _signed_url(self, key: str) -> str:
+        """Sign; some credentials have to be asked for over the network, or let it sign."""
+        stall_s = self._client.policy.stall_s
+        try:
+            async with asyncio.timeout(stall_s):
+                return await self._bucket.sign(key, SIGNATURE_S)
+        except TimeoutError:
+            raise CannotSignError(f"no credentials within {stall_s:g} s") from None
 
     def _renewed(self, renewed: Renewed) -> None:
         """Tell of a rejection only: each object has a signature, and signing ahead is routine."""

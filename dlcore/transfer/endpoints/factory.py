@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dlcore.buckets import StoredBucket
+from dlcore.buckets import CannotSignError, StoredBucket
 from dlcore.errors import ConfigError
 from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
 from dlcore.transfer.endpoints.blob import BlobEndpoint
@@ -102,8 +102,11 @@ def try_credentials(settings: EndpointSettings) -> str:
     return f"{what}_file" if file else f"{what}_env"
 
 
-async def contact_endpoint(settings: EndpointSettings) -> Contact:
+async def contact_endpoint(settings: EndpointSettings) -> Contact | None:
     """Find out how far a request to an endpoint gets; no credential is sent.
+
+    Returns:
+        What became of it; None if only the library for object stores knows where a bucket is.
 
     Args:
         settings: How to reach it; not of the kind ``file``.
@@ -113,7 +116,8 @@ async def contact_endpoint(settings: EndpointSettings) -> Contact:
     """
     client = _client(settings, ConnectionPool())
     try:
-        return await contact(await _contact_url(settings), client)
+        url = await _contact_url(settings)
+        return await contact(url, client) if url else None
     finally:
         await client.aclose()
 
@@ -171,11 +175,14 @@ def _client(
 
 
 async def _contact_url(settings: EndpointSettings) -> str:
-    """A URL of the endpoint without a credential."""
+    """A URL of the endpoint without a credential; empty if it is not known."""
     if settings.kind is not EndpointKind.BUCKET:
         return _base_url(settings)
     bucket = StoredBucket(checked_bucket_url(settings.name, settings.url), settings.name)
-    return (await bucket.sign(CATALOG_KEY, 1)).partition("?")[0]
+    try:
+        return (await bucket.sign(CATALOG_KEY, 1)).partition("?")[0]
+    except CannotSignError:
+        return ""
 
 
 def _base_url(settings: EndpointSettings) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import logging
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -60,6 +61,13 @@ class FakeBucket:
         return sum(map(len, self._pieces)) if self._total_bytes is None else self._total_bytes
 
 
+@pytest.fixture(autouse=True)
+def everything_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    with caplog.at_level(logging.DEBUG):
+        yield
+    assert "canary" not in caplog.text
+
+
 def answer(package: Package, count: int) -> Script:
     total = len(package.contents[0])
     return Script.response(
@@ -106,6 +114,7 @@ async def test_a_bucket_that_rejects_every_signature_is_an_auth_error(package: P
             await read(package, FakeBucket(server.url))
         assert len(server.requests) == 2
     assert "canary" not in str(refused.value)
+    assert "clock" in refused.value.remedy
 
 
 async def test_a_refusal_that_no_signature_cures_is_final(package: Package) -> None:
