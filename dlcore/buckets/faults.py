@@ -137,6 +137,7 @@ def _status(status: int) -> str:
 def _is_panic(error: BaseException) -> bool:
     """Whether the library failed in itself, for example at a token with a line break.
 
-    Its exception is not an `Exception`, and it cannot be imported.
+    Its exceptions cannot be imported, and the one of calls that wait is not an `Exception`; that of
+    calls that do not wait is a ``RustPanic``.
     """
-    return type(error).__name__ == "PanicException"
+    return type(error).__name__ in {"PanicException", "RustPanic"}

@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dlcore import digests
 from dlcore.deployment import parse_deployment
-from dlcore.digests import parse_digest
 from dlcore.errors import ConfigError, ManifestError, TaskSequenceError
 from dlcore.manifest import (
     check_path,
@@ -42,12 +42,15 @@ from dlcore.transfer.endpoints.propfind import parse_listing
 from dlcore.transfer.http.headers import (
     MAX_RETRY_AFTER_S,
     parse_content_range,
+    parse_digest,
     parse_repr_digest,
     parse_retry_after_s,
 )
+from dlcore.transfer.http.links import links_of
 from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.redirects import Route
 from dlcore.transfer.http.suggested_name import suggested_name
+from dlcore.transfer.http.urls import exact_url
 from tests.fuzz.target import RefusedError, target
 
 SOURCE = "fuzz"
@@ -90,7 +93,7 @@ def checksum_list(data: bytes) -> None:
     listed = parse_checksum_list(data.decode("utf-8", "replace"), "SHA256SUMS")
     for path, digest in listed.items():
         check_path(path)
-        assert parse_digest(str(digest)) == digest
+        assert digests.parse_digest(str(digest)) == digest
 
 
 @target(ManifestError)
@@ -160,6 +163,21 @@ def content_range(data: bytes) -> None:
 @target(RefusedError)
 def repr_digest(data: bytes) -> None:
     if parse_repr_digest(data.decode("latin-1")) is None:
+        raise RefusedError
+
+
+@target(RefusedError)
+def digest_header(data: bytes) -> None:
+    if parse_digest(data.decode("latin-1")) is None:
+        raise RefusedError
+
+
+@target(RefusedError)
+def link_header(data: bytes) -> None:
+    links = links_of("https://localhost/a/file", data.decode("latin-1").split("\n"))
+    for url in (*links.metalinks, *links.duplicates):
+        assert exact_url(url).scheme == "https"
+    if not any(links):
         raise RefusedError
 
 

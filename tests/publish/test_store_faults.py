@@ -10,10 +10,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from obstore.exceptions import BaseError
 
-from dlcore.errors import AuthError, ConfigError, DlcoreError, TransferError
+from dlcore.buckets import CannotSignError, StoredBucket, store_faults
+from dlcore.errors import AuthError, ConfigError, DlcoreError, Fault, TransferError
 from dlcore.publish import publish, verify_site
 from dlcore.publish.remote import RemoteSite
+from dlcore.transfer import TransferPolicy
+from dlcore.transfer.endpoints.bucket_library import LibraryReader
 from tests.publish.helpers import write_tree
 
 CANARY = "c4n4ry0123456789"
@@ -76,6 +80,38 @@ def test_a_reply_that_repeats_the_signature_is_not_quoted(
 
 
 @pytest.mark.parametrize(
+    ("status", "fault"),
+    [
+        (403, Fault.AUTH),
+        (404, Fault.NOT_FOUND),
+        (429, Fault.BUSY),
+        (500, Fault.SERVER),
+        (503, Fault.BUSY),
+    ],
+)
+async def test_a_reply_to_who_reads_is_a_fault_and_is_not_quoted(
+    status: int, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: an object store repeats the signature that it is asked with for a file. dlcore quotes
+    no reply, and asks once: another endpoint may have the file.
+    """
+    monkeypatch.setenv("AZURE_STORAGE_SAS_TOKEN", f"sv=2024-11-04&sp=r&sig={CANARY}")
+    with echoing(status, monkeypatch), pytest.raises(TransferError) as caught:
+        await LibraryReader("az", StoredBucket("az://content"), TransferPolicy()).length_bytes("a")
+    assert caught.value.fault is fault
+    assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_machine_without_credentials_is_told_where_they_belong() -> None:
+    url = "http://169.254.169.254/latest/api/token"
+    with pytest.raises(AuthError, match="has no credentials") as caught, store_faults("s3://b"):
+        raise BaseError(
+            f"Generic S3 error: Error performing PUT {url} - status code: 403 Forbidden"
+        )
+    assert "AWS_SKIP_SIGNATURE" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
     ("where", "name", "value"),
     [
         ("az://container", "AZURE_STORAGE_TOKEN", f"{CANARY}\n{CANARY}"),
@@ -84,7 +120,7 @@ def test_a_reply_that_repeats_the_signature_is_not_quoted(
         ("s3://bucket", "AWS_SKIP_SIGNATURE", CANARY),
     ],
 )
-def test_a_credential_that_cannot_be_used_is_not_quoted(
+async def test_a_credential_that_cannot_be_used_is_not_quoted(
     where: str, name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fault: a credential in the environment is malformed. dlcore says so, and does not show it."""
@@ -94,7 +130,17 @@ def test_a_credential_that_cannot_be_used_is_not_quoted(
             monkeypatch.setenv("AZURE_SKIP_SIGNATURE", "true")
         with pytest.raises((ConfigError, AuthError, TransferError)) as caught:
             verify_site(where)
-    assert CANARY not in "".join(traceback.format_exception(caught.value))
+        with pytest.raises((ConfigError, TransferError, CannotSignError)) as unsigned:
+            await read_anything(where)
+    for error in (caught.value, unsigned.value):
+        assert CANARY not in "".join(traceback.format_exception(error))
+
+
+async def read_anything(where: str) -> None:
+    """Sign a URL, and ask for an object."""
+    bucket = StoredBucket(where)
+    await bucket.sign("key", 60)
+    await LibraryReader("bucket", bucket, TransferPolicy()).length_bytes("key")
 
 
 def test_a_web_server_that_sends_more_than_asked_for_is_refused(

@@ -23,7 +23,7 @@ from dlcore.transfer.endpoints.bucket_library import LibraryReader
 from dlcore.transfer.endpoints.echoes import repeats
 from dlcore.transfer.endpoints.lease import Lease
 from dlcore.transfer.endpoints.placement import PackagePlacement, all_objects, objects_named
-from dlcore.transfer.endpoints.probe import Probed, last_component, probe_part
+from dlcore.transfer.endpoints.probe import Probed, probe_part
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.faults import RejectedError
 from dlcore.transfer.http.readers import read_document, read_range
@@ -123,7 +123,8 @@ class BucketEndpoint:
         """
 
         async def by_library() -> Probed:
-            return Probed(await self._library.length_bytes(key), True, last_component(key))
+            name = key.rpartition("/")[2]
+            return Probed(await self._library.length_bytes(key), True, name)
 
         return await self._read(key, lambda url: probe_part(url, self._client), by_library)
 

@@ -86,7 +86,7 @@ def _probed(url: str, response: Response, length_bytes: int, *, accepts_ranges: 
     return Probed(
         length_bytes,
         accepts_ranges,
-        last_component(url),
+        _last_component(url),
         suggested_name(response.headers.get("Content-Disposition", "")),
         next(filter(None, (_sha256(each) for each in said)), b""),
         tuple(metalink for each in links for metalink in each.metalinks),
@@ -114,7 +114,6 @@ def _total(response: Response) -> int | None:
     return found.total if found and found.start == 0 and found.end == 1 else None
 
 
-def last_component(url: str) -> str:
-    """Last component of a URL's path, decoded."""
+def _last_component(url: str) -> str:
     path = url.partition("#")[0].partition("?")[0].partition("://")[2]
     return unquote(path.partition("/")[2].rpartition("/")[2])

@@ -12,6 +12,7 @@ import pytest
 from dlcore.buckets import CannotSignError, ObjectBytes
 from dlcore.errors import AuthError, ConfigError, Fault, NotFoundError, TransferError
 from dlcore.transfer.endpoints.bucket import SIGNATURE_S, BucketEndpoint
+from dlcore.transfer.endpoints.probe import Probed
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.interface import Renewed
@@ -154,6 +155,17 @@ async def test_what_cannot_be_signed_is_read_through_the_library(package: Packag
     data = package.contents[0]
     bucket = FakeBucket(pieces=[data[:30], data[30:100]], total_bytes=len(data))
     assert await read(package, bucket) == data[:100]
+
+
+async def test_a_file_is_found_by_both_ways(package: Package) -> None:
+    first = Script.response(
+        "206 P", b"x", end=AGAIN, Content_Length="1", Content_Range="bytes 0-0/9"
+    )
+    async with hostile(first) as server:
+        for bucket in (FakeBucket(server.url), FakeBucket(pieces=[bytes(9)])):
+            endpoint = BucketEndpoint("bucket", bucket, HttpClient("bucket"), keys={"o": "a/f.iso"})
+            assert await endpoint.probe("a/f.iso") == Probed(9, True, "f.iso")
+            await endpoint.aclose()
 
 
 class Case(msgspec.Struct, frozen=True):

@@ -79,9 +79,13 @@ async def test_nobody_listens() -> None:
 async def test_a_certificate_of_nobody_is_told(nginx_tls: tuple[str, Path]) -> None:
     url, ca_file = nginx_tls
     settings = EndpointSettings("edge", EndpointKind.HTTP, url)
-    assert isinstance((await contact_endpoint(settings)).error, TlsError)
+    refused = await contact_endpoint(settings)
+    assert refused
+    assert isinstance(refused.error, TlsError)
     trusting = EndpointSettings("edge", EndpointKind.HTTP, url, ca_file=str(ca_file))
-    assert (await contact_endpoint(trusting)).status
+    accepted = await contact_endpoint(trusting)
+    assert accepted
+    assert accepted.status
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY"])

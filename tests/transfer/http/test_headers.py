@@ -16,6 +16,7 @@ from dlcore.transfer.http.headers import (
     ContentRange,
     parse_content_range,
     parse_date,
+    parse_digest,
     parse_repr_digest,
     parse_retry_after_s,
 )
@@ -42,6 +43,15 @@ def test_the_digest_of_the_whole_is_read_wherever_it_stands(digest: bytes) -> No
     text = f"sha-256=:{base64.b64encode(digest).decode()}:"
     for value in (text, f"md5=:AA==:, {text}", f"{text},sha-512=:AA==:"):
         assert parse_repr_digest(value) == digest
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_the_forerunner_of_the_digest_is_read_wherever_it_stands(digest: bytes) -> None:
+    text = f"SHA-256={base64.b64encode(digest).decode()}"
+    for value in (text, f"MD5=AA==, {text}", f"{text.replace('SHA', 'sha')},SHA=AA=="):
+        assert parse_digest(value) == digest
+    for value in (f"{text},{text}", f"x{text}", f"SHA-512={text[8:]}", text[:-1]):
+        assert parse_digest(value) is None
 
 
 @given(st.text())
