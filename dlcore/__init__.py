@@ -10,7 +10,7 @@ steps                 `Executor`, `Job`, `StepParameters`, `Outcome`, `RestartNo
                       `standard_executors`, `StepExecutors`, `SimulatingExecutor`, `PostAction`,
                       `DetachedPostAction`
 fetch                 `fetch`, `fetch_many`, `FetchItem`, `FetchResult`, `Client.fetch`, `Access`,
-                      `Retry`, `Terms`, `Fetched`
+                      `Retry`, `Terms`, `Fetched`, `SelectionSize`
 publish and verify    `publish_folder`, `repair_published`, `verify_site`, `verify_tree`,
                       `load_manifest`
 task sequences        `TaskSequence`, `Step`, `Group`, `Variables`, `Plan`
@@ -110,6 +110,7 @@ if TYPE_CHECKING:
     from dlcore.engine.events import encode as _encode_event
     from dlcore.engine.fetch import fetch as fetch
     from dlcore.engine.fetch_into import Fetched as Fetched
+    from dlcore.engine.fetch_into import SelectionSize as SelectionSize
     from dlcore.engine.fetch_many import FetchResult as FetchResult
     from dlcore.engine.fetch_many import fetch_many as fetch_many
     from dlcore.engine.gather import preflight as preflight
@@ -229,7 +230,7 @@ _PUBLIC = {
         "encode:encode_event"
     ),
     "engine.fetch": "fetch",
-    "engine.fetch_into": "Fetched",
+    "engine.fetch_into": "Fetched SelectionSize",
     "engine.fetch_many": "FetchResult fetch_many",
     "engine.gather": "preflight",
     "engine.manifests": "load_manifest",

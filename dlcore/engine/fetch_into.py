@@ -30,7 +30,7 @@ from dlcore.waiting import in_thread
 _log = logging.getLogger(__name__)
 
 
-class Chosen(msgspec.Struct, frozen=True):
+class SelectionSize(msgspec.Struct, frozen=True):
     """How much of a package a fetch with patterns was for.
 
     Attributes:
@@ -73,7 +73,7 @@ class Fetched(msgspec.Struct, frozen=True):
     sources: dict[str, EndpointFigures] = {}
     repaired: tuple[str, ...] = ()
     verified_by: str = SHA_256
-    selection: Chosen | None = None
+    selection: SelectionSize | None = None
 
     @property
     def is_forgeable(self) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from dlcore import manifest as documents
-from dlcore.engine.fetch_into import Chosen, Fetched
+from dlcore.engine.fetch_into import Fetched, SelectionSize
 from dlcore.engine.sources import Source
 from dlcore.engine.wanted import Found
 from dlcore.errors import ConfigError, Fault, TransferError
@@ -74,7 +74,7 @@ def with_selection(fetched: Fetched, selection: Selection | None) -> Fetched:
     if selection is None:
         return fetched
     package = selection.package
-    part = Chosen(len(selection.manifest.files), len(package.files), package.content_bytes)
+    part = SelectionSize(len(selection.manifest.files), len(package.files), package.content_bytes)
     return msgspec.structs.replace(fetched, selection=part)
 
 
