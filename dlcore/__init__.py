@@ -35,6 +35,7 @@ The rooms, each importing only what stands before it::
     extras        what is installed on request
     waiting       waits that a cancellation does not cut short
     model         the vocabulary: packages, files, objects, blocks, ranges
+    buckets       object stores: opened, signed for, read by their library
     disk          system calls, locks between processes, what a disk's errors mean
     native        hashing and writing of blocks, in C or in Python
     manifest      documents in and out

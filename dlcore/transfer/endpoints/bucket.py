@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -62,6 +63,7 @@ class BucketEndpoint:
         client: Sends the requests to signed URLs.
         keys: Key of each object, by the object's name; None for the published layout.
         observer: Told when a signature that was rejected is renewed.
+        clock: Monotonic seconds, for the life of signatures.
     """
 
     kind = EndpointKind.BUCKET
@@ -74,8 +76,10 @@ class BucketEndpoint:
         *,
         keys: Mapping[str, str] | None = None,
         observer: Observer = ignore,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
+        self._clock = clock
         self._bucket = bucket
         self._client = client
         self._keys = keys
@@ -195,6 +199,7 @@ class BucketEndpoint:
                 lambda: self._sign(key),
                 observer=self._renewed,
                 policy=self._client.policy,
+                clock=self._clock,
             )
         return self._signatures[key]
 

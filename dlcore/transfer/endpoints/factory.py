@@ -60,7 +60,7 @@ def open_endpoint(
             policy=pool.policy,
         )
     if settings.kind is EndpointKind.BUCKET:
-        return _open_bucket(settings, pool, observer)
+        return _open_bucket(settings, pool, observer, clock)
     base_url = _base_url(settings)
     client = _client(settings, pool, follows_redirects=settings.kind is EndpointKind.HTTP)
     match settings.kind:
@@ -123,11 +123,15 @@ async def contact_endpoint(settings: EndpointSettings) -> Contact | None:
 
 
 def _open_bucket(
-    settings: EndpointSettings, pool: ConnectionPool, observer: Observer
+    settings: EndpointSettings,
+    pool: ConnectionPool,
+    observer: Observer,
+    clock: Callable[[], float],
 ) -> BucketEndpoint:
     url = checked_bucket_url(settings.name, settings.url)
     bucket = StoredBucket(url, settings.name)
-    return BucketEndpoint(settings.name, bucket, _client(settings, pool), observer=observer)
+    client = _client(settings, pool)
+    return BucketEndpoint(settings.name, bucket, client, observer=observer, clock=clock)
 
 
 def _open_cmg(

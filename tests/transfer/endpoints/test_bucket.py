@@ -108,6 +108,20 @@ async def test_a_signature_that_is_rejected_is_made_anew(package: Package, code:
     assert told == [Renewed("bucket", "signature", "rejected")]
 
 
+async def test_a_signature_is_made_anew_before_it_ends(package: Package) -> None:
+    now_s = 1000.0
+    async with hostile(answer(package, 100)) as server:
+        bucket = FakeBucket(server.url)
+        endpoint = BucketEndpoint("b", bucket, HttpClient("b"), clock=lambda: now_s)
+        placement = await endpoint.locate(package.manifest)
+        for later_s in (0, SIGNATURE_S / 2, SIGNATURE_S):
+            now_s = 1000.0 + later_s
+            await placement.read_range(0, 0, 100, Collector(100))
+        await endpoint.aclose()
+        asked = [request.split(b" ")[1] for request in server.requests]
+    assert asked[0] == asked[1] != asked[2]
+
+
 async def test_a_bucket_that_rejects_every_signature_is_an_auth_error(package: Package) -> None:
     refusal = Script.response("403 Forbidden", end=AGAIN, Content_Length="0")
     async with hostile(refusal) as server:
