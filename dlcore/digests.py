@@ -69,6 +69,11 @@ class Digest(NamedTuple):
         return f"{self.algorithm}={self.hex}"
 
 
+def strength(digest: Digest) -> int:
+    """How much work a forgery would be, to compare digests by."""
+    return 0 if digest.is_forgeable else len(digest.value)
+
+
 def sha256_digest(value: bytes) -> Digest:
     """A SHA-256."""
     return Digest(SHA_256, value)

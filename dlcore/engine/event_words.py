@@ -40,7 +40,7 @@ def _of_endpoint(event: events.Event) -> str:
         case events.EndpointNote(endpoint, what, reason):
             return f"{endpoint}: {what}: {reason}"
         case events.DigestFromServer(endpoint, sha256):
-            said = f"that the SHA-256 is {sha256}" if sha256 else "the SHA-256 of each piece"
+            said = f"that the SHA-256 is {sha256}" if sha256 else "its digests in a Metalink"
             return f"{endpoint}: says {said}; the file is verified by that"
         case events.EndpointBusy(endpoint, wait_s):
             return f"{endpoint}: too busy to say what it holds, asked again in {wait_s:.0f} s"

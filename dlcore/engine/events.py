@@ -143,7 +143,7 @@ class DigestFromServer(Event, frozen=True):
 
     Attributes:
         endpoint: Name of the server.
-        sha256: What it says, hex; empty if it has a Metalink with digests of pieces.
+        sha256: What it says, hex; empty if a Metalink has other digests.
     """
 
     endpoint: str

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from dlcore.digests import FORGEABLE, SHA_256
+from dlcore.digests import FORGEABLE, SHA_256, strength
 from dlcore.engine.deliveries import Deliveries
 from dlcore.engine.delivering import Package, deliver
 from dlcore.engine.download.figures import EndpointFigures
@@ -144,9 +144,9 @@ def target_of(
 
 
 def _decisive_algorithm(manifest: Manifest) -> str:
-    """What verified the content: of a single file, its publisher's own algorithm."""
-    given = [item.whole.algorithm for item in manifest.objects if item.given]
-    return given[0] if given else SHA_256
+    """What verified the content: of foreign files, the weakest algorithm of their publisher."""
+    given = [item.whole for item in manifest.objects if item.given]
+    return min(given, key=strength).algorithm if given else SHA_256
 
 
 class _Fetching:

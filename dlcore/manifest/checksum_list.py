@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from dlcore.digests import Digest, algorithm_named, digest_of_hex, title
+from dlcore.digests import Digest, algorithm_named, digest_of_hex, strength, title
 from dlcore.errors import ManifestError
 from dlcore.manifest.names import check_path
 from dlcore.printable import printable
@@ -28,7 +28,6 @@ _ALGORITHM: Final = r"sha-?\d+|md5|blake2b|blake2|blake3|b2|b3|sha3-?\d*|sm3"
 _SUFFIX: Final = re.compile(rf"\.(?P<suffix>{_ALGORITHM})(sums?)?$", re.IGNORECASE)
 _SUMS: Final = re.compile(rf"(?:^|[^a-z0-9])(?P<sums>{_ALGORITHM})[-_]?sums?\b", re.IGNORECASE)
 _BY_LENGTH: Final = {40: "sha-1", 56: "sha-224", 64: "sha-256", 96: "sha-384", 128: "sha-512"}
-_STRENGTH: Final = ("sha-1", "sha-224", "sha-256", "blake2b-256", "sha-384", "blake2b-384")
 
 
 class _Entry(NamedTuple):
@@ -64,7 +63,7 @@ def parse_checksum_list(text: str, name: str) -> dict[str, Digest]:
         known = digests.setdefault(entry.path, entry.digest)
         if known.algorithm == entry.digest.algorithm and known != entry.digest:
             raise ManifestError(f"{printable(name)} gives {entry.path} two digests")
-        digests[entry.path] = max(known, entry.digest, key=_strength)
+        digests[entry.path] = max(known, entry.digest, key=strength)
     for path, said in unknown.items():
         if path not in digests:
             raise _not_read(f"{printable(name)}: {path}", said)
@@ -124,8 +123,3 @@ def _not_read(place: str, said: str) -> ManifestError:
         f"{place} has a digest that dlcore does not verify: {printable(said)}",
         remedy="Name a list of SHA-256, SHA-512, BLAKE2b or SHA-1.",
     )
-
-
-def _strength(digest: Digest) -> int:
-    known = digest.algorithm in _STRENGTH
-    return _STRENGTH.index(digest.algorithm) if known else len(_STRENGTH)

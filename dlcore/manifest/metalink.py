@@ -1,7 +1,7 @@
 """Metalink 4: files with digests, and the URLs that serve them.
 
-Guarantees: every file has SHA-256 digests, either of its blocks or of the whole file. Weaker
-digests are ignored, and a file that has only weaker ones is refused. URLs are ``http`` or
+Guarantees: every file has SHA-256 digests, either of its blocks or of the whole file; or, if it has
+neither, the strongest other digest of the whole file that dlcore knows. URLs are ``http`` or
 ``https``, in order of priority, and hold no credentials. A document with a DTD is refused.
 
 A manifest has one block length: that of the first file with usable ``pieces``. A file with pieces
@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from dlcore.digests import Digest, algorithm_named, digest_of_hex, strength
 from dlcore.errors import ManifestError
 from dlcore.manifest.geometry import check, is_block_length
 from dlcore.manifest.identity import object_name
@@ -131,9 +132,24 @@ def _object(file: Element, block_bytes: int) -> Object:
         if digest.get("type") == "sha-256":
             sha256 = _digest(file, digest)
             return Object(sha256.hex(), length, sha256=sha256)
-    raise ManifestError(
-        f"file '{printable(_path(file))}': has no usable SHA-256 digest", remedy=_REMEDY
-    )
+    given = max(_other_digests(file), key=strength, default=None)
+    if given is None:
+        raise ManifestError(
+            f"file '{printable(_path(file))}': has no usable digest", remedy=_REMEDY
+        )
+    return Object(given.hex, length, given=str(given))
+
+
+def _other_digests(file: Element) -> Iterator[Digest]:
+    for element in file.iterfind(f"{_NAMESPACE}hash"):
+        try:
+            algorithm = algorithm_named(element.get("type", ""))
+        except ValueError:
+            continue  # for other programs
+        try:
+            yield digest_of_hex(algorithm, (element.text or "").strip())
+        except ValueError as error:
+            raise ManifestError(f"file '{printable(_path(file))}': a hash {error}") from None
 
 
 def _digest(file: Element, element: Element) -> bytes:

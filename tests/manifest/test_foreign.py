@@ -4,11 +4,14 @@ import base64
 import hashlib
 import json
 
+import msgspec
 import pytest
 
 from dlcore.errors import ManifestError
-from dlcore.manifest import digest_of, encode, metalink, object_name, read_any
+from dlcore.manifest import decode, digest_of, encode, metalink, object_name, read_any
 from dlcore.manifest.described import Described
+from dlcore.model import Manifest
+from dlcore.package_ids import LOCAL_ID
 from tests.manifest.documents import EICAR_DIGEST, METALINK, PHF_FIVE, PHF_ONE
 from tests.manifest.helpers import example
 
@@ -106,6 +109,32 @@ def test_a_file_on_another_grid_is_verified_as_a_whole() -> None:
     assert manifest.objects[1].sha256 == b"\x0a" * 32
 
 
+def local(data: bytes) -> Manifest:
+    return read_any(data, source="test", package_id=LOCAL_ID).manifest
+
+
+def test_a_file_without_sha256_is_verified_by_its_strongest_digest() -> None:
+    hashes = f'<hash type="sha-1">{"01" * 20}</hash><hash type="sha-512">{"02" * 64}</hash>'
+    data = METALINK.replace(WHOLE + b"AB" * 32 + b"</hash>", hashes.encode())
+    whole, _ = local(data).objects
+    assert (whole.given, whole.name) == (f"sha-512={'02' * 64}", "02" * 64)
+    data = data.replace(b'"sha-512"', b'"sha3-512"')
+    assert local(data).objects[0].given == f"sha-1={'01' * 20}"
+
+
+def test_a_package_has_no_digests_but_sha256() -> None:
+    data = METALINK.replace(WHOLE + b"AB" * 32, b'<hash type="sha-1">' + b"01" * 20)
+    with pytest.raises(ManifestError, match="SHA-256 only"):
+        read(data)
+    manifest = local(data)
+    with pytest.raises(ManifestError, match="SHA-256 only"):
+        encode(msgspec.structs.replace(manifest, package_id="ABC00012"))
+    document = encode(manifest)
+    assert decode(document, source="here") == manifest
+    with pytest.raises(ManifestError, match="40 hexadecimal digits"):
+        decode(document.replace(b"sha-1=01", b"sha-1=0"), source="here")
+
+
 DTD = b'<!DOCTYPE metalink [<!ENTITY a "b">]><metalink xmlns'
 WHOLE = b'<hash type="sha-256">'
 BROKEN_METALINKS = {
@@ -116,7 +145,8 @@ BROKEN_METALINKS = {
     "negative size": (METALINK.replace(b"<size>12<", b"<size>-12<"), "not a number"),
     "other digits": (METALINK.replace(b"<size>12<", "<size>١٢<".encode()), "not a number"),
     "huge size": (METALINK.replace(b"<size>12<", b"<size>9999999999999999999<"), "length_bytes"),
-    "only weak digests": (METALINK.replace(WHOLE, b'<hash type="sha-1">'), "no usable SHA-256"),
+    "only MD5": (METALINK.replace(WHOLE, b'<hash type="md5">'), "no usable digest"),
+    "too short": (METALINK.replace(WHOLE, b'<hash type="sha-512">'), "128 hexadecimal digits"),
     "digest too short": (METALINK.replace(b"AB" * 32, b"AB"), "not a SHA-256"),
     "blocks missing": (METALINK.replace(b"300000", b"600000"), "number of pieces does not"),
     "parent": (METALINK.replace(b"notes.txt", b"../notes.txt"), "'..'"),
