@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.files import python_server
-from tests.cli.helpers import Here, tree
+from tests.cli.helpers import Here, served, tree
 
 
 @pytest.fixture
@@ -48,6 +48,18 @@ def test_only_the_files_that_match_are_fetched(
     assert done["selection"]["files"] == len(expected)
     assert done["selection"]["package_files"] == 9
     assert done["bytes_fetched"] == done["content_bytes"] == sum(700 + n for n in (0, 1, 2, 4, 5))
+
+
+def test_a_gateway_is_asked_for_those_bytes_alone(source: Path, here: Here, tmp_path: Path) -> None:
+    """In the gateway's storage the files are in the middle of one object."""
+    with served(tmp_path / "site", tmp_path / "emulator") as gateway:
+        where = ("--from", f"cmg+{gateway.url}", *gateway.access)
+        options = ("--include", "d[24].inf", "-o", tmp_path / "to", "--json")
+        ended = here("fetch", "ABC00077", *where, *options)
+    assert ended.status == 0, ended.err
+    names = [f"drivers/{n}/d{n}.inf" for n in (2, 4)]
+    assert files_of(tmp_path / "to") == {name: files_of(source)[name] for name in names}
+    assert sum(ended.document["endpoints"].values()) == 702 + 704
 
 
 def test_people_are_told_that_it_is_not_the_package(
