@@ -14,7 +14,7 @@ from dlcore.cli.access import access_options
 from dlcore.cli.dry_run import dry_run_option
 from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
 from dlcore.cli.fetch_previews import show_preview, show_previews
-from dlcore.cli.fetch_results import show_fetched, show_results
+from dlcore.cli.fetch_results import MAX_LISTED, show_fetched, show_results
 from dlcore.cli.item_lists import read_items
 from dlcore.cli.logs import LoggedCommand, is_verbose
 from dlcore.cli.loop import run_async
@@ -199,7 +199,9 @@ def command(
             )
         else:
             many = partial(fetch_many, items, checksums=checksums, **common)
-            show = partial(show_results, run_async(_shown(many, view, write, trace)))
+            are_many = len(items) > MAX_LISTED or bool(checksums)
+            showing = _shown(many, view, write, trace, are_many=are_many)
+            show = partial(show_results, run_async(showing), is_verbose=is_verbose())
     return show(as_json=as_json, tells_events=tells_events)
 
 
@@ -217,13 +219,18 @@ def _items(
 
 
 async def _shown(
-    start: Callable[..., Awaitable[T]], view: View, write: Write | None, trace: Trace
+    start: Callable[..., Awaitable[T]],
+    view: View,
+    write: Write | None,
+    trace: Trace,
+    *,
+    are_many: bool = False,
 ) -> T:
     bus = EventBus()
-    stream = bus.listen()
+    stream, verbose = bus.listen(), is_verbose()
     async with (
         written(bus, write),
-        shown(stream, view, verbose=is_verbose(), ending_tells=True),
+        shown(stream, view, verbose=verbose, ending_tells=True, are_many=are_many),
     ):
         with trace(bus), contextlib.closing(bus):
             return await start(on_event=bus.emit)

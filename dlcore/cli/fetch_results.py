@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -15,6 +17,8 @@ from dlcore.engine.fetch_many import FetchResult
 from dlcore.engine.target import told
 from dlcore.engine.units import amount, counted
 from dlcore.package_ids import LOCAL_ID
+
+MAX_LISTED: Final = 10  # more lines than that push what was said before off the screen
 
 
 def show_fetched(fetched: Fetched, *, as_json: bool, tells_events: bool) -> int:
@@ -35,13 +39,22 @@ def show_fetched(fetched: Fetched, *, as_json: bool, tells_events: bool) -> int:
     return 0
 
 
-def show_results(results: Sequence[FetchResult], *, as_json: bool, tells_events: bool) -> int:
-    """Print what became of each of several things; those that failed come last.
+def show_results(
+    results: Sequence[FetchResult],
+    *,
+    as_json: bool,
+    tells_events: bool,
+    is_verbose: bool = False,
+) -> int:
+    """Print what became of several things; those that failed come last, one by one.
+
+    Of many that are well, only those are printed that were put right.
 
     Args:
         results: All of them.
         as_json: Whether programs are told.
         tells_events: Whether standard output belongs to the events.
+        is_verbose: Whether to print each one, however many they are.
 
     Returns:
         The exit status: the highest of all.
@@ -49,9 +62,12 @@ def show_results(results: Sequence[FetchResult], *, as_json: bool, tells_events:
     if as_json:
         show_json([_result_for_programs(result) for result in results])
     elif not tells_events:
-        for result in results:
-            if result.fetched:
-                _say(result.fetched, result.item.shown)
+        well = [(result.item.shown, result.fetched) for result in results if result.fetched]
+        if len(well) > MAX_LISTED and not is_verbose:
+            _say_many([fetched for _, fetched in well])
+            well = [(name, fetched) for name, fetched in well if fetched.repaired]
+        for name, fetched in well:
+            _say(fetched, name)
     failed = [(result, result.error) for result in results if result.error]
     for result, error in failed:
         show_ending(ending_of(error), error, as_json=False, about=result.item.shown)
@@ -70,6 +86,21 @@ def _result_for_programs(result: FetchResult) -> dict[str, object]:
 def _for_programs(fetched: Fetched) -> dict[str, object]:
     is_complete = fetched.selection is None
     return {**msgspec.to_builtins(fetched), "verified": True, "complete": is_complete}
+
+
+def _say_many(all_of_them: Sequence[Fetched]) -> None:
+    folder = os.path.commonpath([Path(fetched.path).parent for fetched in all_of_them])
+    content, came, reused = (
+        amount(sum(figures))
+        for figures in zip(
+            *((own.content_bytes, own.bytes_fetched, own.bytes_reused) for own in all_of_them),
+            strict=True,
+        )
+    )
+    say(
+        f"{len(all_of_them)} items: {content} verified in {folder} "
+        f"({came} fetched, {reused} reused)"
+    )
 
 
 def _say(fetched: Fetched, name: str) -> None:

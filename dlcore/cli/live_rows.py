@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from dlcore.cli.views import Row
 from dlcore.engine import events
-from dlcore.engine.units import amount, clock, counted
+from dlcore.engine.units import amount, clock, counted, part_of
 from dlcore.schedule import EndpointChange
 
 MAX_PACKAGES = 6  # so that the rows fit a small window
@@ -30,6 +30,7 @@ class LiveRows:
         self._packages: dict[str, _Arrival] = {}
         self._progress: events.Progress | None = None
         self._lost: dict[str, str] = {}
+        self._ready = 0
 
     def hear(self, event: events.Event) -> None:
         """Something happened."""
@@ -49,6 +50,12 @@ class LiveRows:
             case _:
                 self._hear_of_packages(event)
 
+    @property
+    def all_called(self) -> str:
+        """What the row of all packages is called."""
+        is_one = self._ready + len(self._packages) < 2
+        return "verified" if is_one else f"verified ({self._ready} ready)"
+
     def rows(self) -> tuple[Row, ...]:
         """What is under way now."""
         if not self._steps and len(self._packages) < 2:  # the row of all says the same
@@ -61,6 +68,7 @@ class LiveRows:
                 self._packages[package] = _Arrival(content_bytes, reused_bytes)
             case events.PackageReady(package) | events.PackageFailed(package):
                 self._packages.pop(package, None)
+                self._ready += isinstance(event, events.PackageReady)
             case events.Progress():
                 self._progress = event
                 for package, own in event.packages.items():
@@ -119,7 +127,7 @@ class _Arrival:
 
     def row(self, name: str) -> Row:
         """Its row."""
-        amounts = f"{amount(self._verified_bytes)} of {amount(self._content_bytes)}"
+        amounts = part_of(self._verified_bytes, self._content_bytes)
         rate = self._bytes_per_s()
         if rate:
             left_s = (self._content_bytes - self._verified_bytes) / rate

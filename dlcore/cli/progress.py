@@ -21,6 +21,7 @@ async def shown(
     *,
     verbose: bool = False,
     ending_tells: bool = False,
+    are_many: bool = False,
 ) -> AsyncIterator[None]:
     """Show all events of a stream while the body runs, to the last one.
 
@@ -29,8 +30,12 @@ async def shown(
         view: Where to show them; closed at the end.
         verbose: Whether to show what is decided about endpoints, too.
         ending_tells: Whether the end of the command tells which packages failed, and why.
+        are_many: Whether there are so many packages that each is not worth a line.
     """
-    lines = _Lines(view, verbose=verbose, ending_tells=ending_tells)
+    untold: tuple[type[events.Event], ...] = (events.PackageFailed,) if ending_tells else ()
+    if are_many:
+        untold = (*untold, events.PackageStarted, events.PackageReady)
+    lines = _Lines(view, verbose=verbose, untold=untold)
     task = asyncio.ensure_future(_show(stream, view, lines))
     try:
         yield
@@ -48,7 +53,7 @@ async def _show(stream: AsyncIterator[events.Event], view: View, lines: _Lines) 
         view.rows(live.rows())
         if isinstance(event, events.Progress):
             view.progress(
-                "verified", event.verified_bytes, event.wanted_bytes, event.rate_bytes_per_s
+                live.all_called, event.verified_bytes, event.wanted_bytes, event.rate_bytes_per_s
             )
         lines.hear(event)
     lines.end()
@@ -57,10 +62,12 @@ async def _show(stream: AsyncIterator[events.Event], view: View, lines: _Lines) 
 class _Lines:
     """Tells what is worth a line, and tells it once."""
 
-    def __init__(self, view: View, *, verbose: bool, ending_tells: bool) -> None:
+    def __init__(
+        self, view: View, *, verbose: bool, untold: tuple[type[events.Event], ...]
+    ) -> None:
         self._view = view
         self._verbose = verbose
-        self._ending_tells = ending_tells
+        self._untold = untold
         self._told: events.Event | None = None
         self._held: events.RangeFailed | None = None  # what its package fails with is told then
 
@@ -74,7 +81,7 @@ class _Lines:
             if isinstance(event, events.PackageFailed) and _tells(event, self._held):
                 self._held = None
             self.end()
-            if not (self._ending_tells and isinstance(event, events.PackageFailed)):
+            if not isinstance(event, self._untold):
                 self._line(event)
 
     def end(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from dlcore.cli.output import tell
-from dlcore.engine.units import amount
+from dlcore.engine.units import amount, part_of
 from dlcore.extras import is_installed
 from dlcore.printable import printable
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 LINE_EVERY_S = 5.0
 REFRESHES_PER_S = 4
 MAX_NAME_CELLS = 44
+MIN_NAME_CELLS = 12
 BAR_CELLS = 20
+NARROW_CELLS = 100  # of a terminal: in a narrower one, words count more than bars
+NARROW_BAR_CELLS = 8
 
 
 class Row(NamedTuple):
@@ -85,7 +88,7 @@ class Lines:
             return
         self._shown_s = now_s
         rate = f", {amount(rate_bytes_per_s)}/s" if rate_bytes_per_s else ""
-        self.line(f"{amount(done_bytes)} of {amount(total_bytes)} {what}{rate}")
+        self.line(f"{part_of(done_bytes, total_bytes)} {what}{rate}")
 
     def rows(self, rows: Sequence[Row]) -> None:
         """Nothing: a line cannot be replaced."""
@@ -108,11 +111,12 @@ class Terminal:
 
         self._total: tuple[Row, ...] = ()
         self._rows: tuple[Row, ...] = ()
+        console = Console(stderr=True)
         self._live = Live(
-            console=Console(stderr=True),
+            console=console,
             transient=True,
             refresh_per_second=REFRESHES_PER_S,
-            get_renderable=lambda: drawn((*self._rows, *self._total)),
+            get_renderable=lambda: drawn((*self._rows, *self._total), console.width),
         )
         self._live.start()
 
@@ -120,7 +124,7 @@ class Terminal:
         self, what: str, done_bytes: int, total_bytes: int, rate_bytes_per_s: float = 0
     ) -> None:
         """Replace the last row."""
-        amounts = f"{amount(done_bytes)} of {amount(total_bytes)}"
+        amounts = part_of(done_bytes, total_bytes)
         rate = f", {amount(rate_bytes_per_s)}/s" if rate_bytes_per_s else ""
         self._total = (Row(what, f"{amounts}{rate}", done_bytes, total_bytes),)
 
@@ -141,15 +145,29 @@ class Terminal:
             self._live.stop()
 
 
-def drawn(rows: Sequence[Row]) -> RenderableType:
-    """Rows as rich draws them: a name, a bar if there is one, a note."""
+def drawn(rows: Sequence[Row], width_cells: int) -> RenderableType:
+    """Rows as rich draws them: a name, a bar if there is one, a note.
+
+    Args:
+        rows: All of them.
+        width_cells: Of the terminal. Where it is narrow, a name is cut rather than a note, which
+            has the rate and the time that is left.
+    """
+    from rich.cells import cell_len
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
 
+    bar_cells = NARROW_BAR_CELLS if width_cells < NARROW_CELLS else BAR_CELLS
+    note_cells = max((cell_len(printable(row.note)) for row in rows), default=0)
+    left_cells = width_cells - bar_cells - note_cells - 2
     table = Table.grid(padding=(0, 1))
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=MAX_NAME_CELLS)
-    table.add_column(width=BAR_CELLS)
+    table.add_column(
+        no_wrap=True,
+        overflow="ellipsis",
+        max_width=min(MAX_NAME_CELLS, max(MIN_NAME_CELLS, left_cells)),
+    )
+    table.add_column(width=bar_cells)
     table.add_column(no_wrap=True, overflow="ellipsis")
     for row in rows:
         bar = ProgressBar(row.total_bytes, row.done_bytes) if row.total_bytes else ""

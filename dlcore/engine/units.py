@@ -12,6 +12,13 @@ def amount(count_bytes: float) -> str:
     return f"{count_bytes:.1f} TiB"
 
 
+def part_of(done_bytes: float, total_bytes: float) -> str:
+    """How much of an amount is done, for people: ``1.5 of 6.0 MiB``, ``12.0 KiB of 6.0 MiB``."""
+    done, total = amount(done_bytes), amount(total_bytes)
+    number, _, unit = done.partition(" ")
+    return f"{number} of {total}" if total.endswith(f" {unit}") else f"{done} of {total}"
+
+
 def counted(number: int, thing: str) -> str:
     """A number of things whose plural ends in s, in words."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

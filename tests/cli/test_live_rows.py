@@ -114,7 +114,7 @@ def test_rows_are_drawn_with_foreign_names_made_safe() -> None:
 
     screen = io.StringIO()
     rows = (Row("evil \x1b[2J[red]", "[b]note[/b]"), Row("ABC00001", "half", 1, 2))
-    Console(file=screen, width=100, legacy_windows=False).print(drawn(rows))
+    Console(file=screen, width=100, legacy_windows=False).print(drawn(rows, 100))
     shown = screen.getvalue()
     assert "evil \\x1b[2J[red]" in shown
     assert "[b]note[/b]" in shown
