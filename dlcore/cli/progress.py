@@ -74,15 +74,19 @@ class _Lines:
     def hear(self, event: events.Event) -> None:
         if self._verbose:
             self._line(event)
+            return
+        if isinstance(event, events.PackageFailed) and _tells(event, self._held):
+            self._held = None
+        if isinstance(event, events.Progress):
+            self.end()  # it has been held back for long enough
+        elif isinstance(event, self._untold) or _is_detail(event):
+            return
         elif isinstance(event, events.RangeFailed) and event.fault == Fault.CORRUPT:
             self.end()
             self._held = event
-        elif not (_is_detail(event) or _is_one_more(self._told, event)):
-            if isinstance(event, events.PackageFailed) and _tells(event, self._held):
-                self._held = None
+        elif not _is_one_more(self._told, event):
             self.end()
-            if not isinstance(event, self._untold):
-                self._line(event)
+            self._line(event)
 
     def end(self) -> None:
         """Nothing follows on what is held back."""

@@ -43,7 +43,7 @@ def test_a_fetch_appends_its_events_to_a_file(site: Site, tmp_path: Path, here: 
         )
         assert ended.document["verified"] is True
     names = [line["event"] for line in told(file.read_text("utf-8")) if line["event"] != "Progress"]
-    assert names == ["PackageStarted", "PackageReady"] * 2
+    assert names == ["PackageStarted", "PackageReady", "FetchEnded"] * 2
 
 
 def test_a_fetch_tells_its_events_on_standard_output(
@@ -53,7 +53,7 @@ def test_a_fetch_tells_its_events_on_standard_output(
         *("fetch", "ABC00002", "--from", site.published, "-o", tmp_path / "to"),
         *("--events", "ndjson", "-q"),
     )
-    assert [line["event"] for line in told(ended.out)][-1] == "PackageReady"
+    assert [line["event"] for line in told(ended.out)][-1] == "FetchEnded"
 
 
 def test_a_reader_that_goes_away_does_not_end_the_run(site: Site, tmp_path: Path) -> None:

@@ -176,9 +176,35 @@ def test_a_wrong_file_at_a_url_never_appears(here: Here, tmp_path: Path) -> None
         )
     assert (ended.status, ended.error["code"]) == (7, "integrity")
     found = hashlib.sha256(bytes(len(CONTENT))).hexdigest()
-    assert f"SHA-256 is {found}, not {SHA256}" in ended.error["message"]
+    expected = f"file.bin does not match its digest: its SHA-256 is {found}, not {SHA256[:16]}…"
+    assert ended.error["message"] == f"127.0.0.1: {expected}"
     assert sum(map(length, server.asked)) < 2 * len(CONTENT), "one look is enough"
     assert not (tmp_path / "to" / "file.bin").exists()
+
+
+def test_a_wrong_file_is_told_of_in_one_line_and_by_its_name(here: Here, tmp_path: Path) -> None:
+    """Fault: a file has another digest. dlcore says so once: which file, where, what to do."""
+    with mirror(bytes(len(CONTENT))) as server:
+        events = tmp_path / "events.ndjson"
+        ended = here(
+            *("fetch", server.url(), "--sha256", SHA256, "-o", tmp_path / "to"),
+            *("--events", "ndjson", "--events-file", events),
+        )
+    lines = [line.partition("Z ")[2] or line for line in ended.err.splitlines()]
+    assert lines[0].startswith("file.bin: fetching ")
+    assert lines[1].startswith("error (integrity): 127.0.0.1: file.bin does not match its digest: ")
+    assert lines[2:] == ["  Check where the digest comes from, or name another endpoint."]
+    assert "LOCAL000" not in ended.err + ended.out + events.read_text("utf-8")
+    told = here("report", events).out.splitlines()
+    assert told[0].startswith("failed, begun ")
+    assert told[2].startswith("file.bin could not be fetched: 127.0.0.1: file.bin does not match")
+
+
+def test_what_arrived_is_called_by_its_name(here: Here, tmp_path: Path) -> None:
+    with mirror(CONTENT) as server:
+        ended = here("fetch", server.url(), "--sha256", SHA256, "-o", tmp_path / "to")
+    assert ended.out.startswith("file.bin: ")
+    assert "LOCAL000" not in ended.err + ended.out
 
 
 def length(asked: str) -> int:

@@ -269,6 +269,36 @@ def test_people_are_told_of_each(here: Here, site: Site, tmp_path: Path) -> None
     assert "error (not-found): ABC00009: package ABC00009 is not in the catalog" in ended.err
 
 
+def test_many_things_do_not_flood_the_terminal(here: Here, tmp_path: Path) -> None:
+    """Fault: fifty files print two hundred lines. dlcore prints one, and those that failed."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    digests = {}
+    for number in range(50):
+        content = random.Random(number).randbytes(1000)
+        (folder / f"{number}.bin").write_bytes(content)
+        digests[f"{number}.bin"] = hashlib.sha256(content).hexdigest()
+    digests["7.bin"] = WRONG
+    with python_server(folder) as address:
+        (tmp_path / "list").write_text(
+            "".join(f"{address}/{name} {each}\n" for name, each in digests.items())
+        )
+        command = ("fetch", "-i", tmp_path / "list", "-o", tmp_path / "to", "--retries", "0")
+        ended = here(*command)
+        again = here(*command, "-v")
+    assert ended.status == again.status == 7
+    assert ended.out.splitlines() == [
+        f"49 items: 47.9 KiB verified in {tmp_path / 'to'} (47.9 KiB fetched, 0 bytes reused)",
+        "1 of 50 items failed",
+    ]
+    first, *others = ended.err.splitlines()
+    assert "whole objects only" in first
+    assert len(others) == 2
+    assert others[0].startswith(f"error (integrity): {address}/7.bin: 127.0.0.1: 7.bin does not")
+    assert others[1] == "  Check where the digest comes from, or name another endpoint."
+    assert len(again.out.splitlines()) == 50
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [

@@ -69,7 +69,7 @@ def test_a_package_has_a_bar_its_rate_and_the_time_that_is_left(scene: Scene) ->
         scene.now_s += 1
         scene.hear(progress(ABC00002=2 * n))
     assert scene.live.rows()[0] == Row(
-        "ABC00002 for step 0", "10.0 MiB of 20.0 MiB, 2.0 MiB/s, 0:05 left", 10 * MIB, 20 * MIB
+        "ABC00002 for step 0", "10.0 of 20.0 MiB, 2.0 MiB/s, 0:05 left", 10 * MIB, 20 * MIB
     )
 
 
@@ -120,3 +120,16 @@ def test_rows_are_drawn_with_foreign_names_made_safe() -> None:
     assert "[b]note[/b]" in shown
     assert "\x1b" not in shown
     assert shown.splitlines()[1].count("━") > 5
+
+
+def test_in_a_narrow_terminal_a_name_is_cut_and_not_the_time_that_is_left() -> None:
+    from rich.console import Console
+
+    screen = io.StringIO()
+    note = "104.0 of 240.0 MiB, 12.4 MiB/s, 0:12 left"
+    rows = (Row("ABC00001 for a step with a very long name", note, 104, 240),)
+    Console(file=screen, width=80, legacy_windows=False).print(drawn(rows, 80))
+    (line,) = screen.getvalue().splitlines()
+    assert line.rstrip().endswith(note)
+    assert line.startswith("ABC00001 for a step with ")
+    assert "…" in line

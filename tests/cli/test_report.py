@@ -43,7 +43,9 @@ def test_a_run_is_reported_as_text_as_a_page_and_as_json(
 def test_a_file_of_events_is_reported_with_its_reasons(record: Path, here: Here) -> None:
     lines = here("report", record).out.splitlines()
     assert lines[0] == "Upgrade: succeeded, begun 2026-11-29T09:01:40.000Z"
-    assert lines[2] == '- Step 1 "Upgrade" waited 30 s for ABC00001.'
+    assert lines[2].startswith('Steps waited 32 s for their content, most of all step 1 "Upgrade"')
+    assert lines[3] == "> Publish the content at liar again, or leave it out of the settings."
+    assert lines[5] == '- Step 1 "Upgrade" waited 30 s for ABC00001.'
     document = here("report", record, "--json").document
     assert document["reasons"][0]["kind"] == "stall"
     assert document["headline"].startswith("It took 43 s")

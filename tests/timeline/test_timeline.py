@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dlcore.engine import events
 from dlcore.engine.event_lines import EVENTS, StampedEvent
 from dlcore.engine.events import Event
-from dlcore.timeline import headline, reasons, timeline_of
+from dlcore.timeline import headline, latest, reasons, timeline_of
 from dlcore.timeline.bandwidth import arrived_s, came_between, merged, silent_s
 from dlcore.timeline.page import page_of
 from dlcore.timeline.steps import Doing, Part
@@ -183,3 +183,21 @@ def test_whatever_is_recorded_there_is_a_page_and_there_are_reasons(
     assert headline(timeline)
     assert all(reason.text for reason in reasons(timeline))
     assert page_of(timeline).startswith("<!DOCTYPE html>")
+
+
+def test_of_a_file_with_several_runs_the_last_one_counts() -> None:
+    """Fault: two fetches append to one file, and their report adds them up. dlcore does not."""
+    fetch = [
+        (0.0, events.PackageStarted("a", MIB, 0)),
+        (1.0, events.PackageReady("a", "/there")),
+        (1.0, events.FetchEnded("succeeded", 1.0, 0, MIB, 0, 0)),
+    ]
+    again = [(at_s + 500.0, event) for at_s, event in fetch]
+    assert timeline_of(latest(lines_of([*fetch, *again]))) == made(again)
+    assert timeline_of(latest(lines_of([*fetch, *bad_case()]))) == made(bad_case())
+    assert latest(lines_of([])) == lines_of([])
+
+
+def test_a_restarted_run_is_one_run() -> None:
+    happened = [(0.0, begins("x")), (5.0, begins("x", restarts=1))]
+    assert len(latest(lines_of(happened)).events) == 2
