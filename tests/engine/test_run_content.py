@@ -92,6 +92,7 @@ def test_later_packages_arrive_while_earlier_steps_run(machine: Machine) -> None
     stalls = {result.name: result.stall_s for result in report.steps}
     assert stalls["tools"] == 0.0
     assert report.makespan_s == pytest.approx(150.0, abs=1.0)
+    assert report.efficiency is not None
     assert report.efficiency > 0.99
 
 

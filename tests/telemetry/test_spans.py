@@ -43,7 +43,7 @@ def test_a_run_is_one_trace_of_steps_waits_and_packages() -> None:
     assert took_s(upgrade) == pytest.approx(40.0)
     assert [event.name for event in upgrade.events] == ["step starts"]
     first, second = memory.named("wait for content")
-    assert (took_s(first), took_s(second)) == (pytest.approx(2.0), pytest.approx(30.0))
+    assert [took_s(first), took_s(second)] == pytest.approx([2.0, 30.0])
     assert told(second)["dlcore.package.id"] == IMAGE
     assert is_below(second, upgrade)
     assert second.end_time == upgrade.events[0].timestamp
