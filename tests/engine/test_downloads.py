@@ -342,11 +342,11 @@ def test_an_object_with_one_digest_that_all_serve_wrong_is_an_integrity_error(
 ) -> None:
     whole = {"ABC00004": package("ABC00004", {"x": 40 * BLOCK_BYTES + 7}, whole=True)}
     liar = FakeEndpoint("liar", whole, lambda asked: lies_about(5))
-    with pytest.raises(IntegrityError, match=r"liar: object .* does not match") as caught:
+    with pytest.raises(IntegrityError, match=r"liar: x does not match") as caught:
         virtually(fetch(tmp_path, whole, [liar], retry=AT_ONCE))
     assert liar.delivered_bytes == len(whole["ABC00004"].objects[0]), "one look is enough"
     right = hashlib.sha256(whole["ABC00004"].objects[0]).hexdigest()
-    assert re.search(f"its SHA-256 is [0-9a-f]{{64}}, not {right}", caught.value.message)
+    assert re.search(f"its SHA-256 is [0-9a-f]{{64}}, not {right[:16]}…", caught.value.message)
 
 
 def test_an_object_that_is_replaced_while_it_is_fetched_is_fetched_again(tmp_path: Path) -> None:
