@@ -22,7 +22,7 @@ from collections.abc import (
 )
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ParamSpec, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
 from dlcore.deployment import Check, Deployment, load_deployment
 from dlcore.engine import fetch as _fetch
@@ -50,6 +50,11 @@ from dlcore.tasksequence import Step, TaskSequence, Variables, plan
 from dlcore.tasksequence import load as load_sequence
 from dlcore.waiting import in_thread
 
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from dlcore.telemetry import RunSpans
+
 __all__ = [
     "Client",
     "Executor",
@@ -65,6 +70,7 @@ __all__ = [
     "repair_published",
     "run_sequence",
     "standard_executors",
+    "traced",
     "verify_site",
     "verify_tree",
 ]
@@ -340,6 +346,21 @@ class Session:
     def report(self) -> Report:
         """What the run has come to so far, as `dlcore.Session.report`."""
         return self._loop.call(self._session.report)
+
+
+def traced(
+    client: Client | None = None,
+    *,
+    provider: Any = None,
+    requests: bool = False,
+    parent: Any = None,
+    on_run: Callable[[str], None] | None = None,
+) -> AbstractContextManager[RunSpans]:
+    """Make spans of what happens in the body, as `dlcore.traced`."""
+    from dlcore.telemetry import traced as attached  # the extra may not be there
+
+    theirs = client._client if client else None
+    return attached(theirs, provider=provider, requests=requests, parent=parent, on_run=on_run)
 
 
 def preflight(

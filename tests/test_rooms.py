@@ -60,7 +60,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "sync": {
         *("errors", "model", "waiting", "engine", "steps", "tasksequence"),
-        *("deployment", "schedule", "publish", "store"),
+        *("deployment", "schedule", "publish", "store", "telemetry"),
     },
 }
 FRONTS = {"cli", "__init__", "__main__"}  # may import every room

@@ -15,6 +15,7 @@ from dlcore import sync
 from dlcore.engine.events import PackageReady
 from dlcore.errors import NotFoundError, StepError
 from tests.engine.scene import deployment, publish_packages, sequence, step, upgrade
+from tests.telemetry.memory import Memory, told
 
 
 @pytest.fixture
@@ -148,6 +149,7 @@ INTERNAL = {
     "library",
     "content",
     "judge",
+    "observe_exchanges",
     "reserve",
 }  # of a client; `content` of a session
 
@@ -169,6 +171,14 @@ def test_every_method_is_there_with_the_same_arguments(
         assert type(one) is type(other), name
         if not isinstance(one, property):
             assert parameters(getattr(theirs, name)) == parameters(getattr(mine, name)), name
+
+
+def test_a_client_is_traced(site: Path) -> None:
+    memory = Memory()
+    client = sync.Client(deployment(site), site / "state")
+    with sync.traced(client, provider=memory.provider), client:
+        client.fetch("ABC00001")
+    assert told(memory.one("download package"))["dlcore.package.id"] == "ABC00001"
 
 
 def test_another_thread_hears_every_event_to_the_last(site: Path) -> None:

@@ -50,7 +50,7 @@ class RunSpans:
         tracer: Makes the spans.
         parent: Where a run or a fetch belongs; None: in the span that is current now. Without one,
             each is a trace of its own.
-        on_run: Told the id of a run right before its span begins.
+        on_run: Told the id of a run right before its span begins; None: nobody is.
         now_ns: Tells nanoseconds since 1970.
 
     Example:
@@ -62,7 +62,7 @@ class RunSpans:
         tracer: Tracer,
         *,
         parent: Context | None = None,
-        on_run: Callable[[str], None] = lambda run_id: None,
+        on_run: Callable[[str], None] | None = None,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._tracer = tracer
@@ -115,7 +115,8 @@ class RunSpans:
 
     def _begin_run(self, began: events.RunBegan) -> None:
         self._end_root("", {})
-        self._on_run(began.run_id)
+        if self._on_run:
+            self._on_run(began.run_id)
         attributes: dict[str, Value] = {
             "dlcore.run.position": began.position,
             "dlcore.run.restarts": began.restarts,

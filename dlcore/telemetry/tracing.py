@@ -23,7 +23,7 @@ def traced(
     provider: TracerProvider | None = None,
     requests: bool = False,
     parent: Context | None = None,
-    on_run: Callable[[str], None] = lambda run_id: None,
+    on_run: Callable[[str], None] | None = None,
 ) -> Iterator[RunSpans]:
     """Make spans of what happens in the body.
 
@@ -51,12 +51,10 @@ def traced(
                 client.observe_exchanges(http.hear)
                 stack.callback(client.observe_exchanges, None)
             stack.enter_context(observed(http.hear))
+        stack.callback(spans.close)
         if client:
             client.bus.subscribe(spans.hear)
             stack.callback(client.bus.unsubscribe, spans.hear)
         else:
             spans.begin_fetch()
-        try:
-            yield spans
-        finally:
-            spans.close()
+        yield spans

@@ -18,7 +18,10 @@ CANARY = "canary"
 
 @pytest.mark.parametrize(
     "name",
-    ["DLCORE_TOKEN", "DLCORE_SAS", "dlcore_token", "DLCORE_ANYTHING", "MY_TOKEN", "my_token"],
+    [
+        *("DLCORE_TOKEN", "DLCORE_SAS", "dlcore_token", "DLCORE_ANYTHING", "MY_TOKEN", "my_token"),
+        *("OTEL_EXPORTER_OTLP_HEADERS", "otel_exporter_otlp_traces_headers"),
+    ],
 )
 def test_no_credential_of_the_process_is_passed_on(name: str) -> None:
     """Fault K4: a token lies in dlcore's environment. dlcore passes it to no command."""
