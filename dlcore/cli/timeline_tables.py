@@ -15,7 +15,8 @@ def show_timeline(timeline: Timeline) -> None:
     """Print it."""
     name = f"{timeline.sequence}: " if timeline.sequence else ""
     say(f"{name}{timeline.outcome or 'not ended'}, begun {timeline.began}")
-    say(headline(timeline))
+    if timeline.steps:  # else the verdict says it, too
+        say(headline(timeline))
     told = verdict(timeline)
     say(told.text)
     for advice in told.advice:
@@ -30,25 +31,35 @@ def show_timeline(timeline: Timeline) -> None:
             ("step", "name", "outcome", "waited", "for", "ran", "why"),
             (_step(step) for step in timeline.steps),
         )
-    say("")
-    show_table(
-        ("package", "outcome", "length", "ordered at", "first byte at", "ready at", "needed by"),
-        (_package(timeline, package) for package in timeline.packages),
-    )
-    say("")
-    show_table(
-        ("endpoint", "brought", "mean rate", "most connections", "failures"),
-        (
+    if timeline.packages:
+        say("")
+        show_table(
             (
-                own.name,
-                amount(own.received_bytes),
-                f"{amount(own.bytes_per_s)}/s",
-                str(own.max_connections),
-                _failures(own),
-            )
-            for own in timeline.endpoints
-        ),
-    )
+                "package",
+                "outcome",
+                "length",
+                "ordered at",
+                "first byte at",
+                "ready at",
+                "needed by",
+            ),
+            (_package(timeline, package) for package in timeline.packages),
+        )
+    if timeline.endpoints:
+        say("")
+        show_table(
+            ("endpoint", "brought", "mean rate", "most connections", "failures"),
+            (
+                (
+                    own.name,
+                    amount(own.received_bytes),
+                    f"{amount(own.bytes_per_s)}/s",
+                    str(own.max_connections),
+                    _failures(own),
+                )
+                for own in timeline.endpoints
+            ),
+        )
     if timeline.unreadable:
         say(f"\n{timeline.unreadable} lines of the record could not be read")
 

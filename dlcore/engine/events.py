@@ -298,6 +298,7 @@ class FetchEnded(Event, frozen=True):
         bytes_fetched: Payload bytes received.
         bytes_reused: Verified bytes that were on disk before.
         bytes_wasted: Of the bytes fetched, those that arrived twice, or were not used.
+        message: Why the first of what could not be fetched could not; empty if all could.
     """
 
     outcome: str
@@ -306,6 +307,7 @@ class FetchEnded(Event, frozen=True):
     bytes_fetched: int
     bytes_reused: int
     bytes_wasted: int
+    message: str = ""
 
 
 class RunSimulated(Event, frozen=True):

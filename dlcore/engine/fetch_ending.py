@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dlcore.engine.event_bus import EventBus
 from dlcore.engine.events import FetchEnded
 from dlcore.engine.joint_download import JointDownload
+from dlcore.errors import DlcoreError
 
 
 class FetchCount:
@@ -16,12 +17,12 @@ class FetchCount:
 
     Attributes:
         joint: Downloads what is fetched; None before that is known.
-        failed: How many things could not be fetched.
+        errors: Why things could not be fetched.
     """
 
     def __init__(self) -> None:
         self.joint: JointDownload | None = None
-        self.failed = 0
+        self.errors: list[str] = []
 
 
 @contextlib.contextmanager
@@ -31,10 +32,12 @@ def ending_told(bus: EventBus) -> Iterator[FetchCount]:
     began_s, count = now_s(), FetchCount()
     try:
         yield count
-    except BaseException:
-        count.failed = count.failed or 1
+    except BaseException as error:
+        why = error.message if isinstance(error, DlcoreError) else "it was broken off"
+        count.errors.append(why)
         raise
     finally:
         came = count.joint.totals if count.joint else (0, 0, 0)
-        outcome = "failed" if count.failed else "succeeded"
-        bus.emit(FetchEnded(outcome, now_s() - began_s, count.failed, *came))
+        outcome = "failed" if count.errors else "succeeded"
+        took_s, message = now_s() - began_s, "".join(count.errors[:1])
+        bus.emit(FetchEnded(outcome, took_s, len(count.errors), *came, message))

@@ -110,7 +110,7 @@ async def fetch_many(
         stack.push_async_callback(joint.aclose)
         jobs = [_fetched(placing, item, joint, wait_s) for item in wanted]
         results = await side_by_side(jobs, MAX_AT_ONCE)
-        count.failed = sum(result.error is not None for result in results)
+        count.errors = [f"{r.item.shown}: {r.error.message}" for r in results if r.error]
         return results
 
 

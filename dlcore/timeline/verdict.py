@@ -23,6 +23,7 @@ from dlcore.timeline.reasons import (
     failures,
     fastest,
     is_slow,
+    sentence,
 )
 from dlcore.timeline.steps import Doing, Part
 from dlcore.timeline.timeline import Timeline
@@ -67,6 +68,8 @@ def verdict(timeline: Timeline) -> Verdict:
     failure = next(failures(timeline), None) if timeline.outcome == "failed" else None
     if failure:
         return Verdict(failure.text)
+    if timeline.fetched and timeline.fetched.message:
+        return Verdict(f"It failed: {sentence(timeline.fetched.message)}")
     waits = [part for step in timeline.steps for part in step.parts if part.doing is Doing.WAITED]
     shortest_s = max(MIN_STALL_S, MIN_STALL_SHARE * timeline.duration_s)
     if not timeline.steps:

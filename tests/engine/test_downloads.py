@@ -381,6 +381,22 @@ def test_an_endpoint_without_ranges_is_read_in_one_stream(tmp_path: Path, whole:
     assert len(streams) <= 2, "one, and one for a block that was split before that was known"
 
 
+def test_to_find_out_that_a_server_lacks_ranges_is_no_failure_of_it(tmp_path: Path) -> None:
+    """Fault: a server without ranges is blamed for dlcore's own probing. It has no failure."""
+
+    async def failures() -> dict[str, int]:
+        async with opened(tmp_path, packages, [plain], retry=AT_ONCE) as content:
+            content.order(list(packages))
+            await content.path("ABC00004")
+            figures, progress = content.downloads.figures(), content.downloads.progress()
+            return {**figures["plain"].faults, "told": progress.endpoints["plain"].failures}
+
+    packages = {"ABC00004": package("ABC00004", {"x": 300 * BLOCK_BYTES + 7})}
+    plain = FakeEndpoint("plain", packages, without_ranges)
+    assert virtually(failures()) == {"told": 0}
+    assert not all(asked.from_beginning for asked in plain.asked), "it was tried"
+
+
 def test_an_endpoint_that_is_known_to_lack_ranges_is_asked_once(tmp_path: Path) -> None:
     packages = {"ABC00004": package("ABC00004", {"x": 300 * BLOCK_BYTES + 7})}
     plain = FakeEndpoint("plain", packages, without_ranges)

@@ -101,6 +101,12 @@ def test_all_content_first_is_a_reason_of_its_own() -> None:
     assert "when-needed" in told.advice[-1]
 
 
+def test_a_fetch_that_found_nothing_says_why() -> None:
+    ended = events.FetchEnded("failed", 0.1, 1, 0, 0, 0, "dp: GET http://dp/x was answered 404")
+    told = verdict(made([(0.0, ended)]))
+    assert told.text == "It failed: dp: GET http://dp/x was answered 404."
+
+
 def test_a_fetch_is_judged_too() -> None:
     happened = [
         (0.0, events.PackageStarted("f.bin", 20 * MIB, 0)),
