@@ -198,3 +198,35 @@ def test_text_and_bars_stand_out_in_light_and_dark(scheme: int) -> None:
             assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
     for bar in ("run", "wait", "fetch", "ready", "rate", "bad", "barred"):
         assert contrast(colours[bar], colours["page"]) >= 3, bar
+
+
+def test_a_short_fetch_has_no_second_rate_beside_the_mean() -> None:
+    """Fault: a fetch is shorter than the time between two samples, and two rates contradict each
+    other. The page has the mean alone.
+    """
+    own = EndpointProgress(0, 0.0, 4 * MIB, 0, 0.1, 8)
+    shown = " ".join(
+        Page(
+            page_of(
+                made(
+                    [
+                        (0.0, events.PackageStarted("f.bin", 4 * MIB, 0)),
+                        (0.4, events.PackageReady("f.bin", "/there")),
+                        (0.5, Progress(0, 0, 0.0, endpoints={"dp": own})),
+                        (0.5, events.FetchEnded("succeeded", 0.5, 0, 4 * MIB, 0, 0)),
+                    ]
+                )
+            )
+        ).texts
+    )
+    assert "4.0 MiB at 40.0 MiB/s" in shown
+    assert "Bandwidth" not in shown
+    assert "8.0 MiB/s" not in shown
+
+
+def test_a_fetch_that_found_nothing_has_only_the_reason() -> None:
+    why = events.FetchEnded("failed", 0.1, 1, 0, 0, 0, "dp: GET http://dp/x was answered 404")
+    shown = " ".join(Page(page_of(made([(0.0, why)]))).texts)
+    assert "Why it failed" in shown
+    assert "was answered 404" in shown
+    assert "What happened when" not in shown

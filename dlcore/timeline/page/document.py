@@ -68,10 +68,17 @@ def page_of(timeline: Timeline) -> str:
         "body",
         element("a", "Skip to the reasons", href="#why", class_="skip"),
         _header(timeline, title),
-        element("main", _why(timeline), _picture(timeline), _figures(timeline)),
+        element("main", _why(timeline), *_what_happened(timeline)),
         _footer(timeline),
     )
     return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
+
+
+def _what_happened(timeline: Timeline) -> tuple[Markup, ...]:
+    """As a picture, then as figures; nothing where nothing happened."""
+    if not (timeline.steps or timeline.packages or timeline.endpoints):
+        return ()
+    return _picture(timeline), _figures(timeline)
 
 
 def _policy(style: str) -> str:
@@ -128,15 +135,16 @@ def _tiles(timeline: Timeline) -> list[tuple[str, str]]:
 
 def _why(timeline: Timeline) -> Markup:
     told = reasons(timeline)
+    title = "Why it failed" if timeline.outcome == "failed" else "Why it took this long"
     return element(
         "section",
-        element("h2", "Why it took this long"),
+        element("h2", title),
         _verdict(timeline),
         element("p", _unbroken(headline(timeline)), class_="headline") if timeline.steps else "",
         element("ol", *map(_reason, told)) if told else "",
         _compared(timeline),
         id="why",
-        aria_label="Why it took this long",
+        aria_label=title,
     )
 
 
@@ -188,7 +196,8 @@ def _picture(timeline: Timeline) -> Markup:
     parts += [element("h3", "Packages"), lanes.axis(scale), lanes.packages(timeline, scale)]
     parts += [element("h3", "Endpoints"), lanes.axis(scale)]
     parts += [lanes.endpoints(timeline, samples, scale)]
-    parts += [element("h3", "Bandwidth"), lanes.axis(scale), _graph(timeline, samples, scale)]
+    if len(samples) >= lanes.MIN_SAMPLES:
+        parts += [element("h3", "Bandwidth"), lanes.axis(scale), _graph(timeline, samples, scale)]
     return element("section", *parts, aria_label="What happened when")
 
 
@@ -273,7 +282,7 @@ def _figures(timeline: Timeline) -> Markup:
         tables.steps(timeline) if timeline.steps else "",
         tables.packages(timeline),
         tables.endpoints(timeline),
-        tables.bandwidth(timeline, scale),
+        tables.bandwidth(timeline, scale) if len(timeline.samples) >= lanes.MIN_SAMPLES else "",
         aria_label="The same in figures",
     )
 

@@ -19,6 +19,7 @@ from dlcore.timeline.steps import Doing, Part, StepTimes
 from dlcore.timeline.timeline import Timeline, steps_that_need
 
 LANE_HEIGHT = 22
+MIN_SAMPLES = 3  # with fewer, a rate over time would only contradict the mean
 MAX_MARKS = 200  # of an endpoint: more of them cannot be told apart
 
 
@@ -132,13 +133,15 @@ def _endpoint(
     if own.failures:
         told.append(f"failed {counted(own.failures, 'time')}")
     rates = [(s.begin_s, s.end_s, s.bytes_per_s_of(own.name)) for s in samples]
-    drawn = [curve(rates, best_bytes_per_s, scale, LANE_HEIGHT)]
+    has_curve = len(samples) >= MIN_SAMPLES
+    drawn = [curve(rates, best_bytes_per_s, scale, LANE_HEIGHT)] if has_curve else []
     if own.quarantined_s is not None:
         told.append(f"quarantined at {scale.told(own.quarantined_s)}")
         drawn.append(_bar(scale, own.quarantined_s, scale.length_s, "barred", "in quarantine"))
     drawn += [_failure(mark.at_s, mark.text, scale) for mark in own.marks[:MAX_MARKS]]
     highest = max((own.bytes_per_s, *(rate for _, _, rate in rates)))
-    shown = f"its rate over time, at most {amount(highest)}/s"
+    rate = f"its rate over time, at most {amount(highest)}/s"
+    shown = rate if has_curve else "when it failed"
     return _row(own.name, ", ".join(told), shown, drawn, scale)
 
 
