@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from dlcore.engine import events
 from dlcore.engine.event_lines import decode_lines
 from dlcore.engine.report import Report
 from dlcore.engine.run_records import read
+from dlcore.steps.interface import Outcome
 from dlcore.steps.simulation import SimulatingExecutor
+from dlcore.tasksequence import Step, Variables
 from dlcore.telemetry import RunSpans
 from dlcore.timeline import Timeline, timeline_of
-from tests.engine.machine import OS, TOOLS, TREES, Machine, parsed
+from tests.engine.machine import OS, TOOLS, TREES, Acting, Machine, parsed
 from tests.engine.scene import publish_packages, step
 from tests.telemetry.memory import Memory, told
 
@@ -172,3 +175,26 @@ def test_where_nothing_was_fetched_nothing_is_said_of_how_well(
     shown = capsys.readouterr().out
     assert not [word for word in ("efficiency", "lower bound", "would take") if word in shown]
     assert "makespan" in shown
+
+
+def test_a_run_of_two_processes_agrees_with_itself(machine: Machine) -> None:
+    asked: list[str] = []
+
+    def restarts_once(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        asked.append(step.name)
+        return Outcome(restart=len(asked) == 1)
+
+    tree = parsed(step("without content"), step("tools", package=TOOLS))
+    machine.run(tree, Acting(restarts_once))
+    both = Told(machine, machine.run(tree, Acting(restarts_once)))
+    report, timeline = both.report, both.timeline
+    assert (report.restarts, len(timeline.restarts_s)) == (1, 1)
+    assert report.makespan_s == timeline.duration_s
+    assert 0 < report.lower_bound_s == timeline.bound_s <= report.makespan_s
+    assert report.bytes_fetched == sum(own.received_bytes for own in timeline.endpoints)
+    assert timeline.stall_s == pytest.approx(sum(own.stall_s for own in timeline.steps), abs=1e-3)
+    for own in timeline.endpoints:
+        figures = report.endpoints[own.name]
+        assert (own.faults, own.max_connections) == (figures.faults, figures.max_connections)
+        assert own.received_bytes == figures.bytes_fetched
+        assert own.bytes_per_s == pytest.approx(figures.mean_bytes_per_s, rel=0.01)
