@@ -91,7 +91,7 @@ class _Lines:
     def end(self) -> None:
         """Nothing follows on what is held back."""
         held, self._held = self._held, None
-        if held:
+        if held and not _is_one_more(self._told, held):
             self._line(held)
 
     def _line(self, event: events.Event) -> None:

@@ -12,7 +12,7 @@ import pytest
 from dlcore.cli.progress import shown
 from dlcore.cli.views import Lines, Nothing, open_view
 from dlcore.engine.event_bus import EventBus
-from dlcore.engine.events import RangeFailed
+from dlcore.engine.events import PackageFailed, RangeFailed
 from tests.cli.conftest import Site
 from tests.cli.helpers import COMMAND, Here, served
 
@@ -142,3 +142,20 @@ def test_a_terminal_that_is_none_gets_lines(
 class FakeTerminal:
     def isatty(self) -> bool:
         return True
+
+
+async def test_a_wrong_file_is_told_with_what_it_makes_fail(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Fault: a digest is wrong, and three lines say so. What its package fails with says it."""
+    bus = EventBus()
+    async with shown(bus.listen(), Lines()):
+        for package, endpoint in (("a", "dp"), ("a", "dp"), ("b", "dp")):
+            bus.emit(RangeFailed(package, endpoint, "corrupt", f"dp: {package} does not match"))
+        bus.emit(PackageFailed("b", "blocks are missing: dp: b does not match"))
+        bus.close()
+    told = [line.split(" ", 1)[1] for line in capsys.readouterr().err.splitlines()]
+    assert told == [
+        "dp: a does not match (corrupt)",
+        "b: failed: blocks are missing: dp: b does not match",
+    ]
