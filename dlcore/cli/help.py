@@ -21,6 +21,14 @@ from dlcore.printable import quoted
 from dlcore.spelling import hint
 
 
+def _completed(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Commands and pages that begin so."""
+    root = ctx.find_root()
+    assert isinstance(root.command, click.Group)
+    names = [*root.command.list_commands(root), *PAGES]
+    return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
+
+
 class _Help(LoggedCommand):
     """Must work although the configuration file is wrong."""
 
@@ -28,7 +36,7 @@ class _Help(LoggedCommand):
 
 
 @click.command(cls=_Help)
-@click.argument("topic", nargs=-1, metavar="[TOPIC]")
+@click.argument("topic", nargs=-1, metavar="[TOPIC]", shell_complete=_completed)
 @json_option
 @click.pass_context
 def command(ctx: click.Context, topic: tuple[str, ...], as_json: bool) -> None:

@@ -36,6 +36,7 @@ def test_options_and_paths_are_completed() -> None:
     assert completed("dlcore fetch ABC00012 --output ", 4) == ["dir,"]
     assert completed("dlcore plan ", 2) == ["file,"]
     assert completed("dlcore completion f", 2) == ["plain,fish"]
+    assert completed("dlcore help exi", 2) == ["plain,exit-codes"]
 
 
 def test_completing_a_command_imports_nothing_heavy() -> None:
