@@ -7,7 +7,6 @@ journal claims it and it matches the checksum of the claim, as when a download g
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from dlcore.long_path import long_path
@@ -123,7 +122,8 @@ class _Looking:
     def _look_at_whole(self, index: int, buffer: memoryview) -> None:
         manifest = self._manifest
         first, last = manifest.first_blocks[index : index + 2]
-        digest, is_complete = hashlib.sha256(), True
+        wanted = manifest.objects[index].whole
+        digest, is_complete = wanted.hash(), True
         for number in range(first, last):
             block = BlockRange.of(index, number - first, number - first + 1)
             data = self._read(block, buffer)
@@ -134,7 +134,7 @@ class _Looking:
             if self._claims and self._claims.held[number]:
                 found = block_checksums(data, manifest.block_bytes)
                 self._mark(block, found, self._claims.checksum(number), CHECKSUM_BYTES)
-        if is_complete and digest.digest() == manifest.objects[index].sha256:
+        if is_complete and digest.digest() == wanted.value:
             self._present[first:last] = b"\x01" * (last - first)
 
     def _mark(self, blocks: BlockRange, found: bytes, expected: bytes, size: int) -> None:

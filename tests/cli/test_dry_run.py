@@ -129,11 +129,18 @@ def test_a_file_at_a_url_is_foretold(here: Here, tmp_path: Path) -> None:
     (tmp_path / "www").mkdir()
     (tmp_path / "www" / "file.bin").write_bytes(b"content")
     digest = hashlib.sha256(b"content").hexdigest()
+    given = f"sha-512={hashlib.sha512(b'content').hexdigest()}"
+    to = tmp_path / "to"
     with python_server(tmp_path / "www") as url:
-        asked = (f"{url}/file.bin", "--sha256", digest, "-o", tmp_path / "to", "--dry-run")
-        ended = here("fetch", *asked, "--json")
-    assert ended.document["bytes_to_fetch"] == 7, ended.err
-    assert not (tmp_path / "to").exists()
+        for known in (("--sha256", digest), ("--checksum", given)):
+            asked = (f"{url}/file.bin", *known, "-o", to, "--json")
+            ended = here("fetch", *asked, "--dry-run")
+            assert ended.document["bytes_to_fetch"] == 7, ended.err
+            assert not to.exists()
+            assert here("fetch", *asked).status == 0
+            ended = here("fetch", *asked, "--dry-run")
+            assert ended.document["bytes_to_fetch"] == 0, ended.err
+            shutil.rmtree(to)
 
 
 def test_publishing_is_foretold_and_comes_to_that(
