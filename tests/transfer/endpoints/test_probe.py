@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.errors import ConfigError, Fault, TransferError
-from dlcore.transfer import probe_url
+from dlcore.transfer import ConnectionPool, probe_url
 from dlcore.transfer.endpoints.probe import Probed
 from tests.transfer.hostile import AGAIN, Script, hostile
 from tests.transfer.packages import LARGE_BYTES, Package
@@ -48,6 +48,22 @@ async def test_a_redirect_may_tell_the_digest_and_the_mirrors() -> None:
         assert found.metalinks == (f"{server.url}/a/file.meta4",)
     assert found.sha256 == sha256
     assert found.mirrors == ("http://127.0.0.1:9/f",)
+
+
+@pytest.mark.parametrize(("is_joined", "connections"), [(True, 1), (False, 3)])
+async def test_a_pool_that_somebody_has_joined_keeps_its_connections(
+    is_joined: bool, connections: int
+) -> None:
+    told = {"Content_Length": "1234", "Accept_Ranges": "bytes"}
+    head = Script.response("200 OK", end=AGAIN, **told)
+    pool = ConnectionPool()
+    if is_joined:
+        pool.join(pool)
+    async with hostile(head, head, head) as server:
+        for _ in range(3):
+            assert (await probe_url(f"{server.url}/a", pool=pool)).length_bytes == 1234
+        await pool.leave(pool)
+        assert server.connections == connections
 
 
 async def test_head_is_enough_where_it_tells_all() -> None:
