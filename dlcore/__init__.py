@@ -10,7 +10,7 @@ steps                 `Executor`, `Job`, `StepParameters`, `Outcome`, `RestartNo
                       `standard_executors`, `StepExecutors`, `SimulatingExecutor`, `PostAction`,
                       `DetachedPostAction`
 fetch                 `fetch`, `fetch_many`, `FetchItem`, `FetchResult`, `Client.fetch`, `Access`,
-                      `Retry`, `Terms`, `Fetched`
+                      `WebAccess`, `Retry`, `Terms`, `Fetched`
 publish and verify    `publish_folder`, `repair_published`, `verify_site`, `verify_tree`,
                       `load_manifest`
 task sequences        `TaskSequence`, `Step`, `Group`, `Variables`, `Plan`
@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from dlcore.deployment import Undecided as Undecided
     from dlcore.deployment import load_deployment as load_deployment
     from dlcore.deployment import parse_rate as parse_rate
+    from dlcore.engine.access import Access as Access
     from dlcore.engine.client import Client as Client
     from dlcore.engine.download.packages import Retry as Retry
     from dlcore.engine.events import BlockRejected as BlockRejected
@@ -119,10 +120,10 @@ if TYPE_CHECKING:
     from dlcore.engine.resume import Resume as Resume
     from dlcore.engine.run import run_sequence as run_sequence
     from dlcore.engine.session import Session as Session
-    from dlcore.engine.sources import Access as Access
     from dlcore.engine.state import StepResult as StepResult
     from dlcore.errors import AuthError as AuthError
     from dlcore.errors import ConfigError as ConfigError
+    from dlcore.errors import ContentBehindProxyError as ContentBehindProxyError
     from dlcore.errors import ContentNotFoundError as ContentNotFoundError
     from dlcore.errors import ContentRefusedError as ContentRefusedError
     from dlcore.errors import DiskFullError as DiskFullError
@@ -137,6 +138,7 @@ if TYPE_CHECKING:
     from dlcore.errors import NotFoundError as NotFoundError
     from dlcore.errors import OwnershipError as OwnershipError
     from dlcore.errors import PreflightError as PreflightError
+    from dlcore.errors import ProxyAuthError as ProxyAuthError
     from dlcore.errors import RunStateError as RunStateError
     from dlcore.errors import RunStateFault as RunStateFault
     from dlcore.errors import StepError as StepError
@@ -154,6 +156,7 @@ if TYPE_CHECKING:
     from dlcore.model import File as File
     from dlcore.model import Manifest as Manifest
     from dlcore.model import Object as Object
+    from dlcore.model import WebAccess as WebAccess
     from dlcore.publish import Progress as _PublishProgress
     from dlcore.publish import Published as Published
     from dlcore.publish import Repaired as Repaired
@@ -212,6 +215,7 @@ _PUBLIC = {
         "Deployment DeploymentOptions Download Launch LaunchSettings TransferSettings "
         "TrustSettings Undecided load_deployment parse_rate"
     ),
+    "engine.access": "Access",
     "engine.client": "Client",
     "engine.download.downloads": "Retry",
     "engine.events": (
@@ -234,16 +238,16 @@ _PUBLIC = {
     "engine.resume": "Resume",
     "engine.run": "run_sequence",
     "engine.session": "Session",
-    "engine.sources": "Access",
     "engine.state": "StepResult",
     "errors": (
-        "AuthError ConfigError ContentNotFoundError ContentRefusedError DiskFullError "
+        "AuthError ConfigError ContentBehindProxyError ContentNotFoundError ContentRefusedError DiskFullError "
         "DlcoreError DocumentError ExhaustedError Fault IntegrityError InternalError LockedError "
-        "ManifestError NotFoundError OwnershipError PreflightError RunStateError RunStateFault "
+        "ManifestError NotFoundError OwnershipError PreflightError ProxyAuthError RunStateError "
+        "RunStateFault "
         "StepError StorageError TaskSequenceError TlsError TransferError TrustError TrustFault "
         "UnexpectedContentError"
     ),
-    "model": "Catalog CatalogEntry EndpointKind EndpointSettings File Manifest Object",
+    "model": "Catalog CatalogEntry EndpointKind EndpointSettings File Manifest Object WebAccess",
     "publish": (
         "Progress:PublishProgress Published Repaired SiteFault SiteReport Stage:PublishStage "
         "Wrong:SiteWrong publish:publish_folder repair:repair_published verify_site"

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from dlcore.errors import ConfigError
 
-Extra = Literal["cli", "metrics", "publish", "serve", "trust"]
+Extra = Literal["cli", "metrics", "publish", "serve", "socks", "trust"]
 """Name of an extra, as in ``pip install 'dlcore-engine[publish]'``."""
 
 _MODULES: Final[dict[Extra, str]] = {
@@ -15,6 +15,7 @@ _MODULES: Final[dict[Extra, str]] = {
     "metrics": "prometheus_client",
     "publish": "obstore",
     "serve": "cryptography",
+    "socks": "aiohttp_socks",
     "trust": "tuf",
 }
 _PURPOSES: Final[dict[Extra, str]] = {
@@ -22,6 +23,7 @@ _PURPOSES: Final[dict[Extra, str]] = {
     "metrics": "metrics for Prometheus",
     "publish": "publishing to an object store",
     "serve": "serving as a gateway",
+    "socks": "proxies that speak SOCKS",
     "trust": "signed catalogs",
 }
 

@@ -29,7 +29,9 @@ ALLOWED: dict[str, set[str]] = {
     "schedule": {"errors", "model"},
     "store": {"long_path", "errors", "model", "printable", "disk", "native", "manifest"},
     "waiting": set(),
-    "transfer": {"long_path", "errors", "model", "printable", "text_files", "disk", "waiting"},
+    "transfer": {
+        *("long_path", "errors", "extras", "model", "printable", "text_files", "disk", "waiting"),
+    },
     "trust": {"long_path", "errors", "model", "printable", "disk"},
     "publish": {
         *("long_path", "errors", "extras", "model", "spelling", "disk", "native", "manifest"),
@@ -60,6 +62,8 @@ ONLY_IN = {
     "dlcore_ext": {"native"},
     # The emulator and the live page use its server side.
     "aiohttp": {"transfer/http", "emulator", "cli/live_page"},
+    "aiohttp_socks": {"transfer/http/socks"},
+    "python_socks": {"transfer/http/socks"},
     "xxhash": {"native"},
     "obstore": {"publish"},
     "defusedxml": {"tasksequence", "transfer", "manifest"},
@@ -73,7 +77,7 @@ ONLY_IN = {
 # What an inner room may import of dlcore, and the only rooms that may import from an inner room.
 INNER_ALLOWED = {
     "transfer/http": {
-        *("dlcore.errors", "dlcore.printable", "dlcore.transfer.http"),
+        *("dlcore.errors", "dlcore.extras", "dlcore.printable", "dlcore.transfer.http"),
         *("dlcore.transfer.policy", "dlcore.transfer.sink", "dlcore.waiting"),
     },
     "steps/commands": {

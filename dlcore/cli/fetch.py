@@ -22,13 +22,13 @@ from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.state import trust_root_option, wait_option
 from dlcore.cli.views import View, open_view
+from dlcore.engine.access import Access
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.event_bus import EventBus
 from dlcore.engine.event_writer import Write, written
 from dlcore.engine.fetch import fetch
 from dlcore.engine.fetch_many import fetch_many
 from dlcore.engine.placing import FetchItem
-from dlcore.engine.sources import Access
 
 T = TypeVar("T")
 
@@ -113,9 +113,7 @@ def command(
     catalog: Path | None,
     catalog_sha256: str,
     trust_root: Path | None,
-    token_file: str,
-    sas_file: str,
-    ca_file: str,
+    access: Access,
     connections: int,
     retries: int,
     cap_bytes_per_s: int | None,
@@ -144,7 +142,7 @@ def command(
         "catalog": catalog,
         "catalog_sha256": catalog_sha256,
         "trust_root": trust_root,
-        "access": Access(token_file, sas_file, ca_file, connections),
+        "access": access._replace(connections=connections),
         "retry": Retry(count=retries),
         "cap_bytes_per_s": cap_bytes_per_s or 0.0,
         "wait_s": wait_s,

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import msgspec
 
+from dlcore.deployment.web_tables import secret_variables
 from dlcore.model import EndpointSettings
 
 
@@ -170,5 +171,6 @@ class Deployment(msgspec.Struct, frozen=True):
     @property
     def secret_variables(self) -> frozenset[str]:
         """Names of the environment variables that hold credentials of the endpoints."""
-        named = (name for e in self.endpoints for name in (e.token_env, e.sas_env))
-        return frozenset(name for name in named if name)
+        endpoints = self.endpoints
+        named = [name for e in endpoints for name in (e.token_env, e.sas_env) if name]
+        return frozenset(named).union(*(secret_variables(e.web) for e in endpoints))

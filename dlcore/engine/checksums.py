@@ -19,19 +19,19 @@ from dlcore.errors import ConfigError, ManifestError, NotFoundError
 from dlcore.long_path import long_path
 from dlcore.manifest import MAX_CHECKSUM_LIST_BYTES, parse_checksum_list
 from dlcore.text_files import text_of
-from dlcore.transfer import read_url, redact
+from dlcore.transfer import Keyring, read_url, redact
 from dlcore.waiting import in_thread
 
 
 async def with_checksums(
-    items: Sequence[FetchItem], source: str, ca_file: str, tell: Callable[[Event], None]
+    items: Sequence[FetchItem], source: str, keyring: Keyring, tell: Callable[[Event], None]
 ) -> list[FetchItem]:
     """Give items the digests that a list has for them.
 
     Args:
         items: What is to be fetched; nothing: all that the list names, from beside it.
         source: URL or path of the list.
-        ca_file: PEM file of the certificate authorities to trust; empty for the system's.
+        keyring: Which server is shown what.
         tell: Hears if the server asks for time.
 
     Raises:
@@ -42,7 +42,7 @@ async def with_checksums(
         StorageError: It cannot be read.
     """
     is_url = Wanted(source).is_url
-    data = await (_read_url(source, ca_file, tell) if is_url else _read_file(source))
+    data = await (_read_url(source, keyring, tell) if is_url else _read_file(source))
     name = unquote(source.partition("?")[0].rpartition("/")[2]) if is_url else Path(source).name
     try:
         text = text_of(data)
@@ -68,7 +68,7 @@ def _with_digest(item: FetchItem, digests: dict[str, str]) -> FetchItem:
     return item._replace(sha256=digests[max(fitting, key=len)]) if fitting else item
 
 
-async def _read_url(url: str, ca_file: str, tell: Callable[[Event], None]) -> bytes:
+async def _read_url(url: str, keyring: Keyring, tell: Callable[[Event], None]) -> bytes:
     if not is_protected_url(url):
         raise ConfigError(
             f"{redact(url)} is read without TLS, so anyone could alter it",
@@ -76,7 +76,7 @@ async def _read_url(url: str, ca_file: str, tell: Callable[[Event], None]) -> by
         )
     server = Server.of(url)
     return await Asking(tell).ask(
-        server, lambda: read_url(url, MAX_CHECKSUM_LIST_BYTES, ca_file=ca_file)
+        server, lambda: read_url(url, MAX_CHECKSUM_LIST_BYTES, keyring=keyring)
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from dlcore.engine.access import Access, NamedServers
 from dlcore.engine.deliveries import Deliveries, users_deliveries
 from dlcore.engine.delivering import Package
 from dlcore.engine.download.packages import Retry
@@ -15,10 +16,11 @@ from dlcore.engine.events import Event
 from dlcore.engine.fetch_into import Fetched, fetch_into, target_of
 from dlcore.engine.joint_download import JointDownload
 from dlcore.engine.site import NamedSite, Site
-from dlcore.engine.sources import Access, Source, open_mirrors
+from dlcore.engine.sources import Source, open_mirrors
 from dlcore.engine.wanted import Found, Wanted, check_sha256, find
 from dlcore.errors import ConfigError
 from dlcore.model import EndpointSettings
+from dlcore.transfer import Keyring
 
 
 async def fetch(
@@ -84,16 +86,22 @@ async def fetch(
         StorageError: The local disk failed, or is full; what was verified is kept.
     """
     bus = LoggedBus(on_event)
-    wanted = Wanted(str(what), sha256, mirrors=endpoints)
+    access = access or Access()
+    servers = NamedServers(access, (str(what), *endpoints))
+    mirrors = [servers.bare(item) if isinstance(item, str) else item for item in endpoints]
+    wanted = Wanted(servers.bare(str(what)), sha256, mirrors=mirrors)
     named = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
     check_sha256("catalog's SHA-256", catalog_sha256)
     _check_root(wanted, trust_root)
-    access = access or Access()
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
-        site = Site(named, access, stack, bus.emit)
-        found = await find(wanted, site, access.ca_file, bus.emit)
-        sources = site.sources() if found.urls is None else _mirrors(found, access, stack)
+        site = Site(named, access, stack, bus.emit, servers)
+        found = await find(wanted, site, servers.keyring, bus.emit)
+        sources = (
+            site.sources()
+            if found.urls is None
+            else _mirrors(found, access, stack, servers.keyring)
+        )
         package = Package(found.manifest, found.document)
         records = Deliveries(deliveries or users_deliveries())
         goal = target_of(to, found.manifest, records, beside=found.beside)
@@ -111,7 +119,7 @@ def _check_root(wanted: Wanted, trust_root: Path | None) -> None:
         )
 
 
-def _mirrors(found: Found, access: Access, stack: AsyncExitStack) -> list[Source]:
+def _mirrors(found: Found, access: Access, stack: AsyncExitStack, keyring: Keyring) -> list[Source]:
     urls = found.urls or {}
-    mirrors = open_mirrors(urls, access, stack, without_ranges=found.without_ranges)
+    mirrors = open_mirrors(urls, access, stack, keyring, without_ranges=found.without_ranges)
     return [mirror.source for mirror in mirrors]

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from dlcore.engine.access import Access, NamedServers
 from dlcore.engine.checksums import with_checksums
 from dlcore.engine.deliveries import Deliveries, users_deliveries
 from dlcore.engine.delivering import Package
@@ -19,7 +20,6 @@ from dlcore.engine.fetch_into import Fetched, fetch_into
 from dlcore.engine.joint_download import JointDownload
 from dlcore.engine.placing import FetchItem, Placing
 from dlcore.engine.site import NamedSite, Site
-from dlcore.engine.sources import Access
 from dlcore.engine.wanted import check_sha256
 from dlcore.errors import ConfigError, DlcoreError
 from dlcore.model import EndpointSettings
@@ -93,19 +93,24 @@ async def fetch_many(
             have been altered on the way.
         DlcoreError: The list of checksums cannot be read.
     """
+    items = list(items)
+    access = access or Access()
+    named_urls = (*(item.what for item in items), checksums, *endpoints)
+    servers = NamedServers(access, named_urls)
     wanted = list(dict.fromkeys(items))
     if not (wanted or checksums):
         raise ConfigError("nothing is named to be fetched", remedy="Name a package or a URL.")
     check_sha256("catalog's SHA-256", catalog_sha256)
     bus = LoggedBus(on_event)
-    access = access or Access()
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
         if checksums:
-            wanted = await with_checksums(wanted, checksums, access.ca_file, bus.emit)
+            checksums = servers.bare(checksums)
+            wanted = await with_checksums(wanted, checksums, servers.keyring, bus.emit)
         named = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
-        site = Site(named, access, stack, bus.emit)
-        placing = Placing(to, site, access, Deliveries(deliveries or users_deliveries()), bus.emit)
+        site = Site(named, access, stack, bus.emit, servers)
+        records = Deliveries(deliveries or users_deliveries())
+        placing = Placing(to, site, access, servers, records, bus.emit)
         await _side_by_side([placing.place(item) for item in wanted])
         placing.settle(wanted)
         if endpoints and not (site.is_open or placing.errors):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcore import manifest as documents
+from dlcore.engine.access import NamedServers
 from dlcore.engine.deliveries import Deliveries
 from dlcore.engine.events import Event
 from dlcore.engine.fetch_into import target_of
@@ -63,6 +64,7 @@ class Placing:
         folder: Gets everything.
         site: Has the packages.
         access: What opens endpoints.
+        servers: Which server is shown what.
         deliveries: What dlcore delivered before.
         tell: Hears of endpoints that ask for time.
 
@@ -76,6 +78,7 @@ class Placing:
         folder: Path,
         site: Site,
         access: Access,
+        servers: NamedServers,
         deliveries: Deliveries,
         tell: Callable[[Event], None],
     ) -> None:
@@ -84,14 +87,15 @@ class Placing:
         self._folder = folder
         self._site = site
         self._access = access
+        self._servers = servers
         self._deliveries = deliveries
         self._tell = tell
 
     async def place(self, item: FetchItem) -> None:
         """Find out what an item is; an error is noted."""
         try:
-            wanted = Wanted(item.what, item.sha256)
-            found = await find(wanted, self._site, self._access.ca_file, self._tell)
+            wanted = Wanted(self._servers.bare(item.what), item.sha256)
+            found = await find(wanted, self._site, self._servers.keyring, self._tell)
             if found.urls is None:
                 self._site.sources()  # one that cannot be used is this item's error
             goal = self._goal(item, found)
@@ -139,7 +143,9 @@ class Placing:
             for name, own in (one.found.urls or {}).items():
                 urls.setdefault(name, []).extend(own)
         without_ranges = {url for one in placed for url in one.found.without_ranges}
-        mirrors = open_mirrors(urls, self._access, stack, without_ranges=without_ranges)
+        mirrors = open_mirrors(
+            urls, self._access, stack, self._servers.keyring, without_ranges=without_ranges
+        )
         return {
             one.name: self._site.sources()
             if one.found.urls is None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcore.deployment import is_protected
+from dlcore.engine.access import NamedServers
 from dlcore.engine.catalog import read_catalog
 from dlcore.engine.download.library import Library
 from dlcore.engine.events import Event
@@ -47,6 +48,7 @@ class Site:
         access: What opens the endpoints.
         stack: Closes them.
         tell: Hears of endpoints that ask for time.
+        servers: Which server is shown what.
     """
 
     def __init__(
@@ -55,11 +57,13 @@ class Site:
         access: Access,
         stack: AsyncExitStack,
         tell: Callable[[Event], None],
+        servers: NamedServers | None = None,
     ) -> None:
         self._named = named
         self._access = access
         self._stack = stack
         self._tell = tell
+        self._servers = servers or NamedServers(access, named.endpoints)
         self._sources: list[Source] = []
         self._reading: asyncio.Task[Library] | None = None
 
@@ -77,7 +81,9 @@ class Site:
             StorageError: A folder cannot be looked at.
         """
         if not self._sources:
-            self._sources = open_sources(self._named.endpoints, self._access, self._stack)
+            self._sources = open_sources(
+                self._named.endpoints, self._access, self._stack, self._servers
+            )
         return self._sources
 
     async def library(self) -> Library:
@@ -96,7 +102,9 @@ class Site:
         named = self._named
         endpoints = [endpoint for endpoint, _ in self.sources()]
         vouched = named.catalog or named.catalog_sha256 or named.trust_root
-        if not vouched and not is_protected(settings_of(named.endpoints[0], 0, self._access)):
+        if not vouched and not is_protected(
+            settings_of(named.endpoints[0], 0, self._access, self._servers)
+        ):
             raise ConfigError(
                 f"the catalog at {endpoints[0].name} is read without TLS, so anyone could alter it",
                 remedy="Use https, or give --trust-root, --catalog or --catalog-sha256"

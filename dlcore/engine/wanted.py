@@ -18,7 +18,7 @@ from dlcore.long_path import long_path
 from dlcore.model import EndpointSettings, File, Manifest, Object
 from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, package_id
 from dlcore.printable import quoted
-from dlcore.transfer import probe_url
+from dlcore.transfer import Keyring, probe_url
 
 
 class Wanted(NamedTuple):
@@ -77,13 +77,15 @@ class Found(NamedTuple):
         return self.urls is not None
 
 
-async def find(wanted: Wanted, site: Site, ca_file: str, tell: Callable[[Event], None]) -> Found:
+async def find(
+    wanted: Wanted, site: Site, keyring: Keyring, tell: Callable[[Event], None]
+) -> Found:
     """Find out what is wanted.
 
     Args:
         wanted: What the user says.
         site: Has the packages and native manifests.
-        ca_file: PEM file of the certificate authorities to trust; empty for the system's.
+        keyring: Which server is shown what.
         tell: Hears of endpoints that ask for time.
 
     Raises:
@@ -95,7 +97,7 @@ async def find(wanted: Wanted, site: Site, ca_file: str, tell: Callable[[Event],
     """
     _check_digest(wanted)
     if wanted.is_url:
-        return await _find_url(wanted, ca_file, tell)
+        return await _find_url(wanted, keyring, tell)
     if _is_file(wanted.what):
         return _find_described(wanted)
     if wanted_id := package_id(wanted.what):
@@ -140,12 +142,12 @@ def _is_file(path: str) -> bool:
     return long_path(Path(path)).is_file()
 
 
-async def _find_url(wanted: Wanted, ca_file: str, tell: Callable[[Event], None]) -> Found:
+async def _find_url(wanted: Wanted, keyring: Keyring, tell: Callable[[Event], None]) -> Found:
     """A single file, of which the user or its own server vouches for the digest."""
     check_digest_is_known(wanted.what, wanted.sha256)
     server = Server.of(wanted.what)
     try:
-        probed = await Asking(tell).ask(server, lambda: probe_url(wanted.what, ca_file=ca_file))
+        probed = await Asking(tell).ask(server, lambda: probe_url(wanted.what, keyring=keyring))
     except TransferError as error:
         if error.fault is not Fault.NOT_FOUND:
             raise

@@ -8,7 +8,7 @@ different things:
   failure. Then it is *half-open*: one request tries the endpoint. A success *closes* it.
 * 429 and 503 ask for less: fewer connections, and a wait as long as ``Retry-After`` says.
 * A response to something that was not asked for is counted and not forgiven; so is a bad block.
-* A refused certificate or token will not change by asking again.
+* A refused certificate, token or login at a proxy will not change by asking again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dlcore.errors import Fault
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.types import EndpointChange
 
-HOPELESS = frozenset({Fault.AUTH, Fault.TLS})
+HOPELESS = frozenset({Fault.AUTH, Fault.PROXY, Fault.TLS})
 WRONG_ANSWERS = frozenset({Fault.REFUSED, Fault.RANGE})
 HARMLESS = frozenset({Fault.NOT_FOUND, Fault.NO_RANGES, Fault.CHANGED})
 """What says nothing about the endpoint's health: the scheduler notes it elsewhere."""
@@ -34,6 +34,7 @@ DESCRIPTIONS = {
     Fault.RANGE: "another range than was asked for",
     Fault.CHANGED: "another version than before",
     Fault.AUTH: "it does not accept this client",
+    Fault.PROXY: "the proxy before it does not accept this client",
     Fault.TLS: "it could not prove who it is",
 }
 

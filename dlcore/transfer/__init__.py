@@ -20,10 +20,13 @@ from dlcore.transfer.endpoints.factory import (
     probe_url,
     read_url,
 )
+from dlcore.transfer.endpoints.keyring import Keyring, users_of
+from dlcore.transfer.endpoints.netrc_file import users_netrc_file
 from dlcore.transfer.endpoints.probe import Probed
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.tls import authorities
+from dlcore.transfer.http.urls import without_user
 from dlcore.transfer.interface import (
     Endpoint,
     Observer,
@@ -40,6 +43,7 @@ __all__ = [
     "ConnectionPool",
     "Contact",
     "Endpoint",
+    "Keyring",
     "Observer",
     "Placement",
     "Probed",
@@ -56,4 +60,7 @@ __all__ = [
     "probe_url",
     "read_url",
     "redact",
+    "users_netrc_file",
+    "users_of",
+    "without_user",
 ]

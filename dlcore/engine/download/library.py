@@ -16,6 +16,7 @@ from dlcore import manifest as documents
 from dlcore.engine.download.asking import Asking, NoAnswerError
 from dlcore.engine.events import Event
 from dlcore.errors import (
+    ContentBehindProxyError,
     ContentRefusedError,
     ExhaustedError,
     Fault,
@@ -164,6 +165,8 @@ class Library:
                 causes=failures,
                 remedy="Run again when the endpoints can be reached.",
             )
+        if behind := [failure for failure in failures if failure.fault is Fault.PROXY]:
+            raise ContentBehindProxyError(message, causes=failures, remedy=behind[0].remedy)
         if any(failure.fault is Fault.AUTH for failure in failures):
             raise ContentRefusedError(
                 message,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dlcore.errors import (
+    ContentBehindProxyError,
     ContentNotFoundError,
     ContentRefusedError,
     DlcoreError,
@@ -182,6 +183,8 @@ class PackageDownload:
         kind = ExhaustedError
         if Fault.AUTH in faults:
             kind = ContentRefusedError
+        elif Fault.PROXY in faults:
+            kind = ContentBehindProxyError
         elif faults == {Fault.NOT_FOUND}:
             kind = ContentNotFoundError
         remedy = "What was verified is kept: run again when an endpoint can serve the package."

@@ -21,6 +21,7 @@ from dlcore.transfer.endpoints.contact import Contact, contact
 from dlcore.transfer.endpoints.credentials import secret_of
 from dlcore.transfer.endpoints.distribution_point import DistributionPointEndpoint
 from dlcore.transfer.endpoints.folder import FolderEndpoint
+from dlcore.transfer.endpoints.keyring import Keyring
 from dlcore.transfer.endpoints.probe import Probed, probe
 from dlcore.transfer.endpoints.web_server import UrlEndpoint, WebServerEndpoint
 from dlcore.transfer.http.addresses import Reach
@@ -31,7 +32,7 @@ from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.urls import exact_url, is_protected
 from dlcore.transfer.interface import Endpoint, Observer, ignore
 
-_MAY_USE_PLAIN_HTTP = {EndpointKind.DP, EndpointKind.HTTP}  # neither is sent a credential
+_MAY_USE_PLAIN_HTTP = {EndpointKind.DP, EndpointKind.HTTP}  # without a credential
 
 
 def open_endpoint(
@@ -61,10 +62,14 @@ def open_endpoint(
             policy=pool.policy,
         )
     base_url = _base_url(settings)
-    client = _client(settings, pool, follows_redirects=settings.kind is EndpointKind.HTTP)
+    keyring = _keyring(settings)
+    client = keyring.client(
+        settings.name, pool, follows_redirects=settings.kind is EndpointKind.HTTP
+    )
     match settings.kind:
         case EndpointKind.HTTP:
-            return WebServerEndpoint(settings.name, base_url, client)
+            shown = keyring.authorization(settings.name, base_url, observer=observer)
+            return WebServerEndpoint(settings.name, base_url, client, shown)
         case EndpointKind.BLOB:
             sas = secret_of(settings.name, "sas", file=settings.sas_file, env=settings.sas_env)
             return BlobEndpoint(settings.name, base_url, sas, client, observer)
@@ -73,7 +78,7 @@ def open_endpoint(
                 settings.name, base_url, client, connections=settings.connections
             )
         case EndpointKind.CMG | EndpointKind.CLOUD_DP:
-            return _open_cmg(settings, base_url, pool, observer, clock)
+            return _open_cmg(settings, base_url, client, keyring, pool, observer, clock)
 
 
 def open_urls(
@@ -81,7 +86,7 @@ def open_urls(
     urls: Mapping[str, str],
     *,
     pool: ConnectionPool | None = None,
-    ca_file: str = "",
+    keyring: Keyring | None = None,
     sends_ranges: bool = True,
 ) -> Endpoint:
     """Make an endpoint of objects at explicit URLs: one mirror.
@@ -90,7 +95,7 @@ def open_urls(
         name: Name of the endpoint.
         urls: URL of each object, by the object's name.
         pool: The connections that all endpoints of the process share; new ones if None.
-        ca_file: PEM file of the authorities to trust; empty for the system's store.
+        keyring: What opens the server.
         sends_ranges: Whether the server sends parts of them, as far as is known (`probe_url`).
 
     Raises:
@@ -98,25 +103,29 @@ def open_urls(
     """
     for url in urls.values():
         _checked_url(name, url)
-    client = HttpClient(name, pool, ca_file=ca_file, follows_redirects=True)
-    return UrlEndpoint(name, dict(urls), client, sends_ranges=sends_ranges)
+    keyring = keyring or Keyring()
+    client = keyring.client(name, pool, follows_redirects=True)
+    shown = keyring.authorization(name, next(iter(urls.values())))
+    return UrlEndpoint(name, dict(urls), client, shown, sends_ranges=sends_ranges)
 
 
-async def probe_url(url: str, *, ca_file: str = "") -> Probed:
+async def probe_url(url: str, *, keyring: Keyring | None = None) -> Probed:
     """Find out the length and name of what is at a URL.
 
     Args:
         url: Absolute, http or https; sent exactly as given.
-        ca_file: PEM file of the authorities to trust; empty for the system's store.
+        keyring: What opens the server.
 
     Raises:
         ConfigError: The URL or the file cannot be used.
         TransferError: The server cannot be reached, refuses, or does not say the length.
     """
     name = _checked_url("url", url).raw_host or ""
-    client = HttpClient(name, ca_file=ca_file, follows_redirects=True)
+    keyring = keyring or Keyring()
+    client = keyring.client(name, follows_redirects=True)
     try:
-        return await probe(url, client)
+        shown = keyring.authorization(name, url)
+        return await shown.use(lambda headers: probe(url, client, headers))
     finally:
         await client.aclose()
 
@@ -130,29 +139,33 @@ async def contact_endpoint(settings: EndpointSettings) -> Contact:
     Raises:
         ConfigError: The settings cannot be used.
     """
-    client = _client(settings, ConnectionPool())
+    client = _keyring(settings).client(settings.name)
     try:
         return await contact(_base_url(settings), client)
     finally:
         await client.aclose()
 
 
-async def read_url(url: str, limit_bytes: int, *, ca_file: str = "") -> bytes:
+async def read_url(url: str, limit_bytes: int, *, keyring: Keyring | None = None) -> bytes:
     """Read a short document at a URL.
 
     Args:
         url: Absolute, http or https; sent exactly as given.
         limit_bytes: Longest document to accept.
-        ca_file: PEM file of the authorities to trust; empty for the system's store.
+        keyring: What opens the server.
 
     Raises:
         ConfigError: The URL or the file cannot be used.
         TransferError: The server cannot be reached or refuses, or the document is too long.
     """
     name = _checked_url("url", url).raw_host or ""
-    client = HttpClient(name, ca_file=ca_file, follows_redirects=True)
+    keyring = keyring or Keyring()
+    client = keyring.client(name, follows_redirects=True)
     try:
-        return await read_document(client, url, limit_bytes)
+        shown = keyring.authorization(name, url)
+        return await shown.use(
+            lambda headers: read_document(client, url, limit_bytes, headers=headers)
+        )
     finally:
         await client.aclose()
 
@@ -160,6 +173,8 @@ async def read_url(url: str, limit_bytes: int, *, ca_file: str = "") -> bytes:
 def _open_cmg(
     settings: EndpointSettings,
     base_url: str,
+    client: HttpClient,
+    keyring: Keyring,
     pool: ConnectionPool,
     observer: Observer,
     clock: Callable[[], float],
@@ -175,30 +190,16 @@ def _open_cmg(
         settings.kind,
         base_url,
         token,
-        _client(settings, pool),
-        public_client=_client(settings, pool, reach=Reach.PUBLIC),
+        client,
+        public_client=keyring.client(settings.name, pool, reach=Reach.PUBLIC),
         content_hosts=settings.content_hosts,
         observer=observer,
         clock=clock,
     )
 
 
-def _client(
-    settings: EndpointSettings,
-    pool: ConnectionPool,
-    *,
-    reach: Reach = Reach.ANY,
-    follows_redirects: bool = False,
-) -> HttpClient:
-    if settings.ca_file:
-        pool.tls_context(settings.ca_file)  # refuses a bad file now, not at the first request
-    return HttpClient(
-        settings.name,
-        pool,
-        ca_file=settings.ca_file,
-        reach=reach,
-        follows_redirects=follows_redirects,
-    )
+def _keyring(settings: EndpointSettings) -> Keyring:
+    return Keyring(settings.web, settings.url, ca_file=settings.ca_file)
 
 
 def _base_url(settings: EndpointSettings) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 import msgspec
@@ -38,19 +39,25 @@ class Probed(msgspec.Struct, frozen=True):
     sha256: bytes = b""
 
 
-async def probe(url: str, client: HttpClient) -> Probed:
+async def probe(url: str, client: HttpClient, headers: Mapping[str, str] | None = None) -> Probed:
     """Ask with ``HEAD``, and with ``GET`` for the first byte if that does not tell everything.
+
+    Args:
+        url: Sent exactly as given.
+        client: Sends the requests.
+        headers: Further request headers.
 
     Raises:
         TransferError: The server cannot be reached, refuses, or does not say the length.
     """
-    with await client.request("HEAD", url, headers=WANT_DIGEST) as response:
+    asked = {**(headers or {}), **WANT_DIGEST}
+    with await client.request("HEAD", url, headers=asked) as response:
         length_bytes = _content_length(response)
         if response.status == 200 and length_bytes is not None and _offers_ranges(response):
             check_content_coding(response)
             return _probed(url, response, length_bytes, accepts_ranges=True)
-    headers = {**WANT_DIGEST, **range_header(0, 1)}
-    with await client.request("GET", url, headers=headers) as response:
+    asked = {**asked, **range_header(0, 1)}
+    with await client.request("GET", url, headers=asked) as response:
         if response.status not in {200, 206, 416}:
             raise await response.status_error()
         check_content_coding(response)

@@ -24,6 +24,8 @@ from dlcore.transfer.http.faults import (
     error_of_exception,
     error_of_status,
 )
+from dlcore.transfer.http.proxies import Proxy
+from dlcore.transfer.http.proxy_faults import PROXY_LOGIN_REQUIRED, login_refused
 from dlcore.transfer.http.redirects import Route
 from dlcore.transfer.http.stall_timer import StallTimer
 from dlcore.transfer.policy import TransferPolicy
@@ -41,7 +43,7 @@ class Response:
         raw: The response as aiohttp gives it.
         route: What was asked.
         policy: Times and limits.
-        is_proxied: Whether it came through a proxy.
+        proxy: The proxy that it came through; None if none.
 
     Attributes:
         status: The HTTP status.
@@ -56,7 +58,7 @@ class Response:
         route: Route,
         policy: TransferPolicy,
         *,
-        is_proxied: bool,
+        proxy: Proxy | None,
     ) -> None:
         self.status = raw.status
         self.headers = raw.headers
@@ -64,7 +66,7 @@ class Response:
         self._endpoint = endpoint
         self._raw = raw
         self._route = route
-        self._is_proxied = is_proxied
+        self._proxy = proxy
         self._stall_timer = StallTimer(policy, self._give_up)
 
     def __enter__(self) -> Response:
@@ -107,7 +109,8 @@ class Response:
 
     def borrow_connection(self) -> BorrowedConnection | None:
         """Take the connection over to read the body from it; None if that is not possible."""
-        return None if self._is_proxied else borrow_connection(self._raw)
+        is_direct = self._proxy is None or self._proxy.is_socks
+        return borrow_connection(self._raw) if is_direct else None
 
     def error(self, fault: Fault, message: str, *, remedy: str = "") -> TransferError:
         """An error that names this request, for the caller to raise.
@@ -130,6 +133,8 @@ class Response:
         Reads a short body to its end, as `drain`.
         """
         await self.drain()
+        if self.status == PROXY_LOGIN_REQUIRED and self._proxy:
+            return login_refused(self._endpoint, self._request, self._proxy)
         return error_of_status(self._endpoint, self._request, self.status, self.headers)
 
     async def drain(self) -> None:
