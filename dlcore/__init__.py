@@ -240,12 +240,11 @@ _PUBLIC = {
     "engine.session": "Session",
     "engine.state": "StepResult",
     "errors": (
-        "AuthError ConfigError ContentBehindProxyError ContentNotFoundError ContentRefusedError DiskFullError "
-        "DlcoreError DocumentError ExhaustedError Fault IntegrityError InternalError LockedError "
-        "ManifestError NotFoundError OwnershipError PreflightError ProxyAuthError RunStateError "
-        "RunStateFault "
-        "StepError StorageError TaskSequenceError TlsError TransferError TrustError TrustFault "
-        "UnexpectedContentError"
+        "AuthError ConfigError ContentBehindProxyError ContentNotFoundError ContentRefusedError "
+        "DiskFullError DlcoreError DocumentError ExhaustedError Fault IntegrityError "
+        "InternalError LockedError ManifestError NotFoundError OwnershipError PreflightError "
+        "ProxyAuthError RunStateError RunStateFault StepError StorageError TaskSequenceError "
+        "TlsError TransferError TrustError TrustFault UnexpectedContentError"
     ),
     "model": "Catalog CatalogEntry EndpointKind EndpointSettings File Manifest Object WebAccess",
     "publish": (

@@ -185,8 +185,8 @@ def _check_url(endpoint: EndpointSettings, where: str) -> None:
         raise ConfigError(
             f"{where}.url: a user name, query or fragment may hold a secret, and is not used",
             remedy="End the URL before ? or #. The signature of a blob container's URL belongs into"
-            " a file named with sas_file, or an environment variable named with sas_env; a user into"
-            " the key user.",
+            " a file named with sas_file, or an environment variable named with sas_env; a user's"
+            " name into user.",
         )
 
 

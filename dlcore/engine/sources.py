@@ -84,7 +84,7 @@ def open_mirrors(
     urls: Mapping[str, Sequence[str]],
     access: Access,
     stack: AsyncExitStack,
-    keyring: Keyring,
+    keyring: Keyring | None = None,
     *,
     without_ranges: Collection[str] = (),
 ) -> list[Mirror]:
@@ -96,7 +96,7 @@ def open_mirrors(
         urls: Of each object, by its name, the best first.
         access: What opens them.
         stack: Closes the endpoints.
-        keyring: Which server is shown what.
+        keyring: Which server is shown what; None: all are shown nothing.
         without_ranges: Those URLs whose server is known to send no parts.
 
     Raises:

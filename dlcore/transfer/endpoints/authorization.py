@@ -20,7 +20,7 @@ from yarl import URL
 from dlcore.errors import ConfigError
 from dlcore.model import WebAccess
 from dlcore.transfer.endpoints.credential_helper import ask_helper
-from dlcore.transfer.endpoints.credentials import Secret, secret_of
+from dlcore.transfer.endpoints.credentials import Secret, password_of
 from dlcore.transfer.endpoints.header_fields import HeaderFields
 from dlcore.transfer.endpoints.lease import NEVER_S, Lease
 from dlcore.transfer.endpoints.netrc_file import netrc_entry
@@ -150,9 +150,7 @@ def basic(user: str, password: str) -> str:
 
 def _login(endpoint: str, url: URL, web: WebAccess) -> FindLogin | None:
     """Where the login comes from: helper, named password, or netrc; None if from nowhere."""
-    password = secret_of(
-        endpoint, "password", file=web.password_file, env=web.password_env, is_text=True
-    )
+    password = password_of(endpoint, "password", file=web.password_file, env=web.password_env)
     if password and web.credential_command:
         raise ConfigError(
             f"endpoint {endpoint}: both a password and a credential helper are named",

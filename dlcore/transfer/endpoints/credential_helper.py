@@ -30,6 +30,7 @@ from dlcore.errors import ConfigError
 from dlcore.transfer.endpoints.lease import NEVER_S
 
 MAX_HELPER_S: Final = 60.0  # a person may have to answer its question
+MAX_END_S: Final = 2.0
 MAX_ANSWER_BYTES: Final = 64 << 10
 
 _PASSED_ON: Final = frozenset(
@@ -122,6 +123,8 @@ async def _run(name: str, command: Sequence[str], question: bytes, max_s: float)
     try:
         async with asyncio.timeout(max_s):
             answer = await _talk(process, question)
+            if len(answer) > MAX_ANSWER_BYTES:
+                raise ConfigError(f"{name} tells more than a login", remedy="Name another helper.")
             status = await process.wait()
     except TimeoutError:
         raise ConfigError(
@@ -135,8 +138,6 @@ async def _run(name: str, command: Sequence[str], question: bytes, max_s: float)
             f"{name} failed with exit status {status}",
             remedy=f"See what it says: {_by_hand(command)}",
         )
-    if len(answer) > MAX_ANSWER_BYTES:
-        raise ConfigError(f"{name} tells more than a login", remedy="Name another helper.")
     return answer.decode("utf-8", "replace")
 
 
@@ -179,7 +180,12 @@ async def _end(process: asyncio.subprocess.Process) -> None:
                 process.kill()
             else:
                 os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
+    assert process.stdout is not None
+    with contextlib.suppress(TimeoutError):  # a service that it has left behind may hold the pipe
+        async with asyncio.timeout(MAX_END_S):
+            while await process.stdout.read(MAX_ANSWER_BYTES):
+                pass  # asyncio knows of the end only when all was read
+            await process.wait()
 
 
 def _is_number(text: str) -> bool:

@@ -30,21 +30,31 @@ _ONE_LINE = re.compile(r"[\x21-\x7e]+")
 _LINE_OF_TEXT = re.compile(r"[^\x00-\x1f\x7f]+")
 
 
-def secret_of(
-    endpoint: str, what: str, *, file: str, env: str, is_text: bool = False
-) -> Secret | None:
+def secret_of(endpoint: str, what: str, *, file: str, env: str) -> Secret | None:
     """Make the reader of a secret; None if neither place is named.
 
     Args:
         endpoint: Name of the endpoint, for messages.
-        what: ``token``, ``sas`` or ``password``: the prefix of the two settings.
+        what: ``token`` or ``sas``, the prefix of the two settings.
         file: Path of a file with the secret.
         env: Name of an environment variable with the secret.
-        is_text: Whether it may have spaces and letters outside of ASCII, as a password.
 
     Raises:
         ConfigError: Both places are named.
     """
+    return _reader(endpoint, what, file, env, is_text=False)
+
+
+def password_of(endpoint: str, what: str, *, file: str, env: str) -> Secret | None:
+    """The same for a password or passphrase, which may have spaces and letters of any alphabet.
+
+    Raises:
+        ConfigError: Both places are named.
+    """
+    return _reader(endpoint, what, file, env, is_text=True)
+
+
+def _reader(endpoint: str, what: str, file: str, env: str, *, is_text: bool) -> Secret | None:
     if file and env:
         raise ConfigError(
             f"endpoint {endpoint}: both {what}_file and {what}_env are set",

@@ -16,7 +16,7 @@ from yarl import URL
 from dlcore.errors import ConfigError
 from dlcore.model import WebAccess
 from dlcore.transfer.endpoints.authorization import Authorization
-from dlcore.transfer.endpoints.credentials import read_private, secret_of
+from dlcore.transfer.endpoints.credentials import password_of, read_private
 from dlcore.transfer.endpoints.netrc_file import netrc_entry
 from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
@@ -162,12 +162,11 @@ def _certificate(web: WebAccess, own: Origin | None) -> ClientCertificate | None
         return None
     key = web.client_key or web.client_cert
     read_private("with a client certificate", f"client_key {key}", key)
-    passphrase = secret_of(
+    passphrase = password_of(
         "with a client certificate",
         "client_key_passphrase",
         file=web.client_key_passphrase_file,
         env=web.client_key_passphrase_env,
-        is_text=True,
     )
     return ClientCertificate(web.client_cert, key, own, passphrase) if own else None
 
@@ -180,12 +179,11 @@ def _proxies(web: WebAccess) -> Proxies:
             f"the URL of the proxy {error}, which others can read there",
             remedy="Put the password into a file, named with proxy_password_file.",
         ) from None
-    password = secret_of(
+    password = password_of(
         "behind a proxy",
         "proxy_password",
         file=web.proxy_password_file,
         env=web.proxy_password_env,
-        is_text=True,
     )
 
     @functools.cache  # else files would be read for each request

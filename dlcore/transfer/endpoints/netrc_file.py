@@ -53,18 +53,7 @@ def netrc_entry(endpoint: str, file: str, host: str, user: str = "") -> NetrcEnt
         ConfigError: The file is open to others, cannot be read, or is malformed.
     """
     read_private(endpoint, f"netrc_file {file}", file)
-    try:
-        entries = netrc.netrc(file).hosts
-    except netrc.NetrcParseError as error:
-        raise ConfigError(
-            f"endpoint {endpoint}: netrc_file {file}, line {error.lineno}: not as it should be",
-            remedy="Write each entry as: machine HOST login USER password PASSWORD",
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"endpoint {endpoint}: netrc_file {file} cannot be read: {type(error).__name__}",
-            remedy="Save it as text in UTF-8.",
-        ) from None
+    entries = _read(endpoint, file)
     found = entries.get(host)
     if found is None or host == "default":
         return None
@@ -72,3 +61,20 @@ def netrc_entry(endpoint: str, file: str, host: str, user: str = "") -> NetrcEnt
     if not login or not password or (user and user != login):
         return None
     return NetrcEntry(login, password)
+
+
+def _read(endpoint: str, file: str) -> dict[str, tuple[str, str, str]]:
+    try:
+        return netrc.netrc(file).hosts
+    except netrc.NetrcParseError as error:
+        line = error.lineno
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"endpoint {endpoint}: netrc_file {file} cannot be read: {type(error).__name__}",
+            remedy="Save it as text in UTF-8.",
+        ) from None
+    # Not as the context of the parser's error, whose text may be a password.
+    raise ConfigError(
+        f"endpoint {endpoint}: netrc_file {file}, line {line}: not as it should be",
+        remedy="Write each entry as: machine HOST login USER password PASSWORD",
+    )

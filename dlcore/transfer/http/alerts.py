@@ -77,7 +77,9 @@ def _reason(error: BaseException) -> str:
             break
         inner = getattr(link, "os_error", None)
         for found in (link, inner):
-            if isinstance(found, ssl.SSLError) and found.reason:
-                return found.reason.replace(" ", "_").upper()
+            # aiohttp has subclasses of SSLError that lack the attribute.
+            reason = getattr(found, "reason", None)
+            if isinstance(found, ssl.SSLError) and isinstance(reason, str):
+                return reason.upper()
         link = link.__cause__ or link.__context__
     return ""

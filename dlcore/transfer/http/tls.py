@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
 from dlcore.errors import ConfigError
 
@@ -69,33 +68,40 @@ def _load(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
     OpenSSL would ask the terminal for a passphrase, if it were not given one here.
     """
     cert, key = certificate.cert_file, certificate.key_file
+    is_encrypted = False
 
-    def missing() -> NoReturn:
-        raise ConfigError(
-            f"client_key {key} is encrypted, and no passphrase is named",
-            remedy="Name the file that holds it, with client_key_passphrase_file.",
-        )
+    def passphrase() -> str:
+        nonlocal is_encrypted
+        is_encrypted = True
+        if certificate.passphrase is None:
+            raise ConfigError(
+                f"client_key {key} is encrypted, and no passphrase is named",
+                remedy="Name the file that holds it, with client_key_passphrase_file.",
+            )
+        return certificate.passphrase()
 
     try:
-        context.load_cert_chain(cert, key, certificate.passphrase or missing)
+        context.load_cert_chain(cert, key, passphrase)
     except (OSError, ValueError) as error:
-        what, remedy = _load_fault(error, cert, key)
+        what, remedy = _load_fault(error, cert, key, is_encrypted=is_encrypted)
         raise ConfigError(what, remedy=remedy) from None
 
 
-def _load_fault(error: OSError | ValueError, cert: str, key: str) -> tuple[str, str]:
+def _load_fault(
+    error: OSError | ValueError, cert: str, key: str, *, is_encrypted: bool
+) -> tuple[str, str]:
     reason = getattr(error, "reason", None)
     if reason == "KEY_VALUES_MISMATCH":
         return (
             f"client_key {key} is not the key of client_cert {cert}",
             "Name the key that the certificate was issued for.",
         )
-    if reason in {"BAD_DECRYPT", "BAD_PASSWORD_READ"} or isinstance(error, ValueError):
+    if is_encrypted:
         return (
             f"client_key {key} cannot be decrypted with the passphrase",
             "Correct what client_key_passphrase_file or client_key_passphrase_env names.",
         )
-    if not isinstance(error, ssl.SSLError):
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
         return (
             f"client_cert {cert} or client_key {key} cannot be read: {error.strerror}",
             "Name readable files.",

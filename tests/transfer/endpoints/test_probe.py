@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.errors import ConfigError, Fault, TransferError
-from dlcore.transfer import probe_url
+from dlcore.transfer import Keyring, probe_url
 from dlcore.transfer.endpoints.probe import Probed
 from tests.transfer.hostile import Script, hostile
 from tests.transfer.packages import LARGE_BYTES, Package
@@ -25,7 +25,7 @@ async def test_a_real_server_tells_length_and_ranges(
 ) -> None:
     url, ca_file = nginx_tls
     name = package.manifest.objects[package.index_of("large.wim")].name
-    found = await probe_url(f"{url}/objects/{name}", ca_file=str(ca_file))
+    found = await probe_url(f"{url}/objects/{name}", keyring=Keyring(ca_file=str(ca_file)))
     assert found == Probed(LARGE_BYTES + 17, True, name)
 
 
