@@ -148,7 +148,7 @@ class HttpClient:
             if isinstance(error, aiohttp.ClientConnectorError):
                 self._pool.forget_address(target)
             failure = self._failure(
-                method, route, error, has_timed_out=timeout.expired(), proxy=proxy
+                method, route, _unwrapped(error), has_timed_out=timeout.expired(), proxy=proxy
             )
         else:
             if is_logged:
@@ -209,6 +209,12 @@ class HttpClient:
 
     def _log_exchange(self, method: str, route: Route, event: str) -> None:
         _log.debug("%s: %s %s %s", self.endpoint, method, route, event)
+
+
+def _unwrapped(error: Exception) -> Exception:
+    """What aiohttp wraps without a word of its own: an error on the way to or behind a proxy."""
+    is_wrapper = type(error) is aiohttp.ClientOSError
+    return error.__cause__ if is_wrapper and isinstance(error.__cause__, OSError) else error
 
 
 async def _send_again_if_stale(

@@ -62,8 +62,9 @@ def socks_connector(proxy: Proxy, **options: Any) -> aiohttp.TCPConnector:
             try:
                 return await super()._connect_via_proxy(*args, **kwargs)
             except python_socks.ProxyConnectionError as error:
-                reason = f"it cannot be reached: {printable(error.strerror or '')}"
-                failure = SocksError(reason)
+                cause = error.__cause__
+                reason = cause.strerror if isinstance(cause, OSError) else type(error).__name__
+                failure = SocksError(f"it cannot be reached: {printable(reason or '')}")
             except (python_socks.ProxyError, python_socks.ProxyTimeoutError) as error:
                 failure = _refusal(str(error))
             raise failure
