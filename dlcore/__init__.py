@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from dlcore.engine.events import BlockRejected as BlockRejected
     from dlcore.engine.events import DigestFromServer as DigestFromServer
     from dlcore.engine.events import DownloadRetried as DownloadRetried
+    from dlcore.engine.events import EndpointAwaited as EndpointAwaited
     from dlcore.engine.events import EndpointBusy as EndpointBusy
     from dlcore.engine.events import EndpointDropped as EndpointDropped
     from dlcore.engine.events import EndpointNote as EndpointNote
@@ -219,7 +220,7 @@ _PUBLIC = {
     "engine.client": "Client",
     "engine.download.downloads": "Retry",
     "engine.events": (
-        "BlockRejected DigestFromServer DownloadRetried EndpointBusy EndpointDropped EndpointNote "
+        "BlockRejected DigestFromServer DownloadRetried EndpointAwaited EndpointBusy EndpointDropped EndpointNote "
         "EndpointProgress EndpointRenewed Event PackageFailed PackageProgress PackageReady "
         "PackageRepublished PackageStarted Progress RangeFailed RestartRequested RunBegan RunEnded "
         "RunSimulated RunStep StepEnded StepInterrupted StepRepeated StepSkipped StepStarted "

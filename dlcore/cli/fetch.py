@@ -20,10 +20,11 @@ from dlcore.cli.output import json_option, quiet_option
 from dlcore.cli.paths import EXISTING_FILE, FOLDER
 from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
+from dlcore.cli.retrying import retry_options
 from dlcore.cli.state import trust_root_option, wait_option
 from dlcore.cli.views import View, open_view
 from dlcore.engine.access import Access
-from dlcore.engine.download.packages import Retry
+from dlcore.engine.download.retry import Retry
 from dlcore.engine.event_bus import EventBus
 from dlcore.engine.event_writer import Write, written
 from dlcore.engine.fetch import fetch
@@ -90,14 +91,7 @@ T = TypeVar("T")
     show_default=True,
     help="Open at most this many connections to each endpoint; how many help is measured.",
 )
-@click.option(
-    "--retries",
-    type=click.IntRange(0, 999_999),
-    default=Retry().count,
-    show_default=True,
-    help=f"How many times to ask all endpoints again, each time after {Retry().delay_s:.0f} "
-    "seconds, when none is left that serves the content.",
-)
+@retry_options
 @limit_rate_option
 @wait_option
 @quiet_option
@@ -115,7 +109,7 @@ def command(
     trust_root: Path | None,
     access: Access,
     connections: int,
-    retries: int,
+    retry: Retry,
     cap_bytes_per_s: int | None,
     wait_s: float,
     quiet: bool,
@@ -143,7 +137,7 @@ def command(
         "catalog_sha256": catalog_sha256,
         "trust_root": trust_root,
         "access": access._replace(connections=connections),
-        "retry": Retry(count=retries),
+        "retry": retry,
         "cap_bytes_per_s": cap_bytes_per_s or 0.0,
         "wait_s": wait_s,
     }

@@ -110,11 +110,14 @@ class TransferSettings(msgspec.Struct, frozen=True):
         cap_bytes_per_s: The highest rate of reading from all endpoints together; 0 for no cap.
         link_bytes_per_s: Rate of the client's link, for the lower bound in plans and reports; 0 if
             unknown.
+        retry_time_s: Seconds to go on asking when no endpoint can serve a package, counted since
+            anything of it arrived; 0 for only as often as the task sequence says.
     """
 
     connections: Annotated[int, msgspec.Meta(ge=1, le=256)] = 256
     cap_bytes_per_s: Annotated[int, msgspec.Meta(ge=0)] = 0
     link_bytes_per_s: Annotated[int, msgspec.Meta(ge=0)] = 0
+    retry_time_s: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class ContentSettings(msgspec.Struct, frozen=True, rename={"reserve_bytes": "reserve"}):

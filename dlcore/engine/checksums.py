@@ -5,13 +5,12 @@ Guarantees: a list counts only if nobody on the way could have altered it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote, unquote, urljoin
 
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.library import read_if_there
-from dlcore.engine.events import Event
 from dlcore.engine.file_at_url import is_protected_url
 from dlcore.engine.placing import FetchItem
 from dlcore.engine.wanted import Server, Wanted
@@ -24,7 +23,7 @@ from dlcore.waiting import in_thread
 
 
 async def with_checksums(
-    items: Sequence[FetchItem], source: str, keyring: Keyring, tell: Callable[[Event], None]
+    items: Sequence[FetchItem], source: str, keyring: Keyring, asking: Asking
 ) -> list[FetchItem]:
     """Give items the digests that a list has for them.
 
@@ -32,7 +31,7 @@ async def with_checksums(
         items: What is to be fetched; nothing: all that the list names, from beside it.
         source: URL or path of the list.
         keyring: Which server is shown what.
-        tell: Hears if the server asks for time.
+        asking: Puts the question to its server.
 
     Raises:
         ConfigError: It could have been altered on the way; or is a file, and nothing else is named.
@@ -42,7 +41,7 @@ async def with_checksums(
         StorageError: It cannot be read.
     """
     is_url = Wanted(source).is_url
-    data = await (_read_url(source, keyring, tell) if is_url else _read_file(source))
+    data = await (_read_url(source, keyring, asking) if is_url else _read_file(source))
     name = unquote(source.partition("?")[0].rpartition("/")[2]) if is_url else Path(source).name
     try:
         text = text_of(data)
@@ -68,16 +67,14 @@ def _with_digest(item: FetchItem, digests: dict[str, str]) -> FetchItem:
     return item._replace(sha256=digests[max(fitting, key=len)]) if fitting else item
 
 
-async def _read_url(url: str, keyring: Keyring, tell: Callable[[Event], None]) -> bytes:
+async def _read_url(url: str, keyring: Keyring, asking: Asking) -> bytes:
     if not is_protected_url(url):
         raise ConfigError(
             f"{redact(url)} is read without TLS, so anyone could alter it",
             remedy="Use https, or get the list in another way and name the file.",
         )
     server = Server.of(url)
-    return await Asking(tell).ask(
-        server, lambda: read_url(url, MAX_CHECKSUM_LIST_BYTES, keyring=keyring)
-    )
+    return await asking.ask(server, lambda: read_url(url, MAX_CHECKSUM_LIST_BYTES, keyring=keyring))
 
 
 async def _read_file(path: str) -> bytes:

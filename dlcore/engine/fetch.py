@@ -10,6 +10,7 @@ from pathlib import Path
 from dlcore.engine.access import Access, NamedServers
 from dlcore.engine.deliveries import Deliveries, users_deliveries
 from dlcore.engine.delivering import Package
+from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import Event
@@ -93,9 +94,10 @@ async def fetch(
     named = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
     check_sha256("catalog's SHA-256", catalog_sha256)
     _check_root(wanted, trust_root)
+    policy = InquiryPolicy.lasting(retry.total_s if retry else None)
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
-        site = Site(named, access, stack, bus.emit, servers)
+        site = Site(named, access, stack, bus.emit, servers, policy)
         found = await find(wanted, site, servers.keyring, bus.emit)
         sources = (
             site.sources()

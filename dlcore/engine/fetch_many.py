@@ -13,6 +13,7 @@ from dlcore.engine.access import Access, NamedServers
 from dlcore.engine.checksums import with_checksums
 from dlcore.engine.deliveries import Deliveries, users_deliveries
 from dlcore.engine.delivering import Package
+from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import Event
@@ -104,11 +105,12 @@ async def fetch_many(
     bus = LoggedBus(on_event)
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
+        policy = InquiryPolicy.lasting(retry.total_s if retry else None)
+        named = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
+        site = Site(named, access, stack, bus.emit, servers, policy)
         if checksums:
             checksums = servers.bare(checksums)
-            wanted = await with_checksums(wanted, checksums, servers.keyring, bus.emit)
-        named = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
-        site = Site(named, access, stack, bus.emit, servers)
+            wanted = await with_checksums(wanted, checksums, servers.keyring, site.asking)
         records = Deliveries(deliveries or users_deliveries())
         placing = Placing(to, site, access, servers, records, bus.emit)
         await _side_by_side([placing.place(item) for item in wanted])

@@ -15,6 +15,8 @@ from typing import NamedTuple
 from dlcore.deployment import is_protected
 from dlcore.engine.access import NamedServers
 from dlcore.engine.catalog import read_catalog
+from dlcore.engine.download.asking import Asking
+from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.library import Library
 from dlcore.engine.events import Event
 from dlcore.engine.sources import Access, Source, open_sources, settings_of
@@ -49,6 +51,10 @@ class Site:
         stack: Closes them.
         tell: Hears of endpoints that ask for time.
         servers: Which server is shown what.
+        policy: How patiently endpoints are asked for documents.
+
+    Attributes:
+        asking: Puts questions to endpoints.
     """
 
     def __init__(
@@ -58,7 +64,10 @@ class Site:
         stack: AsyncExitStack,
         tell: Callable[[Event], None],
         servers: NamedServers | None = None,
+        policy: InquiryPolicy | None = None,
     ) -> None:
+        self.asking = Asking(tell, policy=policy)
+        self._policy = policy
         self._named = named
         self._access = access
         self._stack = stack
@@ -116,6 +125,7 @@ class Site:
             sha256=named.catalog_sha256,
             trust=TrustedRoot(named.trust_root, None) if named.trust_root else None,
             tell=self._tell,
+            policy=self._policy,
         )
         beside = named.catalog.parent if named.catalog else None
-        return Library(read.catalog, endpoints, None, beside, tell=self._tell)
+        return Library(read.catalog, endpoints, None, beside, tell=self._tell, policy=self._policy)

@@ -97,7 +97,7 @@ async def find(
     """
     _check_digest(wanted)
     if wanted.is_url:
-        return await _find_url(wanted, keyring, tell)
+        return await _find_url(wanted, site.asking, keyring, tell)
     if _is_file(wanted.what):
         return _find_described(wanted)
     if wanted_id := package_id(wanted.what):
@@ -142,12 +142,14 @@ def _is_file(path: str) -> bool:
     return long_path(Path(path)).is_file()
 
 
-async def _find_url(wanted: Wanted, keyring: Keyring, tell: Callable[[Event], None]) -> Found:
+async def _find_url(
+    wanted: Wanted, asking: Asking, keyring: Keyring, tell: Callable[[Event], None]
+) -> Found:
     """A single file, of which the user or its own server vouches for the digest."""
     check_digest_is_known(wanted.what, wanted.sha256)
     server = Server.of(wanted.what)
     try:
-        probed = await Asking(tell).ask(server, lambda: probe_url(wanted.what, keyring=keyring))
+        probed = await asking.ask(server, lambda: probe_url(wanted.what, keyring=keyring))
     except TransferError as error:
         if error.fault is not Fault.NOT_FOUND:
             raise

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dlcore.errors import Fault
+from dlcore.schedule.backoff import backoff_s
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.types import EndpointChange
 
@@ -160,10 +161,11 @@ class CircuitBreaker:
     def _back_off(
         self, fault: Fault, in_a_row: int, now_s: float, min_s: float, jitter: float
     ) -> None:
-        ceiling_s = min(
-            self._policy.max_backoff_s, 2 * self._policy.backoff_base_s * 2 ** max(0, in_a_row - 1)
+        policy = self._policy
+        wait_s = backoff_s(
+            in_a_row, jitter, first_s=2 * policy.backoff_base_s, max_s=policy.max_backoff_s
         )
-        wait_s = max(jitter * ceiling_s, min_s)
+        wait_s = max(wait_s, min_s)
         if now_s + wait_s <= self._resume_at_s:
             return
         self._resume_at_s, self._has_backed_off = now_s + wait_s, True

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine.download.downloads import SYNC_EVERY_S
-from dlcore.engine.download.packages import Retry
+from dlcore.engine.download.retry import UNLIMITED, Retry
+from dlcore.engine.event_words import describe
 from dlcore.engine.events import (
     BlockRejected,
     DownloadRetried,
@@ -191,6 +192,27 @@ def test_retries_are_as_many_and_as_late_as_asked_for(tmp_path: Path) -> None:
     retried = [e for e in bus.of(DownloadRetried) if isinstance(e, DownloadRetried)]
     assert [e.attempt for e in retried if e.package == "ABC00001"] == [1, 2, 3]
     assert PackageFailed in {type(event) for event in bus.events}
+
+
+def test_asking_goes_on_for_as_long_as_asked_for(tmp_path: Path) -> None:
+    """Fault N10: no endpoint can be reached. dlcore asks again for the time asked for, and ends."""
+
+    async def timed() -> float:
+        started_s = asyncio.get_running_loop().time()
+        dead = FakeEndpoint("dead", BOTH, lambda asked: failing(Fault.AUTH))
+        with pytest.raises(ExhaustedError):
+            await fetch(tmp_path, BOTH, [dead], retry=Retry(UNLIMITED, total_s=600.0), bus=bus)
+        return asyncio.get_running_loop().time() - started_s
+
+    bus = Recorder()
+    assert 600.0 <= virtually(timed()) < 601.0
+    told = [e for e in bus.events if isinstance(e, DownloadRetried) and e.package == "ABC00001"]
+    assert [e.attempt for e in told] == [*range(1, len(told) + 1)]
+    left_s = [e.left_s for e in told if e.left_s is not None]
+    assert left_s == sorted(left_s, reverse=True)
+    assert all(e.delay_s <= 120.0 for e in told)
+    assert len({e.delay_s for e in told}) == len(told)  # no two waits alike
+    assert "asking again in" in describe(told[0])
 
 
 def test_a_retry_finds_an_endpoint_that_came_back(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dlcore import manifest as documents
 from dlcore.engine.download.asking import Asking, NoAnswerError
+from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.events import Event
 from dlcore.errors import (
     ContentBehindProxyError,
@@ -55,6 +56,7 @@ class Library:
         folder: Path | None = None,
         *,
         tell: Callable[[Event], None] = lambda _: None,
+        policy: InquiryPolicy | None = None,
     ) -> None:
         self.catalog = catalog
         self._endpoints = tuple(endpoints)
@@ -63,7 +65,7 @@ class Library:
         self._manifests: dict[str, tuple[Manifest, bytes]] = {}
         self._located: dict[str, dict[str, Placement]] = {}
         self._failed: set[str] = set()  # endpoints whose last document could not be read
-        self._asking = Asking(tell)
+        self._asking = Asking(tell, policy=policy)
 
     def entry(self, package_id: str) -> CatalogEntry:
         """The package's catalog entry.
