@@ -220,12 +220,11 @@ _PUBLIC = {
     "engine.client": "Client",
     "engine.download.downloads": "Retry",
     "engine.events": (
-        "BlockRejected DigestFromServer DownloadRetried EndpointAwaited EndpointBusy EndpointDropped EndpointNote "
-        "EndpointProgress EndpointRenewed Event PackageFailed PackageProgress PackageReady "
-        "PackageRepublished PackageStarted Progress RangeFailed RestartRequested RunBegan RunEnded "
-        "RunSimulated RunStep StepEnded StepInterrupted StepRepeated StepSkipped StepStarted "
-        "StepWaiting WaitingForNetwork "
-        "encode:encode_event"
+        "BlockRejected DigestFromServer DownloadRetried EndpointAwaited EndpointBusy "
+        "EndpointDropped EndpointNote EndpointProgress EndpointRenewed Event PackageFailed "
+        "PackageProgress PackageReady PackageRepublished PackageStarted Progress RangeFailed "
+        "RestartRequested RunBegan RunEnded RunSimulated RunStep StepEnded StepInterrupted "
+        "StepRepeated StepSkipped StepStarted StepWaiting WaitingForNetwork encode:encode_event"
     ),
     "engine.fetch": "fetch",
     "engine.fetch_into": "Fetched",

@@ -128,8 +128,9 @@ class ProxyServer:
         lines = head.split("\r\n")
         self.asked.append(lines[0].split(" ")[1])
         shown = [line.partition(": ")[2] for line in lines if line.startswith("Proxy-Auth")]
-        self.logins += [base64.b64decode(text.split(" ")[1]).decode() for text in shown]
-        if self.login and self.logins[-1:] != [":".join(self.login)]:
+        logins = [base64.b64decode(text.split(" ")[1]).decode() for text in shown]
+        self.logins += logins
+        if self.login and logins != [":".join(self.login)]:
             writer.write(
                 b"HTTP/1.1 407 Proxy Authentication Required\r\n"
                 b'Proxy-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n'

@@ -199,7 +199,7 @@ def _open_cmg(
 
 
 def _keyring(settings: EndpointSettings) -> Keyring:
-    return Keyring(settings.web, settings.url, ca_file=settings.ca_file)
+    return Keyring(settings.web, settings.url, ca_file=settings.ca_file, name=settings.name)
 
 
 def _base_url(settings: EndpointSettings) -> str:

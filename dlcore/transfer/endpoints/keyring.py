@@ -35,6 +35,7 @@ class Keyring:
         own: URL of the server that they are for; empty for none.
         ca_file: PEM file of the authorities to trust; empty for the system's store.
         users: The user at each further origin, as `users_of` tells them.
+        name: What the settings belong to, for messages.
 
     Raises:
         ConfigError: The settings cannot be used.
@@ -47,13 +48,14 @@ class Keyring:
         *,
         ca_file: str = "",
         users: Mapping[Origin, str] | None = None,
+        name: str = "named by a URL",
     ) -> None:
         self.ca_file = ca_file
         self._web = web or WebAccess()
         self._own = _origin(own)
         self._users = dict(users or {})
-        self._proxies = _proxies(self._web)
-        self._certificate = _certificate(self._web, self._own)
+        self._proxies = _proxies(name, self._web)
+        self._certificate = _certificate(name, self._web, self._own)
         self._authorizations: dict[Origin, Authorization] = {}
 
     def settings_for(self, url: str) -> WebAccess:
@@ -152,18 +154,18 @@ def _origin(url: str) -> Origin | None:
         return None
 
 
-def _certificate(web: WebAccess, own: Origin | None) -> ClientCertificate | None:
+def _certificate(name: str, web: WebAccess, own: Origin | None) -> ClientCertificate | None:
     if not web.client_cert:
         if web.client_key:
             raise ConfigError(
-                "client_key is named, but no client_cert",
+                f"endpoint {name}: client_key is named, but no client_cert",
                 remedy="Name the file of the certificate as well, with client_cert.",
             )
         return None
     key = web.client_key or web.client_cert
-    read_private("with a client certificate", f"client_key {key}", key)
+    read_private(name, f"client_key {key}", key)
     passphrase = password_of(
-        "with a client certificate",
+        name,
         "client_key_passphrase",
         file=web.client_key_passphrase_file,
         env=web.client_key_passphrase_env,
@@ -171,16 +173,16 @@ def _certificate(web: WebAccess, own: Origin | None) -> ClientCertificate | None
     return ClientCertificate(web.client_cert, key, own, passphrase) if own else None
 
 
-def _proxies(web: WebAccess) -> Proxies:
+def _proxies(name: str, web: WebAccess) -> Proxies:
     try:
         url, user = without_user(web.proxy)
     except ValueError as error:
         raise ConfigError(
-            f"the URL of the proxy {error}, which others can read there",
+            f"endpoint {name}: the URL of the proxy {error}, which others can read there",
             remedy="Put the password into a file, named with proxy_password_file.",
         ) from None
     password = password_of(
-        "behind a proxy",
+        name,
         "proxy_password",
         file=web.proxy_password_file,
         env=web.proxy_password_env,
@@ -188,14 +190,14 @@ def _proxies(web: WebAccess) -> Proxies:
 
     @functools.cache  # else files would be read for each request
     def login(proxy: Proxy) -> tuple[str, str]:
-        name = proxy.user or user
-        if password and name:
-            return name, password()
+        who = proxy.user or user
+        if password and who:
+            return who, password()
         if web.netrc_file:
             host = URL(proxy.url).raw_host or ""
-            entry = netrc_entry("behind a proxy", web.netrc_file, host, name)
+            entry = netrc_entry(name, web.netrc_file, host, who)
             if entry:
                 return entry
-        return name, ""
+        return who, ""
 
     return Proxies(url, login)

@@ -101,7 +101,7 @@ class Proxies:
 
     def source_for(self, scheme: str) -> str:
         """Where the proxy for a scheme is set, for people."""
-        return "the setting proxy" if self._set else source_of(scheme)
+        return "--proxy or the setting proxy" if self._set else source_of(scheme)
 
 
 def _read(text: str, source: str) -> Proxy:

@@ -48,14 +48,17 @@ def login_refused(endpoint: str, request: str, proxy: Proxy) -> ProxyAuthError:
     else:
         what = "asks for a user and password"
         remedy = (
-            "Write the user into the proxy's URL (http://USER@HOST:PORT) and name the file with the"
-            " password: --proxy-password-file, or proxy_password_file of the endpoint."
+            f"Write the user into its URL ({proxy.url.replace('://', '://USER@')}) and name the"
+            " file with the password: --proxy-password-file, or proxy_password_file of the"
+            " endpoint."
         )
+    if not proxy.is_socks:
+        remedy += " Of HTTP's schemes, only Basic is supported."
     return ProxyAuthError(
         f"{request}: the proxy {proxy.url} {what}",
         fault=Fault.PROXY,
         endpoint=endpoint,
-        remedy=f"{remedy} Only the Basic scheme is supported.",
+        remedy=remedy,
     )
 
 
