@@ -21,6 +21,7 @@ from dlcore.engine.sources import Source, open_mirrors
 from dlcore.engine.wanted import Found, Wanted, check_sha256, find
 from dlcore.errors import ConfigError
 from dlcore.model import EndpointSettings
+from dlcore.schedule import Terms
 from dlcore.transfer import Keyring
 
 
@@ -98,7 +99,9 @@ async def fetch(
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
         site = Site(named, access, stack, bus.emit, servers, policy)
-        found = await find(wanted, site, servers.keyring, bus.emit)
+        found = await find(wanted, site, servers.keyring, bus.emit, to)
+        if found.spooled:
+            stack.push_async_callback(found.spooled.aclose)
         sources = (
             site.sources()
             if found.urls is None
@@ -122,6 +125,8 @@ def _check_root(wanted: Wanted, trust_root: Path | None) -> None:
 
 
 def _mirrors(found: Found, access: Access, stack: AsyncExitStack, keyring: Keyring) -> list[Source]:
+    if found.spooled:
+        return [(found.spooled, Terms())]
     urls = found.urls or {}
     mirrors = open_mirrors(urls, access, stack, keyring, without_ranges=found.without_ranges)
     return [mirror.source for mirror in mirrors]

@@ -23,6 +23,7 @@ from dlcore.engine.sources import Access, Mirror, Source, open_mirrors
 from dlcore.engine.target import Target
 from dlcore.engine.wanted import Found, Wanted, find
 from dlcore.errors import ConfigError, DlcoreError
+from dlcore.schedule import Terms
 from dlcore.transfer import redact
 
 
@@ -95,7 +96,7 @@ class Placing:
         """Find out what an item is; an error is noted."""
         try:
             wanted = Wanted(self._servers.bare(item.what), item.sha256)
-            found = await find(wanted, self._site, self._servers.keyring, self._tell)
+            found = await find(wanted, self._site, self._servers.keyring, self._tell, self._folder)
             if found.urls is None:
                 self._site.sources()  # one that cannot be used is this item's error
             goal = self._goal(item, found)
@@ -138,20 +139,26 @@ class Placing:
             stack: Closes the endpoints that are opened.
         """
         placed = [self.placed[item] for item in items if item in self.placed]
+        for one in placed:
+            if one.found.spooled:
+                stack.push_async_callback(one.found.spooled.aclose)
         urls: dict[str, list[str]] = {}
         for one in placed:
-            for name, own in (one.found.urls or {}).items():
+            urls_of_one = {} if one.found.spooled else one.found.urls
+            for name, own in (urls_of_one or {}).items():
                 urls.setdefault(name, []).extend(own)
         without_ranges = {url for one in placed for url in one.found.without_ranges}
         mirrors = open_mirrors(
             urls, self._access, stack, self._servers.keyring, without_ranges=without_ranges
         )
-        return {
-            one.name: self._site.sources()
-            if one.found.urls is None
-            else [mirror.source for mirror in mirrors if _is_for(mirror, one.found.urls)]
-            for one in placed
-        }
+        return {one.name: self._sources_of(one.found, mirrors) for one in placed}
+
+    def _sources_of(self, found: Found, mirrors: Sequence[Mirror]) -> list[Source]:
+        if found.urls is None:
+            return self._site.sources()
+        if found.spooled:
+            return [(found.spooled, Terms())]
+        return [mirror.source for mirror in mirrors if _is_for(mirror, found.urls)]
 
 
 def _is_for(mirror: Mirror, urls: dict[str, list[str]]) -> bool:

@@ -13,12 +13,13 @@ from dlcore.engine.events import DigestFromServer, Event
 from dlcore.engine.file_at_url import check_digest_is_known, digest_of, name_of
 from dlcore.engine.manifests import load_described
 from dlcore.engine.site import Site
+from dlcore.engine.unknown_length import Measured, measure
 from dlcore.errors import ConfigError, Fault, IntegrityError, NotFoundError, TransferError
 from dlcore.long_path import long_path
 from dlcore.model import EndpointSettings, File, Manifest, Object
 from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, package_id
 from dlcore.printable import quoted
-from dlcore.transfer import Keyring, probe_url
+from dlcore.transfer import Keyring, SpooledFile, probe_url
 
 
 class Wanted(NamedTuple):
@@ -64,12 +65,14 @@ class Found(NamedTuple):
         document: The manifest's bytes.
         urls: Where its objects are, the best first, by their names; None: at the site.
         without_ranges: Those of the URLs whose server is known to send no parts.
+        spooled: Has it, in place of the URLs; to be closed. None if it is still to be received.
     """
 
     manifest: Manifest
     document: bytes
     urls: dict[str, list[str]] | None
     without_ranges: frozenset[str] = frozenset()
+    spooled: SpooledFile | None = None
 
     @property
     def beside(self) -> bool:
@@ -78,7 +81,7 @@ class Found(NamedTuple):
 
 
 async def find(
-    wanted: Wanted, site: Site, keyring: Keyring, tell: Callable[[Event], None]
+    wanted: Wanted, site: Site, keyring: Keyring, tell: Callable[[Event], None], folder: Path
 ) -> Found:
     """Find out what is wanted.
 
@@ -87,6 +90,7 @@ async def find(
         site: Has the packages and native manifests.
         keyring: Which server is shown what.
         tell: Hears of endpoints that ask for time.
+        folder: Gets what is fetched.
 
     Raises:
         ConfigError: It cannot be fetched as asked.
@@ -97,7 +101,7 @@ async def find(
     """
     _check_digest(wanted)
     if wanted.is_url:
-        return await _find_url(wanted, site.asking, keyring, tell)
+        return await _find_url(wanted, site.asking, keyring, tell, folder)
     if _is_file(wanted.what):
         return _find_described(wanted)
     if wanted_id := package_id(wanted.what):
@@ -143,7 +147,11 @@ def _is_file(path: str) -> bool:
 
 
 async def _find_url(
-    wanted: Wanted, asking: Asking, keyring: Keyring, tell: Callable[[Event], None]
+    wanted: Wanted,
+    asking: Asking,
+    keyring: Keyring,
+    tell: Callable[[Event], None],
+    folder: Path,
 ) -> Found:
     """A single file, of which the user or its own server vouches for the digest."""
     check_digest_is_known(wanted.what, wanted.sha256)
@@ -158,10 +166,14 @@ async def _find_url(
     sha256 = digest_of(probed, wanted.sha256.lower(), has_mirrors=has_mirrors)
     if not wanted.sha256:
         tell(DigestFromServer(server.name, sha256))
-    manifest = _manifest_of_file(name_of(probed), probed.length_bytes, sha256)
+    name, measured = name_of(probed), Measured(probed.length_bytes or 0)
+    if probed.length_bytes is None:
+        measured = await measure(wanted.what, sha256, folder / name, server, asking, keyring)
+    manifest = _manifest_of_file(name, measured.length_bytes, sha256)
     urls = {item.name: [wanted.what, *_urls(wanted.mirrors)] for item in manifest.objects}
     without_ranges = frozenset[str]() if probed.accepts_ranges else frozenset({wanted.what})
-    return Found(manifest, documents.encode(manifest), urls, without_ranges)
+    document = documents.encode(manifest)
+    return Found(manifest, document, urls, without_ranges, measured.spooled)
 
 
 def _manifest_of_file(name: str, length_bytes: int, sha256: str) -> Manifest:

@@ -19,10 +19,12 @@ from dlcore.transfer.endpoints.factory import (
     open_urls,
     probe_url,
     read_url,
+    spool_url,
 )
 from dlcore.transfer.endpoints.keyring import Keyring, users_of
 from dlcore.transfer.endpoints.netrc_file import users_netrc_file
 from dlcore.transfer.endpoints.probe import Probed
+from dlcore.transfer.endpoints.spooled_file import SpooledFile
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.tls import authorities
@@ -51,6 +53,7 @@ __all__ = [
     "RenewalReason",
     "Renewed",
     "Sink",
+    "SpooledFile",
     "TransferPolicy",
     "authorities",
     "contact_endpoint",
@@ -60,6 +63,7 @@ __all__ = [
     "probe_url",
     "read_url",
     "redact",
+    "spool_url",
     "users_netrc_file",
     "users_of",
     "without_user",

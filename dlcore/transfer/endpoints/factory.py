@@ -23,11 +23,12 @@ from dlcore.transfer.endpoints.distribution_point import DistributionPointEndpoi
 from dlcore.transfer.endpoints.folder import FolderEndpoint
 from dlcore.transfer.endpoints.keyring import Keyring
 from dlcore.transfer.endpoints.probe import Probed, probe
+from dlcore.transfer.endpoints.spooled_file import SpooledFile
 from dlcore.transfer.endpoints.web_server import UrlEndpoint, WebServerEndpoint
 from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.pool import ConnectionPool
-from dlcore.transfer.http.readers import read_document
+from dlcore.transfer.http.readers import read_document, read_stream
 from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.urls import exact_url, is_protected
 from dlcore.transfer.interface import Endpoint, Observer, ignore
@@ -168,6 +169,38 @@ async def read_url(url: str, limit_bytes: int, *, keyring: Keyring | None = None
         )
     finally:
         await client.aclose()
+
+
+async def spool_url(
+    url: str, folder: Path, check: Callable[[int], None], *, keyring: Keyring | None = None
+) -> SpooledFile:
+    """Read what is at a URL, and how long nobody says, into a file without a name.
+
+    Args:
+        url: Absolute, http or https; sent exactly as given.
+        folder: On the disk that gets the file; exists.
+        check: Called with the length so far before more is written; raises what ends that.
+        keyring: What opens the server.
+
+    Raises:
+        ConfigError: The URL or the file cannot be used.
+        TransferError: The server cannot be reached, refuses, or breaks off.
+        StorageError: The disk failed.
+    """
+    name = _checked_url("url", url).raw_host or ""
+    keyring = keyring or Keyring()
+    client = keyring.client(name, follows_redirects=True)
+    spooled = SpooledFile(name, folder, check)
+    try:
+        shown = keyring.authorization(name, url)
+        await shown.use(lambda headers: read_stream(client, url, spooled.write, headers=headers))
+        await spooled.end()
+    except BaseException:
+        await spooled.aclose()
+        raise
+    finally:
+        await client.aclose()
+    return spooled
 
 
 def _open_cmg(

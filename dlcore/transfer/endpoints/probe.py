@@ -11,12 +11,11 @@ from dlcore.errors import Fault
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.headers import (
     WANT_DIGEST,
-    parse_content_length,
     parse_content_range,
     parse_repr_digest,
     range_header,
 )
-from dlcore.transfer.http.readers import check_content_coding
+from dlcore.transfer.http.readers import announced_length, check_content_coding
 from dlcore.transfer.http.response import Response
 from dlcore.transfer.http.suggested_name import suggested_name
 
@@ -25,14 +24,14 @@ class Probed(msgspec.Struct, frozen=True):
     """What a server says about a URL.
 
     Attributes:
-        length_bytes: Length of the whole.
+        length_bytes: Length of the whole; None if the server does not say.
         accepts_ranges: Whether the server can send parts of it.
         name: Last component of the URL's path. May be empty, and may be unsafe as a file name.
         suggested_name: The name that the server gives it; the same holds.
         sha256: Digest of the whole, as the server says; empty if it does not.
     """
 
-    length_bytes: int
+    length_bytes: int | None
     accepts_ranges: bool
     name: str
     suggested_name: str = ""
@@ -48,13 +47,15 @@ async def probe(url: str, client: HttpClient, headers: Mapping[str, str] | None 
         headers: Further request headers.
 
     Raises:
-        TransferError: The server cannot be reached, refuses, or does not say the length.
+        TransferError: The server cannot be reached or refuses, or sends ranges of something whose
+            length it does not say.
     """
     asked = {**(headers or {}), **WANT_DIGEST}
     with await client.request("HEAD", url, headers=asked) as response:
-        length_bytes = _content_length(response)
-        if response.status == 200 and length_bytes is not None and _offers_ranges(response):
+        if response.status == 200:
             check_content_coding(response)
+        length_bytes = announced_length(response)
+        if response.status == 200 and length_bytes is not None and _offers_ranges(response):
             return _probed(url, response, length_bytes, accepts_ranges=True)
     asked = {**asked, **range_header(0, 1)}
     with await client.request("GET", url, headers=asked) as response:
@@ -62,8 +63,8 @@ async def probe(url: str, client: HttpClient, headers: Mapping[str, str] | None 
             raise await response.status_error()
         check_content_coding(response)
         is_partial = response.status == 206
-        length_bytes = _total(response) if is_partial else _content_length(response)
-        if length_bytes is None or response.status == 416:
+        length_bytes = _total(response) if is_partial else announced_length(response)
+        if response.status == 416 or (is_partial and length_bytes is None):
             raise response.error(
                 Fault.RANGE,
                 "the server does not say how long this file is",
@@ -72,7 +73,9 @@ async def probe(url: str, client: HttpClient, headers: Mapping[str, str] | None 
         return _probed(url, response, length_bytes, accepts_ranges=is_partial)
 
 
-def _probed(url: str, response: Response, length_bytes: int, *, accepts_ranges: bool) -> Probed:
+def _probed(
+    url: str, response: Response, length_bytes: int | None, *, accepts_ranges: bool
+) -> Probed:
     return Probed(
         length_bytes,
         accepts_ranges,
@@ -84,10 +87,6 @@ def _probed(url: str, response: Response, length_bytes: int, *, accepts_ranges: 
 
 def _offers_ranges(response: Response) -> bool:
     return response.headers.get("Accept-Ranges", "").strip().lower() == "bytes"
-
-
-def _content_length(response: Response) -> int | None:
-    return parse_content_length(response.headers.get("Content-Length", ""))
 
 
 def _total(response: Response) -> int | None:

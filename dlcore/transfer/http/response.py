@@ -18,6 +18,7 @@ import aiohttp
 
 from dlcore.errors import Fault, TransferError
 from dlcore.transfer.http.aiohttp_internals import BorrowedConnection, borrow_connection
+from dlcore.transfer.http.content_coding import Gunzip
 from dlcore.transfer.http.faults import (
     NETWORK_ERRORS,
     REMEDIES,
@@ -67,6 +68,7 @@ class Response:
         self._raw = raw
         self._route = route
         self._proxy = proxy
+        self._gunzip: Gunzip | None = None
         self._stall_timer = StallTimer(policy, self._give_up)
 
     def __enter__(self) -> Response:
@@ -82,11 +84,27 @@ class Response:
         """The next bytes of the body as they arrive; empty at the end of the body.
 
         Raises:
-            TransferError: ``STALL`` or ``TRUNCATED``.
+            TransferError: ``STALL`` or ``TRUNCATED``; ``REFUSED``: it cannot be decoded.
         """
-        data = await self.wait(self._next_chunk())
-        self.received(len(data))
-        return data
+        if self._gunzip is None:
+            return await self._read_raw()
+        while not (piece := self._decoded(self._gunzip)):
+            data = await self._read_raw()
+            if not data:
+                if not self._gunzip.is_complete:
+                    raise self.error(Fault.TRUNCATED, "the compressed body ended early")
+                return b""
+            self._gunzip.feed(data)
+        return piece
+
+    def decode_gzip(self) -> None:
+        """Let `read` give what the body decodes to."""
+        self._gunzip = Gunzip()
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether the body is decoded: then lengths in the headers are not those of its content."""
+        return self._gunzip is not None
 
     async def wait(self, bytes_from_network: Awaitable[T]) -> T:
         """Await something that the network brings, while the stall timer runs.
@@ -143,6 +161,18 @@ class Response:
         with contextlib.suppress(TransferError):
             while left_bytes > 0 and (data := await self.read()):
                 left_bytes -= len(data)
+
+    async def _read_raw(self) -> bytes:
+        data = await self.wait(self._next_chunk())
+        self.received(len(data))
+        return data
+
+    def _decoded(self, gunzip: Gunzip) -> bytes:
+        try:
+            return gunzip.take()
+        except ValueError as error:
+            failure = self.error(Fault.REFUSED, str(error))
+        raise failure
 
     async def _next_chunk(self) -> bytes:
         while not self._raw.content.at_eof():
