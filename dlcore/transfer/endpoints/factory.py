@@ -63,6 +63,7 @@ def open_endpoint(
             policy=pool.policy,
         )
     base_url = _base_url(settings)
+    _refuse_login(settings)
     keyring = _keyring(settings)
     client = keyring.client(
         settings.name, pool, follows_redirects=settings.kind is EndpointKind.HTTP
@@ -229,6 +230,24 @@ def _open_cmg(
         observer=observer,
         clock=clock,
     )
+
+
+def _refuse_login(settings: EndpointSettings) -> None:
+    """Refuse what would not be shown to a server of this kind."""
+    web = settings.web
+    named = {
+        "user": web.user,
+        "password": web.password_file or web.password_env,
+        "headers": web.headers,
+        "credential_command": web.credential_command,
+    }
+    unused = [name for name, value in named.items() if value]
+    if unused and settings.kind is not EndpointKind.HTTP:
+        raise ConfigError(
+            f"endpoint {settings.name}: {' and '.join(unused)} cannot be used with an endpoint of"
+            f" kind {settings.kind}",
+            remedy="Leave it out: only endpoints of kind http are shown logins and headers.",
+        )
 
 
 def _keyring(settings: EndpointSettings) -> Keyring:
