@@ -21,6 +21,7 @@ class Mirror(ThreadingHTTPServer):
         claimed_bytes: The length that it claims.
         headers: What it says besides.
         missing: Whether it answers 404 to everything.
+        wanted_login: The ``Authorization`` that it wants, else it answers 401; empty for none.
     """
 
     daemon_threads = True
@@ -31,6 +32,7 @@ class Mirror(ThreadingHTTPServer):
         self.claimed_bytes = len(content)
         self.headers: dict[str, str] = {}
         self.missing = False
+        self.wanted_login = ""
         self.asked: list[str] = []
         self.gate = threading.Event()
         self.gate.set()
@@ -44,9 +46,14 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Mirror
 
+    def _refuses(self) -> bool:
+        is_wrong = self.server.wanted_login not in {"", self.headers.get("Authorization")}
+        if self.server.missing or is_wrong:
+            self.send_error(404 if self.server.missing else 401)
+        return self.server.missing or is_wrong
+
     def do_HEAD(self) -> None:
-        if self.server.missing:
-            self.send_error(404)
+        if self._refuses():
             return
         self.send_response(200)
         self.send_header("Content-Length", str(self.server.claimed_bytes))
@@ -54,8 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._end_headers()
 
     def do_GET(self) -> None:
-        if self.server.missing:
-            self.send_error(404)
+        if self._refuses():
             return
         content, asked = self.server.content, self.headers.get("Range", "")
         self.server.asked.append(asked)
