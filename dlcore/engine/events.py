@@ -125,11 +125,11 @@ class EndpointBusy(Event, frozen=True):
 
 
 class EndpointRenewed(Event, frozen=True):
-    """A token or signed locations were renewed.
+    """A credential or signed locations were renewed.
 
     Attributes:
         endpoint: Its name.
-        what: ``token`` or ``locations``.
+        what: ``token``, ``locations``, ``signature`` or ``login``.
         reason: ``expiring`` or ``rejected``.
     """
 

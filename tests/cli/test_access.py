@@ -70,6 +70,7 @@ def test_a_user_without_a_password_is_told_where_to_put_it(here: Here, tmp_path:
     assert "--password-file" in ended.error["remedy"]
 
 
-def test_the_time_for_retries_is_kept(here: Here, tmp_path: Path) -> None:
+@pytest.mark.parametrize("time_s", ["0", "0.01"])
+def test_the_time_for_retries_is_kept(time_s: str, here: Here, tmp_path: Path) -> None:
     arguments = ("http://127.0.0.1:1/a.bin", "-o", tmp_path / "to", "--sha256", SHA256, "--json")
-    refused(here("fetch", *arguments, "--retry-time", "0.01"), 6, "transfer")
+    refused(here("fetch", *arguments, "--retry-time", time_s), 6, "transfer")

@@ -40,8 +40,9 @@ def test_two_retries_wait_as_long_as_configmgrs_on_average() -> None:
     assert waits == [10.0, 20.0, None]
 
 
-@pytest.mark.parametrize(("total_s", "attempts"), [(None, 4), (600.0, 1_000_000)])
+@pytest.mark.parametrize(("total_s", "attempts"), [(None, 4), (600.0, 1_000_000), (0.0, 1_000_000)])
 def test_documents_are_asked_for_as_long(total_s: float | None, attempts: int) -> None:
     policy = InquiryPolicy.lasting(total_s)
     assert policy.max_attempts == attempts
-    assert policy.total_s == (total_s or InquiryPolicy().total_s)
+    usual_s = InquiryPolicy().total_s
+    assert policy.total_s == (usual_s if total_s is None else max(total_s, 1.0))

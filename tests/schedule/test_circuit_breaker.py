@@ -15,6 +15,7 @@ POLICY = Policy()
 FAILURES = [Fault.CONNECT, Fault.TRUNCATED, Fault.STALL, Fault.SERVER]
 MAX = {
     Fault.AUTH: 1,
+    Fault.PROXY: 1,
     Fault.TLS: 1,
     Fault.REFUSED: POLICY.max_wrong_answers,
     Fault.RANGE: POLICY.max_wrong_answers,

@@ -22,6 +22,8 @@ import msgspec
 from dlcore.schedule import backoff_s
 
 MANY = 1_000_000
+MIN_TOTAL_S = 1.0
+"""Everything is asked once, however little patience there is."""
 
 
 class InquiryPolicy(msgspec.Struct, frozen=True):
@@ -52,7 +54,7 @@ class InquiryPolicy(msgspec.Struct, frozen=True):
         """Ask again until this time is over; as patiently as usual if None."""
         if total_s is None:
             return cls()
-        return cls(max_attempts=MANY, max_wait_s=60.0, total_s=total_s)
+        return cls(max_attempts=MANY, max_wait_s=60.0, total_s=max(total_s, MIN_TOTAL_S))
 
 
 class Inquiry:

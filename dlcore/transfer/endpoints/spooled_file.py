@@ -3,8 +3,9 @@
 Blocks, room and progress are reckoned from lengths that are known before. So a body of unknown
 length is received first, as one stream, and then fetched from here as from any endpoint.
 
-Guarantees: the file has no name that anyone else could open, and it is gone when the process ends,
-however it ends. What is read from it is verified as if it came from the network.
+Guarantees: only this user can open the file (on most systems it has no name at all), and it is gone
+when the process ends, however it ends. What is read from it is verified as if it came from the
+network.
 """
 
 from __future__ import annotations
