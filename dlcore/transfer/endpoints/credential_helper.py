@@ -88,18 +88,34 @@ async def ask_helper(
         ConfigError: It cannot be started, fails, takes too long, or tells no login.
     """
     name = f"endpoint {endpoint}: the credential helper {command[0]}"
-    answer = await _run(name, command, _question(url, user), max_s)
-    told = dict(line.partition("=")[::2] for line in answer.splitlines())
-    if "quit" in told or not (told.get("password") or told.get("credential")):
+    found = read_answer(await _run(name, command, _question(url, user), max_s), user, now())
+    if found is None:
         raise ConfigError(
             f"{name} tells no password for this server",
             remedy=f"Store one with it, or see why it does not have one: {_by_hand(command)}",
         )
+    return found
+
+
+def read_answer(answer: bytes, user: str, now_s: float) -> HelperAnswer | None:
+    """Read what a helper has written; None if it tells no login.
+
+    Args:
+        answer: Untrusted.
+        user: Who was asked for; empty if the helper decides.
+        now_s: Seconds since 1970.
+    """
+    lines = answer.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
+    told = dict(line.partition("=")[::2] for line in lines)
     expiry = told.get("password_expiry_utc", "")
-    life_s = max(0.0, float(expiry) - now()) if _is_number(expiry) else NEVER_S
+    life_s = max(0.0, float(expiry) - now_s) if _is_number(expiry) else NEVER_S
+    if "quit" in told:
+        return None
     if told.get("authtype") and told.get("credential"):
         return HelperAnswer(token=f"{told['authtype']} {told['credential']}", life_s=life_s)
-    return HelperAnswer(told.get("username") or user, told.get("password", ""), "", life_s)
+    if not told.get("password"):
+        return None
+    return HelperAnswer(told.get("username") or user, told["password"], "", life_s)
 
 
 def _question(url: str, user: str) -> bytes:
@@ -113,7 +129,7 @@ def _question(url: str, user: str) -> bytes:
     return ("\n".join(lines) + "\n\n").encode()
 
 
-async def _run(name: str, command: Sequence[str], question: bytes, max_s: float) -> str:
+async def _run(name: str, command: Sequence[str], question: bytes, max_s: float) -> bytes:
     program = shutil.which(command[0])
     if program is None:
         raise ConfigError(
@@ -138,7 +154,7 @@ async def _run(name: str, command: Sequence[str], question: bytes, max_s: float)
             f"{name} failed with exit status {status}",
             remedy=f"See what it says: {_by_hand(command)}",
         )
-    return answer.decode("utf-8", "replace")
+    return answer
 
 
 async def _start(name: str, arguments: Sequence[str]) -> asyncio.subprocess.Process:

@@ -30,7 +30,7 @@ class Gunzip:
     def feed(self, data: bytes) -> None:
         """Add bytes of the body."""
         self._pending += data
-        self._has_begun = True
+        self._has_begun = self._has_begun or bool(data)
 
     def take(self) -> bytes:
         """At most `PIECE_BYTES` of what can be decoded by now; empty: feed more.
