@@ -21,6 +21,7 @@ from dlcore.engine.events import (
 )
 from dlcore.errors import (
     AuthError,
+    ContentBehindProxyError,
     ContentRefusedError,
     ExhaustedError,
     Fault,
@@ -245,6 +246,16 @@ def test_the_error_names_the_cause_of_every_endpoint(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("other", [Fault.CONNECT, Fault.NOT_FOUND, Fault.CORRUPT])
+def test_a_proxy_that_refuses_is_told_with_its_own_status(tmp_path: Path) -> None:
+    """Fault: the proxy before every endpoint asks for a login (407). dlcore says so, by status."""
+    broken = FakeEndpoint("broken", BOTH, lambda asked: failing(Fault.CONNECT))
+    behind = FakeEndpoint("behind", BOTH, lambda asked: failing(Fault.PROXY))
+    with pytest.raises(ContentBehindProxyError) as caught:
+        virtually(fetch(tmp_path, BOTH, [broken, behind], retry=AT_ONCE))
+    assert (caught.value.code, caught.value.exit_status) == ("proxy-auth", 19)
+    assert {cause.endpoint for cause in caught.value.causes} == {"broken", "behind"}
+
+
 def test_content_that_is_refused_ends_as_authentication(tmp_path: Path, other: Fault) -> None:
     """Fault H14: an endpoint answers 403 while content is read. dlcore exits as for a bad token."""
     endpoints = [

@@ -189,11 +189,11 @@ class PackageDownload:
                 message, remedy="Check where the digest comes from, or name another endpoint."
             )
         kind = ExhaustedError
+        remedy = "What was verified is kept: run again when an endpoint can serve the package."
         if Fault.AUTH in faults:
             kind = ContentRefusedError
-        elif Fault.PROXY in faults:
-            kind = ContentBehindProxyError
+        elif behind := [cause for cause in causes if cause.fault is Fault.PROXY]:
+            kind, remedy = ContentBehindProxyError, f"{behind[0].remedy} {remedy}"
         elif faults == {Fault.NOT_FOUND}:
             kind = ContentNotFoundError
-        remedy = "What was verified is kept: run again when an endpoint can serve the package."
         return kind(message, causes=tuple(causes), remedy=remedy)
