@@ -216,6 +216,24 @@ def test_asking_goes_on_for_as_long_as_asked_for(tmp_path: Path) -> None:
     assert "asking again in" in describe(told[0])
 
 
+def test_what_arrives_gives_new_time(tmp_path: Path) -> None:
+    """The time for retries is counted since anything of the package arrived."""
+
+    def script(asked: Asked) -> Reply:
+        nonlocal good
+        good += 1
+        return Reply() if good % 2 else failing(Fault.AUTH)
+
+    good = 0
+    bus = Recorder()
+    one = {"ABC00001": BOTH["ABC00001"]}
+    endpoint = FakeEndpoint("a", one, script)
+    retry = Retry(UNLIMITED, delay_s=60.0, total_s=90.0)
+    virtually(fetch(tmp_path, one, [endpoint], retry=retry, bus=bus, connections=1))
+    told = [e for e in bus.events if isinstance(e, DownloadRetried)]
+    assert len(told) > 2  # more than there is time for without anything that arrives
+
+
 def test_a_retry_finds_an_endpoint_that_came_back(tmp_path: Path) -> None:
     """Fault N10: no endpoint can be reached for a while. dlcore waits and asks again."""
     endpoint = FakeEndpoint("a", BOTH)
@@ -245,7 +263,6 @@ def test_the_error_names_the_cause_of_every_endpoint(tmp_path: Path) -> None:
     assert all(name in caught.value.message for name in ("expired", "down", "empty"))
 
 
-@pytest.mark.parametrize("other", [Fault.CONNECT, Fault.NOT_FOUND, Fault.CORRUPT])
 def test_a_proxy_that_refuses_is_told_with_its_own_status(tmp_path: Path) -> None:
     """Fault: the proxy before every endpoint asks for a login (407). dlcore says so, by status."""
     broken = FakeEndpoint("broken", BOTH, lambda asked: failing(Fault.CONNECT))
@@ -256,6 +273,7 @@ def test_a_proxy_that_refuses_is_told_with_its_own_status(tmp_path: Path) -> Non
     assert {cause.endpoint for cause in caught.value.causes} == {"broken", "behind"}
 
 
+@pytest.mark.parametrize("other", [Fault.CONNECT, Fault.NOT_FOUND, Fault.CORRUPT])
 def test_content_that_is_refused_ends_as_authentication(tmp_path: Path, other: Fault) -> None:
     """Fault H14: an endpoint answers 403 while content is read. dlcore exits as for a bad token."""
     endpoints = [
