@@ -106,6 +106,9 @@ def error_of_status(
     if status in {401, 403}:
         return RejectedError(message, endpoint=endpoint, status=status, detail=detail)
     fault = _BY_STATUS.get(status, Fault.REFUSED)
+    remedy = REMEDIES[fault]
+    if status == 400:
+        remedy += " Some servers answer so when they want a client certificate (client_cert)."
     is_portal = 300 <= status < 400 or status == 511
     if is_portal:
         message += ", a redirect: captive portal?"
@@ -114,7 +117,7 @@ def error_of_status(
         fault=fault,
         endpoint=endpoint,
         retry_after_s=_retry_after_s(headers) if fault in {Fault.BUSY, Fault.SERVER} else None,
-        remedy=PORTAL_REMEDY if is_portal else REMEDIES[fault],
+        remedy=PORTAL_REMEDY if is_portal else remedy,
     )
 
 
