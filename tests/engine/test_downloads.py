@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import re
 from pathlib import Path
 
@@ -218,13 +219,11 @@ def test_asking_goes_on_for_as_long_as_asked_for(tmp_path: Path) -> None:
 
 def test_what_arrives_gives_new_time(tmp_path: Path) -> None:
     """The time for retries is counted since anything of the package arrived."""
+    turns = itertools.cycle((Reply(), failing(Fault.AUTH)))
 
     def script(asked: Asked) -> Reply:
-        nonlocal good
-        good += 1
-        return Reply() if good % 2 else failing(Fault.AUTH)
+        return next(turns)
 
-    good = 0
     bus = Recorder()
     one = {"ABC00001": BOTH["ABC00001"]}
     endpoint = FakeEndpoint("a", one, script)
