@@ -62,6 +62,7 @@ class CircuitBreaker:
         self._is_proven = False
         self._dropped_for: Fault | None = None
         self._resume_at_s = 0.0
+        self._asked_for_time_until_s = 0.0
 
     @property
     def dropped_for(self) -> Fault | None:
@@ -116,6 +117,9 @@ class CircuitBreaker:
             is_new: Whether the request began after the last failure. If not, both are the same
                 failure, which counts once.
         """
+        if retry_after_s is not None:
+            until_s = now_s + retry_after_s
+            self._asked_for_time_until_s = max(self._asked_for_time_until_s, until_s)
         if fault in HOPELESS:
             self._drop(EndpointChange.DROPPED, fault, DESCRIPTIONS[fault])
         elif fault in WRONG_ANSWERS:
@@ -138,7 +142,10 @@ class CircuitBreaker:
                 self._back_off(fault, in_a_row, now_s, retry_after_s or 0.0, jitter)
 
     def reset(self) -> None:
-        """Ask a dropped endpoint again; a quarantined one stays so, and bad blocks count on."""
+        """Ask a dropped endpoint again, but not before the time that it asked for.
+
+        A quarantined one stays so, and bad blocks count on.
+        """
         if self._dropped_for is Fault.CORRUPT:
             return
         if self._dropped_for:
@@ -146,7 +153,7 @@ class CircuitBreaker:
         self._dropped_for = None
         self._failures = self._busy_answers = 0
         self._is_proven = self._has_backed_off = False
-        self._resume_at_s = 0.0
+        self._resume_at_s = self._asked_for_time_until_s
 
     def _count(self, fault: Fault, is_new: bool) -> tuple[int, int]:
         """Count a failure; returns how many there are in a row now, and how many are allowed."""
