@@ -21,6 +21,7 @@ from dlcore.cli.paths import EXISTING_FILE, FOLDER
 from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.retrying import retry_options
+from dlcore.cli.sizes import max_size_option
 from dlcore.cli.state import trust_root_option, wait_option
 from dlcore.cli.views import View, open_view
 from dlcore.engine.access import Access
@@ -91,6 +92,7 @@ T = TypeVar("T")
     show_default=True,
     help="Open at most this many connections to each endpoint; how many help is measured.",
 )
+@max_size_option
 @retry_options
 @limit_rate_option
 @wait_option
@@ -109,6 +111,7 @@ def command(
     trust_root: Path | None,
     access: Access,
     connections: int,
+    max_file_bytes: int,
     retry: Retry,
     cap_bytes_per_s: int | None,
     wait_s: float,
@@ -136,7 +139,7 @@ def command(
         "catalog": catalog,
         "catalog_sha256": catalog_sha256,
         "trust_root": trust_root,
-        "access": access._replace(connections=connections),
+        "access": access._replace(connections=connections, max_file_bytes=max_file_bytes),
         "retry": retry,
         "cap_bytes_per_s": cap_bytes_per_s or 0.0,
         "wait_s": wait_s,

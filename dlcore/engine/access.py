@@ -32,6 +32,8 @@ class Access(NamedTuple):
         web: What is shown to the server of what is fetched: the first URL that is named. Other
             servers are shown nothing, except logins by host (netrc) and the user in their own URL.
             If it names no password for a user, ``DLCORE_PASSWORD`` has it.
+        max_file_bytes: The longest file at a URL to accept, whether or not its server tells its
+            length; 0 for any.
     """
 
     token_file: str = ""
@@ -39,6 +41,7 @@ class Access(NamedTuple):
     ca_file: str = ""
     connections: int = 256
     web: WebAccess = WebAccess()
+    max_file_bytes: int = 0
 
 
 class NamedServers:

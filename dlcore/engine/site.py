@@ -55,6 +55,7 @@ class Site:
 
     Attributes:
         asking: Puts questions to endpoints.
+        max_file_bytes: The longest file at a URL to accept; 0 for any.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Site:
         self.asking = Asking(tell, policy=policy)
         self._policy = policy
         self._named = named
+        self.max_file_bytes = access.max_file_bytes
         self._access = access
         self._stack = stack
         self._tell = tell

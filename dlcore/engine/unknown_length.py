@@ -15,11 +15,40 @@ from dlcore.disk.faults import guarded
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.retry_gate import Named
 from dlcore.engine.policy import EnginePolicy
-from dlcore.errors import DiskFullError, IntegrityError
+from dlcore.errors import ConfigError, DiskFullError, IntegrityError
 from dlcore.long_path import rooted
 from dlcore.store.room import space_at
 from dlcore.transfer import Keyring, SpooledFile, redact, spool_url
 from dlcore.waiting import in_thread
+
+
+class Stream(NamedTuple):
+    """A file that is to be received.
+
+    Attributes:
+        url: Where it is.
+        sha256: Its digest, hex.
+        target: Where it belongs.
+        max_bytes: The longest one to accept; 0 for any.
+    """
+
+    url: str
+    sha256: str
+    target: Path
+    max_bytes: int
+
+    def check_length(self, length_bytes: int) -> None:
+        """Refuse what is too long.
+
+        Raises:
+            ConfigError: It is longer than is allowed.
+        """
+        if self.max_bytes and length_bytes > self.max_bytes:
+            raise ConfigError(
+                f"{self.target.name} has {length_bytes} bytes or more, and {self.max_bytes} are"
+                " allowed",
+                remedy="Allow more, with --max-size, or check the URL.",
+            )
 
 
 class Measured(NamedTuple):
@@ -34,25 +63,23 @@ class Measured(NamedTuple):
     spooled: SpooledFile | None = None
 
 
-async def measure(
-    url: str, sha256: str, target: Path, server: Named, asking: Asking, keyring: Keyring
-) -> Measured:
+async def measure(stream: Stream, server: Named, asking: Asking, keyring: Keyring) -> Measured:
     """Find out the length of a file by receiving it.
 
     Args:
-        url: Where it is.
-        sha256: Its digest, hex.
-        target: Where it belongs.
+        stream: What it is.
         server: Whom to ask.
         asking: Puts the question; it is received again if its server breaks off.
         keyring: Which server is shown what.
 
     Raises:
+        ConfigError: It is longer than is allowed.
         IntegrityError: It has another digest.
         TransferError: It cannot be received.
         DiskFullError: There is no room for it.
         StorageError: The disk failed.
     """
+    url, sha256, target, _ = stream
     length_bytes = await in_thread(_length_if_right, target, sha256)
     if length_bytes is not None:
         return Measured(length_bytes)
@@ -60,6 +87,7 @@ async def measure(
     place = next(p for p in (parent, *parent.parents) if p.is_dir())
 
     def check(length_bytes: int) -> None:
+        stream.check_length(length_bytes)
         space = space_at(place)
         if space.free_bytes <= EnginePolicy().reserve.of(space.disk_bytes):
             raise DiskFullError(

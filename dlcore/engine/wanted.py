@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcore import manifest as documents
-from dlcore.engine.download.asking import Asking
 from dlcore.engine.events import DigestFromServer, Event
 from dlcore.engine.file_at_url import check_digest_is_known, digest_of, name_of
 from dlcore.engine.manifests import load_described
 from dlcore.engine.site import Site
-from dlcore.engine.unknown_length import Measured, measure
+from dlcore.engine.unknown_length import Measured, Stream, measure
 from dlcore.errors import ConfigError, Fault, IntegrityError, NotFoundError, TransferError
 from dlcore.long_path import long_path
 from dlcore.model import EndpointSettings, File, Manifest, Object
@@ -101,7 +100,7 @@ async def find(
     """
     _check_digest(wanted)
     if wanted.is_url:
-        return await _find_url(wanted, site.asking, keyring, tell, folder)
+        return await _find_url(wanted, site, keyring, tell, folder)
     if _is_file(wanted.what):
         return _find_described(wanted)
     if wanted_id := package_id(wanted.what):
@@ -148,7 +147,7 @@ def _is_file(path: str) -> bool:
 
 async def _find_url(
     wanted: Wanted,
-    asking: Asking,
+    site: Site,
     keyring: Keyring,
     tell: Callable[[Event], None],
     folder: Path,
@@ -157,7 +156,7 @@ async def _find_url(
     check_digest_is_known(wanted.what, wanted.sha256)
     server = Server.of(wanted.what)
     try:
-        probed = await asking.ask(server, lambda: probe_url(wanted.what, keyring=keyring))
+        probed = await site.asking.ask(server, lambda: probe_url(wanted.what, keyring=keyring))
     except TransferError as error:
         if error.fault is not Fault.NOT_FOUND:
             raise
@@ -167,8 +166,10 @@ async def _find_url(
     if not wanted.sha256:
         tell(DigestFromServer(server.name, sha256))
     name, measured = name_of(probed), Measured(probed.length_bytes or 0)
+    stream = Stream(wanted.what, sha256, folder / name, site.max_file_bytes)
     if probed.length_bytes is None:
-        measured = await measure(wanted.what, sha256, folder / name, server, asking, keyring)
+        measured = await measure(stream, server, site.asking, keyring)
+    stream.check_length(measured.length_bytes)
     manifest = _manifest_of_file(name, measured.length_bytes, sha256)
     urls = {item.name: [wanted.what, *_urls(wanted.mirrors)] for item in manifest.objects}
     without_ranges = frozenset[str]() if probed.accepts_ranges else frozenset({wanted.what})

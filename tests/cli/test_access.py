@@ -74,3 +74,10 @@ def test_a_user_without_a_password_is_told_where_to_put_it(here: Here, tmp_path:
 def test_the_time_for_retries_is_kept(time_s: str, here: Here, tmp_path: Path) -> None:
     arguments = ("http://127.0.0.1:1/a.bin", "-o", tmp_path / "to", "--sha256", SHA256, "--json")
     refused(here("fetch", *arguments, "--retry-time", time_s), 6, "transfer")
+
+
+@pytest.mark.parametrize(("size", "status"), [("6999", 2), ("7 kB", 0), ("0", 2), ("many", 2)])
+def test_the_longest_file_is_kept_to(size: str, status: int, here: Here, tmp_path: Path) -> None:
+    with mirror(CONTENT) as server:
+        arguments = (server.url(), "-o", tmp_path / "to", "--sha256", SHA256)
+        assert here("fetch", *arguments, "--max-size", size).status == status

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from dlcore import FetchItem, Retry, fetch, fetch_many
-from dlcore.errors import DiskFullError, IntegrityError, TransferError
+from dlcore import Access, FetchItem, Retry, fetch, fetch_many
+from dlcore.errors import ConfigError, DiskFullError, IntegrityError, TransferError
 from dlcore.store.room import Space
 
 BODY = os.urandom(3_000_000)
@@ -26,6 +26,7 @@ class Stream:
     Attributes:
         broken: So many of the first answers break off.
         coding: Content coding of the answers.
+        has_length: Whether it tells the length after all.
         asked: How often the body was asked for, the probe included.
     """
 
@@ -33,13 +34,17 @@ class Stream:
     broken = 0
     coding = ""
     asked = 0
+    has_length = False
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         if request.method == "HEAD":
             return web.Response(status=405)
         self.asked += 1
         response = web.StreamResponse()
-        response.enable_chunked_encoding()
+        if self.has_length:
+            response.content_length = len(BODY)
+        else:
+            response.enable_chunked_encoding()
         if self.coding:
             response.headers["Content-Encoding"] = self.coding
         await response.prepare(request)
@@ -71,9 +76,14 @@ async def streaming() -> AsyncIterator[Stream]:
         await runner.cleanup()
 
 
-async def got(stream: Stream, to: Path, sha256: str = SHA256) -> None:
+async def got(stream: Stream, to: Path, sha256: str = SHA256, max_file_bytes: int = 0) -> None:
     await fetch(
-        f"{stream.url}/a.bin", to=to, sha256=sha256, retry=Retry(0), deliveries=to.parent / "d"
+        f"{stream.url}/a.bin",
+        to=to,
+        sha256=sha256,
+        access=Access(max_file_bytes=max_file_bytes),
+        retry=Retry(0),
+        deliveries=to.parent / "d",
     )
 
 
@@ -122,6 +132,16 @@ async def test_another_digest_is_an_error_and_leaves_nothing(tmp_path: Path) -> 
         with pytest.raises(IntegrityError, match="does not say how many"):
             await got(stream, tmp_path / "to", "00" * 32)
     assert listed(tmp_path) == []
+
+
+@pytest.mark.parametrize("has_length", [False, True])
+async def test_one_that_is_longer_than_allowed_is_refused(tmp_path: Path, has_length: bool) -> None:
+    async with streaming() as stream:
+        stream.has_length = has_length
+        with pytest.raises(ConfigError, match="2999999 are allowed"):
+            await got(stream, tmp_path / "to", max_file_bytes=len(BODY) - 1)
+        await got(stream, tmp_path / "to", max_file_bytes=len(BODY))
+    assert listed(tmp_path / "to") == ["a.bin"]
 
 
 async def test_one_that_would_fill_the_disk_is_given_up(
