@@ -100,8 +100,6 @@ async def fetch(
         stack.enter_context(contextlib.closing(bus))
         site = Site(named, access, stack, bus.emit, servers, policy)
         found = await find(wanted, site, servers.keyring, bus.emit, to)
-        if found.spooled:
-            stack.push_async_callback(found.spooled.aclose)
         sources = (
             site.sources()
             if found.urls is None

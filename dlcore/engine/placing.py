@@ -139,9 +139,6 @@ class Placing:
             stack: Closes the endpoints that are opened.
         """
         placed = [self.placed[item] for item in items if item in self.placed]
-        for one in placed:
-            if one.found.spooled:
-                stack.push_async_callback(one.found.spooled.aclose)
         urls: dict[str, list[str]] = {}
         for one in placed:
             urls_of_one = {} if one.found.spooled else one.found.urls

@@ -23,6 +23,7 @@ from dlcore.engine.sources import Access, Source, open_sources, settings_of
 from dlcore.engine.trusted import TrustedRoot
 from dlcore.errors import ConfigError
 from dlcore.model import EndpointSettings
+from dlcore.transfer import Endpoint
 from dlcore.waiting import cancel_and_wait
 
 
@@ -82,6 +83,10 @@ class Site:
     def is_open(self) -> bool:
         """Whether anything has needed it."""
         return bool(self._sources)
+
+    def close_at_end(self, endpoint: Endpoint) -> None:
+        """Close an endpoint that is not the site's own together with it."""
+        self._stack.push_async_callback(endpoint.aclose)
 
     def sources(self) -> list[Source]:
         """Its endpoints, in order of preference.

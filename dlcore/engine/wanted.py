@@ -64,7 +64,7 @@ class Found(NamedTuple):
         document: The manifest's bytes.
         urls: Where its objects are, the best first, by their names; None: at the site.
         without_ranges: Those of the URLs whose server is known to send no parts.
-        spooled: Has it, in place of the URLs; to be closed. None if it is still to be received.
+        spooled: Has it, in place of the URLs; None if it is still to be received.
     """
 
     manifest: Manifest
@@ -169,6 +169,8 @@ async def _find_url(
     stream = Stream(wanted.what, sha256, folder / name, site.max_file_bytes)
     if probed.length_bytes is None:
         measured = await measure(stream, server, site.asking, keyring)
+    if measured.spooled:
+        site.close_at_end(measured.spooled)
     stream.check_length(measured.length_bytes)
     manifest = _manifest_of_file(name, measured.length_bytes, sha256)
     urls = {item.name: [wanted.what, *_urls(wanted.mirrors)] for item in manifest.objects}

@@ -112,6 +112,14 @@ async def test_several_are_delivered(tmp_path: Path) -> None:
     assert listed(tmp_path / "to") == ["a.bin", "b.bin"]
 
 
+async def test_one_that_has_no_place_is_closed_too(tmp_path: Path) -> None:
+    async with streaming() as stream:
+        items = [FetchItem(f"{stream.url}/{folder}/a.bin", SHA256) for folder in ("x", "y")]
+        results = await fetch_many(items, to=tmp_path / "to", deliveries=tmp_path / "d")
+    assert [result.error is None for result in results] == [True, False]
+    assert listed(tmp_path / "to") == ["a.bin"]
+
+
 async def test_one_that_breaks_off_is_received_again(tmp_path: Path) -> None:
     async with streaming() as stream:
         stream.broken = 1
