@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dlcore.model import File, Manifest, Object
 from dlcore.transfer import Keyring, open_urls
+from tests.others import touch_private
 from tests.transfer.access_servers import BODY
 from tests.transfer.sinks import Collector
 
@@ -40,6 +41,7 @@ async def read(url: str, keyring: Keyring, span: tuple[int, int] = (0, len(BODY)
 def secret_file(folder: Path, name: str, text: str, mode: int = 0o600) -> str:
     """A file that, by default, only its owner can read."""
     path = folder / name
+    touch_private(path)
     path.write_text(text, encoding="utf-8")
     path.chmod(mode)
     return str(path)
