@@ -432,7 +432,7 @@ def test_what_a_server_is_shown_is_read_with_absolute_paths() -> None:
     web = endpoint.web
     assert web.password_file == str(here / "secrets/password")
     assert web.client_cert == str(here / "client.pem")
-    assert web.client_key == "/etc/dlcore/client.key"
+    assert web.client_key == str(Path("/etc/dlcore/client.key"))
     assert web.headers == ("X-Region: eu", f"@{here / 'headers.txt'}")
     assert (web.user, web.proxy) == ("anna", "socks5h://me@proxy:1080")
     assert deployment.secret_variables == {"PASSPHRASE", "PROXY_PASSWORD"}
