@@ -10,7 +10,7 @@ steps                 `Executor`, `Job`, `StepParameters`, `Outcome`, `RestartNo
                       `standard_executors`, `StepExecutors`, `SimulatingExecutor`, `PostAction`,
                       `DetachedPostAction`
 fetch                 `fetch`, `fetch_many`, `FetchItem`, `FetchResult`, `Client.fetch`, `Access`,
-                      `Retry`, `Terms`, `Fetched`, `SelectionSize`
+                      `WebAccess`, `Retry`, `Terms`, `Fetched`, `SelectionSize`
 publish and verify    `publish_folder`, `repair_published`, `verify_site`, `verify_tree`,
                       `load_manifest`
 task sequences        `TaskSequence`, `Step`, `Group`, `Variables`, `Plan`
@@ -76,12 +76,14 @@ if TYPE_CHECKING:
     from dlcore.deployment import Undecided as Undecided
     from dlcore.deployment import load_deployment as load_deployment
     from dlcore.deployment import parse_rate as parse_rate
+    from dlcore.engine.access import Access as Access
     from dlcore.engine.call import FetchItem as FetchItem
     from dlcore.engine.client import Client as Client
     from dlcore.engine.download.packages import Retry as Retry
     from dlcore.engine.events import BlockRejected as BlockRejected
     from dlcore.engine.events import DigestFromServer as DigestFromServer
     from dlcore.engine.events import DownloadRetried as DownloadRetried
+    from dlcore.engine.events import EndpointAwaited as EndpointAwaited
     from dlcore.engine.events import EndpointBusy as EndpointBusy
     from dlcore.engine.events import EndpointDropped as EndpointDropped
     from dlcore.engine.events import EndpointNote as EndpointNote
@@ -125,10 +127,10 @@ if TYPE_CHECKING:
     from dlcore.engine.resume import Resume as Resume
     from dlcore.engine.run import run_sequence as run_sequence
     from dlcore.engine.session import Session as Session
-    from dlcore.engine.sources import Access as Access
     from dlcore.engine.state import StepResult as StepResult
     from dlcore.errors import AuthError as AuthError
     from dlcore.errors import ConfigError as ConfigError
+    from dlcore.errors import ContentBehindProxyError as ContentBehindProxyError
     from dlcore.errors import ContentNotFoundError as ContentNotFoundError
     from dlcore.errors import ContentRefusedError as ContentRefusedError
     from dlcore.errors import DiskFullError as DiskFullError
@@ -143,6 +145,7 @@ if TYPE_CHECKING:
     from dlcore.errors import NotFoundError as NotFoundError
     from dlcore.errors import OwnershipError as OwnershipError
     from dlcore.errors import PreflightError as PreflightError
+    from dlcore.errors import ProxyAuthError as ProxyAuthError
     from dlcore.errors import RunStateError as RunStateError
     from dlcore.errors import RunStateFault as RunStateFault
     from dlcore.errors import StepError as StepError
@@ -160,6 +163,7 @@ if TYPE_CHECKING:
     from dlcore.model import File as File
     from dlcore.model import Manifest as Manifest
     from dlcore.model import Object as Object
+    from dlcore.model import WebAccess as WebAccess
     from dlcore.publish import Progress as _PublishProgress
     from dlcore.publish import Published as Published
     from dlcore.publish import Repaired as Repaired
@@ -220,14 +224,15 @@ _PUBLIC = {
         "Deployment DeploymentOptions Download Launch LaunchSettings TransferSettings "
         "TrustSettings Undecided load_deployment parse_rate"
     ),
+    "engine.access": "Access",
     "engine.client": "Client",
     "engine.download.downloads": "Retry",
     "engine.events": (
-        "BlockRejected DigestFromServer DownloadRetried EndpointBusy EndpointDropped EndpointNote "
-        "EndpointProgress EndpointRenewed Event FetchEnded PackageFailed PackageProgress "
-        "PackageReady PackageRepublished PackageStarted Progress RangeFailed RestartRequested "
-        "RunBegan RunEnded RunSimulated RunStep StepEnded StepInterrupted StepRepeated StepSkipped "
-        "StepStarted StepWaiting WaitingForNetwork "
+        "BlockRejected DigestFromServer DownloadRetried EndpointAwaited EndpointBusy "
+        "EndpointDropped EndpointNote EndpointProgress EndpointRenewed Event FetchEnded "
+        "PackageFailed PackageProgress PackageReady PackageRepublished PackageStarted Progress "
+        "RangeFailed RestartRequested RunBegan RunEnded RunSimulated RunStep StepEnded "
+        "StepInterrupted StepRepeated StepSkipped StepStarted StepWaiting WaitingForNetwork "
         "encode:encode_event"
     ),
     "engine.fetch": "fetch",
@@ -242,16 +247,15 @@ _PUBLIC = {
     "engine.resume": "Resume",
     "engine.run": "run_sequence",
     "engine.session": "Session",
-    "engine.sources": "Access",
     "engine.state": "StepResult",
     "errors": (
-        "AuthError ConfigError ContentNotFoundError ContentRefusedError DiskFullError "
-        "DlcoreError DocumentError ExhaustedError Fault IntegrityError InternalError LockedError "
-        "ManifestError NotFoundError OwnershipError PreflightError RunStateError RunStateFault "
-        "StepError StorageError TaskSequenceError TlsError TransferError TrustError TrustFault "
-        "UnexpectedContentError"
+        "AuthError ConfigError ContentBehindProxyError ContentNotFoundError ContentRefusedError "
+        "DiskFullError DlcoreError DocumentError ExhaustedError Fault IntegrityError "
+        "InternalError LockedError ManifestError NotFoundError OwnershipError PreflightError "
+        "ProxyAuthError RunStateError RunStateFault StepError StorageError TaskSequenceError "
+        "TlsError TransferError TrustError TrustFault UnexpectedContentError"
     ),
-    "model": "Catalog CatalogEntry EndpointKind EndpointSettings File Manifest Object",
+    "model": "Catalog CatalogEntry EndpointKind EndpointSettings File Manifest Object WebAccess",
     "publish": (
         "Progress:PublishProgress Published Repaired SiteFault SiteReport Stage:PublishStage "
         "Wrong:SiteWrong publish:publish_folder repair:repair_published verify_site"

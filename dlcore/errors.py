@@ -32,6 +32,7 @@ class Fault(enum.StrEnum):
     CHANGED = "changed"  # the object is another version than the one that was served before
     NOT_FOUND = "not-found"  # the object is not there
     AUTH = "auth"  # not allowed, and renewing did not help
+    PROXY = "proxy"  # the proxy on the way wants another user or password
     TLS = "tls"  # the endpoint could not prove who it is
     CORRUPT = "corrupt"  # a block did not match its digest
 
@@ -148,6 +149,13 @@ class TlsError(TransferError):
     exit_status = 13
 
 
+class ProxyAuthError(TransferError):
+    """The proxy on the way to an endpoint does not accept this client (status 407)."""
+
+    code = "proxy-auth"
+    exit_status = 19
+
+
 class ExhaustedError(DlcoreError):
     """Every endpoint failed for some blocks of a package. What was verified stays on disk.
 
@@ -175,6 +183,13 @@ class ContentRefusedError(ExhaustedError):
 
     code = "auth"
     exit_status = 5
+
+
+class ContentBehindProxyError(ExhaustedError):
+    """Every endpoint failed, and at least one because a proxy does not accept this client."""
+
+    code = "proxy-auth"
+    exit_status = 19
 
 
 class ContentNotFoundError(ExhaustedError):

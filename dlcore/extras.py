@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from dlcore.errors import ConfigError
 
-Extra = Literal["buckets", "cli", "metrics", "otel", "serve", "trust"]
+Extra = Literal["buckets", "cli", "metrics", "otel", "serve", "socks", "trust"]
 """Name of an extra, as in ``pip install 'dlcore-engine[buckets]'``."""
 
 _MODULES: Final[dict[Extra, str]] = {
@@ -16,6 +16,7 @@ _MODULES: Final[dict[Extra, str]] = {
     "metrics": "prometheus_client",
     "otel": "opentelemetry.sdk",
     "serve": "cryptography",
+    "socks": "aiohttp_socks",
     "trust": "tuf",
 }
 _PURPOSES: Final[dict[Extra, str]] = {
@@ -24,6 +25,7 @@ _PURPOSES: Final[dict[Extra, str]] = {
     "metrics": "metrics for Prometheus",
     "otel": "spans of OpenTelemetry",
     "serve": "serving as a gateway",
+    "socks": "proxies that speak SOCKS",
     "trust": "signed catalogs",
 }
 

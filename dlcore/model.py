@@ -281,6 +281,42 @@ class Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     packages: dict[str, CatalogEntry]
 
 
+class WebAccess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a web server is shown, and the proxy on the way. Secrets are named by where they lie.
+
+    Attributes:
+        client_cert: PEM file of the certificate that this client shows to a server that asks for
+            one, with those that vouch for it; it may hold the key as well.
+        client_key: PEM file of its private key; empty if the certificate's file has it.
+        client_key_passphrase_file: File with the passphrase of an encrypted key.
+        client_key_passphrase_env: Environment variable with that passphrase, in place of a file.
+        user: Who logs in, by HTTP's Basic scheme; empty: as `netrc_file` or the command says.
+        password_file: File with the user's password; read again when it is rejected.
+        password_env: Environment variable with that password, in place of a file.
+        netrc_file: File of the form ``.netrc`` that has logins by host; empty for none.
+        headers: Further header fields, as ``Name: value``, or ``@`` and a file that has them.
+        credential_command: A credential helper, as Git has them, and its arguments; it tells the
+            login. Empty for none.
+        proxy: URL of the proxy, which may name a user; empty for that of the environment.
+        proxy_password_file: File with that user's password.
+        proxy_password_env: Environment variable with that password, in place of a file.
+    """
+
+    client_cert: str = ""
+    client_key: str = ""
+    client_key_passphrase_file: str = ""
+    client_key_passphrase_env: str = ""
+    user: str = ""
+    password_file: str = ""
+    password_env: str = ""
+    netrc_file: str = ""
+    headers: tuple[str, ...] = ()
+    credential_command: tuple[str, ...] = ()
+    proxy: str = ""
+    proxy_password_file: str = ""
+    proxy_password_env: str = ""
+
+
 class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How to reach one source of objects. Secrets are named by where they lie, never held here.
 
@@ -301,6 +337,7 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
         cost: Of using it; an endpoint that costs more than another is spared where that will do.
         cap_bytes_per_s: Most bytes per second to read from it; 0 for no cap.
         serves_content: Whether the service was set up to serve content; only ``cmg`` may not be.
+        web: What its server is shown, and the proxy on the way; not of the kind ``file``.
     """
 
     name: str
@@ -316,3 +353,4 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     cost: Annotated[int, msgspec.Meta(ge=0)] = 0
     cap_bytes_per_s: Annotated[int, msgspec.Meta(ge=0)] = 0
     serves_content: bool = True
+    web: WebAccess = WebAccess()

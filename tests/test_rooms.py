@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "waiting": set(),
     "transfer": {
         *("long_path", "errors", "model", "printable", "text_files", "disk", "waiting", "extras"),
-        *("buckets", "file_urls"),
+        *("buckets", "file_urls", "digests"),
     },
     "trust": {"long_path", "errors", "model", "printable", "disk"},
     "publish": {
@@ -68,6 +68,8 @@ ONLY_IN = {
     "dlcore_ext": {"native"},
     # The emulator and the live page use its server side.
     "aiohttp": {"transfer/http", "emulator", "cli/live_page"},
+    "aiohttp_socks": {"transfer/http/socks"},
+    "python_socks": {"transfer/http/socks"},
     "xxhash": {"native"},
     "obstore": {"publish", "buckets"},
     "defusedxml": {"tasksequence", "transfer", "manifest"},
@@ -82,7 +84,7 @@ ONLY_IN = {
 # What an inner room may import of dlcore, and the only rooms that may import from an inner room.
 INNER_ALLOWED = {
     "transfer/http": {
-        *("dlcore.errors", "dlcore.printable", "dlcore.transfer.http"),
+        *("dlcore.errors", "dlcore.extras", "dlcore.printable", "dlcore.transfer.http"),
         *("dlcore.transfer.policy", "dlcore.transfer.sink", "dlcore.waiting"),
     },
     "steps/commands": {

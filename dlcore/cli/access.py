@@ -1,34 +1,93 @@
-"""The options that open the endpoints of a command line: secrets only by where they lie."""
+"""The options that open the endpoints of a command line: secrets only by where they lie.
+
+A command line can be read by every user of a machine, and stays in the shell's history. So no
+option takes a secret; each takes a file, or the environment has it.
+"""
 
 from __future__ import annotations
 
+import functools
+import os
+import shlex
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from dlcore.engine.access import Access
+from dlcore.model import WebAccess
+from dlcore.transfer import users_netrc_file
+
+PASSPHRASE_ENV = "DLCORE_CLIENT_KEY_PASSPHRASE"  # noqa: S105  # the name of a variable
+PROXY_PASSWORD_ENV = "DLCORE_PROXY_PASSWORD"  # noqa: S105  # the name of a variable
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+
+def _file_option(name: str, help_text: str) -> Callable[[Command], Command]:
+    return click.option(name, default="", metavar="FILE", help=help_text)
+
+
 _OPTIONS = (
-    click.option(
+    _file_option(
         "--token-file",
-        default="",
-        metavar="FILE",
-        help="File with the registration token of a CMG or cloud DP; by default the environment "
+        "File with the registration token of a CMG or cloud DP; by default the environment "
         "variable DLCORE_TOKEN has the token.",
     ),
-    click.option(
+    _file_option(
         "--sas-file",
-        default="",
-        metavar="FILE",
-        help="File with the shared access signature of a blob endpoint; by default the environment "
+        "File with the shared access signature of a blob endpoint; by default the environment "
         "variable DLCORE_SAS has it, or the container is public.",
     ),
+    _file_option("--ca-file", "Certificate authorities (PEM) to trust in place of the system's."),
+    _file_option(
+        "--client-cert",
+        "Certificate (PEM) to show to a server that asks for one; see --client-key.",
+    ),
+    _file_option(
+        "--client-key",
+        "Private key (PEM) of --client-cert, if that file does not have it. It may be encrypted.",
+    ),
+    _file_option(
+        "--client-key-passphrase-file",
+        f"File with the passphrase of --client-key; by default {PASSPHRASE_ENV} has it.",
+    ),
+    _file_option(
+        "--password-file",
+        "File with the password of the user in a URL (https://USER@HOST/...); by default the "
+        "environment variable DLCORE_PASSWORD has it.",
+    ),
     click.option(
-        "--ca-file",
+        "-n", "--netrc", "uses_netrc", is_flag=True, help="Log in as .netrc says for each host."
+    ),
+    _file_option("--netrc-file", "The same, with another file."),
+    click.option(
+        "--header",
+        "headers",
+        multiple=True,
+        metavar="'NAME: VALUE'|@FILE",
+        help="Send a header field along, to the server of the first URL alone; may be repeated. "
+        "With @FILE, each line of a file is one: keep secrets there, for a command line is visible "
+        "to others.",
+    ),
+    click.option(
+        "--credential-command",
         default="",
-        metavar="FILE",
-        help="Certificate authorities (PEM) to trust in place of the system's.",
+        metavar="COMMAND",
+        help="Ask this credential helper, as Git has them, for the login at the server of the "
+        "first URL.",
+    ),
+    click.option(
+        "--proxy",
+        default="",
+        metavar="URL",
+        help="Proxy to use in place of the environment's: http://HOST:PORT, or SOCKS as "
+        "socks5h://HOST:PORT, perhaps with USER@. NO_PROXY excepts hosts.",
+    ),
+    _file_option(
+        "--proxy-password-file",
+        f"File with the password of the user in --proxy; by default {PROXY_PASSWORD_ENV} has it.",
     ),
 )
 
@@ -44,7 +103,64 @@ def site_access_options(command: Command) -> Command:
 
 
 def access_options(command: Command) -> Command:
-    """Give a command what `dlcore.engine.sources.Access` needs."""
+    """Give a command the options that say how endpoints are opened.
+
+    The command gets all of them as one argument, ``access``.
+    """
+
+    @functools.wraps(command)
+    def packed(*arguments: Any, **options: Any) -> Any:
+        own = {name: options.pop(name) for name in _NAMES}
+        return command(*arguments, access=_access(**own), **options)
+
     for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+        packed = option(packed)
+    return packed  # type: ignore[return-value]  # it takes the same arguments but for these
+
+
+_NAMES = (
+    *("token_file", "sas_file", "ca_file", "client_cert", "client_key"),
+    *("client_key_passphrase_file", "password_file", "uses_netrc", "netrc_file", "headers"),
+    *("credential_command", "proxy", "proxy_password_file"),
+)
+
+
+def _access(
+    token_file: str,
+    sas_file: str,
+    ca_file: str,
+    *,
+    uses_netrc: bool,
+    netrc_file: str,
+    credential_command: str,
+    **web: Any,
+) -> Access:
+    passphrase_file, proxy_password_file = (
+        web["client_key_passphrase_file"],
+        web["proxy_password_file"],
+    )
+    return Access(
+        token_file,
+        sas_file,
+        ca_file,
+        web=WebAccess(
+            netrc_file=netrc_file or (users_netrc_file() if uses_netrc else ""),
+            credential_command=_words(credential_command),
+            client_key_passphrase_env=_variable(PASSPHRASE_ENV, passphrase_file),
+            proxy_password_env=_variable(PROXY_PASSWORD_ENV, proxy_password_file),
+            **web,
+        ),
+    )
+
+
+def _variable(name: str, file: str) -> str:
+    """The variable, if it is set and no file is named in its place."""
+    return name if not file and name in os.environ else ""
+
+
+def _words(command: str) -> tuple[str, ...]:
+    try:
+        words = shlex.split(command, posix=sys.platform != "win32")
+    except ValueError as error:
+        raise click.UsageError(f"--credential-command: {error}") from None
+    return tuple(word.strip('"') if sys.platform == "win32" else word for word in words)

@@ -17,7 +17,8 @@ from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.state import state_option
 from dlcore.deployment import load_deployment, usable_endpoints
 from dlcore.doctor import Diagnosis, examine
-from dlcore.engine.sources import Access, settings_of
+from dlcore.engine.access import Access, NamedServers
+from dlcore.engine.sources import settings_of
 from dlcore.errors import PreflightError
 from dlcore.model import EndpointSettings
 
@@ -41,9 +42,7 @@ from dlcore.model import EndpointSettings
 def command(
     sources: tuple[str, ...],
     config: Path | None,
-    token_file: str,
-    sas_file: str,
-    ca_file: str,
+    access: Access,
     state: Path,
     as_json: bool,
 ) -> int:
@@ -53,8 +52,10 @@ def command(
     host's name, the connection, the certificate, the clock and the catalog. Nothing stays on the
     disk. Ends with status 14 if a check failed.
     """
-    access = Access(token_file, sas_file, ca_file)
-    endpoints = [settings_of(source, number, access) for number, source in enumerate(sources)]
+    servers = NamedServers(access, sources)
+    endpoints = [
+        settings_of(source, number, access, servers) for number, source in enumerate(sources)
+    ]
     diagnosis = run_async(examine(dlcore.__version__, [*endpoints, *_configured(config)], state))
     if as_json:
         show_json({"sound": diagnosis.is_sound, **msgspec.to_builtins(diagnosis)})

@@ -24,11 +24,14 @@ from dlcore.cli.paths import EXISTING_FILE, FOLDER
 from dlcore.cli.patterns import pattern_options
 from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
+from dlcore.cli.retrying import retry_options
+from dlcore.cli.sizes import max_size_option
 from dlcore.cli.state import trust_root_option, wait_option
 from dlcore.cli.views import View, open_view
+from dlcore.engine.access import Access
 from dlcore.engine.call import Call, FetchItem
 from dlcore.engine.deliveries import Deliveries, users_deliveries
-from dlcore.engine.download.packages import Retry
+from dlcore.engine.download.retry import Retry
 from dlcore.engine.event_bus import EventBus
 from dlcore.engine.event_writer import Write, written
 from dlcore.engine.fetch import fetch
@@ -36,7 +39,6 @@ from dlcore.engine.fetch_many import fetch_many
 from dlcore.engine.fetch_preview import preview_fetch, preview_many
 from dlcore.engine.selecting import patterns_of
 from dlcore.engine.site import NamedSite
-from dlcore.engine.sources import Access
 
 T = TypeVar("T")
 
@@ -106,14 +108,8 @@ T = TypeVar("T")
     show_default=True,
     help="Open at most this many connections to each endpoint; how many help is measured.",
 )
-@click.option(
-    "--retries",
-    type=click.IntRange(0, 999_999),
-    default=Retry().count,
-    show_default=True,
-    help=f"How many times to ask all endpoints again, each time after {Retry().delay_s:.0f} "
-    "seconds, when none is left that serves the content.",
-)
+@max_size_option
+@retry_options
 @pattern_options
 @limit_rate_option
 @wait_option
@@ -133,11 +129,10 @@ def command(
     catalog: Path | None,
     catalog_sha256: str,
     trust_root: Path | None,
-    token_file: str,
-    sas_file: str,
-    ca_file: str,
+    access: Access,
     connections: int,
-    retries: int,
+    max_file_bytes: int,
+    retry: Retry,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     cap_bytes_per_s: int | None,
@@ -164,7 +159,7 @@ def command(
     all.
     """
     tells_events = takes_standard_output(events_format, events_file, as_json=as_json)
-    access = Access(token_file, sas_file, ca_file, connections)
+    access = access._replace(connections=connections, max_file_bytes=max_file_bytes)
     is_one = len(what) == 1 and not (lists or checksums)
     items = [] if is_one else _items(what, lists, sha256 or checksum, checksums)
     if is_dry_run:
@@ -184,7 +179,7 @@ def command(
         "catalog_sha256": catalog_sha256,
         "trust_root": trust_root,
         "access": access,
-        "retry": Retry(count=retries),
+        "retry": retry,
         "cap_bytes_per_s": cap_bytes_per_s or 0.0,
         "wait_s": wait_s,
         "include": include,

@@ -18,23 +18,31 @@ import msgspec
 from dlcore.deployment import toml_tables as tables
 from dlcore.deployment.problems import Problems
 from dlcore.deployment.rates import with_rates
+from dlcore.deployment.web_tables import (
+    CERTIFICATE_KEYS,
+    LOGIN_KEYS,
+    PROXY_KEYS,
+    SECRETS,
+    needs_tls,
+    read_web,
+)
 from dlcore.errors import ConfigError
 from dlcore.model import BUCKET_SCHEMES, EndpointKind, EndpointSettings
 
 _COMMON = ("name", "kind", "connections", "cost", "cap_bytes_per_s")
-_WEB = (*_COMMON, "url", "ca_file")
+_WEB = (*_COMMON, "url", "ca_file", *CERTIFICATE_KEYS, *PROXY_KEYS)
 _KEYS = {
     EndpointKind.CMG: (*_WEB, "token_file", "token_env", "content_hosts", "serves_content"),
     EndpointKind.CLOUD_DP: (*_WEB, "token_file", "token_env", "content_hosts"),
     EndpointKind.BLOB: (*_WEB, "sas_file", "sas_env"),
     EndpointKind.DP: _WEB,
-    EndpointKind.HTTP: _WEB,
+    EndpointKind.HTTP: (*_WEB, *LOGIN_KEYS),
     EndpointKind.FILE: (*_COMMON, "path"),
     EndpointKind.BUCKET: _WEB,
 }
 _PATHS = ("token_file", "sas_file", "ca_file")
-_SECRETS = ("token", "sas")
-_CREDENTIALS = (*_SECRETS, "token_file", "token_env", "sas_file", "sas_env")
+_SECRETS = ("token", "sas", *SECRETS)
+_CREDENTIALS = ("token", "sas", "token_file", "token_env", "sas_file", "sas_env")
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9A-Fa-f:.]+", re.ASCII)
 _UNSAFE = re.compile(r"[^\x21-\x7e]")
 
@@ -117,7 +125,9 @@ def _read_endpoint(value: object, path: Path, number: int, connections: int) -> 
         )
         place = ""
     table = {"connections": connections, **table, "url": place}
-    endpoint = EndpointSettings(**tables.values_of(EndpointSettings, table, where, problems))
+    table, web = read_web(table, where, lambda text: resolve(path, text), problems)
+    values = tables.values_of(EndpointSettings, table, where, problems)
+    endpoint = EndpointSettings(**values, web=web)
     if head.kind is not EndpointKind.FILE:
         _check_web(endpoint, written, where, problems)
     problems.refuse()
@@ -180,7 +190,8 @@ def _check_url(endpoint: EndpointSettings, where: str) -> None:
         raise ConfigError(
             f"{where}.url: a user name, query or fragment may hold a secret, and is not used",
             remedy="End the URL before ? or #. The signature of a blob container's URL belongs into"
-            " a file named with sas_file, or an environment variable named with sas_env.",
+            " a file named with sas_file, or an environment variable named with sas_env; a user's"
+            " name into user.",
         )
 
 
@@ -197,7 +208,7 @@ def _check_credentials(endpoint: EndpointSettings, where: str) -> None:
             f"{where}: has no registration token",
             remedy="Name the file that holds it with token_file, or the variable with token_env.",
         )
-    if named and not is_protected(endpoint):
+    if (named or needs_tls(endpoint.web)) and not is_protected(endpoint):
         raise ConfigError(
             f"{where}: its credential would travel without TLS, where others can read it",
             remedy="Use an https URL.",

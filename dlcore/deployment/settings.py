@@ -13,6 +13,7 @@ from typing import Annotated
 
 import msgspec
 
+from dlcore.deployment.web_tables import secret_variables
 from dlcore.model import EndpointSettings
 
 
@@ -109,11 +110,14 @@ class TransferSettings(msgspec.Struct, frozen=True):
         cap_bytes_per_s: The highest rate of reading from all endpoints together; 0 for no cap.
         link_bytes_per_s: Rate of the client's link, for the lower bound in plans and reports; 0 if
             unknown.
+        retry_time_s: Seconds to go on asking when no endpoint can serve a package, counted since
+            anything of it arrived; 0 for only as often as the task sequence says.
     """
 
     connections: Annotated[int, msgspec.Meta(ge=1, le=256)] = 256
     cap_bytes_per_s: Annotated[int, msgspec.Meta(ge=0)] = 0
     link_bytes_per_s: Annotated[int, msgspec.Meta(ge=0)] = 0
+    retry_time_s: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class ContentSettings(msgspec.Struct, frozen=True, rename={"reserve_bytes": "reserve"}):
@@ -170,5 +174,6 @@ class Deployment(msgspec.Struct, frozen=True):
     @property
     def secret_variables(self) -> frozenset[str]:
         """Names of the environment variables that hold credentials of the endpoints."""
-        named = (name for e in self.endpoints for name in (e.token_env, e.sas_env))
-        return frozenset(name for name in named if name)
+        endpoints = self.endpoints
+        named = [name for e in endpoints for name in (e.token_env, e.sas_env) if name]
+        return frozenset(named).union(*(secret_variables(e.web) for e in endpoints))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from dlcore.engine.access import Access
 from dlcore.engine.deliveries import Deliveries
+from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.site import NamedSite
-from dlcore.engine.sources import Access
 from dlcore.engine.wanted import Wanted
 from dlcore.manifest import Patterns
 from dlcore.transfer import redact
@@ -43,6 +44,7 @@ class Call(NamedTuple):
         to: Folder that it goes to.
         records: What was delivered before.
         patterns: Which files of packages are fetched.
+        patience: How patiently endpoints are asked for documents; None: as ever.
     """
 
     site: NamedSite
@@ -50,3 +52,4 @@ class Call(NamedTuple):
     to: Path
     records: Deliveries
     patterns: Patterns = Patterns()
+    patience: InquiryPolicy | None = None

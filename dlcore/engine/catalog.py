@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from dlcore import manifest as documents
 from dlcore.engine.download.asking import Asking
+from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.library import read_if_there
 from dlcore.engine.events import Event
 from dlcore.engine.trusted import TrustedRoot
@@ -52,6 +53,7 @@ async def read_catalog(
     sha256: str = "",
     trust: TrustedRoot | None = None,
     tell: Callable[[Event], None] = lambda _: None,
+    policy: InquiryPolicy | None = None,
 ) -> ReadCatalog:
     """Read the catalog from a file or from an endpoint.
 
@@ -63,6 +65,7 @@ async def read_catalog(
         sha256: Digest that the document must have, hex; empty for any.
         trust: The pinned root; None if there is none.
         tell: Hears if the endpoint asks for time.
+        policy: How patiently the endpoint is asked.
 
     Raises:
         NotFoundError: It is not there.
@@ -78,7 +81,7 @@ async def read_catalog(
     else:
         assert endpoint is not None
         source, name = f"catalog of endpoint {endpoint.name}", CATALOG_KEY
-        read = _reader(endpoint, Asking(tell))
+        read = _reader(endpoint, Asking(tell, policy=policy))
     if trust:
         document, evidence = await trust.read(read, source)
     else:

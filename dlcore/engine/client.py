@@ -35,6 +35,7 @@ from dlcore.engine.resume import Resume, take_up
 from dlcore.engine.run_records import recorded
 from dlcore.engine.session import Session
 from dlcore.engine.state import RunState
+from dlcore.engine.step_content import retry_rule
 from dlcore.errors import ConfigError
 from dlcore.machine import Machine, this_machine, told
 from dlcore.schedule import Terms
@@ -43,6 +44,7 @@ from dlcore.steps.post_action import PostAction
 from dlcore.store import Reserve, Store
 from dlcore.tasksequence import (
     TaskSequence,
+    Variables,
     default_evaluator,
     from_facts,
     packages_in_order,
@@ -347,9 +349,14 @@ class Client:
                 reserve=self.reserve,
             )
             downloads.set_cap(self._cap_bytes_per_s)
-            self._content = Content(library, downloads, self.store)
+            downloads.set_retry(retry_rule(Variables(), self._retry_time_s))
+            self._content = Content(library, downloads, self.store, self._retry_time_s)
             self._stack.push_async_callback(self._content.aclose)
         return self._content
+
+    @property
+    def _retry_time_s(self) -> float | None:
+        return self.deployment.transfer.retry_time_s or None
 
     @property
     def reserve(self) -> Reserve:

@@ -29,9 +29,18 @@ class Content:
         library: What is known of each package.
         downloads: What is under way.
         store: Where packages are written.
+        retry_time_s: Seconds to go on asking when no endpoint can serve a package; None for as
+            often as the task sequence says.
     """
 
-    def __init__(self, library: Library, downloads: Downloads, store: Store) -> None:
+    def __init__(
+        self,
+        library: Library,
+        downloads: Downloads,
+        store: Store,
+        retry_time_s: float | None = None,
+    ) -> None:
+        self.retry_time_s = retry_time_s
         self.library = library
         self.downloads = downloads
         self.store = store

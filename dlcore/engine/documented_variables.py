@@ -71,7 +71,7 @@ _CONTENT = {
 }
 _SETTING = {
     "SMSTSDownloadRetryCount": "further attempts when no endpoint is left for a package; 2",
-    "SMSTSDownloadRetryDelay": "seconds between them; 15",
+    "SMSTSDownloadRetryDelay": "seconds between them; by default a random time that grows",
     "SMSTSRebootRequested": "after each step: the run ends with a restart, and continues after the "
     "step; `WinPE` fails the step",
     "SMSTSRetryRequested": "with `SMSTSRebootRequested`: the same step runs again afterwards",

@@ -21,6 +21,7 @@ _WARNINGS = (
     events.EndpointDropped,
     events.EndpointBusy,
     events.DownloadRetried,
+    events.EndpointAwaited,
     events.StepInterrupted,
     events.WaitingForNetwork,
     events.PackageRepublished,

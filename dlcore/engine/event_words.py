@@ -20,8 +20,9 @@ def describe(event: events.Event) -> str:
         case events.BlockRejected(package, _, block, endpoint):
             source = endpoint or "several endpoints"
             return f"{package}: block {block} from {source} is wrong and does not count"
-        case events.DownloadRetried(package, attempt, of, delay_s):
-            return f"{package}: retry {attempt} of {of} in {delay_s:.0f} s"
+        case events.DownloadRetried(package, attempt, of, delay_s, left_s):
+            last = f"retry {attempt} of {of}" if left_s is None else f"for {left_s:.0f} s more"
+            return f"{package}: no endpoint serves it; asking again in {delay_s:.0f} s ({last})"
         case events.PackageRepublished(package, pinned_version, version):
             now = "was withdrawn" if version is None else f"was published again as {version}"
             return f"{package}: {now}; the run goes on with version {pinned_version}"
@@ -44,6 +45,8 @@ def _of_endpoint(event: events.Event) -> str:
             return f"{endpoint}: says {said}; the file is verified by that"
         case events.EndpointBusy(endpoint, wait_s):
             return f"{endpoint}: too busy to say what it holds, asked again in {wait_s:.0f} s"
+        case events.EndpointAwaited(endpoint, wait_s, message):
+            return f"{endpoint}: asking again in {wait_s:.0f} s ({message})"
         case events.EndpointRenewed(endpoint, what, reason):
             return f"{endpoint}: {what} renewed ({reason})"
         case _:

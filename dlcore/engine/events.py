@@ -125,11 +125,11 @@ class EndpointBusy(Event, frozen=True):
 
 
 class EndpointRenewed(Event, frozen=True):
-    """A token or signed locations were renewed.
+    """A credential or signed locations were renewed.
 
     Attributes:
         endpoint: Its name.
-        what: ``token`` or ``locations``.
+        what: ``token``, ``locations``, ``signature`` or ``login``.
         reason: ``expiring`` or ``rejected``.
     """
 
@@ -150,20 +150,36 @@ class DigestFromServer(Event, frozen=True):
     sha256: str
 
 
+class EndpointAwaited(Event, frozen=True):
+    """An endpoint did not tell what it holds; it is asked again later.
+
+    Attributes:
+        endpoint: Its name.
+        wait_s: Seconds until it is asked again.
+        message: What it failed with.
+    """
+
+    endpoint: str
+    wait_s: float
+    message: str
+
+
 class DownloadRetried(Event, frozen=True):
     """No endpoint is left for a package; all are asked again later.
 
     Attributes:
         package: Its id.
         attempt: Which retry it will be; the first is 1.
-        of: The most retries there will be.
+        of: The most retries there will be; 999999 for as many as there is time for.
         delay_s: Seconds until then.
+        left_s: For how many seconds it will be asked again; None if only ``of`` bounds that.
     """
 
     package: str
     attempt: int
     of: int
     delay_s: float
+    left_s: float | None = None
 
 
 class EndpointProgress(msgspec.Struct, frozen=True):

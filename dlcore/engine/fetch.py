@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from dlcore.engine.access import Access
 from dlcore.engine.call import Call, FetchItem
 from dlcore.engine.deliveries import Deliveries, users_deliveries
-from dlcore.engine.download.packages import Retry
+from dlcore.engine.download.inquiry import InquiryPolicy
+from dlcore.engine.download.retry import Retry
 from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import Event
 from dlcore.engine.fetch_ending import ending_told
@@ -18,7 +20,6 @@ from dlcore.engine.joint_download import JointDownload
 from dlcore.engine.preparing import prepare
 from dlcore.engine.selecting import patterns_of, with_selection
 from dlcore.engine.site import NamedSite
-from dlcore.engine.sources import Access
 from dlcore.model import EndpointSettings
 
 
@@ -97,7 +98,9 @@ async def fetch(
     bus = LoggedBus(on_event)
     site = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
     records = Deliveries(deliveries or users_deliveries())
-    call = Call(site, access or Access(), to, records, patterns_of(include, exclude))
+    patience = InquiryPolicy.lasting(retry.total_s if retry else None)
+    patterns = patterns_of(include, exclude)
+    call = Call(site, access or Access(), to, records, patterns, patience)
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
         count = stack.enter_context(ending_told(bus))

@@ -8,10 +8,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from dlcore.engine.access import Access
 from dlcore.engine.call import Call, FetchItem
 from dlcore.engine.deliveries import Deliveries, users_deliveries
 from dlcore.engine.delivering import Package
-from dlcore.engine.download.packages import Retry
+from dlcore.engine.download.inquiry import InquiryPolicy
+from dlcore.engine.download.retry import Retry
 from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import Event
 from dlcore.engine.fetch_ending import ending_told
@@ -21,7 +23,6 @@ from dlcore.engine.placing import Placing
 from dlcore.engine.preparing import MAX_AT_ONCE, prepare_many
 from dlcore.engine.selecting import patterns_of, with_selection
 from dlcore.engine.site import NamedSite
-from dlcore.engine.sources import Access
 from dlcore.errors import DlcoreError
 from dlcore.model import EndpointSettings
 from dlcore.waiting import side_by_side
@@ -100,7 +101,9 @@ async def fetch_many(
     bus = LoggedBus(on_event)
     site = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
     records = Deliveries(deliveries or users_deliveries())
-    call = Call(site, access or Access(), to, records, patterns_of(include, exclude))
+    patience = InquiryPolicy.lasting(retry.total_s if retry else None)
+    patterns = patterns_of(include, exclude)
+    call = Call(site, access or Access(), to, records, patterns, patience)
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
         count = stack.enter_context(ending_told(bus))

@@ -69,7 +69,7 @@ async def told_beside(url: str, probed: Probed, name: str, urls: PlainUrls) -> T
 
 
 def _file_of(
-    data: bytes, source: str, name: str, length_bytes: int
+    data: bytes, source: str, name: str, length_bytes: int | None
 ) -> tuple[Manifest, tuple[str, ...]]:
     """The one file that is meant, and its URLs.
 
@@ -78,8 +78,10 @@ def _file_of(
     """
     manifest, urls = documents.decode_metalink(data, source=source, package_id=LOCAL_ID)
     meant = [file for file in manifest.files if len(manifest.files) == 1 or file.path == name]
-    if len(meant) != 1 or meant[0].is_empty or meant[0].length_bytes != length_bytes:
-        raise ManifestError(f"{source} describes no file {name} of {length_bytes} bytes")
+    is_other = length_bytes is not None and [f.length_bytes for f in meant] != [length_bytes]
+    if len(meant) != 1 or meant[0].is_empty or is_other:
+        of_length = "" if length_bytes is None else f" of {length_bytes} bytes"
+        raise ManifestError(f"{source} describes no file {name}{of_length}")
     file, item = meant[0], manifest.objects[meant[0].object]
     one = Manifest(
         schema=1,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcore import manifest as documents
+from dlcore.engine.access import NamedServers
 from dlcore.engine.call import Call, FetchItem
 from dlcore.engine.events import Event
 from dlcore.engine.fetch_into import target_of
@@ -25,6 +26,7 @@ from dlcore.engine.target import Target
 from dlcore.engine.wanted import Found, Wanted, find
 from dlcore.errors import ConfigError, DlcoreError
 from dlcore.manifest import Selection
+from dlcore.schedule import Terms
 from dlcore.transfer import ConnectionPool
 
 
@@ -50,6 +52,7 @@ class Placing:
     Args:
         call: What all items have in common.
         site: Has the packages.
+        servers: Which server is shown what.
         urls: Asks what is at URLs.
         pool: The connections to their servers.
         tell: Hears which digest a server says.
@@ -63,6 +66,7 @@ class Placing:
         self,
         call: Call,
         site: Site,
+        servers: NamedServers,
         urls: PlainUrls,
         pool: ConnectionPool,
         tell: Callable[[Event], None],
@@ -71,6 +75,7 @@ class Placing:
         self.errors: dict[FetchItem, DlcoreError] = {}
         self._call = call
         self._site = site
+        self._servers = servers
         self._urls = urls
         self._pool = pool
         self._tell = tell
@@ -78,9 +83,11 @@ class Placing:
     async def place(self, item: FetchItem) -> None:
         """Find out what an item is; an error is noted."""
         try:
-            name = item.place.rpartition("/")[2]
-            wanted = Wanted(item.what, item.sha256, checksum=item.checksum, name=name)
-            found = await find(wanted, self._site, self._urls, self._tell)
+            folder, _, name = item.place.rpartition("/")
+            bare = self._servers.bare(item.what)
+            wanted = Wanted(bare, item.sha256, checksum=item.checksum, name=name)
+            to = self._call.to / folder
+            found = await find(wanted, self._site, self._urls, self._tell, to)
             if found.urls is None:
                 self._site.sources()  # one that cannot be used is this item's error
             selection = selection_of(found, self._call.patterns, item.shown)
@@ -131,7 +138,8 @@ class Placing:
         placed = [self.placed[item] for item in items if item in self.placed]
         urls: dict[str, list[str]] = {}
         for one in placed:
-            for name, own in (one.found.urls or {}).items():
+            urls_of_one = {} if one.found.spooled else one.found.urls
+            for name, own in (urls_of_one or {}).items():
                 urls.setdefault(name, []).extend(own)
         without_ranges = {url for one in placed for url in one.found.without_ranges}
         led_to = {url for one in placed for url in one.found.led_to}
@@ -139,6 +147,7 @@ class Placing:
             urls,
             self._call.access,
             stack,
+            self._servers.keyring,
             without_ranges=without_ranges,
             led_to=led_to,
             pool=self._pool,
@@ -146,6 +155,8 @@ class Placing:
         return {one.name: self._sources(one, mirrors) for one in placed}
 
     def _sources(self, one: Placed, mirrors: Sequence[Mirror]) -> list[Source]:
+        if one.found.spooled:
+            return [(one.found.spooled, Terms())]
         if one.found.urls is None:
             sources = self._site.sources()
         else:

@@ -7,12 +7,21 @@ remedy is about the URL and not about endpoints.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from dlcore.engine.download.asking import Asking
-from dlcore.engine.events import Event
-from dlcore.errors import Fault, NotFoundError, TransferError
-from dlcore.transfer import ConnectionPool, Probed, may_lead_here, probe_url, read_url
+from dlcore.errors import ConfigError, Fault, NotFoundError, TransferError
+from dlcore.transfer import (
+    ConnectionPool,
+    Keyring,
+    Probed,
+    SpooledFile,
+    may_lead_here,
+    probe_url,
+    read_url,
+    spool_url,
+)
 
 T = TypeVar("T")
 
@@ -29,20 +38,39 @@ class Server(NamedTuple):
 
 
 class PlainUrls:
-    """Asks what is at URLs. For all of one call: a server that asks for time gets it from all.
+    """Asks what is at URLs.
 
     Args:
-        ca_file: PEM file of the certificate authorities to trust; empty for the system's.
-        tell: Hears if a server asks for time.
+        keyring: Which server is shown what.
+        asking: Puts the questions; shared by all of a call, so that a server which asks for time
+            gets it.
         pool: The connections to use; new ones for each question if None.
+        max_file_bytes: The longest file to accept; 0 for any.
     """
 
     def __init__(
-        self, ca_file: str, tell: Callable[[Event], None], pool: ConnectionPool | None = None
+        self,
+        keyring: Keyring,
+        asking: Asking,
+        pool: ConnectionPool | None = None,
+        max_file_bytes: int = 0,
     ) -> None:
-        self._ca_file = ca_file
-        self._asking = Asking(tell)
+        self._keyring = keyring
+        self._asking = asking
         self._pool = pool
+        self._max_file_bytes = max_file_bytes
+
+    def check_length(self, name: str, length_bytes: int) -> None:
+        """Refuse a file that is too long.
+
+        Raises:
+            ConfigError: It is longer than is allowed.
+        """
+        if self._max_file_bytes and length_bytes > self._max_file_bytes:
+            raise ConfigError(
+                f"{name} has {length_bytes} bytes or more, and {self._max_file_bytes} are allowed",
+                remedy="Allow more, with --max-size, or check the URL.",
+            )
 
     async def probe(self, url: str) -> Probed:
         """Find out what a server says about a file.
@@ -50,10 +78,10 @@ class PlainUrls:
         Raises:
             NotFoundError: Nothing is there.
             ConfigError: The URL cannot be used.
-            TransferError: The server cannot be asked, or does not say how long the file is.
+            TransferError: The server cannot be asked.
         """
         return await self._asked(
-            url, lambda: probe_url(url, ca_file=self._ca_file, pool=self._pool)
+            url, lambda: probe_url(url, keyring=self._keyring, pool=self._pool)
         )
 
     async def read(self, url: str, limit_bytes: int, *, led_by: str = "") -> bytes:
@@ -72,7 +100,15 @@ class PlainUrls:
         is_led_to = bool(led_by) and not may_lead_here(led_by)
         return await self._asked(
             url,
-            lambda: read_url(url, limit_bytes, ca_file=self._ca_file, is_led_to=is_led_to),
+            lambda: read_url(url, limit_bytes, keyring=self._keyring, is_led_to=is_led_to),
+        )
+
+    async def spool(
+        self, url: str, folder: Path, check: Callable[[int], None], algorithm: str
+    ) -> SpooledFile:
+        """Receive a file into one without a name; see `dlcore.transfer.spool_url`."""
+        return await self._asked(
+            url, lambda: spool_url(url, folder, check, algorithm, keyring=self._keyring)
         )
 
     async def _asked(self, url: str, ask: Callable[[], Awaitable[T]]) -> T:

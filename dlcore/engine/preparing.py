@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from dlcore.engine.access import Access, NamedServers
 from dlcore.engine.call import Call, FetchItem
 from dlcore.engine.checksums import with_checksums
 from dlcore.engine.delivering import Package
@@ -19,12 +20,13 @@ from dlcore.engine.placing import Placing
 from dlcore.engine.plain_urls import PlainUrls
 from dlcore.engine.selecting import name_of_selection, selected, selection_of, sources_of
 from dlcore.engine.site import Site
-from dlcore.engine.sources import Access, Source, open_mirrors
+from dlcore.engine.sources import Source, open_mirrors
 from dlcore.engine.target import Target
 from dlcore.engine.wanted import Found, Wanted, check_sha256, find
 from dlcore.errors import ConfigError
 from dlcore.manifest import Selection
-from dlcore.transfer import ConnectionPool
+from dlcore.schedule import Terms
+from dlcore.transfer import ConnectionPool, Keyring
 from dlcore.waiting import side_by_side
 
 MAX_AT_ONCE: Final = 16
@@ -61,13 +63,16 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
     Raises:
         DlcoreError: As `dlcore.fetch`.
     """
-    wanted = Wanted(item.what, item.sha256, call.site.endpoints, item.checksum)
+    servers = NamedServers(call.access, (item.what, *call.site.endpoints))
+    mirrors = [servers.bare(e) if isinstance(e, str) else e for e in call.site.endpoints]
+    wanted = Wanted(servers.bare(item.what), item.sha256, mirrors, item.checksum)
     check_sha256("catalog's SHA-256", call.site.catalog_sha256)
     _check_root(wanted, call.site.trust_root)
-    site = Site(call.site, call.access, stack, bus.emit)
-    urls = PlainUrls(call.access.ca_file, bus.emit)
-    found = await find(wanted, site, urls, bus.emit)
-    sources = site.sources() if found.urls is None else _mirrors(found, call.access, stack)
+    site = Site(call.site, call.access, stack, bus.emit, servers, call.patience)
+    keyring = servers.keyring
+    urls = PlainUrls(keyring, site.asking, max_file_bytes=call.access.max_file_bytes)
+    found = await find(wanted, site, urls, bus.emit, call.to)
+    sources = site.sources() if found.urls is None else _mirrors(found, call.access, stack, keyring)
     selection = selection_of(found, call.patterns, item.shown)
     if selection:
         found, sources = selected(found, selection), sources_of(sources, selection)
@@ -87,10 +92,16 @@ def _check_root(wanted: Wanted, trust_root: Path | None) -> None:
         )
 
 
-def _mirrors(found: Found, access: Access, stack: AsyncExitStack) -> list[Source]:
-    urls = found.urls or {}
+def _mirrors(found: Found, access: Access, stack: AsyncExitStack, keyring: Keyring) -> list[Source]:
+    if found.spooled:
+        return [(found.spooled, Terms())]
     mirrors = open_mirrors(
-        urls, access, stack, without_ranges=found.without_ranges, led_to=found.led_to
+        found.urls or {},
+        access,
+        stack,
+        keyring,
+        without_ranges=found.without_ranges,
+        led_to=found.led_to,
     )
     return [mirror.source for mirror in mirrors]
 
@@ -117,12 +128,14 @@ async def prepare_many(
     if not (wanted or checksums):
         raise ConfigError("nothing is named to be fetched", remedy="Name a package or a URL.")
     check_sha256("catalog's SHA-256", call.site.catalog_sha256)
+    named = (*(item.what for item in wanted), checksums, *call.site.endpoints)
+    servers = NamedServers(call.access, named)
+    site = Site(call.site, call.access, stack, bus.emit, servers, call.patience)
     pool = _pool(stack)
-    urls = PlainUrls(call.access.ca_file, bus.emit, pool)
+    urls = PlainUrls(servers.keyring, site.asking, pool, call.access.max_file_bytes)
     if checksums:
-        wanted = await with_checksums(wanted, checksums, urls)
-    site = Site(call.site, call.access, stack, bus.emit)
-    placing = Placing(call, site, urls, pool, bus.emit)
+        wanted = await with_checksums(wanted, servers.bare(checksums), urls)
+    placing = Placing(call, site, servers, urls, pool, bus.emit)
     await side_by_side([placing.place(item) for item in wanted], MAX_AT_ONCE)
     placing.settle(wanted)
     if call.site.endpoints and not (site.is_open or placing.errors):

@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcore.deployment import is_protected
+from dlcore.engine.access import NamedServers
 from dlcore.engine.catalog import read_catalog
+from dlcore.engine.download.asking import Asking
+from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.library import Library
 from dlcore.engine.events import Event
 from dlcore.engine.sources import Access, Source, open_sources, settings_of
 from dlcore.engine.trusted import TrustedRoot
 from dlcore.errors import ConfigError
 from dlcore.model import EndpointSettings
+from dlcore.transfer import Endpoint
 from dlcore.waiting import cancel_and_wait
 
 
@@ -49,6 +53,11 @@ class Site:
         access: What opens the endpoints.
         stack: Closes them.
         tell: Hears of endpoints that ask for time.
+        servers: Which server is shown what.
+        policy: How patiently endpoints are asked for documents.
+
+    Attributes:
+        asking: Puts questions to endpoints.
     """
 
     def __init__(
@@ -57,11 +66,16 @@ class Site:
         access: Access,
         stack: AsyncExitStack,
         tell: Callable[[Event], None],
+        servers: NamedServers | None = None,
+        policy: InquiryPolicy | None = None,
     ) -> None:
+        self.asking = Asking(tell, policy=policy)
+        self._policy = policy
         self._named = named
         self._access = access
         self._stack = stack
         self._tell = tell
+        self._servers = servers or NamedServers(access, named.endpoints)
         self._sources: list[Source] = []
         self._reading: asyncio.Task[Library] | None = None
 
@@ -69,6 +83,10 @@ class Site:
     def is_open(self) -> bool:
         """Whether anything has needed it."""
         return bool(self._sources)
+
+    def close_at_end(self, endpoint: Endpoint) -> None:
+        """Close an endpoint that is not the site's own together with it."""
+        self._stack.push_async_callback(endpoint.aclose)
 
     def sources(self) -> list[Source]:
         """Its endpoints, in order of preference.
@@ -79,7 +97,9 @@ class Site:
             StorageError: A folder cannot be looked at.
         """
         if not self._sources:
-            self._sources = open_sources(self._named.endpoints, self._access, self._stack)
+            self._sources = open_sources(
+                self._named.endpoints, self._access, self._stack, self._servers
+            )
         return self._sources
 
     async def library(self) -> Library:
@@ -98,7 +118,9 @@ class Site:
         named = self._named
         endpoints = [endpoint for endpoint, _ in self.sources()]
         vouched = named.catalog or named.catalog_sha256 or named.trust_root
-        if not vouched and not is_protected(settings_of(named.endpoints[0], 0, self._access)):
+        if not vouched and not is_protected(
+            settings_of(named.endpoints[0], 0, self._access, self._servers)
+        ):
             raise ConfigError(
                 f"the catalog at {endpoints[0].name} is read without TLS, so anyone could alter it",
                 remedy="Use https, or give --trust-root, --catalog or --catalog-sha256.",
@@ -109,9 +131,10 @@ class Site:
             sha256=named.catalog_sha256,
             trust=_root(named),
             tell=self._tell,
+            policy=self._policy,
         )
         beside = named.catalog.parent if named.catalog else None
-        return Library(read.catalog, endpoints, None, beside, tell=self._tell)
+        return Library(read.catalog, endpoints, None, beside, tell=self._tell, policy=self._policy)
 
 
 def _root(named: NamedSite) -> TrustedRoot | None:

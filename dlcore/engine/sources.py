@@ -11,15 +11,18 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from dlcore.disk.faults import storage_error
+from dlcore.engine.access import Access as Access
+from dlcore.engine.access import NamedServers
 from dlcore.errors import ConfigError, NotFoundError
 from dlcore.file_urls import is_file_url, path_of_file_url
 from dlcore.long_path import long_path
-from dlcore.model import EndpointKind, EndpointSettings
+from dlcore.model import EndpointKind, EndpointSettings, WebAccess
 from dlcore.schedule import Terms
 from dlcore.spelling import hint
 from dlcore.transfer import (
     ConnectionPool,
     Endpoint,
+    Keyring,
     is_bucket_url,
     open_endpoint,
     open_urls,
@@ -33,26 +36,11 @@ Source = tuple[Endpoint, Terms]
 """An open endpoint, and how it may be used."""
 
 
-class Access(NamedTuple):
-    """What opens endpoints that are named by a text; secrets only by where they lie.
-
-    Attributes:
-        token_file: File with the registration token of a CMG or cloud DP; empty: the environment
-            variable ``DLCORE_TOKEN`` has the token.
-        sas_file: File with the shared access signature of a blob endpoint; empty: the environment
-            variable ``DLCORE_SAS`` has it, or the container is public.
-        ca_file: PEM file of the certificate authorities to trust; empty for the system's.
-        connections: The most connections to open to each endpoint, 1 to 256.
-    """
-
-    token_file: str = ""
-    sas_file: str = ""
-    ca_file: str = ""
-    connections: int = 256
-
-
 def open_sources(
-    named: Sequence[str | EndpointSettings], access: Access, stack: AsyncExitStack
+    named: Sequence[str | EndpointSettings],
+    access: Access,
+    stack: AsyncExitStack,
+    servers: NamedServers | None = None,
 ) -> list[Source]:
     """Open endpoints, in their order.
 
@@ -60,6 +48,7 @@ def open_sources(
         named: Settings, or a text: ``kind+url``, a URL, or a folder.
         access: What opens those that are named by a text.
         stack: Closes them.
+        servers: Which server is shown what; made of ``named`` and ``access`` if None.
 
     Raises:
         ConfigError: There is none, or one cannot be used.
@@ -75,8 +64,9 @@ def open_sources(
         )
     sources: list[Source] = []
     pool = ConnectionPool()
+    servers = servers or NamedServers(access, named)
     for number, item in enumerate(named):
-        settings = settings_of(item, number, access)
+        settings = settings_of(item, number, access, servers)
         if settings.kind is EndpointKind.FILE and len(named) == 1:  # else others may serve
             _check_folder(settings.url)
         endpoint = open_endpoint(settings, pool=pool)
@@ -102,6 +92,7 @@ def open_mirrors(
     urls: Mapping[str, Sequence[str]],
     access: Access,
     stack: AsyncExitStack,
+    keyring: Keyring | None = None,
     *,
     without_ranges: Collection[str] = (),
     led_to: Collection[str] = (),
@@ -115,6 +106,7 @@ def open_mirrors(
         urls: Of each object, by its name, the best first.
         access: What opens them.
         stack: Closes the endpoints.
+        keyring: Which server is shown what; None: all are shown nothing.
         without_ranges: Those URLs whose server is known to send no parts.
         led_to: Those URLs that a server named, which may not lead to this machine.
         pool: The connections to use; new ones if None.
@@ -137,7 +129,7 @@ def open_mirrors(
             name,
             named,
             pool=pool,
-            ca_file=access.ca_file,
+            keyring=keyring,
             sends_ranges=sends_ranges,
             is_led_to=all(url in led_to for url in named.values()),
         )
@@ -154,20 +146,26 @@ def _add_url(by_server: dict[tuple[str, int], dict[str, str]], item: str, url: s
         number += 1
 
 
-def settings_of(source: str | EndpointSettings, number: int, access: Access) -> EndpointSettings:
+def settings_of(
+    source: str | EndpointSettings, number: int, access: Access, servers: NamedServers | None = None
+) -> EndpointSettings:
     """The settings of an endpoint that is named by them, or by a text.
 
     Args:
         source: ``kind+url``, a URL, or a folder, perhaps as a URL; settings stay as they are.
         number: Counts the endpoints from 0, so that their names differ.
         access: What opens those that are named by a text.
+        servers: Which server is shown what; made of ``source`` and ``access`` if None.
 
     Raises:
-        ConfigError: It needs a token that is nowhere.
+        ConfigError: It needs a token that is nowhere, or names a password.
     """
     if isinstance(source, EndpointSettings):
         return source
     kind, url = _kind_and_url(source)
+    servers = servers or NamedServers(access, [source])
+    if kind is not EndpointKind.FILE:
+        url = servers.bare(url)
     is_blob, needs_token = kind is EndpointKind.BLOB, kind in _TOKEN_KINDS
     if needs_token and not access.token_file and TOKEN_ENV not in os.environ:
         raise ConfigError(
@@ -186,6 +184,7 @@ def settings_of(source: str | EndpointSettings, number: int, access: Access) -> 
         sas_env=SAS_ENV if has_sas_env else "",
         ca_file="" if kind is EndpointKind.FILE else access.ca_file,
         connections=access.connections,
+        web=WebAccess() if kind is EndpointKind.FILE else servers.keyring.settings_for(url),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from dlcore.deployment import Download
 from dlcore.engine.content import Content
 from dlcore.engine.delivering import Package
-from dlcore.engine.download.packages import Retry
+from dlcore.engine.download.retry import UNLIMITED, Retry
 from dlcore.engine.download_step import Arrived, Stored
 from dlcore.engine.judge import Judge
 from dlcore.engine.lookahead import all_content, look_ahead
@@ -78,7 +78,7 @@ class StepContent:
         if self._on_demand:
             return
         wanted = all_content(self._sequence, self._variables, self._judge)
-        self._content.downloads.set_retry(retry_rule(self._variables))
+        self._content.downloads.set_retry(retry_rule(self._variables, self._content.retry_time_s))
         self._content.order(wanted.needed, wanted.maybe_needed)
         for package in wanted.needed:
             await self._obtain((package,), self._arrive_first)
@@ -91,7 +91,7 @@ class StepContent:
         """
         if not self._on_demand:
             return
-        self._content.downloads.set_retry(retry_rule(self._variables))
+        self._content.downloads.set_retry(retry_rule(self._variables, self._content.retry_time_s))
         wanted = look_ahead(
             self._sequence,
             position,
@@ -212,23 +212,27 @@ def _wait_of_no_step(package_id: str, wait_s: float) -> None:
     """All content is downloaded before the first step: none waits."""
 
 
-def retry_rule(variables: Variables) -> Retry:
+def retry_rule(variables: Variables, total_s: float | None = None) -> Retry:
     """The retries that the task sequence asks for.
+
+    Args:
+        variables: Those of the run.
+        total_s: Seconds to go on for, as the deployment says; None if it does not.
 
     Raises:
         ConfigError: A variable is not a number.
     """
-    defaults = Retry()
-    return Retry(
-        count=_number(variables, "SMSTSDownloadRetryCount", defaults.count),
-        delay_s=float(_number(variables, "SMSTSDownloadRetryDelay", int(defaults.delay_s))),
-    )
+    count = _number(variables, "SMSTSDownloadRetryCount")
+    delay_s = _number(variables, "SMSTSDownloadRetryDelay")
+    if count is None:
+        count = Retry().count if total_s is None else UNLIMITED
+    return Retry(count, None if delay_s is None else float(delay_s), total_s)
 
 
-def _number(variables: Variables, name: str, default: int) -> int:
+def _number(variables: Variables, name: str) -> int | None:
     text = variables.get(name, "").strip()
     if not text:
-        return default
+        return None
     if not (text.isascii() and text.isdigit() and len(text) < 7):
         raise ConfigError(
             f"the variable {name} is {quoted(text)}, which is not a number from 0 to 999999",

@@ -24,6 +24,7 @@ _WITHOUT_END = (
     events.EndpointBusy,
     events.EndpointRenewed,
     events.DownloadRetried,
+    events.EndpointAwaited,
     events.WaitingForNetwork,
 )
 

@@ -20,13 +20,14 @@ from dlcore.engine.manifests import load_described
 from dlcore.engine.metalinked import Told, told_beside
 from dlcore.engine.plain_urls import PlainUrls, Server
 from dlcore.engine.site import Site
+from dlcore.engine.unknown_length import Measured, Stream, measure
 from dlcore.errors import ConfigError, NotFoundError
 from dlcore.file_urls import is_file_url
 from dlcore.long_path import long_path
 from dlcore.model import BUCKET_SCHEMES, EndpointSettings, Manifest
 from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, package_id
 from dlcore.printable import quoted
-from dlcore.transfer import Probed, may_lead_here
+from dlcore.transfer import Probed, SpooledFile, may_lead_here
 
 _SCHEMES: Final = frozenset({"http", "https"}) | BUCKET_SCHEMES
 
@@ -69,6 +70,7 @@ class Found(NamedTuple):
         without_ranges: Those of the URLs whose server is known to send no parts.
         is_file_at_url: Whether it is a single file that was named by its URL.
         led_to: Those of the URLs that its server named, and that may not be on this machine.
+        spooled: Has it, in place of the URLs; None if it is still to be received.
     """
 
     manifest: Manifest
@@ -77,6 +79,7 @@ class Found(NamedTuple):
     without_ranges: frozenset[str] = frozenset()
     is_file_at_url: bool = False
     led_to: frozenset[str] = frozenset()
+    spooled: SpooledFile | None = None
 
     @property
     def beside(self) -> bool:
@@ -84,7 +87,9 @@ class Found(NamedTuple):
         return self.urls is not None
 
 
-async def find(wanted: Wanted, site: Site, urls: PlainUrls, tell: Callable[[Event], None]) -> Found:
+async def find(
+    wanted: Wanted, site: Site, urls: PlainUrls, tell: Callable[[Event], None], folder: Path
+) -> Found:
     """Find out what is wanted.
 
     Args:
@@ -92,6 +97,7 @@ async def find(wanted: Wanted, site: Site, urls: PlainUrls, tell: Callable[[Even
         site: Has the packages and native manifests.
         urls: Asks about plain URLs.
         tell: Hears which digest a server says.
+        folder: Gets the file, if it is a single one.
 
     Raises:
         ConfigError: It cannot be fetched as asked.
@@ -102,7 +108,10 @@ async def find(wanted: Wanted, site: Site, urls: PlainUrls, tell: Callable[[Even
     """
     digest = _digest_of(wanted)
     if wanted.is_url:
-        return await _find_url(wanted, digest, urls, tell)
+        found = await _find_url(wanted, digest, urls, tell, folder)
+        if found.spooled:
+            site.close_at_end(found.spooled)
+        return found
     if _is_file(wanted.what):
         return _find_described(wanted)
     if wanted_id := package_id(wanted.what):
@@ -169,13 +178,14 @@ async def _find_url(
     digest: Digest | None,
     urls: PlainUrls,
     tell: Callable[[Event], None],
+    folder: Path,
 ) -> Found:
     """A single file, of which the user or its own server vouches for the digest."""
     check_digest_is_known(wanted.what, digest)
     probed = await urls.probe(wanted.what)
     name = wanted.name or name_of(probed)
     told = await told_beside(wanted.what, probed, name, urls)
-    manifest = _manifest_at_url(wanted, digest, probed, told, name)
+    manifest, measured = await _manifest_at_url(wanted, digest, probed, told, urls, folder / name)
     if digest is None:
         said = probed.sha256 or b"".join(item.sha256 for item in manifest.objects)
         tell(DigestFromServer(Server.of(wanted.what).name, said.hex()))
@@ -187,18 +197,30 @@ async def _find_url(
         frozenset[str]() if probed.accepts_ranges else frozenset({wanted.what}),
         is_file_at_url=True,
         led_to=_led_to(wanted, told),
+        spooled=measured.spooled,
     )
 
 
-def _manifest_at_url(
-    wanted: Wanted, digest: Digest | None, probed: Probed, told: Told, name: str
-) -> Manifest:
+async def _manifest_at_url(
+    wanted: Wanted,
+    digest: Digest | None,
+    probed: Probed,
+    told: Told,
+    urls: PlainUrls,
+    target: Path,
+) -> tuple[Manifest, Measured]:
     """What the file must be: by the user, else by its server, else by its server's Metalink."""
     if told.manifest and not (digest or probed.sha256):
-        return told.manifest
+        measured = Measured(told.manifest.content_bytes)
+        urls.check_length(target.name, measured.length_bytes)
+        return told.manifest, measured
     has_mirrors = bool(wanted.mirrors)
     decisive = digest_of(probed, digest, has_mirrors=has_mirrors, problem=told.problem)
-    return manifest_of_file(name, probed.length_bytes, decisive)
+    measured = Measured(probed.length_bytes or 0)
+    if probed.length_bytes is None:
+        measured = await measure(Stream(wanted.what, decisive, target), urls)
+    urls.check_length(target.name, measured.length_bytes)
+    return manifest_of_file(target.name, measured.length_bytes, decisive), measured
 
 
 def _led_to(wanted: Wanted, told: Told) -> frozenset[str]:

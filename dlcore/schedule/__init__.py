@@ -8,6 +8,7 @@ and simulated against the lower bound.
 
 from __future__ import annotations
 
+from dlcore.schedule.backoff import backoff_s as backoff_s
 from dlcore.schedule.interface import Scheduler as Scheduler
 from dlcore.schedule.makespan import StepLoad as StepLoad
 from dlcore.schedule.makespan import lower_bound_of_arrivals_s as lower_bound_of_arrivals_s
@@ -57,6 +58,7 @@ __all__ = [
     "StartKept",
     "StepLoad",
     "Terms",
+    "backoff_s",
     "lower_bound_of_arrivals_s",
     "lower_bound_s",
     "without_overlap_s",

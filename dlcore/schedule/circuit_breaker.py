@@ -10,7 +10,7 @@ different things:
 * A response to something that was not asked for is counted and not forgiven; so is a bad block.
 * After some bad blocks the endpoint is *quarantined*: it is asked only for what no other endpoint
   holds. It is dropped for good if it goes on with other objects, and has sent hardly a good block.
-* A refused certificate or token will not change by asking again.
+* A refused certificate, token or login at a proxy will not change by asking again.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dlcore.errors import Fault
+from dlcore.schedule.backoff import backoff_s
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.types import EndpointChange
 
-HOPELESS = frozenset({Fault.AUTH, Fault.TLS})
+HOPELESS = frozenset({Fault.AUTH, Fault.PROXY, Fault.TLS})
 WRONG_ANSWERS = frozenset({Fault.REFUSED, Fault.RANGE})
 HARMLESS = frozenset({Fault.NOT_FOUND, Fault.NO_RANGES, Fault.CHANGED})
 """What says nothing about the endpoint's health: the scheduler notes it elsewhere."""
@@ -36,6 +37,7 @@ DESCRIPTIONS = {
     Fault.RANGE: "another range than was asked for",
     Fault.CHANGED: "another version than before",
     Fault.AUTH: "it does not accept this client",
+    Fault.PROXY: "the proxy before it does not accept this client",
     Fault.TLS: "it could not prove who it is",
 }
 
@@ -62,6 +64,7 @@ class CircuitBreaker:
         self._is_proven = False
         self._dropped_for: Fault | None = None
         self._resume_at_s = 0.0
+        self._asked_for_time_until_s = 0.0
 
     @property
     def dropped_for(self) -> Fault | None:
@@ -125,6 +128,9 @@ class CircuitBreaker:
             is_new: Whether the request began after the last failure. If not, both are the same
                 failure, which counts once. Of a bad block: whether it is the first of its object.
         """
+        if retry_after_s is not None:
+            until_s = now_s + retry_after_s
+            self._asked_for_time_until_s = max(self._asked_for_time_until_s, until_s)
         if fault in HOPELESS:
             self._drop(EndpointChange.DROPPED, fault, DESCRIPTIONS[fault])
         elif fault in WRONG_ANSWERS:
@@ -145,7 +151,10 @@ class CircuitBreaker:
                 self._back_off(fault, in_a_row, now_s, retry_after_s or 0.0, jitter)
 
     def reset(self) -> None:
-        """Ask a dropped endpoint again, unless it lies; a quarantine and bad blocks stay."""
+        """Ask a dropped endpoint again, but not before the time that it asked for.
+
+        One that lies stays dropped; a quarantine and bad blocks stay.
+        """
         if self._dropped_for is Fault.CORRUPT:
             return
         if self._dropped_for:
@@ -153,7 +162,7 @@ class CircuitBreaker:
         self._dropped_for = None
         self._failures = self._busy_answers = 0
         self._is_proven = self._has_backed_off = False
-        self._resume_at_s = 0.0
+        self._resume_at_s = self._asked_for_time_until_s
 
     def _served_wrong(self, *, is_new_object: bool) -> None:
         self._bad_blocks += 1
@@ -179,10 +188,11 @@ class CircuitBreaker:
     def _back_off(
         self, fault: Fault, in_a_row: int, now_s: float, min_s: float, jitter: float
     ) -> None:
-        ceiling_s = min(
-            self._policy.max_backoff_s, 2 * self._policy.backoff_base_s * 2 ** max(0, in_a_row - 1)
+        policy = self._policy
+        wait_s = backoff_s(
+            in_a_row, jitter, first_s=2 * policy.backoff_base_s, max_s=policy.max_backoff_s
         )
-        wait_s = max(jitter * ceiling_s, min_s)
+        wait_s = max(wait_s, min_s)
         if now_s + wait_s <= self._resume_at_s:
             return
         self._resume_at_s, self._has_backed_off = now_s + wait_s, True

@@ -18,6 +18,7 @@ from dlcore.transfer.endpoints.factory import (
     open_endpoint,
     try_credentials,
 )
+from dlcore.transfer.endpoints.keyring import Keyring, users_of
 from dlcore.transfer.endpoints.named_urls import (
     is_bucket_url,
     is_same_origin,
@@ -25,12 +26,16 @@ from dlcore.transfer.endpoints.named_urls import (
     open_urls,
     probe_url,
     read_url,
+    spool_url,
 )
+from dlcore.transfer.endpoints.netrc_file import users_netrc_file
 from dlcore.transfer.endpoints.probe import Probed
+from dlcore.transfer.endpoints.spooled_file import SpooledFile
 from dlcore.transfer.http.exchanges import Exchange, Observe, ask_for, observed
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.tls import authorities
+from dlcore.transfer.http.urls import without_user
 from dlcore.transfer.interface import (
     Endpoint,
     Observer,
@@ -48,6 +53,7 @@ __all__ = [
     "Contact",
     "Endpoint",
     "Exchange",
+    "Keyring",
     "Observe",
     "Observer",
     "Placement",
@@ -56,6 +62,7 @@ __all__ = [
     "RenewalReason",
     "Renewed",
     "Sink",
+    "SpooledFile",
     "TransferPolicy",
     "ask_for",
     "authorities",
@@ -70,5 +77,9 @@ __all__ = [
     "probe_url",
     "read_url",
     "redact",
+    "spool_url",
     "try_credentials",
+    "users_netrc_file",
+    "users_of",
+    "without_user",
 ]

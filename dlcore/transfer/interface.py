@@ -24,7 +24,7 @@ import msgspec
 from dlcore.model import EndpointKind, Manifest
 from dlcore.transfer.sink import Sink as Sink
 
-Renewable = Literal["token", "locations", "signature"]
+Renewable = Literal["token", "locations", "signature", "login"]
 RenewalReason = Literal["expiring", "rejected"]
 
 

@@ -22,6 +22,7 @@ class Mirror(ThreadingHTTPServer):
         headers: What it says besides.
         missing: Whether it answers 404 to everything.
         documents: What it serves in place of its content, by path.
+        wanted_login: The ``Authorization`` that it wants, else it answers 401; empty for none.
     """
 
     daemon_threads = True
@@ -33,6 +34,7 @@ class Mirror(ThreadingHTTPServer):
         self.headers: dict[str, str] = {}
         self.missing = False
         self.documents: dict[str, bytes] = {}
+        self.wanted_login = ""
         self.asked: list[str] = []
         self.gate = threading.Event()
         self.gate.set()
@@ -46,9 +48,14 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Mirror
 
+    def _refuses(self) -> bool:
+        is_wrong = self.server.wanted_login not in {"", self.headers.get("Authorization")}
+        if self.server.missing or is_wrong:
+            self.send_error(404 if self.server.missing else 401)
+        return self.server.missing or is_wrong
+
     def do_HEAD(self) -> None:
-        if self.server.missing:
-            self.send_error(404)
+        if self._refuses():
             return
         self.send_response(200)
         self.send_header("Content-Length", str(self.server.claimed_bytes))
@@ -56,8 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._end_headers()
 
     def do_GET(self) -> None:
-        if self.server.missing:
-            self.send_error(404)
+        if self._refuses():
             return
         if document := self.server.documents.get(self.path):
             self.send_response(200)

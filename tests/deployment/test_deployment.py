@@ -29,6 +29,7 @@ CATALOG = '[catalog]\npath = "catalog.json"\n'
 CMG_TABLE = '[[endpoint]]\nname = "cmg1"\nkind = "cmg"\nurl = "https://cmg1.contoso.com"\n'
 CMG_GOOD = CMG_TABLE + 'token_file = "token"\n'
 BUCKET_TABLE = '[[endpoint]]\nname = "k"\nkind = "bucket"\n'
+HTTP_TABLE = '[[endpoint]]\nname = "h"\nkind = "http"\nurl = "https://h.contoso.com"\n'
 BLOB_TABLE = '[[endpoint]]\nname = "b"\nkind = "blob"\n'
 HTTP_PLAIN = '[[endpoint]]\nname = "h"\nkind = "http"\nurl = "http://h.contoso.com"\n'
 DP_TABLE = '[[endpoint]]\nname = "d"\nkind = "dp"\nurl = "https://d.contoso.com"\n'
@@ -234,6 +235,16 @@ def test_a_catalog_may_come_from_an_endpoint_that_can_be_trusted_for_it(text: st
             CATALOG + BLOB_TABLE + 'url = "http://b.contoso.com/c"\nsas_env = "S"\n',
             ["credential would travel without TLS"],
         ),
+        (CATALOG + HTTP_PLAIN + 'user = "a"\npassword_env = "P"\n', ["travel without TLS"]),
+        (CATALOG + HTTP_PLAIN + 'headers = ["@file"]\n', ["travel without TLS"]),
+        (CATALOG + HTTP_TABLE + 'password_env = "P"\n', ["a password, but no user"]),
+        (
+            CATALOG + HTTP_TABLE + 'user = "a"\npassword_env = "P"\npassword_file = "p"\n',
+            ["both password_file and password_env"],
+        ),
+        (CATALOG + HTTP_TABLE + 'client_key = "k"\n', ["client_key, but no client_cert"]),
+        (CATALOG + CMG_GOOD + 'user = "a"\n', ["of kind cmg: user is not a known key"]),
+        (CATALOG + HTTP_TABLE + 'credential_command = "git"\n', ["credential_command: Expected"]),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(text: str | bytes, said: list[str]) -> None:
@@ -256,6 +267,11 @@ def test_what_cannot_be_used_is_refused_by_name(text: str | bytes, said: list[st
         (CMG_TABLE + f'registration_token = "{SECRET}"\n', ["not a known key"]),
         (CMG_TABLE + f'token_file = ["{SECRET}"]\n', ["token_file: Expected str"]),
         (CMG_TABLE.replace('"cmg"', f'"{SECRET}"'), ["endpoint 1.kind"]),
+        (HTTP_TABLE + f'password = "{SECRET}"\n', ["password would put a secret"]),
+        (HTTP_TABLE + f'client_key_passphrase = "{SECRET}"\n', ["_passphrase would put a secret"]),
+        (HTTP_TABLE + f'headers = ["Authorization: {SECRET}"]\n', ["put a secret", "@"]),
+        (HTTP_TABLE + f'headers = ["cookie : {SECRET}"]\n', ["put a secret"]),
+        (HTTP_TABLE + f'proxy = "http://me:{SECRET}@proxy"\n', ["proxy_password_file"]),
         (CMG_TABLE + f'serves_content = "{SECRET}"\n', ["serves_content: Expected bool"]),
         (f'[[endpoint]]\nname = "x"\nurl = {SECRET}\n', ["Invalid value"]),
         (f'[variables]\nPassword = ["{SECRET}"]\n', ['variables."Password"']),
@@ -398,3 +414,35 @@ def test_text_with_dots_is_not_a_long_key() -> None:
     where = "[catalog]\npath = 'c'\n[[endpoint]]\nname = 'd'\nkind = 'file'\npath = 'p'\n"
     settings = parse_deployment(f'{where}[variables]\nv = "{query}"'.encode(), Path("/d.toml"))
     assert settings.variables["v"] == query
+
+
+def test_what_a_server_is_shown_is_read_with_absolute_paths() -> None:
+    text = (
+        CATALOG
+        + HTTP_TABLE
+        + """
+        user = "anna"
+        password_file = "secrets/password"
+        client_cert = "client.pem"
+        client_key = "/etc/dlcore/client.key"
+        client_key_passphrase_env = "PASSPHRASE"
+        headers = ["X-Region: eu", "@headers.txt"]
+        proxy = "socks5h://me@proxy:1080"
+        proxy_password_env = "PROXY_PASSWORD"
+        """
+    )
+    deployment = parse_deployment(text.encode(), PATH)
+    (endpoint,) = deployment.endpoints
+    here = PATH.parent
+    web = endpoint.web
+    assert web.password_file == str(here / "secrets/password")
+    assert web.client_cert == str(here / "client.pem")
+    assert web.client_key == str(Path("/etc/dlcore/client.key"))
+    assert web.headers == ("X-Region: eu", f"@{here / 'headers.txt'}")
+    assert (web.user, web.proxy) == ("anna", "socks5h://me@proxy:1080")
+    assert deployment.secret_variables == {"PASSPHRASE", "PROXY_PASSWORD"}
+
+
+def test_the_time_for_retries_is_read() -> None:
+    text = CATALOG + "[transfer]\nretry_time_s = 3600\n" + HTTP_TABLE
+    assert parse_deployment(text.encode(), PATH).transfer.retry_time_s == 3600

@@ -11,7 +11,7 @@ import pytest
 
 from dlcore import deployment, errors
 from dlcore.deployment import Deployment, checks, failed, parse_deployment
-from dlcore.model import EndpointKind, EndpointSettings
+from dlcore.model import EndpointKind, EndpointSettings, WebAccess
 from tests.deployment.helpers import GOOD_FACTS
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -79,7 +79,9 @@ def test_every_key_has_a_row_with_its_default(heading: str, shape: type[msgspec.
 
 
 def test_every_key_of_an_endpoint_has_a_row() -> None:
-    keys = {field.encode_name for field in msgspec.structs.fields(EndpointSettings)} | {"path"}
+    shapes = (EndpointSettings, WebAccess)
+    keys = {field.encode_name for shape in shapes for field in msgspec.structs.fields(shape)}
+    keys = keys - {"web"} | {"path"}
     kinds = {kind.value for kind in EndpointKind}
     told = {key for cell in rows("`[[endpoint]]`") for key in cell.split("`, `")}
     assert told == keys | kinds

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import re
 from pathlib import Path
 
 import pytest
 
 from dlcore.engine.download.downloads import SYNC_EVERY_S
-from dlcore.engine.download.packages import Retry
+from dlcore.engine.download.retry import UNLIMITED, Retry
+from dlcore.engine.event_words import describe
 from dlcore.engine.events import (
     BlockRejected,
     DownloadRetried,
@@ -20,6 +22,7 @@ from dlcore.engine.events import (
 )
 from dlcore.errors import (
     AuthError,
+    ContentBehindProxyError,
     ContentRefusedError,
     ExhaustedError,
     Fault,
@@ -193,6 +196,43 @@ def test_retries_are_as_many_and_as_late_as_asked_for(tmp_path: Path) -> None:
     assert PackageFailed in {type(event) for event in bus.events}
 
 
+def test_asking_goes_on_for_as_long_as_asked_for(tmp_path: Path) -> None:
+    """Fault N10: no endpoint can be reached. dlcore asks again for the time asked for, and ends."""
+
+    async def timed() -> float:
+        started_s = asyncio.get_running_loop().time()
+        dead = FakeEndpoint("dead", BOTH, lambda asked: failing(Fault.AUTH))
+        with pytest.raises(ExhaustedError):
+            await fetch(tmp_path, BOTH, [dead], retry=Retry(UNLIMITED, total_s=600.0), bus=bus)
+        return asyncio.get_running_loop().time() - started_s
+
+    bus = Recorder()
+    assert 600.0 <= virtually(timed()) < 601.0
+    told = [e for e in bus.events if isinstance(e, DownloadRetried) and e.package == "ABC00001"]
+    assert [e.attempt for e in told] == [*range(1, len(told) + 1)]
+    left_s = [e.left_s for e in told if e.left_s is not None]
+    assert left_s == sorted(left_s, reverse=True)
+    assert all(e.delay_s <= 120.0 for e in told)
+    assert len({e.delay_s for e in told}) == len(told)  # no two waits alike
+    assert "asking again in" in describe(told[0])
+
+
+def test_what_arrives_gives_new_time(tmp_path: Path) -> None:
+    """The time for retries is counted since anything of the package arrived."""
+    turns = itertools.cycle((Reply(), failing(Fault.AUTH)))
+
+    def script(asked: Asked) -> Reply:
+        return next(turns)
+
+    bus = Recorder()
+    one = {"ABC00001": BOTH["ABC00001"]}
+    endpoint = FakeEndpoint("a", one, script)
+    retry = Retry(UNLIMITED, delay_s=60.0, total_s=90.0)
+    virtually(fetch(tmp_path, one, [endpoint], retry=retry, bus=bus, connections=1))
+    told = [e for e in bus.events if isinstance(e, DownloadRetried)]
+    assert len(told) > 2  # more than there is time for without anything that arrives
+
+
 def test_a_retry_finds_an_endpoint_that_came_back(tmp_path: Path) -> None:
     """Fault N10: no endpoint can be reached for a while. dlcore waits and asks again."""
     endpoint = FakeEndpoint("a", BOTH)
@@ -220,6 +260,16 @@ def test_the_error_names_the_cause_of_every_endpoint(tmp_path: Path) -> None:
         virtually(fetch(tmp_path, BOTH, endpoints, retry=AT_ONCE))
     assert {cause.endpoint for cause in caught.value.causes} == {"expired", "down", "empty"}
     assert all(name in caught.value.message for name in ("expired", "down", "empty"))
+
+
+def test_a_proxy_that_refuses_is_told_with_its_own_status(tmp_path: Path) -> None:
+    """Fault: the proxy before every endpoint asks for a login (407). dlcore says so, by status."""
+    broken = FakeEndpoint("broken", BOTH, lambda asked: failing(Fault.CONNECT))
+    behind = FakeEndpoint("behind", BOTH, lambda asked: failing(Fault.PROXY))
+    with pytest.raises(ContentBehindProxyError) as caught:
+        virtually(fetch(tmp_path, BOTH, [broken, behind], retry=AT_ONCE))
+    assert (caught.value.code, caught.value.exit_status) == ("proxy-auth", 19)
+    assert {cause.endpoint for cause in caught.value.causes} == {"broken", "behind"}
 
 
 @pytest.mark.parametrize("other", [Fault.CONNECT, Fault.NOT_FOUND, Fault.CORRUPT])

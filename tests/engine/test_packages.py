@@ -45,7 +45,7 @@ def test_a_package_that_begins_while_everything_fails_fails_too(tmp_path: Path) 
             bus = EventBus()
             tasks = Tasks(lambda error: None)
             log = EndpointLog(Meter(), bus)
-            packages = Packages(IdleScheduler(), nowhere, log, bus, tasks, Reserve())
+            packages = Packages(IdleScheduler(), nowhere, log, bus, tasks, Reserve(), lambda: 0.5)
             begin = packages.begin("ABC00001", item.manifest, item.document, store)
             begun = asyncio.ensure_future(begin)
             await asyncio.to_thread(store.is_beginning.wait)
@@ -68,7 +68,7 @@ def test_a_package_without_room_fails_alone_and_before_anything_is_written(tmp_p
             tasks = Tasks(lambda error: None)
             log = EndpointLog(Meter(), bus)
             reserve = Reserve.exactly(1 << 60)
-            packages = Packages(IdleScheduler(), nowhere, log, bus, tasks, reserve)
+            packages = Packages(IdleScheduler(), nowhere, log, bus, tasks, reserve, lambda: 0.5)
             with pytest.raises(DiskFullError, match="are to stay free"):
                 await packages.begin("ABC00001", item.manifest, item.document, store)
             assert packages.failure is None

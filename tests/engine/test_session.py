@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dlcore.engine.download.packages import Retry
+from dlcore.engine.download.retry import UNLIMITED, Retry
 from dlcore.engine.event_bus import EventBus
 from dlcore.engine.events import PackageReady, encode
 from dlcore.engine.step_content import retry_rule
@@ -13,8 +13,9 @@ from dlcore.tasksequence import Variables
 from tests.engine.virtual_time import virtually
 
 
-def test_retries_are_two_after_fifteen_seconds_unless_stated() -> None:
-    assert retry_rule(Variables()) == Retry(2, 15.0)
+def test_retries_are_two_unless_stated() -> None:
+    assert retry_rule(Variables()) == Retry(2)
+    assert retry_rule(Variables(), 60.0) == Retry(UNLIMITED, None, 60.0)
 
 
 def test_the_variables_state_the_retries() -> None:

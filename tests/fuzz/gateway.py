@@ -12,7 +12,8 @@ from dlcore.model import EndpointKind, File, Manifest, Object
 from dlcore.transfer import TransferPolicy
 from dlcore.transfer.endpoints.cmg import TOKEN_PATH, CmgEndpoint
 from dlcore.transfer.http.client import HttpClient
-from tests.fuzz.target import target
+from dlcore.transfer.http.content_coding import PIECE_BYTES, Gunzip
+from tests.fuzz.target import RefusedError, target
 
 OBJECT = Object("ab" * 32, 5, sha256=b"\xab" * 32)
 MANIFEST = Manifest(1, "ABC00012", 1, 4096, (OBJECT,), (File("a", 5, 0),))
@@ -23,6 +24,7 @@ class _Response:
     """A response with status 200, no headers and a body that arrives at once."""
 
     status = 200
+    is_coded = False
     policy = TransferPolicy()
 
     def __init__(self, body: bytes) -> None:
@@ -85,3 +87,18 @@ def gateway_token(data: bytes) -> None:
 @target(TransferError)
 def gateway_locations(data: bytes) -> None:
     assert asyncio.run(_locate(TOKEN_REPLY, data)) == {0}
+
+
+@target(ValueError, RefusedError)
+def compressed_body(data: bytes) -> None:
+    """A body that something on the way has compressed; half of it arrives at a time."""
+    gunzip = Gunzip()
+    for piece in (data[: len(data) // 2], data[len(data) // 2 :]):
+        gunzip.feed(piece)
+        for _ in range(64):  # a bomb never ends
+            decoded = gunzip.take()
+            assert len(decoded) <= PIECE_BYTES
+            if not decoded:
+                break
+    if not gunzip.is_complete:
+        raise RefusedError

@@ -1,4 +1,4 @@
-"""Targets for what dlcore itself keeps on disk, and for what a step's command writes."""
+"""Targets for what dlcore itself keeps on disk, and for what a command of others writes."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from dlcore.steps.commands.answers import MAX_NAME_CHARACTERS, read_answers
 from dlcore.store.files import Files
 from dlcore.timeline import headline, reasons, timeline_of
 from dlcore.timeline.page import page_of
+from dlcore.transfer.endpoints.credential_helper import read_answer
 from dlcore.trust.evidence import decode_evidence, encode_evidence
 from tests.fuzz.target import RefusedError, target
 
@@ -87,6 +88,17 @@ def step_answers(data: bytes) -> None:
 @target(ValueError)
 def size_setting(data: bytes) -> None:
     assert 0 <= parse_size(data.decode("latin-1")) < 10**15 * 1024**4
+
+
+@target(RefusedError)
+def credential_answer(data: bytes) -> None:
+    answer = read_answer(data, "user", 1_000_000.0)
+    if answer is None:
+        raise RefusedError
+    assert answer.life_s >= 0
+    assert not set(answer.user + answer.password + answer.token) & {"\n"}
+    assert bool(answer.token) != bool(answer.password)
+    assert answer.token or answer.user
 
 
 @functools.cache

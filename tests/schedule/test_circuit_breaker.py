@@ -15,6 +15,7 @@ POLICY = Policy()
 FAILURES = [Fault.CONNECT, Fault.TRUNCATED, Fault.STALL, Fault.SERVER]
 MAX = {
     Fault.AUTH: 1,
+    Fault.PROXY: 1,
     Fault.TLS: 1,
     Fault.REFUSED: POLICY.max_wrong_answers,
     Fault.RANGE: POLICY.max_wrong_answers,
@@ -222,3 +223,23 @@ def test_a_retry_says_that_a_dropped_endpoint_is_asked_again() -> None:
     fail(breaker, Fault.AUTH)
     breaker.reset()
     assert told == [EndpointChange.DROPPED, EndpointChange.RESUMED]
+
+
+def test_a_download_retry_keeps_to_the_time_that_was_asked_for() -> None:
+    """Fault: a busy server says when to ask again. dlcore does not ask before, in a retry."""
+    breaker = CircuitBreaker(POLICY, ignore)
+    for _ in range(POLICY.max_busy_answers):
+        breaker.failed(Fault.BUSY, 10.0, retry_after_s=120.0)
+    assert breaker.dropped_for is Fault.BUSY
+    breaker.reset()
+    assert breaker.dropped_for is None
+    assert breaker.resume_at_s == 130.0
+
+
+def test_a_download_retry_forgets_a_back_off_of_its_own() -> None:
+    breaker = CircuitBreaker(POLICY, ignore)
+    for _ in range(POLICY.max_failures):
+        breaker.failed(Fault.CONNECT, 10.0, jitter=0.9)
+    assert breaker.resume_at_s > 10.0
+    breaker.reset()
+    assert breaker.resume_at_s == 0.0

@@ -6,14 +6,16 @@ import gc
 import logging
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from dlcore.errors import TransferError
-from dlcore.model import CATALOG_KEY
-from dlcore.transfer import Endpoint, open_endpoint, open_urls
+from dlcore.model import CATALOG_KEY, WebAccess
+from dlcore.transfer import Endpoint, Keyring, open_endpoint, open_urls
+from tests.transfer.access import read, secret_file
 from tests.transfer.fakes import REGISTRATION, fake_cloud
-from tests.transfer.hostile import HANG, hostile
+from tests.transfer.hostile import HANG, Script, hostile
 from tests.transfer.packages import Package
 from tests.transfer.responses import FAULTS
 from tests.transfer.sinks import Collector
@@ -134,3 +136,23 @@ async def test_nothing_alive_shows_a_credential_in_its_repr(
 
 def is_ours(thing: object) -> bool:
     return str(type(thing).__module__).startswith("dlcore.transfer")
+
+
+@pytest.mark.parametrize("status", [401, 403, 407, 500])
+async def test_a_login_and_headers_stay_secret(
+    status: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Fault: a server refuses a login and repeats it. dlcore repeats none of it."""
+    headers = secret_file(tmp_path, "headers", f"X-Key: {CANARY}\n")
+    password = secret_file(tmp_path, "password", CANARY)
+    web = WebAccess(user="anna", password_file=password, headers=(f"@{headers}",))
+    refusal = Script.response(
+        f"{status} {CANARY}", CANARY.encode(), Content_Length=str(len(CANARY)), X_Told=CANARY
+    )
+    async with hostile(refusal) as server:
+        keyring = Keyring(web, server.url)
+        with pytest.raises(TransferError) as caught:
+            await read(f"{server.url}/o", keyring)
+        assert any(CANARY.encode() in request for request in server.requests)
+    assert CANARY not in f"{caught.value}{caught.value.remedy}{vars(caught.value)}{vars(keyring)}"
+    assert log_of(caplog)

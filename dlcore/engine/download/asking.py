@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from dlcore.engine.download.inquiry import Inquiry, InquiryPolicy
 from dlcore.engine.download.retry_gate import Named, RetryGate
-from dlcore.engine.events import Event
+from dlcore.engine.events import EndpointAwaited, Event
 from dlcore.errors import Fault, TransferError
 from dlcore.waiting import cancel_and_wait
 
@@ -23,6 +23,9 @@ _log = logging.getLogger(__name__)
 
 TRANSIENT = frozenset({Fault.CONNECT, Fault.TRUNCATED, Fault.STALL, Fault.BUSY, Fault.SERVER})
 """Failures that may pass: the same question may be answered a moment later."""
+
+MIN_TOLD_WAIT_S = 2.0
+"""Shorter waits are not worth a word; only who asked for patience has longer ones."""
 
 E = TypeVar("E", bound=Named)
 T = TypeVar("T")
@@ -60,6 +63,7 @@ class Asking:
         policy: InquiryPolicy | None = None,
     ) -> None:
         self._gate = RetryGate(tell)
+        self._tell = tell
         self._rng = rng or random.Random()  # noqa: S311  # spreads waits, guards nothing
         self._policy = policy or InquiryPolicy()
 
@@ -89,7 +93,7 @@ class Asking:
             NoAnswerError: None of them has a good answer.
         """
         return await _Search(
-            self._gate, endpoints, question, self._inquiry(endpoints, length_bytes)
+            self._gate, endpoints, question, self._inquiry(endpoints, length_bytes), self._tell
         ).run()
 
     def _inquiry(self, endpoints: Sequence[Named], length_bytes: int) -> Inquiry:
@@ -111,11 +115,13 @@ class _Search(Generic[E, T]):
         endpoints: Sequence[E],
         question: Question[E, T],
         inquiry: Inquiry,
+        tell: Callable[[Event], None],
     ) -> None:
         self._gate = gate
         self._endpoints = {endpoint.name: endpoint for endpoint in endpoints}
         self._question = question
         self._inquiry = inquiry
+        self._tell = tell
         self._open: dict[asyncio.Future[T], str] = {}
         self._have_waited: set[str] = set()
         self._failures: dict[str, TransferError] = {}
@@ -158,7 +164,10 @@ class _Search(Generic[E, T]):
         _log.info("no good answer: %s", error.message)
         self._failures[name] = error
         if error.retry_after_s is None:
-            self._inquiry.failed(name, self._now_s(), may_pass=error.fault in TRANSIENT)
+            may_pass = error.fault in TRANSIENT
+            wait_s = self._inquiry.failed(name, self._now_s(), may_pass=may_pass)
+            if wait_s is not None and wait_s >= MIN_TOLD_WAIT_S:
+                self._tell(EndpointAwaited(name, wait_s, error.message))
         elif name in self._have_waited:
             self._inquiry.failed(name, self._now_s(), may_pass=False)
         else:

@@ -82,6 +82,7 @@ class Downloads:
             bus,
             self._tasks,
             reserve or Reserve(),
+            rng.random,
         )
         begun = self._packages.begun
         self._decisions = Decisions(begun, self._endpoint_log, self._packages, bus)

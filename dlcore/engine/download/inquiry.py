@@ -19,6 +19,12 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from dlcore.schedule import backoff_s
+
+MANY = 1_000_000
+MIN_TOTAL_S = 1.0
+"""Everything is asked once, however little patience there is."""
+
 
 class InquiryPolicy(msgspec.Struct, frozen=True):
     """How patiently documents are asked for.
@@ -42,6 +48,13 @@ class InquiryPolicy(msgspec.Struct, frozen=True):
     total_s: float = 60.0
     hedge_s: float = 2.0
     hedge_bytes_per_s: int = 1 << 20
+
+    @classmethod
+    def lasting(cls, total_s: float | None) -> InquiryPolicy:
+        """Ask again until this time is over; as patiently as usual if None."""
+        if total_s is None:
+            return cls()
+        return cls(max_attempts=MANY, max_wait_s=60.0, total_s=max(total_s, MIN_TOTAL_S))
 
 
 class Inquiry:
@@ -94,13 +107,24 @@ class Inquiry:
             times.append(self._hedge_at_s())
         return min(self._give_up_at_s, *times) if times else None
 
-    def failed(self, endpoint: str, now_s: float, *, may_pass: bool) -> None:
-        """A question was answered with a failure, which may pass or not."""
+    def failed(self, endpoint: str, now_s: float, *, may_pass: bool) -> float | None:
+        """A question was answered with a failure, which may pass or not.
+
+        Returns:
+            Seconds until the endpoint is asked again; None if it is not.
+        """
         self._asked_at_s.pop(endpoint, None)
         count = self._failures[endpoint] = self._failures.get(endpoint, 0) + 1
         if may_pass and count < self._policy.max_attempts:
-            bound_s = min(self._policy.max_wait_s, self._policy.first_wait_s * 2 ** (count - 1))
-            self._again_at_s[endpoint] = now_s + self._random() * bound_s
+            wait_s = backoff_s(
+                count,
+                self._random(),
+                first_s=self._policy.first_wait_s,
+                max_s=self._policy.max_wait_s,
+            )
+            self._again_at_s[endpoint] = now_s + wait_s
+            return wait_s if now_s + wait_s < self._give_up_at_s else None
+        return None
 
     def is_busy(self, endpoint: str, wait_s: float) -> None:
         """An endpoint asks for time; the question stays open, and others are asked meanwhile."""

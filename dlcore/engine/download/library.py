@@ -14,8 +14,10 @@ from pathlib import Path
 
 from dlcore import manifest as documents
 from dlcore.engine.download.asking import Asking, NoAnswerError
+from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.events import Event
 from dlcore.errors import (
+    ContentBehindProxyError,
     ContentRefusedError,
     ExhaustedError,
     Fault,
@@ -54,6 +56,7 @@ class Library:
         folder: Path | None = None,
         *,
         tell: Callable[[Event], None] = lambda _: None,
+        policy: InquiryPolicy | None = None,
     ) -> None:
         self.catalog = catalog
         self._endpoints = tuple(endpoints)
@@ -62,7 +65,7 @@ class Library:
         self._manifests: dict[str, tuple[Manifest, bytes]] = {}
         self._located: dict[str, dict[str, Placement]] = {}
         self._failed: set[str] = set()  # endpoints whose last document could not be read
-        self._asking = Asking(tell)
+        self._asking = Asking(tell, policy=policy)
 
     def entry(self, package_id: str) -> CatalogEntry:
         """The package's catalog entry.
@@ -164,6 +167,8 @@ class Library:
                 causes=failures,
                 remedy="Run again when the endpoints can be reached.",
             )
+        if behind := [failure for failure in failures if failure.fault is Fault.PROXY]:
+            raise ContentBehindProxyError(message, causes=failures, remedy=behind[0].remedy)
         if any(failure.fault is Fault.AUTH for failure in failures):
             raise ContentRefusedError(
                 message,

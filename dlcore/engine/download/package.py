@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from dlcore.errors import (
+    ContentBehindProxyError,
     ContentNotFoundError,
     ContentRefusedError,
     DlcoreError,
@@ -46,6 +47,8 @@ class PackageDownload:
         self._failures: dict[str, TransferError] = {}
         self._location = ""
         self._attempts = 0
+        self._failing_since_s: float | None = None
+        self._failing_bytes = 0
         self._has_unsynced = False
         self._disk = asyncio.Lock()  # held while a thread syncs or finishes it
         self._path: asyncio.Future[Path] = asyncio.get_running_loop().create_future()
@@ -90,10 +93,16 @@ class PackageDownload:
         """An endpoint failed to serve some of it, or to locate it."""
         self._failures[endpoint] = error
 
-    def begin_attempt(self) -> int:
-        """No endpoint is left for it; how often that has been so."""
+    def begin_attempt(self, now_s: float) -> tuple[int, float]:
+        """No endpoint is left for it.
+
+        Returns:
+            How often that has been so, and for how many seconds nothing of it has arrived.
+        """
         self._attempts += 1
-        return self._attempts
+        if self._failing_since_s is None or self._verified_bytes != self._failing_bytes:
+            self._failing_since_s, self._failing_bytes = now_s, self._verified_bytes
+        return self._attempts, now_s - self._failing_since_s
 
     # What is there
 
@@ -201,9 +210,11 @@ class PackageDownload:
                 message = why  # it names the file
             return IntegrityError(message, remedy=_WRONG_HERE if is_own else _WRONG_ELSEWHERE)
         kind = ExhaustedError
+        remedy = "What was verified is kept: run again when an endpoint can serve the package."
         if Fault.AUTH in faults:
             kind = ContentRefusedError
+        elif behind := [cause for cause in causes if cause.fault is Fault.PROXY]:
+            kind, remedy = ContentBehindProxyError, f"{behind[0].remedy} {remedy}"
         elif faults == {Fault.NOT_FOUND}:
             kind = ContentNotFoundError
-        remedy = "What was verified is kept: run again when an endpoint can serve the package."
         return kind(message, causes=tuple(causes), remedy=remedy)

@@ -13,10 +13,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-import msgspec
-
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.package import PackageDownload
+from dlcore.engine.download.retry import Retry as Retry
 from dlcore.engine.download.tasks import Tasks
 from dlcore.engine.event_bus import EventBus
 from dlcore.engine.events import DownloadRetried, PackageFailed, PackageReady, PackageStarted
@@ -38,21 +37,6 @@ Locate: TypeAlias = Callable[[str, Manifest, Found], Awaitable[None]]
 logger = logging.getLogger(__name__)
 
 
-class Retry(msgspec.Struct, frozen=True):
-    """How often a package is tried again when no endpoint is left for it.
-
-    Attributes:
-        count: Retries after the first attempt.
-        delay_s: Seconds before each.
-
-    Source: Microsoft Learn, "Task sequence variables": SMSTSDownloadRetryCount (default 2) and
-    SMSTSDownloadRetryDelay (default 15 seconds).
-    """
-
-    count: int = 2
-    delay_s: float = 15.0
-
-
 class Packages:
     """Begins, finishes, retries and gives up packages.
 
@@ -63,6 +47,7 @@ class Packages:
         bus: Hears what happens.
         tasks: Runs what takes time.
         reserve: Free space that is left on the disk of each store.
+        random: Returns a number in ``[0, 1)``; spreads the retries of many clients.
     """
 
     def __init__(
@@ -73,8 +58,11 @@ class Packages:
         bus: EventBus,
         tasks: Tasks,
         reserve: Reserve,
+        random: Callable[[], float],
     ) -> None:
         self._reserve = reserve
+        self._random = random
+        self._now_s = asyncio.get_running_loop().time
         self._scheduler = scheduler
         self._locate = locate
         self._endpoints = endpoints
@@ -233,10 +221,12 @@ class Packages:
         package = self._begun[event.package]
         failures = self._endpoints.last_failures(event.dropped)
         error = package.exhausted(event.missing_blocks, failures)
-        attempt = package.begin_attempt()
+        attempt, failing_s = package.begin_attempt(self._now_s())
+        wait_s = self._retry.wait_s(attempt, failing_s, self._random())
         # What every endpoint serves wrong will not be right a moment later.
-        if attempt <= self._retry.count and not isinstance(error, IntegrityError):
-            self._tasks.spawn(self._try_again(package, attempt))
+        if wait_s is not None and not isinstance(error, IntegrityError):
+            self._tell_retry(package, attempt, wait_s, failing_s)
+            self._tasks.spawn(self._try_again(package, wait_s))
             return
         self._apply(self._scheduler.forget(package.package_id))
         self._forget_buffers(package.package_id)
@@ -254,11 +244,16 @@ class Packages:
         logger.info("package %s is ready", package.package_id)
         self._bus.emit(PackageReady(package.package_id, str(plain_path(path))))
 
-    async def _try_again(self, package: PackageDownload, attempt: int) -> None:
-        retry = self._retry
+    def _tell_retry(
+        self, package: PackageDownload, attempt: int, wait_s: float, failing_s: float
+    ) -> None:
         logger.warning("package %s: no endpoint is left for it", package.package_id)
-        self._bus.emit(DownloadRetried(package.package_id, attempt, retry.count, retry.delay_s))
-        await asyncio.sleep(retry.delay_s)
+        retry, name = self._retry, package.package_id
+        left_s = retry.left_s(failing_s)
+        self._bus.emit(DownloadRetried(name, attempt, retry.count, wait_s, left_s))
+
+    async def _try_again(self, package: PackageDownload, wait_s: float) -> None:
+        await asyncio.sleep(wait_s)
         if package.package_id in self._finished:  # by an endpoint that came back meanwhile
             return
         self._apply(self._scheduler.retry(package.package_id))

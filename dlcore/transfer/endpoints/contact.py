@@ -16,8 +16,6 @@ from dlcore.errors import TransferError
 from dlcore.printable import printable
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.headers import parse_date
-from dlcore.transfer.http.proxies import proxy_of, source_of
-from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.response import Response
 from dlcore.transfer.http.urls import exact_url
 
@@ -60,10 +58,10 @@ async def contact(
     """
     target = exact_url(url)
     host = target.raw_host or ""
-    proxy = proxy_of(target.scheme, host)
+    proxy = client.proxy_for(target)
     found = Contact(target.scheme, host)
     if proxy:
-        found = Contact(target.scheme, host, redact(proxy), source_of(target.scheme))
+        found = Contact(target.scheme, host, proxy[0].url, proxy[1])
     else:
         found = await _looked_up(found, target.port or 0)
         if found.lookup_fault:

@@ -2,9 +2,9 @@
 
 Guarantees: a secret is never part of a message, a repr or a setting, also if someone has put it
 where the name of its place belongs. It is one line of printable ASCII, so it can be sent in a
-header or a query. A file that other users can read or change is refused before it is read. The file
-may be a link: what counts is the file that it leads to. It may be saved as Windows PowerShell and
-editors of Windows save text.
+header or a query; a password may be any line of text. A file that other users can read or change is
+refused before it is read. The file may be a link: what counts is the file that it leads to. It may
+be saved as Windows PowerShell and editors of Windows save text.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _HIDDEN = "***"
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _LIKE_A_SECRET = re.compile(r"sig=|(^|/|\\)eyJ")  # a signature; a JSON web token, in base64
 _ONE_LINE = re.compile(r"[\x21-\x7e]+")
+_LINE_OF_TEXT = re.compile(r"[^\x00-\x1f\x7f]+")
 
 
 def secret_of(endpoint: str, what: str, *, file: str, env: str) -> Secret | None:
@@ -41,6 +42,19 @@ def secret_of(endpoint: str, what: str, *, file: str, env: str) -> Secret | None
     Raises:
         ConfigError: Both places are named.
     """
+    return _reader(endpoint, what, file, env, is_text=False)
+
+
+def password_of(endpoint: str, what: str, *, file: str, env: str) -> Secret | None:
+    """The same for a password or passphrase, which may have spaces and letters of any alphabet.
+
+    Raises:
+        ConfigError: Both places are named.
+    """
+    return _reader(endpoint, what, file, env, is_text=True)
+
+
+def _reader(endpoint: str, what: str, file: str, env: str, *, is_text: bool) -> Secret | None:
     if file and env:
         raise ConfigError(
             f"endpoint {endpoint}: both {what}_file and {what}_env are set",
@@ -51,11 +65,13 @@ def secret_of(endpoint: str, what: str, *, file: str, env: str) -> Secret | None
     place = f"{what}_file {_shown_file(file)}" if file else f"{what}_env {_shown_env(env)}"
 
     def read() -> str:
-        text = (_read_file(endpoint, place, file) if file else os.environ.get(env, "")).strip()
-        if not _ONE_LINE.fullmatch(text):
+        text = read_private(endpoint, place, file) if file else os.environ.get(env, "")
+        text = text.rstrip("\r\n") if is_text else text.strip()
+        if not (_LINE_OF_TEXT if is_text else _ONE_LINE).fullmatch(text):
+            kind = "text" if is_text else "printable ASCII"
             raise ConfigError(
-                f"endpoint {endpoint}: {place} does not hold one line of printable ASCII",
-                remedy=f"Put the {what} there, and nothing else.",
+                f"endpoint {endpoint}: {place} does not hold one line of {kind}",
+                remedy=f"Put the {what.replace('_', ' ')} there, and nothing else.",
             )
         return text
 
@@ -72,7 +88,17 @@ def _shown_file(path: str) -> str:
     return _HIDDEN if _LIKE_A_SECRET.search(path) else path
 
 
-def _read_file(endpoint: str, place: str, file: str) -> str:
+def read_private(endpoint: str, place: str, file: str) -> str:
+    """Read a file with secrets, after a look at who else can.
+
+    Args:
+        endpoint: Name of the endpoint, for messages.
+        place: The setting and its file, for messages.
+        file: Path of the file.
+
+    Raises:
+        ConfigError: It is open to others, or cannot be read.
+    """
     try:
         with Path(file).open("rb") as opened:
             if is_open_to_others(file, opened.fileno()):

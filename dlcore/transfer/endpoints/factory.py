@@ -21,6 +21,7 @@ from dlcore.transfer.endpoints.contact import Contact, contact
 from dlcore.transfer.endpoints.credentials import secret_of
 from dlcore.transfer.endpoints.distribution_point import DistributionPointEndpoint
 from dlcore.transfer.endpoints.folder import FolderEndpoint
+from dlcore.transfer.endpoints.keyring import Keyring
 from dlcore.transfer.endpoints.named_urls import checked_bucket_url, checked_url
 from dlcore.transfer.endpoints.web_server import WebServerEndpoint
 from dlcore.transfer.http.addresses import Reach
@@ -30,7 +31,7 @@ from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.urls import is_protected
 from dlcore.transfer.interface import Endpoint, Observer, ignore
 
-_MAY_USE_PLAIN_HTTP = {EndpointKind.DP, EndpointKind.HTTP}  # neither is sent a credential
+_MAY_USE_PLAIN_HTTP = {EndpointKind.DP, EndpointKind.HTTP}  # without a credential
 
 
 def open_endpoint(
@@ -62,10 +63,15 @@ def open_endpoint(
     if settings.kind is EndpointKind.BUCKET:
         return _open_bucket(settings, pool, observer, clock)
     base_url = _base_url(settings)
-    client = _client(settings, pool, follows_redirects=settings.kind is EndpointKind.HTTP)
+    _refuse_login(settings)
+    keyring = _keyring(settings)
+    client = keyring.client(
+        settings.name, pool, follows_redirects=settings.kind is EndpointKind.HTTP
+    )
     match settings.kind:
         case EndpointKind.HTTP:
-            return WebServerEndpoint(settings.name, base_url, client)
+            shown = keyring.authorization(settings.name, base_url, observer=observer)
+            return WebServerEndpoint(settings.name, base_url, client, shown)
         case EndpointKind.BLOB:
             sas = secret_of(settings.name, "sas", file=settings.sas_file, env=settings.sas_env)
             return BlobEndpoint(settings.name, base_url, sas, client, observer)
@@ -74,7 +80,7 @@ def open_endpoint(
                 settings.name, base_url, client, connections=settings.connections
             )
         case EndpointKind.CMG | EndpointKind.CLOUD_DP:
-            return _open_cmg(settings, base_url, pool, observer, clock)
+            return _open_cmg(settings, base_url, client, keyring, pool, observer, clock)
 
 
 def try_credentials(settings: EndpointSettings) -> str:
@@ -114,7 +120,7 @@ async def contact_endpoint(settings: EndpointSettings) -> Contact | None:
     Raises:
         ConfigError: The settings cannot be used.
     """
-    client = _client(settings, ConnectionPool())
+    client = _keyring(settings).client(settings.name)
     try:
         url = await _contact_url(settings)
         return await contact(url, client) if url else None
@@ -130,13 +136,16 @@ def _open_bucket(
 ) -> BucketEndpoint:
     url = checked_bucket_url(settings.name, settings.url)
     bucket = StoredBucket(url, settings.name)
-    client = _client(settings, pool)
+    _refuse_login(settings)
+    client = _keyring(settings).client(settings.name, pool)
     return BucketEndpoint(settings.name, bucket, client, observer=observer, clock=clock)
 
 
 def _open_cmg(
     settings: EndpointSettings,
     base_url: str,
+    client: HttpClient,
+    keyring: Keyring,
     pool: ConnectionPool,
     observer: Observer,
     clock: Callable[[], float],
@@ -152,30 +161,34 @@ def _open_cmg(
         settings.kind,
         base_url,
         token,
-        _client(settings, pool),
-        public_client=_client(settings, pool, reach=Reach.PUBLIC),
+        client,
+        public_client=keyring.client(settings.name, pool, reach=Reach.PUBLIC),
         content_hosts=settings.content_hosts,
         observer=observer,
         clock=clock,
     )
 
 
-def _client(
-    settings: EndpointSettings,
-    pool: ConnectionPool,
-    *,
-    reach: Reach = Reach.ANY,
-    follows_redirects: bool = False,
-) -> HttpClient:
-    if settings.ca_file:
-        pool.tls_context(settings.ca_file)  # refuses a bad file now, not at the first request
-    return HttpClient(
-        settings.name,
-        pool,
-        ca_file=settings.ca_file,
-        reach=reach,
-        follows_redirects=follows_redirects,
-    )
+def _refuse_login(settings: EndpointSettings) -> None:
+    """Refuse what would not be shown to a server of this kind."""
+    web = settings.web
+    named = {
+        "user": web.user,
+        "password": web.password_file or web.password_env,
+        "headers": web.headers,
+        "credential_command": web.credential_command,
+    }
+    unused = [name for name, value in named.items() if value]
+    if unused and settings.kind is not EndpointKind.HTTP:
+        raise ConfigError(
+            f"endpoint {settings.name}: {' and '.join(unused)} cannot be used with an endpoint of"
+            f" kind {settings.kind}",
+            remedy="Leave it out: only endpoints of kind http are shown logins and headers.",
+        )
+
+
+def _keyring(settings: EndpointSettings) -> Keyring:
+    return Keyring(settings.web, settings.url, ca_file=settings.ca_file, name=settings.name)
 
 
 async def _contact_url(settings: EndpointSettings) -> str:

@@ -5,7 +5,7 @@ Guarantees: a URL that cannot be used is refused before any request.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,18 +13,22 @@ from urllib.parse import unquote, urlsplit
 from yarl import URL
 
 from dlcore.buckets import StoredBucket
+from dlcore.digests import SHA_256
 from dlcore.errors import ConfigError
 from dlcore.extras import require
 from dlcore.file_urls import is_file_url, path_of_file_url
 from dlcore.model import BUCKET_SCHEMES
+from dlcore.transfer.endpoints.authorization import Authorization
 from dlcore.transfer.endpoints.bucket import BucketEndpoint
 from dlcore.transfer.endpoints.folder import FolderEndpoint
+from dlcore.transfer.endpoints.keyring import Keyring
 from dlcore.transfer.endpoints.probe import Probed, probe
+from dlcore.transfer.endpoints.spooled_file import SpooledFile
 from dlcore.transfer.endpoints.web_server import UrlEndpoint
 from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.pool import ConnectionPool
-from dlcore.transfer.http.readers import read_document
+from dlcore.transfer.http.readers import read_document, read_stream
 from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.urls import exact_url, is_loopback, origin_of
 from dlcore.transfer.interface import Endpoint
@@ -35,7 +39,7 @@ def open_urls(
     urls: Mapping[str, str],
     *,
     pool: ConnectionPool | None = None,
-    ca_file: str = "",
+    keyring: Keyring | None = None,
     sends_ranges: bool = True,
     is_led_to: bool = False,
 ) -> Endpoint:
@@ -45,7 +49,7 @@ def open_urls(
         name: Name of the endpoint.
         urls: URL of each object, by the object's name; all at one server, bucket or computer.
         pool: The connections that all endpoints of the process share; new ones if None.
-        ca_file: PEM file of the authorities to trust; empty for the system's store.
+        keyring: What opens the server.
         sends_ranges: Whether the server sends parts of them, as far as is known (`probe_url`).
         is_led_to: Whether a server named the URLs, which may not lead to this machine then.
 
@@ -56,20 +60,21 @@ def open_urls(
     if is_file_url(first):
         return _files(name, urls)
     if is_bucket_url(first):
-        return _objects(name, urls, pool, ca_file)
+        return _objects(name, urls, pool, keyring)
     for url in urls.values():
         checked_url(name, url)
-    reach = Reach.OTHER_MACHINES if is_led_to else Reach.ANY
-    client = HttpClient(name, pool, ca_file=ca_file, reach=reach, follows_redirects=True)
-    return UrlEndpoint(name, dict(urls), client, sends_ranges=sends_ranges)
+    client, shown = _web(name, first, keyring, pool, is_led_to=is_led_to)
+    return UrlEndpoint(name, dict(urls), client, shown, sends_ranges=sends_ranges)
 
 
-async def probe_url(url: str, *, ca_file: str = "", pool: ConnectionPool | None = None) -> Probed:
+async def probe_url(
+    url: str, *, keyring: Keyring | None = None, pool: ConnectionPool | None = None
+) -> Probed:
     """Find out the length and name of what is at a URL.
 
     Args:
         url: Absolute; an http or https URL is sent exactly as given.
-        ca_file: PEM file of the authorities to trust; empty for the system's store.
+        keyring: What opens the server.
         pool: The connections to use; new ones if None.
 
     Raises:
@@ -81,23 +86,23 @@ async def probe_url(url: str, *, ca_file: str = "", pool: ConnectionPool | None 
         endpoint = FolderEndpoint("file", path.parent)
         return Probed(await endpoint.length_bytes(path.name), True, path.name)
     if is_bucket_url(url):
-        async with aclosing(_objects(_host(url), {"": url}, pool, ca_file)) as bucket:
+        async with aclosing(_objects(_host(url), {"": url}, pool, keyring)) as bucket:
             return await bucket.probe(key_of(url))
     name = checked_url("url", url).raw_host or ""
-    client = HttpClient(name, pool, ca_file=ca_file, follows_redirects=True)
+    client, shown = _web(name, url, keyring, pool)
     async with aclosing(client):
-        return await probe(url, client)
+        return await shown.use(lambda headers: probe(url, client, headers))
 
 
 async def read_url(
-    url: str, limit_bytes: int, *, ca_file: str = "", is_led_to: bool = False
+    url: str, limit_bytes: int, *, keyring: Keyring | None = None, is_led_to: bool = False
 ) -> bytes:
     """Read a short document at a URL.
 
     Args:
         url: Absolute; an http or https URL is sent exactly as given.
         limit_bytes: Longest document to accept.
-        ca_file: PEM file of the authorities to trust; empty for the system's store.
+        keyring: What opens the server.
         is_led_to: Whether a server named the URL, which may not lead to this machine then.
 
     Raises:
@@ -108,13 +113,50 @@ async def read_url(
         path = Path(path_of_file_url(url))
         return await FolderEndpoint("file", path.parent).read_document(path.name, limit_bytes)
     if is_bucket_url(url):
-        async with aclosing(_objects(_host(url), {"": url}, None, ca_file)) as bucket:
+        async with aclosing(_objects(_host(url), {"": url}, None, keyring)) as bucket:
             return await bucket.read_object(key_of(url), limit_bytes)
     name = checked_url("url", url).raw_host or ""
-    reach = Reach.OTHER_MACHINES if is_led_to else Reach.ANY
-    client = HttpClient(name, ca_file=ca_file, reach=reach, follows_redirects=True)
+    client, shown = _web(name, url, keyring, None, is_led_to=is_led_to)
     async with aclosing(client):
-        return await read_document(client, url, limit_bytes)
+        return await shown.use(
+            lambda headers: read_document(client, url, limit_bytes, headers=headers)
+        )
+
+
+async def spool_url(
+    url: str,
+    folder: Path,
+    check: Callable[[int], None],
+    algorithm: str = SHA_256,
+    *,
+    keyring: Keyring | None = None,
+) -> SpooledFile:
+    """Read what is at a URL, and how long nobody says, into a file without a name.
+
+    Args:
+        url: Absolute, http or https; sent exactly as given.
+        folder: On the disk that gets the file; exists.
+        check: Called with the length so far before more is written; raises what ends that.
+        algorithm: Of the digest that is reckoned.
+        keyring: What opens the server.
+
+    Raises:
+        ConfigError: The URL or the file cannot be used.
+        TransferError: The server cannot be reached, refuses, or breaks off.
+        StorageError: The disk failed.
+    """
+    name = checked_url("url", url).raw_host or ""
+    client, shown = _web(name, url, keyring, None)
+    spooled = SpooledFile(name, folder, check, algorithm)
+    try:
+        await shown.use(lambda headers: read_stream(client, url, spooled.write, headers=headers))
+        await spooled.end()
+    except BaseException:
+        await spooled.aclose()
+        raise
+    finally:
+        await client.aclose()
+    return spooled
 
 
 def is_same_origin(url: str, other: str) -> bool:
@@ -182,13 +224,28 @@ def _host(url: str) -> str:
     return redact(url).partition("://")[2].partition("/")[0] or "bucket"
 
 
+def _web(
+    name: str,
+    url: str,
+    keyring: Keyring | None,
+    pool: ConnectionPool | None,
+    *,
+    is_led_to: bool = False,
+) -> tuple[HttpClient, Authorization]:
+    """A client of a web server, and what it is shown: nothing, if another server named the URL."""
+    keyring = keyring or Keyring()
+    reach = Reach.OTHER_MACHINES if is_led_to else Reach.ANY
+    client = keyring.client(name, pool, reach=reach, follows_redirects=True)
+    return client, (Keyring() if is_led_to else keyring).authorization(name, url)
+
+
 def _files(name: str, urls: Mapping[str, str]) -> FolderEndpoint:
     files = {item: Path(path_of_file_url(url)) for item, url in urls.items()}
     return FolderEndpoint(name, next(iter(files.values())).parent, files=files)
 
 
 def _objects(
-    name: str, urls: Mapping[str, str], pool: ConnectionPool | None, ca_file: str
+    name: str, urls: Mapping[str, str], pool: ConnectionPool | None, keyring: Keyring | None
 ) -> BucketEndpoint:
     for url in urls.values():
         checked_bucket_url(name, url)
@@ -199,6 +256,6 @@ def _objects(
             )
     scheme, _, rest = next(iter(urls.values())).partition("://")
     bucket = StoredBucket(f"{scheme.lower()}://{rest.partition('/')[0]}", name)
-    client = HttpClient(name, pool, ca_file=ca_file)
+    client = (keyring or Keyring()).client(name, pool)
     keys = {item: key_of(url) for item, url in urls.items()}
     return BucketEndpoint(name, bucket, client, keys=keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 import msgspec
@@ -10,14 +11,13 @@ from dlcore.errors import Fault
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.headers import (
     WANT_DIGEST,
-    parse_content_length,
     parse_content_range,
     parse_digest,
     parse_repr_digest,
     range_header,
 )
 from dlcore.transfer.http.links import links_of
-from dlcore.transfer.http.readers import check_content_coding
+from dlcore.transfer.http.readers import announced_length, check_content_coding
 from dlcore.transfer.http.response import Redirect, Response
 from dlcore.transfer.http.suggested_name import suggested_name
 
@@ -26,7 +26,7 @@ class Probed(msgspec.Struct, frozen=True):
     """What a server says about a URL.
 
     Attributes:
-        length_bytes: Length of the whole.
+        length_bytes: Length of the whole; None if the server does not say.
         accepts_ranges: Whether the server can send parts of it.
         name: Last component of the URL's path. May be empty, and may be unsafe as a file name.
         suggested_name: The name that the server gives it; the same holds.
@@ -35,7 +35,7 @@ class Probed(msgspec.Struct, frozen=True):
         mirrors: URLs of the same content elsewhere, as they say.
     """
 
-    length_bytes: int
+    length_bytes: int | None
     accepts_ranges: bool
     name: str
     suggested_name: str = ""
@@ -44,34 +44,49 @@ class Probed(msgspec.Struct, frozen=True):
     mirrors: tuple[str, ...] = ()
 
 
-async def probe(url: str, client: HttpClient) -> Probed:
+async def probe(url: str, client: HttpClient, headers: Mapping[str, str] | None = None) -> Probed:
     """Ask with ``HEAD``, and with ``GET`` for the first byte if that does not tell everything.
 
+    Args:
+        url: Sent exactly as given.
+        client: Sends the requests.
+        headers: Further request headers.
+
     Raises:
-        TransferError: The server cannot be reached, refuses, or does not say the length.
+        TransferError: The server cannot be reached or refuses, or sends ranges of something whose
+            length it does not say.
     """
-    with await client.request("HEAD", url, headers=WANT_DIGEST) as response:
-        length_bytes = _content_length(response)
-        if response.status == 200 and length_bytes is not None and _offers_ranges(response):
+    asked = {**(headers or {}), **WANT_DIGEST}
+    with await client.request("HEAD", url, headers=asked) as response:
+        if response.status == 200:
             check_content_coding(response)
+        length_bytes = announced_length(response)
+        if response.status == 200 and length_bytes is not None and _offers_ranges(response):
             return _probed(url, response, length_bytes, accepts_ranges=True)
-    return await probe_part(url, client)
+    return await probe_part(url, client, headers)
 
 
-async def probe_part(url: str, client: HttpClient) -> Probed:
+async def probe_part(
+    url: str, client: HttpClient, headers: Mapping[str, str] | None = None
+) -> Probed:
     """Ask with ``GET`` for the first byte, where ``HEAD`` is not allowed.
+
+    Args:
+        url: As in `probe`.
+        client: As in `probe`.
+        headers: As in `probe`.
 
     Raises:
         TransferError: As `probe`.
     """
-    headers = {**WANT_DIGEST, **range_header(0, 1)}
-    with await client.request("GET", url, headers=headers) as response:
+    asked = {**(headers or {}), **WANT_DIGEST, **range_header(0, 1)}
+    with await client.request("GET", url, headers=asked) as response:
         if response.status not in {200, 206, 416}:
             raise await response.status_error()
         check_content_coding(response)
         is_partial = response.status == 206
-        length_bytes = _total(response) if is_partial else _content_length(response)
-        if length_bytes is None or response.status == 416:
+        length_bytes = _total(response) if is_partial else announced_length(response)
+        if response.status == 416 or (is_partial and length_bytes is None):
             raise response.error(
                 Fault.RANGE,
                 "the server does not say how long this file is",
@@ -80,7 +95,9 @@ async def probe_part(url: str, client: HttpClient) -> Probed:
         return _probed(url, response, length_bytes, accepts_ranges=is_partial)
 
 
-def _probed(url: str, response: Response, length_bytes: int, *, accepts_ranges: bool) -> Probed:
+def _probed(
+    url: str, response: Response, length_bytes: int | None, *, accepts_ranges: bool
+) -> Probed:
     said = [*response.redirects, Redirect(response.url, response.headers)]
     links = [links_of(each.url, each.headers.getall("Link", [])) for each in said]
     return Probed(
@@ -103,10 +120,6 @@ def _sha256(said: Redirect) -> bytes:
 
 def _offers_ranges(response: Response) -> bool:
     return response.headers.get("Accept-Ranges", "").strip().lower() == "bytes"
-
-
-def _content_length(response: Response) -> int | None:
-    return parse_content_length(response.headers.get("Content-Length", ""))
 
 
 def _total(response: Response) -> int | None:

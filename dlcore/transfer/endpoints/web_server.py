@@ -1,7 +1,7 @@
 """A web server with the published layout below a base URL, or objects at URLs of their own.
 
 Guarantees: those of `dlcore.transfer.interface`. A server without byte ranges serves, too. Plain
-http is allowed: blocks are verified against the manifest, and no credential is sent.
+http is allowed: blocks are verified against the manifest, and no credential is sent over it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, Manifest, object_key
+from dlcore.transfer.endpoints.authorization import Authorization
 from dlcore.transfer.endpoints.placement import (
     PackagePlacement,
     ReadSpan,
@@ -30,18 +31,25 @@ class WebServerEndpoint:
         name: Name of the endpoint.
         base_url: Without a trailing slash.
         client: Sends the requests.
+        authorization: What the server is shown.
     """
 
     kind = EndpointKind.HTTP
 
-    def __init__(self, name: str, base_url: str, client: HttpClient) -> None:
+    def __init__(
+        self, name: str, base_url: str, client: HttpClient, authorization: Authorization
+    ) -> None:
         self.name = name
         self._base_url = base_url
         self._client = client
+        self._authorization = authorization
 
     async def read_document(self, key: str, limit_bytes: int) -> bytes:
         """Read a published document; see `dlcore.transfer.interface.Endpoint.read_document`."""
-        return await read_document(self._client, join_key(self._base_url, key), limit_bytes)
+        url = join_key(self._base_url, key)
+        return await self._authorization.use(
+            lambda headers: read_document(self._client, url, limit_bytes, headers=headers)
+        )
 
     async def locate(self, manifest: Manifest) -> PackagePlacement:
         """All objects, without asking; a missing one is ``NOT_FOUND`` when it is read."""
@@ -49,10 +57,12 @@ class WebServerEndpoint:
         def url_of(name: str) -> str:
             return join_key(self._base_url, object_key(name))
 
-        return _placement(self._client, manifest, all_objects(manifest), url_of)
+        held = all_objects(manifest)
+        return _placement(self._client, self._authorization, manifest, held, url_of)
 
     async def aclose(self) -> None:
         """Close all connections. Idempotent."""
+        await self._authorization.aclose()
         await self._client.aclose()
 
 
@@ -63,17 +73,25 @@ class UrlEndpoint:
         name: Name of the endpoint.
         urls: URL of each object, by the object's name.
         client: Sends the requests.
+        authorization: What the server is shown.
         sends_ranges: Whether the server sends parts of them, as far as is known.
     """
 
     kind = EndpointKind.HTTP
 
     def __init__(
-        self, name: str, urls: Mapping[str, str], client: HttpClient, *, sends_ranges: bool = True
+        self,
+        name: str,
+        urls: Mapping[str, str],
+        client: HttpClient,
+        authorization: Authorization,
+        *,
+        sends_ranges: bool = True,
     ) -> None:
         self.name = name
         self._urls = urls
         self._client = client
+        self._authorization = authorization
         self._sends_ranges = sends_ranges
 
     async def read_document(self, key: str, limit_bytes: int) -> bytes:
@@ -89,6 +107,7 @@ class UrlEndpoint:
         held = objects_named(manifest, self._urls, self.name)
         return _placement(
             self._client,
+            self._authorization,
             manifest,
             held,
             lambda name: self._urls[name],
@@ -97,11 +116,13 @@ class UrlEndpoint:
 
     async def aclose(self) -> None:
         """Close all connections. Idempotent."""
+        await self._authorization.aclose()
         await self._client.aclose()
 
 
 def _placement(
     client: HttpClient,
+    authorization: Authorization,
     manifest: Manifest,
     held: frozenset[int],
     url_of: Callable[[str], str],
@@ -115,14 +136,17 @@ def _placement(
     def reader(*, from_beginning: bool) -> ReadSpan:
         async def read(index: int, span: tuple[int, int], writer: SinkWriter) -> None:
             wanted = manifest.objects[index]
-            await read_range(
-                client,
-                url_of(wanted.name),
-                span,
-                wanted.length_bytes,
-                writer,
-                from_beginning=from_beginning,
-                version=versions.get(index),
+            await authorization.use(
+                lambda headers: read_range(
+                    client,
+                    url_of(wanted.name),
+                    span,
+                    wanted.length_bytes,
+                    writer,
+                    headers=headers,
+                    from_beginning=from_beginning,
+                    version=versions.get(index),
+                )
             )
 
         return read

@@ -98,7 +98,7 @@ def borrow_connection(response: aiohttp.ClientResponse) -> BorrowedConnection | 
     if connection is None or content.is_eof() or content.exception() is not None:
         return None
     transport, handler = connection.transport, connection.protocol
-    if type(handler) is not ResponseHandler or transport is None:
+    if not isinstance(handler, ResponseHandler) or transport is None:
         return None
     if type(transport).__module__ not in _KNOWN_TRANSPORTS and not is_proactor(transport):
         return None

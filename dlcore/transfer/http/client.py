@@ -28,12 +28,14 @@ from dlcore.transfer.http.exchanges import OpenExchange
 from dlcore.transfer.http.faults import NETWORK_ERRORS, REMEDIES, error_of_exception
 from dlcore.transfer.http.following import Following
 from dlcore.transfer.http.pool import ConnectionPool
-from dlcore.transfer.http.proxies import proxy_of
+from dlcore.transfer.http.proxies import Proxies, Proxy
+from dlcore.transfer.http.proxy_faults import error_of_proxy
 from dlcore.transfer.http.redirect_memory import RedirectMemory
 from dlcore.transfer.http.redirects import Route
 from dlcore.transfer.http.response import Response
 from dlcore.transfer.http.semaphore import ResizableSemaphore
-from dlcore.transfer.http.urls import exact_url
+from dlcore.transfer.http.tls import ClientCertificate
+from dlcore.transfer.http.urls import exact_url, origin_of
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +53,8 @@ class HttpClient:
         reach: Which addresses to connect to. A proxy looks the names up itself, so behind one it is
             the proxy that decides.
         follows_redirects: Whether redirects are followed.
+        certificate: What this client shows to the one server that it is for.
+        proxies: Which proxy to use for a host; as the environment says if None.
 
     Attributes:
         endpoint: Name of the endpoint.
@@ -65,12 +69,16 @@ class HttpClient:
         ca_file: str = "",
         reach: Reach = Reach.ANY,
         follows_redirects: bool = False,
+        certificate: ClientCertificate | None = None,
+        proxies: Proxies | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._pool = pool or ConnectionPool()
         self.policy = self._pool.policy
         self._ca_file = ca_file
         self._reach = reach
+        self._certificate = certificate
+        self._proxies = proxies or Proxies()
         memory = RedirectMemory(self.policy) if follows_redirects else None
         self._following = Following(endpoint, self._send, memory) if memory else None
         self._is_closed = False
@@ -130,18 +138,20 @@ class HttpClient:
         if is_logged:
             self._log_exchange(method, route, "is sent")
         exchange = self._exchange(method, route)
+        proxy = self._proxies.proxy_for(target.scheme, target.raw_host or "")
+        session = self._session(route, proxy)
+        options: dict[str, Any] = {"headers": headers, "ssl": self._tls(target, proxy)}
+        if proxy and not proxy.is_socks:
+            options["proxy"] = proxy.url_with_login
         try:
-            proxy = proxy_of(target.scheme, target.raw_host or "")
-            session = self._session(self._reach_of(route) if proxy is None else Reach.ANY)
-            tls = self._tls(target, proxy)
             async with timeout:
-                raw = await _send_again_if_stale(
-                    session, method, target, headers=headers, ssl=tls, proxy=proxy
-                )
+                raw = await _send_again_if_stale(session, method, target, **options)
         except NETWORK_ERRORS as error:
             if isinstance(error, aiohttp.ClientConnectorError):
                 self._pool.forget_address(target)
-            failure = self._failure(method, route, error, has_timed_out=timeout.expired())
+            failure = self._failure(
+                method, route, _unwrapped(error), has_timed_out=timeout.expired(), proxy=proxy
+            )
         except asyncio.CancelledError:
             if exchange:
                 exchange.end(None, None)
@@ -149,10 +159,7 @@ class HttpClient:
         else:
             if is_logged:
                 self._log_exchange(method, route, f"was answered {raw.status}")
-            is_proxied = proxy is not None
-            return Response(
-                self.endpoint, raw, route, self.policy, is_proxied=is_proxied, exchange=exchange
-            )
+            return Response(self.endpoint, raw, route, self.policy, proxy=proxy, exchange=exchange)
         if exchange:
             exchange.end(None, failure.fault)
         raise failure
@@ -163,24 +170,45 @@ class HttpClient:
         now_s = asyncio.get_running_loop().time
         return OpenExchange(self._pool.observe, self.endpoint, method, route.url, now_s)
 
+    def proxy_for(self, target: URL) -> tuple[Proxy, str] | None:
+        """The proxy that leads to a URL, and where it is set; None to connect directly.
+
+        Raises:
+            ConfigError: The proxy's setting cannot be used.
+        """
+        proxy = self._proxies.proxy_for(target.scheme, target.raw_host or "")
+        return (proxy, self._proxies.source_for(target.scheme)) if proxy else None
+
     def _reach_of(self, route: Route) -> Reach:
         return route.reach if self._reach is Reach.ANY else self._reach
 
-    def _tls(self, target: URL, proxy: str | None) -> ssl.SSLContext | bool:
+    def _tls(self, target: URL, proxy: Proxy | None) -> ssl.SSLContext | bool:
         """The TLS context. It is made for https only, because reading the authorities is slow."""
-        if "https" in {target.scheme, urlsplit(proxy or "").scheme}:
+        if target.scheme == "https":
+            own = self._certificate
+            is_own = own is not None and own.origin == origin_of(target)
+            return self._pool.tls_context(self._ca_file, own if is_own else None)
+        if proxy and urlsplit(proxy.url).scheme == "https":
             return self._pool.tls_context(self._ca_file)
         return True
 
-    def _session(self, reach: Reach) -> aiohttp.ClientSession:
+    def _session(self, route: Route, proxy: Proxy | None) -> aiohttp.ClientSession:
         if self._is_closed:
             raise TransferError(
                 "the endpoint was closed", fault=Fault.CONNECT, endpoint=self.endpoint
             )
-        return self._pool.session(self, reach)
+        if proxy is None:
+            return self._pool.session(self, self._reach_of(route))
+        return self._pool.session(self, proxy if proxy.is_socks else Reach.ANY)
 
     def _failure(
-        self, method: str, route: Route, error: Exception, *, has_timed_out: bool = False
+        self,
+        method: str,
+        route: Route,
+        error: Exception,
+        *,
+        has_timed_out: bool = False,
+        proxy: Proxy | None = None,
     ) -> TransferError:
         request = f"{method} {route}"
         if has_timed_out:
@@ -190,10 +218,17 @@ class HttpClient:
                 endpoint=self.endpoint,
                 remedy=REMEDIES[Fault.STALL],
             )
-        return error_of_exception(self.endpoint, request, error, has_headers=False)
+        by_proxy = error_of_proxy(self.endpoint, request, error, proxy) if proxy else None
+        return by_proxy or error_of_exception(self.endpoint, request, error, has_headers=False)
 
     def _log_exchange(self, method: str, route: Route, event: str) -> None:
         _log.debug("%s: %s %s %s", self.endpoint, method, route, event)
+
+
+def _unwrapped(error: Exception) -> Exception:
+    """What aiohttp wraps without a word of its own: an error on the way to or behind a proxy."""
+    is_wrapper = type(error) is aiohttp.ClientOSError
+    return error.__cause__ if is_wrapper and isinstance(error.__cause__, OSError) else error
 
 
 async def _send_again_if_stale(

@@ -17,6 +17,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from dlcore.errors import AuthError, Fault, TlsError, TransferError
 from dlcore.printable import printable
 from dlcore.transfer.http.addresses import AddressRefusedError
+from dlcore.transfer.http.alerts import error_of_alert
 from dlcore.transfer.http.headers import parse_date, parse_retry_after_s
 
 NETWORK_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
@@ -105,6 +106,9 @@ def error_of_status(
     if status in {401, 403}:
         return RejectedError(message, endpoint=endpoint, status=status, detail=detail)
     fault = _BY_STATUS.get(status, Fault.REFUSED)
+    remedy = REMEDIES[fault]
+    if status == 400:
+        remedy += " Some servers answer so when they want a client certificate (client_cert)."
     is_portal = 300 <= status < 400 or status == 511
     if is_portal:
         message += ", a redirect: captive portal?"
@@ -113,7 +117,7 @@ def error_of_status(
         fault=fault,
         endpoint=endpoint,
         retry_after_s=_retry_after_s(headers) if fault in {Fault.BUSY, Fault.SERVER} else None,
-        remedy=PORTAL_REMEDY if is_portal else REMEDIES[fault],
+        remedy=PORTAL_REMEDY if is_portal else remedy,
     )
 
 
@@ -145,6 +149,8 @@ def error_of_exception(
         error: One of `NETWORK_ERRORS`.
         has_headers: Whether the headers of the response had arrived.
     """
+    if alert := error_of_alert(endpoint, request, error):
+        return alert
     if isinstance(error, aiohttp.ClientSSLError | ssl.SSLCertVerificationError):
         return _tls_error(endpoint, request, error)
     fault, what = _classify(error, has_headers=has_headers)
@@ -162,8 +168,6 @@ def _classify(error: BaseException, *, has_headers: bool) -> tuple[Fault, str]:
         return Fault.TRUNCATED, "the connection broke in the body"
     if isinstance(getattr(error, "os_error", None), AddressRefusedError):
         return Fault.REFUSED, "no connection"
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return Fault.CONNECT, f"the proxy answered {error.status}"
     if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
         return Fault.REFUSED, "the response is not valid HTTP"
     if isinstance(error, aiohttp.InvalidURL | ValueError):

@@ -11,8 +11,15 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
-COMMON_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "dlcore"}
-"""Sent with every request."""
+COMMON_HEADERS = {
+    "Accept-Encoding": "identity",
+    "Cache-Control": "no-transform",
+    "User-Agent": "dlcore",
+}
+"""Sent with every request.
+
+Source: RFC 9111, section 5.2.1.6: ``no-transform`` asks intermediaries not to change the content.
+"""
 
 WANT_DIGEST = {"Want-Repr-Digest": "sha-256=1"}
 """Asks for the SHA-256 of the whole object. Source: RFC 9530, section 4."""

@@ -13,6 +13,7 @@ loop.
 from __future__ import annotations
 
 import ssl
+from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -22,8 +23,10 @@ from dlcore.transfer.http.aiohttp_internals import forget_broken_connections
 from dlcore.transfer.http.exchanges import observer
 from dlcore.transfer.http.headers import COMMON_HEADERS
 from dlcore.transfer.http.open_files import max_connections
+from dlcore.transfer.http.proxies import Proxy
 from dlcore.transfer.http.semaphore import ResizableSemaphore
-from dlcore.transfer.http.tls import tls_context
+from dlcore.transfer.http.socks import socks_connector
+from dlcore.transfer.http.tls import ClientCertificate, tls_context
 from dlcore.transfer.policy import TransferPolicy
 
 _SOCKET_FACTORIES = {
@@ -50,9 +53,9 @@ class ConnectionPool:
         self._allowed_connections = max_connections()
         self._max_connections = min(self.policy.max_connections_per_host, self._allowed_connections)
         self._host_limits: dict[tuple[str, str, int], ResizableSemaphore] = {}
-        self._tls_contexts: dict[str, ssl.SSLContext] = {}
+        self._tls_contexts: dict[tuple[str, ClientCertificate | None], ssl.SSLContext] = {}
         self._clients: set[object] = set()
-        self._sessions: dict[Reach, aiohttp.ClientSession] = {}
+        self._sessions: dict[Reach | Proxy, aiohttp.ClientSession] = {}
 
     def limit(self, connections: int) -> None:
         """Change the limit of every host at any time; a lower one is reached as ranges end.
@@ -71,31 +74,40 @@ class ConnectionPool:
             self._host_limits[host] = ResizableSemaphore(self._max_connections)
         return self._host_limits[host]
 
-    def tls_context(self, ca_file: str) -> ssl.SSLContext:
-        """The TLS context for an authority file; see `dlcore.transfer.http.tls.tls_context`.
+    def tls_context(
+        self, ca_file: str, certificate: ClientCertificate | None = None
+    ) -> ssl.SSLContext:
+        """The TLS context for these files; see `dlcore.transfer.http.tls.tls_context`.
+
+        Connections that were opened with one context do not serve another.
 
         Raises:
-            ConfigError: The file cannot be used.
+            ConfigError: A file cannot be used.
         """
-        if ca_file not in self._tls_contexts:
-            self._tls_contexts[ca_file] = tls_context(ca_file)
-        return self._tls_contexts[ca_file]
+        used = ca_file, certificate
+        if used not in self._tls_contexts:
+            self._tls_contexts[used] = tls_context(ca_file, certificate)
+        return self._tls_contexts[used]
 
     def join(self, client: object) -> None:
         """Keep connections open until this client, too, has called `leave`."""
         self._clients.add(client)
 
-    def session(self, client: object, reach: Reach = Reach.ANY) -> aiohttp.ClientSession:
+    def session(self, client: object, way: Reach | Proxy = Reach.ANY) -> aiohttp.ClientSession:
         """The session to send requests with; open until every client has called `leave`.
 
         Args:
             client: Who asks.
-            reach: What it may connect to. Sessions of different reach share no connection.
+            way: What it may connect to, or the SOCKS proxy that it connects to. Sessions of
+                different ways share no connection.
+
+        Raises:
+            ConfigError: What speaks SOCKS is not installed.
         """
         self.join(client)
-        if reach not in self._sessions:
-            self._sessions[reach] = _new_session(self.policy, reach)
-        return self._sessions[reach]
+        if way not in self._sessions:
+            self._sessions[way] = _new_session(self.policy, way)
+        return self._sessions[way]
 
     def forget_address(self, url: URL) -> None:
         """Look the host of a URL up again at the next connection: its addresses do not answer."""
@@ -115,13 +127,15 @@ class ConnectionPool:
             await session.close()
 
 
-def _new_session(policy: TransferPolicy, reach: Reach) -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(
-        limit=0,  # the host limits count ranges only: a renewal must not queue behind ranges
-        keepalive_timeout=policy.keepalive_s,
-        ttl_dns_cache=int(policy.name_cache_s),
-        socket_factory=_SOCKET_FACTORIES[reach],
-    )
+def _new_session(policy: TransferPolicy, way: Reach | Proxy) -> aiohttp.ClientSession:
+    # The host limits count ranges only: a renewal must not queue behind ranges.
+    common: dict[str, Any] = {"limit": 0, "keepalive_timeout": policy.keepalive_s}
+    if isinstance(way, Proxy):
+        connector = socks_connector(way, **common)
+    else:
+        connector = aiohttp.TCPConnector(
+            ttl_dns_cache=int(policy.name_cache_s), socket_factory=_SOCKET_FACTORIES[way], **common
+        )
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),

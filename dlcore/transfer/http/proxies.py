@@ -1,4 +1,7 @@
-"""Which proxy to use for a host, from the environment or the system's settings.
+"""Which proxy to use for a host: the one that is set, else that of the environment or the system.
+
+Hosts that the environment excepts (``NO_PROXY``), and this machine, are reached directly, whoever
+names the proxy. ``ALL_PROXY`` counts for schemes that have no variable of their own.
 
 On Windows the settings are those of the user (*Internet Options*), if the environment names no
 proxy. They are read here, because Python's own look at the exceptions asks the name servers for the
@@ -14,31 +17,136 @@ import functools
 import os
 import re
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, getproxies_environment, proxy_bypass
 
+from yarl import URL
+
+from dlcore.errors import ConfigError
+from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.urls import is_loopback
+
+SOCKS_SCHEMES: Final = frozenset({"socks4", "socks4a", "socks5", "socks5h"})
+_SCHEMES: Final = frozenset({"http", "https"}) | SOCKS_SCHEMES
 
 _INTERNET_SETTINGS = r"Software\Microsoft\Windows\CurrentVersion\Internet Settings"
 
 _EXCEPTION = re.compile(r"(?:(?P<scheme>\w+)(?:://|=))?(?P<host>\[.*\]|[^:]*)(?::\d+)?")
 
 
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy, and who this client is there.
+
+    Attributes:
+        url: Scheme, host and port, without a user.
+        user: Who logs in; empty for nobody.
+        password: The password.
+    """
+
+    url: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    @property
+    def is_socks(self) -> bool:
+        """Whether it speaks SOCKS rather than HTTP."""
+        return urlsplit(self.url).scheme in SOCKS_SCHEMES
+
+    @property
+    def url_with_login(self) -> URL:
+        """The URL as aiohttp takes the login; must not be shown."""
+        url = URL(self.url)
+        return url.with_user(self.user).with_password(self.password) if self.user else url
+
+
+class Proxies:
+    """Which proxy leads to a host.
+
+    Args:
+        url: The proxy for all hosts, as it is shown; empty: as the environment or the system says.
+        login: Tells user and password for a proxy whose URL, which it is given, has no password.
+
+    Raises:
+        ConfigError: The URL is not that of a proxy.
+    """
+
+    def __init__(
+        self, url: str = "", login: Callable[[Proxy], tuple[str, str]] | None = None
+    ) -> None:
+        self._set = _read(url, "proxy") if url else None
+        self._login = login
+
+    def proxy_for(self, scheme: str, host: str) -> Proxy | None:
+        """The proxy; None to connect directly.
+
+        Args:
+            scheme: ``http`` or ``https``.
+            host: Name or address of the host, without a port.
+
+        Raises:
+            ConfigError: The setting, or the place of the password, cannot be used.
+        """
+        if self._set is None:
+            found = proxy_of(scheme, host)
+            proxy = _read(found, source_of(scheme)) if found else None
+        else:
+            proxy = None if is_direct(scheme, host) else self._set
+        if proxy is None or proxy.password or self._login is None:
+            return proxy
+        return Proxy(proxy.url, *self._login(proxy))
+
+    def source_for(self, scheme: str) -> str:
+        """Where the proxy for a scheme is set, for people."""
+        return "--proxy or the setting proxy" if self._set else source_of(scheme)
+
+
+def _read(text: str, source: str) -> Proxy:
+    """The proxy of a setting, which may hold a user and a password."""
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        scheme, host, port = parts.scheme, parts.hostname or "", parts.port
+    except ValueError:
+        scheme, host, port = "", "", None
+    if scheme not in _SCHEMES or not host:
+        raise ConfigError(
+            f"{source}: {redact(text)} is not the URL of a proxy",
+            remedy="Write it as http://HOST:PORT or socks5h://HOST:PORT"
+            f" (schemes: {', '.join(sorted(_SCHEMES))}).",
+        )
+    shown = f"[{host}]" if ":" in host else host
+    url = f"{scheme}://{shown}" + (f":{port}" if port else "")
+    return Proxy(url, unquote(parts.username or ""), unquote(parts.password or ""))
+
+
 @functools.lru_cache(maxsize=256)
 def proxy_of(scheme: str, host: str) -> str | None:
-    """The proxy's URL, which may hold a password; None to connect directly."""
-    setting = getproxies().get(scheme)
-    if setting is None or is_loopback(host) or _is_excepted(scheme, host):
+    """The proxy's URL in the environment or the system's settings; None to connect directly.
+
+    It may hold a password.
+    """
+    settings = getproxies()
+    setting = settings.get(scheme) or settings.get("all")
+    if setting is None or is_direct(scheme, host):
         return None
     return setting if "://" in setting else f"http://{setting}"
 
 
+def is_direct(scheme: str, host: str) -> bool:
+    """Whether a host is reached without a proxy: this machine, and what the settings except."""
+    return is_loopback(host) or _is_excepted(scheme, host)
+
+
 def source_of(scheme: str) -> str:
     """Where the proxy for a scheme is set: the name of a variable, or the system's settings."""
-    variable = f"{scheme}_proxy"
-    named = [name for name in os.environ if name.lower() == variable and os.environ[name]]
-    if not named:
-        return "the system's settings"
-    return variable if variable in named else named[0]
+    for variable in (f"{scheme}_proxy", "all_proxy"):
+        named = [name for name in os.environ if name.lower() == variable and os.environ[name]]
+        if named:
+            return variable if variable in named else named[0]
+    return "the system's settings"
 
 
 def is_windows_exception(scheme: str, host: str, exceptions: str) -> bool:

@@ -2,7 +2,8 @@
 
 Guarantees: the sink gets exactly bytes ``[start, end)`` in order, or an error is raised. No byte
 after ``end`` reaches it. A response that does not fit the request (status, range, total, length or
-content coding) is an error before its first byte is used.
+content coding) is an error before its first byte is used. Where something on the way has compressed
+the body (gzip), its decoded bytes count, and there must be exactly as many as were asked for.
 
 How the body gets into the sink is in `receive`. Whether the bytes are the right ones is checked
 behind the sink, block by block.
@@ -11,10 +12,11 @@ behind the sink, block by block.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from dlcore.errors import Fault
 from dlcore.transfer.http.client import HttpClient
+from dlcore.transfer.http.content_coding import GZIP
 from dlcore.transfer.http.faults import PORTAL_REMEDY
 from dlcore.transfer.http.headers import parse_content_length, parse_content_range, range_header
 from dlcore.transfer.http.receive import receive, receive_within
@@ -101,13 +103,48 @@ async def read_document(
         if response.status != expected_status:
             raise await response.status_error()
         check_content_coding(response)
-        announced_bytes = parse_content_length(response.headers.get("Content-Length", ""))
+        announced_bytes = announced_length(response)
         longest_bytes = limit_bytes if announced_bytes is None else announced_bytes
         max_s = client.policy.max_document_s(longest_bytes)
         body = await _document_body(response, limit_bytes, announced_bytes, max_s)
         if announced_bytes is not None and len(body) != announced_bytes:
             raise response.error(Fault.TRUNCATED, f"{len(body)} of {announced_bytes} bytes arrived")
         return bytes(body)
+
+
+def announced_length(response: Response) -> int | None:
+    """Length of the body that the headers announce; None if they do not, or of its coded form."""
+    if response.is_coded:
+        return None
+    return parse_content_length(response.headers.get("Content-Length", ""))
+
+
+async def read_stream(
+    client: HttpClient,
+    url: str,
+    write: Callable[[bytes], Awaitable[None]],
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> None:
+    """Read a whole body of unknown length, as it arrives.
+
+    Args:
+        client: Sends the request.
+        url: Sent exactly as given.
+        write: Gets the bytes, in order; it decides how many are too many.
+        headers: Further request headers.
+
+    Raises:
+        TransferError: Any fault that `dlcore.errors.Fault` lists, except ``CORRUPT``. A body that
+            ends with its connection, as with HTTP/1.0, may be cut short without an error.
+    """
+    async with client.host_limit(url):
+        with await client.request("GET", url, headers=headers) as response:
+            if response.status != 200:
+                raise await response.status_error()
+            check_content_coding(response)
+            while data := await response.read():
+                await write(data)
 
 
 async def _document_body(
@@ -140,13 +177,15 @@ async def _document_body(
 
 
 def check_content_coding(response: Response) -> None:
-    """Refuse a body that is compressed or otherwise not the object's own bytes.
+    """Have a body decoded that something on the way has compressed; refuse every other coding.
 
     Raises:
         TransferError: ``REFUSED``.
     """
     coding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    if coding not in {"", "identity"}:
+    if coding in GZIP:
+        response.decode_gzip()
+    elif coding not in {"", "identity"}:
         raise response.error(
             Fault.REFUSED,
             "sent a compressed body, which was not asked for",
@@ -164,7 +203,8 @@ def _check_partial(response: Response, start: int, end: int, total_bytes: int) -
         raise response.error(
             Fault.RANGE, f"asked for bytes {start}-{end}/{total_bytes} (half-open), got {got}"
         )
-    _check_length(response, end - start)
+    if not response.is_coded:
+        _check_length(response, end - start)
 
 
 def _is_whole(response: Response, total_bytes: int) -> bool:
@@ -173,6 +213,8 @@ def _is_whole(response: Response, total_bytes: int) -> bool:
     Raises:
         TransferError: ``RANGE`` or ``REFUSED``: it is something else.
     """
+    if response.is_coded:
+        return True  # if it is not, it decodes to another length
     length = response.headers.get("Content-Length")
     if length != str(total_bytes) and _is_web_page(response):
         raise response.error(

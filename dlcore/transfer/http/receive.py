@@ -44,7 +44,7 @@ async def receive(response: Response, count: int, writer: SinkWriter) -> None:
     """Move a body of exactly ``count`` bytes into the sink.
 
     Args:
-        response: Its headers were checked: the body has no content coding.
+        response: Its headers were checked.
         count: Length of the body that was asked for, in bytes.
         writer: Where the bytes go.
 
@@ -54,6 +54,7 @@ async def receive(response: Response, count: int, writer: SinkWriter) -> None:
     has_exact_length = (
         response.headers.get("Content-Length") == str(count)
         and "Transfer-Encoding" not in response.headers
+        and not response.is_coded
     )
     may_be_direct = has_exact_length and receive_path() == "direct"
     connection = response.borrow_connection() if may_be_direct else None

@@ -19,6 +19,7 @@ from multidict import CIMultiDictProxy
 
 from dlcore.errors import Fault, TransferError
 from dlcore.transfer.http.aiohttp_internals import BorrowedConnection, borrow_connection
+from dlcore.transfer.http.content_coding import Gunzip
 from dlcore.transfer.http.exchanges import OpenExchange
 from dlcore.transfer.http.faults import (
     NETWORK_ERRORS,
@@ -26,6 +27,8 @@ from dlcore.transfer.http.faults import (
     error_of_exception,
     error_of_status,
 )
+from dlcore.transfer.http.proxies import Proxy
+from dlcore.transfer.http.proxy_faults import PROXY_LOGIN_REQUIRED, login_refused
 from dlcore.transfer.http.redirects import Route
 from dlcore.transfer.http.stall_timer import StallTimer
 from dlcore.transfer.policy import TransferPolicy
@@ -50,7 +53,7 @@ class Response:
         raw: The response as aiohttp gives it.
         route: What was asked.
         policy: Times and limits.
-        is_proxied: Whether it came through a proxy.
+        proxy: The proxy that it came through; None if none.
         exchange: Is told what came; None: nobody wants to know.
 
     Attributes:
@@ -67,7 +70,7 @@ class Response:
         route: Route,
         policy: TransferPolicy,
         *,
-        is_proxied: bool,
+        proxy: Proxy | None,
         exchange: OpenExchange | None = None,
     ) -> None:
         self.status = raw.status
@@ -77,7 +80,8 @@ class Response:
         self._endpoint = endpoint
         self._raw = raw
         self._route = route
-        self._is_proxied = is_proxied
+        self._proxy = proxy
+        self._gunzip: Gunzip | None = None
         self._exchange = exchange
         self._stall_timer = StallTimer(policy, self._give_up)
 
@@ -107,11 +111,27 @@ class Response:
         """The next bytes of the body as they arrive; empty at the end of the body.
 
         Raises:
-            TransferError: ``STALL`` or ``TRUNCATED``.
+            TransferError: ``STALL`` or ``TRUNCATED``; ``REFUSED``: it cannot be decoded.
         """
-        data = await self.wait(self._next_chunk())
-        self.received(len(data))
-        return data
+        if self._gunzip is None:
+            return await self._read_raw()
+        while not (piece := self._decoded(self._gunzip)):
+            data = await self._read_raw()
+            if not data:
+                if not self._gunzip.is_complete:
+                    raise self.error(Fault.TRUNCATED, "the compressed body ended early")
+                return b""
+            self._gunzip.feed(data)
+        return piece
+
+    def decode_gzip(self) -> None:
+        """Let `read` give what the body decodes to."""
+        self._gunzip = Gunzip()
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether the body is decoded: then lengths in the headers are not those of its content."""
+        return self._gunzip is not None
 
     async def wait(self, bytes_from_network: Awaitable[T]) -> T:
         """Await something that the network brings, while the stall timer runs.
@@ -136,7 +156,8 @@ class Response:
 
     def borrow_connection(self) -> BorrowedConnection | None:
         """Take the connection over to read the body from it; None if that is not possible."""
-        return None if self._is_proxied else borrow_connection(self._raw)
+        is_direct = self._proxy is None or self._proxy.is_socks
+        return borrow_connection(self._raw) if is_direct else None
 
     def error(self, fault: Fault, message: str, *, remedy: str = "") -> TransferError:
         """An error that names this request, for the caller to raise.
@@ -159,6 +180,8 @@ class Response:
         Reads a short body to its end, as `drain`.
         """
         await self.drain()
+        if self.status == PROXY_LOGIN_REQUIRED and self._proxy:
+            return login_refused(self._endpoint, self._request, self._proxy)
         return error_of_status(self._endpoint, self._request, self.status, self.headers)
 
     async def drain(self) -> None:
@@ -167,6 +190,18 @@ class Response:
         with contextlib.suppress(TransferError):
             while left_bytes > 0 and (data := await self.read()):
                 left_bytes -= len(data)
+
+    async def _read_raw(self) -> bytes:
+        data = await self.wait(self._next_chunk())
+        self.received(len(data))
+        return data
+
+    def _decoded(self, gunzip: Gunzip) -> bytes:
+        try:
+            return gunzip.take()
+        except ValueError as error:
+            failure = self.error(Fault.REFUSED, str(error))
+        raise failure
 
     async def _next_chunk(self) -> bytes:
         while not self._raw.content.at_eof():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import re
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from yarl import URL
 
@@ -36,6 +36,27 @@ def exact_url(text: str) -> URL:
     if url.raw_user is not None or url.raw_password is not None:
         raise ValueError("contains a user name or password")
     return url
+
+
+def without_user(text: str) -> tuple[str, str]:
+    """Take the user's name out of a URL.
+
+    Returns:
+        The URL without it, otherwise in its own spelling, and the name; empty if it has none.
+
+    Raises:
+        ValueError: It has a password. The error's text does not repeat the URL.
+    """
+    scheme, mark, rest = text.partition("://")
+    if not mark:
+        return text, ""
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    userinfo, at, _ = authority.rpartition("@")
+    if not at:
+        return text, ""
+    if ":" in userinfo:
+        raise ValueError("contains a password")
+    return f"{scheme}://{rest[len(userinfo) + 1 :]}", unquote(userinfo)
 
 
 def join_key(base_url: str, key: str) -> str:

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from dlcore.errors import AuthError, Fault, TransferError
-from dlcore.transfer.http.faults import error_of_exception
+from dlcore.transfer.http.faults import error_of_exception, error_of_status
 from tests.transfer.hostile import HANG, Hostile, Script, hostile
 from tests.transfer.responses import ASKED, END, FAULTS, START, fault_of, fetch, status
 from tests.transfer.sinks import Collector
@@ -158,3 +158,9 @@ def test_an_error_of_a_socket_means_the_same_on_windows(
         posix.message,
         posix.remedy,
     )
+
+
+def test_a_server_that_may_want_a_client_certificate_is_told_as_such() -> None:
+    """Fault: nginx answers 400 to a client without a certificate. The remedy names that, too."""
+    assert "client_cert" in error_of_status("edge", "GET https://host/", 400, {}).remedy
+    assert "client_cert" not in error_of_status("edge", "GET https://host/", 418, {}).remedy

@@ -1,0 +1,226 @@
+"""Real servers on loopback that want to know who asks: a web server, a SOCKS and an HTTP proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+BODY = bytes(range(256)) * 800
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@dataclass
+class GuardedServer:
+    """Serves `BODY` with ranges at every path to those who show what is ``wanted``.
+
+    Attributes:
+        requests: Method, path and headers of each request.
+        redirects: Where a path leads instead.
+    """
+
+    port: int = 0
+    scheme: str = "http"
+    wanted: dict[str, str] = field(default_factory=dict)
+    redirects: dict[str, str] = field(default_factory=dict)
+    requests: list[tuple[str, str, Mapping[str, str]]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://localhost:{self.port}"
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append((request.method, request.path, request.headers))
+        if request.path in self.redirects:
+            return web.Response(status=302, headers={"Location": self.redirects[request.path]})
+        if any(request.headers.get(name) != text for name, text in self.wanted.items()):
+            return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
+        headers = {"Accept-Ranges": "bytes"}
+        if "Range" not in request.headers:
+            return web.Response(body=BODY, headers=headers)
+        found = request.http_range
+        start, end = found.start or 0, found.stop or len(BODY)
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(BODY)}"
+        return web.Response(status=206, body=BODY[start:end], headers=headers)
+
+    def shown(self, name: str) -> list[str | None]:
+        """The value of a header field in each request."""
+        return [headers.get(name) for _, _, headers in self.requests]
+
+
+@contextlib.asynccontextmanager
+async def guarded(tls: ssl.SSLContext | None = None, **wanted: str) -> AsyncIterator[GuardedServer]:
+    """Run a server; ``X_Key="a"`` means that only requests with ``X-Key: a`` are served."""
+    names = {name.replace("_", "-"): text for name, text in wanted.items()}
+    server = GuardedServer(scheme="https" if tls else "http", wanted=names)
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+    await site.start()
+    server.port = runner.addresses[0][1]
+    try:
+        yield server
+    finally:
+        await runner.cleanup()
+
+
+@dataclass
+class ProxyServer:
+    """A proxy that leads every host to one port of this machine.
+
+    Attributes:
+        asked: The host and port of each connection, as the client names them.
+        logins: The logins that were shown.
+    """
+
+    target: int
+    login: tuple[str, str] | None = None
+    port: int = 0
+    asked: list[str] = field(default_factory=list)
+    logins: list[str] = field(default_factory=list)
+
+    async def socks5(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Speak RFC 1928, and RFC 1929 if a login is wanted."""
+        _, count = await reader.readexactly(2)
+        offered = await reader.readexactly(count)
+        method = 2 if self.login else 0
+        if method not in offered:
+            writer.write(b"\x05\xff")
+            return
+        writer.write(bytes([5, method]))
+        if self.login and not await self._checks_login(reader, writer):
+            return
+        _, _, _, kind = await reader.readexactly(4)
+        if kind == 1:
+            host = str(ipaddress.ip_address(await reader.readexactly(4)))
+        else:
+            host = (await reader.readexactly((await reader.readexactly(1))[0])).decode()
+        port = int.from_bytes(await reader.readexactly(2))
+        self.asked.append(f"{host}:{port}")
+        writer.write(b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x00")
+        await self._pass_on(reader, writer)
+
+    async def _checks_login(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        _, count = await reader.readexactly(2)
+        user = (await reader.readexactly(count)).decode()
+        password = (await reader.readexactly((await reader.readexactly(1))[0])).decode()
+        self.logins.append(f"{user}:{password}")
+        is_right = (user, password) == self.login
+        writer.write(b"\x01\x00" if is_right else b"\x01\x01")
+        return is_right
+
+    async def http(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one CONNECT."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        lines = head.split("\r\n")
+        self.asked.append(lines[0].split(" ")[1])
+        shown = [line.partition(": ")[2] for line in lines if line.startswith("Proxy-Auth")]
+        logins = [base64.b64decode(text.split(" ")[1]).decode() for text in shown]
+        self.logins += logins
+        if self.login and logins != [":".join(self.login)]:
+            writer.write(
+                b"HTTP/1.1 407 Proxy Authentication Required\r\n"
+                b'Proxy-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n'
+            )
+            return
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        await self._pass_on(reader, writer)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        away, back = await asyncio.open_connection("127.0.0.1", self.target)
+        try:
+            await asyncio.gather(_copy(reader, back), _copy(away, writer))
+        finally:
+            back.close()
+
+
+async def _copy(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+    while data := await source.read(1 << 16):
+        to.write(data)
+        await to.drain()
+    to.close()
+
+
+@contextlib.asynccontextmanager
+async def proxy(
+    kind: str, target: int, login: tuple[str, str] | None = None
+) -> AsyncIterator[ProxyServer]:
+    """Run a proxy of the kind ``socks5`` or ``http``."""
+    server = ProxyServer(target, login)
+    serve: Serve = server.socks5 if kind == "socks5" else server.http
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+                await serve(reader, writer)
+                await writer.drain()
+        finally:
+            writer.close()
+            tasks.discard(task)
+
+    listener = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server.port = listener.sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        listener.close()
+        for task in tuple(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _shake_hands(connection: socket.socket, tls: ssl.SSLContext) -> None:
+    protected = tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+    with contextlib.suppress(OSError):
+        protected.do_handshake()
+        protected.recv(1 << 16)
+    with socket.socket(fileno=protected.detach()) as bare, contextlib.suppress(OSError):
+        bare.settimeout(5)
+        bare.shutdown(socket.SHUT_WR)
+        while bare.recv(1 << 16):  # to close now would reset the connection, before the alert
+            pass
+
+
+@contextlib.contextmanager
+def handshaking(tls: ssl.SSLContext) -> Iterator[int]:
+    """Run a server that does handshakes only, in a thread; gives its port.
+
+    asyncio's own server breaks the connection before the alert is sent that says why.
+    """
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            connection.settimeout(5)
+            _shake_hands(connection, tls)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        with contextlib.suppress(OSError):  # Windows: it is not connected
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
