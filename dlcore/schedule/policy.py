@@ -123,8 +123,9 @@ class Policy(msgspec.Struct, frozen=True):
     # Bad blocks, in all, until an endpoint is quarantined.
     max_bad_blocks: int = 3
     # Objects with bad blocks until an endpoint is dropped, if it has sent fewer good blocks. Some
-    # files of a list whose digests are out of date must not cost the others their endpoint.
-    max_wrong_objects: int = 8
+    # files of a list whose digests are out of date must not cost the others their endpoint, even
+    # if they stand at its beginning: twice as many as are fetched at once.
+    max_wrong_objects: int = 32
     # Requests that may try an endpoint after one broken connection. They are enough to tell a
     # single failure from the end of an endpoint.
     trials_after_one_failure: int = 4

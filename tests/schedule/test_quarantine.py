@@ -88,7 +88,7 @@ def test_what_a_liar_may_send_does_not_grow_with_what_is_wanted() -> None:
     many files are wanted.
     """
     bound = POLICY.max_bad_blocks + POLICY.max_wrong_objects - 1
-    assert bad_blocks_of_a_liar(20) == bad_blocks_of_a_liar(200) == bound
+    assert bad_blocks_of_a_liar(50) == bad_blocks_of_a_liar(200) == bound
 
 
 def bad_blocks_of_a_liar(count: int) -> int:
