@@ -19,7 +19,7 @@ def describe(event: events.Event) -> str:
             return f"{package}: failed: {message}"
         case events.BlockRejected(package, _, block, endpoint):
             source = endpoint or "several endpoints"
-            return f"{package}: block {block} from {source} is wrong and does not count"
+            return f"{package}: block {block} from {source} does not match, so it is dropped"
         case events.DownloadRetried(package, attempt, of, delay_s, left_s):
             last = f"retry {attempt} of {of}" if left_s is None else f"for {left_s:.0f} s more"
             return f"{package}: no endpoint serves it; asking again in {delay_s:.0f} s ({last})"
