@@ -1,4 +1,4 @@
-"""Writes the man pages into the folder ``man``: ``python -m tests.man_pages``."""
+"""Writes the man pages into the folder ``docs/man``: ``python -m tests.man_pages``."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from dlcore.cli.command_tree import Found, found_commands
 from dlcore.cli.option_names import configurable, name_of, variables
 from dlcore.cli.pages import PAGES
 
-FOLDER = Path(__file__).parent.parent.parent / "man"
+FOLDER = Path(__file__).parent.parent.parent / "docs" / "man"
 
 COMMON_END = r""".SH EXIT STATUS
 0 if all went well. All others are explained by
