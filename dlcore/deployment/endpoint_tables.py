@@ -38,7 +38,7 @@ _KEYS = {
     EndpointKind.DP: _WEB,
     EndpointKind.HTTP: (*_WEB, *LOGIN_KEYS),
     EndpointKind.FILE: (*_COMMON, "path"),
-    EndpointKind.BUCKET: _WEB,
+    EndpointKind.BUCKET: (*_COMMON, "url", "ca_file"),
 }
 _PATHS = ("token_file", "sas_file", "ca_file")
 _SECRETS = ("token", "sas", *SECRETS)

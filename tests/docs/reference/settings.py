@@ -9,7 +9,7 @@ import msgspec
 
 from dlcore import deployment
 from dlcore.deployment.endpoint_tables import _KEYS as KEYS_OF_KINDS
-from dlcore.model import EndpointSettings
+from dlcore.model import EndpointSettings, WebAccess
 from tests.docs.reference import markdown
 from tests.docs.reference.docstrings import attributes, summary
 
@@ -50,17 +50,36 @@ def page() -> str:
 
 def _kinds() -> dict[str, str]:
     """Which kinds of endpoints take a key; empty if all do."""
+    found: dict[str, str] = {}
+    for shape in (EndpointSettings, WebAccess):
+        found |= _kinds_of(shape)
+    return found
+
+
+def _kinds_of(shape: type[msgspec.Struct]) -> dict[str, str]:
     found = {}
-    for field in msgspec.structs.fields(EndpointSettings):
+    for field in msgspec.structs.fields(shape):
         own = [kind.value for kind, keys in KEYS_OF_KINDS.items() if field.encode_name in keys]
         found[field.encode_name] = "" if len(own) == len(KEYS_OF_KINDS) else ", ".join(own)
     return found
 
 
 def _table(shape: type[msgspec.Struct], kinds: dict[str, str] | None = None) -> str:
+    rows = _rows(shape, kinds)
+    if kinds:
+        rows.insert(3, _PATH)
+    head = ["Key", "Is", "Default", "Meaning", *(["Only of"] if kinds else [])]
+    return markdown.table(head, rows)
+
+
+def _rows(shape: type[msgspec.Struct], kinds: dict[str, str] | None) -> list[list[str]]:
+    """The keys of a table; what a part of it has stands in the table itself."""
     told, hints = attributes(shape), get_type_hints(shape, include_extras=True)
-    rows = []
+    rows: list[list[str]] = []
     for field in msgspec.structs.fields(shape):
+        if hints[field.name] is WebAccess:
+            rows += _rows(WebAccess, kinds)
+            continue
         row = [
             f"`{field.encode_name}`",
             _type(hints[field.name]) + _UNITS.get(field.encode_name, ""),
@@ -68,10 +87,7 @@ def _table(shape: type[msgspec.Struct], kinds: dict[str, str] | None = None) -> 
             markdown.cell(told[field.name]),
         ]
         rows.append([*row, kinds[field.encode_name]] if kinds else row)
-    if kinds:
-        rows.insert(3, _PATH)
-    head = ["Key", "Is", "Default", "Meaning", *(["Only of"] if kinds else [])]
-    return markdown.table(head, rows)
+    return rows
 
 
 def _type(hint: object) -> str:
