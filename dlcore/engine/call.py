@@ -45,6 +45,7 @@ class Call(NamedTuple):
         records: What was delivered before.
         patterns: Which files of packages are fetched.
         patience: How patiently endpoints are asked for documents; None: as ever.
+        is_dry_run: Whether it is only to be told what would be fetched.
     """
 
     site: NamedSite
@@ -53,3 +54,4 @@ class Call(NamedTuple):
     records: Deliveries
     patterns: Patterns = Patterns()
     patience: InquiryPolicy | None = None
+    is_dry_run: bool = False

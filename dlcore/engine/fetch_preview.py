@@ -116,7 +116,7 @@ async def preview_fetch(item: FetchItem, call: Call) -> FetchPreview:
     bus = EventBus()
     async with AsyncExitStack() as stack:
         stack.enter_context(closing(bus))
-        begun = await prepare(item, _without_memory(call), bus, stack)
+        begun = await prepare(item, _dry(call), bus, stack)
         joint = JointDownload({begun.name: begun.sources}, bus)
         stack.push_async_callback(joint.aclose)
         return await _Previewing(joint).preview(begun.goal, begun.package, begun.name)
@@ -129,7 +129,7 @@ async def preview_many(
     bus = EventBus()
     async with AsyncExitStack() as stack:
         stack.enter_context(closing(bus))
-        wanted, placing = await prepare_many(items, checksums, _without_memory(call), bus, stack)
+        wanted, placing = await prepare_many(items, checksums, _dry(call), bus, stack)
         joint = JointDownload(placing.sources(wanted, stack), bus)
         stack.push_async_callback(joint.aclose)
         previewing = _Previewing(joint)
@@ -147,8 +147,8 @@ async def preview_many(
         return results
 
 
-def _without_memory(call: Call) -> Call:
-    return call._replace(site=call.site._replace(keeps=False))
+def _dry(call: Call) -> Call:
+    return call._replace(site=call.site._replace(keeps=False), is_dry_run=True)
 
 
 class _Previewing:

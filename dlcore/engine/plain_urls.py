@@ -20,6 +20,7 @@ from dlcore.transfer import (
     may_lead_here,
     probe_url,
     read_url,
+    redact,
     spool_url,
 )
 
@@ -46,6 +47,7 @@ class PlainUrls:
             gets it.
         pool: The connections to use; new ones for each question if None.
         max_file_bytes: The longest file to accept; 0 for any.
+        only_asks: Whether nothing is to be received but what servers say.
     """
 
     def __init__(
@@ -54,11 +56,14 @@ class PlainUrls:
         asking: Asking,
         pool: ConnectionPool | None = None,
         max_file_bytes: int = 0,
+        *,
+        only_asks: bool = False,
     ) -> None:
         self._keyring = keyring
         self._asking = asking
         self._pool = pool
         self._max_file_bytes = max_file_bytes
+        self._only_asks = only_asks
 
     def check_length(self, name: str, length_bytes: int) -> None:
         """Refuse a file that is too long.
@@ -106,7 +111,16 @@ class PlainUrls:
     async def spool(
         self, url: str, folder: Path, check: Callable[[int], None], algorithm: str
     ) -> SpooledFile:
-        """Receive a file into one without a name; see `dlcore.transfer.spool_url`."""
+        """Receive a file into one without a name; see `dlcore.transfer.spool_url`.
+
+        Raises:
+            ConfigError: Nothing is to be received.
+        """
+        if self._only_asks:
+            raise ConfigError(
+                f"the server of {redact(url)} does not say how long it is: only a fetch can tell",
+                remedy="Leave --dry-run out.",
+            )
         return await self._asked(
             url, lambda: spool_url(url, folder, check, algorithm, keyring=self._keyring)
         )

@@ -69,10 +69,13 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
     check_sha256("catalog's SHA-256", call.site.catalog_sha256)
     _check_root(wanted, call.site.trust_root)
     site = Site(call.site, call.access, stack, bus.emit, servers, call.patience)
-    keyring = servers.keyring
-    urls = PlainUrls(keyring, site.asking, max_file_bytes=call.access.max_file_bytes)
+    urls = _plain_urls(call, servers, site, None)
     found = await find(wanted, site, urls, bus.emit, call.to)
-    sources = site.sources() if found.urls is None else _mirrors(found, call.access, stack, keyring)
+    sources = (
+        site.sources()
+        if found.urls is None
+        else _mirrors(found, call.access, stack, servers.keyring)
+    )
     selection = selection_of(found, call.patterns, item.shown)
     if selection:
         found, sources = selected(found, selection), sources_of(sources, selection)
@@ -132,7 +135,7 @@ async def prepare_many(
     servers = NamedServers(call.access, named)
     site = Site(call.site, call.access, stack, bus.emit, servers, call.patience)
     pool = _pool(stack)
-    urls = PlainUrls(servers.keyring, site.asking, pool, call.access.max_file_bytes)
+    urls = _plain_urls(call, servers, site, pool)
     if checksums:
         wanted = await with_checksums(wanted, servers.bare(checksums), urls)
     placing = Placing(call, site, servers, urls, pool, bus.emit)
@@ -144,6 +147,13 @@ async def prepare_many(
             remedy="Leave --from out: each URL says where its file is.",
         )
     return wanted, placing
+
+
+def _plain_urls(
+    call: Call, servers: NamedServers, site: Site, pool: ConnectionPool | None
+) -> PlainUrls:
+    max_bytes, only_asks = call.access.max_file_bytes, call.is_dry_run
+    return PlainUrls(servers.keyring, site.asking, pool, max_bytes, only_asks=only_asks)
 
 
 def _pool(stack: AsyncExitStack) -> ConnectionPool:

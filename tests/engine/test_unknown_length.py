@@ -13,6 +13,10 @@ import pytest
 from aiohttp import web
 
 from dlcore import Access, FetchItem, Retry, fetch, fetch_many
+from dlcore.engine.call import Call
+from dlcore.engine.deliveries import Deliveries
+from dlcore.engine.fetch_preview import preview_fetch
+from dlcore.engine.site import NamedSite
 from dlcore.errors import ConfigError, DiskFullError, IntegrityError, TransferError
 from dlcore.store.room import Space
 
@@ -102,6 +106,16 @@ async def test_it_is_delivered_and_nothing_else_is_left(tmp_path: Path, coding: 
         asked = stream.asked
         await got(stream, tmp_path / "to")
         assert stream.asked == asked + 1  # the probe: it is there already
+
+
+async def test_a_dry_run_does_not_receive_it(tmp_path: Path) -> None:
+    """Fault: a dry run is asked about a file of unknown length. dlcore says that it cannot tell."""
+    async with streaming() as stream:
+        call = Call(NamedSite(()), Access(), tmp_path / "to", Deliveries(tmp_path / "d"))
+        with pytest.raises(ConfigError, match="does not say how long it is"):
+            await preview_fetch(FetchItem(f"{stream.url}/a.bin", SHA256), call)
+        assert stream.asked == 1, "the probe only"
+    assert not listed(tmp_path)
 
 
 async def test_several_are_delivered(tmp_path: Path) -> None:
