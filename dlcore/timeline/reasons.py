@@ -69,11 +69,12 @@ def headline(timeline: Timeline) -> str:
         took = f"Its record ends after {duration(timeline.length_s)}"
     if not any(step.parts for step in timeline.steps):
         return f"{took}."
+    ran = f"{took}: steps ran for {duration(timeline.run_s)}, and"
+    if timeline.stall_s < MIN_STALL_S:
+        return f"{ran} hardly waited for their content."
     share = timeline.stall_s / timeline.duration_s if timeline.duration_s else 0.0
-    return (
-        f"{took}: steps ran for {duration(timeline.run_s)}, and waited for their content for "
-        f"{duration(timeline.stall_s)} ({share:.0%})."
-    )
+    waited = duration(timeline.stall_s)
+    return f"{ran} waited for their content for {waited} ({share:.0%})."
 
 
 def reasons(timeline: Timeline) -> tuple[Reason, ...]:
