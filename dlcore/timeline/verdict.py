@@ -147,7 +147,7 @@ def _causes(timeline: Timeline, waits: Sequence[Part]) -> Iterator[_Cause]:
 def _liar(own: EndpointTimes) -> _Cause:
     text = f"endpoint {own.name} served content that does not match its digest"
     if own.quarantined_s is not None:
-        text += f", and was not asked any more from {clock(own.quarantined_s)} on"
+        text += f", and from {clock(own.quarantined_s)} on was asked only for what no other had"
     return _Cause(
         text, f"Publish the content at {own.name} again, or leave it out of the settings."
     )

@@ -44,7 +44,7 @@ _LEGEND = (
     ("ready", "package is ready"),
     ("rate", "rate of an endpoint"),
     ("failed", "failure, or bad content"),
-    ("barred", "endpoint is not asked any more"),
+    ("barred", "endpoint in quarantine: asked only for what no other has"),
 )
 _RESTART = ("restart", "the run went on after a restart")
 
