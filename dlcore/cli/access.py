@@ -92,16 +92,6 @@ _OPTIONS = (
 )
 
 
-def site_access_options(command: Command) -> Command:
-    """Give a command that reads a site at a URL the options that open it."""
-    return click.option(
-        "--ca-file",
-        default="",
-        metavar="FILE",
-        help="Certificate authorities (PEM) to trust besides the system's, if SITE is a URL.",
-    )(command)
-
-
 def access_options(command: Command) -> Command:
     """Give a command the options that say how endpoints are opened.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 import msgspec
 
-from dlcore.cli.access import site_access_options
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, say, show_json, show_table
 from dlcore.cli.package_argument import asked_package
+from dlcore.cli.site_access import site_access_options
 from dlcore.engine.units import amount, counted
 from dlcore.manifest import FileChange, difference
 from dlcore.publish import read_version

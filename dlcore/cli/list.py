@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 import msgspec
 
-from dlcore.cli.access import site_access_options
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, show_json, show_table
+from dlcore.cli.site_access import site_access_options
 from dlcore.engine.units import amount
 from dlcore.publish import PackageVersion, list_site
 

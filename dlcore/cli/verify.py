@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from dlcore.cli.access import site_access_options
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, quiet_option, say, show_json
 from dlcore.cli.paths import EXISTING_FILE, EXISTING_FOLDER
+from dlcore.cli.site_access import site_access_options
 from dlcore.cli.state import trust_root_option
 from dlcore.cli.views import open_view
 from dlcore.engine.manifests import load_manifest

@@ -185,7 +185,7 @@ def _liar(own: EndpointTimes, bad_blocks: int, timeline: Timeline) -> Reason:
         f"Endpoint {own.name} served content that does not match its digest "
         f"({counted(bad_blocks, 'bad block')})"
     )
-    details = ["What it had served wrong was fetched again; nothing wrong was kept."]
+    details = ["Nothing of that was kept."]
     if own.quarantined_s is not None:
         text += f"; from {clock(own.quarantined_s)} on it was asked only for what no other one had"
         details += _loss(timeline.samples, own.quarantined_s)
