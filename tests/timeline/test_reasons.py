@@ -34,7 +34,7 @@ def test_a_stranger_is_told_why_the_bad_case_was_slow() -> None:
         "Endpoint slow was slow: 4.8 KiB/s, where good brought 1.4 MiB/s.",
         "It brought 204.8 KiB of 72.2 MiB.",
         LIAR,
-        "What it had served wrong was fetched again; nothing wrong was kept.",
+        "Nothing of that was kept.",
         "Before, all endpoints together brought 5.0 MiB/s; after it, 2.0 MiB/s.",
         BOUND,
         (
@@ -102,7 +102,7 @@ def test_an_endpoint_that_serves_one_bad_block_is_told_of_as_well() -> None:
     told = texts([(0.0, begins()), (60.0, events.BlockRejected("A", "object", 3, "dp"))])
     assert told == [
         "Endpoint dp served content that does not match its digest (1 bad block).",
-        "What it had served wrong was fetched again; nothing wrong was kept.",
+        "Nothing of that was kept.",
     ]
 
 

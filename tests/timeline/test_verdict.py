@@ -34,7 +34,8 @@ def test_a_stranger_is_told_who_is_to_blame_and_what_to_do() -> None:
     assert told.text == (
         'Steps waited 32 s for their content, most of all step 1 "Upgrade" (30 s for ABC00001): '
         "endpoint liar served content that does not match its digest, and from 0:04 on was asked "
-        "only for what no other had; endpoint slow brought only 4.8 KiB/s, where good brought 1.4 MiB/s."
+        "only for what no other had; endpoint slow brought only 4.8 KiB/s, where good brought "
+        "1.4 MiB/s."
     )
     assert told.advice == (
         "Publish the content at liar again, or leave it out of the settings.",
