@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import gzip
 
-from bench.faults.server import Behaviour, Request
+from bench.web import Behaviour, Request, right
 
 FEW = 3  # requests that a passing fault hits
 PLACE = 2_345_678  # of the byte that is wrong
 SLOW_BYTES_PER_S = 16 << 20
 TRICKLE_BYTES_PER_S = 20
 _OTHER = bytes(byte ^ 0x55 for byte in range(256))
-
-
-def right(request: Request) -> None:
-    """Nothing is wrong."""
-    request.right()
 
 
 def slow(request: Request) -> None:

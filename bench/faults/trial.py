@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.faults import behaviours
-from bench.faults.server import Behaviour, Site, serving
+from bench.faults.server import Site
 from bench.faults.tools import Job, Way
+from bench.web import Behaviour, right, serving
 
 BOUND_S = 120.0  # a tool that has not ended by then hangs
 LOST_SHARE = 0.1  # of the object, fetched again although it was there
@@ -69,7 +70,7 @@ class Case(NamedTuple):
     """
 
     name: str
-    behaviour: Behaviour = behaviours.right
+    behaviour: Behaviour = right
     is_killed: bool = False
     between: Between | None = None
     file_limit: bool = False
@@ -89,7 +90,7 @@ def try_out(
     """
     behaviour = behaviours.slow if case.is_killed else case.behaviour
     try:
-        with serving(published.root, published.object_key, behaviour) as site:
+        with serving(Site(published.root, published.object_key, behaviour)) as site:
             catalog = published.root / "catalog.json"
             job = Job(site.url, published.object_key, published.sha256, folder / "out", catalog)
             command = way(job)

@@ -10,9 +10,9 @@ import pytest
 
 from bench.faults import behaviours
 from bench.faults.cases import CASES
-from bench.faults.server import Behaviour
 from bench.faults.tools import Job
 from bench.faults.trial import Case, Outcome, Published, Verdict, try_out
+from bench.web import Behaviour, right
 
 STARTS_TOOLS = pytest.mark.posix_only(reason="the bench limits and kills tools as POSIX does")
 CONTENT = bytes(range(256)) * 20_000
@@ -45,7 +45,7 @@ def outcome(
 @pytest.mark.parametrize(
     ("behaviour", "verdict"),
     [
-        (behaviours.right, Verdict.RIGHT),
+        (right, Verdict.RIGHT),
         (behaviours.flip, Verdict.WRONG),
         (behaviours.login_page, Verdict.WRONG),
         (behaviours.truncated, Verdict.REFUSED),
