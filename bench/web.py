@@ -30,6 +30,7 @@ class Request:
         is_range: Whether a range was asked for.
         content: What is served.
         headers: What the client sent.
+        method: ``GET`` or ``HEAD``.
         path: What was asked for, without the query.
         query: By name; the last value of each.
     """
@@ -39,6 +40,7 @@ class Request:
         self.number = number
         self.content = content
         self.headers = handler.headers
+        self.method = handler.command
         parts = urllib.parse.urlsplit(handler.path)
         self.path = urllib.parse.unquote(parts.path)
         self.query = dict(urllib.parse.parse_qsl(parts.query))
@@ -80,8 +82,8 @@ class Request:
             usual["Content_Range"] = f"bytes {self.start}-{self.end - 1}/{total}"
         self._handler.send_response(status)
         for name, value in (usual | headers).items():
-            if value:
-                self._handler.send_header(name.replace("_", "-"), value)
+            for line in value.splitlines():  # one header may be sent several times
+                self._handler.send_header(name.replace("_", "-"), line)
         self._handler.end_headers()
 
     def refuse(self, status: int, **headers: str) -> None:
@@ -91,7 +93,7 @@ class Request:
 
     def write(self, body: bytes, bytes_per_s: float = 0) -> None:
         """Send a body, at a rate if one is given; nothing in answer to a HEAD."""
-        if self._handler.command == "HEAD":
+        if self.method == "HEAD":
             return
         piece = min(PIECE_BYTES, max(1, int(bytes_per_s / 10))) if bytes_per_s else PIECE_BYTES
         for at in range(0, len(body), piece):

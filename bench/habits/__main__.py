@@ -1,0 +1,107 @@
+"""Prints which program serves which habit, and with which command. ``python -m bench.habits``.
+
+It tries each command against servers on loopback, and looks at what is on disk afterwards.
+``--write PAGE`` puts the table into a page of the documentation. Other words choose the habits
+whose names contain one of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.habits import checking, names, network, scripts
+from bench.habits.habit import Finding, Habit, tried
+from bench.rivals import page
+from bench.rivals.supplies import HABIT_SIZES, SEED, Supplies
+from bench.rivals.tools import RIVALS, Rival
+
+THIRTY = (*names.HABITS, *network.HABITS, *checking.HABITS, *scripts.HABITS)
+OF_TWO = (*network.OF_TWO, *checking.OF_TWO, *scripts.OF_TWO)
+
+_Row = tuple[Habit, list[Finding]]
+
+
+def main() -> None:
+    """Try the chosen habits, or all."""
+    parser = argparse.ArgumentParser(prog="python -m bench.habits", description=__doc__)
+    parser.add_argument("part", nargs="*", help="of the names of the habits to try")
+    parser.add_argument("--only", help="try one program alone")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="page to put the table into")
+    arguments = parser.parse_args()
+    rivals = [rival for rival in RIVALS if arguments.only in (None, rival.name)]
+    for rival in rivals:
+        if not rival.is_installed():
+            print(f"not installed: {rival.name} ({rival.install})", file=sys.stderr)
+    print(f"seed {SEED}", file=sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="dlcore-habits-") as folder:
+        supplies = Supplies(Path(folder), HABIT_SIZES)
+        parts = [_try_all(habits, rivals, supplies, arguments.part) for habits in (THIRTY, OF_TWO)]
+    text = report(rivals, *parts)
+    print(text)
+    if arguments.write:
+        page.write(arguments.write, "bench.habits", text)
+
+
+def _try_all(
+    habits: tuple[Habit, ...], rivals: list[Rival], supplies: Supplies, parts: list[str]
+) -> list[_Row]:
+    rows = []
+    for habit in habits:
+        if parts and not any(part in habit.name for part in parts):
+            continue
+        print(habit.name, file=sys.stderr)
+        folder = supplies.folder / "place"
+        rows.append((habit, [_find(habit, rival, supplies, folder) for rival in rivals]))
+    return rows
+
+
+def _find(habit: Habit, rival: Rival, supplies: Supplies, folder: Path) -> Finding:
+    if not rival.is_installed():
+        return Finding(habit.lines.get(rival.name, ""), "not installed")
+    finding = tried(habit, rival.name, supplies, folder)
+    if finding.wrong:
+        print(f"  {rival.name}: {finding.wrong}", file=sys.stderr)
+    return finding
+
+
+def report(rivals: list[Rival], thirty: list[_Row], of_two: list[_Row]) -> str:
+    """The tables and the commands, as Markdown."""
+    installed = [rival for rival in rivals if rival.is_installed()]
+    lines = [", ".join(rival.version() for rival in installed) + ".", ""]
+    lines += ["What three or four of the others do:", "", *_table(rivals, thirty), ""]
+    lines += ["What two of the others do:", "", *_table(rivals, of_two), ""]
+    lines += ["The commands, and what was wrong where the answer is no:", ""]
+    for number, row in enumerate((*thirty, *of_two), 1):
+        lines += _commands(number, rivals, row)
+    return "\n".join(lines).rstrip()
+
+
+def _table(rivals: list[Rival], rows: list[_Row]) -> list[str]:
+    head = "| | Habit | " + " | ".join(rival.name for rival in rivals) + " |"
+    lines = [head, "|---" * (len(rivals) + 2) + "|"]
+    for habit, findings in rows:
+        number = (THIRTY + OF_TWO).index(habit) + 1
+        words = " | ".join(finding.word for finding in findings)
+        lines.append(f"| {number} | {habit.name} | {words} |")
+    counts = [sum(f[at].word == "yes" for _, f in rows) for at in range(len(rivals))]
+    return [*lines, f"| | yes, of {len(rows)} | " + " | ".join(map(str, counts)) + " |"]
+
+
+def _commands(number: int, rivals: list[Rival], row: _Row) -> list[str]:
+    habit, findings = row
+    lines = [f"{number}. {habit.name}", "   ```"]
+    for rival, finding in zip(rivals, findings, strict=True):
+        if not finding.line:
+            lines.append(f"   # {rival.name}: no way")
+        else:
+            lines.append(
+                f"   {finding.line}" + (f"  # no: {finding.wrong}" if finding.wrong else "")
+            )
+    return [*lines, "   ```"]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Runs a command line as a user with an empty home folder would, and tells how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import signal
+import struct
+import subprocess
+import termios
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+BOUND_S = 20.0  # a command that has not ended by then hangs
+_TERMINAL = (40, 120)  # rows and columns
+_KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
+
+
+class Ending(NamedTuple):
+    """How a command ended.
+
+    Attributes:
+        status: Its exit status; None if it had to be killed.
+        stdout: What it said.
+        stderr: The same, of standard error.
+        wall_s: From its start to its end.
+    """
+
+    status: int | None
+    stdout: bytes = b""
+    stderr: bytes = b""
+    wall_s: float = 0.0
+
+
+class Shell:
+    """Runs command lines by ``/bin/sh``, each in a process group of its own."""
+
+    def __init__(self, home: Path, programs: Path, environment: Mapping[str, str]) -> None:
+        self._home = home
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        path = f"{programs}{os.pathsep}{kept.get('PATH', os.defpath)}"
+        self._environment = {**kept, "PATH": path, "HOME": str(home), **environment}
+
+    def run(
+        self, line: str, stop: Callable[[], object] | None = None, bound_s: float = BOUND_S
+    ) -> Ending:
+        """Run a command line to its end.
+
+        Args:
+            line: What a user would type.
+            stop: Waits for the moment to send the signal that Ctrl-C sends; None for never.
+            bound_s: Time after which it is killed.
+        """
+        start_s = time.monotonic()
+        with self._started(line, subprocess.PIPE) as process:
+            if stop is not None:
+                stop()
+                _send(process, signal.SIGINT)
+            try:
+                stdout, stderr = process.communicate(timeout=bound_s)
+            except subprocess.TimeoutExpired:
+                _send(process, signal.SIGKILL)
+                stdout, stderr = process.communicate()
+                return Ending(None, stdout, stderr, time.monotonic() - start_s)
+        return Ending(process.returncode, stdout, stderr, time.monotonic() - start_s)
+
+    def kill_when(self, line: str, moment: Callable[[], object]) -> None:
+        """Run a command line, and kill it when a moment has come, without a warning."""
+        with self._started(line, subprocess.DEVNULL):
+            moment()
+
+    def on_terminal(self, line: str, bound_s: float = BOUND_S) -> Ending:
+        """Run a command line on a terminal of its own; what it shows is ``stdout``."""
+        mine, its = pty.openpty()
+        fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", *_TERMINAL, 0, 0))
+        shown: list[bytes] = []
+        start_s = time.monotonic()
+        reader = threading.Thread(target=_read_all, args=(mine, shown))
+        reader.start()
+        status: int | None = None
+        try:
+            timeout = contextlib.suppress(subprocess.TimeoutExpired)
+            with self._started(line, its) as process, timeout:
+                status = process.wait(bound_s)
+        finally:
+            os.close(its)
+            reader.join()
+            os.close(mine)
+        return Ending(status, b"".join(shown), wall_s=time.monotonic() - start_s)
+
+    @contextlib.contextmanager
+    def _started(self, line: str, output: int) -> Iterator[subprocess.Popen[bytes]]:
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", line],
+            cwd=self._home,
+            env={**self._environment, "TERM": "xterm"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            _send(process, signal.SIGKILL)
+            process.wait()
+
+
+def _send(process: subprocess.Popen[bytes], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def _read_all(descriptor: int, into: list[bytes]) -> None:
+    with contextlib.suppress(OSError):  # how Linux says that the other side was closed
+        while data := os.read(descriptor, 1 << 16):
+            into.append(data)
