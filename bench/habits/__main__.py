@@ -74,8 +74,8 @@ def report(rivals: list[Rival], thirty: list[_Row], of_two: list[_Row]) -> str:
     lines += ["What three or four of the others do:", "", *_table(rivals, thirty), ""]
     lines += ["What two of the others do:", "", *_table(rivals, of_two), ""]
     lines += ["The commands, and what was wrong where the answer is no:", ""]
-    for number, row in enumerate((*thirty, *of_two), 1):
-        lines += _commands(number, rivals, row)
+    for row in (*thirty, *of_two):
+        lines += _commands(rivals, row)
     return "\n".join(lines).rstrip()
 
 
@@ -83,16 +83,19 @@ def _table(rivals: list[Rival], rows: list[_Row]) -> list[str]:
     head = "| | Habit | " + " | ".join(rival.name for rival in rivals) + " |"
     lines = [head, "|---" * (len(rivals) + 2) + "|"]
     for habit, findings in rows:
-        number = (THIRTY + OF_TWO).index(habit) + 1
         words = " | ".join(finding.word for finding in findings)
-        lines.append(f"| {number} | {habit.name} | {words} |")
+        lines.append(f"| {_number(habit)} | {habit.name} | {words} |")
     counts = [sum(f[at].word == "yes" for _, f in rows) for at in range(len(rivals))]
     return [*lines, f"| | yes, of {len(rows)} | " + " | ".join(map(str, counts)) + " |"]
 
 
-def _commands(number: int, rivals: list[Rival], row: _Row) -> list[str]:
+def _number(habit: Habit) -> int:
+    return (THIRTY + OF_TWO).index(habit) + 1
+
+
+def _commands(rivals: list[Rival], row: _Row) -> list[str]:
     habit, findings = row
-    lines = [f"{number}. {habit.name}", "   ```"]
+    lines = [f"{_number(habit)}. {habit.name}", "   ```"]
     for rival, finding in zip(rivals, findings, strict=True):
         if not finding.line:
             lines.append(f"   # {rival.name}: no way")

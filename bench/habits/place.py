@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.habits import site
 from bench.rivals import bucket
+from bench.rivals.metalink import metalink
 from bench.rivals.proxies import HOST, http_proxy, socks_proxy
 from bench.rivals.shell import Shell
 from bench.rivals.supplies import Supplies
@@ -72,7 +73,7 @@ class Place:
             "both.meta4": {"tool.zip": (tool,), "notes.txt": (f"{base}/notes.txt",)},
         }
         for name, urls in metalinks.items():
-            (self.work / name).write_bytes(site.metalink(self.supplies, urls))
+            (self.work / name).write_bytes(metalink(self.supplies, urls))
 
 
 @contextlib.contextmanager

@@ -6,9 +6,9 @@ import base64
 import email.utils
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
+from bench.rivals.metalink import metalink
 from bench.rivals.supplies import Supplies
 from bench.web import MODIFIED_S, PIECE_BYTES, Behaviour, Page, Request, right
 
@@ -33,6 +33,7 @@ def pages(supplies: Supplies) -> dict[str, Page]:
         "moved": moved,
         "copy": right,
     }
+    redirect, break_down = linked(supplies)
     return {
         "/": Page(f"<html><body>\n{index}</body></html>".encode(), document),
         **{f"/{name}": Page(content, conditional) for name, content in files.items()},
@@ -42,7 +43,8 @@ def pages(supplies: Supplies) -> dict[str, Page]:
         "/large/large.img": Page(files["large.img"], large),
         "/narrow/large.img": Page(files["large.img"], narrow()),
         "/tool.zip.meta4": Page(b"", described(supplies)),
-        "/linked/tool.zip": Page(tool, linked(supplies)),
+        "/linked/tool.zip": Page(tool, redirect),
+        "/broken/tool.zip": Page(tool, break_down),
         **_published(supplies.published),
     }
 
@@ -52,25 +54,6 @@ def _published(folder: Path) -> dict[str, Page]:
     return {
         f"/site/{path.relative_to(folder).as_posix()}": Page(path.read_bytes()) for path in files
     }
-
-
-def metalink(supplies: Supplies, urls: Mapping[str, tuple[str, ...]]) -> bytes:
-    """A Metalink 4 document of some files. Source: RFC 5854.
-
-    Args:
-        supplies: Says how long they are and what their digests are.
-        urls: Where each is, the best first.
-    """
-    files = "".join(
-        f'<file name="{name}"><size>{len(supplies.files[name])}</size>'
-        f'<hash type="sha-256">{supplies.sha256(name)}</hash>'
-        + "".join(f'<url priority="{at}">{url}</url>' for at, url in enumerate(places, 1))
-        + "</file>"
-        for name, places in urls.items()
-    )
-    head = '<?xml version="1.0" encoding="UTF-8"?>'
-    kind = "urn:ietf:params:xml:ns:metalink"
-    return f'{head}<metalink xmlns="{kind}">{files}</metalink>'.encode()
 
 
 def document(request: Request) -> None:
@@ -92,20 +75,33 @@ def described(supplies: Supplies) -> Behaviour:
     return behave
 
 
-def linked(supplies: Supplies) -> Behaviour:
-    """The headers name a Metalink, a mirror and the digest. Source: RFC 6249."""
+def linked(supplies: Supplies) -> tuple[Behaviour, Behaviour]:
+    """A redirect to a mirror that breaks down, and that mirror. Source: RFC 6249.
+
+    The headers of both name a Metalink, another mirror and the digest.
+    """
     digest = base64.b64encode(bytes.fromhex(supplies.sha256("tool.zip"))).decode()
 
-    def behave(request: Request) -> None:
+    def headers(request: Request) -> dict[str, str]:
         base = request.web.url
-        kind = 'type="application/metalink4+xml"'
         links = (
-            f"<{base}/tool.zip.meta4>; rel=describedby; {kind}\n"
+            f'<{base}/tool.zip.meta4>; rel=describedby; type="application/metalink4+xml"\n'
             f"<{base}/tool.zip>; rel=duplicate; pri=1"
         )
-        request.right(Link=links, Digest=f"SHA-256={digest}")
+        return {"Link": links, "Digest": f"SHA-256={digest}"}
 
-    return behave
+    def redirect(request: Request) -> None:
+        request.refuse(302, Location="/broken/tool.zip", **headers(request))
+
+    def break_down(request: Request) -> None:
+        if request.number or not request.body:
+            request.refuse(503)
+            return
+        request.head(206 if request.is_range else 200, **headers(request))
+        request.write(request.body[: len(request.body) // 2])
+        request.close()
+
+    return redirect, break_down
 
 
 def conditional(request: Request) -> None:

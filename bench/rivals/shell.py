@@ -69,10 +69,12 @@ class Shell:
                 return Ending(None, stdout, stderr, time.monotonic() - start_s)
         return Ending(process.returncode, stdout, stderr, time.monotonic() - start_s)
 
-    def kill_when(self, line: str, moment: Callable[[], object]) -> None:
-        """Run a command line, and kill it when a moment has come, without a warning."""
+    def kill_when(self, line: str, moment: Callable[[], object]) -> float:
+        """Run a command line, and kill it when a moment has come; the seconds until then."""
+        start_s = time.monotonic()
         with self._started(line, subprocess.DEVNULL):
             moment()
+        return time.monotonic() - start_s
 
     def on_terminal(self, line: str, bound_s: float = BOUND_S) -> Ending:
         """Run a command line on a terminal of its own; what it shows is ``stdout``."""

@@ -1,0 +1,107 @@
+"""Prints who ends ten downloads right, and in what time. ``python -m bench.downloads``.
+
+Each download is a server on loopback that is difficult in one way, always in the same one.
+``--rounds N`` is how often each program fetches (3); the programs take turns. One that does not
+end as it should is not asked again. ``--write PAGE`` puts the table into a page of the
+documentation. Other words choose the downloads whose names contain one of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.downloads.download import LOST_SHARE, Download, Outcome, median_s, tried
+from bench.downloads.servers import SEED
+from bench.downloads.ten import SIZES, TEN
+from bench.rivals import page
+from bench.rivals.supplies import SEED as CONTENT_SEED
+from bench.rivals.supplies import Supplies
+from bench.rivals.tools import RIVALS, Rival
+
+
+def main() -> None:
+    """Try the chosen downloads, or all."""
+    parser = argparse.ArgumentParser(prog="python -m bench.downloads", description=__doc__)
+    parser.add_argument("part", nargs="*", help="of the names of the downloads to try")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each program fetches")
+    parser.add_argument("--only", help="try one program alone")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="page to put the table into")
+    arguments = parser.parse_args()
+    rivals = [rival for rival in RIVALS if arguments.only in (None, rival.name)]
+    for rival in rivals:
+        if not rival.is_installed():
+            print(f"not installed: {rival.name} ({rival.install})", file=sys.stderr)
+    print(f"seeds {CONTENT_SEED} (content), {SEED} (flaky link)", file=sys.stderr)
+    chosen = [
+        download
+        for download in TEN
+        if not arguments.part or any(part in download.name for part in arguments.part)
+    ]
+    with tempfile.TemporaryDirectory(prefix="dlcore-downloads-") as folder:
+        supplies = Supplies(Path(folder), SIZES)
+        rows = [
+            (download, _rounds(download, rivals, supplies, arguments.rounds)) for download in chosen
+        ]
+    text = report(rivals, rows)
+    print(text)
+    if arguments.write:
+        page.write(arguments.write, "bench.downloads", text)
+
+
+_Runs = dict[str, list[Outcome]]
+
+
+def _rounds(download: Download, rivals: list[Rival], supplies: Supplies, rounds: int) -> _Runs:
+    print(download.name, file=sys.stderr)
+    runs: _Runs = {rival.name: [] for rival in rivals if rival.is_installed()}
+    for _ in range(rounds):
+        for name, outcomes in runs.items():
+            if not outcomes or outcomes[-1].verdict is download.expected:
+                outcome = tried(download, name, supplies, supplies.folder / "scene")
+                outcomes.append(outcome)
+                print(f"  {name}: {_told(outcome)}", file=sys.stderr)
+    return runs
+
+
+def _told(outcome: Outcome) -> str:
+    lost = f", lost {outcome.lost_share:.0%}" if outcome.lost_share > LOST_SHARE else ""
+    return f"{outcome.verdict}, {outcome.wall_s:.2f} s{lost} {outcome.said[:200]}"
+
+
+def report(rivals: list[Rival], rows: list[tuple[Download, _Runs]]) -> str:
+    """The table and the commands, as Markdown."""
+    installed = [rival for rival in rivals if rival.is_installed()]
+    names = [rival.name for rival in rivals]
+    lines = [", ".join(rival.version() for rival in installed) + ".", ""]
+    lines += ["| Download | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for download, runs in rows:
+        cells = [_cell(download, runs, name) for name in names]
+        lines.append(f"| {download.name} | " + " | ".join(cells) + " |")
+    lines += ["", "The commands:", ""]
+    for download, _ in rows:
+        shown = [f"   {download.lines.get(name, f'# {name}: no way')}" for name in names]
+        lines += [f"1. {download.name}", "   ```", *shown, "   ```"]
+    return "\n".join(lines)
+
+
+def _cell(download: Download, runs: _Runs, name: str) -> str:
+    if name not in runs:
+        return "not installed"
+    outcomes = runs[name]
+    last = outcomes[-1]
+    if last.verdict is not download.expected:
+        return str(last.verdict)
+    words = [str(last.verdict), f"{median_s(outcomes):.1f} s"]
+    ours = runs.get("dlcore", [])
+    if name != "dlcore" and ours and ours[-1].verdict is download.expected:
+        words[1] = f"{median_s(outcomes) / median_s(ours):.2f}"
+    if (lost := max(outcome.lost_share for outcome in outcomes)) > LOST_SHARE:
+        words.append(f"lost {lost:.0%}")
+    return ", ".join(words)
+
+
+if __name__ == "__main__":
+    main()
