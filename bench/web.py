@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import email.utils
+import math
 import re
 import socket
 import ssl
@@ -18,6 +19,23 @@ from typing import NamedTuple, TypeVar
 
 PIECE_BYTES = 64 << 10
 MODIFIED_S = 1_500_000_000  # of everything that is served
+
+
+class Narrow:
+    """A link whose rate all connections over it share.
+
+    Attributes:
+        bytes_per_s: Its rate.
+    """
+
+    def __init__(self, bytes_per_s: float) -> None:
+        self.bytes_per_s = bytes_per_s
+        self._turn = threading.Lock()
+
+    def carry(self, count: int) -> None:
+        """Wait as long as the link takes for so many bytes, after those that came before."""
+        with self._turn:
+            time.sleep(count / self.bytes_per_s)
 
 
 class Request:
@@ -104,6 +122,15 @@ class Request:
                 if self.web.closing.wait(piece / bytes_per_s):
                     return
 
+    def write_through(self, link: Narrow, body: bytes, end_s: float = math.inf) -> None:
+        """Send a body over a narrow link; the connection ends early at a time, if one is given."""
+        for at in range(0, len(body), PIECE_BYTES):
+            link.carry(PIECE_BYTES)
+            if time.monotonic() > end_s:
+                self.close()
+                return
+            self.write(body[at : at + PIECE_BYTES])
+
     def stall(self) -> None:
         """Send nothing more, and keep the connection open until the client or the server ends."""
         self._handler.wfile.flush()
@@ -131,6 +158,20 @@ class Request:
 
 
 Behaviour = Callable[[Request], None]
+
+
+def narrow(bytes_per_s: float) -> Behaviour:
+    """Nothing is wrong, but all connections share a narrow link."""
+    link = Narrow(bytes_per_s)
+
+    def behave(request: Request) -> None:
+        if request.method == "HEAD" or request.start >= len(request.content):
+            request.right()
+        else:
+            request.head(206 if request.is_range else 200)
+            request.write_through(link, request.body)
+
+    return behave
 
 
 def right(request: Request) -> None:

@@ -15,7 +15,7 @@ from bench.rivals.shell import Ending, Shell
 from bench.rivals.supplies import Supplies
 from bench.web import Page, Web, serving
 
-BOUND_S = 45.0  # a program that has not ended by then hangs
+BOUND_S = 60.0  # for a run of a program
 LOST_SHARE = 0.1  # of the content, fetched again although it was there
 
 
@@ -26,7 +26,7 @@ class Verdict(enum.StrEnum):
     REFUSED = "refused"  # ended with an error, and nothing has the name of the file
     LEFT = "refused, wrong file left"  # ended with an error; wrong bytes have its name
     WRONG = "WRONG"  # claimed success; a file is missing or differs
-    HUNG = "HUNG"
+    NO_END = "no end in a minute"
     NO_WAY = "no way"  # it has no option for this
 
 
@@ -135,7 +135,7 @@ def tried(
 def judged(ending: Ending, scene: Scene, files: tuple[str, ...]) -> Verdict:
     """The verdict, by the exit status and the bytes that are there."""
     if ending.status is None:
-        return Verdict.HUNG
+        return Verdict.NO_END
     there = {path.name: path for path in scene.out.rglob("*") if path.is_file()}
     wanted = {name: scene.supplies.files[name] for name in files}
     right = {name for name in wanted if name in there and there[name].read_bytes() == wanted[name]}

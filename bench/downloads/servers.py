@@ -7,17 +7,15 @@ import gzip
 import hashlib
 import hmac
 import random
-import threading
 import time
 
-from bench.web import PIECE_BYTES, Behaviour, Request
+from bench.web import Behaviour, Narrow, Request
 
 SEED = 23
 _SECRET = b"known to the server alone"
 SIGNED_S = 1.5  # for which a signed URL is valid
 CUT_S = 2.0  # after which a server of signed URLs ends a response
-NARROW_BYTES_PER_S = 8 << 20  # of all connections to it
-SLOW_BYTES_PER_S = 16 << 20  # of each connection
+NARROW_BYTES_PER_S = 8 << 20  # of all its connections together
 CUT_BYTES = (1 << 20, 8 << 20)  # that a flaky link carries before it breaks: from, to
 DELAY_S = (0.01, 0.08)  # of an answer over a flaky link: from, to
 LIE_BYTES = 1 << 20  # between two wrong bytes
@@ -39,15 +37,6 @@ def whole_only(request: Request) -> None:
     request.right(Accept_Ranges="", ETag="")
 
 
-def slow(request: Request) -> None:
-    """There is time to be killed."""
-    if request.start >= len(request.content):
-        request.right()
-        return
-    request.head(206 if request.is_range else 200)
-    request.write(request.body, SLOW_BYTES_PER_S)
-
-
 def sign(request: Request) -> None:
     """A redirect to an address that is valid for a moment."""
     expires = f"{time.time() + SIGNED_S:.3f}"
@@ -56,7 +45,7 @@ def sign(request: Request) -> None:
 
 def signed() -> Behaviour:
     """Only for who has a valid address, over a narrow link; no response lasts long."""
-    narrow = threading.Lock()
+    link = Narrow(NARROW_BYTES_PER_S)
 
     def behave(request: Request) -> None:
         expires = request.query.get("expires", "0")
@@ -67,15 +56,8 @@ def signed() -> Behaviour:
         if request.method == "HEAD" or request.start >= len(request.content):
             request.right()
             return
-        end_s = time.monotonic() + CUT_S
         request.head(206 if request.is_range else 200)
-        for at in range(0, len(request.body), PIECE_BYTES):
-            with narrow:
-                time.sleep(PIECE_BYTES / NARROW_BYTES_PER_S)
-            if time.monotonic() > end_s:
-                request.close()
-                return
-            request.write(request.body[at : at + PIECE_BYTES])
+        request.write_through(link, request.body, time.monotonic() + CUT_S)
 
     return behave
 

@@ -8,12 +8,13 @@ from bench.downloads import servers
 from bench.downloads.download import Download, Verdict
 from bench.rivals.metalink import metalink
 from bench.rivals.supplies import Supplies
-from bench.web import Page
+from bench.web import Page, narrow
 
 _MIB = 1 << 20
+_KILL_BYTES_PER_S = 24 * _MIB  # so that there is time to be killed
 SMALL = tuple(f"{number:04}.bin" for number in range(2000))
 SIZES = {
-    "image.img": 64 * _MIB + 77,
+    "image.img": 256 * _MIB + 77,
     "disk.img": 32 * _MIB + 5,
     "large.img": 96 * _MIB + 7,
     **dict.fromkeys(SMALL, 8 << 10),
@@ -74,8 +75,8 @@ def _mirrors(supplies: Supplies) -> _Pages:
     return {"/disk.img": Page(disk, servers.lying)}, {"/disk.img": Page(disk)}
 
 
-def _slow(supplies: Supplies) -> _Pages:
-    return {"/large.img": Page(supplies.files["large.img"], servers.slow)}, {}
+def _narrow(supplies: Supplies) -> _Pages:
+    return {"/large.img": Page(supplies.files["large.img"], narrow(_KILL_BYTES_PER_S))}, {}
 
 
 def _sums(supplies: Supplies) -> bytes:
@@ -161,8 +162,7 @@ TEN = (
         _signed,
         {
             "dlcore": "dlcore fetch -q $SITE/disk.img --sha256 $SHA256 -o $OUT",
-            "curl": "curl -sSfLO -C - --retry 20 --retry-all-errors --retry-delay 1"
-            " --output-dir $OUT $SITE/disk.img",
+            "curl": "until curl -sSfLO -C - --output-dir $OUT $SITE/disk.img; do sleep 1; done",
             "aria2": f"aria2c -q {_PARALLEL} -c --max-tries=20 --retry-wait=1"
             " --checksum=sha-256=$SHA256 -d $OUT $SITE/disk.img",
             "wget2": "wget2 -q -c --tries=20 --waitretry=1 -P $OUT $SITE/disk.img",
@@ -176,8 +176,7 @@ TEN = (
         _flaky,
         {
             "dlcore": "dlcore fetch -q --retries 20 $SITE/disk.img --sha256 $SHA256 -o $OUT",
-            "curl": "curl -sSfO -C - --retry 50 --retry-all-errors --retry-delay 1"
-            " --output-dir $OUT $SITE/disk.img",
+            "curl": "until curl -sSfO -C - --output-dir $OUT $SITE/disk.img; do sleep 1; done",
             "aria2": f"aria2c -q {_PARALLEL} -c --max-tries=50 --retry-wait=1"
             " --checksum=sha-256=$SHA256 -d $OUT $SITE/disk.img",
             "wget2": "wget2 -q -c --tries=50 --waitretry=1 -P $OUT $SITE/disk.img",
@@ -227,7 +226,7 @@ TEN = (
     Download(
         "killed halfway, and run again",
         ("large.img",),
-        _slow,
+        _narrow,
         {
             "dlcore": "dlcore fetch -q $SITE/large.img --sha256 $SHA256 -o $OUT",
             "curl": "curl -sSfO -C - --output-dir $OUT $SITE/large.img",

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import base64
 import email.utils
-import threading
-import time
 from pathlib import Path
 
 from bench.rivals.metalink import metalink
 from bench.rivals.supplies import Supplies
-from bench.web import MODIFIED_S, PIECE_BYTES, Behaviour, Page, Request, right
+from bench.web import MODIFIED_S, Behaviour, Page, Request, narrow, right
 
 LOGIN = ("reader", "letmein")
 TICKET, COOKIE = "7f3a", "session=41b2"
@@ -41,7 +39,7 @@ def pages(supplies: Supplies) -> dict[str, Page]:
         "/SHA256SUMS": Page(supplies.sums().encode(), document),
         "/download": Page(tool, named),
         "/large/large.img": Page(files["large.img"], large),
-        "/narrow/large.img": Page(files["large.img"], narrow()),
+        "/narrow/large.img": Page(files["large.img"], narrow(NARROW_BYTES_PER_S)),
         "/tool.zip.meta4": Page(b"", described(supplies)),
         "/linked/tool.zip": Page(tool, redirect),
         "/broken/tool.zip": Page(tool, break_down),
@@ -134,23 +132,6 @@ def large(request: Request) -> None:
         return
     request.head(206 if request.is_range else 200)
     request.write(request.body, LARGE_BYTES_PER_S)
-
-
-def narrow() -> Behaviour:
-    """It takes a few seconds, however many connections share the way."""
-    way = threading.Lock()
-
-    def behave(request: Request) -> None:
-        if request.method == "HEAD" or request.start >= len(request.content):
-            request.right()
-            return
-        request.head(206 if request.is_range else 200)
-        for at in range(0, len(request.body), PIECE_BYTES):
-            with way:
-                time.sleep(PIECE_BYTES / NARROW_BYTES_PER_S)
-            request.write(request.body[at : at + PIECE_BYTES])
-
-    return behave
 
 
 def busy(request: Request) -> None:

@@ -16,6 +16,7 @@ from dlcore.publish import publish
 
 SEED = 11
 _MIB = 1 << 20
+_PART_BYTES = 64 * _MIB  # Python makes no more than 256 MiB at once
 PACKAGE = "ABC00001"
 
 
@@ -31,7 +32,7 @@ class Supplies:
     def __init__(self, folder: Path, sizes: Mapping[str, int], seed: int = SEED) -> None:
         chance = random.Random(seed)
         self.folder = folder
-        self.files = {name: chance.randbytes(size) for name, size in sizes.items()}
+        self.files = {name: _random(chance, size) for name, size in sizes.items()}
         self.programs = dlcore_program(folder / "programs")
 
     def sha256(self, name: str) -> str:
@@ -85,6 +86,11 @@ class Supplies:
             self._authority.configure_trust(context)
             context.verify_mode = ssl.CERT_REQUIRED
         return context
+
+
+def _random(chance: random.Random, size: int) -> bytes:
+    parts = [chance.randbytes(min(_PART_BYTES, size - at)) for at in range(0, size, _PART_BYTES)]
+    return b"".join(parts)
 
 
 HABIT_SIZES = {
