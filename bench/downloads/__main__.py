@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("part", nargs="*", help="of the names of the downloads to try")
     parser.add_argument("--rounds", type=int, default=3, help="how often each program fetches")
     parser.add_argument("--only", help="try one program alone")
+    parser.add_argument("--dlcore", default="", help="another dlcore than that of this tree")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="page to put the table into")
     arguments = parser.parse_args()
     rivals = [rival for rival in RIVALS if arguments.only in (None, rival.name)]
@@ -41,7 +42,7 @@ def main() -> None:
         if not arguments.part or any(part in download.name for part in arguments.part)
     ]
     with tempfile.TemporaryDirectory(prefix="dlcore-downloads-") as folder:
-        supplies = Supplies(Path(folder), SIZES)
+        supplies = Supplies(Path(folder), SIZES, arguments.dlcore)
         rows = [
             (download, _rounds(download, rivals, supplies, arguments.rounds)) for download in chosen
         ]

@@ -148,7 +148,7 @@ def judged(ending: Ending, scene: Scene, files: tuple[str, ...]) -> Verdict:
 
 def _killed(download: Download, line: str, scene: Scene) -> float:
     half = sum(len(scene.supplies.files[name]) for name in download.files) // 2
-    return scene.shell.kill_when(line, lambda: scene.web.until_sent(half, BOUND_S))
+    return scene.shell.run_and_kill(line, lambda: scene.sent_bytes > half, BOUND_S)
 
 
 def _lost(download: Download, scene: Scene) -> float:

@@ -29,6 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.habits", description=__doc__)
     parser.add_argument("part", nargs="*", help="of the names of the habits to try")
     parser.add_argument("--only", help="try one program alone")
+    parser.add_argument("--dlcore", default="", help="another dlcore than that of this tree")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="page to put the table into")
     arguments = parser.parse_args()
     rivals = [rival for rival in RIVALS if arguments.only in (None, rival.name)]
@@ -37,7 +38,7 @@ def main() -> None:
             print(f"not installed: {rival.name} ({rival.install})", file=sys.stderr)
     print(f"seed {SEED}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="dlcore-habits-") as folder:
-        supplies = Supplies(Path(folder), HABIT_SIZES)
+        supplies = Supplies(Path(folder), HABIT_SIZES, arguments.dlcore)
         parts = [_try_all(habits, rivals, supplies, arguments.part) for habits in (THIRTY, OF_TWO)]
     text = report(rivals, *parts)
     print(text)

@@ -90,7 +90,7 @@ OF_TWO = (
         "Local files verified against a list of digests",
         _verifies,
         {
-            "dlcore": "dlcore verify $OUT --checksums $WORK/SHA256SUMS",
+            "dlcore": "dlcore fetch --checksums $SITE/SHA256SUMS -o $OUT",
             "aria2": "aria2c -q -V --auto-file-renaming=false -d $OUT -M $WORK/tool.meta4",
             "rclone": "rclone checksum -q sha256 $WORK/SHA256SUMS $OUT",
         },

@@ -25,7 +25,7 @@ def _keeps_time(place: Place, line: str) -> None:
 
 def _continues(place: Place, line: str) -> None:
     length = len(place.supplies.files["large.img"])
-    place.shell.run(line, stop=lambda: place.web.until_sent(length // 2, 10))
+    place.shell.run(line, interrupt_when=lambda: place.web.sent_bytes > length // 2)
     if place.web.sent_bytes < length // 2:
         raise Wrong("nothing was asked for")
     ended_well(place.shell.run(line))

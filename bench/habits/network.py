@@ -186,8 +186,7 @@ OF_TWO = (
         "Several mirrors, of which one has lost the file",
         _by_mirror,
         {
-            "dlcore": "dlcore fetch $SITE/gone/tool.zip --from $SITE/tool.zip"
-            " --sha256 $SHA256 -o $OUT",
+            "dlcore": "dlcore fetch $WORK/lost.meta4 -o $OUT",
             "aria2": "aria2c -q -d $OUT $SITE/gone/tool.zip $SITE/tool.zip",
             "wget2": "cd $OUT && wget2 -q --force-metalink -i $WORK/lost.meta4",
         },

@@ -67,13 +67,13 @@ class Place:
             path.touch(mode=0o600)
             path.write_text(text, encoding="utf-8")
         tool = f"{base}/tool.zip"
-        metalinks = {
+        metalinks: dict[str, dict[str, tuple[str, ...]]] = {
             "tool.meta4": {"tool.zip": (tool, f"{base}/copy/tool.zip")},
             "lost.meta4": {"tool.zip": (f"{base}/gone/tool.zip", tool)},
             "both.meta4": {"tool.zip": (tool,), "notes.txt": (f"{base}/notes.txt",)},
         }
-        for name, urls in metalinks.items():
-            (self.work / name).write_bytes(metalink(self.supplies, urls))
+        for name, places in metalinks.items():
+            (self.work / name).write_bytes(metalink(self.supplies, places))
 
 
 @contextlib.contextmanager

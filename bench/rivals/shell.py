@@ -18,7 +18,12 @@ from typing import NamedTuple
 
 BOUND_S = 20.0  # a command that has not ended by then hangs
 _TERMINAL = (40, 120)  # rows and columns
+_LOOK_S = 0.005  # between two looks at whether a moment has come
 _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
+
+
+Moment = Callable[[], bool]
+"""Whether the moment has come."""
 
 
 class Ending(NamedTuple):
@@ -47,19 +52,19 @@ class Shell:
         self._environment = {**kept, "PATH": path, "HOME": str(home), **environment}
 
     def run(
-        self, line: str, stop: Callable[[], object] | None = None, bound_s: float = BOUND_S
+        self, line: str, interrupt_when: Moment | None = None, bound_s: float = BOUND_S
     ) -> Ending:
         """Run a command line to its end.
 
         Args:
             line: What a user would type.
-            stop: Waits for the moment to send the signal that Ctrl-C sends; None for never.
+            interrupt_when: When it gets the signal that Ctrl-C sends; None for never.
             bound_s: Time after which it is killed.
         """
         start_s = time.monotonic()
         with self._started(line, subprocess.PIPE) as process:
-            if stop is not None:
-                stop()
+            if interrupt_when is not None:
+                _until(interrupt_when, process, bound_s)
                 _send(process, signal.SIGINT)
             try:
                 stdout, stderr = process.communicate(timeout=bound_s)
@@ -69,11 +74,11 @@ class Shell:
                 return Ending(None, stdout, stderr, time.monotonic() - start_s)
         return Ending(process.returncode, stdout, stderr, time.monotonic() - start_s)
 
-    def kill_when(self, line: str, moment: Callable[[], object]) -> float:
-        """Run a command line, and kill it when a moment has come; the seconds until then."""
+    def run_and_kill(self, line: str, moment: Moment, bound_s: float = BOUND_S) -> float:
+        """Run a command line, and kill it at a moment or when it ends; the seconds until then."""
         start_s = time.monotonic()
-        with self._started(line, subprocess.DEVNULL):
-            moment()
+        with self._started(line, subprocess.DEVNULL) as process:
+            _until(moment, process, bound_s)
         return time.monotonic() - start_s
 
     def on_terminal(self, line: str, bound_s: float = BOUND_S) -> Ending:
@@ -111,6 +116,12 @@ class Shell:
         finally:
             _send(process, signal.SIGKILL)
             process.wait()
+
+
+def _until(moment: Moment, process: subprocess.Popen[bytes], bound_s: float) -> None:
+    end_s = time.monotonic() + bound_s
+    while not moment() and process.poll() is None and time.monotonic() < end_s:
+        time.sleep(_LOOK_S)
 
 
 def _send(process: subprocess.Popen[bytes], number: int) -> None:

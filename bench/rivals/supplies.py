@@ -29,11 +29,11 @@ class Supplies:
         programs: The folder with the program ``dlcore``.
     """
 
-    def __init__(self, folder: Path, sizes: Mapping[str, int], seed: int = SEED) -> None:
-        chance = random.Random(seed)
+    def __init__(self, folder: Path, sizes: Mapping[str, int], dlcore: str = "") -> None:
+        chance = random.Random(SEED)
         self.folder = folder
         self.files = {name: _random(chance, size) for name, size in sizes.items()}
-        self.programs = dlcore_program(folder / "programs")
+        self.programs = dlcore_program(folder / "programs", dlcore)
 
     def sha256(self, name: str) -> str:
         """Of a file, hex."""

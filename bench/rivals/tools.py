@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -30,7 +31,7 @@ class Rival(NamedTuple):
     def version(self) -> str:
         """What it says that it is; without a date."""
         if self.name == "dlcore":
-            return f"dlcore {version('dlcore-engine')}"
+            return f"dlcore {version('dlcore-engine')}"  # of the tree one stands in
         said = subprocess.run(
             [self.program, "--version"], capture_output=True, text=True, check=False
         )
@@ -48,10 +49,19 @@ RIVALS = (
 )
 
 
-def dlcore_program(folder: Path) -> Path:
-    """A program ``dlcore`` that is the tree one stands in; the folder it is in goes into PATH."""
+def dlcore_program(folder: Path, program: str = "") -> Path:
+    """Put a program ``dlcore`` into a folder for PATH.
+
+    Args:
+        folder: To be made.
+        program: What it starts; by default dlcore of the tree one stands in.
+
+    Returns:
+        The folder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    program = folder / "dlcore"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m dlcore "$@"\n', encoding="utf-8")
-    program.chmod(0o755)
+    command = shlex.quote(program) if program else f"{shlex.quote(sys.executable)} -m dlcore"
+    script = folder / "dlcore"
+    script.write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
     return folder
