@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import urllib.request
 from collections.abc import Iterator, Mapping
 
 NAME = "releases"
@@ -21,27 +23,24 @@ def private_bucket(files: Mapping[str, bytes]) -> Iterator[str]:
 
     The server refuses requests without a signature. It does not compute the signature again.
     """
-    import logging
-
-    import boto3
     from moto.server import ThreadedMotoServer
 
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it tells of every request
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()
         url = f"http://{host}:{port}"
-        client = boto3.client(
-            "s3",
-            endpoint_url=url,
-            region_name=ENVIRONMENT["AWS_REGION"],
-            aws_access_key_id=ENVIRONMENT["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
-        )
-        client.create_bucket(Bucket=NAME)
+        _put(f"{url}/{NAME}", b"")
         for name, content in files.items():
-            client.put_object(Bucket=NAME, Key=name, Body=content)
+            _put(f"{url}/{NAME}/{name}", content)
         yield url
     finally:
         server.stop()
+
+
+def _put(url: str, content: bytes) -> None:
+    headers = {"Content-Type": "application/octet-stream"}  # else it is taken for a form
+    request = urllib.request.Request(url, content, headers, method="PUT")
+    with urllib.request.urlopen(request, timeout=30):
+        pass

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
 from bench.habits.__main__ import OF_TWO, THIRTY, report
 from bench.habits.habit import Finding, Habit, tried
+from bench.rivals.bucket import NAME, private_bucket
 from bench.rivals.supplies import HABIT_SIZES, Supplies
 from bench.rivals.tools import RIVALS
 
@@ -64,6 +67,47 @@ def test_a_program_that_does_nothing_or_something_wrong_does_not_have_the_habit(
     assert finding.wrong
     assert finding.word == "no"
     assert not (tmp_path / "place").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "The name that the server states (Content-Disposition)",
+        "To standard output",
+        "With the time that the file has at the server",
+        "A dry run: it writes nothing, and fails if the file is not at the server",
+        "Several connections for one file",
+        "A limited rate",
+        "503 with Retry-After: asked again",
+        "A time limit for a server that stalls: an error, and no hang",
+        "A digest: right with the file's, refused with another",
+        "Quiet, with a log in a file",
+        "A result for programs (JSON or CSV)",
+        "Progress on a terminal",
+        "Completion in the shell",
+        "Several mirrors, of which one has lost the file",
+        "Digests of several files from a list",
+        "A redirect to a mirror that breaks down; headers name a Metalink and others",
+        "Another program asks how far it is",
+    ],
+)
+def test_the_right_bytes_alone_do_not_make_the_habit(
+    name: str, small: Supplies, tmp_path: Path
+) -> None:
+    (habit,) = [habit for habit in HABITS if habit.name == name]
+    line = "for name in large.img other.zip tool.zip; do cat $SOURCE/$name > $OUT/$name; done"
+    if name.startswith("The name"):
+        line = "cat $SOURCE/tool.zip > $OUT/download"
+    finding = tried(habit._replace(lines={"liar": line}), "liar", small, tmp_path / "place")
+    assert finding.word == "no"
+
+
+def test_a_private_bucket_is_for_who_signs() -> None:
+    pytest.importorskip("moto")
+    with private_bucket({"a": b"content"}) as url, pytest.raises(HTTPError) as refused:
+        urlopen(f"{url}/{NAME}/a")
+    refused.value.close()
+    assert refused.value.code == 403
 
 
 @pytest.mark.parametrize(
