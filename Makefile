@@ -28,7 +28,7 @@ test: $(VENV)/ready  ## All tests; those that need a server that is not installe
 	$(RUN) -m pytest -q -rs
 
 # Rooms that neither hash nor write content themselves, so that the core makes no difference to them.
-CORELESS := cli deployment disk docs emulator events faults fuzz manifest netlab schedule tasksequence transfer trust
+CORELESS := bench cli deployment disk docs emulator events faults fuzz manifest netlab schedule tasksequence transfer trust
 test-portable: $(VENV)/ready  ## The tests that depend on the core, with the portable one
 	DLCORE_NATIVE=portable DLCORE_KILLS=$${DLCORE_KILLS:-10} $(RUN) -m pytest -q -rs \
 		-m "not builds_c" -k "not compiled" $(CORELESS:%=--ignore=tests/%)

@@ -77,15 +77,15 @@ def report(rivals: list[Rival], rows: list[tuple[Download, _Runs]]) -> str:
     installed = [rival for rival in rivals if rival.is_installed()]
     names = [rival.name for rival in rivals]
     lines = [", ".join(rival.version() for rival in installed) + ".", ""]
-    lines += ["| Download | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    for download, runs in rows:
+    lines += ["| | Download | " + " | ".join(names) + " |", "|---" * (len(names) + 2) + "|"]
+    for number, (download, runs) in enumerate(rows, 1):
         cells = [_cell(download, runs, name) for name in names]
-        lines.append(f"| {download.name} | " + " | ".join(cells) + " |")
-    lines += ["", "The commands:", ""]
-    for download, _ in rows:
-        shown = [f"   {download.lines.get(name, f'# {name}: no way')}" for name in names]
-        lines += [f"1. {download.name}", "   ```", *shown, "   ```"]
-    return "\n".join(lines)
+        lines.append(f"| {number} | {download.name} | " + " | ".join(cells) + " |")
+    lines += ["", "The commands:", "```text"]
+    for number, (download, _) in enumerate(rows, 1):
+        shown = [download.lines.get(name, f"# {name}: no way") for name in names]
+        lines += [f"# {number}. {download.name}", *shown, ""]
+    return "\n".join((*lines, "```"))
 
 
 def _cell(download: Download, runs: _Runs, name: str) -> str:

@@ -74,10 +74,10 @@ def report(rivals: list[Rival], thirty: list[_Row], of_two: list[_Row]) -> str:
     lines = [", ".join(rival.version() for rival in installed) + ".", ""]
     lines += ["What three or four of the others do:", "", *_table(rivals, thirty), ""]
     lines += ["What two of the others do:", "", *_table(rivals, of_two), ""]
-    lines += ["The commands, and what was wrong where the answer is no:", ""]
+    lines += ["The commands, and what was wrong where the answer is no:", "```text"]
     for row in (*thirty, *of_two):
         lines += _commands(rivals, row)
-    return "\n".join(lines).rstrip()
+    return "\n".join((*lines, "```"))
 
 
 def _table(rivals: list[Rival], rows: list[_Row]) -> list[str]:
@@ -96,15 +96,14 @@ def _number(habit: Habit) -> int:
 
 def _commands(rivals: list[Rival], row: _Row) -> list[str]:
     habit, findings = row
-    lines = [f"{_number(habit)}. {habit.name}", "   ```"]
+    lines = [f"# {_number(habit)}. {habit.name}"]
     for rival, finding in zip(rivals, findings, strict=True):
         if not finding.line:
-            lines.append(f"   # {rival.name}: no way")
+            lines.append(f"# {rival.name}: no way")
         else:
-            lines.append(
-                f"   {finding.line}" + (f"  # no: {finding.wrong}" if finding.wrong else "")
-            )
-    return [*lines, "   ```"]
+            wrong = f"  # no: {finding.wrong}" if finding.wrong else ""
+            lines.append(f"{finding.line}{wrong}")
+    return [*lines, ""]
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from bench.habits.habit import Habit, Wrong
 from bench.habits.place import Place
 from bench.habits.proofs import ended_well, fetches, is_there, refused
 
-_RATE_BYTES_PER_S = 1 << 20
+_RATE_BYTES_PER_S = 16 << 20
 _STALL_BOUND_S = 20.0
 _HTTP = "rclone copy -q --http-url"
 
@@ -21,7 +21,7 @@ def _at_once(place: Place, line: str) -> None:
 def _keeps_to_rate(place: Place, line: str) -> None:
     ending = place.shell.run(line)
     ended_well(ending)
-    length = is_there(place, "tool.zip").stat().st_size
+    length = is_there(place, "large.img").stat().st_size
     if ending.wall_s < 0.6 * length / _RATE_BYTES_PER_S:
         raise Wrong(f"{length / ending.wall_s / _RATE_BYTES_PER_S:.1f} times the rate")
 
@@ -73,11 +73,11 @@ HABITS = (
         "A limited rate",
         _keeps_to_rate,
         {
-            "dlcore": "dlcore fetch --limit-rate 1MiB/s $SITE/tool.zip --sha256 $SHA256 -o $OUT",
-            "curl": "curl -sSfO --limit-rate 1M --output-dir $OUT $SITE/tool.zip",
-            "aria2": "aria2c -q --max-overall-download-limit=1M -d $OUT $SITE/tool.zip",
-            "wget2": "wget2 -q --limit-rate=1M -P $OUT $SITE/tool.zip",
-            "rclone": f"{_HTTP} $SITE --bwlimit 1M :http:tool.zip $OUT",
+            "dlcore": "dlcore fetch --limit-rate 16MiB/s $SITE/large.img --sha256 $LARGE -o $OUT",
+            "curl": "curl -sSfO --limit-rate 16M --output-dir $OUT $SITE/large.img",
+            "aria2": "aria2c -q --max-overall-download-limit=16M -d $OUT $SITE/large.img",
+            "wget2": "wget2 -q --limit-rate=16M -P $OUT $SITE/large.img",
+            "rclone": f"{_HTTP} $SITE --bwlimit 16M :http:large.img $OUT",
         },
         is_slow=True,
     ),

@@ -31,16 +31,17 @@ def private_bucket(files: Mapping[str, bytes]) -> Iterator[str]:
     try:
         host, port = server.get_host_and_port()
         url = f"http://{host}:{port}"
-        _put(f"{url}/{NAME}", b"")
+        _send(f"{url}/moto-api/reset", b"", "POST")  # an earlier server has left its buckets
+        _send(f"{url}/{NAME}", b"", "PUT")
         for name, content in files.items():
-            _put(f"{url}/{NAME}/{name}", content)
+            _send(f"{url}/{NAME}/{name}", content, "PUT")
         yield url
     finally:
         server.stop()
 
 
-def _put(url: str, content: bytes) -> None:
+def _send(url: str, content: bytes, method: str) -> None:
     headers = {"Content-Type": "application/octet-stream"}  # else it is taken for a form
-    request = urllib.request.Request(url, content, headers, method="PUT")
+    request = urllib.request.Request(url, content, headers, method=method)
     with urllib.request.urlopen(request, timeout=30):
         pass

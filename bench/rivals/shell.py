@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import pty
 import signal
 import struct
 import subprocess
-import termios
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 BOUND_S = 20.0  # a command that has not ended by then hangs
-_TERMINAL = (40, 120)  # rows and columns
+_SIZE = (40, 120)  # rows and columns of a terminal
 _LOOK_S = 0.005  # between two looks at whether a moment has come
 _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
 
@@ -83,8 +80,7 @@ class Shell:
 
     def on_terminal(self, line: str, bound_s: float = BOUND_S) -> Ending:
         """Run a command line on a terminal of its own; what it shows is ``stdout``."""
-        mine, its = pty.openpty()
-        fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", *_TERMINAL, 0, 0))
+        mine, its = _terminal()
         shown: list[bytes] = []
         start_s = time.monotonic()
         reader = threading.Thread(target=_read_all, args=(mine, shown))
@@ -116,6 +112,17 @@ class Shell:
         finally:
             _send(process, signal.SIGKILL)
             process.wait()
+
+
+def _terminal() -> tuple[int, int]:
+    """Both sides of a new terminal: the user's, and the program's."""
+    import fcntl  # Windows has none of them
+    import pty
+    import termios
+
+    mine, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", *_SIZE, 0, 0))
+    return mine, its
 
 
 def _until(moment: Moment, process: subprocess.Popen[bytes], bound_s: float) -> None:

@@ -140,5 +140,5 @@ def test_the_table_says_no_where_something_was_wrong_and_where_there_is_no_way()
     text = report(rivals, [row], [other])
     assert "| 1 | Several URLs in one call | yes | no |" in text
     assert "| | yes, of 1 | 1 | 0 |" in text
-    assert "   curl  # no: tool.zip is not there" in text
-    assert "   # curl: no way" in text
+    assert "\ncurl  # no: tool.zip is not there" in text
+    assert "\n# curl: no way" in text
