@@ -6,7 +6,7 @@ NEEDS := Python 3.11+ and a Python package index, and for the native core (optio
 	Python's headers and a C compiler; on Debian: apt-get install python3-venv python3-dev gcc
 NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
 
-.PHONY: demo test test-portable test-windows wheels docs reference check check-format check-lint check-types check-cython check-docs fuzz torture mutants bench bench-net bench-faults clean
+.PHONY: demo test test-portable test-windows wheels docs reference check check-format check-lint check-types check-cython check-docs fuzz torture mutants bench bench-net bench-faults bench-habits bench-downloads clean
 .DEFAULT_GOAL := demo
 
 # An editable installation is not compiled, as others are: the first run would have to. An extension
@@ -92,6 +92,12 @@ bench-net: $(VENV)/ready  ## Share of a lossy link filled, dlcore and others (ro
 
 bench-faults: $(VENV)/ready  ## What dlcore and others make of 24 faults: wrong bytes, lost progress, hangs
 	$(RUN) -m bench.faults
+
+bench-habits: $(VENV)/ready  ## Which habits of downloaders dlcore and others serve, tried; writes docs/rivals.md
+	$(RUN) -m bench.habits --write docs/rivals.md
+
+bench-downloads: $(VENV)/ready  ## Who ends ten downloads right, and in what time; writes docs/rivals.md
+	$(RUN) -m bench.downloads --write docs/rivals.md
 
 clean:
 	rm -rf build $(VENV) dist *.egg-info dlcore_ext/*.so dlcore_ext/*.pyd
