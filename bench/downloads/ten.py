@@ -218,8 +218,11 @@ TEN = (
         _mirrors,
         {
             "dlcore": "dlcore fetch -q $WORK/both.meta4 -o $OUT",
+            "curl": "cd $OUT && (curl -sSfO $SITE/disk.img || curl -sSfO $MIRROR/disk.img)",
             "aria2": f"aria2c -q {_PARALLEL} -d $OUT -M $WORK/both.meta4",
             "wget2": f"cd $OUT && wget2 -q {_CHUNKS} --force-metalink -i $WORK/both.meta4",
+            "rclone": "for site in $SITE $MIRROR; do rclone copyurl -q -a $site/disk.img $OUT"
+            " && rclone checksum -q sha256 $WORK/SHA256SUMS $OUT && break; done",
         },
         papers=_metalink,
     ),

@@ -98,7 +98,7 @@ HABITS = (
             "dlcore": "dlcore fetch -i - -o $OUT < $WORK/digests.txt",
             "curl": "curl -sSf --output-dir $OUT --remote-name-all -K - < $WORK/curl.txt",
             "aria2": "aria2c -q -d $OUT -i - < $WORK/urls.txt",
-            "wget2": "cat $WORK/urls.txt | wget2 -q -P $OUT -i -",
+            "wget2": "wget2 -q -P $OUT -i /dev/stdin < $WORK/urls.txt",
             "rclone": "rclone copy -q --http-url $SITE"
             " --files-from-raw - :http: $OUT < $WORK/names.txt",
         },

@@ -188,7 +188,10 @@ OF_TWO = (
         {
             "dlcore": "dlcore fetch $WORK/lost.meta4 -o $OUT",
             "aria2": "aria2c -q -d $OUT $SITE/gone/tool.zip $SITE/tool.zip",
-            "wget2": "cd $OUT && wget2 -q --force-metalink -i $WORK/lost.meta4",
+            "curl": "cd $OUT && (curl -sSfO $SITE/gone/tool.zip || curl -sSfO $SITE/tool.zip)",
+            "wget2": "cd $OUT && (wget2 -q $SITE/gone/tool.zip || wget2 -q $SITE/tool.zip)",
+            "rclone": "rclone copyurl -q -a $SITE/gone/tool.zip $OUT"
+            " || rclone copyurl -q -a $SITE/tool.zip $OUT",
         },
     ),
     Habit(

@@ -93,6 +93,9 @@ def _tells_meanwhile(place: Place, line: str) -> None:
         raise Wrong("it did not say how much was there")
 
 
+_TELL_ACTIVE = '{"jsonrpc":"2.0","id":"1","method":"aria2.tellActive"}'
+_TELL_STOPPED = '{"jsonrpc":"2.0","id":"1","method":"aria2.tellStopped","params":[0,9]}'
+_END = '{"jsonrpc":"2.0","id":"2","method":"aria2.shutdown"}'
 _SHARES = 3  # that a bar must show meanwhile
 
 HABITS = (
@@ -114,6 +117,10 @@ HABITS = (
         {
             "dlcore": "dlcore fetch --json $SITE/tool.zip --sha256 $SHA256 -o $OUT",
             "curl": "curl -sSfO -w '%{json}' --output-dir $OUT $SITE/tool.zip",
+            "aria2": "aria2c -q --enable-rpc --rpc-listen-port=$PORT"
+            " -d $OUT $SITE/tool.zip & sleep 1;"
+            f" curl -sS -d '{_TELL_STOPPED}' http://127.0.0.1:$PORT/jsonrpc;"
+            f" curl -sS -o $WORK/end -d '{_END}' http://127.0.0.1:$PORT/jsonrpc; wait",
             "wget2": "wget2 -q --stats-site=csv:$WORK/stats.csv -P $OUT $SITE/tool.zip",
             "rclone": "rclone copy -v --use-json-log --http-url $SITE :http:tool.zip $OUT",
         },
@@ -167,9 +174,6 @@ HABITS = (
         },
     ),
 )
-
-_TELL_ACTIVE = '{"jsonrpc":"2.0","id":"1","method":"aria2.tellActive"}'
-_END = '{"jsonrpc":"2.0","id":"2","method":"aria2.shutdown"}'
 
 OF_TWO = (
     Habit(

@@ -21,7 +21,6 @@ MISSING = {
     "A file name of one's own",
     "To standard output",
     "With the time that the file has at the server",
-    "A dry run: it writes nothing, and fails if the file is not at the server",
     "Through an HTTP proxy",
     "A time limit for a server that stalls: an error, and no hang",
     "A header of one's own",
@@ -29,11 +28,8 @@ MISSING = {
     "User and password from .netrc",
     "A certificate of the client",
     "Quiet, with a log in a file",
-    "Options from a configuration file",
     "Only the files of a pattern",
     "Through a SOCKS proxy that knows the host",
-    "From a private S3 bucket",
-    "From a file:// URL or a path",
     "A redirect to a mirror that breaks down; headers name a Metalink and others",
 }
 """What dlcore does not do yet."""
