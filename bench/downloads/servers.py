@@ -21,12 +21,12 @@ DELAY_S = (0.01, 0.08)  # of an answer over a flaky link: from, to
 LIE_BYTES = 1 << 20  # between two wrong bytes
 
 
-def to_other_host(path: str) -> Behaviour:
-    """A redirect to this server by another of its names."""
+def to(host: str, path: str) -> Behaviour:
+    """A redirect to this server, by one of its names."""
 
     def behave(request: Request) -> None:
         port = request.web.server_address[1]
-        request.refuse(302, Location=f"http://localhost:{port}{path}")
+        request.refuse(302, Location=f"http://{host}:{port}{path}")
 
     return behave
 

@@ -29,8 +29,8 @@ _CHUNKS = "--chunk-size=8M --max-threads=8"
 def _release(supplies: Supplies) -> _Pages:
     image = supplies.files["image.img"]
     return {
-        "/latest/image.img": Page(b"", servers.to_other_host("/7.1/image.img")),
-        "/7.1/image.img": Page(b"", servers.to_other_host("/store/image.img")),
+        "/latest/image.img": Page(b"", servers.to("localhost", "/7.1/image.img")),
+        "/7.1/image.img": Page(b"", servers.to("127.0.0.1", "/store/image.img")),
         "/store/image.img": Page(image),
     }, {}
 

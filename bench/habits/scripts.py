@@ -89,13 +89,15 @@ def _tells_meanwhile(place: Place, line: str) -> None:
     ending = place.shell.run(line)
     ended_well(ending)
     length = is_there(place, "tool.zip").stat().st_size
-    if not any(0 < number < length for number in _numbers(ending.stdout.decode())):
+    told = {int(number) for number in re.findall(_AMOUNT, ending.stdout.decode())}
+    if not any(0 < number < length for number in told):
         raise Wrong("it did not say how much was there")
 
 
 _TELL_ACTIVE = '{"jsonrpc":"2.0","id":"1","method":"aria2.tellActive"}'
 _TELL_STOPPED = '{"jsonrpc":"2.0","id":"1","method":"aria2.tellStopped","params":[0,9]}'
 _END = '{"jsonrpc":"2.0","id":"2","method":"aria2.shutdown"}'
+_AMOUNT = r'(?:bytes|Length)\w*"?\s*:\s*"?(\d+)'  # a member of JSON that tells how much
 _SHARES = 3  # that a bar must show meanwhile
 
 HABITS = (
