@@ -65,7 +65,7 @@ def _shows_progress(place: Place, line: str) -> None:
     ended_well(ending)
     is_there(place, "large.img")
     shares = {int(float(share)) for share in re.findall(rb"(\d{1,3}(?:\.\d+)?)\s?%", ending.stdout)}
-    for part, whole in re.findall(rb"([\d.]+) MiB of ([\d.]+) MiB", ending.stdout):
+    for part, whole in re.findall(rb"([\d.]+)(?: MiB)? of ([\d.]+) MiB", ending.stdout):
         shares.add(int(100 * float(part) / float(whole)))
     if len(shares - {0, 100}) < _SHARES:
         raise Wrong("it did not show the share that had arrived")

@@ -21,16 +21,8 @@ MISSING = {
     "A file name of one's own",
     "To standard output",
     "With the time that the file has at the server",
-    "Through an HTTP proxy",
     "A time limit for a server that stalls: an error, and no hang",
-    "A header of one's own",
-    "A cookie",
-    "User and password from .netrc",
-    "A certificate of the client",
     "Quiet, with a log in a file",
-    "Only the files of a pattern",
-    "Through a SOCKS proxy that knows the host",
-    "A redirect to a mirror that breaks down; headers name a Metalink and others",
 }
 """What dlcore does not do yet."""
 LIES = {
