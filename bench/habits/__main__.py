@@ -64,7 +64,7 @@ def _find(habit: Habit, rival: Rival, supplies: Supplies, folder: Path) -> Findi
         return Finding(habit.lines.get(rival.name, ""), "not installed")
     finding = tried(habit, rival.name, supplies, folder)
     if finding.wrong:
-        print(f"  {rival.name}: {finding.wrong}", file=sys.stderr)
+        print(f"  {rival.name}: {finding.wrong} {finding.said[:200]}", file=sys.stderr)
     return finding
 
 

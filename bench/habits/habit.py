@@ -12,7 +12,15 @@ from bench.rivals.supplies import Supplies
 
 
 class Wrong(Exception):  # noqa: N818  # a finding, not an error
-    """What is not as the habit wants it."""
+    """What is not as the habit wants it.
+
+    Attributes:
+        said: What the program said last, for who looks into it; it may have paths and dates.
+    """
+
+    def __init__(self, what: str, said: str = "") -> None:
+        super().__init__(what)
+        self.said = said
 
 
 Proof = Callable[[Place, str], None]
@@ -44,10 +52,12 @@ class Finding(NamedTuple):
     Attributes:
         line: The command line; empty if the program has no way.
         wrong: What was not as wanted; empty if all was.
+        said: What the program said last, if it ended with an error.
     """
 
     line: str = ""
     wrong: str = ""
+    said: str = ""
 
     @property
     def word(self) -> str:
@@ -64,7 +74,7 @@ def tried(habit: Habit, program: str, supplies: Supplies, folder: Path) -> Findi
         with opened(folder, supplies, with_bucket=habit.with_bucket) as place:
             habit.proof(place, line)
     except Wrong as wrong:
-        return Finding(line, str(wrong))
+        return Finding(line, str(wrong), wrong.said)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Finding(line)

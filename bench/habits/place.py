@@ -59,7 +59,6 @@ class Place:
             "cookies.txt": "127.0.0.1\tFALSE\t/\tFALSE\t4102444800\t"
             + site.COOKIE.replace("=", "\t")
             + "\n",
-            "header.txt": f"X-Ticket: {site.TICKET}\n",
             ".netrc": f"machine 127.0.0.1 login {user} password {password}\n",
         }
         for name, text in texts.items():
@@ -107,7 +106,6 @@ def opened(folder: Path, supplies: Supplies, *, with_bucket: bool = False) -> It
             "SHA256": supplies.sha256("tool.zip"),
             "LARGE": supplies.sha256("large.img"),
             "WRONG": "0" * 64,
-            "TICKET": site.TICKET,
             "COOKIE": site.COOKIE,
             "PORT": str(_free_port()),
         }

@@ -16,7 +16,7 @@ from typing import NamedTuple
 BOUND_S = 20.0  # a command that has not ended by then hangs
 _SIZE = (40, 120)  # rows and columns of a terminal
 _LOOK_S = 0.005  # between two looks at whether a moment has come
-_KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
+_KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR")
 
 
 Moment = Callable[[], bool]
