@@ -80,13 +80,13 @@ def test_a_program_that_does_nothing_or_something_wrong_does_not_have_the_habit(
     ],
 )
 def test_the_right_bytes_alone_do_not_make_the_habit(
-    name: str, small: Supplies, tmp_path: Path
+    name: str, supplies: Supplies, tmp_path: Path
 ) -> None:
     (habit,) = [habit for habit in HABITS if habit.name == name]
     line = "for name in large.img other.zip tool.zip; do cat $SOURCE/$name > $OUT/$name; done"
     if name.startswith("The name"):
         line = "cat $SOURCE/tool.zip > $OUT/download"
-    finding = tried(habit._replace(lines={"liar": line}), "liar", small, tmp_path / "place")
+    finding = tried(habit._replace(lines={"liar": line}), "liar", supplies, tmp_path / "place")
     assert finding.word == "no"
 
 
