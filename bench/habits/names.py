@@ -107,7 +107,7 @@ HABITS = (
         "A file name of one's own",
         fetches_as("mine.zip"),
         {
-            "dlcore": "dlcore fetch $SITE/tool.zip --sha256 $SHA256 -o $OUT/mine.zip",
+            "dlcore": "dlcore fetch $SITE/tool.zip --sha256 $SHA256 -o $OUT --name mine.zip",
             "curl": "curl -sSf -o $OUT/mine.zip $SITE/tool.zip",
             "aria2": "aria2c -q -d $OUT -o mine.zip $SITE/tool.zip",
             "wget2": "wget2 -q -O $OUT/mine.zip $SITE/tool.zip",

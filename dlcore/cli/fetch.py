@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,13 +19,19 @@ from dlcore.cli.item_lists import read_items
 from dlcore.cli.logs import LoggedCommand, is_verbose
 from dlcore.cli.loop import run_async
 from dlcore.cli.otel import Trace, opened_otel, otel_option
-from dlcore.cli.output import json_option, quiet_option, tell
+from dlcore.cli.output import json_option, tell
 from dlcore.cli.paths import EXISTING_FILE, FOLDER
 from dlcore.cli.patterns import pattern_options
 from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.retrying import retry_options
 from dlcore.cli.sizes import max_size_option
+from dlcore.cli.standard_output import (
+    check_one_file,
+    is_standard_output,
+    temporary_folder,
+    write_content,
+)
 from dlcore.cli.state import trust_root_option, wait_option
 from dlcore.cli.views import View, open_view
 from dlcore.engine.access import Access
@@ -35,6 +41,7 @@ from dlcore.engine.download.retry import Retry
 from dlcore.engine.event_bus import EventBus
 from dlcore.engine.event_writer import Write, written
 from dlcore.engine.fetch import fetch
+from dlcore.engine.fetch_into import Fetched
 from dlcore.engine.fetch_many import fetch_many
 from dlcore.engine.fetch_preview import preview_fetch, preview_many
 from dlcore.engine.selecting import patterns_of
@@ -71,7 +78,14 @@ T = TypeVar("T")
     required=True,
     type=FOLDER,
     help="Folder that becomes the package, complete or not at all; a single file by URL or "
-    "foreign manifest is put into it. Of several things, each package becomes a folder in it.",
+    "foreign manifest is put into it. Of several things, each package becomes a folder in it. "
+    "With -, one file at a URL is written to standard output, after it was verified.",
+)
+@click.option(
+    "--name",
+    default="",
+    metavar="NAME",
+    help="What one file at a URL is called in the folder, in place of its name at the server.",
 )
 @click.option(
     "--sha256",
@@ -114,7 +128,9 @@ T = TypeVar("T")
 @limit_rate_option
 @wait_option
 @dry_run_option
-@quiet_option
+@click.option(
+    "-q", "--quiet", is_flag=True, help="Print nothing but errors, and what --json asks for."
+)
 @json_option
 @events_options
 @otel_option
@@ -123,6 +139,7 @@ def command(
     lists: tuple[str, ...],
     sources: tuple[str, ...],
     folder: Path,
+    name: str,
     sha256: str,
     checksum: str,
     checksums: str,
@@ -160,7 +177,12 @@ def command(
     """
     tells_events = takes_standard_output(events_format, events_file, as_json=as_json)
     access = access._replace(connections=connections, max_file_bytes=max_file_bytes)
-    is_one = len(what) == 1 and not (lists or checksums)
+    is_one, is_piped = len(what) == 1 and not (lists or checksums), is_standard_output(folder)
+    if is_piped:
+        check_one_file((*what, *lists), is_taken=tells_events or as_json or is_dry_run)
+    if name and not is_one:
+        raise click.UsageError("--name is of one file at a URL")
+    one = FetchItem(what[0], sha256, checksum, name) if is_one else None
     items = [] if is_one else _items(what, lists, sha256 or checksum, checksums)
     if is_dry_run:
         if events_format:
@@ -168,12 +190,10 @@ def command(
         named = NamedSite(sources, catalog, catalog_sha256, trust_root)
         records = Deliveries(users_deliveries())
         call = Call(named, access, folder, records, patterns_of(include, exclude))
-        if is_one:
-            item = FetchItem(what[0], sha256, checksum)
-            return show_preview(run_async(preview_fetch(item, call)), as_json=as_json)
+        if one:
+            return show_preview(run_async(preview_fetch(one, call)), as_json=as_json)
         return show_previews(run_async(preview_many(items, checksums, call)), as_json=as_json)
     common: dict[str, Any] = {
-        "to": folder,
         "endpoints": sources,
         "catalog": catalog,
         "catalog_sha256": catalog_sha256,
@@ -186,18 +206,33 @@ def command(
         "exclude": exclude,
     }
     with opened_events(events_format, events_file) as write, opened_otel(otel, tell) as trace:
-        view = open_view(quiet=quiet)
-        if is_one:
-            one = partial(fetch, what[0], sha256=sha256, checksum=checksum, **common)
-            show: Callable[..., int] = partial(
-                show_fetched, run_async(_shown(one, view, write, trace))
-            )
+        shown_by = partial(_shown, view=open_view(quiet=quiet), write=write, trace=trace)
+        if one and is_piped:
+            return _to_standard_output(partial(_fetch_one, one, **common), shown_by)
+        if one:
+            fetched = run_async(shown_by(partial(_fetch_one, one, to=folder, **common)))
+            show: Callable[..., int] = partial(show_fetched, fetched)
         else:
-            many = partial(fetch_many, items, checksums=checksums, **common)
+            many = partial(fetch_many, items, checksums=checksums, to=folder, **common)
             are_many = len(items) > MAX_LISTED or bool(checksums)
-            showing = _shown(many, view, write, trace, are_many=are_many)
-            show = partial(show_results, run_async(showing), is_verbose=is_verbose())
-    return show(as_json=as_json, tells_events=tells_events)
+            results = run_async(shown_by(many, are_many=are_many))
+            show = partial(show_results, results, is_verbose=is_verbose())
+    return show(as_json=as_json, says_nothing=tells_events or quiet)
+
+
+async def _fetch_one(item: FetchItem, **common: Any) -> Fetched:
+    what, sha256, checksum, name = item
+    return await fetch(what, sha256=sha256, checksum=checksum, name=name, **common)
+
+
+def _to_standard_output(
+    start: Callable[..., Awaitable[Fetched]], shown_by: Callable[..., Coroutine[Any, Any, Fetched]]
+) -> int:
+    with temporary_folder() as place:
+        places = {"to": place / "content", "deliveries": place / "records"}
+        fetched = run_async(shown_by(partial(start, **places)))
+        write_content(Path(fetched.path))
+    return 0
 
 
 def _items(
@@ -215,10 +250,10 @@ def _items(
 
 async def _shown(
     start: Callable[..., Awaitable[T]],
+    *,
     view: View,
     write: Write | None,
     trace: Trace,
-    *,
     are_many: bool = False,
 ) -> T:
     bus = EventBus()

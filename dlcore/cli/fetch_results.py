@@ -21,20 +21,20 @@ from dlcore.package_ids import LOCAL_ID
 MAX_LISTED: Final = 10  # more lines than that push what was said before off the screen
 
 
-def show_fetched(fetched: Fetched, *, as_json: bool, tells_events: bool) -> int:
+def show_fetched(fetched: Fetched, *, as_json: bool, says_nothing: bool) -> int:
     """Print what a fetch of one thing came to.
 
     Args:
         fetched: What it came to.
         as_json: Whether programs are told.
-        tells_events: Whether standard output belongs to the events.
+        says_nothing: Whether people are told nothing: they want quiet, or events go there.
 
     Returns:
         The exit status.
     """
     if as_json:
         show_json(_for_programs(fetched))
-    elif not tells_events:
+    elif not says_nothing:
         _say(fetched, Path(fetched.path).name if fetched.package == LOCAL_ID else fetched.package)
     return 0
 
@@ -43,7 +43,7 @@ def show_results(
     results: Sequence[FetchResult],
     *,
     as_json: bool,
-    tells_events: bool,
+    says_nothing: bool,
     is_verbose: bool = False,
 ) -> int:
     """Print what became of several things; those that failed come last, one by one.
@@ -53,7 +53,7 @@ def show_results(
     Args:
         results: All of them.
         as_json: Whether programs are told.
-        tells_events: Whether standard output belongs to the events.
+        says_nothing: Whether people are told nothing: they want quiet, or events go there.
         is_verbose: Whether to print each one, however many they are.
 
     Returns:
@@ -61,7 +61,7 @@ def show_results(
     """
     if as_json:
         show_json([_result_for_programs(result) for result in results])
-    elif not tells_events:
+    elif not says_nothing:
         well = [(result.item.shown, result.fetched) for result in results if result.fetched]
         if len(well) > MAX_LISTED and not is_verbose:
             _say_many([fetched for _, fetched in well])
@@ -71,7 +71,7 @@ def show_results(
     failed = [(result, result.error) for result in results if result.error]
     for result, error in failed:
         show_ending(ending_of(error), error, as_json=False, about=result.item.shown)
-    if failed and not (as_json or tells_events):
+    if failed and not (as_json or says_nothing):
         say(f"{len(failed)} of {counted(len(results), 'item')} failed")
     return max((ending_of(error).exit_status for _, error in failed), default=0)
 

@@ -15,7 +15,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
@@ -48,8 +48,15 @@ def say(text: str) -> None:
 
 def _print(text: str) -> None:
     """Print lines that are safe to show; raises as `say`."""
-    try:
+    with writing():
         click.echo(text)
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Translates what may fail while standard output is written; raises as `say`."""
+    try:
+        yield
     except BrokenPipeError:
         raise OutputClosed from None
     except OSError as error:

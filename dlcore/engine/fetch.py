@@ -30,6 +30,7 @@ async def fetch(
     endpoints: Sequence[str | EndpointSettings] = (),
     sha256: str = "",
     checksum: str = "",
+    name: str = "",
     catalog: Path | None = None,
     catalog_sha256: str = "",
     trust_root: Path | None = None,
@@ -62,6 +63,7 @@ async def fetch(
             server says it (``Repr-Digest``) over https or on this machine.
         checksum: Another digest of that file, in place of its SHA-256: ``sha-512=...``, hex; also
             SHA-1, SHA-224, SHA-384 and BLAKE2b. The file is verified by it as given.
+        name: What the file at a URL is called in ``to``; empty for its name at the server.
         catalog: Trusted catalog; by default that of the first endpoint, read over TLS.
         catalog_sha256: SHA-256 that the catalog must have, hex.
         trust_root: Root document that must vouch for the catalog by TUF's signatures; then the
@@ -104,7 +106,7 @@ async def fetch(
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
         count = stack.enter_context(ending_told(bus))
-        begun = await prepare(FetchItem(str(what), sha256, checksum), call, bus, stack)
+        begun = await prepare(FetchItem(str(what), sha256, checksum, name), call, bus, stack)
         count.joint = joint = JointDownload(
             {begun.name: begun.sources}, bus, retry, cap_bytes_per_s
         )

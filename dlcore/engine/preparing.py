@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from dlcore import manifest as documents
 from dlcore.engine.access import Access, NamedServers
 from dlcore.engine.call import Call, FetchItem
 from dlcore.engine.checksums import with_checksums
@@ -23,8 +24,9 @@ from dlcore.engine.site import Site
 from dlcore.engine.sources import Source, open_mirrors
 from dlcore.engine.target import Target
 from dlcore.engine.wanted import Found, Wanted, check_sha256, find
-from dlcore.errors import ConfigError
+from dlcore.errors import ConfigError, ManifestError
 from dlcore.manifest import Selection
+from dlcore.printable import quoted
 from dlcore.schedule import Terms
 from dlcore.transfer import ConnectionPool, Keyring
 from dlcore.waiting import side_by_side
@@ -65,7 +67,8 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
     """
     servers = NamedServers(call.access, (item.what, *call.site.endpoints))
     mirrors = [servers.bare(e) if isinstance(e, str) else e for e in call.site.endpoints]
-    wanted = Wanted(servers.bare(item.what), item.sha256, mirrors, item.checksum)
+    wanted = Wanted(servers.bare(item.what), item.sha256, mirrors, item.checksum, item.place)
+    _check_name(wanted)
     check_sha256("catalog's SHA-256", call.site.catalog_sha256)
     _check_root(wanted, call.site.trust_root)
     site = Site(call.site, call.access, stack, bus.emit, servers, call.patience)
@@ -85,6 +88,26 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
     name = found.manifest.package_id if found.urls is None else goal.path.name
     name = name_of_selection(name) if selection else name
     return Prepared(goal, package, name, sources, selection)
+
+
+def _check_name(wanted: Wanted) -> None:
+    """Refuse a name of the user's that is no name, or is not of a file at a URL."""
+    if not wanted.name:
+        return
+    if not wanted.is_url:
+        raise ConfigError(
+            f"a name was given for a file at a URL, but {quoted(wanted.what)} is not a URL",
+            remedy="Leave --name out: a package has the names of its manifest.",
+        )
+    try:
+        documents.check_path(wanted.name)
+        if "/" in wanted.name:
+            raise ManifestError("it has a slash")
+    except ManifestError as error:
+        raise ConfigError(
+            f"{quoted(wanted.name)} is not the name of a file: {error.message}",
+            remedy="Give the last part only; -o names the folder.",
+        ) from None
 
 
 def _check_root(wanted: Wanted, trust_root: Path | None) -> None:

@@ -18,11 +18,8 @@ pytestmark = pytest.mark.posix_only(reason="commands are run by the shell of POS
 HABITS = (*THIRTY, *OF_TWO)
 SMALL = {"tool.zip": 90_001, "other.zip": 30_001, "notes.txt": 4321, "large.img": 400_001}
 MISSING = {
-    "A file name of one's own",
-    "To standard output",
     "With the time that the file has at the server",
     "A time limit for a server that stalls: an error, and no hang",
-    "Quiet, with a log in a file",
 }
 """What dlcore does not do yet."""
 LIES = {
@@ -61,16 +58,14 @@ def test_a_program_that_does_nothing_or_something_wrong_does_not_have_the_habit(
     "name",
     [
         "The name that the server states (Content-Disposition)",
-        "To standard output",
-        "With the time that the file has at the server",
+            "With the time that the file has at the server",
         "A dry run: it writes nothing, and fails if the file is not at the server",
         "Several connections for one file",
         "A limited rate",
         "503 with Retry-After: asked again",
         "A time limit for a server that stalls: an error, and no hang",
         "A digest: right with the file's, refused with another",
-        "Quiet, with a log in a file",
-        "A result for programs (JSON or CSV)",
+            "A result for programs (JSON or CSV)",
         "Progress on a terminal",
         "Completion in the shell",
         "Several mirrors, of which one has lost the file",

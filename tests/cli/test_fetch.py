@@ -10,6 +10,7 @@ import random
 import signal
 import stat
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from tests.cli.conftest import Site
 from tests.cli.files import mirror, python_server
 from tests.cli.helpers import (
+    COMMAND,
     KILLED,
     REQUESTS,
     Here,
@@ -199,6 +201,41 @@ def test_a_wrong_file_is_told_of_in_one_line_and_by_its_name(here: Here, tmp_pat
     assert told[0].startswith("failed, begun ")
     why = "file.bin could not be fetched: 127.0.0.1: file.bin does not match"
     assert [line for line in told[1:3] if line.startswith(why)], told
+
+
+def test_digests_that_begin_alike_are_told_apart(here: Here, tmp_path: Path) -> None:
+    alike = SHA256[:40] + "".join("0" if digit == "1" else "1" for digit in SHA256[40:])
+    with mirror(CONTENT) as server:
+        ended = here("fetch", server.url(), "--sha256", alike, "-o", tmp_path / "to")
+    assert ended.status == 7
+    assert f"is {SHA256}, not {alike[:48]}…" in ended.err
+
+
+def test_a_file_gets_a_name_of_the_users_own(here: Here, tmp_path: Path) -> None:
+    with mirror(CONTENT) as server:
+        source = (server.url(), "--sha256", SHA256, "-o", tmp_path / "to", "--name")
+        assert here("fetch", *source, "mine.bin", "-q") == (0, "", "")
+        assert tree(tmp_path / "to") == {"mine.bin": digest(CONTENT)}
+        for name in ("../mine.bin", "a/b", "con"):
+            ended = here("fetch", *source, name)
+            assert (ended.status, "is not the name of a file" in ended.err) == (2, True), name
+    ended = here("fetch", "ABC00001", "--from", tmp_path, "-o", tmp_path / "to", "--name", "x")
+    assert (ended.status, "is not a URL" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_only_what_is_right_is_written_to_standard_output(is_right: bool) -> None:
+    """Fault: a file that goes to standard output has another digest. dlcore writes nothing."""
+    with mirror(CONTENT if is_right else bytes(len(CONTENT))) as server:
+        command = [*COMMAND, "fetch", server.url(), "--sha256", SHA256, "-o", "-"]
+        ended = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == ((0, CONTENT) if is_right else (7, b""))
+
+
+@pytest.mark.parametrize("more", [("--json",), ("--dry-run",), ("--events", "ndjson"), ("-i", "x")])
+def test_standard_output_is_for_one_file(here: Here, more: tuple[str, ...]) -> None:
+    ended = here("fetch", "http://127.0.0.1:9/x", "--sha256", SHA256, "-o", "-", *more)
+    assert ended.status == 2
 
 
 def test_what_arrived_is_called_by_its_name(here: Here, tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ class Decisions:
         what = package.called(event.object)
         logger.warning("%s from %s does not match", what, event.endpoint or "several endpoints")
         found = package.partial.rejected_digest(event.object)
-        expected = wanted.whole.hex[:SHOWN_DIGITS]
+        expected = _told_apart(wanted.whole.hex, found.hex())
         reason = f"its {wanted.whole.title} is {found.hex()}, not {expected}…"
         if event.endpoint:
             error = _mismatch(what, event.endpoint, reason)
@@ -127,3 +127,11 @@ def _mismatch(what: str, endpoint: str, reason: str = "") -> TransferError:
         fault=Fault.CORRUPT,
         endpoint=endpoint,
     )
+
+
+def _told_apart(digits: str, other: str) -> str:
+    """The first digits of a digest, enough of them to tell it from another."""
+    count = SHOWN_DIGITS
+    while digits[:count] == other[:count] and count < len(digits):
+        count += SHOWN_DIGITS
+    return digits[:count]
