@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dlcore.disk.private_folder import PrivateFolder
 from dlcore.engine.deliveries import Delivered, Deliveries
+from dlcore.long_path import rooted
 from dlcore.store.files import Files
 from tests.engine.deliveries import V1, V2
 
@@ -40,7 +41,7 @@ class CountedLists(Files):
 
 def test_many_records_are_counted_seldom_and_kept_to_the_limit(tmp_path: Path) -> None:
     folder = tmp_path / "records"
-    files = CountedLists(PrivateFolder(folder))
+    files = CountedLists(PrivateFolder(rooted(folder)))
     deliveries = Deliveries(folder, files, max_records=20)
     for number in range(100):
         deliveries.end(tmp_path / str(number), Delivered.of(V1.manifest, number))
@@ -50,7 +51,7 @@ def test_many_records_are_counted_seldom_and_kept_to_the_limit(tmp_path: Path) -
 
 def test_what_was_noted_before_a_delivery_is_not_written_again_after_it(tmp_path: Path) -> None:
     folder = tmp_path / "records"
-    files = CountedLists(PrivateFolder(folder))
+    files = CountedLists(PrivateFolder(rooted(folder)))
     deliveries = Deliveries(folder, files)
     first, second = Delivered.of(V1.manifest, 7), Delivered.of(V2.manifest, 8)
     deliveries.begin(tmp_path / "to", None, first)
