@@ -108,7 +108,8 @@ HABITS = (
         "A time limit for a server that stalls: an error, and no hang",
         _gives_up,
         {
-            "dlcore": "dlcore fetch --retry-time 5 $SITE/stall/tool.zip --sha256 $SHA256 -o $OUT",
+            "dlcore": "dlcore fetch --timeout 3 --retries 0 $SITE/stall/tool.zip --sha256 $SHA256"
+            " -o $OUT",
             "curl": "curl -sSfO --speed-time 3 --speed-limit 1000"
             " --output-dir $OUT $SITE/stall/tool.zip",
             "aria2": "aria2c -q --timeout=3 --max-tries=1 -d $OUT $SITE/stall/tool.zip",

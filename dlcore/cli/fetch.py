@@ -24,7 +24,7 @@ from dlcore.cli.paths import EXISTING_FILE, FOLDER
 from dlcore.cli.patterns import pattern_options
 from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
-from dlcore.cli.retrying import retry_options
+from dlcore.cli.retrying import retry_options, timeout_option
 from dlcore.cli.sizes import max_size_option
 from dlcore.cli.standard_output import (
     check_one_file,
@@ -46,6 +46,7 @@ from dlcore.engine.fetch_many import fetch_many
 from dlcore.engine.fetch_preview import preview_fetch, preview_many
 from dlcore.engine.selecting import patterns_of
 from dlcore.engine.site import NamedSite
+from dlcore.engine.time_limit import patience
 
 T = TypeVar("T")
 
@@ -123,6 +124,7 @@ T = TypeVar("T")
     help="Open at most this many connections to each endpoint; how many help is measured.",
 )
 @max_size_option
+@timeout_option
 @retry_options
 @pattern_options
 @limit_rate_option
@@ -149,6 +151,7 @@ def command(
     access: Access,
     connections: int,
     max_file_bytes: int,
+    timeout_s: float | None,
     retry: Retry,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
@@ -177,6 +180,7 @@ def command(
     """
     tells_events = takes_standard_output(events_format, events_file, as_json=as_json)
     access = access._replace(connections=connections, max_file_bytes=max_file_bytes)
+    access = access._replace(timeout_s=timeout_s)
     is_one, is_piped = len(what) == 1 and not (lists or checksums), is_standard_output(folder)
     if is_piped:
         check_one_file((*what, *lists), is_taken=tells_events or as_json or is_dry_run)
@@ -189,7 +193,8 @@ def command(
             raise click.UsageError("--dry-run has no events")
         named = NamedSite(sources, catalog, catalog_sha256, trust_root)
         records = Deliveries(users_deliveries())
-        call = Call(named, access, folder, records, patterns_of(include, exclude))
+        asked = patience(access.timeout_s, None)
+        call = Call(named, access, folder, records, patterns_of(include, exclude), asked)
         if one:
             return show_preview(run_async(preview_fetch(one, call)), as_json=as_json)
         return show_previews(run_async(preview_many(items, checksums, call)), as_json=as_json)

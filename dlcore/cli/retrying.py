@@ -1,4 +1,4 @@
-"""The options that say how long and how often endpoints are asked again."""
+"""The options that say how long endpoints are waited for, and how often they are asked again."""
 
 from __future__ import annotations
 
@@ -9,8 +9,20 @@ from typing import Any, TypeVar
 import click
 
 from dlcore.engine.download.retry import UNLIMITED, Retry
+from dlcore.transfer import TransferPolicy
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+timeout_option = click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0, min_open=True, max=86400),
+    default=None,
+    metavar="SECONDS",
+    help="Give up a connection attempt, a question or a transfer that brings nothing for so long; "
+    f"the second time in a row, also the server, until the next retry.  [default: "
+    f"{TransferPolicy().stall_s:g}, and more patience]",
+)
 
 _OPTIONS = (
     click.option(

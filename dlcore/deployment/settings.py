@@ -112,12 +112,15 @@ class TransferSettings(msgspec.Struct, frozen=True):
             unknown.
         retry_time_s: Seconds to go on asking when no endpoint can serve a package, counted since
             anything of it arrived; 0 for only as often as the task sequence says.
+        timeout_s: Seconds after which an endpoint that brings nothing is given up; 0 for the usual
+            time.
     """
 
     connections: Annotated[int, msgspec.Meta(ge=1, le=256)] = 256
     cap_bytes_per_s: Annotated[int, msgspec.Meta(ge=0)] = 0
     link_bytes_per_s: Annotated[int, msgspec.Meta(ge=0)] = 0
     retry_time_s: Annotated[int, msgspec.Meta(ge=0)] = 0
+    timeout_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
 
 class ContentSettings(msgspec.Struct, frozen=True, rename={"reserve_bytes": "reserve"}):

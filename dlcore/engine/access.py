@@ -12,9 +12,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from dlcore.engine.time_limit import checked_timeout_s
 from dlcore.errors import ConfigError
 from dlcore.model import EndpointKind, EndpointSettings, WebAccess
-from dlcore.transfer import Keyring, redact, users_of, without_user
+from dlcore.transfer import Keyring, TransferPolicy, redact, users_of, without_user
 
 PASSWORD_ENV: Final = "DLCORE_PASSWORD"  # noqa: S105  # the name of a variable
 
@@ -34,6 +35,8 @@ class Access(NamedTuple):
             If it names no password for a user, ``DLCORE_PASSWORD`` has it.
         max_file_bytes: The longest file at a URL to accept, whether or not its server tells its
             length; 0 for any.
+        timeout_s: Seconds after which a server that brings nothing is given up, while a connection
+            is made, an answer awaited or content received; None for the usual time.
     """
 
     token_file: str = ""
@@ -42,6 +45,16 @@ class Access(NamedTuple):
     connections: int = 256
     web: WebAccess = WebAccess()
     max_file_bytes: int = 0
+    timeout_s: float | None = None
+
+    @property
+    def transfer_policy(self) -> TransferPolicy:
+        """Times and limits of all connections that the call opens.
+
+        Raises:
+            ConfigError: The time limit is not above 0.
+        """
+        return TransferPolicy.giving_up_after(checked_timeout_s(self.timeout_s))
 
 
 class NamedServers:
@@ -65,7 +78,9 @@ class NamedServers:
         own = self._bare[urls[0]][0] if urls else ""
         has_user = bool(urls and self._bare[urls[0]][1])
         web = _with_password(access.web, has_user=has_user)
-        self.keyring = Keyring(web, own, ca_file=access.ca_file, users=users)
+        self.keyring = Keyring(
+            web, own, ca_file=access.ca_file, users=users, policy=access.transfer_policy
+        )
 
     def bare(self, url: str) -> str:
         """A named URL without its user; any other text as it is."""

@@ -36,6 +36,7 @@ from dlcore.engine.run_records import recorded
 from dlcore.engine.session import Session
 from dlcore.engine.state import RunState
 from dlcore.engine.step_content import retry_rule
+from dlcore.engine.time_limit import max_stalls
 from dlcore.errors import ConfigError
 from dlcore.machine import Machine, this_machine, told
 from dlcore.schedule import Terms
@@ -50,7 +51,14 @@ from dlcore.tasksequence import (
     packages_in_order,
 )
 from dlcore.tasksequence import load as load_sequence
-from dlcore.transfer import ConnectionPool, Endpoint, Observe, Renewed, open_endpoint
+from dlcore.transfer import (
+    ConnectionPool,
+    Endpoint,
+    Observe,
+    Renewed,
+    TransferPolicy,
+    open_endpoint,
+)
 from dlcore.waiting import cancel_and_wait, in_thread
 
 _log = logging.getLogger(__name__)
@@ -92,7 +100,8 @@ class Client:
         self.policy = policy or EnginePolicy()
         self.machine = machine or this_machine()
         self.renewals = 0
-        self._pool = ConnectionPool()
+        self._timeout_s = deployment.transfer.timeout_s or None
+        self._pool = ConnectionPool(TransferPolicy.giving_up_after(self._timeout_s))
         self._wait_s = wait_s
         self._rng = rng or random.Random()  # noqa: S311  # spreads waits, guards nothing
         self._stack = AsyncExitStack()
@@ -347,6 +356,7 @@ class Client:
                 self.bus,
                 self._rng,
                 reserve=self.reserve,
+                max_stalls=max_stalls(self._timeout_s),
             )
             downloads.set_cap(self._cap_bytes_per_s)
             downloads.set_retry(retry_rule(Variables(), self._retry_time_s))

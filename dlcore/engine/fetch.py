@@ -10,7 +10,6 @@ from pathlib import Path
 from dlcore.engine.access import Access
 from dlcore.engine.call import Call, FetchItem
 from dlcore.engine.deliveries import Deliveries, users_deliveries
-from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import Event
@@ -20,6 +19,7 @@ from dlcore.engine.joint_download import JointDownload
 from dlcore.engine.preparing import prepare
 from dlcore.engine.selecting import patterns_of, with_selection
 from dlcore.engine.site import NamedSite
+from dlcore.engine.time_limit import patience
 from dlcore.model import EndpointSettings
 
 
@@ -100,15 +100,16 @@ async def fetch(
     bus = LoggedBus(on_event)
     site = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
     records = Deliveries(deliveries or users_deliveries())
-    patience = InquiryPolicy.lasting(retry.total_s if retry else None)
+    access = access or Access()
+    asked = patience(access.timeout_s, retry.total_s if retry else None)
     patterns = patterns_of(include, exclude)
-    call = Call(site, access or Access(), to, records, patterns, patience)
+    call = Call(site, access, to, records, patterns, asked)
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
         count = stack.enter_context(ending_told(bus))
         begun = await prepare(FetchItem(str(what), sha256, checksum, name), call, bus, stack)
         count.joint = joint = JointDownload(
-            {begun.name: begun.sources}, bus, retry, cap_bytes_per_s
+            {begun.name: begun.sources}, bus, retry, cap_bytes_per_s, access.timeout_s
         )
         stack.push_async_callback(joint.aclose)
         fetched = await fetch_into(begun.goal, begun.package, joint, begun.name, wait_s=wait_s)

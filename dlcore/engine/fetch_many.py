@@ -12,7 +12,6 @@ from dlcore.engine.access import Access
 from dlcore.engine.call import Call, FetchItem
 from dlcore.engine.deliveries import Deliveries, users_deliveries
 from dlcore.engine.delivering import Package
-from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import Event
@@ -23,6 +22,7 @@ from dlcore.engine.placing import Placing
 from dlcore.engine.preparing import MAX_AT_ONCE, prepare_many
 from dlcore.engine.selecting import patterns_of, with_selection
 from dlcore.engine.site import NamedSite
+from dlcore.engine.time_limit import patience
 from dlcore.errors import DlcoreError
 from dlcore.model import EndpointSettings
 from dlcore.waiting import side_by_side
@@ -101,14 +101,16 @@ async def fetch_many(
     bus = LoggedBus(on_event)
     site = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
     records = Deliveries(deliveries or users_deliveries())
-    patience = InquiryPolicy.lasting(retry.total_s if retry else None)
+    access = access or Access()
+    asked = patience(access.timeout_s, retry.total_s if retry else None)
     patterns = patterns_of(include, exclude)
-    call = Call(site, access or Access(), to, records, patterns, patience)
+    call = Call(site, access, to, records, patterns, asked)
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
         count = stack.enter_context(ending_told(bus))
         wanted, placing = await prepare_many(items, checksums, call, bus, stack)
-        joint = JointDownload(placing.sources(wanted, stack), bus, retry, cap_bytes_per_s)
+        sources = placing.sources(wanted, stack)
+        joint = JointDownload(sources, bus, retry, cap_bytes_per_s, access.timeout_s)
         count.joint = joint
         stack.push_async_callback(joint.aclose)
         jobs = [_fetched(placing, item, joint, wait_s) for item in wanted]

@@ -18,6 +18,7 @@ from dlcore.engine.download.library import Library
 from dlcore.engine.download.packages import Found, Retry
 from dlcore.engine.event_bus import EventBus
 from dlcore.engine.sources import Source
+from dlcore.engine.time_limit import max_stalls
 from dlcore.errors import DlcoreError, TransferError
 from dlcore.model import Catalog, Manifest
 from dlcore.store import Store
@@ -53,6 +54,7 @@ class JointDownload:
         bus: Hears what happens.
         retry: What to do when no endpoint is left for a package.
         cap_bytes_per_s: Read at most this much from all endpoints together; 0.0 for no cap.
+        timeout_s: How long an endpoint may bring nothing; None for the usual time.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class JointDownload:
         bus: EventBus,
         retry: Retry | None = None,
         cap_bytes_per_s: float = 0.0,
+        timeout_s: float | None = None,
     ) -> None:
         self._libraries = {
             name: Library(Catalog(1, {}), [endpoint for endpoint, _ in own], None, tell=bus.emit)
@@ -71,6 +74,7 @@ class JointDownload:
         self._bus = bus
         self._retry = retry or Retry()
         self._cap_bytes_per_s = cap_bytes_per_s
+        self._max_stalls = max_stalls(timeout_s)
         self._downloads: Downloads | None = None
         self._is_closed = False
 
@@ -145,6 +149,7 @@ class JointDownload:
                 self._locate,
                 self._bus,
                 random.Random(),  # noqa: S311  # spreads waits
+                max_stalls=self._max_stalls,
             )
             self._downloads.set_retry(self._retry)
             self._downloads.set_cap(self._cap_bytes_per_s)

@@ -157,7 +157,7 @@ async def prepare_many(
     named = (*(item.what for item in wanted), checksums, *call.site.endpoints)
     servers = NamedServers(call.access, named)
     site = Site(call.site, call.access, stack, bus.emit, servers, call.patience)
-    pool = _pool(stack)
+    pool = _pool(call.access, stack)
     urls = _plain_urls(call, servers, site, pool)
     if checksums:
         wanted = await with_checksums(wanted, servers.bare(checksums), urls)
@@ -179,9 +179,9 @@ def _plain_urls(
     return PlainUrls(servers.keyring, site.asking, pool, max_bytes, only_asks=only_asks)
 
 
-def _pool(stack: AsyncExitStack) -> ConnectionPool:
+def _pool(access: Access, stack: AsyncExitStack) -> ConnectionPool:
     """Connections that stay open from the first question to the last byte."""
-    pool = ConnectionPool()
+    pool = ConnectionPool(access.transfer_policy)
     pool.join(stack)
     stack.push_async_callback(pool.leave, stack)
     return pool

@@ -63,7 +63,7 @@ def open_sources(
             remedy="Say where to fetch from, with --from.",
         )
     sources: list[Source] = []
-    pool = ConnectionPool()
+    pool = ConnectionPool(access.transfer_policy)
     servers = servers or NamedServers(access, named)
     for number, item in enumerate(named):
         settings = settings_of(item, number, access, servers)
@@ -120,7 +120,7 @@ def open_mirrors(
             if rank < len(own):
                 _add_url(by_server, item, own[rank])
     mirrors: list[Mirror] = []
-    pool = pool or ConnectionPool()
+    pool = pool or ConnectionPool(access.transfer_policy)
     for number, named in enumerate(by_server.values()):
         url = next(iter(named.values()))
         name = _name(_host(url) or ("file" if is_file_url(url) else "url"), number)

@@ -181,9 +181,11 @@ class CircuitBreaker:
             if is_new:
                 self._busy_answers += 1
             return self._busy_answers, self._policy.max_busy_answers
+        is_stall = fault is Fault.STALL
         if is_new:
             self._failures += 1
-        return self._failures, self._policy.max_failures
+        max_failures, max_stalls = self._policy.max_failures, self._policy.max_stalls
+        return self._failures, min(max_failures, max_stalls) if is_stall else max_failures
 
     def _back_off(
         self, fault: Fault, in_a_row: int, now_s: float, min_s: float, jitter: float

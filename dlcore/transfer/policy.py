@@ -85,6 +85,24 @@ class TransferPolicy(msgspec.Struct, frozen=True):
     min_renewal_interval_s: float = 5.0
     distrust_s: float = 30.0
 
+    @classmethod
+    def giving_up_after(cls, timeout_s: float | None) -> TransferPolicy:
+        """The usual policy, with another time limit.
+
+        Args:
+            timeout_s: A request that brings too little for this time is given up, its connection
+                attempt included; None for the usual time.
+        """
+        usual = cls()
+        if timeout_s is None:
+            return usual
+        return cls(
+            stall_s=timeout_s,
+            # The time of a request includes that of its connection, so only a longer limit counts.
+            connect_timeout_s=max(usual.connect_timeout_s, timeout_s),
+            low_water_silence_s=min(usual.low_water_silence_s, timeout_s / 4),
+        )
+
     def max_document_s(self, length_bytes: int) -> float:
         """Seconds for the body of a document of up to this length."""
         return self.stall_s + length_bytes / self.min_document_bytes_per_s

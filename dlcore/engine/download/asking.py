@@ -165,7 +165,8 @@ class _Search(Generic[E, T]):
         self._failures[name] = error
         if error.retry_after_s is None:
             may_pass = error.fault in TRANSIENT
-            wait_s = self._inquiry.failed(name, self._now_s(), may_pass=may_pass)
+            is_stall = error.fault is Fault.STALL
+            wait_s = self._inquiry.failed(name, self._now_s(), may_pass=may_pass, is_stall=is_stall)
             if wait_s is not None and wait_s >= MIN_TOLD_WAIT_S:
                 self._tell(EndpointAwaited(name, wait_s, error.message))
         elif name in self._have_waited:

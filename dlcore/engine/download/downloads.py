@@ -49,6 +49,7 @@ class Downloads:
         rng: Spreads the back-offs after failures.
         reserve: Free space that is left on the disk of each store.
         memory_bytes: Length of all buffers together.
+        max_stalls: How often in a row an endpoint may stall before it is dropped.
         make_scheduler: Makes what decides which bytes each connection fetches.
 
     Attributes:
@@ -64,6 +65,7 @@ class Downloads:
         *,
         reserve: Reserve | None = None,
         memory_bytes: int = Policy().memory_bytes,
+        max_stalls: int = Policy().max_stalls,
         make_scheduler: MakeScheduler = DeadlineScheduler,
     ) -> None:
         self.meter = Meter()
@@ -72,7 +74,8 @@ class Downloads:
         self._now_s = asyncio.get_running_loop().time
         self._caps = BandwidthCaps()
         self._verifier = Verifier()
-        self._scheduler = make_scheduler(endpoints, Policy(memory_bytes=memory_bytes))
+        policy = Policy(memory_bytes=memory_bytes, max_stalls=max_stalls)
+        self._scheduler = make_scheduler(endpoints, policy)
         self._endpoint_log = EndpointLog(self.meter, bus)
         self._tasks = Tasks(self._failed)
         self._packages = Packages(

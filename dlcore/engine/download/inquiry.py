@@ -32,6 +32,7 @@ class InquiryPolicy(msgspec.Struct, frozen=True):
     Attributes:
         max_attempts: Questions to one endpoint. With the waits below, an address that is wrong is
             reported after 2 s on average, and after 3.5 s at most.
+        max_stalls: Questions to one endpoint that brought nothing for the whole time limit.
         first_wait_s: Upper bound of the wait after the first failure. Longer than most restarts of
             a connection take.
         max_wait_s: Upper bound of every wait.
@@ -43,6 +44,7 @@ class InquiryPolicy(msgspec.Struct, frozen=True):
     """
 
     max_attempts: int = 4
+    max_stalls: int = 4
     first_wait_s: float = 0.5
     max_wait_s: float = 8.0
     total_s: float = 60.0
@@ -54,7 +56,7 @@ class InquiryPolicy(msgspec.Struct, frozen=True):
         """Ask again until this time is over; as patiently as usual if None."""
         if total_s is None:
             return cls()
-        return cls(max_attempts=MANY, max_wait_s=60.0, total_s=max(total_s, MIN_TOTAL_S))
+        return cls(MANY, MANY, max_wait_s=60.0, total_s=max(total_s, MIN_TOTAL_S))
 
 
 class Inquiry:
@@ -85,6 +87,7 @@ class Inquiry:
         self._asked_at_s: dict[str, float] = {}  # questions that are open
         self._again_at_s: dict[str, float] = {}  # endpoints that failed, and are asked again then
         self._failures: dict[str, int] = {}
+        self._stalls: dict[str, int] = {}
 
     def due(self, now_s: float) -> list[str]:
         """The endpoints to ask now; their questions are open from now on."""
@@ -107,15 +110,25 @@ class Inquiry:
             times.append(self._hedge_at_s())
         return min(self._give_up_at_s, *times) if times else None
 
-    def failed(self, endpoint: str, now_s: float, *, may_pass: bool) -> float | None:
-        """A question was answered with a failure, which may pass or not.
+    def failed(
+        self, endpoint: str, now_s: float, *, may_pass: bool, is_stall: bool = False
+    ) -> float | None:
+        """A question was answered with a failure.
+
+        Args:
+            endpoint: Who was asked.
+            now_s: The time.
+            may_pass: Whether it may pass.
+            is_stall: Whether nothing came for the whole time limit.
 
         Returns:
             Seconds until the endpoint is asked again; None if it is not.
         """
         self._asked_at_s.pop(endpoint, None)
         count = self._failures[endpoint] = self._failures.get(endpoint, 0) + 1
-        if may_pass and count < self._policy.max_attempts:
+        stalls = self._stalls[endpoint] = self._stalls.get(endpoint, 0) + is_stall
+        is_left = count < self._policy.max_attempts and stalls < self._policy.max_stalls
+        if may_pass and is_left:
             wait_s = backoff_s(
                 count,
                 self._random(),

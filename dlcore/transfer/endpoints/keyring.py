@@ -25,6 +25,7 @@ from dlcore.transfer.http.proxies import Proxies, Proxy
 from dlcore.transfer.http.tls import ClientCertificate, Origin
 from dlcore.transfer.http.urls import exact_url, origin_of, without_user
 from dlcore.transfer.interface import Observer, ignore
+from dlcore.transfer.policy import TransferPolicy
 
 
 class Keyring:
@@ -36,6 +37,10 @@ class Keyring:
         ca_file: PEM file of the authorities to trust; empty for the system's store.
         users: The user at each further origin, as `users_of` tells them.
         name: What the settings belong to, for messages.
+        policy: Times and limits of the connections that are opened here; None: as usual.
+
+    Attributes:
+        policy: The same.
 
     Raises:
         ConfigError: The settings cannot be used.
@@ -49,8 +54,10 @@ class Keyring:
         ca_file: str = "",
         users: Mapping[Origin, str] | None = None,
         name: str = "named by a URL",
+        policy: TransferPolicy | None = None,
     ) -> None:
         self.ca_file = ca_file
+        self.policy = policy or TransferPolicy()
         self._web = web or WebAccess()
         self._own = _origin(own)
         self._users = dict(users or {})
@@ -112,7 +119,7 @@ class Keyring:
         Raises:
             ConfigError: A file of certificates cannot be used.
         """
-        pool = pool or ConnectionPool()
+        pool = pool or ConnectionPool(self.policy)
         if self.ca_file or self._certificate:
             pool.tls_context(self.ca_file, self._certificate)  # refuses a bad file now
         return HttpClient(

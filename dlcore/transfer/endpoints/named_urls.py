@@ -32,6 +32,7 @@ from dlcore.transfer.http.readers import read_document, read_stream
 from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.urls import exact_url, is_loopback, origin_of
 from dlcore.transfer.interface import Endpoint
+from dlcore.transfer.policy import TransferPolicy
 
 
 def open_urls(
@@ -58,7 +59,7 @@ def open_urls(
     """
     first = next(iter(urls.values()), "")
     if is_file_url(first):
-        return _files(name, urls)
+        return _files(name, urls, pool.policy if pool else None)
     if is_bucket_url(first):
         return _objects(name, urls, pool, keyring)
     for url in urls.values():
@@ -83,7 +84,7 @@ async def probe_url(
     """
     if is_file_url(url):
         path = Path(path_of_file_url(url))
-        endpoint = FolderEndpoint("file", path.parent)
+        endpoint = _folder_of(path, keyring)
         return Probed(await endpoint.length_bytes(path.name), True, path.name)
     if is_bucket_url(url):
         async with aclosing(_objects(_host(url), {"": url}, pool, keyring)) as bucket:
@@ -111,12 +112,12 @@ async def read_url(
     """
     if is_file_url(url):
         path = Path(path_of_file_url(url))
-        return await FolderEndpoint("file", path.parent).read_document(path.name, limit_bytes)
+        return await _folder_of(path, keyring).read_document(path.name, limit_bytes)
     if is_bucket_url(url):
         async with aclosing(_objects(_host(url), {"": url}, None, keyring)) as bucket:
             return await bucket.read_object(key_of(url), limit_bytes)
     name = checked_url("url", url).raw_host or ""
-    client, shown = _web(name, url, keyring, None, is_led_to=is_led_to)
+    client, shown = _web(name, url, keyring, is_led_to=is_led_to)
     async with aclosing(client):
         return await shown.use(
             lambda headers: read_document(client, url, limit_bytes, headers=headers)
@@ -146,7 +147,7 @@ async def spool_url(
         StorageError: The disk failed.
     """
     name = checked_url("url", url).raw_host or ""
-    client, shown = _web(name, url, keyring, None)
+    client, shown = _web(name, url, keyring)
     spooled = SpooledFile(name, folder, check, algorithm)
     try:
         await shown.use(lambda headers: read_stream(client, url, spooled.write, headers=headers))
@@ -228,7 +229,7 @@ def _web(
     name: str,
     url: str,
     keyring: Keyring | None,
-    pool: ConnectionPool | None,
+    pool: ConnectionPool | None = None,
     *,
     is_led_to: bool = False,
 ) -> tuple[HttpClient, Authorization]:
@@ -239,9 +240,14 @@ def _web(
     return client, (Keyring() if is_led_to else keyring).authorization(name, url)
 
 
-def _files(name: str, urls: Mapping[str, str]) -> FolderEndpoint:
+def _folder_of(path: Path, keyring: Keyring | None) -> FolderEndpoint:
+    """The folder that has a file, as an endpoint."""
+    return FolderEndpoint("file", path.parent, policy=keyring.policy if keyring else None)
+
+
+def _files(name: str, urls: Mapping[str, str], policy: TransferPolicy | None) -> FolderEndpoint:
     files = {item: Path(path_of_file_url(url)) for item, url in urls.items()}
-    return FolderEndpoint(name, next(iter(files.values())).parent, files=files)
+    return FolderEndpoint(name, next(iter(files.values())).parent, policy=policy, files=files)
 
 
 def _objects(
