@@ -19,9 +19,9 @@ timeout_option = click.option(
     type=click.FloatRange(min=0, min_open=True, max=86400),
     default=None,
     metavar="SECONDS",
-    help="Give up a connection attempt, a question or a transfer that brings nothing for so long; "
-    f"the second time in a row, also the server, until the next retry.  [default: "
-    f"{TransferPolicy().stall_s:g}, and more patience]",
+    help="Give up a request, its connection attempt included, that brings nothing for so long. A "
+    "server that does so twice in a row is not asked again before the next retry.  [default: "
+    f"{TransferPolicy().stall_s:g}, and six times in a row]",
 )
 
 _OPTIONS = (

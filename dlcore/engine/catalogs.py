@@ -13,6 +13,7 @@ from pathlib import Path
 from dlcore.deployment import Deployment
 from dlcore.engine.catalog import ReadCatalog, read_catalog
 from dlcore.engine.catalog_pin import keep_catalog, pinned_catalog
+from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.events import Event
 from dlcore.engine.state import Pin
 from dlcore.engine.state_file import RESTART_REMEDY
@@ -31,6 +32,7 @@ class Catalogs:
         state: The state directory.
         endpoints: The endpoints that the client may use; filled when it is opened.
         tell: Hears if an endpoint asks for time.
+        policy: How patiently the catalog is asked for.
     """
 
     def __init__(
@@ -39,11 +41,13 @@ class Catalogs:
         state: Path,
         endpoints: Sequence[Endpoint],
         tell: Callable[[Event], None],
+        policy: InquiryPolicy | None = None,
     ) -> None:
         self._deployment = deployment
         self._state = state
         self._endpoints = endpoints
         self._tell = tell
+        self._policy = policy
         self._used: ReadCatalog | None = None
         self._trust: TrustedRoot | None = None
         self._keeps = False
@@ -117,7 +121,11 @@ class Catalogs:
         for endpoint in self._endpoints:
             if endpoint.name == settings.endpoint:
                 return await read_catalog(
-                    endpoint=endpoint, sha256=settings.sha256, trust=trust, tell=self._tell
+                    endpoint=endpoint,
+                    sha256=settings.sha256,
+                    trust=trust,
+                    tell=self._tell,
+                    policy=self._policy,
                 )
         raise ConfigError(
             f"the catalog is to be read from endpoint {settings.endpoint}, "

@@ -36,7 +36,7 @@ from dlcore.engine.run_records import recorded
 from dlcore.engine.session import Session
 from dlcore.engine.state import RunState
 from dlcore.engine.step_content import retry_rule
-from dlcore.engine.time_limit import max_stalls
+from dlcore.engine.time_limit import max_stalls, patience
 from dlcore.errors import ConfigError
 from dlcore.machine import Machine, this_machine, told
 from dlcore.schedule import Terms
@@ -101,6 +101,7 @@ class Client:
         self.machine = machine or this_machine()
         self.renewals = 0
         self._timeout_s = deployment.transfer.timeout_s or None
+        self._patience = patience(self._timeout_s, None)
         self._pool = ConnectionPool(TransferPolicy.giving_up_after(self._timeout_s))
         self._wait_s = wait_s
         self._rng = rng or random.Random()  # noqa: S311  # spreads waits, guards nothing
@@ -116,7 +117,11 @@ class Client:
         self.endpoints: list[Endpoint] = []
         # The bus is looked up at each event, as everywhere else here.
         self._catalogs = Catalogs(
-            deployment, state, self.endpoints, lambda event: self.bus.emit(event)
+            deployment,
+            state,
+            self.endpoints,
+            lambda event: self.bus.emit(event),
+            self._patience,
         )
 
     @classmethod
@@ -237,7 +242,14 @@ class Client:
         if self._library is None or self._library.catalog is not catalog:
             path = self.deployment.catalog.path
             folder = Path(path).parent if path else None
-            self._library = Library(catalog, self.endpoints, self.store, folder, tell=self.bus.emit)
+            self._library = Library(
+                catalog,
+                self.endpoints,
+                self.store,
+                folder,
+                tell=self.bus.emit,
+                policy=self._patience,
+            )
         return self._library
 
     async def fetch(self, package_id: str) -> Path:

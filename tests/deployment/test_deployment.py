@@ -446,3 +446,10 @@ def test_what_a_server_is_shown_is_read_with_absolute_paths() -> None:
 def test_the_time_for_retries_is_read() -> None:
     text = CATALOG + "[transfer]\nretry_time_s = 3600\n" + HTTP_TABLE
     assert parse_deployment(text.encode(), PATH).transfer.retry_time_s == 3600
+
+
+def test_a_time_limit_for_silence_is_read() -> None:
+    text = CATALOG + "[transfer]\ntimeout_s = 2.5\n" + HTTP_TABLE
+    assert parse_deployment(text.encode(), PATH).transfer.timeout_s == 2.5
+    with pytest.raises(ConfigError, match="timeout_s"):
+        parse_deployment(text.replace("2.5", "-1").encode(), PATH)

@@ -123,6 +123,18 @@ def test_the_laws_of_a_search(scripts: list[list[Reply]], seed: int) -> None:
         assert all(final.fault for e, final in zip(endpoints, finals, strict=True) if e.asked_at_s)
 
 
+def test_silence_is_tried_less_often_than_other_failures() -> None:
+    policy = InquiryPolicy(max_attempts=4, max_stalls=2)
+    for is_stall, expected in ((True, 2), (False, 4)):
+        inquiry = Inquiry(["a"], 0.0, length_bytes=0, random=lambda: 0.5, policy=policy)
+        asked, now_s = 0, 0.0
+        while inquiry.due(now_s):
+            asked += 1
+            wait_s = inquiry.failed("a", now_s, may_pass=True, is_stall=is_stall)
+            now_s += wait_s or 0.0
+        assert asked == expected
+
+
 @given(st.lists(st.floats(0, 100), max_size=50), st.integers(1, 5), st.integers())
 def test_endpoints_are_asked_first_in_the_order_of_preference(
     steps_s: list[float], count: int, seed: int

@@ -50,6 +50,19 @@ def test_an_endpoint_is_dropped_when_no_more_failures_are_allowed_and_not_before
     assert breaker.dropped_for is fault
 
 
+def test_who_sets_a_time_limit_for_silence_allows_fewer_stalls() -> None:
+    breaker = CircuitBreaker(Policy(max_stalls=2), ignore)
+    fail(breaker, Fault.CONNECT)
+    breaker.succeeded()
+    fail(breaker, Fault.STALL)
+    assert breaker.dropped_for is None, "one lost connection is not the end of an endpoint"
+    fail(breaker, Fault.STALL)
+    assert breaker.dropped_for is Fault.STALL
+    other = CircuitBreaker(Policy(max_stalls=2), ignore)
+    fail(other, Fault.CONNECT, POLICY.max_failures - 1)
+    assert other.dropped_for is None
+
+
 def test_a_missing_object_says_nothing_of_its_endpoint() -> None:
     """Fault H13: an endpoint lacks one object. dlcore asks others for it and goes on using the
     endpoint.
