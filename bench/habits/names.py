@@ -150,7 +150,7 @@ HABITS = (
         "With the time that the file has at the server",
         _keeps_time,
         {
-            "dlcore": "dlcore fetch $SITE/tool.zip --sha256 $SHA256 -o $OUT",
+            "dlcore": "dlcore fetch -R $SITE/tool.zip --sha256 $SHA256 -o $OUT",
             "curl": "curl -sSfRO --output-dir $OUT $SITE/tool.zip",
             "aria2": "aria2c -q -R -d $OUT $SITE/tool.zip",
             "wget2": "wget2 -q -P $OUT $SITE/tool.zip",

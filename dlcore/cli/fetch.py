@@ -123,6 +123,12 @@ T = TypeVar("T")
     show_default=True,
     help="Open at most this many connections to each endpoint; how many help is measured.",
 )
+@click.option(
+    "-R",
+    "--remote-time",
+    is_flag=True,
+    help="Give files at URLs the time of modification that their server says.",
+)
 @max_size_option
 @timeout_option
 @retry_options
@@ -150,6 +156,7 @@ def command(
     trust_root: Path | None,
     access: Access,
     connections: int,
+    remote_time: bool,
     max_file_bytes: int,
     timeout_s: float | None,
     retry: Retry,
@@ -209,6 +216,7 @@ def command(
         "wait_s": wait_s,
         "include": include,
         "exclude": exclude,
+        "remote_time": remote_time,
     }
     with opened_events(events_format, events_file) as write, opened_otel(otel, tell) as trace:
         shown_by = partial(_shown, view=open_view(quiet=quiet), write=write, trace=trace)

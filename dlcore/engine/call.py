@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,9 +10,11 @@ from dlcore.engine.access import Access
 from dlcore.engine.deliveries import Deliveries
 from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.site import NamedSite
-from dlcore.engine.wanted import Wanted
+from dlcore.engine.wanted import Found, Wanted
 from dlcore.manifest import Patterns
 from dlcore.transfer import redact
+
+_log = logging.getLogger(__name__)
 
 
 class FetchItem(NamedTuple):
@@ -46,6 +49,7 @@ class Call(NamedTuple):
         patterns: Which files of packages are fetched.
         patience: How patiently endpoints are asked for documents; None: as ever.
         is_dry_run: Whether it is only to be told what would be fetched.
+        remote_time: Whether a file at a URL gets the time that its server says.
     """
 
     site: NamedSite
@@ -55,3 +59,13 @@ class Call(NamedTuple):
     patterns: Patterns = Patterns()
     patience: InquiryPolicy | None = None
     is_dry_run: bool = False
+    remote_time: bool = False
+
+    def modified_ns(self, found: Found) -> int | None:
+        """The time that a single file gets; None for that of its delivery."""
+        if not (self.remote_time and found.is_file_at_url):
+            return None
+        if found.modified_ns is None:
+            name = found.manifest.files[0].path
+            _log.warning("%s: its server does not say when it was modified", name)
+        return found.modified_ns

@@ -42,6 +42,7 @@ async def fetch(
     on_event: Callable[[Event], None] | None = None,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    remote_time: bool = False,
 ) -> Fetched:
     """Fetch a package by its id, a file by its URL, or what a manifest describes.
 
@@ -80,6 +81,8 @@ async def fetch(
             ``drivers/**``; none for all. The folder is then not the package, but a part of it
             whose files are verified; a later call without patterns completes it.
         exclude: Patterns of files that are not fetched, although they are included.
+        remote_time: Whether the file at a URL gets the time of modification that its server says,
+            which nothing verifies. A file that is there already keeps its own.
 
     Returns:
         Where it is, and what it took.
@@ -103,7 +106,7 @@ async def fetch(
     access = access or Access()
     asked = patience(access.timeout_s, retry.total_s if retry else None)
     patterns = patterns_of(include, exclude)
-    call = Call(site, access, to, records, patterns, asked)
+    call = Call(site, access, to, records, patterns, asked, remote_time=remote_time)
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
         count = stack.enter_context(ending_told(bus))

@@ -122,6 +122,7 @@ def target_of(
     *,
     beside: bool,
     keeps_all: bool = False,
+    modified_ns: int | None = None,
 ) -> Target:
     """Where a package goes: a single file beside others if it may, all else to an own folder.
 
@@ -132,6 +133,8 @@ def target_of(
         beside: Whether a single file may be put beside what else is in the folder.
         keeps_all: Whether a folder that holds more is refused, because the manifest is that of a
             selection.
+        modified_ns: The time of modification that a single file beside others gets, in nanoseconds
+            since 1970; None for that of its delivery.
 
     Raises:
         ConfigError: The folder or the file cannot have its name.
@@ -139,7 +142,7 @@ def target_of(
     """
     names = [file.path for file in manifest.files]
     if beside and len(names) == 1 and not manifest.folders and "/" not in names[0]:
-        return OneFile(folder, names[0], deliveries)
+        return OneFile(folder, names[0], deliveries, modified_ns=modified_ns)
     return OwnFolder(folder, deliveries, keeps_all=keeps_all)
 
 

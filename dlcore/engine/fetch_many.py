@@ -61,6 +61,7 @@ async def fetch_many(
     on_event: Callable[[Event], None] | None = None,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    remote_time: bool = False,
 ) -> list[FetchResult]:
     """Fetch packages, files at URLs, and what manifests describe, side by side.
 
@@ -88,6 +89,7 @@ async def fetch_many(
         on_event: Called with each event, in the event loop; must not block.
         include: Patterns of the only files of packages to fetch; none for all.
         exclude: Patterns of files of packages that are not fetched, although they are included.
+        remote_time: Whether each file at a URL gets the time that its server says.
 
     Returns:
         What became of each item, in their order. ``bytes_wasted`` and ``sources`` are those of the
@@ -104,7 +106,7 @@ async def fetch_many(
     access = access or Access()
     asked = patience(access.timeout_s, retry.total_s if retry else None)
     patterns = patterns_of(include, exclude)
-    call = Call(site, access, to, records, patterns, asked)
+    call = Call(site, access, to, records, patterns, asked, remote_time=remote_time)
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
         count = stack.enter_context(ending_told(bus))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from dlcore.disk.faults import guarded
@@ -15,6 +16,8 @@ from dlcore.errors import ConfigError
 from dlcore.model import Manifest
 from dlcore.store import verify_tree
 
+_log = logging.getLogger(__name__)
+
 
 class OneFile:
     """A file beside others. Implements `Target`.
@@ -24,6 +27,8 @@ class OneFile:
         name: Of the file.
         deliveries: What dlcore delivered before.
         disk: The disk.
+        modified_ns: The time of modification that a delivered file gets, in nanoseconds since 1970;
+            None for that of its delivery. A file that is right already keeps its own.
 
     Raises:
         ConfigError: The file cannot have this name.
@@ -31,13 +36,20 @@ class OneFile:
     """
 
     def __init__(
-        self, folder: Path, name: str, deliveries: Deliveries, disk: Disk | None = None
+        self,
+        folder: Path,
+        name: str,
+        deliveries: Deliveries,
+        disk: Disk | None = None,
+        *,
+        modified_ns: int | None = None,
     ) -> None:
         self.source = place_of(folder)
         self.path = self.source / name
         self.state = state_folder(self.path)
         self._deliveries = deliveries
         self._disk = disk or Disk()
+        self._modified_ns = modified_ns
 
     def look(self, manifest: Manifest) -> Look:
         """Hash the file."""
@@ -67,6 +79,7 @@ class OneFile:
         file = content / self.path.name
         with guarded(f"put the file at {self.path}", self.source):
             rights = rights_of_new_file(self.path, self.state)
+            self._set_time(file)  # before all is synced
             self._disk.hand_over(content, manifest, rights)
             earlier = self._delivered()
             delivered = Delivered.of(manifest, file.stat().st_ino)
@@ -76,6 +89,15 @@ class OneFile:
             else:
                 self._disk.move(file, self.path)
             self._disk.sync_folder(self.source)
+
+    def _set_time(self, file: Path) -> None:
+        """Give the file its time, if one is said; a time alone stops no delivery."""
+        if self._modified_ns is None:
+            return
+        try:
+            self._disk.set_modified(file, self._modified_ns)
+        except (OSError, OverflowError) as error:
+            _log.warning("%s keeps the time of its delivery: %s", self.path, error)
 
     def recover(self, manifest: Manifest) -> None:
         """Nothing is ever moved away: a file replaces another in one step."""

@@ -106,7 +106,8 @@ class Placing:
             folder = self._call.to / manifest.package_id
             return target_of(folder, manifest, records, beside=False, keeps_all=keeps_all)
         folder = self._call.to / item.place.rpartition("/")[0]
-        goal = target_of(folder, manifest, records, beside=True)
+        modified_ns = self._call.modified_ns(found)
+        goal = target_of(folder, manifest, records, beside=True, modified_ns=modified_ns)
         if isinstance(goal, OneFile):
             return goal
         name = Path(item.what).stem

@@ -84,7 +84,14 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
         found, sources = selected(found, selection), sources_of(sources, selection)
     package = Package(found.manifest, found.document)
     beside, is_part = found.beside, selection is not None
-    goal = target_of(call.to, found.manifest, call.records, beside=beside, keeps_all=is_part)
+    goal = target_of(
+        call.to,
+        found.manifest,
+        call.records,
+        beside=beside,
+        keeps_all=is_part,
+        modified_ns=call.modified_ns(found),
+    )
     name = found.manifest.package_id if found.urls is None else goal.path.name
     name = name_of_selection(name) if selection else name
     return Prepared(goal, package, name, sources, selection)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import os
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -43,6 +44,16 @@ class Disk(Files):
     def hand_over(self, content: Path, manifest: Manifest, rights: Rights) -> None:
         """Check the names of finished content, give it its rights and sync it."""
         hand_over(content, manifest, rights)
+
+    def set_modified(self, path: Path, modified_ns: int) -> None:
+        """Set a file's time of modification; a link gets it itself, where the system can do that.
+
+        Args:
+            path: The file.
+            modified_ns: Nanoseconds since 1970.
+        """
+        follows = os.utime not in os.supports_follow_symlinks
+        os.utime(path, ns=(time.time_ns(), modified_ns), follow_symlinks=follows)
 
     def tree_entries(self, folder: Path) -> Iterator[tuple[str, os.stat_result]]:
         """Everything below a folder: relative path and status; links are not followed."""

@@ -71,6 +71,7 @@ class Found(NamedTuple):
         is_file_at_url: Whether it is a single file that was named by its URL.
         led_to: Those of the URLs that its server named, and that may not be on this machine.
         spooled: Has it, in place of the URLs; None if it is still to be received.
+        modified_ns: When its server says that it was modified; None if it does not say.
     """
 
     manifest: Manifest
@@ -80,6 +81,7 @@ class Found(NamedTuple):
     is_file_at_url: bool = False
     led_to: frozenset[str] = frozenset()
     spooled: SpooledFile | None = None
+    modified_ns: int | None = None
 
     @property
     def beside(self) -> bool:
@@ -198,6 +200,7 @@ async def _find_url(
         is_file_at_url=True,
         led_to=_led_to(wanted, told),
         spooled=measured.spooled,
+        modified_ns=probed.modified_ns,
     )
 
 

@@ -22,6 +22,7 @@ from dlcore.model import EndpointKind, Manifest, object_key
 from dlcore.printable import printable
 from dlcore.transfer.endpoints.abandonable import AbandonableThreads, TooManyHangError
 from dlcore.transfer.endpoints.placement import PackagePlacement, all_objects, objects_named
+from dlcore.transfer.endpoints.probe import Probed
 from dlcore.transfer.http.faults import REMEDIES
 from dlcore.transfer.policy import TransferPolicy
 from dlcore.transfer.sink import SinkWriter
@@ -86,17 +87,19 @@ class FolderEndpoint:
             raise self._error(Fault.RANGE, f"{path} is longer than {limit_bytes} bytes")
         return data
 
-    async def length_bytes(self, key: str) -> int:
-        """Length of a file in the folder.
+    async def probe(self, key: str) -> Probed:
+        """Find out the length of a file in the folder, and when it was modified.
 
         Raises:
             TransferError: It cannot be read; ``NOT_FOUND`` if there is no such file.
         """
         path = self._path(key)
 
-        def look() -> int:
+        def look() -> Probed:
             with _opened(path, self._folder) as file:
-                return file.seek(0, os.SEEK_END)
+                modified_ns = os.fstat(file.fileno()).st_mtime_ns
+                length_bytes = file.seek(0, os.SEEK_END)
+            return Probed(length_bytes, True, path.name, modified_ns=modified_ns)
 
         return await self._in_thread(path, look)
 

@@ -71,7 +71,7 @@ def open_urls(
 async def probe_url(
     url: str, *, keyring: Keyring | None = None, pool: ConnectionPool | None = None
 ) -> Probed:
-    """Find out the length and name of what is at a URL.
+    """Find out the length and name of what is at a URL, and what else its server says of it.
 
     Args:
         url: Absolute; an http or https URL is sent exactly as given.
@@ -84,8 +84,7 @@ async def probe_url(
     """
     if is_file_url(url):
         path = Path(path_of_file_url(url))
-        endpoint = _folder_of(path, keyring)
-        return Probed(await endpoint.length_bytes(path.name), True, path.name)
+        return await _folder_of(path, keyring).probe(path.name)
     if is_bucket_url(url):
         async with aclosing(_objects(_host(url), {"": url}, pool, keyring)) as bucket:
             return await bucket.probe(key_of(url))

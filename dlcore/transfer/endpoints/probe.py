@@ -13,6 +13,7 @@ from dlcore.transfer.http.headers import (
     WANT_DIGEST,
     parse_content_range,
     parse_digest,
+    parse_last_modified,
     parse_repr_digest,
     range_header,
 )
@@ -33,6 +34,8 @@ class Probed(msgspec.Struct, frozen=True):
         sha256: Digest of the whole, as the server says; empty if it does not.
         metalinks: URLs of Metalinks that describe it, as the servers on the way say.
         mirrors: URLs of the same content elsewhere, as they say.
+        modified_ns: When it was last modified, as the server says, in nanoseconds since 1970; None
+            if it does not say.
     """
 
     length_bytes: int | None
@@ -42,6 +45,7 @@ class Probed(msgspec.Struct, frozen=True):
     sha256: bytes = b""
     metalinks: tuple[str, ...] = ()
     mirrors: tuple[str, ...] = ()
+    modified_ns: int | None = None
 
 
 async def probe(url: str, client: HttpClient, headers: Mapping[str, str] | None = None) -> Probed:
@@ -108,6 +112,7 @@ def _probed(
         next(filter(None, (_sha256(each) for each in said)), b""),
         tuple(metalink for each in links for metalink in each.metalinks),
         tuple(mirror for each in links for mirror in each.duplicates),
+        parse_last_modified(response.headers.get("Last-Modified", "")),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
@@ -25,11 +25,13 @@ WANT_DIGEST = {"Want-Repr-Digest": "sha-256=1"}
 """Asks for the SHA-256 of the whole object. Source: RFC 9530, section 4."""
 
 MAX_LENGTH_BYTES = (1 << 63) - 1  # the largest file offset that the operating systems know
+NS_PER_S = 1_000_000_000
 MAX_RETRY_AFTER_S = 300.0  # waiting longer than 5 minutes is worse than asking once more
 
 _CONTENT_RANGE = re.compile(r"(?i:bytes) ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)", re.ASCII)
 _REPR_DIGEST = re.compile(r"(?:^|,)[ \t]*sha-256=:([A-Za-z0-9+/]{43}=):[ \t]*(?=,|$)", re.ASCII)
 _DIGEST = re.compile(r"(?:^|,)[ \t]*(?i:sha-256)=([A-Za-z0-9+/]{43}=)[ \t]*(?=,|$)", re.ASCII)
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _SECONDS = re.compile(r"[0-9]+", re.ASCII)
 
 
@@ -107,6 +109,18 @@ def parse_retry_after_s(value: str, now: datetime) -> float | None:
     if date is None:
         return None
     return min(max((date - now).total_seconds(), 0.0), MAX_RETRY_AFTER_S)
+
+
+def parse_last_modified(value: str) -> int | None:
+    """Read a ``Last-Modified``: nanoseconds since 1970, which no earlier time has.
+
+    Source: RFC 9110, section 8.8.2.
+    """
+    date = parse_date(value)
+    if date is None:
+        return None
+    seconds = (date - _EPOCH) // timedelta(seconds=1)
+    return seconds * NS_PER_S if seconds >= 0 else None
 
 
 def parse_date(value: str) -> datetime | None:
