@@ -277,6 +277,33 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(folder: Path, records: Pa
     assert read_back(folder)["file.iso"] == b"mine"
 
 
+def test_a_file_has_its_time_before_it_has_its_name(folder: Path, records: Path) -> None:
+    class Looking(Disk):
+        def move_to_free_name(self, source: Path, target: Path) -> None:
+            moved.append(source.stat().st_mtime_ns)
+            super().move_to_free_name(source, target)
+
+    moved: list[int] = []
+    disk = Looking()
+    known = Deliveries(records, disk)
+    goal = OneFile(folder, "file.iso", known, disk, modified_ns=10**18 + 7 * 10**9)
+    bring(goal, single(1), Memory(single(1)))
+    assert moved == [goal.path.stat().st_mtime_ns] == [10**18 + 7 * 10**9]
+    assert bring(goal, single(1), Memory(single(1))).standing is Standing.RIGHT
+
+
+def test_a_disk_that_takes_no_time_gets_the_file(folder: Path, records: Path) -> None:
+    """Fault: a file system refuses a time of modification. dlcore delivers the file anyway."""
+
+    class Timeless(Disk):
+        def set_modified(self, path: Path, modified_ns: int) -> None:
+            raise PermissionError(1, "no", str(path))
+
+    goal = OneFile(folder, "file.iso", Deliveries(records), Timeless(), modified_ns=1)
+    bring(goal, single(1), Memory(single(1)))
+    assert read_back(folder) == single(1).contents
+
+
 # Names
 
 

@@ -28,7 +28,8 @@ async def test_a_real_server_tells_length_and_ranges(
     url, ca_file = nginx_tls
     name = package.manifest.objects[package.index_of("large.wim")].name
     found = await probe_url(f"{url}/objects/{name}", keyring=Keyring(ca_file=str(ca_file)))
-    assert found == Probed(LARGE_BYTES + 17, True, name)
+    assert found.modified_ns
+    assert found == Probed(LARGE_BYTES + 17, True, name, modified_ns=found.modified_ns)
 
 
 async def test_a_redirect_may_tell_the_digest_and_the_mirrors() -> None:
@@ -64,6 +65,20 @@ async def test_a_pool_that_somebody_has_joined_keeps_its_connections(
             assert (await probe_url(f"{server.url}/a", pool=pool)).length_bytes == 1234
         await pool.leave(pool)
         assert server.connections == connections
+
+
+async def test_the_time_of_modification_is_told_by_whichever_answer_counts() -> None:
+    said = {"Last_Modified": "Sun, 06 Nov 1994 08:49:37 GMT"}
+    head = Script.response("200 OK", Content_Length="1", Accept_Ranges="bytes", **said)
+    first = Script.response("206 Partial", b"x", Content_Range="bytes 0-0/5", **said)
+    for scripts in ((head,), (NO_HEAD, first)):
+        assert (await probed(*scripts)).modified_ns == 784_111_777 * 10**9
+
+
+async def test_a_file_tells_its_time_too(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"xyz")
+    found = await probe_url((tmp_path / "a").as_uri())
+    assert found == Probed(3, True, "a", modified_ns=(tmp_path / "a").stat().st_mtime_ns)
 
 
 async def test_head_is_enough_where_it_tells_all() -> None:

@@ -17,6 +17,7 @@ from dlcore.transfer.http.headers import (
     parse_content_range,
     parse_date,
     parse_digest,
+    parse_last_modified,
     parse_repr_digest,
     parse_retry_after_s,
 )
@@ -118,3 +119,14 @@ def test_a_date_of_another_zone_is_converted() -> None:
 @pytest.mark.parametrize("text", ["", "never", "12.5", "0x10", "-1"])
 def test_what_is_neither_seconds_nor_a_date_is_none(text: str) -> None:
     assert parse_retry_after_s(text, NOW) is None
+
+
+@given(MOMENTS)
+def test_the_time_of_modification_is_read_to_the_second(moment: datetime) -> None:
+    text = format_datetime(moment, usegmt=True)
+    assert parse_last_modified(text) == int(moment.timestamp()) * 10**9
+
+
+@given(st.text() | st.sampled_from(["Wed, 31 Dec 1969 23:59:59 GMT", "Mon, 1 Jan 0001 0:00 GMT"]))
+def test_what_is_no_time_of_modification_is_none(value: str) -> None:
+    assert (parse_last_modified(value) or 0) >= 0
