@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dlcore.buckets.faults import opening_faults, store_faults
 from dlcore.buckets.opening import open_bucket
-from dlcore.buckets.reading import Bucket, CannotSignError, ObjectBytes, StoredBucket
+from dlcore.buckets.reading import Bucket, CannotSignError, ObjectBytes, ObjectFacts, StoredBucket
 
 __all__ = [
     "Bucket",
     "CannotSignError",
     "ObjectBytes",
+    "ObjectFacts",
     "StoredBucket",
     "open_bucket",
     "opening_faults",

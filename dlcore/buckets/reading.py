@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from dlcore.buckets.faults import store_faults
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from obstore import SignCapableStore
 
 
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _MIN_PIECE_BYTES = 256 << 10  # so that a rate cap and the figures see bytes as they arrive
 
 
@@ -37,6 +38,18 @@ class ObjectBytes(NamedTuple):
 
     total_bytes: int
     pieces: AsyncIterator[memoryview]
+
+
+class ObjectFacts(NamedTuple):
+    """What a store says of an object.
+
+    Attributes:
+        length_bytes: Its length.
+        modified_ns: When it was stored, in nanoseconds since 1970; None if that is not known.
+    """
+
+    length_bytes: int
+    modified_ns: int | None = None
 
 
 class Bucket(Protocol):
@@ -63,8 +76,8 @@ class Bucket(Protocol):
         """
         ...
 
-    async def length_bytes(self, key: str) -> int:
-        """Length of an object.
+    async def facts(self, key: str) -> ObjectFacts:
+        """What the store says of an object.
 
         Raises:
             NotFoundError: There is none.
@@ -111,12 +124,14 @@ class StoredBucket:
             found = await obstore.get_async(self._store, key, options={"range": (start, end)})
             yield ObjectBytes(found.meta["size"], _views(found.stream(_MIN_PIECE_BYTES)))
 
-    async def length_bytes(self, key: str) -> int:
-        """Ask by the library; see `Bucket.length_bytes`."""
+    async def facts(self, key: str) -> ObjectFacts:
+        """Ask by the library; see `Bucket.facts`."""
         import obstore
 
         with store_faults(self._name):
-            return (await obstore.head_async(self._store, key))["size"]
+            found = await obstore.head_async(self._store, key)
+        modified_us = (found["last_modified"] - _EPOCH) // timedelta(microseconds=1)
+        return ObjectFacts(found["size"], modified_us * 1000)
 
 
 async def _views(stream: object) -> AsyncIterator[memoryview]:

@@ -112,24 +112,6 @@ def test_a_file_is_verified_by_whatever_digest_its_publisher_gives(
     assert again.document["verified_by"] == algorithm.replace("blake2b", "blake2b-512")
 
 
-def test_a_server_that_stalls_is_given_up_after_a_time(here: Here, tmp_path: Path) -> None:
-    """Fault: a server answers and sends nothing. dlcore waits as long as --timeout says."""
-    with mirror(CONTENT) as server:
-        command = ("fetch", server.url(), "--sha256", SHA256, "-o", tmp_path / "to", "--timeout")
-        server.gate.clear()
-        try:
-            ended = here(*command, "0.2", "--retries", "0", "--json")
-        finally:
-            server.gate.set()
-        assert (ended.status, ended.error["code"]) == (6, "exhausted")
-        assert "0.2 s" in ended.error["message"]
-        asked = len(server.asked)
-        for wrong in ("0", "-1", "nan", "soon"):
-            assert here(*command, wrong).status == 2
-        assert len(server.asked) == asked
-        assert here(*command, "30", "--json").document["verified"]
-
-
 def repr_digest(content: bytes) -> dict[str, str]:
     """What a server says that knows the digest of the whole."""
     told = base64.b64encode(hashlib.sha256(content).digest()).decode()

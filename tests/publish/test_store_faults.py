@@ -97,7 +97,7 @@ async def test_a_reply_to_who_reads_is_a_fault_and_is_not_quoted(
     """
     monkeypatch.setenv("AZURE_STORAGE_SAS_TOKEN", f"sv=2024-11-04&sp=r&sig={CANARY}")
     with echoing(status, monkeypatch), pytest.raises(TransferError) as caught:
-        await LibraryReader("az", StoredBucket("az://content"), TransferPolicy()).length_bytes("a")
+        await LibraryReader("az", StoredBucket("az://content"), TransferPolicy()).facts("a")
     assert caught.value.fault is fault
     assert CANARY not in "".join(traceback.format_exception(caught.value))
 
@@ -140,7 +140,7 @@ async def read_anything(where: str) -> None:
     """Sign a URL, and ask for an object."""
     bucket = StoredBucket(where)
     await bucket.sign("key", 60)
-    await LibraryReader("bucket", bucket, TransferPolicy()).length_bytes("key")
+    await LibraryReader("bucket", bucket, TransferPolicy()).facts("key")
 
 
 def test_a_web_server_that_sends_more_than_asked_for_is_refused(

@@ -120,7 +120,7 @@ class BucketEndpoint:
         return await self._read(key, at, lambda: self._library.read_document(key, limit_bytes))
 
     async def probe(self, key: str) -> Probed:
-        """Find out the length of an object.
+        """Find out the length of an object, and when it was stored.
 
         Raises:
             TransferError: As `read_document`.
@@ -128,7 +128,8 @@ class BucketEndpoint:
 
         async def by_library() -> Probed:
             name = key.rpartition("/")[2]
-            return Probed(await self._library.length_bytes(key), True, name)
+            length_bytes, modified_ns = await self._library.facts(key)
+            return Probed(length_bytes, True, name, modified_ns=modified_ns)
 
         return await self._read(key, lambda url: probe_part(url, self._client), by_library)
 

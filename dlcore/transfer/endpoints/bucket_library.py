@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from dlcore.buckets import Bucket
+from dlcore.buckets import Bucket, ObjectFacts
 from dlcore.errors import Fault, NotFoundError, TransferError
 from dlcore.transfer.http.faults import REMEDIES
 from dlcore.transfer.policy import TransferPolicy
@@ -47,7 +47,7 @@ class LibraryReader:
         Raises:
             TransferError: The store failed; ``RANGE`` if it is longer than ``limit_bytes``.
         """
-        length_bytes = await self.length_bytes(key)
+        length_bytes = (await self.facts(key)).length_bytes
         if length_bytes > limit_bytes:
             raise self._error(Fault.RANGE, f"{key} is longer than {limit_bytes} bytes")
         body = bytearray()
@@ -59,14 +59,14 @@ class LibraryReader:
             await self._receive(key, (0, length_bytes), length_bytes, take)
         return bytes(body)
 
-    async def length_bytes(self, key: str) -> int:
-        """Length of an object.
+    async def facts(self, key: str) -> ObjectFacts:
+        """What the store says of an object.
 
         Raises:
             TransferError: The store failed; ``NOT_FOUND`` if there is none.
         """
         async with self._in_time(key):
-            return await self._bucket.length_bytes(key)
+            return await self._bucket.facts(key)
 
     async def _receive(
         self,

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 
-from dlcore.buckets import CannotSignError, ObjectBytes
+from dlcore.buckets import CannotSignError, ObjectBytes, ObjectFacts
 from dlcore.errors import AuthError, ConfigError, Fault, NotFoundError, TransferError
 from dlcore.transfer.endpoints.bucket import SIGNATURE_S, BucketEndpoint
 from dlcore.transfer.endpoints.probe import Probed
@@ -20,6 +20,8 @@ from dlcore.transfer.policy import TransferPolicy
 from tests.transfer.hostile import AGAIN, Script, hostile
 from tests.transfer.packages import Package
 from tests.transfer.sinks import Collector
+
+MODIFIED_NS = 784_111_777 * 10**9
 
 
 class FakeBucket:
@@ -49,17 +51,18 @@ class FakeBucket:
 
     @asynccontextmanager
     async def read(self, key: str, start: int, end: int) -> AsyncIterator[ObjectBytes]:
-        total_bytes = await self.length_bytes(key)
+        total_bytes = (await self.facts(key)).length_bytes
         yield ObjectBytes(total_bytes, self._each())
 
     async def _each(self) -> AsyncIterator[memoryview]:
         for piece in self._pieces:
             yield memoryview(piece)
 
-    async def length_bytes(self, key: str) -> int:
+    async def facts(self, key: str) -> ObjectFacts:
         if not self.is_there:
             raise NotFoundError(f"{key} is not there")
-        return sum(map(len, self._pieces)) if self._total_bytes is None else self._total_bytes
+        known = sum(map(len, self._pieces)) if self._total_bytes is None else self._total_bytes
+        return ObjectFacts(known, MODIFIED_NS)
 
 
 @pytest.fixture(autouse=True)
@@ -173,12 +176,17 @@ async def test_what_cannot_be_signed_is_read_through_the_library(package: Packag
 
 async def test_a_file_is_found_by_both_ways(package: Package) -> None:
     first = Script.response(
-        "206 P", b"x", end=AGAIN, Content_Length="1", Content_Range="bytes 0-0/9"
+        *("206 P", b"x"),
+        end=AGAIN,
+        Content_Length="1",
+        Content_Range="bytes 0-0/9",
+        Last_Modified="Sun, 06 Nov 1994 08:49:37 GMT",
     )
     async with hostile(first) as server:
         for bucket in (FakeBucket(server.url), FakeBucket(pieces=[bytes(9)])):
             endpoint = BucketEndpoint("bucket", bucket, HttpClient("bucket"), keys={"o": "a/f.iso"})
-            assert await endpoint.probe("a/f.iso") == Probed(9, True, "f.iso")
+            expected = Probed(9, True, "f.iso", modified_ns=MODIFIED_NS)
+            assert await endpoint.probe("a/f.iso") == expected
             await endpoint.aclose()
 
 

@@ -68,9 +68,10 @@ async def test_a_pool_that_somebody_has_joined_keeps_its_connections(
 
 
 async def test_the_time_of_modification_is_told_by_whichever_answer_counts() -> None:
-    said = {"Last_Modified": "Sun, 06 Nov 1994 08:49:37 GMT"}
-    head = Script.response("200 OK", Content_Length="1", Accept_Ranges="bytes", **said)
-    first = Script.response("206 Partial", b"x", Content_Range="bytes 0-0/5", **said)
+    said = "Sun, 06 Nov 1994 08:49:37 GMT"
+    told = {"Content_Length": "1", "Last_Modified": said}
+    head = Script.response("200 OK", b"", Accept_Ranges="bytes", **told)
+    first = Script.response("206 Partial", b"x", Content_Range="bytes 0-0/5", **told)
     for scripts in ((head,), (NO_HEAD, first)):
         assert (await probed(*scripts)).modified_ns == 784_111_777 * 10**9
 
