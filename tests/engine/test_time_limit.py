@@ -95,12 +95,15 @@ async def fault_of(server: Silent, to: Path) -> DlcoreError:
 
 
 @pytest.mark.parametrize("at", ["get", "body"])
-async def test_content_that_stalls_ends_the_fetch(tmp_path: Path, at: str) -> None:
+async def test_content_that_stalls_ends_the_fetch(
+    tmp_path: Path, at: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """Fault: a server stalls in the middle. dlcore gives it up after the time that a user set."""
     async with silent(at) as server:
         error = await fault_of(server, tmp_path / "to")
         assert isinstance(error, ExhaustedError)
         assert f"{LIMIT_S:g} s" in error.message
+    assert f"{MAX_STALLS} times in a row" in caplog.text
     assert not list((tmp_path / "to").iterdir())
 
 
