@@ -1,8 +1,9 @@
 """One HTTP response: its status, its headers, and its body as it arrives.
 
-Guarantees: a body that arrives too slowly for too long is given up. Every failure comes out as a
-`TransferError` without secrets. The exception of aiohttp is not kept as its context, for its text
-may hold secrets. A response whose body was not read to the end closes its connection.
+Guarantees: a body that arrives too slowly for too long is given up; if it is decoded, only what it
+decodes to counts. Every failure comes out as a `TransferError` without secrets. The exception of
+aiohttp is not kept as its context, for its text may hold secrets. A response whose body was not
+read to the end closes its connection.
 
 Whether a response fits its request is decided in `readers`.
 """
@@ -122,6 +123,7 @@ class Response:
                     raise self.error(Fault.TRUNCATED, "the compressed body ended early")
                 return b""
             self._gunzip.feed(data)
+        self._stall_timer.received(len(piece))
         return piece
 
     def decode_gzip(self) -> None:
@@ -151,8 +153,7 @@ class Response:
     def received(self, count_bytes: int) -> None:
         """Tell the stall timer that bytes of the body have arrived."""
         self._stall_timer.received(count_bytes)
-        if self._exchange:
-            self._exchange.received_bytes += count_bytes
+        self._count(count_bytes)
 
     def borrow_connection(self) -> BorrowedConnection | None:
         """Take the connection over to read the body from it; None if that is not possible."""
@@ -193,8 +194,14 @@ class Response:
 
     async def _read_raw(self) -> bytes:
         data = await self.wait(self._next_chunk())
-        self.received(len(data))
+        if self._gunzip is None:
+            self._stall_timer.received(len(data))
+        self._count(len(data))
         return data
+
+    def _count(self, count_bytes: int) -> None:
+        if self._exchange:
+            self._exchange.received_bytes += count_bytes
 
     def _decoded(self, gunzip: Gunzip) -> bytes:
         try:

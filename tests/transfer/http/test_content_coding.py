@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import gzip
 import itertools
+import sys
 import zlib
+from collections.abc import Sequence
+from typing import overload
 
 import pytest
 from hypothesis import given
@@ -13,15 +16,59 @@ from hypothesis import strategies as st
 
 from dlcore.errors import Fault, TransferError
 from dlcore.transfer.http.content_coding import PIECE_BYTES, Gunzip
-from dlcore.transfer.http.readers import read_document, read_range
+from dlcore.transfer.http.readers import read_document, read_range, read_stream
 from dlcore.transfer.sink import SinkWriter
 from tests.transfer.clients import client_for
-from tests.transfer.hostile import Script, hostile
-from tests.transfer.responses import ASKED, CONTENT, END, START, TOTAL, fetch, partial
+from tests.transfer.hostile import CLOSE, Script, hostile
+from tests.transfer.responses import (
+    ASKED,
+    CONTENT,
+    END,
+    RIGHT,
+    START,
+    TOTAL,
+    fetch,
+    partial,
+)
 from tests.transfer.sinks import Collector
 
 BOMB = gzip.compress(bytes(64 << 20), 9)
 """64 kB that decode to 64 MiB."""
+
+EMPTY = gzip.compress(b"")
+LONG_HEADER = b"\x1f\x8b\x08\x08" + bytes(6)
+"""Begins a member, and a file name that ends with a zero byte."""
+
+
+class Endless(Sequence[bytes]):
+    """What a server sends that begins with one piece and repeats another for ever, in chunks."""
+
+    def __init__(self, head: bytes, first: bytes, again: bytes) -> None:
+        self._pieces = (head, *(b"%x\r\n%b\r\n" % (len(data), data) for data in (first, again)))
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes]:
+        assert isinstance(index, int)
+        return self._pieces[min(index, 2)]
+
+    def __len__(self) -> int:
+        return sys.maxsize
+
+
+def without_end(first: bytes, again: bytes, **headers: str) -> Script:
+    head = Script.response(
+        "206 Partial Content" if headers else "200 OK",
+        b"",
+        end=CLOSE,
+        Content_Encoding="gzip",
+        Transfer_Encoding="chunked",
+        **headers,
+    ).said[0]
+    assert isinstance(head, bytes)
+    return Script(Endless(head, first, again))
 
 
 def decoded(gunzip: Gunzip, pieces: list[bytes]) -> bytes:
@@ -136,3 +183,52 @@ async def test_what_does_not_decode_to_what_was_asked_for_is_an_error(
             await fetch(server, sink)
     assert caught.value.fault is fault
     assert ASKED.startswith(sink.received)
+
+
+NOTHING = [(EMPTY, 1000 * EMPTY), (LONG_HEADER, b"n" * 20_000)]
+"""What is gzip and decodes to nothing, however much of it arrives: how it begins and goes on."""
+
+
+@pytest.mark.parametrize(("first", "again"), NOTHING)
+async def test_a_range_that_decodes_to_nothing_for_ever_is_refused(
+    first: bytes, again: bytes
+) -> None:
+    """Fault: a compressed body goes on for ever and decodes to nothing. It is refused."""
+    sink = Collector(END - START)
+    async with hostile(without_end(first, again, Content_Range=RIGHT)) as server:
+        with pytest.raises(TransferError, match="next to nothing") as caught:
+            await fetch(server, sink)
+    assert caught.value.fault is Fault.REFUSED
+
+
+@pytest.mark.parametrize(("first", "again"), NOTHING)
+async def test_a_document_or_stream_that_decodes_to_nothing_for_ever_is_refused(
+    first: bytes, again: bytes
+) -> None:
+    written: list[bytes] = []
+
+    async def write(data: bytes) -> None:
+        written.append(data)
+
+    client = client_for(5)
+    async with hostile(without_end(first, again)) as server:
+        with pytest.raises(TransferError, match="next to nothing"):
+            await read_document(client, f"{server.url}/d", TOTAL)
+        with pytest.raises(TransferError, match="next to nothing"):
+            await read_stream(client, f"{server.url}/s", write)
+    await client.aclose()
+    assert not written
+
+
+async def test_what_decodes_to_nothing_slowly_is_a_stall() -> None:
+    """Fault: an endpoint sends empty members of gzip, and no content. It is a stall."""
+    sink = Collector(END - START)
+    async with hostile(without_end(EMPTY, EMPTY, Content_Range=RIGHT)) as server:
+        with pytest.raises(TransferError) as caught:
+            await fetch(server, sink, stall_s=0.05)
+    assert caught.value.fault is Fault.STALL
+
+
+def test_single_bytes_in_members_of_their_own_are_decoded() -> None:
+    gunzip = Gunzip()
+    assert decoded(gunzip, [gzip.compress(b"x") * 100] * 200) == b"x" * 20_000
