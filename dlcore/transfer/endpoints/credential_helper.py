@@ -4,7 +4,8 @@ The helper is started with the argument ``get``. It reads what is asked for, and
 ``key=value``. dlcore never asks it to store or to erase anything.
 
 Guarantees: no shell is involved. The helper gets no variable of the environment but those that let
-it find itself, its settings and the user's key store: none holds a credential of dlcore's. It has a
+it find itself, its settings and the user's key store: none holds a credential of dlcore's. Nothing
+that it is told can pass for a further line, whatever the helper takes for the end of one. It has a
 limited time, after which it and what it started is killed. What it writes to standard error is
 dropped, for it may hold secrets. Nothing that it answers is part of a message.
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -32,6 +34,7 @@ from dlcore.transfer.endpoints.lease import NEVER_S
 MAX_HELPER_S: Final = 60.0  # a person may have to answer its question
 MAX_END_S: Final = 2.0
 MAX_ANSWER_BYTES: Final = 64 << 10
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 _PASSED_ON: Final = frozenset(
     {
@@ -124,8 +127,11 @@ def _question(url: str, user: str) -> bytes:
     lines = ["capability[]=authtype", f"protocol={parts.scheme}", f"host={host}"]
     if user:
         lines.append(f"username={user}")
-    if any("\n" in line or "\0" in line for line in lines):
-        raise ConfigError("a user's name has a line break", remedy="Correct the name.")
+    if any(_CONTROL.search(line) for line in lines):
+        raise ConfigError(
+            "what a credential helper would be asked for has a control character",
+            remedy="Correct the user's name in the URL or the settings.",
+        )
     return ("\n".join(lines) + "\n\n").encode()
 
 

@@ -83,6 +83,16 @@ async def test_a_named_user_is_told_to_it(tmp_path: Path) -> None:
     assert (told.user, told.password) == ("anna", "anna")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\0", "\v", "\f", "\x1c", "\x85", "\u2028"])
+async def test_a_name_that_would_be_a_further_line_is_not_asked_for(
+    tmp_path: Path, end: str
+) -> None:
+    """Fault: a user's name holds what some helpers take for a line. It is refused."""
+    command = helper(tmp_path, "print('username=a\\npassword=b')")
+    with pytest.raises(ConfigError, match="control character"):
+        await ask_helper("edge", command, "https://host/o", f"anna{end}host=other.example")
+
+
 async def test_it_gets_no_secret_of_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
