@@ -50,7 +50,10 @@ class _Existing(_Path):
         try:
             os.lstat(long_path(Path(value)))
         except (FileNotFoundError, NotADirectoryError):
-            raise NotFoundError(f"{value} does not exist", remedy="Check the path.") from None
+            from dlcore.transfer import redact_named
+
+            shown = redact_named(os.fsdecode(value))
+            raise NotFoundError(f"{shown} does not exist", remedy="Check the path.") from None
         except OSError as error:
             from dlcore.disk.faults import storage_error
 

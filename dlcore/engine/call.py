@@ -12,7 +12,6 @@ from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.site import NamedSite
 from dlcore.engine.wanted import Found, Wanted
 from dlcore.manifest import Patterns
-from dlcore.transfer import redact
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +34,7 @@ class FetchItem(NamedTuple):
     @property
     def shown(self) -> str:
         """What it is, without the secrets that a URL may have."""
-        return redact(self.what) if Wanted(self.what).is_url else self.what
+        return Wanted(self.what).shown
 
 
 class Call(NamedTuple):

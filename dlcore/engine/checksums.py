@@ -19,7 +19,7 @@ from dlcore.errors import ConfigError, ManifestError, NotFoundError
 from dlcore.long_path import long_path
 from dlcore.manifest import MAX_CHECKSUM_LIST_BYTES, parse_checksum_list
 from dlcore.text_files import text_of
-from dlcore.transfer import redact
+from dlcore.transfer import redact, redact_named
 from dlcore.waiting import in_thread
 
 
@@ -42,7 +42,8 @@ async def with_checksums(
     """
     is_url = Wanted(source).is_url
     data = await (_read_url(source, urls) if is_url else _read_file(source))
-    name = unquote(source.partition("?")[0].rpartition("/")[2]) if is_url else Path(source).name
+    shown = redact(source) if is_url else source
+    name = unquote(shown.partition("?")[0].rpartition("/")[2]) if is_url else Path(source).name
     try:
         text = text_of(data)
     except ValueError as error:
@@ -86,6 +87,7 @@ async def _read_file(path: str) -> bytes:
     data = await in_thread(read_if_there, long_path(Path(path)), MAX_CHECKSUM_LIST_BYTES)
     if data is None:
         raise NotFoundError(
-            f"{path} does not exist, or is too long for a list", remedy="Check the path."
+            f"{redact_named(path)} does not exist, or is too long for a list",
+            remedy="Check the path.",
         )
     return data

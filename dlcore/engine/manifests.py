@@ -10,6 +10,7 @@ from dlcore.long_path import long_path
 from dlcore.manifest import Described
 from dlcore.model import Manifest
 from dlcore.package_ids import LOCAL_ID
+from dlcore.transfer import redact_named
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -35,7 +36,8 @@ def load_described(path: Path) -> tuple[Described, bytes]:
     try:
         document = long_path(path).read_bytes()
     except FileNotFoundError:
-        raise NotFoundError(f"{path} does not exist", remedy="Check the path.") from None
+        shown = redact_named(str(path))
+        raise NotFoundError(f"{shown} does not exist", remedy="Check the path.") from None
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error.strerror}", path=path) from error
     described = documents.read_any(document, source=str(path), package_id=LOCAL_ID, path=path.stem)

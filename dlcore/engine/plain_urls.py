@@ -6,6 +6,7 @@ remedy is about the URL and not about endpoints.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -35,7 +36,8 @@ class Server(NamedTuple):
     @classmethod
     def of(cls, url: str) -> Server:
         """The server of a URL."""
-        return cls(url.partition("://")[2].partition("/")[0].rpartition("@")[2] or "file")
+        authority = re.split(r"[/?#;]", redact(url).partition("://")[2], maxsplit=1)[0]
+        return cls(authority.rpartition("@")[2] or "file")
 
 
 class PlainUrls:

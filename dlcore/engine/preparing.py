@@ -103,7 +103,7 @@ def _check_name(wanted: Wanted) -> None:
         return
     if not wanted.is_url:
         raise ConfigError(
-            f"a name was given for a file at a URL, but {quoted(wanted.what)} is not a URL",
+            f"a name was given for a file at a URL, but {quoted(wanted.shown)} is not a URL",
             remedy="Leave --name out: a package has the names of its manifest.",
         )
     try:
@@ -120,7 +120,7 @@ def _check_name(wanted: Wanted) -> None:
 def _check_root(wanted: Wanted, trust_root: Path | None) -> None:
     if trust_root and not wanted.is_package:
         raise ConfigError(
-            f"a root vouches for packages of a catalog, but {wanted.what} is not a package id",
+            f"a root vouches for packages of a catalog, but {wanted.shown} is not a package id",
             remedy="Leave --trust-root out, or fetch the package by its id.",
         )
 

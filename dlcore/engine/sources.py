@@ -26,6 +26,7 @@ from dlcore.transfer import (
     is_bucket_url,
     open_endpoint,
     open_urls,
+    redact_named,
 )
 
 TOKEN_ENV: Final = "DLCORE_TOKEN"  # noqa: S105  # the name of a variable
@@ -213,7 +214,7 @@ def _check_folder(source: str) -> None:
         raise storage_error(error, "read the published folder", Path(source)) from error
     if not is_folder:
         raise NotFoundError(
-            f"{source} is not a folder",
+            f"{redact_named(source)} is not a folder",
             remedy="Name a folder that dlcore publish wrote, or a URL (dlcore fetch --help).",
         )
 

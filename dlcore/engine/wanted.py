@@ -27,7 +27,7 @@ from dlcore.long_path import long_path
 from dlcore.model import BUCKET_SCHEMES, EndpointSettings, Manifest
 from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, package_id
 from dlcore.printable import quoted
-from dlcore.transfer import Probed, SpooledFile, may_lead_here
+from dlcore.transfer import Probed, SpooledFile, may_lead_here, redact, redact_named
 
 _SCHEMES: Final = frozenset({"http", "https"}) | BUCKET_SCHEMES
 
@@ -58,6 +58,13 @@ class Wanted(NamedTuple):
     def is_package(self) -> bool:
         """Whether it can only be a package of a catalog."""
         return not (self.is_url or _is_file(self.what))
+
+    @property
+    def shown(self) -> str:
+        """What it is, without the secrets that a URL may have, also one with a slip of the pen."""
+        if self.is_url:
+            return redact(self.what)
+        return self.what if _is_file(self.what) else redact_named(self.what)
 
 
 class Found(NamedTuple):
@@ -120,7 +127,7 @@ async def find(
         library = await site.library()
         return Found(*await library.manifest(wanted_id), urls=None)
     raise NotFoundError(
-        f"{quoted(wanted.what)} is neither a package id, nor a URL that dlcore reads,"
+        f"{quoted(wanted.shown)} is neither a package id, nor a URL that dlcore reads,"
         " nor a file that exists",
         remedy=HOW_TO_WRITE_A_PACKAGE_ID,
     )
@@ -151,7 +158,7 @@ def _digest_of(wanted: Wanted) -> Digest | None:
     if not wanted.is_url:
         what = "SHA-256" if wanted.sha256 else "checksum"
         raise ConfigError(
-            f"a {what} was given for a file at a URL, but {wanted.what} is not a URL",
+            f"a {what} was given for a file at a URL, but {wanted.shown} is not a URL",
             remedy="Leave --sha256 and --checksum (sha256, checksum) out: the manifest has the"
             " digests. To pin a catalog, give --catalog-sha256 (catalog_sha256).",
         )

@@ -65,6 +65,13 @@ def _check_url(where: str, purpose: str, schemes: frozenset[str], refusal: str) 
             f"the {parts.scheme} URL {purpose} contains a query or credentials",
             remedy="Pass credentials in the environment, for example AZURE_STORAGE_ACCOUNT_KEY.",
         )
+    try:
+        _ = parts.port
+    except ValueError:  # it may be a password
+        raise ConfigError(
+            f"the {parts.scheme} URL {purpose} has a port that is not a number",
+            remedy="Correct the URL, and leave a password out of it.",
+        ) from None
     if parts.scheme not in schemes or not parts.netloc:
         examples = ["az://container/prefix", "s3://...", "gs://...", *sorted(schemes & WEB_SCHEMES)]
         raise ConfigError(refusal, remedy=f"Name a folder, or a URL such as {', '.join(examples)}.")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dlcore.transfer.http.redaction import redact
+from dlcore.transfer.http.redaction import redact, redact_named
 
 CANARY = "cAnArY0123456789"
 AROUND = st.text(st.characters(exclude_characters="?#", max_codepoint=0x2FF))
@@ -49,6 +49,48 @@ def test_userinfo_is_never_shown(around: str) -> None:
         assert CANARY not in redact(f"{start}user{around}:{CANARY}{around}@host/p")
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://h:{CANARY}/f",
+        f"https://h:{CANARY}",
+        f"https://[::1]:{CANARY}/f",
+        f"https://bob:80{CANARY}/f",
+        f"https://bob:SEC/{CANARY}@h/f",
+        f"https://bob:{CANARY}/x@y/{CANARY}@h/f",
+        f"https://bob:x/{CANARY}\n@h:80/f",
+    ],
+)
+def test_a_password_with_a_slip_of_the_pen_is_not_shown(url: str) -> None:
+    assert CANARY not in redact(url)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"ftp://bob:{CANARY}@h/f", "ftp://***@h/f"),
+        (f"htps://h/f?sig={CANARY}", "htps://h/f?***"),
+        (f"https:/h/f?sig={CANARY}", "https:/h/f?***"),
+        (f"https:/bob:{CANARY}@h/f", "https:/***@h/f"),
+        (f"bob:{CANARY}@h/f", "***@h/f"),
+        (f"{CANARY}@h/f", "***@h/f"),
+        (f"//bob:{CANARY}@h/f", "//***@h/f"),
+        (f"bob:SEC/{CANARY}@h/f", "***@h/f"),
+        (f"ftp://h:{CANARY}/f", "ftp://h:***/f"),
+    ],
+)
+def test_a_mistyped_url_shows_no_credential(text: str, shown: str) -> None:
+    """Fault: somebody mistypes a URL with a password. dlcore shows it without that."""
+    assert redact_named(text) == shown
+
+
+@pytest.mark.parametrize(
+    "path", ["ABC00012", "./é/a@b", "/srv/a@b", "C:\\Pakete\\größer@2.json", "../x"]
+)
+def test_a_path_or_id_that_dlcore_does_not_know_is_shown_as_it_is(path: str) -> None:
+    assert redact_named(path) == path
+
+
 @given(st.text())
 def test_any_text_is_redacted_to_printable_ascii(text: str) -> None:
     assert all(" " <= character <= "~" for character in redact(text))
@@ -57,6 +99,9 @@ def test_any_text_is_redacted_to_printable_ascii(text: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
+        "https://h:8443/@scope/p@2:1/f",
+        "https://[::1]:8443/@scope/f",
+        "https://h:/f",
         "https://account.blob.core.windows.net/content?restype=container&comp=list",
         "http://dp/SMS_DP_SMSPKG$/ABC00012/sccm?/drivers/a.inf",
         "https://cmg/downloadrestservice.svc/document?key=catalog.json",
