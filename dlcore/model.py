@@ -14,6 +14,7 @@ from __future__ import annotations
 import bisect
 import enum
 import functools
+import re
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from typing import Annotated, NamedTuple, NewType
@@ -26,6 +27,8 @@ DIGEST_BYTES = 32  # SHA-256
 DEFAULT_BLOCK_BYTES = 1 << 20
 CATALOG_KEY = "catalog.json"
 TIMESTAMP_KEY = "metadata/timestamp.json"  # where it is, the catalog is signed
+
+_CONTENT_KEY = re.compile(r"manifests/[0-9a-f]{64}\.json|objects/[0-9a-f]{64}")
 
 ObjectIndex = NewType("ObjectIndex", int)
 """Place of an object in its package's manifest."""
@@ -45,6 +48,11 @@ def manifest_key(digest: str) -> str:
 def object_key(name: str) -> str:
     """Where a published object lies below an endpoint's root."""
     return f"objects/{name}"
+
+
+def is_content_key(key: str) -> bool:
+    """Whether a manifest or an object that was published can lie there, below a site's root."""
+    return _CONTENT_KEY.fullmatch(key) is not None
 
 
 BUCKET_SCHEMES = frozenset({"az", "s3", "gs"})

@@ -113,12 +113,21 @@ def check_owner(path: Path | str, status: os.stat_result, fd: int | None = None)
 
 
 def _checked_owner(path: Path | str, status: os.stat_result, fd: int | None = None) -> Control:
-    if is_link(status):
-        raise _link(path, "is a link")
+    check_no_link(path, status)
     control = control_of(path, status, fd)
     if not control.is_own:
         raise _owned_by_other(path, control)
     return control
+
+
+def check_no_link(path: Path | str, status: os.stat_result) -> None:
+    """Refuse a link, whoever it belongs to.
+
+    Raises:
+        OwnershipError: It is refused. Nothing was changed.
+    """
+    if is_link(status):
+        raise _link(path, "is a link")
 
 
 def is_of_another(path: Path, status: os.stat_result) -> bool:
@@ -159,15 +168,16 @@ def check_way(path: Path) -> None:
 
 
 def check_unalterable(path: Path) -> None:
-    """Refuse a file that another ordinary user could alter or exchange, links followed.
+    """Refuse a file or folder that another ordinary user could alter or exchange, links followed.
 
-    It may belong to this user or to the administrator.
+    It may belong to this user or to the administrator. In a folder others may make files, if it has
+    a sticky bit.
 
     Args:
-        path: The file, absolute.
+        path: The file or folder, absolute.
 
     Raises:
-        OwnershipError: The file, or a place on the way to it, is refused. Nothing was changed.
+        OwnershipError: It, or a place on the way to it, is refused. Nothing was changed.
         OSError: The way cannot be followed.
     """
     for place, status in _way(path):

@@ -52,6 +52,9 @@ class BucketDestination(RemoteSite):
                     max_concurrency=self._policy.max_requests_per_object,
                 )
 
+    def check_removable(self) -> None:
+        """Do nothing: an object store has no links."""
+
     def listed(self, folder: str) -> Iterator[Listed]:
         """The store's list."""
         import obstore

@@ -31,11 +31,13 @@ class Listed(NamedTuple):
         key: Where it is stored.
         length_bytes: Its length.
         stored_at: When it was stored, by the destination's clock.
+        is_file: Whether it is content, and not a folder, a link or the like.
     """
 
     key: str
     length_bytes: int
     stored_at: datetime
+    is_file: bool = True
 
 
 class Site(Protocol):
@@ -95,12 +97,28 @@ class Destination(Site, Protocol):
         """
         ...
 
+    def check_removable(self) -> None:
+        """Refuse a place in which what `remove` removes may not be the site's.
+
+        Raises:
+            OwnershipError: It is refused. Nothing was changed.
+        """
+        ...
+
     def listed(self, folder: str) -> Iterator[Listed]:
-        """Everything in ``objects`` or ``manifests``, with the time when it was stored."""
+        """Everything in ``objects`` or ``manifests``, with the time when it was stored.
+
+        Raises:
+            OwnershipError: There is a link in the place of the folder, or of an object or manifest.
+        """
         ...
 
     def remove(self, keys: Sequence[str]) -> None:
-        """Remove what is stored under keys; those under which nothing is stored do not matter."""
+        """Remove what is stored under keys; those under which nothing is stored do not matter.
+
+        Raises:
+            OwnershipError: There is a link in the place of one of them, or of the folder. It stays.
+        """
         ...
 
     def sync(self) -> None:

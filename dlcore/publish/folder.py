@@ -8,6 +8,7 @@ leaves a temporary file, which a later publisher removes once it is old (`Publis
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import secrets
@@ -17,13 +18,17 @@ from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
 
+from dlcore.disk.links import is_file, is_folder
 from dlcore.disk.lock import FileLock
-from dlcore.disk.system import make_folders, move, remove, sync_folder
-from dlcore.errors import LockedError
+from dlcore.disk.ownership import check_no_link
+from dlcore.disk.system import make_folders, move, sync_folder
+from dlcore.errors import LockedError, OwnershipError
 from dlcore.long_path import long_path, plain_path, rooted
+from dlcore.model import is_content_key
 from dlcore.publish.destination import Change, Listed, Stored, too_long
 from dlcore.publish.disk import disk_faults, open_plain
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
+from dlcore.publish.site_folders import check_removable, open_folder
 
 LOCK_NAME = ".catalog.lock"
 
@@ -95,21 +100,31 @@ class FolderDestination:
                     temporary.unlink()
                 raise
 
+    def check_removable(self) -> None:
+        """Refuse links in the place of folders, and for root what another user can alter."""
+        with disk_faults(self.root, "prune"):
+            check_removable(self.root)
+
     def listed(self, folder: str) -> Iterator[Listed]:
-        """Everything in a folder, with the time of each file."""
-        for key in self.keys(folder):
-            path = self.root / key
-            with disk_faults(path, "read"), contextlib.suppress(FileNotFoundError):
-                status = path.stat()
-                stored_at = datetime.fromtimestamp(status.st_mtime, UTC)
-                yield Listed(key, status.st_size, stored_at)
+        """Everything in a folder, with the time of each file; apart from unfinished files."""
+        path = self.root / folder
+        with disk_faults(path, "read"), open_folder(self.root, folder) as opened:
+            for name, status in opened.entries() if opened else ():
+                key = f"{folder}/{name}"
+                if is_content_key(key):
+                    check_no_link(path / name, status)
+                if not name.startswith("."):
+                    stored_at = datetime.fromtimestamp(status.st_mtime, UTC)
+                    yield Listed(key, status.st_size, stored_at, is_file(status))
 
     def remove(self, keys: Sequence[str]) -> None:
         """Delete files."""
-        for key in keys:
-            path = self.root / key
-            with disk_faults(path, "prune"), contextlib.suppress(FileNotFoundError):
-                remove(path)
+        for folder, own in itertools.groupby(keys, key=lambda key: key.rpartition("/")[0]):
+            path = self.root / folder
+            with disk_faults(path, "prune"), open_folder(self.root, folder) as opened:
+                if opened:
+                    for key in own:
+                        opened.remove(key.rpartition("/")[2])
 
     def sync(self) -> None:
         """Sync the folders, so that the new names survive a power loss."""
@@ -160,13 +175,30 @@ class FolderDestination:
                 self.sync()
 
     def _remove_stale(self) -> None:
-        hidden = f".*{_TEMPORARY}"  # of documents they lie in the root, of all else below it
-        for path in (*self.root.glob(hidden), *self.root.glob(f"*/{hidden}")):
-            # Its publisher was still alive and renamed it, or on Windows a program holds it.
-            with contextlib.suppress(FileNotFoundError, PermissionError):
-                if time.time() - path.stat().st_mtime > self._policy.stale_s:
-                    path.unlink()
-                    log.info("removed %s, left by a publisher that was killed", path)
+        for folder in self._remove_stale_in(""):  # of documents they lie in the root
+            self._remove_stale_in(folder)
+
+    def _remove_stale_in(self, folder: str) -> list[str]:
+        """Remove unfinished files from a folder of the site; the names of the folders in it."""
+        folders = list[str]()
+        # What is not for this user, such as ``lost+found``, has no files of publishers.
+        with (
+            contextlib.suppress(PermissionError, OwnershipError),
+            open_folder(self.root, folder) as opened,
+        ):
+            for name, status in opened.entries() if opened else ():
+                if is_folder(status):
+                    folders.append(name)
+                elif opened and self._is_stale(name, status):
+                    with contextlib.suppress(PermissionError):  # on Windows a program holds it
+                        opened.remove(name)
+                        path = self.root / folder / name
+                        log.info("removed %s, left by a publisher that was killed", path)
+        return folders
+
+    def _is_stale(self, name: str, status: os.stat_result) -> bool:
+        is_temporary = name.startswith(".") and name.endswith(_TEMPORARY) and is_file(status)
+        return is_temporary and time.time() - status.st_mtime > self._policy.stale_s
 
 
 def _write_synced(path: Path, content: Iterable[memoryview]) -> None:

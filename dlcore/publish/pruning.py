@@ -20,7 +20,14 @@ import msgspec
 
 from dlcore.errors import ConfigError, IntegrityError, ManifestError, NotFoundError
 from dlcore.manifest import MAX_MANIFEST_BYTES, decode, decode_catalog, digest_of
-from dlcore.model import CATALOG_KEY, CatalogEntry, Manifest, manifest_key, object_key
+from dlcore.model import (
+    CATALOG_KEY,
+    CatalogEntry,
+    Manifest,
+    is_content_key,
+    manifest_key,
+    object_key,
+)
 from dlcore.publish.destination import Destination, Listed
 from dlcore.publish.opening import open_destination
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
@@ -60,6 +67,7 @@ class Pruned(msgspec.Struct, frozen=True):
         kept_versions: Number of versions that are kept, the current ones included.
         young_objects: Number of objects that nothing needs and that are kept, because they were
             stored so lately that a publisher may be at work on them.
+        foreign: Keys of what is neither an object nor a manifest by its name; it is left alone.
     """
 
     versions: tuple[PrunedVersion, ...]
@@ -68,6 +76,7 @@ class Pruned(msgspec.Struct, frozen=True):
     removed_bytes: int
     kept_versions: int
     young_objects: int
+    foreign: tuple[str, ...] = ()
 
 
 def prune(
@@ -102,6 +111,8 @@ def prune(
         IntegrityError: The manifest of a current version is damaged, so that nobody knows what it
             needs. Nothing was removed.
         TrustError: The signatures are not what was signed last.
+        OwnershipError: There is a link in the place of a folder of the site, of an object or of a
+            manifest; or root is asked to prune where another user could alter something.
         StorageError: The disk failed. The site is valid; prune again.
         TransferError: The object store failed. The site is valid; prune again.
         LockedError: The machine stood still for minutes. The site is valid; prune again.
@@ -219,6 +230,7 @@ class Pruning:
 
     def run(self, *, dry_run: bool = False) -> Pruned:
         """Remove what is old."""
+        self._target.check_removable()
         if dry_run:
             return self._decided(lambda: None).pruned
         self._current()  # a site that cannot be pruned gets no mark
@@ -243,8 +255,9 @@ class Pruning:
 
     def _decided(self, hold: Hold) -> _Decided:
         now = self._now()
-        manifests = {each.key: each for each in self._listed("manifests", hold)}
-        objects = self._listed("objects", hold)
+        manifests_listed, foreign_manifests = self._listed("manifests", hold)
+        objects, foreign_objects = self._listed("objects", hold)
+        manifests = {each.key: each for each in manifests_listed}
         found, damaged = self._versions(manifests, hold)
         old = old_versions(found, self._limits, now)
         old = [each for each in old if not self._is_young(each.stored_at, now)]
@@ -264,6 +277,7 @@ class Pruning:
             removed_bytes=sum(lengths),
             kept_versions=len(kept),
             young_objects=len(unneeded) - len(removed),
+            foreign=(*foreign_manifests, *foreign_objects),
         )
         return _Decided(pruned, removed_manifests, [each.key for each in removed])
 
@@ -279,13 +293,17 @@ class Pruning:
             )
         return decode_catalog(document, source=f"{self._target.name}/{CATALOG_KEY}").packages
 
-    def _listed(self, folder: str, hold: Hold) -> list[Listed]:
-        found: list[Listed] = []
+    def _listed(self, folder: str, hold: Hold) -> tuple[list[Listed], list[str]]:
+        """What can be content by its name, and the keys of everything else."""
+        found, foreign = list[Listed](), list[str]()
         for number, each in enumerate(self._target.listed(folder)):
             if number % self._policy.removed_at_once == 0:
                 hold()
-            found.append(each)
-        return found
+            if each.is_file and is_content_key(each.key):
+                found.append(each)
+            else:
+                foreign.append(each.key)
+        return found, foreign
 
     def _versions(
         self, manifests: Mapping[str, Listed], hold: Hold

@@ -123,6 +123,20 @@ def test_leftovers_of_killed_publishers_are_removed_after_a_day(tmp_path: Path) 
     assert [name for name in ages_s if (tmp_path / name).exists()] == ["objects/.b.0.tmp"]
 
 
+@pytest.mark.wine_cannot(reason="makes no symbolic links")
+def test_leftovers_are_not_looked_for_through_links(tmp_path: Path) -> None:
+    """Fault: a link to another folder is planted in a site. dlcore removes nothing there."""
+    elsewhere = tmp_path / "elsewhere" / ".a.0.tmp"
+    elsewhere.parent.mkdir()
+    elsewhere.touch()
+    os.utime(elsewhere, (0, 0))
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "objects").symlink_to(elsewhere.parent)
+    FolderDestination(site).change(CATALOG_KEY, lambda _: b"{}")
+    assert elsewhere.exists()
+
+
 def test_a_leftover_that_a_program_holds_does_not_stop_a_publisher(tmp_path: Path) -> None:
     """Fault: a program holds what a killed publisher left. dlcore publishes, and leaves it."""
     left = tmp_path / ".catalog.json.0.tmp"

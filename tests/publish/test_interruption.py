@@ -78,6 +78,9 @@ class Fragile:
             yield data[len(data) // 2 :]
         self._moment()
 
+    def check_removable(self) -> None:
+        self._folder.check_removable()
+
     def listed(self, folder: str) -> Iterator[Listed]:
         self._moment()
         return self._folder.listed(folder)

@@ -14,7 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.errors import ConfigError, IntegrityError, LockedError, ManifestError, NotFoundError
+from dlcore.errors import (
+    ConfigError,
+    IntegrityError,
+    LockedError,
+    ManifestError,
+    NotFoundError,
+)
 from dlcore.publish import list_site, prune, publish, verify_site
 from dlcore.publish.destination import Destination
 from dlcore.publish.folder import FolderDestination
