@@ -34,6 +34,7 @@ from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.prune_mark import Marking, Now, now_utc
 from dlcore.publish.site import read_document, read_manifest
 from dlcore.publish.site_catalog import read_trusted
+from dlcore.publish.stored import Wrong
 
 log = logging.getLogger("dlcore.publish")
 
@@ -61,7 +62,7 @@ class Pruned(msgspec.Struct, frozen=True):
 
     Attributes:
         versions: What was removed, by package and version.
-        damaged: Keys of manifests that were removed because nobody can read them.
+        damaged: Keys of manifests that were removed because they are not as they were published.
         objects: Number of objects that were removed.
         removed_bytes: Length of these objects and of the manifests.
         kept_versions: Number of versions that are kept, the current ones included.
@@ -107,7 +108,8 @@ def prune(
         ConfigError: Neither ``keep`` nor ``older_than_s`` is given, or it cannot be used; the site
             is signed, and neither a root nor keys are given; or the URL cannot be used.
         NotFoundError: There is no catalog.
-        ManifestError: The catalog is malformed.
+        ManifestError: The catalog is malformed; or an earlier version has a manifest that this
+            version of dlcore cannot read. Nothing was removed.
         IntegrityError: The manifest of a current version is damaged, so that nobody knows what it
             needs. Nothing was removed.
         TrustError: The signatures are not what was signed last.
@@ -332,26 +334,37 @@ class Pruning:
             manifest = read_manifest(self._target, package_id, entry)
             key = manifest_key(entry.manifest)
             if not isinstance(manifest, Manifest):
+                wrong, detail = manifest
+                remedy = "Mend it with dlcore publish --repair, then prune again."
+                if wrong is Wrong.MALFORMED:  # perhaps of a later version of dlcore
+                    remedy = (
+                        f"Prune with the latest version of dlcore. If that refuses it: {remedy}"
+                    )
                 raise IntegrityError(
-                    f"{self._target.name}/{key} of {package_id} is {manifest[0].value}, so nobody"
-                    " knows which objects it needs",
+                    f"{self._target.name}/{key} of {package_id} is {wrong.value}, so nobody"
+                    f" knows which objects it needs{detail and f' ({detail})'}",
                     path=key,
-                    remedy="Mend it with dlcore publish --repair, then prune again.",
+                    remedy=remedy,
                 )
             stored_at = manifests[key].stored_at if key in manifests else self._now()
             version = PrunedVersion(package_id, entry.version, entry.manifest)
             yield Stored(version, _objects(manifest), stored_at, is_current=True)
 
     def _earlier(self, listed: Listed, document: bytes) -> Stored | None:
-        """A version that the catalog does not name; None if nobody can read it."""
+        """A version that the catalog does not name; None if its manifest is damaged."""
         digest = listed.key.rpartition("/")[2].removesuffix(".json")
-        try:
-            if digest_of(document) != digest:
-                raise ManifestError("it does not match its name")
-            manifest = decode(document, source=f"{self._target.name}/{listed.key}")
-        except ManifestError as error:
-            log.warning("%s/%s is damaged: %s", self._target.name, listed.key, error.message)
+        source = f"{self._target.name}/{listed.key}"
+        if len(document) <= MAX_MANIFEST_BYTES and digest_of(document) != digest:
+            log.warning("%s is damaged: it does not match its name", source)
             return None
+        try:
+            manifest = decode(document, source=source)
+        except ManifestError as error:  # as it was published, perhaps by a later version of dlcore
+            raise ManifestError(
+                f"{error.message}; so nobody knows which objects it needs, and nothing is removed",
+                remedy="Prune with the latest version of dlcore. If that cannot read it either, and"
+                " nobody needs this version of a package, delete the manifest yourself.",
+            ) from error
         version = PrunedVersion(manifest.package_id, manifest.version, digest)
         return Stored(version, _objects(manifest), listed.stored_at, is_current=False)
 

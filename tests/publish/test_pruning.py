@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import shutil
@@ -257,6 +258,35 @@ def test_a_damaged_manifest_of_an_earlier_version_goes_and_that_of_a_current_one
         prune(str(site), keep=1)
     assert "--repair" in refused.value.remedy
     assert files(site) == before
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_manifest_that_nobody_can_read_but_that_matches_its_name_stops_all(
+    tmp_path: Path, dry_run: bool
+) -> None:
+    """Fault: a later dlcore has published a version with a manifest that this one cannot read.
+    dlcore does not take it for damaged: it refuses to prune, and removes nothing.
+    """
+    site = published(tmp_path)
+    oldest = min(list_site(str(site), with_earlier=True), key=lambda each: each.version)
+    old = site / "manifests" / f"{oldest.manifest}.json"
+    later = old.read_bytes().replace(b'"schema":2', b'"schema":9')
+    old.unlink()
+    manifest = site / "manifests" / f"{hashlib.sha256(later).hexdigest()}.json"
+    manifest.write_bytes(later)
+    age(site, days=30)
+    before = files(site)
+    with pytest.raises(ManifestError, match="schema 9 is not supported") as refused:
+        prune(str(site), keep=5, dry_run=dry_run)
+    assert f"manifests/{manifest.name}" in refused.value.message
+    assert "latest version" in refused.value.remedy
+    assert files(site) == before
+    assert pruning_is_over(site)
+
+
+def pruning_is_over(site: Path) -> bool:
+    mark = read_mark(FolderDestination(site))
+    return mark is None or not mark.until
 
 
 def test_what_says_nothing_or_too_much_is_refused(tmp_path: Path) -> None:
