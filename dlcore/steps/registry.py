@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 
 from dlcore.machine import this_machine
 from dlcore.steps.bitlocker import DisableBitLocker, EnableBitLocker, ManageBde
 from dlcore.steps.command_line import RunCommandLine
 from dlcore.steps.commands.process import Commands
+from dlcore.steps.commands.secret_variables import secret_names
 from dlcore.steps.install_package import InstallPackage
 from dlcore.steps.installed import GROUP, ExecutorContext, installed_executors
 from dlcore.steps.interface import CANNOT_RUN, Executor, Job, Outcome
@@ -65,7 +67,8 @@ def standard_executors(secret_variables: Collection[str] = ()) -> StepExecutors:
             `dlcore.Deployment.secret_variables` tells them. No command gets them.
     """
     own = _own_executors(Commands(secret_variables))
-    context = ExecutorContext(frozenset(secret_variables))
+    secret = secret_names(os.environ, secret_variables).union(secret_variables)
+    context = ExecutorContext(secret)
     installed = installed_executors(context, built_in=own)
     return StepExecutors({**refusing_executors(), **own, **installed})
 

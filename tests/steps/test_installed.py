@@ -71,7 +71,16 @@ async def run(step: Step) -> Outcome:
 async def test_an_executor_is_found_by_its_step_type(install: Install) -> None:
     install("plain", PLAIN, {KIND: "plain:Executor"})
     assert standard_executors().obstacle(of(), {}) == "not today"
-    assert await run(of()) == Outcome(4, message="TOKEN")
+    assert "TOKEN" in (await run(of())).message.split()
+
+
+async def test_an_executor_is_told_all_variables_with_credentials(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault K4: an installed executor starts a command. dlcore names it all that is secret."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    install("plain", PLAIN, {KIND: "plain:Executor"})
+    assert {"TOKEN", "AWS_SECRET_ACCESS_KEY"} <= set((await run(of())).message.split())
 
 
 async def test_a_type_without_an_executor_is_told_with_the_way_out(install: Install) -> None:

@@ -1,10 +1,9 @@
 """The environment that the commands of steps get.
 
 Guarantees: it holds no credential that dlcore was given: no variable that an endpoint's settings
-name, no ``DLCORE_...`` variable, no header for a collector of OpenTelemetry, no password of a
-proxy. A task sequence variable does not replace what the process has, and none of the variables
-that decide which code a program loads is ever set from one. Names are compared without regard to
-case, on every system, as task sequences do. Pure.
+name, and none of `secret_variables`. A task sequence variable does not replace what the process
+has, and none of the variables that decide which code a program loads is ever set from one. Names
+are compared without regard to case, on every system, as task sequences do. Pure.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
-OWN_PREFIX: Final = "DLCORE_"
+from dlcore.steps.commands.secret_variables import OWN_PREFIX, PROXY, secret_names, without_login
+
 MAX_VALUE_CHARACTERS: Final = 32_767
 """Source: Microsoft Learn, "Environment Variables": the longest value that Windows allows."""
 
@@ -36,8 +35,6 @@ LOADER_PREFIXES: Final = tuple(_LOADER_PREFIXES.split())
 """The beginnings of the names of more such variables."""
 
 _NAME: Final = re.compile(r"[\w.()\-]+")
-_TELEMETRY_HEADERS: Final = re.compile(r"OTEL_EXPORTER_OTLP_(\w+_)?HEADERS", re.IGNORECASE)
-_PROXY: Final = re.compile(r"(?!no_).*_proxy", re.IGNORECASE)
 
 
 class StepEnvironment(NamedTuple):
@@ -62,18 +59,12 @@ def step_environment(
     Args:
         process: The environment of this process.
         variables: Task sequence variables.
-        secret_variables: Names of the variables of the process that hold credentials.
+        secret_variables: Names of further variables of the process that hold credentials.
     """
-    secret = {name.upper() for name in secret_variables}
-    values: dict[str, str] = {}
-    for name, value in process.items():
-        is_secret = name.upper() in secret or name.upper().startswith(OWN_PREFIX)
-        if not (is_secret or _TELEMETRY_HEADERS.fullmatch(name)):
-            values[name] = _without_password(value) if _PROXY.fullmatch(name) else value
-    taken = {name.upper() for name in process}
-    settable = {
-        name: value for name, value in variables.items() if _may_set(name, value, taken | secret)
-    }
+    secret = secret_names(process, secret_variables)
+    values = {n: without_login(n, value) for n, value in process.items() if n not in secret}
+    taken = {name.upper() for name in (*process, *secret_variables)}
+    settable = {name: value for name, value in variables.items() if _may_set(name, value, taken)}
     return StepEnvironment(
         {**settable, **values},
         tuple(sorted(process.keys() - values.keys())),
@@ -85,15 +76,4 @@ def _may_set(name: str, value: str, taken: Collection[str]) -> bool:
     upper = name.upper()
     is_fit = _NAME.fullmatch(name) and "\0" not in value and len(value) <= MAX_VALUE_CHARACTERS
     is_loader = upper in LOADER_VARIABLES or upper.startswith((*LOADER_PREFIXES, OWN_PREFIX))
-    return bool(is_fit) and not is_loader and upper not in taken and not _PROXY.fullmatch(name)
-
-
-def _without_password(proxy: str) -> str:
-    """The URL of a proxy without user name and password; empty if it cannot be taken apart."""
-    if "@" not in proxy:
-        return proxy
-    try:
-        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    except ValueError:
-        return ""
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return bool(is_fit) and not is_loader and upper not in taken and not PROXY.fullmatch(name)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +17,22 @@ from dlcore.steps.commands.step_environment import (
 )
 
 CANARY = "canary"
+_HARMLESS = """
+    AWS_BUCKET AWS_BUCKET_NAME AWS_CHECKSUM_ALGORITHM AWS_CONDITIONAL_PUT AWS_COPY_IF_NOT_EXISTS
+    AWS_DEFAULT_REGION AWS_DISABLE_BULK_DELETE AWS_DISABLE_TAGGING AWS_ENDPOINT AWS_ENDPOINT_URL
+    AWS_ENDPOINT_URL_S3 AWS_IMDSV1_FALLBACK AWS_METADATA_ENDPOINT AWS_REGION AWS_REQUEST_PAYER
+    AWS_ROLE_ARN AWS_ROLE_SESSION_NAME AWS_S3_EXPRESS AWS_SERVER_SIDE_ENCRYPTION AWS_SKIP_SIGNATURE
+    AWS_STS_ENDPOINT AWS_UNSIGNED_PAYLOAD AWS_VIRTUAL_HOSTED_STYLE_REQUEST AZURE_AUTHORITY_HOST
+    AZURE_AUTHORITY_ID AZURE_CLIENT_ID AZURE_CONTAINER_NAME AZURE_DISABLE_TAGGING AZURE_ENDPOINT
+    AZURE_FABRIC_CLUSTER_IDENTIFIER AZURE_FABRIC_WORKLOAD_HOST AZURE_IDENTITY_ENDPOINT
+    AZURE_MSI_ENDPOINT AZURE_MSI_RESOURCE_ID AZURE_OBJECT_ID AZURE_SKIP_SIGNATURE
+    AZURE_STORAGE_ACCOUNT_NAME AZURE_STORAGE_AUTHORITY_HOST AZURE_STORAGE_AUTHORITY_ID
+    AZURE_STORAGE_CLIENT_ID AZURE_STORAGE_ENDPOINT AZURE_STORAGE_TENANT_ID
+    AZURE_STORAGE_USE_EMULATOR AZURE_TENANT_ID AZURE_USE_AZURE_CLI GOOGLE_BASE_URL GOOGLE_BUCKET
+    GOOGLE_BUCKET_NAME GOOGLE_SKIP_SIGNATURE
+"""
+HARMLESS = frozenset(_HARMLESS.split())
+"""What the library for object stores reads and holds no credential."""
 
 
 @pytest.mark.parametrize(
@@ -30,6 +49,19 @@ def test_no_credential_of_the_process_is_passed_on(name: str) -> None:
     assert made.withheld == (name,)
 
 
+def test_no_credential_that_the_library_for_buckets_reads_is_passed_on() -> None:
+    """Fault K4: dlcore reads a bucket by its environment. dlcore passes no command the key."""
+    obstore = pytest.importorskip("obstore")
+    told = (Path(obstore.__file__).parent / "_store").glob("*.pyi")
+    text = " ".join(path.read_text(encoding="utf-8") for path in told)
+    read = set(re.findall(r"`((?:AWS|AZURE|GOOGLE)_[A-Z0-9_]+)`", text))
+    assert {"AWS_SECRET_ACCESS_KEY", "AZURE_STORAGE_SAS_TOKEN", "GOOGLE_SERVICE_ACCOUNT"} <= read
+    given = dict.fromkeys((*read, *map(str.lower, read), "IDENTITY_HEADER"), CANARY)
+    made = step_environment(given, {}, ())
+    assert {name.upper() for name in made.values} == read & HARMLESS
+    assert set(step_environment({}, dict.fromkeys(read, "x"), ()).values) == read, "its own key"
+
+
 @pytest.mark.parametrize(
     ("proxy", "passed"),
     [
@@ -37,11 +69,21 @@ def test_no_credential_of_the_process_is_passed_on(name: str) -> None:
         ("http://user:can@ry@proxy:8080/", "http://proxy:8080/"),
         ("user:canary@proxy:8080", "http://proxy:8080"),
         ("http://[canary@proxy", ""),
+        ("http://user:can/ary@proxy", ""),
+        ("//user:canary@proxy", ""),
+        ("http:/user:canary@proxy", ""),
+        ("http://proxy:8080/?key=canary", "http://proxy:8080/"),
         ("http://proxy:8080", "http://proxy:8080"),
         ("proxy:8080", "proxy:8080"),
     ],
 )
-@pytest.mark.parametrize("name", ["HTTPS_PROXY", "http_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("HTTPS_PROXY", "http_proxy", "ALL_PROXY", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        *("otel_exporter_otlp_traces_endpoint", "AWS_ENDPOINT_URL", "AZURE_PROXY_URL"),
+    ],
+)
 def test_the_password_of_a_proxy_is_not_passed_on(name: str, proxy: str, passed: str) -> None:
     """Fault: the proxy's URL contains a password. dlcore passes the URL on without it."""
     assert step_environment({name: proxy}, {}, ()).values == {name: passed}
