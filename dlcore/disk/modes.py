@@ -1,6 +1,7 @@
 """Who controls a file or folder on a system with POSIX owners and modes.
 
-A group that has no other members counts as its user.
+A group that has no other members counts as its user. Whom an access list of POSIX lets write counts
+as well (`posix_acl`); one that cannot be read or understood counts against the place.
 
 Source: sudo's and OpenSSH's checks of modes (``StrictModes``); man 2 chmod.
 """
@@ -11,7 +12,11 @@ import os
 import shlex
 import stat
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+
+from dlcore.disk.posix_acl import access_list_of, named_writers
 
 assert sys.platform != "win32"
 
@@ -23,11 +28,13 @@ class Modes:
 
     Args:
         status: What ``lstat`` or ``fstat`` says about it.
+        access_list: Reads its access list, as `access_list_of` returns it.
     """
 
-    __slots__ = ("_status", "_user")
+    __slots__ = ("_access_list", "_status", "_user")
 
-    def __init__(self, status: os.stat_result) -> None:
+    def __init__(self, status: os.stat_result, access_list: Callable[[], bytes] = bytes) -> None:
+        self._access_list = access_list
         self._status = status
         self._user = os.geteuid()
 
@@ -50,8 +57,17 @@ class Modes:
         """Whether others may write to it."""
         if self._status.st_mode & stat.S_IWOTH:
             return True
-        is_for_group = bool(self._status.st_mode & stat.S_IWGRP)
-        return is_for_group and not _is_alone_in(self._status.st_gid, self._user)
+        if not self._status.st_mode & stat.S_IWGRP:  # with an access list, that is its mask
+            return False
+        return not _is_alone_in(self._status.st_gid, self._user) or self._others_are_named()
+
+    def _others_are_named(self) -> bool:
+        try:
+            named = named_writers(self._access_list())
+        except (OSError, ValueError):
+            return True
+        others = named.users - {self._user, ADMINISTRATOR}
+        return bool(others) or not all(_is_alone_in(each, self._user) for each in named.groups)
 
     def others_may_exchange(self) -> bool:
         """Whether others may rename what lies in a folder: its sticky bit forbids that."""
@@ -89,9 +105,9 @@ class Modes:
         return f"chmod 600 {shlex.quote(str(path))}"
 
 
-def control_of(_: Path | str, status: os.stat_result, _fd: int | None = None) -> Modes:
-    """Who controls a place: its status tells all of it."""
-    return Modes(status)
+def control_of(path: Path | str, status: os.stat_result, fd: int | None = None) -> Modes:
+    """Who controls a place: its status tells, and the access list of its path or its open file."""
+    return Modes(status, partial(access_list_of, path if fd is None else fd))
 
 
 def _is_alone_in(group: int, user: int) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from dlcore.disk.ownership import check_way
+from dlcore.disk.ownership import check_unalterable, check_way
 from dlcore.errors import OwnershipError
 from tests.users import ADVERSARY, ORDINARY, folder_of, give, needs_root, run_as
 
@@ -62,6 +64,80 @@ def test_a_group_whose_only_member_is_this_user_is_harmless(tmp_path: Path) -> N
     os.chown(tmp_path, -1, own)
     tmp_path.chmod(0o770)
     check_way(tmp_path)
+
+
+def access_list(*named: tuple[int, int, int]) -> bytes:
+    """An access list as Linux stores it; each named entry is a tag, rights and an id."""
+    nobody = 0xFFFFFFFF
+    entries = [(1, 7, nobody), *named, (4, 5, nobody), (0x10, 7, nobody), (0x20, 5, nobody)]
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *each) for each in sorted(entries))
+
+
+USER, GROUP = 2, 8
+
+
+def private_group(mode: int = 0o660) -> os.stat_result:
+    """A file of this user whose group is the administrator's: it has no other members."""
+    return os.stat_result((stat.S_IFREG | mode, 0, 0, 1, os.geteuid(), 0, 0, 0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("named", "may_change"),
+    [
+        ((), False),
+        ([(USER, 6, ADVERSARY)], True),
+        ([(USER, 2, ADVERSARY)], True),
+        ([(USER, 4, ADVERSARY)], False),
+        ([(GROUP, 6, ADVERSARY)], True),
+        ([(GROUP, 4, ADVERSARY)], False),
+        ([(USER, 6, 0)], False),
+        ([(USER, 6, os.geteuid() if hasattr(os, "geteuid") else 0)], False),
+        ([(USER, 4, ADVERSARY), (USER, 6, ADVERSARY - 1)], True),
+    ],
+)
+def test_whom_an_access_list_lets_write(
+    named: Sequence[tuple[int, int, int]], may_change: bool
+) -> None:
+    own = Modes(private_group(), lambda: access_list(*named))
+    assert own.others_may_change() == may_change
+    masked = Modes(private_group(0o640), lambda: access_list(*named))
+    assert not masked.others_may_change(), "the mask takes the right away"
+
+
+def test_an_access_list_that_cannot_be_read_counts_against_the_place() -> None:
+    """Fault: the access list cannot be read or understood. dlcore takes others for writers."""
+
+    def unreadable() -> bytes:
+        raise PermissionError
+
+    for read in (unreadable, lambda: b"\2", lambda: b"\3\0\0\0", lambda: access_list()[:-1]):
+        assert Modes(private_group(), read).others_may_change()
+
+
+@needs_root
+@pytest.mark.skipif(sys.platform != "linux", reason="access lists as Linux stores them")
+def test_a_place_that_an_access_list_lets_others_write_to_is_refused() -> None:
+    """Fault: an access list lets another user write. dlcore refuses the place, and tells chmod."""
+    with folder_of(0, mode=0o755) as folder:
+        file = folder / "config.toml"
+        file.touch(0o644)
+        check_unalterable(file)
+        listed = access_list((USER, 7, ADVERSARY))
+        try:
+            os.setxattr(file, "system.posix_acl_access", listed)
+        except OSError:
+            pytest.skip("this file system has no access lists")
+        run_as(ADVERSARY, lambda: file.write_text("planted"))  # it is really so
+        with pytest.raises(OwnershipError, match="is writable by others") as refused:
+            check_unalterable(file)
+        assert refused.value.remedy.startswith(f"Run: chmod go-w {file}")
+        file.chmod(0o644)
+        check_unalterable(file)
+        os.setxattr(folder, "system.posix_acl_access", listed)
+        refuse(folder / "state", "is writable by others")
+        refuse(folder, "is writable by others")
+        with pytest.raises(OwnershipError, match="is writable by others"):
+            check_unalterable(file)
 
 
 def test_a_link_in_the_place_of_the_state_folder_is_refused(tmp_path: Path) -> None:
