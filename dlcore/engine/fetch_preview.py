@@ -15,6 +15,7 @@ import msgspec
 
 from dlcore.disk.faults import guarded
 from dlcore.disk.ownership import check_way
+from dlcore.disk.writable import check_may_write
 from dlcore.engine.call import Call, FetchItem
 from dlcore.engine.delivering import Package
 from dlcore.engine.event_bus import EventBus
@@ -170,6 +171,8 @@ class _Previewing:
         else:
             if look.standing is Standing.REPAIRABLE:
                 present = united(present, await in_thread(present_blocks, manifest, goal.source))
+            with guarded("open the state directory", goal.state):
+                check_may_write(goal.state)
             room_bytes = await in_thread(self._room_bytes, goal, package)
         missing = missing_objects(manifest, present)
         endpoints = await self._ask(name, package, missing) if missing else {}

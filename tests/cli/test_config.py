@@ -178,6 +178,38 @@ def test_an_option_is_shown_with_its_origin(
     assert "DLCORE_FETCH_CONNECTIONS" not in here("config", "show", "fetch").out
 
 
+def test_no_credential_is_shown(here: Here, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault K4: an option holds a credential. dlcore shows where it is set, and not what it is."""
+    headers = '["Authorization: Bearer canary", "canary", "@header.txt"]'
+    config.write_text(f"[fetch]\nheader = {headers}\nproxy = 'name:canary@proxy:8080'\n")
+    monkeypatch.setenv("DLCORE_FROM", "https://name:canary@host.example/?sig=canary")
+    ended = here("config", "show", "fetch", "--json")
+    assert "canary" not in ended.out
+    shown = {each["option"]: each["value"] for each in ended.document["options"]}
+    assert shown["header"] == ["Authorization: ***", "***", "@header.txt"]
+    assert shown["proxy"] == "***@proxy:8080"
+    ended = here("config", "show", "fetch", "--origin")
+    assert "canary" not in ended.out
+    assert "Authorization: ***" in ended.out
+
+
+@pytest.mark.parametrize("option", ["connections", "max-size", "limit-rate", "log-format"])
+@pytest.mark.parametrize("is_variable", [True, False])
+def test_no_refusal_repeats_a_value(
+    here: Here, config: Path, monkeypatch: pytest.MonkeyPatch, option: str, is_variable: bool
+) -> None:
+    """Fault K4: a secret was put into a wrong option. The refusal does not repeat it."""
+    variable = f"DLCORE_FETCH_{option}".replace("-", "_").upper()
+    if is_variable:
+        monkeypatch.setenv(variable, "canary")
+    else:
+        config.write_text(f"[fetch]\n{option} = 'canary'\n", encoding="utf-8")
+    fields = refused(here("fetch", "ABC00001", "--output", "x", "--json"), 2, "config")
+    assert "canary" not in str(fields)
+    assert f"--{option}" in str(fields["message"])
+    assert f"({variable if is_variable else f'{config}:2'})" in str(fields["message"])
+
+
 def test_an_unknown_command_is_told(here: Here, config: Path) -> None:
     ended = here("config", "show", "fecth", "--json")
     assert "did you mean fetch" in str(refused(ended, 2, "config")["message"])
