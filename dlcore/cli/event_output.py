@@ -11,6 +11,8 @@ from typing import Any, BinaryIO, TypeVar
 
 import click
 
+from dlcore.cli.logs import is_verbose
+from dlcore.cli.output import tell
 from dlcore.engine.event_lines import StampedEvent, encode_line
 from dlcore.engine.event_writer import Write
 from dlcore.errors import ConfigError
@@ -58,16 +60,18 @@ def takes_standard_output(
 def opened_events(events_format: str | None, events_file: Path | None) -> Iterator[Write | None]:
     """Where the events go, open while the body runs; None: nowhere.
 
+    That a place takes no more of them is told on standard error, once.
+
     Raises:
         ConfigError: The file cannot be written.
     """
     if not events_format:
         yield None
     elif events_file is None:
-        yield _writing_to(_standard_output())
+        yield _telling_of_loss(_writing_to(_standard_output()), "--events: standard output")
     else:
         with _file(events_file) as file:
-            yield _writing_to(file)
+            yield _telling_of_loss(_writing_to(file), f"--events-file: {events_file}")
 
 
 def _file(path: Path) -> BinaryIO:
@@ -94,3 +98,19 @@ def _writing_to(file: BinaryIO) -> Write:
         file.flush()
 
     return write
+
+
+def _telling_of_loss(write: Write, place: str) -> Write:
+    """Tells of an error, after which nothing more is written; ``-v`` shows it in the log."""
+    is_in_log = is_verbose()
+
+    def told(events: Sequence[StampedEvent]) -> None:
+        try:
+            write(events)
+        except OSError as error:
+            if not is_in_log:
+                reason = f"it takes no more events: {error.strerror}"
+                tell(f"warning: {place} is incomplete, as {reason}")
+            raise
+
+    return told

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +58,29 @@ def test_a_fetch_tells_its_events_on_standard_output(
 def test_a_reader_that_goes_away_does_not_end_the_run(site: Site, tmp_path: Path) -> None:
     """Fault: the program that reads the events dies. dlcore ends the run as if it had not."""
     state = tmp_path / "state"
-    process = start(*run_of(site, tmp_path), "--events", "ndjson", stderr=subprocess.DEVNULL)
+    errors = tmp_path / "errors"
+    with errors.open("wb") as stderr:
+        process = start(*run_of(site, tmp_path), "--events", "ndjson", stderr=stderr)
     assert process.stdout is not None
     process.stdout.close()
     assert process.wait(60) == 0
+    assert errors.read_text("utf-8").count("warning: --events: standard output is incomplete") == 1
     last = (state / "runs" / "0.ndjson").read_bytes().splitlines()[-1]
     assert json.loads(last)["outcome"] == "succeeded"
+
+
+@pytest.mark.posix_only(reason="/dev/full")
+@pytest.mark.parametrize("options", [(), ("-v",)])
+def test_that_events_are_lost_is_told_once(
+    options: tuple[str, ...], site: Site, tmp_path: Path, here: Here
+) -> None:
+    """Fault: the disk with the events is full. dlcore goes on, and warns once."""
+    ended = here(
+        *("fetch", "ABC00002", "--from", site.published, "-o", tmp_path / "to", *options),
+        *("--events", "ndjson", "--events-file", "/dev/full"),
+    )
+    assert ended.status == 0
+    assert ended.err.count("No space left on device") == 1
 
 
 @pytest.mark.parametrize(
