@@ -23,7 +23,7 @@ from dlcore.engine.selecting import name_of_selection, selected, selection_of, s
 from dlcore.engine.site import Site
 from dlcore.engine.sources import Source, open_mirrors
 from dlcore.engine.target import Target
-from dlcore.engine.wanted import Found, Wanted, check_sha256, find
+from dlcore.engine.wanted import Found, Wanted, check_is_readable, check_sha256, find
 from dlcore.errors import ConfigError, ManifestError
 from dlcore.manifest import Selection
 from dlcore.printable import quoted
@@ -102,6 +102,7 @@ def _check_name(wanted: Wanted) -> None:
     if not wanted.name:
         return
     if not wanted.is_url:
+        check_is_readable(wanted)
         raise ConfigError(
             f"a name was given for a file at a URL, but {quoted(wanted.shown)} is not a URL",
             remedy="Leave --name out: a package has the names of its manifest.",

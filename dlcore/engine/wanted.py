@@ -21,6 +21,7 @@ from dlcore.engine.metalinked import Told, told_beside
 from dlcore.engine.plain_urls import PlainUrls, Server
 from dlcore.engine.site import Site
 from dlcore.engine.unknown_length import Measured, Stream, measure
+from dlcore.engine.unknown_scheme import check_scheme
 from dlcore.errors import ConfigError, NotFoundError
 from dlcore.file_urls import is_file_url
 from dlcore.long_path import long_path
@@ -115,6 +116,7 @@ async def find(
         TransferError: An endpoint had to be asked for it, and that failed.
         ManifestError: What describes it is malformed.
     """
+    check_is_readable(wanted)
     digest = _digest_of(wanted)
     if wanted.is_url:
         found = await _find_url(wanted, digest, urls, tell, folder)
@@ -131,6 +133,16 @@ async def find(
         " nor a file that exists",
         remedy=HOW_TO_WRITE_A_PACKAGE_ID,
     )
+
+
+def check_is_readable(wanted: Wanted) -> None:
+    """Refuse a URL that dlcore does not read.
+
+    Raises:
+        ConfigError: It looks like a URL, and has none of the schemes that are read.
+    """
+    if wanted.is_package:
+        check_scheme(wanted.what, _SCHEMES)
 
 
 def check_sha256(name: str, value: str) -> None:

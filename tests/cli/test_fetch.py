@@ -223,6 +223,24 @@ def test_a_file_gets_a_name_of_the_users_own(here: Here, tmp_path: Path) -> None
     assert (ended.status, "is not a URL" in ended.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("ftp://user:hidden@localhost/tool.bin", "dlcore does not read ftp:// URLs"),
+        ("htp://localhost/tool.bin", "does not read htp:// URLs (did you mean http?)"),
+        ("localhost:8077/tool.bin", "does not begin with a scheme"),
+    ],
+)
+@pytest.mark.parametrize("more", [(), ("--sha256", SHA256), ("--name", "x"), ("ABC00001",)])
+def test_a_scheme_that_dlcore_does_not_read_is_named(
+    url: str, message: str, more: tuple[str, ...], here: Here, tmp_path: Path
+) -> None:
+    ended = here("fetch", url, *more, "-o", tmp_path / "to", "--from", tmp_path)
+    assert "az://, gs://, http://, https://, s3:// and file:" in ended.err
+    assert message in ended.err
+    assert "hidden" not in ended.err
+
+
 @pytest.mark.parametrize("is_right", [True, False])
 def test_only_what_is_right_is_written_to_standard_output(is_right: bool) -> None:
     """Fault: a file that goes to standard output has another digest. dlcore writes nothing."""

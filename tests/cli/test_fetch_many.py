@@ -291,9 +291,9 @@ def test_many_things_do_not_flood_the_terminal(here: Here, tmp_path: Path) -> No
         f"49 items: 47.9 KiB verified in {tmp_path / 'to'} (47.9 KiB fetched, 0 bytes reused)",
         "1 of 50 items failed",
     ]
-    first, *others = ended.err.splitlines()
+    first, *others = [line for line in ended.err.splitlines() if " ready), " not in line]
     assert "whole objects only" in first
-    assert len(others) == 2
+    assert len(others) == 2, "besides progress, of a machine that is slow"
     assert others[0].startswith(f"error (integrity): {address}/7.bin: 127.0.0.1: 7.bin does not")
     assert others[1] == "  Check where the digest comes from, or name another endpoint."
     assert len(again.out.splitlines()) == 50
