@@ -353,4 +353,29 @@ def test_secrets_of_urls_are_not_told(here: Here, listed: Path, tmp_path: Path) 
     ],
 )
 def test_a_line_is_an_item_and_perhaps_its_digest(line: str, item: FetchItem) -> None:
-    assert items_of(f"  {line} \n\n# {line}\n") == [item]
+    assert items_of(f"  {line} \n\n# {line}\n", "list") == [item]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("http://host/one.txt abc", "'abc' is no digest"),
+        ("file:///srv/one.txt abc", "'abc' is no digest"),
+        ("abc00002\tzzz", "'zzz' is no digest"),
+        (f"http://host/one.txt {WRONG[1:]}", f"'{WRONG[1:]}' is no digest"),
+        (f"http://host/one.txt {WRONG} {WRONG}", f"'{WRONG}' is no digest"),
+        ("http://host/one two.txt?sig=secret", "'two.txt?***' is no digest"),
+        (f"http://host/one.txt md5={WRONG[:32]}", "none of sha-1"),
+        ("http://host/one.txt sha-512=abc", "'sha-512=abc' is no digest"),
+    ],
+)
+def test_a_line_with_something_else_behind_a_thing_is_refused(
+    line: str, message: str, here: Here, tmp_path: Path
+) -> None:
+    file = tmp_path / "list.txt"
+    file.write_text(f"# {line}\n\n{line}\n")
+    ended = here("fetch", "-i", file, "-o", tmp_path / "to", "--json")
+    assert (ended.status, ended.error["code"]) == (2, "config")
+    assert ended.error["message"].startswith(f"{file}, line 3: ")
+    assert message in ended.error["message"]
+    assert "64 hexadecimal digits" in ended.error["remedy"]
