@@ -81,7 +81,14 @@ def _entry(line: str, name: str, place: str) -> _Entry:
             remedy="Name a list that sha256sum, sha512sum or b2sum has made.",
         )
     path = (found["name"] or _SUFFIX.sub("", name)).removeprefix("./")
-    check_path(path)
+    try:
+        check_path(path)
+    except ManifestError as error:
+        raise ManifestError(
+            f"{place}: {error.message}",
+            remedy="Save the list as a file without that line, and name the file with --checksums"
+            " and the URLs of the files that you want.",
+        ) from None
     if tagged:
         return _tagged_entry(path, tagged["algorithm"], tagged["digits"], place)
     return _Entry(path, _untagged_digest(found["digits"], name, place), "")

@@ -109,3 +109,10 @@ def test_what_is_no_such_list_is_refused(text: str, reason: str) -> None:
     with pytest.raises(ManifestError) as refused:
         parse_checksum_list(text, "SHA256SUMS")
     assert reason in refused.value.message
+
+
+def test_a_path_that_cannot_be_used_is_found_by_its_line() -> None:
+    with pytest.raises(ManifestError) as caught:
+        listed(f"{ONE}  good\n\n{TWO}  ../bad\n", "SHA256SUMS")
+    assert caught.value.message.startswith("SHA256SUMS, line 3: path '../bad' is absolute")
+    assert "without that line" in caught.value.remedy
