@@ -14,7 +14,7 @@ from dlcore.engine.call import FetchItem
 from dlcore.engine.download.library import read_if_there
 from dlcore.engine.file_at_url import is_protected_url
 from dlcore.engine.plain_urls import PlainUrls
-from dlcore.engine.wanted import Wanted
+from dlcore.engine.wanted import Wanted, check_is_readable
 from dlcore.errors import ConfigError, ManifestError, NotFoundError
 from dlcore.long_path import long_path
 from dlcore.manifest import MAX_CHECKSUM_LIST_BYTES, parse_checksum_list
@@ -34,12 +34,14 @@ async def with_checksums(
         urls: Reads it, if it is at a URL.
 
     Raises:
-        ConfigError: It could have been altered on the way; or is a file, and nothing else is named.
+        ConfigError: It could have been altered on the way; or is a file, and nothing else is named;
+            or none of the items is at a URL.
         NotFoundError: It is not there.
         ManifestError: It is no such list.
         TransferError: It cannot be asked for.
         StorageError: It cannot be read.
     """
+    _check_uses_any(items)
     is_url = Wanted(source).is_url
     data = await (_read_url(source, urls) if is_url else _read_file(source))
     shown = redact(source) if is_url else source
@@ -61,6 +63,18 @@ async def with_checksums(
         FetchItem(f"{folder}/{quote(path)}", checksum=str(digest), place=path)
         for path, digest in digests.items()
     ]
+
+
+def _check_uses_any(items: Sequence[FetchItem]) -> None:
+    """Refuse a list from which no item could get a digest: somebody relies on it."""
+    if not items or any(Wanted(item.what).is_url for item in items):
+        return
+    for item in items:
+        check_is_readable(Wanted(item.what))
+    raise ConfigError(
+        "--checksums has the digests of files at URLs, and nothing that is named is a URL",
+        remedy="Leave --checksums out: packages and manifests have digests of their own.",
+    )
 
 
 def _with_digest(item: FetchItem, digests: dict[str, Digest]) -> FetchItem:

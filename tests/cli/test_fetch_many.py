@@ -261,6 +261,19 @@ def test_a_list_of_checksums_that_anyone_could_alter_is_refused(here: Here, tmp_
     assert "without TLS" in ended.error["message"]
 
 
+def test_a_list_of_checksums_that_nothing_would_use_is_refused(
+    here: Here, site: Site, tmp_path: Path
+) -> None:
+    """Fault: a list of checksums is named for packages alone. dlcore does not ignore it."""
+    (tmp_path / "SUMS").write_text(f"{WRONG}  tool.zip\n")
+    command = ("fetch", "ABC00002", "--checksums", tmp_path / "SUMS", "--from", site.published)
+    for options in ((), ("--dry-run",)):
+        ended = here(*command, "-o", tmp_path / "to", "--json", *options)
+        assert (ended.status, ended.error["code"]) == (2, "config")
+        assert ended.error["message"].startswith("--checksums has the digests of files at URLs")
+    assert not (tmp_path / "to").exists()
+
+
 def test_people_are_told_of_each(here: Here, site: Site, tmp_path: Path) -> None:
     ended = here("fetch", "ABC00003", "ABC00009", "--from", site.published, "-o", tmp_path / "to")
     assert ended.status == 4
