@@ -18,6 +18,11 @@ from dlcore.model import Catalog, CatalogEntry
 
 MAX_CATALOG_BYTES = 16 << 20  # about 80,000 packages
 
+_REMEDY = (
+    "Put a copy of it in its place at the site. If there is none: move the damaged one away there,"
+    " and publish every package again; objects that are there already are kept. Where the site is"
+    " signed, the next publishing with its keys writes it anew."
+)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -31,7 +36,7 @@ def decode_catalog(data: bytes, *, source: str) -> Catalog:
     Raises:
         ManifestError: The document is malformed or hostile; its author's fault.
     """
-    with refusing(source, "catalog"):
+    with refusing(source, "catalog", _REMEDY):
         catalog = parse(data, Catalog, max_bytes=MAX_CATALOG_BYTES)
         _check(catalog)
         return catalog

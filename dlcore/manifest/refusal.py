@@ -18,12 +18,13 @@ def printable(text: str) -> str:
 
 
 @contextmanager
-def refusing(source: str, what: str) -> Iterator[None]:
+def refusing(source: str, what: str, remedy: str = REMEDY) -> Iterator[None]:
     """Turn the errors that decoders and checks raise inside into a `ManifestError`.
 
     Args:
         source: Where the document came from, without secrets.
         what: The kind of document, such as ``manifest``.
+        remedy: What to do about it, if the error does not say.
 
     Raises:
         ManifestError: The document was refused inside; its author's fault.
@@ -31,7 +32,7 @@ def refusing(source: str, what: str) -> Iterator[None]:
     try:
         yield
     except ManifestError as error:
-        raise ManifestError(f"{source}: {error.message}", remedy=error.remedy or REMEDY) from error
+        raise ManifestError(f"{source}: {error.message}", remedy=error.remedy or remedy) from error
     except (ValueError, RecursionError, OverflowError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else printable(str(error))
-        raise ManifestError(f"{source}: not a {what}: {reason}", remedy=REMEDY) from error
+        raise ManifestError(f"{source}: not a {what}: {reason}", remedy=remedy) from error

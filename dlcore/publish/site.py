@@ -62,7 +62,8 @@ class SiteReport(msgspec.Struct, frozen=True):
         content_bytes: Length of these objects.
         faults: Everything that is wrong, in the order of the catalog.
         unreferenced: Keys of objects and manifests that no package needs, such as those of earlier
-            versions; None if the site cannot be listed. They are not faults.
+            versions; None if the site cannot be listed, or if the catalog or a manifest cannot be
+            read. They are not faults.
     """
 
     packages: int
@@ -133,6 +134,7 @@ class SiteCheck:
         self._faults: list[SiteFault] = []
         self._damages: dict[str, Damage | None] = {}  # by the name of each object that was read
         self._needed = {CATALOG_KEY}
+        self._knows_what_is_needed = True
         self._content_bytes = 0
 
     def run(self) -> SiteReport:
@@ -160,6 +162,7 @@ class SiteCheck:
             return decode_catalog(document, source=f"{self._site.name}/{CATALOG_KEY}").packages
         except ManifestError as error:
             self._faults.append(SiteFault(CATALOG_KEY, Wrong.MALFORMED, message=error.message))
+            self._knows_what_is_needed = False
             return {}
 
     def _manifest(self, package_id: str, entry: CatalogEntry) -> Manifest | None:
@@ -169,6 +172,7 @@ class SiteCheck:
         if isinstance(found, Manifest):
             return found
         self._faults.append(SiteFault(key, found[0], package_id, message=found[1]))
+        self._knows_what_is_needed = False
         return None
 
     def _check_objects(self, manifest: Manifest) -> None:
@@ -206,6 +210,8 @@ class SiteCheck:
             )
 
     def _unreferenced(self) -> tuple[str, ...] | None:
+        if not self._knows_what_is_needed:
+            return None
         listed = [self._site.keys("manifests"), self._site.keys("objects")]
         found = [key for keys in listed if keys is not None for key in keys]
         return None if None in listed else tuple(sorted(set(found) - self._needed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -11,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.errors import ConfigError, NotFoundError, TransferError
+from dlcore.errors import ConfigError, ManifestError, NotFoundError, TransferError
 from dlcore.manifest import decode, digest_of, encode
 from dlcore.model import CATALOG_KEY, Manifest, manifest_key, object_key
-from dlcore.publish import SiteFault, SiteReport, publish, verify_site
+from dlcore.publish import SiteFault, SiteReport, prune, publish, verify_site
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.policy import DEFAULT_POLICY
 from dlcore.publish.site import SiteCheck
@@ -188,6 +189,38 @@ def test_a_malformed_catalog_is_a_fault(site: Path) -> None:
     (found,) = faults(site)
     assert (found.key, found.wrong) == (CATALOG_KEY, Wrong.MALFORMED)
     assert CATALOG_KEY in found.message
+
+
+@pytest.mark.parametrize("is_catalog", [True, False])
+def test_nothing_is_called_unneeded_by_a_document_that_cannot_be_read(
+    is_catalog: bool, site: Path
+) -> None:
+    """Fault: the catalog or a manifest is damaged. `verify` does not call the content of its
+    packages unneeded: somebody might delete it.
+    """
+    harm(site, CATALOG_KEY if is_catalog else manifest_of(site)[0], lambda data: b"x" + data)
+    assert verify_site(str(site)).unreferenced is None
+
+
+def test_a_site_with_a_damaged_catalog_is_mended_as_the_remedy_says(
+    site: Path, tmp_path: Path
+) -> None:
+    right = (site / CATALOG_KEY).read_bytes()
+    write_tree(tmp_path / "again", {"b.bin": b"b"})
+    publish_again = partial(
+        publish, tmp_path / "again", package_id="ABC00099", version=1, destination=str(site)
+    )
+    (site / CATALOG_KEY).write_text("{")
+    with pytest.raises(ManifestError) as caught:
+        publish_again()
+    with pytest.raises(ManifestError) as pruned:
+        prune(str(site), keep=1)
+    assert caught.value.remedy == pruned.value.remedy
+    assert "move the damaged one away" in caught.value.remedy
+    (site / CATALOG_KEY).rename(site / "damaged")
+    assert publish_again().package_id == "ABC00099"
+    (site / CATALOG_KEY).write_bytes(right)
+    assert faults(site) == []
 
 
 def test_a_folder_without_catalog_is_not_a_site(tmp_path: Path) -> None:
