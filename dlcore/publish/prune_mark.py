@@ -3,8 +3,9 @@
 A publisher does not write what is there already. So it must know if something is removed between
 its look at an object and its change of the catalog. The rule: a pruning writes its mark before it
 decides what to remove, and ends it afterwards. A publisher looks at the mark after its manifest is
-written. While a pruning is under way it does not change the catalog; if one has been since it
-began, it looks at all objects again. What it wrote itself is too young to be removed.
+written, as part of its change of the catalog. While a pruning is under way it does not change the
+catalog; if one has been since it began, it looks at all objects again. What it wrote itself is too
+young to be removed.
 
 The mark of a pruning that was killed runs out by itself. Several prunings may be under way: each
 has its own part of the mark.
@@ -20,7 +21,7 @@ from typing import Final
 import msgspec
 
 from dlcore.errors import LockedError, ManifestError
-from dlcore.publish.destination import Destination
+from dlcore.publish.destination import Change, Destination
 from dlcore.publish.policy import PublishPolicy
 
 KEY: Final = "pruning.json"
@@ -74,22 +75,67 @@ def _decoded(document: bytes | None, source: str) -> Mark | None:
     return mark
 
 
-def refuse_while_pruned(
-    target: Destination, mark: Mark | None, policy: PublishPolicy, now: Now
-) -> None:
-    """Refuse to publish while objects may be removed.
+class PruneWatch:
+    """What a publisher sees of prunings, from its beginning until it changes the catalog.
+
+    Args:
+        target: The site.
+        policy: For how long a mark counts.
+        now: This machine's clock.
 
     Raises:
         LockedError: A pruning is under way, or was killed a short time ago.
     """
-    until = max(mark.until.values(), default=None) if mark else None
-    over_at = until + timedelta(seconds=policy.max_clock_difference_s) if until else None
-    if over_at and now() <= over_at:
-        raise LockedError(
-            f"{target.name} is being pruned, or a pruning was killed",
-            remedy="Publish again when it has ended. If it was killed, publish again after"
-            f" {over_at:%Y-%m-%d %H:%M} UTC. What is stored is not sent again.",
-        )
+
+    def __init__(self, target: Destination, policy: PublishPolicy, now: Now) -> None:
+        self._target = target
+        self._policy = policy
+        self._now = now
+        self._mark = self._read()
+
+    def change_unless_pruned(
+        self, change_catalog: Callable[[Change], None], change: Change
+    ) -> bool:
+        """Change the catalog, unless there was a pruning since the last look at the mark.
+
+        The look is part of the change. So it does not matter for how long this process stands
+        still before: in a folder no mark can be written between them. An object store has nothing
+        that would forbid it.
+
+        Args:
+            change_catalog: `Destination.change` of the catalog.
+            change: What to change.
+
+        Returns:
+            Whether there was none. Else nothing was changed, and all objects must be looked at
+            again.
+
+        Raises:
+            LockedError: A pruning is under way, or was killed a short time ago.
+        """
+        was_pruned = False
+
+        def guarded(current: bytes | None) -> bytes | None:
+            nonlocal was_pruned
+            latest = self._read()
+            was_pruned, self._mark = latest != self._mark, latest
+            return None if was_pruned else change(current)
+
+        change_catalog(guarded)
+        return not was_pruned
+
+    def _read(self) -> Mark | None:
+        mark = read_mark(self._target)
+        until = max(mark.until.values(), default=None) if mark else None
+        tolerance = timedelta(seconds=self._policy.max_clock_difference_s)
+        over_at = until + tolerance if until else None
+        if over_at and self._now() <= over_at:
+            raise LockedError(
+                f"{self._target.name} is being pruned, or a pruning was killed",
+                remedy="Publish again when it has ended. If it was killed, publish again after"
+                f" {over_at:%Y-%m-%d %H:%M} UTC. What is stored is not sent again.",
+            )
+        return mark
 
 
 class Marking:

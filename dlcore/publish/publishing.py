@@ -34,8 +34,8 @@ from dlcore.publish.preparing import (
     listed,
     refuse_own_source,
 )
-from dlcore.publish.progress import Progress, Stage, meter
-from dlcore.publish.prune_mark import Now, now_utc, read_mark, refuse_while_pruned
+from dlcore.publish.progress import Advance, Progress, Stage, meter
+from dlcore.publish.prune_mark import Now, PruneWatch, now_utc
 from dlcore.publish.site_catalog import SiteCatalog, UnsignedCatalog, catalog_of
 
 log = logging.getLogger("dlcore.publish")
@@ -175,25 +175,22 @@ def publish_to(
     wanted = distinct_objects(manifest)
     total_bytes = sum(manifest.objects[index].length_bytes for index in wanted.values())
     advance = meter(Stage.WRITE, total_bytes, progress)
-    mark = read_mark(target)
-    refuse_while_pruned(target, mark, policy, now)
+    watch = PruneWatch(target, policy, now)
     if dry_run:
         outcomes = foreseen_outcomes(target, manifest, wanted, advance, policy)
         return _summary(manifest, digest, outcomes)
-    outcomes = write_objects(target, source, manifest, wanted, advance, policy)
-    target.sync()
-    target.write(manifest_key(digest), [memoryview(document)], len(document))
-    target.sync()
-    while (latest := read_mark(target)) != mark:  # what was present may have been removed
-        refuse_while_pruned(target, latest, policy, now)
-        mark = latest
-        again = write_objects(target, source, manifest, wanted, lambda _: None, policy)
-        outcomes |= {name: each for name, each in again.items() if each is not Outcome.PRESENT}
+
+    def write(advance: Advance) -> dict[str, Outcome]:
+        outcomes = write_objects(target, source, manifest, wanted, advance, policy)
         target.sync()
         target.write(manifest_key(digest), [memoryview(document)], len(document))
         target.sync()
-    refuse_while_pruned(target, mark, policy, now)
-    catalog.change(change)
+        return outcomes
+
+    outcomes = write(advance)
+    while not watch.change_unless_pruned(catalog.change, change):  # what was present may be gone
+        again = write(lambda _: None)
+        outcomes |= {name: each for name, each in again.items() if each is not Outcome.PRESENT}
     log.info("%s version %d is published as manifest %s", options.package_id, version, digest)
     return _summary(manifest, digest, outcomes)
 

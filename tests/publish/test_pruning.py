@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from dlcore.errors import (
     NotFoundError,
 )
 from dlcore.publish import list_site, prune, publish, verify_site
-from dlcore.publish.destination import Destination
+from dlcore.publish.destination import Change, Destination
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.policy import PublishPolicy
 from dlcore.publish.preparing import PublishOptions
@@ -172,6 +172,51 @@ def test_a_publisher_writes_again_what_a_pruning_has_removed_meanwhile(tmp_path:
     assert done.objects_written == 1  # it was there at first
     assert published_tree(from_folder(site), "ABC00012")["own"] == content(2 * BLOCK + 1, 1)
     check(site)
+
+
+class Asleep(FolderDestination):
+    """A site at which something happens before a publisher changes the catalog."""
+
+    def __init__(self, root: Path, happens: Callable[[], object]) -> None:
+        super().__init__(root)
+        self._happens: list[Callable[[], object]] = [happens]
+
+    def change(self, key: str, change: Change) -> None:
+        if self._happens:
+            self._happens.pop()()
+        super().change(key, change)
+
+
+def test_a_publisher_that_stood_still_before_it_changes_the_catalog_looks_again(
+    tmp_path: Path,
+) -> None:
+    """Fault: the machine of a publisher sleeps for days before it changes the catalog, and what it
+    wrote is removed. dlcore notices the pruning, and writes it again.
+    """
+    site = published(tmp_path)
+    source = write_tree(tmp_path / "new", {"file": content(3 * BLOCK, 50)})
+
+    def sleep() -> None:
+        age(site, days=2)
+        assert prune(str(site), keep=1).objects == 4
+
+    target = Asleep(site, sleep)
+    done = publish_to(target, source, PublishOptions("ABC00012", 5, BLOCK), lambda _: None)
+    assert done.objects_written == 1
+    assert published_tree(from_folder(site), "ABC00012")["file"] == content(3 * BLOCK, 50)
+    check(site)
+
+
+def test_a_publisher_that_stood_still_does_not_change_the_catalog_of_a_site_that_is_pruned(
+    tmp_path: Path,
+) -> None:
+    site = published(tmp_path)
+    before = (site / "catalog.json").read_bytes()
+    mark = Mark(1, "other", {"name": NOW + timedelta(minutes=5)})
+    target = Asleep(site, lambda: (site / KEY).write_bytes(msgspec.json.encode(mark)))
+    with pytest.raises(LockedError, match="is being pruned"):
+        publish_to(target, tmp_path / "source 1", PublishOptions("ABC00012", 5), lambda _: None)
+    assert (site / "catalog.json").read_bytes() == before
 
 
 def test_a_publisher_refuses_while_a_site_is_pruned(tmp_path: Path) -> None:
