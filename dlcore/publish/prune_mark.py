@@ -7,12 +7,13 @@ written, as part of its change of the catalog. While a pruning is under way it d
 catalog; if one has been since it began, it looks at all objects again. What it wrote itself is too
 young to be removed.
 
-The mark of a pruning that was killed runs out by itself. Several prunings may be under way: each
-has its own part of the mark.
+The mark of a pruning that was killed runs out by itself, also if its clock was ahead. Several
+prunings may be under way: each has its own part of the mark.
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,8 @@ from dlcore.publish.destination import Change, Destination
 from dlcore.publish.policy import PublishPolicy
 
 KEY: Final = "pruning.json"
+
+log = logging.getLogger("dlcore.publish")
 
 Now = Callable[[], datetime]
 
@@ -73,6 +76,35 @@ def _decoded(document: bytes | None, source: str) -> Mark | None:
             remedy="Remove it if no pruning is under way.",
         )
     return mark
+
+
+def _under_way(
+    mark: Mark | None, policy: PublishPolicy, now: datetime, name: str
+) -> dict[str, datetime]:
+    """The prunings of a mark that may be under way.
+
+    Not those whose time has run out; nor those whose time is further ahead than any pruning asks
+    for. Those were written with a clock that was wrong, and would count for years.
+
+    Args:
+        mark: The mark.
+        policy: For how long it counts, and how far clocks may be apart.
+        now: The time of this machine's clock.
+        name: Of the site, for the log.
+    """
+    tolerance = timedelta(seconds=policy.max_clock_difference_s)
+    latest = now + timedelta(seconds=policy.prune_mark_s) + tolerance
+    under_way: dict[str, datetime] = {}
+    for pruning, until in (mark.until if mark else {}).items():
+        if until > latest:
+            log.warning(
+                "%s/%s: a pruning that was to end by %s does not count: its clock was ahead, or the"
+                " clock of this machine is behind",
+                *(name, KEY, until.isoformat()),
+            )
+        elif until >= now - tolerance:
+            under_way[pruning] = until
+    return under_way
 
 
 class PruneWatch:
@@ -126,10 +158,10 @@ class PruneWatch:
 
     def _read(self) -> Mark | None:
         mark = read_mark(self._target)
-        until = max(mark.until.values(), default=None) if mark else None
-        tolerance = timedelta(seconds=self._policy.max_clock_difference_s)
-        over_at = until + tolerance if until else None
-        if over_at and self._now() <= over_at:
+        under_way = _under_way(mark, self._policy, self._now(), self._target.name)
+        if under_way:
+            tolerance = timedelta(seconds=self._policy.max_clock_difference_s)
+            over_at = max(under_way.values()) + tolerance
             raise LockedError(
                 f"{self._target.name} is being pruned, or a pruning was killed",
                 remedy="Publish again when it has ended. If it was killed, publish again after"
@@ -181,12 +213,10 @@ class Marking:
         self._write(lambda running: {k: v for k, v in running.items() if k != self._name})
 
     def _write(self, change: Callable[[dict[str, datetime]], dict[str, datetime]]) -> None:
-        tolerance = timedelta(seconds=self._policy.max_clock_difference_s)
-
         def written(document: bytes | None) -> bytes:
-            mark = _decoded(document, f"{self._target.name}/{KEY}")
-            over_at = self._now() - tolerance
-            running = {k: v for k, v in (mark.until if mark else {}).items() if v > over_at}
+            name = self._target.name
+            mark = _decoded(document, f"{name}/{KEY}")
+            running = _under_way(mark, self._policy, self._now(), name)
             return msgspec.json.encode(Mark(1, secrets.token_hex(8), change(running)))
 
         self._target.change(KEY, written)

@@ -244,6 +244,39 @@ def test_a_publisher_refuses_while_a_site_is_pruned(tmp_path: Path) -> None:
         publish_to(FolderDestination(site), source, PublishOptions("ABC00012", 7), lambda _: None)
 
 
+@pytest.mark.parametrize("ahead", [timedelta(minutes=26), timedelta(days=3650)])
+def test_a_mark_from_a_clock_that_was_ahead_does_not_count(
+    tmp_path: Path, ahead: timedelta
+) -> None:
+    """Fault: a pruning is killed on a machine whose clock is years ahead. dlcore publishes all the
+    same, and the next pruning drops its mark.
+    """
+    site = published(tmp_path)
+    source, target = tmp_path / "source 1", FolderDestination(site)
+    dead = Mark(1, "other", {"name": NOW + ahead})
+    (site / KEY).write_bytes(msgspec.json.encode(dead))
+    publish_to(
+        target, source, PublishOptions("ABC00012", 5, BLOCK), lambda _: None, now=lambda: NOW
+    )
+    Pruning(
+        *(target, lambda: target.read_whole("catalog.json"), Limits(9, None), POLICY),
+        now=lambda: NOW,
+    ).run()
+    assert pruning_is_over(site)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=-14), timedelta(minutes=24)])
+def test_a_mark_from_a_clock_within_the_tolerance_counts(tmp_path: Path, ahead: timedelta) -> None:
+    site = published(tmp_path)
+    (site / KEY).write_bytes(msgspec.json.encode(Mark(1, "other", {"name": NOW + ahead})))
+    options = PublishOptions("ABC00012", 5, BLOCK)
+    with pytest.raises(LockedError):
+        publish_to(
+            *(FolderDestination(site), tmp_path / "source 1", options, lambda _: None),
+            now=lambda: NOW,
+        )
+
+
 class Clock:
     """A clock that goes on by itself with each look at it."""
 
