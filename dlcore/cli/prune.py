@@ -77,7 +77,7 @@ def command(
 def _lines(done: Pruned, removed: str) -> list[str]:
     lines = [f"{removed}: {v.package_id} version {v.version}" for v in done.versions]
     lines += [f"{removed}: {key}, which is damaged" for key in done.damaged]
-    lines += [f"left alone: {key}, which is no content of a site" for key in done.foreign]
+    lines += [f"left alone: {key}, neither an object nor a manifest" for key in done.foreign]
     lines.append(
         f"{counted(len(done.versions), 'version')} and {counted(done.objects, 'object')} {removed} "
         f"({amount(done.removed_bytes)}), {counted(done.kept_versions, 'version')} kept"

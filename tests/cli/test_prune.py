@@ -41,6 +41,15 @@ def test_what_would_be_removed_is_told_and_then_removed(here: Here, tmp_path: Pa
     assert here("verify", site).status == 0
 
 
+def test_what_is_left_alone_is_named(here: Here, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    publish(here, tmp_path, 1)
+    (site / "objects" / "README.txt").touch()
+    done = here("prune", site, "--keep", "1")
+    assert "left alone: objects/README.txt, neither an object nor a manifest" in done.out
+    assert done.status == 0
+
+
 def test_what_is_not_said_is_refused(here: Here, tmp_path: Path) -> None:
     publish(here, tmp_path, 1)
     told = refused(here("prune", tmp_path / "site", "--json"), 2, "config")
