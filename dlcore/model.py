@@ -217,7 +217,7 @@ class Manifest(
             return False
         item = self.objects[file.object]
         end = file.offset_bytes + file.length_bytes
-        if not item.digests:
+        if item.sha256 or item.given:  # else it has digests of blocks, or gets them yet
             return file.length_bytes != item.length_bytes
         begins_inside = file.offset_bytes % self.block_bytes
         ends_inside = end % self.block_bytes and end != item.length_bytes

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dlcore.errors import StorageError
@@ -66,6 +66,7 @@ def test_a_folder_survives_the_round_trip(tmp_path: Path, block_bytes: int, pack
         max_size=6,
     )
 )
+@example(lengths=[1, BLOCK - 1, 1])  # the last one shares an object, but no block
 def test_files_around_whole_blocks_survive(
     tmp_path_factory: pytest.TempPathFactory, lengths: list[int]
 ) -> None:
