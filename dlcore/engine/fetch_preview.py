@@ -172,7 +172,7 @@ class _Previewing:
             if look.standing is Standing.REPAIRABLE:
                 present = united(present, await in_thread(present_blocks, manifest, goal.source))
             with guarded("open the state directory", goal.state):
-                check_may_write(goal.state)
+                check_may_write(goal.state.absolute())
             room_bytes = await in_thread(self._room_bytes, goal, package)
         missing = missing_objects(manifest, present)
         endpoints = await self._ask(name, package, missing) if missing else {}

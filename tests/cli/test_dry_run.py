@@ -14,6 +14,7 @@ from tests.cli.conftest import Site
 from tests.cli.files import python_server
 from tests.cli.helpers import Here, has_journal, refused
 from tests.engine.scene import make_tree
+from tests.users import folder_of, run_as_ordinary_user
 
 
 def everything(folder: Path) -> dict[str, tuple[Any, ...]]:
@@ -108,6 +109,29 @@ def test_a_fetch_that_would_fail_fails(here: Here, site: Site, tmp_path: Path) -
     make_tree(mine, {"mine.txt": 5})
     asked = ("fetch", "ABC00002", "--from", site.published, "-o", mine, "--dry-run", "--json")
     assert "mine.txt" in str(refused(here(*asked), 2, "config")["message"])
+
+
+@pytest.mark.posix_only(reason="modes")
+def test_a_place_that_may_not_be_written_is_foretold(
+    here: Here, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: the folder for a package is closed to the user. A dry run ends as the fetch would."""
+    here("fetch", "ABC00002", "--from", site.published, "-o", tmp_path / "to")  # imports all
+    with folder_of(None, mode=0o755) as folder:
+        published = shutil.copytree(site.published, folder / "site")
+        for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):  # pytest's are closed to others
+            monkeypatch.setenv(variable, str(folder))
+
+        def ask() -> None:
+            asked = ("fetch", "ABC00002", "--from", published, "-o", folder / "to")
+            told = [here(*asked, *options, "--json") for options in (("--dry-run",), ())]
+            assert [(each.status, each.error["code"]) for each in told] == [(9, "storage")] * 2
+            message = "cannot open the state directory: Permission denied"
+            assert all(each.error["message"].startswith(message) for each in told), told
+
+        folder.chmod(0o555)
+        run_as_ordinary_user(ask)
+        folder.chmod(0o755)
 
 
 def test_several_things_are_foretold_one_by_one(
