@@ -195,9 +195,9 @@ def show(site: str, root: Path, as_json: bool) -> None:
     """
     from dlcore.publish.signatures import verify_signatures
     from dlcore.publish.signed_site import now_utc
-    from dlcore.trust.keys import read_public
+    from dlcore.trust.pinned_root import read_root
 
-    verified = verify_signatures(open_site(site), read_public(root), allow_expired=True)
+    verified = verify_signatures(open_site(site), read_root(root), allow_expired=True)
     now = now_utc()
     rows = [
         {

@@ -46,9 +46,10 @@ class TrustedRoot:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         require("trust")
-        from dlcore.trust import Memory
+        from dlcore.trust import Memory, check_root
 
         self._document = _read_root(path)
+        check_root(self._document, path)
         self._memory = Memory(memory, self._document)
         self._keeps = keeps
         self._pending: Evidence | None = None

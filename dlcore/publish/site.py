@@ -104,9 +104,9 @@ def verify_site(
 def _signed_catalog(site: Site, trust_root: Path) -> bytes | None:
     require("trust")
     from dlcore.publish.signatures import verify_signatures
-    from dlcore.trust.keys import read_public
+    from dlcore.trust.pinned_root import read_root
 
-    return verify_signatures(site, read_public(trust_root)).catalog
+    return verify_signatures(site, read_root(trust_root)).catalog
 
 
 class SiteCheck:

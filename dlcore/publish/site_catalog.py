@@ -110,6 +110,6 @@ def read_trusted(
         return catalog_of(target, keys, root, passphrase, keeps=keeps).read()
     require("trust")
     from dlcore.publish.signatures import verify_signatures
-    from dlcore.trust.keys import read_public
+    from dlcore.trust.pinned_root import read_root
 
-    return verify_signatures(target, read_public(root), allow_expired=True).catalog
+    return verify_signatures(target, read_root(root), allow_expired=True).catalog

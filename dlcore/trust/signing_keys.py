@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from securesystemslib.signer import CryptoSigner
 
 from dlcore.errors import NotFoundError
-from dlcore.trust.keys import load_signers, read_public
-from dlcore.trust.policy import DEFAULT_POLICY
+from dlcore.trust.keys import load_signers
+from dlcore.trust.pinned_root import read_root
 
 ROOT_KEY: Final = "root.pem"  # lies offline
 ONLINE_KEYS: Final = ("targets.pem", "online.pem")
@@ -43,10 +43,11 @@ def load_signing_keys(
     Raises:
         ConfigError: A key cannot be used.
         NotFoundError: A key or the root does not exist.
+        TrustError: The root is none.
     """
     paths = [path for place in places for path in _keys_at(place)]
     root = root or paths[0].parent / ROOT_NAME
-    document = read_public(root, DEFAULT_POLICY.max_root_bytes)
+    document = read_root(root)
     return SigningKeys(document, tuple(load_signers(paths, passphrase)))
 
 

@@ -62,6 +62,7 @@ class Verification:
             publisher who is about to sign it again.
         source: Where documents come from, for messages.
         policy: Longest lengths.
+        pinned_as: Where the pinned root comes from, for messages.
 
     Attributes:
         wanted: The document to ask for; None when the catalog is verified.
@@ -79,6 +80,7 @@ class Verification:
         *,
         source: str,
         policy: TrustPolicy = DEFAULT_POLICY,
+        pinned_as: str = "--trust-root or [trust] root",
     ) -> None:
         kept = evidence or Evidence()
         self._now = now
@@ -95,7 +97,7 @@ class Verification:
         }
         self._target: TargetFile | None = None
         self.catalog: bytes | None = None
-        with refusing(PINNED, "--trust-root or [trust] root", remedy=PINNED_REMEDY):
+        with refusing(PINNED, pinned_as, remedy=PINNED_REMEDY):
             self._trusted = _TrustedSet(pinned_root, self._time)
         self._take_kept_roots(kept.roots)
         self._accept: Callable[[bytes], None] = self._accept_root

@@ -144,7 +144,7 @@ def test_a_pinned_root_that_is_none_is_the_users_mistake(signed: Signed) -> None
     wrong.write_text("{}")
     fetch = ("fetch", PACKAGE, "--from", signed.site, "-o", signed.folder / "to", "--json")
     told = refused(signed.here(*fetch, "--trust-root", wrong), 17, "trust")
-    assert "--trust-root" in str(told["message"])
+    assert str(told["message"]).startswith(f"{wrong}: the pinned root is malformed")
     assert "root.json" in str(told["remedy"])
 
 

@@ -14,6 +14,7 @@ from tuf.api.metadata import Metadata
 
 from dlcore.errors import TrustError, TrustFault
 from dlcore.trust import Evidence, Verification, decode_evidence, encode_evidence, prove
+from dlcore.trust.pinned_root import read_root
 from dlcore.trust.policy import TrustPolicy
 from dlcore.trust.roots import RootChange
 from tests.trust.site import Site, key
@@ -263,3 +264,13 @@ def test_damage_of_the_evidence_is_found(site: Site) -> None:
     for length in range(len(document)):
         with pytest.raises(TrustError):
             decode_evidence(document[:length], source="kept")
+
+
+def test_a_file_that_is_no_root_is_refused_by_its_path(site: Site, tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text("ABC00001\n")
+    with pytest.raises(TrustError) as caught:
+        read_root(path)
+    assert caught.value.message.startswith(f"{path}: the pinned root is malformed")
+    assert "root.json" in caught.value.remedy
+    assert read_root(site.root) == site.root.read_bytes()
