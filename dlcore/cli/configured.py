@@ -48,7 +48,7 @@ class ConfiguredCommand(click.Command):
         command = words_of(f"{parent.command_path} {info_name}")
         given = given_values(command, self.params, os.environ, None)
         _tell_programs(parent, given)  # also of what is wrong with the file
-        file = file_for(command, parent)
+        file = self.read_file(command, parent)
         if file:
             given = given_values(command, self.params, os.environ, file)
             _tell_programs(parent, given)
@@ -63,6 +63,10 @@ class ConfiguredCommand(click.Command):
         except DlcoreError as error:
             _advise(error, given)
             raise
+
+    def read_file(self, command: Words, parent: click.Context) -> OptionFile | None:
+        """The configuration file; raises as `file_for`."""
+        return file_for(command, parent)
 
 
 def file_for(command: Words, parent: click.Context) -> OptionFile | None:

@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 import msgspec
 
 import dlcore
+from dlcore.cli import option_file
 from dlcore.cli.access import access_options
 from dlcore.cli.check_tables import show_checks
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.loop import run_async
+from dlcore.cli.option_file import OptionFile
+from dlcore.cli.option_names import Words
 from dlcore.cli.output import json_option, say, show_json
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.state import state_option
-from dlcore.deployment import load_deployment, usable_endpoints
+from dlcore.deployment import Check, CheckOutcome, load_deployment, usable_endpoints
 from dlcore.doctor import Diagnosis, examine
 from dlcore.engine.access import Access, NamedServers
 from dlcore.engine.sources import settings_of
-from dlcore.errors import PreflightError
+from dlcore.errors import DlcoreError, PreflightError
 from dlcore.model import EndpointSettings
 
+_REFUSAL = "dlcore.doctor.refusal"  # key in a context's `meta`: why the configuration file fails
 
-@click.command(cls=LoggedCommand)
+
+class _Doctor(LoggedCommand):
+    """Must work although the configuration file cannot be used: that is one of its checks."""
+
+    def read_file(self, command: Words, parent: click.Context) -> OptionFile | None:
+        """The configuration file; None also if it cannot be used, which is noted."""
+        try:
+            return super().read_file(command, parent)
+        except DlcoreError as error:
+            parent.meta[_REFUSAL] = error
+            return None
+
+
+@click.command(cls=_Doctor)
 @click.option(
     "--from",
     "sources",
@@ -39,7 +57,9 @@ from dlcore.model import EndpointSettings
 @access_options
 @state_option
 @json_option
+@click.pass_context
 def command(
+    ctx: click.Context,
     sources: tuple[str, ...],
     config: Path | None,
     access: Access,
@@ -48,20 +68,31 @@ def command(
 ) -> int:
     """Look for what keeps dlcore from working here, and say what to do about it.
 
-    Looks at this installation and the state directory; and, for each endpoint, at the proxy, the
-    host's name, the connection, the certificate, the clock and the catalog. Nothing stays on the
-    disk. Ends with status 14 if a check failed.
+    Looks at the configuration file, this installation and the state directory; and, for each
+    endpoint, at the proxy, the host's name, the connection, the certificate, the clock and the
+    catalog. Nothing stays on the disk. Ends with status 14 if a check failed.
     """
     servers = NamedServers(access, sources)
     endpoints = [
         settings_of(source, number, access, servers) for number, source in enumerate(sources)
     ]
     diagnosis = run_async(examine(dlcore.__version__, [*endpoints, *_configured(config)], state))
+    checks = (_configuration_file(ctx.meta.get(_REFUSAL)), *diagnosis.machine)
+    diagnosis = msgspec.structs.replace(diagnosis, machine=checks)
     if as_json:
         show_json({"sound": diagnosis.is_sound, **msgspec.to_builtins(diagnosis)})
     else:
         _show(diagnosis)
     return 0 if diagnosis.is_sound else PreflightError.exit_status
+
+
+def _configuration_file(refusal: DlcoreError | None) -> Check:
+    """The file with the options of commands can be used; without it, commands do not start."""
+    if refusal:
+        return Check("configuration-file", CheckOutcome.FAILED, refusal.message, refusal.remedy)
+    path = option_file.place_of(os.environ)
+    detail = f"{path} is read" if path.is_file() else f"there is none ({path})"
+    return Check("configuration-file", CheckOutcome.PASSED, detail)
 
 
 def _configured(config: Path | None) -> list[EndpointSettings]:

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from dlcore.cli.option_names import COMMON, SECRETS, Words
 from dlcore.disk.faults import storage_error
 from dlcore.disk.ownership import check_unalterable
-from dlcore.errors import ConfigError, NotFoundError
+from dlcore.errors import ConfigError, NotFoundError, OwnershipError
 from dlcore.long_path import long_path
 from dlcore.spelling import hint
 from dlcore.text_files import text_of
@@ -182,6 +182,12 @@ def read(environment: Mapping[str, str], commands: Iterable[str]) -> OptionFile 
                 remedy=f"Correct {VARIABLE}, or unset it.",
             ) from None
         return None
+    except OwnershipError as error:
+        raise OwnershipError(
+            f"the configuration file {path} is not used: {error.message}",
+            path=error.path,
+            remedy=f"{error.remedy} Or let {VARIABLE} name a file in a safe place.",
+        ) from None
     except OSError as error:
         raise storage_error(error, "read the configuration file", path) from error
     return OptionFile(path, text, commands)

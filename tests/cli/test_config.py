@@ -257,8 +257,24 @@ def test_a_file_that_others_may_write_is_refused(here: Here, config: Path) -> No
     """Fault: another user may write the configuration file. dlcore uses nothing of it."""
     config.chmod(0o666)
     fields = refused(here("list", ".", "--json"), 9, "ownership")
+    assert str(fields["message"]).startswith(f"the configuration file {config} is not used: ")
     assert "chmod go-w" in str(fields["remedy"])
     assert here("list", "--help").status == 0
+
+
+@pytest.mark.posix_only(reason="modes")
+def test_the_doctor_tells_of_a_file_that_is_refused(
+    here: Here, config: Path, tmp_path: Path
+) -> None:
+    """Fault: another user may write the configuration file. The doctor goes on, and says so."""
+    doctor = ("doctor", "--state", tmp_path / "state", "--json")
+    assert here(*doctor).document["machine"][0]["outcome"] == "passed"
+    config.chmod(0o666)
+    ended = here(*doctor)
+    first, *others = ended.document["machine"]
+    assert (ended.status, first["name"], first["outcome"]) == (14, "configuration-file", "failed")
+    assert "chmod go-w" in first["remedy"]
+    assert len(others) > 5
 
 
 @pytest.mark.posix_only(reason="Windows has no other owner and no links for this")
