@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
 from dlcore.cli.leaving import Leaving
-from dlcore.cli.output import OutputClosed, drop_output, never_fail_to_encode, say
+from dlcore.cli.output import OutputClosed, drop_output, never_fail_to_encode, say, tell
 from dlcore.cli.quotation_marks import check_quotation_marks
 from dlcore.cli.termination import Terminated, Termination
 from dlcore.printable import quoted
@@ -37,6 +37,9 @@ COMMANDS = {
     "config": "Show the options that are set, and where.",
     "completion": "Let a shell complete commands, options and paths.",
 }
+
+_ASKS_FOR_A_COMMAND: Final = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""How click 8.2 and later end a group of commands of which none is named; its text is the help."""
 
 
 class Commands(click.Group):
@@ -165,6 +168,9 @@ def _ended(arguments: list[str]) -> int:
             )
     except click.exceptions.Exit as error:
         return error.exit_code
+    except _ASKS_FOR_A_COMMAND as error:
+        tell(error.format_message(), keep="\n")
+        return int(error.exit_code)  # of wrong usage
     except OutputClosed:
         raise
     except (Exception, KeyboardInterrupt, Terminated) as error:

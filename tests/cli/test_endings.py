@@ -65,6 +65,14 @@ def test_no_command_at_all_shows_the_help(here: Here) -> None:
     assert "Usage: dlcore" in ended.out
 
 
+@pytest.mark.parametrize("group", ["trust", "config"])
+def test_a_group_without_a_command_shows_its_help(group: str, here: Here) -> None:
+    ended = here(group)
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith(f"Usage: dlcore {group} [OPTIONS] COMMAND")
+    assert ended.err == here(group, "--help").out
+
+
 def test_a_config_that_is_no_toml_is_status_2(here: Here, site: Site) -> None:
     refused(here("plan", site.sequence, "--config", site.sequence, "--json"), 2, "config")
 
