@@ -48,7 +48,7 @@ def command(ctx: click.Context, topic: tuple[str, ...], as_json: bool) -> None:
     """
     root = ctx.find_root()
     if not topic:
-        _list_topics(as_json=as_json)
+        _list_topics(root, as_json=as_json)
         return
     shown = " ".join(topic)
     page = shown.removesuffix(".md").rpartition("/")[2]
@@ -57,8 +57,8 @@ def command(ctx: click.Context, topic: tuple[str, ...], as_json: bool) -> None:
     if is_markdown:
         text = text_of(page)
     else:
-        named = [f"More: dlcore help {page}.md"] if own and page in PAGES else []
-        text = "\n\n".join([*filter(None, (own, _explained(rows))), *named])
+        named = f"The page about it: dlcore help {page}.md" if own and page in PAGES else ""
+        text = "\n\n".join(filter(None, (own, named, _explained(rows))))
     if not text:
         raise _unknown(root, shown)
     if as_json:
@@ -67,15 +67,18 @@ def command(ctx: click.Context, topic: tuple[str, ...], as_json: bool) -> None:
         tell_page(text, is_markdown=is_markdown)
 
 
-def _list_topics(*, as_json: bool) -> None:
+def _list_topics(root: click.Context, *, as_json: bool) -> None:
     titles = {page: title_of(text_of(page)) for page in PAGES}
     if as_json:
         show_json({"pages": titles})
         return
-    width = max(map(len, titles))
+    assert isinstance(root.command, click.Group)
+    commands = root.command.list_commands(root)
+    topics = {page: f"{page}.md" if page in commands else page for page in titles}
+    width = max(map(len, topics.values()))
     say("Pages:")
     for page, title in titles.items():
-        say(f"  {page:{width}}  {title}")
+        say(f"  {topics[page]:{width}}  {title}")
     say("Commands, codes of errors, exit statuses and numbers of faults are topics, too:")
     say("  dlcore help fetch, dlcore help not-found, dlcore help 6, dlcore help N3")
 

@@ -54,7 +54,7 @@ _site = click.argument("site", metavar="SITE")
 def command() -> None:
     """Sign a published SITE (a folder or an object store), and look after its keys.
 
-    docs/trust.md shows how to set it up in ten minutes.
+    `dlcore help trust.md` shows how to set it up in ten minutes.
     """
     require("trust")
 

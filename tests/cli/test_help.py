@@ -54,11 +54,19 @@ def test_a_command_is_explained_as_by_its_own_help(here: Here) -> None:
         assert here("help", *words).out == here(*words, "--help").out
 
 
+def test_the_list_has_each_page_by_the_name_that_shows_it(here: Here) -> None:
+    lines = [line.split() for line in here("help").out.splitlines() if line.startswith("  ")]
+    names = [words[0] for words in lines if words[0].removesuffix(".md") in PAGES]
+    assert [name.removesuffix(".md") for name in names] == list(PAGES)
+    for name in names:
+        assert here("help", name).out.startswith("# "), name
+
+
 def test_a_name_of_several_things_shows_them(here: Here) -> None:
     told = here("help", "trust").out
     assert told.startswith(here("trust", "--help").out)
     assert "code: trust" in told
-    assert "More: dlcore help trust.md" in told
+    assert told.index("The page about it: dlcore help trust.md") < told.index("code: trust")
     assert here("help", "fetching").out.startswith("# Fetching")
 
 
