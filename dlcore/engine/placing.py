@@ -143,7 +143,7 @@ class Placing:
             for name, own in (urls_of_one or {}).items():
                 urls.setdefault(name, []).extend(own)
         without_ranges = {url for one in placed for url in one.found.without_ranges}
-        led_to = {url for one in placed for url in one.found.led_to}
+        led_to = {url: by for one in placed for url, by in one.found.led_to.items()}
         mirrors = open_mirrors(
             urls,
             self._call.access,

@@ -18,7 +18,6 @@ from dlcore.transfer import (
     Keyring,
     Probed,
     SpooledFile,
-    may_lead_here,
     probe_url,
     read_url,
     redact,
@@ -104,10 +103,9 @@ class PlainUrls:
             ConfigError: The URL cannot be used.
             TransferError: The server cannot be asked, or the document is too long.
         """
-        is_led_to = bool(led_by) and not may_lead_here(led_by)
         return await self._asked(
             url,
-            lambda: read_url(url, limit_bytes, keyring=self._keyring, is_led_to=is_led_to),
+            lambda: read_url(url, limit_bytes, keyring=self._keyring, led_by=led_by),
         )
 
     async def spool(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ from dlcore.transfer import (
     Endpoint,
     Keyring,
     is_bucket_url,
+    may_lead_here,
     open_endpoint,
     open_urls,
     redact_named,
@@ -96,7 +98,7 @@ def open_mirrors(
     keyring: Keyring | None = None,
     *,
     without_ranges: Collection[str] = (),
-    led_to: Collection[str] = (),
+    led_to: Mapping[str, str] = MappingProxyType({}),
     pool: ConnectionPool | None = None,
 ) -> list[Mirror]:
     """Open explicit URLs of objects: the URLs at one server are one endpoint.
@@ -109,7 +111,7 @@ def open_mirrors(
         stack: Closes the endpoints.
         keyring: Which server is shown what; None: all are shown nothing.
         without_ranges: Those URLs whose server is known to send no parts.
-        led_to: Those URLs that a server named, which may not lead to this machine.
+        led_to: Those URLs that only a server named, and the URL at which it did.
         pool: The connections to use; new ones if None.
 
     Raises:
@@ -132,11 +134,19 @@ def open_mirrors(
             pool=pool,
             keyring=keyring,
             sends_ranges=sends_ranges,
-            is_led_to=all(url in led_to for url in named.values()),
+            led_by=_leader(named.values(), led_to),
         )
         stack.push_async_callback(endpoint.aclose)
         mirrors.append(Mirror((endpoint, Terms(access.connections)), named))
     return mirrors
+
+
+def _leader(urls: Iterable[str], led_to: Mapping[str, str]) -> str:
+    """Whose server named the URLs of one server; empty if the user named one of them."""
+    leaders = [led_to.get(url, "") for url in urls]
+    if "" in leaders:
+        return ""
+    return min(leaders, key=may_lead_here)  # one on another machine may do less
 
 
 def _add_url(by_server: dict[tuple[str, int], dict[str, str]], item: str, url: str) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from dlcore import manifest as documents
@@ -28,7 +29,7 @@ from dlcore.long_path import long_path
 from dlcore.model import BUCKET_SCHEMES, EndpointSettings, Manifest
 from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, package_id
 from dlcore.printable import quoted
-from dlcore.transfer import Probed, SpooledFile, may_lead_here, redact, redact_named
+from dlcore.transfer import Probed, SpooledFile, redact, redact_named
 
 _SCHEMES: Final = frozenset({"http", "https"}) | BUCKET_SCHEMES
 
@@ -77,7 +78,7 @@ class Found(NamedTuple):
         urls: Where its objects are, the best first, by their names; None: at the site.
         without_ranges: Those of the URLs whose server is known to send no parts.
         is_file_at_url: Whether it is a single file that was named by its URL.
-        led_to: Those of the URLs that its server named, and that may not be on this machine.
+        led_to: Those of the URLs that only its server named, and the URL at which it did.
         spooled: Has it, in place of the URLs; None if it is still to be received.
         modified_ns: When its server says that it was modified; None if it does not say.
     """
@@ -87,7 +88,7 @@ class Found(NamedTuple):
     urls: dict[str, list[str]] | None
     without_ranges: frozenset[str] = frozenset()
     is_file_at_url: bool = False
-    led_to: frozenset[str] = frozenset()
+    led_to: Mapping[str, str] = MappingProxyType({})
     spooled: SpooledFile | None = None
     modified_ns: int | None = None
 
@@ -245,11 +246,10 @@ async def _manifest_at_url(
     return manifest_of_file(target.name, measured.length_bytes, decisive), measured
 
 
-def _led_to(wanted: Wanted, told: Told) -> frozenset[str]:
-    """The mirrors that only the server named, unless it is on this machine itself."""
-    if not told.mirrors or may_lead_here(wanted.what):
-        return frozenset()
-    return frozenset(told.mirrors) - {wanted.what, *_urls(wanted.mirrors)}
+def _led_to(wanted: Wanted, told: Told) -> dict[str, str]:
+    """The mirrors that only the server named, and where it did."""
+    named = {wanted.what, *_urls(wanted.mirrors)}
+    return {url: wanted.what for url in told.mirrors if url not in named}
 
 
 def _find_described(wanted: Wanted) -> Found:

@@ -46,6 +46,22 @@ class TestOneFile:
                 assert set(mirror.shown(name)) <= {None}
         assert (tmp_path / "to" / "a.bin").read_bytes() == BODY
 
+    async def test_a_mirror_that_a_server_names_is_shown_nothing(self, tmp_path: Path) -> None:
+        """Fault: a server names a mirror that has a netrc entry. dlcore shows it no login."""
+        netrc = secret_file(tmp_path, "netrc", "machine localhost login anna password canary\n")
+        async with guarded() as mirror, guarded() as server:
+            server.body = bytes(len(BODY))
+            server.links = f"<{mirror.url}/other.bin>; rel=duplicate"
+            await fetch(
+                f"{server.url}/a.bin",
+                to=tmp_path / "to",
+                sha256=SHA256,
+                access=Access(web=WebAccess(netrc_file=netrc)),
+                deliveries=tmp_path / "d",
+            )
+            assert set(server.shown("Authorization")) == {basic("anna", CANARY)}
+            assert set(mirror.shown("Authorization")) == {None}
+
     async def test_the_environment_has_the_password(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -25,10 +25,12 @@ def manifest() -> Manifest:
     )
 
 
-async def read(url: str, keyring: Keyring, span: tuple[int, int] = (0, len(BODY))) -> bytes:
+async def read(
+    url: str, keyring: Keyring, span: tuple[int, int] = (0, len(BODY)), *, led_by: str = ""
+) -> bytes:
     """Read bytes of `BODY` at a URL."""
     described = manifest()
-    endpoint = open_urls("edge", {described.objects[0].name: url}, keyring=keyring)
+    endpoint = open_urls("edge", {described.objects[0].name: url}, keyring=keyring, led_by=led_by)
     sink = Collector(span[1] - span[0])
     try:
         placement = await endpoint.locate(described)

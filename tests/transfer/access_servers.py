@@ -21,11 +21,13 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass
 class GuardedServer:
-    """Serves `BODY` with ranges at every path to those who show what is ``wanted``.
+    """Serves a body with ranges at every path to those who show what is ``wanted``.
 
     Attributes:
         requests: Method, path and headers of each request.
         redirects: Where a path leads instead.
+        body: What is served.
+        links: What each answer says in ``Link``; empty for nothing.
     """
 
     port: int = 0
@@ -33,6 +35,8 @@ class GuardedServer:
     wanted: dict[str, str] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, str, Mapping[str, str]]] = field(default_factory=list)
+    body: bytes = BODY
+    links: str = ""
 
     @property
     def url(self) -> str:
@@ -44,13 +48,13 @@ class GuardedServer:
             return web.Response(status=302, headers={"Location": self.redirects[request.path]})
         if any(request.headers.get(name) != text for name, text in self.wanted.items()):
             return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
-        headers = {"Accept-Ranges": "bytes"}
+        headers = {"Accept-Ranges": "bytes", **({"Link": self.links} if self.links else {})}
         if "Range" not in request.headers:
-            return web.Response(body=BODY, headers=headers)
+            return web.Response(body=self.body, headers=headers)
         found = request.http_range
-        start, end = found.start or 0, found.stop or len(BODY)
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(BODY)}"
-        return web.Response(status=206, body=BODY[start:end], headers=headers)
+        start, end = found.start or 0, found.stop or len(self.body)
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(self.body)}"
+        return web.Response(status=206, body=self.body[start:end], headers=headers)
 
     def shown(self, name: str) -> list[str | None]:
         """The value of a header field in each request."""

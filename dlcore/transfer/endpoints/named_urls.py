@@ -42,7 +42,7 @@ def open_urls(
     pool: ConnectionPool | None = None,
     keyring: Keyring | None = None,
     sends_ranges: bool = True,
-    is_led_to: bool = False,
+    led_by: str = "",
 ) -> Endpoint:
     """Make an endpoint of objects at explicit URLs: one mirror.
 
@@ -52,7 +52,8 @@ def open_urls(
         pool: The connections that all endpoints of the process share; new ones if None.
         keyring: What opens the server.
         sends_ranges: Whether the server sends parts of them, as far as is known (`probe_url`).
-        is_led_to: Whether a server named the URLs, which may not lead to this machine then.
+        led_by: The URL whose server named these; empty if the user did. They may lead to this
+            machine only if that server is on it, and another server is shown nothing.
 
     Raises:
         ConfigError: A URL cannot be used.
@@ -64,7 +65,7 @@ def open_urls(
         return _objects(name, urls, pool, keyring)
     for url in urls.values():
         checked_url(name, url)
-    client, shown = _web(name, first, keyring, pool, is_led_to=is_led_to)
+    client, shown = _web(name, first, keyring, pool, led_by=led_by)
     return UrlEndpoint(name, dict(urls), client, shown, sends_ranges=sends_ranges)
 
 
@@ -95,7 +96,7 @@ async def probe_url(
 
 
 async def read_url(
-    url: str, limit_bytes: int, *, keyring: Keyring | None = None, is_led_to: bool = False
+    url: str, limit_bytes: int, *, keyring: Keyring | None = None, led_by: str = ""
 ) -> bytes:
     """Read a short document at a URL.
 
@@ -103,7 +104,7 @@ async def read_url(
         url: Absolute; an http or https URL is sent exactly as given.
         limit_bytes: Longest document to accept.
         keyring: What opens the server.
-        is_led_to: Whether a server named the URL, which may not lead to this machine then.
+        led_by: The URL whose server named this one, as in `open_urls`; empty if the user did.
 
     Raises:
         ConfigError: The URL or the file cannot be used.
@@ -116,7 +117,7 @@ async def read_url(
         async with aclosing(_objects(_host(url), {"": url}, None, keyring)) as bucket:
             return await bucket.read_object(key_of(url), limit_bytes)
     name = checked_url("url", url).raw_host or ""
-    client, shown = _web(name, url, keyring, is_led_to=is_led_to)
+    client, shown = _web(name, url, keyring, led_by=led_by)
     async with aclosing(client):
         return await shown.use(
             lambda headers: read_document(client, url, limit_bytes, headers=headers)
@@ -230,13 +231,14 @@ def _web(
     keyring: Keyring | None,
     pool: ConnectionPool | None = None,
     *,
-    is_led_to: bool = False,
+    led_by: str = "",
 ) -> tuple[HttpClient, Authorization]:
     """A client of a web server, and what it is shown: nothing, if another server named the URL."""
     keyring = keyring or Keyring()
-    reach = Reach.OTHER_MACHINES if is_led_to else Reach.ANY
+    reach = Reach.ANY if not led_by or may_lead_here(led_by) else Reach.OTHER_MACHINES
     client = keyring.client(name, pool, reach=reach, follows_redirects=True)
-    return client, (Keyring() if is_led_to else keyring).authorization(name, url)
+    is_users_own = not led_by or is_same_origin(url, led_by)
+    return client, (keyring if is_users_own else Keyring()).authorization(name, url)
 
 
 def _folder_of(path: Path, keyring: Keyring | None) -> FolderEndpoint:

@@ -49,6 +49,16 @@ class TestHeaders:
             for name in ("X-Key", "Cookie", "X-Plain"):
                 assert set(other.shown(name)) == {None}
 
+    async def test_a_server_that_another_one_names_gets_no_login(self, tmp_path: Path) -> None:
+        netrc = secret_file(tmp_path, "netrc", ENTRY)
+        async with guarded() as other, guarded() as server:
+            keyring, first = Keyring(WebAccess(netrc_file=netrc)), f"{server.url}/o"
+            assert await read(f"{other.url}/o", keyring, led_by=first) == BODY
+            assert await read_url(f"{other.url}/o", len(BODY), keyring=keyring, led_by=first)
+            assert set(other.shown("Authorization")) == {None}
+            assert await read(f"{server.url}/more", keyring, led_by=first) == BODY
+            assert set(server.shown("Authorization")) == {basic("anna", CANARY)}
+
     async def test_a_redirect_within_the_origin_keeps_them(self) -> None:
         async with guarded() as server:
             server.redirects["/o"] = "/moved"

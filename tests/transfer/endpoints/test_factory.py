@@ -86,7 +86,7 @@ async def test_a_url_of_a_mirror_is_checked() -> None:
 async def test_a_url_that_a_server_named_does_not_lead_to_this_machine(package: Package) -> None:
     """Fault: a server names mirrors on the client's own machine. dlcore does not ask there."""
     item = package.manifest.objects[0]
-    endpoint = open_urls("mirror", {item.name: "http://localhost:9/f"}, is_led_to=True)
+    endpoint = open_urls("mirror", {item.name: "http://localhost:9/f"}, led_by="http://other/f")
     placement = await endpoint.locate(package.manifest)
     with pytest.raises(TransferError) as refused:
         await placement.read_range(0, 0, 10, Collector(10))
