@@ -26,6 +26,7 @@ from dlcore.transfer.endpoints.lease import NEVER_S, Lease
 from dlcore.transfer.endpoints.netrc_file import netrc_entry
 from dlcore.transfer.http.faults import RejectedError
 from dlcore.transfer.http.redaction import redact
+from dlcore.transfer.http.shown_fields import ShownFields
 from dlcore.transfer.http.urls import is_protected
 from dlcore.transfer.interface import Observer, ignore
 from dlcore.transfer.policy import TransferPolicy
@@ -88,7 +89,7 @@ class Authorization:
             TransferError: What ``attempt`` raised; `AuthError` if the login was rejected.
         """
         if self._lease is None:
-            return await self._attempt(attempt, self._fields.given)
+            return await self._attempt(attempt, self._shown(self._fields.given))
 
         async def attempt_with(fields: Mapping[str, str]) -> R:
             return await self._attempt(attempt, fields)
@@ -109,7 +110,10 @@ class Authorization:
         if value:
             fields["Authorization"] = value
         self._shows_login = bool(value) or self._fields.has_files
-        return fields, life_s
+        return self._shown(fields), life_s
+
+    def _shown(self, fields: Mapping[str, str]) -> ShownFields:
+        return ShownFields.of(fields, self._fields.secret_names(fields))
 
     async def _attempt(self, attempt: Attempt[R], fields: Mapping[str, str]) -> R:
         try:

@@ -18,10 +18,10 @@ from urllib.parse import unquote, urlsplit
 from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, Manifest, object_key
 from dlcore.transfer.endpoints.credentials import Secret
-from dlcore.transfer.endpoints.echoes import repeats
 from dlcore.transfer.endpoints.lease import NEVER_S, Lease
 from dlcore.transfer.endpoints.placement import PackagePlacement, all_objects
 from dlcore.transfer.http.client import HttpClient
+from dlcore.transfer.http.echoes import repeats
 from dlcore.transfer.http.faults import RejectedError
 from dlcore.transfer.http.readers import read_document, read_range
 from dlcore.transfer.http.redaction import redact

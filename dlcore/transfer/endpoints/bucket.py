@@ -21,11 +21,11 @@ from dlcore.buckets import Bucket, CannotSignError
 from dlcore.errors import ConfigError, Fault, TransferError
 from dlcore.model import EndpointKind, Manifest, Object, object_key
 from dlcore.transfer.endpoints.bucket_library import LibraryReader
-from dlcore.transfer.endpoints.echoes import repeats
 from dlcore.transfer.endpoints.lease import Lease
 from dlcore.transfer.endpoints.placement import PackagePlacement, all_objects, objects_named
 from dlcore.transfer.endpoints.probe import Probed, probe_part
 from dlcore.transfer.http.client import HttpClient
+from dlcore.transfer.http.echoes import repeats
 from dlcore.transfer.http.faults import RejectedError
 from dlcore.transfer.http.readers import read_document, read_range
 from dlcore.transfer.http.redaction import redact

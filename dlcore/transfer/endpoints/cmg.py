@@ -26,11 +26,11 @@ from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, Manifest
 from dlcore.transfer.endpoints.content_origins import ContentOrigins
 from dlcore.transfer.endpoints.credentials import Secret
-from dlcore.transfer.endpoints.echoes import repeats
 from dlcore.transfer.endpoints.lease import Lease
 from dlcore.transfer.endpoints.placement import PackagePlacement, objects_named
 from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
+from dlcore.transfer.http.echoes import repeats
 from dlcore.transfer.http.faults import RejectedError
 from dlcore.transfer.http.readers import read_document, read_range
 from dlcore.transfer.http.redaction import redact

@@ -9,7 +9,7 @@ Source: RFC 9110, sections 5 ("Fields") and 7.6.1 ("Connection").
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from dlcore.errors import ConfigError
@@ -73,6 +73,18 @@ class HeaderFields:
             lines = (line.strip() for line in text.splitlines())
             fields.update(self._field(line) for line in lines if line)
         return fields
+
+    def secret_names(self, fields: Mapping[str, str]) -> list[str]:
+        """The names of those fields that hold secrets: all but what was given for everyone to see.
+
+        Args:
+            fields: What `read` told, and perhaps a login.
+        """
+        return [
+            name
+            for name, value in fields.items()
+            if name.lower() in _CREDENTIALS or self.given.get(name) != value
+        ]
 
     def _field(self, text: str) -> tuple[str, str]:
         name, colon, value = text.partition(":")

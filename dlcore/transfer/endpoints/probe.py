@@ -20,6 +20,7 @@ from dlcore.transfer.http.headers import (
 from dlcore.transfer.http.links import links_of
 from dlcore.transfer.http.readers import announced_length, check_content_coding
 from dlcore.transfer.http.response import Redirect, Response
+from dlcore.transfer.http.shown_fields import repeats_secret, with_fields
 from dlcore.transfer.http.suggested_name import suggested_name
 
 
@@ -60,13 +61,13 @@ async def probe(url: str, client: HttpClient, headers: Mapping[str, str] | None 
         TransferError: The server cannot be reached or refuses, or sends ranges of something whose
             length it does not say.
     """
-    asked = {**(headers or {}), **WANT_DIGEST}
+    asked = with_fields(headers, WANT_DIGEST)
     with await client.request("HEAD", url, headers=asked) as response:
         if response.status == 200:
             check_content_coding(response)
         length_bytes = announced_length(response)
         if response.status == 200 and length_bytes is not None and _offers_ranges(response):
-            return _probed(url, response, length_bytes, accepts_ranges=True)
+            return _probed(url, response, asked, length_bytes, accepts_ranges=True)
     return await probe_part(url, client, headers)
 
 
@@ -83,7 +84,7 @@ async def probe_part(
     Raises:
         TransferError: As `probe`.
     """
-    asked = {**(headers or {}), **WANT_DIGEST, **range_header(0, 1)}
+    asked = with_fields(headers, {**WANT_DIGEST, **range_header(0, 1)})
     with await client.request("GET", url, headers=asked) as response:
         if response.status not in {200, 206, 416}:
             raise await response.status_error()
@@ -96,22 +97,29 @@ async def probe_part(
                 "the server does not say how long this file is",
                 remedy="Use a server that sends Content-Length or Content-Range.",
             )
-        return _probed(url, response, length_bytes, accepts_ranges=is_partial)
+        return _probed(url, response, asked, length_bytes, accepts_ranges=is_partial)
 
 
 def _probed(
-    url: str, response: Response, length_bytes: int | None, *, accepts_ranges: bool
+    url: str,
+    response: Response,
+    asked: Mapping[str, str],
+    length_bytes: int | None,
+    *,
+    accepts_ranges: bool,
 ) -> Probed:
+    """What the responses say; a name or URL that repeats a secret of the request is left out."""
     said = [*response.redirects, Redirect(response.url, response.headers)]
     links = [links_of(each.url, each.headers.getall("Link", [])) for each in said]
+    suggested = suggested_name(response.headers.get("Content-Disposition", ""))
     return Probed(
         length_bytes,
         accepts_ranges,
         _last_component(url),
-        suggested_name(response.headers.get("Content-Disposition", "")),
+        "" if repeats_secret(suggested, asked) else suggested,
         next(filter(None, (_sha256(each) for each in said)), b""),
-        tuple(metalink for each in links for metalink in each.metalinks),
-        tuple(mirror for each in links for mirror in each.duplicates),
+        tuple(m for each in links for m in each.metalinks if not repeats_secret(m, asked)),
+        tuple(m for each in links for m in each.duplicates if not repeats_secret(m, asked)),
         parse_last_modified(response.headers.get("Last-Modified", "")),
     )
 

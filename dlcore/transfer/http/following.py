@@ -2,7 +2,8 @@
 
 Guarantees: a redirect is remembered, so that many ranges of an object do not each pay for it. When
 its target refuses a request, as after the end of a signature's life, the first URL is asked again
-for a new one, once. Only requests that are repeated as they were are redirected: GET and HEAD.
+for a new one, once. A redirect that repeats a secret of the request is refused. Only requests that
+are repeated as they were are redirected: GET and HEAD.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dlcore.errors import Fault, TransferError
 from dlcore.transfer.http.redirect_memory import RedirectMemory
 from dlcore.transfer.http.redirects import REDIRECTS, Route
 from dlcore.transfer.http.response import Redirect, Response
+from dlcore.transfer.http.shown_fields import repeats_secret
 
 Send = Callable[[str, Route, Mapping[str, str]], Awaitable[Response]]
 """Sends one request: method, route and headers."""
@@ -79,13 +81,16 @@ class Following:
                 return response.reached_by(followed)
             followed.append(Redirect(route.url, response.headers))
             with response:
-                route = self._redirected(route, response)
+                route = self._redirected(route, response, headers)
                 await response.drain()
             _log.info("%s: %s %s", self._endpoint, method, route)
 
-    def _redirected(self, route: Route, response: Response) -> Route:
+    def _redirected(self, route: Route, response: Response, headers: Mapping[str, str]) -> Route:
+        location = response.headers.get("Location", "")
         try:
-            return route.redirected(response.headers.get("Location", ""))
+            if repeats_secret(location, headers):
+                raise ValueError("a redirect that repeats a credential")
+            return route.redirected(location)
         except ValueError as error:
             raise response.error(
                 Fault.REFUSED,

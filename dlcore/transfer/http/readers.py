@@ -21,6 +21,7 @@ from dlcore.transfer.http.faults import PORTAL_REMEDY
 from dlcore.transfer.http.headers import parse_content_length, parse_content_range, range_header
 from dlcore.transfer.http.receive import receive, receive_within
 from dlcore.transfer.http.response import Response
+from dlcore.transfer.http.shown_fields import repeats_secret, with_fields
 from dlcore.transfer.http.version import Version
 from dlcore.transfer.sink import SinkWriter
 
@@ -55,7 +56,7 @@ async def read_range(
     """
     start, end = span
     if_range = version.headers() if version else {}
-    range_headers = {**(headers or {}), **range_header(start, end), **if_range}
+    range_headers = with_fields(headers, {**range_header(start, end), **if_range})
     async with client.host_limit(url):
         with await client.request("GET", url, headers=range_headers) as response:
             if response.status not in {200, 206}:
@@ -96,7 +97,8 @@ async def read_document(
         expected_status: Any other status is an error.
 
     Raises:
-        TransferError: ``RANGE`` if longer than the limit; otherwise any fault that
+        TransferError: ``RANGE`` if longer than the limit; ``REFUSED`` if it repeats a secret among
+            the headers, which would get into messages; otherwise any fault that
             `dlcore.errors.Fault` lists, except ``CORRUPT``.
     """
     with await client.request(method, url, headers=headers) as response:
@@ -109,6 +111,12 @@ async def read_document(
         body = await _document_body(response, limit_bytes, announced_bytes, max_s)
         if announced_bytes is not None and len(body) != announced_bytes:
             raise response.error(Fault.TRUNCATED, f"{len(body)} of {announced_bytes} bytes arrived")
+        if repeats_secret(bytes(body), headers):
+            raise response.error(
+                Fault.REFUSED,
+                "the document repeats a credential that the server was shown",
+                remedy="Check that the URL is that of the document, and not of a page for tests.",
+            )
         return bytes(body)
 
 

@@ -9,16 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.errors import AuthError, ConfigError
+from dlcore.errors import AuthError, ConfigError, Fault, TransferError
 from dlcore.model import WebAccess
 from dlcore.transfer import Keyring, probe_url, read_url, users_of, without_user
 from dlcore.transfer.endpoints.header_fields import HeaderFields
 from dlcore.transfer.http.redirects import Route
 from tests.transfer.access import read, secret_file
 from tests.transfer.access_servers import BODY, GuardedServer, guarded
+from tests.transfer.hostile import Script, hostile
 from tests.transfer.test_secrets import said
 
 CANARY = "canary"
+LONG = "cAnArY0123456789"
 ENTRY = "machine localhost login anna password canary\n"
 
 
@@ -48,6 +50,73 @@ class TestHeaders:
             assert server.shown("X-Key")[0] == CANARY
             for name in ("X-Key", "Cookie", "X-Plain"):
                 assert set(other.shown(name)) == {None}
+
+    @pytest.mark.parametrize(
+        "links",
+        [
+            "<https://{}.example/f>; rel=duplicate",
+            "</{}/f>; rel=duplicate",
+            '</{}.meta4>; rel=describedby; type="application/metalink4+xml"',
+        ],
+    )
+    async def test_a_link_that_repeats_a_secret_is_left_out(
+        self, tmp_path: Path, links: str
+    ) -> None:
+        """Fault: a server repeats a token in a link. It would be logged; dlcore drops the link."""
+        file = secret_file(tmp_path, "headers", f"Authorization: Bearer {LONG}\n")
+        async with guarded() as server:
+            keyring = Keyring(
+                WebAccess(headers=(f"@{file}", "X-Region: eu-central-one")), server.url
+            )
+            server.links = links.format(LONG)
+            told = await probe_url(f"{server.url}/o", keyring=keyring)
+            assert told.mirrors == told.metalinks == ()
+            server.links = links.format("eu-central-one")
+            told = await probe_url(f"{server.url}/o", keyring=keyring)
+            assert told.mirrors or told.metalinks
+
+    async def test_a_name_that_repeats_a_secret_is_left_out(self, tmp_path: Path) -> None:
+        file = secret_file(tmp_path, "headers", f"X-Key: {LONG}\n")
+        answer = Script.response(
+            "200 OK",
+            Content_Disposition=f'attachment; filename="{LONG}.bin"',
+            Content_Length="1",
+            Accept_Ranges="bytes",
+        )
+        async with hostile(answer) as server:
+            keyring = Keyring(WebAccess(headers=(f"@{file}",)), server.url)
+            assert (await probe_url(f"{server.url}/o", keyring=keyring)).suggested_name == ""
+            assert (await probe_url(f"{server.url}/o")).suggested_name == f"{LONG}.bin"
+
+    @pytest.mark.parametrize("target", ["https://{}.example/f", "/{}/f", "/f?{}"])
+    async def test_a_redirect_that_repeats_a_secret_is_refused(
+        self, tmp_path: Path, target: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        file = secret_file(tmp_path, "headers", f"X-Key: {LONG}\n")
+        async with guarded() as server:
+            server.redirects["/o"] = target.format(LONG)
+            keyring = Keyring(WebAccess(headers=(f"@{file}",)), server.url)
+            with caplog.at_level("DEBUG"), pytest.raises(TransferError) as caught:
+                await read(f"{server.url}/o", keyring)
+        assert caught.value.fault is Fault.REFUSED
+        assert LONG not in said(caught.value) + caplog.text
+
+    async def test_a_document_that_repeats_a_secret_is_refused(self, tmp_path: Path) -> None:
+        """Fault: a page for tests repeats a token as a list of digests. dlcore shows none of it."""
+        file = secret_file(tmp_path, "headers", f"X-Key: {LONG}\n")
+        async with guarded() as server:
+            server.body = f"{'0' * 64}  {LONG}.bin\n".encode()
+            keyring = Keyring(WebAccess(headers=(f"@{file}",)), server.url)
+            with pytest.raises(TransferError, match="repeats a credential") as caught:
+                await read_url(f"{server.url}/SHA256SUMS", 1000, keyring=keyring)
+        assert LONG not in said(caught.value)
+
+    async def test_a_document_that_repeats_a_login_is_refused(self, tmp_path: Path) -> None:
+        netrc = secret_file(tmp_path, "netrc", f"machine localhost login anna password {LONG}\n")
+        async with guarded() as server:
+            server.body = LONG.encode()
+            with pytest.raises(TransferError, match="repeats a credential"):
+                await read_url(f"{server.url}/o", 99, keyring=Keyring(WebAccess(netrc_file=netrc)))
 
     async def test_a_server_that_another_one_names_gets_no_login(self, tmp_path: Path) -> None:
         netrc = secret_file(tmp_path, "netrc", ENTRY)
