@@ -12,7 +12,14 @@ from dlcore.cli import option_file
 from dlcore.cli.command_tree import Found, found_commands
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.option_file import OptionFile
-from dlcore.cli.option_names import OTHER_VARIABLES, PREFIX, configurable, name_of, variables
+from dlcore.cli.option_names import (
+    OTHER_VARIABLES,
+    PREFIX,
+    SECRETS,
+    configurable,
+    name_of,
+    variables,
+)
 from dlcore.cli.option_values import given_values
 from dlcore.cli.output import json_option, say, show_json, show_table
 from dlcore.errors import ConfigError
@@ -20,6 +27,8 @@ from dlcore.printable import quoted
 from dlcore.spelling import hint
 
 DEFAULT = "default"
+_HIDDEN = "***"
+_SECRET_ENDINGS = tuple(f"-{word}" for word in SECRETS)
 
 
 class Setting(NamedTuple):
@@ -56,6 +65,7 @@ def show(ctx: click.Context, words: tuple[str, ...], with_origin: bool, as_json:
     """Show which value each option of COMMAND has if the command line does not set it.
 
     Without COMMAND, show those of all commands that are set by a variable or by the file.
+    Credentials are shown as ***, and so are the values of headers.
     """
     commands = found_commands(ctx.find_root())
     chosen = [each for each in commands if not words or each.words[: len(words)] == words]
@@ -111,17 +121,24 @@ def _settings(
     for option in configurable(found.command.params):
         each = given.get(option.name or "")
         value = each.value if each else option.get_default(found.context)
-        shown = None if value is None or "UNSET" in repr(value) else _for_programs(value)
+        is_unset = value is None or "UNSET" in repr(value)
+        shown = None if is_unset else _for_programs(name_of(option), value)
         yield Setting(name, name_of(option), shown, each.origin if each else DEFAULT)
 
 
-def _for_programs(value: Any) -> Any:
+def _for_programs(option: str, value: Any) -> Any:
+    """A value without what is, or may be, a credential."""
     if isinstance(value, list | tuple):
-        return [_for_programs(each) for each in value]
+        return [_for_programs(option, each) for each in value]
     if isinstance(value, bool | int | float):
         return value
     text = str(value)
-    if "://" not in text:
+    if option in SECRETS or option.endswith(_SECRET_ENDINGS):
+        return _HIDDEN
+    if option == "header" and not text.startswith("@"):  # that names a file
+        name, colon, _ = text.partition(":")
+        return f"{name}: {_HIDDEN}" if colon else _HIDDEN
+    if option != "proxy" and "://" not in text:
         return text
     from dlcore.transfer import redact
 

@@ -15,7 +15,9 @@ from dlcore.cli.option_names import Words, words_of
 from dlcore.cli.option_values import Given, given_values, misspelt
 from dlcore.cli.output import tell
 from dlcore.errors import DlcoreError
+from dlcore.printable import quoted
 
+MIN_SECRET_CHARACTERS = 4  # what is shorter may be a word of the message itself
 _QUIET = {"-q", "--quiet"}
 
 
@@ -96,8 +98,23 @@ def _with_origin(refused: click.BadParameter, given: Mapping[str, Given]) -> cli
     source = refused.ctx.get_parameter_source(name) if refused.ctx else None
     if name not in given or source is not click.core.ParameterSource.DEFAULT_MAP:
         return refused
-    told = f"{refused.message} ({given[name].origin})"
+    message = refused.message
+    if refused.param and not isinstance(refused.param.type, click.Path):
+        message = _without_value(message, given[name].value)
+    told = f"{message} ({given[name].origin})"
     return click.BadParameter(told, refused.ctx, refused.param, refused.param_hint)
+
+
+def _without_value(message: str, value: object) -> str:
+    """A refusal without the refused value: somebody may have put a secret in the wrong place."""
+    for text in map(str, value if isinstance(value, list) else [value]):
+        forms = (repr(text), quoted(text), text)
+        start = next((form for form in forms if form and message.startswith(form)), "")
+        rest = message.removeprefix(start)
+        if len(text) >= MIN_SECRET_CHARACTERS and any(form in rest for form in forms):
+            return "The value cannot be used."
+        message = f"The value{rest}" if start else message
+    return message
 
 
 def _advise(error: DlcoreError, given: Mapping[str, Given]) -> None:

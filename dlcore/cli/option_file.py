@@ -1,7 +1,8 @@
 """The configuration file: values of options, for all commands or for one.
 
 Guarantees: a file that another ordinary user could alter is refused before anything of it is used.
-An unknown table or key is refused by name, with its line. No message repeats a value.
+An unknown table or key is refused by name, with its line. No message repeats a value, but for the
+path of a file or a program.
 """
 
 from __future__ import annotations
