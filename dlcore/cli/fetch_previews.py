@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from dlcore.cli.endings import ending_of, show_ending
+from dlcore.cli.fetch_results import told_part
 from dlcore.cli.output import say, show_json
 from dlcore.engine.fetch_preview import FetchPreview, PreviewResult
 from dlcore.engine.target import told
@@ -52,12 +53,14 @@ def _result_for_programs(result: PreviewResult) -> dict[str, object]:
 
 
 def _for_programs(preview: FetchPreview) -> dict[str, object]:
-    return {"dry_run": True, **msgspec.to_builtins(preview)}
+    is_complete = preview.selection is None
+    return {"dry_run": True, **msgspec.to_builtins(preview), "complete": is_complete}
 
 
 def _say(preview: FetchPreview, name: str) -> None:
+    package = f"{name} version {preview.version}{told_part(preview.selection)}"
     say(
-        f"{name} version {preview.version}: {counted(preview.files, 'file')}, "
+        f"{package}: {counted(preview.files, 'file')}, "
         f"{amount(preview.content_bytes)}, to {preview.path}"
     )
     say(

@@ -12,7 +12,7 @@ import msgspec
 from dlcore.cli.endings import ending_of, show_ending
 from dlcore.cli.output import say, show_json
 from dlcore.digests import SHA_256, title
-from dlcore.engine.fetch_into import Fetched
+from dlcore.engine.fetch_into import Fetched, SelectionSize
 from dlcore.engine.fetch_many import FetchResult
 from dlcore.engine.target import told
 from dlcore.engine.units import amount, counted
@@ -76,6 +76,14 @@ def show_results(
     return max((ending_of(error).exit_status for _, error in failed), default=0)
 
 
+def told_part(selection: SelectionSize | None) -> str:
+    """How much of a package a fetch is for, behind the package's name."""
+    if selection is None:
+        return ""
+    package = counted(selection.package_files, "file")
+    return f" ({selection.files} of {package}; not the whole package)"
+
+
 def _result_for_programs(result: FetchResult) -> dict[str, object]:
     if result.fetched:
         return {"what": result.item.shown, **_for_programs(result.fetched)}
@@ -107,8 +115,7 @@ def _say(fetched: Fetched, name: str) -> None:
     how = "" if fetched.verified_by == SHA_256 else f" by {title(fetched.verified_by)}"
     if fetched.is_forgeable:
         how += ", which does not protect against a deliberate forgery,"
-    if part := fetched.selection:
-        name += f" ({part.files} of {counted(part.package_files, 'file')}; not the whole package)"
+    name += told_part(fetched.selection)
     say(
         f"{name}: {amount(fetched.content_bytes)} verified{how} at {fetched.path} "
         f"({amount(fetched.bytes_fetched)} fetched, {amount(fetched.bytes_reused)} reused)"

@@ -19,10 +19,12 @@ from dlcore.disk.writable import check_may_write
 from dlcore.engine.call import Call, FetchItem
 from dlcore.engine.delivering import Package
 from dlcore.engine.event_bus import EventBus
+from dlcore.engine.fetch_into import SelectionSize
 from dlcore.engine.joint_download import JointDownload
 from dlcore.engine.one_byte import read_one_byte
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.preparing import prepare, prepare_many
+from dlcore.engine.selecting import size_of
 from dlcore.engine.target import Standing, Target
 from dlcore.errors import (
     ContentNotFoundError,
@@ -33,6 +35,7 @@ from dlcore.errors import (
     TransferError,
 )
 from dlcore.long_path import plain_path
+from dlcore.manifest import Selection
 from dlcore.store import Store, space_at
 from dlcore.store.present import (
     missing_bytes,
@@ -74,6 +77,7 @@ class FetchPreview(msgspec.Struct, frozen=True):
         objects_to_fetch: Number of objects of which something is missing.
         endpoints: What each endpoint would serve; empty if nothing would be fetched.
         repaired: Paths of what is there and differs, and would be put right or removed.
+        selection: How much of the package would be fetched; None for all of it.
     """
 
     package: str
@@ -88,6 +92,7 @@ class FetchPreview(msgspec.Struct, frozen=True):
     objects_to_fetch: int
     endpoints: dict[str, EndpointAnswer]
     repaired: tuple[str, ...]
+    selection: SelectionSize | None = None
 
 
 class PreviewResult(NamedTuple):
@@ -120,7 +125,8 @@ async def preview_fetch(item: FetchItem, call: Call) -> FetchPreview:
         begun = await prepare(item, _dry(call), bus, stack)
         joint = JointDownload({begun.name: begun.sources}, bus)
         stack.push_async_callback(joint.aclose)
-        return await _Previewing(joint).preview(begun.goal, begun.package, begun.name)
+        preview = await _Previewing(joint).preview(begun.goal, begun.package, begun.name)
+        return _with_selection(preview, begun.selection)
 
 
 async def preview_many(
@@ -139,13 +145,17 @@ async def preview_many(
             try:
                 if error := placing.errors.get(item):
                     raise error
-                found, goal, name, _ = placing.placed[item]
+                found, goal, name, selection = placing.placed[item]
                 package = Package(found.manifest, found.document)
                 preview = await previewing.preview(goal, package, name)
-                results.append(PreviewResult(item, preview))
+                results.append(PreviewResult(item, _with_selection(preview, selection)))
             except DlcoreError as error:
                 results.append(PreviewResult(item, error=error))
         return results
+
+
+def _with_selection(preview: FetchPreview, selection: Selection | None) -> FetchPreview:
+    return msgspec.structs.replace(preview, selection=size_of(selection))
 
 
 def _dry(call: Call) -> Call:

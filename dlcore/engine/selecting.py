@@ -69,13 +69,17 @@ def name_of_selection(name: str) -> str:
     return f"{name} (selected files)"
 
 
+def size_of(selection: Selection | None) -> SelectionSize | None:
+    """How much of a package is selected; None if nothing is left out."""
+    if selection is None:
+        return None
+    package = selection.package
+    return SelectionSize(len(selection.manifest.files), len(package.files), package.content_bytes)
+
+
 def with_selection(fetched: Fetched, selection: Selection | None) -> Fetched:
     """The result of a fetch, with how much of the package it is."""
-    if selection is None:
-        return fetched
-    package = selection.package
-    part = SelectionSize(len(selection.manifest.files), len(package.files), package.content_bytes)
-    return msgspec.structs.replace(fetched, selection=part)
+    return msgspec.structs.replace(fetched, selection=size_of(selection))
 
 
 def selected(found: Found, selection: Selection) -> Found:

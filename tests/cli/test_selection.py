@@ -50,6 +50,25 @@ def test_only_the_files_that_match_are_fetched(
     assert done["bytes_fetched"] == done["content_bytes"] == sum(700 + n for n in (0, 1, 2, 4, 5))
 
 
+def test_a_dry_run_tells_that_it_is_not_the_whole_package(
+    source: Path, here: Here, tmp_path: Path
+) -> None:
+    """Fault: a dry run of some files looks like one of the package. dlcore tells how many."""
+    asked = ("fetch", "ABC00077", "--from", tmp_path / "site", "-o", tmp_path / "to", "--dry-run")
+    patterns = ("--include", "*.inf")
+    told = here(*asked, *patterns).out
+    assert "ABC00077 version 1 (6 of 9 files; not the whole package): 6 files" in told
+    foretold = here(*asked, *patterns, "--json").document
+    assert foretold["complete"] is False
+    done = here(*asked[:-1], *patterns, "--json").document
+    assert foretold["selection"] == done["selection"]
+    (many, _) = here(*asked, "ABC00078", *patterns, "--json").document
+    assert (many["complete"], many["selection"]) == (False, done["selection"])
+    foretold = here(*asked, "--json").document
+    assert (foretold["complete"], foretold["selection"]) == (True, None)
+    assert "not the whole" not in here(*asked).out
+
+
 def test_a_gateway_is_asked_for_those_bytes_alone(source: Path, here: Here, tmp_path: Path) -> None:
     """In the gateway's storage the files are in the middle of one object."""
     with served(tmp_path / "site", tmp_path / "emulator") as gateway:
