@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from dlcore.cli.endings import ending_of, show_ending
-from dlcore.cli.fetch_results import told_part
+from dlcore.cli.fetch_results import told_part, told_proof
 from dlcore.cli.output import say, show_json
 from dlcore.engine.fetch_preview import FetchPreview, PreviewResult
 from dlcore.engine.target import told
@@ -64,7 +64,7 @@ def _say(preview: FetchPreview, name: str) -> None:
         f"{amount(preview.content_bytes)}, to {preview.path}"
     )
     say(
-        f"  {amount(preview.bytes_present)} there and verified, "
+        f"  {amount(preview.bytes_present)} there and verified{told_proof(preview.verified_by)}, "
         f"{amount(preview.bytes_to_fetch)} to fetch"
     )
     if preview.room_bytes:

@@ -11,7 +11,7 @@ import msgspec
 
 from dlcore.cli.endings import ending_of, show_ending
 from dlcore.cli.output import say, show_json
-from dlcore.digests import SHA_256, title
+from dlcore.digests import FORGEABLE, SHA_256, title
 from dlcore.engine.fetch_into import Fetched, SelectionSize
 from dlcore.engine.fetch_many import FetchResult
 from dlcore.engine.target import told
@@ -84,6 +84,13 @@ def told_part(selection: SelectionSize | None) -> str:
     return f" ({selection.files} of {package}; not the whole package)"
 
 
+def told_proof(algorithm: str) -> str:
+    """By which digests content is verified, and what is wrong with them; empty for SHA-256."""
+    how = "" if algorithm == SHA_256 else f" by {title(algorithm)}"
+    is_weak = algorithm in FORGEABLE
+    return f"{how}, which does not protect against a deliberate forgery" if is_weak else how
+
+
 def _result_for_programs(result: FetchResult) -> dict[str, object]:
     if result.fetched:
         return {"what": result.item.shown, **_for_programs(result.fetched)}
@@ -112,9 +119,8 @@ def _say_many(all_of_them: Sequence[Fetched]) -> None:
 
 
 def _say(fetched: Fetched, name: str) -> None:
-    how = "" if fetched.verified_by == SHA_256 else f" by {title(fetched.verified_by)}"
-    if fetched.is_forgeable:
-        how += ", which does not protect against a deliberate forgery,"
+    how = told_proof(fetched.verified_by)
+    how += "," if "," in how else ""  # the clause ends before the place
     name += told_part(fetched.selection)
     say(
         f"{name}: {amount(fetched.content_bytes)} verified{how} at {fetched.path} "

@@ -111,7 +111,7 @@ async def fetch_into(
         fetching.fetched,
         path=str(plain_path(goal.path)),
         repaired=repaired,
-        verified_by=_decisive_algorithm(package.manifest),
+        verified_by=decisive_algorithm(package.manifest),
     )
 
 
@@ -146,7 +146,7 @@ def target_of(
     return OwnFolder(folder, deliveries, keeps_all=keeps_all)
 
 
-def _decisive_algorithm(manifest: Manifest) -> str:
+def decisive_algorithm(manifest: Manifest) -> str:
     """What verified the content: of foreign files, the weakest algorithm of their publisher."""
     given = [item.whole for item in manifest.objects if item.given]
     return min(given, key=strength).algorithm if given else SHA_256

@@ -19,7 +19,7 @@ from dlcore.disk.writable import check_may_write
 from dlcore.engine.call import Call, FetchItem
 from dlcore.engine.delivering import Package
 from dlcore.engine.event_bus import EventBus
-from dlcore.engine.fetch_into import SelectionSize
+from dlcore.engine.fetch_into import SelectionSize, decisive_algorithm
 from dlcore.engine.joint_download import JointDownload
 from dlcore.engine.one_byte import read_one_byte
 from dlcore.engine.policy import EnginePolicy
@@ -77,6 +77,7 @@ class FetchPreview(msgspec.Struct, frozen=True):
         objects_to_fetch: Number of objects of which something is missing.
         endpoints: What each endpoint would serve; empty if nothing would be fetched.
         repaired: Paths of what is there and differs, and would be put right or removed.
+        verified_by: The digests that decide, as of `Fetched`.
         selection: How much of the package would be fetched; None for all of it.
     """
 
@@ -92,6 +93,7 @@ class FetchPreview(msgspec.Struct, frozen=True):
     objects_to_fetch: int
     endpoints: dict[str, EndpointAnswer]
     repaired: tuple[str, ...]
+    verified_by: str
     selection: SelectionSize | None = None
 
 
@@ -200,6 +202,7 @@ class _Previewing:
             objects_to_fetch=len(missing),
             endpoints=endpoints,
             repaired=tuple(dict.fromkeys(item.path for item in look.bad)),
+            verified_by=decisive_algorithm(manifest),
         )
 
     def _room_bytes(self, goal: Target, package: Package) -> int:

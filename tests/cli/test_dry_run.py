@@ -167,6 +167,34 @@ def test_a_file_at_a_url_is_foretold(here: Here, tmp_path: Path) -> None:
             shutil.rmtree(to)
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "proof"),
+    [
+        ("sha-1", " by SHA-1, which does not protect against a deliberate forgery"),
+        ("sha-256", ""),
+        ("sha-512", " by SHA-512"),
+    ],
+)
+def test_what_verifies_a_file_is_foretold(
+    here: Here, tmp_path: Path, algorithm: str, proof: str
+) -> None:
+    """Fault: a file has only a digest that can be forged. A dry run says so, as the fetch does."""
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "file.bin").write_bytes(b"content")
+    digest = hashlib.new(algorithm.replace("-", ""), b"content").hexdigest()
+    with python_server(tmp_path / "www") as url:
+        known = ("--checksum", f"{algorithm}={digest}", "-o", tmp_path / "to")
+        asked = ("fetch", f"{url}/file.bin", *known)
+        assert (
+            f"0 bytes there and verified{proof}, 7 bytes to fetch" in here(*asked, "--dry-run").out
+        )
+        foretold = here(*asked, "--dry-run", "--json").document["verified_by"]
+        assert foretold == here(*asked, "--json").document["verified_by"] == algorithm
+        assert (
+            f"7 bytes there and verified{proof}, 0 bytes to fetch" in here(*asked, "--dry-run").out
+        )
+
+
 def test_publishing_is_foretold_and_comes_to_that(
     here: Here, tmp_path: Path, unchanged: None
 ) -> None:
