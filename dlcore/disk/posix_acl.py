@@ -21,7 +21,8 @@ _NO_LIST: Final = frozenset({errno.ENODATA, errno.ENOTSUP, errno.ENOSYS})
 _HEADER: Final = struct.Struct("<I")
 _ENTRY: Final = struct.Struct("<HHI")  # tag, permissions, id
 _VERSION: Final = 2
-_USER, _GROUP = 0x02, 0x08  # named ones; the others are in the mode
+_USER, _GROUP = 0x02, 0x08  # named ones
+_OWN_GROUP: Final = 0x04
 _WRITE: Final = 0x02
 
 
@@ -64,17 +65,40 @@ def named_writers(access_list: bytes) -> Writers:
     Raises:
         ValueError: It is no access list.
     """
-    if not access_list:
-        return Writers(frozenset(), frozenset())
-    try:
-        (version,) = _HEADER.unpack_from(access_list)
-        entries = list(_ENTRY.iter_unpack(access_list[_HEADER.size :]))
-    except struct.error as error:
-        raise ValueError(f"no access list: {error}") from None
-    if version != _VERSION:
-        raise ValueError(f"an access list of version {version}")
+    entries = _entries(access_list)
     named = {
         kind: frozenset(who for tag, rights, who in entries if tag == kind and rights & _WRITE)
         for kind in (_USER, _GROUP)
     }
     return Writers(named[_USER], named[_GROUP])
+
+
+def mode_without_mask(mode: int, access_list: bytes) -> int:
+    """A mode whose bits of the group are rights of the group alone, for a place without the list.
+
+    Args:
+        mode: As the system tells it.
+        access_list: As `access_list_of` returns it.
+
+    Raises:
+        ValueError: It is no access list.
+    """
+    of_group = [rights for tag, rights, _ in _entries(access_list) if tag == _OWN_GROUP]
+    return mode & ~0o070 | mode & of_group[0] << 3 if of_group else mode
+
+
+def _entries(access_list: bytes) -> list[tuple[int, int, int]]:
+    """Tag, rights and id of each entry."""
+    if not access_list:
+        return []
+    try:
+        (version,) = _HEADER.unpack_from(access_list)
+        entries = [
+            (tag, rights, who)
+            for tag, rights, who in _ENTRY.iter_unpack(access_list[_HEADER.size :])
+        ]
+    except struct.error as error:
+        raise ValueError(f"no access list: {error}") from None
+    if version != _VERSION:
+        raise ValueError(f"an access list of version {version}")
+    return entries

@@ -22,6 +22,8 @@ if sys.platform == "win32":
 
     Right = bytes  # an access list, as `windows_security.access_list_of` returns it
 else:
+    from dlcore.disk.posix_acl import access_list_of, mode_without_mask
+
     Right = int  # permission bits, as `stat.S_IMODE` gives them
 
 
@@ -119,7 +121,7 @@ else:
         root = mode
         with contextlib.suppress(FileNotFoundError):
             status = target.lstat()
-            root = stat.S_IMODE(status.st_mode)
+            root = mode_without_mask(stat.S_IMODE(status.st_mode), access_list_of(target))
             if status.st_uid != os.geteuid():
                 root &= mode
         root |= stat.S_IRWXU  # without its owner's rights the folder could not be moved

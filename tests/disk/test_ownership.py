@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.disk.ownership import check_unalterable, check_way
+from dlcore.disk.rights import rights_of_new_folder
 from dlcore.errors import OwnershipError
 from tests.users import ADVERSARY, ORDINARY, folder_of, give, needs_root, run_as
 
@@ -138,6 +139,20 @@ def test_a_place_that_an_access_list_lets_others_write_to_is_refused() -> None:
         refuse(folder, "is writable by others")
         with pytest.raises(OwnershipError, match="is writable by others"):
             check_unalterable(file)
+
+
+@needs_root
+@pytest.mark.skipif(sys.platform != "linux", reason="access lists as Linux stores them")
+def test_the_mask_of_an_access_list_is_not_taken_for_rights_of_the_group(tmp_path: Path) -> None:
+    """Fault: a package replaces a folder with an access list. Its group gets no more rights."""
+    target = tmp_path / "target"
+    target.mkdir(mode=0o755)
+    try:
+        os.setxattr(target, "system.posix_acl_access", access_list((USER, 7, ADVERSARY)))
+    except OSError:
+        pytest.skip("this file system has no access lists")
+    assert stat.S_IMODE(target.stat().st_mode) == 0o775
+    assert rights_of_new_folder(target, tmp_path).root == 0o755
 
 
 def test_a_link_in_the_place_of_the_state_folder_is_refused(tmp_path: Path) -> None:
