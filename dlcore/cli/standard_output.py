@@ -40,9 +40,7 @@ def check_one_file(what: tuple[str, ...], *, is_taken: bool) -> None:
     if len(what) != 1 or not Wanted(what[0]).is_url:
         raise click.UsageError("-o - is for one file at a URL: name a folder with -o")
     if is_taken:
-        raise click.UsageError(
-            "-o - excludes --json, --dry-run and --events (without a file)"
-        )
+        raise click.UsageError("-o - excludes --json, --dry-run and --events (without a file)")
 
 
 @contextlib.contextmanager
