@@ -71,7 +71,16 @@ class OwnFolder:
             if is_there:
                 self._check_replaceable(manifest, bad)
             self._check_replaced(manifest)
-            return Look(Standing.REPAIRABLE if is_there else Standing.NOTHING, tuple(bad))
+            standing = Standing.REPAIRABLE if is_there else Standing.NOTHING
+            return Look(standing, self._changed(manifest, bad))
+
+    def _changed(self, manifest: Manifest, bad: list[Bad]) -> tuple[Bad, ...]:
+        """What differs, without files of this version that dlcore was never asked to put here."""
+        put = self._delivered()
+        if put is None or (put.package, put.version) != (manifest.package_id, manifest.version):
+            return tuple(bad)
+        known = put.files | put.folders
+        return tuple(each for each in bad if each.reason != Reason.MISSING or each.path in known)
 
     def _is_of_another(self) -> bool:
         """Whether another user owns any of it: right now, it may be altered the moment after."""

@@ -80,7 +80,8 @@ class Look(NamedTuple):
 
     Attributes:
         standing: What it is.
-        bad: What differs from the manifest, if it is repairable.
+        bad: What differs from the manifest, if it is repairable; without what an
+            earlier delivery of the same version left out.
     """
 
     standing: Standing

@@ -138,3 +138,14 @@ def test_patterns_are_not_for_a_file_at_a_url(source: Path, here: Here, tmp_path
     ended = here("fetch", (source / "big.wim").as_uri(), *options, "--json")
     assert (ended.status, ended.error["code"]) == (2, "config")
     assert "is a single file" in ended.error["message"]
+
+
+def test_files_that_were_not_selected_before_are_not_called_different(
+    source: Path, here: Here, tmp_path: Path
+) -> None:
+    fetch = ("fetch", "ABC00077", "--from", tmp_path / "site", "-o", tmp_path / "to", "--json")
+    assert here(*fetch, "--include", "no.txt").status == 0
+    assert here(*fetch, "--dry-run").document["repaired"] == []
+    assert here(*fetch).document["repaired"] == []
+    (tmp_path / "to" / "big.wim").unlink()
+    assert here(*fetch).document["repaired"] == ["big.wim"]
