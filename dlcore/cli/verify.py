@@ -21,7 +21,7 @@ from dlcore.engine.units import amount, counted
 from dlcore.errors import ConfigError, IntegrityError, NotFoundError
 from dlcore.long_path import long_path
 from dlcore.model import CATALOG_KEY, Manifest
-from dlcore.store import verify_tree
+from dlcore.store import Bad, Reason, verify_tree
 
 if TYPE_CHECKING:
     from dlcore.publish import SiteFault
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 MAX_NAMED_FILES = 5  # of a fault, in words: a pack object may hold thousands
+_HAVE_A_PLACE = (Reason.MISMATCH, Reason.LONGER, Reason.UNCHECKED)  # others are of all of a file
+_WHOLE = (Reason.MISSING, Reason.UNEXPECTED)
 KEPT = "manifest.json"  # beside the content of a package in a state directory
 
 
@@ -75,11 +77,12 @@ def command(
 def _check_folder(folder: Path, manifest: Manifest, *, quiet: bool, as_json: bool) -> int:
     with contextlib.closing(open_view(quiet=quiet)) as view:
         total_bytes = manifest.content_bytes
-        bad = verify_tree(
+        found = verify_tree(
             folder, manifest, progress=lambda done: view.progress("read", done, total_bytes)
         )
+    bad = _without_folders(found)
     for item in bad:
-        _log.error("%s: %s at offset %d", item.path, item.reason.value, item.offset_bytes)
+        _log.error("%s", _told(item))
     if as_json:
         show_json(
             {
@@ -93,13 +96,33 @@ def _check_folder(folder: Path, manifest: Manifest, *, quiet: bool, as_json: boo
         )
     else:
         for item in bad:
-            say(f"{item.path}: {item.reason.value} at offset {item.offset_bytes}")
+            say(_told(item))
         verdict = counted(len(bad), "fault") if bad else "all verified"
         say(
             f"{manifest.package_id} version {manifest.version}: "
             f"{counted(len(manifest.files), 'file')}, {amount(total_bytes)}: {verdict}"
         )
     return IntegrityError.exit_status if bad else 0
+
+
+def _without_folders(found: list[Bad]) -> list[Bad]:
+    """The differences, without folders that lack, or have, no more than what is named in them."""
+    folders = {
+        (item.path[:end], item.reason)
+        for item in found
+        for end, character in enumerate(item.path)
+        if character == "/"
+    }
+    return [
+        item
+        for item in found
+        if item.reason not in _WHOLE or (item.path, item.reason) not in folders
+    ]
+
+
+def _told(item: Bad) -> str:
+    place = f" at offset {item.offset_bytes}" if item.reason in _HAVE_A_PLACE else ""
+    return f"{item.path}: {item.reason.value}{place}"
 
 
 def _check_site(
@@ -132,11 +155,15 @@ def _check_site(
 
 
 def _in_words(fault: SiteFault) -> str:
+    from dlcore.publish import Wrong
+
     package = f"{fault.package_id}: " if fault.package_id else ""
     text = f"{package}{fault.key}: {fault.wrong.value}"
     if fault.blocks is not None:
+        if fault.wrong is Wrong.MISMATCH:
+            text += f" at offset {fault.offset_bytes}"
         first, end = fault.blocks
-        text += f" at offset {fault.offset_bytes} (blocks {first} to {end - 1})"
+        text += f" (block {first})" if end - first == 1 else f" (blocks {first} to {end - 1})"
     if fault.files:
         more = len(fault.files) - MAX_NAMED_FILES
         text += f": {', '.join(fault.files[:MAX_NAMED_FILES])}"

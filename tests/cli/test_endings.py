@@ -155,14 +155,18 @@ def test_a_verify_that_finds_faults_is_status_7_and_names_each(
         file.write(b"wrong")
     (folder / "empty").unlink()
     (folder / stray).touch()
+    (folder / "also" / "deep").mkdir(parents=True)
+    (folder / "also" / "deep" / "file").touch()
     ended = here("verify", folder, *options)
     assert ended.status == 7
     assert ended.document["verified"] is False
     found = {(bad["path"], bad["offset_bytes"], bad["reason"]) for bad in ended.document["bad"]}
     assert {("same.bin", 2 << 20, "mismatch"), ("empty", 0, "missing")} <= found
-    assert len(found) == 3
+    assert ("also/deep/file", 0, "unexpected") in found
+    assert len(found) == 4, "a folder is no fault beside the file in it"
     plain = here("verify", folder, *options[:-1])
     assert "same.bin: mismatch at offset 2097152" in plain.out
+    assert {"empty: missing", "also/deep/file: unexpected"} <= set(plain.out.splitlines())
     assert (plain.status, plain.err) == (7, "")
 
 
@@ -190,7 +194,7 @@ def test_a_site_with_faults_is_status_7_and_names_each_and_repair_mends_it(
     plain = here("verify", published)
     assert plain.status == 7
     assert (
-        f"ABC00002: objects/{broken.name}: mismatch at offset 1048576 (blocks 1 to 1): large.bin"
+        f"ABC00002: objects/{broken.name}: mismatch at offset 1048576 (block 1): large.bin"
     ) in plain.out
     assert "objects/old: not needed by any package (not a fault)" in plain.out
     mend = ("publish", site.source("ABC00002"), "--package-id", "ABC00002", "--to", published)
