@@ -72,7 +72,8 @@ def show_results(
     for result, error in failed:
         show_ending(ending_of(error), error, as_json=False, about=result.item.shown)
     if failed and not (as_json or says_nothing):
-        say(f"{len(failed)} of {counted(len(results), 'item')} failed")
+        of_all = f" of {len(results)}" if len(results) > 1 else ""
+        say(f"{len(failed)}{of_all} {'items' if of_all else 'item'} failed")
     return max((ending_of(error).exit_status for _, error in failed), default=0)
 
 

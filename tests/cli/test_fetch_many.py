@@ -274,6 +274,14 @@ def test_a_list_of_checksums_that_nothing_would_use_is_refused(
     assert not (tmp_path / "to").exists()
 
 
+def test_one_item_that_fails_is_not_counted_as_one_of_one(
+    here: Here, site: Site, tmp_path: Path
+) -> None:
+    (tmp_path / "list").write_text("ABC00009\n")
+    ended = here("fetch", "-i", tmp_path / "list", "--from", site.published, "-o", tmp_path / "to")
+    assert (ended.status, ended.out) == (4, "1 item failed\n")
+
+
 def test_people_are_told_of_each(here: Here, site: Site, tmp_path: Path) -> None:
     ended = here("fetch", "ABC00003", "ABC00009", "--from", site.published, "-o", tmp_path / "to")
     assert ended.status == 4
