@@ -16,6 +16,7 @@ from dlcore.engine.events import Event
 from dlcore.engine.fetch_ending import ending_told
 from dlcore.engine.fetch_into import Fetched, fetch_into
 from dlcore.engine.joint_download import JointDownload
+from dlcore.engine.new_folders import removed_if_empty
 from dlcore.engine.preparing import prepare
 from dlcore.engine.selecting import patterns_of, with_selection
 from dlcore.engine.site import NamedSite
@@ -115,5 +116,6 @@ async def fetch(
             {begun.name: begun.sources}, bus, retry, cap_bytes_per_s, access.timeout_s
         )
         stack.push_async_callback(joint.aclose)
-        fetched = await fetch_into(begun.goal, begun.package, joint, begun.name, wait_s=wait_s)
+        with removed_if_empty([begun.goal.path.parent]):
+            fetched = await fetch_into(begun.goal, begun.package, joint, begun.name, wait_s=wait_s)
         return with_selection(fetched, begun.selection)

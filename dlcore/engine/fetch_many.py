@@ -18,6 +18,7 @@ from dlcore.engine.events import Event
 from dlcore.engine.fetch_ending import ending_told
 from dlcore.engine.fetch_into import Fetched, fetch_into
 from dlcore.engine.joint_download import JointDownload
+from dlcore.engine.new_folders import removed_if_empty
 from dlcore.engine.placing import Placing
 from dlcore.engine.preparing import MAX_AT_ONCE, prepare_many
 from dlcore.engine.selecting import patterns_of, with_selection
@@ -116,7 +117,8 @@ async def fetch_many(
         count.joint = joint
         stack.push_async_callback(joint.aclose)
         jobs = [_fetched(placing, item, joint, wait_s) for item in wanted]
-        results = await side_by_side(jobs, MAX_AT_ONCE)
+        with removed_if_empty({each.goal.path.parent for each in placing.placed.values()}):
+            results = await side_by_side(jobs, MAX_AT_ONCE)
         count.errors = [f"{r.item.shown}: {r.error.message}" for r in results if r.error]
         return results
 

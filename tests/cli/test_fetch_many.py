@@ -247,6 +247,22 @@ def test_files_of_a_list_keep_the_folders_that_it_names(here: Here, tmp_path: Pa
     assert [item["bytes_fetched"] for item in again.document] == [0, 0, 0]
 
 
+def test_a_fetch_of_which_all_fails_leaves_no_folder(here: Here, tmp_path: Path) -> None:
+    """Fault: the files of a list are not what it says. dlcore leaves no empty folder for them."""
+    served = tmp_path / "served"
+    (served / "sub").mkdir(parents=True)
+    (served / "sub" / "tool.zip").write_bytes(b"wrong")
+    (served / "SUMS").write_text(f"{WRONG}  sub/tool.zip\n")
+    (tmp_path / "mine").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    with python_server(served) as url:
+        one = (f"{url}/sub/tool.zip", "--sha256", WRONG)
+        for what in (("--checksums", f"{url}/SUMS"), one):
+            for folder in ("to/deep", "mine"):
+                assert here("fetch", *what, "-o", tmp_path / folder).status == 7
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_list_of_checksums_that_is_not_there_is_not_found(here: Here, tmp_path: Path) -> None:
     with python_server(tmp_path) as url:
         ended = here("fetch", "--checksums", f"{url}/SUMS", "-o", tmp_path / "to", "--json")
