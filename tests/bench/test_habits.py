@@ -17,11 +17,6 @@ from bench.rivals.tools import RIVALS
 pytestmark = pytest.mark.posix_only(reason="commands are run by the shell of POSIX")
 HABITS = (*THIRTY, *OF_TWO)
 SMALL = {"tool.zip": 90_001, "other.zip": 30_001, "notes.txt": 4321, "large.img": 400_001}
-MISSING = {
-    "With the time that the file has at the server",
-    "A time limit for a server that stalls: an error, and no hang",
-}
-"""What dlcore does not do yet."""
 LIES = {
     "nothing": "true",
     "nothing, and says so": "false",
@@ -95,7 +90,7 @@ def test_a_private_bucket_is_for_who_signs() -> None:
 
 @pytest.mark.parametrize(
     "habit",
-    [habit for habit in HABITS if not habit.is_slow and habit.name not in MISSING],
+    [habit for habit in HABITS if not habit.is_slow],
     ids=lambda habit: habit.name,
 )
 def test_dlcore_has_the_habit(habit: Habit, supplies: Supplies, tmp_path: Path) -> None:
@@ -107,7 +102,6 @@ def test_dlcore_has_the_habit(habit: Habit, supplies: Supplies, tmp_path: Path) 
 def test_there_are_thirty_that_three_have_and_each_has_a_name_and_a_line_of_dlcore() -> None:
     assert len(THIRTY) == 30
     assert len({habit.name for habit in HABITS}) == len(HABITS)
-    assert {habit.name for habit in HABITS} >= MISSING
     rivals = [rival.name for rival in RIVALS if rival.name != "dlcore"]
     for habit in THIRTY:
         assert sum(name in habit.lines for name in rivals) >= 3, habit.name
