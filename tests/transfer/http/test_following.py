@@ -6,11 +6,13 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from dlcore.errors import Fault, TransferError
 from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.readers import read_document, read_range
+from dlcore.transfer.http.response import Redirect
 from dlcore.transfer.sink import SinkWriter
 from tests.transfer.hostile import AGAIN, Hostile, Script, hostile
 from tests.transfer.responses import ASKED, END, START, TOTAL, partial, status
@@ -157,3 +159,8 @@ async def test_other_clients_follow_no_redirect() -> None:
             await fetch(client, server)
         await client.aclose()
     assert len(server.requests) == 1
+
+
+def test_a_redirect_that_is_printed_shows_no_credential() -> None:
+    headers = CIMultiDictProxy(CIMultiDict({"Location": "https://b/f?sig=canary"}))
+    assert repr(Redirect("https://a/f?sig=canary", headers)) == "<a redirect of https://a/f?***>"
