@@ -59,6 +59,16 @@ def plain_text(text: str) -> str:
     return unmarked(text) if sys.platform == "win32" else text
 
 
+def shown(path: Path, *, platform: str = sys.platform) -> str:
+    r"""A path as messages show it.
+
+    On Windows no name has a question mark: it is a mistyped URL, whose query may hold a secret.
+    """
+    text = plain_text(str(path))
+    before, query, _ = text.partition("?")
+    return f"{before}?***" if query and platform == "win32" else text
+
+
 def why_no_folder(path: Path) -> str:
     """Why a path cannot be that of a folder on Windows; empty if it can be, and elsewhere."""
     return why_no_folder_on_windows(str(path)) if sys.platform == "win32" else ""

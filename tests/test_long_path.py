@@ -17,6 +17,7 @@ from dlcore.long_path import (
     plain_path,
     plain_text,
     rooted,
+    shown,
     unmarked,
     why_no_folder,
     why_no_folder_on_windows,
@@ -50,6 +51,14 @@ def test_the_mark_comes_off_again(path: str) -> None:
 @given(PATHS, NAMES)
 def test_what_is_joined_to_a_marked_folder_is_marked(path: str, name: str) -> None:
     assert ntpath.join(marked(path), name) == marked(ntpath.join(path, name))
+
+
+def test_what_no_name_on_windows_has_is_not_shown() -> None:
+    r"""Fault: somebody mistypes a signed URL, which Windows takes for a path. dlcore hides it."""
+    mistyped = Path("https:/host.invalid/f?sig=SECRET")
+    assert shown(mistyped, platform="win32").endswith("?***")
+    assert shown(mistyped, platform="linux") == str(mistyped)
+    assert shown(Path("a/b"), platform="win32") == str(Path("a/b"))
 
 
 def test_a_message_is_told_without_marks() -> None:

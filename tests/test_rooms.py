@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "printable": set(),
     "text_files": set(),
     "spelling": set(),
-    "disk": {"errors"},
+    "disk": {"errors", "long_path"},
     "native": {"errors", "disk"},
     "manifest": {"long_path", "errors", "model", "package_ids", "printable", "digests"},
     "tasksequence": {"errors", "model", "package_ids", "printable"},

@@ -11,6 +11,7 @@ from pathlib import Path
 from dlcore.disk import system
 from dlcore.disk.windows_errors import INVALID_NAME, SHARING_VIOLATION
 from dlcore.errors import DiskFullError, StorageError
+from dlcore.long_path import shown
 
 _RUN_AGAIN = "What was verified is kept: run again."
 _MAKE_ROOM = "What was verified is kept: make room and run again."
@@ -80,7 +81,7 @@ def storage_error(
         space: What to add if the disk is full.
         remedy: What to do; if empty, it depends on the error.
     """
-    message = f"cannot {doing}: {error.strerror or error}: {path}"
+    message = f"cannot {doing}: {error.strerror or error}: {shown(path)}"
     if error.errno in _FULL:
         return DiskFullError(message + space, path=path, remedy=remedy or _MAKE_ROOM)
     return StorageError(message, path=path, remedy=remedy or _remedy(error))

@@ -10,7 +10,6 @@ from dlcore.long_path import long_path
 from dlcore.manifest import Described
 from dlcore.model import Manifest
 from dlcore.package_ids import LOCAL_ID
-from dlcore.transfer import redact_named
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -36,6 +35,8 @@ def load_described(path: Path) -> tuple[Described, bytes]:
     try:
         document = long_path(path).read_bytes()
     except FileNotFoundError:
+        from dlcore.transfer import redact_named  # late: HTTP takes long to import
+
         shown = redact_named(str(path))
         raise NotFoundError(f"{shown} does not exist", remedy="Check the path.") from None
     except OSError as error:

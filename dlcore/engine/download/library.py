@@ -26,7 +26,7 @@ from dlcore.errors import (
     StorageError,
     TransferError,
 )
-from dlcore.long_path import long_path
+from dlcore.long_path import long_path, shown
 from dlcore.model import Catalog, CatalogEntry, Manifest, manifest_key
 from dlcore.spelling import IDS, hint
 from dlcore.store import Store
@@ -220,5 +220,6 @@ def read_if_there(path: Path, limit_bytes: int) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror}", path=path) from error
+        message = f"{shown(path)} cannot be read: {error.strerror}"
+        raise StorageError(message, path=path) from error
     return document if len(document) <= limit_bytes else None
