@@ -199,12 +199,10 @@ def command(
         if events_format:
             raise click.UsageError("--dry-run has no events")
         named = NamedSite(sources, catalog, catalog_sha256, trust_root)
-        records = Deliveries(users_deliveries())
         asked = patience(access.timeout_s, None)
+        records = Deliveries(users_deliveries())
         call = Call(named, access, folder, records, patterns_of(include, exclude), asked)
-        if one:
-            return show_preview(run_async(preview_fetch(one, call)), as_json=as_json)
-        return show_previews(run_async(preview_many(items, checksums, call)), as_json=as_json)
+        return _previewed(one, items, checksums, call, as_json=as_json)
     common: dict[str, Any] = {
         "endpoints": sources,
         "catalog": catalog,
@@ -231,6 +229,14 @@ def command(
             results = run_async(shown_by(many, are_many=are_many))
             show = partial(show_results, results, is_verbose=is_verbose())
     return show(as_json=as_json, says_nothing=tells_events or quiet)
+
+
+def _previewed(
+    one: FetchItem | None, items: list[FetchItem], checksums: str, call: Call, *, as_json: bool
+) -> int:
+    if one:
+        return show_preview(run_async(preview_fetch(one, call)), as_json=as_json)
+    return show_previews(run_async(preview_many(items, checksums, call)), as_json=as_json)
 
 
 async def _fetch_one(item: FetchItem, **common: Any) -> Fetched:
