@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -121,7 +122,7 @@ def _settings(
     for option in configurable(found.command.params):
         each = given.get(option.name or "")
         value = each.value if each else option.get_default(found.context)
-        is_unset = value is None or "UNSET" in repr(value)
+        is_unset = value is None or (each is None and isinstance(value, enum.Enum))  # click's mark
         shown = None if is_unset else _for_programs(name_of(option), value)
         yield Setting(name, name_of(option), shown, each.origin if each else DEFAULT)
 

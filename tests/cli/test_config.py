@@ -314,3 +314,10 @@ def test_the_file_is_where_the_system_keeps_such_files(monkeypatch: pytest.Monke
     assert place_of({"DLCORE_CONFIG": "/named"}) == Path("/named")
     assert place_of(os.environ).name == "config.toml"
     assert place_of(os.environ).parent.name == "dlcore"
+
+
+def test_a_value_that_reads_like_none_is_shown(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DLCORE_FETCH_NAME", "UNSET")
+    rows = here("config", "show", "fetch", "--json").document["options"]
+    shown = {row["option"]: row["value"] for row in rows}
+    assert (shown["name"], shown["output"]) == ("UNSET", None)
