@@ -76,9 +76,9 @@ if TYPE_CHECKING:
     from dlcore.deployment import Undecided as Undecided
     from dlcore.deployment import load_deployment as load_deployment
     from dlcore.deployment import parse_rate as parse_rate
-    from dlcore.engine.access import Access as Access
-    from dlcore.engine.call import FetchItem as FetchItem
     from dlcore.engine.client import Client as Client
+    from dlcore.engine.documents.manifests import load_manifest as load_manifest
+    from dlcore.engine.documents.republished import Republication as Republication
     from dlcore.engine.download.packages import Retry as Retry
     from dlcore.engine.events import BlockRejected as BlockRejected
     from dlcore.engine.events import DigestFromServer as DigestFromServer
@@ -111,19 +111,19 @@ if TYPE_CHECKING:
     from dlcore.engine.events import StepWaiting as StepWaiting
     from dlcore.engine.events import WaitingForNetwork as WaitingForNetwork
     from dlcore.engine.events import encode as _encode_event
-    from dlcore.engine.fetch import fetch as fetch
-    from dlcore.engine.fetch_into import Fetched as Fetched
-    from dlcore.engine.fetch_into import SelectionSize as SelectionSize
-    from dlcore.engine.fetch_many import FetchResult as FetchResult
-    from dlcore.engine.fetch_many import fetch_many as fetch_many
+    from dlcore.engine.fetching.access import Access as Access
+    from dlcore.engine.fetching.call import FetchItem as FetchItem
+    from dlcore.engine.fetching.fetch import fetch as fetch
+    from dlcore.engine.fetching.fetch_into import Fetched as Fetched
+    from dlcore.engine.fetching.fetch_into import SelectionSize as SelectionSize
+    from dlcore.engine.fetching.fetch_many import FetchResult as FetchResult
+    from dlcore.engine.fetching.fetch_many import fetch_many as fetch_many
     from dlcore.engine.gather import preflight as preflight
-    from dlcore.engine.manifests import load_manifest as load_manifest
     from dlcore.engine.outcomes import RateOrigin as RateOrigin
     from dlcore.engine.outcomes import RunOutcome as RunOutcome
     from dlcore.engine.outcomes import SkipReason as SkipReason
     from dlcore.engine.outcomes import StepOutcome as StepOutcome
     from dlcore.engine.report import Report as Report
-    from dlcore.engine.republished import Republication as Republication
     from dlcore.engine.resume import Resume as Resume
     from dlcore.engine.run import run_sequence as run_sequence
     from dlcore.engine.session import Session as Session
@@ -224,7 +224,7 @@ _PUBLIC = {
         "Deployment DeploymentOptions Download Launch LaunchSettings TransferSettings "
         "TrustSettings Undecided load_deployment parse_rate"
     ),
-    "engine.access": "Access",
+    "engine.fetching.access": "Access",
     "engine.client": "Client",
     "engine.download.downloads": "Retry",
     "engine.events": (
@@ -235,15 +235,15 @@ _PUBLIC = {
         "StepInterrupted StepRepeated StepSkipped StepStarted StepWaiting WaitingForNetwork "
         "encode:encode_event"
     ),
-    "engine.fetch": "fetch",
-    "engine.fetch_into": "Fetched SelectionSize",
-    "engine.fetch_many": "FetchResult fetch_many",
+    "engine.fetching.fetch": "fetch",
+    "engine.fetching.fetch_into": "Fetched SelectionSize",
+    "engine.fetching.fetch_many": "FetchResult fetch_many",
     "engine.gather": "preflight",
-    "engine.manifests": "load_manifest",
+    "engine.documents.manifests": "load_manifest",
     "engine.outcomes": "RateOrigin RunOutcome SkipReason StepOutcome",
-    "engine.call": "FetchItem",
+    "engine.fetching.call": "FetchItem",
     "engine.report": "Report",
-    "engine.republished": "Republication",
+    "engine.documents.republished": "Republication",
     "engine.resume": "Resume",
     "engine.run": "run_sequence",
     "engine.session": "Session",

@@ -25,13 +25,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
 from dlcore.deployment import Check, Deployment, load_deployment
-from dlcore.engine import fetch as _fetch
-from dlcore.engine import fetch_many as _fetch_many
 from dlcore.engine import gather as _gather
 from dlcore.engine import run as _run
 from dlcore.engine.client import Client as AsyncClient
+from dlcore.engine.documents.manifests import load_manifest
 from dlcore.engine.events import Event
-from dlcore.engine.manifests import load_manifest
+from dlcore.engine.fetching import fetch as _fetch
+from dlcore.engine.fetching import fetch_many as _fetch_many
 from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.report import Report
 from dlcore.engine.resume import Resume

@@ -99,6 +99,17 @@ INNER_USERS = {
     ),
     "dlcore.steps.commands": "steps",
 }
+# What an inner room of the engine may import of the engine.
+ENGINE_FLOORS = {
+    "listeners": {"events", "outcomes", "units"},
+    "delivery": {"holding", "policy", "units"},
+    "download": {"events", "listeners", "policy", "time_limit"},
+    "documents": {"download", "events", "state", "state_file"},
+    "fetching": {
+        *("delivery", "documents", "download", "events", "listeners"),
+        *("one_byte", "policy", "time_limit"),
+    },
+}
 PURE = {
     "schedule",
     "tasksequence",
@@ -165,6 +176,15 @@ def test_inner_rooms_are_layered_and_used_through_their_room(path: Path) -> None
         for inner, user in INNER_USERS.items():
             if is_module_of(name, inner):
                 assert is_inside(path, user), f"{path}: import {name} from dlcore.{user}"
+
+
+@pytest.mark.parametrize("room", ENGINE_FLOORS)
+def test_the_inner_rooms_of_the_engine_stand_on_each_other(room: str) -> None:
+    for path in (PACKAGE / "engine" / room).glob("*.py"):
+        for name in imports_of(path):
+            if is_module_of(name, "dlcore.engine"):
+                target = name.split(".")[2]
+                assert target == room or target in ENGINE_FLOORS[room], f"{path}: {name}"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
-from dlcore.engine.access import Access
+from dlcore.engine.fetching.access import Access
 from dlcore.model import WebAccess
 from dlcore.transfer import users_netrc_file
 

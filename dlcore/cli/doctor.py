@@ -21,8 +21,8 @@ from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.state import state_option
 from dlcore.deployment import Check, CheckOutcome, load_deployment, usable_endpoints
 from dlcore.doctor import Diagnosis, examine
-from dlcore.engine.access import Access, NamedServers
-from dlcore.engine.sources import settings_of
+from dlcore.engine.fetching.access import Access, NamedServers
+from dlcore.engine.fetching.sources import settings_of
 from dlcore.errors import DlcoreError, PreflightError
 from dlcore.model import EndpointSettings
 

@@ -13,8 +13,8 @@ import click
 
 from dlcore.cli.logs import is_verbose
 from dlcore.cli.output import tell
-from dlcore.engine.event_lines import StampedEvent, encode_line
-from dlcore.engine.event_writer import Write
+from dlcore.engine.listeners.lines import StampedEvent, encode_line
+from dlcore.engine.listeners.writer import Write
 from dlcore.errors import ConfigError
 
 F = TypeVar("F", bound=Callable[..., Any])

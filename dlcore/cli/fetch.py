@@ -34,18 +34,18 @@ from dlcore.cli.standard_output import (
 )
 from dlcore.cli.state import trust_root_option, wait_option
 from dlcore.cli.views import View, open_view
-from dlcore.engine.access import Access
-from dlcore.engine.call import Call, FetchItem
-from dlcore.engine.deliveries import Deliveries, users_deliveries
+from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
 from dlcore.engine.download.retry import Retry
-from dlcore.engine.event_bus import EventBus
-from dlcore.engine.event_writer import Write, written
-from dlcore.engine.fetch import fetch
-from dlcore.engine.fetch_into import Fetched
-from dlcore.engine.fetch_many import fetch_many
-from dlcore.engine.fetch_preview import preview_fetch, preview_many
-from dlcore.engine.selecting import patterns_of
-from dlcore.engine.site import NamedSite
+from dlcore.engine.fetching.access import Access
+from dlcore.engine.fetching.call import Call, FetchItem
+from dlcore.engine.fetching.fetch import fetch
+from dlcore.engine.fetching.fetch_into import Fetched
+from dlcore.engine.fetching.fetch_many import fetch_many
+from dlcore.engine.fetching.preview import preview_fetch, preview_many
+from dlcore.engine.fetching.selecting import patterns_of
+from dlcore.engine.fetching.site import NamedSite
+from dlcore.engine.listeners.bus import EventBus
+from dlcore.engine.listeners.writer import Write, written
 from dlcore.engine.time_limit import patience
 
 T = TypeVar("T")

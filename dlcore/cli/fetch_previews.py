@@ -9,8 +9,8 @@ import msgspec
 from dlcore.cli.endings import ending_of, show_ending
 from dlcore.cli.fetch_results import told_part, told_proof
 from dlcore.cli.output import say, show_json
-from dlcore.engine.fetch_preview import FetchPreview, PreviewResult
-from dlcore.engine.target import told
+from dlcore.engine.delivery.target import told
+from dlcore.engine.fetching.preview import FetchPreview, PreviewResult
 from dlcore.engine.units import amount, counted
 
 

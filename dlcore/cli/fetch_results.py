@@ -12,9 +12,9 @@ import msgspec
 from dlcore.cli.endings import ending_of, show_ending
 from dlcore.cli.output import say, show_json
 from dlcore.digests import FORGEABLE, SHA_256, title
-from dlcore.engine.fetch_into import Fetched, SelectionSize
-from dlcore.engine.fetch_many import FetchResult
-from dlcore.engine.target import told
+from dlcore.engine.delivery.target import told
+from dlcore.engine.fetching.fetch_into import Fetched, SelectionSize
+from dlcore.engine.fetching.fetch_many import FetchResult
 from dlcore.engine.units import amount, counted
 from dlcore.package_ids import LOCAL_ID
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dlcore.digests import parse_digest
 from dlcore.disk.faults import storage_error
-from dlcore.engine.call import FetchItem
-from dlcore.engine.wanted import Wanted
+from dlcore.engine.fetching.call import FetchItem
+from dlcore.engine.fetching.wanted import Wanted
 from dlcore.errors import ConfigError, NotFoundError
 from dlcore.long_path import long_path
 from dlcore.package_ids import package_id

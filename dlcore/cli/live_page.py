@@ -16,10 +16,10 @@ from typing import Final
 
 from aiohttp import web
 
-from dlcore.engine.event_bus import EventBus
-from dlcore.engine.event_lines import EventLines, StampedEvent, stamp
 from dlcore.engine.events import Event, RunEnded
-from dlcore.engine.thinning import RecordPolicy, Thinning
+from dlcore.engine.listeners.bus import EventBus
+from dlcore.engine.listeners.lines import EventLines, StampedEvent, stamp
+from dlcore.engine.listeners.thinning import RecordPolicy, Thinning
 from dlcore.errors import ConfigError
 from dlcore.timeline import timeline_of
 from dlcore.timeline.page import page_of

@@ -18,7 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from dlcore.engine import events
-from dlcore.engine.event_bus import EventBus
+from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import ConfigError
 
 

@@ -13,7 +13,7 @@ import click
 
 from dlcore import __version__
 from dlcore.engine.client import Client
-from dlcore.engine.event_bus import EventBus
+from dlcore.engine.listeners.bus import EventBus
 from dlcore.extras import require
 
 if TYPE_CHECKING:

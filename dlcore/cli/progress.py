@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dlcore.cli.live_rows import LiveRows
 from dlcore.cli.views import View
 from dlcore.engine import events
-from dlcore.engine.event_words import describe
+from dlcore.engine.listeners.words import describe
 from dlcore.errors import Fault
 from dlcore.schedule import EndpointChange
 

@@ -11,8 +11,8 @@ from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, say, show_json, show_table
 from dlcore.cli.state import state_option
 from dlcore.cli.timeline_tables import show_timeline
-from dlcore.engine.event_lines import EventLines, decode_lines
-from dlcore.engine.run_records import numbers, read
+from dlcore.engine.listeners.lines import EventLines, decode_lines
+from dlcore.engine.listeners.run_records import numbers, read
 from dlcore.engine.units import duration
 from dlcore.errors import NotFoundError, StorageError
 from dlcore.timeline import Timeline, headline, latest, reasons, timeline_of, verdict

@@ -26,7 +26,7 @@ from dlcore.cli.views import View, open_view
 from dlcore.cli.watching import Watching, watched, watching_options
 from dlcore.deployment import Deployment, load_deployment
 from dlcore.engine.client import Client
-from dlcore.engine.event_writer import Write, written
+from dlcore.engine.listeners.writer import Write, written
 from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.report import Report
 from dlcore.engine.resume import Resume

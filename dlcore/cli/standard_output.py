@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from dlcore.cli.output import writing
-from dlcore.engine.wanted import Wanted
+from dlcore.engine.fetching.wanted import Wanted
 
 _NAME = "-"
 _PIECE_BYTES = 1 << 20

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from dlcore.engine.event_bus import EventBus
+from dlcore.engine.listeners.bus import EventBus
 from dlcore.extras import require
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -19,20 +19,20 @@ from typing import Self
 
 from dlcore.deployment import Deployment, load_deployment, usable_endpoints
 from dlcore.engine.built_in_variables import facts_again, initial_variables, merged
-from dlcore.engine.catalogs import Catalogs, check_known
 from dlcore.engine.content import Content
+from dlcore.engine.documents.catalogs import Catalogs, check_known
+from dlcore.engine.documents.republished import Republished
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.library import Library
-from dlcore.engine.event_bus import EventBus
-from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import EndpointRenewed, Event
 from dlcore.engine.holding import hold
 from dlcore.engine.identity import identify
 from dlcore.engine.judge import Judge
+from dlcore.engine.listeners.bus import EventBus
+from dlcore.engine.listeners.log import LoggedBus
+from dlcore.engine.listeners.run_records import recorded
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.republished import Republished
 from dlcore.engine.resume import Resume, take_up
-from dlcore.engine.run_records import recorded
 from dlcore.engine.session import Session
 from dlcore.engine.state import RunState
 from dlcore.engine.step_content import retry_rule

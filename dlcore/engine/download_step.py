@@ -12,7 +12,8 @@ fails, the step goes on with the next one unless ``OSDDownloadContinueDownloadOn
 
 A copy is made by the store, block by block: each is compared with its SHA-256 in memory, written
 and synced, and the copy gets its name in one step. A right copy that is there is recognised by
-hashing it. A wrong one is replaced if it is dlcore's, else refused by name (`engine.target`).
+hashing it. A wrong one is replaced if it is dlcore's, else refused by name
+(`engine.delivery.target`).
 Unlike the original, which moves, a package is copied: a later step may need it too, and it would
 have to be downloaded again.
 
@@ -27,11 +28,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from dlcore.engine.deliveries import Deliveries
-from dlcore.engine.delivering import Package, deliver
-from dlcore.engine.own_folder import OwnFolder
+from dlcore.engine.delivery.deliveries import Deliveries
+from dlcore.engine.delivery.delivering import Package, deliver
+from dlcore.engine.delivery.own_folder import OwnFolder
+from dlcore.engine.delivery.target import Look
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.target import Look
 from dlcore.errors import ConfigError, DlcoreError, IntegrityError, StorageError
 from dlcore.printable import quoted
 from dlcore.steps.interface import CANNOT_RUN, Outcome

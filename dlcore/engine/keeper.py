@@ -18,7 +18,7 @@ import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dlcore.engine import pins
+from dlcore.engine.documents import pins
 from dlcore.engine.state import LifeFigures, RunState
 from dlcore.engine.state_file import StateFile
 from dlcore.errors import StorageError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlcore.engine.deliveries import Deliveries
+from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.download_step import Arrived, download_content
 from dlcore.engine.dynamic_variables_step import set_dynamic_variables
 from dlcore.machine import Machine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from dlcore.engine.thinning import RecordPolicy
+from dlcore.engine.listeners.thinning import RecordPolicy
 from dlcore.store import Reserve
 
 

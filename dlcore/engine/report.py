@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import msgspec
 
 from dlcore import native
+from dlcore.engine.documents.republished import Republication
 from dlcore.engine.download.arrivals import arrived_s
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.events import RunEnded
 from dlcore.engine.outcomes import RateOrigin, RunOutcome, StepOutcome
-from dlcore.engine.republished import Republication
 from dlcore.engine.state import RunState, StepResult
 from dlcore.schedule import (
     StepLoad,

@@ -13,16 +13,16 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from dlcore.engine.content import Content
-from dlcore.engine.event_bus import EventBus
+from dlcore.engine.documents.republished import Republished
 from dlcore.engine.events import Event, RunBegan, RunStep
 from dlcore.engine.judge import Judge
 from dlcore.engine.keeper import RunKeeper
+from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.network_wait import NetworkWait
 from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.own_step_rules import is_own
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.report import Report, make_report, run_ended
-from dlcore.engine.republished import Republished
 from dlcore.engine.run_ending import RunEnding
 from dlcore.engine.run_figures import RunFigures
 from dlcore.engine.skip_rules import SkipRules

@@ -10,13 +10,13 @@ from typing import TypeVar
 
 from dlcore.deployment import Download
 from dlcore.engine.content import Content
-from dlcore.engine.delivering import Package
+from dlcore.engine.delivery.delivering import Package
+from dlcore.engine.documents.republished import Republished
 from dlcore.engine.download.retry import UNLIMITED, Retry
 from dlcore.engine.download_step import Arrived, Stored
 from dlcore.engine.judge import Judge
 from dlcore.engine.lookahead import all_content, look_ahead
 from dlcore.engine.network_wait import NetworkWait
-from dlcore.engine.republished import Republished
 from dlcore.engine.state import RunState
 from dlcore.errors import (
     ConfigError,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dlcore.engine.deliveries import Deliveries
+from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.own_steps import run_own_step
 from dlcore.engine.step_content import StepContent, Waited
 from dlcore.engine.step_turns import StepTurns

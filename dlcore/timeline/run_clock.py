@@ -6,8 +6,8 @@ which somebody may set meanwhile, says nothing about how long anything took.
 
 from __future__ import annotations
 
-from dlcore.engine.event_lines import Stamp, StampedEvent
 from dlcore.engine.events import RunBegan
+from dlcore.engine.listeners.lines import Stamp, StampedEvent
 
 
 class RunClock:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from dlcore.engine import events
-from dlcore.engine.event_lines import EventLines
+from dlcore.engine.listeners.lines import EventLines
 from dlcore.schedule import StepLoad, lower_bound_of_arrivals_s, lower_bound_s
 from dlcore.timeline.bandwidth import BandwidthSoFar, Sample, arrived_s, best_bytes_per_s
 from dlcore.timeline.endpoints import EndpointsSoFar, EndpointTimes

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.cli.item_lists import items_of
-from dlcore.engine.call import FetchItem
+from dlcore.engine.fetching.call import FetchItem
 from tests.cli.conftest import Site
 from tests.cli.files import mirror, python_server
 from tests.cli.helpers import (

@@ -13,7 +13,7 @@ import pytest
 
 from dlcore.cli.live_page import shown_live
 from dlcore.engine import events
-from dlcore.engine.event_bus import EventBus
+from dlcore.engine.listeners.bus import EventBus
 from tests.cli.conftest import Site
 from tests.cli.helpers import served, start, wait
 from tests.timeline.scene import begins, ended

@@ -160,7 +160,7 @@ def test_verbose_tells_on_standard_error_what_the_display_does_not(
 ) -> None:
     fetch(here, site, tmp_path / "to")
     told = fetch(here, site, tmp_path / "to", "-v")
-    assert "info dlcore.engine.fetch_into: ABC00002 is at" in told
+    assert "info dlcore.engine.fetching.fetch_into: ABC00002 is at" in told
     assert "dlcore.events" not in told
 
 

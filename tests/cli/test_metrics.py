@@ -9,8 +9,8 @@ import pytest
 
 from dlcore.cli.metrics import RunMetrics, served_metrics
 from dlcore.engine import events
-from dlcore.engine.event_bus import EventBus
 from dlcore.engine.events import EndpointProgress, Event, Progress
+from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import ConfigError
 
 HAPPENED: tuple[Event, ...] = (

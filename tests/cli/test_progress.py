@@ -11,8 +11,8 @@ import pytest
 
 from dlcore.cli.progress import shown
 from dlcore.cli.views import Lines, Nothing, open_view
-from dlcore.engine.event_bus import EventBus
 from dlcore.engine.events import PackageFailed, RangeFailed
+from dlcore.engine.listeners.bus import EventBus
 from tests.cli.conftest import Site
 from tests.cli.helpers import COMMAND, Here, served
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.event_lines import encode_line
+from dlcore.engine.listeners.lines import encode_line
 from tests.cli.conftest import Site
 from tests.cli.helpers import Here
 from tests.timeline.scene import bad_case, lines_of

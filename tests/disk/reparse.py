@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
-from dlcore.engine.target import Disk
+from dlcore.engine.delivery.target import Disk
 
 # Source: winnt.h
 JUNCTION: Final = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT

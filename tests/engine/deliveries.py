@@ -8,10 +8,10 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dlcore.engine.deliveries import Deliveries
-from dlcore.engine.delivering import Package, Source, deliver
-from dlcore.engine.own_folder import OwnFolder
-from dlcore.engine.target import Disk, Look, Target
+from dlcore.engine.delivery.deliveries import Deliveries
+from dlcore.engine.delivery.delivering import Package, Source, deliver
+from dlcore.engine.delivery.own_folder import OwnFolder
+from dlcore.engine.delivery.target import Disk, Look, Target
 from dlcore.store import Store
 from tests.store import helpers
 from tests.store.helpers import BLOCK_BYTES, fill

@@ -17,8 +17,8 @@ from dlcore.engine.content import Content
 from dlcore.engine.download.downloads import Downloads, MakeScheduler
 from dlcore.engine.download.library import Library
 from dlcore.engine.download.packages import Retry
-from dlcore.engine.event_bus import EventBus
 from dlcore.engine.events import Event
+from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import Fault, TransferError
 from dlcore.model import Catalog, CatalogEntry, EndpointKind, Manifest
 from dlcore.schedule import DeadlineScheduler, Policy, Terms

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from dlcore import Access, FetchItem, Retry, WebAccess, fetch, fetch_many
-from dlcore.engine.access import NamedServers
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.events import EndpointAwaited, Event
-from dlcore.engine.sources import settings_of
+from dlcore.engine.fetching.access import NamedServers
+from dlcore.engine.fetching.sources import settings_of
 from dlcore.errors import ConfigError, Fault, TransferError
 from dlcore.transfer import Keyring
 from tests.engine.fakes import FakeEndpoint

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from dlcore.disk.private_folder import PrivateFolder
-from dlcore.engine.deliveries import Delivered, Deliveries
+from dlcore.engine.delivery.deliveries import Delivered, Deliveries
 from dlcore.long_path import rooted
 from dlcore.store.files import Files
 from tests.engine.deliveries import V1, V2

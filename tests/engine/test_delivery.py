@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dlcore.engine.deliveries import Delivered, Deliveries
-from dlcore.engine.one_file import OneFile
-from dlcore.engine.own_folder import OwnFolder
-from dlcore.engine.target import Disk, Standing
+from dlcore.engine.delivery.deliveries import Delivered, Deliveries
+from dlcore.engine.delivery.one_file import OneFile
+from dlcore.engine.delivery.own_folder import OwnFolder
+from dlcore.engine.delivery.target import Disk, Standing
 from dlcore.errors import ConfigError, DiskFullError, IntegrityError, StorageError
 from dlcore.store import Store
 from tests.engine.deliveries import (

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.deliveries import Deliveries
-from dlcore.engine.delivering import Package
+from dlcore.engine.delivery.deliveries import Deliveries
+from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.download_step import Stored, download_content
 from dlcore.errors import ConfigError, DiskFullError, DlcoreError, NotFoundError
 from dlcore.steps.interface import CANNOT_RUN, Outcome

@@ -12,7 +12,6 @@ import pytest
 
 from dlcore.engine.download.downloads import SYNC_EVERY_S
 from dlcore.engine.download.retry import UNLIMITED, Retry
-from dlcore.engine.event_words import describe
 from dlcore.engine.events import (
     BlockRejected,
     DownloadRetried,
@@ -20,6 +19,7 @@ from dlcore.engine.events import (
     PackageFailed,
     RangeFailed,
 )
+from dlcore.engine.listeners.words import describe
 from dlcore.errors import (
     AuthError,
     ContentBehindProxyError,

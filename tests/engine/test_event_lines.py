@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlcore.engine import events
-from dlcore.engine.event_lines import (
+from dlcore.engine.listeners.lines import (
     EVENTS,
     SCHEMA,
     Stamp,

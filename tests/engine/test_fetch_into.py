@@ -10,15 +10,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dlcore.engine.deliveries import Deliveries
+from dlcore.engine.delivery.deliveries import Deliveries
+from dlcore.engine.delivery.one_file import OneFile
+from dlcore.engine.delivery.own_folder import OwnFolder
+from dlcore.engine.documents.manifests import load_manifest
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import Event, PackageReady
-from dlcore.engine.fetch import fetch
-from dlcore.engine.fetch_into import Fetched
-from dlcore.engine.manifests import load_manifest
-from dlcore.engine.one_file import OneFile
-from dlcore.engine.own_folder import OwnFolder
+from dlcore.engine.fetching.fetch import fetch
+from dlcore.engine.fetching.fetch_into import Fetched
 from dlcore.errors import IntegrityError, NotFoundError, OwnershipError
 from dlcore.manifest import encode
 from dlcore.model import Object, object_key

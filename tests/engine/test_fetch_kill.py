@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.fetch import fetch
+from dlcore.engine.fetching.fetch import fetch
 from dlcore.publish import publish
 from tests.cli.helpers import COMMAND, PLAIN
 from tests.store.helpers import read_back

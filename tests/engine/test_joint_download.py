@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.delivering import Package
+from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.download.packages import Retry
-from dlcore.engine.event_bus import EventBus
-from dlcore.engine.joint_download import JointDownload
-from dlcore.engine.sources import Source
+from dlcore.engine.fetching.joint_download import JointDownload
+from dlcore.engine.fetching.sources import Source
+from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import ContentRefusedError, Fault, IntegrityError, StorageError
 from dlcore.long_path import plain_path
 from dlcore.native import Run, Written

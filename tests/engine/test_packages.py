@@ -12,7 +12,7 @@ from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.packages import Found, Packages
 from dlcore.engine.download.tasks import Tasks
-from dlcore.engine.event_bus import EventBus
+from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import DiskFullError, StorageError
 from dlcore.model import Manifest
 from dlcore.store import Partial, Reserve, Store

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from dlcore.engine.documents.republished import Republication, Republished
 from dlcore.engine.events import Event, PackageRepublished
-from dlcore.engine.republished import Republication, Republished
 from dlcore.errors import ExhaustedError, RunStateError
 from dlcore.model import Catalog, CatalogEntry
 

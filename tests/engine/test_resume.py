@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from dlcore.deployment import Download
-from dlcore.engine import pins
 from dlcore.engine.client import Client
+from dlcore.engine.documents import pins
+from dlcore.engine.documents.republished import Republished
 from dlcore.engine.events import StepInterrupted
 from dlcore.engine.identity import ChangeKind, changes, identify
 from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.outcomes import RunOutcome
-from dlcore.engine.republished import Republished
 from dlcore.engine.resume import MAX_TOLD, Resume
 from dlcore.engine.run import run_sequence
 from dlcore.engine.state import LifeFigures, Pin, RunState

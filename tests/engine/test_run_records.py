@@ -13,12 +13,12 @@ import pytest
 
 from dlcore.engine import events
 from dlcore.engine.client import Client
-from dlcore.engine.event_bus import EventBus
-from dlcore.engine.event_lines import SCHEMA, Stamp, StampedEvent, decode_lines, encode_line
-from dlcore.engine.event_writer import EventWriter
 from dlcore.engine.events import Event
-from dlcore.engine.run_records import RunRecords, numbers, read, recorded
-from dlcore.engine.thinning import RecordPolicy, Thinning
+from dlcore.engine.listeners.bus import EventBus
+from dlcore.engine.listeners.lines import SCHEMA, Stamp, StampedEvent, decode_lines, encode_line
+from dlcore.engine.listeners.run_records import RunRecords, numbers, read, recorded
+from dlcore.engine.listeners.thinning import RecordPolicy, Thinning
+from dlcore.engine.listeners.writer import EventWriter
 from dlcore.errors import NotFoundError, StorageError
 from dlcore.steps.interface import Outcome
 from dlcore.store import Store

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dlcore.engine.download.retry import UNLIMITED, Retry
-from dlcore.engine.event_bus import EventBus
 from dlcore.engine.events import PackageReady, encode
+from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.step_content import retry_rule
 from dlcore.errors import ConfigError
 from dlcore.tasksequence import Variables

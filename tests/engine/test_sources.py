@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine import sources
-from dlcore.engine.sources import Access
+from dlcore.engine.fetching import sources
+from dlcore.engine.fetching.sources import Access
 from dlcore.errors import ConfigError
 from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.transfer import Endpoint, open_endpoint

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcore.deployment import Download
-from dlcore.engine import pins
+from dlcore.engine.documents import pins
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.identity import SequenceIdentity, StepIdentity
 from dlcore.engine.outcomes import SkipReason, StepOutcome

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine.client import Client
-from dlcore.engine.event_words import describe
 from dlcore.engine.events import StepEnded, StepStarted
+from dlcore.engine.listeners.words import describe
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, Variables
 from tests.engine.machine import EXTRA, GOES_ON, TOOLS, Acting, Machine, outcomes, parsed

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dlcore.engine.catalog import read_catalog
-from dlcore.engine.catalogs import Catalogs
-from dlcore.engine.trusted import TrustedRoot
+from dlcore.engine.documents.catalog import read_catalog
+from dlcore.engine.documents.catalogs import Catalogs
+from dlcore.engine.documents.trusted import TrustedRoot
 from dlcore.errors import TrustError, TrustFault
 from tests.engine.scene import deployment
 from tests.trust.site import Site

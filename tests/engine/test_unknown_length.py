@@ -13,10 +13,10 @@ import pytest
 from aiohttp import web
 
 from dlcore import Access, FetchItem, Retry, fetch, fetch_many
-from dlcore.engine.call import Call
-from dlcore.engine.deliveries import Deliveries
-from dlcore.engine.fetch_preview import preview_fetch
-from dlcore.engine.site import NamedSite
+from dlcore.engine.delivery.deliveries import Deliveries
+from dlcore.engine.fetching.call import Call
+from dlcore.engine.fetching.preview import preview_fetch
+from dlcore.engine.fetching.site import NamedSite
 from dlcore.errors import ConfigError, DiskFullError, IntegrityError, TransferError
 from dlcore.store.room import Space
 
@@ -176,7 +176,7 @@ async def test_one_that_would_fill_the_disk_is_given_up(
         looks.append(path)
         return Space(0 if len(looks) > 1 else 1 << 40, 1 << 41)
 
-    monkeypatch.setattr("dlcore.engine.unknown_length.space_at", filling)
+    monkeypatch.setattr("dlcore.engine.fetching.unknown_length.space_at", filling)
     async with streaming() as stream:
         with pytest.raises(DiskFullError, match="no more room"):
             await got(stream, tmp_path / "to")

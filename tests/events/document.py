@@ -9,7 +9,7 @@ from typing import get_args, get_origin, get_type_hints
 
 import msgspec
 
-from dlcore.engine.event_lines import EVENTS, Stamp
+from dlcore.engine.listeners.lines import EVENTS, Stamp
 
 INTRODUCTION = Path(__file__).with_name("introduction.md")
 _NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dlcore.engine.event_lines import EVENTS
+from dlcore.engine.listeners.lines import EVENTS
 from tests.events.document import attributes, document
 
 PAGE = Path(__file__).parents[2] / "docs" / "events.md"

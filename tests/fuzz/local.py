@@ -12,8 +12,8 @@ import zlib
 from pathlib import Path
 
 from dlcore.deployment.sizes import parse_size
-from dlcore.engine.deliveries import Delivered, Deliveries
-from dlcore.engine.event_lines import decode_lines, encode_line
+from dlcore.engine.delivery.deliveries import Delivered, Deliveries
+from dlcore.engine.listeners.lines import decode_lines, encode_line
 from dlcore.engine.state_file import decode_state, encode_state
 from dlcore.errors import DocumentError, RunStateError, TrustError
 from dlcore.native import block_checksums

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dlcore.engine import events
-from dlcore.engine.event_lines import EventLines, Stamp, StampedEvent
 from dlcore.engine.events import EndpointProgress, Event, PackageProgress, Progress
+from dlcore.engine.listeners.lines import EventLines, Stamp, StampedEvent
 from dlcore.timeline import Timeline, timeline_of
 
 MIB = 1 << 20

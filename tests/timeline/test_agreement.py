@@ -14,9 +14,9 @@ import pytest
 from dlcore.cli.metrics import RunMetrics
 from dlcore.cli.report_tables import show_report
 from dlcore.engine import events
-from dlcore.engine.event_lines import decode_lines
+from dlcore.engine.listeners.lines import decode_lines
+from dlcore.engine.listeners.run_records import read
 from dlcore.engine.report import Report
-from dlcore.engine.run_records import read
 from dlcore.steps.interface import Outcome
 from dlcore.steps.simulation import SimulatingExecutor
 from dlcore.tasksequence import Step, Variables

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.event_lines import decode_lines
-from dlcore.engine.run_records import read
+from dlcore.engine.listeners.lines import decode_lines
+from dlcore.engine.listeners.run_records import read
 from dlcore.steps.interface import Job, Outcome
 from dlcore.timeline import Timeline, timeline_of
 from tests.engine.machine import EXTRA, OS, TOOLS, TREES, Acting, Machine, exits, parsed

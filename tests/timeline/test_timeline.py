@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dlcore.engine import events
-from dlcore.engine.event_lines import EVENTS, StampedEvent
 from dlcore.engine.events import Event
+from dlcore.engine.listeners.lines import EVENTS, StampedEvent
 from dlcore.timeline import headline, latest, reasons, timeline_of
 from dlcore.timeline.bandwidth import arrived_s, came_between, merged, silent_s
 from dlcore.timeline.page import page_of

@@ -21,9 +21,9 @@ import msgspec
 from dlcore.deployment import Download
 from dlcore.disk.faults import guarded
 from dlcore.disk.private_folder import make_way
-from dlcore.engine import pins
-from dlcore.engine.deliveries import Deliveries
-from dlcore.engine.delivering import Package
+from dlcore.engine.delivery.deliveries import Deliveries
+from dlcore.engine.delivery.delivering import Package
+from dlcore.engine.documents import pins
 from dlcore.engine.download_step import Stored, download_content
 from dlcore.engine.identity import SequenceIdentity, StepIdentity
 from dlcore.engine.keeper import RunKeeper

@@ -19,10 +19,10 @@ import pytest
 from aiohttp import web
 from tuf.api.metadata import Metadata, Root
 
-from dlcore.engine.catalog import read_catalog
+from dlcore.engine.documents.catalog import read_catalog
+from dlcore.engine.documents.trusted import TrustedRoot
 from dlcore.engine.download.packages import Retry
-from dlcore.engine.fetch import fetch
-from dlcore.engine.trusted import TrustedRoot
+from dlcore.engine.fetching.fetch import fetch
 from dlcore.errors import (
     ConfigError,
     ExhaustedError,

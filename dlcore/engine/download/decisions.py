@@ -10,8 +10,8 @@ from dlcore import schedule
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.receiver import Receiver
-from dlcore.engine.event_bus import EventBus
 from dlcore.engine.events import BlockRejected, RangeFailed
+from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import Fault, TransferError
 from dlcore.schedule import RequestNumber
 

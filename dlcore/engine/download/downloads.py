@@ -26,8 +26,8 @@ from dlcore.engine.download.packages import Locate, Packages, Retry
 from dlcore.engine.download.reporter import Reporter
 from dlcore.engine.download.tasks import Tasks
 from dlcore.engine.download.verifier import Verifier
-from dlcore.engine.event_bus import EventBus
 from dlcore.engine.events import PackageProgress, Progress
+from dlcore.engine.listeners.bus import EventBus
 from dlcore.model import Manifest
 from dlcore.schedule import DeadlineScheduler, Policy, Scheduler, Terms
 from dlcore.store import Reserve, Store

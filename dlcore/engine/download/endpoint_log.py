@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.package import PackageDownload
-from dlcore.engine.event_bus import EventBus
 from dlcore.engine.events import EndpointDropped, EndpointNote, RangeFailed
+from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import Fault, TransferError
 from dlcore.schedule import EndpointChange, EndpointChanged
 

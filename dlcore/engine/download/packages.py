@@ -17,8 +17,8 @@ from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.retry import Retry as Retry
 from dlcore.engine.download.tasks import Tasks
-from dlcore.engine.event_bus import EventBus
 from dlcore.engine.events import DownloadRetried, PackageFailed, PackageReady, PackageStarted
+from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import DlcoreError, IntegrityError, TransferError, UnexpectedContentError
 from dlcore.long_path import plain_path
 from dlcore.model import Manifest, ObjectIndex

@@ -10,19 +10,19 @@ from typing import Final, NamedTuple
 
 from dlcore import manifest as documents
 from dlcore.digests import Digest, parse_digest, sha256_digest
+from dlcore.engine.documents.manifests import load_described
 from dlcore.engine.events import DigestFromServer, Event
-from dlcore.engine.file_at_url import (
+from dlcore.engine.fetching.file_at_url import (
     check_digest_is_known,
     digest_of,
     manifest_of_file,
     name_of,
 )
-from dlcore.engine.manifests import load_described
-from dlcore.engine.metalinked import Told, told_beside
-from dlcore.engine.plain_urls import PlainUrls, Server
-from dlcore.engine.site import Site
-from dlcore.engine.unknown_length import Measured, Stream, measure
-from dlcore.engine.unknown_scheme import check_scheme
+from dlcore.engine.fetching.metalinked import Told, told_beside
+from dlcore.engine.fetching.plain_urls import PlainUrls, Server
+from dlcore.engine.fetching.site import Site
+from dlcore.engine.fetching.unknown_length import Measured, Stream, measure
+from dlcore.engine.fetching.unknown_scheme import check_scheme
 from dlcore.errors import ConfigError, NotFoundError
 from dlcore.file_urls import is_file_url
 from dlcore.long_path import long_path

@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from dlcore import manifest as documents
-from dlcore.engine.access import Access, NamedServers
-from dlcore.engine.call import Call, FetchItem
-from dlcore.engine.checksums import with_checksums
-from dlcore.engine.delivering import Package
-from dlcore.engine.event_bus import EventBus
-from dlcore.engine.fetch_into import target_of
-from dlcore.engine.placing import Placing
-from dlcore.engine.plain_urls import PlainUrls
-from dlcore.engine.selecting import name_of_selection, selected, selection_of, sources_of
-from dlcore.engine.site import Site
-from dlcore.engine.sources import Source, open_mirrors
-from dlcore.engine.target import Target
-from dlcore.engine.wanted import Found, Wanted, check_is_readable, check_sha256, find
+from dlcore.engine.delivery.delivering import Package
+from dlcore.engine.delivery.target import Target
+from dlcore.engine.fetching.access import Access, NamedServers
+from dlcore.engine.fetching.call import Call, FetchItem
+from dlcore.engine.fetching.checksums import with_checksums
+from dlcore.engine.fetching.fetch_into import target_of
+from dlcore.engine.fetching.placing import Placing
+from dlcore.engine.fetching.plain_urls import PlainUrls
+from dlcore.engine.fetching.selecting import name_of_selection, selected, selection_of, sources_of
+from dlcore.engine.fetching.site import Site
+from dlcore.engine.fetching.sources import Source, open_mirrors
+from dlcore.engine.fetching.wanted import Found, Wanted, check_is_readable, check_sha256, find
+from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import ConfigError, ManifestError
 from dlcore.manifest import Selection
 from dlcore.printable import quoted

@@ -19,7 +19,7 @@ from dlcore.disk.faults import guarded
 from dlcore.disk.links import is_folder
 from dlcore.disk.ownership import followed
 from dlcore.disk.rights import Rights
-from dlcore.engine.state_folder import state_folder
+from dlcore.engine.delivery.state_folder import state_folder
 from dlcore.errors import ConfigError
 from dlcore.long_path import long_path
 from dlcore.model import Manifest

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from dlcore.digests import Digest
 from dlcore.disk.faults import guarded
-from dlcore.engine.plain_urls import PlainUrls
+from dlcore.engine.fetching.plain_urls import PlainUrls
 from dlcore.engine.policy import EnginePolicy
 from dlcore.errors import DiskFullError, IntegrityError
 from dlcore.long_path import rooted

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcore.deployment import is_protected
-from dlcore.engine.access import NamedServers
-from dlcore.engine.catalog import read_catalog
+from dlcore.engine.documents.catalog import read_catalog
+from dlcore.engine.documents.trusted import TrustedRoot
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.library import Library
 from dlcore.engine.events import Event
-from dlcore.engine.sources import Access, Source, open_sources, settings_of
-from dlcore.engine.trusted import TrustedRoot
+from dlcore.engine.fetching.access import NamedServers
+from dlcore.engine.fetching.sources import Access, Source, open_sources, settings_of
 from dlcore.errors import ConfigError
 from dlcore.model import EndpointSettings
 from dlcore.transfer import Endpoint

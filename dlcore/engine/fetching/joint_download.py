@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from dlcore.engine.delivering import Package
+from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.download.library import Library
 from dlcore.engine.download.packages import Found, Retry
-from dlcore.engine.event_bus import EventBus
-from dlcore.engine.sources import Source
+from dlcore.engine.fetching.sources import Source
+from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.time_limit import max_stalls
 from dlcore.errors import DlcoreError, TransferError
 from dlcore.model import Catalog, Manifest

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import msgspec
 
 from dlcore.engine import events
-from dlcore.engine.event_lines import StampedEvent
+from dlcore.engine.listeners.lines import StampedEvent
 
 _WITHOUT_END = (
     events.BlockRejected,

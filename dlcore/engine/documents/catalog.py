@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcore import manifest as documents
+from dlcore.engine.documents.trusted import TrustedRoot
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.library import read_if_there
 from dlcore.engine.events import Event
-from dlcore.engine.trusted import TrustedRoot
 from dlcore.errors import Fault, IntegrityError, NotFoundError, TransferError
 from dlcore.long_path import long_path
 from dlcore.manifest import MAX_CATALOG_BYTES

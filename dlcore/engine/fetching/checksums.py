@@ -10,11 +10,11 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from dlcore.digests import Digest
-from dlcore.engine.call import FetchItem
 from dlcore.engine.download.library import read_if_there
-from dlcore.engine.file_at_url import is_protected_url
-from dlcore.engine.plain_urls import PlainUrls
-from dlcore.engine.wanted import Wanted, check_is_readable
+from dlcore.engine.fetching.call import FetchItem
+from dlcore.engine.fetching.file_at_url import is_protected_url
+from dlcore.engine.fetching.plain_urls import PlainUrls
+from dlcore.engine.fetching.wanted import Wanted, check_is_readable
 from dlcore.errors import ConfigError, ManifestError, NotFoundError
 from dlcore.long_path import long_path
 from dlcore.manifest import MAX_CHECKSUM_LIST_BYTES, parse_checksum_list

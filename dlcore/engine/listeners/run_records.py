@@ -19,11 +19,11 @@ from typing import Final
 
 from dlcore.disk.faults import guarded
 from dlcore.disk.private_folder import PrivateFolder
-from dlcore.engine.event_bus import EventBus
-from dlcore.engine.event_lines import StampedEvent, encode_line
-from dlcore.engine.event_writer import EventWriter
 from dlcore.engine.events import RunBegan
-from dlcore.engine.thinning import RecordPolicy, Thinning
+from dlcore.engine.listeners.bus import EventBus
+from dlcore.engine.listeners.lines import StampedEvent, encode_line
+from dlcore.engine.listeners.thinning import RecordPolicy, Thinning
+from dlcore.engine.listeners.writer import EventWriter
 from dlcore.errors import NotFoundError, StorageError
 from dlcore.long_path import rooted
 from dlcore.store.files import Files, read_document, write_fully

@@ -7,19 +7,19 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from dlcore.engine.access import Access
-from dlcore.engine.call import Call, FetchItem
-from dlcore.engine.deliveries import Deliveries, users_deliveries
+from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
 from dlcore.engine.download.retry import Retry
-from dlcore.engine.event_log import LoggedBus
 from dlcore.engine.events import Event
-from dlcore.engine.fetch_ending import ending_told
-from dlcore.engine.fetch_into import Fetched, fetch_into
-from dlcore.engine.joint_download import JointDownload
-from dlcore.engine.new_folders import removed_if_empty
-from dlcore.engine.preparing import prepare
-from dlcore.engine.selecting import patterns_of, with_selection
-from dlcore.engine.site import NamedSite
+from dlcore.engine.fetching.access import Access
+from dlcore.engine.fetching.call import Call, FetchItem
+from dlcore.engine.fetching.ending import ending_told
+from dlcore.engine.fetching.fetch_into import Fetched, fetch_into
+from dlcore.engine.fetching.joint_download import JointDownload
+from dlcore.engine.fetching.new_folders import removed_if_empty
+from dlcore.engine.fetching.preparing import prepare
+from dlcore.engine.fetching.selecting import patterns_of, with_selection
+from dlcore.engine.fetching.site import NamedSite
+from dlcore.engine.listeners.log import LoggedBus
 from dlcore.engine.time_limit import patience
 from dlcore.model import EndpointSettings
 

@@ -9,9 +9,9 @@ from dlcore.disk.faults import guarded
 from dlcore.disk.links import is_file
 from dlcore.disk.ownership import check_not_of_another
 from dlcore.disk.rights import rights_of_new_file
-from dlcore.engine.deliveries import Delivered, Deliveries
-from dlcore.engine.state_folder import remove_state, state_folder
-from dlcore.engine.target import Disk, Look, Standing, place_of
+from dlcore.engine.delivery.deliveries import Delivered, Deliveries
+from dlcore.engine.delivery.state_folder import remove_state, state_folder
+from dlcore.engine.delivery.target import Disk, Look, Standing, place_of
 from dlcore.errors import ConfigError
 from dlcore.model import Manifest
 from dlcore.store import verify_tree

@@ -14,10 +14,10 @@ from typing import NamedTuple, Protocol
 from dlcore.disk.faults import guarded
 from dlcore.disk.ownership import check_way
 from dlcore.disk.system import make_folders
+from dlcore.engine.delivery.state_folder import remove_released
+from dlcore.engine.delivery.target import Look, Standing, Target
 from dlcore.engine.holding import hold
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.state_folder import remove_released
-from dlcore.engine.target import Look, Standing, Target
 from dlcore.engine.units import amount
 from dlcore.errors import DlcoreError, IntegrityError
 from dlcore.manifest import digest_of

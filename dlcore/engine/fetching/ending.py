@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import Iterator
 
-from dlcore.engine.event_bus import EventBus
 from dlcore.engine.events import FetchEnded
-from dlcore.engine.joint_download import JointDownload
+from dlcore.engine.fetching.joint_download import JointDownload
+from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import DlcoreError
 
 

@@ -6,11 +6,11 @@ import logging
 from pathlib import Path
 from typing import NamedTuple
 
-from dlcore.engine.access import Access
-from dlcore.engine.deliveries import Deliveries
+from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.download.inquiry import InquiryPolicy
-from dlcore.engine.site import NamedSite
-from dlcore.engine.wanted import Found, Wanted
+from dlcore.engine.fetching.access import Access
+from dlcore.engine.fetching.site import NamedSite
+from dlcore.engine.fetching.wanted import Found, Wanted
 from dlcore.manifest import Patterns
 
 _log = logging.getLogger(__name__)

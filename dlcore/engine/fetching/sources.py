@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from dlcore.disk.faults import storage_error
-from dlcore.engine.access import Access as Access
-from dlcore.engine.access import NamedServers
+from dlcore.engine.fetching.access import Access as Access
+from dlcore.engine.fetching.access import NamedServers
 from dlcore.errors import ConfigError, NotFoundError
 from dlcore.file_urls import is_file_url, path_of_file_url
 from dlcore.long_path import long_path

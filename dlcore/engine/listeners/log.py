@@ -10,8 +10,8 @@ import logging
 from collections.abc import Callable
 
 from dlcore.engine import events
-from dlcore.engine.event_bus import EventBus
-from dlcore.engine.event_words import describe
+from dlcore.engine.listeners.bus import EventBus
+from dlcore.engine.listeners.words import describe
 from dlcore.engine.outcomes import StepOutcome
 
 _log = logging.getLogger("dlcore.events")

@@ -10,9 +10,9 @@ from dlcore.disk.faults import guarded
 from dlcore.disk.links import is_file
 from dlcore.disk.ownership import is_of_another
 from dlcore.disk.rights import rights_of_new_folder
-from dlcore.engine.deliveries import Delivered, Deliveries
-from dlcore.engine.state_folder import has_content, remove_state, state_folder
-from dlcore.engine.target import (
+from dlcore.engine.delivery.deliveries import Delivered, Deliveries
+from dlcore.engine.delivery.state_folder import has_content, remove_state, state_folder
+from dlcore.engine.delivery.target import (
     Disk,
     Look,
     Standing,

@@ -16,16 +16,16 @@ import msgspec
 from dlcore.disk.faults import guarded
 from dlcore.disk.ownership import check_way
 from dlcore.disk.writable import check_may_write
-from dlcore.engine.call import Call, FetchItem
-from dlcore.engine.delivering import Package
-from dlcore.engine.event_bus import EventBus
-from dlcore.engine.fetch_into import SelectionSize, decisive_algorithm
-from dlcore.engine.joint_download import JointDownload
+from dlcore.engine.delivery.delivering import Package
+from dlcore.engine.delivery.target import Standing, Target
+from dlcore.engine.fetching.call import Call, FetchItem
+from dlcore.engine.fetching.fetch_into import SelectionSize, decisive_algorithm
+from dlcore.engine.fetching.joint_download import JointDownload
+from dlcore.engine.fetching.preparing import prepare, prepare_many
+from dlcore.engine.fetching.selecting import size_of
+from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.one_byte import read_one_byte
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.preparing import prepare, prepare_many
-from dlcore.engine.selecting import size_of
-from dlcore.engine.target import Standing, Target
 from dlcore.errors import (
     ContentNotFoundError,
     ContentRefusedError,

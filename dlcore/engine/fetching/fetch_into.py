@@ -13,13 +13,13 @@ from pathlib import Path
 import msgspec
 
 from dlcore.digests import FORGEABLE, SHA_256, strength
-from dlcore.engine.deliveries import Deliveries
-from dlcore.engine.delivering import Package, deliver
+from dlcore.engine.delivery.deliveries import Deliveries
+from dlcore.engine.delivery.delivering import Package, deliver
+from dlcore.engine.delivery.one_file import OneFile
+from dlcore.engine.delivery.own_folder import OwnFolder
+from dlcore.engine.delivery.target import Look, Standing, Target, told
 from dlcore.engine.download.figures import EndpointFigures
-from dlcore.engine.joint_download import JointDownload
-from dlcore.engine.one_file import OneFile
-from dlcore.engine.own_folder import OwnFolder
-from dlcore.engine.target import Look, Standing, Target, told
+from dlcore.engine.fetching.joint_download import JointDownload
 from dlcore.errors import IntegrityError
 from dlcore.long_path import plain_path
 from dlcore.model import Manifest

@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dlcore.deployment import Deployment
-from dlcore.engine.catalog import ReadCatalog, read_catalog
-from dlcore.engine.catalog_pin import keep_catalog, pinned_catalog
+from dlcore.engine.documents.catalog import ReadCatalog, read_catalog
+from dlcore.engine.documents.catalog_pin import keep_catalog, pinned_catalog
+from dlcore.engine.documents.trusted import TrustedRoot
 from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.events import Event
 from dlcore.engine.state import Pin
 from dlcore.engine.state_file import RESTART_REMEDY
-from dlcore.engine.trusted import TrustedRoot
 from dlcore.errors import ConfigError, RunStateError, RunStateFault
 from dlcore.model import Catalog
 from dlcore.transfer import Endpoint

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from dlcore import manifest as documents
-from dlcore.engine import pins
-from dlcore.engine.catalog import ReadCatalog
+from dlcore.engine.documents import pins
+from dlcore.engine.documents.catalog import ReadCatalog
+from dlcore.engine.documents.trusted import TrustedRoot
 from dlcore.engine.state import Pin
 from dlcore.engine.state_file import RESTART_REMEDY
-from dlcore.engine.trusted import TrustedRoot
 from dlcore.errors import DlcoreError, RunStateError, RunStateFault, TrustError
 from dlcore.waiting import in_thread
 

@@ -14,9 +14,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TypeAlias
 
-from dlcore.engine.event_bus import EventBus
-from dlcore.engine.event_lines import Clock, StampedEvent, stamp
 from dlcore.engine.events import Event
+from dlcore.engine.listeners.bus import EventBus
+from dlcore.engine.listeners.lines import Clock, StampedEvent, stamp
 from dlcore.errors import DlcoreError
 from dlcore.waiting import in_thread
 

@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcore import manifest as documents
-from dlcore.engine.access import NamedServers
-from dlcore.engine.call import Call, FetchItem
+from dlcore.engine.delivery.one_file import OneFile
+from dlcore.engine.delivery.target import Target
 from dlcore.engine.events import Event
-from dlcore.engine.fetch_into import target_of
-from dlcore.engine.one_file import OneFile
-from dlcore.engine.plain_urls import PlainUrls
-from dlcore.engine.selecting import name_of_selection, selected, selection_of, sources_of
-from dlcore.engine.site import Site
-from dlcore.engine.sources import Mirror, Source, open_mirrors
-from dlcore.engine.target import Target
-from dlcore.engine.wanted import Found, Wanted, find
+from dlcore.engine.fetching.access import NamedServers
+from dlcore.engine.fetching.call import Call, FetchItem
+from dlcore.engine.fetching.fetch_into import target_of
+from dlcore.engine.fetching.plain_urls import PlainUrls
+from dlcore.engine.fetching.selecting import name_of_selection, selected, selection_of, sources_of
+from dlcore.engine.fetching.site import Site
+from dlcore.engine.fetching.sources import Mirror, Source, open_mirrors
+from dlcore.engine.fetching.wanted import Found, Wanted, find
 from dlcore.errors import ConfigError, DlcoreError
 from dlcore.manifest import Selection
 from dlcore.schedule import Terms

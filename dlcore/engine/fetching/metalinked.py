@@ -13,7 +13,7 @@ import logging
 from typing import NamedTuple
 
 from dlcore import manifest as documents
-from dlcore.engine.plain_urls import PlainUrls
+from dlcore.engine.fetching.plain_urls import PlainUrls
 from dlcore.errors import DlcoreError, ManifestError
 from dlcore.manifest.metalink import MAX_METALINK_BYTES
 from dlcore.model import Manifest

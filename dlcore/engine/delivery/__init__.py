@@ -1,0 +1,1 @@
+"""Where content goes in the end, and what is there already."""

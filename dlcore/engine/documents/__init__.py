@@ -1,0 +1,1 @@
+"""The catalog and the manifests: read, verified, pinned for a run."""
