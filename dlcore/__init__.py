@@ -128,6 +128,7 @@ if TYPE_CHECKING:
     from dlcore.engine.run import run_sequence as run_sequence
     from dlcore.engine.session import Session as Session
     from dlcore.engine.state import StepResult as StepResult
+    from dlcore.errors import AgentError as AgentError
     from dlcore.errors import AuthError as AuthError
     from dlcore.errors import ConfigError as ConfigError
     from dlcore.errors import ContentBehindProxyError as ContentBehindProxyError
@@ -249,7 +250,8 @@ _PUBLIC = {
     "engine.session": "Session",
     "engine.state": "StepResult",
     "errors": (
-        "AuthError ConfigError ContentBehindProxyError ContentNotFoundError ContentRefusedError "
+        "AgentError AuthError ConfigError ContentBehindProxyError ContentNotFoundError "
+        "ContentRefusedError "
         "DiskFullError DlcoreError DocumentError ExhaustedError Fault IntegrityError "
         "InternalError LockedError ManifestError NotFoundError OwnershipError PreflightError "
         "ProxyAuthError RunStateError RunStateFault StepError StorageError TaskSequenceError "

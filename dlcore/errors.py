@@ -359,6 +359,13 @@ class StepError(DlcoreError):
     exit_status = 15
 
 
+class AgentError(DlcoreError):
+    """The agent cannot be reached, does not belong to who may run it, or speaks another version."""
+
+    code = "agent"
+    exit_status = 20
+
+
 class InternalError(DlcoreError):
     """An invariant of dlcore is broken: a fault of dlcore. Please report it with the message."""
 

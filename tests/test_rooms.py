@@ -54,6 +54,17 @@ ALLOWED: dict[str, set[str]] = {
     },
     "timeline": {"engine", "errors", "printable", "schedule"},
     "telemetry": {"engine", "errors", "extras", "timeline", "transfer"},
+    "agent": {
+        *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust", "store"),
+        *("tasksequence", "steps", "machine", "deployment", "schedule", "transfer", "engine"),
+        *("package_ids", "long_path", "printable", "spelling", "text_files"),
+    },
+    "hook": {
+        *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "store"),
+        *("tasksequence", "deployment", "engine", "agent"),
+        *("package_ids", "long_path", "printable", "text_files"),
+    },
+    "patches": {"errors", "extras", "model", "disk", "long_path", "manifest", "printable"},
     "steps": {
         *("errors", "model", "printable", "waiting", "text_files", "disk", "tasksequence"),
         "machine",
@@ -67,7 +78,10 @@ FRONTS = {"cli", "__init__", "__main__"}  # may import every room
 ONLY_IN = {
     "dlcore_ext": {"native"},
     # The emulator and the live page use its server side.
-    "aiohttp": {"transfer/http", "emulator", "cli/live_page"},
+    "aiohttp": {"transfer/http", "emulator", "cli/live_page", "agent"},
+    "comtypes": {"hook"},
+    "zstandard": {"patches"},
+    "sqlite3": {"store/cache"},
     "aiohttp_socks": {"transfer/http/socks"},
     "python_socks": {"transfer/http/socks"},
     "xxhash": {"native"},

@@ -1,0 +1,190 @@
+"""What programs and the agent say to each other: version 1 of its local API, as types.
+
+The agent is one background process on a machine. It owns a state directory, fetches what its
+clients want in the order of need, and proves a package whenever a client obtains it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct
+
+API_VERSION = 1
+
+
+class Priority(StrEnum):
+    """How much of the link a want may use."""
+
+    FOREGROUND = "foreground"
+    """Somebody waits for it, or soon will: the whole link."""
+
+    BACKGROUND = "background"
+    """What other traffic leaves over."""
+
+
+class SequencePoint(Struct, frozen=True, forbid_unknown_fields=True):
+    """A task sequence, and where it stands. The agent looks ahead from there.
+
+    Attributes:
+        document: The sequence's XML.
+        position: Index of the step whose turn it is, from 0.
+        variables: The task sequence variables that conditions may read; no secret among them.
+    """
+
+    document: str
+    position: int = 0
+    variables: dict[str, str] = {}
+
+
+class Want(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a client wants the agent to have. A want outlives the client and a restart of the agent.
+
+    Attributes:
+        name: The client's own name for it; a want of the same name is replaced.
+        packages: Package ids, the one that is needed first in front.
+        sequence: Where a task sequence stands; what its next steps need follows `packages`.
+        priority: How much of the link it may use.
+        by_s: When all of it is to be there, in seconds since 1970 (UTC); None: as soon as can be.
+    """
+
+    name: str
+    packages: tuple[str, ...] = ()
+    sequence: SequencePoint | None = None
+    priority: Priority = Priority.FOREGROUND
+    by_s: float | None = None
+
+
+class PackageState(StrEnum):
+    """Where a package stands."""
+
+    UNKNOWN = "unknown"
+    """Nobody has wanted it since the agent began."""
+
+    WAITING = "waiting"
+    FETCHING = "fetching"
+    READY = "ready"
+    """Complete, each block verified when it arrived. `ContentAgent.obtain` proves it anew."""
+
+    FAILED = "failed"
+
+
+class Trouble(Struct, frozen=True, forbid_unknown_fields=True):
+    """Why something failed: a `DlcoreError` as it travels.
+
+    Attributes:
+        code: The error's stable code.
+        message: What is wrong.
+        remedy: What to do about it; may be empty.
+    """
+
+    code: str
+    message: str
+    remedy: str = ""
+
+
+class PackageStatus(Struct, frozen=True, forbid_unknown_fields=True):
+    """A package, as the agent knows it.
+
+    Attributes:
+        package_id: Its id.
+        state: Where it stands.
+        version: Its version in the catalog; empty while that is not known.
+        manifest_digest: SHA-256 of its manifest, in hex; empty while it is not known.
+        verified_bytes: How much of it is verified on disk.
+        total_bytes: How long it is; None while that is not known.
+        folder: The folder with its files once it is ready; empty before.
+        trouble: Why it failed last.
+    """
+
+    package_id: str
+    state: PackageState
+    version: str = ""
+    manifest_digest: str = ""
+    verified_bytes: int = 0
+    total_bytes: int | None = None
+    folder: str = ""
+    trouble: Trouble | None = None
+
+
+class AgentStatus(Struct, frozen=True, forbid_unknown_fields=True):
+    """The agent itself.
+
+    Attributes:
+        api_version: Version of this vocabulary.
+        version: Version of dlcore.
+        process_id: The process's.
+        began_s: When it began, in seconds since 1970 (UTC).
+        state: Its state directory.
+        config: The deployment file that it uses.
+        is_online: Whether some endpoint answered when it was last asked.
+        wants: All wants that it has.
+        packages: All packages that they name, in the order in which they are fetched.
+    """
+
+    api_version: int
+    version: str
+    process_id: int
+    began_s: float
+    state: str
+    config: str
+    is_online: bool
+    wants: tuple[Want, ...] = ()
+    packages: tuple[PackageStatus, ...] = ()
+
+
+class AgentEvent(Struct, frozen=True, forbid_unknown_fields=True):
+    """Something that happened in the agent.
+
+    Attributes:
+        number: It grows by one with each event, also across restarts of the agent.
+        line: The event as one line of JSON, as ``--events ndjson`` writes it.
+    """
+
+    number: int
+    line: str
+
+
+class ContentAgent(Protocol):
+    """A running agent. All methods raise `AgentError` if it cannot be had."""
+
+    async def status(self) -> AgentStatus:
+        """How the agent is, what it wants and what it has."""
+        ...
+
+    async def want(self, want: Want) -> None:
+        """Want something from now on, in place of the earlier want of that name."""
+        ...
+
+    async def forget(self, name: str) -> None:
+        """Want it no longer; content that is there stays. Idempotent."""
+        ...
+
+    async def package(self, package_id: str) -> PackageStatus:
+        """Where a package stands now."""
+        ...
+
+    async def obtain(self, package_id: str) -> Path:
+        """Wait for a package, before all others, and have the agent prove it.
+
+        Returns:
+            The folder with its files. It belongs to the agent: read from it, write nothing.
+
+        Raises:
+            DlcoreError: As `Client.fetch`.
+        """
+        ...
+
+    def events(self, after: int | None = None) -> AsyncIterator[AgentEvent]:
+        """What happens from now on, or since the event of a number.
+
+        A lost connection is taken up again; events that the agent no longer has are left out.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """End the agent. What is verified stays."""
+        ...

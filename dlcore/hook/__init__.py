@@ -1,0 +1,1 @@
+"""The downloader hook: the program that Windows' own engine calls for each package."""
