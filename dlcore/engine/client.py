@@ -414,4 +414,6 @@ class Client:
 
     def _renewed(self, renewed: Renewed) -> None:
         self.renewals += 1
-        self.bus.emit(EndpointRenewed(renewed.endpoint, renewed.what, renewed.reason))
+        self.bus.emit(
+            EndpointRenewed(renewed.endpoint, renewed.what, renewed.reason, renewed.took_s)
+        )

@@ -30,6 +30,7 @@ MAX_STALLS = 3  # of the longest ones: who reads more looks at the picture
 MIN_STALL_SHARE = 0.02  # of the run: what is shorter does not explain why it was slow
 MIN_STALL_S = 0.05  # below, a wait is the time that looking takes
 MIN_SILENCE_S = 2.0
+MIN_COST_S = 0.05  # below, it is the time that any request takes
 SLOW = 0.25  # of the rate of the fastest endpoint
 MIN_BUSY_S = 1.0  # before the rate of an endpoint is compared
 NEAR_BOUND = 1.05
@@ -211,8 +212,25 @@ def _failing(own: EndpointTimes, failures: int) -> Reason:
     dropped = [mark for mark in own.marks if mark.kind == "dropped"]
     if dropped:
         text += f", and was not asked any more from {clock(dropped[0].at_s)} on"
-    details = (f"Last: {sentence(own.marks[-1].text)}",) if own.marks else ()
-    return Reason(ReasonKind.ENDPOINT, f"{text}.", details)
+    details = [f"Last: {sentence(own.marks[-1].text)}"] if own.marks else []
+    cost = "; ".join(costs(own))
+    if cost:
+        details.append(f"What that cost: {sentence(cost)}")
+    return Reason(ReasonKind.ENDPOINT, f"{text}.", tuple(details))
+
+
+def costs(own: EndpointTimes) -> Iterator[str]:
+    """What an endpoint cost, in words; what took no time worth a word is left out."""
+    cost = own.cost
+    if cost.backed_off_s >= MIN_COST_S:
+        yield f"not asked for {duration(cost.backed_off_s)} after failures"
+    if cost.asked_later_s >= MIN_COST_S:
+        yield f"asked for {duration(cost.asked_later_s)} of patience before it told what it holds"
+    if cost.failed_s >= MIN_COST_S:
+        yield f"failed requests took {duration(cost.failed_s)}"
+    if cost.renewals:
+        took = f", {duration(cost.renewed_s)}" if cost.renewed_s >= MIN_COST_S else ""
+        yield f"{counted(cost.renewals, 'renewal')} of what it is shown{took}"
 
 
 def _slow(own: EndpointTimes, best: EndpointTimes, of_bytes: int) -> Reason:

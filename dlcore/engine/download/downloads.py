@@ -214,6 +214,11 @@ class Downloads:
         return self._packages.reused_bytes.get(package_id, 0)
 
     @property
+    def missing_bytes(self) -> Mapping[str, int]:
+        """Bytes that were not on disk when their packages were begun, by package."""
+        return self._packages.missing_bytes
+
+    @property
     def wasted_bytes(self) -> int:
         """Bytes received and not used: of races lost, of requests cancelled, of bad blocks."""
         return self._scheduler.wasted_bytes + self.meter.rejected_bytes

@@ -26,7 +26,7 @@ from dlcore.engine.download.split_block_buffer import (
     SplitBlockBuffers,
 )
 from dlcore.engine.download.verifier import Verifier
-from dlcore.errors import IntegrityError
+from dlcore.errors import Fault, IntegrityError
 from dlcore.model import BlockInObject, BlockRange
 from dlcore.schedule import Request
 from dlcore.transfer import ask_for
@@ -86,13 +86,16 @@ class RequestFetcher:
         request = receiver.request
         receiver.package.note_asked(request.endpoint)
         ask_for(request.package)
-        self._meter.request_began(request.endpoint, self._now_s())
+        began_s = self._now_s()
+        self._meter.request_began(request.endpoint, began_s)
         is_filled = False
         try:
             try:
                 await receiver.receive()
             finally:
                 self._meter.request_ended(request.endpoint, self._now_s())
+            if receiver.error and receiver.error.fault is not Fault.NO_RANGES:
+                self._meter.request_failed(request.endpoint, self._now_s() - began_s)
             if receiver.outcome is not Outcome.FAILED:
                 is_filled = self._note_arrival(receiver)
                 connection_freed()

@@ -70,6 +70,23 @@ class Busy:
         return self._busy_s + (now_s - self._since_s if self._in_flight else 0.0)
 
 
+class BackOff:
+    """The time in which an endpoint is not asked."""
+
+    def __init__(self) -> None:
+        self._told_s = 0.0
+        self._until_s = 0.0
+
+    def lasts(self, now_s: float, until_s: float) -> None:
+        """It is not asked before ``until_s``."""
+        self._told_s += max(0.0, until_s - max(now_s, self._until_s))
+        self._until_s = max(self._until_s, until_s)
+
+    def past_s(self, now_s: float) -> float:
+        """Seconds so far; what is still to come does not count."""
+        return self._told_s - max(0.0, self._until_s - now_s)
+
+
 class Meter:
     """Bytes received per package and endpoint, and the rates.
 
@@ -81,6 +98,8 @@ class Meter:
         by_package: The same, by package and endpoint.
         connections: Of each endpoint, how many requests are in flight, and for how long.
         faults: Of each endpoint, how often which fault occurred.
+        back_offs: Of each endpoint, for how long it was not asked after failures.
+        failed_s: Of each endpoint, seconds that its failed requests took.
         rejected_bytes: Bytes received that did not match their digest.
         arrivals: How much had arrived when.
     """
@@ -91,6 +110,8 @@ class Meter:
         self.by_package: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.connections: defaultdict[str, Busy] = defaultdict(Busy)
         self.faults: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.back_offs: defaultdict[str, BackOff] = defaultdict(BackOff)
+        self.failed_s: defaultdict[str, float] = defaultdict(float)
         self.rejected_bytes = 0
         self.arrivals = Arrivals()
         self._rates: defaultdict[str, Rate] = defaultdict(Rate)
@@ -105,6 +126,10 @@ class Meter:
         """A request came to its end."""
         self._link.ended(now_s)
         self.connections[endpoint].ended(now_s)
+
+    def request_failed(self, endpoint: str, took_s: float) -> None:
+        """A request that took so long, in seconds, has failed."""
+        self.failed_s[endpoint] += took_s
 
     def failed(self, endpoint: str, fault: Fault) -> None:
         """A request failed, or what it brought did not match its digest."""
@@ -141,4 +166,6 @@ class Meter:
             self.faults[endpoint].total(),
             connections.busy_s(now_s),
             connections.max_in_flight,
+            self.back_offs[endpoint].past_s(now_s),
+            self.failed_s[endpoint],
         )

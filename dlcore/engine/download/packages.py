@@ -107,6 +107,14 @@ class Packages:
         return self._reused_bytes
 
     @property
+    def missing_bytes(self) -> Mapping[str, int]:
+        """Bytes that were not on disk when their packages were begun, by package."""
+        return {
+            package_id: self._described[package_id][0].content_bytes - reused_bytes
+            for package_id, reused_bytes in self._reused_bytes.items()
+        }
+
+    @property
     def failure(self) -> BaseException | None:
         """Why nothing can go on; None while it can."""
         return self._failure

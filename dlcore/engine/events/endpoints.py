@@ -53,11 +53,13 @@ class EndpointRenewed(Event, frozen=True):
         endpoint: Its name.
         what: ``token``, ``locations``, ``signature`` or ``login``.
         reason: ``expiring`` or ``rejected``.
+        took_s: Seconds that it took. If it was ahead of time, nothing waited for it.
     """
 
     endpoint: str
     what: str
     reason: str
+    took_s: float = 0.0
 
 
 class EndpointAwaited(Event, frozen=True):

@@ -17,6 +17,10 @@ class EndpointProgress(msgspec.Struct, frozen=True):
         failures: Failed requests and bad blocks since this process began.
         busy_s: Seconds since this process began in which at least one request was in flight.
         max_connections: The most requests in flight at once since this process began.
+        backed_off_s: Seconds since this process began in which it was not asked for content,
+            because it had failed or had asked for time.
+        failed_s: Seconds that the failed requests took, one after the other; other requests may
+            have been in flight meanwhile.
     """
 
     connections: int
@@ -25,6 +29,8 @@ class EndpointProgress(msgspec.Struct, frozen=True):
     failures: int = 0
     busy_s: float = 0.0
     max_connections: int = 0
+    backed_off_s: float = 0.0
+    failed_s: float = 0.0
 
 
 class PackageProgress(msgspec.Struct, frozen=True):

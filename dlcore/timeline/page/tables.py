@@ -9,9 +9,10 @@ from dlcore.engine.units import amount, duration, moment
 from dlcore.timeline.bandwidth import came_between
 from dlcore.timeline.page.markup import Markup, element
 from dlcore.timeline.page.scale import Scale
+from dlcore.timeline.reasons import costs
 from dlcore.timeline.timeline import Timeline, steps_that_need
 
-_WORDS: Final = ("Name", "Why", "For", "Steps", "Failures")  # may be long, and are broken
+_WORDS: Final = ("Name", "Why", "For", "Steps", "Failures", "Cost")  # may be long, and are broken
 
 
 def steps(timeline: Timeline) -> Markup:
@@ -51,7 +52,15 @@ def packages(timeline: Timeline) -> Markup:
 
 def endpoints(timeline: Timeline) -> Markup:
     """All endpoints."""
-    columns = ("Endpoint", "Brought", "Mean rate", "Most connections", "Failures", "Quarantined at")
+    columns = (
+        "Endpoint",
+        "Brought",
+        "Mean rate",
+        "Connections",
+        "Failures",
+        "Cost",
+        "Quarantined at",
+    )
     rows = (
         (
             own.name,
@@ -60,6 +69,7 @@ def endpoints(timeline: Timeline) -> Markup:
             str(own.max_connections),
             ", ".join(f"{fault} {count}" for fault, count in own.faults.items())
             or str(own.failures),
+            "; ".join(costs(own)) or "none",
             _at(timeline, own.quarantined_s),
         )
         for own in timeline.endpoints
