@@ -29,13 +29,14 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """Seconds that an endpoint cost; others may have brought content meanwhile.
+    """What an endpoint cost, in seconds; others may have brought content meanwhile.
 
     Attributes:
         backed_off_s: In which it was not asked for content, because it had failed or had asked for
             time.
         asked_later_s: For which it put off telling what it holds.
         failed_s: That its failed requests took, all added up.
+        rejected_bytes: That it served and that did not match their digest: bytes, not seconds.
         renewals: How often a token, a signature or locations were renewed for it.
         renewed_s: That these took. If they were ahead of time, nothing waited for them.
     """
@@ -43,6 +44,7 @@ class Cost(msgspec.Struct, frozen=True):
     backed_off_s: float = 0.0
     asked_later_s: float = 0.0
     failed_s: float = 0.0
+    rejected_bytes: int = 0
     renewals: int = 0
     renewed_s: float = 0.0
 
@@ -147,6 +149,7 @@ class EndpointsSoFar:
             counted.backed_off_s,
             self._questions.get(name, BackOff()).past_s(self._now_s),
             counted.failed_s,
+            counted.rejected_bytes,
             len(renewals),
             sum(renewals),
         )
@@ -163,6 +166,7 @@ class EndpointsSoFar:
             max(one.max_connections, other.max_connections),
             one.backed_off_s + other.backed_off_s,
             one.failed_s + other.failed_s,
+            one.rejected_bytes + other.rejected_bytes,
         )
 
     def _fail(self, endpoint: str, fault: str, text: str, now_s: float) -> None:

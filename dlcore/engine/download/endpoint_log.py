@@ -61,9 +61,9 @@ class EndpointLog:
         self._bus.emit(RangeFailed(package.package_id, endpoint, fault, error.message))
         logger.info("a request to %s failed (%s): %s", endpoint, fault, error.message)
 
-    def rejected(self, count_bytes: int) -> None:
-        """Bytes did not match their digest, whoever served them."""
-        self._meter.rejected(count_bytes)
+    def rejected(self, endpoint: str | None, count_bytes: int) -> None:
+        """Bytes did not match their digest; ``endpoint`` is None if several served them."""
+        self._meter.rejected(endpoint, count_bytes)
 
     def changed(self, event: EndpointChanged) -> None:
         """The scheduler decided something about an endpoint."""

@@ -101,6 +101,7 @@ class Meter:
         back_offs: Of each endpoint, for how long it was not asked after failures.
         failed_s: Of each endpoint, seconds that its failed requests took.
         rejected_bytes: Bytes received that did not match their digest.
+        rejected_by_endpoint: The same, by endpoint, where only one served them.
         arrivals: How much had arrived when.
     """
 
@@ -113,6 +114,7 @@ class Meter:
         self.back_offs: defaultdict[str, BackOff] = defaultdict(BackOff)
         self.failed_s: defaultdict[str, float] = defaultdict(float)
         self.rejected_bytes = 0
+        self.rejected_by_endpoint: Counter[str] = Counter()
         self.arrivals = Arrivals()
         self._rates: defaultdict[str, Rate] = defaultdict(Rate)
         self._link = Busy()
@@ -135,9 +137,16 @@ class Meter:
         """A request failed, or what it brought did not match its digest."""
         self.faults[endpoint][fault.value] += 1
 
-    def rejected(self, count_bytes: int) -> None:
-        """Bytes that were received did not match their digest: they are received again."""
+    def rejected(self, endpoint: str | None, count_bytes: int) -> None:
+        """Bytes that were received did not match their digest: they are received again.
+
+        Args:
+            endpoint: Who served them; None if several did.
+            count_bytes: How many they are.
+        """
         self.rejected_bytes += count_bytes
+        if endpoint:
+            self.rejected_by_endpoint[endpoint] += count_bytes
 
     def received(self, package: str, endpoint: str, count: int, now_s: float) -> None:
         """``count`` payload bytes arrived."""
@@ -168,4 +177,5 @@ class Meter:
             connections.max_in_flight,
             self.back_offs[endpoint].past_s(now_s),
             self.failed_s[endpoint],
+            self.rejected_by_endpoint[endpoint],
         )

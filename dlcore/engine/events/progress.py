@@ -19,6 +19,8 @@ class EndpointProgress(msgspec.Struct, frozen=True):
         max_connections: The most requests in flight at once since this process began.
         backed_off_s: Seconds since this process began in which it was not asked for content,
             because it had failed or had asked for time.
+        rejected_bytes: Bytes of it alone, received since this process began, that did not match
+            their digest.
         failed_s: Seconds that the failed requests took, one after the other; other requests may
             have been in flight meanwhile.
     """
@@ -31,6 +33,7 @@ class EndpointProgress(msgspec.Struct, frozen=True):
     max_connections: int = 0
     backed_off_s: float = 0.0
     failed_s: float = 0.0
+    rejected_bytes: int = 0
 
 
 class PackageProgress(msgspec.Struct, frozen=True):
