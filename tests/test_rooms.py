@@ -21,6 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "buckets": {"errors", "printable"},
     "package_ids": set(),
     "printable": set(),
+    "redaction": {"printable"},
     "text_files": set(),
     "spelling": set(),
     "disk": {"errors", "long_path"},
@@ -34,12 +35,12 @@ ALLOWED: dict[str, set[str]] = {
     "waiting": set(),
     "transfer": {
         *("long_path", "errors", "model", "printable", "text_files", "disk", "waiting", "extras"),
-        *("buckets", "file_urls", "digests"),
+        *("buckets", "file_urls", "digests", "redaction"),
     },
     "trust": {"long_path", "errors", "model", "printable", "disk"},
     "publish": {
         *("long_path", "errors", "extras", "model", "spelling", "disk", "native", "manifest"),
-        *("trust", "buckets", "file_urls"),
+        *("trust", "buckets", "file_urls", "redaction"),
     },
     "emulator": {"long_path", "errors", "extras", "model", "disk", "manifest"},
     "engine": {
@@ -99,7 +100,7 @@ ONLY_IN = {
 INNER_ALLOWED = {
     "transfer/http": {
         *("dlcore.errors", "dlcore.extras", "dlcore.printable", "dlcore.transfer.http"),
-        *("dlcore.transfer.policy", "dlcore.transfer.sink", "dlcore.waiting"),
+        *("dlcore.transfer.policy", "dlcore.transfer.sink", "dlcore.waiting", "dlcore.redaction"),
     },
     "steps/commands": {
         *("dlcore.printable", "dlcore.text_files", "dlcore.waiting", "dlcore.tasksequence"),
@@ -133,6 +134,7 @@ PURE = {
     "digests",
     "package_ids",
     "printable",
+    "redaction",
     "text_files",
     "spelling",
     "timeline",

@@ -29,6 +29,7 @@ from dlcore.publish.destination import Change, Listed, Stored, too_long
 from dlcore.publish.disk import disk_faults, open_plain
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.site_folders import check_removable, open_folder
+from dlcore.redaction import redact_named
 
 LOCK_NAME = ".catalog.lock"
 
@@ -52,8 +53,9 @@ class FolderDestination:
 
     @property
     def name(self) -> str:
-        """The folder's path."""
-        return str(plain_path(self.root))
+        """The folder's path; if nothing is there, without the secrets of a mistyped URL."""
+        path = str(plain_path(self.root))
+        return path if self.root.exists() else redact_named(path)
 
     @property
     def workers(self) -> int:

@@ -33,7 +33,7 @@ from dlcore.transfer.endpoints.probe import Probed
 from dlcore.transfer.endpoints.spooled_file import SpooledFile
 from dlcore.transfer.http.exchanges import Exchange, Observe, ask_for, observed
 from dlcore.transfer.http.pool import ConnectionPool
-from dlcore.transfer.http.redaction import redact, redact_named
+from dlcore.redaction import redact, redact_named
 from dlcore.transfer.http.tls import authorities
 from dlcore.transfer.http.urls import without_user
 from dlcore.transfer.interface import (

@@ -47,7 +47,7 @@ from dlcore.transfer.http.headers import (
     parse_retry_after_s,
 )
 from dlcore.transfer.http.links import links_of
-from dlcore.transfer.http.redaction import redact
+from dlcore.redaction import redact
 from dlcore.transfer.http.redirects import Route
 from dlcore.transfer.http.suggested_name import suggested_name
 from dlcore.transfer.http.urls import exact_url

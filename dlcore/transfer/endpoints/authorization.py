@@ -25,7 +25,7 @@ from dlcore.transfer.endpoints.header_fields import HeaderFields
 from dlcore.transfer.endpoints.lease import NEVER_S, Lease
 from dlcore.transfer.endpoints.netrc_file import netrc_entry
 from dlcore.transfer.http.faults import RejectedError
-from dlcore.transfer.http.redaction import redact
+from dlcore.redaction import redact
 from dlcore.transfer.http.shown_fields import ShownFields
 from dlcore.transfer.http.urls import is_protected
 from dlcore.transfer.interface import Observer, ignore

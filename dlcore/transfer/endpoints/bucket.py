@@ -28,7 +28,7 @@ from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.echoes import repeats
 from dlcore.transfer.http.faults import RejectedError
 from dlcore.transfer.http.readers import read_document, read_range
-from dlcore.transfer.http.redaction import redact
+from dlcore.redaction import redact
 from dlcore.transfer.http.urls import exact_url, is_protected
 from dlcore.transfer.http.version import Version
 from dlcore.transfer.interface import Observer, Renewed, ignore

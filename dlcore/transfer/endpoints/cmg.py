@@ -33,7 +33,7 @@ from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.echoes import repeats
 from dlcore.transfer.http.faults import RejectedError
 from dlcore.transfer.http.readers import read_document, read_range
-from dlcore.transfer.http.redaction import redact
+from dlcore.redaction import redact
 from dlcore.transfer.interface import Observer, ignore
 from dlcore.transfer.sink import SinkWriter
 

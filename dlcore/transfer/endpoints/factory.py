@@ -27,7 +27,7 @@ from dlcore.transfer.endpoints.web_server import WebServerEndpoint
 from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.pool import ConnectionPool
-from dlcore.transfer.http.redaction import redact
+from dlcore.redaction import redact
 from dlcore.transfer.http.urls import is_protected
 from dlcore.transfer.interface import Endpoint, Observer, ignore
 

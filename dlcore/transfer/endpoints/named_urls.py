@@ -29,7 +29,7 @@ from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.readers import read_document, read_stream
-from dlcore.transfer.http.redaction import redact
+from dlcore.redaction import redact
 from dlcore.transfer.http.urls import exact_url, is_loopback, origin_of
 from dlcore.transfer.interface import Endpoint
 from dlcore.transfer.policy import TransferPolicy

@@ -20,7 +20,7 @@ import msgspec
 from yarl import URL
 
 from dlcore.transfer.http.addresses import Reach
-from dlcore.transfer.http.redaction import redact
+from dlcore.redaction import redact
 from dlcore.transfer.http.urls import (
     exact_url,
     is_loopback,

@@ -30,7 +30,7 @@ from dlcore.transfer.http.faults import (
 )
 from dlcore.transfer.http.proxies import Proxy
 from dlcore.transfer.http.proxy_faults import PROXY_LOGIN_REQUIRED, login_refused
-from dlcore.transfer.http.redaction import redact
+from dlcore.redaction import redact
 from dlcore.transfer.http.redirects import Route
 from dlcore.transfer.http.stall_timer import StallTimer
 from dlcore.transfer.policy import TransferPolicy
