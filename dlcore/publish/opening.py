@@ -20,7 +20,7 @@ from dlcore.publish.remote import WEB_SCHEMES, RemoteSite
 from dlcore.redaction import redact, redact_named
 
 _SLIP: Final = re.compile(rf"({'|'.join(sorted(BUCKET_SCHEMES | WEB_SCHEMES))}):", re.IGNORECASE)
-"""How a URL begins in which ``://`` is mistyped; no folder that people publish to has such a name."""
+"""How a URL begins in which ``://`` is mistyped."""
 
 
 def _folder_in(where: str) -> str:

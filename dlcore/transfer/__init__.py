@@ -12,6 +12,7 @@ and limits apply. Other rooms import from here.
 
 from __future__ import annotations
 
+from dlcore.redaction import redact, redact_named
 from dlcore.transfer.endpoints.contact import Contact
 from dlcore.transfer.endpoints.factory import (
     contact_endpoint,
@@ -33,7 +34,6 @@ from dlcore.transfer.endpoints.probe import Probed
 from dlcore.transfer.endpoints.spooled_file import SpooledFile
 from dlcore.transfer.http.exchanges import Exchange, Observe, ask_for, observed
 from dlcore.transfer.http.pool import ConnectionPool
-from dlcore.redaction import redact, redact_named
 from dlcore.transfer.http.tls import authorities
 from dlcore.transfer.http.urls import without_user
 from dlcore.transfer.interface import (

@@ -18,6 +18,7 @@ from dlcore.errors import ConfigError
 from dlcore.extras import require
 from dlcore.file_urls import is_file_url, path_of_file_url
 from dlcore.model import BUCKET_SCHEMES
+from dlcore.redaction import redact
 from dlcore.transfer.endpoints.authorization import Authorization
 from dlcore.transfer.endpoints.bucket import BucketEndpoint
 from dlcore.transfer.endpoints.folder import FolderEndpoint
@@ -29,7 +30,6 @@ from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.readers import read_document, read_stream
-from dlcore.redaction import redact
 from dlcore.transfer.http.urls import exact_url, is_loopback, origin_of
 from dlcore.transfer.interface import Endpoint
 from dlcore.transfer.policy import TransferPolicy
@@ -235,7 +235,9 @@ def _web(
 ) -> tuple[HttpClient, Authorization]:
     """A client of a web server, and what it is shown: nothing, if another server named the URL."""
     keyring = keyring or Keyring()
-    reach = Reach.ANY if not led_by or may_lead_here(led_by) else Reach.OTHER_MACHINES
+    reach = Reach.ANY
+    if led_by:
+        reach = Reach.NO_METADATA if may_lead_here(led_by) else Reach.OTHER_MACHINES
     client = keyring.client(name, pool, reach=reach, follows_redirects=True)
     is_users_own = not led_by or is_same_origin(url, led_by)
     return client, (keyring if is_users_own else Keyring()).authorization(name, url)

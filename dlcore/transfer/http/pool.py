@@ -18,7 +18,12 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from dlcore.transfer.http.addresses import Reach, other_machines_socket, public_socket
+from dlcore.transfer.http.addresses import (
+    Reach,
+    no_metadata_socket,
+    other_machines_socket,
+    public_socket,
+)
 from dlcore.transfer.http.aiohttp_internals import forget_broken_connections
 from dlcore.transfer.http.exchanges import observer
 from dlcore.transfer.http.headers import COMMON_HEADERS
@@ -31,6 +36,7 @@ from dlcore.transfer.policy import TransferPolicy
 
 _SOCKET_FACTORIES = {
     Reach.ANY: None,
+    Reach.NO_METADATA: no_metadata_socket,
     Reach.OTHER_MACHINES: other_machines_socket,
     Reach.PUBLIC: public_socket,
 }

@@ -19,6 +19,7 @@ import aiohttp
 from multidict import CIMultiDictProxy
 
 from dlcore.errors import Fault, TransferError
+from dlcore.redaction import redact
 from dlcore.transfer.http.aiohttp_internals import BorrowedConnection, borrow_connection
 from dlcore.transfer.http.content_coding import Gunzip
 from dlcore.transfer.http.exchanges import OpenExchange
@@ -30,7 +31,6 @@ from dlcore.transfer.http.faults import (
 )
 from dlcore.transfer.http.proxies import Proxy
 from dlcore.transfer.http.proxy_faults import PROXY_LOGIN_REQUIRED, login_refused
-from dlcore.redaction import redact
 from dlcore.transfer.http.redirects import Route
 from dlcore.transfer.http.stall_timer import StallTimer
 from dlcore.transfer.policy import TransferPolicy
