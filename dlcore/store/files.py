@@ -48,10 +48,12 @@ class Files:
     Attributes:
         is_reserving: Whether `allocate` takes the disk space at once.
         is_sparse: Whether `allocate` leaves a mark that `make_ordinary` takes away.
+        syncs_at_once: Whether `sync_filesystem` does something.
     """
 
     is_reserving = system.IS_RESERVING
     is_sparse = system.IS_SPARSE
+    syncs_at_once = sys.platform == "linux"
 
     def __init__(
         self, root: PrivateFolder | None = None, *, direct_flag: int | None = _DIRECT_FLAG

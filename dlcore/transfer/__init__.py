@@ -21,6 +21,7 @@ from dlcore.transfer.endpoints.factory import (
 )
 from dlcore.transfer.endpoints.keyring import Keyring, users_of
 from dlcore.transfer.endpoints.named_urls import (
+    begin_url,
     is_bucket_url,
     is_same_origin,
     may_lead_here,
@@ -30,7 +31,7 @@ from dlcore.transfer.endpoints.named_urls import (
     spool_url,
 )
 from dlcore.transfer.endpoints.netrc_file import users_netrc_file
-from dlcore.transfer.endpoints.probe import Probed
+from dlcore.transfer.endpoints.probe import Beginning, Probed, last_component
 from dlcore.transfer.endpoints.spooled_file import SpooledFile
 from dlcore.transfer.http.exchanges import Exchange, Observe, ask_for, observed
 from dlcore.transfer.http.pool import ConnectionPool
@@ -49,6 +50,7 @@ from dlcore.transfer.interface import (
 from dlcore.transfer.policy import TransferPolicy
 
 __all__ = [
+    "Beginning",
     "ConnectionPool",
     "Contact",
     "Endpoint",
@@ -66,10 +68,12 @@ __all__ = [
     "TransferPolicy",
     "ask_for",
     "authorities",
+    "begin_url",
     "contact_endpoint",
     "ignore",
     "is_bucket_url",
     "is_same_origin",
+    "last_component",
     "may_lead_here",
     "observed",
     "open_endpoint",

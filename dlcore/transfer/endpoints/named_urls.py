@@ -23,7 +23,7 @@ from dlcore.transfer.endpoints.authorization import Authorization
 from dlcore.transfer.endpoints.bucket import BucketEndpoint
 from dlcore.transfer.endpoints.folder import FolderEndpoint
 from dlcore.transfer.endpoints.keyring import Keyring
-from dlcore.transfer.endpoints.probe import Probed, probe
+from dlcore.transfer.endpoints.probe import Beginning, Probed, probe, probe_beginning
 from dlcore.transfer.endpoints.spooled_file import SpooledFile
 from dlcore.transfer.endpoints.web_server import UrlEndpoint
 from dlcore.transfer.http.addresses import Reach
@@ -93,6 +93,31 @@ async def probe_url(
     client, shown = _web(name, url, keyring, pool)
     async with aclosing(client):
         return await shown.use(lambda headers: probe(url, client, headers))
+
+
+async def begin_url(
+    url: str,
+    limit_bytes: int,
+    *,
+    keyring: Keyring | None = None,
+    pool: ConnectionPool | None = None,
+) -> Beginning:
+    """Find out what `probe_url` does, and read the content by the same request if it is short.
+
+    Args:
+        url: Absolute, http or https; sent exactly as given.
+        limit_bytes: The longest content to read.
+        keyring: What opens the server.
+        pool: The connections to use; new ones if None.
+
+    Raises:
+        ConfigError: The URL cannot be used.
+        TransferError: The server cannot be reached, refuses, or breaks off.
+    """
+    name = checked_url("url", url).raw_host or ""
+    client, shown = _web(name, url, keyring, pool)
+    async with aclosing(client):
+        return await shown.use(lambda headers: probe_beginning(url, client, headers, limit_bytes))
 
 
 async def read_url(
