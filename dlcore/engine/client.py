@@ -181,6 +181,7 @@ class Client:
             if not self._held:
                 self.store = await hold(self.state, self._wait_s, self.policy.lock_retry_s)
                 self._stack.callback(self.store.close)
+                self.store.use_cache()
                 self._held = True
                 await self._stack.enter_async_context(
                     recorded(self.state, self.bus, self.policy.record)

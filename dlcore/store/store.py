@@ -24,8 +24,9 @@ from dlcore.disk.private_folder import PrivateFolder
 from dlcore.disk.system import allocated_bytes
 from dlcore.errors import InternalError, ManifestError
 from dlcore.long_path import plain_path, rooted
-from dlcore.model import Manifest
+from dlcore.model import BlockInPackage, Manifest
 from dlcore.printable import quoted
+from dlcore.store.cache import Cache
 from dlcore.store.files import Files, write_document
 from dlcore.store.finished import FinishedPackages
 from dlcore.store.lock import StateLock
@@ -66,6 +67,7 @@ class Store:
         self._partials = state / "partial"
         self._removed = state / "removed"
         self._begun: dict[str, Partial] = {}
+        self._cache: Cache | None = None
         self._removal = Removal(files, self._removed)
         self._finished = FinishedPackages(files, self._packages, self._partials, self._removal)
 
@@ -128,8 +130,14 @@ class Store:
         with contextlib.ExitStack() as stack:
             if self._lock:
                 stack.callback(self._lock.release)
+            if self._cache:
+                stack.callback(self._cache.close)
             for partial in self._begun.values():
                 stack.callback(partial.close)
+
+    def use_cache(self) -> None:
+        """Let packages take over from each other what they have in common. After `open`."""
+        self._cache = Cache(self._files, self._state)
 
     def __enter__(self) -> Self:
         return self
@@ -264,11 +272,29 @@ class Store:
         )
         try:
             partial.begin()
+            if self._cache:
+                self._cache.fill(partial, key)
+                partial.note_reused()
         except BaseException:
             partial.close()
             raise
         self._begun[key] = partial
         return partial
+
+    def reuse(self, partial: Partial) -> list[BlockInPackage]:
+        """Fill a package that was begun with what has arrived of others since; call from a thread.
+
+        Returns:
+            The numbers of the blocks that it has now and had not.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        return self._cache.fill(partial, partial.key) if self._cache else []
+
+    def find_file(self, sha256: bytes, length_bytes: int | None = None) -> Path | None:
+        """A file of any package with this SHA-256: `Cache.find_file`; None without a cache."""
+        return self._cache.find_file(sha256, length_bytes) if self._cache else None
 
     def remove(self, package_id: str, manifest_digest: str, version: int) -> bool:
         """Delete a package, finished or not; it leaves its place at once.
