@@ -36,17 +36,21 @@ def seed(partial: Partial, folder: Path) -> None:
     take_over(partial, [path_of(long_path(folder), f.path) for f in partial.manifest.files])
 
 
-def take_over(partial: Partial, paths: Sequence[Path | None]) -> None:
+def take_over(
+    partial: Partial, paths: Sequence[Path | None], *, has_whole_objects: bool = True
+) -> None:
     """Fill an unfinished package from files that lie anywhere; otherwise as `seed`.
 
     Args:
         partial: The package. Blocks that it has are not read again.
         paths: For each file of its manifest, where its content may lie; None for nowhere.
+        has_whole_objects: Whether objects that have only one digest are taken over, too. Not while
+            others write blocks of them: if the object does not match, all of its blocks are lost.
 
     Raises:
         StorageError: The disk of the package failed.
     """
-    _Seeding(partial, paths).run()
+    _Seeding(partial, paths).run(has_whole_objects=has_whole_objects)
 
 
 class _Seeding:
@@ -70,7 +74,7 @@ class _Seeding:
     def _open(self, index: int) -> int:
         return self._files.open_to_read(self._path_at(index))
 
-    def run(self) -> None:
+    def run(self, *, has_whole_objects: bool) -> None:
         wanted = bytearray(0 if held else 1 for held in self._partial.have)
         whole = [i for i, item in enumerate(self._manifest.objects) if not item.digests]
         for index in whole:  # its blocks cannot be compared one by one
@@ -80,7 +84,8 @@ class _Seeding:
         size = buffer_bytes(self._manifest)
         try:
             in_parallel(runs(self._manifest, wanted), self._take, size)
-            in_parallel(whole, self._take_whole, size)
+            if has_whole_objects:
+                in_parallel(whole, self._take_whole, size)
         finally:
             self._reader.open_files.close()
 

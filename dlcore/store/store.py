@@ -273,7 +273,7 @@ class Store:
         try:
             partial.begin()
             if self._cache:
-                self._cache.fill(partial, key)
+                self._cache.fill(partial, key, is_under_way=False)
                 partial.note_reused()
         except BaseException:
             partial.close()
@@ -290,7 +290,9 @@ class Store:
         Raises:
             StorageError: The disk failed.
         """
-        return self._cache.fill(partial, partial.key) if self._cache else []
+        if self._cache is None:
+            return []
+        return self._cache.fill(partial, partial.key, is_under_way=True)
 
     def find_file(self, sha256: bytes, length_bytes: int | None = None) -> Path | None:
         """A file of any package with this SHA-256: `Cache.find_file`; None without a cache."""

@@ -251,6 +251,18 @@ class Packages:
         self._finished[package.package_id] = path
         logger.info("package %s is ready", package.package_id)
         self._bus.emit(PackageReady(package.package_id, str(plain_path(path))))
+        await self._pass_on()
+
+    async def _pass_on(self) -> None:
+        """Give what has arrived to the other packages that need the same."""
+        for package_id, package in list(self._begun.items()):
+            if package_id not in self._finished and not package.has_failed:
+                _, _, store = self._described[package_id]
+                had_bytes = package.verified_bytes
+                if found := await package.reuse(store):
+                    self._reused_bytes[package_id] += package.verified_bytes - had_bytes
+                    logger.info("package %s: %d blocks are here", package_id, len(found))
+                    self._apply(self._scheduler.found(package_id, found))
 
     def _tell_retry(
         self, package: PackageDownload, attempt: int, wait_s: float, failing_s: float

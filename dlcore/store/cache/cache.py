@@ -25,12 +25,13 @@ class Cache:
         self._index = Index(files, state)
         self._packages = CachedPackages(files, (state / "packages", state / "partial"), self._index)
 
-    def fill(self, partial: Partial, key: str) -> list[BlockInPackage]:
+    def fill(self, partial: Partial, key: str, *, is_under_way: bool) -> list[BlockInPackage]:
         """Take over what is here of an unfinished package.
 
         Args:
             partial: The package.
             key: Its key in the store.
+            is_under_way: Whether requests for it may be in flight.
 
         Returns:
             The numbers of the blocks that it has now and had not.
@@ -40,7 +41,7 @@ class Cache:
         """
         self._packages.update(besides=key)
         sources: list[Places] = [self._packages]
-        return reuse(partial, key, sources)
+        return reuse(partial, key, sources, is_under_way=is_under_way)
 
     def find_file(self, sha256: bytes, length_bytes: int | None = None) -> Path | None:
         """A file with this SHA-256, hashed just now; None if there is none.

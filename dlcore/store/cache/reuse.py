@@ -7,7 +7,6 @@ network: each is hashed, and written only if it matches.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from dlcore.model import BlockInPackage, BlockRange
 from dlcore.store.cache.places import Missing, Place, Places
@@ -17,13 +16,16 @@ from dlcore.store.partial import Partial
 from dlcore.store.seeding import take_over
 
 
-def reuse(partial: Partial, key: str, sources: Iterable[Places]) -> list[BlockInPackage]:
+def reuse(
+    partial: Partial, key: str, sources: Iterable[Places], *, is_under_way: bool
+) -> list[BlockInPackage]:
     """Fill an unfinished package from what lies on this machine, with all cores.
 
     Args:
         partial: The package.
         key: Its key in the store.
         sources: Where to look, in this order.
+        is_under_way: Whether requests for it may be in flight.
 
     Returns:
         The numbers of the blocks that were taken over; they are on disk, and not synced yet.
@@ -35,18 +37,15 @@ def reuse(partial: Partial, key: str, sources: Iterable[Places]) -> list[BlockIn
     for source in sources:
         if partial.complete:
             break
-        _take_files(partial, source.files(Missing.of(key, partial.manifest, partial.have)))
+        places = source.files(Missing.of(key, partial.manifest, partial.have))
+        if places:
+            paths = [places.get(number) for number in range(len(partial.manifest.files))]
+            take_over(partial, paths, has_whole_objects=not is_under_way)
         missing = Missing.of(key, partial.manifest, partial.have)
         if missing.blocks:
             _take_blocks(partial, source.blocks(missing))
     pairs = enumerate(zip(before, partial.have, strict=True))
     return [BlockInPackage(number) for number, (old, new) in pairs if new and not old]
-
-
-def _take_files(partial: Partial, places: dict[int, Path]) -> None:
-    if places:
-        paths = [places.get(number) for number in range(len(partial.manifest.files))]
-        take_over(partial, paths)
 
 
 def _take_blocks(partial: Partial, places: dict[BlockInPackage, Place]) -> None:
