@@ -257,7 +257,9 @@ class Client:
         """Fetch one package, or find it finished.
 
         Returns:
-            The folder with its files, complete and verified.
+            The folder with its files, complete and verified. Read from it, write nothing: equal
+            files of other packages may be the same file on disk. (Steps of a sequence get files
+            that only their package has.)
 
         Raises:
             NotFoundError: The catalog or the endpoints do not know it.

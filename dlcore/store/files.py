@@ -219,6 +219,11 @@ class Files:
             system.move(old, new, source_parent=old_parent, target_parent=new_parent)
         self._forget_folders()
 
+    def link(self, source: Path, target: Path) -> None:
+        """Give a file a second name, which is free."""
+        with self._at(source) as (old, old_parent), self._at(target) as (new, new_parent):
+            system.link(old, new, source_parent=old_parent, target_parent=new_parent)
+
     def remove(self, path: Path) -> None:
         """Delete a file."""
         with self._at(path) as (name, folder):

@@ -27,8 +27,10 @@ from dlcore.long_path import plain_path, rooted
 from dlcore.model import BlockInPackage, Manifest
 from dlcore.printable import quoted
 from dlcore.store.cache import Cache
+from dlcore.store.cache.sharing import Sharing
 from dlcore.store.files import Files, write_document
 from dlcore.store.finished import FinishedPackages
+from dlcore.store.inventory import Inventory
 from dlcore.store.lock import StateLock
 from dlcore.store.manifest_file import MANIFEST, read_manifest
 from dlcore.store.partial import CONTENT, Partial
@@ -68,8 +70,11 @@ class Store:
         self._removed = state / "removed"
         self._begun: dict[str, Partial] = {}
         self._cache: Cache | None = None
-        self._removal = Removal(files, self._removed)
-        self._finished = FinishedPackages(files, self._packages, self._partials, self._removal)
+        self._sharing = Sharing(files, self._packages, self._removed)
+        self._removal = Removal(files, self._removed, self._sharing.lock)
+        self._finished = FinishedPackages(
+            files, self._packages, self._partials, self._removal, self._sharing
+        )
 
     @classmethod
     def open(cls, state: Path, *, wait_s: float = 0.0) -> Self:
@@ -137,7 +142,7 @@ class Store:
 
     def use_cache(self) -> None:
         """Let packages take over from each other what they have in common. After `open`."""
-        self._cache = Cache(self._files, self._state)
+        self._cache = Cache(self._files, self._state, self._sharing)
 
     def __enter__(self) -> Self:
         return self
@@ -182,7 +187,9 @@ class Store:
         key = package_key(package_id, version, manifest_digest)
         return plain_path(self._packages.absolute() / key / CONTENT)
 
-    def prove(self, manifest: Manifest, document: bytes, *, lend: bool = False) -> Path | None:
+    def prove(
+        self, manifest: Manifest, document: bytes, *, lend: bool = False, to_write: bool = False
+    ) -> Path | None:
         """Prove that a finished package is as its manifest says: the only way to its content.
 
         What this process verified and nobody changed since is only looked at; all else is read
@@ -195,6 +202,8 @@ class Store:
             lend: Whether the folder is handed out now, to a step say. What programs leave in it
                 from then on is removed by the next proof; in a folder that was never handed out
                 it is refused.
+            to_write: Whether programs may write into its files, as a step may. It shares none with
+                other packages from then on.
 
         Returns:
             The content folder; None if the package is not finished or not any more.
@@ -207,7 +216,9 @@ class Store:
         digest = hashlib.sha256(document).hexdigest()
         key = package_key(manifest.package_id, manifest.version, digest)
         with self._translated(f"prove package {manifest.package_id}"):
-            return self._finished.prove(key, manifest, digest, document, lend=lend)
+            return self._finished.prove(
+                key, manifest, digest, document, lend=lend, to_write=to_write
+            )
 
     def check_room(self, manifest: Manifest, document: bytes, reserve: Reserve) -> None:
         """Refuse a package for which the disk has no room, before anything is written for it.
@@ -268,7 +279,7 @@ class Store:
             target,
             manifest,
             digest.digest(),
-            lambda found: self._finished.note(key, found),
+            lambda found: self._note_finished(key, manifest, found),
         )
         try:
             partial.begin()
@@ -319,6 +330,11 @@ class Store:
                     self._removal.remove(folder / key)
                     found = True
         return found
+
+    def _note_finished(self, key: str, manifest: Manifest, found: Inventory) -> None:
+        self._finished.note(key, found)
+        if self._cache:
+            self._cache.share(key, manifest)
 
     def _keep_manifest(self, key: str, manifest_digest: str, document: bytes) -> None:
         folder = self._partials / key

@@ -171,8 +171,12 @@ class Downloads:
         """
         return await self._packages.path(package_id)
 
-    async def prove(self, package_id: str) -> Path | None:
+    async def prove(self, package_id: str, *, to_write: bool = False) -> Path | None:
         """Prove a complete package right before its folder is handed out.
+
+        Args:
+            package_id: The package.
+            to_write: Whether it is handed out to be written into, as to a step.
 
         Returns:
             The folder; None if the package is not complete, or not any more: begin it again.
@@ -181,7 +185,7 @@ class Downloads:
             UnexpectedContentError: There is something in it that is not the package's.
             StorageError: The local disk failed.
         """
-        return await self._packages.prove(package_id)
+        return await self._packages.prove(package_id, to_write=to_write)
 
     def is_finished(self, package_id: str) -> bool:
         """Whether `path` would answer at once."""

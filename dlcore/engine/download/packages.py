@@ -174,8 +174,12 @@ class Packages:
         known_bytes = self._reused_bytes.get(package_id, reused_bytes)
         self._reused_bytes[package_id] = min(known_bytes, reused_bytes)
 
-    async def prove(self, package_id: str) -> Path | None:
+    async def prove(self, package_id: str, *, to_write: bool = False) -> Path | None:
         """Prove a finished package right before its folder is handed out.
+
+        Args:
+            package_id: The package.
+            to_write: Whether it is handed out to be written into.
 
         Returns:
             The folder; None if the package is not finished, or not any more: begin it again.
@@ -188,7 +192,7 @@ class Packages:
             if package_id not in self._finished:
                 return None
             manifest, document, store = self._described[package_id]
-            path = await in_thread(store.prove, manifest, document, lend=True)
+            path = await in_thread(store.prove, manifest, document, lend=True, to_write=to_write)
             if path is None:
                 del self._finished[package_id]
                 self._drop(package_id)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
-from dlcore.model import BlockInPackage
+from dlcore.errors import OwnershipError
+from dlcore.model import BlockInPackage, Manifest
+from dlcore.store.cache.equality import equal_files
 from dlcore.store.cache.index import Index
 from dlcore.store.cache.packages import CachedPackages
-from dlcore.store.cache.places import Places
+from dlcore.store.cache.places import Missing, Places
+from dlcore.store.cache.policy import CachePolicy
 from dlcore.store.cache.reuse import reuse
+from dlcore.store.cache.sharing import Sharing
 from dlcore.store.files import Files
-from dlcore.store.partial import Partial
+from dlcore.store.partial import CONTENT, Partial
+from dlcore.store.tree import path_of
+
+_log = logging.getLogger(__name__)
 
 
 class Cache:
@@ -19,9 +27,17 @@ class Cache:
     Args:
         files: The disk.
         state: The state directory.
+        sharing: Gives files of packages more names.
+        policy: The cache's constants.
     """
 
-    def __init__(self, files: Files, state: Path) -> None:
+    def __init__(
+        self, files: Files, state: Path, sharing: Sharing, policy: CachePolicy | None = None
+    ) -> None:
+        self._files = files
+        self._finished = state / "packages"
+        self._sharing = sharing
+        self._policy = policy or CachePolicy()
         self._index = Index(files, state)
         self._packages = CachedPackages(files, (state / "packages", state / "partial"), self._index)
 
@@ -42,6 +58,37 @@ class Cache:
         self._packages.update(besides=key)
         sources: list[Places] = [self._packages]
         return reuse(partial, key, sources, is_under_way=is_under_way)
+
+    def share(self, key: str, manifest: Manifest) -> None:
+        """Store once what a package that was just finished has in common with finished others.
+
+        Nothing is raised: what cannot be shared is stored twice.
+        """
+        if self._owns_its_files(key):
+            return
+        self._packages.update(besides=key)
+        large = [
+            number
+            for number, file in enumerate(manifest.files)
+            if file.length_bytes >= self._policy.min_shared_bytes
+        ]
+        wanted = Missing(key, manifest, large, ())
+        places = self._packages.files(wanted, lambda other: not self._owns_its_files(other))
+        equal = equal_files(self._files, manifest, places)
+        content = self._finished / key / CONTENT
+        pairs = [
+            (places[number], path_of(content, manifest.files[number].path)) for number in equal
+        ]
+        if shared_bytes := self._sharing.share(pairs):
+            _log.info("package %s: %d bytes are stored already", key, shared_bytes)
+
+    def _owns_its_files(self, key: str) -> bool:
+        """Whether a package must not share files: it is not finished, or was lent to be written."""
+        folder = self._finished / key
+        try:
+            return self._files.status(folder) is None or self._sharing.owns_its_files(folder)
+        except (OSError, OwnershipError):
+            return True
 
     def find_file(self, sha256: bytes, length_bytes: int | None = None) -> Path | None:
         """A file with this SHA-256, hashed just now; None if there is none.

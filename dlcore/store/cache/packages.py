@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dlcore.disk.links import is_file, is_folder
@@ -75,15 +75,25 @@ class CachedPackages:
             manifest = self.manifest(key)
             self._index.add(key, Contents.of(manifest) if manifest else Contents([], []))
 
-    def files(self, missing: Missing) -> dict[int, Path]:
-        """Where files of a package may lie: `Places`."""
-        wishes = _wishes(missing)
+    def files(
+        self, missing: Missing, accepts: Callable[[str], bool] = lambda key: True
+    ) -> dict[int, Path]:
+        """Where files of a package may lie: `Places`.
+
+        Args:
+            missing: The package.
+            accepts: Whether the package with a key may be a source.
+        """
         found: dict[int, Path] = {}
-        for number, key, path in self._index.find_files(wishes, missing.key):
-            if number not in found and 0 <= number < len(missing.manifest.files):
-                length_bytes = missing.manifest.files[number].length_bytes
-                if place := self._file_at(key, path, length_bytes):
-                    found[number] = place
+        accepted: dict[str, bool] = {}
+        for number, key, path in self._index.find_files(_wishes(missing), missing.key):
+            if number in found or not 0 <= number < len(missing.manifest.files):
+                continue
+            if key not in accepted:
+                accepted[key] = accepts(key)
+            length_bytes = missing.manifest.files[number].length_bytes
+            if accepted[key] and (place := self._file_at(key, path, length_bytes)):
+                found[number] = place
         return found
 
     def blocks(self, missing: Missing) -> dict[BlockInPackage, Place]:
