@@ -111,6 +111,7 @@ class Client:
         self._session: Session | None = None
         self._terms: dict[str, Terms] = {}
         self._cap_bytes_per_s = float(deployment.transfer.cap_bytes_per_s)
+        self._is_background = self._is_paused = False
         self._holding = asyncio.Lock()
         self._held = False
         self.store = Store.look(state)
@@ -201,6 +202,34 @@ class Client:
         self._cap_bytes_per_s = cap_bytes_per_s
         if self._content:
             self._content.downloads.set_cap(cap_bytes_per_s)
+
+    def set_background(self, *, is_on: bool) -> None:
+        """Leave the link to other traffic, or use all of it, from now on.
+
+        In background mode only so much is under way that a queue that nobody would notice stands
+        before the narrowest link. Whatever others send comes first.
+
+        Args:
+            is_on: Whether background mode is on.
+        """
+        self._is_background = is_on
+        if self._content:
+            self._content.downloads.set_background(is_on=is_on)
+
+    def pause(self) -> None:
+        """Fetch no content until `resume`. What is in flight is stopped; what came of it is kept.
+
+        Whoever waits for a package goes on waiting. Documents are still read.
+        """
+        self._is_paused = True
+        if self._content:
+            self._content.downloads.pause()
+
+    def resume(self) -> None:
+        """Go on after `pause`. Idempotent."""
+        self._is_paused = False
+        if self._content:
+            self._content.downloads.resume()
 
     def set_terms(self, endpoint: str, terms: Terms) -> None:
         """Change how an endpoint may be used, from now on, also for what is in flight.
@@ -372,7 +401,11 @@ class Client:
                 self._rng,
                 reserve=self.reserve,
                 max_stalls=max_stalls(self._timeout_s),
+                windows=self._pool.windows,
             )
+            downloads.set_background(is_on=self._is_background)
+            if self._is_paused:
+                downloads.pause()
             downloads.set_cap(self._cap_bytes_per_s)
             downloads.set_retry(retry_rule(Variables(), self._retry_time_s))
             self._content = Content(library, downloads, self.store, self._retry_time_s)

@@ -35,6 +35,7 @@ from dlcore.transfer.endpoints.probe import Beginning, Probed, last_component
 from dlcore.transfer.endpoints.spooled_file import SpooledFile
 from dlcore.transfer.http.exchanges import Exchange, Observe, ask_for, observed
 from dlcore.transfer.http.pool import ConnectionPool
+from dlcore.transfer.http.receive_window import ReceiveWindow, ReceiveWindows
 from dlcore.transfer.http.tls import authorities
 from dlcore.transfer.http.urls import without_user
 from dlcore.transfer.interface import (
@@ -60,6 +61,8 @@ __all__ = [
     "Observer",
     "Placement",
     "Probed",
+    "ReceiveWindow",
+    "ReceiveWindows",
     "Renewable",
     "RenewalReason",
     "Renewed",

@@ -63,6 +63,11 @@ class Decisions:
         """A request is not in flight any more."""
         del self._receivers[receiver.request.number]
 
+    def cancel_all(self) -> None:
+        """Stop all requests in flight; what has arrived of them is verified and kept."""
+        for receiver in self._receivers.values():
+            receiver.cancel()
+
     def apply(self, events: schedule.Events) -> None:
         """Carry out what an input or a decision led to."""
         for event in events:

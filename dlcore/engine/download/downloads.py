@@ -14,6 +14,9 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+import msgspec
+
+from dlcore.engine.download.background import BackgroundMode, Windows
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.caps import BandwidthCaps
 from dlcore.engine.download.connections import Connections
@@ -31,6 +34,7 @@ from dlcore.engine.listeners.bus import EventBus
 from dlcore.model import Manifest
 from dlcore.schedule import DeadlineScheduler, Policy, Scheduler, Terms
 from dlcore.store import Reserve, Store
+from dlcore.transfer import ReceiveWindows
 from dlcore.waiting import wait_for_all
 
 SYNC_EVERY_S = 1.0  # a power loss costs up to this much work
@@ -51,6 +55,7 @@ class Downloads:
         memory_bytes: Length of all buffers together.
         max_stalls: How often in a row an endpoint may stall before it is dropped.
         make_scheduler: Makes what decides which bytes each connection fetches.
+        windows: The receive windows of the endpoints, for background mode.
 
     Attributes:
         meter: Counts the bytes.
@@ -67,12 +72,22 @@ class Downloads:
         memory_bytes: int = Policy().memory_bytes,
         max_stalls: int = Policy().max_stalls,
         make_scheduler: MakeScheduler = DeadlineScheduler,
+        windows: Windows | None = None,
     ) -> None:
         self.meter = Meter()
         self._endpoints = tuple(endpoints)
         self._bus = bus
         self._now_s = asyncio.get_running_loop().time
         self._caps = BandwidthCaps()
+        self._terms = dict(endpoints)
+        self._max_connections: dict[str, int] = {}  # in background mode
+        self._background = BackgroundMode(
+            self._endpoints,
+            windows or ReceiveWindows(),
+            self._caps,
+            self.meter.by_endpoint,
+            self._set_connections,
+        )
         self._verifier = Verifier()
         policy = Policy(memory_bytes=memory_bytes, max_stalls=max_stalls)
         self._scheduler = make_scheduler(endpoints, policy)
@@ -91,7 +106,10 @@ class Downloads:
         self._decisions = Decisions(begun, self._endpoint_log, self._packages, bus)
         reporter = Reporter(self._scheduler, self._decisions, self._endpoint_log, rng)
         self._pool = pool = BufferPool(memory_bytes)
-        fetcher = RequestFetcher(self.meter, reporter, pool, self._verifier, self._caps)
+        fetcher = RequestFetcher(
+            *(self.meter, reporter, pool, self._verifier, self._caps),
+            self._background.answered,
+        )
         self._connections = Connections(
             endpoints,
             self._scheduler,
@@ -148,9 +166,25 @@ class Downloads:
         Raises:
             KeyError: There is no such endpoint.
         """
-        self._decisions.apply(self._scheduler.set_terms(endpoint, terms))
+        self._terms[endpoint] = terms
+        self._pass_on_terms(endpoint)
         self._caps.set_endpoint(endpoint, terms.cap_bytes_per_s)
         self._connections.refill()
+
+    def set_background(self, *, is_on: bool) -> None:
+        """Leave the link to other traffic, or use all of it, from now on. Idempotent."""
+        if is_on:
+            self._background.switch_on()
+        else:
+            self._background.switch_off()
+
+    def pause(self) -> None:
+        """Ask for nothing until `resume`, and stop what is in flight; what came of it is kept."""
+        self._connections.pause()
+
+    def resume(self) -> None:
+        """Go on after `pause`. Idempotent."""
+        self._connections.resume()
 
     def set_retry(self, retry: Retry) -> None:
         """Change what happens when no endpoint is left for a package."""
@@ -259,12 +293,27 @@ class Downloads:
         await wait_for_all([self._stopping])
 
     async def _stop(self) -> None:
+        await self._background.aclose()
         self._connections.close()
         self._packages.close()
         await self._tasks.cancel()
         await self._packages.aclose()
         await self._verifier.aclose()
         self._pool.discard_free()
+
+    def _set_connections(self, endpoint: str, max_connections: int | None) -> None:
+        if max_connections is None:
+            self._max_connections.pop(endpoint, None)
+        else:
+            self._max_connections[endpoint] = max_connections
+        self._pass_on_terms(endpoint)
+        self._connections.refill()
+
+    def _pass_on_terms(self, endpoint: str) -> None:
+        terms = self._terms[endpoint]
+        bound = self._max_connections.get(endpoint, terms.max_connections)
+        terms = msgspec.structs.replace(terms, max_connections=min(bound, terms.max_connections))
+        self._decisions.apply(self._scheduler.set_terms(endpoint, terms))
 
     def _failed(self, error: BaseException) -> None:
         self._packages.fail_all(error)

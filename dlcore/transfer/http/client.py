@@ -166,7 +166,15 @@ class HttpClient:
         else:
             if is_logged:
                 self._log_exchange(method, route, f"was answered {raw.status}")
-            return Response(self.endpoint, raw, route, self.policy, proxy=proxy, exchange=exchange)
+            return Response(
+                self.endpoint,
+                raw,
+                route,
+                self.policy,
+                proxy=proxy,
+                exchange=exchange,
+                window=self._pool.windows.of(self.endpoint),
+            )
         if exchange:
             exchange.end(None, failure.fault)
         raise failure
