@@ -33,7 +33,7 @@ UNKNOWN_S = float("inf")
 class Phase(Enum):
     """What the window is doing."""
 
-    STARTUP = auto()  # it doubles with each round trip
+    STARTUP = auto()  # slow start: it grows by a factor with each round trip
     STEADY = auto()  # it keeps the queue at the target
     SLOWDOWN = auto()  # it is at its minimum, so that the queue drains
 
@@ -129,7 +129,7 @@ class BackgroundWindow:
         if self._phase is Phase.SLOWDOWN:
             self._slow_down(now_s)
         elif self._phase is Phase.STARTUP:
-            self._start_up(now_s, round_trip_s, is_used=is_used)
+            self._start_up(now_s, is_used=is_used)
         elif now_s >= self._slowdown_s:
             self._begin_slowdown(now_s, round_trip_s)
         else:
@@ -177,7 +177,8 @@ class BackgroundWindow:
 
     # The phases
 
-    def _start_up(self, now_s: float, round_trip_s: float, *, is_used: bool) -> None:
+    def _start_up(self, now_s: float, *, is_used: bool) -> None:
+        round_trip_s = self._samples[-1][0]  # a late one ends it too early, which costs little
         queue_s = round_trip_s - self.base_s
         if queue_s > self._policy.startup_end * self.target_s:
             self._set(self.window_bytes * self.base_s / round_trip_s)
@@ -185,7 +186,8 @@ class BackgroundWindow:
         elif self.window_bytes >= self._startup_end_bytes:
             self._begin_steady(now_s)
         elif is_used:
-            self._set(min(2 * self.window_bytes, self._startup_end_bytes))
+            wanted = self._policy.startup_growth * self.window_bytes
+            self._set(min(wanted, self._startup_end_bytes))
 
     def _begin_steady(self, now_s: float) -> None:
         policy = self._policy
@@ -214,6 +216,7 @@ class BackgroundWindow:
     def _slow_down(self, now_s: float) -> None:
         if now_s >= self._slowdown_ends_s:
             self._phase = Phase.STARTUP
+            self._set(self._policy.recovered_share * self._startup_end_bytes)
 
     def _is_used(self, part: float) -> bool:
         """Whether enough arrived; ``part``: of the time since the last update, a round trip's."""

@@ -25,6 +25,9 @@ class BackgroundPolicy(msgspec.Struct, frozen=True):
         decrease: The same for the queue that is too long: other traffic comes first.
         max_decrease: The window loses at most this share in a round trip. Source: LEDBAT++,
             section 4.2.
+        startup_growth: Factor of the window's growth in a round trip of slow start. LEDBAT++
+            doubles it. The kernel smooths round trips, so a queue shows late, and the window would
+            be several times too wide by then.
         startup_end: Slow start ends when the queue exceeds this share of the target. Source:
             LEDBAT++, section 4.1.
         used_share: The window grows only while at least this share of it arrives in a round trip:
@@ -38,6 +41,8 @@ class BackgroundPolicy(msgspec.Struct, frozen=True):
         stale_s: A sample older than this says nothing about now.
         max_round_trips: An update counts at most this many round trips since the one before.
         slowdown_round_trips: A slowdown lasts this long. Source: LEDBAT++, section 4.4.
+        recovered_share: After a slowdown the window begins with this share of what it was: the path
+            carried it a moment ago. LEDBAT++ begins with two segments.
         slowdown_factor: The time between two slowdowns, in lengths of one with its recovery.
             Source: the same.
         min_slowdown_gap_s: The time between two of them is at least this. The queue that stands is
@@ -63,6 +68,7 @@ class BackgroundPolicy(msgspec.Struct, frozen=True):
     growth: float = 0.25
     decrease: float = 0.5
     max_decrease: float = 0.5
+    startup_growth: float = 1.5
     startup_end: float = 0.75
     used_share: float = 0.5
     base_intervals: int = 10
@@ -71,8 +77,9 @@ class BackgroundPolicy(msgspec.Struct, frozen=True):
     stale_s: float = 2.0
     max_round_trips: float = 4.0
     slowdown_round_trips: float = 2.0
+    recovered_share: float = 0.5
     slowdown_factor: float = 9.0
-    min_slowdown_gap_s: float = 15.0
+    min_slowdown_gap_s: float = 30.0
     rate_headroom: float = 1.25
     min_rate_bytes_per_s: int = 4096
     bytes_per_connection: int = 32 << 10

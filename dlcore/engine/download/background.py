@@ -9,14 +9,16 @@ its first byte, and the bound is the rate of reading.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from dlcore.engine.download.caps import BandwidthCaps
 from dlcore.schedule import BackgroundPolicy, BackgroundWindow
 from dlcore.transfer import ReceiveWindow
 from dlcore.waiting import cancel_and_wait
 
+KEPT_TICKS: Final = 25  # half a second: longer than a round trip on nearly every path
 SetConnections: TypeAlias = Callable[[str, int | None], None]
 """Bounds the connections of an endpoint; None: no longer."""
 
@@ -108,7 +110,8 @@ class BackgroundMode:
         window.received(received_bytes - pace.received_bytes)
         pace.received_bytes = received_bytes
         window.update(now_s)
-        receive_window.share(window.window_bytes)
+        pace.in_use.append(receive_window.connections)
+        receive_window.share(window.window_bytes, max(pace.in_use))
         self._caps.set_background(name, window.rate_bytes_per_s(now_s))
         if window.connections != pace.connections:
             pace.connections = window.connections
@@ -122,3 +125,4 @@ class _Pace:
         self.window = window
         self.received_bytes = 0
         self.connections: int | None = None
+        self.in_use: deque[int] = deque(maxlen=KEPT_TICKS)

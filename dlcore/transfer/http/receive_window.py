@@ -55,33 +55,41 @@ class ReceiveWindow:
         self._in_use: set[trsock.TransportSocket] = set()
         self._bounded: set[trsock.TransportSocket] = set()
         self._total_bytes: float | None = None
+        self._parts = 1
+
+    @property
+    def connections(self) -> int:
+        """How many connections are in use."""
+        return len(self._in_use)
 
     def began(self, connection: object) -> None:
         """A body comes over this connection: the socket, as the event loop gives it."""
         if self.can_bound and isinstance(connection, trsock.TransportSocket):
             self._in_use.add(connection)
             if self._total_bytes is not None:
-                self.share(self._total_bytes)
+                self.share(self._total_bytes, self._parts)
 
     def ended(self, connection: object) -> None:
         """The body has ended, or nobody wants the rest. Idempotent."""
         if isinstance(connection, trsock.TransportSocket):
             self._in_use.discard(connection)
 
-    def share(self, total_bytes: float | None) -> None:
+    def share(self, total_bytes: float | None, parts: int = 1) -> None:
         """Divide a window among the connections in use, now and whenever one comes along.
 
         Args:
             total_bytes: All of them together; None: as the system likes.
+            parts: Into how many parts at least. A connection that waits for its next answer should
+                have its part kept: what the others get meanwhile would still be under way then.
         """
-        self._total_bytes = total_bytes
+        self._total_bytes, self._parts = total_bytes, parts
         self._bounded = {each for each in self._bounded | self._in_use if each.fileno() >= 0}
         if total_bytes is None:
             for connection in self._bounded:
                 _bound(connection, _UNBOUNDED)
             self._bounded = set()
             return
-        each_bytes = min(int(total_bytes / max(1, len(self._in_use))), _UNBOUNDED)
+        each_bytes = min(int(total_bytes / max(1, parts, len(self._in_use))), _UNBOUNDED)
         for connection in self._in_use:
             _bound(connection, each_bytes)
 
