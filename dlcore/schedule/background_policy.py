@@ -49,13 +49,14 @@ class BackgroundPolicy(msgspec.Struct, frozen=True):
             short here, so that the base round trip needs to be looked at less often.
         rate_headroom: Readers may read this much faster than the window would bring. The window is
             what bounds the rate where the system lets a program set it; elsewhere this does.
+        assumed_round_trip_s: Before the first sample, readers keep to what the window would bring in
+            this round trip; 0.0: they are not bounded, for the window is.
         min_rate_bytes_per_s: Never read slower: below that a request takes longer than servers keep
             it open, and the stall timer would give it up.
         bytes_per_connection: There is a connection for each this many bytes of window. One fills
             a clean path. A path that loses packets lets the window grow unused, and needs more.
         max_connections: The most of them.
         tick_s: Shortest time between two updates.
-        max_tick_s: The longest: other traffic is noticed within this time and a round trip.
     """
 
     target_share: float = 1 / 8
@@ -81,13 +82,29 @@ class BackgroundPolicy(msgspec.Struct, frozen=True):
     slowdown_factor: float = 9.0
     min_slowdown_gap_s: float = 30.0
     rate_headroom: float = 1.25
-    min_rate_bytes_per_s: int = 4096
+    assumed_round_trip_s: float = 0.0
+    min_rate_bytes_per_s: int = 8192
     bytes_per_connection: int = 32 << 10
     max_connections: int = 32
     tick_s: float = 0.02
-    max_tick_s: float = 0.1
 
     @property
     def min_window_bytes(self) -> float:
         """The smallest window."""
         return float(self.min_window_segments * self.segment_bytes)
+
+    @classmethod
+    def by_first_bytes(cls) -> BackgroundPolicy:
+        """Where a round trip is the time from a request to its first byte.
+
+        That includes the time of the server and of this machine, which differs by more than a short
+        queue. So the target is LEDBAT++'s own, and readers keep to the window's rate exactly, for
+        nothing else bounds it.
+        """
+        return cls(
+            target_share=0.5,
+            min_target_s=0.02,
+            max_target_s=0.06,
+            rate_headroom=1.0,
+            assumed_round_trip_s=0.1,
+        )

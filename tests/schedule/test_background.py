@@ -188,8 +188,10 @@ def test_without_recent_samples_nothing_changes() -> None:
     assert window.round_trip_s(POLICY.stale_s + 1) is None
 
 
-def test_before_the_first_sample_no_rate_is_set() -> None:
+def test_before_the_first_sample_the_window_bounds_or_a_rate_that_is_assumed() -> None:
     assert BackgroundWindow().rate_bytes_per_s(0.0) == 0.0
+    window = BackgroundWindow(BackgroundPolicy.by_first_bytes())
+    assert window.rate_bytes_per_s(0.0) == pytest.approx(10 * window.window_bytes)
 
 
 def test_after_a_pause_it_begins_gently_with_the_base_that_is_known() -> None:

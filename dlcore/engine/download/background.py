@@ -11,16 +11,30 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from dlcore.engine.download.caps import BandwidthCaps
 from dlcore.schedule import BackgroundPolicy, BackgroundWindow
 from dlcore.transfer import ReceiveWindow
 from dlcore.waiting import cancel_and_wait
 
+TICK_S: Final = BackgroundPolicy().tick_s
 KEPT_TICKS: Final = 25  # half a second: longer than a round trip on nearly every path
-SetConnections: TypeAlias = Callable[[str, int | None], None]
-"""Bounds the connections of an endpoint; None: no longer."""
+SetBounds: TypeAlias = Callable[[str, "Bounds | None"], None]
+"""Bounds the requests to an endpoint; None: no longer."""
+
+
+class Bounds(NamedTuple):
+    """What bounds the requests to an endpoint in background mode.
+
+    Attributes:
+        connections: How many there are at once, at most.
+        cap_bytes_per_s: How fast they are answered, about; 0.0: it is not known. Requests are short
+            if it is low: each of them tells a round trip.
+    """
+
+    connections: int
+    cap_bytes_per_s: float
 
 
 class Windows(Protocol):
@@ -39,8 +53,7 @@ class BackgroundMode:
         windows: Their receive windows.
         caps: Bound the rate of reading.
         received_bytes: What has arrived from each endpoint.
-        set_connections: Bounds the connections of an endpoint.
-        policy: The constants.
+        set_bounds: Bounds the requests to an endpoint.
     """
 
     def __init__(
@@ -49,15 +62,13 @@ class BackgroundMode:
         windows: Windows,
         caps: BandwidthCaps,
         received_bytes: Mapping[str, int],
-        set_connections: SetConnections,
-        policy: BackgroundPolicy | None = None,
+        set_bounds: SetBounds,
     ) -> None:
         self._windows = windows
         self._caps = caps
         self._received_bytes = received_bytes
-        self._set_connections = set_connections
-        self._policy = policy or BackgroundPolicy()
-        self._paces = {name: _Pace(BackgroundWindow(self._policy)) for name in endpoints}
+        self._set_bounds = set_bounds
+        self._paces = {name: _Pace(windows.of(name)) for name in endpoints}
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -80,8 +91,8 @@ class BackgroundMode:
             pace.window.paused()
             self._windows.of(name).share(None)
             self._caps.set_background(name, 0.0)
-            self._set_connections(name, None)
-            pace.connections = None
+            self._set_bounds(name, None)
+            pace.bounds = None
 
     def answered(self, endpoint: str, took_s: float, now_s: float) -> None:
         """The first byte of an answer came, that long after it was asked for."""
@@ -99,7 +110,7 @@ class BackgroundMode:
         while True:
             for name, pace in self._paces.items():
                 self._update(name, pace, loop.time())
-            await asyncio.sleep(self._policy.tick_s)
+            await asyncio.sleep(TICK_S)
 
     def _update(self, name: str, pace: _Pace, now_s: float) -> None:
         window, receive_window = pace.window, self._windows.of(name)
@@ -112,17 +123,27 @@ class BackgroundMode:
         window.update(now_s)
         pace.in_use.append(receive_window.connections)
         receive_window.share(window.window_bytes, max(pace.in_use))
-        self._caps.set_background(name, window.rate_bytes_per_s(now_s))
-        if window.connections != pace.connections:
-            pace.connections = window.connections
-            self._set_connections(name, pace.connections)
+        rate_bytes_per_s = window.rate_bytes_per_s(now_s)
+        self._caps.set_background(name, rate_bytes_per_s)
+        cap = 0.0 if receive_window.can_bound else _power_of_two(rate_bytes_per_s)
+        bounds = Bounds(window.connections, cap)
+        if bounds != pace.bounds:
+            pace.bounds = bounds
+            self._set_bounds(name, bounds)
 
 
 class _Pace:
     """One endpoint in background mode."""
 
-    def __init__(self, window: BackgroundWindow) -> None:
-        self.window = window
+    def __init__(self, receive_window: ReceiveWindow) -> None:
+        can_bound = receive_window.can_bound
+        policy = BackgroundPolicy() if can_bound else BackgroundPolicy.by_first_bytes()
+        self.window = BackgroundWindow(policy)
         self.received_bytes = 0
-        self.connections: int | None = None
+        self.bounds: Bounds | None = None
         self.in_use: deque[int] = deque(maxlen=KEPT_TICKS)
+
+
+def _power_of_two(rate_bytes_per_s: float) -> float:
+    """The rate, rounded down so that it seldom changes: a changed cap begins a search anew."""
+    return float(1 << (int(rate_bytes_per_s).bit_length() - 1)) if rate_bytes_per_s else 0.0

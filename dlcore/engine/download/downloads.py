@@ -14,9 +14,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-import msgspec
-
-from dlcore.engine.download.background import BackgroundMode, Windows
+from dlcore.engine.download.background import BackgroundMode, Bounds, Windows
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.caps import BandwidthCaps
 from dlcore.engine.download.connections import Connections
@@ -80,13 +78,13 @@ class Downloads:
         self._now_s = asyncio.get_running_loop().time
         self._caps = BandwidthCaps()
         self._terms = dict(endpoints)
-        self._max_connections: dict[str, int] = {}  # in background mode
+        self._bounds: dict[str, Bounds | None] = {}  # in background mode
         self._background = BackgroundMode(
             self._endpoints,
             windows or ReceiveWindows(),
             self._caps,
             self.meter.by_endpoint,
-            self._set_connections,
+            self._set_bounds,
         )
         self._verifier = Verifier()
         policy = Policy(memory_bytes=memory_bytes, max_stalls=max_stalls)
@@ -301,18 +299,17 @@ class Downloads:
         await self._verifier.aclose()
         self._pool.discard_free()
 
-    def _set_connections(self, endpoint: str, max_connections: int | None) -> None:
-        if max_connections is None:
-            self._max_connections.pop(endpoint, None)
-        else:
-            self._max_connections[endpoint] = max_connections
+    def _set_bounds(self, endpoint: str, bounds: Bounds | None) -> None:
+        self._bounds[endpoint] = bounds
         self._pass_on_terms(endpoint)
         self._connections.refill()
 
     def _pass_on_terms(self, endpoint: str) -> None:
-        terms = self._terms[endpoint]
-        bound = self._max_connections.get(endpoint, terms.max_connections)
-        terms = msgspec.structs.replace(terms, max_connections=min(bound, terms.max_connections))
+        terms, bounds = self._terms[endpoint], self._bounds.get(endpoint)
+        if bounds:
+            caps = [cap for cap in (terms.cap_bytes_per_s, bounds.cap_bytes_per_s) if cap]
+            connections = min(terms.max_connections, bounds.connections)
+            terms = Terms(connections, terms.cost, min(caps, default=0.0))
         self._decisions.apply(self._scheduler.set_terms(endpoint, terms))
 
     def _failed(self, error: BaseException) -> None:

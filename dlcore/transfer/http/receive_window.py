@@ -20,6 +20,7 @@ import struct
 import sys
 from asyncio import trsock
 from collections import defaultdict
+from statistics import median
 from typing import Final
 
 _WINDOW_CLAMP: Final = 10
@@ -94,9 +95,12 @@ class ReceiveWindow:
             _bound(connection, each_bytes)
 
     def round_trip_s(self) -> float | None:
-        """The shortest that its connections in use measured a moment ago; None: not known."""
-        measured = (_round_trip_s(connection) for connection in self._in_use)
-        return min(filter(None, measured), default=None)
+        """What the connections in use measured a moment ago, the middle one; None: not known.
+
+        One that has just begun, or that is about to end, measured it before the others.
+        """
+        measured = [each for each in map(_round_trip_s, self._in_use) if each]
+        return median(measured) if measured else None
 
 
 class ReceiveWindows:
