@@ -42,7 +42,7 @@ MAX_SHORT_BYTES: Final = 64 << 10
 """Longer files gain little: they keep their connection busy for longer than a round trip. As many
 as may be held at once then take 16 MiB."""
 MAX_HELD: Final = 256
-"""Files that are asked for, received or being delivered. Four groups of as many as are in flight."""
+"""Files that are asked for, received or being delivered: four times what is in flight."""
 MAX_IN_FLIGHT: Final = 64
 """Requests, as other programs are told to send for long lists; fewer if the user says so."""
 MAX_LONG_AHEAD: Final = 8
