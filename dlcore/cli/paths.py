@@ -33,12 +33,21 @@ class _Path(click.Path):
         if not self.file_okay and (reason := why_no_folder(Path(given))):
             self.fail(f"{quoted(given)}: {reason}.", param, ctx)
         place = os.fspath(long_path(Path(given)))
+        self._check_kind(place, quoted(given), param, ctx)
         try:
             super().convert(place, param, ctx)
         except click.BadParameter as refused:
             shown = refused.message.replace(repr(click.format_filename(place)), quoted(given))
             raise click.BadParameter(shown, ctx, param) from None
         return self.coerce_path_result(given)
+
+    def _check_kind(
+        self, place: str, shown: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> None:
+        if not self.dir_okay and os.path.isdir(place):  # noqa: PTH112  # as click looks
+            self.fail(f"{shown} is a folder, not a file", param, ctx)
+        if not self.file_okay and os.path.exists(place) and not os.path.isdir(place):  # noqa: PTH110, PTH112
+            self.fail(f"{shown} is a file, not a folder", param, ctx)
 
 
 class _Existing(_Path):
