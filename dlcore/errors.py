@@ -307,10 +307,23 @@ class OwnershipError(StorageError):
 
 
 class LockedError(StorageError):
-    """Another process holds the state directory; the message says which."""
+    """Another process holds a state directory, or fetches to the same place.
+
+    Args:
+        message: What cannot be used, and which process holds it.
+        path: The folder concerned.
+        remedy: What the reader can do about it.
+        holder: Who holds it, in words; empty if that is not known.
+    """
 
     code = "locked"
     exit_status = 10
+
+    def __init__(
+        self, message: str, *, path: Path | None = None, remedy: str = "", holder: str = ""
+    ) -> None:
+        super().__init__(message, path=path, remedy=remedy)
+        self.holder = plain_text(holder)
 
 
 class RunStateFault(enum.StrEnum):

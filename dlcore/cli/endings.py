@@ -130,7 +130,8 @@ def _help(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     if context is None:
         return ""
-    what = "commands" if isinstance(context.command, click.Group) else "options"
+    is_group = isinstance(context.command, click.Group)
+    what = "commands" if is_group and not isinstance(error, click.NoSuchOption) else "options"
     return f"'{context.command_path} --help' lists the {what}."
 
 

@@ -75,7 +75,7 @@ def _refusal(error: click.BadParameter) -> str:
         return f"{_begin(found[1])} is not {bound}{found[2]}"
     if found := _NO_NUMBER.fullmatch(message):
         return f"{_begin(found[1])} is not a number{_end(found[2])}"
-    return _of_words(message)
+    return _begin(_of_words(message))
 
 
 def _of_words(message: str, context: click.Context | None = None) -> str:
@@ -91,7 +91,8 @@ def _of_words(message: str, context: click.Context | None = None) -> str:
 
 def _begin(value: str) -> str:
     """What stands for a value that is not repeated (`configured`) begins no sentence here."""
-    return "the value" if value == "The value" else value
+    is_stand_in = value.startswith(("The value:", "The value ")) or value == "The value"
+    return f"the value{value.removeprefix('The value')}" if is_stand_in else value
 
 
 def _end(message: str) -> str:

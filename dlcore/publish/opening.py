@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from dlcore.errors import ConfigError
 from dlcore.extras import require
 from dlcore.file_urls import is_file_url, path_of_file_url
-from dlcore.long_path import why_no_folder
+from dlcore.long_path import long_path, why_no_folder
 from dlcore.model import BUCKET_SCHEMES
 from dlcore.publish.bucket import BucketDestination
 from dlcore.publish.destination import Destination, Site
@@ -45,12 +45,14 @@ def open_destination(where: str, policy: PublishPolicy = DEFAULT_POLICY) -> Dest
     Raises:
         ConfigError: The URL cannot be used, or the extra ``publish`` is not installed; the user's
             fault. No message repeats the URL's query or credentials, also if it is mistyped. Or
-            Windows has no folder of this path.
+            Windows has no folder of this path, or it is a file.
     """
     where = _folder_in(where)
     if "://" not in where:
         if reason := why_no_folder(Path(where)):
             raise ConfigError(f"{where}: {reason}", remedy="Choose another name.")
+        if long_path(Path(where)).is_file():
+            raise ConfigError(f"{where} is a file, not a folder", remedy="Name a folder.")
         return FolderDestination(Path(where), policy)
     _check_url(where, "to publish to", BUCKET_SCHEMES, f"cannot publish to '{redact(where)}'")
     return BucketDestination(where, policy)
