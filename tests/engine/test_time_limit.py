@@ -20,6 +20,7 @@ from dlcore.errors import ConfigError, DlcoreError, ExhaustedError, Fault, Trans
 from dlcore.schedule import Policy
 from dlcore.schedule.circuit_breaker import CircuitBreaker
 from dlcore.transfer.policy import TransferPolicy
+from tests.engine.answering import answering
 
 BODY = bytes(range(256)) * 1024
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -70,17 +71,8 @@ class Silent:
 @contextlib.asynccontextmanager
 async def silent(at: str, *, has_length: bool = True) -> AsyncIterator[Silent]:
     server = Silent(at, has_length=has_length)
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", server.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0, handler_cancellation=True)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with answering(server.answer, ends_answers=True) as server.url:
         yield server
-    finally:
-        await runner.cleanup()
 
 
 async def fault_of(server: Silent, to: Path) -> DlcoreError:
