@@ -35,7 +35,7 @@ from dlcore.store.lock import StateLock
 from dlcore.store.room import check_room, space_at
 
 STATE: Final = ".dlcore.together"
-"""Name of the private folder. State folders of single files end in ``.dlcore``, so none has it."""
+"""Name of the private folder. The state folders of single files end in ``.dlcore``."""
 
 _LEFT_ALONE: Final = {errno.EEXIST, errno.EXDEV}  # another program was faster; another disk
 
