@@ -129,8 +129,6 @@ class ShortFiles:
             return NO_TRY
         if os.path.normcase(name) in names:
             return await self._as_it_is(path, digest, urls) if wanted.name else NO_TRY
-        if self._long > self._short + MAX_LONG_AHEAD:
-            return NO_TRY
         begun = await self._begin(wanted.what, urls)
         return await self._take(begun, item, wanted, path, digest, urls)
 
@@ -139,6 +137,8 @@ class ShortFiles:
         if self._telling is None:
             self._telling = asyncio.ensure_future(self._tell_progress())
         async with self._turns.setdefault(host, asyncio.Semaphore(limit)):
+            if self._long > self._short + MAX_LONG_AHEAD:
+                return Beginning(None)
             self._meter.request_began(host, self._now_s())
             try:
                 begun = await urls.begin(url, MAX_SHORT_BYTES)
