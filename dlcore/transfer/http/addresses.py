@@ -52,9 +52,12 @@ class Reach(enum.Enum):
     PUBLIC = "public"
 
 
+_ORDER: Final = {reach: number for number, reach in enumerate(Reach)}
+
+
 def narrower(one: Reach, other: Reach) -> Reach:
     """The one that allows less."""
-    return max(one, other, key=list(Reach).index)
+    return max(one, other, key=_ORDER.__getitem__)
 
 
 class AddressRefusedError(OSError):
