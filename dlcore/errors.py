@@ -389,6 +389,13 @@ class AgentError(DlcoreError):
     exit_status = 20
 
 
+class DeadlineError(DlcoreError):
+    """The time by which content was to be there has passed, and some of it is missing."""
+
+    code = "deadline"
+    exit_status = 21
+
+
 class InternalError(DlcoreError):
     """An invariant of dlcore is broken: a fault of dlcore. Please report it with the message."""
 

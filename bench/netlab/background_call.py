@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dlcore import Client, Deployment
 from dlcore.deployment.settings import CatalogSettings, ClientSettings
+from dlcore.engine.traffic_rules import Urgency
 from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.transfer import ReceiveWindow
 
@@ -29,7 +30,7 @@ async def main(published: str, url: str, state: str, mode: str) -> None:
         assert ReceiveWindow.__init__.__kwdefaults__
         ReceiveWindow.__init__.__kwdefaults__["can_bound"] = False
     async with Client(deployment, Path(state)) as client:
-        client.set_background(is_on=mode != "foreground")
+        client.set_urgency(Urgency.AWAITED if mode == "foreground" else Urgency.SPARE)
         await client.fetch(PACKAGE)
 
 

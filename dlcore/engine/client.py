@@ -17,7 +17,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from dlcore.deployment import Deployment, load_deployment, usable_endpoints
+from dlcore.deployment import (
+    BandwidthSchedule,
+    Deployment,
+    load_deployment,
+    usable_endpoints,
+)
 from dlcore.engine.built_in_variables import facts_again, initial_variables, merged
 from dlcore.engine.content import Content
 from dlcore.engine.documents.catalogs import Catalogs, check_known
@@ -37,6 +42,8 @@ from dlcore.engine.session import Session
 from dlcore.engine.state import RunState
 from dlcore.engine.step_content import retry_rule
 from dlcore.engine.time_limit import max_stalls, patience
+from dlcore.engine.traffic import Traffic, WallClock, local_time
+from dlcore.engine.traffic_rules import Rules, Urgency
 from dlcore.errors import ConfigError
 from dlcore.machine import Machine, this_machine, told
 from dlcore.schedule import Terms
@@ -74,6 +81,7 @@ class Client:
         rng: Spreads the waits after failures.
         policy: The engine's constants.
         machine: Answers what the engine asks about the computer; None: this machine.
+        wall_clock: The clock of the bandwidth schedule.
 
     Attributes:
         endpoints: Those that this client may use, in order of preference.
@@ -93,6 +101,7 @@ class Client:
         rng: random.Random | None = None,
         policy: EnginePolicy | None = None,
         machine: Machine | None = None,
+        wall_clock: WallClock = local_time,
     ) -> None:
         self.deployment = deployment
         self.state = state
@@ -110,8 +119,14 @@ class Client:
         self._content: Content | None = None
         self._session: Session | None = None
         self._terms: dict[str, Terms] = {}
-        self._cap_bytes_per_s = float(deployment.transfer.cap_bytes_per_s)
-        self._is_background = self._is_paused = False
+        self._traffic = Traffic(
+            BandwidthSchedule(deployment.bandwidth),
+            deployment.background,
+            self.machine,
+            lambda event: self.bus.emit(event),
+            float(deployment.transfer.cap_bytes_per_s),
+            wall_clock,
+        )
         self._holding = asyncio.Lock()
         self._held = False
         self.store = Store.look(state)
@@ -199,37 +214,37 @@ class Client:
         Args:
             cap_bytes_per_s: Bytes per second, 1024 or more; 0.0 for no cap.
         """
-        self._cap_bytes_per_s = cap_bytes_per_s
-        if self._content:
-            self._content.downloads.set_cap(cap_bytes_per_s)
+        self._traffic.limit(cap_bytes_per_s)
 
-    def set_background(self, *, is_on: bool) -> None:
-        """Leave the link to other traffic, or use all of it, from now on.
+    @property
+    def urgency(self) -> Urgency:
+        """How urgent it is what is fetched; `Urgency.AWAITED` at first."""
+        return self._traffic.urgency
 
-        In background mode only so much is under way that a queue that nobody would notice stands
-        before the narrowest link. Whatever others send comes first.
+    @property
+    def rules(self) -> Rules:
+        """How much of the link may be used now: by the schedule, the machine, and what is asked."""
+        return self._traffic.rules
 
-        Args:
-            is_on: Whether background mode is on.
+    def set_urgency(self, urgency: Urgency) -> None:
+        """Say how urgent it is what is fetched, from now on, also for what is in flight.
+
+        What has time (`Urgency.SPARE`) is fetched in the background: only so much is under way that
+        a queue that nobody would notice stands before the narrowest link. What nobody waits for is
+        not fetched at all where that costs money or the battery, by the deployment's settings.
         """
-        self._is_background = is_on
-        if self._content:
-            self._content.downloads.set_background(is_on=is_on)
+        self._traffic.set_urgency(urgency)
 
     def pause(self) -> None:
         """Fetch no content until `resume`. What is in flight is stopped; what came of it is kept.
 
         Whoever waits for a package goes on waiting. Documents are still read.
         """
-        self._is_paused = True
-        if self._content:
-            self._content.downloads.pause()
+        self._traffic.hold(is_held=True)
 
     def resume(self) -> None:
         """Go on after `pause`. Idempotent."""
-        self._is_paused = False
-        if self._content:
-            self._content.downloads.resume()
+        self._traffic.hold(is_held=False)
 
     def set_terms(self, endpoint: str, terms: Terms) -> None:
         """Change how an endpoint may be used, from now on, also for what is in flight.
@@ -403,10 +418,8 @@ class Client:
                 max_stalls=max_stalls(self._timeout_s),
                 windows=self._pool.windows,
             )
-            downloads.set_background(is_on=self._is_background)
-            if self._is_paused:
-                downloads.pause()
-            downloads.set_cap(self._cap_bytes_per_s)
+            self._traffic.attach(downloads)
+            self._stack.push_async_callback(self._traffic.aclose)
             downloads.set_retry(retry_rule(Variables(), self._retry_time_s))
             self._content = Content(library, downloads, self.store, self._retry_time_s)
             self._stack.push_async_callback(self._content.aclose)

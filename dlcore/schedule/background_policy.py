@@ -49,8 +49,8 @@ class BackgroundPolicy(msgspec.Struct, frozen=True):
             short here, so that the base round trip needs to be looked at less often.
         rate_headroom: Readers may read this much faster than the window would bring. The window is
             what bounds the rate where the system lets a program set it; elsewhere this does.
-        assumed_round_trip_s: Before the first sample, readers keep to what the window would bring in
-            this round trip; 0.0: they are not bounded, for the window is.
+        assumed_round_trip_s: Before the first sample, readers keep to what the window would bring
+            in this round trip; 0.0: they are not bounded, for the window is.
         min_rate_bytes_per_s: Never read slower: below that a request takes longer than servers keep
             it open, and the stall timer would give it up.
         bytes_per_connection: There is a connection for each this many bytes of window. One fills

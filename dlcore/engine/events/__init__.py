@@ -16,6 +16,7 @@ from dlcore.engine.events.content import (
     PackageRepublished,
     PackageStarted,
     RangeFailed,
+    TrafficChanged,
 )
 from dlcore.engine.events.endpoints import (
     EndpointAwaited,
@@ -74,6 +75,7 @@ __all__ = [
     "StepSkipped",
     "StepStarted",
     "StepWaiting",
+    "TrafficChanged",
     "WaitingForNetwork",
     "encode",
 ]

@@ -117,3 +117,17 @@ class DownloadRetried(Event, frozen=True):
     of: int
     delay_s: float
     left_s: float | None = None
+
+
+class TrafficChanged(Event, frozen=True):
+    """How much of the link is used has changed: content is held back, or not any more.
+
+    Attributes:
+        pace: ``foreground``, ``background`` (what other traffic leaves over) or ``paused``.
+        cap_bytes_per_s: The most that all endpoints together may bring; 0.0 if there is no cap.
+        reason: Why, in words; empty if it is what was asked for.
+    """
+
+    pace: str
+    cap_bytes_per_s: float
+    reason: str

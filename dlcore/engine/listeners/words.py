@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from dlcore.engine import events
 from dlcore.engine.units import amount
 from dlcore.errors import Fault
+
+_PACES: Final = {
+    "paused": "fetching is paused",
+    "background": "fetching in the background, behind other traffic",
+    "foreground": "fetching with the whole link",
+}
 
 
 def describe(event: events.Event) -> str:
@@ -20,6 +28,10 @@ def describe(event: events.Event) -> str:
         case events.BlockRejected(package, _, block, endpoint):
             source = endpoint or "several endpoints"
             return f"{package}: block {block} from {source} does not match, so it is dropped"
+        case events.TrafficChanged(pace, cap_bytes_per_s, reason):
+            how = _PACES.get(pace, pace)
+            cap = f", at most {amount(int(cap_bytes_per_s))}/s" if cap_bytes_per_s else ""
+            return f"{how}{cap}{f': {reason}' if reason else ''}"
         case events.DownloadRetried(package, attempt, of, delay_s, left_s):
             last = f"retry {attempt} of {of}" if left_s is None else f"for {left_s:.0f} s more"
             return f"{package}: no endpoint serves it; asking again in {delay_s:.0f} s ({last})"

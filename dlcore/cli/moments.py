@@ -1,0 +1,58 @@
+"""Moments to come, as people write them on a command line."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Final
+
+import click
+
+from dlcore.printable import quoted
+
+_CLOCK: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
+_AFTER: Final = re.compile(r"\+([0-9]{1,6})([smhd])", re.ASCII)
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+HOW_TO_WRITE: Final = "Write it as 06:00, 2026-12-01T06:00, or +8h (s, m, h, d)."
+
+
+def parse_moment(text: str, now: datetime) -> datetime:
+    """The moment that a text means.
+
+    Args:
+        text: A time of day (the next one), a date and a time (local unless it has an offset), or
+            how long from now.
+        now: The time, with its zone.
+
+    Raises:
+        ValueError: It is no moment, or has passed.
+    """
+    text = text.strip()
+    if found := _CLOCK.fullmatch(text):
+        moment = now.replace(hour=int(found[1]), minute=int(found[2]), second=0, microsecond=0)
+        return moment if moment > now else moment + timedelta(days=1)
+    if found := _AFTER.fullmatch(text):
+        return now + timedelta(**{_UNITS[found[2]]: int(found[1])})
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("not a time") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=now.tzinfo)
+    if moment <= now:
+        raise ValueError("has passed already")
+    return moment
+
+
+def moment_of(ctx: click.Context, param: click.Parameter, text: str | None) -> datetime | None:
+    """The callback of an option that is a moment; None if it was not given.
+
+    Raises:
+        BadParameter: It is none, or has passed.
+    """
+    if text is None:
+        return None
+    try:
+        return parse_moment(text, datetime.now().astimezone())
+    except (ValueError, OverflowError) as error:
+        raise click.BadParameter(f"{quoted(text)}: {error}. {HOW_TO_WRITE}") from None
