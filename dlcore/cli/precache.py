@@ -1,4 +1,4 @@
-"""``dlcore precache``: have what a task sequence needs on disk before its time, in the background."""
+"""``dlcore precache``: have what a task sequence needs on disk before its time."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ import click
 import msgspec
 
 from dlcore.cli.dry_run import dry_run_option
-from dlcore.cli.endings import ending_of, show_ending
 from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
 from dlcore.cli.logs import LoggedCommand, is_verbose
 from dlcore.cli.loop import run_async
 from dlcore.cli.moments import moment_of
-from dlcore.cli.output import json_option, quiet_option, say, show_json, show_table
+from dlcore.cli.output import json_option, quiet_option, say, show_json, show_table, tell
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
@@ -94,13 +93,13 @@ def command(
     if is_dry_run:
         found = run_async(_preview(client, loaded))
         _show(found, as_json=as_json, is_dry_run=True)
-        return _status(found, is_dry_run=True)
+        return _status(found)
     with opened_events(events_format, events_file) as write:
         view = open_view(quiet=quiet)
         found = run_async(_fetched(client, loaded, by, view, write))
     if as_json or not (tells_events or quiet):
         _show(found, as_json=as_json, is_dry_run=False)
-    return _status(found, is_dry_run=False)
+    return _status(found)
 
 
 async def _preview(client: Client, sequence: TaskSequence) -> Precached:
@@ -122,24 +121,15 @@ async def _fetched(
             return await start(client, wanted)
 
 
-def _status(found: Precached, *, is_dry_run: bool) -> int:
+def _status(found: Precached) -> int:
     """Tell what is missing on standard error; returns the exit status."""
     failed = [each for each in found.packages if each.code]
     for each in failed:
-        error = _error_of(each)
-        show_ending(ending_of(error), error, as_json=False, about=each.package)
-    in_time = [each for each in failed if each.code != DeadlineError.code]
-    first = next(iter(in_time or failed), None)
-    return _error_of(first).exit_status if first else 0
-
-
-def _error_of(package: PrecachedPackage) -> DlcoreError:
-    """The error that a package ended with, by its code."""
-    kinds = {kind.code: kind for kind in _kinds(DlcoreError)}
-    error = DlcoreError(package.message)
-    error.code = package.code
-    error.exit_status = kinds.get(package.code, DlcoreError).exit_status
-    return error
+        tell(f" ({each.code}): {each.package}: {each.message}", label="error")
+    others = [each for each in failed if each.code != DeadlineError.code]
+    first = next(iter(others or failed), None)
+    statuses = {kind.code: kind.exit_status for kind in _kinds(DlcoreError)}
+    return statuses[first.code] if first else 0
 
 
 def _kinds(kind: type[DlcoreError]) -> list[type[DlcoreError]]:
