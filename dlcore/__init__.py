@@ -60,6 +60,8 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dlcore.deployment import BackgroundSettings as BackgroundSettings
+    from dlcore.deployment import BandwidthWindow as BandwidthWindow
     from dlcore.deployment import CatalogSettings as CatalogSettings
     from dlcore.deployment import Check as Check
     from dlcore.deployment import CheckOutcome as CheckOutcome
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
     from dlcore.deployment import TransferSettings as TransferSettings
     from dlcore.deployment import TrustSettings as TrustSettings
     from dlcore.deployment import Undecided as Undecided
+    from dlcore.deployment import WhenScarce as WhenScarce
     from dlcore.deployment import load_deployment as load_deployment
     from dlcore.deployment import parse_rate as parse_rate
     from dlcore.engine.client import Client as Client
@@ -109,6 +112,7 @@ if TYPE_CHECKING:
     from dlcore.engine.events import StepSkipped as StepSkipped
     from dlcore.engine.events import StepStarted as StepStarted
     from dlcore.engine.events import StepWaiting as StepWaiting
+    from dlcore.engine.events import TrafficChanged as TrafficChanged
     from dlcore.engine.events import WaitingForNetwork as WaitingForNetwork
     from dlcore.engine.events import encode as _encode_event
     from dlcore.engine.fetching.access import Access as Access
@@ -123,17 +127,27 @@ if TYPE_CHECKING:
     from dlcore.engine.outcomes import RunOutcome as RunOutcome
     from dlcore.engine.outcomes import SkipReason as SkipReason
     from dlcore.engine.outcomes import StepOutcome as StepOutcome
+    from dlcore.engine.precache import Precached as Precached
+    from dlcore.engine.precache import PrecachedPackage as PrecachedPackage
+    from dlcore.engine.precache import SequenceContent as SequenceContent
+    from dlcore.engine.precache import content_of_sequence as content_of_sequence
+    from dlcore.engine.precache import precache as precache
+    from dlcore.engine.precache import preview_precache as preview_precache
     from dlcore.engine.report import Report as Report
     from dlcore.engine.resume import Resume as Resume
     from dlcore.engine.run import run_sequence as run_sequence
     from dlcore.engine.session import Session as Session
     from dlcore.engine.state import StepResult as StepResult
+    from dlcore.engine.traffic_rules import Pace as Pace
+    from dlcore.engine.traffic_rules import Rules as _TrafficRules
+    from dlcore.engine.traffic_rules import Urgency as Urgency
     from dlcore.errors import AgentError as AgentError
     from dlcore.errors import AuthError as AuthError
     from dlcore.errors import ConfigError as ConfigError
     from dlcore.errors import ContentBehindProxyError as ContentBehindProxyError
     from dlcore.errors import ContentNotFoundError as ContentNotFoundError
     from dlcore.errors import ContentRefusedError as ContentRefusedError
+    from dlcore.errors import DeadlineError as DeadlineError
     from dlcore.errors import DiskFullError as DiskFullError
     from dlcore.errors import DlcoreError as DlcoreError
     from dlcore.errors import DocumentError as DocumentError
@@ -217,13 +231,15 @@ if TYPE_CHECKING:
     PublishStage = _PublishStage
     BadReason = _BadReason
     load_sequence = _load_sequence
+    TrafficRules = _TrafficRules
 
 # Module -> its public names, each with ``:`` and the name it has here if that differs.
 _PUBLIC = {
     "deployment": (
-        "CatalogSettings Check CheckOutcome ClientSettings ConditionSettings ContentSettings "
-        "Deployment DeploymentOptions Download Launch LaunchSettings TransferSettings "
-        "TrustSettings Undecided load_deployment parse_rate"
+        "BackgroundSettings BandwidthWindow CatalogSettings Check CheckOutcome ClientSettings "
+        "ConditionSettings ContentSettings Deployment DeploymentOptions Download Launch "
+        "LaunchSettings TransferSettings TrustSettings Undecided WhenScarce load_deployment "
+        "parse_rate"
     ),
     "engine.fetching.access": "Access",
     "engine.client": "Client",
@@ -233,8 +249,8 @@ _PUBLIC = {
         "EndpointDropped EndpointNote EndpointProgress EndpointRenewed Event FetchEnded "
         "PackageFailed PackageProgress PackageReady PackageRepublished PackageStarted Progress "
         "RangeFailed RestartRequested RunBegan RunEnded RunSimulated RunStep StepEnded "
-        "StepInterrupted StepRepeated StepSkipped StepStarted StepWaiting WaitingForNetwork "
-        "encode:encode_event"
+        "StepInterrupted StepRepeated StepSkipped StepStarted StepWaiting TrafficChanged "
+        "WaitingForNetwork encode:encode_event"
     ),
     "engine.fetching.fetch": "fetch",
     "engine.fetching.fetch_into": "Fetched SelectionSize",
@@ -243,15 +259,19 @@ _PUBLIC = {
     "engine.documents.manifests": "load_manifest",
     "engine.outcomes": "RateOrigin RunOutcome SkipReason StepOutcome",
     "engine.fetching.call": "FetchItem",
+    "engine.precache": (
+        "Precached PrecachedPackage SequenceContent content_of_sequence precache preview_precache"
+    ),
     "engine.report": "Report",
     "engine.documents.republished": "Republication",
     "engine.resume": "Resume",
     "engine.run": "run_sequence",
     "engine.session": "Session",
     "engine.state": "StepResult",
+    "engine.traffic_rules": "Pace Rules:TrafficRules Urgency",
     "errors": (
         "AgentError AuthError ConfigError ContentBehindProxyError ContentNotFoundError "
-        "ContentRefusedError "
+        "ContentRefusedError DeadlineError "
         "DiskFullError DlcoreError DocumentError ExhaustedError Fault IntegrityError "
         "InternalError LockedError ManifestError NotFoundError OwnershipError PreflightError "
         "ProxyAuthError RunStateError RunStateFault StepError StorageError TaskSequenceError "

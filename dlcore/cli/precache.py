@@ -27,10 +27,10 @@ from dlcore.engine.listeners.writer import Write, written
 from dlcore.engine.precache import (
     Precached,
     PrecachedPackage,
-    Wanted,
+    SequenceContent,
+    content_of_sequence,
     precache,
     preview_precache,
-    wanted_by,
 )
 from dlcore.engine.units import amount, counted
 from dlcore.errors import DeadlineError, DlcoreError
@@ -104,7 +104,7 @@ def command(
 
 async def _preview(client: Client, sequence: TaskSequence) -> Precached:
     async with client:
-        return await preview_precache(client, await wanted_by(client, sequence))
+        return await preview_precache(client, await content_of_sequence(client, sequence))
 
 
 async def _fetched(
@@ -116,7 +116,7 @@ async def _fetched(
         shown(client.events(), view, verbose=is_verbose(), ending_tells=True),
     ):
         with contextlib.closing(client.bus):
-            wanted: Wanted = await wanted_by(client, sequence)
+            wanted: SequenceContent = await content_of_sequence(client, sequence)
             start = partial(precache, by_s=by.timestamp() if by else None)
             return await start(client, wanted)
 

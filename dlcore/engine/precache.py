@@ -80,7 +80,7 @@ class Precached(msgspec.Struct, frozen=True):
         return all(package.is_ready for package in self.packages)
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class SequenceContent(msgspec.Struct, frozen=True):
     """What a sequence may need, in the order of need.
 
     Attributes:
@@ -97,7 +97,7 @@ class Wanted(msgspec.Struct, frozen=True):
         return (*self.needed, *self.maybe_needed)
 
 
-async def wanted_by(client: Client, sequence: TaskSequence) -> Wanted:
+async def content_of_sequence(client: Client, sequence: TaskSequence) -> SequenceContent:
     """What a sequence may need that begins at its first step on this machine.
 
     Raises:
@@ -107,12 +107,12 @@ async def wanted_by(client: Client, sequence: TaskSequence) -> Wanted:
         initial_variables, sequence, client.deployment, client.state, client.machine
     )
     ahead = await in_thread(look_ahead, sequence, 0, variables, client.judge(), {})
-    return Wanted(ahead.needed, ahead.maybe_needed)
+    return SequenceContent(ahead.needed, ahead.maybe_needed)
 
 
 async def precache(
     client: Client,
-    wanted: Wanted,
+    wanted: SequenceContent,
     *,
     by_s: float | None = None,
     clock: Clock = time.time,
@@ -143,7 +143,7 @@ async def precache(
         client.set_urgency(before)
 
 
-async def preview_precache(client: Client, wanted: Wanted) -> Precached:
+async def preview_precache(client: Client, wanted: SequenceContent) -> Precached:
     """Tell what `precache` would fetch; nothing is changed, and no content is read.
 
     What is on disk is told by the room that it has; it is verified when it is used.
@@ -177,7 +177,12 @@ class _Precache:
     """One pre-cache."""
 
     def __init__(
-        self, client: Client, content: Content, wanted: Wanted, by_s: float | None, clock: Clock
+        self,
+        client: Client,
+        content: Content,
+        wanted: SequenceContent,
+        by_s: float | None,
+        clock: Clock,
     ) -> None:
         self._client = client
         self._content = content
@@ -294,7 +299,7 @@ class _Precache:
 
 def _failed(
     package_id: str,
-    wanted: Wanted,
+    wanted: SequenceContent,
     version: int | None,
     content_bytes: int,
     verified_bytes: int,

@@ -36,6 +36,12 @@ _LAST_DATA_AT: Final = 52
 _TCP_INFO: Final = 11
 """``TCP_INFO``; the same."""
 
+_ADVERTISED_SEGMENT_AT: Final = 84
+"""Offset of ``tcpi_advmss``: the longest segment that may come, in bytes."""
+
+_MIN_SEGMENTS: Final = 2
+"""With less a sender waits for a timer before it sends. Source: RFC 9293, section 3.8.6.2."""
+
 _INFO_BYTES: Final = 104
 _MAX_SILENCE_MS: Final = 500
 _UNBOUNDED: Final = 1 << 30
@@ -115,15 +121,28 @@ class ReceiveWindows:
 
 
 def _bound(connection: trsock.TransportSocket, window_bytes: int) -> None:
+    """Bound its window, but not below what it takes to send full segments."""
+    info = _info(connection)
+    segment_bytes = _number(info, _ADVERTISED_SEGMENT_AT) if info else 0
     with contextlib.suppress(OSError):  # the connection has just ended
-        connection.setsockopt(socket.IPPROTO_TCP, _WINDOW_CLAMP, window_bytes)
+        wanted = max(window_bytes, _MIN_SEGMENTS * segment_bytes)
+        connection.setsockopt(socket.IPPROTO_TCP, _WINDOW_CLAMP, wanted)
 
 
 def _round_trip_s(connection: trsock.TransportSocket) -> float | None:
+    info = _info(connection)
+    if info is None or _number(info, _LAST_DATA_AT) > _MAX_SILENCE_MS:
+        return None
+    return _number(info, _RCV_RTT_AT) / 1e6 or None
+
+
+def _info(connection: trsock.TransportSocket) -> bytes | None:
     try:
         info = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _INFO_BYTES)
     except OSError:
         return None
-    if len(info) < _INFO_BYTES or _NUMBER.unpack_from(info, _LAST_DATA_AT)[0] > _MAX_SILENCE_MS:
-        return None
-    return float(_NUMBER.unpack_from(info, _RCV_RTT_AT)[0]) / 1e6 or None
+    return info if len(info) == _INFO_BYTES else None
+
+
+def _number(info: bytes, at: int) -> int:
+    return int(_NUMBER.unpack_from(info, at)[0])

@@ -1,0 +1,226 @@
+"""Pausing downloads, and background mode, in virtual time and over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from asyncio import trsock
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dlcore.engine.download.background import BackgroundMode, Bounds
+from dlcore.engine.download.caps import BandwidthCaps
+from dlcore.schedule import BackgroundPolicy
+from dlcore.transfer import ReceiveWindow
+from tests.engine.fakes import FakeEndpoint, opened, package
+from tests.engine.virtual_time import virtually
+from tests.store.helpers import BLOCK_BYTES, read_back
+
+LARGE = {"ABC00003": package("ABC00003", {"x": 200 * BLOCK_BYTES})}
+WINDOW_CLAMP = 10
+
+
+class Windows:
+    """Receive windows that nothing can bound. Implements `Windows`."""
+
+    def __init__(self) -> None:
+        self.window = ReceiveWindow(can_bound=False)
+
+    def of(self, _: str) -> ReceiveWindow:
+        """The only one."""
+        return self.window
+
+
+def test_a_pause_stops_what_is_in_flight_and_nothing_verified_is_fetched_again(
+    tmp_path: Path,
+) -> None:
+    endpoint = FakeEndpoint("a", LARGE, rate_bytes_per_s=100 * BLOCK_BYTES / 10)
+
+    async def main() -> None:
+        async with opened(tmp_path, LARGE, [endpoint]) as content:
+            content.order(list(LARGE))
+            await asyncio.sleep(3)
+            content.downloads.pause()
+            await asyncio.sleep(0.5)
+            asked, before_bytes = len(endpoint.asked), endpoint.delivered_bytes
+            assert before_bytes
+            await asyncio.sleep(3600)
+            assert len(endpoint.asked) == asked
+            assert endpoint.delivered_bytes == before_bytes
+            content.downloads.resume()
+            found = await content.path("ABC00003")
+            assert read_back(found) == LARGE["ABC00003"].contents
+
+    virtually(main())
+    assert endpoint.delivered_bytes <= (200 + 2) * BLOCK_BYTES
+
+
+def test_a_pause_before_the_first_request_asks_for_nothing(tmp_path: Path) -> None:
+    endpoint = FakeEndpoint("a", LARGE)
+
+    async def main() -> None:
+        async with opened(tmp_path, LARGE, [endpoint]) as content:
+            content.downloads.pause()
+            content.order(list(LARGE))
+            await asyncio.sleep(60)
+            assert not endpoint.asked
+            content.downloads.resume()
+            await content.path("ABC00003")
+
+    virtually(main())
+
+
+class Scene:
+    """Background mode of one endpoint whose answers take as long as the test says.
+
+    Attributes:
+        bounds: What bounded its requests, the latest last.
+        received_bytes: What came of it.
+        caps: The rates.
+    """
+
+    def __init__(self) -> None:
+        self.bounds: list[Bounds | None] = []
+        self.received_bytes = {"a": 0}
+        self.caps = BandwidthCaps()
+        self.mode = BackgroundMode(
+            ("a",),
+            Windows(),
+            self.caps,
+            self.received_bytes,
+            lambda _, bounds: self.bounds.append(bounds),
+        )
+
+    async def answers(self, took_s: float, for_s: float) -> None:
+        """Ten answers a second, and as many bytes as are allowed."""
+        loop = asyncio.get_running_loop()
+        for _ in range(round(for_s * 10)):
+            bounds = self.bounds[-1] if self.bounds else None
+            self.received_bytes["a"] += int(bounds.cap_bytes_per_s / 5) if bounds else 1448
+            self.mode.answered("a", took_s, loop.time())
+            await asyncio.sleep(0.1)
+
+
+def test_where_windows_cannot_be_bounded_late_first_bytes_lower_the_rate() -> None:
+    async def main() -> None:
+        scene = Scene()
+        scene.mode.switch_on()
+        await scene.answers(0.05, 10.0)
+        high = scene.bounds[-1]
+        assert high
+        assert high.cap_bytes_per_s > 500_000
+        await scene.answers(0.4, 10.0)
+        low = scene.bounds[-1]
+        assert low
+        assert low.cap_bytes_per_s <= 16_384
+        assert low.connections == 1
+        scene.mode.switch_off()
+        assert scene.bounds[-1] is None
+        assert scene.caps.spend("a", 10**9, asyncio.get_running_loop().time()) == 0.0
+
+    virtually(main())
+
+
+def test_switched_off_it_hears_nothing_and_bounds_nothing() -> None:
+    async def main() -> None:
+        scene = Scene()
+        await scene.answers(0.05, 1.0)
+        assert not scene.bounds
+        scene.mode.switch_on()
+        scene.mode.switch_on()
+        await asyncio.sleep(1)
+        assert (
+            scene.bounds == [Bounds(1, scene.bounds[0].cap_bytes_per_s)] if scene.bounds[0] else 0
+        )
+        scene.mode.switch_off()
+        scene.mode.switch_off()
+        await asyncio.sleep(10)
+        assert scene.bounds[1:] == [None]
+        await scene.mode.aclose()
+
+    virtually(main())
+
+
+@contextlib.contextmanager
+def connected() -> Iterator[tuple[trsock.TransportSocket, socket.socket]]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        with socket.create_connection(listener.getsockname()) as client:
+            server, _ = listener.accept()
+            with server:
+                yield trsock.TransportSocket(client), server
+
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a window")
+
+
+@linux_only
+def test_a_window_is_divided_among_the_connections_in_use_and_given_back() -> None:
+    def clamp(connection: trsock.TransportSocket) -> int:
+        return connection.getsockopt(socket.IPPROTO_TCP, WINDOW_CLAMP)
+
+    with connected() as (one, _), connected() as (two, _):
+        window = ReceiveWindow()
+        window.began(one)
+        window.share(40_000)
+        assert clamp(one) == 40_000
+        window.began(two)
+        assert (clamp(one), clamp(two)) == (20_000, 20_000)
+        window.ended(two)
+        window.share(40_000, parts=2)
+        assert clamp(one) == 20_000
+        window.share(40_000)
+        assert clamp(one) == 40_000
+        window.share(None)
+        assert min(clamp(one), clamp(two)) > 1 << 29
+
+
+@linux_only
+def test_a_receiver_sees_the_round_trip_of_what_comes() -> None:
+    with connected() as (client, server):
+        window = ReceiveWindow()
+        assert window.round_trip_s() is None
+        window.began(client)
+        for _ in range(50):
+            server.sendall(bytes(100_000))
+            left = 100_000
+            while left:
+                left -= len(client._sock.recv(left))
+        measured_s = window.round_trip_s()
+        assert measured_s is not None
+        assert 0 < measured_s < 0.5
+
+
+@linux_only
+def test_a_connection_that_has_ended_is_forgotten() -> None:
+    window = ReceiveWindow()
+    with connected() as (client, _):
+        window.began(client)
+        window.share(40_000)
+        window.ended(client)
+        client._sock.close()
+    window.share(50_000)
+    window.share(None)
+    assert window.connections == 0
+    assert window.round_trip_s() is None
+
+
+def test_elsewhere_nothing_is_bounded_or_measured() -> None:
+    with connected() as (client, _):
+        window = ReceiveWindow(can_bound=False)
+        window.began(client)
+        window.share(40_000)
+        assert window.connections == 0
+        assert window.round_trip_s() is None
+        window.ended(client)
+
+
+def test_the_constants_are_within_each_other() -> None:
+    for policy in (BackgroundPolicy(), BackgroundPolicy.by_first_bytes()):
+        assert policy.min_target_s < policy.max_target_s
+        assert policy.min_window_bytes < policy.first_window_segments * policy.segment_bytes
