@@ -23,7 +23,7 @@ def test_it_fetches_what_the_sequence_needs(here: Here, site: Site, tmp_path: Pa
     assert found["bytes_fetched"] > 0
     again = here("precache", site.sequence, *where, "--json").document
     assert again["bytes_fetched"] == 0
-    told = here("precache", site.sequence, *where, "-q=false" if False else "--limit-rate", "1 GB")
+    told = here("precache", site.sequence, *where, "--limit-rate", "1 GB")
     assert "2 of 2 packages ready and verified" in told.out
 
 
