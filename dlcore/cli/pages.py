@@ -14,7 +14,8 @@ from typing import Final, NamedTuple
 from dlcore.disk.faults import storage_error
 
 PAGES: Final = {
-    **{name: name for name in ("tutorial", "command-line", "configuration", "fetching", "trust")},
+    **{name: name for name in ("tutorial", "command-line", "configuration", "fetching")},
+    **{name: name for name in ("precache", "trust")},
     **{name: name for name in ("pruning", "events", "reports", "doctor", "task-sequences")},
     **{name: name for name in ("executors", "library", "exit-codes")},
     "errors": "reference/errors",

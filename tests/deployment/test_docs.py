@@ -66,6 +66,7 @@ def test_the_least_example_passes_on_the_intranet() -> None:
         ("`[transfer]`", deployment.TransferSettings),
         ("`[content]`", deployment.ContentSettings),
         ("`[conditions]`", deployment.ConditionSettings),
+        ("`[background]`", deployment.BackgroundSettings),
     ],
 )
 def test_every_key_has_a_row_with_its_default(heading: str, shape: type[msgspec.Struct]) -> None:

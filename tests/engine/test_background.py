@@ -144,14 +144,14 @@ def test_switched_off_it_hears_nothing_and_bounds_nothing() -> None:
 
 
 @contextlib.contextmanager
-def connected() -> Iterator[tuple[trsock.TransportSocket, socket.socket]]:
+def connected() -> Iterator[tuple[trsock.TransportSocket, socket.socket, socket.socket]]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         with socket.create_connection(listener.getsockname()) as client:
             server, _ = listener.accept()
             with server:
-                yield trsock.TransportSocket(client), server
+                yield trsock.TransportSocket(client), client, server
 
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a window")
@@ -162,7 +162,7 @@ def test_a_window_is_divided_among_the_connections_in_use_and_given_back() -> No
     def clamp(connection: trsock.TransportSocket) -> int:
         return connection.getsockopt(socket.IPPROTO_TCP, WINDOW_CLAMP)
 
-    with connected() as (one, _), connected() as (two, _):
+    with connected() as (one, *_), connected() as (two, *_):
         window = ReceiveWindow()
         window.began(one)
         window.share(400_000)
@@ -181,7 +181,7 @@ def test_a_window_is_divided_among_the_connections_in_use_and_given_back() -> No
 @linux_only
 def test_no_window_is_too_small_for_full_segments() -> None:
     """Fault: the window is smaller than a segment. Its sender would wait for a timer each time."""
-    with connected() as (one, _):
+    with connected() as (one, *_):
         window = ReceiveWindow()
         window.began(one)
         window.share(1)
@@ -191,7 +191,7 @@ def test_no_window_is_too_small_for_full_segments() -> None:
 
 @linux_only
 def test_a_receiver_sees_the_round_trip_of_what_comes() -> None:
-    with connected() as (client, server):
+    with connected() as (client, plain, server):
         window = ReceiveWindow()
         assert window.round_trip_s() is None
         window.began(client)
@@ -199,7 +199,7 @@ def test_a_receiver_sees_the_round_trip_of_what_comes() -> None:
             server.sendall(bytes(100_000))
             left = 100_000
             while left:
-                left -= len(client._sock.recv(left))
+                left -= len(plain.recv(left))
         measured_s = window.round_trip_s()
         assert measured_s is not None
         assert 0 < measured_s < 0.5
@@ -208,11 +208,11 @@ def test_a_receiver_sees_the_round_trip_of_what_comes() -> None:
 @linux_only
 def test_a_connection_that_has_ended_is_forgotten() -> None:
     window = ReceiveWindow()
-    with connected() as (client, _):
+    with connected() as (client, plain, _):
         window.began(client)
         window.share(400_000)
         window.ended(client)
-        client._sock.close()
+        plain.close()
     window.share(500_000)
     window.share(None)
     assert window.connections == 0
@@ -220,7 +220,7 @@ def test_a_connection_that_has_ended_is_forgotten() -> None:
 
 
 def test_elsewhere_nothing_is_bounded_or_measured() -> None:
-    with connected() as (client, _):
+    with connected() as (client, *_):
         window = ReceiveWindow(can_bound=False)
         window.began(client)
         window.share(400_000)
