@@ -86,6 +86,7 @@ class BackgroundWindow:
         self._updated_s: float | None = None
         self._sampled_s = float("-inf")
         self._received_bytes = 0.0
+        self._unused = 0  # how often in a row slow start found the window unused
         self._slowdown_s = UNKNOWN_S  # when the next one begins
         self._slowdown_began_s = self._slowdown_ends_s = 0.0
 
@@ -110,7 +111,7 @@ class BackgroundWindow:
         self._samples.clear()
         self._phase, self._updated_s = Phase.STARTUP, None
         self._startup_end_bytes = float(policy.max_window_bytes)
-        self._received_bytes, self._slowdown_s = 0.0, UNKNOWN_S
+        self._received_bytes, self._slowdown_s, self._unused = 0.0, UNKNOWN_S, 0
 
     def update(self, now_s: float) -> None:
         """Decide anew, once in a round trip at most; to be called every `tick_s`."""
@@ -175,7 +176,8 @@ class BackgroundWindow:
         """How many connections there should be."""
         policy = self._policy
         wanted = 1 + int(self.window_bytes // policy.bytes_per_connection)
-        return min(wanted, policy.max_connections)
+        is_startup = self._phase is Phase.STARTUP
+        return min(wanted, policy.startup_connections if is_startup else policy.max_connections)
 
     # The phases
 
@@ -188,12 +190,17 @@ class BackgroundWindow:
         elif self.window_bytes >= self._startup_end_bytes:
             self._begin_steady(now_s)
         elif is_used:
+            self._unused = 0
             wanted = self._policy.startup_growth * self.window_bytes
             self._set(min(wanted, self._startup_end_bytes))
+        else:
+            self._unused += 1
+            if self._unused >= self._policy.unused_updates:
+                self._begin_steady(now_s)
 
     def _begin_steady(self, now_s: float) -> None:
         policy = self._policy
-        self._phase = Phase.STEADY
+        self._phase, self._unused = Phase.STEADY, 0
         took_s = now_s - self._slowdown_began_s if self._slowdown_began_s else 0.0
         gap_s = max(policy.min_slowdown_gap_s, policy.slowdown_factor * took_s)
         self._slowdown_s = now_s + gap_s

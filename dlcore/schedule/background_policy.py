@@ -56,6 +56,10 @@ class BackgroundPolicy(msgspec.Struct, frozen=True):
         bytes_per_connection: There is a connection for each this many bytes of window. One fills
             a clean path. A path that loses packets lets the window grow unused, and needs more.
         max_connections: The most of them.
+        startup_connections: The most of them in slow start, whose last windows may be too wide: a
+            request that was begun for nothing holds its part of the window for long.
+        unused_updates: Slow start ends when the window was not used so many times in a row: what
+            bounds the rate then is each connection, and more of them may help.
         tick_s: Shortest time between two updates.
     """
 
@@ -86,6 +90,8 @@ class BackgroundPolicy(msgspec.Struct, frozen=True):
     min_rate_bytes_per_s: int = 8192
     bytes_per_connection: int = 32 << 10
     max_connections: int = 32
+    startup_connections: int = 2
+    unused_updates: int = 8
     tick_s: float = 0.02
 
     @property

@@ -70,6 +70,10 @@ class Simulation:
         self.queues_s: list[float] = []
         self._used = used
 
+    def uses(self, part: float) -> None:
+        """The sender uses this part of the window from now on."""
+        self._used = part
+
     def run(self, seconds: float) -> Simulation:
         """Let time pass; counts begin anew."""
         self.received_bytes = self.neighbour_bytes = 0.0
@@ -147,6 +151,20 @@ def test_a_window_that_the_path_does_not_fill_does_not_grow() -> None:
     simulation = Simulation(OFFICE, used=0.3)
     simulation.run(30)
     assert simulation.window.window_bytes == POLICY.first_window_segments * POLICY.segment_bytes
+
+
+def test_in_slow_start_there_are_few_connections_and_more_on_a_path_that_loses_packets() -> None:
+    """Each connection has so much under way at most, as one has whose packets get lost."""
+    each_bytes, bound = 50_000.0, POLICY.startup_connections
+    simulation = Simulation(OFFICE)
+    simulation.run(0.3)
+    assert simulation.window.connections <= bound
+    for _ in range(600):
+        window = simulation.window
+        wanted = window.connections * min(each_bytes, window.window_bytes / window.connections)
+        simulation.uses(wanted / window.window_bytes)
+        simulation.run(0.1)
+    assert simulation.window.connections > 4 * bound
 
 
 def test_the_base_is_found_although_it_began_behind_its_own_queue() -> None:

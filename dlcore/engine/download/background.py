@@ -122,7 +122,8 @@ class BackgroundMode:
         pace.received_bytes = received_bytes
         window.update(now_s)
         pace.in_use.append(receive_window.connections)
-        receive_window.share(window.window_bytes, max(pace.in_use))
+        parts = min(max(pace.in_use), window.connections)
+        receive_window.share(window.window_bytes, parts)
         rate_bytes_per_s = window.rate_bytes_per_s(now_s)
         self._caps.set_background(name, rate_bytes_per_s)
         cap = 0.0 if receive_window.can_bound else _power_of_two(rate_bytes_per_s)
