@@ -32,7 +32,7 @@ CALL: Final = "bench.netlab.background_call"
 OFFICE: Final = Link(100, 40)
 LINKS: Final = {"dsl": DSL, "office": OFFICE, "poor": POOR}
 MIB: Final = {"dsl": 48, "office": 640, "poor": 640}
-ALONE_S: Final = 25.0
+ALONE_S: Final = 20.0
 CURL_S: Final = 20.0
 LEAD_S: Final = 6.0  # of whichever begins first
 SMALL_BYTES: Final = 1000
@@ -93,7 +93,8 @@ def measured(folder: Path, name: str, loads: Sequence[str]) -> tuple[str, list[F
     (folder / "small").write_bytes(bytes(SMALL_BYTES))
     with laboratory(folder, [link]) as lab:
         place = Place(folder, root, lab, link)
-        alone_s = _requests_beside(place, None)
+        lab.sides[0].wire.set(link)
+        alone_s = _requests(place, LEAD_S)
         alone = _curl_bytes(place, None, 0.0)
         note = (
             f"{name} ({link}): alone, a small request takes {alone_s[0] * 1e3:.0f} ms, and a curl "
@@ -158,18 +159,23 @@ def _running(place: Place, load: str | None) -> Iterator[None]:
 
 
 def _alone(place: Place, load: str) -> tuple[float, float, float]:
-    """Share of the link, and what small requests take beside it."""
+    """Share of the link once the load is under way, and what small requests take beside it."""
     wire = place.lab.sides[0].wire
-    request_s, slow_s = _requests_beside(place, load)
-    payload = wire.traffic().delivered_bytes * SEGMENT / MTU
-    return payload / ALONE_S / place.link.payload_bytes_per_s, request_s, slow_s
+    wire.set(place.link)
+    with _running(place, load):
+        time.sleep(LEAD_S)
+        before, began_s = wire.traffic().delivered_bytes, time.monotonic()
+        request_s, slow_s = _requests(place, ALONE_S)
+        delivered = wire.traffic().delivered_bytes - before
+        payload_bytes_per_s = delivered * SEGMENT / MTU / (time.monotonic() - began_s)
+    return payload_bytes_per_s / place.link.payload_bytes_per_s, request_s, slow_s
 
 
-def _requests_beside(place: Place, load: str | None) -> tuple[float, float]:
-    place.lab.sides[0].wire.set(place.link)
+def _requests(place: Place, for_s: float) -> tuple[float, float]:
+    """Median time of a small request, and the time that one in ten exceeds."""
     url = place.lab.urls(place.folder / "small", place.folder)[0]
-    with _running(place, load), probing(url) as taken_s:
-        time.sleep(ALONE_S if load else 4.0)
+    with probing(url) as taken_s:
+        time.sleep(for_s)
     return statistics.median(taken_s), statistics.quantiles(taken_s, n=10)[-1]
 
 

@@ -59,6 +59,24 @@ def test_a_pause_stops_what_is_in_flight_and_nothing_verified_is_fetched_again(
     assert endpoint.delivered_bytes <= (200 + 2) * BLOCK_BYTES
 
 
+def test_the_first_requests_are_in_the_background_already(tmp_path: Path) -> None:
+    """Fault: many connections are opened before the first look at the queue. They fill it."""
+    endpoint = FakeEndpoint("a", LARGE, rate_bytes_per_s=10 * BLOCK_BYTES)
+
+    async def main() -> None:
+        async with opened(tmp_path, LARGE, [endpoint], connections=16) as content:
+            content.downloads.pause()
+            content.order(list(LARGE))
+            await asyncio.sleep(1)
+            content.downloads.set_cap(0.0)
+            content.downloads.set_background(is_on=True)
+            content.downloads.resume()
+            await asyncio.sleep(0.04)
+            assert len(endpoint.asked) == 1
+
+    virtually(main())
+
+
 def test_a_pause_before_the_first_request_asks_for_nothing(tmp_path: Path) -> None:
     endpoint = FakeEndpoint("a", LARGE)
 

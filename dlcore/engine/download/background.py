@@ -79,6 +79,7 @@ class BackgroundMode:
     def switch_on(self) -> None:
         """Yield to other traffic from now on. Idempotent."""
         if self._task is None:
+            self._update_all()  # before anything is asked for
             self._task = asyncio.ensure_future(self._watch())
 
     def switch_off(self) -> None:
@@ -106,11 +107,14 @@ class BackgroundMode:
             await cancel_and_wait([task])
 
     async def _watch(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            for name, pace in self._paces.items():
-                self._update(name, pace, loop.time())
             await asyncio.sleep(TICK_S)
+            self._update_all()
+
+    def _update_all(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        for name, pace in self._paces.items():
+            self._update(name, pace, now_s)
 
     def _update(self, name: str, pace: _Pace, now_s: float) -> None:
         window, receive_window = pace.window, self._windows.of(name)

@@ -117,6 +117,7 @@ class _BodyProtocol(asyncio.BufferedProtocol):
             asyncio.get_running_loop(),
             response.policy,
             is_tls=connection.tls is not None,
+            is_bounded=response.is_bounded,
         )
         self._response = response
         self._connection = connection

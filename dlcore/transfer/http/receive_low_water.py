@@ -22,6 +22,7 @@ import contextlib
 import socket
 import sys
 from asyncio import trsock
+from collections.abc import Callable
 
 from dlcore.transfer.policy import TransferPolicy
 
@@ -65,6 +66,8 @@ class ReceiveLowWater:
         loop: The event loop.
         policy: Gives the delays and limits.
         is_tls: Whether the body comes over TLS.
+        is_bounded: Whether the receive window is bounded now. Then every byte is read as it comes:
+            the window would close while the kernel collects, and the queue could not be watched.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class ReceiveLowWater:
         policy: TransferPolicy,
         *,
         is_tls: bool,
+        is_bounded: Callable[[], bool] = lambda: False,
     ) -> None:
         self._socket: trsock.TransportSocket | None = None
         if sys.platform == "linux" and isinstance(connection, trsock.TransportSocket):
@@ -81,6 +85,7 @@ class ReceiveLowWater:
         self._loop = loop
         self._policy = policy
         self._is_tls = is_tls
+        self._is_bounded = is_bounded
         self._started_at_s = loop.time()
         self._received_bytes = 0
         self._mark = 1
@@ -93,6 +98,9 @@ class ReceiveLowWater:
             return
         self._is_silent = False
         self._received_bytes += count_bytes
+        if self._is_bounded():
+            self._set(1)
+            return
         unseen_bytes = left_bytes - MAX_TLS_HELD_BYTES if self._is_tls else left_bytes
         elapsed_s = self._loop.time() - self._started_at_s
         mark = low_water_mark(self._received_bytes, elapsed_s, unseen_bytes, self._policy)

@@ -65,6 +65,11 @@ class ReceiveWindow:
         self._parts = 1
 
     @property
+    def is_bounded(self) -> bool:
+        """Whether there is a bound now."""
+        return self.can_bound and self._total_bytes is not None
+
+    @property
     def connections(self) -> int:
         """How many connections are in use."""
         return len(self._in_use)

@@ -174,6 +174,10 @@ class Response:
         is_direct = self._proxy is None or self._proxy.is_socks
         return borrow_connection(self._raw) if is_direct else None
 
+    def is_bounded(self) -> bool:
+        """Whether the connection's receive window is bounded now."""
+        return self._window is not None and self._window.is_bounded
+
     def error(self, fault: Fault, message: str, *, remedy: str = "") -> TransferError:
         """An error that names this request, for the caller to raise.
 

@@ -101,6 +101,18 @@ class TestMark:
         assert marks[:4] == [MIB // 4, MIB // 2, MIB // 2, MIB]
         assert marks[-4:] == [3 * MIB // 4, MIB // 2, MIB // 4, 1]
 
+    def test_with_a_bounded_window_every_byte_is_read_as_it_comes(
+        self, end: trsock.TransportSocket, clock: Clock
+    ) -> None:
+        """Fault: the window closes while the kernel collects for the mark. There is no mark."""
+        bounded = [False]
+        low_water = ReceiveLowWater(end, clock, POLICY, is_tls=False, is_bounded=lambda: bounded[0])
+        low_water.received(MIB, 10 * MIB)
+        assert self.mark(end) == MIB
+        bounded[0] = True
+        low_water.received(1, 9 * MIB)
+        assert self.mark(end) == 1
+
     def test_it_falls_with_the_rate(self, end: trsock.TransportSocket, clock: Clock) -> None:
         low_water = ReceiveLowWater(end, clock, POLICY, is_tls=False)
         low_water.received(MIB, 10 * MIB)
