@@ -62,6 +62,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dlcore.deployment import BackgroundSettings as BackgroundSettings
     from dlcore.deployment import BandwidthWindow as BandwidthWindow
+    from dlcore.deployment import CacheSettings as CacheSettings
     from dlcore.deployment import CatalogSettings as CatalogSettings
     from dlcore.deployment import Check as Check
     from dlcore.deployment import CheckOutcome as CheckOutcome
@@ -236,10 +237,10 @@ if TYPE_CHECKING:
 # Module -> its public names, each with ``:`` and the name it has here if that differs.
 _PUBLIC = {
     "deployment": (
-        "BackgroundSettings BandwidthWindow CatalogSettings Check CheckOutcome ClientSettings "
-        "ConditionSettings ContentSettings Deployment DeploymentOptions Download Launch "
-        "LaunchSettings TransferSettings TrustSettings Undecided WhenScarce load_deployment "
-        "parse_rate"
+        "BackgroundSettings BandwidthWindow CacheSettings CatalogSettings Check CheckOutcome "
+        "ClientSettings ConditionSettings ContentSettings Deployment DeploymentOptions Download "
+        "Launch LaunchSettings TransferSettings TrustSettings Undecided WhenScarce "
+        "load_deployment parse_rate"
     ),
     "engine.fetching.access": "Access",
     "engine.client": "Client",

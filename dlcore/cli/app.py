@@ -31,6 +31,7 @@ COMMANDS = {
     "tree": "List the files of a package at a site.",
     "diff": "Tell which files differ between two versions of a package.",
     "prune": "Remove old versions of packages from a site.",
+    "cache": "Look after the packages that the state directory keeps.",
     "doctor": "Look for what keeps dlcore from working here, with remedies.",
     "help": "Show a page of the manual, or what a code means.",
     "config": "Show the options that are set, and where.",

@@ -25,6 +25,7 @@ from dlcore.cli.patterns import pattern_options
 from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.retrying import retry_options, timeout_option
+from dlcore.cli.seeds import seed_option
 from dlcore.cli.sizes import max_size_option
 from dlcore.cli.standard_output import (
     check_one_file,
@@ -129,6 +130,7 @@ T = TypeVar("T")
     is_flag=True,
     help="Give files at URLs the time of modification that their server says.",
 )
+@seed_option
 @max_size_option
 @timeout_option
 @retry_options
@@ -157,6 +159,7 @@ def command(
     access: Access,
     connections: int,
     remote_time: bool,
+    seeds: tuple[Path, ...],
     max_file_bytes: int,
     timeout_s: float | None,
     retry: Retry,
@@ -209,6 +212,7 @@ def command(
         "include": include,
         "exclude": exclude,
         "remote_time": remote_time,
+        "seeds": seeds,
     }
     with opened_events(events_format, events_file) as write, opened_otel(otel, tell) as trace:
         shown_by = partial(_shown, view=open_view(quiet=quiet), write=write, trace=trace)

@@ -16,7 +16,7 @@ PREFIX: Final = "DLCORE_"
 
 COMMON: Final = frozenset(
     {
-        *("ca-file", "from", "sas-file", "state", "token-file", "trust-root"),
+        *("ca-file", "from", "sas-file", "seed", "state", "token-file", "trust-root"),
         *("event-log", "events", "events-file", "json", "log-file", "log-format"),
         *("dry-run", "limit-rate", "otel", "quiet", "verbose", "wait"),
         *("passphrase-file", "root", "sign-with"),

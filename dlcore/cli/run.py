@@ -20,6 +20,7 @@ from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.progress import shown
 from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.report_tables import show_report
+from dlcore.cli.seeds import seed_option
 from dlcore.cli.simulating import simulate_option, simulating_executor
 from dlcore.cli.state import deployment_trust_root_option, state_option, wait_option, which_option
 from dlcore.cli.views import View, open_view
@@ -58,6 +59,7 @@ from dlcore.tasksequence import load
 )
 @deployment_trust_root_option
 @state_option
+@seed_option
 @limit_rate_option
 @wait_option
 @quiet_option
@@ -74,6 +76,7 @@ def command(
     is_continue: bool,
     trust_root: Path | None,
     state: Path,
+    seeds: tuple[Path, ...],
     cap_bytes_per_s: int | None,
     wait_s: float,
     quiet: bool,
@@ -98,7 +101,7 @@ def command(
     tells_events = takes_standard_output(events_format, events_file, as_json=as_json)
     resume = Resume.RESTART if is_restart else Resume.CONTINUE if is_continue else Resume.ASK
     loaded = load(sequence, which=which)
-    deployment = load_deployment(config, trust_root=trust_root)
+    deployment = load_deployment(config, trust_root=trust_root).with_seeds(seeds)
     executor = _executors(deployment) if simulate is None else simulating_executor(simulate, loaded)
     post_action = DetachedPostAction(deployment.secret_variables) if simulate is None else None
     client = Client(deployment, state, wait_s=wait_s)

@@ -25,6 +25,7 @@ from dlcore.deployment.rates import parse_rate as parse_rate
 from dlcore.deployment.reading import load_deployment as load_deployment
 from dlcore.deployment.reading import parse_deployment as parse_deployment
 from dlcore.deployment.settings import BackgroundSettings as BackgroundSettings
+from dlcore.deployment.settings import CacheSettings as CacheSettings
 from dlcore.deployment.settings import CatalogSettings as CatalogSettings
 from dlcore.deployment.settings import ClientSettings as ClientSettings
 from dlcore.deployment.settings import ConditionSettings as ConditionSettings

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from dlcore.deployment import toml_tables as tables
 from dlcore.deployment.bandwidth import BandwidthWindow, read_bandwidth
 from dlcore.deployment.endpoint_tables import is_protected, read_endpoints, resolve
@@ -15,6 +17,7 @@ from dlcore.deployment.problems import Problems
 from dlcore.deployment.rates import with_rates
 from dlcore.deployment.settings import (
     BackgroundSettings,
+    CacheSettings,
     CatalogSettings,
     ClientSettings,
     ConditionSettings,
@@ -25,14 +28,14 @@ from dlcore.deployment.settings import (
     TransferSettings,
     TrustSettings,
 )
-from dlcore.deployment.sizes import with_sizes
+from dlcore.deployment.sizes import parse_share, with_sizes
 from dlcore.errors import ConfigError
 from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
 from dlcore.spelling import hint
 
 _TABLES = (
     *("deployment", "client", "launch", "catalog", "trust", "transfer", "content"),
-    *("conditions", "variables", "endpoint", "background", "bandwidth"),
+    *("conditions", "variables", "endpoint", "background", "bandwidth", "cache"),
 )
 
 
@@ -99,6 +102,8 @@ def parse_deployment(text: bytes, path: Path, *, trust_root: Path | None = None)
     with problems:
         content = _read_content(table.get("content", {}), f"{path}: content")
     with problems:
+        cache = _read_cache(table.get("cache", {}), path)
+    with problems:
         conditions = settings(ConditionSettings, "conditions")
     with problems:
         given = table.get("variables", {})
@@ -118,6 +123,7 @@ def parse_deployment(text: bytes, path: Path, *, trust_root: Path | None = None)
         trust=trust or TrustSettings(),
         transfer=transfer,
         content=content,
+        cache=cache,
         conditions=conditions,
         variables=variables,
         background=background,
@@ -142,6 +148,28 @@ def _read_content(value: object, where: str) -> ContentSettings:
     problems = Problems()
     sizes = with_sizes(tables.as_table(value, where), ("reserve",), where, problems)
     return tables.build(ContentSettings, sizes, where, problems)
+
+
+def _read_cache(value: object, path: Path) -> CacheSettings:
+    """The limit is a size or a share of the disk; paths of seeds are meant from the file."""
+    where, problems = f"{path}: cache", Problems()
+    table = tables.only_known(tables.as_table(value, where), ("max_size", "seeds"), where, problems)
+    settings = CacheSettings()
+    if "max_size" in table:
+        limit = table["max_size"]
+        share = parse_share(limit) if isinstance(limit, str) else None
+        if share is not None:
+            settings = CacheSettings(max_share=share)
+        else:
+            sizes = with_sizes({"max_bytes": limit}, ("max_bytes",), where, problems)
+            with problems:
+                settings = tables.build(CacheSettings, sizes, where)
+    with problems:
+        seeds = tables.convert(tuple[str, ...], table.get("seeds", []), f"{where}.seeds")
+        absolute = tuple(resolve(path, seed) for seed in seeds)
+        settings = msgspec.structs.replace(settings, seeds=absolute)
+    problems.refuse()
+    return settings
 
 
 def _usable_catalog(

@@ -9,6 +9,8 @@ can be stated; `dlcore.deployment.preflight` refuses them together with everythi
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -155,6 +157,23 @@ class BackgroundSettings(msgspec.Struct, frozen=True):
     on_battery: WhenScarce = WhenScarce.PAUSE
 
 
+class CacheSettings(msgspec.Struct, frozen=True):
+    """How much of the disk packages may take together, and where else content lies.
+
+    Attributes:
+        max_bytes: The key ``max_size`` as a size: packages that no run needs give way above it;
+            None for no such limit.
+        max_share: The key ``max_size`` as a share of the disk of the state directory, above 0 and
+            at most 1; None for no such limit.
+        seeds: Absolute paths of folders whose files are taken over, if they are right, in place of
+            fetching them.
+    """
+
+    max_bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    max_share: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] | None = None
+    seeds: tuple[str, ...] = ()
+
+
 class ConditionSettings(msgspec.Struct, frozen=True):
     """Answers to the conditions that cannot be evaluated on this machine.
 
@@ -180,6 +199,7 @@ class Deployment(msgspec.Struct, frozen=True):
         trust: Whose signatures vouch for the catalog.
         transfer: How content is fetched.
         content: Where content is kept.
+        cache: How much is kept, and where else content lies.
         conditions: Answers to conditions that cannot be evaluated here.
         variables: Task sequence variables set before the first step (collection variables).
         background: When content that nobody waits for yet is not fetched.
@@ -194,10 +214,17 @@ class Deployment(msgspec.Struct, frozen=True):
     trust: TrustSettings = TrustSettings()
     transfer: TransferSettings = TransferSettings()
     content: ContentSettings = ContentSettings()
+    cache: CacheSettings = CacheSettings()
     conditions: ConditionSettings = ConditionSettings()
     variables: dict[str, str] = {}
     background: BackgroundSettings = BackgroundSettings()
     bandwidth: tuple[BandwidthWindow, ...] = ()
+
+    def with_seeds(self, seeds: Sequence[Path]) -> Deployment:
+        """The same with more folders whose files are taken over (`CacheSettings.seeds`)."""
+        more = (*self.cache.seeds, *(str(seed.absolute()) for seed in seeds))
+        cache = msgspec.structs.replace(self.cache, seeds=more)
+        return msgspec.structs.replace(self, cache=cache)
 
     @property
     def secret_variables(self) -> frozenset[str]:

@@ -18,6 +18,7 @@ _FACTORS: Final = {
     **{f"{prefix}iB": 1024**power for power, prefix in enumerate(("K", "M", "G", "T"), 1)},
 }
 _SIZE: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([A-Za-z]+)", re.ASCII)
+_SHARE: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?) ?%", re.ASCII)
 HOW_TO_WRITE_A_SIZE: Final = (
     'Write a number of bytes, or a number with its unit, such as "1 GiB" or "500 MB". '
     f"Units: {', '.join(_FACTORS)}."
@@ -34,6 +35,13 @@ def parse_size(text: str) -> int:
     if not found or found[2] not in _FACTORS:
         raise ValueError("not a size")
     return int(Fraction(found[1]) * _FACTORS[found[2]])
+
+
+def parse_share(text: str) -> float | None:
+    """The share that ``10 %`` means, above 0 and at most 1; None if the text is no such thing."""
+    found = _SHARE.fullmatch(text.strip())
+    share = float(found[1]) / 100 if found else 0.0
+    return share if 0.0 < share <= 1.0 else None
 
 
 def with_sizes(

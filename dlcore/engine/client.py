@@ -49,7 +49,7 @@ from dlcore.machine import Machine, this_machine, told
 from dlcore.schedule import Terms
 from dlcore.spelling import hint
 from dlcore.steps.post_action import PostAction
-from dlcore.store import Reserve, Store
+from dlcore.store import CacheLimit, Reserve, Store
 from dlcore.tasksequence import (
     TaskSequence,
     Variables,
@@ -197,7 +197,7 @@ class Client:
             if not self._held:
                 self.store = await hold(self.state, self._wait_s, self.policy.lock_retry_s)
                 self._stack.callback(self.store.close)
-                self.store.use_cache()
+                self.store.use_cache(self._cache_limit, [*map(Path, self.deployment.cache.seeds)])
                 self._held = True
                 await self._stack.enter_async_context(
                     recorded(self.state, self.bus, self.policy.record)
@@ -369,6 +369,7 @@ class Client:
             run.set_variables(merged(run.known_variables(), facts))
         content = await self.content()
         packages = packages_in_order(sequence)
+        content.need(packages)
         if resume is Resume.CONTINUE:
             check_known(packages, content.library.catalog)
             run.set_variables(merged(sequence.variables, run.known_variables()))
@@ -428,6 +429,11 @@ class Client:
     @property
     def _retry_time_s(self) -> float | None:
         return self.deployment.transfer.retry_time_s or None
+
+    @property
+    def _cache_limit(self) -> CacheLimit:
+        settings = self.deployment.cache
+        return CacheLimit(settings.max_bytes, settings.max_share)
 
     @property
     def reserve(self) -> Reserve:

@@ -17,6 +17,7 @@ from dlcore.engine.download.library import Library
 from dlcore.errors import DlcoreError, StorageError
 from dlcore.long_path import plain_path
 from dlcore.store import Store
+from dlcore.store.store import package_key
 from dlcore.waiting import wait_for_all
 
 MAX_PROOFS = 3  # arbitrary: content damaged twice right after a repair will be damaged again
@@ -46,6 +47,7 @@ class Content:
         self.store = store
         self._needed: tuple[str, ...] = ()
         self._maybe_needed: tuple[str, ...] = ()
+        self._kept: tuple[str, ...] = ()
         self._awaited: list[str] = []
         self._begun: dict[str, asyncio.Task[None]] = {}
         self._preparing: asyncio.Task[None] | None = None
@@ -56,6 +58,27 @@ class Content:
         self._pass_on()
         if self._preparing is None or self._preparing.done():
             self._preparing = asyncio.ensure_future(self._prepare())
+
+    def need(self, package_ids: Sequence[str]) -> None:
+        """Say what must stay on disk besides what was ordered: what a run needs, as a whole."""
+        self._kept = tuple(package_ids)
+        self._tell_store()
+
+    def release(self, package_ids: Sequence[str]) -> None:
+        """Say which packages that were handed out nobody uses any more: they may give way."""
+        self.store.evictor.release(self._keys(package_ids))
+
+    def _tell_store(self) -> None:
+        wanted = (*self._kept, *self._awaited, *self._needed, *self._maybe_needed)
+        self.store.evictor.need(self._keys(wanted))
+
+    def _keys(self, package_ids: Sequence[str]) -> list[str]:
+        known = self.library.catalog.packages
+        return [
+            package_key(each, known[each].version, known[each].manifest)
+            for each in dict.fromkeys(package_ids)
+            if each in known
+        ]
 
     async def path(self, package_id: str) -> Path:
         """Wait for a package and prove it, to be read: `paths` with one package."""
@@ -135,6 +158,7 @@ class Content:
 
     def _pass_on(self) -> None:
         """Tell the downloads the order, with what callers wait for in front."""
+        self._tell_store()
         needed = tuple(dict.fromkeys((*self._awaited, *self._needed)))
         self.downloads.order(needed, self._maybe_needed, tuple(self._awaited))
 

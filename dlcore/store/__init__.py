@@ -4,6 +4,9 @@ Guarantees: no byte that does not match its manifest is ever visible under a pac
 name; no verified byte that was synced is lost, whenever a process or the power fails.
 """
 
+from dlcore.store.cache import CacheLimit as CacheLimit
+from dlcore.store.cache import Holding as Holding
+from dlcore.store.cache import Seeds as Seeds
 from dlcore.store.partial import Partial as Partial
 from dlcore.store.room import Reserve as Reserve
 from dlcore.store.room import Space as Space
@@ -13,4 +16,16 @@ from dlcore.store.verify import Bad as Bad
 from dlcore.store.verify import Reason as Reason
 from dlcore.store.verify import verify_tree as verify_tree
 
-__all__ = ["Bad", "Partial", "Reason", "Reserve", "Space", "Store", "space_at", "verify_tree"]
+__all__ = [
+    "Bad",
+    "CacheLimit",
+    "Holding",
+    "Partial",
+    "Reason",
+    "Reserve",
+    "Seeds",
+    "Space",
+    "Store",
+    "space_at",
+    "verify_tree",
+]

@@ -219,6 +219,16 @@ class Files:
             system.move(old, new, source_parent=old_parent, target_parent=new_parent)
         self._forget_folders()
 
+    def touch(self, path: Path, time_ns: int | None = None) -> None:
+        """Set the time of the last write of a file or folder; by default it is now."""
+        with self._at(path) as (name, folder):
+            at_ns = self.now_ns() if time_ns is None else time_ns
+            os.utime(name, ns=(at_ns, at_ns), dir_fd=folder)
+
+    def allocated_bytes(self, path: Path) -> int:
+        """Disk space of a file."""
+        return system.allocated_bytes(path)
+
     def link(self, source: Path, target: Path) -> None:
         """Give a file a second name, which is free."""
         with self._at(source) as (old, old_parent), self._at(target) as (new, new_parent):

@@ -8,6 +8,7 @@ Threads: calls for different packages may overlap; calls for the same one wait f
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from pathlib import Path
@@ -99,6 +100,8 @@ class FinishedPackages:
                 self._files.sync_folder(folder)
             if lend:
                 self._note_lent(folder)
+                with contextlib.suppress(OSError):  # only a hint for what gives way first
+                    self._files.touch(folder)
             return folder / CONTENT
 
     def _is_right(self, key: str, manifest: Manifest) -> bool:

@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -26,17 +27,22 @@ from dlcore.errors import InternalError, ManifestError
 from dlcore.long_path import plain_path, rooted
 from dlcore.model import BlockInPackage, Manifest
 from dlcore.printable import quoted
-from dlcore.store.cache import Cache
+from dlcore.store.cache import Cache, CacheLimit, Holding, Seeds
+from dlcore.store.cache.evictor import Evictor
+from dlcore.store.cache.holdings import holdings, pin
+from dlcore.store.cache.places import Places
+from dlcore.store.cache.reuse import reuse
 from dlcore.store.cache.sharing import Sharing
 from dlcore.store.files import Files, write_document
-from dlcore.store.finished import FinishedPackages
+from dlcore.store.finished import LENT, FinishedPackages
 from dlcore.store.inventory import Inventory
 from dlcore.store.lock import StateLock
-from dlcore.store.manifest_file import MANIFEST, read_manifest
+from dlcore.store.manifest_file import MANIFEST, manifest_in, read_manifest
 from dlcore.store.partial import CONTENT, Partial
 from dlcore.store.removal import Removal
 from dlcore.store.room import Reserve, Space, check_room
 from dlcore.store.tree import ensure_folder
+from dlcore.store.verify import Bad, verify_tree
 
 _PACKAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -59,6 +65,9 @@ class Store:
         state: The directory.
         files: The disk.
         lock: Released by `close`; None if the store was made by `look`.
+
+    Attributes:
+        evictor: Says which packages stay, and removes others when the cache is full.
     """
 
     def __init__(self, state: Path, files: Files, lock: StateLock | None = None) -> None:
@@ -70,10 +79,18 @@ class Store:
         self._removed = state / "removed"
         self._begun: dict[str, Partial] = {}
         self._cache: Cache | None = None
+        self._seeds: Seeds | None = None
         self._sharing = Sharing(files, self._packages, self._removed)
         self._removal = Removal(files, self._removed, self._sharing.lock)
         self._finished = FinishedPackages(
             files, self._packages, self._partials, self._removal, self._sharing
+        )
+        self.evictor = Evictor(
+            files,
+            (self._packages, self._partials),
+            self._removal,
+            self._finished.forget,
+            lambda: {key for key, each in [*self._begun.items()] if not each.closed},
         )
 
     @classmethod
@@ -140,9 +157,20 @@ class Store:
             for partial in self._begun.values():
                 stack.callback(partial.close)
 
-    def use_cache(self) -> None:
-        """Let packages take over from each other what they have in common. After `open`."""
-        self._cache = Cache(self._files, self._state, self._sharing)
+    def use_cache(self, limit: CacheLimit | None = None, seeds: Sequence[Path] = ()) -> None:
+        """Let packages take over from each other what they have in common. After `open`.
+
+        Args:
+            limit: How large all packages together may be; None for as large as the disk.
+            seeds: Folders whose files are taken over, too, if they are right.
+        """
+        self._seeds = Seeds(seeds) if seeds else None
+        self._cache = Cache(self._files, self._state, self._sharing, self._seeds)
+        self.evictor.limit = limit or CacheLimit()
+
+    def use_seeds(self, seeds: Seeds) -> None:
+        """Let packages take over what is right of other folders. After `open`."""
+        self._seeds = seeds
 
     def __enter__(self) -> Self:
         return self
@@ -216,9 +244,83 @@ class Store:
         digest = hashlib.sha256(document).hexdigest()
         key = package_key(manifest.package_id, manifest.version, digest)
         with self._translated(f"prove package {manifest.package_id}"):
-            return self._finished.prove(
+            proven = self._finished.prove(
                 key, manifest, digest, document, lend=lend, to_write=to_write
             )
+        if proven and lend:
+            self.evictor.lend(key)
+        return proven
+
+    def make_room(self, manifest: Manifest, document: bytes, reserve: Reserve) -> list[str]:
+        """Have packages give way for another, if the cache has a limit; the longest unused first.
+
+        Args:
+            manifest: The package that is to be begun.
+            document: The manifest's bytes; their SHA-256 names the package.
+            reserve: Free space that is left on the disk.
+
+        Returns:
+            The keys of the packages that were removed.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        digest = hashlib.sha256(document).hexdigest()
+        key = package_key(manifest.package_id, manifest.version, digest)
+        has_bytes = self.reserved_bytes(manifest.package_id, digest, manifest.version)
+        more_bytes = max(0, manifest.content_bytes - has_bytes) + self._promised_bytes()
+        with self._translated("make room"):
+            reserve_bytes = reserve.of(self._files.disk_bytes(self._partials))
+            return self.evictor.make_room(key, more_bytes, reserve_bytes)
+
+    def prune(self, limit: CacheLimit, *, is_dry_run: bool = False) -> list[Holding]:
+        """Have packages give way until the cache is small enough: `Evictor.prune`.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        with self._translated("prune the cache"):
+            return self.evictor.prune(limit, is_dry_run=is_dry_run)
+
+    def holdings(self) -> list[Holding]:
+        """All packages, finished or not, and what they take on the disk.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        with self._translated("look through the packages"):
+            return holdings(self._files, self._packages, self._partials)
+
+    def verify(self, key: str) -> list[Bad] | None:
+        """Compare a finished package with its manifest; nothing is changed.
+
+        What programs left in a folder that was handed out is not told.
+
+        Returns:
+            What differs; None if its manifest is damaged or missing.
+
+        Raises:
+            NotFoundError: The package is not there.
+            StorageError: The disk failed.
+        """
+        folder = self._packages / key
+        with self._translated(f"verify package {key}"):
+            manifest = manifest_in(self._files, folder)
+            is_lent = self._files.status(folder / LENT) is not None
+        if manifest is None:
+            return None
+        return verify_tree(folder / CONTENT, manifest, strict=not is_lent)
+
+    def pin(self, key: str, *, is_pinned: bool) -> None:
+        """Have a package stay, however full the cache is; or not any more.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        with self._translated("pin a package"):
+            for folder in (self._packages / key, self._partials / key):
+                if self._files.status(folder):
+                    pin(self._files, folder, is_pinned=is_pinned)
 
     def check_room(self, manifest: Manifest, document: bytes, reserve: Reserve) -> None:
         """Refuse a package for which the disk has no room, before anything is written for it.
@@ -283,8 +385,9 @@ class Store:
         )
         try:
             partial.begin()
-            if self._cache:
-                self._cache.fill(partial, key, is_under_way=False)
+            sources: list[Places] = [each for each in (self._cache, self._seeds) if each]
+            if sources:
+                reuse(partial, sources, is_under_way=False)
                 partial.note_reused()
         except BaseException:
             partial.close()
@@ -301,9 +404,9 @@ class Store:
         Raises:
             StorageError: The disk failed.
         """
-        if self._cache is None:
+        if self._cache is None:  # seeds were looked through at the beginning
             return []
-        return self._cache.fill(partial, partial.key, is_under_way=True)
+        return reuse(partial, [self._cache], is_under_way=True)
 
     def find_file(self, sha256: bytes, length_bytes: int | None = None) -> Path | None:
         """A file of any package with this SHA-256: `Cache.find_file`; None without a cache."""

@@ -157,6 +157,7 @@ class Packages:
             self._note_reused(package_id, manifest.content_bytes)
             self._bus.emit(PackageReady(package_id, str(plain_path(finished))))
             return
+        await in_thread(store.make_room, manifest, document, self._reserve)
         await in_thread(store.check_room, manifest, document, self._reserve)
         partial = await in_thread(store.begin, manifest, document)
         if self._failure:  # meanwhile, and only the packages that were begun have heard of it

@@ -44,6 +44,7 @@ async def fetch(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     remote_time: bool = False,
+    seeds: Sequence[Path] = (),
 ) -> Fetched:
     """Fetch a package by its id, a file by its URL, or what a manifest describes.
 
@@ -84,6 +85,8 @@ async def fetch(
         exclude: Patterns of files that are not fetched, although they are included.
         remote_time: Whether the file at a URL gets the time of modification that its server says,
             which nothing verifies. A file that is there already keeps its own.
+        seeds: Folders whose files are taken over in place of fetching them, if they are right:
+            older deliveries, say. They need not be known by their names.
 
     Returns:
         Where it is, and what it took.
@@ -113,7 +116,7 @@ async def fetch(
         count = stack.enter_context(ending_told(bus))
         begun = await prepare(FetchItem(str(what), sha256, checksum, name), call, bus, stack)
         count.joint = joint = JointDownload(
-            {begun.name: begun.sources}, bus, retry, cap_bytes_per_s, access.timeout_s
+            {begun.name: begun.sources}, bus, retry, cap_bytes_per_s, access.timeout_s, seeds
         )
         stack.push_async_callback(joint.aclose)
         with removed_if_empty([begun.goal.path.parent]):

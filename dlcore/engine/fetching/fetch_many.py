@@ -69,6 +69,7 @@ async def fetch_many(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     remote_time: bool = False,
+    seeds: Sequence[Path] = (),
 ) -> list[FetchResult]:
     """Fetch packages, files at URLs, and what manifests describe, side by side.
 
@@ -97,6 +98,7 @@ async def fetch_many(
         include: Patterns of the only files of packages to fetch; none for all.
         exclude: Patterns of files of packages that are not fetched, although they are included.
         remote_time: Whether each file at a URL gets the time that its server says.
+        seeds: Folders whose files are taken over in place of fetching them, if they are right.
 
     Returns:
         What became of each item, in their order. ``bytes_wasted`` and ``sources`` are those of the
@@ -126,7 +128,7 @@ async def fetch_many(
         if short:
             short.end()
         sources = placing.sources(wanted, stack)
-        joint = JointDownload(sources, bus, retry, cap_bytes_per_s, access.timeout_s)
+        joint = JointDownload(sources, bus, retry, cap_bytes_per_s, access.timeout_s, seeds)
         count.joint = joint
         stack.push_async_callback(joint.aclose)
         fetched = partial(_fetched, placing, joint, wait_s)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -21,7 +22,7 @@ from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.time_limit import max_stalls
 from dlcore.errors import DlcoreError, TransferError
 from dlcore.model import Catalog, Manifest
-from dlcore.store import Store
+from dlcore.store import Seeds, Store
 from dlcore.transfer import Placement
 
 
@@ -55,6 +56,7 @@ class JointDownload:
         retry: What to do when no endpoint is left for a package.
         cap_bytes_per_s: Read at most this much from all endpoints together; 0.0 for no cap.
         timeout_s: How long an endpoint may bring nothing; None for the usual time.
+        seeds: Folders whose files are taken over, if they are right.
     """
 
     def __init__(
@@ -64,7 +66,9 @@ class JointDownload:
         retry: Retry | None = None,
         cap_bytes_per_s: float = 0.0,
         timeout_s: float | None = None,
+        seeds: Sequence[Path] = (),
     ) -> None:
+        self._seeds = Seeds(seeds) if seeds else None
         self._libraries = {
             name: Library(Catalog(1, {}), [endpoint for endpoint, _ in own], None, tell=bus.emit)
             for name, own in wanted.items()
@@ -87,6 +91,8 @@ class JointDownload:
             StorageError: The local disk failed, or is full.
         """
         downloads = self._open()
+        if self._seeds:
+            store.use_seeds(self._seeds)
         try:
             await downloads.begin(name, *package, store)
             await downloads.path(name)

@@ -10,12 +10,12 @@ from dlcore.model import BlockInPackage, Manifest
 from dlcore.store.cache.equality import equal_files
 from dlcore.store.cache.index import Index
 from dlcore.store.cache.packages import CachedPackages
-from dlcore.store.cache.places import Missing, Places
+from dlcore.store.cache.places import Missing, Place
 from dlcore.store.cache.policy import CachePolicy
-from dlcore.store.cache.reuse import reuse
+from dlcore.store.cache.seeds import Seeds
 from dlcore.store.cache.sharing import Sharing
 from dlcore.store.files import Files
-from dlcore.store.partial import CONTENT, Partial
+from dlcore.store.partial import CONTENT
 from dlcore.store.tree import path_of
 
 _log = logging.getLogger(__name__)
@@ -28,12 +28,19 @@ class Cache:
         files: The disk.
         state: The state directory.
         sharing: Gives files of packages more names.
+        seeds: Folders in which `find_file` looks, too.
         policy: The cache's constants.
     """
 
     def __init__(
-        self, files: Files, state: Path, sharing: Sharing, policy: CachePolicy | None = None
+        self,
+        files: Files,
+        state: Path,
+        sharing: Sharing,
+        seeds: Seeds | None = None,
+        policy: CachePolicy | None = None,
     ) -> None:
+        self._seeds = seeds
         self._files = files
         self._finished = state / "packages"
         self._sharing = sharing
@@ -41,23 +48,14 @@ class Cache:
         self._index = Index(files, state)
         self._packages = CachedPackages(files, (state / "packages", state / "partial"), self._index)
 
-    def fill(self, partial: Partial, key: str, *, is_under_way: bool) -> list[BlockInPackage]:
-        """Take over what is here of an unfinished package.
+    def files(self, missing: Missing) -> dict[int, Path]:
+        """Where files of a package may lie: `Places`."""
+        self._packages.update(besides=missing.key)
+        return self._packages.files(missing)
 
-        Args:
-            partial: The package.
-            key: Its key in the store.
-            is_under_way: Whether requests for it may be in flight.
-
-        Returns:
-            The numbers of the blocks that it has now and had not.
-
-        Raises:
-            StorageError: The disk of the package failed.
-        """
-        self._packages.update(besides=key)
-        sources: list[Places] = [self._packages]
-        return reuse(partial, key, sources, is_under_way=is_under_way)
+    def blocks(self, missing: Missing) -> dict[BlockInPackage, Place]:
+        """Where blocks of a package may lie: `Places`; after `files`."""
+        return self._packages.blocks(missing)
 
     def share(self, key: str, manifest: Manifest) -> None:
         """Store once what a package that was just finished has in common with finished others.
@@ -98,10 +96,14 @@ class Cache:
 
         Args:
             sha256: The digest.
-            length_bytes: Its length, if it is known: then fewer files are hashed to find it.
+            length_bytes: Its length, if it is known: then fewer files are hashed to find it, and
+                seeds are looked through, too.
         """
         self._packages.update()
-        return self._packages.find_file(sha256, length_bytes)
+        found = self._packages.find_file(sha256, length_bytes)
+        if found is None and self._seeds:
+            found = self._seeds.find_file(sha256, length_bytes)
+        return found
 
     def close(self) -> None:
         """Close the index. Idempotent."""

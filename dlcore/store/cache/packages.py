@@ -7,24 +7,19 @@ the first time, too, and how it is made anew.
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dlcore.disk.links import is_file, is_folder
 from dlcore.errors import ManifestError, OwnershipError
-from dlcore.manifest import decode
 from dlcore.model import BlockInPackage, Manifest
 from dlcore.store.cache.contents import Contents, content_name, short
 from dlcore.store.cache.index import FileWish, Index
 from dlcore.store.cache.places import Missing, Place
-from dlcore.store.files import Files, read_document
-from dlcore.store.manifest_file import MANIFEST
+from dlcore.store.files import Files
+from dlcore.store.manifest_file import manifest_in
 from dlcore.store.partial import CONTENT
 from dlcore.store.tree import path_of
-
-_log = logging.getLogger(__name__)
-_KEY_DIGITS = 16  # of the manifest's digest, at the end of a key: `package_key`
 
 
 class CachedPackages:
@@ -47,17 +42,8 @@ class CachedPackages:
 
     def manifest(self, key: str) -> Manifest | None:
         """The manifest of a package; None if it is not there, or not the one that the key names."""
-        for folder in self._folders:
-            try:
-                document = read_document(self._files, folder / key / MANIFEST)
-                if document is None:
-                    continue
-                digest = hashlib.sha256(document).hexdigest()
-                if digest.startswith(key[-_KEY_DIGITS:]):
-                    return decode(document, source=str(folder / key / MANIFEST))
-            except (OSError, OwnershipError, ManifestError) as error:
-                _log.debug("package %s is no source: %s", key, error)
-        return None
+        found = (manifest_in(self._files, folder / key) for folder in self._folders)
+        return next((manifest for manifest in found if manifest), None)
 
     def update(self, besides: str = "") -> None:
         """Bring the index up to date.

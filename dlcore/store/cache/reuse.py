@@ -17,13 +17,12 @@ from dlcore.store.seeding import take_over
 
 
 def reuse(
-    partial: Partial, key: str, sources: Iterable[Places], *, is_under_way: bool
+    partial: Partial, sources: Iterable[Places], *, is_under_way: bool
 ) -> list[BlockInPackage]:
     """Fill an unfinished package from what lies on this machine, with all cores.
 
     Args:
         partial: The package.
-        key: Its key in the store.
         sources: Where to look, in this order.
         is_under_way: Whether requests for it may be in flight.
 
@@ -37,11 +36,11 @@ def reuse(
     for source in sources:
         if partial.complete:
             break
-        places = source.files(Missing.of(key, partial.manifest, partial.have))
+        places = source.files(Missing.of(partial.key, partial.manifest, partial.have))
         if places:
             paths = [places.get(number) for number in range(len(partial.manifest.files))]
             take_over(partial, paths, has_whole_objects=not is_under_way)
-        missing = Missing.of(key, partial.manifest, partial.have)
+        missing = Missing.of(partial.key, partial.manifest, partial.have)
         if missing.blocks:
             _take_blocks(partial, source.blocks(missing))
     pairs = enumerate(zip(before, partial.have, strict=True))

@@ -18,8 +18,9 @@ from collections.abc import Iterable, Iterator
 from os import stat_result
 from pathlib import Path
 
-from dlcore.disk.links import is_file, is_folder
+from dlcore.disk.links import is_file
 from dlcore.errors import OwnershipError
+from dlcore.store.cache.holdings import walk
 from dlcore.store.files import Files, delete, read_fully, write_document, write_fully
 from dlcore.store.tree import ensure_folder
 
@@ -50,7 +51,7 @@ class Sharing:
         """How many names each shared file has in the store, by inode. The caller holds the lock."""
         found = Counter[int]()
         for folder in (self._packages, self._removed):
-            for _, status in _walk(self._files, folder):
+            for _, status in walk(self._files, folder):
                 if is_shared(status):
                     found[status.st_ino] += 1
         return found
@@ -112,7 +113,7 @@ class Sharing:
     def separate(self, folder: Path) -> bool:
         """Give a package files of its own; otherwise as `own`, but it may share again."""
         with self.lock:
-            shared = [path for path, status in _walk(self._files, folder) if is_shared(status)]
+            shared = [path for path, status in walk(self._files, folder) if is_shared(status)]
             if shared:
                 self._separate(shared, self._removed / f"{folder.name}.copies")
         return bool(shared)
@@ -124,7 +125,7 @@ class Sharing:
             OSError: The disk failed.
         """
         with self.lock:
-            for path, status in _walk(self._files, folder):
+            for path, status in walk(self._files, folder):
                 if is_shared(status):
                     self._files.remove(path)
 
@@ -168,18 +169,6 @@ class Sharing:
 def is_shared(status: stat_result) -> bool:
     """Whether it is a file that has several names."""
     return is_file(status) and status.st_nlink > 1
-
-
-def _walk(files: Files, folder: Path) -> Iterator[tuple[Path, stat_result]]:
-    """Everything below a folder but the folders; links are not followed."""
-    waiting = [folder]
-    while waiting:
-        parent = waiting.pop()
-        for name, status in files.entries(parent):
-            if is_folder(status):
-                waiting.append(parent / name)
-            else:
-                yield parent / name, status
 
 
 @contextlib.contextmanager

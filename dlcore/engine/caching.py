@@ -1,0 +1,122 @@
+"""What people do with the packages that a state directory keeps: look, verify, pin, prune."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dlcore import manifest as documents
+from dlcore.engine.documents import pins
+from dlcore.engine.state_file import RESTART_REMEDY, STATE_FILE, load
+from dlcore.errors import NotFoundError, RunStateError, RunStateFault
+from dlcore.store import Bad, CacheLimit, Holding, Store
+from dlcore.store.store import package_key
+
+
+def cached(state: Path) -> list[Holding]:
+    """All packages of a state directory, which another process may hold, by key.
+
+    Raises:
+        StorageError: The disk failed.
+    """
+    return Store.look(state).holdings()
+
+
+def chosen(found: Sequence[Holding], names: Sequence[str]) -> list[Holding]:
+    """The packages that people name: by id, by id and version (``ABC00012.3``), or by key.
+
+    Args:
+        found: All packages.
+        names: What people write; none for all packages.
+
+    Raises:
+        NotFoundError: No package has such a name.
+    """
+    if not names:
+        return list(found)
+    for name in names:
+        if not any(_is_called(each, name) for each in found):
+            raise NotFoundError(
+                f"no package called {name} is in the state directory",
+                remedy="`dlcore cache list` shows what is there.",
+            )
+    return [each for each in found if any(_is_called(each, name) for name in names)]
+
+
+def _is_called(holding: Holding, name: str) -> bool:
+    version, _, _ = holding.key.rpartition("-")
+    package_id, _, _ = version.rpartition(".")
+    return name.upper() in {package_id.upper(), version.upper(), holding.key.upper()}
+
+
+def pin(state: Path, names: Sequence[str], *, is_pinned: bool) -> list[Holding]:
+    """Have packages stay, however full the cache is; or not any more.
+
+    Returns:
+        The packages.
+
+    Raises:
+        LockedError: Another process holds the state directory.
+        NotFoundError: No package has such a name.
+        StorageError: The disk failed.
+    """
+    with Store.open(state) as store:
+        packages = chosen(store.holdings(), names)
+        for each in packages:
+            store.pin(each.key, is_pinned=is_pinned)
+        return packages
+
+
+def prune(state: Path, limit: CacheLimit, *, is_dry_run: bool = False) -> list[Holding]:
+    """Remove packages, the longest unused first, until the rest is small enough.
+
+    What is pinned stays, and what the run needs that is under way.
+
+    Returns:
+        What was removed.
+
+    Raises:
+        LockedError: Another process holds the state directory.
+        RunStateError: It cannot be told what the run needs that is under way.
+        StorageError: The disk failed.
+    """
+    with Store.open(state) as store:
+        store.evictor.need(needed_by_run(state))
+        return store.prune(limit, is_dry_run=is_dry_run)
+
+
+def needed_by_run(state: Path) -> frozenset[str]:
+    """Keys of the packages that a run under way may need: all that its catalog names.
+
+    Raises:
+        RunStateError: Its state or its catalog is damaged.
+        StorageError: The disk failed.
+    """
+    run = load(state)
+    if run is None:
+        return frozenset()
+    document = pins.read(state, run.pin.catalog)
+    if document is None:
+        raise RunStateError(
+            f"a run is under way by {state / STATE_FILE}, and the catalog that it began with is"
+            " damaged or missing: it is not known what it needs",
+            fault=RunStateFault.CATALOG,
+            remedy=f"Let the run end. {RESTART_REMEDY}",
+        )
+    catalog = documents.decode_catalog(document, source="the catalog that the run began with")
+    return frozenset(
+        package_key(package_id, entry.version, entry.manifest)
+        for package_id, entry in catalog.packages.items()
+    )
+
+
+def verify(state: Path, holding: Holding) -> list[Bad] | None:
+    """Compare a finished package with its manifest; nothing is changed.
+
+    Returns:
+        What differs; None if its manifest is damaged or missing.
+
+    Raises:
+        StorageError: The disk failed, or the package was removed meanwhile.
+    """
+    return Store.look(state).verify(holding.key)

@@ -1,0 +1,121 @@
+"""Removes the packages that give way when the cache is larger than it may be.
+
+Guarantees: a package leaves its place by one rename, so whenever the process dies it is there whole
+or not at all. What a run needs, what was lent, what is pinned and what is under way stays.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from dlcore.store.cache.eviction import CacheLimit, Holding, evicted, total_bytes
+from dlcore.store.cache.holdings import holdings
+from dlcore.store.files import Files
+from dlcore.store.removal import Removal
+
+_log = logging.getLogger(__name__)
+
+
+class Evictor:
+    """What may give way in one state directory, and what may not.
+
+    Args:
+        files: The disk.
+        places: Where finished packages are, and where unfinished ones are.
+        removal: Removes a package.
+        forget: Told the key of each package that is removed.
+        under_way: Keys of the packages that are being filled.
+
+    Attributes:
+        limit: How large all packages together may be.
+    """
+
+    def __init__(
+        self,
+        files: Files,
+        places: tuple[Path, Path],
+        removal: Removal,
+        forget: Callable[[str], None],
+        under_way: Callable[[], Collection[str]],
+    ) -> None:
+        self.limit = CacheLimit()
+        self._files = files
+        self._places = places
+        self._removal = removal
+        self._forget = forget
+        self._under_way = under_way
+        self._needed = frozenset[str]()
+        self._lent: set[str] = set()
+
+    def need(self, keys: Collection[str]) -> None:
+        """Say which packages a run needs: they stay. Replaces what was said before."""
+        self._needed = frozenset(keys)
+
+    def lend(self, key: str) -> None:
+        """A package is handed out: it stays until `release`."""
+        self._lent.add(key)
+
+    def release(self, keys: Collection[str]) -> None:
+        """Nobody uses these packages any more that were handed out."""
+        self._lent -= set(keys)
+
+    def make_room(self, key: str, more_bytes: int, reserve_bytes: int) -> list[str]:
+        """Make room for a package that is about to be filled, if there is a limit.
+
+        Args:
+            key: Its key: it stays itself.
+            more_bytes: What is still to be written, of it and of those under way.
+            reserve_bytes: Free space that is to be left on the disk.
+
+        Returns:
+            Keys of what was removed.
+
+        Raises:
+            OSError: The disk failed.
+        """
+        max_bytes = self.limit.of(self._files.disk_bytes(self._places[0]))
+        if max_bytes is None:
+            return []
+        found = holdings(self._files, *self._places)
+        allowed_bytes = max_bytes - more_bytes
+        free_bytes = self._files.free_bytes(self._places[0]) - reserve_bytes
+        if more_bytes > free_bytes:
+            allowed_bytes = min(allowed_bytes, total_bytes(found) - (more_bytes - free_bytes))
+        return self._remove(self._chosen(found, allowed_bytes, key))
+
+    def prune(self, limit: CacheLimit, *, is_dry_run: bool = False) -> list[Holding]:
+        """Remove packages until the rest is small enough, or nothing may give way.
+
+        Args:
+            limit: How large the rest may be.
+            is_dry_run: Whether nothing is removed, and only told.
+
+        Returns:
+            What was removed.
+
+        Raises:
+            OSError: The disk failed.
+        """
+        max_bytes = limit.of(self._files.disk_bytes(self._places[0]))
+        if max_bytes is None:
+            return []
+        found = holdings(self._files, *self._places)
+        keys = self._chosen(found, max_bytes)
+        if not is_dry_run:
+            self._remove(keys)
+        return [each for each in found if each.key in keys]
+
+    def _chosen(self, found: list[Holding], max_bytes: int, *others: str) -> list[str]:
+        stays = self._needed.union(self._lent, self._under_way(), others)
+        return evicted(found, stays, max_bytes)
+
+    def _remove(self, keys: list[str]) -> list[str]:
+        for key in keys:
+            _log.info("package %s gives way: the cache is full", key)
+            self._forget(key)
+            for parent in self._places:
+                if self._files.status(parent / key):
+                    self._removal.remove(parent / key)
+        return keys
