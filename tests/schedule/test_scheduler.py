@@ -15,6 +15,7 @@ from dlcore.schedule import (
     Request,
     Terms,
 )
+from tests.schedule.finding_machine import FindingMachine
 from tests.schedule.machine import SchedulerMachine
 from tests.schedule.packages import BLOCK_BYTES, run_machine, sized
 from tests.schedule.scene import MIB, PLENTY_BYTES, WIDE, Scene
@@ -207,6 +208,7 @@ def test_the_scheduler_keeps_its_word_whatever_happens() -> None:
     the schedule.
     """
     run_machine(SchedulerMachine)
+    run_machine(FindingMachine)
 
 
 def fallen_silent(scene: Scene, count: int = 3) -> list[Request]:

@@ -199,7 +199,7 @@ class Index:
                         return nothing()
                     with database:
                         return ask(database)
-                except (sqlite3.Error, OSError, OwnershipError, _DamagedError) as error:
+                except _FAULTS as error:
                     self._discard(error)
             self._is_given_up = True
             return nothing()
@@ -222,8 +222,12 @@ class Index:
                 delete(self._files, self._path.with_name(INDEX + mark))
 
 
-class _DamagedError(Exception):
+class _DamagedError(ValueError):
     """The index holds what it was never given."""
+
+
+_FAULTS = (sqlite3.Error, OSError, OwnershipError, ValueError, OverflowError)
+"""What a damaged index raises; a message of SQLite's may itself be no text."""
 
 
 _ALL_PACKAGES = "SELECT key FROM package"
