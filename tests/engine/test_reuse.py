@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
+from dlcore.publish import publish
+from dlcore.steps.interface import Outcome
+from dlcore.tasksequence import Step, Variables
 from tests.engine.fakes import FakeEndpoint, fetch
+from tests.engine.machine import EXTRA, OS, TOOLS, TREES, Acting, Machine, outcomes, parsed
+from tests.engine.scene import publish_packages, step
 from tests.engine.virtual_time import virtually
 from tests.store.cache.contents import package_of
 from tests.store.helpers import BLOCK_BYTES, Package
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path, tmp_path / "state")
 
 
 def block(number: int) -> bytes:
@@ -38,3 +51,55 @@ def test_the_next_version_costs_its_difference(tmp_path: Path) -> None:
     endpoint = FakeEndpoint("a", new)
     virtually(fetch(tmp_path, new, [endpoint]))
     assert endpoint.delivered_bytes == 5 * BLOCK_BYTES
+
+
+ROOM = "[cache]\nmax_size = '60 kB'"
+
+
+def test_a_step_that_writes_into_its_content_alters_no_other_package(
+    machine: Machine, tmp_path: Path
+) -> None:
+    """Two packages have the same file; the step of one writes into it, that of the other reads."""
+    shared = {"tool.exe": 20_000}
+    publish_packages(tmp_path, {OS: TREES[OS], TOOLS: shared, EXTRA: shared})
+    make_same(tmp_path)
+    seen: list[bytes] = []
+
+    def act(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        for package_id, folder in content.items():
+            if package_id == TOOLS:
+                (folder / "tool.exe").write_bytes(b"what a setup program wrote")
+            if package_id == EXTRA:
+                seen.append((folder / "tool.exe").read_bytes())
+        return Outcome()
+
+    tree = parsed(step("write", package=TOOLS), step("read", package=EXTRA))
+    report = machine.run(tree, Acting(act))
+    assert set(outcomes(report).values()) == {"succeeded"}
+    assert seen == [(tmp_path / "source" / EXTRA / "tool.exe").read_bytes()]
+    assert report.bytes_fetched < 54_097 + 2 * 20_000
+
+
+def test_a_run_never_loses_what_it_needs_to_the_limit(machine: Machine, tmp_path: Path) -> None:
+    """The packages of the run are larger than the cache may be: all stay, older ones give way."""
+    publish_packages(tmp_path, TREES)
+    machine.more = [ROOM]
+    tree = parsed(step("tools", package=TOOLS), step("extra", package=EXTRA))
+    older = machine.state / "packages" / "XYZ00001.1-0123456789abcdef" / "content"
+    older.mkdir(parents=True, mode=0o700)
+    for folder in (machine.state, machine.state / "packages", older.parent):
+        folder.chmod(0o700)
+    (older / "old.bin").write_bytes(b"old" * 10_000)
+    report = machine.run(tree)
+    assert set(outcomes(report).values()) == {"succeeded"}
+    there = {path.name.partition(".")[0] for path in (machine.state / "packages").iterdir()}
+    assert there == {OS, TOOLS, EXTRA}
+
+
+def make_same(root: Path) -> None:
+    """Publish the second package with the bytes of the first."""
+    data = (root / "source" / TOOLS / "tool.exe").read_bytes()
+    (root / "source" / EXTRA / "tool.exe").write_bytes(data)
+    publish(
+        root / "source" / EXTRA, package_id=EXTRA, version=2, destination=str(root / "published")
+    )

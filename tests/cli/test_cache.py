@@ -1,0 +1,111 @@
+"""``dlcore cache`` and ``--seed`` on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dlcore.engine.client import Client
+from tests.cli.helpers import Here, refused
+from tests.engine.machine import EXTRA, OS, TOOLS, TREES
+from tests.engine.scene import deployment, make_tree, publish_packages
+from tests.engine.virtual_time import virtually
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A state directory with three finished packages."""
+    publish_packages(tmp_path, TREES)
+
+    async def main() -> None:
+        async with Client(deployment(tmp_path), tmp_path / "state") as client:
+            for package_id in (OS, TOOLS, EXTRA):
+                await client.fetch(package_id)
+
+    virtually(main())
+    return tmp_path / "state"
+
+
+def keys(here: Here, state: Path) -> list[str]:
+    listed = here("cache", "list", "--state", state, "--json").document["packages"]
+    return sorted(each["key"] for each in listed)
+
+
+def test_packages_are_listed_and_counted(here: Here, state: Path) -> None:
+    listed = here("cache", "list", "--state", state)
+    assert all(f"{package_id}.1-" in listed.out for package_id in (OS, TOOLS, EXTRA))
+    one = here("cache", "list", f"{OS}.1", "--state", state, "--json").document["packages"]
+    assert [each["key"].partition(".")[0] for each in one] == [OS]
+    size = here("cache", "size", "--state", state, "--json").document
+    assert size["packages"] == 3
+    assert size["disk_bytes"] > 90_000
+    assert "3 packages" in here("cache", "size", "--state", state).out
+
+
+def test_a_state_directory_that_is_not_there_is_empty(here: Here, tmp_path: Path) -> None:
+    assert keys(here, tmp_path / "none") == []
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_is_pinned_stays(here: Here, state: Path) -> None:
+    assert f"pinned: {TOOLS}.1-" in here("cache", "pin", TOOLS.lower(), "--state", state).out
+    foretold = here("cache", "prune", "--max-size", "0", "--dry-run", "--state", state)
+    assert "2 packages would be removed" in foretold.out
+    assert len(keys(here, state)) == 3
+    done = here("cache", "prune", "--max-size", "0", "--state", state, "--json").document
+    assert len(done["removed"]) == 2
+    assert [key.partition(".")[0] for key in keys(here, state)] == [TOOLS]
+    here("cache", "unpin", TOOLS, "--state", state)
+    here("cache", "prune", "--max-size", "1 kB", "--state", state)
+    assert keys(here, state) == []
+
+
+def test_the_deployment_file_says_how_much_may_stay(
+    here: Here, state: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "deployment.toml"
+    text = "[catalog]\npath = 'catalog.json'\n[[endpoint]]\nname = 'e'\nkind = 'file'\npath = '.'\n"
+    config.write_text(text)
+    told = refused(
+        here("cache", "prune", "--config", config, "--state", state, "--json"), 2, "config"
+    )
+    assert "cache.max_size is not set" in str(told["message"])
+    config.write_text(f"{text}[cache]\nmax_size = '0 B'\n")
+    assert here("cache", "prune", "--config", config, "--state", state).status == 0
+    assert keys(here, state) == []
+
+
+def test_a_package_that_differs_is_told(here: Here, state: Path) -> None:
+    assert here("cache", "verify", "--state", state).status == 0
+    (path,) = (state / "packages").glob("*/content/x.bin")
+    data = bytearray(path.read_bytes())
+    data[5] ^= 1
+    path.write_bytes(data)
+    ended = here("cache", "verify", "--state", state)
+    assert ended.status == 7
+    assert "x.bin" in ended.out
+    rows = here("cache", "verify", EXTRA, "--state", state, "--json").document["packages"]
+    assert [(each["verified"], each["bad"]) for each in rows] == [(False, ["x.bin"])]
+
+
+def test_what_cannot_be_done_is_refused_with_a_remedy(here: Here, state: Path) -> None:
+    told = refused(here("cache", "pin", "XYZ00001", "--state", state, "--json"), 4, "not-found")
+    assert "cache list" in str(told["remedy"])
+    told = refused(here("cache", "prune", "--state", state, "--json"), 2, "config")
+    assert "--max-size" in str(told["message"])
+    told = refused(
+        here("cache", "prune", "--max-size", "much", "--state", state, "--json"), 2, "config"
+    )
+    assert "not a size" in str(told["message"])
+
+
+def test_a_seed_saves_what_it_has(here: Here, tmp_path: Path) -> None:
+    published = publish_packages(tmp_path, {OS: TREES[OS]})
+    seed = make_tree(tmp_path / "old" / OS, TREES[OS])
+    (seed / "install.wim").rename(seed / "another name")
+    done = here(
+        *("fetch", OS, "--from", published, "-o", tmp_path / "out", "--seed", tmp_path / "old"),
+        "--json",
+    ).document
+    assert (done["bytes_fetched"], done["bytes_reused"]) == (0, 54_097)
