@@ -15,7 +15,7 @@ from dlcore.disk.faults import storage_error
 
 PAGES: Final = {
     **{name: name for name in ("tutorial", "command-line", "configuration", "fetching")},
-    **{name: name for name in ("precache", "trust")},
+    **{name: name for name in ("precache", "cache", "trust")},
     **{name: name for name in ("pruning", "events", "reports", "doctor", "task-sequences")},
     **{name: name for name in ("executors", "library", "exit-codes")},
     "errors": "reference/errors",

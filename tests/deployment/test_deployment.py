@@ -453,3 +453,39 @@ def test_a_time_limit_for_silence_is_read() -> None:
     assert parse_deployment(text.encode(), PATH).transfer.timeout_s == 2.5
     with pytest.raises(ConfigError, match="timeout_s"):
         parse_deployment(text.replace("2.5", "-1").encode(), PATH)
+
+
+CACHE = "[catalog]\npath = 'c.json'\n[[endpoint]]\nname = 'e'\nkind = 'file'\npath = '.'\n[cache]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "max_bytes", "max_share"),
+    [
+        ("max_size = '20 GB'", 20 * 10**9, None),
+        ("max_size = 5000", 5000, None),
+        ("max_size = '12.5 %'", None, 0.125),
+        ("seeds = ['old']", None, None),
+    ],
+)
+def test_the_cache_has_a_size_or_a_share(
+    tmp_path: Path, text: str, max_bytes: int | None, max_share: float | None
+) -> None:
+    cache = parse_deployment((CACHE + text).encode(), tmp_path / "d.toml").cache
+    assert (cache.max_bytes, cache.max_share) == (max_bytes, max_share)
+    assert all(Path(seed) == tmp_path / "old" for seed in cache.seeds)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("max_size = '0 %'", "cache.max_bytes"),
+        ("max_size = '101 %'", "cache.max_bytes"),
+        ("max_size = -1", "cache.max_bytes"),
+        ("max_size = true", "cache.max_bytes"),
+        ("seeds = 'old'", "cache.seeds"),
+        ("maxsize = 1", "maxsize"),
+    ],
+)
+def test_what_is_no_size_of_a_cache_is_refused(tmp_path: Path, text: str, key: str) -> None:
+    with pytest.raises(ConfigError, match=key):
+        parse_deployment((CACHE + text).encode(), tmp_path / "d.toml")

@@ -43,6 +43,8 @@ def test_the_full_example_uses_every_setting_and_would_pass() -> None:
     held = {endpoint.name: frozenset({"ABC00001", "ABC00002"}) for endpoint in full.endpoints}
     assert failed(checks(msgspec.structs.replace(facts, holdings=held))) == ()
     assert full.content.reserve_bytes == 2 << 30
+    assert full.cache.max_share == 0.1
+    assert len(full.cache.seeds) == 1
     assert full.conditions.facts["C:\\Windows\\System32\\reagentc.exe"] is True
     assert [endpoint.connections for endpoint in full.endpoints] == [64, 16, 64]
     assert [endpoint.cost for endpoint in full.endpoints] == [0, 1, 0]
