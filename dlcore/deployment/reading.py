@@ -25,6 +25,7 @@ from dlcore.deployment.settings import (
     Deployment,
     DeploymentOptions,
     LaunchSettings,
+    SizeInBytes,
     TransferSettings,
     TrustSettings,
 )
@@ -154,16 +155,14 @@ def _read_cache(value: object, path: Path) -> CacheSettings:
     """The limit is a size or a share of the disk; paths of seeds are meant from the file."""
     where, problems = f"{path}: cache", Problems()
     table = tables.only_known(tables.as_table(value, where), ("max_size", "seeds"), where, problems)
-    settings = CacheSettings()
-    if "max_size" in table:
-        limit = table["max_size"]
-        share = parse_share(limit) if isinstance(limit, str) else None
-        if share is not None:
-            settings = CacheSettings(max_share=share)
-        else:
-            sizes = with_sizes({"max_bytes": limit}, ("max_bytes",), where, problems)
-            with problems:
-                settings = tables.build(CacheSettings, sizes, where)
+    limit = table.get("max_size")
+    share = parse_share(limit) if isinstance(limit, str) else None
+    settings = CacheSettings(max_share=share)
+    sizes = with_sizes({} if share else table, ("max_size",), where, problems)
+    if "max_size" in sizes:
+        with problems:
+            max_bytes = tables.convert(SizeInBytes, sizes["max_size"], f"{where}.max_size")
+            settings = CacheSettings(max_bytes=max_bytes)
     with problems:
         seeds = tables.convert(tuple[str, ...], table.get("seeds", []), f"{where}.seeds")
         absolute = tuple(resolve(path, seed) for seed in seeds)

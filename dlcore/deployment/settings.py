@@ -19,6 +19,8 @@ from dlcore.deployment.bandwidth import BandwidthWindow
 from dlcore.deployment.web_tables import secret_variables
 from dlcore.model import EndpointSettings
 
+SizeInBytes = Annotated[int, msgspec.Meta(ge=0)]
+
 
 class Download(enum.StrEnum):
     """When content is fetched: ConfigMgr's three deployment options."""
@@ -169,7 +171,7 @@ class CacheSettings(msgspec.Struct, frozen=True):
             fetching them.
     """
 
-    max_bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    max_bytes: SizeInBytes | None = None
     max_share: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] | None = None
     seeds: tuple[str, ...] = ()
 

@@ -478,10 +478,10 @@ def test_the_cache_has_a_size_or_a_share(
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        ("max_size = '0 %'", "cache.max_bytes"),
-        ("max_size = '101 %'", "cache.max_bytes"),
-        ("max_size = -1", "cache.max_bytes"),
-        ("max_size = true", "cache.max_bytes"),
+        ("max_size = '0 %'", "cache.max_size"),
+        ("max_size = '101 %'", "cache.max_size"),
+        ("max_size = -1", "cache.max_size"),
+        ("max_size = true", "cache.max_size"),
         ("seeds = 'old'", "cache.seeds"),
         ("maxsize = 1", "maxsize"),
     ],
