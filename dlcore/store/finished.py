@@ -137,13 +137,18 @@ class FinishedPackages:
         """
         self._proofs.forget(key)
         logger.warning("package %s is damaged: what is wrong is fetched again", key)
-        try:  # what is mended is written into: it must be the package's own
+        if self._files.status(self._partials / key):
+            self._removal.remove(self._partials / key)
+        with self._sharing.lock:  # no file of it gets another name before it has left
+            self._separate(key)
+            self._files.move(self._folder / key, self._partials / key)
+        self._files.sync_folder(self._partials)
+        self._files.sync_folder(self._folder)
+
+    def _separate(self, key: str) -> None:
+        """Give a package that will be mended, and so written into, files of its own."""
+        try:
             self._sharing.separate(self._folder / key)
         except OSError as error:
             logger.warning("package %s leaves its shared files to others: %s", key, error)
             self._sharing.leave(self._folder / key)
-        if self._files.status(self._partials / key):
-            self._removal.remove(self._partials / key)
-        self._files.move(self._folder / key, self._partials / key)
-        self._files.sync_folder(self._partials)
-        self._files.sync_folder(self._folder)

@@ -50,21 +50,19 @@ class Cache:
 
     def files(self, missing: Missing) -> dict[int, Path]:
         """Where files of a package may lie: `Places`."""
-        self._packages.update(besides=missing.key)
-        return self._packages.files(missing)
+        return self._packages.files(missing) if self._packages.update(missing.key) else {}
 
     def blocks(self, missing: Missing) -> dict[BlockInPackage, Place]:
-        """Where blocks of a package may lie: `Places`; after `files`."""
-        return self._packages.blocks(missing)
+        """Where blocks of a package may lie: `Places`."""
+        return self._packages.blocks(missing) if self._packages.update(missing.key) else {}
 
     def share(self, key: str, manifest: Manifest) -> None:
         """Store once what a package that was just finished has in common with finished others.
 
         Nothing is raised: what cannot be shared is stored twice.
         """
-        if self._owns_its_files(key):
+        if self._owns_its_files(key) or not self._packages.update(besides=key):
             return
-        self._packages.update(besides=key)
         large = [
             number
             for number, file in enumerate(manifest.files)
@@ -72,6 +70,7 @@ class Cache:
         ]
         wanted = Missing(key, manifest, large, ())
         places = self._packages.files(wanted, lambda other: not self._owns_its_files(other))
+        places = {n: path for n, path in places.items() if path.is_relative_to(self._finished)}
         equal = equal_files(self._files, manifest, places)
         content = self._finished / key / CONTENT
         pairs = [
@@ -99,8 +98,8 @@ class Cache:
             length_bytes: Its length, if it is known: then fewer files are hashed to find it, and
                 seeds are looked through, too.
         """
-        self._packages.update()
-        found = self._packages.find_file(sha256, length_bytes)
+        has_packages = self._packages.update()
+        found = self._packages.find_file(sha256, length_bytes) if has_packages else None
         if found is None and self._seeds:
             found = self._seeds.find_file(sha256, length_bytes)
         return found

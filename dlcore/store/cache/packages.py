@@ -45,21 +45,25 @@ class CachedPackages:
         found = (manifest_in(self._files, folder / key) for folder in self._folders)
         return next((manifest for manifest in found if manifest), None)
 
-    def update(self, besides: str = "") -> None:
+    def update(self, besides: str = "") -> bool:
         """Bring the index up to date.
 
         Args:
             besides: Key of a package that need not be in it: the only one, maybe.
+
+        Returns:
+            Whether there is any other package. If not, there need be no index.
         """
         there = self.keys() - {besides}
         if not there:
-            return
+            return False
         known = self._index.packages()
         for key in known - there - {besides}:
             self._index.drop(key)
         for key in sorted(there - known):
             manifest = self.manifest(key)
             self._index.add(key, Contents.of(manifest) if manifest else Contents([], []))
+        return True
 
     def files(
         self, missing: Missing, accepts: Callable[[str], bool] = lambda key: True

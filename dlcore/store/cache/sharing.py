@@ -85,6 +85,8 @@ class Sharing:
         return shared_bytes
 
     def _share(self, kept: Path, name: Path, link: Path) -> int:
+        if any(self.owns_its_files(self._package_of(path)) for path in (kept, name)):
+            return 0  # it was handed out since the caller looked
         status, other = self._files.status(name), self._files.status(kept)
         if status is None or other is None or status.st_ino == other.st_ino:
             return 0
@@ -92,6 +94,9 @@ class Sharing:
         self._files.link(kept, link)
         self._files.move(link, name)
         return status.st_size
+
+    def _package_of(self, path: Path) -> Path:
+        return self._packages / path.relative_to(self._packages).parts[0]
 
     def own(self, folder: Path) -> bool:
         """Give a package files of its own, for good: it is handed out to be written into.

@@ -11,6 +11,7 @@ import pytest
 
 from dlcore.errors import DiskFullError, UnexpectedContentError
 from dlcore.store import Store
+from dlcore.store.cache import equality
 from tests.store.cache.contents import package_of
 from tests.store.helpers import BLOCK_BYTES, Package, fill, read_back
 
@@ -145,3 +146,40 @@ def test_a_package_that_cannot_be_copied_is_handed_out_to_nobody(
 
 def full(*_: object) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_package_that_is_handed_out_while_another_is_finished_stays_alone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look for equal files and the links, a step gets the package."""
+    one = finished(store, ONE)
+    real = equality.equal_files
+
+    def then_lent(*arguments: object) -> list[int]:
+        found = real(*arguments)  # type: ignore[arg-type]
+        prove(store, ONE, to_write=True)
+        return found
+
+    monkeypatch.setattr("dlcore.store.cache.cache.equal_files", then_lent)
+    two = finished(store, TWO)
+    assert shared(one, two) == 0
+
+
+def test_a_damaged_package_is_mended_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look for equal files and the links, the package turns out to be damaged."""
+    one = finished(store, ONE)
+    real = equality.equal_files
+
+    def then_damaged(*arguments: object) -> list[int]:
+        found = real(*arguments)  # type: ignore[arg-type]
+        (one / "one.exe").write_bytes(b"damaged")
+        assert prove(store, ONE) is None
+        return found
+
+    monkeypatch.setattr("dlcore.store.cache.cache.equal_files", then_damaged)
+    two = finished(store, TWO)
+    monkeypatch.undo()
+    partial = store.begin(ONE.manifest, ONE.document)
+    fill(partial, ONE)
+    assert read_back(partial.finish()) == ONE.contents
+    assert prove(store, TWO) == two
