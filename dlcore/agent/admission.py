@@ -1,9 +1,8 @@
 """Who is answered: programs of the same user or of an administrator; no page in a browser.
 
-The socket or pipe lets nobody else in, and `LocalServer.admits` asks once more who the peer is. A
-browser on the same machine could be made to send requests to a local server, under a name of the
-attacker's. So the `Host` is checked, and whatever a browser adds to requests of its pages is
-refused.
+The socket or pipe lets no other user in (`dlcore.agent.local`). A browser of the same user could be
+made to send requests to a local server, under a name of the attacker's. So the `Host` is checked,
+and whatever a browser adds to requests of its pages is refused.
 
 Source: https://fetch.spec.whatwg.org/ (Origin), https://w3c.github.io/webappsec-fetch-metadata/.
 """
@@ -11,7 +10,7 @@ Source: https://fetch.spec.whatwg.org/ (Origin), https://w3c.github.io/webappsec
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Final
 
 import msgspec
@@ -34,20 +33,15 @@ def refusal(status: int, message: str, remedy: str = "", code: str = "config") -
     return web.Response(status=status, body=body, content_type=JSON)
 
 
-def admitting(
-    admits: Callable[[web.Request], bool], hosts: Collection[str] = (HOST,)
-) -> Middleware:
+def admitting(hosts: Collection[str] = (HOST,)) -> Middleware:
     """Refuse whoever has no business here.
 
     Args:
-        admits: Whether the peer of a request may speak to the agent.
         hosts: What may stand in the field ``Host``.
     """
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not admits(request):
-            return refusal(403, "only the user of the agent and administrators may speak to it")
         if request.headers.getall("Host", []) not in [[host] for host in hosts]:
             return refusal(403, "the agent is asked under another name", f"Send Host: {HOST}.")
         if any(name in request.headers for name in _BROWSERS):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Final, TypeVar, get_args
 
 import msgspec
@@ -21,21 +21,17 @@ MAX_NUMBER: Final = 2**53 - 1  # what every JSON library reads as it is written
 
 
 def application(
-    service: AgentService,
-    version: str,
-    admits: Callable[[web.Request], bool],
-    hosts: Collection[str] = (HOST,),
+    service: AgentService, version: str, hosts: Collection[str] = (HOST,)
 ) -> web.Application:
     """The application that a server of aiohttp serves.
 
     Args:
         service: Answers.
         version: Of dlcore.
-        admits: Whether the peer of a request may speak to the agent.
         hosts: What may stand in the field ``Host``.
     """
     app = web.Application(
-        middlewares=[admitting(admits, hosts), telling_errors], client_max_size=MAX_BODY_BYTES
+        middlewares=[admitting(hosts), telling_errors], client_max_size=MAX_BODY_BYTES
     )
     calls = _Calls(service, version)
     for route in ROUTES:

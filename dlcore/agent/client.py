@@ -12,6 +12,7 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
+from dlcore.agent.addresses import AgentAddress, address_of
 from dlcore.agent.admission import HOST
 from dlcore.agent.event_stream import MAX_LINE_BYTES, read_events
 from dlcore.agent.interface import (
@@ -22,7 +23,7 @@ from dlcore.agent.interface import (
     Trouble,
     Want,
 )
-from dlcore.agent.listening import address_of, connector_to
+from dlcore.agent.local import connector
 from dlcore.agent.routes import BASE, JSON
 from dlcore.agent.troubles import error_of
 from dlcore.errors import AgentError
@@ -50,7 +51,9 @@ class AgentClient:
             folder = await agent.obtain("ABC00012")
     """
 
-    def __init__(self, state: Path, *, address: str = "", patience_s: float = 30.0) -> None:
+    def __init__(
+        self, state: Path, *, address: AgentAddress | None = None, patience_s: float = 30.0
+    ) -> None:
         self._address = address or address_of(state)
         self._patience_s = patience_s
         self._session: aiohttp.ClientSession | None = None
@@ -59,7 +62,7 @@ class AgentClient:
         """Nothing is asked yet."""
         self._session = aiohttp.ClientSession(
             f"http://{HOST}",
-            connector=connector_to(self._address),
+            connector=connector(self._address),
             read_bufsize=MAX_LINE_BYTES,
             trust_env=False,
         )
@@ -145,6 +148,16 @@ class AgentClient:
         """
         await self._send("POST", "/stop")
 
+    async def ended(self) -> None:
+        """Wait until nobody listens where the agent was; its work on disk has ended before that."""
+        while True:
+            try:
+                async with self._opened.get(f"{BASE}/status", timeout=_timeout(_ANSWER_S)):
+                    pass
+            except (aiohttp.ClientError, OSError):
+                return
+            await asyncio.sleep(_RETRY_S)
+
     async def events(self, after: int | None = None) -> AsyncIterator[AgentEvent]:
         """What happens from now on, or since the event of a number.
 
@@ -169,7 +182,7 @@ class AgentClient:
                 reason: Exception = ConnectionError("the agent has ended")
             except (aiohttp.ClientError, OSError, ValueError, _EndingError) as error:
                 reason = error
-            await patience.wait(self._address, reason)
+            await patience.wait(self._address.listens_at, reason)
 
     async def _send(
         self,
@@ -190,7 +203,7 @@ class AgentClient:
                     await _checked(response)
                     return await response.read()
             except (aiohttp.ClientError, OSError, _EndingError) as error:
-                await patience.wait(self._address, error)
+                await patience.wait(self._address.listens_at, error)
 
     @property
     def _opened(self) -> aiohttp.ClientSession:

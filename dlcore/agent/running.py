@@ -11,13 +11,16 @@ from pathlib import Path
 
 from aiohttp import web
 
+from dlcore.agent.addresses import address_of
 from dlcore.agent.api import application
 from dlcore.agent.interface import Priority
-from dlcore.agent.listening import LocalServer, address_of, server_at
+from dlcore.agent.local import LocalServer, local_server
 from dlcore.agent.policy import AgentPolicy
 from dlcore.agent.service import AgentService
+from dlcore.agent.service_manager import ServiceManager, keep_alive, service_manager
 from dlcore.deployment import Deployment
 from dlcore.engine.client import Client
+from dlcore.waiting import cancel_and_wait
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +36,7 @@ async def running_agent(
     policy: AgentPolicy | None = None,
     pace: Callable[[Client, Priority], None] = lambda client, priority: None,
     wait_s: float = 0.0,
+    cap_bytes_per_s: float | None = None,
 ) -> AsyncIterator[AgentService]:
     """Run the agent of a state directory while the body runs.
 
@@ -45,6 +49,8 @@ async def running_agent(
         policy: The agent's constants.
         pace: Told how much of the link a client's downloads may use, whenever that changes.
         wait_s: How long to wait while another process holds the state directory.
+        cap_bytes_per_s: Read at most this much from all endpoints together; None: as the
+            deployment says.
 
     Raises:
         LockedError: Another process holds it; the message says which.
@@ -53,9 +59,11 @@ async def running_agent(
         ConfigError: An endpoint's settings cannot be used.
     """
     policy = policy or AgentPolicy()
-    server = server or server_at(address_of(state))
+    server = server or local_server(address_of(state))
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(Client(deployment, state, wait_s=wait_s))
+        if cap_bytes_per_s is not None:
+            client.limit(cap_bytes_per_s)
         service = AgentService(
             client,
             version=version,
@@ -66,7 +74,7 @@ async def running_agent(
         stack.push_async_callback(service.aclose)
         await service.start()
         runner = web.AppRunner(
-            application(service, version, server.admits),
+            application(service, version),
             handle_signals=False,
             handler_cancellation=True,  # a client that goes away waits no longer
             access_log=None,
@@ -81,7 +89,19 @@ async def running_agent(
     _log.info("the agent has ended")
 
 
-async def run_until_stopped(service: AgentService) -> None:
-    """Wait until a client asks the agent to end; a cancellation ends the wait, too."""
-    with contextlib.suppress(asyncio.CancelledError):
-        await service.stopping.wait()
+async def run_until_stopped(service: AgentService, manager: ServiceManager | None = None) -> None:
+    """Wait until a client asks the agent to end; a cancellation ends the wait, too.
+
+    Args:
+        service: It runs.
+        manager: Hears how the agent is; None: who started this process.
+    """
+    manager = manager or service_manager()
+    manager.ready()
+    life = asyncio.ensure_future(keep_alive(manager))
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            await service.stopping.wait()
+    finally:
+        manager.stopping()
+        await cancel_and_wait([life])
