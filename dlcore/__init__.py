@@ -237,7 +237,8 @@ _PUBLIC = {
     "agent.addresses": "AgentAddress",
     "agent.client": "AgentClient",
     "agent.interface": (
-        "AgentEvent AgentStatus Cause PackageState PackageStatus Priority SequencePoint Trouble Want"
+        "AgentEvent AgentStatus Cause PackageState PackageStatus Priority SequencePoint Trouble "
+        "Want"
     ),
     "deployment": (
         "CatalogSettings Check CheckOutcome ClientSettings ConditionSettings ContentSettings "
