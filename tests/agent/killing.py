@@ -54,11 +54,11 @@ def publish(root: Path) -> Path:
     return config
 
 
-async def start_agent(config: Path, state: Path) -> asyncio.subprocess.Process:
+async def start_agent(config: Path, state: Path, rate: str = RATE) -> asyncio.subprocess.Process:
     """Start the agent and wait until it is ready."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "dlcore", "agent", "run", "--json", "--wait", "20"),
-        *("--config", str(config), "--state", str(state), "--limit-rate", RATE),
+        *("--config", str(config), "--state", str(state), "--limit-rate", rate),
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout
