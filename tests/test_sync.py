@@ -153,6 +153,7 @@ INTERNAL = {
     "judge",
     "observe_exchanges",
     "reserve",
+    *("opened_content", "stop_downloads", "renew_catalog", "keep_catalog", "use_kept_catalog"),
 }  # of a client; `content` of a session
 
 
@@ -161,6 +162,7 @@ INTERNAL = {
     [
         (dlcore.Client, sync.Client, INTERNAL),
         (dlcore.Session, sync.Session, {"aclose", "upcoming"}),
+        (dlcore.AgentClient, sync.AgentClient, {"ended", "is_there", "obtained"}),
     ],
 )
 def test_every_method_is_there_with_the_same_arguments(
