@@ -20,6 +20,7 @@ if sys.platform == "win32":
     from dlcore.disk.windows_security import current_user
 else:
     pytest.skip("only Windows has such pipes", allow_module_level=True)
+assert sys.platform == "win32"  # for type checkers
 
 STRANGER = "S-1-5-21-1-2-3-1004"
 
