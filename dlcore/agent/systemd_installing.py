@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol
@@ -21,6 +22,8 @@ from dlcore.disk.faults import storage_error
 from dlcore.disk.system import make_folders, sync_folder
 from dlcore.errors import AgentError
 from dlcore.text_files import text_of
+
+assert sys.platform != "win32"
 
 NAMES: Final = (f"{UNIT}.socket", f"{UNIT}.service")  # the socket first, so that no client is lost
 SYSTEM_UNITS: Final = Path("/etc/systemd/system")
