@@ -27,6 +27,7 @@ DISPLAY_NAME: Final = "dlcore agent"
 DESCRIPTION: Final = "Has the packages of task sequences on this machine before they are asked for."
 RESTART_AFTER_S: Final = (10, 60, 300)  # after a failure; the last one for all further ones
 FORGET_FAILURES_S: Final = 86_400
+REMOVED_WITHIN_S: Final = 10.0  # its process has to end first
 POLL_S: Final = 0.1
 
 _ALL_ACCESS_TO_MANAGER, _CONNECT = 0xF003F, 0x1
@@ -187,7 +188,12 @@ class ServiceEntry:
             yield f"stopped the service {self._name}"
             if not _advapi.DeleteService(service):
                 _check("remove the service", besides=_MARKED)
-            yield f"removed the service {self._name}"
+        for _ in range(int(REMOVED_WITHIN_S / POLL_S)):
+            if self.command_line() is None:
+                yield f"removed the service {self._name}"
+                return
+            self._sleep(POLL_S)
+        yield f"the service {self._name} goes when no program has it open any more"
 
     def _create(self, manager: int, command_line: str) -> int:
         service: int | None = _advapi.CreateServiceW(

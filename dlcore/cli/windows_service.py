@@ -8,35 +8,41 @@ from __future__ import annotations
 
 import sys
 
-
-def main(arguments: list[str]) -> int:
-    """Run the agent as a service, to its end.
-
-    Args:
-        arguments: The options of ``dlcore agent run``.
-
-    Returns:
-        The exit status of ``dlcore agent run``.
-    """
+if sys.platform == "win32":
     from dlcore.agent.addresses import SERVICE_NAME
-    from dlcore.cli.app import status_of
-
-    if sys.platform != "win32":
-        return status_of(["agent", "run", *arguments])
     from dlcore.agent.windows_service import served
-    from dlcore.cli.leaving import Leaving
     from dlcore.errors import AgentError
 
-    try:
-        with served(SERVICE_NAME) as service:
-            status = 1  # of what has no status: the interpreter's end
-            try:
-                status = status_of(["agent", "run", *arguments])
-            finally:
-                service.stopped(status)
-            return status
-    except AgentError as error:
-        return Leaving(as_json=False).tell(error)
+    def main(arguments: list[str]) -> int:
+        """Run the agent as a service, to its end.
+
+        Args:
+            arguments: The options of ``dlcore agent run``.
+
+        Returns:
+            The exit status of ``dlcore agent run``.
+        """
+        try:
+            with served(SERVICE_NAME) as service:
+                status = 1  # of what has no status: the interpreter's end
+                try:
+                    # Imported now: Windows waits for `served` only so long.
+                    from dlcore.cli.app import status_of
+
+                    status = status_of(["agent", "run", *arguments])
+                finally:
+                    service.stopped(status)
+                return status
+        except AgentError as error:
+            from dlcore.cli.leaving import Leaving
+
+            return Leaving(as_json=False).tell(error)
+
+else:
+
+    def main(arguments: list[str]) -> int:
+        """End with an error: only Windows has such services."""
+        sys.exit("only Windows has such services")
 
 
 if __name__ == "__main__":

@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-
-from dlcore.agent.service_manager import service_manager
-from dlcore.cli.termination import Terminated, Termination
 
 if sys.platform == "win32":
     from dlcore.agent.windows_service import served
@@ -23,12 +21,11 @@ if sys.platform == "win32":
             with open(file, "a", encoding="utf-8") as told:  # noqa: PTH123
                 print(text, file=told)
 
-        termination = Termination(lambda cause: os._exit(70))
-        with served(name) as service, termination.handled():
+        with served(name) as service:  # before all that takes time: Windows waits for seconds only
             try:
                 say(f"arguments {sys.argv[4:]!r}")
                 if status is None:
-                    asyncio.run(work(termination, say))
+                    asyncio.run(work(say))
                     status = 0
             except BaseException as error:
                 say(f"failed {error!r}")
@@ -38,16 +35,16 @@ if sys.platform == "win32":
             say(f"ended {status}")
         return status or 0
 
-    async def work(termination: Termination, say: object) -> None:
+    async def work(say: Callable[[str], None]) -> None:
         """Wait to be asked to end, as the agent does."""
-        assert callable(say)
+        from dlcore.agent.service_manager import service_manager
+
         loop = asyncio.get_running_loop()
         is_over = asyncio.Event()
-        with termination.cancelling(lambda: loop.call_soon_threadsafe(is_over.set)):
-            service_manager().ready()
-            say("ready")
-            await is_over.wait()
-        assert isinstance(termination.cause, Terminated)
+        signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(is_over.set))
+        service_manager().ready()
+        say("ready")
+        await is_over.wait()
 
     if __name__ == "__main__":
         status = int(sys.argv[4]) if sys.argv[4:] and sys.argv[4].isdecimal() else None
