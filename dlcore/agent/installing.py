@@ -108,7 +108,9 @@ def previews(settings: Settings) -> tuple[Preview, ...]:
 
 
 def install(settings: Settings) -> Iterator[str]:
-    """Install the agent and start it; tells each thing when it is done. Idempotent.
+    """Install the agent and start it; tells each thing when it is done.
+
+    What is there is changed, and an agent that runs is started anew.
 
     Raises:
         AgentError: Rights are missing, another agent runs there, or the system refused.

@@ -144,7 +144,9 @@ class ServiceEntry:
             )
 
     def install(self, command_line: str) -> Iterator[str]:
-        """Enter the service and start it; tells each thing when it is done. Idempotent.
+        """Enter the service and start it; tells each thing when it is done.
+
+        What is there is changed, and a service that runs is started anew.
 
         Args:
             command_line: What Windows starts, as the system, whenever it starts itself.
@@ -159,7 +161,7 @@ class ServiceEntry:
             if service is None:
                 service = self._create(manager, command_line)
         try:
-            if before is not None and before != command_line:
+            if before is not None:  # dlcore itself may be another one now
                 self._stop(service)
                 self._change(service, command_line)
             _configure(service)

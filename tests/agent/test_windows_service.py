@@ -66,7 +66,7 @@ def test_a_service_is_installed_changed_and_removed(entry: ServiceEntry, tmp_pat
     assert not list(entry.uninstall())
     arguments = repr(['C:\\a "b"\\', ""])
     assert file.read_text(encoding="utf-8").splitlines() == [
-        *(f"arguments {arguments}", "ready", "ended 0"),
+        *[f"arguments {arguments}", "ready", "ended 0"] * 2,
         *("arguments []", "ready", "ended 0"),
     ]
 
