@@ -19,9 +19,10 @@ from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import Event, PackageReady
 from dlcore.engine.fetching.fetch import fetch
 from dlcore.engine.fetching.fetch_into import Fetched
-from dlcore.errors import IntegrityError, NotFoundError, OwnershipError
+from dlcore.errors import IntegrityError, LockedError, NotFoundError, OwnershipError
 from dlcore.manifest import encode
 from dlcore.model import Object, object_key
+from dlcore.store import Store
 from tests.engine.scene import publish_packages
 from tests.users import ADVERSARY, folder_of, give, needs_root
 
@@ -212,3 +213,17 @@ def test_an_event_names_paths_as_other_programs_do(tmp_path: Path) -> None:
     paths = [event.path for event in heard if isinstance(event, PackageReady)]
     assert paths
     assert all(Path(path).is_relative_to(tmp_path) for path in paths)
+
+
+async def test_a_second_fetch_into_a_folder_is_told_of_the_first(tmp_path: Path) -> None:
+    """Fault: two commands fetch into one folder. dlcore speaks of that folder, and of no other."""
+    published = publish_packages(tmp_path, {PACKAGE: {"file": 10_000}})
+    goal = OwnFolder(tmp_path / "to", Deliveries(tmp_path / "records"))
+    with Store.open(goal.state), pytest.raises(LockedError) as raised:
+        await fetch(PACKAGE, to=goal.path, endpoints=[str(published)])
+    told = raised.value
+    assert told.message.endswith(f"fetches into {goal.path} at present")
+    assert f"process {os.getpid()} on" in told.message
+    assert "state directory" not in f"{told.message} {told.remedy}"
+    assert told.path == goal.path
+    assert "choose another folder" in told.remedy

@@ -15,13 +15,14 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from dlcore.disk.clearing import clear
 from dlcore.disk.faults import guarded
 from dlcore.disk.ownership import check_way
+from dlcore.disk.private_folder import PrivateFolder
 from dlcore.disk.rights import Right, give_rights, rights_of_new_file
 from dlcore.disk.system import make_folders
 from dlcore.engine.delivery.deliveries import Delivered, Deliveries
@@ -35,7 +36,7 @@ from dlcore.store.lock import StateLock
 from dlcore.store.room import check_room, space_at
 
 STATE: Final = ".dlcore.together"
-"""Name of the private folder. State folders of single files end in ``.dlcore``, so none has it."""
+"""Name of the private folder. The state folders of single files end in ``.dlcore``."""
 
 _LEFT_ALONE: Final = {errno.EEXIST, errno.EXDEV}  # another program was faster; another disk
 
@@ -81,12 +82,19 @@ class Together:
     Args:
         folder: The folder of all; made when the first file is delivered.
         deliveries: Remembers what was delivered.
+        make_disk: Makes the disk of a private folder; None: of everything.
     """
 
-    def __init__(self, folder: Path, deliveries: Deliveries) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        deliveries: Deliveries,
+        make_disk: Callable[[PrivateFolder | None], Disk] = Disk,
+    ) -> None:
         self._folder = folder
         self._deliveries = deliveries
-        self._disk = Disk()
+        self._make_disk = make_disk
+        self._disk = make_disk(None)
         self._state: Path | None = None
         self._lock: StateLock | None = None
 
@@ -130,7 +138,7 @@ class Together:
             check_way(self._state)
             self._lock = StateLock(self._state, 0.0)
             self._clear()
-        return self._state, Disk(self._lock.folder)
+        return self._state, self._make_disk(self._lock.folder)
 
     def _clear(self) -> None:
         if self._state is not None and self._lock is not None:

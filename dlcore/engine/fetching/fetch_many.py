@@ -9,8 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from msgspec.structs import replace
+
 from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
 from dlcore.engine.delivery.delivering import Package
+from dlcore.engine.download.figures import added
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import Access
@@ -120,6 +123,8 @@ async def fetch_many(
             stack.push_async_callback(short.aclose)
         with removed_if_empty([rooted(to)]):
             wanted, placing = await prepare_many(items, checksums, call, bus, stack, short)
+        if short:
+            short.end()
         sources = placing.sources(wanted, stack)
         joint = JointDownload(sources, bus, retry, cap_bytes_per_s, access.timeout_s)
         count.joint = joint
@@ -127,8 +132,23 @@ async def fetch_many(
         fetched = partial(_fetched, placing, joint, wait_s)
         with removed_if_empty({each.goal.path.parent for each in placing.placed.values()}):
             results = await side_by_side(fetched, wanted, MAX_AT_ONCE)
+        results = _with_figures(results, short, joint) if short else results
         count.errors = [f"{r.item.shown}: {r.error.message}" for r in results if r.error]
         return results
+
+
+def _with_figures(
+    results: Sequence[FetchResult], short: ShortFiles, joint: JointDownload
+) -> list[FetchResult]:
+    """The results with the figures of the whole call."""
+    sources = added(short.figures(), joint.figures())
+    wasted = short.bytes_wasted + joint.totals[2]
+    return [
+        result._replace(fetched=replace(result.fetched, bytes_wasted=wasted, sources=sources))
+        if result.fetched
+        else result
+        for result in results
+    ]
 
 
 async def _fetched(

@@ -169,7 +169,8 @@ def _probed(
     """What the responses say; a name or URL that repeats a secret of the request is left out."""
     said = [*response.redirects, Redirect(response.url, response.headers)]
     links = [links_of(each.url, each.headers.getall("Link", [])) for each in said]
-    suggested = suggested_name(response.headers.get("Content-Disposition", ""))
+    disposition = response.headers.get("Content-Disposition", "")
+    suggested = suggested_name(disposition) if disposition else ""  # reading it takes long
     return Probed(
         length_bytes,
         accepts_ranges,

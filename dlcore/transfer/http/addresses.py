@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import enum
 import errno
+import functools
 import ipaddress
 import socket
 from typing import Any, Final
@@ -51,9 +52,12 @@ class Reach(enum.Enum):
     PUBLIC = "public"
 
 
+_ORDER: Final = {reach: number for number, reach in enumerate(Reach)}
+
+
 def narrower(one: Reach, other: Reach) -> Reach:
     """The one that allows less."""
-    return max(one, other, key=list(Reach).index)
+    return max(one, other, key=_ORDER.__getitem__)
 
 
 class AddressRefusedError(OSError):
@@ -73,6 +77,7 @@ def is_another_machine(address: str) -> bool:
     return not any(map(_is_of_this_machine, _meanings(address)))
 
 
+@functools.lru_cache(maxsize=1024)
 def is_metadata_host(host: str) -> bool:
     """Whether a host's own name or address is that of a cloud's metadata service."""
     name = host.lower().rstrip(".")

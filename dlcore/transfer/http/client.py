@@ -199,7 +199,7 @@ class HttpClient:
 
     def _check_metadata(self, method: str, route: Route, target: URL) -> None:
         """Refuse a metadata service that another server named, also if a proxy would ask it."""
-        if self._reach_of(route) is not Reach.ANY and is_metadata_host(target.raw_host or ""):
+        if is_metadata_host(target.raw_host or "") and self._reach_of(route) is not Reach.ANY:
             raise self._failure(method, route, AddressRefusedError(METADATA_REFUSED))
 
     def _tls(self, target: URL, proxy: Proxy | None) -> ssl.SSLContext | bool:

@@ -63,7 +63,8 @@ class Route(msgspec.Struct, frozen=True):
     @property
     def reach(self) -> Reach:
         """What may be connected to: a foreign server does not choose services of this machine."""
-        first, last = _host(self.first), _host(self.url)
+        first = _host(self.first)
+        last = _host(self.url) if self.is_redirected else first
         if first == last and is_metadata_host(first):
             return Reach.ANY
         is_chosen_here = first == last or is_loopback(first)
