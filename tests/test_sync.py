@@ -153,7 +153,7 @@ INTERNAL = {
     "judge",
     "observe_exchanges",
     "reserve",
-    *("opened_content", "stop_downloads", "renew_catalog", "keep_catalog", "use_kept_catalog"),
+    *("opened_content", "stop_downloads"),
 }  # of a client; `content` of a session
 
 

@@ -248,8 +248,10 @@ class AgentService:
             finally:
                 self._obtaining.discard(task)
                 await cancel_and_wait([task])
-            if not task.cancelled():
-                task.result()
+            if task.cancelled():
+                continue
+            task.result()
+            if content is self._client.opened_content:  # else the catalog was renewed meanwhile
                 return
 
     # The work
@@ -288,14 +290,18 @@ class AgentService:
             if self._memory.pin is None:
                 raise
             _log.warning("the catalog of the last life is used: %s", error.message)
-            await self._client.use_kept_catalog(self._folder, self._memory.pin)
+            await self._client.catalogs.use_pinned(
+                self._memory.pin,
+                may_change=self._client.opened_content is None,
+                folder=self._folder,
+            )
             return
         await self._keep_catalog()
 
     async def _keep_catalog(self) -> None:
         self._renewed_s, self._is_current = asyncio.get_running_loop().time(), True
         self._is_online = True
-        await self._memory.keep_pin(await self._client.keep_catalog(self._folder))
+        await self._memory.keep_pin(await self._client.catalogs.pin(self._folder))
 
     @property
     def _folder(self) -> Path:
@@ -365,7 +371,9 @@ class AgentService:
             await self._wanted.stop()
             await cancel_and_wait([*self._obtaining])
             try:
-                is_other = await self._client.renew_catalog()
+                is_other = await self._client.catalogs.renew()
+                if is_other:
+                    await self._client.stop_downloads()
                 self._known.use((await self._client.library()).catalog)
                 await self._keep_catalog()
             except DlcoreError as error:

@@ -34,7 +34,7 @@ from dlcore.engine.listeners.run_records import recorded
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.resume import Resume, take_up
 from dlcore.engine.session import Session
-from dlcore.engine.state import Pin, RunState
+from dlcore.engine.state import RunState
 from dlcore.engine.step_content import retry_rule
 from dlcore.engine.time_limit import max_stalls, patience
 from dlcore.errors import ConfigError
@@ -79,6 +79,7 @@ class Client:
         endpoints: Those that this client may use, in order of preference.
         renewals: Tokens and locations renewed so far.
         machine: Answers what the engine asks about the computer.
+        catalogs: Which catalog is used, and where it is kept.
 
     Example:
         ``async with Client(deployment, state) as client: path = await client.fetch("ABC00012")``
@@ -117,7 +118,7 @@ class Client:
         self.store = Store.look(state)
         self.endpoints: list[Endpoint] = []
         # The bus is looked up at each event, as everywhere else here.
-        self._catalogs = Catalogs(
+        self.catalogs = Catalogs(
             deployment,
             state,
             self.endpoints,
@@ -188,7 +189,7 @@ class Client:
                     recorded(self.state, self.bus, self.policy.record)
                 )
                 self._stack.push_async_callback(self.stop_downloads)
-                await self._catalogs.keep_evidence()
+                await self.catalogs.keep_evidence()
 
     def events(self) -> AsyncIterator[Event]:
         """Everything that happens from now on, until the client is closed."""
@@ -269,7 +270,7 @@ class Client:
         Raises:
             DlcoreError: The catalog cannot be read.
         """
-        catalog = await self._catalogs.used()
+        catalog = await self.catalogs.used()
         if self._library is None or self._library.catalog is not catalog:
             path = self.deployment.catalog.path
             folder = Path(path).parent if path else None
@@ -349,7 +350,7 @@ class Client:
         if run is None:
             run = await self._new_run(sequence, simulated=simulated)
         else:
-            await self._catalogs.use_pinned(run.pin, may_change=self._content is None)
+            await self.catalogs.use_pinned(run.pin, may_change=self._content is None)
             run.begin_again()
             facts = await in_thread(facts_again, sequence, self.deployment, self.machine)
             run.set_variables(merged(run.known_variables(), facts))
@@ -359,7 +360,7 @@ class Client:
             check_known(packages, content.library.catalog)
             run.set_variables(merged(sequence.variables, run.known_variables()))
         republished = Republished(
-            content.library.catalog, packages, self._catalogs.current, self.bus.emit
+            content.library.catalog, packages, self.catalogs.current, self.bus.emit
         )
         if not is_new:
             looking = asyncio.ensure_future(republished.look())
@@ -426,41 +427,6 @@ class Client:
         if content:
             await content.aclose()
 
-    async def renew_catalog(self) -> bool:
-        """Use the site's current catalog from now on, in place of the one that was read before.
-
-        If it is another one, all downloads are stopped, as by `stop_downloads`.
-
-        Returns:
-            Whether it is another one.
-
-        Raises:
-            DlcoreError: It cannot be read; the one before is still used.
-        """
-        is_other = await self._catalogs.renew()
-        if is_other:
-            await self.stop_downloads()
-        return is_other
-
-    async def keep_catalog(self, folder: Path) -> Pin:
-        """Put the catalog that is used on disk, for `use_kept_catalog` of a later process.
-
-        Raises:
-            DlcoreError: It cannot be read.
-            StorageError: The disk failed.
-        """
-        return await self._catalogs.pin(folder)
-
-    async def use_kept_catalog(self, folder: Path, pin: Pin) -> None:
-        """Use the catalog that `keep_catalog` put on disk; nothing is asked of the network.
-
-        Raises:
-            RunStateError: It is lost, and the current one is another one or cannot be read.
-            TrustError: The root that is trusted now does not prove it.
-            StorageError: The disk failed.
-        """
-        await self._catalogs.use_pinned(pin, may_change=self._content is None, folder=folder)
-
     @property
     def _retry_time_s(self) -> float | None:
         return self.deployment.transfer.retry_time_s or None
@@ -487,7 +453,7 @@ class Client:
 
     async def _new_run(self, sequence: TaskSequence, *, simulated: bool) -> RunState:
         """A run that begins now, with the catalog pinned on disk."""
-        pin = await self._catalogs.pin()
+        pin = await self.catalogs.pin()
         variables = await in_thread(
             initial_variables, sequence, self.deployment, self.state, self.machine
         )
