@@ -72,7 +72,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "sync": {
         *("errors", "model", "waiting", "engine", "steps", "tasksequence"),
-        *("deployment", "schedule", "publish", "store", "telemetry"),
+        *("deployment", "schedule", "publish", "store", "telemetry", "agent"),
     },
 }
 FRONTS = {"cli", "__init__", "__main__"}  # may import every room

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol
@@ -21,6 +22,8 @@ from dlcore.disk.faults import storage_error
 from dlcore.disk.system import make_folders, sync_folder
 from dlcore.errors import AgentError
 from dlcore.text_files import text_of
+
+assert sys.platform != "win32"
 
 NAMES: Final = (f"{UNIT}.socket", f"{UNIT}.service")  # the socket first, so that no client is lost
 SYSTEM_UNITS: Final = Path("/etc/systemd/system")
@@ -112,7 +115,9 @@ class SystemdInstaller:
                 )
 
     def install(self, units: Units) -> Iterator[str]:
-        """Write, enable and start the units; tells each thing when it is done. Idempotent.
+        """Write, enable and start the units; tells each thing when it is done.
+
+        What is there is changed, and an agent that runs is started anew.
 
         Raises:
             AgentError: A unit is not dlcore's, or systemd refused. What was told is done.
@@ -120,21 +125,21 @@ class SystemdInstaller:
         """
         self.check()
         files = units.files()
-        changed = [name for name in NAMES if self._text(name) != files[name]]
         for name in NAMES:
-            if name in changed:
+            if self._text(name) == files[name]:
+                yield f"left {self._folder / name} as it was"
+            else:
                 self._write(name, files[name])
                 yield f"wrote {self._folder / name}"
-            else:
-                yield f"left {self._folder / name} as it was"
         if not self._systemctl.is_running:
             self._systemctl("enable", *NAMES)
             yield "enabled both; they start with systemd, which does not run now"
             return
         self._systemctl("daemon-reload")
         self._systemctl("enable", *NAMES)
-        if changed:  # a socket cannot be started anew while its service runs
-            self._systemctl("stop", *reversed(NAMES))
+        # Also if nothing was written: an earlier try may have got no further, and dlcore itself may
+        # be another one now. A socket cannot be started anew while its service runs.
+        self._systemctl("stop", *reversed(NAMES))
         for name in NAMES:
             self._systemctl("start", name)
         yield "enabled and started both"

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from dlcore.agent.addresses import SYSTEM_STATE, AgentAddress, Scope
+from dlcore.agent.addresses import SERVICE_NAME, SYSTEM_STATE, AgentAddress, Scope
 from dlcore.errors import ConfigError
 from dlcore.printable import quoted
 
-UNIT: Final = "dlcore-agent"
+UNIT: Final = SERVICE_NAME
 MARK: Final = "# Written by `dlcore agent install`, which writes it anew: do not edit."
 MAX_SOCKET_PATH_BYTES: Final = 107  # of sun_path, without its NUL
 _KEPT: Final = SYSTEM_STATE.parent

@@ -12,6 +12,7 @@ import click
 
 from dlcore.cli.access import access_options
 from dlcore.cli.asked import Asked, asked_for
+from dlcore.cli.by_agent import fetched_by_agent
 from dlcore.cli.dry_run import dry_run_option
 from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
 from dlcore.cli.fetch_previews import show_preview, show_previews
@@ -33,7 +34,7 @@ from dlcore.cli.standard_output import (
     temporary_folder,
     write_content,
 )
-from dlcore.cli.state import trust_root_option, wait_option
+from dlcore.cli.state import no_agent_option, state_option, trust_root_option, wait_option
 from dlcore.cli.views import View, open_view
 from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
 from dlcore.engine.download.retry import Retry
@@ -131,6 +132,8 @@ T = TypeVar("T")
     help="Give files at URLs the time of modification that their server says.",
 )
 @seed_option
+@state_option
+@no_agent_option
 @max_size_option
 @timeout_option
 @retry_options
@@ -160,6 +163,8 @@ def command(
     connections: int,
     remote_time: bool,
     seeds: tuple[Path, ...],
+    state: Path,
+    is_without_agent: bool,
     max_file_bytes: int,
     timeout_s: float | None,
     retry: Retry,
@@ -185,6 +190,8 @@ def command(
     another version is repaired in the same way. A file in it that dlcore did not put there is
     refused by name.
 
+    A package whose place is not named is fetched by the agent of the state directory, if one runs.
+
     Of several things, one that fails does not stop the others; the exit status is the highest of
     all.
     """
@@ -195,6 +202,16 @@ def command(
     if is_standard_output(folder):
         check_one_file((*what, *lists), is_taken=tells_events or as_json or is_dry_run)
     asked = asked_for(what, lists, checksums, FetchItem("", sha256, checksum, name))
+    is_plain = not (
+        sources or catalog or catalog_sha256 or trust_root or include or exclude or seeds
+    )
+    is_elsewhere = is_without_agent or is_dry_run or is_standard_output(folder) or events_format
+    if asked.one and is_plain and not is_elsewhere:
+        fetched = run_async(fetched_by_agent(asked.one, state, folder, wait_s))
+        if fetched:
+            if not quiet:
+                tell(f"by the agent of {state}")
+            return show_fetched(fetched, as_json=as_json, says_nothing=quiet)
     if is_dry_run:
         if events_format:
             raise click.UsageError("--dry-run has no events")

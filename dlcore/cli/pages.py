@@ -17,7 +17,7 @@ PAGES: Final = {
     **{name: name for name in ("tutorial", "command-line", "configuration", "fetching")},
     **{name: name for name in ("precache", "cache", "trust")},
     **{name: name for name in ("pruning", "events", "reports", "doctor", "task-sequences")},
-    **{name: name for name in ("executors", "library", "exit-codes")},
+    **{name: name for name in ("agent", "executors", "library", "exit-codes")},
     "errors": "reference/errors",
     "metrics": "reference/metrics",
     **{name: name for name in ("faults", "durability", "protocols", "windows")},

@@ -87,6 +87,7 @@ class Client:
         endpoints: Those that this client may use, in order of preference.
         renewals: Tokens and locations renewed so far.
         machine: Answers what the engine asks about the computer.
+        catalogs: Which catalog is used, and where it is kept.
 
     Example:
         ``async with Client(deployment, state) as client: path = await client.fetch("ABC00012")``
@@ -132,7 +133,7 @@ class Client:
         self.store = Store.look(state)
         self.endpoints: list[Endpoint] = []
         # The bus is looked up at each event, as everywhere else here.
-        self._catalogs = Catalogs(
+        self.catalogs = Catalogs(
             deployment,
             state,
             self.endpoints,
@@ -202,7 +203,8 @@ class Client:
                 await self._stack.enter_async_context(
                     recorded(self.state, self.bus, self.policy.record)
                 )
-                await self._catalogs.keep_evidence()
+                self._stack.push_async_callback(self.stop_downloads)
+                await self.catalogs.keep_evidence()
 
     def events(self) -> AsyncIterator[Event]:
         """Everything that happens from now on, until the client is closed."""
@@ -283,7 +285,7 @@ class Client:
         Raises:
             DlcoreError: The catalog cannot be read.
         """
-        catalog = await self._catalogs.used()
+        catalog = await self.catalogs.used()
         if self._library is None or self._library.catalog is not catalog:
             path = self.deployment.catalog.path
             folder = Path(path).parent if path else None
@@ -363,7 +365,7 @@ class Client:
         if run is None:
             run = await self._new_run(sequence, simulated=simulated)
         else:
-            await self._catalogs.use_pinned(run.pin, may_change=self._content is None)
+            await self.catalogs.use_pinned(run.pin, may_change=self._content is None)
             run.begin_again()
             facts = await in_thread(facts_again, sequence, self.deployment, self.machine)
             run.set_variables(merged(run.known_variables(), facts))
@@ -374,7 +376,7 @@ class Client:
             check_known(packages, content.library.catalog)
             run.set_variables(merged(sequence.variables, run.known_variables()))
         republished = Republished(
-            content.library.catalog, packages, self._catalogs.current, self.bus.emit
+            content.library.catalog, packages, self.catalogs.current, self.bus.emit
         )
         if not is_new:
             looking = asyncio.ensure_future(republished.look())
@@ -423,8 +425,21 @@ class Client:
             self._stack.push_async_callback(self._traffic.aclose)
             downloads.set_retry(retry_rule(Variables(), self._retry_time_s))
             self._content = Content(library, downloads, self.store, self._retry_time_s)
-            self._stack.push_async_callback(self._content.aclose)
         return self._content
+
+    @property
+    def opened_content(self) -> Content | None:
+        """What `content` has returned; None before its first call, and after `stop_downloads`."""
+        return self._content
+
+    async def stop_downloads(self) -> None:
+        """Stop all downloads; what is verified stays. The next call of `content` begins anew.
+
+        That is also the way on after the local disk has failed. Nobody may wait for a package.
+        """
+        content, self._content = self._content, None
+        if content:
+            await content.aclose()
 
     @property
     def _retry_time_s(self) -> float | None:
@@ -457,7 +472,7 @@ class Client:
 
     async def _new_run(self, sequence: TaskSequence, *, simulated: bool) -> RunState:
         """A run that begins now, with the catalog pinned on disk."""
-        pin = await self._catalogs.pin()
+        pin = await self.catalogs.pin()
         variables = await in_thread(
             initial_variables, sequence, self.deployment, self.state, self.machine
         )
