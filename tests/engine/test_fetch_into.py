@@ -23,7 +23,7 @@ from dlcore.errors import IntegrityError, NotFoundError, OwnershipError
 from dlcore.manifest import encode
 from dlcore.model import Object, object_key
 from tests.engine.scene import publish_packages
-from tests.users import ADVERSARY, needs_root
+from tests.users import ADVERSARY, folder_of, give, needs_root
 
 PACKAGE = "ABC00001"
 
@@ -84,6 +84,22 @@ def test_right_content_in_a_folder_that_others_may_change_is_refused(tmp_path: P
     with pytest.raises(OwnershipError, match="writable by others"):
         _fetch(published, parent / "to")
     assert (parent / "to" / "file").read_bytes() == _source(tmp_path, "file")
+
+
+@needs_root
+def test_root_fetches_nothing_to_where_a_link_of_another_user_leads(tmp_path: Path) -> None:
+    """Fault: root fetches into a user's folder, where that user has put a link to one of root's.
+    dlcore refuses the link by name.
+    """
+    published = publish_packages(tmp_path, {PACKAGE: {"file": 10_000}})
+    (tmp_path / "roots").mkdir()
+    with folder_of(ADVERSARY) as folder:
+        (folder / "to").symlink_to(tmp_path / "roots")
+        give(folder / "to", ADVERSARY)
+        for to in (folder / "to", folder / "to" / "below"):
+            with pytest.raises(OwnershipError, match="is a link of"):
+                _fetch(published, to)
+    assert not [*(tmp_path / "roots").iterdir()]
 
 
 @needs_root

@@ -18,6 +18,8 @@ from dlcore.deployment import parse_deployment
 from dlcore.engine.time_limit import MAX_STALLS, max_stalls, patience
 from dlcore.errors import ConfigError, DlcoreError, ExhaustedError, Fault, TransferError
 from dlcore.schedule import Policy
+from dlcore.schedule.circuit_breaker import CircuitBreaker
+from dlcore.transfer.policy import TransferPolicy
 
 BODY = bytes(range(256)) * 1024
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -163,8 +165,7 @@ async def test_a_limit_that_is_none_is_refused(tmp_path: Path, timeout_s: float)
 
 
 def test_without_a_limit_everything_is_as_patient_as_ever() -> None:
-    assert max_stalls(None) == Policy().max_failures
-    assert patience(None, None).max_stalls >= patience(None, None).max_attempts
+    assert max_stalls(None) == patience(None, None).max_stalls > MAX_STALLS
     assert patience(1.0, None).max_stalls == MAX_STALLS
     assert patience(1.0, 60.0).max_stalls > 1000, "the user says for how long"
 
@@ -185,3 +186,16 @@ async def test_the_setting_of_a_deployment_counts_for_all_its_connections(tmp_pa
         assert raised.value.fault is Fault.STALL
         assert f"{LIMIT_S:g} s" in raised.value.message
         assert server.asked["GET"] == MAX_STALLS
+
+
+def test_a_silent_server_ends_a_command_within_a_minute_without_a_limit() -> None:
+    """Fault: a server drips, or says nothing any more, and nobody has set a time limit. dlcore
+    gives it up after a bounded time.
+    """
+    policy = Policy()
+    breaker = CircuitBreaker(policy, lambda *_: None)
+    now_s = 0.0
+    while not breaker.dropped_for:
+        now_s = max(now_s, breaker.resume_at_s) + TransferPolicy().stall_s
+        breaker.failed(Fault.STALL, now_s, jitter=0.999)
+    assert now_s < 70

@@ -292,6 +292,27 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.exhausted.discard(package)
         self._note(self.scheduler.retry(package))
 
+    @rule(data=st.data())
+    def find(self, data: st.DataObject) -> None:
+        """Blocks are found on this machine; those being fetched stay with their requests."""
+        package = data.draw(st.sampled_from(sorted(self.manifests)))
+        manifest = self.manifests[package]
+        there = [
+            number
+            for number in self._missing(package)
+            if manifest.objects[manifest.locate_block(number)[0]].digests
+        ]
+        found = data.draw(st.sets(st.sampled_from(there), max_size=6)) if there else set()
+        taken = {
+            number
+            for flight in self.flights.values()
+            if flight.request.package == package
+            for number in self._all_numbers(flight)
+        }
+        free = {n for n in found - taken if (package, n) not in self.arrived}
+        self.verified |= {(package, number) for number in free}
+        self._note(self.scheduler.found(package, sorted(found)))
+
     # What must hold
 
     def _note(self, events: Events) -> Events:
