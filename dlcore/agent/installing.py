@@ -6,6 +6,7 @@ and its state directory are looked at before anything is changed.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -119,6 +120,7 @@ def install(settings: Settings) -> Iterator[str]:
         StorageError: The state directory or a unit cannot be made.
     """
     _check_rights(settings.scope)
+    check_it_starts()
     previews(settings)  # what cannot be written is refused before anything is changed
     if settings.scope is Scope.SYSTEM:
         check_nobody_alters(programs(), settings.config)
@@ -204,6 +206,32 @@ def programs() -> tuple[Path, ...]:
     return tuple(dict.fromkeys((Path(sys.executable), Path(python), Path(__file__).parents[1])))
 
 
+def check_it_starts(python: Sequence[str] = (sys.executable, "-P")) -> None:
+    """Refuse to install what would not find dlcore, such as a checkout that is not installed.
+
+    The system starts it in another folder, and without the variables of this command.
+
+    Args:
+        python: How Python is started.
+
+    Raises:
+        AgentError: It is refused. Nothing was changed.
+    """
+    environment = {name: each for name, each in os.environ.items() if not _is_of_python(name)}
+    ended = subprocess.run(  # noqa: S603
+        [*python, "-c", f"import {MODULE}"],
+        cwd=Path(sys.executable).anchor,
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    if ended.returncode:
+        raise AgentError(
+            f"{sys.executable} finds no dlcore when the system starts it",
+            remedy="Install dlcore into that Python, with pip, and run the command again.",
+        )
+
+
 def check_nobody_alters(
     paths: Sequence[Path], config: Path, check: Callable[[Path], None] = check_unalterable
 ) -> None:
@@ -247,6 +275,11 @@ def _make_state(address: AgentAddress) -> Iterator[str]:
     except OSError as error:
         raise storage_error(error, "make the state directory", address.state) from error
     yield f"{'left' if is_there else 'made'} the state directory {address.state}"
+
+
+def _is_of_python(variable: str) -> bool:
+    """Whether it tells Python where modules are; where compiled ones are kept changes nothing."""
+    return variable.upper() in {"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE"}
 
 
 def _options(settings: Settings) -> list[str]:

@@ -157,7 +157,7 @@ class SystemdInstaller:
             return
         if self._systemctl.is_running:
             self._systemctl("stop", *reversed(found))
-            yield "stopped the agent"
+            yield "the agent is stopped"
         self._systemctl("disable", *found)
         for name in found:
             with self._translated("remove", name):

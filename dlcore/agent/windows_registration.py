@@ -187,7 +187,7 @@ class ServiceEntry:
             if service is None:
                 return
             self._stop(service)
-            yield f"stopped the service {self._name}"
+            yield f"the service {self._name} is stopped"
             if not _advapi.DeleteService(service):
                 _check("remove the service", besides=_MARKED)
         for _ in range(int(REMOVED_WITHIN_S / POLL_S)):

@@ -4,6 +4,9 @@ Windows calls a handler in a thread of its own, so it is told even while the mai
 ends the process when the handler of a close returns, and after 5 s in any case. Elsewhere a closed
 terminal is not the process's end unless somebody sends it a signal.
 
+Services, and what they start, are told of the log-off of any user: it does not concern them. They
+run in a session of their own, number 0.
+
 Source: Microsoft Learn, "HandlerRoutine callback function", "SetConsoleCtrlHandler function".
 """
 
@@ -48,14 +51,24 @@ def on_console_events(
     kernel = ctypes.WinDLL("kernel32", use_last_error=True)
     routine = ctypes.WINFUNCTYPE(wintypes.BOOL, wintypes.DWORD)
     kernel.SetConsoleCtrlHandler.argtypes = [routine, wintypes.BOOL]
-    with registered(kernel, routine(handler_of(closes, signalled, time.sleep))):
+    ends = _ENDS - {CTRL_LOGOFF_EVENT} if _is_in_session_of_services(kernel) else _ENDS
+    with registered(kernel, routine(handler_of(closes, signalled, time.sleep, ends))):
         yield
+
+
+def _is_in_session_of_services(kernel: Any) -> bool:
+    import ctypes
+
+    session = ctypes.c_uint32(1)
+    kernel.ProcessIdToSessionId(kernel.GetCurrentProcessId(), ctypes.byref(session))
+    return session.value == 0
 
 
 def handler_of(
     closes: Callable[[], float],
     signalled: Callable[[int], None],
     sleep: Callable[[float], None],
+    ends: frozenset[int] = _ENDS,
 ) -> Callable[[int], bool]:
     """The handler that Windows calls, in a thread of its own, for each event of the console."""
 
@@ -63,7 +76,7 @@ def handler_of(
         if event in _SIGNALS:
             signalled(_SIGNALS[event])
             return False  # the interpreter's own handler makes it a signal
-        if event not in _ENDS:
+        if event not in ends:
             return False
         sleep(closes() + MARGIN_S)
         return True

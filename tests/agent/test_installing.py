@@ -21,6 +21,7 @@ from dlcore.agent.addresses import (
     usual_addresses,
 )
 from dlcore.agent.installing import (
+    check_it_starts,
     check_nobody_alters,
     check_nobody_listens,
     previews,
@@ -140,6 +141,13 @@ def test_python_and_dlcore_are_looked_at() -> None:
     assert Path(installing.__file__).parents[1] in found
     for each in found:
         check_unalterable(each) if not IS_WINDOWS else None
+
+
+def test_what_would_not_start_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault: dlcore is found by the variables of the command, and by nothing else."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(installing.__file__).parents[2]))
+    with pytest.raises(AgentError, match="finds no dlcore"):
+        check_it_starts((sys.executable, "-P", "-S"))  # without what is installed
 
 
 @pytest.mark.posix_only(reason="the first server of a pipe keeps its name anyway")

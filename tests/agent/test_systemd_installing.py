@@ -80,7 +80,7 @@ def test_units_are_installed_changed_and_removed(tmp_path: Path) -> None:
     assert (folder / SERVICE).read_text() == CHANGED.service
 
     told = list(installer.uninstall())
-    assert told[0] == "stopped the agent"
+    assert told[0] == "the agent is stopped"
     assert systemctl.taken() == [f"stop {BOTH_DOWN}", f"disable {BOTH}", "daemon-reload"]
     assert not list(folder.iterdir())
     assert not list(installer.uninstall())

@@ -62,7 +62,10 @@ def test_a_service_is_installed_changed_and_removed(entry: ServiceEntry, tmp_pat
     second = command_line(file)
     assert list(entry.install(second)) == [f"changed the service {NAME}", "started it"]
     assert entry.command_line() == second
-    assert list(entry.uninstall()) == [f"stopped the service {NAME}", f"removed the service {NAME}"]
+    assert list(entry.uninstall()) == [
+        f"the service {NAME} is stopped",
+        f"removed the service {NAME}",
+    ]
     assert not list(entry.uninstall())
     arguments = repr(['C:\\a "b"\\', ""])
     assert file.read_text(encoding="utf-8").splitlines() == [

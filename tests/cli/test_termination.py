@@ -277,6 +277,17 @@ def test_closing_the_console_is_a_request_that_the_system_waits_for(event: int) 
     assert waited_s == [1.0 + MARGIN_S]
 
 
+def test_a_log_off_does_not_end_a_service() -> None:
+    """Fault: any user logs off, and Windows tells each service. A service goes on."""
+    waited_s: list[float] = []
+    ends = frozenset({CTRL_CLOSE_EVENT})
+    handle = handler_of(lambda: 1.0, lambda number: None, waited_s.append, ends)
+    assert not handle(CTRL_LOGOFF_EVENT)
+    assert not waited_s
+    assert handle(CTRL_CLOSE_EVENT)
+    assert waited_s == [1.0 + MARGIN_S]
+
+
 @pytest.mark.parametrize("event", [CTRL_C_EVENT, CTRL_BREAK_EVENT])
 def test_a_key_of_the_console_is_told_and_left_to_be_a_signal(event: int) -> None:
     """Fault P3: Ctrl+C while the main thread hangs on a dead share. dlcore learns of it at once."""
