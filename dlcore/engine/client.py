@@ -422,7 +422,6 @@ class Client:
                 windows=self._pool.windows,
             )
             self._traffic.attach(downloads)
-            self._stack.push_async_callback(self._traffic.aclose)
             downloads.set_retry(retry_rule(Variables(), self._retry_time_s))
             self._content = Content(library, downloads, self.store, self._retry_time_s)
         return self._content
@@ -438,6 +437,7 @@ class Client:
         That is also the way on after the local disk has failed. Nobody may wait for a package.
         """
         content, self._content = self._content, None
+        await self._traffic.aclose()
         if content:
             await content.aclose()
 

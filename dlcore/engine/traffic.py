@@ -106,7 +106,7 @@ class Traffic:
         self._wants(self._wish._replace(is_held=is_held))
 
     def attach(self, downloads: Throttled) -> None:
-        """Hold these downloads to the rules from now on; once, in an event loop."""
+        """Hold these downloads to the rules from now on, until `aclose`; in an event loop."""
         self._downloads = downloads
         self._rules = self._rules_now()
         self._pass_on()
@@ -115,7 +115,8 @@ class Traffic:
         self._watch_if_needed()
 
     async def aclose(self) -> None:
-        """Stop watching. Idempotent."""
+        """Let go of the downloads, and stop watching. Idempotent; `attach` begins anew."""
+        self._downloads = None
         task, self._task = self._task, None
         if task is not None:
             await cancel_and_wait([task])
