@@ -110,4 +110,4 @@ def test_bash_itself_completes(here: Here, tmp_path: Path) -> None:
 def test_a_missing_choice_is_told_in_one_line(here: Here) -> None:
     ended = here("completion")
     assert ended.status == 2
-    assert "Choose from: bash, zsh, fish, powershell\n" in ended.err
+    assert "is missing: one of bash, zsh, fish, powershell\n" in ended.err
