@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from dlcore.engine.client import Client
+from dlcore.steps.interface import Outcome
+from dlcore.store import Store
+from dlcore.tasksequence import Step, Variables
 from tests.cli.helpers import Here, refused
-from tests.engine.machine import EXTRA, OS, TOOLS, TREES
-from tests.engine.scene import deployment, make_tree, publish_packages
+from tests.engine.machine import EXTRA, OS, TOOLS, TREES, Acting, CrashError, Machine, parsed
+from tests.engine.scene import deployment, make_tree, publish_packages, step
 from tests.engine.virtual_time import virtually
 
 
@@ -109,3 +113,30 @@ def test_a_seed_saves_what_it_has(here: Here, tmp_path: Path) -> None:
         "--json",
     ).document
     assert (done["bytes_fetched"], done["bytes_reused"]) == (0, 54_097)
+
+
+def test_while_another_process_holds_the_state_directory_it_can_be_looked_at(
+    here: Here, state: Path
+) -> None:
+    with Store.open(state):
+        assert len(keys(here, state)) == 3
+        assert here("cache", "size", "--state", state).status == 0
+        assert here("cache", "verify", "--state", state).status == 0
+        for arguments in (("prune", "--max-size", "0"), ("pin", OS), ("unpin", OS)):
+            refused(here("cache", *arguments, "--state", state, "--json"), 10, "locked")
+    assert len(keys(here, state)) == 3
+
+
+def test_what_the_run_needs_that_is_under_way_is_not_pruned(
+    here: Here, state: Path, tmp_path: Path
+) -> None:
+    """The process that ran it died: the packages of the run stay until it has ended."""
+
+    def die(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
+        raise CrashError
+
+    with pytest.raises(CrashError):
+        Machine(tmp_path, state).run(parsed(step("tools", package=TOOLS)), Acting(die))
+    done = here("cache", "prune", "--max-size", "0", "--state", state, "--json").document
+    assert done["removed"] == []
+    assert len(keys(here, state)) == 3

@@ -135,3 +135,12 @@ def test_packages_that_were_removed_leave_the_index(state: Path) -> None:
         keys = [key for (key,) in database.execute("SELECT key FROM package")]
         assert [key.partition(".")[0] for key in keys] == ["ABC00003"]
         assert database.execute("SELECT count(*) FROM file").fetchone() == (1,)
+
+
+@pytest.mark.posix_only(reason="gives a file to another user")
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
+def test_an_index_of_another_user_is_not_read(state: Path) -> None:
+    """Fault: another user owns the index. dlcore makes its own, and reads nothing of theirs."""
+    os.chown(state / "cache.db", 65534, 65534)
+    assert fetch_new(state) == USUALLY_MISSING
+    assert (state / "cache.db").stat().st_uid == 0
