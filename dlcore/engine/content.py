@@ -60,8 +60,9 @@ class Content:
             self._preparing = asyncio.ensure_future(self._prepare())
 
     def need(self, package_ids: Sequence[str]) -> None:
-        """Say what must stay on disk besides what was ordered: what a run needs, as a whole."""
+        """Say what a run needs, as a whole: it stays on disk, and shares no files with others."""
         self._kept = tuple(package_ids)
+        self.store.keep_apart(self._keys(package_ids))
         self._tell_store()
 
     def release(self, package_ids: Sequence[str]) -> None:

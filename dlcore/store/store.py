@@ -13,7 +13,7 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -80,6 +80,7 @@ class Store:
         self._begun: dict[str, Partial] = {}
         self._cache: Cache | None = None
         self._seeds: Seeds | None = None
+        self._kept_apart = frozenset[str]()
         self._sharing = Sharing(files, self._packages, self._removed)
         self._removal = Removal(files, self._removed, self._sharing.lock)
         self._finished = FinishedPackages(
@@ -168,6 +169,14 @@ class Store:
         self._cache = Cache(self._files, self._state, self._sharing, self._seeds)
         self.evictor.limit = limit or CacheLimit()
 
+    def keep_apart(self, keys: Collection[str]) -> None:
+        """Say which packages will be handed out to be written into, as those of a run.
+
+        They share no files: to make links that are copied again soon would be in vain, and steps
+        would wait for the copies. Replaces what was said before.
+        """
+        self._kept_apart = frozenset(keys)
+
     def use_seeds(self, seeds: Seeds) -> None:
         """Let packages take over what is right of other folders. After `open`."""
         self._seeds = seeds
@@ -245,7 +254,12 @@ class Store:
         key = package_key(manifest.package_id, manifest.version, digest)
         with self._translated(f"prove package {manifest.package_id}"):
             proven = self._finished.prove(
-                key, manifest, digest, document, lend=lend, to_write=to_write
+                key,
+                manifest,
+                digest,
+                document,
+                lend=lend,
+                to_write=to_write or key in self._kept_apart,
             )
         if proven and lend:
             self.evictor.lend(key)
@@ -436,7 +450,7 @@ class Store:
 
     def _note_finished(self, key: str, manifest: Manifest, found: Inventory) -> None:
         self._finished.note(key, found)
-        if self._cache:
+        if self._cache and key not in self._kept_apart:
             self._cache.share(key, manifest)
 
     def _keep_manifest(self, key: str, manifest_digest: str, document: bytes) -> None:

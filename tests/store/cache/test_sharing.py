@@ -183,3 +183,14 @@ def test_a_damaged_package_is_mended_alone(store: Store, monkeypatch: pytest.Mon
     fill(partial, ONE)
     assert read_back(partial.finish()) == ONE.contents
     assert prove(store, TWO) == two
+
+
+def test_packages_of_a_run_are_kept_apart(store: Store) -> None:
+    one, two = finished(store, ONE), finished(store, TWO)
+    store.keep_apart(
+        [content.parent.name for content in (two,)] + [f"ABC00003.1-{THREE.digest[:16]}"]
+    )
+    three = finished(store, THREE)
+    assert shared(one, three) == 0
+    assert store.prove(TWO.manifest, TWO.document) == two
+    assert shared(one, two) == 0, "before its step's turn has come"
