@@ -39,14 +39,14 @@ ALLOWED: dict[str, set[str]] = {
     "trust": {"long_path", "errors", "model", "printable", "disk"},
     "publish": {
         *("long_path", "errors", "extras", "model", "spelling", "disk", "native", "manifest"),
-        *("trust", "buckets", "file_urls"),
+        *("trust", "buckets", "file_urls", "patches"),
     },
     "emulator": {"long_path", "errors", "extras", "model", "disk", "manifest"},
     "engine": {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust"),
         *("tasksequence", "steps", "machine", "deployment", "schedule", "store", "transfer"),
         *("package_ids", "long_path", "printable", "spelling", "text_files", "digests"),
-        "file_urls",
+        *("file_urls", "patches"),
     },
     "doctor": {
         *("errors", "model", "extras", "long_path", "waiting", "disk", "native", "manifest"),
