@@ -27,7 +27,7 @@ from dlcore.disk.private_folder import FOLDER_FLAGS, HAS_HANDLES
 if sys.platform != "win32":
     from dlcore.disk.modes import ADMINISTRATOR
 
-CONTENT_FOLDERS = ("manifests", "objects")
+CONTENT_FOLDERS = ("manifests", "objects", "patches")
 
 
 class SiteFolder:
