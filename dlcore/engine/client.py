@@ -369,6 +369,7 @@ class Client:
                 self._rng,
                 reserve=self.reserve,
                 max_stalls=max_stalls(self._timeout_s),
+                find_patches=library.patch_list,
             )
             downloads.set_cap(self._cap_bytes_per_s)
             downloads.set_retry(retry_rule(Variables(), self._retry_time_s))

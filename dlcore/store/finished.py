@@ -26,6 +26,20 @@ logger = logging.getLogger(__name__)
 LENT = "lent"  # an empty file: the folder was handed out, and programs may have left files in it
 
 
+def finished_versions(files: Files, folder: Path, package_id: str) -> list[str]:
+    """The keys of a package's finished versions, the latest first.
+
+    Raises:
+        OSError: The disk failed.
+    """
+    found = []
+    for key in files.names(folder):
+        version = key.removeprefix(f"{package_id}.").partition("-")[0]
+        if key.startswith(f"{package_id}.") and version.isascii() and version.isdigit():
+            found.append((int(version), key))
+    return [key for _, key in sorted(found, reverse=True)]
+
+
 class FinishedPackages:
     """The folders below ``packages/``, each named by its package's key.
 

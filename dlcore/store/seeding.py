@@ -7,6 +7,9 @@ SHA-256 by the same call that takes blocks from the network, and written if it m
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from dlcore.errors import IntegrityError
@@ -31,19 +34,31 @@ def seed(partial: Partial, folder: Path) -> None:
     Raises:
         StorageError: The disk of the package failed.
     """
-    _Seeding(partial, folder).run()
+    root = long_path(folder)
+    seed_from(partial, [path_of(root, file.path) for file in partial.manifest.files])
+
+
+def seed_from(partial: Partial, paths: Sequence[Path | None]) -> None:
+    """As `seed`, with a path for each file of the package; None where there is nothing."""
+    _Seeding(partial, paths).run()
 
 
 class _Seeding:
     """One takeover."""
 
-    def __init__(self, partial: Partial, folder: Path) -> None:
+    def __init__(self, partial: Partial, paths: Sequence[Path | None]) -> None:
         self._partial = partial
         self._manifest: Manifest = partial.manifest
         files = Files()
-        paths = [path_of(long_path(folder), file.path) for file in self._manifest.files]
+
+        def open_file(index: int) -> int:
+            path = paths[index]
+            if path is None:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            return files.open_to_read(path)
+
         self._reader = BlockReader(
-            files, self._manifest, paths.__getitem__, lambda index: files.open_to_read(paths[index])
+            files, self._manifest, lambda index: paths[index] or Path(), open_file
         )
 
     def run(self) -> None:

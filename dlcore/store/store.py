@@ -27,10 +27,11 @@ from dlcore.long_path import plain_path, rooted
 from dlcore.model import Manifest
 from dlcore.printable import quoted
 from dlcore.store.files import Files, write_document
-from dlcore.store.finished import FinishedPackages
+from dlcore.store.finished import FinishedPackages, finished_versions
 from dlcore.store.lock import StateLock
 from dlcore.store.manifest_file import MANIFEST, read_manifest
 from dlcore.store.partial import CONTENT, Partial
+from dlcore.store.patch_space import PatchSpace
 from dlcore.store.removal import Removal
 from dlcore.store.room import Reserve, Space, check_room
 from dlcore.store.tree import ensure_folder
@@ -68,6 +69,7 @@ class Store:
         self._begun: dict[str, Partial] = {}
         self._removal = Removal(files, self._removed)
         self._finished = FinishedPackages(files, self._packages, self._partials, self._removal)
+        self._patches: PatchSpace | None = None
 
     @classmethod
     def open(cls, state: Path, *, wait_s: float = 0.0) -> Self:
@@ -130,6 +132,8 @@ class Store:
                 stack.callback(self._lock.release)
             for partial in self._begun.values():
                 stack.callback(partial.close)
+            if self._patches:
+                stack.callback(self._patches.store.close)
 
     def __enter__(self) -> Self:
         return self
@@ -292,6 +296,38 @@ class Store:
                     found = True
         return found
 
+    def contents_of(self, package_id: str, *, but: str = "") -> list[Path]:
+        """The content folders of a package's finished versions, the latest first.
+
+        Nothing of them is proven: who reads there compares what is read.
+
+        Args:
+            package_id: The package.
+            but: SHA-256 of the manifest of a version to leave out, hex.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        with self._translated("look for older versions"):
+            found = finished_versions(self._files, self._packages, package_id)
+        return [self._packages / key / CONTENT for key in found if not _is_of(key, but)]
+
+    @property
+    def patch_space(self) -> PatchSpace:
+        """Where patches, and what is made with them, wait until they are taken over.
+
+        Raises:
+            StorageError: The directory cannot be used.
+        """
+        if self._patches is None:
+            with self._translated("make a folder for patches"):
+                folder = self._state / "patches"
+                ensure_folder(self._files, folder)
+                space = PatchSpace(self._files, folder, Store(folder, self._files))
+                space.prepare()
+            self._patches = space
+        return self._patches
+
     def _keep_manifest(self, key: str, manifest_digest: str, document: bytes) -> None:
         folder = self._partials / key
         ensure_folder(self._files, folder)
@@ -301,6 +337,10 @@ class Store:
 
     def _translated(self, doing: str) -> AbstractContextManager[None]:
         return _translated(self._files, doing, self._state)
+
+
+def _is_of(key: str, manifest_digest: str) -> bool:
+    return bool(manifest_digest) and key.endswith(f"-{manifest_digest[:16].lower()}")
 
 
 def make_state_folder(files: Files, state: Path) -> None:

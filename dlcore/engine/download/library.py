@@ -9,6 +9,7 @@ objects, all endpoints are asked at once, and a slow or busy one delays no other
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,11 +28,14 @@ from dlcore.errors import (
     TransferError,
 )
 from dlcore.long_path import long_path, shown
-from dlcore.model import Catalog, CatalogEntry, Manifest, manifest_key
+from dlcore.model import Catalog, CatalogEntry, Manifest, manifest_key, patch_list_key
+from dlcore.patches import MAX_PATCH_LIST_BYTES, PatchList, decode_patch_list, fits
 from dlcore.spelling import IDS, hint
 from dlcore.store import Store
 from dlcore.transfer import Endpoint, Placement
 from dlcore.waiting import in_thread
+
+_log = logging.getLogger(__name__)
 
 UNREACHABLE = frozenset({Fault.CONNECT, Fault.STALL})
 """The faults of an endpoint that does not answer at all."""
@@ -100,6 +104,41 @@ class Library:
             _check_entry(entry, package_id, manifest, len(document))
             self._manifests[package_id] = (manifest, document)
         return self._manifests[package_id]
+
+    async def patch_list(
+        self, package_id: str, manifest: Manifest, digest: str
+    ) -> PatchList | None:
+        """The patch list of a version, if there is one that can be used: it is only a hint.
+
+        Args:
+            package_id: What the package is called here, for the log.
+            manifest: The version's.
+            digest: SHA-256 of the manifest document, hex.
+        """
+        key = patch_list_key(digest)
+        try:
+            document = await self._read_patch_list(key)
+            listed = decode_patch_list(document, source=key)
+        except NoAnswerError:
+            return None
+        except ManifestError as error:
+            _log.warning("package %s: its patches are not used: %s", package_id, error.message)
+            return None
+        if not fits(listed, manifest, digest):
+            _log.warning("package %s: its patches are of another version", package_id)
+            return None
+        return listed
+
+    async def _read_patch_list(self, key: str) -> bytes:
+        if self._folder:
+            document = await in_thread(read_if_there, self._folder / key, MAX_PATCH_LIST_BYTES)
+            if document is not None:
+                return document
+        return await self._asking.ask_any(
+            self._endpoints,
+            lambda endpoint: endpoint.read_document(key, MAX_PATCH_LIST_BYTES),
+            length_bytes=MAX_PATCH_LIST_BYTES,
+        )
 
     async def locate(
         self,

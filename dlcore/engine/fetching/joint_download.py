@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -16,11 +17,13 @@ from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.download.library import Library
 from dlcore.engine.download.packages import Found, Retry
+from dlcore.engine.download.patch_names import package_of
 from dlcore.engine.fetching.sources import Source
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.time_limit import max_stalls
 from dlcore.errors import DlcoreError, TransferError
 from dlcore.model import Catalog, Manifest
+from dlcore.patches import PatchList
 from dlcore.store import Store
 from dlcore.transfer import Placement
 
@@ -78,8 +81,16 @@ class JointDownload:
         self._downloads: Downloads | None = None
         self._is_closed = False
 
-    async def fill(self, name: str, package: Package, store: Store) -> None:
+    async def fill(
+        self, name: str, package: Package, store: Store, older: Sequence[Path] = ()
+    ) -> None:
         """Complete a package in a store.
+
+        Args:
+            name: What the package is called here.
+            package: The package.
+            store: Where it is filled.
+            older: Folders that have older versions of it.
 
         Raises:
             ExhaustedError: No endpoint is left to serve some of its blocks.
@@ -88,7 +99,7 @@ class JointDownload:
         """
         downloads = self._open()
         try:
-            await downloads.begin(name, *package, store)
+            await downloads.begin(name, *package, store, older)
             await downloads.path(name)
         except BaseException as error:
             if downloads.has_failed or not isinstance(error, DlcoreError):
@@ -150,14 +161,19 @@ class JointDownload:
                 self._bus,
                 random.Random(),  # noqa: S311  # spreads waits
                 max_stalls=self._max_stalls,
+                find_patches=self._find_patches,
             )
             self._downloads.set_retry(self._retry)
             self._downloads.set_cap(self._cap_bytes_per_s)
             self._downloads.order(names, (), frozenset(names))
         return self._downloads
 
-    async def _locate(self, name: str, manifest: Manifest, found: Found) -> None:
+    async def _find_patches(self, name: str, manifest: Manifest, digest: str) -> PatchList | None:
+        return await self._libraries[name].patch_list(name, manifest, digest)
+
+    async def _locate(self, called: str, manifest: Manifest, found: Found) -> None:
+        name = package_of(called)
         for endpoint in self._terms:
             if endpoint not in self._names[name]:
                 found(endpoint, None)
-        await self._libraries[name].locate(name, manifest, found)
+        await self._libraries[name].locate(called, manifest, found)
