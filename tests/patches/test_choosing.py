@@ -59,7 +59,7 @@ def test_a_patch_is_kept_if_it_saves_enough_of_its_file() -> None:
 def test_patches_of_short_files_are_kept_if_together_they_save_enough_of_a_block() -> None:
     manifest = manifest_of({f"{n}": content(1_000, n) for n in range(8)})
     shares = int(0.8 * BLOCK)
-    fits = {n: shares // 4 for n in range(4)}
+    fits = dict.fromkeys(range(4), shares // 4)
     assert worth_keeping(manifest, fits, DEFAULT_POLICY) == {0, 1, 2, 3}
     assert worth_keeping(manifest, {**fits, 1: shares}, DEFAULT_POLICY) == set()
     assert worth_keeping(manifest, {5: 2_000}, DEFAULT_POLICY) == {5}  # longer than its file
