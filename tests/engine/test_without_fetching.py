@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +59,9 @@ class Site(NamedTuple):
     @property
     def patches(self) -> Path:
         return self.folder / patch_list_key(self.made.manifest)
+
+    def names(self) -> list[str]:
+        return sorted(path.name for path in self.root.iterdir())
 
     def listed(self) -> PatchList:
         return decode_patch_list(self.patches.read_bytes(), source="site")
@@ -120,7 +122,7 @@ def test_an_older_folder_is_patched(site: Site) -> None:
     assert told.package == ID
     assert 85 * BLOCK < told.patched_bytes < 95 * BLOCK
     assert len([event for event in heard if isinstance(event, PackageReady)]) == 1
-    assert sorted(os.listdir(site.root)) == ["records", "site", "to", "v1", "v2"]
+    assert site.names() == ["records", "site", "to", "v1", "v2"]
 
 
 async def test_a_client_patches_the_older_version_in_its_state(tmp_path: Path) -> None:
@@ -170,7 +172,7 @@ def test_a_patch_object_that_is_not_right_is_a_hint_lost(
     fetched = site.fetch()
     assert read_back(site.to) == NEW
     assert fetched.bytes_fetched > BLOCK
-    assert sorted(os.listdir(site.root)) == ["records", "site", "to", "v1", "v2"]
+    assert site.names() == ["records", "site", "to", "v1", "v2"]
 
 
 def crossed(site: Site) -> PatchList:
@@ -252,7 +254,7 @@ def test_patches_that_were_fetched_are_not_fetched_again(site: Site) -> None:
             )
         )
         state = site.root / ".to.dlcore" / "patches"
-        while not list(state.glob("packages/*")) and not task.done():
+        while not list(state.glob("packages/*")) and not task.done():  # noqa: ASYNC110
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import tracemalloc
 
@@ -36,20 +37,16 @@ def test_a_patch_costs_what_was_edited(changes: list[tuple[int, int, bytes]]) ->
 
 @given(st.binary(max_size=200), st.integers(0, 1000))
 def test_any_bytes_give_the_stated_length_or_an_error(patch: bytes, length_bytes: int) -> None:
-    try:
+    with contextlib.suppress(PatchError):
         assert len(apply(OLD, patch, length_bytes)) == length_bytes
-    except PatchError:
-        pass
 
 
 @given(st.data())
 def test_a_damaged_patch_gives_the_stated_length_or_an_error(data: st.DataObject) -> None:
     patch = bytearray(make(OLD, NEW))
     patch[data.draw(st.integers(0, len(patch) - 1))] ^= data.draw(st.integers(1, 255))
-    try:
+    with contextlib.suppress(PatchError):
         assert len(apply(OLD, bytes(patch), len(NEW))) == len(NEW)
-    except PatchError:
-        pass
 
 
 def test_the_same_files_give_the_same_patch() -> None:

@@ -47,6 +47,10 @@ def published(root: Path, version: int, *patch_from: str, **options: object) -> 
     )
 
 
+def names(root: Path, folder: str) -> set[str]:
+    return {path.name for path in (root / "site" / folder).iterdir()}
+
+
 def listed(root: Path, made: Published) -> PatchList:
     document = (root / "site" / patch_list_key(made.manifest)).read_bytes()
     return decode_patch_list(document, source="site")
@@ -119,7 +123,7 @@ def test_a_patch_list_that_no_client_can_use_is_a_fault(tmp_path: Path, document
 
 def test_verify_knows_what_is_needed_for_patches_of_the_current_version(tmp_path: Path) -> None:
     published(tmp_path, 1)
-    old_needs = set(os.listdir(tmp_path / "site" / "objects"))
+    old_needs = names(tmp_path, "objects")
     made = published(tmp_path, 2, "1")
     report = verify_site(str(tmp_path / "site"))
     assert report.unreferenced is not None
@@ -143,14 +147,14 @@ def test_pruning_keeps_the_patches_of_what_it_keeps_and_removes_the_others(tmp_p
     age(tmp_path)
     prune(site, keep=1)
     assert verify_site(site).faults == ()
-    assert of_second <= set(os.listdir(tmp_path / "site" / "objects"))
+    assert of_second <= names(tmp_path, "objects")
     publish(tmp_path / "v1", package_id=ID, version=3, destination=site, block_bytes=BLOCK)
     age(tmp_path)
     foreseen = prune(site, keep=1, dry_run=True)
     pruned = prune(site, keep=1)
     assert pruned == foreseen
-    assert os.listdir(tmp_path / "site" / "patches") == []
-    assert not of_second & set(os.listdir(tmp_path / "site" / "objects"))
+    assert names(tmp_path, "patches") == set()
+    assert not of_second & names(tmp_path, "objects")
     assert verify_site(site).unreferenced == ()
 
 
