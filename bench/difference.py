@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.figures import MIB
-from dlcore.engine.fetching.fetch import Fetched, fetch
+from dlcore.engine.fetching.fetch import fetch
+from dlcore.engine.fetching.fetch_into import Fetched
 from dlcore.publish import Published, publish
 
 ID = "BNC00060"

@@ -249,6 +249,7 @@ class Client:
                 folder,
                 tell=self.bus.emit,
                 policy=self._patience,
+                patch_digests=self._catalogs.patch_digests,
             )
         return self._library
 

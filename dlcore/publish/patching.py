@@ -191,6 +191,11 @@ class MadePatches:
             parts.append(self._waiting.read(each.length_bytes))
         return b"".join(parts)
 
+    @property
+    def documents(self) -> dict[str, bytes]:
+        """The document of the list, by the SHA-256 of the manifest."""
+        return {self.listed.manifest: encode_patch_list(self.listed)}
+
     def write(self, target: Destination) -> None:
         """Store the objects that are missing or damaged, then the list.
 

@@ -20,6 +20,7 @@ from dlcore.engine.fetching.fetch_into import Fetched
 from dlcore.model import EndpointKind, EndpointSettings, patch_list_key
 from dlcore.patches import PatchList, decode_patch_list, encode_patch_list
 from dlcore.publish import Published, publish
+from dlcore.store.old_files import read_old_file
 from tests.publish.helpers import BLOCK, content, write_tree
 from tests.store.helpers import read_back
 
@@ -220,10 +221,9 @@ def test_a_file_altered_after_it_was_looked_at_gives_nothing(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fault: an old file is altered after it was verified. dlcore fetches its blocks."""
-    genuine = without_fetching.read_old_file
 
     def alter(path: Path, length_bytes: int) -> bytes:
-        data = genuine(path, length_bytes)
+        data = read_old_file(path, length_bytes)
         return data if path.parent.name == "dlcore-patches" else bytes(len(data))
 
     monkeypatch.setattr(without_fetching, "read_old_file", alter)

@@ -88,7 +88,9 @@ def test_what_is_not_exactly_one_frame_of_the_right_length_is_refused(
 
 
 def test_a_patch_that_needs_a_dictionary_is_refused() -> None:
-    samples = [random.Random(n % 9).randbytes(200) * 9 for n in range(200)]
+    samples: list[bytes | bytearray | memoryview] = [
+        random.Random(n % 9).randbytes(200) * 9 for n in range(200)
+    ]
     trained = zstandard.train_dictionary(4096, samples)
     patch = zstandard.ZstdCompressor(dict_data=trained).compress(NEW)
     with pytest.raises(PatchError, match="needs a dictionary"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from dlcore import manifest as documents
@@ -50,6 +50,9 @@ class Library:
         store: Asked first for the manifests of packages that it holds, if there is one.
         folder: Where manifests may lie beside the catalog, to be asked before any endpoint.
         tell: Hears of endpoints that ask for time.
+        policy: How patiently they are asked.
+        patch_digests: The SHA-256 of each patch list that may be used, by that of its manifest;
+            None: any, as nothing is signed.
     """
 
     def __init__(
@@ -61,8 +64,10 @@ class Library:
         *,
         tell: Callable[[Event], None] = lambda _: None,
         policy: InquiryPolicy | None = None,
+        patch_digests: Mapping[str, str] | None = None,
     ) -> None:
         self.catalog = catalog
+        self._patch_digests = patch_digests
         self._endpoints = tuple(endpoints)
         self._store = store
         self._folder = long_path(folder) if folder else None
@@ -116,8 +121,10 @@ class Library:
             digest: SHA-256 of the manifest document, hex.
         """
         key = patch_list_key(digest)
+        if self._patch_digests is not None and digest not in self._patch_digests:
+            return None  # what nobody has signed is not used
         try:
-            document = await self._read_patch_list(key)
+            document = await self._read_patch_list(digest)
             listed = decode_patch_list(document, source=key)
         except NoAnswerError:
             return None
@@ -129,16 +136,28 @@ class Library:
             return None
         return listed
 
-    async def _read_patch_list(self, key: str) -> bytes:
+    async def _read_patch_list(self, digest: str) -> bytes:
+        """The document from the first place that has the right one."""
+        key = patch_list_key(digest)
         if self._folder:
             document = await in_thread(read_if_there, self._folder / key, MAX_PATCH_LIST_BYTES)
-            if document is not None:
+            if document is not None and self._is_vouched_for(digest, document):
                 return document
-        return await self._asking.ask_any(
-            self._endpoints,
-            lambda endpoint: endpoint.read_document(key, MAX_PATCH_LIST_BYTES),
-            length_bytes=MAX_PATCH_LIST_BYTES,
-        )
+
+        async def read(endpoint: Endpoint) -> bytes:
+            document = await endpoint.read_document(key, MAX_PATCH_LIST_BYTES)
+            if not self._is_vouched_for(digest, document):
+                message = "the patch list is not the one that was signed"
+                raise TransferError(message, fault=Fault.CORRUPT, endpoint=endpoint.name)
+            return document
+
+        length_bytes = MAX_PATCH_LIST_BYTES
+        return await self._asking.ask_any(self._endpoints, read, length_bytes=length_bytes)
+
+    def _is_vouched_for(self, digest: str, document: bytes) -> bool:
+        if self._patch_digests is None:
+            return True
+        return documents.digest_of(document) == self._patch_digests[digest]
 
     async def locate(
         self,

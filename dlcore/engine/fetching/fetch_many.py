@@ -113,7 +113,8 @@ async def fetch_many(
         count = stack.enter_context(ending_told(bus))
         wanted, placing = await prepare_many(items, checksums, call, bus, stack)
         sources = placing.sources(wanted, stack)
-        joint = JointDownload(sources, bus, retry, cap_bytes_per_s, access.timeout_s)
+        limits = cap_bytes_per_s, access.timeout_s
+        joint = JointDownload(sources, bus, retry, *limits, placing.patch_digests)
         count.joint = joint
         stack.push_async_callback(joint.aclose)
         jobs = [_fetched(placing, item, joint, wait_s) for item in wanted]

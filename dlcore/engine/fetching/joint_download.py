@@ -58,6 +58,7 @@ class JointDownload:
         retry: What to do when no endpoint is left for a package.
         cap_bytes_per_s: Read at most this much from all endpoints together; 0.0 for no cap.
         timeout_s: How long an endpoint may bring nothing; None for the usual time.
+        patch_digests: The only patch lists that may be used; None: any, as nothing is signed.
     """
 
     def __init__(
@@ -67,9 +68,16 @@ class JointDownload:
         retry: Retry | None = None,
         cap_bytes_per_s: float = 0.0,
         timeout_s: float | None = None,
+        patch_digests: Mapping[str, str] | None = None,
     ) -> None:
         self._libraries = {
-            name: Library(Catalog(1, {}), [endpoint for endpoint, _ in own], None, tell=bus.emit)
+            name: Library(
+                Catalog(1, {}),
+                [endpoint for endpoint, _ in own],
+                None,
+                tell=bus.emit,
+                patch_digests=patch_digests,
+            )
             for name, own in wanted.items()
         }
         self._names = {name: {endpoint.name for endpoint, _ in own} for name, own in wanted.items()}

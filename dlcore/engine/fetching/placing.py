@@ -80,6 +80,11 @@ class Placing:
         self._pool = pool
         self._tell = tell
 
+    @property
+    def patch_digests(self) -> dict[str, str] | None:
+        """The only patch lists that may be used, if the catalog is signed."""
+        return self._site.patch_digests
+
     async def place(self, item: FetchItem) -> None:
         """Find out what an item is; an error is noted."""
         try:
