@@ -132,8 +132,8 @@ class Downloads:
             manifest: What it consists of.
             document: The manifest's bytes.
             store: Where it is written.
-            older: Folders with older versions of it, the best first, besides those in the store:
-                what they have is taken over, or patched, before anything is fetched.
+            older: Folders with older versions of it, the best first, besides those in the store.
+                The caller has taken over their blocks; patches are applied to their files.
 
         Raises:
             StorageError: The store cannot be used, or there is no room.

@@ -169,11 +169,11 @@ class Packages:
         older: Sequence[Path],
     ) -> None:
         self._described[package_id] = manifest, document, store
-        finished = await in_thread(store.prove, manifest, document)
-        if finished:
-            self._finished[package_id] = finished
+        proven = await in_thread(store.prove, manifest, document)
+        if proven:
+            self._finished[package_id] = proven
             self._note_reused(package_id, manifest.content_bytes)
-            self._bus.emit(PackageReady(package_id, str(plain_path(finished))))
+            self._bus.emit(PackageReady(package_id, str(plain_path(proven))))
             return
         await in_thread(store.check_room, manifest, document, self._reserve)
         partial = await in_thread(store.begin, manifest, document)
@@ -185,17 +185,23 @@ class Packages:
         logger.info("package %s: %d bytes", package_id, manifest.content_bytes)
         self._bus.emit(PackageStarted(package_id, manifest.content_bytes, partial.reused_bytes))
         digest = digest_of(document)
-        folders = [*older, *await in_thread(store.contents_of, manifest.package_id, but=digest)]
-        if folders and partial.missing():
-            self._tasks.spawn(self._fill(package, digest, store, folders))
+        finished = await in_thread(store.contents_of, manifest.package_id, but=digest)
+        if (older or finished) and partial.missing():
+            self._tasks.spawn(self._fill(package, digest, store, finished, older))
         else:
             self._want(package)
 
     async def _fill(
-        self, package: PackageDownload, digest: str, store: Store, folders: Sequence[Path]
+        self,
+        package: PackageDownload,
+        digest: str,
+        store: Store,
+        finished: Sequence[Path],
+        taken_over: Sequence[Path],
     ) -> None:
         """Take over what need not be fetched; then the rest is wanted."""
-        gained_bytes = await self._without_fetching.fill(package, digest, store, folders)
+        fill = self._without_fetching.fill
+        gained_bytes = await fill(package, digest, store, finished, taken_over)
         self._reused_bytes[package.package_id] += gained_bytes
         if self._is_going_on and self._begun.get(package.package_id) is package:
             self._want(package)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial as partial_of
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -78,7 +79,12 @@ class WithoutFetching:
         self._opening = asyncio.Lock()
 
     async def fill(
-        self, package: PackageDownload, digest: str, store: Store, folders: Sequence[Path]
+        self,
+        package: PackageDownload,
+        digest: str,
+        store: Store,
+        older: Sequence[Path],
+        taken_over: Sequence[Path] = (),
     ) -> int:
         """Take over all blocks that can be had so; the package was begun, and is not fetched yet.
 
@@ -86,7 +92,8 @@ class WithoutFetching:
             package: The package.
             digest: SHA-256 of its manifest document, hex.
             store: Where it is filled.
-            folders: Have older versions of it, the best first.
+            older: Folders with older versions of it, the best first.
+            taken_over: More of them, whose blocks were taken over already; the best of all.
 
         Returns:
             How many bytes that were.
@@ -94,14 +101,14 @@ class WithoutFetching:
         Raises:
             StorageError: The disk of the package failed.
         """
-        manifest, partial = package.manifest, package.partial
-        old: OldFiles = OldFolders(folders)
+        partial = package.partial
         before_bytes = partial.missing_bytes()
-        in_place = await in_thread(old.in_place, manifest)
-        await in_thread(seed_from, partial, in_place)
+        if older:
+            places = await in_thread(OldFolders(older).in_place, package.manifest)
+            await in_thread(seed_from, partial, places)
         kept_bytes = before_bytes - partial.missing_bytes()
         if partial.missing():
-            await self._patch(package, digest, store, old, in_place)
+            await self._patch(package, digest, store, OldFolders([*taken_over, *older]))
         gained_bytes = before_bytes - partial.missing_bytes()
         package.count_all()
         if gained_bytes:
@@ -110,14 +117,9 @@ class WithoutFetching:
         return gained_bytes
 
     async def _patch(
-        self,
-        package: PackageDownload,
-        digest: str,
-        store: Store,
-        old: OldFiles,
-        in_place: list[Path | None],
+        self, package: PackageDownload, digest: str, store: Store, old: OldFiles
     ) -> None:
-        manifest = package.manifest
+        manifest, partial = package.manifest, package.partial
         listed = await self._find(package.package_id, manifest, digest)
         if listed is None:
             return
@@ -128,14 +130,21 @@ class WithoutFetching:
         try:
             async with self._opening:  # it is emptied when it is opened first
                 space = await in_thread(lambda: store.patch_space)
-            fetched = await self._fetched(package, listed, usable, space)
-            made = await in_thread(self._made, package, usable, fetched, space)
+            patches = await self._fetched(package, listed, usable, space)
         except StorageError as error:
             logger.warning("package %s: no patch is used: %s", package.package_id, error.message)
             return
-        places = [made.get(number, place) for number, place in enumerate(in_place)]
-        await in_thread(seed_from, package.partial, places)
-        await in_thread(package.partial.sync)
+        places = await in_thread(old.in_place, manifest)
+        for each in usable:
+            if not each.patch.length_bytes:
+                places[each.patch.file] = each.old
+        if patches:
+            room_bytes = space.free_bytes - self._reserve.of(space.disk_bytes)
+            apply_all = partial_of(_apply_all, package, usable, patches, space, room_bytes)
+            for number, path in (await in_thread(apply_all)).items():
+                places[number] = path
+        await in_thread(seed_from, partial, places)
+        await in_thread(partial.sync)
         await in_thread(_forget, space, manifest.package_id)
 
     async def _fetched(
@@ -155,42 +164,49 @@ class WithoutFetching:
             await in_thread(space.take_over, content, document)
         return await self._fetch(package.package_id, content, document, space.store)
 
-    def _made(
-        self,
-        package: PackageDownload,
-        usable: Sequence[_Usable],
-        patches: Path | None,
-        space: PatchSpace,
-    ) -> dict[int, Path]:
-        """Where each file is that an old one or a patch gives, by its number; in a thread."""
-        manifest = package.manifest
-        made = {each.patch.file: each.old for each in usable if not each.patch.length_bytes}
-        found: dict[int, Path] = {number: path for number, path in made.items() if path}
-        if patches is None:
-            return found
-        todo = [each for each in usable if each.patch.length_bytes]
-        needed_bytes = sum(manifest.files[each.patch.file].length_bytes for each in todo)
-        if not self._has_room(space, needed_bytes):
-            logger.warning(
-                "package %s: no patch is used: there is no room for %d bytes",
-                *(package.package_id, needed_bytes),
-            )
-            return found
-        for each in todo:
-            file = manifest.files[each.patch.file]
-            try:
-                data = _apply(each, patches, file.length_bytes)
-            except (PatchError, OSError) as error:
-                logger.warning(
-                    "package %s: no patch for %s: %s", package.package_id, file.path, error
-                )
-            else:
-                path = space.write(manifest.package_id, each.patch.file, data)
-                found[each.patch.file] = path
-        return found
 
-    def _has_room(self, space: PatchSpace, needed_bytes: int) -> bool:
-        return needed_bytes + self._reserve.of(space.disk_bytes) <= space.free_bytes
+def _apply_all(
+    package: PackageDownload,
+    usable: Sequence[_Usable],
+    patches: Path,
+    space: PatchSpace,
+    room_bytes: int,
+) -> dict[int, Path]:
+    """Apply patches, one after the other, to bound the memory.
+
+    A file that has an object of its own is written at once. One that shares blocks with others
+    waits in the space, until its blocks can be put together.
+
+    Returns:
+        Where each file waits, by its number.
+
+    Raises:
+        StorageError: The disk of the package failed.
+    """
+    manifest = package.manifest
+    waiting: dict[int, Path] = {}
+    for each in usable:
+        file = manifest.files[each.patch.file]
+        if not each.patch.length_bytes:
+            continue
+        try:
+            data = _apply(each, patches, file.length_bytes)
+        except (PatchError, OSError) as error:
+            logger.warning("package %s: no patch for %s: %s", package.package_id, file.path, error)
+            continue
+        if manifest.objects[file.object].length_bytes == file.length_bytes:
+            package.partial.write_run(file.object, 0, memoryview(data))
+            continue
+        room_bytes -= len(data)
+        try:
+            if room_bytes < 0:
+                raise StorageError("there is no room for it", path=patches)
+            waiting[each.patch.file] = space.write(manifest.package_id, each.patch.file, data)
+        except StorageError as error:
+            logger.warning(
+                "package %s: no patch for %s: %s", package.package_id, file.path, error.message
+            )
+    return waiting
 
 
 def _apply(usable: _Usable, patches: Path, new_bytes: int) -> bytes:
