@@ -293,3 +293,13 @@ def test_a_first_fetch_asks_for_no_patches(site: Site) -> None:
     site.patches.write_bytes(b"this would be told in the log")
     fetched = site.fetch()
     assert (fetched.bytes_fetched, fetched.bytes_reused) == (NEW_BYTES, 0)
+
+
+def test_a_space_for_patches_that_cannot_be_used_costs_bytes(site: Site) -> None:
+    """Fault: something else lies where patches are to be kept. dlcore fetches the blocks."""
+    state = site.root / ".to.dlcore"
+    state.mkdir(mode=0o700)
+    (state / "patches").write_bytes(b"no folder")
+    fetched = site.fetch()
+    assert read_back(site.to) == NEW
+    assert fetched.bytes_fetched > 30 * BLOCK

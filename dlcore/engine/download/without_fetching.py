@@ -131,7 +131,7 @@ class WithoutFetching:
             async with self._opening:  # it is emptied when it is opened first
                 space = await in_thread(lambda: store.patch_space)
             patches = await self._fetched(package, listed, usable, space)
-        except StorageError as error:
+        except DlcoreError as error:  # whatever it is, the package can be fetched
             logger.warning("package %s: no patch is used: %s", package.package_id, error.message)
             return
         places = await in_thread(old.in_place, manifest)
