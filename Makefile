@@ -6,7 +6,7 @@ NEEDS := Python 3.11+ and a Python package index, and for the native core (optio
 	Python's headers and a C compiler; on Debian: apt-get install python3-venv python3-dev gcc
 NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
 
-.PHONY: demo test test-portable test-windows wheels docs reference check check-format check-lint check-types check-cython check-docs fuzz torture mutants bench bench-net bench-faults bench-habits bench-downloads clean
+.PHONY: demo test test-portable test-windows wheels docs reference check check-format check-lint check-types check-cython check-docs fuzz torture mutants bench bench-net bench-faults bench-habits bench-downloads bench-difference clean
 .DEFAULT_GOAL := demo
 
 # An editable installation is not compiled, as others are: the first run would have to. An extension
@@ -98,6 +98,9 @@ bench-habits: $(VENV)/ready  ## Which habits of downloaders dlcore and others se
 
 bench-downloads: $(VENV)/ready  ## Who ends ten downloads right, and in what time; writes docs/rivals.md
 	$(RUN) -m bench.downloads --write docs/rivals.md
+
+bench-difference: $(VENV)/ready  ## What a new version of a package costs who has the old one
+	$(RUN) -m bench.difference
 
 clean:
 	rm -rf build $(VENV) dist *.egg-info dlcore_ext/*.so dlcore_ext/*.pyd

@@ -111,6 +111,7 @@ if TYPE_CHECKING:
     from dlcore.engine.events import Event as Event
     from dlcore.engine.events import FetchEnded as FetchEnded
     from dlcore.engine.events import PackageFailed as PackageFailed
+    from dlcore.engine.events import PackagePatched as PackagePatched
     from dlcore.engine.events import PackageProgress as PackageProgress
     from dlcore.engine.events import PackageReady as PackageReady
     from dlcore.engine.events import PackageRepublished as PackageRepublished
@@ -269,9 +270,10 @@ _PUBLIC = {
     "engine.events": (
         "BlockRejected DigestFromServer DownloadRetried EndpointAwaited EndpointBusy "
         "EndpointDropped EndpointNote EndpointProgress EndpointRenewed Event FetchEnded "
-        "PackageFailed PackageProgress PackageReady PackageRepublished PackageStarted Progress "
-        "RangeFailed RestartRequested RunBegan RunEnded RunSimulated RunStep StepEnded "
-        "StepInterrupted StepRepeated StepSkipped StepStarted StepWaiting TrafficChanged "
+        "PackageFailed PackagePatched PackageProgress PackageReady PackageRepublished "
+        "PackageStarted Progress RangeFailed RestartRequested RunBegan RunEnded RunSimulated "
+        "RunStep StepEnded StepInterrupted StepRepeated StepSkipped StepStarted StepWaiting "
+        "TrafficChanged "
         "WaitingForNetwork encode:encode_event"
     ),
     "engine.fetching.fetch": "fetch",

@@ -296,6 +296,7 @@ class Client:
                 folder,
                 tell=self.bus.emit,
                 policy=self._patience,
+                patch_digests=self.catalogs.patch_digests,
             )
         return self._library
 
@@ -420,6 +421,7 @@ class Client:
                 reserve=self.reserve,
                 max_stalls=max_stalls(self._timeout_s),
                 windows=self._pool.windows,
+                find_patches=library.patch_list,
             )
             self._traffic.attach(downloads)
             downloads.set_retry(retry_rule(Variables(), self._retry_time_s))

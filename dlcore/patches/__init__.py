@@ -22,6 +22,7 @@ from dlcore.patches.document import (
     decode_patch_list,
     encode_patch_list,
     fits,
+    name_of,
 )
 from dlcore.patches.policy import DEFAULT_POLICY, PatchPolicy
 
@@ -40,6 +41,7 @@ __all__ = [
     "encode_patch_list",
     "fits",
     "make",
+    "name_of",
     "pairs",
     "worth_keeping",
 ]

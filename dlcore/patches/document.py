@@ -105,8 +105,8 @@ class PatchList(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tr
 
 
 def name_of(number: int) -> str:
-    """The path of a patch in `PatchList.content`; in the order of the numbers."""
-    return f"{number:06}"
+    """The path of a patch in `PatchList.content`: one that no package has, in order."""
+    return f"dlcore-patches/{number:06}"
 
 
 def decode_patch_list(data: bytes, *, source: str) -> PatchList:

@@ -63,11 +63,11 @@ def open_old_versions(
 
 def _open(named: str, target: Site, options: PublishOptions, policy: PublishPolicy) -> OldVersion:
     folder = Path(named)
-    if long_path(folder).is_dir():
+    if named and long_path(folder).is_dir():
         return _of_folder(folder, options, policy)
     if not _VERSION.fullmatch(named):
         raise ConfigError(
-            f"{named} is neither a version nor a folder",
+            f"'{named}' is neither a version nor a folder",
             remedy="Name a version of the package at the site (see dlcore list SITE --earlier), or"
             " the folder that it was published from.",
         )

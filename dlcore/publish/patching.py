@@ -129,16 +129,20 @@ class MadePatches:
             if pair.is_same:
                 sha256 = sha256_of(new, self._policy.span_bytes)
                 return pair, OldFile(pair.old.path, new.length_bytes, sha256), b""
-            data = old.read(pair.old)
+            data, new_data = old.read(pair.old), read_file(new)
             found = OldFile(pair.old.path, len(data), hashlib.sha256(data).digest())
-            return pair, found, make(data, read_file(new), self._patches)
+            if data == new_data:  # which the manifests could not tell
+                return pair, found, b""
+            return pair, found, make(data, new_data, self._patches)
 
         workers = min(self._policy.patch_workers, os.cpu_count() or 1)
         for pair, found, patch in map_ahead(work, todo, workers):
+            advance(self._manifest.files[pair.file].length_bytes)
+            if not patch and found and found.path == self._manifest.files[pair.file].path:
+                continue  # clients look there anyway
             start = self._waiting.seek(0, os.SEEK_END)
             self._waiting.write(patch)
             yield _Made(pair, found, start, len(patch))
-            advance(self._manifest.files[pair.file].length_bytes)
 
     def _list(self, kept: Sequence[Sequence[_Made]]) -> None:
         """Decide which patch goes into which object: those of one old version are together."""
@@ -186,6 +190,11 @@ class MadePatches:
             self._waiting.seek(each.start)
             parts.append(self._waiting.read(each.length_bytes))
         return b"".join(parts)
+
+    @property
+    def documents(self) -> dict[str, bytes]:
+        """The document of the list, by the SHA-256 of the manifest."""
+        return {self.listed.manifest: encode_patch_list(self.listed)}
 
     def write(self, target: Destination) -> None:
         """Store the objects that are missing or damaged, then the list.

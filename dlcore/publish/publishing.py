@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -207,7 +208,8 @@ def publish_to(
             return outcomes
 
         outcomes = write(advance)
-        while not watch.change_unless_pruned(catalog.change, change):  # some may be gone
+        signed = partial(catalog.change, patch_lists=patches.documents if old_versions else {})
+        while not watch.change_unless_pruned(signed, change):  # what was present may be gone
             again = write(lambda _: None)
             outcomes |= {name: each for name, each in again.items() if each is not Outcome.PRESENT}
         log.info("%s version %d is published as manifest %s", options.package_id, version, digest)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
+from types import MappingProxyType
 
 from dlcore.errors import ConfigError
 from dlcore.manifest import decode_catalog, encode_catalog
 from dlcore.model import CATALOG_KEY, TIMESTAMP_KEY, Catalog
 from dlcore.publish.destination import Destination
 from dlcore.trust import Role, metadata_key, signed_catalog_key
+from dlcore.trust.patch_lists import PatchTargets
 from dlcore.trust.signing import Signing, Versions
 
 log = logging.getLogger("dlcore.publish")
@@ -56,7 +58,11 @@ def sign_first(target: Destination, root: bytes, signing: Signing) -> None:
 
 
 def write_signed(
-    target: Destination, signing: Signing, catalog: bytes, versions: Versions
+    target: Destination,
+    signing: Signing,
+    catalog: bytes,
+    versions: Versions,
+    patch_lists: PatchTargets = MappingProxyType({}),
 ) -> bytes:
     """Write the signed documents of a catalog, apart from the timestamp.
 
@@ -65,6 +71,7 @@ def write_signed(
         signing: Signs them.
         catalog: The catalog document.
         versions: Of the documents that are there; each version is used once.
+        patch_lists: The patch lists that are signed with it.
 
     Returns:
         The timestamp; once it is written, readers see all of it.
@@ -72,7 +79,10 @@ def write_signed(
     key = signed_catalog_key(hashlib.sha256(catalog).hexdigest())
     target.write(key, [memoryview(catalog)], len(catalog))
     version, targets = _write_next(
-        target, "targets", versions.targets, lambda version: signing.targets(catalog, version)
+        target,
+        "targets",
+        versions.targets,
+        lambda version: signing.targets(catalog, version, patch_lists),
     )
     return write_snapshot(target, signing, targets, versions._replace(targets=version))
 

@@ -14,10 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dlcore.errors import ConfigError
+from dlcore.manifest import decode_catalog
 from dlcore.model import CATALOG_KEY, TIMESTAMP_KEY
 from dlcore.publish.destination import Change, Destination
 from dlcore.publish.signed_documents import write_signed, write_snapshot
+from dlcore.publish.site_catalog import NO_LISTS, PatchLists
 from dlcore.trust import Memory, Role, Verification, metadata_key
+from dlcore.trust.patch_lists import PatchTargets, next_patch_targets, patch_targets
 from dlcore.trust.roots import Root as Root
 from dlcore.trust.roots import RootChange, next_root
 from dlcore.trust.signing import Signing, Versions, is_signed
@@ -67,16 +70,20 @@ class SignedSite:
         assert verified.catalog is not None
         return verified.catalog
 
-    def change(self, change: Change) -> None:
+    def change(self, change: Change, patch_lists: PatchLists = NO_LISTS) -> None:
         """Replace the catalog and sign it, then put a copy in the place of the unsigned one."""
 
         def sign(_: bytes | None) -> bytes | None:
             verified = self.verify()
-            catalog = change(verified.catalog)
-            if catalog is None:
+            assert verified.catalog is not None
+            changed = change(verified.catalog)
+            catalog = verified.catalog if changed is None else changed
+            earlier = patch_targets(verified.targets)
+            listed = next_patch_targets(earlier, patch_lists, self._manifests(catalog))
+            if changed is None and all(listed[each] == earlier.get(each) for each in listed):
                 return None
             signing = self._signing(verified.root)
-            return write_signed(self._target, signing, catalog, _versions(verified))
+            return write_signed(self._target, signing, catalog, _versions(verified), listed)
 
         self._target.change(TIMESTAMP_KEY, sign)
         self._copy_catalog()
@@ -96,7 +103,8 @@ class SignedSite:
             signing = self._signing(verified.root)
             assert verified.catalog is not None
             if signing.is_due("targets", verified.targets.expires):
-                return write_signed(self._target, signing, verified.catalog, _versions(verified))
+                versions, listed = _versions(verified), patch_targets(verified.targets)
+                return write_signed(self._target, signing, verified.catalog, versions, listed)
             version, meta = verified.timestamp.version + 1, verified.timestamp.snapshot_meta
             if signing.is_due("snapshot", verified.snapshot.expires):
                 targets, versions = verified.evidence.targets, _versions(verified)
@@ -131,16 +139,18 @@ class SignedSite:
             if catalog is not None:
                 known = version_of(current or b"")
                 versions, signed = Versions(known, known, known), catalog
+                listed: PatchTargets = {}
             else:
                 verified = self._verified_below(old)
                 if all(is_signed(new, role, d) for role, d in _documents(verified).items()):
                     return None
                 assert verified.catalog is not None
                 versions, signed = _versions(verified), verified.catalog
+                listed = patch_targets(verified.targets)
             signing.check("targets", "snapshot", "timestamp")
             if not both:
                 self._create_root(new, document)
-            return write_signed(self._target, signing, signed, versions)
+            return write_signed(self._target, signing, signed, versions, listed)
 
         self._target.change(TIMESTAMP_KEY, sign)
         self._create_root(new, document)
@@ -185,6 +195,10 @@ class SignedSite:
                 remedy="Look at it (dlcore trust show), then rotate again if it is still needed.",
             )
         return verified
+
+    def _manifests(self, catalog: bytes) -> set[str]:
+        source = f"{self._target.name}/{CATALOG_KEY}"
+        return {each.manifest for each in decode_catalog(catalog, source=source).packages.values()}
 
     def _signing(self, *roots: Root) -> Signing:
         return Signing(roots, self._keys.signers, self._now())

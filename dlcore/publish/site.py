@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -25,6 +26,7 @@ from dlcore.model import (
     object_key,
     patch_list_key,
 )
+from dlcore.patches import MAX_PATCH_LIST_BYTES
 from dlcore.publish.destination import Site
 from dlcore.publish.documents import read_document as read_document
 from dlcore.publish.objects import distinct_objects, read_objects
@@ -101,16 +103,31 @@ def verify_site(
         TransferError: The site failed.
     """
     site = open_site(where, ca_file=ca_file)
-    signed = _signed_catalog(site, trust_root) if trust_root else None
+    signed = _signed(site, trust_root) if trust_root else None
     return SiteCheck(site, progress or (lambda *_: None), DEFAULT_POLICY, signed=signed).run()
 
 
-def _signed_catalog(site: Site, trust_root: Path) -> bytes | None:
+class Signed(NamedTuple):
+    """What the signatures of a site prove.
+
+    Attributes:
+        catalog: The catalog document.
+        patch_lists: The SHA-256 of each patch list, by that of its manifest.
+    """
+
+    catalog: bytes
+    patch_lists: Mapping[str, str]
+
+
+def _signed(site: Site, trust_root: Path) -> Signed:
     require("trust")
     from dlcore.publish.signatures import verify_signatures
+    from dlcore.trust import encode_evidence, patch_digests_in
     from dlcore.trust.pinned_root import read_root
 
-    return verify_signatures(site, read_root(trust_root)).catalog
+    verified = verify_signatures(site, read_root(trust_root))
+    assert verified.catalog is not None
+    return Signed(verified.catalog, patch_digests_in(encode_evidence(verified.evidence)))
 
 
 class SiteCheck:
@@ -120,7 +137,7 @@ class SiteCheck:
         site: Where to read.
         progress: As of `verify_site`.
         policy: Limits and sizes.
-        signed: The catalog that the signatures prove; None if they are not asked for.
+        signed: What the signatures prove; None if they are not asked for.
     """
 
     def __init__(
@@ -129,7 +146,7 @@ class SiteCheck:
         progress: Callable[[int, int], None],
         policy: PublishPolicy,
         *,
-        signed: bytes | None = None,
+        signed: Signed | None = None,
     ) -> None:
         self._site = site
         self._signed = signed
@@ -159,10 +176,10 @@ class SiteCheck:
 
     def _packages(self) -> dict[str, CatalogEntry]:
         document = read_catalog(self._site)
-        if self._signed is not None and document != self._signed:
+        if self._signed is not None and document != self._signed.catalog:
             message = "it is not the catalog that was signed"
             self._faults.append(SiteFault(CATALOG_KEY, Wrong.MISMATCH, message=message))
-            document = self._signed
+            document = self._signed.catalog
         try:
             return decode_catalog(document, source=f"{self._site.name}/{CATALOG_KEY}").packages
         except ManifestError as error:
@@ -186,12 +203,22 @@ class SiteCheck:
             return
         key = patch_list_key(entry.manifest)
         self._needed.add(key)
+        if self._signed and not self._is_signed(key, entry.manifest):
+            message = "it is not the patch list that was signed; clients do not use it"
+            self._faults.append(
+                SiteFault(key, Wrong.MISMATCH, manifest.package_id, message=message)
+            )
         if isinstance(listed, UnusableList):
             fault = SiteFault(key, Wrong.MALFORMED, manifest.package_id, message=listed.why)
             self._faults.append(fault)
             self._knows_what_is_needed = False
         else:
             self._check_objects(listed.content)
+
+    def _is_signed(self, key: str, manifest: str) -> bool:
+        assert self._signed is not None
+        document = read_document(self._site, key, MAX_PATCH_LIST_BYTES) or b""
+        return digest_of(document) == self._signed.patch_lists.get(manifest)
 
     def _check_objects(self, manifest: Manifest) -> None:
         objects = distinct_objects(manifest)

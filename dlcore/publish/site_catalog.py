@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from types import MappingProxyType
+from typing import Final, Protocol, TypeAlias
 
 from dlcore.errors import ConfigError
 from dlcore.extras import require
 from dlcore.model import CATALOG_KEY, TIMESTAMP_KEY
 from dlcore.publish.destination import Change, Destination
+
+PatchLists: TypeAlias = Mapping[str, bytes]
+"""Documents of patch lists, by the SHA-256 of the manifests that they lead to."""
+
+NO_LISTS: Final[PatchLists] = MappingProxyType({})
 
 
 class SiteCatalog(Protocol):
@@ -19,8 +25,13 @@ class SiteCatalog(Protocol):
         """The document; None if there is none yet."""
         ...
 
-    def change(self, change: Change) -> None:
-        """Replace it atomically, as `Destination.change`."""
+    def change(self, change: Change, patch_lists: PatchLists = NO_LISTS) -> None:
+        """Replace it atomically, as `Destination.change`.
+
+        Args:
+            change: As there.
+            patch_lists: What was written, to be signed with the catalog where that is signed.
+        """
         ...
 
 
@@ -49,8 +60,8 @@ class UnsignedCatalog:
             )
         return self._target.read_whole(CATALOG_KEY)
 
-    def change(self, change: Change) -> None:
-        """Replace it atomically, as `Destination.change`."""
+    def change(self, change: Change, patch_lists: PatchLists = NO_LISTS) -> None:
+        """Replace it atomically; see `SiteCatalog.change`."""
         self._target.change(CATALOG_KEY, change)
 
 

@@ -28,6 +28,20 @@ logger = logging.getLogger(__name__)
 LENT = "lent"  # an empty file: the folder was handed out, and programs may have left files in it
 
 
+def finished_versions(files: Files, folder: Path, package_id: str) -> list[str]:
+    """The keys of a package's finished versions, the latest first.
+
+    Raises:
+        OSError: The disk failed.
+    """
+    found = []
+    for key in files.names(folder):
+        version = key.removeprefix(f"{package_id}.").partition("-")[0]
+        if key.startswith(f"{package_id}.") and version.isascii() and version.isdigit():
+            found.append((int(version), key))
+    return [key for _, key in sorted(found, reverse=True)]
+
+
 class FinishedPackages:
     """The folders below ``packages/``, each named by its package's key.
 
@@ -49,6 +63,22 @@ class FinishedPackages:
         self._sharing = sharing
         self._proofs = Proofs(files)
         self._proving: dict[str, threading.Lock] = {}
+
+    def contents_of(self, package_id: str, *, but: str = "") -> list[Path]:
+        """The content folders of a package's finished versions, the latest first.
+
+        Nothing of them is proven: who reads there compares what is read.
+
+        Args:
+            package_id: The package.
+            but: SHA-256 of the manifest of a version to leave out, hex.
+
+        Raises:
+            OSError: The disk failed.
+        """
+        left_out = f"-{but[:16].lower()}" if but else "\0"
+        found = finished_versions(self._files, self._folder, package_id)
+        return [self._folder / key / CONTENT for key in found if not key.endswith(left_out)]
 
     def note(self, key: str, found: Inventory) -> None:
         """A package that this process verified was finished: believe it until it is changed."""

@@ -85,6 +85,11 @@ class Partial:
         self._journal_bytes = 0
         self._broken = False
 
+    @property
+    def folder(self) -> Path:
+        """Where it is filled."""
+        return self._folder
+
     def begin(self) -> None:
         """Find out what is on disk already. Called once, by the store."""
         with self._translated("begin"):

@@ -19,7 +19,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from dlcore.disk.faults import translated
 from dlcore.disk.ownership import check_way
 from dlcore.disk.private_folder import PrivateFolder
 from dlcore.disk.system import allocated_bytes
@@ -39,8 +38,10 @@ from dlcore.store.inventory import Inventory
 from dlcore.store.lock import StateLock
 from dlcore.store.manifest_file import MANIFEST, manifest_in, read_manifest
 from dlcore.store.partial import CONTENT, Partial
+from dlcore.store.patch_space import PatchSpace
 from dlcore.store.removal import Removal
 from dlcore.store.room import Reserve, Space, check_room
+from dlcore.store.state_directory import make_state_folder, translated_in
 from dlcore.store.tree import ensure_folder
 from dlcore.store.verify import Bad, verify_tree
 
@@ -93,6 +94,7 @@ class Store:
             self._finished.forget,
             lambda: {key for key, each in [*self._begun.items()] if not each.closed},
         )
+        self._patches: PatchSpace | None = None
 
     @classmethod
     def open(cls, state: Path, *, wait_s: float = 0.0) -> Self:
@@ -109,7 +111,7 @@ class Store:
         """
         state = rooted(state)
         anywhere = Files()
-        with _translated(anywhere, "open the state directory", state):
+        with translated_in(anywhere, "open the state directory", state):
             check_way(state)
             make_state_folder(anywhere, state)
             lock = StateLock(state, wait_s)
@@ -157,6 +159,8 @@ class Store:
                 stack.callback(self._cache.close)
             for partial in self._begun.values():
                 stack.callback(partial.close)
+            if self._patches:
+                stack.callback(self._patches.store.close)
 
     def use_cache(self, limit: CacheLimit | None = None, seeds: Sequence[Path] = ()) -> None:
         """Let packages take over from each other what they have in common. After `open`.
@@ -453,6 +457,30 @@ class Store:
         if self._cache and key not in self._kept_apart:
             self._cache.share(key, manifest)
 
+    def contents_of(self, package_id: str, *, but: str = "") -> list[Path]:
+        """The content folders of finished versions: `FinishedPackages.contents_of`.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        with self._translated("look for older versions"):
+            return self._finished.contents_of(package_id, but=but)
+
+    @property
+    def patch_space(self) -> PatchSpace:
+        """Where patches, and what is made with them, wait until they are taken over.
+
+        Raises:
+            StorageError: The directory cannot be used.
+        """
+        if self._patches is None:
+            folder = self._state / "patches"
+            space = PatchSpace(self._files, folder, Store(folder, self._files))
+            with self._translated("make a folder for patches"):
+                space.prepare()
+            self._patches = space
+        return self._patches
+
     def _keep_manifest(self, key: str, manifest_digest: str, document: bytes) -> None:
         folder = self._partials / key
         ensure_folder(self._files, folder)
@@ -461,21 +489,4 @@ class Store:
         self._files.sync_folder(self._partials)
 
     def _translated(self, doing: str) -> AbstractContextManager[None]:
-        return _translated(self._files, doing, self._state)
-
-
-def make_state_folder(files: Files, state: Path) -> None:
-    """Make the state directory and its parents, durably.
-
-    Raises:
-        OSError: The disk refused.
-    """
-    if files.status(state) is not None:
-        return
-    make_state_folder(files, state.parent)
-    files.make_folder(state)
-    files.sync_folder(state.parent)
-
-
-def _translated(files: Files, doing: str, folder: Path) -> AbstractContextManager[None]:
-    return translated(doing, folder, lambda: files.free_bytes(folder), lambda: 0)
+        return translated_in(self._files, doing, self._state)

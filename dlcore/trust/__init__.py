@@ -12,6 +12,7 @@ from __future__ import annotations
 from dlcore.trust.evidence import Evidence, decode_evidence, encode_evidence
 from dlcore.trust.layout import ROLES, Role, metadata_key, signed_catalog_key
 from dlcore.trust.memory import Memory
+from dlcore.trust.patch_lists import patch_digests_in
 from dlcore.trust.pinned_root import check_root
 from dlcore.trust.policy import DAY_S, DEFAULT_LIFETIMES, DEFAULT_POLICY, Lifetimes, TrustPolicy
 from dlcore.trust.proof import prove
@@ -33,6 +34,7 @@ __all__ = [
     "decode_evidence",
     "encode_evidence",
     "metadata_key",
+    "patch_digests_in",
     "prove",
     "signed_catalog_key",
 ]

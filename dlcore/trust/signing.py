@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from securesystemslib.signer import CryptoSigner
@@ -24,8 +25,9 @@ from tuf.api.metadata import (
 from tuf.api.serialization.json import JSONSerializer
 
 from dlcore.errors import ConfigError
-from dlcore.model import CATALOG_KEY
+from dlcore.model import CATALOG_KEY, patch_list_key
 from dlcore.trust.layout import Role
+from dlcore.trust.patch_lists import PatchTargets
 from dlcore.trust.roots import lifetimes_of
 
 _HASHES = ["sha256"]
@@ -93,17 +95,19 @@ class Signing:
         needed: tuple[Role, ...] = ("targets", "snapshot") if role == "targets" else (role,)
         return expires - self._now < half and self.suffices(*needed)
 
-    def targets(self, catalog: bytes, version: int) -> bytes:
-        """The document that names the catalog.
+    def targets(
+        self, catalog: bytes, version: int, patch_lists: PatchTargets = MappingProxyType({})
+    ) -> bytes:
+        """The document that names the catalog, and patch lists.
 
         Raises:
             ConfigError: The keys at hand do not suffice; as all methods.
         """
         file = TargetFile.from_data(CATALOG_KEY, catalog, _HASHES)
         expires = self._expires(self._lifetimes.targets)
-        return self._signed(
-            "targets", Targets(version, expires=expires, targets={CATALOG_KEY: file})
-        )
+        listed = {patch_list_key(digest): each for digest, each in patch_lists.items()}
+        targets = {CATALOG_KEY: file, **listed}
+        return self._signed("targets", Targets(version, expires=expires, targets=targets))
 
     def snapshot(self, targets: bytes, targets_version: int, version: int) -> bytes:
         """The document that names the targets."""

@@ -51,6 +51,7 @@ def sources(root: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
             version=version,
             destination=str(root / str(version)),
             block_bytes=BLOCK_BYTES,
+            patch_from=[str(root / "v1")] if version == 2 else [],
         )
     return older, newer
 

@@ -25,6 +25,7 @@ from dlcore.manifest import (
     read_any,
 )
 from dlcore.model import Manifest
+from dlcore.patches import PatchError, apply, decode_patch_list, encode_patch_list
 from dlcore.redaction import redact
 from dlcore.store import journal
 from dlcore.tasksequence import (
@@ -58,6 +59,7 @@ PACKAGE_ID = "ABC00012"
 ROOT = f"/SMS_DP_SMSPKG$/{PACKAGE_ID}"
 MANIFEST_DIGEST = bytes(range(32))
 BLOCK_COUNT = 20
+PATCHED = bytes(range(256)) * 40
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
@@ -74,6 +76,17 @@ def native_manifest(data: bytes) -> None:
 def catalog(data: bytes) -> None:
     parsed = decode_catalog(data, source=SOURCE)
     assert decode_catalog(encode_catalog(parsed), source=SOURCE) == parsed
+
+
+@target(ManifestError)
+def patch_list(data: bytes) -> None:
+    listed = decode_patch_list(data, source=SOURCE)
+    assert decode_patch_list(encode_patch_list(listed), source=SOURCE) == listed
+
+
+@target(PatchError)
+def patch(data: bytes) -> None:
+    assert len(apply(PATCHED, data, len(PATCHED))) == len(PATCHED)
 
 
 @target(ManifestError)

@@ -45,6 +45,15 @@ class ReadCatalog(NamedTuple):
     sha256: str
     evidence: bytes = b""
 
+    @property
+    def patch_digests(self) -> dict[str, str] | None:
+        """The SHA-256 of each signed patch list, by that of its manifest; None: all is unsigned."""
+        if not self.evidence:
+            return None
+        from dlcore.trust import patch_digests_in
+
+        return patch_digests_in(self.evidence)
+
 
 async def read_catalog(
     *,

@@ -70,6 +70,11 @@ class Catalogs:
         """
         return (await self._use_any()).catalog
 
+    @property
+    def patch_digests(self) -> dict[str, str] | None:
+        """`ReadCatalog.patch_digests` of the catalog that is used; only after `used`."""
+        return self._used.patch_digests if self._used else None
+
     async def current(self) -> Catalog:
         """Read the current catalog, whichever one the client uses.
 

@@ -24,9 +24,11 @@ from dlcore.engine.download.fetcher import RequestFetcher
 from dlcore.engine.download.figures import EndpointFigures, figures_of
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.packages import Locate, Packages, Retry
+from dlcore.engine.download.patch_names import WithPatches, with_patches
 from dlcore.engine.download.reporter import Reporter
 from dlcore.engine.download.tasks import Tasks
 from dlcore.engine.download.verifier import Verifier
+from dlcore.engine.download.without_fetching import FindPatches, no_patches
 from dlcore.engine.events import PackageProgress, Progress
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.model import Manifest
@@ -54,6 +56,7 @@ class Downloads:
         max_stalls: How often in a row an endpoint may stall before it is dropped.
         make_scheduler: Makes what decides which bytes each connection fetches.
         windows: The receive windows of the endpoints, for background mode.
+        find_patches: Asks endpoints for the patch list of a package.
 
     Attributes:
         meter: Counts the bytes.
@@ -71,6 +74,7 @@ class Downloads:
         max_stalls: int = Policy().max_stalls,
         make_scheduler: MakeScheduler = DeadlineScheduler,
         windows: Windows | None = None,
+        find_patches: FindPatches = no_patches,
     ) -> None:
         self.meter = Meter()
         self._endpoints = tuple(endpoints)
@@ -99,6 +103,7 @@ class Downloads:
             self._tasks,
             reserve or Reserve(),
             rng.random,
+            find_patches,
         )
         begun = self._packages.begun
         self._decisions = Decisions(begun, self._endpoint_log, self._packages, bus)
@@ -129,7 +134,12 @@ class Downloads:
     # What is wanted
 
     async def begin(
-        self, package_id: str, manifest: Manifest, document: bytes, store: Store
+        self,
+        package_id: str,
+        manifest: Manifest,
+        document: bytes,
+        store: Store,
+        older: Sequence[Path] = (),
     ) -> None:
         """Start a package's download, or go on with what an earlier run left. Idempotent.
 
@@ -138,18 +148,21 @@ class Downloads:
             manifest: What it consists of.
             document: The manifest's bytes.
             store: Where it is written.
+            older: Folders with older versions of it, the best first, besides those in the store.
+                The caller has taken over their blocks; patches are applied to their files.
 
         Raises:
             StorageError: The store cannot be used, or there is no room.
         """
-        await self._packages.begin(package_id, manifest, document, store)
+        await self._packages.begin(package_id, manifest, document, store, older)
 
     def order(
         self, needed: Sequence[str], maybe_needed: Sequence[str], awaited: Container[str] = ()
     ) -> None:
         """Set the deadline order (`Scheduler.order`); takes effect with the next request."""
         if not self._packages.failure:
-            self._decisions.apply(self._scheduler.order(needed, maybe_needed, awaited))
+            named = [*with_patches(needed)], [*with_patches(maybe_needed)]
+            self._decisions.apply(self._scheduler.order(*named, WithPatches(awaited)))
             self._connections.refill()
 
     def set_cap(self, cap_bytes_per_s: float) -> None:
@@ -261,7 +274,8 @@ class Downloads:
 
     def progress(self) -> Progress:
         """How far the download is now."""
-        packages, now_s = self._packages.begun, self._now_s()
+        begun, now_s = self._packages.begun, self._now_s()
+        packages = {name: each for name, each in begun.items() if not each.is_hint}
         return Progress(
             sum(package.verified_bytes for package in packages.values()),
             sum(package.manifest.content_bytes for package in packages.values()),

@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias
 
 from dlcore.engine.download.caps import BandwidthCaps
 from dlcore.engine.download.meter import Meter
+from dlcore.engine.download.patch_names import package_of
 from dlcore.schedule import Request
 
 Received: TypeAlias = Callable[[Request, int, float], None]
@@ -68,7 +69,7 @@ class RequestFlow:
         if self._answered:
             self._answered(request.endpoint, now_s - self._asked_s, now_s)
             self._answered = None
-        self._meter.received(request.package, request.endpoint, count, now_s)
+        self._meter.received(package_of(request.package), request.endpoint, count, now_s)
         self._received(request, count, now_s)
         wait_s = self._caps.spend(request.endpoint, count, now_s)
         self._resume_at_s = now_s + wait_s

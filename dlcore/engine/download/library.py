@@ -9,7 +9,8 @@ objects, all endpoints are asked at once, and a slow or busy one delays no other
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from dlcore import manifest as documents
@@ -27,11 +28,14 @@ from dlcore.errors import (
     TransferError,
 )
 from dlcore.long_path import long_path, shown
-from dlcore.model import Catalog, CatalogEntry, Manifest, manifest_key
+from dlcore.model import Catalog, CatalogEntry, Manifest, manifest_key, patch_list_key
+from dlcore.patches import MAX_PATCH_LIST_BYTES, PatchList, decode_patch_list, fits
 from dlcore.spelling import IDS, hint
 from dlcore.store import Store
 from dlcore.transfer import Endpoint, Placement
 from dlcore.waiting import in_thread
+
+_log = logging.getLogger(__name__)
 
 UNREACHABLE = frozenset({Fault.CONNECT, Fault.STALL})
 """The faults of an endpoint that does not answer at all."""
@@ -46,6 +50,9 @@ class Library:
         store: Asked first for the manifests of packages that it holds, if there is one.
         folder: Where manifests may lie beside the catalog, to be asked before any endpoint.
         tell: Hears of endpoints that ask for time.
+        policy: How patiently they are asked.
+        patch_digests: The SHA-256 of each patch list that may be used, by that of its manifest;
+            None: any, as nothing is signed.
     """
 
     def __init__(
@@ -57,8 +64,10 @@ class Library:
         *,
         tell: Callable[[Event], None] = lambda _: None,
         policy: InquiryPolicy | None = None,
+        patch_digests: Mapping[str, str] | None = None,
     ) -> None:
         self.catalog = catalog
+        self._patch_digests = patch_digests
         self._endpoints = tuple(endpoints)
         self._store = store
         self._folder = long_path(folder) if folder else None
@@ -100,6 +109,55 @@ class Library:
             _check_entry(entry, package_id, manifest, len(document))
             self._manifests[package_id] = (manifest, document)
         return self._manifests[package_id]
+
+    async def patch_list(
+        self, package_id: str, manifest: Manifest, digest: str
+    ) -> PatchList | None:
+        """The patch list of a version, if there is one that can be used: it is only a hint.
+
+        Args:
+            package_id: What the package is called here, for the log.
+            manifest: The version's.
+            digest: SHA-256 of the manifest document, hex.
+        """
+        key = patch_list_key(digest)
+        if self._patch_digests is not None and digest not in self._patch_digests:
+            return None  # what nobody has signed is not used
+        try:
+            document = await self._read_patch_list(digest)
+            listed = decode_patch_list(document, source=key)
+        except NoAnswerError:
+            return None
+        except ManifestError as error:
+            _log.warning("package %s: its patches are not used: %s", package_id, error.message)
+            return None
+        if not fits(listed, manifest, digest):
+            _log.warning("package %s: its patches are of another version", package_id)
+            return None
+        return listed
+
+    async def _read_patch_list(self, digest: str) -> bytes:
+        """The document from the first place that has the right one."""
+        key = patch_list_key(digest)
+        if self._folder:
+            document = await in_thread(read_if_there, self._folder / key, MAX_PATCH_LIST_BYTES)
+            if document is not None and self._is_vouched_for(digest, document):
+                return document
+
+        async def read(endpoint: Endpoint) -> bytes:
+            document = await endpoint.read_document(key, MAX_PATCH_LIST_BYTES)
+            if not self._is_vouched_for(digest, document):
+                message = "the patch list is not the one that was signed"
+                raise TransferError(message, fault=Fault.CORRUPT, endpoint=endpoint.name)
+            return document
+
+        length_bytes = MAX_PATCH_LIST_BYTES
+        return await self._asking.ask_any(self._endpoints, read, length_bytes=length_bytes)
+
+    def _is_vouched_for(self, digest: str, document: bytes) -> bool:
+        if self._patch_digests is None:
+            return True
+        return documents.digest_of(document) == self._patch_digests[digest]
 
     async def locate(
         self,

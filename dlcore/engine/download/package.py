@@ -35,10 +35,17 @@ class PackageDownload:
         package_id: Its id.
         manifest: What it consists of.
         partial: Where it is written.
+        is_hint: Whether it is only to save fetching something else.
+
+    Attributes:
+        is_hint: The same.
     """
 
-    def __init__(self, package_id: str, manifest: Manifest, partial: Partial) -> None:
+    def __init__(
+        self, package_id: str, manifest: Manifest, partial: Partial, *, is_hint: bool = False
+    ) -> None:
         self.package_id = package_id
+        self.is_hint = is_hint
         self.manifest = manifest
         self.partial = partial
         self._counted = bytearray(partial.have)
@@ -125,6 +132,12 @@ class PackageDownload:
             start, end = self.manifest.range_span(block)
             self._verified_bytes += end - start
         return True
+
+    def count_all(self) -> None:
+        """Blocks were taken over that no request has brought."""
+        self._counted[:] = self.partial.have
+        self._verified_bytes = self.manifest.content_bytes - self.partial.missing_bytes()
+        self._has_unsynced = True
 
     def undo(self, object_index: ObjectIndex) -> None:
         """No block of the object counts any more."""

@@ -9,18 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.package import PackageDownload
+from dlcore.engine.download.patch_names import package_of, patches_of
 from dlcore.engine.download.retry import Retry as Retry
 from dlcore.engine.download.tasks import Tasks
+from dlcore.engine.download.without_fetching import FindPatches, WithoutFetching, no_patches
 from dlcore.engine.events import DownloadRetried, PackageFailed, PackageReady, PackageStarted
 from dlcore.engine.listeners.bus import EventBus
-from dlcore.errors import DlcoreError, IntegrityError, TransferError, UnexpectedContentError
+from dlcore.errors import (
+    ContentNotFoundError,
+    DlcoreError,
+    IntegrityError,
+    TransferError,
+    UnexpectedContentError,
+)
 from dlcore.long_path import plain_path
+from dlcore.manifest import digest_of
 from dlcore.model import Manifest, ObjectIndex
 from dlcore.schedule import Events, PackageExhausted, Scheduler
 from dlcore.store import Reserve, Store
@@ -48,6 +57,7 @@ class Packages:
         tasks: Runs what takes time.
         reserve: Free space that is left on the disk of each store.
         random: Returns a number in ``[0, 1)``; spreads the retries of many clients.
+        find_patches: Asks endpoints for the patch list of a package.
     """
 
     def __init__(
@@ -59,6 +69,7 @@ class Packages:
         tasks: Tasks,
         reserve: Reserve,
         random: Callable[[], float],
+        find_patches: FindPatches = no_patches,
     ) -> None:
         self._reserve = reserve
         self._random = random
@@ -74,6 +85,9 @@ class Packages:
         self._described: dict[str, tuple[Manifest, bytes, Store]] = {}
         self._reused_bytes: dict[str, int] = {}
         self._failure: BaseException | None = None
+        self._without_fetching = WithoutFetching(
+            find_patches, self._fetch_patches, bus.emit, reserve
+        )
         self._is_closed = False
         self._beginning = asyncio.Lock()
         self._proving = asyncio.Lock()
@@ -132,9 +146,16 @@ class Packages:
     # The life of a package
 
     async def begin(
-        self, package_id: str, manifest: Manifest, document: bytes, store: Store
+        self,
+        package_id: str,
+        manifest: Manifest,
+        document: bytes,
+        store: Store,
+        older: Sequence[Path] = (),
     ) -> None:
         """Start a package's download, or go on with what an earlier run left. Idempotent.
+
+        Arguments as of `Downloads.begin`.
 
         Raises:
             StorageError: The state directory cannot be used, or there is no room.
@@ -145,17 +166,22 @@ class Packages:
             package = self._begun.get(package_id)
             is_under_way = package is not None and not package.has_failed
             if package_id not in self._finished and not is_under_way:
-                await self._begin(package_id, manifest, document, store)
+                await self._begin(package_id, manifest, document, store, older)
 
     async def _begin(
-        self, package_id: str, manifest: Manifest, document: bytes, store: Store
+        self,
+        package_id: str,
+        manifest: Manifest,
+        document: bytes,
+        store: Store,
+        older: Sequence[Path],
     ) -> None:
         self._described[package_id] = manifest, document, store
-        finished = await in_thread(store.prove, manifest, document)
-        if finished:
-            self._finished[package_id] = finished
+        proven = await in_thread(store.prove, manifest, document)
+        if proven:
+            self._finished[package_id] = proven
             self._note_reused(package_id, manifest.content_bytes)
-            self._bus.emit(PackageReady(package_id, str(plain_path(finished))))
+            self._bus.emit(PackageReady(package_id, str(plain_path(proven))))
             return
         await in_thread(store.make_room, manifest, document, self._reserve)
         await in_thread(store.check_room, manifest, document, self._reserve)
@@ -167,8 +193,52 @@ class Packages:
         self._note_reused(package_id, partial.reused_bytes)
         logger.info("package %s: %d bytes", package_id, manifest.content_bytes)
         self._bus.emit(PackageStarted(package_id, manifest.content_bytes, partial.reused_bytes))
-        self._apply(self._scheduler.want(package_id, manifest, partial.have))
+        digest = digest_of(document)
+        finished = await in_thread(store.contents_of, manifest.package_id, but=digest)
+        if (older or finished) and partial.missing():
+            self._tasks.spawn(self._fill(package, digest, store, finished, older))
+        else:
+            self._want(package)
+
+    async def _fill(
+        self,
+        package: PackageDownload,
+        digest: str,
+        store: Store,
+        finished: Sequence[Path],
+        taken_over: Sequence[Path],
+    ) -> None:
+        """Take over what need not be fetched; then the rest is wanted."""
+        fill = self._without_fetching.fill
+        gained_bytes = await fill(package, digest, store, finished, taken_over)
+        self._reused_bytes[package.package_id] += gained_bytes
+        if self._is_going_on and self._begun.get(package.package_id) is package:
+            self._want(package)
+
+    def _want(self, package: PackageDownload) -> None:
+        wanted = package.package_id, package.manifest, package.partial.have
+        self._apply(self._scheduler.want(*wanted))
         self._tasks.spawn(self._search(package))
+
+    async def _fetch_patches(
+        self, package_id: str, manifest: Manifest, document: bytes, store: Store
+    ) -> Path | None:
+        """Fetch patches as a package of their own; None if they cannot be had."""
+        finished = await in_thread(store.prove, manifest, document)
+        if finished:
+            return finished
+        partial = await in_thread(store.begin, manifest, document)
+        name = patches_of(package_id)
+        package = self._begun[name] = PackageDownload(name, manifest, partial, is_hint=True)
+        try:
+            self._want(package)
+            return await package.path()
+        except DlcoreError as error:
+            logger.warning("%s: not to be had: %s", name, error.message)
+            return None
+        finally:
+            self._drop(name)
+            partial.close()
 
     def _note_reused(self, package_id: str, reused_bytes: int) -> None:
         """A package that is begun again reuses what was fetched since; that does not count."""
@@ -237,7 +307,9 @@ class Packages:
         attempt, failing_s = package.begin_attempt(self._now_s())
         wait_s = self._retry.wait_s(attempt, failing_s, self._random())
         # What every endpoint serves wrong will not be right a moment later.
-        if wait_s is not None and not isinstance(error, IntegrityError):
+        is_final = isinstance(error, IntegrityError)
+        is_final = is_final or (package.is_hint and isinstance(error, ContentNotFoundError))
+        if wait_s is not None and not is_final:
             self._tell_retry(package, attempt, wait_s, failing_s)
             self._tasks.spawn(self._try_again(package, wait_s))
             return
@@ -249,9 +321,14 @@ class Packages:
         try:
             path = await package.finish()
         except UnexpectedContentError as error:
+            if package.is_hint:
+                package.fail(error)
+                return
             self._bus.emit(PackageFailed(package.package_id, error.message))
             self._drop(package.package_id)
             package.fail(error)
+            return
+        if package.is_hint:
             return
         self._finished[package.package_id] = path
         logger.info("package %s is ready", package.package_id)
@@ -273,7 +350,7 @@ class Packages:
         self, package: PackageDownload, attempt: int, wait_s: float, failing_s: float
     ) -> None:
         logger.warning("package %s: no endpoint is left for it", package.package_id)
-        retry, name = self._retry, package.package_id
+        retry, name = self._retry, package_of(package.package_id)
         left_s = retry.left_s(failing_s)
         self._bus.emit(DownloadRetried(name, attempt, retry.count, wait_s, left_s))
 
@@ -285,8 +362,9 @@ class Packages:
         await self._search(package)
 
     async def _give_up(self, package: PackageDownload, error: DlcoreError) -> None:
-        logger.error("package %s failed: %s", package.package_id, error.message)
-        self._bus.emit(PackageFailed(package.package_id, error.message))
+        if not package.is_hint:
+            logger.error("package %s failed: %s", package.package_id, error.message)
+            self._bus.emit(PackageFailed(package.package_id, error.message))
         await package.give_up(error)
 
     def fail_all(self, error: BaseException) -> None:

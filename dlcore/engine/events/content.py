@@ -31,6 +31,21 @@ class PackageReady(Event, frozen=True):
     path: str
 
 
+class PackagePatched(Event, frozen=True):
+    """Content of a package was taken from older versions; only the rest is fetched.
+
+    Attributes:
+        package: Its id.
+        kept_bytes: Verified bytes that older files have as they are.
+        patched_bytes: Verified bytes that were made of older files, by patches or under other
+            names.
+    """
+
+    package: str
+    kept_bytes: int
+    patched_bytes: int
+
+
 class PackageFailed(Event, frozen=True):
     """A package could not be completed; what was verified of it stays on disk.
 

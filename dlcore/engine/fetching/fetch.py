@@ -116,7 +116,13 @@ async def fetch(
         count = stack.enter_context(ending_told(bus))
         begun = await prepare(FetchItem(str(what), sha256, checksum, name), call, bus, stack)
         count.joint = joint = JointDownload(
-            {begun.name: begun.sources}, bus, retry, cap_bytes_per_s, access.timeout_s, seeds
+            {begun.name: begun.sources},
+            bus,
+            retry,
+            cap_bytes_per_s,
+            access.timeout_s,
+            seeds,
+            begun.patch_digests,
         )
         stack.push_async_callback(joint.aclose)
         with removed_if_empty([begun.goal.path.parent]):

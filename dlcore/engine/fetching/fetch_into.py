@@ -173,10 +173,12 @@ class _Fetching:
 
     async def fill(self, store: Store, look: Look) -> None:
         """Complete the package; what is there is taken over first."""
+        older = []
         if look.standing is Standing.REPAIRABLE:
             await in_thread(_take_over, store, self._package, self._source)
+            older.append(self._source)
         try:
-            await self._joint.fill(self._name, self._package, store)
+            await self._joint.fill(self._name, self._package, store, older)
         except IntegrityError:
             self._is_wrong = True
             raise

@@ -128,7 +128,8 @@ async def fetch_many(
         if short:
             short.end()
         sources = placing.sources(wanted, stack)
-        joint = JointDownload(sources, bus, retry, cap_bytes_per_s, access.timeout_s, seeds)
+        limits = cap_bytes_per_s, access.timeout_s
+        joint = JointDownload(sources, bus, retry, *limits, seeds, placing.patch_digests)
         count.joint = joint
         stack.push_async_callback(joint.aclose)
         fetched = partial(_fetched, placing, joint, wait_s)

@@ -17,11 +17,13 @@ from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.download.library import Library
 from dlcore.engine.download.packages import Found, Retry
+from dlcore.engine.download.patch_names import package_of
 from dlcore.engine.fetching.sources import Source
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.time_limit import max_stalls
 from dlcore.errors import DlcoreError, TransferError
 from dlcore.model import Catalog, Manifest
+from dlcore.patches import PatchList
 from dlcore.store import Seeds, Store
 from dlcore.transfer import Placement
 
@@ -57,6 +59,7 @@ class JointDownload:
         cap_bytes_per_s: Read at most this much from all endpoints together; 0.0 for no cap.
         timeout_s: How long an endpoint may bring nothing; None for the usual time.
         seeds: Folders whose files are taken over, if they are right.
+        patch_digests: The only patch lists that may be used; None: any, as nothing is signed.
     """
 
     def __init__(
@@ -67,10 +70,17 @@ class JointDownload:
         cap_bytes_per_s: float = 0.0,
         timeout_s: float | None = None,
         seeds: Sequence[Path] = (),
+        patch_digests: Mapping[str, str] | None = None,
     ) -> None:
         self._seeds = Seeds(seeds) if seeds else None
         self._libraries = {
-            name: Library(Catalog(1, {}), [endpoint for endpoint, _ in own], None, tell=bus.emit)
+            name: Library(
+                Catalog(1, {}),
+                [endpoint for endpoint, _ in own],
+                None,
+                tell=bus.emit,
+                patch_digests=patch_digests,
+            )
             for name, own in wanted.items()
         }
         self._names = {name: {endpoint.name for endpoint, _ in own} for name, own in wanted.items()}
@@ -82,8 +92,16 @@ class JointDownload:
         self._downloads: Downloads | None = None
         self._is_closed = False
 
-    async def fill(self, name: str, package: Package, store: Store) -> None:
+    async def fill(
+        self, name: str, package: Package, store: Store, older: Sequence[Path] = ()
+    ) -> None:
         """Complete a package in a store.
+
+        Args:
+            name: What the package is called here.
+            package: The package.
+            store: Where it is filled.
+            older: Folders that have older versions of it.
 
         Raises:
             ExhaustedError: No endpoint is left to serve some of its blocks.
@@ -94,7 +112,7 @@ class JointDownload:
         if self._seeds:
             store.use_seeds(self._seeds)
         try:
-            await downloads.begin(name, *package, store)
+            await downloads.begin(name, *package, store, older)
             await downloads.path(name)
         except BaseException as error:
             if downloads.has_failed or not isinstance(error, DlcoreError):
@@ -160,14 +178,19 @@ class JointDownload:
                 self._bus,
                 random.Random(),  # noqa: S311  # spreads waits
                 max_stalls=self._max_stalls,
+                find_patches=self._find_patches,
             )
             self._downloads.set_retry(self._retry)
             self._downloads.set_cap(self._cap_bytes_per_s)
             self._downloads.order(names, (), frozenset(names))
         return self._downloads
 
-    async def _locate(self, name: str, manifest: Manifest, found: Found) -> None:
+    async def _find_patches(self, name: str, manifest: Manifest, digest: str) -> PatchList | None:
+        return await self._libraries[name].patch_list(name, manifest, digest)
+
+    async def _locate(self, called: str, manifest: Manifest, found: Found) -> None:
+        name = package_of(called)
         for endpoint in self._terms:
             if endpoint not in self._names[name]:
                 found(endpoint, None)
-        await self._libraries[name].locate(name, manifest, found)
+        await self._libraries[name].locate(called, manifest, found)

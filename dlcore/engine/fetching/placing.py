@@ -92,6 +92,11 @@ class Placing:
         self._places: dict[FetchItem, Path] = {}
         self._turns = asyncio.Semaphore(MAX_ASKED_AT_ONCE)
 
+    @property
+    def patch_digests(self) -> dict[str, str] | None:
+        """The only patch lists that may be used, if the catalog is signed."""
+        return self._site.patch_digests
+
     async def place(self, item: FetchItem) -> None:
         """Find out what an item is, or fetch it if it is short; an error is noted."""
         try:

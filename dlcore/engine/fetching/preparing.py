@@ -46,6 +46,7 @@ class Prepared(NamedTuple):
         name: What it is called.
         sources: Where it comes from.
         selection: Which of its files are fetched; None for all.
+        patch_digests: The only patch lists that may be used, if these are signed.
     """
 
     goal: Target
@@ -53,6 +54,7 @@ class Prepared(NamedTuple):
     name: str
     sources: Sequence[Source]
     selection: Selection | None
+    patch_digests: dict[str, str] | None
 
 
 async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitStack) -> Prepared:
@@ -96,7 +98,7 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
     )
     name = found.manifest.package_id if found.urls is None else goal.path.name
     name = name_of_selection(name) if selection else name
-    return Prepared(goal, package, name, sources, selection)
+    return Prepared(goal, package, name, sources, selection, site.patch_digests)
 
 
 def _check_name(wanted: Wanted) -> None:

@@ -78,6 +78,7 @@ class Site:
         self._servers = servers or NamedServers(access, named.endpoints)
         self._sources: list[Source] = []
         self._reading: asyncio.Task[Library] | None = None
+        self._patch_digests: dict[str, str] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -101,6 +102,11 @@ class Site:
                 self._named.endpoints, self._access, self._stack, self._servers
             )
         return self._sources
+
+    @property
+    def patch_digests(self) -> dict[str, str] | None:
+        """`ReadCatalog.patch_digests`; None too if the catalog was not read."""
+        return self._patch_digests
 
     async def library(self) -> Library:
         """What its catalog says of each package.
@@ -133,6 +139,7 @@ class Site:
             tell=self._tell,
             policy=self._policy,
         )
+        self._patch_digests = read.patch_digests
         beside = named.catalog.parent if named.catalog else None
         return Library(read.catalog, endpoints, None, beside, tell=self._tell, policy=self._policy)
 

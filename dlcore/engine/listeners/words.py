@@ -21,6 +21,9 @@ def describe(event: events.Event) -> str:
         case events.PackageStarted(package, content_bytes, reused_bytes):
             kept = f", {amount(reused_bytes)} of it on disk" if reused_bytes else ""
             return f"{package}: fetching {amount(content_bytes)}{kept}"
+        case events.PackagePatched(package, kept_bytes, patched_bytes):
+            made = f"{amount(kept_bytes)} as they are, {amount(patched_bytes)} patched"
+            return f"{package}: taken from older versions: {made}"
         case events.PackageReady(package):
             return f"{package}: ready"
         case events.PackageFailed(package, message):

@@ -1,0 +1,258 @@
+"""What of a package can be had without fetching it: from old files as they are, and by patches.
+
+This comes before the first request for the package's own blocks, so that nothing is fetched that a
+patch is about to give. What is left afterwards is fetched as ever. Patches themselves are fetched
+like a package: in deadline order, verified block by block, and kept if they are broken off.
+
+Guarantees: a block counts only if it matched the manifest, by the call that takes blocks from the
+network. A patch that is missing, wrong, or finds no room is a hint lost: the log says so, and its
+blocks are fetched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial as partial_of
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from dlcore.engine.download.package import PackageDownload
+from dlcore.engine.events import PackagePatched
+from dlcore.errors import DlcoreError, StorageError
+from dlcore.extras import is_installed
+from dlcore.model import Manifest
+from dlcore.patches import OldFile, Patch, PatchError, PatchList, apply, name_of
+from dlcore.store import Reserve, Store
+from dlcore.store.old_files import OldFiles, OldFolders, read_old_file
+from dlcore.store.patch_space import PatchSpace
+from dlcore.store.seeding import take_over
+from dlcore.waiting import in_thread
+
+FindPatches: TypeAlias = Callable[[str, Manifest, str], Awaitable[PatchList | None]]
+"""Asks endpoints for the patch list of a package: its id here, its manifest, and the SHA-256 of the
+manifest's document in hex. None if there is none that can be used."""
+
+FetchPatches: TypeAlias = Callable[[str, Manifest, bytes, Store], Awaitable[Path | None]]
+"""Fetches patches as a package of their own; None if they cannot be had."""
+
+logger = logging.getLogger(__name__)
+
+
+async def no_patches(_package_id: str, _manifest: Manifest, _digest: str) -> PatchList | None:
+    """Finds none."""
+    return None
+
+
+class _Usable(NamedTuple):
+    """A patch whose old file is on this machine."""
+
+    number: int
+    patch: Patch
+    old: Path | None
+
+
+class WithoutFetching:
+    """Fills packages with what need not be fetched. For one event loop.
+
+    Args:
+        find: Asks for patch lists.
+        fetch: Fetches patches.
+        tell: Hears what came of it.
+        reserve: Free space that is left on the disk.
+    """
+
+    def __init__(
+        self,
+        find: FindPatches,
+        fetch: FetchPatches,
+        tell: Callable[[PackagePatched], None],
+        reserve: Reserve,
+    ) -> None:
+        self._find = find
+        self._fetch = fetch
+        self._tell = tell
+        self._reserve = reserve
+        self._opening = asyncio.Lock()
+
+    async def fill(
+        self,
+        package: PackageDownload,
+        digest: str,
+        store: Store,
+        older: Sequence[Path],
+        taken_over: Sequence[Path] = (),
+    ) -> int:
+        """Take over all blocks that can be had so; the package was begun, and is not fetched yet.
+
+        Args:
+            package: The package.
+            digest: SHA-256 of its manifest document, hex.
+            store: Where it is filled.
+            older: Folders with older versions of it, the best first.
+            taken_over: More of them, whose blocks were taken over already; the best of all.
+
+        Returns:
+            How many bytes that were.
+
+        Raises:
+            StorageError: The disk of the package failed.
+        """
+        partial = package.partial
+        before_bytes = partial.missing_bytes()
+        if older:
+            places = await in_thread(OldFolders(older).in_place, package.manifest)
+            await in_thread(take_over, partial, places)
+        kept_bytes = before_bytes - partial.missing_bytes()
+        if partial.missing():
+            await self._patch(package, digest, store, OldFolders([*taken_over, *older]))
+        gained_bytes = before_bytes - partial.missing_bytes()
+        package.count_all()
+        if gained_bytes:
+            patched_bytes = gained_bytes - kept_bytes
+            self._tell(PackagePatched(package.package_id, kept_bytes, patched_bytes))
+        return gained_bytes
+
+    async def _patch(
+        self, package: PackageDownload, digest: str, store: Store, old: OldFiles
+    ) -> None:
+        manifest, partial = package.manifest, package.partial
+        listed = await self._find(package.package_id, manifest, digest)
+        if listed is None:
+            return
+        missing = await in_thread(_files_missing, package)
+        usable = await in_thread(_usable, listed, old, missing)
+        if not usable:
+            return
+        try:
+            async with self._opening:  # it is emptied when it is opened first
+                space = await in_thread(lambda: store.patch_space)
+            patches = await self._fetched(package, listed, usable, space)
+        except DlcoreError as error:  # whatever it is, the package can be fetched
+            logger.warning("package %s: no patch is used: %s", package.package_id, error.message)
+            return
+        places = await in_thread(old.in_place, manifest)
+        for each in usable:
+            if not each.patch.length_bytes:
+                places[each.patch.file] = each.old
+        if patches:
+            room_bytes = space.free_bytes - self._reserve.of(space.disk_bytes)
+            apply_all = partial_of(_apply_all, package, usable, patches, space, room_bytes)
+            for number, path in (await in_thread(apply_all)).items():
+                places[number] = path
+        await in_thread(take_over, partial, places)
+        await in_thread(partial.sync)
+        await in_thread(_forget, space, manifest.package_id)
+
+    async def _fetched(
+        self,
+        package: PackageDownload,
+        listed: PatchList,
+        usable: Sequence[_Usable],
+        space: PatchSpace,
+    ) -> Path | None:
+        """The folder with the patches; None if they cannot be had."""
+        objects = {each.patch.object for each in usable if each.patch.length_bytes}
+        content = listed.selected(objects)
+        if not objects or content.content_bytes >= package.partial.missing_bytes():
+            return None
+        document = msgspec.json.encode(content)
+        if await in_thread(space.store.prove, content, document) is None:
+            await in_thread(space.take_over, content, document)
+        return await self._fetch(package.package_id, content, document, space.store)
+
+
+def _apply_all(
+    package: PackageDownload,
+    usable: Sequence[_Usable],
+    patches: Path,
+    space: PatchSpace,
+    room_bytes: int,
+) -> dict[int, Path]:
+    """Apply patches, one after the other, to bound the memory.
+
+    A file that has an object of its own is written at once. One that shares blocks with others
+    waits in the space, until its blocks can be put together.
+
+    Returns:
+        Where each file waits, by its number.
+
+    Raises:
+        StorageError: The disk of the package failed.
+    """
+    manifest = package.manifest
+    waiting: dict[int, Path] = {}
+    for each in usable:
+        file = manifest.files[each.patch.file]
+        if not each.patch.length_bytes:
+            continue
+        try:
+            data = _apply(each, patches, file.length_bytes)
+        except (PatchError, OSError) as error:
+            logger.warning("package %s: no patch for %s: %s", package.package_id, file.path, error)
+            continue
+        if manifest.objects[file.object].length_bytes == file.length_bytes:
+            package.partial.write_run(file.object, 0, memoryview(data))
+            continue
+        room_bytes -= len(data)
+        try:
+            if room_bytes < 0:
+                raise StorageError("there is no room for it", path=patches)
+            waiting[each.patch.file] = space.write(manifest.package_id, each.patch.file, data)
+        except StorageError as error:
+            logger.warning(
+                "package %s: no patch for %s: %s", package.package_id, file.path, error.message
+            )
+    return waiting
+
+
+def _apply(usable: _Usable, patches: Path, new_bytes: int) -> bytes:
+    patch = read_old_file(patches / name_of(usable.number), usable.patch.length_bytes)
+    described = usable.patch.old
+    old = read_old_file(usable.old, described.length_bytes) if usable.old and described else b""
+    return apply(old, patch, new_bytes)
+
+
+def _files_missing(package: PackageDownload) -> set[int]:
+    """Numbers of the files of which a block is missing."""
+    manifest, have = package.manifest, package.partial.have
+    missing = set[int]()
+    for number, file in enumerate(manifest.files):
+        if not file.is_empty:
+            base = manifest.first_blocks[file.object]
+            first = base + file.offset_bytes // manifest.block_bytes
+            last = base + -(-(file.offset_bytes + file.length_bytes) // manifest.block_bytes)
+            if 0 in have[first:last]:
+                missing.add(number)
+    return missing
+
+
+def _usable(listed: PatchList, old: OldFiles, missing: set[int]) -> list[_Usable]:
+    """One patch for each file that is missing, if its old file is here."""
+    can_apply = is_installed("patches")
+    usable: dict[int, _Usable] = {}
+    for number, patch in enumerate(listed.patches):
+        if patch.file not in missing or (patch.length_bytes and not can_apply):
+            continue
+        path = _found(old, patch.old)
+        known = usable.get(patch.file)
+        is_better = known is None or patch.length_bytes < known.patch.length_bytes
+        if is_better and (path or patch.old is None):
+            usable[patch.file] = _Usable(number, patch, path)
+    return list(usable.values())
+
+
+def _found(old: OldFiles, wanted: OldFile | None) -> Path | None:
+    return old.find(wanted.sha256, wanted.length_bytes, wanted.path) if wanted else None
+
+
+def _forget(space: PatchSpace, package_id: str) -> None:
+    """Delete what is not needed any more; what cannot be deleted only takes space."""
+    try:
+        space.forget_made(package_id)
+        space.forget_patches(package_id)
+    except DlcoreError as error:
+        logger.warning("package %s: %s", package_id, error.message)

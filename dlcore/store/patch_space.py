@@ -1,0 +1,135 @@
+"""Where patches, and the files that are made with them, wait until their blocks are taken over.
+
+Layout, below ``patches/`` of the state directory: a store of its own (``packages``, ``partial``,
+``removed``) that holds patches as if they were packages, and ``made/``, the files. The latter is
+emptied when it is opened. Nothing in it is believed: the blocks of what was made are compared with
+the manifest when they are taken over, as those that come over a network.
+
+Guarantees: a patch that was fetched is not fetched again while its package is incomplete, even if
+other patches of the package are wanted later on.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlcore.disk.faults import translated
+from dlcore.model import Manifest
+from dlcore.store.files import Files, delete, write_fully
+from dlcore.store.finished import finished_versions
+from dlcore.store.partial import CONTENT
+from dlcore.store.seeding import seed
+from dlcore.store.tree import ensure_folder
+
+if TYPE_CHECKING:
+    from dlcore.store.store import Store
+
+
+class PatchSpace:
+    """The folder of one state directory. Made by `Store.patch_space`.
+
+    Threads: calls for different packages may overlap.
+
+    Args:
+        files: The disk.
+        folder: The folder.
+        store: The store in it.
+
+    Attributes:
+        store: Holds patches, as packages of their own.
+    """
+
+    def __init__(self, files: Files, folder: Path, store: Store) -> None:
+        self.store = store
+        self._files = files
+        self._folder = folder
+        self._made = folder / "made"
+
+    def prepare(self) -> None:
+        """Make the folders, and delete what an earlier process had made.
+
+        Raises:
+            OSError: The disk failed.
+        """
+        ensure_folder(self._files, self._folder)
+        self.store.prepare()
+        delete(self._files, self._made)
+        ensure_folder(self._files, self._made)
+
+    def take_over(self, manifest: Manifest, document: bytes) -> None:
+        """Keep what was fetched earlier of a package's patches, if others are wanted now.
+
+        Args:
+            manifest: The patches that are wanted now, not finished.
+            document: The manifest's bytes.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        earlier = self._earlier(manifest.package_id)
+        partial = self.store.begin(manifest, document)
+        try:
+            for folder in earlier:
+                if folder != partial.folder:
+                    seed(partial, folder / CONTENT)
+            partial.sync()
+        finally:
+            partial.close()
+        for folder in earlier:
+            if folder != partial.folder:
+                self._delete(folder)
+
+    def write(self, package_id: str, file: int, data: bytes) -> Path:
+        """Write a file that was made.
+
+        Args:
+            package_id: The package that it is of.
+            file: Number of the file in the package's manifest.
+            data: Its bytes.
+
+        Raises:
+            StorageError: The disk failed, or is full.
+        """
+        folder = self._made / package_id
+        path = folder / str(file)
+        with translated("write a patched file", path, lambda: self.free_bytes, lambda: len(data)):
+            ensure_folder(self._files, folder)
+            fd = self._files.open(path, create=True)
+            try:
+                self._files.truncate(fd, 0)
+                write_fully(self._files, fd, memoryview(data), 0)
+            finally:
+                self._files.close(fd)
+        return path
+
+    @property
+    def free_bytes(self) -> int:
+        """Free space on its disk."""
+        return self._files.free_bytes(self._folder)
+
+    @property
+    def disk_bytes(self) -> int:
+        """Size of that disk."""
+        return self._files.disk_bytes(self._folder)
+
+    def forget_made(self, package_id: str) -> None:
+        """Delete the files that were made of a package: their blocks were taken over."""
+        self._delete(self._made / package_id)
+
+    def forget_patches(self, package_id: str) -> None:
+        """Delete the patches of a package: nothing is to be made with them any more."""
+        for folder in self._earlier(package_id):
+            self._delete(folder)
+
+    def _earlier(self, package_id: str) -> list[Path]:
+        folders = [self._folder / "packages", self._folder / "partial"]
+        return [
+            folder / key
+            for folder in folders
+            for key in finished_versions(self._files, folder, package_id)
+        ]
+
+    def _delete(self, path: Path) -> None:
+        with translated("delete", path, lambda: self.free_bytes, lambda: 0):
+            delete(self._files, path)

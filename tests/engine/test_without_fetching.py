@@ -1,0 +1,305 @@
+"""A new version costs its difference: from old files as they are, and by patches; never wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pytest
+
+from dlcore.deployment import CatalogSettings, Deployment
+from dlcore.engine.client import Client
+from dlcore.engine.download import without_fetching
+from dlcore.engine.events import Event, PackagePatched, PackageReady
+from dlcore.engine.fetching.fetch import fetch
+from dlcore.engine.fetching.fetch_into import Fetched
+from dlcore.model import EndpointKind, EndpointSettings, patch_list_key
+from dlcore.patches import PatchList, decode_patch_list, encode_patch_list
+from dlcore.publish import Published, publish
+from dlcore.store.old_files import read_old_file
+from dlcore.store.patch_space import PatchSpace
+from tests.publish.helpers import BLOCK, content, write_tree
+from tests.store.helpers import read_back
+
+ID = "ABC00012"
+LARGE, OTHER = content(60 * BLOCK), content(50 * BLOCK)
+OLD = {
+    "large.dll": LARGE,
+    "moved.dll": OTHER,
+    "same.dll": content(40 * BLOCK),
+    **{f"inf/{n:02}.inf": content(700, n) for n in range(60)},
+}
+NEW = {
+    **{path: data for path, data in OLD.items() if path != "moved.dll"},
+    "large.dll": LARGE[:90_000] + b"new" + LARGE[90_100:],
+    "sub/moved too.dll": OTHER,
+    "inf/07.inf": content(700, 7)[:100] + b"new",
+    "inf/added.inf": b"; comment\n" * 40,
+}
+NEW_BYTES = sum(map(len, NEW.values()))
+FEW = 2_000  # bytes of patches
+
+
+class Site(NamedTuple):
+    """Two versions of a package: the older one delivered, the newer one published."""
+
+    root: Path
+    made: Published
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "site"
+
+    @property
+    def to(self) -> Path:
+        return self.root / "to"
+
+    @property
+    def patches(self) -> Path:
+        return self.folder / patch_list_key(self.made.manifest)
+
+    def names(self) -> list[str]:
+        return sorted(path.name for path in self.root.iterdir())
+
+    def listed(self) -> PatchList:
+        return decode_patch_list(self.patches.read_bytes(), source="site")
+
+    def relist(self, listed: PatchList) -> None:
+        self.patches.write_bytes(encode_patch_list(listed))
+
+    def objects(self) -> list[Path]:
+        return [self.folder / "objects" / item.name for item in self.listed().objects]
+
+    def fetch(self, on_event: Callable[[Event], None] | None = None) -> Fetched:
+        return asyncio.run(
+            fetch(
+                ID,
+                to=self.to,
+                endpoints=[str(self.folder)],
+                catalog=self.folder / "catalog.json",
+                deliveries=self.root / "records",
+                on_event=on_event,
+            )
+        )
+
+    def client(self) -> Client:
+        endpoint = EndpointSettings("site", EndpointKind.FILE, str(self.folder))
+        settings = Deployment(
+            endpoints=(endpoint,), catalog=CatalogSettings(path=str(self.folder / "catalog.json"))
+        )
+        return Client(settings, self.root / "state")
+
+    def publish(self, version: int, *patch_from: str) -> Published:
+        return publish(
+            self.root / f"v{version}",
+            package_id=ID,
+            version=version,
+            destination=str(self.folder),
+            block_bytes=BLOCK,
+            patch_from=patch_from,
+        )
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    write_tree(tmp_path / "v1", OLD)
+    write_tree(tmp_path / "v2", NEW)
+    site = Site(tmp_path, Published("", 0, "", 0, 0, 0, 0, 0))
+    site.publish(1)
+    site.fetch()
+    return site._replace(made=site.publish(2, "1"))
+
+
+def test_an_older_folder_is_patched(site: Site) -> None:
+    heard: list[Event] = []
+    fetched = site.fetch(heard.append)
+    assert read_back(site.to) == NEW
+    assert fetched.bytes_fetched == site.made.patch_bytes < FEW
+    assert fetched.bytes_reused == fetched.content_bytes == NEW_BYTES
+    (told,) = [event for event in heard if isinstance(event, PackagePatched)]
+    assert told.package == ID
+    assert 85 * BLOCK < told.patched_bytes < 95 * BLOCK
+    assert len([event for event in heard if isinstance(event, PackageReady)]) == 1
+    assert site.names() == ["records", "site", "to", "v1", "v2"]
+
+
+async def test_a_client_patches_the_older_version_in_its_state(tmp_path: Path) -> None:
+    write_tree(tmp_path / "v1", OLD)
+    write_tree(tmp_path / "v2", NEW)
+    site = Site(tmp_path, Published("", 0, "", 0, 0, 0, 0, 0))
+    site.publish(1)
+    async with site.client() as client:
+        assert read_back(await client.fetch(ID)) == OLD
+    made = site.publish(2, "1")
+    async with site.client() as client:
+        assert read_back(await client.fetch(ID)) == NEW
+        downloads = (await client.content()).downloads
+        assert downloads.meter.received_bytes == {ID: made.patch_bytes}
+        assert downloads.reused_bytes == NEW_BYTES
+        assert list(downloads.progress().packages) == []
+    space = tmp_path / "state" / "patches"
+    assert [path.name for path in space.glob("*/*")] == []
+
+
+def test_without_a_patch_list_what_is_the_same_is_kept(site: Site) -> None:
+    site.patches.unlink()
+    fetched = site.fetch()
+    assert read_back(site.to) == NEW
+    assert 80 * BLOCK < fetched.bytes_fetched < 125 * BLOCK
+
+
+def lose(path: Path) -> None:
+    path.unlink()
+
+
+def garble(path: Path) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def shorten(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+@pytest.mark.parametrize("harm", [lose, garble, shorten])
+def test_a_patch_object_that_is_not_right_is_a_hint_lost(
+    site: Site, harm: Callable[[Path], None]
+) -> None:
+    """Fault: the patches at a site are missing or altered. dlcore fetches the blocks."""
+    for path in site.objects():
+        harm(path)
+    fetched = site.fetch()
+    assert read_back(site.to) == NEW
+    assert fetched.bytes_fetched > BLOCK
+    assert site.names() == ["records", "site", "to", "v1", "v2"]
+
+
+def crossed(site: Site) -> PatchList:
+    """Each file gets the patch of another one."""
+    listed = site.listed()
+    placed = [(p.object, p.offset_bytes, p.length_bytes) for p in listed.patches if p.length_bytes]
+    longest = max(placed, key=lambda place: place[2])
+    patches = tuple(
+        msgspec.structs.replace(patch, old=msgspec.structs.replace(patch.old, sha256=b"1" * 32))
+        if patch.old and (patch.object, patch.offset_bytes, patch.length_bytes) != longest
+        else patch
+        for patch in listed.patches
+    )
+    return msgspec.structs.replace(listed, patches=patches)
+
+
+def of_another_version(site: Site) -> PatchList:
+    return msgspec.structs.replace(site.listed(), version=7)
+
+
+def same_as_another(site: Site) -> PatchList:
+    """Every file that is missing is said to be the old file of its length with another content."""
+    listed = site.listed()
+    patches = tuple(
+        msgspec.structs.replace(patch, old=msgspec.structs.replace(patch.old, path="same.dll"))
+        if patch.old
+        else patch
+        for patch in listed.patches
+    )
+    return msgspec.structs.replace(listed, patches=patches)
+
+
+@pytest.mark.parametrize("lie", [crossed, of_another_version, same_as_another])
+def test_a_patch_list_that_lies_costs_bytes_and_nothing_else(
+    site: Site, lie: Callable[[Site], PatchList]
+) -> None:
+    """Fault: a patch list names wrong old files, or another version. dlcore fetches the blocks."""
+    site.relist(lie(site))
+    fetched = site.fetch()
+    assert read_back(site.to) == NEW
+    assert fetched.bytes_fetched > BLOCK
+
+
+def test_a_file_altered_after_it_was_looked_at_gives_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: an old file is altered after it was verified. dlcore fetches its blocks."""
+
+    def alter(path: Path, length_bytes: int) -> bytes:
+        data = read_old_file(path, length_bytes)
+        return data if path.parent.name == "dlcore-patches" else bytes(len(data))
+
+    monkeypatch.setattr(without_fetching, "read_old_file", alter)
+    fetched = site.fetch()
+    assert read_back(site.to) == NEW
+    assert fetched.bytes_fetched > 35 * BLOCK
+
+
+def test_an_old_file_that_was_altered_before_is_not_used(site: Site) -> None:
+    """Fault: a file of the delivered older version was altered. dlcore fetches its blocks."""
+    (site.to / "large.dll").write_bytes(LARGE[:50_000] + b"x" + LARGE[50_001:])
+    fetched = site.fetch()
+    assert read_back(site.to) == NEW
+    assert site.made.patch_bytes + 30 * BLOCK < fetched.bytes_fetched < 62 * BLOCK
+
+
+def test_patches_that_were_fetched_are_not_fetched_again(site: Site) -> None:
+    """A call that is broken off while patches are applied goes on with them."""
+
+    async def broken_off() -> None:
+        task = asyncio.ensure_future(
+            fetch(
+                ID,
+                to=site.to,
+                endpoints=[str(site.folder)],
+                catalog=site.folder / "catalog.json",
+                deliveries=site.root / "records",
+            )
+        )
+        state = site.root / ".to.dlcore" / "patches"
+        while not list(state.glob("packages/*")) and not task.done():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(broken_off())
+    assert read_back(site.to) == OLD
+    for path in site.objects():
+        path.unlink()
+    fetched = site.fetch()
+    assert read_back(site.to) == NEW
+    assert fetched.bytes_fetched == 0
+
+
+def test_without_the_library_what_only_moved_is_still_kept(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(without_fetching, "is_installed", lambda _: False)
+    fetched = site.fetch()
+    assert read_back(site.to) == NEW
+    assert 30 * BLOCK < fetched.bytes_fetched < 75 * BLOCK
+
+
+def test_without_room_for_patched_files_blocks_are_fetched(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: the disk has no room for patched files beside the package. dlcore fetches blocks."""
+    monkeypatch.setattr(PatchSpace, "free_bytes", property(lambda _: 0))
+    fetched = site.fetch()
+    assert read_back(site.to) == NEW
+    assert site.made.patch_bytes + BLOCK < fetched.bytes_fetched < 12 * BLOCK
+
+
+def test_a_first_fetch_asks_for_no_patches(site: Site) -> None:
+    shutil.rmtree(site.to)
+    site.patches.write_bytes(b"this would be told in the log")
+    fetched = site.fetch()
+    assert (fetched.bytes_fetched, fetched.bytes_reused) == (NEW_BYTES, 0)
+
+
+def test_a_space_for_patches_that_cannot_be_used_costs_bytes(site: Site) -> None:
+    """Fault: something else lies where patches are to be kept. dlcore fetches the blocks."""
+    state = site.root / ".to.dlcore"
+    state.mkdir(mode=0o700)
+    (state / "patches").write_bytes(b"no folder")
+    fetched = site.fetch()
+    assert read_back(site.to) == NEW
+    assert fetched.bytes_fetched > 30 * BLOCK
