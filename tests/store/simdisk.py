@@ -164,6 +164,14 @@ class SimDisk(Files):
         assert not isinstance(self._find(target), Folder), "a folder is never replaced"
         self._change_name(self._place(source), self._place(target), node)
 
+    def touch(self, path: Path, time_ns: int | None = None) -> None:
+        self._folder(path)
+
+    def link(self, source: Path, target: Path) -> None:
+        node = self._find(source)
+        assert isinstance(node, Inode)
+        self._change_name(None, self._place(target), node)
+
     def remove(self, path: Path) -> None:
         node = self._find(path)
         assert isinstance(node, Inode)
