@@ -317,7 +317,10 @@ class AgentService:
                 content.order(self._order.needed, self._order.maybe_needed)
             await self._wanted.follow(self._order.packages)
             self._set_pace()
-            await self._until_changed()
+            try:
+                await self._until_changed()
+            except DlcoreError as error:  # as the downloads were put away: none is open any more
+                _log.error("%s", error.message)
 
     async def _until_changed(self) -> None:
         """Wait for a change; if there is nothing to do meanwhile, put the downloads away."""
