@@ -37,6 +37,7 @@ from dlcore.engine.content import Content
 from dlcore.engine.events import Event, Progress
 from dlcore.engine.lookahead import Lookahead
 from dlcore.errors import AgentError, DlcoreError, NotFoundError
+from dlcore.native import return_free_memory
 from dlcore.waiting import cancel_and_wait, in_thread
 
 _log = logging.getLogger(__name__)
@@ -332,6 +333,7 @@ class AgentService:
                 async with self._opening:
                     if self._wanted.is_idle and not self._obtained:
                         await self._client.stop_downloads()
+                        await in_thread(return_free_memory)
 
     @property
     def _is_at_work(self) -> bool:
