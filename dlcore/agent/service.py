@@ -37,6 +37,7 @@ from dlcore.engine.content import Content
 from dlcore.engine.events import Event, Progress
 from dlcore.engine.lookahead import Lookahead
 from dlcore.errors import AgentError, DlcoreError, NotFoundError
+from dlcore.native import return_free_memory
 from dlcore.waiting import cancel_and_wait, in_thread
 
 _log = logging.getLogger(__name__)
@@ -317,7 +318,10 @@ class AgentService:
                 content.order(self._order.needed, self._order.maybe_needed)
             await self._wanted.follow(self._order.packages)
             self._set_pace()
-            await self._until_changed()
+            try:
+                await self._until_changed()
+            except DlcoreError as error:  # as the downloads were put away: none is open any more
+                _log.error("%s", error.message)
 
     async def _until_changed(self) -> None:
         """Wait for a change; if there is nothing to do meanwhile, put the downloads away."""
@@ -329,6 +333,7 @@ class AgentService:
                 async with self._opening:
                     if self._wanted.is_idle and not self._obtained:
                         await self._client.stop_downloads()
+                        await in_thread(return_free_memory)
 
     @property
     def _is_at_work(self) -> bool:

@@ -7,13 +7,16 @@ it is tried again. Packages are begun one after the other, the earliest needed f
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 from dlcore.agent.policy import AgentPolicy
 from dlcore.engine.content import Content
 from dlcore.engine.network_wait import is_network_down
-from dlcore.errors import DlcoreError
+from dlcore.errors import DlcoreError, InternalError
 from dlcore.waiting import cancel_and_wait
+
+_log = logging.getLogger(__name__)
 
 
 class WantedPackages:
@@ -79,15 +82,24 @@ class WantedPackages:
                     content = await self._content()
                     await content.begin(package_id)
                 await content.complete(package_id)
-            except DlcoreError as error:
-                self.errors[package_id] = error
-                self._tell(error)
+            except Exception as error:
+                known = _known(error)
+                self.errors[package_id] = known
+                self._tell(known)
             else:
                 self.arrived(package_id)
                 self._tell(None)
                 return
             await asyncio.sleep(delay_s * (1 + self._spread() / 4))
             delay_s = min(2 * delay_s, self._policy.max_retry_s)
+
+
+def _known(error: Exception) -> DlcoreError:
+    """An error as clients are told it; the text of a foreign one is left out."""
+    if isinstance(error, DlcoreError):
+        return error
+    _log.error("a package failed by a fault of dlcore", exc_info=error)
+    return InternalError(f"this is a fault of dlcore: {type(error).__name__}")
 
 
 def is_offline(error: DlcoreError) -> bool:

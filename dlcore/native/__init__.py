@@ -14,7 +14,7 @@ import os
 from dlcore.native.checksum import block_checksums
 from dlcore.native.choice import choose_backend, choose_core, description, load_compiled
 from dlcore.native.interface import CHECKSUM_BYTES, Buffer, Run, Written
-from dlcore.native.memory import aligned_buffer, discard
+from dlcore.native.memory import aligned_buffer, discard, return_free_memory
 from dlcore.native.portable import differing_blocks
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "core_name",
     "describe",
     "discard",
+    "return_free_memory",
     "verify_and_write",
     "verify_blocks",
 ]
