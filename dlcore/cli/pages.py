@@ -18,6 +18,7 @@ PAGES: Final = {
     **{name: name for name in ("precache", "cache", "trust")},
     **{name: name for name in ("pruning", "events", "reports", "doctor", "task-sequences")},
     **{name: name for name in ("agent", "executors", "library", "exit-codes")},
+    "agent-install": "agent-install",
     "errors": "reference/errors",
     "metrics": "reference/metrics",
     **{name: name for name in ("faults", "durability", "protocols", "windows")},

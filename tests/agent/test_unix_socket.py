@@ -251,6 +251,7 @@ def test_another_user_is_refused_and_root_is_not() -> None:
 
         def stranger() -> None:
             with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(10)
                 client.connect(str(state / SOCKET_NAME))
                 client.sendall(b"GET /status HTTP/1.1\r\nHost: agent\r\n\r\n")
                 answer = b""
@@ -261,6 +262,7 @@ def test_another_user_is_refused_and_root_is_not() -> None:
 
         def root() -> None:
             with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(10)
                 client.connect(str(state / SOCKET_NAME))
                 client.sendall(b"GET /status HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
                 assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
