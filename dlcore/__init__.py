@@ -11,6 +11,7 @@ steps                 `Executor`, `Job`, `StepParameters`, `Outcome`, `RestartNo
                       `DetachedPostAction`
 fetch                 `fetch`, `fetch_many`, `FetchItem`, `FetchResult`, `Client.fetch`, `Access`,
                       `WebAccess`, `Retry`, `Terms`, `Fetched`, `SelectionSize`
+ahead of time         `precache`, `content_of_sequence`, `preview_precache`, `Precached`, `Urgency`
 publish and verify    `publish_folder`, `repair_published`, `verify_site`, `verify_tree`,
                       `load_manifest`
 task sequences        `TaskSequence`, `Step`, `Group`, `Variables`, `Plan`

@@ -11,6 +11,7 @@ import asyncio
 import functools
 import queue
 import threading
+import time
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -29,6 +30,7 @@ from dlcore.agent.client import AgentClient as AsyncAgentClient
 from dlcore.agent.interface import AgentEvent, AgentStatus, PackageStatus, Want
 from dlcore.deployment import Check, Deployment, load_deployment
 from dlcore.engine import gather as _gather
+from dlcore.engine import precache as _precache
 from dlcore.engine import run as _run
 from dlcore.engine.client import Client as AsyncClient
 from dlcore.engine.documents.manifests import load_manifest
@@ -36,9 +38,11 @@ from dlcore.engine.events import Event
 from dlcore.engine.fetching import fetch as _fetch
 from dlcore.engine.fetching import fetch_many as _fetch_many
 from dlcore.engine.outcomes import RunOutcome
+from dlcore.engine.precache import Clock, Precached, SequenceContent
 from dlcore.engine.report import Report
 from dlcore.engine.resume import Resume
 from dlcore.engine.session import Session as AsyncSession
+from dlcore.engine.traffic_rules import Rules, Urgency
 from dlcore.publish import publish as publish_folder
 from dlcore.publish import repair as repair_published
 from dlcore.publish import verify_site
@@ -63,13 +67,16 @@ __all__ = [
     "Client",
     "Executor",
     "Session",
+    "content_of_sequence",
     "fetch",
     "fetch_many",
     "load_deployment",
     "load_manifest",
     "load_sequence",
     "plan",
+    "precache",
     "preflight",
+    "preview_precache",
     "publish_folder",
     "repair_published",
     "run_sequence",
@@ -242,6 +249,28 @@ class Client:
     def limit(self, cap_bytes_per_s: float) -> None:
         """Cap what is read from all endpoints together, as `dlcore.Client.limit`."""
         self._loop.call(lambda: self._client.limit(cap_bytes_per_s))
+
+    @property
+    def urgency(self) -> Urgency:
+        """How urgent it is what is fetched, as `dlcore.Client.urgency`."""
+        return self._client.urgency
+
+    @property
+    def rules(self) -> Rules:
+        """How much of the link may be used now, as `dlcore.Client.rules`."""
+        return self._client.rules
+
+    def set_urgency(self, urgency: Urgency) -> None:
+        """Say how urgent it is what is fetched, as `dlcore.Client.set_urgency`."""
+        self._loop.call(lambda: self._client.set_urgency(urgency))
+
+    def pause(self) -> None:
+        """Fetch no content until `resume`, as `dlcore.Client.pause`."""
+        self._loop.call(self._client.pause)
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._loop.call(self._client.resume)
 
     def set_terms(self, endpoint: str, terms: Terms) -> None:
         """Change how an endpoint may be used; raises as `dlcore.Client.set_terms`."""
@@ -437,6 +466,27 @@ def preflight(
 ) -> tuple[Check, ...]:
     """Check every prerequisite of running a sequence on demand, as `dlcore.preflight`."""
     return client._preflight(sequence, _adapted(executor) if executor else None)
+
+
+def content_of_sequence(client: Client, sequence: TaskSequence) -> SequenceContent:
+    """What a sequence may need, as `dlcore.content_of_sequence`."""
+    return client._loop.run(_precache.content_of_sequence(client._client, sequence))
+
+
+def precache(
+    client: Client,
+    wanted: SequenceContent,
+    *,
+    by_s: float | None = None,
+    clock: Clock = time.time,
+) -> Precached:
+    """Fetch what is wanted in the background; returns and raises as `dlcore.precache`."""
+    return client._loop.run(_precache.precache(client._client, wanted, by_s=by_s, clock=clock))
+
+
+def preview_precache(client: Client, wanted: SequenceContent) -> Precached:
+    """Tell what `precache` would fetch, as `dlcore.preview_precache`."""
+    return client._loop.run(_precache.preview_precache(client._client, wanted))
 
 
 def run_sequence(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -28,7 +28,7 @@ from dlcore.waiting import cancel_and_wait, in_thread
 LOOK_EVERY_S: Final = 2.0
 RETRY_EVERY_S: Final = 60.0  # as long as a step waits for the network: a person may plug a cable in
 
-Clock = Callable[[], float]
+Clock: TypeAlias = Callable[[], float]
 
 
 class PrecachedPackage(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,13 +21,16 @@ from dlcore.deployment import (
 from dlcore.engine.events import Event, TrafficChanged
 from dlcore.engine.traffic import ASK_EVERY_S, Traffic
 from dlcore.engine.traffic_rules import Answers, Pace, Rules, Urgency, Wish, rules
+from tests.engine.fakes import FakeEndpoint, opened, package
 from tests.engine.virtual_time import virtually
 from tests.machine.told import ToldMachine
+from tests.store.helpers import BLOCK_BYTES
 
 MONDAY_8 = datetime(2026, 11, 30, 7, 59, 50)  # noqa: DTZ001  # the wall clock has no zone
 SLOW = BandwidthWindow(frozenset(range(5)), 8 * 60, 9 * 60, 10_000)
 NOTHING = BandwidthWindow(frozenset(range(5)), 8 * 60, 9 * 60, 0)
 QUIET = BandwidthWindow(frozenset(range(5)), 8 * 60, 9 * 60, None, background=True)
+LARGE = {"ABC00003": package("ABC00003", {"x": 1000 * BLOCK_BYTES})}
 CONTINUE = BackgroundSettings(WhenScarce.CONTINUE, WhenScarce.CONTINUE)
 
 
@@ -133,6 +137,38 @@ def test_a_window_with_rate_0_pauses_whatever_is_wanted() -> None:
         ]
 
     played(play, NOTHING)
+
+
+def test_what_is_in_flight_changes_its_rate_within_a_second(tmp_path: Path) -> None:
+    """The window begins 10 s after the start: 40 blocks a second before, 4 within it."""
+    before, within = 40 * BLOCK_BYTES, 4 * BLOCK_BYTES
+    window = BandwidthWindow(frozenset({0}), 8 * 60, 9 * 60, within)
+    endpoint = FakeEndpoint("a", LARGE, rate_bytes_per_s=float(before))
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        async with opened(tmp_path, LARGE, [endpoint]) as content:
+            began_s = loop.time()
+            traffic = Traffic(
+                BandwidthSchedule([window]),
+                CONTINUE,
+                ToldMachine(),
+                lambda event: None,
+                float(before),
+                lambda: MONDAY_8 + timedelta(seconds=loop.time() - began_s),
+            )
+            traffic.attach(content.downloads)
+            content.order(list(LARGE))
+            had, rates = 0, list[int]()
+            for _ in range(16):
+                await asyncio.sleep(1)
+                rates.append(endpoint.delivered_bytes - had)
+                had = endpoint.delivered_bytes
+            await traffic.aclose()
+        assert min(rates[1:9]) > 0.8 * before
+        assert max(rates[11:]) < 1.5 * within
+
+    virtually(main())
 
 
 def test_a_window_can_ask_for_background_mode() -> None:
