@@ -47,7 +47,7 @@ def main(*names: str) -> None:
 
 
 def _is_there(load: str) -> bool:
-    program = {"aria2": "aria2c", "aria2-1": "aria2c", "curl": "curl"}.get(load)
+    program = {"aria2": "aria2c", "curl": "curl"}.get(load)
     return program is None or shutil.which(program) is not None
 
 

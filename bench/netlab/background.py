@@ -134,9 +134,6 @@ def _command(place: Place, load: str) -> list[str]:
     if load == "aria2":
         options = ("-x16", "-s16", "-k1M", "--file-allocation=none", "-q")
         return ["aria2c", *options, "-d", str(output), "-o", "got", place.file_url]
-    if load == "aria2-1":
-        one = ("-x1", "-s1", "--file-allocation=none", "-q")
-        return ["aria2c", *one, "-d", str(output), "-o", "got", place.file_url]
     return ["curl", "-sS", "-o", str(output / "got"), place.file_url]
 
 

@@ -105,13 +105,13 @@ class BackgroundPolicy(msgspec.Struct, frozen=True):
         """Where a round trip is the time from a request to its first byte.
 
         That includes the time of the server and of this machine, which differs by more than a short
-        queue. So the target is LEDBAT++'s own, and readers keep to the window's rate exactly, for
-        nothing else bounds it.
+        queue. So the target is longer, though half of LEDBAT++'s at most, and readers keep to the
+        window's rate exactly, for nothing else bounds it.
         """
         return cls(
-            target_share=0.5,
-            min_target_s=0.02,
-            max_target_s=0.06,
+            target_share=0.25,
+            min_target_s=0.01,
+            max_target_s=0.03,
             rate_headroom=1.0,
             assumed_round_trip_s=0.1,
         )
