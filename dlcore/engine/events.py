@@ -300,7 +300,7 @@ class RunEnded(Event, frozen=True):
         link_rate: Whether that rate was ``given`` or ``measured``.
         stall_s: Seconds that steps waited for their content, all together.
         bytes_fetched: Payload bytes received.
-        bytes_reused: Verified bytes that were on disk before.
+        bytes_reused: Verified bytes that were on disk before, or were made of such ones by patches.
         bytes_wasted: Of the bytes fetched, those that arrived twice, or were not used.
         download_first_s: Seconds that it would have taken with all content first.
         stop_at_every_step_s: Seconds that it would have taken with each step's content at its turn.
@@ -327,7 +327,7 @@ class FetchEnded(Event, frozen=True):
         took_s: Seconds that it took.
         failed: How many things could not be fetched.
         bytes_fetched: Payload bytes received.
-        bytes_reused: Verified bytes that were on disk before.
+        bytes_reused: Verified bytes that were on disk before, or were made of such ones by patches.
         bytes_wasted: Of the bytes fetched, those that arrived twice, or were not used.
         message: Why the first of what could not be fetched could not; empty if all could.
     """
