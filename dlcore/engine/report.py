@@ -41,7 +41,7 @@ class Report(msgspec.Struct, frozen=True):
         download_first_s: What this run would have taken with every referenced package first.
         stop_at_every_step_s: What it would have taken with each step's content at its turn.
         bytes_fetched: Payload bytes received.
-        bytes_reused: Verified bytes that were on disk before.
+        bytes_reused: Verified bytes that were on disk before, or were made of such ones by patches.
         bytes_wasted: Of the bytes fetched, those that arrived twice, or were not used.
         bytes_never_needed: Of the bytes fetched, those of packages that no step needed.
         steps_run: Steps executed.

@@ -14,7 +14,13 @@ import pytest
 from dlcore.deployment import CatalogSettings, Deployment
 from dlcore.engine.client import Client
 from dlcore.engine.download import without_fetching
-from dlcore.engine.events import Event, PackagePatched, PackageReady
+from dlcore.engine.events import (
+    DownloadRetried,
+    Event,
+    PackageFailed,
+    PackagePatched,
+    PackageReady,
+)
 from dlcore.engine.fetching.fetch import fetch
 from dlcore.engine.fetching.fetch_into import Fetched
 from dlcore.model import EndpointKind, EndpointSettings, patch_list_key
@@ -171,8 +177,10 @@ def test_a_patch_object_that_is_not_right_is_a_hint_lost(
     """Fault: the patches at a site are missing or altered. dlcore fetches the blocks."""
     for path in site.objects():
         harm(path)
-    fetched = site.fetch()
+    heard: list[Event] = []
+    fetched = site.fetch(heard.append)
     assert read_back(site.to) == NEW
+    assert not [e for e in heard if isinstance(e, DownloadRetried | PackageFailed)]
     assert fetched.bytes_fetched > BLOCK
     assert site.names() == ["records", "site", "to", "v1", "v2"]
 

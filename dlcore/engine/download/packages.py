@@ -22,8 +22,9 @@ from dlcore.engine.download.without_fetching import FindPatches, WithoutFetching
 from dlcore.engine.events import DownloadRetried, PackageFailed, PackageReady, PackageStarted
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import (
-    ContentNotFoundError,
     DlcoreError,
+    ExhaustedError,
+    Fault,
     IntegrityError,
     TransferError,
     UnexpectedContentError,
@@ -43,6 +44,8 @@ endpoint is not for this package."""
 Locate: TypeAlias = Callable[[str, Manifest, Found], Awaitable[None]]
 """Asks every endpoint for the package with an id, and returns when all have answered."""
 
+# Faults of a network or a server, after which patches are worth waiting for.
+_PASSING = {Fault.CONNECT, Fault.TRUNCATED, Fault.STALL, Fault.BUSY, Fault.SERVER}
 logger = logging.getLogger(__name__)
 
 
@@ -307,14 +310,15 @@ class Packages:
         attempt, failing_s = package.begin_attempt(self._now_s())
         wait_s = self._retry.wait_s(attempt, failing_s, self._random())
         # What every endpoint serves wrong will not be right a moment later.
-        is_final = isinstance(error, IntegrityError)
-        is_final = is_final or (package.is_hint and isinstance(error, ContentNotFoundError))
+        is_final = isinstance(error, IntegrityError) or (package.is_hint and not _may_pass(error))
         if wait_s is not None and not is_final:
             self._tell_retry(package, attempt, wait_s, failing_s)
             self._tasks.spawn(self._try_again(package, wait_s))
             return
         self._apply(self._scheduler.forget(package.package_id))
         self._forget_buffers(package.package_id)
+        if package.is_hint:  # what it met must not keep others from an endpoint
+            self._apply(self._scheduler.retry(package.package_id))
         self._tasks.spawn(self._give_up(package, error))
 
     async def _finish(self, package: PackageDownload) -> None:
@@ -391,3 +395,8 @@ class Packages:
     @property
     def _is_going_on(self) -> bool:
         return not (self._is_closed or self._failure)
+
+
+def _may_pass(error: ExhaustedError) -> bool:
+    """Whether a network or a server that failed may be better in a while."""
+    return any(cause.fault in _PASSING for cause in error.causes)

@@ -52,7 +52,7 @@ class Fetched(msgspec.Struct, frozen=True):
         path: Where its files are, or its one file is.
         content_bytes: Length of all files.
         bytes_fetched: Payload bytes received.
-        bytes_reused: Verified bytes that were on disk before.
+        bytes_reused: Verified bytes that were on disk before, or were made of such ones by patches.
         endpoints: Payload bytes by endpoint.
         bytes_wasted: Of those that the call fetched, the ones that turned out not to be needed.
         sources: What each endpoint did for the call.

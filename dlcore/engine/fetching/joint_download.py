@@ -33,7 +33,7 @@ class Received(msgspec.Struct, frozen=True):
 
     Attributes:
         bytes_fetched: Payload bytes received.
-        bytes_reused: Verified bytes that were on disk before.
+        bytes_reused: Verified bytes that were on disk before, or were made of such ones by patches.
         verified_bytes: Bytes that are on disk now, verified.
         endpoints: Payload bytes by endpoint.
         bytes_wasted: Of all that the call fetched, the bytes that turned out not to be needed.
