@@ -28,20 +28,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from dlcore.engine.delivery.copying import Copying
 from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.delivery.delivering import Package, deliver
 from dlcore.engine.delivery.own_folder import OwnFolder
-from dlcore.engine.delivery.target import Look
 from dlcore.engine.policy import EnginePolicy
-from dlcore.errors import ConfigError, DlcoreError, IntegrityError, StorageError
+from dlcore.errors import ConfigError, DlcoreError, StorageError
 from dlcore.printable import quoted
 from dlcore.steps.interface import CANNOT_RUN, Outcome
-from dlcore.store import Store
-from dlcore.store.seeding import seed
 from dlcore.tasksequence import Step, StepParameters, Variables
 from dlcore.tasksequence.set_variable import is_read_only
 from dlcore.tasksequence.step_types import DOWNLOAD_VARIABLE
-from dlcore.waiting import in_thread
 
 _STOPS = frozenset({"false", "0"})
 """Values of ``OSDDownloadContinueDownloadOnError``; scripts that run the program set numbers."""
@@ -157,37 +154,7 @@ async def _place(
         return stored.folder
     folder = parent / package
     goal = OwnFolder(folder, deliveries)
-    await deliver(goal, stored.package, _Copying(stored), EnginePolicy().max_copy_wait_s)
+    await deliver(
+        goal, stored.package, Copying(stored.folder, stored.package), EnginePolicy().max_copy_wait_s
+    )
     return folder
-
-
-class _Copying:
-    """Copies a package out of the store. Implements `delivering.Source`.
-
-    Attributes:
-        kept_bytes: 0: what a failed copy leaves is not worth keeping.
-    """
-
-    kept_bytes = 0
-
-    def __init__(self, stored: Stored) -> None:
-        self._stored = stored
-
-    async def fill(self, store: Store, look: Look) -> None:
-        """Copy and verify all blocks."""
-        await in_thread(self._copy, store)
-
-    def _copy(self, store: Store) -> None:
-        partial = store.begin(*self._stored.package)
-        try:
-            seed(partial, self._stored.folder)
-            if partial.complete:
-                partial.finish()
-                return
-        finally:
-            partial.close()
-        raise IntegrityError(
-            f"package {self._stored.package.manifest.package_id} was altered on disk after it was"
-            f" verified: {self._stored.folder}",
-            remedy="Run again: what is wrong is fetched again.",
-        )

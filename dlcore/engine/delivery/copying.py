@@ -1,0 +1,58 @@
+"""Copies a package out of a store: every block is compared with its digest and written.
+
+Guarantees: the copy shares no block with the original on disk, so that whoever writes to it alters
+nothing else. A folder that was altered gives an error, and no copy.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dlcore.engine.delivery.delivering import Package
+from dlcore.engine.delivery.target import Look
+from dlcore.errors import IntegrityError
+from dlcore.store import Store
+from dlcore.store.seeding import seed
+from dlcore.waiting import in_thread
+
+
+class Copying:
+    """Where the content of a copy comes from. Implements `delivering.Source`.
+
+    Args:
+        folder: Has the package's files. Nothing in it is believed or changed.
+        package: What they should be.
+
+    Attributes:
+        kept_bytes: 0: what a failed copy leaves is not worth keeping.
+    """
+
+    kept_bytes = 0
+
+    def __init__(self, folder: Path, package: Package) -> None:
+        self._folder = folder
+        self._package = package
+
+    async def fill(self, store: Store, look: Look) -> None:
+        """Copy and verify all blocks.
+
+        Raises:
+            IntegrityError: The folder does not hold the package. What was copied is of no use.
+            StorageError: The disk failed.
+        """
+        await in_thread(self._copy, store)
+
+    def _copy(self, store: Store) -> None:
+        partial = store.begin(*self._package)
+        try:
+            seed(partial, self._folder)
+            if partial.complete:
+                partial.finish()
+                return
+        finally:
+            partial.close()
+        raise IntegrityError(
+            f"package {self._package.manifest.package_id} was altered on disk after it was"
+            f" verified: {self._folder}",
+            remedy="Run again: what is wrong is fetched again.",
+        )
