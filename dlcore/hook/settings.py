@@ -91,7 +91,7 @@ def machine_state(process: Mapping[str, str] = os.environ, *, platform: str = sy
     """The state directory of the machine's agent."""
     if platform == "win32":
         return machine_folder(process, platform=platform) / "state"
-    return Path("/var/lib/dlcore")
+    return Path("/var/lib/dlcore/state")
 
 
 def log_folder(environment: TaskSequenceEnvironment) -> Path:
