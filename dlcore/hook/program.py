@@ -39,9 +39,8 @@ Leave = Callable[[int], object]
 def main() -> int:
     """Run the program with the arguments of this process; returns its exit status."""
     logging.getLogger("dlcore").addHandler(logging.NullHandler())  # the hook has a log of its own
-    return system_status(
-        Program(leave=lambda status: os._exit(system_status(status))).run(sys.argv[1:])
-    )
+    program = Program(leave=lambda status: os._exit(system_status(status)))
+    return system_status(program.run(sys.argv[1:]))
 
 
 class Program:
@@ -87,7 +86,7 @@ class Program:
         try:
             self._serve(arguments)
         except DlcoreError as error:
-            return self._failed(error.code, " ".join(filter(None, (error.message, error.remedy))))
+            return self._failed(error.code, f"{error.message}. {error.remedy}".rstrip())
         except Exception as error:
             return self._failed("internal", _place_of(error))
         except BaseException as error:

@@ -92,7 +92,7 @@ class Serving:
         if self._settings.looks_ahead:
             found = sequence_point(self._environment, package_id)
             point = found.point
-            self._log.write(f"{'Looks' if point else 'No look'}-ahead: {found.note}.")
+            self._log.write(f"{'Look-ahead' if point else 'No look-ahead'}: {found.note}.")
         version = self._environment.get(f"_SMSTSSourceVersion{package_id}").strip()
         return Obtaining(
             Want(WANT, (package_id,), point),
