@@ -30,6 +30,7 @@ class AgentOnClient:
         self._client = client
         self._packages = OwnFetch(client)
         self.wants: dict[str, Want] = {}
+        self.ordered: tuple[str, ...] = ()
 
     async def status(self) -> AgentStatus:
         return AgentStatus(API_VERSION, "", 0, 0.0, str(self._client.state), "", True)
@@ -47,7 +48,8 @@ class AgentOnClient:
             needed += ahead.needed
             maybe = ahead.maybe_needed
         known = content.library.catalog.packages
-        content.order([each for each in dict.fromkeys(needed) if each in known], maybe)
+        self.ordered = tuple(each for each in dict.fromkeys(needed) if each in known)
+        content.order(self.ordered, maybe)
 
     async def forget(self, name: str) -> None:
         self.wants.pop(name, None)

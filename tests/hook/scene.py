@@ -116,12 +116,16 @@ class _InScene(Serving):
     async def run(self) -> None:
         scene = self._scene
         async with Client(load_deployment(scene.config), scene.state) as client:
-            found = scene.agent(client)
-            if isinstance(found, AgentOnClient):
-                scene.last_agent = found
+
+            def look() -> ContentAgent | Exception:
+                found = scene.agent(client)
+                if isinstance(found, AgentOnClient):
+                    scene.last_agent = found
+                return found
+
             serving = Serving(
                 *self._arguments,  # type: ignore[arg-type]
-                reach=reaching(lambda: found),
+                reach=reaching(look),
                 open_own_fetch=_no_own_fetch(),
             )
             await serving.run()

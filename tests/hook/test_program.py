@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
+from dlcore.engine.delivery.state_folder import state_folder
 from dlcore.errors import AgentError
 from dlcore.hook.environment import EnvironmentUnavailableError
 from dlcore.hook.program import Program
-from tests.hook.agents import Dying, Stalling
+from dlcore.store import Store
+from tests.hook.agents import AgentOnClient, Dying, Stalling
 from tests.hook.scene import FIRST, INI, SECOND, TOKEN, HookScene, tree
 
 
@@ -32,11 +36,7 @@ def test_what_later_steps_need_is_wanted_then(scene: HookScene) -> None:
     assert want.packages == (FIRST,)
     assert want.sequence is not None
     assert want.sequence.position == 0
-    later = scene.destination.parent / SECOND
-    scene.variables.set("_SMSTSCurrentActionName", "Office")
-    scene.agent = lambda client: AssertionError()
-    assert scene.call(SECOND, later) == 1  # no agent at all: no file of it is there
-    assert not later.exists()
+    assert scene.last_agent.ordered == (FIRST, SECOND)
 
 
 def test_a_second_call_for_what_is_there_copies_nothing(scene: HookScene) -> None:
@@ -99,6 +99,50 @@ def test_content_that_windows_would_reject_is_not_delivered(scene: HookScene) ->
     assert list(scene.destination.iterdir()) == []
     scene.variables.set("DLCORE_HOOK_CHECK_HASH", "false")
     assert scene.call() == 0
+
+
+def test_another_agent_goes_on_when_one_is_lost(scene: HookScene) -> None:
+    kinds = [AgentOnClient, Dying]
+    scene.agent = lambda client: kinds.pop()(client)
+    assert scene.call() == 0
+    assert kinds == []
+    assert tree(scene.destination) == tree(scene.source())
+
+
+def test_a_full_disk_leaves_the_package_to_windows(scene: HookScene) -> None:
+    settings = scene.config.read_text(encoding="utf-8")
+    scene.config.write_text(f"[content]\nreserve = '1000 TB'\n{settings}", encoding="utf-8")
+    assert scene.call() == 1
+    assert "[disk-full]" in scene.told()
+    assert list(scene.destination.iterdir()) == []
+
+
+def test_a_destination_that_cannot_be_made_leaves_the_package_to_windows(
+    scene: HookScene,
+) -> None:
+    (scene.root / "a file").write_text("")
+    assert scene.call(destination=scene.root / "a file" / FIRST) == 1
+    assert "a file" in scene.told()
+
+
+def test_a_destination_that_another_call_fills_leaves_the_package_to_windows(
+    scene: HookScene,
+) -> None:
+    scene.policy = structs.replace(scene.policy, copy_wait_s=0.0)
+    with Store.open(state_folder(scene.destination)):
+        assert scene.call() == 1
+    assert "[locked]" in scene.told()
+    assert list(scene.destination.iterdir()) == []
+
+
+def test_content_that_was_altered_on_disk_is_fetched_again(scene: HookScene) -> None:
+    scene.call()
+    shutil.rmtree(scene.destination)
+    (stored,) = scene.state.glob(f"packages/{FIRST}.*/content/setup.exe")
+    stored.chmod(0o600)
+    stored.write_bytes(b"x" * stored.stat().st_size)
+    assert scene.call() == 0
+    assert tree(scene.destination) == tree(scene.source())
 
 
 def test_an_agent_that_is_lost_again_and_again_is_done_without(scene: HookScene) -> None:
