@@ -17,6 +17,8 @@ task sequences        `TaskSequence`, `Step`, `Group`, `Variables`, `Plan`
 settings              `Deployment` and what it is made of, `EndpointSettings`, `parse_rate`
 content               `Manifest`, `Object`, `File`, `Catalog`, `CatalogEntry`
 events                `Event` and its subclasses, `encode_event`
+a running agent       `AgentClient`, `Want`, `SequencePoint`, `Priority`, `AgentStatus`,
+                      `PackageStatus`, `AgentEvent`
 OpenTelemetry         `traced`, `RunSpans`
 errors                `DlcoreError` and its subclasses, `Fault`
 ====================  ==========================================================================
@@ -47,6 +49,7 @@ The rooms, each importing only what stands before it::
     trust         whose signatures vouch for a catalog
     publish       folder -> objects + manifest   emulator  a gateway for demo and tests
     engine        gates each step on its content
+    agent         the background process that has content ready, and its local API
     timeline      what happened when in a run, and why it took so long
     telemetry     the same as spans of OpenTelemetry
     doctor        what keeps dlcore from working here
@@ -60,6 +63,17 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dlcore.agent.addresses import AgentAddress as AgentAddress
+    from dlcore.agent.client import AgentClient as AgentClient
+    from dlcore.agent.interface import AgentEvent as AgentEvent
+    from dlcore.agent.interface import AgentStatus as AgentStatus
+    from dlcore.agent.interface import Cause as Cause
+    from dlcore.agent.interface import PackageState as PackageState
+    from dlcore.agent.interface import PackageStatus as PackageStatus
+    from dlcore.agent.interface import Priority as Priority
+    from dlcore.agent.interface import SequencePoint as SequencePoint
+    from dlcore.agent.interface import Trouble as Trouble
+    from dlcore.agent.interface import Want as Want
     from dlcore.deployment import CatalogSettings as CatalogSettings
     from dlcore.deployment import Check as Check
     from dlcore.deployment import CheckOutcome as CheckOutcome
@@ -220,6 +234,12 @@ if TYPE_CHECKING:
 
 # Module -> its public names, each with ``:`` and the name it has here if that differs.
 _PUBLIC = {
+    "agent.addresses": "AgentAddress",
+    "agent.client": "AgentClient",
+    "agent.interface": (
+        "AgentEvent AgentStatus Cause PackageState PackageStatus Priority SequencePoint Trouble "
+        "Want"
+    ),
     "deployment": (
         "CatalogSettings Check CheckOutcome ClientSettings ConditionSettings ContentSettings "
         "Deployment DeploymentOptions Download Launch LaunchSettings TransferSettings "

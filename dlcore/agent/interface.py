@@ -9,11 +9,22 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Final, Protocol, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-API_VERSION = 1
+API_VERSION: Final = 1
+MAX_WANTS: Final = 256
+MAX_BODY_BYTES: Final = 32 << 20
+"""Of one call: a large task sequence has 2 MB."""
+
+WantName: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
+PackageId: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+PackageIds: TypeAlias = Annotated[tuple[PackageId, ...], Meta(max_length=2000)]
+VariableName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
+VariableMap: TypeAlias = Annotated[dict[VariableName, str], Meta(max_length=10_000)]
+Position: TypeAlias = Annotated[int, Meta(ge=0, le=100_000)]
+Moment: TypeAlias = Annotated[float, Meta(ge=0, le=1e11)]
 
 
 class Priority(StrEnum):
@@ -36,8 +47,8 @@ class SequencePoint(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     document: str
-    position: int = 0
-    variables: dict[str, str] = {}
+    position: Position = 0
+    variables: VariableMap = {}
 
 
 class Want(Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,11 +62,11 @@ class Want(Struct, frozen=True, forbid_unknown_fields=True):
         by_s: When all of it is to be there, in seconds since 1970 (UTC); None: as soon as can be.
     """
 
-    name: str
-    packages: tuple[str, ...] = ()
+    name: WantName
+    packages: PackageIds = ()
     sequence: SequencePoint | None = None
     priority: Priority = Priority.FOREGROUND
-    by_s: float | None = None
+    by_s: Moment | None = None
 
 
 class PackageState(StrEnum):
@@ -72,6 +83,24 @@ class PackageState(StrEnum):
     FAILED = "failed"
 
 
+class Cause(Struct, frozen=True, forbid_unknown_fields=True):
+    """How one endpoint failed.
+
+    Attributes:
+        code: The error's stable code.
+        message: What is wrong.
+        endpoint: The endpoint's name.
+        fault: The kind of failure (see ``dlcore.errors.Fault``).
+        remedy: What to do about it; may be empty.
+    """
+
+    code: str
+    message: str
+    endpoint: str
+    fault: str
+    remedy: str = ""
+
+
 class Trouble(Struct, frozen=True, forbid_unknown_fields=True):
     """Why something failed: a `DlcoreError` as it travels.
 
@@ -79,11 +108,17 @@ class Trouble(Struct, frozen=True, forbid_unknown_fields=True):
         code: The error's stable code.
         message: What is wrong.
         remedy: What to do about it; may be empty.
+        kind: Name of the class, as several have the same code.
+        fault: Its fault, if it has one.
+        causes: The last failure of each endpoint, if every endpoint failed.
     """
 
     code: str
     message: str
     remedy: str = ""
+    kind: str = ""
+    fault: str = ""
+    causes: tuple[Cause, ...] = ()
 
 
 class PackageStatus(Struct, frozen=True, forbid_unknown_fields=True):
@@ -140,7 +175,7 @@ class AgentEvent(Struct, frozen=True, forbid_unknown_fields=True):
     """Something that happened in the agent.
 
     Attributes:
-        number: It grows by one with each event, also across restarts of the agent.
+        number: It grows with each event, also across restarts of the agent.
         line: The event as one line of JSON, as ``--events ndjson`` writes it.
     """
 

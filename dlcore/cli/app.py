@@ -25,6 +25,7 @@ COMMANDS = {
     "serve": "Serve a published folder as a content-enabled CMG, for trials.",
     "plan": "Show a task sequence's steps, their packages, and what is missing.",
     "run": "Run a task sequence, each step's content arriving just in time.",
+    "agent": "Have packages on this machine before they are asked for.",
     "report": "Tell what a run came to, and why it took so long.",
     "fetch": "Fetch one package or file, verified and resumable.",
     "verify": "Check a folder against its manifest.",

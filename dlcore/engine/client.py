@@ -34,7 +34,7 @@ from dlcore.engine.listeners.run_records import recorded
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.resume import Resume, take_up
 from dlcore.engine.session import Session
-from dlcore.engine.state import RunState
+from dlcore.engine.state import Pin, RunState
 from dlcore.engine.step_content import retry_rule
 from dlcore.engine.time_limit import max_stalls, patience
 from dlcore.errors import ConfigError
@@ -185,6 +185,7 @@ class Client:
                 await self._stack.enter_async_context(
                     recorded(self.state, self.bus, self.policy.record)
                 )
+                self._stack.push_async_callback(self.stop_downloads)
                 await self._catalogs.keep_evidence()
 
     def events(self) -> AsyncIterator[Event]:
@@ -373,8 +374,56 @@ class Client:
             downloads.set_cap(self._cap_bytes_per_s)
             downloads.set_retry(retry_rule(Variables(), self._retry_time_s))
             self._content = Content(library, downloads, self.store, self._retry_time_s)
-            self._stack.push_async_callback(self._content.aclose)
         return self._content
+
+    @property
+    def opened_content(self) -> Content | None:
+        """What `content` has returned; None before its first call, and after `stop_downloads`."""
+        return self._content
+
+    async def stop_downloads(self) -> None:
+        """Stop all downloads; what is verified stays. The next call of `content` begins anew.
+
+        That is also the way on after the local disk has failed. Nobody may wait for a package.
+        """
+        content, self._content = self._content, None
+        if content:
+            await content.aclose()
+
+    async def renew_catalog(self) -> bool:
+        """Use the site's current catalog from now on, in place of the one that was read before.
+
+        If it is another one, all downloads are stopped, as by `stop_downloads`.
+
+        Returns:
+            Whether it is another one.
+
+        Raises:
+            DlcoreError: It cannot be read; the one before is still used.
+        """
+        is_other = await self._catalogs.renew()
+        if is_other:
+            await self.stop_downloads()
+        return is_other
+
+    async def keep_catalog(self, folder: Path) -> Pin:
+        """Put the catalog that is used on disk, for `use_kept_catalog` of a later process.
+
+        Raises:
+            DlcoreError: It cannot be read.
+            StorageError: The disk failed.
+        """
+        return await self._catalogs.pin(folder)
+
+    async def use_kept_catalog(self, folder: Path, pin: Pin) -> None:
+        """Use the catalog that `keep_catalog` put on disk; nothing is asked of the network.
+
+        Raises:
+            RunStateError: It is lost, and the current one is another one or cannot be read.
+            TrustError: The root that is trusted now does not prove it.
+            StorageError: The disk failed.
+        """
+        await self._catalogs.use_pinned(pin, may_change=self._content is None, folder=folder)
 
     @property
     def _retry_time_s(self) -> float | None:

@@ -98,14 +98,25 @@ class Content:
         self._awaited.append(package_id)
         self._pass_on()
         try:
-            await self._begin(package_id)
+            await self.complete(package_id)
+        finally:
+            self._awaited.remove(package_id)
+            self._pass_on()
+
+    async def complete(self, package_id: str) -> None:
+        """Wait until a package is complete, in its turn; it is begun now if it is not yet.
+
+        It is served where the order names it, and not at all if the order does not.
+
+        Raises:
+            DlcoreError: As `paths`.
+        """
+        try:
+            await self.begin(package_id)
             await self.downloads.path(package_id)
         except DlcoreError:
             self._begun.pop(package_id, None)  # the next caller tries again
             raise
-        finally:
-            self._awaited.remove(package_id)
-            self._pass_on()
 
     async def _prove(self, package_id: str) -> Path | None:
         path = await self.downloads.prove(package_id)
@@ -137,11 +148,16 @@ class Content:
         """Begin what is wanted, one after the other, the earliest first."""
         while waiting := [p for p in (*self._needed, *self._maybe_needed) if p not in self._begun]:
             try:
-                await self._begin(waiting[0])
+                await self.begin(waiting[0])
             except DlcoreError:
                 continue  # it is raised to the callers that wait for the package
 
-    async def _begin(self, package_id: str) -> None:
+    async def begin(self, package_id: str) -> None:
+        """Begin a package, if it is not yet: its manifest read, its room on disk taken.
+
+        Raises:
+            DlcoreError: As `paths`.
+        """
         task = self._begun.get(package_id)
         if task is None or (task.done() and not task.cancelled() and task.exception()):
             task = self._begun[package_id] = asyncio.ensure_future(self._start(package_id))

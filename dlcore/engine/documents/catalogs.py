@@ -78,21 +78,37 @@ class Catalogs:
         """
         return (await self._read()).catalog
 
-    async def pin(self) -> Pin:
+    async def renew(self) -> bool:
+        """Use the current catalog from now on.
+
+        Returns:
+            Whether it is another one than before.
+
+        Raises:
+            DlcoreError: It cannot be read; the one before is still used.
+        """
+        before, self._used = self._used, await self._read()
+        return before is None or before.sha256 != self._used.sha256
+
+    async def pin(self, folder: Path | None = None) -> Pin:
         """Keep the catalog that the client uses on disk, for a run that begins with it.
+
+        Args:
+            folder: Where; None: in the state directory, for its run.
 
         Raises:
             StorageError: The disk failed.
             DlcoreError: The catalog cannot be read.
         """
-        return await in_thread(keep_catalog, self._state, await self._use_any())
+        return await in_thread(keep_catalog, folder or self._state, await self._use_any())
 
-    async def use_pinned(self, pin: Pin, *, may_change: bool) -> None:
+    async def use_pinned(self, pin: Pin, *, may_change: bool, folder: Path | None = None) -> None:
         """Use the catalog that a run began with.
 
         Args:
             pin: What the run began with.
             may_change: Whether the client may still change to another catalog.
+            folder: Where it was kept; None: in the state directory.
 
         Raises:
             RunStateError: The pinned catalog is lost, and the current one differs from it.
@@ -107,7 +123,8 @@ class Catalogs:
                 "this client has already used a catalog other than the one that the run began with",
                 remedy="Make the session before anything is fetched, or with another client.",
             )
-        self._used = await pinned_catalog(self._state, pin, self._trusted_root(), self._read)
+        kept_in = folder or self._state
+        self._used = await pinned_catalog(kept_in, pin, self._trusted_root(), self._read)
 
     async def _use_any(self) -> ReadCatalog:
         if self._used is None:

@@ -1,0 +1,273 @@
+"""The client of the agent's local API: `dlcore.AgentClient`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+
+from dlcore.agent.addresses import AgentAddress, address_of
+from dlcore.agent.admission import HOST
+from dlcore.agent.event_stream import MAX_LINE_BYTES, read_events
+from dlcore.agent.interface import (
+    API_VERSION,
+    AgentEvent,
+    AgentStatus,
+    PackageStatus,
+    Trouble,
+    Want,
+)
+from dlcore.agent.local import connector
+from dlcore.agent.routes import BASE, JSON
+from dlcore.agent.troubles import error_of
+from dlcore.errors import AgentError
+
+T = TypeVar("T")
+_CONNECT_S: Final = 10.0  # on one machine; an agent that takes longer hangs
+_ANSWER_S: Final = 60.0  # a want is synced to a disk that may be busy
+_RETRY_S: Final = 0.1
+_NO_AGENT_REMEDY: Final = "Start it with 'dlcore agent run', or do without it: --no-agent."
+
+
+class AgentClient:
+    """A running agent, as a client sees it: a `ContentAgent`.
+
+    Args:
+        state: The state directory that the agent owns.
+        address: Where it listens, if not where the state directory says.
+        patience_s: How long each call waits for an agent that cannot be reached, as while it
+            starts again. 0.0: it must be there.
+
+    Example::
+
+        async with AgentClient(state) as agent:
+            await agent.want(Want("mine", packages=("ABC00012",)))
+            folder = await agent.obtain("ABC00012")
+    """
+
+    def __init__(
+        self, state: Path, *, address: AgentAddress | None = None, patience_s: float = 30.0
+    ) -> None:
+        self._address = address or address_of(state)
+        self._patience_s = patience_s
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        """Nothing is asked yet."""
+        self._session = aiohttp.ClientSession(
+            f"http://{HOST}",
+            connector=connector(self._address),
+            read_bufsize=MAX_LINE_BYTES,
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def status(self) -> AgentStatus:
+        """How the agent is, what it wants and what it has.
+
+        Raises:
+            AgentError: It cannot be had, or speaks another version.
+        """
+        status = _decoded(await self._send("GET", "/status"), AgentStatus)
+        if status.api_version != API_VERSION:
+            raise AgentError(
+                f"the agent speaks version {status.api_version} of its API, and this dlcore"
+                f" speaks {API_VERSION}",
+                remedy="Install the same version of both.",
+            )
+        return status
+
+    async def want(self, want: Want) -> None:
+        """Want something from now on, in place of the earlier want of that name.
+
+        It is on the agent's disk on return.
+
+        Raises:
+            AgentError: The agent cannot be had.
+            TaskSequenceError: The sequence cannot be read.
+            ConfigError: There are too many wants.
+            StorageError: The agent's disk failed.
+        """
+        await self._send("PUT", f"/wants/{quote(want.name, safe='')}", want)
+
+    async def forget(self, name: str) -> None:
+        """Want it no longer; content that is there stays. Idempotent.
+
+        Raises:
+            AgentError: The agent cannot be had.
+            StorageError: The agent's disk failed.
+        """
+        await self._send("DELETE", f"/wants/{quote(name, safe='')}")
+
+    async def package(self, package_id: str) -> PackageStatus:
+        """Where a package stands now.
+
+        Raises:
+            AgentError: The agent cannot be had.
+        """
+        path = f"/packages/{quote(package_id, safe='')}"
+        return _decoded(await self._send("GET", path), PackageStatus)
+
+    async def obtain(self, package_id: str) -> Path:
+        """Wait for a package, before all others, and have the agent prove it.
+
+        Returns:
+            The folder with its files. It belongs to the agent: read from it, write nothing.
+
+        Raises:
+            AgentError: The agent cannot be had.
+            DlcoreError: As `dlcore.Client.fetch`.
+        """
+        return Path((await self.obtained(package_id)).folder)
+
+    async def obtained(self, package_id: str) -> PackageStatus:
+        """As `obtain`, with all that the agent says of the package then."""
+        path = f"/packages/{quote(package_id, safe='')}/obtain"
+        return _decoded(await self._send("POST", path, limit_s=None), PackageStatus)
+
+    async def stop(self) -> None:
+        """End the agent. What is verified stays.
+
+        Raises:
+            AgentError: The agent cannot be had.
+        """
+        await self._send("POST", "/stop")
+
+    async def ended(self) -> None:
+        """Wait until nobody listens where the agent was; its work on disk has ended before that."""
+        while True:
+            try:
+                async with self._opened.get(f"{BASE}/status", timeout=_timeout(_ANSWER_S)):
+                    pass
+            except (aiohttp.ClientError, OSError):
+                return
+            await asyncio.sleep(_RETRY_S)
+
+    async def events(self, after: int | None = None) -> AsyncIterator[AgentEvent]:
+        """What happens from now on, or since the event of a number.
+
+        A lost connection is taken up again; events that the agent no longer has are left out.
+
+        Raises:
+            AgentError: The agent cannot be had, or not any more.
+        """
+        patience = _Patience(self._patience_s)
+        while True:
+            headers = {} if after is None else {"Last-Event-ID": str(after)}
+            try:
+                async with self._opened.get(
+                    f"{BASE}/events", headers=headers, timeout=_timeout(None)
+                ) as response:
+                    await _checked(response)
+                    async for event in read_events(response.content):
+                        patience.renew()
+                        after = event.number if event.number >= 0 else after
+                        if event.line:
+                            yield event
+                reason: Exception = ConnectionError("the agent has ended")
+            except (aiohttp.ClientError, OSError, ValueError, _EndingError) as error:
+                reason = error
+            await patience.wait(self._address.listens_at, reason)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: msgspec.Struct | None = None,
+        *,
+        limit_s: float | None = _ANSWER_S,
+    ) -> bytes:
+        data = None if body is None else msgspec.json.encode(body)
+        headers = {"Content-Type": JSON} if data is not None else {}
+        patience = _Patience(self._patience_s)
+        while True:
+            try:
+                async with self._opened.request(
+                    method, BASE + path, data=data, headers=headers, timeout=_timeout(limit_s)
+                ) as response:
+                    await _checked(response)
+                    return await response.read()
+            except (aiohttp.ClientError, OSError, _EndingError) as error:
+                await patience.wait(self._address.listens_at, error)
+
+    @property
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise AgentError("the client is not open", remedy="Use it in an 'async with'.")
+        return self._session
+
+
+class _EndingError(Exception):
+    """The agent answers that it is ending: another one may be there in a moment."""
+
+
+class _Patience:
+    """How long an agent is waited for that cannot be reached."""
+
+    def __init__(self, patience_s: float) -> None:
+        self._now_s = asyncio.get_running_loop().time
+        self._patience_s = patience_s
+        self._end_s = self._now_s() + patience_s
+
+    def renew(self) -> None:
+        self._end_s = self._now_s() + self._patience_s
+
+    async def wait(self, address: str, reason: Exception) -> None:
+        if self._now_s() >= self._end_s:
+            raise AgentError(
+                f"the agent cannot be reached at {address}: {_words(reason)}",
+                remedy=_NO_AGENT_REMEDY,
+            ) from reason
+        await asyncio.sleep(_RETRY_S)
+
+
+def _words(reason: Exception) -> str:
+    if isinstance(reason, OSError) and reason.strerror:
+        return reason.strerror
+    return str(reason) or type(reason).__name__
+
+
+async def _checked(response: aiohttp.ClientResponse) -> None:
+    """Raise the error that an answer tells of."""
+    if response.status < 300:
+        return
+    try:
+        trouble = msgspec.json.decode(await response.read(), type=Trouble)
+    except msgspec.DecodeError as error:
+        raise _other_version(str(response.status)) from error
+    if trouble.code == AgentError.code and response.status == 503:
+        raise _EndingError(trouble.message)
+    raise error_of(trouble)
+
+
+def _decoded(body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError as error:
+        raise _other_version(str(error)) from error
+
+
+def _other_version(why: str) -> AgentError:
+    return AgentError(
+        f"the agent gave an answer that this dlcore does not understand: {why}",
+        remedy="Install the same version of both.",
+    )
+
+
+def _timeout(total_s: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total_s, connect=_CONNECT_S, sock_read=None)

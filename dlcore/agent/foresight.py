@@ -1,0 +1,34 @@
+"""What the next steps of a client's task sequence need, by the engine's own foresight."""
+
+from __future__ import annotations
+
+from dlcore.agent.interface import SequencePoint
+from dlcore.engine.built_in_variables import initial_variables, merged
+from dlcore.engine.client import Client
+from dlcore.engine.lookahead import Lookahead, look_ahead
+from dlcore.errors import TaskSequenceError
+from dlcore.tasksequence import Variables, read
+
+
+def look_ahead_from(point: SequencePoint, client: Client) -> Lookahead:
+    """Find the packages of the steps from a point on. It may ask this machine: call it in a thread.
+
+    Args:
+        point: The sequence, and where it stands. Its variables count more than the deployment's.
+        client: Its deployment and machine answer what the variables do not.
+
+    Raises:
+        TaskSequenceError: The document is malformed, or is shorter than the position says.
+    """
+    sequence = read(point.document.encode("utf-8", "surrogatepass"), source="the client's sequence")
+    if point.position > len(sequence.steps):
+        raise TaskSequenceError(
+            f"the client's sequence has {len(sequence.steps)} steps, and is at step"
+            f" {point.position}",
+            remedy="Count its steps from 0, those of groups too, and groups not.",
+        )
+    variables = merged(
+        initial_variables(sequence, client.deployment, client.state, client.machine),
+        Variables(point.variables),
+    )
+    return look_ahead(sequence, point.position, variables, client.judge(), {})

@@ -1,0 +1,131 @@
+"""``agent/memory.json``: what the agent remembers across a restart of the machine.
+
+Guarantees: the file is replaced by one rename after it was synced, and its folder is synced then.
+Only its owner can read it: a task sequence may hold what is nobody else's business. A file that is
+damaged, or of another version, is told of and dropped: clients want again what they need, and
+content is found on disk whatever this file says.
+
+The checksum finds damage. It does not prove who wrote the file.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from dlcore.agent.interface import Want
+from dlcore.disk.faults import guarded
+from dlcore.disk.private_folder import PrivateFolder
+from dlcore.engine.state import Pin
+from dlcore.long_path import rooted
+from dlcore.native import block_checksums
+from dlcore.store.files import Files, read_document, write_document
+from dlcore.store.tree import ensure_folder
+
+FOLDER: Final = "agent"
+NAME: Final = "memory.json"
+VERSION: Final = 1
+_log = logging.getLogger(__name__)
+
+
+class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is remembered.
+
+    Attributes:
+        wants: What clients want, the oldest first.
+        pin: The catalog that was used last; None before the first one.
+        next_event_number: No event has had this number or a higher one.
+    """
+
+    wants: tuple[Want, ...] = ()
+    pin: Pin | None = None
+    next_event_number: int = 1
+
+
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
+    """The file.
+
+    Attributes:
+        version: Of the payload.
+        checksum: XXH3-128 of the payload, hex.
+        payload: A `Memory`.
+    """
+
+    version: int
+    checksum: str
+    payload: msgspec.Raw
+
+
+def encode_memory(memory: Memory) -> bytes:
+    """The file."""
+    payload = msgspec.json.encode(memory)
+    return msgspec.json.encode(_Envelope(VERSION, _checksum(payload), msgspec.Raw(payload)))
+
+
+def decode_memory(document: bytes) -> Memory | None:
+    """Read what `encode_memory` wrote; None if it is damaged or of another version."""
+    try:
+        envelope = msgspec.json.decode(document, type=_Envelope)
+        if envelope.version != VERSION or envelope.checksum != _checksum(bytes(envelope.payload)):
+            return None
+        return msgspec.json.decode(envelope.payload, type=Memory)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+class MemoryFile:
+    """The file in a state directory that this process holds. One thread at a time.
+
+    Args:
+        state: The state directory.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._root = rooted(state)
+        self._opened = PrivateFolder(self._root)
+        self._files = Files(self._opened)
+
+    def load(self) -> Memory:
+        """What was remembered; nothing if there is no file that can be used, which is told.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        path = self._root / FOLDER / NAME
+        with guarded(f"read {path}", self._state):
+            document = read_document(self._files, path) if self._has_folder() else None
+        memory = Memory() if document is None else decode_memory(document)
+        if memory is None:
+            _log.warning(
+                "%s is damaged or of another version: what was wanted is forgotten, content is not",
+                path,
+            )
+        return memory or Memory()
+
+    def save(self, memory: Memory) -> None:
+        """Put it on disk, durably.
+
+        Raises:
+            StorageError: The disk failed; the old file is still there, or already the new one.
+        """
+        document, folder = encode_memory(memory), self._root / FOLDER
+        with guarded("save what the agent is to have", self._state, len(document)):
+            ensure_folder(self._files, folder)
+            write_document(self._files, folder / NAME, document)
+            self._files.sync_folder(folder)
+            self._files.sync_folder(self._root)
+
+    def close(self) -> None:
+        """Close the state directory. Idempotent."""
+        self._opened.forget()
+
+    def _has_folder(self) -> bool:
+        return self._files.status(self._root / FOLDER) is not None
+
+
+def _checksum(payload: bytes) -> str:
+    return block_checksums(payload, max(1, len(payload))).hex()

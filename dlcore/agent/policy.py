@@ -1,0 +1,40 @@
+"""The agent's own constants, each with its reason."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class AgentPolicy(msgspec.Struct, frozen=True):
+    """How the agent goes about its work.
+
+    Attributes:
+        first_retry_s: Wait before something that failed is tried again; it doubles each time. An
+            interface that is coming up needs a few seconds.
+        max_retry_s: The longest of these waits. Whoever plugs a cable in waits this long at most.
+        renew_every_s: Seconds between two looks at the site's catalog. A new version is then known
+            before most deployments of it begin; the question costs a few kilobytes.
+        min_renew_s: The least time between two such looks, however often an unknown package is
+            asked for.
+        kept_events: How many events can be asked for again. A client that was away for a restart
+            of the agent misses none of them; together they take less than 2 MB.
+        event_numbers: How many event numbers are taken at once from those that are kept on disk.
+            More than a week of downloads needs.
+        max_readers: How many clients can read events at the same time.
+        keep_alive_s: Seconds without an event after which a reader is told that there was none, so
+            that either side notices if the other has gone.
+        max_write_s: How long a reader may take for what was sent to it before it is cut off.
+        shutdown_s: Time that clients get to read their last answers. The whole end must take less
+            than the 2 s of a command that is terminated.
+    """
+
+    first_retry_s: float = 2.0
+    max_retry_s: float = 60.0
+    renew_every_s: float = 900.0
+    min_renew_s: float = 10.0
+    kept_events: int = 4096
+    event_numbers: int = 1 << 20
+    max_readers: int = 64
+    keep_alive_s: float = 15.0
+    max_write_s: float = 30.0
+    shutdown_s: float = 0.3

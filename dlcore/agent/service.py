@@ -1,0 +1,442 @@
+"""The agent: has what its clients want on disk, verified, before it is asked for.
+
+Guarantees: one `Client`, so a package is fetched once however many clients ask for it. A want is on
+disk before `want` returns. A folder is handed out only after it was proven. Nothing that a server
+or the network does ends the agent; if the state directory cannot be used, `start` says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from dlcore.agent.event_ring import EventRing
+from dlcore.agent.foresight import look_ahead_from
+from dlcore.agent.interface import (
+    API_VERSION,
+    MAX_BODY_BYTES,
+    MAX_WANTS,
+    AgentStatus,
+    PackageState,
+    PackageStatus,
+    Priority,
+    Want,
+)
+from dlcore.agent.memory import FOLDER, Memory, MemoryFile
+from dlcore.agent.policy import AgentPolicy
+from dlcore.agent.troubles import trouble_of
+from dlcore.agent.wanted_packages import WantedPackages, is_offline
+from dlcore.agent.wants import FetchOrder, order_of
+from dlcore.engine.client import Client
+from dlcore.engine.content import Content
+from dlcore.engine.events import Event, Progress
+from dlcore.engine.lookahead import Lookahead
+from dlcore.errors import AgentError, ConfigError, DlcoreError, NotFoundError
+from dlcore.waiting import cancel_and_wait, in_thread
+
+_log = logging.getLogger(__name__)
+
+
+class AgentService:
+    """What the local API is the front of.
+
+    Args:
+        client: Open; nothing else uses it.
+        version: Of dlcore.
+        config: The deployment file, for people.
+        policy: The agent's constants.
+        clock: Seconds since 1970.
+        rng: Spreads the retries of many machines.
+        pace: Told how much of the link the downloads may use, whenever that changes.
+
+    Attributes:
+        events: What happened.
+        stopping: Set when the agent was asked to end.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        version: str,
+        config: str,
+        policy: AgentPolicy | None = None,
+        clock: Callable[[], float] = time.time,
+        rng: random.Random | None = None,
+        pace: Callable[[Priority], None] = lambda priority: None,
+    ) -> None:
+        self.policy = policy or AgentPolicy()
+        self.events = EventRing(self.policy.kept_events, 0, clock)
+        self.stopping = asyncio.Event()
+        self._client = client
+        self._version = version
+        self._config = config
+        self._began_s = clock()
+        self._pace = pace
+        self._priority = Priority.FOREGROUND
+        self._memory = Memory()
+        self._file = MemoryFile(client.state)
+        self._saving = asyncio.Lock()
+        self._ahead: dict[str, Lookahead] = {}
+        self._order = FetchOrder()
+        self._obtained = Counter[str]()
+        self._obtaining: set[asyncio.Task[object]] = set()
+        self._opening = asyncio.Lock()
+        self._is_current = True
+        self._renewed_s = -float("inf")
+        self._readers = 0
+        self._is_online = False
+        self._received_bytes = 0
+        self._changed = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        spread = (rng or random.Random()).random  # noqa: S311  # spreads waits, guards nothing
+        self._wanted = WantedPackages(self._content, self._heard_of_package, spread, self.policy)
+
+    # The life of the agent
+
+    async def start(self) -> None:
+        """Hold the state directory, and go on with what was wanted before.
+
+        Raises:
+            LockedError: Another process holds it; the message says which.
+            StorageError: It cannot be used.
+        """
+        await self._client.hold()
+        self._client.bus.subscribe(self._hear)
+        memory = await in_thread(self._file.load)
+        self.events.next_number = memory.next_event_number
+        self._memory = memory
+        await self._take_numbers()
+        for want in memory.wants:
+            await self._take_up(want)
+        self._tasks = [
+            asyncio.ensure_future(self._keep_up()),
+            asyncio.ensure_future(self._renew_regularly()),
+        ]
+
+    async def end_calls(self) -> None:
+        """Answer those who wait: readers of events end, and nobody obtains a package any more."""
+        self.events.close()
+        await cancel_and_wait([*self._obtaining])
+
+    async def aclose(self) -> None:
+        """Stop everything; what is verified stays. The client is closed by its owner."""
+        await self.end_calls()
+        await cancel_and_wait(self._tasks)
+        await self._wanted.stop()
+        self._file.close()
+
+    def stop(self) -> None:
+        """Ask the agent to end."""
+        self.stopping.set()
+
+    def begin_reading(self) -> bool:
+        """A client begins to read events. Returns whether there is room for it."""
+        if self._readers >= self.policy.max_readers:
+            return False
+        self._readers += 1
+        return True
+
+    def end_reading(self) -> None:
+        """A client has read enough."""
+        self._readers -= 1
+
+    # What is wanted
+
+    async def want(self, want: Want) -> None:
+        """Have something from now on, in place of the earlier want of that name.
+
+        Raises:
+            TaskSequenceError: Its sequence cannot be read. Nothing is changed then.
+            ConfigError: There are too many wants, or they are too long.
+            StorageError: The disk failed.
+        """
+        ahead = await self._look_ahead(want)
+        async with self._saving:
+            others = [each for each in self._memory.wants if each.name != want.name]
+            _check_size([*others, want])
+            await self._save(msgspec.structs.replace(self._memory, wants=(*others, want)))
+            self._ahead[want.name] = ahead
+        self._changed.set()
+
+    async def forget(self, name: str) -> None:
+        """Have it no longer; content that is there stays. Idempotent.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        async with self._saving:
+            left = tuple(each for each in self._memory.wants if each.name != name)
+            if len(left) < len(self._memory.wants):
+                await self._save(msgspec.structs.replace(self._memory, wants=left))
+            self._ahead.pop(name, None)
+        self._changed.set()
+
+    async def _take_up(self, want: Want) -> None:
+        """Look ahead for a want of an earlier life; one that cannot be read any more is dropped."""
+        try:
+            self._ahead[want.name] = await self._look_ahead(want)
+        except DlcoreError as error:
+            _log.warning("the want %s is dropped: %s", want.name, error.message)
+            await self.forget(want.name)
+
+    async def _look_ahead(self, want: Want) -> Lookahead:
+        if want.sequence is None:
+            return Lookahead((), ())
+        return await in_thread(look_ahead_from, want.sequence, self._client)
+
+    # Answers
+
+    def status(self) -> AgentStatus:
+        """How the agent is, what it wants and what it has."""
+        ids = dict.fromkeys((*self._obtained, *self._order.packages))
+        return AgentStatus(
+            API_VERSION,
+            self._version,
+            os.getpid(),
+            self._began_s,
+            str(self._client.state),
+            self._config,
+            self._is_online,
+            self._memory.wants,
+            tuple(map(self.package, ids)),
+        )
+
+    def package(self, package_id: str) -> PackageStatus:
+        """Where a package stands now. Nothing is asked of the network."""
+        content = self._client.opened_content
+        is_known = package_id in self._obtained or package_id in self._order.packages
+        entry = content.library.catalog.packages.get(package_id) if content else None
+        error = self._wanted.errors.get(package_id)
+        if content is None or entry is None:
+            state = PackageState.WAITING if is_known else PackageState.UNKNOWN
+            if error:
+                state = PackageState.FAILED
+            return PackageStatus(package_id, state, trouble=trouble_of(error) if error else None)
+        downloads = content.downloads
+        is_there = downloads.is_finished(package_id)
+        folder = self._client.store.content_folder(package_id, entry.version, entry.manifest)
+        if is_there:
+            state = PackageState.READY
+        elif error:
+            state = PackageState.FAILED
+        elif downloads.location(package_id):
+            state = PackageState.FETCHING
+        else:
+            state = PackageState.WAITING if is_known else PackageState.UNKNOWN
+        return PackageStatus(
+            package_id,
+            state,
+            str(entry.version),
+            entry.manifest,
+            downloads.verified_bytes(package_id, entry.content_bytes),
+            entry.content_bytes,
+            str(folder) if is_there else "",
+            trouble_of(error) if error and not is_there else None,
+        )
+
+    async def obtain(self, package_id: str) -> PackageStatus:
+        """Wait for a package, before all others, and prove it.
+
+        Raises:
+            DlcoreError: As `Client.fetch`.
+        """
+        self._obtained[package_id] += 1
+        self._set_pace()
+        try:
+            try:
+                await self._path(package_id)
+            except NotFoundError:
+                if not await self._renew_for(package_id):
+                    raise
+                await self._path(package_id)
+            self._wanted.arrived(package_id)
+            return self.package(package_id)
+        finally:
+            self._obtained[package_id] -= 1
+            if not self._obtained[package_id]:
+                del self._obtained[package_id]
+            self._set_pace()
+
+    async def _path(self, package_id: str) -> None:
+        """Wait for the proof, also if the downloads begin anew meanwhile."""
+        while True:
+            if self.events.is_closed:
+                raise AgentError("the agent is ending", remedy="Ask again when it is back.")
+            content = await self._content()
+            # Nothing else runs in between: `_renew` stops this task before it closes the content.
+            task = asyncio.ensure_future(content.path(package_id))
+            self._obtaining.add(task)
+            try:
+                await asyncio.wait({task})
+            finally:
+                self._obtaining.discard(task)
+                await cancel_and_wait([task])
+            if not task.cancelled():
+                task.result()
+                return
+
+    # The work
+
+    async def _content(self) -> Content:
+        """What hands out packages; anew after the local disk has failed.
+
+        Raises:
+            DlcoreError: The catalog cannot be read, and none is kept.
+        """
+        async with self._opening:
+            content = self._client.opened_content
+            if content and content.downloads.has_failed:
+                await self._client.stop_downloads()
+                content = None
+            if content is None:
+                await self._choose_catalog()
+                content = await self._client.content()
+                content.order(self._order.needed, self._order.maybe_needed)
+            return content
+
+    async def _choose_catalog(self) -> None:
+        """Read the current catalog; if that is impossible, use the one that was used last.
+
+        Raises:
+            DlcoreError: Neither can be used.
+        """
+        try:
+            await self._client.library()
+        except DlcoreError as error:
+            self._is_current = False
+            self._is_online &= not is_offline(error)
+            if self._memory.pin is None:
+                raise
+            _log.warning("the catalog of the last life is used: %s", error.message)
+            await self._client.use_kept_catalog(self._folder, self._memory.pin)
+            return
+        await self._keep_catalog()
+
+    async def _keep_catalog(self) -> None:
+        self._renewed_s, self._is_current = asyncio.get_running_loop().time(), True
+        self._is_online = True
+        pin = await self._client.keep_catalog(self._folder)
+        async with self._saving:
+            if pin != self._memory.pin:
+                await self._save(msgspec.structs.replace(self._memory, pin=pin))
+
+    @property
+    def _folder(self) -> Path:
+        return self._client.state / FOLDER
+
+    async def _keep_up(self) -> None:
+        """Pass on what is wanted whenever that changes."""
+        while True:
+            self._changed.clear()
+            self._order = order_of(self._memory.wants, self._ahead)
+            content = self._client.opened_content
+            if content:
+                content.order(self._order.needed, self._order.maybe_needed)
+            await self._wanted.follow(self._order.packages)
+            self._set_pace()
+            await self._changed.wait()
+
+    async def _renew_regularly(self) -> None:
+        policy = self.policy
+        while True:
+            await asyncio.sleep(policy.renew_every_s if self._is_current else policy.max_retry_s)
+            if self.events.next_number > self._memory.next_event_number - policy.event_numbers // 2:
+                with contextlib.suppress(DlcoreError):
+                    await self._take_numbers()
+            if self._client.opened_content:  # else the next question reads the catalog anyway
+                with contextlib.suppress(DlcoreError):  # told in the log, and tried again
+                    await self._renew()
+
+    async def _renew_for(self, package_id: str) -> bool:
+        """Look for a package that the catalog does not have in the site's current one.
+
+        Returns:
+            Whether it may be there now.
+        """
+        content = self._client.opened_content
+        if content is None or package_id in content.library.catalog.packages:
+            return False
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._renewed_s < self.policy.min_renew_s:
+            return False
+        try:
+            return await self._renew()
+        except DlcoreError:
+            return False  # what was asked for is told, not this
+
+    async def _renew(self) -> bool:
+        """Use the site's current catalog; whoever waits for a package goes on waiting.
+
+        Raises:
+            DlcoreError: It cannot be read; the one before is used.
+        """
+        async with self._opening:
+            await self._wanted.stop()
+            await cancel_and_wait([*self._obtaining])
+            try:
+                is_other = await self._client.renew_catalog()
+                await self._keep_catalog()
+            except DlcoreError as error:
+                self._is_current = False
+                self._is_online &= not is_offline(error)
+                _log.warning("the catalog was not renewed: %s", error.message)
+                raise
+            finally:
+                self._changed.set()
+        return is_other
+
+    def _hear(self, event: Event) -> None:
+        self.events.hear(event)
+        if isinstance(event, Progress):
+            received_bytes = sum(each.received_bytes for each in event.endpoints.values())
+            self._is_online |= received_bytes > self._received_bytes
+            self._received_bytes = received_bytes
+
+    def _heard_of_package(self, error: DlcoreError | None) -> None:
+        if error and is_offline(error):
+            self._is_online = False
+        self._set_pace()
+
+    def _set_pace(self) -> None:
+        content = self._client.opened_content
+        is_there = content.downloads.is_finished if content else lambda _: False
+        priority = Priority.FOREGROUND if self._obtained else self._order.priority(is_there)
+        if priority is not self._priority:
+            self._priority = priority
+            self._pace(priority)
+
+    # Memory
+
+    async def _take_numbers(self) -> None:
+        """Put on disk that the next event numbers are used."""
+        upto = self.events.next_number + self.policy.event_numbers
+        async with self._saving:
+            await self._save(msgspec.structs.replace(self._memory, next_event_number=upto))
+
+    async def _save(self, memory: Memory) -> None:
+        await in_thread(self._file.save, memory)
+        self._memory = memory
+
+
+def _check_size(wants: list[Want]) -> None:
+    if len(wants) > MAX_WANTS:
+        raise ConfigError(
+            f"the agent has {MAX_WANTS} wants already",
+            remedy="Delete those that are not needed any more.",
+        )
+    length = sum(len(want.sequence.document) for want in wants if want.sequence)
+    if length > MAX_BODY_BYTES:
+        raise ConfigError(
+            f"the task sequences of all wants together have more than {MAX_BODY_BYTES} characters",
+            remedy="Delete the wants that are not needed any more.",
+        )

@@ -1,0 +1,90 @@
+"""Sees to it that every wanted package arrives: what fails is tried again, for ever.
+
+The engine decides which bytes are fetched next; here is only what a package failed with, and when
+it is tried again. Packages are begun one after the other, the earliest needed first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from dlcore.agent.policy import AgentPolicy
+from dlcore.engine.content import Content
+from dlcore.engine.network_wait import is_network_down
+from dlcore.errors import DlcoreError
+from dlcore.waiting import cancel_and_wait
+
+
+class WantedPackages:
+    """The packages that are wanted, each with a task that waits for it.
+
+    Args:
+        content: Tells what hands out packages.
+        tell: Called when a package has arrived or failed.
+        spread: Returns a number in ``[0, 1)``; spreads the retries of many machines.
+        policy: How long to wait between two attempts.
+
+    Attributes:
+        errors: What packages failed with, until they arrive.
+    """
+
+    def __init__(
+        self,
+        content: Callable[[], Awaitable[Content]],
+        tell: Callable[[DlcoreError | None], None],
+        spread: Callable[[], float],
+        policy: AgentPolicy,
+    ) -> None:
+        self.errors: dict[str, DlcoreError] = {}
+        self._content = content
+        self._tell = tell
+        self._spread = spread
+        self._policy = policy
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._begins = asyncio.Lock()
+
+    async def follow(self, package_ids: Iterable[str]) -> None:
+        """Wait for these packages from now on, and for no others."""
+        wanted = tuple(package_ids)
+        left = [self._tasks.pop(each) for each in [*self._tasks] if each not in wanted]
+        await cancel_and_wait(left)
+        for package_id in [*self.errors]:
+            if package_id not in wanted:
+                del self.errors[package_id]
+        for package_id in wanted:
+            if package_id not in self._tasks:
+                self._tasks[package_id] = asyncio.ensure_future(self._see_to(package_id))
+
+    async def stop(self) -> None:
+        """Wait for nothing; `follow` begins anew."""
+        tasks = [*self._tasks.values()]
+        self._tasks.clear()
+        await cancel_and_wait(tasks)
+
+    def arrived(self, package_id: str) -> None:
+        """A package is there."""
+        self.errors.pop(package_id, None)
+
+    async def _see_to(self, package_id: str) -> None:
+        delay_s = self._policy.first_retry_s
+        while True:
+            try:
+                async with self._begins:
+                    content = await self._content()
+                    await content.begin(package_id)
+                await content.complete(package_id)
+            except DlcoreError as error:
+                self.errors[package_id] = error
+                self._tell(error)
+            else:
+                self.arrived(package_id)
+                self._tell(None)
+                return
+            await asyncio.sleep(delay_s * (1 + self._spread() / 4))
+            delay_s = min(2 * delay_s, self._policy.max_retry_s)
+
+
+def is_offline(error: DlcoreError) -> bool:
+    """Whether an error says that no endpoint can be reached."""
+    return is_network_down(error)

@@ -1,0 +1,94 @@
+"""Which packages the agent fetches, and in which order, from everything that its clients want.
+
+Pure. What is wanted in the foreground comes before what is wanted in the background; within both,
+what has no deadline comes first (it is needed now), then the earlier deadline. Wants of the same
+rank take turns: the first package of each is needed first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from dlcore.agent.interface import Priority, Want
+from dlcore.engine.lookahead import Lookahead
+
+NOTHING_AHEAD = Lookahead((), ())
+
+
+class FetchOrder(NamedTuple):
+    """Package ids, the earliest needed in front; none is in two of the lists.
+
+    Attributes:
+        foreground: Somebody waits for them, or soon will.
+        background: They may use what other traffic leaves over.
+        maybe_needed: Needed only if an open condition turns out so; fetched when all else is there.
+    """
+
+    foreground: tuple[str, ...] = ()
+    background: tuple[str, ...] = ()
+    maybe_needed: tuple[str, ...] = ()
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """What is fetched first."""
+        return self.foreground + self.background
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """All of them, in the order in which they are fetched."""
+        return self.needed + self.maybe_needed
+
+    def priority(self, is_there: Callable[[str], bool]) -> Priority:
+        """How much of the link what is missing may use.
+
+        Args:
+            is_there: Whether a package is complete.
+        """
+        if all(map(is_there, self.foreground)) and not all(map(is_there, self.background)):
+            return Priority.BACKGROUND
+        return Priority.FOREGROUND
+
+
+def order_of(wants: Iterable[Want], ahead: Mapping[str, Lookahead]) -> FetchOrder:
+    """Put all wants together.
+
+    Args:
+        wants: The oldest first.
+        ahead: What the next steps of a want's sequence need, by the want's name.
+    """
+    needed: list[_Ranked] = []
+    maybe_needed: list[_Ranked] = []
+    for age, want in enumerate(wants):
+        next_steps = ahead.get(want.name, NOTHING_AHEAD)
+        needed += _ranked(want, age, (*want.packages, *next_steps.needed))
+        maybe_needed += _ranked(want, age, next_steps.maybe_needed)
+    first = dict[str, Priority]()
+    for each in sorted(needed):
+        first.setdefault(each.package_id, each.priority)
+    maybe = (each.package_id for each in sorted(maybe_needed) if each.package_id not in first)
+    return FetchOrder(
+        tuple(p for p, priority in first.items() if priority is Priority.FOREGROUND),
+        tuple(p for p, priority in first.items() if priority is Priority.BACKGROUND),
+        tuple(dict.fromkeys(maybe)),
+    )
+
+
+class _Ranked(NamedTuple):
+    """A package of one want; they sort by when they are needed."""
+
+    is_background: bool
+    by_s: float
+    place: int
+    age: int
+    package_id: str
+
+    @property
+    def priority(self) -> Priority:
+        return Priority.BACKGROUND if self.is_background else Priority.FOREGROUND
+
+
+def _ranked(want: Want, age: int, packages: Sequence[str]) -> list[_Ranked]:
+    is_background = want.priority is Priority.BACKGROUND
+    by_s = 0.0 if want.by_s is None else want.by_s
+    return [_Ranked(is_background, by_s, i, age, package) for i, package in enumerate(packages)]
