@@ -7,7 +7,7 @@ of the package has arrived for `HookSettings.stall_s`, or after `HookSettings.wa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -53,7 +53,7 @@ class Obtained(NamedTuple):
     by: str
 
 
-Reach = Callable[[HookSettings, HookPolicy], Awaitable[ContentAgent]]
+Reach = Callable[[HookSettings, HookPolicy], AbstractAsyncContextManager[ContentAgent]]
 OpenOwnFetch = Callable[[Path, Path], AbstractAsyncContextManager[PackageSource]]
 
 
@@ -113,9 +113,9 @@ class Obtaining:
         losses = 0
         while True:
             try:
-                agent = await self._reach(self._settings, self._policy)
-                await self._tell_want(agent)
-                return await self._from(agent, "the agent", self._policy)
+                async with self._reach(self._settings, self._policy) as agent:
+                    await self._tell_want(agent)
+                    return await self._from(agent, "the agent", self._policy)
             except AgentError as error:
                 losses += 1
                 if losses <= self._policy.max_agent_losses:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -61,8 +62,8 @@ class AgentOnClient:
         return await self._packages.obtain(package_id)
 
     async def events(self, after: int | None = None) -> AsyncIterator[AgentEvent]:
-        for number in ():
-            yield AgentEvent(number, "")
+        raise NotImplementedError
+        yield
 
     async def stop(self) -> None:
         await self._client.__aexit__(None, None, None)
@@ -94,10 +95,11 @@ class Stalling(AgentOnClient):
 def reaching(agent: Callable[[], ContentAgent | Exception]) -> Reach:
     """What finds an agent, or raises."""
 
-    async def reach(settings: HookSettings, policy: HookPolicy) -> ContentAgent:
+    @contextlib.asynccontextmanager
+    async def reach(settings: HookSettings, policy: HookPolicy) -> AsyncIterator[ContentAgent]:
         found = agent()
         if isinstance(found, Exception):
             raise found
-        return found
+        yield found
 
     return reach
