@@ -75,7 +75,7 @@ def _place(
 ) -> int | None:
     """Index of the step that runs; None if it cannot be told."""
     name = environment.get("_SMSTSCurrentActionName").strip()
-    named = [step for step in sequence.steps if step.enabled and step.name.strip() == name]
+    named = [step for step in sequence.steps if name and step.enabled and step.name.strip() == name]
     needing = [step for step in sequence.steps if step.enabled and _needs(step, package_id)]
     both = [step for step in named if step in needing]
     candidates = both or named or needing

@@ -53,8 +53,9 @@ class HookPolicy(msgspec.Struct, frozen=True):
     Attributes:
         agent_answer_s: How long the agent may take to answer a question about a status: it has the
             answer in memory, so this is long even for a machine that swaps.
-        agent_start_s: How long an agent may take to start: some seconds on a slow disk, with a
-            virus scanner.
+        agent_start_s: How long an agent may take to start: half a second on an idle machine, many
+            times that on a slow disk that an upgrade and a virus scanner keep busy. One that fails
+            is noticed at once.
         agent_poll_s: Seconds between two attempts to reach an agent that starts.
         progress_s: Seconds between two lines of progress in the log: short for a person who
             watches, and 400 lines an hour.
@@ -68,7 +69,7 @@ class HookPolicy(msgspec.Struct, frozen=True):
     """
 
     agent_answer_s: float = 10.0
-    agent_start_s: float = 20.0
+    agent_start_s: float = 60.0
     agent_poll_s: float = 0.2
     progress_s: float = 10.0
     max_agent_losses: int = 2

@@ -40,7 +40,7 @@ def started(scene: HookScene, package_id: str, destination: Path) -> subprocess.
 def called(scene: HookScene, package_id: str, destination: Path) -> int:
     """Call the program; it must print nothing. Returns its exit status."""
     with started(scene, package_id, destination) as process:
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=110)
     assert output == b""
     return process.returncode
 
