@@ -7,12 +7,15 @@ of the package has arrived for `HookSettings.stall_s`, or after `HookSettings.wa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from dlcore.agent.interface import ContentAgent, PackageStatus, Want
+from msgspec import structs
+
+from dlcore.agent.interface import ContentAgent, PackageStatus, Priority, Want
 from dlcore.engine.units import amount, part_of
 from dlcore.errors import AgentError, DlcoreError, NotFoundError
 from dlcore.hook.log import HookLog
@@ -88,6 +91,7 @@ class Obtaining:
         self._log = log
         self._reach = reach
         self._open_own_fetch = open_own_fetch
+        self._has_told = False
         self._verified_bytes = -1
         self._progressed_s = 0.0
 
@@ -107,6 +111,18 @@ class Obtaining:
                 f"it did not arrive within {self._settings.wait_s:g} s",
                 remedy="DLCORE_HOOK_WAIT_S says how long to wait.",
             ) from None
+
+    async def step_back(self) -> None:
+        """Leave the link to Windows' own downloader, if the agent was told what is wanted.
+
+        What later steps need goes on arriving, with what that leaves over, until the next call.
+        """
+        if not self._has_told:
+            return
+        want = structs.replace(self._want, packages=(), priority=Priority.BACKGROUND)
+        with contextlib.suppress(DlcoreError):
+            async with self._reach(self._settings, self._policy) as agent:
+                await answer(agent.want(want), self._policy)
 
     async def _run(self) -> Obtained:
         self._progressed_s = _now_s()
@@ -128,14 +144,16 @@ class Obtaining:
 
     async def _tell_want(self, agent: ContentAgent) -> None:
         """Say what is wanted; if the sequence is too much for the agent, only the package."""
+        self._has_told = False
         try:
             await answer(agent.want(self._want), self._policy)
         except AgentError:
             raise
         except DlcoreError as error:
             self._log.write(f"No look-ahead: {error.message}")
-            plain = Want(self._want.name, self._want.packages)
-            await answer(agent.want(plain), self._policy)
+            self._want = Want(self._want.name, self._want.packages)
+            await answer(agent.want(self._want), self._policy)
+        self._has_told = True
 
     async def _from(self, source: PackageSource, by: str, policy: HookPolicy | None) -> Obtained:
         """Wait for the package, and look at it every so often.

@@ -11,7 +11,13 @@ from pathlib import Path
 
 from dlcore.agent.interface import Want
 from dlcore.engine.units import amount, duration
-from dlcore.errors import IntegrityError, NotFoundError, StorageError, UnexpectedContentError
+from dlcore.errors import (
+    DlcoreError,
+    IntegrityError,
+    NotFoundError,
+    StorageError,
+    UnexpectedContentError,
+)
 from dlcore.hook.contract import Call
 from dlcore.hook.environment import TaskSequenceEnvironment
 from dlcore.hook.log import HookLog
@@ -68,8 +74,15 @@ class Serving:
         Raises:
             DlcoreError: It is not there, for the reason that the error gives.
         """
-        began_s = time.monotonic()
         obtaining = self._obtaining()
+        try:
+            await self._deliver(obtaining)
+        except DlcoreError:
+            await obtaining.step_back()
+            raise
+
+    async def _deliver(self, obtaining: Obtaining) -> None:
+        began_s = time.monotonic()
         for left in reversed(range(self._policy.max_altered + 1)):
             obtained = await obtaining.run()
             waited_s = time.monotonic() - began_s

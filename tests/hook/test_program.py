@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from dlcore.agent.interface import Priority
 from dlcore.engine.delivery.state_folder import state_folder
 from dlcore.errors import AgentError
 from dlcore.hook.environment import EnvironmentUnavailableError
@@ -86,6 +87,19 @@ def test_another_version_than_windows_asks_for_is_never_delivered(scene: HookSce
     assert scene.call() == 1
     assert "Windows asks for version 2, and the catalog has version 1" in scene.told()
     assert list(scene.destination.iterdir()) == []
+
+
+def test_the_link_is_left_to_windows_when_it_downloads_by_itself(scene: HookScene) -> None:
+    scene.variables.set(f"_SMSTSSourceVersion{FIRST}", "2")
+    scene.call()
+    assert scene.last_agent is not None
+    (want,) = scene.last_agent.wants.values()
+    assert (want.priority, want.packages) == (Priority.BACKGROUND, ())
+    assert want.sequence is not None  # later steps are looked ahead for all the same
+    scene.variables.set(f"_SMSTSSourceVersion{FIRST}", "1")
+    assert scene.call() == 0
+    (want,) = scene.last_agent.wants.values()
+    assert want.priority is Priority.FOREGROUND
 
 
 def test_the_version_that_windows_asks_for_is_delivered(scene: HookScene) -> None:
