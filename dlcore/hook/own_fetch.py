@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dlcore.agent.interface import PackageState, PackageStatus
-from dlcore.engine.client import Client
+
+if TYPE_CHECKING:
+    from dlcore.engine.client import Client
 
 
 class OwnFetch:
@@ -50,5 +53,7 @@ async def own_fetch(config: Path, state: Path) -> AsyncIterator[OwnFetch]:
     Raises:
         ConfigError: The file cannot be read, or a setting in it cannot be used.
     """
+    from dlcore.engine.client import Client  # takes long to load, and is seldom needed
+
     async with Client.from_config(config, state) as client:
         yield OwnFetch(client)
