@@ -56,7 +56,7 @@ class _Calls:
         name = _parameter(request, "name", WantName)
         want = _decoded(await request.read())
         if want.name != name:
-            raise web.HTTPBadRequest(reason="the name of the want is not that of the path")
+            raise web.HTTPConflict(reason="the name of the want is not that of the path")
         await self._service.want(want)
         return web.Response(status=204)
 
@@ -88,14 +88,23 @@ class _Calls:
         return _answer(openapi_document(self._version))
 
 
+def _number(text: str) -> float | int:
+    """JSON knows one kind of number: 3.0 is an integer, as JSON Schema says."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+_DECODER: Final = msgspec.json.Decoder(float_hook=_number)
+
+
 def _answer(body: object) -> web.Response:
     return web.Response(body=msgspec.json.encode(body), content_type=JSON)
 
 
 def _decoded(body: bytes) -> Want:
     try:
-        want = msgspec.json.decode(body, type=Want)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        want = msgspec.convert(_DECODER.decode(body), Want)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise web.HTTPBadRequest(reason=_one_line(f"it is not a want: {error}")) from None
     for text, kind in ((want.name, WantName), *((each, PackageId) for each in want.packages)):
         _check(text, kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import TracebackType
@@ -197,8 +198,9 @@ class AgentClient:
         patience = _Patience(self._patience_s)
         while True:
             try:
+                content = None if data is None else io.BytesIO(data)
                 async with self._opened.request(
-                    method, BASE + path, data=data, headers=headers, timeout=_timeout(limit_s)
+                    method, BASE + path, data=content, headers=headers, timeout=_timeout(limit_s)
                 ) as response:
                     await _checked(response)
                     return await response.read()

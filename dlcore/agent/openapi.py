@@ -17,6 +17,7 @@ _REASONS: Final = {
     400: "It cannot be understood.",
     403: "It comes from another user, or from a browser.",
     404: "There is no such package.",
+    409: "The body has another name than the path.",
     413: "It is too long.",
     415: "Its body is not JSON.",
     422: "What it holds cannot be used.",

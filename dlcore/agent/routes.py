@@ -51,7 +51,7 @@ ROUTES: Final = (
     Route(
         *("PUT", "/wants/{name}", "want", "Want something, in place of the want of that name."),
         *(204, None, Want, WantName),
-        failures=(413, 415, 422, 507),
+        failures=(409, 413, 415, 422, 507),
     ),
     Route(
         *("DELETE", "/wants/{name}", "forget", "Want it no longer; content that is there stays."),

@@ -139,6 +139,11 @@ class AgentService:
         """Ask the agent to end."""
         self.stopping.set()
 
+    @property
+    def readers(self) -> int:
+        """How many clients read events."""
+        return self._readers
+
     def begin_reading(self) -> bool:
         """A client begins to read events. Returns whether there is room for it."""
         if self._readers >= self.policy.max_readers:

@@ -17,16 +17,12 @@ MADE = {
         kind: {"fault": Fault.CONNECT, "endpoint": "dp: 1"}
         for kind in (TransferError, *TransferError.__subclasses__())
     },
-    **{
-        kind: {"causes": (CAUSE,)} for kind in (ExhaustedError, *ExhaustedError.__subclasses__())
-    },
+    **{kind: {"causes": (CAUSE,)} for kind in (ExhaustedError, *ExhaustedError.__subclasses__())},
     errors.TrustError: {"fault": errors.TrustFault.ROLLBACK},
     errors.RunStateError: {"fault": errors.RunStateFault.CATALOG},
 }
 KINDS = [
-    kind
-    for kind in (DlcoreError, *subclasses(DlcoreError))
-    if kind.__module__ == errors.__name__
+    kind for kind in (DlcoreError, *subclasses(DlcoreError)) if kind.__module__ == errors.__name__
 ]
 
 

@@ -95,14 +95,16 @@ def deployment(
     download: str = "when-needed",
     variables: Mapping[str, str] | None = None,
     on_internet: bool = True,
+    catalog_at_endpoint: bool = False,
 ) -> Deployment:
     """Settings that read everything from the published folder."""
     published = root / "published"
+    catalog = "endpoint = 'disk'" if catalog_at_endpoint else f"path = '{published}/catalog.json'"
     text = "\n".join(
         [
             f"[deployment]\nallow_on_internet = true\ndownload = '{download}'",
             f"[client]\nallow_cloud_dp = true\non_internet = {str(on_internet).lower()}",
-            f"[catalog]\npath = '{published}/catalog.json'",
+            f"[catalog]\n{catalog}",
             "[variables]",
             *(f"{name} = '{value}'" for name, value in (variables or {}).items()),
             *more,

@@ -1,0 +1,345 @@
+"""The agent's own work, in virtual time: fetching ahead, going on, telling what failed."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from dlcore.agent.interface import PackageState, Priority, SequencePoint, Want
+from dlcore.agent.memory import FOLDER, NAME
+from dlcore.agent.service import AgentService
+from dlcore.errors import (
+    AgentError,
+    ConfigError,
+    DlcoreError,
+    ExhaustedError,
+    LockedError,
+    NotFoundError,
+    TaskSequenceError,
+)
+from tests.agent.scene import EXTRA, OS, TOOLS, TREES, Switch, opened, served
+from tests.engine.scene import publish_packages, sequence, step, upgrade, when
+from tests.engine.virtual_time import virtually
+
+SEQUENCE = sequence(
+    upgrade(OS, "os"),
+    step("tools", package=TOOLS, condition=when("Model", "X")),
+    step("extra", package=EXTRA),
+).decode()
+
+
+def test_what_is_wanted_is_there_before_it_is_asked_for(published: Path, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(published, tmp_path / "state") as agent:
+            await agent.service.want(Want("mine", (TOOLS, OS)))
+            await agent.until_ready(OS)
+            fetched = list(agent.switch.read)
+            status = await agent.service.obtain(TOOLS)
+            assert agent.switch.read == fetched
+            folder = Path(status.folder)
+            for name in TREES[TOOLS]:
+                assert (folder / name).read_bytes() == (
+                    published / "source" / TOOLS / name
+                ).read_bytes()
+
+    virtually(main())
+
+
+def test_twenty_clients_that_want_one_package_cost_one_fetch(
+    published: Path, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with served(published, tmp_path / "state") as agent:
+            asking = [agent.service.obtain(OS) for _ in range(20)]
+            folders = {status.folder for status in await asyncio.gather(*asking)}
+            assert len(folders) == 1
+            assert max(Counter(agent.switch.read).values()) == 1
+            assert agent.switch.documents.count("catalog.json") == 1
+
+    virtually(main())
+
+
+def test_the_next_steps_of_a_sequence_are_looked_ahead_for(published: Path, tmp_path: Path) -> None:
+    """A condition that is false as things are keeps the content of its step away."""
+
+    async def main() -> None:
+        async with served(published, tmp_path / "state") as agent:
+            point = SequencePoint(SEQUENCE, 1, {"Model": "Y"})
+            await agent.service.want(Want("run", sequence=point))
+            await agent.until_ready(EXTRA)
+            assert set(agent.switch.asked) == {EXTRA}
+            point = SequencePoint(SEQUENCE, 1, {"Model": "X"})
+            await agent.service.want(Want("run", sequence=point))
+            await agent.until_ready(TOOLS)
+            assert [want.name for want in agent.service.status().wants] == ["run"]
+
+    virtually(main())
+
+
+@pytest.mark.parametrize(
+    ("document", "position"), [("<nothing", 0), (SEQUENCE, 99)], ids=["malformed", "too far"]
+)
+def test_a_sequence_that_cannot_be_used_changes_nothing(
+    published: Path, tmp_path: Path, document: str, position: int
+) -> None:
+    async def main() -> None:
+        async with served(published, tmp_path / "state") as agent:
+            await agent.service.want(Want("run", (EXTRA,)))
+            bad = Want("run", sequence=SequencePoint(document, position))
+            with pytest.raises(TaskSequenceError):
+                await agent.service.want(bad)
+            assert agent.service.status().wants == (Want("run", (EXTRA,)),)
+
+    virtually(main())
+
+
+def test_wants_outlive_the_agent(published: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+
+    async def first() -> None:
+        async with served(published, state) as agent:
+            await agent.service.want(Want("a", (OS,)))
+            await agent.service.want(Want("b", (TOOLS,)))
+            await agent.service.forget("a")
+            await agent.service.forget("never there")
+
+    async def second() -> None:
+        async with served(published, state) as agent:
+            await agent.until_ready(TOOLS)
+            assert agent.service.status().wants == (Want("b", (TOOLS,)),)
+
+    virtually(first())
+    virtually(second())
+
+
+def test_numbers_of_events_grow_across_restarts(published: Path, tmp_path: Path) -> None:
+    async def life() -> tuple[int, int]:
+        async with served(published, tmp_path / "state") as agent:
+            first = agent.service.events.next_number
+            await agent.service.obtain(TOOLS)
+            return first, agent.service.events.latest
+
+    first, latest = virtually(life())
+    assert first < latest < virtually(life())[0]
+
+
+def test_damaged_memory_costs_the_wants_and_no_content(published: Path, tmp_path: Path) -> None:
+    """Fault: what the agent remembers is damaged. Content on disk is used all the same."""
+    state = tmp_path / "state"
+
+    async def first() -> None:
+        async with served(published, state) as agent:
+            await agent.service.want(Want("a", (OS,)))
+            await agent.until_ready(OS)
+
+    async def second() -> None:
+        async with served(published, state) as agent:
+            assert agent.service.status().wants == ()
+            await agent.service.obtain(OS)
+            assert not agent.switch.read
+
+    virtually(first())
+    (state / FOLDER / NAME).write_bytes(b"\0" * 40)
+    virtually(second())
+
+
+# The network
+
+
+def test_the_network_comes_back(published: Path, tmp_path: Path) -> None:
+    """Fault: the network is away for hours. The agent says so, and goes on when it is back."""
+
+    async def main() -> None:
+        switch = Switch()
+        switch.is_down = True
+        async with served(published, tmp_path / "state", switch) as agent:
+            await agent.service.want(Want("a", (OS,)))
+            await asyncio.sleep(3 * 3600)
+            status = agent.service.status()
+            assert not status.is_online
+            (package,) = status.packages
+            assert package.state is PackageState.FAILED
+            assert package.trouble is not None
+            switch.is_down = False
+            began_s = asyncio.get_running_loop().time()
+            await agent.until_ready(OS)
+            assert asyncio.get_running_loop().time() - began_s < 120
+            assert agent.service.status().is_online
+
+    virtually(main())
+
+
+def test_a_network_that_breaks_off_costs_no_verified_byte(published: Path, tmp_path: Path) -> None:
+    """Fault: the network breaks off in the middle. What was verified is not fetched again."""
+
+    async def main() -> None:
+        async with served(published, tmp_path / "state") as agent:
+            await agent.service.want(Want("a", (OS, TOOLS, EXTRA)))
+            while not agent.switch.read:  # noqa: ASYNC110  # virtual time
+                await asyncio.sleep(0.01)
+            agent.switch.is_down = True
+            await asyncio.sleep(600)
+            agent.switch.is_down = False
+            for package_id in (OS, TOOLS, EXTRA):
+                await agent.until_ready(package_id)
+            assert max(Counter(agent.switch.read).values()) == 1
+
+    virtually(main())
+
+
+def test_who_obtains_is_told_that_nothing_can_be_reached(published: Path, tmp_path: Path) -> None:
+    async def main() -> None:
+        switch = Switch()
+        switch.is_down = True
+        async with served(published, tmp_path / "state", switch) as agent:
+            with pytest.raises(DlcoreError, match="no route"):
+                await agent.service.obtain(OS)
+
+    virtually(main())
+
+
+def test_what_is_on_disk_needs_no_network(published: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+
+    async def first() -> None:
+        async with served(published, state) as agent:
+            await agent.service.obtain(OS)
+
+    async def second() -> None:
+        switch = Switch()
+        switch.is_down = True
+        async with served(published, state, switch) as agent:
+            assert (await agent.service.obtain(OS)).state is PackageState.READY
+            with pytest.raises(ExhaustedError):
+                await agent.service.obtain(EXTRA)
+
+    virtually(first())
+    virtually(second())
+
+
+# The catalog
+
+
+def test_a_package_that_is_published_later_is_found(tmp_path: Path) -> None:
+    publish_packages(tmp_path, {OS: {"a": 5000}})
+
+    async def main() -> None:
+        async with served(tmp_path, tmp_path / "state") as agent:
+            await agent.service.obtain(OS)
+            with pytest.raises(NotFoundError):
+                await agent.service.obtain(EXTRA)
+            publish_packages(tmp_path, {EXTRA: {"b": 5000}})
+            await asyncio.sleep(agent.service.policy.min_renew_s)
+            await agent.service.obtain(EXTRA)
+
+    virtually(main())
+
+
+def test_a_new_version_is_fetched_in_time_and_who_waits_goes_on_waiting(tmp_path: Path) -> None:
+    """The catalog is renewed while a client waits for a package; the client hears nothing of it."""
+    publish_packages(tmp_path, {OS: {"a": 50_000}, TOOLS: {"b": 10}}, block_bytes=4096)
+
+    async def main() -> None:
+        switch = Switch()
+        async with served(tmp_path, tmp_path / "state", switch) as agent:
+            await agent.service.obtain(TOOLS)
+            switch.latency_s = agent.service.policy.renew_every_s  # the renewal comes in between
+            waiting = asyncio.ensure_future(agent.service.obtain(OS))
+            await asyncio.sleep(1)
+            (tmp_path / "source" / TOOLS / "b").write_bytes(b"new")
+            publish_packages(tmp_path, {EXTRA: {"c": 10}}, block_bytes=4096)
+            status = await waiting
+            assert (Path(status.folder) / "a").stat().st_size == 50_000
+            assert switch.documents.count("catalog.json") > 1
+            assert agent.service.package(EXTRA).manifest_digest
+
+    virtually(main())
+
+
+# Priorities, bounds, the end
+
+
+def test_the_pace_is_that_of_what_is_missing(published: Path, tmp_path: Path) -> None:
+    async def main() -> None:
+        told: list[Priority] = []
+        async with opened(published, tmp_path / "state", Switch()) as client:
+            service = AgentService(client, version="0", config="", pace=told.append)
+            await service.start()
+            await service.want(Want("b", (TOOLS, EXTRA), priority=Priority.BACKGROUND))
+            while client.opened_content is None:  # noqa: ASYNC110  # virtual time
+                await asyncio.sleep(0.1)
+            assert told == [Priority.BACKGROUND]
+            await service.obtain(OS)
+            assert told[:2] == [Priority.BACKGROUND, Priority.FOREGROUND]
+            await service.aclose()
+
+    virtually(main())
+
+
+def test_too_many_wants_are_refused(published: Path, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(published, tmp_path / "state") as agent:
+            for number in range(256):
+                await agent.service.want(Want(f"w{number}"))
+            with pytest.raises(ConfigError, match="256"):
+                await agent.service.want(Want("one more"))
+            await agent.service.want(Want("w0", (OS,)))
+
+    virtually(main())
+
+
+def test_a_state_directory_has_one_agent(published: Path, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(published, tmp_path / "state"):
+            with pytest.raises(LockedError):
+                async with served(published, tmp_path / "state"):
+                    pass
+
+    virtually(main())
+
+
+def test_who_waits_when_the_agent_ends_is_told_so(published: Path, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(published, tmp_path / "state") as agent:
+            waiting = asyncio.ensure_future(agent.service.obtain(OS))
+            await asyncio.sleep(0.6)
+            await agent.service.end_calls()
+            with pytest.raises(AgentError, match="ending"):
+                await waiting
+            with pytest.raises(AgentError, match="ending"):
+                await agent.service.obtain(OS)
+
+    virtually(main())
+
+
+def test_a_package_that_was_damaged_is_fetched_again(published: Path, tmp_path: Path) -> None:
+    """Fault: content is altered after it was verified. It is proven when it is asked for."""
+
+    async def main() -> None:
+        async with served(published, tmp_path / "state") as agent:
+            folder = Path((await agent.service.obtain(EXTRA)).folder)
+            (folder / "x.bin").write_bytes(b"altered")
+            await agent.service.obtain(EXTRA)
+            right = (published / "source" / EXTRA / "x.bin").read_bytes()
+            assert (folder / "x.bin").read_bytes() == right
+
+    virtually(main())
+
+
+def test_a_package_that_vanished_from_the_site_says_so(tmp_path: Path) -> None:
+    publish_packages(tmp_path, {OS: {"a": 5000}})
+    shutil.rmtree(tmp_path / "published" / "objects", ignore_errors=True)
+
+    async def main() -> None:
+        async with served(tmp_path, tmp_path / "state") as agent:
+            with pytest.raises(DlcoreError):
+                await agent.service.obtain(OS)
+            await agent.service.want(Want("a", (OS,)))
+            await asyncio.sleep(60)
+            assert agent.service.package(OS).state is PackageState.FAILED
+
+    virtually(main())
