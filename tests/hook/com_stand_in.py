@@ -14,6 +14,9 @@ CLASS_ID = "{7B1F1A33-5E5D-4E57-9E0E-2B5B9C6B7A11}"
 PROGRAM_ID = "Microsoft.SMS.TSEnvironment"
 CLASSES = "Software\\Classes"
 
+ROOT = Path(__file__).parents[2]
+sys.path += [str(ROOT)] * (str(ROOT) not in sys.path)  # Wine starts it in a folder of its own
+
 if sys.platform == "win32":
     import winreg
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from dlcore.hook.environment import STAND_IN_VARIABLE
@@ -45,7 +46,11 @@ def called(scene: HookScene, package_id: str, destination: Path) -> int:
     return process.returncode
 
 
-def stop_agent(scene: HookScene) -> None:
-    """End the agent that the program has started."""
-    command = [sys.executable, "-m", "dlcore", "agent", "stop", "--state", str(scene.state)]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+@contextlib.contextmanager
+def agent_stopped_afterwards(scene: HookScene) -> Iterator[None]:
+    """End the agent that the program has started, if it runs."""
+    try:
+        yield
+    finally:
+        command = [sys.executable, "-m", "dlcore", "agent", "stop", "--state", str(scene.state)]
+        subprocess.run(command, check=False, capture_output=True, timeout=60)

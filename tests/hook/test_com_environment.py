@@ -12,7 +12,7 @@ import pytest
 
 from dlcore.hook.environment import EnvironmentUnavailableError, open_environment
 from tests.conftest import is_wine
-from tests.hook.executable import CODE, stop_agent, write_variables
+from tests.hook.executable import CODE, agent_stopped_afterwards, write_variables
 from tests.hook.scene import FIRST, INI, HookScene, tree
 
 pytestmark = pytest.mark.skipif(
@@ -52,10 +52,8 @@ if sys.platform == "win32":
     @pytest.mark.usefixtures("variables")
     def test_the_program_serves_a_task_sequence_by_the_object(scene: HookScene) -> None:
         command = [sys.executable, "-c", CODE, INI, FIRST, str(scene.destination)]
-        try:
+        with agent_stopped_afterwards(scene):
             done = subprocess.run(command, env=os.environ, timeout=110, check=False)
-        finally:
-            stop_agent(scene)
         assert done.returncode == 0, scene.log()
         assert tree(scene.destination) == tree(scene.source())
-        assert "for the agent" in scene.log()
+        assert "for the agent" in scene.log(), scene.lines()

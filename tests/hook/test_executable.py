@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -14,15 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.hook.executable import called, started, stop_agent, write_variables
+from tests.hook.executable import agent_stopped_afterwards, called, started, write_variables
 from tests.hook.scene import FIRST, SECOND, HookScene, tree
 
 
 @pytest.fixture
 def agent_is_stopped(scene: HookScene) -> Iterator[None]:
-    yield
-    with contextlib.suppress(subprocess.CalledProcessError):
-        stop_agent(scene)
+    with agent_stopped_afterwards(scene):
+        yield
 
 
 def wait_for(path: Path) -> Path:
