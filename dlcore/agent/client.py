@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -42,8 +43,8 @@ class AgentClient:
     Args:
         state: The state directory that the agent owns.
         address: Where it listens, if not where the state directory says.
-        patience_s: How long each call waits for an agent that cannot be reached, as while it
-            starts again. 0.0: it must be there.
+        patience_s: How long a call waits for an agent that cannot be reached, as while it starts
+            again. 0.0: it must be there.
 
     Example::
 
@@ -92,6 +93,20 @@ class AgentClient:
                 remedy="Install the same version of both.",
             )
         return status
+
+    async def is_there(self) -> bool:
+        """Whether an agent runs there that this dlcore can speak with.
+
+        Raises:
+            AgentError: It is another user's, or speaks another version.
+        """
+        try:
+            async with self._opened.get(f"{BASE}/status", timeout=_timeout(_ANSWER_S)) as response:
+                await _checked(response)
+                _decoded(await response.read(), AgentStatus)
+        except (aiohttp.ClientConnectorError, FileNotFoundError, _EndingError):
+            return False
+        return True
 
     async def want(self, want: Want) -> None:
         """Want something from now on, in place of the earlier want of that name.
@@ -205,6 +220,8 @@ class AgentClient:
                     await _checked(response)
                     return await response.read()
             except (aiohttp.ClientError, OSError, _EndingError) as error:
+                if not isinstance(error, aiohttp.ClientConnectorError):
+                    patience.renew()  # it was there a moment ago
                 await patience.wait(self._address.listens_at, error)
 
     @property
@@ -212,6 +229,22 @@ class AgentClient:
         if self._session is None:
             raise AgentError("the client is not open", remedy="Use it in an 'async with'.")
         return self._session
+
+
+@contextlib.asynccontextmanager
+async def running_agent_of(state: Path) -> AsyncIterator[AgentClient | None]:
+    """The agent that owns a state directory; None if none runs there.
+
+    Raises:
+        AgentError: What listens there is another user's, or speaks another version.
+    """
+    async with AgentClient(state, patience_s=0.0) as looking:
+        is_there = await looking.is_there()
+    if not is_there:
+        yield None
+        return
+    async with AgentClient(state) as agent:
+        yield agent
 
 
 class _EndingError(Exception):

@@ -16,6 +16,8 @@ class AgentPolicy(msgspec.Struct, frozen=True):
             before most deployments of it begin; the question costs a few kilobytes.
         min_renew_s: The least time between two such looks, however often an unknown package is
             asked for.
+        rest_after_s: Seconds without anything to do after which the downloads are put away, with
+            their buffers and their clocks. Short, as to begin them again takes milliseconds.
         kept_events: How many events can be asked for again. A client that was away for a restart
             of the agent misses none of them; together they take less than 2 MB.
         event_numbers: How many event numbers are taken at once from those that are kept on disk.
@@ -32,6 +34,7 @@ class AgentPolicy(msgspec.Struct, frozen=True):
     max_retry_s: float = 60.0
     renew_every_s: float = 900.0
     min_renew_s: float = 10.0
+    rest_after_s: float = 10.0
     kept_events: int = 4096
     event_numbers: int = 1 << 20
     max_readers: int = 64

@@ -38,9 +38,10 @@ from dlcore.agent.wanted_packages import WantedPackages, is_offline
 from dlcore.agent.wants import FetchOrder, order_of
 from dlcore.engine.client import Client
 from dlcore.engine.content import Content
-from dlcore.engine.events import Event, Progress
+from dlcore.engine.events import Event, PackageReady, PackageStarted, Progress
 from dlcore.engine.lookahead import Lookahead
 from dlcore.errors import AgentError, ConfigError, DlcoreError, NotFoundError
+from dlcore.model import Catalog
 from dlcore.waiting import cancel_and_wait, in_thread
 
 _log = logging.getLogger(__name__)
@@ -93,6 +94,8 @@ class AgentService:
         self._opening = asyncio.Lock()
         self._is_current = True
         self._renewed_s = -float("inf")
+        self._catalog: Catalog | None = None
+        self._ready: set[str] = set()
         self._readers = 0
         self._is_online = False
         self._received_bytes = 0
@@ -218,23 +221,26 @@ class AgentService:
 
     def package(self, package_id: str) -> PackageStatus:
         """Where a package stands now. Nothing is asked of the network."""
-        content = self._client.opened_content
         is_known = package_id in self._obtained or package_id in self._order.packages
-        entry = content.library.catalog.packages.get(package_id) if content else None
+        entry = self._catalog.packages.get(package_id) if self._catalog else None
         error = self._wanted.errors.get(package_id)
-        if content is None or entry is None:
+        if entry is None:
             state = PackageState.WAITING if is_known else PackageState.UNKNOWN
             if error:
                 state = PackageState.FAILED
             return PackageStatus(package_id, state, trouble=trouble_of(error) if error else None)
-        downloads = content.downloads
-        is_there = downloads.is_finished(package_id)
+        content = self._client.opened_content
+        downloads = content.downloads if content else None
+        is_there = package_id in self._ready
+        verified_bytes = entry.content_bytes if is_there else 0
+        if downloads and not is_there:
+            verified_bytes = downloads.verified_bytes(package_id, entry.content_bytes)
         folder = self._client.store.content_folder(package_id, entry.version, entry.manifest)
         if is_there:
             state = PackageState.READY
         elif error:
             state = PackageState.FAILED
-        elif downloads.location(package_id):
+        elif downloads and downloads.location(package_id):
             state = PackageState.FETCHING
         else:
             state = PackageState.WAITING if is_known else PackageState.UNKNOWN
@@ -243,7 +249,7 @@ class AgentService:
             state,
             str(entry.version),
             entry.manifest,
-            downloads.verified_bytes(package_id, entry.content_bytes),
+            verified_bytes,
             entry.content_bytes,
             str(folder) if is_there else "",
             trouble_of(error) if error and not is_there else None,
@@ -265,6 +271,7 @@ class AgentService:
                     raise
                 await self._path(package_id)
             self._wanted.arrived(package_id)
+            self._ready.add(package_id)
             return self.package(package_id)
         finally:
             self._obtained[package_id] -= 1
@@ -304,8 +311,11 @@ class AgentService:
                 await self._client.stop_downloads()
                 content = None
             if content is None:
-                await self._choose_catalog()
+                if self._catalog is None:
+                    await self._choose_catalog()
                 content = await self._client.content()
+                self._use(content.library.catalog)
+                self._changed.set()  # from now on it is looked whether there is something to do
                 content.order(self._order.needed, self._order.maybe_needed)
             return content
 
@@ -349,7 +359,22 @@ class AgentService:
                 content.order(self._order.needed, self._order.maybe_needed)
             await self._wanted.follow(self._order.packages)
             self._set_pace()
-            await self._changed.wait()
+            await self._until_changed()
+
+    async def _until_changed(self) -> None:
+        """Wait for a change; if there is nothing to do meanwhile, put the downloads away."""
+        while not self._changed.is_set():
+            try:
+                async with asyncio.timeout(self.policy.rest_after_s if self._is_at_work else None):
+                    await self._changed.wait()
+            except TimeoutError:
+                async with self._opening:
+                    if self._wanted.is_idle and not self._obtained:
+                        await self._client.stop_downloads()
+
+    @property
+    def _is_at_work(self) -> bool:
+        return self._client.opened_content is not None
 
     async def _renew_regularly(self) -> None:
         policy = self.policy
@@ -358,7 +383,7 @@ class AgentService:
             if self.events.next_number > self._memory.next_event_number - policy.event_numbers // 2:
                 with contextlib.suppress(DlcoreError):
                     await self._take_numbers()
-            if self._client.opened_content:  # else the next question reads the catalog anyway
+            if self._catalog:  # else the next question reads it anyway
                 with contextlib.suppress(DlcoreError):  # told in the log, and tried again
                     await self._renew()
 
@@ -368,8 +393,7 @@ class AgentService:
         Returns:
             Whether it may be there now.
         """
-        content = self._client.opened_content
-        if content is None or package_id in content.library.catalog.packages:
+        if self._catalog is None or package_id in self._catalog.packages:
             return False
         now_s = asyncio.get_running_loop().time()
         if now_s - self._renewed_s < self.policy.min_renew_s:
@@ -390,6 +414,7 @@ class AgentService:
             await cancel_and_wait([*self._obtaining])
             try:
                 is_other = await self._client.renew_catalog()
+                self._use((await self._client.library()).catalog)
                 await self._keep_catalog()
             except DlcoreError as error:
                 self._is_current = False
@@ -400,8 +425,17 @@ class AgentService:
                 self._changed.set()
         return is_other
 
+    def _use(self, catalog: Catalog) -> None:
+        if catalog is not self._catalog:
+            self._catalog = catalog
+            self._ready.clear()
+
     def _hear(self, event: Event) -> None:
         self.events.hear(event)
+        if isinstance(event, PackageReady):
+            self._ready.add(event.package)
+        elif isinstance(event, PackageStarted):
+            self._ready.discard(event.package)
         if isinstance(event, Progress):
             received_bytes = sum(each.received_bytes for each in event.endpoints.values())
             self._is_online |= received_bytes > self._received_bytes
@@ -413,9 +447,9 @@ class AgentService:
         self._set_pace()
 
     def _set_pace(self) -> None:
-        content = self._client.opened_content
-        is_there = content.downloads.is_finished if content else lambda _: False
-        priority = Priority.FOREGROUND if self._obtained else self._order.priority(is_there)
+        order = self._order
+        urgent = bool(self._obtained)
+        priority = Priority.FOREGROUND if urgent else order.priority(self._ready.__contains__)
         if priority is not self._priority:
             self._priority = priority
             self._pace(priority)

@@ -44,6 +44,11 @@ class WantedPackages:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._begins = asyncio.Lock()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything has arrived."""
+        return all(task.done() for task in self._tasks.values())
+
     async def follow(self, package_ids: Iterable[str]) -> None:
         """Wait for these packages from now on, and for no others."""
         wanted = tuple(package_ids)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from dlcore.cli.access import access_options
+from dlcore.cli.by_agent import fetched_by_agent
 from dlcore.cli.dry_run import dry_run_option
 from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
 from dlcore.cli.fetch_previews import show_preview, show_previews
@@ -32,7 +33,7 @@ from dlcore.cli.standard_output import (
     temporary_folder,
     write_content,
 )
-from dlcore.cli.state import trust_root_option, wait_option
+from dlcore.cli.state import no_agent_option, state_option, trust_root_option, wait_option
 from dlcore.cli.views import View, open_view
 from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
 from dlcore.engine.download.retry import Retry
@@ -129,6 +130,8 @@ T = TypeVar("T")
     is_flag=True,
     help="Give files at URLs the time of modification that their server says.",
 )
+@state_option
+@no_agent_option
 @max_size_option
 @timeout_option
 @retry_options
@@ -157,6 +160,8 @@ def command(
     access: Access,
     connections: int,
     remote_time: bool,
+    state: Path,
+    is_without_agent: bool,
     max_file_bytes: int,
     timeout_s: float | None,
     retry: Retry,
@@ -182,6 +187,8 @@ def command(
     another version is repaired in the same way. A file in it that dlcore did not put there is
     refused by name.
 
+    A package whose place is not named is fetched by the agent of the state directory, if one runs.
+
     Of several things, one that fails does not stop the others; the exit status is the highest of
     all.
     """
@@ -194,6 +201,13 @@ def command(
     if name and not is_one:
         raise click.UsageError("--name is of one file at a URL")
     one = FetchItem(what[0], sha256, checksum, name) if is_one else None
+    is_plain = not (sources or catalog or catalog_sha256 or trust_root or include or exclude)
+    if one and is_plain and not (is_without_agent or is_dry_run or is_piped or events_format):
+        fetched = run_async(fetched_by_agent(one, state, folder, wait_s))
+        if fetched:
+            if not quiet:
+                tell(f"by the agent of {state}")
+            return show_fetched(fetched, as_json=as_json, says_nothing=quiet)
     items = [] if is_one else _items(what, lists, sha256 or checksum, checksums)
     if is_dry_run:
         if events_format:

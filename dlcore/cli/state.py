@@ -44,6 +44,12 @@ which_option = click.option(
     help="Which task sequence to take, of an export that holds several: its package id, its name, "
     "or its number in the file, from 1.",
 )
+no_agent_option = click.option(
+    "--no-agent",
+    "is_without_agent",
+    is_flag=True,
+    help="Do it in this process, also if an agent runs that owns the state directory.",
+)
 wait_option = click.option(
     "--wait",
     "wait_s",

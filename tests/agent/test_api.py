@@ -173,13 +173,17 @@ async def test_silence_is_told_so_that_either_side_notices_the_end(
 
 async def test_more_readers_than_allowed_are_refused(published: Path, tmp_path: Path) -> None:
     policy = AgentPolicy(max_readers=1)
-    async with agent_of(published, tmp_path, policy) as (_, _), raw(tmp_path) as session:
-        async with session.get("/v1/events"), session.get("/v1/events") as second:
-            assert second.status == 503
+    async with (
+        agent_of(published, tmp_path, policy) as (_, _),
+        raw(tmp_path) as session,
+        session.get("/v1/events"),
+        session.get("/v1/events") as second,
+    ):
+        assert second.status == 503
 
 
 async def test_a_reader_that_reads_nothing_is_cut_off(published: Path, tmp_path: Path) -> None:
-    """Fault: a client asks for events and never reads. It is cut off, and nothing is kept for it."""
+    """Fault: a client asks for events and never reads. It is cut off; nothing is kept for it."""
     policy = AgentPolicy(max_write_s=0.2, kept_events=20_000)
     async with agent_of(published, tmp_path, policy) as (service, _), raw(tmp_path) as session:
         for number in range(20_000):
@@ -240,10 +244,12 @@ async def test_what_cannot_be_understood_is_refused(
     headers = {"Content-Type": "application/json"} if body else {}
     async with agent_of(published, tmp_path) as (_, client):
         url = URL(f"http://dlcore{path}", encoded=True)
-        async with aiohttp.ClientSession(connector=connector(address_of(tmp_path))) as session:
-            async with session.request(method, url, data=body, headers=headers) as response:
-                assert response.status == status
-                assert (await response.json())["message"]
+        async with (
+            aiohttp.ClientSession(connector=connector(address_of(tmp_path))) as session,
+            session.request(method, url, data=body, headers=headers) as response,
+        ):
+            assert response.status == status
+            assert (await response.json())["message"]
         assert (await client.status()).wants == ()
 
 
@@ -262,9 +268,12 @@ async def test_bodies_have_a_bound_and_a_type(published: Path, tmp_path: Path) -
 async def test_a_number_of_an_event_is_a_number(
     published: Path, tmp_path: Path, number: str
 ) -> None:
-    async with agent_of(published, tmp_path) as (_, _), raw(tmp_path) as session:
-        async with session.get("/v1/events", headers={"Last-Event-ID": number}) as response:
-            assert response.status == 400
+    async with (
+        agent_of(published, tmp_path) as (_, _),
+        raw(tmp_path) as session,
+        session.get("/v1/events", headers={"Last-Event-ID": number}) as response,
+    ):
+        assert response.status == 400
 
 
 async def test_a_fault_of_dlcore_tells_nothing_of_itself(

@@ -1,8 +1,4 @@
-"""Copies a package out of a store: every block is compared with its digest and written.
-
-Guarantees: the copy shares no block with the original on disk, so that whoever writes to it alters
-nothing else. A folder that was altered gives an error, and no copy.
-"""
+"""Content that lies in a finished package: each block is verified while it is copied."""
 
 from __future__ import annotations
 
@@ -17,11 +13,11 @@ from dlcore.waiting import in_thread
 
 
 class Copying:
-    """Where the content of a copy comes from. Implements `delivering.Source`.
+    """Copies a package out of its folder. Implements `delivering.Source`.
 
     Args:
-        folder: Has the package's files. Nothing in it is believed or changed.
-        package: What they should be.
+        folder: Holds the package's files; nothing in it is believed.
+        package: What is copied.
 
     Attributes:
         kept_bytes: 0: what a failed copy leaves is not worth keeping.
@@ -37,8 +33,8 @@ class Copying:
         """Copy and verify all blocks.
 
         Raises:
-            IntegrityError: The folder does not hold the package. What was copied is of no use.
-            StorageError: The disk failed.
+            IntegrityError: The folder does not hold the package.
+            StorageError: The disk of the store failed.
         """
         await in_thread(self._copy, store)
 

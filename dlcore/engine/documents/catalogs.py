@@ -87,8 +87,12 @@ class Catalogs:
         Raises:
             DlcoreError: It cannot be read; the one before is still used.
         """
-        before, self._used = self._used, await self._read()
-        return before is None or before.sha256 != self._used.sha256
+        before, read = self._used, await self._read()
+        if before and before.sha256 == read.sha256:
+            self._used = read._replace(catalog=before.catalog)  # what proves it may be newer
+            return False
+        self._used = read
+        return True
 
     async def pin(self, folder: Path | None = None) -> Pin:
         """Keep the catalog that the client uses on disk, for a run that begins with it.

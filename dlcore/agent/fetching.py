@@ -1,0 +1,74 @@
+"""Fetches a package into a folder by the agent, and verifies what the agent hands out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dlcore import manifest as documents
+from dlcore.agent.client import AgentClient
+from dlcore.agent.interface import PackageStatus
+from dlcore.engine.delivery.copying import Copying
+from dlcore.engine.delivery.deliveries import Deliveries
+from dlcore.engine.delivery.delivering import Package, deliver
+from dlcore.engine.delivery.own_folder import OwnFolder
+from dlcore.engine.delivery.target import Standing
+from dlcore.engine.fetching.fetch_into import Fetched
+from dlcore.errors import IntegrityError
+from dlcore.long_path import plain_path
+from dlcore.store import Store
+from dlcore.waiting import in_thread
+
+BY_AGENT = "agent"
+"""What stands in the place of an endpoint's name."""
+
+
+async def fetch_by_agent(
+    agent: AgentClient, package_id: str, *, to: Path, deliveries: Deliveries, wait_s: float = 0.0
+) -> Fetched:
+    """Have the agent obtain a package, and copy it; each block is verified while it is copied.
+
+    Which version counts is said by the agent, which belongs to this user or to an administrator.
+
+    Args:
+        agent: Open.
+        package_id: What to fetch.
+        to: Folder that becomes the package, complete or not at all.
+        deliveries: Knows what dlcore has delivered before.
+        wait_s: How long to wait while another process fetches to the same place.
+
+    Raises:
+        AgentError: The agent cannot be had.
+        IntegrityError: What the agent handed out does not match its manifest. The folder is as it
+            was before.
+        DlcoreError: As `dlcore.fetch`.
+    """
+    before = await agent.package(package_id)
+    obtained = await agent.obtained(package_id)
+    state = Path((await agent.status()).state)
+    package = await in_thread(_described, state, obtained)
+    goal = OwnFolder(to, deliveries)
+    look = await deliver(goal, package, Copying(Path(obtained.folder), package), wait_s)
+    is_right = look.standing is Standing.RIGHT
+    content_bytes = package.manifest.content_bytes
+    fetched_bytes = 0 if is_right else content_bytes - min(before.verified_bytes, content_bytes)
+    return Fetched(
+        package_id,
+        str(plain_path(goal.path)),
+        content_bytes,
+        fetched_bytes,
+        content_bytes - fetched_bytes,
+        {BY_AGENT: fetched_bytes},
+        repaired=tuple(dict.fromkeys(item.path for item in look.bad)),
+    )
+
+
+def _described(state: Path, obtained: PackageStatus) -> Package:
+    """The manifest that the agent keeps with the package; its digest is compared."""
+    digest, package_id = obtained.manifest_digest, obtained.package_id
+    document = Store.look(state).read_manifest(package_id, digest, int(obtained.version))
+    if document is None:
+        raise IntegrityError(
+            f"the manifest of package {package_id} in {state} was altered",
+            remedy="Run again: the agent proves the package anew.",
+        )
+    return Package(documents.decode(document, source=f"manifest of {package_id}"), document)

@@ -1,0 +1,22 @@
+"""The agent is killed with clients attached; `tests.agent.killing` does it more often."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.agent.killing import PACKAGES, kill_often
+
+KILLS = 3
+
+
+@pytest.mark.timeout(300)
+async def test_clients_go_on_with_the_agent_that_follows(tmp_path: Path) -> None:
+    """Fault: the agent is killed again and again. Wants, content and event numbers survive it."""
+    seed = int(os.environ.get("DLCORE_SEED") or random.randrange(2**32))
+    found = await kill_often(tmp_path, KILLS, random.Random(seed))
+    assert found.kills == KILLS, f"DLCORE_SEED={seed}"
+    assert found.obtained >= len(PACKAGES) / 2, f"DLCORE_SEED={seed}"

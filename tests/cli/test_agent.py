@@ -1,0 +1,112 @@
+"""``dlcore agent``, and commands that use a running agent, as real processes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.helpers import TERMINATED, dlcore, start, wait
+from tests.engine.scene import publish_packages
+
+PACKAGE = "ABC00001"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A published package, and a deployment file."""
+    publish_packages(tmp_path, {PACKAGE: {"a": 300_000, "sub/b": 20}})
+    published = (tmp_path / "published").as_posix()
+    (tmp_path / "deployment.toml").write_text(
+        f"[deployment]\nallow_on_internet = true\n[client]\nallow_cloud_dp = true\n"
+        f"[catalog]\npath = '{published}/catalog.json'\n"
+        f"[[endpoint]]\nname = 'disk'\nkind = 'file'\npath = '{published}'\n"
+    )
+    return tmp_path
+
+
+@contextlib.contextmanager
+def agent_at(site: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run the agent; it is ended by the test or here."""
+    state = site / "state"
+    process = start(
+        "agent", "run", "--config", site / "deployment.toml", "--state", state, "--json"
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, wait(process).err
+        assert json.loads(line)["pid"] == process.pid
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            ended = wait(process)
+            assert (ended.status, ended.err) == (TERMINATED, ""), ended
+
+
+def test_it_is_asked_and_stopped(site: Path) -> None:
+    state = site / "state"
+    with agent_at(site) as process:
+        found = dlcore("agent", "status", "--state", state, "--json").document
+        assert found["process_id"] == process.pid
+        assert found["config"] == str(site / "deployment.toml")
+        shown = dlcore("agent", "status", "--state", state)
+        assert f"process {process.pid}" in shown.out
+        stopped = dlcore("agent", "stop", "--state", state, "--json")
+        assert stopped.document == {"stopped": process.pid}
+        ended = wait(process)
+        assert (ended.status, ended.err) == (0, ""), ended
+
+
+@pytest.mark.parametrize("command", ["status", "stop"])
+def test_no_agent_is_status_20(tmp_path: Path, command: str) -> None:
+    ended = dlcore("agent", command, "--state", tmp_path, "--json")
+    assert (ended.status, ended.error["code"]) == (20, "agent")
+
+
+def test_a_second_agent_is_refused(site: Path) -> None:
+    with agent_at(site):
+        config = site / "deployment.toml"
+        ended = dlcore("agent", "run", "--config", config, "--state", site / "state", "--json")
+        assert ended.error["code"] == "locked"
+
+
+def test_a_package_is_fetched_by_the_agent(site: Path) -> None:
+    state, out = site / "state", site / "out"
+    with agent_at(site):
+        ended = dlcore("fetch", PACKAGE, "--state", state, "-o", out, "--json")
+        assert ended.status == 0, ended
+        assert "by the agent" in ended.err
+        assert ended.document["endpoints"] == {"agent": 300_020}
+        right = site / "source" / PACKAGE
+        assert (out / "a").read_bytes() == (right / "a").read_bytes()
+        assert (out / "sub" / "b").read_bytes() == (right / "sub" / "b").read_bytes()
+        (out / "a").write_bytes(b"damaged")
+        again = dlcore("fetch", PACKAGE, "--state", state, "-o", out, "--json")
+        assert again.document["repaired"] == ["a"]
+        assert (out / "a").read_bytes() == (right / "a").read_bytes()
+        unknown = dlcore("fetch", "ABC99999", "--state", state, "-o", site / "no", "--json")
+        assert (unknown.status, unknown.error["code"]) == (4, "not-found")
+
+
+def test_without_the_agent_the_place_must_be_named(site: Path) -> None:
+    state, out = site / "state", site / "out"
+    with agent_at(site):
+        alone = dlcore("fetch", PACKAGE, "--no-agent", "--state", state, "-o", out)
+        assert alone.status == 2
+        named = dlcore(
+            "fetch",
+            PACKAGE,
+            "--from",
+            site / "published",
+            "-o",
+            out,
+            "--catalog",
+            site / "published" / "catalog.json",
+        )
+        assert "by the agent" not in named.err
