@@ -99,9 +99,10 @@ def variables(sources: Path, logs: Path, custom: Path) -> dict[str, str]:
     return found
 
 
-def durations_s() -> dict[str, float]:
-    """How long each step runs."""
-    return {RESTART_STEP: RESTART_S} | {each.step: each.run_s for each in PACKAGES}
+def durations_s(slower: float = 1.0) -> dict[str, float]:
+    """How long each step runs, made longer by a factor."""
+    durations = {RESTART_STEP: RESTART_S} | {each.step: each.run_s for each in PACKAGES}
+    return {step: slower * run_s for step, run_s in durations.items()}
 
 
 def sequence(custom: Path) -> str:
@@ -138,10 +139,16 @@ def _step(package: Package, custom: Path) -> str:
     )
 
 
-def bound_s(link_bytes_per_s: float, lengths_bytes: dict[str, int]) -> float:
-    """The time that no way of downloading can beat: see docs/architecture.md, "bound"."""
-    steps = [(lengths_bytes[each.package_id], each.run_s) for each in PACKAGES]
-    steps.insert(BEFORE_RESTART, (0, RESTART_S))
+def bound_s(link_bytes_per_s: float, lengths_bytes: dict[str, int], slower: float = 1.0) -> float:
+    """The time that no way of downloading can beat: see docs/architecture.md, "bound".
+
+    Args:
+        link_bytes_per_s: Rate of the link.
+        lengths_bytes: Length of each package.
+        slower: Factor by which the steps run longer.
+    """
+    steps = [(lengths_bytes[each.package_id], slower * each.run_s) for each in PACKAGES]
+    steps.insert(BEFORE_RESTART, (0, slower * RESTART_S))
     best, needed_bytes = sum(run_s for _, run_s in steps), 0
     for index, (length_bytes, _) in enumerate(steps):
         needed_bytes += length_bytes

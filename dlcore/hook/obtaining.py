@@ -138,7 +138,7 @@ class Obtaining:
                     continue
                 reason = error.message
             check_config(self._settings)
-            self._log.write(f"Fetching without an agent: {reason}.")
+            self._log.write(f"Fetching without an agent: {reason.rstrip('.')}.")
             async with self._open_own_fetch(self._settings.config, self._settings.state) as own:
                 return await self._from(own, "this process", None)
 

@@ -86,7 +86,7 @@ class Program:
         try:
             self._serve(arguments)
         except DlcoreError as error:
-            return self._failed(error.code, f"{error.message}. {error.remedy}".rstrip())
+            return self._failed(error.code, f"{error.message.rstrip('.')}. {error.remedy}".rstrip())
         except Exception as error:
             return self._failed("internal", _place_of(error))
         except BaseException as error:

@@ -94,7 +94,7 @@ class Serving:
             except IntegrityError as error:
                 if not left:
                     raise
-                self._log.write(f"Obtained again: {error.message}.")
+                self._log.write(f"Obtained again: {error.message.rstrip('.')}.")
             else:
                 break
         self._tell(obtained, placed, waited_s, time.monotonic() - began_s)
