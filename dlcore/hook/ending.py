@@ -35,6 +35,8 @@ def run_until_ended(
         EndedError: Somebody asked to end.
     """
     ended = threading.Event()
+    grace = threading.Timer(grace_s, leave)
+    grace.daemon = True
 
     async def cancellable() -> None:
         task = asyncio.ensure_future(work())
@@ -43,10 +45,9 @@ def run_until_ended(
         def requested() -> None:
             if ended.is_set():
                 leave()
-            ended.set()
-            timer = threading.Timer(grace_s, leave)
-            timer.daemon = True
-            timer.start()
+            else:
+                ended.set()
+                grace.start()
             loop.call_soon_threadsafe(task.cancel)
 
         with _heeding(requested):
@@ -57,6 +58,8 @@ def run_until_ended(
     except asyncio.CancelledError:
         if not ended.is_set():
             raise
+    finally:
+        grace.cancel()
     if ended.is_set():
         raise EndedError
 
