@@ -51,8 +51,8 @@ class HookPolicy(msgspec.Struct, frozen=True):
     """The hook's own constants.
 
     Attributes:
-        agent_answer_s: How long the agent may take to answer a question about a status: it has the
-            answer in memory, so this is long even for a machine that swaps.
+        agent_answer_s: How long the agent may take to answer what it has in memory, or to write
+            down what is wanted: long even for a machine whose disk is busy with an upgrade.
         agent_start_s: How long an agent may take to start: half a second on an idle machine, many
             times that on a slow disk that an upgrade and a virus scanner keep busy. One that fails
             is noticed at once.
@@ -68,7 +68,7 @@ class HookPolicy(msgspec.Struct, frozen=True):
             few MB.
     """
 
-    agent_answer_s: float = 10.0
+    agent_answer_s: float = 30.0
     agent_start_s: float = 60.0
     agent_poll_s: float = 0.2
     progress_s: float = 10.0

@@ -23,7 +23,7 @@ FIRST, SECOND = "ABC00012", "ABC00013"
 FILES = {"setup.exe": 3000, "inf/driver.inf": 120, "inf/empty": 0}
 INI = "C:\\Windows\\TEMP\\SMSTSDownload-with-a-secret.INI"
 TOKEN = "a-token-that-nobody-may-see"
-QUICK = HookPolicy(agent_answer_s=0.2, agent_start_s=0.2, agent_poll_s=0.01, progress_s=0.01)
+QUICK = HookPolicy(progress_s=0.01)
 SEQUENCE = published.sequence(
     published.step("Drivers", package=FIRST),
     published.group("Later", published.step("Office", package=SECOND)),

@@ -50,6 +50,7 @@ def test_the_program_starts_an_agent_that_goes_on_with_later_steps(scene: HookSc
     assert "for the agent" in scene.log()
 
 
+@pytest.mark.posix_only(reason="something is in the place of the socket")
 def test_without_an_agent_the_program_fetches_by_itself(scene: HookScene) -> None:
     """Another process holds the socket's place: no agent can listen, and none is reachable."""
     scene.state.mkdir(mode=0o700)
@@ -62,7 +63,7 @@ def test_without_an_agent_the_program_fetches_by_itself(scene: HookScene) -> Non
 
 
 @pytest.mark.usefixtures("agent_is_stopped")
-@pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
+@pytest.mark.posix_only(reason="sends signals to another process")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_request_to_end_is_told_and_leaves_the_package_to_windows(
     scene: HookScene, number: int
@@ -85,4 +86,4 @@ def test_what_a_download_needs_is_loaded_after_the_first_line_of_the_log() -> No
     code = "import sys, dlcore.hook.program; print(*sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     loaded = set(told.stdout.split())
-    assert not loaded & {"aiohttp", "asyncio", "dlcore.engine.client", "dlcore.store", "ssl"}
+    assert not loaded & {"aiohttp", "asyncio", "dlcore.engine.client", "dlcore.store"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,15 @@ from dlcore.hook.stand_in import VariablesInMemory
 
 
 def of(**values: str) -> HookSettings:
-    return read_settings(VariablesInMemory(values), {}, platform="linux")
+    return read_settings(VariablesInMemory(values), {"PROGRAMDATA": "D:\\Data"})
 
 
 def test_a_machine_without_settings_has_usual_places() -> None:
-    assert of() == HookSettings(Path("/etc/dlcore/deployment.toml"), Path("/var/lib/dlcore/state"))
+    usual = HookSettings(Path("/etc/dlcore/deployment.toml"), Path("/var/lib/dlcore/state"))
+    if sys.platform == "win32":
+        folder = Path("D:\\Data\\dlcore")
+        usual = HookSettings(folder / "deployment.toml", folder / "state")
+    assert of() == usual
 
 
 def test_every_setting_is_read(tmp_path: Path) -> None:
