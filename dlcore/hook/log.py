@@ -1,12 +1,15 @@
 """The log of the hook: ``dlcore-smsts.log``, for CMTrace, among the logs of the task sequence.
 
-Guarantees: a log that cannot be written stops no download. When it is too long it is renamed to
+Guarantees: a log that cannot be written stops no download. A link in its place is not followed:
+everybody may write to the folder for temporary files. When it is too long it is renamed to
 ``dlcore-smsts.lo_``, as ConfigMgr does with its own, and another one begins.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import sys
 import tempfile
 import threading
@@ -15,8 +18,11 @@ from pathlib import Path
 from typing import Final
 
 from dlcore.cmtrace import Kind, line
+from dlcore.disk.links import refuse_link
 
 NAME: Final = "dlcore-smsts"
+_FLAGS = os.O_APPEND | os.O_CREAT | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
+_FLAGS |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 class HookLog:
@@ -53,5 +59,12 @@ class HookLog:
         with contextlib.suppress(OSError):  # a viewer has it open: it becomes a little longer
             if path.exists() and path.stat().st_size + len(data) > self._max_bytes:
                 path.replace(path.with_suffix(".lo_"))
-        with path.open("ab", buffering=0) as file:
-            file.write(data)
+        refuse_link(path)
+        fd = os.open(path, _FLAGS, 0o644)
+        try:
+            if os.fstat(fd).st_nlink == 1:  # else somebody has given another file this name
+                os.write(fd, data)
+                return
+        finally:
+            os.close(fd)
+        raise OSError(errno.EMLINK, os.strerror(errno.EMLINK), str(path))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from dlcore.cmtrace import Kind
 from dlcore.hook.log import HookLog
@@ -36,4 +40,18 @@ def test_a_log_that_is_too_long_is_rolled_over(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_used_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     HookLog(tmp_path / "file" / "logs", 1000).write("text")
+    assert "text" in (tmp_path / "temporary" / "dlcore-smsts.log").read_text()
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_a_link_in_the_place_of_the_log_is_not_followed(
+    tmp_path: Path, link: Callable[[Path, Path], None]
+) -> None:
+    (tmp_path / "victim").write_text("of another program")
+    try:
+        link(tmp_path / "victim", tmp_path / "dlcore-smsts.log")
+    except OSError:
+        pytest.skip("this user may not make links")
+    HookLog(tmp_path, 1000).write("text")
+    assert (tmp_path / "victim").read_text() == "of another program"
     assert "text" in (tmp_path / "temporary" / "dlcore-smsts.log").read_text()
