@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from dlcore.long_path import plain_path, plain_text
 
@@ -37,6 +37,9 @@ class Fault(enum.StrEnum):
     CORRUPT = "corrupt"  # a block did not match its digest
 
 
+E = TypeVar("E", bound="DlcoreError")
+
+
 class DlcoreError(Exception):
     """Root of all errors of dlcore.
 
@@ -56,6 +59,13 @@ class DlcoreError(Exception):
     def advise(self, advice: str) -> None:
         """Add to the remedy what only a caller further up knows."""
         self.remedy = f"{self.remedy} {plain_text(advice)}".lstrip()
+
+
+def without_frames(error: E) -> E:
+    """An error that is kept for long, without the frames that raised it and all that they hold."""
+    for each in (error, *getattr(error, "causes", ())):
+        each.__traceback__ = each.__context__ = each.__cause__ = None
+    return error
 
 
 class ConfigError(DlcoreError):
@@ -297,10 +307,23 @@ class OwnershipError(StorageError):
 
 
 class LockedError(StorageError):
-    """Another process holds the state directory; the message says which."""
+    """Another process holds a state directory, or fetches to the same place.
+
+    Args:
+        message: What cannot be used, and which process holds it.
+        path: The folder concerned.
+        remedy: What the reader can do about it.
+        holder: Who holds it, in words; empty if that is not known.
+    """
 
     code = "locked"
     exit_status = 10
+
+    def __init__(
+        self, message: str, *, path: Path | None = None, remedy: str = "", holder: str = ""
+    ) -> None:
+        super().__init__(message, path=path, remedy=remedy)
+        self.holder = plain_text(holder)
 
 
 class RunStateFault(enum.StrEnum):

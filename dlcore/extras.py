@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from dlcore.errors import ConfigError
 
-Extra = Literal["buckets", "cli", "metrics", "otel", "serve", "socks", "trust"]
+Extra = Literal["buckets", "cli", "metrics", "otel", "patches", "serve", "socks", "trust"]
 """Name of an extra, as in ``pip install 'dlcore-engine[buckets]'``."""
 
 _MODULES: Final[dict[Extra, str]] = {
@@ -15,6 +15,7 @@ _MODULES: Final[dict[Extra, str]] = {
     "cli": "rich",
     "metrics": "prometheus_client",
     "otel": "opentelemetry.sdk",
+    "patches": "zstandard",
     "serve": "cryptography",
     "socks": "aiohttp_socks",
     "trust": "tuf",
@@ -24,6 +25,7 @@ _PURPOSES: Final[dict[Extra, str]] = {
     "cli": "live progress",
     "metrics": "metrics for Prometheus",
     "otel": "spans of OpenTelemetry",
+    "patches": "patches between versions",
     "serve": "serving as a gateway",
     "socks": "proxies that speak SOCKS",
     "trust": "signed catalogs",

@@ -28,7 +28,7 @@ DEFAULT_BLOCK_BYTES = 1 << 20
 CATALOG_KEY = "catalog.json"
 TIMESTAMP_KEY = "metadata/timestamp.json"  # where it is, the catalog is signed
 
-_CONTENT_KEY = re.compile(r"manifests/[0-9a-f]{64}\.json|objects/[0-9a-f]{64}")
+_CONTENT_KEY = re.compile(r"(?:manifests|patches)/[0-9a-f]{64}\.json|objects/[0-9a-f]{64}")
 
 ObjectIndex = NewType("ObjectIndex", int)
 """Place of an object in its package's manifest."""
@@ -45,13 +45,18 @@ def manifest_key(digest: str) -> str:
     return f"manifests/{digest}.json"
 
 
+def patch_list_key(digest: str) -> str:
+    """Where the patch list of a published version lies; ``digest`` is that of its manifest."""
+    return f"patches/{digest}.json"
+
+
 def object_key(name: str) -> str:
     """Where a published object lies below an endpoint's root."""
     return f"objects/{name}"
 
 
 def is_content_key(key: str) -> bool:
-    """Whether a manifest or an object that was published can lie there, below a site's root."""
+    """Whether a manifest, a patch list or an object can lie there, below a site's root."""
     return _CONTENT_KEY.fullmatch(key) is not None
 
 

@@ -24,6 +24,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
+from dlcore.agent.addresses import AgentAddress
+from dlcore.agent.client import AgentClient as AsyncAgentClient
+from dlcore.agent.interface import AgentEvent, AgentStatus, PackageStatus, Want
 from dlcore.deployment import Check, Deployment, load_deployment
 from dlcore.engine import gather as _gather
 from dlcore.engine import run as _run
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
     from dlcore.telemetry import RunSpans
 
 __all__ = [
+    "AgentClient",
     "Client",
     "Executor",
     "Session",
@@ -284,6 +288,71 @@ class Client:
         return self._loop.run(run)
 
 
+class AgentClient:
+    """As `dlcore.AgentClient`, in a plain ``with``. Calls may come from any thread.
+
+    Args:
+        state: The state directory that the agent owns.
+        address: Where it listens, if not where the state directory says.
+        patience_s: How long a call waits for an agent that cannot be reached.
+    """
+
+    def __init__(
+        self, state: Path, *, address: AgentAddress | None = None, patience_s: float = 30.0
+    ) -> None:
+        self._client = AsyncAgentClient(state, address=address, patience_s=patience_s)
+
+    def __enter__(self) -> Self:
+        """Nothing is asked yet."""
+        self._loop = _Loop()
+        self._loop.run(self._client.__aenter__())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._loop.run(self._client.__aexit__(kind, error, trace))
+        finally:
+            self._loop.close()
+
+    def status(self) -> AgentStatus:
+        """How the agent is; raises as `dlcore.AgentClient.status`."""
+        return self._loop.run(self._client.status())
+
+    def want(self, want: Want) -> None:
+        """Want something from now on; raises as `dlcore.AgentClient.want`."""
+        self._loop.run(self._client.want(want))
+
+    def forget(self, name: str) -> None:
+        """Want it no longer; raises as `dlcore.AgentClient.forget`."""
+        self._loop.run(self._client.forget(name))
+
+    def package(self, package_id: str) -> PackageStatus:
+        """Where a package stands now; raises as `dlcore.AgentClient.package`."""
+        return self._loop.run(self._client.package(package_id))
+
+    def obtain(self, package_id: str) -> Path:
+        """Wait for a package; returns and raises as `dlcore.AgentClient.obtain`."""
+        return self._loop.run(self._client.obtain(package_id))
+
+    def events(self, after: int | None = None) -> Iterator[AgentEvent]:
+        """What happens, as `dlcore.AgentClient.events`; each step waits for the next event."""
+        stream = self._client.events(after)
+        try:
+            while True:
+                yield self._loop.run(_next_event(stream))
+        finally:
+            self._loop.run(stream.aclose())
+
+    def stop(self) -> None:
+        """End the agent; raises as `dlcore.AgentClient.stop`."""
+        self._loop.run(self._client.stop())
+
+
 class Session:
     """As `dlcore.Session`: each step's content is there when `content` returns."""
 
@@ -393,6 +462,10 @@ def run_sequence(
 def _adapted(executor: Executor | AsyncExecutor) -> AsyncExecutor:
     """An executor as the engine knows them; one that simulates stays recognisable."""
     return executor if isinstance(executor, SimulatingExecutor) else _Adapted(executor)
+
+
+async def _next_event(stream: AsyncGenerator[AgentEvent]) -> AgentEvent:
+    return await anext(stream)
 
 
 async def _next_of(steps: AsyncGenerator[Step]) -> Step | None:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, ParamSpec, TypeVar
 
+I = TypeVar("I")  # noqa: E741  # an item
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -52,33 +53,36 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     return work.result()
 
 
-async def side_by_side(jobs: Sequence[Coroutine[Any, Any, T]], max_at_once: int) -> list[T]:
-    """Run jobs, a few at once; none runs any more when this ends.
+async def side_by_side(
+    work: Callable[[I], Coroutine[Any, Any, T]], items: Sequence[I], max_at_once: int
+) -> list[T]:
+    """Do the same for each of many items, a few at once; nothing runs any more when this ends.
 
     Args:
-        jobs: Each is run once.
+        work: Called for each item when its turn comes, so that a long list takes little memory.
+        items: In the order of their turns.
         max_at_once: How many run at the same time.
 
     Returns:
-        What they return, in their order.
+        What it came to for each, in their order.
 
     Raises:
         CancelledError: This was cancelled.
         BaseException: The first error of one of them; the others were cancelled.
     """
-    turns = asyncio.Semaphore(max_at_once)
+    found: dict[int, T] = {}
+    turns = iter(enumerate(items))
 
-    async def in_turn(job: Coroutine[Any, Any, T]) -> T:
-        async with turns:
-            return await job
+    async def take_turns() -> None:
+        for number, item in turns:
+            found[number] = await work(item)
 
-    tasks = [asyncio.ensure_future(in_turn(job)) for job in jobs]
+    workers = [asyncio.ensure_future(take_turns()) for _ in range(min(max_at_once, len(items)))]
     try:
-        return await asyncio.gather(*tasks)
+        await asyncio.gather(*workers)
     finally:
-        await cancel_and_wait(tasks)
-        for job in jobs:
-            job.close()
+        await cancel_and_wait(workers)
+    return [found[number] for number in range(len(items))]
 
 
 async def _errors_of(futures: Collection[asyncio.Future[Any]]) -> list[BaseException]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from obstore.exceptions import GenericError
 
 from dlcore.buckets import CannotSignError, StoredBucket
+from dlcore.buckets.faults import store_faults
 from dlcore.buckets.opening import is_on_this_machine, skips_signatures
-from dlcore.errors import ConfigError
+from dlcore.errors import ConfigError, Fault, TransferError
 
 S3 = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "CANARY", "AWS_REGION": "eu-west-1"}
 
@@ -33,6 +35,20 @@ def test_a_store_elsewhere_without_tls_is_refused() -> None:
     """Fault: the environment names a store without TLS. dlcore trusts nothing that comes so."""
     with pytest.raises(ConfigError, match="AWS_ENDPOINT names a store that is reached without TLS"):
         is_on_this_machine("s3", {"AWS_ENDPOINT": "http://10.0.0.1"})
+
+
+def test_a_server_that_is_not_there_is_told_without_the_words_of_the_library() -> None:
+    """Fault: a site's server does not run. dlcore says that, and not how its library retried."""
+    text = (
+        "Generic HTTP error: Error performing HEAD http://127.0.0.1:9/catalog.json in 5.677210912s,"
+        " after 10 retries, max_retries: 10, retry_timeout: 180s  - HTTP error: error sending"
+        " request"
+    )
+    with pytest.raises(TransferError) as raised, store_faults("http://127.0.0.1:9/"):
+        raise GenericError(text)
+    assert raised.value.fault is Fault.CONNECT
+    assert raised.value.message.endswith("no connection, or it broke before an answer came")
+    assert "Check the address" in raised.value.remedy
 
 
 def test_an_environment_may_say_to_sign_nothing() -> None:

@@ -21,6 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "buckets": {"errors", "printable"},
     "package_ids": set(),
     "printable": set(),
+    "redaction": {"printable"},
     "text_files": set(),
     "spelling": set(),
     "cmtrace": {"long_path", "printable"},
@@ -35,19 +36,19 @@ ALLOWED: dict[str, set[str]] = {
     "waiting": set(),
     "transfer": {
         *("long_path", "errors", "model", "printable", "text_files", "disk", "waiting", "extras"),
-        *("buckets", "file_urls", "digests"),
+        *("buckets", "file_urls", "digests", "redaction"),
     },
     "trust": {"long_path", "errors", "model", "printable", "disk"},
     "publish": {
         *("long_path", "errors", "extras", "model", "spelling", "disk", "native", "manifest"),
-        *("trust", "buckets", "file_urls"),
+        *("trust", "buckets", "file_urls", "redaction", "patches"),
     },
     "emulator": {"long_path", "errors", "extras", "model", "disk", "manifest"},
     "engine": {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust"),
         *("tasksequence", "steps", "machine", "deployment", "schedule", "store", "transfer"),
         *("package_ids", "long_path", "printable", "spelling", "text_files", "digests"),
-        "file_urls",
+        *("file_urls", "patches"),
     },
     "doctor": {
         *("errors", "model", "extras", "long_path", "waiting", "disk", "native", "manifest"),
@@ -72,7 +73,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "sync": {
         *("errors", "model", "waiting", "engine", "steps", "tasksequence"),
-        *("deployment", "schedule", "publish", "store", "telemetry"),
+        *("deployment", "schedule", "publish", "store", "telemetry", "agent"),
     },
 }
 FRONTS = {"cli", "__init__", "__main__"}  # may import every room
@@ -100,7 +101,7 @@ ONLY_IN = {
 INNER_ALLOWED = {
     "transfer/http": {
         *("dlcore.errors", "dlcore.extras", "dlcore.printable", "dlcore.transfer.http"),
-        *("dlcore.transfer.policy", "dlcore.transfer.sink", "dlcore.waiting"),
+        *("dlcore.transfer.policy", "dlcore.transfer.sink", "dlcore.waiting", "dlcore.redaction"),
     },
     "steps/commands": {
         *("dlcore.printable", "dlcore.text_files", "dlcore.waiting", "dlcore.tasksequence"),
@@ -134,6 +135,7 @@ PURE = {
     "digests",
     "package_ids",
     "printable",
+    "redaction",
     "text_files",
     "spelling",
     "timeline",

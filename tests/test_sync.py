@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import signal
 import threading
@@ -12,6 +13,7 @@ import pytest
 
 import dlcore
 from dlcore import sync
+from dlcore.agent.running import running_agent
 from dlcore.engine.events import PackageReady
 from dlcore.errors import NotFoundError, StepError
 from tests.engine.scene import deployment, publish_packages, sequence, step, upgrade
@@ -151,6 +153,7 @@ INTERNAL = {
     "judge",
     "observe_exchanges",
     "reserve",
+    *("opened_content", "stop_downloads", "renew_catalog", "keep_catalog", "use_kept_catalog"),
 }  # of a client; `content` of a session
 
 
@@ -159,6 +162,7 @@ INTERNAL = {
     [
         (dlcore.Client, sync.Client, INTERNAL),
         (dlcore.Session, sync.Session, {"aclose", "upcoming"}),
+        (dlcore.AgentClient, sync.AgentClient, {"ended", "is_there", "obtained"}),
     ],
 )
 def test_every_method_is_there_with_the_same_arguments(
@@ -216,3 +220,32 @@ def test_an_interrupt_cancels_the_call_and_leaves_nothing_behind(site: Path) -> 
             interrupt.join()
     with sync.Client(deployment(site), site / "state") as client:
         assert client.fetch("ABC00002").is_dir()
+
+
+def test_a_running_agent_is_asked(site: Path) -> None:
+    """In a thread of its own here; else it is a process."""
+    is_ready, ends = threading.Event(), list[Callable[[], object]]()
+
+    async def run() -> None:
+        over, loop = asyncio.Event(), asyncio.get_running_loop()
+        ends.append(lambda: loop.call_soon_threadsafe(over.set))
+        async with running_agent(deployment(site), site / "state", version="1"):
+            is_ready.set()
+            await over.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    assert is_ready.wait(30)
+    try:
+        with sync.AgentClient(site / "state") as agent:
+            agent.want(dlcore.Want("mine", ("ABC00002",)))
+            assert (agent.obtain("ABC00001") / "a").is_file()
+            assert agent.package("ABC00001").state is dlcore.PackageState.READY
+            assert [want.name for want in agent.status().wants] == ["mine"]
+            agent.forget("mine")
+            assert next(agent.events(after=0)).number == 1
+            with pytest.raises(NotFoundError):
+                agent.obtain("ABC00099")
+    finally:
+        ends[0]()
+        thread.join()

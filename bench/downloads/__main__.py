@@ -8,7 +8,6 @@ documentation. Other words choose the downloads whose names contain one of them.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -17,39 +16,27 @@ from bench.downloads.download import LOST_SHARE, Download, Outcome, median_s, tr
 from bench.downloads.servers import SEED
 from bench.downloads.ten import SIZES, TEN
 from bench.rivals import page
+from bench.rivals.choosing import chosen
 from bench.rivals.supplies import SEED as CONTENT_SEED
 from bench.rivals.supplies import Supplies
-from bench.rivals.tools import RIVALS, Rival
+from bench.rivals.tools import Rival
 
 
 def main() -> None:
     """Try the chosen downloads, or all."""
-    parser = argparse.ArgumentParser(prog="python -m bench.downloads", description=__doc__)
-    parser.add_argument("part", nargs="*", help="of the names of the downloads to try")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each program fetches")
-    parser.add_argument("--only", help="try one program alone")
-    parser.add_argument("--dlcore", default="", help="another dlcore than that of this tree")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="page to put the table into")
-    arguments = parser.parse_args()
-    rivals = [rival for rival in RIVALS if arguments.only in (None, rival.name)]
-    for rival in rivals:
-        if not rival.is_installed():
-            print(f"not installed: {rival.name} ({rival.install})", file=sys.stderr)
+    asked = chosen("bench.downloads", __doc__, "downloads", rounds=3)
     print(f"seeds {CONTENT_SEED} (content), {SEED} (flaky link)", file=sys.stderr)
-    chosen = [
-        download
-        for download in TEN
-        if not arguments.part or any(part in download.name for part in arguments.part)
-    ]
     with tempfile.TemporaryDirectory(prefix="dlcore-downloads-") as folder:
-        supplies = Supplies(Path(folder), SIZES, arguments.dlcore)
+        supplies = Supplies(Path(folder), SIZES, asked.dlcore)
         rows = [
-            (download, _rounds(download, rivals, supplies, arguments.rounds)) for download in chosen
+            (download, _rounds(download, asked.rivals, supplies, asked.rounds))
+            for download in TEN
+            if asked.has(download.name)
         ]
-    text = report(rivals, rows)
+    text = report(asked.rivals, rows)
     print(text)
-    if arguments.write:
-        page.write(arguments.write, "bench.downloads", text)
+    if asked.page:
+        page.write(asked.page, "bench.downloads", text)
 
 
 _Runs = dict[str, list[Outcome]]

@@ -7,7 +7,6 @@ whose names contain one of them.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -15,8 +14,9 @@ from pathlib import Path
 from bench.habits import checking, names, network, scripts
 from bench.habits.habit import Finding, Habit, tried
 from bench.rivals import page
+from bench.rivals.choosing import Chosen, chosen
 from bench.rivals.supplies import HABIT_SIZES, SEED, Supplies
-from bench.rivals.tools import RIVALS, Rival
+from bench.rivals.tools import Rival
 
 THIRTY = (*names.HABITS, *network.HABITS, *checking.HABITS, *scripts.HABITS)
 OF_TWO = (*network.OF_TWO, *checking.OF_TWO, *scripts.OF_TWO)
@@ -26,36 +26,25 @@ _Row = tuple[Habit, list[Finding]]
 
 def main() -> None:
     """Try the chosen habits, or all."""
-    parser = argparse.ArgumentParser(prog="python -m bench.habits", description=__doc__)
-    parser.add_argument("part", nargs="*", help="of the names of the habits to try")
-    parser.add_argument("--only", help="try one program alone")
-    parser.add_argument("--dlcore", default="", help="another dlcore than that of this tree")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="page to put the table into")
-    arguments = parser.parse_args()
-    rivals = [rival for rival in RIVALS if arguments.only in (None, rival.name)]
-    for rival in rivals:
-        if not rival.is_installed():
-            print(f"not installed: {rival.name} ({rival.install})", file=sys.stderr)
+    asked = chosen("bench.habits", __doc__, "habits")
     print(f"seed {SEED}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="dlcore-habits-") as folder:
-        supplies = Supplies(Path(folder), HABIT_SIZES, arguments.dlcore)
-        parts = [_try_all(habits, rivals, supplies, arguments.part) for habits in (THIRTY, OF_TWO)]
-    text = report(rivals, *parts)
+        supplies = Supplies(Path(folder), HABIT_SIZES, asked.dlcore)
+        parts = [_try_all(habits, asked, supplies) for habits in (THIRTY, OF_TWO)]
+    text = report(asked.rivals, *parts)
     print(text)
-    if arguments.write:
-        page.write(arguments.write, "bench.habits", text)
+    if asked.page:
+        page.write(asked.page, "bench.habits", text)
 
 
-def _try_all(
-    habits: tuple[Habit, ...], rivals: list[Rival], supplies: Supplies, parts: list[str]
-) -> list[_Row]:
+def _try_all(habits: tuple[Habit, ...], asked: Chosen, supplies: Supplies) -> list[_Row]:
     rows = []
     for habit in habits:
-        if parts and not any(part in habit.name for part in parts):
+        if not asked.has(habit.name):
             continue
         print(habit.name, file=sys.stderr)
         folder = supplies.folder / "place"
-        rows.append((habit, [_find(habit, rival, supplies, folder) for rival in rivals]))
+        rows.append((habit, [_find(habit, rival, supplies, folder) for rival in asked.rivals]))
     return rows
 
 

@@ -88,13 +88,13 @@ def _verdicts(found: list[Beside]) -> list[Verdict]:
 
 
 def _request_alone_s(folder: Path, lab: Laboratory) -> float:
-    with _probing(lab, folder) as taken_s:
+    with probing(_small_url(lab, folder)) as taken_s:
         time.sleep(4.0)
     return statistics.median(taken_s)
 
 
 def _beside(folder: Path, lab: Laboratory, supply: Supply, tool: Tool) -> Beside:
-    with _probing(lab, folder) as taken_s:
+    with probing(_small_url(lab, folder)) as taken_s:
         _download(folder, lab, supply, tool)
     with _curl_later(lab, folder, supply) as received_bytes:
         _download(folder, lab, supply, tool)
@@ -115,10 +115,13 @@ def _download(folder: Path, lab: Laboratory, supply: Supply, tool: Tool) -> None
     measure.clear(output.parent)
 
 
+def _small_url(lab: Laboratory, folder: Path) -> str:
+    return lab.urls(folder / "small", folder)[0]
+
+
 @contextlib.contextmanager
-def _probing(lab: Laboratory, folder: Path) -> Iterator[list[float]]:
-    """Make small requests meanwhile; afterwards the list has their times."""
-    url = lab.urls(folder / "small", folder)[0]
+def probing(url: str) -> Iterator[list[float]]:
+    """Make small requests of a URL meanwhile; afterwards the list has their times."""
     command = [*namespaces.inside(namespaces.CLIENT), sys.executable, "-I", str(PROBE), url]
     taken_s: list[float] = []
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as probe:

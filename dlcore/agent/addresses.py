@@ -19,6 +19,7 @@ from dlcore.errors import AgentError
 from dlcore.long_path import plain_path, rooted
 
 SOCKET_NAME: Final = "agent.sock"
+SERVICE_NAME: Final = "dlcore-agent"  # of the unit, and of the service of Windows
 SYSTEM_STATE: Final = Path("/var/lib/dlcore/state")  # below it systemd keeps what is dlcore's
 _PIPES = r"\\.\pipe" + "\\"
 _DIGITS_OF_NAME = 32  # 128 bits: no two state directories of a machine share a pipe

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -174,7 +174,7 @@ class AgentClient:
                 return
             await asyncio.sleep(_RETRY_S)
 
-    async def events(self, after: int | None = None) -> AsyncIterator[AgentEvent]:
+    async def events(self, after: int | None = None) -> AsyncGenerator[AgentEvent]:
         """What happens from now on, or since the event of a number.
 
         A lost connection is taken up again; events that the agent no longer has are left out.

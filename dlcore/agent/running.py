@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -34,7 +34,6 @@ async def running_agent(
     config: str = "",
     server: LocalServer | None = None,
     policy: AgentPolicy | None = None,
-    pace: Callable[[Client, Priority], None] = lambda client, priority: None,
     wait_s: float = 0.0,
     cap_bytes_per_s: float | None = None,
 ) -> AsyncIterator[AgentService]:
@@ -47,7 +46,6 @@ async def running_agent(
         config: The deployment file, for people.
         server: What listens; None: at the address that belongs to the state directory.
         policy: The agent's constants.
-        pace: Told how much of the link a client's downloads may use, whenever that changes.
         wait_s: How long to wait while another process holds the state directory.
         cap_bytes_per_s: Read at most this much from all endpoints together; None: as the
             deployment says.
@@ -69,7 +67,7 @@ async def running_agent(
             version=version,
             config=config,
             policy=policy,
-            pace=lambda priority: pace(client, priority),
+            pace=lambda priority: keep_pace(client, priority),
         )
         stack.push_async_callback(service.aclose)
         await service.start()
@@ -87,6 +85,11 @@ async def running_agent(
         stack.push_async_callback(service.end_calls)
         yield service
     _log.info("the agent has ended")
+
+
+def keep_pace(client: Client, priority: Priority) -> None:
+    """Leave the link to other traffic while nothing is missing that somebody needs soon."""
+    client.set_background(is_on=priority is Priority.BACKGROUND)
 
 
 async def run_until_stopped(service: AgentService, manager: ServiceManager | None = None) -> None:

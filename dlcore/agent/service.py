@@ -17,31 +17,26 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
 from dlcore.agent.event_ring import EventRing
 from dlcore.agent.foresight import look_ahead_from
 from dlcore.agent.interface import (
     API_VERSION,
-    MAX_BODY_BYTES,
-    MAX_WANTS,
     AgentStatus,
-    PackageState,
     PackageStatus,
     Priority,
     Want,
 )
-from dlcore.agent.memory import FOLDER, Memory, MemoryFile
+from dlcore.agent.known_packages import KnownPackages
+from dlcore.agent.memory import FOLDER
 from dlcore.agent.policy import AgentPolicy
-from dlcore.agent.troubles import trouble_of
+from dlcore.agent.remembered import Remembered
 from dlcore.agent.wanted_packages import WantedPackages, is_offline
 from dlcore.agent.wants import FetchOrder, order_of
 from dlcore.engine.client import Client
 from dlcore.engine.content import Content
-from dlcore.engine.events import Event, PackageReady, PackageStarted, Progress
+from dlcore.engine.events import Event, Progress
 from dlcore.engine.lookahead import Lookahead
-from dlcore.errors import AgentError, ConfigError, DlcoreError, NotFoundError
-from dlcore.model import Catalog
+from dlcore.errors import AgentError, DlcoreError, NotFoundError
 from dlcore.waiting import cancel_and_wait, in_thread
 
 _log = logging.getLogger(__name__)
@@ -84,9 +79,7 @@ class AgentService:
         self._began_s = clock()
         self._pace = pace
         self._priority = Priority.FOREGROUND
-        self._memory = Memory()
-        self._file = MemoryFile(client.state)
-        self._saving = asyncio.Lock()
+        self._memory = Remembered(client.state)
         self._ahead: dict[str, Lookahead] = {}
         self._order = FetchOrder()
         self._obtained = Counter[str]()
@@ -94,8 +87,7 @@ class AgentService:
         self._opening = asyncio.Lock()
         self._is_current = True
         self._renewed_s = -float("inf")
-        self._catalog: Catalog | None = None
-        self._ready: set[str] = set()
+        self._known = KnownPackages(client)
         self._readers = 0
         self._is_online = False
         self._received_bytes = 0
@@ -115,11 +107,10 @@ class AgentService:
         """
         await self._client.hold()
         self._client.bus.subscribe(self._hear)
-        memory = await in_thread(self._file.load)
-        self.events.next_number = memory.next_event_number
-        self._memory = memory
+        await self._memory.load()
+        self.events.next_number = self._memory.next_event_number
         await self._take_numbers()
-        for want in memory.wants:
+        for want in self._memory.wants:
             await self._take_up(want)
         self._tasks = [
             asyncio.ensure_future(self._keep_up()),
@@ -136,7 +127,7 @@ class AgentService:
         await self.end_calls()
         await cancel_and_wait(self._tasks)
         await self._wanted.stop()
-        self._file.close()
+        self._memory.close()
 
     def stop(self) -> None:
         """Ask the agent to end."""
@@ -169,11 +160,8 @@ class AgentService:
             StorageError: The disk failed.
         """
         ahead = await self._look_ahead(want)
-        async with self._saving:
-            others = [each for each in self._memory.wants if each.name != want.name]
-            _check_size([*others, want])
-            await self._save(msgspec.structs.replace(self._memory, wants=(*others, want)))
-            self._ahead[want.name] = ahead
+        await self._memory.put(want)
+        self._ahead[want.name] = ahead
         self._changed.set()
 
     async def forget(self, name: str) -> None:
@@ -182,11 +170,8 @@ class AgentService:
         Raises:
             StorageError: The disk failed.
         """
-        async with self._saving:
-            left = tuple(each for each in self._memory.wants if each.name != name)
-            if len(left) < len(self._memory.wants):
-                await self._save(msgspec.structs.replace(self._memory, wants=left))
-            self._ahead.pop(name, None)
+        await self._memory.drop(name)
+        self._ahead.pop(name, None)
         self._changed.set()
 
     async def _take_up(self, want: Want) -> None:
@@ -220,40 +205,10 @@ class AgentService:
         )
 
     def package(self, package_id: str) -> PackageStatus:
-        """Where a package stands now. Nothing is asked of the network."""
-        is_known = package_id in self._obtained or package_id in self._order.packages
-        entry = self._catalog.packages.get(package_id) if self._catalog else None
+        """Where a package stands now. Nothing is asked of disk or network."""
+        is_wanted = package_id in self._obtained or package_id in self._order.packages
         error = self._wanted.errors.get(package_id)
-        if entry is None:
-            state = PackageState.WAITING if is_known else PackageState.UNKNOWN
-            if error:
-                state = PackageState.FAILED
-            return PackageStatus(package_id, state, trouble=trouble_of(error) if error else None)
-        content = self._client.opened_content
-        downloads = content.downloads if content else None
-        is_there = package_id in self._ready
-        verified_bytes = entry.content_bytes if is_there else 0
-        if downloads and not is_there:
-            verified_bytes = downloads.verified_bytes(package_id, entry.content_bytes)
-        folder = self._client.store.content_folder(package_id, entry.version, entry.manifest)
-        if is_there:
-            state = PackageState.READY
-        elif error:
-            state = PackageState.FAILED
-        elif downloads and downloads.location(package_id):
-            state = PackageState.FETCHING
-        else:
-            state = PackageState.WAITING if is_known else PackageState.UNKNOWN
-        return PackageStatus(
-            package_id,
-            state,
-            str(entry.version),
-            entry.manifest,
-            verified_bytes,
-            entry.content_bytes,
-            str(folder) if is_there else "",
-            trouble_of(error) if error and not is_there else None,
-        )
+        return self._known.status(package_id, is_wanted=is_wanted, error=error)
 
     async def obtain(self, package_id: str) -> PackageStatus:
         """Wait for a package, before all others, and prove it.
@@ -271,7 +226,7 @@ class AgentService:
                     raise
                 await self._path(package_id)
             self._wanted.arrived(package_id)
-            self._ready.add(package_id)
+            self._known.proven(package_id)
             return self.package(package_id)
         finally:
             self._obtained[package_id] -= 1
@@ -311,10 +266,10 @@ class AgentService:
                 await self._client.stop_downloads()
                 content = None
             if content is None:
-                if self._catalog is None:
+                if self._known.catalog is None:
                     await self._choose_catalog()
                 content = await self._client.content()
-                self._use(content.library.catalog)
+                self._known.use(content.library.catalog)
                 self._changed.set()  # from now on it is looked whether there is something to do
                 content.order(self._order.needed, self._order.maybe_needed)
             return content
@@ -340,10 +295,7 @@ class AgentService:
     async def _keep_catalog(self) -> None:
         self._renewed_s, self._is_current = asyncio.get_running_loop().time(), True
         self._is_online = True
-        pin = await self._client.keep_catalog(self._folder)
-        async with self._saving:
-            if pin != self._memory.pin:
-                await self._save(msgspec.structs.replace(self._memory, pin=pin))
+        await self._memory.keep_pin(await self._client.keep_catalog(self._folder))
 
     @property
     def _folder(self) -> Path:
@@ -383,7 +335,7 @@ class AgentService:
             if self.events.next_number > self._memory.next_event_number - policy.event_numbers // 2:
                 with contextlib.suppress(DlcoreError):
                     await self._take_numbers()
-            if self._catalog:  # else the next question reads it anyway
+            if self._known.catalog:  # else the next question reads it anyway
                 with contextlib.suppress(DlcoreError):  # told in the log, and tried again
                     await self._renew()
 
@@ -393,7 +345,7 @@ class AgentService:
         Returns:
             Whether it may be there now.
         """
-        if self._catalog is None or package_id in self._catalog.packages:
+        if self._known.catalog is None or package_id in self._known.catalog.packages:
             return False
         now_s = asyncio.get_running_loop().time()
         if now_s - self._renewed_s < self.policy.min_renew_s:
@@ -414,7 +366,7 @@ class AgentService:
             await cancel_and_wait([*self._obtaining])
             try:
                 is_other = await self._client.renew_catalog()
-                self._use((await self._client.library()).catalog)
+                self._known.use((await self._client.library()).catalog)
                 await self._keep_catalog()
             except DlcoreError as error:
                 self._is_current = False
@@ -425,17 +377,9 @@ class AgentService:
                 self._changed.set()
         return is_other
 
-    def _use(self, catalog: Catalog) -> None:
-        if catalog is not self._catalog:
-            self._catalog = catalog
-            self._ready.clear()
-
     def _hear(self, event: Event) -> None:
         self.events.hear(event)
-        if isinstance(event, PackageReady):
-            self._ready.add(event.package)
-        elif isinstance(event, PackageStarted):
-            self._ready.discard(event.package)
+        self._known.hear(event)
         if isinstance(event, Progress):
             received_bytes = sum(each.received_bytes for each in event.endpoints.values())
             self._is_online |= received_bytes > self._received_bytes
@@ -449,33 +393,12 @@ class AgentService:
     def _set_pace(self) -> None:
         order = self._order
         urgent = bool(self._obtained)
-        priority = Priority.FOREGROUND if urgent else order.priority(self._ready.__contains__)
+        priority = Priority.FOREGROUND if urgent else order.priority(self._known.is_ready)
         if priority is not self._priority:
             self._priority = priority
             self._pace(priority)
 
-    # Memory
-
     async def _take_numbers(self) -> None:
         """Put on disk that the next event numbers are used."""
-        upto = self.events.next_number + self.policy.event_numbers
-        async with self._saving:
-            await self._save(msgspec.structs.replace(self._memory, next_event_number=upto))
-
-    async def _save(self, memory: Memory) -> None:
-        await in_thread(self._file.save, memory)
-        self._memory = memory
-
-
-def _check_size(wants: list[Want]) -> None:
-    if len(wants) > MAX_WANTS:
-        raise ConfigError(
-            f"the agent has {MAX_WANTS} wants already",
-            remedy="Delete those that are not needed any more.",
-        )
-    length = sum(len(want.sequence.document) for want in wants if want.sequence)
-    if length > MAX_BODY_BYTES:
-        raise ConfigError(
-            f"the task sequences of all wants together have more than {MAX_BODY_BYTES} characters",
-            remedy="Delete the wants that are not needed any more.",
-        )
+        before = self.events.next_number + self.policy.event_numbers
+        await self._memory.take_event_numbers(before)

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
+from dlcore.agent import windows_service
+
 if sys.platform != "win32":
     from dlcore.agent.systemd import Systemd
 
@@ -53,10 +55,9 @@ class NoServiceManager:
 
 
 def service_manager(environment: Mapping[str, str] = os.environ) -> ServiceManager:
-    """Who started this process, as its environment tells.
-
-    A Windows service does not learn it that way: `windows_service.serve` hands its manager over.
-    """
+    """Who started this process: Windows as a service, or what its environment tells."""
+    if service := windows_service.of_this_process():
+        return service
     if sys.platform != "win32" and (systemd := Systemd.of(environment)):
         return systemd
     return NoServiceManager()

@@ -265,6 +265,20 @@ def peer_user(connected: socket.socket) -> int:
     return found.value
 
 
+def is_listened_at(address: AgentAddress) -> bool:
+    """Whether somebody listens at an address: the agent, or systemd for it.
+
+    Raises:
+        OwnershipError: Another user could alter the state directory.
+        OSError: The system refused.
+    """
+    folder = PrivateFolder(address.state)
+    try:
+        return _is_alive(folder, address.state / SOCKET_NAME)
+    finally:
+        folder.forget()
+
+
 def _is_trusted(user: int) -> bool:
     return user in {os.geteuid(), _ADMINISTRATOR}
 

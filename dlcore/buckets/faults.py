@@ -30,6 +30,7 @@ CREDENTIALS_REMEDY = (
 
 _MAX_SHOWN_CHARACTERS = 200
 _METADATA = re.compile(r"//(169\.254\.|metadata\.|\[fd00:ec2::254\])|token request", re.IGNORECASE)
+_NO_ANSWER = re.compile(r"Error performing [A-Z]+ \S+ in .*error: error sending", re.DOTALL)
 _BUSY = frozenset({429, 503})
 _REPLY = re.compile(r"Error performing .* status code: (\d{3}).*", re.DOTALL)
 _QUOTED = re.compile(r'"[^"]*("|$)|`[^`]*(`|$)|\'[^\']*(\'|$)')
@@ -113,6 +114,15 @@ def _failure(error: Exception, site: str) -> DlcoreError:
         )
     if isinstance(error, FileNotFoundError | store.NotFoundError):
         return NotFoundError(message, remedy="Create the container or bucket.")
+    if _NO_ANSWER.search(str(error)):
+        return TransferError(
+            "no connection, or it broke before an answer came",
+            fault=Fault.CONNECT,
+            endpoint=site,
+            remedy="Check the address, the network, the proxy that the environment names, and the"
+            " server's certificate. Then run the command again; what is already stored is not sent"
+            " again.",
+        )
     return TransferError(
         shown(error),
         fault=Fault.BUSY if _status_of(error) in _BUSY else Fault.SERVER,

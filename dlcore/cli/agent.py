@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dlcore.cli.agent_install import install, uninstall
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.loop import run_async
 from dlcore.cli.output import json_option, quiet_option, say, show_json, show_table, tell
@@ -145,6 +146,10 @@ async def _stop(state: Path) -> int:
         await agent.stop()
         await agent.ended()
     return process_id
+
+
+command.add_command(install)
+command.add_command(uninstall)
 
 
 def _show(found: AgentStatus) -> None:

@@ -12,8 +12,6 @@ from dlcore.cli.leaving import Leaving
 from dlcore.cli.output import OutputClosed, drop_output, never_fail_to_encode, say, tell
 from dlcore.cli.quotation_marks import check_quotation_marks
 from dlcore.cli.termination import Terminated, Termination
-from dlcore.printable import quoted
-from dlcore.spelling import nearest
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -74,17 +72,6 @@ class Commands(click.Group):
         command = importlib.import_module(f"dlcore.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As `click.Group`; for an unknown command, the nearest one is named."""
-        near = nearest(args[0], COMMANDS)
-        if near and args[0] not in COMMANDS:
-            raise click.UsageError(
-                f"No such command {quoted(args[0])}; did you mean {quoted(near)}?", ctx
-            )
-        return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
         """Complete the commands without importing them."""

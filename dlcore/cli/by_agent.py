@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from dlcore.package_ids import package_id
 
 if TYPE_CHECKING:
     from dlcore.engine.fetching.fetch_into import Fetched
+    from dlcore.errors import LockedError
 
 
 async def fetched_by_agent(
@@ -35,3 +37,14 @@ async def fetched_by_agent(
             return None
         records = Deliveries(users_deliveries())
         return await fetch_by_agent(agent, found, to=folder, deliveries=records, wait_s=wait_s)
+
+
+async def advise_of_agent(error: LockedError, state: Path) -> None:
+    """Say in the remedy that it is an agent which holds a state directory, if it is one."""
+    from dlcore.agent.client import running_agent_of
+    from dlcore.errors import AgentError
+
+    with contextlib.suppress(AgentError):
+        async with running_agent_of(state) as agent:
+            if agent:
+                error.advise("An agent holds it: 'dlcore agent stop' ends it.")

@@ -11,6 +11,7 @@ import click
 
 from dlcore.cli import option_file
 from dlcore.cli.command_tree import Found, found_commands
+from dlcore.cli.configured import without_value
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.option_file import OptionFile
 from dlcore.cli.option_names import (
@@ -22,8 +23,9 @@ from dlcore.cli.option_names import (
     variables,
 )
 from dlcore.cli.option_values import given_values
-from dlcore.cli.output import json_option, say, show_json, show_table
-from dlcore.errors import ConfigError
+from dlcore.cli.output import json_option, say, show_json, show_table, tell
+from dlcore.cli.usage_words import usage_in_words
+from dlcore.errors import ConfigError, DlcoreError
 from dlcore.printable import quoted
 from dlcore.spelling import hint
 
@@ -48,6 +50,22 @@ class Setting(NamedTuple):
     origin: str
 
 
+class Wrong(NamedTuple):
+    """A value that its command would refuse.
+
+    Attributes:
+        command: Its words.
+        option: The option's name.
+        origin: Where the value was set.
+        message: Why it is refused.
+    """
+
+    command: str
+    option: str
+    origin: str
+    message: str
+
+
 @click.group()
 def command() -> None:
     """Show the options that are set, and where.
@@ -62,11 +80,12 @@ def command() -> None:
 @click.option("--origin", "with_origin", is_flag=True, help="Tell where each value comes from.")
 @json_option
 @click.pass_context
-def show(ctx: click.Context, words: tuple[str, ...], with_origin: bool, as_json: bool) -> None:
+def show(ctx: click.Context, words: tuple[str, ...], with_origin: bool, as_json: bool) -> int:
     """Show which value each option of COMMAND has if the command line does not set it.
 
     Without COMMAND, show those of all commands that are set by a variable or by the file.
-    Credentials are shown as ***, and so are the values of headers.
+    Credentials are shown as ***, and so are the values of headers. A value that its command would
+    refuse is told, with where it was set; the exit status is 2 then.
     """
     commands = found_commands(ctx.find_root())
     chosen = [each for each in commands if not words or each.words[: len(words)] == words]
@@ -81,13 +100,22 @@ def show(ctx: click.Context, words: tuple[str, ...], with_origin: bool, as_json:
     settings = [setting for each in chosen for setting in _settings(each, os.environ, file)]
     if not words:
         settings = [setting for setting in settings if setting.origin != DEFAULT]
+    wrong = [each for one in chosen for each in _wrong(one, os.environ, file)]
     path = option_file.place_of(os.environ)
     idle = _idle(commands, os.environ)
+    status = ConfigError.exit_status if wrong else 0
     if as_json:
         told = {"file": str(path), "is_there": file is not None}
         options = [setting._asdict() for setting in settings]
-        show_json({**told, "options": options, "variables_that_set_nothing": idle})
-        return
+        show_json(
+            {
+                **told,
+                "options": options,
+                "wrong": [each._asdict() for each in wrong],
+                "variables_that_set_nothing": idle,
+            }
+        )
+        return status
     say(f"configuration file: {path}{'' if file else ' (there is none)'}")
     rows = [(s.command, s.option, _shown(s.value), s.origin) for s in settings]
     columns = ("command", "option", "value", "set by")
@@ -98,6 +126,9 @@ def show(ctx: click.Context, words: tuple[str, ...], with_origin: bool, as_json:
         say("Neither a variable nor the file sets an option.")
     if idle:
         say(f"variables that set nothing: {', '.join(idle)}")
+    for each in wrong:
+        tell(f" (config): {each.origin}: {each.command}: {each.message}", label="error")
+    return status
 
 
 def _checked_file(commands: tuple[Found, ...]) -> OptionFile | None:
@@ -125,6 +156,28 @@ def _settings(
         is_unset = value is None or (each is None and isinstance(value, enum.Enum))  # click's mark
         shown = None if is_unset else _for_programs(name_of(option), value)
         yield Setting(name, name_of(option), shown, each.origin if each else DEFAULT)
+
+
+def _wrong(
+    found: Found, environment: Mapping[str, str], file: OptionFile | None
+) -> Iterator[Wrong]:
+    """The values that the command would refuse."""
+    given = given_values(found.words, found.command.params, environment, file)
+    for option in configurable(found.command.params):
+        each = given.get(option.name or "")
+        if each is None:
+            continue
+        try:
+            with found.context.scope(cleanup=False):
+                option.process_value(found.context, each.value)
+        except click.BadParameter as refused:
+            refused.ctx, refused.param = found.context, option
+            message = usage_in_words(without_value(refused, each))
+        except DlcoreError as refused:
+            message = refused.message
+        else:
+            continue
+        yield Wrong(" ".join(found.words), name_of(option), each.origin, message)
 
 
 def _for_programs(option: str, value: Any) -> Any:

@@ -12,7 +12,7 @@ from dlcore.cli import option_file
 from dlcore.cli.leaving import Leaving
 from dlcore.cli.option_file import OptionFile
 from dlcore.cli.option_names import Words, words_of
-from dlcore.cli.option_values import Given, given_values, misspelt
+from dlcore.cli.option_values import Given, given_values, idle_variables
 from dlcore.cli.output import tell
 from dlcore.errors import DlcoreError
 from dlcore.printable import quoted
@@ -98,11 +98,17 @@ def _with_origin(refused: click.BadParameter, given: Mapping[str, Given]) -> cli
     source = refused.ctx.get_parameter_source(name) if refused.ctx else None
     if name not in given or source is not click.core.ParameterSource.DEFAULT_MAP:
         return refused
-    message = refused.message
-    if refused.param and not isinstance(refused.param.type, click.Path):
-        message = _without_value(message, given[name].value)
+    message = without_value(refused, given[name]).message
     told = f"{message} ({given[name].origin})"
     return click.BadParameter(told, refused.ctx, refused.param, refused.param_hint)
+
+
+def without_value(refused: click.BadParameter, given: Given) -> click.BadParameter:
+    """The refusal of a value that does not repeat it, unless it is a path."""
+    message = refused.message
+    if refused.param and not isinstance(refused.param.type, click.Path):
+        message = _without_value(message, given.value)
+    return click.BadParameter(message, refused.ctx, refused.param, refused.param_hint)
 
 
 def _without_value(message: str, value: object) -> str:
@@ -128,5 +134,7 @@ def _advise(error: DlcoreError, given: Mapping[str, Given]) -> None:
 def _warn(
     command: Words, parameters: list[click.Parameter], environment: Mapping[str, str]
 ) -> None:
-    for variable, meant in misspelt(command, parameters, environment).items():
-        tell(f"warning: {variable} sets nothing (did you mean {meant}?)")
+    from dlcore.cli.app import COMMANDS
+
+    for variable, meant in idle_variables(command, parameters, environment, COMMANDS).items():
+        tell(f"warning: {variable} sets no option{meant}")

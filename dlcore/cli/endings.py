@@ -11,6 +11,7 @@ import click
 
 from dlcore.cli.output import show_json, tell
 from dlcore.cli.termination import INTERRUPTED_STATUS, TERMINATED_STATUS, Terminated
+from dlcore.cli.usage_words import usage_in_words
 from dlcore.errors import (
     ConfigError,
     DlcoreError,
@@ -63,7 +64,7 @@ def ending_of(error: BaseException) -> Ending:
             details = _details(error)
             return Ending(error.code, error.exit_status, error.message, error.remedy, details)
         case click.ClickException():
-            message = error.format_message().replace("\n\t", " ")  # how click lists choices
+            message = usage_in_words(error)
             return Ending(ConfigError.code, ConfigError.exit_status, message, _help(error), {})
         case Terminated():
             return Ending("terminated", TERMINATED_STATUS, "terminated", RUN_AGAIN, {})
@@ -127,7 +128,11 @@ def _cause(cause: TransferError) -> dict[str, object]:
 
 def _help(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
-    return f"'{context.command_path} --help' lists the options." if context else ""
+    if context is None:  # click does not say of which command it is
+        return "The command with --help behind it lists the options."
+    is_group = isinstance(context.command, click.Group)
+    what = "commands" if is_group and not isinstance(error, click.NoSuchOption) else "options"
+    return f"'{context.command_path} --help' lists the {what}."
 
 
 def _internal(error: BaseException) -> Ending:

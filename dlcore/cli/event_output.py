@@ -13,6 +13,7 @@ import click
 
 from dlcore.cli.logs import is_verbose
 from dlcore.cli.output import tell
+from dlcore.cli.paths import FILE
 from dlcore.engine.listeners.lines import StampedEvent, encode_line
 from dlcore.engine.listeners.writer import Write
 from dlcore.errors import ConfigError
@@ -31,7 +32,7 @@ def events_options(command: F) -> F:
     )
     where = click.option(
         "--events-file",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=FILE,
         metavar="FILE",
         help="Append the events to this file, in place of standard output.",
     )

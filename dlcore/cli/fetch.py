@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 import click
 
 from dlcore.cli.access import access_options
+from dlcore.cli.asked import Asked, asked_for
 from dlcore.cli.by_agent import fetched_by_agent
 from dlcore.cli.dry_run import dry_run_option
 from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
 from dlcore.cli.fetch_previews import show_preview, show_previews
 from dlcore.cli.fetch_results import MAX_LISTED, show_fetched, show_results
-from dlcore.cli.item_lists import read_items
 from dlcore.cli.logs import LoggedCommand, is_verbose
 from dlcore.cli.loop import run_async
 from dlcore.cli.otel import Trace, opened_otel, otel_option
@@ -193,30 +193,25 @@ def command(
     all.
     """
     tells_events = takes_standard_output(events_format, events_file, as_json=as_json)
-    access = access._replace(connections=connections, max_file_bytes=max_file_bytes)
-    access = access._replace(timeout_s=timeout_s)
-    is_one, is_piped = len(what) == 1 and not (lists or checksums), is_standard_output(folder)
-    if is_piped:
+    access = access._replace(
+        connections=connections, max_file_bytes=max_file_bytes, timeout_s=timeout_s
+    )
+    if is_standard_output(folder):
         check_one_file((*what, *lists), is_taken=tells_events or as_json or is_dry_run)
-    if name and not is_one:
-        raise click.UsageError("--name is of one file at a URL")
-    one = FetchItem(what[0], sha256, checksum, name) if is_one else None
+    asked = asked_for(what, lists, checksums, FetchItem("", sha256, checksum, name))
     is_plain = not (sources or catalog or catalog_sha256 or trust_root or include or exclude)
-    if one and is_plain and not (is_without_agent or is_dry_run or is_piped or events_format):
-        fetched = run_async(fetched_by_agent(one, state, folder, wait_s))
+    is_elsewhere = is_without_agent or is_dry_run or is_standard_output(folder) or events_format
+    if asked.one and is_plain and not is_elsewhere:
+        fetched = run_async(fetched_by_agent(asked.one, state, folder, wait_s))
         if fetched:
             if not quiet:
                 tell(f"by the agent of {state}")
             return show_fetched(fetched, as_json=as_json, says_nothing=quiet)
-    items = [] if is_one else _items(what, lists, sha256 or checksum, checksums)
     if is_dry_run:
         if events_format:
             raise click.UsageError("--dry-run has no events")
         named = NamedSite(sources, catalog, catalog_sha256, trust_root)
-        asked = patience(access.timeout_s, None)
-        records = Deliveries(users_deliveries())
-        call = Call(named, access, folder, records, patterns_of(include, exclude), asked)
-        return _previewed(one, items, checksums, call, as_json=as_json)
+        return _previewed(asked, named, access, folder, include, exclude, as_json=as_json)
     common: dict[str, Any] = {
         "endpoints": sources,
         "catalog": catalog,
@@ -232,25 +227,58 @@ def command(
     }
     with opened_events(events_format, events_file) as write, opened_otel(otel, tell) as trace:
         shown_by = partial(_shown, view=open_view(quiet=quiet), write=write, trace=trace)
-        if one and is_piped:
-            return _to_standard_output(partial(_fetch_one, one, **common), shown_by)
-        if one:
-            fetched = run_async(shown_by(partial(_fetch_one, one, to=folder, **common)))
-            show: Callable[..., int] = partial(show_fetched, fetched)
-        else:
-            many = partial(fetch_many, items, checksums=checksums, to=folder, **common)
-            are_many = len(items) > MAX_LISTED or bool(checksums)
-            results = run_async(shown_by(many, are_many=are_many))
-            show = partial(show_results, results, is_verbose=is_verbose())
+        show = _fetched(asked, folder, common, shown_by)
     return show(as_json=as_json, says_nothing=tells_events or quiet)
 
 
 def _previewed(
-    one: FetchItem | None, items: list[FetchItem], checksums: str, call: Call, *, as_json: bool
+    asked: Asked,
+    named: NamedSite,
+    access: Access,
+    folder: Path,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    *,
+    as_json: bool,
 ) -> int:
-    if one:
-        return show_preview(run_async(preview_fetch(one, call)), as_json=as_json)
-    return show_previews(run_async(preview_many(items, checksums, call)), as_json=as_json)
+    """Show what would be fetched; nothing is."""
+    records, patient = Deliveries(users_deliveries()), patience(access.timeout_s, None)
+    call = Call(named, access, folder, records, patterns_of(include, exclude), patient)
+    if asked.one:
+        return show_preview(run_async(preview_fetch(asked.one, call)), as_json=as_json)
+    previews = run_async(preview_many(asked.items, asked.checksums, call))
+    return show_previews(previews, as_json=as_json)
+
+
+def _fetched(
+    asked: Asked, folder: Path, common: dict[str, Any], shown_by: Callable[..., Any]
+) -> Callable[..., int]:
+    """Fetch it.
+
+    Args:
+        asked: What.
+        folder: Where to; a hyphen is standard output.
+        common: What else the library's functions take.
+        shown_by: Runs a fetch with its progress shown.
+
+    Returns:
+        What shows the results, and returns the exit status.
+    """
+    if asked.one and is_standard_output(folder):
+        _to_standard_output(partial(_fetch_one, asked.one, **common), shown_by)
+        return _show_nothing
+    if asked.one:
+        one = partial(_fetch_one, asked.one, to=folder, **common)
+        return partial(show_fetched, run_async(shown_by(one)))
+    many = partial(fetch_many, asked.items, checksums=asked.checksums, to=folder, **common)
+    are_many = len(asked.items) > MAX_LISTED or bool(asked.checksums)
+    results = run_async(shown_by(many, are_many=are_many))
+    return partial(show_results, results, is_verbose=is_verbose())
+
+
+def _show_nothing(**_: bool) -> int:
+    """The content itself was the result."""
+    return 0
 
 
 async def _fetch_one(item: FetchItem, **common: Any) -> Fetched:
@@ -260,25 +288,11 @@ async def _fetch_one(item: FetchItem, **common: Any) -> Fetched:
 
 def _to_standard_output(
     start: Callable[..., Awaitable[Fetched]], shown_by: Callable[..., Coroutine[Any, Any, Fetched]]
-) -> int:
+) -> None:
     with temporary_folder() as place:
         places = {"to": place / "content", "deliveries": place / "records"}
         fetched = run_async(shown_by(partial(start, **places)))
         write_content(Path(fetched.path))
-    return 0
-
-
-def _items(
-    what: tuple[str, ...], lists: tuple[str, ...], digest: str, checksums: str
-) -> list[FetchItem]:
-    if digest:
-        raise click.UsageError(
-            "--sha256 and --checksum are of one file: write digests into a list, with --input or"
-            " --checksums"
-        )
-    if not (what or lists or checksums):
-        raise click.UsageError("nothing is named to be fetched: name it, or a list with --input")
-    return [*map(FetchItem, what), *(item for name in lists for item in read_items(name))]
 
 
 async def _shown(

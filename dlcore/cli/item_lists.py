@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+from dlcore.cli.paths import check_no_folder
 from dlcore.digests import parse_digest
 from dlcore.disk.faults import storage_error
 from dlcore.engine.fetching.call import FetchItem
@@ -34,7 +35,8 @@ def read_items(name: str) -> list[FetchItem]:
         name: Of the file; ``-`` for standard input.
 
     Raises:
-        ConfigError: It is not a text, or a line is neither a thing nor a thing and its digest.
+        ConfigError: It is a folder or not a text, or a line is neither a thing nor a thing and its
+            digest.
         NotFoundError: There is no such file.
         StorageError: It cannot be read.
     """
@@ -91,6 +93,7 @@ def _check_no_digest_was_meant(what: str, place: str) -> None:
 def _read(name: str) -> bytes:
     if name == STANDARD_INPUT:
         return sys.stdin.buffer.read() if sys.stdin else b""
+    check_no_folder(Path(name))
     try:
         return long_path(Path(name)).read_bytes()
     except FileNotFoundError:

@@ -172,6 +172,10 @@ def read(environment: Mapping[str, str], commands: Iterable[str]) -> OptionFile 
     path = place_of(environment)
     if str(path) == os.devnull:
         return None
+    if long_path(path).is_dir():
+        raise ConfigError(
+            f"the configuration file {path} is a folder", remedy=f"Let {VARIABLE} name a file."
+        )
     try:
         check_unalterable(long_path(path.absolute()))
         with long_path(path).open("rb") as file:

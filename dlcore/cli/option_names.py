@@ -65,9 +65,10 @@ def is_common(command: Words, name: str) -> bool:
 
 def variables(command: Words, name: str) -> Sequence[str]:
     """The environment variables of an option; the first one that is set counts."""
-    own = _variable(*command, name)
-    return (own, _variable(name)) if is_common(command, name) else (own,)
+    own = variable_of(*command, name)
+    return (own, variable_of(name)) if is_common(command, name) else (own,)
 
 
-def _variable(*words: str) -> str:
+def variable_of(*words: str) -> str:
+    """The variable that these words make: those of a command, and perhaps an option's name."""
     return PREFIX + "_".join(words).replace("-", "_").upper()

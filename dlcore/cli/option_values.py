@@ -7,18 +7,21 @@ command's table in the configuration file, the keys before all tables, and last 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import click
 
 from dlcore.cli.option_file import Entry, OptionFile, home_expanded
 from dlcore.cli.option_names import (
+    COMMON,
     OTHER_VARIABLES,
     PREFIX,
+    SECRETS,
     Words,
     configurable,
     name_of,
+    variable_of,
     variables,
 )
 from dlcore.errors import ConfigError
@@ -77,23 +80,56 @@ def given_values(
     return given
 
 
-def misspelt(
-    command: Words, parameters: Iterable[click.Parameter], environment: Mapping[str, str]
+def idle_variables(
+    command: Words,
+    parameters: Sequence[click.Parameter],
+    environment: Mapping[str, str],
+    commands: Iterable[str],
 ) -> dict[str, str]:
-    """Variables that are almost those of this command, each with the one that was meant.
+    """Variables of dlcore's that set nothing, each with what to say of what was meant.
 
-    Any other variable is left alone: deployment files name variables of their own, and the
-    machines of a build have many.
+    Args:
+        command: The command.
+        parameters: All that it takes.
+        environment: The variables.
+        commands: The names of all commands: variables of others may set something there.
     """
-    options = map(name_of, configurable(parameters))
-    own = {variable for name in options for variable in variables(command, name)}
-    known = {name.removeprefix(PREFIX) for name in own | OTHER_VARIABLES}
-    found: dict[str, str] = {}
-    for variable in environment:
-        rest = variable.removeprefix(PREFIX)
-        if rest != variable and rest not in known and (near := nearest(rest, known, alike=IDS)):
-            found[variable] = PREFIX + near
-    return found
+    names = [name_of(option) for option in configurable(parameters)]
+    own = {variable for name in names for variable in variables(command, name)}
+    known = own | OTHER_VARIABLES | {variable_of(name) for name in COMMON}
+    others = tuple(f"{variable_of(name)}_" for name in commands if name != command[0])
+    return {
+        variable: _meant(variable, command, parameters, known)
+        for variable in sorted(environment)
+        if variable.startswith(PREFIX)
+        and variable not in known
+        and variable.rpartition("_")[2].lower() not in SECRETS  # a deployment file may name it
+        and not variable.startswith((*others, *_of_sister_commands(command, variable)))
+    }
+
+
+def _of_sister_commands(command: Words, variable: str) -> tuple[str, ...]:
+    """What the variables of the other commands of the same group begin with."""
+    group, own = f"{variable_of(*command[:-1])}_", f"{variable_of(*command)}_"
+    return (group,) if len(command) > 1 and not variable.startswith(own) else ()
+
+
+def _meant(
+    variable: str, command: Words, parameters: Iterable[click.Parameter], known: Iterable[str]
+) -> str:
+    rest = variable.removeprefix(f"{variable_of(*command)}_").removeprefix(PREFIX)
+    for parameter in parameters:
+        if isinstance(parameter, click.Option) and rest == _suffix(name_of(parameter)):
+            return f" (did you mean {variables(command, name_of(parameter))[0]}?)"
+        if isinstance(parameter, click.Argument) and rest == _suffix(parameter.name or ""):
+            return f" ({parameter.human_readable_name} is given on the command line only)"
+    names = [name.removeprefix(PREFIX) for name in known]
+    near = nearest(variable.removeprefix(PREFIX), names, alike=IDS)
+    return f" (did you mean {PREFIX}{near}?)" if near else ""
+
+
+def _suffix(name: str) -> str:
+    return variable_of(name).removeprefix(PREFIX)
 
 
 def _of_variable(option: click.Option, variable: str, text: str) -> Value:

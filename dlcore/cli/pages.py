@@ -16,7 +16,7 @@ from dlcore.disk.faults import storage_error
 PAGES: Final = {
     **{name: name for name in ("tutorial", "command-line", "configuration", "fetching", "trust")},
     **{name: name for name in ("pruning", "events", "reports", "doctor", "task-sequences")},
-    **{name: name for name in ("executors", "library", "exit-codes")},
+    **{name: name for name in ("agent", "executors", "library", "exit-codes")},
     "errors": "reference/errors",
     "metrics": "reference/metrics",
     **{name: name for name in ("faults", "durability", "protocols", "windows")},

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from dlcore.errors import NotFoundError
-from dlcore.long_path import long_path, why_no_folder
+from dlcore.errors import ConfigError, NotFoundError
+from dlcore.long_path import long_path, shown, why_no_folder
 from dlcore.printable import quoted
 
 
@@ -33,12 +33,21 @@ class _Path(click.Path):
         if not self.file_okay and (reason := why_no_folder(Path(given))):
             self.fail(f"{quoted(given)}: {reason}.", param, ctx)
         place = os.fspath(long_path(Path(given)))
+        self._check_kind(place, quoted(given), param, ctx)
         try:
             super().convert(place, param, ctx)
         except click.BadParameter as refused:
-            shown = refused.message.replace(repr(click.format_filename(place)), quoted(given))
-            raise click.BadParameter(shown, ctx, param) from None
+            message = refused.message.replace(repr(click.format_filename(place)), quoted(given))
+            raise click.BadParameter(message, ctx, param) from None
         return self.coerce_path_result(given)
+
+    def _check_kind(
+        self, place: str, named: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> None:
+        if not self.dir_okay and os.path.isdir(place):  # noqa: PTH112  # as click looks
+            self.fail(f"{named} is a folder, not a file", param, ctx)
+        if not self.file_okay and os.path.exists(place) and not os.path.isdir(place):  # noqa: PTH110, PTH112
+            self.fail(f"{named} is a file, not a folder", param, ctx)
 
 
 class _Existing(_Path):
@@ -52,13 +61,23 @@ class _Existing(_Path):
         except (FileNotFoundError, NotADirectoryError):
             from dlcore.transfer import redact_named
 
-            shown = redact_named(os.fsdecode(value))
-            raise NotFoundError(f"{shown} does not exist", remedy="Check the path.") from None
+            named = redact_named(os.fsdecode(value))
+            raise NotFoundError(f"{named} does not exist", remedy="Check the path.") from None
         except OSError as error:
             from dlcore.disk.faults import storage_error
 
             raise storage_error(error, "read", Path(value)) from error
         return super().convert(value, param, ctx)
+
+
+def check_no_folder(path: Path) -> None:
+    """Refuse a folder where a file is to be read.
+
+    Raises:
+        ConfigError: It is one; the user's fault.
+    """
+    if long_path(path).is_dir():
+        raise ConfigError(f"{shown(path)} is a folder, not a file", remedy="Name a file.")
 
 
 EXISTING = _Existing(exists=True, path_type=Path)

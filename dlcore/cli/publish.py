@@ -20,7 +20,12 @@ from dlcore.model import DEFAULT_BLOCK_BYTES
 from dlcore.printable import quoted
 from dlcore.publish import Published, Repaired, Stage, publish, repair
 
-DONE = {Stage.CHECK: "checked", Stage.HASH: "hashed", Stage.WRITE: "written"}
+DONE = {
+    Stage.CHECK: "checked",
+    Stage.HASH: "hashed",
+    Stage.PATCH: "patched",
+    Stage.WRITE: "written",
+}
 
 
 def _programs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
@@ -80,6 +85,14 @@ def _programs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> 
     "and macOS: write 'sh setup.sh', not './setup.sh'. Repeatable.",
 )
 @click.option(
+    "--patch-from",
+    multiple=True,
+    metavar="VERSION|FOLDER",
+    help="Make patches from an old version: its number at DEST, or the folder that it was "
+    "published from. Clients that have it fetch patches in place of the files that changed. "
+    "Repeatable.",
+)
+@click.option(
     "--repair",
     "is_repair",
     is_flag=True,
@@ -104,6 +117,7 @@ def command(
     no_pack: bool,
     content_library: bool,
     programs: dict[str, str],
+    patch_from: tuple[str, ...],
     is_repair: bool,
     replace: bool,
     is_dry_run: bool,
@@ -122,8 +136,11 @@ def command(
         raise click.UsageError("--repair and --replace exclude each other")
     if is_repair and is_dry_run:
         raise click.UsageError("--repair has no --dry-run: dlcore verify DEST tells what is wrong")
+    if is_repair and patch_from:
+        raise click.UsageError("--repair has no --patch-from: publish again to mend patches")
     with contextlib.closing(open_view(quiet=quiet)) as view:
-        work = repair if is_repair else partial(publish, replace=replace, dry_run=is_dry_run)
+        patched = partial(publish, patch_from=patch_from)
+        work = repair if is_repair else partial(patched, replace=replace, dry_run=is_dry_run)
         done = work(
             folder,
             package_id=package_id,
@@ -158,7 +175,11 @@ def _published(done: Published, *, is_dry_run: bool) -> list[str]:
         f"{amount(done.content_bytes)}; {counted(done.objects_written, 'object')} {written}{again} "
         f"({amount(done.written_bytes)}), {done.objects_present} there already"
     )
-    return [counts, f"manifest sha256 {done.manifest}"]
+    lines = [counts, f"manifest sha256 {done.manifest}"]
+    if done.patches:
+        made = f"patches for {counted(done.patches, 'file')}: {amount(done.patch_bytes)}"
+        lines.insert(1, made)
+    return lines
 
 
 def _repaired(done: Repaired) -> list[str]:

@@ -9,8 +9,10 @@ import msgspec
 
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, say, show_json, show_table
+from dlcore.cli.paths import FILE, check_no_folder
 from dlcore.cli.state import state_option
 from dlcore.cli.timeline_tables import show_timeline
+from dlcore.disk.faults import storage_error
 from dlcore.engine.listeners.lines import EventLines, decode_lines
 from dlcore.engine.listeners.run_records import numbers, read
 from dlcore.engine.units import duration
@@ -25,7 +27,7 @@ from dlcore.timeline.page import page_of
 @click.option(
     "--html",
     "page",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="Write a page for a browser: the timeline as a picture, and the same figures as tables. "
     "It needs nothing but itself.",
@@ -61,6 +63,7 @@ def command(run: str, state: Path, page: Path | None, is_list: bool, as_json: bo
 def _events(run: str, state: Path) -> EventLines:
     if run.isdigit():
         return _recorded(state, int(run))
+    check_no_folder(Path(run))
     try:
         with Path(run).open("rb") as lines:
             return latest(decode_lines(lines, source=run))
@@ -69,7 +72,7 @@ def _events(run: str, state: Path) -> EventLines:
             f"{run}: there is no such file", remedy="RUN is a number of runs ago, or a file."
         ) from None
     except OSError as error:
-        raise StorageError(f"{run}: cannot be read: {error.strerror}") from error
+        raise storage_error(error, "read the record", Path(run)) from error
 
 
 def _recorded(state: Path, number: int) -> EventLines:

@@ -7,6 +7,8 @@ The way through the room: ``reading`` makes frozen ``settings`` of a TOML file, 
 ``content_checks``.
 """
 
+from dlcore.deployment.bandwidth import BandwidthSchedule as BandwidthSchedule
+from dlcore.deployment.bandwidth import BandwidthWindow as BandwidthWindow
 from dlcore.deployment.endpoint_tables import is_protected as is_protected
 from dlcore.deployment.facts import Answer as Answer
 from dlcore.deployment.facts import Check as Check
@@ -22,6 +24,7 @@ from dlcore.deployment.preflight import render as render
 from dlcore.deployment.rates import parse_rate as parse_rate
 from dlcore.deployment.reading import load_deployment as load_deployment
 from dlcore.deployment.reading import parse_deployment as parse_deployment
+from dlcore.deployment.settings import BackgroundSettings as BackgroundSettings
 from dlcore.deployment.settings import CatalogSettings as CatalogSettings
 from dlcore.deployment.settings import ClientSettings as ClientSettings
 from dlcore.deployment.settings import ConditionSettings as ConditionSettings
@@ -34,5 +37,6 @@ from dlcore.deployment.settings import LaunchSettings as LaunchSettings
 from dlcore.deployment.settings import TransferSettings as TransferSettings
 from dlcore.deployment.settings import TrustSettings as TrustSettings
 from dlcore.deployment.settings import Undecided as Undecided
+from dlcore.deployment.settings import WhenScarce as WhenScarce
 from dlcore.deployment.usable_endpoints import Candidate as Candidate
 from dlcore.deployment.usable_endpoints import usable_endpoints as usable_endpoints

@@ -31,7 +31,7 @@ from dlcore.model import BUCKET_SCHEMES, EndpointKind, EndpointSettings
 
 _COMMON = ("name", "kind", "connections", "cost", "cap_bytes_per_s")
 _WEB = (*_COMMON, "url", "ca_file", *CERTIFICATE_KEYS, *PROXY_KEYS)
-_KEYS = {
+KEYS = {
     EndpointKind.CMG: (*_WEB, "token_file", "token_env", "content_hosts", "serves_content"),
     EndpointKind.CLOUD_DP: (*_WEB, "token_file", "token_env", "content_hosts"),
     EndpointKind.BLOB: (*_WEB, "sas_file", "sas_env"),
@@ -115,7 +115,7 @@ def _read_endpoint(value: object, path: Path, number: int, connections: int) -> 
     problems = Problems()
     table = _without_secrets(written, where, problems)
     table = with_rates(table, ("cap_bytes_per_s",), where, problems)
-    table = tables.only_known(table, _KEYS[head.kind], f"{where} of kind {head.kind}", problems)
+    table = tables.only_known(table, KEYS[head.kind], f"{where} of kind {head.kind}", problems)
     key = "path" if head.kind is EndpointKind.FILE else "url"
     place = table.pop(key, None)
     if not isinstance(place, str) or not place:

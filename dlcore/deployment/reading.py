@@ -9,10 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from dlcore.deployment import toml_tables as tables
+from dlcore.deployment.bandwidth import BandwidthWindow, read_bandwidth
 from dlcore.deployment.endpoint_tables import is_protected, read_endpoints, resolve
 from dlcore.deployment.problems import Problems
 from dlcore.deployment.rates import with_rates
 from dlcore.deployment.settings import (
+    BackgroundSettings,
     CatalogSettings,
     ClientSettings,
     ConditionSettings,
@@ -30,7 +32,7 @@ from dlcore.spelling import hint
 
 _TABLES = (
     *("deployment", "client", "launch", "catalog", "trust", "transfer", "content"),
-    *("conditions", "variables", "endpoint"),
+    *("conditions", "variables", "endpoint", "background", "bandwidth"),
 )
 
 
@@ -101,6 +103,11 @@ def parse_deployment(text: bytes, path: Path, *, trust_root: Path | None = None)
     with problems:
         given = table.get("variables", {})
         variables = tables.convert(dict[str, str], given, f"{path}: variables")
+    with problems:
+        background = settings(BackgroundSettings, "background")
+    bandwidth: tuple[BandwidthWindow, ...] = ()
+    with problems:
+        bandwidth = read_bandwidth(table.get("bandwidth", []), f"{path}: bandwidth")
     problems.refuse(str(path))
     return Deployment(
         catalog=catalog,
@@ -113,6 +120,8 @@ def parse_deployment(text: bytes, path: Path, *, trust_root: Path | None = None)
         content=content,
         conditions=conditions,
         variables=variables,
+        background=background,
+        bandwidth=bandwidth,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import msgspec
 
+from dlcore.deployment.bandwidth import BandwidthWindow
 from dlcore.deployment.web_tables import secret_variables
 from dlcore.model import EndpointSettings
 
@@ -134,6 +135,26 @@ class ContentSettings(msgspec.Struct, frozen=True, rename={"reserve_bytes": "res
     reserve_bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
+class WhenScarce(enum.StrEnum):
+    """What background fetching does where the network is metered, or the battery discharges."""
+
+    PAUSE = "pause"
+    CONTINUE = "continue"
+
+
+class BackgroundSettings(msgspec.Struct, frozen=True):
+    """When content that nobody waits for yet is not fetched. What a step waits for always is.
+
+    Attributes:
+        on_metered: On a network that is paid for by volume. Where the machine cannot tell whether
+            it is, it counts as not.
+        on_battery: While the machine runs on its battery.
+    """
+
+    on_metered: WhenScarce = WhenScarce.PAUSE
+    on_battery: WhenScarce = WhenScarce.PAUSE
+
+
 class ConditionSettings(msgspec.Struct, frozen=True):
     """Answers to the conditions that cannot be evaluated on this machine.
 
@@ -161,6 +182,8 @@ class Deployment(msgspec.Struct, frozen=True):
         content: Where content is kept.
         conditions: Answers to conditions that cannot be evaluated here.
         variables: Task sequence variables set before the first step (collection variables).
+        background: When content that nobody waits for yet is not fetched.
+        bandwidth: How fast content may be fetched at which hours; no two overlap.
     """
 
     catalog: CatalogSettings
@@ -173,6 +196,8 @@ class Deployment(msgspec.Struct, frozen=True):
     content: ContentSettings = ContentSettings()
     conditions: ConditionSettings = ConditionSettings()
     variables: dict[str, str] = {}
+    background: BackgroundSettings = BackgroundSettings()
+    bandwidth: tuple[BandwidthWindow, ...] = ()
 
     @property
     def secret_variables(self) -> frozenset[str]:

@@ -196,7 +196,8 @@ def followed(path: Path) -> Path:
     """The place that a path names, links followed, unless another user has planted one of them.
 
     In a folder where everyone may write and only owners may delete, a link is followed only if it
-    belongs to this user or to the owner of the folder.
+    belongs to this user or to the owner of the folder. Root, who may write everywhere, follows no
+    link of another user at all.
 
     Raises:
         OwnershipError: A link on the way, or the path itself, is refused.
@@ -217,9 +218,16 @@ def _check_links(path: Path) -> None:
             continue
         control = control_of(place, status)
         _check_link(place, control)
+        if control.is_of_another and _is_root():
+            raise _link(place, f"is a link of {control.owner}, and root may write everywhere")
         folder = control_of(place.parent, place.parent.lstat())
         if not control.is_own and folder.is_shared() and control.owner != folder.owner:
             raise _link(place, f"is a link of {control.owner} in a folder where everyone may write")
+
+
+def _is_root() -> bool:
+    """Whether this user may write everywhere. Windows has no such user that is used every day."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def is_open_to_others(path: Path | str, fd: int) -> bool:

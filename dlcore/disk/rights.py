@@ -41,6 +41,23 @@ class Rights(NamedTuple):
     files: Right
 
 
+def give_rights(fd: int, path: Path, right: Right) -> None:
+    """Give an open file of this process its rights.
+
+    Args:
+        fd: The file.
+        path: The same.
+        right: Of `Rights.files`.
+
+    Raises:
+        OSError: The system refused.
+    """
+    if sys.platform == "win32":
+        windows_security.give_access_list(path, right)
+    else:
+        os.fchmod(fd, right)
+
+
 if sys.platform == "win32":
 
     def rights_of_new_folder(target: Path, scratch: Path) -> Rights:

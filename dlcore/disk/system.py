@@ -273,6 +273,34 @@ def move(
         os.replace(source, target, src_dir_fd=source_parent, dst_dir_fd=target_parent)
 
 
+def link(
+    source: Path | str,
+    target: Path | str,
+    *,
+    source_parent: int | None = None,
+    target_parent: int | None = None,
+) -> None:
+    """Give a file a second name.
+
+    Args:
+        source: The file; of a link, the link itself.
+        target: Its new name, which is free.
+        source_parent: Descriptor of the folder that ``source`` is relative to. None for the
+            current one; on Windows always.
+        target_parent: The same for ``target``.
+    """
+    if sys.platform == "win32":
+        os.link(source, target)
+    else:
+        os.link(
+            source,
+            target,
+            src_dir_fd=source_parent,
+            dst_dir_fd=target_parent,
+            follow_symlinks=False,
+        )
+
+
 def remove(path: Path | str, *, parent: int | None = None) -> None:
     """Delete a file; on Windows wait as `move` does.
 

@@ -47,7 +47,7 @@ _INSUFFICIENT_BUFFER = 122
 _PERSISTENT_ACLS = 8
 
 
-class _Attributes(ctypes.Structure):
+class Attributes(ctypes.Structure):
     """SECURITY_ATTRIBUTES."""
 
     _fields_ = (
@@ -94,8 +94,11 @@ if sys.platform == "win32":
 
     def security_of_open(fd: int) -> Security:
         """Owner and access list of an open file; raises as `security_of`."""
-        handle = ctypes.c_void_p(msvcrt.get_osfhandle(fd))
-        return access_list.parse(_descriptor(handle, _OWNER | _LIST))
+        return security_of_handle(msvcrt.get_osfhandle(fd))
+
+    def security_of_handle(handle: int) -> Security:
+        """Owner and access list of what a handle of Windows refers to; raises as `security_of`."""
+        return access_list.parse(_descriptor(ctypes.c_void_p(handle), _OWNER | _LIST))
 
     def keeps_access_lists(path: Path | str) -> bool:
         """Whether the disk of a file or folder keeps owners and access lists: FAT does not."""
@@ -143,7 +146,7 @@ if sys.platform == "win32":
 
     def make_private_folder(path: str) -> None:
         """Make a folder that is private from the first moment; its parent exists."""
-        if not _kernel.CreateDirectoryW(path, _private(PRIVATE_FOLDER)):
+        if not _kernel.CreateDirectoryW(path, private_attributes(PRIVATE_FOLDER)):
             raise _fault(path)
 
     def open_private(path: str, flags: int) -> int:
@@ -160,7 +163,9 @@ if sys.platform == "win32":
         access |= _GENERIC_WRITE if flags & (os.O_WRONLY | os.O_RDWR) else 0
         how = _CREATE_ALWAYS if flags & os.O_TRUNC else _OPEN_ALWAYS
         how = _CREATE_NEW if flags & os.O_EXCL else how
-        handle = _create(path, access, _SHARE_READ_WRITE, _private(PRIVATE_FILE), how, _PLAIN)
+        handle = _create(
+            path, access, _SHARE_READ_WRITE, private_attributes(PRIVATE_FILE), how, _PLAIN
+        )
         return msvcrt.open_osfhandle(handle, flags & (os.O_WRONLY | os.O_RDWR) | os.O_BINARY)
 
     def close_to_others(path: Path | str) -> None:
@@ -173,7 +178,7 @@ if sys.platform == "win32":
         path: Path | str,
         access: int,
         sharing: int,
-        attributes: ctypes._Pointer[_Attributes] | None,
+        attributes: ctypes._Pointer[Attributes] | None,
         how: int,
         flags: int,
     ) -> int:
@@ -183,9 +188,17 @@ if sys.platform == "win32":
             raise _fault(path)
         return handle
 
-    def _private(form: str) -> ctypes._Pointer[_Attributes]:
+    def private_attributes(form: str) -> ctypes._Pointer[Attributes]:
+        """What a call that makes something is given, so that nobody else may use it.
+
+        Args:
+            form: Its owner and access list, such as `PRIVATE_FILE`; ``{user}`` is this user.
+
+        Raises:
+            OSError: It cannot be understood.
+        """
         return ctypes.pointer(
-            _Attributes(ctypes.sizeof(_Attributes), _private_list(form).value, False)
+            Attributes(ctypes.sizeof(Attributes), _private_list(form).value, False)
         )
 
     @functools.cache  # made twice in a process, and never freed

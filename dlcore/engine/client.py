@@ -111,6 +111,7 @@ class Client:
         self._session: Session | None = None
         self._terms: dict[str, Terms] = {}
         self._cap_bytes_per_s = float(deployment.transfer.cap_bytes_per_s)
+        self._is_background = self._is_paused = False
         self._holding = asyncio.Lock()
         self._held = False
         self.store = Store.look(state)
@@ -181,6 +182,7 @@ class Client:
             if not self._held:
                 self.store = await hold(self.state, self._wait_s, self.policy.lock_retry_s)
                 self._stack.callback(self.store.close)
+                self.store.use_cache()
                 self._held = True
                 await self._stack.enter_async_context(
                     recorded(self.state, self.bus, self.policy.record)
@@ -201,6 +203,34 @@ class Client:
         self._cap_bytes_per_s = cap_bytes_per_s
         if self._content:
             self._content.downloads.set_cap(cap_bytes_per_s)
+
+    def set_background(self, *, is_on: bool) -> None:
+        """Leave the link to other traffic, or use all of it, from now on.
+
+        In background mode only so much is under way that a queue that nobody would notice stands
+        before the narrowest link. Whatever others send comes first.
+
+        Args:
+            is_on: Whether background mode is on.
+        """
+        self._is_background = is_on
+        if self._content:
+            self._content.downloads.set_background(is_on=is_on)
+
+    def pause(self) -> None:
+        """Fetch no content until `resume`. What is in flight is stopped; what came of it is kept.
+
+        Whoever waits for a package goes on waiting. Documents are still read.
+        """
+        self._is_paused = True
+        if self._content:
+            self._content.downloads.pause()
+
+    def resume(self) -> None:
+        """Go on after `pause`. Idempotent."""
+        self._is_paused = False
+        if self._content:
+            self._content.downloads.resume()
 
     def set_terms(self, endpoint: str, terms: Terms) -> None:
         """Change how an endpoint may be used, from now on, also for what is in flight.
@@ -257,7 +287,9 @@ class Client:
         """Fetch one package, or find it finished.
 
         Returns:
-            The folder with its files, complete and verified.
+            The folder with its files, complete and verified. Read from it, write nothing: equal
+            files of other packages may be the same file on disk. (Steps of a sequence get files
+            that only their package has.)
 
         Raises:
             NotFoundError: The catalog or the endpoints do not know it.
@@ -370,7 +402,11 @@ class Client:
                 self._rng,
                 reserve=self.reserve,
                 max_stalls=max_stalls(self._timeout_s),
+                windows=self._pool.windows,
             )
+            downloads.set_background(is_on=self._is_background)
+            if self._is_paused:
+                downloads.pause()
             downloads.set_cap(self._cap_bytes_per_s)
             downloads.set_retry(retry_rule(Variables(), self._retry_time_s))
             self._content = Content(library, downloads, self.store, self._retry_time_s)
@@ -463,4 +499,6 @@ class Client:
 
     def _renewed(self, renewed: Renewed) -> None:
         self.renewals += 1
-        self.bus.emit(EndpointRenewed(renewed.endpoint, renewed.what, renewed.reason))
+        self.bus.emit(
+            EndpointRenewed(renewed.endpoint, renewed.what, renewed.reason, renewed.took_s)
+        )

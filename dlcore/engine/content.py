@@ -58,13 +58,18 @@ class Content:
             self._preparing = asyncio.ensure_future(self._prepare())
 
     async def path(self, package_id: str) -> Path:
-        """Wait for a package and prove it: `paths` with one package."""
-        return (await self.paths((package_id,)))[package_id]
+        """Wait for a package and prove it, to be read: `paths` with one package."""
+        return (await self.paths((package_id,), to_write=False))[package_id]
 
-    async def paths(self, package_ids: Sequence[str]) -> dict[str, Path]:
+    async def paths(self, package_ids: Sequence[str], *, to_write: bool = True) -> dict[str, Path]:
         """Wait for packages, and prove all of them when the last one is there.
 
         What turns out to be damaged is fetched again.
+
+        Args:
+            package_ids: The packages.
+            to_write: Whether they are handed out to be written into, as a step may. Then they have
+                files of their own; else they may share files with other packages.
 
         Returns:
             Package id -> the folder with its files, complete and verified.
@@ -79,7 +84,7 @@ class Content:
         for _ in range(MAX_PROOFS):
             for package_id in package_ids:
                 await self.arrive(package_id)
-            folders = {each: await self._prove(each) for each in package_ids}
+            folders = {each: await self._prove(each, to_write=to_write) for each in package_ids}
             proven = {each: plain_path(folder) for each, folder in folders.items() if folder}
             if len(proven) == len(folders):
                 return proven
@@ -118,8 +123,8 @@ class Content:
             self._begun.pop(package_id, None)  # the next caller tries again
             raise
 
-    async def _prove(self, package_id: str) -> Path | None:
-        path = await self.downloads.prove(package_id)
+    async def _prove(self, package_id: str, *, to_write: bool) -> Path | None:
+        path = await self.downloads.prove(package_id, to_write=to_write)
         if path is None:
             self._begun.pop(package_id, None)
         return path

@@ -102,12 +102,13 @@ def make_report(
     measured_bytes_per_s = fetched_bytes / run.busy_s if run.busy_s else 0.0
     rate_bytes_per_s = link_bytes_per_s or measured_bytes_per_s
     executed = [step for step in run.results if step.outcome is not StepOutcome.SKIPPED]
-    needs = _needs(executed, run.fetched_bytes)
+    useful_bytes = run.useful_bytes
+    needs = _needs(executed, useful_bytes)
     run_s = sum(step.run_s for step in executed)
     needed = {package for step in executed for package in step.packages}
     unneeded = sum(n for package, n in run.fetched_bytes.items() if package not in needed)
     bound_s = _bound_s(run, needs, link_bytes_per_s, measured_bytes_per_s)
-    first_bytes = fetched_bytes + spared_bytes
+    first_bytes = sum(useful_bytes.values()) + spared_bytes
     needed_bytes = sum(need.new_bytes for need in needs)
     return Report(
         outcome=outcome,
@@ -163,12 +164,16 @@ def _bound_s(
     return min(bound_s, run.elapsed_s)  # the run itself has shown that it can be done in that time
 
 
-def _needs(executed: list[StepResult], fetched_bytes: Mapping[str, int]) -> list[StepLoad]:
-    """Per executed step the bytes fetched for it and for no earlier one, and its run time."""
+def _needs(executed: list[StepResult], useful_bytes: Mapping[str, int]) -> list[StepLoad]:
+    """Per executed step the bytes that had to come for it and for no earlier one, and its run time.
+
+    What came twice or did not match its digest is no need of a step: another schedule can do
+    without it.
+    """
     seen: set[str] = set()
     needs = []
     for step in executed:
         new = [package for package in step.packages if package not in seen]
         seen.update(new)
-        needs.append(StepLoad(sum(fetched_bytes.get(p, 0) for p in new), step.run_s))
+        needs.append(StepLoad(sum(useful_bytes.get(p, 0) for p in new), step.run_s))
     return needs

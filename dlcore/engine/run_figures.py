@@ -39,18 +39,20 @@ class RunFigures:
             downloads.figures(),
             self._renewals(),
             downloads.meter.arrivals.since(now_s - elapsed_s),
+            downloads.missing_bytes,
         )
 
     def progress(self) -> Progress:
         """How far the downloads are now."""
         return self._content.downloads.progress()
 
-    def spared_bytes(self, packages: Iterable[str], fetched_bytes: Mapping[str, int]) -> int:
+    def spared_bytes(self, packages: Iterable[str], useful_bytes: Mapping[str, int]) -> int:
         """Content that was not fetched, and that download-first would have fetched too.
 
         Args:
             packages: All that enabled steps refer to.
-            fetched_bytes: Payload bytes received, by package, by earlier processes too.
+            useful_bytes: What was received of each package, by earlier processes too, without
+                what came twice.
         """
         catalog, downloads = self._content.library.catalog.packages, self._content.downloads
         spared = 0
@@ -58,5 +60,5 @@ class RunFigures:
             if package in catalog:
                 content_bytes = catalog[package].content_bytes
                 verified = downloads.verified_bytes(package, content_bytes)
-                spared += max(0, content_bytes - max(verified, fetched_bytes.get(package, 0)))
+                spared += max(0, content_bytes - max(verified, useful_bytes.get(package, 0)))
         return spared

@@ -289,7 +289,7 @@ class Session:
         if self.outcome is None:
             self._keeper.measure()
         packages = packages_in_order(self.sequence)
-        spared_bytes = self._figures.spared_bytes(packages, self._run.fetched_bytes)
+        spared_bytes = self._figures.spared_bytes(packages, self._run.useful_bytes)
         return make_report(
             self._run,
             self.outcome,

@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -76,6 +77,7 @@ class LifeFigures(NamedTuple):
         endpoints: What each endpoint did.
         renewals: Tokens and locations renewed.
         arrivals: How much had been received when.
+        missing_bytes: Bytes that were not on disk when their packages were begun, by package.
     """
 
     elapsed_s: float
@@ -86,6 +88,7 @@ class LifeFigures(NamedTuple):
     endpoints: dict[str, EndpointFigures]
     renewals: int
     arrivals: tuple[Arrived, ...] = ()
+    missing_bytes: Mapping[str, int] = MappingProxyType({})
 
 
 class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -153,6 +156,8 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         elapsed_s: Seconds the run has been under way, without the time between restarts.
         busy_s: Of these, seconds in which the link was at work.
         fetched_bytes: Payload bytes received, by package.
+        missing_bytes: Bytes that were not on disk when the run first began their packages, by
+            package.
         wasted_bytes: Of those received, the ones that turned out not to be needed.
         endpoints: What each endpoint did.
         reused_bytes: Verified bytes found on disk when the run began.
@@ -180,12 +185,24 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
     elapsed_s: Seconds = 0.0
     busy_s: Seconds = 0.0
     fetched_bytes: dict[str, Count] = msgspec.field(default_factory=dict)
+    missing_bytes: dict[str, Count] = msgspec.field(default_factory=dict)
     wasted_bytes: Count = 0
     endpoints: dict[str, EndpointFigures] = msgspec.field(default_factory=dict)
     reused_bytes: Count = 0
     renewals: Count = 0
     arrivals: tuple[Arrived, ...] = ()
     restarts: Count = 0
+
+    @property
+    def useful_bytes(self) -> dict[str, int]:
+        """Payload bytes received, by package, without what came twice or did not match.
+
+        An earlier dlcore did not note what was missing; then all that was received is taken.
+        """
+        return {
+            package: min(count, self.missing_bytes.get(package, count))
+            for package, count in self.fetched_bytes.items()
+        }
 
     @property
     def flaw(self) -> str:
@@ -301,6 +318,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         self.elapsed_s = earlier.elapsed_s + life.elapsed_s
         self.busy_s = earlier.busy_s + life.busy_s
         self.fetched_bytes = dict(Counter(earlier.fetched_bytes) + life.fetched_bytes)
+        self.missing_bytes = {**life.missing_bytes, **earlier.missing_bytes}
         self.wasted_bytes = earlier.wasted_bytes + life.wasted_bytes
         self.endpoints = added(earlier.endpoints, life.endpoints)
         self.renewals = earlier.renewals + life.renewals

@@ -1,8 +1,8 @@
 """What a time limit for servers that bring nothing means for those who ask again.
 
-Without one, a server that stalls is asked again as often as one whose connections break: each time
-costs little. With one, the caller has said how long silence may last, so a second one in a row ends
-the patience with a server: the first may have been a connection that was lost on the way.
+Without one, a server that stalls is asked three times, so that silence ends within about a minute.
+With one, the caller has said how long silence may last, so a second one in a row ends the patience
+with a server: the first may have been a connection that was lost on the way.
 """
 
 from __future__ import annotations

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+MAX_LENGTH_WITH_TENTHS_S: Final = 3600.0
+
 
 def amount(count_bytes: float) -> str:
     """A number of bytes for people: ``1.5 MiB``."""
@@ -45,5 +49,13 @@ def clock(at_s: float) -> str:
 
 
 def moment(at_s: float, length_s: float) -> str:
-    """A moment of something that takes so long: ``0.4 s`` if that is short, else as `clock`."""
-    return f"{at_s:.1f} s" if length_s < 9.95 else clock(at_s)
+    """A moment of something that takes so long: ``0.4 s``, ``0:05.3``, ``1:02:30``.
+
+    Up to an hour tenths of a second are told: what follows each other within a second is common.
+    """
+    if length_s < 9.95:
+        return f"{at_s:.1f} s"
+    if length_s >= MAX_LENGTH_WITH_TENTHS_S:
+        return clock(at_s)
+    tenths = round(10 * at_s)
+    return f"{clock(tenths // 10)}.{tenths % 10}"

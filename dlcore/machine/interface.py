@@ -107,6 +107,10 @@ class Machine(Protocol):
         """Whether it is plugged in; true if it has no battery."""
         ...
 
+    def is_metered(self) -> bool:
+        """Whether its network is paid for by volume."""
+        ...
+
     def adapters(self) -> tuple[Adapter, ...]:
         """Its network adapters."""
         ...
@@ -191,6 +195,10 @@ class SilentMachine:
         self._refuse()
 
     def is_on_mains(self) -> bool:
+        """Not known."""
+        self._refuse()
+
+    def is_metered(self) -> bool:
         """Not known."""
         self._refuse()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from dlcore.machine.interface import Adapter, Identity, NamedMachine, SecureBoot
+from dlcore.machine.linux_network import ask_network_manager, metered_by_network_manager
 
 _MAINS: Final = ("Mains", "USB")
 _NO_MAC_ADDRESS: Final = "00:00:00:00:00:00"
@@ -34,14 +35,19 @@ class LinuxMachine(NamedMachine):
     Args:
         root: The folder under which those files are.
         address_of: Gives the IPv4 address of an interface; empty if it has none.
+        ask_network_manager: Gives what `busctl` prints of NetworkManager's property ``Metered``.
     """
 
     def __init__(
-        self, root: Path = Path("/"), address_of: Callable[[str], str] | None = None
+        self,
+        root: Path = Path("/"),
+        address_of: Callable[[str], str] | None = None,
+        ask_network_manager: Callable[[], str] = ask_network_manager,
     ) -> None:
         super().__init__("this system is not Windows")
         self._root = root
         self._address_of = address_of or _address_of
+        self._ask_network_manager = ask_network_manager
         self._sys, self._proc = root / "sys", root / "proc"
 
     def memory_bytes(self) -> int:
@@ -83,6 +89,10 @@ class LinuxMachine(NamedMachine):
         return not batteries or any(
             _text(s / "type") in _MAINS and _text(s / "online") == "1" for s in supplies
         )
+
+    def is_metered(self) -> bool:
+        """What NetworkManager says, or guesses; other network managers do not know it."""
+        return metered_by_network_manager(self._ask_network_manager())
 
     def adapters(self) -> tuple[Adapter, ...]:
         """All network interfaces but the loopback one."""

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from dlcore.machine.adapters import AdapterEntry, adapters_in
 from dlcore.machine.interface import Adapter, Identity, OperatingSystem, SecureBoot
+from dlcore.machine.network_cost import is_metered_cost, network_cost
 from dlcore.machine.smbios import identity_of
 from dlcore.tasksequence.windows_probes import SystemProbes
 
@@ -144,6 +145,10 @@ class WindowsMachine:
         if status.mains == _POWER_IS_UNKNOWN:
             raise OSError("Windows does not know")
         return bool(status.mains == 1)
+
+    def is_metered(self) -> bool:
+        """INetworkCostManager::GetCost."""
+        return is_metered_cost(network_cost())
 
     def adapters(self) -> tuple[Adapter, ...]:
         """GetAdaptersAddresses."""

@@ -15,16 +15,19 @@ from dlcore.manifest.catalog import MAX_CATALOG_BYTES, decode_catalog, encode_ca
 from dlcore.manifest.checksum_list import MAX_CHECKSUM_LIST_BYTES, parse_checksum_list
 from dlcore.manifest.content_library import decode_file_ini, decode_package_ini
 from dlcore.manifest.described import Described, read_any
-from dlcore.manifest.difference import Change, FileChange, difference
+from dlcore.manifest.difference import Change, FileChange, content_identity, difference
 from dlcore.manifest.document import MAX_MANIFEST_BYTES, decode, encode
 from dlcore.manifest.geometry import block_bytes_for, check_package_id, is_block_length
+from dlcore.manifest.geometry import check as check_geometry
 from dlcore.manifest.identity import digest_of, object_name
 from dlcore.manifest.metalink import decode_metalink
 from dlcore.manifest.names import check_path, check_together
 from dlcore.manifest.patterns import Patterns
 from dlcore.manifest.phf import decode_phf
 from dlcore.manifest.programs import check_programs, with_programs
+from dlcore.manifest.refusal import refusing
 from dlcore.manifest.selection import Selection, select
+from dlcore.manifest.strictjson import parse as parse_strictly
 
 __all__ = [
     "MAX_CATALOG_BYTES",
@@ -36,10 +39,12 @@ __all__ = [
     "Patterns",
     "Selection",
     "block_bytes_for",
+    "check_geometry",
     "check_package_id",
     "check_path",
     "check_programs",
     "check_together",
+    "content_identity",
     "decode",
     "decode_catalog",
     "decode_file_ini",
@@ -53,7 +58,9 @@ __all__ = [
     "is_block_length",
     "object_name",
     "parse_checksum_list",
+    "parse_strictly",
     "read_any",
+    "refusing",
     "select",
     "with_programs",
 ]

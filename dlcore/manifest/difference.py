@@ -48,7 +48,7 @@ def difference(old: Manifest, new: Manifest) -> tuple[FileChange, ...]:
     changes = []
     for path in sorted(before.keys() | after.keys()):
         was, now = before.get(path), after.get(path)
-        if was and now and _content(old, was) == _content(new, now):
+        if was and now and content_identity(old, was) == content_identity(new, now):
             continue
         change = Change.CHANGED if was and now else Change.ADDED if now else Change.REMOVED
         lengths = was.length_bytes if was else None, now.length_bytes if now else None
@@ -56,7 +56,7 @@ def difference(old: Manifest, new: Manifest) -> tuple[FileChange, ...]:
     return tuple(changes)
 
 
-def _content(manifest: Manifest, file: File) -> tuple[int, object, int]:
+def content_identity(manifest: Manifest, file: File) -> tuple[int, object, int]:
     """What is the same for files of the same content; the name of an object is made of digests."""
     if file.is_empty or file.sha256:
         return file.length_bytes, file.sha256, 0

@@ -8,10 +8,10 @@ leaves a temporary file, which a later publisher removes once it is old (`Publis
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import logging
 import os
-import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -20,19 +20,18 @@ from pathlib import Path
 
 from dlcore.disk.links import is_file, is_folder
 from dlcore.disk.lock import FileLock
-from dlcore.disk.ownership import check_no_link
-from dlcore.disk.system import make_folders, move, sync_folder
+from dlcore.disk.ownership import check_no_link, followed
+from dlcore.disk.system import make_folders, sync_folder
 from dlcore.errors import LockedError, OwnershipError
 from dlcore.long_path import long_path, plain_path, rooted
 from dlcore.model import is_content_key
 from dlcore.publish.destination import Change, Listed, Stored, too_long
 from dlcore.publish.disk import disk_faults, open_plain
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
-from dlcore.publish.site_folders import check_removable, open_folder
+from dlcore.publish.site_folders import TEMPORARY, check_removable, open_folder
+from dlcore.redaction import redact_named
 
 LOCK_NAME = ".catalog.lock"
-
-_TEMPORARY = ".tmp"
 
 log = logging.getLogger("dlcore.publish")
 
@@ -52,8 +51,9 @@ class FolderDestination:
 
     @property
     def name(self) -> str:
-        """The folder's path."""
-        return str(plain_path(self.root))
+        """The folder's path; if nothing is there, without the secrets of a mistyped URL."""
+        path = str(plain_path(self.root))
+        return path if self.root.exists() else redact_named(path)
 
     @property
     def workers(self) -> int:
@@ -87,18 +87,27 @@ class FolderDestination:
     def write(
         self, key: str, content: Iterable[memoryview], length_bytes: int, *, address: str = ""
     ) -> None:
-        """Write a temporary file next to the final one, sync it, and rename it."""
-        path = self.root / key
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_TEMPORARY}")
-        with disk_faults(path):
-            make_folders(path.parent)
-            try:
-                _write_synced(temporary, content)
-                move(temporary, path)
-            except BaseException:
-                with contextlib.suppress(OSError):  # a later publisher removes it
-                    temporary.unlink()
-                raise
+        """Write a temporary file next to the final one, sync it, and rename it.
+
+        Raises:
+            OwnershipError: A folder of the site is a link, or another user has planted one that
+                leads to the site. Nothing was written.
+        """
+        folder, _, name = key.rpartition("/")
+        with disk_faults(self.root / key):
+            self._make_folders(folder)
+            with open_folder(self.root, folder) as opened:
+                if opened is None:
+                    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+                opened.write(name, content)
+
+    def _make_folders(self, folder: str = "") -> None:
+        """Make the site and a folder in it, as far as they are missing."""
+        make_folders(followed(self.root))
+        if folder:
+            with open_folder(self.root) as opened:
+                if opened:
+                    opened.make_folder(folder)
 
     def check_removable(self) -> None:
         """Refuse links in the place of folders, and for root what another user can alter."""
@@ -129,7 +138,7 @@ class FolderDestination:
     def sync(self) -> None:
         """Sync the folders, so that the new names survive a power loss."""
         with disk_faults(self.root):
-            make_folders(self.root)
+            self._make_folders()
             for folder in (*self.root.iterdir(), self.root):
                 if folder.is_dir():
                     sync_folder(folder)
@@ -159,7 +168,7 @@ class FolderDestination:
         lock = self.root / LOCK_NAME
         timeout_s = self._policy.lock_timeout_s
         with disk_faults(lock), contextlib.ExitStack() as held:
-            make_folders(self.root)
+            self._make_folders()
             try:
                 held.enter_context(FileLock(lock, timeout_s))
             except LockedError as error:
@@ -197,15 +206,5 @@ class FolderDestination:
         return folders
 
     def _is_stale(self, name: str, status: os.stat_result) -> bool:
-        is_temporary = name.startswith(".") and name.endswith(_TEMPORARY) and is_file(status)
+        is_temporary = name.startswith(".") and name.endswith(TEMPORARY) and is_file(status)
         return is_temporary and time.time() - status.st_mtime > self._policy.stale_s
-
-
-def _write_synced(path: Path, content: Iterable[memoryview]) -> None:
-    # `tempfile` would make files that only their owner may read; servers must read these.
-    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(path, flags, 0o666), "wb", buffering=0) as file:
-        for data in content:
-            while data:
-                data = data[file.write(data) :]
-        os.fsync(file.fileno())

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from dlcore.errors import ConfigError
 from dlcore.extras import require
 from dlcore.file_urls import is_file_url, path_of_file_url
-from dlcore.long_path import why_no_folder
+from dlcore.long_path import long_path, why_no_folder
 from dlcore.model import BUCKET_SCHEMES
 from dlcore.publish.bucket import BucketDestination
 from dlcore.publish.destination import Destination, Site
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.remote import WEB_SCHEMES, RemoteSite
+from dlcore.redaction import redact, redact_named
+
+_SLIP: Final = re.compile(rf"({'|'.join(sorted(BUCKET_SCHEMES | WEB_SCHEMES))}):", re.IGNORECASE)
+"""How a URL begins in which ``://`` is mistyped."""
 
 
 def _folder_in(where: str) -> str:
-    """The folder that a text names, or the text, if that is a URL of something else."""
-    return path_of_file_url(where) if is_file_url(where) else where
+    """The folder that a text names, or the text, if that is a URL of something else.
+
+    Raises:
+        ConfigError: It is meant as a URL and is none.
+    """
+    where = path_of_file_url(where) if is_file_url(where) else where
+    if "://" not in where and _SLIP.match(where) and not Path(where).exists():
+        scheme = where.partition(":")[0].lower()
+        raise ConfigError(
+            f"{redact_named(where)} is not a URL: {scheme} is not followed by ://",
+            remedy=f"Write it as {scheme}://..., without a password.",
+        )
+    return where
 
 
 def open_destination(where: str, policy: PublishPolicy = DEFAULT_POLICY) -> Destination:
@@ -27,15 +44,17 @@ def open_destination(where: str, policy: PublishPolicy = DEFAULT_POLICY) -> Dest
 
     Raises:
         ConfigError: The URL cannot be used, or the extra ``publish`` is not installed; the user's
-            fault. No message repeats the URL's query or credentials. Or Windows has no folder
-            of this path.
+            fault. No message repeats the URL's query or credentials, also if it is mistyped. Or
+            Windows has no folder of this path, or it is a file.
     """
     where = _folder_in(where)
     if "://" not in where:
         if reason := why_no_folder(Path(where)):
             raise ConfigError(f"{where}: {reason}", remedy="Choose another name.")
+        if long_path(Path(where)).is_file():
+            raise ConfigError(f"{where} is a file, not a folder", remedy="Name a folder.")
         return FolderDestination(Path(where), policy)
-    _check_url(where, "to publish to", BUCKET_SCHEMES, f"cannot publish to '{where}'")
+    _check_url(where, "to publish to", BUCKET_SCHEMES, f"cannot publish to '{redact(where)}'")
     return BucketDestination(where, policy)
 
 
@@ -54,7 +73,7 @@ def open_site(where: str, policy: PublishPolicy = DEFAULT_POLICY, *, ca_file: st
     if "://" not in where:
         return FolderDestination(Path(where), policy)
     schemes = BUCKET_SCHEMES | WEB_SCHEMES
-    _check_url(where, "of the site", schemes, f"cannot read a site at '{where}'")
+    _check_url(where, "of the site", schemes, f"cannot read a site at '{redact(where)}'")
     return RemoteSite(where, policy, ca_file=ca_file)
 
 

@@ -30,6 +30,7 @@ class PublishPolicy(msgspec.Struct, frozen=True, kw_only=True):
         prune_mark_s: For how long the mark of a pruning counts before it is written again. It must
             be longer than one removal takes.
         max_clock_difference_s: How far the clocks of two publishers may be apart.
+        patch_workers: Patches that are made at the same time, at most. Each takes up to 500 MB.
     """
 
     span_bytes: int = 8 << 20
@@ -44,6 +45,7 @@ class PublishPolicy(msgspec.Struct, frozen=True, kw_only=True):
     removed_at_once: int = 1000
     prune_mark_s: float = 600.0
     max_clock_difference_s: float = 900.0
+    patch_workers: int = 4
 
 
 DEFAULT_POLICY = PublishPolicy()

@@ -32,6 +32,7 @@ class PublishOptions(msgspec.Struct, frozen=True):
     replace: bool = False
     content_library: bool = False
     programs: Mapping[str, str] = {}
+    patch_from: tuple[str, ...] = ()
 
 
 def check_options(options: PublishOptions) -> None:

@@ -13,10 +13,14 @@ Advance = Callable[[int], None]
 
 
 class Stage(enum.StrEnum):
-    """The stages of publishing, in order; `CHECK` only for a content library and for repairs."""
+    """The stages of publishing, in order.
+
+    `CHECK` only for a content library and for repairs; `PATCH` only where old versions are named.
+    """
 
     CHECK = "check"
     HASH = "hash"
+    PATCH = "patch"
     WRITE = "write"
 
 

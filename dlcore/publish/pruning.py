@@ -27,12 +27,16 @@ from dlcore.model import (
     is_content_key,
     manifest_key,
     object_key,
+    patch_list_key,
 )
+from dlcore.patches import PatchList
 from dlcore.publish.destination import Destination, Listed
+from dlcore.publish.documents import read_document
 from dlcore.publish.opening import open_destination
+from dlcore.publish.patch_lists import read_patch_list
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.prune_mark import Marking, Now, now_utc
-from dlcore.publish.site import read_document, read_manifest
+from dlcore.publish.site import read_manifest
 from dlcore.publish.site_catalog import read_trusted
 from dlcore.publish.stored import Wrong
 
@@ -158,7 +162,7 @@ class Stored(NamedTuple):
 
     Attributes:
         version: What it is.
-        objects: Keys of the objects that it needs.
+        objects: Keys of the objects that it needs, those of its patches too.
         stored_at: When its manifest was stored.
         is_current: Whether the catalog names it.
     """
@@ -241,6 +245,7 @@ class Pruning:
             marking.hold()
             decided = self._decided(marking.hold)
             self._remove(decided.manifests, marking.hold)
+            self._remove(decided.patch_lists, marking.hold)
             self._remove(decided.objects, marking.hold)
         finally:
             marking.end()
@@ -259,6 +264,7 @@ class Pruning:
         now = self._now()
         manifests_listed, foreign_manifests = self._listed("manifests", hold)
         objects, foreign_objects = self._listed("objects", hold)
+        lists, foreign_lists = self._listed("patches", hold)
         manifests = {each.key: each for each in manifests_listed}
         found, damaged = self._versions(manifests, hold)
         old = old_versions(found, self._limits, now)
@@ -270,7 +276,10 @@ class Pruning:
         removed = [each for each in unneeded if not self._is_young(each.stored_at, now)]
         damaged = [key for key in damaged if not self._is_young(manifests[key].stored_at, now)]
         removed_manifests = [manifest_key(each.version.manifest) for each in old] + damaged
-        lengths = [each.length_bytes for each in removed]
+        listing = {patch_list_key(each.version.manifest) for each in kept}
+        unneeded_lists = [each for each in lists if each.key not in listing]
+        removed_lists = [each for each in unneeded_lists if not self._is_young(each.stored_at, now)]
+        lengths = [each.length_bytes for each in (*removed, *removed_lists)]
         lengths += [manifests[key].length_bytes for key in removed_manifests]
         pruned = Pruned(
             versions=tuple(each.version for each in old),
@@ -279,9 +288,14 @@ class Pruning:
             removed_bytes=sum(lengths),
             kept_versions=len(kept),
             young_objects=len(unneeded) - len(removed),
-            foreign=(*foreign_manifests, *foreign_objects),
+            foreign=(*foreign_manifests, *foreign_objects, *foreign_lists),
         )
-        return _Decided(pruned, removed_manifests, [each.key for each in removed])
+        return _Decided(
+            pruned,
+            removed_manifests,
+            [each.key for each in removed_lists],
+            [each.key for each in removed],
+        )
 
     def _is_young(self, stored_at: datetime, now: datetime) -> bool:
         return now - stored_at < timedelta(seconds=self._policy.stale_s)
@@ -348,7 +362,7 @@ class Pruning:
                 )
             stored_at = manifests[key].stored_at if key in manifests else self._now()
             version = PrunedVersion(package_id, entry.version, entry.manifest)
-            yield Stored(version, _objects(manifest), stored_at, is_current=True)
+            yield Stored(version, self._objects(manifest, entry.manifest), stored_at, True)
 
     def _earlier(self, listed: Listed, document: bytes) -> Stored | None:
         """A version that the catalog does not name; None if its manifest is damaged."""
@@ -366,7 +380,13 @@ class Pruning:
                 " nobody needs this version of a package, delete the manifest yourself.",
             ) from error
         version = PrunedVersion(manifest.package_id, manifest.version, digest)
-        return Stored(version, _objects(manifest), listed.stored_at, is_current=False)
+        return Stored(version, self._objects(manifest, digest), listed.stored_at, False)
+
+    def _objects(self, manifest: Manifest, digest: str) -> frozenset[str]:
+        """What a version needs, with its patches."""
+        listed = read_patch_list(self._target, manifest, digest)
+        patched = listed.objects if isinstance(listed, PatchList) else ()
+        return frozenset(object_key(item.name) for item in (*manifest.objects, *patched))
 
 
 class _Decided(NamedTuple):
@@ -374,8 +394,5 @@ class _Decided(NamedTuple):
 
     pruned: Pruned
     manifests: list[str]
+    patch_lists: list[str]
     objects: list[str]
-
-
-def _objects(manifest: Manifest) -> frozenset[str]:
-    return frozenset(object_key(item.name) for item in manifest.objects)

@@ -25,7 +25,9 @@ from dlcore.model import (
 from dlcore.publish.admission import refuse_older, with_entry
 from dlcore.publish.destination import Destination
 from dlcore.publish.objects import Outcome, distinct_objects, foreseen_outcomes, write_objects
+from dlcore.publish.old_versions import OldVersion, open_old_versions
 from dlcore.publish.opening import open_destination
+from dlcore.publish.patching import MadePatches
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.preparing import (
     PublishOptions,
@@ -54,6 +56,8 @@ class Published(msgspec.Struct, frozen=True):
         objects_present: Number of objects that were already stored.
         written_bytes: Length of the objects that were written.
         objects_rewritten: Number of those that were stored before, with wrong content.
+        patches: Number of files that old versions can be patched to.
+        patch_bytes: Length of these patches.
     """
 
     package_id: str
@@ -65,6 +69,8 @@ class Published(msgspec.Struct, frozen=True):
     objects_present: int
     written_bytes: int
     objects_rewritten: int = 0
+    patches: int = 0
+    patch_bytes: int = 0
 
 
 def publish(
@@ -78,6 +84,7 @@ def publish(
     replace: bool = False,
     content_library: bool = False,
     programs: Mapping[str, str] | None = None,
+    patch_from: Sequence[str] = (),
     sign_with: Sequence[Path] = (),
     trust_root: Path | None = None,
     passphrase: bytes | None = None,
@@ -100,6 +107,10 @@ def publish(
             the package.
         programs: Command lines by name, for *Install Package* steps. Clients that know only
             manifests of schema 2 refuse a package with programs.
+        patch_from: Old versions of the package, each by its number at the destination, the SHA-256
+            of its manifest, or the folder that it was published from. Clients that have one of
+            them fetch patches in place of the files that changed. The patches take the place of
+            those that this version had.
         sign_with: Private keys that sign the catalog, or the folder that ``dlcore trust init``
             wrote them to; needed if the site is signed.
         trust_root: The site's root document; None for ``root.json`` beside the first key.
@@ -115,8 +126,10 @@ def publish(
         ConfigError: An argument, a name in the folder or the catalog forbids it; the user's fault.
         ManifestError: The catalog at the destination, or the content library, is malformed.
         TrustError: The site's signatures are not what was signed last; someone altered the site.
-        NotFoundError: The package, or one of its files, is not in the content library.
-        IntegrityError: A file of the content library does not have the digest that is stated.
+        NotFoundError: The package, or one of its files, is not in the content library; or the
+            site does not have an old version.
+        IntegrityError: A file of the content library does not have the digest that is stated; or
+            an old version at the site is damaged.
         StorageError: The disk failed, or a file changed while it was being published.
         TransferError: The object store failed.
         LockedError: The site is being pruned.
@@ -129,6 +142,7 @@ def publish(
             package_id.upper(),
             *(version, block_bytes, pack, replace, content_library),
             programs=programs or {},
+            patch_from=tuple(patch_from),
         ),
         progress or (lambda _: None),
         catalog=catalog_of(target, sign_with, trust_root, passphrase, keeps=not dry_run),
@@ -152,6 +166,7 @@ def publish_to(
     refuse_own_source(target, folder)
     catalog = catalog or UnsignedCatalog(target)
     catalog_name = f"{target.name}/{CATALOG_KEY}"
+    old_versions = open_old_versions(options.patch_from, target, options, policy)
     source = listed(folder, options, policy)
     version = options.version or source.version
     if not options.replace:
@@ -176,26 +191,45 @@ def publish_to(
     total_bytes = sum(manifest.objects[index].length_bytes for index in wanted.values())
     advance = meter(Stage.WRITE, total_bytes, progress)
     watch = PruneWatch(target, policy, now)
-    if dry_run:
-        outcomes = foreseen_outcomes(target, manifest, wanted, advance, policy)
-        return _summary(manifest, digest, outcomes)
+    with MadePatches(source, manifest, digest, policy) as patches:
+        _make(patches, old_versions, progress)
+        if dry_run:
+            outcomes = foreseen_outcomes(target, manifest, wanted, advance, policy)
+            return _summary(manifest, digest, outcomes, patches)
 
-    def write(advance: Advance) -> dict[str, Outcome]:
-        outcomes = write_objects(target, source, manifest, wanted, advance, policy)
-        target.sync()
-        target.write(manifest_key(digest), [memoryview(document)], len(document))
-        target.sync()
-        return outcomes
+        def write(advance: Advance) -> dict[str, Outcome]:
+            outcomes = write_objects(target, source, manifest, wanted, advance, policy)
+            target.sync()
+            target.write(manifest_key(digest), [memoryview(document)], len(document))
+            target.sync()
+            if old_versions:
+                patches.write(target)
+            return outcomes
 
-    outcomes = write(advance)
-    while not watch.change_unless_pruned(catalog.change, change):  # what was present may be gone
-        again = write(lambda _: None)
-        outcomes |= {name: each for name, each in again.items() if each is not Outcome.PRESENT}
-    log.info("%s version %d is published as manifest %s", options.package_id, version, digest)
-    return _summary(manifest, digest, outcomes)
+        outcomes = write(advance)
+        while not watch.change_unless_pruned(catalog.change, change):  # some may be gone
+            again = write(lambda _: None)
+            outcomes |= {name: each for name, each in again.items() if each is not Outcome.PRESENT}
+        log.info("%s version %d is published as manifest %s", options.package_id, version, digest)
+        return _summary(manifest, digest, outcomes, patches)
 
 
-def _summary(manifest: Manifest, digest: str, outcomes: dict[str, Outcome]) -> Published:
+def _make(
+    patches: MadePatches, old_versions: Sequence[OldVersion], progress: Callable[[Progress], None]
+) -> None:
+    done_bytes = 0
+
+    def advance(count: int, total_bytes: int) -> None:
+        nonlocal done_bytes
+        done_bytes += count
+        progress(Progress(Stage.PATCH, done_bytes, total_bytes))
+
+    patches.make(old_versions, advance)
+
+
+def _summary(
+    manifest: Manifest, digest: str, outcomes: dict[str, Outcome], patches: MadePatches
+) -> Published:
     lengths = {item.name: item.length_bytes for item in manifest.objects}
     written = [name for name, outcome in outcomes.items() if outcome is not Outcome.PRESENT]
     return Published(
@@ -208,4 +242,6 @@ def _summary(manifest: Manifest, digest: str, outcomes: dict[str, Outcome]) -> P
         objects_present=len(outcomes) - len(written),
         written_bytes=sum(lengths[name] for name in written),
         objects_rewritten=sum(outcome is Outcome.REWRITTEN for outcome in outcomes.values()),
+        patches=len({patch.file for patch in patches.listed.patches}),
+        patch_bytes=patches.patch_bytes,
     )

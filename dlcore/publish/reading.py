@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -31,6 +31,7 @@ from dlcore.publish.disk import disk_faults, open_plain
 from dlcore.publish.progress import Advance
 from dlcore.publish.source import Source, SourceFile
 
+_I = TypeVar("_I")
 _T = TypeVar("_T")
 
 
@@ -111,7 +112,7 @@ def digest_objects(
         return _Digests(span, blocks, dict(_packed_digests(source, manifest, span, data)))
 
     todo = (span for index in range(len(digests)) for span in spans(manifest, index, span_bytes))
-    for found in _map_ahead(digest, todo, workers):
+    for found in map_ahead(digest, todo, workers):
         digests[found.span.object].append(found.blocks)
         for index, sha256 in found.packed_files.items():
             files[index] = msgspec.structs.replace(files[index], sha256=sha256)
@@ -174,6 +175,27 @@ def verified_spans(
         yield data
 
 
+def read_file(file: SourceFile) -> bytes:
+    """All of a file.
+
+    Raises:
+        StorageError: It cannot be read, or changed since the folder was listed.
+    """
+    data = memoryview(bytearray(file.length_bytes))
+    _read_extent(file, Extent(0, 0, len(data)), data)
+    return bytes(data)
+
+
+def sha256_of(file: SourceFile, span_bytes: int) -> bytes:
+    """The SHA-256 of a file, read in spans; raises as `read_file`."""
+    digest = hashlib.sha256()
+    for start in range(0, file.length_bytes, span_bytes):
+        data = memoryview(bytearray(min(span_bytes, file.length_bytes - start)))
+        _read_extent(file, Extent(0, start, len(data)), data)
+        digest.update(data)
+    return digest.digest()
+
+
 def _read(source: Source, manifest: Manifest, span: ObjectSpan) -> memoryview:
     data = memoryview(bytearray(span.end - span.start))
     at = 0
@@ -207,9 +229,7 @@ def _changed(*suspects: SourceFile) -> StorageError:
     )
 
 
-def _map_ahead(
-    work: Callable[[ObjectSpan], _T], items: Iterator[ObjectSpan], workers: int
-) -> Iterator[_T]:
+def map_ahead(work: Callable[[_I], _T], items: Iterable[_I], workers: int) -> Iterator[_T]:
     """Yield the results in the order of the items; a bounded number of them is in flight."""
     with ThreadPoolExecutor(workers) as pool:
         in_flight: deque[Future[_T]] = deque()

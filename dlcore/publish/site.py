@@ -23,10 +23,13 @@ from dlcore.model import (
     ObjectIndex,
     manifest_key,
     object_key,
+    patch_list_key,
 )
 from dlcore.publish.destination import Site
+from dlcore.publish.documents import read_document as read_document
 from dlcore.publish.objects import distinct_objects, read_objects
 from dlcore.publish.opening import open_site
+from dlcore.publish.patch_lists import UnusableList, read_patch_list
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.stored import Damage, Wrong, files_of
 
@@ -35,12 +38,13 @@ class SiteFault(msgspec.Struct, frozen=True):
     """Something at a site that is not as it was published.
 
     Attributes:
-        key: Where it is: ``catalog.json``, ``manifests/...`` or ``objects/...``.
+        key: Where it is: ``catalog.json``, ``manifests/...``, ``objects/...`` or ``patches/...``.
         wrong: What is wrong.
         package_id: The package that needs it; empty for the catalog.
         blocks: The object's blocks ``[first, last)`` that are wrong; None for a document.
         offset_bytes: Where in the object the first of them begins.
-        files: Paths in the package of the files that are wrong with them.
+        files: Paths in the package of the files that are wrong with them; of an object that has
+            patches, numbers of these in the patch list.
         message: What else is known; may be empty.
     """
 
@@ -144,6 +148,7 @@ class SiteCheck:
             manifest = self._manifest(package_id, entry)
             if manifest is not None:
                 self._check_objects(manifest)
+                self._check_patches(manifest, entry)
         return SiteReport(
             packages=len(packages),
             objects=len(self._damages),
@@ -174,6 +179,19 @@ class SiteCheck:
         self._faults.append(SiteFault(key, found[0], package_id, message=found[1]))
         self._knows_what_is_needed = False
         return None
+
+    def _check_patches(self, manifest: Manifest, entry: CatalogEntry) -> None:
+        listed = read_patch_list(self._site, manifest, entry.manifest)
+        if listed is None:
+            return
+        key = patch_list_key(entry.manifest)
+        self._needed.add(key)
+        if isinstance(listed, UnusableList):
+            fault = SiteFault(key, Wrong.MALFORMED, manifest.package_id, message=listed.why)
+            self._faults.append(fault)
+            self._knows_what_is_needed = False
+        else:
+            self._check_objects(listed.content)
 
     def _check_objects(self, manifest: Manifest) -> None:
         objects = distinct_objects(manifest)
@@ -212,7 +230,7 @@ class SiteCheck:
     def _unreferenced(self) -> tuple[str, ...] | None:
         if not self._knows_what_is_needed:
             return None
-        listed = [self._site.keys("manifests"), self._site.keys("objects")]
+        listed = [self._site.keys(folder) for folder in ("manifests", "objects", "patches")]
         found = [key for keys in listed if keys is not None for key in keys]
         return None if None in listed else tuple(sorted(set(found) - self._needed))
 
@@ -234,14 +252,6 @@ class _Meter:
         with self._lock:
             self._done_bytes += count
             self._progress(self._done_bytes, self._total_bytes)
-
-
-def read_document(site: Site, key: str, max_bytes: int) -> bytes | None:
-    """Read a document of at most ``max_bytes``, or its beginning; None if there is none."""
-    stored = site.stored(key)
-    if stored is None or not stored.length_bytes:
-        return None if stored is None else b""
-    return bytes(site.read(key, 0, min(stored.length_bytes, max_bytes + 1)))
 
 
 def read_catalog(site: Site) -> bytes:

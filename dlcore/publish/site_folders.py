@@ -1,9 +1,9 @@
-"""The folders of a site on disk, where files are deleted: never reached through a link.
+"""The folders of a site on disk, where files are written and deleted: never reached through a link.
 
 Another user may have put a link in the place of ``objects``, and what it leads to is not the
-site's. So each folder is opened from the handle of its parent, and files are looked at and deleted
-from the handle of their folder. Where the system has no handles (Windows), paths are used instead,
-and each folder is looked at first.
+site's. So each folder is opened from the handle of its parent, and files are looked at, written and
+deleted from the handle of their folder. Where the system has no handles (Windows), paths are used
+instead, and each folder is looked at first.
 
 Root could delete everything of everyone. So it deletes nothing in a site that another user can
 alter.
@@ -14,9 +14,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dlcore.disk import system
@@ -27,7 +28,18 @@ from dlcore.disk.private_folder import FOLDER_FLAGS, HAS_HANDLES
 if sys.platform != "win32":
     from dlcore.disk.modes import ADMINISTRATOR
 
-CONTENT_FOLDERS = ("manifests", "objects")
+CONTENT_FOLDERS = ("manifests", "objects", "patches")
+TEMPORARY = ".tmp"
+
+_NEW_FILE = (
+    os.O_CREAT
+    | os.O_EXCL
+    | os.O_WRONLY
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+)
+_ON_THE_WAY = getattr(os, "O_PATH", 0)  # opens a folder that may be passed, and not be read
 
 
 class SiteFolder:
@@ -67,6 +79,37 @@ class SiteFolder:
                 raise OSError(errno.EINVAL, "not a plain file", str(self._path / name))
             system.remove(self._place(name), parent=self._fd)
 
+    def write(self, name: str, content: Iterable[memoryview]) -> None:
+        """Write a temporary file beside the final one, sync it, and rename it.
+
+        Raises:
+            OSError: The disk failed. A temporary file may be left.
+        """
+        temporary = f".{name}.{secrets.token_hex(4)}{TEMPORARY}"
+        try:
+            # `tempfile` would make files that only their owner may read; servers must read these.
+            fd = os.open(self._place(temporary), _NEW_FILE, 0o666, dir_fd=self._fd)
+            with os.fdopen(fd, "wb", buffering=0) as file:
+                for data in content:
+                    while data:
+                        data = data[file.write(data) :]
+                os.fsync(file.fileno())
+            system.move(
+                self._place(temporary),
+                self._place(name),
+                source_parent=self._fd,
+                target_parent=self._fd,
+            )
+        except BaseException:
+            with contextlib.suppress(OSError):  # a later publisher removes it
+                system.remove(self._place(temporary), parent=self._fd)
+            raise
+
+    def make_folder(self, name: str) -> None:
+        """Make a folder in it; nothing happens if the name is taken, also by a link."""
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(self._place(name), dir_fd=self._fd)
+
     def _status(self, name: str) -> os.stat_result:
         return os.stat(self._place(name), dir_fd=self._fd, follow_symlinks=False)
 
@@ -91,6 +134,8 @@ def open_folder(root: Path, name: str = "") -> Iterator[SiteFolder | None]:
     parent: int | None = None
     with contextlib.ExitStack() as opened:
         try:
+            if HAS_HANDLES and _ON_THE_WAY:
+                parent = _open_way(site, opened)
             for path in (site, site / name) if name else (site,):
                 check_no_link(path, _status_of_folder(path, parent))
                 if HAS_HANDLES:
@@ -100,6 +145,16 @@ def open_folder(root: Path, name: str = "") -> Iterator[SiteFolder | None]:
             yield None
             return
         yield SiteFolder(path, parent)
+
+
+def _open_way(site: Path, opened: contextlib.ExitStack) -> int | None:
+    """Open the folder that has a site, by its own name: nothing can lead elsewhere meanwhile."""
+    parent: int | None = None
+    for name in site.parent.parts if site.name else ():
+        flags = FOLDER_FLAGS | _ON_THE_WAY
+        parent = os.open(name, flags, dir_fd=parent)
+        opened.callback(os.close, parent)
+    return parent
 
 
 def _status_of_folder(path: Path, parent: int | None) -> os.stat_result:

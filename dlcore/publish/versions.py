@@ -85,7 +85,11 @@ def read_version(where: str, package_id: str, wanted: str, *, ca_file: str = "")
         StorageError: The disk failed.
         TransferError: The site failed.
     """
-    site = open_site(where, ca_file=ca_file)
+    return version_at(open_site(where, ca_file=ca_file), package_id, wanted)
+
+
+def version_at(site: Site, package_id: str, wanted: str) -> Manifest:
+    """As `read_version`, of a site that is open."""
     current = _current(site)
     entry = current.get(package_id)
     if entry and wanted.lower() in {"", str(entry.version), entry.manifest}:

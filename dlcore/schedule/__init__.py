@@ -8,6 +8,8 @@ and simulated against the lower bound.
 
 from __future__ import annotations
 
+from dlcore.schedule.background import BackgroundWindow as BackgroundWindow
+from dlcore.schedule.background_policy import BackgroundPolicy as BackgroundPolicy
 from dlcore.schedule.backoff import backoff_s as backoff_s
 from dlcore.schedule.interface import Scheduler as Scheduler
 from dlcore.schedule.makespan import StepLoad as StepLoad
@@ -37,6 +39,8 @@ from dlcore.schedule.types import Terms as Terms
 
 __all__ = [
     "Answer",
+    "BackgroundPolicy",
+    "BackgroundWindow",
     "BlockRejected",
     "DeadlineScheduler",
     "EndpointChange",

@@ -252,6 +252,15 @@ class BlockMap:
                 losers += (other for other in owners if other != number)
         return losers
 
+    def found(self, number: BlockInPackage) -> None:
+        """A block is on disk, verified; nothing changes unless it is missing."""
+        if self._states[number] not in {MISSING, MISSING_SMALL}:
+            return
+        index, block = self.manifest.locate_block(number)
+        self._leave_backlog(BlockRange.of(index, block, block + 1))
+        self._states[number] = VERIFIED
+        self._whole_objects.found(index)
+
     def split_verified(self, split: SplitBlock) -> None:
         """A block that was fetched in parts is verified and written."""
         self._whole_objects.served(split.blocks.object, split.served_by)

@@ -7,7 +7,7 @@ endpoint may serve, it continues any split block; then it helps any late request
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 from dlcore.schedule.block_map import BlockMap
 from dlcore.schedule.demand import Demand
@@ -81,7 +81,7 @@ class Dispatcher:
         shortage: Shortage | None = None
         for block_map in self._demand.to_serve:
             if block_map.has_work:
-                found = self._help(endpoint, before, now_s, free_bytes, is_idle=False) or (
+                found = self._endgame.help(endpoint, before, now_s, free_bytes, is_idle=False) or (
                     self._pick_missing(endpoint, block_map, now_s, free_bytes)
                 )
                 if isinstance(found, Request):
@@ -92,7 +92,7 @@ class Dispatcher:
             before.add(block_map.package)
         return (
             self._pick_any_part(endpoint, now_s)
-            or self._help(endpoint, before, now_s, free_bytes, is_idle=True)
+            or self._endgame.help(endpoint, before, now_s, free_bytes, is_idle=True)
             or shortage
         )
 
@@ -111,19 +111,6 @@ class Dispatcher:
             if found:
                 return found
         return None
-
-    def _help(
-        self,
-        endpoint: Endpoint,
-        packages: Collection[str],
-        now_s: float,
-        free_bytes: int,
-        *,
-        is_idle: bool,
-    ) -> Request | None:
-        if not endpoint.sends_ranges:
-            return None
-        return self._endgame.help(endpoint, packages, now_s, free_bytes, is_idle=is_idle)
 
     def _is_short(self, free_bytes: int) -> bool:
         """Whether the free memory does not suffice for a block of a split block's package."""

@@ -75,6 +75,8 @@ class Endgame:
                 have stalled, or that a step waits for, are helped.
         """
         key = endpoint.name, is_idle
+        if not endpoint.sends_ranges:
+            return None  # what is left of a late request is a part of an object
         if not packages or now_s < self._checked_s.get(key, 0.0) + self._policy.check_s:
             return None
         helper = self._helper(endpoint)

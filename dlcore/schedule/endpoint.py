@@ -347,4 +347,6 @@ class Endpoint:
         return now_s - refused_s <= self._policy.refusals_s
 
     def _tell(self, change: EndpointChange, reason: str, fault: Fault | None) -> None:
-        self._tell_event(EndpointChanged(self.name, change, reason, fault))
+        has_backed_off = change is EndpointChange.BACKED_OFF
+        resume_at_s = self._breaker.resume_at_s if has_backed_off else None
+        self._tell_event(EndpointChanged(self.name, change, reason, fault, resume_at_s))

@@ -6,11 +6,11 @@ There is nothing to poll. Times are seconds on any monotonic clock of the caller
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Protocol
 
 from dlcore.errors import Fault
-from dlcore.model import BlockInObject, BlockRange, Manifest, ObjectIndex
+from dlcore.model import BlockInObject, BlockInPackage, BlockRange, Manifest, ObjectIndex
 from dlcore.schedule.types import Answer, Events, RequestNumber, Terms
 
 
@@ -87,6 +87,13 @@ class Scheduler(Protocol):
 
         Dropped endpoints are asked again, except quarantined ones, and every endpoint is to tell
         again what it holds of the package.
+        """
+        ...
+
+    def found(self, package: str, blocks: Iterable[BlockInPackage]) -> Events:
+        """Blocks of a package that were not requested are on disk, verified.
+
+        Nothing changes for those that a request fetches now: it tells what becomes of them.
         """
         ...
 

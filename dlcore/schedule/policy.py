@@ -116,8 +116,9 @@ class Policy(msgspec.Struct, frozen=True):
     max_backoff_s: float = 30.0
     # Failures in a row (connection, truncation, stall, 5xx) until an endpoint is dropped.
     max_failures: int = 6
-    # The same for stalls alone. Who sets a time limit for silence allows fewer.
-    max_stalls: int = 6
+    # The same for stalls alone, each of which lasts as long as the time limit: three take a minute,
+    # which outlasts the restart of a router. Who sets a time limit for silence allows fewer.
+    max_stalls: int = 3
     # The same for 429 and 503, which at least prove that the endpoint is there.
     max_busy_answers: int = 12
     # Responses to something that was not asked for, until the endpoint is dropped.

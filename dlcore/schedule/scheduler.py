@@ -25,6 +25,7 @@ What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circui
 | split | arrived | split, or to be verified | SplitBlockFilled |
 | split | next_request, late | its part divided anew | RequestCancelled |
 | split, and no endpoint for it | next_request, no memory | missing | SplitBlockDropped |
+| missing | found | verified | |
 | in flight, split | verified | verified; a rival lost the race | RequestCancelled |
 | in flight, split | rejected | missing | BlockRejected |
 | verified | object_rejected | missing | ObjectRejected |
@@ -40,7 +41,7 @@ What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circui
 | dropped | retry | closed | EndpointChanged: resumed |
 | any | lacks_ranges, failed | sends whole objects only | EndpointChanged: the same |
 | Package, none of its requests in flight: | | | |
-| wanted | verified, finished, want | complete | PackageComplete |
+| wanted | verified, finished, found, want | complete | PackageComplete |
 | wanted | failed, rejected, located | exhausted | PackageExhausted |
 | exhausted | retry | wanted | |
 """
@@ -50,7 +51,7 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 
 from dlcore.errors import Fault
-from dlcore.model import BlockInObject, BlockRange, Manifest, ObjectIndex
+from dlcore.model import BlockInObject, BlockInPackage, BlockRange, Manifest, ObjectIndex
 from dlcore.schedule.block_map import BlockMap
 from dlcore.schedule.demand import Demand
 from dlcore.schedule.dispatcher import Dispatcher
@@ -175,6 +176,16 @@ class DeadlineScheduler(Scheduler):
         for endpoint in self._endpoints.values():
             endpoint.reset()
         self._outcomes.retry(package)
+        return self._take_events()
+
+    def found(self, package: str, blocks: Iterable[BlockInPackage]) -> Events:
+        """Fetch no blocks that are on disk already."""
+        if block_map := self._demand.block_maps.get(package):
+            for number in blocks:
+                block_map.found(number)
+            if block_map.is_complete:
+                self._demand.review(block_map)
+            self._outcomes.review(package)
         return self._take_events()
 
     # What time changes, and what connections do

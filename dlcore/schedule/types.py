@@ -170,12 +170,14 @@ class EndpointChanged(msgspec.Struct, frozen=True):
         change: What is different from now on.
         reason: Why, for people.
         fault: The fault that led to it; None if there was none.
+        resume_at_s: If it backed off, it is not asked before this time; else None.
     """
 
     endpoint: str
     change: EndpointChange
     reason: str
     fault: Fault | None = None
+    resume_at_s: float | None = None
 
 
 class PackageComplete(msgspec.Struct, frozen=True):

@@ -36,6 +36,11 @@ class WholeObjects:
                 if any(verified[first:last]):
                     self._servers[ObjectIndex(index)].add(_EARLIER_RUN)
 
+    def found(self, index: ObjectIndex) -> None:
+        """A block of an object was on disk already."""
+        if index in self._indices:
+            self._servers[index].add(_EARLIER_RUN)
+
     def needs_one_server(self, index: ObjectIndex) -> bool:
         """Whether the object did not match as a whole: one endpoint at a time serves it now."""
         return index in self._sole_server

@@ -48,10 +48,12 @@ class Files:
     Attributes:
         is_reserving: Whether `allocate` takes the disk space at once.
         is_sparse: Whether `allocate` leaves a mark that `make_ordinary` takes away.
+        syncs_at_once: Whether `sync_filesystem` does something.
     """
 
     is_reserving = system.IS_RESERVING
     is_sparse = system.IS_SPARSE
+    syncs_at_once = sys.platform == "linux"
 
     def __init__(
         self, root: PrivateFolder | None = None, *, direct_flag: int | None = _DIRECT_FLAG
@@ -216,6 +218,11 @@ class Files:
         with self._at(source) as (old, old_parent), self._at(target) as (new, new_parent):
             system.move(old, new, source_parent=old_parent, target_parent=new_parent)
         self._forget_folders()
+
+    def link(self, source: Path, target: Path) -> None:
+        """Give a file a second name, which is free."""
+        with self._at(source) as (old, old_parent), self._at(target) as (new, new_parent):
+            system.link(old, new, source_parent=old_parent, target_parent=new_parent)
 
     def remove(self, path: Path) -> None:
         """Delete a file."""

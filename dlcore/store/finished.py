@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dlcore.disk.links import is_folder
 from dlcore.model import Manifest
+from dlcore.store.cache.sharing import Sharing
 from dlcore.store.files import Files, delete, write_document
 from dlcore.store.inventory import Inventory
 from dlcore.store.manifest_file import MANIFEST, read_manifest
@@ -34,13 +35,17 @@ class FinishedPackages:
         folder: Where finished packages are.
         partials: Where unfinished ones are.
         removal: Removes what gives way to a damaged package.
+        sharing: Knows which files packages share.
     """
 
-    def __init__(self, files: Files, folder: Path, partials: Path, removal: Removal) -> None:
+    def __init__(
+        self, files: Files, folder: Path, partials: Path, removal: Removal, sharing: Sharing
+    ) -> None:
         self._files = files
         self._folder = folder
         self._partials = partials
         self._removal = removal
+        self._sharing = sharing
         self._proofs = Proofs(files)
         self._proving: dict[str, threading.Lock] = {}
 
@@ -53,7 +58,14 @@ class FinishedPackages:
         self._proofs.forget(key)
 
     def prove(
-        self, key: str, manifest: Manifest, digest: str, document: bytes, *, lend: bool
+        self,
+        key: str,
+        manifest: Manifest,
+        digest: str,
+        document: bytes,
+        *,
+        lend: bool,
+        to_write: bool = False,
     ) -> Path | None:
         """Prove one package; see `Store.prove`, which this implements.
 
@@ -63,6 +75,7 @@ class FinishedPackages:
             digest: SHA-256 of the manifest's document, hex.
             document: The manifest's bytes.
             lend: Whether the folder is handed out now.
+            to_write: Whether it is handed out to be written into.
 
         Returns:
             The content folder; None if the package is not finished or was damaged.
@@ -75,7 +88,10 @@ class FinishedPackages:
             folder = self._folder / key
             if self._files.status(folder) is None:
                 return None
-            if not self._is_right(key, manifest):
+            is_right = self._is_right(key, manifest)
+            if is_right and to_write and self._sharing.own(folder):
+                is_right = self._is_right(key, manifest)  # of the copies that are its own now
+            if not is_right:
                 self._move_back(key)
                 return None
             if read_manifest(self._files, folder, digest) is None:
@@ -95,7 +111,8 @@ class FinishedPackages:
                 return False
             if not is_folder(status):
                 raise unexpected(manifest.package_id, path, "is not a folder")
-        found = Inventory.take(self._files, content, manifest)
+        with self._sharing.lock:
+            found = Inventory.take(self._files, content, manifest, self._sharing.names)
         if self._files.status(folder / LENT):
             for left in found.unexpected + found.misplaced:
                 logger.info("package %s: removed %s", manifest.package_id, content / left)
@@ -117,6 +134,11 @@ class FinishedPackages:
         """
         self._proofs.forget(key)
         logger.warning("package %s is damaged: what is wrong is fetched again", key)
+        try:  # what is mended is written into: it must be the package's own
+            self._sharing.separate(self._folder / key)
+        except OSError as error:
+            logger.warning("package %s leaves its shared files to others: %s", key, error)
+            self._sharing.leave(self._folder / key)
         if self._files.status(self._partials / key):
             self._removal.remove(self._partials / key)
         self._files.move(self._folder / key, self._partials / key)

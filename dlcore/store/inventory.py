@@ -11,6 +11,7 @@ Links are not followed. Nothing is changed.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Mapping
 from os import stat_result
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from dlcore.store.tree import folders_of, path_of
 
 CLOCK_STEP_S = 0.02  # of file times: 10 ms on Linux at 100 Hz, 15.6 ms on Windows
 _IDENTITY = struct.Struct("<Qqqq")
+_TIME_BYTES = 8  # at the end of an identity: the time of the last change, of names too
 _INODES = 1 << 64  # ReFS has inodes of 128 bits
 
 
@@ -37,22 +39,37 @@ class Inventory:
         missing_folders: Paths of folders that are not there.
     """
 
-    def __init__(self, manifest: Manifest) -> None:
+    def __init__(self, manifest: Manifest, names: Callable[[], Mapping[int, int]] = dict) -> None:
         self.identities: list[bytes | None] = [None] * len(manifest.files)
         self.unexpected: list[str] = []
         self.misplaced: list[str] = []
         self.missing_folders: set[str] = set()
         self._manifest = manifest
         self._fresh: list[int] = []
+        self._find_names = names
+        self._names: Mapping[int, int] | None = None
 
     @classmethod
-    def take(cls, files: Files, folder: Path, manifest: Manifest) -> Inventory:
+    def take(
+        cls,
+        files: Files,
+        folder: Path,
+        manifest: Manifest,
+        names: Callable[[], Mapping[int, int]] = dict,
+    ) -> Inventory:
         """Look at everything below ``folder``.
+
+        Args:
+            files: The disk.
+            folder: The content folder.
+            manifest: What it should hold.
+            names: How many names files have in the store that have several, by inode; asked only
+                if there is such a file. One that has more names than these is misplaced.
 
         Raises:
             OSError: The disk failed, or the folder is not there.
         """
-        found = cls(manifest)
+        found = cls(manifest, names)
         settled_ns = files.now_ns() - int(CLOCK_STEP_S * 1e9)
         numbers = {file.path: number for number, file in enumerate(manifest.files)}
         found.missing_folders = set(folders_of(manifest))
@@ -75,12 +92,20 @@ class Inventory:
         return found
 
     def _note_file(self, number: int, status: stat_result, settled_ns: int) -> None:
-        if not is_plain(status):
+        if not (is_plain(status) or self._is_shared_in_store(status)):
             self.misplaced.append(self._manifest.files[number].path)
         elif status.st_size == self._manifest.files[number].length_bytes:
             self.identities[number] = identity(status)
             if status.st_ctime_ns > settled_ns or status.st_mtime_ns > settled_ns:
                 self._fresh.append(number)
+
+    def _is_shared_in_store(self, status: stat_result) -> bool:
+        """Whether it is a file all of whose names are packages' own."""
+        if not is_file(status):
+            return False
+        if self._names is None:
+            self._names = self._find_names()
+        return self._names.get(status.st_ino) == status.st_nlink
 
     @property
     def is_complete(self) -> bool:
@@ -101,9 +126,27 @@ class Inventory:
             return
         files.pause(CLOCK_STEP_S)
         for number in self._fresh:
-            if self.identity_now(files, folder, number) != self.identities[number]:
+            if not self.is_as_before(files, folder, number):
                 self.identities[number] = None
         self._fresh.clear()
+
+    def is_as_before(self, files: Files, folder: Path, number: int) -> bool:
+        """Whether one file is the one that was found, now that some time has passed."""
+        return self.identity_now(files, folder, number) == self.identities[number]
+
+    def renew(self, files: Files, folder: Path, number: int) -> bool:
+        """Look at a file again that is not as before: it may only have got or lost a name.
+
+        So it is when a package that shares it is finished or removed meanwhile.
+
+        Returns:
+            Whether that may be so. Its bytes are to be compared again.
+        """
+        before, now = self.identities[number], self.identity_now(files, folder, number)
+        if before is None or now is None or before[:-_TIME_BYTES] != now[:-_TIME_BYTES]:
+            return False
+        self.identities[number] = now
+        return True
 
     def identity_now(self, files: Files, folder: Path, number: int) -> bytes | None:
         """Look at one file again; None if it is not there."""

@@ -119,4 +119,5 @@ def _locked(state: Path, document: bytes) -> LockedError:
         f"the state directory is in use by {holder}: {state}",
         path=state,
         remedy="Wait for it to end, or choose another state directory.",
+        holder=holder,
     )

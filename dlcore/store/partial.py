@@ -99,10 +99,19 @@ class Partial:
             self._blocks.record(found.unclaimed)
             self._resume_whole_objects()
         self.rechecked_bytes = found.rechecked_bytes
-        self.reused_bytes = self.manifest.content_bytes - self.missing_bytes()
+        self.note_reused()
         self.discarded_blocks = sum(
             1 for claimed, held in zip(claims.held, self.have, strict=True) if claimed and not held
         )
+
+    def note_reused(self) -> None:
+        """All that is on disk now need not be fetched."""
+        self.reused_bytes = self.manifest.content_bytes - self.missing_bytes()
+
+    @property
+    def key(self) -> str:
+        """Name of its folder in the store."""
+        return self._folder.name
 
     def _remove_unexpected(self) -> None:
         """Nothing but the package's own files may end up in the finished package."""

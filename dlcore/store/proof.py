@@ -26,6 +26,8 @@ from dlcore.store.tree import path_of
 # A file that cannot be read to its end, or that was taken away or replaced while it was hashed.
 _NOT_THERE = {errno.EIO, errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
+MAX_LOOKS = 3  # arbitrary: other packages that share its files come and go seldom
+
 
 class Proofs:
     """The packages that this process has verified. Thread-safe for different packages.
@@ -62,13 +64,18 @@ class Proofs:
             return False
         found.settle(self._files, folder)
         suspects = self._suspects(key, folder, manifest, found)
-        if suspects and not self._match(folder, manifest, suspects):
-            return False
-        for number in suspects:
-            if found.identity_now(self._files, folder, number) != found.identities[number]:
+        for _ in range(MAX_LOOKS):
+            if suspects and not self._match(folder, manifest, suspects):
                 return False
-        self.note(key, found.identities)
-        return True
+            suspects = [
+                number for number in suspects if not found.is_as_before(self._files, folder, number)
+            ]
+            if not suspects:
+                self.note(key, found.identities)
+                return True
+            if not all(found.renew(self._files, folder, number) for number in suspects):
+                return False
+        return False
 
     def _suspects(self, key: str, folder: Path, manifest: Manifest, found: Inventory) -> list[int]:
         """The files whose identity does not tell that they are as this process verified them."""

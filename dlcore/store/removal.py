@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from dlcore.store.files import Files, delete
@@ -13,11 +14,15 @@ class Removal:
     Args:
         files: The disk.
         folder: Where removed folders are until they are deleted; on the same disk.
+        lock: Held meanwhile, because files that packages share lose a name.
     """
 
-    def __init__(self, files: Files, folder: Path) -> None:
+    def __init__(
+        self, files: Files, folder: Path, lock: AbstractContextManager[object] | None = None
+    ) -> None:
         self._files = files
         self._folder = folder
+        self._lock = lock or nullcontext()
 
     def remove(self, path: Path) -> None:
         """Remove a folder; it leaves its place at once.
@@ -26,10 +31,11 @@ class Removal:
             OSError: The disk failed. What is left is deleted by `finish`.
         """
         removed = self._folder / path.name
-        delete(self._files, removed)  # what an earlier failure left
-        self._files.move(path, removed)
-        self._files.sync_folder(path.parent)
-        delete(self._files, removed)
+        with self._lock:
+            delete(self._files, removed)  # what an earlier failure left
+            self._files.move(path, removed)
+            self._files.sync_folder(path.parent)
+            delete(self._files, removed)
 
     def finish(self) -> None:
         """Delete what interrupted removals left.

@@ -7,6 +7,8 @@ SHA-256 by the same call that takes blocks from the network, and written if it m
 from __future__ import annotations
 
 import contextlib
+import errno
+from collections.abc import Sequence
 from pathlib import Path
 
 from dlcore.errors import IntegrityError
@@ -31,33 +33,71 @@ def seed(partial: Partial, folder: Path) -> None:
     Raises:
         StorageError: The disk of the package failed.
     """
-    _Seeding(partial, folder).run()
+    take_over(partial, [path_of(long_path(folder), f.path) for f in partial.manifest.files])
+
+
+def take_over(
+    partial: Partial, paths: Sequence[Path | None], *, has_whole_objects: bool = True
+) -> None:
+    """Fill an unfinished package from files that lie anywhere; otherwise as `seed`.
+
+    Args:
+        partial: The package. Blocks that it has are not read again.
+        paths: For each file of its manifest, where its content may lie; None for nowhere.
+        has_whole_objects: Whether objects that have only one digest are taken over, too. Not while
+            others write blocks of them: if the object does not match, all of its blocks are lost.
+
+    Raises:
+        StorageError: The disk of the package failed.
+    """
+    _Seeding(partial, paths).run(has_whole_objects=has_whole_objects)
 
 
 class _Seeding:
     """One takeover."""
 
-    def __init__(self, partial: Partial, folder: Path) -> None:
+    def __init__(self, partial: Partial, paths: Sequence[Path | None]) -> None:
         self._partial = partial
         self._manifest: Manifest = partial.manifest
-        files = Files()
-        paths = [path_of(long_path(folder), file.path) for file in self._manifest.files]
-        self._reader = BlockReader(
-            files, self._manifest, paths.__getitem__, lambda index: files.open_to_read(paths[index])
-        )
+        self._paths = paths
+        self._files = Files()
+        self._reader = BlockReader(self._files, self._manifest, self._path_at, self._open)
 
-    def run(self) -> None:
+    def _path_at(self, index: int) -> Path:
+        path = self._paths[index]
+        if path is None:
+            raise FileNotFoundError(
+                errno.ENOENT, "it lies nowhere", self._manifest.files[index].path
+            )
+        return path
+
+    def _open(self, index: int) -> int:
+        return self._files.open_to_read(self._path_at(index))
+
+    def run(self, *, has_whole_objects: bool) -> None:
         wanted = bytearray(0 if held else 1 for held in self._partial.have)
         whole = [i for i, item in enumerate(self._manifest.objects) if not item.digests]
         for index in whole:  # its blocks cannot be compared one by one
             first, last = self._manifest.first_blocks[index : index + 2]
             wanted[first:last] = bytes(last - first)
+        self._leave_out(wanted)
         size = buffer_bytes(self._manifest)
         try:
             in_parallel(runs(self._manifest, wanted), self._take, size)
-            in_parallel(whole, self._take_whole, size)
+            if has_whole_objects:
+                in_parallel(whole, self._take_whole, size)
         finally:
             self._reader.open_files.close()
+
+    def _leave_out(self, wanted: bytearray) -> None:
+        """Do not try blocks of which some file lies nowhere."""
+        manifest = self._manifest
+        for path, file in zip(self._paths, manifest.files, strict=True):
+            if path is None and not file.is_empty:
+                base = manifest.first_blocks[file.object]
+                first = base + file.offset_bytes // manifest.block_bytes
+                last = base + (file.offset_bytes + file.length_bytes - 1) // manifest.block_bytes
+                wanted[first : last + 1] = bytes(last + 1 - first)
 
     def _take(self, blocks: BlockRange, buffer: memoryview) -> None:
         """Take over those blocks of a range that match."""

@@ -24,10 +24,13 @@ from dlcore.disk.private_folder import PrivateFolder
 from dlcore.disk.system import allocated_bytes
 from dlcore.errors import InternalError, ManifestError
 from dlcore.long_path import plain_path, rooted
-from dlcore.model import Manifest
+from dlcore.model import BlockInPackage, Manifest
 from dlcore.printable import quoted
+from dlcore.store.cache import Cache
+from dlcore.store.cache.sharing import Sharing
 from dlcore.store.files import Files, write_document
 from dlcore.store.finished import FinishedPackages
+from dlcore.store.inventory import Inventory
 from dlcore.store.lock import StateLock
 from dlcore.store.manifest_file import MANIFEST, read_manifest
 from dlcore.store.partial import CONTENT, Partial
@@ -66,8 +69,12 @@ class Store:
         self._partials = state / "partial"
         self._removed = state / "removed"
         self._begun: dict[str, Partial] = {}
-        self._removal = Removal(files, self._removed)
-        self._finished = FinishedPackages(files, self._packages, self._partials, self._removal)
+        self._cache: Cache | None = None
+        self._sharing = Sharing(files, self._packages, self._removed)
+        self._removal = Removal(files, self._removed, self._sharing.lock)
+        self._finished = FinishedPackages(
+            files, self._packages, self._partials, self._removal, self._sharing
+        )
 
     @classmethod
     def open(cls, state: Path, *, wait_s: float = 0.0) -> Self:
@@ -128,8 +135,14 @@ class Store:
         with contextlib.ExitStack() as stack:
             if self._lock:
                 stack.callback(self._lock.release)
+            if self._cache:
+                stack.callback(self._cache.close)
             for partial in self._begun.values():
                 stack.callback(partial.close)
+
+    def use_cache(self) -> None:
+        """Let packages take over from each other what they have in common. After `open`."""
+        self._cache = Cache(self._files, self._state, self._sharing)
 
     def __enter__(self) -> Self:
         return self
@@ -174,7 +187,9 @@ class Store:
         key = package_key(package_id, version, manifest_digest)
         return plain_path(self._packages.absolute() / key / CONTENT)
 
-    def prove(self, manifest: Manifest, document: bytes, *, lend: bool = False) -> Path | None:
+    def prove(
+        self, manifest: Manifest, document: bytes, *, lend: bool = False, to_write: bool = False
+    ) -> Path | None:
         """Prove that a finished package is as its manifest says: the only way to its content.
 
         What this process verified and nobody changed since is only looked at; all else is read
@@ -187,6 +202,8 @@ class Store:
             lend: Whether the folder is handed out now, to a step say. What programs leave in it
                 from then on is removed by the next proof; in a folder that was never handed out
                 it is refused.
+            to_write: Whether programs may write into its files, as a step may. It shares none with
+                other packages from then on.
 
         Returns:
             The content folder; None if the package is not finished or not any more.
@@ -199,7 +216,9 @@ class Store:
         digest = hashlib.sha256(document).hexdigest()
         key = package_key(manifest.package_id, manifest.version, digest)
         with self._translated(f"prove package {manifest.package_id}"):
-            return self._finished.prove(key, manifest, digest, document, lend=lend)
+            return self._finished.prove(
+                key, manifest, digest, document, lend=lend, to_write=to_write
+            )
 
     def check_room(self, manifest: Manifest, document: bytes, reserve: Reserve) -> None:
         """Refuse a package for which the disk has no room, before anything is written for it.
@@ -260,15 +279,35 @@ class Store:
             target,
             manifest,
             digest.digest(),
-            lambda found: self._finished.note(key, found),
+            lambda found: self._note_finished(key, manifest, found),
         )
         try:
             partial.begin()
+            if self._cache:
+                self._cache.fill(partial, key, is_under_way=False)
+                partial.note_reused()
         except BaseException:
             partial.close()
             raise
         self._begun[key] = partial
         return partial
+
+    def reuse(self, partial: Partial) -> list[BlockInPackage]:
+        """Fill a package that was begun with what has arrived of others since; call from a thread.
+
+        Returns:
+            The numbers of the blocks that it has now and had not.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        if self._cache is None:
+            return []
+        return self._cache.fill(partial, partial.key, is_under_way=True)
+
+    def find_file(self, sha256: bytes, length_bytes: int | None = None) -> Path | None:
+        """A file of any package with this SHA-256: `Cache.find_file`; None without a cache."""
+        return self._cache.find_file(sha256, length_bytes) if self._cache else None
 
     def remove(self, package_id: str, manifest_digest: str, version: int) -> bool:
         """Delete a package, finished or not; it leaves its place at once.
@@ -291,6 +330,11 @@ class Store:
                     self._removal.remove(folder / key)
                     found = True
         return found
+
+    def _note_finished(self, key: str, manifest: Manifest, found: Inventory) -> None:
+        self._finished.note(key, found)
+        if self._cache:
+            self._cache.share(key, manifest)
 
     def _keep_manifest(self, key: str, manifest_digest: str, document: bytes) -> None:
         folder = self._partials / key

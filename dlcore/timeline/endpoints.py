@@ -7,6 +7,7 @@ from collections import Counter
 import msgspec
 
 from dlcore.engine import events
+from dlcore.engine.download.meter import BackOff
 from dlcore.engine.events import EndpointProgress
 from dlcore.errors import Fault
 from dlcore.schedule import EndpointChange
@@ -27,6 +28,27 @@ class Mark(msgspec.Struct, frozen=True):
     text: str
 
 
+class Cost(msgspec.Struct, frozen=True):
+    """What an endpoint cost, in seconds; others may have brought content meanwhile.
+
+    Attributes:
+        backed_off_s: In which it was not asked for content, because it had failed or had asked for
+            time.
+        asked_later_s: For which it put off telling what it holds.
+        failed_s: That its failed requests took, all added up.
+        rejected_bytes: That it served and that did not match their digest: bytes, not seconds.
+        renewals: How often a token, a signature or locations were renewed for it.
+        renewed_s: That these took. If they were ahead of time, nothing waited for them.
+    """
+
+    backed_off_s: float = 0.0
+    asked_later_s: float = 0.0
+    failed_s: float = 0.0
+    rejected_bytes: int = 0
+    renewals: int = 0
+    renewed_s: float = 0.0
+
+
 class EndpointTimes(msgspec.Struct, frozen=True):
     """One endpoint.
 
@@ -34,6 +56,7 @@ class EndpointTimes(msgspec.Struct, frozen=True):
         name: Its name.
         received_bytes: Payload bytes that it brought.
         busy_s: Seconds in which it was asked for something.
+        cost: What it cost besides.
         max_connections: The most requests in flight at once.
         failures: How often it failed or served something wrong, all together.
         faults: How often of these in which way, as far as that is recorded.
@@ -43,6 +66,7 @@ class EndpointTimes(msgspec.Struct, frozen=True):
     name: str
     received_bytes: int
     busy_s: float
+    cost: Cost
     max_connections: int
     failures: int
     faults: dict[str, int]
@@ -67,6 +91,9 @@ class EndpointsSoFar:
         self._faults: dict[str, Counter[str]] = {}
         self._counted: dict[str, EndpointProgress] = {}
         self._earlier: dict[str, EndpointProgress] = {}
+        self._questions: dict[str, BackOff] = {}
+        self._renewals: dict[str, list[float]] = {}
+        self._now_s = 0.0
 
     def begin_process(self) -> None:
         """The counters of progress are at zero."""
@@ -75,7 +102,14 @@ class EndpointsSoFar:
 
     def hear(self, event: events.Event, now_s: float) -> None:
         """Something happened, so many seconds into the run."""
+        self._now_s = now_s
         match event:
+            case events.EndpointBusy(endpoint, wait_s) | events.EndpointAwaited(endpoint, wait_s):
+                self._marks.setdefault(endpoint, [])
+                self._questions.setdefault(endpoint, BackOff()).lasts(now_s, now_s + wait_s)
+            case events.EndpointRenewed(endpoint):
+                self._marks.setdefault(endpoint, [])
+                self._renewals.setdefault(endpoint, []).append(event.took_s)
             case events.Progress():
                 for name, own in event.endpoints.items():
                     self._marks.setdefault(name, [])
@@ -102,10 +136,22 @@ class EndpointsSoFar:
             name,
             received_bytes=sum(sample.by_endpoint.get(name, 0) for sample in busy),
             busy_s=counted.busy_s or sum(sample.length_s for sample in busy),
+            cost=self._cost(name, counted),
             max_connections=counted.max_connections or sampled,  # an earlier dlcore did not count
             failures=max(counted.failures, faults.total()),
             faults=dict(faults.most_common()),
             marks=tuple(self._marks[name]),
+        )
+
+    def _cost(self, name: str, counted: EndpointProgress) -> Cost:
+        renewals = self._renewals.get(name, [])
+        return Cost(
+            counted.backed_off_s,
+            self._questions.get(name, BackOff()).past_s(self._now_s),
+            counted.failed_s,
+            counted.rejected_bytes,
+            len(renewals),
+            sum(renewals),
         )
 
     def _all_of(self, name: str) -> EndpointProgress:
@@ -118,6 +164,9 @@ class EndpointsSoFar:
             one.failures + other.failures,
             one.busy_s + other.busy_s,
             max(one.max_connections, other.max_connections),
+            one.backed_off_s + other.backed_off_s,
+            one.failed_s + other.failed_s,
+            one.rejected_bytes + other.rejected_bytes,
         )
 
     def _fail(self, endpoint: str, fault: str, text: str, now_s: float) -> None:

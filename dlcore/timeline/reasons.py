@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from dlcore.engine.outcomes import RateOrigin
-from dlcore.engine.units import amount, clock, counted, duration
+from dlcore.engine.units import amount, counted, duration, moment
 from dlcore.errors import Fault
 from dlcore.timeline.bandwidth import (
     Sample,
@@ -21,7 +21,9 @@ from dlcore.timeline.bandwidth import (
     mean_bytes_per_s,
     silent_s,
 )
+from dlcore.timeline.cost import cost_told
 from dlcore.timeline.endpoints import EndpointTimes
+from dlcore.timeline.faults import faults_in_words, in_words
 from dlcore.timeline.packages import PackageTimes
 from dlcore.timeline.steps import Doing, Part, StepTimes
 from dlcore.timeline.timeline import Timeline
@@ -95,8 +97,9 @@ def failures(timeline: Timeline) -> Iterator[Reason]:
         if step.outcome == "failed":
             why = sentence(step.why or "no reason told")
             yield Reason(ReasonKind.STEP, f"{called(step)} failed: {why}")
+    told = [step.why for step in timeline.steps if step.outcome == "failed"]
     for package in timeline.packages:
-        if package.outcome == "failed":
+        if package.outcome == "failed" and not any(package.message in why for why in told):
             called_so = "Package " if timeline.steps else ""  # what is fetched alone may be a file
             text = f"{called_so}{package.package} could not be fetched: {sentence(package.message)}"
             yield Reason(ReasonKind.WAIT, text)
@@ -117,6 +120,7 @@ def _stall(timeline: Timeline, step: StepTimes) -> Reason:
     packages = {package.package: package for package in timeline.packages}
     waits = [part for part in step.parts if part.doing is Doing.WAITED]
     longest = [name for name, _ in sorted(step.waits_s.items(), key=lambda wait: -wait[1]) if name]
+    longest = longest or list(step.packages)  # which of them, is told when the step starts
     what = " and ".join(longest[:2]) + (f" and {len(longest) - 2} more" if longest[2:] else "")
     there = (_there(packages[name], waits[0].begin_s) for name in longest[:1] if name in packages)
     return Reason(
@@ -142,6 +146,7 @@ def _meanwhile(timeline: Timeline, waits: list[Part]) -> Iterator[str]:
             came[name] = came.get(name, 0.0) + count
         silence_s += silent_s(timeline.samples, wait.begin_s, wait.end_s)
     wait_s = sum(wait.length_s for wait in waits)
+    came = {name: count for name, count in came.items() if count}
     if came and wait_s:
         by_rate = sorted(came.items(), key=lambda item: -item[1])
         rates = ", ".join(f"{name} {amount(count / wait_s)}/s" for name, count in by_rate)
@@ -160,7 +165,7 @@ def _endpoints(timeline: Timeline) -> Iterator[Reason]:
         if bad_blocks or own.quarantined_s is not None:
             yield _liar(own, bad_blocks, timeline)
         if own.failures > bad_blocks:
-            yield _failing(own, own.failures - bad_blocks)
+            yield _failing(own, own.failures - bad_blocks, timeline)
         if best and is_slow(own, best):
             yield _slow(own, best, timeline.received_bytes)
 
@@ -173,6 +178,8 @@ def fastest(timeline: Timeline) -> EndpointTimes | None:
 
 def is_slow(own: EndpointTimes, best: EndpointTimes) -> bool:
     """Whether an endpoint was much slower than the fastest one."""
+    if own.failures and not own.received_bytes:
+        return False  # it failed, and was not slow
     return _is_comparable(own) and own.bytes_per_s < SLOW * best.bytes_per_s
 
 
@@ -185,9 +192,10 @@ def _liar(own: EndpointTimes, bad_blocks: int, timeline: Timeline) -> Reason:
         f"Endpoint {own.name} served content that does not match its digest "
         f"({counted(bad_blocks, 'bad block')})"
     )
-    details = ["Nothing of that was kept."]
+    details = ["Nothing of that was kept.", *cost_told(own)]
     if own.quarantined_s is not None:
-        text += f"; from {clock(own.quarantined_s)} on it was asked only for what no other one had"
+        since = moment(own.quarantined_s, timeline.length_s)
+        text += f"; from {since} on it was asked only for what no other one had"
         details += _loss(timeline.samples, own.quarantined_s)
     return Reason(ReasonKind.ENDPOINT, f"{text}.", tuple(details))
 
@@ -204,15 +212,16 @@ def _loss(samples: Sequence[Sample], moment_s: float) -> Iterator[str]:
         )
 
 
-def _failing(own: EndpointTimes, failures: int) -> Reason:
+def _failing(own: EndpointTimes, failures: int, timeline: Timeline) -> Reason:
     faults = {fault: n for fault, n in own.faults.items() if fault != Fault.CORRUPT.value}
-    ways = ", ".join(f"{fault} {count}" for fault, count in faults.items())
+    ways = in_words(next(iter(faults))) if len(faults) == 1 else faults_in_words(faults)
     text = f"Endpoint {own.name} failed {counted(failures, 'time')}{f' ({ways})' if ways else ''}"
     dropped = [mark for mark in own.marks if mark.kind == "dropped"]
     if dropped:
-        text += f", and was not asked any more from {clock(dropped[0].at_s)} on"
-    details = (f"Last: {sentence(own.marks[-1].text)}",) if own.marks else ()
-    return Reason(ReasonKind.ENDPOINT, f"{text}.", details)
+        text += f", and was not asked any more from {moment(dropped[0].at_s, timeline.length_s)} on"
+    details = [f"Last: {sentence(own.marks[-1].text)}"] if own.marks else []
+    details += cost_told(own)
+    return Reason(ReasonKind.ENDPOINT, f"{text}.", tuple(details))
 
 
 def _slow(own: EndpointTimes, best: EndpointTimes, of_bytes: int) -> Reason:
@@ -245,7 +254,7 @@ def _link(timeline: Timeline) -> Iterator[Reason]:
         text = f"Downloads were capped at {amount(timeline.cap_bytes_per_s)}/s by a setting."
         yield Reason(ReasonKind.LINK, text)
     ending = timeline.ending
-    if ending is None:
+    if ending is None or timeline.outcome == "failed":  # how fast it failed is of no interest
         return
     if not ending.bytes_fetched and timeline.run_s > MOST * timeline.duration_s:
         yield Reason(ReasonKind.LINK, STEPS_ALONE)

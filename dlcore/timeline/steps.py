@@ -74,6 +74,11 @@ class StepTimes(msgspec.Struct, frozen=True):
         return bool(self.parts) and (bool(self.packages) or self.stall_s >= MIN_WAIT_S)
 
     @property
+    def has_run(self) -> bool:
+        """Whether it was started."""
+        return any(part.doing is Doing.RAN for part in self.parts)
+
+    @property
     def run_s(self) -> float:
         """Seconds that it ran."""
         return self._length_s(Doing.RAN)

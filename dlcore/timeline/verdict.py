@@ -11,10 +11,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from dlcore.engine.units import amount, clock, counted, duration
+from dlcore.engine.units import amount, counted, duration, moment
 from dlcore.errors import Fault
 from dlcore.timeline.bandwidth import came_between
 from dlcore.timeline.endpoints import EndpointTimes
+from dlcore.timeline.faults import in_words
 from dlcore.timeline.reasons import (
     MIN_STALL_S,
     MIN_STALL_SHARE,
@@ -67,9 +68,10 @@ def verdict(timeline: Timeline) -> Verdict:
     """Why a run or a fetch failed, or else took as long as it did."""
     failure = next(failures(timeline), None) if timeline.outcome == "failed" else None
     if failure:
-        return Verdict(failure.text)
+        return Verdict(failure.text, tuple(_after_failure(timeline)))
     if timeline.fetched and timeline.fetched.message:
-        return Verdict(f"It failed: {sentence(timeline.fetched.message)}")
+        text = f"It failed: {sentence(timeline.fetched.message)}"
+        return Verdict(text, tuple(_after_failure(timeline)))
     waits = [part for step in timeline.steps for part in step.parts if part.doing is Doing.WAITED]
     shortest_s = max(MIN_STALL_S, MIN_STALL_SHARE * timeline.duration_s)
     if not timeline.steps:
@@ -89,6 +91,15 @@ def verdict(timeline: Timeline) -> Verdict:
     else:
         lead = _lead(timeline)
     return Verdict(f"{lead}: {told}." if told else f"{lead}.", tuple(advice))
+
+
+def _after_failure(timeline: Timeline) -> Iterator[str]:
+    """What to do about a failure; nothing if only the step's own command failed."""
+    if not any(package.outcome == "failed" for package in timeline.packages):
+        return
+    yield from dict.fromkeys(cause.advice for cause in _failures_of_endpoints(timeline, 1))
+    if timeline.received_bytes:
+        yield "Then start it again: what was fetched and verified is kept, and not fetched again."
 
 
 def _unhindered(timeline: Timeline) -> Verdict:
@@ -121,14 +132,7 @@ def _causes(timeline: Timeline, waits: Sequence[Part]) -> Iterator[_Cause]:
             f"no endpoint could be reached for {duration(timeline.network_wait_s)}",
             "Check the network of this computer; dlcore doctor tries each endpoint.",
         )
-    for own in timeline.endpoints:
-        bad_blocks = own.faults.get(Fault.CORRUPT.value, 0)
-        if bad_blocks or own.quarantined_s is not None:
-            yield _liar(own)
-        is_dropped = any(mark.kind == "dropped" for mark in own.marks)
-        others = own.failures - bad_blocks
-        if others >= MIN_FAILURES or (is_dropped and others > 0):
-            yield _failing(own, others)
+    yield from _failures_of_endpoints(timeline, MIN_FAILURES)
     best = fastest(timeline)
     for own in timeline.endpoints:
         if best and is_slow(own, best):
@@ -144,10 +148,22 @@ def _causes(timeline: Timeline, waits: Sequence[Part]) -> Iterator[_Cause]:
         )
 
 
-def _liar(own: EndpointTimes) -> _Cause:
+def _failures_of_endpoints(timeline: Timeline, min_failures: int) -> Iterator[_Cause]:
+    for own in timeline.endpoints:
+        bad_blocks = own.faults.get(Fault.CORRUPT.value, 0)
+        if bad_blocks or own.quarantined_s is not None:
+            yield _liar(own, timeline)
+        is_dropped = any(mark.kind == "dropped" for mark in own.marks)
+        others = own.failures - bad_blocks
+        if others >= min_failures or (is_dropped and others > 0):
+            yield _failing(own, others)
+
+
+def _liar(own: EndpointTimes, timeline: Timeline) -> _Cause:
     text = f"endpoint {own.name} served content that does not match its digest"
     if own.quarantined_s is not None:
-        text += f", and from {clock(own.quarantined_s)} on was asked only for what no other had"
+        since = moment(own.quarantined_s, timeline.length_s)
+        text += f", and from {since} on was asked only for what no other had"
     return _Cause(
         text, f"Publish the content at {own.name} again, or leave it out of the settings."
     )
@@ -157,7 +173,7 @@ def _failing(own: EndpointTimes, count: int) -> _Cause:
     faults = {fault: n for fault, n in own.faults.items() if fault != Fault.CORRUPT.value}
     most = max(faults, key=lambda fault: faults[fault], default="")
     what_to_do = next((_WHAT_TO_DO[fault] for fault in _WHAT_TO_DO if fault == most), _OTHERWISE)
-    ways = f" ({most})" if most else ""
+    ways = f" ({in_words(most)})" if most else ""
     return _Cause(
         f"endpoint {own.name} failed {counted(count, 'time')}{ways}", what_to_do.format(own.name)
     )

@@ -12,6 +12,7 @@ and limits apply. Other rooms import from here.
 
 from __future__ import annotations
 
+from dlcore.redaction import redact, redact_named
 from dlcore.transfer.endpoints.contact import Contact
 from dlcore.transfer.endpoints.factory import (
     contact_endpoint,
@@ -20,6 +21,7 @@ from dlcore.transfer.endpoints.factory import (
 )
 from dlcore.transfer.endpoints.keyring import Keyring, users_of
 from dlcore.transfer.endpoints.named_urls import (
+    begin_url,
     is_bucket_url,
     is_same_origin,
     may_lead_here,
@@ -29,11 +31,11 @@ from dlcore.transfer.endpoints.named_urls import (
     spool_url,
 )
 from dlcore.transfer.endpoints.netrc_file import users_netrc_file
-from dlcore.transfer.endpoints.probe import Probed
+from dlcore.transfer.endpoints.probe import Beginning, Probed, last_component
 from dlcore.transfer.endpoints.spooled_file import SpooledFile
 from dlcore.transfer.http.exchanges import Exchange, Observe, ask_for, observed
 from dlcore.transfer.http.pool import ConnectionPool
-from dlcore.transfer.http.redaction import redact, redact_named
+from dlcore.transfer.http.receive_window import ReceiveWindow, ReceiveWindows
 from dlcore.transfer.http.tls import authorities
 from dlcore.transfer.http.urls import without_user
 from dlcore.transfer.interface import (
@@ -49,6 +51,7 @@ from dlcore.transfer.interface import (
 from dlcore.transfer.policy import TransferPolicy
 
 __all__ = [
+    "Beginning",
     "ConnectionPool",
     "Contact",
     "Endpoint",
@@ -58,6 +61,8 @@ __all__ = [
     "Observer",
     "Placement",
     "Probed",
+    "ReceiveWindow",
+    "ReceiveWindows",
     "Renewable",
     "RenewalReason",
     "Renewed",
@@ -66,10 +71,12 @@ __all__ = [
     "TransferPolicy",
     "ask_for",
     "authorities",
+    "begin_url",
     "contact_endpoint",
     "ignore",
     "is_bucket_url",
     "is_same_origin",
+    "last_component",
     "may_lead_here",
     "observed",
     "open_endpoint",

@@ -107,11 +107,13 @@ class Renewed(msgspec.Struct, frozen=True, tag=True):
         endpoint: Name of the endpoint.
         what: What was renewed.
         reason: ``expiring`` (renewed ahead of time) or ``rejected`` (after a 401 or 403).
+        took_s: Seconds that it took. Only what has no valid value waits that long.
     """
 
     endpoint: str
     what: Renewable
     reason: RenewalReason
+    took_s: float = 0.0
 
 
 Observer = Callable[[Renewed], None]

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 from securesystemslib.signer import CryptoSigner, Key, SSlibKey
 
 from dlcore.disk.faults import storage_error
-from dlcore.disk.ownership import how_to_close, is_open_to_others
+from dlcore.disk.ownership import followed, how_to_close, is_open_to_others
 from dlcore.disk.private_folder import make_missing, open_file, place_anywhere
 from dlcore.disk.system import sync, sync_folder
 from dlcore.errors import ConfigError, NotFoundError
@@ -57,9 +57,11 @@ def write_new(path: Path, content: bytes, *, is_public: bool) -> None:
 
     Raises:
         ConfigError: The file exists already.
+        OwnershipError: Another user has planted a link that leads to its folder.
         StorageError: It cannot be written.
     """
     try:
+        followed(path.parent)
         make_missing(path.parent)
         with os.fdopen(_open_new(path, is_public=is_public), "wb") as file:
             file.write(content)

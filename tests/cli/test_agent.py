@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.helpers import TERMINATED, dlcore, start, wait
-from tests.engine.scene import publish_packages
+from tests.engine.scene import publish_packages, sequence, step
 
 PACKAGE = "ABC00001"
 
@@ -110,3 +110,15 @@ def test_without_the_agent_the_place_must_be_named(site: Path) -> None:
             site / "published" / "catalog.json",
         )
         assert "by the agent" not in named.err
+
+
+def test_a_run_says_that_an_agent_holds_the_state_directory(site: Path) -> None:
+    (site / "sequence.xml").write_bytes(sequence(step("tools", package=PACKAGE)))
+    with agent_at(site):
+        config, state = site / "deployment.toml", site / "state"
+        ended = dlcore(
+            *("run", site / "sequence.xml", "--config", config),
+            *("--state", state, "--json"),
+        )
+        assert (ended.status, ended.error["code"]) == (10, "locked"), ended
+        assert "dlcore agent stop" in ended.error["remedy"]

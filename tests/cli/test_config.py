@@ -15,7 +15,7 @@ from dlcore.cli.app import COMMANDS, group
 from dlcore.cli.command_tree import found_commands
 from dlcore.cli.option_file import OptionFile, lines_of, place_of
 from dlcore.cli.option_names import COMMON, OTHER_VARIABLES, configurable, name_of, variables
-from dlcore.cli.option_values import given_values, misspelt
+from dlcore.cli.option_values import given_values, idle_variables
 from dlcore.errors import ConfigError
 from tests.cli.helpers import Here, refused
 
@@ -121,11 +121,44 @@ def test_lines_of_tables_and_keys_are_found() -> None:
     }
 
 
-def test_only_almost_the_name_of_a_variable_is_told() -> None:
-    others = ("DLCORE_X_WAIT", "DLCORE_BUILD_NUMBER", "DLCORE_CMG1_TOKEN")
-    environment = dict.fromkeys(("DLCORE_VERBOS", "DLCORE_TOKN", *others), "1")
-    found = misspelt(("x",), command.params, environment)
-    assert found == {"DLCORE_VERBOS": "DLCORE_VERBOSE", "DLCORE_TOKN": "DLCORE_TOKEN"}
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("DLCORE_VERBOS", " (did you mean DLCORE_VERBOSE?)"),
+        ("DLCORE_TOKN", " (did you mean DLCORE_TOKEN?)"),
+        ("DLCORE_OUTPUT", " (did you mean DLCORE_X_OUTPUT?)"),
+        ("DLCORE_X_SITE", " (SITE is given on the command line only)"),
+        ("DLCORE_SITE", " (SITE is given on the command line only)"),
+        ("DLCORE_BUILD_NUMBER", ""),
+        ("DLCORE_X_Y", ""),
+    ],
+)
+def test_a_variable_that_sets_no_option_is_told_with_what_was_meant(
+    variable: str, meant: str
+) -> None:
+    """Fault: a user sets DLCORE_OUTPUT, and nothing happens. dlcore says which name counts."""
+    parameters = [*command.params, click.Option(["-o", "--output"]), click.Argument(["site"])]
+    idle = idle_variables(("x",), parameters, {variable: "1"}, ["x", "fetch"])
+    assert idle == {variable: meant}
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        *("DLCORE_X_WAIT", "DLCORE_WAIT", "DLCORE_STATE", "DLCORE_DEBUG", "PATH"),
+        "DLCORE_FETCH_OUTPUT",  # of another command
+        "DLCORE_CMG1_TOKEN",  # of a deployment file
+    ],
+)
+def test_a_variable_that_means_something_somewhere_is_left_alone(variable: str) -> None:
+    assert idle_variables(("x",), command.params, {variable: "1"}, ["x", "fetch"]) == {}
+
+
+def test_the_variables_of_sister_commands_are_left_alone() -> None:
+    told = {"DLCORE_TRUST_INIT_KEYS": "1", "DLCORE_TRUST_ROTATE_X": "1", "DLCORE_TRUST_INIT_X": "1"}
+    assert list(idle_variables(("trust", "rotate"), command.params, told, ["trust"])) == [
+        "DLCORE_TRUST_ROTATE_X"
+    ]
 
 
 def test_no_variable_means_two_things() -> None:
@@ -246,10 +279,34 @@ def test_a_misspelt_variable_is_told_unless_all_is_quiet(
     here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DLCORE_FETCH_OUTPT", "x")
-    told = "warning: DLCORE_FETCH_OUTPT sets nothing (did you mean DLCORE_FETCH_OUTPUT?)"
+    told = "warning: DLCORE_FETCH_OUTPT sets no option (did you mean DLCORE_FETCH_OUTPUT?)"
     assert told in here("fetch", "ABC00001").err
     assert told not in here("fetch", "ABC00001", "-q").err
     assert told not in here("fetch", "--help").err
+
+
+def test_a_value_that_its_command_would_refuse_is_told_with_its_origin(
+    here: Here, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: a value cannot be used, and only its command says so. dlcore's overview tells it."""
+    config.write_text("[fetch]\nconnections = 5000\n", encoding="utf-8")
+    monkeypatch.setenv("DLCORE_FETCH_LIMIT_RATE", "secret-word")
+    ended = here("config", "show", "--json")
+    assert ended.status == 2
+    wrong = {each["option"]: each for each in ended.document["wrong"]}
+    assert set(wrong) == {"connections", "limit-rate"}
+    assert wrong["connections"]["origin"] == f"{config}:2"
+    assert wrong["connections"]["message"] == "--connections: the value is not from 1 to 256"
+    assert wrong["limit-rate"]["origin"] == "DLCORE_FETCH_LIMIT_RATE"
+    assert "secret-word" not in wrong["limit-rate"]["message"]
+    told = here("config", "show").err
+    assert f"error (config): {config}:2: fetch: --connections: the value is not from" in told
+
+
+def test_an_overview_of_good_values_succeeds(here: Here, config: Path) -> None:
+    config.write_text('[fetch]\nconnections = 5\nlimit-rate = "1 MB/s"\n', encoding="utf-8")
+    ended = here("config", "show", "--json")
+    assert (ended.status, ended.document["wrong"]) == (0, [])
 
 
 @pytest.mark.posix_only(reason="modes")

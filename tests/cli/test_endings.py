@@ -38,14 +38,14 @@ def test_wrong_usage_of_each_command_is_status_2(command: str, here: Here) -> No
 def test_a_misspelt_command_is_told_the_nearest_one(here: Here) -> None:
     ended = here("verfy")
     assert ended.status == 2
-    assert "No such command 'verfy'; did you mean 'verify'?" in ended.err
+    assert "there is no command 'verfy' (did you mean verify?)" in ended.err
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_without_json_nothing_is_on_standard_output(command: str, here: Here) -> None:
     ended = here(command, "--no-such-option")
     assert (ended.status, ended.out) == (2, "")
-    assert "error (config): No such option" in ended.err
+    assert "error (config): there is no option" in ended.err
 
 
 @pytest.mark.parametrize("command", ["publish", "serve", "plan", "run", "verify"])

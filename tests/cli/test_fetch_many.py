@@ -64,7 +64,7 @@ def test_each_package_becomes_a_folder_of_its_own(here: Here, site: Site, tmp_pa
         assert item["path"] == str(tmp_path / "to" / item["package"])
         assert tree(Path(item["path"])) == tree(site.source(item["package"]))
         assert item["verified"]
-        assert item["endpoints"] == {"file": item["bytes_fetched"]}
+        assert item["endpoints"] == {site.published.name: item["bytes_fetched"]}
 
 
 def test_a_list_names_files_and_packages_with_or_without_digests(

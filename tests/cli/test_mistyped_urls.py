@@ -54,9 +54,23 @@ def test_a_sequence_is_told_without_its_secret(here: Here, url: str) -> None:
     assert CANARY not in ended.out + ended.err
 
 
-@pytest.mark.parametrize("url", [u for u in MISTYPED if "://" in u])
-def test_a_site_is_told_without_its_secret(here: Here, url: str) -> None:
-    for command in (("list",), ("prune", "--keep", "1")):
-        ended = here(*command, url)
-        assert ended.status != 0
+@pytest.mark.parametrize("url", [*MISTYPED, f"https:bob:{CANARY}@host.invalid/f"])
+def test_a_site_is_told_without_its_secret(here: Here, tmp_path: Path, url: str) -> None:
+    """Fault: somebody mistypes the ``://`` of a site's URL that has a password. dlcore says so
+    without the password, and makes no folder of that name.
+    """
+    source = tmp_path / "source"
+    source.mkdir()
+    publish = ("publish", source, "--package-id", "ABC00012", "--version", "1", "--to", url)
+    for command in (
+        ("list", url),
+        ("prune", url, "--keep", "1"),
+        ("tree", url, "ABC00012"),
+        ("diff", url, "ABC00012", "1", "2"),
+        ("verify", url),
+        *([publish] if url.startswith("https:") else []),
+    ):
+        ended = here(*command)
+        assert ended.status not in {0, 2} or "URL" in ended.err
         assert CANARY not in ended.out + ended.err
+    assert [*tmp_path.iterdir()] == [source]

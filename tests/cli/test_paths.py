@@ -19,11 +19,11 @@ def test_a_message_shows_a_path_as_it_was_given(here: Here, tmp_path: Path) -> N
     folder = tmp_path / "a\\b"  # on Windows two folders
     folder.mkdir(parents=True)
     message = refused(here("plan", folder, "--json"), 2, "config")["message"]
-    assert message == f"Invalid value for 'SEQUENCE': File '{folder}' is a directory."
+    assert message == f"SEQUENCE: '{folder}' is a folder, not a file"
     message = refused(here("verify", folder, "--log-file", folder, "--json"), 2, "config")[
         "message"
     ]
-    assert message == f"Invalid value for '--log-file': File '{folder}' is a directory."
+    assert message == f"--log-file: '{folder}' is a folder, not a file"
     ended = here("fetch", folder / "none", "--from", folder, "-o", tmp_path / "to", "--json")
     message = str(refused(ended, 4, "not-found")["message"])
     assert message.startswith(f"'{folder / 'none'}' is neither a package id")

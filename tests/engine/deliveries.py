@@ -130,3 +130,8 @@ def write(folder: Path, contents: Mapping[str, bytes]) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+
+
+def neighbours(folder: Path) -> list[str]:
+    """What is beside the folder; a state folder would be."""
+    return sorted(path.name for path in folder.parent.iterdir() if path.name != "records")

@@ -211,6 +211,7 @@ async def opened(
     catalog = Catalog(1, {name: entry_of(item) for name, item in packages.items()})
     bus = bus or EventBus()
     with Store.open(state) as store:
+        store.use_cache()
         library = Library(catalog, endpoints, store, tell=bus.emit)
         downloads = Downloads(
             {endpoint.name: Terms(connections) for endpoint in endpoints},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, deque
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from dlcore.errors import Fault
@@ -61,6 +61,9 @@ class IdleScheduler(Scheduler):
         return ()
 
     def retry(self, package: str) -> Events:
+        return ()
+
+    def found(self, package: str, blocks: Iterable[BlockInPackage]) -> Events:
         return ()
 
     def tick(self, now_s: float) -> Events:
@@ -148,6 +151,9 @@ class ForwardingScheduler(Scheduler):
 
     def retry(self, package: str) -> Events:
         return self.inner.retry(package)
+
+    def found(self, package: str, blocks: Iterable[BlockInPackage]) -> Events:
+        return self.inner.found(package, blocks)
 
     def tick(self, now_s: float) -> Events:
         return self.inner.tick(now_s)

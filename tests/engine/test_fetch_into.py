@@ -19,11 +19,12 @@ from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import Event, PackageReady
 from dlcore.engine.fetching.fetch import fetch
 from dlcore.engine.fetching.fetch_into import Fetched
-from dlcore.errors import IntegrityError, NotFoundError, OwnershipError
+from dlcore.errors import IntegrityError, LockedError, NotFoundError, OwnershipError
 from dlcore.manifest import encode
 from dlcore.model import Object, object_key
+from dlcore.store import Store
 from tests.engine.scene import publish_packages
-from tests.users import ADVERSARY, needs_root
+from tests.users import ADVERSARY, folder_of, give, needs_root
 
 PACKAGE = "ABC00001"
 
@@ -84,6 +85,22 @@ def test_right_content_in_a_folder_that_others_may_change_is_refused(tmp_path: P
     with pytest.raises(OwnershipError, match="writable by others"):
         _fetch(published, parent / "to")
     assert (parent / "to" / "file").read_bytes() == _source(tmp_path, "file")
+
+
+@needs_root
+def test_root_fetches_nothing_to_where_a_link_of_another_user_leads(tmp_path: Path) -> None:
+    """Fault: root fetches into a user's folder, where that user has put a link to one of root's.
+    dlcore refuses the link by name.
+    """
+    published = publish_packages(tmp_path, {PACKAGE: {"file": 10_000}})
+    (tmp_path / "roots").mkdir()
+    with folder_of(ADVERSARY) as folder:
+        (folder / "to").symlink_to(tmp_path / "roots")
+        give(folder / "to", ADVERSARY)
+        for to in (folder / "to", folder / "to" / "below"):
+            with pytest.raises(OwnershipError, match="is a link of"):
+                _fetch(published, to)
+    assert not [*(tmp_path / "roots").iterdir()]
 
 
 @needs_root
@@ -196,3 +213,17 @@ def test_an_event_names_paths_as_other_programs_do(tmp_path: Path) -> None:
     paths = [event.path for event in heard if isinstance(event, PackageReady)]
     assert paths
     assert all(Path(path).is_relative_to(tmp_path) for path in paths)
+
+
+async def test_a_second_fetch_into_a_folder_is_told_of_the_first(tmp_path: Path) -> None:
+    """Fault: two commands fetch into one folder. dlcore speaks of that folder, and of no other."""
+    published = publish_packages(tmp_path, {PACKAGE: {"file": 10_000}})
+    goal = OwnFolder(tmp_path / "to", Deliveries(tmp_path / "records"))
+    with Store.open(goal.state), pytest.raises(LockedError) as raised:
+        await fetch(PACKAGE, to=goal.path, endpoints=[str(published)])
+    told = raised.value
+    assert told.message.endswith(f"fetches into {goal.path} at present")
+    assert f"process {os.getpid()} on" in told.message
+    assert "state directory" not in f"{told.message} {told.remedy}"
+    assert told.path == goal.path
+    assert "choose another folder" in told.remedy

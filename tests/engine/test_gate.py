@@ -194,12 +194,12 @@ def test_a_package_that_is_changed_again_and_again_is_a_storage_error(tmp_path: 
             prove = content.downloads.prove
             proofs = 0
 
-            async def changed(package_id: str) -> Path | None:
+            async def changed(package_id: str, *, to_write: bool = False) -> Path | None:
                 nonlocal proofs
                 proofs += 1
                 (folder,) = (tmp_path / "packages").glob("*/content")
                 alter(folder / "long.bin")
-                return await prove(package_id)
+                return await prove(package_id, to_write=to_write)
 
             content.downloads.prove = changed  # type: ignore[method-assign]
             with pytest.raises(StorageError, match="ABC00001: the content on disk was changed"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from dlcore import native
 from dlcore.deployment import Download
 from dlcore.engine.download.arrivals import Arrived
@@ -10,7 +12,7 @@ from dlcore.engine.download.meter import Meter
 from dlcore.engine.identity import SequenceIdentity
 from dlcore.engine.outcomes import RunOutcome, SkipReason, StepOutcome
 from dlcore.engine.report import make_report
-from dlcore.engine.state import Pin, RunState, StepResult
+from dlcore.engine.state import LifeFigures, Pin, RunState, StepResult
 
 NOTHING = SequenceIdentity("", (), ())
 
@@ -72,6 +74,30 @@ def test_the_bound_is_that_of_what_came_moment_by_moment() -> None:
     # D's bytes, the first 900, had come after 10.3 s, and its step ran for 1 s.
     assert report.lower_bound_s == 4.0 + 9.0 * 700 / 1000 + 1.0
     assert report.efficiency == report.lower_bound_s / 15.0
+
+
+def test_the_bound_is_of_what_the_steps_need_and_not_of_what_came_twice() -> None:
+    """Fault: half of what came for a step did not match its digest, and the bound counts it: a bad
+    run looks like a good one. dlcore counts what was missing.
+    """
+    run = a_run()
+    run.missing_bytes = {"A": 100, "C": 100, "D": 600, "B": 300}
+    report = make_report(run, RunOutcome.SUCCEEDED, 0, 100.0)
+    # Content is there after 1, 2 and 8 s; steps run 1..4, 4..8, 8..9.
+    assert report.lower_bound_s == 9.0
+    assert report.stop_at_every_step_s == 8.0 + 8.0
+    assert report.download_first_s == 11.0 + 8.0
+    assert report.bytes_fetched == 1200
+
+
+def test_what_the_first_process_of_a_run_missed_counts() -> None:
+    """A later one finds on disk what an earlier one has fetched."""
+    earlier, later = a_run(), a_run()
+    earlier.missing_bytes = {"A": 100}
+    life = LifeFigures(1.0, 1.0, Counter({"A": 60}), 0, 0, {}, 0, (), {"A": 40, "E": 5})
+    later.measure(earlier, life)
+    assert later.missing_bytes == {"A": 100, "E": 5}
+    assert later.useful_bytes["A"] == 100
 
 
 def test_no_bound_is_longer_than_the_run_itself() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine.fetching import sources
-from dlcore.engine.fetching.sources import Access
+from dlcore.engine.fetching.sources import Access, open_mirrors, open_sources, settings_of
 from dlcore.errors import ConfigError
 from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.transfer import Endpoint, open_endpoint
@@ -81,3 +81,24 @@ async def test_the_urls_at_one_server_are_one_endpoint() -> None:
     ]
     names = [endpoint.name for (endpoint, _), _ in mirrors]
     assert names == ["a.example", "a.example #2", "b.example #3", "a.example #4", "a.example #5"]
+
+
+async def test_folders_are_called_by_their_names(tmp_path: Path) -> None:
+    """Fault: two folders are named, and all that is told of either is called the same."""
+    folders = [tmp_path / name for name in ("east", "west")]
+    for folder in folders:
+        folder.mkdir()
+    async with AsyncExitStack() as stack:
+        named = [str(folders[0]), folders[1].as_uri()]
+        opened = open_sources(named, Access(), stack)
+        assert [endpoint.name for endpoint, _ in opened] == ["east", "west #2"]
+        urls = {name: [(folder / name).as_uri() for folder in folders] for name in ("a", "b")}
+        mirrors = open_mirrors(urls, Access(), stack)
+    assert [mirror.source[0].name for mirror in mirrors] == ["east", "west #2"]
+
+
+def test_the_folder_in_which_the_user_is_has_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert settings_of(".", 0, Access()).name == tmp_path.name

@@ -18,10 +18,14 @@ from dlcore.deployment import parse_deployment
 from dlcore.engine.time_limit import MAX_STALLS, max_stalls, patience
 from dlcore.errors import ConfigError, DlcoreError, ExhaustedError, Fault, TransferError
 from dlcore.schedule import Policy
+from dlcore.schedule.circuit_breaker import CircuitBreaker
+from dlcore.transfer.policy import TransferPolicy
+from tests.engine.answering import answering
+from tests.engine.virtual_time import in_virtual_time
 
 BODY = bytes(range(256)) * 1024
 SHA256 = hashlib.sha256(BODY).hexdigest()
-LIMIT_S = 0.05
+LIMIT_S = 0.25
 HANGS_S = 3600.0
 
 
@@ -68,17 +72,8 @@ class Silent:
 @contextlib.asynccontextmanager
 async def silent(at: str, *, has_length: bool = True) -> AsyncIterator[Silent]:
     server = Silent(at, has_length=has_length)
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", server.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0, handler_cancellation=True)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with answering(server.answer, ends_answers=True) as server.url:
         yield server
-    finally:
-        await runner.cleanup()
 
 
 async def fault_of(server: Silent, to: Path) -> DlcoreError:
@@ -95,6 +90,7 @@ async def fault_of(server: Silent, to: Path) -> DlcoreError:
 
 
 @pytest.mark.parametrize("at", ["get", "body"])
+@in_virtual_time
 async def test_content_that_stalls_ends_the_fetch(
     tmp_path: Path, at: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -108,6 +104,7 @@ async def test_content_that_stalls_ends_the_fetch(
 
 
 @pytest.mark.parametrize(("at", "has_length"), [("head", True), ("body", False)])
+@in_virtual_time
 async def test_a_probe_or_a_stream_that_stalls_ends_the_fetch(
     tmp_path: Path, at: str, has_length: bool
 ) -> None:
@@ -118,6 +115,7 @@ async def test_a_probe_or_a_stream_that_stalls_ends_the_fetch(
         assert server.asked["HEAD"] == (MAX_STALLS if at == "head" else 1)
 
 
+@in_virtual_time
 async def test_a_list_and_the_catalog_that_stall_end_the_fetch(tmp_path: Path) -> None:
     async with silent("get") as server:
         for items, checksums in (([], f"{server.url}/SHA256SUMS"), ([FetchItem("ABC00012")], "")):
@@ -139,6 +137,7 @@ async def test_a_list_and_the_catalog_that_stall_end_the_fetch(tmp_path: Path) -
             assert server.asked["GET"] >= MAX_STALLS
 
 
+@in_virtual_time
 async def test_of_several_things_only_those_fail_whose_server_stalls(tmp_path: Path) -> None:
     other = tmp_path / "b.bin"
     other.write_bytes(BODY)
@@ -147,7 +146,7 @@ async def test_of_several_things_only_those_fail_whose_server_stalls(tmp_path: P
         bad, good = await fetch_many(
             items,
             to=tmp_path / "to",
-            access=Access(timeout_s=LIMIT_S * 4),
+            access=Access(timeout_s=LIMIT_S),
             retry=Retry(0),
             deliveries=tmp_path / "d",
         )
@@ -157,18 +156,19 @@ async def test_of_several_things_only_those_fail_whose_server_stalls(tmp_path: P
 
 
 @pytest.mark.parametrize("timeout_s", [0.0, -1.0, math.inf, math.nan])
+@in_virtual_time
 async def test_a_limit_that_is_none_is_refused(tmp_path: Path, timeout_s: float) -> None:
     with pytest.raises(ConfigError, match="time limit"):
         await fetch("http://127.0.0.1:9/a", to=tmp_path, access=Access(timeout_s=timeout_s))
 
 
 def test_without_a_limit_everything_is_as_patient_as_ever() -> None:
-    assert max_stalls(None) == Policy().max_failures
-    assert patience(None, None).max_stalls >= patience(None, None).max_attempts
+    assert max_stalls(None) == patience(None, None).max_stalls > MAX_STALLS
     assert patience(1.0, None).max_stalls == MAX_STALLS
     assert patience(1.0, 60.0).max_stalls > 1000, "the user says for how long"
 
 
+@in_virtual_time
 async def test_the_setting_of_a_deployment_counts_for_all_its_connections(tmp_path: Path) -> None:
     async with silent("get") as server:
         text = (
@@ -185,3 +185,16 @@ async def test_the_setting_of_a_deployment_counts_for_all_its_connections(tmp_pa
         assert raised.value.fault is Fault.STALL
         assert f"{LIMIT_S:g} s" in raised.value.message
         assert server.asked["GET"] == MAX_STALLS
+
+
+def test_a_silent_server_ends_a_command_within_a_minute_without_a_limit() -> None:
+    """Fault: a server drips, or says nothing any more, and nobody has set a time limit. dlcore
+    gives it up after a bounded time.
+    """
+    policy = Policy()
+    breaker = CircuitBreaker(policy, lambda *_: None)
+    now_s = 0.0
+    while not breaker.dropped_for:
+        now_s = max(now_s, breaker.resume_at_s) + TransferPolicy().stall_s
+        breaker.failed(Fault.STALL, now_s, jitter=0.999)
+    assert now_s < 70

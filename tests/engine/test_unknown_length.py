@@ -19,6 +19,7 @@ from dlcore.engine.fetching.preview import preview_fetch
 from dlcore.engine.fetching.site import NamedSite
 from dlcore.errors import ConfigError, DiskFullError, IntegrityError, TransferError
 from dlcore.store.room import Space
+from tests.engine.answering import answering
 
 BODY = os.urandom(3_000_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -67,17 +68,8 @@ class Stream:
 @contextlib.asynccontextmanager
 async def streaming() -> AsyncIterator[Stream]:
     stream = Stream()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", stream.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    stream.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with answering(stream.answer) as stream.url:
         yield stream
-    finally:
-        await runner.cleanup()
 
 
 async def got(stream: Stream, to: Path, sha256: str = SHA256, max_file_bytes: int = 0) -> None:

@@ -7,6 +7,7 @@ nobody waits for a time either, everything waits for ever, and that is an error.
 from __future__ import annotations
 
 import asyncio
+import functools
 import selectors
 import sys
 import threading
@@ -14,13 +15,14 @@ import time
 import traceback
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
-A = TypeVar("A")
+P = ParamSpec("P")
 PATIENCE_S = 2.0  # real time in which a thread that is no executor's may still wake the loop
 MAX_WORK_S = 60.0  # real time that an executor's thread may take on a busy machine
 LOOK_S = 1.0  # real time
+NETWORK_S = 0.002  # real time
 
 
 class DeadlockError(Exception):
@@ -33,13 +35,16 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     Args:
         clock_step_s: The loop takes what is due within it as due now. That of Linux, on every
             system; Windows has 15.6 ms.
+        network_s: Before time jumps, sockets are waited for so long in real time. Both ends of a
+            connection are in this thread, so the system needs no more to hand bytes over.
 
     Attributes:
         turns: How often the loop has looked for what to do.
         each_turn: Called at each of them.
     """
 
-    def __init__(self, clock_step_s: float = 1e-9) -> None:
+    def __init__(self, clock_step_s: float = 1e-9, network_s: float = 0.0) -> None:
+        self.network_s = network_s
         self.turns = 0
         self.each_turn: Callable[[int], None] = lambda turn: None
         self._virtual_s = 1000.0
@@ -90,6 +95,8 @@ class _JumpingSelector(selectors.DefaultSelector):
         if timeout is not None and timeout <= 0:
             self._loop.jump(0.0)
             return self._ready()
+        if self._loop.network_s and (found := super().select(self._loop.network_s)):
+            return found
         wait_s = self._loop.jump(timeout)
         if wait_s != 0.0:
             # A thread wakes the loop; what is due in virtual time waits for it.
@@ -134,3 +141,17 @@ def virtually(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine in virtual time, to its end."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(main)
+
+
+def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Run an asynchronous test in virtual time, with a server of the same process."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        def loop() -> VirtualTimeLoop:
+            return VirtualTimeLoop(network_s=NETWORK_S)
+
+        with asyncio.Runner(loop_factory=loop) as runner:
+            runner.run(test(*args, **kwargs))
+
+    return run

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.machine import Adapter, Identity, NamedMachine, this_machine, told
+from dlcore.machine import Adapter, Identity, NamedMachine, network_cost, this_machine, told
 from dlcore.machine.adapters import AdapterEntry, AddressEntry, adapters_in
 from dlcore.machine.linux import LinuxMachine
 from dlcore.machine.smbios import identity_of
@@ -88,6 +88,43 @@ def test_power(tmp_path: Path, supplies: dict[str, str], is_on_mains: bool) -> N
     assert machine.is_on_mains() is is_on_mains
 
 
+@pytest.mark.parametrize(
+    ("said", "is_metered"), [("u 1\n", True), ("u 2\n", False), ("u 3\n", True), ("u 4\n", False)]
+)
+def test_network_manager_says_whether_the_network_is_metered(said: str, is_metered: bool) -> None:
+    machine = LinuxMachine(ask_network_manager=lambda: said)
+    assert machine.is_metered() is is_metered
+
+
+@pytest.mark.parametrize("said", ["u 0", "u 5", "", "u", "s 1", "u 1\nu 2"])
+def test_what_network_manager_does_not_know_is_not_guessed(said: str) -> None:
+    with pytest.raises(OSError, match="does not know"):
+        LinuxMachine(ask_network_manager=lambda: said).is_metered()
+
+
+@pytest.mark.parametrize(
+    ("cost", "is_metered"),
+    [
+        (network_cost.UNRESTRICTED, False),
+        (network_cost.FIXED, True),
+        (network_cost.VARIABLE, True),
+        (network_cost.UNRESTRICTED | network_cost.ROAMING, True),
+        (network_cost.UNRESTRICTED | network_cost.OVER_DATA_LIMIT, True),
+    ],
+)
+def test_windows_tells_the_cost_of_the_network(cost: int, is_metered: bool) -> None:
+    assert network_cost.is_metered_cost(cost) is is_metered
+
+
+def test_a_cost_that_windows_does_not_know_is_not_guessed() -> None:
+    with pytest.raises(OSError, match="does not know"):
+        network_cost.is_metered_cost(network_cost.UNKNOWN)
+
+
+def test_this_machine_says_whether_its_network_is_metered_or_that_it_cannot() -> None:
+    assert told(this_machine().is_metered) in {True, False, None}
+
+
 def test_adapters(tmp_path: Path) -> None:
     net = "sys__class__net__"
     machine = files(
@@ -137,6 +174,7 @@ def test_this_windows_answers() -> None:
     machine = this_machine()
     assert machine.secure_boot() in {"NA", "Enabled", "Disabled"}
     assert machine.time_zone().count(",") >= 20
+    assert machine.is_metered() in {True, False}
 
 
 # SMBIOS

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.disk import system
 from dlcore.disk.lock import FileLock
 from dlcore.disk.system import move, sync_folder
 from dlcore.errors import DiskFullError, LockedError, ManifestError, StorageError
@@ -55,13 +56,14 @@ def test_content_is_synced_before_its_name_and_each_stage_before_the_next(
         sync_folder(path)
         trace.append(("sync", str(path)))
 
-    def traced_move(source: Path, target: Path) -> None:
-        assert ("sync", str(source)) in trace
-        move(source, target)
-        trace.append(("name", str(target)))
+    def traced_move(source: str, target: str, *, source_parent: int, target_parent: int) -> None:
+        folder = Path(f"/proc/self/fd/{target_parent}").readlink()
+        assert ("sync", str(folder / source)) in trace
+        move(source, target, source_parent=source_parent, target_parent=target_parent)
+        trace.append(("name", str(folder / target)))
 
     monkeypatch.setattr(os, "fsync", traced_fsync)
-    monkeypatch.setattr("dlcore.publish.folder.move", traced_move)
+    monkeypatch.setattr(system, "move", traced_move)
     monkeypatch.setattr("dlcore.publish.folder.sync_folder", traced_sync_folder)
     out = tmp_path / "out"
     published = publish(

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dlcore.errors import OwnershipError
-from dlcore.publish import prune
+from dlcore.model import CATALOG_KEY
+from dlcore.publish import prune, publish, repair
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.prune_mark import KEY
 from tests.publish.test_pruning import age, check, files, pruning, published, versions
@@ -136,6 +137,83 @@ def test_root_does_not_prune_what_another_user_can_alter(tmp_path: Path, key: st
     with pytest.raises(OwnershipError, match=f"{site / key} is writable by others"):
         prune(str(site), keep=1)
     assert files(site) == before
+
+
+def publish_again(site: Path, source: Path) -> None:
+    publish(source, package_id="ABC00099", destination=str(site))
+
+
+def repair_again(site: Path, source: Path) -> None:
+    repair(source, package_id="ABC00012", destination=str(site))
+
+
+def new_source(folder: Path) -> Path:
+    source = folder / "new"
+    source.mkdir()
+    (source / "file").write_bytes(b"new" * 1000)
+    return source
+
+
+@pytest.mark.wine_cannot(reason="makes no symbolic links")
+@pytest.mark.parametrize("folder", ["objects", "manifests"])
+def test_nothing_is_published_through_a_link_in_a_site(tmp_path: Path, folder: str) -> None:
+    """Fault: somebody who may write to a site puts a link in the place of `objects`, and root
+    publishes. dlcore refuses the link by name, and writes nothing where it leads.
+    """
+    site, victim = planted(tmp_path)
+    before = files(victim.parent)
+    catalog = (site / CATALOG_KEY).read_bytes()
+    (site / folder).rename(tmp_path / "moved")
+    (site / folder).symlink_to(victim.parent)
+    with pytest.raises(OwnershipError, match="is a link") as refused:
+        publish_again(site, new_source(tmp_path))
+    assert str(site / folder) in refused.value.message
+    assert files(victim.parent) == before
+    assert (site / CATALOG_KEY).read_bytes() == catalog
+
+
+@pytest.mark.wine_cannot(reason="makes no symbolic links")
+def test_nothing_is_repaired_through_a_link_in_a_site(tmp_path: Path) -> None:
+    """Fault: the same while a site is repaired. dlcore overwrites nothing where the link leads."""
+    source = new_source(tmp_path)
+    site = tmp_path / "site"
+    publish(source, package_id="ABC00012", version=1, destination=str(site))
+    (wrong,) = (site / "objects").iterdir()
+    wrong.write_bytes(b"wrong")
+    (site / "objects").rename(tmp_path / "moved")
+    (site / "objects").symlink_to(tmp_path / "moved")
+    with pytest.raises(OwnershipError, match="is a link"):
+        repair_again(site, source)
+    assert (tmp_path / "moved" / wrong.name).read_bytes() == b"wrong"
+
+
+@needs_root
+@pytest.mark.parametrize("place", ["site", "site/below"])
+def test_root_publishes_nothing_where_a_link_of_another_user_leads(
+    tmp_path: Path, place: str
+) -> None:
+    """Fault: a link of another user leads from the site's place to a folder of root. dlcore makes
+    and writes nothing there.
+    """
+    with folder_of(ORDINARY) as folder:
+        (tmp_path / "roots").mkdir()
+        (folder / "site").symlink_to(tmp_path / "roots")
+        give(folder / "site", ORDINARY)
+        with pytest.raises(OwnershipError, match="is a link of"):
+            publish_again(folder / place, new_source(tmp_path))
+    assert not [*(tmp_path / "roots").iterdir()]
+
+
+@pytest.mark.wine_cannot(reason="makes no symbolic links")
+def test_a_link_in_the_place_of_the_catalog_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    site = published(tmp_path)
+    victim = tmp_path / "victim"
+    (site / CATALOG_KEY).rename(victim)
+    before = victim.read_bytes()
+    (site / CATALOG_KEY).symlink_to(victim)
+    publish_again(site, new_source(tmp_path))
+    assert victim.read_bytes() == before
+    assert not (site / CATALOG_KEY).is_symlink()
 
 
 @needs_root

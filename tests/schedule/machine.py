@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from dlcore.errors import Fault
-from dlcore.model import BlockInObject, BlockInPackage, BlockRange, Manifest, ObjectIndex
+from dlcore.model import BlockInObject, BlockInPackage, BlockRange, ObjectIndex
 from dlcore.schedule import (
     BlockRejected,
     DeadlineScheduler,
@@ -29,10 +27,10 @@ from dlcore.schedule import (
     StartKept,
     Terms,
 )
+from tests.schedule.block_model import BLOCK_BYTES, Block, BlockModel
 from tests.schedule.model_request import ModelRequest, overlap
 from tests.schedule.packages import shape
 
-BLOCK_BYTES = 256 << 10
 PLENTY_BYTES = 1 << 40
 POLICY = Policy(
     max_request_bytes=3 * BLOCK_BYTES,
@@ -42,25 +40,24 @@ POLICY = Policy(
     max_bad_blocks=4,
     max_wrong_objects=6,
 )
-Block = tuple[str, BlockInPackage]
 
 
-class SchedulerMachine(RuleBasedStateMachine):
+class SchedulerMachine(BlockModel):
     """Packages p0, p1, ... and endpoints e0, e1, ..."""
 
     @initialize(data=st.data())
     def begin(self, data: st.DataObject) -> None:
         self.now_s = 0.0
-        self.flights: dict[RequestNumber, ModelRequest] = {}
-        self.verified: set[Block] = set()
-        self.arrived: dict[Block, dict[Span, str]] = {}  # parts in the buffers of split blocks
-        self.bad: set[Block] = set()
-        self.manifests: dict[str, Manifest] = {}
-        self.held: dict[tuple[str, str], set[ObjectIndex]] = {}
+        self.flights = {}
+        self.verified = set()
+        self.arrived = {}  # parts in the buffers of split blocks
+        self.bad = set()
+        self.manifests = {}
+        self.held = {}
         self.unlocated: set[tuple[str, str]] = set()
-        self.dropped: set[str] = set()
-        self.quarantined: set[str] = set()
-        self.without_ranges: set[str] = set()
+        self.dropped = set()
+        self.quarantined = set()
+        self.without_ranges = set()
         self.complete: set[str] = set()
         self.exhausted: set[str] = set()
         self.endpoints = [f"e{n}" for n in range(data.draw(st.integers(1, 3)))]
@@ -292,6 +289,22 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.exhausted.discard(package)
         self._note(self.scheduler.retry(package))
 
+    def _keep_start(self, flight: ModelRequest) -> None:
+        """Requests for parts fetch the rest of the block within which a request ends."""
+        request, blocks = flight.request, flight.request.blocks
+        whole, start_bytes = divmod(flight.received_bytes, BLOCK_BYTES)
+        start, end = flight.manifest.range_span(blocks)
+        if not start_bytes or flight.received_bytes == end - start:
+            return
+        block = BlockInObject(blocks.first + whole)
+        events = self._note(self.scheduler.start_arrived(request.number, block, start_bytes))
+        if events:
+            assert events == (StartKept(request.number, block),)
+            place = request.package, flight.manifest.block_number(blocks.object, block)
+            assert place not in self.verified
+            assert place not in self.arrived
+            self.arrived[place] = {Span(0, start_bytes): request.endpoint}
+
     # What must hold
 
     def _note(self, events: Events) -> Events:
@@ -387,114 +400,3 @@ class SchedulerMachine(RuleBasedStateMachine):
                 if not self._ask_all():
                     break
         assert set(self.manifests) <= self.complete | self.exhausted
-
-    # The model
-
-    def _missing(self, package: str) -> list[BlockInPackage]:
-        count = self.manifests[package].first_blocks[-1]
-        numbers = [BlockInPackage(number) for number in range(count)]
-        return [number for number in numbers if (package, number) not in self.verified]
-
-    def _in_flight(self, package: str) -> bool:
-        return any(flight.request.package == package for flight in self.flights.values())
-
-    def _connections(self, endpoint: str) -> int:
-        flights = [f for f in self.flights.values() if f.request.endpoint == endpoint]
-        return len([flight for flight in flights if flight.uses_connection])
-
-    def _keep_prefixes(self, request: Request, flights: list[ModelRequest]) -> None:
-        """What a request had of a part whose rest is another's now stays where it is."""
-        if request.is_race or not request.part:
-            return
-        for flight in flights:
-            old = flight.request
-            if (old.package, old.blocks) == (request.package, request.blocks) and (
-                old.part and old.part.start <= request.part.start < old.part.end
-            ):
-                assert flight.is_cancelled
-                assert request.part.start == old.part.start + flight.received_bytes
-                (number,) = flight.numbers
-                if flight.received_bytes:
-                    prefix = Span(old.part.start, request.part.start)
-                    self.arrived.setdefault((old.package, number), {})[prefix] = old.endpoint
-
-    def _keep_start(self, flight: ModelRequest) -> None:
-        """Requests for parts fetch the rest of the block within which a request ends."""
-        request, blocks = flight.request, flight.request.blocks
-        whole, start_bytes = divmod(flight.received_bytes, BLOCK_BYTES)
-        start, end = flight.manifest.range_span(blocks)
-        if not start_bytes or flight.received_bytes == end - start:
-            return
-        block = BlockInObject(blocks.first + whole)
-        events = self._note(self.scheduler.start_arrived(request.number, block, start_bytes))
-        if events:
-            assert events == (StartKept(request.number, block),)
-            place = request.package, flight.manifest.block_number(blocks.object, block)
-            assert place not in self.verified
-            assert place not in self.arrived
-            self.arrived[place] = {Span(0, start_bytes): request.endpoint}
-
-    def _keep_broken(self, flight: ModelRequest, part: Span) -> None:
-        """What had arrived of a part that broke off stays where it is."""
-        (number,) = flight.numbers
-        place = flight.request.package, number
-        kept = Span(part.start, part.start + flight.received_bytes)
-        if part.start < kept.end < part.end and place not in self.verified:
-            self.arrived.setdefault(place, {})[kept] = flight.request.endpoint
-
-    def _claims(self, flight: ModelRequest) -> Iterator[tuple[BlockInPackage, Span]]:
-        """The blocks, and the bytes in them, that a request is to deliver and has not yet."""
-        for number in flight.numbers:
-            start, end = flight.manifest.block_span(*flight.manifest.locate_block(number))
-            if (flight.request.package, number) not in self.verified:
-                yield number, flight.request.part or Span(0, end - start)
-
-    def _untouched(self, endpoint: str) -> Iterator[Block]:
-        """Blocks that the endpoint could serve and nobody has begun."""
-        needed = [p for p in self.needed if p in self.manifests]
-        is_busy = any(self._missing(package) for package in needed)
-        maybe = [] if is_busy else [p for p in self.maybe_needed if p in self.manifests]
-        taken = {
-            (flight.request.package, number)
-            for flight in self.flights.values()
-            for number in self._all_numbers(flight)
-        }
-        for package in [*needed, *maybe]:
-            for number in self._missing(package):
-                place = package, number
-                is_theirs = place in taken or place in self.arrived
-                if not is_theirs and place not in self.bad and self._is_free(endpoint, place):
-                    yield place
-
-    def _all_numbers(self, flight: ModelRequest) -> list[BlockInPackage]:
-        """The blocks of a request, those that it need not deliver any more included."""
-        base, blocks = flight.manifest.first_blocks, flight.request.blocks
-        return [BlockInPackage(base[blocks.object] + n) for n in range(blocks.first, blocks.last)]
-
-    def _is_free(self, endpoint: str, place: Block) -> bool:
-        """Whether nothing but the order keeps the endpoint from serving the block."""
-        holders = self._holders(*place)
-        holders = holders - self.quarantined or holders
-        if endpoint in self.without_ranges and self._sends(endpoint, *place):
-            return False
-        return endpoint in holders and self.cost[endpoint] == min(self.cost[e] for e in holders)
-
-    def _sends(self, endpoint: str, package: str, number: BlockInPackage) -> bool:
-        """Whether a request for the block's object is in flight at the endpoint."""
-        index, _ = self.manifests[package].locate_block(number)
-        asked = [flight.request for flight in self.flights.values()]
-        return any(
-            (r.endpoint, r.package, r.blocks.object) == (endpoint, package, index) for r in asked
-        )
-
-    def _has_digests(self, request: Request) -> bool:
-        objects = self.manifests[request.package].objects
-        return bool(objects[request.blocks.object].digests)
-
-    def _holders(self, package: str, number: BlockInPackage) -> set[str]:
-        index, _ = self.manifests[package].locate_block(number)
-        return {
-            endpoint
-            for endpoint in self.endpoints
-            if endpoint not in self.dropped and index in self.held[package, endpoint]
-        }

@@ -22,6 +22,7 @@ MAX = {
     Fault.CORRUPT: POLICY.max_wrong_objects,
     Fault.BUSY: POLICY.max_busy_answers,
     **dict.fromkeys(FAILURES, POLICY.max_failures),
+    Fault.STALL: POLICY.max_stalls,
 }
 JITTER = st.floats(0, 1, exclude_max=True)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from dlcore.errors import Fault
-from dlcore.model import BlockRange, ObjectIndex
+from dlcore.model import BlockInPackage, BlockRange, ObjectIndex
 from dlcore.schedule import (
     DeadlineScheduler,
     EndpointChange,
+    EndpointChanged,
     PackageExhausted,
     Policy,
     Request,
@@ -42,6 +43,25 @@ def test_a_package_that_was_forgotten_is_not_fetched_any_more() -> None:
     assert scene.ask().package == "q"
 
 
+def test_blocks_that_were_found_on_the_machine_are_not_fetched() -> None:
+    scene = Scene({"p": 8, "q": 1}, {"e": 0}, block_bytes=BLOCK_BYTES)
+    blocks = [BlockInPackage(number) for number in range(8)]
+    scene.note(scene.scheduler.found("p", blocks[:7]))
+    request = scene.ask()
+    assert (request.package, request.blocks) == ("p", BlockRange.of(0, 7, 8))
+    scene.note(scene.scheduler.found("p", blocks[7:]))
+    assert not scene.is_complete("p"), "its request tells what becomes of the last block"
+    assert scene.ask().package == "q"
+
+
+def test_a_package_of_which_all_was_found_is_complete() -> None:
+    scene = Scene({"p": 2}, {"e": 0}, block_bytes=BLOCK_BYTES)
+    scene.note(scene.scheduler.found("p", [BlockInPackage(0), BlockInPackage(1)]))
+    assert scene.is_complete("p")
+    assert scene.has_none()
+    assert scene.scheduler.found("p", [BlockInPackage(1)]) == ()
+
+
 def test_a_block_fetched_again_stays_with_its_new_request_when_the_old_one_ends() -> None:
     scene = Scene({"p": 8}, {"liar": 0, "honest": 0}, block_bytes=BLOCK_BYTES)
     old = scene.ask("liar")
@@ -58,11 +78,15 @@ def test_while_half_open_one_range_tries_an_endpoint() -> None:
     for request in in_flight:  # one failure
         scene.end(request, Fault.CONNECT)
     assert scene.has_none(), "it backs off"
+    (change,) = scene.take(EndpointChanged)
+    assert isinstance(change, EndpointChanged)
+    assert change.change is EndpointChange.BACKED_OFF
+    assert change.resume_at_s == scene.now_s + BACKOFF_S
     scene.now_s += BACKOFF_S
     trial = scene.ask()
     assert scene.has_none()
     assert scene.scheduler.limit("e") == 1
-    assert scene.changes() == [("e", EndpointChange.BACKED_OFF), ("e", EndpointChange.HALF_OPEN)]
+    assert scene.changes() == [("e", EndpointChange.HALF_OPEN)]
     scene.deliver(trial)
     assert not scene.has_none()
     assert scene.scheduler.limit("e") > 1

@@ -83,3 +83,37 @@ def bad_case() -> list[tuple[float, Event]]:
         (143.0, progress(good=60, **after)),
         (143.0, ended(43.0, 42.0, 72.2, 2.2, stall_s=32.0)),
     ]
+
+
+def failed_case() -> list[tuple[float, Event]]:
+    """A run whose second step fails: one endpoint cannot be reached, the other loses its drivers.
+
+    The one that works asks for time first, and is shown a new token on the way.
+    """
+    down = EndpointProgress(0, 0.0, 0, 9, 4.0, 8, 31.5, 4.0, 0)
+    up = EndpointProgress(0, 0.0, 30 * MIB, 1, 20.0, 8, 0.0, 0.4, 0)
+    refused = events.RangeFailed(IMAGE, "branch", "connect", "no connection to branch.example:443")
+    gone = events.RangeFailed(DRIVERS, "head-office", "not-found", "GET /drivers was answered 404")
+    why = "no endpoint is left for ABC00002: head-office: GET /drivers was answered 404"
+    return [
+        (100.0, begins("Image", "Drivers", "Restart")),
+        (100.2, events.EndpointBusy("head-office", 5.0)),
+        (105.4, events.PackageStarted(IMAGE, 30 * MIB, 0)),
+        (105.4, events.StepWaiting(0, "Image", (IMAGE,))),
+        *((105.5 + n, refused) for n in range(9)),
+        (114.0, events.EndpointDropped("branch", "connect")),
+        (114.0, events.EndpointNote("branch", "dropped", "no connection, 9 times in a row")),
+        (120.0, events.EndpointRenewed("head-office", "token", "rejected", 1.25)),
+        (125.0, Progress(0, 0, 0.0, 0, {"branch": down, "head-office": up})),
+        (125.0, events.PackageReady(IMAGE, "/there")),
+        (125.0, events.StepStarted(0, "Image", 19.6, {IMAGE: 19.6}, (IMAGE,))),
+        (135.0, events.StepEnded(0, "Image", "succeeded", 0, 10.0)),
+        (135.0, events.PackageStarted(DRIVERS, 10 * MIB, 0)),
+        (135.0, events.StepWaiting(1, "Drivers", (DRIVERS,))),
+        (135.4, gone),
+        (135.5, events.DownloadRetried(DRIVERS, 1, 2, 15.0)),
+        (150.9, events.PackageFailed(DRIVERS, why)),
+        (150.9, events.StepEnded(1, "Drivers", "failed", 1, 0.0, why)),
+        (151.0, Progress(0, 0, 0.0, 0, {"branch": down, "head-office": up})),
+        (151.0, events.RunEnded("failed", 51.0, 35.4, 1.5 * MIB, "measured", 35.5, 30 * MIB, 0, 0)),
+    ]

@@ -119,6 +119,24 @@ def test_bytes_are_the_same_wherever_they_are_told(machine: Machine) -> None:
     assert wasted == dict.fromkeys(wasted, report.bytes_wasted)
 
 
+def test_what_was_wasted_is_part_of_no_bound(machine: Machine) -> None:
+    """Fault: an endpoint lies, so that some content comes twice, and the bound grows with it."""
+    report = run(machine).report
+    needed_bytes = sum(TREES[TOOLS].values()) + sum(LARGE.values())
+    run_s = sum(result.run_s for result in report.steps)
+    assert report.bytes_fetched > needed_bytes
+    assert report.stop_at_every_step_s == pytest.approx(
+        run_s + needed_bytes / report.link_bytes_per_s
+    )
+
+
+def test_what_an_endpoint_served_wrong_is_its_cost(machine: Machine) -> None:
+    all_told = run(machine)
+    liar, disk = all_told.timeline.endpoints
+    assert liar.cost.rejected_bytes == all_told.count(events.BlockRejected) * 4096
+    assert disk.cost.rejected_bytes == 0
+
+
 def test_failures_are_the_same_wherever_they_are_told(machine: Machine) -> None:
     all_told = run(machine)
     rejected = all_told.count(events.BlockRejected)

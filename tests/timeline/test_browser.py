@@ -13,12 +13,15 @@ from dlcore.engine import events
 from dlcore.timeline.page import page_of
 from tests.servers import missing
 from tests.timeline.browser import PROGRAM, Tab, browser
-from tests.timeline.scene import MIB, bad_case, made, progress
+from tests.timeline.scene import MIB, bad_case, failed_case, made, progress
 from tests.timeline.test_page import HOSTILE, hostile_run
 
 NAME_OF_FOCUS = "(e => e.getAttribute('aria-label') || e.innerText)(document.activeElement)"
 WIDTH_OF_FOCUS = "parseFloat(getComputedStyle(document.activeElement).outlineWidth)"
 STYLE_OF_FOCUS = "getComputedStyle(document.activeElement).outlineStyle"
+SIDEWAYS = (
+    "[...document.querySelectorAll('.scrolls')].filter(e => e.scrollWidth > e.clientWidth).length"
+)
 LONG = "AVeryLongNameWithoutAnySpace" * 10
 
 
@@ -35,12 +38,14 @@ async def test_the_page_fits_the_screen_and_the_browser_does_not_complain(
     tab: Tab, tmp_path: Path, width: int
 ) -> None:
     page = tmp_path / "report.html"
-    for name, happened in (("bad case", bad_case()), ("long names", hostile_run(LONG))):
+    runs = (bad_case(), "bad case"), (failed_case(), "failed"), (hostile_run(LONG), "long names")
+    for happened, name in runs:
         page.write_text(page_of(made(happened)), encoding="utf-8")
         for scheme in ("light", "dark"):
             await tab.open(page, width, scheme=scheme)
             wide = await tab.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, name
+            assert await tab.evaluate(SIDEWAYS) == 0, name
             assert tab.complaints == []
             assert await tab.evaluate("getComputedStyle(document.body).fontFamily.length") > 30
     await tab.screenshot(tmp_path / f"{width}.png")
@@ -125,6 +130,22 @@ async def test_a_screen_reader_finds_its_way(tab: Tab, tmp_path: Path) -> None:
     assert levels.count(1) == 1
     assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
     assert await tab.evaluate("document.documentElement.lang") == "en"
+
+
+async def test_a_table_stays_one_for_a_screen_reader_on_a_telephone(
+    tab: Tab, tmp_path: Path
+) -> None:
+    page = tmp_path / "report.html"
+    page.write_text(page_of(made(bad_case())), encoding="utf-8")
+    counts = []
+    for width in (400, 1600):
+        await tab.open(page, width)
+        await tab.ask("Accessibility.enable")
+        nodes = (await tab.ask("Accessibility.getFullAXTree"))["nodes"]
+        roles = [node["role"]["value"] for node in nodes if not node["ignored"]]
+        counts.append([roles.count(role) for role in ("table", "columnheader", "row", "rowheader")])
+    assert counts[0] == counts[1]
+    assert counts[0][0] == 4
 
 
 async def test_nothing_moves(tab: Tab, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from dlcore.engine import events
 from dlcore.engine.events import EndpointProgress, Event, PackageProgress, Progress
 from dlcore.timeline.page import page_of
 from dlcore.timeline.page.scale import MAX_TICKS, Scale
-from tests.timeline.scene import DRIVERS, MIB, bad_case, begins, made
+from tests.timeline.scene import DRIVERS, MIB, bad_case, begins, failed_case, made
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -126,7 +126,15 @@ def test_the_page_is_made_for_those_who_do_not_see_it() -> None:
 
 def test_the_tables_have_the_figures_of_the_picture() -> None:
     texts = Page(page_of(made(bad_case()))).texts
-    for told in ("30 s", "2.0 s", "60.0 MiB", "corrupt 3", "0:04", "Quarantined at", DRIVERS):
+    for told in (
+        "30 s",
+        "2.0 s",
+        "60.0 MiB",
+        "wrong content 3",
+        "0:04.5",
+        "Quarantined at",
+        DRIVERS,
+    ):
         assert told in texts
     bandwidth = texts[texts.index("Bandwidth", texts.index("Quarantined at")) :]
     assert bandwidth[1:8] == [
@@ -134,7 +142,7 @@ def test_the_tables_have_the_figures_of_the_picture() -> None:
         "good",
         "slow",
         "liar",
-        "0:00 to 0:10",
+        "0:00.0 to 0:10.0",
         "2.0 MiB/s",
         "20.5 KiB/s",
     ]
@@ -151,6 +159,25 @@ def test_the_run_is_compared_with_the_bound_and_with_other_ways() -> None:
     ]
     assert "With all content first" not in texts, "it was not told"
     assert "This run" not in Page(page_of(made(bad_case()[:-1]))).texts
+
+
+def test_the_page_of_a_failed_run_names_no_bound_and_no_run_that_never_was() -> None:
+    page = Page(page_of(made(failed_case())))
+    shown = " ".join(page.texts)
+    assert "Why it failed" in shown
+    assert "Best possible" not in shown
+    assert "This run" not in page.texts
+    assert "ran 0 ms" not in shown
+    assert "waited 16 s, was not started, failed" in page.texts
+    cells = {own["data-column"] for tag, own in page.elements if tag == "td"}
+    assert {"Cost", "Ended at", "Waited"} <= cells, "a narrow screen shows them before the values"
+
+
+def test_moments_have_tenths_of_a_second_and_the_axis_has_none() -> None:
+    page = page_of(made(bad_case()))
+    assert "2026-11-29 09:01:40.0 to 09:02:23.0 (UTC)" in page
+    assert "ready at 0:33.0" in page
+    assert ">0:10</text>" in page
 
 
 def test_what_cannot_be_read_is_said() -> None:

@@ -6,11 +6,11 @@ import pytest
 
 from dlcore.engine import events
 from dlcore.timeline import headline, reasons
-from tests.timeline.scene import MIB, bad_case, begins, ended, made, progress
+from tests.timeline.scene import MIB, bad_case, begins, ended, failed_case, made, progress
 
 BOUND = "Over this link, no order of the downloads could have ended before 42 s."
 LIAR = (
-    "Endpoint liar served content that does not match its digest (3 bad blocks); from 0:04 on it "
+    "Endpoint liar served content that does not match its digest (3 bad blocks); from 0:04.5 on it "
     "was asked only for what no other one had."
 )
 
@@ -30,7 +30,7 @@ def test_a_stranger_is_told_why_the_bad_case_was_slow() -> None:
         "For 3.0 s of that time nothing came at all.",
         'Step 0 "Drivers" waited 2.0 s for ABC00002.',
         "When that wait began, 0 bytes of the 10.0 MiB of ABC00002 were there.",
-        "Meanwhile 10.0 MiB came: liar 3.0 MiB/s, good 2.0 MiB/s, slow 0 bytes/s.",
+        "Meanwhile 10.0 MiB came: liar 3.0 MiB/s, good 2.0 MiB/s.",
         "Endpoint slow was slow: 4.8 KiB/s, where good brought 1.4 MiB/s.",
         "It brought 204.8 KiB of 72.2 MiB.",
         LIAR,
@@ -76,7 +76,10 @@ def test_a_run_that_waits_for_nothing_is_told_to_be_slow_by_itself() -> None:
             events.StepEnded(0, "x", "failed", 5, 1.0, "exit code 5"),
             'Step 0 "x" failed: exit code 5',
         ),
-        (events.RangeFailed("A", "dp", "stall", "no byte"), "Endpoint dp failed 1 time (stall 1)."),
+        (
+            events.RangeFailed("A", "dp", "stall", "no byte"),
+            "Endpoint dp failed 1 time (no answer for too long).",
+        ),
     ],
 )
 def test_each_cause_is_told(event: events.Event, told: str) -> None:
@@ -93,7 +96,7 @@ def test_an_endpoint_that_is_given_up_is_told_with_the_moment() -> None:
         ]
     )
     assert told == [
-        "Endpoint dp failed 1 time (connect 1), and was not asked any more from 1:01 on.",
+        "Endpoint dp failed 1 time (no connection), and was not asked any more from 1:01.0 on.",
         "Last: it failed 8 times.",
     ]
 
@@ -117,3 +120,31 @@ def test_many_packages_of_a_step_are_not_all_named() -> None:
     waits = {f"ABC0000{n}": float(n) for n in range(1, 6)}
     told = texts([(0.0, begins("x")), (20.0, events.StepStarted(0, "x", 15.0, waits))])
     assert told[0] == 'Step 0 "x" waited 15 s for ABC00005 and ABC00004 and 3 more.'
+
+
+def test_a_failed_run_is_told_of_by_its_failures_and_what_they_cost() -> None:
+    """Fault: a run failed, and its report names a bound. dlcore tells why it failed."""
+    told = texts(failed_case())
+    assert told[0].startswith('Step 1 "Drivers" failed: no endpoint is left for ABC00002')
+    assert sum("no endpoint is left" in sentence for sentence in told) == 1
+    assert 'Step 1 "Drivers" waited 16 s for ABC00002.' in told
+    assert (
+        "What that cost: asked for 5.0 s of patience before it told what it holds; failed requests "
+        "took 0.4 s; 1 renewal of its token, signature or locations, 1.2 s."
+    ) in told
+    assert "What that cost: not asked for 32 s after failures; failed requests took 4.0 s." in told
+    assert not any("branch was slow" in sentence for sentence in told), "it failed, and was not"
+    assert not any("could have ended" in sentence for sentence in told)
+    assert not any("0 bytes/s" in sentence for sentence in told)
+
+
+def test_wrong_content_costs_the_time_in_which_it_came() -> None:
+    wrong = events.EndpointProgress(0, 0.0, 8 * MIB, 3, 4.0, 8, 0.0, 0.0, 3 * MIB)
+    told = texts(
+        [
+            (0.0, begins("x")),
+            (1.0, events.BlockRejected("A", "object", 3, "dp")),
+            (4.0, events.Progress(0, 0, 0.0, 0, {"dp": wrong})),
+        ]
+    )
+    assert "What that cost: 3.0 MiB of wrong content, 1.5 s." in told

@@ -7,7 +7,9 @@ import pytest
 from dlcore.engine import events
 from dlcore.engine.events import Event
 from dlcore.timeline import verdict
-from tests.timeline.scene import MIB, bad_case, begins, ended, made, progress
+from tests.timeline.scene import MIB, bad_case, begins, ended, failed_case, made, progress
+
+FAILED = "endpoint dp failed"
 
 
 def waiting(*meanwhile: tuple[float, Event], until_s: float = 20.0) -> list[tuple[float, Event]]:
@@ -33,7 +35,7 @@ def test_a_stranger_is_told_who_is_to_blame_and_what_to_do() -> None:
     told = verdict(made(bad_case()))
     assert told.text == (
         'Steps waited 32 s for their content, most of all step 1 "Upgrade" (30 s for ABC00001): '
-        "endpoint liar served content that does not match its digest, and from 0:04 on was asked "
+        "endpoint liar served content that does not match its digest, and from 0:04.5 on was asked "
         "only for what no other had; endpoint slow brought only 4.8 KiB/s, where good brought "
         "1.4 MiB/s."
     )
@@ -46,9 +48,21 @@ def test_a_stranger_is_told_who_is_to_blame_and_what_to_do() -> None:
 @pytest.mark.parametrize(
     ("meanwhile", "text", "advice"),
     [
-        ([failure("connect")] * 3, "endpoint dp failed 3 times (connect)", "dlcore doctor tries"),
-        ([failure("busy")] * 5, "endpoint dp failed 5 times (busy)", "fewer connections"),
-        ([failure("stall")] * 4, "endpoint dp failed 4 times (stall)", "the log of the server"),
+        (
+            [failure("connect")] * 3,
+            "endpoint dp failed 3 times (no connection)",
+            "dlcore doctor tries",
+        ),
+        (
+            [failure("busy")] * 5,
+            "endpoint dp failed 5 times (server asked for fewer requests)",
+            "fewer connections",
+        ),
+        (
+            [failure("stall")] * 4,
+            "endpoint dp failed 4 times (no answer for too long)",
+            "the log of the server",
+        ),
         (
             [events.WaitingForNetwork(("A",), 9.0, "gone")],
             "no endpoint could be reached for 9.0 s",
@@ -116,4 +130,28 @@ def test_a_fetch_is_judged_too() -> None:
         (40.0, events.PackageReady("f.bin", "/there")),
         (40.0, events.FetchEnded("succeeded", 40.5, 0, 20 * MIB, 0, 0)),
     ]
-    assert verdict(made(happened)).text == "It took 40 s: endpoint dp failed 6 times (busy)."
+    assert (
+        verdict(made(happened)).text
+        == "It took 40 s: endpoint dp failed 6 times (server asked for fewer requests)."
+    )
+
+
+def test_a_failed_run_says_what_to_do() -> None:
+    told = verdict(made(failed_case()))
+    assert told.text.startswith('Step 1 "Drivers" failed')
+    assert told.advice == (
+        "Publish the content at head-office, too, or leave it out of the settings.",
+        "Check that branch runs and can be reached from here: dlcore doctor tries it.",
+        "Then start it again: what was fetched and verified is kept, and not fetched again.",
+    )
+
+
+def test_a_step_whose_own_command_failed_blames_no_endpoint() -> None:
+    happened = [
+        (0.0, begins("x")),
+        (0.5, failure("connect")),
+        (1.0, events.StepStarted(0, "x", 0.0)),
+        (2.0, events.StepEnded(0, "x", "failed", 5, 1.0, "exit code 5")),
+        (2.0, events.RunEnded("failed", 2.0, 1.0, 1.0, "measured", 0.0, 0, 0, 0)),
+    ]
+    assert verdict(made(happened)).advice == ()

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.windows.after import VARIABLE
-from tests.windows.room_report import Part, RoomReport, table
+from tests.windows.room_report import Part, RoomReport, failures, table
 
 TESTS = Path(__file__).parents[1]
 BUILD = TESTS.parent / "build" / "windows"
@@ -207,6 +207,7 @@ def main() -> int:
         end_wine()
     reports = list(run.reports.values())
     sys.stdout.write(table(reports))
+    sys.stdout.write(failures(reports))
     return 0 if all(report.is_good for report in reports) else 1
 
 

@@ -18,6 +18,11 @@ _PASSED = re.compile(r"^(tests/\S+::.+?) PASSED\b", re.MULTILINE)
 _FAILED = re.compile(r"^(tests/\S+::.+?) (?:FAILED|ERROR)\b", re.MULTILINE)
 
 
+SHOWN_LINES = 12  # of a failure: the place, and what was expected
+MAX_SHOWN = 12  # failures; more have few causes
+FAULTS = ("failure", "error")
+
+
 @dataclass(frozen=True)
 class Counts:
     """Numbers of tests."""
@@ -98,6 +103,16 @@ class Part:
         told = [skip.get("message", "") for case in self._cases() for skip in case.iter("skipped")]
         return collections.Counter(told)
 
+    def complaints(self) -> dict[str, str]:
+        """What pytest says last of each test that failed; nothing if it did not come to its end."""
+        if not self.ended:
+            return {}
+        return {
+            case.get("name", ""): "\n".join(text.splitlines()[-SHOWN_LINES:])
+            for case in self._cases()
+            for text in (fault.text or "" for kind in FAULTS for fault in case.iter(kind))
+        }
+
     def _told(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
@@ -151,6 +166,14 @@ class RoomReport:
         failed = set(self.failed())
         return [test for part in self.second_tries for test in part.passed() if test in failed]
 
+    def unmended(self) -> dict[str, str]:
+        """The tests that failed for good, and what pytest said last of each."""
+        said: dict[str, str] = {}
+        for part in (*self.parts, *self.second_tries):
+            said |= part.complaints()
+        lost = [test for test in dict.fromkeys(self.failed()) if test not in self.mended()]
+        return {test: said.get(test.rpartition("::")[2], "it hung") for test in lost}
+
     def reasons(self) -> collections.Counter[str]:
         """Why tests were skipped, and how many for each reason."""
         return sum((part.reasons() for part in self.parts), collections.Counter())
@@ -197,6 +220,14 @@ def table(reports: list[RoomReport]) -> str:
     mended = [test for report in reports for test in report.mended()]
     lines += ["", "Passed at a second try, alone:", *mended] if mended else []
     return "\n".join(lines) + "\n"
+
+
+def failures(reports: list[RoomReport]) -> str:
+    """The tests that failed for good, each with the end of what pytest said of it."""
+    lost = [item for report in reports for item in report.unmended().items()]
+    shown = [f"\nFAILED {test}\n{said}\n" for test, said in lost[:MAX_SHOWN]]
+    names = [f"FAILED {test}\n" for test, _ in lost]
+    return "".join([*shown, "\n", *names] if lost else [])
 
 
 def _row(name: str, report: RoomReport) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.windows.__main__ import TESTS, Unit, rooms, units
-from tests.windows.room_report import Counts, Part, RoomReport, table
+from tests.windows.room_report import Counts, Part, RoomReport, failures, table
 
 ENGINE = TESTS / "engine"
 HUNG = """collecting ... collected 9 items
@@ -102,3 +102,21 @@ def test_a_file_can_be_named() -> None:
     assert units(["engine/test_turn.py"]) == [
         Unit("engine.test_turn.py", "engine", ("engine/test_turn.py",))
     ]
+
+
+def test_what_failed_for_good_is_told_with_the_end_of_its_failure(tmp_path: Path) -> None:
+    text = "".join(f"line {number}\n" for number in range(40)) + "E  assert 1 == 2"
+    first = Part(tmp_path / "2.xml", tmp_path / "2.log")
+    first.path.write_text(
+        f'<testsuites><testsuite><testcase name="test_a[x]"><failure>{text}</failure></testcase>'
+        '<testcase name="test_b"><error>gone</error></testcase></testsuite></testsuites>'
+    )
+    first.log.write_text("tests/x.py::test_a[x] FAILED [ 50%]\ntests/x.py::test_b ERROR [100%]\n")
+    again = Part(tmp_path / "again.xml", tmp_path / "again.log")
+    again.log.write_text("tests/x.py::test_b PASSED [100%]\n")
+    report = RoomReport("x", [first], 1.0, is_complete=True, second_tries=[again])
+    told = failures([report])
+    assert "FAILED tests/x.py::test_a[x]\nline 29\n" in told
+    assert "E  assert 1 == 2" in told
+    assert "test_b" not in told
+    assert failures([RoomReport("y", [], 0.0)]) == ""

@@ -16,6 +16,7 @@ import logging
 import os
 import threading
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,7 @@ from dlcore.disk.private_folder import PrivateFolder, make_way
 from dlcore.errors import OwnershipError
 from dlcore.long_path import rooted
 from dlcore.model import Manifest
+from dlcore.store.batch import Batch
 from dlcore.store.files import Files, read_document, write_document
 from dlcore.store.tree import folders_of
 
@@ -118,6 +120,29 @@ class Deliveries:
         if self._write(path, noted):
             self._noted[path] = noted
 
+    def begin_all(self, delivered: Mapping[Path, Delivered]) -> None:
+        """Note the same of many things that replace nothing, with few syncs.
+
+        Args:
+            delivered: What will be at each path.
+        """
+        records = {
+            self._file(path): zlib.compress(msgspec.json.encode(_Record(1, str(path), (item,))))
+            for path, item in delivered.items()
+        }
+        try:
+            make_way(self._folder)
+            with Batch(self._files, self._folder) as batch:
+                for record, data in records.items():
+                    batch.write(_fresh(record), data, lambda _: None)
+                batch.sync()
+            for record in records:
+                self._files.move(_fresh(record), record)
+            self._files.sync_folder(self._folder)
+            self._drop_oldest(len(records))
+        except (OSError, OwnershipError) as error:
+            _log.warning("%d deliveries are not recorded: %s", len(records), error)
+
     def end(self, path: Path, delivered: Delivered) -> None:
         """Note that it is there now, and nothing else, unless `begin` has noted just that."""
         if self._noted.pop(path, ()) != (delivered,):
@@ -149,11 +174,11 @@ class Deliveries:
             return False
         return True
 
-    def _drop_oldest(self) -> None:
+    def _drop_oldest(self, written: int = 1) -> None:
         """Keep to the limit; records are counted only when there may be too many by now."""
         with self._counting:
-            if self._until_counted:
-                self._until_counted -= 1
+            if self._until_counted >= written:
+                self._until_counted -= written
                 return
             records = [self._folder / name for name in self._files.names(self._folder)]
             left = len(records)
@@ -169,6 +194,10 @@ class Deliveries:
 
     def _file(self, path: Path) -> Path:
         return self._folder / f"{hashlib.sha256(os.fsencode(path)).hexdigest()}.record"
+
+
+def _fresh(record: Path) -> Path:
+    return record.with_name(record.name + ".new")
 
 
 def _unpacked(data: bytes) -> bytes:

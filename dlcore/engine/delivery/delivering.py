@@ -19,7 +19,8 @@ from dlcore.engine.delivery.target import Look, Standing, Target
 from dlcore.engine.holding import hold
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.units import amount
-from dlcore.errors import DlcoreError, IntegrityError
+from dlcore.errors import DlcoreError, IntegrityError, LockedError
+from dlcore.long_path import shown
 from dlcore.manifest import digest_of
 from dlcore.model import Manifest
 from dlcore.store import Store
@@ -93,7 +94,16 @@ async def deliver(goal: Target, package: Package, source: Source, wait_s: float 
             return look
     with guarded(f"make a folder for {goal.path}", goal.path):
         make_folders(goal.state.parent)
-    store = await hold(goal.state, wait_s, EnginePolicy().lock_retry_s)
+    try:
+        store = await hold(goal.state, wait_s, EnginePolicy().lock_retry_s)
+    except LockedError as error:  # its own words are about a folder that nobody has named
+        raise LockedError(
+            f"{error.holder or 'another process'} fetches into {shown(goal.path)} at present",
+            path=goal.path,
+            remedy="Wait for it to end (--wait does), and run this again if it was to fetch"
+            " something else; or choose another folder.",
+            holder=error.holder,
+        ) from error
     try:
         return await _deliver_held(goal, package, source, store, look)
     except BaseException as error:

@@ -1,5 +1,7 @@
 """Holds the network back to the bandwidth caps: one for all endpoints, and one for each.
 
+In background mode each endpoint also has a rate that changes all the time (`set_background`).
+
 Bytes are counted when they have been read; their reader waits until they are paid for, and the
 kernel's receive window then holds the sender back. Caps may be changed while readers wait: they
 ask again at once. For one event loop.
@@ -30,6 +32,7 @@ class BandwidthCaps:
         self._clock_step_s = clock_step_s
         self._total = TokenBucket()
         self._by_endpoint: defaultdict[str, TokenBucket] = defaultdict(TokenBucket)
+        self._background: defaultdict[str, TokenBucket] = defaultdict(TokenBucket)
         self._changed = asyncio.Event()
 
     def set_total(self, cap_bytes_per_s: float) -> None:
@@ -47,14 +50,19 @@ class BandwidthCaps:
         self._by_endpoint[endpoint].set_cap(cap_bytes_per_s)
         self._wake_waiters()
 
+    def set_background(self, endpoint: str, rate_bytes_per_s: float) -> None:
+        """Set how fast an endpoint may be read in background mode; 0.0: not bounded by it."""
+        self._background[endpoint].set_cap(rate_bytes_per_s)
+        self._wake_waiters()
+
     def spend(self, endpoint: str, count_bytes: int, now_s: float) -> float:
         """Count bytes from an endpoint.
 
         Returns:
             Seconds to wait before the next read; 0.0: none.
         """
-        wait_s = self._by_endpoint[endpoint].spend(count_bytes, now_s)
-        return max(wait_s, self._total.spend(count_bytes, now_s))
+        buckets = self._total, self._by_endpoint[endpoint], self._background[endpoint]
+        return max([bucket.spend(count_bytes, now_s) for bucket in buckets])
 
     async def wait(self, endpoint: str, until_s: float) -> None:
         """Wait until that time, or until the new time if a cap is changed meanwhile."""

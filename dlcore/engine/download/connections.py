@@ -61,6 +61,7 @@ class Connections:
         self._wake: asyncio.TimerHandle | None = None
         self._lacks_memory = False
         self._is_closed = False
+        self._is_paused = False
 
     def refill(self) -> None:
         """Something has changed: ask for all endpoints, once, when all else is done."""
@@ -72,15 +73,27 @@ class Connections:
         if self._lacks_memory:
             self.refill()
 
+    def pause(self) -> None:
+        """Begin no requests until `resume`, and stop those in flight. Idempotent."""
+        if not self._is_paused:
+            self._is_paused = True
+            self._cancel_wake()
+            self._decisions.cancel_all()
+
+    def resume(self) -> None:
+        """Go on. Idempotent."""
+        if self._is_paused:
+            self._is_paused = False
+            self.refill()
+
     def close(self) -> None:
         """Begin no more requests."""
         self._is_closed = True
-        if self._wake:
-            self._wake.cancel()
+        self._cancel_wake()
 
     def _refill(self) -> None:
         self._due = None
-        if self._is_closed:
+        if self._is_closed or self._is_paused:
             return
         try:
             now_s = self._loop.time()  # one for all, or a back-off could end unseen between two
@@ -109,12 +122,15 @@ class Connections:
             self._tasks.spawn(self._fetch(receiver))
 
     def _set_wake(self, now_s: float) -> None:
-        if self._wake:
-            self._wake.cancel()
-            self._wake = None
+        self._cancel_wake()
         wake_at_s = self._scheduler.wake_at_s(now_s)
         if wake_at_s is not None:
             self._wake = self._loop.call_at(wake_at_s, self.refill)
+
+    def _cancel_wake(self) -> None:
+        if self._wake:
+            self._wake.cancel()
+            self._wake = None
 
     async def _fetch(self, receiver: Receiver) -> None:
         try:

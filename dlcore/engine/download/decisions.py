@@ -63,6 +63,11 @@ class Decisions:
         """A request is not in flight any more."""
         del self._receivers[receiver.request.number]
 
+    def cancel_all(self) -> None:
+        """Stop all requests in flight; what has arrived of them is verified and kept."""
+        for receiver in self._receivers.values():
+            receiver.cancel()
+
     def apply(self, events: schedule.Events) -> None:
         """Carry out what an input or a decision led to."""
         for event in events:
@@ -94,7 +99,7 @@ class Decisions:
         what = f"block {event.block} of {package.called(event.object)}"
         logger.warning("%s from %s does not match", what, event.endpoint or "several endpoints")
         start, end = package.manifest.block_span(event.object, event.block)
-        self._endpoints.rejected(end - start)
+        self._endpoints.rejected(event.endpoint, end - start)
         self._bus.emit(
             BlockRejected(event.package, name, event.block, endpoint=event.endpoint or "")
         )
@@ -105,7 +110,7 @@ class Decisions:
         package = self._packages[event.package]
         package.undo(event.object)
         wanted = package.manifest.objects[event.object]
-        self._endpoints.rejected(wanted.length_bytes)
+        self._endpoints.rejected(event.endpoint, wanted.length_bytes)
         what = package.called(event.object)
         logger.warning("%s from %s does not match", what, event.endpoint or "several endpoints")
         found = package.partial.rejected_digest(event.object)

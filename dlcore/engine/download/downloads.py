@@ -14,6 +14,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from dlcore.engine.download.background import BackgroundMode, Bounds, Windows
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.caps import BandwidthCaps
 from dlcore.engine.download.connections import Connections
@@ -31,6 +32,7 @@ from dlcore.engine.listeners.bus import EventBus
 from dlcore.model import Manifest
 from dlcore.schedule import DeadlineScheduler, Policy, Scheduler, Terms
 from dlcore.store import Reserve, Store
+from dlcore.transfer import ReceiveWindows
 from dlcore.waiting import wait_for_all
 
 SYNC_EVERY_S = 1.0  # a power loss costs up to this much work
@@ -51,6 +53,7 @@ class Downloads:
         memory_bytes: Length of all buffers together.
         max_stalls: How often in a row an endpoint may stall before it is dropped.
         make_scheduler: Makes what decides which bytes each connection fetches.
+        windows: The receive windows of the endpoints, for background mode.
 
     Attributes:
         meter: Counts the bytes.
@@ -67,12 +70,22 @@ class Downloads:
         memory_bytes: int = Policy().memory_bytes,
         max_stalls: int = Policy().max_stalls,
         make_scheduler: MakeScheduler = DeadlineScheduler,
+        windows: Windows | None = None,
     ) -> None:
         self.meter = Meter()
         self._endpoints = tuple(endpoints)
         self._bus = bus
         self._now_s = asyncio.get_running_loop().time
         self._caps = BandwidthCaps()
+        self._terms = dict(endpoints)
+        self._bounds: dict[str, Bounds | None] = {}  # in background mode
+        self._background = BackgroundMode(
+            self._endpoints,
+            windows or ReceiveWindows(),
+            self._caps,
+            self.meter.by_endpoint,
+            self._set_bounds,
+        )
         self._verifier = Verifier()
         policy = Policy(memory_bytes=memory_bytes, max_stalls=max_stalls)
         self._scheduler = make_scheduler(endpoints, policy)
@@ -91,7 +104,10 @@ class Downloads:
         self._decisions = Decisions(begun, self._endpoint_log, self._packages, bus)
         reporter = Reporter(self._scheduler, self._decisions, self._endpoint_log, rng)
         self._pool = pool = BufferPool(memory_bytes)
-        fetcher = RequestFetcher(self.meter, reporter, pool, self._verifier, self._caps)
+        fetcher = RequestFetcher(
+            *(self.meter, reporter, pool, self._verifier, self._caps),
+            self._background.answered,
+        )
         self._connections = Connections(
             endpoints,
             self._scheduler,
@@ -148,9 +164,25 @@ class Downloads:
         Raises:
             KeyError: There is no such endpoint.
         """
-        self._decisions.apply(self._scheduler.set_terms(endpoint, terms))
+        self._terms[endpoint] = terms
+        self._pass_on_terms(endpoint)
         self._caps.set_endpoint(endpoint, terms.cap_bytes_per_s)
         self._connections.refill()
+
+    def set_background(self, *, is_on: bool) -> None:
+        """Leave the link to other traffic, or use all of it, from now on. Idempotent."""
+        if is_on:
+            self._background.switch_on()
+        else:
+            self._background.switch_off()
+
+    def pause(self) -> None:
+        """Ask for nothing until `resume`, and stop what is in flight; what came of it is kept."""
+        self._connections.pause()
+
+    def resume(self) -> None:
+        """Go on after `pause`. Idempotent."""
+        self._connections.resume()
 
     def set_retry(self, retry: Retry) -> None:
         """Change what happens when no endpoint is left for a package."""
@@ -171,8 +203,12 @@ class Downloads:
         """
         return await self._packages.path(package_id)
 
-    async def prove(self, package_id: str) -> Path | None:
+    async def prove(self, package_id: str, *, to_write: bool = False) -> Path | None:
         """Prove a complete package right before its folder is handed out.
+
+        Args:
+            package_id: The package.
+            to_write: Whether it is handed out to be written into, as to a step.
 
         Returns:
             The folder; None if the package is not complete, or not any more: begin it again.
@@ -181,7 +217,7 @@ class Downloads:
             UnexpectedContentError: There is something in it that is not the package's.
             StorageError: The local disk failed.
         """
-        return await self._packages.prove(package_id)
+        return await self._packages.prove(package_id, to_write=to_write)
 
     def is_finished(self, package_id: str) -> bool:
         """Whether `path` would answer at once."""
@@ -212,6 +248,11 @@ class Downloads:
     def reused_bytes_of(self, package_id: str) -> int:
         """The same of one package; 0 if it was not begun."""
         return self._packages.reused_bytes.get(package_id, 0)
+
+    @property
+    def missing_bytes(self) -> Mapping[str, int]:
+        """Bytes that were not on disk when their packages were begun, by package."""
+        return self._packages.missing_bytes
 
     @property
     def wasted_bytes(self) -> int:
@@ -250,12 +291,26 @@ class Downloads:
         await wait_for_all([self._stopping])
 
     async def _stop(self) -> None:
+        await self._background.aclose()
         self._connections.close()
         self._packages.close()
         await self._tasks.cancel()
         await self._packages.aclose()
         await self._verifier.aclose()
         self._pool.discard_free()
+
+    def _set_bounds(self, endpoint: str, bounds: Bounds | None) -> None:
+        self._bounds[endpoint] = bounds
+        self._pass_on_terms(endpoint)
+        self._connections.refill()
+
+    def _pass_on_terms(self, endpoint: str) -> None:
+        terms, bounds = self._terms[endpoint], self._bounds.get(endpoint)
+        if bounds:
+            caps = [cap for cap in (terms.cap_bytes_per_s, bounds.cap_bytes_per_s) if cap]
+            connections = min(terms.max_connections, bounds.connections)
+            terms = Terms(connections, terms.cost, min(caps, default=0.0))
+        self._decisions.apply(self._scheduler.set_terms(endpoint, terms))
 
     def _failed(self, error: BaseException) -> None:
         self._packages.fail_all(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 
@@ -28,6 +29,7 @@ class EndpointLog:
     def __init__(self, meter: Meter, bus: EventBus) -> None:
         self._meter = meter
         self._bus = bus
+        self._now_s = asyncio.get_running_loop().time
         self._failures: dict[str, TransferError] = {}
         self._notes: list[EndpointNote] = []
 
@@ -59,9 +61,9 @@ class EndpointLog:
         self._bus.emit(RangeFailed(package.package_id, endpoint, fault, error.message))
         logger.info("a request to %s failed (%s): %s", endpoint, fault, error.message)
 
-    def rejected(self, count_bytes: int) -> None:
-        """Bytes did not match their digest, whoever served them."""
-        self._meter.rejected(count_bytes)
+    def rejected(self, endpoint: str | None, count_bytes: int) -> None:
+        """Bytes did not match their digest; ``endpoint`` is None if several served them."""
+        self._meter.rejected(endpoint, count_bytes)
 
     def changed(self, event: EndpointChanged) -> None:
         """The scheduler decided something about an endpoint."""
@@ -69,6 +71,8 @@ class EndpointLog:
             self._note_liar(event.endpoint, event.reason)
         elif event.change in LOST and event.fault:
             self._bus.emit(EndpointDropped(event.endpoint, event.fault.value))
+        if event.resume_at_s is not None:
+            self._meter.back_offs[event.endpoint].lasts(self._now_s(), event.resume_at_s)
         note = EndpointNote(event.endpoint, event.change.value, event.reason)
         self._notes.append(note)
         self._bus.emit(note)

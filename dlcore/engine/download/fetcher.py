@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.caps import BandwidthCaps
-from dlcore.engine.download.flow import RequestFlow
+from dlcore.engine.download.flow import Answered, RequestFlow
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.receiver import Outcome, Receiver
@@ -26,7 +26,7 @@ from dlcore.engine.download.split_block_buffer import (
     SplitBlockBuffers,
 )
 from dlcore.engine.download.verifier import Verifier
-from dlcore.errors import IntegrityError
+from dlcore.errors import Fault, IntegrityError
 from dlcore.model import BlockInObject, BlockRange
 from dlcore.schedule import Request
 from dlcore.transfer import ask_for
@@ -41,6 +41,7 @@ class RequestFetcher:
         pool: Where buffers come from.
         verifier: Hashes and writes.
         caps: Say how fast bytes may come.
+        answered: Hears how long each answer took to begin.
     """
 
     def __init__(
@@ -50,18 +51,22 @@ class RequestFetcher:
         pool: BufferPool,
         verifier: Verifier,
         caps: BandwidthCaps,
+        answered: Answered | None = None,
     ) -> None:
         self._meter = meter
         self._reporter = reporter
         self._pool = pool
         self._verifier = verifier
         self._caps = caps
+        self._answered = answered
         self._split_blocks = SplitBlockBuffers(pool)
         self._now_s = asyncio.get_running_loop().time
 
     def begin(self, package: PackageDownload, request: Request) -> Receiver:
         """Take the memory that a request begins with; the scheduler knows that it is free."""
-        flow = RequestFlow(request, self._reporter.received, self._meter, self._caps)
+        flow = RequestFlow(
+            request, self._reporter.received, self._meter, self._caps, self._answered
+        )
         if request.part:
             buffer = self._open_split_block(package, request.blocks)
             assert buffer, "a part is asked for only if its block has, or can have, its buffer"
@@ -86,13 +91,16 @@ class RequestFetcher:
         request = receiver.request
         receiver.package.note_asked(request.endpoint)
         ask_for(request.package)
-        self._meter.request_began(request.endpoint, self._now_s())
+        began_s = self._now_s()
+        self._meter.request_began(request.endpoint, began_s)
         is_filled = False
         try:
             try:
                 await receiver.receive()
             finally:
                 self._meter.request_ended(request.endpoint, self._now_s())
+            if receiver.error and receiver.error.fault is not Fault.NO_RANGES:
+                self._meter.request_failed(request.endpoint, self._now_s() - began_s)
             if receiver.outcome is not Outcome.FAILED:
                 is_filled = self._note_arrival(receiver)
                 connection_freed()

@@ -16,6 +16,9 @@ from dlcore.schedule import Request
 Received: TypeAlias = Callable[[Request, int, float], None]
 """Hears of a request, a number of its bytes that arrived, and the time."""
 
+Answered: TypeAlias = Callable[[str, float, float], None]
+"""Hears of an endpoint, how long its answer took to begin, and the time."""
+
 
 class Flow(Protocol):
     """One request, as its sink sees it."""
@@ -37,23 +40,34 @@ class RequestFlow:
         received: Hears of the bytes.
         meter: Counts them.
         caps: Say how fast they may come.
+        answered: Hears of the first bytes; None: nobody wants to know.
     """
 
     def __init__(
-        self, request: Request, received: Received, meter: Meter, caps: BandwidthCaps
+        self,
+        request: Request,
+        received: Received,
+        meter: Meter,
+        caps: BandwidthCaps,
+        answered: Answered | None = None,
     ) -> None:
         self._request = request
         self._received = received
         self._meter = meter
         self._caps = caps
+        self._answered = answered  # until the first bytes come
         self._now_s = asyncio.get_running_loop().time
         now_s = self._now_s()
         self._resume_at_s = now_s + caps.spend(request.endpoint, 0, now_s)
+        self._asked_s = now_s
 
     def passed(self, count: int) -> bool:
         """Count bytes that arrived; whether more may be read now."""
         now_s = self._now_s()
         request = self._request
+        if self._answered:
+            self._answered(request.endpoint, now_s - self._asked_s, now_s)
+            self._answered = None
         self._meter.received(request.package, request.endpoint, count, now_s)
         self._received(request, count, now_s)
         wait_s = self._caps.spend(request.endpoint, count, now_s)
@@ -63,3 +77,5 @@ class RequestFlow:
     async def ready(self) -> None:
         """Wait until the bytes that arrived are paid for."""
         await self._caps.wait(self._request.endpoint, self._resume_at_s)
+        if self._answered:
+            self._asked_s = self._now_s()  # nothing was asked before

@@ -32,7 +32,8 @@ class InquiryPolicy(msgspec.Struct, frozen=True):
     Attributes:
         max_attempts: Questions to one endpoint. With the waits below, an address that is wrong is
             reported after 2 s on average, and after 3.5 s at most.
-        max_stalls: Questions to one endpoint that brought nothing for the whole time limit.
+        max_stalls: Questions to one endpoint that brought nothing for the whole time limit. As
+            many as of its content.
         first_wait_s: Upper bound of the wait after the first failure. Longer than most restarts of
             a connection take.
         max_wait_s: Upper bound of every wait.
@@ -44,7 +45,7 @@ class InquiryPolicy(msgspec.Struct, frozen=True):
     """
 
     max_attempts: int = 4
-    max_stalls: int = 4
+    max_stalls: int = 3
     first_wait_s: float = 0.5
     max_wait_s: float = 8.0
     total_s: float = 60.0

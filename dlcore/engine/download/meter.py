@@ -70,6 +70,23 @@ class Busy:
         return self._busy_s + (now_s - self._since_s if self._in_flight else 0.0)
 
 
+class BackOff:
+    """The time in which an endpoint is not asked."""
+
+    def __init__(self) -> None:
+        self._told_s = 0.0
+        self._until_s = 0.0
+
+    def lasts(self, now_s: float, until_s: float) -> None:
+        """It is not asked before ``until_s``."""
+        self._told_s += max(0.0, until_s - max(now_s, self._until_s))
+        self._until_s = max(self._until_s, until_s)
+
+    def past_s(self, now_s: float) -> float:
+        """Seconds so far; what is still to come does not count."""
+        return self._told_s - max(0.0, self._until_s - now_s)
+
+
 class Meter:
     """Bytes received per package and endpoint, and the rates.
 
@@ -81,7 +98,10 @@ class Meter:
         by_package: The same, by package and endpoint.
         connections: Of each endpoint, how many requests are in flight, and for how long.
         faults: Of each endpoint, how often which fault occurred.
+        back_offs: Of each endpoint, for how long it was not asked after failures.
+        failed_s: Of each endpoint, seconds that its failed requests took.
         rejected_bytes: Bytes received that did not match their digest.
+        rejected_by_endpoint: The same, by endpoint, where only one served them.
         arrivals: How much had arrived when.
     """
 
@@ -91,7 +111,10 @@ class Meter:
         self.by_package: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.connections: defaultdict[str, Busy] = defaultdict(Busy)
         self.faults: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.back_offs: defaultdict[str, BackOff] = defaultdict(BackOff)
+        self.failed_s: defaultdict[str, float] = defaultdict(float)
         self.rejected_bytes = 0
+        self.rejected_by_endpoint: Counter[str] = Counter()
         self.arrivals = Arrivals()
         self._rates: defaultdict[str, Rate] = defaultdict(Rate)
         self._link = Busy()
@@ -106,13 +129,24 @@ class Meter:
         self._link.ended(now_s)
         self.connections[endpoint].ended(now_s)
 
+    def request_failed(self, endpoint: str, took_s: float) -> None:
+        """A request that took so long, in seconds, has failed."""
+        self.failed_s[endpoint] += took_s
+
     def failed(self, endpoint: str, fault: Fault) -> None:
         """A request failed, or what it brought did not match its digest."""
         self.faults[endpoint][fault.value] += 1
 
-    def rejected(self, count_bytes: int) -> None:
-        """Bytes that were received did not match their digest: they are received again."""
+    def rejected(self, endpoint: str | None, count_bytes: int) -> None:
+        """Bytes that were received did not match their digest: they are received again.
+
+        Args:
+            endpoint: Who served them; None if several did.
+            count_bytes: How many they are.
+        """
         self.rejected_bytes += count_bytes
+        if endpoint:
+            self.rejected_by_endpoint[endpoint] += count_bytes
 
     def received(self, package: str, endpoint: str, count: int, now_s: float) -> None:
         """``count`` payload bytes arrived."""
@@ -141,4 +175,7 @@ class Meter:
             self.faults[endpoint].total(),
             connections.busy_s(now_s),
             connections.max_in_flight,
+            self.back_offs[endpoint].past_s(now_s),
+            self.failed_s[endpoint],
+            self.rejected_by_endpoint[endpoint],
         )

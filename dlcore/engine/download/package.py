@@ -20,7 +20,7 @@ from dlcore.errors import (
 )
 from dlcore.model import BlockInPackage, BlockRange, Manifest, ObjectIndex
 from dlcore.package_ids import LOCAL_ID
-from dlcore.store import Partial
+from dlcore.store import Partial, Store
 from dlcore.transfer import Placement
 from dlcore.waiting import in_thread
 
@@ -142,6 +142,26 @@ class PackageDownload:
             if self._has_unsynced and not self._path.done():
                 self._has_unsynced = False
                 await in_thread(self.partial.sync)
+
+    async def reuse(self, store: Store) -> list[BlockInPackage]:
+        """Take over what has arrived of other packages.
+
+        Returns:
+            The numbers of the blocks that are on disk now, and were not.
+
+        Raises:
+            StorageError: The local disk failed.
+        """
+        async with self._disk:
+            if self._path.done() or self.partial.closed or self.partial.complete:
+                return []
+            found = await in_thread(store.reuse, self.partial)
+        for number in found:
+            index, block = self.manifest.locate_block(number)
+            self.count(BlockRange.of(index, block, block + 1))
+        if found:
+            self.note_written()
+        return found
 
     # Its end
 

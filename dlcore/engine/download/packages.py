@@ -107,6 +107,14 @@ class Packages:
         return self._reused_bytes
 
     @property
+    def missing_bytes(self) -> Mapping[str, int]:
+        """Bytes that were not on disk when their packages were begun, by package."""
+        return {
+            package_id: self._described[package_id][0].content_bytes - reused_bytes
+            for package_id, reused_bytes in self._reused_bytes.items()
+        }
+
+    @property
     def failure(self) -> BaseException | None:
         """Why nothing can go on; None while it can."""
         return self._failure
@@ -166,8 +174,12 @@ class Packages:
         known_bytes = self._reused_bytes.get(package_id, reused_bytes)
         self._reused_bytes[package_id] = min(known_bytes, reused_bytes)
 
-    async def prove(self, package_id: str) -> Path | None:
+    async def prove(self, package_id: str, *, to_write: bool = False) -> Path | None:
         """Prove a finished package right before its folder is handed out.
+
+        Args:
+            package_id: The package.
+            to_write: Whether it is handed out to be written into.
 
         Returns:
             The folder; None if the package is not finished, or not any more: begin it again.
@@ -180,7 +192,7 @@ class Packages:
             if package_id not in self._finished:
                 return None
             manifest, document, store = self._described[package_id]
-            path = await in_thread(store.prove, manifest, document, lend=True)
+            path = await in_thread(store.prove, manifest, document, lend=True, to_write=to_write)
             if path is None:
                 del self._finished[package_id]
                 self._drop(package_id)
@@ -243,6 +255,18 @@ class Packages:
         self._finished[package.package_id] = path
         logger.info("package %s is ready", package.package_id)
         self._bus.emit(PackageReady(package.package_id, str(plain_path(path))))
+        await self._pass_on()
+
+    async def _pass_on(self) -> None:
+        """Give what has arrived to the other packages that need the same."""
+        for package_id, package in list(self._begun.items()):
+            if package_id not in self._finished and not package.has_failed:
+                _, _, store = self._described[package_id]
+                had_bytes = package.verified_bytes
+                if found := await package.reuse(store):
+                    self._reused_bytes[package_id] += package.verified_bytes - had_bytes
+                    logger.info("package %s: %d blocks are here", package_id, len(found))
+                    self._apply(self._scheduler.found(package_id, found))
 
     def _tell_retry(
         self, package: PackageDownload, attempt: int, wait_s: float, failing_s: float

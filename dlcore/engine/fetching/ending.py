@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from dlcore.engine.events import FetchEnded
 from dlcore.engine.fetching.joint_download import JointDownload
+from dlcore.engine.fetching.short_files import ShortFiles
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import DlcoreError
 
@@ -17,12 +18,23 @@ class FetchCount:
 
     Attributes:
         joint: Downloads what is fetched; None before that is known.
+        short: Has fetched what is short; None if nothing could be.
         errors: Why things could not be fetched.
     """
 
     def __init__(self) -> None:
         self.joint: JointDownload | None = None
+        self.short: ShortFiles | None = None
         self.errors: list[str] = []
+
+    @property
+    def totals(self) -> tuple[int, int, int]:
+        """Bytes received, found on disk, and received in vain."""
+        fetched, reused, wasted = self.joint.totals if self.joint else (0, 0, 0)
+        if self.short:
+            fetched, reused = fetched + self.short.bytes_fetched, reused + self.short.bytes_reused
+            fetched, wasted = fetched + self.short.bytes_wasted, wasted + self.short.bytes_wasted
+        return fetched, reused, wasted
 
 
 @contextlib.contextmanager
@@ -37,7 +49,6 @@ def ending_told(bus: EventBus) -> Iterator[FetchCount]:
         count.errors.append(why)
         raise
     finally:
-        came = count.joint.totals if count.joint else (0, 0, 0)
         outcome = "failed" if count.errors else "succeeded"
         took_s, message = now_s() - began_s, "".join(count.errors[:1])
-        bus.emit(FetchEnded(outcome, took_s, len(count.errors), *came, message))
+        bus.emit(FetchEnded(outcome, took_s, len(count.errors), *count.totals, message))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from msgspec.structs import replace
+
 from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
 from dlcore.engine.delivery.delivering import Package
+from dlcore.engine.download.figures import added
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import Access
@@ -21,10 +25,12 @@ from dlcore.engine.fetching.new_folders import removed_if_empty
 from dlcore.engine.fetching.placing import Placing
 from dlcore.engine.fetching.preparing import MAX_AT_ONCE, prepare_many
 from dlcore.engine.fetching.selecting import patterns_of, with_selection
+from dlcore.engine.fetching.short_files import ShortFiles
 from dlcore.engine.fetching.site import NamedSite
 from dlcore.engine.listeners.log import LoggedBus
 from dlcore.engine.time_limit import patience
-from dlcore.errors import DlcoreError
+from dlcore.errors import DlcoreError, without_frames
+from dlcore.long_path import rooted
 from dlcore.model import EndpointSettings
 from dlcore.waiting import side_by_side
 
@@ -111,21 +117,45 @@ async def fetch_many(
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
         count = stack.enter_context(ending_told(bus))
-        wanted, placing = await prepare_many(items, checksums, call, bus, stack)
+        short = None if cap_bytes_per_s else ShortFiles(call, bus.emit)
+        if short:
+            count.short = short
+            stack.push_async_callback(short.aclose)
+        with removed_if_empty([rooted(to)]):
+            wanted, placing = await prepare_many(items, checksums, call, bus, stack, short)
+        if short:
+            short.end()
         sources = placing.sources(wanted, stack)
         joint = JointDownload(sources, bus, retry, cap_bytes_per_s, access.timeout_s)
         count.joint = joint
         stack.push_async_callback(joint.aclose)
-        jobs = [_fetched(placing, item, joint, wait_s) for item in wanted]
+        fetched = partial(_fetched, placing, joint, wait_s)
         with removed_if_empty({each.goal.path.parent for each in placing.placed.values()}):
-            results = await side_by_side(jobs, MAX_AT_ONCE)
+            results = await side_by_side(fetched, wanted, MAX_AT_ONCE)
+        results = _with_figures(results, short, joint) if short else results
         count.errors = [f"{r.item.shown}: {r.error.message}" for r in results if r.error]
         return results
 
 
+def _with_figures(
+    results: Sequence[FetchResult], short: ShortFiles, joint: JointDownload
+) -> list[FetchResult]:
+    """The results with the figures of the whole call."""
+    sources = added(short.figures(), joint.figures())
+    wasted = short.bytes_wasted + joint.totals[2]
+    return [
+        result._replace(fetched=replace(result.fetched, bytes_wasted=wasted, sources=sources))
+        if result.fetched
+        else result
+        for result in results
+    ]
+
+
 async def _fetched(
-    placing: Placing, item: FetchItem, joint: JointDownload, wait_s: float
+    placing: Placing, joint: JointDownload, wait_s: float, item: FetchItem
 ) -> FetchResult:
+    if done := placing.done.get(item):
+        return FetchResult(item, done)
     if error := placing.errors.get(item):
         return FetchResult(item, error=error)
     found, goal, name, selection = placing.placed[item]
@@ -134,4 +164,4 @@ async def _fetched(
         fetched = await fetch_into(goal, package, joint, name, wait_s=wait_s)
         return FetchResult(item, with_selection(fetched, selection))
     except DlcoreError as error:
-        return FetchResult(item, error=error)
+        return FetchResult(item, error=without_frames(error))

@@ -128,6 +128,10 @@ class JointDownload:
         fetched_bytes = downloads.meter.received_bytes.total()
         return fetched_bytes, downloads.reused_bytes, downloads.wasted_bytes
 
+    def figures(self) -> dict[str, EndpointFigures]:
+        """What each endpoint has done for the call."""
+        return self._downloads.figures() if self._downloads else {}
+
     async def aclose(self) -> None:
         """Stop, and tell the last figures; what is verified is kept.
 

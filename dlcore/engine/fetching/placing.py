@@ -6,11 +6,12 @@ not stop the others.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from dlcore import manifest as documents
 from dlcore.engine.delivery.one_file import OneFile
@@ -18,16 +19,20 @@ from dlcore.engine.delivery.target import Target
 from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import NamedServers
 from dlcore.engine.fetching.call import Call, FetchItem
-from dlcore.engine.fetching.fetch_into import target_of
+from dlcore.engine.fetching.fetch_into import Fetched, target_of
 from dlcore.engine.fetching.plain_urls import PlainUrls
 from dlcore.engine.fetching.selecting import name_of_selection, selected, selection_of, sources_of
+from dlcore.engine.fetching.short_files import NO_TRY, ShortFiles
 from dlcore.engine.fetching.site import Site
 from dlcore.engine.fetching.sources import Mirror, Source, open_mirrors
 from dlcore.engine.fetching.wanted import Found, Wanted, find
-from dlcore.errors import ConfigError, DlcoreError
+from dlcore.errors import ConfigError, DlcoreError, without_frames
 from dlcore.manifest import Selection
 from dlcore.schedule import Terms
-from dlcore.transfer import ConnectionPool
+from dlcore.transfer import ConnectionPool, Probed
+
+MAX_ASKED_AT_ONCE: Final = 16
+"""Things. Enough to hide the round trips of questions."""
 
 
 class Placed(NamedTuple):
@@ -56,9 +61,11 @@ class Placing:
         urls: Asks what is at URLs.
         pool: The connections to their servers.
         tell: Hears which digest a server says.
+        short: Fetches short files at once; None if nothing is to be fetched yet.
 
     Attributes:
         placed: The items that have a place.
+        done: Those that were fetched already: short files.
         errors: Why the others have none.
     """
 
@@ -70,8 +77,10 @@ class Placing:
         urls: PlainUrls,
         pool: ConnectionPool,
         tell: Callable[[Event], None],
+        short: ShortFiles | None = None,
     ) -> None:
         self.placed: dict[FetchItem, Placed] = {}
+        self.done: dict[FetchItem, Fetched] = {}
         self.errors: dict[FetchItem, DlcoreError] = {}
         self._call = call
         self._site = site
@@ -79,26 +88,37 @@ class Placing:
         self._urls = urls
         self._pool = pool
         self._tell = tell
+        self._short = short
+        self._places: dict[FetchItem, Path] = {}
+        self._turns = asyncio.Semaphore(MAX_ASKED_AT_ONCE)
 
     async def place(self, item: FetchItem) -> None:
-        """Find out what an item is; an error is noted."""
+        """Find out what an item is, or fetch it if it is short; an error is noted."""
         try:
-            folder, _, name = item.place.rpartition("/")
+            name = item.place.rpartition("/")[2]
             bare = self._servers.bare(item.what)
             wanted = Wanted(bare, item.sha256, checksum=item.checksum, name=name)
-            to = self._call.to / folder
-            found = await find(wanted, self._site, self._urls, self._tell, to)
-            if found.urls is None:
-                self._site.sources()  # one that cannot be used is this item's error
-            selection = selection_of(found, self._call.patterns, item.shown)
-            if selection:
-                found = selected(found, selection)
-            goal = self._goal(item, found, keeps_all=selection is not None)
-            label = item.place or goal.path.name
-            label = name_of_selection(label) if selection else label
-            self.placed[item] = Placed(found, goal, label, selection)
+            attempt = await self._short.fetch(item, wanted, self._urls) if self._short else NO_TRY
+            if attempt.fetched and attempt.place:
+                self.done[item], self._places[item] = attempt.fetched, attempt.place
+                return
+            async with self._turns:
+                self.placed[item] = await self._placed(item, wanted, attempt.probed)
         except DlcoreError as error:
-            self.errors[item] = error
+            self.errors[item] = without_frames(error)
+
+    async def _placed(self, item: FetchItem, wanted: Wanted, probed: Probed | None) -> Placed:
+        to = self._call.to / item.place.rpartition("/")[0]
+        found = await find(wanted, self._site, self._urls, self._tell, to, probed)
+        if found.urls is None:
+            self._site.sources()  # one that cannot be used is this item's error
+        selection = selection_of(found, self._call.patterns, item.shown)
+        if selection:
+            found = selected(found, selection)
+        goal = self._goal(item, found, keeps_all=selection is not None)
+        label = item.place or goal.path.name
+        label = name_of_selection(label) if selection else label
+        return Placed(found, goal, label, selection)
 
     def _goal(self, item: FetchItem, found: Found, *, keeps_all: bool) -> Target:
         manifest, records = found.manifest, self._call.records
@@ -116,7 +136,7 @@ class Placing:
 
     def settle(self, items: Sequence[FetchItem]) -> None:
         """Leave each place to the first item that goes there; the others fail."""
-        taken: dict[str, FetchItem] = {}
+        taken = {os.path.normcase(self._places[item]): item for item in self.done}
         for item in items:
             if item not in self.placed:
                 continue

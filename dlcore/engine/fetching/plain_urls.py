@@ -14,10 +14,12 @@ from typing import NamedTuple, TypeVar
 from dlcore.engine.download.asking import Asking
 from dlcore.errors import ConfigError, Fault, NotFoundError, TransferError
 from dlcore.transfer import (
+    Beginning,
     ConnectionPool,
     Keyring,
     Probed,
     SpooledFile,
+    begin_url,
     probe_url,
     read_url,
     redact,
@@ -88,6 +90,22 @@ class PlainUrls:
         """
         return await self._asked(
             url, lambda: probe_url(url, keyring=self._keyring, pool=self._pool)
+        )
+
+    async def begin(self, url: str, limit_bytes: int) -> Beginning:
+        """Find out what a server says about a file, and read it at once if it is short.
+
+        Args:
+            url: The file, http or https.
+            limit_bytes: The longest file to read.
+
+        Raises:
+            NotFoundError: Nothing is there.
+            ConfigError: The URL cannot be used.
+            TransferError: The server cannot be asked, or breaks off.
+        """
+        return await self._asked(
+            url, lambda: begin_url(url, limit_bytes, keyring=self._keyring, pool=self._pool)
         )
 
     async def read(self, url: str, limit_bytes: int, *, led_by: str = "") -> bytes:

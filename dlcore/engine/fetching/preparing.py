@@ -1,6 +1,7 @@
 """What a fetch is about: what is wanted, where it is, and where it goes.
 
-Guarantees: nothing is fetched but documents, and nothing on disk is changed.
+Guarantees: nothing is fetched but documents, and nothing on disk is changed, unless short files are
+to be fetched at once.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dlcore.engine.fetching.fetch_into import target_of
 from dlcore.engine.fetching.placing import Placing
 from dlcore.engine.fetching.plain_urls import PlainUrls
 from dlcore.engine.fetching.selecting import name_of_selection, selected, selection_of, sources_of
+from dlcore.engine.fetching.short_files import MAX_HELD, ShortFiles
 from dlcore.engine.fetching.site import Site
 from dlcore.engine.fetching.sources import Source, open_mirrors
 from dlcore.engine.fetching.wanted import Found, Wanted, check_is_readable, check_sha256, find
@@ -141,7 +143,12 @@ def _mirrors(found: Found, access: Access, stack: AsyncExitStack, keyring: Keyri
 
 
 async def prepare_many(
-    items: Iterable[FetchItem], checksums: str, call: Call, bus: EventBus, stack: AsyncExitStack
+    items: Iterable[FetchItem],
+    checksums: str,
+    call: Call,
+    bus: EventBus,
+    stack: AsyncExitStack,
+    short: ShortFiles | None = None,
 ) -> tuple[list[FetchItem], Placing]:
     """Find out what the items are, and give each a place.
 
@@ -151,6 +158,7 @@ async def prepare_many(
         call: The other arguments of it.
         bus: Hears what happens.
         stack: Closes what is opened.
+        short: Fetches short files at once; None if nothing is to be fetched yet.
 
     Returns:
         The items, without repetitions, and their places.
@@ -169,8 +177,8 @@ async def prepare_many(
     urls = _plain_urls(call, servers, site, pool)
     if checksums:
         wanted = await with_checksums(wanted, servers.bare(checksums), urls)
-    placing = Placing(call, site, servers, urls, pool, bus.emit)
-    await side_by_side([placing.place(item) for item in wanted], MAX_AT_ONCE)
+    placing = Placing(call, site, servers, urls, pool, bus.emit, short)
+    await side_by_side(placing.place, wanted, MAX_HELD if short else MAX_AT_ONCE)
     placing.settle(wanted)
     if call.site.endpoints and not (site.is_open or placing.errors):
         raise ConfigError(

@@ -18,6 +18,7 @@ from dlcore.errors import ConfigError, NotFoundError
 from dlcore.file_urls import is_file_url, path_of_file_url
 from dlcore.long_path import long_path
 from dlcore.model import EndpointKind, EndpointSettings, WebAccess
+from dlcore.printable import printable
 from dlcore.schedule import Terms
 from dlcore.spelling import hint
 from dlcore.transfer import (
@@ -126,7 +127,8 @@ def open_mirrors(
     pool = pool or ConnectionPool(access.transfer_policy)
     for number, named in enumerate(by_server.values()):
         url = next(iter(named.values()))
-        name = _name(_host(url) or ("file" if is_file_url(url) else "url"), number)
+        folder = _folder_name(str(Path(path_of_file_url(url)).parent)) if is_file_url(url) else ""
+        name = _name(_host(url) or folder or "url", number)
         sends_ranges = not any(url in without_ranges for url in named.values())
         endpoint = open_urls(
             name,
@@ -186,7 +188,7 @@ def settings_of(
         )
     has_sas_env = is_blob and not access.sas_file and SAS_ENV in os.environ
     return EndpointSettings(
-        name=_name((_host(url) if "://" in url else "") or kind.value, number),
+        name=_name(_told_apart_by(kind, url), number),
         kind=kind,
         url=url,
         token_file=access.token_file if needs_token else "",
@@ -231,6 +233,19 @@ def _check_folder(source: str) -> None:
 
 def _name(host: str, number: int) -> str:
     return f"{host} #{number + 1}" if number else host
+
+
+def _told_apart_by(kind: EndpointKind, url: str) -> str:
+    """What an endpoint is called: its host, its folder, or at least its kind."""
+    if kind is EndpointKind.FILE:
+        return _folder_name(url)
+    return (_host(url) if "://" in url else "") or kind.value
+
+
+def _folder_name(folder: str) -> str:
+    """The last name of a folder's path; of ``.``, of the folder that it is."""
+    path = Path(os.path.abspath(folder))  # noqa: PTH100  # `resolve` asks the disk
+    return printable(path.name or str(path))
 
 
 def _host(url: str) -> str:

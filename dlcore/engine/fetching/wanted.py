@@ -99,7 +99,12 @@ class Found(NamedTuple):
 
 
 async def find(
-    wanted: Wanted, site: Site, urls: PlainUrls, tell: Callable[[Event], None], folder: Path
+    wanted: Wanted,
+    site: Site,
+    urls: PlainUrls,
+    tell: Callable[[Event], None],
+    folder: Path,
+    probed: Probed | None = None,
 ) -> Found:
     """Find out what is wanted.
 
@@ -109,6 +114,7 @@ async def find(
         urls: Asks about plain URLs.
         tell: Hears which digest a server says.
         folder: Gets the file, if it is a single one.
+        probed: What the server of a file at a URL says; None if it was not asked yet.
 
     Raises:
         ConfigError: It cannot be fetched as asked.
@@ -118,9 +124,9 @@ async def find(
         ManifestError: What describes it is malformed.
     """
     check_is_readable(wanted)
-    digest = _digest_of(wanted)
+    digest = digest_of_user(wanted)
     if wanted.is_url:
-        found = await _find_url(wanted, digest, urls, tell, folder)
+        found = await _find_url(wanted, digest, urls, tell, folder, probed)
         if found.spooled:
             site.close_at_end(found.spooled)
         return found
@@ -163,8 +169,12 @@ def check_sha256(name: str, value: str) -> None:
         )
 
 
-def _digest_of(wanted: Wanted) -> Digest | None:
-    """The digest that the user names; refuses one that nothing would be compared with."""
+def digest_of_user(wanted: Wanted) -> Digest | None:
+    """The digest that the user names; None if none.
+
+    Raises:
+        ConfigError: It is none, or nothing would be compared with it.
+    """
     check_sha256("SHA-256", wanted.sha256)
     if not (wanted.sha256 or wanted.checksum):
         return None
@@ -201,10 +211,11 @@ async def _find_url(
     urls: PlainUrls,
     tell: Callable[[Event], None],
     folder: Path,
+    probed: Probed | None,
 ) -> Found:
     """A single file, of which the user or its own server vouches for the digest."""
     check_digest_is_known(wanted.what, digest)
-    probed = await urls.probe(wanted.what)
+    probed = probed or await urls.probe(wanted.what)
     name = wanted.name or name_of(probed)
     told = await told_beside(wanted.what, probed, name, urls)
     manifest, measured = await _manifest_at_url(wanted, digest, probed, told, urls, folder / name)

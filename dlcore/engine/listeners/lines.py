@@ -106,7 +106,10 @@ def decode_lines(lines: Iterable[bytes], *, source: str) -> EventLines:
         except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
             unreadable += 1
     if unreadable and not found:
-        raise DocumentError(f"{source}: no line of it is an event of dlcore")
+        raise DocumentError(
+            f"{source}: no line of it is an event of dlcore",
+            remedy="Name a file that --events-file has written, or a run by its number.",
+        )
     return EventLines(tuple(found), unreadable)
 
 

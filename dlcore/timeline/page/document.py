@@ -18,6 +18,7 @@ from dlcore.timeline.page.comparison import comparison
 from dlcore.timeline.page.curve import curve
 from dlcore.timeline.page.markup import Markup, element, joined
 from dlcore.timeline.page.scale import Scale
+from dlcore.timeline.page.words import words
 from dlcore.timeline.reasons import Reason, headline, reasons
 from dlcore.timeline.timeline import Timeline
 from dlcore.timeline.verdict import verdict
@@ -25,7 +26,7 @@ from dlcore.timeline.verdict import verdict
 MAX_SAMPLES = 1000  # as many as a wide screen has pixels for
 GRAPH_HEIGHT = 96
 MAX_TITLE_PACKAGES = 3
-_UTC = re.compile(r"(\d+-\d+-\d+)T(\d+:\d+:\d+).*", re.DOTALL)
+_UTC = re.compile(r"(\d+-\d+-\d+)T(\d+:\d+:\d+(?:\.\d)?).*", re.DOTALL)
 _FIGURE = re.compile(
     r"(?<=\d) (?=(?:ms|s|min|h|bytes|[KMGT]iB)\b)|(?<=\d h) (?=\d+ min\b)|(?<=\d min) (?=\d+ s\b)"
 )
@@ -68,7 +69,7 @@ def page_of(timeline: Timeline) -> str:
         "body",
         element("a", "Skip to the reasons", href="#why", class_="skip"),
         _header(timeline, title),
-        element("main", _why(timeline), *_what_happened(timeline)),
+        element("main", _why(timeline), *_what_happened(timeline), words()),
         _footer(timeline),
     )
     return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
@@ -123,7 +124,7 @@ def _tiles(timeline: Timeline) -> list[tuple[str, str]]:
     if timeline.steps:
         tiles.append(("Steps ran", duration(timeline.run_s)))
         tiles.append(("Waited for content", duration(timeline.stall_s)))
-    if timeline.ending and timeline.received_bytes:
+    if timeline.ending and timeline.received_bytes and timeline.outcome != "failed":
         tiles.append(("Best possible on this link", duration(timeline.bound_s)))
         tiles.append(("Rate of the link", f"{amount(timeline.ending.link_bytes_per_s)}/s"))
     tiles.append(("Fetched", amount(timeline.received_bytes)))
@@ -162,6 +163,8 @@ def _verdict(timeline: Timeline) -> Markup:
 
 def _compared(timeline: Timeline) -> Markup:
     if timeline.ending is None or not (timeline.steps and timeline.received_bytes):
+        return Markup()
+    if timeline.outcome == "failed":
         return Markup()
     rate = f"{amount(timeline.ending.link_bytes_per_s)}/s ({timeline.ending.link_rate})"
     note = f"The other ways are computed for a link of {rate} and the same run times of the steps."

@@ -47,7 +47,7 @@ def axis(scale: Scale) -> Markup:
     marks = [
         element(
             "text",
-            scale.told(at_s),
+            scale.tick(at_s),
             x=scale.percent(at_s),
             y=14,
             text_anchor="start" if not at_s else "end" if scale.share(at_s) > 0.95 else "middle",
@@ -63,7 +63,7 @@ def axis(scale: Scale) -> Markup:
 
 def _step(step: StepTimes, scale: Scale) -> Markup:
     waits = ", ".join(filter(None, step.waits_s))
-    told = [f"ran {duration(step.run_s)}"]
+    told = [f"ran {duration(step.run_s)}"] if step.has_run else ["was not started"]
     if step.stall_s >= 0.05:
         told.insert(0, f"waited {duration(step.stall_s)}{f' for {waits}' if waits else ''}")
     if step.outcome != "succeeded":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
-from dlcore.engine.units import moment
+from dlcore.engine.units import MAX_LENGTH_WITH_TENTHS_S, moment
 
 MAX_TICKS: Final = 8  # as many labels as fit side by side on a telephone
 _STEPS_S: Final = (
@@ -67,6 +67,10 @@ class Scale:
         if len(ticks) > 1 and self.length_s - ticks[-1] < self._step_s() / 2:
             ticks.pop()
         return list(pairwise([*ticks, self.length_s]))
+
+    def tick(self, at_s: float) -> str:
+        """A moment that is named, in words: without tenths where all of them are whole seconds."""
+        return self.told(at_s) if self._step_s() < 1 else moment(at_s, MAX_LENGTH_WITH_TENTHS_S)
 
     def told(self, at_s: float) -> str:
         """A moment in words."""

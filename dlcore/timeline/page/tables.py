@@ -7,11 +7,13 @@ from typing import Final
 
 from dlcore.engine.units import amount, duration, moment
 from dlcore.timeline.bandwidth import came_between
+from dlcore.timeline.cost import costs
+from dlcore.timeline.faults import faults_in_words
 from dlcore.timeline.page.markup import Markup, element
 from dlcore.timeline.page.scale import Scale
 from dlcore.timeline.timeline import Timeline, steps_that_need
 
-_WORDS: Final = ("Name", "Why", "For", "Steps", "Failures")  # may be long, and are broken
+_WORDS: Final = ("Name", "Why", "For", "Steps", "Failures", "Cost")  # may be long, and are broken
 
 
 def steps(timeline: Timeline) -> Markup:
@@ -23,7 +25,7 @@ def steps(timeline: Timeline) -> Markup:
             step.outcome,
             duration(step.stall_s) if step.has_waited else "",
             ", ".join(filter(None, step.waits_s)),
-            duration(step.run_s) if step.parts else "",
+            duration(step.run_s) if step.has_run else "",
             step.why,
         )
         for step in timeline.steps
@@ -33,7 +35,7 @@ def steps(timeline: Timeline) -> Markup:
 
 def packages(timeline: Timeline) -> Markup:
     """All packages."""
-    columns = ("Package", "Outcome", "Length", "Ordered at", "First byte at", "Ready at", "Steps")
+    columns = ("Package", "Outcome", "Length", "Ordered at", "First byte at", "Ended at", "Steps")
     rows = (
         (
             package.package,
@@ -51,15 +53,23 @@ def packages(timeline: Timeline) -> Markup:
 
 def endpoints(timeline: Timeline) -> Markup:
     """All endpoints."""
-    columns = ("Endpoint", "Brought", "Mean rate", "Most connections", "Failures", "Quarantined at")
+    columns = (
+        "Endpoint",
+        "Brought",
+        "Mean rate",
+        "Connections",
+        "Failures",
+        "Cost",
+        "Quarantined at",
+    )
     rows = (
         (
             own.name,
             amount(own.received_bytes),
             f"{amount(own.bytes_per_s)}/s",
             str(own.max_connections),
-            ", ".join(f"{fault} {count}" for fault, count in own.faults.items())
-            or str(own.failures),
+            faults_in_words(own.faults) or str(own.failures),
+            "; ".join(costs(own)) or "none",
             _at(timeline, own.quarantined_s),
         )
         for own in timeline.endpoints
@@ -79,29 +89,40 @@ def bandwidth(timeline: Timeline, scale: Scale) -> Markup:
 
 
 def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
-    """A table; where it is wider than the screen, it scrolls by itself, also by the keyboard."""
-    head = element("tr", *(element("th", column, scope="col") for column in columns))
+    """A table; where it is wider than the screen, it scrolls by itself, also by the keyboard.
+
+    On a telephone each row is a list of its own, with the names of the columns before the values.
+    Roles keep it a table for those who do not see it.
+    """
+    names = (element("th", column, scope="col", role="columnheader") for column in columns)
+    head = element("tr", *names, role="row")
     body = (
         element(
             "tr",
-            element("th", row[0], scope="row"),
+            element("th", row[0], scope="row", role="rowheader"),
             *(
-                element("td", cell, class_=_style(c))
+                element("td", cell, class_=_style(c, cell), role="cell", data_column=c)
                 for c, cell in zip(columns[1:], row[1:], strict=True)
             ),
+            role="row",
         )
         for row in rows
     )
     table = element(
-        "table", element("caption", caption), element("thead", head), element("tbody", *body)
+        "table",
+        element("caption", caption),
+        element("thead", head, role="rowgroup"),
+        element("tbody", *body, role="rowgroup"),
+        role="table",
     )
     return element(
         "div", table, class_="scrolls", tabindex="0", role="region", aria_label=f"Table: {caption}"
     )
 
 
-def _style(column: str) -> str | None:
-    return "words" if column in _WORDS else None
+def _style(column: str, cell: str) -> str | None:
+    styles = ("words" if column in _WORDS else "", "" if cell else "nothing")
+    return " ".join(filter(None, styles)) or None
 
 
 def _at(timeline: Timeline, at_s: float | None) -> str:

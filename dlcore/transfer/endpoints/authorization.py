@@ -19,13 +19,13 @@ from yarl import URL
 
 from dlcore.errors import ConfigError
 from dlcore.model import WebAccess
+from dlcore.redaction import redact
 from dlcore.transfer.endpoints.credential_helper import ask_helper
 from dlcore.transfer.endpoints.credentials import Secret, password_of
 from dlcore.transfer.endpoints.header_fields import HeaderFields
 from dlcore.transfer.endpoints.lease import NEVER_S, Lease
 from dlcore.transfer.endpoints.netrc_file import netrc_entry
 from dlcore.transfer.http.faults import RejectedError
-from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.shown_fields import ShownFields
 from dlcore.transfer.http.urls import is_protected
 from dlcore.transfer.interface import Observer, ignore

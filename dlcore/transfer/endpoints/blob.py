@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, Manifest, object_key
+from dlcore.redaction import redact
 from dlcore.transfer.endpoints.credentials import Secret
 from dlcore.transfer.endpoints.lease import NEVER_S, Lease
 from dlcore.transfer.endpoints.placement import PackagePlacement, all_objects
@@ -24,7 +25,6 @@ from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.echoes import repeats
 from dlcore.transfer.http.faults import RejectedError
 from dlcore.transfer.http.readers import read_document, read_range
-from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.urls import join_key
 from dlcore.transfer.interface import Observer, ignore
 from dlcore.transfer.sink import SinkWriter

@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 from dlcore.buckets import Bucket, CannotSignError
 from dlcore.errors import ConfigError, Fault, TransferError
 from dlcore.model import EndpointKind, Manifest, Object, object_key
+from dlcore.redaction import redact
 from dlcore.transfer.endpoints.bucket_library import LibraryReader
 from dlcore.transfer.endpoints.lease import Lease
 from dlcore.transfer.endpoints.placement import PackagePlacement, all_objects, objects_named
@@ -28,7 +29,6 @@ from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.echoes import repeats
 from dlcore.transfer.http.faults import RejectedError
 from dlcore.transfer.http.readers import read_document, read_range
-from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.urls import exact_url, is_protected
 from dlcore.transfer.http.version import Version
 from dlcore.transfer.interface import Observer, Renewed, ignore

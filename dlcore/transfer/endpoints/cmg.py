@@ -24,6 +24,7 @@ import msgspec
 
 from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, Manifest
+from dlcore.redaction import redact
 from dlcore.transfer.endpoints.content_origins import ContentOrigins
 from dlcore.transfer.endpoints.credentials import Secret
 from dlcore.transfer.endpoints.lease import Lease
@@ -33,7 +34,6 @@ from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.echoes import repeats
 from dlcore.transfer.http.faults import RejectedError
 from dlcore.transfer.http.readers import read_document, read_range
-from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.interface import Observer, ignore
 from dlcore.transfer.sink import SinkWriter
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from dlcore.buckets import CannotSignError, StoredBucket
 from dlcore.errors import ConfigError
 from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
+from dlcore.redaction import redact
 from dlcore.transfer.endpoints.blob import BlobEndpoint
 from dlcore.transfer.endpoints.bucket import BucketEndpoint
 from dlcore.transfer.endpoints.cmg import CmgEndpoint
@@ -27,7 +28,6 @@ from dlcore.transfer.endpoints.web_server import WebServerEndpoint
 from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.pool import ConnectionPool
-from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.urls import is_protected
 from dlcore.transfer.interface import Endpoint, Observer, ignore
 

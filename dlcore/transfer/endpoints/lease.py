@@ -191,7 +191,8 @@ class Lease(Generic[T]):
         self._current = Leased(value, version, reason, sent_at_s, life_s)
         if previous:
             _log.info("%s: renewed the %s (%s)", self._endpoint, self._what, reason)
-            self._observer(Renewed(self._endpoint, self._what, reason))
+            took_s = self._clock() - sent_at_s
+            self._observer(Renewed(self._endpoint, self._what, reason, took_s))
         return self._current
 
     def _rejected_again(self) -> AuthError:

@@ -18,18 +18,18 @@ from dlcore.errors import ConfigError
 from dlcore.extras import require
 from dlcore.file_urls import is_file_url, path_of_file_url
 from dlcore.model import BUCKET_SCHEMES
+from dlcore.redaction import redact
 from dlcore.transfer.endpoints.authorization import Authorization
 from dlcore.transfer.endpoints.bucket import BucketEndpoint
 from dlcore.transfer.endpoints.folder import FolderEndpoint
 from dlcore.transfer.endpoints.keyring import Keyring
-from dlcore.transfer.endpoints.probe import Probed, probe
+from dlcore.transfer.endpoints.probe import Beginning, Probed, probe, probe_beginning
 from dlcore.transfer.endpoints.spooled_file import SpooledFile
 from dlcore.transfer.endpoints.web_server import UrlEndpoint
 from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.readers import read_document, read_stream
-from dlcore.transfer.http.redaction import redact
 from dlcore.transfer.http.urls import exact_url, is_loopback, origin_of
 from dlcore.transfer.interface import Endpoint
 from dlcore.transfer.policy import TransferPolicy
@@ -93,6 +93,31 @@ async def probe_url(
     client, shown = _web(name, url, keyring, pool)
     async with aclosing(client):
         return await shown.use(lambda headers: probe(url, client, headers))
+
+
+async def begin_url(
+    url: str,
+    limit_bytes: int,
+    *,
+    keyring: Keyring | None = None,
+    pool: ConnectionPool | None = None,
+) -> Beginning:
+    """Find out what `probe_url` does, and read the content by the same request if it is short.
+
+    Args:
+        url: Absolute, http or https; sent exactly as given.
+        limit_bytes: The longest content to read.
+        keyring: What opens the server.
+        pool: The connections to use; new ones if None.
+
+    Raises:
+        ConfigError: The URL cannot be used.
+        TransferError: The server cannot be reached, refuses, or breaks off.
+    """
+    name = checked_url("url", url).raw_host or ""
+    client, shown = _web(name, url, keyring, pool)
+    async with aclosing(client):
+        return await shown.use(lambda headers: probe_beginning(url, client, headers, limit_bytes))
 
 
 async def read_url(
@@ -235,7 +260,9 @@ def _web(
 ) -> tuple[HttpClient, Authorization]:
     """A client of a web server, and what it is shown: nothing, if another server named the URL."""
     keyring = keyring or Keyring()
-    reach = Reach.ANY if not led_by or may_lead_here(led_by) else Reach.OTHER_MACHINES
+    reach = Reach.ANY
+    if led_by:
+        reach = Reach.NO_METADATA if may_lead_here(led_by) else Reach.OTHER_MACHINES
     client = keyring.client(name, pool, reach=reach, follows_redirects=True)
     is_users_own = not led_by or is_same_origin(url, led_by)
     return client, (keyring if is_users_own else Keyring()).authorization(name, url)

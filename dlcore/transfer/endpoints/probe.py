@@ -1,4 +1,7 @@
-"""Finds out the length and the name of what is at a plain URL, before any of it is fetched."""
+"""Finds out the length and the name of what is at a plain URL, before any of it is fetched.
+
+Or together with its content, if that is short: then the question costs no request of its own.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from dlcore.transfer.http.headers import (
     range_header,
 )
 from dlcore.transfer.http.links import links_of
-from dlcore.transfer.http.readers import announced_length, check_content_coding
+from dlcore.transfer.http.readers import announced_length, check_content_coding, read_short
 from dlcore.transfer.http.response import Redirect, Response
 from dlcore.transfer.http.shown_fields import repeats_secret, with_fields
 from dlcore.transfer.http.suggested_name import suggested_name
@@ -47,6 +50,18 @@ class Probed(msgspec.Struct, frozen=True):
     metalinks: tuple[str, ...] = ()
     mirrors: tuple[str, ...] = ()
     modified_ns: int | None = None
+
+
+class Beginning(msgspec.Struct, frozen=True):
+    """What a server says about a URL, and the content if it is short.
+
+    Attributes:
+        probed: What it says; None if its answer does not tell, so that `probe` must ask.
+        content: All of it; None if it is longer than was asked for. Nothing has verified it.
+    """
+
+    probed: Probed | None
+    content: bytes | None = None
 
 
 async def probe(url: str, client: HttpClient, headers: Mapping[str, str] | None = None) -> Probed:
@@ -100,6 +115,49 @@ async def probe_part(
         return _probed(url, response, asked, length_bytes, accepts_ranges=is_partial)
 
 
+async def probe_beginning(
+    url: str, client: HttpClient, headers: Mapping[str, str] | None, limit_bytes: int
+) -> Beginning:
+    """Ask for the first bytes, which are the whole content if that is short.
+
+    Args:
+        url: As in `probe`.
+        client: As in `probe`.
+        headers: As in `probe`.
+        limit_bytes: How many.
+
+    Raises:
+        TransferError: The server cannot be reached or refuses, or breaks off.
+    """
+    asked = with_fields(headers, {**WANT_DIGEST, **range_header(0, limit_bytes)})
+    async with client.host_limit(url):
+        with await client.request("GET", url, headers=asked) as response:
+            if response.status == 416:  # of a file without bytes, or by a server without ranges
+                return Beginning(None)
+            if response.status not in {200, 206}:
+                raise await response.status_error()
+            is_partial = response.status == 206
+            total_bytes = _total_from(response, limit_bytes) if is_partial else None
+            if is_partial and total_bytes is None:
+                return Beginning(None)
+            is_long = total_bytes is not None and total_bytes > limit_bytes
+            content = None if is_long else await read_short(response, limit_bytes)
+            if content is not None and total_bytes not in {None, len(content)}:
+                return Beginning(None)
+            length_bytes = announced_length(response) if content is None else len(content)
+            length_bytes = total_bytes if is_partial else length_bytes
+            probed = _probed(url, response, asked, length_bytes, accepts_ranges=is_partial)
+            return Beginning(probed, content)
+
+
+def _total_from(response: Response, limit_bytes: int) -> int | None:
+    """Length of the whole, as an answer with its first bytes says; None if it does not fit."""
+    found = parse_content_range(response.headers.get("Content-Range", ""))
+    if found is None or found.start != 0 or found.total is None:
+        return None
+    return found.total if found.end == min(limit_bytes, found.total) else None
+
+
 def _probed(
     url: str,
     response: Response,
@@ -111,11 +169,12 @@ def _probed(
     """What the responses say; a name or URL that repeats a secret of the request is left out."""
     said = [*response.redirects, Redirect(response.url, response.headers)]
     links = [links_of(each.url, each.headers.getall("Link", [])) for each in said]
-    suggested = suggested_name(response.headers.get("Content-Disposition", ""))
+    disposition = response.headers.get("Content-Disposition", "")
+    suggested = suggested_name(disposition) if disposition else ""  # reading it takes long
     return Probed(
         length_bytes,
         accepts_ranges,
-        _last_component(url),
+        last_component(url),
         "" if repeats_secret(suggested, asked) else suggested,
         next(filter(None, (_sha256(each) for each in said)), b""),
         tuple(m for each in links for m in each.metalinks if not repeats_secret(m, asked)),
@@ -140,6 +199,7 @@ def _total(response: Response) -> int | None:
     return found.total if found and found.start == 0 and found.end == 1 else None
 
 
-def _last_component(url: str) -> str:
+def last_component(url: str) -> str:
+    """The last part of a URL's path, decoded; may be empty, and unsafe as a file name."""
     path = url.partition("#")[0].partition("?")[0].partition("://")[2]
     return unquote(path.partition("/")[2].rpartition("/")[2])

@@ -23,7 +23,13 @@ import aiohttp
 from yarl import URL
 
 from dlcore.errors import Fault, TransferError
-from dlcore.transfer.http.addresses import Reach
+from dlcore.transfer.http.addresses import (
+    METADATA_REFUSED,
+    AddressRefusedError,
+    Reach,
+    is_metadata_host,
+    narrower,
+)
 from dlcore.transfer.http.exchanges import OpenExchange
 from dlcore.transfer.http.faults import NETWORK_ERRORS, REMEDIES, error_of_exception
 from dlcore.transfer.http.following import Following
@@ -133,6 +139,7 @@ class HttpClient:
 
     async def _send(self, method: str, route: Route, headers: Mapping[str, str]) -> Response:
         target = exact_url(route.url)
+        self._check_metadata(method, route, target)
         timeout = asyncio.timeout(self.policy.stall_s)
         is_logged = _log.isEnabledFor(logging.DEBUG)
         if is_logged:
@@ -159,7 +166,15 @@ class HttpClient:
         else:
             if is_logged:
                 self._log_exchange(method, route, f"was answered {raw.status}")
-            return Response(self.endpoint, raw, route, self.policy, proxy=proxy, exchange=exchange)
+            return Response(
+                self.endpoint,
+                raw,
+                route,
+                self.policy,
+                proxy=proxy,
+                exchange=exchange,
+                window=self._pool.windows.of(self.endpoint),
+            )
         if exchange:
             exchange.end(None, failure.fault)
         raise failure
@@ -180,7 +195,12 @@ class HttpClient:
         return (proxy, self._proxies.source_for(target.scheme)) if proxy else None
 
     def _reach_of(self, route: Route) -> Reach:
-        return route.reach if self._reach is Reach.ANY else self._reach
+        return narrower(self._reach, route.reach)
+
+    def _check_metadata(self, method: str, route: Route, target: URL) -> None:
+        """Refuse a metadata service that another server named, also if a proxy would ask it."""
+        if is_metadata_host(target.raw_host or "") and self._reach_of(route) is not Reach.ANY:
+            raise self._failure(method, route, AddressRefusedError(METADATA_REFUSED))
 
     def _tls(self, target: URL, proxy: Proxy | None) -> ssl.SSLContext | bool:
         """The TLS context. It is made for https only, because reading the authorities is slow."""

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from dlcore.errors import Fault
-from dlcore.transfer.http.redaction import redact
+from dlcore.redaction import redact
 
 
 class Exchange(NamedTuple):

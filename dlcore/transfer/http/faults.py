@@ -166,7 +166,7 @@ def error_of_exception(
 def _classify(error: BaseException, *, has_headers: bool) -> tuple[Fault, str]:
     if has_headers:
         return Fault.TRUNCATED, "the connection broke in the body"
-    if isinstance(getattr(error, "os_error", None), AddressRefusedError):
+    if isinstance(getattr(error, "os_error", error), AddressRefusedError):
         return Fault.REFUSED, "no connection"
     if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
         return Fault.REFUSED, "the response is not valid HTTP"

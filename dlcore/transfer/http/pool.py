@@ -18,12 +18,18 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from dlcore.transfer.http.addresses import Reach, other_machines_socket, public_socket
+from dlcore.transfer.http.addresses import (
+    Reach,
+    no_metadata_socket,
+    other_machines_socket,
+    public_socket,
+)
 from dlcore.transfer.http.aiohttp_internals import forget_broken_connections
 from dlcore.transfer.http.exchanges import observer
 from dlcore.transfer.http.headers import COMMON_HEADERS
 from dlcore.transfer.http.open_files import max_connections
 from dlcore.transfer.http.proxies import Proxy
+from dlcore.transfer.http.receive_window import ReceiveWindows
 from dlcore.transfer.http.semaphore import ResizableSemaphore
 from dlcore.transfer.http.socks import socks_connector
 from dlcore.transfer.http.tls import ClientCertificate, tls_context
@@ -31,6 +37,7 @@ from dlcore.transfer.policy import TransferPolicy
 
 _SOCKET_FACTORIES = {
     Reach.ANY: None,
+    Reach.NO_METADATA: no_metadata_socket,
     Reach.OTHER_MACHINES: other_machines_socket,
     Reach.PUBLIC: public_socket,
 }
@@ -45,11 +52,13 @@ class ConnectionPool:
     Attributes:
         policy: The same.
         observe: Is told of each exchange; None: nobody is.
+        windows: How much the servers of each endpoint may have under way.
     """
 
     def __init__(self, policy: TransferPolicy | None = None) -> None:
         self.policy = policy or TransferPolicy()
         self.observe = observer()
+        self.windows = ReceiveWindows()
         self._allowed_connections = max_connections()
         self._max_connections = min(self.policy.max_connections_per_host, self._allowed_connections)
         self._host_limits: dict[tuple[str, str, int], ResizableSemaphore] = {}

@@ -26,7 +26,7 @@ from urllib.request import getproxies, getproxies_environment, proxy_bypass
 from yarl import URL
 
 from dlcore.errors import ConfigError
-from dlcore.transfer.http.redaction import redact
+from dlcore.redaction import redact
 from dlcore.transfer.http.urls import is_loopback
 
 SOCKS_SCHEMES: Final = frozenset({"socks4", "socks4a", "socks5", "socks5h"})

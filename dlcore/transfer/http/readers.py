@@ -127,6 +127,31 @@ def announced_length(response: Response) -> int | None:
     return parse_content_length(response.headers.get("Content-Length", ""))
 
 
+async def read_short(response: Response, limit_bytes: int) -> bytes | None:
+    """Read the rest of a body that may turn out to be too long; None if it does.
+
+    Args:
+        response: Has the right status.
+        limit_bytes: Longest body to accept, in bytes.
+
+    Raises:
+        TransferError: ``TRUNCATED`` or ``STALL``; ``REFUSED``: it cannot be decoded. A body of
+            unknown length that ends with its connection may be cut short without an error.
+    """
+    check_content_coding(response)
+    announced_bytes = announced_length(response)
+    if announced_bytes is not None and announced_bytes > limit_bytes:
+        return None
+    body = bytearray()
+    while data := await response.read():
+        body += data
+        if len(body) > limit_bytes:
+            return None
+    if announced_bytes is not None and len(body) != announced_bytes:
+        raise response.error(Fault.TRUNCATED, f"{len(body)} of {announced_bytes} bytes arrived")
+    return bytes(body)
+
+
 async def read_stream(
     client: HttpClient,
     url: str,

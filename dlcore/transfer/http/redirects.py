@@ -19,8 +19,8 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 from yarl import URL
 
-from dlcore.transfer.http.addresses import Reach
-from dlcore.transfer.http.redaction import redact
+from dlcore.redaction import redact
+from dlcore.transfer.http.addresses import Reach, is_metadata_host
 from dlcore.transfer.http.urls import (
     exact_url,
     is_loopback,
@@ -63,8 +63,12 @@ class Route(msgspec.Struct, frozen=True):
     @property
     def reach(self) -> Reach:
         """What may be connected to: a foreign server does not choose services of this machine."""
-        first, last = _host(self.first), _host(self.url)
-        return Reach.ANY if first == last or is_loopback(first) else Reach.OTHER_MACHINES
+        first = _host(self.first)
+        last = _host(self.url) if self.is_redirected else first
+        if first == last and is_metadata_host(first):
+            return Reach.ANY
+        is_chosen_here = first == last or is_loopback(first)
+        return Reach.NO_METADATA if is_chosen_here else Reach.OTHER_MACHINES
 
     def redirected(self, location: str) -> Route:
         """The route that a redirect makes of this one.

@@ -19,6 +19,7 @@ import aiohttp
 from multidict import CIMultiDictProxy
 
 from dlcore.errors import Fault, TransferError
+from dlcore.redaction import redact
 from dlcore.transfer.http.aiohttp_internals import BorrowedConnection, borrow_connection
 from dlcore.transfer.http.content_coding import Gunzip
 from dlcore.transfer.http.exchanges import OpenExchange
@@ -30,7 +31,7 @@ from dlcore.transfer.http.faults import (
 )
 from dlcore.transfer.http.proxies import Proxy
 from dlcore.transfer.http.proxy_faults import PROXY_LOGIN_REQUIRED, login_refused
-from dlcore.transfer.http.redaction import redact
+from dlcore.transfer.http.receive_window import ReceiveWindow
 from dlcore.transfer.http.redirects import Route
 from dlcore.transfer.http.stall_timer import StallTimer
 from dlcore.transfer.policy import TransferPolicy
@@ -61,6 +62,7 @@ class Response:
         policy: Times and limits.
         proxy: The proxy that it came through; None if none.
         exchange: Is told what came; None: nobody wants to know.
+        window: Hears of the connection while the body comes; None: it is not bounded.
 
     Attributes:
         status: The HTTP status.
@@ -78,6 +80,7 @@ class Response:
         *,
         proxy: Proxy | None,
         exchange: OpenExchange | None = None,
+        window: ReceiveWindow | None = None,
     ) -> None:
         self.status = raw.status
         self.headers = raw.headers
@@ -89,15 +92,21 @@ class Response:
         self._proxy = proxy
         self._gunzip: Gunzip | None = None
         self._exchange = exchange
+        self._window = window
+        self._socket = _socket_of(raw) if window else None
         self._stall_timer = StallTimer(policy, self._give_up)
 
     def __enter__(self) -> Response:
+        if self._window:
+            self._window.began(self._socket)
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, TransferError):
             _log.warning("%s", error)
         self._stall_timer.stop()
+        if self._window:
+            self._window.ended(self._socket)
         self._raw.close()
         if self._exchange:
             fault = error.fault if isinstance(error, TransferError) else None
@@ -240,3 +249,10 @@ class Response:
     @property
     def _request(self) -> str:
         return f"{self._raw.method} {self._route}"
+
+
+def _socket_of(raw: aiohttp.ClientResponse) -> object:
+    """The socket over which the body comes; None if it has arrived with the headers."""
+    connection = raw.connection
+    transport = connection.transport if connection else None
+    return transport.get_extra_info("socket") if transport else None

@@ -74,6 +74,7 @@ def is_protected(url: URL) -> bool:
     return url.scheme == "https" or is_loopback(url.raw_host or "")
 
 
+@functools.lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Whether the host can only be this machine."""
     try:

@@ -8,7 +8,7 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 import msgspec
 
 from dlcore import deployment
-from dlcore.deployment.endpoint_tables import _KEYS as KEYS_OF_KINDS
+from dlcore.deployment.endpoint_tables import KEYS as KEYS_OF_KINDS
 from dlcore.model import EndpointSettings, WebAccess
 from tests.docs.reference import markdown
 from tests.docs.reference.docstrings import attributes, summary

@@ -102,10 +102,11 @@ async def test_it_is_renewed_ahead_of_time_and_no_caller_waits() -> None:
     assert (await issuer.lease.get()).value == "value-1"
     await run_pending()
     assert issuer.fetches == 2
+    issuer.now_s += 1.5
     issuer.open.set()
     await run_pending()
     assert (await issuer.lease.get()).value == "value-2"
-    assert issuer.renewals == [Renewed("edge", "token", "expiring")]
+    assert issuer.renewals == [Renewed("edge", "token", "expiring", took_s=1.5)]
 
 
 async def test_a_short_life_is_renewed_when_a_tenth_is_left() -> None:

@@ -152,6 +152,24 @@ async def test_a_name_that_may_only_be_elsewhere_does_not_lead_to_this_machine()
     assert server.connections == 0
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://169.254.169.254/latest",
+        "http://[fd00:ec2::254]/",
+        "http://metadata.google.internal/",
+    ],
+)
+async def test_a_redirect_does_not_lead_to_a_metadata_service(target: str) -> None:
+    """Fault: a server on this machine redirects to the metadata service of a cloud. dlcore does not
+    ask it, neither directly nor through a proxy.
+    """
+    async with hostile(moved(target.replace("http:", "https:"))) as server, follower() as client:
+        with pytest.raises(TransferError, match="metadata service") as caught:
+            await fetch(client, server)
+    assert caught.value.fault is Fault.REFUSED
+
+
 async def test_other_clients_follow_no_redirect() -> None:
     client = HttpClient("edge")
     async with hostile(moved("/o"), status("200 OK")) as server:

@@ -64,7 +64,16 @@ def test_a_redirect_to_this_machine_is_for_this_machine_and_the_host_itself(
 ) -> None:
     hosts = [urlsplit(url).hostname for url in (first, location)]
     is_free = hosts[0] == hosts[1] or hosts[0] in {"127.0.0.1", "localhost"}
-    assert Route((first, location)).reach is (Reach.ANY if is_free else Reach.OTHER_MACHINES)
+    expected = Reach.NO_METADATA if is_free else Reach.OTHER_MACHINES
+    assert Route((first, location)).reach is expected
+
+
+def test_a_metadata_service_is_asked_only_if_the_user_names_it() -> None:
+    url = "http://169.254.169.254/latest"
+    assert Route((url,)).reach is Reach.ANY
+    assert Route((url, f"{url}/")).reach is Reach.ANY
+    assert Route(("http://localhost/x", url)).reach is Reach.NO_METADATA
+    assert Route((url, "http://metadata.google.internal/")).reach is Reach.OTHER_MACHINES
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dlcore.transfer.http.redaction import redact, redact_named
+from dlcore.redaction import redact, redact_named
 
 CANARY = "cAnArY0123456789"
 AROUND = st.text(st.characters(exclude_characters="?#", max_codepoint=0x2FF))

@@ -1,0 +1,133 @@
+"""``dlcore agent install`` and ``uninstall``: the system runs the agent, or no longer."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from dlcore.agent.addresses import SERVICE_NAME, Scope
+from dlcore.cli.logs import LoggedCommand
+from dlcore.cli.output import json_option, say, show_json
+from dlcore.cli.paths import EXISTING_FILE, FOLDER
+
+if TYPE_CHECKING:
+    from dlcore.agent.installing import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _scope_options(command: F) -> F:
+    for scope, whose in (
+        (
+            Scope.SYSTEM,
+            "The machine's agent; an administrator installs it. [default on Windows, and for root]",
+        ),
+        (Scope.USER, "An agent of this user alone; not on Windows. [default for other users]"),
+    ):
+        command = click.option(f"--{scope}", "scope", flag_value=scope.value, help=whose)(command)
+    return command
+
+
+@click.command(cls=LoggedCommand)
+@click.option("--config", required=True, type=EXISTING_FILE, help="Deployment settings (TOML).")
+@click.option(
+    "--state",
+    type=FOLDER,
+    help="State directory of the agent. [default: /var/lib/dlcore/state; on Windows "
+    "%ProgramData%\\dlcore\\state; with --user, that of all commands]",
+)
+@_scope_options
+@click.option("--dry-run", is_flag=True, help="Show what would be written; change nothing.")
+@json_option
+def install(
+    config: Path, state: Path | None, scope: str | None, dry_run: bool, as_json: bool
+) -> None:
+    """Have the system run the agent, from now on and after each start of the machine.
+
+    On Linux systemd runs it, on Windows the service manager does. Installing again changes what is
+    there.
+    """
+    from dlcore.agent import installing
+
+    settings = installing.settings_of(Scope(scope) if scope else None, config, state)
+    if dry_run:
+        _show_previews(settings, as_json=as_json)
+        return
+    done = _done(installing.install(settings), as_json=as_json)
+    if as_json:
+        show_json({**_about(settings), "done": done, "undo": undo(settings.scope)})
+        return
+    say(f"the agent listens at {settings.address.listens_at}")
+    say(f"look at it: {look(settings.scope)}")
+    say(f"undo: {undo(settings.scope)}")
+
+
+@click.command(cls=LoggedCommand)
+@_scope_options
+@json_option
+def uninstall(scope: str | None, as_json: bool) -> None:
+    """Stop the agent that was installed, and remove it; its state directory stays."""
+    from dlcore.agent import installing
+
+    chosen = Scope(scope) if scope else installing.usual_scope()
+    done = _done(installing.uninstall(chosen), as_json=as_json)
+    if as_json:
+        show_json({"scope": chosen.value, "done": done})
+    elif not done:
+        say("no agent is installed there; nothing was changed")
+    else:
+        say("the state directory stays as it is")
+
+
+def undo(scope: Scope) -> str:
+    """The command that removes the agent again."""
+    return f"dlcore agent uninstall --{scope}"
+
+
+def look(scope: Scope) -> str:
+    """The command that shows what the system says of the agent."""
+    if sys.platform == "win32":
+        return f"sc query {SERVICE_NAME}"
+    user = " --user" if scope is Scope.USER else ""
+    return f"systemctl{user} status {SERVICE_NAME}"
+
+
+def _done(telling: Iterator[str], *, as_json: bool) -> list[str]:
+    """Do it; people see each thing when it is done, also if the next one fails."""
+    done: list[str] = []
+    for each in telling:
+        done.append(each)
+        if not as_json:
+            say(each)
+    return done
+
+
+def _show_previews(settings: Settings, *, as_json: bool) -> None:
+    from dlcore.agent.installing import previews
+
+    made = previews(settings)
+    if as_json:
+        texts = {each.place: each.text for each in made}
+        show_json({**_about(settings), "would_write": texts})
+        return
+    for each in made:
+        say(f"would write {each.place}:")
+        _say_all(each.text.splitlines())
+
+
+def _say_all(lines: Iterable[str]) -> None:
+    for line in lines:
+        say(f"    {line}".rstrip())
+
+
+def _about(settings: Settings) -> dict[str, str]:
+    return {
+        "scope": settings.scope.value,
+        "config": str(settings.config),
+        "state": str(settings.address.state),
+        "listens_at": settings.address.listens_at,
+    }

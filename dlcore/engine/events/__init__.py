@@ -1,0 +1,79 @@
+"""What the engine tells its listeners, as typed events: all of them are named here.
+
+An event is a statement about something that has happened; nothing waits for a listener. Encoded
+as JSON (`encode`) an event is one object with the member ``event``; members are only ever added.
+A new event goes into the file that tells of its matter, and is named here and in `dlcore`.
+"""
+
+from __future__ import annotations
+
+from dlcore.engine.events.content import (
+    BlockRejected,
+    DigestFromServer,
+    DownloadRetried,
+    PackageFailed,
+    PackageReady,
+    PackageRepublished,
+    PackageStarted,
+    RangeFailed,
+)
+from dlcore.engine.events.endpoints import (
+    EndpointAwaited,
+    EndpointBusy,
+    EndpointDropped,
+    EndpointNote,
+    EndpointRenewed,
+)
+from dlcore.engine.events.event import Event, encode
+from dlcore.engine.events.progress import EndpointProgress, PackageProgress, Progress
+from dlcore.engine.events.runs import (
+    FetchEnded,
+    RunBegan,
+    RunEnded,
+    RunSimulated,
+    RunStep,
+    WaitingForNetwork,
+)
+from dlcore.engine.events.steps import (
+    RestartRequested,
+    StepEnded,
+    StepInterrupted,
+    StepRepeated,
+    StepSkipped,
+    StepStarted,
+    StepWaiting,
+)
+
+__all__ = [
+    "BlockRejected",
+    "DigestFromServer",
+    "DownloadRetried",
+    "EndpointAwaited",
+    "EndpointBusy",
+    "EndpointDropped",
+    "EndpointNote",
+    "EndpointProgress",
+    "EndpointRenewed",
+    "Event",
+    "FetchEnded",
+    "PackageFailed",
+    "PackageProgress",
+    "PackageReady",
+    "PackageRepublished",
+    "PackageStarted",
+    "Progress",
+    "RangeFailed",
+    "RestartRequested",
+    "RunBegan",
+    "RunEnded",
+    "RunSimulated",
+    "RunStep",
+    "StepEnded",
+    "StepInterrupted",
+    "StepRepeated",
+    "StepSkipped",
+    "StepStarted",
+    "StepWaiting",
+    "WaitingForNetwork",
+    "encode",
+]

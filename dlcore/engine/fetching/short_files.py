@@ -1,0 +1,354 @@
+"""Fetches short files whose digests are known: one request for each, and few syncs for many.
+
+A file at a URL is usually asked about first, because only its length tells how it is cut into
+blocks, and then fetched by the scheduler into a store of its own. Of a short file the answer to the
+first question can be all of it.
+
+Guarantees: content counts only if it has the digest that the user gives. A file is called fetched
+when it is on the disk with its name (`delivery.together`). Whatever is not as expected (a longer
+file, another digest, another name, something in its place) is left to the usual way, which decides
+about it and says what is wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from dlcore.digests import Digest
+from dlcore.disk.ownership import check_not_of_another, check_way
+from dlcore.engine.delivery.state_folder import state_folder
+from dlcore.engine.delivery.target import place_of
+from dlcore.engine.delivery.together import ShortFile, Together
+from dlcore.engine.download.downloads import PROGRESS_EVERY_S
+from dlcore.engine.download.figures import EndpointFigures, figures_of
+from dlcore.engine.download.meter import Meter
+from dlcore.engine.events import Event, PackageReady, PackageStarted, Progress
+from dlcore.engine.fetching.call import Call, FetchItem
+from dlcore.engine.fetching.fetch_into import Fetched
+from dlcore.engine.fetching.file_at_url import name_of
+from dlcore.engine.fetching.plain_urls import PlainUrls
+from dlcore.engine.fetching.wanted import Wanted, digest_of_user
+from dlcore.errors import DlcoreError, Fault, ManifestError, TransferError
+from dlcore.long_path import plain_path
+from dlcore.manifest import Patterns
+from dlcore.package_ids import LOCAL_ID
+from dlcore.store.files import Files, read_fully
+from dlcore.store.inventory import is_plain
+from dlcore.transfer import Beginning, Probed, last_component
+from dlcore.waiting import cancel_and_wait, in_thread
+
+MAX_SHORT_BYTES: Final = 64 << 10
+"""Longer files gain little: they keep their connection busy for longer than a round trip. As many
+as may be held at once then take 16 MiB."""
+MAX_HELD: Final = 256
+"""Files that are asked for, received or being delivered: four times as many as are in flight."""
+MAX_IN_FLIGHT: Final = 64
+"""Requests, as other programs are told to send for long lists; fewer if the user says so."""
+MAX_LONG_AHEAD: Final = 8
+"""So many more files may turn out to be long than short, before lengths are asked for first."""
+
+_ALL: Final = "short files"  # what the meter calls all of them
+
+_log = logging.getLogger(__name__)
+
+
+class Attempt(NamedTuple):
+    """What became of a file.
+
+    Attributes:
+        fetched: What it came to; None if it is to be fetched in the usual way.
+        place: Where it is; None if it was not fetched.
+        probed: What its server says; None if it was not asked, or did not say enough.
+    """
+
+    fetched: Fetched | None = None
+    place: Path | None = None
+    probed: Probed | None = None
+
+
+NO_TRY: Final = Attempt()
+"""The usual way, from the beginning."""
+
+
+class ShortFiles:
+    """The short files of one call. For one event loop.
+
+    Args:
+        call: What all items have in common.
+        tell: Hears what happens.
+
+    Attributes:
+        bytes_fetched: Bytes of files that were fetched.
+        bytes_reused: Bytes of those that were there already.
+    """
+
+    def __init__(self, call: Call, tell: Callable[[Event], None]) -> None:
+        self._call = call
+        self._tell = tell
+        self._meter = Meter()
+        self._now_s = asyncio.get_running_loop().time
+        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._telling: asyncio.Task[None] | None = None
+        self._group = _Groups(Together(call.to, call.records))
+        self._taken: dict[str, FetchItem] = {}
+        self._names: dict[Path, asyncio.Future[frozenset[str]]] = {}
+        self._long = self._short = 0
+        self.bytes_fetched = self.bytes_reused = 0
+
+    async def fetch(self, item: FetchItem, wanted: Wanted, urls: PlainUrls) -> Attempt:
+        """Fetch a file, if it is a short one at a URL and its digest is known.
+
+        Args:
+            item: What the user names.
+            wanted: The same, without a user in its URL.
+            urls: Asks its server.
+
+        Raises:
+            NotFoundError: Nothing is there.
+            TransferError: Its server cannot be asked.
+            StorageError: The local disk failed.
+        """
+        digest = digest_of_user(wanted)
+        is_web = wanted.what.lower().startswith(("http://", "https://"))
+        if digest is None or not is_web or self._call.patterns != Patterns():
+            return NO_TRY
+        folder = self._call.to / item.place.rpartition("/")[0]
+        name = wanted.name or _name_in(wanted.what)
+        path = folder / name
+        is_first = self._taken.setdefault(os.path.normcase(path), item) is item
+        if not (name and is_first):
+            return NO_TRY
+        names = await self._names_in(folder)
+        if os.path.normcase(state_folder(path).name) in names:  # an earlier call has begun with it
+            return NO_TRY
+        if os.path.normcase(name) in names:
+            return await self._as_it_is(path, digest, urls) if wanted.name else NO_TRY
+        begun = await self._begin(wanted.what, urls)
+        return await self._take(begun, item, wanted, path, digest, urls)
+
+    async def _begin(self, url: str, urls: PlainUrls) -> Beginning:
+        host, limit = _host_of(url), min(MAX_IN_FLIGHT, self._call.access.connections)
+        if self._telling is None:
+            self._telling = asyncio.ensure_future(self._tell_progress())
+        async with self._turns.setdefault(host, asyncio.Semaphore(limit)):
+            if self._long > self._short + MAX_LONG_AHEAD:
+                return Beginning(None)
+            self._meter.request_began(host, self._now_s())
+            try:
+                begun = await urls.begin(url, MAX_SHORT_BYTES)
+            except TransferError as error:
+                self._meter.failed(host, error.fault)
+                if error.fault not in {Fault.REFUSED, Fault.RANGE}:
+                    raise
+                return Beginning(None)  # a server may want to be asked otherwise
+            finally:
+                self._meter.request_ended(host, self._now_s())
+        self._meter.received(_ALL, host, len(begun.content or b""), self._now_s())
+        self._short += begun.content is not None
+        self._long += begun.content is None
+        return begun
+
+    async def _take(
+        self,
+        begun: Beginning,
+        item: FetchItem,
+        wanted: Wanted,
+        path: Path,
+        digest: Digest,
+        urls: PlainUrls,
+    ) -> Attempt:
+        """Deliver what has arrived, if it is all as expected."""
+        probed, content = begun.probed, begun.content
+        if probed is None or content is None:
+            return Attempt(probed=probed)
+        hashed = digest.hash()
+        hashed.update(content)
+        is_named = bool(wanted.name) or name_of(probed) == path.name
+        if hashed.digest() != digest.value or not is_named:
+            return self._in_vain(probed, content)
+        urls.check_length(path.name, len(content))
+        modified_ns = probed.modified_ns if self._call.remote_time else None
+        if self._call.remote_time and modified_ns is None:
+            _log.warning("%s: its server does not say when it was modified", path.name)
+        place = await self._group.deliver(ShortFile(path.parent, path.name, content, modified_ns))
+        if place is None:
+            return self._in_vain(probed, content)
+        label, count_bytes = item.place or path.name, len(content)
+        self.bytes_fetched += count_bytes
+        self._tell(PackageStarted(label, count_bytes, 0))
+        self._tell(PackageReady(label, str(plain_path(place))))
+        endpoints = {_host_of(wanted.what): count_bytes}
+        return Attempt(_fetched(place, digest, count_bytes, endpoints), place)
+
+    def _in_vain(self, probed: Probed, content: bytes) -> Attempt:
+        """What has arrived is not used: the usual way fetches it again."""
+        self._meter.rejected(len(content))
+        return Attempt(probed=probed)
+
+    async def _as_it_is(self, path: Path, digest: Digest, urls: PlainUrls) -> Attempt:
+        """What is there already, if it has the digest: then its server need not be asked."""
+        place = await in_thread(_right, path, digest)
+        if place is None:
+            return NO_TRY
+        goal, length_bytes = place
+        urls.check_length(path.name, length_bytes)
+        _log.info("%s is at %s already", path.name, goal)
+        self.bytes_reused += length_bytes
+        return Attempt(_fetched(goal, digest, length_bytes, {}), goal)
+
+    async def _names_in(self, folder: Path) -> frozenset[str]:
+        """What a folder held when it was first asked about."""
+        if folder not in self._names:
+            self._names[folder] = asyncio.ensure_future(in_thread(_names_in, folder))
+        return await asyncio.shield(self._names[folder])
+
+    @property
+    def bytes_wasted(self) -> int:
+        """Bytes that were received and not used."""
+        return self._meter.rejected_bytes
+
+    def figures(self) -> dict[str, EndpointFigures]:
+        """What each server has done."""
+        return figures_of(tuple(self._meter.connections), self._meter, (), self._now_s())
+
+    def end(self) -> None:
+        """Nothing more is asked for: tell the last figures. Idempotent."""
+        if self._telling:
+            self._telling.cancel()
+            self._telling = None
+            self._tell(self._progress())
+
+    async def _tell_progress(self) -> None:
+        while True:
+            await asyncio.sleep(PROGRESS_EVERY_S)
+            self._tell(self._progress())
+
+    def _progress(self) -> Progress:
+        now_s, meter = self._now_s(), self._meter
+        return Progress(
+            self.bytes_fetched,
+            meter.received_bytes[_ALL],
+            meter.recent_bytes_per_s(now_s),
+            meter.rejected_bytes,
+            {host: meter.progress_of(host, now_s) for host in tuple(meter.connections)},
+        )
+
+    async def aclose(self) -> None:
+        """Deliver nothing more. Idempotent; a cancellation waits for it."""
+        self.end()
+        await cancel_and_wait(list(self._names.values()))
+        await self._group.aclose()
+
+
+class _Groups:
+    """Gathers files while others are being delivered, and delivers them together then."""
+
+    def __init__(self, together: Together) -> None:
+        self._together = together
+        self._waiting: list[tuple[ShortFile, asyncio.Future[Path | None]]] = []
+        self._delivering: asyncio.Task[None] | None = None
+
+    async def deliver(self, file: ShortFile) -> Path | None:
+        """Deliver a file with the next group; where it is, or None if it was left alone.
+
+        Raises:
+            StorageError: The local disk failed.
+        """
+        done: asyncio.Future[Path | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((file, done))
+        if self._delivering is None or self._delivering.done():
+            self._delivering = asyncio.ensure_future(self._deliver_all())
+        return await done
+
+    async def _deliver_all(self) -> None:
+        while self._waiting:
+            group, self._waiting = self._waiting, []
+            try:
+                places = await in_thread(self._together.deliver, [file for file, _ in group])
+            except Exception as error:  # those that wait for it must hear of it
+                for _, done in group:
+                    if not done.done():
+                        done.set_exception(error)
+                continue
+            for (_, done), place in zip(group, places, strict=True):
+                if not done.done():
+                    done.set_result(place)
+
+    async def aclose(self) -> None:
+        if self._delivering is not None:
+            await cancel_and_wait([self._delivering])
+        await in_thread(self._together.close)
+
+
+def _host_of(url: str) -> str:
+    """What a server is called in figures: by its name without a port."""
+    return urlsplit(url).hostname or ""
+
+
+def _fetched(place: Path, digest: Digest, length_bytes: int, endpoints: dict[str, int]) -> Fetched:
+    """The result for a file.
+
+    Args:
+        place: Where it is.
+        digest: What verified it.
+        length_bytes: Its length.
+        endpoints: Who brought how many bytes; nobody if it was there.
+    """
+    came_bytes, shown = sum(endpoints.values()), str(plain_path(place))
+    return Fetched(
+        LOCAL_ID,
+        shown,
+        length_bytes,
+        came_bytes,
+        length_bytes - came_bytes,
+        endpoints,
+        verified_by=digest.algorithm,
+    )
+
+
+def _name_in(url: str) -> str:
+    """The name that a URL's last part gives a file, if its server suggests no other; or nothing."""
+    try:
+        return name_of(Probed(None, accepts_ranges=False, name=last_component(url)))
+    except ManifestError:
+        return ""
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(map(os.path.normcase, os.listdir(folder)))  # noqa: PTH208  # names only
+    except OSError:
+        return frozenset()
+
+
+def _right(path: Path, digest: Digest) -> tuple[Path, int] | None:
+    """Where a short file is and its length, if it has its digest and nobody else may alter it.
+
+    None otherwise: then the usual way looks at it, and tells what is wrong.
+    """
+    try:
+        place = place_of(path.parent) / path.name
+        check_way(state_folder(place).absolute())
+        status = place.lstat()
+        if not is_plain(status) or status.st_size > MAX_SHORT_BYTES:
+            return None
+        check_not_of_another(place, status)
+        files = Files()
+        fd = files.open_to_read(place)
+        try:
+            data = bytearray(status.st_size)
+            length_bytes = read_fully(files, fd, memoryview(data), 0)
+            is_whole = files.size(fd) == length_bytes == status.st_size
+        finally:
+            files.close(fd)
+    except (DlcoreError, OSError):
+        return None
+    hashed = digest.hash()
+    hashed.update(data)
+    return (place, length_bytes) if is_whole and hashed.digest() == digest.value else None

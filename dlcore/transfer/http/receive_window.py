@@ -1,0 +1,129 @@
+"""The receive window of each connection: how much its server may have under way.
+
+A receiver bounds a sender by the window that it offers. Linux lets a program bound that window
+(``TCP_WINDOW_CLAMP``) and tells the round trip that the receiver sees (``TCP_INFO``), queue
+included; so a `ReceiveWindow` can hold connections to it, and measure what follows.
+Elsewhere neither is to be had: nothing is set then, and there are no samples.
+
+The kernel raises the bound of a connection when it enlarges its buffer. So the bound is set again
+whenever `share` is called.
+
+Sources: tcp(7); RFC 9840 (rLEDBAT). ``struct tcp_info`` in ``include/uapi/linux/tcp.h``, to which
+members are only ever appended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import sys
+from asyncio import trsock
+from collections import defaultdict
+from statistics import median
+from typing import Final
+
+_WINDOW_CLAMP: Final = 10
+"""``TCP_WINDOW_CLAMP``; Python names it on Linux only."""
+
+_NUMBER: Final = struct.Struct("@I")
+_RCV_RTT_AT: Final = 92
+"""Offset of ``tcpi_rcv_rtt``: microseconds, 0 if it is not known."""
+
+_LAST_DATA_AT: Final = 52
+"""Offset of ``tcpi_last_data_recv``: milliseconds."""
+
+_TCP_INFO: Final = 11
+"""``TCP_INFO``; the same."""
+
+_INFO_BYTES: Final = 104
+_MAX_SILENCE_MS: Final = 500
+_UNBOUNDED: Final = 1 << 30
+
+
+class ReceiveWindow:
+    """What the servers of one endpoint may have under way together.
+
+    Args:
+        can_bound: Whether this system lets a program bound and measure it.
+
+    Attributes:
+        can_bound: The same.
+    """
+
+    def __init__(self, *, can_bound: bool = sys.platform == "linux") -> None:
+        self.can_bound = can_bound
+        self._in_use: set[trsock.TransportSocket] = set()
+        self._bounded: set[trsock.TransportSocket] = set()
+        self._total_bytes: float | None = None
+        self._parts = 1
+
+    @property
+    def connections(self) -> int:
+        """How many connections are in use."""
+        return len(self._in_use)
+
+    def began(self, connection: object) -> None:
+        """A body comes over this connection: the socket, as the event loop gives it."""
+        if self.can_bound and isinstance(connection, trsock.TransportSocket):
+            self._in_use.add(connection)
+            if self._total_bytes is not None:
+                self.share(self._total_bytes, self._parts)
+
+    def ended(self, connection: object) -> None:
+        """The body has ended, or nobody wants the rest. Idempotent."""
+        if isinstance(connection, trsock.TransportSocket):
+            self._in_use.discard(connection)
+
+    def share(self, total_bytes: float | None, parts: int = 1) -> None:
+        """Divide a window among the connections in use, now and whenever one comes along.
+
+        Args:
+            total_bytes: All of them together; None: as the system likes.
+            parts: Into how many parts at least. A connection that waits for its next answer should
+                have its part kept: what the others get meanwhile would still be under way then.
+        """
+        self._total_bytes, self._parts = total_bytes, parts
+        self._bounded = {each for each in self._bounded | self._in_use if each.fileno() >= 0}
+        if total_bytes is None:
+            for connection in self._bounded:
+                _bound(connection, _UNBOUNDED)
+            self._bounded = set()
+            return
+        each_bytes = min(int(total_bytes / max(1, parts, len(self._in_use))), _UNBOUNDED)
+        for connection in self._in_use:
+            _bound(connection, each_bytes)
+
+    def round_trip_s(self) -> float | None:
+        """What the connections in use measured a moment ago, the middle one; None: not known.
+
+        One that has just begun, or that is about to end, measured it before the others.
+        """
+        measured = [each for each in map(_round_trip_s, self._in_use) if each]
+        return median(measured) if measured else None
+
+
+class ReceiveWindows:
+    """The receive window of each endpoint, by the endpoint's name."""
+
+    def __init__(self) -> None:
+        self._windows: defaultdict[str, ReceiveWindow] = defaultdict(ReceiveWindow)
+
+    def of(self, endpoint: str) -> ReceiveWindow:
+        """That of an endpoint; unbounded at first."""
+        return self._windows[endpoint]
+
+
+def _bound(connection: trsock.TransportSocket, window_bytes: int) -> None:
+    with contextlib.suppress(OSError):  # the connection has just ended
+        connection.setsockopt(socket.IPPROTO_TCP, _WINDOW_CLAMP, window_bytes)
+
+
+def _round_trip_s(connection: trsock.TransportSocket) -> float | None:
+    try:
+        info = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _INFO_BYTES)
+    except OSError:
+        return None
+    if len(info) < _INFO_BYTES or _NUMBER.unpack_from(info, _LAST_DATA_AT)[0] > _MAX_SILENCE_MS:
+        return None
+    return float(_NUMBER.unpack_from(info, _RCV_RTT_AT)[0]) / 1e6 or None

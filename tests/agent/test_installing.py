@@ -1,0 +1,228 @@
+"""What is installed, for whom, and what is refused before anything is changed."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlcore.agent import installing
+from dlcore.agent.addresses import (
+    SOCKET_NAME,
+    SYSTEM_STATE,
+    Scope,
+    address_of,
+    default_state,
+    usual_addresses,
+)
+from dlcore.agent.installing import (
+    check_nobody_alters,
+    check_nobody_listens,
+    previews,
+    programs,
+    settings_of,
+    windows_command_line,
+)
+from dlcore.disk.ownership import check_unalterable
+from dlcore.errors import AgentError, ConfigError, OwnershipError, StorageError
+from tests.agent.local_application import served
+from tests.others import let_others_change
+from tests.users import ADVERSARY, ORDINARY, folder_of, give, needs_root, run_as
+
+IS_WINDOWS = sys.platform == "win32"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "deployment.toml"
+    path.touch()
+    return path
+
+
+def test_settings_are_made_absolute(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = settings_of(Scope.SYSTEM, Path("x/../deployment.toml"), Path("state"))
+    assert settings.config == config
+    assert settings.address == address_of(tmp_path / "state")
+    texts = [each.text for each in previews(settings)]
+    assert any(str(config) in text and str(tmp_path / "state") in text for text in texts)
+
+
+def test_the_machines_agent_has_a_place_of_its_own(config: Path) -> None:
+    state = settings_of(Scope.SYSTEM, config, None).address.state
+    assert state == default_state(Scope.SYSTEM)
+    if IS_WINDOWS:
+        assert state.parts[-2:] == ("dlcore", "state")
+        assert "programdata" in str(state).lower()
+    else:
+        assert state == SYSTEM_STATE
+    assert state != default_state(Scope.USER)
+
+
+@pytest.mark.posix_only(reason="Windows has no agent of a single user")
+def test_a_client_looks_for_the_agents_that_would_answer_it() -> None:
+    with folder_of(None) as home:
+
+        def ordinary() -> None:
+            os.environ["HOME"] = str(home)
+            assert usual_addresses() == (address_of(default_state(Scope.USER)),)
+
+        if os.geteuid() == 0:
+            run_as(ORDINARY, ordinary)
+            places = [address_of(default_state(each)) for each in (Scope.SYSTEM, Scope.USER)]
+            assert usual_addresses() == tuple(places)
+        else:
+            ordinary()
+
+
+@pytest.mark.posix_only(reason="only administrators have a Windows service")
+def test_an_ordinary_user_cannot_install_the_machines_agent(config: Path) -> None:
+    settings = settings_of(Scope.SYSTEM, config, None)
+
+    def install() -> None:
+        for doing in (installing.install(settings), installing.uninstall(Scope.SYSTEM)):
+            with pytest.raises(AgentError, match="by an administrator") as refused:
+                next(doing)
+            assert "as root, or with --user" in refused.value.remedy
+
+    run_as(ORDINARY if os.geteuid() == 0 else None, install)
+
+
+@pytest.mark.skipif(not IS_WINDOWS, reason="elsewhere a user may have an agent")
+def test_windows_has_no_service_of_a_user(config: Path) -> None:
+    with pytest.raises(AgentError, match="no services of a single user"):
+        settings_of(Scope.USER, config, None)
+
+
+# What would run with the rights of the system
+
+
+def test_settings_that_others_may_change_are_refused(config: Path) -> None:
+    """Fault: another user may change the file with the settings of the machine's agent."""
+    check_nobody_alters((), config)
+    let_others_change(config)
+    with pytest.raises(OwnershipError):
+        check_nobody_alters((), config)
+
+
+def test_settings_that_are_gone_are_an_error(config: Path) -> None:
+    def gone(path: Path) -> None:
+        raise PermissionError(13, "denied", str(path))
+
+    with pytest.raises(StorageError, match="cannot look at what the agent runs"):
+        check_nobody_alters((), config, gone)
+
+
+@needs_root
+@pytest.mark.parametrize("whose", ["program", "folder"])
+def test_a_program_of_another_user_is_refused(whose: str, config: Path) -> None:
+    """Fault: root installs an agent out of a user's virtual environment."""
+    with folder_of(None, mode=0o755) as home:
+        program = home / "venv" / "python"
+        program.parent.mkdir()
+        program.touch()
+        check_nobody_alters((program,), config)
+        give(program if whose == "program" else program.parent, ADVERSARY)
+        with pytest.raises(OwnershipError):
+            check_nobody_alters((program,), config)
+
+
+def test_python_and_dlcore_are_looked_at() -> None:
+    found = programs()
+    assert Path(sys.executable) in found
+    assert Path(installing.__file__).parents[1] in found
+    for each in found:
+        check_unalterable(each) if not IS_WINDOWS else None
+
+
+@pytest.mark.posix_only(reason="the first server of a pipe keeps its name anyway")
+async def test_an_agent_that_runs_is_not_pushed_aside(tmp_path: Path) -> None:
+    """Fault: systemd would take the socket's name from an agent that was started by hand."""
+    address = address_of(tmp_path / "state")
+    check_nobody_listens(address)
+    async with served(address):
+        with pytest.raises(AgentError, match="that was not installed runs"):
+            check_nobody_listens(address)
+    check_nobody_listens(address)
+    address.state.joinpath(SOCKET_NAME).write_text("no socket")
+    check_nobody_listens(address)
+
+
+# The command line of a service
+
+
+def taken_apart(line: str) -> list[str]:
+    """The words of a command line, as Microsoft describes `CommandLineToArgvW`.
+
+    Source: learn.microsoft.com/en-us/windows/win32/api/shellapi/nf-shellapi-commandlinetoargvw;
+    ".../cpp/c-language/parsing-c-command-line-arguments", for the program: quotes, no backslashes.
+    """
+    program = re.match(r'"([^"]*)"|(\S*)', line)
+    assert program
+    words = [program[1] if program[1] is not None else program[2]]
+    word, is_quoted, is_begun = "", False, False
+    for run in re.findall(r'\\*"|\\+|[^\\"]', line[program.end() :]):
+        backslashes = run.count("\\")
+        if run.endswith('"'):
+            word += "\\" * (backslashes // 2)
+            is_begun = True
+            if backslashes % 2:
+                word += '"'
+            else:
+                is_quoted = not is_quoted
+        elif run in " \t" and not is_quoted:
+            if is_begun:
+                words.append(word)
+            word, is_begun = "", False
+        else:
+            word, is_begun = word + run, True
+    return [*words, word] if is_begun else words
+
+
+arguments = st.text("ab \\\"\t'&|^<>é€", max_size=12)
+programs_of_windows = st.text("ab &'é", min_size=1, max_size=12).map(lambda each: f"C:\\{each}x")
+
+
+@given(programs_of_windows, st.lists(arguments, max_size=5))
+def test_every_argument_arrives(program: str, arguments: list[str]) -> None:
+    words = [program, *arguments]
+    line = windows_command_line(words)
+    assert taken_apart(line) == words
+    if sys.platform == "win32":
+        assert taken_apart_by_windows(line) == words
+
+
+if sys.platform == "win32":
+    import ctypes
+
+    def taken_apart_by_windows(line: str) -> list[str]:
+        take_apart = ctypes.windll.shell32.CommandLineToArgvW
+        take_apart.restype = ctypes.POINTER(ctypes.c_wchar_p)
+        count = ctypes.c_int()
+        found = take_apart(ctypes.c_wchar_p(line), ctypes.byref(count))
+        words = [found[number] or "" for number in range(count.value)]
+        ctypes.windll.kernel32.LocalFree(found)
+        return words
+
+
+@pytest.mark.parametrize("argument", [r"C:\%TEMP%\x", "100%", "a\0b"])
+def test_what_windows_would_replace_is_refused(argument: str) -> None:
+    with pytest.raises(ConfigError, match="between percent signs"):
+        windows_command_line(["python", argument])
+
+
+@pytest.mark.skipif(not IS_WINDOWS, reason="only Windows has such services")
+def test_a_service_starts_this_installation(config: Path, tmp_path: Path) -> None:
+    (shown,) = previews(settings_of(Scope.SYSTEM, config, tmp_path / "my state"))
+    words = taken_apart(shown.text)
+    assert words[0] == sys.executable
+    assert words[1:4] == ["-P", "-m", "dlcore.cli.windows_service"]
+    assert words[-4:] == ["--config", str(config), "--state", str(tmp_path / "my state")]
+    assert str(tmp_path / "agent.log") in words
