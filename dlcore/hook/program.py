@@ -10,9 +10,7 @@ Imports are late: the first line of the log is there before what a download need
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
-import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from dlcore.cmtrace import Kind
 from dlcore.errors import DlcoreError
-from dlcore.hook.contract import DELIVERED, Call, Failure, failure, parse_call, system_status
+from dlcore.hook.contract import DELIVERED, Call, Failure, failure, parse_call
 from dlcore.hook.environment import TaskSequenceEnvironment, open_environment
 from dlcore.hook.log import HookLog
 from dlcore.hook.settings import HookPolicy, log_folder, read_settings
@@ -36,17 +34,11 @@ Open = Callable[[Mapping[str, str]], TaskSequenceEnvironment]
 Leave = Callable[[int], object]
 
 
-def main() -> int:
-    """Run the program with the arguments of this process; returns its exit status."""
-    logging.getLogger("dlcore").addHandler(logging.NullHandler())  # the hook has a log of its own
-    program = Program(leave=lambda status: os._exit(system_status(status)))
-    return system_status(program.run(sys.argv[1:]))
-
-
 class Program:
     """One run of the program.
 
     Args:
+        version: Of dlcore.
         process: Environment variables of the process.
         open_environment: Opens the task sequence's variables.
         policy: The hook's constants.
@@ -56,6 +48,7 @@ class Program:
 
     def __init__(
         self,
+        version: str,
         process: Mapping[str, str] = os.environ,
         *,
         open_environment: Open = open_environment,
@@ -63,6 +56,7 @@ class Program:
         leave: Leave = os._exit,
         make: Callable[..., Serving] | None = None,
     ) -> None:
+        self._version = version
         self._process = process
         self._open = open_environment
         self._policy = policy or HookPolicy()
@@ -99,10 +93,8 @@ class Program:
         self._log = HookLog(log_folder(self._environment), self._policy.max_log_bytes)
         self._failure = failure(self._environment)
         self._call = parse_call(arguments)
-        from dlcore import __version__
-
         self._log.write(
-            f"dlcore {__version__}: package {self._call.package_id} is asked for, to"
+            f"dlcore {self._version}: package {self._call.package_id} is asked for, to"
             f" {self._call.destination}."
         )
         settings = read_settings(self._environment, self._process)
@@ -150,7 +142,3 @@ def _place_of(error: Exception) -> str:
     where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     told = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
     return f"an error that dlcore does not know: {type(error).__name__}{where}{told}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 from pathlib import Path
 
 import pytest
@@ -18,4 +17,6 @@ def scene(tmp_path: Path) -> HookScene:
 @pytest.fixture(autouse=True)
 def _own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A log that has no other place must not go to the machine's folder for temporary files."""
-    monkeypatch.setattr("tempfile.tempdir", str(pathlib.Path(tmp_path, "temporary")))
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))

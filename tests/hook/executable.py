@@ -13,7 +13,7 @@ from pathlib import Path
 from dlcore.hook.environment import STAND_IN_VARIABLE
 from tests.hook.scene import INI, HookScene
 
-CODE = "import sys; from dlcore.hook.program import main; sys.exit(main())"
+CODE = "import sys; from dlcore.cli.smsts import main; sys.exit(main())"
 
 
 def write_variables(scene: HookScene, more: Mapping[str, str] | None = None) -> Path:

@@ -77,6 +77,7 @@ class HookScene:
     def program(self, **more: object) -> Program:
         """The program, with the agent of this scene."""
         return Program(
+            "1.2.3",
             open_environment=lambda process: self.variables,
             policy=self.policy,
             make=self._serving,

@@ -83,7 +83,7 @@ def test_a_request_to_end_is_told_and_leaves_the_package_to_windows(
 
 
 def test_what_a_download_needs_is_loaded_after_the_first_line_of_the_log() -> None:
-    code = "import sys, dlcore.hook.program; print(*sys.modules)"
+    code = "import sys, dlcore.cli.smsts; print(*sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     loaded = set(told.stdout.split())
     assert not loaded & {"aiohttp", "asyncio", "dlcore.engine.client", "dlcore.store"}

@@ -29,12 +29,13 @@ def test_a_line_is_one_that_cmtrace_reads(tmp_path: Path) -> None:
 
 
 def test_a_log_that_is_too_long_is_rolled_over(tmp_path: Path) -> None:
-    log = HookLog(tmp_path, 1000)
+    folder = tmp_path / "logs"
+    log = HookLog(folder, 1000)
     for number in range(20):
         log.write(f"line {number}")
-    assert {path.name for path in tmp_path.iterdir()} == {"dlcore-smsts.log", "dlcore-smsts.lo_"}
-    assert all(path.stat().st_size <= 1000 for path in tmp_path.iterdir())
-    assert "line 19" in (tmp_path / "dlcore-smsts.log").read_text()
+    assert {path.name for path in folder.iterdir()} == {"dlcore-smsts.log", "dlcore-smsts.lo_"}
+    assert all(path.stat().st_size <= 1000 for path in folder.iterdir())
+    assert "line 19" in (folder / "dlcore-smsts.log").read_text()
 
 
 def test_a_folder_that_cannot_be_used_is_replaced(tmp_path: Path) -> None:

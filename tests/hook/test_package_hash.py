@@ -11,12 +11,13 @@ from dlcore.hook.package_hash import package_hash, told_hash
 
 
 def test_names_come_before_digests_and_folders_last(tmp_path: Path) -> None:
-    (tmp_path / "Sub").mkdir()
-    (tmp_path / "Sub" / "B.txt").write_bytes(b"two")
-    (tmp_path / "A.txt").write_bytes(b"one")
+    root = tmp_path / "package"
+    (root / "Sub").mkdir(parents=True)
+    (root / "Sub" / "B.txt").write_bytes(b"two")
+    (root / "A.txt").write_bytes(b"one")
     one, two = (hashlib.sha256(data).hexdigest().upper() for data in (b"one", b"two"))
     text = "sub" + "a.txt" + one + "sub\\b.txt" + two
-    assert package_hash(tmp_path) == hashlib.sha256(text.encode("utf-16-le")).hexdigest().upper()
+    assert package_hash(root) == hashlib.sha256(text.encode("utf-16-le")).hexdigest().upper()
 
 
 @pytest.mark.parametrize("value", ["ab" * 32, "2:" + "AB" * 32, f"SHA256:{'Ab' * 32};"])

@@ -23,7 +23,7 @@ def test_the_package_is_put_where_windows_asks_for_it(scene: HookScene) -> None:
     assert tree(scene.destination) == tree(scene.source())
     assert [path.name for path in scene.destination.parent.iterdir()] == [FIRST]
     began, ahead, *progress, done = scene.lines()
-    assert f"package {FIRST} is asked for" in began
+    assert began.startswith(f"dlcore 1.2.3: package {FIRST} is asked for")
     assert ahead == "Look-ahead: step 1 of 2, Drivers."
     assert all("verified" in line for line in progress)
     assert f"Package {FIRST} version 1 is at {scene.destination}" in done
@@ -234,7 +234,7 @@ def test_variables_that_cannot_be_read_leave_the_package_to_windows(tmp_path: Pa
     def fails(_: object) -> HookScene:
         raise EnvironmentUnavailableError("no task sequence runs")
 
-    assert Program(open_environment=fails).run([INI, FIRST, str(tmp_path)]) == 1  # type: ignore[arg-type]
+    assert Program("1.2.3", open_environment=fails).run([INI, FIRST, str(tmp_path)]) == 1  # type: ignore[arg-type]
     log = (tmp_path / "temporary" / "dlcore-smsts.log").read_text()
     assert "no task sequence runs" in log
 
