@@ -1,7 +1,7 @@
 """``dlcore-smsts``: called by Windows' own task sequence engine, never by people.
 
-So it has no options, prints nothing, and ends as `dlcore.hook.contract` says. ``docs/hook.md`` tells
-how it is set up.
+So it has no options, prints nothing, and ends as `dlcore.hook.contract` says. The page
+``docs/hook.md`` tells how it is set up.
 """
 
 from __future__ import annotations
