@@ -6,7 +6,7 @@ NEEDS := Python 3.11+ and a Python package index, and for the native core (optio
 	Python's headers and a C compiler; on Debian: apt-get install python3-venv python3-dev gcc
 NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
 
-.PHONY: demo test test-portable test-windows wheels docs reference check check-format check-lint check-types check-cython check-docs fuzz torture mutants bench bench-net bench-faults bench-habits bench-downloads bench-difference clean
+.PHONY: demo demo-hook test test-portable test-windows wheels docs reference check check-format check-lint check-types check-cython check-docs fuzz torture mutants bench bench-net bench-faults bench-habits bench-downloads bench-difference clean
 .DEFAULT_GOAL := demo
 
 # An editable installation is not compiled, as others are: the first run would have to. An extension
@@ -23,6 +23,9 @@ $(VENV)/ready: pyproject.toml setup.py $(NATIVE)
 
 demo: $(VENV)/ready  ## Publish, serve and run an in-place upgrade, every byte compared
 	$(RUN) -m bench.demo
+
+demo-hook: $(VENV)/ready  ## Windows' own engine, emulated: its own downloader against dlcore-smsts (6 minutes)
+	$(RUN) -m bench.hook
 
 test: $(VENV)/ready  ## All tests; those that need a server that is not installed skip and say so
 	$(RUN) -m pytest -q -rs

@@ -24,6 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "redaction": {"printable"},
     "text_files": set(),
     "spelling": set(),
+    "cmtrace": {"long_path", "printable"},
     "disk": {"errors", "long_path"},
     "native": {"errors", "disk"},
     "manifest": {"long_path", "errors", "model", "package_ids", "printable", "digests"},
@@ -62,7 +63,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "hook": {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "store"),
-        *("tasksequence", "deployment", "engine", "agent"),
+        *("tasksequence", "deployment", "engine", "agent", "cmtrace"),
         *("package_ids", "long_path", "printable", "text_files"),
     },
     "patches": {"errors", "extras", "model", "disk", "long_path", "manifest", "printable"},

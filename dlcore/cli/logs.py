@@ -3,9 +3,6 @@
 Standard error gets the log only if ``-v`` is given: *info* and above, with ``-vv`` *debug* too. A
 log file always gets *info* and above, and *debug* if ``-v`` is given. What the progress display or
 the final error message shows anyway is not repeated on standard error.
-
-A CMTrace line is what ConfigMgr's own log viewer colours and sorts. Source: Microsoft Learn,
-"CMTrace"; the layout is that of ConfigMgr's client logs.
 """
 
 from __future__ import annotations
@@ -22,11 +19,13 @@ from typing import Any, Final
 
 import click
 
+from dlcore import cmtrace
 from dlcore.cli.configured import ConfiguredCommand
 from dlcore.cli.endings import ending_of
 from dlcore.cli.event_log import Reporter, reporter
 from dlcore.cli.output import OutputClosed, tell
 from dlcore.cli.paths import FILE
+from dlcore.cmtrace import Kind
 from dlcore.errors import ConfigError
 from dlcore.long_path import plain_text
 from dlcore.printable import printable
@@ -160,20 +159,19 @@ class JsonFormatter(logging.Formatter):
 
 
 class CMTraceFormatter(logging.Formatter):
-    """A line of ConfigMgr's client logs; times are local, with the minutes to add for UTC."""
+    """A line of ConfigMgr's client logs."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record's line."""
-        local = time.localtime(record.created)
-        minutes_to_utc = -local.tm_gmtoff // 60
-        text = _one_line(_message(record)).replace("]LOG]!>", "]LOG] !>")
-        type_ = 3 if record.levelno >= logging.ERROR else 2 if record.levelno > logging.INFO else 1
-        thread = (record.thread or 0) & 0xFFFFFFFF
-        clock = f"{time.strftime('%H:%M:%S', local)}.{int(record.msecs):03}{minutes_to_utc:+04}"
-        return (
-            f'<![LOG[{text}]LOG]!><time="{clock}" date="{time.strftime("%m-%d-%Y", local)}" '
-            f'component="{record.name}" context="" type="{type_}" '
-            f'thread="{thread}" file="{record.filename}:{record.lineno}">'
+        level = record.levelno
+        is_error, is_warning = level >= logging.ERROR, level > logging.INFO
+        return cmtrace.line(
+            record.getMessage(),
+            Kind.ERROR if is_error else Kind.WARNING if is_warning else Kind.INFO,
+            component=record.name,
+            thread=record.thread or 0,
+            file=f"{record.filename}:{record.lineno}",
+            created_s=record.created,
         )
 
 

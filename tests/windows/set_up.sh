@@ -66,7 +66,7 @@ cp "$HERE/pyconfig.h" "$INCLUDE"
 "$PYTHON" "$HERE/requirements.py" >"$WINDOWS/requirements.txt"
 "$PYTHON" -m pip install -q --target "$HOME_OF_PYTHON/Lib/site-packages" --platform win_amd64 \
     --python-version 3.11 --implementation cp --only-binary=:all: --no-compile \
-    -r "$WINDOWS/requirements.txt" colorama tzdata
+    -r "$WINDOWS/requirements.txt" colorama comtypes pywin32 tzdata
 cp "$HERE/sitecustomize.py" "$HOME_OF_PYTHON/Lib/site-packages"
 
 wineboot -i >/dev/null 2>&1

@@ -1,0 +1,1 @@
+"""Windows' own engine, emulated, with its built-in downloader and with dlcore-smsts."""

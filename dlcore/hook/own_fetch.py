@@ -1,0 +1,59 @@
+"""Fetches a package in this process, where an agent cannot be had.
+
+It looks at nothing but that package: this process ends with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlcore.agent.interface import PackageState, PackageStatus
+
+if TYPE_CHECKING:
+    from dlcore.engine.client import Client
+
+
+class OwnFetch:
+    """Implements `obtaining.PackageSource` over a client.
+
+    Args:
+        client: Open.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def obtain(self, package_id: str) -> Path:
+        """Fetch a package and prove it; raises as `Client.fetch`."""
+        return await self._client.fetch(package_id)
+
+    async def package(self, package_id: str) -> PackageStatus:
+        """Where a package stands now; raises as `Client.fetch`."""
+        content = await self._client.content()
+        entry = content.library.entry(package_id)
+        downloads = content.downloads
+        is_ready = downloads.is_finished(package_id)
+        return PackageStatus(
+            package_id,
+            PackageState.READY if is_ready else PackageState.FETCHING,
+            version=str(entry.version),
+            manifest_digest=entry.manifest,
+            verified_bytes=downloads.verified_bytes(package_id, entry.content_bytes),
+            total_bytes=entry.content_bytes,
+        )
+
+
+@asynccontextmanager
+async def own_fetch(config: Path, state: Path) -> AsyncIterator[OwnFetch]:
+    """Open a client of a deployment file.
+
+    Raises:
+        ConfigError: The file cannot be read, or a setting in it cannot be used.
+    """
+    from dlcore.engine.client import Client  # takes long to load, and is seldom needed
+
+    async with Client.from_config(config, state) as client:
+        yield OwnFetch(client)
