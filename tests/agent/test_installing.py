@@ -106,7 +106,9 @@ def test_windows_has_no_service_of_a_user(config: Path) -> None:
 
 
 def test_settings_that_others_may_change_are_refused(config: Path) -> None:
-    """Fault: another user may change the file with the settings of the machine's agent."""
+    """Fault: another user may change the file with the settings of the machine's agent.
+    Nothing is installed.
+    """
     check_nobody_alters((), config)
     let_others_change(config)
     with pytest.raises(OwnershipError):
@@ -124,7 +126,7 @@ def test_settings_that_are_gone_are_an_error(config: Path) -> None:
 @needs_root
 @pytest.mark.parametrize("whose", ["program", "folder"])
 def test_a_program_of_another_user_is_refused(whose: str, config: Path) -> None:
-    """Fault: root installs an agent out of a user's virtual environment."""
+    """Fault: root installs an agent out of a user's virtual environment. Nothing is installed."""
     with folder_of(None, mode=0o755) as home:
         program = home / "venv" / "python"
         program.parent.mkdir()
@@ -144,7 +146,9 @@ def test_python_and_dlcore_are_looked_at() -> None:
 
 
 def test_what_would_not_start_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fault: dlcore is found by the variables of the command, and by nothing else."""
+    """Fault: dlcore is found by the variables of the command, and by nothing else. Nothing
+    is installed, because a service would not start.
+    """
     monkeypatch.setenv("PYTHONPATH", str(Path(installing.__file__).parents[2]))
     with pytest.raises(AgentError, match="finds no dlcore"):
         check_it_starts((sys.executable, "-P", "-S"))  # without what is installed
@@ -152,7 +156,9 @@ def test_what_would_not_start_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.posix_only(reason="the first server of a pipe keeps its name anyway")
 async def test_an_agent_that_runs_is_not_pushed_aside(tmp_path: Path) -> None:
-    """Fault: systemd would take the socket's name from an agent that was started by hand."""
+    """Fault: systemd would take the socket's name from an agent that was started by hand.
+    Nothing is installed while it runs.
+    """
     address = address_of(tmp_path / "state")
     check_nobody_listens(address)
     async with served(address):

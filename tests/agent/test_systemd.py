@@ -144,7 +144,9 @@ def test_another_number_of_sockets_is_refused(address: AgentAddress, count: str)
 def test_a_socket_that_clients_do_not_look_for_is_refused(
     address: AgentAddress, tmp_path: Path, kind: str
 ) -> None:
-    """Fault: the units name another state directory than the one that the agent has."""
+    """Fault: the units name another state directory than the one that the agent has. It is
+    refused by name.
+    """
     family = socket.AF_INET if kind == "internet" else socket.AF_UNIX
     sort = socket.SOCK_DGRAM if kind == "datagram" else socket.SOCK_STREAM
     with socket.socket(family, sort) as other:

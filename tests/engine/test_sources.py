@@ -84,7 +84,9 @@ async def test_the_urls_at_one_server_are_one_endpoint() -> None:
 
 
 async def test_folders_are_called_by_their_names(tmp_path: Path) -> None:
-    """Fault: two folders are named, and all that is told of either is called the same."""
+    """Fault: two folders are named, and all that is told of either is called the same. Each
+    has its own name.
+    """
     folders = [tmp_path / name for name in ("east", "west")]
     for folder in folders:
         folder.mkdir()

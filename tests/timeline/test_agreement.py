@@ -120,7 +120,9 @@ def test_bytes_are_the_same_wherever_they_are_told(machine: Machine) -> None:
 
 
 def test_what_was_wasted_is_part_of_no_bound(machine: Machine) -> None:
-    """Fault: an endpoint lies, so that some content comes twice, and the bound grows with it."""
+    """Fault: an endpoint lies, so that some content comes twice, and the bound grows with
+    it. The bound counts content once.
+    """
     report = run(machine).report
     needed_bytes = sum(TREES[TOOLS].values()) + sum(LARGE.values())
     run_s = sum(result.run_s for result in report.steps)
