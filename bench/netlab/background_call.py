@@ -28,7 +28,7 @@ async def main(published: str, url: str, state: str, mode: str) -> None:
     )
     if mode == "portable":
         assert ReceiveWindow.__init__.__kwdefaults__
-        ReceiveWindow.__init__.__kwdefaults__["can_bound"] = False
+        ReceiveWindow.__init__.__kwdefaults__["can_measure"] = False
     async with Client(deployment, Path(state)) as client:
         client.set_urgency(Urgency.AWAITED if mode == "foreground" else Urgency.SPARE)
         await client.fetch(PACKAGE)

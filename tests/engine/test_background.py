@@ -28,7 +28,7 @@ class Windows:
     """Receive windows that nothing can bound. Implements `Windows`."""
 
     def __init__(self) -> None:
-        self.window = ReceiveWindow(can_bound=False)
+        self.window = ReceiveWindow(can_measure=False)
 
     def of(self, _: str) -> ReceiveWindow:
         """The only one."""
@@ -237,14 +237,20 @@ def test_a_connection_that_has_ended_is_forgotten() -> None:
     assert window.round_trip_s() is None
 
 
-def test_elsewhere_nothing_is_bounded_or_measured() -> None:
+def test_elsewhere_a_window_is_bounded_by_its_buffer_and_nothing_is_measured() -> None:
+    def buffer_bytes(connection: trsock.TransportSocket) -> int:
+        return connection.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
     with connected() as (client, *_):
-        window = ReceiveWindow(can_bound=False)
+        window = ReceiveWindow(can_measure=False)
         window.began(client)
-        window.share(400_000)
-        assert window.connections == 0
+        window.share(20_000)
+        assert 20_000 <= buffer_bytes(client) <= 40_000
         assert window.round_trip_s() is None
+        window.share(None)
+        assert buffer_bytes(client) > 100_000
         window.ended(client)
+        assert window.connections == 0
 
 
 def test_the_constants_are_within_each_other() -> None:

@@ -97,7 +97,7 @@ class BackgroundMode:
 
     def answered(self, endpoint: str, took_s: float, now_s: float) -> None:
         """The first byte of an answer came, that long after it was asked for."""
-        if self._task is not None and not self._windows.of(endpoint).can_bound:
+        if self._task is not None and not self._windows.of(endpoint).can_measure:
             self._paces[endpoint].window.sampled(took_s, now_s)
 
     async def aclose(self) -> None:
@@ -130,7 +130,7 @@ class BackgroundMode:
         receive_window.share(window.window_bytes, parts)
         rate_bytes_per_s = window.rate_bytes_per_s(now_s)
         self._caps.set_background(name, rate_bytes_per_s)
-        cap = 0.0 if receive_window.can_bound else _power_of_two(rate_bytes_per_s)
+        cap = 0.0 if receive_window.can_measure else _power_of_two(rate_bytes_per_s)
         bounds = Bounds(window.connections, cap)
         if bounds != pace.bounds:
             pace.bounds = bounds
@@ -141,8 +141,8 @@ class _Pace:
     """One endpoint in background mode."""
 
     def __init__(self, receive_window: ReceiveWindow) -> None:
-        can_bound = receive_window.can_bound
-        policy = BackgroundPolicy() if can_bound else BackgroundPolicy.by_first_bytes()
+        can_measure = receive_window.can_measure
+        policy = BackgroundPolicy() if can_measure else BackgroundPolicy.by_first_bytes()
         self.window = BackgroundWindow(policy)
         self.received_bytes = 0
         self.bounds: Bounds | None = None

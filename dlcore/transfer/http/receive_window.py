@@ -3,10 +3,12 @@
 A receiver bounds a sender by the window that it offers. Linux lets a program bound that window
 (``TCP_WINDOW_CLAMP``) and tells the round trip that the receiver sees (``TCP_INFO``), queue
 included; so a `ReceiveWindow` can hold connections to it, and measure what follows.
-Elsewhere neither is to be had: nothing is set then, and there are no samples.
+Elsewhere there are no samples, and a window is bounded by the length of its buffer (``SO_RCVBUF``),
+which the system does not change by itself any more once it was set. What Windows does when it is
+made shorter while bytes come is not documented; the rate of reading is bounded there besides.
 
-The kernel raises the bound of a connection when it enlarges its buffer. So the bound is set again
-whenever `share` is called.
+On Linux the kernel raises the bound of a connection when it enlarges its buffer. So the bound is
+set again whenever `share` is called.
 
 Sources: tcp(7); RFC 9840 (rLEDBAT). ``struct tcp_info`` in ``include/uapi/linux/tcp.h``, to which
 members are only ever appended.
@@ -42,6 +44,12 @@ _ADVERTISED_SEGMENT_AT: Final = 84
 _MIN_SEGMENTS: Final = 2
 """With less a sender waits for a timer before it sends. Source: RFC 9293, section 3.8.6.2."""
 
+_MIN_BUFFER_BYTES: Final = 4096
+"""More than two full segments of Ethernet."""
+
+_FOREGROUND_BUFFER_BYTES: Final = 4 << 20
+"""What a connection gets that was bounded by its buffer: 400 Mbit/s at 80 ms."""
+
 _INFO_BYTES: Final = 104
 _MAX_SILENCE_MS: Final = 500
 _UNBOUNDED: Final = 1 << 30
@@ -51,14 +59,14 @@ class ReceiveWindow:
     """What the servers of one endpoint may have under way together.
 
     Args:
-        can_bound: Whether this system lets a program bound and measure it.
+        can_measure: Whether this system tells round trips, and bounds a window exactly.
 
     Attributes:
-        can_bound: The same.
+        can_measure: The same.
     """
 
-    def __init__(self, *, can_bound: bool = sys.platform == "linux") -> None:
-        self.can_bound = can_bound
+    def __init__(self, *, can_measure: bool = sys.platform == "linux") -> None:
+        self.can_measure = can_measure
         self._in_use: set[trsock.TransportSocket] = set()
         self._bounded: set[trsock.TransportSocket] = set()
         self._total_bytes: float | None = None
@@ -67,7 +75,7 @@ class ReceiveWindow:
     @property
     def is_bounded(self) -> bool:
         """Whether there is a bound now."""
-        return self.can_bound and self._total_bytes is not None
+        return self._total_bytes is not None
 
     @property
     def connections(self) -> int:
@@ -76,7 +84,7 @@ class ReceiveWindow:
 
     def began(self, connection: object) -> None:
         """A body comes over this connection: the socket, as the event loop gives it."""
-        if self.can_bound and isinstance(connection, trsock.TransportSocket):
+        if isinstance(connection, trsock.TransportSocket):
             self._in_use.add(connection)
             if self._total_bytes is not None:
                 self.share(self._total_bytes, self._parts)
@@ -98,20 +106,28 @@ class ReceiveWindow:
         self._bounded = {each for each in self._bounded | self._in_use if each.fileno() >= 0}
         if total_bytes is None:
             for connection in self._bounded:
-                _bound(connection, _UNBOUNDED)
+                self._bound(connection, None)
             self._bounded = set()
             return
         each_bytes = min(int(total_bytes / max(1, parts, len(self._in_use))), _UNBOUNDED)
         for connection in self._in_use:
-            _bound(connection, each_bytes)
+            self._bound(connection, each_bytes)
 
     def round_trip_s(self) -> float | None:
         """What the connections in use measured a moment ago, the middle one; None: not known.
 
         One that has just begun, or that is about to end, measured it before the others.
         """
+        if not self.can_measure:
+            return None
         measured = [each for each in map(_round_trip_s, self._in_use) if each]
         return median(measured) if measured else None
+
+    def _bound(self, connection: trsock.TransportSocket, window_bytes: int | None) -> None:
+        if self.can_measure:
+            _clamp(connection, _UNBOUNDED if window_bytes is None else window_bytes)
+        else:
+            _set_buffer(connection, window_bytes)
 
 
 class ReceiveWindows:
@@ -125,13 +141,20 @@ class ReceiveWindows:
         return self._windows[endpoint]
 
 
-def _bound(connection: trsock.TransportSocket, window_bytes: int) -> None:
+def _clamp(connection: trsock.TransportSocket, window_bytes: int) -> None:
     """Bound its window, but not below what it takes to send full segments."""
     info = _info(connection)
     segment_bytes = _number(info, _ADVERTISED_SEGMENT_AT) if info else 0
     with contextlib.suppress(OSError):  # the connection has just ended
         wanted = max(window_bytes, _MIN_SEGMENTS * segment_bytes)
         connection.setsockopt(socket.IPPROTO_TCP, _WINDOW_CLAMP, wanted)
+
+
+def _set_buffer(connection: trsock.TransportSocket, window_bytes: int | None) -> None:
+    """Set the receive buffer; the system does not change it by itself any more."""
+    bounded = _FOREGROUND_BUFFER_BYTES if window_bytes is None else window_bytes
+    with contextlib.suppress(OSError):  # the connection has just ended
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, max(bounded, _MIN_BUFFER_BYTES))
 
 
 def _round_trip_s(connection: trsock.TransportSocket) -> float | None:
