@@ -15,7 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlcore.cli.agent import command as agent
 from dlcore.cli.app import COMMANDS
+from dlcore.cli.cache import command as cache
 from dlcore.cli.logs import LogFormat, formatter, opened
 from dlcore.cli.trust import command as trust
 from tests.cli.conftest import Site
@@ -31,7 +33,7 @@ TEXT = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (debug|info|warning|error) dlcore[\w.]*: .+"
 )
 
-
+GROUPS = {"agent": agent.commands, "cache": cache.commands, "trust": trust.commands}
 ZONES = ["UTC", "America/Los_Angeles", "Asia/Kolkata"]
 
 
@@ -186,8 +188,8 @@ def test_a_log_file_that_cannot_be_written_is_refused(
 @pytest.mark.parametrize(
     "command",
     [
-        *sorted(COMMANDS.keys() - {"trust", "config"}),
-        *(f"trust {name}" for name in sorted(trust.commands)),
+        *sorted(COMMANDS.keys() - {"trust", "config", "agent", "cache"}),
+        *(f"{group} {name}" for group, names in GROUPS.items() for name in sorted(names)),
         "config show",
     ],
 )
