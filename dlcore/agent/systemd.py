@@ -15,6 +15,7 @@ from typing import Final, Self
 
 from dlcore.agent.addresses import AgentAddress
 from dlcore.errors import AgentError
+from dlcore.printable import quoted
 
 assert sys.platform != "win32"
 
@@ -103,9 +104,9 @@ def handed_over(
     listening = socket.socket(fileno=first)
     listening.set_inheritable(False)
     if not _is_at(listening, address.listens_at):
-        told = listening.getsockname()
+        told = quoted(str(listening.getsockname()))
         listening.close()
-        raise _unsuitable(address, f"a socket at {told!r}")
+        raise _unsuitable(address, f"a socket at {told}")
     return listening
 
 

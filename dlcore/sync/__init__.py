@@ -8,16 +8,13 @@ cancelled, and raises only when it has come to its end; the client can be used a
 from __future__ import annotations
 
 import asyncio
-import functools
 import queue
-import threading
 import time
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
     Awaitable,
     Callable,
-    Coroutine,
     Iterator,
     Mapping,
 )
@@ -25,9 +22,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
-from dlcore.agent.addresses import AgentAddress
-from dlcore.agent.client import AgentClient as AsyncAgentClient
-from dlcore.agent.interface import AgentEvent, AgentStatus, PackageStatus, Want
 from dlcore.deployment import Check, Deployment, load_deployment
 from dlcore.engine import gather as _gather
 from dlcore.engine import precache as _precache
@@ -53,6 +47,8 @@ from dlcore.steps.post_action import PostAction
 from dlcore.steps.registry import standard_executors
 from dlcore.steps.simulation import SimulatingExecutor
 from dlcore.store import verify_tree
+from dlcore.sync.agent_client import AgentClient
+from dlcore.sync.loop import Loop, alone
 from dlcore.tasksequence import Step, TaskSequence, Variables, plan
 from dlcore.tasksequence import load as load_sequence
 from dlcore.waiting import in_thread
@@ -89,74 +85,9 @@ __all__ = [
 T = TypeVar("T")
 P = ParamSpec("P")
 
-POLL_S = 0.5  # on Windows an interrupt does not end a wait
 
-
-class _Loop:
-    """An event loop in a thread."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="dlcore-loop", daemon=True
-        )
-        self._thread.start()
-
-    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Start a coroutine."""
-
-        async def start() -> asyncio.Task[T]:
-            return asyncio.ensure_future(work)
-
-        return asyncio.run_coroutine_threadsafe(start(), self._loop).result()
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Wait for a coroutine; an interrupt cancels it and waits for its end."""
-        task = self.start(work)
-        ended = threading.Event()
-        self._loop.call_soon_threadsafe(task.add_done_callback, lambda _: ended.set())
-        try:
-            while not ended.wait(POLL_S):
-                pass
-        except BaseException:
-            self._loop.call_soon_threadsafe(task.cancel)
-            ended.wait()
-            raise
-        return task.result()
-
-    def call(self, function: Callable[[], T]) -> T:
-        """Call a function on the loop."""
-
-        async def call() -> T:
-            return function()
-
-        return self.run(call())
-
-    def close(self) -> None:
-        """End the thread, and those that the loop has started."""
-        self.run(self._loop.shutdown_asyncgens())
-        self.run(self._loop.shutdown_default_executor())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-
-def _alone(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
-    """A coroutine function as one that blocks, on a loop of its own."""
-
-    @functools.wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        loop = _Loop()
-        try:
-            return loop.run(function(*args, **kwargs))
-        finally:
-            loop.close()
-
-    return call
-
-
-fetch = _alone(_fetch.fetch)
-fetch_many = _alone(_fetch_many.fetch_many)
+fetch = alone(_fetch.fetch)
+fetch_many = alone(_fetch_many.fetch_many)
 
 
 class Executor(Protocol):
@@ -208,7 +139,7 @@ class Client:
 
     def __enter__(self) -> Self:
         """Open the endpoints; raises as `dlcore.Client.__aenter__`."""
-        self._loop = _Loop()
+        self._loop = Loop()
         try:
             self._loop.run(self._client.__aenter__())
         except BaseException:
@@ -317,76 +248,11 @@ class Client:
         return self._loop.run(run)
 
 
-class AgentClient:
-    """As `dlcore.AgentClient`, in a plain ``with``. Calls may come from any thread.
-
-    Args:
-        state: The state directory that the agent owns.
-        address: Where it listens, if not where the state directory says.
-        patience_s: How long a call waits for an agent that cannot be reached.
-    """
-
-    def __init__(
-        self, state: Path, *, address: AgentAddress | None = None, patience_s: float = 30.0
-    ) -> None:
-        self._client = AsyncAgentClient(state, address=address, patience_s=patience_s)
-
-    def __enter__(self) -> Self:
-        """Nothing is asked yet."""
-        self._loop = _Loop()
-        self._loop.run(self._client.__aenter__())
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            self._loop.run(self._client.__aexit__(kind, error, trace))
-        finally:
-            self._loop.close()
-
-    def status(self) -> AgentStatus:
-        """How the agent is; raises as `dlcore.AgentClient.status`."""
-        return self._loop.run(self._client.status())
-
-    def want(self, want: Want) -> None:
-        """Want something from now on; raises as `dlcore.AgentClient.want`."""
-        self._loop.run(self._client.want(want))
-
-    def forget(self, name: str) -> None:
-        """Want it no longer; raises as `dlcore.AgentClient.forget`."""
-        self._loop.run(self._client.forget(name))
-
-    def package(self, package_id: str) -> PackageStatus:
-        """Where a package stands now; raises as `dlcore.AgentClient.package`."""
-        return self._loop.run(self._client.package(package_id))
-
-    def obtain(self, package_id: str) -> Path:
-        """Wait for a package; returns and raises as `dlcore.AgentClient.obtain`."""
-        return self._loop.run(self._client.obtain(package_id))
-
-    def events(self, after: int | None = None) -> Iterator[AgentEvent]:
-        """What happens, as `dlcore.AgentClient.events`; each step waits for the next event."""
-        stream = self._client.events(after)
-        try:
-            while True:
-                yield self._loop.run(_next_event(stream))
-        finally:
-            self._loop.run(stream.aclose())
-
-    def stop(self) -> None:
-        """End the agent; raises as `dlcore.AgentClient.stop`."""
-        self._loop.run(self._client.stop())
-
-
 class Session:
     """As `dlcore.Session`: each step's content is there when `content` returns."""
 
     def __init__(
-        self, loop: _Loop, session: AsyncSession, events: Callable[[], Iterator[Event]]
+        self, loop: Loop, session: AsyncSession, events: Callable[[], Iterator[Event]]
     ) -> None:
         self._loop = loop
         self._session = session
@@ -512,10 +378,6 @@ def run_sequence(
 def _adapted(executor: Executor | AsyncExecutor) -> AsyncExecutor:
     """An executor as the engine knows them; one that simulates stays recognisable."""
     return executor if isinstance(executor, SimulatingExecutor) else _Adapted(executor)
-
-
-async def _next_event(stream: AsyncGenerator[AgentEvent]) -> AgentEvent:
-    return await anext(stream)
 
 
 async def _next_of(steps: AsyncGenerator[Step]) -> Step | None:
