@@ -29,9 +29,21 @@ async def hold(state: Path, wait_s: float, retry_s: float) -> Store:
     end_s = now_s() + wait_s
     while True:
         try:
-            return await in_thread(Store.open, state)
+            return await _opened(state)
         except LockedError:
             if now_s() >= end_s:
                 raise
             _log.debug("%s is held by another process: waiting", state)
         await asyncio.sleep(retry_s)
+
+
+async def _opened(state: Path) -> Store:
+    """Open the store; a cancellation meanwhile closes it again, for nobody else would."""
+    opened: list[Store] = []
+    try:
+        await in_thread(lambda: opened.append(Store.open(state)))
+    except asyncio.CancelledError:
+        for store in opened:
+            store.close()
+        raise
+    return opened[0]

@@ -1,0 +1,35 @@
+"""The lock on a state directory, and who lets go of it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from dlcore.engine.holding import hold
+from dlcore.store import Store
+
+
+async def test_a_cancelled_hold_leaves_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: a command is interrupted while it opens its state. The lock is given back."""
+    is_open, may_end = threading.Event(), threading.Event()
+    really_open = Store.open
+
+    def slow(state: Path, *, wait_s: float = 0.0) -> Store:
+        store = really_open(state, wait_s=wait_s)
+        is_open.set()
+        assert may_end.wait(60)
+        return store
+
+    monkeypatch.setattr(Store, "open", slow)
+    holding = asyncio.ensure_future(hold(tmp_path / "state", 0.0, 0.1))
+    await asyncio.to_thread(is_open.wait, 60)
+    holding.cancel()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await holding
+    really_open(tmp_path / "state").close()
