@@ -1,4 +1,4 @@
-"""Where each package stands, as far as it is known without asking disk or network."""
+"""Where each package stands, as far as it is known; no content is read, no network is asked."""
 
 from __future__ import annotations
 
@@ -36,7 +36,16 @@ class KnownPackages:
         if isinstance(event, PackageReady):
             self._ready.add(event.package)
         elif isinstance(event, PackageStarted):
+            # Whatever else was removed to make room for it is not there any more either.
+            self._ready = {each for each in self._ready if self._is_in_place(each)}
             self._ready.discard(event.package)
+
+    def _is_in_place(self, package_id: str) -> bool:
+        entry = self.catalog.packages.get(package_id) if self.catalog else None
+        if entry is None:
+            return False
+        folder = self._client.store.content_folder(package_id, entry.version, entry.manifest)
+        return folder.exists()
 
     def proven(self, package_id: str) -> None:
         """A package was handed out."""

@@ -18,6 +18,8 @@ class AgentPolicy(msgspec.Struct, frozen=True):
             asked for.
         rest_after_s: Seconds without anything to do after which the downloads are put away, with
             their buffers and their clocks. Short, as to begin them again takes milliseconds.
+        lent_s: How long a package that was handed out stays afterwards, however full the cache is:
+            the client copies from its folder. A large package on a slow disk takes less.
         kept_events: How many events can be asked for again. A client that was away for a restart
             of the agent misses none of them; together they take less than 2 MB.
         event_numbers: How many event numbers are taken at once from those that are kept on disk.
@@ -35,6 +37,7 @@ class AgentPolicy(msgspec.Struct, frozen=True):
     renew_every_s: float = 900.0
     min_renew_s: float = 10.0
     rest_after_s: float = 10.0
+    lent_s: float = 3600.0
     kept_events: int = 4096
     event_numbers: int = 1 << 20
     max_readers: int = 64

@@ -13,7 +13,6 @@ import logging
 import os
 import random
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from dlcore.agent.interface import (
 )
 from dlcore.agent.known_packages import KnownPackages
 from dlcore.agent.memory import FOLDER
+from dlcore.agent.obtaining import Obtaining
 from dlcore.agent.policy import AgentPolicy
 from dlcore.agent.remembered import Remembered
 from dlcore.agent.wanted_packages import WantedPackages, is_offline
@@ -36,7 +36,7 @@ from dlcore.engine.client import Client
 from dlcore.engine.content import Content
 from dlcore.engine.events import Event, Progress
 from dlcore.engine.lookahead import Lookahead
-from dlcore.errors import AgentError, DlcoreError, NotFoundError
+from dlcore.errors import DlcoreError, NotFoundError
 from dlcore.native import return_free_memory
 from dlcore.waiting import cancel_and_wait, in_thread
 
@@ -83,8 +83,7 @@ class AgentService:
         self._memory = Remembered(client.state)
         self._ahead: dict[str, Lookahead] = {}
         self._order = FetchOrder()
-        self._obtained = Counter[str]()
-        self._obtaining: set[asyncio.Task[object]] = set()
+        self._obtaining = Obtaining(client, self._content, self.policy)
         self._opening = asyncio.Lock()
         self._is_current = True
         self._renewed_s = -float("inf")
@@ -121,7 +120,7 @@ class AgentService:
     async def end_calls(self) -> None:
         """Answer those who wait: readers of events end, and nobody obtains a package any more."""
         self.events.close()
-        await cancel_and_wait([*self._obtaining])
+        await self._obtaining.stop()
 
     async def aclose(self) -> None:
         """Stop everything; what is verified stays. The client is closed by its owner."""
@@ -192,7 +191,7 @@ class AgentService:
 
     def status(self) -> AgentStatus:
         """How the agent is, what it wants and what it has."""
-        ids = dict.fromkeys((*self._obtained, *self._order.packages))
+        ids = dict.fromkeys((*self._obtaining.packages, *self._order.packages))
         return AgentStatus(
             API_VERSION,
             self._version,
@@ -207,7 +206,7 @@ class AgentService:
 
     def package(self, package_id: str) -> PackageStatus:
         """Where a package stands now. Nothing is asked of disk or network."""
-        is_wanted = package_id in self._obtained or package_id in self._order.packages
+        is_wanted = package_id in (*self._obtaining.packages, *self._order.packages)
         error = self._wanted.errors.get(package_id)
         return self._known.status(package_id, is_wanted=is_wanted, error=error)
 
@@ -217,43 +216,21 @@ class AgentService:
         Raises:
             DlcoreError: As `Client.fetch`.
         """
-        self._obtained[package_id] += 1
+        self._obtaining.begin(package_id)
         self._set_pace()
         try:
             try:
-                await self._path(package_id)
+                await self._obtaining.proven(package_id)
             except NotFoundError:
                 if not await self._renew_for(package_id):
                     raise
-                await self._path(package_id)
+                await self._obtaining.proven(package_id)
             self._wanted.arrived(package_id)
             self._known.proven(package_id)
             return self.package(package_id)
         finally:
-            self._obtained[package_id] -= 1
-            if not self._obtained[package_id]:
-                del self._obtained[package_id]
+            self._obtaining.end(package_id)
             self._set_pace()
-
-    async def _path(self, package_id: str) -> None:
-        """Wait for the proof, also if the downloads begin anew meanwhile."""
-        while True:
-            if self.events.is_closed:
-                raise AgentError("the agent is ending", remedy="Ask again when it is back.")
-            content = await self._content()
-            # Nothing else runs in between: `_renew` stops this task before it closes the content.
-            task = asyncio.ensure_future(content.path(package_id))
-            self._obtaining.add(task)
-            try:
-                await asyncio.wait({task})
-            finally:
-                self._obtaining.discard(task)
-                await cancel_and_wait([task])
-            if task.cancelled():
-                continue
-            task.result()
-            if content is self._client.opened_content:  # else the catalog was renewed meanwhile
-                return
 
     # The work
 
@@ -264,6 +241,7 @@ class AgentService:
             DlcoreError: The catalog cannot be read, and none is kept.
         """
         async with self._opening:
+            self._obtaining.release()  # before something that is begun needs room
             content = self._client.opened_content
             if content and content.downloads.has_failed:
                 await self._client.stop_downloads()
@@ -331,7 +309,7 @@ class AgentService:
                     await self._changed.wait()
             except TimeoutError:
                 async with self._opening:
-                    if self._wanted.is_idle and not self._obtained:
+                    if self._wanted.is_idle and not self._obtaining.packages:
                         await self._client.stop_downloads()
                         await in_thread(return_free_memory)
 
@@ -374,7 +352,7 @@ class AgentService:
         """
         async with self._opening:
             await self._wanted.stop()
-            await cancel_and_wait([*self._obtaining])
+            await self._obtaining.interrupt()
             try:
                 is_other = await self._client.catalogs.renew()
                 if is_other:
@@ -405,7 +383,7 @@ class AgentService:
 
     def _set_pace(self) -> None:
         order = self._order
-        urgent = bool(self._obtained)
+        urgent = bool(self._obtaining.packages)
         priority = Priority.FOREGROUND if urgent else order.priority(self._known.is_ready)
         if priority is not self._priority:
             self._priority = priority

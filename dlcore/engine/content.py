@@ -189,9 +189,15 @@ class Content:
             DlcoreError: As `paths`.
         """
         task = self._begun.get(package_id)
-        if task is None or (task.done() and not task.cancelled() and task.exception()):
+        if task is None or self._is_over(package_id, task):
             task = self._begun[package_id] = asyncio.ensure_future(self._start(package_id))
         await asyncio.shield(task)
+
+    def _is_over(self, package_id: str, task: asyncio.Task[None]) -> bool:
+        """Whether what was begun has failed, or has given way to another package since."""
+        if not task.done() or task.cancelled():
+            return False
+        return task.exception() is not None or not self.downloads.is_begun(package_id)
 
     async def _start(self, package_id: str) -> None:
         manifest, document = await self.library.manifest(package_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -114,9 +114,11 @@ class Served:
 
 
 @asynccontextmanager
-async def opened(root: Path, state: Path, switch: Switch) -> AsyncIterator[Client]:
+async def opened(
+    root: Path, state: Path, switch: Switch, more: Sequence[str] = ()
+) -> AsyncIterator[Client]:
     """A client on a published site behind a switch; the catalog comes from the endpoint."""
-    settings = deployment(root, catalog_at_endpoint=True)
+    settings = deployment(root, more, catalog_at_endpoint=True)
     async with Client(settings, state, rng=random.Random(1)) as client:
         client.endpoints[:] = [SwitchedEndpoint(each, switch) for each in client.endpoints]
         yield client
@@ -124,11 +126,15 @@ async def opened(root: Path, state: Path, switch: Switch) -> AsyncIterator[Clien
 
 @asynccontextmanager
 async def served(
-    root: Path, state: Path, switch: Switch | None = None, policy: AgentPolicy | None = None
+    root: Path,
+    state: Path,
+    switch: Switch | None = None,
+    policy: AgentPolicy | None = None,
+    more: Sequence[str] = (),
 ) -> AsyncIterator[Served]:
-    """An agent without its API."""
+    """An agent without its API; ``more`` are lines of its settings."""
     switch = switch or Switch()
-    async with opened(root, state, switch) as client:
+    async with opened(root, state, switch, more) as client:
         service = AgentService(
             client, version="0", config="here", policy=policy, rng=random.Random(1)
         )

@@ -232,6 +232,10 @@ class Downloads:
         """
         return await self._packages.prove(package_id, to_write=to_write)
 
+    def is_begun(self, package_id: str) -> bool:
+        """Whether a package was begun, and has not given way to another since."""
+        return self._packages.is_begun(package_id)
+
     def is_finished(self, package_id: str) -> bool:
         """Whether `path` would answer at once."""
         return self._packages.is_finished(package_id)

@@ -34,6 +34,7 @@ from dlcore.manifest import digest_of
 from dlcore.model import Manifest, ObjectIndex
 from dlcore.schedule import Events, PackageExhausted, Scheduler
 from dlcore.store import Reserve, Store
+from dlcore.store.store import package_key
 from dlcore.transfer import Placement
 from dlcore.waiting import in_thread
 
@@ -140,6 +141,10 @@ class Packages:
         """Whether the package is complete and visible."""
         return package_id in self._finished
 
+    def is_begun(self, package_id: str) -> bool:
+        """Whether the package was begun, and has not given way to another since."""
+        return package_id in self._finished or package_id in self._begun
+
     async def path(self, package_id: str) -> Path:
         """Wait until a package that was begun is complete; raises what it failed with."""
         if package_id in self._finished:
@@ -186,7 +191,7 @@ class Packages:
             self._note_reused(package_id, manifest.content_bytes)
             self._bus.emit(PackageReady(package_id, str(plain_path(proven))))
             return
-        await in_thread(store.make_room, manifest, document, self._reserve)
+        self._gave_way(await in_thread(store.make_room, manifest, document, self._reserve))
         await in_thread(store.check_room, manifest, document, self._reserve)
         partial = await in_thread(store.begin, manifest, document)
         if self._failure:  # meanwhile, and only the packages that were begun have heard of it
@@ -271,6 +276,15 @@ class Packages:
                 del self._finished[package_id]
                 self._drop(package_id)
             return path
+
+    def _gave_way(self, keys: Sequence[str]) -> None:
+        """Packages were removed to make room: whoever wants one of them begins it again."""
+        for package_id in [*self._finished]:
+            manifest, document, _ = self._described[package_id]
+            key = package_key(manifest.package_id, manifest.version, digest_of(document))
+            if key in keys:
+                del self._finished[package_id]
+                self._drop(package_id)
 
     def _drop(self, package_id: str) -> None:
         """Fetch nothing more of a package until it is begun again."""

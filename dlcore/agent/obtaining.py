@@ -1,0 +1,117 @@
+"""The packages that clients wait for, and those that they were handed.
+
+Guarantees: a client goes on waiting when the downloads begin anew. What was handed out stays on
+disk, however full the cache is, while somebody obtains it and for `AgentPolicy.lent_s` after that;
+then it may give way, unless a want names it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from dlcore.agent.policy import AgentPolicy
+from dlcore.engine.client import Client
+from dlcore.engine.content import Content
+from dlcore.errors import AgentError
+from dlcore.store.store import package_key
+from dlcore.waiting import cancel_and_wait
+
+
+class _Loan(NamedTuple):
+    package_id: str
+    until_s: float  # of the event loop's clock
+
+
+class Obtaining:
+    """Who waits for what, and what they were handed.
+
+    Args:
+        client: Has the packages.
+        open_content: Opens what hands them out.
+        policy: The agent's constants.
+    """
+
+    def __init__(
+        self, client: Client, open_content: Callable[[], Awaitable[Content]], policy: AgentPolicy
+    ) -> None:
+        self._client = client
+        self._open_content = open_content
+        self._policy = policy
+        self._awaited = Counter[str]()
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._loans: dict[str, _Loan] = {}
+        self._is_over = False
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """What somebody waits for."""
+        return tuple(self._awaited)
+
+    def begin(self, package_id: str) -> None:
+        """A client waits for a package, until `end`."""
+        self._awaited[package_id] += 1
+
+    def end(self, package_id: str) -> None:
+        """It waits no longer."""
+        self._awaited[package_id] -= 1
+        if not self._awaited[package_id]:
+            del self._awaited[package_id]
+
+    async def proven(self, package_id: str) -> None:
+        """Wait for a package and its proof, also if the downloads begin anew meanwhile.
+
+        Raises:
+            AgentError: The agent is ending.
+            DlcoreError: As `Client.fetch`.
+        """
+        while True:
+            if self._is_over:
+                raise AgentError("the agent is ending", remedy="Ask again when it is back.")
+            content = await self._open_content()
+            # Nothing else runs in between: whoever closes the content calls `interrupt` before.
+            task = asyncio.ensure_future(content.path(package_id))
+            self._tasks.add(task)
+            self._lend(package_id, content)  # also if this client is cancelled while it is proven
+            try:
+                await asyncio.wait({task})
+            finally:
+                self._tasks.discard(task)
+                await cancel_and_wait([task])
+            if task.cancelled():
+                continue
+            task.result()
+            if content is self._client.opened_content:  # else the catalog was renewed meanwhile
+                self._lend(package_id, content)
+                return
+
+    async def interrupt(self) -> None:
+        """Leave the content that is open; those who wait go on with the next one."""
+        await cancel_and_wait([*self._tasks])
+
+    async def stop(self) -> None:
+        """Tell all who wait that the agent is ending."""
+        self._is_over = True
+        await self.interrupt()
+
+    def release(self) -> None:
+        """Let give way what was handed out long ago."""
+        now_s = asyncio.get_running_loop().time()
+        over = [
+            key
+            for key, loan in self._loans.items()
+            if loan.until_s <= now_s and loan.package_id not in self._awaited
+        ]
+        for key in over:
+            del self._loans[key]
+        self._client.store.evictor.release(over)
+
+    def _lend(self, package_id: str, content: Content) -> None:
+        """Note it by its version: the next catalog may have another one."""
+        entry = content.library.catalog.packages.get(package_id)
+        if entry:
+            key = package_key(package_id, entry.version, entry.manifest)
+            until_s = asyncio.get_running_loop().time() + self._policy.lent_s
+            self._loans[key] = _Loan(package_id, until_s)
