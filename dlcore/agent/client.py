@@ -34,6 +34,9 @@ T = TypeVar("T")
 _CONNECT_S: Final = 10.0  # on one machine; an agent that takes longer hangs
 _ANSWER_S: Final = 60.0  # a want is synced to a disk that may be busy
 _RETRY_S: Final = 0.1
+_MAX_LOSSES: Final = 100
+"""An agent that is installed anew or starts again is lost a few times in hours. One that ends a
+hundred times in the course of one call will not answer it."""
 _NO_AGENT_REMEDY: Final = "Start it with 'dlcore agent run', or do without it: --no-agent."
 
 
@@ -44,7 +47,9 @@ class AgentClient:
         state: The state directory that the agent owns.
         address: Where it listens, if not where the state directory says.
         patience_s: How long a call waits for an agent that cannot be reached, as while it starts
-            again. 0.0: it must be there.
+            again. 0.0: it must be there. However long that is, a call is given up when the agent
+            has ended a hundred times before it answered.
+        retry_s: Seconds between two attempts.
 
     Example::
 
@@ -54,10 +59,16 @@ class AgentClient:
     """
 
     def __init__(
-        self, state: Path, *, address: AgentAddress | None = None, patience_s: float = 30.0
+        self,
+        state: Path,
+        *,
+        address: AgentAddress | None = None,
+        patience_s: float = 30.0,
+        retry_s: float = _RETRY_S,
     ) -> None:
         self._address = address or address_of(state)
         self._patience_s = patience_s
+        self._retry_s = retry_s
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -182,7 +193,7 @@ class AgentClient:
         Raises:
             AgentError: The agent cannot be had, or not any more.
         """
-        patience = _Patience(self._patience_s)
+        patience = _Patience(self._patience_s, self._retry_s)
         while True:
             headers = {} if after is None else {"Last-Event-ID": str(after)}
             try:
@@ -194,10 +205,12 @@ class AgentClient:
                         patience.renew()
                         after = event.number if event.number >= 0 else after
                         if event.line:
+                            patience.losses = 0
                             yield event
                 reason: Exception = ConnectionError("the agent has ended")
             except (aiohttp.ClientError, OSError, ValueError, _EndingError) as error:
                 reason = error
+            patience.lost(reason)
             await patience.wait(self._address.listens_at, reason)
 
     async def _send(
@@ -210,7 +223,7 @@ class AgentClient:
     ) -> bytes:
         data = None if body is None else msgspec.json.encode(body)
         headers = {"Content-Type": JSON} if data is not None else {}
-        patience = _Patience(self._patience_s)
+        patience = _Patience(self._patience_s, self._retry_s)
         while True:
             try:
                 content = None if data is None else io.BytesIO(data)
@@ -220,8 +233,7 @@ class AgentClient:
                     await _checked(response)
                     return await response.read()
             except (aiohttp.ClientError, OSError, _EndingError) as error:
-                if not isinstance(error, aiohttp.ClientConnectorError):
-                    patience.renew()  # it was there a moment ago
+                patience.lost(error)
                 await patience.wait(self._address.listens_at, error)
 
     @property
@@ -252,23 +264,42 @@ class _EndingError(Exception):
 
 
 class _Patience:
-    """How long an agent is waited for that cannot be reached."""
+    """How long one call waits for an agent that cannot be reached, or that ends again and again.
 
-    def __init__(self, patience_s: float) -> None:
+    Attributes:
+        losses: How often the agent was there and ended before it answered.
+    """
+
+    def __init__(self, patience_s: float, retry_s: float) -> None:
         self._now_s = asyncio.get_running_loop().time
+        self._retry_s = retry_s
         self._patience_s = patience_s
         self._end_s = self._now_s() + patience_s
+        self.losses = 0
 
     def renew(self) -> None:
+        """The agent is there."""
         self._end_s = self._now_s() + self._patience_s
 
+    def lost(self, reason: Exception) -> None:
+        """A call failed; it is noted if the agent was there a moment ago."""
+        if not isinstance(reason, aiohttp.ClientConnectorError | FileNotFoundError | _EndingError):
+            self.losses += 1
+            self.renew()
+
     async def wait(self, address: str, reason: Exception) -> None:
+        if self.losses >= _MAX_LOSSES:
+            raise AgentError(
+                f"the agent at {address} ended {self.losses} times before it answered:"
+                f" {_words(reason)}",
+                remedy="Its log says why it ends.",
+            ) from reason
         if self._now_s() >= self._end_s:
             raise AgentError(
                 f"the agent cannot be reached at {address}: {_words(reason)}",
                 remedy=_NO_AGENT_REMEDY,
             ) from reason
-        await asyncio.sleep(_RETRY_S)
+        await asyncio.sleep(self._retry_s)
 
 
 def _words(reason: Exception) -> str:

@@ -6,9 +6,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
+from dlcore.agent.addresses import address_of
 from dlcore.agent.client import AgentClient, running_agent_of
 from dlcore.agent.interface import Want
+from dlcore.agent.local import local_server
 from dlcore.agent.running import running_agent
 from dlcore.errors import AgentError
 from tests.engine.machine import OS, TOOLS
@@ -57,3 +60,30 @@ async def test_an_agent_that_does_not_come_back_is_told(published: Path, tmp_pat
 async def test_a_client_that_is_not_open_says_so(tmp_path: Path) -> None:
     with pytest.raises(AgentError, match="not open"):
         await AgentClient(tmp_path).status()
+
+
+async def test_a_call_is_given_up_when_the_agent_ends_again_and_again(tmp_path: Path) -> None:
+    """Fault: the agent crashes at each call. A client with patience learns of it all the same."""
+    calls = 0
+
+    async def crash(request: web.Request) -> web.Response:
+        nonlocal calls
+        calls += 1
+        assert request.transport
+        request.transport.abort()
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", crash)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    server = local_server(address_of(tmp_path))
+    await server.start(runner)
+    try:
+        async with AgentClient(tmp_path, patience_s=1e9, retry_s=0.0) as client:
+            with pytest.raises(AgentError, match="ended 100 times"):
+                await client.obtain(OS)
+            assert calls == 100
+    finally:
+        await server.close()
+        await runner.cleanup()
