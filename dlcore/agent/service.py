@@ -14,7 +14,6 @@ import os
 import random
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from dlcore.agent.event_ring import EventRing
 from dlcore.agent.foresight import look_ahead_from
@@ -26,15 +25,15 @@ from dlcore.agent.interface import (
     Want,
 )
 from dlcore.agent.known_packages import KnownPackages
-from dlcore.agent.memory import FOLDER
 from dlcore.agent.obtaining import Obtaining
 from dlcore.agent.policy import AgentPolicy
 from dlcore.agent.remembered import Remembered
-from dlcore.agent.wanted_packages import WantedPackages, is_offline
+from dlcore.agent.site import Site
+from dlcore.agent.wanted_packages import WantedPackages
 from dlcore.agent.wants import FetchOrder, order_of
 from dlcore.engine.client import Client
 from dlcore.engine.content import Content
-from dlcore.engine.events import Event, Progress
+from dlcore.engine.events import Event
 from dlcore.engine.lookahead import Lookahead
 from dlcore.errors import DlcoreError, NotFoundError
 from dlcore.native import return_free_memory
@@ -85,12 +84,9 @@ class AgentService:
         self._order = FetchOrder()
         self._obtaining = Obtaining(client, self._content, self.policy)
         self._opening = asyncio.Lock()
-        self._is_current = True
-        self._renewed_s = -float("inf")
         self._known = KnownPackages(client)
+        self._site = Site(client, self._memory, self._known, self.policy)
         self._readers = 0
-        self._is_online = False
-        self._received_bytes = 0
         self._changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         spread = (rng or random.Random()).random  # noqa: S311  # spreads waits, guards nothing
@@ -199,7 +195,7 @@ class AgentService:
             self._began_s,
             str(self._client.state),
             self._config,
-            self._is_online,
+            self._site.is_online,
             self._memory.wants,
             tuple(map(self.package, ids)),
         )
@@ -248,43 +244,12 @@ class AgentService:
                 content = None
             if content is None:
                 if self._known.catalog is None:
-                    await self._choose_catalog()
+                    await self._site.choose_catalog()
                 content = await self._client.content()
                 self._known.use(content.library.catalog)
                 self._changed.set()  # from now on it is looked whether there is something to do
                 content.order(self._order.needed, self._order.maybe_needed)
             return content
-
-    async def _choose_catalog(self) -> None:
-        """Read the current catalog; if that is impossible, use the one that was used last.
-
-        Raises:
-            DlcoreError: Neither can be used.
-        """
-        try:
-            await self._client.library()
-        except DlcoreError as error:
-            self._is_current = False
-            self._is_online &= not is_offline(error)
-            if self._memory.pin is None:
-                raise
-            _log.warning("the catalog of the last life is used: %s", error.message)
-            await self._client.catalogs.use_pinned(
-                self._memory.pin,
-                may_change=self._client.opened_content is None,
-                folder=self._folder,
-            )
-            return
-        await self._keep_catalog()
-
-    async def _keep_catalog(self) -> None:
-        self._renewed_s, self._is_current = asyncio.get_running_loop().time(), True
-        self._is_online = True
-        await self._memory.keep_pin(await self._client.catalogs.pin(self._folder))
-
-    @property
-    def _folder(self) -> Path:
-        return self._client.state / FOLDER
 
     async def _keep_up(self) -> None:
         """Pass on what is wanted whenever that changes."""
@@ -318,10 +283,10 @@ class AgentService:
         return self._client.opened_content is not None
 
     async def _renew_regularly(self) -> None:
-        policy = self.policy
+        enough = self.policy.event_numbers // 2
         while True:
-            await asyncio.sleep(policy.renew_every_s if self._is_current else policy.max_retry_s)
-            if self.events.next_number > self._memory.next_event_number - policy.event_numbers // 2:
+            await asyncio.sleep(self._site.wait_s)
+            if self.events.next_number > self._memory.next_event_number - enough:
                 with contextlib.suppress(DlcoreError):
                     await self._take_numbers()
             if self._known.catalog:  # else the next question reads it anyway
@@ -334,10 +299,7 @@ class AgentService:
         Returns:
             Whether it may be there now.
         """
-        if self._known.catalog is None or package_id in self._known.catalog.packages:
-            return False
-        now_s = asyncio.get_running_loop().time()
-        if now_s - self._renewed_s < self.policy.min_renew_s:
+        if not self._site.may_have(package_id):
             return False
         try:
             return await self._renew()
@@ -354,31 +316,18 @@ class AgentService:
             await self._wanted.stop()
             await self._obtaining.interrupt()
             try:
-                is_other = await self._client.catalogs.renew()
-                if is_other:
-                    await self._client.stop_downloads()
-                self._known.use((await self._client.library()).catalog)
-                await self._keep_catalog()
-            except DlcoreError as error:
-                self._is_current = False
-                self._is_online &= not is_offline(error)
-                _log.warning("the catalog was not renewed: %s", error.message)
-                raise
+                return await self._site.renew_catalog()
             finally:
                 self._changed.set()
-        return is_other
 
     def _hear(self, event: Event) -> None:
         self.events.hear(event)
         self._known.hear(event)
-        if isinstance(event, Progress):
-            received_bytes = sum(each.received_bytes for each in event.endpoints.values())
-            self._is_online |= received_bytes > self._received_bytes
-            self._received_bytes = received_bytes
+        self._site.hear(event)
 
     def _heard_of_package(self, error: DlcoreError | None) -> None:
-        if error and is_offline(error):
-            self._is_online = False
+        if error:
+            self._site.failed(error)
         self._set_pace()
 
     def _set_pace(self) -> None:
