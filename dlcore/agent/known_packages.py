@@ -55,6 +55,14 @@ class KnownPackages:
         """Whether a package is complete."""
         return package_id in self._ready
 
+    def missing_bytes(self, package_id: str) -> int:
+        """How much of a package is not verified on disk; 0 if the catalog does not know it."""
+        entry = self.catalog.packages.get(package_id) if self.catalog else None
+        if entry is None:
+            return 0
+        there_bytes = self._verified_bytes(package_id, entry.content_bytes)
+        return max(0, entry.content_bytes - there_bytes)
+
     def status(
         self, package_id: str, *, is_wanted: bool, error: DlcoreError | None
     ) -> PackageStatus:

@@ -13,14 +13,12 @@ from aiohttp import web
 
 from dlcore.agent.addresses import address_of
 from dlcore.agent.api import application
-from dlcore.agent.interface import Priority
 from dlcore.agent.local import LocalServer, local_server
 from dlcore.agent.policy import AgentPolicy
 from dlcore.agent.service import AgentService
 from dlcore.agent.service_manager import ServiceManager, keep_alive, service_manager
 from dlcore.deployment import Deployment
 from dlcore.engine.client import Client
-from dlcore.engine.traffic_rules import Urgency
 from dlcore.waiting import cancel_and_wait
 
 _log = logging.getLogger(__name__)
@@ -68,7 +66,7 @@ async def running_agent(
             version=version,
             config=config,
             policy=policy,
-            pace=lambda priority: keep_pace(client, priority),
+            pace=client.set_urgency,
         )
         stack.push_async_callback(service.aclose)
         await service.start()
@@ -86,11 +84,6 @@ async def running_agent(
         stack.push_async_callback(service.end_calls)
         yield service
     _log.info("the agent has ended")
-
-
-def keep_pace(client: Client, priority: Priority) -> None:
-    """Leave the link to other traffic while nothing is missing that somebody needs soon."""
-    client.set_urgency(Urgency.SPARE if priority is Priority.BACKGROUND else Urgency.AWAITED)
 
 
 async def run_until_stopped(service: AgentService, manager: ServiceManager | None = None) -> None:

@@ -21,11 +21,11 @@ from dlcore.agent.interface import (
     API_VERSION,
     AgentStatus,
     PackageStatus,
-    Priority,
     Want,
 )
 from dlcore.agent.known_packages import KnownPackages
 from dlcore.agent.obtaining import Obtaining
+from dlcore.agent.pacing import Pacer
 from dlcore.agent.policy import AgentPolicy
 from dlcore.agent.remembered import Remembered
 from dlcore.agent.site import Site
@@ -35,6 +35,7 @@ from dlcore.engine.client import Client
 from dlcore.engine.content import Content
 from dlcore.engine.events import Event
 from dlcore.engine.lookahead import Lookahead
+from dlcore.engine.traffic_rules import Urgency
 from dlcore.errors import DlcoreError, NotFoundError
 from dlcore.native import return_free_memory
 from dlcore.waiting import cancel_and_wait, in_thread
@@ -52,7 +53,7 @@ class AgentService:
         policy: The agent's constants.
         clock: Seconds since 1970.
         rng: Spreads the retries of many machines.
-        pace: Told how much of the link the downloads may use, whenever that changes.
+        pace: Told how urgent the downloads are, whenever that changes.
 
     Attributes:
         events: What happened.
@@ -68,7 +69,7 @@ class AgentService:
         policy: AgentPolicy | None = None,
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
-        pace: Callable[[Priority], None] = lambda priority: None,
+        pace: Callable[[Urgency], None] = lambda urgency: None,
     ) -> None:
         self.policy = policy or AgentPolicy()
         self.events = EventRing(self.policy.kept_events, 0, clock)
@@ -77,14 +78,14 @@ class AgentService:
         self._version = version
         self._config = config
         self._began_s = clock()
-        self._pace = pace
-        self._priority = Priority.FOREGROUND
         self._memory = Remembered(client.state)
         self._ahead: dict[str, Lookahead] = {}
         self._order = FetchOrder()
         self._obtaining = Obtaining(client, self._content, self.policy)
         self._opening = asyncio.Lock()
         self._known = KnownPackages(client)
+        link_bytes_per_s = float(client.deployment.transfer.link_bytes_per_s)
+        self._pacer = Pacer(self._known, pace, clock, link_bytes_per_s)
         self._site = Site(client, self._memory, self._known, self.policy)
         self._readers = 0
         self._changed = asyncio.Event()
@@ -123,6 +124,7 @@ class AgentService:
         await self.end_calls()
         await cancel_and_wait(self._tasks)
         await self._wanted.stop()
+        await self._pacer.stop()
         self._memory.close()
 
     def stop(self) -> None:
@@ -324,6 +326,7 @@ class AgentService:
         self.events.hear(event)
         self._known.hear(event)
         self._site.hear(event)
+        self._pacer.hear(event)
 
     def _heard_of_package(self, error: DlcoreError | None) -> None:
         if error:
@@ -331,12 +334,7 @@ class AgentService:
         self._set_pace()
 
     def _set_pace(self) -> None:
-        order = self._order
-        urgent = bool(self._obtaining.packages)
-        priority = Priority.FOREGROUND if urgent else order.priority(self._known.is_ready)
-        if priority is not self._priority:
-            self._priority = priority
-            self._pace(priority)
+        self._pacer.set(self._order, is_obtaining=bool(self._obtaining.packages))
 
     async def _take_numbers(self) -> None:
         """Put on disk that the next event numbers are used."""

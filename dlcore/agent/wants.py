@@ -1,19 +1,22 @@
 """Which packages the agent fetches, and in which order, from everything that its clients want.
 
 Pure. What is wanted in the foreground comes before what is wanted in the background; within both,
-what has no deadline comes first (it is needed now), then the earlier deadline. Wants of the same
-rank take turns: the first package of each is needed first.
+the earlier deadline comes first. What has no deadline comes before those in the foreground (it is
+needed now), and after them in the background (it cannot be late). Wants of the same rank take
+turns: the first package of each is needed first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from dlcore.agent.interface import Priority, Want
 from dlcore.engine.lookahead import Lookahead
 
 NOTHING_AHEAD = Lookahead((), ())
+WHENEVER = float("inf")
 
 
 class FetchOrder(NamedTuple):
@@ -23,11 +26,14 @@ class FetchOrder(NamedTuple):
         foreground: Somebody waits for them, or soon will.
         background: They may use what other traffic leaves over.
         maybe_needed: Needed only if an open condition turns out so; fetched when all else is there.
+        due: Deadlines of the background, in seconds since 1970, and all that is fetched until what
+            has this deadline is there.
     """
 
     foreground: tuple[str, ...] = ()
     background: tuple[str, ...] = ()
     maybe_needed: tuple[str, ...] = ()
+    due: Mapping[float, tuple[str, ...]] = MappingProxyType({})
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -67,11 +73,22 @@ def order_of(wants: Iterable[Want], ahead: Mapping[str, Lookahead]) -> FetchOrde
     for each in sorted(needed):
         first.setdefault(each.package_id, each.priority)
     maybe = (each.package_id for each in sorted(maybe_needed) if each.package_id not in first)
-    return FetchOrder(
+    order = FetchOrder(
         tuple(p for p, priority in first.items() if priority is Priority.FOREGROUND),
         tuple(p for p, priority in first.items() if priority is Priority.BACKGROUND),
         tuple(dict.fromkeys(maybe)),
     )
+    return order._replace(due=_due(order.packages, [*needed, *maybe_needed]))
+
+
+def _due(packages: Sequence[str], ranked: Sequence[_Ranked]) -> dict[float, tuple[str, ...]]:
+    """By deadline of the background: the packages up to the last one that has this deadline."""
+    place = {package_id: i for i, package_id in enumerate(packages)}
+    ends = dict[float, int]()
+    for each in ranked:
+        if each.is_background and each.by_s < WHENEVER:
+            ends[each.by_s] = max(ends.get(each.by_s, 0), place[each.package_id] + 1)
+    return {by_s: tuple(packages[:end]) for by_s, end in ends.items()}
 
 
 class _Ranked(NamedTuple):
@@ -90,5 +107,6 @@ class _Ranked(NamedTuple):
 
 def _ranked(want: Want, age: int, packages: Sequence[str]) -> list[_Ranked]:
     is_background = want.priority is Priority.BACKGROUND
-    by_s = 0.0 if want.by_s is None else want.by_s
+    without = WHENEVER if is_background else 0.0
+    by_s = without if want.by_s is None else want.by_s
     return [_Ranked(is_background, by_s, i, age, package) for i, package in enumerate(packages)]

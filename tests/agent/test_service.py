@@ -12,6 +12,7 @@ import pytest
 from dlcore.agent.interface import PackageState, Priority, SequencePoint, Want
 from dlcore.agent.memory import FOLDER, NAME
 from dlcore.agent.service import AgentService
+from dlcore.engine.traffic_rules import Urgency
 from dlcore.errors import (
     AgentError,
     ConfigError,
@@ -265,16 +266,46 @@ def test_a_new_version_is_fetched_in_time_and_who_waits_goes_on_waiting(tmp_path
 
 def test_the_pace_is_that_of_what_is_missing(published: Path, tmp_path: Path) -> None:
     async def main() -> None:
-        told: list[Priority] = []
+        told: list[Urgency] = []
         async with opened(published, tmp_path / "state", Switch()) as client:
             service = AgentService(client, version="0", config="", pace=told.append)
             await service.start()
             await service.want(Want("b", (TOOLS, EXTRA), priority=Priority.BACKGROUND))
             while client.opened_content is None:  # noqa: ASYNC110  # virtual time
                 await asyncio.sleep(0.1)
-            assert told == [Priority.BACKGROUND]
+            assert told == [Urgency.SPARE]
             await service.obtain(OS)
-            assert told[:2] == [Priority.BACKGROUND, Priority.FOREGROUND]
+            assert told[:2] == [Urgency.SPARE, Urgency.AWAITED]
+            await service.aclose()
+
+    virtually(main())
+
+
+def test_the_background_hurries_when_its_deadline_is_near(published: Path, tmp_path: Path) -> None:
+    async def main() -> None:
+        told: list[tuple[float, Urgency]] = []
+        now_s = asyncio.get_running_loop().time
+
+        def note(urgency: Urgency) -> None:
+            told.append((now_s(), urgency))
+
+        async with opened(published, tmp_path / "state", Switch()) as client:
+            service = AgentService(client, version="0", config="", pace=note, clock=now_s)
+            await service.start()
+            client.pause()  # other traffic leaves nothing
+            by_s = now_s() + 1000
+            await service.want(Want("b", (OS,), priority=Priority.BACKGROUND, by_s=by_s))
+            await asyncio.sleep(900)
+            assert told[-1][1] is Urgency.SPARE
+            await asyncio.sleep(99)
+            hurried_s, urgency = told[-1]
+            assert urgency is Urgency.DUE
+            assert 55 < by_s - hurried_s < 65  # 54 KB at the assumed rate, and the reserve
+            client.resume()
+            await service.obtain(OS)
+            await service.want(Want("b", (OS, EXTRA), priority=Priority.BACKGROUND))
+            await asyncio.sleep(0.1)
+            assert told[-1][1] is Urgency.SPARE
             await service.aclose()
 
     virtually(main())

@@ -38,7 +38,7 @@ def test_the_background_comes_last_whatever_its_deadline() -> None:
         Want("back", ("B", "F"), priority=Priority.BACKGROUND, by_s=1.0),
         Want("front", ("F",), by_s=9.0),
     ]
-    assert order_of(wants, {}) == FetchOrder(("F",), ("B",))
+    assert order_of(wants, {}) == FetchOrder(("F",), ("B",), due={1.0: ("F", "B")})
 
 
 def test_what_the_next_steps_need_follows_the_packages_of_the_want() -> None:
