@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from dlcore.deployment import CatalogSettings, Deployment
 from dlcore.engine.client import Client
@@ -110,6 +113,30 @@ class Site(NamedTuple):
         )
 
 
+class Gate:
+    """Serves a site; some of its objects only when the test lets it."""
+
+    def __init__(self, folder: Path, held_back: set[str]) -> None:
+        self.is_asked, self.is_open = asyncio.Event(), asyncio.Event()
+        self._folder, self._held_back = folder, held_back
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        """Its URL."""
+        app = web.Application()
+        app.router.add_get("/{path:.*}", self._answer)
+        server = TestServer(app)
+        async with server:
+            yield str(server.make_url("/"))
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        path = self._folder / request.match_info["path"]
+        if path.name in self._held_back:
+            self.is_asked.set()
+            await self.is_open.wait()
+        return web.FileResponse(path) if path.is_file() else web.Response(status=404)
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     write_tree(tmp_path / "v1", OLD)
@@ -149,6 +176,34 @@ async def test_a_client_patches_the_older_version_in_its_state(tmp_path: Path) -
         assert list(downloads.progress().packages) == []
     space = tmp_path / "state" / "patches"
     assert [path.name for path in space.glob("*/*")] == []
+
+
+async def test_another_package_that_comes_meanwhile_ends_nothing(tmp_path: Path) -> None:
+    """Fault: a package is finished while patches of another are fetched. Both are complete."""
+    write_tree(tmp_path / "v1", OLD)
+    write_tree(tmp_path / "v2", NEW)
+    write_tree(tmp_path / "other", other := {"other.bin": NEW["large.dll"]})
+    site = Site(tmp_path, Published("", 0, "", 0, 0, 0, 0, 0))
+    site.publish(1)
+    async with site.client() as client:
+        await client.fetch(ID)
+    site = site._replace(made=site.publish(2, "1"))
+    to = str(site.folder)
+    publish(tmp_path / "other", package_id="ABC00099", version=1, destination=to, block_bytes=BLOCK)
+    gate = Gate(site.folder, {path.name for path in site.objects()})
+    async with gate.serving() as url:
+        endpoint = EndpointSettings("site", EndpointKind.HTTP, url)
+        catalog = CatalogSettings(path=str(site.folder / "catalog.json"))
+        settings = Deployment(endpoints=(endpoint,), catalog=catalog)
+        async with Client(settings, tmp_path / "state") as client:
+            patched = asyncio.ensure_future(client.fetch(ID))
+            await gate.is_asked.wait()
+            assert read_back(await client.fetch("ABC00099")) == other
+            gate.is_open.set()
+            assert read_back(await patched) == NEW
+            downloads = (await client.content()).downloads
+            fetched_bytes = downloads.meter.received_bytes["ABC00099"]
+            assert downloads.reused_bytes == NEW_BYTES + len(NEW["large.dll"]) - fetched_bytes
 
 
 def test_without_a_patch_list_what_is_the_same_is_kept(site: Site) -> None:

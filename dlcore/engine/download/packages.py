@@ -217,9 +217,12 @@ class Packages:
         taken_over: Sequence[Path],
     ) -> None:
         """Take over what need not be fetched; then the rest is wanted."""
-        fill = self._without_fetching.fill
-        gained_bytes = await fill(package, digest, store, finished, taken_over)
-        self._reused_bytes[package.package_id] += gained_bytes
+        reused_bytes = self._reused_bytes[package.package_id]
+        before_bytes = package.verified_bytes
+        await self._without_fetching.fill(package, digest, store, finished, taken_over)
+        # Not added to what `_pass_on` has counted meanwhile: it is among them.
+        gained_bytes = package.verified_bytes - before_bytes
+        self._reused_bytes[package.package_id] = reused_bytes + gained_bytes
         if self._is_going_on and self._begun.get(package.package_id) is package:
             self._want(package)
 
@@ -356,7 +359,8 @@ class Packages:
     async def _pass_on(self) -> None:
         """Give what has arrived to the other packages that need the same."""
         for package_id, package in list(self._begun.items()):
-            if package_id not in self._finished and not package.has_failed:
+            is_open = package_id not in self._finished and not package.has_failed
+            if is_open and not package.is_hint:  # no package has the bytes of a patch
                 _, _, store = self._described[package_id]
                 had_bytes = package.verified_bytes
                 if found := await package.reuse(store):
