@@ -230,6 +230,7 @@ _FAULTS = (sqlite3.Error, OSError, OwnershipError, ValueError, OverflowError)
 """What a damaged index raises; a message of SQLite's may itself be no text."""
 
 
+_ALL_SQL = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"  # NULL: of a UNIQUE column
 _ALL_PACKAGES = "SELECT key FROM package"
 _FIND_FILES = """
 SELECT wish.number, package.key, file.path FROM wish
@@ -266,6 +267,7 @@ def _connect(path: Path) -> sqlite3.Connection:
             database.executescript(_SCHEMA)
         elif version != VERSION:
             raise _DamagedError(f"it has version {version}, and this dlcore writes {VERSION}")
+        _check_schema(database)
         database.execute(
             "CREATE TEMP TABLE wish (number INTEGER, name INTEGER, length_bytes INTEGER)"
         )
@@ -273,6 +275,13 @@ def _connect(path: Path) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def _check_schema(database: sqlite3.Connection) -> None:
+    """Refuse all but what dlcore has made: a view or a trigger may be a query without end."""
+    wanted = {line.strip() for line in _SCHEMA.split(";") if "CREATE" in line}
+    if {sql for (sql,) in database.execute(_ALL_SQL)} != wanted:
+        raise _DamagedError("it has other tables than those of dlcore")
 
 
 def _fill_wishes(database: sqlite3.Connection, rows: Iterable[tuple[int, int, int]]) -> None:

@@ -108,6 +108,26 @@ def test_an_index_that_lies_costs_no_more_than_itself(state: Path) -> None:
         assert store.prove(OLD.manifest, OLD.document)
 
 
+ENDLESS = "WITH RECURSIVE x(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM x) SELECT n, 1, 0 FROM x"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        f"DROP TABLE block; CREATE VIEW block (digest, file, offset_bytes) AS {ENDLESS}",
+        f"CREATE TRIGGER more AFTER DELETE ON file BEGIN INSERT INTO block {ENDLESS}; END",
+    ],
+)
+def test_a_query_without_end_in_the_index_is_not_run(state: Path, change: str) -> None:
+    """Fault: a table of the index is a view, or has a trigger. dlcore makes the index anew."""
+    with contextlib.closing(sqlite3.connect(state / "cache.db")) as database:
+        database.executescript(change)
+    assert fetch_new(state) == USUALLY_MISSING
+    with contextlib.closing(sqlite3.connect(state / "cache.db")) as database:
+        kinds = {kind for (kind,) in database.execute("SELECT type FROM sqlite_master")}
+        assert kinds == {"table", "index"}
+
+
 def test_a_link_in_the_place_of_the_index_is_not_followed(state: Path, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
