@@ -73,13 +73,15 @@ def apply(old: bytes, patch: bytes, new_bytes: int, policy: PatchPolicy = DEFAUL
         That many bytes. Whether they are the right ones, only the manifest tells.
 
     Raises:
-        PatchError: The patch gives another length, is damaged, or needs what is not there; or a
-            file is too long.
+        PatchError: The patch gives another length, is damaged, or needs what is not there; a file
+            is too long; or the library cannot be loaded.
         ConfigError: The extra ``patches`` is not installed.
     """
     require("patches")
-    import zstandard
-
+    try:
+        import zstandard
+    except ImportError as error:  # it is there, and its part in C cannot be loaded
+        raise PatchError(f"zstandard cannot be used: {error}") from None
     if max(len(old), new_bytes) > policy.max_file_bytes:
         raise PatchError(f"{len(old)} and {new_bytes} bytes are too long for a patch")
     try:

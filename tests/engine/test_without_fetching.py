@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import shutil
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +29,14 @@ from dlcore.engine.events import (
 from dlcore.engine.fetching.fetch import fetch
 from dlcore.engine.fetching.fetch_into import Fetched
 from dlcore.model import EndpointKind, EndpointSettings, patch_list_key
-from dlcore.patches import PatchList, decode_patch_list, encode_patch_list
+from dlcore.patches import (
+    DEFAULT_POLICY,
+    OldFile,
+    PatchList,
+    codec,
+    decode_patch_list,
+    encode_patch_list,
+)
 from dlcore.publish import Published, publish
 from dlcore.store.old_files import read_old_file
 from dlcore.store.patch_space import PatchSpace
@@ -276,6 +285,51 @@ def test_a_patch_list_that_lies_costs_bytes_and_nothing_else(
 ) -> None:
     """Fault: a patch list names wrong old files, or another version. dlcore fetches the blocks."""
     site.relist(lie(site))
+    fetched = site.fetch()
+    assert read_back(site.to) == NEW
+    assert fetched.bytes_fetched > BLOCK
+
+
+async def test_an_old_file_that_is_too_long_for_a_patch_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: a patch list names an old file of more than memory has. dlcore fetches the blocks."""
+    write_tree(tmp_path / "v1", OLD)
+    write_tree(tmp_path / "v2", NEW)
+    site = Site(tmp_path, Published("", 0, "", 0, 0, 0, 0, 0))
+    site.publish(1)
+    async with site.client() as client:
+        older = await client.fetch(ID)
+    site = site._replace(made=site.publish(2, "1"))
+    length_bytes = DEFAULT_POLICY.max_file_bytes + 1
+    with (older / "huge.bin").open("wb") as file:
+        file.truncate(length_bytes)
+    with (older / "huge.bin").open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+    huge, listed = OldFile("huge.bin", length_bytes, digest), site.listed()
+    patches = tuple(
+        msgspec.structs.replace(patch, old=huge) if patch.length_bytes else patch
+        for patch in listed.patches
+    )
+    site.relist(msgspec.structs.replace(listed, patches=patches))
+
+    def read(path: Path, length_bytes: int) -> bytes:
+        if length_bytes > DEFAULT_POLICY.max_file_bytes:
+            raise MemoryError
+        return read_old_file(path, length_bytes)
+
+    monkeypatch.setattr(without_fetching, "read_old_file", read)
+    async with site.client() as client:
+        assert read_back(await client.fetch(ID)) == NEW
+
+
+def test_a_library_that_cannot_be_loaded_costs_bytes(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: zstandard is installed, and its DLL cannot be loaded. dlcore fetches the blocks."""
+    monkeypatch.setattr(without_fetching, "is_installed", lambda _: True)
+    monkeypatch.setattr(codec, "require", lambda _: None)
+    monkeypatch.setitem(sys.modules, "zstandard", None)
     fetched = site.fetch()
     assert read_back(site.to) == NEW
     assert fetched.bytes_fetched > BLOCK

@@ -22,10 +22,10 @@ import msgspec
 
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.events import PackagePatched
-from dlcore.errors import DlcoreError, StorageError
+from dlcore.errors import DlcoreError, IntegrityError, StorageError
 from dlcore.extras import is_installed
 from dlcore.model import Manifest
-from dlcore.patches import OldFile, Patch, PatchError, PatchList, apply, name_of
+from dlcore.patches import DEFAULT_POLICY, OldFile, Patch, PatchError, PatchList, apply, name_of
 from dlcore.store import Reserve, Store
 from dlcore.store.old_files import OldFiles, OldFolders, read_old_file
 from dlcore.store.patch_space import PatchSpace
@@ -124,7 +124,7 @@ class WithoutFetching:
         if listed is None:
             return
         missing = await in_thread(_files_missing, package)
-        usable = await in_thread(_usable, listed, old, missing)
+        usable = await in_thread(_usable, listed, manifest, old, missing)
         if not usable:
             return
         try:
@@ -191,11 +191,11 @@ def _apply_all(
             continue
         try:
             data = _apply(each, patches, file.length_bytes)
-        except (PatchError, OSError) as error:
+            if manifest.objects[file.object].length_bytes == file.length_bytes:
+                package.partial.write_run(file.object, 0, memoryview(data))
+                continue
+        except (PatchError, OSError, IntegrityError) as error:
             logger.warning("package %s: no patch for %s: %s", package.package_id, file.path, error)
-            continue
-        if manifest.objects[file.object].length_bytes == file.length_bytes:
-            package.partial.write_run(file.object, 0, memoryview(data))
             continue
         room_bytes -= len(data)
         try:
@@ -230,12 +230,16 @@ def _files_missing(package: PackageDownload) -> set[int]:
     return missing
 
 
-def _usable(listed: PatchList, old: OldFiles, missing: set[int]) -> list[_Usable]:
+def _usable(
+    listed: PatchList, manifest: Manifest, old: OldFiles, missing: set[int]
+) -> list[_Usable]:
     """One patch for each file that is missing, if its old file is here."""
     can_apply = is_installed("patches")
     usable: dict[int, _Usable] = {}
     for number, patch in enumerate(listed.patches):
-        if patch.file not in missing or (patch.length_bytes and not can_apply):
+        if patch.file not in missing:
+            continue
+        if patch.length_bytes and not (can_apply and _fits_in_memory(patch, manifest)):
             continue
         path = _found(old, patch.old)
         known = usable.get(patch.file)
@@ -243,6 +247,13 @@ def _usable(listed: PatchList, old: OldFiles, missing: set[int]) -> list[_Usable
         if is_better and (path or patch.old is None):
             usable[patch.file] = _Usable(number, patch, path)
     return list(usable.values())
+
+
+def _fits_in_memory(patch: Patch, manifest: Manifest) -> bool:
+    """Whether its files are as short as those that patches are made of."""
+    old_bytes = patch.old.length_bytes if patch.old else 0
+    longest_bytes = max(old_bytes, manifest.files[patch.file].length_bytes)
+    return longest_bytes <= DEFAULT_POLICY.max_file_bytes
 
 
 def _found(old: OldFiles, wanted: OldFile | None) -> Path | None:
