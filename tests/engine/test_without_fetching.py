@@ -19,6 +19,7 @@ from aiohttp.test_utils import TestServer
 from dlcore.deployment import CatalogSettings, Deployment
 from dlcore.engine.client import Client
 from dlcore.engine.download import without_fetching
+from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.events import (
     DownloadRetried,
     Event,
@@ -32,16 +33,20 @@ from dlcore.model import EndpointKind, EndpointSettings, patch_list_key
 from dlcore.patches import (
     DEFAULT_POLICY,
     OldFile,
+    Patch,
     PatchList,
     codec,
     decode_patch_list,
     encode_patch_list,
+    make,
+    name_of,
 )
 from dlcore.publish import Published, publish
+from dlcore.store import Store
 from dlcore.store.old_files import read_old_file
 from dlcore.store.patch_space import PatchSpace
 from tests.publish.helpers import BLOCK, content, write_tree
-from tests.store.helpers import read_back
+from tests.store.helpers import BLOCK_BYTES, fill, make_package, read_back
 
 ID = "ABC00012"
 LARGE, OTHER = content(60 * BLOCK), content(50 * BLOCK)
@@ -420,3 +425,22 @@ def test_a_space_for_patches_that_cannot_be_used_costs_bytes(site: Site) -> None
     fetched = site.fetch()
     assert read_back(site.to) == NEW
     assert fetched.bytes_fetched > 30 * BLOCK
+
+
+async def test_a_patch_of_a_file_without_block_digests_that_lies_costs_bytes(
+    tmp_path: Path,
+) -> None:
+    """Fault: a patch gives other bytes to an object with one digest. It is missing as before."""
+    wanted = make_package({"a.bin": 5 * BLOCK_BYTES}, whole=True)
+    wrong, folder = content(5 * BLOCK_BYTES), tmp_path / "patches"
+    write_tree(folder, {name_of(0): make(b"", wrong)})
+    patch = Patch(0, (folder / name_of(0)).stat().st_size, 0)
+    with Store.open(tmp_path / "state") as store:
+        partial = store.begin(wanted.manifest, wanted.document)
+        package = PackageDownload(ID, wanted.manifest, partial)
+        usable = [without_fetching._Usable(0, patch, None)]
+        made = without_fetching._apply_all(package, usable, folder, store.patch_space, 1 << 30)
+        assert made == {}
+        assert partial.missing() == len(partial.have)
+        fill(partial, wanted)
+        assert read_back(partial.finish()) == wanted.contents
