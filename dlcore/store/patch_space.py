@@ -11,10 +11,12 @@ other patches of the package are wanted later on.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlcore.disk.faults import translated
+from dlcore.errors import OwnershipError
 from dlcore.model import Manifest
 from dlcore.store.files import Files, delete, write_fully
 from dlcore.store.finished import finished_versions
@@ -24,6 +26,9 @@ from dlcore.store.tree import ensure_folder
 
 if TYPE_CHECKING:
     from dlcore.store.store import Store
+
+PATCHES = "patches"  # its folder in the state directory
+_log = logging.getLogger(__name__)
 
 
 class PatchSpace:
@@ -123,13 +128,32 @@ class PatchSpace:
             self._delete(folder)
 
     def _earlier(self, package_id: str) -> list[Path]:
-        folders = [self._folder / "packages", self._folder / "partial"]
-        return [
-            folder / key
-            for folder in folders
-            for key in finished_versions(self._files, folder, package_id)
-        ]
+        return _patches_of(self._files, self._folder, package_id)
 
     def _delete(self, path: Path) -> None:
         with translated("delete", path, lambda: self.free_bytes, lambda: 0):
             delete(self._files, path)
+
+
+def forget_left_patches(files: Files, folder: Path, package_id: str) -> None:
+    """Delete the patches of a package that was finished without them; they only take space.
+
+    Args:
+        files: The disk.
+        folder: Of the patch space, which need not exist.
+        package_id: The package.
+    """
+    try:
+        if files.status(folder) is not None:
+            for path in _patches_of(files, folder, package_id):
+                delete(files, path)
+    except (OSError, OwnershipError) as error:
+        _log.warning("patches of package %s are left: %s", package_id, error)
+
+
+def _patches_of(files: Files, folder: Path, package_id: str) -> list[Path]:
+    return [
+        parent / key
+        for parent in (folder / "packages", folder / "partial")
+        for key in finished_versions(files, parent, package_id)
+    ]

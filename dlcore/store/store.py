@@ -38,7 +38,7 @@ from dlcore.store.inventory import Inventory
 from dlcore.store.lock import StateLock
 from dlcore.store.manifest_file import MANIFEST, manifest_in, read_manifest
 from dlcore.store.partial import CONTENT, Partial
-from dlcore.store.patch_space import PatchSpace
+from dlcore.store.patch_space import PATCHES, PatchSpace, forget_left_patches
 from dlcore.store.removal import Removal
 from dlcore.store.room import Reserve, Space, check_room
 from dlcore.store.state_directory import make_state_folder, translated_in
@@ -454,6 +454,7 @@ class Store:
 
     def _note_finished(self, key: str, manifest: Manifest, found: Inventory) -> None:
         self._finished.note(key, found)
+        forget_left_patches(self._files, self._state / PATCHES, manifest.package_id)
         if self._cache and key not in self._kept_apart:
             self._cache.share(key, manifest)
 
@@ -474,7 +475,7 @@ class Store:
             StorageError: The directory cannot be used.
         """
         if self._patches is None:
-            folder = self._state / "patches"
+            folder = self._state / PATCHES
             space = PatchSpace(self._files, folder, Store(folder, self._files))
             with self._translated("make a folder for patches"):
                 space.prepare()

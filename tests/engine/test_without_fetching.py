@@ -29,6 +29,7 @@ from dlcore.engine.events import (
 )
 from dlcore.engine.fetching.fetch import fetch
 from dlcore.engine.fetching.fetch_into import Fetched
+from dlcore.errors import StorageError
 from dlcore.model import EndpointKind, EndpointSettings, patch_list_key
 from dlcore.patches import (
     DEFAULT_POLICY,
@@ -307,9 +308,8 @@ async def test_an_old_file_that_is_too_long_for_a_patch_is_not_read(
         older = await client.fetch(ID)
     site = site._replace(made=site.publish(2, "1"))
     length_bytes = DEFAULT_POLICY.max_file_bytes + 1
-    with (older / "huge.bin").open("wb") as file:
+    with (older / "huge.bin").open("w+b") as file:
         file.truncate(length_bytes)
-    with (older / "huge.bin").open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").digest()
     huge, listed = OldFile("huge.bin", length_bytes, digest), site.listed()
     patches = tuple(
@@ -389,6 +389,34 @@ def test_patches_that_were_fetched_are_not_fetched_again(site: Site) -> None:
     fetched = site.fetch()
     assert read_back(site.to) == NEW
     assert fetched.bytes_fetched == 0
+
+
+async def test_patches_that_were_left_go_when_their_package_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: dlcore is killed while patches are applied; their list is gone when it runs again."""
+    write_tree(tmp_path / "v1", OLD)
+    write_tree(tmp_path / "v2", NEW)
+    site = Site(tmp_path, Published("", 0, "", 0, 0, 0, 0, 0))
+    site.publish(1)
+    async with site.client() as client:
+        await client.fetch(ID)
+    site = site._replace(made=site.publish(2, "1"))
+
+    def die(*_: object) -> None:
+        raise StorageError("the process was killed")
+
+    with monkeypatch.context() as killed:
+        killed.setattr(without_fetching, "_apply_all", die)
+        async with site.client() as client:
+            with pytest.raises(StorageError, match="killed"):
+                await client.fetch(ID)
+    space = tmp_path / "state" / "patches"
+    assert len(list(space.glob("packages/*"))) == 1
+    site.patches.unlink()
+    async with site.client() as client:
+        assert read_back(await client.fetch(ID)) == NEW
+    assert not list(space.glob("*/*"))
 
 
 def test_without_the_library_what_only_moved_is_still_kept(
