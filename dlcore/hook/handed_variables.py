@@ -75,7 +75,7 @@ def handed_variables(
 
 def may_be_told(name: str) -> bool:
     """Whether a variable of this name, in upper case, may be known to another process."""
-    if name in SECRET_NAMES or _SECRET.search(name):
+    if is_secret(name):
         return False
     if not name.startswith(_OF_THE_ENGINE) or name in _DOCUMENTED:
         return True
@@ -84,6 +84,11 @@ def may_be_told(name: str) -> bool:
         for prefix in _PATH_OF_PACKAGE
         if name.startswith(prefix)
     )
+
+
+def is_secret(name: str) -> bool:
+    """Whether a variable or parameter of this name, in upper case, holds a secret."""
+    return name in SECRET_NAMES or _SECRET.search(name) is not None
 
 
 def _read_by(sequence: TaskSequence, names: Iterable[str]) -> set[str]:

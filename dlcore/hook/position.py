@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from dlcore.agent.interface import SequencePoint
 from dlcore.errors import DlcoreError
 from dlcore.hook.environment import TaskSequenceEnvironment
+from dlcore.hook.handed_sequence import without_secrets
 from dlcore.hook.handed_variables import handed_variables
 from dlcore.tasksequence import (
     Group,
@@ -61,12 +62,13 @@ def sequence_point(environment: TaskSequenceEnvironment, package_id: str) -> Fou
     try:
         sequence = read(document.encode(errors="replace"), source="_SMSTSTaskSequence")
         place = _place(environment, sequence, package_id)
+        told = without_secrets(document)
     except DlcoreError as error:
         return Found(None, f"the task sequence cannot be read: {error.message}")
     if place is None:
         return Found(None, "none of the steps of the task sequence is the one that runs")
     step = sequence.steps[place]
-    point = SequencePoint(document, place, handed_variables(environment, sequence))
+    point = SequencePoint(told, place, handed_variables(environment, sequence))
     return Found(point, f"step {place + 1} of {len(sequence.steps)}, {step.name}")
 
 
