@@ -28,7 +28,10 @@ from dlcore.agent.interface import (
 from dlcore.agent.local import connector
 from dlcore.agent.routes import BASE, JSON
 from dlcore.agent.troubles import error_of
-from dlcore.errors import AgentError
+from dlcore.disk.faults import guarded
+from dlcore.errors import AgentError, LockedError
+from dlcore.store.lock import StateLock
+from dlcore.waiting import in_thread
 
 T = TypeVar("T")
 _CONNECT_S: Final = 10.0  # on one machine; an agent that takes longer hangs
@@ -50,6 +53,7 @@ class AgentClient:
             again. 0.0: it must be there. However long that is, a call is given up when the agent
             has ended a hundred times before it answered.
         retry_s: Seconds between two attempts.
+        answer_s: How long a call waits for the answer, except for a package.
 
     Example::
 
@@ -65,10 +69,12 @@ class AgentClient:
         address: AgentAddress | None = None,
         patience_s: float = 30.0,
         retry_s: float = _RETRY_S,
+        answer_s: float = _ANSWER_S,
     ) -> None:
         self._address = address or address_of(state)
         self._patience_s = patience_s
         self._retry_s = retry_s
+        self._answer_s = answer_s
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -109,14 +115,20 @@ class AgentClient:
         """Whether an agent runs there that this dlcore can speak with.
 
         Raises:
-            AgentError: It is another user's, or speaks another version.
+            AgentError: It is another user's, speaks another version, or does not answer.
         """
         try:
-            async with self._opened.get(f"{BASE}/status", timeout=_timeout(_ANSWER_S)) as response:
+            async with self._opened.get(
+                f"{BASE}/status", timeout=_timeout(self._answer_s)
+            ) as response:
                 await _checked(response)
                 _decoded(await response.read(), AgentStatus)
-        except (aiohttp.ClientConnectorError, FileNotFoundError, _EndingError):
-            return False
+        except TimeoutError as error:
+            raise _unreachable(self._address.listens_at, error) from error
+        except (aiohttp.ClientConnectionError, FileNotFoundError, _EndingError):
+            return False  # nobody is there, or not any more
+        except aiohttp.ClientError as error:
+            raise _other_version(type(error).__name__) from error
         return True
 
     async def want(self, want: Want) -> None:
@@ -165,7 +177,7 @@ class AgentClient:
     async def obtained(self, package_id: str) -> PackageStatus:
         """As `obtain`, with all that the agent says of the package then."""
         path = f"/packages/{quote(package_id, safe='')}/obtain"
-        return _decoded(await self._send("POST", path, limit_s=None), PackageStatus)
+        return _decoded(await self._send("POST", path, is_quick=False), PackageStatus)
 
     async def stop(self) -> None:
         """End the agent. What is verified stays.
@@ -176,14 +188,25 @@ class AgentClient:
         await self._send("POST", "/stop")
 
     async def ended(self) -> None:
-        """Wait until nobody listens where the agent was; its work on disk has ended before that."""
-        while True:
-            try:
-                async with self._opened.get(f"{BASE}/status", timeout=_timeout(_ANSWER_S)):
-                    pass
-            except (aiohttp.ClientError, OSError):
-                return
-            await asyncio.sleep(_RETRY_S)
+        """Wait until the agent has let go of the state directory: its work on disk has ended then.
+
+        It is not asked for that: where systemd listens for it, a call would start it again.
+
+        Raises:
+            AgentError: It does not end.
+            StorageError: The state directory cannot be used.
+        """
+        state = self._address.state
+        try:
+            with guarded(f"wait for the agent of {state}", state):
+                lock = await in_thread(StateLock, state, self._answer_s)
+        except LockedError as error:
+            raise AgentError(
+                f"the agent of {state} was asked to end, and has not done so within"
+                f" {self._answer_s:g} s",
+                remedy="Wait, or end its process.",
+            ) from error
+        lock.release()
 
     async def events(self, after: int | None = None) -> AsyncGenerator[AgentEvent]:
         """What happens from now on, or since the event of a number.
@@ -219,7 +242,7 @@ class AgentClient:
         path: str,
         body: msgspec.Struct | None = None,
         *,
-        limit_s: float | None = _ANSWER_S,
+        is_quick: bool = True,
     ) -> bytes:
         data = None if body is None else msgspec.json.encode(body)
         headers = {"Content-Type": JSON} if data is not None else {}
@@ -228,7 +251,11 @@ class AgentClient:
             try:
                 content = None if data is None else io.BytesIO(data)
                 async with self._opened.request(
-                    method, BASE + path, data=content, headers=headers, timeout=_timeout(limit_s)
+                    method,
+                    BASE + path,
+                    data=content,
+                    headers=headers,
+                    timeout=_timeout(self._answer_s if is_quick else None),
                 ) as response:
                     await _checked(response)
                     return await response.read()
@@ -259,6 +286,12 @@ async def running_agent_of(state: Path) -> AsyncIterator[AgentClient | None]:
         yield agent
 
 
+def _is_loss(error: Exception) -> bool:
+    """Whether the agent was there and has gone; one that is silent, or says it ends, is not."""
+    no_losses = (aiohttp.ClientConnectorError, FileNotFoundError, TimeoutError, _EndingError)
+    return not isinstance(error, no_losses)
+
+
 class _EndingError(Exception):
     """The agent answers that it is ending: another one may be there in a moment."""
 
@@ -283,7 +316,7 @@ class _Patience:
 
     def lost(self, reason: Exception) -> None:
         """A call failed; it is noted if the agent was there a moment ago."""
-        if not isinstance(reason, aiohttp.ClientConnectorError | FileNotFoundError | _EndingError):
+        if _is_loss(reason):
             self.losses += 1
             self.renew()
 
@@ -295,14 +328,19 @@ class _Patience:
                 remedy="Its log says why it ends.",
             ) from reason
         if self._now_s() >= self._end_s:
-            raise AgentError(
-                f"the agent cannot be reached at {address}: {_words(reason)}",
-                remedy=_NO_AGENT_REMEDY,
-            ) from reason
+            raise _unreachable(address, reason) from reason
         await asyncio.sleep(self._retry_s)
 
 
+def _unreachable(address: str, reason: Exception) -> AgentError:
+    return AgentError(
+        f"the agent cannot be reached at {address}: {_words(reason)}", remedy=_NO_AGENT_REMEDY
+    )
+
+
 def _words(reason: Exception) -> str:
+    if isinstance(reason, TimeoutError):
+        return "it does not answer"
     if isinstance(reason, OSError) and reason.strerror:
         return reason.strerror
     return str(reason) or type(reason).__name__

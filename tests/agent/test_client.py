@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from dlcore.agent.interface import Want
 from dlcore.agent.local import local_server
 from dlcore.agent.running import running_agent
 from dlcore.errors import AgentError
+from dlcore.store.lock import StateLock
 from tests.engine.machine import OS, TOOLS
 from tests.engine.scene import deployment
 
@@ -87,3 +90,56 @@ async def test_a_call_is_given_up_when_the_agent_ends_again_and_again(tmp_path: 
     finally:
         await server.close()
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def taking_connections(state: Path, *, is_lost: bool) -> AsyncIterator[None]:
+    """Something of this user that listens where the agent would, and is no agent any more."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        if is_lost:
+            writer.close()
+
+    place = address_of(state).listens_at
+    server = await asyncio.start_unix_server(connected, place)  # type: ignore[attr-defined,unused-ignore]
+    try:
+        yield
+    finally:
+        server.close()
+        for writer in writers:
+            writer.close()
+
+
+@pytest.mark.posix_only(reason="a server of asyncio cannot listen at a pipe")
+async def test_an_agent_that_hangs_is_told_and_not_waited_for_for_ever(tmp_path: Path) -> None:
+    """Fault: the agent is stopped by a debugger, say. Each call ends, with an error of dlcore."""
+    async with taking_connections(tmp_path, is_lost=False):
+        for patience_s in (0.0, 0.1):
+            async with AgentClient(tmp_path, patience_s=patience_s, answer_s=0.05) as client:
+                with pytest.raises(AgentError, match="does not answer"):
+                    await client.status()
+                with pytest.raises(AgentError, match="does not answer"):
+                    await client.is_there()
+
+
+@pytest.mark.posix_only(reason="a server of asyncio cannot listen at a pipe")
+async def test_an_agent_that_is_lost_at_each_call_is_given_up(tmp_path: Path) -> None:
+    async with (
+        taking_connections(tmp_path, is_lost=True),
+        AgentClient(tmp_path, patience_s=0.05, retry_s=0.0) as client,
+    ):
+        with pytest.raises(AgentError, match="ended 100 times"):
+            await client.obtain(OS)
+        assert not await client.is_there()
+
+
+async def test_an_agent_has_ended_when_its_state_directory_is_free(tmp_path: Path) -> None:
+    """Nobody has to listen any more while it still writes."""
+    lock = StateLock(tmp_path, 0.0)
+    async with AgentClient(tmp_path, answer_s=0.01) as client:
+        with pytest.raises(AgentError, match="has not done so"):
+            await client.ended()
+        lock.release()
+        await client.ended()

@@ -20,6 +20,7 @@ from dlcore.engine.events import Event, PackageReady
 from dlcore.engine.fetching.fetch import fetch
 from dlcore.engine.fetching.fetch_into import Fetched
 from dlcore.errors import IntegrityError, LockedError, NotFoundError, OwnershipError
+from dlcore.long_path import plain_path
 from dlcore.manifest import encode
 from dlcore.model import Object, object_key
 from dlcore.store import Store
@@ -222,7 +223,7 @@ async def test_a_second_fetch_into_a_folder_is_told_of_the_first(tmp_path: Path)
     with Store.open(goal.state), pytest.raises(LockedError) as raised:
         await fetch(PACKAGE, to=goal.path, endpoints=[str(published)])
     told = raised.value
-    assert told.message.endswith(f"fetches into {goal.path} at present")
+    assert told.message.endswith(f"fetches into {plain_path(goal.path)} at present")
     assert f"process {os.getpid()} on" in told.message
     assert "state directory" not in f"{told.message} {told.remedy}"
     assert told.path == goal.path
