@@ -35,7 +35,9 @@ _SERVICE = """\
 [Unit]
 Description=dlcore agent{of}: has packages on this machine before they are asked for
 After=network.target
-StartLimitIntervalSec=10min
+# Less than ten starts with RestartSec= take: a full disk or a state directory that is held stays an
+# obstacle for a while, and nobody should have to start the agent by hand then.
+StartLimitIntervalSec=1min
 StartLimitBurst=10
 
 [Service]

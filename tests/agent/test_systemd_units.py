@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -165,3 +166,16 @@ def test_systemd_itself_reads_what_was_written() -> None:
 def _shown_of(unit: str, shown: bytes) -> str:
     """What systemd shows of one unit."""
     return os.fsdecode(shown).partition(f"-> Unit {unit}:")[2].partition("-> Unit ")[0]
+
+
+def test_an_obstacle_that_goes_away_needs_nobody_to_start_the_agent() -> None:
+    """Fault: a full disk. Starts that wait as the unit says are no burst to give up after."""
+    text = units(Scope.SYSTEM, AgentAddress(SYSTEM_STATE, "/x/agent.sock"), [PROGRAM]).service
+    seconds = {"s": 1, "min": 60}
+
+    def setting(name: str) -> int:
+        found = re.search(rf"^{name}=(\d+)(s|min|)$", text, re.MULTILINE)
+        assert found
+        return int(found[1]) * seconds.get(found[2], 1)
+
+    assert setting("StartLimitBurst") * setting("RestartSec") > setting("StartLimitIntervalSec")
