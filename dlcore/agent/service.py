@@ -315,11 +315,11 @@ class AgentService:
             DlcoreError: It cannot be read; the one before is used.
         """
         async with self._opening:
-            await self._wanted.stop()
-            await self._obtaining.interrupt()
             try:
+                await self._wanted.stop()
+                await self._obtaining.interrupt()
                 return await self._site.renew_catalog()
-            finally:
+            finally:  # also if a client that asked for it has gone: what is wanted goes on
                 self._changed.set()
 
     def _hear(self, event: Event) -> None:

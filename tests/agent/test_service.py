@@ -261,6 +261,31 @@ def test_a_new_version_is_fetched_in_time_and_who_waits_goes_on_waiting(tmp_path
     virtually(main())
 
 
+def test_a_client_that_goes_away_while_it_looks_for_a_package_stops_nobody_elses(
+    tmp_path: Path,
+) -> None:
+    """Fault: its call is cancelled just as the renewal that it asked for has stopped all waits."""
+    publish_packages(tmp_path, {OS: {"a": 50_000}, TOOLS: {"b": 10}}, block_bytes=4096)
+
+    async def main() -> None:
+        switch = Switch()
+        async with served(tmp_path, tmp_path / "state", switch) as agent:
+            await agent.service.obtain(TOOLS)
+            await asyncio.sleep(agent.service.policy.min_renew_s)
+            switch.is_down = True
+            await agent.service.want(Want("more", (OS,)))
+            for steps in range(12):  # wherever it is then
+                asking = asyncio.ensure_future(agent.service.obtain(EXTRA))
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                asking.cancel()
+                await asyncio.wait([asking])
+                await asyncio.sleep(0.1)
+                assert not agent.service._wanted.is_idle
+
+    virtually(main())
+
+
 # Priorities, bounds, the end
 
 
