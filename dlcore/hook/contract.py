@@ -31,7 +31,6 @@ from dlcore.printable import quoted
 DELIVERED: Final = 0
 _FALL_BACK: Final = (1, 2)  # the second one where the first is the code that aborts
 _CODES: Final = 1 << 32  # exit codes of Windows have 32 bits, and people write them with a sign
-_MAX_SHOWN_CHARACTERS: Final = 40
 
 
 class OnFailure(enum.StrEnum):
@@ -65,7 +64,7 @@ def parse_call(arguments: Sequence[str], *, platform: str = sys.platform) -> Cal
 
     Raises:
         ConfigError: It is not such a call. The message has neither the INI file's name nor what
-            was given in place of the three arguments.
+            was given in place of a package id or of the three arguments.
     """
     if len(arguments) != 3:
         raise ConfigError(
@@ -77,7 +76,7 @@ def parse_call(arguments: Sequence[str], *, platform: str = sys.platform) -> Cal
     found = package_id(package)
     if found is None:
         raise ConfigError(
-            f"{quoted(package[:_MAX_SHOWN_CHARACTERS])} is not a package id",
+            "the second argument is not a package id",
             remedy=HOW_TO_WRITE_A_PACKAGE_ID,
         )
     if platform == "win32":

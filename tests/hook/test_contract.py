@@ -50,6 +50,13 @@ def test_a_package_id_that_is_none_is_refused(package: str) -> None:
         parse_call(["ini", package, FOLDER], platform="win32")
 
 
+def test_what_stands_in_place_of_a_package_id_is_not_shown() -> None:
+    """Were the order of the arguments another one, it would be the INI file's name."""
+    with pytest.raises(ConfigError) as refused:
+        parse_call(["ABC00012", "C:\\TEMP\\SMSTSDownload.INI", FOLDER], platform="win32")
+    assert "INI" not in refused.value.message.upper()
+
+
 @given(st.lists(st.text(), max_size=6))
 def test_any_other_call_is_refused_by_an_error_that_is_told(arguments: list[str]) -> None:
     with contextlib.suppress(ConfigError):
