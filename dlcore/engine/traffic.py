@@ -9,6 +9,7 @@ fetched that it might hold up.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Protocol, TypeAlias
@@ -18,6 +19,8 @@ from dlcore.engine.events import Event, TrafficChanged
 from dlcore.engine.traffic_rules import Answers, Pace, Rules, Urgency, Wish, rules
 from dlcore.machine import Machine, told
 from dlcore.waiting import cancel_and_wait, in_thread
+
+_log = logging.getLogger(__name__)
 
 LOOK_EVERY_S: Final = 0.5
 ASK_EVERY_S: Final = 10.0  # a person who unplugs a laptop sees the effect while looking
@@ -146,9 +149,17 @@ class Traffic:
         while True:
             if self._asks_machine and now_s() >= self._asked_s + ASK_EVERY_S:
                 self._asked_s = now_s()
-                self._answers = await in_thread(self._ask)
+                self._answers = await self._answered()
             self._look()
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _answered(self) -> Answers:
+        """What the machine says. A question that fails is not answered, and holds nothing up."""
+        try:
+            return await in_thread(self._ask)
+        except Exception:
+            _log.exception("this machine cannot tell of its network and its power")
+            return Answers()
 
     def _ask(self) -> Answers:
         on_mains = told(self._machine.is_on_mains)

@@ -228,6 +228,22 @@ def test_a_machine_that_cannot_tell_holds_nothing_up() -> None:
     played(play, settings=BackgroundSettings(), machine=ToldMachine())
 
 
+class FailingMachine(ToldMachine):
+    """Fails in a way that nobody foresaw when it is asked about its network."""
+
+    def is_metered(self) -> bool:
+        raise ValueError("a library of the system is broken")
+
+
+def test_a_question_that_fails_holds_nothing_up() -> None:
+    async def play(traffic: Traffic, downloads: Told, _: list[Event]) -> None:
+        traffic.set_urgency(Urgency.SPARE)
+        await asyncio.sleep(1)
+        assert not downloads.is_paused
+
+    played(play, settings=BackgroundSettings(), machine=FailingMachine())
+
+
 def test_on_battery_it_pauses_by_the_settings() -> None:
     machine = ToldMachine(is_on_mains=False)
 
