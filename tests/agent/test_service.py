@@ -264,7 +264,7 @@ def test_a_new_version_is_fetched_in_time_and_who_waits_goes_on_waiting(tmp_path
 def test_a_client_that_goes_away_while_it_looks_for_a_package_stops_nobody_elses(
     tmp_path: Path,
 ) -> None:
-    """Fault: its call is cancelled just as the renewal that it asked for has stopped all waits."""
+    """Fault: a call is cancelled while its renewal has stopped all waits. They go on."""
     publish_packages(tmp_path, {OS: {"a": 50_000}, TOOLS: {"b": 10}}, block_bytes=4096)
 
     async def main() -> None:

@@ -394,7 +394,7 @@ def test_patches_that_were_fetched_are_not_fetched_again(site: Site) -> None:
 async def test_patches_that_were_left_go_when_their_package_is_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fault: dlcore is killed while patches are applied; their list is gone when it runs again."""
+    """Fault: dlcore is killed while patches are applied. They are deleted all the same."""
     write_tree(tmp_path / "v1", OLD)
     write_tree(tmp_path / "v2", NEW)
     site = Site(tmp_path, Published("", 0, "", 0, 0, 0, 0, 0))
