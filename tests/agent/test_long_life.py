@@ -61,6 +61,7 @@ def _sizes(state: Path) -> tuple[int, int, int]:
     return len(gc.get_objects()), descriptors, sum(1 for _ in state.rglob("*"))
 
 
+@pytest.mark.timeout(600)  # threads really work for half a minute, on a busy machine for longer
 @pytest.mark.posix_only(reason="/proc counts descriptors")
 def test_a_day_leaves_nothing_behind(published: Path, tmp_path: Path) -> None:
     async def main() -> None:
