@@ -86,7 +86,10 @@ def idle_variables(
     environment: Mapping[str, str],
     commands: Iterable[str],
 ) -> dict[str, str]:
-    """Variables of dlcore's that set nothing, each with what to say of what was meant.
+    """Variables that set nothing, each with what to say of what was meant.
+
+    They are named for this command, or resemble one of an option. Others are left alone: programs
+    around dlcore have variables of their own that begin as its do.
 
     Args:
         command: The command.
@@ -98,13 +101,19 @@ def idle_variables(
     own = {variable for name in names for variable in variables(command, name)}
     known = own | OTHER_VARIABLES | {variable_of(name) for name in COMMON}
     others = tuple(f"{variable_of(name)}_" for name in commands if name != command[0])
-    return {
+    found = {
         variable: _meant(variable, command, parameters, known)
         for variable in sorted(environment)
         if variable.startswith(PREFIX)
         and variable not in known
         and variable.rpartition("_")[2].lower() not in SECRETS  # a deployment file may name it
         and not variable.startswith((*others, *_of_sister_commands(command, variable)))
+    }
+    of_command = f"{variable_of(*command)}_"
+    return {
+        variable: meant
+        for variable, meant in found.items()
+        if meant or variable.startswith(of_command)
     }
 
 

@@ -129,7 +129,6 @@ def test_lines_of_tables_and_keys_are_found() -> None:
         ("DLCORE_OUTPUT", " (did you mean DLCORE_X_OUTPUT?)"),
         ("DLCORE_X_SITE", " (SITE is given on the command line only)"),
         ("DLCORE_SITE", " (SITE is given on the command line only)"),
-        ("DLCORE_BUILD_NUMBER", ""),
         ("DLCORE_X_Y", ""),
     ],
 )
@@ -148,6 +147,7 @@ def test_a_variable_that_sets_no_option_is_told_with_what_was_meant(
         *("DLCORE_X_WAIT", "DLCORE_WAIT", "DLCORE_STATE", "DLCORE_DEBUG", "PATH"),
         "DLCORE_FETCH_OUTPUT",  # of another command
         "DLCORE_CMG1_TOKEN",  # of a deployment file
+        "DLCORE_BUILD_NUMBER",  # of a program around dlcore
     ],
 )
 def test_a_variable_that_means_something_somewhere_is_left_alone(variable: str) -> None:
