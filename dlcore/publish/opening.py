@@ -21,6 +21,8 @@ from dlcore.redaction import redact, redact_named
 
 _SLIP: Final = re.compile(rf"({'|'.join(sorted(BUCKET_SCHEMES | WEB_SCHEMES))}):", re.IGNORECASE)
 """How a URL begins in which ``://`` is mistyped."""
+_USER: Final = re.compile(r"[^/\\:@]+:[^/\\@]*@")
+"""A user with a password, as in URLs. On Windows no folder has such a name."""
 
 
 def _folder_in(where: str) -> str:
@@ -35,6 +37,11 @@ def _folder_in(where: str) -> str:
         raise ConfigError(
             f"{redact_named(where)} is not a URL: {scheme} is not followed by ://",
             remedy=f"Write it as {scheme}://..., without a password.",
+        )
+    if "://" not in where and _USER.search(where) and not Path(where).exists():
+        raise ConfigError(
+            f"{redact_named(where)} is not a folder, and as a URL it has no scheme",
+            remedy="Name a folder, or write a URL as https://..., without a password.",
         )
     return where
 
