@@ -252,14 +252,23 @@ class BlockMap:
                 losers += (other for other in owners if other != number)
         return losers
 
-    def found(self, number: BlockInPackage) -> None:
-        """A block is on disk, verified; nothing changes unless it is missing."""
-        if self._states[number] not in {MISSING, MISSING_SMALL}:
-            return
-        index, block = self.manifest.locate_block(number)
-        self._leave_backlog(BlockRange.of(index, block, block + 1))
+    def found(self, number: BlockInPackage) -> SplitBlock | None:
+        """A block is on disk, verified; nothing changes if a request fetches it.
+
+        Returns:
+            The block, if it was fetched in parts and none of them is in flight; it is not any more.
+        """
+        split = self._split.get(number)
+        if split and split.is_at_rest:
+            self._end_split(split)
+        elif self._states[number] in {MISSING, MISSING_SMALL}:
+            index, block = self.manifest.locate_block(number)
+            self._leave_backlog(BlockRange.of(index, block, block + 1))
+        else:
+            return None
         self._states[number] = VERIFIED
-        self._whole_objects.found(index)
+        self._whole_objects.found(self.manifest.locate_block(number)[0])
+        return split
 
     def split_verified(self, split: SplitBlock) -> None:
         """A block that was fetched in parts is verified and written."""

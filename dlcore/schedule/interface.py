@@ -93,7 +93,8 @@ class Scheduler(Protocol):
     def found(self, package: str, blocks: Iterable[BlockInPackage]) -> Events:
         """Blocks of a package that were not requested are on disk, verified.
 
-        Nothing changes for those that a request fetches now: it tells what becomes of them.
+        Nothing changes for those that a request fetches now: it tells what becomes of them. A
+        split block of which no part is in flight gives up its buffer (`SplitBlockDropped`).
         """
         ...
 

@@ -26,6 +26,7 @@ What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circui
 | split | next_request, late | its part divided anew | RequestCancelled |
 | split, and no endpoint for it | next_request, no memory | missing | SplitBlockDropped |
 | missing | found | verified | |
+| split, and no part in flight | found | verified | SplitBlockDropped |
 | in flight, split | verified | verified; a rival lost the race | RequestCancelled |
 | in flight, split | rejected | missing | BlockRejected |
 | verified | object_rejected | missing | ObjectRejected |
@@ -72,6 +73,7 @@ from dlcore.schedule.types import (
     ObjectRejected,
     Request,
     RequestNumber,
+    SplitBlockDropped,
     SplitBlockFilled,
     StartKept,
     Terms,
@@ -182,7 +184,8 @@ class DeadlineScheduler(Scheduler):
         """Fetch no blocks that are on disk already."""
         if block_map := self._demand.block_maps.get(package):
             for number in blocks:
-                block_map.found(number)
+                if split := block_map.found(number):
+                    self._events.append(SplitBlockDropped(package, split.blocks))
             if block_map.is_complete:
                 self._demand.review(block_map)
             self._outcomes.review(package)

@@ -120,7 +120,9 @@ class StartKept(msgspec.Struct, frozen=True):
 
 
 class SplitBlockDropped(msgspec.Struct, frozen=True):
-    """A block that was fetched in parts is missing again: its buffer is needed for others.
+    """A block is not fetched in parts any more, and needs no buffer.
+
+    It is missing again because its buffer is needed for others, or it was found on disk.
 
     Attributes:
         package: Key of the package.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hypothesis.stateful import RuleBasedStateMachine
 
-from dlcore.model import BlockInPackage, Manifest, ObjectIndex
+from dlcore.model import BlockInPackage, BlockRange, Manifest, ObjectIndex
 from dlcore.schedule import (
     DeadlineScheduler,
     Request,
@@ -72,6 +72,14 @@ class BlockModel(RuleBasedStateMachine):
         kept = Span(part.start, part.start + flight.received_bytes)
         if part.start < kept.end < part.end and place not in self.verified:
             self.arrived.setdefault(place, {})[kept] = flight.request.endpoint
+
+    def _drop_arrived(self, package: str, blocks: BlockRange) -> None:
+        """What had arrived of a split block is not kept; nobody fetches a part of it."""
+        place = package, self.manifests[package].block_number(blocks.object, blocks.first)
+        for flight in self.flights.values():
+            request = flight.request
+            assert flight.is_cancelled or (request.package, request.blocks) != (package, blocks)
+        self.arrived.pop(place, None)
 
     def _claims(self, flight: ModelRequest) -> Iterator[tuple[BlockInPackage, Span]]:
         """The blocks, and the bytes in them, that a request is to deliver and has not yet."""

@@ -26,8 +26,10 @@ class FindingMachine(SchedulerMachine):
             number
             for flight in self.flights.values()
             if flight.request.package == package
-            for number in self._all_numbers(flight)
+            and not (flight.request.part and flight.is_cancelled)
+            for number in flight.numbers
         }
-        free = {n for n in found - taken if (package, n) not in self.arrived}
-        self.verified |= {(package, number) for number in free}
+        free = {(package, number) for number in found - taken}
+        self.verified |= free
         self._note(self.scheduler.found(package, sorted(found)))
+        assert not free & self.arrived.keys(), "what had arrived of them is not kept"

@@ -23,6 +23,7 @@ from dlcore.schedule import (
     RequestNumber,
     RequestShortened,
     Span,
+    SplitBlockDropped,
     SplitBlockFilled,
     StartKept,
     Terms,
@@ -331,6 +332,8 @@ class SchedulerMachine(BlockModel):
                 if culprit in self.quarantined:
                     self.held[package, culprit].discard(index)
                 self.last_rejected = package, index
+            case SplitBlockDropped(package, blocks):
+                self._drop_arrived(package, blocks)
             case PackageComplete(package):
                 assert package not in self.complete
                 assert not self._missing(package)

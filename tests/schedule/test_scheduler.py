@@ -13,6 +13,7 @@ from dlcore.schedule import (
     PackageExhausted,
     Policy,
     Request,
+    SplitBlockDropped,
     Terms,
 )
 from tests.schedule.finding_machine import FindingMachine
@@ -61,6 +62,32 @@ def test_a_package_of_which_all_was_found_is_complete() -> None:
     assert scene.is_complete("p")
     assert scene.has_none()
     assert scene.scheduler.found("p", [BlockInPackage(1)]) == ()
+
+
+def test_a_split_block_that_was_found_is_not_continued_when_no_part_is_in_flight() -> None:
+    scene = Scene({"p": 2}, {"e": 0})
+    block = [BlockInPackage(0)]
+    one, other = scene.ask(), scene.ask()
+    assert one.part
+    assert one.blocks == other.blocks == BlockRange.of(0, 0, 1)
+    scene.deliver(one)
+    scene.note(scene.scheduler.found("p", block))
+    assert not scene.take(SplitBlockDropped), "its other part is in flight"
+    scene.end(other, Fault.CONNECT)
+    scene.note(scene.scheduler.found("p", block))
+    assert scene.take(SplitBlockDropped) == [SplitBlockDropped("p", one.blocks)]
+    scene.now_s += BACKOFF_S
+    assert scene.ask().blocks == BlockRange.of(0, 1, 2)
+
+
+def test_a_package_whose_split_block_was_found_is_complete_without_an_endpoint() -> None:
+    scene = Scene({"p": 2}, {"e": 0})
+    part = scene.ask()
+    assert part.part
+    scene.end(part, Fault.AUTH)
+    assert scene.take(PackageExhausted) == [PackageExhausted("p", 2, ("e",))]
+    scene.note(scene.scheduler.found("p", [BlockInPackage(0), BlockInPackage(1)]))
+    assert scene.is_complete("p")
 
 
 def test_a_block_fetched_again_stays_with_its_new_request_when_the_old_one_ends() -> None:
