@@ -91,7 +91,7 @@ class Decisions:
                 case schedule.SplitBlockFilled() | schedule.StartKept():
                     pass  # these are answers to `Reporter`, which asked
                 case schedule.SplitBlockDropped():
-                    pass  # an answer to `Connections`, which asked
+                    pass  # `Connections` frees its buffer
 
     def _block_rejected(self, event: schedule.BlockRejected) -> None:
         package = self._packages[event.package]

@@ -124,7 +124,7 @@ class Downloads:
             self._failed,
         )
         pool.on_free(self._connections.memory_freed)
-        self._packages.connect(self._decisions.apply, fetcher.forget, self._connections.refill)
+        self._packages.connect(self._connections.apply, fetcher.forget, self._connections.refill)
         for endpoint, terms in endpoints.items():
             self.set_terms(endpoint, terms)
         self._stopping: asyncio.Future[None] | None = None

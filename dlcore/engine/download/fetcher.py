@@ -111,7 +111,7 @@ class RequestFetcher:
                 self._reporter.ended(receiver)
 
     def drop(self, package_id: str, block: BlockRange) -> None:
-        """A split block is missing again, and none of its parts is in flight."""
+        """A block is not fetched in parts any more, and none of them is in flight."""
         self._split_blocks.drop((package_id, block.object, block.first))
 
     def forget(self, package_id: str) -> None:
