@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.errors import Fault
 from dlcore.publish import publish
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, Variables
-from tests.engine.fakes import FakeEndpoint, fetch
+from tests.engine.fakes import Asked, FakeEndpoint, Reply, fetch
 from tests.engine.machine import EXTRA, OS, TOOLS, TREES, Acting, Machine, outcomes, parsed
 from tests.engine.scene import publish_packages, step
 from tests.engine.virtual_time import virtually
@@ -51,6 +52,21 @@ def test_the_next_version_costs_its_difference(tmp_path: Path) -> None:
     endpoint = FakeEndpoint("a", new)
     virtually(fetch(tmp_path, new, [endpoint]))
     assert endpoint.delivered_bytes == 5 * BLOCK_BYTES
+
+
+def test_a_package_that_is_here_is_ready_though_its_request_fails(tmp_path: Path) -> None:
+    """What its only endpoint was asked for came with another package meanwhile."""
+    packages = {"ABC00001": of_blocks("ABC00001", 0, 8), "ABC00002": of_blocks("ABC00002", 0, 8)}
+    endpoints = [
+        FakeEndpoint("a", {"ABC00001": packages["ABC00001"]}, latency_s=4.0),
+        FakeEndpoint("b", {"ABC00002": packages["ABC00002"]}, refused, latency_s=5.0),
+    ]
+    virtually(fetch(tmp_path, packages, endpoints, connections=1))
+    assert len(endpoints[1].asked) == 1
+
+
+def refused(asked: Asked) -> Reply:
+    return Reply(Fault.AUTH)
 
 
 ROOM = "[cache]\nmax_size = '60 kB'"

@@ -31,7 +31,7 @@ from dlcore.errors import (
 )
 from dlcore.long_path import plain_path
 from dlcore.manifest import digest_of
-from dlcore.model import Manifest, ObjectIndex
+from dlcore.model import BlockInPackage, Manifest, ObjectIndex
 from dlcore.schedule import Events, PackageExhausted, Scheduler
 from dlcore.store import Reserve, Store
 from dlcore.store.store import package_key
@@ -322,6 +322,8 @@ class Packages:
         if not self._is_going_on:
             return
         package = self._begun[event.package]
+        if self._is_here(package):
+            return
         failures = self._endpoints.last_failures(event.dropped)
         error = package.exhausted(event.missing_blocks, failures)
         attempt, failing_s = package.begin_attempt(self._now_s())
@@ -337,6 +339,12 @@ class Packages:
         if package.is_hint:  # what it met must not keep others from an endpoint
             self._apply(self._scheduler.retry(package.package_id))
         self._tasks.spawn(self._give_up(package, error))
+
+    def _is_here(self, package: PackageDownload) -> bool:
+        """Whether all was found on disk; the scheduler left to requests what they were fetching."""
+        here = [BlockInPackage(number) for number, has in enumerate(package.partial.have) if has]
+        self._apply(self._scheduler.found(package.package_id, here))
+        return package.partial.complete
 
     async def _finish(self, package: PackageDownload) -> None:
         try:
