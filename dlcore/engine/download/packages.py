@@ -32,7 +32,7 @@ from dlcore.errors import (
 from dlcore.long_path import plain_path
 from dlcore.manifest import digest_of
 from dlcore.model import BlockInPackage, Manifest, ObjectIndex
-from dlcore.schedule import Events, PackageExhausted, Scheduler
+from dlcore.schedule import Events, PackageComplete, PackageExhausted, Scheduler
 from dlcore.store import Reserve, Store
 from dlcore.store.store import package_key
 from dlcore.transfer import Placement
@@ -343,8 +343,9 @@ class Packages:
     def _is_here(self, package: PackageDownload) -> bool:
         """Whether all was found on disk; the scheduler left to requests what they were fetching."""
         here = [BlockInPackage(number) for number, has in enumerate(package.partial.have) if has]
-        self._apply(self._scheduler.found(package.package_id, here))
-        return package.partial.complete
+        events = self._scheduler.found(package.package_id, here)
+        self._apply(events)
+        return PackageComplete(package.package_id) in events
 
     async def _finish(self, package: PackageDownload) -> None:
         try:
