@@ -111,11 +111,13 @@ class Eligibility:
         """Whether an endpoint is the one to continue a split block."""
         if not self.may_continue(endpoint, block_map, split, now_s):
             return False
-        server = self._endpoints[split.endpoint]
+        server, index = self._endpoints[split.endpoint], split.blocks.object
         return server is endpoint or not (
             server.may_be_asked(now_s)
             and not server.is_on_trial
-            and self._is_used_for(server, block_map.package, split.blocks.object)
+            and self._is_used_for(server, block_map.package, index)
+            and self._may_be_server(server, block_map, index)
+            and self._is_worth_its_cost(server, block_map, index, now_s)
         )
 
     def may_continue(

@@ -90,6 +90,20 @@ def test_a_package_whose_split_block_was_found_is_complete_without_an_endpoint()
     assert scene.is_complete("p")
 
 
+def test_a_block_begun_by_an_endpoint_that_is_not_worth_its_cost_any_more_is_continued() -> None:
+    scene = Scene({"p": 2}, {"cheap": 0, "paid": 1}, Policy(max_cheap_wait_s=0.0))
+    scene.note(scene.scheduler.lacks_ranges("cheap"))
+    scene.order(["p"], {"p"})
+    part = scene.ask("paid")
+    assert part.part
+    scene.deliver(part)
+    scene.order(["p"])
+    assert scene.has_none("paid")
+    rest = scene.ask("cheap")
+    assert rest.part
+    assert rest.blocks == part.blocks
+
+
 def test_a_block_fetched_again_stays_with_its_new_request_when_the_old_one_ends() -> None:
     scene = Scene({"p": 8}, {"liar": 0, "honest": 0}, block_bytes=BLOCK_BYTES)
     old = scene.ask("liar")
