@@ -67,6 +67,10 @@ class _Calls:
     async def package(self, request: web.Request) -> web.Response:
         return _answer(self._service.package(_parameter(request, "package_id", PackageId)))
 
+    async def look(self, request: web.Request) -> web.Response:
+        await self._service.look()
+        return web.Response(status=204)
+
     async def obtain(self, request: web.Request) -> web.Response:
         return _answer(await self._service.obtain(_parameter(request, "package_id", PackageId)))
 

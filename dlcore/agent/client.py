@@ -162,6 +162,16 @@ class AgentClient:
         path = f"/packages/{quote(package_id, safe='')}"
         return _decoded(await self._send("GET", path), PackageStatus)
 
+    async def look(self) -> None:
+        """Have the agent look at the site's catalog, unless it did so a moment ago.
+
+        `package` tells the version afterwards, and why the catalog could not be read.
+
+        Raises:
+            AgentError: The agent cannot be had.
+        """
+        await self._send("POST", "/catalog/look")
+
     async def obtain(self, package_id: str) -> Path:
         """Wait for a package, before all others, and have the agent prove it.
 

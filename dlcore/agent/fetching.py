@@ -59,6 +59,8 @@ async def fetch_by_agent(
         content_bytes - fetched_bytes,
         {BY_AGENT: fetched_bytes},
         repaired=tuple(dict.fromkeys(item.path for item in look.bad)),
+        version=package.manifest.version,
+        kept_catalog=obtained.catalog_trouble.message if obtained.catalog_trouble else "",
     )
 
 

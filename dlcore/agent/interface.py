@@ -133,6 +133,8 @@ class PackageStatus(Struct, frozen=True, forbid_unknown_fields=True):
         total_bytes: How long it is; None while that is not known.
         folder: The folder with its files once it is ready; empty before.
         trouble: Why it failed last.
+        catalog_trouble: Why the site's current catalog could not be read at the last look: the
+            version is that of the catalog which was used before. None: it was read.
     """
 
     package_id: str
@@ -143,6 +145,7 @@ class PackageStatus(Struct, frozen=True, forbid_unknown_fields=True):
     total_bytes: int | None = None
     folder: str = ""
     trouble: Trouble | None = None
+    catalog_trouble: Trouble | None = None
 
 
 class AgentStatus(Struct, frozen=True, forbid_unknown_fields=True):
@@ -202,8 +205,17 @@ class ContentAgent(Protocol):
         """Where a package stands now."""
         ...
 
+    async def look(self) -> None:
+        """Have the agent look at the site's catalog, unless it did so a moment ago.
+
+        `package` tells the version afterwards, and why the catalog could not be read.
+        """
+        ...
+
     async def obtain(self, package_id: str) -> Path:
         """Wait for a package, before all others, and have the agent prove it.
+
+        Its version is that of the site's current catalog, if that can be read.
 
         Returns:
             The folder with its files. It belongs to the agent: read from it, write nothing.

@@ -14,8 +14,12 @@ class AgentPolicy(msgspec.Struct, frozen=True):
         max_retry_s: The longest of these waits. Whoever plugs a cable in waits this long at most.
         renew_every_s: Seconds between two looks at the site's catalog. A new version is then known
             before most deployments of it begin; the question costs a few kilobytes.
-        min_renew_s: The least time between two such looks, however often an unknown package is
-            asked for.
+        fresh_s: For how long after such a look nobody who asks for a package causes another one.
+            Long enough for the packages of a whole sequence that are asked for one after the other,
+            and shorter than it takes to publish something and to ask for it.
+        look_s: How long a package that is asked for waits for such a look. Where the site answers
+            at all, that takes less than a second; without a network nobody should wait long for
+            what is on the disk.
         rest_after_s: Seconds without anything to do after which the downloads are put away, with
             their buffers and their clocks. Short, as to begin them again takes milliseconds.
         lent_s: How long a package that was handed out stays afterwards, however full the cache is:
@@ -35,7 +39,8 @@ class AgentPolicy(msgspec.Struct, frozen=True):
     first_retry_s: float = 2.0
     max_retry_s: float = 60.0
     renew_every_s: float = 900.0
-    min_renew_s: float = 10.0
+    fresh_s: float = 2.0
+    look_s: float = 5.0
     rest_after_s: float = 10.0
     lent_s: float = 3600.0
     kept_events: int = 4096

@@ -63,6 +63,11 @@ ROUTES: Final = (
         *(200, PackageStatus, None, PackageId),
     ),
     Route(
+        *("POST", "/catalog/look", "look"),
+        "Look at the site's catalog, unless that was done a moment ago.",
+        204,
+    ),
+    Route(
         "POST",
         "/packages/{package_id}/obtain",
         "obtain",

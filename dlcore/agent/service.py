@@ -15,6 +15,8 @@ import random
 import time
 from collections.abc import Callable
 
+from msgspec import structs
+
 from dlcore.agent.event_ring import EventRing
 from dlcore.agent.foresight import look_ahead_from
 from dlcore.agent.interface import (
@@ -29,14 +31,16 @@ from dlcore.agent.pacing import Pacer
 from dlcore.agent.policy import AgentPolicy
 from dlcore.agent.remembered import Remembered
 from dlcore.agent.site import Site
+from dlcore.agent.troubles import trouble_of
 from dlcore.agent.wanted_packages import WantedPackages
 from dlcore.agent.wants import FetchOrder, order_of
 from dlcore.engine.client import Client
 from dlcore.engine.content import Content
+from dlcore.engine.documents.catalog import ReadCatalog
 from dlcore.engine.events import Event
 from dlcore.engine.lookahead import Lookahead
 from dlcore.engine.traffic_rules import Urgency
-from dlcore.errors import DlcoreError, NotFoundError
+from dlcore.errors import DlcoreError
 from dlcore.native import return_free_memory
 from dlcore.waiting import cancel_and_wait, in_thread
 
@@ -86,7 +90,7 @@ class AgentService:
         self._known = KnownPackages(client)
         link_bytes_per_s = float(client.deployment.transfer.link_bytes_per_s)
         self._pacer = Pacer(self._known, pace, clock, link_bytes_per_s)
-        self._site = Site(client, self._memory, self._known, self.policy)
+        self._site = Site(client, self._memory, self._known, self._change_to, self.policy)
         self._readers = 0
         self._changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -123,6 +127,7 @@ class AgentService:
         """Stop everything; what is verified stays. The client is closed by its owner."""
         await self.end_calls()
         await cancel_and_wait(self._tasks)
+        await self._site.stop()
         await self._wanted.stop()
         await self._pacer.stop()
         self._memory.close()
@@ -206,10 +211,22 @@ class AgentService:
         """Where a package stands now. Nothing is asked of disk or network."""
         is_wanted = package_id in (*self._obtaining.packages, *self._order.packages)
         error = self._wanted.errors.get(package_id)
-        return self._known.status(package_id, is_wanted=is_wanted, error=error)
+        status = self._known.status(package_id, is_wanted=is_wanted, error=error)
+        trouble = self._site.trouble
+        return structs.replace(status, catalog_trouble=trouble_of(trouble) if trouble else None)
+
+    async def look(self) -> None:
+        """Look at the site's catalog, unless that was done a moment ago; it takes seconds at most.
+
+        What came of it is told with each package.
+        """
+        await self._site.look_again()
 
     async def obtain(self, package_id: str) -> PackageStatus:
         """Wait for a package, before all others, and prove it.
+
+        Its version is that of the site's catalog as it was a moment ago; where that cannot be read,
+        of the catalog that was used last, and the answer says so.
 
         Raises:
             DlcoreError: As `Client.fetch`.
@@ -217,12 +234,8 @@ class AgentService:
         self._obtaining.begin(package_id)
         self._set_pace()
         try:
-            try:
-                await self._obtaining.proven(package_id)
-            except NotFoundError:
-                if not await self._renew_for(package_id):
-                    raise
-                await self._obtaining.proven(package_id)
+            await self._site.look_again()
+            await self._obtaining.proven(package_id)
             self._wanted.arrived(package_id)
             self._known.proven(package_id)
             return self.package(package_id)
@@ -292,34 +305,20 @@ class AgentService:
                 with contextlib.suppress(DlcoreError):
                     await self._take_numbers()
             if self._known.catalog:  # else the next question reads it anyway
-                with contextlib.suppress(DlcoreError):  # told in the log, and tried again
-                    await self._renew()
+                await self._site.look()
 
-    async def _renew_for(self, package_id: str) -> bool:
-        """Look for a package that the catalog does not have in the site's current one.
-
-        Returns:
-            Whether it may be there now.
-        """
-        if not self._site.may_have(package_id):
-            return False
-        try:
-            return await self._renew()
-        except DlcoreError:
-            return False  # what was asked for is told, not this
-
-    async def _renew(self) -> bool:
-        """Use the site's current catalog; whoever waits for a package goes on waiting.
+    async def _change_to(self, newer: ReadCatalog) -> None:
+        """Use another catalog; whoever waits for a package goes on waiting.
 
         Raises:
-            DlcoreError: It cannot be read; the one before is used.
+            DlcoreError: The downloads cannot be put away.
         """
         async with self._opening:
             try:
                 await self._wanted.stop()
                 await self._obtaining.interrupt()
-                return await self._site.renew_catalog()
-            finally:  # also if a client that asked for it has gone: what is wanted goes on
+                await self._site.use(newer)
+            finally:  # what is wanted goes on
                 self._changed.set()
 
     def _hear(self, event: Event) -> None:

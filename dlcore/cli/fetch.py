@@ -211,6 +211,12 @@ def command(
         if fetched:
             if not quiet:
                 tell(f"by the agent of {state}")
+            if fetched.kept_catalog:  # also if quiet: there may be a newer version
+                tell(
+                    f": the site's current catalog could not be read ({fetched.kept_catalog});"
+                    f" version {fetched.version} is that of the catalog that was used last",
+                    label="warning",
+                )
             return show_fetched(fetched, as_json=as_json, says_nothing=quiet)
     if is_dry_run:
         if events_format:

@@ -122,6 +122,7 @@ def _say_many(all_of_them: Sequence[Fetched]) -> None:
 def _say(fetched: Fetched, name: str) -> None:
     how = told_proof(fetched.verified_by)
     how += "," if "," in how else ""  # the clause ends before the place
+    name += "" if fetched.version is None else f" version {fetched.version}"
     name += told_part(fetched.selection)
     say(
         f"{name}: {amount(fetched.content_bytes)} verified{how} at {fetched.path} "

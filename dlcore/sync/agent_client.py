@@ -60,6 +60,10 @@ class AgentClient:
         """Where a package stands now; raises as `dlcore.AgentClient.package`."""
         return self._loop.run(self._client.package(package_id))
 
+    def look(self) -> None:
+        """Have the agent look at the site's catalog; raises as `dlcore.AgentClient.look`."""
+        self._loop.run(self._client.look())
+
     def obtain(self, package_id: str) -> Path:
         """Wait for a package; returns and raises as `dlcore.AgentClient.obtain`."""
         return self._loop.run(self._client.obtain(package_id))

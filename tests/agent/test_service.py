@@ -22,6 +22,7 @@ from dlcore.errors import (
     NotFoundError,
     TaskSequenceError,
 )
+from dlcore.publish import publish
 from tests.agent.scene import EXTRA, OS, TOOLS, TREES, Switch, opened, served
 from tests.engine.scene import publish_packages, sequence, step, upgrade, when
 from tests.engine.virtual_time import virtually
@@ -234,7 +235,7 @@ def test_a_package_that_is_published_later_is_found(tmp_path: Path) -> None:
             with pytest.raises(NotFoundError):
                 await agent.service.obtain(EXTRA)
             publish_packages(tmp_path, {EXTRA: {"b": 5000}})
-            await asyncio.sleep(agent.service.policy.min_renew_s)
+            await asyncio.sleep(agent.service.policy.fresh_s)
             await agent.service.obtain(EXTRA)
 
     virtually(main())
@@ -261,6 +262,63 @@ def test_a_new_version_is_fetched_in_time_and_who_waits_goes_on_waiting(tmp_path
     virtually(main())
 
 
+def publish_again(root: Path, version: int) -> None:
+    """Publish `TOOLS` with other content."""
+    (root / "source" / TOOLS / "b").write_bytes(b"of version %d" % version)
+    publish(
+        root / "source" / TOOLS,
+        package_id=TOOLS,
+        version=version,
+        destination=str(root / "published"),
+    )
+
+
+def test_who_asks_for_a_package_gets_the_version_that_is_published_now(tmp_path: Path) -> None:
+    publish_packages(tmp_path, {TOOLS: {"b": 10}})
+
+    async def main() -> None:
+        switch = Switch()
+        async with served(tmp_path, tmp_path / "state", switch) as agent:
+            await agent.service.want(Want("mine", (TOOLS,)))
+            await agent.until_ready(TOOLS)
+            await asyncio.sleep(agent.service.policy.fresh_s)
+            publish_again(tmp_path, 2)
+            status = await agent.service.obtain(TOOLS)
+            assert (status.version, status.catalog_trouble) == ("2", None)
+            assert (Path(status.folder) / "b").read_bytes() == b"of version 2"
+            looks = switch.documents.count("catalog.json")
+            await asyncio.gather(*(agent.service.obtain(TOOLS) for _ in range(20)))
+            assert switch.documents.count("catalog.json") <= looks + 1  # all of them share it
+
+    virtually(main())
+
+
+@pytest.mark.parametrize("is_silent", [False, True], ids=["down", "silent"])
+def test_a_version_of_a_catalog_that_may_be_old_says_so(tmp_path: Path, is_silent: bool) -> None:
+    """Fault: the site cannot be reached. What is kept is handed out soon, and that is told."""
+    publish_packages(tmp_path, {TOOLS: {"b": 10}})
+
+    async def main() -> None:
+        switch = Switch()
+        now_s = asyncio.get_running_loop().time
+        async with served(tmp_path, tmp_path / "state", switch) as agent:
+            await agent.service.obtain(TOOLS)
+            await asyncio.sleep(agent.service.policy.fresh_s)
+            publish_again(tmp_path, 2)
+            switch.is_down, switch.latency_s = not is_silent, 500.0 if is_silent else 0.1
+            began_s = now_s()
+            status = await agent.service.obtain(TOOLS)
+            assert now_s() - began_s <= agent.service.policy.look_s + 1
+            assert status.version == "1"
+            assert status.catalog_trouble is not None
+            switch.is_down, switch.latency_s = False, 0.1
+            await asyncio.sleep(600)
+            status = await agent.service.obtain(TOOLS)
+            assert (status.version, status.catalog_trouble) == ("2", None)
+
+    virtually(main())
+
+
 def test_a_client_that_goes_away_while_it_looks_for_a_package_stops_nobody_elses(
     tmp_path: Path,
 ) -> None:
@@ -271,7 +329,7 @@ def test_a_client_that_goes_away_while_it_looks_for_a_package_stops_nobody_elses
         switch = Switch()
         async with served(tmp_path, tmp_path / "state", switch) as agent:
             await agent.service.obtain(TOOLS)
-            await asyncio.sleep(agent.service.policy.min_renew_s)
+            await asyncio.sleep(agent.service.policy.fresh_s)
             switch.is_down = True
             await agent.service.want(Want("more", (OS,)))
             for steps in range(12):  # wherever it is then

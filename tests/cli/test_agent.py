@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.publish import publish
 from tests.cli.helpers import TERMINATED, dlcore, start, wait
 from tests.engine.scene import publish_packages, sequence, step
 
 PACKAGE = "ABC00001"
+TIMES_IN_A_MOMENT = 40
+"""More fetches than fit into the time in which the agent does not look again."""
 
 
 @pytest.fixture
@@ -92,6 +95,40 @@ def test_a_package_is_fetched_by_the_agent(site: Path) -> None:
         assert (out / "a").read_bytes() == (right / "a").read_bytes()
         unknown = dlcore("fetch", "ABC99999", "--state", state, "-o", site / "no", "--json")
         assert (unknown.status, unknown.error["code"]) == (4, "not-found")
+
+
+def test_the_version_that_is_published_now_is_fetched_and_told(site: Path) -> None:
+    fetch = ("fetch", PACKAGE, "--state", site / "state", "-o", site / "out")
+    with agent_at(site):
+        assert f"{PACKAGE} version 1: " in dlcore(*fetch).out
+        (site / "source" / PACKAGE / "a").write_bytes(b"new")
+        publish(
+            site / "source" / PACKAGE,
+            package_id=PACKAGE,
+            version=2,
+            destination=str(site / "published"),
+        )
+        for _ in range(TIMES_IN_A_MOMENT):
+            ended = dlcore(*fetch, "--json")
+            if ended.document["version"] != 1:
+                break
+        assert (ended.document["version"], ended.document["kept_catalog"]) == (2, "")
+        assert (site / "out" / "a").read_bytes() == b"new"
+
+
+def test_an_old_catalog_is_told(site: Path) -> None:
+    """Fault: the site is gone. The agent hands out what it has; `fetch` warns, also with -q."""
+    fetch = ("fetch", PACKAGE, "--state", site / "state", "-o", site / "out", "-q")
+    with agent_at(site):
+        assert dlcore(*fetch).err == ""
+        (site / "published").rename(site / "away")
+        for _ in range(TIMES_IN_A_MOMENT):
+            ended = dlcore(*fetch, "--json")
+            if ended.document["kept_catalog"]:
+                break
+        assert (ended.status, ended.document["version"]) == (0, 1)
+        assert ended.document["kept_catalog"]
+        assert ended.err.startswith("warning: the site's current catalog could not be read (")
 
 
 def test_without_the_agent_the_place_must_be_named(site: Path) -> None:

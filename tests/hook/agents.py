@@ -58,6 +58,9 @@ class AgentOnClient:
     async def package(self, package_id: str) -> PackageStatus:
         return await self._packages.package(package_id)
 
+    async def look(self) -> None:
+        pass  # its client has read the catalog just now
+
     async def obtain(self, package_id: str) -> Path:
         return await self._packages.obtain(package_id)
 

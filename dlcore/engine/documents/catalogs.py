@@ -83,21 +83,24 @@ class Catalogs:
         """
         return (await self._read()).catalog
 
-    async def renew(self) -> bool:
-        """Use the current catalog from now on.
+    async def newer(self) -> ReadCatalog | None:
+        """Read the current catalog, and go on with the one that is used.
 
         Returns:
-            Whether it is another one than before.
+            What `use` takes; None if it is the one that is used.
 
         Raises:
-            DlcoreError: It cannot be read; the one before is still used.
+            DlcoreError: It cannot be read.
         """
-        before, read = self._used, await self._read()
-        if before and before.sha256 == read.sha256:
-            self._used = read._replace(catalog=before.catalog)  # what proves it may be newer
-            return False
+        read = await self._read()
+        if self._used and self._used.sha256 == read.sha256:
+            self._used = read._replace(catalog=self._used.catalog)  # what proves it may be newer
+            return None
+        return read
+
+    def use(self, read: ReadCatalog) -> None:
+        """Use a catalog that `newer` returned from now on."""
         self._used = read
-        return True
 
     async def pin(self, folder: Path | None = None) -> Pin:
         """Keep the catalog that the client uses on disk, for a run that begins with it.

@@ -23,6 +23,7 @@ from dlcore.engine.fetching.joint_download import JointDownload
 from dlcore.errors import IntegrityError
 from dlcore.long_path import plain_path
 from dlcore.model import Manifest
+from dlcore.package_ids import LOCAL_ID
 from dlcore.store import Store
 from dlcore.store.seeding import seed
 from dlcore.waiting import in_thread
@@ -61,6 +62,9 @@ class Fetched(msgspec.Struct, frozen=True):
         verified_by: The digests that decided: ``sha-256``, or the name of another algorithm that
             the publisher of the file uses.
         selection: How much of the package was fetched; None for all of it.
+        version: The version of the package; None for what has none, as a file at a URL.
+        kept_catalog: Why the version may not be the site's current one: its catalog could not be
+            read, and the one that was used last counted. Empty: the current catalog was read.
     """
 
     package: str
@@ -74,6 +78,8 @@ class Fetched(msgspec.Struct, frozen=True):
     repaired: tuple[str, ...] = ()
     verified_by: str = SHA_256
     selection: SelectionSize | None = None
+    version: int | None = None
+    kept_catalog: str = ""
 
     @property
     def is_forgeable(self) -> bool:
@@ -163,7 +169,10 @@ class _Fetching:
     def __init__(self, source: Path, package: Package, joint: JointDownload, name: str) -> None:
         manifest = package.manifest
         size_bytes = manifest.content_bytes
-        self.fetched = Fetched(manifest.package_id, "", size_bytes, 0, size_bytes, {})
+        self._version = None if manifest.package_id == LOCAL_ID else manifest.version
+        self.fetched = Fetched(
+            manifest.package_id, "", size_bytes, 0, size_bytes, {}, version=self._version
+        )
         self.kept_bytes: int | None = None
         self._source = source
         self._package = package
@@ -200,6 +209,7 @@ class _Fetching:
             received.endpoints,
             received.bytes_wasted,
             received.sources,
+            version=self._version,
         )
 
 
