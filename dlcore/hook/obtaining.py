@@ -27,6 +27,10 @@ from dlcore.waiting import cancel_and_wait
 class PackageSource(Protocol):
     """What hands out packages: an agent (`ContentAgent`), or a client in this process."""
 
+    async def look(self) -> None:
+        """Look at the site's catalog, unless that was done a moment ago."""
+        ...
+
     async def obtain(self, package_id: str) -> Path:
         """Wait for a package, proven; see `ContentAgent.obtain`."""
         ...
@@ -173,11 +177,19 @@ class Obtaining:
             await cancel_and_wait([obtaining])
         status = await self._status(source, policy)
         self._check_version(status)
+        if status.catalog_trouble:
+            self._log.write(
+                f"The site's current catalog cannot be read ({status.catalog_trouble.message}):"
+                f" version {status.version} is that of the catalog that was used last."
+            )
         return Obtained(folder, _version(status), status.manifest_digest, by)
 
     async def _look(self, source: PackageSource, policy: HookPolicy | None) -> None:
         status = await self._status(source, policy)
-        self._check_version(status)
+        if self._is_other(status):
+            await (answer(source.look(), policy) if policy else source.look())
+            status = await self._status(source, policy)
+            self._check_version(status)
         if status.verified_bytes != self._verified_bytes:
             self._verified_bytes = status.verified_bytes
             self._progressed_s = _now_s()
@@ -193,12 +205,32 @@ class Obtaining:
         question = source.package(self._package_id)
         return await (answer(question, policy) if policy else question)
 
+    def _is_other(self, status: PackageStatus) -> bool:
+        """Whether Windows asks for another version than the catalog has."""
+        return self._wanted_version is not None and _version(status) not in (
+            None,
+            self._wanted_version,
+        )
+
     def _check_version(self, status: PackageStatus) -> None:
-        version = _version(status)
-        if self._wanted_version is None or version in (None, self._wanted_version):
+        """Refuse another version than Windows asks for.
+
+        Raises:
+            NotFoundError: It is another one.
+        """
+        if not self._is_other(status):
             return
+        wanted, version = self._wanted_version, _version(status)
+        if status.catalog_trouble:
+            raise NotFoundError(
+                f"Windows asks for version {wanted}; the catalog that was used last has version"
+                f" {version}, and the site's current one cannot be read:"
+                f" {status.catalog_trouble.message}",
+                remedy=status.catalog_trouble.remedy
+                or "See to it that this machine reaches the catalog.",
+            )
         raise NotFoundError(
-            f"Windows asks for version {self._wanted_version}, and the catalog has version"
+            f"Windows asks for version {wanted}, and the site's current catalog has version"
             f" {version}",
             remedy="Publish the version that the distribution points have.",
         )

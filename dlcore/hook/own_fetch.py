@@ -26,6 +26,9 @@ class OwnFetch:
     def __init__(self, client: Client) -> None:
         self._client = client
 
+    async def look(self) -> None:
+        """Nothing: the client reads the site's catalog when the package is asked for."""
+
     async def obtain(self, package_id: str) -> Path:
         """Fetch a package and prove it; raises as `Client.fetch`."""
         return await self._client.fetch(package_id)

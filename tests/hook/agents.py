@@ -7,12 +7,15 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+from msgspec import structs
+
 from dlcore.agent.interface import (
     API_VERSION,
     AgentEvent,
     AgentStatus,
     ContentAgent,
     PackageStatus,
+    Trouble,
     Want,
 )
 from dlcore.engine.client import Client
@@ -70,6 +73,31 @@ class AgentOnClient:
 
     async def stop(self) -> None:
         await self._client.__aexit__(None, None, None)
+
+
+class Behind(AgentOnClient):
+    """An agent that knows version 1 of its packages until it looks at the site."""
+
+    has_looked = False
+
+    async def look(self) -> None:
+        self.has_looked = True
+
+    async def package(self, package_id: str) -> PackageStatus:
+        status = await super().package(package_id)
+        return status if self.has_looked else structs.replace(status, version="1")
+
+    async def obtain(self, package_id: str) -> Path:
+        await self.look()
+        return await super().obtain(package_id)
+
+
+class CutOff(AgentOnClient):
+    """An agent that cannot read the site's catalog, and uses the one that it has."""
+
+    async def package(self, package_id: str) -> PackageStatus:
+        status = await super().package(package_id)
+        return structs.replace(status, catalog_trouble=Trouble("transfer", "no route"))
 
 
 class Dying(AgentOnClient):

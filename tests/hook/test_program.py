@@ -13,8 +13,9 @@ from dlcore.engine.delivery.state_folder import state_folder
 from dlcore.errors import AgentError
 from dlcore.hook.environment import EnvironmentUnavailableError
 from dlcore.hook.program import Program
+from dlcore.publish import publish
 from dlcore.store import Store
-from tests.hook.agents import AgentOnClient, Dying, Stalling
+from tests.hook.agents import AgentOnClient, Behind, CutOff, Dying, Stalling
 from tests.hook.scene import FIRST, INI, SECOND, TOKEN, HookScene, tree
 
 
@@ -68,12 +69,12 @@ def test_any_name_of_a_destination_works(scene: HookScene, name: str) -> None:
 
 
 def test_without_a_deployment_file_windows_downloads(scene: HookScene) -> None:
-    scene.variables.set("DLCORE_CONFIG", str(scene.root / "missing.toml"))
+    scene.variables.set("DLCORE_HOOK_CONFIG", str(scene.root / "missing.toml"))
     scene.agent = lambda client: AgentError("no agent runs")
     assert scene.call() == 1
     assert "[config]" in scene.told()
     assert "missing.toml" in scene.told()
-    assert "DLCORE_CONFIG" in scene.told()
+    assert "DLCORE_HOOK_CONFIG" in scene.told()
 
 
 def test_a_package_that_the_catalog_does_not_know_is_left_to_windows(scene: HookScene) -> None:
@@ -85,8 +86,36 @@ def test_a_package_that_the_catalog_does_not_know_is_left_to_windows(scene: Hook
 def test_another_version_than_windows_asks_for_is_never_delivered(scene: HookScene) -> None:
     scene.variables.set(f"_SMSTSSourceVersion{FIRST}", "2")
     assert scene.call() == 1
-    assert "Windows asks for version 2, and the catalog has version 1" in scene.told()
+    assert (
+        "Windows asks for version 2, and the site's current catalog has version 1" in scene.told()
+    )
     assert list(scene.destination.iterdir()) == []
+
+
+def test_a_version_that_was_published_since_is_looked_for(scene: HookScene) -> None:
+    """The agent knows version 1 until it looks at the site's catalog."""
+    scene.variables.set(f"_SMSTSSourceVersion{FIRST}", "2")
+    published_again(scene)
+    scene.agent = Behind
+    assert scene.call() == 0, scene.log()
+    assert f"Package {FIRST} version 2 is at" in scene.log()
+
+
+def test_a_catalog_that_cannot_be_read_is_told(scene: HookScene) -> None:
+    """Fault: the site cannot be reached. Nobody is told to publish what may be published."""
+    scene.agent = CutOff
+    assert scene.call() == 0
+    assert "The site's current catalog cannot be read (no route): version 1 is" in scene.log()
+    scene.variables.set(f"_SMSTSSourceVersion{FIRST}", "2")
+    assert scene.call() == 1
+    assert "the site's current one cannot be read: no route" in scene.told()
+    assert "Publish" not in scene.told()
+
+
+def published_again(scene: HookScene) -> None:
+    """Publish version 2 of the first package."""
+    (scene.source() / "setup.exe").write_bytes(b"of version 2")
+    publish(scene.source(), package_id=FIRST, version=2, destination=str(scene.root / "published"))
 
 
 def test_the_link_is_left_to_windows_when_it_downloads_by_itself(scene: HookScene) -> None:
