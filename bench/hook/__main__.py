@@ -134,7 +134,7 @@ async def _run(way: str, root: Path, emulator: Emulator, slower: float) -> Outco
     if way == "hook":
         variables |= {
             "SMSTSDownloadProgram": HOOK,
-            "DLCORE_CONFIG": str(_config(root, emulator)),
+            "DLCORE_HOOK_CONFIG": str(_config(root, emulator)),
             "DLCORE_STATE": str(machine / "state"),
         }
     steps: list[Ran] = []

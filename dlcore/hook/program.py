@@ -22,7 +22,13 @@ from dlcore.errors import DlcoreError
 from dlcore.hook.contract import DELIVERED, Call, Failure, failure, parse_call
 from dlcore.hook.environment import TaskSequenceEnvironment, open_environment
 from dlcore.hook.log import HookLog
-from dlcore.hook.settings import HookPolicy, log_folder, read_settings
+from dlcore.hook.settings import (
+    CONFIG_VARIABLE,
+    OTHER_CONFIG_VARIABLE,
+    HookPolicy,
+    log_folder,
+    read_settings,
+)
 
 if TYPE_CHECKING:
     from dlcore.hook.serving import Serving
@@ -98,6 +104,10 @@ class Program:
             f" {self._call.destination}."
         )
         settings = read_settings(self._environment, self._process)
+        if self._environment.get(OTHER_CONFIG_VARIABLE):
+            self._log.write(
+                f"{OTHER_CONFIG_VARIABLE} is not read: {CONFIG_VARIABLE} names the deployment file."
+            )
         from dlcore.engine.delivery.deliveries import users_deliveries
         from dlcore.hook.ending import run_until_ended
         from dlcore.hook.serving import Serving

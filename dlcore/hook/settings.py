@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -17,6 +18,10 @@ from dlcore.errors import ConfigError
 from dlcore.hook.contract import OnFailure
 from dlcore.hook.environment import TaskSequenceEnvironment
 from dlcore.printable import quoted
+
+CONFIG_VARIABLE: Final = "DLCORE_HOOK_CONFIG"
+OTHER_CONFIG_VARIABLE: Final = "DLCORE_CONFIG"
+"""As an environment variable it names the file of options, so it is not read here."""
 
 _MAX_SHOWN_CHARACTERS = 60
 _TRUE = frozenset({"true", "1", "yes"})
@@ -27,7 +32,7 @@ class HookSettings(msgspec.Struct, frozen=True):
     """How the hook works.
 
     Attributes:
-        config: The deployment file (``DLCORE_CONFIG``).
+        config: The deployment file (``DLCORE_HOOK_CONFIG``).
         state: The state directory of the agent (``DLCORE_STATE``).
         wait_s: How long one call waits for its package, in seconds (``DLCORE_HOOK_WAIT_S``); 0 for
             as long as it makes progress. Windows has no time limit of its own for a download.
@@ -120,7 +125,7 @@ def read_settings(
         machine_state(process, platform=platform),
     )
     return HookSettings(
-        config=_path(environment, "DLCORE_CONFIG", default.config),
+        config=_path(environment, CONFIG_VARIABLE, default.config),
         state=_path(environment, "DLCORE_STATE", default.state),
         wait_s=_seconds(environment, "DLCORE_HOOK_WAIT_S", default.wait_s),
         stall_s=_seconds(environment, "DLCORE_HOOK_STALL_S", default.stall_s),

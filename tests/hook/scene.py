@@ -63,7 +63,7 @@ class HookScene:
                 "_SMSTSNextInstructionPointer": "0",
                 "_SMSTSDPAuthToken": TOKEN,
                 "_SMSTSAuthenticator": TOKEN,
-                "DLCORE_CONFIG": str(self.config),
+                "DLCORE_HOOK_CONFIG": str(self.config),
                 "DLCORE_STATE": str(self.state),
             }
         )

@@ -63,6 +63,26 @@ def test_without_an_agent_the_program_fetches_by_itself(scene: HookScene) -> Non
 
 
 @pytest.mark.usefixtures("agent_is_stopped")
+def test_options_in_the_environment_are_not_the_agents(
+    scene: HookScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: the environment sets options of commands. The agent starts all the same."""
+    monkeypatch.setenv("DLCORE_CONFIG", str(scene.config))  # no file of options
+    monkeypatch.setenv("DLCORE_LIMIT_RATE", "not a rate")
+    write_variables(scene)
+    assert called(scene, FIRST, scene.destination) == 0
+    assert "for the agent" in scene.log(), scene.log()
+
+
+def test_the_log_says_why_an_agent_did_not_start(scene: HookScene) -> None:
+    """Fault: the deployment file cannot be used. The line in the log has the agent's own words."""
+    scene.config.write_text("[catalog]\nwrong = 1\n")
+    write_variables(scene)
+    assert called(scene, FIRST, scene.destination) == 1
+    assert "the agent that was started has ended: error (config)" in scene.log(), scene.log()
+
+
+@pytest.mark.usefixtures("agent_is_stopped")
 @pytest.mark.posix_only(reason="sends signals to another process")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_request_to_end_is_told_and_leaves_the_package_to_windows(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,9 @@ from dlcore.agent.interface import API_VERSION, AgentStatus, ContentAgent
 from dlcore.deployment import load_deployment
 from dlcore.engine.client import Client
 from dlcore.errors import AgentError, ConfigError
-from dlcore.hook.reach import Connect, agent_command, reach_agent
+from dlcore.hook.reach import Connect, reach_agent
 from dlcore.hook.settings import HookPolicy, HookSettings
+from dlcore.hook.starting import StartedAgent, agent_command
 from tests.hook.agents import AgentOnClient, Hanging
 from tests.hook.scene import HookScene
 
@@ -44,15 +45,26 @@ def to(agent: ContentAgent) -> Connect:
 
 
 class Starting:
-    """Notes that an agent was started."""
+    """Notes that an agent was started; it is that agent, too."""
 
-    def __init__(self, has_ended: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, *, is_over: bool = False, told: str = "") -> None:
         self.times = 0
-        self._has_ended = has_ended
+        self.is_left = False
+        self._is_over = is_over
+        self._told = told
 
-    def __call__(self, settings: HookSettings) -> Callable[[], bool]:
+    def __call__(self, settings: HookSettings) -> StartedAgent:
         self.times += 1
-        return self._has_ended
+        return self
+
+    def has_ended(self) -> bool:
+        return self._is_over
+
+    def told(self) -> str:
+        return self._told
+
+    def leave(self) -> None:
+        self.is_left = True
 
 
 @pytest.fixture
@@ -87,11 +99,12 @@ async def test_one_that_does_not_come_is_given_up(settings: HookSettings, client
 
 
 async def test_one_that_ends_is_given_up_at_once(settings: HookSettings, client: Client) -> None:
-    agent, start = Absent(client, 10_000), Starting(lambda: True)
-    with pytest.raises(AgentError, match="cannot be used"):
+    agent, start = Absent(client, 10_000), Starting(is_over=True, told="error (config): x")
+    with pytest.raises(AgentError, match=r"has ended: error \(config\): x"):
         async with reach_agent(settings, QUICK, connect=to(agent), start=start):
             pass
     assert agent.asked == 2
+    assert start.is_left
 
 
 async def test_one_that_hangs_is_given_up(settings: HookSettings, client: Client) -> None:

@@ -26,7 +26,7 @@ def test_a_machine_without_settings_has_usual_places() -> None:
 
 def test_every_setting_is_read(tmp_path: Path) -> None:
     found = of(
-        DLCORE_CONFIG=str(tmp_path / "config.toml"),
+        DLCORE_HOOK_CONFIG=str(tmp_path / "config.toml"),
         DLCORE_STATE=str(tmp_path / "state"),
         DLCORE_HOOK_WAIT_S="60",
         DLCORE_HOOK_STALL_S="1.5",
@@ -42,7 +42,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("DLCORE_CONFIG", "relative.toml"), ("DLCORE_STATE", "relative")),
+        *(("DLCORE_HOOK_CONFIG", "relative.toml"), ("DLCORE_STATE", "relative")),
         *(("DLCORE_HOOK_WAIT_S", "-1"), ("DLCORE_HOOK_STALL_S", "nan")),
         *(("DLCORE_HOOK_LOOK_AHEAD", "perhaps"), ("DLCORE_HOOK_CHECK_HASH", "x" * 9000)),
         ("DLCORE_HOOK_ON_FAILURE", "panic"),

@@ -50,8 +50,8 @@ def test_a_file_that_is_damaged_is_told(tmp_path: Path, text: str) -> None:
 
 
 def test_without_a_task_sequence_the_process_variables_are_taken(tmp_path: Path) -> None:
-    found = open_environment({"DLCORE_CONFIG": "x"})
-    assert found.get("dlcore_config") == "x"
+    found = open_environment({"DLCORE_HOOK_CONFIG": "x"})
+    assert found.get("dlcore_hook_config") == "x"
     found = open_environment({STAND_IN_VARIABLE: str(tmp_path / "v.json")})
     found.set("a", "b")
     assert VariablesInFile(tmp_path / "v.json").get("a") == "b"
