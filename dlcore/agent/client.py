@@ -40,7 +40,6 @@ _RETRY_S: Final = 0.1
 _MAX_LOSSES: Final = 100
 """An agent that is installed anew or starts again is lost a few times in hours. One that ends a
 hundred times in the course of one call will not answer it."""
-_NO_AGENT_REMEDY: Final = "Start it with 'dlcore agent run', or do without it: --no-agent."
 
 
 class AgentClient:
@@ -124,7 +123,7 @@ class AgentClient:
                 await _checked(response)
                 _decoded(await response.read(), AgentStatus)
         except TimeoutError as error:
-            raise _unreachable(self._address.listens_at, error) from error
+            raise _unreachable(self._address, error) from error
         except (aiohttp.ClientConnectionError, FileNotFoundError, _EndingError):
             return False  # nobody is there, or not any more
         except aiohttp.ClientError as error:
@@ -244,7 +243,7 @@ class AgentClient:
             except (aiohttp.ClientError, OSError, ValueError, _EndingError) as error:
                 reason = error
             patience.lost(reason)
-            await patience.wait(self._address.listens_at, reason)
+            await patience.wait(self._address, reason)
 
     async def _send(
         self,
@@ -271,7 +270,7 @@ class AgentClient:
                     return await response.read()
             except (aiohttp.ClientError, OSError, _EndingError) as error:
                 patience.lost(error)
-                await patience.wait(self._address.listens_at, error)
+                await patience.wait(self._address, error)
 
     @property
     def _opened(self) -> aiohttp.ClientSession:
@@ -330,10 +329,10 @@ class _Patience:
             self.losses += 1
             self.renew()
 
-    async def wait(self, address: str, reason: Exception) -> None:
+    async def wait(self, address: AgentAddress, reason: Exception) -> None:
         if self.losses >= _MAX_LOSSES:
             raise AgentError(
-                f"the agent at {address} ended {self.losses} times before it answered:"
+                f"the agent at {address.listens_at} ended {self.losses} times before it answered:"
                 f" {_words(reason)}",
                 remedy="Its log says why it ends.",
             ) from reason
@@ -342,9 +341,15 @@ class _Patience:
         await asyncio.sleep(self._retry_s)
 
 
-def _unreachable(address: str, reason: Exception) -> AgentError:
+def _unreachable(address: AgentAddress, reason: Exception) -> AgentError:
+    if isinstance(reason, TimeoutError):
+        return AgentError(
+            f"the agent at {address.listens_at} does not answer",
+            remedy="Wait, or end its process and start another one.",
+        )
     return AgentError(
-        f"the agent cannot be reached at {address}: {_words(reason)}", remedy=_NO_AGENT_REMEDY
+        f"no agent of {address.state} can be reached at {address.listens_at}: {_words(reason)}",
+        remedy=f"Start one with 'dlcore agent run --config FILE --state {address.state}'.",
     )
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
 from dlcore.engine.fetching.call import FetchItem
+from dlcore.errors import ConfigError, DlcoreError, LockedError
 from dlcore.package_ids import package_id
 
 if TYPE_CHECKING:
     from dlcore.engine.fetching.fetch_into import Fetched
-    from dlcore.errors import LockedError
 
 
 async def fetched_by_agent(
@@ -39,12 +39,48 @@ async def fetched_by_agent(
         return await fetch_by_agent(agent, found, to=folder, deliveries=records, wait_s=wait_s)
 
 
-async def advise_of_agent(error: LockedError, state: Path) -> None:
-    """Say in the remedy that it is an agent which holds a state directory, if it is one."""
-    from dlcore.agent.client import running_agent_of
-    from dlcore.errors import AgentError
+def check_source(item: FetchItem, state: Path, *, was_asked: bool) -> None:
+    """Refuse to fetch a package from nowhere: no endpoint is named, and no agent does it.
 
-    with contextlib.suppress(AgentError):
+    Args:
+        item: What is to be fetched.
+        state: Whose agent could have done it.
+        was_asked: Whether it was looked for.
+
+    Raises:
+        ConfigError: It is a package.
+    """
+    if package_id(str(item.what)) is None:
+        return
+    why = (
+        f"no agent runs at {state}"
+        if was_asked
+        else "these options keep the agent from being asked"
+    )
+    remedy = (
+        f"Or start an agent: 'dlcore agent run --config FILE --state {state}'."
+        if was_asked
+        else "Or have the agent do it: without --no-agent, --dry-run, --events, -o -, --seed,"
+        " patterns, and options that name a catalog or its root."
+    )
+    raise ConfigError(
+        f"no endpoint is named, and {why}",
+        remedy=f"Say where to fetch from, with --from. {remedy}",
+    )
+
+
+async def told_of_agent(error: LockedError, state: Path) -> LockedError:
+    """The same error; if it is an agent that holds the state directory, it says how to end it."""
+    from dlcore.agent.client import running_agent_of
+
+    with contextlib.suppress(DlcoreError):  # then it is not known
         async with running_agent_of(state) as agent:
             if agent:
-                error.advise("An agent holds it: 'dlcore agent stop' ends it.")
+                return LockedError(
+                    error.message,
+                    path=error.path,
+                    remedy=f"An agent holds it: 'dlcore agent stop --state {state}' ends it. Or"
+                    " choose another state directory.",
+                    holder=error.holder,
+                )
+    return error

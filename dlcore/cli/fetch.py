@@ -12,7 +12,7 @@ import click
 
 from dlcore.cli.access import access_options
 from dlcore.cli.asked import Asked, asked_for
-from dlcore.cli.by_agent import fetched_by_agent
+from dlcore.cli.by_agent import check_source, fetched_by_agent
 from dlcore.cli.dry_run import dry_run_option
 from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
 from dlcore.cli.fetch_previews import show_preview, show_previews
@@ -218,6 +218,8 @@ def command(
                     label="warning",
                 )
             return show_fetched(fetched, as_json=as_json, says_nothing=quiet)
+    if asked.one and not sources:
+        check_source(asked.one, state, was_asked=is_plain and not is_elsewhere)
     if is_dry_run:
         if events_format:
             raise click.UsageError("--dry-run has no events")

@@ -26,7 +26,7 @@ from dlcore.cli.event_log import Reporter, reporter
 from dlcore.cli.output import OutputClosed, tell
 from dlcore.cli.paths import FILE
 from dlcore.cmtrace import Kind
-from dlcore.errors import ConfigError
+from dlcore.errors import ConfigError, LockedError
 from dlcore.long_path import plain_text
 from dlcore.printable import printable
 
@@ -66,7 +66,7 @@ class LoggedCommand(ConfiguredCommand):
         """Run the command, and report that it began and how it ended."""
         report.began()
         try:
-            result = super().invoke(ctx)
+            result = self._invoked(ctx)
         except click.exceptions.Exit as error:
             report.ended(error.exit_code)
             raise
@@ -80,6 +80,19 @@ class LoggedCommand(ConfiguredCommand):
             raise
         report.ended(result if isinstance(result, int) else 0)
         return result
+
+    def _invoked(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except LockedError as error:
+            state = ctx.params.get("state")
+            if state is None or error.path is None or error.path.absolute() != state.absolute():
+                raise
+            import asyncio  # these take long to load, and are seldom needed
+
+            from dlcore.cli.by_agent import told_of_agent
+
+            raise asyncio.run(told_of_agent(error, state)) from error
 
 
 def is_verbose() -> bool:

@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 import msgspec
 
-from dlcore.cli.by_agent import advise_of_agent
 from dlcore.cli.endings import RESTART
 from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
 from dlcore.cli.logs import LoggedCommand, is_verbose
@@ -33,7 +32,7 @@ from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.report import Report
 from dlcore.engine.resume import Resume
 from dlcore.engine.run import run_sequence
-from dlcore.errors import LockedError, StepError
+from dlcore.errors import StepError
 from dlcore.steps.interface import Executor
 from dlcore.steps.post_action import DetachedPostAction
 from dlcore.steps.registry import standard_executors
@@ -117,11 +116,7 @@ def command(
         )
         tell_address = tell if quiet else view.line
         running = _run(client, run, view, write, tell_report, watching, tell_address, trace)
-        try:
-            report = run_async(running)
-        except LockedError as error:
-            run_async(advise_of_agent(error, state))
-            raise
+        report = run_async(running)
     if report.outcome is RunOutcome.FAILED:
         last = report.steps[-1]
         failed = f" ({StepError.code}): step {last.index} '{last.name}' failed: {last.why}"

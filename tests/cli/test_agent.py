@@ -70,13 +70,28 @@ def test_it_is_asked_and_stopped(site: Path) -> None:
 def test_no_agent_is_status_20(tmp_path: Path, command: str) -> None:
     ended = dlcore("agent", command, "--state", tmp_path, "--json")
     assert (ended.status, ended.error["code"]) == (20, "agent")
+    assert f"no agent of {tmp_path} can be reached" in ended.error["message"]
+    assert f"dlcore agent run --config FILE --state {tmp_path}" in ended.error["remedy"]
+    assert "--no-agent" not in ended.error["remedy"]
+
+
+def test_a_package_that_nobody_fetches_says_that_no_agent_runs(tmp_path: Path) -> None:
+    fetch = ("fetch", PACKAGE, "--state", tmp_path, "-o", tmp_path / "out", "--json")
+    told = dlcore(*fetch).error
+    assert told["message"] == f"no endpoint is named, and no agent runs at {tmp_path}"
+    told = dlcore(*fetch, "--no-agent").error
+    assert "these options keep the agent from being asked" in told["message"]
 
 
 def test_a_second_agent_is_refused(site: Path) -> None:
     with agent_at(site):
         config = site / "deployment.toml"
-        ended = dlcore("agent", "run", "--config", config, "--state", site / "state", "--json")
-        assert ended.error["code"] == "locked"
+        state = site / "state"
+        for words in (("agent", "run", "--config", config), ("cache", "pin", PACKAGE)):
+            ended = dlcore(*words, "--state", state, "--json")
+            assert ended.error["code"] == "locked"
+            assert f"'dlcore agent stop --state {state}' ends it" in ended.error["remedy"]
+            assert "Wait" not in ended.error["remedy"]
 
 
 def test_a_package_is_fetched_by_the_agent(site: Path) -> None:
