@@ -33,6 +33,8 @@ from dlcore.errors import AgentError
 ROOT = Path("build/hook")
 LINK_BYTES_PER_S = 8 * site.MIB
 LATENCY_S = 0.02
+SWITCH_OFF_S = 5.0  # a call of the hook takes two seconds at most to end
+MINUTES = 6  # both ways, on an idle machine
 HOOK = str(Path(sys.executable).with_name("dlcore-smsts"))
 
 
@@ -83,12 +85,16 @@ class Outcome(NamedTuple):
 )
 def main(keep: bool, slower: float) -> None:
     """Run both ways, and compare."""
+    # A request to end is as Ctrl+C: the agent that the hook has started is ended, too.
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    click.echo(f"this takes about {MINUTES * slower:.0f} minutes; Ctrl+C ends it in order")
     root = ROOT.absolute()
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     try:
         is_good = asyncio.run(_compare(root, slower))
     finally:
+        asyncio.run(_kill_agent(root / "hook" / "state"))  # also one that was just being started
         if not keep:
             shutil.rmtree(root, ignore_errors=True)
     sys.exit(0 if is_good else 1)
@@ -142,7 +148,7 @@ async def _run(way: str, root: Path, emulator: Emulator, slower: float) -> Outco
     try:
         while True:
             engine = EmulatedEngine(machine, variables, emulator.dp_url, site.durations_s(slower))
-            await asyncio.to_thread(_live, engine, steps)
+            await _lived(engine, steps)
             if engine.has_ended:
                 break
             await _kill_agent(machine / "state")
@@ -150,6 +156,17 @@ async def _run(way: str, root: Path, emulator: Emulator, slower: float) -> Outco
         await _kill_agent(machine / "state")
     all_s = time.monotonic() - began_s
     return Outcome(way, all_s, steps, emulator.counters.snapshot().bytes_served)
+
+
+async def _lived(engine: EmulatedEngine, steps: list[Ran]) -> None:
+    """Run one life of a machine; it is switched off if that is cancelled."""
+    life = asyncio.ensure_future(asyncio.to_thread(_live, engine, steps))
+    try:
+        await asyncio.shield(life)
+    except asyncio.CancelledError:
+        engine.switch_off()
+        await asyncio.wait({life}, timeout=SWITCH_OFF_S)
+        raise
 
 
 def _live(engine: EmulatedEngine, steps: list[Ran]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -58,6 +59,10 @@ class Ran(NamedTuple):
     run_s: float
 
 
+class SwitchedOffError(Exception):
+    """The machine was switched off while it ran the sequence."""
+
+
 class EmulatedEngine:
     """One machine that runs a task sequence.
 
@@ -67,7 +72,7 @@ class EmulatedEngine:
             the machine come before them.
         url: Where the distribution point's packages are.
         durations_s: How long each step runs, by its name.
-        sleep: Lets time pass.
+        sleep: Lets time pass; None: as it does.
     """
 
     def __init__(
@@ -76,7 +81,7 @@ class EmulatedEngine:
         variables: Mapping[str, str],
         url: str,
         durations_s: Mapping[str, float],
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self.root = root
         self._file = root / "variables.json"
@@ -88,9 +93,21 @@ class EmulatedEngine:
             self.variables.set("_SMSTSNextInstructionPointer", "0")
         text = self.variables.get("_SMSTSTaskSequence")
         self._sequence: TaskSequence = read(text.encode(), source="the policy")
-        self._built_in = BuiltIn(url, self.variables, sleep)
+        self._is_off = threading.Event()
+        self._called: subprocess.Popen[bytes] | None = None
+        self._sleep = sleep or self._wait
+        self._built_in = BuiltIn(url, self.variables, self._sleep)
         self._durations_s = durations_s
-        self._sleep = sleep
+
+    def switch_off(self) -> None:
+        """End the program that is called, and have `run` raise `SwitchedOffError` soon."""
+        self._is_off.set()
+        if self._called:
+            self._called.terminate()
+
+    def _wait(self, duration_s: float) -> None:
+        if self._is_off.wait(duration_s):
+            raise SwitchedOffError
 
     @property
     def built_in_bytes(self) -> int:
@@ -106,6 +123,7 @@ class EmulatedEngine:
 
         Raises:
             DownloadError: Content cannot be had.
+            SwitchedOffError: `switch_off` was called meanwhile.
         """
         nodes = list(_nodes(self._sequence.root))
         self.variables.set("_SMSTSInstructionTableSize", str(len(nodes)))
@@ -164,14 +182,19 @@ class EmulatedEngine:
         ini.parent.mkdir(exist_ok=True)
         ini.write_text(_CREDENTIALS, encoding="utf-16")
         try:
-            return subprocess.run(
+            with subprocess.Popen(
                 [program, str(ini), package_id, str(folder)],
                 env={**os.environ, STAND_IN_VARIABLE: str(self._file)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                check=False,
-            ).returncode
+            ) as self._called:
+                if self._is_off.is_set():
+                    self._called.terminate()
+                code = self._called.wait()
+            if self._is_off.is_set():
+                raise SwitchedOffError
+            return code
         finally:
             ini.unlink()
 

@@ -10,7 +10,7 @@ import pytest
 
 from bench.hook import site
 from bench.hook.built_in import DownloadError
-from bench.hook.engine import EmulatedEngine, Ran
+from bench.hook.engine import EmulatedEngine, Ran, SwitchedOffError
 from dlcore.emulator.emulator import Emulator
 from dlcore.emulator.settings import Settings
 from dlcore.hook.package_hash import package_hash
@@ -150,3 +150,20 @@ def test_the_bound_is_that_of_the_link_and_of_the_steps() -> None:
     first, last = site.PACKAGES[0], site.PACKAGES[-1]
     assert site.bound_s(1.0, {**lengths, first.package_id: 5}) == all_s + 5
     assert site.bound_s(1.0, {**lengths, last.package_id: 1000}) == 1000 + last.run_s
+
+
+@pytest.mark.posix_only(reason="the program that is called is a script of a shell")
+async def test_a_machine_that_is_switched_off_ends_the_program_that_it_called(
+    tmp_path: Path, url: str
+) -> None:
+    program, called = tmp_path / "program", tmp_path / "called"
+    program.write_text(f"#!/bin/sh\necho > '{called}'\nexec sleep 600\n")
+    program.chmod(0o755)
+    variables = {"_SMSTSTaskSequence": DOCUMENT, "SMSTSDownloadProgram": str(program)}
+    engine = EmulatedEngine(tmp_path / "machine", variables, url, {"One": 600.0})
+    life = asyncio.ensure_future(asyncio.to_thread(list, engine.run()))
+    while not called.exists():  # noqa: ASYNC110  # a process makes it
+        await asyncio.sleep(0.01)
+    engine.switch_off()
+    with pytest.raises(SwitchedOffError):
+        await asyncio.wait_for(life, 60)

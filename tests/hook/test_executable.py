@@ -67,10 +67,11 @@ def test_options_in_the_environment_are_not_the_agents(
     scene: HookScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fault: the environment sets options of commands. The agent starts all the same."""
-    monkeypatch.setenv("DLCORE_CONFIG", str(scene.config))  # no file of options
-    monkeypatch.setenv("DLCORE_LIMIT_RATE", "not a rate")
     write_variables(scene)
-    assert called(scene, FIRST, scene.destination) == 0
+    with monkeypatch.context() as patch:  # what stops the agent afterwards needs none of it
+        patch.setenv("DLCORE_CONFIG", str(scene.config))  # no file of options
+        patch.setenv("DLCORE_LIMIT_RATE", "not a rate")
+        assert called(scene, FIRST, scene.destination) == 0
     assert "for the agent" in scene.log(), scene.log()
 
 
