@@ -89,7 +89,7 @@ async def test_twenty_clients_are_served_at_once(published: Path, tmp_path: Path
 
 async def test_no_agent_is_an_agent_error(tmp_path: Path) -> None:
     async with AgentClient(tmp_path, patience_s=0.0) as client:
-        with pytest.raises(AgentError, match="no agent of .* can be reached") as caught:
+        with pytest.raises(AgentError, match=r"no agent of .* can be reached") as caught:
             await client.status()
     assert caught.value.exit_status == 20
     assert "dlcore agent run" in caught.value.remedy
