@@ -212,7 +212,7 @@ def test_a_publisher_that_stood_still_does_not_change_the_catalog_of_a_site_that
 ) -> None:
     site = published(tmp_path)
     before = (site / "catalog.json").read_bytes()
-    mark = Mark(1, "other", {"name": NOW + timedelta(minutes=5)})
+    mark = Mark(1, "other", {"name": datetime.now(UTC) + timedelta(minutes=5)})
     target = Asleep(site, lambda: (site / KEY).write_bytes(msgspec.json.encode(mark)))
     with pytest.raises(LockedError, match="is being pruned"):
         publish_to(target, tmp_path / "source 1", PublishOptions("ABC00012", 5), lambda _: None)
@@ -226,7 +226,8 @@ def test_a_publisher_refuses_while_a_site_is_pruned(tmp_path: Path) -> None:
     def mark(until: datetime) -> None:
         (site / KEY).write_bytes(msgspec.json.encode(Mark(1, "other", {"name": until})))
 
-    begun = PrunedMeanwhile(site, [lambda: mark(NOW + timedelta(minutes=5))])
+    now = datetime.now(UTC)  # not the module's: other tests may have taken minutes since
+    begun = PrunedMeanwhile(site, [lambda: mark(now + timedelta(minutes=5))])
     with pytest.raises(LockedError, match="is being pruned") as refused:
         publish_to(begun, source, options, lambda _: None)
     assert "What is stored is not sent again" in refused.value.remedy
@@ -237,7 +238,7 @@ def test_a_publisher_refuses_while_a_site_is_pruned(tmp_path: Path) -> None:
     prune(str(site), keep=1)  # another pruning does not end the mark of the first
     with pytest.raises(LockedError):
         publish_to(FolderDestination(site), source, options, lambda _: None)
-    later = NOW + timedelta(hours=1)
+    later = now + timedelta(hours=1)
     publish_to(FolderDestination(site), source, options, lambda _: None, now=lambda: later)
     (site / KEY).write_bytes(b"{}")
     with pytest.raises(ManifestError, match="not what dlcore prune writes"):
