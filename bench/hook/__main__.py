@@ -165,6 +165,7 @@ async def _lived(engine: EmulatedEngine, steps: list[Ran]) -> None:
         await asyncio.shield(life)
     except asyncio.CancelledError:
         engine.switch_off()
+        life.add_done_callback(asyncio.Future.exception)  # what it raises then is no news
         await asyncio.wait({life}, timeout=SWITCH_OFF_S)
         raise
 
