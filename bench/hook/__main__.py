@@ -86,6 +86,7 @@ class Outcome(NamedTuple):
 def main(keep: bool, slower: float) -> None:
     """Run both ways, and compare."""
     # A request to end is as Ctrl+C: the agent that the hook has started is ended, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
     click.echo(f"this takes about {MINUTES * slower:.0f} minutes; Ctrl+C ends it in order")
     root = ROOT.absolute()
