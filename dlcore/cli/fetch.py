@@ -202,9 +202,8 @@ def command(
     if is_standard_output(folder):
         check_one_file((*what, *lists), is_taken=tells_events or as_json or is_dry_run)
     asked = asked_for(what, lists, checksums, FetchItem("", sha256, checksum, name))
-    is_plain = not (
-        sources or catalog or catalog_sha256 or trust_root or include or exclude or seeds
-    )
+    digests = sha256 or checksum or catalog_sha256
+    is_plain = not (sources or catalog or digests or trust_root or include or exclude or seeds)
     is_elsewhere = is_without_agent or is_dry_run or is_standard_output(folder) or events_format
     if asked.one and is_plain and not is_elsewhere:
         fetched = run_async(fetched_by_agent(asked.one, state, folder, wait_s))
@@ -218,7 +217,7 @@ def command(
                     label="warning",
                 )
             return show_fetched(fetched, as_json=as_json, says_nothing=quiet)
-    if asked.one and not sources:
+    if asked.one and not (sources or digests):
         check_source(asked.one, state, was_asked=is_plain and not is_elsewhere)
     if is_dry_run:
         if events_format:
