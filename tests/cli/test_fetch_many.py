@@ -301,7 +301,7 @@ def test_one_item_that_fails_is_not_counted_as_one_of_one(
 def test_people_are_told_of_each(here: Here, site: Site, tmp_path: Path) -> None:
     ended = here("fetch", "ABC00003", "ABC00009", "--from", site.published, "-o", tmp_path / "to")
     assert ended.status == 4
-    assert "ABC00003: 4.9 KiB verified at" in ended.out
+    assert "ABC00003 version 1: 4.9 KiB verified at" in ended.out
     assert "1 of 2 items failed" in ended.out
     assert "error (not-found): ABC00009: package ABC00009 is not in the catalog" in ended.err
 

@@ -86,7 +86,7 @@ def test_people_are_told_that_it_is_not_the_package(
 ) -> None:
     where = ("--from", tmp_path / "site", "-o", tmp_path / "to")
     ended = here("fetch", "ABC00077", *where, "--include", "big.wim")
-    assert "ABC00077 (1 of 9 files; not the whole package): " in ended.out
+    assert "ABC00077 version 1 (1 of 9 files; not the whole package): " in ended.out
     many = here("fetch", "ABC00077", "ABC00077", *where, "--include", "*.inf", "--json")
     assert [item["complete"] for item in many.document] == [False]
     assert files_of(tmp_path / "to" / "ABC00077") == files_of(source, ".inf")
