@@ -34,6 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "schedule": {"errors", "model"},
     "store": {"long_path", "errors", "model", "printable", "disk", "native", "manifest"},
     "waiting": set(),
+    "event_loop": set(),
     "transfer": {
         *("long_path", "errors", "model", "printable", "text_files", "disk", "waiting", "extras"),
         *("buckets", "file_urls", "digests", "redaction"),
@@ -72,7 +73,7 @@ ALLOWED: dict[str, set[str]] = {
         "machine",
     },
     "sync": {
-        *("errors", "model", "waiting", "engine", "steps", "tasksequence"),
+        *("errors", "model", "waiting", "event_loop", "engine", "steps", "tasksequence"),
         *("deployment", "schedule", "publish", "store", "telemetry", "agent"),
     },
 }

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from dlcore.cli.termination import Termination
+from dlcore.event_loop import new_event_loop
 
 T = TypeVar("T")
 
@@ -31,7 +32,8 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
             return await task
 
     try:
-        return asyncio.run(cancellable())
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            return runner.run(cancellable())
     except asyncio.CancelledError:
         if termination.cause:
             raise termination.cause from None

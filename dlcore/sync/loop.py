@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
+from dlcore.event_loop import new_event_loop
+
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -18,7 +20,7 @@ class Loop:
     """An event loop in a thread."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="dlcore-loop", daemon=True
         )

@@ -10,8 +10,6 @@ from tests.cli.conftest import Site
 from tests.cli.helpers import Here
 from tests.engine.scene import sequence, step
 
-pytestmark = pytest.mark.wine_cannot(reason="it does not end there; why is not known yet")
-
 
 def test_it_fetches_what_the_sequence_needs(here: Here, site: Site, tmp_path: Path) -> None:
     where = ("--config", site.gateway.config, "--state", tmp_path / "state")

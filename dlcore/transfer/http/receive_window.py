@@ -5,7 +5,9 @@ A receiver bounds a sender by the window that it offers. Linux lets a program bo
 included; so a `ReceiveWindow` can hold connections to it, and measure what follows.
 Elsewhere there are no samples, and a window is bounded by the length of its buffer (``SO_RCVBUF``),
 which the system does not change by itself any more once it was set. What Windows does when it is
-made shorter while bytes come is not documented; the rate of reading is bounded there besides.
+made shorter while bytes come is not documented; the rate of reading is bounded there besides. A
+connection within this machine keeps its buffer: nobody shares its path, and its segments are so
+long that a short buffer would stop it.
 
 On Linux the kernel raises the bound of a connection when it enlarges its buffer. So the bound is
 set again whenever `share` is called.
@@ -17,6 +19,7 @@ members are only ever appended.
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import socket
 import struct
 import sys
@@ -44,8 +47,8 @@ _ADVERTISED_SEGMENT_AT: Final = 84
 _MIN_SEGMENTS: Final = 2
 """With less a sender waits for a timer before it sends. Source: RFC 9293, section 3.8.6.2."""
 
-_MIN_BUFFER_BYTES: Final = 4096
-"""More than two full segments of Ethernet."""
+_ETHERNET_SEGMENT_BYTES: Final = 1460
+"""Where the system does not tell how long a segment may be."""
 
 _FOREGROUND_BUFFER_BYTES: Final = 4 << 20
 """What a connection gets that was bounded by its buffer: 400 Mbit/s at 80 ms."""
@@ -154,7 +157,21 @@ def _set_buffer(connection: trsock.TransportSocket, window_bytes: int | None) ->
     """Set the receive buffer; the system does not change it by itself any more."""
     bounded = _FOREGROUND_BUFFER_BYTES if window_bytes is None else window_bytes
     with contextlib.suppress(OSError):  # the connection has just ended
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, max(bounded, _MIN_BUFFER_BYTES))
+        if not _is_within_machine(connection):
+            wanted = max(bounded, _MIN_SEGMENTS * _segment_bytes(connection))
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, wanted)
+
+
+def _is_within_machine(connection: trsock.TransportSocket) -> bool:
+    return ipaddress.ip_address(connection.getpeername()[0]).is_loopback
+
+
+def _segment_bytes(connection: trsock.TransportSocket) -> int:
+    try:
+        told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
+    except OSError:
+        return _ETHERNET_SEGMENT_BYTES
+    return max(told, _ETHERNET_SEGMENT_BYTES)
 
 
 def _round_trip_s(connection: trsock.TransportSocket) -> float | None:
