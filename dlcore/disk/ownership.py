@@ -15,7 +15,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Protocol
 
@@ -192,12 +192,17 @@ def check_unalterable(path: Path) -> None:
             raise _writable(place, control)
 
 
-def followed(path: Path) -> Path:
+def followed(path: Path, lstat: Callable[[Path], os.stat_result] = Path.lstat) -> Path:
     """The place that a path names, links followed, unless another user has planted one of them.
 
     In a folder where everyone may write and only owners may delete, a link is followed only if it
     belongs to this user or to the owner of the folder. Root, who may write everywhere, follows no
-    link of another user at all.
+    link of another user at all. Each link is followed right after it was judged: one that is
+    planted meanwhile leads nowhere.
+
+    Args:
+        path: What the user names. It need not exist.
+        lstat: Looks at a place.
 
     Raises:
         OwnershipError: A link on the way, or the path itself, is refused.
@@ -205,24 +210,25 @@ def followed(path: Path) -> Path:
 
     Source: Linux, admin-guide/sysctl/fs, ``protected_symlinks``, which may be off.
     """
-    path = path.absolute()
-    _check_links(path)
-    place = path.resolve()
-    _check_links(path)  # of one that was planted in between
-    return place
+    way = _way(path.absolute(), lstat)
+    while True:
+        try:
+            _check_followed(*next(way))
+        except StopIteration as end:
+            found: Path = end.value
+            return found
 
 
-def _check_links(path: Path) -> None:
-    for place, status in _way(path):
-        if not is_link(status):
-            continue
-        control = control_of(place, status)
-        _check_link(place, control)
-        if control.is_of_another and _is_root():
-            raise _link(place, f"is a link of {control.owner}, and root may write everywhere")
-        folder = control_of(place.parent, place.parent.lstat())
-        if not control.is_own and folder.is_shared() and control.owner != folder.owner:
-            raise _link(place, f"is a link of {control.owner} in a folder where everyone may write")
+def _check_followed(place: Path, status: os.stat_result) -> None:
+    if not is_link(status):
+        return
+    control = control_of(place, status)
+    _check_link(place, control)
+    if control.is_of_another and _is_root():
+        raise _link(place, f"is a link of {control.owner}, and root may write everywhere")
+    folder = control_of(place.parent, place.parent.lstat())
+    if not control.is_own and folder.is_shared() and control.owner != folder.owner:
+        raise _link(place, f"is a link of {control.owner} in a folder where everyone may write")
 
 
 def _is_root() -> bool:
@@ -245,8 +251,14 @@ def how_to_close(path: Path | str) -> str:
     return control_of(path, os.stat(path)).without_readers(path)  # noqa: PTH116  # also of a text
 
 
-def _way(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Every folder and link that leads to a path, from the root on, as far as it exists."""
+def _way(
+    path: Path, lstat: Callable[[Path], os.stat_result] = Path.lstat
+) -> Generator[tuple[Path, os.stat_result], None, Path]:
+    """Every folder and link that leads to a path, from the root on, as far as it exists.
+
+    Returns:
+        Where it leads.
+    """
     here = Path(path.anchor)
     yield here, here.lstat()
     names = list(reversed(path.parts[1:]))
@@ -258,9 +270,10 @@ def _way(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
             continue
         place = here / name
         try:
-            status = place.lstat()
+            status = lstat(place)
         except FileNotFoundError:
-            return
+            here = place
+            continue
         yield place, status
         if not is_link(status):
             here = place
@@ -271,6 +284,7 @@ def _way(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
         target = place.readlink()
         here = Path(target.anchor) if target.is_absolute() else here
         names.extend(reversed(target.parts[1:] if target.is_absolute() else target.parts))
+    return here
 
 
 def _check_on_the_way(path: Path, status: os.stat_result) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.disk.ownership import check_unalterable, check_way
+from dlcore.disk.ownership import check_unalterable, check_way, followed
 from dlcore.disk.rights import rights_of_new_folder
 from dlcore.errors import OwnershipError
 from tests.users import ADVERSARY, ORDINARY, folder_of, give, needs_root, run_as
@@ -170,6 +170,38 @@ def test_a_link_on_the_way_is_followed_and_its_target_judged(tmp_path: Path) -> 
     check_way(tmp_path / "private" / "link" / "state")
     open_folder.chmod(0o777)
     refuse(tmp_path / "private" / "link" / "state", "is writable by others")
+
+
+def test_links_of_this_user_are_followed_also_to_what_is_not_there_yet(tmp_path: Path) -> None:
+    (tmp_path / "real" / "inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real/../real")
+    assert followed(tmp_path / "link" / "inner") == tmp_path / "real" / "inner"
+    assert followed(tmp_path / "link" / "new" / "newer") == tmp_path / "real" / "new" / "newer"
+    assert followed(tmp_path / "new" / ".." / "link") == tmp_path / "real"
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+def test_a_link_that_is_planted_while_a_way_is_followed_leads_nowhere(
+    tmp_path: Path, was_there: bool
+) -> None:
+    """Fault: a link is planted after the way was judged, and gone when it is judged again. dlcore
+    follows no link but the one that it has judged.
+    """
+    place, elsewhere = tmp_path / "place", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    if was_there:
+        place.mkdir()
+
+    def lstat(path: Path) -> os.stat_result:
+        try:
+            return path.lstat()
+        finally:
+            if path == place and not place.is_symlink():
+                if was_there:
+                    place.rmdir()
+                place.symlink_to(elsewhere)
+
+    assert followed(place, lstat) == place
 
 
 def test_links_that_lead_to_each_other_are_an_error_and_no_endless_way(tmp_path: Path) -> None:

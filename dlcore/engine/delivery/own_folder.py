@@ -84,7 +84,7 @@ class OwnFolder:
 
     def _is_of_another(self) -> bool:
         """Whether another user owns any of it: right now, it may be altered the moment after."""
-        return is_of_another(self.path, self.path.stat()) or any(
+        return is_of_another(self.path, self.path.lstat()) or any(
             is_of_another(self.path / name, status)
             for name, status in self._disk.tree_entries(self.path)
         )
