@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.long_path import long_path
 from dlcore.manifest import digest_of, encode
 from dlcore.store import Store
 from dlcore.store.old_files import OldFolders, read_old_file
@@ -21,7 +22,7 @@ SHA256 = hashlib.sha256(DATA).digest()
 def folders(tmp_path: Path) -> list[Path]:
     first = write_tree(tmp_path / "first", {"a": DATA[:-1], "b": b"b", "sub/c": b"c"})
     second = write_tree(tmp_path / "second", {"a": DATA, "b": b"other"})
-    return [first, second, tmp_path / "not there"]
+    return [long_path(folder) for folder in (first, second, tmp_path / "not there")]
 
 
 def test_a_file_is_found_where_it_has_the_digest(folders: list[Path]) -> None:
