@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from dlcore import __version__
-from dlcore.engine.client import Client
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.extras import require
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from dlcore.engine.client import Client  # a fetch needs none, and it imports what a run needs
+
 F = TypeVar("F", bound=Callable[..., Any])
 
-Trace = Callable[[Client | EventBus], "AbstractContextManager[None]"]
+Trace = Callable[["Client | EventBus"], "AbstractContextManager[None]"]
 """Makes spans of what a client does, or of a fetch whose events a bus tells, in its context."""
 
 
@@ -63,7 +64,7 @@ def opened_otel(otel: str | None, tell: Callable[[str], None]) -> Iterator[Trace
 
         @contextlib.contextmanager
         def trace(what: Client | EventBus) -> Iterator[None]:
-            if isinstance(what, Client):
+            if not isinstance(what, EventBus):
                 with traced(what, **options):
                     yield
                 return

@@ -62,6 +62,11 @@ def test_a_verification_imports_neither_a_loop_nor_http() -> None:
     assert not loaded("import dlcore.cli.verify") & {"asyncio", "aiohttp"}
 
 
+def test_a_fetch_imports_nothing_of_a_run() -> None:
+    of_a_run = {"dlcore.engine.session", "dlcore.tasksequence", "dlcore.steps", "dlcore.machine"}
+    assert not loaded("import dlcore.cli.fetch") & of_a_run
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_explained(command: str, here: Here) -> None:
     from dlcore.cli.app import group
