@@ -24,6 +24,9 @@ class EnginePolicy(msgspec.Struct, frozen=True):
             holds. Short for a person who waits, long for a processor.
         max_copy_wait_s: How long a step waits while another process copies a package to the same
             folder: longer than the largest package takes.
+        max_repetitions: How often in a row a step may ask to be repeated after a restart. More than
+            the updates of a machine need that was switched off for years; a laptop that restarts
+            this often is stuck.
         reserve: Free space that is left on the disk of the state directory.
         record: How much of a run is recorded.
     """
@@ -34,5 +37,6 @@ class EnginePolicy(msgspec.Struct, frozen=True):
     save_every_s: float = 10.0
     lock_retry_s: float = 0.2
     max_copy_wait_s: float = 3600.0
+    max_repetitions: int = 20
     reserve: Reserve = Reserve()
     record: RecordPolicy = RecordPolicy()

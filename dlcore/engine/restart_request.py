@@ -4,7 +4,8 @@ Documented are ``SMSTSRebootRequested``, ``SMSTSRetryRequested``, ``SMSTSRebootD
 ``SMSTSRebootDelayNext`` and ``SMSTSRebootMessage``. The documentation leaves three things open.
 A retry without a restart has no effect here. Any value but ``WinPE`` and ``false`` asks for a
 restart: scripts of MDT set ``true``. A step that asks for a retry is repeated also if it failed,
-and a step that ends the run by its failure restarts nothing.
+and a step that ends the run by its failure restarts nothing. A limit of retries is not documented;
+here there is one, so that no machine restarts for ever.
 
 Source: Microsoft Learn, "Task sequence variables"; "Task sequence steps", for exit code 3010.
 """
@@ -63,6 +64,24 @@ def into_windows_pe(name: str, value: str) -> str:
     if name.strip().upper() != REBOOT.upper() or value.strip().lower() != _WINDOWS_PE:
         return ""
     return "the step asks for a restart into Windows PE, where dlcore does not run"
+
+
+def without_end(outcome: Outcome, variables: Variables, repetitions: int) -> Outcome:
+    """The failure of a step that asks once too often for being run again after a restart.
+
+    The variables of its request are removed.
+
+    Args:
+        outcome: How the step ended.
+        variables: Task sequence variables.
+        repetitions: How often in a row it has been repeated.
+    """
+    take_request(variables)
+    reason = (
+        f"it was repeated after {repetitions} restarts in a row, and asks for another one. "
+        f"Find out why it sets {RETRY} each time, then run the task sequence again"
+    )
+    return Outcome(CANNOT_RUN, message=reason, output=outcome.output)
 
 
 def restarts_by_code(step: Step, exit_code: int) -> bool:

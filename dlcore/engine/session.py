@@ -111,7 +111,10 @@ class Session:
         self._link_bytes_per_s = link_bytes_per_s
         self._keeper = RunKeeper(state, run, self._figures.measured, policy.save_every_s)
         rules = SkipRules(sequence, run, judge, self.variables)
-        self._turns = StepTurns(run, self._keeper, rules, self.variables, bus.emit, boot_id)
+        self._turns = StepTurns(
+            *(run, self._keeper, rules, self.variables, bus.emit),
+            *(boot_id, policy.max_repetitions),
+        )
         self._republished = republished
         self._step_content = StepContent(
             *(sequence, run, judge, self.variables, content),

@@ -148,6 +148,8 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         has_failed: Whether it has ended because the last of them failed.
         unfinished: What the step at `position` came to before it asked to be run again after a
             restart; None if it did not.
+        repetitions: How often in a row the step at `position` has asked to be run again after a
+            restart.
         restart: The restart that the run asked for last; None once it has gone on after that.
         restart_requests: How many restarts it has asked for.
         secrets: Names of the variables whose values are not shown.
@@ -177,6 +179,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
     results: list[StepResult] = msgspec.field(default_factory=list)
     has_failed: bool = False
     unfinished: StepResult | None = None
+    repetitions: Count = 0
     restart: Restart | None = None
     restart_requests: Count = 0
     secrets: list[str] = msgspec.field(default_factory=list)
@@ -239,6 +242,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         here = slice(self.position, self.position + 1)
         if self.sequence.steps[here] != edited.steps[here]:
             self.begun = self.unfinished = None
+            self.repetitions = 0
         self.sequence, self.download = edited, download
 
     def begin_step(self, index: int) -> None:
@@ -262,10 +266,12 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         self.results.append(result)
         self.position = result.index + 1
         self.begun = self.unfinished = None
+        self.repetitions = 0
 
     def repeat_step(self, result: StepResult) -> None:
         """Take note that the step at `position` is to run again, and what it came to so far."""
         self.unfinished = result
+        self.repetitions += 1
         self.begun = result.index  # also if its caller never asked for its content
 
     def ask_for_restart(self, restart: Restart) -> None:

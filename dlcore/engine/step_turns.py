@@ -31,6 +31,7 @@ from dlcore.engine.restart_request import (
     notice,
     restarts_by_code,
     take_request,
+    without_end,
 )
 from dlcore.engine.skip_rules import SkipRules
 from dlcore.engine.state import Restart, RunState, StepResult
@@ -52,6 +53,7 @@ class StepTurns:
         variables: Task sequence variables.
         tell: Hears what happens.
         boot_id: Of the present boot.
+        max_repetitions: How often in a row a step may ask to be repeated after a restart.
 
     Attributes:
         turn: The turn under way, or the last one; None before the first.
@@ -65,6 +67,7 @@ class StepTurns:
         variables: Variables,
         tell: Callable[[Event], None],
         boot_id: str,
+        max_repetitions: int,
     ) -> None:
         self.turn: Turn | None = None
         self._run = run
@@ -73,6 +76,7 @@ class StepTurns:
         self._variables = variables
         self._tell = tell
         self._boot_id = boot_id
+        self._max_repetitions = max_repetitions
 
     def of(self, step: Step) -> Turn | None:
         """The turn under way if it is this step's."""
@@ -162,8 +166,12 @@ class StepTurns:
                 remedy="Report each step that run_steps() gives once, before asking for the next.",
             )
         remove_empty(self._variables)
-        outcome = _masked(judged(outcome, self._variables), self._variables)
-        is_final |= asks_for_retry(self._variables)  # it runs again after the restart, not before
+        outcome = judged(outcome, self._variables)
+        if asks_for_retry(self._variables):
+            is_final = True  # it runs again after the restart, not before
+            if self._run.repetitions >= self._max_repetitions:
+                outcome = without_end(outcome, self._variables, self._run.repetitions)
+        outcome = _masked(outcome, self._variables)
         return turn.end_attempt(outcome, _now_s(), is_final=is_final), outcome
 
     async def end(self, step: Step, result: StepResult, outcome: Outcome) -> RunOutcome | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dlcore.engine.client import Client
 from dlcore.engine.events import Event
+from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.report import Report
 from dlcore.engine.resume import Resume
 from dlcore.engine.run import run_sequence
@@ -71,6 +72,7 @@ class Machine:
         self.on_internet = True
         self.computer = ToldMachine(**LAPTOP)
         self.post_action: PostAction | None = None
+        self.policy = EnginePolicy()
         self.events: list[Event] = []
         self.before_the_outcome_is_taken: Callable[[], None] = lambda: None
 
@@ -84,7 +86,9 @@ class Machine:
                 variables=self.variables,
                 on_internet=self.on_internet,
             )
-            async with Client(settings, self.state, machine=self.computer) as client:
+            async with Client(
+                settings, self.state, machine=self.computer, policy=self.policy
+            ) as client:
                 stream = client.events()
                 try:
                     report = await run_sequence(

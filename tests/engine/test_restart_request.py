@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from dlcore.engine.client import Client
-from dlcore.engine.events import RestartRequested, StepInterrupted, StepRepeated
+from dlcore.engine.events import (
+    RestartRequested,
+    RunEnded,
+    StepEnded,
+    StepInterrupted,
+    StepRepeated,
+)
+from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.report import Report
 from dlcore.engine.restart_request import (
     REBOOT,
@@ -276,6 +284,59 @@ def test_a_repeated_step_that_dies_runs_again(machine: Machine) -> None:
         machine.run(tree, executor)
     assert machine.run(tree, executor).outcome == "succeeded"
     assert executor.ran == ["os", "again", "again", "again", "next"]
+
+
+class Restless:
+    """A step that asks for a restart and its repetition as often as it is told, or always."""
+
+    def __init__(self, name: str, times: int = sys.maxsize) -> None:
+        self.left = times
+        self._name = name
+
+    def __call__(self, step: Step, known: Variables, content: Mapping[str, Path]) -> Outcome:
+        if step.name == self._name and self.left:
+            self.left -= 1
+            known.update(dict.fromkeys((REBOOT, RETRY), "true"))
+        return Outcome()
+
+
+FEW = EnginePolicy(max_repetitions=3)
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_a_step_that_asks_for_a_restart_without_end_fails(machine: Machine, retries: int) -> None:
+    """Fault P8: a step asks for restart after restart. At the limit dlcore fails it, by name."""
+    machine.policy = FEW
+    executor = Acting(Restless("loop"))
+    loop = step("loop", attributes=f'retryCount="{retries}"')
+    assert lives(machine, executor, loop, step("next")) == ["restart"] * 3 + ["failed"]
+    assert executor.ran == ["os", *["loop"] * 4]
+    assert [e.outcome for e in machine.events if isinstance(e, RunEnded)] == ["failed"]
+    (why,) = [e.message for e in machine.events if isinstance(e, StepEnded) and e.name == "loop"]
+    assert "after 3 restarts in a row" in why
+    assert RETRY in why
+
+
+def test_a_step_at_the_limit_of_restarts_may_be_one_after_which_the_run_goes_on(
+    machine: Machine,
+) -> None:
+    machine.policy = FEW
+    executor = Acting(Restless("loop"))
+    loop = step("loop", attributes=GOES_ON)
+    assert lives(machine, executor, loop, step("next")) == ["restart"] * 3 + ["succeeded"]
+    assert executor.ran[-1] == "next"
+
+
+def test_each_step_has_its_own_limit_of_restarts(machine: Machine) -> None:
+    machine.policy = FEW
+    first, second = Restless("1", times=3), Restless("2", times=3)
+
+    def act(step: Step, known: Variables, content: Mapping[str, Path]) -> Outcome:
+        return (first if step.name == "1" else second)(step, known, content)
+
+    executor = Acting(act)
+    ends = lives(machine, executor, step("1"), step("2"))
+    assert ends == ["restart"] * 6 + ["succeeded"]
 
 
 def test_a_step_that_asks_for_a_retry_does_not_run_again_before_the_restart(
