@@ -8,10 +8,7 @@ from dlcore.deployment import Check, CheckOutcome
 from dlcore.disk.faults import storage_error
 from dlcore.engine.units import duration
 from dlcore.errors import Fault, TlsError
-from dlcore.transfer import Contact
-
-WARN_AHEAD_S = 5 * 60.0
-"""Kerberos allows as much. Source: RFC 4120, section 8.2."""
+from dlcore.transfer import TOLERATED_S, Contact
 
 MAX_AHEAD_S = 15 * 60.0
 """Signatures of Azure storage are valid from a time that may differ by as much.
@@ -120,7 +117,7 @@ def _clock(contact: Contact) -> Check:
     apart_s = abs(contact.ahead_s)
     direction = "ahead of" if contact.ahead_s > 0 else "behind"
     detail = f"this machine's clock is {duration(apart_s)} {direction} the server's"
-    if apart_s <= WARN_AHEAD_S:
+    if apart_s <= TOLERATED_S:
         return Check("clock", CheckOutcome.PASSED, detail)
     outcome = CheckOutcome.FAILED if apart_s > MAX_AHEAD_S else CheckOutcome.WARNING
     remedy = "Set the clock: certificates, tokens and signatures are valid for a time only."

@@ -33,6 +33,7 @@ from dlcore.transfer.endpoints.named_urls import (
 from dlcore.transfer.endpoints.netrc_file import users_netrc_file
 from dlcore.transfer.endpoints.probe import Beginning, Probed, last_component
 from dlcore.transfer.endpoints.spooled_file import SpooledFile
+from dlcore.transfer.http.clocks import TOLERATED_S
 from dlcore.transfer.http.exchanges import Exchange, Observe, ask_for, observed
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.receive_window import ReceiveWindow, ReceiveWindows
@@ -51,6 +52,7 @@ from dlcore.transfer.interface import (
 from dlcore.transfer.policy import TransferPolicy
 
 __all__ = [
+    "TOLERATED_S",
     "Beginning",
     "ConnectionPool",
     "Contact",

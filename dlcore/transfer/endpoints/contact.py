@@ -8,15 +8,14 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import msgspec
 
 from dlcore.errors import TransferError
 from dlcore.printable import printable
 from dlcore.transfer.http.client import HttpClient
-from dlcore.transfer.http.headers import parse_date
-from dlcore.transfer.http.response import Response
+from dlcore.transfer.http.clocks import ahead_s
 from dlcore.transfer.http.urls import exact_url
 
 
@@ -72,7 +71,7 @@ async def contact(
         return msgspec.structs.replace(found, error=error)
     with response:
         return msgspec.structs.replace(
-            found, status=response.status, ahead_s=_ahead_s(response, now())
+            found, status=response.status, ahead_s=ahead_s(response.headers, now())
         )
 
 
@@ -85,15 +84,3 @@ async def _looked_up(found: Contact, port: int) -> Contact:
         return msgspec.structs.replace(found, lookup_fault=fault)
     addresses = dict.fromkeys(str(answer[4][0]) for answer in answers)
     return msgspec.structs.replace(found, addresses=tuple(addresses))
-
-
-def _ahead_s(response: Response, now: datetime) -> float | None:
-    """From the response's date; a cache says how old that is.
-
-    Source: RFC 9110, section 6.6.1 (Date); RFC 9111, section 5.1 (Age).
-    """
-    date = parse_date(response.headers.get("Date", ""))
-    age = response.headers.get("Age", "0")
-    if date is None or not (age.isascii() and age.isdigit() and len(age) < 10):
-        return None
-    return (now - date - timedelta(seconds=int(age))).total_seconds()

@@ -32,6 +32,7 @@ from dlcore.errors import ConfigError
 from dlcore.transfer.endpoints.lease import NEVER_S
 
 MAX_HELPER_S: Final = 60.0  # a person may have to answer its question
+MIN_LIFE_S: Final = 60.0  # a clock that is ahead takes each login for expired when it is told
 MAX_END_S: Final = 2.0
 MAX_ANSWER_BYTES: Final = 64 << 10
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -55,7 +56,8 @@ class HelperAnswer(NamedTuple):
         user: Who logs in; empty if ``token`` says all.
         password: The password.
         token: Scheme and credential of an ``Authorization``; empty if it tells a password.
-        life_s: For how long it is valid, in seconds; `NEVER_S` if the helper does not say.
+        life_s: For how long it is used, in seconds, at least `MIN_LIFE_S`; `NEVER_S` if the helper
+            does not say.
     """
 
     user: str = ""
@@ -111,7 +113,7 @@ def read_answer(answer: bytes, user: str, now_s: float) -> HelperAnswer | None:
     lines = answer.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
     told = dict(line.partition("=")[::2] for line in lines)
     expiry = told.get("password_expiry_utc", "")
-    life_s = max(0.0, float(expiry) - now_s) if _is_number(expiry) else NEVER_S
+    life_s = max(MIN_LIFE_S, float(expiry) - now_s) if _is_number(expiry) else NEVER_S
     if "quit" in told:
         return None
     if told.get("authtype") and told.get("credential"):

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from dlcore.errors import AuthError, DlcoreError, Fault, TransferError
+from dlcore.transfer.http.clocks import CLOCK_REMEDY
 from dlcore.transfer.http.faults import RejectedError
 from dlcore.transfer.interface import Observer, Renewable, RenewalReason, Renewed
 from dlcore.transfer.policy import TransferPolicy
@@ -91,6 +92,7 @@ class Lease(Generic[T]):
         self._renewal: asyncio.Task[Leased[T]] | None = None
         self._accepted_version = 0  # the last one that a server is known to have accepted
         self._next_early_renewal_s = -math.inf
+        self._clocks = ""  # how they differed at the last rejection
 
     async def get(self) -> Leased[T]:
         """The value, still valid.
@@ -139,6 +141,7 @@ class Lease(Generic[T]):
         except RejectedError as rejection:
             if not is_curable(rejection):
                 raise
+            self._clocks = rejection.clocks
         else:
             self._note_accepted(leased)
             return result
@@ -196,9 +199,11 @@ class Lease(Generic[T]):
         return self._current
 
     def _rejected_again(self) -> AuthError:
+        message = f"the {self._what} was rejected, and renewing it did not help"
+        remedy = "Check what this client is registered for and may read."
         return AuthError(
-            f"the {self._what} was rejected, and renewing it did not help",
+            f"{message}; {self._clocks}" if self._clocks else message,
             fault=Fault.AUTH,
             endpoint=self._endpoint,
-            remedy="Check what this client is registered for and may read.",
+            remedy=f"{CLOCK_REMEDY} {remedy}" if self._clocks else remedy,
         )

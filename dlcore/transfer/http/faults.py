@@ -18,6 +18,7 @@ from dlcore.errors import AuthError, Fault, TlsError, TransferError
 from dlcore.printable import printable
 from dlcore.transfer.http.addresses import AddressRefusedError
 from dlcore.transfer.http.alerts import error_of_alert
+from dlcore.transfer.http.clocks import CLOCK_REMEDY, difference
 from dlcore.transfer.http.headers import parse_date, parse_retry_after_s
 
 NETWORK_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
@@ -76,17 +77,30 @@ class RejectedError(AuthError):
     Attributes:
         status: 401 or 403.
         detail: Value of ``x-ms-error-code`` if it is a known one; else empty.
+        clocks: How this machine's clock differs from the server's, for people; empty if it hardly
+            does. A signature may be "not valid yet" because of that.
     """
 
-    def __init__(self, message: str, *, endpoint: str, status: int, detail: str) -> None:
+    def __init__(
+        self, message: str, *, endpoint: str, status: int, detail: str, clocks: str = ""
+    ) -> None:
+        remedy = "Check the credentials of this endpoint, and what they may read."
         super().__init__(
-            message,
+            f"{message}; {clocks}" if clocks else message,
             fault=Fault.AUTH,
             endpoint=endpoint,
-            remedy="Check the credentials of this endpoint, and what they may read.",
+            remedy=f"{CLOCK_REMEDY} {remedy}" if clocks else remedy,
         )
         self.status = status
         self.detail = detail
+        self.clocks = clocks
+
+
+_WRONG_TIME = frozenset({9, 10})
+"""OpenSSL's codes for a certificate that is not valid yet, and for one that has expired.
+
+Source: OpenSSL, ``x509_vfy.h``: X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED.
+"""
 
 
 def error_of_status(
@@ -104,7 +118,10 @@ def error_of_status(
     detail = detail if detail in _ERROR_CODES else ""
     message = f"{request} was answered {status}{' ' + detail if detail else ''}"
     if status in {401, 403}:
-        return RejectedError(message, endpoint=endpoint, status=status, detail=detail)
+        clocks = difference(headers, datetime.now(UTC))
+        return RejectedError(
+            message, endpoint=endpoint, status=status, detail=detail, clocks=clocks
+        )
     fault = _BY_STATUS.get(status, Fault.REFUSED)
     remedy = REMEDIES[fault]
     if status == 400:
@@ -129,13 +146,23 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
 def _tls_error(endpoint: str, request: str, error: OSError) -> TlsError:
     if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
         what = "the certificate was not accepted"
-        remedy = "Name your own authority with ca_file; check this machine's clock."
+        remedy = _certificate_remedy(error)
     else:
         what = "no TLS connection came about"
         remedy = "Check that the server, and a proxy before it, speak https at this port."
     return TlsError(
         f"{request}: {what}: {_reason(error)}", fault=Fault.TLS, endpoint=endpoint, remedy=remedy
     )
+
+
+def _certificate_remedy(error: OSError) -> str:
+    cause = getattr(error, "certificate_error", error)
+    if getattr(cause, "verify_code", None) in _WRONG_TIME:
+        return (
+            f"This machine's clock says {datetime.now(UTC):%Y-%m-%d %H:%M} UTC: set it if that is"
+            " wrong. Else the server needs another certificate."
+        )
+    return "Name your own authority with ca_file; check this machine's clock."
 
 
 def error_of_exception(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
 import pytest
 
 from dlcore.errors import AuthError, Fault, TransferError
@@ -104,6 +107,36 @@ async def test_the_error_code_decides_what_is_done(
             await read(package, server.url, vault)
     assert caught.value.fault is fault
     assert vault.reads == reads
+
+
+@pytest.mark.parametrize("signatures", [("sig=first", "sig=second"), ("sig=static",)])
+@pytest.mark.parametrize(
+    ("server_ahead", "told"),
+    [
+        (timedelta(hours=3), "this machine's clock is 3 hours behind the server's"),
+        (timedelta(minutes=-31), "this machine's clock is 31 minutes ahead of the server's"),
+        (timedelta(minutes=4), ""),
+    ],
+)
+async def test_a_rejected_signature_tells_how_the_clocks_differ(
+    package: Package, signatures: tuple[str, ...], server_ahead: timedelta, told: str
+) -> None:
+    """Fault C2: a signature counts not yet, or no longer, as a clock is wrong. dlcore reads a new
+    one once, then tells how far the clocks are apart.
+    """
+    script = Script.response(
+        "403 Forbidden",
+        Content_Length="0",
+        Date=format_datetime(datetime.now(UTC) + server_ahead, usegmt=True),
+        x_ms_error_code="AuthenticationFailed",
+    )
+    vault = Vault(*signatures)
+    async with hostile(script) as server:
+        with pytest.raises(AuthError) as caught:
+            await read(package, server.url, vault)
+    assert vault.reads == 2
+    assert told in caught.value.message
+    assert ("clock" in caught.value.message + caught.value.remedy) == bool(told)
 
 
 async def test_the_signature_goes_over_the_wire_as_it_stands(package: Package) -> None:

@@ -12,7 +12,7 @@ import pytest
 from dlcore.errors import AuthError, ConfigError
 from dlcore.model import WebAccess
 from dlcore.transfer import Keyring
-from dlcore.transfer.endpoints.credential_helper import ask_helper
+from dlcore.transfer.endpoints.credential_helper import MIN_LIFE_S, ask_helper, read_answer
 from tests.transfer.access import read
 from tests.transfer.access_servers import BODY, guarded
 from tests.transfer.endpoints.test_authorization import basic
@@ -75,6 +75,16 @@ async def test_what_it_tells_is_valid_until_the_time_that_it_tells(tmp_path: Pat
     command = helper(tmp_path, "print('password=p\\nusername=a\\npassword_expiry_utc=1060')")
     told = await ask_helper("edge", command, "https://host/o", now=lambda: 1000.0)
     assert told.life_s == 60.0
+
+
+@pytest.mark.parametrize("now_s", [1059.0, 1060.0, 90_000.0])
+def test_a_login_is_used_although_this_machines_clock_calls_it_expired(now_s: float) -> None:
+    """Fault C2: this machine's clock is ahead, and a new login seems expired. dlcore uses it for a
+    minute, and does not start the helper for each request.
+    """
+    told = read_answer(b"username=a\npassword=p\npassword_expiry_utc=1060\n", "", now_s)
+    assert told is not None
+    assert told.life_s == MIN_LIFE_S
 
 
 async def test_a_named_user_is_told_to_it(tmp_path: Path) -> None:

@@ -101,6 +101,26 @@ async def test_an_expired_certificate_is_a_tls_error(authority: trustme.CA, ca_f
     error = await tls_error(expired, ca_file)
     assert isinstance(error, TlsError)
     assert "expired" in error.message
+    assert "clock" in error.remedy
+
+
+async def test_the_remedy_for_a_certificate_that_is_not_valid_yet_is_the_clock(
+    authority: trustme.CA, ca_file: str
+) -> None:
+    """Fault C2: a certificate is not valid yet by this machine's clock. dlcore refuses it, and says
+    what time this clock shows.
+    """
+    coming = datetime.now(UTC) + timedelta(1)
+    early = authority.issue_cert("localhost", not_before=coming, not_after=coming + timedelta(1))
+    error = await tls_error(early, ca_file)
+    assert isinstance(error, TlsError)
+    assert "not yet valid" in error.message
+    assert error.remedy.startswith("This machine's clock says 20")
+
+
+async def test_the_remedy_for_an_unknown_authority_is_to_name_it(ca_file: str) -> None:
+    error = await tls_error(trustme.CA().issue_cert("localhost"), ca_file)
+    assert error.remedy.startswith("Name your own authority with ca_file")
 
 
 async def test_plain_http_at_an_https_url_is_a_tls_error(nginx_url: str) -> None:
