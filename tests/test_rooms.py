@@ -34,10 +34,11 @@ ALLOWED: dict[str, set[str]] = {
     "schedule": {"errors", "model"},
     "store": {"long_path", "errors", "model", "printable", "disk", "native", "manifest"},
     "waiting": set(),
+    "callbacks": set(),
     "event_loop": set(),
     "transfer": {
         *("long_path", "errors", "model", "printable", "text_files", "disk", "waiting", "extras"),
-        *("buckets", "file_urls", "digests", "redaction"),
+        *("buckets", "file_urls", "digests", "redaction", "callbacks"),
     },
     "trust": {"long_path", "errors", "model", "printable", "disk"},
     "publish": {
@@ -49,7 +50,7 @@ ALLOWED: dict[str, set[str]] = {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust"),
         *("tasksequence", "steps", "machine", "deployment", "schedule", "store", "transfer"),
         *("package_ids", "long_path", "printable", "spelling", "text_files", "digests"),
-        *("file_urls", "patches"),
+        *("file_urls", "patches", "callbacks"),
     },
     "doctor": {
         *("errors", "model", "extras", "long_path", "waiting", "disk", "native", "manifest"),
@@ -101,7 +102,13 @@ ONLY_IN = {
 # What an inner room may import of dlcore, and the only rooms that may import from an inner room.
 INNER_ALLOWED = {
     "transfer/http": {
-        *("dlcore.errors", "dlcore.extras", "dlcore.printable", "dlcore.transfer.http"),
+        *(
+            "dlcore.callbacks",
+            "dlcore.errors",
+            "dlcore.extras",
+            "dlcore.printable",
+            "dlcore.transfer.http",
+        ),
         *("dlcore.transfer.policy", "dlcore.transfer.sink", "dlcore.waiting", "dlcore.redaction"),
     },
     "steps/commands": {

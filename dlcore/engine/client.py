@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from dlcore.callbacks import Callback
 from dlcore.deployment import (
     BandwidthSchedule,
     Deployment,
@@ -277,7 +278,7 @@ class Client:
 
     def observe_exchanges(self, observe: Observe | None) -> None:
         """Tell of each HTTP exchange from now on; None: of none. For `dlcore.traced`."""
-        self._pool.observe = observe
+        self._pool.observe = Callback(observe) if observe else None
 
     async def library(self) -> Library:
         """What is known of the packages; the catalog is read at the first call.

@@ -56,7 +56,7 @@ def test_a_fetch_tells_its_events_on_standard_output(
 
 
 def test_a_reader_that_goes_away_does_not_end_the_run(site: Site, tmp_path: Path) -> None:
-    """Fault: the program that reads the events dies. dlcore ends the run as if it had not."""
+    """Fault P7: the program that reads the events dies. dlcore ends the run as if it had not."""
     state = tmp_path / "state"
     errors = tmp_path / "errors"
     with errors.open("wb") as stderr:

@@ -126,11 +126,11 @@ async def test_events_get_the_time_at_which_they_happen() -> None:
     assert [stamped.event for stamped in written] == [progress(1), progress(2)]
 
 
-@pytest.mark.parametrize("error", [StorageError("full"), BrokenPipeError()])
+@pytest.mark.parametrize("error", [StorageError("full"), BrokenPipeError(), ValueError("closed")])
 async def test_a_place_that_cannot_be_written_to_is_told_once(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Fault: the reader of the events goes away. dlcore goes on, and says so once."""
+    """Fault P7: the reader of the events goes away. dlcore goes on, and says so once."""
     tried, has_tried, loop = list[int](), asyncio.Event(), asyncio.get_running_loop()
 
     def write(happened: Sequence[StampedEvent]) -> None:

@@ -236,6 +236,8 @@ class FailingMachine(ToldMachine):
 
 
 def test_a_question_that_fails_holds_nothing_up() -> None:
+    """Fault P7: the code that asks a machine about its network fails. dlcore goes on."""
+
     async def play(traffic: Traffic, downloads: Told, _: list[Event]) -> None:
         traffic.set_urgency(Urgency.SPARE)
         await asyncio.sleep(1)

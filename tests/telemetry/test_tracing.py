@@ -16,7 +16,7 @@ import dlcore
 from dlcore.errors import Fault
 from dlcore.steps.interface import Outcome
 from dlcore.telemetry.http_spans import HttpSpans, attributes_of
-from dlcore.transfer import Exchange
+from dlcore.transfer import Exchange, observed
 from dlcore.transfer.http.exchanges import OpenExchange
 from tests.engine.machine import OS, TREES, Acting, Machine, parsed
 from tests.engine.scene import deployment, publish_packages, step
@@ -45,6 +45,23 @@ def address(tmp_path: Path) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+async def test_a_fetch_goes_on_though_its_observers_fail(
+    address: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Fault P7: the program's own code fails as it hears of each request. dlcore goes on."""
+    told: list[Exchange] = []
+
+    def fails(exchange: Exchange) -> None:
+        told.append(exchange)
+        raise RuntimeError(CANARY)
+
+    with observed(fails):
+        await dlcore.fetch(OS, to=tmp_path / "to", endpoints=[address])
+    assert len(told) > len(TREES[OS])
+    assert caplog.text.count("a callback failed: RuntimeError") == 1
+    assert CANARY not in caplog.text
 
 
 async def test_each_request_of_a_fetch_is_below_its_package(address: str, tmp_path: Path) -> None:

@@ -78,7 +78,8 @@ async def fetch(
         wait_s: How long to wait while another process fetches into the same folder.
         deliveries: Folder of the records of what was delivered where; by default the user's own
             (``dlcore/deliveries`` in the state folder of the platform).
-        on_event: Called with each event, in the event loop; must not block.
+        on_event: Called with each event, in the event loop; must not block. What it raises is
+            logged, and the fetch goes on.
         include: Patterns of the only files of the package to fetch, such as ``*.inf`` or
             ``drivers/**``; none for all. The folder is then not the package, but a part of it
             whose files are verified; a later call without patterns completes it.

@@ -94,7 +94,8 @@ async def fetch_many(
             no cap.
         wait_s: How long to wait while another process fetches to the same place.
         deliveries: Folder of the records of what was delivered where; by default the user's own.
-        on_event: Called with each event, in the event loop; must not block.
+        on_event: Called with each event, in the event loop; must not block. What it raises is
+            logged, and the fetch goes on.
         include: Patterns of the only files of packages to fetch; none for all.
         exclude: Patterns of files of packages that are not fetched, although they are included.
         remote_time: Whether each file at a URL gets the time that its server says.

@@ -32,21 +32,20 @@ class LoggedBus(EventBus):
     """Passes events to its listeners, and to the log.
 
     Args:
-        on_event: Called with each event as well.
+        on_event: Called with each event as well; its failures are logged.
     """
 
     def __init__(self, on_event: Callable[[events.Event], None] | None = None) -> None:
         super().__init__()
-        self._on_event = on_event
+        if on_event:
+            self.subscribe(on_event)
 
     def emit(self, event: events.Event) -> None:
-        """Tell the log, all listeners and the callback; never waits."""
+        """Tell the log and all listeners; never waits."""
         text = describe(event)
         if text:
             _log.log(level_of(event), "%s", text)
         super().emit(event)
-        if self._on_event:
-            self._on_event(event)
 
 
 def level_of(event: events.Event) -> int:

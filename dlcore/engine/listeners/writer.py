@@ -21,7 +21,7 @@ from dlcore.errors import DlcoreError
 from dlcore.waiting import in_thread
 
 Write: TypeAlias = Callable[[Sequence[StampedEvent]], None]
-"""Writes events; raises a `DlcoreError` or an ``OSError`` if that is impossible."""
+"""Writes events; raises a `DlcoreError`, an ``OSError`` or a ``ValueError`` if it cannot."""
 
 Choose: TypeAlias = Callable[[StampedEvent], Sequence[StampedEvent]]
 """Says what to write when an event happens."""
@@ -81,7 +81,7 @@ class EventWriter:
     async def _write_some(self, waiting: Sequence[StampedEvent]) -> None:
         try:
             await in_thread(self._write, waiting)
-        except (DlcoreError, OSError) as error:
+        except (DlcoreError, OSError, ValueError) as error:  # ValueError: somebody closed the file
             _log.warning("events are not written any more: %s", error)
             self._write = _write_nothing
 

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from dlcore.errors import AuthError, DlcoreError, Fault, TransferError
+from dlcore.errors import AuthError, ConfigError, DlcoreError, Fault, TransferError
 from dlcore.transfer.http.clocks import CLOCK_REMEDY
 from dlcore.transfer.http.faults import RejectedError
 from dlcore.transfer.interface import Observer, Renewable, RenewalReason, Renewed
@@ -188,8 +188,13 @@ class Lease(Generic[T]):
 
     async def _renew(self, reason: RenewalReason) -> Leased[T]:
         sent_at_s = self._clock()
-        value, life_s = await self._fetch()
         previous = self._current
+        try:
+            value, life_s = await self._fetch()
+        except ConfigError as error:
+            if previous is None:
+                raise
+            raise self._lost(error) from None
         version = previous.version + 1 if previous else 1
         self._current = Leased(value, version, reason, sent_at_s, life_s)
         if previous:
@@ -197,6 +202,15 @@ class Lease(Generic[T]):
             took_s = self._clock() - sent_at_s
             self._observer(Renewed(self._endpoint, self._what, reason, took_s))
         return self._current
+
+    def _lost(self, error: ConfigError) -> AuthError:
+        """The settings were right when the work began: now only this endpoint is out of use."""
+        return AuthError(
+            error.message.removeprefix(f"endpoint {self._endpoint}: "),
+            fault=Fault.AUTH,
+            endpoint=self._endpoint,
+            remedy=error.remedy,
+        )
 
     def _rejected_again(self) -> AuthError:
         message = f"the {self._what} was rejected, and renewing it did not help"

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
+from dlcore.callbacks import Callback
 from dlcore.errors import Fault
 from dlcore.redaction import redact
 
@@ -49,7 +50,7 @@ class Exchange(NamedTuple):
 
 
 Observe: TypeAlias = Callable[[Exchange], None]
-"""Called at the end of each exchange, in the event loop; neither waits nor fails."""
+"""Called at the end of each exchange, in the event loop; does not wait. Failures are logged."""
 
 _observe: ContextVar[Observe | None] = ContextVar("dlcore.exchanges.observe", default=None)
 _package: ContextVar[str] = ContextVar("dlcore.exchanges.package", default="")
@@ -58,7 +59,7 @@ _package: ContextVar[str] = ContextVar("dlcore.exchanges.package", default="")
 @contextlib.contextmanager
 def observed(observe: Observe) -> Iterator[None]:
     """Observe the exchanges of all connection pools that are made inside."""
-    token = _observe.set(observe)
+    token = _observe.set(Callback(observe))
     try:
         yield
     finally:

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from dlcore.errors import AuthError, Fault, TransferError
+from dlcore.errors import AuthError, ConfigError, DlcoreError, Fault, TransferError
 from dlcore.transfer.endpoints.lease import NEVER_S, Lease, Leased
 from dlcore.transfer.http.faults import RejectedError
 from dlcore.transfer.interface import Renewed
@@ -36,7 +36,7 @@ class Issuer:
         self.running = 0
         self.max_running = 0
         self.fails = False
-        self.error = FAILED
+        self.error: DlcoreError = FAILED
         self.same = False
         self.open = asyncio.Event()
         self.open.set()
@@ -222,6 +222,29 @@ async def test_a_value_that_was_accepted_may_be_renewed_on_rejection_at_once() -
     issuer = Issuer()
     for wanted in ("value-2", "value-3", "value-4"):
         assert await issuer.lease.use(accepting(wanted), is_curable=always) == wanted
+
+
+LOST = ConfigError("endpoint edge: the credential helper pass failed", remedy="See what it says.")
+
+
+async def test_a_helper_that_fails_later_costs_its_endpoint_only() -> None:
+    """Fault P7: a credential helper fails in the middle of a download. dlcore drops its endpoint,
+    and others serve.
+    """
+    issuer = Issuer()
+    await issuer.lease.get()
+    issuer.fails, issuer.error = True, LOST
+    with pytest.raises(AuthError) as caught:
+        await issuer.lease.use(accepting(), is_curable=always)
+    assert caught.value.message == "edge: the credential helper pass failed"
+    assert caught.value.remedy == "See what it says."
+
+
+async def test_a_helper_that_fails_at_first_is_named_as_a_wrong_setting() -> None:
+    issuer = Issuer()
+    issuer.fails, issuer.error = True, LOST
+    with pytest.raises(ConfigError):
+        await issuer.lease.get()
 
 
 async def test_a_renewal_that_brings_the_same_value_is_not_tried() -> None:
