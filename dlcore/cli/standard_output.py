@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 
 from dlcore.cli.output import writing
+from dlcore.disk.faults import guarded
 from dlcore.engine.fetching.wanted import Wanted
 
 _NAME = "-"
@@ -45,8 +46,14 @@ def check_one_file(what: tuple[str, ...], *, is_taken: bool) -> None:
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder in ``TMPDIR`` that only this user can read; it is removed at the end."""
-    with tempfile.TemporaryDirectory(prefix="dlcore-") as folder:
+    """A folder in ``TMPDIR`` that only this user can read; it is removed at the end.
+
+    Raises:
+        StorageError: It cannot be made.
+    """
+    with guarded("make a temporary folder: set TMPDIR to one", Path()):
+        made = tempfile.TemporaryDirectory(prefix="dlcore-")
+    with made as folder:
         yield Path(folder)
 
 

@@ -29,12 +29,13 @@ class HookLog:
     """One log, which several processes may append to in turn.
 
     Args:
-        folder: Where it lies; made if need be. If that cannot be, the folder for temporary files.
+        folder: Where it lies; made if need be. If that cannot be, or if it is None, the folder for
+            temporary files; if there is none, nothing is logged.
         max_bytes: Length at which it is rolled over.
     """
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
-        self._folders = (folder, Path(tempfile.gettempdir()))
+    def __init__(self, folder: Path | None, max_bytes: int) -> None:
+        self._folder = folder
         self._max_bytes = max_bytes
 
     def write(self, text: str, kind: Kind = Kind.INFO) -> None:
@@ -48,10 +49,12 @@ class HookLog:
             file=f"{Path(caller.f_code.co_filename).name}:{caller.f_lineno}",
             created_s=time.time(),
         )
-        for folder in self._folders:
+        data = f"{written}\r\n".encode(errors="backslashreplace")
+        try:
+            self._append(self._folder or _temporary(), data)
+        except OSError:
             with contextlib.suppress(OSError):
-                self._append(folder, f"{written}\r\n".encode(errors="backslashreplace"))
-                return
+                self._append(_temporary(), data)
 
     def _append(self, folder: Path, data: bytes) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,3 +71,8 @@ class HookLog:
         finally:
             os.close(fd)
         raise OSError(errno.EMLINK, os.strerror(errno.EMLINK), str(path))
+
+
+def _temporary() -> Path:
+    """The folder for temporary files; raises OSError if there is none."""
+    return Path(tempfile.gettempdir())

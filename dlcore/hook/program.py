@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -71,7 +70,7 @@ class Program:
         self._environment: TaskSequenceEnvironment | None = None
         self._call: Call | None = None
         self._failure = Failure(1)
-        self._log = HookLog(Path(tempfile.gettempdir()), self._policy.max_log_bytes)
+        self._log = HookLog(None, self._policy.max_log_bytes)
         self._is_told = False
 
     def run(self, arguments: Sequence[str]) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -100,10 +99,10 @@ def machine_state(process: Mapping[str, str] = os.environ, *, platform: str = sy
     return Path("/var/lib/dlcore/state")
 
 
-def log_folder(environment: TaskSequenceEnvironment) -> Path:
-    """Where the log goes: by the hook's setting, else to the logs of the task sequence."""
+def log_folder(environment: TaskSequenceEnvironment) -> Path | None:
+    """Where the log goes: by the hook's setting, else to the logs of the task sequence, if any."""
     named = environment.get("DLCORE_HOOK_LOG_FOLDER") or environment.get("_SMSTSLogPath")
-    return Path(named) if named else Path(tempfile.gettempdir())
+    return Path(named) if named else None
 
 
 def read_settings(

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import IO, Final, Protocol
 
 from dlcore.deployment import load_deployment
@@ -54,7 +55,7 @@ def start_detached(
         AgentError: The system refused.
     """
     try:
-        errors = tempfile.TemporaryFile()  # noqa: SIM115  # `leave` closes it
+        errors = _error_file()
         try:
             given = agent_environment(settings, environment)
             return _Process(_spawn(agent_command(settings), given, errors), errors)
@@ -66,6 +67,14 @@ def start_detached(
             f"the agent cannot be started: {error.strerror}",
             remedy="Install it as a service: `dlcore agent install`.",
         ) from None
+
+
+def _error_file() -> IO[bytes]:
+    """What the agent says as it starts; nothing is kept where no temporary file can be made."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return Path(os.devnull).open("w+b")
 
 
 def agent_command(settings: HookSettings) -> list[str]:

@@ -52,6 +52,10 @@ class BucketDestination(RemoteSite):
                     max_concurrency=self._policy.max_requests_per_object,
                 )
 
+    @property
+    def folder(self) -> None:
+        """An object store lies in no folder."""
+
     def check_removable(self) -> None:
         """Do nothing: an object store has no links."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from dlcore.errors import ManifestError
@@ -83,6 +84,11 @@ class Destination(Site, Protocol):
 
     Every method except `change` may be called from several threads at once.
     """
+
+    @property
+    def folder(self) -> Path | None:
+        """Where it lies on a disk that this machine has mounted; None if it is an object store."""
+        ...
 
     def write(
         self, key: str, content: Iterable[memoryview], length_bytes: int, *, address: str = ""

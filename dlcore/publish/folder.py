@@ -56,6 +56,11 @@ class FolderDestination:
         return path if self.root.exists() else redact_named(path)
 
     @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self.root
+
+    @property
     def workers(self) -> int:
         """One for each core, because reading and writing include hashing."""
         return os.cpu_count() or 1

@@ -13,6 +13,8 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
 from typing import IO, NamedTuple
 
 from dlcore.manifest import object_name
@@ -33,11 +35,13 @@ from dlcore.patches import (
     worth_keeping,
 )
 from dlcore.publish.destination import Destination
+from dlcore.publish.disk import disk_faults
 from dlcore.publish.objects import distinct_objects
 from dlcore.publish.old_versions import OldVersion
 from dlcore.publish.policy import PublishPolicy
 from dlcore.publish.progress import Advance
 from dlcore.publish.reading import map_ahead, read_file, sha256_of
+from dlcore.publish.site_folders import TEMPORARY
 from dlcore.publish.source import Source
 from dlcore.publish.stored import damage_of
 
@@ -62,6 +66,8 @@ class MadePatches:
         digest: SHA-256 of the manifest document, hex.
         policy: Sizes and limits of publishing.
         patches: Limits of patches.
+        folder: On the disk that gets the patches, where they wait until they are stored; None:
+            where the system keeps temporary files.
 
     Attributes:
         listed: The patch list; empty until `make`.
@@ -74,12 +80,14 @@ class MadePatches:
         digest: str,
         policy: PublishPolicy,
         patches: PatchPolicy = PATCHES,
+        folder: Path | None = None,
     ) -> None:
         self._source = source
         self._manifest = manifest
         self._policy = policy
         self._patches = patches
-        self._waiting: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `__exit__`
+        self._folder = folder
+        self._waiting: IO[bytes] = BytesIO()  # until `make`
         self._places: list[list[_Made]] = []  # of each object, what is in it
         named = (manifest.package_id, manifest.version, digest)
         self.listed = PatchList(1, *named, manifest.block_bytes, (), ())
@@ -102,6 +110,8 @@ class MadePatches:
             old_versions: What they are made from.
             advance: Called with the bytes of new files that are done, and of all.
         """
+        if old_versions:
+            self._waiting = _waiting_file(self._folder)
         kept: list[list[_Made]] = []
         known = set[tuple[int, bytes]]()
         todo = [[*pairs(self._manifest, old.manifest, self._patches)] for old in old_versions]
@@ -226,3 +236,9 @@ def _is_stored(
     if stored is not None and stored == (item.length_bytes, item.name):
         return True
     return damage_of(target, content, index, policy.span_bytes, lambda _: None) is None
+
+
+def _waiting_file(folder: Path | None) -> IO[bytes]:
+    """A file that is gone when it is closed."""
+    with disk_faults(folder or Path("TMPDIR")):
+        return tempfile.TemporaryFile(dir=folder, prefix=".patches.", suffix=TEMPORARY)

@@ -192,7 +192,8 @@ def publish_to(
     total_bytes = sum(manifest.objects[index].length_bytes for index in wanted.values())
     advance = meter(Stage.WRITE, total_bytes, progress)
     watch = PruneWatch(target, policy, now)
-    with MadePatches(source, manifest, digest, policy) as patches:
+    beside = None if dry_run else target.folder  # a dry run writes nothing there
+    with MadePatches(source, manifest, digest, policy, folder=beside) as patches:
         _make(patches, old_versions, progress)
         if dry_run:
             outcomes = foreseen_outcomes(target, manifest, wanted, advance, policy)

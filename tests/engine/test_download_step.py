@@ -14,8 +14,9 @@ from dlcore.errors import ConfigError, DiskFullError, DlcoreError, NotFoundError
 from dlcore.steps.interface import CANNOT_RUN, Outcome
 from dlcore.tasksequence import Step, Variables, read
 from tests.engine.deliveries import write
-from tests.engine.machine import EXTRA, TOOLS, Acting, Machine, outcomes, parsed
+from tests.engine.machine import EXTRA, TOOLS, TREES, Acting, Machine, outcomes, parsed
 from tests.engine.scene import sequence, step
+from tests.no_temporary_folder import take_away_temporary_files
 from tests.store.helpers import make_package, read_back
 
 A, B, C = "ABC0000A", "ABC0000B", "ABC0000C"
@@ -54,6 +55,25 @@ def download(**parameters: str) -> Step:
         **{"OSDDownloadDownloadPackages": f"{A},{B},{C}", **parameters},
     )
     return read(sequence(xml), source="test").steps[0]
+
+
+def test_a_run_fetches_and_copies_without_a_temporary_folder(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault D12: there is no temporary folder, or one on another disk. dlcore fetches and copies on
+    the disks of the state directory and of the destination.
+    """
+    take_away_temporary_files(tmp_path / "gone", monkeypatch)
+    to = tmp_path / "to"
+    parameters = {
+        "OSDDownloadDownloadPackages": TOOLS,
+        "OSDDownloadDestinationLocationType": "Custom",
+        "OSDDownloadDestinationPath": str(to),
+    }
+    report = machine.run(parsed(step("get", "DownloadPackageContentAction", **parameters)))
+    assert report.outcome == "succeeded", outcomes(report)
+    assert {path.name for path in (to / TOOLS).iterdir()} == set(TREES[TOOLS])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["state", "to"]
 
 
 async def test_the_cache_of_the_sequence_is_the_store(

@@ -25,6 +25,7 @@ from dlcore.manifest import encode
 from dlcore.model import Object, object_key
 from dlcore.store import Store
 from tests.engine.scene import publish_packages
+from tests.no_temporary_folder import take_away_temporary_files
 from tests.users import ADVERSARY, folder_of, give, needs_root
 
 PACKAGE = "ABC00001"
@@ -60,6 +61,17 @@ def test_what_was_delivered_and_then_taken_away_is_fetched_again(tmp_path: Path)
     assert fetched.bytes_fetched == 10_000
     assert (goal.path / "file").stat().st_size == 10_000
     assert not goal.state.exists()
+
+
+def test_a_fetch_needs_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault D12: there is no temporary folder, or one on another disk. dlcore fetches into the disk
+    of the target, and leaves nothing but it.
+    """
+    take_away_temporary_files(tmp_path / "gone", monkeypatch)
+    published = publish_packages(tmp_path, {PACKAGE: {"folder/file": 10_000}})
+    before = {path.name for path in tmp_path.iterdir()}
+    assert _fetch(published, tmp_path / "to").bytes_fetched == 10_000
+    assert {path.name for path in tmp_path.iterdir()} - before == {"to"}
 
 
 @needs_root

@@ -110,7 +110,6 @@ CATALOGUE: dict[str, dict[str, str]] = {
 }
 
 UNTESTED: dict[str, str] = {
-    "D12": "dlcore has no temporary folder: what is unfinished lies beside what is finished",
     "C3": "a machine that was suspended finds dead connections and expired credentials (N5, K1)",
 }
 """Faults that no test shows yet, each with the reason. A fault that is tested must not be here."""

@@ -17,6 +17,7 @@ from dlcore.publish import publish
 from dlcore.store import Store
 from tests.hook.agents import AgentOnClient, Behind, CutOff, Dying, Stalling
 from tests.hook.scene import FIRST, INI, SECOND, TOKEN, HookScene, tree
+from tests.no_temporary_folder import take_away_temporary_files
 
 
 def test_the_package_is_put_where_windows_asks_for_it(scene: HookScene) -> None:
@@ -29,6 +30,18 @@ def test_the_package_is_put_where_windows_asks_for_it(scene: HookScene) -> None:
     assert all("verified" in line for line in progress)
     assert f"Package {FIRST} version 1 is at {scene.destination}" in done
     assert scene.variables.get("DLCORE_HOOK_OUTCOME") == "delivered"
+
+
+def test_a_package_is_delivered_without_a_temporary_folder(
+    scene: HookScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault D12: the task sequence has a TEMP that cannot be used. dlcore copies the package from
+    the agent's disk to the destination's.
+    """
+    take_away_temporary_files(scene.root / "gone", monkeypatch)
+    assert scene.call() == 0
+    assert tree(scene.destination) == tree(scene.source())
+    assert not (scene.root / "gone").exists()
 
 
 def test_what_later_steps_need_is_wanted_then(scene: HookScene) -> None:

@@ -78,6 +78,10 @@ class Fragile:
             yield data[len(data) // 2 :]
         self._moment()
 
+    @property
+    def folder(self) -> Path | None:
+        return self._folder.folder
+
     def check_removable(self) -> None:
         self._folder.check_removable()
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.errors import ConfigError, IntegrityError, NotFoundError
+from dlcore.errors import ConfigError, IntegrityError, NotFoundError, StorageError
 from dlcore.model import patch_list_key
 from dlcore.patches import PatchList, apply, decode_patch_list
 from dlcore.publish import Progress, Published, Stage, Wrong, prune, publish, verify_site
+from tests.no_temporary_folder import take_away_temporary_files
 from tests.publish.helpers import BLOCK, content, write_tree
 
 ID = "ABC00012"
@@ -176,6 +177,29 @@ def test_several_old_versions_have_patches_of_their_own(tmp_path: Path) -> None:
     assert {p.old.length_bytes for p in of_large if p.old} == {20 * BLOCK, 20 * BLOCK - 50}
     assert len({p.object for p in of_large}) == 2  # a client fetches what it needs of them
     assert len({(p.file, p.old) for p in patches.patches}) == len(patches.patches)
+
+
+def test_patches_wait_on_the_disk_of_the_site(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault D12: there is no temporary folder, or one on a small disk. dlcore publishes all the
+    same: what is unfinished lies on the disk of the site.
+    """
+    take_away_temporary_files(tmp_path / "gone", monkeypatch)
+    published(tmp_path, 1)
+    made = published(tmp_path, 2, "1")
+    assert listed(tmp_path, made).patches
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["site", "v1", "v2"]
+    assert not list((tmp_path / "site").rglob("*.tmp"))
+
+
+def test_a_dry_run_without_a_temporary_folder_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(tmp_path, 1)
+    take_away_temporary_files(tmp_path / "gone", monkeypatch)
+    with pytest.raises(StorageError, match="TMPDIR"):
+        published(tmp_path, 2, "1", dry_run=True)
 
 
 def test_progress_of_patching_is_told_to_the_end(tmp_path: Path) -> None:
