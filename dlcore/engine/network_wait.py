@@ -1,7 +1,8 @@
 """Waits for the network when content is missing and no endpoint can be reached.
 
 After a restart of the machine the network may come late, or not at all for a while. That is not an
-endpoint's failure: no endpoint answers anything. A run waits then, and goes on by itself.
+endpoint's failure: no endpoint answers anything. A run waits then, and goes on by itself. Time in
+which the machine was suspended is not counted.
 """
 
 from __future__ import annotations
@@ -57,12 +58,14 @@ class NetworkWait:
         """
         loop = asyncio.get_running_loop()
         delay_s = self._policy.first_network_wait_s
-        began_s = loop.time()
+        waited_s, asked_s = 0.0, loop.time()
         while True:
             try:
                 return await ask()
             except ExhaustedError as error:
-                waited_s = loop.time() - began_s
+                # A longer round had a network, or the machine was suspended in it.
+                waited_s += min(loop.time() - asked_s, 2 * self._policy.max_network_delay_s)
+                asked_s = loop.time()
                 if not is_network_down(error) or waited_s >= self._policy.max_network_wait_s:
                     raise
                 self._tell(WaitingForNetwork(tuple(packages), delay_s, error.message))

@@ -10,7 +10,7 @@ from dlcore.engine.events import Event, WaitingForNetwork
 from dlcore.engine.network_wait import NetworkWait, is_network_down
 from dlcore.engine.policy import EnginePolicy
 from dlcore.errors import DlcoreError, ExhaustedError, Fault, NotFoundError, TransferError
-from tests.engine.virtual_time import virtually
+from tests.engine.virtual_time import VirtualTimeLoop, virtually
 
 POLICY = EnginePolicy()
 
@@ -75,6 +75,46 @@ def test_a_network_that_stays_away_ends_the_wait() -> None:
     told, delays_s, took_s = waited(10_000, failed(Fault.CONNECT))
     assert told == "exhausted"
     assert POLICY.max_network_wait_s <= took_s < POLICY.max_network_wait_s + delays_s[-1]
+
+
+def test_a_suspended_machine_waits_for_its_network_when_it_is_resumed() -> None:
+    """Fault C3: a machine is suspended for hours while it waits for the network. dlcore asks on
+    when it is resumed.
+    """
+
+    async def main() -> str:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        loop.call_later(10.0, loop.suspend, 8 * 3600.0)
+        left = 9
+
+        async def ask() -> str:
+            nonlocal left
+            left -= 1
+            if left:
+                raise failed(Fault.CONNECT)
+            return "content"
+
+        return await NetworkWait(lambda _: None, POLICY).until_there(["ABC00001"], ask)
+
+    assert virtually(main()) == "content"
+
+
+def test_a_download_before_the_network_failed_is_no_wait_for_it() -> None:
+    async def main() -> str:
+        left = 2
+
+        async def ask() -> str:
+            nonlocal left
+            left -= 1
+            if left:
+                await asyncio.sleep(2 * POLICY.max_network_wait_s)
+                raise failed(Fault.CONNECT)
+            return "content"
+
+        return await NetworkWait(lambda _: None, POLICY).until_there(["ABC00001"], ask)
+
+    assert virtually(main()) == "content"
 
 
 def test_an_endpoint_that_answers_is_not_waited_for() -> None:

@@ -76,6 +76,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def _worked(self, _: asyncio.Future[T]) -> None:
         self._at_work -= 1
 
+    def suspend(self, for_s: float) -> None:
+        """The machine is suspended: its clock goes on, and nothing runs."""
+        self._virtual_s += for_s
+
     def jump(self, timeout_s: float | None) -> float | None:
         """How long to wait for real; moves the time if that is not at all."""
         self.turns += 1

@@ -108,8 +108,3 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "G8": "all endpoints dropped or quarantined",
     },
 }
-
-UNTESTED: dict[str, str] = {
-    "C3": "a machine that was suspended finds dead connections and expired credentials (N5, K1)",
-}
-"""Faults that no test shows yet, each with the reason. A fault that is tested must not be here."""

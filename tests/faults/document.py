@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tests.faults.catalogue import CATALOGUE, UNTESTED
+from tests.faults.catalogue import CATALOGUE
 from tests.faults.collection import Shown
 
 HEAD = """# Faults
@@ -18,7 +18,7 @@ _COLUMNS = "| Fault | What dlcore does | Test |\n|---|---|---|"
 
 def document(tests: Sequence[Shown]) -> str:
     """The page."""
-    return "\n".join([HEAD, *_numbered(tests), *_others(tests), *_untested()]) + "\n"
+    return "\n".join([HEAD, *_numbered(tests), *_others(tests)]) + "\n"
 
 
 def _numbered(tests: Sequence[Shown]) -> Iterator[str]:
@@ -42,11 +42,3 @@ def _others(tests: Sequence[Shown]) -> Iterator[str]:
             if shown.room == room:
                 yield f"| {shown.what} | {shown.does} | `{shown.test}` |"
         yield ""
-
-
-def _untested() -> Iterator[str]:
-    if UNTESTED:
-        yield "## Not shown by a test"
-        yield "| No. | Why |\n|---|---|"
-        for number, why in UNTESTED.items():
-            yield f"| {number} | {why} |"

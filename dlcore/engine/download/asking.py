@@ -93,7 +93,8 @@ class Asking:
             NoAnswerError: None of them has a good answer.
         """
         return await _Search(
-            self._gate, endpoints, question, self._inquiry(endpoints, length_bytes), self._tell
+            *(self._gate, endpoints, question, self._inquiry(endpoints, length_bytes)),
+            *(self._tell, self._policy),
         ).run()
 
     def _inquiry(self, endpoints: Sequence[Named], length_bytes: int) -> Inquiry:
@@ -116,7 +117,9 @@ class _Search(Generic[E, T]):
         question: Question[E, T],
         inquiry: Inquiry,
         tell: Callable[[Event], None],
+        policy: InquiryPolicy,
     ) -> None:
+        self._policy = policy
         self._gate = gate
         self._endpoints = {endpoint.name: endpoint for endpoint in endpoints}
         self._question = question
@@ -151,13 +154,20 @@ class _Search(Generic[E, T]):
         wake_at_s = self._inquiry.wake_at_s()
         if not self._open and wake_at_s is None:
             raise NoAnswerError(self._failures)
-        wait_s = None if wake_at_s is None else max(0.0, wake_at_s - self._now_s())
-        if not self._open:
-            await asyncio.sleep(wait_s or 0.0)
-            return ()
-        answered, _ = await asyncio.wait(
-            self._open, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED
-        )
+        began_s = self._now_s()
+        wait_s = self._policy.look_s
+        if wake_at_s is not None:
+            wait_s = min(wait_s, max(0.0, wake_at_s - began_s))
+        answered: Collection[asyncio.Future[T]] = ()
+        if self._open:
+            answered, _ = await asyncio.wait(
+                self._open, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED
+            )
+        else:
+            await asyncio.sleep(wait_s)
+        too_long_s = self._now_s() - began_s - wait_s
+        if too_long_s >= self._policy.suspended_s:
+            self._inquiry.suspended(too_long_s)
         return answered
 
     def _failed(self, name: str, error: TransferError) -> None:

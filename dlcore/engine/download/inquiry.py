@@ -34,6 +34,9 @@ class InquiryPolicy(msgspec.Struct, frozen=True):
             reported after 2 s on average, and after 3.5 s at most.
         max_stalls: Questions to one endpoint that brought nothing for the whole time limit. As
             many as of its content.
+        look_s: The clock is looked at this often while answers are awaited.
+        suspended_s: A wait that lasts this much too long: the machine was suspended meanwhile. A
+            machine that is merely busy holds nothing up for so long.
         first_wait_s: Upper bound of the wait after the first failure. Longer than most restarts of
             a connection take.
         max_wait_s: Upper bound of every wait.
@@ -46,6 +49,8 @@ class InquiryPolicy(msgspec.Struct, frozen=True):
 
     max_attempts: int = 4
     max_stalls: int = 3
+    look_s: float = 10.0
+    suspended_s: float = 60.0
     first_wait_s: float = 0.5
     max_wait_s: float = 8.0
     total_s: float = 60.0
@@ -139,6 +144,10 @@ class Inquiry:
             self._again_at_s[endpoint] = now_s + wait_s
             return wait_s if now_s + wait_s < self._give_up_at_s else None
         return None
+
+    def suspended(self, lasted_s: float) -> None:
+        """The machine was suspended: nothing could be asked in that time, so it does not count."""
+        self._give_up_at_s += lasted_s
 
     def is_busy(self, endpoint: str, wait_s: float) -> None:
         """An endpoint asks for time; the question stays open, and others are asked meanwhile."""
