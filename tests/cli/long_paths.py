@@ -1,37 +1,45 @@
-"""Runs dlcore and ends with status 99 if it hands Windows a path that Windows would refuse.
-
-``python -m tests.cli.long_paths ARGUMENT...``
-"""
+"""Notes the paths that Windows would refuse, while a command runs in this process."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import sys
+from collections.abc import Iterator
 
-from dlcore.cli import main
 from dlcore.long_path import MAX_FOLDER_PATH
 
-REFUSED = 99
 _CALLS = ("open", "os.", "shutil.")
-_refused: list[str] = []
+_lists: list[list[str]] = []
+
+
+@contextlib.contextmanager
+def refused_paths() -> Iterator[list[str]]:
+    """The calls of the system meanwhile that have a path which Windows would refuse.
+
+    On other systems, nothing is refused.
+    """
+    found: list[str] = []
+    if sys.platform == "win32":
+        _listen()
+    _lists.append(found)
+    try:
+        yield found
+    finally:
+        _lists.remove(found)
+
+
+@functools.cache
+def _listen() -> None:
+    """Once for all: nothing ends it."""
+    sys.addaudithook(_look)
 
 
 def _look(event: str, arguments: tuple[object, ...]) -> None:
-    if not event.startswith(_CALLS):
+    if not (_lists and event.startswith(_CALLS)):
         return
     for argument in arguments:
         path = os.fspath(argument) if isinstance(argument, str | os.PathLike) else ""
         if len(path) > MAX_FOLDER_PATH and not path.startswith("\\\\?\\"):
-            _refused.append(f"{event}: {path}")
-
-
-if __name__ == "__main__":
-    if sys.platform == "win32":
-        sys.addaudithook(_look)
-    try:
-        main(sys.argv[1:])
-    except SystemExit as ended:
-        status = ended.code
-    if _refused:
-        sys.stderr.write("\n".join(_refused))
-    sys.exit(REFUSED if _refused else status)
+            _lists[-1].append(f"{event}: {path}")

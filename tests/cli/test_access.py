@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.files import mirror
-from tests.cli.helpers import Ended, Here, dlcore, refused
+from tests.cli.helpers import Ended, Here, refused
 from tests.transfer.access import secret_file
 
 CANARY = "c4n4ry0123456789"
@@ -19,15 +19,19 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 LOGIN = "Basic " + base64.b64encode(f"anna:{CANARY}".encode()).decode()
 
 
-def fetched(url: str, to: Path, *options: object, env: dict[str, str] | None = None) -> Ended:
+def fetched(here: Here, url: str, to: Path, *options: object) -> Ended:
     common = ("-o", to, "--sha256", SHA256, "--retries", "0", "--json")
-    ended = dlcore("fetch", url, *common, *options, env=env)
+    ended = here("fetch", url, *common, *options)
     assert CANARY not in ended.out + ended.err
     return ended
 
 
 @pytest.mark.parametrize("way", ["file", "environment", "netrc", "header", "helper"])
-def test_each_way_to_log_in(way: str, tmp_path: Path) -> None:
+def test_each_way_to_log_in(
+    way: str, here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way == "environment":
+        monkeypatch.setenv("DLCORE_PASSWORD", CANARY)
     helper = tmp_path / "helper.py"
     helper.write_text(f"print('username=anna')\nprint('password={CANARY}')")
     password = secret_file(tmp_path, "password", f"{CANARY}\n")
@@ -45,21 +49,23 @@ def test_each_way_to_log_in(way: str, tmp_path: Path) -> None:
     with mirror(CONTENT) as server:
         server.wanted_login = LOGIN
         url = server.url().replace("http://", f"http://{user}")
-        env = {"DLCORE_PASSWORD": CANARY} if way == "environment" else None
-        ended = fetched(url, tmp_path / "to", *options[way], env=env)
+        ended = fetched(here, url, tmp_path / "to", *options[way])
     assert ended.status == 0, ended.err
 
 
-def test_a_wrong_password_ends_with_status_5(tmp_path: Path) -> None:
+def test_a_wrong_password_ends_with_status_5(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DLCORE_PASSWORD", CANARY)
     with mirror(CONTENT) as server:
         server.wanted_login = "Basic other"
         url = server.url().replace("http://", "http://anna@")
-        ended = fetched(url, tmp_path / "to", env={"DLCORE_PASSWORD": CANARY})
+        ended = fetched(here, url, tmp_path / "to")
     refused(ended, 5, "auth")
 
 
-def test_a_password_in_a_url_is_refused(tmp_path: Path) -> None:
-    ended = fetched(f"https://anna:{CANARY}@localhost:1/a.bin", tmp_path / "to")
+def test_a_password_in_a_url_is_refused(here: Here, tmp_path: Path) -> None:
+    ended = fetched(here, f"https://anna:{CANARY}@localhost:1/a.bin", tmp_path / "to")
     refused(ended, 2, "config")
 
 

@@ -1,4 +1,4 @@
-"""``dlcore agent``, and commands that use a running agent, as real processes."""
+"""``dlcore agent`` as a real process, and commands that use it; most of them in this process."""
 
 from __future__ import annotations
 
@@ -11,25 +11,38 @@ from pathlib import Path
 import pytest
 
 from dlcore.publish import publish
-from tests.cli.helpers import TERMINATED, dlcore, start, wait
+from tests.cli.helpers import TERMINATED, Here, dlcore, start, wait
 from tests.engine.scene import publish_packages, sequence, step
 
 PACKAGE = "ABC00001"
-TIMES_IN_A_MOMENT = 40
+TIMES_IN_A_MOMENT = 1000
 """More fetches than fit into the time in which the agent does not look again."""
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Path:
+def write_site(root: Path) -> Path:
     """A published package, and a deployment file."""
-    publish_packages(tmp_path, {PACKAGE: {"a": 300_000, "sub/b": 20}})
-    published = (tmp_path / "published").as_posix()
-    (tmp_path / "deployment.toml").write_text(
+    publish_packages(root, {PACKAGE: {"a": 300_000, "sub/b": 20}})
+    published = (root / "published").as_posix()
+    (root / "deployment.toml").write_text(
         f"[deployment]\nallow_on_internet = true\n[client]\nallow_cloud_dp = true\n"
         f"[catalog]\npath = '{published}/catalog.json'\n"
         f"[[endpoint]]\nname = 'disk'\nkind = 'file'\npath = '{published}'\n"
     )
-    return tmp_path
+    return root
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A site of the test's own."""
+    return write_site(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def with_agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A site and an agent for all tests that leave both as they are."""
+    root = write_site(tmp_path_factory.mktemp("with-agent"))
+    with agent_at(root):
+        yield root
 
 
 @contextlib.contextmanager
@@ -67,55 +80,53 @@ def test_it_is_asked_and_stopped(site: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["status", "stop"])
-def test_no_agent_is_status_20(tmp_path: Path, command: str) -> None:
-    ended = dlcore("agent", command, "--state", tmp_path, "--json")
+def test_no_agent_is_status_20(tmp_path: Path, command: str, here: Here) -> None:
+    ended = here("agent", command, "--state", tmp_path, "--json")
     assert (ended.status, ended.error["code"]) == (20, "agent")
     assert f"no agent of {tmp_path} can be reached" in ended.error["message"]
     assert f"dlcore agent run --config FILE --state {tmp_path}" in ended.error["remedy"]
     assert "--no-agent" not in ended.error["remedy"]
 
 
-def test_a_package_that_nobody_fetches_says_that_no_agent_runs(tmp_path: Path) -> None:
+def test_a_package_that_nobody_fetches_says_that_no_agent_runs(tmp_path: Path, here: Here) -> None:
     fetch = ("fetch", PACKAGE, "--state", tmp_path, "-o", tmp_path / "out", "--json")
-    told = dlcore(*fetch).error
+    told = here(*fetch).error
     assert told["message"] == f"no endpoint is named, and no agent runs at {tmp_path}"
-    told = dlcore(*fetch, "--no-agent").error
+    told = here(*fetch, "--no-agent").error
     assert "these options keep the agent from being asked" in told["message"]
 
 
-def test_a_second_agent_is_refused(site: Path) -> None:
-    with agent_at(site):
-        config = site / "deployment.toml"
-        state = site / "state"
-        for words in (("agent", "run", "--config", config), ("cache", "pin", PACKAGE)):
-            ended = dlcore(*words, "--state", state, "--json")
-            assert ended.error["code"] == "locked"
-            assert f"'dlcore agent stop --state {state}' ends it" in ended.error["remedy"]
-            assert "Wait" not in ended.error["remedy"]
+def test_a_second_agent_is_refused(with_agent: Path, here: Here) -> None:
+    config = with_agent / "deployment.toml"
+    state = with_agent / "state"
+    for words in (("agent", "run", "--config", config), ("cache", "pin", PACKAGE)):
+        ended = here(*words, "--state", state, "--json")
+        assert ended.error["code"] == "locked"
+        assert f"'dlcore agent stop --state {state}' ends it" in ended.error["remedy"]
+        assert "Wait" not in ended.error["remedy"]
 
 
-def test_a_package_is_fetched_by_the_agent(site: Path) -> None:
-    state, out = site / "state", site / "out"
-    with agent_at(site):
-        ended = dlcore("fetch", PACKAGE, "--state", state, "-o", out, "--json")
-        assert ended.status == 0, ended
-        assert "by the agent" in ended.err
-        assert ended.document["endpoints"] == {"agent": 300_020}
-        right = site / "source" / PACKAGE
-        assert (out / "a").read_bytes() == (right / "a").read_bytes()
-        assert (out / "sub" / "b").read_bytes() == (right / "sub" / "b").read_bytes()
-        (out / "a").write_bytes(b"damaged")
-        again = dlcore("fetch", PACKAGE, "--state", state, "-o", out, "--json")
-        assert again.document["repaired"] == ["a"]
-        assert (out / "a").read_bytes() == (right / "a").read_bytes()
-        unknown = dlcore("fetch", "ABC99999", "--state", state, "-o", site / "no", "--json")
-        assert (unknown.status, unknown.error["code"]) == (4, "not-found")
+def test_a_package_is_fetched_by_the_agent(with_agent: Path, tmp_path: Path, here: Here) -> None:
+    state, out = with_agent / "state", tmp_path / "out"
+    ended = here("fetch", PACKAGE, "--state", state, "-o", out, "--json")
+    assert ended.status == 0, ended
+    assert "by the agent" in ended.err
+    assert ended.document["endpoints"] == {"agent": 300_020}
+    right = with_agent / "source" / PACKAGE
+    assert (out / "a").read_bytes() == (right / "a").read_bytes()
+    assert (out / "sub" / "b").read_bytes() == (right / "sub" / "b").read_bytes()
+    (out / "a").write_bytes(b"damaged")
+    again = here("fetch", PACKAGE, "--state", state, "-o", out, "--json")
+    assert again.document["repaired"] == ["a"]
+    assert (out / "a").read_bytes() == (right / "a").read_bytes()
+    unknown = here("fetch", "ABC99999", "--state", state, "-o", tmp_path / "no", "--json")
+    assert (unknown.status, unknown.error["code"]) == (4, "not-found")
 
 
-def test_the_version_that_is_published_now_is_fetched_and_told(site: Path) -> None:
+def test_the_version_that_is_published_now_is_fetched_and_told(site: Path, here: Here) -> None:
     fetch = ("fetch", PACKAGE, "--state", site / "state", "-o", site / "out")
     with agent_at(site):
-        assert f"{PACKAGE} version 1: " in dlcore(*fetch).out
+        assert f"{PACKAGE} version 1: " in here(*fetch).out
         (site / "source" / PACKAGE / "a").write_bytes(b"new")
         publish(
             site / "source" / PACKAGE,
@@ -124,21 +135,21 @@ def test_the_version_that_is_published_now_is_fetched_and_told(site: Path) -> No
             destination=str(site / "published"),
         )
         for _ in range(TIMES_IN_A_MOMENT):
-            ended = dlcore(*fetch, "--json")
+            ended = here(*fetch, "--json")
             if ended.document["version"] != 1:
                 break
         assert (ended.document["version"], ended.document["kept_catalog"]) == (2, "")
         assert (site / "out" / "a").read_bytes() == b"new"
 
 
-def test_an_old_catalog_is_told(site: Path) -> None:
+def test_an_old_catalog_is_told(site: Path, here: Here) -> None:
     """Fault: the site is gone. The agent hands out what it has; `fetch` warns, also with -q."""
     fetch = ("fetch", PACKAGE, "--state", site / "state", "-o", site / "out", "-q")
     with agent_at(site):
-        assert dlcore(*fetch).err == ""
+        assert here(*fetch).err == ""
         (site / "published").rename(site / "away")
         for _ in range(TIMES_IN_A_MOMENT):
-            ended = dlcore(*fetch, "--json")
+            ended = here(*fetch, "--json")
             if ended.document["kept_catalog"]:
                 break
         assert (ended.status, ended.document["version"]) == (0, 1)
@@ -146,31 +157,33 @@ def test_an_old_catalog_is_told(site: Path) -> None:
         assert ended.err.startswith("warning: the site's current catalog could not be read (")
 
 
-def test_without_the_agent_the_place_must_be_named(site: Path) -> None:
-    state, out = site / "state", site / "out"
-    with agent_at(site):
-        alone = dlcore("fetch", PACKAGE, "--no-agent", "--state", state, "-o", out)
-        assert alone.status == 2
-        named = dlcore(
-            "fetch",
-            PACKAGE,
-            "--from",
-            site / "published",
-            "-o",
-            out,
-            "--catalog",
-            site / "published" / "catalog.json",
-        )
-        assert "by the agent" not in named.err
+def test_without_the_agent_the_place_must_be_named(
+    with_agent: Path, tmp_path: Path, here: Here
+) -> None:
+    state, out = with_agent / "state", tmp_path / "out"
+    alone = here("fetch", PACKAGE, "--no-agent", "--state", state, "-o", out)
+    assert alone.status == 2
+    named = here(
+        "fetch",
+        PACKAGE,
+        "--from",
+        with_agent / "published",
+        "-o",
+        out,
+        "--catalog",
+        with_agent / "published" / "catalog.json",
+    )
+    assert "by the agent" not in named.err
 
 
-def test_a_run_says_that_an_agent_holds_the_state_directory(site: Path) -> None:
-    (site / "sequence.xml").write_bytes(sequence(step("tools", package=PACKAGE)))
-    with agent_at(site):
-        config, state = site / "deployment.toml", site / "state"
-        ended = dlcore(
-            *("run", site / "sequence.xml", "--config", config),
-            *("--state", state, "--json"),
-        )
-        assert (ended.status, ended.error["code"]) == (10, "locked"), ended
-        assert "dlcore agent stop" in ended.error["remedy"]
+def test_a_run_says_that_an_agent_holds_the_state_directory(
+    with_agent: Path, tmp_path: Path, here: Here
+) -> None:
+    (tmp_path / "sequence.xml").write_bytes(sequence(step("tools", package=PACKAGE)))
+    config, state = with_agent / "deployment.toml", with_agent / "state"
+    ended = here(
+        *("run", tmp_path / "sequence.xml", "--config", config),
+        *("--state", state, "--json"),
+    )
+    assert (ended.status, ended.error["code"]) == (10, "locked"), ended
+    assert "dlcore agent stop" in ended.error["remedy"]

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,25 +14,35 @@ import pytest
 from dlcore.cli.app import COMMANDS
 from dlcore.cli.completion import SHELLS, VARIABLE, place_of, script_of
 from dlcore.errors import ConfigError
-from tests.cli.helpers import Here, dlcore
+from tests.cli.helpers import Here
 from tests.cli.test_startup import HEAVY, run
 
 
-def completed(words: str, number: int) -> list[str]:
+Ask = Callable[[str, int], list[str]]
+
+
+@pytest.fixture
+def completed(here: Here, monkeypatch: pytest.MonkeyPatch) -> Ask:
     """What bash is told for a word of a command line."""
-    env = {VARIABLE: "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(number)}
-    ended = dlcore(env=env)
-    assert (ended.status, ended.err) == (0, "")
-    return ended.out.split()
+
+    def ask(words: str, number: int) -> list[str]:
+        monkeypatch.setenv(VARIABLE, "bash_complete")
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", str(number))
+        ended = here()
+        assert (ended.status, ended.err) == (0, "")
+        return ended.out.split()
+
+    return ask
 
 
-def test_commands_are_completed() -> None:
+def test_commands_are_completed(completed: Ask) -> None:
     assert completed("dlcore ver", 1) == ["plain,verify"]
     assert completed("dlcore ", 1) == [f"plain,{name}" for name in COMMANDS]
     assert "plain,init" in completed("dlcore trust ", 2)
 
 
-def test_options_and_paths_are_completed() -> None:
+def test_options_and_paths_are_completed(completed: Ask) -> None:
     assert "plain,--sha256" in completed("dlcore fetch --sh", 2)
     assert completed("dlcore fetch ABC00012 --output ", 4) == ["dir,"]
     assert completed("dlcore plan ", 2) == ["file,"]

@@ -14,14 +14,13 @@ import pytest
 
 from tests.cli.conftest import Site
 from tests.cli.files import mirror, python_server
+from tests.cli.gateways import served_here
 from tests.cli.helpers import (
     KILLED,
     REQUESTS,
     Here,
     digest,
-    dlcore,
     has_journal,
-    served,
     start,
     tree,
     wait,
@@ -176,9 +175,13 @@ def test_what_is_fetched_has_the_rights_of_any_new_file(
 
 
 @pytest.mark.parametrize("ending", ["kill", *REQUESTS])
-def test_a_fetch_that_was_broken_off_goes_on(ending: str, site: Site, tmp_path: Path) -> None:
+def test_a_fetch_that_was_broken_off_goes_on(
+    ending: str, here: Here, site: Site, tmp_path: Path
+) -> None:
     folder = tmp_path / "to"
-    with served(site.published, tmp_path / "emulator", "--bandwidth", "3 MB/s") as gateway:
+    with served_here(
+        site.published, tmp_path / "emulator", bandwidth_bytes_per_s=3_000_000
+    ) as gateway:
         source = ("--from", f"cmg+{gateway.url}", *gateway.access)
         command = ("fetch", "ABC00002", *source, "-o", folder, "--json")
         process = start(*command)
@@ -196,7 +199,7 @@ def test_a_fetch_that_was_broken_off_goes_on(ending: str, site: Site, tmp_path: 
     else:
         assert broken.status == KILLED
 
-    done = dlcore("fetch", "ABC00002", "--from", site.published, "-o", folder, "--json").document
+    done = here("fetch", "ABC00002", "--from", site.published, "-o", folder, "--json").document
     assert tree(folder) == tree(site.source("ABC00002"))
     assert done["bytes_reused"] > 0
     arrived = done["bytes_fetched"] - done["bytes_wasted"]
@@ -205,7 +208,7 @@ def test_a_fetch_that_was_broken_off_goes_on(ending: str, site: Site, tmp_path: 
 
 
 def test_a_second_fetch_into_the_same_folder_waits_or_says_who_is_there(
-    site: Site, tmp_path: Path
+    here: Here, tmp_path: Path
 ) -> None:
     with mirror(CONTENT) as server:
         server.gate.clear()
@@ -213,7 +216,7 @@ def test_a_second_fetch_into_the_same_folder_waits_or_says_who_is_there(
         first = start(*command)
         while not server.asked:
             assert first.poll() is None, wait(first)
-        refused = dlcore(*command)
+        refused = here(*command)
         waiting = start(*command, "--wait", "60")
         server.gate.set()
         ended, waited = wait(first), wait(waiting)

@@ -15,15 +15,14 @@ from dlcore.cli.item_lists import items_of
 from dlcore.engine.fetching.call import FetchItem
 from tests.cli.conftest import Site
 from tests.cli.files import mirror, python_server
+from tests.cli.gateways import served_here
 from tests.cli.helpers import (
     COMMAND,
     KILLED,
     REQUESTS,
     Here,
     digest,
-    dlcore,
     has_journal,
-    served,
     start,
     tree,
     wait,
@@ -173,10 +172,12 @@ def test_limits_hold_for_all_together(here: Here, listed: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("ending", ["kill", *REQUESTS])
-def test_what_was_broken_off_goes_on(ending: str, site: Site, tmp_path: Path) -> None:
+def test_what_was_broken_off_goes_on(ending: str, here: Here, site: Site, tmp_path: Path) -> None:
     """Fault: a fetch of several packages is broken off. The next one keeps what was verified."""
     folder, packages = tmp_path / "to", ("ABC00002", "ABC00001")
-    with served(site.published, tmp_path / "emulator", "--bandwidth", "3 MB/s") as gateway:
+    with served_here(
+        site.published, tmp_path / "emulator", bandwidth_bytes_per_s=3_000_000
+    ) as gateway:
         source = ("--from", f"cmg+{gateway.url}", *gateway.access)
         process = start("fetch", *packages, *source, "-o", folder, "--json")
         while not any(map(has_journal, folder.glob(".*.dlcore/partial/*/*"))):
@@ -187,7 +188,7 @@ def test_what_was_broken_off_goes_on(ending: str, site: Site, tmp_path: Path) ->
             process.kill()
         broken = wait(process)
     assert broken.status == (REQUESTS[ending][0] if ending in REQUESTS else KILLED), broken
-    done = dlcore("fetch", *packages, "--from", site.published, "-o", folder, "--json").document
+    done = here("fetch", *packages, "--from", site.published, "-o", folder, "--json").document
     assert sum(item["bytes_reused"] for item in done) > 0
     assert {path.name for path in folder.iterdir()} == set(packages)
     for package in packages:

@@ -15,7 +15,8 @@ from dlcore.cli.live_page import shown_live
 from dlcore.engine import events
 from dlcore.engine.listeners.bus import EventBus
 from tests.cli.conftest import Site
-from tests.cli.helpers import served, start, wait
+from tests.cli.gateways import served_here
+from tests.cli.helpers import start, wait
 from tests.timeline.scene import begins, ended
 
 
@@ -92,7 +93,9 @@ async def test_who_watches_sees_the_end_and_is_not_led_further(reader: Reader) -
 
 
 def test_a_run_prints_the_address_and_nobody_needs_to_look(site: Site, tmp_path: Path) -> None:
-    with served(site.published, tmp_path / "emulator", "--bandwidth", "3 MB/s") as gateway:
+    with served_here(
+        site.published, tmp_path / "emulator", bandwidth_bytes_per_s=3_000_000
+    ) as gateway:
         where = ("--config", gateway.config, "--state", tmp_path / "state", "--simulate", "0")
         process = start("run", site.sequence, *where, "--live", "--json", "--quiet")
         assert process.stderr is not None

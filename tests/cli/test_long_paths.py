@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dlcore.long_path import long_path, plain_path
+from tests.cli.helpers import Here
+from tests.cli.long_paths import refused_paths
 
 PATH_CHARACTERS = 300
 FOLDER = "a folder with a long name " * 2
@@ -32,15 +33,24 @@ def source(tmp_path: Path) -> Path:
     return root
 
 
-def dlcore(*arguments: str | Path) -> dict[str, Any]:
-    """What a command in a process of its own says as JSON."""
-    command = [sys.executable, "-m", "tests.cli.long_paths", *map(str, arguments), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
-    assert done.returncode == 0, done.stderr
-    assert "\\\\?\\" not in done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    assert "\\\\?\\" not in json.dumps(told)
-    return told
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def dlcore(here: Here) -> Run:
+    """Runs a command, which names no path that Windows refuses. Returns what it says as JSON."""
+
+    def run(*arguments: str | Path) -> dict[str, Any]:
+        with refused_paths() as refused:
+            ended = here(*arguments, "--json")
+        assert not refused
+        assert ended.status == 0, ended.err
+        assert "\\\\?\\" not in ended.err
+        told: dict[str, Any] = ended.document
+        assert "\\\\?\\" not in json.dumps(told)
+        return told
+
+    return run
 
 
 def only_file(folder: Path) -> Path:
@@ -49,7 +59,9 @@ def only_file(folder: Path) -> Path:
     return found[0]
 
 
-def test_a_path_of_300_characters_is_delivered_and_repaired(source: Path, tmp_path: Path) -> None:
+def test_a_path_of_300_characters_is_delivered_and_repaired(
+    dlcore: Run, source: Path, tmp_path: Path
+) -> None:
     """Fault: Windows refuses long paths. dlcore opens them in the form that has no limit."""
     assert len(str(source / only_file(source).relative_to(long_path(source)))) == PATH_CHARACTERS
     site, output = tmp_path / "site", tmp_path / "output"
@@ -75,7 +87,9 @@ def deep(tmp_path: Path) -> Path:
     return folder
 
 
-def test_folders_that_are_named_by_300_characters_are_read(deep: Path, tmp_path: Path) -> None:
+def test_folders_that_are_named_by_300_characters_are_read(
+    dlcore: Run, deep: Path, tmp_path: Path
+) -> None:
     """Fault: a user names folders that Windows refuses for their length. dlcore reads them."""
     source, site, output = tmp_path / "source", tmp_path / "site", tmp_path / "output"
     source.mkdir()
@@ -92,7 +106,7 @@ def test_folders_that_are_named_by_300_characters_are_read(deep: Path, tmp_path:
 
 
 @pytest.mark.wine_cannot(reason="does not resolve a path of over 260 characters")
-def test_folders_that_are_named_by_300_characters_are_written(deep: Path) -> None:
+def test_folders_that_are_named_by_300_characters_are_written(dlcore: Run, deep: Path) -> None:
     """Fault: a user names folders that Windows refuses for their length. dlcore writes to them."""
     source, site, output = deep / "source", deep / "site", deep / "output"
     long_path(source).mkdir()

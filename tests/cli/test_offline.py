@@ -1,4 +1,4 @@
-"""A restart of the machine without a network: real processes, over real sockets."""
+"""A restart of the machine without a network: runs are real processes, over real sockets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import NamedTuple
 import pytest
 
 from dlcore.publish import publish
-from tests.cli.helpers import Ended, Served, served, start, tree, wait
+from tests.cli.gateways import served_here
+from tests.cli.helpers import Ended, Served, start, tree, wait
 from tests.engine.scene import make_tree, sequence, step, upgrade, when
 
 SMALL, LARGE = "ABC00001", "ABC00002"
@@ -29,7 +30,7 @@ if (here / ("die in " + sys.argv[2])).exists():
 
 
 KILLED = 77 if sys.platform == "win32" else -9
-SLOW = "50 kB/s"
+SLOW_BYTES_PER_S = 50_000
 """`LARGE` takes 40 s at this rate, much longer than a step that is killed."""
 
 
@@ -39,9 +40,14 @@ class Scene(NamedTuple):
     root: Path
     port: int
 
-    def gateway(self, *options: object) -> AbstractContextManager[Served]:
+    def gateway(self, bandwidth_bytes_per_s: int | None = None) -> AbstractContextManager[Served]:
         """A context in which the gateway is up."""
-        return served(self.root / "published", self.root / "gateway", "--port", self.port, *options)
+        return served_here(
+            self.root / "published",
+            self.root / "gateway",
+            port=self.port,
+            bandwidth_bytes_per_s=bandwidth_bytes_per_s,
+        )
 
     def start(self, *options: object) -> subprocess.Popen[str]:
         """Start the run; its steps know its process."""
@@ -109,7 +115,7 @@ def test_a_run_whose_content_is_on_disk_needs_no_network(scene: Scene) -> None:
 def test_a_run_whose_content_is_missing_waits_for_the_network(scene: Scene) -> None:
     """Fault N10: no network after a restart, content missing. dlcore waits, and ends right."""
     scene.die_in("one")
-    with scene.gateway("--bandwidth", SLOW) as gateway:
+    with scene.gateway(SLOW_BYTES_PER_S) as gateway:
         scene.describe(gateway)
         assert scene.run().status == KILLED
     process = scene.start()
@@ -133,7 +139,7 @@ def test_a_package_published_again_is_told_and_the_run_keeps_its_version(scene: 
     """Fault: a package is published again during a run. dlcore says so and keeps the old one."""
     scene.die_in("one")
     source = make_tree(scene.root / "newer", {"content.bin": 3 << 20}, seed=2)
-    with scene.gateway("--bandwidth", SLOW) as gateway:
+    with scene.gateway(SLOW_BYTES_PER_S) as gateway:
         scene.describe(gateway)
         assert scene.run().status == KILLED
     publish(source, package_id=LARGE, version=2, destination=str(scene.root / "published"))
@@ -150,7 +156,7 @@ def test_a_package_published_again_is_told_and_the_run_keeps_its_version(scene: 
 def test_a_pinned_version_that_is_gone_asks_for_a_decision(scene: Scene) -> None:
     """Fault: the version that a run began with is gone. dlcore names both versions and stops."""
     scene.die_in("one")
-    with scene.gateway("--bandwidth", SLOW) as gateway:
+    with scene.gateway(SLOW_BYTES_PER_S) as gateway:
         scene.describe(gateway)
         assert scene.run().status == KILLED
     published = scene.root / "published"

@@ -11,7 +11,7 @@ import pytest
 
 from dlcore.telemetry.exporting import exported
 from tests.cli.conftest import Site
-from tests.cli.helpers import Here, dlcore
+from tests.cli.helpers import Here
 from tests.telemetry.collector import Collector, collecting
 
 
@@ -28,11 +28,11 @@ def run(site: Site, state: Path, *more: object) -> tuple[object, ...]:
 
 
 def test_a_collector_gets_the_spans_of_a_run(
-    site: Site, tmp_path: Path, collector: Collector, monkeypatch: pytest.MonkeyPatch
+    here: Here, site: Site, tmp_path: Path, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_SERVICE_NAME", "upgrades")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "api-key=canary")
-    ended = dlcore(*run(site, tmp_path / "state", "--otel", "requests", "--json"))
+    ended = here(*run(site, tmp_path / "state", "--otel", "requests", "--json"))
     assert ended.status == 0, ended.err
     assert "canary" not in ended.out + ended.err
     assert "canary" not in str(collector.spans)
@@ -53,12 +53,12 @@ def test_a_collector_gets_the_spans_of_a_run(
 
 
 def test_a_fetch_belongs_where_the_program_that_started_it_says(
-    site: Site, tmp_path: Path, collector: Collector, monkeypatch: pytest.MonkeyPatch
+    here: Here, site: Site, tmp_path: Path, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
     monkeypatch.setenv("TRACEPARENT", f"00-{trace}-{parent}-01")
     source = ("--from", site.published, "-o", tmp_path / "to")
-    ended = dlcore("fetch", "ABC00002", *source, "--otel", "run")
+    ended = here("fetch", "ABC00002", *source, "--otel", "run")
     assert ended.status == 0, ended.err
     assert {span.trace_id.hex() for span in collector.spans} == {trace}
     (fetch,) = [span for span in collector.spans if span.name == "fetch"]
@@ -66,24 +66,24 @@ def test_a_fetch_belongs_where_the_program_that_started_it_says(
 
 
 def test_without_the_option_nothing_is_sent_and_nothing_imported(
-    site: Site, tmp_path: Path, collector: Collector
+    here: Here, site: Site, tmp_path: Path, collector: Collector
 ) -> None:
     code = (
         "import sys, dlcore, dlcore.cli.run, dlcore.cli.fetch, dlcore.sync\n"
         "assert not [name for name in sys.modules if name.startswith('opentelemetry')]"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-    ended = dlcore("fetch", "ABC00002", "--from", site.published, "-o", tmp_path / "to")
+    ended = here("fetch", "ABC00002", "--from", site.published, "-o", tmp_path / "to")
     assert (ended.status, collector.spans) == (0, [])
 
 
 def test_a_collector_that_refuses_costs_a_warning(
-    site: Site, tmp_path: Path, collector: Collector
+    here: Here, site: Site, tmp_path: Path, collector: Collector
 ) -> None:
     """Fault: the collector does not take the spans. dlcore says so once, and the fetch is done."""
     collector.status = 403
     source = ("--from", site.published, "-o", tmp_path / "to")
-    ended = dlcore("fetch", "ABC00002", *source, "--otel", "requests")
+    ended = here("fetch", "ABC00002", *source, "--otel", "requests")
     assert ended.status == 0
     assert [line for line in ended.err.splitlines() if "spans" in line] == [
         (

@@ -14,7 +14,8 @@ from dlcore.cli.views import Lines, Nothing, open_view
 from dlcore.engine.events import PackageFailed, RangeFailed
 from dlcore.engine.listeners.bus import EventBus
 from tests.cli.conftest import Site
-from tests.cli.helpers import COMMAND, Here, served
+from tests.cli.gateways import served_here
+from tests.cli.helpers import COMMAND, Here
 
 
 def test_elsewhere_progress_is_plain_lines_on_standard_error(
@@ -71,7 +72,9 @@ def test_lines_come_every_few_seconds_at_most(capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.posix_only(reason="a console of Windows cannot be read through a pipe")
 def test_a_terminal_shows_live_rows_and_leaves_the_lines(site: Site, tmp_path: Path) -> None:
-    with served(site.published, tmp_path / "emulator", "--bandwidth", "6 MB/s") as gateway:
+    with served_here(
+        site.published, tmp_path / "emulator", bandwidth_bytes_per_s=6_000_000
+    ) as gateway:
         source = ("--from", f"cmg+{gateway.url}", *gateway.access)
         shown, document = in_terminal(
             "fetch", "ABC00002", *source, "-o", str(tmp_path / "to"), "--json"
@@ -86,7 +89,9 @@ def test_a_terminal_shows_live_rows_and_leaves_the_lines(site: Site, tmp_path: P
 
 @pytest.mark.posix_only(reason="a console of Windows cannot be read through a pipe")
 def test_a_terminal_shows_which_step_waits_for_which_package(site: Site, tmp_path: Path) -> None:
-    with served(site.published, tmp_path / "emulator", "--bandwidth", "3 MB/s") as gateway:
+    with served_here(
+        site.published, tmp_path / "emulator", bandwidth_bytes_per_s=3_000_000
+    ) as gateway:
         where = ("--config", str(gateway.config), "--state", str(tmp_path / "state"))
         shown, _ = in_terminal("run", str(site.sequence), *where, "--simulate", "0", "--json")
     assert b"step 0 Upgrade" in shown

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import Site
 from tests.cli.files import mirror
-from tests.cli.helpers import Ended, dlcore, start, wait
+from tests.cli.helpers import Ended, Here, dlcore, start, wait
 
 CANARY = "c4n4ry0123456789abcdef"
 SIGNATURE = f"?sv=2024-11-04&sp=r&sig={CANARY}"
@@ -42,39 +42,43 @@ def test_the_registration_token_stays_in_its_file(site: Site, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("debug", ["", "1"])
-def test_a_wrong_token_is_not_repeated(debug: str, site: Site, tmp_path: Path) -> None:
+def test_a_wrong_token_is_not_repeated(
+    debug: str, site: Site, tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DLCORE_TOKEN", CANARY)
+    monkeypatch.setenv("DLCORE_DEBUG", debug)
     source = ("--from", f"cmg+{site.gateway.url}", *site.gateway.access[2:])
-    ended = dlcore(
-        *("fetch", "ABC00001", *source, "-o", tmp_path / "to", "--json"),
-        env={"DLCORE_TOKEN": CANARY, "DLCORE_DEBUG": debug},
-    )
+    ended = here("fetch", "ABC00001", *source, "-o", tmp_path / "to", "--json")
     assert ended.status == 5
     assert CANARY not in printed(ended)
     assert CANARY.encode() not in written(tmp_path)
 
 
-def test_a_shared_access_signature_in_a_url_is_not_repeated(tmp_path: Path) -> None:
+def test_a_shared_access_signature_in_a_url_is_not_repeated(here: Here, tmp_path: Path) -> None:
     with mirror(b"wrong") as server:
         arguments = ("-o", tmp_path / "to", "--retries", "0", "--json", "--sha256", "0" * 64)
         ended = [
-            dlcore("fetch", server.url("file.bin") + SIGNATURE, *arguments),
-            dlcore("fetch", f"http://localhost:1/file.bin{SIGNATURE}", *arguments),
+            here("fetch", server.url("file.bin") + SIGNATURE, *arguments),
+            here("fetch", f"http://localhost:1/file.bin{SIGNATURE}", *arguments),
         ]
     assert [e.status for e in ended] == [7, 6]
     assert CANARY not in printed(*ended)
     assert CANARY.encode() not in written(tmp_path)
 
 
-def test_an_endpoint_with_a_signature_is_refused_without_it(tmp_path: Path) -> None:
+def test_an_endpoint_with_a_signature_is_refused_without_it(here: Here, tmp_path: Path) -> None:
     source = ("--from", f"blob+https://localhost:1/container{SIGNATURE}")
-    ended = dlcore("fetch", "ABC00001", *source, "-o", tmp_path / "to", "--json")
+    ended = here("fetch", "ABC00001", *source, "-o", tmp_path / "to", "--json")
     assert ended.status == 2
     assert CANARY not in printed(ended)
 
 
-def test_a_signature_from_the_environment_stays_there(tmp_path: Path) -> None:
+def test_a_signature_from_the_environment_stays_there(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DLCORE_SAS", SIGNATURE[1:])
     source = ("--from", "blob+https://localhost:1/container", "-o", tmp_path / "to", "--json")
-    ended = dlcore("fetch", "ABC00001", *source, env={"DLCORE_SAS": SIGNATURE[1:]})
+    ended = here("fetch", "ABC00001", *source)
     assert ended.status == 6
     assert CANARY not in printed(ended)
 

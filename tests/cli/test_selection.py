@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.files import python_server
-from tests.cli.helpers import Here, served, tree
+from tests.cli.gateways import served_here
+from tests.cli.helpers import Here, tree
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_a_dry_run_tells_that_it_is_not_the_whole_package(
 
 def test_a_gateway_is_asked_for_those_bytes_alone(source: Path, here: Here, tmp_path: Path) -> None:
     """In the gateway's storage the files are in the middle of one object."""
-    with served(tmp_path / "site", tmp_path / "emulator") as gateway:
+    with served_here(tmp_path / "site", tmp_path / "emulator") as gateway:
         where = ("--from", f"cmg+{gateway.url}", *gateway.access)
         options = ("--include", "d[24].inf", "-o", tmp_path / "to", "--json")
         ended = here("fetch", "ABC00077", *where, *options)

@@ -55,7 +55,7 @@ OLD = {
     "large.dll": LARGE,
     "moved.dll": OTHER,
     "same.dll": content(40 * BLOCK),
-    **{f"inf/{n:02}.inf": content(700, n) for n in range(60)},
+    **{f"inf/{n:02}.inf": content(700, n) for n in range(20)},
 }
 NEW = {
     **{path: data for path, data in OLD.items() if path != "moved.dll"},
@@ -68,8 +68,23 @@ NEW_BYTES = sum(map(len, NEW.values()))
 FEW = 2_000  # bytes of patches
 
 
+class Versions(NamedTuple):
+    """A site before and after the newer version of a package was published; nobody changes them."""
+
+    root: Path
+    made: Published
+
+    @property
+    def before(self) -> Path:
+        return self.root / "before"
+
+    @property
+    def after(self) -> Path:
+        return self.root / "after"
+
+
 class Site(NamedTuple):
-    """Two versions of a package: the older one delivered, the newer one published."""
+    """A site of the test's own, which has the newer version, and places beside it."""
 
     root: Path
     made: Published
@@ -98,34 +113,30 @@ class Site(NamedTuple):
     def objects(self) -> list[Path]:
         return [self.folder / "objects" / item.name for item in self.listed().objects]
 
-    def fetch(self, on_event: Callable[[Event], None] | None = None) -> Fetched:
+    def fetch(
+        self, on_event: Callable[[Event], None] | None = None, folder: Path | None = None
+    ) -> Fetched:
+        """Fetch the package of this site, or of the one in another folder."""
+        source = folder or self.folder
         return asyncio.run(
             fetch(
                 ID,
                 to=self.to,
-                endpoints=[str(self.folder)],
-                catalog=self.folder / "catalog.json",
+                endpoints=[str(source)],
+                catalog=source / "catalog.json",
                 deliveries=self.root / "records",
                 on_event=on_event,
             )
         )
 
-    def client(self) -> Client:
-        endpoint = EndpointSettings("site", EndpointKind.FILE, str(self.folder))
+    def client(self, folder: Path | None = None) -> Client:
+        """A client of this site, or of the one in another folder."""
+        source = folder or self.folder
+        endpoint = EndpointSettings("site", EndpointKind.FILE, str(source))
         settings = Deployment(
-            endpoints=(endpoint,), catalog=CatalogSettings(path=str(self.folder / "catalog.json"))
+            endpoints=(endpoint,), catalog=CatalogSettings(path=str(source / "catalog.json"))
         )
         return Client(settings, self.root / "state")
-
-    def publish(self, version: int, *patch_from: str) -> Published:
-        return publish(
-            self.root / f"v{version}",
-            package_id=ID,
-            version=version,
-            destination=str(self.folder),
-            block_bytes=BLOCK,
-            patch_from=patch_from,
-        )
 
 
 class Gate:
@@ -152,14 +163,38 @@ class Gate:
         return web.FileResponse(path) if path.is_file() else web.Response(status=404)
 
 
+@pytest.fixture(scope="module")
+def versions(tmp_path_factory: pytest.TempPathFactory) -> Versions:
+    root = tmp_path_factory.mktemp("versions")
+
+    def published(version: int, files: dict[str, bytes], *patch_from: str) -> Published:
+        write_tree(root / f"v{version}", files)
+        return publish(
+            root / f"v{version}",
+            package_id=ID,
+            version=version,
+            destination=str(root / "after"),
+            block_bytes=BLOCK,
+            patch_from=patch_from,
+        )
+
+    published(1, OLD)
+    shutil.copytree(root / "after", root / "before")
+    return Versions(root, published(2, NEW, "1"))
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    write_tree(tmp_path / "v1", OLD)
-    write_tree(tmp_path / "v2", NEW)
-    site = Site(tmp_path, Published("", 0, "", 0, 0, 0, 0, 0))
-    site.publish(1)
-    site.fetch()
-    return site._replace(made=site.publish(2, "1"))
+def undelivered(versions: Versions, tmp_path: Path) -> Site:
+    """Nothing is there but the site."""
+    shutil.copytree(versions.after, tmp_path / "site")
+    return Site(tmp_path, versions.made)
+
+
+@pytest.fixture
+def site(versions: Versions, undelivered: Site) -> Site:
+    """The older version is delivered."""
+    undelivered.fetch(folder=versions.before)
+    return undelivered
 
 
 def test_an_older_folder_is_patched(site: Site) -> None:
@@ -172,37 +207,33 @@ def test_an_older_folder_is_patched(site: Site) -> None:
     assert told.package == ID
     assert 85 * BLOCK < told.patched_bytes < 95 * BLOCK
     assert len([event for event in heard if isinstance(event, PackageReady)]) == 1
-    assert site.names() == ["records", "site", "to", "v1", "v2"]
+    assert site.names() == ["records", "site", "to"]
 
 
-async def test_a_client_patches_the_older_version_in_its_state(tmp_path: Path) -> None:
-    write_tree(tmp_path / "v1", OLD)
-    write_tree(tmp_path / "v2", NEW)
-    site = Site(tmp_path, Published("", 0, "", 0, 0, 0, 0, 0))
-    site.publish(1)
-    async with site.client() as client:
+async def test_a_client_patches_the_older_version_in_its_state(
+    versions: Versions, undelivered: Site
+) -> None:
+    site = undelivered
+    async with site.client(versions.before) as client:
         assert read_back(await client.fetch(ID)) == OLD
-    made = site.publish(2, "1")
     async with site.client() as client:
         assert read_back(await client.fetch(ID)) == NEW
         downloads = (await client.content()).downloads
-        assert downloads.meter.received_bytes == {ID: made.patch_bytes}
+        assert downloads.meter.received_bytes == {ID: site.made.patch_bytes}
         assert downloads.reused_bytes == NEW_BYTES
         assert list(downloads.progress().packages) == []
-    space = tmp_path / "state" / "patches"
+    space = site.root / "state" / "patches"
     assert [path.name for path in space.glob("*/*")] == []
 
 
-async def test_another_package_that_comes_meanwhile_ends_nothing(tmp_path: Path) -> None:
+async def test_another_package_that_comes_meanwhile_ends_nothing(
+    versions: Versions, undelivered: Site, tmp_path: Path
+) -> None:
     """Fault: a package is finished while patches of another are fetched. Both are complete."""
-    write_tree(tmp_path / "v1", OLD)
-    write_tree(tmp_path / "v2", NEW)
+    site = undelivered
     write_tree(tmp_path / "other", other := {"other.bin": NEW["large.dll"]})
-    site = Site(tmp_path, Published("", 0, "", 0, 0, 0, 0, 0))
-    site.publish(1)
-    async with site.client() as client:
+    async with site.client(versions.before) as client:
         await client.fetch(ID)
-    site = site._replace(made=site.publish(2, "1"))
     to = str(site.folder)
     publish(tmp_path / "other", package_id="ABC00099", version=1, destination=to, block_bytes=BLOCK)
     gate = Gate(site.folder, {path.name for path in site.objects()})
@@ -252,7 +283,7 @@ def test_a_patch_object_that_is_not_right_is_a_hint_lost(
     assert read_back(site.to) == NEW
     assert not [e for e in heard if isinstance(e, DownloadRetried | PackageFailed)]
     assert fetched.bytes_fetched > BLOCK
-    assert site.names() == ["records", "site", "to", "v1", "v2"]
+    assert site.names() == ["records", "site", "to"]
 
 
 def crossed(site: Site) -> PatchList:
@@ -297,16 +328,12 @@ def test_a_patch_list_that_lies_costs_bytes_and_nothing_else(
 
 
 async def test_an_old_file_that_is_too_long_for_a_patch_is_not_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    versions: Versions, undelivered: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fault: a patch list names an old file of more than memory has. dlcore fetches the blocks."""
-    write_tree(tmp_path / "v1", OLD)
-    write_tree(tmp_path / "v2", NEW)
-    site = Site(tmp_path, Published("", 0, "", 0, 0, 0, 0, 0))
-    site.publish(1)
-    async with site.client() as client:
+    site = undelivered
+    async with site.client(versions.before) as client:
         older = await client.fetch(ID)
-    site = site._replace(made=site.publish(2, "1"))
     length_bytes = DEFAULT_POLICY.max_file_bytes + 1
     with (older / "huge.bin").open("w+b") as file:
         file.truncate(length_bytes)
@@ -392,16 +419,12 @@ def test_patches_that_were_fetched_are_not_fetched_again(site: Site) -> None:
 
 
 async def test_patches_that_were_left_go_when_their_package_is_complete(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    versions: Versions, undelivered: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fault: dlcore is killed while patches are applied. They are deleted all the same."""
-    write_tree(tmp_path / "v1", OLD)
-    write_tree(tmp_path / "v2", NEW)
-    site = Site(tmp_path, Published("", 0, "", 0, 0, 0, 0, 0))
-    site.publish(1)
-    async with site.client() as client:
+    site = undelivered
+    async with site.client(versions.before) as client:
         await client.fetch(ID)
-    site = site._replace(made=site.publish(2, "1"))
 
     def die(*_: object) -> None:
         raise StorageError("the process was killed")
@@ -411,7 +434,7 @@ async def test_patches_that_were_left_go_when_their_package_is_complete(
         async with site.client() as client:
             with pytest.raises(StorageError, match="killed"):
                 await client.fetch(ID)
-    space = tmp_path / "state" / "patches"
+    space = site.root / "state" / "patches"
     assert len(list(space.glob("packages/*"))) == 1
     site.patches.unlink()
     async with site.client() as client:
