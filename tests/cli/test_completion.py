@@ -17,7 +17,6 @@ from dlcore.errors import ConfigError
 from tests.cli.helpers import Here
 from tests.cli.test_startup import HEAVY, run
 
-
 Ask = Callable[[str, int], list[str]]
 
 
