@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from tests.depth import IS_DEEP
+from tests.medium import not_waited_for
 
 # The same examples at each run, however slow the machine is; fewer where each takes long.
 settings.register_profile("steady", derandomize=True, deadline=None, database=None)
@@ -47,4 +51,11 @@ def _own_state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         config = str(tmp_path_factory.mktemp("config-home"))
         patch.setenv("XDG_CONFIG_HOME", config)
         patch.setenv("APPDATA", config)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_syncs() -> Iterator[None]:
+    """Thousands of syncs would take minutes, most of all where other tests write meanwhile."""
+    with contextlib.nullcontext() if IS_DEEP else not_waited_for():
         yield

@@ -17,8 +17,16 @@ import pytest
 from dlcore.disk import system
 from dlcore.disk.private_folder import PrivateFolder
 from dlcore.store.files import Files, read_document, write_document
+from tests.medium import waited_for
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the errors are Linux's")
+
+
+@pytest.fixture
+def real_syncs() -> Iterator[None]:
+    """Syncs that the other tests do without."""
+    with waited_for():
+        yield
 
 
 @pytest.fixture
@@ -41,6 +49,7 @@ def pipe() -> Iterator[int]:
     ],
     ids=["sync", "sync data", "Files.sync", "Files.sync_data"],
 )
+@pytest.mark.usefixtures("real_syncs")
 def test_syncing_a_file_asks_the_kernel(sync: Callable[[int], None], pipe: int) -> None:
     """Fault: a sync that is not made. The kernel is asked for every one, below every seam."""
     with pytest.raises(OSError) as refused:
@@ -50,6 +59,7 @@ def test_syncing_a_file_asks_the_kernel(sync: Callable[[int], None], pipe: int) 
 
 @linux_only
 @pytest.mark.parametrize("sync", [system.sync_folder, Files().sync_folder], ids=["system", "Files"])
+@pytest.mark.usefixtures("real_syncs")
 def test_syncing_a_folder_asks_the_kernel(sync: Callable[[Path], None]) -> None:
     with pytest.raises(OSError) as refused:
         sync(Path("/proc"))
@@ -60,6 +70,7 @@ def test_syncing_a_folder_asks_the_kernel(sync: Callable[[Path], None]) -> None:
 @pytest.mark.parametrize(
     "sync", [system.sync_filesystem, Files().sync_filesystem], ids=["system", "Files"]
 )
+@pytest.mark.usefixtures("real_syncs")
 def test_syncing_a_file_system_asks_the_kernel(sync: Callable[[int], bool], pipe: int) -> None:
     assert sync(pipe)
     with pytest.raises(OSError) as refused:

@@ -25,6 +25,7 @@ from dlcore.schedule import (
     Scheduler,
     Terms,
 )
+from tests.depth import cases
 from tests.engine.fakes import (
     GOOD,
     Asked,
@@ -49,7 +50,7 @@ BOTH = ONE | {"ABC00002": package("ABC00002", {"x": 30 * BLOCK_BYTES + 9, "z": 7
 LONG_S = 100_000.0
 
 
-@settings(derandomize=True, deadline=None, max_examples=30)
+@settings(derandomize=True, deadline=None, max_examples=cases(12, 30))
 @given(
     seed=st.integers(0, 1 << 32),
     memory_blocks=st.integers(1, 12),

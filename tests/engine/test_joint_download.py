@@ -25,7 +25,7 @@ from tests.engine.virtual_time import virtually
 from tests.store.helpers import BLOCK_BYTES, read_back
 
 ONE, TWO = package("ABC00001"), package("ABC00002")
-MANY = {(name := f"ABC{number:05}"): package(name, {"a": 9000}) for number in range(10, 99)}
+MANY = {(name := f"ABC{number:05}"): package(name, {"a": 9000}) for number in range(10, 66)}
 LATER_S = 9.0
 EVERY_BLOCK = frozenset(range(0, 100 * BLOCK_BYTES, 100))
 

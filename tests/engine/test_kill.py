@@ -20,9 +20,10 @@ from dlcore.cli.serve import client_config
 from dlcore.emulator import Emulator, Settings
 from dlcore.engine.download.sink import BufferPolicy
 from dlcore.schedule import Policy
+from tests.depth import cases
 from tests.engine.scene import publish_packages, sequence, step, upgrade
 
-KILLS = int(os.environ.get("DLCORE_KILLS", "25"))
+KILLS = int(os.environ.get("DLCORE_KILLS") or cases(8, 25))
 SEED = int(os.environ.get("DLCORE_SEED", "20261122"))
 LINK_BYTES_PER_S = 16 << 20
 CONNECTIONS = 4

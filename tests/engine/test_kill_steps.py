@@ -14,9 +14,10 @@ import pytest
 from dlcore.cli.endings import RESTART
 from dlcore.engine.state_file import STATE_FILE
 from dlcore.steps.interface import SCRATCH_FOLDER
+from tests.depth import cases
 from tests.engine.scene import publish_packages, sequence, step, upgrade, when
 
-KILLS = int(os.environ.get("DLCORE_KILLS", "10"))
+KILLS = int(os.environ.get("DLCORE_KILLS") or cases(6, 10))
 SEED = int(os.environ.get("DLCORE_SEED", "20261128"))
 STEPS = 12
 RESTART_EVERY = 4  # steps

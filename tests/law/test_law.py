@@ -19,6 +19,7 @@ from dlcore.errors import StepError
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, TaskSequence, Variables
 from dlcore.tasksequence.step_types import RESTART
+from tests.depth import cases
 from tests.engine.machine import TREES, CrashError
 from tests.engine.scene import deployment, publish_packages
 from tests.engine.virtual_time import virtually
@@ -36,7 +37,7 @@ from tests.law.programs import (
 from tests.law.strategies import BUILT_IN, OWN, programs
 
 # Fewer on Windows: under Wine a run writes its state ten times slower.
-MAX_EXAMPLES = 30 if sys.platform == "win32" else 120
+MAX_EXAMPLES = 15 if sys.platform == "win32" else cases(50, 120)
 LAW = settings(derandomize=True, deadline=None, max_examples=MAX_EXAMPLES)
 MAX_LIVES = 100
 OBSERVED = (
@@ -160,7 +161,7 @@ def test_dlcore_runs_a_sequence_as_documented(site: Path, nodes: tuple[Node, ...
     run_both(site, nodes)
 
 
-@settings(LAW, max_examples=80)
+@LAW
 @given(programs, st.integers(1, 8))
 def test_a_run_that_died_goes_on_with_the_step_that_was_under_way(
     site: Path, nodes: tuple[Node, ...], dies_at: int

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlcore.native.interface import Core
+from tests.depth import cases
 from tests.native.cores import each_backend, each_core, using
 from tests.native.threads import others_run_during
 
@@ -29,7 +30,7 @@ def one_by_one(data: memoryview, block_bytes: int) -> bytes:
 
 
 @each_backend
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(derandomize=True, deadline=None, max_examples=cases(80, 300))
 @given(
     block_bytes=block_lengths,
     blocks=st.integers(0, 35),

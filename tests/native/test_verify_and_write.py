@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlcore.native.interface import Buffer, Core, Run, Written
+from tests.depth import cases
 from tests.native import model
 from tests.native.cores import each_backend, each_core, needs_compiled, using
 from tests.native.reading import read_start
@@ -88,7 +89,7 @@ def verify_and_write(core: Core, runs: list[Run], write_bytes: int) -> Iterator[
 
 
 @each_backend
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(derandomize=True, deadline=None, max_examples=cases(50, 150))
 @given(
     seed=st.integers(0, 1 << 32),
     runs=st.integers(0, 12),
@@ -127,7 +128,7 @@ def test_many_adjoining_runs_become_one_file(core: Core) -> None:
 
 
 @each_backend
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=cases(25, 60))
 @given(
     lengths=st.lists(
         st.one_of(

@@ -13,6 +13,7 @@ import pytest
 from dlcore.publish import Published
 from dlcore.publish.destination import Change, Listed, Stored
 from dlcore.publish.folder import FolderDestination
+from dlcore.publish.policy import PublishPolicy
 from dlcore.publish.preparing import PublishOptions
 from dlcore.publish.publishing import publish_to
 from tests.publish.helpers import (
@@ -30,8 +31,9 @@ OLD = {"file": content(2 * BLOCK)}
 NEW = {
     **{f"large {n}": content(3 * BLOCK + n, n) for n in range(4)},
     **{f"small {n}": content(10, n) for n in range(5)},
-    "larger": content(9_000_000),
+    "larger": content(100_000),
 }
+SPANS = PublishPolicy(span_bytes=1 << 16)  # the larger one has two
 
 
 class InterruptionError(Exception):
@@ -117,7 +119,7 @@ class Fragile:
 
 def publish_version(root: Path, source: Path, version: int, moments: int = 10**9) -> Published:
     options = PublishOptions("ABC00012", version, BLOCK)
-    return publish_to(Fragile(root, moments), source, options, lambda _: None)
+    return publish_to(Fragile(root, moments), source, options, lambda _: None, SPANS)
 
 
 def test_an_interruption_at_any_moment_leaves_a_valid_catalog_and_is_made_good(
@@ -150,15 +152,18 @@ def test_an_interruption_at_any_moment_leaves_a_valid_catalog_and_is_made_good(
 KILLED = """
 import os, sys
 from pathlib import Path
-from dlcore.publish import publish
+from dlcore.publish.folder import FolderDestination
+from dlcore.publish.policy import PublishPolicy
+from dlcore.publish.preparing import PublishOptions
+from dlcore.publish.publishing import publish_to
 left = int(sys.argv[3])
 def progress(_):
     global left
     left -= 1
     if left < 0:
         os.kill(os.getpid(), int(sys.argv[4]))
-publish(Path(sys.argv[1]), package_id="ABC00012", version=2, destination=sys.argv[2],
-        block_bytes=4096, progress=progress)
+publish_to(FolderDestination(Path(sys.argv[2])), Path(sys.argv[1]),
+           PublishOptions("ABC00012", 2, 4096), progress, PublishPolicy(span_bytes=1 << 16))
 """
 
 

@@ -17,6 +17,7 @@ from dlcore.trust import Evidence, Verification, decode_evidence, encode_evidenc
 from dlcore.trust.pinned_root import read_root
 from dlcore.trust.policy import TrustPolicy
 from dlcore.trust.roots import RootChange
+from tests.depth import cases
 from tests.trust.site import Site, key
 
 DAY = timedelta(days=1)
@@ -67,7 +68,7 @@ def test_what_is_missing_is_refused(site: Site, name: str) -> None:
     assert caught.value.fault is unsigned
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(100, 300), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_altered_document_is_accepted(site: Site, data: st.DataObject) -> None:
     """Fault: any byte of any signed document is altered. dlcore gives the same catalog or none."""
@@ -84,7 +85,7 @@ def test_no_altered_document_is_accepted(site: Site, data: st.DataObject) -> Non
     assert verification.catalog == site.read("catalog.json")
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(30, 100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(garbage=st.binary() | st.recursive(st.just(b"1"), lambda s: s.map(lambda t: b"[%b]" % t)))
 @pytest.mark.parametrize("name", ["timestamp", "2.root", "1.snapshot", "1.targets"])
 def test_garbage_is_refused(site: Site, name: str, garbage: bytes) -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from dlcore.store import CacheLimit, Store
+from tests.depth import cases
 from tests.store.cache.contents import package_of
 from tests.store.helpers import BLOCK_BYTES, Package, fill, read_back
 from tests.store.test_kill import count_points
 
 SEED = int(os.environ.get("DLCORE_SEED", "20261129"))
-KILLS = int(os.environ.get("DLCORE_KILLS", "30"))
+KILLS = int(os.environ.get("DLCORE_KILLS") or cases(12, 30))
 SHARED = {f"drivers/{n}.dll": bytes([n + 1]) * BLOCK_BYTES * 2 for n in range(6)}
 PACKAGES = [
     package_of(f"ABC0000{n}", SHARED | {"own.exe": bytes([90 + n]) * BLOCK_BYTES * 2})
