@@ -6,7 +6,7 @@ NEEDS := Python 3.11+ and a Python package index, and for the native core (optio
 	Python's headers and a C compiler; on Debian: apt-get install python3-venv python3-dev gcc
 NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
 
-.PHONY: demo demo-hook test test-portable test-windows wheels docs reference check check-format check-lint check-types check-cython check-docs fuzz torture mutants bench bench-net bench-faults bench-habits bench-downloads bench-difference clean
+.PHONY: demo demo-hook test test-deep test-portable test-windows wheels docs reference check check-format check-lint check-types check-cython check-docs fuzz torture mutants bench bench-net bench-faults bench-habits bench-downloads bench-difference clean
 .DEFAULT_GOAL := demo
 
 # An editable installation is not compiled, as others are: the first run would have to. An extension
@@ -30,10 +30,14 @@ demo-hook: $(VENV)/ready  ## Windows' own engine, emulated: its own downloader a
 test: $(VENV)/ready  ## All tests; those that need a server that is not installed skip and say so
 	$(RUN) -m pytest -q -rs
 
+test-deep: $(VENV)/ready  ## As `make test`, with many more cases and real syncs; takes hours
+	DLCORE_DEEP=1 $(RUN) -m pytest -q -rs
+
 # Rooms that neither hash nor write content themselves, so that the core makes no difference to them.
-CORELESS := bench cli deployment disk docs emulator events faults fuzz manifest netlab schedule tasksequence transfer trust
+CORELESS := bench cli deployment disk docs emulator events faults fuzz machine man_pages manifest netlab schedule step_types steps tasksequence telemetry timeline transfer trust windows \
+	$(filter-out test_api.py test_sync.py,$(notdir $(wildcard tests/test_*.py)))
 test-portable: $(VENV)/ready  ## The tests that depend on the core, with the portable one
-	DLCORE_NATIVE=portable DLCORE_KILLS=$${DLCORE_KILLS:-10} $(RUN) -m pytest -q -rs \
+	DLCORE_NATIVE=portable DLCORE_KILLS=$${DLCORE_KILLS:-4} $(RUN) -m pytest -q -rs \
 		-m "not builds_c" -k "not compiled" $(CORELESS:%=--ignore=tests/%)
 
 test-windows: $(VENV)/ready  ## All tests by a Python for Windows under Wine; WINDOWS_TESTS="disk store" for a part

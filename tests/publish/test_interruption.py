@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -129,10 +130,11 @@ def test_an_interruption_at_any_moment_leaves_a_valid_catalog_and_is_made_good(
     goes on next time.
     """
     old, new = write_tree(tmp_path / "old", OLD), write_tree(tmp_path / "new", NEW)
+    publish_version(tmp_path / "before", old, 1)
     interrupted = 0
     for moments in itertools.count():
         root = tmp_path / f"out {moments}"
-        publish_version(root, old, 1)
+        shutil.copytree(tmp_path / "before", root)
         try:
             publish_version(root, new, 2, moments)
         except InterruptionError:

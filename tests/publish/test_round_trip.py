@@ -86,10 +86,10 @@ def test_an_empty_folder_can_be_published(tmp_path: Path) -> None:
 
 
 def test_the_order_of_creation_changes_no_byte(tmp_path: Path) -> None:
-    outs = []
-    shuffled = random.Random(7).sample(sorted(sample()), len(sample()))
-    for name, paths in {"forwards": sorted(sample()), "shuffled": shuffled}.items():
-        source = write_tree(tmp_path / f"source {name}", {path: sample()[path] for path in paths})
+    outs, tree = [], sample()
+    shuffled = random.Random(7).sample(sorted(tree), len(tree))
+    for name, paths in {"forwards": sorted(tree), "shuffled": shuffled}.items():
+        source = write_tree(tmp_path / f"source {name}", {path: tree[path] for path in paths})
         publish_blocks(source, tmp_path / name)
         outs.append(files_below(tmp_path / name))
     assert outs[0] == outs[1]
@@ -144,13 +144,19 @@ def test_a_damaged_object_is_found_and_written_again(
     tmp_path: Path, harm: Callable[[bytes], bytes]
 ) -> None:
     """Fault: an object at the destination is damaged. `publish` reads it and writes it again."""
-    source = write_tree(tmp_path / "source", sample())
-    first = publish_blocks(source, tmp_path / "out")
-    assert first.objects_rewritten == 0
+    source = write_tree(tmp_path / "source", sample() | {"setup.exe": content(100_000)})
+    target = FolderDestination(tmp_path / "out")
+    policy = PublishPolicy(span_bytes=1 << 16)  # the longest object has two
+
+    def publish_again() -> Published:
+        options = PublishOptions("ABC00012", 1, BLOCK)
+        return publish_to(target, source, options, lambda _: None, policy)
+
+    assert publish_again().objects_rewritten == 0
     for broken in (tmp_path / "out" / "objects").iterdir():
         whole = broken.read_bytes()
         broken.write_bytes(harm(whole))
-        again = publish_blocks(source, tmp_path / "out")
+        again = publish_again()
         assert (again.objects_written, again.objects_rewritten) == (1, 1)
         assert again.written_bytes == len(whole)
         assert broken.read_bytes() == whole

@@ -20,12 +20,15 @@ class Campaign:
         root: A folder of its own.
         seed: Of all choices.
         names: Which scenarios.
+        scene: The site; by default a new one.
     """
 
-    def __init__(self, root: Path, seed: int, names: Sequence[str]) -> None:
+    def __init__(
+        self, root: Path, seed: int, names: Sequence[str], scene: Scene | None = None
+    ) -> None:
         command.preload()
         self._root = root
-        self._scene = Scene(root / "scene", seed)
+        self._scene = scene or Scene(root / "scene", seed)
         self.tallies = {name: Tally() for name in names}
 
     def run_round(self) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,6 +79,14 @@ class Site:
         self.root.parent.mkdir(parents=True, exist_ok=True)
         self.root.write_bytes(document)
         sign_first(self.target, document, signing)
+
+    def copied(self, folder: Path) -> Site:
+        """The same site in another folder, with the publisher's own files."""
+        shutil.copytree(self.root.parent, folder)
+        site = copy.copy(self)
+        site.folder, site.root = folder / "site", folder / "root.json"
+        site._source, site._memory = folder / "source", folder / "publisher"
+        return site
 
     @property
     def target(self) -> FolderDestination:

@@ -213,9 +213,10 @@ def test_a_key_file_is_never_replaced(tmp_path: Path) -> None:
 
 def test_a_publisher_that_is_killed_at_any_moment_is_followed_by_another(tmp_path: Path) -> None:
     """Fault: a publisher is killed at any moment. dlcore publishes again without any repair."""
+    before = Site(tmp_path / "before")
+    before.publish(1)
     for moments in itertools.count():
-        site = Site(tmp_path / str(moments))
-        site.publish(1)
+        site = before.copied(tmp_path / str(moments))
         left = itertools.count()
 
         def moment(left: itertools.count[int] = left, moments: int = moments) -> None:

@@ -39,7 +39,9 @@ of the test that hangs."""
 END_S = 10  # for what pytest does after its summary
 SPLIT = ("law", "engine", "cli", "transfer", "publish", "store", "steps", "native")
 """Rooms that take long: several processes share their files, and begin first."""
-MAX_FILES = 12  # in one process of them; each process takes five seconds to start
+MAX_FILES = 20  # in one process of them; each process takes five seconds to start
+BESIDE = "the files beside the rooms"
+"""They are short: one process tests them all."""
 
 SLOW = ("PYTHONDONTWRITEBYTECODE", "SSL_CERT_FILE", "SSL_CERT_DIR")  # as in wine.sh
 SERVERS_OF_LINUX = ("DLCORE_REQUIRE_SERVERS", "DLCORE_AZURITE", "DLCORE_NGINX")
@@ -62,7 +64,7 @@ class Unit(NamedTuple):
 
     Attributes:
         name: That of its reports.
-        room: What it is a part of: a folder of tests, or a test file beside these.
+        room: What it is a part of: a folder of tests, or the test files beside these.
         paths: What it tests, relative to ``tests``.
     """
 
@@ -79,10 +81,12 @@ def rooms() -> list[str]:
 def units(names: list[str]) -> list[Unit]:
     """The rooms and files of these names, with shares of the rooms that take long; those first."""
     shares = [share for name in SPLIT if name in names for share in _shares(name)]
-    whole = [name for name in names if name not in SPLIT]
+    beside = tuple(name for name in names if name.startswith("test_"))
+    whole = [name for name in names if name not in (*SPLIT, *beside)]
     return [
         *shares,
         *(Unit(name.replace("/", "."), name.partition("/")[0], (name,)) for name in whole),
+        *([Unit("beside", BESIDE, beside)] if beside else []),
     ]
 
 
