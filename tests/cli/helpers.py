@@ -9,7 +9,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +33,9 @@ REQUESTS = (
     if sys.platform == "win32"
     else {"SIGTERM": (143, "terminated"), "SIGINT": (130, "interrupted")}
 )
+
+
+LOOK_S = 0.005  # real time; without a pause, looking takes the processor from the other process
 
 
 class Ended(NamedTuple):
@@ -85,6 +89,13 @@ def wait(process: subprocess.Popen[str]) -> Ended:
     with process:
         out, err = process.communicate(timeout=60)
     return Ended(process.returncode, out or "", err or "")
+
+
+def wait_until(is_so: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait for what a process does, and fail if it ends before."""
+    while not is_so():
+        assert process.poll() is None, wait(process)
+        time.sleep(LOOK_S)
 
 
 def dlcore(*arguments: object, env: Mapping[str, str] | None = None) -> Ended:

@@ -33,8 +33,9 @@ def test_what_was_published_arrives_verified_and_only_once(
 
     folders = {path.name.split(".")[0]: path for path in (state / "packages").iterdir()}
     assert folders.keys() == {"ABC00001", "ABC00002"}
-    for command, (package_id, folder) in zip((dlcore, here), folders.items(), strict=True):
-        assert command("verify", folder).status == 0
+    for package_id, folder in folders.items():
+        ended = here("verify", folder) if package_id == "ABC00001" else dlcore("verify", folder)
+        assert ended.status == 0
         assert tree(folder / "content") == tree(site.source(package_id))
 
 

@@ -16,7 +16,7 @@ import pytest
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.errors import StorageError
 from tests.cli.conftest import Site
-from tests.cli.helpers import Here, dlcore, refused, start, wait
+from tests.cli.helpers import Here, dlcore, refused, start, wait, wait_until
 from tests.engine.scene import sequence, step
 from tests.others import touch_private
 from tests.users import ADVERSARY, folder_of, needs_root, run_as_ordinary_user
@@ -223,13 +223,11 @@ def test_a_state_directory_in_use_is_status_10_but_a_plan_is_not_refused(
 ) -> None:
     where = ("--config", site.gateway.config, "--state", tmp_path / "state")
     holder = start("run", site.sequence, *where, "--simulate", "60", "-q")
-    while not (tmp_path / "state" / "run.json").exists():
-        assert holder.poll() is None, wait(holder)
+    wait_until((tmp_path / "state" / "run.json").exists, holder)
     second = dlcore("run", site.sequence, *where, "--simulate", "0", "--json")
     waiting = start("run", site.sequence, *where, "--simulate", "0", "--json", "--wait", "60")
     plan = dlcore("plan", site.sequence, *where, "--json")
-    while not sees_to_its_end(waiting):
-        assert waiting.poll() is None, wait(waiting)
+    wait_until(lambda: sees_to_its_end(waiting), waiting)
     waiting.send_signal(signal.SIGINT)
     interrupted = wait(waiting)
     holder.terminate()
@@ -369,8 +367,7 @@ def test_a_command_without_a_loop_can_be_terminated_too(tmp_path: Path) -> None:
         *("publish", source, "--package-id", "ABC00001", "--to", tmp_path / "to", "--json")
     )
     descriptors = Path(f"/proc/{process.pid}/fd")
-    while not is_open(descriptors, source / "large.bin"):
-        assert process.poll() is None, wait(process)
+    wait_until(lambda: is_open(descriptors, source / "large.bin"), process)
     process.terminate()  # it is hashing
     refused(wait(process), 143, "terminated")
 

@@ -24,6 +24,7 @@ from tests.cli.helpers import (
     start,
     tree,
     wait,
+    wait_until,
 )
 
 CONTENT = random.Random(7).randbytes((5 << 20) + 3)
@@ -186,8 +187,7 @@ def test_a_fetch_that_was_broken_off_goes_on(
         command = ("fetch", "ABC00002", *source, "-o", folder, "--json")
         process = start(*command)
         partial = tmp_path / ".to.dlcore" / "partial"
-        while not any(map(has_journal, partial.glob("*/*"))):
-            assert process.poll() is None, wait(process)
+        wait_until(lambda: any(map(has_journal, partial.glob("*/*"))), process)
         if ending in REQUESTS:
             process.send_signal(signal.Signals[ending])
         else:
@@ -214,8 +214,7 @@ def test_a_second_fetch_into_the_same_folder_waits_or_says_who_is_there(
         server.gate.clear()
         command = ("fetch", server.url(), "--sha256", SHA256, "-o", tmp_path / "to", "--json")
         first = start(*command)
-        while not server.asked:
-            assert first.poll() is None, wait(first)
+        wait_until(lambda: bool(server.asked), first)
         refused = here(*command)
         waiting = start(*command, "--wait", "60")
         server.gate.set()

@@ -26,6 +26,7 @@ from tests.cli.helpers import (
     start,
     tree,
     wait,
+    wait_until,
 )
 
 FILES = {
@@ -180,8 +181,8 @@ def test_what_was_broken_off_goes_on(ending: str, here: Here, site: Site, tmp_pa
     ) as gateway:
         source = ("--from", f"cmg+{gateway.url}", *gateway.access)
         process = start("fetch", *packages, *source, "-o", folder, "--json")
-        while not any(map(has_journal, folder.glob(".*.dlcore/partial/*/*"))):
-            assert process.poll() is None, wait(process)
+        journals = ".*.dlcore/partial/*/*"
+        wait_until(lambda: any(map(has_journal, folder.glob(journals))), process)
         if ending in REQUESTS:
             process.send_signal(getattr(signal, ending))
         else:

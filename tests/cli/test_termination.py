@@ -31,7 +31,7 @@ from dlcore.cli.leaving import Leaving
 from dlcore.cli.loop import run_async
 from dlcore.cli.termination import GRACE_S, Terminated, Termination
 from tests.cli.conftest import Site
-from tests.cli.helpers import Ended, refused, start, tree, wait
+from tests.cli.helpers import Ended, refused, start, tree, wait, wait_until
 from tests.cli.test_endings import is_open
 from tests.engine.scene import sequence, step
 
@@ -142,8 +142,8 @@ def test_a_verification_of_a_huge_file(
         f'<size>{HUGE_BYTES}</size><hash type="sha-256">{"0" * 64}</hash></file></metalink>'
     )
     process = start("verify", folder, "--manifest", tmp_path / "x.meta4", "--json")
-    while not is_open(Path(f"/proc/{process.pid}/fd"), folder / "huge"):
-        assert process.poll() is None, wait(process)
+    opened = Path(f"/proc/{process.pid}/fd")
+    wait_until(lambda: is_open(opened, folder / "huge"), process)
     refused(ended(process, number), status, code)
 
 
@@ -160,8 +160,8 @@ def test_a_publication_that_is_terminated_leaves_the_destination_as_it_was(
     process = start(
         *("publish", source, "--package-id", "ABC00001", "--to", tmp_path / "to", "--json")
     )
-    while not is_open(Path(f"/proc/{process.pid}/fd"), source / "huge"):
-        assert process.poll() is None, wait(process)
+    opened = Path(f"/proc/{process.pid}/fd")
+    wait_until(lambda: is_open(opened, source / "huge"), process)
     refused(ended(process, signal.SIGTERM), 143, "terminated")
     assert not [path for path in tree(tmp_path / "to") if "catalog" in path or "object" in path]
 
