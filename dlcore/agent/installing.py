@@ -1,16 +1,15 @@
 """Installs the agent, so that the system runs it: a unit of systemd, or a service of Windows.
 
-What runs with the rights of the system must be nobody else's to alter: its program, its settings
-and its state directory are looked at before anything is changed.
+Whatever could not run, or would run what another user may alter, is refused before anything is
+changed (`install_checks`).
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +21,20 @@ from dlcore.agent.addresses import (
     default_state,
     is_administrator,
 )
+from dlcore.agent.install_checks import (
+    MODULE,
+    check_it_starts,
+    check_nobody_alters,
+    check_nobody_listens,
+    check_rights,
+    check_seen,
+    named_paths,
+    programs,
+    relied_on,
+    usable_deployment,
+)
+from dlcore.deployment import Deployment
 from dlcore.disk.faults import storage_error
-from dlcore.disk.ownership import check_unalterable
 from dlcore.disk.private_folder import make_way
 from dlcore.errors import AgentError, ConfigError
 from dlcore.long_path import plain_path, rooted
@@ -31,15 +42,13 @@ from dlcore.long_path import plain_path, rooted
 if sys.platform == "win32":
     from dlcore.agent.windows_registration import ServiceEntry
 else:
-    from dlcore.agent import unix_socket
     from dlcore.agent.systemd_installing import (
         SystemctlProgram,
         SystemdInstaller,
         folder_of_units,
     )
-    from dlcore.agent.systemd_units import units
+    from dlcore.agent.systemd_units import HIDDEN_OF_SYSTEM, units
 
-MODULE = "dlcore.cli.windows_service"
 _STARTER = (
     "import runpy, site, sys; site.addsitedir(sys.argv.pop(1)); "
     f"runpy.run_module('{MODULE}', run_name='__main__', alter_sys=True)"
@@ -108,6 +117,30 @@ def previews(settings: Settings) -> tuple[Preview, ...]:
         return tuple(Preview(str(folder / name), text) for name, text in made.files().items())
 
 
+def check(settings: Settings) -> Deployment:
+    """Refuse settings with which the agent could not run; nothing is changed.
+
+    What only an administrator may find out is left to `install`.
+
+    Returns:
+        What the deployment file says.
+
+    Raises:
+        ConfigError: The deployment file cannot be used, the agent would not see something that it
+            needs, or something cannot be written where the system reads it.
+    """
+    deployment = usable_deployment(settings.config, settings.address.state)
+    if sys.platform != "win32" and settings.scope is Scope.SYSTEM:
+        own = [
+            ("the deployment file", settings.config),
+            ("the state directory", settings.address.state),
+            *(("its program", each) for each in programs()),
+        ]
+        check_seen([*own, *named_paths(deployment)], HIDDEN_OF_SYSTEM)
+    previews(settings)
+    return deployment
+
+
 def install(settings: Settings) -> Iterator[str]:
     """Install the agent and start it; tells each thing when it is done.
 
@@ -115,15 +148,15 @@ def install(settings: Settings) -> Iterator[str]:
 
     Raises:
         AgentError: Rights are missing, another agent runs there, or the system refused.
-        ConfigError: Something cannot be written where the system reads it. Nothing was changed.
+        ConfigError: As `check`. Nothing was changed.
         OwnershipError: Another user could alter what would run. Nothing was changed.
         StorageError: The state directory or a unit cannot be made.
     """
-    _check_rights(settings.scope)
+    check_rights(settings.scope)
+    deployment = check(settings)
     check_it_starts()
-    previews(settings)  # what cannot be written is refused before anything is changed
     if settings.scope is Scope.SYSTEM:
-        check_nobody_alters(programs(), settings.config)
+        check_nobody_alters((*programs(), *relied_on(deployment)), settings.config)
     if sys.platform == "win32":
         yield from _make_state(settings.address)
         yield from ServiceEntry(SERVICE_NAME).install(service_command_line(settings))
@@ -151,7 +184,7 @@ def uninstall(scope: Scope | None) -> Iterator[str]:
     """
     scope = scope or usual_scope()
     _check_system(scope)
-    _check_rights(scope)
+    check_rights(scope)
     if sys.platform == "win32":
         yield from ServiceEntry(SERVICE_NAME).uninstall()
     else:
@@ -200,74 +233,6 @@ def windows_command_line(words: Sequence[str]) -> str:
     return subprocess.list2cmdline(words)
 
 
-def programs() -> tuple[Path, ...]:
-    """What runs as the agent: Python, and dlcore itself."""
-    python = getattr(sys, "_base_executable", None) or sys.executable
-    return tuple(dict.fromkeys((Path(sys.executable), Path(python), Path(__file__).parents[1])))
-
-
-def check_it_starts(python: Sequence[str] = (sys.executable, "-P")) -> None:
-    """Refuse to install what would not find dlcore, such as a checkout that is not installed.
-
-    The system starts it in another folder, and without the variables of this command.
-
-    Args:
-        python: How Python is started.
-
-    Raises:
-        AgentError: It is refused. Nothing was changed.
-    """
-    environment = {name: each for name, each in os.environ.items() if not _is_of_python(name)}
-    ended = subprocess.run(  # noqa: S603
-        [*python, "-c", f"import {MODULE}"],
-        cwd=Path(sys.executable).anchor,
-        env=environment,
-        capture_output=True,
-        check=False,
-    )
-    if ended.returncode:
-        raise AgentError(
-            f"{sys.executable} finds no dlcore when the system starts it",
-            remedy="Install dlcore into that Python, with pip, and run the command again.",
-        )
-
-
-def check_nobody_alters(
-    paths: Sequence[Path], config: Path, check: Callable[[Path], None] = check_unalterable
-) -> None:
-    """Refuse to give the rights of the system to what another user can alter.
-
-    Raises:
-        OwnershipError: It is refused. Nothing was changed.
-        StorageError: It cannot be looked at.
-    """
-    for path in (*paths, config):
-        try:
-            check(path)
-        except OSError as error:
-            raise storage_error(error, "look at what the agent runs", path) from error
-
-
-def check_nobody_listens(address: AgentAddress) -> None:
-    """Refuse to install an agent in the place of one that was started in another way.
-
-    Raises:
-        AgentError: It runs. Nothing was changed.
-        OwnershipError: Another user could alter the state directory.
-        StorageError: It cannot be found out.
-    """
-    if sys.platform != "win32":
-        try:
-            is_taken = unix_socket.is_listened_at(address)
-        except OSError as error:
-            raise storage_error(error, "look for an agent", address.state) from error
-        if is_taken:
-            raise AgentError(
-                f"an agent that was not installed runs at {address.listens_at}",
-                remedy="End it with 'dlcore agent stop', and run the command again.",
-            )
-
-
 def _make_state(address: AgentAddress) -> Iterator[str]:
     is_there = address.state.is_dir()
     try:
@@ -275,11 +240,6 @@ def _make_state(address: AgentAddress) -> Iterator[str]:
     except OSError as error:
         raise storage_error(error, "make the state directory", address.state) from error
     yield f"{'left' if is_there else 'made'} the state directory {address.state}"
-
-
-def _is_of_python(variable: str) -> bool:
-    """Whether it tells Python where modules are; where compiled ones are kept changes nothing."""
-    return variable.upper() in {"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE"}
 
 
 def _options(settings: Settings) -> list[str]:
@@ -297,14 +257,4 @@ def _check_system(scope: Scope) -> None:
         raise AgentError(
             f"dlcore does not install the agent on {sys.platform}",
             remedy="Have 'dlcore agent run' started by what starts services here.",
-        )
-
-
-def _check_rights(scope: Scope) -> None:
-    if scope is Scope.SYSTEM and not is_administrator():
-        elevated = "as an administrator" if sys.platform == "win32" else "as root"
-        other = "" if sys.platform == "win32" else ", or with --user for an agent of this user"
-        raise AgentError(
-            "an agent of the whole machine is installed by an administrator",
-            remedy=f"Run the command {elevated}{other}.",
         )

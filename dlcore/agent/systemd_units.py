@@ -21,6 +21,7 @@ from dlcore.printable import quoted
 UNIT: Final = SERVICE_NAME
 MARK: Final = "# Written by `dlcore agent install`, which writes it anew: do not edit."
 MAX_SOCKET_PATH_BYTES: Final = 107  # of sun_path, without its NUL
+HIDDEN_OF_SYSTEM: Final = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108  # by PrivateTmp= below
 _KEPT: Final = SYSTEM_STATE.parent
 
 _PLAIN = re.compile(r"[A-Za-z0-9_/.,:=+@-]+")

@@ -28,12 +28,26 @@ def _scope_options(command: F) -> F:
         ),
         (Scope.USER, "An agent of this user alone; not on Windows. [default for other users]"),
     ):
-        command = click.option(f"--{scope}", "scope", flag_value=scope.value, help=whose)(command)
+        command = click.option(f"--{scope}", f"is_{scope}s", is_flag=True, help=whose)(command)
     return command
 
 
+def _chosen(*, is_systems: bool, is_users: bool) -> Scope | None:
+    if is_systems and is_users:
+        raise click.UsageError("--system and --user exclude each other: name one of them")
+    if is_systems or is_users:
+        return Scope.SYSTEM if is_systems else Scope.USER
+    return None
+
+
 @click.command(cls=LoggedCommand)
-@click.option("--config", required=True, type=EXISTING_FILE, help="Deployment settings (TOML).")
+@click.option(
+    "--config",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Deployment settings (TOML).",
+)
 @click.option(
     "--state",
     type=FOLDER,
@@ -44,17 +58,28 @@ def _scope_options(command: F) -> F:
 @click.option("--dry-run", is_flag=True, help="Show what would be written; change nothing.")
 @json_option
 def install(
-    config: Path, state: Path | None, scope: str | None, dry_run: bool, as_json: bool
+    config: Path,
+    state: Path | None,
+    is_systems: bool,
+    is_users: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Have the system run the agent, from now on and after each start of the machine.
 
     On Linux systemd runs it, on Windows the service manager does. Installing again changes what is
-    there.
+    there. Settings with which the agent could not run are refused, and nothing is changed.
     """
     from dlcore.agent import installing
+    from dlcore.agent.install_checks import check_rights
 
-    settings = installing.settings_of(Scope(scope) if scope else None, config, state)
+    scope = _chosen(is_systems=is_systems, is_users=is_users) or installing.usual_scope()
+    if not dry_run:  # else a file that only an administrator may read would be what is told
+        check_rights(scope)
+    EXISTING_FILE.convert(config, _option("config"), click.get_current_context())
+    settings = installing.settings_of(scope, config, state)
     if dry_run:
+        installing.check(settings)
         _show_previews(settings, as_json=as_json)
         return
     done = _done(installing.install(settings), as_json=as_json)
@@ -69,11 +94,11 @@ def install(
 @click.command(cls=LoggedCommand)
 @_scope_options
 @json_option
-def uninstall(scope: str | None, as_json: bool) -> None:
+def uninstall(is_systems: bool, is_users: bool, as_json: bool) -> None:
     """Stop the agent that was installed, and remove it; its state directory stays."""
     from dlcore.agent import installing
 
-    chosen = Scope(scope) if scope else installing.usual_scope()
+    chosen = _chosen(is_systems=is_systems, is_users=is_users) or installing.usual_scope()
     done = _done(installing.uninstall(chosen), as_json=as_json)
     if as_json:
         show_json({"scope": chosen.value, "done": done})
@@ -94,6 +119,11 @@ def look(scope: Scope) -> str:
         return f"sc query {SERVICE_NAME}"
     user = " --user" if scope is Scope.USER else ""
     return f"systemctl{user} status {SERVICE_NAME}"
+
+
+def _option(name: str) -> click.Parameter:
+    parameters = click.get_current_context().command.params
+    return next(each for each in parameters if each.name == name)
 
 
 def _done(telling: Iterator[str], *, as_json: bool) -> list[str]:

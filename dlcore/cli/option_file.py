@@ -172,11 +172,11 @@ def read(environment: Mapping[str, str], commands: Iterable[str]) -> OptionFile 
     path = place_of(environment)
     if str(path) == os.devnull:
         return None
-    if long_path(path).is_dir():
-        raise ConfigError(
-            f"the configuration file {path} is a folder", remedy=f"Let {VARIABLE} name a file."
-        )
     try:
+        if long_path(path).is_dir():
+            raise ConfigError(
+                f"the configuration file {path} is a folder", remedy=f"Let {VARIABLE} name a file."
+            )
         check_unalterable(long_path(path.absolute()))
         with long_path(path).open("rb") as file:
             text = file.read(MAX_FILE_BYTES + 1)

@@ -20,15 +20,17 @@ from dlcore.agent.addresses import (
     default_state,
     usual_addresses,
 )
-from dlcore.agent.installing import (
+from dlcore.agent.install_checks import (
     check_it_starts,
     check_nobody_alters,
     check_nobody_listens,
-    previews,
+    check_seen,
+    named_paths,
     programs,
-    settings_of,
-    windows_command_line,
+    relied_on,
+    usable_deployment,
 )
+from dlcore.agent.installing import previews, settings_of, windows_command_line
 from dlcore.disk.ownership import check_unalterable
 from dlcore.errors import AgentError, ConfigError, OwnershipError, StorageError
 from tests.agent.local_application import served
@@ -38,10 +40,27 @@ from tests.users import ADVERSARY, ORDINARY, folder_of, give, needs_root, run_as
 IS_WINDOWS = sys.platform == "win32"
 
 
+USABLE = """\
+[catalog]
+path = "published/catalog.json"
+[[endpoint]]
+name = "disk"
+kind = "file"
+path = "published"
+"""
+CLOUD = """\
+[[endpoint]]
+name = "cloud"
+kind = "blob"
+url = "https://h/"
+sas_file = "sas"
+"""
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "deployment.toml"
-    path.touch()
+    path.write_text(USABLE, encoding="utf-8")
     return path
 
 
@@ -102,7 +121,98 @@ def test_windows_has_no_service_of_a_user(config: Path) -> None:
         settings_of(Scope.USER, config, None)
 
 
+# What could not run
+
+
+def test_settings_that_can_be_used_pass(config: Path, tmp_path: Path) -> None:
+    assert usable_deployment(config, tmp_path / "state").catalog.path
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("no TOML", "at line 1"),
+        ("", "names no catalog"),
+        (USABLE.partition("[[")[0], "may use no endpoint"),
+        (USABLE.partition("[[")[0] + CLOUD, "Allow access to cloud distribution point"),
+        (USABLE.replace("[[", "[no-table]\n[["), "no-table"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused(
+    config: Path, tmp_path: Path, text: str, told: str
+) -> None:
+    """Fault: the agent is installed with a deployment file that it cannot use. Nothing is
+    installed, and the message names the setting.
+    """
+    config.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=told) as refused:
+        usable_deployment(config, tmp_path / "state")
+    assert str(config) in refused.value.message
+
+
+def test_an_endpoint_that_cannot_be_opened_is_refused(config: Path, tmp_path: Path) -> None:
+    """Fault: a URL in the agent's settings cannot be sent. Nothing is installed."""
+    text = USABLE.replace('"file"', '"http"').replace('path = "published"\n', 'url = "http://[x"\n')
+    config.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match="endpoint"):
+        usable_deployment(config, tmp_path / "state")
+
+
+def test_what_the_agent_would_not_see_is_refused(tmp_path: Path) -> None:
+    """Fault: settings of the machine's agent lie below /tmp, and its unit has a /tmp of its own.
+    Nothing is installed, and the message names the path.
+    """
+    hidden, seen = tmp_path / "tmp", tmp_path / "etc"
+    hidden.mkdir()
+    seen.mkdir()
+    check_seen([("the deployment file", seen / "x.toml")], [hidden])
+    with pytest.raises(ConfigError, match="does not see the deployment file") as refused:
+        check_seen([("the deployment file", hidden / "x.toml")], [hidden])
+    assert str(hidden / "x.toml") in refused.value.message
+
+
+@pytest.mark.posix_only(reason="only systemd has such a folder")
+def test_a_link_to_what_the_agent_would_not_see_is_refused(tmp_path: Path) -> None:
+    hidden = tmp_path / "tmp"
+    hidden.mkdir()
+    (tmp_path / "link").symlink_to(hidden)
+    with pytest.raises(ConfigError, match="does not see the state directory"):
+        check_seen([("the state directory", tmp_path / "link" / "state")], [hidden])
+
+
+@pytest.mark.posix_only(reason="only systemd has such a folder")
+def test_only_the_machines_agent_has_a_tmp_of_its_own(config: Path) -> None:
+    state = Path("/var/tmp/dlcore-state")
+    with pytest.raises(ConfigError, match="of its own"):
+        installing.check(
+            settings_of(Scope.SYSTEM, Path("/etc/none"), state)._replace(config=config)
+        )
+    installing.check(settings_of(Scope.USER, config, state))
+
+
+def test_every_path_that_the_settings_name_is_looked_at(config: Path, tmp_path: Path) -> None:
+    rest = '[trust]\nroot = "root.json"\n[cache]\nseeds = ["seed"]\n'
+    config.write_text(USABLE + CLOUD + rest)
+    named = dict(named_paths(usable_deployment(config, tmp_path / "state")))
+    assert {each.name for each in named.values()} == {
+        *("catalog.json", "root.json", "seed", "published", "sas")
+    }
+    assert all(each.is_absolute() for each in named.values())
+
+
 # What would run with the rights of the system
+
+
+def test_the_trusted_root_and_helpers_are_looked_at(config: Path, tmp_path: Path) -> None:
+    """Fault: another user may change the root that the machine's agent trusts. Nothing is
+    installed.
+    """
+    endpoint = '[[endpoint]]\nname = "web"\nkind = "http"\nurl = "https://h/"\n'
+    helper = f"credential_command = ['{Path(sys.executable).as_posix()}']\n"
+    config.write_text(USABLE + endpoint + helper + '[trust]\nroot = "root.json"\n')
+    found = [*relied_on(usable_deployment(config, tmp_path / "state"))]
+    assert found == [tmp_path / "root.json", Path(sys.executable)]
 
 
 def test_settings_that_others_may_change_are_refused(config: Path) -> None:

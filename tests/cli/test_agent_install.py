@@ -9,26 +9,31 @@ from pathlib import Path
 import pytest
 
 from dlcore.agent.addresses import address_of
+from dlcore.cli.app import status_of
+from dlcore.errors import AgentError
+from tests.agent.test_installing import USABLE
 from tests.cli.helpers import Here, refused
+from tests.users import folder_of, run_as_ordinary_user
 
 IS_WINDOWS = sys.platform == "win32"
+SCOPE = "--system" if IS_WINDOWS else "--user"
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "my deployment.toml"
-    path.touch()
+    path.write_text(USABLE, encoding="utf-8")
     return path
 
 
 def test_a_dry_run_shows_all_and_changes_nothing(here: Here, config: Path, tmp_path: Path) -> None:
     state = tmp_path / "state"
-    given = ("agent", "install", "--system", "--config", config, "--state", state, "--dry-run")
+    given = ("agent", "install", SCOPE, "--config", config, "--state", state, "--dry-run")
     shown = here(*given)
     assert shown.status == 0
     assert "my deployment.toml" in shown.out
     document = here(*given, "--json").document
-    assert document["scope"] == "system"
+    assert document["scope"] == SCOPE.removeprefix("--")
     assert document["state"] == str(state)
     assert document["listens_at"] == address_of(state).listens_at
     places = list(document["would_write"])
@@ -90,8 +95,38 @@ def test_a_user_installs_and_removes_an_agent(
     assert nothing.status == 0
 
 
-def test_only_one_scope_is_taken(here: Here, config: Path) -> None:
-    """The last one counts, as with other options that exclude each other."""
-    scope = "--user" if not IS_WINDOWS else "--system"
-    given = ("agent", "install", "--system", scope, "--config", config, "--dry-run", "--json")
-    assert here(*given).document["scope"] == scope.removeprefix("--")
+@pytest.mark.parametrize("words", [("install", "--config", "none", "--dry-run"), ("uninstall",)])
+def test_two_scopes_are_refused(here: Here, words: tuple[str, ...]) -> None:
+    """Fault: both scopes are named, and only one agent is meant. Nothing is changed."""
+    told = refused(here("agent", *words, "--system", "--user", "--json"), 2, "config")
+    assert "exclude each other" in str(told["message"])
+
+
+@pytest.mark.parametrize("is_dry_run", [True, False])
+def test_settings_that_cannot_be_used_are_refused(
+    here: Here, config: Path, tmp_path: Path, is_dry_run: bool
+) -> None:
+    """Fault: the deployment file is not TOML. Nothing is made, and a dry run says the same."""
+    config.write_text("no TOML", encoding="utf-8")
+    state = tmp_path / "state"
+    given = ("agent", "install", SCOPE, "--config", config, "--state", state, "--json")
+    told = refused(here(*given, *(["--dry-run"] if is_dry_run else [])), 2, "config")
+    assert config.name in str(told["message"])
+    assert not state.exists()
+
+
+@pytest.mark.posix_only(reason="only administrators have a Windows service")
+def test_missing_rights_are_told_in_one_way(config: Path) -> None:
+    """Fault: an ordinary user installs or removes the machine's agent. It is told that first,
+    also if the user may not read the settings.
+    """
+    with folder_of(None) as home:
+        closed = home / "deployment.toml"
+        closed.touch(mode=0)
+
+        def work() -> None:
+            os.environ["DLCORE_CONFIG"] = os.devnull  # pytest's own folders are closed to it
+            for words in (("install", "--config", str(closed)), ("uninstall",)):
+                assert status_of(["agent", *words, "--system"]) == AgentError.exit_status
+
+        run_as_ordinary_user(work)
