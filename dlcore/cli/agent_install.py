@@ -44,7 +44,7 @@ def _chosen(*, is_systems: bool, is_users: bool) -> Scope | None:
 @click.option(
     "--config",
     required=True,
-    type=click.Path(path_type=Path),
+    type=click.Path(readable=False, path_type=Path),
     metavar="FILE",
     help="Deployment settings (TOML).",
 )

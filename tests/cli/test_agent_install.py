@@ -120,7 +120,7 @@ def test_missing_rights_are_told_in_one_way(config: Path) -> None:
     """Fault: an ordinary user installs or removes the machine's agent. It is told that first,
     also if the user may not read the settings.
     """
-    with folder_of(None) as home:
+    with folder_of(None, mode=0o755) as home:
         closed = home / "deployment.toml"
         closed.touch(mode=0)
 
