@@ -24,6 +24,9 @@ class AgentPolicy(msgspec.Struct, frozen=True):
             their buffers and their clocks. Short, as to begin them again takes milliseconds.
         lent_s: How long a package that was handed out stays afterwards, however full the cache is:
             the client copies from its folder. A large package on a slow disk takes less.
+        over_after_s: How long after its time a want of the background stays whose packages are
+            all there; then it is forgotten. A week: a deployment that was put off for some days
+            still finds its content protected.
         kept_events: How many events can be asked for again. A client that was away for a restart
             of the agent misses none of them; together they take less than 2 MB.
         event_numbers: How many event numbers are taken at once from those that are kept on disk.
@@ -43,6 +46,7 @@ class AgentPolicy(msgspec.Struct, frozen=True):
     look_s: float = 5.0
     rest_after_s: float = 10.0
     lent_s: float = 3600.0
+    over_after_s: float = 7 * 86_400.0
     kept_events: int = 4096
     event_numbers: int = 1 << 20
     max_readers: int = 64

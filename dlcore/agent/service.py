@@ -18,6 +18,7 @@ from collections.abc import Callable
 from msgspec import structs
 
 from dlcore.agent.event_ring import EventRing
+from dlcore.agent.expiry import wants_over
 from dlcore.agent.foresight import look_ahead_from
 from dlcore.agent.interface import (
     API_VERSION,
@@ -81,6 +82,7 @@ class AgentService:
         self._client = client
         self._version = version
         self._config = config
+        self._clock = clock
         self._began_s = clock()
         self._memory = Remembered(client.state)
         self._ahead: dict[str, Lookahead] = {}
@@ -306,6 +308,14 @@ class AgentService:
                     await self._take_numbers()
             if self._known.catalog:  # else the next question reads it anyway
                 await self._site.look()
+            with contextlib.suppress(DlcoreError):
+                await self._forget_what_is_over()
+
+    async def _forget_what_is_over(self) -> None:
+        before_s = self._clock() - self.policy.over_after_s
+        for name in wants_over(self._memory.wants, self._ahead, self._known.is_ready, before_s):
+            _log.info("the want %s is forgotten: its time has long passed, and all is there", name)
+            await self.forget(name)
 
     async def _change_to(self, newer: ReadCatalog) -> None:
         """Use another catalog; whoever waits for a package goes on waiting.

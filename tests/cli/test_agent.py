@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import subprocess
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.agent.client import AgentClient
+from dlcore.agent.interface import Priority, SequencePoint, Want
 from dlcore.publish import publish
-from tests.cli.helpers import TERMINATED, Here, dlcore, start, wait
+from tests.cli.helpers import TERMINATED, Ended, Here, dlcore, refused, start, wait
 from tests.engine.scene import publish_packages, sequence, step
 
 PACKAGE = "ABC00001"
@@ -79,9 +82,46 @@ def test_it_is_asked_and_stopped(site: Path) -> None:
         assert (ended.status, ended.err) == (0, ""), ended
 
 
-@pytest.mark.parametrize("command", ["status", "stop"])
-def test_no_agent_is_status_20(tmp_path: Path, command: str, here: Here) -> None:
-    ended = here("agent", command, "--state", tmp_path, "--json")
+def test_what_it_wants_is_listed_and_forgotten(site: Path, here: Here) -> None:
+    state = site / "state"
+    wants = (
+        Want("tonight", (PACKAGE,), priority=Priority.BACKGROUND, by_s=86_400.0),
+        Want("run", sequence=SequencePoint(sequence(step("tools", package=PACKAGE)).decode())),
+    )
+
+    async def ask() -> None:
+        async with AgentClient(state) as agent:
+            for want in wants:
+                await agent.want(want)
+
+    def run(*words: object) -> Ended:
+        return here("agent", *words, "--state", state)
+
+    with agent_at(site):
+        assert run("wants").out == "nobody wants anything\n"
+        asyncio.run(ask())
+        assert run("wants", "--json").document["wants"][0] == {
+            "name": "tonight",
+            "priority": "background",
+            "by": "1970-01-02T00:00:00Z",
+            "packages": [PACKAGE],
+            "position": None,
+        }
+        shown = run("wants").out
+        assert "1970-01-02 00:00" in shown
+        assert "a task sequence from step 0 on" in shown
+        told = refused(run("forget", "tonigt", "run", "--json"), 4, "not-found")
+        assert "tonight" in str(told["message"])
+        assert len(run("wants", "--json").document["wants"]) == 2
+        assert run("forget", "run").out == "forgotten: run\n"
+        assert run("forget", "--all", "--json").document == {"forgotten": ["tonight"]}
+        assert run("wants", "--json").document == {"wants": []}
+        refused(run("forget", "--json"), 2, "config")
+
+
+@pytest.mark.parametrize("command", ["status", "stop", "wants", "forget --all"])
+def test_no_agent_is_status_20(tmp_path: Path, here: Here, command: str) -> None:
+    ended = here("agent", *command.split(), "--state", tmp_path, "--json")
     assert (ended.status, ended.error["code"]) == (20, "agent")
     assert f"no agent of {tmp_path} can be reached" in ended.error["message"]
     assert f"dlcore agent run --config FILE --state {tmp_path}" in ended.error["remedy"]

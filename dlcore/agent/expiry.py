@@ -1,0 +1,42 @@
+"""Which wants are over: nobody forgets them, so the agent does it by itself.
+
+Pure. A want is over when it is of the background, its time has passed by so much that what it was
+for has happened or will not, and all its packages are there. A want without a time is never over,
+and one that is not fulfilled is not either: somebody may still look for why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from dlcore.agent.interface import Priority, Want
+from dlcore.agent.wants import NOTHING_AHEAD
+from dlcore.engine.lookahead import Lookahead
+
+
+def wants_over(
+    wants: Iterable[Want],
+    ahead: Mapping[str, Lookahead],
+    is_ready: Callable[[str], bool],
+    before_s: float,
+) -> tuple[str, ...]:
+    """The names of the wants that are over.
+
+    Args:
+        wants: All of them.
+        ahead: What the next steps of a want's sequence need, by the want's name.
+        is_ready: Whether a package is complete.
+        before_s: A want is over if its time was earlier, in seconds since 1970.
+    """
+    return tuple(
+        each.name
+        for each in wants
+        if each.priority is Priority.BACKGROUND
+        and each.by_s is not None
+        and each.by_s < before_s
+        and all(map(is_ready, (*each.packages, *_needed(ahead.get(each.name, NOTHING_AHEAD)))))
+    )
+
+
+def _needed(ahead: Lookahead) -> tuple[str, ...]:
+    return (*ahead.needed, *ahead.maybe_needed)
