@@ -16,11 +16,11 @@ from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.state import state_option
 from dlcore.deployment import load_deployment
 from dlcore.deployment.sizes import HOW_TO_WRITE_A_SIZE, parse_share, parse_size
-from dlcore.engine.caching import cached, chosen, pin, prune, verify
+from dlcore.engine.caching import Pruned, cached, check_there, chosen, pin, prune, verify
 from dlcore.engine.units import amount, counted
 from dlcore.errors import ConfigError, IntegrityError
 from dlcore.printable import quoted
-from dlcore.store import CacheLimit, Holding, space_at
+from dlcore.store import CacheLimit, Holding, Stay, space_at
 from dlcore.store.cache.eviction import total_bytes
 
 _packages = click.argument("packages", nargs=-1, metavar="[PACKAGE]...")
@@ -94,17 +94,21 @@ def prune_(
 ) -> None:
     """Remove packages, the longest unused first, until the rest is small enough.
 
-    What is pinned stays, and what a run needs that is under way. If the command is interrupted,
-    each package is there whole or not at all, and the next call removes the rest.
+    What is pinned stays, what a run needs that is under way, and what an agent wants. The command
+    tells why each package stays. If it is interrupted, each package is there whole or not at all,
+    and the next call removes the rest.
     """
-    removed = prune(state, _limit(max_size, config), is_dry_run=is_dry_run)
+    from dlcore.agent.wanted_keys import wanted_keys
+
+    limit = _limit(max_size, config)
+    check_there(state)
+    done = prune(state, limit, is_dry_run=is_dry_run, wanted=wanted_keys(state))
     if as_json:
-        show_json({"dry_run": is_dry_run, "removed": [_told(each) for each in removed]})
+        kept = [{**_told(each), "why": why.value} for each, why in done.kept]
+        removed = [_told(each) for each in done.removed]
+        show_json({"dry_run": is_dry_run, "removed": removed, "kept": kept})
         return
-    done = "would be removed" if is_dry_run else "removed"
-    for each in removed:
-        say(f"{done}: {each.key} ({amount(each.size_bytes)})")
-    say(f"{counted(len(removed), 'package')} {done}")
+    _show_pruned(done, "would be removed" if is_dry_run else "removed")
 
 
 @command.command("pin", cls=LoggedCommand)
@@ -180,6 +184,15 @@ def _show_pinned(packages: Sequence[Holding], how: str, *, as_json: bool) -> Non
         return
     for each in packages:
         say(f"{how}: {each.key}")
+
+
+def _show_pruned(done: Pruned, how: str) -> None:
+    for each in done.removed:
+        say(f"{how}: {each.key} ({amount(each.size_bytes)})")
+    for each, why in done.kept:
+        used = f", last used {_used(each):%Y-%m-%d %H:%M}" if why is Stay.FITS else ""
+        say(f"stays: {each.key} ({amount(each.size_bytes)}): {why.value}{used}")
+    say(f"{counted(len(done.removed), 'package')} {how}, {len(done.kept)} left")
 
 
 def _used(holding: Holding) -> datetime.datetime:

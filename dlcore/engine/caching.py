@@ -2,23 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from dlcore import manifest as documents
+from dlcore.disk.faults import guarded
 from dlcore.engine.documents import pins
 from dlcore.engine.state_file import RESTART_REMEDY, STATE_FILE, load
 from dlcore.errors import NotFoundError, RunStateError, RunStateFault
-from dlcore.store import Bad, CacheLimit, Holding, Store
-from dlcore.store.store import package_key
+from dlcore.long_path import rooted
+from dlcore.store import Bad, CacheLimit, Holding, Stay, Store
+from dlcore.store.files import Files
+from dlcore.store.lock import StateLock
+from dlcore.store.store import PACKAGES, package_key
+
+
+class Pruned(NamedTuple):
+    """What a pruning came to, or would come to.
+
+    Attributes:
+        removed: What gave way.
+        kept: What stays, each with the reason.
+    """
+
+    removed: tuple[Holding, ...]
+    kept: tuple[tuple[Holding, Stay], ...]
+
+
+def check_there(state: Path) -> None:
+    """Refuse a place where no state directory is.
+
+    Raises:
+        NotFoundError: There is nothing, or a folder in which dlcore has never kept packages.
+        StorageError: It cannot be found out.
+    """
+    with guarded("look for the state directory", state):
+        try:
+            (rooted(state) / PACKAGES).lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFoundError(
+                f"there is no state directory at {state}",
+                remedy="Check --state. A state directory is made when something is fetched.",
+            ) from None
 
 
 def cached(state: Path) -> list[Holding]:
     """All packages of a state directory, which another process may hold, by key.
 
     Raises:
+        NotFoundError: There is no state directory.
         StorageError: The disk failed.
     """
+    check_there(state)
     return Store.look(state).holdings()
 
 
@@ -57,9 +94,10 @@ def pin(state: Path, names: Sequence[str], *, is_pinned: bool) -> list[Holding]:
 
     Raises:
         LockedError: Another process holds the state directory.
-        NotFoundError: No package has such a name.
+        NotFoundError: No package has such a name, or there is no state directory.
         StorageError: The disk failed.
     """
+    check_there(state)
     with Store.open(state) as store:
         packages = chosen(store.holdings(), names)
         for each in packages:
@@ -67,22 +105,44 @@ def pin(state: Path, names: Sequence[str], *, is_pinned: bool) -> list[Holding]:
         return packages
 
 
-def prune(state: Path, limit: CacheLimit, *, is_dry_run: bool = False) -> list[Holding]:
+def prune(
+    state: Path, limit: CacheLimit, *, is_dry_run: bool = False, wanted: Collection[str] = ()
+) -> Pruned:
     """Remove packages, the longest unused first, until the rest is small enough.
 
     What is pinned stays, and what the run needs that is under way.
 
-    Returns:
-        What was removed.
+    Args:
+        state: The state directory.
+        limit: How large the rest may be.
+        is_dry_run: Whether nothing is changed, and only told.
+        wanted: Keys of the packages that an agent wants: they stay as well.
 
     Raises:
         LockedError: Another process holds the state directory.
+        NotFoundError: There is no state directory.
         RunStateError: It cannot be told what the run needs that is under way.
         StorageError: The disk failed.
     """
-    with Store.open(state) as store:
+    check_there(state)
+    with _held_unchanged(state) if is_dry_run else Store.open(state) as store:
         store.evictor.need(needed_by_run(state))
-        return store.prune(limit, is_dry_run=is_dry_run)
+        store.evictor.want(wanted)
+        found = store.holdings()
+        removed = store.prune(limit, is_dry_run=is_dry_run)
+        gone = {each.key for each in removed}
+        kept = ((each, store.evictor.reason(each)) for each in found if each.key not in gone)
+        return Pruned(tuple(removed), tuple(kept))
+
+
+@contextlib.contextmanager
+def _held_unchanged(state: Path) -> Iterator[Store]:
+    """Hold a state directory that is there; nothing in it is changed."""
+    state = rooted(state)
+    with guarded("open the state directory", state):
+        lock = StateLock(state, 0.0, is_signed=False)
+    with Store(state, Files(lock.folder), lock) as store:
+        yield store
 
 
 def needed_by_run(state: Path) -> frozenset[str]:

@@ -7,6 +7,7 @@ name; no verified byte that was synced is lost, whenever a process or the power 
 from dlcore.store.cache import CacheLimit as CacheLimit
 from dlcore.store.cache import Holding as Holding
 from dlcore.store.cache import Seeds as Seeds
+from dlcore.store.cache import Stay as Stay
 from dlcore.store.partial import Partial as Partial
 from dlcore.store.room import Reserve as Reserve
 from dlcore.store.room import Space as Space
@@ -25,6 +26,7 @@ __all__ = [
     "Reserve",
     "Seeds",
     "Space",
+    "Stay",
     "Store",
     "space_at",
     "verify_tree",

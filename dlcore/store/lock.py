@@ -44,6 +44,7 @@ class StateLock:
     Args:
         state: The state directory, absolute; it is made, with mode 0700, if it is missing.
         wait_s: How long to wait while another process holds the lock.
+        is_signed: Whether people are told who holds it. If not, nothing is written that was there.
 
     Attributes:
         folder: The state directory, in which the lock is. `release` closes its handles.
@@ -54,7 +55,7 @@ class StateLock:
         OSError: The lock file cannot be made.
     """
 
-    def __init__(self, state: Path, wait_s: float) -> None:
+    def __init__(self, state: Path, wait_s: float, *, is_signed: bool = True) -> None:
         self.folder = PrivateFolder(state)
         self._owner_file = state / "lock.owner"
         try:
@@ -62,13 +63,16 @@ class StateLock:
         except LockedError as error:
             raise _locked(state, self._read_owner()) from error
         self._is_held = True
-        self._sign()
+        self._is_signed = is_signed
+        if is_signed:
+            self._sign()
 
     def release(self) -> None:
         """End the lock. Idempotent."""
         if self._is_held:
             self._is_held = False
-            self._remove_owner()
+            if self._is_signed:
+                self._remove_owner()
             self.folder.forget()
             self._lock.release()
 

@@ -45,6 +45,7 @@ from dlcore.store.state_directory import make_state_folder, translated_in
 from dlcore.store.tree import ensure_folder
 from dlcore.store.verify import Bad, verify_tree
 
+PACKAGES = "packages"  # below the state directory: what is finished
 _PACKAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -75,7 +76,7 @@ class Store:
         self._state = state
         self._files = files
         self._lock = lock
-        self._packages = state / "packages"
+        self._packages = state / PACKAGES
         self._partials = state / "partial"
         self._removed = state / "removed"
         self._begun: dict[str, Partial] = {}

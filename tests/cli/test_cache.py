@@ -7,14 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.agent.interface import SequencePoint, Want
+from dlcore.agent.memory import FOLDER, NAME, Memory, MemoryFile
 from dlcore.engine.client import Client
+from dlcore.engine.documents import pins
+from dlcore.engine.state import Pin
 from dlcore.steps.interface import Outcome
 from dlcore.store import Store
 from dlcore.tasksequence import Step, Variables
 from tests.cli.helpers import Here, refused
+from tests.cli.test_dry_run import everything
 from tests.engine.machine import EXTRA, OS, TOOLS, TREES, Acting, CrashError, Machine, parsed
-from tests.engine.scene import deployment, make_tree, publish_packages, step
+from tests.engine.scene import deployment, make_tree, publish_packages, sequence, step
 from tests.engine.virtual_time import virtually
+
+SEQUENCE = sequence(step("extra", package=EXTRA)).decode()
 
 
 @pytest.fixture
@@ -47,9 +54,56 @@ def test_packages_are_listed_and_counted(here: Here, state: Path) -> None:
     assert "3 packages" in here("cache", "size", "--state", state).out
 
 
-def test_a_state_directory_that_is_not_there_is_empty(here: Here, tmp_path: Path) -> None:
-    assert keys(here, tmp_path / "none") == []
-    assert not (tmp_path / "none").exists()
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("list",), ("size",), ("verify",), ("pin", OS), ("unpin", OS)),
+        *(("prune", "--max-size", "0"), ("prune", "--max-size", "0", "--dry-run")),
+    ],
+    ids=" ".join,
+)
+def test_a_state_directory_that_is_not_there_is_told(
+    here: Here, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """Fault: `--state` is misspelt, or names the folder around it. Each command says that no
+    state directory is there, and makes nothing.
+    """
+    (tmp_path / "around" / "state").mkdir(parents=True)
+    for place in (tmp_path / "none", tmp_path / "around"):
+        told = refused(here("cache", *words, "--state", place, "--json"), 4, "not-found")
+        assert told["message"] == f"there is no state directory at {place}"
+    assert [each.name for each in tmp_path.rglob("*")] == ["around", "state"]
+
+
+def test_a_dry_run_changes_nothing(here: Here, state: Path) -> None:
+    before = everything(state)
+    foretold = here("cache", "prune", "--max-size", "0", "--dry-run", "--state", state)
+    assert "3 packages would be removed" in foretold.out
+    assert everything(state) == before
+
+
+def test_a_dry_run_ends_as_the_command_would(here: Here, state: Path) -> None:
+    """Fault: another process holds the state directory. A dry run of a pruning says so, too."""
+    with Store.open(state):
+        given = ("cache", "prune", "--max-size", "0", "--dry-run", "--state", state, "--json")
+        refused(here(*given), 10, "locked")
+
+
+def test_each_package_that_stays_says_why(here: Here, state: Path) -> None:
+    memory = MemoryFile(state)
+    memory.save(Memory())  # makes its folder
+    catalog = (state.parent / "published" / "catalog.json").read_bytes()
+    wants = (Want("a", (TOOLS,)), Want("b", sequence=SequencePoint(SEQUENCE)), Want("c", ("X",)))
+    memory.save(Memory(wants, Pin(pins.keep(state / FOLDER, catalog))))
+    memory.close()
+    here("cache", "pin", OS, "--state", state)
+    done = here("cache", "prune", "--max-size", "0", "--state", state, "--json").document
+    why = {each["key"].partition(".")[0]: each["why"] for each in done["kept"]}
+    assert why == {OS: "pinned", TOOLS: "wanted by the agent", EXTRA: "wanted by the agent"}
+    (state / FOLDER / NAME).unlink()
+    shown = here("cache", "prune", "--max-size", "99 %", "--state", state).out
+    assert "within the limit, last used 2" in shown
+    assert shown.endswith("0 packages removed, 3 left\n")
 
 
 def test_what_is_pinned_stays(here: Here, state: Path) -> None:
@@ -139,4 +193,5 @@ def test_what_the_run_needs_that_is_under_way_is_not_pruned(
         Machine(tmp_path, state).run(parsed(step("tools", package=TOOLS)), Acting(die))
     done = here("cache", "prune", "--max-size", "0", "--state", state, "--json").document
     assert done["removed"] == []
+    assert {each["why"] for each in done["kept"]} == {"needed by the run that is under way"}
     assert len(keys(here, state)) == 3

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dlcore.store.cache.cache import Cache as Cache
 from dlcore.store.cache.eviction import CacheLimit as CacheLimit
 from dlcore.store.cache.eviction import Holding as Holding
+from dlcore.store.cache.eviction import Stay as Stay
 from dlcore.store.cache.seeds import Seeds as Seeds
 
-__all__ = ["Cache", "CacheLimit", "Holding", "Seeds"]
+__all__ = ["Cache", "CacheLimit", "Holding", "Seeds", "Stay"]

@@ -6,6 +6,7 @@ that packages share count once, and are freed with the last package that has the
 
 from __future__ import annotations
 
+import enum
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -33,6 +34,18 @@ class Holding(msgspec.Struct, frozen=True):
     def size_bytes(self) -> int:
         """Disk space of its files, those included that other packages share."""
         return sum(self.files.values())
+
+
+class Stay(enum.StrEnum):
+    """Why a package does not give way."""
+
+    PINNED = "pinned"
+    RUN = "needed by the run that is under way"
+    WANTED = "wanted by the agent"
+    HANDED_OUT = "handed out"
+    UNDER_WAY = "being fetched"
+    FITS = "within the limit"
+    """Others were unused for longer, and what is left without them is small enough."""
 
 
 class CacheLimit(msgspec.Struct, frozen=True):

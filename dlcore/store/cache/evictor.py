@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from dlcore.store.cache.eviction import CacheLimit, Holding, evicted, total_bytes
+from dlcore.store.cache.eviction import CacheLimit, Holding, Stay, evicted, total_bytes
 from dlcore.store.cache.holdings import holdings
 from dlcore.store.files import Files
 from dlcore.store.removal import Removal
@@ -47,11 +47,16 @@ class Evictor:
         self._forget = forget
         self._under_way = under_way
         self._needed = frozenset[str]()
+        self._wanted = frozenset[str]()
         self._lent: set[str] = set()
 
     def need(self, keys: Collection[str]) -> None:
         """Say which packages a run needs: they stay. Replaces what was said before."""
         self._needed = frozenset(keys)
+
+    def want(self, keys: Collection[str]) -> None:
+        """Say which packages an agent wants that does not run: they stay. Replaces as `need`."""
+        self._wanted = frozenset(keys)
 
     def lend(self, key: str) -> None:
         """A package is handed out: it stays until `release`."""
@@ -107,8 +112,20 @@ class Evictor:
             self._remove(keys)
         return [each for each in found if each.key in keys]
 
+    def reason(self, holding: Holding) -> Stay:
+        """Why a package stays that `prune` did not remove."""
+        if holding.is_pinned:
+            return Stay.PINNED
+        reasons: tuple[tuple[Collection[str], Stay], ...] = (
+            (self._needed, Stay.RUN),
+            (self._lent, Stay.HANDED_OUT),
+            (self._under_way(), Stay.UNDER_WAY),
+            (self._wanted, Stay.WANTED),
+        )
+        return next((why for keys, why in reasons if holding.key in keys), Stay.FITS)
+
     def _chosen(self, found: list[Holding], max_bytes: int, *others: str) -> list[str]:
-        stays = self._needed.union(self._lent, self._under_way(), others)
+        stays = self._needed.union(self._wanted, self._lent, self._under_way(), others)
         return evicted(found, stays, max_bytes)
 
     def _remove(self, keys: list[str]) -> list[str]:
