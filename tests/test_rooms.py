@@ -35,11 +35,12 @@ ALLOWED: dict[str, set[str]] = {
     "schedule": {"errors", "model"},
     "store": {"long_path", "errors", "model", "printable", "disk", "native", "manifest"},
     "waiting": set(),
+    "abandonable": set(),
     "callbacks": set(),
     "event_loop": set(),
     "transfer": {
         *("long_path", "errors", "model", "printable", "text_files", "disk", "waiting", "extras"),
-        *("buckets", "file_urls", "digests", "redaction", "callbacks"),
+        *("buckets", "file_urls", "digests", "redaction", "abandonable", "callbacks"),
     },
     "trust": {"long_path", "errors", "model", "printable", "disk"},
     "publish": {
@@ -51,7 +52,7 @@ ALLOWED: dict[str, set[str]] = {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust"),
         *("tasksequence", "steps", "machine", "deployment", "schedule", "store", "transfer"),
         *("package_ids", "long_path", "printable", "spelling", "text_files", "digests"),
-        *("file_urls", "patches", "callbacks"),
+        *("file_urls", "patches", "abandonable", "callbacks"),
     },
     "doctor": {
         *("errors", "model", "extras", "long_path", "waiting", "disk", "native", "manifest"),

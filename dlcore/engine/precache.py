@@ -140,7 +140,7 @@ async def precache(
         return await job.run()
     finally:
         content.order(())
-        client.set_urgency(before)
+        client.set_urgency(before, is_told=False)  # nothing is fetched any more
 
 
 async def preview_precache(client: Client, wanted: SequenceContent) -> Precached:

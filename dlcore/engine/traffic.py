@@ -1,29 +1,26 @@
 """Keeps a client to what the schedule, the machine and its own user allow, as these change.
 
 The wall clock is looked at twice a second, so that a window of the schedule begins and ends within
-a second, also after the machine slept or its clock was set. The machine is asked now and then, in a
-thread, and only while nobody waits for what is fetched. Until it has answered once, nothing is
-fetched that it might hold up.
+a second, also after the machine slept or its clock was set. The machine is asked now and then, and
+only while nobody waits for what is fetched. Until it has answered once, or has let some seconds
+pass (`machine_question`), nothing is fetched that it might hold up.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Protocol, TypeAlias
 
 from dlcore.deployment import BackgroundSettings, BandwidthSchedule, WhenScarce
 from dlcore.engine.events import Event, TrafficChanged
+from dlcore.engine.machine_question import ANSWER_WITHIN_S, MachineQuestion
 from dlcore.engine.traffic_rules import Answers, Pace, Rules, Urgency, Wish, rules
 from dlcore.machine import Machine, told
-from dlcore.waiting import cancel_and_wait, in_thread
-
-_log = logging.getLogger(__name__)
+from dlcore.waiting import cancel_and_wait
 
 LOOK_EVERY_S: Final = 0.5
-ASK_EVERY_S: Final = 10.0  # a person who unplugs a laptop sees the effect while looking
 
 WallClock: TypeAlias = Callable[[], datetime]
 
@@ -63,6 +60,7 @@ class Traffic:
         tell: Hears of every change.
         cap_bytes_per_s: The cap to begin with; 0.0: none.
         wall_clock: The machine's.
+        answer_within_s: How long the machine's first answer is waited for, in seconds.
     """
 
     def __init__(
@@ -73,6 +71,7 @@ class Traffic:
         tell: Callable[[Event], None],
         cap_bytes_per_s: float = 0.0,
         wall_clock: WallClock = local_time,
+        answer_within_s: float = ANSWER_WITHIN_S,
     ) -> None:
         self._schedule = schedule
         self._settings = settings
@@ -81,8 +80,7 @@ class Traffic:
         self._wall_clock = wall_clock
         self._wish = Wish(cap_bytes_per_s=cap_bytes_per_s)
         self._rules = Rules(cap_bytes_per_s=cap_bytes_per_s)
-        self._answers: Answers | None = None
-        self._asked_s = float("-inf")
+        self._question = MachineQuestion(self._ask, answer_within_s)
         self._downloads: Throttled | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -100,9 +98,14 @@ class Traffic:
         """Cap all endpoints together; 0.0: no cap."""
         self._wants(self._wish._replace(cap_bytes_per_s=cap_bytes_per_s))
 
-    def set_urgency(self, urgency: Urgency) -> None:
-        """Say how urgent it is what is fetched."""
-        self._wants(self._wish._replace(urgency=urgency))
+    def set_urgency(self, urgency: Urgency, *, is_told: bool = True) -> None:
+        """Say how urgent it is what is fetched.
+
+        Args:
+            urgency: How urgent it is.
+            is_told: Whether listeners hear what changes by that.
+        """
+        self._wants(self._wish._replace(urgency=urgency), is_told=is_told)
 
     def hold(self, *, is_held: bool) -> None:
         """Fetch nothing, or go on."""
@@ -124,11 +127,11 @@ class Traffic:
         if task is not None:
             await cancel_and_wait([task])
 
-    def _wants(self, wish: Wish) -> None:
+    def _wants(self, wish: Wish, *, is_told: bool = True) -> None:
         self._wish = wish
         if self._downloads is not None:
             self._watch_if_needed()
-            self._look()
+            self._look(is_told=is_told)
 
     def _watch_if_needed(self) -> None:
         if self._task is None and (self._schedule or self._asks_machine):
@@ -142,24 +145,16 @@ class Traffic:
 
     @property
     def _awaits_answers(self) -> bool:
-        return self._asks_machine and self._answers is None
+        return self._asks_machine and self._question.answers is None
 
     async def _watch(self) -> None:
-        now_s = asyncio.get_running_loop().time
         while True:
-            if self._asks_machine and now_s() >= self._asked_s + ASK_EVERY_S:
-                self._asked_s = now_s()
-                self._answers = await self._answered()
+            self._question.look(may_ask=self._asks_machine)
             self._look()
-            await asyncio.sleep(LOOK_EVERY_S)
-
-    async def _answered(self) -> Answers:
-        """What the machine says. A question that fails is not answered, and holds nothing up."""
-        try:
-            return await in_thread(self._ask)
-        except Exception:
-            _log.exception("this machine cannot tell of its network and its power")
-            return Answers()
+            if self._question.pending:
+                await asyncio.wait([self._question.pending], timeout=LOOK_EVERY_S)
+            else:
+                await asyncio.sleep(LOOK_EVERY_S)
 
     def _ask(self) -> Answers:
         on_mains = told(self._machine.is_on_mains)
@@ -168,21 +163,18 @@ class Traffic:
 
     def _rules_now(self) -> Rules:
         window = self._schedule.at(self._wall_clock()) if self._schedule else None
-        found = rules(self._wish, window, self._settings, self._answers or Answers())
+        found = rules(self._wish, window, self._settings, self._question.answers or Answers())
         if self._awaits_answers:
             return found._replace(pace=Pace.PAUSED)
         return found
 
-    def _look(self) -> None:
+    def _look(self, *, is_told: bool = True) -> None:
         before, self._rules = self._rules, self._rules_now()
         if self._rules == before:
             return
         self._pass_on()
-        is_looking = self._asks_machine and self._answers is None
-        if not is_looking and (before.pace, before.reason) != (
-            self._rules.pace,
-            self._rules.reason,
-        ):
+        is_another = (before.pace, before.reason) != (self._rules.pace, self._rules.reason)
+        if is_told and is_another and not self._awaits_answers:
             self._say()
 
     def _pass_on(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,8 @@ from dlcore.deployment import (
     WhenScarce,
 )
 from dlcore.engine.events import Event, TrafficChanged
-from dlcore.engine.traffic import ASK_EVERY_S, Traffic
+from dlcore.engine.machine_question import ASK_EVERY_S
+from dlcore.engine.traffic import Traffic
 from dlcore.engine.traffic_rules import Answers, Pace, Rules, Urgency, Wish, rules
 from tests.engine.fakes import FakeEndpoint, opened, package
 from tests.engine.virtual_time import virtually
@@ -48,6 +50,7 @@ class Told:
         self.cap_bytes_per_s = 0.0
         self.is_background = self.is_paused = False
         self.paused_s = self.capped_s = 0.0
+        self.resumed = asyncio.Event()
         self._clock = clock
 
     def set_cap(self, cap_bytes_per_s: float) -> None:
@@ -67,6 +70,7 @@ class Told:
         if self.is_paused:
             self.paused_s = self._clock()
         self.is_paused = False
+        self.resumed.set()
 
 
 Scene = tuple[Traffic, Told, list[Event]]
@@ -319,3 +323,43 @@ def test_laws(
         assert found.pace is not Pace.PAUSED
     if wish.urgency is Urgency.SPARE:
         assert found.pace is not Pace.FOREGROUND
+
+
+def test_a_machine_that_never_answers_holds_nothing_up() -> None:
+    """Fault: the system never answers whether the network is metered. What has time is fetched
+    after some seconds, and the client ends all the same.
+    """
+    never = threading.Event()
+    machine = ToldMachine(is_on_mains=True)
+    machine.is_metered = never.wait  # type: ignore[method-assign]  # hangs
+
+    async def main() -> None:
+        events: list[Event] = []
+        settings = BackgroundSettings(WhenScarce.PAUSE, WhenScarce.PAUSE)
+        traffic = Traffic(
+            BandwidthSchedule(()), settings, machine, events.append, answer_within_s=0.0
+        )
+        downloads = Told(lambda: 0.0)
+        traffic.set_urgency(Urgency.SPARE)
+        traffic.attach(downloads)
+        assert downloads.is_paused
+        downloads.resumed.clear()
+        await downloads.resumed.wait()
+        assert downloads.is_background
+        await traffic.aclose()
+
+    try:
+        asyncio.run(main())
+    finally:
+        never.set()
+
+
+def test_what_is_set_back_at_the_end_is_not_told() -> None:
+    async def play(traffic: Traffic, downloads: Told, events: list[Event]) -> None:
+        traffic.set_urgency(Urgency.SPARE)
+        assert [each.pace for each in events if isinstance(each, TrafficChanged)] == ["background"]
+        traffic.set_urgency(Urgency.AWAITED, is_told=False)
+        assert not downloads.is_background
+        assert len(events) == 1
+
+    played(play)

@@ -16,11 +16,11 @@ from io import BufferedReader, FileIO
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+from dlcore.abandonable import AbandonableThreads, TooManyHangError
 from dlcore.errors import Fault, TransferError
 from dlcore.long_path import long_path
 from dlcore.model import EndpointKind, Manifest, object_key
 from dlcore.printable import printable
-from dlcore.transfer.endpoints.abandonable import AbandonableThreads, TooManyHangError
 from dlcore.transfer.endpoints.placement import PackagePlacement, all_objects, objects_named
 from dlcore.transfer.endpoints.probe import Probed
 from dlcore.transfer.http.faults import REMEDIES

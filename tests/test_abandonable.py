@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from dlcore.transfer.endpoints.abandonable import AbandonableThreads, TooManyHangError
+from dlcore.abandonable import AbandonableThreads, TooManyHangError
 
 
 def test_a_thread_that_never_returns_does_not_hold_up_the_end_of_the_loop() -> None:
@@ -52,7 +52,7 @@ def test_what_a_read_raises_is_raised() -> None:
 
 HANGS = """
 import threading
-from dlcore.transfer.endpoints.abandonable import AbandonableThreads
+from dlcore.abandonable import AbandonableThreads
 AbandonableThreads(1).submit(threading.Event().wait)
 """
 
