@@ -29,6 +29,7 @@ from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, package_id
 from dlcore.printable import quoted
 
 DELIVERED: Final = 0
+ARGUMENTS: Final = 3  # of each call
 _FALL_BACK: Final = (1, 2)  # the second one where the first is the code that aborts
 _CODES: Final = 1 << 32  # exit codes of Windows have 32 bits, and people write them with a sign
 
@@ -66,10 +67,10 @@ def parse_call(arguments: Sequence[str], *, platform: str = sys.platform) -> Cal
         ConfigError: It is not such a call. The message has neither the INI file's name nor what
             was given in place of a package id or of the three arguments.
     """
-    if len(arguments) != 3:
+    if len(arguments) != ARGUMENTS:
         raise ConfigError(
-            f"called with {len(arguments)} arguments in place of 3: the program is called as"
-            " `dlcore-smsts INI PACKAGE-ID DESTINATION`",
+            f"called with {len(arguments)} arguments in place of {ARGUMENTS}: the program is called"
+            " as `dlcore-smsts INI PACKAGE-ID DESTINATION`",
             remedy="Windows calls it so when SMSTSDownloadProgram names it, without arguments.",
         )
     _, package, destination = arguments
