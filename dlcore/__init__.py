@@ -149,7 +149,7 @@ if TYPE_CHECKING:
     from dlcore.engine.precache import SequenceContent as SequenceContent
     from dlcore.engine.precache import content_of_sequence as content_of_sequence
     from dlcore.engine.precache import precache as precache
-    from dlcore.engine.precache import preview_precache as preview_precache
+    from dlcore.engine.precache_preview import preview_precache as preview_precache
     from dlcore.engine.report import Report as Report
     from dlcore.engine.resume import Resume as Resume
     from dlcore.engine.run import run_sequence as run_sequence
@@ -283,9 +283,8 @@ _PUBLIC = {
     "engine.documents.manifests": "load_manifest",
     "engine.outcomes": "RateOrigin RunOutcome SkipReason StepOutcome",
     "engine.fetching.call": "FetchItem",
-    "engine.precache": (
-        "Precached PrecachedPackage SequenceContent content_of_sequence precache preview_precache"
-    ),
+    "engine.precache": ("Precached PrecachedPackage SequenceContent content_of_sequence precache"),
+    "engine.precache_preview": "preview_precache",
     "engine.report": "Report",
     "engine.documents.republished": "Republication",
     "engine.resume": "Resume",

@@ -30,8 +30,8 @@ from dlcore.engine.precache import (
     SequenceContent,
     content_of_sequence,
     precache,
-    preview_precache,
 )
+from dlcore.engine.precache_preview import preview_precache
 from dlcore.engine.units import amount, counted
 from dlcore.errors import DeadlineError, DlcoreError
 from dlcore.tasksequence import TaskSequence, load
@@ -146,7 +146,10 @@ def _show(found: Precached, *, as_json: bool, is_dry_run: bool) -> None:
     total = sum(each.content_bytes for each in found.packages)
     there = sum(each.verified_bytes for each in found.packages)
     if is_dry_run:
-        say(f"{amount(total - there)} of {amount(total)} to fetch")
+        say(
+            f"at most {amount(total - there)} of {amount(total)} to fetch: what other packages,"
+            " seeds and patches save is known when it is fetched"
+        )
         return
     ready = sum(each.is_ready for each in found.packages)
     came = f"{amount(found.bytes_fetched)} fetched, {amount(found.bytes_reused)} reused"

@@ -143,36 +143,6 @@ async def precache(
         client.set_urgency(before, is_told=False)  # nothing is fetched any more
 
 
-async def preview_precache(client: Client, wanted: SequenceContent) -> Precached:
-    """Tell what `precache` would fetch; nothing is changed, and no content is read.
-
-    What is on disk is told by the room that it has; it is verified when it is used.
-
-    Raises:
-        DlcoreError: The catalog cannot be read.
-    """
-    library = await client.library()
-    found = []
-    for package_id in wanted.packages:
-        try:
-            entry = library.entry(package_id)
-        except DlcoreError as error:
-            found.append(_failed(package_id, wanted, None, 0, 0, error))
-            continue
-        there_bytes = await in_thread(
-            client.store.reserved_bytes, package_id, entry.manifest, entry.version
-        )
-        total = entry.content_bytes
-        found.append(
-            PrecachedPackage(
-                *(package_id, entry.version, total, min(there_bytes, total)),
-                is_ready=False,
-                is_certain=package_id in wanted.needed,
-            )
-        )
-    return Precached(tuple(found), 0.0, 0, sum(each.verified_bytes for each in found))
-
-
 class _Precache:
     """One pre-cache."""
 

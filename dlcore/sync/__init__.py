@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 from dlcore.deployment import Check, Deployment, load_deployment
 from dlcore.engine import gather as _gather
 from dlcore.engine import precache as _precache
+from dlcore.engine import precache_preview as _precache_preview
 from dlcore.engine import run as _run
 from dlcore.engine.client import Client as AsyncClient
 from dlcore.engine.documents.manifests import load_manifest
@@ -352,7 +353,7 @@ def precache(
 
 def preview_precache(client: Client, wanted: SequenceContent) -> Precached:
     """Tell what `precache` would fetch, as `dlcore.preview_precache`."""
-    return client._loop.run(_precache.preview_precache(client._client, wanted))
+    return client._loop.run(_precache_preview.preview_precache(client._client, wanted))
 
 
 def run_sequence(

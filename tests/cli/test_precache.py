@@ -16,6 +16,8 @@ def test_it_fetches_what_the_sequence_needs(here: Here, site: Site, tmp_path: Pa
     before = here("precache", site.sequence, *where, "--dry-run", "--json").document
     assert before["dry_run"] is True
     assert not (tmp_path / "state").exists()
+    shown = here("precache", site.sequence, *where, "--dry-run").out
+    assert "at most 12.0 MiB of 12.0 MiB to fetch: what other packages" in shown
     found = here("precache", site.sequence, *where, "--by", "+1h", "--json").document
     assert found["complete"] is True
     assert [each["package"] for each in found["packages"]] == ["ABC00001", "ABC00002"]
@@ -25,6 +27,7 @@ def test_it_fetches_what_the_sequence_needs(here: Here, site: Site, tmp_path: Pa
     assert again["bytes_fetched"] == 0
     told = here("precache", site.sequence, *where, "--limit-rate", "1 GB")
     assert "2 of 2 packages ready and verified" in told.out
+    assert "the whole link" not in told.err
 
 
 def test_a_package_that_is_missing_is_named_with_its_status(

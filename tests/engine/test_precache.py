@@ -13,8 +13,8 @@ from dlcore.engine.precache import (
     SequenceContent,
     content_of_sequence,
     precache,
-    preview_precache,
 )
+from dlcore.engine.precache_preview import preview_precache
 from dlcore.engine.traffic_rules import Urgency
 from tests.engine.machine import EXTRA, OS, TOOLS, TREES, Machine, exits, outcomes, parsed
 from tests.engine.scene import deployment, step, when
@@ -151,3 +151,18 @@ def test_a_preview_changes_nothing_and_tells_what_is_missing(machine: Machine) -
     found, _ = within(machine, lambda client: preview_precache(client, wanted))
     assert found.packages[0].verified_bytes == found.packages[0].content_bytes
     assert found.packages[1].verified_bytes == 0
+
+
+def test_a_preview_counts_nothing_that_is_damaged(machine: Machine) -> None:
+    """Fault: a finished package was altered on disk. A preview of a pre-cache counts the block
+    among what is to be fetched, and repairs nothing.
+    """
+    wanted = SequenceContent((OS,))
+    within(machine, lambda client: precache(client, wanted))
+    (altered,) = machine.state.glob("packages/*/content/install.wim")
+    data = altered.read_bytes()
+    altered.write_bytes(data[:5] + bytes([data[5] ^ 1]) + data[6:])
+    found, _ = within(machine, lambda client: preview_precache(client, wanted))
+    (told,) = found.packages
+    assert 0 < told.verified_bytes < told.content_bytes
+    assert altered.read_bytes() != data
