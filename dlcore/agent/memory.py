@@ -3,7 +3,7 @@
 Guarantees: the file is replaced by one rename after it was synced, and its folder is synced then.
 Only its owner can read it: a task sequence may hold what is nobody else's business. A file that is
 damaged, or of another version, is told of and dropped: clients want again what they need, and
-content is found on disk whatever this file says.
+content is found on disk whatever this file says. A folder or a link in its place is set aside.
 
 The checksum finds damage. It does not prove who wrote the file.
 """
@@ -18,15 +18,18 @@ import msgspec
 
 from dlcore.agent.interface import Want
 from dlcore.disk.faults import guarded
+from dlcore.disk.links import is_file
 from dlcore.disk.private_folder import PrivateFolder
 from dlcore.engine.state import Pin
+from dlcore.errors import StorageError
 from dlcore.long_path import rooted
 from dlcore.native import block_checksums
-from dlcore.store.files import Files, read_document, write_document
+from dlcore.store.files import Files, fresh_name, read_document, write_document
 from dlcore.store.tree import ensure_folder
 
 FOLDER: Final = "agent"
 NAME: Final = "memory.json"
+ASIDE: Final = ".set-aside"
 VERSION: Final = 1
 _log = logging.getLogger(__name__)
 
@@ -96,8 +99,12 @@ class MemoryFile:
             StorageError: The disk failed.
         """
         path = self._root / FOLDER / NAME
+        document = None
         with guarded(f"read {path}", self._state):
-            document = read_document(self._files, path) if self._has_folder() else None
+            if self._files.status(path.parent) is not None:
+                for each in (path, fresh_name(path)):
+                    self._set_aside(each)
+                document = read_document(self._files, path)
         memory = Memory() if document is None else decode_memory(document)
         if memory is None:
             _log.warning(
@@ -123,8 +130,20 @@ class MemoryFile:
         """Close the state directory. Idempotent."""
         self._opened.forget()
 
-    def _has_folder(self) -> bool:
-        return self._files.status(self._root / FOLDER) is not None
+    def _set_aside(self, path: Path) -> None:
+        """Move away what stands in the place of a file and is none of this process's."""
+        status = self._files.status(path)
+        if status is None or (is_file(status) and status.st_nlink == 1):
+            return
+        aside = path.with_name(path.name + ASIDE)
+        if self._files.status(aside) is not None:
+            raise StorageError(
+                f"{path} is not a file of the agent's, and neither is {aside}",
+                path=path,
+                remedy="Move both away, and start the agent again.",
+            )
+        self._files.move(path, aside)
+        _log.warning("%s is not a file of the agent's: it is called %s now", path, aside.name)
 
 
 def _checksum(payload: bytes) -> str:

@@ -301,7 +301,7 @@ def write_document(files: Files, path: Path, data: bytes) -> None:
 
     Until the folder is synced, a power loss may leave either of them.
     """
-    fresh = path.with_name(path.name + ".new")
+    fresh = fresh_name(path)
     fd = files.open(fresh, create=True)
     try:
         files.truncate(fd, 0)
@@ -310,6 +310,11 @@ def write_document(files: Files, path: Path, data: bytes) -> None:
     finally:
         files.close(fd)
     files.move(fresh, path)
+
+
+def fresh_name(path: Path) -> Path:
+    """Where `write_document` writes before it renames."""
+    return path.with_name(path.name + ".new")
 
 
 def read_document(files: Files, path: Path) -> bytes | None:

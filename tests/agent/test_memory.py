@@ -11,8 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcore.agent.interface import Priority, SequencePoint, Want
-from dlcore.agent.memory import FOLDER, NAME, Memory, MemoryFile, decode_memory, encode_memory
+from dlcore.agent.memory import (
+    ASIDE,
+    FOLDER,
+    NAME,
+    Memory,
+    MemoryFile,
+    decode_memory,
+    encode_memory,
+)
 from dlcore.engine.state import Pin
+from dlcore.errors import StorageError
 
 MEMORY = Memory(
     (
@@ -49,6 +58,44 @@ def test_a_damaged_file_is_told_and_forgotten(
     (tmp_path / FOLDER / NAME).write_bytes(b"{}")
     assert MemoryFile(tmp_path).load() == Memory()
     assert "damaged" in caplog.text
+
+
+def test_a_folder_in_its_place_is_set_aside(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Fault: a folder is in the place of the agent's memory. It gets another name, and the agent
+    goes on; a second one is refused with its name and what to do.
+    """
+    MemoryFile(tmp_path).save(MEMORY)
+    for name in (NAME, f"{NAME}.new"):
+        (tmp_path / FOLDER / name).unlink(missing_ok=True)
+        (tmp_path / FOLDER / name / "inside").mkdir(parents=True)
+    file = MemoryFile(tmp_path)
+    assert file.load() == Memory()
+    assert f"{NAME}{ASIDE}" in caplog.text
+    assert (tmp_path / FOLDER / f"{NAME}{ASIDE}" / "inside").is_dir()
+    file.save(MEMORY)
+    assert file.load() == MEMORY
+    (tmp_path / FOLDER / NAME).unlink()
+    (tmp_path / FOLDER / NAME).mkdir()
+    with pytest.raises(StorageError, match="is not a file of the agent's") as refused:
+        file.load()
+    assert "Move both away" in refused.value.remedy
+
+
+@pytest.mark.wine_cannot(reason="makes no symbolic links")
+def test_a_link_in_its_place_is_set_aside(tmp_path: Path) -> None:
+    """Fault: a link is in the place of the agent's memory. It is not followed, and the agent
+    goes on.
+    """
+    MemoryFile(tmp_path).save(MEMORY)
+    place = tmp_path / FOLDER / NAME
+    place.rename(tmp_path / "elsewhere")
+    place.symlink_to(tmp_path / "elsewhere")
+    file = MemoryFile(tmp_path)
+    assert file.load() == Memory()
+    file.save(Memory())
+    assert decode_memory((tmp_path / "elsewhere").read_bytes()) == MEMORY
 
 
 @pytest.mark.posix_only(reason="modes are POSIX's")
