@@ -17,7 +17,7 @@ from dlcore.agent.wanted_packages import is_offline
 from dlcore.engine.client import Client
 from dlcore.engine.documents.catalog import ReadCatalog
 from dlcore.engine.events import Event, Progress
-from dlcore.errors import DlcoreError
+from dlcore.errors import DlcoreError, RunStateError
 from dlcore.waiting import cancel_and_wait
 
 _log = logging.getLogger(__name__)
@@ -91,11 +91,17 @@ class Site:
             if self._memory.pin is None:
                 raise
             _log.warning("the catalog of the last life is used: %s", error.message)
-            await self._client.catalogs.use_pinned(
-                self._memory.pin,
-                may_change=self._client.opened_content is None,
-                folder=self._folder,
-            )
+            try:
+                await self._client.catalogs.use_pinned(
+                    self._memory.pin,
+                    may_change=self._client.opened_content is None,
+                    folder=self._folder,
+                )
+            except RunStateError:  # lost; as soon as the site can be reached, it is kept again
+                error.advise(
+                    f"What the agent keeps in {self._folder} for that case is damaged or missing."
+                )
+                raise error from None
             return
         await self._keep_catalog()
 

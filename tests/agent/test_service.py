@@ -12,6 +12,7 @@ import pytest
 from dlcore.agent.interface import PackageState, Priority, SequencePoint, Want
 from dlcore.agent.memory import FOLDER, NAME
 from dlcore.agent.service import AgentService
+from dlcore.agent.troubles import status_of, trouble_of
 from dlcore.engine.traffic_rules import Urgency
 from dlcore.errors import (
     AgentError,
@@ -173,6 +174,34 @@ def test_the_network_comes_back(published: Path, tmp_path: Path) -> None:
             assert agent.service.status().is_online
 
     virtually(main())
+
+
+def test_a_damaged_catalog_is_told_and_kept_again(published: Path, tmp_path: Path) -> None:
+    """Fault: the catalog that the agent keeps is damaged, and the network is away. Whoever asks is
+    told that nothing can be reached, and it is kept again when the network is back.
+    """
+    state, switch = tmp_path / "state", Switch()
+
+    async def life(is_down: bool) -> None:
+        switch.is_down = is_down
+        async with served(published, state, switch) as agent:
+            await agent.service.obtain(OS)
+
+    async def damaged() -> None:
+        switch.is_down = True
+        async with served(published, state, switch) as agent:
+            with pytest.raises(DlcoreError) as told:
+                await agent.service.obtain(OS)
+            assert status_of(trouble_of(told.value)) == 502
+            assert f"keeps in {state / FOLDER} for that case is damaged" in told.value.remedy
+            switch.is_down = False
+            await agent.service.obtain(OS)
+
+    virtually(life(is_down=False))
+    for kept in (state / FOLDER / "pinned").iterdir():
+        kept.write_bytes(b"damaged")
+    virtually(damaged())
+    virtually(life(is_down=True))
 
 
 def test_a_network_that_breaks_off_costs_no_verified_byte(published: Path, tmp_path: Path) -> None:
