@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcore.disk.faults import guarded
+from dlcore.disk.links import is_link
 from dlcore.engine.delivery.copying import Copying
 from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.delivery.delivering import Package, deliver
 from dlcore.engine.delivery.own_folder import OwnFolder
 from dlcore.engine.delivery.target import Standing
-from dlcore.errors import IntegrityError
+from dlcore.errors import ConfigError, IntegrityError
 from dlcore.hook.obtaining import Obtained
 from dlcore.long_path import long_path
 from dlcore.manifest import decode
@@ -53,15 +54,30 @@ async def place(
 
     Raises:
         IntegrityError: What was obtained is not the package; nothing was put there.
-        ConfigError: Something is at the destination that is not the package's.
+        ConfigError: Something is at the destination that is not the package's, or it is a link:
+            Windows makes folders, and where a link leads somebody else may have decided.
         LockedError: Another process copies to the same destination.
         StorageError: The disk failed, or is full; what was there is there still.
     """
+    await in_thread(_check_no_link, destination)
     package = await in_thread(_package, package_id, obtained)
     goal = await in_thread(OwnFolder, destination, Deliveries(records))
     copying = Copying(long_path(obtained.folder), package)
     look = await deliver(goal, package, copying, wait_s)
     return Placed(package.manifest.content_bytes, look.standing is Standing.RIGHT)
+
+
+def _check_no_link(destination: Path) -> None:
+    with guarded(f"look at {destination}", destination):
+        try:
+            status = long_path(destination).lstat()
+        except FileNotFoundError:
+            return
+    if is_link(status):
+        raise ConfigError(
+            f"the destination {destination} is a link, and a package is put into a folder only",
+            remedy="Remove the link, or name the folder that it leads to.",
+        )
 
 
 def _package(package_id: str, obtained: Obtained) -> Package:

@@ -8,7 +8,7 @@ import pytest
 
 from dlcore.deployment import load_deployment
 from dlcore.engine.client import Client
-from dlcore.errors import IntegrityError
+from dlcore.errors import ConfigError, IntegrityError
 from dlcore.hook.obtaining import Obtained
 from dlcore.hook.placing import place
 from tests.hook.scene import FIRST, HookScene, tree
@@ -52,6 +52,22 @@ async def test_an_altered_manifest_is_not_believed(scene: HookScene, obtained: O
 async def test_another_version_is_not_placed(scene: HookScene, obtained: Obtained) -> None:
     other = obtained._replace(version=2)
     assert "version 1, and not of ABC00012 version 2" in await refused(scene, other)
+
+
+@pytest.mark.wine_cannot(reason="makes no symbolic links")
+async def test_a_link_in_the_place_of_the_destination_is_refused(
+    scene: HookScene, obtained: Obtained
+) -> None:
+    """Fault: the destination is a link to an empty folder elsewhere. Nothing is written there, and
+    the package is left to Windows' own downloader.
+    """
+    elsewhere = scene.root / "elsewhere"
+    scene.destination.rename(elsewhere)
+    scene.destination.symlink_to(elsewhere, target_is_directory=True)
+    with pytest.raises(ConfigError, match="is a link") as told:
+        await place(FIRST, obtained, scene.destination, scene.root / "records", 0.0)
+    assert str(scene.destination) in told.value.message
+    assert list(elsewhere.iterdir()) == []
 
 
 def _alter(path: Path) -> None:
