@@ -17,7 +17,7 @@ def test_it_fetches_what_the_sequence_needs(here: Here, site: Site, tmp_path: Pa
     assert before["dry_run"] is True
     assert not (tmp_path / "state").exists()
     shown = here("precache", site.sequence, *where, "--dry-run").out
-    assert "at most 12.0 MiB of 12.0 MiB to fetch: what other packages" in shown
+    assert "at most 13.0 MiB of 13.0 MiB to fetch: what other packages" in shown
     found = here("precache", site.sequence, *where, "--by", "+1h", "--json").document
     assert found["complete"] is True
     assert [each["package"] for each in found["packages"]] == ["ABC00001", "ABC00002"]

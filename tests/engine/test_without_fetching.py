@@ -390,8 +390,9 @@ def test_an_old_file_that_was_altered_before_is_not_used(site: Site) -> None:
     assert site.made.patch_bytes + 30 * BLOCK < fetched.bytes_fetched < 62 * BLOCK
 
 
-def test_patches_that_were_fetched_are_not_fetched_again(site: Site) -> None:
-    """A call that is broken off while patches are applied goes on with them."""
+def break_off_with_patches(site: Site) -> Path:
+    """Break a fetch off when its patches have arrived; returns where they are kept."""
+    state = site.root / ".to.dlcore" / "patches"
 
     async def broken_off() -> None:
         task = asyncio.ensure_future(
@@ -403,7 +404,6 @@ def test_patches_that_were_fetched_are_not_fetched_again(site: Site) -> None:
                 deliveries=site.root / "records",
             )
         )
-        state = site.root / ".to.dlcore" / "patches"
         while not list(state.glob("packages/*")) and not task.done():  # noqa: ASYNC110
             await asyncio.sleep(0)
         task.cancel()
@@ -411,11 +411,28 @@ def test_patches_that_were_fetched_are_not_fetched_again(site: Site) -> None:
 
     asyncio.run(broken_off())
     assert read_back(site.to) == OLD
+    (kept,) = state.glob("packages/*/content")
+    return kept
+
+
+def test_patches_that_were_fetched_are_not_fetched_again(site: Site) -> None:
+    """A call that is broken off while patches are applied goes on with them."""
+    break_off_with_patches(site)
     for path in site.objects():
         path.unlink()
     fetched = site.fetch()
     assert read_back(site.to) == NEW
     assert fetched.bytes_fetched == 0
+
+
+def test_what_others_put_among_patches_costs_bytes(site: Site) -> None:
+    """Fault: something that is not dlcore's lies among the patches of a call that was broken off.
+    dlcore leaves the patches alone and fetches the blocks.
+    """
+    (break_off_with_patches(site) / "stranger").write_bytes(b"of another program")
+    fetched = site.fetch()
+    assert read_back(site.to) == NEW
+    assert fetched.bytes_fetched > 30 * BLOCK
 
 
 async def test_patches_that_were_left_go_when_their_package_is_complete(
