@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from dlcore.agent.interface import SequencePoint
+from typing import Final
+
+from msgspec import structs
+
+from dlcore.agent.interface import SequencePoint, Want
 from dlcore.engine.built_in_variables import initial_variables, merged
 from dlcore.engine.client import Client
 from dlcore.engine.lookahead import Lookahead, look_ahead
 from dlcore.errors import TaskSequenceError
-from dlcore.tasksequence import Variables, read
+from dlcore.tasksequence import Variables, read, without_commands
+
+SOURCE: Final = "the client's sequence"
+
+
+def as_kept(want: Want) -> Want:
+    """A want as it is kept on disk and told: without what command lines are given.
+
+    What is looked ahead for does not depend on that, and passwords may be among it. It takes some
+    time for a long sequence: call it in a thread.
+
+    Raises:
+        TaskSequenceError: The document is malformed.
+    """
+    if want.sequence is None:
+        return want
+    document = without_commands(want.sequence.document, SOURCE)
+    return structs.replace(want, sequence=structs.replace(want.sequence, document=document))
 
 
 def look_ahead_from(point: SequencePoint, client: Client) -> Lookahead:
@@ -20,7 +41,7 @@ def look_ahead_from(point: SequencePoint, client: Client) -> Lookahead:
     Raises:
         TaskSequenceError: The document is malformed, or is shorter than the position says.
     """
-    sequence = read(point.document.encode("utf-8", "surrogatepass"), source="the client's sequence")
+    sequence = read(point.document.encode("utf-8", "surrogatepass"), source=SOURCE)
     if point.position > len(sequence.steps):
         raise TaskSequenceError(
             f"the client's sequence has {len(sequence.steps)} steps, and is at step"

@@ -19,7 +19,7 @@ from msgspec import structs
 
 from dlcore.agent.event_ring import EventRing
 from dlcore.agent.expiry import wants_over
-from dlcore.agent.foresight import look_ahead_from
+from dlcore.agent.foresight import as_kept, look_ahead_from
 from dlcore.agent.interface import (
     API_VERSION,
     AgentStatus,
@@ -165,7 +165,7 @@ class AgentService:
             StorageError: The disk failed.
         """
         ahead = await self._look_ahead(want)
-        await self._memory.put(want)
+        await self._memory.put(await in_thread(as_kept, want))
         self._ahead[want.name] = ahead
         self._changed.set()
 

@@ -2,7 +2,8 @@
 
 The agent keeps the document on disk and shows it to its clients. It is told to find packages, so a
 value that is secret, or that its author hid, is left out. A secret that stands in the middle of a
-command line cannot be told from other words; only those that also stand elsewhere are left out.
+command line cannot be told from other words, so all words are left out that name no content
+(``dlcore.tasksequence.without_commands``).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dlcore.tasksequence import Step, assignment, is_hidden
 from dlcore.tasksequence.markup import parse
 from dlcore.tasksequence.parameters import text_of, variables_in
 from dlcore.tasksequence.variables import MASK, MIN_MASKED_CHARACTERS
+from dlcore.tasksequence.without_commands import mask_commands
 
 _VALUES = frozenset({"VARIABLEVALUE", "HIDDENVARIABLEVALUE", "VALUE"})
 """Parameters that hold the value which a step sets, or with which a condition compares."""
@@ -36,6 +38,7 @@ def without_secrets(document: str) -> str:
     values = sorted({text_of(each) for each in secrets}, key=len, reverse=True)
     for each in secrets:
         each.text = ""
+    mask_commands(root)
     _mask(root, [value for value in values if len(value) >= MIN_MASKED_CHARACTERS])
     return tostring(root, encoding="unicode")
 

@@ -70,3 +70,4 @@ from dlcore.tasksequence.variables import FrozenVariables as FrozenVariables
 from dlcore.tasksequence.variables import Part as Part
 from dlcore.tasksequence.variables import Variables as Variables
 from dlcore.tasksequence.windows import windows_evaluator as windows_evaluator
+from dlcore.tasksequence.without_commands import without_commands as without_commands

@@ -27,12 +27,12 @@ _MAX_DOWNLOADS = 10_000
 _SEPARATORS = re.compile(r"[\s,;]+")
 _RUNNER = r'(?:"(?:[^"]*[\\/])?smsswd(?:\.exe)?"|(?:\S*[\\/])?smsswd(?:\.exe)?)'
 _AFTER_RUN = re.compile(rf"\s*{_RUNNER}\s+/run:\S*(?:\s+(.*)|\Z)", re.IGNORECASE | re.DOTALL)
-_PROGRAM = re.compile(r'\s*(?:"([^"]*)"|(\S*))\s*(.*)', re.DOTALL)
+PROGRAM = re.compile(r'\s*(?:"([^"]*)"|(\S*))\s*(.*)', re.DOTALL)
 _RUN_PACKAGE = re.compile(r'/(?:run|pkg):([^\s"]+)', re.IGNORECASE)
 _JOINED = re.compile("[&|]")  # what joins commands of a shell
-_SHELLS = frozenset({"cmd", "cmd.exe"})
+SHELLS = frozenset({"cmd", "cmd.exe"})
 _DOWNLOADERS = frozenset({"osddownloadcontent", "osddownloadcontent.exe"})
-_PACKAGE_RUNNERS = frozenset({"smsswd", "smsswd.exe"})
+PACKAGE_RUNNERS = frozenset({"smsswd", "smsswd.exe"})
 
 
 class PackageReference(NamedTuple):
@@ -120,7 +120,7 @@ def programs_started(command: str) -> tuple[str, ...]:
     Those that a shell at its beginning joins with ``&`` or ``|`` are among them.
     """
     parts = [command]
-    if _started(command, behind_shells=False)[0] in _SHELLS:
+    if _started(command, behind_shells=False)[0] in SHELLS:
         parts = _JOINED.split(command)
     return tuple(name for part in parts if (name := _started(part)[0].strip('"')))
 
@@ -167,9 +167,9 @@ def _started(command: str, *, behind_shells: bool = True) -> tuple[str, str]:
 
     ``cmd /c`` and ``cmd /k`` count as what they start if ``behind_shells``.
     """
-    while found := _PROGRAM.match(command):
+    while found := PROGRAM.match(command):
         name = re.split(r"[\\/]", found[1] or found[2] or "")[-1].lower()
-        is_shell = behind_shells and name in _SHELLS
+        is_shell = behind_shells and name in SHELLS
         if not is_shell or found[3][:2].lower() not in ("/c", "/k"):
             return name, found[3]
         command = found[3][2:]
@@ -179,7 +179,7 @@ def _started(command: str, *, behind_shells: bool = True) -> tuple[str, str]:
 def _package_run(command: str) -> str:
     """The package that a command line runs with ``smsswd.exe``, as written; empty if none."""
     program, rest = _started(command)
-    found = _RUN_PACKAGE.match(rest) if program in _PACKAGE_RUNNERS else None
+    found = _RUN_PACKAGE.match(rest) if program in PACKAGE_RUNNERS else None
     return found[1] if found else ""
 
 

@@ -100,6 +100,31 @@ def test_a_sequence_that_cannot_be_used_changes_nothing(
     virtually(main())
 
 
+def test_a_password_in_a_command_line_is_not_kept(published: Path, tmp_path: Path) -> None:
+    """Fault: a step's command line has a password. The agent neither keeps nor tells it, and
+    finds the same packages in its next life.
+    """
+    state = tmp_path / "state"
+    line = "net use X: /user:admin correct-horse"
+    steps = step("net", CommandLine=line), step("extra", package=EXTRA)
+
+    async def first() -> None:
+        async with served(published, state) as agent:
+            point = SequencePoint(sequence(*steps).decode())
+            await agent.service.want(Want("run", sequence=point))
+            (want,) = agent.service.status().wants
+            assert want.sequence is not None
+            assert "correct-horse" not in want.sequence.document
+
+    async def second() -> None:
+        async with served(published, state) as agent:
+            await agent.until_ready(EXTRA)
+
+    virtually(first())
+    assert b"correct-horse" not in (state / FOLDER / NAME).read_bytes()
+    virtually(second())
+
+
 def test_wants_outlive_the_agent(published: Path, tmp_path: Path) -> None:
     state = tmp_path / "state"
 
