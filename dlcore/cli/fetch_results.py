@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from dlcore.cli.amounts import told_amounts
 from dlcore.cli.endings import ending_of, show_ending
 from dlcore.cli.output import say, show_json
 from dlcore.digests import FORGEABLE, SHA_256, title
@@ -106,17 +107,13 @@ def _for_programs(fetched: Fetched) -> dict[str, object]:
 
 def _say_many(all_of_them: Sequence[Fetched]) -> None:
     folder = os.path.commonpath([Path(fetched.path).parent for fetched in all_of_them])
-    content, came, reused = (
-        amount(sum(figures))
-        for figures in zip(
-            *((own.content_bytes, own.bytes_fetched, own.bytes_reused) for own in all_of_them),
-            strict=True,
-        )
+    content_bytes = sum(own.content_bytes for own in all_of_them)
+    came = told_amounts(
+        sum(own.bytes_fetched for own in all_of_them),
+        sum(own.bytes_reused for own in all_of_them),
+        sum(own.bytes_patched for own in all_of_them),
     )
-    say(
-        f"{len(all_of_them)} items: {content} verified in {folder} "
-        f"({came} fetched, {reused} reused)"
-    )
+    say(f"{len(all_of_them)} items: {amount(content_bytes)} verified in {folder} ({came})")
 
 
 def _say(fetched: Fetched, name: str) -> None:
@@ -124,9 +121,7 @@ def _say(fetched: Fetched, name: str) -> None:
     how += "," if "," in how else ""  # the clause ends before the place
     name += "" if fetched.version is None else f" version {fetched.version}"
     name += told_part(fetched.selection)
-    say(
-        f"{name}: {amount(fetched.content_bytes)} verified{how} at {fetched.path} "
-        f"({amount(fetched.bytes_fetched)} fetched, {amount(fetched.bytes_reused)} reused)"
-    )
+    came = told_amounts(fetched.bytes_fetched, fetched.bytes_reused, fetched.bytes_patched)
+    say(f"{name}: {amount(fetched.content_bytes)} verified{how} at {fetched.path} ({came})")
     if fetched.repaired:
         say(f"was different before: {told(fetched.repaired)}")

@@ -48,6 +48,7 @@ def show_report(report: Report) -> None:
             *_against_the_bound(report),
             ("fetched", amount(report.bytes_fetched)),
             ("found on disk", amount(report.bytes_reused)),
+            *((("made by patches", amount(report.bytes_patched)),) if report.bytes_patched else ()),
             ("fetched twice or not used", amount(report.bytes_wasted)),
             ("fetched but never needed", amount(report.bytes_never_needed)),
             ("hashed and written by", report.native_core),

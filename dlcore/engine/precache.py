@@ -64,6 +64,7 @@ class Precached(msgspec.Struct, frozen=True):
         bytes_fetched: Payload bytes received.
         bytes_reused: Verified bytes that were on disk before.
         by_s: When all was to be there, in seconds since 1970 (UTC); None: no time was given.
+        bytes_patched: Of `bytes_reused`, those that patches made of older files.
         hurried_s: For how many of the seconds it used the whole link, because the time was near.
     """
 
@@ -73,6 +74,7 @@ class Precached(msgspec.Struct, frozen=True):
     bytes_reused: int
     by_s: float | None = None
     hurried_s: float = 0.0
+    bytes_patched: int = 0
 
     @property
     def is_complete(self) -> bool:
@@ -251,7 +253,8 @@ class _Precache:
                 missing[0].message if missing else "",
             )
         )
-        return Precached(packages, took_s, fetched, reused, self._by_s, hurried_s)
+        patched = downloads.patched_bytes.total()
+        return Precached(packages, took_s, fetched, reused, self._by_s, hurried_s, patched)
 
     def _package(self, package_id: str) -> PrecachedPackage:
         entry = self._content.library.catalog.packages.get(package_id)

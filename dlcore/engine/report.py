@@ -42,6 +42,7 @@ class Report(msgspec.Struct, frozen=True):
         stop_at_every_step_s: What it would have taken with each step's content at its turn.
         bytes_fetched: Payload bytes received.
         bytes_reused: Verified bytes that were on disk before, or were made of such ones by patches.
+        bytes_patched: Verified bytes that patches made of files of older versions.
         bytes_wasted: Of the bytes fetched, those that arrived twice, or were not used.
         bytes_never_needed: Of the bytes fetched, those of packages that no step needed.
         steps_run: Steps executed.
@@ -79,6 +80,7 @@ class Report(msgspec.Struct, frozen=True):
     republished: tuple[Republication, ...] = ()
     simulated: bool = False
     restart: RestartNotice | None = None
+    bytes_patched: int = 0
 
 
 def make_report(
@@ -122,6 +124,7 @@ def make_report(
         stop_at_every_step_s=without_overlap_s(needed_bytes, run_s, rate_bytes_per_s),
         bytes_fetched=fetched_bytes,
         bytes_reused=run.reused_bytes,
+        bytes_patched=run.patched_bytes,
         bytes_wasted=run.wasted_bytes,
         bytes_never_needed=unneeded,
         steps_run=len(executed),

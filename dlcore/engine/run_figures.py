@@ -40,6 +40,7 @@ class RunFigures:
             self._renewals(),
             downloads.meter.arrivals.since(now_s - elapsed_s),
             downloads.missing_bytes,
+            downloads.patched_bytes.total(),
         )
 
     def progress(self) -> Progress:

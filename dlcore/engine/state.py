@@ -78,6 +78,7 @@ class LifeFigures(NamedTuple):
         renewals: Tokens and locations renewed.
         arrivals: How much had been received when.
         missing_bytes: Bytes that were not on disk when their packages were begun, by package.
+        patched_bytes: Verified bytes that patches made of older files.
     """
 
     elapsed_s: float
@@ -89,6 +90,7 @@ class LifeFigures(NamedTuple):
     renewals: int
     arrivals: tuple[Arrived, ...] = ()
     missing_bytes: Mapping[str, int] = MappingProxyType({})
+    patched_bytes: int = 0
 
 
 class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -163,6 +165,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         wasted_bytes: Of those received, the ones that turned out not to be needed.
         endpoints: What each endpoint did.
         reused_bytes: Verified bytes found on disk when the run began.
+        patched_bytes: Verified bytes that patches made of older files.
         renewals: Tokens and locations renewed.
         arrivals: How much had been received when, without the time between restarts.
         restarts: How many times the run was begun again.
@@ -192,6 +195,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
     wasted_bytes: Count = 0
     endpoints: dict[str, EndpointFigures] = msgspec.field(default_factory=dict)
     reused_bytes: Count = 0
+    patched_bytes: Count = 0
     renewals: Count = 0
     arrivals: tuple[Arrived, ...] = ()
     restarts: Count = 0
@@ -326,6 +330,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         self.fetched_bytes = dict(Counter(earlier.fetched_bytes) + life.fetched_bytes)
         self.missing_bytes = {**life.missing_bytes, **earlier.missing_bytes}
         self.wasted_bytes = earlier.wasted_bytes + life.wasted_bytes
+        self.patched_bytes = earlier.patched_bytes + life.patched_bytes
         self.endpoints = added(earlier.endpoints, life.endpoints)
         self.renewals = earlier.renewals + life.renewals
         self.arrivals = joined(earlier.arrivals, life.arrivals, earlier.elapsed_s)

@@ -100,6 +100,13 @@ def test_what_the_first_process_of_a_run_missed_counts() -> None:
     assert later.useful_bytes["A"] == 100
 
 
+def test_what_patches_made_in_every_process_of_a_run_is_told() -> None:
+    earlier, later = a_run(), a_run()
+    earlier.patched_bytes = 100
+    later.measure(earlier, LifeFigures(1.0, 1.0, Counter(), 0, 0, {}, 0, patched_bytes=11))
+    assert make_report(later, RunOutcome.SUCCEEDED, 0).bytes_patched == 111
+
+
 def test_no_bound_is_longer_than_the_run_itself() -> None:
     """Fault: requests under way at the end lower the mean rate. dlcore bounds by the run."""
     run = a_run()

@@ -206,6 +206,7 @@ def test_an_older_folder_is_patched(site: Site) -> None:
     (told,) = [event for event in heard if isinstance(event, PackagePatched)]
     assert told.package == ID
     assert 85 * BLOCK < told.patched_bytes < 95 * BLOCK
+    assert fetched.bytes_patched == told.patched_bytes
     assert len([event for event in heard if isinstance(event, PackageReady)]) == 1
     assert site.names() == ["records", "site", "to"]
 

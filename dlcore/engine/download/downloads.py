@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -265,6 +266,11 @@ class Downloads:
     def reused_bytes_of(self, package_id: str) -> int:
         """The same of one package; 0 if it was not begun."""
         return self._packages.reused_bytes.get(package_id, 0)
+
+    @property
+    def patched_bytes(self) -> Counter[str]:
+        """Verified bytes that patches made of older files, by package."""
+        return self._packages.patched_bytes
 
     @property
     def missing_bytes(self) -> Mapping[str, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -88,6 +89,7 @@ class Packages:
         self._finished: dict[str, Path] = {}
         self._described: dict[str, tuple[Manifest, bytes, Store]] = {}
         self._reused_bytes: dict[str, int] = {}
+        self._patched_bytes = Counter[str]()
         self._failure: BaseException | None = None
         self._without_fetching = WithoutFetching(
             find_patches, self._fetch_patches, bus.emit, reserve
@@ -123,6 +125,11 @@ class Packages:
     def reused_bytes(self) -> Mapping[str, int]:
         """Verified bytes that were on disk when their packages were begun, by package."""
         return self._reused_bytes
+
+    @property
+    def patched_bytes(self) -> Counter[str]:
+        """Verified bytes that patches made of older files, by package."""
+        return self._patched_bytes
 
     @property
     def missing_bytes(self) -> Mapping[str, int]:
@@ -219,7 +226,8 @@ class Packages:
         """Take over what need not be fetched; then the rest is wanted."""
         reused_bytes = self._reused_bytes[package.package_id]
         before_bytes = package.verified_bytes
-        await self._without_fetching.fill(package, digest, store, finished, taken_over)
+        filled = self._without_fetching.fill(package, digest, store, finished, taken_over)
+        self._patched_bytes[package.package_id] += await filled
         # Not added to what `_pass_on` has counted meanwhile: it is among them.
         gained_bytes = package.verified_bytes - before_bytes
         self._reused_bytes[package.package_id] = reused_bytes + gained_bytes

@@ -96,7 +96,7 @@ class WithoutFetching:
             taken_over: More of them, whose blocks were taken over already; the best of all.
 
         Returns:
-            How many bytes that were.
+            How many of these bytes were made by patches.
 
         Raises:
             StorageError: The disk of the package failed.
@@ -111,10 +111,10 @@ class WithoutFetching:
             await self._patch(package, digest, store, OldFolders([*taken_over, *older]))
         gained_bytes = before_bytes - partial.missing_bytes()
         package.count_all()
+        patched_bytes = gained_bytes - kept_bytes
         if gained_bytes:
-            patched_bytes = gained_bytes - kept_bytes
             self._tell(PackagePatched(package.package_id, kept_bytes, patched_bytes))
-        return gained_bytes
+        return patched_bytes
 
     async def _patch(
         self, package: PackageDownload, digest: str, store: Store, old: OldFiles

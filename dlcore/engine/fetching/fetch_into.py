@@ -63,6 +63,7 @@ class Fetched(msgspec.Struct, frozen=True):
             the publisher of the file uses.
         selection: How much of the package was fetched; None for all of it.
         version: The version of the package; None for what has none, as a file at a URL.
+        bytes_patched: Of `bytes_reused`, those that patches made of older files.
         kept_catalog: Why the version may not be the site's current one: its catalog could not be
             read, and the one that was used last counted. Empty: the current catalog was read.
     """
@@ -80,6 +81,7 @@ class Fetched(msgspec.Struct, frozen=True):
     selection: SelectionSize | None = None
     version: int | None = None
     kept_catalog: str = ""
+    bytes_patched: int = 0
 
     @property
     def is_forgeable(self) -> bool:
@@ -210,6 +212,7 @@ class _Fetching:
             received.bytes_wasted,
             received.sources,
             version=self._version,
+            bytes_patched=received.bytes_patched,
         )
 
 

@@ -34,6 +34,7 @@ class Received(msgspec.Struct, frozen=True):
     Attributes:
         bytes_fetched: Payload bytes received.
         bytes_reused: Verified bytes that were on disk before, or were made of such ones by patches.
+        bytes_patched: Of `bytes_reused`, those that patches made.
         verified_bytes: Bytes that are on disk now, verified.
         endpoints: Payload bytes by endpoint.
         bytes_wasted: Of all that the call fetched, the bytes that turned out not to be needed.
@@ -42,6 +43,7 @@ class Received(msgspec.Struct, frozen=True):
 
     bytes_fetched: int
     bytes_reused: int
+    bytes_patched: int
     verified_bytes: int
     endpoints: dict[str, int]
     bytes_wasted: int
@@ -137,6 +139,7 @@ class JointDownload:
         return Received(
             downloads.meter.received_bytes[name],
             downloads.reused_bytes_of(name),
+            downloads.patched_bytes[name],
             downloads.verified_bytes(name, package.manifest.content_bytes),
             dict(downloads.meter.by_package[name]),
             downloads.wasted_bytes,
