@@ -125,7 +125,8 @@ INNER_USERS = {
     ),
     "dlcore.steps.commands": "steps",
 }
-# What an inner room of the engine may import of the engine.
+# What an inner room may import of the room around it.
+AGENT_FLOORS = {"system": {"addresses", "unix_socket"}}
 ENGINE_FLOORS = {
     "listeners": {"events", "outcomes", "units"},
     "delivery": {"holding", "policy", "units"},
@@ -136,6 +137,7 @@ ENGINE_FLOORS = {
         *("one_byte", "policy", "time_limit"),
     },
 }
+FLOORS = {"agent": AGENT_FLOORS, "engine": ENGINE_FLOORS}
 PURE = {
     "schedule",
     "tasksequence",
@@ -206,13 +208,17 @@ def test_inner_rooms_are_layered_and_used_through_their_room(path: Path) -> None
                 assert is_inside(path, user), f"{path}: import {name} from dlcore.{user}"
 
 
-@pytest.mark.parametrize("room", ENGINE_FLOORS)
-def test_the_inner_rooms_of_the_engine_stand_on_each_other(room: str) -> None:
-    for path in (PACKAGE / "engine" / room).glob("*.py"):
+@pytest.mark.parametrize(
+    ("room", "inner"), [(room, inner) for room, floors in FLOORS.items() for inner in floors]
+)
+def test_inner_rooms_stand_on_each_other(room: str, inner: str) -> None:
+    paths = sorted((PACKAGE / room / inner).glob("*.py"))
+    assert paths
+    for path in paths:
         for name in imports_of(path):
-            if is_module_of(name, "dlcore.engine"):
+            if is_module_of(name, f"dlcore.{room}"):
                 target = name.split(".")[2]
-                assert target == room or target in ENGINE_FLOORS[room], f"{path}: {name}"
+                assert target == inner or target in FLOORS[room][inner], f"{path}: {name}"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))

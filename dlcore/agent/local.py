@@ -20,7 +20,7 @@ from dlcore.agent.addresses import AgentAddress
 if sys.platform == "win32":
     from dlcore.agent.named_pipe import NamedPipeConnector, NamedPipeServer
 else:
-    from dlcore.agent import systemd
+    from dlcore.agent.system import systemd
     from dlcore.agent.unix_socket import UnixSocketConnector, UnixSocketServer
 
 

@@ -16,7 +16,7 @@ from dlcore.agent.api import application
 from dlcore.agent.local import LocalServer, local_server
 from dlcore.agent.policy import AgentPolicy
 from dlcore.agent.service import AgentService
-from dlcore.agent.service_manager import ServiceManager, keep_alive, service_manager
+from dlcore.agent.system.service_manager import ServiceManager, keep_alive, service_manager
 from dlcore.deployment import Deployment
 from dlcore.engine.client import Client
 from dlcore.waiting import cancel_and_wait

@@ -15,7 +15,7 @@ from dlcore.cli.output import json_option, say, show_json
 from dlcore.cli.paths import EXISTING_FILE, FOLDER
 
 if TYPE_CHECKING:
-    from dlcore.agent.installing import Settings
+    from dlcore.agent.system.installing import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -70,8 +70,8 @@ def install(
     On Linux systemd runs it, on Windows the service manager does. Installing again changes what is
     there. Settings with which the agent could not run are refused, and nothing is changed.
     """
-    from dlcore.agent import installing
-    from dlcore.agent.install_checks import check_rights
+    from dlcore.agent.system import installing
+    from dlcore.agent.system.install_checks import check_rights
 
     scope = _chosen(is_systems=is_systems, is_users=is_users) or installing.usual_scope()
     if not dry_run:  # else a file that only an administrator may read would be what is told
@@ -96,7 +96,7 @@ def install(
 @json_option
 def uninstall(is_systems: bool, is_users: bool, as_json: bool) -> None:
     """Stop the agent that was installed, and remove it; its state directory stays."""
-    from dlcore.agent import installing
+    from dlcore.agent.system import installing
 
     chosen = _chosen(is_systems=is_systems, is_users=is_users) or installing.usual_scope()
     done = _done(installing.uninstall(chosen), as_json=as_json)
@@ -137,7 +137,7 @@ def _done(telling: Iterator[str], *, as_json: bool) -> list[str]:
 
 
 def _show_previews(settings: Settings, *, as_json: bool) -> None:
-    from dlcore.agent.installing import previews
+    from dlcore.agent.system.installing import previews
 
     made = previews(settings)
     if as_json:

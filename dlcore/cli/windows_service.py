@@ -10,7 +10,7 @@ import sys
 
 if sys.platform == "win32":
     from dlcore.agent.addresses import SERVICE_NAME
-    from dlcore.agent.windows_service import served
+    from dlcore.agent.system.windows_service import served
     from dlcore.errors import AgentError
 
     def main(arguments: list[str]) -> int:

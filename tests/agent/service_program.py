@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 if sys.platform == "win32":
-    from dlcore.agent.windows_service import served
+    from dlcore.agent.system.windows_service import served
 
     def main(name: str, file: str, status: int | None) -> int:
         def say(text: str) -> None:
@@ -37,7 +37,7 @@ if sys.platform == "win32":
 
     async def work(say: Callable[[str], None]) -> None:
         """Wait to be asked to end, as the agent does."""
-        from dlcore.agent.service_manager import service_manager
+        from dlcore.agent.system.service_manager import service_manager
 
         loop = asyncio.get_running_loop()
         is_over = asyncio.Event()

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.agent import installing
 from dlcore.agent.addresses import (
     SOCKET_NAME,
     SYSTEM_STATE,
@@ -20,7 +19,8 @@ from dlcore.agent.addresses import (
     default_state,
     usual_addresses,
 )
-from dlcore.agent.install_checks import (
+from dlcore.agent.system import installing
+from dlcore.agent.system.install_checks import (
     check_it_starts,
     check_nobody_alters,
     check_nobody_listens,
@@ -30,7 +30,7 @@ from dlcore.agent.install_checks import (
     relied_on,
     usable_deployment,
 )
-from dlcore.agent.installing import previews, settings_of, windows_command_line
+from dlcore.agent.system.installing import previews, settings_of, windows_command_line
 from dlcore.disk.ownership import check_unalterable
 from dlcore.errors import AgentError, ConfigError, OwnershipError, StorageError
 from tests.agent.local_application import served
@@ -250,7 +250,7 @@ def test_a_program_of_another_user_is_refused(whose: str, config: Path) -> None:
 def test_python_and_dlcore_are_looked_at() -> None:
     found = programs()
     assert Path(sys.executable) in found
-    assert Path(installing.__file__).parents[1] in found
+    assert Path(installing.__file__).parents[2] in found
     for each in found:
         check_unalterable(each) if not IS_WINDOWS else None
 
@@ -259,7 +259,7 @@ def test_what_would_not_start_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
     """Fault: dlcore is found by the variables of the command, and by nothing else. Nothing
     is installed, because a service would not start.
     """
-    monkeypatch.setenv("PYTHONPATH", str(Path(installing.__file__).parents[2]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(installing.__file__).parents[3]))
     with pytest.raises(AgentError, match="finds no dlcore"):
         check_it_starts((sys.executable, "-P", "-S"))  # without what is installed
 

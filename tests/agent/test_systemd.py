@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from dlcore.agent.addresses import AgentAddress, address_of
-from dlcore.agent.service_manager import NoServiceManager, keep_alive, service_manager
+from dlcore.agent.system.service_manager import NoServiceManager, keep_alive, service_manager
 from dlcore.errors import AgentError
 from tests.agent.local_application import ask, served
 
 pytestmark = pytest.mark.posix_only(reason="Windows has no systemd")
 
 if sys.platform != "win32":
-    from dlcore.agent.systemd import Systemd, handed_over
+    from dlcore.agent.system.systemd import Systemd, handed_over
     from dlcore.agent.unix_socket import UnixSocketServer
 
 

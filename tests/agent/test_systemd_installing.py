@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from dlcore.agent.addresses import AgentAddress, Scope
-from dlcore.agent.systemd_units import MARK, units
+from dlcore.agent.system.systemd_units import MARK, units
 from dlcore.errors import AgentError, StorageError
 from tests.users import ORDINARY, folder_of, needs_root, run_as
 
 pytestmark = pytest.mark.posix_only(reason="Windows has no systemd")
 
 if sys.platform != "win32":
-    from dlcore.agent.systemd_installing import NAMES, SystemctlProgram, SystemdInstaller
+    from dlcore.agent.system.systemd_installing import NAMES, SystemctlProgram, SystemdInstaller
 
 STATE = Path("/srv/state")
 UNITS = units(Scope.USER, AgentAddress(STATE, f"{STATE}/agent.sock"), ["/usr/bin/python3"])

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcore.agent.addresses import SYSTEM_STATE, AgentAddress, Scope
-from dlcore.agent.systemd_units import (
+from dlcore.agent.system.systemd_units import (
     MAX_SOCKET_PATH_BYTES,
     UNIT,
     Units,

@@ -13,8 +13,8 @@ import pytest
 from dlcore.errors import AgentError
 
 if sys.platform == "win32":
-    from dlcore.agent.windows_registration import MARK, ServiceEntry
-    from dlcore.agent.windows_service import ServiceState, served
+    from dlcore.agent.system.windows_registration import MARK, ServiceEntry
+    from dlcore.agent.system.windows_service import ServiceState, served
 else:
     pytest.skip("only Windows has such services", allow_module_level=True)
 assert sys.platform == "win32"  # for type checkers

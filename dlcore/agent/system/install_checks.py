@@ -122,7 +122,7 @@ def _files_of(endpoint: EndpointSettings) -> Iterator[tuple[str, str]]:
 def programs() -> tuple[Path, ...]:
     """What runs as the agent: Python, and dlcore itself."""
     python = getattr(sys, "_base_executable", None) or sys.executable
-    return tuple(dict.fromkeys((Path(sys.executable), Path(python), Path(__file__).parents[1])))
+    return tuple(dict.fromkeys((Path(sys.executable), Path(python), Path(__file__).parents[2])))
 
 
 def relied_on(deployment: Deployment) -> Iterator[Path]:

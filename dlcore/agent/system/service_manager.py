@@ -12,10 +12,10 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
-from dlcore.agent import windows_service
+from dlcore.agent.system import windows_service
 
 if sys.platform != "win32":
-    from dlcore.agent.systemd import Systemd
+    from dlcore.agent.system.systemd import Systemd
 
 
 class ServiceManager(Protocol):

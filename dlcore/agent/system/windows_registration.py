@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from dlcore.agent.windows_service import START_WITHIN_MS, STOP_WITHIN_MS, ServiceState
+from dlcore.agent.system.windows_service import START_WITHIN_MS, STOP_WITHIN_MS, ServiceState
 from dlcore.errors import AgentError
 
 assert sys.platform == "win32"

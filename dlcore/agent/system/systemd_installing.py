@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from dlcore.agent.addresses import Scope
-from dlcore.agent.systemd_units import MARK, UNIT, Units
+from dlcore.agent.system.systemd_units import MARK, UNIT, Units
 from dlcore.disk.faults import storage_error
 from dlcore.disk.system import make_folders, sync_folder
 from dlcore.errors import AgentError

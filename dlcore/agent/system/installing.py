@@ -21,7 +21,7 @@ from dlcore.agent.addresses import (
     default_state,
     is_administrator,
 )
-from dlcore.agent.install_checks import (
+from dlcore.agent.system.install_checks import (
     MODULE,
     check_it_starts,
     check_nobody_alters,
@@ -40,14 +40,14 @@ from dlcore.errors import AgentError, ConfigError
 from dlcore.long_path import plain_path, rooted
 
 if sys.platform == "win32":
-    from dlcore.agent.windows_registration import ServiceEntry
+    from dlcore.agent.system.windows_registration import ServiceEntry
 else:
-    from dlcore.agent.systemd_installing import (
+    from dlcore.agent.system.systemd_installing import (
         SystemctlProgram,
         SystemdInstaller,
         folder_of_units,
     )
-    from dlcore.agent.systemd_units import HIDDEN_OF_SYSTEM, units
+    from dlcore.agent.system.systemd_units import HIDDEN_OF_SYSTEM, units
 
 _STARTER = (
     "import runpy, site, sys; site.addsitedir(sys.argv.pop(1)); "
