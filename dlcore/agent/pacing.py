@@ -83,6 +83,8 @@ class Pacer:
 
     def _look(self) -> None:
         has_hurry = self._has_hurry()
+        if self._has_nothing_to_fetch:
+            return  # and nobody should read of another pace
         if self._is_obtaining or self._order.priority(self._known.is_ready) is Priority.FOREGROUND:
             urgency = Urgency.AWAITED
         else:
@@ -90,6 +92,10 @@ class Pacer:
         if urgency is not self._urgency:
             self._urgency = urgency
             self._tell(urgency)
+
+    @property
+    def _has_nothing_to_fetch(self) -> bool:
+        return not self._is_obtaining and all(map(self._known.is_ready, self._order.packages))
 
     def _has_hurry(self) -> bool:
         """Look at all deadlines by which something is missing; the others are forgotten."""

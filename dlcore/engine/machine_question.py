@@ -39,6 +39,7 @@ class MachineQuestion:
         self._ask = ask
         self._within_s = within_s
         self._asked_s = float("-inf")
+        self._until_s = float("inf")  # the answer that is pending is waited for no longer
         self._threads = AbandonableThreads(1)
 
     def look(self, *, may_ask: bool) -> None:
@@ -46,16 +47,24 @@ class MachineQuestion:
         loop = asyncio.get_running_loop()
         if self.pending is None and may_ask and loop.time() >= self._asked_s + ASK_EVERY_S:
             self._asked_s = loop.time()
+            self._until_s = self._asked_s + self._within_s
             self.pending = loop.run_in_executor(self._threads, self._ask)
         elif self.pending and self.pending.done():
             self.answers, self.pending = _told(self.pending), None
-        elif self.pending and loop.time() >= self._asked_s + self._within_s:
-            if self.answers != Answers():
-                _log.warning(
-                    "this machine does not tell of its network and its power within %g s",
-                    self._within_s,
-                )
-            self.answers = Answers()
+        elif self.pending and loop.time() >= self._until_s:
+            _log.warning(
+                "this machine does not tell of its network and its power within %g s",
+                self._within_s,
+            )
+            self.answers, self._until_s = Answers(), float("inf")
+
+    async def wait(self, max_s: float) -> None:
+        """Wait until there may be something to look at, and for so many seconds at most."""
+        if self.pending is None:
+            await asyncio.sleep(max_s)
+            return
+        left_s = max(0.0, self._until_s - asyncio.get_running_loop().time())
+        await asyncio.wait([self.pending], timeout=min(max_s, left_s))
 
 
 def _told(question: asyncio.Future[Answers]) -> Answers:

@@ -151,10 +151,7 @@ class Traffic:
         while True:
             self._question.look(may_ask=self._asks_machine)
             self._look()
-            if self._question.pending:
-                await asyncio.wait([self._question.pending], timeout=LOOK_EVERY_S)
-            else:
-                await asyncio.sleep(LOOK_EVERY_S)
+            await self._question.wait(LOOK_EVERY_S)
 
     def _ask(self) -> Answers:
         on_mains = told(self._machine.is_on_mains)

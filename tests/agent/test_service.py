@@ -389,6 +389,9 @@ def test_the_background_hurries_when_its_deadline_is_near(published: Path, tmp_p
             await service.want(Want("b", (OS, EXTRA), priority=Priority.BACKGROUND))
             await asyncio.sleep(0.1)
             assert told[-1][1] is Urgency.SPARE
+            await asyncio.sleep(60)
+            assert service.package(EXTRA).state is PackageState.READY
+            assert told[-1][1] is Urgency.SPARE  # all is there: no other pace is told
             await service.aclose()
 
     virtually(main())
