@@ -152,10 +152,12 @@ def test_settings_that_cannot_be_used_are_refused(
 
 
 def test_an_endpoint_that_cannot_be_opened_is_refused(config: Path, tmp_path: Path) -> None:
-    """Fault: a URL in the agent's settings cannot be sent. Nothing is installed."""
-    text = USABLE.replace('"file"', '"http"').replace('path = "published"\n', 'url = "http://[x"\n')
-    config.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError, match="endpoint"):
+    """Fault: the authorities that the agent's settings name cannot be read. Nothing is
+    installed.
+    """
+    web = '[[endpoint]]\nname = "web"\nkind = "http"\nurl = "https://h/"\nca_file = "none.pem"\n'
+    config.write_text(USABLE + web, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"none\.pem"):
         usable_deployment(config, tmp_path / "state")
 
 

@@ -76,6 +76,7 @@ def test_a_state_directory_that_is_not_there_is_told(
 
 
 def test_a_dry_run_changes_nothing(here: Here, state: Path) -> None:
+    (state / "removed").rmdir()  # an opened state directory would get it again
     before = everything(state)
     foretold = here("cache", "prune", "--max-size", "0", "--dry-run", "--state", state)
     assert "3 packages would be removed" in foretold.out

@@ -344,7 +344,8 @@ def test_a_machine_that_never_answers_holds_nothing_up() -> None:
         traffic.attach(downloads)
         assert downloads.is_paused
         downloads.resumed.clear()
-        await downloads.resumed.wait()
+        async with asyncio.timeout(30):
+            await downloads.resumed.wait()
         assert downloads.is_background
         await traffic.aclose()
 
