@@ -1,8 +1,8 @@
 """``dlcore-smsts``: called by Windows' own task sequence engine, and by people who try it.
 
 Windows gives it three arguments; then it prints nothing, and ends as `dlcore.hook.contract` says.
-Whoever calls it otherwise is told on standard error what it is. ``docs/hook.md`` tells how it is
-set up.
+Whoever calls it otherwise is told on standard error what it is, and whoever looks on at a terminal
+why it failed. ``docs/hook.md`` tells how it is set up.
 """
 
 from __future__ import annotations
@@ -37,7 +37,11 @@ sequence in the folder for temporary files. INI is not read. To try it, give any
 def main() -> int:
     """Run the program with the arguments of this process; returns its exit status."""
     logging.getLogger("dlcore").addHandler(logging.NullHandler())  # the hook has a log of its own
-    program = Program(__version__, leave=lambda status: os._exit(system_status(status)))
+    program = Program(
+        __version__,
+        leave=lambda status: os._exit(system_status(status)),
+        tell=lambda text: tell(f"{text}\n") if sys.stderr and sys.stderr.isatty() else None,
+    )
     return system_status(status_of(sys.argv[1:], program.run))
 
 
@@ -56,7 +60,12 @@ def status_of(arguments: Sequence[str], serve: Callable[[Sequence[str]], int]) -
             sys.stdout.write(f"dlcore-smsts {__version__}\n")
             return 0
     if len(arguments) != ARGUMENTS:
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or there is none
-            sys.stderr.write(USAGE)
-            sys.stderr.flush()
+        tell(USAGE)
     return serve(arguments)
+
+
+def tell(text: str) -> None:
+    """Write to standard error, if there is one and it can be written to."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(text)
+        sys.stderr.flush()

@@ -49,6 +49,7 @@ class Program:
         policy: The hook's constants.
         leave: Ends the process at once, with an exit code.
         make: Makes what serves the call; for tests.
+        tell: Tells a person who looks on, if there is one, why a package is not delivered.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Program:
         policy: HookPolicy | None = None,
         leave: Leave = os._exit,
         make: Callable[..., Serving] | None = None,
+        tell: Callable[[str], object] = lambda text: None,
     ) -> None:
         self._version = version
         self._process = process
@@ -67,6 +69,7 @@ class Program:
         self._policy = policy or HookPolicy()
         self._leave = leave
         self._make = make
+        self._tell = tell
         self._environment: TaskSequenceEnvironment | None = None
         self._call: Call | None = None
         self._failure = Failure(1)
@@ -135,6 +138,7 @@ class Program:
             note = f" ({note})" if note else ""
             text = f"{what} {becomes}, exit code {status}{note}. Reason [{code}]: {reason}"
             self._log.write(text, Kind.ERROR if is_final else Kind.WARNING)
+            self._tell(text)
             self._note(code)
         return self._failure.status
 

@@ -258,6 +258,14 @@ def test_another_call_is_told_and_left_to_windows(scene: HookScene, arguments: l
     assert f"called with {len(arguments)} arguments" in scene.told()
 
 
+def test_who_looks_on_is_told_why_a_package_is_not_delivered(scene: HookScene) -> None:
+    heard: list[str] = []
+    assert scene.program(tell=heard.append).run([INI, "none", str(scene.destination)]) == 1
+    assert heard == [scene.told()]
+    assert scene.program(tell=heard.append).run([INI, FIRST, str(scene.destination)]) == 0
+    assert len(heard) == 1
+
+
 def test_a_setting_that_cannot_be_used_is_named(scene: HookScene) -> None:
     scene.variables.set("DLCORE_HOOK_STALL_S", "soon")
     assert scene.call() == 1
