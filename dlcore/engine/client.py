@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,14 +22,15 @@ from dlcore.deployment import (
     load_deployment,
     usable_endpoints,
 )
-from dlcore.engine.built_in_variables import facts_again, initial_variables, merged
+from dlcore.engine.beginning import begin_again, new_run
+from dlcore.engine.built_in_variables import merged
 from dlcore.engine.content import Content
 from dlcore.engine.documents.catalogs import Catalogs, check_known
 from dlcore.engine.documents.republished import Republished
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.library import Library
 from dlcore.engine.events import EndpointRenewed, Event
-from dlcore.engine.holding import hold
+from dlcore.engine.holding import hold, hold_run
 from dlcore.engine.identity import identify
 from dlcore.engine.judge import Judge
 from dlcore.engine.listeners.bus import EventBus
@@ -39,8 +38,9 @@ from dlcore.engine.listeners.log import LoggedBus
 from dlcore.engine.listeners.run_records import recorded
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.resume import Resume, take_up
+from dlcore.engine.run_content import OpenRunContent, RunContent
 from dlcore.engine.session import Session
-from dlcore.engine.state import RunState
+from dlcore.engine.state import Pin, RunState
 from dlcore.engine.step_content import retry_rule
 from dlcore.engine.time_limit import max_stalls, patience
 from dlcore.engine.traffic import Traffic, WallClock, local_time
@@ -83,6 +83,7 @@ class Client:
         policy: The engine's constants.
         machine: Answers what the engine asks about the computer; None: this machine.
         wall_clock: The clock of the bandwidth schedule.
+        run_content: Opens what hands out the content of runs; None: this client fetches it.
 
     Attributes:
         endpoints: Those that this client may use, in order of preference.
@@ -104,6 +105,7 @@ class Client:
         policy: EnginePolicy | None = None,
         machine: Machine | None = None,
         wall_clock: WallClock = local_time,
+        run_content: OpenRunContent | None = None,
     ) -> None:
         self.deployment = deployment
         self.state = state
@@ -130,7 +132,8 @@ class Client:
             wall_clock,
         )
         self._holding = asyncio.Lock()
-        self._held = False
+        self._held = self._holds_run = False
+        self._open_run_content = run_content
         self.store = Store.look(state)
         self.endpoints: list[Endpoint] = []
         # The bus is looked up at each event, as everywhere else here.
@@ -165,16 +168,14 @@ class Client:
         Raises:
             ConfigError: An endpoint's settings cannot be used.
         """
+        usable = [each for each, obstacle in usable_endpoints(self.deployment) if not obstacle]
         async with AsyncExitStack() as stack:
             stack.callback(self.bus.close)
-            for settings, obstacle in usable_endpoints(self.deployment):
-                if not obstacle:
-                    endpoint = open_endpoint(settings, pool=self._pool, observer=self._renewed)
-                    stack.push_async_callback(endpoint.aclose)
-                    self.endpoints.append(endpoint)
-                    self._terms[settings.name] = Terms(
-                        settings.connections, settings.cost, settings.cap_bytes_per_s
-                    )
+            for each in usable:
+                endpoint = open_endpoint(each, pool=self._pool, observer=self._renewed)
+                stack.push_async_callback(endpoint.aclose)
+                self.endpoints.append(endpoint)
+                self._terms[each.name] = Terms(each.connections, each.cost, each.cap_bytes_per_s)
             self._stack = stack.pop_all()
         return self
 
@@ -199,13 +200,32 @@ class Client:
             if not self._held:
                 self.store = await hold(self.state, self._wait_s, self.policy.lock_retry_s)
                 self._stack.callback(self.store.close)
-                self.store.use_cache(self._cache_limit, [*map(Path, self.deployment.cache.seeds)])
+                cache = self.deployment.cache
+                limit = CacheLimit(cache.max_bytes, cache.max_share)
+                self.store.use_cache(limit, [*map(Path, cache.seeds)])
                 self._held = True
-                await self._stack.enter_async_context(
-                    recorded(self.state, self.bus, self.policy.record)
-                )
                 self._stack.push_async_callback(self.stop_downloads)
                 await self.catalogs.keep_evidence()
+
+    async def hold_run(self) -> None:
+        """Lock the run in the state directory until the client is closed. Idempotent.
+
+        The state directory is locked as well, unless the content of runs comes from elsewhere.
+        `session` does it itself.
+
+        Raises:
+            LockedError: Another process holds it, or runs a sequence there; the message says which.
+            StorageError: It cannot be used.
+        """
+        if self._open_run_content is None:
+            await self.hold()
+        async with self._holding:
+            if not self._holds_run:
+                lock = await hold_run(self.state, self._wait_s, self.policy.lock_retry_s)
+                self._stack.callback(lock.release)
+                self._holds_run = True
+                record = recorded(self.state, self.bus, self.policy.record)
+                await self._stack.enter_async_context(record)
 
     def events(self) -> AsyncIterator[Event]:
         """Everything that happens from now on, until the client is closed."""
@@ -294,15 +314,12 @@ class Client:
         catalog = await self.catalogs.used()
         if self._library is None or self._library.catalog is not catalog:
             path = self.deployment.catalog.path
-            folder = Path(path).parent if path else None
             self._library = Library(
-                catalog,
-                self.endpoints,
-                self.store,
-                folder,
+                *(catalog, self.endpoints, self.store, Path(path).parent if path else None),
                 tell=self.bus.emit,
                 policy=self._patience,
                 patch_digests=self.catalogs.patch_digests,
+                other_versions=self.catalogs.other_versions,
             )
         return self._library
 
@@ -366,17 +383,17 @@ class Client:
         """
         if isinstance(sequence, Path):
             sequence = load_sequence(sequence)
-        await self.hold()
+        await self.hold_run()
         run = await self._take_up(sequence, resume, simulated=simulated)
         is_new = run is None
         if run is None:
-            run = await self._new_run(sequence, simulated=simulated)
+            given = (self.deployment, self.state, self.machine)
+            pin = await self.catalogs.pin()
+            run = await new_run(sequence, pin, *given, simulated=simulated)
         else:
             await self.catalogs.use_pinned(run.pin, may_change=self._content is None)
-            run.begin_again()
-            facts = await in_thread(facts_again, sequence, self.deployment, self.machine)
-            run.set_variables(merged(run.known_variables(), facts))
-        content = await self.content()
+            await begin_again(run, sequence, self.deployment, self.machine)
+        content = await self._run_content(run.pin)
         packages = packages_in_order(sequence)
         content.need(packages)
         if resume is Resume.CONTINUE:
@@ -434,6 +451,13 @@ class Client:
             self._content = Content(library, downloads, self.store, self._retry_time_s)
         return self._content
 
+    async def _run_content(self, pin: Pin) -> RunContent:
+        """What hands out the content of a run."""
+        if self._open_run_content is None:
+            return await self.content()
+        content = self._open_run_content(await self.library(), pin, lambda e: self.bus.emit(e))
+        return await self._stack.enter_async_context(content)
+
     @property
     def opened_content(self) -> Content | None:
         """What `content` has returned; None before its first call, and after `stop_downloads`."""
@@ -454,11 +478,6 @@ class Client:
         return self.deployment.transfer.retry_time_s or None
 
     @property
-    def _cache_limit(self) -> CacheLimit:
-        settings = self.deployment.cache
-        return CacheLimit(settings.max_bytes, settings.max_share)
-
-    @property
     def reserve(self) -> Reserve:
         """Free space that is left on the disk of the state directory."""
         set_bytes = self.deployment.content.reserve_bytes
@@ -475,20 +494,8 @@ class Client:
         if self._session and self._session.outcome is not None:
             await self._session.aclose()
         download = self.deployment.options.download
-        look = partial(take_up, simulated=simulated)
-        return await in_thread(look, self.state, identify(sequence), download, resume)
-
-    async def _new_run(self, sequence: TaskSequence, *, simulated: bool) -> RunState:
-        """A run that begins now, with the catalog pinned on disk."""
-        pin = await self.catalogs.pin()
-        variables = await in_thread(
-            initial_variables, sequence, self.deployment, self.state, self.machine
-        )
-        download = self.deployment.options.download
-        run_id = secrets.token_hex(16)
-        run = RunState(identify(sequence), download, pin, {}, simulated=simulated, run_id=run_id)
-        run.set_variables(variables)
-        return run
+        now = self.state, identify(sequence), download, resume
+        return await in_thread(lambda: take_up(*now, simulated=simulated))
 
     def _renewed(self, renewed: Renewed) -> None:
         self.renewals += 1

@@ -14,6 +14,10 @@ from pathlib import Path
 
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.library import Library
+from dlcore.engine.download.retry import Retry
+from dlcore.engine.download.version_names import package_id_of
+from dlcore.engine.events import Progress
+from dlcore.engine.state import LifeFigures
 from dlcore.errors import DlcoreError, StorageError
 from dlcore.long_path import plain_path
 from dlcore.store import Store
@@ -24,7 +28,7 @@ MAX_PROOFS = 3  # arbitrary: content damaged twice right after a repair will be 
 
 
 class Content:
-    """Hands out packages.
+    """Hands out packages: also the `RunContent` of a run that fetches by itself.
 
     Args:
         library: What is known of each package.
@@ -74,11 +78,11 @@ class Content:
         self.store.evictor.need(self._keys(wanted))
 
     def _keys(self, package_ids: Sequence[str]) -> list[str]:
-        known = self.library.catalog.packages
+        known = {each: self.library.known(each) for each in package_ids}
         return [
-            package_key(each, known[each].version, known[each].manifest)
-            for each in dict.fromkeys(package_ids)
-            if each in known
+            package_key(package_id_of(each), entry.version, entry.manifest)
+            for each, entry in known.items()
+            if entry
         ]
 
     async def path(self, package_id: str) -> Path:
@@ -156,6 +160,50 @@ class Content:
     def location(self, package_id: str) -> str:
         """Where a package was last downloaded from: endpoint and id; empty if from nowhere."""
         return self.downloads.location(package_id)
+
+    # What a run asks besides
+
+    def set_retry(self, retry: Retry) -> None:
+        """Change what happens when no endpoint is left for a package."""
+        self.downloads.set_retry(retry)
+
+    def is_there(self, package_id: str) -> bool:
+        """Whether a package is known to be complete."""
+        return self.downloads.is_finished(package_id)
+
+    def verified_bytes(self, package_id: str, content_bytes: int) -> int:
+        """How much of a package of that length is known to be on disk; 0 before it was begun."""
+        return self.downloads.verified_bytes(package_id, content_bytes)
+
+    def progress(self) -> Progress:
+        """How far the downloads are now."""
+        return self.downloads.progress()
+
+    def measured(self, elapsed_s: float) -> LifeFigures:
+        """What the downloads have come to so far; renewals are not counted.
+
+        Args:
+            elapsed_s: Seconds since this process's part of the run began.
+        """
+        downloads = self.downloads
+        now_s = asyncio.get_running_loop().time()
+        return LifeFigures(
+            elapsed_s,
+            downloads.meter.busy_s(now_s),
+            downloads.meter.received_bytes,
+            downloads.wasted_bytes,
+            downloads.reused_bytes,
+            downloads.figures(),
+            0,
+            downloads.meter.arrivals.since(now_s - elapsed_s),
+            downloads.missing_bytes,
+            downloads.patched_bytes.total(),
+        )
+
+    async def end(self) -> None:
+        """The run has ended: nothing is to be done, as its client is closed."""
+
+    # The end
 
     async def aclose(self) -> None:
         """Stop; what is verified stays. Idempotent. A cancellation waits until it has stopped."""

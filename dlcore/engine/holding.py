@@ -1,14 +1,21 @@
-"""Locks a state directory; a wait for it can be interrupted."""
+"""Locks a state directory, or the run in it; a wait for it can be interrupted."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
+from dlcore.disk.faults import guarded
 from dlcore.errors import LockedError
+from dlcore.long_path import rooted
 from dlcore.store import Store
+from dlcore.store.lock import RUN_LOCK, StateLock
 from dlcore.waiting import in_thread
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -25,11 +32,42 @@ async def hold(state: Path, wait_s: float, retry_s: float) -> Store:
         LockedError: Another process still holds it; the message says which one.
         StorageError: The directory cannot be used.
     """
+    return await _repeated(lambda: Store.open(state), Store.close, state, wait_s, retry_s)
+
+
+async def hold_run(state: Path, wait_s: float, retry_s: float) -> StateLock:
+    """Lock the run in a state directory, which is there: no other process runs a sequence there.
+
+    Args:
+        state: The directory. Whether another process writes its content does not matter.
+        wait_s: How long to wait while another process runs a sequence there.
+        retry_s: Seconds between two attempts.
+
+    Raises:
+        LockedError: Another process still does; the message says which one.
+        StorageError: The directory cannot be used.
+    """
+
+    def lock() -> StateLock:
+        with guarded("lock the run", state):
+            return StateLock(rooted(state), 0.0, RUN_LOCK)
+
+    return await _repeated(lock, StateLock.release, state, wait_s, retry_s)
+
+
+async def _repeated(
+    take: Callable[[], T],
+    give_back: Callable[[T], None],
+    state: Path,
+    wait_s: float,
+    retry_s: float,
+) -> T:
+    """Take a lock as soon as nobody else has it."""
     now_s = asyncio.get_running_loop().time
     end_s = now_s() + wait_s
     while True:
         try:
-            return await _opened(state)
+            return await _taken(take, give_back)
         except LockedError:
             if now_s() >= end_s:
                 raise
@@ -37,13 +75,13 @@ async def hold(state: Path, wait_s: float, retry_s: float) -> Store:
         await asyncio.sleep(retry_s)
 
 
-async def _opened(state: Path) -> Store:
-    """Open the store; a cancellation meanwhile closes it again, for nobody else would."""
-    opened: list[Store] = []
+async def _taken(take: Callable[[], T], give_back: Callable[[T], None]) -> T:
+    """Take a lock; a cancellation meanwhile releases it again, for nobody else would."""
+    taken: list[T] = []
     try:
-        await in_thread(lambda: opened.append(Store.open(state)))
+        await in_thread(lambda: taken.append(take()))
     except asyncio.CancelledError:
-        for store in opened:
-            store.close()
+        for lock in taken:
+            give_back(lock)
         raise
-    return opened[0]
+    return taken[0]

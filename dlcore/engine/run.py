@@ -13,12 +13,11 @@ from dlcore.engine.overview import obstacle
 from dlcore.engine.report import Report
 from dlcore.engine.resume import Resume
 from dlcore.engine.session import Session
+from dlcore.engine.step_content import STOPPING
 from dlcore.errors import (
     DlcoreError,
     PreflightError,
-    RunStateError,
     StepError,
-    StorageError,
     UnexpectedContentError,
 )
 from dlcore.steps.interface import CANNOT_RUN, Executor, Outcome
@@ -56,7 +55,9 @@ async def run_sequence(
         The figures; ``outcome`` is ``failed`` if a step failed for good.
 
     Raises:
-        LockedError: Another process holds the state directory; the message says which.
+        LockedError: Another process holds the state directory or runs a sequence there; the message
+            says which.
+        AgentError: The content comes from an agent that cannot be had; run again to go on.
         PreflightError: A prerequisite is missing; nothing was run, or nothing more.
         StorageError: The local disk failed, or is full; run again to go on.
         RunStateError: A run is under way that cannot go on without a decision, or for which a
@@ -64,7 +65,7 @@ async def run_sequence(
     """
     if isinstance(sequence, Path):
         sequence = load(sequence)
-    await client.hold()
+    await client.hold_run()
     simulated = isinstance(executor, SimulatingExecutor)
     is_new = not await client.is_under_way(sequence, resume, simulated=simulated)
     missing = failed(await preflight(client, sequence, executor)) if is_new else []
@@ -108,7 +109,7 @@ async def _run(session: Session, step: Step, executor: Executor) -> None:
     """Run one step whose turn has come, once."""
     try:
         outcome, is_final = await executor.run(await session.job(step)), False
-    except (StorageError, RunStateError):
+    except STOPPING:
         raise
     except DlcoreError as error:  # its content or parameters cannot be used: no retry helps
         why = error.message

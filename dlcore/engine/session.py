@@ -12,7 +12,6 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-from dlcore.engine.content import Content
 from dlcore.engine.documents.republished import Republished
 from dlcore.engine.events import Event, RunBegan, RunStep
 from dlcore.engine.judge import Judge
@@ -23,6 +22,7 @@ from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.own_step_rules import is_own
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.report import Report, make_report, run_ended
+from dlcore.engine.run_content import RunContent
 from dlcore.engine.run_ending import RunEnding
 from dlcore.engine.run_figures import RunFigures
 from dlcore.engine.skip_rules import SkipRules
@@ -86,7 +86,7 @@ class Session:
         self,
         sequence: TaskSequence,
         run: RunState,
-        content: Content,
+        content: RunContent,
         judge: Judge,
         bus: EventBus,
         *,
@@ -107,6 +107,7 @@ class Session:
         self._judge = judge
         self._state = state
         self._bus = bus
+        self._content = content
         self._figures = RunFigures(content, renewals)
         self._link_bytes_per_s = link_bytes_per_s
         self._keeper = RunKeeper(state, run, self._figures.measured, policy.save_every_s)
@@ -273,6 +274,7 @@ class Session:
             UnexpectedContentError: There is something in a package's folder that is not the
                 package's, though no step has used it.
             StorageError: The local disk failed, or is full; what was verified is kept.
+            AgentError: The agent that has the content cannot be had.
         """
         return await self._jobs.folders(step)
 
@@ -311,6 +313,8 @@ class Session:
         await self._keeper.stop()
         try:
             if self.outcome is not None:
+                if self.outcome is not RunOutcome.RESTART:
+                    await self._content.end()  # before what the run leaves behind is started
                 await self._ending.take(self.outcome)
         finally:
             self._keeper.close()

@@ -6,10 +6,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from dlcore.deployment import Download
-from dlcore.engine.content import Content
 from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.documents.republished import Republished
 from dlcore.engine.download.retry import UNLIMITED, Retry
@@ -17,8 +16,10 @@ from dlcore.engine.download_step import Arrived, Stored
 from dlcore.engine.judge import Judge
 from dlcore.engine.lookahead import all_content, look_ahead
 from dlcore.engine.network_wait import NetworkWait
+from dlcore.engine.run_content import RunContent
 from dlcore.engine.state import RunState
 from dlcore.errors import (
+    AgentError,
     ConfigError,
     DlcoreError,
     ExhaustedError,
@@ -33,6 +34,8 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Waited = Callable[[str, float], None]
+STOPPING: Final = (AgentError, RunStateError, StorageError)
+"""What stops a run where it is, so that it can go on later. All other errors fail the step."""
 MAX_REFERENCE_CHARACTERS = 100  # of a reference in a message: more does not help to find it
 
 
@@ -55,7 +58,7 @@ class StepContent:
         run: RunState,
         judge: Judge,
         variables: Variables,
-        content: Content,
+        content: RunContent,
         network: NetworkWait,
         republished: Republished,
     ) -> None:
@@ -78,7 +81,7 @@ class StepContent:
         if self._on_demand:
             return
         wanted = all_content(self._sequence, self._variables, self._judge)
-        self._content.downloads.set_retry(retry_rule(self._variables, self._content.retry_time_s))
+        self._content.set_retry(retry_rule(self._variables, self._content.retry_time_s))
         self._content.order(wanted.needed, wanted.maybe_needed)
         for package in wanted.needed:
             await self._obtain((package,), self._arrive_first)
@@ -91,7 +94,7 @@ class StepContent:
         """
         if not self._on_demand:
             return
-        self._content.downloads.set_retry(retry_rule(self._variables, self._content.retry_time_s))
+        self._content.set_retry(retry_rule(self._variables, self._content.retry_time_s))
         wanted = look_ahead(
             self._sequence,
             position,
@@ -105,7 +108,7 @@ class StepContent:
 
     def is_there(self, package_ids: Sequence[str]) -> bool:
         """Whether packages are complete already."""
-        return all(map(self._content.downloads.is_finished, package_ids))
+        return all(map(self._content.is_there, package_ids))
 
     def unresolved(self, step: Step) -> str:
         """Why it cannot be told now which packages a step needs, for people; empty if it can."""
@@ -150,6 +153,7 @@ class StepContent:
             IntegrityError: Every endpoint served some block wrong.
             UnexpectedContentError: There is something in its folder that is not the package's.
             StorageError: The local disk failed, or is full; what was verified is kept.
+            AgentError: The agent that has the content cannot be had.
         """
         folders = await self._obtain(package_ids, lambda ids: self._proven(ids, waited))
         for package_id, path in folders.items():
@@ -164,6 +168,7 @@ class StepContent:
             waited: As for `packages`.
 
         Raises:
+            AgentError: As `packages`.
             RunStateError: As `packages`.
             StorageError: As `packages`.
         """
@@ -173,7 +178,7 @@ class StepContent:
                 folder = await self.package(package_id, waited)
                 described = await self._content.library.manifest(package_id)
                 arrived[package_id] = Stored(folder, Package(*described))
-            except (StorageError, RunStateError):
+            except STOPPING:
                 raise
             except DlcoreError as error:
                 arrived[package_id] = error

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.own_steps import run_own_step
-from dlcore.engine.step_content import StepContent, Waited
+from dlcore.engine.step_content import STOPPING, StepContent, Waited
 from dlcore.engine.step_turns import StepTurns
 from dlcore.engine.work_folders import work_folder
-from dlcore.errors import DlcoreError, RunStateError, StorageError
+from dlcore.errors import DlcoreError
 from dlcore.machine import Machine
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.tasksequence import ConditionEvaluator, Step, Variables, needs
@@ -77,6 +77,7 @@ class StepJobs:
         Raises:
             RunStateError: A package is not available in the version that the run began with.
             StorageError: The local disk failed.
+            AgentError: The agent that has the content cannot be had.
         """
         try:
             packages = self._wait_for(step)
@@ -87,7 +88,7 @@ class StepJobs:
                 *(self._evaluator, self._machine),
             )
             return outcome, False
-        except (StorageError, RunStateError):
+        except STOPPING:
             raise
         except DlcoreError as error:  # its parameters cannot be used
             return Outcome(CANNOT_RUN, message=error.message), True

@@ -1,4 +1,4 @@
-"""One process at a time on a state directory.
+"""One process at a time on a state directory, and one on the run in it.
 
 The lock itself is the operating system's. A file beside it says who holds it: information for
 people, which no program believes.
@@ -12,12 +12,19 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from dlcore.disk.lock import FileLock
 from dlcore.disk.private_folder import PrivateFolder, open_file
 from dlcore.errors import LockedError, OwnershipError
+
+CONTENT_LOCK: Final = "lock"
+"""Whoever holds it writes content; it is what is meant by holding a state directory."""
+
+RUN_LOCK: Final = "run.lock"
+"""Whoever holds it runs a task sequence, and writes the state and the records of runs."""
 
 MAX_OWNER_BYTES = 4096  # of what says who holds the lock; about 150 are usual
 
@@ -39,11 +46,12 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 class StateLock:
-    """The lock of one state directory, held from construction to `release`.
+    """A lock of one state directory, held from construction to `release`.
 
     Args:
         state: The state directory, absolute; it is made, with mode 0700, if it is missing.
         wait_s: How long to wait while another process holds the lock.
+        name: Name of the file: `CONTENT_LOCK` or `RUN_LOCK`.
         is_signed: Whether people are told who holds it. If not, nothing is written that was there.
 
     Attributes:
@@ -55,13 +63,15 @@ class StateLock:
         OSError: The lock file cannot be made.
     """
 
-    def __init__(self, state: Path, wait_s: float, *, is_signed: bool = True) -> None:
+    def __init__(
+        self, state: Path, wait_s: float, name: str = CONTENT_LOCK, *, is_signed: bool = True
+    ) -> None:
         self.folder = PrivateFolder(state)
-        self._owner_file = state / "lock.owner"
+        self._owner_file = state / f"{name}.owner"
         try:
-            self._lock = FileLock(state / "lock", wait_s, self.folder)
+            self._lock = FileLock(state / name, wait_s, self.folder)
         except LockedError as error:
-            raise _locked(state, self._read_owner()) from error
+            raise _locked(state, name, self._read_owner()) from error
         self._is_held = True
         self._is_signed = is_signed
         if is_signed:
@@ -113,15 +123,21 @@ class StateLock:
         )
 
 
-def _locked(state: Path, document: bytes) -> LockedError:
+def _locked(state: Path, name: str, document: bytes) -> LockedError:
     try:
         owner = msgspec.json.decode(document, type=Owner)
         holder = f"{owner.command} (process {owner.pid} on {owner.host}, since {owner.since})"
     except msgspec.DecodeError:
         holder = "another process"
+    is_of_run = name == RUN_LOCK
+    what = (
+        "a task sequence is run in the state directory"
+        if is_of_run
+        else "the state directory is in use"
+    )
     return LockedError(
-        f"the state directory is in use by {holder}: {state}",
-        path=state,
+        f"{what} by {holder}: {state}",
+        path=state / name if is_of_run else state,
         remedy="Wait for it to end, or choose another state directory.",
         holder=holder,
     )

@@ -29,7 +29,7 @@ async def pinned_catalog(
     state: Path,
     pin: Pin,
     trust: TrustedRoot | None,
-    read_current: Callable[[], Awaitable[ReadCatalog]],
+    read_current: Callable[[], Awaitable[ReadCatalog]] | None,
 ) -> ReadCatalog:
     """Read the catalog that a run began with: from disk, or again if it was damaged there.
 
@@ -37,7 +37,8 @@ async def pinned_catalog(
         state: The state directory.
         pin: What the run began with.
         trust: The pinned root; None if there is none.
-        read_current: Reads the current catalog, in case it is still the same one.
+        read_current: Reads the current catalog, in case it is still the same one; None: what is not
+            on disk is lost.
 
     Raises:
         RunStateError: It is lost, and the current one differs from it or cannot be read.
@@ -47,6 +48,8 @@ async def pinned_catalog(
     document = await in_thread(pins.read, state, pin.catalog)
     evidence = await in_thread(pins.read, state, pin.evidence) if pin.evidence else b""
     if document is None or evidence is None:
+        if read_current is None:
+            raise _lost(state, "nothing takes its place")
         return await _read_again(state, pin, read_current)
     source = "the catalog that the run began with"
     if trust:

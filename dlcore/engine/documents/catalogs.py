@@ -19,7 +19,7 @@ from dlcore.engine.events import Event
 from dlcore.engine.state import Pin
 from dlcore.engine.state_file import RESTART_REMEDY
 from dlcore.errors import ConfigError, RunStateError, RunStateFault
-from dlcore.model import Catalog
+from dlcore.model import Catalog, CatalogEntry
 from dlcore.transfer import Endpoint
 from dlcore.waiting import in_thread
 
@@ -33,6 +33,9 @@ class Catalogs:
         endpoints: The endpoints that the client may use; filled when it is opened.
         tell: Hears if an endpoint asks for time.
         policy: How patiently the catalog is asked for.
+
+    Attributes:
+        other_versions: What is fetched besides what the used catalog states, by `version_name`.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Catalogs:
         self._endpoints = endpoints
         self._tell = tell
         self._policy = policy
+        self.other_versions: dict[str, CatalogEntry] = {}
         self._used: ReadCatalog | None = None
         self._trust: TrustedRoot | None = None
         self._keeps = False
@@ -137,6 +141,16 @@ class Catalogs:
             )
         kept_in = folder or self._state
         self._used = await pinned_catalog(kept_in, pin, self._trusted_root(), self._read)
+
+    async def pinned(self, pin: Pin) -> Catalog:
+        """Read the catalog that a run of the state directory began with; another one stays in use.
+
+        Raises:
+            RunStateError: It is lost.
+            TrustError: The root that is trusted now does not prove it.
+            StorageError: The disk failed.
+        """
+        return (await pinned_catalog(self._state, pin, self._trusted_root(), None)).catalog
 
     async def _use_any(self) -> ReadCatalog:
         if self._used is None:

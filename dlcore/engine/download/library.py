@@ -12,10 +12,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from dlcore import manifest as documents
 from dlcore.engine.download.asking import Asking, NoAnswerError
 from dlcore.engine.download.inquiry import InquiryPolicy
+from dlcore.engine.download.version_names import package_id_of
 from dlcore.engine.events import Event
 from dlcore.errors import (
     ContentBehindProxyError,
@@ -53,6 +55,8 @@ class Library:
         policy: How patiently they are asked.
         patch_digests: The SHA-256 of each patch list that may be used, by that of its manifest;
             None: any, as nothing is signed.
+        other_versions: Versions that are not in the catalog, by their names (`version_name`); more
+            may be added meanwhile.
     """
 
     def __init__(
@@ -65,8 +69,10 @@ class Library:
         tell: Callable[[Event], None] = lambda _: None,
         policy: InquiryPolicy | None = None,
         patch_digests: Mapping[str, str] | None = None,
+        other_versions: Mapping[str, CatalogEntry] = MappingProxyType({}),
     ) -> None:
         self.catalog = catalog
+        self._other_versions = other_versions
         self._patch_digests = patch_digests
         self._endpoints = tuple(endpoints)
         self._store = store
@@ -76,20 +82,24 @@ class Library:
         self._failed: set[str] = set()  # endpoints whose last document could not be read
         self._asking = Asking(tell, policy=policy)
 
+    def known(self, name: str) -> CatalogEntry | None:
+        """The catalog entry of a package, or of another version of it; None: it is not known."""
+        return self.catalog.packages.get(name) or self._other_versions.get(name)
+
     def entry(self, package_id: str) -> CatalogEntry:
-        """The package's catalog entry.
+        """As `known`, for what must be known.
 
         Raises:
             NotFoundError: The catalog does not know the package.
         """
-        try:
-            return self.catalog.packages[package_id]
-        except KeyError:
+        entry = self.known(package_id)
+        if entry is None:
             raise NotFoundError(
                 f"package {package_id} is not in the catalog"
                 + hint(package_id, self.catalog.packages, alike=IDS),
                 remedy="Publish the package, or correct its id where it is asked for.",
-            ) from None
+            )
+        return entry
 
     async def manifest(self, package_id: str) -> tuple[Manifest, bytes]:
         """The package's manifest, and the document that it was read from.
@@ -106,7 +116,7 @@ class Library:
             document = await self._kept(entry, package_id) or await self._read(entry, package_id)
             source = f"manifest of {package_id}"
             manifest = documents.decode(document, source=source)
-            _check_entry(entry, package_id, manifest, len(document))
+            _check_entry(entry, package_id_of(package_id), manifest, len(document))
             self._manifests[package_id] = (manifest, document)
         return self._manifests[package_id]
 
@@ -197,7 +207,8 @@ class Library:
         """The manifest document that the store keeps with the package."""
         if self._store is None:
             return None
-        return await in_thread(self._store.read_manifest, package_id, entry.manifest, entry.version)
+        known_as = package_id_of(package_id)
+        return await in_thread(self._store.read_manifest, known_as, entry.manifest, entry.version)
 
     async def _read(self, entry: CatalogEntry, package_id: str) -> bytes:
         """The manifest document from the first place whose copy has the right digest."""
