@@ -11,7 +11,16 @@ from aiohttp import web
 
 from dlcore.agent.admission import HOST, admitting, refusal, telling_errors
 from dlcore.agent.event_stream import write_events
-from dlcore.agent.interface import MAX_BODY_BYTES, PackageId, Want, WantName
+from dlcore.agent.interface import (
+    MAX_BODY_BYTES,
+    Digest,
+    DigestOrNone,
+    ObtainTerms,
+    PackageId,
+    Want,
+    WantName,
+    WantNameOrNone,
+)
 from dlcore.agent.openapi import openapi_document
 from dlcore.agent.routes import BASE, JSON, ROUTES
 from dlcore.agent.service import AgentService
@@ -54,7 +63,7 @@ class _Calls:
         if request.content_type != JSON:
             return refusal(415, f"the body is not {JSON}")
         name = _parameter(request, "name", WantName)
-        want = _decoded(await request.read())
+        want = _wanted(await request.read())
         if want.name != name:
             raise web.HTTPConflict(reason="the name of the want is not that of the path")
         await self._service.want(want)
@@ -72,7 +81,14 @@ class _Calls:
         return web.Response(status=204)
 
     async def obtain(self, request: web.Request) -> web.Response:
-        return _answer(await self._service.obtain(_parameter(request, "package_id", PackageId)))
+        package_id = _parameter(request, "package_id", PackageId)
+        if not request.can_read_body:
+            return _answer(await self._service.obtain(package_id))
+        if request.content_type != JSON:
+            return refusal(415, f"the body is not {JSON}")
+        terms = _decoded(await request.read(), ObtainTerms, "how a package is obtained")
+        _check(terms.want, WantNameOrNone)
+        return _answer(await self._service.obtain(package_id, terms))
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         ring = self._service.events
@@ -105,13 +121,21 @@ def _answer(body: object) -> web.Response:
     return web.Response(body=msgspec.json.encode(body), content_type=JSON)
 
 
-def _decoded(body: bytes) -> Want:
+def _decoded(body: bytes, kind: type[S], what: str) -> S:
     try:
-        want = msgspec.convert(_DECODER.decode(body), Want)
+        return msgspec.convert(_DECODER.decode(body), kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise web.HTTPBadRequest(reason=_one_line(f"it is not a want: {error}")) from None
-    for text, kind in ((want.name, WantName), *((each, PackageId) for each in want.packages)):
-        _check(text, kind)
+        raise web.HTTPBadRequest(reason=_one_line(f"it is not {what}: {error}")) from None
+
+
+def _wanted(body: bytes) -> Want:
+    want = _decoded(body, Want, "a want")
+    _check(want.name, WantName)
+    for package_id in (*want.packages, *want.maybe_packages, *want.kept, *want.in_use):
+        _check(package_id, PackageId)
+    if want.pin:
+        _check(want.pin.catalog, Digest)
+        _check(want.pin.evidence, DigestOrNone)
     return want
 
 

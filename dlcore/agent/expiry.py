@@ -34,9 +34,9 @@ def wants_over(
         if each.priority is Priority.BACKGROUND
         and each.by_s is not None
         and each.by_s < before_s
-        and all(map(is_ready, (*each.packages, *_needed(ahead.get(each.name, NOTHING_AHEAD)))))
+        and all(map(is_ready, _wanted(each, ahead.get(each.name, NOTHING_AHEAD))))
     )
 
 
-def _needed(ahead: Lookahead) -> tuple[str, ...]:
-    return (*ahead.needed, *ahead.maybe_needed)
+def _wanted(want: Want, ahead: Lookahead) -> tuple[str, ...]:
+    return (*want.packages, *want.maybe_packages, *ahead.needed, *ahead.maybe_needed)

@@ -24,6 +24,9 @@ PackageIds: TypeAlias = Annotated[tuple[PackageId, ...], Meta(max_length=2000)]
 VariableName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
 VariableMap: TypeAlias = Annotated[dict[VariableName, str], Meta(max_length=10_000)]
 Position: TypeAlias = Annotated[int, Meta(ge=0, le=100_000)]
+Digest: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+DigestOrNone: TypeAlias = Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?$")]
+WantNameOrNone: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{0,128}$")]
 Moment: TypeAlias = Annotated[float, Meta(ge=0, le=1e11)]
 
 
@@ -51,6 +54,21 @@ class SequencePoint(Struct, frozen=True, forbid_unknown_fields=True):
     variables: VariableMap = {}
 
 
+class PinnedCatalog(Struct, frozen=True, forbid_unknown_fields=True):
+    """The catalog that a run began with. It says which version of each package the run means.
+
+    Its documents lie in ``pinned`` of the agent's state directory, where the run has put them. The
+    agent proves them by the root that it trusts, as it proves the site's catalog.
+
+    Attributes:
+        catalog: SHA-256 of the document.
+        evidence: SHA-256 of what proves its signatures; empty if it is not signed.
+    """
+
+    catalog: Digest
+    evidence: DigestOrNone = ""
+
+
 class Want(Struct, frozen=True, forbid_unknown_fields=True):
     """What a client wants the agent to have. A want outlives the client and a restart of the agent.
 
@@ -60,6 +78,11 @@ class Want(Struct, frozen=True, forbid_unknown_fields=True):
         sequence: Where a task sequence stands; what its next steps need follows `packages`.
         priority: How much of the link it may use.
         by_s: When all of it is to be there, in seconds since 1970 (UTC); None: as soon as can be.
+        maybe_packages: Ids of packages that may be needed: fetched when all else is there.
+        kept: Ids of packages that stay on disk once they are there, each with files of its own.
+        in_use: Ids of packages that a step works in now, and may write into. The agent does not
+            look at them, and hands them to nobody else.
+        pin: Which versions are meant; None: those of the site's current catalog.
     """
 
     name: WantName
@@ -67,6 +90,24 @@ class Want(Struct, frozen=True, forbid_unknown_fields=True):
     sequence: SequencePoint | None = None
     priority: Priority = Priority.FOREGROUND
     by_s: Moment | None = None
+    maybe_packages: PackageIds = ()
+    kept: PackageIds = ()
+    in_use: PackageIds = ()
+    pin: PinnedCatalog | None = None
+
+
+class ObtainTerms(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a package is handed out.
+
+    Attributes:
+        want: The want for which it is: the version is that of its catalog, and what this want has
+            in use may be handed out. Empty: for none.
+        to_write: Whether a program may write into the files. They are its own then, shared with no
+            other package. What was written is removed or fetched anew at the next proof.
+    """
+
+    want: WantNameOrNone = ""
+    to_write: bool = False
 
 
 class PackageState(StrEnum):
@@ -135,6 +176,11 @@ class PackageStatus(Struct, frozen=True, forbid_unknown_fields=True):
         trouble: Why it failed last.
         catalog_trouble: Why the site's current catalog could not be read at the last look: the
             version is that of the catalog which was used before. None: it was read.
+        name: What events call it: its id, or of a version that is not the current one the id, an
+            ``@``, and the beginning of its manifest's digest.
+        received_bytes: Payload bytes that the agent has received for it since it began, also those
+            that came twice.
+        location: Where it was last downloaded from; empty if from nowhere since the agent began.
     """
 
     package_id: str
@@ -146,6 +192,9 @@ class PackageStatus(Struct, frozen=True, forbid_unknown_fields=True):
     folder: str = ""
     trouble: Trouble | None = None
     catalog_trouble: Trouble | None = None
+    name: str = ""
+    received_bytes: int = 0
+    location: str = ""
 
 
 class AgentStatus(Struct, frozen=True, forbid_unknown_fields=True):

@@ -15,13 +15,14 @@ from typing import NamedTuple
 from dlcore.agent.policy import AgentPolicy
 from dlcore.engine.client import Client
 from dlcore.engine.content import Content
+from dlcore.engine.download.version_names import package_id_of
 from dlcore.errors import AgentError
 from dlcore.store.store import package_key
 from dlcore.waiting import cancel_and_wait
 
 
 class _Loan(NamedTuple):
-    package_id: str
+    name: str
     until_s: float  # of the event loop's clock
 
 
@@ -50,18 +51,26 @@ class Obtaining:
         """What somebody waits for."""
         return tuple(self._awaited)
 
-    def begin(self, package_id: str) -> None:
+    def begin(self, name: str) -> None:
         """A client waits for a package, until `end`."""
-        self._awaited[package_id] += 1
+        self._awaited[name] += 1
 
-    def end(self, package_id: str) -> None:
+    def end(self, name: str) -> None:
         """It waits no longer."""
-        self._awaited[package_id] -= 1
-        if not self._awaited[package_id]:
-            del self._awaited[package_id]
+        self._awaited[name] -= 1
+        if not self._awaited[name]:
+            del self._awaited[name]
 
-    async def proven(self, package_id: str) -> None:
+    async def proven(self, name_of: Callable[[], str], *, to_write: bool) -> str:
         """Wait for a package and its proof, also if the downloads begin anew meanwhile.
+
+        Args:
+            name_of: Tells what it is called among the downloads that are open, or raises why it is
+                not handed out.
+            to_write: Whether it is handed out to be written into.
+
+        Returns:
+            What it is called.
 
         Raises:
             AgentError: The agent is ending.
@@ -72,9 +81,10 @@ class Obtaining:
                 raise AgentError("the agent is ending", remedy="Ask again when it is back.")
             content = await self._open_content()
             # Nothing else runs in between: whoever closes the content calls `interrupt` before.
-            task = asyncio.ensure_future(content.path(package_id))
+            name = name_of()
+            task = asyncio.ensure_future(content.paths((name,), to_write=to_write))
             self._tasks.add(task)
-            self._lend(package_id, content)  # also if this client is cancelled while it is proven
+            self._lend(name, content)  # also if this client is cancelled while it is proven
             try:
                 await asyncio.wait({task})
             finally:
@@ -84,8 +94,8 @@ class Obtaining:
                 continue
             task.result()
             if content is self._client.opened_content:  # else the catalog was renewed meanwhile
-                self._lend(package_id, content)
-                return
+                self._lend(name, content)
+                return name
 
     async def interrupt(self) -> None:
         """Leave the content that is open; those who wait go on with the next one."""
@@ -102,16 +112,16 @@ class Obtaining:
         over = [
             key
             for key, loan in self._loans.items()
-            if loan.until_s <= now_s and loan.package_id not in self._awaited
+            if loan.until_s <= now_s and loan.name not in self._awaited
         ]
         for key in over:
             del self._loans[key]
         self._client.store.evictor.release(over)
 
-    def _lend(self, package_id: str, content: Content) -> None:
+    def _lend(self, name: str, content: Content) -> None:
         """Note it by its version: the next catalog may have another one."""
-        entry = content.library.catalog.packages.get(package_id)
+        entry = content.library.known(name)
         if entry:
-            key = package_key(package_id, entry.version, entry.manifest)
+            key = package_key(package_id_of(name), entry.version, entry.manifest)
             until_s = asyncio.get_running_loop().time() + self._policy.lent_s
-            self._loans[key] = _Loan(package_id, until_s)
+            self._loans[key] = _Loan(name, until_s)

@@ -17,10 +17,11 @@ _REASONS: Final = {
     400: "It cannot be understood.",
     403: "It comes from another user, or from a browser.",
     404: "There is no such package.",
-    409: "The body has another name than the path.",
+    409: "The body has another name than the path, or the catalog of its run is lost.",
     413: "It is too long.",
     415: "Its body is not JSON.",
     422: "What it holds cannot be used.",
+    423: "A step of a task sequence works in it.",
     500: "This is a fault of dlcore.",
     502: "No endpoint serves what is missing, or what they serve is not right.",
     503: "The agent is ending, or has too many readers.",
@@ -63,7 +64,7 @@ def _operation(route: Route) -> dict[str, Any]:
         found["parameters"] = parameters
     if route.body:
         found["requestBody"] = {
-            "required": True,
+            "required": route.needs_body,
             "content": {JSON: {"schema": _schema(route.body)}},
         }
     return found

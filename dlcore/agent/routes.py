@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from dlcore.agent.interface import (
     API_VERSION,
     AgentStatus,
+    ObtainTerms,
     PackageId,
     PackageStatus,
     Want,
@@ -29,6 +30,7 @@ class Route(NamedTuple):
         status: If all goes well.
         answer: Type of the answer's body; None: it has none.
         body: Type of the request's body; None: it has none.
+        needs_body: Whether the body must be there.
         parameter: Type of the path's parameter.
         media_type: Of the answer.
         failures: Statuses that come with a `Trouble`, besides those of every call.
@@ -44,6 +46,7 @@ class Route(NamedTuple):
     parameter: Any = None
     media_type: str = JSON
     failures: tuple[int, ...] = ()
+    needs_body: bool = True
 
 
 ROUTES: Final = (
@@ -51,7 +54,7 @@ ROUTES: Final = (
     Route(
         *("PUT", "/wants/{name}", "want", "Want something, in place of the want of that name."),
         *(204, None, Want, WantName),
-        failures=(409, 413, 415, 422, 507),
+        failures=(409, 413, 415, 422, 502, 507),
     ),
     Route(
         *("DELETE", "/wants/{name}", "forget", "Want it no longer; content that is there stays."),
@@ -72,8 +75,9 @@ ROUTES: Final = (
         "/packages/{package_id}/obtain",
         "obtain",
         "Wait for a package, before all others, and have it proven.",
-        *(200, PackageStatus, None, PackageId),
-        failures=(404, 422, 502, 503, 507),
+        *(200, PackageStatus, ObtainTerms, PackageId),
+        needs_body=False,
+        failures=(404, 413, 415, 422, 423, 502, 503, 507),
     ),
     Route(
         *("GET", "/events", "events"),

@@ -14,37 +14,32 @@ import os
 import random
 import time
 from collections.abc import Callable
+from typing import Final
 
 from msgspec import structs
 
 from dlcore.agent.event_ring import EventRing
-from dlcore.agent.expiry import wants_over
-from dlcore.agent.foresight import as_kept, look_ahead_from
-from dlcore.agent.interface import (
-    API_VERSION,
-    AgentStatus,
-    PackageStatus,
-    Want,
-)
+from dlcore.agent.interface import API_VERSION, AgentStatus, ObtainTerms, PackageStatus, Want
 from dlcore.agent.known_packages import KnownPackages
 from dlcore.agent.obtaining import Obtaining
 from dlcore.agent.pacing import Pacer
 from dlcore.agent.policy import AgentPolicy
 from dlcore.agent.remembered import Remembered
 from dlcore.agent.site import Site
+from dlcore.agent.standing_wants import StandingWants
 from dlcore.agent.troubles import trouble_of
 from dlcore.agent.wanted_packages import WantedPackages
-from dlcore.agent.wants import FetchOrder, order_of
+from dlcore.agent.wants import FetchOrder
 from dlcore.engine.client import Client
 from dlcore.engine.content import Content
 from dlcore.engine.documents.catalog import ReadCatalog
 from dlcore.engine.events import Event
-from dlcore.engine.lookahead import Lookahead
 from dlcore.engine.traffic_rules import Urgency
 from dlcore.errors import DlcoreError
 from dlcore.native import return_free_memory
 from dlcore.waiting import cancel_and_wait, in_thread
 
+_ANY: Final = ObtainTerms()
 _log = logging.getLogger(__name__)
 
 
@@ -85,11 +80,11 @@ class AgentService:
         self._clock = clock
         self._began_s = clock()
         self._memory = Remembered(client.state)
-        self._ahead: dict[str, Lookahead] = {}
         self._order = FetchOrder()
         self._obtaining = Obtaining(client, self._content, self.policy)
         self._opening = asyncio.Lock()
         self._known = KnownPackages(client)
+        self._wants = StandingWants(client, self._memory, self._known)
         link_bytes_per_s = float(client.deployment.transfer.link_bytes_per_s)
         self._pacer = Pacer(self._known, pace, clock, link_bytes_per_s)
         self._site = Site(client, self._memory, self._known, self._change_to, self.policy)
@@ -113,8 +108,7 @@ class AgentService:
         await self._memory.load()
         self.events.next_number = self._memory.next_event_number
         await self._take_numbers()
-        for want in self._memory.wants:
-            await self._take_up(want)
+        await self._wants.take_up()
         self._tasks = [
             asyncio.ensure_future(self._keep_up()),
             asyncio.ensure_future(self._renew_regularly()),
@@ -160,13 +154,9 @@ class AgentService:
         """Have something from now on, in place of the earlier want of that name.
 
         Raises:
-            TaskSequenceError: Its sequence cannot be read. Nothing is changed then.
-            ConfigError: There are too many wants, or they are too long.
-            StorageError: The disk failed.
+            DlcoreError: As `StandingWants.put`. Nothing is changed then.
         """
-        ahead = await self._look_ahead(want)
-        await self._memory.put(await in_thread(as_kept, want))
-        self._ahead[want.name] = ahead
+        await self._wants.put(want)
         self._changed.set()
 
     async def forget(self, name: str) -> None:
@@ -175,28 +165,15 @@ class AgentService:
         Raises:
             StorageError: The disk failed.
         """
-        await self._memory.drop(name)
-        self._ahead.pop(name, None)
+        await self._wants.drop(name)
         self._changed.set()
-
-    async def _take_up(self, want: Want) -> None:
-        """Look ahead for a want of an earlier life; one that cannot be read any more is dropped."""
-        try:
-            self._ahead[want.name] = await self._look_ahead(want)
-        except DlcoreError as error:
-            _log.warning("the want %s is dropped: %s", want.name, error.message)
-            await self.forget(want.name)
-
-    async def _look_ahead(self, want: Want) -> Lookahead:
-        if want.sequence is None:
-            return Lookahead((), ())
-        return await in_thread(look_ahead_from, want.sequence, self._client)
 
     # Answers
 
     def status(self) -> AgentStatus:
         """How the agent is, what it wants and what it has."""
-        ids = dict.fromkeys((*self._obtaining.packages, *self._order.packages))
+        order = self._order
+        names = dict.fromkeys((*self._obtaining.packages, *order.packages, *order.kept))
         return AgentStatus(
             API_VERSION,
             self._version,
@@ -205,15 +182,19 @@ class AgentService:
             str(self._client.state),
             self._config,
             self._site.is_online,
-            self._memory.wants,
-            tuple(map(self.package, ids)),
+            self._wants.wants,
+            tuple(map(self.package, names)),
         )
 
-    def package(self, package_id: str) -> PackageStatus:
-        """Where a package stands now. Nothing is asked of disk or network."""
-        is_wanted = package_id in (*self._obtaining.packages, *self._order.packages)
-        error = self._wanted.errors.get(package_id)
-        status = self._known.status(package_id, is_wanted=is_wanted, error=error)
+    def package(self, name: str) -> PackageStatus:
+        """Where a package stands now. Nothing is asked of disk or network.
+
+        Args:
+            name: Its id, or the name of another version among the downloads.
+        """
+        is_wanted = name in (*self._obtaining.packages, *self._order.packages)
+        error = self._wanted.errors.get(name)
+        status = self._known.status(name, is_wanted=is_wanted, error=error)
         trouble = self._site.trouble
         return structs.replace(status, catalog_trouble=trouble_of(trouble) if trouble else None)
 
@@ -224,25 +205,31 @@ class AgentService:
         """
         await self._site.look_again()
 
-    async def obtain(self, package_id: str) -> PackageStatus:
+    async def obtain(self, package_id: str, terms: ObtainTerms = _ANY) -> PackageStatus:
         """Wait for a package, before all others, and prove it.
 
-        Its version is that of the site's catalog as it was a moment ago; where that cannot be read,
-        of the catalog that was used last, and the answer says so.
+        Its version is the one that the want means for which it is obtained. Else it is that of the
+        site's catalog as it was a moment ago; where that cannot be read, of the catalog that was
+        used last, and the answer says so.
 
         Raises:
+            ConfigError: There is no want of that name.
+            LockedError: A step of a run works in the package.
             DlcoreError: As `Client.fetch`.
         """
-        self._obtaining.begin(package_id)
+        awaited = self._wants.name_of(package_id, terms.want)
+        self._obtaining.begin(awaited)
         self._set_pace()
         try:
             await self._site.look_again()
-            await self._obtaining.proven(package_id)
-            self._wanted.arrived(package_id)
-            self._known.proven(package_id)
-            return self.package(package_id)
+            name = await self._obtaining.proven(
+                lambda: self._wants.handed_out(package_id, terms), to_write=terms.to_write
+            )
+            self._wanted.arrived(name)
+            self._known.proven(name)
+            return self.package(name)
         finally:
-            self._obtaining.end(package_id)
+            self._obtaining.end(awaited)
             self._set_pace()
 
     # The work
@@ -257,7 +244,7 @@ class AgentService:
             self._obtaining.release()  # before something that is begun needs room
             content = self._client.opened_content
             if content and content.downloads.has_failed:
-                await self._client.stop_downloads()
+                await self._known.put_away()
                 content = None
             if content is None:
                 if self._known.catalog is None:
@@ -265,17 +252,27 @@ class AgentService:
                 content = await self._client.content()
                 self._known.use(content.library.catalog)
                 self._changed.set()  # from now on it is looked whether there is something to do
-                content.order(self._order.needed, self._order.maybe_needed)
+                self._pass_on_order(content)
             return content
+
+    def _pass_on_order(self, content: Content) -> None:
+        """Tell the downloads what is wanted, by the catalog that is used now."""
+        self._order = order = self._wants.order()
+        content.need(order.kept)
+        content.order(order.needed, order.maybe_needed)
 
     async def _keep_up(self) -> None:
         """Pass on what is wanted whenever that changes."""
         while True:
             self._changed.clear()
-            self._order = order_of(self._memory.wants, self._ahead)
+            if self._wants.wants and self._known.catalog is None:  # it tells which versions
+                with contextlib.suppress(DlcoreError):
+                    await self._content()
+                self._changed.clear()
+            self._order = self._wants.order()
             content = self._client.opened_content
             if content:
-                content.order(self._order.needed, self._order.maybe_needed)
+                self._pass_on_order(content)
             await self._wanted.follow(self._order.packages)
             self._set_pace()
             try:
@@ -292,7 +289,7 @@ class AgentService:
             except TimeoutError:
                 async with self._opening:
                     if self._wanted.is_idle and not self._obtaining.packages:
-                        await self._client.stop_downloads()
+                        await self._known.put_away()
                         await in_thread(return_free_memory)
 
     @property
@@ -313,7 +310,7 @@ class AgentService:
 
     async def _forget_what_is_over(self) -> None:
         before_s = self._clock() - self.policy.over_after_s
-        for name in wants_over(self._memory.wants, self._ahead, self._known.is_ready, before_s):
+        for name in self._wants.over(before_s):
             _log.info("the want %s is forgotten: its time has long passed, and all is there", name)
             await self.forget(name)
 

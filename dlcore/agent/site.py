@@ -144,7 +144,7 @@ class Site:
             DlcoreError: The downloads cannot be put away.
         """
         self._client.catalogs.use(newer)
-        await self._client.stop_downloads()
+        await self._known.put_away()
         self._known.use((await self._client.library()).catalog)
 
     def _begun_look(self) -> asyncio.Task[None]:

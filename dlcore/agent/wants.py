@@ -1,5 +1,7 @@
 """Which packages the agent fetches, and in which order, from everything that its clients want.
 
+A package is named as it is among the downloads (`dlcore.engine.download.version_names`).
+
 Pure. What is wanted in the foreground comes before what is wanted in the background; within both,
 the earlier deadline comes first. What has no deadline comes before those in the foreground (it is
 needed now), and after them in the background (it cannot be late). Wants of the same rank take
@@ -8,7 +10,7 @@ turns: the first package of each is needed first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -20,7 +22,7 @@ WHENEVER = float("inf")
 
 
 class FetchOrder(NamedTuple):
-    """Package ids, the earliest needed in front; none is in two of the lists.
+    """Names of packages, the earliest needed in front; none is in two of the first three lists.
 
     Attributes:
         foreground: Somebody waits for them, or soon will.
@@ -28,12 +30,16 @@ class FetchOrder(NamedTuple):
         maybe_needed: Needed only if an open condition turns out so; fetched when all else is there.
         due: Deadlines of the background, in seconds since 1970, and all that is fetched until what
             has this deadline is there.
+        kept: What stays on disk once it is there, in files of its own.
+        in_use: What steps work in: it is fetched for nobody, and left alone.
     """
 
     foreground: tuple[str, ...] = ()
     background: tuple[str, ...] = ()
     maybe_needed: tuple[str, ...] = ()
     due: Mapping[float, tuple[str, ...]] = MappingProxyType({})
+    kept: tuple[str, ...] = ()
+    in_use: frozenset[str] = frozenset()
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -56,38 +62,60 @@ class FetchOrder(NamedTuple):
         return Priority.FOREGROUND
 
 
-def order_of(wants: Iterable[Want], ahead: Mapping[str, Lookahead]) -> FetchOrder:
+def order_of(
+    wants: Iterable[Want],
+    ahead: Mapping[str, Lookahead],
+    name_of: Callable[[str, str], str] = lambda package_id, want: package_id,
+) -> FetchOrder:
     """Put all wants together.
 
     Args:
         wants: The oldest first.
         ahead: What the next steps of a want's sequence need, by the want's name.
+        name_of: What the version of a package is called that the want of a name means.
     """
+    wants = tuple(wants)
+    in_use = frozenset(_names(wants, lambda want: want.in_use, name_of))
     needed: list[_Ranked] = []
     maybe_needed: list[_Ranked] = []
     for age, want in enumerate(wants):
         next_steps = ahead.get(want.name, NOTHING_AHEAD)
-        needed += _ranked(want, age, (*want.packages, *next_steps.needed))
-        maybe_needed += _ranked(want, age, next_steps.maybe_needed)
+        lists = (
+            (needed, (*want.packages, *next_steps.needed)),
+            (maybe_needed, (*want.maybe_packages, *next_steps.maybe_needed)),
+        )
+        for ranked, package_ids in lists:
+            names = (name_of(each, want.name) for each in package_ids)
+            ranked += _ranked(want, age, [name for name in names if name not in in_use])
     first = dict[str, Priority]()
     for each in sorted(needed):
-        first.setdefault(each.package_id, each.priority)
-    maybe = (each.package_id for each in sorted(maybe_needed) if each.package_id not in first)
+        first.setdefault(each.package, each.priority)
+    maybe = (each.package for each in sorted(maybe_needed) if each.package not in first)
     order = FetchOrder(
         tuple(p for p, priority in first.items() if priority is Priority.FOREGROUND),
         tuple(p for p, priority in first.items() if priority is Priority.BACKGROUND),
         tuple(dict.fromkeys(maybe)),
+        kept=tuple(dict.fromkeys(_names(wants, lambda want: want.kept, name_of))),
+        in_use=in_use,
     )
     return order._replace(due=_due(order.packages, [*needed, *maybe_needed]))
 
 
+def _names(
+    wants: Iterable[Want],
+    packages_of: Callable[[Want], Iterable[str]],
+    name_of: Callable[[str, str], str],
+) -> Iterator[str]:
+    return (name_of(each, want.name) for want in wants for each in packages_of(want))
+
+
 def _due(packages: Sequence[str], ranked: Sequence[_Ranked]) -> dict[float, tuple[str, ...]]:
     """By deadline of the background: the packages up to the last one that has this deadline."""
-    place = {package_id: i for i, package_id in enumerate(packages)}
+    place = {package: i for i, package in enumerate(packages)}
     ends = dict[float, int]()
     for each in ranked:
         if each.is_background and each.by_s < WHENEVER:
-            ends[each.by_s] = max(ends.get(each.by_s, 0), place[each.package_id] + 1)
+            ends[each.by_s] = max(ends.get(each.by_s, 0), place[each.package] + 1)
     return {by_s: tuple(packages[:end]) for by_s, end in ends.items()}
 
 
@@ -98,7 +126,7 @@ class _Ranked(NamedTuple):
     by_s: float
     place: int
     age: int
-    package_id: str
+    package: str
 
     @property
     def priority(self) -> Priority:

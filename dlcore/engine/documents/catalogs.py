@@ -7,7 +7,7 @@ trusted now, if there is one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from dlcore.deployment import Deployment
@@ -33,9 +33,6 @@ class Catalogs:
         endpoints: The endpoints that the client may use; filled when it is opened.
         tell: Hears if an endpoint asks for time.
         policy: How patiently the catalog is asked for.
-
-    Attributes:
-        other_versions: What is fetched besides what the used catalog states, by `version_name`.
     """
 
     def __init__(
@@ -51,7 +48,7 @@ class Catalogs:
         self._endpoints = endpoints
         self._tell = tell
         self._policy = policy
-        self.other_versions: dict[str, CatalogEntry] = {}
+        self._other_versions: dict[str, CatalogEntry] = {}
         self._used: ReadCatalog | None = None
         self._trust: TrustedRoot | None = None
         self._keeps = False
@@ -141,6 +138,15 @@ class Catalogs:
             )
         kept_in = folder or self._state
         self._used = await pinned_catalog(kept_in, pin, self._trusted_root(), self._read)
+
+    @property
+    def other_versions(self) -> Mapping[str, CatalogEntry]:
+        """What may be fetched besides what the used catalog states, by `version_name`."""
+        return self._other_versions
+
+    def add_version(self, name: str, entry: CatalogEntry) -> None:
+        """Let another version of a package be fetched: an entry of a catalog from `pinned`."""
+        self._other_versions[name] = entry
 
     async def pinned(self, pin: Pin) -> Catalog:
         """Read the catalog that a run of the state directory began with; another one stays in use.

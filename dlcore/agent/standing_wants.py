@@ -1,0 +1,163 @@
+"""The wants that clients have told, and which version of a package each of them means.
+
+Guarantees: a want is on disk before `put` returns. A want with a pinned catalog means the versions
+of that catalog, whatever the site publishes meanwhile, for as long as it stands: the catalog is
+read from the disk and proven before the want counts. A want that cannot be read any more is
+dropped when the agent begins.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from dlcore.agent.expiry import wants_over
+from dlcore.agent.foresight import as_kept, look_ahead_from
+from dlcore.agent.interface import ObtainTerms, Want
+from dlcore.agent.known_packages import KnownPackages
+from dlcore.agent.remembered import Remembered
+from dlcore.agent.wants import NOTHING_AHEAD, FetchOrder, order_of
+from dlcore.engine.client import Client
+from dlcore.engine.download.version_names import version_name
+from dlcore.engine.lookahead import Lookahead
+from dlcore.engine.state import Pin
+from dlcore.errors import ConfigError, DlcoreError, LockedError, NotFoundError
+from dlcore.model import Catalog
+from dlcore.waiting import in_thread
+
+_log = logging.getLogger(__name__)
+
+
+class StandingWants:
+    """What clients want, until they say that they do not want it any more.
+
+    Args:
+        client: Its deployment and state directory are those of the agent.
+        memory: Keeps wants on disk.
+        known: Knows which catalog is used.
+    """
+
+    def __init__(self, client: Client, memory: Remembered, known: KnownPackages) -> None:
+        self._client = client
+        self._memory = memory
+        self._known = known
+        self._ahead: dict[str, Lookahead] = {}
+        self._pinned: dict[str, Catalog] = {}
+
+    @property
+    def wants(self) -> tuple[Want, ...]:
+        """All of them, the oldest first."""
+        return self._memory.wants
+
+    async def take_up(self) -> None:
+        """Go on with the wants of an earlier life.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        for want in self.wants:
+            try:
+                await self._read(want)
+            except DlcoreError as error:
+                _log.warning("the want %s is dropped: %s", want.name, error.message)
+                await self.drop(want.name)
+
+    async def put(self, want: Want) -> None:
+        """Add a want, in place of the earlier one of that name.
+
+        Raises:
+            TaskSequenceError: Its sequence cannot be read. Nothing is changed then.
+            RunStateError: The catalog that it names is not in the state directory; likewise.
+            TrustError: The root that is trusted does not prove that catalog; likewise.
+            ConfigError: There are too many wants, or they are too long.
+            StorageError: The disk failed.
+        """
+        ahead, pinned = await self._look(want)
+        await self._memory.put(await in_thread(as_kept, want))
+        self._note(want.name, ahead, pinned)
+
+    async def drop(self, name: str) -> None:
+        """Remove a want. Idempotent.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        await self._memory.drop(name)
+        self._note(name, NOTHING_AHEAD, None)
+
+    def over(self, before_s: float) -> tuple[str, ...]:
+        """The names of those that nobody forgets although they are over; see `wants_over`.
+
+        Args:
+            before_s: A want is over if its time was earlier, in seconds since 1970.
+        """
+        return wants_over(self.wants, self._ahead, self._known.is_ready, before_s)
+
+    def order(self) -> FetchOrder:
+        """What is fetched for all of them, by the catalog that is used now."""
+        return order_of(self.wants, self._ahead, self.name_of)
+
+    def name_of(self, package_id: str, want_name: str) -> str:
+        """What the version of a package that a want means is called among the downloads.
+
+        Args:
+            package_id: The package.
+            want_name: The want's; that of none means the site's current version.
+        """
+        pinned, current = self._pinned.get(want_name), self._known.catalog
+        entry = pinned.packages.get(package_id) if pinned else None
+        if entry is None or current is None or current.packages.get(package_id) == entry:
+            return package_id
+        name = version_name(package_id, entry.manifest)
+        self._client.catalogs.add_version(name, entry)
+        return name
+
+    def handed_out(self, package_id: str, terms: ObtainTerms) -> str:
+        """The name of the version that a client gets when it obtains a package.
+
+        Raises:
+            ConfigError: There is no such want.
+            NotFoundError: The catalog that the want has pinned does not know the package.
+            LockedError: A step of a run works in the package.
+        """
+        if terms.want and terms.want not in {want.name for want in self.wants}:
+            raise ConfigError(
+                f"the agent has no want that is called {terms.want}",
+                remedy="Tell it again, and then obtain what it names.",
+            )
+        pinned = self._pinned.get(terms.want)
+        if pinned and package_id not in pinned.packages:
+            raise NotFoundError(
+                f"package {package_id} is not in the catalog that the run began with",
+                remedy="Begin the run anew, with the current catalog.",
+            )
+        name = self.name_of(package_id, terms.want)
+        for want in self.wants:
+            used = (self.name_of(each, want.name) for each in want.in_use)
+            if want.name != terms.want and name in used:
+                raise LockedError(
+                    f"a step of a task sequence works in package {package_id}, and may write there",
+                    remedy="Ask for it again when the step has ended.",
+                    holder=want.name,
+                )
+        return name
+
+    async def _read(self, want: Want) -> None:
+        self._note(want.name, *await self._look(want))
+
+    async def _look(self, want: Want) -> tuple[Lookahead, Catalog | None]:
+        """What the want's sequence needs next, and the catalog that it has pinned."""
+        pinned = None
+        if want.pin:
+            pinned = await self._client.catalogs.pinned(Pin(want.pin.catalog, want.pin.evidence))
+        if want.sequence is None:
+            return NOTHING_AHEAD, pinned
+        return await in_thread(look_ahead_from, want.sequence, self._client), pinned
+
+    def _note(self, name: str, ahead: Lookahead, pinned: Catalog | None) -> None:
+        self._ahead[name] = ahead
+        if pinned:
+            self._pinned[name] = pinned
+        else:
+            self._pinned.pop(name, None)
+        if ahead == NOTHING_AHEAD:
+            del self._ahead[name]
