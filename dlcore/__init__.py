@@ -130,6 +130,7 @@ if TYPE_CHECKING:
     from dlcore.engine.events import StepStarted as StepStarted
     from dlcore.engine.events import StepWaiting as StepWaiting
     from dlcore.engine.events import TrafficChanged as TrafficChanged
+    from dlcore.engine.events import WaitingForAgent as WaitingForAgent
     from dlcore.engine.events import WaitingForNetwork as WaitingForNetwork
     from dlcore.engine.events import encode as _encode_event
     from dlcore.engine.fetching.access import Access as Access
@@ -274,7 +275,7 @@ _PUBLIC = {
         "PackageStarted Progress RangeFailed RestartRequested RunBegan RunEnded RunSimulated "
         "RunStep StepEnded StepInterrupted StepRepeated StepSkipped StepStarted StepWaiting "
         "TrafficChanged "
-        "WaitingForNetwork encode:encode_event"
+        "WaitingForAgent WaitingForNetwork encode:encode_event"
     ),
     "engine.fetching.fetch": "fetch",
     "engine.fetching.fetch_into": "Fetched SelectionSize",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import io
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -21,11 +20,13 @@ from dlcore.agent.interface import (
     API_VERSION,
     AgentEvent,
     AgentStatus,
+    ObtainTerms,
     PackageStatus,
     Trouble,
     Want,
 )
 from dlcore.agent.local import connector
+from dlcore.agent.patience import EndingError, Patience, unreachable
 from dlcore.agent.routes import BASE, JSON
 from dlcore.agent.troubles import error_of
 from dlcore.disk.faults import guarded
@@ -37,9 +38,6 @@ T = TypeVar("T")
 _CONNECT_S: Final = 10.0  # on one machine; an agent that takes longer hangs
 _ANSWER_S: Final = 60.0  # a want is synced to a disk that may be busy
 _RETRY_S: Final = 0.1
-_MAX_LOSSES: Final = 100
-"""An agent that is installed anew or starts again is lost a few times in hours. One that ends a
-hundred times in the course of one call will not answer it."""
 
 
 class AgentClient:
@@ -123,8 +121,8 @@ class AgentClient:
                 await _checked(response)
                 _decoded(await response.read(), AgentStatus)
         except TimeoutError as error:
-            raise _unreachable(self._address, error) from error
-        except (aiohttp.ClientConnectionError, FileNotFoundError, _EndingError):
+            raise unreachable(self._address, error) from error
+        except (aiohttp.ClientConnectionError, FileNotFoundError, EndingError):
             return False  # nobody is there, or not any more
         except aiohttp.ClientError as error:
             raise _other_version(type(error).__name__) from error
@@ -183,10 +181,20 @@ class AgentClient:
         """
         return Path((await self.obtained(package_id)).folder)
 
-    async def obtained(self, package_id: str) -> PackageStatus:
-        """As `obtain`, with all that the agent says of the package then."""
+    async def obtained(self, package_id: str, terms: ObtainTerms | None = None) -> PackageStatus:
+        """As `obtain`, with all that the agent says of the package then.
+
+        Args:
+            package_id: The package.
+            terms: How it is handed out; None: for no want, and to be read.
+
+        Raises:
+            LockedError: A step of a run works in it.
+            ConfigError: The agent has no want of that name.
+            DlcoreError: As `obtain`.
+        """
         path = f"/packages/{quote(package_id, safe='')}/obtain"
-        return _decoded(await self._send("POST", path, is_quick=False), PackageStatus)
+        return _decoded(await self._send("POST", path, terms, is_quick=False), PackageStatus)
 
     async def stop(self) -> None:
         """End the agent. What is verified stays.
@@ -225,7 +233,7 @@ class AgentClient:
         Raises:
             AgentError: The agent cannot be had, or not any more.
         """
-        patience = _Patience(self._patience_s, self._retry_s)
+        patience = Patience(self._patience_s, self._retry_s)
         while True:
             headers = {} if after is None else {"Last-Event-ID": str(after)}
             try:
@@ -240,7 +248,7 @@ class AgentClient:
                             patience.losses = 0
                             yield event
                 reason: Exception = ConnectionError("the agent has ended")
-            except (aiohttp.ClientError, OSError, ValueError, _EndingError) as error:
+            except (aiohttp.ClientError, OSError, ValueError, EndingError) as error:
                 reason = error
             patience.lost(reason)
             await patience.wait(self._address, reason)
@@ -255,7 +263,7 @@ class AgentClient:
     ) -> bytes:
         data = None if body is None else msgspec.json.encode(body)
         headers = {"Content-Type": JSON} if data is not None else {}
-        patience = _Patience(self._patience_s, self._retry_s)
+        patience = Patience(self._patience_s, self._retry_s)
         while True:
             try:
                 content = None if data is None else io.BytesIO(data)
@@ -268,7 +276,7 @@ class AgentClient:
                 ) as response:
                     await _checked(response)
                     return await response.read()
-            except (aiohttp.ClientError, OSError, _EndingError) as error:
+            except (aiohttp.ClientError, OSError, EndingError) as error:
                 patience.lost(error)
                 await patience.wait(self._address, error)
 
@@ -295,72 +303,6 @@ async def running_agent_of(state: Path) -> AsyncIterator[AgentClient | None]:
         yield agent
 
 
-def _is_loss(error: Exception) -> bool:
-    """Whether the agent was there and has gone; one that is silent, or says it ends, is not."""
-    no_losses = (aiohttp.ClientConnectorError, FileNotFoundError, TimeoutError, _EndingError)
-    return not isinstance(error, no_losses)
-
-
-class _EndingError(Exception):
-    """The agent answers that it is ending: another one may be there in a moment."""
-
-
-class _Patience:
-    """How long one call waits for an agent that cannot be reached, or that ends again and again.
-
-    Attributes:
-        losses: How often the agent was there and ended before it answered.
-    """
-
-    def __init__(self, patience_s: float, retry_s: float) -> None:
-        self._now_s = asyncio.get_running_loop().time
-        self._retry_s = retry_s
-        self._patience_s = patience_s
-        self._end_s = self._now_s() + patience_s
-        self.losses = 0
-
-    def renew(self) -> None:
-        """The agent is there."""
-        self._end_s = self._now_s() + self._patience_s
-
-    def lost(self, reason: Exception) -> None:
-        """A call failed; it is noted if the agent was there a moment ago."""
-        if _is_loss(reason):
-            self.losses += 1
-            self.renew()
-
-    async def wait(self, address: AgentAddress, reason: Exception) -> None:
-        if self.losses >= _MAX_LOSSES:
-            raise AgentError(
-                f"the agent at {address.listens_at} ended {self.losses} times before it answered:"
-                f" {_words(reason)}",
-                remedy="Its log says why it ends.",
-            ) from reason
-        if self._now_s() >= self._end_s:
-            raise _unreachable(address, reason) from reason
-        await asyncio.sleep(self._retry_s)
-
-
-def _unreachable(address: AgentAddress, reason: Exception) -> AgentError:
-    if isinstance(reason, TimeoutError):
-        return AgentError(
-            f"the agent at {address.listens_at} does not answer",
-            remedy="Wait, or end its process and start another one.",
-        )
-    return AgentError(
-        f"no agent of {address.state} can be reached at {address.listens_at}: {_words(reason)}",
-        remedy=f"Start one with 'dlcore agent run --config FILE --state {address.state}'.",
-    )
-
-
-def _words(reason: Exception) -> str:
-    if isinstance(reason, TimeoutError):
-        return "it does not answer"
-    if isinstance(reason, OSError) and reason.strerror:
-        return reason.strerror
-    return str(reason) or type(reason).__name__
-
-
 async def _checked(response: aiohttp.ClientResponse) -> None:
     """Raise the error that an answer tells of."""
     if response.status < 300:
@@ -370,7 +312,7 @@ async def _checked(response: aiohttp.ClientResponse) -> None:
     except msgspec.DecodeError as error:
         raise _other_version(str(response.status)) from error
     if trouble.code == AgentError.code and response.status == 503:
-        raise _EndingError(trouble.message)
+        raise EndingError(trouble.message)
     raise error_of(trouble)
 
 

@@ -157,6 +157,7 @@ class AgentService:
             DlcoreError: As `StandingWants.put`. Nothing is changed then.
         """
         await self._wants.put(want)
+        self._order = self._wants.order()
         self._changed.set()
 
     async def forget(self, name: str) -> None:

@@ -34,6 +34,7 @@ from dlcore.engine.events.runs import (
     RunEnded,
     RunSimulated,
     RunStep,
+    WaitingForAgent,
     WaitingForNetwork,
 )
 from dlcore.engine.events.steps import (
@@ -78,6 +79,7 @@ __all__ = [
     "StepStarted",
     "StepWaiting",
     "TrafficChanged",
+    "WaitingForAgent",
     "WaitingForNetwork",
     "encode",
 ]

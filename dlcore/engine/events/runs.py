@@ -100,6 +100,20 @@ class FetchEnded(Event, frozen=True):
     message: str = ""
 
 
+class WaitingForAgent(Event, frozen=True):
+    """The agent that has the content of the run is away; the run goes on when it is back.
+
+    Attributes:
+        packages: What the step needs.
+        waited_s: Seconds that it was waited for so far.
+        message: Why it cannot be reached.
+    """
+
+    packages: tuple[str, ...]
+    waited_s: float
+    message: str
+
+
 class WaitingForNetwork(Event, frozen=True):
     """What a step needs is not on disk, and no endpoint can be reached; tried again in a while.
 

@@ -23,6 +23,7 @@ _WARNINGS = (
     events.DownloadRetried,
     events.EndpointAwaited,
     events.StepInterrupted,
+    events.WaitingForAgent,
     events.WaitingForNetwork,
     events.PackageRepublished,
 )

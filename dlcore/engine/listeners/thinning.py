@@ -25,6 +25,7 @@ _WITHOUT_END = (
     events.EndpointRenewed,
     events.DownloadRetried,
     events.EndpointAwaited,
+    events.WaitingForAgent,
     events.WaitingForNetwork,
     events.TrafficChanged,
 )

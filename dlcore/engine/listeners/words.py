@@ -81,6 +81,9 @@ def _of_step(event: events.Event) -> str:
         case events.RestartRequested(index, name, _, _, repeats):
             how = "goes on with the same step" if repeats else "continues after it"
             return f"step {index} {name}: asks for a restart; the run {how}"
+        case events.WaitingForAgent(packages, waited_s, message):
+            wanted = ", ".join(packages)
+            return f"waiting for the agent to have {wanted}: {waited_s:.0f} s so far ({message})"
         case events.WaitingForNetwork(packages, delay_s, message):
             wanted = ", ".join(packages)
             return (

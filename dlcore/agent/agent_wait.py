@@ -1,0 +1,66 @@
+"""Waits for an agent that is away while a run needs it, as a run waits for its network."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from dlcore.agent.patience import AgentAwayError
+from dlcore.engine.events import Event, WaitingForAgent
+from dlcore.engine.policy import EnginePolicy
+from dlcore.errors import AgentError
+
+T = TypeVar("T")
+
+
+class AgentWait:
+    """Asks the agent again and again while it is away.
+
+    Args:
+        state: Its state directory.
+        tell: Hears of each wait.
+        policy: How long to wait: as long as for the network.
+    """
+
+    def __init__(
+        self, state: Path, tell: Callable[[Event], None], policy: EnginePolicy | None = None
+    ) -> None:
+        self.policy = policy or EnginePolicy()
+        self._state = state
+        self._tell = tell
+
+    async def until_back(self, packages: Sequence[str], ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask until there is an answer, or an error that is not that the agent is away.
+
+        Args:
+            packages: Ids of what is wanted, for people.
+            ask: Asks; it may wait for the agent for a moment itself.
+
+        Raises:
+            AgentError: The agent was away for `EnginePolicy.max_network_wait_s`.
+            DlcoreError: What ``ask`` raised otherwise.
+        """
+        now_s = asyncio.get_running_loop().time
+        began_s = now_s()
+        tells_after_s = 0.0
+        while True:
+            try:
+                return await ask()
+            except AgentAwayError as error:
+                waited_s = now_s() - began_s
+                if waited_s >= self.policy.max_network_wait_s:
+                    raise self._given_up(error) from error
+                if waited_s >= tells_after_s:
+                    self._tell(WaitingForAgent(tuple(packages), waited_s, error.message))
+                    tells_after_s = 2 * waited_s
+            await asyncio.sleep(self.policy.lock_retry_s)
+
+    def _given_up(self, error: AgentError) -> AgentError:
+        return AgentError(
+            f"the run has stopped where it is, as its agent does not come back: {error.message}",
+            remedy=f"Start the agent ('dlcore agent run --config FILE --state {self._state}') and"
+            " run the same command again: the run goes on at this step. It also goes on without an"
+            " agent, with --no-agent, once none holds the state directory.",
+        )

@@ -1,0 +1,272 @@
+"""The content of a run whose packages an agent fetches.
+
+Guarantees: a step gets the version that the run began with, by the digest of its manifest, or an
+error; never another one. Its folder is the one of that version in the state directory. Nobody else
+is handed that folder, and the agent leaves it alone, until the run turns to the next step.
+
+Bytes are those of which the agent says that it received them for the run's packages. What it does
+not tell (which endpoint they came from, how many of them were wasted) is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from dlcore.agent.agent_wait import AgentWait
+from dlcore.agent.client import AgentClient
+from dlcore.agent.interface import AgentStatus, ObtainTerms, PackageStatus, PinnedCatalog, Want
+from dlcore.agent.run_bytes import RunBytes
+from dlcore.agent.run_events import RunEvents
+from dlcore.agent.run_want import NAME, RunWant
+from dlcore.engine.download.figures import EndpointFigures
+from dlcore.engine.download.library import Library
+from dlcore.engine.download.retry import Retry
+from dlcore.engine.events import EndpointProgress, Event, PackageProgress, Progress
+from dlcore.engine.policy import EnginePolicy
+from dlcore.engine.run_content import OpenRunContent, RunContent
+from dlcore.engine.state import LifeFigures, Pin
+from dlcore.errors import ConfigError, DlcoreError, RunStateError, RunStateFault
+from dlcore.store import Store
+from dlcore.waiting import cancel_and_wait
+
+BY_AGENT: Final = "agent"
+"""What stands in the place of an endpoint's name."""
+
+_log = logging.getLogger(__name__)
+
+
+class AgentRunContent:
+    """Hands out the packages of one run: a `RunContent`.
+
+    Args:
+        agent: Open.
+        state: The state directory that the agent owns.
+        library: The catalog that the run began with.
+        pin: The same catalog, as it was kept.
+        tell: Hears of events.
+        policy: How long to wait for an agent that is away.
+    """
+
+    def __init__(
+        self,
+        agent: AgentClient,
+        state: Path,
+        library: Library,
+        pin: Pin,
+        tell: Callable[[Event], None],
+        policy: EnginePolicy | None = None,
+    ) -> None:
+        self.library = library
+        self.retry_time_s: float | None = None
+        packages = library.catalog.packages
+        self._agent = agent
+        self._store = Store.look(state)
+        self._tell = tell
+        self._wait = AgentWait(state, tell, policy)
+        self._bytes = RunBytes({each: entry.manifest for each, entry in packages.items()})
+        pinned = PinnedCatalog(pin.catalog, pin.evidence)
+        self._want = RunWant(agent, pinned, self._begin_counting)
+        self._events = RunEvents(agent, self._bytes, tell, self._refresh)
+        self._ordered: dict[str, None] = {}
+        self._listening: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Listen to the agent from now on."""
+        self._listening = asyncio.ensure_future(self._events.pass_on())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._want.aclose()
+        if self._listening:
+            await cancel_and_wait([self._listening])
+
+    # What is wanted
+
+    def need(self, package_ids: Sequence[str]) -> None:
+        """Say what the run needs, as a whole: it stays on disk, and shares no files with others."""
+        self._want.change(kept=self._known(package_ids))
+
+    def order(self, needed: Sequence[str], maybe_needed: Sequence[str] = ()) -> None:
+        """Set what is wanted, earliest first; no step uses what was handed out before."""
+        packages, maybe = self._known(needed), self._known(maybe_needed)
+        self._ordered.update(dict.fromkeys((*packages, *maybe)))
+        self._want.change(packages=packages, maybe_packages=maybe, in_use=())
+
+    def set_retry(self, retry: Retry) -> None:
+        """Nothing: how often a download is tried again is the agent's, for all its clients."""
+
+    def _known(self, package_ids: Sequence[str]) -> tuple[str, ...]:
+        """Those that the catalog knows: of the others, whoever waits for them is told."""
+        return tuple(each for each in package_ids if self.library.known(each))
+
+    # What is handed out
+
+    def is_there(self, package_id: str) -> bool:
+        """Whether the agent has said that a package is complete."""
+        return package_id in self._bytes.ready
+
+    async def arrive(self, package_id: str) -> None:
+        """Wait until a package is complete; it is served first.
+
+        Raises:
+            DlcoreError: As `paths`.
+        """
+        await self._obtain(package_id, to_write=False)
+
+    async def paths(self, package_ids: Sequence[str]) -> dict[str, Path]:
+        """Wait for packages, and have the agent prove them before a step may write into them.
+
+        Returns:
+            Package id -> the folder with its files.
+
+        Raises:
+            DlcoreError: As `RunContent.paths`.
+        """
+        for package_id in package_ids:
+            self.library.entry(package_id)
+        self._want.change(in_use=tuple(package_ids))
+        for package_id in package_ids:
+            await self._obtain(package_id, to_write=True)
+        return {each: self._folder(each) for each in package_ids}
+
+    def location(self, package_id: str) -> str:
+        """Where a package was last downloaded from, as the agent says; empty if from nowhere."""
+        return self._bytes.locations.get(package_id, "")
+
+    def _folder(self, package_id: str) -> Path:
+        entry = self.library.entry(package_id)
+        return self._store.content_folder(package_id, entry.version, entry.manifest)
+
+    async def _obtain(self, package_id: str, *, to_write: bool) -> None:
+        self.library.entry(package_id)
+        self._ordered[package_id] = None
+        terms = ObtainTerms(NAME, to_write)
+
+        async def ask() -> PackageStatus:
+            await self._want.told()
+            try:
+                return await self._agent.obtained(package_id, terms)
+            except ConfigError:  # its memory was damaged, and it began anew
+                await self._want.told(is_lost=True)
+                return await self._agent.obtained(package_id, terms)
+
+        obtained = await self._wait.until_back((package_id,), ask)
+        if not self._bytes.means(obtained):
+            raise RunStateError(
+                f"the agent hands out version {obtained.version} of package {package_id}, and the"
+                f" run began with version {self.library.entry(package_id).version}",
+                fault=RunStateFault.PACKAGE,
+                remedy="Run again; if it happens again, run with --no-agent and without the agent.",
+            )
+        await self._wait.until_back((package_id,), self._refresh)
+
+    # What it came to
+
+    def verified_bytes(self, package_id: str, content_bytes: int) -> int:
+        """How much of a package is known to be on disk, as the agent says."""
+        if package_id in self._bytes.ready:
+            return content_bytes
+        return min(content_bytes, self._bytes.verified_bytes(package_id))
+
+    def progress(self) -> Progress:
+        """How far the packages are that the run has asked for."""
+        packages = {
+            each: self.library.catalog.packages[each].content_bytes for each in self._ordered
+        }
+        verified = {each: self.verified_bytes(each, total) for each, total in packages.items()}
+        rate_bytes_per_s, connections = self._events.rate_bytes_per_s, self._events.connections
+        fetched_bytes = self._bytes.fetched.total()
+        return Progress(
+            sum(verified.values()),
+            sum(packages.values()),
+            rate_bytes_per_s,
+            endpoints={BY_AGENT: EndpointProgress(connections, rate_bytes_per_s, fetched_bytes)},
+            packages={
+                each: PackageProgress(verified[each], total)
+                for each, total in packages.items()
+                if self._bytes.fetched[each] and each not in self._bytes.ready
+            },
+        )
+
+    def measured(self, elapsed_s: float) -> LifeFigures:
+        """What the agent has received for the run in this process's part of it.
+
+        Args:
+            elapsed_s: Seconds since its part of the run began.
+        """
+        found, began_s = self._bytes, asyncio.get_running_loop().time() - elapsed_s
+        fetched_bytes, busy_s = found.fetched.total(), min(found.busy_s, elapsed_s)
+        mean_bytes_per_s = fetched_bytes / busy_s if busy_s else 0.0
+        figures = EndpointFigures(fetched_bytes, busy_s, mean_bytes_per_s)
+        return LifeFigures(
+            elapsed_s,
+            busy_s,
+            +found.fetched,
+            0,
+            found.reused_bytes(self._ordered),
+            {BY_AGENT: figures} if fetched_bytes else {},
+            0,
+            found.arrivals.since(began_s),
+        )
+
+    async def end(self) -> None:
+        """The run has ended: the agent forgets what it wanted. What is on disk stays."""
+        try:
+            await self._want.forget()
+        except DlcoreError as error:  # it is dropped with the catalog that it has pinned
+            _log.warning("the agent was not told that the run has ended: %s", error.message)
+
+    async def _begin_counting(self, keeping: Want) -> None:
+        """Find out what the agent has received already, before the run wants anything of it."""
+        status = await self._agent.status()
+        if not any(_names_all(want, keeping) for want in status.wants):
+            await self._agent.want(keeping)
+            status = await self._agent.status()
+        self._note(status)
+
+    async def _refresh(self) -> None:
+        self._note(await self._agent.status())
+        self._tell(self.progress())
+
+    def _note(self, status: AgentStatus) -> None:
+        life = (status.process_id, status.began_s)
+        self._bytes.note(life, status.packages, asyncio.get_running_loop().time())
+
+
+def _names_all(want: Want, keeping: Want) -> bool:
+    """Whether a status tells of all packages of the run: an earlier process has wanted them."""
+    same = (want.name, want.pin) == (keeping.name, keeping.pin)
+    return same and set(want.kept) >= set(keeping.kept)
+
+
+def content_of_agent(state: Path, policy: EnginePolicy | None = None) -> OpenRunContent:
+    """Have the agent of a state directory fetch the content of a run: for ``Client(run_content=)``.
+
+    Args:
+        state: The state directory, which is the run's, too.
+        policy: How long to wait for an agent that is away.
+    """
+    policy = policy or EnginePolicy()
+
+    @contextlib.asynccontextmanager
+    async def opened(
+        library: Library, pin: Pin, tell: Callable[[Event], None]
+    ) -> AsyncIterator[RunContent]:
+        async with (
+            AgentClient(state, patience_s=policy.first_network_wait_s) as agent,
+            AgentRunContent(agent, state, library, pin, tell, policy) as content,
+        ):
+            yield content
+
+    return opened
