@@ -208,7 +208,9 @@ class AgentRunContent:
         found, began_s = self._bytes, asyncio.get_running_loop().time() - elapsed_s
         fetched_bytes, busy_s = found.fetched.total(), min(found.busy_s, elapsed_s)
         mean_bytes_per_s = fetched_bytes / busy_s if busy_s else 0.0
-        figures = EndpointFigures(fetched_bytes, busy_s, mean_bytes_per_s)
+        figures = EndpointFigures(
+            fetched_bytes, busy_s, mean_bytes_per_s, self._events.max_connections
+        )
         return LifeFigures(
             elapsed_s,
             busy_s,

@@ -53,6 +53,7 @@ class RunEvents:
     Attributes:
         rate_bytes_per_s: Recent bytes per second of the agent, for all its clients.
         connections: Requests that it has in flight.
+        max_connections: The most that it was heard to have.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class RunEvents:
         refresh: Callable[[], Awaitable[None]],
     ) -> None:
         self.rate_bytes_per_s = 0.0
-        self.connections = 0
+        self.connections = self.max_connections = 0
         self._agent = agent
         self._found = found
         self._tell = tell
@@ -95,6 +96,7 @@ class RunEvents:
     async def _ask(self, progress: Progress) -> None:
         self.rate_bytes_per_s = progress.rate_bytes_per_s
         self.connections = sum(each.connections for each in progress.endpoints.values())
+        self.max_connections = max(self.max_connections, self.connections)
         await self._refresh()
 
     async def _hear(self, event: Event) -> None:

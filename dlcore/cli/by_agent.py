@@ -12,7 +12,9 @@ from dlcore.errors import ConfigError, DlcoreError, LockedError
 from dlcore.package_ids import package_id
 
 if TYPE_CHECKING:
+    from dlcore.agent.interface import PackageStatus
     from dlcore.engine.fetching.fetch_into import Fetched
+    from dlcore.engine.run_content import OpenRunContent
 
 
 async def fetched_by_agent(
@@ -37,6 +39,54 @@ async def fetched_by_agent(
             return None
         records = Deliveries(users_deliveries())
         return await fetch_by_agent(agent, found, to=folder, deliveries=records, wait_s=wait_s)
+
+
+async def run_content_by_agent(config: Path, state: Path) -> OpenRunContent | None:
+    """Have the agent of a state directory fetch the content of a run.
+
+    Args:
+        config: The deployment file of the run: the agent must have the same one.
+        state: The state directory.
+
+    Returns:
+        For ``Client(run_content=)``; None if no such agent runs there.
+
+    Raises:
+        AgentError: What listens there is another user's, or speaks another version.
+    """
+    from dlcore.agent.client import running_agent_of
+
+    async with running_agent_of(state) as agent:
+        if agent is None or not _is_same(config, (await agent.status()).config):
+            return None
+    from dlcore.agent.run_content import content_of_agent
+
+    return content_of_agent(state)
+
+
+async def told_of_packages(
+    packages: tuple[str, ...], config: Path, state: Path
+) -> tuple[PackageStatus, ...] | None:
+    """Where packages stand, by the word of the agent of a state directory.
+
+    Returns:
+        One for each package; None if no agent with this deployment file runs there.
+
+    Raises:
+        AgentError: As `run_content_by_agent`.
+    """
+    from dlcore.agent.client import running_agent_of
+
+    async with running_agent_of(state) as agent:
+        if agent is None or not _is_same(config, (await agent.status()).config):
+            return None
+        return tuple([await agent.package(each) for each in packages])
+
+
+def _is_same(config: Path, other: str) -> bool:
+    with contextlib.suppress(OSError):
+        return config.samefile(other)
+    return False
 
 
 def check_source(item: FetchItem, state: Path, *, was_asked: bool) -> None:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
+from dlcore.cli.by_agent import told_of_packages
 from dlcore.cli.check_tables import show_checks
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.loop import run_async
 from dlcore.cli.output import json_option, say, show_json, show_table
 from dlcore.cli.paths import EXISTING_FILE
-from dlcore.cli.state import deployment_trust_root_option, state_option, which_option
+from dlcore.cli.state import (
+    deployment_trust_root_option,
+    no_agent_option,
+    state_option,
+    which_option,
+)
 from dlcore.deployment import Check, Deployment, StepNote, load_deployment
 from dlcore.tasksequence import (
     Foreseen,
@@ -30,6 +37,9 @@ from dlcore.tasksequence import (
     undecided,
 )
 from dlcore.tasksequence.step_types import PREFIX
+
+if TYPE_CHECKING:
+    from dlcore.agent.interface import PackageStatus
 
 _REASONS = {
     NotRun.DISABLED.value: "disabled",
@@ -48,6 +58,7 @@ _REASONS = {
 @which_option
 @deployment_trust_root_option
 @state_option
+@no_agent_option
 @json_option
 def command(
     sequence: Path,
@@ -55,18 +66,26 @@ def command(
     which: str | None,
     trust_root: Path | None,
     state: Path,
+    is_without_agent: bool,
     as_json: bool,
 ) -> None:
     """Show what SEQUENCE needs: an exported task sequence (XML, object.xml or zip).
 
-    Changes nothing, and ends with status 0 even if a prerequisite is missing.
+    Changes nothing, and ends with status 0 even if a prerequisite is missing. With --config, the
+    agent of the state directory says what is on disk, if one runs with the same deployment file.
     """
     loaded = load(sequence, which=which)
     deployment = load_deployment(config, trust_root=trust_root) if config else None
     planned, unrunnable = _plan(loaded, deployment, state)
     checks = run_async(_check(loaded, deployment, state)) if deployment else ()
+    agents = None
+    if config and not (is_without_agent or trust_root):
+        packages = (*planned.packages, *planned.maybe_packages)
+        agents = run_async(told_of_packages(packages, config, state))
     if as_json:
-        found = {"checks": checks} if deployment else {}
+        found: dict[str, object] = {"checks": checks} if deployment else {}
+        if agents is not None:
+            found["agent"] = [_on_disk(each) for each in agents]
         told = {"unrunnable": [_told(note) for note in unrunnable], **found}
         show_json({**msgspec.to_builtins(planned), **msgspec.to_builtins(told)})
     else:
@@ -76,6 +95,8 @@ def command(
         if checks:
             say("")
             show_checks(checks)
+        for each in agents or ():
+            say(f"{each.package_id}, as the agent says: {_amount_on_disk(each)}")
 
 
 async def _check(sequence: TaskSequence, deployment: Deployment, state: Path) -> tuple[Check, ...]:
@@ -123,6 +144,24 @@ def _foreseen(
 
 def _told(note: StepNote) -> dict[str, object]:
     return {"index": note.index, "name": note.step, "reason": note.text}
+
+
+def _on_disk(package: PackageStatus) -> dict[str, object]:
+    return {
+        "package": package.package_id,
+        "state": package.state.value,
+        "version": package.version,
+        "verified_bytes": package.verified_bytes,
+        "total_bytes": package.total_bytes,
+    }
+
+
+def _amount_on_disk(package: PackageStatus) -> str:
+    from dlcore.engine.units import part_of
+
+    if package.state.value == "unknown" or package.total_bytes is None:
+        return "it has not looked at it since it began"
+    return f"{part_of(package.verified_bytes, package.total_bytes)} on disk, {package.state.value}"
 
 
 def _show(planned: Plan) -> None:

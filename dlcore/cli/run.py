@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from dlcore.cli.by_agent import run_content_by_agent
 from dlcore.cli.endings import RESTART
 from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
 from dlcore.cli.logs import LoggedCommand, is_verbose
@@ -22,7 +23,13 @@ from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.report_tables import show_report
 from dlcore.cli.seeds import seed_option
 from dlcore.cli.simulating import simulate_option, simulating_executor
-from dlcore.cli.state import deployment_trust_root_option, state_option, wait_option, which_option
+from dlcore.cli.state import (
+    deployment_trust_root_option,
+    no_agent_option,
+    state_option,
+    wait_option,
+    which_option,
+)
 from dlcore.cli.views import View, open_view
 from dlcore.cli.watching import Watching, watched, watching_options
 from dlcore.deployment import Deployment, load_deployment
@@ -59,6 +66,7 @@ from dlcore.tasksequence import load
 )
 @deployment_trust_root_option
 @state_option
+@no_agent_option
 @seed_option
 @limit_rate_option
 @wait_option
@@ -76,6 +84,7 @@ def command(
     is_continue: bool,
     trust_root: Path | None,
     state: Path,
+    is_without_agent: bool,
     seeds: tuple[Path, ...],
     cap_bytes_per_s: int | None,
     wait_s: float,
@@ -95,6 +104,9 @@ def command(
     state is damaged, it ends with status 18 until --restart or --continue says what to do. Ends
     with status 15 if a step failed for good, and with 16 if a step asked for a restart of the
     machine: run it again afterwards.
+
+    If an agent with the same deployment file owns the state directory, it has the content, and the
+    steps run in this process.
     """
     if is_restart and is_continue:
         raise click.UsageError("--restart and --continue exclude each other")
@@ -104,7 +116,11 @@ def command(
     deployment = load_deployment(config, trust_root=trust_root).with_seeds(seeds)
     executor = _executors(deployment) if simulate is None else simulating_executor(simulate, loaded)
     post_action = DetachedPostAction(deployment.secret_variables) if simulate is None else None
-    client = Client(deployment, state, wait_s=wait_s)
+    is_alone = is_without_agent or trust_root or seeds
+    by_agent = None if is_alone else run_async(run_content_by_agent(config, state))
+    if by_agent:
+        _tell_of_agent(state, has_cap=cap_bytes_per_s is not None, quiet=quiet)
+    client = Client(deployment, state, wait_s=wait_s, run_content=by_agent)
     if cap_bytes_per_s is not None:
         client.limit(cap_bytes_per_s)
     view = open_view(quiet=quiet)
@@ -127,6 +143,13 @@ def command(
         tell("Restart the machine, then run the same command again.")
         return RESTART
     return 0
+
+
+def _tell_of_agent(state: Path, *, has_cap: bool, quiet: bool) -> None:
+    if not quiet:
+        tell(f"by the agent of {state}")
+    if has_cap:
+        tell(": --limit-rate does not bound what the agent reads; it has its own", label="warning")
 
 
 def _executors(deployment: Deployment) -> Executor:
