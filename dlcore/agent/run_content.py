@@ -21,6 +21,7 @@ from typing import Final, Self
 from dlcore.agent.agent_wait import AgentWait
 from dlcore.agent.client import AgentClient
 from dlcore.agent.interface import AgentStatus, ObtainTerms, PackageStatus, PinnedCatalog, Want
+from dlcore.agent.run_agent import RunAgent
 from dlcore.agent.run_bytes import RunBytes
 from dlcore.agent.run_events import RunEvents
 from dlcore.agent.run_want import NAME, RunWant
@@ -55,7 +56,7 @@ class AgentRunContent:
 
     def __init__(
         self,
-        agent: AgentClient,
+        agent: RunAgent,
         state: Path,
         library: Library,
         pin: Pin,

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from dlcore.agent.client import AgentClient
+from dlcore.agent.run_agent import RunAgent
 from dlcore.agent.run_bytes import RunBytes
 from dlcore.engine.download.downloads import PROGRESS_EVERY_S
 from dlcore.engine.download.version_names import package_id_of
@@ -58,7 +58,7 @@ class RunEvents:
 
     def __init__(
         self,
-        agent: AgentClient,
+        agent: RunAgent,
         found: RunBytes,
         tell: Callable[[Event], None],
         refresh: Callable[[], Awaitable[None]],

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
 from dlcore.agent.interface import PinnedCatalog, Want
+from dlcore.agent.run_agent import RunAgent
 from dlcore.errors import AgentError, DlcoreError
 from dlcore.waiting import cancel_and_wait
 
@@ -22,18 +23,6 @@ NAME: Final = "dlcore-run"
 
 _RETRY_S: Final = 1.0  # while the agent is away
 _log = logging.getLogger(__name__)
-
-
-class WantKeeper(Protocol):
-    """An agent, as far as wants go."""
-
-    async def want(self, want: Want) -> None:
-        """Want something from now on, in place of the earlier want of that name."""
-        ...
-
-    async def forget(self, name: str) -> None:
-        """Want it no longer."""
-        ...
 
 
 class RunWant:
@@ -48,7 +37,7 @@ class RunWant:
 
     def __init__(
         self,
-        agent: WantKeeper,
+        agent: RunAgent,
         pin: PinnedCatalog,
         before: Callable[[Want], Awaitable[None]],
     ) -> None:
