@@ -13,14 +13,22 @@ import os
 import random
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dlcore.agent.client import AgentClient
 from dlcore.agent.interface import Want
-from tests.engine.scene import publish_packages
+from dlcore.agent.run_content import content_of_agent
+from dlcore.deployment import load_deployment
+from dlcore.engine.client import Client
+from dlcore.engine.outcomes import RunOutcome
+from dlcore.engine.run import run_sequence
+from dlcore.steps.interface import Job, Outcome
+from tests.engine.machine import parsed_of
+from tests.engine.scene import publish_packages, step, upgrade
 
 PACKAGES = [f"ABC{number:05}" for number in range(1, 7)]
+OF_RUNS = ["RUN00001", "RUN00002"]
 SIZES = {"big.wim": 3 << 20, **{f"small {n}.inf": 900 + n for n in range(40)}}
 RATE = "3 MB/s"  # all packages take some lives of the agent
 LIFE_S = (0.2, 3.0)  # of an agent that is ready
@@ -33,17 +41,19 @@ class Killed:
         kills: How often the agent was killed.
         obtained: How often a client was given a package.
         events: How many events a listener heard.
+        runs: How many task sequences were run to their end.
     """
 
     def __init__(self) -> None:
         self.kills = 0
         self.obtained = 0
         self.events = 0
+        self.runs = 0
 
 
 def publish(root: Path) -> Path:
     """Publish the packages, and write the deployment file."""
-    publish_packages(root, dict.fromkeys(PACKAGES, SIZES), block_bytes=64 << 10)
+    publish_packages(root, dict.fromkeys((*PACKAGES, *OF_RUNS), SIZES), block_bytes=64 << 10)
     config = root / "deployment.toml"
     published = (root / "published").as_posix()
     config.write_text(
@@ -72,7 +82,8 @@ async def kill_often(
 ) -> Killed:
     """Kill the agent ``kills`` times, then let everybody finish.
 
-    Clients obtain packages in random order and for ever; one wants all; one listens.
+    Clients obtain packages in random order and for ever; one wants all; one listens; one runs a
+    task sequence again and again, whose steps write into their packages.
     """
     config, state = publish(root), root / "state"
     found, over = Killed(), asyncio.Event()
@@ -81,6 +92,7 @@ async def kill_often(
     async with AgentClient(state, patience_s=120.0) as client:
         await client.want(wanted)
         clients = [asyncio.ensure_future(_obtain(state, found, over, rng)) for _ in range(4)]
+        clients.append(asyncio.ensure_future(_run(root, config, state, found, over)))
         listener = asyncio.ensure_future(_listen(state, found))
         while found.kills < kills:
             await asyncio.sleep(rng.uniform(*LIFE_S))
@@ -90,7 +102,7 @@ async def kill_often(
             await process.wait()
             found.kills += 1
             if found.kills % 10 == 0:
-                tell(f"{found.kills} kills, {found.obtained} obtained, {found.events} events")
+                tell(f"{found.kills} kills, {found.obtained} obtained, {found.runs} runs")
             if rng.random() < 0.2:
                 _lose_something(state, rng)
             process = await start_agent(config, state)
@@ -126,9 +138,45 @@ async def _listen(state: Path, found: Killed) -> None:
             found.events += 1
 
 
+async def _run(root: Path, config: Path, state: Path, found: Killed, over: asyncio.Event) -> None:
+    first, second = OF_RUNS
+    sequence = parsed_of(
+        upgrade(first, "0"), *(step(str(n), package=(second, first)[n % 2]) for n in range(1, 5))
+    )
+    while not over.is_set():
+        steps = _Writing(root)
+        content = content_of_agent(state)
+        async with Client(load_deployment(config), state, run_content=content) as client:
+            report = await run_sequence(client, sequence, steps)
+        assert (report.outcome, steps.ran) == (RunOutcome.SUCCEEDED, ["0", "1", "2", "3", "4"])
+        found.runs += 1
+
+
+class _Writing:
+    """Runs steps that compare what they are handed, and spoil it."""
+
+    def __init__(self, root: Path) -> None:
+        self.ran: list[str] = []
+        self._root = root
+
+    def obstacle(self, step: object, variables: Mapping[str, str]) -> str:
+        return ""
+
+    async def run(self, job: Job) -> Outcome:
+        self.ran.append(job.step.name)
+        for package_id, folder in job.content.items():
+            _compare(self._root / "source" / package_id, folder)
+            (folder / "big.wim").write_bytes(b"spoilt")
+            (folder / "left behind").write_bytes(b"x")
+            await asyncio.sleep(0.3)  # an agent that is killed meanwhile must leave it alone
+            assert (folder / "big.wim").read_bytes() == b"spoilt"
+        return Outcome()
+
+
 def _lose_something(state: Path, rng: random.Random) -> None:
     """Damage a file of content while no agent runs: it must be noticed."""
-    files = sorted((state / "packages").glob("*/content/*"))
+    places = (state / "packages").glob("ABC*/content/*")  # a step may work in the others
+    files = sorted(places)
     if files:
         path = rng.choice(files)
         data = bytearray(path.read_bytes())
@@ -158,7 +206,7 @@ def main() -> None:
         found = asyncio.run(kill_often(Path(root), kills, random.Random(seed), tell))
     tell(
         f"killed {found.kills} times: {found.obtained} packages obtained, {found.events} events"
-        " heard, nothing lost"
+        f" heard, {found.runs} task sequences run, nothing lost"
     )
 
 

@@ -15,8 +15,9 @@ KILLS = 3
 
 @pytest.mark.timeout(300)
 async def test_clients_go_on_with_the_agent_that_follows(tmp_path: Path) -> None:
-    """Fault: the agent is killed again and again. Wants, content and event numbers survive it."""
+    """Fault: the agent is killed again and again. Clients and a run go on, and nothing is lost."""
     seed = int(os.environ.get("DLCORE_SEED") or random.randrange(2**32))
     found = await kill_often(tmp_path, KILLS, random.Random(seed))
     assert found.kills == KILLS, f"DLCORE_SEED={seed}"
+    assert found.runs, f"DLCORE_SEED={seed}"
     assert found.obtained >= len(PACKAGES) / 2, f"DLCORE_SEED={seed}"

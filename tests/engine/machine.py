@@ -55,7 +55,11 @@ def exits(**codes: int) -> Acting:
 
 
 def parsed(*children: str) -> TaskSequence:
-    return read(sequence(upgrade(OS, "os"), *children), source="test")
+    return parsed_of(upgrade(OS, "os"), *children)
+
+
+def parsed_of(*children: str) -> TaskSequence:
+    return read(sequence(*children), source="test")
 
 
 class Machine:
