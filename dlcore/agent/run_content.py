@@ -221,7 +221,12 @@ class AgentRunContent:
             {BY_AGENT: figures} if fetched_bytes else {},
             0,
             found.arrivals.since(began_s),
+            {each: self._needed_bytes(each) for each in found.ready if found.fetched[each]},
         )
+
+    def _needed_bytes(self, package_id: str) -> int:
+        """What was missing of a package, as far as can be told: no more than came, nor than all."""
+        return min(self._bytes.fetched[package_id], self.library.entry(package_id).content_bytes)
 
     async def end(self) -> None:
         """The run has ended: the agent forgets what it wanted. What is on disk stays."""
