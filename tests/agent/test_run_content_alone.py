@@ -1,0 +1,187 @@
+"""What a run makes of an agent's answers: the agent is a fake."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dlcore.agent.interface import (
+    AgentEvent,
+    AgentStatus,
+    ObtainTerms,
+    PackageState,
+    PackageStatus,
+    Want,
+)
+from dlcore.agent.patience import AgentAwayError
+from dlcore.agent.run_content import AgentRunContent
+from dlcore.agent.run_want import NAME
+from dlcore.engine.download.library import Library
+from dlcore.engine.events import Event, PackageReady, PackageStarted, TrafficChanged
+from dlcore.engine.listeners.lines import StampedEvent, encode_line, stamp
+from dlcore.engine.policy import EnginePolicy
+from dlcore.engine.state import Pin
+from dlcore.errors import AgentError, ConfigError, NotFoundError, RunStateError
+from dlcore.model import Catalog, CatalogEntry
+from tests.engine.virtual_time import virtually
+
+A, B = "ABC00001", "ABC00002"
+CATALOG = Catalog(1, {A: CatalogEntry(3, "a" * 64, 9, 100), B: CatalogEntry(1, "b" * 64, 9, 10)})
+
+
+class FakeAgent:
+    """Implements `RunAgent`: it has everything, and remembers what it was told.
+
+    Attributes:
+        calls: What was asked, in order.
+        wants: What it was told to want.
+        version: Digest of the manifest that it hands out.
+        is_away: Whether it cannot be reached.
+        happens: What its listeners hear.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.wants: dict[str, Want] = {}
+        self.version = "a" * 64
+        self.is_away = False
+        self.happens: list[Event] = []
+
+    def _answer(self, call: str) -> None:
+        if self.is_away:
+            raise AgentAwayError("nobody is there")
+        self.calls.append(call)
+
+    def _package(self) -> PackageStatus:
+        return PackageStatus(
+            A, PackageState.READY, "3", self.version, 100, 100, name=A, location="dp: here"
+        )
+
+    async def status(self) -> AgentStatus:
+        self._answer("status")
+        wants = tuple(self.wants.values())
+        return AgentStatus(1, "0", 1, 1.0, "", "", True, wants, (self._package(),))
+
+    async def want(self, want: Want) -> None:
+        self._answer(f"want {' '.join(want.packages)} in use {' '.join(want.in_use)}")
+        self.wants[want.name] = want
+
+    async def forget(self, name: str) -> None:
+        self._answer("forget")
+        self.wants.pop(name, None)
+
+    async def obtained(self, package_id: str, terms: ObtainTerms | None = None) -> PackageStatus:
+        assert terms
+        self._answer(f"obtain {package_id}{' to write' if terms.to_write else ''}")
+        if terms.want not in self.wants:
+            raise ConfigError("no such want")
+        return self._package()
+
+    async def events(self, after: int | None = None) -> AsyncIterator[AgentEvent]:
+        for number, event in enumerate(self.happens):
+            line = encode_line(StampedEvent(stamp(lambda: 0.0, lambda: 0.0), event)).decode()
+            yield AgentEvent(number, line)
+        await asyncio.Event().wait()
+
+
+class Scene:
+    """A run's content, its agent, and what the run told."""
+
+    def __init__(self, state: Path) -> None:
+        self.agent = FakeAgent()
+        self.told: list[Event] = []
+        library = Library(CATALOG, (), None)
+        policy = EnginePolicy(max_network_wait_s=60.0)
+        pin = Pin("c" * 64, "d" * 64)
+        self.content = AgentRunContent(*(self.agent, state, library, pin, self.told.append), policy)
+
+
+def test_a_step_is_in_use_before_it_is_handed_out_and_until_the_next(tmp_path: Path) -> None:
+    async def main() -> None:
+        scene = Scene(tmp_path)
+        async with scene.content as content:
+            content.need((A, B, "unknown"))
+            content.order((A,), (B,))
+            await content.arrive(A)
+            folders = await content.paths((A,))
+            assert folders[A].parts[-2:] == (f"{A}.3-{'a' * 16}", "content")
+            calls = [call for call in scene.agent.calls if call != "status"]
+            assert calls[-2:] == [f"want {A} in use {A}", f"obtain {A} to write"]
+            want = scene.agent.wants[NAME]
+            assert (want.maybe_packages, want.kept) == ((B,), (A, B))
+            assert want.pin
+            assert (want.pin.catalog, want.pin.evidence) == ("c" * 64, "d" * 64)
+            assert content.location(A) == "dp: here"
+            content.order((B,))
+            await asyncio.sleep(1.0)
+            assert scene.agent.wants[NAME].in_use == ()
+            await content.end()
+            assert scene.agent.wants == {}
+
+    virtually(main())
+
+
+def test_another_version_is_never_handed_to_a_step(tmp_path: Path) -> None:
+    """Fault: an agent hands out another version than the run began with. The run stops."""
+
+    async def main() -> None:
+        scene = Scene(tmp_path)
+        scene.agent.version = "e" * 64
+        async with scene.content as content:
+            with pytest.raises(RunStateError, match="began with version 3"):
+                await content.paths((A,))
+
+    virtually(main())
+
+
+def test_a_package_that_the_runs_catalog_lacks_is_asked_of_nobody(tmp_path: Path) -> None:
+    async def main() -> None:
+        scene = Scene(tmp_path)
+        async with scene.content as content:
+            for asking in (content.arrive("other"), content.paths(("other",))):
+                with pytest.raises(NotFoundError):
+                    await asking
+            assert scene.agent.calls == []
+
+    virtually(main())
+
+
+def test_an_agent_that_is_away_is_waited_for_as_long_as_a_network(tmp_path: Path) -> None:
+    """Fault: the agent is away. The run says so ever more seldom, and gives up when it must."""
+
+    async def main() -> None:
+        scene = Scene(tmp_path)
+        now_s = asyncio.get_running_loop().time
+        async with scene.content as content:
+            scene.agent.is_away = True
+            waiting = asyncio.ensure_future(content.arrive(A))
+            await asyncio.sleep(30.0)
+            scene.agent.is_away = False
+            await waiting
+            assert 1 < len(scene.told) < 12
+            scene.agent.is_away = True
+            began_s = now_s()
+            with pytest.raises(AgentError, match="does not come back") as caught:
+                await content.arrive(A)
+            assert 60.0 <= now_s() - began_s < 61.0
+            assert not isinstance(caught.value, AgentAwayError)
+            await content.end()  # nothing is raised: the run has ended all the same
+
+    virtually(main())
+
+
+def test_only_what_concerns_the_run_is_told(tmp_path: Path) -> None:
+    async def main() -> None:
+        scene = Scene(tmp_path)
+        paused = TrafficChanged("paused", 0.0, "")
+        scene.agent.happens = [PackageStarted("XYZ", 1, 0), PackageReady(A, "there"), paused]
+        async with scene.content:
+            await asyncio.sleep(1.0)
+        told = [event for event in scene.told if isinstance(event, (PackageReady, TrafficChanged))]
+        assert told == [PackageReady(A, "there"), paused]
+        assert not any(isinstance(event, PackageStarted) for event in scene.told)
+
+    virtually(main())
