@@ -130,7 +130,8 @@ class KnownPackages:
 
     def _location(self, name: str) -> str:
         content = self._client.opened_content
-        return (content.location(name) if content else "") or self._locations.get(name, "")
+        found = (content.location(name) if content else "") or self._locations.get(name, "")
+        return found.removesuffix(name) + package_id_of(name) if found else ""
 
     def _state(self, name: str, *, is_wanted: bool, has_failed: bool) -> PackageState:
         content = self._client.opened_content

@@ -47,6 +47,19 @@ def test_what_the_next_steps_need_follows_the_packages_of_the_want() -> None:
     assert (order.foreground, order.maybe_needed) == (("P", "N1"), ("M",))
 
 
+def test_what_a_step_works_in_is_kept_and_fetched_for_nobody() -> None:
+    mine = Want("mine", ("A", "B"), kept=("A", "B", "C"), maybe_packages=("C", "D"), in_use=("A",))
+    order = order_of([Want("other", ("A",)), mine], {})
+    assert (order.packages, order.kept, order.in_use) == (("B", "C", "D"), ("A", "B", "C"), {"A"})
+
+
+def test_two_wants_may_mean_two_versions_of_a_package() -> None:
+    """What a step works in is the version of its own want, and no other."""
+    wants = [Want("old", ("A",), kept=("A",), in_use=("A",)), Want("new", ("A",))]
+    order = order_of(wants, {}, lambda package, want: f"{package}@1" if want == "old" else package)
+    assert (order.packages, order.kept) == (("A",), ("A@1",))
+
+
 @given(WANTS, st.lists(LISTS, min_size=6, max_size=6))
 def test_each_package_has_one_place(wants: list[Want], maybe: list[tuple[str, ...]]) -> None:
     ahead = {w.name: Lookahead((), m) for w, m in zip(wants, maybe, strict=False)}
