@@ -50,7 +50,11 @@ def test_what_the_next_steps_need_follows_the_packages_of_the_want() -> None:
 def test_what_a_step_works_in_is_kept_and_fetched_for_nobody() -> None:
     mine = Want("mine", ("A", "B"), kept=("A", "B", "C"), maybe_packages=("C", "D"), in_use=("A",))
     order = order_of([Want("other", ("A",)), mine], {})
-    assert (order.packages, order.kept, order.in_use) == (("B", "C", "D"), ("A", "B", "C"), {"A"})
+    assert (order.packages, order.kept, order.in_use) == (
+        ("B", "C", "D"),
+        ("A", "B", "C"),
+        frozenset({"A"}),
+    )
 
 
 def test_two_wants_may_mean_two_versions_of_a_package() -> None:
