@@ -13,7 +13,6 @@ from dlcore.agent.client import AgentClient
 from dlcore.agent.interface import PackageState, PinnedCatalog, Want
 from dlcore.agent.policy import AgentPolicy
 from dlcore.agent.run_content import content_of_agent
-from dlcore.agent.run_want import NAME
 from dlcore.agent.running import running_agent
 from dlcore.engine.client import Client
 from dlcore.engine.events import Event, PackageReady, Progress, WaitingForAgent
@@ -244,21 +243,6 @@ async def test_a_run_that_has_lost_its_agent_goes_on_without_one_and_back(
         last = Steps()
         report = await run(published, state, last)
     assert (last.ran, report.outcome) == (["extra"], RunOutcome.SUCCEEDED)
-
-
-async def test_an_agent_that_has_forgotten_the_run_is_told_again(
-    published: Path, tmp_path: Path
-) -> None:
-    """Fault: the agent's memory was damaged. What it does not know of the run, it is told again."""
-    state = tmp_path / "state"
-    async with agent_of(published, state) as agent:
-
-        async def forget(name: str, content: Mapping[str, Path]) -> None:
-            await agent.forget(NAME)
-
-        steps = Steps(forget)
-        assert (await run(published, state, steps)).outcome is RunOutcome.SUCCEEDED
-        assert steps.ran == ["os", "tools", "extra"]
 
 
 async def test_two_runs_on_one_state_directory_exclude_each_other(

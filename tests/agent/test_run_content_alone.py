@@ -124,6 +124,21 @@ def test_a_step_is_in_use_before_it_is_handed_out_and_until_the_next(tmp_path: P
     virtually(main())
 
 
+def test_an_agent_that_does_not_know_the_run_any_more_is_told_again(tmp_path: Path) -> None:
+    """Fault: the agent's memory is damaged. It is told the run's want again, and asked again."""
+
+    async def main() -> None:
+        scene = Scene(tmp_path)
+        async with scene.content as content:
+            content.order((A,))
+            await content.arrive(A)
+            want = scene.agent.wants.pop(NAME)
+            await content.arrive(A)
+            assert scene.agent.wants == {NAME: want}
+
+    virtually(main())
+
+
 def test_another_version_is_never_handed_to_a_step(tmp_path: Path) -> None:
     """Fault: an agent hands out another version than the run began with. The run stops."""
 

@@ -12,6 +12,7 @@ from dlcore.agent.service import AgentService
 from dlcore.engine.documents import pins
 from dlcore.errors import ConfigError, LockedError, NotFoundError
 from dlcore.publish import publish
+from dlcore.store.cache.sharing import OWN
 from tests.agent.scene import OS, TOOLS, Served, served
 from tests.engine.scene import publish_packages
 from tests.engine.virtual_time import virtually
@@ -144,6 +145,17 @@ def test_what_a_step_works_in_is_left_alone_by_the_next_agent(site: Path) -> Non
             assert (folder / "b").stat().st_size == 3000
 
     virtually(second())
+
+
+def test_what_is_obtained_to_be_written_into_shares_no_file(site: Path) -> None:
+    async def main() -> None:
+        async with served(site, site / "state") as agent:
+            folder = Path((await agent.service.obtain(TOOLS)).folder)
+            assert not (folder.parent / OWN).exists()
+            await agent.service.obtain(TOOLS, ObtainTerms(to_write=True))
+            assert (folder.parent / OWN).exists()
+
+    virtually(main())
 
 
 def test_what_was_received_is_told_after_the_downloads_were_put_away(site: Path) -> None:
