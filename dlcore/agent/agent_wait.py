@@ -36,26 +36,28 @@ class AgentWait:
 
         Args:
             packages: Ids of what is wanted, for people.
-            ask: Asks; it may wait for the agent for a moment itself.
+            ask: Asks; it may wait for the agent itself, for `EnginePolicy.first_network_wait_s`.
 
         Raises:
             AgentError: The agent was away for `EnginePolicy.max_network_wait_s`.
             DlcoreError: What ``ask`` raised otherwise.
         """
         now_s = asyncio.get_running_loop().time
-        began_s = now_s()
-        tells_after_s = 0.0
+        waited_s = tells_after_s = 0.0
         while True:
+            asked_s = now_s()
             try:
                 return await ask()
             except AgentAwayError as error:
-                waited_s = now_s() - began_s
+                # It may have been at work for hours before it went away: that was no wait for it.
+                waited_s += min(now_s() - asked_s, self.policy.first_network_wait_s)
                 if waited_s >= self.policy.max_network_wait_s:
                     raise self._given_up(error) from error
                 if waited_s >= tells_after_s:
                     self._tell(WaitingForAgent(tuple(packages), waited_s, error.message))
                     tells_after_s = 2 * waited_s
             await asyncio.sleep(self.policy.lock_retry_s)
+            waited_s += self.policy.lock_retry_s
 
     def _given_up(self, error: AgentError) -> AgentError:
         return AgentError(

@@ -165,7 +165,7 @@ def site(tmp_path: Path) -> Path:
 
 
 async def test_a_run_goes_on_with_the_versions_that_it_began_with(site: Path) -> None:
-    """Fault: a package is published again while a run goes on. Others get the new version."""
+    """Fault: a package is published again in a run. The run keeps the old one."""
     state, before = site / "state", right(site, EXTRA)
     async with agent_of(site, state) as agent:
 

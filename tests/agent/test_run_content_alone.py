@@ -40,6 +40,7 @@ class FakeAgent:
         wants: What it was told to want.
         version: Digest of the manifest that it hands out.
         is_away: Whether it cannot be reached.
+        works_s: How long it takes to obtain something, if it does not end before.
         happens: What its listeners hear.
     """
 
@@ -48,6 +49,7 @@ class FakeAgent:
         self.wants: dict[str, Want] = {}
         self.version = "a" * 64
         self.is_away = False
+        self.works_s = 0.0
         self.happens: list[Event] = []
 
     def _answer(self, call: str) -> None:
@@ -75,6 +77,10 @@ class FakeAgent:
 
     async def obtained(self, package_id: str, terms: ObtainTerms | None = None) -> PackageStatus:
         assert terms
+        works_s, self.works_s = self.works_s, 0.0
+        if works_s:
+            await asyncio.sleep(works_s)
+            raise AgentAwayError("it has ended")
         self._answer(f"obtain {package_id}{' to write' if terms.to_write else ''}")
         if terms.want not in self.wants:
             raise ConfigError("no such want")
@@ -184,6 +190,18 @@ def test_an_agent_that_is_away_is_waited_for_as_long_as_a_network(tmp_path: Path
             assert 60.0 <= now_s() - began_s < 61.0
             assert not isinstance(caught.value, AgentAwayError)
             await content.end()  # nothing is raised: the run has ended all the same
+
+    virtually(main())
+
+
+def test_an_agent_that_ends_after_long_work_is_waited_for(tmp_path: Path) -> None:
+    """Fault: the agent ends when it has fetched for hours. The hours do not count as a wait."""
+
+    async def main() -> None:
+        scene = Scene(tmp_path)
+        scene.agent.works_s = 7200.0
+        async with scene.content as content:
+            await content.arrive(A)
 
     virtually(main())
 
