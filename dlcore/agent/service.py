@@ -22,6 +22,7 @@ from dlcore.agent.event_ring import EventRing
 from dlcore.agent.interface import API_VERSION, AgentStatus, ObtainTerms, PackageStatus, Want
 from dlcore.agent.known_packages import KnownPackages
 from dlcore.agent.obtaining import Obtaining
+from dlcore.agent.open_content import OpenContent
 from dlcore.agent.pacing import Pacer
 from dlcore.agent.policy import AgentPolicy
 from dlcore.agent.remembered import Remembered
@@ -36,8 +37,7 @@ from dlcore.engine.documents.catalog import ReadCatalog
 from dlcore.engine.events import Event
 from dlcore.engine.traffic_rules import Urgency
 from dlcore.errors import DlcoreError
-from dlcore.native import return_free_memory
-from dlcore.waiting import cancel_and_wait, in_thread
+from dlcore.waiting import cancel_and_wait
 
 _ANY: Final = ObtainTerms()
 _log = logging.getLogger(__name__)
@@ -81,18 +81,26 @@ class AgentService:
         self._began_s = clock()
         self._memory = Remembered(client.state)
         self._order = FetchOrder()
-        self._obtaining = Obtaining(client, self._content, self.policy)
-        self._opening = asyncio.Lock()
         self._known = KnownPackages(client)
         self._wants = StandingWants(client, self._memory, self._known)
         link_bytes_per_s = float(client.deployment.transfer.link_bytes_per_s)
         self._pacer = Pacer(self._known, pace, clock, link_bytes_per_s)
         self._site = Site(client, self._memory, self._known, self._change_to, self.policy)
+        self._content = OpenContent(
+            client,
+            self._known,
+            lambda: self._obtaining.release(),
+            self._site.choose_catalog,
+            self._opened,
+        )
+        self._obtaining = Obtaining(client, self._content.get, self.policy)
         self._readers = 0
         self._changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         spread = (rng or random.Random()).random  # noqa: S311  # spreads waits, guards nothing
-        self._wanted = WantedPackages(self._content, self._heard_of_package, spread, self.policy)
+        self._wanted = WantedPackages(
+            self._content.get, self._heard_of_package, spread, self.policy
+        )
 
     # The life of the agent
 
@@ -235,26 +243,9 @@ class AgentService:
 
     # The work
 
-    async def _content(self) -> Content:
-        """What hands out packages; anew after the local disk has failed.
-
-        Raises:
-            DlcoreError: The catalog cannot be read, and none is kept.
-        """
-        async with self._opening:
-            self._obtaining.release()  # before something that is begun needs room
-            content = self._client.opened_content
-            if content and content.downloads.has_failed:
-                await self._known.put_away()
-                content = None
-            if content is None:
-                if self._known.catalog is None:
-                    await self._site.choose_catalog()
-                content = await self._client.content()
-                self._known.use(content.library.catalog)
-                self._changed.set()  # from now on it is looked whether there is something to do
-                self._pass_on_order(content)
-            return content
+    def _opened(self, content: Content) -> None:
+        self._changed.set()  # from now on it is looked whether there is something to do
+        self._pass_on_order(content)
 
     def _pass_on_order(self, content: Content) -> None:
         """Tell the downloads what is wanted, by the catalog that is used now."""
@@ -268,7 +259,7 @@ class AgentService:
             self._changed.clear()
             if self._wants.wants and self._known.catalog is None:  # it tells which versions
                 with contextlib.suppress(DlcoreError):
-                    await self._content()
+                    await self._content.get()
                 self._changed.clear()
             self._order = self._wants.order()
             content = self._client.opened_content
@@ -285,17 +276,13 @@ class AgentService:
         """Wait for a change; if there is nothing to do meanwhile, put the downloads away."""
         while not self._changed.is_set():
             try:
-                async with asyncio.timeout(self.policy.rest_after_s if self._is_at_work else None):
+                is_open = self._content.is_open
+                async with asyncio.timeout(self.policy.rest_after_s if is_open else None):
                     await self._changed.wait()
             except TimeoutError:
-                async with self._opening:
-                    if self._wanted.is_idle and not self._obtaining.packages:
-                        await self._known.put_away()
-                        await in_thread(return_free_memory)
-
-    @property
-    def _is_at_work(self) -> bool:
-        return self._client.opened_content is not None
+                await self._content.rest(
+                    lambda: self._wanted.is_idle and not self._obtaining.packages
+                )
 
     async def _renew_regularly(self) -> None:
         enough = self.policy.event_numbers // 2
@@ -321,13 +308,16 @@ class AgentService:
         Raises:
             DlcoreError: The downloads cannot be put away.
         """
-        async with self._opening:
+
+        async def change() -> None:
             try:
                 await self._wanted.stop()
                 await self._obtaining.interrupt()
                 await self._site.use(newer)
             finally:  # what is wanted goes on
                 self._changed.set()
+
+        await self._content.exchange(change)
 
     def _hear(self, event: Event) -> None:
         self.events.hear(event)
