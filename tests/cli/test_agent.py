@@ -223,7 +223,7 @@ def test_a_run_says_that_an_agent_holds_the_state_directory(
     config, state = with_agent / "deployment.toml", with_agent / "state"
     ended = here(
         *("run", tmp_path / "sequence.xml", "--config", config),
-        *("--state", state, "--json"),
+        *("--state", state, "--json", "--no-agent"),
     )
     assert (ended.status, ended.error["code"]) == (10, "locked"), ended
     assert "dlcore agent stop" in ended.error["remedy"]

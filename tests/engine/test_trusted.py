@@ -10,7 +10,8 @@ import pytest
 from dlcore.engine.documents.catalog import read_catalog
 from dlcore.engine.documents.catalogs import Catalogs
 from dlcore.engine.documents.trusted import TrustedRoot
-from dlcore.errors import TrustError, TrustFault
+from dlcore.engine.state import Pin
+from dlcore.errors import RunStateError, TrustError, TrustFault
 from tests.engine.scene import deployment
 from tests.trust.site import Site
 
@@ -51,6 +52,26 @@ async def test_evidence_is_kept_once_the_state_is_locked(
     assert any(state.iterdir()) == locks_first
     await catalogs.keep_evidence()
     assert any((state / "trust").iterdir())
+
+
+async def test_a_catalog_that_another_process_has_pinned_is_proven_anew(
+    site: Site, tmp_path: Path
+) -> None:
+    """Fault: a run's pinned catalog is shown without its signatures. An agent refuses it."""
+    settings = deployment(tmp_path, [f"[trust]\nroot = '{site.root}'"])
+    path = msgspec.structs.replace(settings.catalog, path=str(site.folder / "catalog.json"))
+    settings = msgspec.structs.replace(settings, catalog=path)
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    of_run, of_agent = (Catalogs(settings, state, [], lambda event: None) for _ in range(2))
+    pin = await of_run.pin()
+    site.publish(2)
+    assert await of_agent.pinned(pin) == await of_run.used()
+    assert await of_agent.used() != await of_run.used()  # another one stays in use
+    with pytest.raises(TrustError, match="without its signatures"):
+        await of_agent.pinned(Pin(pin.catalog))
+    with pytest.raises(RunStateError, match="nothing takes its place"):
+        await of_agent.pinned(Pin("0" * 64, pin.evidence))
 
 
 async def test_what_is_verified_after_that_is_kept_at_once(site: Site, tmp_path: Path) -> None:
