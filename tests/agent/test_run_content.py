@@ -76,10 +76,11 @@ async def run(
     steps: Steps,
     *,
     by_agent: bool = True,
+    download: str = "when-needed",
     policy: EnginePolicy | None = None,
     hear: Callable[[Event], None] = lambda event: None,
 ) -> Report:
-    settings = deployment(root, catalog_at_endpoint=True)
+    settings = deployment(root, catalog_at_endpoint=True, download=download)
     content = content_of_agent(state, policy) if by_agent else None
     async with Client(settings, state, policy=policy, run_content=content) as client:
         client.bus.subscribe(hear)
@@ -110,6 +111,21 @@ async def test_steps_get_their_content_from_the_agent(published: Path, tmp_path:
         assert not (state / STATE_FILE).exists()
         again = await run(published, state, Steps())
         assert (again.bytes_fetched, again.bytes_reused) == (0, report.bytes_fetched)
+
+
+async def test_all_content_is_there_before_the_first_step_if_that_is_asked_for(
+    published: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+
+    async with agent_of(published, state) as agent:
+
+        async def look(name: str, content: Mapping[str, Path]) -> None:
+            states = [(await agent.package(each)).state for each in TREES]
+            assert states == [PackageState.READY] * 3
+
+        report = await run(published, state, Steps(look), download="before-start")
+        assert report.outcome is RunOutcome.SUCCEEDED
 
 
 async def test_what_a_step_writes_is_gone_at_the_next_proof(
