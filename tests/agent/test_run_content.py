@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.report import Report
 from dlcore.engine.run import run_sequence
 from dlcore.engine.state_file import STATE_FILE
-from dlcore.errors import AgentError, LockedError, RunStateError
+from dlcore.errors import AgentError, LockedError, RunStateError, RunStateFault
 from dlcore.publish import publish
 from dlcore.steps.interface import Job, Outcome
 from tests.engine.machine import EXTRA, OS, TOOLS, TREES, parsed
@@ -61,8 +62,9 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 
 @asynccontextmanager
-async def agent_of(root: Path, state: Path) -> AsyncIterator[AgentClient]:
-    settings, policy = deployment(root, catalog_at_endpoint=True), AgentPolicy(fresh_s=0.0)
+async def agent_of(root: Path, state: Path, *more: str) -> AsyncIterator[AgentClient]:
+    settings = deployment(root, more, catalog_at_endpoint=True)
+    policy = AgentPolicy(fresh_s=0.0)
     async with (
         running_agent(settings, state, version="0", policy=policy),
         AgentClient(state) as agent,
@@ -195,6 +197,30 @@ async def test_a_run_goes_on_with_the_versions_that_it_began_with(site: Path) ->
         assert report.outcome is RunOutcome.SUCCEEDED
         assert steps.found[f"extra {EXTRA}"] == before
         assert "new" in files_in(await agent.obtain(EXTRA))
+
+
+async def test_a_version_that_nobody_has_any_more_ends_the_run(site: Path) -> None:
+    """Fault: a version that a run began with is withdrawn. The run ends, with no other version."""
+    state = site / "state"
+
+    async def stop(name: str, content: Mapping[str, Path]) -> None:
+        raise AgentError("the process ends here")
+
+    async with agent_of(site, state):
+        with pytest.raises(AgentError, match="ends here"):
+            await run(site, state, Steps(stop))
+    shutil.rmtree(site / "published")
+    for place in (state / "packages", state / "partial"):
+        for folder in place.glob(f"{EXTRA}.*"):
+            shutil.rmtree(folder)
+    publish_packages(site, {each: TREES[each] for each in (OS, TOOLS)}, block_bytes=4096)
+    publish_again(site, EXTRA)
+    steps = Steps()
+    async with agent_of(site, state, "[transfer]\nretry_time_s = 1"):
+        with pytest.raises(RunStateError, match=f"{EXTRA}: the run began with version 1") as caught:
+            await run(site, state, steps)
+    assert caught.value.fault is RunStateFault.PACKAGE
+    assert steps.ran == ["os", "tools"]
 
 
 async def test_a_run_goes_on_when_the_agent_is_back(published: Path, tmp_path: Path) -> None:
