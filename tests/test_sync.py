@@ -147,6 +147,7 @@ def test_every_function_is_there_with_the_same_arguments(name: str) -> None:
 INTERNAL = {
     "aclose",
     "hold",
+    "hold_run",
     "is_under_way",
     "library",
     "content",

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from dlcore.cli.by_agent import told_of_packages
 from dlcore.cli.check_tables import show_checks
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.loop import run_async
@@ -80,6 +79,8 @@ def command(
     checks = run_async(_check(loaded, deployment, state)) if deployment else ()
     agents = None
     if config and not (is_without_agent or trust_root):
+        from dlcore.cli.by_agent import told_of_packages
+
         packages = (*planned.packages, *planned.maybe_packages)
         agents = run_async(told_of_packages(packages, config, state))
     if as_json:
