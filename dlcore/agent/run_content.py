@@ -16,10 +16,11 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from dlcore.agent.agent_wait import AgentWait
 from dlcore.agent.client import AgentClient
+from dlcore.agent.fetching import BY_AGENT
 from dlcore.agent.interface import AgentStatus, ObtainTerms, PackageStatus, PinnedCatalog, Want
 from dlcore.agent.run_agent import RunAgent
 from dlcore.agent.run_bytes import RunBytes
@@ -35,9 +36,6 @@ from dlcore.engine.state import LifeFigures, Pin
 from dlcore.errors import ConfigError, DlcoreError, RunStateError, RunStateFault
 from dlcore.store import Store
 from dlcore.waiting import cancel_and_wait
-
-BY_AGENT: Final = "agent"
-"""What stands in the place of an endpoint's name."""
 
 _log = logging.getLogger(__name__)
 
