@@ -179,7 +179,7 @@ def _check(listed: PatchList) -> None:
     if len(listed.patches) > MAX_PATCHES:
         raise ManifestError(f"it has {len(listed.patches)} patches, more than {MAX_PATCHES}")
     for number, patch in enumerate(listed.patches):
-        _check_patch(patch, f"patches[{number}]")
+        _check_patch(patch, f"patches[{number}]", len(listed.objects))
     for number, (first, second) in enumerate(pairwise(map(_rank, listed.patches)), 1):
         if first >= second:
             raise ManifestError(f"patches[{number}] is repeated or out of order")
@@ -190,12 +190,14 @@ def _rank(patch: Patch) -> tuple[int, bytes]:
     return patch.file, patch.old.sha256 if patch.old else b""
 
 
-def _check_patch(patch: Patch, place: str) -> None:
+def _check_patch(patch: Patch, place: str, objects: int) -> None:
     numbers = (patch.file, patch.length_bytes, patch.offset_bytes)
     if not all(0 <= number <= MAX_NUMBER for number in numbers):
         raise ManifestError(f"{place}: a number is out of range")
     if (patch.length_bytes == 0) != (patch.object == -1) or patch.object < -1:
         raise ManifestError(f"{place}: object and length_bytes contradict each other")
+    if patch.object >= objects:
+        raise ManifestError(f"{place}: there is no object {patch.object}")
     if not patch.length_bytes and (patch.offset_bytes or patch.old is None):
         raise ManifestError(f"{place}: it has neither a patch nor an old file")
     if patch.old:

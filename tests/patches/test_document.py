@@ -52,6 +52,7 @@ LIES = {
     "overlapping": with_patch(2, offset_bytes=150),
     "gap": with_patch(2, offset_bytes=250),
     "object does not exist": with_patch(0, object=7),
+    "no objects at all": changed(objects=(), patches=(Patch(0, 200, 0, 0, OLD),)),
     "negative object": with_patch(0, object=-2),
     "negative file": with_patch(0, file=-1),
     "negative length": with_patch(0, length_bytes=-5),
