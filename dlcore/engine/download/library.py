@@ -78,7 +78,7 @@ class Library:
         self._store = store
         self._folder = long_path(folder) if folder else None
         self._manifests: dict[str, tuple[Manifest, bytes]] = {}
-        self._located: dict[str, dict[str, Placement]] = {}
+        self._located: dict[str, tuple[Manifest, dict[str, Placement]]] = {}
         self._failed: set[str] = set()  # endpoints whose last document could not be read
         self._asking = Asking(tell, policy=policy)
 
@@ -182,7 +182,10 @@ class Library:
             manifest: The package's.
             found: Told each endpoint's name and answer as soon as it is there.
         """
-        known = self._located.setdefault(package_id, {})
+        located, known = self._located.get(package_id, (manifest, {}))
+        if located is not manifest:  # other patches are wanted now: a number names another object
+            known = {}
+        self._located[package_id] = manifest, known
 
         async def ask(endpoint: Endpoint) -> None:
             try:
