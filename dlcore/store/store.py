@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -22,10 +21,9 @@ from typing import Self
 from dlcore.disk.ownership import check_way
 from dlcore.disk.private_folder import PrivateFolder
 from dlcore.disk.system import allocated_bytes
-from dlcore.errors import InternalError, ManifestError
+from dlcore.errors import InternalError
 from dlcore.long_path import plain_path, rooted
 from dlcore.model import BlockInPackage, Manifest
-from dlcore.printable import quoted
 from dlcore.store.cache import Cache, CacheLimit, Holding, Seeds
 from dlcore.store.cache.evictor import Evictor
 from dlcore.store.cache.holdings import holdings, pin
@@ -35,6 +33,7 @@ from dlcore.store.cache.sharing import Sharing
 from dlcore.store.files import Files, write_document
 from dlcore.store.finished import LENT, FinishedPackages
 from dlcore.store.inventory import Inventory
+from dlcore.store.keys import package_key as package_key
 from dlcore.store.lock import StateLock
 from dlcore.store.manifest_file import MANIFEST, manifest_in, read_manifest
 from dlcore.store.partial import CONTENT, Partial
@@ -46,18 +45,6 @@ from dlcore.store.tree import ensure_folder
 from dlcore.store.verify import Bad, verify_tree
 
 PACKAGES = "packages"  # below the state directory: what is finished
-_PACKAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-def package_key(package_id: str, version: int, manifest_digest: str) -> str:
-    """Name of a package's folder: ``ABC00012.1-<first 16 hex of the manifest digest>``.
-
-    Raises:
-        ManifestError: The id cannot be the name of a folder.
-    """
-    if not _PACKAGE_ID.fullmatch(package_id):
-        raise ManifestError(f"not a package id: {quoted(package_id)}")
-    return f"{package_id}.{version}-{manifest_digest[:16].lower()}"
 
 
 class Store:
@@ -257,8 +244,10 @@ class Store:
         """
         digest = hashlib.sha256(document).hexdigest()
         key = package_key(manifest.package_id, manifest.version, digest)
+        if lend:  # first, or it could give way between its proof and the answer
+            self.evictor.lend(key)
         with self._translated(f"prove package {manifest.package_id}"):
-            proven = self._finished.prove(
+            return self._finished.prove(
                 key,
                 manifest,
                 digest,
@@ -266,15 +255,13 @@ class Store:
                 lend=lend,
                 to_write=to_write or key in self._kept_apart,
             )
-        if proven and lend:
-            self.evictor.lend(key)
-        return proven
 
     def make_room(self, manifest: Manifest, document: bytes, reserve: Reserve) -> list[str]:
         """Have packages give way for another, if the cache has a limit; the longest unused first.
 
         Args:
-            manifest: The package that is to be begun.
+            manifest: The package that is to be begun, or that was finished just now: then what it
+                was made of may give way.
             document: The manifest's bytes; their SHA-256 names the package.
             reserve: Free space that is left on the disk.
 

@@ -54,11 +54,10 @@ def pin(files: Files, folder: Path, *, is_pinned: bool) -> None:
 
 def _holding(files: Files, folder: Path, status: stat_result, *, is_finished: bool) -> Holding:
     sizes: dict[int, int] = {}
-    is_pinned = False
+    is_pinned = files.status(folder / PINNED) is not None
     with contextlib.suppress(FileNotFoundError):  # it was removed meanwhile
         for path, found in walk(files, folder):
             sizes[found.st_ino] = disk_bytes(files, path, found)
-            is_pinned = is_pinned or path == folder / PINNED
     return Holding(folder.name, sizes, status.st_mtime_ns, is_finished, is_pinned)
 
 

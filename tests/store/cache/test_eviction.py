@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from hypothesis import strategies as st
 
 from dlcore.store import CacheLimit, Holding, Reserve, Store
 from dlcore.store.cache.eviction import evicted, total_bytes
+from dlcore.store.cache.evictor import Evictor
+from dlcore.store.cache.holdings import holdings
+from dlcore.store.files import Files
+from dlcore.store.removal import Removal
 from tests.schedule.packages import LAW
 from tests.store.cache.contents import package_of
 from tests.store.helpers import BLOCK_BYTES, Package, fill, read_back
@@ -133,6 +138,95 @@ def test_a_package_under_way_stays(store: Store) -> None:
     assert [each.key for each in removed] == [key_of_package(ONE)]
     fill(partial, TWO)
     assert read_back(partial.finish()) == TWO.contents
+
+
+NEWER = package_of("ABC00001", {"x.bin": bytes([9]) * BLOCK_BYTES * 10}, version=2)
+
+
+def test_an_older_version_stays_until_the_newer_one_that_is_made_of_it_is_there(
+    store: Store,
+) -> None:
+    """Fault: the cache is full when a new version is fetched. dlcore keeps the old one for it."""
+    one, two = finished(store, ONE, 1000), finished(store, TWO, 2000)
+    newer = finished(store, NEWER, 3000)
+    assert (one.exists(), two.exists()) == (True, False)
+    store.make_room(NEWER.manifest, NEWER.document, NO_RESERVE)
+    store.use_cache(CacheLimit(max_bytes=15 * BLOCK_BYTES))
+    assert store.make_room(NEWER.manifest, NEWER.document, NO_RESERVE) == [key_of(one)]
+    assert newer.exists()
+
+
+def test_an_older_version_stays_while_another_package_is_begun(store: Store) -> None:
+    one, two = finished(store, ONE, 1000), finished(store, TWO, 2000)
+    partial = store.begin(NEWER.manifest, NEWER.document)
+    finished(store, THREE, 3000)
+    assert (one.exists(), two.exists()) == (True, False)
+    partial.close()
+
+
+def test_an_older_version_gives_way_if_the_disk_has_no_room_for_both(store: Store) -> None:
+    """Fault: the disk has no room for two versions. dlcore gives up the old one."""
+    one = finished(store, ONE, 1000)
+    no_room = Reserve.exactly(1 << 60)
+    assert store.make_room(NEWER.manifest, NEWER.document, no_room) == [key_of(one)]
+
+
+def test_a_package_that_is_handed_out_meanwhile_stays(tmp_path: Path) -> None:
+    """Fault: a package is chosen to give way, then handed out. dlcore keeps it."""
+    with Store.open(tmp_path / "state") as store:
+        one = finished(store, ONE, 1000)
+        files, places = store._files, (one.parents[1], tmp_path / "state" / "partial")
+        evictor: Evictor
+
+        def lent_now(key: str) -> None:
+            evictor.lend(key)
+
+        removal = Removal(files, tmp_path / "state" / "removed")
+        evictor = Evictor(files, places, removal, forget=lent_now, under_way=lambda: ())
+        assert evictor.prune(CacheLimit(max_bytes=0)) == []
+        assert one.exists()
+
+
+class MadeFull(Files):
+    """A disk on which another package is begun just when one is marked as used."""
+
+    store: Store
+
+    def touch(self, path: Path, time_ns: int | None = None) -> None:
+        super().touch(path, time_ns)
+        if time_ns is None:
+            self.store.make_room(THREE.manifest, THREE.document, NO_RESERVE)
+
+
+def test_a_package_that_is_proven_to_be_handed_out_does_not_give_way(tmp_path: Path) -> None:
+    """Fault: the cache is full while a package is handed out. dlcore keeps it during its proof."""
+    files = MadeFull()
+    with Store(tmp_path / "state", files) as store:
+        files.store = store
+        store.prepare()
+        one = finished(store, ONE, 1000)
+        store.use_cache(CacheLimit(max_bytes=BLOCK_BYTES))
+        assert store.prove(ONE.manifest, ONE.document, lend=True) == one
+        assert one.exists()
+
+
+class Vanishing(Files):
+    """A disk on which a file is taken away between its folder's listing and a look at it."""
+
+    def entries(self, path: Path) -> Iterator[tuple[str, os.stat_result]]:
+        for name, status in super().entries(path):
+            if path.parent.name == "packages":
+                raise FileNotFoundError(path / name)
+            yield name, status
+
+
+def test_a_pinned_package_in_which_a_file_vanishes_is_pinned(tmp_path: Path) -> None:
+    """Fault: a file of a pinned package goes while the cache is looked through. dlcore keeps it."""
+    with Store.open(tmp_path / "state") as store:
+        one = finished(store, ONE, 1000)
+        store.pin(key_of(one), is_pinned=True)
+    (found,) = holdings(Vanishing(), one.parents[1], tmp_path / "state" / "partial")
+    assert found.is_pinned
 
 
 def test_an_unfinished_package_of_an_earlier_process_gives_way(tmp_path: Path) -> None:
