@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.meter import Meter
+from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.packages import Found, Packages
 from dlcore.engine.download.tasks import Tasks
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import DiskFullError, StorageError
-from dlcore.model import Manifest
+from dlcore.model import BlockInPackage, BlockRange, Manifest
 from dlcore.store import Partial, Reserve, Store
+from dlcore.store.files import Files
 from tests.engine.fakes import package
 from tests.engine.schedulers import IdleScheduler
 from tests.engine.virtual_time import virtually
+from tests.store.helpers import BLOCK_BYTES, Package, fill
 
 
 class SlowStore(Store):
@@ -31,6 +36,52 @@ class SlowStore(Store):
         self.is_beginning.set()
         self.may_begin.wait()
         return super().begin(manifest, document)
+
+
+class UnlistedStore(Store):
+    """Fails to list older versions, once."""
+
+    has_failed = False
+
+    def contents_of(self, package_id: str, *, but: str = "") -> list[Path]:
+        if not self.has_failed:
+            self.has_failed = True
+            raise StorageError("the folder cannot be listed")
+        return super().contents_of(package_id, but=but)
+
+
+class EvictingStore(Store):
+    """Lets a package give way to the next one while its proof is under way."""
+
+    is_proving = threading.Event()
+    has_given_way = threading.Event()
+    given_way: Sequence[str] = ()
+
+    def prove(
+        self, manifest: Manifest, document: bytes, *, lend: bool = False, to_write: bool = False
+    ) -> Path | None:
+        if lend:
+            self.is_proving.set()
+            self.has_given_way.wait()
+            return None
+        return super().prove(manifest, document, lend=lend, to_write=to_write)
+
+    def make_room(self, manifest: Manifest, document: bytes, reserve: Reserve) -> list[str]:
+        return list(self.given_way)
+
+
+class BusyStore(Store):
+    """Takes over the first block of a package while a request brings the second one."""
+
+    def __init__(self, item: Package, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.item = item
+        self.requested: Callable[[], object] = lambda: None
+
+    def reuse(self, partial: Partial) -> list[BlockInPackage]:
+        fill(partial, self.item, [0, 1])
+        self.requested()
+        return [BlockInPackage(0)]
 
 
 async def nowhere(package_id: str, manifest: Manifest, found: Found) -> None:
@@ -76,3 +127,59 @@ def test_a_package_without_room_fails_alone_and_before_anything_is_written(tmp_p
             await tasks.cancel()
 
     virtually(main())
+
+
+def test_a_package_whose_beginning_failed_is_begun_by_the_next_call(tmp_path: Path) -> None:
+    """Fault: the disk fails when a package is begun. The next call begins it, and does not hang."""
+    item = package("ABC00001")
+
+    async def main() -> None:
+        with UnlistedStore.open(tmp_path) as store:
+            scheduler, bus = IdleScheduler(), EventBus()
+            tasks = Tasks(lambda error: None)
+            log = EndpointLog(Meter(), bus)
+            packages = Packages(scheduler, nowhere, log, bus, tasks, Reserve(), lambda: 0.5)
+            begin = "ABC00001", item.manifest, item.document, store
+            with pytest.raises(StorageError, match="cannot be listed"):
+                await packages.begin(*begin)
+            assert not packages.is_begun("ABC00001")
+            await packages.begin(*begin)
+            assert packages.is_begun("ABC00001")
+            await tasks.cancel()
+
+    virtually(main())
+
+
+def test_a_package_that_gives_way_while_it_is_proven_is_not_there(tmp_path: Path) -> None:
+    """Fault: a package is removed while it is proven. dlcore says that it is not there."""
+    item, other = package("ABC00001"), package("ABC00002")
+
+    async def main() -> None:
+        with EvictingStore.open(tmp_path) as store:
+            fill(partial := store.begin(item.manifest, item.document), item)
+            partial.finish()
+            store.given_way = [partial.key]
+            tasks, bus = Tasks(lambda error: None), EventBus()
+            log = EndpointLog(Meter(), bus)
+            packages = Packages(IdleScheduler(), nowhere, log, bus, tasks, Reserve(), lambda: 0.5)
+            await packages.begin("ABC00001", item.manifest, item.document, store)
+            proof = asyncio.ensure_future(packages.prove("ABC00001"))
+            await asyncio.to_thread(store.is_proving.wait)
+            await packages.begin("ABC00002", other.manifest, other.document, store)
+            store.has_given_way.set()
+            assert await proof is None
+            await tasks.cancel()
+
+    virtually(main())
+
+
+async def test_what_a_request_brings_meanwhile_does_not_count_as_reused(tmp_path: Path) -> None:
+    item = package("ABC00001")
+    with BusyStore(item, tmp_path, Files()) as store:
+        store.prepare()
+        partial = store.begin(item.manifest, item.document)
+        download = PackageDownload("ABC00001", item.manifest, partial)
+        store.requested = lambda: download.count(BlockRange.of(0, 1, 2))
+        found, reused_bytes = await download.reuse(store)
+        assert (found, reused_bytes) == ([0], BLOCK_BYTES)
+        assert download.verified_bytes == item.manifest.objects[0].length_bytes > BLOCK_BYTES

@@ -156,25 +156,27 @@ class PackageDownload:
                 self._has_unsynced = False
                 await in_thread(self.partial.sync)
 
-    async def reuse(self, store: Store) -> list[BlockInPackage]:
+    async def reuse(self, store: Store) -> tuple[list[BlockInPackage], int]:
         """Take over what has arrived of other packages.
 
         Returns:
-            The numbers of the blocks that are on disk now, and were not.
+            The numbers of the blocks that are on disk now, and were not; and the bytes of those
+            that no request has brought meanwhile.
 
         Raises:
             StorageError: The local disk failed.
         """
         async with self._disk:
             if self._path.done() or self.partial.closed or self.partial.complete:
-                return []
+                return [], 0
             found = await in_thread(store.reuse, self.partial)
+        before_bytes = self._verified_bytes  # from here on nothing is awaited
         for number in found:
             index, block = self.manifest.locate_block(number)
             self.count(BlockRange.of(index, block, block + 1))
         if found:
             self.note_written()
-        return found
+        return found, self._verified_bytes - before_bytes
 
     # Its end
 

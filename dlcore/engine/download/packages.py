@@ -200,6 +200,9 @@ class Packages:
             return
         self._gave_way(await in_thread(store.make_room, manifest, document, self._reserve))
         await in_thread(store.check_room, manifest, document, self._reserve)
+        digest = digest_of(document)
+        # Before the package is begun: one that is begun and not wanted would be waited for forever.
+        finished = await in_thread(store.contents_of, manifest.package_id, but=digest)
         partial = await in_thread(store.begin, manifest, document)
         if self._failure:  # meanwhile, and only the packages that were begun have heard of it
             partial.close()
@@ -208,8 +211,6 @@ class Packages:
         self._note_reused(package_id, partial.reused_bytes)
         logger.info("package %s: %d bytes", package_id, manifest.content_bytes)
         self._bus.emit(PackageStarted(package_id, manifest.content_bytes, partial.reused_bytes))
-        digest = digest_of(document)
-        finished = await in_thread(store.contents_of, manifest.package_id, but=digest)
         if (older or finished) and partial.missing():
             self._tasks.spawn(self._fill(package, digest, store, finished, older))
         else:
@@ -284,7 +285,7 @@ class Packages:
             manifest, document, store = self._described[package_id]
             path = await in_thread(store.prove, manifest, document, lend=True, to_write=to_write)
             if path is None:
-                del self._finished[package_id]
+                self._finished.pop(package_id, None)  # it may have given way meanwhile
                 self._drop(package_id)
             return path
 
@@ -372,6 +373,9 @@ class Packages:
         logger.info("package %s is ready", package.package_id)
         self._bus.emit(PackageReady(package.package_id, str(plain_path(path))))
         await self._pass_on()
+        manifest, document, store = self._described[package.package_id]
+        async with self._beginning:  # what is half begun is not under way yet, and would give way
+            self._gave_way(await in_thread(store.make_room, manifest, document, self._reserve))
 
     async def _pass_on(self) -> None:
         """Give what has arrived to the other packages that need the same."""
@@ -379,9 +383,9 @@ class Packages:
             is_open = package_id not in self._finished and not package.has_failed
             if is_open and not package.is_hint:  # no package has the bytes of a patch
                 _, _, store = self._described[package_id]
-                had_bytes = package.verified_bytes
-                if found := await package.reuse(store):
-                    self._reused_bytes[package_id] += package.verified_bytes - had_bytes
+                found, gained_bytes = await package.reuse(store)
+                if found:
+                    self._reused_bytes[package_id] += gained_bytes
                     logger.info("package %s: %d blocks are here", package_id, len(found))
                     self._apply(self._scheduler.found(package_id, found))
 
