@@ -120,17 +120,17 @@ class WithoutFetching:
         self, package: PackageDownload, digest: str, store: Store, old: OldFiles
     ) -> None:
         manifest, partial = package.manifest, package.partial
-        listed = await self._find(package.package_id, manifest, digest)
-        if listed is None:
-            return
-        missing = await in_thread(_files_missing, package)
-        usable = await in_thread(_usable, listed, manifest, old, missing)
-        if not usable:
-            return
         try:
+            listed = await self._find(package.package_id, manifest, digest)
+            if listed is None:
+                return
+            missing = await in_thread(_files_missing, package)
+            usable = await in_thread(_usable, listed, manifest, old, missing)
+            if not usable:
+                return
             async with self._opening:  # it is emptied when it is opened first
                 space = await in_thread(lambda: store.patch_space)
-            patches = await self._fetched(package, listed, usable, space)
+            patches = await self._fetched(package, listed, usable, store)
         except DlcoreError as error:  # whatever it is, the package can be fetched
             logger.warning("package %s: no patch is used: %s", package.package_id, error.message)
             return
@@ -152,15 +152,17 @@ class WithoutFetching:
         package: PackageDownload,
         listed: PatchList,
         usable: Sequence[_Usable],
-        space: PatchSpace,
+        store: Store,
     ) -> Path | None:
         """The folder with the patches; None if they cannot be had."""
         objects = {each.patch.object for each in usable if each.patch.length_bytes}
         content = listed.selected(objects)
         if not objects or content.content_bytes >= package.partial.missing_bytes():
             return None
-        document = msgspec.json.encode(content)
+        document, space = msgspec.json.encode(content), store.patch_space
         if await in_thread(space.store.prove, content, document) is None:
+            # Of `store`: what packages were promised there is not to be taken by their patches.
+            await in_thread(store.check_room, content, document, self._reserve)
             await in_thread(space.take_over, content, document)
         return await self._fetch(package.package_id, content, document, space.store)
 
