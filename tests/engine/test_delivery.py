@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from dlcore.disk.generation import UNKNOWN, generation_at
 from dlcore.engine.delivery.deliveries import Delivered, Deliveries
 from dlcore.engine.delivery.one_file import OneFile
 from dlcore.engine.delivery.own_folder import OwnFolder
@@ -291,6 +292,29 @@ def test_a_disk_that_takes_no_time_gets_the_file(folder: Path, records: Path) ->
     goal = OneFile(folder, "file.iso", Deliveries(records), Timeless(), modified_ns=1)
     bring(goal, single(1), Memory(single(1)))
     assert read_back(folder) == single(1).contents
+
+
+@pytest.mark.wine_cannot(reason="has the inodes of the host without their generations")
+def test_a_file_that_got_the_number_of_a_deleted_one_is_not_dlcores(
+    folder: Path, records: Path
+) -> None:
+    """Fault: a fetched file is deleted, and another gets its inode. dlcore leaves that alone."""
+    bring(one_file(folder, records), single(1), Memory(single(1)))
+    path = folder / "file.iso"
+    number = path.stat().st_ino
+    path.unlink()
+    others = [folder / str(n) for n in range(100)]
+    for other in others:
+        other.write_bytes(b"mine")
+    same = [other for other in others if other.stat().st_ino == number]
+    if not same:
+        pytest.skip("this file system does not use a number again soon")
+    same[0].rename(path)
+    if sys.platform == "linux" and generation_at(path) == UNKNOWN:
+        pytest.skip("this file system does not tell generations")
+    with pytest.raises(ConfigError, match="dlcore did not put it there"):
+        bring(one_file(folder, records), single(2), Memory(single(2)))
+    assert path.read_bytes() == b"mine"
 
 
 # Names

@@ -1,8 +1,10 @@
 """Remembers what dlcore has delivered where: which names in a folder are its own.
 
 A record says that the folder or file with this inode, at this path, was put there by dlcore, and
-which names a package of that version has. With it, a later delivery may replace what is damaged and
-drop what only the older version had. It is never evidence of content: that is always hashed.
+which names a package of that version has. The generation of the inode is part of it: whoever
+deletes a file and makes another one may get the number of the first. With a record, a later
+delivery may replace what is damaged and drop what only the older version had. It is never evidence
+of content: that is always hashed.
 
 Guarantees: a record that is missing, damaged, of another path or of another inode counts as none,
 and so does one that another user could have written. A record that cannot be written stops no
@@ -21,6 +23,7 @@ from pathlib import Path
 
 import msgspec
 
+from dlcore.disk.generation import UNKNOWN, generation_at, may_be_same
 from dlcore.disk.links import is_file, is_folder
 from dlcore.disk.private_folder import PrivateFolder, make_way
 from dlcore.errors import OwnershipError
@@ -40,11 +43,12 @@ class Delivered(msgspec.Struct, frozen=True):
     """One thing that dlcore put at a path.
 
     Attributes:
-        inode: Of the folder, or of the single file.
+        inode: Number of the folder, or of the single file.
         package: Id of the package.
         version: Of the package.
         files: Paths of its files.
         folders: Paths of all its folders.
+        generation: Of the inode: another file that gets the same number later has another one.
     """
 
     inode: int
@@ -52,13 +56,23 @@ class Delivered(msgspec.Struct, frozen=True):
     version: int
     files: frozenset[str]
     folders: frozenset[str]
+    generation: int = UNKNOWN
 
     @classmethod
-    def of(cls, manifest: Manifest, inode: int) -> Delivered:
+    def of(cls, manifest: Manifest, inode: int, generation: int = UNKNOWN) -> Delivered:
         """A package, as the folder or file with that inode."""
         files = frozenset(file.path for file in manifest.files)
         folders = frozenset(folders_of(manifest))
-        return cls(inode, manifest.package_id, manifest.version, files, folders)
+        return cls(inode, manifest.package_id, manifest.version, files, folders, generation)
+
+    @classmethod
+    def at(cls, path: Path, manifest: Manifest) -> Delivered:
+        """A package, as the folder or file that is at a path.
+
+        Raises:
+            OSError: The disk failed, or nothing is there.
+        """
+        return cls.of(manifest, path.stat().st_ino, generation_at(path))
 
     def owns(self, path: str, status: os.stat_result) -> bool:
         """Whether what is at a path in the folder has a name and a kind of this package."""
@@ -100,9 +114,18 @@ class Deliveries:
         self._until_counted = 0  # how many more records may be written before they are counted
         self._counting = threading.Lock()
 
-    def find(self, path: Path, inode: int) -> Delivered | None:
-        """What dlcore put at a path, if that is what is there now; None if it is not known."""
-        return next((item for item in self._read(path) if item.inode == inode), None)
+    def find(self, path: Path, inode: int, generation: int = UNKNOWN) -> Delivered | None:
+        """What dlcore put at a path, if that is what is there now; None if it is not known.
+
+        Args:
+            path: The path.
+            inode: Number of what is there now.
+            generation: Of that inode.
+        """
+        for item in self._read(path):
+            if item.inode == inode and may_be_same(item.generation, generation):
+                return item
+        return None
 
     def all(self, path: Path) -> tuple[Delivered, ...]:
         """What dlcore put at a path, or was about to put there, whatever is there now."""

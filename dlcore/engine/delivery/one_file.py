@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from dlcore.disk.faults import guarded
+from dlcore.disk.generation import generation_at
 from dlcore.disk.links import is_file
 from dlcore.disk.ownership import check_not_of_another
 from dlcore.disk.rights import rights_of_new_file
@@ -72,7 +73,9 @@ class OneFile:
     def _delivered(self) -> Delivered | None:
         """What dlcore put here, if that is what is here."""
         status = self._disk.status(self.path)
-        return self._deliveries.find(self.path, status.st_ino) if status else None
+        if status is None:
+            return None
+        return self._deliveries.find(self.path, status.st_ino, generation_at(self.path))
 
     def deliver(self, content: Path, manifest: Manifest) -> None:
         """Rename the content's only file to the final name, over its own earlier one at most."""
@@ -82,7 +85,7 @@ class OneFile:
             self._set_time(file)  # before all is synced
             self._disk.hand_over(content, manifest, rights)
             earlier = self._delivered()
-            delivered = Delivered.of(manifest, file.stat().st_ino)
+            delivered = Delivered.at(file, manifest)
             self._deliveries.begin(self.path, earlier, delivered)
             if earlier is None:
                 self._disk.move_to_free_name(file, self.path)
@@ -106,8 +109,8 @@ class OneFile:
         """Delete the state folder, and note what is delivered."""
         self.discard(manifest)
         with guarded(f"look at {self.path}", self.path):
-            inode = self.path.stat().st_ino
-        self._deliveries.end(self.path, Delivered.of(manifest, inode))
+            delivered = Delivered.at(self.path, manifest)
+        self._deliveries.end(self.path, delivered)
 
     def discard(self, manifest: Manifest) -> None:
         """Delete the state folder."""

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from dlcore.disk.faults import guarded
+from dlcore.disk.generation import generation_at
 from dlcore.disk.links import is_file
 from dlcore.disk.ownership import is_of_another
 from dlcore.disk.rights import rights_of_new_folder
@@ -144,7 +145,9 @@ class OwnFolder:
     def _delivered(self) -> Delivered | None:
         """What dlcore put here, if that is what is here."""
         status = self._disk.status(self.path)
-        return self._deliveries.find(self.path, status.st_ino) if status else None
+        if status is None:
+            return None
+        return self._deliveries.find(self.path, status.st_ino, generation_at(self.path))
 
     # Delivery
 
@@ -153,7 +156,7 @@ class OwnFolder:
         with guarded(f"put the package at {self.path}", self.path.parent):
             rights = rights_of_new_folder(self.path, self.state)
             self._disk.hand_over(content, manifest, rights)
-            delivered = Delivered.of(manifest, content.stat().st_ino)
+            delivered = Delivered.at(content, manifest)
             self._deliveries.begin(self.path, self._delivered(), delivered)
             if self._disk.status(self.path) is None:
                 self._disk.move_to_free_name(content, self.path)
@@ -204,8 +207,8 @@ class OwnFolder:
         with guarded(f"look at {self.path}", self.path):
             if has_content(self.state):  # as long as it has what was replaced, that stays noted
                 return
-            inode = self.path.stat().st_ino
-        self._deliveries.end(self.path, Delivered.of(manifest, inode))
+            delivered = Delivered.at(self.path, manifest)
+        self._deliveries.end(self.path, delivered)
 
     def discard(self, manifest: Manifest) -> None:
         """Delete the state folder, unless it has what was in the folder and is not dlcore's."""

@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 
 from dlcore.disk.clearing import clear
 from dlcore.disk.faults import guarded
+from dlcore.disk.generation import generation
 from dlcore.disk.ownership import check_way
 from dlcore.disk.private_folder import PrivateFolder
 from dlcore.disk.rights import Right, give_rights, rights_of_new_file
@@ -67,13 +68,15 @@ class _Written(NamedTuple):
         number: Which of its group.
         path: Where it is.
         target: Where it goes.
-        inode: Its own.
+        inode: Its number.
+        generation: Of that inode.
     """
 
     number: int
     path: Path
     target: Path
     inode: int
+    generation: int
 
 
 class Together:
@@ -165,8 +168,10 @@ class Together:
                 target = folder / file.name
                 if self._is_taken(target):
                     continue
-                inode = _write_one(batch, place / str(number), file, right)
-                written.append(_Written(number, place / str(number), target, inode))
+                path = place / str(number)
+                written.append(
+                    _Written(number, path, target, *_write_one(batch, path, file, right))
+                )
             batch.sync()
         names = {each.target: each for each in written}
         self._deliveries.begin_all({path: _delivered(each) for path, each in names.items()})
@@ -220,19 +225,20 @@ class _Folders:
         return self._found[folder]
 
 
-def _write_one(batch: Batch, path: Path, file: ShortFile, right: Right) -> int:
-    """Write one file, with its rights and time; its inode."""
-    inodes: list[int] = []
+def _write_one(batch: Batch, path: Path, file: ShortFile, right: Right) -> tuple[int, int]:
+    """Write one file, with its rights and time; its inode, and the generation of that."""
+    inodes: list[tuple[int, int]] = []
 
     def finish(fd: int) -> None:
         give_rights(fd, path, right)
         if file.modified_ns is not None:
             os.utime(fd if os.utime in os.supports_fd else path, ns=(file.modified_ns,) * 2)
-        inodes.append(os.fstat(fd).st_ino)
+        inodes.append((os.fstat(fd).st_ino, generation(fd)))
 
     batch.write(path, file.content, finish)
     return inodes[0]
 
 
 def _delivered(each: _Written) -> Delivered:
-    return Delivered(each.inode, LOCAL_ID, 1, frozenset({each.target.name}), frozenset())
+    files = frozenset({each.target.name})
+    return Delivered(each.inode, LOCAL_ID, 1, files, frozenset(), each.generation)
