@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from dlcore.engine.download import packages as packages_of
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.packages import Found, Packages
 from dlcore.engine.download.tasks import Tasks
 from dlcore.engine.listeners.bus import EventBus
-from dlcore.errors import DiskFullError, StorageError
+from dlcore.errors import DiskFullError, ExhaustedError, Fault, StorageError, TransferError
 from dlcore.model import BlockInPackage, BlockRange, Manifest
 from dlcore.store import Partial, Reserve, Store
 from dlcore.store.files import Files
@@ -183,3 +184,23 @@ async def test_what_a_request_brings_meanwhile_does_not_count_as_reused(tmp_path
         found, reused_bytes = await download.reuse(store)
         assert (found, reused_bytes) == ([0], BLOCK_BYTES)
         assert download.verified_bytes == item.manifest.objects[0].length_bytes > BLOCK_BYTES
+
+
+@pytest.mark.parametrize(
+    ("faults", "is_worth_waiting"),
+    [
+        ((Fault.CONNECT, Fault.SERVER), True),
+        ((Fault.CONNECT, Fault.NOT_FOUND), False),
+        ((Fault.NOT_FOUND,), False),
+        ((), False),
+    ],
+)
+def test_patches_are_waited_for_only_while_no_endpoint_serves_anything(
+    faults: Sequence[Fault], *, is_worth_waiting: bool
+) -> None:
+    """Fault: the endpoint with the patches is down, and another one is not. dlcore fetches blocks.
+
+    It would have waited for the first one, although the other has the package.
+    """
+    causes = tuple(TransferError("no", fault=fault, endpoint=fault.value) for fault in faults)
+    assert packages_of._all_fail(ExhaustedError("none", causes=causes)) == is_worth_waiting

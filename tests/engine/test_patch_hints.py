@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import sys
 from collections.abc import Callable
@@ -42,6 +43,7 @@ from tests.engine.two_versions import (
     held_by_client,
     with_newer,
 )
+from tests.engine.virtual_time import virtually
 from tests.publish.helpers import BLOCK, content, write_tree
 from tests.store.helpers import BLOCK_BYTES, fill, make_package, read_back
 
@@ -202,6 +204,31 @@ async def test_a_patch_list_that_cannot_be_read_costs_bytes(tmp_path: Path) -> N
         assert read_back(await client.fetch(ID)) == NEW
 
 
+def test_a_patch_list_that_never_comes_is_not_waited_for(site: Site) -> None:
+    """Fault: an endpoint does not answer when it is asked for patches. dlcore fetches blocks."""
+    document = (site.folder / manifest_key(site.made.manifest)).read_bytes()
+    manifest = decode(document, source="site")
+
+    async def never(*_: object) -> PatchList | None:
+        await asyncio.sleep(1e6)
+        raise AssertionError
+
+    async def fill() -> float:
+        began_s = asyncio.get_running_loop().time()
+        with Store.open(site.root / "state") as store:
+            package = PackageDownload(ID, manifest, store.begin(manifest, document))
+            filling = WithoutFetching(never, no_fetch, lambda _: None, Reserve())
+            await filling.fill(package, site.made.manifest, store, [site.to])
+        return asyncio.get_running_loop().time() - began_s
+
+    assert virtually(fill()) == pytest.approx(without_fetching.MAX_ASKING_S)
+
+
+async def no_fetch(*_: object) -> Path | None:
+    """Fetches no patches."""
+    raise AssertionError
+
+
 async def test_patches_for_which_there_is_no_room_are_not_fetched(site: Site) -> None:
     """Fault: the disk has room for a package, and none for its patches. dlcore fetches blocks."""
     listed, digest = site.listed(), site.made.manifest
@@ -211,13 +238,10 @@ async def test_patches_for_which_there_is_no_room_are_not_fetched(site: Site) ->
     async def find(*_: object) -> PatchList | None:
         return listed
 
-    async def fetch_patches(*_: object) -> Path | None:
-        raise AssertionError
-
     with Store.open(site.root / "state") as store:
         package = PackageDownload(ID, manifest, store.begin(manifest, document))
         no_room = Reserve.exactly(1 << 60)
-        filling = WithoutFetching(find, fetch_patches, lambda _: None, no_room)
+        filling = WithoutFetching(find, no_fetch, lambda _: None, no_room)
         await filling.fill(package, digest, store, [site.to])
         assert package.partial.missing()
 

@@ -46,7 +46,7 @@ endpoint is not for this package."""
 Locate: TypeAlias = Callable[[str, Manifest, Found], Awaitable[None]]
 """Asks every endpoint for the package with an id, and returns when all have answered."""
 
-# Faults of a network or a server, after which patches are worth waiting for.
+# Faults of a network or a server that may be better in a while.
 _PASSING = {Fault.CONNECT, Fault.TRUNCATED, Fault.STALL, Fault.BUSY, Fault.SERVER}
 logger = logging.getLogger(__name__)
 
@@ -337,8 +337,9 @@ class Packages:
         error = package.exhausted(event.missing_blocks, failures)
         attempt, failing_s = package.begin_attempt(self._now_s())
         wait_s = self._retry.wait_s(attempt, failing_s, self._random())
-        # What every endpoint serves wrong will not be right a moment later.
-        is_final = isinstance(error, IntegrityError) or (package.is_hint and not _may_pass(error))
+        # What every endpoint serves wrong will not be right a moment later. Patches are not worth
+        # waiting for while an endpoint may serve the package.
+        is_final = isinstance(error, IntegrityError) or (package.is_hint and not _all_fail(error))
         if wait_s is not None and not is_final:
             self._tell_retry(package, attempt, wait_s, failing_s)
             self._tasks.spawn(self._try_again(package, wait_s))
@@ -436,6 +437,6 @@ class Packages:
         return not (self._is_closed or self._failure)
 
 
-def _may_pass(error: ExhaustedError) -> bool:
-    """Whether a network or a server that failed may be better in a while."""
-    return any(cause.fault in _PASSING for cause in error.causes)
+def _all_fail(error: ExhaustedError) -> bool:
+    """Whether no endpoint can serve anything at present, so that waiting for it costs nothing."""
+    return bool(error.causes) and all(cause.fault in _PASSING for cause in error.causes)

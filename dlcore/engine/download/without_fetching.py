@@ -16,7 +16,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial as partial_of
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -38,6 +38,10 @@ manifest's document in hex. None if there is none that can be used."""
 
 FetchPatches: TypeAlias = Callable[[str, Manifest, bytes, Store], Awaitable[Path | None]]
 """Fetches patches as a package of their own; None if they cannot be had."""
+
+MAX_ASKING_S: Final = 20.0
+"""So long a package waits for its patch list: as long as the longest list takes at 1 MiB/s, and an
+endpoint is given to answer at all."""
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +125,8 @@ class WithoutFetching:
     ) -> None:
         manifest, partial = package.manifest, package.partial
         try:
-            listed = await self._find(package.package_id, manifest, digest)
+            async with asyncio.timeout(MAX_ASKING_S):
+                listed = await self._find(package.package_id, manifest, digest)
             if listed is None:
                 return
             missing = await in_thread(_files_missing, package)
@@ -133,6 +138,9 @@ class WithoutFetching:
             patches = await self._fetched(package, listed, usable, store)
         except DlcoreError as error:  # whatever it is, the package can be fetched
             logger.warning("package %s: no patch is used: %s", package.package_id, error.message)
+            return
+        except TimeoutError:
+            logger.warning("package %s: no patch is used: nobody has its list", package.package_id)
             return
         places = await in_thread(old.in_place, manifest)
         for each in usable:
