@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -243,6 +244,13 @@ def test_without_a_limit_nothing_gives_way(tmp_path: Path) -> None:
         contents = [finished(store, each, 1) for each in (ONE, TWO, THREE)]
         assert store.prune(CacheLimit()) == []
         assert all(content.exists() for content in contents)
+
+
+def test_without_a_limit_the_disk_is_not_looked_at(tmp_path: Path) -> None:
+    """A delivery removes its state folder while the end of its package is noted."""
+    with Store.open(tmp_path / "state") as store:
+        shutil.rmtree(tmp_path / "state" / "partial")
+        assert store.make_room(ONE.manifest, ONE.document, NO_RESERVE) == []
 
 
 def test_a_dry_run_removes_nothing(store: Store) -> None:
