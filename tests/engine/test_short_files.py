@@ -13,7 +13,8 @@ from aiohttp import web
 
 from dlcore import Access, FetchItem, FetchResult, fetch_many
 from dlcore.engine.events import Event, FetchEnded, PackageReady
-from dlcore.engine.fetching.short_files import MAX_LONG_AHEAD, MAX_SHORT_BYTES
+from dlcore.engine.fetching.right_already import MAX_SHORT_BYTES
+from dlcore.engine.fetching.short_files import MAX_LONG_AHEAD
 from dlcore.errors import ConfigError, IntegrityError, NotFoundError
 
 

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.fetching.access import Access
+from dlcore.engine.fetching.finding import Found
 from dlcore.engine.fetching.site import NamedSite
-from dlcore.engine.fetching.wanted import Found, Wanted
+from dlcore.engine.fetching.wanted import Wanted
 from dlcore.manifest import Patterns
 
 _log = logging.getLogger(__name__)

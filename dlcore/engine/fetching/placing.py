@@ -20,12 +20,13 @@ from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import NamedServers
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.fetch_into import Fetched, target_of
+from dlcore.engine.fetching.finding import Found, find
 from dlcore.engine.fetching.plain_urls import PlainUrls
 from dlcore.engine.fetching.selecting import name_of_selection, selected, selection_of, sources_of
 from dlcore.engine.fetching.short_files import NO_TRY, ShortFiles
 from dlcore.engine.fetching.site import Site
 from dlcore.engine.fetching.sources import Mirror, Source, open_mirrors
-from dlcore.engine.fetching.wanted import Found, Wanted, find
+from dlcore.engine.fetching.wanted import Wanted
 from dlcore.errors import ConfigError, DlcoreError, without_frames
 from dlcore.manifest import Selection
 from dlcore.schedule import Terms

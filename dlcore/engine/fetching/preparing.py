@@ -18,13 +18,14 @@ from dlcore.engine.fetching.access import Access, NamedServers
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.checksums import with_checksums
 from dlcore.engine.fetching.fetch_into import target_of
+from dlcore.engine.fetching.finding import Found, find
 from dlcore.engine.fetching.placing import Placing
 from dlcore.engine.fetching.plain_urls import PlainUrls
 from dlcore.engine.fetching.selecting import name_of_selection, selected, selection_of, sources_of
 from dlcore.engine.fetching.short_files import MAX_HELD, ShortFiles
 from dlcore.engine.fetching.site import Site
 from dlcore.engine.fetching.sources import Source, open_mirrors
-from dlcore.engine.fetching.wanted import Found, Wanted, check_is_readable, check_sha256, find
+from dlcore.engine.fetching.wanted import Wanted, check_is_readable, check_sha256
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import ConfigError, ManifestError
 from dlcore.manifest import Selection

@@ -12,8 +12,8 @@ import msgspec
 
 from dlcore import manifest as documents
 from dlcore.engine.fetching.fetch_into import Fetched, SelectionSize
+from dlcore.engine.fetching.finding import Found
 from dlcore.engine.fetching.sources import Source
-from dlcore.engine.fetching.wanted import Found
 from dlcore.errors import ConfigError, Fault, TransferError
 from dlcore.manifest import Patterns, Selection
 from dlcore.model import EndpointKind, Manifest

@@ -21,9 +21,8 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from dlcore.digests import Digest
-from dlcore.disk.ownership import check_not_of_another, check_way
+from dlcore.engine.delivery.groups import Groups
 from dlcore.engine.delivery.state_folder import state_folder
-from dlcore.engine.delivery.target import place_of
 from dlcore.engine.delivery.together import ShortFile, Together
 from dlcore.engine.download.downloads import PROGRESS_EVERY_S
 from dlcore.engine.download.figures import EndpointFigures, figures_of
@@ -33,19 +32,15 @@ from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.fetch_into import Fetched
 from dlcore.engine.fetching.file_at_url import name_of
 from dlcore.engine.fetching.plain_urls import PlainUrls
+from dlcore.engine.fetching.right_already import MAX_SHORT_BYTES, names_in, right_already
 from dlcore.engine.fetching.wanted import Wanted, digest_of_user
-from dlcore.errors import DlcoreError, Fault, ManifestError, TransferError
+from dlcore.errors import Fault, ManifestError, TransferError
 from dlcore.long_path import plain_path
 from dlcore.manifest import Patterns
 from dlcore.package_ids import LOCAL_ID
-from dlcore.store.files import Files, read_fully
-from dlcore.store.inventory import is_plain
 from dlcore.transfer import Beginning, Probed, last_component
 from dlcore.waiting import cancel_and_wait, in_thread
 
-MAX_SHORT_BYTES: Final = 64 << 10
-"""Longer files gain little: they keep their connection busy for longer than a round trip. As many
-as may be held at once then take 16 MiB."""
 MAX_HELD: Final = 256
 """Files that are asked for, received or being delivered: four times as many as are in flight."""
 MAX_IN_FLIGHT: Final = 64
@@ -95,7 +90,7 @@ class ShortFiles:
         self._now_s = asyncio.get_running_loop().time
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._telling: asyncio.Task[None] | None = None
-        self._group = _Groups(Together(call.to, call.records))
+        self._group = Groups(Together(call.to, call.records))
         self._taken: dict[str, FetchItem] = {}
         self._names: dict[Path, asyncio.Future[frozenset[str]]] = {}
         self._long = self._short = 0
@@ -193,7 +188,7 @@ class ShortFiles:
 
     async def _as_it_is(self, path: Path, digest: Digest, urls: PlainUrls) -> Attempt:
         """What is there already, if it has the digest: then its server need not be asked."""
-        place = await in_thread(_right, path, digest)
+        place = await in_thread(right_already, path, digest)
         if place is None:
             return NO_TRY
         goal, length_bytes = place
@@ -205,7 +200,7 @@ class ShortFiles:
     async def _names_in(self, folder: Path) -> frozenset[str]:
         """What a folder held when it was first asked about."""
         if folder not in self._names:
-            self._names[folder] = asyncio.ensure_future(in_thread(_names_in, folder))
+            self._names[folder] = asyncio.ensure_future(in_thread(names_in, folder))
         return await asyncio.shield(self._names[folder])
 
     @property
@@ -246,46 +241,6 @@ class ShortFiles:
         await self._group.aclose()
 
 
-class _Groups:
-    """Gathers files while others are being delivered, and delivers them together then."""
-
-    def __init__(self, together: Together) -> None:
-        self._together = together
-        self._waiting: list[tuple[ShortFile, asyncio.Future[Path | None]]] = []
-        self._delivering: asyncio.Task[None] | None = None
-
-    async def deliver(self, file: ShortFile) -> Path | None:
-        """Deliver a file with the next group; where it is, or None if it was left alone.
-
-        Raises:
-            StorageError: The local disk failed.
-        """
-        done: asyncio.Future[Path | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((file, done))
-        if self._delivering is None or self._delivering.done():
-            self._delivering = asyncio.ensure_future(self._deliver_all())
-        return await done
-
-    async def _deliver_all(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting, []
-            try:
-                places = await in_thread(self._together.deliver, [file for file, _ in group])
-            except Exception as error:  # those that wait for it must hear of it
-                for _, done in group:
-                    if not done.done():
-                        done.set_exception(error)
-                continue
-            for (_, done), place in zip(group, places, strict=True):
-                if not done.done():
-                    done.set_result(place)
-
-    async def aclose(self) -> None:
-        if self._delivering is not None:
-            await cancel_and_wait([self._delivering])
-        await in_thread(self._together.close)
-
-
 def _host_of(url: str) -> str:
     """What a server is called in figures: by its name without a port."""
     return urlsplit(url).hostname or ""
@@ -318,37 +273,3 @@ def _name_in(url: str) -> str:
         return name_of(Probed(None, accepts_ranges=False, name=last_component(url)))
     except ManifestError:
         return ""
-
-
-def _names_in(folder: Path) -> frozenset[str]:
-    try:
-        return frozenset(map(os.path.normcase, os.listdir(folder)))  # noqa: PTH208  # names only
-    except OSError:
-        return frozenset()
-
-
-def _right(path: Path, digest: Digest) -> tuple[Path, int] | None:
-    """Where a short file is and its length, if it has its digest and nobody else may alter it.
-
-    None otherwise: then the usual way looks at it, and tells what is wrong.
-    """
-    try:
-        place = place_of(path.parent) / path.name
-        check_way(state_folder(place).absolute())
-        status = place.lstat()
-        if not is_plain(status) or status.st_size > MAX_SHORT_BYTES:
-            return None
-        check_not_of_another(place, status)
-        files = Files()
-        fd = files.open_to_read(place)
-        try:
-            data = bytearray(status.st_size)
-            length_bytes = read_fully(files, fd, memoryview(data), 0)
-            is_whole = files.size(fd) == length_bytes == status.st_size
-        finally:
-            files.close(fd)
-    except (DlcoreError, OSError):
-        return None
-    hashed = digest.hash()
-    hashed.update(data)
-    return (place, length_bytes) if is_whole and hashed.digest() == digest.value else None

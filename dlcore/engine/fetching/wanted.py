@@ -1,35 +1,19 @@
-"""What a fetch is for: a package of a catalog, a file at a URL, or what a manifest describes."""
+"""What a fetch is for, as the user says it. Pure, but for a look whether a file exists."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from dlcore import manifest as documents
 from dlcore.digests import Digest, parse_digest, sha256_digest
-from dlcore.engine.documents.manifests import load_described
-from dlcore.engine.events import DigestFromServer, Event
-from dlcore.engine.fetching.file_at_url import (
-    check_digest_is_known,
-    digest_of,
-    manifest_of_file,
-    name_of,
-)
-from dlcore.engine.fetching.metalinked import Told, told_beside
-from dlcore.engine.fetching.plain_urls import PlainUrls, Server
-from dlcore.engine.fetching.site import Site
-from dlcore.engine.fetching.unknown_length import Measured, Stream, measure
 from dlcore.engine.fetching.unknown_scheme import check_scheme
-from dlcore.errors import ConfigError, NotFoundError
+from dlcore.errors import ConfigError
 from dlcore.file_urls import is_file_url
 from dlcore.long_path import long_path
-from dlcore.model import BUCKET_SCHEMES, EndpointSettings, Manifest
-from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, package_id
-from dlcore.printable import quoted
-from dlcore.transfer import Probed, SpooledFile, redact, redact_named
+from dlcore.model import BUCKET_SCHEMES, EndpointSettings
+from dlcore.transfer import redact, redact_named
 
 _SCHEMES: Final = frozenset({"http", "https"}) | BUCKET_SCHEMES
 
@@ -59,87 +43,14 @@ class Wanted(NamedTuple):
     @property
     def is_package(self) -> bool:
         """Whether it can only be a package of a catalog."""
-        return not (self.is_url or _is_file(self.what))
+        return not (self.is_url or is_file(self.what))
 
     @property
     def shown(self) -> str:
         """What it is, without the secrets that a URL may have, also one with a slip of the pen."""
         if self.is_url:
             return redact(self.what)
-        return self.what if _is_file(self.what) else redact_named(self.what)
-
-
-class Found(NamedTuple):
-    """What is to be fetched, and from where.
-
-    Attributes:
-        manifest: What it is.
-        document: The manifest's bytes.
-        urls: Where its objects are, the best first, by their names; None: at the site.
-        without_ranges: Those of the URLs whose server is known to send no parts.
-        is_file_at_url: Whether it is a single file that was named by its URL.
-        led_to: Those of the URLs that only its server named, and the URL at which it did.
-        spooled: Has it, in place of the URLs; None if it is still to be received.
-        modified_ns: When its server says that it was modified; None if it does not say.
-    """
-
-    manifest: Manifest
-    document: bytes
-    urls: dict[str, list[str]] | None
-    without_ranges: frozenset[str] = frozenset()
-    is_file_at_url: bool = False
-    led_to: Mapping[str, str] = MappingProxyType({})
-    spooled: SpooledFile | None = None
-    modified_ns: int | None = None
-
-    @property
-    def beside(self) -> bool:
-        """Whether it has no package id; a single file may then be put beside others."""
-        return self.urls is not None
-
-
-async def find(
-    wanted: Wanted,
-    site: Site,
-    urls: PlainUrls,
-    tell: Callable[[Event], None],
-    folder: Path,
-    probed: Probed | None = None,
-) -> Found:
-    """Find out what is wanted.
-
-    Args:
-        wanted: What the user says.
-        site: Has the packages and native manifests.
-        urls: Asks about plain URLs.
-        tell: Hears which digest a server says.
-        folder: Gets the file, if it is a single one.
-        probed: What the server of a file at a URL says; None if it was not asked yet.
-
-    Raises:
-        ConfigError: It cannot be fetched as asked.
-        NotFoundError: There is no such thing.
-        TrustError: The signatures do not prove that the catalog is the publisher's latest.
-        TransferError: An endpoint had to be asked for it, and that failed.
-        ManifestError: What describes it is malformed.
-    """
-    check_is_readable(wanted)
-    digest = digest_of_user(wanted)
-    if wanted.is_url:
-        found = await _find_url(wanted, digest, urls, tell, folder, probed)
-        if found.spooled:
-            site.close_at_end(found.spooled)
-        return found
-    if _is_file(wanted.what):
-        return _find_described(wanted)
-    if wanted_id := package_id(wanted.what):
-        library = await site.library()
-        return Found(*await library.manifest(wanted_id), urls=None)
-    raise NotFoundError(
-        f"{quoted(wanted.shown)} is neither a package id, nor a URL that dlcore reads,"
-        " nor a file that exists",
-        remedy=HOW_TO_WRITE_A_PACKAGE_ID,
-    )
+        return self.what if is_file(self.what) else redact_named(self.what)
 
 
 def check_is_readable(wanted: Wanted) -> None:
@@ -201,102 +112,6 @@ def digest_of_user(wanted: Wanted) -> Digest | None:
         ) from None
 
 
-def _is_file(path: str) -> bool:
+def is_file(path: str) -> bool:
+    """Whether a text is the path of a file that exists."""
     return long_path(Path(path)).is_file()
-
-
-async def _find_url(
-    wanted: Wanted,
-    digest: Digest | None,
-    urls: PlainUrls,
-    tell: Callable[[Event], None],
-    folder: Path,
-    probed: Probed | None,
-) -> Found:
-    """A single file, of which the user or its own server vouches for the digest."""
-    check_digest_is_known(wanted.what, digest)
-    probed = probed or await urls.probe(wanted.what)
-    name = wanted.name or name_of(probed)
-    told = await told_beside(wanted.what, probed, name, urls)
-    manifest, measured = await _manifest_at_url(wanted, digest, probed, told, urls, folder / name)
-    if digest is None:
-        said = probed.sha256 or b"".join(item.sha256 for item in manifest.objects)
-        tell(DigestFromServer(Server.of(wanted.what).name, said.hex()))
-    named = dict.fromkeys([wanted.what, *_urls(wanted.mirrors), *told.mirrors])
-    return Found(
-        manifest,
-        documents.encode(manifest),
-        {item.name: list(named) for item in manifest.objects},
-        frozenset[str]() if probed.accepts_ranges else frozenset({wanted.what}),
-        is_file_at_url=True,
-        led_to=_led_to(wanted, told),
-        spooled=measured.spooled,
-        modified_ns=probed.modified_ns,
-    )
-
-
-async def _manifest_at_url(
-    wanted: Wanted,
-    digest: Digest | None,
-    probed: Probed,
-    told: Told,
-    urls: PlainUrls,
-    target: Path,
-) -> tuple[Manifest, Measured]:
-    """What the file must be: by the user, else by its server, else by its server's Metalink."""
-    if told.manifest and not (digest or probed.sha256):
-        measured = Measured(told.manifest.content_bytes)
-        urls.check_length(target.name, measured.length_bytes)
-        return told.manifest, measured
-    has_mirrors = bool(wanted.mirrors)
-    decisive = digest_of(probed, digest, has_mirrors=has_mirrors, problem=told.problem)
-    measured = Measured(probed.length_bytes or 0)
-    if probed.length_bytes is None:
-        measured = await measure(Stream(wanted.what, decisive, target), urls)
-    urls.check_length(target.name, measured.length_bytes)
-    return manifest_of_file(target.name, measured.length_bytes, decisive), measured
-
-
-def _led_to(wanted: Wanted, told: Told) -> dict[str, str]:
-    """The mirrors that only the server named, and where it did."""
-    named = {wanted.what, *_urls(wanted.mirrors)}
-    return {url: wanted.what for url in told.mirrors if url not in named}
-
-
-def _find_described(wanted: Wanted) -> Found:
-    """What a manifest file describes."""
-    path = Path(wanted.what)
-    described, document = load_described(path)
-    manifest = described.manifest
-    if manifest.package_id != LOCAL_ID:
-        return Found(manifest, document, None)
-    told = described.urls or [()] * len(manifest.objects)
-    urls = {item.name: list(own) for item, own in zip(manifest.objects, told, strict=True)}
-    if len(manifest.objects) == 1:
-        urls[manifest.objects[0].name] += _urls(wanted.mirrors)
-    elif wanted.mirrors:
-        raise ConfigError(
-            f"{path} describes {len(manifest.objects)} files, and a URL can be of only one",
-            remedy="Leave --from out, or add the URLs to the manifest.",
-        )
-    if urls and not any(urls.values()):
-        raise ConfigError(
-            "the manifest names no URL",
-            remedy="Say where the file is: a URL with --from.",
-        )
-    return Found(manifest, documents.encode(manifest), urls)
-
-
-def _urls(endpoints: Sequence[str | EndpointSettings]) -> list[str]:
-    """More URLs of a single file.
-
-    Raises:
-        ConfigError: An endpoint is given by its settings, not by a URL.
-    """
-    urls = [item for item in endpoints if isinstance(item, str)]
-    if len(urls) < len(endpoints):
-        raise ConfigError(
-            "a file at a URL is fetched from URLs only",
-            remedy="Name its other URLs as texts in place of endpoint settings.",
-        )
-    return urls
