@@ -249,8 +249,9 @@ def test_without_a_limit_nothing_gives_way(tmp_path: Path) -> None:
 def test_without_a_limit_the_disk_is_not_looked_at(tmp_path: Path) -> None:
     """A delivery removes its state folder while the end of its package is noted."""
     with Store.open(tmp_path / "state") as store:
-        shutil.rmtree(tmp_path / "state" / "partial")
-        assert store.make_room(ONE.manifest, ONE.document, NO_RESERVE) == []
+        pass
+    shutil.rmtree(tmp_path / "state")
+    assert store.make_room(ONE.manifest, ONE.document, NO_RESERVE) == []
 
 
 def test_a_dry_run_removes_nothing(store: Store) -> None:
