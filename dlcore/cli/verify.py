@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from dlcore.cli.content_hash import check_content_hash
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, quiet_option, say, show_json
 from dlcore.cli.paths import EXISTING_FILE, EXISTING_FOLDER
@@ -42,6 +43,13 @@ KEPT = "manifest.json"  # beside the content of a package in a state directory
     type=EXISTING_FILE,
     help="Manifest, Metalink 4 or piece hash file; by default the one kept with the package.",
 )
+@click.option(
+    "--content-hash",
+    "told_hash",
+    default="",
+    metavar="HEX",
+    help="Compare FOLDER with ConfigMgr's package content hash in place of a manifest.",
+)
 @trust_root_option
 @site_access_options
 @quiet_option
@@ -49,6 +57,7 @@ KEPT = "manifest.json"  # beside the content of a package in a state directory
 def command(
     where: str,
     manifest_path: Path | None,
+    told_hash: str,
     trust_root: Path | None,
     ca_file: str,
     quiet: bool,
@@ -59,7 +68,17 @@ def command(
     FOLDER is a content folder, or a package's folder in a state directory. SITE is a folder that
     was published to (it has a catalog.json), or a URL: https://..., az://container/prefix, s3://...,
     gs://.... Changes nothing. Ends with status 7 if anything is wrong.
+
+    With --content-hash a folder is compared as a whole: that hash cannot tell which file is bad.
     """
+    if told_hash:
+        if manifest_path or trust_root:
+            raise ConfigError(
+                "a folder is compared with a content hash or with a manifest, and not with both",
+                remedy="Leave --manifest and --trust-root out, or --content-hash.",
+            )
+        EXISTING_FOLDER.convert(where, None, None)
+        return check_content_hash(Path(where), told_hash, quiet=quiet, as_json=as_json)
     if "://" in where and manifest_path is None:
         return _check_site(where, trust_root, ca_file, quiet=quiet, as_json=as_json)
     EXISTING_FOLDER.convert(where, None, None)

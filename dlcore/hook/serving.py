@@ -11,23 +11,19 @@ from pathlib import Path
 
 from dlcore.agent.interface import Want
 from dlcore.engine.units import amount, duration
-from dlcore.errors import (
-    DlcoreError,
-    IntegrityError,
-    NotFoundError,
-    StorageError,
-    UnexpectedContentError,
-)
+from dlcore.errors import DlcoreError, IntegrityError, NotFoundError, UnexpectedContentError
 from dlcore.hook.contract import Call
 from dlcore.hook.environment import TaskSequenceEnvironment
 from dlcore.hook.log import HookLog
 from dlcore.hook.obtaining import Obtained, Obtaining, OpenOwnFetch, Reach
 from dlcore.hook.own_fetch import own_fetch
-from dlcore.hook.package_hash import package_hash, told_hash
+from dlcore.hook.package_hash import told_hash
 from dlcore.hook.placing import Placed, place
 from dlcore.hook.position import sequence_point
 from dlcore.hook.reach import reach_agent
 from dlcore.hook.settings import HookPolicy, HookSettings
+from dlcore.manifest import content_hash, has_content_hash
+from dlcore.store import folder_digests
 from dlcore.waiting import in_thread
 
 WANT = "task-sequence"  # one runs at a time, so that a later call replaces what was wanted
@@ -122,16 +118,11 @@ class Serving:
         told = told_hash(value) if self._settings.checks_hash else ""
         if not told:
             return
-        try:
-            found = await in_thread(package_hash, obtained.folder)
-        except OSError as error:
-            raise StorageError(
-                f"{obtained.folder}: cannot be read: {error.strerror}", path=obtained.folder
-            ) from None
-        if found != told:
+        found = await in_thread(folder_digests, obtained.folder)
+        if not has_content_hash(found, told):
             raise NotFoundError(
                 f"Windows asks for the content with the hash {told}, and the catalog's version"
-                f" {obtained.version} has {found}",
+                f" {obtained.version} has {content_hash(found)}",
                 remedy="Publish what the distribution points have; or, if that is the same, set"
                 " DLCORE_HOOK_CHECK_HASH to false.",
             )

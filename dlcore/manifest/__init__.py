@@ -13,6 +13,12 @@ from __future__ import annotations
 
 from dlcore.manifest.catalog import MAX_CATALOG_BYTES, decode_catalog, encode_catalog
 from dlcore.manifest.checksum_list import MAX_CHECKSUM_LIST_BYTES, parse_checksum_list
+from dlcore.manifest.content_hash import (
+    FolderDigests,
+    content_hash,
+    has_content_hash,
+    is_content_hash,
+)
 from dlcore.manifest.content_library import decode_file_ini, decode_package_ini
 from dlcore.manifest.described import Described, read_any
 from dlcore.manifest.difference import Change, FileChange, content_identity, difference
@@ -36,6 +42,7 @@ __all__ = [
     "Change",
     "Described",
     "FileChange",
+    "FolderDigests",
     "Patterns",
     "Selection",
     "block_bytes_for",
@@ -44,6 +51,7 @@ __all__ = [
     "check_path",
     "check_programs",
     "check_together",
+    "content_hash",
     "content_identity",
     "decode",
     "decode_catalog",
@@ -55,7 +63,9 @@ __all__ = [
     "digest_of",
     "encode",
     "encode_catalog",
+    "has_content_hash",
     "is_block_length",
+    "is_content_hash",
     "object_name",
     "parse_checksum_list",
     "parse_strictly",

@@ -8,6 +8,7 @@ from dlcore.store.cache import CacheLimit as CacheLimit
 from dlcore.store.cache import Holding as Holding
 from dlcore.store.cache import Seeds as Seeds
 from dlcore.store.cache import Stay as Stay
+from dlcore.store.folder_digests import folder_digests as folder_digests
 from dlcore.store.partial import Partial as Partial
 from dlcore.store.room import Reserve as Reserve
 from dlcore.store.room import Space as Space
@@ -28,6 +29,7 @@ __all__ = [
     "Space",
     "Stay",
     "Store",
+    "folder_digests",
     "space_at",
     "verify_tree",
 ]
