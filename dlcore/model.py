@@ -74,6 +74,11 @@ class EndpointKind(enum.StrEnum):
     HTTP = "http"
     FILE = "file"
     BUCKET = "bucket"
+    CONTENT_LIBRARY = "content-library"
+
+
+FOLDER_KINDS = frozenset({EndpointKind.FILE, EndpointKind.CONTENT_LIBRARY})
+"""Kinds whose place is a folder, local or UNC, and not a URL."""
 
 
 class Object(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -336,8 +341,8 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     Attributes:
         name: Unique among the endpoints in use; appears in logs, errors and reports.
         kind: What sort of source it is.
-        url: Base URL, for the kind ``bucket`` one of `BUCKET_SCHEMES`; or for the kind ``file`` a
-            folder, local or UNC.
+        url: Base URL, for the kind ``bucket`` one of `BUCKET_SCHEMES`; or for the kinds of
+            `FOLDER_KINDS` a folder, local or UNC.
         token_file: File with the registration token of a ``cmg`` or ``cloud-dp``.
         token_env: Environment variable with that token, in place of a file.
         sas_file: File with the shared access signature of a ``blob``; re-read when it is rejected.
@@ -350,7 +355,7 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
         cost: Of using it; an endpoint that costs more than another is spared where that will do.
         cap_bytes_per_s: Most bytes per second to read from it; 0 for no cap.
         serves_content: Whether the service was set up to serve content; only ``cmg`` may not be.
-        web: What its server is shown, and the proxy on the way; not of the kind ``file``.
+        web: What its server is shown, and the proxy on the way; not of `FOLDER_KINDS`.
     """
 
     name: str

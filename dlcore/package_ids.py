@@ -23,6 +23,10 @@ HOW_TO_WRITE_A_PACKAGE_ID: Final = (
     " example ABC00012."
 )
 _ID: Final = re.compile(r"[A-Z0-9]{3}[0-9A-F]{5}", re.ASCII)
+_GUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_CONTENT_ID: Final = re.compile(
+    rf"(?:Content_{_GUID}|{_GUID})(?:\.([1-9][0-9]{{0,8}}))?", re.ASCII | re.IGNORECASE
+)
 
 
 def package_id(text: str) -> str | None:
@@ -33,3 +37,14 @@ def package_id(text: str) -> str | None:
     """
     wanted = text.strip().upper()
     return wanted if _ID.fullmatch(wanted) and wanted != NO_PACKAGE else None
+
+
+def content_version(text: str) -> int | None:
+    """The version of the content of an application or an update, by its id; None if it is no id.
+
+    Args:
+        text: ``Content_<guid>.<version>`` of an application, or ``<guid>`` of an update. An id
+            without a version is of version 1.
+    """
+    found = _CONTENT_ID.fullmatch(text)
+    return int(found[1] or 1) if found else None

@@ -71,7 +71,7 @@ T = TypeVar("T")
     metavar="ENDPOINT",
     help="Where from; may be repeated, all are used at once. A published folder, "
     "http(s)://..., az://..., s3://..., gs://..., file://..., cmg+https://..., "
-    "cloud-dp+https://..., blob+https://... or dp+http://...; "
+    "cloud-dp+https://..., blob+https://..., dp+http://... or content-library+FOLDER; "
     "for a URL or foreign manifest, URLs of the same file elsewhere.",
 )
 @click.option(
@@ -116,6 +116,12 @@ T = TypeVar("T")
 @click.option(
     "--catalog-sha256", default="", metavar="HEX", help="SHA-256 that the catalog must have."
 )
+@click.option(
+    "--content-hash",
+    default="",
+    metavar="HEX",
+    help="ConfigMgr's package content hash that what a content library states must have.",
+)
 @trust_root_option
 @access_options
 @click.option(
@@ -158,6 +164,7 @@ def command(
     checksums: str,
     catalog: Path | None,
     catalog_sha256: str,
+    content_hash: str,
     trust_root: Path | None,
     access: Access,
     connections: int,
@@ -183,12 +190,16 @@ def command(
 
     A URL is http(s)://..., az://..., s3://..., gs://... or file://...
 
+    If the first ENDPOINT is a content library, and no catalog is named, its INI files say what a
+    package is. Then an ID may also be that of an application's content or an update,
+    Content_<guid>.<version> or <guid>.
+
     MANIFEST is a file: a native manifest, a Metalink 4 or a Delivery Optimization piece hash file.
 
-    Every block is verified before it counts. If the command is interrupted, run it again: it
-    verifies what is already there and fetches only the rest. A folder that is damaged or holds
-    another version is repaired in the same way. A file in it that dlcore did not put there is
-    refused by name.
+    Every block, or file without digests of its blocks, is verified before it counts. If the command
+    is interrupted, run it again: it verifies what is already there and fetches only the rest. A
+    folder that is damaged or holds another version is repaired in the same way. A file in it that
+    dlcore did not put there is refused by name.
 
     A package whose place is not named is fetched by the agent of the state directory, if one runs.
 
@@ -202,7 +213,9 @@ def command(
     if is_standard_output(folder):
         check_one_file((*what, *lists), is_taken=tells_events or as_json or is_dry_run)
     asked = asked_for(what, lists, checksums, FetchItem("", sha256, checksum, name))
-    digests = sha256 or checksum or catalog_sha256
+    if content_hash and not asked.one:
+        raise click.UsageError("--content-hash is of one package")
+    digests = sha256 or checksum or catalog_sha256 or content_hash
     is_plain = not (sources or catalog or digests or trust_root or include or exclude or seeds)
     is_elsewhere = is_without_agent or is_dry_run or is_standard_output(folder) or events_format
     if asked.one and is_plain and not is_elsewhere:
@@ -222,7 +235,7 @@ def command(
     if is_dry_run:
         if events_format:
             raise click.UsageError("--dry-run has no events")
-        named = NamedSite(sources, catalog, catalog_sha256, trust_root)
+        named = NamedSite(sources, catalog, catalog_sha256, trust_root, content_hash=content_hash)
         return _previewed(asked, named, access, folder, include, exclude, as_json=as_json)
     common: dict[str, Any] = {
         "endpoints": sources,
@@ -240,7 +253,7 @@ def command(
     }
     with opened_events(events_format, events_file) as write, opened_otel(otel, tell) as trace:
         shown_by = partial(_shown, view=open_view(quiet=quiet), write=write, trace=trace)
-        show = _fetched(asked, folder, common, shown_by)
+        show = _fetched(asked, folder, content_hash, common, shown_by)
     return show(as_json=as_json, says_nothing=tells_events or quiet)
 
 
@@ -264,13 +277,18 @@ def _previewed(
 
 
 def _fetched(
-    asked: Asked, folder: Path, common: dict[str, Any], shown_by: Callable[..., Any]
+    asked: Asked,
+    folder: Path,
+    content_hash: str,
+    common: dict[str, Any],
+    shown_by: Callable[..., Any],
 ) -> Callable[..., int]:
     """Fetch it.
 
     Args:
         asked: What.
         folder: Where to; a hyphen is standard output.
+        content_hash: That of the only thing; else empty.
         common: What else the library's functions take.
         shown_by: Runs a fetch with its progress shown.
 
@@ -281,7 +299,7 @@ def _fetched(
         _to_standard_output(partial(_fetch_one, asked.one, **common), shown_by)
         return _show_nothing
     if asked.one:
-        one = partial(_fetch_one, asked.one, to=folder, **common)
+        one = partial(_fetch_one, asked.one, to=folder, content_hash=content_hash, **common)
         return partial(show_fetched, run_async(shown_by(one)))
     many = partial(fetch_many, asked.items, checksums=asked.checksums, to=folder, **common)
     are_many = len(asked.items) > MAX_LISTED or bool(asked.checksums)

@@ -16,6 +16,7 @@ from dlcore.digests import FORGEABLE, SHA_256, title
 from dlcore.engine.delivery.target import told
 from dlcore.engine.fetching.fetch_into import Fetched, SelectionSize
 from dlcore.engine.fetching.fetch_many import FetchResult
+from dlcore.engine.fetching.truth import Truth
 from dlcore.engine.units import amount, counted
 from dlcore.package_ids import LOCAL_ID
 
@@ -93,6 +94,11 @@ def told_proof(algorithm: str) -> str:
     return f"{how}, which does not protect against a deliberate forgery" if is_weak else how
 
 
+def _told_truth(truth: Truth) -> str:
+    """What vouches for content, if it is not what it usually is."""
+    return " by the content library" if truth is Truth.CONTENT_LIBRARY else ""
+
+
 def _result_for_programs(result: FetchResult) -> dict[str, object]:
     if result.fetched:
         return {"what": result.item.shown, **_for_programs(result.fetched)}
@@ -117,7 +123,7 @@ def _say_many(all_of_them: Sequence[Fetched]) -> None:
 
 
 def _say(fetched: Fetched, name: str) -> None:
-    how = told_proof(fetched.verified_by)
+    how = told_proof(fetched.verified_by) + _told_truth(fetched.truth)
     how += "," if "," in how else ""  # the clause ends before the place
     name += "" if fetched.version is None else f" version {fetched.version}"
     name += told_part(fetched.selection)

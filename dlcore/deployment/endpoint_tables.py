@@ -27,7 +27,7 @@ from dlcore.deployment.web_tables import (
     read_web,
 )
 from dlcore.errors import ConfigError
-from dlcore.model import BUCKET_SCHEMES, EndpointKind, EndpointSettings
+from dlcore.model import BUCKET_SCHEMES, FOLDER_KINDS, EndpointKind, EndpointSettings
 
 _COMMON = ("name", "kind", "connections", "cost", "cap_bytes_per_s")
 _WEB = (*_COMMON, "url", "ca_file", *CERTIFICATE_KEYS, *PROXY_KEYS)
@@ -39,6 +39,7 @@ KEYS = {
     EndpointKind.HTTP: (*_WEB, *LOGIN_KEYS),
     EndpointKind.FILE: (*_COMMON, "path"),
     EndpointKind.BUCKET: (*_COMMON, "url", "ca_file"),
+    EndpointKind.CONTENT_LIBRARY: (*_COMMON, "path"),
 }
 _PATHS = ("token_file", "sas_file", "ca_file")
 _SECRETS = ("token", "sas", *SECRETS)
@@ -92,7 +93,7 @@ def resolve(path: Path, text: str) -> str:
 
 def is_protected(endpoint: EndpointSettings) -> bool:
     """Whether what travels cannot be read or altered on the way: TLS, or never off this machine."""
-    if endpoint.kind in {EndpointKind.FILE, EndpointKind.BUCKET}:  # a bucket refuses all else
+    if endpoint.kind in FOLDER_KINDS | {EndpointKind.BUCKET}:  # a bucket refuses all else
         return True
     parts = urlsplit(endpoint.url)
     return parts.scheme == "https" or _is_loopback(parts.hostname or "")
@@ -116,7 +117,7 @@ def _read_endpoint(value: object, path: Path, number: int, connections: int) -> 
     table = _without_secrets(written, where, problems)
     table = with_rates(table, ("cap_bytes_per_s",), where, problems)
     table = tables.only_known(table, KEYS[head.kind], f"{where} of kind {head.kind}", problems)
-    key = "path" if head.kind is EndpointKind.FILE else "url"
+    key = "path" if head.kind in FOLDER_KINDS else "url"
     place = table.pop(key, None)
     if not isinstance(place, str) or not place:
         problems.add(
@@ -128,7 +129,7 @@ def _read_endpoint(value: object, path: Path, number: int, connections: int) -> 
     table, web = read_web(table, where, lambda text: resolve(path, text), problems)
     values = tables.values_of(EndpointSettings, table, where, problems)
     endpoint = EndpointSettings(**values, web=web)
-    if head.kind is not EndpointKind.FILE:
+    if head.kind not in FOLDER_KINDS:
         _check_web(endpoint, written, where, problems)
     problems.refuse()
     return _with_paths(endpoint, path)
@@ -150,7 +151,7 @@ def _check_web(
 
 def _with_paths(endpoint: EndpointSettings, path: Path) -> EndpointSettings:
     """The endpoint with its paths made absolute."""
-    keys = ("url",) if endpoint.kind is EndpointKind.FILE else _PATHS
+    keys = ("url",) if endpoint.kind in FOLDER_KINDS else _PATHS
     named = {key: getattr(endpoint, key) for key in keys}
     return msgspec.structs.replace(
         endpoint, **{key: resolve(path, text) for key, text in named.items() if text}

@@ -38,6 +38,10 @@ _TABLES = (
     *("deployment", "client", "launch", "catalog", "trust", "transfer", "content"),
     *("conditions", "variables", "endpoint", "background", "bandwidth", "cache"),
 )
+_WITHOUT_CATALOG = {
+    EndpointKind.DP: "a distribution point",
+    EndpointKind.CONTENT_LIBRARY: "a content library",
+}
 
 
 def load_deployment(path: Path, *, trust_root: Path | None = None) -> Deployment:
@@ -223,9 +227,10 @@ def _refuse_untrusted(
             + hint(catalog.endpoint, by_name),
             remedy=f"Endpoints listed: {', '.join(by_name) or 'none'}.",
         )
-    if endpoint.kind is EndpointKind.DP:
+    if endpoint.kind in _WITHOUT_CATALOG:
         raise ConfigError(
-            f'{where}.endpoint: "{endpoint.name}" is a distribution point, which has no catalog',
+            f'{where}.endpoint: "{endpoint.name}" is {_WITHOUT_CATALOG[endpoint.kind]}, which has no'
+            " catalog",
             remedy="Name another endpoint, or the catalog's path.",
         )
     if not (is_signed or catalog.sha256 or is_protected(endpoint)):

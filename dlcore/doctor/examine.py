@@ -26,7 +26,7 @@ from dlcore.engine.units import counted
 from dlcore.errors import ConfigError, DlcoreError, Fault, OwnershipError, TransferError
 from dlcore.long_path import long_path, rooted
 from dlcore.manifest import MAX_CATALOG_BYTES, decode_catalog
-from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
+from dlcore.model import CATALOG_KEY, FOLDER_KINDS, EndpointKind, EndpointSettings
 from dlcore.store import Reserve, space_at
 from dlcore.transfer import authorities, contact_endpoint, open_endpoint, try_credentials
 from dlcore.waiting import in_thread
@@ -113,7 +113,7 @@ def _refusal(state: Path) -> DlcoreError | None:
 
 async def _endpoint(settings: EndpointSettings) -> tuple[Check, ...]:
     try:
-        if settings.kind is EndpointKind.FILE:
+        if settings.kind in FOLDER_KINDS:
             return await _folder(settings)
         contact = await contact_endpoint(settings)
         if contact is None:
@@ -158,8 +158,8 @@ def _unasked(why: str) -> Check:
 
 async def _catalog(settings: EndpointSettings) -> Check:
     """Whether the endpoint gives this client its catalog; reading it needs its credentials."""
-    if settings.kind is EndpointKind.DP:
-        detail = "a distribution point publishes none"
+    if settings.kind in {EndpointKind.DP, EndpointKind.CONTENT_LIBRARY}:
+        detail = f"a {settings.kind} has none"
         return Check("catalog", CheckOutcome.DOES_NOT_APPLY, detail)
     endpoint = open_endpoint(settings)
     try:

@@ -19,7 +19,14 @@ from dlcore.manifest.content_hash import (
     has_content_hash,
     is_content_hash,
 )
-from dlcore.manifest.content_library import decode_file_ini, decode_package_ini
+from dlcore.manifest.content_library import (
+    MAX_INI_BYTES,
+    ContentFile,
+    decode_content_ini,
+    decode_file_ini,
+    decode_package_ini,
+    manifest_of_library,
+)
 from dlcore.manifest.described import Described, read_any
 from dlcore.manifest.difference import Change, FileChange, content_identity, difference
 from dlcore.manifest.document import MAX_MANIFEST_BYTES, decode, encode
@@ -38,8 +45,10 @@ from dlcore.manifest.strictjson import parse as parse_strictly
 __all__ = [
     "MAX_CATALOG_BYTES",
     "MAX_CHECKSUM_LIST_BYTES",
+    "MAX_INI_BYTES",
     "MAX_MANIFEST_BYTES",
     "Change",
+    "ContentFile",
     "Described",
     "FileChange",
     "FolderDigests",
@@ -55,6 +64,7 @@ __all__ = [
     "content_identity",
     "decode",
     "decode_catalog",
+    "decode_content_ini",
     "decode_file_ini",
     "decode_metalink",
     "decode_package_ini",
@@ -66,6 +76,7 @@ __all__ = [
     "has_content_hash",
     "is_block_length",
     "is_content_hash",
+    "manifest_of_library",
     "object_name",
     "parse_checksum_list",
     "parse_strictly",

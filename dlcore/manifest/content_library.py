@@ -2,7 +2,7 @@
 
 ``PkgLib/<package id>.INI`` lists the versions of a package's content. ``DataLib/<content id>/...``
 holds one INI file for each file of the content. It states the file's digest, which is also the
-name of the file in ``FileLib``.
+name of the file in ``FileLib``. ``DataLib/<content id>.INI`` states the package content hash.
 
 Guarantees: a digest is always 64 hex digits, so a path built from it stays inside ``FileLib``.
 Unknown sections and keys are ignored.
@@ -16,12 +16,14 @@ from __future__ import annotations
 import codecs
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from dlcore.errors import ManifestError
-from dlcore.manifest.geometry import MAX_NUMBER
+from dlcore.manifest.content_hash import is_content_hash
+from dlcore.manifest.geometry import MAX_NUMBER, block_bytes_for, check
 from dlcore.manifest.refusal import printable, refusing
+from dlcore.model import File, Manifest, Object
 
 MAX_INI_BYTES = 1 << 20  # real ones have a few hundred bytes
 
@@ -80,6 +82,67 @@ def decode_file_ini(data: bytes, *, source: str) -> ContentFile:
         if not file.length_bytes and file.sha256 != _EMPTY:
             raise ManifestError("Size is 0, but Hash is not that of an empty file")
         return file
+
+
+def decode_content_ini(data: bytes, *, source: str) -> str:
+    """Read the package content hash of a content, ``DataLib/<content id>.INI``.
+
+    Args:
+        data: The document.
+        source: Where it came from, for messages.
+
+    Returns:
+        The hash in hex; empty if none of SHA-256 is stated.
+
+    Raises:
+        ManifestError: The document is malformed.
+    """
+    with refusing(source, "content library's INI file"):
+        told = _section(data, "info").get("hash") or ""
+        return told if is_content_hash(told) else ""
+
+
+def manifest_of_library(
+    package_id: str,
+    version: int,
+    files: Mapping[str, ContentFile],
+    folders: Iterable[str],
+    *,
+    source: str,
+) -> Manifest:
+    """The manifest of a content: each file is an object of its own, with the digest of the whole.
+
+    Args:
+        package_id: Of the package.
+        version: Of its content.
+        files: What the library states for each file, by the file's path.
+        folders: Paths of the empty folders.
+        source: Where it is stated, for messages.
+
+    Raises:
+        ManifestError: A path breaks a rule of ``docs/formats.md``, or the package is too large.
+    """
+    objects: list[Object] = []
+    placed: list[File] = []
+    for path, stated in sorted(files.items()):
+        index = len(objects) if stated.length_bytes else -1
+        placed.append(File(path, stated.length_bytes, index))
+        if stated.length_bytes:
+            digest = stated.sha256
+            objects.append(Object(digest.hex(), stated.length_bytes, sha256=digest))
+    block_bytes = block_bytes_for(sum(item.length_bytes for item in objects))
+    with refusing(source, "content library's description"):
+        manifest = Manifest(
+            2,
+            package_id,
+            version,
+            block_bytes,
+            tuple(objects),
+            tuple(placed),
+            tuple(sorted(folders)),
+        )
+        check(manifest)
+        return manifest
 
 
 def _section(data: bytes, name: str) -> Mapping[str, str | None]:

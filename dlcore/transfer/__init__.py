@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dlcore.redaction import redact, redact_named
 from dlcore.transfer.endpoints.contact import Contact
+from dlcore.transfer.endpoints.content_library import ContentLibraryEndpoint
 from dlcore.transfer.endpoints.factory import (
     contact_endpoint,
     open_endpoint,
@@ -56,6 +57,7 @@ __all__ = [
     "Beginning",
     "ConnectionPool",
     "Contact",
+    "ContentLibraryEndpoint",
     "Endpoint",
     "Exchange",
     "Keyring",

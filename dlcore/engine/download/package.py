@@ -223,6 +223,14 @@ class PackageDownload:
                 await in_thread(self.partial.sync)
         self.partial.close()
 
+    def _held_nowhere(self) -> str:
+        """Which files no endpoint holds; of all of them, "it"."""
+        held = {index for placement in self._placements.values() for index in placement.held}
+        files = [f.path for f in self.manifest.files if not (f.is_empty or f.object in held)]
+        if not (held and files):
+            return "it"
+        return files[0] + (f" and {len(files) - 1} more" if len(files) > 1 else "")
+
     def exhausted(
         self, missing_blocks: int, failures: Mapping[str, TransferError]
     ) -> ExhaustedError | IntegrityError:
@@ -235,7 +243,10 @@ class PackageDownload:
         """
         others = {name: failures[name] for name in failures if name in self._placements}
         causes = {**others, **self._failures}.values()
-        why = "; ".join(cause.message for cause in causes) or "no endpoint holds it"
+        why = (
+            "; ".join(cause.message for cause in causes)
+            or f"no endpoint holds {self._held_nowhere()}"
+        )
         all_blocks = self.manifest.first_blocks[-1]
         message = f"{self.title}: {missing_blocks} of {all_blocks} blocks are missing: {why}"
         faults = {cause.fault for cause in causes}

@@ -17,7 +17,7 @@ from dlcore.engine.fetching.fetch_into import Fetched, fetch_into
 from dlcore.engine.fetching.joint_download import JointDownload
 from dlcore.engine.fetching.new_folders import removed_if_empty
 from dlcore.engine.fetching.preparing import prepare
-from dlcore.engine.fetching.selecting import patterns_of, with_selection
+from dlcore.engine.fetching.selecting import patterns_of, with_origin
 from dlcore.engine.fetching.site import NamedSite
 from dlcore.engine.listeners.log import LoggedBus
 from dlcore.engine.time_limit import patience
@@ -45,6 +45,7 @@ async def fetch(
     exclude: Sequence[str] = (),
     remote_time: bool = False,
     seeds: Sequence[Path] = (),
+    content_hash: str = "",
 ) -> Fetched:
     """Fetch a package by its id, a file by its URL, or what a manifest describes.
 
@@ -52,16 +53,19 @@ async def fetch(
     was; what is there already is verified and not fetched again.
 
     Args:
-        what: A package id, a URL (``http(s)://``, ``az://``, ``s3://``, ``gs://``, ``file://``), or
-            the path of a manifest: native, Metalink 4 or Delivery Optimization piece hashes.
+        what: A package id, a content id of a content library, a URL (``http(s)://``, ``az://``,
+            ``s3://``, ``gs://``, ``file://``), or the path of a manifest: native, Metalink 4 or
+            Delivery Optimization piece hashes.
         to: Folder that becomes the package, complete or not at all. A single file, by its URL or a
             foreign manifest, is put into it beside what is there. If the folder holds the package
             damaged or in another version, what matches is kept and the rest is fetched. A name in
             it that is not the package's is refused.
         endpoints: Where from; all are used at once. Settings, or texts: a published folder,
             ``http(s)://...``, ``az://...``, ``s3://...``, ``gs://...``, ``file://...``,
-            ``cmg+https://...``, ``cloud-dp+https://...``, ``blob+https://...`` or
-            ``dp+http://...``. For a URL or a foreign manifest: more URLs of the same file.
+            ``cmg+https://...``, ``cloud-dp+https://...``, ``blob+https://...``,
+            ``dp+http://...`` or ``content-library+FOLDER``, one for each drive of the library. If
+            the first is a content library, and no catalog is named, its INI files say what the
+            package is. For a URL or a foreign manifest: more URLs of the same file.
         sha256: SHA-256 of the file at a URL, hex. For a URL only, and needed there unless its
             server says it (``Repr-Digest``) over https or on this machine.
         checksum: Another digest of that file, in place of its SHA-256: ``sha-512=...``, hex; also
@@ -88,6 +92,8 @@ async def fetch(
             which nothing verifies. A file that is there already keeps its own.
         seeds: Folders whose files are taken over in place of fetching them, if they are right:
             older deliveries, say. They need not be known by their names.
+        content_hash: ConfigMgr's package content hash that what a content library states must have,
+            hex; empty for any. For a package from a ``content-library`` only.
 
     Returns:
         Where it is, and what it took.
@@ -106,7 +112,7 @@ async def fetch(
         StorageError: The local disk failed, or is full; what was verified is kept.
     """
     bus = LoggedBus(on_event)
-    site = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
+    site = NamedSite(endpoints, catalog, catalog_sha256, trust_root, content_hash=content_hash)
     records = Deliveries(deliveries or users_deliveries())
     access = access or Access()
     asked = patience(access.timeout_s, retry.total_s if retry else None)
@@ -128,4 +134,4 @@ async def fetch(
         stack.push_async_callback(joint.aclose)
         with removed_if_empty([begun.goal.path.parent]):
             fetched = await fetch_into(begun.goal, begun.package, joint, begun.name, wait_s=wait_s)
-        return with_selection(fetched, begun.selection)
+        return with_origin(fetched, begun.selection, begun.truth)

@@ -20,6 +20,7 @@ from dlcore.engine.delivery.own_folder import OwnFolder
 from dlcore.engine.delivery.target import Look, Standing, Target, told
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.fetching.joint_download import JointDownload
+from dlcore.engine.fetching.truth import Truth
 from dlcore.errors import IntegrityError
 from dlcore.long_path import plain_path
 from dlcore.model import Manifest
@@ -66,6 +67,7 @@ class Fetched(msgspec.Struct, frozen=True):
         bytes_patched: Of `bytes_reused`, those that patches made of older files.
         kept_catalog: Why the version may not be the site's current one: its catalog could not be
             read, and the one that was used last counted. Empty: the current catalog was read.
+        truth: What vouches for the content, and so how early each byte was known to be right.
     """
 
     package: str
@@ -82,6 +84,7 @@ class Fetched(msgspec.Struct, frozen=True):
     version: int | None = None
     kept_catalog: str = ""
     bytes_patched: int = 0
+    truth: Truth = Truth.MANIFEST
 
     @property
     def is_forgeable(self) -> bool:

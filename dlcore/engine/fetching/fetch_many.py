@@ -24,7 +24,7 @@ from dlcore.engine.fetching.joint_download import JointDownload
 from dlcore.engine.fetching.new_folders import removed_if_empty
 from dlcore.engine.fetching.placing import Placing
 from dlcore.engine.fetching.preparing import MAX_AT_ONCE, prepare_many
-from dlcore.engine.fetching.selecting import patterns_of, with_selection
+from dlcore.engine.fetching.selecting import patterns_of, with_origin
 from dlcore.engine.fetching.short_files import ShortFiles
 from dlcore.engine.fetching.site import NamedSite
 from dlcore.engine.listeners.log import LoggedBus
@@ -166,6 +166,6 @@ async def _fetched(
     package = Package(found.manifest, found.document)
     try:
         fetched = await fetch_into(goal, package, joint, name, wait_s=wait_s)
-        return FetchResult(item, with_selection(fetched, selection))
+        return FetchResult(item, with_origin(fetched, selection, found.truth))
     except DlcoreError as error:
         return FetchResult(item, error=without_frames(error))

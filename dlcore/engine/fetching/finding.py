@@ -20,11 +20,12 @@ from dlcore.engine.fetching.file_at_url import (
 from dlcore.engine.fetching.metalinked import Told, told_beside
 from dlcore.engine.fetching.plain_urls import PlainUrls, Server
 from dlcore.engine.fetching.site import Site
+from dlcore.engine.fetching.truth import Truth
 from dlcore.engine.fetching.unknown_length import Measured, Stream, measure
 from dlcore.engine.fetching.wanted import Wanted, check_is_readable, digest_of_user, is_file
 from dlcore.errors import ConfigError, NotFoundError
 from dlcore.model import EndpointSettings, Manifest
-from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, package_id
+from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, content_version, package_id
 from dlcore.printable import quoted
 from dlcore.transfer import Probed, SpooledFile
 
@@ -41,6 +42,8 @@ class Found(NamedTuple):
         led_to: Those of the URLs that only its server named, and the URL at which it did.
         spooled: Has it, in place of the URLs; None if it is still to be received.
         modified_ns: When its server says that it was modified; None if it does not say.
+        truth: What vouches for it.
+        content_id: What it is called if it is a content without a package id; else empty.
     """
 
     manifest: Manifest
@@ -51,6 +54,13 @@ class Found(NamedTuple):
     led_to: Mapping[str, str] = MappingProxyType({})
     spooled: SpooledFile | None = None
     modified_ns: int | None = None
+    truth: Truth = Truth.MANIFEST
+    content_id: str = ""
+
+    @property
+    def label(self) -> str:
+        """What a package or a content is called."""
+        return self.content_id or self.manifest.package_id
 
     @property
     def beside(self) -> bool:
@@ -92,7 +102,18 @@ async def find(
         return found
     if is_file(wanted.what):
         return _find_described(wanted)
-    if wanted_id := package_id(wanted.what):
+    wanted_id = package_id(wanted.what)
+    if site.has_libraries and (wanted_id or content_version(wanted.what)):
+        manifest = await site.describe(wanted_id or wanted.what)
+        return Found(
+            manifest,
+            documents.encode(manifest),
+            None,
+            truth=Truth.CONTENT_LIBRARY,
+            content_id="" if wanted_id else wanted.what,
+        )
+    if wanted_id:
+        site.check_has_no_hash()
         library = await site.library()
         return Found(*await library.manifest(wanted_id), urls=None)
     raise NotFoundError(
@@ -129,6 +150,7 @@ async def _find_url(
         led_to=_led_to(wanted, told),
         spooled=measured.spooled,
         modified_ns=probed.modified_ns,
+        truth=Truth.DIGEST,
     )
 
 

@@ -129,7 +129,7 @@ class Placing:
     def _goal(self, item: FetchItem, found: Found, *, keeps_all: bool) -> Target:
         manifest, records = found.manifest, self._call.records
         if found.urls is None:
-            folder = self._call.to / manifest.package_id
+            folder = self._call.to / found.label
             return target_of(folder, manifest, records, beside=False, keeps_all=keeps_all)
         folder = self._call.to / item.place.rpartition("/")[0]
         modified_ns = self._call.modified_ns(found)

@@ -25,6 +25,7 @@ from dlcore.engine.fetching.selecting import name_of_selection, selected, select
 from dlcore.engine.fetching.short_files import MAX_HELD, ShortFiles
 from dlcore.engine.fetching.site import Site
 from dlcore.engine.fetching.sources import Source, open_mirrors
+from dlcore.engine.fetching.truth import Truth
 from dlcore.engine.fetching.wanted import Wanted, check_is_readable, check_sha256
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import ConfigError, ManifestError
@@ -48,6 +49,7 @@ class Prepared(NamedTuple):
         sources: Where it comes from.
         selection: Which of its files are fetched; None for all.
         patch_digests: The only patch lists that may be used, if these are signed.
+        truth: What vouches for it.
     """
 
     goal: Target
@@ -56,6 +58,7 @@ class Prepared(NamedTuple):
     sources: Sequence[Source]
     selection: Selection | None
     patch_digests: dict[str, str] | None
+    truth: Truth = Truth.MANIFEST
 
 
 async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitStack) -> Prepared:
@@ -97,9 +100,9 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
         keeps_all=is_part,
         modified_ns=call.modified_ns(found),
     )
-    name = found.manifest.package_id if found.urls is None else goal.path.name
+    name = found.label if found.urls is None else goal.path.name
     name = name_of_selection(name) if selection else name
-    return Prepared(goal, package, name, sources, selection, site.patch_digests)
+    return Prepared(goal, package, name, sources, selection, site.patch_digests, found.truth)
 
 
 def _check_name(wanted: Wanted) -> None:

@@ -14,6 +14,7 @@ from dlcore import manifest as documents
 from dlcore.engine.fetching.fetch_into import Fetched, SelectionSize
 from dlcore.engine.fetching.finding import Found
 from dlcore.engine.fetching.sources import Source
+from dlcore.engine.fetching.truth import Truth
 from dlcore.errors import ConfigError, Fault, TransferError
 from dlcore.manifest import Patterns, Selection
 from dlcore.model import EndpointKind, Manifest
@@ -77,9 +78,9 @@ def size_of(selection: Selection | None) -> SelectionSize | None:
     return SelectionSize(len(selection.manifest.files), len(package.files), package.content_bytes)
 
 
-def with_selection(fetched: Fetched, selection: Selection | None) -> Fetched:
-    """The result of a fetch, with how much of the package it is."""
-    return msgspec.structs.replace(fetched, selection=size_of(selection))
+def with_origin(fetched: Fetched, selection: Selection | None, truth: Truth) -> Fetched:
+    """The result of a fetch, with how much of the package it is and what vouches for it."""
+    return msgspec.structs.replace(fetched, selection=size_of(selection), truth=truth)
 
 
 def selected(found: Found, selection: Selection) -> Found:

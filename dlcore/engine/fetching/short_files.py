@@ -33,6 +33,7 @@ from dlcore.engine.fetching.fetch_into import Fetched
 from dlcore.engine.fetching.file_at_url import name_of
 from dlcore.engine.fetching.plain_urls import PlainUrls
 from dlcore.engine.fetching.right_already import MAX_SHORT_BYTES, names_in, right_already
+from dlcore.engine.fetching.truth import Truth
 from dlcore.engine.fetching.wanted import Wanted, digest_of_user
 from dlcore.errors import Fault, ManifestError, TransferError
 from dlcore.long_path import plain_path
@@ -264,6 +265,7 @@ def _fetched(place: Path, digest: Digest, length_bytes: int, endpoints: dict[str
         length_bytes - came_bytes,
         endpoints,
         verified_by=digest.algorithm,
+        truth=Truth.DIGEST,
     )
 
 

@@ -12,8 +12,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+from dlcore import manifest as documents
 from dlcore.deployment import is_protected
 from dlcore.engine.documents.catalog import read_catalog
+from dlcore.engine.documents.content_library import describe
 from dlcore.engine.documents.trusted import TrustedRoot
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.inquiry import InquiryPolicy
@@ -21,9 +23,9 @@ from dlcore.engine.download.library import Library
 from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import NamedServers
 from dlcore.engine.fetching.sources import Access, Source, open_sources, settings_of
-from dlcore.errors import ConfigError
-from dlcore.model import EndpointSettings
-from dlcore.transfer import Endpoint
+from dlcore.errors import ConfigError, NotFoundError
+from dlcore.model import EndpointSettings, Manifest
+from dlcore.transfer import ContentLibraryEndpoint, Endpoint
 from dlcore.waiting import cancel_and_wait
 
 
@@ -36,13 +38,21 @@ class NamedSite(NamedTuple):
         catalog_sha256: Digest that the catalog must have, hex; empty for any.
         trust_root: Root document that must vouch for the catalog; None if it need not be signed.
         keeps: Whether what the root vouches for is remembered, so that no older one is accepted.
+        content_hash: Package content hash that what a content library states must have, hex; empty
+            for any.
     """
+
+    @property
+    def has_catalog(self) -> bool:
+        """Whether it is said which catalog counts."""
+        return bool(self.catalog or self.catalog_sha256 or self.trust_root)
 
     endpoints: Sequence[str | EndpointSettings]
     catalog: Path | None = None
     catalog_sha256: str = ""
     trust_root: Path | None = None
     keeps: bool = True
+    content_hash: str = ""
 
 
 class Site:
@@ -108,6 +118,56 @@ class Site:
         """`ReadCatalog.patch_digests`; None too if the catalog was not read."""
         return self._patch_digests
 
+    @property
+    def has_libraries(self) -> bool:
+        """Whether a content library says what a package is: the first endpoint, and no catalog.
+
+        Raises:
+            ConfigError: As `sources`.
+        """
+        if self._named.has_catalog or not self._named.endpoints:
+            return False
+        return isinstance(self.sources()[0][0], ContentLibraryEndpoint)
+
+    def check_has_no_hash(self) -> None:
+        """Refuse a content hash with which nothing would be compared.
+
+        Raises:
+            ConfigError: One is named.
+        """
+        if self._named.content_hash:
+            raise ConfigError(
+                "a content hash was given, but a catalog says what the package is",
+                remedy="Leave --content-hash (content_hash) out, or name a content library first"
+                " and no catalog.",
+            )
+
+    async def describe(self, what: str) -> Manifest:
+        """What its content libraries state of a package or a content.
+
+        Args:
+            what: A package id or a content id.
+
+        Raises:
+            NotFoundError: None of them has it.
+            DlcoreError: As `content_library.describe`.
+        """
+        told = self._named.content_hash
+        if told and not documents.is_content_hash(told):
+            raise ConfigError(
+                "the content hash does not have 64 hexadecimal digits",
+                remedy="Give the Hash of DataLib/<content id>.INI.",
+            )
+        missing: NotFoundError | None = None
+        for endpoint, _ in self.sources():
+            try:
+                if isinstance(endpoint, ContentLibraryEndpoint):
+                    return await describe(endpoint, what, self.asking, told)
+            except NotFoundError as error:  # another drive may have PkgLib
+                missing = missing or error
+        assert missing
+        raise missing
+
     async def library(self) -> Library:
         """What its catalog says of each package.
 
@@ -123,8 +183,7 @@ class Site:
     async def _read(self) -> Library:
         named = self._named
         endpoints = [endpoint for endpoint, _ in self.sources()]
-        vouched = named.catalog or named.catalog_sha256 or named.trust_root
-        if not vouched and not is_protected(
+        if not named.has_catalog and not is_protected(
             settings_of(named.endpoints[0], 0, self._access, self._servers)
         ):
             raise ConfigError(

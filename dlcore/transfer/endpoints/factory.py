@@ -19,6 +19,7 @@ from dlcore.transfer.endpoints.blob import BlobEndpoint
 from dlcore.transfer.endpoints.bucket import BucketEndpoint
 from dlcore.transfer.endpoints.cmg import CmgEndpoint
 from dlcore.transfer.endpoints.contact import Contact, contact
+from dlcore.transfer.endpoints.content_library import ContentLibraryEndpoint
 from dlcore.transfer.endpoints.credentials import secret_of
 from dlcore.transfer.endpoints.distribution_point import DistributionPointEndpoint
 from dlcore.transfer.endpoints.folder import FolderEndpoint
@@ -55,6 +56,13 @@ def open_endpoint(
     pool = pool or ConnectionPool()
     if settings.kind is EndpointKind.FILE:
         return FolderEndpoint(
+            settings.name,
+            Path(settings.url),
+            connections=settings.connections,
+            policy=pool.policy,
+        )
+    if settings.kind is EndpointKind.CONTENT_LIBRARY:
+        return ContentLibraryEndpoint(
             settings.name,
             Path(settings.url),
             connections=settings.connections,
@@ -115,7 +123,7 @@ async def contact_endpoint(settings: EndpointSettings) -> Contact | None:
         What became of it; None if only the library for object stores knows where a bucket is.
 
     Args:
-        settings: How to reach it; not of the kind ``file``.
+        settings: How to reach it; not of `FOLDER_KINDS`.
 
     Raises:
         ConfigError: The settings cannot be used.

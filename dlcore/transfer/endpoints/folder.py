@@ -11,12 +11,14 @@ import asyncio
 import errno
 import logging
 import os
-from collections.abc import Callable, Mapping
+import stat
+from collections.abc import Callable, Mapping, Sequence
 from io import BufferedReader, FileIO
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from dlcore.abandonable import AbandonableThreads, TooManyHangError
+from dlcore.disk.links import is_folder
 from dlcore.errors import Fault, TransferError
 from dlcore.long_path import long_path
 from dlcore.model import EndpointKind, Manifest, object_key
@@ -53,7 +55,8 @@ class FolderEndpoint:
         folder: Root of the published layout.
         connections: Ranges to read at once, at most.
         policy: Gives the length of one read, and when a read is given up.
-        files: Path of each object, by the object's name; None for the published layout.
+        files: Path of each object, by the object's name; None for those that ``key_of`` gives.
+        key_of: Key of an object by its name; by default that of the published layout.
     """
 
     kind = EndpointKind.FILE
@@ -66,10 +69,12 @@ class FolderEndpoint:
         connections: int = 4,
         policy: TransferPolicy | None = None,
         files: Mapping[str, Path] | None = None,
+        key_of: Callable[[str], str] = object_key,
     ) -> None:
         self.name = name
         self._folder = long_path(folder)
         self._files = files
+        self._key_of = key_of
         self._policy = policy or TransferPolicy()
         self._reads = asyncio.Semaphore(min(connections, self._policy.max_folder_reads))
         self._threads = AbandonableThreads(self._policy.max_folder_threads)
@@ -102,6 +107,35 @@ class FolderEndpoint:
             return Probed(length_bytes, True, path.name, modified_ns=modified_ns)
 
         return await self._in_thread(path, look)
+
+    async def lengths(self, keys: Sequence[str]) -> list[int | None]:
+        """Find out the lengths of files in the folder; None for what is no file.
+
+        Raises:
+            TransferError: The folder cannot be looked at.
+        """
+        paths = [self._path(key) for key in keys]
+
+        def look() -> list[int | None]:
+            return [_length(path, self._folder) for path in paths]
+
+        async with self._reads:
+            return await self._in_thread(self._folder, look)
+
+    async def entries(self, key: str) -> list[tuple[str, bool]]:
+        """List a folder in the folder: names, and whether each is a folder itself (no link).
+
+        Raises:
+            TransferError: It cannot be listed; ``NOT_FOUND`` if there is none.
+        """
+        path = self._path(key)
+
+        def look() -> list[tuple[str, bool]]:
+            with os.scandir(path) as found:
+                return [(e.name, is_folder(e.stat(follow_symlinks=False))) for e in found]
+
+        async with self._reads:
+            return await self._in_thread(path, look)
 
     async def locate(self, manifest: Manifest) -> PackagePlacement:
         """All objects, without looking; a missing one is ``NOT_FOUND`` when it is read."""
@@ -161,7 +195,7 @@ class FolderEndpoint:
     def _path_of(self, name: str) -> Path:
         """Where an object is."""
         if self._files is None:
-            return self._path(object_key(name))
+            return self._path(self._key_of(name))
         return long_path(self._files[name])
 
     def _path(self, key: str) -> Path:
@@ -175,6 +209,15 @@ class FolderEndpoint:
         error = TransferError(message, fault=fault, endpoint=self.name, remedy=remedy)
         _log.warning("%s", error)
         return error
+
+
+def _length(path: Path, root: Path) -> int | None:
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        root.stat()  # as in `_opened`
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _opened(path: Path, root: Path) -> FileIO:

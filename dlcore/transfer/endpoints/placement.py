@@ -38,6 +38,12 @@ class PackagePlacement:
         self._read = read
         self._read_from_beginning = read_from_beginning or read
 
+    def narrowed(self, held: frozenset[int]) -> PackagePlacement:
+        """The same placement, with only these of its objects."""
+        return PackagePlacement(
+            held, self._read, self._read_from_beginning, sends_ranges=self.sends_ranges
+        )
+
     async def read_range(
         self, object_index: int, start: int, end: int, sink: Sink, *, from_beginning: bool = False
     ) -> None:

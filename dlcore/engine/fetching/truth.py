@@ -1,0 +1,19 @@
+"""What vouches for the bytes of a fetch, and so how early each of them is known to be right."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Truth(enum.StrEnum):
+    """By what content was verified."""
+
+    MANIFEST = "manifest"
+    """A manifest that a catalog or the user names: each block is verified when it arrives."""
+
+    CONTENT_LIBRARY = "content-library"
+    """The INI files of a content library: each file is verified by its SHA-256 when its last byte
+    has arrived."""
+
+    DIGEST = "digest"
+    """A digest of a single file: it is verified when its last byte has arrived."""
